@@ -1,0 +1,254 @@
+/**
+ * Every error and close code that leaves the gateway, in one table each. A peer may rely on `code`, `number` and
+ * `retry`; the message is for people.
+ */
+
+interface ErrorSpec {
+  readonly number: number;
+  readonly http: number;
+  /** The same request may succeed later. */
+  readonly retry: boolean;
+  readonly summary: string;
+}
+
+const table = {
+  invalid_frame: {
+    number: 100,
+    http: 400,
+    retry: false,
+    summary: 'The message is no frame of the negotiated codec.',
+  },
+  unknown_command: {
+    number: 101,
+    http: 404,
+    retry: false,
+    summary: 'The gateway does not know this command.',
+  },
+  invalid_request: {
+    number: 102,
+    http: 400,
+    retry: false,
+    summary: 'A field is missing, unknown or out of its range.',
+  },
+  invalid_json: {
+    number: 103,
+    http: 400,
+    retry: false,
+    summary: 'The body or message is not JSON in UTF-8, or an object has the same member twice.',
+  },
+  invalid_topic: {
+    number: 104,
+    http: 400,
+    retry: false,
+    summary: 'The name of the topic or pattern breaks the grammar.',
+  },
+  invalid_type: {
+    number: 105,
+    http: 400,
+    retry: false,
+    summary: 'The publication type breaks the grammar or is the name of a control frame.',
+  },
+  invalid_filter: {
+    number: 106,
+    http: 400,
+    retry: false,
+    summary: 'The filter is malformed, too large or too deep.',
+  },
+  payload_too_large: { number: 107, http: 413, retry: false, summary: 'A payload is larger than the limit.' },
+  frame_too_large: {
+    number: 108,
+    http: 413,
+    retry: false,
+    summary: 'A message or body is larger than the limit.',
+  },
+  not_supported: {
+    number: 109,
+    http: 501,
+    retry: false,
+    summary: 'The protocol knows it; this gateway does not do it.',
+  },
+  unauthorized: { number: 110, http: 401, retry: false, summary: 'A valid token or API key is needed.' },
+  token_expired: { number: 111, http: 401, retry: false, summary: 'The token has expired: get a new one.' },
+  forbidden: { number: 112, http: 403, retry: false, summary: 'These credentials do not allow it.' },
+  origin_not_allowed: {
+    number: 113,
+    http: 403,
+    retry: false,
+    summary: 'The page’s origin is not on the list of origins.',
+  },
+  local_only: {
+    number: 114,
+    http: 403,
+    retry: false,
+    summary: 'Without keys only this machine itself may do it, and this request might come from elsewhere.',
+  },
+  not_found: { number: 120, http: 404, retry: false, summary: 'There is no such thing.' },
+  method_not_allowed: {
+    number: 121,
+    http: 405,
+    retry: false,
+    summary: 'The route exists, for other methods.',
+  },
+  unsupported_media_type: {
+    number: 122,
+    http: 415,
+    retry: false,
+    summary: 'The body must be sent with another content type.',
+  },
+  unknown_subprotocol: {
+    number: 123,
+    http: 400,
+    retry: false,
+    summary: 'None of the offered WebSocket subprotocols is known.',
+  },
+  upgrade_required: {
+    number: 124,
+    http: 426,
+    retry: false,
+    summary: 'This route speaks WebSocket: the client may connect.',
+  },
+  already_connected: {
+    number: 130,
+    http: 409,
+    retry: false,
+    summary: 'The session has sent `connect` before.',
+  },
+  already_subscribed: {
+    number: 131,
+    http: 409,
+    retry: false,
+    summary: 'The session has this very subscription.',
+  },
+  not_subscribed: { number: 132, http: 404, retry: false, summary: 'The session has no such subscription.' },
+  message_id_conflict: {
+    number: 133,
+    http: 409,
+    retry: false,
+    summary: 'The messageId was used for another publication in this topic.',
+  },
+  rate_limited: {
+    number: 140,
+    http: 429,
+    retry: true,
+    summary: 'Too many requests: the token bucket is empty.',
+  },
+  too_many_subscriptions: {
+    number: 141,
+    http: 429,
+    retry: false,
+    summary: 'The session has as many subscriptions as it may.',
+  },
+  too_many_views: {
+    number: 142,
+    http: 429,
+    retry: true,
+    summary: 'Too many distinct views of this topic, or in all.',
+  },
+  too_many_connections: {
+    number: 143,
+    http: 503,
+    retry: true,
+    summary: 'The gateway has as many connections as it may.',
+  },
+  too_many_connections_from_ip: {
+    number: 144,
+    http: 429,
+    retry: true,
+    summary: 'This address has as many connections as it may.',
+  },
+  too_many_connections_of_user: {
+    number: 145,
+    http: 429,
+    retry: true,
+    summary: 'This user has as many connections as they may.',
+  },
+  too_many_topics: {
+    number: 146,
+    http: 429,
+    retry: true,
+    summary: 'The gateway keeps as many topics as it may.',
+  },
+  engine_unavailable: {
+    number: 150,
+    http: 503,
+    retry: true,
+    summary: 'The engine did not commit it; with a messageId it is safe to try again.',
+  },
+  shutting_down: { number: 151, http: 503, retry: true, summary: 'The gateway is about to stop.' },
+  internal: {
+    number: 152,
+    http: 500,
+    retry: true,
+    summary: 'A fault in the gateway; its log has the cause.',
+  },
+} as const satisfies Record<string, ErrorSpec>;
+
+export type ErrorCode = keyof typeof table;
+export const errorTable: Readonly<Record<ErrorCode, ErrorSpec>> = table;
+
+interface CloseSpec {
+  readonly number: number;
+  /** Reconnect? 4000-4499 say yes, 4500-4999 no. */
+  readonly retry: boolean;
+  readonly summary: string;
+}
+
+const closes = {
+  going_away: { number: 4000, retry: true, summary: 'The gateway stops or restarts.' },
+  slow_consumer: {
+    number: 4001,
+    retry: true,
+    summary:
+      'The client read too slowly. It sees 1006, because nothing more can be written; logs and metrics see this code.',
+  },
+  idle_timeout: {
+    number: 4002,
+    retry: true,
+    summary: 'No message and no pong within the idle timeout. The client, if it is still there, sees 1006.',
+  },
+  unreachable_state: {
+    number: 4003,
+    retry: true,
+    summary: 'The gateway lost track of the session; its log has the cause.',
+  },
+  disconnected: { number: 4500, retry: false, summary: 'An operator ended the connection.' },
+  unauthorized: { number: 4501, retry: false, summary: 'The token was refused or has expired.' },
+  frame_too_large: { number: 4502, retry: false, summary: 'A message was larger than the limit for frames.' },
+} as const satisfies Record<string, CloseSpec>;
+
+export type CloseCode = keyof typeof closes;
+export const closeTable: Readonly<Record<CloseCode, CloseSpec>> = closes;
+
+/** An error of the table. `details` go to HTTP clients; neither they nor the message may hold secrets. */
+export class SluiceError extends Error {
+  readonly code: ErrorCode;
+  readonly details: unknown;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message?: string,
+    options: { details?: unknown; retryAfterMs?: number; cause?: unknown } = {},
+  ) {
+    super(
+      message ?? errorTable[code].summary,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
+    this.name = 'SluiceError';
+    this.code = code;
+    this.details = options.details;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+
+  get number(): number {
+    return errorTable[this.code].number;
+  }
+
+  get httpStatus(): number {
+    return errorTable[this.code].http;
+  }
+
+  get retry(): boolean {
+    return errorTable[this.code].retry;
+  }
+}

@@ -1,0 +1,45 @@
+import type { ErrorCode } from '../errors.ts';
+import type {
+  BatchHeader,
+  ClientFrame,
+  CompressedBody,
+  HistoryHeader,
+  Publication,
+  ServerFrame,
+  SnapshotHeader,
+} from './frames.ts';
+
+/** A message that was a frame, or what was wrong with it. `id` is the command's where it could be read, else 0. */
+export type Decoded<T> =
+  | { readonly ok: true; readonly frame: T }
+  | { readonly ok: false; readonly id: number; readonly code: ErrorCode; readonly message: string };
+
+/**
+ * Frames as bytes and back. Pure; runs in browsers too. Decoding never throws and never keeps a reference into the
+ * message that it was given unless it says so: payload bytes are views into it, so a caller whose buffer
+ * dies (uWebSockets.js) copies the message, or the payloads that it keeps.
+ *
+ * A publication is encoded once per codec (`encodePublication`); batches, snapshots and history pages are a header and
+ * those bytes, put together by the `frame…` functions without looking inside.
+ */
+export interface Codec {
+  readonly name: 'protobuf' | 'json';
+  /** What a WebSocket client offers to get it. */
+  readonly subprotocol: string;
+  /** Whether its messages are binary WebSocket messages (else text). */
+  readonly binary: boolean;
+
+  encodeClientFrame(frame: ClientFrame): Uint8Array;
+  decodeClientFrame(message: Uint8Array): Decoded<ClientFrame>;
+  encodeServerFrame(frame: ServerFrame): Uint8Array;
+  decodeServerFrame(message: Uint8Array): Decoded<ServerFrame>;
+
+  /** The bytes of one publication as they stand in every batch, snapshot and history page of this codec. */
+  encodePublication(topic: string, publication: Publication): Uint8Array;
+  /** `topic` is the batch's topic, also where the header has none (exact views). */
+  frameBatch(topic: string, header: BatchHeader, publications: readonly Uint8Array[]): Uint8Array;
+  frameSnapshot(header: SnapshotHeader, publications: readonly Uint8Array[]): Uint8Array;
+  frameHistory(id: number, header: HistoryHeader, publications: readonly Uint8Array[]): Uint8Array;
+  /** A batch whose publications are deflated; absent in codecs that have no compression. */
+  frameCompressedBatch?(header: BatchHeader, body: CompressedBody): Uint8Array;
+}

@@ -1,0 +1,247 @@
+/**
+ * The frames of the protocol as values, the same for every codec. `proto/gateway.proto` says what each field means;
+ * here they have the types that the code works with: offsets and times are plain numbers, payloads are bytes, an
+ * absent field is `undefined`.
+ */
+
+/** What a publication carries: JSON text in UTF-8 (kept byte for byte) or any bytes. */
+export interface Payload {
+  readonly format: 'json' | 'binary';
+  readonly bytes: Uint8Array;
+}
+
+export type Tags = Readonly<Record<string, string>>;
+
+/** One update, as a receiver sees it. */
+export interface Publication {
+  readonly offset: number;
+  /** Milliseconds since 1970, UTC. */
+  readonly timestampMs: number;
+  readonly type: string;
+  readonly payload: Payload;
+  readonly key?: string;
+  readonly tags?: Tags;
+  /** State mode: the key has no value any more. */
+  readonly removed?: boolean;
+}
+
+/** What a publisher asks for. */
+export interface PublishFields {
+  readonly topic: string;
+  readonly type: string;
+  readonly payload: Payload;
+  readonly key?: string;
+  readonly tags?: Tags;
+  readonly messageId?: string;
+  readonly ttlMs?: number;
+  /** The id of a session that is not to get it. */
+  readonly except?: string;
+  readonly timestampMs?: number;
+  readonly removed?: boolean;
+  readonly expectedOffset?: number;
+}
+
+export interface Position {
+  readonly epoch: string;
+  readonly offset: number;
+}
+
+export interface TopicPosition extends Position {
+  readonly topic: string;
+}
+
+/** Offsets (after, upto]. */
+export interface OffsetRange {
+  readonly after: number;
+  readonly upto: number;
+}
+
+export type Mode = 'stream' | 'state';
+
+export type Filter =
+  | { readonly op: 'eq' | 'prefix'; readonly tag: string; readonly value: string }
+  | { readonly op: 'in'; readonly tag: string; readonly values: readonly string[] }
+  | { readonly op: 'lt' | 'lte' | 'gt' | 'gte'; readonly tag: string; readonly number: number }
+  | { readonly op: 'exists'; readonly tag: string }
+  | { readonly op: 'and' | 'or' | 'not'; readonly filters: readonly Filter[] };
+
+export interface Subscription {
+  readonly topic: string;
+  readonly since?: Position;
+  readonly positions?: readonly TopicPosition[];
+  readonly last?: number;
+  readonly filter?: Filter;
+  readonly intervalMs?: number;
+  readonly conflate?: boolean;
+  readonly presence?: boolean;
+}
+
+/** An error as it stands on the wire; `src/errors.ts` has the table. */
+export interface WireError {
+  readonly code: string;
+  readonly number: number;
+  readonly message: string;
+  readonly retry: boolean;
+  readonly retryAfterMs?: number;
+}
+
+/** The fields of each command. */
+export interface Commands {
+  connect: { readonly token?: string; readonly client?: string; readonly capabilities?: readonly string[] };
+  subscribe: { readonly subscriptions: readonly Subscription[] };
+  unsubscribe: { readonly views?: readonly number[]; readonly topics?: readonly string[] };
+  publish: PublishFields;
+  history: { readonly topic: string; readonly after?: number; readonly limit?: number };
+  presence: { readonly topic: string };
+  status: Record<never, never>;
+  refresh: { readonly token: string };
+  ping: { readonly roundTripMs?: number };
+  call: { readonly method: string; readonly payload?: Payload };
+}
+
+export type CommandKind = keyof Commands;
+
+/** A command with its id; 0: its reply carries none. */
+export type ClientFrame = {
+  [K in CommandKind]: { readonly kind: K; readonly id: number } & Commands[K];
+}[CommandKind];
+
+export interface Limits {
+  readonly frameMaxBytes: number;
+  readonly payloadMaxBytes: number;
+  readonly subscriptions: number;
+  readonly commandsPerSecond: number;
+  readonly idleTimeoutMs: number;
+}
+
+export interface TopicResult extends TopicPosition {
+  readonly recovered?: boolean;
+  readonly missing?: OffsetRange;
+}
+
+/** The granted form of one subscription. */
+export interface Granted {
+  readonly topic: string;
+  readonly view: number;
+  readonly mode: Mode;
+  readonly epoch: string;
+  readonly offset: number;
+  readonly recovered?: boolean;
+  readonly missing?: OffsetRange;
+  readonly topics?: readonly TopicResult[];
+  readonly intervalMs?: number;
+}
+
+export interface Refused {
+  readonly topic: string;
+  readonly error: WireError;
+}
+
+export type SubscribeResult = Granted | Refused;
+
+export interface Member {
+  readonly session: string;
+  readonly user?: string;
+  readonly sinceMs: number;
+}
+
+/** What a batch says before its publications. `topic` and `epoch` only in views of a pattern. */
+export interface BatchHeader {
+  readonly view: number;
+  readonly topic?: string;
+  readonly epoch?: string;
+  readonly after: number;
+  readonly upto: number;
+}
+
+/** The compressed publications of a batch. */
+export interface CompressedBody {
+  readonly deflate: Uint8Array;
+  readonly plainBytes: number;
+  readonly crc32: number;
+  /** The dictionary that the deflate stream was primed with; 0: none. */
+  readonly dictionary: number;
+}
+
+export interface SnapshotHeader {
+  readonly view: number;
+  readonly topic: string;
+  readonly epoch: string;
+  readonly offset: number;
+  readonly first: boolean;
+  readonly last: boolean;
+}
+
+export interface HistoryHeader {
+  readonly topic: string;
+  readonly epoch: string;
+  readonly after: number;
+  readonly upto: number;
+  readonly more: boolean;
+  readonly missing?: OffsetRange;
+}
+
+/** The fields of each kind of frame that the gateway sends. */
+export interface ServerKinds {
+  connected: {
+    readonly session: string;
+    readonly timeMs: number;
+    readonly version: string;
+    readonly user?: string;
+    readonly limits: Limits;
+    readonly capabilities?: readonly string[];
+    readonly expiresMs?: number;
+  };
+  subscribed: { readonly results: readonly SubscribeResult[] };
+  unsubscribed: { readonly views: readonly number[]; readonly reason?: string };
+  published: Position & { readonly duplicate: boolean };
+  history: HistoryHeader & { readonly publications: readonly Publication[] };
+  presence: { readonly topic: string; readonly members: readonly Member[]; readonly count: number };
+  status: {
+    readonly session: string;
+    readonly user?: string;
+    readonly connectedAtMs: number;
+    readonly messageCount: number;
+    readonly subscriptions: readonly { readonly topic: string; readonly view: number }[];
+    readonly timeMs: number;
+  };
+  refreshed: { readonly expiresMs?: number };
+  pong: { readonly timeMs: number };
+  result: { readonly payload?: Payload };
+  error: WireError;
+  batch: BatchHeader & {
+    readonly publications: readonly Publication[];
+    readonly compressed?: CompressedBody;
+  };
+  reset: { readonly view: number; readonly topic: string; readonly epoch: string; readonly offset: number };
+  snapshot: SnapshotHeader & { readonly publications: readonly Publication[] };
+  joined: { readonly topic: string; readonly member: Member };
+  left: { readonly topic: string; readonly member: Member };
+  lagging: { readonly views: readonly number[] };
+  caughtUp: {
+    readonly view: number;
+    readonly topic: string;
+    readonly epoch: string;
+    readonly offset: number;
+    readonly recovered: boolean;
+    readonly missing?: OffsetRange;
+  };
+  message: { readonly type: string; readonly payload: Payload };
+  goingAway: { readonly reconnectDelayMs: number; readonly reason: string };
+  dictionary: {
+    readonly dictionary: number;
+    readonly view: number;
+    readonly data: Uint8Array;
+    readonly crc32: number;
+  };
+}
+
+export type ServerKind = keyof ServerKinds;
+
+/** A frame of the gateway. `id` is the command's, and 0 in pushes. */
+export type ServerFrame = {
+  [K in ServerKind]: { readonly kind: K; readonly id: number } & ServerKinds[K];
+}[ServerKind];
+
+/** A frame of one kind, without the id that only replies have. */
+export type Reply = { [K in ServerKind]: { readonly kind: K } & ServerKinds[K] }[ServerKind];
