@@ -789,8 +789,8 @@ export namespace sluice {
             epoch: string;
             after: number;
             upto: number;
-            publications: sluice.v1.Publication.$Properties[];
             more: boolean;
+            publications: sluice.v1.Publication.$Properties[];
             missing?: (sluice.v1.Range.$Properties|null);
             static create(properties: sluice.v1.HistoryPage.$Shape): sluice.v1.HistoryPage & sluice.v1.HistoryPage.$Shape;
             static create(properties?: sluice.v1.HistoryPage.$Properties): sluice.v1.HistoryPage;
@@ -804,8 +804,8 @@ export namespace sluice {
                 epoch?: (string|null);
                 after?: (number|null);
                 upto?: (number|null);
-                publications?: (sluice.v1.Publication.$Properties[]|null);
                 more?: (boolean|null);
+                publications?: (sluice.v1.Publication.$Properties[]|null);
                 missing?: (sluice.v1.Range.$Properties|null);
                 $unknowns?: Uint8Array[];
             }
@@ -814,8 +814,8 @@ export namespace sluice {
               epoch?: string|null;
               after?: number|null;
               upto?: number|null;
-              publications?: sluice.v1.Publication.$Shape[]|null;
               more?: boolean|null;
+              publications?: sluice.v1.Publication.$Shape[]|null;
               missing?: sluice.v1.Range.$Shape|null;
               $unknowns?: Uint8Array[];
             };
@@ -1182,8 +1182,8 @@ export namespace sluice {
             topic: string;
             epoch: string;
             offset: number;
-            publications: sluice.v1.Publication.$Properties[];
             first: boolean;
+            publications: sluice.v1.Publication.$Properties[];
             last: boolean;
             static create(properties: sluice.v1.Snapshot.$Shape): sluice.v1.Snapshot & sluice.v1.Snapshot.$Shape;
             static create(properties?: sluice.v1.Snapshot.$Properties): sluice.v1.Snapshot;
@@ -1197,8 +1197,8 @@ export namespace sluice {
                 topic?: (string|null);
                 epoch?: (string|null);
                 offset?: (number|null);
-                publications?: (sluice.v1.Publication.$Properties[]|null);
                 first?: (boolean|null);
+                publications?: (sluice.v1.Publication.$Properties[]|null);
                 last?: (boolean|null);
                 $unknowns?: Uint8Array[];
             }
@@ -1207,8 +1207,8 @@ export namespace sluice {
               topic?: string|null;
               epoch?: string|null;
               offset?: number|null;
-              publications?: sluice.v1.Publication.$Shape[]|null;
               first?: boolean|null;
+              publications?: sluice.v1.Publication.$Shape[]|null;
               last?: boolean|null;
               $unknowns?: Uint8Array[];
             };

@@ -3192,8 +3192,8 @@ export const sluice = $root.sluice = (() => {
             HistoryPage.prototype.epoch = "";
             HistoryPage.prototype.after = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             HistoryPage.prototype.upto = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-            HistoryPage.prototype.publications = $util.emptyArray;
             HistoryPage.prototype.more = false;
+            HistoryPage.prototype.publications = $util.emptyArray;
             HistoryPage.prototype.missing = null;
 
             HistoryPage.create = function(properties) {
@@ -3215,11 +3215,11 @@ export const sluice = $root.sluice = (() => {
                     writer.uint32(24).uint64(message.after);
                 if (message.upto != null && $Object.hasOwnProperty.call(message, "upto") && (typeof message.upto === "object" ? message.upto.low || message.upto.high : message.upto !== 0))
                     writer.uint32(32).uint64(message.upto);
+                if (message.more != null && $Object.hasOwnProperty.call(message, "more") && message.more !== false)
+                    writer.uint32(40).bool(message.more);
                 if (message.publications != null && message.publications.length)
                     for (let i = 0; i < message.publications.length; ++i)
-                        $root.sluice.v1.Publication.encode(message.publications[i], writer.uint32(42).fork(), _depth + 1).ldelim();
-                if (message.more != null && $Object.hasOwnProperty.call(message, "more") && message.more !== false)
-                    writer.uint32(48).bool(message.more);
+                        $root.sluice.v1.Publication.encode(message.publications[i], writer.uint32(50).fork(), _depth + 1).ldelim();
                 if (message.missing != null && $Object.hasOwnProperty.call(message, "missing"))
                     $root.sluice.v1.Range.encode(message.missing, writer.uint32(58).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
@@ -3292,20 +3292,20 @@ export const sluice = $root.sluice = (() => {
                             continue;
                         }
                     case 5: {
-                            if (wireType !== 2)
-                                break;
-                            if (!(message.publications && message.publications.length))
-                                message.publications = [];
-                            message.publications.push($root.sluice.v1.Publication.decode(reader, reader.size(), $undefined, _depth + 1));
-                            continue;
-                        }
-                    case 6: {
                             if (wireType !== 0)
                                 break;
                             if (value = reader.bool())
                                 message.more = value;
                             else
                                 delete message.more;
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.publications && message.publications.length))
+                                message.publications = [];
+                            message.publications.push($root.sluice.v1.Publication.decode(reader, reader.size(), $undefined, _depth + 1));
                             continue;
                         }
                     case 7: {
@@ -4823,8 +4823,8 @@ export const sluice = $root.sluice = (() => {
             Snapshot.prototype.topic = "";
             Snapshot.prototype.epoch = "";
             Snapshot.prototype.offset = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-            Snapshot.prototype.publications = $util.emptyArray;
             Snapshot.prototype.first = false;
+            Snapshot.prototype.publications = $util.emptyArray;
             Snapshot.prototype.last = false;
 
             Snapshot.create = function(properties) {
@@ -4846,11 +4846,11 @@ export const sluice = $root.sluice = (() => {
                     writer.uint32(26).string(message.epoch);
                 if (message.offset != null && $Object.hasOwnProperty.call(message, "offset") && (typeof message.offset === "object" ? message.offset.low || message.offset.high : message.offset !== 0))
                     writer.uint32(32).uint64(message.offset);
+                if (message.first != null && $Object.hasOwnProperty.call(message, "first") && message.first !== false)
+                    writer.uint32(40).bool(message.first);
                 if (message.publications != null && message.publications.length)
                     for (let i = 0; i < message.publications.length; ++i)
-                        $root.sluice.v1.Publication.encode(message.publications[i], writer.uint32(42).fork(), _depth + 1).ldelim();
-                if (message.first != null && $Object.hasOwnProperty.call(message, "first") && message.first !== false)
-                    writer.uint32(48).bool(message.first);
+                        $root.sluice.v1.Publication.encode(message.publications[i], writer.uint32(50).fork(), _depth + 1).ldelim();
                 if (message.last != null && $Object.hasOwnProperty.call(message, "last") && message.last !== false)
                     writer.uint32(56).bool(message.last);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
@@ -4923,20 +4923,20 @@ export const sluice = $root.sluice = (() => {
                             continue;
                         }
                     case 5: {
-                            if (wireType !== 2)
-                                break;
-                            if (!(message.publications && message.publications.length))
-                                message.publications = [];
-                            message.publications.push($root.sluice.v1.Publication.decode(reader, reader.size(), $undefined, _depth + 1));
-                            continue;
-                        }
-                    case 6: {
                             if (wireType !== 0)
                                 break;
                             if (value = reader.bool())
                                 message.first = value;
                             else
                                 delete message.first;
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.publications && message.publications.length))
+                                message.publications = [];
+                            message.publications.push($root.sluice.v1.Publication.decode(reader, reader.size(), $undefined, _depth + 1));
                             continue;
                         }
                     case 7: {
