@@ -1,0 +1,172 @@
+import { readFileSync } from 'node:fs';
+import { parse as parseYaml } from 'yaml';
+import type { z } from 'zod';
+import { crossFaults } from './config/checks.ts';
+import { type Namespaces, namespacesSchema, resolveNamespaces } from './config/namespaces.ts';
+import { type Config, type OptionName, type OptionRow, options } from './config/options.ts';
+import { didYouMean } from './config/suggest.ts';
+
+export { type NamespaceOptions, namespaceOptions, namespaceOptionsSchema } from './config/namespaces.ts';
+export { type Config, type OptionName, type OptionRow, options } from './config/options.ts';
+
+/** Names the file where no flag does. */
+const configFileVariable = 'SLUICE_CONFIG';
+
+/** All faults of a configuration together, a sentence each. None of them holds the value of a secret. */
+export class ConfigError extends Error {
+  readonly code = 'ERR_CONFIG';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(
+      `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n- ${faults.join('\n- ')}`,
+    );
+    this.name = 'ConfigError';
+    this.faults = faults;
+  }
+}
+
+export interface ConfigSources {
+  /** By name of the option, as text or as the value itself. `undefined`: not given. */
+  readonly flags?: { readonly [N in OptionName]?: unknown };
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Path of a JSON or YAML file. Default: what `SLUICE_CONFIG` says. */
+  readonly file?: string;
+}
+
+type Entries = Readonly<Record<string, unknown>>;
+
+/** Resolves flag over variable over file over default. Throws a `ConfigError`. */
+export function loadConfig(sources: ConfigSources = {}): Config {
+  const { flags = {}, env = {} } = sources;
+  const faults: string[] = [];
+  const path = sources.file ?? (env[configFileVariable] || undefined);
+  const file = path === undefined ? {} : readEntries(path, faults);
+  faults.push(...unknownVariables(env), ...unknownKeys(file, path));
+
+  const values: Record<string, unknown> = {};
+  for (const row of options) {
+    const given = firstGiven(row, flags, env, file, path);
+    values[row.name] = given ? resolve(row, given, faults) : row.default;
+  }
+  const entries = parseNamespaces(file, path, faults);
+  if (faults.length > 0) throw new ConfigError(faults);
+
+  const general = values as Omit<Config, 'namespaces'>;
+  const config = freeze({ ...general, namespaces: resolveNamespaces(general, entries) });
+  const crossed = crossFaults(config);
+  if (crossed.length > 0) throw new ConfigError(crossed);
+  return config;
+}
+
+function readEntries(path: string, faults: string[]): Entries {
+  try {
+    const content: unknown = parseYaml(readFileSync(path, 'utf8'));
+    if (content === null || content === undefined) return {};
+    if (typeof content === 'object' && !Array.isArray(content)) return content as Entries;
+    faults.push(`${path}: must hold an object`);
+  } catch (error) {
+    // The first line only: the parser's others quote the file, and with it its secrets.
+    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    faults.push(`${path}: cannot be read: ${reason}`);
+  }
+  return {};
+}
+
+interface Given {
+  readonly value: unknown;
+  /** Where it was said: "--port", "SLUICE_PORT", "port in sluice.yaml". */
+  readonly where: string;
+}
+
+function firstGiven(
+  row: OptionRow,
+  flags: Entries,
+  env: ConfigSources['env'] & object,
+  file: Entries,
+  path: string | undefined,
+): Given | undefined {
+  if (flags[row.name] !== undefined) return { value: flags[row.name], where: row.flag };
+  // An empty variable is how compose files and CI say "not set"; so is one that Kubernetes put there.
+  const variable = env[row.env];
+  if (variable && !isServiceLink(row.env, variable)) return { value: variable, where: row.env };
+  const entry = Object.hasOwn(file, row.name) ? file[row.name] : undefined;
+  return entry === undefined || entry === null
+    ? undefined
+    : { value: entry, where: `${row.name} in ${path}` };
+}
+
+function resolve(row: OptionRow, given: Given, faults: string[]): unknown {
+  const result = row.kind.schema.safeParse(given.value);
+  if (result.success) return result.data;
+  const but = row.secret ? '' : `, not ${JSON.stringify(given.value)}`;
+  for (const issue of result.error.issues) faults.push(`${given.where}: ${issue.message}${but}`);
+  return row.default;
+}
+
+function parseNamespaces(file: Entries, path: string | undefined, faults: string[]) {
+  const result = namespacesSchema.safeParse(file['namespaces'] ?? {});
+  if (result.success) return result.data;
+  for (const issue of result.error.issues) {
+    faults.push(
+      `namespaces${issue.path.map((part) => `.${String(part)}`).join('')} in ${path}: ${explain(issue)}`,
+    );
+  }
+  return {};
+}
+
+function explain(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'unrecognized_keys') return `has unknown options: ${issue.keys.join(', ')}`;
+  if (issue.code === 'invalid_key') return issue.issues[0]?.message ?? issue.message;
+  return issue.message;
+}
+
+function unknownKeys(file: Entries, path: string | undefined): string[] {
+  const known = [...options.map(({ name }) => name), 'namespaces'];
+  return Object.keys(file)
+    .filter((key) => !known.includes(key))
+    .map((key) => `${key} in ${path}: is no option${didYouMean(key, known)}`);
+}
+
+function unknownVariables(env: ConfigSources['env'] & object): string[] {
+  const known = [...options.map((row) => row.env), configFileVariable];
+  return Object.entries(env)
+    .filter(
+      ([name, value]) => name.startsWith('SLUICE_') && !known.includes(name) && !isServiceLink(name, value),
+    )
+    .map(([name]) => `${name}: is no option${didYouMean(name, known)}`);
+}
+
+/**
+ * Kubernetes gives every pod such variables of a Service that is called "sluice": SLUICE_SERVICE_HOST,
+ * SLUICE_PORT=tcp://10.0.0.1:8080, SLUICE_PORT_8080_TCP_ADDR. They aren't options.
+ */
+function isServiceLink(name: string, value = ''): boolean {
+  return (
+    /^SLUICE_(SERVICE_(HOST|PORT)|PORT_\d+_)/.test(name) ||
+    (name === 'SLUICE_PORT' && /^\w+:\/\//.test(value))
+  );
+}
+
+function freeze(config: Config): Config {
+  for (const value of Object.values(config)) Object.freeze(value);
+  return Object.freeze(config);
+}
+
+/** For people and logs: secrets are masked, sizes have units. */
+export function describeConfig(
+  config: Config,
+): Record<string, unknown> & { readonly namespaces: Namespaces } {
+  const entries = options.map((row) => [row.name, row.secret ? mask(config[row.name]) : shown(row, config)]);
+  return { ...Object.fromEntries(entries), namespaces: config.namespaces };
+}
+
+function shown(row: OptionRow, config: Config): unknown {
+  const value = config[row.name];
+  return row.kind.unit === 'bytes' ? row.kind.format(value) : value;
+}
+
+function mask(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(mask);
+  return value === undefined ? undefined : '********';
+}

@@ -1,0 +1,59 @@
+import { type Config, options } from './options.ts';
+import { formatBytes, isLoopback } from './values.ts';
+
+type SizeName = {
+  [K in keyof Config]: Config[K] extends number ? K : never;
+}[keyof Config];
+
+const atLeast = (config: Config, left: SizeName, factor: number, right: SizeName): string | undefined =>
+  config[left] >= factor * config[right]
+    ? undefined
+    : `${left} (${formatBytes(config[left])}) must be at least ${factor === 1 ? '' : `${factor} times `}` +
+      `${right} (${formatBytes(config[right])})`;
+
+/** Without keys only loopback is safe: everybody who reaches the port could publish and administrate. */
+function bindsSafely(config: Config): string | undefined {
+  if (isLoopback(config.host) || config.apiKeys.length > 0 || config.tokenSecret !== undefined)
+    return undefined;
+  const setters = options
+    .filter(({ name }) => name === 'apiKeys' || name === 'tokenSecret')
+    .map(({ env, flag }) => `${env} (${flag})`);
+  return (
+    `host ${config.host} can be reached from other machines, so the gateway needs credentials: ` +
+    `set ${setters.join(' or ')}, or listen on 127.0.0.1`
+  );
+}
+
+/** A namespace's ring must fit into the total and hold a publication; its batches must fit into the backpressure. */
+function namespacesFit(config: Config): string[] {
+  return Object.entries(config.namespaces).flatMap(([name, own]) => [
+    ...(own.ringMaxBytes > config.ringsMaxBytes || own.ringMaxBytes < config.payloadMaxBytes
+      ? [
+          `namespaces.${name}: ringMaxBytes (${formatBytes(own.ringMaxBytes)}) must be between payloadMaxBytes ` +
+            `(${formatBytes(config.payloadMaxBytes)}) and ringsMaxBytes (${formatBytes(config.ringsMaxBytes)})`,
+        ]
+      : []),
+    ...(config.backpressureMaxBytes < 4 * own.batchMaxBytes
+      ? [
+          `namespaces.${name}: batchMaxBytes (${formatBytes(own.batchMaxBytes)}) must be at most a quarter of ` +
+            `backpressureMaxBytes (${formatBytes(config.backpressureMaxBytes)})`,
+        ]
+      : []),
+  ]);
+}
+
+/** What no option can say for itself. Every fault is a sentence. */
+export function crossFaults(config: Config): string[] {
+  const sizes = [
+    bindsSafely(config),
+    config.payloadMaxBytes < config.frameMaxBytes
+      ? undefined
+      : `payloadMaxBytes (${formatBytes(config.payloadMaxBytes)}) must be less than ` +
+        `frameMaxBytes (${formatBytes(config.frameMaxBytes)})`,
+    atLeast(config, 'bodyMaxBytes', 1, 'frameMaxBytes'),
+    // Catch-up sends pieces of a quarter of the limit, so one of them must hold a batch and a payload.
+    atLeast(config, 'backpressureMaxBytes', 4, 'payloadMaxBytes'),
+    atLeast(config, 'backpressureTotalMaxBytes', 1, 'backpressureMaxBytes'),
+  ];
+  return [...sizes.filter((fault) => fault !== undefined), ...namespacesFit(config)];
+}

@@ -1,0 +1,107 @@
+import { z } from 'zod';
+import { boolean, bytes, choice, integer } from './values.ts';
+
+const day = 24 * 60 * 60;
+
+/** The options that a namespace may set for itself. Defaults: the options of the same name, and those below. */
+export const namespaceKinds = {
+  ringMaxPublications: integer(1, 10_000_000),
+  ringMaxAgeSeconds: integer(1, 365 * day, 's'),
+  ringMaxBytes: bytes(1024, 2 ** 36),
+  batchMaxDelayMs: integer(0, 1000, 'ms'),
+  batchMaxBytes: bytes(256, 2 ** 26),
+} as const;
+
+const anonymousSchema = z.strictObject({
+  /** Whether a client without token may subscribe to (and read the history of) topics of this namespace. */
+  subscribe: boolean.schema,
+  publish: boolean.schema,
+});
+
+/** What the topics of one namespace share. */
+export const namespaceOptionsSchema = z.strictObject({
+  mode: choice(['stream', 'state']).schema,
+  ringMaxPublications: namespaceKinds.ringMaxPublications.schema,
+  ringMaxAgeSeconds: namespaceKinds.ringMaxAgeSeconds.schema,
+  ringMaxBytes: namespaceKinds.ringMaxBytes.schema,
+  batchMaxDelayMs: namespaceKinds.batchMaxDelayMs.schema,
+  batchMaxBytes: namespaceKinds.batchMaxBytes.schema,
+  /** Stream mode: every view sends only the newest publication per key of each batch. */
+  conflate: boolean.schema,
+  /** Whether the members of a topic may be listed and watched, by whom permission allows it. */
+  presence: boolean.schema,
+  /** For publications that bring no ttl of their own. 0: none. */
+  ttlMs: integer(0, 365 * day * 1000, 'ms').schema,
+  anonymous: anonymousSchema,
+});
+
+export const namespaceEntrySchema = namespaceOptionsSchema
+  .partial()
+  .extend({ anonymous: anonymousSchema.partial().optional() });
+
+export type NamespaceOptions = Readonly<z.output<typeof namespaceOptionsSchema>>;
+type NamespaceEntry = z.output<typeof namespaceEntrySchema>;
+
+/** Every namespace with options of its own, and `default` for all others. */
+export interface Namespaces {
+  readonly default: NamespaceOptions;
+  readonly [name: string]: NamespaceOptions;
+}
+
+const builtIn: Readonly<Record<string, NamespaceEntry>> = {
+  server: { mode: 'state' },
+  job: { mode: 'state' },
+};
+
+export const namespacesSchema = z.record(
+  z
+    .string()
+    .regex(/^[A-Za-z0-9_\-./@%$]{1,200}$/, 'must be named by what stands before the first ":" of a topic'),
+  namespaceEntrySchema,
+);
+
+type Ring = Pick<NamespaceOptions, keyof typeof namespaceKinds>;
+
+function over(base: NamespaceOptions, entry: NamespaceEntry | undefined): NamespaceOptions {
+  const anonymous = Object.freeze({ ...base.anonymous, ...entry?.anonymous });
+  return Object.freeze({ ...base, ...entry, anonymous });
+}
+
+/** Resolves the entries of a file: the general options, then `default`, then what is built in, then the entry. */
+export function resolveNamespaces(
+  general: Ring,
+  entries: Readonly<Record<string, NamespaceEntry>>,
+): Namespaces {
+  const { ringMaxPublications, ringMaxAgeSeconds, ringMaxBytes, batchMaxDelayMs, batchMaxBytes } = general;
+  const base: NamespaceOptions = {
+    mode: 'stream',
+    ringMaxPublications,
+    ringMaxAgeSeconds,
+    ringMaxBytes,
+    batchMaxDelayMs,
+    batchMaxBytes,
+    conflate: false,
+    presence: true,
+    ttlMs: 0,
+    anonymous: { subscribe: true, publish: false },
+  };
+  const fallback = over(base, entries['default']);
+  const named = { ...builtIn, ...entries };
+  const resolved = Object.entries(named).map(([name, entry]) => [
+    name,
+    over(over(fallback, builtIn[name]), entry),
+  ]);
+  return Object.freeze({ ...Object.fromEntries(resolved), default: fallback });
+}
+
+/**
+ * The options of a namespace: what stands before the first ":" of a topic, or all of a name that has none. Names come
+ * from clients, so nothing is stored per name.
+ */
+export function namespaceOptions(
+  config: { readonly namespaces: Namespaces },
+  namespace: string,
+): NamespaceOptions {
+  const { namespaces } = config;
+  return (Object.hasOwn(namespaces, namespace) && namespaces[namespace]) || namespaces.default;
+}

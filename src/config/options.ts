@@ -1,0 +1,197 @@
+import { type Namespaces, namespaceKinds } from './namespaces.ts';
+import {
+  boolean,
+  bytes,
+  choice,
+  integer,
+  isAddressRange,
+  isOrigin,
+  type Kind,
+  list,
+  secretText,
+  text,
+} from './values.ts';
+
+interface Spec<T> {
+  readonly kind: Kind<T>;
+  readonly default: T;
+  readonly sentence: string;
+  /** Never printed, also not in faults. */
+  readonly secret?: true;
+  /** Instead of the one made from the name. */
+  readonly flag?: string;
+}
+
+function option<T>(
+  kind: Kind<T>,
+  value: T,
+  sentence: string,
+  more: { secret?: true; flag?: string } = {},
+): Spec<T> {
+  return { kind, default: value, sentence, ...more };
+}
+
+const KiB = 2 ** 10;
+const MiB = 2 ** 20;
+const count = integer(1, 10_000_000);
+
+/**
+ * Every option: what it is called, what it is when nobody says, what it may be, what it does. Flags, variables, help,
+ * the README and the type `Config` come from here, so a new option is one new entry.
+ */
+export const optionTable = {
+  host: option(
+    text(
+      'ADDRESS',
+      (value) => /^[A-Za-z0-9.:_-]+$/.test(value),
+      'must be an IP address or the name of a host',
+    ),
+    '127.0.0.1',
+    'Address to listen on. Anything but loopback needs API keys or a token secret.',
+  ),
+  port: option(integer(0, 65_535), 8080, 'Port to listen on; 0 takes a free one.'),
+  apiKeys: option(
+    list('KEY', (item) => item.length >= 16, 'must be keys of at least 16 characters each, without commas'),
+    [],
+    'Keys that may publish and administrate over HTTP.',
+    { secret: true, flag: '--api-key' },
+  ),
+  tokenSecret: option(
+    secretText(32),
+    undefined,
+    'Secret that JSON Web Tokens (HS256) are signed with; at least 32 bytes.',
+    { secret: true },
+  ),
+  origins: option(
+    list(
+      'ORIGIN',
+      isOrigin,
+      'must be origins like https://dash.example.org (no path, no slash at the end) or *',
+    ),
+    [],
+    'Origins of web pages that may connect, besides the gateway’s own; * allows all.',
+    { flag: '--origin' },
+  ),
+  trustedProxies: option(
+    list('CIDR', isAddressRange, 'must be IP addresses or ranges like 10.0.0.0/8'),
+    [],
+    'Proxies whose word on the client’s address is taken.',
+    { flag: '--trusted-proxy' },
+  ),
+
+  maxConnections: option(count, 10_000, 'Connections in all.'),
+  maxConnectionsPerIp: option(count, 100, 'Connections per client address (IPv6: per /64).'),
+  maxConnectionsPerUser: option(count, 20, 'Connections per user.'),
+  handshakesPerSecondPerIp: option(
+    integer(1, 1_000_000, '1/s'),
+    50,
+    'New connections per second and client address.',
+  ),
+  idleTimeoutSeconds: option(
+    integer(10, 300, 's'),
+    60,
+    'A connection is dead after so long without a message or pong.',
+  ),
+  writeTimeoutSeconds: option(
+    integer(1, 3600, 's'),
+    30,
+    'A connection whose buffer makes no progress for so long is cut.',
+  ),
+  shutdownGraceSeconds: option(integer(0, 3600, 's'), 5, 'Time to drain the connections at shutdown.'),
+
+  engine: option(choice(['memory']), 'memory', 'Where topics are stored.'),
+  topicsMax: option(count, 100_000, 'Topics in all.'),
+  ringMaxPublications: option(
+    namespaceKinds.ringMaxPublications,
+    1000,
+    'Publications that the ring of a topic keeps.',
+  ),
+  ringMaxAgeSeconds: option(
+    namespaceKinds.ringMaxAgeSeconds,
+    3600,
+    'How long the ring of a topic keeps them.',
+  ),
+  ringMaxBytes: option(namespaceKinds.ringMaxBytes, MiB, 'Size of the ring of a topic.'),
+  ringsMaxBytes: option(
+    bytes(KiB, 2 ** 40),
+    256 * MiB,
+    'Size of all rings together; idle topics give way first.',
+  ),
+
+  batchMaxDelayMs: option(
+    namespaceKinds.batchMaxDelayMs,
+    5,
+    'Longest time that a busy topic collects a batch.',
+  ),
+  batchMaxBytes: option(namespaceKinds.batchMaxBytes, 64 * KiB, 'A batch of this size goes out at once.'),
+  compressMinBytes: option(bytes(0, 2 ** 30), 256, 'Batches from this size may be compressed; 0: never.'),
+  backpressureMaxBytes: option(
+    bytes(4 * KiB, 2 ** 31),
+    MiB,
+    'Unsent bytes of a session before it counts as lagging.',
+  ),
+  backpressureTotalMaxBytes: option(
+    bytes(4 * KiB, 2 ** 40),
+    256 * MiB,
+    'Unsent bytes of all sessions together.',
+  ),
+
+  payloadMaxBytes: option(bytes(1, 2 ** 28), 64 * KiB, 'Payload of a publication.'),
+  frameMaxBytes: option(bytes(KiB, 2 ** 29), MiB, 'Message that a client may send.'),
+  bodyMaxBytes: option(bytes(KiB, 2 ** 30), 8 * MiB, 'Body of an HTTP request.'),
+  subscriptionsPerSession: option(count, 100, 'Subscriptions of a session.'),
+  commandsPerSecond: option(integer(1, 1_000_000, '1/s'), 100, 'Commands per second and session.'),
+  viewsPerTopic: option(count, 64, 'Distinct views (filter, interval, codec) of a topic.'),
+  viewsMax: option(count, 10_000, 'Distinct views in all.'),
+
+  sourceHost: option(
+    boolean,
+    false,
+    'Publish this machine’s CPU, memory, load, disk and network to server:HOSTNAME.',
+  ),
+  sourceHostIntervalMs: option(integer(100, 3_600_000, 'ms'), 1000, 'How often it does.'),
+  logLevel: option(
+    choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+    'info',
+    'Least severe lines of the log: trace, debug, info, warn, error, fatal, silent.',
+  ),
+  logFormat: option(choice(['json', 'pretty']), 'json', 'Lines of JSON, or for people.'),
+} as const;
+
+type Table = typeof optionTable;
+export type OptionName = keyof Table;
+
+/** All options, resolved and checked. Deeply frozen. */
+export type Config = {
+  readonly [N in OptionName]: Table[N] extends Spec<infer T> ? T : never;
+} & {
+  /** Only in the file: namespace -> options of its own. Resolved; read it through `namespaceOptions`. */
+  readonly namespaces: Namespaces;
+};
+
+/** A row of the table as help, README and loader use it. */
+export interface OptionRow extends Spec<unknown> {
+  readonly name: OptionName;
+  /** `SLUICE_MAX_CONNECTIONS` */
+  readonly env: string;
+  /** `--max-connections` */
+  readonly flag: string;
+  /** The default for people; empty where there is none. */
+  readonly defaultText: string;
+}
+
+function row<T>(name: OptionName, spec: Spec<T>): OptionRow {
+  const words = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return {
+    ...spec,
+    kind: { ...spec.kind, format: (value) => spec.kind.format(value as T) },
+    name,
+    env: `SLUICE_${words.replaceAll('-', '_').toUpperCase()}`,
+    flag: spec.flag ?? `--${words}`,
+    defaultText: spec.default === undefined ? '' : spec.kind.format(spec.default),
+  };
+}
+
+export const options: readonly OptionRow[] = (Object.keys(optionTable) as OptionName[]).map((name) =>
+  row(name, optionTable[name] as Spec<unknown>),
+);

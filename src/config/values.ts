@@ -1,0 +1,162 @@
+import ipaddr from 'ipaddr.js';
+import { z } from 'zod';
+
+/**
+ * A kind of option value. Its schema takes what a flag or a variable gives (text), and what a file or a caller gives
+ * (the value itself). A fault's message reads on after the name of the option: "must be …".
+ */
+export interface Kind<T> {
+  readonly schema: z.ZodType<T>;
+  /** What stands behind the flag in the help; absent: the flag takes no value. */
+  readonly placeholder?: string;
+  /** The flag may be given several times. */
+  readonly repeatable?: true;
+  readonly unit?: string;
+  /** For people: help, README, check-config. Empty: nothing worth saying. */
+  format(value: T): string;
+}
+
+type Attempt<T> = { readonly value: T } | { readonly fault: string };
+
+function parsed<T>(parse: (input: unknown) => Attempt<T>): z.ZodType<T> {
+  return z.unknown().transform((input, context) => {
+    const attempt = parse(input);
+    if ('value' in attempt) return attempt.value;
+    context.issues.push({ code: 'custom', message: attempt.fault, input });
+    return z.NEVER;
+  });
+}
+
+function wholeNumber(input: unknown, min: number, max: number): number | undefined {
+  const value = typeof input === 'string' && /^\d{1,16}$/.test(input.trim()) ? Number(input) : input;
+  return typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max
+    ? value
+    : undefined;
+}
+
+/** `unit` as a person reads it: "s", "ms", "1/s". */
+export function integer(min: number, max: number, unit?: string): Kind<number> {
+  return {
+    schema: parsed<number>((input) => {
+      const value = wholeNumber(input, min, max);
+      return value === undefined ? { fault: `must be a whole number from ${min} to ${max}` } : { value };
+    }),
+    placeholder: 'N',
+    unit,
+    format: String,
+  };
+}
+
+const byteUnits = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
+
+/** "64KiB" of 65536; what no unit divides stays a plain number. */
+export function formatBytes(bytes: number): string {
+  const unit = (['GiB', 'MiB', 'KiB'] as const).find(
+    (each) => bytes >= byteUnits[each] && bytes % byteUnits[each] === 0,
+  );
+  return unit ? `${bytes / byteUnits[unit]}${unit}` : String(bytes);
+}
+
+function parseBytes(input: unknown): number {
+  if (typeof input === 'number') return input;
+  const match = typeof input === 'string' && /^(\d{1,16}(?:\.\d{1,6})?) ?(KiB|MiB|GiB|)$/.exec(input.trim());
+  return match ? Number(match[1]) * byteUnits[match[2] as keyof typeof byteUnits] : Number.NaN;
+}
+
+/** A size: a number of bytes, or 64KiB, 1.5MiB, 1GiB. */
+export function bytes(min: number, max: number): Kind<number> {
+  return {
+    schema: parsed<number>((input) => {
+      const value = wholeNumber(parseBytes(input), min, max);
+      if (value !== undefined) return { value };
+      return { fault: `must be a size from ${formatBytes(min)} to ${formatBytes(max)}, like 65536 or 64KiB` };
+    }),
+    placeholder: 'SIZE',
+    unit: 'bytes',
+    format: formatBytes,
+  };
+}
+
+export function choice<const T extends string>(choices: readonly T[]): Kind<T> {
+  return {
+    schema: parsed<T>((input) => {
+      const value = choices.find((each) => each === input);
+      return value === undefined ? { fault: `must be one of ${choices.join(', ')}` } : { value };
+    }),
+    placeholder: choices.length > 4 ? 'NAME' : choices.join('|'),
+    format: String,
+  };
+}
+
+const booleans: Readonly<Record<string, boolean>> = { true: true, '1': true, false: false, '0': false };
+
+export const boolean: Kind<boolean> = {
+  schema: parsed<boolean>((input) => {
+    const value = Object.hasOwn(booleans, String(input)) ? booleans[String(input)] : undefined;
+    return value === undefined ? { fault: 'must be true or false' } : { value };
+  }),
+  format: String,
+};
+
+export function text(placeholder: string, isValid: (value: string) => boolean, fault: string): Kind<string> {
+  return {
+    schema: parsed<string>((input) =>
+      typeof input === 'string' && isValid(input.trim()) ? { value: input.trim() } : { fault },
+    ),
+    placeholder,
+    format: String,
+  };
+}
+
+/** A secret is taken as it stands, spaces included. `undefined`: not set. */
+export function secretText(minBytes: number): Kind<string | undefined> {
+  return {
+    schema: parsed<string | undefined>((input) =>
+      input === undefined || (typeof input === 'string' && Buffer.byteLength(input) >= minBytes)
+        ? { value: input }
+        : { fault: `must be a text of at least ${minBytes} bytes` },
+    ),
+    placeholder: 'SECRET',
+    format: () => '',
+  };
+}
+
+/** Several texts: an array, or one text with commas between them. */
+export function list(
+  placeholder: string,
+  isValid: (item: string) => boolean,
+  fault: string,
+): Kind<readonly string[]> {
+  return {
+    schema: parsed<readonly string[]>((input) => {
+      const parts: unknown[] = Array.isArray(input) ? input : [input];
+      const items = parts.flatMap((part) => (typeof part === 'string' ? part.split(',') : [part]));
+      const texts = items.map((item) => (typeof item === 'string' ? item.trim() : ''));
+      const value = texts.filter((item, index) => item !== '' || items[index] !== '');
+      return value.every((item) => item !== '' && isValid(item)) ? { value } : { fault };
+    }),
+    placeholder,
+    repeatable: true,
+    format: (items) => items.join(', '),
+  };
+}
+
+/** `https://dash.example.org`, without path; or `*`. */
+export function isOrigin(value: string): boolean {
+  return value === '*' || (URL.canParse(value) && new URL(value).origin === value);
+}
+
+/** `10.0.0.0/8` or `2001:db8::1`. */
+export function isAddressRange(value: string): boolean {
+  return value.includes('/') ? ipaddr.isValidCIDR(value) : isAddress(value);
+}
+
+/** In full notation only: ipaddr.js would take `127` for an IPv4 address. */
+export function isAddress(value: string): boolean {
+  return ipaddr.IPv4.isValidFourPartDecimal(value) || ipaddr.IPv6.isValid(value);
+}
+
+export function isLoopback(host: string): boolean {
+  if (host === 'localhost') return true;
+  return isAddress(host) && ipaddr.process(host).range() === 'loopback';
+}

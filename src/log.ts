@@ -1,0 +1,47 @@
+import { type DestinationStream, type Logger, pino } from 'pino';
+import pretty from 'pino-pretty';
+import type { Config } from './config.ts';
+
+export type Log = Logger;
+
+/**
+ * Fields that are never written, whatever object they stand in. The last line of defence: nothing should log them in
+ * the first place. pino looks at the top level and one below.
+ */
+const secretFields = [
+  'token',
+  'tokenSecret',
+  'apiKey',
+  'apiKeys',
+  'authorization',
+  'cookie',
+  'password',
+  'secret',
+];
+const redact = {
+  paths: secretFields.flatMap((field) => [field, `*.${field}`, `*.headers.${field}`]),
+  censor: '[redacted]',
+};
+
+/** A token may also stand in the address of a request. */
+const serializers = {
+  url: (url: unknown) => String(url).replace(/([?&]token=)[^&]*/g, '$1[redacted]'),
+};
+
+/** Writes to standard output, or to `destination` (tests). */
+export function createLog(
+  config: Pick<Config, 'logLevel' | 'logFormat'>,
+  destination?: DestinationStream,
+): Log {
+  const options = {
+    level: config.logLevel,
+    base: undefined,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    redact,
+    serializers,
+  };
+  if (destination) return pino(options, destination);
+  if (config.logFormat === 'json') return pino(options);
+  // In this thread and synchronous: it is for people at a terminal, and must not lose the last lines of a crash.
+  return pino(options, pretty({ sync: true, translateTime: 'SYS:HH:MM:ss.l' }));
+}
