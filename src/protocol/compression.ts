@@ -1,0 +1,80 @@
+import { deflateSync, inflateSync } from 'fflate';
+import { crc32 } from './crc32.ts';
+import type { CompressedBody, Publication } from './frames.ts';
+import { decodeRun } from './protobuf.ts';
+
+/** What one batch may hold before compression. */
+export const maxPlainBytes = 16 * 1024 * 1024;
+
+export type DeflateLevel = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+
+/** A dictionary with the number that frames name it by. */
+export interface SharedDictionary {
+  readonly dictionary: number;
+  readonly data: Uint8Array;
+}
+
+/** What compression works on: publications as the protobuf codec encodes them, one behind the other. */
+export function plainRun(publications: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const publication of publications) length += publication.length;
+  const run = new Uint8Array(length);
+  let at = 0;
+  for (const publication of publications) {
+    run.set(publication, at);
+    at += publication.length;
+  }
+  return run;
+}
+
+export function deflateBody(
+  run: Uint8Array,
+  shared?: SharedDictionary,
+  level: DeflateLevel = 6,
+): CompressedBody {
+  return {
+    deflate: deflateSync(run, { level, dictionary: shared?.data }),
+    plainBytes: run.length,
+    crc32: crc32(run),
+    dictionary: shared?.dictionary ?? 0,
+  };
+}
+
+export type Expanded =
+  | { readonly ok: true; readonly publications: readonly Publication[] }
+  | {
+      readonly ok: false;
+      /** `unknown_dictionary`: it isn't in `dictionaries`. `mismatch`: the bytes aren't those that were compressed. */
+      readonly reason: 'unknown_dictionary' | 'mismatch' | 'too_large';
+    };
+
+/**
+ * The publications of a batch, compressed or not. To the receiver every failure is a gap. Never throws, and never
+ * allocates more than the body's `plainBytes`, which may be `maxPlainBytes`.
+ */
+export function expandBatch(
+  batch: { readonly publications: readonly Publication[]; readonly compressed?: CompressedBody },
+  dictionaries: ReadonlyMap<number, Uint8Array>,
+): Expanded {
+  const body = batch.compressed;
+  if (body === undefined) return { ok: true, publications: batch.publications };
+  if (body.plainBytes > maxPlainBytes) return { ok: false, reason: 'too_large' };
+  const dictionary = dictionaries.get(body.dictionary);
+  if (body.dictionary !== 0 && dictionary === undefined) return { ok: false, reason: 'unknown_dictionary' };
+  const run = inflateExactly(body, dictionary);
+  if (run === undefined || crc32(run) !== body.crc32) return { ok: false, reason: 'mismatch' };
+  const decoded = decodeRun(run);
+  if (!decoded.ok || decoded.frame.kind !== 'batch') return { ok: false, reason: 'mismatch' };
+  return { ok: true, publications: decoded.frame.publications };
+}
+
+/** fflate drops what it would write behind `out`, so a bomb ends in an array of `plainBytes` with another CRC. */
+function inflateExactly(body: CompressedBody, dictionary: Uint8Array | undefined): Uint8Array | undefined {
+  try {
+    const out = new Uint8Array(body.plainBytes);
+    const run = inflateSync(body.deflate, { out, dictionary });
+    return run.length === body.plainBytes ? run : undefined;
+  } catch {
+    return undefined;
+  }
+}

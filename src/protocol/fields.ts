@@ -1,0 +1,238 @@
+import type { ErrorCode } from '../errors.ts';
+import type { Payload } from './frames.ts';
+
+/** The fields of a message as a codec's parser yields them. */
+export type Raw = Readonly<Record<string, unknown>>;
+
+/** Where the codecs differ in what their parsers yield. */
+export interface Dialect {
+  /** The member that holds the publication type of `publish` and `message`. */
+  readonly eventMember: string;
+  /** A point in time, `name` as in the frame ("timestampMs"), as milliseconds; null: absent; undefined: none. */
+  instant(raw: Raw, name: string): number | null | undefined;
+  /** null: absent; undefined: none. */
+  payload(raw: Raw): Payload | null | undefined;
+  /** Bytes that are no payload; undefined: none. */
+  bytes(raw: Raw, name: string): Uint8Array | undefined;
+  /** The operator of a filter: "eq". */
+  operator(value: unknown): unknown;
+}
+
+/** How much a peer may send of one thing. */
+export interface Bounds {
+  /** UTF-16 units of a string. */
+  readonly text: number;
+  /** Entries of a list. */
+  readonly list: number;
+}
+
+export interface Fault {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+export const maxUint32 = 0xffff_ffff;
+
+/** 9999-12-31T23:59:59.999Z: the last instant that RFC 3339 can write. */
+export const maxInstantMs = 253_402_300_799_999;
+
+/**
+ * Reads and checks the fields of one message. Nothing throws: the first fault is kept in `faults`, and
+ * what a reader returns then is a stand-in that nobody may use. A field that is absent, null, or has the default
+ * of proto3 is absent where it is optional.
+ */
+export class Fields {
+  readonly raw: Raw;
+  readonly dialect: Dialect;
+  readonly bounds: Bounds;
+  readonly #faults: { first?: Fault };
+  readonly #path: string;
+
+  constructor(raw: Raw, dialect: Dialect, bounds: Bounds, faults: { first?: Fault }, path = '') {
+    this.raw = raw;
+    this.dialect = dialect;
+    this.bounds = bounds;
+    this.#faults = faults;
+    this.#path = path;
+  }
+
+  get fault(): Fault | undefined {
+    return this.#faults.first;
+  }
+
+  fail(name: string, problem: string, code: ErrorCode = 'invalid_request'): void {
+    this.#faults.first ??= { code, message: `${this.#path}${name} ${problem}` };
+  }
+
+  has(name: string): boolean {
+    return this.raw[name] !== undefined && this.raw[name] !== null;
+  }
+
+  /** Must be there and not be empty. */
+  text(name: string, max = this.bounds.text): string {
+    const value = this.optionalText(name, max);
+    if (value === undefined) this.fail(name, 'is missing');
+    return value ?? '';
+  }
+
+  /** May be empty. */
+  anyText(name: string, max = this.bounds.text): string {
+    return this.optionalText(name, max) ?? '';
+  }
+
+  optionalText(name: string, max = this.bounds.text): string | undefined {
+    const value = this.raw[name];
+    if (value === undefined || value === null || value === '') return undefined;
+    return this.#checkText(name, value, max);
+  }
+
+  /** An integer; where the field is absent, 0. */
+  integer(name: string, max = Number.MAX_SAFE_INTEGER): number {
+    return this.present(name, max) ?? 0;
+  }
+
+  /** An integer above 0; 0 means absent. */
+  positive(name: string, max = Number.MAX_SAFE_INTEGER): number | undefined {
+    return this.present(name, max) || undefined;
+  }
+
+  /** An integer for which 0 and absence differ. */
+  present(name: string, max = Number.MAX_SAFE_INTEGER): number | undefined {
+    const value = this.raw[name];
+    if (value === undefined || value === null) return undefined;
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max) return value;
+    this.fail(name, `must be an integer from 0 to ${max}`);
+    return 0;
+  }
+
+  /** A finite number, absent: 0. */
+  number(name: string, code?: ErrorCode): number {
+    const value = this.raw[name];
+    if (typeof value === 'number' && Number.isFinite(value)) return value;
+    this.fail(name, 'must be a number', code);
+    return 0;
+  }
+
+  flag(name: string): boolean {
+    return this.presentFlag(name) ?? false;
+  }
+
+  /** True, or absent. */
+  wish(name: string): true | undefined {
+    return this.flag(name) || undefined;
+  }
+
+  presentFlag(name: string): boolean | undefined {
+    const value = this.raw[name];
+    if (value === undefined || value === null) return undefined;
+    if (typeof value === 'boolean') return value;
+    this.fail(name, 'must be true or false');
+    return false;
+  }
+
+  instant(name: string): number {
+    const value = this.optionalInstant(name);
+    return value ?? 0;
+  }
+
+  optionalInstant(name: string): number | undefined {
+    const value = this.dialect.instant(this.raw, name);
+    if (value === null || value === 0) return undefined;
+    if (value !== undefined && Number.isInteger(value) && value > 0 && value <= maxInstantMs) return value;
+    this.fail(name, 'must be a point in time from 1970 to 9999');
+    return 0;
+  }
+
+  payload(): Payload | undefined {
+    const value = this.dialect.payload(this.raw);
+    if (value === undefined) this.fail('payload', 'must be JSON, or bytes in base64, and not both');
+    return value ?? undefined;
+  }
+
+  bytes(name: string): Uint8Array {
+    const value = this.dialect.bytes(this.raw, name);
+    if (value === undefined) this.fail(name, 'must be bytes');
+    return value ?? new Uint8Array(0);
+  }
+
+  texts(name: string): readonly string[] {
+    return this.#entries(name).map((value, i) => this.#checkText(`${name}[${i}]`, value, this.bounds.text));
+  }
+
+  /** Not empty, or absent. */
+  optionalTexts(name: string): readonly string[] | undefined {
+    const values = this.texts(name);
+    return values.length === 0 ? undefined : values;
+  }
+
+  integers(name: string, max = maxUint32): readonly number[] {
+    return this.#entries(name).map((value, i) => {
+      if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max) return value;
+      this.fail(`${name}[${i}]`, `must be an integer from 0 to ${max}`);
+      return 0;
+    });
+  }
+
+  list<T>(name: string, read: (fields: Fields) => T): readonly T[] {
+    return this.#entries(name).map((value, i) => read(this.#inner(`${name}[${i}]`, value)));
+  }
+
+  optionalList<T>(name: string, read: (fields: Fields) => T): readonly T[] | undefined {
+    const values = this.list(name, read);
+    return values.length === 0 ? undefined : values;
+  }
+
+  child<T>(name: string, read: (fields: Fields) => T): T {
+    if (!this.has(name)) this.fail(name, 'is missing');
+    return read(this.#inner(name, this.raw[name] ?? {}));
+  }
+
+  optionalChild<T>(name: string, read: (fields: Fields) => T): T | undefined {
+    return this.has(name) ? this.child(name, read) : undefined;
+  }
+
+  /** An object whose members are strings; empty: absent. */
+  textMap(name: string, max: number): Readonly<Record<string, string>> | undefined {
+    const value = this.raw[name];
+    if (value === undefined || value === null) return undefined;
+    if (!isRecord(value)) {
+      this.fail(name, 'must be an object');
+      return undefined;
+    }
+    const keys = Object.keys(value);
+    if (keys.length > max) this.fail(name, `may have ${max} members at most`);
+    for (const key of keys) {
+      this.#checkText(`a name in ${name}`, key, this.bounds.text);
+      this.#checkText(`a value in ${name}`, value[key], this.bounds.text);
+    }
+    return keys.length === 0 ? undefined : (value as Readonly<Record<string, string>>);
+  }
+
+  #inner(name: string, value: unknown): Fields {
+    if (!isRecord(value)) this.fail(name, 'must be an object');
+    const path = `${this.#path}${name}.`;
+    return new Fields(isRecord(value) ? value : {}, this.dialect, this.bounds, this.#faults, path);
+  }
+
+  #entries(name: string): readonly unknown[] {
+    const value = this.raw[name];
+    if (value === undefined || value === null) return [];
+    if (!Array.isArray(value)) {
+      this.fail(name, 'must be a list');
+      return [];
+    }
+    if (value.length <= this.bounds.list) return value;
+    this.fail(name, `may have ${this.bounds.list} entries at most`);
+    return [];
+  }
+
+  #checkText(name: string, value: unknown, max: number): string {
+    if (typeof value === 'string' && value.length <= max) return value;
+    this.fail(name, typeof value === 'string' ? `may have ${max} characters at most` : 'must be a string');
+    return '';
+  }
+}
+
+function isRecord(value: unknown): value is Raw {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,231 @@
+import { fromBase64, toBase64 } from './base64.ts';
+import { readClientFrame } from './client-frames.ts';
+import type { Codec, Decoded } from './codec.ts';
+import { arrayElements, cutMembers, splitEnvelope } from './envelope.ts';
+import { type Dialect, maxUint32, type Raw } from './fields.ts';
+import type { ClientFrame, Payload, Publication, ServerFrame } from './frames.ts';
+import { fromInstant, toInstant } from './instant.ts';
+import {
+  encodePublication,
+  frameBatch,
+  frameHistory,
+  frameSnapshot,
+  join,
+  member,
+  payloadPieces,
+} from './json-text.ts';
+import { isCommandKind, isServerKind } from './names.ts';
+import { readServerFrame } from './server-frames.ts';
+import { isUtf8 } from './utf8.ts';
+
+/** `sluice.v1.json`: one flat JSON object per text message; see the head of `proto/gateway.proto`. */
+export const jsonCodec: Codec = {
+  name: 'json',
+  subprotocol: 'sluice.v1.json',
+  binary: false,
+  encodeClientFrame,
+  decodeClientFrame,
+  encodeServerFrame,
+  decodeServerFrame,
+  encodePublication,
+  frameBatch,
+  frameSnapshot,
+  frameHistory,
+};
+
+const dialect: Dialect = {
+  eventMember: 'event',
+  instant(raw, name) {
+    const value = raw[instantName(name)] ?? null;
+    return typeof value === 'string' ? fromInstant(value) : value === null ? null : undefined;
+  },
+  payload(raw) {
+    // `data` is the bytes that were cut out of the message.
+    const json = raw['data'];
+    const base64 = raw['dataBase64'] ?? undefined;
+    if (json instanceof Uint8Array) return base64 === undefined ? { format: 'json', bytes: json } : undefined;
+    if (base64 === undefined) return null;
+    const bytes = typeof base64 === 'string' ? fromBase64(base64) : undefined;
+    return bytes === undefined ? undefined : { format: 'binary', bytes };
+  },
+  bytes(raw, name) {
+    const value = raw[`${name}Base64`];
+    return typeof value === 'string' ? fromBase64(value) : undefined;
+  },
+  operator: (value) => value,
+};
+
+function instantName(name: string): string {
+  return name.endsWith('Ms') ? name.slice(0, -2) : name;
+}
+
+// ---- decoding ----
+
+function failure(id: number, code: 'invalid_json' | 'invalid_frame' | 'invalid_request', message: string) {
+  return { ok: false, id, code, message } as const;
+}
+
+/** The envelope with its type and id; bytes of the members that were cut replace their values. */
+function openFrame(message: Uint8Array, cuts: readonly string[]) {
+  if (!isUtf8(message)) return failure(0, 'invalid_json', 'the message is not UTF-8');
+  const cut = cutMembers(message, cuts);
+  if (!cut.ok) {
+    return failure(0, cut.otherKind ? 'invalid_frame' : 'invalid_json', cut.message);
+  }
+  const { type } = cut.envelope;
+  const id = cut.envelope['id'] ?? 0;
+  if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id > maxUint32) {
+    return failure(0, 'invalid_request', `id must be an integer from 0 to ${maxUint32}`);
+  }
+  if (typeof type !== 'string') return failure(id, 'invalid_frame', 'type must be a string');
+  const raw: Record<string, unknown> = cut.envelope;
+  cuts.forEach((name, i) => {
+    raw[name] = cut.values[i];
+  });
+  return { ok: true, type, id, raw } as const;
+}
+
+function decodeClientFrame(message: Uint8Array): Decoded<ClientFrame> {
+  const opened = openFrame(message, ['data']);
+  if (!opened.ok) return opened;
+  const { type, id, raw } = opened;
+  if (!isCommandKind(type)) {
+    return { ok: false, id, code: 'unknown_command', message: `unknown command ${quoted(type)}` };
+  }
+  if (type === 'subscribe') raw['subscriptions'] ??= [raw];
+  if (type === 'unsubscribe') {
+    raw['views'] = withSingle(raw, 'view', 'views');
+    raw['topics'] = withSingle(raw, 'topic', 'topics');
+  }
+  return readClientFrame(type, id, raw, dialect);
+}
+
+/** `{"view": 1}` is `{"views": [1]}`. */
+function withSingle(raw: Raw, one: string, many: string): unknown {
+  const single = raw[one] ?? undefined;
+  const list = raw[many] ?? undefined;
+  if (single === undefined) return list;
+  return Array.isArray(list) ? [single, ...list] : [single];
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.length <= 64 ? text : `${text.slice(0, 64)}…`);
+}
+
+function decodeServerFrame(message: Uint8Array): Decoded<ServerFrame> {
+  const opened = openFrame(message, ['data', 'messages']);
+  if (!opened.ok) return opened;
+  const { type, id, raw } = opened;
+  if (!isServerKind(type)) {
+    if (!isFlatPublication(raw)) {
+      return { ok: false, id, code: 'unknown_command', message: `unknown frame ${quoted(type)}` };
+    }
+    return readServerFrame('batch', 0, batchOfFlat(raw), dialect);
+  }
+  const messages = raw['messages'];
+  raw['publications'] = messages instanceof Uint8Array ? publications(messages) : undefined;
+  return readServerFrame(type, id, type === 'batch' ? batchOf(raw) : raw, dialect);
+}
+
+function isFlatPublication(raw: Raw): boolean {
+  return raw['offset'] !== undefined && raw['timestamp'] !== undefined && raw['view'] !== undefined;
+}
+
+function batchOfFlat(raw: Raw): Raw {
+  const offset = raw['offset'];
+  const after = typeof offset === 'number' ? offset - 1 : undefined;
+  return batchOf({ ...raw, after, upto: offset, publications: [raw] });
+}
+
+/** JSON always says the topic, for people; a frame says it only in views of a pattern, which also say the epoch. */
+function batchOf(raw: Raw): Raw {
+  return { ...raw, topic: raw['epoch'] === undefined ? undefined : raw['topic'], compressed: undefined };
+}
+
+/** What isn't a list or an object stands in as `false`, for the reader to refuse. */
+function publications(messages: Uint8Array): unknown {
+  const array = arrayElements(messages);
+  if (!array.ok) return false;
+  return array.elements.map((element) => {
+    const split = splitEnvelope(element, 'data');
+    if (!split.ok) return false;
+    split.envelope['data'] = split.payload;
+    return split.envelope;
+  });
+}
+
+// ---- encoding ----
+
+/** The frame's members as they stand in JSON: points in time as text, absent ones left out. */
+function wire(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(wire);
+  if (typeof value !== 'object' || value === null) return value;
+  const out: Record<string, unknown> = {};
+  for (const [name, inner] of Object.entries(value)) {
+    if (inner === undefined) continue;
+    if (name === 'tags') out[name] = inner;
+    else if (instants.has(name)) out[instantName(name)] = toInstant(inner as number);
+    else out[name] = wire(inner);
+  }
+  return out;
+}
+
+const instants: ReadonlySet<string> = new Set([
+  'timestampMs',
+  'timeMs',
+  'connectedAtMs',
+  'expiresMs',
+  'sinceMs',
+]);
+
+/** `{"type":…,"id":…` with the frame's other members, then `payload`. */
+function flat(frame: { kind: string; id: number }, fields: object, payload?: Payload): Uint8Array {
+  const rest = JSON.stringify(wire(fields)).slice(1, -1);
+  const head = `{"type":"${frame.kind}"${member('id', frame.id || undefined)}${rest === '' ? '' : `,${rest}`}`;
+  return join([head, ...(payload === undefined ? [] : payloadPieces(payload)), '}']);
+}
+
+function encodeClientFrame(frame: ClientFrame): Uint8Array {
+  const { kind: _kind, id: _id, ...fields } = frame;
+  switch (frame.kind) {
+    case 'publish': {
+      const { topic, type, payload, tags, kind: _k, id: _i, ...rest } = frame;
+      return flat(frame, { topic, event: type, tags, ...rest }, payload);
+    }
+    case 'call':
+      return flat(frame, { method: frame.method }, frame.payload);
+    case 'subscribe': {
+      const only = frame.subscriptions.length === 1 ? frame.subscriptions[0] : undefined;
+      return flat(frame, only ?? fields);
+    }
+    default:
+      return flat(frame, fields);
+  }
+}
+
+function encodeServerFrame(frame: ServerFrame): Uint8Array {
+  const encodeAll = (topic: string, all: readonly Publication[]) =>
+    all.map((publication) => encodePublication(topic, publication));
+  const { kind: _kind, id: _id, ...fields } = frame;
+  switch (frame.kind) {
+    case 'batch': {
+      if (frame.compressed !== undefined) throw new TypeError('the JSON codec has no compression');
+      const topic = frame.topic ?? '';
+      return frameBatch(topic, frame, encodeAll(topic, frame.publications));
+    }
+    case 'snapshot':
+      return frameSnapshot(frame, encodeAll(frame.topic, frame.publications));
+    case 'history':
+      return frameHistory(frame.id, frame, encodeAll(frame.topic, frame.publications));
+    case 'message':
+      return flat(frame, { event: frame.type }, frame.payload);
+    case 'result':
+      return flat(frame, {}, frame.payload);
+    case 'dictionary': {
+      const { dictionary, view, data, crc32 } = frame;
+      return flat(frame, { dictionary, view, dataBase64: toBase64(data), crc32 });
+    }
+    default:
+      return flat(frame, fields);
+  }
+}

@@ -1,0 +1,71 @@
+import type { CommandKind, ServerKind } from './frames.ts';
+
+const commands: Record<CommandKind, true> = {
+  connect: true,
+  subscribe: true,
+  unsubscribe: true,
+  publish: true,
+  history: true,
+  presence: true,
+  status: true,
+  refresh: true,
+  ping: true,
+  call: true,
+};
+
+const kinds: Record<ServerKind, true> = {
+  connected: true,
+  subscribed: true,
+  unsubscribed: true,
+  published: true,
+  history: true,
+  presence: true,
+  status: true,
+  refreshed: true,
+  pong: true,
+  result: true,
+  error: true,
+  batch: true,
+  reset: true,
+  snapshot: true,
+  joined: true,
+  left: true,
+  lagging: true,
+  caughtUp: true,
+  message: true,
+  goingAway: true,
+  dictionary: true,
+};
+
+export const commandKinds = Object.keys(commands) as CommandKind[];
+export const serverKinds = Object.keys(kinds) as ServerKind[];
+
+export function isCommandKind(name: string): name is CommandKind {
+  return Object.hasOwn(commands, name);
+}
+
+export function isServerKind(name: string): name is ServerKind {
+  return Object.hasOwn(kinds, name);
+}
+
+const controlNames: ReadonlySet<string> = new Set(
+  [...commandKinds, ...serverKinds].flatMap((name) => [name, snakeCase(name)]),
+);
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** Whether it is the name of a command or of a kind of frame ("caughtUp", "caught_up"): no type of a publication. */
+export function isControlName(name: string): boolean {
+  return controlNames.has(name);
+}
+
+const publicationType = /^[A-Za-z0-9_\-.:]{1,64}$/;
+
+/** What is wrong with the type of a publication (error `invalid_type`); undefined: nothing. */
+export function publicationTypeProblem(type: string): string | undefined {
+  if (!publicationType.test(type)) return 'a type is 1-64 characters of A-Z a-z 0-9 _ - . :';
+  if (controlNames.has(type)) return `"${type}" is the name of a control frame`;
+  return undefined;
+}

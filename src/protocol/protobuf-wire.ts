@@ -1,0 +1,110 @@
+import './protobuf-runtime.ts';
+import type {
+  ClientFrame,
+  Filter,
+  Payload,
+  Publication,
+  ServerFrame,
+  SubscribeResult,
+  Subscription,
+} from './frames.ts';
+import { sluice } from './gateway.gen.js';
+
+/** Frames as the generated encoder takes them: the same names, but for payloads, filters and modes. */
+
+type ClientWire = sluice.v1.ClientFrame.$Properties;
+type ServerWire = sluice.v1.ServerFrame.$Properties;
+
+const Operator = sluice.v1.Filter.Operator;
+
+const operators = {
+  eq: Operator.OPERATOR_EQ,
+  in: Operator.OPERATOR_IN,
+  prefix: Operator.OPERATOR_PREFIX,
+  lt: Operator.OPERATOR_LT,
+  lte: Operator.OPERATOR_LTE,
+  gt: Operator.OPERATOR_GT,
+  gte: Operator.OPERATOR_GTE,
+  exists: Operator.OPERATOR_EXISTS,
+  and: Operator.OPERATOR_AND,
+  or: Operator.OPERATOR_OR,
+  not: Operator.OPERATOR_NOT,
+} as const satisfies Record<Filter['op'], number>;
+
+const operatorNames: ReadonlyMap<unknown, string> = new Map(
+  Object.entries(operators).map(([name, number]) => [number, name]),
+);
+
+/** Undefined: there is no such operator. */
+export function operatorName(value: unknown): string | undefined {
+  return operatorNames.get(value);
+}
+
+function payloadToWire(payload: Payload | undefined): { json?: Uint8Array; binary?: Uint8Array } {
+  if (payload === undefined) return {};
+  return payload.format === 'json' ? { json: payload.bytes } : { binary: payload.bytes };
+}
+
+export function publicationToWire(publication: Publication): sluice.v1.Publication.$Properties {
+  const { offset, timestampMs, type, payload, key, tags, removed } = publication;
+  return { offset, timestampMs, type, ...payloadToWire(payload), key, tags, removed };
+}
+
+export function clientFrameToWire(frame: ClientFrame): ClientWire {
+  const { id } = frame;
+  switch (frame.kind) {
+    case 'publish': {
+      const { payload, ...rest } = frame;
+      return { id, publish: { ...rest, ...payloadToWire(payload) } };
+    }
+    case 'call':
+      return { id, call: { method: frame.method, ...payloadToWire(frame.payload) } };
+    case 'subscribe':
+      return { id, subscribe: { subscriptions: frame.subscriptions.map(subscriptionToWire) } };
+    default:
+      return { id, [frame.kind]: frame };
+  }
+}
+
+function subscriptionToWire(subscription: Subscription): sluice.v1.Subscription.$Properties {
+  const { filter, positions, ...rest } = subscription;
+  return { ...rest, positions: positions?.slice(), filter: filter && filterToWire(filter) };
+}
+
+function filterToWire(filter: Filter): sluice.v1.Filter.$Properties {
+  const op = operators[filter.op];
+  if ('filters' in filter) return { op, filters: filter.filters.map(filterToWire) };
+  if ('values' in filter) return { op, tag: filter.tag, values: filter.values.slice() };
+  if ('value' in filter) return { op, tag: filter.tag, values: [filter.value] };
+  return 'number' in filter ? { op, tag: filter.tag, number: filter.number } : { op, tag: filter.tag };
+}
+
+export function serverFrameToWire(frame: ServerFrame): ServerWire {
+  const { id } = frame;
+  switch (frame.kind) {
+    case 'batch':
+    case 'snapshot':
+    case 'history': {
+      const { publications, ...rest } = frame;
+      return { id, [frame.kind]: { ...rest, publications: publications.map(publicationToWire) } };
+    }
+    case 'message':
+      return { id, message: { type: frame.type, ...payloadToWire(frame.payload) } };
+    case 'result':
+      return { id, result: payloadToWire(frame.payload) };
+    case 'subscribed':
+      return { id, subscribed: { results: frame.results.map(resultToWire) } };
+    default:
+      return { id, [frame.kind]: frame };
+  }
+}
+
+function resultToWire(result: SubscribeResult): sluice.v1.SubscribeResult.$Properties {
+  if ('error' in result) return { topic: result.topic, error: result.error };
+  const { mode, topics, ...rest } = result;
+  return {
+    ...rest,
+    topics: topics?.slice(),
+    mode: sluice.v1.Mode[mode === 'state' ? 'MODE_STATE' : 'MODE_STREAM'],
+  };
+}

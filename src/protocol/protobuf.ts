@@ -1,0 +1,146 @@
+import { readClientFrame } from './client-frames.ts';
+import type { Codec, Decoded } from './codec.ts';
+import type { Dialect, Raw } from './fields.ts';
+import type {
+  BatchHeader,
+  ClientFrame,
+  CompressedBody,
+  HistoryHeader,
+  Publication,
+  ServerFrame,
+  SnapshotHeader,
+} from './frames.ts';
+import { sluice } from './gateway.gen.js';
+import $protobuf from './protobuf-runtime.ts';
+import { clientFrameToWire, operatorName, publicationToWire, serverFrameToWire } from './protobuf-wire.ts';
+import { readServerFrame } from './server-frames.ts';
+
+const { v1 } = sluice;
+
+/** `sluice.v1.protobuf`: one frame of `proto/gateway.proto` per binary message. */
+export const protobufCodec: Required<Codec> = {
+  name: 'protobuf',
+  subprotocol: 'sluice.v1.protobuf',
+  binary: true,
+  encodeClientFrame: (frame) => v1.ClientFrame.encode(clientFrameToWire(frame), new ExactWriter()).finish(),
+  decodeClientFrame,
+  encodeServerFrame: (frame) => v1.ServerFrame.encode(serverFrameToWire(frame), new ExactWriter()).finish(),
+  decodeServerFrame,
+  encodePublication,
+  frameBatch,
+  frameSnapshot,
+  frameHistory,
+  frameCompressedBatch,
+};
+
+/**
+ * Allocates what it returns, at its exact size. The writers of protobufjs cut small messages from shared slabs of 8 KiB: a
+ * publication that stays in a ring would keep a slab of dead frames with it.
+ */
+class ExactWriter extends $protobuf.Writer {
+  static override alloc(size: number): Uint8Array {
+    return new Uint8Array(size);
+  }
+}
+
+const dialect: Dialect = {
+  eventMember: 'type',
+  instant: (raw, name) => {
+    const value = raw[name] ?? null;
+    return typeof value === 'number' || value === null ? value : undefined;
+  },
+  payload: (raw) => {
+    const { json, binary } = raw;
+    if (json instanceof Uint8Array) return { format: 'json', bytes: json };
+    return binary instanceof Uint8Array ? { format: 'binary', bytes: binary } : null;
+  },
+  bytes: (raw, name) => {
+    const value = raw[name] ?? new Uint8Array(0);
+    return value instanceof Uint8Array ? value : undefined;
+  },
+  operator: (value) => operatorName(value),
+};
+
+// ---- decoding ----
+
+const malformed = { ok: false, code: 'invalid_frame', message: 'the message is no protobuf frame' } as const;
+
+function decodeClientFrame(message: Uint8Array): Decoded<ClientFrame> {
+  let frame: InstanceType<typeof v1.ClientFrame>;
+  try {
+    frame = v1.ClientFrame.decode(new $protobuf.Reader(message));
+  } catch {
+    return { ...malformed, id: readableId(message) };
+  }
+  const { id, command } = frame;
+  if (command === undefined) return { ok: false, id, code: 'unknown_command', message: 'unknown command' };
+  return readClientFrame(command, id, frame[command] as unknown as Raw, dialect);
+}
+
+function decodeServerFrame(message: Uint8Array): Decoded<ServerFrame> {
+  let frame: InstanceType<typeof v1.ServerFrame>;
+  try {
+    frame = v1.ServerFrame.decode(new $protobuf.Reader(message));
+  } catch {
+    return { ...malformed, id: readableId(message) };
+  }
+  const { id, kind } = frame;
+  if (kind === undefined) return { ok: false, id, code: 'unknown_command', message: 'unknown frame' };
+  return readServerFrame(kind, id, frame[kind] as unknown as Raw, dialect);
+}
+
+/** The id of a frame that can't be decoded: writers put it first. */
+function readableId(message: Uint8Array): number {
+  if (message[0] !== 8) return 0;
+  try {
+    return new $protobuf.Reader(message.subarray(1)).uint32();
+  } catch {
+    return 0;
+  }
+}
+
+/** The publications of a run: what `encodePublication` yields, again and again. Never throws. */
+export function decodeRun(run: Uint8Array): Decoded<ServerFrame> {
+  try {
+    const batch = v1.Batch.decode(new $protobuf.Reader(run));
+    return readServerFrame('batch', 0, { publications: batch.publications }, dialect);
+  } catch {
+    return { ...malformed, id: 0 };
+  }
+}
+
+// ---- encoding ----
+
+/** Tag, length and Publication: a field `publications` of Batch, Snapshot and HistoryPage alike. */
+function encodePublication(_topic: string, publication: Publication): Uint8Array {
+  return v1.Batch.encode({ publications: [publicationToWire(publication)] }, new ExactWriter()).finish();
+}
+
+// What `$unknowns` holds is written behind the known fields as it is: fields that are encoded already. The
+// writer allocates the whole frame once, and copies each publication once.
+
+function frameBatch(_topic: string, header: BatchHeader, publications: readonly Uint8Array[]): Uint8Array {
+  const { view, topic, epoch, after, upto } = header;
+  const batch = { view, topic, epoch, after, upto, $unknowns: publications as Uint8Array[] };
+  return v1.ServerFrame.encode({ batch }, new ExactWriter()).finish();
+}
+
+function frameSnapshot(header: SnapshotHeader, publications: readonly Uint8Array[]): Uint8Array {
+  const { view, topic, epoch, offset, first, last } = header;
+  const snapshot = { view, topic, epoch, offset, first, last, $unknowns: publications as Uint8Array[] };
+  return v1.ServerFrame.encode({ snapshot }, new ExactWriter()).finish();
+}
+
+function frameHistory(id: number, header: HistoryHeader, publications: readonly Uint8Array[]): Uint8Array {
+  const { topic, epoch, after, upto, more, missing } = header;
+  const history = { topic, epoch, after, upto, more, missing, $unknowns: publications as Uint8Array[] };
+  return v1.ServerFrame.encode({ id, history }, new ExactWriter()).finish();
+}
+
+function frameCompressedBatch(header: BatchHeader, body: CompressedBody): Uint8Array {
+  const { view, topic, epoch, after, upto } = header;
+  const { deflate, plainBytes, crc32, dictionary } = body;
+  const compressed = { deflate, plainBytes, crc32, dictionary };
+  const batch = { view, topic, epoch, after, upto, compressed };
+  return v1.ServerFrame.encode({ batch }, new ExactWriter()).finish();
+}

@@ -1,0 +1,212 @@
+import type { Decoded } from './codec.ts';
+import { type Bounds, type Dialect, type Fault, Fields, maxUint32, type Raw } from './fields.ts';
+import type {
+  BatchHeader,
+  CompressedBody,
+  Member,
+  Mode,
+  OffsetRange,
+  Publication,
+  ServerFrame,
+  ServerKind,
+  ServerKinds,
+  SubscribeResult,
+  TopicResult,
+  WireError,
+} from './frames.ts';
+import { nullPayload } from './payload.ts';
+
+/** The gateway bounds what it sends; the message that holds it bounds the rest. */
+const serverBounds: Bounds = { text: Number.POSITIVE_INFINITY, list: Number.POSITIVE_INFINITY };
+
+const readers: { readonly [K in ServerKind]: (fields: Fields) => ServerKinds[K] } = {
+  connected: (fields) => ({
+    session: fields.anyText('session'),
+    timeMs: fields.instant('timeMs'),
+    version: fields.anyText('version'),
+    user: fields.optionalText('user'),
+    limits: fields.child('limits', (limits) => ({
+      frameMaxBytes: limits.integer('frameMaxBytes'),
+      payloadMaxBytes: limits.integer('payloadMaxBytes'),
+      subscriptions: limits.integer('subscriptions'),
+      commandsPerSecond: limits.integer('commandsPerSecond'),
+      idleTimeoutMs: limits.integer('idleTimeoutMs'),
+    })),
+    capabilities: fields.optionalTexts('capabilities'),
+    expiresMs: fields.optionalInstant('expiresMs'),
+  }),
+  subscribed: (fields) => ({ results: fields.list('results', subscribeResult) }),
+  unsubscribed: (fields) => ({ views: fields.integers('views'), reason: fields.optionalText('reason') }),
+  published: (fields) => ({ ...position(fields), duplicate: fields.flag('duplicate') }),
+  history: (fields) => ({
+    topic: fields.anyText('topic'),
+    epoch: fields.anyText('epoch'),
+    ...range(fields),
+    more: fields.flag('more'),
+    missing: fields.optionalChild('missing', range),
+    publications: fields.list('publications', readPublication),
+  }),
+  presence: (fields) => ({
+    topic: fields.anyText('topic'),
+    members: fields.list('members', member),
+    count: fields.integer('count'),
+  }),
+  status: (fields) => ({
+    session: fields.anyText('session'),
+    user: fields.optionalText('user'),
+    connectedAtMs: fields.instant('connectedAtMs'),
+    messageCount: fields.integer('messageCount'),
+    subscriptions: fields.list('subscriptions', (one) => ({
+      topic: one.anyText('topic'),
+      view: one.integer('view', maxUint32),
+    })),
+    timeMs: fields.instant('timeMs'),
+  }),
+  refreshed: (fields) => ({ expiresMs: fields.optionalInstant('expiresMs') }),
+  pong: (fields) => ({ timeMs: fields.instant('timeMs') }),
+  result: (fields) => ({ payload: fields.payload() }),
+  error: wireError,
+  batch: (fields) => ({
+    ...batchHeader(fields),
+    publications: fields.list('publications', readPublication),
+    compressed: fields.optionalChild('compressed', compressedBody),
+  }),
+  reset: (fields) => ({
+    view: fields.integer('view', maxUint32),
+    topic: fields.anyText('topic'),
+    ...position(fields),
+  }),
+  snapshot: (fields) => ({
+    view: fields.integer('view', maxUint32),
+    topic: fields.anyText('topic'),
+    ...position(fields),
+    first: fields.flag('first'),
+    last: fields.flag('last'),
+    publications: fields.list('publications', readPublication),
+  }),
+  joined: (fields) => ({ topic: fields.anyText('topic'), member: fields.child('member', member) }),
+  left: (fields) => ({ topic: fields.anyText('topic'), member: fields.child('member', member) }),
+  lagging: (fields) => ({ views: fields.integers('views') }),
+  caughtUp: (fields) => ({
+    view: fields.integer('view', maxUint32),
+    topic: fields.anyText('topic'),
+    ...position(fields),
+    recovered: fields.flag('recovered'),
+    missing: fields.optionalChild('missing', range),
+  }),
+  message: (fields) => ({
+    type: fields.anyText(fields.dialect.eventMember),
+    payload: fields.payload() ?? nullPayload,
+  }),
+  goingAway: (fields) => ({
+    reconnectDelayMs: fields.integer('reconnectDelayMs'),
+    reason: fields.anyText('reason'),
+  }),
+  dictionary: (fields) => ({
+    dictionary: fields.integer('dictionary', maxUint32),
+    view: fields.integer('view', maxUint32),
+    data: fields.bytes('data'),
+    crc32: fields.integer('crc32', maxUint32),
+  }),
+};
+
+export function readPublication(fields: Fields): Publication {
+  return {
+    offset: fields.integer('offset'),
+    timestampMs: fields.instant('timestampMs'),
+    type: fields.anyText('type'),
+    payload: fields.payload() ?? nullPayload,
+    key: fields.optionalText('key'),
+    tags: fields.textMap('tags', Number.POSITIVE_INFINITY),
+    removed: fields.wish('removed'),
+  };
+}
+
+function batchHeader(fields: Fields): BatchHeader {
+  return {
+    view: fields.integer('view', maxUint32),
+    topic: fields.optionalText('topic'),
+    epoch: fields.optionalText('epoch'),
+    ...range(fields),
+  };
+}
+
+function range(fields: Fields): OffsetRange {
+  const after = fields.integer('after');
+  const upto = fields.integer('upto');
+  if (after > upto) fields.fail('after', 'must not be above upto');
+  return { after, upto };
+}
+
+function position(fields: Fields): { epoch: string; offset: number } {
+  return { epoch: fields.anyText('epoch'), offset: fields.integer('offset') };
+}
+
+function compressedBody(fields: Fields): CompressedBody {
+  return {
+    deflate: fields.bytes('deflate'),
+    plainBytes: fields.integer('plainBytes', maxUint32),
+    crc32: fields.integer('crc32', maxUint32),
+    dictionary: fields.integer('dictionary', maxUint32),
+  };
+}
+
+function member(fields: Fields): Member {
+  return {
+    session: fields.anyText('session'),
+    user: fields.optionalText('user'),
+    sinceMs: fields.instant('sinceMs'),
+  };
+}
+
+function wireError(fields: Fields): WireError {
+  return {
+    code: fields.anyText('code'),
+    number: fields.integer('number', maxUint32),
+    message: fields.anyText('message'),
+    retry: fields.flag('retry'),
+    retryAfterMs: fields.positive('retryAfterMs', maxUint32),
+  };
+}
+
+function subscribeResult(fields: Fields): SubscribeResult {
+  const topic = fields.anyText('topic');
+  if (fields.has('error')) return { topic, error: fields.child('error', wireError) };
+  return {
+    ...topicResult(fields),
+    view: fields.integer('view', maxUint32),
+    mode: mode(fields),
+    topics: fields.optionalList('topics', topicResult),
+    intervalMs: fields.positive('intervalMs', maxUint32),
+  };
+}
+
+function topicResult(fields: Fields): TopicResult {
+  return {
+    topic: fields.anyText('topic'),
+    ...position(fields),
+    recovered: fields.presentFlag('recovered'),
+    missing: fields.optionalChild('missing', range),
+  };
+}
+
+/** A name in JSON, a number in protobuf. */
+function mode(fields: Fields): Mode {
+  const value = fields.raw['mode'];
+  if (value === 'state' || value === 1) return 'state';
+  if (value !== 'stream' && value !== 0 && value !== undefined) fields.fail('mode', 'is unknown');
+  return 'stream';
+}
+
+/** The frame of a kind whose fields a codec has parsed. */
+export function readServerFrame(
+  kind: ServerKind,
+  id: number,
+  raw: Raw,
+  dialect: Dialect,
+): Decoded<ServerFrame> {
+  const faults: { first?: Fault } = {};
+  const values = readers[kind](new Fields(raw, dialect, serverBounds, faults));
+  if (faults.first !== undefined) return { ok: false, id, ...faults.first };
+  return { ok: true, frame: { kind, id, ...values } as ServerFrame };
+}
