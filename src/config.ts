@@ -163,7 +163,8 @@ export function describeConfig(
 
 function shown(row: OptionRow, config: Config): unknown {
   const value = config[row.name];
-  return row.kind.unit === 'bytes' ? row.kind.format(value) : value;
+  const text = row.kind.unit === 'bytes' ? row.kind.format(value) : undefined;
+  return text === undefined || text === String(value) ? value : text;
 }
 
 function mask(value: unknown): unknown {

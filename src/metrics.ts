@@ -44,10 +44,10 @@ const transports = { transport: ['websocket', 'sse', 'poll'] } as const;
 
 /**
  * Every metric, without the prefix `sluice_`. Base units. No topic, user or id is ever a label: their number is
- * unbounded. A gauge that says "at scrape" is set by its owner in an `onScrape` callback.
+ * unbounded. Gauges of what an owner holds anyway are set by it in an `onScrape` callback.
  */
 const table = {
-  connections: gauge('Open connections, at scrape.', transports),
+  connections: gauge('Open connections.', transports),
   connections_total: counter('Connections that were accepted.', transports),
   connections_rejected_total: counter('Connections that were refused, by error code.', { reason: 'open' }),
   connections_closed_total: counter('Connections that ended, by close code or "client".', { reason: 'open' }),
@@ -91,18 +91,18 @@ const table = {
   canary_seconds: histogram('From publish to receipt by the built-in client, over loopback.', latency),
 
   drops_total: counter('Frames that sessions lost to backpressure; catch-up sends their publications again.'),
-  sessions_lagging: gauge('Sessions that read too slowly and get no live batches, at scrape.'),
+  sessions_lagging: gauge('Sessions that read too slowly and get no live batches.'),
   sessions_lagging_total: counter('How often a session began to lag.'),
   recoveries_total: counter('Catch-ups and subscriptions with `since`, by what they got.', {
     outcome: ['recovered', 'snapshot', 'gap', 'none'],
   }),
-  backpressure_bytes: gauge('Unsent bytes of all sessions, at scrape.'),
+  backpressure_bytes: gauge('Unsent bytes of all sessions.'),
 
-  topics: gauge('Topics, at scrape.'),
-  views: gauge('Views, at scrape.'),
-  subscriptions: gauge('Subscriptions of all sessions, at scrape.'),
-  ring_publications: gauge('Publications in all rings, at scrape.'),
-  ring_bytes: gauge('Bytes of all rings, at scrape.'),
+  topics: gauge('Topics.'),
+  views: gauge('Views.'),
+  subscriptions: gauge('Subscriptions of all sessions.'),
+  ring_publications: gauge('Publications in all rings.'),
+  ring_bytes: gauge('Bytes of all rings.'),
   ring_evictions_total: counter('Publications that left a ring, by the limit that they hit.', {
     reason: ['count', 'age', 'bytes', 'total', 'ttl'],
   }),

@@ -24,22 +24,33 @@ function bindsSafely(config: Config): string | undefined {
   );
 }
 
-/** A namespace's ring must fit into the total and hold a publication; its batches must fit into the backpressure. */
-function namespacesFit(config: Config): string[] {
-  return Object.entries(config.namespaces).flatMap(([name, own]) => [
-    ...(own.ringMaxBytes > config.ringsMaxBytes || own.ringMaxBytes < config.payloadMaxBytes
-      ? [
-          `namespaces.${name}: ringMaxBytes (${formatBytes(own.ringMaxBytes)}) must be between payloadMaxBytes ` +
-            `(${formatBytes(config.payloadMaxBytes)}) and ringsMaxBytes (${formatBytes(config.ringsMaxBytes)})`,
-        ]
-      : []),
-    ...(config.backpressureMaxBytes < 4 * own.batchMaxBytes
-      ? [
-          `namespaces.${name}: batchMaxBytes (${formatBytes(own.batchMaxBytes)}) must be at most a quarter of ` +
-            `backpressureMaxBytes (${formatBytes(config.backpressureMaxBytes)})`,
-        ]
-      : []),
-  ]);
+/** A ring must fit into the total and hold a publication; batches must fit into the backpressure. */
+function ringFaults(config: Config, own: Pick<Config, 'ringMaxBytes' | 'batchMaxBytes'>): string[] {
+  const faults = [];
+  if (own.ringMaxBytes > config.ringsMaxBytes || own.ringMaxBytes < config.payloadMaxBytes) {
+    faults.push(
+      `ringMaxBytes (${formatBytes(own.ringMaxBytes)}) must be between payloadMaxBytes ` +
+        `(${formatBytes(config.payloadMaxBytes)}) and ringsMaxBytes (${formatBytes(config.ringsMaxBytes)})`,
+    );
+  }
+  if (config.backpressureMaxBytes < 4 * own.batchMaxBytes) {
+    faults.push(
+      `batchMaxBytes (${formatBytes(own.batchMaxBytes)}) must be at most a quarter of ` +
+        `backpressureMaxBytes (${formatBytes(config.backpressureMaxBytes)})`,
+    );
+  }
+  return faults;
+}
+
+/** What a namespace inherits is said once, without its name. */
+function allRingFaults(config: Config): string[] {
+  const general = ringFaults(config, config);
+  const own = Object.entries(config.namespaces).flatMap(([name, namespace]) =>
+    ringFaults(config, namespace)
+      .filter((fault) => !general.includes(fault))
+      .map((fault) => `namespaces.${name}: ${fault}`),
+  );
+  return [...general, ...own];
 }
 
 /** What no option can say for itself. Every fault is a sentence. */
@@ -55,5 +66,5 @@ export function crossFaults(config: Config): string[] {
     atLeast(config, 'backpressureMaxBytes', 4, 'payloadMaxBytes'),
     atLeast(config, 'backpressureTotalMaxBytes', 1, 'backpressureMaxBytes'),
   ];
-  return [...sizes.filter((fault) => fault !== undefined), ...namespacesFit(config)];
+  return [...sizes.filter((fault) => fault !== undefined), ...allRingFaults(config)];
 }

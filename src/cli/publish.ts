@@ -1,0 +1,68 @@
+import { InvalidArgumentError } from 'commander';
+import { type CliDeps, Exit } from './deps.ts';
+
+export interface PublishFlags {
+  readonly url: string;
+  readonly type: string;
+  readonly key?: string;
+  readonly tag: Readonly<Record<string, string>>;
+  readonly messageId?: string;
+  readonly apiKey?: string;
+}
+
+/** Publishes one update over HTTP and prints the answer. */
+export async function publish(
+  topic: string,
+  data: string | undefined,
+  flags: PublishFlags,
+  deps: CliDeps,
+): Promise<void> {
+  const { type, key, messageId, tag } = flags;
+  const tags = Object.keys(tag).length > 0 ? tag : undefined;
+  const body = spliceData({ topic, type, key, tags, messageId }, await dataBytes(data, deps));
+  const apiKey = flags.apiKey ?? deps.env['SLUICE_API_KEYS']?.split(',')[0]?.trim();
+  const headers = {
+    'content-type': 'application/json',
+    ...(apiKey ? { authorization: `Bearer ${apiKey}` } : {}),
+  };
+  const response = await deps
+    .fetch(`${flags.url.replace(/\/$/, '')}/api/publish`, { method: 'POST', headers, body })
+    .catch((error: unknown) => {
+      throw new Exit(1, `No gateway answers at ${flags.url}.`, error);
+    });
+  const answer = await response.text();
+  if (!response.ok) throw new Exit(1, `${flags.url} answered ${response.status}: ${answer}`);
+  deps.print(`${answer}\n`);
+}
+
+/** Not of shared memory: what `fetch` takes. */
+type Bytes = Uint8Array<ArrayBuffer>;
+
+async function dataBytes(data: string | undefined, deps: CliDeps): Promise<Bytes | undefined> {
+  if (data !== '-') return data === undefined ? undefined : Buffer.from(data);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of deps.stdin) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** The bytes go into the envelope as they stand; that they are one JSON value keeps them from being more than that. */
+function spliceData(envelope: object, data: Bytes | undefined): Bytes {
+  const head = JSON.stringify(envelope);
+  if (data === undefined) return Buffer.from(head);
+  try {
+    JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(data));
+  } catch (error) {
+    throw new Exit(2, `DATA must be JSON in UTF-8; a text needs its quotes: '"hello"'.`, error);
+  }
+  return Buffer.concat([Buffer.from(`${head.slice(0, -1)},"data":`), data, Buffer.from('}')]);
+}
+
+/** For commander: NAME=VALUE, again and again. */
+export function collectTags(
+  value: string,
+  tags: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const at = value.indexOf('=');
+  if (at <= 0) throw new InvalidArgumentError('A tag is NAME=VALUE.');
+  return { ...tags, [value.slice(0, at)]: value.slice(at + 1) };
+}

@@ -1,0 +1,33 @@
+import { SignJWT } from 'jose';
+import type { Config } from '../config.ts';
+import { Exit } from './deps.ts';
+
+const actions = ['subscribe', 'publish', 'presence'] as const;
+
+export interface TokenFlags extends Partial<Readonly<Record<(typeof actions)[number], readonly string[]>>> {
+  readonly sub?: string;
+  readonly exp: string;
+}
+
+/** A token of the claims that the gateway reads: sub, exp, topics. */
+export async function mintToken(flags: TokenFlags, config: Config): Promise<string> {
+  if (config.tokenSecret === undefined) {
+    throw new Exit(
+      2,
+      'A secret to sign with is missing: set SLUICE_TOKEN_SECRET, or tokenSecret in the file.',
+    );
+  }
+  const patterns = [...new Set(actions.flatMap((action) => flags[action] ?? []))];
+  const topics = patterns.map((pattern) => ({
+    pattern,
+    allow: actions.filter((action) => flags[action]?.includes(pattern)),
+  }));
+  const token = new SignJWT({ topics }).setProtectedHeader({ alg: 'HS256', typ: 'JWT' }).setIssuedAt();
+  if (flags.sub !== undefined) token.setSubject(flags.sub);
+  try {
+    token.setExpirationTime(flags.exp);
+  } catch (error) {
+    throw new Exit(2, '--exp must be a time like 30m, 1h or 7d.', error);
+  }
+  return token.sign(Buffer.from(config.tokenSecret));
+}
