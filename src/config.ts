@@ -163,8 +163,9 @@ export function describeConfig(
 
 function shown(row: OptionRow, config: Config): unknown {
   const value = config[row.name];
-  const text = row.kind.unit === 'bytes' ? row.kind.format(value) : undefined;
-  return text === undefined || text === String(value) ? value : text;
+  if (typeof value !== 'number') return value;
+  const text = row.kind.format(value);
+  return text === String(value) ? value : text;
 }
 
 function mask(value: unknown): unknown {

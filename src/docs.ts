@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type CliDeps, createProgram } from './cli.ts';
+import type { CliDeps } from './cli/deps.ts';
+import { createProgram } from './cli.ts';
 import { options } from './config.ts';
 import { closeTable, errorTable } from './errors.ts';
 import { metricRows } from './metrics.ts';
@@ -33,9 +34,9 @@ const sections: Readonly<Record<string, () => string>> = {
   options: () =>
     table(
       ['option', 'default', 'flag', 'variable', 'what it does'],
-      options.map(({ name, defaultText, kind, flag, env, sentence }) => [
+      options.map(({ name, defaultText, flag, env, sentence }) => [
         code(name),
-        defaultText + (kind.unit && kind.unit !== 'bytes' ? ` ${kind.unit}` : ''),
+        defaultText,
         code(flag),
         code(env),
         sentence,

@@ -1,3 +1,4 @@
+import type { DestinationStream } from 'pino';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
 
@@ -17,6 +18,8 @@ export interface CliDeps {
   readonly isTerminal: boolean;
   readonly fetch: typeof fetch;
   startServer(config: Config, options: { log: Log }): Promise<RunningServer>;
+  /** Instead of standard output. */
+  readonly logTo?: DestinationStream;
   /** Resolves when the process is asked to end. */
   untilStopped(): Promise<string>;
 }

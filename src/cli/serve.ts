@@ -4,7 +4,7 @@ import { type CliDeps, Exit } from './deps.ts';
 
 /** Runs the gateway until the process is asked to end, then drains it. */
 export async function serve(config: Config, deps: CliDeps): Promise<void> {
-  const log = createLog(config);
+  const log = createLog(config, deps.logTo);
   const server = await deps.startServer(config, { log }).catch((error: unknown) => {
     throw new Exit(1, startFailure(error, config), error);
   });

@@ -6,9 +6,9 @@ const day = 24 * 60 * 60;
 /** The options that a namespace may set for itself. Defaults: the options of the same name, and those below. */
 export const namespaceKinds = {
   ringMaxPublications: integer(1, 10_000_000),
-  ringMaxAgeSeconds: integer(1, 365 * day, 's'),
+  ringMaxAgeSeconds: integer(1, 365 * day),
   ringMaxBytes: bytes(1024, 2 ** 36),
-  batchMaxDelayMs: integer(0, 1000, 'ms'),
+  batchMaxDelayMs: integer(0, 1000),
   batchMaxBytes: bytes(256, 2 ** 26),
 } as const;
 
@@ -31,7 +31,7 @@ export const namespaceOptionsSchema = z.strictObject({
   /** Whether the members of a topic may be listed and watched, by whom permission allows it. */
   presence: boolean.schema,
   /** For publications that bring no ttl of their own. 0: none. */
-  ttlMs: integer(0, 365 * day * 1000, 'ms').schema,
+  ttlMs: integer(0, 365 * day * 1000).schema,
   anonymous: anonymousSchema,
 });
 

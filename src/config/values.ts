@@ -11,7 +11,6 @@ export interface Kind<T> {
   readonly placeholder?: string;
   /** The flag may be given several times. */
   readonly repeatable?: true;
-  readonly unit?: string;
   /** For people: help, README, check-config. Empty: nothing worth saying. */
   format(value: T): string;
 }
@@ -34,15 +33,13 @@ function wholeNumber(input: unknown, min: number, max: number): number | undefin
     : undefined;
 }
 
-/** `unit` as a person reads it: "s", "ms", "1/s". */
-export function integer(min: number, max: number, unit?: string): Kind<number> {
+export function integer(min: number, max: number): Kind<number> {
   return {
     schema: parsed<number>((input) => {
       const value = wholeNumber(input, min, max);
       return value === undefined ? { fault: `must be a whole number from ${min} to ${max}` } : { value };
     }),
     placeholder: 'N',
-    unit,
     format: String,
   };
 }
@@ -72,7 +69,6 @@ export function bytes(min: number, max: number): Kind<number> {
       return { fault: `must be a size from ${formatBytes(min)} to ${formatBytes(max)}, like 65536 or 64KiB` };
     }),
     placeholder: 'SIZE',
-    unit: 'bytes',
     format: formatBytes,
   };
 }
