@@ -4,5 +4,3 @@ import $protobuf from 'protobufjs/minimal.js';
 // which looks at `util.Long` when it is loaded.
 ($protobuf.util as { Long: unknown }).Long = undefined;
 $protobuf.configure();
-
-export default $protobuf;

@@ -1,4 +1,3 @@
-import './protobuf-runtime.ts';
 import type {
   ClientFrame,
   Filter,
@@ -8,14 +7,14 @@ import type {
   SubscribeResult,
   Subscription,
 } from './frames.ts';
-import { sluice } from './gateway.gen.js';
+import { type sluice, v1 } from './schema.ts';
 
 /** Frames as the generated encoder takes them: the same names, but for payloads, filters and modes. */
 
 type ClientWire = sluice.v1.ClientFrame.$Properties;
 type ServerWire = sluice.v1.ServerFrame.$Properties;
 
-const Operator = sluice.v1.Filter.Operator;
+const Operator = v1.Filter.Operator;
 
 const operators = {
   eq: Operator.OPERATOR_EQ,
@@ -105,6 +104,6 @@ function resultToWire(result: SubscribeResult): sluice.v1.SubscribeResult.$Prope
   return {
     ...rest,
     topics: topics?.slice(),
-    mode: sluice.v1.Mode[mode === 'state' ? 'MODE_STATE' : 'MODE_STREAM'],
+    mode: v1.Mode[mode === 'state' ? 'MODE_STATE' : 'MODE_STREAM'],
   };
 }

@@ -10,12 +10,9 @@ import type {
   ServerFrame,
   SnapshotHeader,
 } from './frames.ts';
-import { sluice } from './gateway.gen.js';
-import $protobuf from './protobuf-runtime.ts';
 import { clientFrameToWire, operatorName, publicationToWire, serverFrameToWire } from './protobuf-wire.ts';
+import { Reader, v1, Writer } from './schema.ts';
 import { readServerFrame } from './server-frames.ts';
-
-const { v1 } = sluice;
 
 /** `sluice.v1.protobuf`: one frame of `proto/gateway.proto` per binary message. */
 export const protobufCodec: Required<Codec> = {
@@ -37,7 +34,7 @@ export const protobufCodec: Required<Codec> = {
  * Allocates what it returns, at its exact size. The writers of protobufjs cut small messages from shared slabs of 8 KiB: a
  * publication that stays in a ring would keep a slab of dead frames with it.
  */
-class ExactWriter extends $protobuf.Writer {
+class ExactWriter extends Writer {
   static override alloc(size: number): Uint8Array {
     return new Uint8Array(size);
   }
@@ -68,7 +65,7 @@ const malformed = { ok: false, code: 'invalid_frame', message: 'the message is n
 function decodeClientFrame(message: Uint8Array): Decoded<ClientFrame> {
   let frame: InstanceType<typeof v1.ClientFrame>;
   try {
-    frame = v1.ClientFrame.decode(new $protobuf.Reader(message));
+    frame = v1.ClientFrame.decode(new Reader(message));
   } catch {
     return { ...malformed, id: readableId(message) };
   }
@@ -80,7 +77,7 @@ function decodeClientFrame(message: Uint8Array): Decoded<ClientFrame> {
 function decodeServerFrame(message: Uint8Array): Decoded<ServerFrame> {
   let frame: InstanceType<typeof v1.ServerFrame>;
   try {
-    frame = v1.ServerFrame.decode(new $protobuf.Reader(message));
+    frame = v1.ServerFrame.decode(new Reader(message));
   } catch {
     return { ...malformed, id: readableId(message) };
   }
@@ -93,7 +90,7 @@ function decodeServerFrame(message: Uint8Array): Decoded<ServerFrame> {
 function readableId(message: Uint8Array): number {
   if (message[0] !== 8) return 0;
   try {
-    return new $protobuf.Reader(message.subarray(1)).uint32();
+    return new Reader(message.subarray(1)).uint32();
   } catch {
     return 0;
   }
@@ -102,7 +99,7 @@ function readableId(message: Uint8Array): number {
 /** The publications of a run: what `encodePublication` yields, again and again. Never throws. */
 export function decodeRun(run: Uint8Array): Decoded<ServerFrame> {
   try {
-    const batch = v1.Batch.decode(new $protobuf.Reader(run));
+    const batch = v1.Batch.decode(new Reader(run));
     return readServerFrame('batch', 0, { publications: batch.publications }, dialect);
   } catch {
     return { ...malformed, id: 0 };
