@@ -1,0 +1,51 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { allScopes, type Identity, type Scope } from './identity.ts';
+
+export interface ApiKey {
+  /** For logs. Default: `key-1`, `key-2` … by place. */
+  readonly name?: string;
+  readonly key: string;
+  /** Default: all. */
+  readonly scopes?: readonly Scope[];
+}
+
+export interface ApiKeys {
+  readonly size: number;
+  /** Whose key it is; undefined: nobody's. Takes as long for a wrong key as for a right one. */
+  identify(presented: string): Identity | undefined;
+}
+
+/** Keeps the keys as SHA-256 only, so that no dump of memory or log of this object shows one. */
+export function apiKeys(keys: readonly (string | ApiKey)[]): ApiKeys {
+  const known = keys.map((each, index) => {
+    const { name, key, scopes }: ApiKey = typeof each === 'string' ? { key: each } : each;
+    const identity: Identity = Object.freeze({
+      anonymous: false,
+      permissions: [],
+      apiKey: name ?? `key-${index + 1}`,
+      scopes: scopes ?? allScopes,
+    });
+    return { digest: sha256(key), identity };
+  });
+  return {
+    size: known.length,
+    identify(presented) {
+      const digest = sha256(presented);
+      let found: Identity | undefined;
+      // All of them, also behind a hit: the time must not tell which key, or how much of it, was right.
+      for (const each of known) if (timingSafeEqual(each.digest, digest)) found = each.identity;
+      return found;
+    },
+  };
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+const bearer = /^bearer +(\S+) *$/i;
+
+/** The credential of a request: `X-API-Key`, or `Authorization: Bearer`; empty: none. */
+export function presentedCredential(header: (name: string) => string): string {
+  return header('x-api-key') || (bearer.exec(header('authorization'))?.[1] ?? '');
+}

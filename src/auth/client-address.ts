@@ -1,0 +1,75 @@
+import ipaddr from 'ipaddr.js';
+import { isAddress } from '../config/values.ts';
+
+type Address = ReturnType<typeof ipaddr.process>;
+
+/** IPv4-mapped IPv6 becomes IPv4. In full notation only: the parser would take `127` for an address. */
+function parseAddress(text: string): Address | undefined {
+  return isAddress(text) ? ipaddr.process(text) : undefined;
+}
+
+export function isLoopbackAddress(text: string): boolean {
+  // The two spellings that nearly every local request has.
+  if (text === '127.0.0.1' || text === '::1') return true;
+  return parseAddress(text)?.range() === 'loopback';
+}
+
+/**
+ * What connections are counted by: the address, and of an IPv6 address its /64, because one customer usually has all of
+ * that. IPv4-mapped addresses count as IPv4. What is no address stands for itself.
+ */
+export function addressKey(text: string): string {
+  const address = parseAddress(text);
+  if (address === undefined) return text;
+  if (address.kind() === 'ipv4') return address.toString();
+  const network = address.toByteArray().map((byte, index) => (index < 8 ? byte : 0));
+  return `${ipaddr.fromByteArray(network).toString()}/64`;
+}
+
+/**
+ * The address of the client. `forwardedFor`: every line of `X-Forwarded-For` in their order, joined with commas (a
+ * proxy may add a line of its own below one that the client made up).
+ */
+export type ClientAddress = (peerAddress: string, forwardedFor: string) => string;
+
+/**
+ * Goes from the peer to the left as long as who speaks is a trusted proxy, and ends at the first that isn't: what
+ * stands further left is hearsay. An entry that is no address ends it too, at the proxy that wrote it.
+ */
+export function clientAddress(trustedProxies: readonly string[]): ClientAddress {
+  const ranges = trustedProxies.map(parseRange);
+  const isTrusted = (address: Address) =>
+    ranges.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits));
+  return (peerAddress, forwardedFor) => {
+    if (ranges.length === 0 || forwardedFor === '') return peerAddress;
+    let client = parseAddress(peerAddress);
+    if (client === undefined) return peerAddress;
+    const hops = forwardedFor.split(',');
+    while (hops.length > 0 && isTrusted(client)) {
+      const next = parseAddress(withoutPort(hops.pop()!.trim()));
+      if (next === undefined) break;
+      client = next;
+    }
+    return client.toString();
+  };
+}
+
+/** `[2001:db8::1]:4711` and `192.0.2.1:4711`, as some proxies write. */
+function withoutPort(hop: string): string {
+  const match = /^\[([^\]]+)\](?::\d+)?$|^([\d.]+):\d+$/.exec(hop);
+  return match?.[1] ?? match?.[2] ?? hop;
+}
+
+function parseRange(range: string): [Address, number] {
+  if (range.includes('/')) return mappedRange(ipaddr.parseCIDR(range));
+  const address = ipaddr.process(range);
+  return [address, address.kind() === 'ipv4' ? 32 : 128];
+}
+
+/** `::ffff:10.0.0.0/104` means 10.0.0.0/8, as the addresses that it is compared with are IPv4 by then. */
+function mappedRange([network, bits]: [Address, number]): [Address, number] {
+  if (network instanceof ipaddr.IPv6 && network.isIPv4MappedAddress() && bits >= 96) {
+    return [network.toIPv4Address(), bits - 96];
+  }
+  return [network, bits];
+}

@@ -1,0 +1,48 @@
+/** Which web pages may talk to the gateway. Configured by the list of origins; the gateway's own is always among them. */
+export interface OriginPolicy {
+  /** Any origin is listed at all. */
+  readonly hasList: boolean;
+  /** The origin is listed, by name or by `*`. False for an absent one. */
+  lists(origin: string): boolean;
+  /** The origin is listed by name: the operator trusts this very page. */
+  names(origin: string): boolean;
+  /**
+   * Whether a request with these headers may come from where it comes from. No origin: the client is no browser. The
+   * origin `null` (sandboxed frames, files) is nobody's own, so only `*` allows it.
+   */
+  allows(origin: string, host: string): boolean;
+}
+
+/** `origins`: exact ones (`https://dash.example.org`) or `*`. */
+export function originPolicy(origins: readonly string[]): OriginPolicy {
+  const named = new Set(origins.filter((origin) => origin !== '*'));
+  const any = origins.includes('*');
+  const lists = (origin: string) => origin !== '' && (any || named.has(origin));
+  return {
+    hasList: origins.length > 0,
+    lists,
+    names: (origin) => named.has(origin),
+    allows: (origin, host) => origin === '' || lists(origin) || isSameOrigin(origin, host),
+  };
+}
+
+const hostShape = /^[A-Za-z0-9._:[\]-]+$/;
+
+/**
+ * Whether the page came from the host that it now asks. The scheme isn't compared: behind a proxy that ends TLS the
+ * gateway doesn't know its own.
+ */
+export function isSameOrigin(origin: string, host: string): boolean {
+  if (host === '' || !hostShape.test(host)) return false;
+  if (origin === `http://${host}` || origin === `https://${host}`) return true;
+  const { protocol, host: originHost } = parseOrigin(origin);
+  if (protocol !== 'http:' && protocol !== 'https:') return false;
+  // Through the same parser: case, and a default port that one side spells out.
+  return originHost !== '' && originHost === parseOrigin(`${protocol}//${host}`).host;
+}
+
+const noOrigin = { protocol: '', host: '' };
+
+function parseOrigin(text: string): { readonly protocol: string; readonly host: string } {
+  return URL.canParse(text) ? new URL(text) : noOrigin;
+}

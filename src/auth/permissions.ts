@@ -1,0 +1,99 @@
+import { isPattern, isReserved, namespaceOf, topicProblem } from '../topics/names.ts';
+import type { Identity, TopicAction } from './identity.ts';
+
+/** What a namespace says about who may do what. */
+export interface NamespaceAccess {
+  /** Whether anybody may list or watch the members of its topics. */
+  readonly presence: boolean;
+  readonly anonymous: { readonly subscribe: boolean; readonly publish: boolean };
+}
+
+/** Every namespace with options of its own, and `default` for all others. */
+export interface NamespaceAccessTable {
+  readonly default: NamespaceAccess;
+  readonly [name: string]: NamespaceAccess;
+}
+
+const userPrefix = 'user:';
+
+/** The topic that is only for this user; undefined: no topic can be named so. */
+export function userTopicOf(user: string): string | undefined {
+  const encoded = percentEncoded(user);
+  return encoded === '' || topicProblem(userPrefix + encoded) !== undefined
+    ? undefined
+    : userPrefix + encoded;
+}
+
+function percentEncoded(text: string): string {
+  try {
+    // encodeURIComponent leaves these alone; the grammar of topics has none of them.
+    return encodeURIComponent(text).replace(/[!'()*~]/g, hexEscape);
+  } catch {
+    return ''; // A lone surrogate.
+  }
+}
+
+function hexEscape(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
+}
+
+/**
+ * Whether this identity may do this with this topic, or with all topics that the pattern stands for. The name has been
+ * checked to be well-formed.
+ *
+ * - Names that begin with `$` are Sluice's own: nobody may, the gateway itself joins sessions to `$all`.
+ * - `user:{sub}` is heard by that user only, whatever any token grants; so no pattern that reaches into `user:`
+ *   is granted to anybody. Publishing to it needs a permission like any other topic.
+ * - What a namespace allows to anonymous clients it allows to everybody. A pattern that spans several namespaces needs it
+ *   from all of them.
+ * - Otherwise one permission must cover the topic, or all of the pattern.
+ */
+export function may(
+  identity: Identity,
+  action: TopicAction,
+  topicOrPattern: string,
+  namespaces: NamespaceAccessTable,
+): boolean {
+  if (isReserved(topicOrPattern)) return false;
+  const touched = namespacesTouched(topicOrPattern, namespaces);
+  if (action === 'presence' && !touched.every(({ presence }) => presence)) return false;
+  if (action !== 'publish' && touchesUsers(topicOrPattern)) {
+    return identity.user !== undefined && userTopicOf(identity.user) === topicOrPattern;
+  }
+  if (
+    identity.permissions.some(
+      ({ pattern, allow }) => allow.includes(action) && covers(pattern, topicOrPattern),
+    )
+  ) {
+    return true;
+  }
+  // Who is in a topic is told to those only who were expressly allowed to know it.
+  return action !== 'presence' && touched.every(({ anonymous }) => anonymous[action]);
+}
+
+/** Whether every topic that `wanted` (a topic or pattern) stands for is also one of `granted`. */
+export function covers(granted: string, wanted: string): boolean {
+  if (!isPattern(granted)) return granted === wanted;
+  const prefix = granted.slice(0, -1);
+  return (isPattern(wanted) ? wanted.slice(0, -1) : wanted).startsWith(prefix);
+}
+
+function touchesUsers(topicOrPattern: string): boolean {
+  if (!isPattern(topicOrPattern)) return topicOrPattern.startsWith(userPrefix);
+  const prefix = topicOrPattern.slice(0, -1);
+  return prefix.startsWith(userPrefix) || userPrefix.startsWith(prefix);
+}
+
+/** The options of every namespace that the topic or pattern can reach. */
+function namespacesTouched(
+  topicOrPattern: string,
+  namespaces: NamespaceAccessTable,
+): readonly NamespaceAccess[] {
+  if (!isPattern(topicOrPattern) || topicOrPattern.includes(':')) {
+    const name = namespaceOf(topicOrPattern);
+    return [(Object.hasOwn(namespaces, name) && namespaces[name]) || namespaces.default];
+  }
+  const prefix = topicOrPattern.slice(0, -1);
+  const named = Object.keys(namespaces).filter((name) => name.startsWith(prefix) && !isReserved(name));
+  return [namespaces.default, ...named.map((name) => namespaces[name] ?? namespaces.default)];
+}

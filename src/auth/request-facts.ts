@@ -1,0 +1,11 @@
+/** What decisions about a request are made from. */
+export interface RequestFacts {
+  /** Upper case. */
+  readonly method: string;
+  /** The address of the socket's other end, whatever any header says. */
+  readonly peerAddress: string;
+  /** `name` in lower case; empty when absent. */
+  header(name: string): string;
+  /** In lower case. */
+  headerNames(): Iterable<string>;
+}

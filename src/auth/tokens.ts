@@ -1,0 +1,95 @@
+import { errors, jwtVerify } from 'jose';
+import { z } from 'zod';
+import { isPattern, isReserved, patternProblem, topicProblem } from '../topics/names.ts';
+import { type Identity, topicActions } from './identity.ts';
+import { userTopicOf } from './permissions.ts';
+
+export type TokenResult =
+  | { readonly ok: true; readonly identity: Identity }
+  | {
+      readonly ok: false;
+      readonly code: 'unauthorized' | 'token_expired';
+      /** For the client. Never holds any part of the token. */
+      readonly message: string;
+    };
+
+export interface TokenVerifier {
+  /** Never rejects. */
+  verify(token: string): Promise<TokenResult>;
+}
+
+const permissionsMax = 1000;
+
+/** 9999-12-31T23:59:59.999Z: the last instant that clients can be told of. */
+const lastInstantMs = 253_402_300_799_999;
+
+const permissionSchema = z.strictObject({
+  pattern: z.string().superRefine((pattern, context) => {
+    const problem = isReserved(pattern)
+      ? 'names that begin with "$" are granted to nobody'
+      : isPattern(pattern)
+        ? patternProblem(pattern)
+        : topicProblem(pattern);
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+  }),
+  allow: z.array(z.enum(topicActions)),
+});
+
+/** Other claims are the issuer's own business. Without `sub` the token grants topics to nobody in particular. */
+const claimsSchema = z.object({
+  sub: z
+    .string()
+    .refine((sub) => userTopicOf(sub) !== undefined, 'must fit into the name of a topic')
+    .optional(),
+  exp: z.number().optional(),
+  topics: z.array(permissionSchema).max(permissionsMax).default([]),
+});
+
+/** Verifies tokens signed with HS256 and this secret. `nowMs`: milliseconds since 1970. */
+export function tokenVerifier(secret: string, nowMs: () => number = Date.now): TokenVerifier {
+  const key = new TextEncoder().encode(secret);
+  return {
+    async verify(token) {
+      try {
+        const { payload } = await jwtVerify(token, key, {
+          algorithms: ['HS256'],
+          currentDate: new Date(nowMs()),
+        });
+        return readClaims(payload);
+      } catch (error) {
+        if (error instanceof errors.JWTExpired) {
+          return { ok: false, code: 'token_expired', message: 'the token has expired' };
+        }
+        return { ok: false, code: 'unauthorized', message: refusal(error) };
+      }
+    },
+  };
+}
+
+function refusal(error: unknown): string {
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    return `the token is not valid now: its claim ${error.claim}`;
+  }
+  if (error instanceof errors.JOSEAlgNotAllowed) return 'the token must be signed with HS256';
+  return 'the token is malformed, or not signed with the gateway’s secret';
+}
+
+function readClaims(payload: unknown): TokenResult {
+  const claims = claimsSchema.safeParse(payload);
+  if (!claims.success) {
+    const [issue] = claims.error.issues;
+    const message = `the token’s claim ${issue?.path.join('.')}: ${issue?.message}`;
+    return { ok: false, code: 'unauthorized', message };
+  }
+  const { sub, exp, topics } = claims.data;
+  return {
+    ok: true,
+    identity: {
+      user: sub,
+      anonymous: false,
+      permissions: topics,
+      expiresAtMs: exp === undefined ? undefined : Math.min(Math.floor(exp * 1000), lastInstantMs),
+      scopes: [],
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { inspect } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { apiKeys, presentedCredential } from '../../src/auth/api-keys.ts';
+import { request } from './request.ts';
+
+const first = 'first-key-0123456789';
+const second = 'second-key-0123456789';
+
+test('each of several keys is known by its own name', () => {
+  const keys = apiKeys([first, { name: 'backend', key: second, scopes: ['publish'] }]);
+  expect(keys.size).toBe(2);
+  expect(keys.identify(first)).toMatchObject({ apiKey: 'key-1', scopes: ['publish', 'read', 'admin'] });
+  expect(keys.identify(second)).toMatchObject({ apiKey: 'backend', scopes: ['publish'], anonymous: false });
+});
+
+test.each(['', 'x', first.slice(0, -1), `${first}x`, first.toUpperCase()])(
+  '%j is nobody’s key',
+  (presented) => {
+    expect(apiKeys([first]).identify(presented)).toBeUndefined();
+  },
+);
+
+test('without keys nothing is a key', () => {
+  expect(apiKeys([]).identify('')).toBeUndefined();
+});
+
+test('neither the keys nor an identity show a key when they are printed', () => {
+  const keys = apiKeys([first]);
+  const printed = inspect([keys, keys.identify(first)], { depth: 9, showHidden: true });
+  expect(printed).not.toContain(first);
+});
+
+describe('the credential of a request', () => {
+  const of = (headers: Record<string, string>) =>
+    presentedCredential((name) => request({ headers }).header(name));
+
+  test('stands in either header', () => {
+    expect(of({ 'x-api-key': first })).toBe(first);
+    expect(of({ authorization: `Bearer ${first}` })).toBe(first);
+    expect(of({ authorization: `bearer   ${first}  ` })).toBe(first);
+  });
+
+  test('is not that of another scheme', () => {
+    expect(of({ authorization: `Basic ${first}` })).toBe('');
+    expect(of({ authorization: first })).toBe('');
+    expect(of({})).toBe('');
+  });
+});

@@ -1,0 +1,153 @@
+import { SignJWT } from 'jose';
+import { describe, expect, test } from 'vitest';
+import { apiKeys } from '../../src/auth/api-keys.ts';
+import { type Access, createGate } from '../../src/auth/gate.ts';
+import { anonymousIdentity, localIdentity } from '../../src/auth/identity.ts';
+import { originPolicy } from '../../src/auth/origins.ts';
+import { tokenVerifier } from '../../src/auth/tokens.ts';
+import { SluiceError } from '../../src/errors.ts';
+import { request } from './request.ts';
+
+const key = 'a-key-of-some-length';
+const secret = 'a secret of thirty-two bytes or more';
+const noKeys = apiKeys([]);
+const noOrigins = originPolicy([]);
+const need = (access: Access, byToken = false) => ({ access, byToken, mediaTypes: ['application/json'] });
+const sign = (claims: Record<string, unknown>) =>
+  new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).sign(new TextEncoder().encode(secret));
+
+async function verdict(gate: ReturnType<typeof createGate>, ...args: Parameters<typeof gate.authorize>) {
+  const answer = await gate.authorize(...args);
+  return answer instanceof SluiceError ? answer.code : answer;
+}
+
+describe('without keys', () => {
+  const gate = createGate({ keys: noKeys, origins: noOrigins });
+
+  test('this machine may do everything', async () => {
+    for (const access of ['publish', 'read', 'admin'] as const) {
+      expect(await verdict(gate, request(), need(access))).toBe(localIdentity);
+    }
+  });
+
+  test('another machine may only do what is open', async () => {
+    const remote = request({ peerAddress: '192.0.2.1' });
+    expect(await verdict(gate, remote, need('read'))).toBe('local_only');
+    expect(await verdict(gate, remote, need('none'))).toBe(anonymousIdentity);
+    expect(await verdict(gate, remote, need('metrics'))).toBe(anonymousIdentity);
+  });
+
+  test('a made-up key changes nothing', async () => {
+    const headers = { 'x-api-key': key };
+    expect(await verdict(gate, request({ peerAddress: '192.0.2.1', headers }), need('read'))).toBe(
+      'local_only',
+    );
+  });
+
+  test('the refusal names the check that failed', () => {
+    const answer = gate.authorize(request({ headers: { via: '1.1 proxy' } }), need('read'));
+    expect(answer).toMatchObject({ code: 'local_only', message: expect.stringContaining('header via') });
+  });
+});
+
+describe('with keys', () => {
+  const keys = apiKeys([key, { name: 'publisher', key: 'another-key-of-length', scopes: ['publish'] }]);
+  const gate = createGate({ keys, origins: noOrigins });
+  const remote = (headers: Record<string, string> = {}) => request({ peerAddress: '192.0.2.1', headers });
+
+  test('a key opens the door from anywhere', async () => {
+    const headers = { authorization: `Bearer ${key}`, origin: 'https://any.example', via: '1.1 proxy' };
+    expect(await verdict(gate, remote(headers), need('admin'))).toMatchObject({ apiKey: 'key-1' });
+  });
+
+  test('no key and a wrong key do not, also for this machine', async () => {
+    expect(await verdict(gate, request(), need('read'))).toBe('unauthorized');
+    expect(await verdict(gate, remote({ 'x-api-key': 'wrong' }), need('read'))).toBe('unauthorized');
+  });
+
+  test('a key does what its scopes say', async () => {
+    const headers = { 'x-api-key': 'another-key-of-length' };
+    expect(await verdict(gate, remote(headers), need('publish'))).toMatchObject({ apiKey: 'publisher' });
+    expect(await verdict(gate, remote(headers), need('admin'))).toBe('forbidden');
+    expect(await verdict(gate, remote(headers), need('metrics'))).toBe('forbidden');
+  });
+
+  test('metrics are for keys that may read, and for this machine', async () => {
+    expect(await verdict(gate, remote({ 'x-api-key': key }), need('metrics'))).toMatchObject({
+      apiKey: 'key-1',
+    });
+    expect(await verdict(gate, request(), need('metrics'))).toBe(localIdentity);
+    expect(await verdict(gate, remote(), need('metrics'))).toBe('unauthorized');
+    const proxied = request({ headers: { 'x-forwarded-for': '192.0.2.1' } });
+    expect(await verdict(gate, proxied, need('metrics'))).toBe('unauthorized');
+  });
+
+  test('a token is no key where tokens are not configured', async () => {
+    const token = await sign({ sub: 'alice' });
+    expect(await verdict(gate, remote({ authorization: `Bearer ${token}` }), need('read', true))).toBe(
+      'unauthorized',
+    );
+  });
+
+  test('no refusal repeats what was presented', async () => {
+    const answer = await gate.authorize(remote({ 'x-api-key': 'wrong-key-shown' }), need('read'));
+    expect(String(answer)).not.toContain('wrong-key-shown');
+  });
+});
+
+describe('with tokens', () => {
+  const nowMs = Date.parse('2026-01-01T00:00:00Z');
+  const gate = createGate({ keys: noKeys, tokens: tokenVerifier(secret, () => nowMs), origins: noOrigins });
+  const remote = (token: string) =>
+    request({ peerAddress: '192.0.2.1', headers: { authorization: `Bearer ${token}` } });
+
+  test('a token opens what tokens may open', async () => {
+    const token = await sign({ sub: 'alice' });
+    expect(await verdict(gate, remote(token), need('publish', true))).toMatchObject({ user: 'alice' });
+    expect(await verdict(gate, remote(token), need('admin', false))).toBe('forbidden');
+  });
+
+  test('a bad token is refused as what it is', async () => {
+    expect(await verdict(gate, remote('a.b.c'), need('read', true))).toBe('unauthorized');
+    expect(await verdict(gate, remote('garbage'), need('read', true))).toBe('unauthorized');
+    const old = await sign({ sub: 'alice', exp: nowMs / 1000 - 1 });
+    expect(await verdict(gate, remote(old), need('read', true))).toBe('token_expired');
+  });
+
+  test('this machine needs none', async () => {
+    expect(await verdict(gate, request(), need('admin'))).toBe(localIdentity);
+  });
+});
+
+describe('opening a WebSocket', () => {
+  const bare = createGate({ keys: noKeys, origins: noOrigins });
+  const keyed = createGate({ keys: apiKeys([key]), origins: noOrigins });
+  const listed = createGate({ keys: noKeys, origins: originPolicy(['https://dash.example.org']) });
+  const problem = (gate: typeof bare, headers: Record<string, string>) =>
+    gate.upgradeProblem(request({ headers }))?.code;
+
+  test('programs and own pages may', () => {
+    expect(problem(bare, {})).toBeUndefined();
+    expect(problem(bare, { origin: 'http://localhost:8080' })).toBeUndefined();
+    expect(problem(keyed, { host: 'gateway.example', origin: 'https://gateway.example' })).toBeUndefined();
+    expect(problem(keyed, { host: 'gateway.example' })).toBeUndefined();
+  });
+
+  test('a foreign page may not unless it is listed', () => {
+    expect(problem(bare, { origin: 'https://dash.example.org' })).toBe('origin_not_allowed');
+    expect(problem(keyed, { origin: 'https://dash.example.org' })).toBe('origin_not_allowed');
+    expect(problem(bare, { origin: 'null' })).toBe('origin_not_allowed');
+    expect(problem(listed, { origin: 'https://dash.example.org' })).toBeUndefined();
+    expect(problem(listed, { host: 'gw.example', origin: 'https://dash.example.org' })).toBeUndefined();
+  });
+
+  test('a rebound name may not where there are no credentials', () => {
+    expect(problem(bare, { host: 'evil.example:8080', origin: 'http://evil.example:8080' })).toBe(
+      'local_only',
+    );
+    expect(problem(listed, { host: 'evil.example:8080', origin: 'http://evil.example:8080' })).toBe(
+      'local_only',
+    );
+    expect(problem(bare, { host: 'evil.example:8080' })).toBe('local_only');
+  });
+});

@@ -1,0 +1,133 @@
+import { describe, expect, test } from 'vitest';
+import { isLoopbackHost, localProblem, mediaType } from '../../src/auth/local-guard.ts';
+import { originPolicy } from '../../src/auth/origins.ts';
+import { request } from './request.ts';
+
+const json = ['application/json'];
+const noOrigins = originPolicy([]);
+
+function post(headers: Record<string, string> = {}, peerAddress = '127.0.0.1', origins = noOrigins) {
+  const all = { 'content-type': 'application/json', ...headers };
+  return localProblem(request({ method: 'POST', peerAddress, headers: all }), json, origins);
+}
+
+function get(headers: Record<string, string> = {}, peerAddress = '127.0.0.1') {
+  return localProblem(request({ peerAddress, headers }), json, noOrigins);
+}
+
+test('a local program may post and get', () => {
+  expect(post()).toBeUndefined();
+  expect(get()).toBeUndefined();
+  expect(get({}, '0000:0000:0000:0000:0000:0000:0000:0001')).toBeUndefined();
+});
+
+test('the gateway’s own page may', () => {
+  expect(post({ origin: 'http://localhost:8080', 'sec-fetch-site': 'same-origin' })).toBeUndefined();
+  expect(get({ 'sec-fetch-site': 'none' })).toBeUndefined();
+});
+
+test('another machine may not', () => {
+  expect(post({}, '192.168.1.7')).toContain('another machine');
+  expect(get({}, '192.168.1.7')).toContain('another machine');
+});
+
+describe('Host', () => {
+  test.each([
+    'localhost',
+    'LOCALHOST:1',
+    '127.0.0.1',
+    '127.0.0.2:8080',
+    '127.255.255.255',
+    '[::1]',
+    '[::1]:8080',
+  ])('%s is this machine', (host) => {
+    expect(isLoopbackHost(host)).toBe(true);
+  });
+
+  test.each([
+    '',
+    'evil.example',
+    'evil.example:8080',
+    'localhost.evil.example',
+    'localhost.',
+    '127.0.0.1.evil.example',
+    '127.0.0.1.nip.io',
+    '127.0.0.256',
+    '127.1',
+    '127',
+    '0.0.0.0:8080',
+    '[::]:8080',
+    '[::ffff:127.0.0.1]',
+    '192.168.1.7:8080',
+    'user@localhost',
+    'localhost:',
+    'localhost:808080',
+    'localhost, evil.example',
+  ])('%j may be anything', (host) => {
+    expect(isLoopbackHost(host)).toBe(false);
+  });
+
+  test('a rebound name is refused, for reading too, although its origin is its own', () => {
+    const rebound = { host: 'evil.example:8080', origin: 'http://evil.example:8080' };
+    expect(post(rebound)).toContain('Host');
+    expect(get({ host: 'evil.example:8080', 'sec-fetch-site': 'same-origin' })).toContain('Host');
+  });
+});
+
+test.each([
+  'forwarded',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-forwarded-anything-new',
+  'x-real-ip',
+  'cf-connecting-ip',
+  'true-client-ip',
+])('a request with %s came through a proxy', (name) => {
+  expect(post({ [name]: '127.0.0.1' })).toContain(name);
+  expect(get({ [name]: '' })).toContain(name);
+});
+
+describe('web pages', () => {
+  test.each([
+    'https://evil.example',
+    'null',
+    'http://localhost:5173',
+    'http://127.0.0.1:8080',
+    'https://localhost',
+    'file://',
+  ])('a page of %s is foreign', (origin) => {
+    expect(post({ origin })).toContain('another origin');
+    expect(get({ origin })).toContain('another origin');
+  });
+
+  test.each(['cross-site', 'same-site', 'something-new'])('fetch metadata %s is foreign', (site) => {
+    expect(get({ 'sec-fetch-site': site })).toContain('sec-fetch-site');
+  });
+
+  test('a page that is listed by name is trusted, a star trusts nobody', () => {
+    const headers = { origin: 'http://localhost:5173', 'sec-fetch-site': 'same-site' };
+    expect(post(headers, '127.0.0.1', originPolicy(['http://localhost:5173']))).toBeUndefined();
+    expect(post(headers, '127.0.0.1', originPolicy(['*']))).toContain('another origin');
+  });
+});
+
+describe('bodies', () => {
+  test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', ''])(
+    '%j is what a form can send',
+    (type) => {
+      expect(post({ 'content-type': type })).toContain('Content-Type');
+    },
+  );
+
+  test('a type that only begins or ends like it is another one', () => {
+    expect(post({ 'content-type': 'text/plain; application/json' })).toContain('Content-Type');
+    expect(post({ 'content-type': 'application/jsonx' })).toContain('Content-Type');
+  });
+
+  test('parameters and case do not matter', () => {
+    expect(post({ 'content-type': 'Application/JSON; charset=utf-8' })).toBeUndefined();
+    expect(mediaType(' Application/JSON ;charset=utf-8')).toBe('application/json');
+  });
+});

@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest';
+import { isSameOrigin, originPolicy } from '../../src/auth/origins.ts';
+
+describe('without a list', () => {
+  const policy = originPolicy([]);
+
+  test.each([
+    ['', 'gateway.example', true],
+    ['https://gateway.example', 'gateway.example', true],
+    ['http://gateway.example:8080', 'gateway.example:8080', true],
+    ['http://gateway.example', 'gateway.example:80', true],
+    ['https://gateway.example', 'GATEWAY.example:443', true],
+    ['https://gateway.example', 'gateway.example:80', false],
+    ['http://gateway.example:8080', 'gateway.example:8081', false],
+    ['https://evil.example', 'gateway.example', false],
+    ['https://gateway.example.evil.example', 'gateway.example', false],
+    ['null', 'gateway.example', false],
+    ['null', 'null', false],
+    ['file://', '', false],
+    ['not an origin', 'gateway.example', false],
+    ['https://gateway.example', '', false],
+    ['https://gateway.example', 'user@gateway.example', false],
+  ])('origin %j to host %j: %j', (origin, host, allowed) => {
+    expect(policy.allows(origin, host)).toBe(allowed);
+  });
+
+  test('lists nothing', () => {
+    expect(policy.hasList).toBe(false);
+    expect(policy.lists('https://gateway.example')).toBe(false);
+  });
+});
+
+describe('with a list', () => {
+  const policy = originPolicy(['https://dash.example.org']);
+
+  test('allows what is listed, to the letter', () => {
+    expect(policy.allows('https://dash.example.org', 'gateway.example')).toBe(true);
+    expect(policy.allows('http://dash.example.org', 'gateway.example')).toBe(false);
+    expect(policy.allows('https://dash.example.org:8443', 'gateway.example')).toBe(false);
+  });
+
+  test('still allows the gateway’s own pages', () => {
+    expect(policy.allows('https://gateway.example', 'gateway.example')).toBe(true);
+  });
+});
+
+test('the star allows every page, also nameless ones, but trusts none by name', () => {
+  const policy = originPolicy(['*']);
+  expect(policy.allows('https://any.example', 'gateway.example')).toBe(true);
+  expect(policy.allows('null', 'gateway.example')).toBe(true);
+  expect(policy.names('https://any.example')).toBe(false);
+  expect(policy.names('*')).toBe(false);
+  expect(policy.lists('')).toBe(false);
+});
+
+test('IPv6 hosts are compared like others', () => {
+  expect(isSameOrigin('http://[::1]:8080', '[::1]:8080')).toBe(true);
+  expect(isSameOrigin('http://[::1]:8080', '[::2]:8080')).toBe(false);
+});

@@ -1,0 +1,105 @@
+import { type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
+import { describe, expect, test } from 'vitest';
+import { tokenVerifier } from '../../src/auth/tokens.ts';
+
+const secret = 'a secret of thirty-two bytes or more';
+const nowMs = Date.parse('2026-01-01T00:00:00Z');
+const nowSeconds = nowMs / 1000;
+const verifier = tokenVerifier(secret, () => nowMs);
+
+function sign(claims: JWTPayload, options: { secret?: string; alg?: string } = {}): Promise<string> {
+  return new SignJWT(claims)
+    .setProtectedHeader({ alg: options.alg ?? 'HS256' })
+    .sign(new TextEncoder().encode(options.secret ?? secret));
+}
+
+test('a good token tells the user, the permissions and when it ends', async () => {
+  const topics = [{ pattern: 'server:*', allow: ['subscribe', 'publish'] }];
+  const result = await verifier.verify(await sign({ sub: 'alice', exp: nowSeconds + 60, topics }));
+  expect(result).toEqual({
+    ok: true,
+    identity: {
+      user: 'alice',
+      anonymous: false,
+      permissions: topics,
+      expiresAtMs: nowMs + 60_000,
+      scopes: [],
+    },
+  });
+});
+
+test('a token needs neither subject, nor end, nor topics', async () => {
+  const result = await verifier.verify(await sign({}));
+  expect(result).toMatchObject({ ok: true, identity: { anonymous: false, permissions: [] } });
+});
+
+describe('the end of a token', () => {
+  test('is an instant that can be written down', async () => {
+    const result = await verifier.verify(await sign({ exp: 1e15 }));
+    expect(result.ok && new Date(result.identity.expiresAtMs!).toISOString()).toBe(
+      '9999-12-31T23:59:59.999Z',
+    );
+  });
+
+  test.each([
+    [1, true],
+    [0, false],
+    [-1, false],
+  ])('%j s from now: good is %j', async (seconds, good) => {
+    const result = await verifier.verify(await sign({ sub: 'alice', exp: nowSeconds + seconds }));
+    expect(result.ok).toBe(good);
+    if (!result.ok) expect(result.code).toBe('token_expired');
+  });
+
+  test('a token that is not valid yet is refused', async () => {
+    const result = await verifier.verify(await sign({ nbf: nowSeconds + 60 }));
+    expect(result).toEqual({
+      ok: false,
+      code: 'unauthorized',
+      message: 'the token is not valid now: its claim nbf',
+    });
+  });
+});
+
+describe('a token that the gateway’s secret did not sign with HS256', () => {
+  test.each([
+    ['of another secret', () => sign({ sub: 'mallory' }, { secret: 'another secret of thirty-two bytes' })],
+    ['signed with HS512', () => sign({ sub: 'mallory' }, { alg: 'HS512' })],
+    ['unsigned', async () => new UnsecuredJWT({ sub: 'mallory' }).encode()],
+    ['no token at all', async () => 'not.a.token'],
+    ['empty', async () => ''],
+  ])('%s is refused and not repeated', async (_, make) => {
+    const token = await make();
+    const result = await verifier.verify(token);
+    expect(result).toMatchObject({ ok: false, code: 'unauthorized' });
+    if (token !== '') expect(JSON.stringify(result)).not.toContain(token);
+  });
+
+  test('a changed payload is refused', async () => {
+    const [header, , signature] = (await sign({ sub: 'alice' })).split('.');
+    const forged = Buffer.from(JSON.stringify({ sub: 'mallory' })).toString('base64url');
+    expect(await verifier.verify(`${header}.${forged}.${signature}`)).toMatchObject({ ok: false });
+  });
+});
+
+describe('claims of the wrong shape', () => {
+  test.each([
+    ['an unknown action', { topics: [{ pattern: 'stats', allow: ['subscibe'] }] }, 'topics.0.allow.0'],
+    ['a pattern with two stars', { topics: [{ pattern: 'a*b*', allow: ['subscribe'] }] }, 'topics.0.pattern'],
+    ['a reserved name', { topics: [{ pattern: '$all', allow: ['subscribe'] }] }, 'topics.0.pattern'],
+    ['an entry that misses its actions', { topics: [{ pattern: 'stats' }] }, 'topics.0.allow'],
+    ['a user that no topic can be named by', { sub: 'x'.repeat(300) }, 'sub'],
+    ['an empty user', { sub: '' }, 'sub'],
+  ])('%s is refused by name', async (_, claims, path) => {
+    const result = await verifier.verify(await sign(claims));
+    expect(result).toMatchObject({ ok: false, code: 'unauthorized' });
+    if (!result.ok) expect(result.message).toContain(path);
+  });
+
+  test('1000 permissions are taken, 1001 are not', async () => {
+    const topics = Array.from({ length: 1000 }, (_, i) => ({ pattern: `t:${i}`, allow: [] }));
+    expect((await verifier.verify(await sign({ topics }))).ok).toBe(true);
+    const oneMore = [...topics, { pattern: 't', allow: [] }];
+    expect((await verifier.verify(await sign({ topics: oneMore }))).ok).toBe(false);
+  });
+});
