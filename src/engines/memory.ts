@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto';
+import { SluiceError } from '../errors.ts';
+import type { AppendOutcome, AppendRequest, Engine, EngineFeed, StoredTopic } from '../topics/engine.ts';
+import { MessageIds, publicationDigest } from '../topics/idempotency.ts';
+import { StoredPublication } from '../topics/publication.ts';
+
+interface Head {
+  readonly epoch: string;
+  offset: number;
+  messageIds: MessageIds | undefined;
+}
+
+/**
+ * Topics in this process's memory: numbering and message ids. What was published is kept by the node's own rings, so
+ * there is nothing to load. Commits at once, and so survives what the process survives.
+ */
+export class MemoryEngine implements Engine {
+  readonly name = 'memory';
+  readonly retains = false;
+  readonly #nowMs: () => number;
+  readonly #heads = new Map<string, Head>();
+  #feed: EngineFeed | undefined;
+  #closed = false;
+
+  constructor(options: { nowMs?: () => number } = {}) {
+    this.#nowMs = options.nowMs ?? Date.now;
+  }
+
+  async open(feed: EngineFeed): Promise<void> {
+    this.#feed = feed;
+  }
+
+  async append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
+    return requests.map((request) => this.#append(request));
+  }
+
+  async load(): Promise<StoredTopic | undefined> {
+    return undefined;
+  }
+
+  forget(topic: string): boolean {
+    const head = this.#heads.get(topic);
+    if (head?.messageIds !== undefined && head.messageIds.prune(this.#nowMs()) > 0) return false;
+    this.#heads.delete(topic);
+    return true;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  #append({ fields, timestampMs, acceptedAtMs }: AppendRequest): AppendOutcome {
+    if (this.#closed || this.#feed === undefined) return { ok: false, error: new SluiceError('shutting_down') };
+    const head = this.#head(fields.topic);
+    const seenBefore = fields.messageId === undefined ? undefined : this.#repeat(head, fields);
+    if (seenBefore !== undefined) return seenBefore;
+    const publication = new StoredPublication(fields, head.offset + 1, timestampMs, acceptedAtMs);
+    head.offset = publication.offset;
+    this.#feed.appended(fields.topic, head.epoch, [publication]);
+    return { ok: true, epoch: head.epoch, offset: publication.offset, duplicate: false };
+  }
+
+  #head(topic: string): Head {
+    let head = this.#heads.get(topic);
+    if (head === undefined) {
+      head = { epoch: randomBytes(6).toString('base64url'), offset: 0, messageIds: undefined };
+      this.#heads.set(topic, head);
+    }
+    return head;
+  }
+
+  /** The answer to a message id that was seen before; remembers it when it wasn't. */
+  #repeat(head: Head, fields: AppendRequest['fields']): AppendOutcome | undefined {
+    const messageId = fields.messageId as string;
+    const digest = publicationDigest(fields);
+    const nowMs = this.#nowMs();
+    head.messageIds ??= new MessageIds();
+    const seen = head.messageIds.get(messageId, nowMs);
+    if (seen === undefined) {
+      head.messageIds.add(messageId, { offset: head.offset + 1, digest, atMs: nowMs });
+      return undefined;
+    }
+    if (seen.digest !== digest) return { ok: false, error: new SluiceError('message_id_conflict') };
+    return { ok: true, epoch: head.epoch, offset: seen.offset, duplicate: true };
+  }
+}

@@ -1,0 +1,130 @@
+import type { ServerFrame } from '../protocol/frames.ts';
+import type { StoredPublication } from '../topics/publication.ts';
+import type { Encoder } from './encoder.ts';
+import type { FanoutMetrics, TopicFeeds } from './fanout.ts';
+import { silentCoverageMs } from './fanout.ts';
+import { conflate, removalOf } from './select.ts';
+import type { Sink } from './sink.ts';
+import type { Feed, View } from './view.ts';
+
+/** Makes the frames of one feed and hands them to the sink. */
+export class Flusher {
+  readonly #sink: Sink;
+  readonly #encoder: Encoder;
+  readonly #metrics: FanoutMetrics;
+  /** When the publications of this turn's frames were accepted. */
+  #acceptedAtMs: number[] = [];
+
+  constructor(sink: Sink, encoder: Encoder, metrics: FanoutMetrics) {
+    this.#sink = sink;
+    this.#encoder = encoder;
+    this.#metrics = metrics;
+  }
+
+  /** What was flushed before has drained now. */
+  drained(nowMs: number): void {
+    if (this.#acceptedAtMs.length === 0) return;
+    for (const acceptedAtMs of this.#acceptedAtMs) this.#metrics.deliverySeconds((nowMs - acceptedAtMs) / 1000);
+    this.#acceptedAtMs = [];
+  }
+
+  announce(view: View, frame: ServerFrame): void {
+    const bytes = view.options.codec.encodeServerFrame(frame);
+    this.#sink.publish({ view, bytes, feed: undefined, after: 0, upto: 0, publications: 0 });
+  }
+
+  /** Sends what is new since the feed's position, in at most `budget` frames; `done` says whether that was all. */
+  flush(feed: Feed, topicFeeds: TopicFeeds, budget: number, nowMs: number): { frames: number; done: boolean } {
+    if (feed.view.members === 0) {
+      feed.skipToNewest();
+      return { frames: 0, done: true };
+    }
+    let frames = this.#announceEpoch(feed);
+    const pending = topicFeeds.log.slice(feed.examined - topicFeeds.logAfter);
+    const { intervalMs, conflate: wantsConflation } = feed.view.options;
+    const isState = feed.topic.state !== undefined;
+    const conflates = wantsConflation || (isState && intervalMs > 0);
+    const selected = conflates ? conflate(pending, isState) : pending;
+    const newest = feed.topic.ring.newest;
+    let run: StoredPublication[] = [];
+    let runBytes = 0;
+    for (const publication of selected) {
+      const chosen = this.#choose(feed, publication);
+      if (chosen === undefined) {
+        if (run.length === 0) feed.examined = publication.offset;
+        continue;
+      }
+      const last = run.at(-1);
+      const full = runBytes + chosen.payload.bytes.length > topicFeeds.batch.maxBytes;
+      if (last !== undefined && (full || last.except !== chosen.except)) {
+        this.#send(feed, run, last.offset, nowMs);
+        run = [];
+        runBytes = 0;
+        if (++frames >= budget) {
+          // It is looked at again in the next turn, and must look the same then.
+          if (chosen !== publication) feed.held?.add(publication.key ?? '');
+          return { frames, done: false };
+        }
+      }
+      run.push(chosen);
+      runBytes += chosen.payload.bytes.length;
+    }
+    const silentTooLong = run.length === 0 && this.#silentTooLong(feed, newest, nowMs);
+    if (run.length > 0 || silentTooLong) {
+      this.#send(feed, run, newest, nowMs);
+      frames++;
+    }
+    feed.examined = newest;
+    feed.pendingBytes = 0;
+    return { frames, done: true };
+  }
+
+  /** Tells the members of an exact view that the numbering is a new one; pattern batches carry their epoch. */
+  #announceEpoch(feed: Feed): number {
+    const { view, topic } = feed;
+    if (feed.epoch === topic.epoch) return 0;
+    const isNewInPattern = view.isPattern && feed.epoch === '';
+    feed.epoch = topic.epoch;
+    if (isNewInPattern) return 0;
+    this.announce(view, { kind: 'reset', id: 0, view: view.id, topic: topic.name, epoch: topic.epoch, offset: feed.position });
+    return 1;
+  }
+
+  /** What this view sends of a publication: itself, the removal of its key, or nothing. */
+  #choose(feed: Feed, publication: StoredPublication): StoredPublication | undefined {
+    const key = publication.key ?? '';
+    if (feed.matches(publication)) {
+      if (publication.removed === true) feed.held?.delete(key);
+      else feed.held?.add(key);
+      return publication;
+    }
+    return feed.held?.delete(key) === true ? removalOf(publication) : undefined;
+  }
+
+  #silentTooLong(feed: Feed, newest: number, nowMs: number): boolean {
+    if (newest === feed.position) return false;
+    return newest - feed.position > feed.topic.options.maxPublications / 2 || nowMs - feed.flushedAtMs >= silentCoverageMs;
+  }
+
+  #send(feed: Feed, publications: readonly StoredPublication[], upto: number, nowMs: number): void {
+    const { view } = feed;
+    const after = feed.position;
+    const bytes = this.#encoder.batch(feed, after, upto, publications, view.members);
+    const frame = { view, bytes, feed, after, upto, publications: publications.length };
+    const except = publications[0]?.except;
+    if (except === undefined) {
+      this.#sink.publish(frame);
+    } else {
+      this.#sink.publishExcept(frame, except, () => ({
+        ...frame,
+        bytes: this.#encoder.batch(feed, after, upto, [], 1),
+        publications: 0,
+      }));
+    }
+    feed.position = upto;
+    feed.examined = upto;
+    feed.flushedAtMs = nowMs;
+    if (publications.length > 0) this.#metrics.batch(publications.length);
+    for (const { acceptedAtMs } of publications) if (acceptedAtMs > 0) this.#acceptedAtMs.push(acceptedAtMs);
+  }
+}

@@ -1,0 +1,103 @@
+/** The event loop as the fan-out needs it; tests bring their own. */
+export interface Turns {
+  /** Milliseconds on a monotonic clock. */
+  nowMs(): number;
+  /** Runs at the end of the current turn of the event loop. */
+  atTurnEnd(run: () => void): void;
+  after(delayMs: number, run: () => void): void;
+}
+
+export const eventLoop: Turns = {
+  nowMs: () => performance.now(),
+  atTurnEnd: (run) => void setImmediate(run),
+  after: (delayMs, run) => void setTimeout(run, delayMs).unref(),
+};
+
+/** Something with work to do now, later, or not at all. The schedule alone writes `due`. */
+export interface Schedulable {
+  due: 'idle' | 'waiting' | 'ready';
+}
+
+interface Lane<T> {
+  readonly items: { readonly item: T; readonly atMs: number }[];
+  armed: boolean;
+}
+
+/**
+ * Whose turn it is to be flushed. Items that wait the same time stand in one lane, in the order of their time, so that
+ * waiting costs O(1) and one timer a lane. Ready items are worked on at the end of the turn, in a fair order, as many as
+ * `work` says; the rest at the end of the next one.
+ */
+export class Schedule<T extends Schedulable> {
+  readonly #turns: Turns;
+  readonly #work: (next: () => T | undefined) => boolean;
+  readonly #lanes = new Map<number, Lane<T>>();
+  #ready: T[] = [];
+  #head = 0;
+  #turnAsked = false;
+
+  /** `work` takes ready items by `next` and answers whether it wants another turn though none may be left. */
+  constructor(turns: Turns, work: (next: () => T | undefined) => boolean) {
+    this.#turns = turns;
+    this.#work = work;
+  }
+
+  /** The item is to be worked on at the end of this turn. */
+  ready(item: T): void {
+    if (item.due === 'ready') return;
+    item.due = 'ready';
+    this.#ready.push(item);
+    this.wake();
+  }
+
+  /** The item is to be worked on in `delayMs`, unless it gets ready sooner. */
+  wait(item: T, delayMs: number): void {
+    if (item.due !== 'idle') return;
+    item.due = 'waiting';
+    let lane = this.#lanes.get(delayMs);
+    if (lane === undefined) {
+      lane = { items: [], armed: false };
+      this.#lanes.set(delayMs, lane);
+    }
+    lane.items.push({ item, atMs: this.#turns.nowMs() + delayMs });
+    if (!lane.armed) this.#arm(lane, delayMs, delayMs);
+  }
+
+  /** Asks for a turn, with or without ready items. */
+  wake(): void {
+    if (this.#turnAsked) return;
+    this.#turnAsked = true;
+    this.#turns.atTurnEnd(() => {
+      this.#turnAsked = false;
+      const again = this.#work(() => this.#next());
+      if (again || this.#head < this.#ready.length) this.wake();
+    });
+  }
+
+  #next(): T | undefined {
+    const item = this.#ready[this.#head];
+    if (item === undefined) {
+      this.#ready = [];
+      this.#head = 0;
+      return undefined;
+    }
+    this.#ready[this.#head++] = undefined as never;
+    item.due = 'idle';
+    return item;
+  }
+
+  #arm(lane: Lane<T>, delayMs: number, inMs: number): void {
+    lane.armed = true;
+    this.#turns.after(inMs, () => {
+      lane.armed = false;
+      const nowMs = this.#turns.nowMs();
+      let due = 0;
+      // A timer may come up to a millisecond early.
+      while (due < lane.items.length && (lane.items[due]?.atMs ?? 0) <= nowMs + 1) due++;
+      for (const { item } of lane.items.splice(0, due)) if (item.due === 'waiting') this.ready(item);
+      const next = lane.items[0];
+      if (next !== undefined) this.#arm(lane, delayMs, Math.max(1, next.atMs - nowMs));
+      else this.#lanes.delete(delayMs);
+    });
+  }
+}

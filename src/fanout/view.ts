@@ -1,0 +1,94 @@
+import type { Codec } from '../protocol/codec.ts';
+import type { CompiledFilter } from '../topics/filter.ts';
+import { isPattern } from '../topics/names.ts';
+import type { StoredPublication } from '../topics/publication.ts';
+import type { Topic } from '../topics/topic.ts';
+
+/** What makes two subscribers get the same bytes. */
+export interface ViewOptions {
+  /** A topic or a pattern. */
+  readonly target: string;
+  readonly codec: Codec;
+  readonly filter: CompiledFilter | undefined;
+  /** On the ladder; 0: as publications come. */
+  readonly intervalMs: number;
+  /** Only the newest publication per key of each batch, also in a stream topic. */
+  readonly conflate: boolean;
+}
+
+/** The steps that a wished interval is rounded up to, so that equals share a view. Milliseconds. */
+export const intervalLadderMs = [50, 100, 250, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000] as const;
+
+export function snapInterval(intervalMs: number): number {
+  if (intervalMs <= 0) return 0;
+  return intervalLadderMs.find((step) => step >= intervalMs) ?? (intervalLadderMs.at(-1) as number);
+}
+
+export function viewKey(options: ViewOptions): string {
+  const { target, codec, filter, intervalMs, conflate } = options;
+  return JSON.stringify([target, codec.name, intervalMs, conflate, filter?.canonical ?? '']);
+}
+
+/** All subscribers of one topic or pattern who may get the same bytes. Its number is this gateway's own. */
+export class View {
+  readonly id: number;
+  readonly key: string;
+  readonly options: ViewOptions;
+  readonly isPattern: boolean;
+  /** The name of the uWebSockets.js topic that carries it. */
+  readonly channel: string;
+  /** Subscriptions, also those that lag or are being caught up. */
+  holders = 0;
+  /** Connections that get its frames live. */
+  members = 0;
+  readonly feeds = new Map<Topic, Feed>();
+
+  constructor(id: number, options: ViewOptions) {
+    this.id = id;
+    this.key = viewKey(options);
+    this.options = options;
+    this.isPattern = isPattern(options.target);
+    this.channel = `v${id}`;
+  }
+}
+
+/** One topic as one view sees it: what the view's members have been sent of it. */
+export class Feed {
+  readonly view: View;
+  readonly topic: Topic;
+  /** Of the frames sent so far; behind the topic's own until the next flush. */
+  epoch: string;
+  /** The members have been sent coverage up to here. */
+  position: number;
+  /** Looked at up to here: (position, examined] held nothing for this view. At least `position`. */
+  examined: number;
+  /** Bytes that wait for a flush. */
+  pendingBytes = 0;
+  /** When it was last flushed, on the monotonic clock. */
+  flushedAtMs = Number.NEGATIVE_INFINITY;
+  /** Where the feed stands with the schedule. */
+  due: 'idle' | 'waiting' | 'ready' = 'idle';
+  /** State mode with a filter: the keys that the members hold a value of. */
+  readonly held: Set<string> | undefined;
+
+  constructor(view: View, topic: Topic) {
+    this.view = view;
+    this.topic = topic;
+    this.epoch = topic.epoch;
+    this.position = topic.ring.newest;
+    this.examined = this.position;
+    if (topic.state !== undefined && view.options.filter !== undefined) this.held = new Set();
+  }
+
+  /** Takes it that the members have everything: there are none, or they got a snapshot. */
+  skipToNewest(): void {
+    this.epoch = this.topic.epoch;
+    this.position = this.topic.ring.newest;
+    this.examined = this.position;
+    this.pendingBytes = 0;
+  }
+
+  matches(publication: StoredPublication): boolean {
+    return this.view.options.filter?.matches(publication.tags) ?? true;
+  }
+}

@@ -1,0 +1,175 @@
+import { batchHeader } from '../fanout/encoder.ts';
+import type { Fanout } from '../fanout/fanout.ts';
+import { conflate, removalOf } from '../fanout/select.ts';
+import type { ServerFrame } from '../protocol/frames.ts';
+import type { StoredPublication } from '../topics/publication.ts';
+import type { Leg } from './leg.ts';
+import type { SessionView } from './session-view.ts';
+
+/** The session as the catch-up sees it. */
+export interface CatchUpSession {
+  readonly id: string;
+  /** Whether one more piece may be sent now without filling the buffer. */
+  hasRoom(): boolean;
+  sendBytes(message: Uint8Array): void;
+  sendFrame(frame: ServerFrame): void;
+  /** From now on the view's frames come by themselves. */
+  goLive(sessionView: SessionView): void;
+}
+
+export interface CatchUpOptions {
+  readonly fanout: Fanout;
+  /** Milliseconds since 1970. */
+  readonly nowMs: () => number;
+  /** The most payload bytes in one piece. */
+  readonly pieceBytes: number;
+  readonly outcome: (outcome: 'recovered' | 'snapshot' | 'gap') => void;
+}
+
+/** How many publications one piece covers at the most: an empty piece must not walk a whole ring. */
+const piecePublications = 1000;
+
+/**
+ * Sends one subscriber what its view's members have had and it has not, piece by piece as its buffer drains, and lets
+ * it join them in the very turn in which there is nothing left. Answers whether it is done; if not, call it again when the
+ * connection has drained.
+ */
+export function catchUp(session: CatchUpSession, sessionView: SessionView, options: CatchUpOptions): boolean {
+  sessionView.addBornTopics();
+  for (const leg of sessionView.legs) {
+    while (!isLevel(leg)) {
+      if (!session.hasRoom()) return false;
+      sendPiece(session, sessionView, leg, options);
+    }
+  }
+  // A leg of a pattern may have fallen behind while a later one was sent; all must be level in the same turn.
+  if (!sessionView.legs.every(isLevel) || sessionView.addBornTopics()) return catchUp(session, sessionView, options);
+  session.goLive(sessionView);
+  return true;
+}
+
+/** Nothing that the members have is missing: what comes next in the view follows what was sent. */
+function isLevel({ feed, epoch, position, snapshot }: Leg): boolean {
+  return snapshot === undefined && epoch === feed.topic.epoch && position >= target(feed);
+}
+
+/** What the members have been sent; the topic's newest where there are none. */
+function target(feed: Leg['feed']): number {
+  return feed.view.members > 0 ? feed.position : feed.topic.ring.newest;
+}
+
+function sendPiece(session: CatchUpSession, sessionView: SessionView, leg: Leg, options: CatchUpOptions): void {
+  const { topic, view } = leg.feed;
+  if (leg.epoch !== topic.epoch) {
+    startOver(session, leg, options);
+  } else if (leg.snapshot !== undefined) {
+    sendSnapshotPage(session, sessionView, leg, options);
+  } else if (leg.position < topic.ring.reach) {
+    if (topic.state !== undefined) {
+      leg.snapshot = takeSnapshot(leg, options.nowMs());
+      options.outcome('snapshot');
+      return;
+    }
+    const missing = { after: leg.position, upto: topic.ring.reach };
+    leg.position = missing.upto;
+    options.outcome('gap');
+    session.sendFrame({
+      kind: 'caughtUp',
+      id: 0,
+      view: view.id,
+      topic: topic.name,
+      epoch: leg.epoch,
+      offset: leg.position,
+      recovered: false,
+      missing,
+    });
+  } else {
+    sendRingPage(session, sessionView, leg, options);
+  }
+}
+
+/** The numbering changed while this subscriber was behind: what it missed begins where the epoch does. */
+function startOver(session: CatchUpSession, leg: Leg, { nowMs }: CatchUpOptions): void {
+  const { topic, view } = leg.feed;
+  leg.epoch = topic.epoch;
+  leg.position = topic.startOffset;
+  leg.snapshot = undefined;
+  session.sendFrame({ kind: 'reset', id: 0, view: view.id, topic: topic.name, epoch: leg.epoch, offset: leg.position });
+  if (topic.state !== undefined) leg.snapshot = takeSnapshot(leg, nowMs());
+}
+
+export function takeSnapshot({ feed }: Pick<Leg, 'feed'>, nowMs: number): NonNullable<Leg['snapshot']> {
+  const values = [...feed.topic.snapshot(nowMs)].filter((publication) => feed.matches(publication));
+  return { offset: feed.topic.ring.newest, values, sent: 0 };
+}
+
+function sendSnapshotPage(
+  session: CatchUpSession,
+  sessionView: SessionView,
+  leg: Leg,
+  { pieceBytes }: CatchUpOptions,
+): void {
+  const { view, topic } = leg.feed;
+  const snapshot = leg.snapshot as NonNullable<Leg['snapshot']>;
+  const first = snapshot.sent === 0;
+  const pieces: Uint8Array[] = [];
+  for (let bytes = 0; snapshot.sent < snapshot.values.length && bytes < pieceBytes; snapshot.sent++) {
+    const publication = snapshot.values[snapshot.sent] as StoredPublication;
+    if (publication.except === session.id) continue;
+    pieces.push(publication.encoded(view.options.codec));
+    bytes += publication.payload.bytes.length;
+  }
+  const last = snapshot.sent === snapshot.values.length;
+  const header = { view: view.id, topic: topic.name, epoch: leg.epoch, offset: snapshot.offset, first, last };
+  session.sendBytes(view.options.codec.frameSnapshot(header, pieces));
+  sessionView.deliveries += pieces.length;
+  if (!last) return;
+  leg.position = snapshot.offset;
+  leg.snapshot = undefined;
+}
+
+function sendRingPage(
+  session: CatchUpSession,
+  sessionView: SessionView,
+  leg: Leg,
+  { nowMs, pieceBytes }: CatchUpOptions,
+): void {
+  const { feed } = leg;
+  const { view, topic } = feed;
+  const isState = topic.state !== undefined;
+  const end = Math.min(leg.position + piecePublications, target(feed));
+  const held = topic.ring.slice(leg.position, end);
+  const conflates = isState || view.options.conflate;
+  const selected = conflates ? conflate(held, isState) : held;
+  const now = nowMs();
+  const pieces: Uint8Array[] = [];
+  let upto = end;
+  let bytes = 0;
+  for (const publication of selected) {
+    if (bytes >= pieceBytes) {
+      upto = publication.offset - 1;
+      break;
+    }
+    const chosen = choose(session, leg, publication, now);
+    if (chosen === undefined) continue;
+    pieces.push(chosen.encoded(view.options.codec));
+    bytes += chosen.payload.bytes.length;
+  }
+  const header = batchHeader(feed, leg.position, upto);
+  session.sendBytes(view.options.codec.frameBatch(topic.name, header, pieces));
+  sessionView.deliveries += pieces.length;
+  leg.position = upto;
+}
+
+/** What this subscriber gets of a publication of the ring: itself, the removal of its key, or nothing. */
+function choose(
+  session: CatchUpSession,
+  { feed }: Leg,
+  publication: StoredPublication,
+  nowMs: number,
+): StoredPublication | undefined {
+  if (publication.except === session.id || publication.expiresAtMs <= nowMs) return undefined;
+  if (feed.matches(publication)) return publication;
+  // Nobody knows whether the subscriber holds a value that no longer matches: to say so twice does no harm.
+  return feed.topic.state === undefined ? undefined : removalOf(publication);
+}

@@ -1,0 +1,22 @@
+import type { CloseCode } from '../errors.ts';
+import type { Codec } from '../protocol/codec.ts';
+
+/**
+ * The wire under a session. Consumer: the session; each transport implements it.
+ *
+ * None of these is called from inside the transport's own callbacks about dropped messages.
+ */
+export interface Connection {
+  readonly codec: Codec;
+  /** `dropped`: the connection's buffer is full, nothing was sent. */
+  send(message: Uint8Array): 'sent' | 'dropped';
+  /** Bytes that were sent and have not left this process yet. */
+  bufferedBytes(): number;
+  /** From now on the connection gets what is published on this channel. */
+  join(channel: string): void;
+  leave(channel: string): void;
+  /** Ends the connection in order: the peer sees the code, if it still reads. */
+  end(code: CloseCode): void;
+  /** Ends the connection at once; the peer sees 1006. */
+  cut(): void;
+}

@@ -1,0 +1,30 @@
+/** A token bucket: `perSecond` on average, bursts of `burst`. Times are milliseconds on a monotonic clock. */
+export class TokenBucket {
+  readonly #perSecond: number;
+  readonly #burst: number;
+  #tokens: number;
+  #atMs: number;
+
+  constructor(perSecond: number, burst: number, nowMs: number) {
+    this.#perSecond = perSecond;
+    this.#burst = burst;
+    this.#tokens = burst;
+    this.#atMs = nowMs;
+  }
+
+  /** Takes one token: 0, or in how many milliseconds there will be one. */
+  take(nowMs: number): number {
+    this.#tokens = Math.min(this.#burst, this.#tokens + ((nowMs - this.#atMs) / 1000) * this.#perSecond);
+    this.#atMs = nowMs;
+    if (this.#tokens >= 1) {
+      this.#tokens--;
+      return 0;
+    }
+    return Math.ceil(((1 - this.#tokens) / this.#perSecond) * 1000);
+  }
+
+  /** Whether it is as good as new, and needn't be remembered. */
+  isFull(nowMs: number): boolean {
+    return this.#tokens + ((nowMs - this.#atMs) / 1000) * this.#perSecond >= this.#burst;
+  }
+}

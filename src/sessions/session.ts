@@ -1,0 +1,245 @@
+import type { Identity } from '../auth/identity.ts';
+import type { CloseCode } from '../errors.ts';
+import type { Fanout } from '../fanout/fanout.ts';
+import type { Feed, View } from '../fanout/view.ts';
+import type { Codec } from '../protocol/codec.ts';
+import type { Reply, ServerFrame } from '../protocol/frames.ts';
+import { type CatchUpOptions, type CatchUpSession, catchUp } from './catch-up.ts';
+import type { Connection } from './connection.ts';
+import { TokenBucket } from './limits.ts';
+import type { SessionView } from './session-view.ts';
+
+/** What all sessions share. */
+export interface SessionContext {
+  readonly fanout: Fanout;
+  readonly catchUp: CatchUpOptions;
+  /** Milliseconds on a monotonic clock. */
+  readonly monotonicMs: () => number;
+  readonly backpressureMaxBytes: number;
+  readonly commandsPerSecond: number;
+  readonly laggingBegan: () => void;
+  readonly delivered: (publications: number) => void;
+}
+
+/** Replies and pushes that wait for a full buffer to drain; more, and the session is cut. */
+export const waitingMessagesMax = 100;
+
+/** Who is behind a connection, and where. */
+export interface Peer {
+  readonly identity: Identity;
+  readonly address: string;
+  readonly addressKey: string;
+}
+
+/** One connected client. Everything that is sent to it alone goes through here; live batches don't. */
+export class Session implements CatchUpSession {
+  readonly id: string;
+  readonly peer: Peer;
+  readonly connectedAtMs: number;
+  readonly commandBucket: TokenBucket;
+  /** By number of the view. */
+  readonly views = new Map<number, SessionView>();
+  identity: Identity;
+  /** The client's name for itself. */
+  client: string | undefined;
+  /** It has sent `connect`. */
+  introduced = false;
+  /** Messages that were sent to it alone, commands' replies included. */
+  messageCount = 0;
+  closed = false;
+  readonly #connection: Connection;
+  readonly #context: SessionContext;
+  readonly #behind = new Set<SessionView>();
+  #waiting: Uint8Array[] = [];
+  #lagging = false;
+  /** The least that was buffered since it began to wait, and since when. */
+  #progress: { bytes: number; sinceMs: number } | undefined;
+  #commands: Promise<void> | undefined;
+
+  constructor(id: string, peer: Peer, connectedAtMs: number, connection: Connection, context: SessionContext) {
+    this.id = id;
+    this.peer = peer;
+    this.identity = peer.identity;
+    this.connectedAtMs = connectedAtMs;
+    this.#connection = connection;
+    this.#context = context;
+    const { commandsPerSecond } = context;
+    this.commandBucket = new TokenBucket(commandsPerSecond, commandsPerSecond, context.monotonicMs());
+  }
+
+  get codec(): Codec {
+    return this.#connection.codec;
+  }
+
+  get isLagging(): boolean {
+    return this.#lagging;
+  }
+
+  /** Waits for its connection to drain. */
+  get isWaiting(): boolean {
+    return this.#behind.size > 0 || this.#waiting.length > 0;
+  }
+
+  bufferedBytes(): number {
+    return this.closed ? 0 : this.#connection.bufferedBytes();
+  }
+
+  // ---- sending
+
+  reply(id: number, reply: Reply): void {
+    this.sendFrame({ ...reply, id } as ServerFrame);
+  }
+
+  push(push: Reply): void {
+    this.reply(0, push);
+  }
+
+  sendFrame(frame: ServerFrame): void {
+    if (!this.closed) this.sendBytes(this.codec.encodeServerFrame(frame));
+  }
+
+  sendBytes(message: Uint8Array): void {
+    if (this.closed) return;
+    this.messageCount++;
+    if (this.#waiting.length === 0 && this.#connection.send(message) === 'sent') return;
+    this.#waiting.push(message);
+    if (this.#waiting.length > waitingMessagesMax) this.cut();
+  }
+
+  hasRoom(): boolean {
+    return (
+      !this.closed &&
+      this.#waiting.length === 0 &&
+      this.#connection.bufferedBytes() < this.#context.backpressureMaxBytes / 4
+    );
+  }
+
+  // ---- views
+
+  /** Takes part in a view; the legs say what it has not had yet. Call `pump` once its reply is sent. */
+  addView(sessionView: SessionView): void {
+    this.views.set(sessionView.view.id, sessionView);
+    this.#behind.add(sessionView);
+  }
+
+  removeView(sessionView: SessionView): void {
+    if (this.views.get(sessionView.view.id) !== sessionView) return;
+    this.views.delete(sessionView.view.id);
+    this.#behind.delete(sessionView);
+    this.#leave(sessionView);
+    this.#context.fanout.detach(sessionView.view);
+  }
+
+  isLiveIn(view: View): boolean {
+    return this.views.get(view.id)?.status === 'live';
+  }
+
+  goLive(sessionView: SessionView): void {
+    const { view } = sessionView;
+    sessionView.status = 'live';
+    this.#connection.join(view.channel);
+    this.#context.fanout.addMember(view);
+    if (sessionView.lagged) this.#tellCaughtUp(sessionView);
+    sessionView.lagged = false;
+    sessionView.legs = [];
+    this.#context.delivered(sessionView.deliveries);
+    sessionView.deliveries = 0;
+  }
+
+  /** Its buffer was full: of these feeds it lacks everything behind these offsets. It leaves all live streams. */
+  lag(lost: ReadonlyMap<Feed, number>): void {
+    if (this.closed) return;
+    const live = [...this.views.values()].filter(({ status }) => status === 'live');
+    if (live.length === 0) return;
+    for (const sessionView of live) {
+      this.#leave(sessionView);
+      sessionView.fallBehind(lost);
+      this.#behind.add(sessionView);
+    }
+    if (!this.#lagging) {
+      this.#lagging = true;
+      this.#context.laggingBegan();
+    }
+    this.push({ kind: 'lagging', views: live.map(({ view }) => view.id) });
+  }
+
+  /** Sends what waits and what it is behind with, as far as the buffer takes it. Call it when the connection has drained. */
+  pump(): void {
+    if (this.closed) return;
+    while (this.#waiting.length > 0) {
+      if (this.#connection.send(this.#waiting[0] as Uint8Array) === 'dropped') return;
+      this.#waiting.shift();
+    }
+    for (const sessionView of this.#behind) {
+      if (!catchUp(this, sessionView, this.#context.catchUp)) return;
+      this.#behind.delete(sessionView);
+    }
+    this.#lagging = false;
+    this.#progress = undefined;
+  }
+
+  // ---- commands
+
+  /** Runs commands that change what the session takes part in one after the other, each when the last is done. */
+  inOrder(run: () => void | Promise<void>): void {
+    if (this.#commands === undefined) {
+      const done = run();
+      if (done !== undefined) this.#chain(done);
+    } else {
+      this.#chain(this.#commands.then(run));
+    }
+  }
+
+  // ---- the end
+
+  /** Since when it waits without a byte of progress, on the monotonic clock. Look regularly. */
+  stuckSinceMs(): number | undefined {
+    if (!this.isWaiting) return undefined;
+    const bytes = this.bufferedBytes();
+    if (this.#progress === undefined || bytes < this.#progress.bytes) {
+      this.#progress = { bytes, sinceMs: this.#context.monotonicMs() };
+    }
+    return this.#progress.sinceMs;
+  }
+
+  end(code: CloseCode): void {
+    if (!this.closed) this.#connection.end(code);
+  }
+
+  cut(): void {
+    if (!this.closed) this.#connection.cut();
+  }
+
+  /** The connection is gone: nothing is sent any more, and nobody counts it in. */
+  dispose(): void {
+    this.closed = true;
+    this.#waiting = [];
+    for (const sessionView of [...this.views.values()]) this.removeView(sessionView);
+  }
+
+  #leave(sessionView: SessionView): void {
+    if (sessionView.status !== 'live') return;
+    sessionView.status = 'behind';
+    if (!this.closed) this.#connection.leave(sessionView.view.channel);
+    this.#context.fanout.removeMember(sessionView.view);
+  }
+
+  #tellCaughtUp({ view, target, legs }: SessionView): void {
+    const leg = view.isPattern ? undefined : legs[0];
+    this.push({
+      kind: 'caughtUp',
+      view: view.id,
+      topic: target,
+      epoch: leg?.epoch ?? '',
+      offset: leg?.position ?? 0,
+      recovered: true,
+    });
+  }
+
+  #chain(done: Promise<void>): void {
+    const chained = done.finally(() => {
+      if (this.#commands === chained) this.#commands = undefined;
+    });
+    this.#commands = chained;
+  }
+}

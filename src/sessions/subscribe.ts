@@ -1,0 +1,149 @@
+import { may, type NamespaceAccessTable } from '../auth/permissions.ts';
+import { SluiceError } from '../errors.ts';
+import type { Fanout } from '../fanout/fanout.ts';
+import { type Feed, snapInterval, type ViewOptions, viewKey } from '../fanout/view.ts';
+import type { Granted, SubscribeResult, Subscription, TopicPosition, TopicResult } from '../protocol/frames.ts';
+import type { Broker } from '../topics/broker.ts';
+import { type CompiledFilter, compileFilter, filterProblem } from '../topics/filter.ts';
+import { broadcastTopic, isPattern, patternProblem, topicProblem } from '../topics/names.ts';
+import { takeSnapshot } from './catch-up.ts';
+import { type Leg, type Start, startNew, startSince } from './leg.ts';
+import type { Session } from './session.ts';
+import { SessionView } from './session-view.ts';
+import { wireError } from './wire-error.ts';
+
+export interface SubscribeOptions {
+  readonly broker: Broker;
+  readonly fanout: Fanout;
+  readonly namespaces: NamespaceAccessTable;
+  readonly conflates: (target: string) => boolean;
+  readonly subscriptionsPerSession: number;
+  readonly outcome: (outcome: Start['outcome']) => void;
+}
+
+/** Lets sessions take part in views. Everything from looking at a ring to joining a view happens in one turn. */
+export class Subscriber {
+  readonly #options: SubscribeOptions;
+
+  constructor(options: SubscribeOptions) {
+    this.#options = options;
+  }
+
+  /** The topics that have to be loaded first. */
+  async load(subscriptions: readonly Subscription[]): Promise<void> {
+    const { broker } = this.#options;
+    const unloaded = subscriptions.filter(({ topic }) => !isPattern(topic) && topicProblem(topic) === undefined);
+    await Promise.all(unloaded.map(({ topic }) => broker.load(topic)));
+  }
+
+  needsLoad(subscriptions: readonly Subscription[]): boolean {
+    return subscriptions.some(({ topic }) => !isPattern(topic) && !this.#options.broker.isLoaded(topic));
+  }
+
+  /** One result each. The caller sends them, and then pumps the session. */
+  subscribe(session: Session, subscriptions: readonly Subscription[]): SubscribeResult[] {
+    return subscriptions.map((subscription) => {
+      try {
+        return this.#subscribe(session, subscription, false);
+      } catch (error) {
+        if (!(error instanceof SluiceError)) throw error;
+        return { topic: subscription.topic, error: wireError(error) };
+      }
+    });
+  }
+
+  /** A subscription that the gateway makes by itself; permission is its own affair. */
+  subscribeAutomatically(session: Session, topic: string): SubscribeResult {
+    return this.#subscribe(session, { topic }, true);
+  }
+
+  #subscribe(session: Session, subscription: Subscription, automatic: boolean): Granted {
+    const { topic: target } = subscription;
+    if (!automatic) this.#check(session, subscription);
+    const options = this.#viewOptions(session, subscription);
+    this.#makeRoom(session, options, subscription);
+    const view = this.#options.fanout.attach(options);
+    const sessionView = new SessionView(view, target, automatic);
+    const feeds = [...view.feeds.values()];
+    const starts = feeds.map((feed) => this.#start(feed, subscription));
+    sessionView.legs = feeds.map((feed, i) => this.#leg(feed, starts[i] as Start));
+    session.addView(sessionView);
+    const common = { topic: target, view: view.id, intervalMs: options.intervalMs || undefined };
+    if (view.isPattern) {
+      const topics = feeds.map((feed, i) => topicResult(feed, starts[i] as Start));
+      return { ...common, mode: 'stream', epoch: '', offset: 0, topics };
+    }
+    const [feed] = feeds as [Feed];
+    const [start] = starts as [Start];
+    const { epoch, position: offset, recovered, missing } = start;
+    return { ...common, mode: feed.topic.options.mode, epoch, offset, recovered, missing };
+  }
+
+  #check(session: Session, { topic: target, filter, presence, since, last }: Subscription): void {
+    const problem = isPattern(target) ? patternProblem(target) : topicProblem(target);
+    if (problem !== undefined) throw new SluiceError('invalid_topic', problem);
+    if (presence === true) throw new SluiceError('not_supported', 'this gateway does not push presence');
+    if (filter !== undefined) {
+      const fault = filterProblem(filter);
+      if (fault !== undefined) throw new SluiceError('invalid_filter', fault);
+    }
+    if (since !== undefined && last !== undefined) {
+      throw new SluiceError('invalid_request', 'since and last exclude each other');
+    }
+    if (since !== undefined && isPattern(target)) {
+      throw new SluiceError('invalid_request', 'a pattern continues by positions, one per topic, not by since');
+    }
+    const isOwn = target === broadcastTopic || session.identity.scopes.includes('read');
+    if (!isOwn && !may(session.identity, 'subscribe', target, this.#options.namespaces)) {
+      throw new SluiceError('forbidden', `not allowed to subscribe to ${target}`);
+    }
+  }
+
+  #viewOptions(session: Session, { topic: target, filter, intervalMs, conflate }: Subscription): ViewOptions {
+    const compiled: CompiledFilter | undefined = filter === undefined ? undefined : compileFilter(filter);
+    return {
+      target,
+      codec: session.codec,
+      filter: compiled,
+      intervalMs: snapInterval(intervalMs ?? 0),
+      conflate: conflate === true || this.#options.conflates(target),
+    };
+  }
+
+  /** The same subscription twice is an error, unless the first was the gateway's own: then the client's replaces it. */
+  #makeRoom(session: Session, options: ViewOptions, { topic }: Subscription): void {
+    const key = viewKey(options);
+    for (const existing of session.views.values()) {
+      if (existing.view.key !== key) continue;
+      if (!existing.automatic) throw new SluiceError('already_subscribed', `already subscribed to ${topic}`);
+      session.removeView(existing);
+      return;
+    }
+    let own = 0;
+    for (const existing of session.views.values()) if (!existing.automatic) own++;
+    if (own >= this.#options.subscriptionsPerSession) throw new SluiceError('too_many_subscriptions');
+  }
+
+  #start(feed: Feed, { since, positions, last }: Subscription): Start {
+    const wanted = since ?? positions?.find(({ topic }: TopicPosition) => topic === feed.topic.name);
+    if (wanted === undefined) {
+      // A client that names positions knew the pattern before: a topic that it doesn't name was born since.
+      return positions === undefined ? startNew(feed, last ?? 0) : this.#counted(startSince(feed.topic, { epoch: '', offset: 0 }));
+    }
+    return this.#counted(startSince(feed.topic, wanted));
+  }
+
+  #counted(start: Start): Start {
+    this.#options.outcome(start.outcome);
+    return start;
+  }
+
+  #leg(feed: Feed, { epoch, position, needsSnapshot }: Start): Leg {
+    const snapshot = needsSnapshot ? takeSnapshot({ feed }, this.#options.broker.nowMs()) : undefined;
+    return { feed, epoch, position, snapshot };
+  }
+}
+
+function topicResult(feed: Feed, { epoch, position: offset, recovered, missing }: Start): TopicResult {
+  return { topic: feed.topic.name, epoch, offset, recovered, missing };
+}

@@ -1,0 +1,311 @@
+import { SluiceError } from '../errors.ts';
+import type { OffsetRange, PublishFields } from '../protocol/frames.ts';
+import { nullPayload } from '../protocol/payload.ts';
+import { publishProblem } from './checks.ts';
+import type { AppendOutcome, AppendRequest, Engine, EngineFeed } from './engine.ts';
+import { namespaceOf } from './names.ts';
+import type { StoredPublication } from './publication.ts';
+import type { EvictionReason } from './ring.ts';
+import { Topic, type TopicOptions } from './topic.ts';
+
+/** Told of every change, in order, before the publisher has its answer. */
+export interface TopicListener {
+  appended(topic: Topic, publications: readonly StoredPublication[]): void;
+  /** The numbering of the topic started anew. */
+  reset(topic: Topic): void;
+  /** The topic held nothing any more, and nobody held it. */
+  removed(topic: Topic): void;
+}
+
+/** What the broker counts. */
+export interface BrokerMetrics {
+  published(count: number): void;
+  duplicate(): void;
+  failed(code: string): void;
+  evicted(reason: EvictionReason | 'ttl', count: number): void;
+  appendSeconds(seconds: number): void;
+  engineUp(up: boolean): void;
+}
+
+export interface BrokerOptions {
+  readonly engine: Engine;
+  readonly namespace: (name: string) => TopicOptions;
+  readonly metrics: BrokerMetrics;
+  readonly payloadMaxBytes: number;
+  readonly topicsMax: number;
+  /** For the rings and states of all topics. */
+  readonly ringsMaxBytes: number;
+  /** Milliseconds since 1970. */
+  readonly nowMs?: () => number;
+  /** Milliseconds on a monotonic clock. */
+  readonly monotonicMs?: () => number;
+}
+
+/** A page of a topic's ring. */
+export interface HistoryPage extends OffsetRange {
+  readonly epoch: string;
+  readonly publications: readonly StoredPublication[];
+  readonly more: boolean;
+  /** What was asked for and is gone. */
+  readonly missing: OffsetRange | undefined;
+}
+
+/**
+ * The topics of this node: takes publishes to the engine, and what the engine feeds back into rings and on to the
+ * listener. Whatever is in a ring here is committed.
+ */
+export class Broker implements EngineFeed {
+  readonly #engine: Engine;
+  readonly #options: BrokerOptions;
+  readonly #nowMs: () => number;
+  readonly #monotonicMs: () => number;
+  // In the order of their last publication, so that the idle ones come first.
+  readonly #topics = new Map<string, Topic>();
+  readonly #loading = new Map<string, Promise<Topic>>();
+  readonly #evicted: (reason: EvictionReason, count: number) => void;
+  #listener: TopicListener | undefined;
+  #bytes = 0;
+  #degraded: Error | undefined;
+
+  constructor(options: BrokerOptions) {
+    this.#options = options;
+    this.#engine = options.engine;
+    this.#nowMs = options.nowMs ?? Date.now;
+    this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
+    this.#evicted = (reason, count) => options.metrics.evicted(reason, count);
+  }
+
+  async open(listener: TopicListener): Promise<void> {
+    this.#listener = listener;
+    await this.#engine.open(this);
+    this.#options.metrics.engineUp(true);
+  }
+
+  async close(): Promise<void> {
+    await this.#engine.close();
+  }
+
+  get size(): number {
+    return this.#topics.size;
+  }
+
+  /** Of all rings and states. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Why the engine can't work at the moment. */
+  get degradedBy(): Error | undefined {
+    return this.#degraded;
+  }
+
+  nowMs(): number {
+    return this.#nowMs();
+  }
+
+  /**
+   * Publishes each and answers each, in their order. Never rejects. A JSON payload must have been checked to be JSON; the
+   * payload bytes are kept.
+   */
+  async publish(publishes: readonly PublishFields[]): Promise<readonly AppendOutcome[]> {
+    const acceptedAtMs = this.#monotonicMs();
+    const nowMs = this.#nowMs();
+    const outcomes: (AppendOutcome | undefined)[] = new Array(publishes.length);
+    const requests: AppendRequest[] = [];
+    const newTopics = new Set<string>();
+    for (let i = 0; i < publishes.length; i++) {
+      const fields = publishes[i] as PublishFields;
+      const error = this.#refusal(fields, newTopics);
+      if (error === undefined) requests.push(this.#request(fields, nowMs, acceptedAtMs));
+      else outcomes[i] = { ok: false, error };
+    }
+    if (requests.length > 0) {
+      const appended = await this.#append(requests);
+      this.#options.metrics.appendSeconds((this.#monotonicMs() - acceptedAtMs) / 1000);
+      let next = 0;
+      for (let i = 0; i < outcomes.length; i++) outcomes[i] ??= appended[next++];
+    }
+    for (const outcome of outcomes) this.#count(outcome as AppendOutcome);
+    return outcomes as AppendOutcome[];
+  }
+
+  /** The topic as this node has it; nothing when nobody published or subscribed here. */
+  find(name: string): Topic | undefined {
+    return this.#topics.get(name);
+  }
+
+  /** All topics of this node that hold something, in no useful order. */
+  *topics(): Iterable<Topic> {
+    for (const topic of this.#topics.values()) if (topic.epoch !== '') yield topic;
+  }
+
+  /** Whether `open` would have to ask the engine first. */
+  isLoaded(name: string): boolean {
+    return !this.#engine.retains || this.#topics.has(name);
+  }
+
+  /** Makes sure that this node has of the topic what the engine has. */
+  async load(name: string): Promise<Topic | undefined> {
+    if (this.isLoaded(name)) return this.#topics.get(name);
+    let loading = this.#loading.get(name);
+    if (loading === undefined) {
+      loading = this.#load(name).finally(() => this.#loading.delete(name));
+      this.#loading.set(name, loading);
+    }
+    return loading;
+  }
+
+  /** The topic, made when there is none, and kept until `release`. Load it first. */
+  hold(name: string): Topic {
+    const topic = this.#topics.get(name) ?? this.#create(name);
+    topic.holds++;
+    return topic;
+  }
+
+  release(topic: Topic): void {
+    topic.holds--;
+    if (topic.holds === 0 && topic.epoch === '') this.#topics.delete(topic.name);
+  }
+
+  /** A page of what the ring holds behind `after`; an unknown topic has the epoch "" and offset 0. */
+  async history(name: string, after: number | undefined, limit: number): Promise<HistoryPage> {
+    const topic = await this.load(name);
+    if (topic === undefined) return { epoch: '', after: 0, upto: 0, publications: [], more: false, missing: undefined };
+    const nowMs = this.#nowMs();
+    topic.ring.evictAged(nowMs);
+    const { reach, newest } = topic.ring;
+    const from = Math.min(Math.max(after ?? reach, reach), newest);
+    const upto = Math.min(from + limit, newest);
+    const publications = topic.ring.slice(from, upto).filter((publication) => publication.expiresAtMs > nowMs);
+    const missing = after !== undefined && after < reach ? { after, upto: reach } : undefined;
+    return { epoch: topic.epoch, after: from, upto, publications, more: upto < newest, missing };
+  }
+
+  /**
+   * Lets go of what is too old, topic by topic, and of topics that hold nothing any more; expires keys of state topics
+   * by publishing their removal, so that subscribers hear of it in order. Call it about once a second.
+   */
+  sweep(): void {
+    const nowMs = this.#nowMs();
+    const expired: PublishFields[] = [];
+    for (const topic of this.#topics.values()) {
+      const before = topic.bytes;
+      topic.ring.evictAged(nowMs);
+      this.#bytes += topic.bytes - before;
+      if (topic.state !== undefined) this.#collectExpired(topic, nowMs, expired);
+      this.#removeIfIdle(topic);
+    }
+    if (expired.length > 0) void this.publish(expired);
+  }
+
+  // ---- EngineFeed
+
+  appended(name: string, epoch: string, publications: readonly StoredPublication[]): void {
+    const topic = this.#topics.get(name) ?? this.#create(name);
+    if (topic.epoch === '') topic.epoch = epoch;
+    else if (topic.epoch !== epoch) throw new Error(`${name}: epoch ${epoch} without a reset`);
+    const before = topic.bytes;
+    for (const publication of publications) topic.apply(publication);
+    this.#bytes += topic.bytes - before;
+    this.#topics.delete(name);
+    this.#topics.set(name, topic);
+    if (this.#bytes > this.#options.ringsMaxBytes) this.#shrink(topic);
+    this.#options.metrics.published(publications.length);
+    this.#listener?.appended(topic, publications);
+  }
+
+  reset(name: string, epoch: string, offset: number): void {
+    const topic = this.#topics.get(name);
+    if (topic === undefined) return;
+    this.#bytes -= topic.bytes;
+    topic.reset(epoch, offset);
+    this.#listener?.reset(topic);
+  }
+
+  degraded(cause: Error | undefined): void {
+    this.#degraded = cause;
+    this.#options.metrics.engineUp(cause === undefined);
+  }
+
+  // ---- private
+
+  async #append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
+    return this.#engine.append(requests);
+  }
+
+  #request(fields: PublishFields, nowMs: number, acceptedAtMs: number): AppendRequest {
+    const { ttlMs } = this.#options.namespace(namespaceOf(fields.topic));
+    const resolved = fields.ttlMs === undefined && ttlMs !== undefined ? { ...fields, ttlMs } : fields;
+    return { fields: resolved, timestampMs: fields.timestampMs ?? nowMs, acceptedAtMs };
+  }
+
+  #refusal(fields: PublishFields, newTopics: Set<string>): SluiceError | undefined {
+    const problem = publishProblem(fields, this.#options.payloadMaxBytes);
+    if (problem !== undefined) return problem;
+    const topic = this.#topics.get(fields.topic);
+    if (topic === undefined) {
+      newTopics.add(fields.topic);
+      if (this.#topics.size + newTopics.size > this.#options.topicsMax) return new SluiceError('too_many_topics');
+      return undefined;
+    }
+    if (topic.state !== undefined && fields.removed !== true && !topic.state.hasRoomFor(fields.key ?? '')) {
+      return new SluiceError('too_many_keys');
+    }
+    return undefined;
+  }
+
+  #count(outcome: AppendOutcome): void {
+    if (!outcome.ok) this.#options.metrics.failed(outcome.error.code);
+    else if (outcome.duplicate) this.#options.metrics.duplicate();
+  }
+
+  #create(name: string): Topic {
+    const topic = new Topic(name, this.#options.namespace(namespaceOf(name)), this.#evicted);
+    this.#topics.set(name, topic);
+    return topic;
+  }
+
+  async #load(name: string): Promise<Topic> {
+    const stored = await this.#engine.load(name);
+    const topic = this.#topics.get(name) ?? this.#create(name);
+    if (stored === undefined || topic.epoch !== '') return topic;
+    const first = stored.publications[0];
+    topic.reset(stored.epoch, first === undefined ? stored.offset : first.offset - 1);
+    for (const publication of stored.publications) topic.ring.push(publication);
+    for (const publication of stored.state) topic.state?.apply(publication);
+    this.#bytes += topic.bytes;
+    return topic;
+  }
+
+  /** Empties the rings of the topics that have been idle for longest, until all fit. Epochs, offsets and state stay. */
+  #shrink(busy: Topic): void {
+    for (const topic of this.#topics.values()) {
+      if (this.#bytes <= this.#options.ringsMaxBytes) return;
+      if (topic === busy || topic.ring.count === 0) continue;
+      this.#bytes -= topic.ring.bytes;
+      topic.ring.evictAll();
+    }
+  }
+
+  #collectExpired(topic: Topic, nowMs: number, into: PublishFields[]): void {
+    for (const publication of (topic.state as NonNullable<Topic['state']>).values()) {
+      if (publication.expiresAtMs > nowMs) continue;
+      this.#options.metrics.evicted('ttl', 1);
+      into.push({
+        topic: topic.name,
+        type: publication.type,
+        key: publication.key,
+        tags: publication.tags,
+        payload: nullPayload,
+        removed: true,
+      });
+    }
+  }
+
+  #removeIfIdle(topic: Topic): void {
+    if (topic.holds > 0 || topic.ring.count > 0 || (topic.state?.size ?? 0) > 0) return;
+    if (!this.#engine.forget(topic.name)) return;
+    this.#topics.delete(topic.name);
+    this.#listener?.removed(topic);
+  }
+}

@@ -1,0 +1,53 @@
+import { SluiceError } from '../errors.ts';
+import type { PublishFields } from '../protocol/frames.ts';
+import { publicationTypeProblem } from '../protocol/names.ts';
+import { topicProblem } from './names.ts';
+
+export const keyMaxLength = 200;
+export const tagsMax = 32;
+export const tagMaxLength = 200;
+export const messageIdMaxLength = 200;
+
+/** What a publish must satisfy whatever door it comes through; the door has checked that JSON payloads are JSON. */
+export function publishProblem(fields: PublishFields, payloadMaxBytes: number): SluiceError | undefined {
+  const topic = topicProblem(fields.topic);
+  if (topic !== undefined) return new SluiceError('invalid_topic', topic);
+  const type = publicationTypeProblem(fields.type);
+  if (type !== undefined) return new SluiceError('invalid_type', type);
+  if (fields.payload.bytes.length > payloadMaxBytes) {
+    return new SluiceError(
+      'payload_too_large',
+      `the payload has ${fields.payload.bytes.length} bytes; at most ${payloadMaxBytes} are taken`,
+    );
+  }
+  const problem = keyProblem(fields) ?? tagsProblem(fields) ?? numbersProblem(fields);
+  if (problem !== undefined) return new SluiceError('invalid_request', problem);
+  if (fields.expectedOffset !== undefined) return new SluiceError('not_supported', 'expectedOffset is reserved');
+  return undefined;
+}
+
+function keyProblem({ key, messageId }: PublishFields): string | undefined {
+  if (key !== undefined && key.length > keyMaxLength) return `key has at most ${keyMaxLength} characters`;
+  if (messageId === undefined) return undefined;
+  if (messageId === '') return 'messageId must not be empty';
+  return messageId.length > messageIdMaxLength ? `messageId has at most ${messageIdMaxLength} characters` : undefined;
+}
+
+function tagsProblem({ tags }: PublishFields): string | undefined {
+  if (tags === undefined) return undefined;
+  let count = 0;
+  for (const name in tags) {
+    if (++count > tagsMax) return `at most ${tagsMax} tags`;
+    if (name === '' || name.length > tagMaxLength) return `the name of a tag has 1 to ${tagMaxLength} characters`;
+    if ((tags[name] as string).length > tagMaxLength) return `the value of a tag has at most ${tagMaxLength} characters`;
+  }
+  return undefined;
+}
+
+function numbersProblem({ ttlMs, timestampMs }: PublishFields): string | undefined {
+  if (ttlMs !== undefined && !(Number.isSafeInteger(ttlMs) && ttlMs > 0)) return 'ttlMs is a positive integer';
+  if (timestampMs !== undefined && !(Number.isSafeInteger(timestampMs) && timestampMs >= 0 && timestampMs < 8.64e15)) {
+    return 'timestamp is out of range';
+  }
+  return undefined;
+}

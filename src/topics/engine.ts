@@ -1,0 +1,70 @@
+import type { SluiceError } from '../errors.ts';
+import type { PublishFields } from '../protocol/frames.ts';
+import type { StoredPublication } from './publication.ts';
+
+/**
+ * What an engine is asked to append. `timestampMs` and `ttlMs` are resolved: the broker has filled in the clock and
+ * the namespace's TTL. The payload bytes belong to the engine from here on: nobody changes them.
+ */
+export interface AppendRequest {
+  readonly fields: PublishFields;
+  readonly timestampMs: number;
+  /** On the monotonic clock of this process. */
+  readonly acceptedAtMs: number;
+}
+
+export type AppendOutcome =
+  | { readonly ok: true; readonly epoch: string; readonly offset: number; readonly duplicate: boolean }
+  | { readonly ok: false; readonly error: SluiceError };
+
+/** What an engine tells its node, in order. Implemented by the broker. */
+export interface EngineFeed {
+  /**
+   * These publications were appended to this topic, by this node or another, and are committed. Offsets ascend by one
+   * from call to call within a topic and epoch; a publication comes here exactly once.
+   */
+  appended(topic: string, epoch: string, publications: readonly StoredPublication[]): void;
+  /** The numbering of this topic starts anew: the next `appended` begins behind `offset`. */
+  reset(topic: string, epoch: string, offset: number): void;
+  /** The engine can't do its work (a cause), or can again (nothing). Subscribers stay; publishes fail meanwhile. */
+  degraded(cause: Error | undefined): void;
+}
+
+/** What an engine kept of a topic, to fill a node's ring and state from. */
+export interface StoredTopic {
+  readonly epoch: string;
+  readonly offset: number;
+  /** Ascending, contiguous, ending at `offset`. */
+  readonly publications: readonly StoredPublication[];
+  /** The newest publication per key, in state mode. */
+  readonly state: readonly StoredPublication[];
+}
+
+/**
+ * Where topics are numbered and stored, and how nodes hear of each other.
+ *
+ * Contract (`test/engines/contract.ts` runs it on every engine):
+ * - `append` takes many and answers each, in the order of the requests, whatever happens to the others. It never
+ *   rejects. An answer is given once the engine has committed (what that means is the engine's promise of
+ *   durability), and not before the feed has had the publication.
+ * - Offsets begin at 1 and grow by one per topic and epoch; requests of one call to one topic keep their order.
+ *   Offsets are never used again within an epoch. An engine that may have gone back in time takes a new epoch.
+ * - A `messageId` is remembered per topic for 5 minutes or the last 10 000, whichever is less. A repeat answers the
+ *   first one's position with `duplicate: true` and is not fed again; the same id with another publication fails
+ *   with `message_id_conflict`. Equal requests at the same time share one append.
+ * - `load` answers what the engine holds of a topic that the feed of this process has not delivered; nothing where it
+ *   holds no more than that. A node calls it before it first uses a topic.
+ * - `forget` lets go of a topic that the broker removed. It must refuse (false) while message ids live. The topic's next
+ *   append takes a new epoch.
+ * - After `close` every append fails with `shutting_down`; `close` waits for those under way.
+ */
+export interface Engine {
+  readonly name: string;
+  /** False: this process's feed is all there is, and `load` has nothing to add. */
+  readonly retains: boolean;
+  open(feed: EngineFeed): Promise<void>;
+  append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]>;
+  load(topic: string): Promise<StoredTopic | undefined>;
+  forget(topic: string): boolean;
+  close(): Promise<void>;
+}

@@ -1,0 +1,52 @@
+/** The grammar of topic names and patterns. Each check answers what is wrong, or nothing. */
+
+export const topicNameMaxLength = 200;
+
+const allowed = /^\$?[A-Za-z0-9_\-.:/@%]+$/;
+
+/** Sluice's own topic of broadcasts, which every session joins. */
+export const broadcastTopic = '$all';
+
+/** What is wrong with this name of a topic. Names that begin with `$` are well-formed, but only Sluice's own. */
+export function topicProblem(name: string): string | undefined {
+  if (name.length === 0) return 'a topic name must not be empty';
+  if (name.length > topicNameMaxLength) return `a topic name has at most ${topicNameMaxLength} characters`;
+  if (!allowed.test(name)) return 'a topic name is made of A-Z a-z 0-9 _ - . : / @ %';
+  if (hasDotSegment(name)) return 'no segment of a topic name may be "." or ".."';
+  return undefined;
+}
+
+/** A pattern is a prefix (it may be empty) and one trailing `*`, which stands for any characters. */
+export function isPattern(name: string): boolean {
+  return name.endsWith('*');
+}
+
+export function patternProblem(pattern: string): string | undefined {
+  if (!isPattern(pattern)) return 'a pattern ends with "*"';
+  const prefix = pattern.slice(0, -1);
+  if (prefix === '') return undefined;
+  if (prefix.includes('*')) return 'a pattern has one "*", at its end';
+  if (prefix.length > topicNameMaxLength) return `a pattern has at most ${topicNameMaxLength} characters before "*"`;
+  if (!allowed.test(prefix)) return 'a pattern is made of A-Z a-z 0-9 _ - . : / @ % and one trailing "*"';
+  return undefined;
+}
+
+/** Patterns reach application topics only: Sluice's own begin with `$` and are joined by name. */
+export function patternMatches(pattern: string, topic: string): boolean {
+  return topic.startsWith(pattern.slice(0, -1)) && (!topic.startsWith('$') || pattern.startsWith('$'));
+}
+
+export function isReserved(name: string): boolean {
+  return name.startsWith('$');
+}
+
+/** The part before the first `:`, or the whole name. */
+export function namespaceOf(name: string): string {
+  const colon = name.indexOf(':');
+  return colon === -1 ? name : name.slice(0, colon);
+}
+
+function hasDotSegment(name: string): boolean {
+  if (!name.includes('.')) return false;
+  return name.split('/').some((segment) => segment === '.' || segment === '..');
+}
