@@ -2,7 +2,12 @@ import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
 import { crossFaults } from './config/checks.ts';
-import { type Namespaces, namespacesSchema, resolveNamespaces } from './config/namespaces.ts';
+import {
+  type Namespaces,
+  namespaceOptionsSchema,
+  namespacesSchema,
+  resolveNamespaces,
+} from './config/namespaces.ts';
 import { type Config, type OptionName, type OptionRow, options } from './config/options.ts';
 import { didYouMean } from './config/suggest.ts';
 
@@ -115,8 +120,11 @@ function parseNamespaces(file: Entries, path: string | undefined, faults: string
   return {};
 }
 
+const namespaceKeys = [...Object.keys(namespaceOptionsSchema.shape), 'subscribe', 'publish'];
+
 function explain(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'unrecognized_keys') return `has unknown options: ${issue.keys.join(', ')}`;
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => `has no option ${key}${didYouMean(key, namespaceKeys)}`).join('; ');
   if (issue.code === 'invalid_key') return issue.issues[0]?.message ?? issue.message;
   return issue.message;
 }

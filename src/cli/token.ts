@@ -1,5 +1,6 @@
 import { SignJWT } from 'jose';
 import type { Config } from '../config.ts';
+import { isPattern, patternProblem, topicProblem } from '../topics/names.ts';
 import { Exit } from './deps.ts';
 
 const actions = ['subscribe', 'publish', 'presence'] as const;
@@ -18,6 +19,10 @@ export async function mintToken(flags: TokenFlags, config: Config): Promise<stri
     );
   }
   const patterns = [...new Set(actions.flatMap((action) => flags[action] ?? []))];
+  for (const pattern of patterns) {
+    const problem = isPattern(pattern) ? patternProblem(pattern) : topicProblem(pattern);
+    if (problem) throw new Exit(2, `${JSON.stringify(pattern)}: ${problem}.`);
+  }
   const topics = patterns.map((pattern) => ({
     pattern,
     allow: actions.filter((action) => flags[action]?.includes(pattern)),

@@ -51,7 +51,11 @@ export const optionTable = {
   ),
   port: option(integer(0, 65_535), 8080, 'Port to listen on; 0 takes a free one.'),
   apiKeys: option(
-    list('KEY', (item) => item.length >= 16, 'must be keys of at least 16 characters each, without commas'),
+    list(
+      'KEY',
+      (item) => /^[!-~]{16,}$/.test(item),
+      'must be keys of at least 16 characters each: ASCII without spaces and commas',
+    ),
     [],
     'Keys that may publish and administrate over HTTP.',
     { secret: true, flag: '--api-key' },

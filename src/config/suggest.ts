@@ -1,15 +1,18 @@
-/** Number of single-character changes between two texts (Levenshtein). */
+/** Number of typing slips between two texts: a letter too much, too little, wrong, or two of them swapped. */
 function distance(left: string, right: string): number {
-  let previous = Array.from({ length: right.length + 1 }, (_, index) => index);
-  for (const [row, letter] of [...left].entries()) {
-    const current = [row + 1];
-    for (let column = 0; column < right.length; column++) {
-      const change = previous[column]! + (letter === right[column] ? 0 : 1);
-      current.push(Math.min(change, previous[column + 1]! + 1, current[column]! + 1));
+  const rows: number[][] = [Array.from({ length: right.length + 1 }, (_, column) => column)];
+  for (let row = 1; row <= left.length; row++) {
+    const current = [row];
+    const above = rows[row - 1]!;
+    for (let column = 1; column <= right.length; column++) {
+      const wrong = above[column - 1]! + (left[row - 1] === right[column - 1] ? 0 : 1);
+      const swapped = left[row - 1] === right[column - 2] && left[row - 2] === right[column - 1];
+      const swap = swapped ? rows[row - 2]![column - 2]! + 1 : wrong;
+      current.push(Math.min(wrong, swap, above[column]! + 1, current[column - 1]! + 1));
     }
-    previous = current;
+    rows.push(current);
   }
-  return previous[right.length]!;
+  return rows[left.length]![right.length]!;
 }
 
 const plain = (name: string) => name.toLowerCase().replace(/[-_]/g, '');

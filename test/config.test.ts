@@ -1,0 +1,299 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import {
+  ConfigError,
+  type ConfigSources,
+  describeConfig,
+  loadConfig,
+  namespaceOptions,
+  options,
+} from '../src/config.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+let files = 0;
+function fileOf(text: string): string {
+  const path = join(folder, `${++files}.yaml`);
+  writeFileSync(path, text);
+  return path;
+}
+
+function faultsOf(sources: ConfigSources): readonly string[] {
+  try {
+    loadConfig(sources);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+const apiKey = 'k'.repeat(20);
+const tokenSecret = 's3cr3t-'.repeat(6);
+
+describe('the option table', () => {
+  test('gives every option a flag and a variable of its own', () => {
+    expect(new Set(options.map(({ flag }) => flag)).size).toBe(options.length);
+    expect(new Set(options.map(({ env }) => env)).size).toBe(options.length);
+    expect(options.find(({ name }) => name === 'maxConnectionsPerIp')).toMatchObject({
+      flag: '--max-connections-per-ip',
+      env: 'SLUICE_MAX_CONNECTIONS_PER_IP',
+    });
+  });
+
+  test('has defaults that its own kinds accept', () => {
+    for (const { kind, default: value } of options) expect(kind.schema.parse(value)).toEqual(value);
+  });
+
+  test('says in its defaults what its kinds would read back', () => {
+    for (const { kind, default: value, defaultText } of options) {
+      if (defaultText !== '') expect(kind.schema.parse(defaultText)).toEqual(value);
+    }
+  });
+});
+
+describe('loadConfig', () => {
+  test('takes a flag over a variable over the file over the default', () => {
+    const file = fileOf('port: 3\nmaxConnections: 3\nviewsMax: 3\n');
+    const env = { SLUICE_PORT: '2', SLUICE_MAX_CONNECTIONS: '2' };
+    const config = loadConfig({ flags: { port: '1' }, env, file });
+    expect(config).toMatchObject({ port: 1, maxConnections: 2, viewsMax: 3, topicsMax: 100_000 });
+  });
+
+  test('is frozen all the way down', () => {
+    const config = loadConfig({ flags: { apiKeys: [apiKey] } });
+    const freezable = [config, config.apiKeys, config.namespaces, namespaceOptions(config, 'x')];
+    expect(freezable.every(Object.isFrozen)).toBe(true);
+    expect(Object.isFrozen(namespaceOptions(config, 'x').anonymous)).toBe(true);
+  });
+
+  test('leaves the table’s own defaults alone', () => {
+    expect(loadConfig()).toEqual(loadConfig());
+    expect(loadConfig().port).toBe(8080);
+  });
+
+  test.each([
+    ['65536', 65_536],
+    ['64KiB', 65_536],
+    ['0.5 MiB', 524_288],
+    ['1MiB', 1_048_576],
+    [70_000, 70_000],
+  ])('reads the size %s', (text, bytes) => {
+    expect(loadConfig({ flags: { ringMaxBytes: text } }).ringMaxBytes).toBe(bytes);
+  });
+
+  test.each(['64KB', '64k', '-1', '1e9', '', 'MiB', '0.3KiB', null, 1.5, [65_536]])(
+    'refuses the size %j',
+    (text) => {
+      expect(faultsOf({ flags: { frameMaxBytes: text } })).toHaveLength(1);
+    },
+  );
+
+  test('reads lists from variables, repeated flags and files', () => {
+    expect(loadConfig({ env: { SLUICE_ORIGINS: 'https://a.example, https://b.example' } }).origins).toEqual([
+      'https://a.example',
+      'https://b.example',
+    ]);
+    expect(loadConfig({ flags: { trustedProxies: ['10.0.0.0/8', '::1'] } }).trustedProxies).toHaveLength(2);
+    expect(loadConfig({ file: fileOf('origins: ["*"]') }).origins).toEqual(['*']);
+  });
+
+  test.each([
+    ['origins', 'https://a.example/'],
+    ['origins', 'a.example'],
+    ['origins', 'null'],
+    ['trustedProxies', '10.0.0.0/33'],
+    ['trustedProxies', '127'],
+    ['trustedProxies', 'proxy.example'],
+    ['port', '65536'],
+    ['port', '80.5'],
+    ['idleTimeoutSeconds', '9'],
+    ['batchMaxDelayMs', '1001'],
+    ['engine', 'redis'],
+    ['sourceHost', 'yes'],
+    ['host', 'a b'],
+  ] as const)('refuses %s = %s, and says so', (name, value) => {
+    const [fault, ...others] = faultsOf({ flags: { [name]: value } });
+    expect(others).toEqual([]);
+    expect(fault).toContain(options.find((row) => row.name === name)?.flag);
+    expect(fault).toContain(`not ${JSON.stringify(value)}`);
+  });
+
+  test('treats an empty variable as not set', () => {
+    expect(loadConfig({ env: { SLUICE_TOKEN_SECRET: '', SLUICE_PORT: '' } })).toMatchObject({
+      tokenSecret: undefined,
+      port: 8080,
+    });
+  });
+
+  test('is not confused by what Kubernetes sets for a Service called sluice', () => {
+    const env = {
+      SLUICE_SERVICE_HOST: '10.0.0.1',
+      SLUICE_SERVICE_PORT_HTTP: '8080',
+      SLUICE_PORT: 'tcp://10.0.0.1:8080',
+      SLUICE_PORT_8080_TCP_ADDR: '10.0.0.1',
+    };
+    expect(loadConfig({ env }).port).toBe(8080);
+  });
+
+  test('reads the file that SLUICE_CONFIG names, also as JSON', () => {
+    expect(loadConfig({ env: { SLUICE_CONFIG: fileOf('{"port": 9}') } }).port).toBe(9);
+  });
+
+  test.each(['', '# nothing\n', 'port:\n'])('takes a file of %j for one without options', (text) => {
+    expect(loadConfig({ file: fileOf(text) }).port).toBe(8080);
+  });
+});
+
+describe('the faults', () => {
+  test('come all together, each with its place', () => {
+    const file = fileOf(
+      'prot: 1\nringMaxAgeSeconds: soon\nnamespaces:\n  job:\n    mode: queue\n    presense: true\n',
+    );
+    const env = { SLUICE_MAX_CONECTIONS: '5', SLUICE_VIEWS_MAX: 'many', HOME: '/' };
+    const faults = faultsOf({ flags: { port: 'x' }, env, file });
+    const expected = [
+      'SLUICE_MAX_CONECTIONS: is no option, did you mean SLUICE_MAX_CONNECTIONS?',
+      `prot in ${file}: is no option, did you mean port?`,
+      '--port: must be a whole number from 0 to 65535, not "x"',
+      'SLUICE_VIEWS_MAX: must be a whole number from 1 to 10000000, not "many"',
+      `ringMaxAgeSeconds in ${file}: must be a whole number from 1 to 31536000, not "soon"`,
+      `namespaces.job.mode in ${file}: must be one of stream, state`,
+      `namespaces.job in ${file}: has no option presense, did you mean presence?`,
+    ];
+    expect([...faults].sort()).toEqual(expected.sort());
+  });
+
+  test('suggest a name that is written in another style, and nothing where nothing is near', () => {
+    const file = fileOf('max_connections: 1\ncolour: red\n');
+    expect(faultsOf({ file })).toEqual([
+      `max_connections in ${file}: is no option, did you mean maxConnections?`,
+      `colour in ${file}: is no option`,
+    ]);
+  });
+
+  test('never show a secret', () => {
+    const short = 'hunter2';
+    const file = fileOf(`tokenSecret: ${short}\napiKeys: [${short}]\n`);
+    const env = { SLUICE_TOKEN_SECRET: short, SLUICE_API_KEYS: short };
+    const sources: ConfigSources[] = [{ file }, { env }, { flags: { tokenSecret: short, apiKeys: [short] } }];
+    for (const each of sources) {
+      expect(faultsOf(each)).toHaveLength(2);
+      expect(faultsOf(each).join()).not.toContain(short);
+    }
+  });
+
+  test('do not quote a file that cannot be parsed, which may hold secrets', () => {
+    const faults = faultsOf({ file: fileOf('tokenSecret: [hunter2\nport: 1\n') });
+    expect(faults).toHaveLength(1);
+    expect(faults.join()).not.toContain('hunter2');
+  });
+
+  test.each(['- 1\n', 'text\n'])('name a file that holds no object: %j', (text) => {
+    expect(faultsOf({ file: fileOf(text) })).toEqual([expect.stringContaining('must hold an object')]);
+  });
+
+  test('name a file that is not there', () => {
+    expect(faultsOf({ file: join(folder, 'none.yaml') })).toEqual([
+      expect.stringContaining('cannot be read'),
+    ]);
+  });
+});
+
+describe('the checks across options', () => {
+  test.each(['0.0.0.0', '::', '192.168.1.5', 'gateway.example'])(
+    'refuse to bind %s without credentials',
+    (host) => {
+      expect(faultsOf({ flags: { host } })).toEqual([expect.stringContaining('SLUICE_API_KEYS (--api-key)')]);
+      expect(faultsOf({ flags: { host, apiKeys: [apiKey] } })).toEqual([]);
+      expect(faultsOf({ flags: { host, tokenSecret } })).toEqual([]);
+    },
+  );
+
+  test.each(['127.0.0.1', '127.8.8.8', '::1', 'localhost', '::ffff:127.0.0.1'])(
+    'let %s be bound without',
+    (host) => {
+      expect(faultsOf({ flags: { host } })).toEqual([]);
+    },
+  );
+
+  test.each([
+    [{ payloadMaxBytes: '256KiB', frameMaxBytes: '256KiB' }, 'payloadMaxBytes (256KiB) must be less than'],
+    [{ bodyMaxBytes: '512KiB' }, 'bodyMaxBytes (512KiB) must be at least frameMaxBytes (1MiB)'],
+    [{ payloadMaxBytes: '300KiB' }, 'must be at least 4 times payloadMaxBytes (300KiB)'],
+    [{ batchMaxBytes: '512KiB' }, 'batchMaxBytes (512KiB) must be at most a quarter of backpressureMaxBytes'],
+    [
+      { backpressureTotalMaxBytes: '512KiB' },
+      'backpressureTotalMaxBytes (512KiB) must be at least backpressure',
+    ],
+    [{ ringMaxBytes: '32KiB' }, 'ringMaxBytes (32KiB) must be between'],
+    [{ ringsMaxBytes: '512KiB' }, 'ringMaxBytes (1MiB) must be between'],
+  ])('refuse %j', (flags, fault) => {
+    expect(faultsOf({ flags })).toEqual([expect.stringContaining(fault)]);
+  });
+
+  test('look at the namespaces too', () => {
+    expect(faultsOf({ file: fileOf('namespaces: {tick: {batchMaxBytes: 1MiB}}') })).toEqual([
+      expect.stringContaining('namespaces.tick: batchMaxBytes (1MiB) must be at most a quarter'),
+    ]);
+  });
+});
+
+describe('namespaceOptions', () => {
+  test('starts from the general options; server and job keep state', () => {
+    const config = loadConfig({ flags: { ringMaxPublications: 7 } });
+    expect(namespaceOptions(config, 'stats')).toMatchObject({
+      mode: 'stream',
+      ringMaxPublications: 7,
+      anonymous: { subscribe: true, publish: false },
+    });
+    expect(namespaceOptions(config, 'server').mode).toBe('state');
+    expect(namespaceOptions(config, 'job').mode).toBe('state');
+  });
+
+  test('puts an entry over what is built in, over `default`, over the general options', () => {
+    const file = fileOf(`
+ringMaxPublications: 1
+ringMaxAgeSeconds: 10
+namespaces:
+  default: {ringMaxAgeSeconds: 20, mode: stream, anonymous: {subscribe: false}}
+  server: {ringMaxAgeSeconds: 30, anonymous: {publish: true}}
+  job: {mode: stream}
+`);
+    const config = loadConfig({ file });
+    expect(namespaceOptions(config, 'other')).toMatchObject({
+      ringMaxPublications: 1,
+      ringMaxAgeSeconds: 20,
+      anonymous: { subscribe: false, publish: false },
+    });
+    expect(namespaceOptions(config, 'server')).toMatchObject({
+      mode: 'state',
+      ringMaxAgeSeconds: 30,
+      anonymous: { subscribe: false, publish: true },
+    });
+    expect(namespaceOptions(config, 'job')).toMatchObject({ mode: 'stream', ringMaxAgeSeconds: 20 });
+  });
+
+  test.each(['__proto__', 'constructor', 'toString', ''])('takes the name %j for any other', (name) => {
+    const config = loadConfig();
+    expect(namespaceOptions(config, name)).toBe(config.namespaces.default);
+  });
+
+  test('refuses a name that no topic can have', () => {
+    expect(faultsOf({ file: fileOf('namespaces: {"a:b": {}}') })).toEqual([
+      expect.stringContaining('must be named by what stands before the first ":"'),
+    ]);
+  });
+});
+
+describe('describeConfig', () => {
+  test('shows sizes with units, and that a secret is set but not which', () => {
+    const described = describeConfig(loadConfig({ flags: { apiKeys: [apiKey], tokenSecret } }));
+    expect(described).toMatchObject({ ringMaxBytes: '1MiB', port: 8080, apiKeys: ['********'] });
+    expect(JSON.stringify(described)).not.toContain(apiKey);
+    expect(JSON.stringify(described)).not.toContain(tokenSecret);
+  });
+});

@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest';
+import { createMetrics, metricRows } from '../src/metrics.ts';
+
+const own = () => createMetrics({ processMetrics: false });
+
+describe('the table of metrics', () => {
+  test('names counters, times and sizes as Prometheus wants it', () => {
+    for (const { name, type } of metricRows) {
+      expect(name).toMatch(/^sluice_[a-z_]+$/);
+      expect(name.endsWith('_total')).toBe(type === 'counter');
+      if (type === 'histogram') expect(name).toMatch(/_(seconds|publications)$/);
+    }
+  });
+
+  test('has no label whose values are without bound', () => {
+    const labels = metricRows.flatMap((row) => row.labels);
+    for (const unbounded of ['topic', 'user', 'session', 'id', 'ip', 'key'])
+      expect(labels).not.toContain(unbounded);
+  });
+});
+
+describe('createMetrics', () => {
+  test('has every metric of the table, under its name and as a property', async () => {
+    const metrics = own();
+    const text = await metrics.registry.metrics();
+    for (const { name, type } of metricRows) expect(text).toContain(`# TYPE ${name} ${type}`);
+    metrics.connectionsRejectedTotal.inc({ reason: 'rate_limited' });
+    metrics.frameBytesTotal.labels({ stage: 'wire' }).inc(7);
+    metrics.deliverySeconds.observe(0.003);
+    const after = await metrics.registry.metrics();
+    expect(after).toContain('sluice_connections_rejected_total{reason="rate_limited"} 1');
+    expect(after).toContain('sluice_frame_bytes_total{stage="wire"} 7');
+    expect(after).toContain('sluice_delivery_seconds_bucket{le="0.002"} 0');
+    expect(after).toContain('sluice_delivery_seconds_bucket{le="0.005"} 1');
+  });
+
+  test('keeps the gateways of one process apart', async () => {
+    const [left, right] = [own(), own()];
+    left.publicationsTotal.inc(3);
+    expect(await left.registry.metrics()).toContain('sluice_publications_total 3');
+    expect(await right.registry.metrics()).toContain('sluice_publications_total 0');
+  });
+
+  test('starts the counters of known labels at 0, so that rate() sees the first increment', async () => {
+    const text = await own().registry.metrics();
+    for (const reason of ['count', 'age', 'bytes', 'total', 'ttl']) {
+      expect(text).toContain(`sluice_ring_evictions_total{reason="${reason}"} 0`);
+    }
+  });
+
+  test('knows the labels at compile time', () => {
+    const metrics = own();
+    // @ts-expect-error: no such stage
+    metrics.frameBytesTotal.inc({ stage: 'raw' });
+    // @ts-expect-error: a label is missing
+    metrics.httpRequestsTotal.inc({ route: '/healthz' });
+    // @ts-expect-error: it has no labels; prom-client refuses them too
+    expect(() => metrics.publicationsTotal.inc({ topic: 'stats' })).toThrow('topic');
+  });
+
+  test('asks the owners at each scrape, until they end it', async () => {
+    const metrics = own();
+    let topics = 0;
+    const end = metrics.onScrape(() => metrics.topics.set(++topics));
+    expect(await metrics.registry.metrics()).toContain('sluice_topics 1');
+    expect(await metrics.registry.metrics()).toContain('sluice_topics 2');
+    end();
+    expect(await metrics.registry.metrics()).toContain('sluice_topics 2');
+  });
+
+  test('reports the process too, its event loop delay above all', async () => {
+    const text = await createMetrics().registry.metrics();
+    expect(text).toContain('nodejs_eventloop_lag_p99_seconds');
+    expect(text).toContain('process_resident_memory_bytes');
+  });
+});
+
+describe('a net counter', () => {
+  const delivered = async (metrics: ReturnType<typeof own>) =>
+    Number(/^sluice_deliveries_total (\d+)$/m.exec(await metrics.registry.metrics())?.[1]);
+
+  test('never goes down, and is right again once it has made up for what it took back', async () => {
+    const metrics = own();
+    metrics.deliveriesTotal.inc(10);
+    metrics.deliveriesTotal.retract(4);
+    expect(await delivered(metrics)).toBe(10);
+    metrics.deliveriesTotal.inc(3);
+    expect(await delivered(metrics)).toBe(10);
+    metrics.deliveriesTotal.inc(3);
+    expect(await delivered(metrics)).toBe(12);
+  });
+});
