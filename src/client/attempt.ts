@@ -1,0 +1,160 @@
+import type { Codec } from '../protocol/codec.ts';
+import type { ServerFrame, ServerKinds } from '../protocol/frames.ts';
+import { ClientError, localError } from './client-error.ts';
+import type { ClosedBy } from './closing.ts';
+import type { Runtime, Socket, TimerHandle } from './runtime.ts';
+
+export type Greeting = ServerKinds['connected'];
+
+export interface AttemptOptions {
+  readonly url: string;
+  /** Asked before each attempt. */
+  readonly token?: string | (() => string | Promise<string>);
+  readonly clientName: string;
+  readonly capabilities: readonly string[];
+  /** From the beginning of an attempt until the gateway has answered `connect`. */
+  readonly connectTimeoutMs: number;
+}
+
+/** What an attempt reports. After `refused`, `failed` or `ended`, and after `drop()`, nothing more comes. */
+export interface AttemptPort {
+  greeted(greeting: Greeting): void;
+  /** The gateway has let us in. */
+  accepted(greeting: Greeting): void;
+  /** Every frame but those of the handshake. `bytes` is the message's length. */
+  frame(frame: ServerFrame, bytes: number): void;
+  /** Something came that is no frame; the connection goes on. */
+  invalid(error: ClientError): void;
+  /** The gateway answered `connect` with an error. */
+  refused(error: ClientError): void;
+  /** No token, or not let in in time. */
+  failed(error: ClientError): void;
+  /** The socket closed; `opened`: the upgrade had succeeded. */
+  ended(closed: ClosedBy, opened: boolean): void;
+}
+
+/** What an attempt needs to be made of. */
+export interface AttemptParts {
+  readonly codec: Codec;
+  readonly open: (url: string, protocol: string) => Socket;
+  readonly runtime: Runtime;
+}
+
+/** The only command with this id; those of `PendingCommands` begin behind it. */
+const handshakeId = 1;
+
+/** One socket's life: token, upgrade, greeting, our `connect` and its reply, frames, end. */
+export class Attempt {
+  #socket: Socket | undefined;
+  #timer: TimerHandle | undefined;
+  #token: string | undefined;
+  #over = false;
+  #accepted = false;
+  readonly #options: AttemptOptions;
+  readonly #parts: AttemptParts;
+  readonly #port: AttemptPort;
+
+  constructor(options: AttemptOptions, parts: AttemptParts, port: AttemptPort) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#port = port;
+    this.#timer = parts.runtime.setTimeout(() => this.#fail(localError('timeout')), options.connectTimeoutMs);
+    void this.#begin();
+  }
+
+  send(message: Uint8Array): void {
+    this.#socket?.send(message);
+  }
+
+  /** Lets go of the socket; nothing that it still does is reported. */
+  drop(code = 1000, reason = ''): void {
+    this.#over = true;
+    this.#stopTimer();
+    const socket = this.#socket;
+    this.#socket = undefined;
+    if (!socket) return;
+    socket.onmessage = null;
+    socket.onclose = null;
+    // `onerror` stays: the package `ws` throws where nobody listens to errors.
+    socket.close(code, reason);
+  }
+
+  async #begin(): Promise<void> {
+    const { token } = this.#options;
+    try {
+      // Awaited in any case: an attempt never reports before its maker has it.
+      this.#token = await (typeof token === 'function' ? token() : token);
+    } catch (cause) {
+      this.#fail(localError('token_failed', undefined, cause));
+    }
+    try {
+      if (!this.#over) this.#open();
+    } catch (cause) {
+      this.#fail(localError('connection_failed', 'The platform refused to open the WebSocket.', cause));
+    }
+  }
+
+  #open(): void {
+    const socket = this.#parts.open(this.#options.url, this.#parts.codec.subprotocol);
+    let opened = false;
+    this.#socket = socket;
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = () => {
+      opened = true;
+    };
+    socket.onmessage = ({ data }) => this.#received(data);
+    socket.onerror = () => {};
+    socket.onclose = ({ code, reason }) => {
+      this.#over = true;
+      this.#stopTimer();
+      this.#port.ended({ code, reason }, opened);
+    };
+  }
+
+  #received(data: unknown): void {
+    const bytes = data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array();
+    const decoded = this.#parts.codec.decodeServerFrame(bytes);
+    if (!decoded.ok) this.#port.invalid(localError('invalid_message', decoded.message));
+    else if (this.#accepted || !this.#handshake(decoded.frame)) {
+      this.#port.frame(decoded.frame, bytes.byteLength);
+    }
+  }
+
+  /** Answers whether the frame was of the handshake. */
+  #handshake(frame: ServerFrame): boolean {
+    if (frame.kind === 'connected' && frame.id === 0) {
+      this.#port.greeted(frame);
+      this.#sayHello();
+      return true;
+    }
+    if (frame.id !== handshakeId) return false;
+    if (frame.kind === 'connected') this.#accept(frame);
+    else if (frame.kind === 'error') this.#port.refused(new ClientError(frame));
+    return true;
+  }
+
+  #sayHello(): void {
+    const { clientName: client, capabilities } = this.#options;
+    const token = this.#token || undefined;
+    this.send(
+      this.#parts.codec.encodeClientFrame({ kind: 'connect', id: handshakeId, token, client, capabilities }),
+    );
+  }
+
+  #accept(greeting: Greeting): void {
+    this.#accepted = true;
+    this.#stopTimer();
+    this.#port.accepted(greeting);
+  }
+
+  #fail(error: ClientError): void {
+    if (this.#over) return;
+    this.drop(1000, error.code);
+    this.#port.failed(error);
+  }
+
+  #stopTimer(): void {
+    if (this.#timer !== undefined) this.#parts.runtime.clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}

@@ -1,0 +1,43 @@
+type Listener<Args extends unknown[]> = (...args: Args) => void;
+
+/**
+ * Typed events. A listener that throws harms neither the others nor the caller: the fault goes to `onFault`.
+ * Listeners are called in the order in which they were added; one added or removed by a listener counts from the next event on.
+ */
+export class Emitter<Events extends { [K in keyof Events]: unknown[] }> {
+  readonly #listeners = new Map<keyof Events, readonly unknown[]>();
+  readonly #onFault: (fault: unknown, event: keyof Events) => void;
+
+  constructor(onFault: (fault: unknown, event: keyof Events) => void) {
+    this.#onFault = onFault;
+  }
+
+  /** Answers a function that removes the listener. */
+  on<K extends keyof Events>(event: K, listener: Listener<Events[K]>): () => void {
+    this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), listener]);
+    return () => this.off(event, listener);
+  }
+
+  off<K extends keyof Events>(event: K, listener: Listener<Events[K]>): void {
+    const rest = (this.#listeners.get(event) ?? []).filter((candidate) => candidate !== listener);
+    this.#listeners.set(event, rest);
+  }
+
+  /** Whether anybody heard it. */
+  emit<K extends keyof Events>(event: K, ...args: Events[K]): boolean {
+    const listeners = this.#listeners.get(event) as readonly Listener<Events[K]>[] | undefined;
+    if (!listeners?.length) return false;
+    for (const listener of listeners) {
+      try {
+        listener(...args);
+      } catch (fault) {
+        this.#onFault(fault, event);
+      }
+    }
+    return true;
+  }
+
+  clear(): void {
+    this.#listeners.clear();
+  }
+}

@@ -1,0 +1,203 @@
+import type { Filter, Member, Mode, OffsetRange, Position, TopicPosition } from '../protocol/frames.ts';
+import { type ClientError, localError } from './client-error.ts';
+import { Emitter } from './emitter.ts';
+import { Positions } from './positions.ts';
+import type { ReceivedPublication } from './received.ts';
+import { sinceList } from './starting-point.ts';
+
+export interface SubscribeOptions {
+  /** Only publications whose tags match. */
+  readonly filter?: Filter;
+  /** At most one batch in so many milliseconds. */
+  readonly intervalMs?: number;
+  /** In a stream topic: only the newest publication per key of each batch. */
+  readonly conflate?: boolean;
+  /** Hear `joined` and `left`. */
+  readonly presence?: boolean;
+  /** Begin with the newest publications, at most so many. */
+  readonly last?: number;
+  /** Begin behind this position, e.g. one that a page kept; for a pattern, one per topic. */
+  readonly since?: Position | readonly TopicPosition[];
+}
+
+/** `refused` is tried again when the client reconnects, or sooner where the gateway says that it may succeed. */
+export type SubscriptionState = 'pending' | 'live' | 'lagging' | 'refused' | 'closed';
+
+export interface PublicationMeta {
+  readonly view: number;
+  readonly epoch: string;
+}
+
+export type StateMap<T = unknown> = ReadonlyMap<string, ReceivedPublication<T>>;
+
+export interface SubscriptionEvents<T> {
+  publication: [publication: ReceivedPublication<T>, meta: PublicationMeta];
+  /** State topics: everything, by key. Replaces whatever was shown before. */
+  snapshot: [entries: StateMap<T>, at: TopicPosition];
+  /** State topics: the map has changed, by a snapshot or a batch. */
+  map: [entries: StateMap<T>, topic: string];
+  /** These offsets are lost: the gateway has them no more. Delivery goes on behind them. */
+  gap: [gap: { readonly topic: string; readonly epoch: string; readonly missing: OffsetRange }];
+  /** After a reconnect or a gap: nothing was lost. */
+  recovered: [at: TopicPosition];
+  /** This client reads too slowly; updates pause until `caughtUp`. */
+  lagging: [];
+  caughtUp: [at: TopicPosition];
+  /** The topic's numbering began anew; whether something was lost, nobody can say. */
+  reset: [at: TopicPosition, previous: Position];
+  joined: [member: Member, topic: string];
+  left: [member: Member, topic: string];
+  error: [error: ClientError];
+  state: [state: SubscriptionState];
+}
+
+export type PublicationListener<T> = (publication: ReceivedPublication<T>, meta: PublicationMeta) => void;
+
+/** What the gateway says about a topic when a subscription begins. */
+export interface TopicStart extends TopicPosition {
+  /** Absent when no position was given. */
+  readonly recovered?: boolean;
+  readonly missing?: OffsetRange;
+}
+
+/** What a subscription needs from the registry that it lives in. */
+export interface SubscriptionHome {
+  remove(subscription: Subscription): void;
+  mapOf(subscription: Subscription, topic: string): StateMap;
+  /** Errors that nobody who listens to the subscription heard, and listeners that threw. */
+  report(error: ClientError): void;
+}
+
+/** One interest of the application in a topic or pattern. Equal ones share one subscription on the wire. */
+export class Subscription<T = unknown> {
+  readonly topic: string;
+  readonly options: SubscribeOptions;
+  #state: SubscriptionState = 'pending';
+  #error: ClientError | undefined;
+  readonly #positions = new Positions();
+  readonly #events: Emitter<SubscriptionEvents<T>>;
+  readonly #home: SubscriptionHome;
+
+  constructor(topic: string, options: SubscribeOptions, home: SubscriptionHome) {
+    this.topic = topic;
+    this.options = options;
+    this.#home = home;
+    for (const position of sinceList(topic, options.since)) this.stand(position);
+    this.#events = new Emitter((fault, event) =>
+      home.report(localError('listener_failed', `A listener to ${String(event)} of ${topic} threw.`, fault)),
+    );
+  }
+
+  get state(): SubscriptionState {
+    return this.#state;
+  }
+
+  /** Why it is `refused`. */
+  get error(): ClientError | undefined {
+    return this.#error;
+  }
+
+  /** Up to where the application has seen everything. Kept and given as `since`, it continues there another day. */
+  get position(): Position | undefined {
+    return this.#positions.get(this.topic);
+  }
+
+  /** The same for a pattern, by topic. */
+  get positions(): TopicPosition[] {
+    return this.#positions.list();
+  }
+
+  /** State topics: the newest publication of each key. Empty until the first snapshot. It changes in place. */
+  current(topic = this.topic): StateMap<T> {
+    return this.#home.mapOf(this as Subscription, topic) as StateMap<T>;
+  }
+
+  on<K extends keyof SubscriptionEvents<T>>(
+    event: K,
+    listener: (...args: SubscriptionEvents<T>[K]) => void,
+  ): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  off<K extends keyof SubscriptionEvents<T>>(
+    event: K,
+    listener: (...args: SubscriptionEvents<T>[K]) => void,
+  ): void {
+    this.#events.off(event, listener);
+  }
+
+  /** Nothing is called any more, also not the rest of the batch that is being handed over. */
+  unsubscribe(): void {
+    if (this.#state === 'closed') return;
+    this.enter('closed');
+    this.#events.clear();
+    this.#home.remove(this as Subscription);
+  }
+
+  // -- for the registry -------------------------------------------------------------------------------------------
+
+  /** Hands over what is new to this subscription, then stands at `upto`. */
+  deliver(publications: readonly ReceivedPublication[], upto: TopicPosition, view: number): void {
+    const { topic, epoch, offset } = upto;
+    const from = this.floor(topic, epoch);
+    for (const publication of publications) {
+      if (this.#state === 'closed') return;
+      if (publication.offset <= from) continue;
+      this.#events.emit('publication', publication as ReceivedPublication<T>, { view, epoch });
+      this.#positions.set(topic, { epoch, offset: publication.offset });
+    }
+    this.stand({ topic, epoch, offset: Math.max(from, offset) });
+  }
+
+  /** The offset up to which this subscription has seen the topic in that epoch; 0 when it is another epoch. */
+  floor(topic: string, epoch: string): number {
+    const position = this.#positions.get(topic);
+    return position?.epoch === epoch ? position.offset : 0;
+  }
+
+  stand({ topic, epoch, offset }: TopicPosition): void {
+    this.#positions.set(topic, { epoch, offset });
+  }
+
+  /** The wire subscription begins, or begins again: what does that mean for what was seen here? */
+  begin(start: TopicStart, mode: Mode): void {
+    const { topic, epoch, offset } = start;
+    const own = this.#positions.get(topic);
+    if (own?.epoch && own.epoch !== epoch) {
+      this.reset({ topic, epoch, offset });
+      return;
+    }
+    if (!own || start.recovered === undefined) return;
+    if (start.recovered) this.#events.emit('recovered', { topic, epoch, offset });
+    else if (mode === 'stream') this.lost(topic, epoch, start.missing ?? { after: own.offset, upto: offset });
+  }
+
+  reset(at: TopicPosition): void {
+    const previous = this.#positions.get(at.topic);
+    this.stand(at);
+    if (previous?.epoch && previous.epoch !== at.epoch) this.#events.emit('reset', at, previous);
+  }
+
+  /** Names a loss, as far as this subscription hasn't seen it already. */
+  lost(topic: string, epoch: string, missing: OffsetRange): void {
+    const after = Math.max(missing.after, this.floor(topic, epoch));
+    if (after >= missing.upto) return;
+    this.#events.emit('gap', { topic, epoch, missing: { after, upto: missing.upto } });
+  }
+
+  tell<K extends keyof SubscriptionEvents<T>>(event: K, ...args: SubscriptionEvents<T>[K]): void {
+    this.#events.emit(event, ...args);
+  }
+
+  enter(state: SubscriptionState, error?: ClientError): void {
+    this.#error = error;
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#events.emit('state', state);
+  }
+
+  refuse(error: ClientError): void {
+    this.enter('refused', error);
+    if (!this.#events.emit('error', error)) this.#home.report(error);
+  }
+}
