@@ -15,11 +15,12 @@ const secretFields = [
   'apiKeys',
   'authorization',
   'cookie',
+  'x-api-key',
   'password',
   'secret',
-];
+].map((field) => `["${field}"]`);
 const redact = {
-  paths: secretFields.flatMap((field) => [field, `*.${field}`, `*.headers.${field}`]),
+  paths: secretFields.flatMap((field) => [field, `*${field}`, `*.headers${field}`]),
   censor: '[redacted]',
 };
 

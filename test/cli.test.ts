@@ -1,0 +1,280 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { jwtVerify } from 'jose';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { CliDeps } from '../src/cli/deps.ts';
+import { runCli } from '../src/cli.ts';
+import type { Config } from '../src/config.ts';
+
+const tokenSecret = 's3cr3t-'.repeat(6);
+const apiKey = 'k'.repeat(20);
+
+async function* chunks(...parts: string[]): AsyncGenerator<Uint8Array> {
+  for (const part of parts) yield Buffer.from(part);
+}
+
+/** Runs a command line in a world of its own. */
+async function run(args: readonly string[], world: Partial<CliDeps> = {}) {
+  const out: string[] = [];
+  const complaints: string[] = [];
+  const logged: string[] = [];
+  const exitCode = await runCli(args, {
+    env: {},
+    stdin: chunks(),
+    print: (line) => out.push(line),
+    complain: (line) => complaints.push(line),
+    isTerminal: false,
+    fetch,
+    logTo: { write: (line) => logged.push(line) },
+    startServer: async () => {
+      throw new Error('not in this test');
+    },
+    untilStopped: async () => 'SIGTERM',
+    ...world,
+  });
+  return { exitCode, out: out.join(''), complaints: complaints.join(''), logged };
+}
+
+interface Received {
+  readonly method: string | undefined;
+  readonly url: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** A gateway that gives one answer to all requests, and what it was sent. */
+async function fakeGateway(status: number, answer: string) {
+  const received: Received[] = [];
+  const server = createServer(async (request, response) => {
+    const { method, url, headers } = request;
+    received.push({ method, url, headers, body: await text(request) });
+    response.writeHead(status).end(answer);
+  }).listen(0, '127.0.0.1');
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  return { received, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+describe('serve', () => {
+  /** A server that notes what happens to it. */
+  function fakeServer(host = '127.0.0.1') {
+    const events: string[] = [];
+    const configs: Config[] = [];
+    const startServer: CliDeps['startServer'] = async (config) => {
+      configs.push(config);
+      events.push('started');
+      return {
+        host,
+        port: 4711,
+        close: async () => {
+          events.push('closed');
+        },
+      };
+    };
+    return { startServer, events, configs };
+  }
+
+  test('is what happens without the name of a command; it drains when asked to end', async () => {
+    const server = fakeServer();
+    const result = await run(['--port', '0', '--origin', 'https://a.example', '--origin', '*'], {
+      startServer: server.startServer,
+      env: { SLUICE_VIEWS_MAX: '7' },
+      untilStopped: async () => {
+        server.events.push('signalled');
+        return 'SIGTERM';
+      },
+    });
+    expect(result).toMatchObject({ exitCode: 0, out: '', complaints: '' });
+    expect(server.events).toEqual(['started', 'signalled', 'closed']);
+    expect(server.configs[0]).toMatchObject({ port: 0, viewsMax: 7, origins: ['https://a.example', '*'] });
+    expect(result.logged[0]).toContain('"url":"http://127.0.0.1:4711"');
+  });
+
+  test('tells a person where it is in a line of its own', async () => {
+    const { startServer } = fakeServer('::1');
+    const result = await run(['serve', '--log-level', 'silent'], { startServer, isTerminal: true });
+    expect(result.out).toBe('Sluice is ready: http://[::1]:4711 (Ctrl-C ends it)\n');
+  });
+
+  test('lets a flag overrule a variable in both directions', async () => {
+    const server = fakeServer();
+    const { startServer } = server;
+    await run(['--no-source-host'], { startServer, env: { SLUICE_SOURCE_HOST: 'true' } });
+    await run(['--source-host'], { startServer, env: { SLUICE_SOURCE_HOST: 'false' } });
+    await run([], { startServer, env: { SLUICE_SOURCE_HOST: 'true' } });
+    expect(server.configs.map(({ sourceHost }) => sourceHost)).toEqual([false, true, true]);
+  });
+
+  test('reports all faults together and starts nothing', async () => {
+    const server = fakeServer();
+    const result = await run(['--port', 'x', '--views-max', '0'], { startServer: server.startServer });
+    expect(result.exitCode).toBe(2);
+    expect(result.complaints).toContain('--port: must be');
+    expect(result.complaints).toContain('--views-max: must be');
+    expect(server.events).toEqual([]);
+  });
+
+  test.each([
+    ['EADDRINUSE', 'Port 8080 of 127.0.0.1 is taken'],
+    ['EACCES', 'Port 8080 of 127.0.0.1 may not be used'],
+    ['ERR_UWS_LOAD', "The gateway can't start: no binary for this platform"],
+  ])('explains %s', async (code, message) => {
+    const startServer = () =>
+      Promise.reject(Object.assign(new Error('no binary for this platform'), { code }));
+    const result = await run([], { startServer });
+    expect(result.exitCode).toBe(1);
+    expect(result.complaints).toContain(message);
+  });
+});
+
+describe('publish', () => {
+  test('sends the data byte for byte, in the envelope that was asked for', async () => {
+    const { url, received } = await fakeGateway(200, '{"epoch":"e","offset":1}');
+    const data = '{"load": 1.0,\n "big":12345678901234567890}';
+    const flags = [
+      '--type',
+      'stats_update',
+      '--key',
+      'k',
+      '--tag',
+      'a=b=c',
+      '--tag',
+      'd=',
+      '--message-id',
+      'm',
+    ];
+    const result = await run(['publish', 'stats', data, '--url', `${url}/`, ...flags]);
+    expect(result).toEqual({ exitCode: 0, out: '{"epoch":"e","offset":1}\n', complaints: '', logged: [] });
+    expect(received[0]).toMatchObject({ method: 'POST', url: '/api/publish' });
+    expect(received[0]?.headers['content-type']).toBe('application/json');
+    expect(received[0]?.headers.authorization).toBeUndefined();
+    expect(received[0]?.body).toBe(
+      `{"topic":"stats","type":"stats_update","key":"k","tags":{"a":"b=c","d":""},"messageId":"m","data":${data}}`,
+    );
+  });
+
+  test('reads the data from standard input', async () => {
+    const { url, received } = await fakeGateway(200, '{}');
+    await run(['publish', 'stats', '-', '--url', url], { stdin: chunks('[1,', '"ü"]') });
+    expect(received[0]?.body).toBe('{"topic":"stats","type":"message","data":[1,"ü"]}');
+  });
+
+  test('sends no data where there is none', async () => {
+    const { url, received } = await fakeGateway(200, '{}');
+    await run(['publish', 'stats', '--url', url]);
+    expect(received[0]?.body).toBe('{"topic":"stats","type":"message"}');
+  });
+
+  test('takes the key from the flag, or the first of the variable', async () => {
+    const { url, received } = await fakeGateway(200, '{}');
+    const env = { SLUICE_API_KEYS: `${apiKey}, other` };
+    await run(['publish', 'stats', '--url', url], { env });
+    await run(['publish', 'stats', '--url', url, '--api-key', 'flag'], { env });
+    expect(received.map(({ headers }) => headers.authorization)).toEqual([`Bearer ${apiKey}`, 'Bearer flag']);
+  });
+
+  test.each(['hello', '1,"except":"x"', '{} {}', ''])('refuses %j, which is no JSON value', async (data) => {
+    const { url, received } = await fakeGateway(200, '{}');
+    const result = await run(['publish', 'stats', data, '--url', url]);
+    expect(result.exitCode).toBe(2);
+    expect(result.complaints).toContain('must be JSON');
+    expect(received).toEqual([]);
+  });
+
+  test('passes on what the gateway refuses', async () => {
+    const { url } = await fakeGateway(403, '{"error":{"code":"forbidden"}}');
+    const result = await run(['publish', 'stats', '1', '--url', url]);
+    expect(result.exitCode).toBe(1);
+    expect(result.complaints).toContain('answered 403: {"error":{"code":"forbidden"}}');
+  });
+
+  test('says that no gateway answers', async () => {
+    const refused: typeof fetch = () => Promise.reject(new TypeError('fetch failed'));
+    const result = await run(['publish', 'stats'], { fetch: refused });
+    expect(result).toMatchObject({
+      exitCode: 1,
+      complaints: 'No gateway answers at http://127.0.0.1:8080.\n',
+    });
+  });
+
+  test('refuses a tag without a name', async () => {
+    const result = await run(['publish', 'stats', '--tag', '=x']);
+    expect(result.exitCode).toBe(2);
+    expect(result.complaints).toContain('A tag is NAME=VALUE.');
+  });
+});
+
+describe('token', () => {
+  test('mints what the flags say', async () => {
+    const flags = ['--sub', 'alice', '--exp', '2h', '--subscribe', 'server:*', 'stats', '--publish', 'stats'];
+    const result = await run(['token', ...flags], { env: { SLUICE_TOKEN_SECRET: tokenSecret } });
+    const { payload } = await jwtVerify(result.out.trim(), Buffer.from(tokenSecret), {
+      algorithms: ['HS256'],
+    });
+    expect(payload).toMatchObject({
+      sub: 'alice',
+      topics: [
+        { pattern: 'server:*', allow: ['subscribe'] },
+        { pattern: 'stats', allow: ['subscribe', 'publish'] },
+      ],
+    });
+    expect(payload.exp! - payload.iat!).toBe(2 * 60 * 60);
+  });
+
+  test.each([
+    [['--exp', 'soon'], '--exp must be'],
+    [['--subscribe', 'a*b*'], '"a*b*": a pattern has one'],
+    [['--publish', 'a b'], '"a b": a topic name is made of'],
+  ])('refuses %j', async (flags, complaint) => {
+    const result = await run(['token', ...flags], { env: { SLUICE_TOKEN_SECRET: tokenSecret } });
+    expect(result).toMatchObject({ exitCode: 2, out: '' });
+    expect(result.complaints).toContain(complaint);
+  });
+
+  test('says which secret is missing', async () => {
+    const result = await run(['token', '--sub', 'alice']);
+    expect(result.exitCode).toBe(2);
+    expect(result.complaints).toContain('SLUICE_TOKEN_SECRET');
+  });
+});
+
+describe('check-config', () => {
+  test('prints the resolved options without secrets', async () => {
+    const result = await run(['check-config', '--port', '9000', '--token-secret', tokenSecret]);
+    expect(result.exitCode).toBe(0);
+    expect(result.out).toContain('port: 9000\n');
+    expect(result.out).toContain('ringMaxBytes: 1MiB\n');
+    expect(result.out).not.toContain(tokenSecret);
+  });
+});
+
+describe('the program', () => {
+  test('explains itself, every option included', async () => {
+    expect((await run(['--help'])).out).toContain('check-config');
+    const help = await run(['serve', '--help']);
+    expect(help).toMatchObject({ exitCode: 0, complaints: '' });
+    expect(help.out).toContain('--max-connections-per-ip <N>');
+    expect(help.out).toContain('env: SLUICE_MAX_CONNECTIONS_PER_IP');
+    expect(help.out).not.toContain('--no-source-host');
+  });
+
+  test.each([[['--colour']], [['publish']], [['frobnicate']]])('refuses %j with 2', async (args) => {
+    const result = await run(args);
+    expect(result.exitCode).toBe(2);
+    expect(result.complaints).toContain('error:');
+  });
+
+  test('runs as a process, whose exit code says what came of it', async () => {
+    const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
+    const child = spawn(process.execPath, ['--import', 'tsx', cli, 'check-config'], {
+      env: { PATH: process.env['PATH'], SLUICE_HOST: '0.0.0.0' },
+    });
+    const [complaints, [exitCode]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+    expect(exitCode).toBe(2);
+    expect(complaints).toContain('SLUICE_API_KEYS');
+  });
+});
