@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { createMetrics, metricRows } from '../src/metrics.ts';
+
+interface Box {
+  readonly h: number;
+  readonly w: number;
+  readonly x: number;
+  readonly y: number;
+}
+interface Panel {
+  readonly id: number;
+  readonly title: string;
+  readonly gridPos: Box;
+  readonly targets?: readonly { readonly expr: string; readonly legendFormat: string }[];
+}
+
+const text = readFileSync(new URL('../grafana/dashboard.json', import.meta.url), 'utf8');
+const { panels } = JSON.parse(text) as { readonly panels: readonly Panel[] };
+const expressions = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
+
+/** What a scrape shows: of a histogram three series. */
+const series = new Map(
+  metricRows.flatMap(({ name, type, labels }) =>
+    type === 'histogram'
+      ? ['_bucket', '_sum', '_count'].map((suffix) => [`${name}${suffix}`, [...labels, 'le']] as const)
+      : [[name, labels] as const],
+  ),
+);
+
+describe('the Grafana dashboard', () => {
+  test('asks only for metrics that exist', () => {
+    const processNames = createMetrics()
+      .registry.getMetricsAsArray()
+      .map(({ name }) => name);
+    const names = new Set(text.match(/\b(sluice|nodejs|process)_[a-z0-9_]+/g));
+    expect([...names].filter((name) => !series.has(name) && !processNames.includes(name))).toEqual([]);
+    expect(names.size).toBeGreaterThan(30);
+  });
+
+  test('uses only labels that its metrics have', () => {
+    const wrong = expressions.flatMap((expression) => {
+      const names = expression.match(/\bsluice_[a-z_]+/g) ?? [];
+      const known = new Set(['instance', ...names.flatMap((name) => series.get(name) ?? [])]);
+      const grouped = [...expression.matchAll(/by \(([^)]*)\)/g)].flatMap(([, list]) => list!.split(', '));
+      const matched = [...expression.matchAll(/([a-z_]+)=~?"/g)].map(([, label]) => label!);
+      return [...grouped, ...matched]
+        .filter((label) => !known.has(label))
+        .map((label) => `${label}: ${expression}`);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test('names in its legends only labels that the query keeps', () => {
+    const targets = panels.flatMap(({ targets = [] }) => targets);
+    const wrong = targets.filter(({ expr, legendFormat }) => {
+      const used = [...legendFormat.matchAll(/\{\{(\w+)\}\}/g)].map(([, label]) => label!);
+      return (
+        expr.includes('sum') && used.some((label) => !new RegExp(`by \\([^)]*\\b${label}\\b`).test(expr))
+      );
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test('lays its panels out without an overlap', () => {
+    expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
+    const cells = panels.flatMap(({ gridPos: { h, w, x, y } }) => {
+      expect(x + w).toBeLessThanOrEqual(24);
+      return Array.from({ length: h * w }, (_, cell) => `${x + (cell % w)},${y + Math.floor(cell / w)}`);
+    });
+    expect(new Set(cells).size).toBe(cells.length);
+  });
+});
