@@ -1,0 +1,43 @@
+import { isUtf8 } from 'node:buffer';
+import type { z } from 'zod';
+import { SluiceError } from '../errors.ts';
+import { cutMembers } from '../protocol/envelope.ts';
+import { toInstant } from '../protocol/instant.ts';
+import { type ApiResponse, json } from './http.ts';
+import type { ApiPorts, ConnectionInfo } from './ports.ts';
+import type { Call } from './route.ts';
+import { type connectionParams, type connectionsQuery, emptyBody } from './schemas.ts';
+import { validate } from './validate.ts';
+
+/** `GET /api/connections` */
+export async function listConnections(
+  { query }: Call<unknown, z.output<typeof connectionsQuery>>,
+  { sessions }: ApiPorts,
+): Promise<ApiResponse> {
+  const { connections, next } = await sessions.list(query);
+  return json(200, { count: sessions.count, connections: connections.map(connectionBody), next });
+}
+
+function connectionBody({ connectedAtMs, lastSeenMs, ...info }: ConnectionInfo) {
+  return { ...info, connectedAt: toInstant(connectedAtMs), lastSeenAt: toInstant(lastSeenMs) };
+}
+
+/** `POST /api/connections/{id}/disconnect` */
+export async function disconnect(
+  { params: { id }, body }: Call<z.output<typeof connectionParams>>,
+  { sessions }: ApiPorts,
+): Promise<ApiResponse> {
+  refuseMembers(body);
+  if (!(await sessions.disconnect(id))) throw new SluiceError('not_found', 'there is no such connection');
+  return json(200, { id, disconnected: true });
+}
+
+/** The body may be left out; a wish that nobody will grant must not be passed over. */
+function refuseMembers(body: Uint8Array): void {
+  if (body.length === 0) return;
+  if (!isUtf8(body)) throw new SluiceError('invalid_json', 'the body is not UTF-8');
+  const cut = cutMembers(body, []);
+  if (!cut.ok) throw new SluiceError('invalid_json', cut.message);
+  const valid = validate(emptyBody, cut.envelope);
+  if (valid instanceof SluiceError) throw valid;
+}

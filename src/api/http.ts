@@ -1,0 +1,62 @@
+import type { RequestFacts } from '../auth/request-facts.ts';
+import type { SluiceError } from '../errors.ts';
+
+/** A request before its body. Header functions are only called while `open` runs, so they may read from what dies then. */
+export interface RequestHead extends RequestFacts {
+  /** As sent: percent-encoded, without the query. */
+  readonly path: string;
+  /** As sent, without "?"; empty: none. */
+  readonly query: string;
+}
+
+export interface ApiResponse {
+  readonly status: number;
+  /** Names in lower case; without content-length, which the transport knows. Shared: not to be changed. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array;
+  /** The answer to HEAD: send the headers and the length of `body`, not `body`. */
+  readonly omitBody?: true;
+}
+
+export type Awaitable<T> = T | Promise<T>;
+
+/** Answers hold what a key was needed for, so no cache may keep them and no browser may guess at them. */
+const jsonHeaders = Object.freeze({
+  'content-type': 'application/json; charset=utf-8',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+});
+
+/** `body` is JSON text. */
+export function jsonText(status: number, body: string | Uint8Array): ApiResponse {
+  return { status, headers: jsonHeaders, body };
+}
+
+export function json(status: number, value: unknown): ApiResponse {
+  return jsonText(status, JSON.stringify(value));
+}
+
+/** The one shape of errors, as it stands in bodies. */
+export interface ErrorBody {
+  readonly code: string;
+  readonly message: string;
+  readonly details?: unknown;
+}
+
+export function errorBody({ code, message, details }: SluiceError): ErrorBody {
+  return { code, message, details };
+}
+
+export function errorResponse(
+  error: SluiceError,
+  headers: Readonly<Record<string, string>> = {},
+): ApiResponse {
+  const more: Record<string, string> = { ...headers };
+  if (error.retryAfterMs !== undefined) more['retry-after'] = String(Math.ceil(error.retryAfterMs / 1000));
+  if (error.httpStatus === 401) more['www-authenticate'] = 'Bearer';
+  return {
+    status: error.httpStatus,
+    headers: { ...jsonHeaders, ...more },
+    body: JSON.stringify({ error: errorBody(error) }),
+  };
+}

@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { SluiceError } from '../errors.ts';
+import type { ApiResponse } from './http.ts';
+import type { ApiPorts } from './ports.ts';
+import type { Call } from './route.ts';
+
+const mediaTypes = {
+  html: 'text/html; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+} as const;
+
+/**
+ * Only the gateway's own scripts run, nobody may frame the page, and it may send nothing anywhere but over WebSockets
+ * (to another gateway, too). Styles may stand inline: the charts set them on their elements.
+ */
+const contentSecurityPolicy = [
+  "default-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "connect-src 'self' ws: wss:",
+  "img-src 'self' data:",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** By the array of bytes, of which there is one per built file. */
+const etags = new WeakMap<Uint8Array, string>();
+
+function etagOf(bytes: Uint8Array): string {
+  let etag = etags.get(bytes);
+  if (etag === undefined) {
+    etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`;
+    etags.set(bytes, etag);
+  }
+  return etag;
+}
+
+/** The handler of one built file. Browsers ask each time, and get 304 while it is the same. */
+export function page(name: `${string}.${keyof typeof mediaTypes}`) {
+  const kind = name.slice(name.lastIndexOf('.') + 1) as keyof typeof mediaTypes;
+  return ({ ifNoneMatch }: Call, { assets }: ApiPorts): ApiResponse => {
+    const bytes = assets(name);
+    if (bytes === undefined) throw new SluiceError('not_found', `${name} was not built: npm run build`);
+    const etag = etagOf(bytes);
+    const headers = {
+      'content-type': mediaTypes[kind],
+      'cache-control': 'no-cache',
+      etag,
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      ...(kind === 'html' ? { 'content-security-policy': contentSecurityPolicy } : {}),
+    };
+    if (names(ifNoneMatch, etag)) return { status: 304, headers, body: '' };
+    return { status: 200, headers, body: bytes };
+  };
+}
+
+/** Weak comparison, as RFC 9110 wants it for If-None-Match. */
+function names(ifNoneMatch: string, etag: string): boolean {
+  return ifNoneMatch.split(',').some((each) => {
+    const candidate = each.trim().replace(/^W\//, '');
+    return candidate === '*' || candidate === etag;
+  });
+}

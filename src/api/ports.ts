@@ -1,0 +1,153 @@
+import type { NamespaceAccessTable } from '../auth/permissions.ts';
+import type { Mode, PublishFields } from '../protocol/frames.ts';
+import type { HistoryPage } from '../topics/broker.ts';
+import type { AppendOutcome } from '../topics/engine.ts';
+import type { StoredPublication } from '../topics/publication.ts';
+import type { Awaitable } from './http.ts';
+
+export interface Publisher {
+  /** Answers each, in their order; never rejects. Checks everything but that JSON is JSON. Keeps the payload bytes. */
+  publish(publishes: readonly PublishFields[]): Awaitable<readonly AppendOutcome[]>;
+}
+
+export interface TopicInfo {
+  readonly topic: string;
+  /** Empty, with offset 0: nothing was ever published there. */
+  readonly epoch: string;
+  readonly offset: number;
+  readonly mode: Mode;
+  /** Held by the ring. */
+  readonly publications: number;
+  /** Of ring and state. */
+  readonly bytes: number;
+  /** In state mode. */
+  readonly keys?: number;
+  /** Sessions that hear it, by name or pattern. */
+  readonly subscribers: number;
+  /** Milliseconds since 1970. */
+  readonly lastPublishedMs?: number;
+}
+
+/** Part of an ordered list; `next` is the `after` of the part that follows, absent in the last one. */
+interface PageEnd {
+  readonly next?: string;
+}
+
+export interface LatestPage extends PageEnd {
+  readonly epoch: string;
+  readonly offset: number;
+  readonly publications: readonly StoredPublication[];
+}
+
+/** Reads nothing into being: asking for an unknown topic stores nothing. */
+export interface TopicReader {
+  /** By name in ascending order, from behind `after`. */
+  list(query: {
+    readonly prefix: string;
+    readonly after: string;
+    readonly limit: number;
+  }): Awaitable<{ readonly topics: readonly TopicInfo[] } & PageEnd>;
+  info(topic: string): Awaitable<TopicInfo>;
+  /** Without `after`: from the oldest kept publication. */
+  history(topic: string, after: number | undefined, limit: number): Awaitable<HistoryPage>;
+  /**
+   * State mode: the newest publication per key, by key in ascending order from behind `after`, or of one key only. Stream
+   * mode: the newest publication, of that key where one is asked for.
+   */
+  latest(
+    topic: string,
+    query: { readonly key?: string; readonly after: string; readonly limit: number },
+  ): Awaitable<LatestPage>;
+}
+
+export interface ConnectionInfo {
+  readonly id: string;
+  readonly user?: string;
+  /** What the client calls itself. */
+  readonly client?: string;
+  readonly transport: string;
+  readonly codec: string;
+  readonly address: string;
+  /** Milliseconds since 1970, also the other times. */
+  readonly connectedAtMs: number;
+  /** Of the last message or pong. */
+  readonly lastSeenMs: number;
+  /** Sent to it. */
+  readonly messageCount: number;
+  readonly subscriptions: readonly { readonly topic: string; readonly view: number }[];
+}
+
+export interface SessionDirectory {
+  readonly count: number;
+  /** By id in ascending order, from behind `after`. `topic`: only sessions subscribed to it, by this very name. */
+  list(query: {
+    readonly topic?: string;
+    readonly user?: string;
+    readonly after: string;
+    readonly limit: number;
+  }): Awaitable<{ readonly connections: readonly ConnectionInfo[] } & PageEnd>;
+  /** Ends it (close code `disconnected`); false: there is none. */
+  disconnect(id: string): Awaitable<boolean>;
+}
+
+export interface GatewayStats {
+  readonly state: 'running' | 'draining';
+  /** Milliseconds since 1970. */
+  readonly startedAtMs: number;
+  readonly engine: { readonly name: string; readonly up: boolean };
+  readonly connections: { readonly active: number; readonly total: number };
+  /** Committed by the engine. */
+  readonly publications: number;
+  /** Publications handed to receivers. */
+  readonly deliveries: number;
+  readonly sentBytes: number;
+  readonly topics: number;
+  readonly subscriptions: {
+    readonly total: number;
+    /** Topic or pattern -> subscriptions; only the busiest ones, the owner says how many. */
+    readonly busiest: Readonly<Record<string, number>>;
+  };
+}
+
+export interface Readiness {
+  readonly ok: boolean;
+  /** What was tried, and "ok" or what went wrong. Shown to anybody: no secrets, no addresses. */
+  readonly checks: Readonly<Record<string, string>>;
+}
+
+/** The gateway's own state. */
+export interface Service {
+  readonly version: string;
+  stats(): Awaitable<GatewayStats>;
+  /** The engine's full loop: publish and receive. */
+  ready(): Promise<Readiness>;
+  /** The answer to a scrape. */
+  metricsText(): Promise<{ readonly contentType: string; readonly body: string }>;
+}
+
+/** Built files for browsers, by name: "dashboard.html". The same array each time, never changed; undefined: not built. */
+export type Assets = (name: string) => Uint8Array | undefined;
+
+/** What the handlers work with. */
+export interface ApiPorts {
+  readonly publisher: Publisher;
+  readonly topics: TopicReader;
+  readonly sessions: SessionDirectory;
+  readonly service: Service;
+  readonly assets: Assets;
+  /** What clients with tokens are held to. */
+  readonly namespaces: NamespaceAccessTable;
+  /** Of a request's body. */
+  readonly bodyMaxBytes: number;
+}
+
+/** Told of every request that was answered. `route` is a path of the table, or `unmatched`. */
+export interface RequestObserver {
+  answered(route: string, status: number, seconds: number): void;
+  /** A credential, origin or place was refused. */
+  authFailed(code: string): void;
+}
+
+export interface ErrorLog {
+  error(fields: Readonly<Record<string, unknown>>, message: string): void;
+}

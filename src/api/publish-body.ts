@@ -1,0 +1,86 @@
+import { isUtf8 } from 'node:buffer';
+import type { z } from 'zod';
+import { SluiceError } from '../errors.ts';
+import { fromBase64 } from '../protocol/base64.ts';
+import { splitEnvelope } from '../protocol/envelope.ts';
+import { maxInstantMs } from '../protocol/fields.ts';
+import type { Payload, PublishFields } from '../protocol/frames.ts';
+import { fromInstant } from '../protocol/instant.ts';
+import { nullPayload } from '../protocol/payload.ts';
+import { broadcastTopic, isReserved } from '../topics/names.ts';
+import { broadcastEnvelope, type PublishEnvelope, publishEnvelope } from './schemas.ts';
+import { invalidRequest, validate } from './validate.ts';
+
+const defaultType = 'publication';
+
+/** What `bytes` asks to publish, or what is wrong with it. `data` stays a view into `bytes`, byte for byte. */
+export function readPublish(bytes: Uint8Array): PublishFields | SluiceError {
+  const read = readEnvelope(bytes, publishEnvelope);
+  if (read instanceof SluiceError) return read;
+  if (isReserved(read.envelope.topic)) {
+    return new SluiceError('invalid_topic', 'names that begin with "$" are Sluice’s own');
+  }
+  return fieldsOf(read.envelope.topic, read.envelope, read.data);
+}
+
+/** The same without a topic. */
+export function readBroadcast(bytes: Uint8Array): PublishFields | SluiceError {
+  const read = readEnvelope(bytes, broadcastEnvelope);
+  return read instanceof SluiceError ? read : fieldsOf(broadcastTopic, read.envelope, read.data);
+}
+
+function readEnvelope<T>(
+  bytes: Uint8Array,
+  schema: z.ZodType<T>,
+): { readonly envelope: T; readonly data: Uint8Array | undefined } | SluiceError {
+  if (!isUtf8(bytes)) return new SluiceError('invalid_json', 'the body is not UTF-8');
+  const split = splitEnvelope(bytes, 'data');
+  if (!split.ok) return new SluiceError('invalid_json', split.message);
+  const tags = split.envelope['tags'];
+  // No object that is made from it by assignment could hold this one, so it would be lost without a word.
+  if (typeof tags === 'object' && tags !== null && Object.hasOwn(tags, '__proto__')) {
+    return invalidRequest([{ path: 'tags.__proto__', message: 'is no name of a tag' }]);
+  }
+  const envelope = validate(schema, split.envelope);
+  return envelope instanceof SluiceError ? envelope : { envelope, data: split.payload };
+}
+
+function fieldsOf(
+  topic: string,
+  envelope: Omit<PublishEnvelope, 'topic'>,
+  data: Uint8Array | undefined,
+): PublishFields | SluiceError {
+  const payload = payloadOf(envelope.dataBase64 ?? undefined, data);
+  if (payload instanceof SluiceError) return payload;
+  const timestampMs = timestampOf(envelope.timestamp ?? undefined);
+  if (timestampMs instanceof SluiceError) return timestampMs;
+  return {
+    topic,
+    type: envelope.type ?? defaultType,
+    payload,
+    key: envelope.key ?? undefined,
+    tags: envelope.tags ?? undefined,
+    messageId: envelope.messageId ?? undefined,
+    ttlMs: envelope.ttlMs ?? undefined,
+    except: envelope.except ?? undefined,
+    timestampMs,
+    removed: envelope.removed ?? undefined,
+  };
+}
+
+function payloadOf(base64: string | undefined, data: Uint8Array | undefined): Payload | SluiceError {
+  if (base64 === undefined) return data === undefined ? nullPayload : { format: 'json', bytes: data };
+  if (data !== undefined) return invalidRequest([{ path: 'dataBase64', message: 'stands instead of data' }]);
+  const bytes = fromBase64(base64);
+  return bytes === undefined
+    ? invalidRequest([{ path: 'dataBase64', message: 'is not base64 (RFC 4648, with padding)' }])
+    : { format: 'binary', bytes };
+}
+
+function timestampOf(text: string | undefined): number | undefined | SluiceError {
+  if (text === undefined) return undefined;
+  const ms = fromInstant(text);
+  return ms === undefined || ms < 0 || ms > maxInstantMs
+    ? invalidRequest([{ path: 'timestamp', message: 'must be a point in time from 1970 to 9999' }])
+    : ms;
+}

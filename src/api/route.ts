@@ -1,0 +1,60 @@
+import type { z } from 'zod';
+import type { Access } from '../auth/gate.ts';
+import type { Identity } from '../auth/identity.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { ApiResponse, Awaitable } from './http.ts';
+import type { ApiPorts } from './ports.ts';
+
+/** A request that was let in and validated. */
+export interface Call<Params = unknown, Query = unknown> {
+  readonly params: Params;
+  readonly query: Query;
+  /** Whole, and the call's own; empty for GET. */
+  readonly body: Uint8Array;
+  readonly contentType: string;
+  readonly ifNoneMatch: string;
+  readonly identity: Identity;
+}
+
+export interface RouteBody {
+  /** The first is the usual one. No HTML form may be able to send any of them. */
+  readonly mediaTypes: readonly string[];
+  /** May be left out. */
+  readonly optional?: true;
+  readonly schema: z.ZodType;
+}
+
+export interface Route {
+  readonly method: 'GET' | 'POST';
+  /** With `{name}` for a segment that is a parameter. */
+  readonly path: string;
+  readonly summary: string;
+  readonly access: Access;
+  /** A token will do too; the handler asks what it permits. */
+  readonly byToken?: true;
+  readonly params?: z.ZodObject;
+  /** Absent: the query is passed over. */
+  readonly query?: z.ZodObject;
+  readonly body?: RouteBody;
+  /** What 200 answers: JSON of this schema, or another media type. */
+  readonly answer: z.ZodType | string;
+  /** What it may answer besides what every route may. */
+  readonly errors: readonly ErrorCode[];
+  /** Throws a `SluiceError` to answer it. */
+  handle(call: Call, ports: ApiPorts): Awaitable<ApiResponse>;
+}
+
+interface Typed<P, Q> {
+  readonly params?: P;
+  readonly query?: Q;
+  handle(call: Call<Shape<P>, Shape<Q>>, ports: ApiPorts): Awaitable<ApiResponse>;
+}
+type Shape<S> = S extends z.ZodType ? z.output<S> : unknown;
+
+/** Lets the compiler check that a handler takes what the route's schemas yield. */
+export function route<
+  P extends z.ZodObject | undefined = undefined,
+  Q extends z.ZodObject | undefined = undefined,
+>(spec: Omit<Route, 'params' | 'query' | 'handle'> & Typed<P, Q>): Route {
+  return spec as Route;
+}

@@ -1,0 +1,177 @@
+import { disconnect, listConnections } from './connections.ts';
+import { page } from './pages.ts';
+import { broadcast, ndjson, publish, publishBatch } from './publish.ts';
+import { type Route, route } from './route.ts';
+import * as schemas from './schemas.ts';
+import { showHealth, showMetrics, showReadiness, showStats } from './service.ts';
+import { listTopics, showHistory, showLatest, showTopic } from './topics.ts';
+
+const json = 'application/json';
+const publishErrors = [
+  'invalid_json',
+  'invalid_type',
+  'payload_too_large',
+  'message_id_conflict',
+  'too_many_keys',
+  'engine_unavailable',
+] as const;
+
+/**
+ * Every route of the HTTP API, but for the document about them and those that become streams. A new one is a new entry:
+ * matching, the gate, validation, metrics and `GET /openapi.json` follow from it.
+ */
+export const routes: readonly Route[] = [
+  route({
+    method: 'POST',
+    path: '/api/publish',
+    summary: 'Publish one update; answers once the engine has committed it.',
+    access: 'publish',
+    byToken: true,
+    body: { mediaTypes: [json], schema: schemas.publishBody },
+    answer: schemas.published,
+    errors: ['invalid_topic', 'too_many_topics', ...publishErrors],
+    handle: publish,
+  }),
+  route({
+    method: 'POST',
+    path: '/api/publish/batch',
+    summary: 'Publish many, as a JSON array or a line each; every one has its own result.',
+    access: 'publish',
+    byToken: true,
+    body: { mediaTypes: [json, ndjson], schema: schemas.batchBody },
+    answer: schemas.batchPublished,
+    errors: ['invalid_json'],
+    handle: publishBatch,
+  }),
+  route({
+    method: 'POST',
+    path: '/api/broadcast',
+    summary: 'Publish one update to every session.',
+    access: 'publish',
+    body: { mediaTypes: [json], schema: schemas.broadcastBody },
+    answer: schemas.published,
+    errors: publishErrors,
+    handle: broadcast,
+  }),
+  route({
+    method: 'GET',
+    path: '/api/stats',
+    summary: 'The counters that a person asks for.',
+    access: 'read',
+    answer: schemas.stats,
+    errors: [],
+    handle: showStats,
+  }),
+  route({
+    method: 'GET',
+    path: '/api/topics',
+    summary: 'The topics that hold something, by name.',
+    access: 'read',
+    query: schemas.topicsQuery,
+    answer: schemas.topicList,
+    errors: [],
+    handle: listTopics,
+  }),
+  route({
+    method: 'GET',
+    path: '/api/topics/{topic}',
+    summary: 'What the gateway holds of a topic.',
+    access: 'read',
+    byToken: true,
+    params: schemas.topicParams,
+    answer: schemas.topicInfo,
+    errors: ['invalid_topic'],
+    handle: showTopic,
+  }),
+  route({
+    method: 'GET',
+    path: '/api/topics/{topic}/history',
+    summary: 'A page of what a topic keeps, oldest first.',
+    access: 'read',
+    byToken: true,
+    params: schemas.topicParams,
+    query: schemas.historyQuery,
+    answer: schemas.historyPage,
+    errors: ['invalid_topic', 'engine_unavailable'],
+    handle: showHistory,
+  }),
+  route({
+    method: 'GET',
+    path: '/api/topics/{topic}/latest',
+    summary: 'The newest publication, in state mode of every key.',
+    access: 'read',
+    byToken: true,
+    params: schemas.topicParams,
+    query: schemas.latestQuery,
+    answer: schemas.latestPage,
+    errors: ['invalid_topic', 'engine_unavailable'],
+    handle: showLatest,
+  }),
+  route({
+    method: 'GET',
+    path: '/api/connections',
+    summary: 'The open connections, by id.',
+    access: 'admin',
+    query: schemas.connectionsQuery,
+    answer: schemas.connectionList,
+    errors: [],
+    handle: listConnections,
+  }),
+  route({
+    method: 'POST',
+    path: '/api/connections/{id}/disconnect',
+    summary: 'End a connection; its client does not reconnect by itself.',
+    access: 'admin',
+    params: schemas.connectionParams,
+    body: { mediaTypes: [json], optional: true, schema: schemas.emptyBody },
+    answer: schemas.disconnected,
+    errors: ['invalid_json', 'not_found'],
+    handle: disconnect,
+  }),
+  route({
+    method: 'GET',
+    path: '/metrics',
+    summary:
+      'Metrics for Prometheus. With API keys configured: for keys that may read, and for this machine itself.',
+    access: 'metrics',
+    answer: 'text/plain',
+    errors: [],
+    handle: showMetrics,
+  }),
+  route({
+    method: 'GET',
+    path: '/healthz',
+    summary: 'The process answers.',
+    access: 'none',
+    answer: schemas.health,
+    errors: [],
+    handle: showHealth,
+  }),
+  route({
+    method: 'GET',
+    path: '/readyz',
+    summary: 'The engine takes a publication and gives it back.',
+    access: 'none',
+    answer: schemas.readiness,
+    errors: ['engine_unavailable'],
+    handle: showReadiness,
+  }),
+  ...(
+    [
+      ['/', 'dashboard.html', 'text/html', 'The dashboard.'],
+      ['/dashboard.js', 'dashboard.js', 'text/javascript', 'Its script.'],
+      ['/dashboard.css', 'dashboard.css', 'text/css', 'Its style.'],
+      ['/client.js', 'client.js', 'text/javascript', 'The browser SDK, as a module.'],
+    ] as const
+  ).map(([path, file, answer, summary]) =>
+    route({
+      method: 'GET',
+      path,
+      summary,
+      access: 'none',
+      answer,
+      errors: ['not_found'],
+      handle: page(file),
+    }),
+  ),
+];

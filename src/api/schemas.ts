@@ -1,0 +1,214 @@
+import { z } from 'zod';
+import { keyMaxLength, messageIdMaxLength, tagMaxLength, tagsMax } from '../topics/checks.ts';
+import { topicNameMaxLength } from '../topics/names.ts';
+
+/** Named schemas: components of the OpenAPI document. */
+export const components = z.registry<{ readonly id: string }>();
+
+function component<T extends z.ZodType>(id: string, schema: T): T {
+  components.add(schema, { id });
+  return schema;
+}
+
+/** A whole number as it stands in a query. */
+function wholeNumber(min: number, max: number) {
+  return z
+    .string()
+    .regex(/^\d{1,16}$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.int().min(min).max(max));
+}
+
+const pageMax = 1000;
+const limit = wholeNumber(1, pageMax).default(100).describe(`At most so many, ${pageMax} at most.`);
+const after = z.string().default('').describe('`next` of the page before.');
+const next = z.string().optional().describe('There is more: `after` of the next page.');
+
+const offset = z.int().min(0).describe('1, 2, 3 …; 0: nothing was published yet.');
+const epoch = z.string().describe('The identity of the numbering. Empty: nothing was published yet.');
+const instant = z.iso.datetime({ offset: true });
+const topicName = z.string().min(1).max(topicNameMaxLength);
+
+// ---- requests
+
+/** null means absent, as in the wire protocol. */
+const publicationMembers = {
+  type: z.string().nullish().describe('The kind of update; default "publication".'),
+  key: z.string().max(keyMaxLength).nullish().describe('State mode: what this is the newest value of.'),
+  tags: z
+    .record(z.string().min(1).max(tagMaxLength), z.string().max(tagMaxLength))
+    .refine((tags) => Object.keys(tags).length <= tagsMax, `at most ${tagsMax} tags`)
+    .nullish()
+    .describe('What filters look at.'),
+  messageId: z
+    .string()
+    .min(1)
+    .max(messageIdMaxLength)
+    .nullish()
+    .describe('A repeat within 5 minutes answers the first offset, and is not published again.'),
+  ttlMs: z.int().min(1).nullish().describe('Dropped from history and state after so long.'),
+  except: z.string().min(1).max(200).nullish().describe('The id of a session that is not to get it.'),
+  timestamp: instant.nullish().describe('Default: the gateway’s clock.'),
+  removed: z.boolean().nullish().describe('State mode: this key has no value any more.'),
+  dataBase64: z.string().nullish().describe('Instead of `data`: any bytes.'),
+};
+
+/** A publish without the bytes of `data`. */
+export const publishEnvelope = z.strictObject({ topic: z.string(), ...publicationMembers });
+export type PublishEnvelope = z.output<typeof publishEnvelope>;
+export const broadcastEnvelope = z.strictObject(publicationMembers);
+
+const data = z.unknown().optional().describe('Any JSON value; delivered byte for byte. Default: null.');
+export const publishBody = component(
+  'Publish',
+  z.strictObject({ topic: topicName, ...publicationMembers, data }),
+);
+export const broadcastBody = component('Broadcast', z.strictObject({ ...publicationMembers, data }));
+export const batchItemsMax = 1000;
+export const batchBody = component('PublishBatch', z.array(publishBody).max(batchItemsMax));
+export const emptyBody = component('Empty', z.strictObject({}));
+
+export const topicParams = z.object({ topic: z.string().describe('One percent-encoded segment.') });
+export const connectionParams = z.object({ id: z.string().min(1).max(200) });
+
+export const topicsQuery = z.strictObject({
+  prefix: z.string().default('').describe('Only topics whose names begin so.'),
+  after,
+  limit,
+});
+export const historyQuery = z.strictObject({
+  after: wholeNumber(0, Number.MAX_SAFE_INTEGER)
+    .optional()
+    .describe('Behind this offset; default: from the oldest one kept.'),
+  limit,
+});
+export const latestQuery = z.strictObject({
+  key: z.string().optional().describe('Only this key.'),
+  after,
+  limit,
+});
+export const connectionsQuery = z.strictObject({
+  topic: z.string().optional().describe('Only subscribers of this topic or pattern.'),
+  user: z.string().optional().describe('Only those of this user.'),
+  after,
+  limit,
+});
+
+// ---- answers
+
+const error = component(
+  'Error',
+  z.object({ code: z.string(), message: z.string(), details: z.unknown().optional() }),
+);
+export const errorAnswer = component('ErrorAnswer', z.object({ error }));
+
+export const published = component(
+  'Published',
+  z.object({
+    epoch,
+    offset,
+    duplicate: z
+      .literal(true)
+      .optional()
+      .describe('The messageId was seen before: this is its first position.'),
+  }),
+);
+export const batchPublished = component(
+  'BatchPublished',
+  z.object({ results: z.array(z.union([published, errorAnswer])).describe('One per item, in their order.') }),
+);
+
+const publication = component(
+  'Publication',
+  z.object({
+    type: z.string(),
+    topic: topicName,
+    key: z.string().optional(),
+    tags: z.record(z.string(), z.string()).optional(),
+    data: z.unknown().optional(),
+    dataBase64: z.string().optional(),
+    timestamp: instant,
+    offset,
+    removed: z.literal(true).optional(),
+  }),
+);
+export const historyPage = component(
+  'HistoryPage',
+  z.object({
+    topic: topicName,
+    epoch,
+    after: offset,
+    upto: offset.describe('The page covers the offsets (after, upto]; ask on with `after` = this.'),
+    more: z.boolean(),
+    missing: z
+      .object({ after: offset, upto: offset })
+      .optional()
+      .describe('What was asked for and is gone: offsets (after, upto].'),
+    messages: z.array(publication),
+  }),
+);
+export const latestPage = component(
+  'LatestPage',
+  z.object({ topic: topicName, epoch, offset, next, messages: z.array(publication) }),
+);
+export const topicInfo = component(
+  'TopicInfo',
+  z.object({
+    topic: topicName,
+    epoch,
+    offset,
+    mode: z.enum(['stream', 'state']),
+    publications: z.int().describe('Held by the ring.'),
+    bytes: z.int(),
+    keys: z.int().optional().describe('In state mode.'),
+    subscribers: z.int(),
+    lastPublishedAt: instant.optional(),
+  }),
+);
+export const topicList = component('TopicList', z.object({ topics: z.array(topicInfo), next }));
+
+const connection = component(
+  'Connection',
+  z.object({
+    id: z.string(),
+    user: z.string().optional(),
+    client: z.string().optional(),
+    transport: z.string(),
+    codec: z.string(),
+    address: z.string(),
+    connectedAt: instant,
+    lastSeenAt: instant,
+    messageCount: z.int(),
+    subscriptions: z.array(z.object({ topic: z.string(), view: z.int() })),
+  }),
+);
+export const connectionList = component(
+  'ConnectionList',
+  z.object({ count: z.int().describe('All connections.'), connections: z.array(connection), next }),
+);
+export const disconnected = component(
+  'Disconnected',
+  z.object({ id: z.string(), disconnected: z.literal(true) }),
+);
+
+export const stats = component(
+  'Stats',
+  z.object({
+    version: z.string(),
+    state: z.enum(['running', 'draining']),
+    startedAt: instant,
+    uptimeSeconds: z.number(),
+    engine: z.object({ name: z.string(), up: z.boolean() }),
+    connections: z.object({ active: z.int(), total: z.int() }),
+    publications: z.int(),
+    deliveries: z.int(),
+    sentBytes: z.int(),
+    topics: z.int(),
+    subscriptions: z.object({ total: z.int(), busiest: z.record(z.string(), z.int()) }),
+  }),
+);
+export const health = component('Health', z.object({ status: z.literal('ok') }));
+export const readiness = component(
+  'Readiness',
+  z.object({ status: z.literal('ready'), checks: z.record(z.string(), z.string()) }),
+);

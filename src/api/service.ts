@@ -1,0 +1,46 @@
+import type { z } from 'zod';
+import { SluiceError } from '../errors.ts';
+import { toInstant } from '../protocol/instant.ts';
+import { type ApiResponse, json } from './http.ts';
+import type { ApiPorts } from './ports.ts';
+import type { Call } from './route.ts';
+import type { readiness, stats } from './schemas.ts';
+
+/** `GET /api/stats` */
+export async function showStats(_call: Call, { service }: ApiPorts): Promise<ApiResponse> {
+  const { startedAtMs, ...counts } = await service.stats();
+  const body: z.output<typeof stats> = {
+    version: service.version,
+    ...counts,
+    startedAt: toInstant(startedAtMs),
+    uptimeSeconds: Math.max(0, (Date.now() - startedAtMs) / 1000),
+  };
+  return json(200, body);
+}
+
+/** `GET /healthz`: the process answers. */
+export function showHealth(): ApiResponse {
+  return json(200, { status: 'ok' });
+}
+
+/** `GET /readyz`: the gateway does what it is there for. */
+export async function showReadiness(_call: Call, { service }: ApiPorts): Promise<ApiResponse> {
+  const { ok, checks } = await service.ready();
+  if (!ok) throw new SluiceError('engine_unavailable', 'the gateway is not ready', { details: { checks } });
+  const body: z.output<typeof readiness> = { status: 'ready', checks };
+  return json(200, body);
+}
+
+/** `GET /metrics` */
+export async function showMetrics(_call: Call, { service }: ApiPorts): Promise<ApiResponse> {
+  const { contentType, body } = await service.metricsText();
+  return {
+    status: 200,
+    headers: {
+      'content-type': contentType,
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    },
+    body,
+  };
+}
