@@ -51,9 +51,10 @@ const dialect: Dialect = {
     if (json instanceof Uint8Array) return { format: 'json', bytes: json };
     return binary instanceof Uint8Array ? { format: 'binary', bytes: binary } : null;
   },
+  // The default of the generated code is a Buffer in Node and an array elsewhere.
   bytes: (raw, name) => {
-    const value = raw[name] ?? new Uint8Array(0);
-    return value instanceof Uint8Array ? value : undefined;
+    const value = raw[name];
+    return value instanceof Uint8Array && value.length > 0 ? value : new Uint8Array(0);
   },
   operator: (value) => operatorName(value),
 };
