@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { routes } from './api/routes.ts';
 import type { CliDeps } from './cli/deps.ts';
 import { createProgram } from './cli.ts';
 import { options } from './config.ts';
@@ -65,6 +66,15 @@ const sections: Readonly<Record<string, () => string>> = {
         number,
         code(name),
         yes(retry),
+        summary,
+      ]),
+    ),
+  routes: () =>
+    table(
+      ['route', 'needs', 'what it does'],
+      routes.map(({ method, path, access, byToken, summary }) => [
+        code(`${method} ${path}`),
+        access === 'none' ? '' : `${access}${byToken ? ', or a token' : ''}`,
         summary,
       ]),
     ),

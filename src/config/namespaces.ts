@@ -35,7 +35,7 @@ export const namespaceOptionsSchema = z.strictObject({
   anonymous: anonymousSchema,
 });
 
-export const namespaceEntrySchema = namespaceOptionsSchema
+const namespaceEntrySchema = namespaceOptionsSchema
   .partial()
   .extend({ anonymous: anonymousSchema.partial().optional() });
 

@@ -39,7 +39,7 @@ const count = integer(1, 10_000_000);
  * Every option: what it is called, what it is when nobody says, what it may be, what it does. Flags, variables, help,
  * the README and the type `Config` come from here, so a new option is one new entry.
  */
-export const optionTable = {
+const optionTable = {
   host: option(
     text(
       'ADDRESS',

@@ -1,0 +1,32 @@
+# The gateway listens on all addresses here, so it wants credentials, or refuses to start and says so:
+#   docker build -t sluice .
+#   docker run -p 8080:8080 -e SLUICE_API_KEYS="$(openssl rand -hex 24)" sluice
+#   docker run --rm -e SLUICE_TOKEN_SECRET=... sluice token --sub alice --subscribe 'server:*'
+
+# uWebSockets.js's binary for Node 24 needs glibc 2.38: Debian 13 has it, Debian 12 and Alpine don't.
+FROM node:24-trixie-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY tsconfig.json tsconfig.build.json ./
+COPY src src
+RUN npm run build && npm prune --omit=dev
+# uWebSockets.js brings a binary for every platform and version of Node, 250 MB in all. One is used.
+RUN cd node_modules/uWebSockets.js \
+ && find . -name '*.node' ! -name "uws_$(node -p 'process.platform + "_" + process.arch + "_" + process.versions.modules').node" -delete \
+ && rm -rf docs examples misc mvp scripts src tests .github \
+ && node -e 'require(".")'
+
+FROM node:24-trixie-slim
+ENV NODE_ENV=production
+ENV SLUICE_HOST=0.0.0.0
+WORKDIR /app
+COPY package.json LICENSE ./
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/dist dist
+USER node
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.SLUICE_PORT || 8080}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["node", "dist/cli.js"]
+CMD ["serve"]
