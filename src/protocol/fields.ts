@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import type { Payload } from './frames.ts';
+import { isWellFormed } from './utf8.ts';
 
 /** The fields of a message as a codec's parser yields them. */
 export type Raw = Readonly<Record<string, unknown>>;
@@ -227,8 +228,10 @@ export class Fields {
   }
 
   #checkText(name: string, value: unknown, max: number): string {
-    if (typeof value === 'string' && value.length <= max) return value;
-    this.fail(name, typeof value === 'string' ? `may have ${max} characters at most` : 'must be a string');
+    if (typeof value !== 'string') this.fail(name, 'must be a string');
+    else if (value.length > max) this.fail(name, `may have ${max} characters at most`);
+    else if (!isWellFormed(value)) this.fail(name, 'has half of a surrogate pair');
+    else return value;
     return '';
   }
 }

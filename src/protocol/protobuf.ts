@@ -13,6 +13,7 @@ import type {
 import { clientFrameToWire, operatorName, publicationToWire, serverFrameToWire } from './protobuf-wire.ts';
 import { Reader, v1, Writer } from './schema.ts';
 import { readServerFrame } from './server-frames.ts';
+import { toWellFormed } from './utf8.ts';
 
 /** `sluice.v1.protobuf`: one frame of `proto/gateway.proto` per binary message. */
 export const protobufCodec: Required<Codec> = {
@@ -37,6 +38,12 @@ export const protobufCodec: Required<Codec> = {
 class ExactWriter extends Writer {
   static override alloc(size: number): Uint8Array {
     return new Uint8Array(size);
+  }
+
+  // protobufjs would write half a character as it is, and no receiver could read the batch.
+  override string(value: string): this {
+    super.string(toWellFormed(value));
+    return this;
   }
 }
 

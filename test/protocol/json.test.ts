@@ -180,6 +180,8 @@ describe('a command in JSON', () => {
     ],
     ['{"id":5,"type":"publish","topic":"x","event":"y","timestamp":1}', 'invalid_request', 5],
     ['{"id":5,"type":"publish","topic":"x","event":"y","tags":{"a":1}}', 'invalid_request', 5],
+    ['{"id":5,"type":"publish","topic":"x","event":"y","key":"\\ud800"}', 'invalid_request', 5],
+    ['{"id":5,"type":"publish","topic":"x","event":"y","tags":{"\\udc00":""}}', 'invalid_request', 5],
     ['{"id":5,"type":"subscribe","topic":"x","filter":{"op":"like","tag":"a"}}', 'invalid_filter', 5],
     ['{"id":5,"type":"subscribe","topic":"x","filter":{"op":"not","filters":[]}}', 'invalid_filter', 5],
     ['{"id":5,"type":"subscribe","topic":"x","filter":{"op":"lt","tag":"a"}}', 'invalid_filter', 5],

@@ -1,0 +1,105 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { deflateBody, expandBatch, maxPlainBytes, plainRun } from '../../src/protocol/compression.ts';
+import { crc32 } from '../../src/protocol/crc32.ts';
+import type { CompressedBody, Publication } from '../../src/protocol/frames.ts';
+import { protobufCodec } from '../../src/protocol/protobuf.ts';
+import { utf8 } from '../../src/protocol/utf8.ts';
+import { publication } from './arbitraries.ts';
+
+const header = { view: 1, after: 0, upto: 9 };
+const none: ReadonlyMap<number, Uint8Array> = new Map();
+
+function runOf(publications: readonly Publication[]): Uint8Array {
+  return plainRun(publications.map((one) => protobufCodec.encodePublication('t', one)));
+}
+
+function received(body: CompressedBody) {
+  const decoded = protobufCodec.decodeServerFrame(protobufCodec.frameCompressedBatch(header, body));
+  if (!decoded.ok || decoded.frame.kind !== 'batch') throw new Error('no batch');
+  return decoded.frame;
+}
+
+const stats = (load: number): Publication => ({
+  offset: 1,
+  timestampMs: 1,
+  type: 'stats_update',
+  payload: {
+    format: 'json',
+    bytes: utf8(`{"load":${load},"host":"web-01","region":"eu-central","cores":8}`),
+  },
+});
+
+describe('a compressed batch', () => {
+  it('expands to the publications, with and without a dictionary', () => {
+    fc.assert(
+      fc.property(fc.array(publication, { maxLength: 4 }), fc.boolean(), (publications, primed) => {
+        const shared = primed ? { dictionary: 4, data: utf8('{"load":1}{"a":null}') } : undefined;
+        const batch = received(deflateBody(runOf(publications), shared));
+        expect(batch).toMatchObject({ ...header, publications: [] });
+        const dictionaries = new Map([[4, utf8('{"load":1}{"a":null}')]]);
+        expect(expandBatch(batch, dictionaries)).toEqual({ ok: true, publications });
+      }),
+    );
+  });
+
+  it('leaves a plain batch as it is', () => {
+    const batch = { publications: [stats(1)] };
+    expect(expandBatch(batch, none)).toEqual({ ok: true, publications: [stats(1)] });
+  });
+
+  it('is smaller with a dictionary of what came before', () => {
+    const run = runOf([stats(2)]);
+    const shared = { dictionary: 1, data: runOf([stats(1)]) };
+    expect(deflateBody(run, shared).deflate.length).toBeLessThan(deflateBody(run).deflate.length / 2);
+  });
+
+  it('is a mismatch with another dictionary, and says when it has none', () => {
+    const body = deflateBody(runOf([stats(2)]), { dictionary: 1, data: runOf([stats(1)]) });
+    expect(expandBatch(received(body), none)).toEqual({ ok: false, reason: 'unknown_dictionary' });
+    const other = new Map([[1, new Uint8Array(200).fill(120)]]);
+    expect(expandBatch(received(body), other)).toEqual({ ok: false, reason: 'mismatch' });
+  });
+
+  it('is a mismatch when any byte of it has changed, and never throws', () => {
+    const body = deflateBody(runOf([stats(1), stats(2)]));
+    for (let i = 0; i < body.deflate.length; i++) {
+      const deflate = body.deflate.slice();
+      deflate[i] = deflate[i]! ^ 0x55;
+      const expanded = expandBatch(received({ ...body, deflate }), none);
+      // A bit behind the end of the stream may be anything.
+      if (i < body.deflate.length - 1) expect(expanded).toEqual({ ok: false, reason: 'mismatch' });
+    }
+    expect(expandBatch(received({ ...body, crc32: body.crc32 ^ 1 }), none).ok).toBe(false);
+    expect(expandBatch(received({ ...body, deflate: new Uint8Array(0) }), none).ok).toBe(false);
+  });
+
+  it('is no bomb: it has the length that it says, within the limit', () => {
+    const bomb = deflateBody(new Uint8Array(1_000_000));
+    expect(bomb.deflate.length).toBeLessThan(2000);
+    expect(expandBatch(received({ ...bomb, plainBytes: 10 }), none)).toEqual({
+      ok: false,
+      reason: 'mismatch',
+    });
+    expect(expandBatch(received({ ...bomb, plainBytes: 1_000_001 }), none)).toEqual({
+      ok: false,
+      reason: 'mismatch',
+    });
+    const tooLarge = received({ ...bomb, plainBytes: maxPlainBytes + 1 });
+    expect(expandBatch(tooLarge, none)).toEqual({ ok: false, reason: 'too_large' });
+  });
+
+  it('is a mismatch when its plain bytes are no publications', () => {
+    expect(expandBatch(received(deflateBody(utf8('not protobuf'))), none)).toEqual({
+      ok: false,
+      reason: 'mismatch',
+    });
+  });
+});
+
+describe('CRC-32', () => {
+  it('is that of IEEE 802.3', () => {
+    expect(crc32(utf8('123456789'))).toBe(0xcbf43926);
+    expect(crc32(new Uint8Array(0))).toBe(0);
+  });
+});

@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { maxTags } from '../../src/protocol/client-frames.ts';
+import { codecs } from '../../src/protocol/codecs.ts';
+import { maxInstantMs } from '../../src/protocol/fields.ts';
+import { maxFilterDepth, maxFilterNodes } from '../../src/protocol/filter-fields.ts';
+import type { ClientFrame, Filter } from '../../src/protocol/frames.ts';
+import { nullPayload } from '../../src/protocol/payload.ts';
+
+const leaf: Filter = { op: 'exists', tag: 'a' };
+const nested = (depth: number): Filter => (depth === 1 ? leaf : { op: 'not', filters: [nested(depth - 1)] });
+const wide = (nodes: number): Filter => ({
+  op: 'and',
+  filters: Array.from({ length: nodes - 1 }, () => leaf),
+});
+const tagged = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`t${i}`, 'v']));
+const subscribe = (filter: Filter): ClientFrame => ({
+  kind: 'subscribe',
+  id: 1,
+  subscriptions: [{ topic: 'x', filter }],
+});
+const publish = { kind: 'publish', id: 1, topic: 'x', type: 'y', payload: nullPayload } as const;
+
+describe.each(Object.values(codecs))('the $name codec', (codec) => {
+  const decode = (frame: ClientFrame) => codec.decodeClientFrame(codec.encodeClientFrame(frame));
+
+  it.each<[string, ClientFrame, ClientFrame, string]>([
+    [
+      'the depth of a filter',
+      subscribe(nested(maxFilterDepth)),
+      subscribe(nested(maxFilterDepth + 1)),
+      'invalid_filter',
+    ],
+    [
+      'the nodes of a filter',
+      subscribe(wide(maxFilterNodes)),
+      subscribe(wide(maxFilterNodes + 1)),
+      'invalid_filter',
+    ],
+    [
+      'the nodes of a filter of many branches',
+      subscribe({ op: 'or', filters: [wide(31), wide(32)] }),
+      subscribe({ op: 'or', filters: [wide(32), wide(32)] }),
+      'invalid_filter',
+    ],
+    [
+      'the length of a string',
+      { kind: 'presence', id: 1, topic: 'x'.repeat(1024) },
+      { kind: 'presence', id: 1, topic: 'x'.repeat(1025) },
+      'invalid_request',
+    ],
+    [
+      'the length of a token',
+      { kind: 'refresh', id: 1, token: 'x'.repeat(16_384) },
+      { kind: 'refresh', id: 1, token: 'x'.repeat(16_385) },
+      'invalid_request',
+    ],
+    [
+      'the entries of a list',
+      { kind: 'unsubscribe', id: 1, views: Array.from({ length: 1000 }, () => 1) },
+      { kind: 'unsubscribe', id: 1, views: Array.from({ length: 1001 }, () => 1) },
+      'invalid_request',
+    ],
+    [
+      'the number of tags',
+      { ...publish, tags: tagged(maxTags) },
+      { ...publish, tags: tagged(maxTags + 1) },
+      'invalid_request',
+    ],
+    [
+      'offsets',
+      { kind: 'history', id: 1, topic: 'x', after: Number.MAX_SAFE_INTEGER },
+      { kind: 'history', id: 1, topic: 'x', after: 2 ** 53 },
+      'invalid_request',
+    ],
+  ])('bounds %s', (_what, fits, exceeds, code) => {
+    expect(decode(fits)).toMatchObject({ ok: true });
+    expect(decode(exceeds)).toMatchObject({ ok: false, code, id: 1 });
+  });
+
+  it('takes times up to the year 9999', () => {
+    expect(decode({ ...publish, timestampMs: maxInstantMs })).toMatchObject({ ok: true });
+    expect(decode({ ...publish, timestampMs: maxInstantMs + 1 })).toMatchObject({
+      ok: false,
+      code: 'invalid_request',
+    });
+  });
+
+  it('tells offset 0 from no offset', () => {
+    expect(decode({ kind: 'history', id: 1, topic: 'x', after: 0 })).toMatchObject({ frame: { after: 0 } });
+    expect(decode({ ...publish, expectedOffset: 0 })).toMatchObject({ frame: { expectedOffset: 0 } });
+    expect(decode(publish)).toMatchObject({ frame: { expectedOffset: undefined } });
+  });
+
+  it('survives a filter far deeper than the limit', () => {
+    const decoded = decode(subscribe(nested(60)));
+    expect(decoded.ok).toBe(false);
+  });
+});

@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest';
+import type { Publication } from '../../src/protocol/frames.ts';
+import { protobufCodec } from '../../src/protocol/protobuf.ts';
+import { v1 } from '../../src/protocol/schema.ts';
+import { utf8 } from '../../src/protocol/utf8.ts';
+
+const bytes = (...values: number[]) => Uint8Array.from(values);
+const one: Publication = {
+  offset: 7,
+  timestampMs: 1,
+  type: 'x',
+  payload: { format: 'json', bytes: utf8('1.0') },
+};
+
+describe('the protobuf codec', () => {
+  it.each([
+    [{ view: 1, after: 6, upto: 7 }, 9],
+    [{ view: 100, after: 16_000, upto: 16_001 }, 11],
+  ])('adds few bytes to the publication of a batch %j: %d at most', (header, most) => {
+    const encoded = protobufCodec.encodePublication('x', one);
+    const frame = protobufCodec.frameBatch('x', header, [encoded]);
+    expect(frame.length - encoded.length).toBeLessThanOrEqual(most);
+    expect(frame.slice(frame.length - encoded.length)).toEqual(encoded);
+    expect(frame.buffer.byteLength).toBe(frame.length);
+  });
+
+  it('speaks the protobuf of the generated code', () => {
+    const header = { view: 3, topic: 't', epoch: 'e', after: 0, upto: 2 ** 53 - 1 };
+    const encoded = protobufCodec.encodePublication('t', one);
+    const frame = protobufCodec.frameBatch('t', header, [encoded, encoded]);
+    const publication = { offset: 7, timestampMs: 1, type: 'x', json: one.payload.bytes };
+    const whole = v1.ServerFrame.encode({
+      batch: { ...header, publications: [publication, publication] },
+    }).finish();
+    expect(frame).toEqual(new Uint8Array(whole));
+  });
+
+  it('keeps the payload byte for byte', () => {
+    const payload = utf8('{"b":  1.50, "a":"\\u0000ü"}');
+    const encoded = protobufCodec.encodePublication('x', {
+      ...one,
+      payload: { format: 'json', bytes: payload },
+    });
+    const decoded = protobufCodec.decodeServerFrame(
+      protobufCodec.frameBatch('x', { view: 1, after: 6, upto: 7 }, [encoded]),
+    );
+    if (!decoded.ok || decoded.frame.kind !== 'batch') throw new Error('no batch');
+    expect(decoded.frame.publications[0]?.payload).toEqual({ format: 'json', bytes: payload });
+  });
+
+  it('ignores fields that it does not know', () => {
+    const frame = protobufCodec.encodeClientFrame({ kind: 'ping', id: 4 });
+    const field = bytes(0xfa, 0x3f, 3, 1, 2, 3);
+    expect(protobufCodec.decodeClientFrame(bytes(...frame, ...field))).toEqual({
+      ok: true,
+      frame: { kind: 'ping', id: 4 },
+    });
+  });
+
+  it('names the id of a command that it does not know', () => {
+    expect(protobufCodec.decodeClientFrame(bytes(8, 5, 0xfa, 0x3f, 0))).toMatchObject({
+      ok: false,
+      code: 'unknown_command',
+      id: 5,
+    });
+    expect(protobufCodec.decodeServerFrame(bytes(0xfa, 0x3f, 0))).toMatchObject({
+      ok: false,
+      code: 'unknown_command',
+    });
+    expect(protobufCodec.decodeClientFrame(bytes())).toMatchObject({
+      ok: false,
+      code: 'unknown_command',
+      id: 0,
+    });
+  });
+
+  it('names the id of a frame that breaks behind it', () => {
+    expect(protobufCodec.decodeClientFrame(bytes(8, 5, 0x52, 200))).toMatchObject({
+      ok: false,
+      code: 'invalid_frame',
+      id: 5,
+    });
+  });
+
+  it('refuses text that is not UTF-8', () => {
+    const presence = v1.ClientFrame.encode({ id: 1, presence: { topic: 'xyz' } }).finish();
+    presence[presence.length - 1] = 0xff;
+    expect(protobufCodec.decodeClientFrame(presence)).toMatchObject({ ok: false, code: 'invalid_frame' });
+  });
+
+  it('never writes text that a receiver would refuse', () => {
+    const half: Publication = { ...one, key: 'a\ud800b', tags: { '\udc00': '\ud83d\ude00\ud83d' } };
+    const frame = protobufCodec.encodeServerFrame({
+      kind: 'batch',
+      id: 0,
+      view: 1,
+      after: 6,
+      upto: 7,
+      publications: [half],
+    });
+    expect(protobufCodec.decodeServerFrame(frame)).toMatchObject({
+      frame: { publications: [{ key: 'a\ufffdb', tags: { '\ufffd': '\ud83d\ude00\ufffd' } }] },
+    });
+  });
+
+  it('refuses offsets above 2^53-1, a negative round trip and an unknown operator', () => {
+    const history = bytes(8, 1, 0x32, 14, 0x0a, 1, 0x78, 0x10, ...new Array<number>(9).fill(0xff), 1);
+    expect(protobufCodec.decodeClientFrame(history)).toMatchObject({
+      ok: false,
+      code: 'invalid_request',
+      id: 1,
+    });
+    const ping = v1.ClientFrame.encode({ id: 1, ping: { roundTripMs: -1 } }).finish();
+    expect(protobufCodec.decodeClientFrame(ping)).toMatchObject({ ok: false, code: 'invalid_request' });
+    const filter = { op: 77, tag: 'a' } as unknown as { tag: string };
+    const subscribe = v1.ClientFrame.encode({
+      id: 1,
+      subscribe: { subscriptions: [{ topic: 'x', filter }] },
+    }).finish();
+    expect(protobufCodec.decodeClientFrame(subscribe)).toMatchObject({ ok: false, code: 'invalid_filter' });
+  });
+
+  it('survives endless nesting', () => {
+    // Filters in filters, each of length-delimited field 5, as long as the input allows.
+    let filter = bytes(8, 11);
+    for (let i = 0; i < 200; i++) filter = bytes(8, 11, 0x2a, ...lengthOf(filter), ...filter);
+    const subscription = bytes(0x0a, 1, 0x78, 0x2a, ...lengthOf(filter), ...filter);
+    const subscribe = bytes(0x0a, ...lengthOf(subscription), ...subscription);
+    const frame = bytes(8, 9, 0x1a, ...lengthOf(subscribe), ...subscribe);
+    expect(protobufCodec.decodeClientFrame(frame)).toMatchObject({ ok: false, id: 9 });
+    const groups = new Uint8Array(100_000).fill(0xfb);
+    expect(protobufCodec.decodeClientFrame(groups).ok).toBe(false);
+  });
+});
+
+function lengthOf(part: Uint8Array): number[] {
+  return part.length < 128 ? [part.length] : [(part.length & 127) | 128, part.length >> 7];
+}
