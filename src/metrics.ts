@@ -78,6 +78,7 @@ const table = {
   frame_bytes_total: counter('Their bytes, before (plain) and after (wire) compression.', {
     stage: ['plain', 'wire'],
   }),
+  deflates_total: counter('Batches that were deflated: at most once per view.'),
   sent_bytes_total: counter('Bytes of messages handed to connections.'),
   batch_publications: histogram('Publications per batch.', counts),
   flush_seconds: histogram(

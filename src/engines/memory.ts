@@ -50,7 +50,8 @@ export class MemoryEngine implements Engine {
   }
 
   #append({ fields, timestampMs, acceptedAtMs }: AppendRequest): AppendOutcome {
-    if (this.#closed || this.#feed === undefined) return { ok: false, error: new SluiceError('shutting_down') };
+    if (this.#closed || this.#feed === undefined)
+      return { ok: false, error: new SluiceError('shutting_down') };
     const head = this.#head(fields.topic);
     const seenBefore = fields.messageId === undefined ? undefined : this.#repeat(head, fields);
     if (seenBefore !== undefined) return seenBefore;

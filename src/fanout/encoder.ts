@@ -1,5 +1,5 @@
-import { deflateBody } from '../protocol/compression.ts';
 import type { Codec } from '../protocol/codec.ts';
+import { deflateBody } from '../protocol/compression.ts';
 import type { BatchHeader } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Feed } from './view.ts';
@@ -33,7 +33,13 @@ export class Encoder {
     this.#options = options;
   }
 
-  batch(feed: Feed, after: number, upto: number, publications: readonly StoredPublication[], receivers: number): Uint8Array {
+  batch(
+    feed: Feed,
+    after: number,
+    upto: number,
+    publications: readonly StoredPublication[],
+    receivers: number,
+  ): Uint8Array {
     const { codec } = feed.view.options;
     const header = batchHeader(feed, after, upto);
     const pieces = publications.map((publication) => publication.encoded(codec));
@@ -53,7 +59,8 @@ export class Encoder {
     receivers: number,
   ): Uint8Array | undefined {
     const { compressMinBytes } = this.#options;
-    if (codec.frameCompressedBatch === undefined || compressMinBytes === 0 || plainBytes < compressMinBytes) return undefined;
+    if (codec.frameCompressedBatch === undefined || compressMinBytes === 0 || plainBytes < compressMinBytes)
+      return undefined;
     const ratio = this.#ratios.get(feed.view) ?? firstGuessRatio;
     const savedNs = plainBytes * (1 - ratio) * receivers * savedByteNs;
     if (savedNs < deflateCallNs + plainBytes * deflateByteNs) return undefined;

@@ -70,6 +70,25 @@ export class Fanout implements TopicListener {
     return this.#views.size;
   }
 
+  /** All subscriptions, and the topics and patterns that have most of them. */
+  subscriptions(limit: number): { total: number; busiest: Record<string, number> } {
+    const counts = new Map<string, number>();
+    let total = 0;
+    for (const { options, holders } of this.#views.values()) {
+      counts.set(options.target, (counts.get(options.target) ?? 0) + holders);
+      total += holders;
+    }
+    const busiest = [...counts].sort(([, a], [, b]) => b - a).slice(0, limit);
+    return { total, busiest: Object.fromEntries(busiest) };
+  }
+
+  /** Subscriptions that hear this topic, by name or by pattern. */
+  subscribers(topic: Topic): number {
+    let count = 0;
+    for (const { view } of this.#topics.get(topic)?.feeds ?? []) count += view.holders;
+    return count;
+  }
+
   /** The view of these options, made if need be, kept until `detach`. Throws `too_many_views`. */
   attach(options: ViewOptions): View {
     const key = viewKey(options);
@@ -241,7 +260,13 @@ export class Fanout implements TopicListener {
   #topicFeeds(topic: Topic): TopicFeeds {
     let topicFeeds = this.#topics.get(topic);
     if (topicFeeds === undefined) {
-      topicFeeds = { topic, batch: this.#options.batch(topic), feeds: [], log: [], logAfter: topic.ring.newest };
+      topicFeeds = {
+        topic,
+        batch: this.#options.batch(topic),
+        feeds: [],
+        log: [],
+        logAfter: topic.ring.newest,
+      };
       this.#topics.set(topic, topicFeeds);
     }
     return topicFeeds;

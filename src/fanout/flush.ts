@@ -24,7 +24,8 @@ export class Flusher {
   /** What was flushed before has drained now. */
   drained(nowMs: number): void {
     if (this.#acceptedAtMs.length === 0) return;
-    for (const acceptedAtMs of this.#acceptedAtMs) this.#metrics.deliverySeconds((nowMs - acceptedAtMs) / 1000);
+    for (const acceptedAtMs of this.#acceptedAtMs)
+      this.#metrics.deliverySeconds((nowMs - acceptedAtMs) / 1000);
     this.#acceptedAtMs = [];
   }
 
@@ -34,7 +35,12 @@ export class Flusher {
   }
 
   /** Sends what is new since the feed's position, in at most `budget` frames; `done` says whether that was all. */
-  flush(feed: Feed, topicFeeds: TopicFeeds, budget: number, nowMs: number): { frames: number; done: boolean } {
+  flush(
+    feed: Feed,
+    topicFeeds: TopicFeeds,
+    budget: number,
+    nowMs: number,
+  ): { frames: number; done: boolean } {
     if (feed.view.members === 0) {
       feed.skipToNewest();
       return { frames: 0, done: true };
@@ -86,7 +92,14 @@ export class Flusher {
     const isNewInPattern = view.isPattern && feed.epoch === '';
     feed.epoch = topic.epoch;
     if (isNewInPattern) return 0;
-    this.announce(view, { kind: 'reset', id: 0, view: view.id, topic: topic.name, epoch: topic.epoch, offset: feed.position });
+    this.announce(view, {
+      kind: 'reset',
+      id: 0,
+      view: view.id,
+      topic: topic.name,
+      epoch: topic.epoch,
+      offset: feed.position,
+    });
     return 1;
   }
 
@@ -103,7 +116,10 @@ export class Flusher {
 
   #silentTooLong(feed: Feed, newest: number, nowMs: number): boolean {
     if (newest === feed.position) return false;
-    return newest - feed.position > feed.topic.options.maxPublications / 2 || nowMs - feed.flushedAtMs >= silentCoverageMs;
+    return (
+      newest - feed.position > feed.topic.options.maxPublications / 2 ||
+      nowMs - feed.flushedAtMs >= silentCoverageMs
+    );
   }
 
   #send(feed: Feed, publications: readonly StoredPublication[], upto: number, nowMs: number): void {

@@ -32,9 +32,14 @@ export class Admission {
 
   /** Takes a handshake from the address's bucket, and says why there is no place, or nothing. Takes no place. */
   problem(addressKey: string): SluiceError | undefined {
-    const { maxConnections, maxConnectionsPerIp } = this.#limits;
     const waitMs = this.#takeHandshake(addressKey);
     if (waitMs > 0) return new SluiceError('rate_limited', undefined, { retryAfterMs: waitMs });
+    return this.placeProblem(addressKey);
+  }
+
+  /** Why there is no place for one more connection of this address. */
+  placeProblem(addressKey: string): SluiceError | undefined {
+    const { maxConnections, maxConnectionsPerIp } = this.#limits;
     if (this.#total >= maxConnections) {
       return new SluiceError('too_many_connections', undefined, { retryAfterMs: fullRetryAfterMs });
     }
@@ -71,7 +76,8 @@ export class Admission {
   /** Forgets addresses whose buckets are full again. */
   sweep(): void {
     const nowMs = this.#nowMs();
-    for (const [addressKey, bucket] of this.#handshakes) if (bucket.isFull(nowMs)) this.#handshakes.delete(addressKey);
+    for (const [addressKey, bucket] of this.#handshakes)
+      if (bucket.isFull(nowMs)) this.#handshakes.delete(addressKey);
   }
 
   #takeHandshake(addressKey: string): number {

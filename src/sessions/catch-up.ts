@@ -24,6 +24,7 @@ export interface CatchUpOptions {
   /** The most payload bytes in one piece. */
   readonly pieceBytes: number;
   readonly outcome: (outcome: 'recovered' | 'snapshot' | 'gap') => void;
+  readonly delivered: (publications: number, messageBytes: number) => void;
 }
 
 /** How many publications one piece covers at the most: an empty piece must not walk a whole ring. */
@@ -39,11 +40,12 @@ export function catchUp(session: CatchUpSession, sessionView: SessionView, optio
   for (const leg of sessionView.legs) {
     while (!isLevel(leg)) {
       if (!session.hasRoom()) return false;
-      sendPiece(session, sessionView, leg, options);
+      sendPiece(session, leg, options);
     }
   }
   // A leg of a pattern may have fallen behind while a later one was sent; all must be level in the same turn.
-  if (!sessionView.legs.every(isLevel) || sessionView.addBornTopics()) return catchUp(session, sessionView, options);
+  if (!sessionView.legs.every(isLevel) || sessionView.addBornTopics())
+    return catchUp(session, sessionView, options);
   session.goLive(sessionView);
   return true;
 }
@@ -58,12 +60,12 @@ function target(feed: Leg['feed']): number {
   return feed.view.members > 0 ? feed.position : feed.topic.ring.newest;
 }
 
-function sendPiece(session: CatchUpSession, sessionView: SessionView, leg: Leg, options: CatchUpOptions): void {
+function sendPiece(session: CatchUpSession, leg: Leg, options: CatchUpOptions): void {
   const { topic, view } = leg.feed;
   if (leg.epoch !== topic.epoch) {
     startOver(session, leg, options);
   } else if (leg.snapshot !== undefined) {
-    sendSnapshotPage(session, sessionView, leg, options);
+    sendSnapshotPage(session, leg, options);
   } else if (leg.position < topic.ring.reach) {
     if (topic.state !== undefined) {
       leg.snapshot = takeSnapshot(leg, options.nowMs());
@@ -84,7 +86,7 @@ function sendPiece(session: CatchUpSession, sessionView: SessionView, leg: Leg, 
       missing,
     });
   } else {
-    sendRingPage(session, sessionView, leg, options);
+    sendRingPage(session, leg, options);
   }
 }
 
@@ -94,7 +96,14 @@ function startOver(session: CatchUpSession, leg: Leg, { nowMs }: CatchUpOptions)
   leg.epoch = topic.epoch;
   leg.position = topic.startOffset;
   leg.snapshot = undefined;
-  session.sendFrame({ kind: 'reset', id: 0, view: view.id, topic: topic.name, epoch: leg.epoch, offset: leg.position });
+  session.sendFrame({
+    kind: 'reset',
+    id: 0,
+    view: view.id,
+    topic: topic.name,
+    epoch: leg.epoch,
+    offset: leg.position,
+  });
   if (topic.state !== undefined) leg.snapshot = takeSnapshot(leg, nowMs());
 }
 
@@ -105,9 +114,8 @@ export function takeSnapshot({ feed }: Pick<Leg, 'feed'>, nowMs: number): NonNul
 
 function sendSnapshotPage(
   session: CatchUpSession,
-  sessionView: SessionView,
   leg: Leg,
-  { pieceBytes }: CatchUpOptions,
+  { pieceBytes, delivered }: CatchUpOptions,
 ): void {
   const { view, topic } = leg.feed;
   const snapshot = leg.snapshot as NonNullable<Leg['snapshot']>;
@@ -121,8 +129,9 @@ function sendSnapshotPage(
   }
   const last = snapshot.sent === snapshot.values.length;
   const header = { view: view.id, topic: topic.name, epoch: leg.epoch, offset: snapshot.offset, first, last };
-  session.sendBytes(view.options.codec.frameSnapshot(header, pieces));
-  sessionView.deliveries += pieces.length;
+  const message = view.options.codec.frameSnapshot(header, pieces);
+  session.sendBytes(message);
+  delivered(pieces.length, message.length);
   if (!last) return;
   leg.position = snapshot.offset;
   leg.snapshot = undefined;
@@ -130,9 +139,8 @@ function sendSnapshotPage(
 
 function sendRingPage(
   session: CatchUpSession,
-  sessionView: SessionView,
   leg: Leg,
-  { nowMs, pieceBytes }: CatchUpOptions,
+  { nowMs, pieceBytes, delivered }: CatchUpOptions,
 ): void {
   const { feed } = leg;
   const { view, topic } = feed;
@@ -156,8 +164,9 @@ function sendRingPage(
     bytes += chosen.payload.bytes.length;
   }
   const header = batchHeader(feed, leg.position, upto);
-  session.sendBytes(view.options.codec.frameBatch(topic.name, header, pieces));
-  sessionView.deliveries += pieces.length;
+  const message = view.options.codec.frameBatch(topic.name, header, pieces);
+  session.sendBytes(message);
+  delivered(pieces.length, message.length);
   leg.position = upto;
 }
 

@@ -1,5 +1,5 @@
-import type { OffsetRange, Position } from '../protocol/frames.ts';
 import type { Feed } from '../fanout/view.ts';
+import type { OffsetRange, Position } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic } from '../topics/topic.ts';
 
@@ -41,13 +41,34 @@ export function startSince(topic: Topic, since: Position): Start {
   // Who subscribed when the topic held nothing was told the empty epoch, and has had nothing of any since.
   const sameEpoch = since.epoch === epoch || (since.epoch === '' && since.offset === 0);
   if (sameEpoch && since.offset >= reach && since.offset <= newest) {
-    return { epoch, position: since.offset, recovered: true, missing: undefined, needsSnapshot: false, outcome: 'recovered' };
+    return {
+      epoch,
+      position: since.offset,
+      recovered: true,
+      missing: undefined,
+      needsSnapshot: false,
+      outcome: 'recovered',
+    };
   }
   if (topic.state !== undefined) {
-    return { epoch, position: newest, recovered: true, missing: undefined, needsSnapshot: true, outcome: 'snapshot' };
+    return {
+      epoch,
+      position: newest,
+      recovered: true,
+      missing: undefined,
+      needsSnapshot: true,
+      outcome: 'snapshot',
+    };
   }
   const missing = sameEpoch && since.offset < reach ? { after: since.offset, upto: reach } : undefined;
-  return { epoch, position: sameEpoch && missing === undefined ? newest : reach, recovered: false, missing, needsSnapshot: false, outcome: 'gap' };
+  return {
+    epoch,
+    position: sameEpoch && missing === undefined ? newest : reach,
+    recovered: false,
+    missing,
+    needsSnapshot: false,
+    outcome: 'gap',
+  };
 }
 
 /** Where a new subscriber starts: in state mode with a snapshot, in a stream behind what its view was sent, or with the last N. */

@@ -14,8 +14,6 @@ export class SessionView {
   legs: Leg[] = [];
   /** It was live once, lagged, and is to be told when it is live again. */
   lagged = false;
-  /** Publications that were sent to this subscriber alone. */
-  deliveries = 0;
 
   constructor(view: View, target: string, automatic: boolean) {
     this.view = view;

@@ -18,7 +18,6 @@ export interface SessionContext {
   readonly backpressureMaxBytes: number;
   readonly commandsPerSecond: number;
   readonly laggingBegan: () => void;
-  readonly delivered: (publications: number) => void;
 }
 
 /** Replies and pushes that wait for a full buffer to drain; more, and the session is cut. */
@@ -44,9 +43,13 @@ export class Session implements CatchUpSession {
   client: string | undefined;
   /** It has sent `connect`. */
   introduced = false;
+  /** Of the last message or pong, milliseconds since 1970. */
+  lastSeenMs: number;
   /** Messages that were sent to it alone, commands' replies included. */
   messageCount = 0;
   closed = false;
+  /** What the gateway itself ended it for. */
+  endedBy: CloseCode | undefined;
   readonly #connection: Connection;
   readonly #context: SessionContext;
   readonly #behind = new Set<SessionView>();
@@ -56,11 +59,18 @@ export class Session implements CatchUpSession {
   #progress: { bytes: number; sinceMs: number } | undefined;
   #commands: Promise<void> | undefined;
 
-  constructor(id: string, peer: Peer, connectedAtMs: number, connection: Connection, context: SessionContext) {
+  constructor(
+    id: string,
+    peer: Peer,
+    connectedAtMs: number,
+    connection: Connection,
+    context: SessionContext,
+  ) {
     this.id = id;
     this.peer = peer;
     this.identity = peer.identity;
     this.connectedAtMs = connectedAtMs;
+    this.lastSeenMs = connectedAtMs;
     this.#connection = connection;
     this.#context = context;
     const { commandsPerSecond } = context;
@@ -142,8 +152,6 @@ export class Session implements CatchUpSession {
     if (sessionView.lagged) this.#tellCaughtUp(sessionView);
     sessionView.lagged = false;
     sessionView.legs = [];
-    this.#context.delivered(sessionView.deliveries);
-    sessionView.deliveries = 0;
   }
 
   /** Its buffer was full: of these feeds it lacks everything behind these offsets. It leaves all live streams. */
@@ -203,11 +211,16 @@ export class Session implements CatchUpSession {
   }
 
   end(code: CloseCode): void {
-    if (!this.closed) this.#connection.end(code);
+    if (this.closed) return;
+    this.endedBy ??= code;
+    this.#connection.end(code);
   }
 
+  /** It doesn't read: ends it without a word, which it couldn't be sent. */
   cut(): void {
-    if (!this.closed) this.#connection.cut();
+    if (this.closed) return;
+    this.endedBy ??= 'slow_consumer';
+    this.#connection.cut();
   }
 
   /** The connection is gone: nothing is sent any more, and nobody counts it in. */

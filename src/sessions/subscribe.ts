@@ -2,7 +2,13 @@ import { may, type NamespaceAccessTable } from '../auth/permissions.ts';
 import { SluiceError } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import { type Feed, snapInterval, type ViewOptions, viewKey } from '../fanout/view.ts';
-import type { Granted, SubscribeResult, Subscription, TopicPosition, TopicResult } from '../protocol/frames.ts';
+import type {
+  Granted,
+  SubscribeResult,
+  Subscription,
+  TopicPosition,
+  TopicResult,
+} from '../protocol/frames.ts';
 import type { Broker } from '../topics/broker.ts';
 import { type CompiledFilter, compileFilter, filterProblem } from '../topics/filter.ts';
 import { broadcastTopic, isPattern, patternProblem, topicProblem } from '../topics/names.ts';
@@ -32,7 +38,9 @@ export class Subscriber {
   /** The topics that have to be loaded first. */
   async load(subscriptions: readonly Subscription[]): Promise<void> {
     const { broker } = this.#options;
-    const unloaded = subscriptions.filter(({ topic }) => !isPattern(topic) && topicProblem(topic) === undefined);
+    const unloaded = subscriptions.filter(
+      ({ topic }) => !isPattern(topic) && topicProblem(topic) === undefined,
+    );
     await Promise.all(unloaded.map(({ topic }) => broker.load(topic)));
   }
 
@@ -91,7 +99,10 @@ export class Subscriber {
       throw new SluiceError('invalid_request', 'since and last exclude each other');
     }
     if (since !== undefined && isPattern(target)) {
-      throw new SluiceError('invalid_request', 'a pattern continues by positions, one per topic, not by since');
+      throw new SluiceError(
+        'invalid_request',
+        'a pattern continues by positions, one per topic, not by since',
+      );
     }
     const isOwn = target === broadcastTopic || session.identity.scopes.includes('read');
     if (!isOwn && !may(session.identity, 'subscribe', target, this.#options.namespaces)) {
@@ -128,7 +139,9 @@ export class Subscriber {
     const wanted = since ?? positions?.find(({ topic }: TopicPosition) => topic === feed.topic.name);
     if (wanted === undefined) {
       // A client that names positions knew the pattern before: a topic that it doesn't name was born since.
-      return positions === undefined ? startNew(feed, last ?? 0) : this.#counted(startSince(feed.topic, { epoch: '', offset: 0 }));
+      return positions === undefined
+        ? startNew(feed, last ?? 0)
+        : this.#counted(startSince(feed.topic, { epoch: '', offset: 0 }));
     }
     return this.#counted(startSince(feed.topic, wanted));
   }

@@ -1,4 +1,4 @@
-import { errorTable, type ErrorCode, SluiceError } from '../errors.ts';
+import { type ErrorCode, errorTable, SluiceError } from '../errors.ts';
 import type { WireError } from '../protocol/frames.ts';
 
 /** An error as clients get it. What isn't of the table is `internal`, and its message stays here. */

@@ -17,12 +17,17 @@ export interface TopicListener {
   removed(topic: Topic): void;
 }
 
+/** Where the probe publishes. */
+const probeTopic = '$probe';
+
 /** What the broker counts. */
 export interface BrokerMetrics {
   published(count: number): void;
   duplicate(): void;
   failed(code: string): void;
   evicted(reason: EvictionReason | 'ttl', count: number): void;
+  /** From a publish to its answers. */
+  publishSeconds(seconds: number): void;
   appendSeconds(seconds: number): void;
   engineUp(up: boolean): void;
 }
@@ -121,12 +126,24 @@ export class Broker implements EngineFeed {
     }
     if (requests.length > 0) {
       const appended = await this.#append(requests);
-      this.#options.metrics.appendSeconds((this.#monotonicMs() - acceptedAtMs) / 1000);
       let next = 0;
       for (let i = 0; i < outcomes.length; i++) outcomes[i] ??= appended[next++];
     }
     for (const outcome of outcomes) this.#count(outcome as AppendOutcome);
+    this.#options.metrics.publishSeconds((this.#monotonicMs() - acceptedAtMs) / 1000);
     return outcomes as AppendOutcome[];
+  }
+
+  /** Publishes and waits until the feed has it: what is wrong with that, or nothing. */
+  async probe(): Promise<string | undefined> {
+    if (this.#degraded !== undefined) return this.#degraded.message;
+    const [outcome] = await this.publish([
+      { topic: probeTopic, type: 'probe', payload: nullPayload, ttlMs: 1000 },
+    ]);
+    if (outcome === undefined || !outcome.ok) return outcome?.error.message ?? 'no answer';
+    return (this.#topics.get(probeTopic)?.ring.newest ?? 0) >= outcome.offset
+      ? undefined
+      : 'the feed is behind the engine';
   }
 
   /** The topic as this node has it; nothing when nobody published or subscribed here. */
@@ -170,13 +187,16 @@ export class Broker implements EngineFeed {
   /** A page of what the ring holds behind `after`; an unknown topic has the epoch "" and offset 0. */
   async history(name: string, after: number | undefined, limit: number): Promise<HistoryPage> {
     const topic = await this.load(name);
-    if (topic === undefined) return { epoch: '', after: 0, upto: 0, publications: [], more: false, missing: undefined };
+    if (topic === undefined)
+      return { epoch: '', after: 0, upto: 0, publications: [], more: false, missing: undefined };
     const nowMs = this.#nowMs();
     topic.ring.evictAged(nowMs);
     const { reach, newest } = topic.ring;
     const from = Math.min(Math.max(after ?? reach, reach), newest);
     const upto = Math.min(from + limit, newest);
-    const publications = topic.ring.slice(from, upto).filter((publication) => publication.expiresAtMs > nowMs);
+    const publications = topic.ring
+      .slice(from, upto)
+      .filter((publication) => publication.expiresAtMs > nowMs);
     const missing = after !== undefined && after < reach ? { after, upto: reach } : undefined;
     return { epoch: topic.epoch, after: from, upto, publications, more: upto < newest, missing };
   }
@@ -230,7 +250,10 @@ export class Broker implements EngineFeed {
   // ---- private
 
   async #append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
-    return this.#engine.append(requests);
+    const startMs = this.#monotonicMs();
+    const outcomes = await this.#engine.append(requests);
+    this.#options.metrics.appendSeconds((this.#monotonicMs() - startMs) / 1000);
+    return outcomes;
   }
 
   #request(fields: PublishFields, nowMs: number, acceptedAtMs: number): AppendRequest {
@@ -245,7 +268,8 @@ export class Broker implements EngineFeed {
     const topic = this.#topics.get(fields.topic);
     if (topic === undefined) {
       newTopics.add(fields.topic);
-      if (this.#topics.size + newTopics.size > this.#options.topicsMax) return new SluiceError('too_many_topics');
+      if (this.#topics.size + newTopics.size > this.#options.topicsMax)
+        return new SluiceError('too_many_topics');
       return undefined;
     }
     if (topic.state !== undefined && fields.removed !== true && !topic.state.hasRoomFor(fields.key ?? '')) {

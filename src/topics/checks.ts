@@ -22,7 +22,8 @@ export function publishProblem(fields: PublishFields, payloadMaxBytes: number): 
   }
   const problem = keyProblem(fields) ?? tagsProblem(fields) ?? numbersProblem(fields);
   if (problem !== undefined) return new SluiceError('invalid_request', problem);
-  if (fields.expectedOffset !== undefined) return new SluiceError('not_supported', 'expectedOffset is reserved');
+  if (fields.expectedOffset !== undefined)
+    return new SluiceError('not_supported', 'expectedOffset is reserved');
   return undefined;
 }
 
@@ -30,7 +31,9 @@ function keyProblem({ key, messageId }: PublishFields): string | undefined {
   if (key !== undefined && key.length > keyMaxLength) return `key has at most ${keyMaxLength} characters`;
   if (messageId === undefined) return undefined;
   if (messageId === '') return 'messageId must not be empty';
-  return messageId.length > messageIdMaxLength ? `messageId has at most ${messageIdMaxLength} characters` : undefined;
+  return messageId.length > messageIdMaxLength
+    ? `messageId has at most ${messageIdMaxLength} characters`
+    : undefined;
 }
 
 function tagsProblem({ tags }: PublishFields): string | undefined {
@@ -38,15 +41,21 @@ function tagsProblem({ tags }: PublishFields): string | undefined {
   let count = 0;
   for (const name in tags) {
     if (++count > tagsMax) return `at most ${tagsMax} tags`;
-    if (name === '' || name.length > tagMaxLength) return `the name of a tag has 1 to ${tagMaxLength} characters`;
-    if ((tags[name] as string).length > tagMaxLength) return `the value of a tag has at most ${tagMaxLength} characters`;
+    if (name === '' || name.length > tagMaxLength)
+      return `the name of a tag has 1 to ${tagMaxLength} characters`;
+    if ((tags[name] as string).length > tagMaxLength)
+      return `the value of a tag has at most ${tagMaxLength} characters`;
   }
   return undefined;
 }
 
 function numbersProblem({ ttlMs, timestampMs }: PublishFields): string | undefined {
-  if (ttlMs !== undefined && !(Number.isSafeInteger(ttlMs) && ttlMs > 0)) return 'ttlMs is a positive integer';
-  if (timestampMs !== undefined && !(Number.isSafeInteger(timestampMs) && timestampMs >= 0 && timestampMs < 8.64e15)) {
+  if (ttlMs !== undefined && !(Number.isSafeInteger(ttlMs) && ttlMs > 0))
+    return 'ttlMs is a positive integer';
+  if (
+    timestampMs !== undefined &&
+    !(Number.isSafeInteger(timestampMs) && timestampMs >= 0 && timestampMs < 8.64e15)
+  ) {
     return 'timestamp is out of range';
   }
   return undefined;

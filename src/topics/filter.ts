@@ -118,7 +118,11 @@ function depthOf(filter: Filter): number {
 }
 
 function nodesOf(filter: Filter): number {
-  return 1 + partsOf(filter).reduce((sum, part) => sum + nodesOf(part), 0) + ('values' in filter ? filter.values.length - 1 : 0);
+  return (
+    1 +
+    partsOf(filter).reduce((sum, part) => sum + nodesOf(part), 0) +
+    ('values' in filter ? filter.values.length - 1 : 0)
+  );
 }
 
 function emptyNode(filter: Filter): boolean {

@@ -44,7 +44,16 @@ export class MessageIds {
 export function publicationDigest(fields: PublishFields): string {
   const tags = Object.entries(fields.tags ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256')
-    .update(JSON.stringify([fields.type, fields.key, tags, fields.except, fields.removed === true, fields.payload.format]))
+    .update(
+      JSON.stringify([
+        fields.type,
+        fields.key,
+        tags,
+        fields.except,
+        fields.removed === true,
+        fields.payload.format,
+      ]),
+    )
     .update(fields.payload.bytes)
     .digest('base64');
 }

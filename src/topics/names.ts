@@ -26,7 +26,8 @@ export function patternProblem(pattern: string): string | undefined {
   const prefix = pattern.slice(0, -1);
   if (prefix === '') return undefined;
   if (prefix.includes('*')) return 'a pattern has one "*", at its end';
-  if (prefix.length > topicNameMaxLength) return `a pattern has at most ${topicNameMaxLength} characters before "*"`;
+  if (prefix.length > topicNameMaxLength)
+    return `a pattern has at most ${topicNameMaxLength} characters before "*"`;
   if (!allowed.test(prefix)) return 'a pattern is made of A-Z a-z 0-9 _ - . : / @ % and one trailing "*"';
   return undefined;
 }

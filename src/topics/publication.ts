@@ -41,7 +41,9 @@ export class StoredPublication implements Publication {
     this.expiresAtMs = fields.ttlMs === undefined ? Number.POSITIVE_INFINITY : timestampMs + fields.ttlMs;
     this.acceptedAtMs = acceptedAtMs;
     // The payload stands a second time in the encoded bytes of the codec that its views use.
-    this.bytes = recordOverheadBytes + 2 * (fields.payload.bytes.length + fields.type.length + (fields.key?.length ?? 0));
+    this.bytes =
+      recordOverheadBytes +
+      2 * (fields.payload.bytes.length + fields.type.length + (fields.key?.length ?? 0));
   }
 
   /** Its bytes as they stand in every frame of this codec. The caller must not change them. */

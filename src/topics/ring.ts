@@ -64,8 +64,10 @@ export class Ring {
     this.#count++;
     this.#newest = publication.offset;
     this.#bytes += publication.bytes;
-    if (this.#count > this.#limits.maxPublications) this.#drop('count', this.#count - this.#limits.maxPublications);
-    if (this.#bytes > this.#limits.maxBytes) this.#dropWhile('bytes', () => this.#bytes > this.#limits.maxBytes && this.#count > 1);
+    if (this.#count > this.#limits.maxPublications)
+      this.#drop('count', this.#count - this.#limits.maxPublications);
+    if (this.#bytes > this.#limits.maxBytes)
+      this.#dropWhile('bytes', () => this.#bytes > this.#limits.maxBytes && this.#count > 1);
   }
 
   /** Lets go of what is older than the limit of age at this time (milliseconds since 1970). */

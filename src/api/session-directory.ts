@@ -1,0 +1,48 @@
+import type { Session } from '../sessions/session.ts';
+import type { Sessions } from '../sessions/sessions.ts';
+import type { ConnectionInfo, SessionDirectory } from './ports.ts';
+
+/** The sessions of this node, for HTTP. */
+export function sessionDirectory(sessions: Sessions): SessionDirectory {
+  return {
+    get count() {
+      return sessions.count;
+    },
+
+    list({ topic, user, after, limit }) {
+      const found: Session[] = [];
+      for (const session of sessions.all()) {
+        if (session.id <= after) continue;
+        if (user !== undefined && session.identity.user !== user) continue;
+        if (topic !== undefined && ![...session.views.values()].some(({ target }) => target === topic))
+          continue;
+        found.push(session);
+      }
+      found.sort((a, b) => (a.id < b.id ? -1 : 1));
+      const page = found.slice(0, limit);
+      return { connections: page.map(info), next: found.length > limit ? page.at(-1)?.id : undefined };
+    },
+
+    disconnect(id) {
+      const session = sessions.get(id);
+      if (session === undefined) return false;
+      sessions.end(session, 'disconnected');
+      return true;
+    },
+  };
+}
+
+function info(session: Session): ConnectionInfo {
+  return {
+    id: session.id,
+    user: session.identity.user,
+    client: session.client,
+    transport: 'websocket',
+    codec: session.codec.name,
+    address: session.peer.address,
+    connectedAtMs: session.connectedAtMs,
+    lastSeenMs: session.lastSeenMs,
+    messageCount: session.messageCount,
+    subscriptions: [...session.views.values()].map(({ view, target }) => ({ topic: target, view: view.id })),
+  };
+}

@@ -1,0 +1,87 @@
+import type { Broker } from '../topics/broker.ts';
+import { namespaceOf } from '../topics/names.ts';
+import type { StoredPublication } from '../topics/publication.ts';
+import type { Topic, TopicOptions } from '../topics/topic.ts';
+import type { LatestPage, TopicInfo, TopicReader } from './ports.ts';
+
+export interface TopicReaderOptions {
+  readonly broker: Broker;
+  readonly namespace: (name: string) => TopicOptions;
+  readonly subscribers: (topic: Topic) => number;
+}
+
+/** The topics of this node, for HTTP. Lists leave Sluice's own topics out. */
+export function topicReader({ broker, namespace, subscribers }: TopicReaderOptions): TopicReader {
+  return {
+    list({ prefix, after, limit }) {
+      const names: string[] = [];
+      for (const { name } of broker.topics()) {
+        if (name.startsWith(prefix) && name > after && !name.startsWith('$')) names.push(name);
+      }
+      names.sort();
+      const page = names.slice(0, limit);
+      const topics = page.map((name) => info(broker.find(name) as Topic, subscribers));
+      return { topics, next: names.length > limit ? page.at(-1) : undefined };
+    },
+
+    async info(name) {
+      const topic = await broker.load(name);
+      if (topic !== undefined) return info(topic, subscribers);
+      const { mode } = namespace(namespaceOf(name));
+      return { topic: name, epoch: '', offset: 0, mode, publications: 0, bytes: 0, subscribers: 0 };
+    },
+
+    history: (name, after, limit) => broker.history(name, after, limit),
+
+    async latest(name, { key, after, limit }) {
+      const topic = await broker.load(name);
+      if (topic === undefined) return { epoch: '', offset: 0, publications: [] };
+      const nowMs = broker.nowMs();
+      return topic.state === undefined
+        ? { ...topic.position, publications: newestOf(topic, key, nowMs) }
+        : stateOf(topic, { key, after, limit }, nowMs);
+    },
+  };
+}
+
+function info(topic: Topic, subscribers: TopicReaderOptions['subscribers']): TopicInfo {
+  return {
+    topic: topic.name,
+    ...topic.position,
+    mode: topic.options.mode,
+    publications: topic.ring.count,
+    bytes: topic.bytes,
+    keys: topic.state?.size,
+    subscribers: subscribers(topic),
+    lastPublishedMs: topic.lastPublishedMs || undefined,
+  };
+}
+
+function newestOf(topic: Topic, key: string | undefined, nowMs: number): readonly StoredPublication[] {
+  const { ring } = topic;
+  for (let offset = ring.newest; offset > ring.reach; offset--) {
+    const publication = ring.get(offset);
+    if (publication === undefined || publication.expiresAtMs <= nowMs) continue;
+    if (key === undefined || publication.key === key) return [publication];
+  }
+  return [];
+}
+
+function stateOf(
+  topic: Topic,
+  { key, after, limit }: { key?: string; after: string; limit: number },
+  nowMs: number,
+): LatestPage {
+  const keyOf = (publication: StoredPublication) => publication.key ?? '';
+  const values = [...topic.snapshot(nowMs)].filter((publication) =>
+    key === undefined ? after === '' || keyOf(publication) > after : keyOf(publication) === key,
+  );
+  values.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  const publications = values.slice(0, limit);
+  const last = publications.at(-1);
+  return {
+    ...topic.position,
+    publications,
+    next: values.length > limit && last !== undefined ? keyOf(last) : undefined,
+  };
+}

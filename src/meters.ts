@@ -1,0 +1,116 @@
+import type { EncoderMetrics } from './fanout/encoder.ts';
+import type { Fanout, FanoutMetrics } from './fanout/fanout.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import type { Sessions, SessionsMetrics } from './sessions/sessions.ts';
+import type { Broker, BrokerMetrics } from './topics/broker.ts';
+import type { SinkMetrics } from './transport/uws-sink.ts';
+import type { WebSocketMetrics } from './transport/websocket.ts';
+
+// What each part of the gateway counts, onto the table of metrics.
+
+export function brokerMetrics(metrics: Metrics): BrokerMetrics {
+  return {
+    published: (count) => metrics.publicationsTotal.inc(count),
+    duplicate: () => metrics.publishDuplicatesTotal.inc(),
+    failed: (code) => metrics.publishErrorsTotal.inc({ code }),
+    evicted: (reason, count) => metrics.ringEvictionsTotal.inc({ reason }, count),
+    publishSeconds: (seconds) => metrics.publishSeconds.observe(seconds),
+    appendSeconds: (seconds) => metrics.engineAppendSeconds.observe(seconds),
+    engineUp: (up) => metrics.engineUp.set(up ? 1 : 0),
+  };
+}
+
+export function encoderMetrics(metrics: Metrics): EncoderMetrics {
+  const plain = metrics.frameBytesTotal.labels({ stage: 'plain' });
+  const wire = metrics.frameBytesTotal.labels({ stage: 'wire' });
+  return {
+    encoded(plainBytes, wireBytes) {
+      metrics.framesTotal.inc();
+      plain.inc(plainBytes);
+      wire.inc(wireBytes);
+    },
+    deflated: () => metrics.deflatesTotal.inc(),
+  };
+}
+
+export function fanoutMetrics(metrics: Metrics): FanoutMetrics {
+  return {
+    batch: (publications) => metrics.batchPublications.observe(publications),
+    flushSeconds: (seconds) => metrics.flushSeconds.observe(seconds),
+    deliverySeconds: (seconds) => metrics.deliverySeconds.observe(seconds),
+  };
+}
+
+export function sinkMetrics(metrics: Metrics): SinkMetrics {
+  return {
+    delivered: (publications) => metrics.deliveriesTotal.inc(publications),
+    retracted: (publications) => metrics.deliveriesTotal.retract(publications),
+    sentBytes: (bytes) => metrics.sentBytesTotal.inc(bytes),
+    dropped: (frames) => metrics.dropsTotal.inc(frames),
+  };
+}
+
+export function webSocketMetrics(metrics: Metrics): WebSocketMetrics {
+  const opened = metrics.connectionsTotal.labels({ transport: 'websocket' });
+  return {
+    opened(handshakeSeconds) {
+      opened.inc();
+      metrics.handshakeSeconds.observe(handshakeSeconds);
+    },
+    closed: (reason) => metrics.connectionsClosedTotal.inc({ reason }),
+    idleTimeout: () => metrics.heartbeatTimeoutsTotal.inc(),
+    sentBytes: (bytes) => metrics.sentBytesTotal.inc(bytes),
+  };
+}
+
+export function sessionsMetrics(metrics: Metrics, log: Log): SessionsMetrics {
+  return {
+    command: (command) => metrics.commandsTotal.inc({ command }),
+    commandError: (code) => metrics.commandErrorsTotal.inc({ code }),
+    commandRateLimited: () => metrics.rateLimitedTotal.inc({ scope: 'command' }),
+    fault: (error, session) => log.error({ err: error, session: session.id }, 'a command failed'),
+  };
+}
+
+/** What is looked up when somebody scrapes, instead of being counted all the time. */
+export function gauges(
+  metrics: Metrics,
+  { broker, fanout, sessions }: { broker: Broker; fanout: Fanout; sessions: Sessions },
+): void {
+  metrics.onScrape(() => {
+    let lagging = 0;
+    let buffered = 0;
+    let subscriptions = 0;
+    for (const session of sessions.all()) {
+      if (session.isLagging) lagging++;
+      buffered += session.bufferedBytes();
+      subscriptions += session.views.size;
+    }
+    let ringPublications = 0;
+    for (const { ring } of broker.topics()) ringPublications += ring.count;
+    metrics.connections.set({ transport: 'websocket' }, sessions.count);
+    metrics.sessionsLagging.set(lagging);
+    metrics.backpressureBytes.set(buffered);
+    metrics.subscriptions.set(subscriptions);
+    metrics.views.set(fanout.viewCount);
+    metrics.topics.set(broker.size);
+    metrics.ringPublications.set(ringPublications);
+    metrics.ringBytes.set(broker.bytes);
+  });
+}
+
+/** The totals that `GET /api/stats` shows. */
+export async function totals(metrics: Metrics, active: number) {
+  const total = async (name: string) => {
+    const metric = await metrics.registry.getSingleMetric(name)?.get();
+    return metric?.values.reduce((sum, { value }) => sum + value, 0) ?? 0;
+  };
+  return {
+    active,
+    total: await total('sluice_connections_total'),
+    publications: await total('sluice_publications_total'),
+    deliveries: await total('sluice_deliveries_total'),
+    sentBytes: await total('sluice_sent_bytes_total'),
+  };
+}

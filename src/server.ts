@@ -1,0 +1,319 @@
+import type { TemplatedApp, us_listen_socket } from 'uWebSockets.js';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { createApi } from './api/dispatch.ts';
+import { requestMetrics } from './api/observe.ts';
+import type { GatewayStats, Readiness, Service } from './api/ports.ts';
+import { sessionDirectory } from './api/session-directory.ts';
+import { topicReader } from './api/topic-reader.ts';
+import { apiKeys } from './auth/api-keys.ts';
+import { clientAddress } from './auth/client-address.ts';
+import { createGate } from './auth/gate.ts';
+import { anonymousIdentity, localIdentity } from './auth/identity.ts';
+import { localProblem } from './auth/local-guard.ts';
+import { originPolicy } from './auth/origins.ts';
+import { tokenVerifier } from './auth/tokens.ts';
+import { type Config, namespaceOptions } from './config.ts';
+import { engines } from './engines/engines.ts';
+import { Encoder } from './fanout/encoder.ts';
+import { Fanout } from './fanout/fanout.ts';
+import { eventLoop } from './fanout/schedule.ts';
+import { createLog, type Log } from './log.ts';
+import * as meters from './meters.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { Admission } from './sessions/admission.ts';
+import { Sessions } from './sessions/sessions.ts';
+import { Subscriber } from './sessions/subscribe.ts';
+import { HostSource } from './sources/host.ts';
+import type { Source } from './sources/source.ts';
+import { Broker } from './topics/broker.ts';
+import { namespaceOf } from './topics/names.ts';
+import type { TopicOptions } from './topics/topic.ts';
+import { serveHttp } from './transport/http.ts';
+import { Upgrades } from './transport/upgrade.ts';
+import { loadUws, type Uws } from './transport/uws.ts';
+import type { UwsConnection } from './transport/uws-connection.ts';
+import { UwsSink } from './transport/uws-sink.ts';
+import { serveWebSockets } from './transport/websocket.ts';
+import { version } from './version.ts';
+
+export interface RunningServer {
+  readonly host: string;
+  readonly port: number;
+  readonly broker: Broker;
+  readonly metrics: Metrics;
+  /** Takes no more connections, tells the clients to come back later, drains, and ends. */
+  close(): Promise<void>;
+}
+
+export interface ServerOptions {
+  readonly log?: Log;
+}
+
+/** How long clients are asked to spread their reconnects over, when the gateway stops. */
+const reconnectSpreadMs = 2000;
+const sweepMs = 1000;
+
+/** Builds a gateway, starts it, and answers once it listens. Rejects with `code` EADDRINUSE, EACCES or ERR_UWS_LOAD. */
+export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
+  const log = options.log ?? createLog(config);
+  const uws = loadUws();
+  const app = uws.App();
+  const metrics = createMetrics();
+  const monotonicMs = () => performance.now();
+  const startedAtMs = Date.now();
+  let draining = false;
+
+  const namespace = (name: string): TopicOptions => {
+    const { ringMaxPublications, ringMaxAgeSeconds, ringMaxBytes, mode, ttlMs } = namespaceOptions(
+      config,
+      name,
+    );
+    return {
+      mode,
+      maxPublications: ringMaxPublications,
+      maxAgeMs: ringMaxAgeSeconds * 1000,
+      maxBytes: ringMaxBytes,
+      ttlMs: ttlMs || undefined,
+    };
+  };
+  const engine = await (await engines[config.engine]())(config);
+  const broker = new Broker({
+    engine,
+    namespace,
+    metrics: meters.brokerMetrics(metrics),
+    payloadMaxBytes: config.payloadMaxBytes,
+    topicsMax: config.topicsMax,
+    ringsMaxBytes: config.ringsMaxBytes,
+  });
+
+  const connections = new Map<string, UwsConnection>();
+  const sink = new UwsSink(app, connections, meters.sinkMetrics(metrics));
+  const encoder = new Encoder({
+    compressMinBytes: config.compressMinBytes,
+    metrics: meters.encoderMetrics(metrics),
+  });
+  const fanout = new Fanout({
+    broker,
+    sink,
+    encoder,
+    turns: eventLoop,
+    metrics: meters.fanoutMetrics(metrics),
+    batch: (topic) => {
+      const { batchMaxDelayMs, batchMaxBytes } = namespaceOptions(config, namespaceOf(topic.name));
+      return { maxDelayMs: batchMaxDelayMs, maxBytes: batchMaxBytes };
+    },
+    viewsPerTopic: config.viewsPerTopic,
+    viewsMax: config.viewsMax,
+  });
+
+  const keys = apiKeys(config.apiKeys);
+  const tokens = config.tokenSecret === undefined ? undefined : tokenVerifier(config.tokenSecret);
+  const origins = originPolicy(config.origins);
+  const gate = createGate({ keys, tokens, origins });
+
+  const admission = new Admission(config, monotonicMs);
+  const subscriber = new Subscriber({
+    broker,
+    fanout,
+    namespaces: config.namespaces,
+    conflates: (target) => namespaceOptions(config, namespaceOf(target)).conflate,
+    subscriptionsPerSession: config.subscriptionsPerSession,
+    outcome: (outcome) => metrics.recoveriesTotal.inc({ outcome }),
+  });
+  const sessions = new Sessions({
+    admission,
+    subscriber,
+    context: {
+      fanout,
+      catchUp: {
+        fanout,
+        nowMs: () => broker.nowMs(),
+        pieceBytes: Math.min(config.batchMaxBytes, config.backpressureMaxBytes / 4),
+        outcome: (outcome) => metrics.recoveriesTotal.inc({ outcome }),
+        delivered: (publications) => metrics.deliveriesTotal.inc(publications),
+      },
+      monotonicMs,
+      backpressureMaxBytes: config.backpressureMaxBytes,
+      commandsPerSecond: config.commandsPerSecond,
+      laggingBegan: () => metrics.sessionsLaggingTotal.inc(),
+    },
+    commands: {
+      broker,
+      tokens,
+      namespaces: config.namespaces,
+      roundTripSeconds: (seconds) => metrics.clientRoundTripSeconds.observe(seconds),
+    },
+    limits: {
+      frameMaxBytes: config.frameMaxBytes,
+      payloadMaxBytes: config.payloadMaxBytes,
+      subscriptions: config.subscriptionsPerSession,
+      commandsPerSecond: config.commandsPerSecond,
+      idleTimeoutMs: config.idleTimeoutSeconds * 1000,
+    },
+    version,
+    writeTimeoutMs: config.writeTimeoutSeconds * 1000,
+    backpressureTotalMaxBytes: config.backpressureTotalMaxBytes,
+    metrics: meters.sessionsMetrics(metrics, log),
+  });
+  meters.gauges(metrics, { broker, fanout, sessions });
+
+  const service: Service = {
+    version,
+    stats: () => stats(),
+    ready: async (): Promise<Readiness> => {
+      if (draining) return { ok: false, checks: { gateway: 'draining' } };
+      const problem = await broker.probe();
+      return { ok: problem === undefined, checks: { engine: problem ?? 'ok' } };
+    },
+    metricsText: async () => ({
+      contentType: metrics.registry.contentType,
+      body: await metrics.registry.metrics(),
+    }),
+  };
+  const api = createApi({
+    ports: {
+      publisher: broker,
+      topics: topicReader({ broker, namespace, subscribers: (topic) => fanout.subscribers(topic) }),
+      sessions: sessionDirectory(sessions),
+      service,
+      assets: webAssets(),
+      namespaces: config.namespaces,
+      bodyMaxBytes: config.bodyMaxBytes,
+    },
+    gate,
+    origins,
+    observer: requestMetrics(metrics),
+    log,
+  });
+  const upgrades = new Upgrades({
+    gate,
+    keys,
+    tokens,
+    identityOf: (head) =>
+      keys.size === 0 && tokens === undefined && localProblem(head, [], origins) === undefined
+        ? localIdentity
+        : anonymousIdentity,
+    clientAddress: clientAddress(config.trustedProxies),
+    admission,
+    isDraining: () => draining,
+    monotonicMs,
+    rejected: ({ code }) => metrics.connectionsRejectedTotal.inc({ reason: code }),
+  });
+  serveWebSockets(app, {
+    upgrades,
+    sessions,
+    sink,
+    connections,
+    frameMaxBytes: config.frameMaxBytes,
+    idleTimeoutSeconds: config.idleTimeoutSeconds,
+    backpressureMaxBytes: config.backpressureMaxBytes,
+    monotonicMs,
+    metrics: meters.webSocketMetrics(metrics),
+  });
+  serveHttp(app, api);
+
+  await broker.open(fanout);
+  const listening = await listen(uws, app, config).catch(async (error: unknown) => {
+    await broker.close();
+    throw error;
+  });
+  const sources = buildSources(config, broker, metrics, log);
+  for (const source of sources) source.start();
+  const sweeping = setInterval(() => {
+    broker.sweep();
+    sessions.sweep();
+  }, sweepMs);
+
+  async function stats(): Promise<GatewayStats> {
+    const { active, total, publications, deliveries, sentBytes } = await meters.totals(
+      metrics,
+      sessions.count,
+    );
+    return {
+      state: draining ? 'draining' : 'running',
+      startedAtMs,
+      engine: { name: engine.name, up: broker.degradedBy === undefined },
+      connections: { active, total },
+      publications,
+      deliveries,
+      sentBytes,
+      topics: broker.size,
+      subscriptions: fanout.subscriptions(busiestTopics),
+    };
+  }
+
+  let closing: Promise<void> | undefined;
+  async function close(): Promise<void> {
+    draining = true;
+    clearInterval(sweeping);
+    await Promise.all(sources.map((source) => source.stop()));
+    uws.us_listen_socket_close(listening.socket);
+    sessions.endAll(reconnectSpreadMs);
+    await sessions.drained(config.shutdownGraceSeconds * 1000);
+    await broker.close();
+    app.close();
+  }
+
+  return {
+    host: config.host,
+    port: listening.port,
+    broker,
+    metrics,
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+/** `GET /api/stats` names so many. */
+const busiestTopics = 100;
+
+function buildSources(config: Config, broker: Broker, metrics: Metrics, log: Log): Source[] {
+  if (!config.sourceHost) return [];
+  const publish = async (fields: Parameters<Broker['publish']>[0]) => {
+    const outcomes = await broker.publish(fields);
+    for (const outcome of outcomes) if (!outcome.ok) throw outcome.error;
+  };
+  return [new HostSource({ intervalMs: config.sourceHostIntervalMs, publish, log, metrics })];
+}
+
+function listen(
+  uws: Uws,
+  app: TemplatedApp,
+  { host, port }: Config,
+): Promise<{ socket: us_listen_socket; port: number }> {
+  return new Promise((resolve, reject) => {
+    app.listen(host, port, (socket) => {
+      if (socket === false) {
+        const error: NodeJS.ErrnoException = new Error(`cannot listen on ${host}:${port}`);
+        error.code = port > 0 && port < 1024 && process.getuid?.() !== 0 ? 'EACCES' : 'EADDRINUSE';
+        reject(error);
+      } else {
+        resolve({ socket, port: uws.us_socket_local_port(socket as never) });
+      }
+    });
+  });
+}
+
+/** Files that `npm run build` made, read once when they are first asked for. */
+function webAssets(): (name: string) => Uint8Array | undefined {
+  const files = new Map<string, Uint8Array | undefined>();
+  return (name) => {
+    if (!files.has(name)) files.set(name, readAsset(name));
+    return files.get(name);
+  };
+}
+
+function readAsset(name: string): Uint8Array | undefined {
+  // Built: dist/server.js beside dist/web. From source: src/server.ts, and dist is the neighbour of src.
+  for (const folder of ['./web/', '../dist/web/']) {
+    try {
+      return readFileSync(fileURLToPath(new URL(folder + name, import.meta.url)));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,206 @@
+import { may, type NamespaceAccessTable } from '../auth/permissions.ts';
+import type { TokenVerifier } from '../auth/tokens.ts';
+import { SluiceError } from '../errors.ts';
+import type { ClientFrame, CommandKind, Commands, Reply } from '../protocol/frames.ts';
+import { jsonPayloadProblem } from '../protocol/payload.ts';
+import type { Broker } from '../topics/broker.ts';
+import { broadcastTopic, isReserved, topicProblem } from '../topics/names.ts';
+import type { Session } from './session.ts';
+import type { Subscriber } from './subscribe.ts';
+
+export interface CommandOptions {
+  readonly broker: Broker;
+  readonly subscriber: Subscriber;
+  /** Absent: no tokens are taken. */
+  readonly tokens: TokenVerifier | undefined;
+  readonly namespaces: NamespaceAccessTable;
+  readonly roundTripSeconds: (seconds: number) => void;
+  /** The frame that greets a session, and answers `connect`. */
+  readonly greeting: (session: Session) => Reply;
+  /** Who the session is has changed: the topics that are its own follow. Throws where the user may have no more sessions. */
+  readonly identified: (session: Session, identity: Session['identity']) => void;
+}
+
+/** The most publications in one page of history. */
+export const historyMaxPublications = 1000;
+const historyPublications = 100;
+
+type Fields<K extends CommandKind> = Commands[K] & { readonly id: number };
+type Answer = Reply | undefined;
+
+/**
+ * What each command does. It answers the reply, or throws an error of the table; nothing means that it has replied by
+ * itself. `ordered`: runs after the ordered commands of its session before it, as it changes what follows.
+ */
+type CommandTable = {
+  readonly [K in CommandKind]: {
+    readonly ordered: boolean;
+    readonly summary: string;
+    readonly run: (session: Session, fields: Fields<K>, options: CommandOptions) => Answer | Promise<Answer>;
+  };
+};
+
+export const commandTable: CommandTable = {
+  connect: { ordered: true, summary: 'Says who connects: token, name, capabilities.', run: connect },
+  subscribe: {
+    ordered: true,
+    summary: 'Subscribes to topics or patterns, from a position if wanted.',
+    run: subscribe,
+  },
+  unsubscribe: { ordered: true, summary: 'Ends subscriptions, by view or topic.', run: unsubscribe },
+  publish: {
+    ordered: false,
+    summary: 'Publishes; the reply comes once the engine has committed it.',
+    run: publish,
+  },
+  history: { ordered: false, summary: 'A page of the ring, oldest first.', run: history },
+  presence: { ordered: false, summary: 'Who is in a topic. Reserved.', run: notSupported },
+  status: { ordered: true, summary: 'What the gateway knows of this session.', run: status },
+  refresh: { ordered: true, summary: 'A new token for the same user.', run: refresh },
+  ping: { ordered: false, summary: 'Answered by pong; reports the last round trip.', run: ping },
+  call: { ordered: false, summary: 'A request to the application. Reserved.', run: notSupported },
+};
+
+/** Runs a command of any kind: the table is complete, so the kinds agree. */
+export function runCommand(
+  session: Session,
+  frame: ClientFrame,
+  options: CommandOptions,
+): Answer | Promise<Answer> {
+  const { run } = commandTable[frame.kind] as CommandTable[CommandKind];
+  return (
+    run as (session: Session, fields: ClientFrame, options: CommandOptions) => Answer | Promise<Answer>
+  )(session, frame, options);
+}
+
+async function connect(
+  session: Session,
+  { token, client }: Fields<'connect'>,
+  options: CommandOptions,
+): Promise<Answer> {
+  if (session.introduced) throw new SluiceError('already_connected');
+  session.introduced = true;
+  session.client = client;
+  if (token !== undefined) options.identified(session, await verify(token, options));
+  return options.greeting(session);
+}
+
+async function refresh(
+  session: Session,
+  { token }: Fields<'refresh'>,
+  options: CommandOptions,
+): Promise<Answer> {
+  const identity = await verify(token, options);
+  if (identity.user !== session.identity.user)
+    throw new SluiceError('forbidden', 'the token is another user’s');
+  options.identified(session, identity);
+  return { kind: 'refreshed', expiresMs: identity.expiresAtMs };
+}
+
+async function verify(token: string, { tokens }: CommandOptions): Promise<Session['identity']> {
+  if (tokens === undefined) throw new SluiceError('unauthorized', 'this gateway takes no tokens');
+  const result = await tokens.verify(token);
+  if (!result.ok) throw new SluiceError(result.code, result.message);
+  return result.identity;
+}
+
+function subscribe(
+  session: Session,
+  { id, subscriptions }: Fields<'subscribe'>,
+  { subscriber }: CommandOptions,
+): Answer | Promise<Answer> {
+  if (subscriptions.length === 0)
+    throw new SluiceError('invalid_request', 'subscribe names at least one topic');
+  const proceed = (): Answer => {
+    const results = subscriber.subscribe(session, subscriptions);
+    session.reply(id, { kind: 'subscribed', results });
+    session.pump();
+    return undefined;
+  };
+  return subscriber.needsLoad(subscriptions) ? subscriber.load(subscriptions).then(proceed) : proceed();
+}
+
+function unsubscribe(session: Session, { views = [], topics = [] }: Fields<'unsubscribe'>): Answer {
+  const ended = [...session.views.values()].filter(
+    ({ view, target }) => views.includes(view.id) || topics.includes(target),
+  );
+  const unknown =
+    views.find((id) => !session.views.has(id)) ??
+    topics.find((topic) => !ended.some(({ target }) => target === topic));
+  if (unknown !== undefined) throw new SluiceError('not_subscribed', `no subscription: ${unknown}`);
+  if (ended.length === 0) throw new SluiceError('invalid_request', 'unsubscribe names views or topics');
+  for (const sessionView of ended) session.removeView(sessionView);
+  return { kind: 'unsubscribed', views: ended.map(({ view }) => view.id) };
+}
+
+async function publish(
+  session: Session,
+  { id: _, ...fields }: Fields<'publish'>,
+  options: CommandOptions,
+): Promise<Answer> {
+  // The message's bytes die with this turn.
+  const payload = { format: fields.payload.format, bytes: fields.payload.bytes.slice() };
+  if (!mayPublish(session, fields.topic, options))
+    throw new SluiceError('forbidden', `not allowed to publish to ${fields.topic}`);
+  if (payload.format === 'json' && session.codec.name === 'protobuf') {
+    const problem = jsonPayloadProblem(payload.bytes);
+    if (problem !== undefined) throw new SluiceError('invalid_json', problem);
+  }
+  const { topic, type, key, tags, messageId, ttlMs, except, timestampMs, removed, expectedOffset } = fields;
+  const [outcome] = await options.broker.publish([
+    { topic, type, payload, key, tags, messageId, ttlMs, except, timestampMs, removed, expectedOffset },
+  ]);
+  if (outcome === undefined) throw new SluiceError('internal');
+  if (!outcome.ok) throw outcome.error;
+  const { epoch, offset, duplicate } = outcome;
+  return { kind: 'published', epoch, offset, duplicate };
+}
+
+function mayPublish({ identity }: Session, topic: string, { namespaces }: CommandOptions): boolean {
+  if (isReserved(topic)) return false;
+  return identity.scopes.includes('publish') || may(identity, 'publish', topic, namespaces);
+}
+
+async function history(
+  session: Session,
+  { id, topic, after, limit }: Fields<'history'>,
+  { broker, namespaces }: CommandOptions,
+): Promise<Answer> {
+  const problem = topicProblem(topic);
+  if (problem !== undefined) throw new SluiceError('invalid_topic', problem);
+  const isOpen = topic === broadcastTopic || session.identity.scopes.includes('read');
+  if (!isOpen && !may(session.identity, 'subscribe', topic, namespaces)) {
+    throw new SluiceError('forbidden', `not allowed to read ${topic}`);
+  }
+  const wanted = Math.min(limit || historyPublications, historyMaxPublications);
+  const page = await broker.history(topic, after, wanted);
+  const pieces = page.publications
+    .filter(({ except }) => except !== session.id)
+    .map((publication) => publication.encoded(session.codec));
+  const { epoch, upto, more, missing } = page;
+  session.sendBytes(
+    session.codec.frameHistory(id, { topic, epoch, after: page.after, upto, more, missing }, pieces),
+  );
+  return undefined;
+}
+
+function status(session: Session, _: Fields<'status'>, { broker }: CommandOptions): Answer {
+  return {
+    kind: 'status',
+    session: session.id,
+    user: session.identity.user,
+    connectedAtMs: session.connectedAtMs,
+    messageCount: session.messageCount,
+    subscriptions: [...session.views.values()].map(({ view, target }) => ({ topic: target, view: view.id })),
+    timeMs: broker.nowMs(),
+  };
+}
+
+function ping(_: Session, { roundTripMs }: Fields<'ping'>, options: CommandOptions): Answer {
+  if (roundTripMs !== undefined && roundTripMs > 0) options.roundTripSeconds(roundTripMs / 1000);
+  return { kind: 'pong', timeMs: options.broker.nowMs() };
+}
+
+function notSupported(): never {
+  throw new SluiceError('not_supported');
+}

@@ -1,0 +1,286 @@
+import { randomBytes } from 'node:crypto';
+import type { Identity } from '../auth/identity.ts';
+import { userTopicOf } from '../auth/permissions.ts';
+import { type CloseCode, SluiceError } from '../errors.ts';
+import type { Decoded } from '../protocol/codec.ts';
+import type { ClientFrame, Limits, Reply } from '../protocol/frames.ts';
+import { broadcastTopic } from '../topics/names.ts';
+import type { Admission } from './admission.ts';
+import { type CommandOptions, commandTable, runCommand } from './commands.ts';
+import type { Connection } from './connection.ts';
+import { type Peer, Session, type SessionContext } from './session.ts';
+import type { Subscriber } from './subscribe.ts';
+import { wireError, wireErrorOf } from './wire-error.ts';
+
+/** What the sessions count, and tell the log. */
+export interface SessionsMetrics {
+  command(kind: string): void;
+  commandError(code: string): void;
+  commandRateLimited(): void;
+  fault(error: unknown, session: Session): void;
+}
+
+export interface SessionsOptions {
+  readonly admission: Admission;
+  readonly context: SessionContext;
+  readonly subscriber: Subscriber;
+  readonly commands: Omit<CommandOptions, 'greeting' | 'identified' | 'subscriber'>;
+  readonly limits: Limits;
+  readonly version: string;
+  readonly writeTimeoutMs: number;
+  readonly backpressureTotalMaxBytes: number;
+  readonly metrics: SessionsMetrics;
+}
+
+/** All sessions of this gateway: opens them, hands them their commands, looks after the slow ones, and counts. */
+export class Sessions {
+  readonly #options: SessionsOptions;
+  readonly #commands: CommandOptions;
+  readonly #byId = new Map<string, Session>();
+  #emptied: (() => void) | undefined;
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+    this.#commands = {
+      ...options.commands,
+      subscriber: options.subscriber,
+      greeting: (session) => this.#greeting(session),
+      identified: (session, identity) => this.#identified(session, identity),
+    };
+  }
+
+  get count(): number {
+    return this.#byId.size;
+  }
+
+  get(id: string): Session | undefined {
+    return this.#byId.get(id);
+  }
+
+  all(): Iterable<Session> {
+    return this.#byId.values();
+  }
+
+  /** The place in `Admission` has been taken; `close` gives it back. Greets the session. */
+  open(peer: Peer, connection: Connection): Session {
+    const id = randomBytes(9).toString('base64url');
+    const session = new Session(
+      id,
+      peer,
+      this.#options.commands.broker.nowMs(),
+      connection,
+      this.#options.context,
+    );
+    this.#byId.set(id, session);
+    if (peer.identity.user !== undefined) this.#options.admission.enterAs(peer.identity.user);
+    session.push(this.#greeting(session));
+    this.#joinOwnTopics(session);
+    return session;
+  }
+
+  /** Subscribes a new session to what the path of its connection named, and tells it. */
+  subscribeAtOpening(session: Session, topic: string): void {
+    const { subscriber } = this.#options;
+    const proceed = () => {
+      if (session.closed) return;
+      session.push({ kind: 'subscribed', results: subscriber.subscribe(session, [{ topic }]) });
+      session.pump();
+    };
+    session.inOrder(() =>
+      subscriber.needsLoad([{ topic }]) ? subscriber.load([{ topic }]).then(proceed) : proceed(),
+    );
+  }
+
+  /** It gave a sign of life. */
+  heard(session: Session): void {
+    session.lastSeenMs = this.#options.commands.broker.nowMs();
+  }
+
+  /** The connection is gone. Answers why: by whose doing. */
+  close(session: Session): CloseCode | 'client' {
+    if (this.#byId.delete(session.id)) {
+      session.dispose();
+      this.#options.admission.leave(session.peer.addressKey);
+      if (session.identity.user !== undefined) this.#options.admission.leaveAs(session.identity.user);
+      if (this.#byId.size === 0) this.#emptied?.();
+    }
+    return session.endedBy ?? 'client';
+  }
+
+  /** A message of the client. Its bytes may die when this returns. */
+  receive(session: Session, message: Uint8Array, isBinary: boolean): void {
+    this.heard(session);
+    const waitMs = session.commandBucket.take(this.#options.context.monotonicMs());
+    const decoded = this.#decode(session, message, isBinary);
+    if (waitMs > 0) {
+      this.#options.metrics.commandRateLimited();
+      this.#fail(
+        session,
+        decoded.ok ? decoded.frame.id : decoded.id,
+        new SluiceError('rate_limited', undefined, { retryAfterMs: waitMs }),
+      );
+    } else if (decoded.ok) {
+      this.#run(session, decoded.frame);
+    } else {
+      this.#options.metrics.commandError(decoded.code);
+      session.reply(decoded.id, { kind: 'error', ...wireErrorOf(decoded.code, decoded.message) });
+    }
+  }
+
+  /** Resolves when all connections are gone; what is left after `graceMs` is cut. */
+  async drained(graceMs: number): Promise<void> {
+    if (this.#byId.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, graceMs);
+      this.#emptied = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    for (const session of [...this.#byId.values()]) session.cut();
+  }
+
+  /** Call it about once a second: ends sessions that don't read, whose token has expired, and the fattest of too fat ones. */
+  sweep(): void {
+    const { writeTimeoutMs, context, admission, commands } = this.#options;
+    const nowMs = context.monotonicMs();
+    const timeMs = commands.broker.nowMs();
+    admission.sweep();
+    let buffered = 0;
+    for (const session of this.#byId.values()) {
+      buffered += session.bufferedBytes();
+      const stuckSinceMs = session.stuckSinceMs();
+      if (stuckSinceMs !== undefined && nowMs - stuckSinceMs >= writeTimeoutMs) session.cut();
+      else if ((session.identity.expiresAtMs ?? Number.POSITIVE_INFINITY) <= timeMs)
+        this.end(session, 'unauthorized');
+    }
+    if (buffered > this.#options.backpressureTotalMaxBytes) this.#cutFattest(buffered);
+  }
+
+  end(session: Session, code: CloseCode): void {
+    session.push({ kind: 'goingAway', reconnectDelayMs: 0, reason: code });
+    session.end(code);
+  }
+
+  /** Tells everybody to come back within `spreadMs`, each at another time, and ends all connections. */
+  endAll(spreadMs: number): void {
+    for (const session of [...this.#byId.values()]) {
+      session.push({
+        kind: 'goingAway',
+        reconnectDelayMs: Math.floor(Math.random() * spreadMs),
+        reason: 'going_away',
+      });
+      session.end('going_away');
+    }
+  }
+
+  #cutFattest(buffered: number): void {
+    const fattest = [...this.#byId.values()].sort((a, b) => b.bufferedBytes() - a.bufferedBytes());
+    let rest = buffered;
+    for (const session of fattest) {
+      if (rest <= this.#options.backpressureTotalMaxBytes) return;
+      rest -= session.bufferedBytes();
+      session.cut();
+    }
+  }
+
+  #decode({ codec }: Session, message: Uint8Array, isBinary: boolean): Decoded<ClientFrame> {
+    const { frameMaxBytes } = this.#options.limits;
+    if (message.length > frameMaxBytes) {
+      return {
+        ok: false,
+        id: 0,
+        code: 'frame_too_large',
+        message: `a message has at most ${frameMaxBytes} bytes`,
+      };
+    }
+    if (isBinary !== codec.binary) {
+      const expected = codec.binary ? 'binary' : 'text';
+      return {
+        ok: false,
+        id: 0,
+        code: 'invalid_frame',
+        message: `${codec.subprotocol} takes ${expected} messages`,
+      };
+    }
+    return codec.decodeClientFrame(message);
+  }
+
+  #run(session: Session, frame: ClientFrame): void {
+    this.#options.metrics.command(frame.kind);
+    const run = () => this.#answer(session, frame);
+    if (commandTable[frame.kind].ordered) session.inOrder(run);
+    else void run();
+  }
+
+  /** Exactly one reply or error to each command. Never throws or rejects. */
+  #answer(session: Session, frame: ClientFrame): void | Promise<void> {
+    try {
+      const answer = runCommand(session, frame, this.#commands);
+      if (answer instanceof Promise) {
+        return answer.then(
+          (reply) => this.#reply(session, frame.id, reply),
+          (error: unknown) => this.#fail(session, frame.id, error),
+        );
+      }
+      this.#reply(session, frame.id, answer);
+    } catch (error) {
+      this.#fail(session, frame.id, error);
+    }
+  }
+
+  #reply(session: Session, id: number, reply: Reply | undefined): void {
+    if (reply !== undefined) session.reply(id, reply);
+  }
+
+  #fail(session: Session, id: number, error: unknown): void {
+    const wire = wireError(error);
+    if (!(error instanceof SluiceError)) this.#options.metrics.fault(error, session);
+    this.#options.metrics.commandError(wire.code);
+    session.reply(id, { kind: 'error', ...wire });
+  }
+
+  #greeting(session: Session): Reply {
+    return {
+      kind: 'connected',
+      session: session.id,
+      timeMs: this.#options.commands.broker.nowMs(),
+      version: this.#options.version,
+      user: session.identity.user,
+      limits: this.#options.limits,
+      expiresMs: session.identity.expiresAtMs,
+    };
+  }
+
+  #identified(session: Session, identity: Identity): void {
+    const { admission } = this.#options;
+    const before = session.identity.user;
+    if (identity.user !== before) {
+      if (identity.user !== undefined) {
+        const problem = admission.userProblem(identity.user);
+        if (problem !== undefined) throw problem;
+        admission.enterAs(identity.user);
+      }
+      if (before !== undefined) admission.leaveAs(before);
+    }
+    session.identity = identity;
+    if (identity.user !== before) this.#joinOwnTopics(session);
+  }
+
+  /** `$all` and, for users, their own topic: joined without being asked, and told. */
+  #joinOwnTopics(session: Session): void {
+    const { user } = session.identity;
+    const own = user === undefined ? [broadcastTopic] : [broadcastTopic, userTopicOf(user)];
+    const joined = new Set([...session.views.values()].map(({ target }) => target));
+    const topics = own.filter((topic): topic is string => topic !== undefined && !joined.has(topic));
+    const { broker } = this.#options.commands;
+    const proceed = () => {
+      if (session.closed) return;
+      const results = topics.map((topic) => this.#options.subscriber.subscribeAutomatically(session, topic));
+      session.push({ kind: 'subscribed', results });
+      session.pump();
+    };
+    if (topics.every((topic) => broker.isLoaded(topic))) proceed();
+    else session.inOrder(() => Promise.all(topics.map((topic) => broker.load(topic))).then(proceed));
+  }
+}

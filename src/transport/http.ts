@@ -1,0 +1,84 @@
+import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
+import { STATUS_CODES } from 'node:http';
+import type { Api, Opened } from '../api/dispatch.ts';
+import type { ApiResponse } from '../api/http.ts';
+import { SluiceError } from '../errors.ts';
+import { requestHead } from './request-head.ts';
+
+/** Serves everything that is not a WebSocket upgrade. */
+export function serveHttp(app: TemplatedApp, api: Api): void {
+  app.any('/*', (response, request) => handleHttp(response, request, api));
+}
+
+export function handleHttp(response: HttpResponse, request: HttpRequest, api: Api): void {
+  const state = { aborted: false };
+  response.onAborted(() => {
+    state.aborted = true;
+  });
+  const opened = api.open(requestHead(response, request));
+  const answer = (body: Uint8Array | SluiceError) => {
+    const result = opened.finish(body);
+    if (result instanceof Promise) void result.then((each) => write(response, state, each));
+    else write(response, state, result);
+  };
+  if (opened.bodyMaxBytes === 0) answer(noBody);
+  else readBody(response, opened, answer);
+}
+
+const noBody = new Uint8Array(0);
+
+/** Collects the body, copying each chunk, as it is gone afterwards. Over the limit it answers at once. */
+function readBody(
+  response: HttpResponse,
+  { bodyMaxBytes }: Opened,
+  answer: (body: Uint8Array | SluiceError) => void,
+): void {
+  let chunks: Buffer[] = [];
+  let bytes = 0;
+  let answered = false;
+  response.onData((chunk, isLast) => {
+    if (answered) return;
+    bytes += chunk.byteLength;
+    if (bytes > bodyMaxBytes) {
+      answered = true;
+      chunks = [];
+      answer(new SluiceError('frame_too_large', `a body has at most ${bodyMaxBytes} bytes`));
+      return;
+    }
+    // The library's memory is used again as soon as this returns.
+    const copy = Buffer.from(new Uint8Array(chunk));
+    if (!isLast) {
+      chunks.push(copy);
+      return;
+    }
+    answered = true;
+    answer(chunks.length === 0 ? copy : Buffer.concat([...chunks, copy], bytes));
+  });
+}
+
+function write(
+  response: HttpResponse,
+  state: { aborted: boolean },
+  { status, headers, body, omitBody }: ApiResponse,
+): void {
+  if (state.aborted) return;
+  state.aborted = true;
+  response.cork(() => {
+    response.writeStatus(statusLine(status));
+    for (const name in headers) response.writeHeader(name, headers[name] as string);
+    if (omitBody === true) response.endWithoutBody(Buffer.byteLength(body));
+    else if (status === 204 || status === 304) response.endWithoutBody();
+    else response.end(body);
+  });
+}
+
+const statusLines = new Map<number, string>();
+
+export function statusLine(status: number): string {
+  let line = statusLines.get(status);
+  if (line === undefined) {
+    line = `${status} ${STATUS_CODES[status] ?? 'Unknown'}`;
+    statusLines.set(status, line);
+  }
+  return line;
+}

@@ -1,0 +1,63 @@
+import type { WebSocket } from 'uWebSockets.js';
+import { type CloseCode, closeTable } from '../errors.ts';
+import type { Codec } from '../protocol/codec.ts';
+import type { Connection } from '../sessions/connection.ts';
+import type { Peer, Session } from '../sessions/session.ts';
+
+/** What hangs on each socket. */
+export interface SocketData {
+  readonly peer: Peer;
+  readonly codec: Codec;
+  /** Of the path: what the session is to be subscribed to at once. */
+  readonly topic: string | undefined;
+  /** When the upgrade was asked for, on the monotonic clock. */
+  readonly startedAtMs: number;
+  connection: UwsConnection | undefined;
+  session: Session | undefined;
+}
+
+export type Socket = WebSocket<SocketData>;
+
+/** What `send` answers when the socket's buffer is over its limit and the message is gone. */
+const sendDropped = 2;
+
+export class UwsConnection implements Connection {
+  readonly codec: Codec;
+  readonly socket: Socket;
+  readonly #sent: (bytes: number) => void;
+  /** The socket is gone: every call on it would throw. */
+  closed = false;
+
+  constructor(socket: Socket, codec: Codec, sent: (bytes: number) => void) {
+    this.socket = socket;
+    this.codec = codec;
+    this.#sent = sent;
+  }
+
+  send(message: Uint8Array): 'sent' | 'dropped' {
+    if (this.closed) return 'sent';
+    if (this.socket.send(message, this.codec.binary, false) === sendDropped) return 'dropped';
+    this.#sent(message.length);
+    return 'sent';
+  }
+
+  bufferedBytes(): number {
+    return this.closed ? 0 : this.socket.getBufferedAmount();
+  }
+
+  join(channel: string): void {
+    if (!this.closed) this.socket.subscribe(channel);
+  }
+
+  leave(channel: string): void {
+    if (!this.closed) this.socket.unsubscribe(channel);
+  }
+
+  end(code: CloseCode): void {
+    if (!this.closed) this.socket.end(closeTable[code].number, code);
+  }
+
+  cut(): void {
+    if (!this.closed) this.socket.close();
+  }
+}

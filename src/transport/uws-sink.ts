@@ -1,0 +1,135 @@
+import type { TemplatedApp } from 'uWebSockets.js';
+import { framesPerTurn, type OutFrame, type Sink } from '../fanout/sink.ts';
+import type { Feed } from '../fanout/view.ts';
+import type { Session } from '../sessions/session.ts';
+import type { UwsConnection } from './uws-connection.ts';
+
+export interface SinkMetrics {
+  delivered(publications: number): void;
+  retracted(publications: number): void;
+  sentBytes(bytes: number): void;
+  dropped(frames: number): void;
+}
+
+/** Frames that a session may still have in its buffer when it ends are looked for among so many. */
+const historyFrames = 4096;
+
+interface Dropped {
+  readonly session: Session;
+  /** Index in the turn's frames of the first that it did not get. */
+  first: number;
+}
+
+/**
+ * Writes frames by uWebSockets.js's own publish, once per view.
+ *
+ * What a socket over its limit did not get is told by `dropped`, from inside the library's drain, where nothing may be
+ * done but remember. It names the first frame of a drain that was lost; the rest of the drain is lost for that socket
+ * without a word, whatever its topic. So the frames of a turn are kept, and before the next one is published the
+ * session leaves its views and is told where to continue in each.
+ */
+export class UwsSink implements Sink {
+  readonly framesPerTurn = framesPerTurn;
+  readonly #app: TemplatedApp;
+  readonly #connections: ReadonlyMap<string, UwsConnection>;
+  readonly #metrics: SinkMetrics;
+  #turn: OutFrame[] = [];
+  #dropped = new Map<string, Dropped>();
+  #history: OutFrame[] = [];
+  /** How many frames were published in all, and at which of them each lagging session left off. */
+  #published = 0;
+  readonly #lostSince = new WeakMap<Session, number>();
+
+  constructor(app: TemplatedApp, connections: ReadonlyMap<string, UwsConnection>, metrics: SinkMetrics) {
+    this.#app = app;
+    this.#connections = connections;
+    this.#metrics = metrics;
+  }
+
+  beginTurn(): void {
+    if (this.#dropped.size > 0) {
+      const dropped = this.#dropped;
+      this.#dropped = new Map();
+      for (const each of dropped.values()) this.#lag(each);
+    }
+    if (this.#turn.length > 0) this.#turn = [];
+  }
+
+  publish(frame: OutFrame): void {
+    const { view, bytes, publications } = frame;
+    this.#remember(frame);
+    this.#app.publish(view.channel, bytes, view.options.codec.binary, false);
+    this.#metrics.delivered(publications * view.members);
+    this.#metrics.sentBytes(bytes.length * view.members);
+  }
+
+  publishExcept(frame: OutFrame, except: string, instead: () => OutFrame): void {
+    const connection = this.#connections.get(except);
+    const session = connection?.socket.getUserData().session;
+    if (connection === undefined || session === undefined || !session.isLiveIn(frame.view)) {
+      this.publish(frame);
+      return;
+    }
+    const { view, bytes, publications } = frame;
+    this.#remember(frame);
+    connection.socket.publish(view.channel, bytes, view.options.codec.binary, false);
+    session.sendBytes(instead().bytes);
+    this.#metrics.delivered(publications * (view.members - 1));
+    this.#metrics.sentBytes(bytes.length * (view.members - 1));
+  }
+
+  /** Called from inside the library: only remembers. Pings and direct sends are no frame of the turn. */
+  dropped(session: Session, message: ArrayBuffer): void {
+    if (message.byteLength === 0) return;
+    const bytes = Buffer.from(message);
+    const first = this.#turn.findIndex((frame) => bytes.equals(frame.bytes));
+    if (first === -1) return;
+    const known = this.#dropped.get(session.id);
+    if (known === undefined) this.#dropped.set(session.id, { session, first });
+    else if (first < known.first) known.first = first;
+  }
+
+  /** The session ended with so many bytes unsent: takes back what was counted as delivered. */
+  ended(session: Session, bufferedBytes: number): void {
+    let bytes = bufferedBytes;
+    let publications = 0;
+    const heard = session.isLagging ? (this.#lostSince.get(session) ?? this.#published) : this.#published;
+    for (let i = heard - this.#published + this.#history.length - 1; i >= 0 && bytes > 0; i--) {
+      const frame = this.#history[i] as OutFrame;
+      if (!session.views.has(frame.view.id)) continue;
+      bytes -= frame.bytes.length + wireHeaderBytes(frame.bytes.length);
+      publications += frame.publications;
+    }
+    if (publications > 0) this.#metrics.retracted(publications);
+  }
+
+  #lag({ session, first }: Dropped): void {
+    const lost = new Map<Feed, number>();
+    let publications = 0;
+    let frames = 0;
+    for (let i = first; i < this.#turn.length; i++) {
+      const { view, feed, after, publications: count } = this.#turn[i] as OutFrame;
+      if (!session.isLiveIn(view)) continue;
+      frames++;
+      publications += count;
+      if (feed !== undefined && !lost.has(feed)) lost.set(feed, after);
+    }
+    this.#metrics.retracted(publications);
+    this.#metrics.dropped(frames);
+    if (!session.isLagging) this.#lostSince.set(session, this.#published - this.#turn.length + first);
+    session.lag(lost);
+  }
+
+  #remember(frame: OutFrame): void {
+    this.#published++;
+    this.#turn.push(frame);
+    this.#history.push(frame);
+    if (this.#history.length >= 2 * historyFrames) this.#history = this.#history.slice(historyFrames);
+  }
+}
+
+/** Of a message that a server sends: RFC 6455, section 5.2. */
+function wireHeaderBytes(length: number): number {
+  if (length < 126) return 2;
+  return length < 65_536 ? 4 : 10;
+}

@@ -1,0 +1,28 @@
+import type * as uws from 'uWebSockets.js';
+import { createRequire } from 'node:module';
+
+export type Uws = typeof uws;
+
+/** Thrown when no binary of uWebSockets.js fits this machine. `code` is for the command line. */
+export class UwsLoadError extends Error {
+  readonly code = 'ERR_UWS_LOAD';
+
+  constructor(cause: unknown) {
+    super(
+      `uWebSockets.js has no binary that loads here: Node ${process.version} (ABI ${process.versions.modules}), ` +
+        `${process.platform} ${process.arch}. Node 20 needs glibc 2.27 or later, Node 22 and 24 need glibc 2.38 or later ` +
+        '(Debian 13, Ubuntu 24.04); musl (Alpine) is not served. README.md names the swap to upstream’s package.',
+      { cause },
+    );
+    this.name = 'UwsLoadError';
+  }
+}
+
+/** Loads the native library. Not an import at the top: a machine without a fitting binary is to get a clear message. */
+export function loadUws(): Uws {
+  try {
+    return createRequire(import.meta.url)('uWebSockets.js') as Uws;
+  } catch (cause) {
+    throw new UwsLoadError(cause);
+  }
+}

@@ -1,0 +1,82 @@
+import type { TemplatedApp, WebSocketBehavior } from 'uWebSockets.js';
+import type { Sessions } from '../sessions/sessions.ts';
+import type { Upgrades } from './upgrade.ts';
+import { type SocketData, UwsConnection } from './uws-connection.ts';
+import type { UwsSink } from './uws-sink.ts';
+
+export interface WebSocketMetrics {
+  opened(handshakeSeconds: number): void;
+  closed(reason: string): void;
+  idleTimeout(): void;
+  sentBytes(bytes: number): void;
+}
+
+export interface WebSocketOptions {
+  readonly upgrades: Upgrades;
+  readonly sessions: Sessions;
+  readonly sink: UwsSink;
+  /** By session; kept by this transport, read by the sink. */
+  readonly connections: Map<string, UwsConnection>;
+  readonly frameMaxBytes: number;
+  readonly idleTimeoutSeconds: number;
+  readonly backpressureMaxBytes: number;
+  readonly monotonicMs: () => number;
+  readonly metrics: WebSocketMetrics;
+}
+
+/** Messages up to this many times the limit get an error as their answer; larger ones end the connection (1006). */
+const toleratedFrames = 2;
+
+/** The WebSocket routes: sockets in and out, sessions behind them. */
+export function serveWebSockets(app: TemplatedApp, options: WebSocketOptions): void {
+  const { upgrades } = options;
+  for (const path of ['/ws', '/ws/*']) {
+    app.ws<SocketData>(path, behavior(options));
+    app.get(path, (response, request) => upgrades.explain(response, request));
+  }
+}
+
+function behavior(options: WebSocketOptions): WebSocketBehavior<SocketData> {
+  const { upgrades, sessions, sink, connections, metrics, monotonicMs } = options;
+  return {
+    // Sluice compresses by itself, once per view: the library would once per subscriber.
+    compression: 0,
+    maxPayloadLength: toleratedFrames * options.frameMaxBytes,
+    maxBackpressure: options.backpressureMaxBytes,
+    idleTimeout: options.idleTimeoutSeconds,
+    sendPingsAutomatically: true,
+    upgrade: (response, request, context) => upgrades.upgrade(response, request, context),
+    open(socket) {
+      const data = socket.getUserData();
+      const connection = new UwsConnection(socket, data.codec, metrics.sentBytes);
+      data.connection = connection;
+      data.session = sessions.open(data.peer, connection);
+      connections.set(data.session.id, connection);
+      metrics.opened((monotonicMs() - data.startedAtMs) / 1000);
+      if (data.topic !== undefined) sessions.subscribeAtOpening(data.session, data.topic);
+    },
+    message(socket, message, isBinary) {
+      const { session } = socket.getUserData();
+      if (session !== undefined) sessions.receive(session, new Uint8Array(message), isBinary);
+    },
+    dropped(socket, message) {
+      const { session } = socket.getUserData();
+      if (session !== undefined) sink.dropped(session, message);
+    },
+    drain: (socket) => socket.getUserData().session?.pump(),
+    pong(socket) {
+      const { session } = socket.getUserData();
+      if (session !== undefined) sessions.heard(session);
+    },
+    close(socket, code, message) {
+      const { session, connection } = socket.getUserData();
+      if (session === undefined || connection === undefined) return;
+      sink.ended(session, socket.getBufferedAmount());
+      connection.closed = true;
+      connections.delete(session.id);
+      const reason = Buffer.from(message).toString('utf8');
+      if (code === 1006 && reason.includes('inactivity')) metrics.idleTimeout();
+      metrics.closed(sessions.close(session));
+    },
+  };
+}
