@@ -5,7 +5,7 @@ import type { ClientFrame, CommandKind, Commands, Position, Subscription, TopicP
 import { nullPayload } from './payload.ts';
 
 /** What one command may hold, whatever the limit for whole messages is. */
-export const clientBounds: Bounds = { text: 1024, list: 1000 };
+const clientBounds: Bounds = { text: 1024, list: 1000 };
 /** Tokens with many claims are long. */
 const maxTokenLength = 16_384;
 export const maxTags = 64;

@@ -110,7 +110,7 @@ const readers: { readonly [K in ServerKind]: (fields: Fields) => ServerKinds[K] 
   }),
 };
 
-export function readPublication(fields: Fields): Publication {
+function readPublication(fields: Fields): Publication {
   return {
     offset: fields.integer('offset'),
     timestampMs: fields.instant('timestampMs'),

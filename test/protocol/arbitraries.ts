@@ -31,7 +31,7 @@ const sizedJson = jsonPayload.filter((payload) => payload.bytes.length < 300);
 const binaryPayload = fc
   .uint8Array({ maxLength: 40 })
   .map((bytes): Payload => ({ format: 'binary', bytes: Uint8Array.from(bytes) }));
-export const payload = fc.oneof(sizedJson, binaryPayload);
+const payload = fc.oneof(sizedJson, binaryPayload);
 
 const tags = fc.dictionary(name, fc.string({ maxLength: 5 }), {
   minKeys: 1,
@@ -52,7 +52,7 @@ export const publication: Arbitrary<Publication> = fc.record({
 const position = fc.record({ epoch: fc.string({ maxLength: 8 }), offset: uint53 });
 const topicPosition = fc.record({ topic: name, epoch: fc.string({ maxLength: 8 }), offset: uint53 });
 
-export const filter: Arbitrary<Filter> = fc.letrec<{ node: Filter; leaf: Filter }>((tie) => ({
+const filter: Arbitrary<Filter> = fc.letrec<{ node: Filter; leaf: Filter }>((tie) => ({
   leaf: fc.oneof(
     fc.record({ op: fc.constantFrom('eq' as const, 'prefix' as const), tag: name, value: fc.string() }),
     fc.record({

@@ -35,6 +35,24 @@ describe('the protobuf codec', () => {
     expect(frame).toEqual(new Uint8Array(whole));
   });
 
+  it('frames pages of any length for any id as the generated code does', () => {
+    const page = { topic: 't', epoch: 'e', after: 0, upto: 9, more: true, missing: { after: 0, upto: 0 } };
+    for (const size of [0, 1, 100, 127, 128, 16_383, 16_384, 3_000_000]) {
+      const encoded = protobufCodec.encodePublication('t', {
+        ...one,
+        payload: { format: 'binary', bytes: bytes() },
+      });
+      const filler = v1.Batch.encode({ publications: [{ binary: new Uint8Array(size) }] }).finish();
+      for (const id of [0, 1, 127, 128, 0xffff_ffff]) {
+        const frame = protobufCodec.frameHistory(id, page, [encoded, filler]);
+        const decoded = protobufCodec.decodeServerFrame(frame);
+        if (!decoded.ok || decoded.frame.kind !== 'history') throw new Error('no page');
+        expect(decoded.frame.id).toBe(id);
+        expect(decoded.frame.publications.map((each) => each.payload.bytes.length)).toEqual([0, size]);
+      }
+    }
+  });
+
   it('keeps the payload byte for byte', () => {
     const payload = utf8('{"b":  1.50, "a":"\\u0000ü"}');
     const encoded = protobufCodec.encodePublication('x', {
