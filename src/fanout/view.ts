@@ -41,6 +41,8 @@ export class View {
   holders = 0;
   /** Connections that get its frames live. */
   members = 0;
+  /** Frames that its members were sent since it exists. */
+  frames = 0;
   readonly feeds = new Map<Topic, Feed>();
 
   constructor(id: number, options: ViewOptions) {

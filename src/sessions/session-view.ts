@@ -14,6 +14,8 @@ export class SessionView {
   legs: Leg[] = [];
   /** It was live once, lagged, and is to be told when it is live again. */
   lagged = false;
+  /** What `view.frames` was when it went live. */
+  framesBefore = 0;
 
   constructor(view: View, target: string, automatic: boolean) {
     this.view = view;

@@ -45,14 +45,14 @@ export class Session implements CatchUpSession {
   introduced = false;
   /** Of the last message or pong, milliseconds since 1970. */
   lastSeenMs: number;
-  /** Messages that were sent to it alone, commands' replies included. */
-  messageCount = 0;
   closed = false;
   /** What the gateway itself ended it for. */
   endedBy: CloseCode | undefined;
   readonly #connection: Connection;
   readonly #context: SessionContext;
   readonly #behind = new Set<SessionView>();
+  /** Messages of its own, and of views that it has left. */
+  #messages = 0;
   #waiting: Uint8Array[] = [];
   #lagging = false;
   /** The least that was buffered since it began to wait, and since when. */
@@ -90,6 +90,15 @@ export class Session implements CatchUpSession {
     return this.#behind.size > 0 || this.#waiting.length > 0;
   }
 
+  /** Messages that it was sent: replies, pushes, and the frames of its views. */
+  get messageCount(): number {
+    let count = this.#messages;
+    for (const { status, view, framesBefore } of this.views.values()) {
+      if (status === 'live') count += view.frames - framesBefore;
+    }
+    return count;
+  }
+
   bufferedBytes(): number {
     return this.closed ? 0 : this.#connection.bufferedBytes();
   }
@@ -110,7 +119,7 @@ export class Session implements CatchUpSession {
 
   sendBytes(message: Uint8Array): void {
     if (this.closed) return;
-    this.messageCount++;
+    this.#messages++;
     if (this.#waiting.length === 0 && this.#connection.send(message) === 'sent') return;
     this.#waiting.push(message);
     if (this.#waiting.length > waitingMessagesMax) this.cut();
@@ -147,6 +156,7 @@ export class Session implements CatchUpSession {
   goLive(sessionView: SessionView): void {
     const { view } = sessionView;
     sessionView.status = 'live';
+    sessionView.framesBefore = view.frames;
     this.#connection.join(view.channel);
     this.#context.fanout.addMember(view);
     if (sessionView.lagged) this.#tellCaughtUp(sessionView);
@@ -233,6 +243,7 @@ export class Session implements CatchUpSession {
   #leave(sessionView: SessionView): void {
     if (sessionView.status !== 'live') return;
     sessionView.status = 'behind';
+    this.#messages += sessionView.view.frames - sessionView.framesBefore;
     if (!this.closed) this.#connection.leave(sessionView.view.channel);
     this.#context.fanout.removeMember(sessionView.view);
   }

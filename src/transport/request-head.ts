@@ -11,7 +11,9 @@ export function requestHead(response: HttpResponse, request: HttpRequest): Reque
     header: (name) => request.getHeader(name),
     headerNames: () => {
       const names: string[] = [];
-      request.forEach((name) => names.push(name));
+      request.forEach((name) => {
+        names.push(name);
+      });
       return names;
     },
   };

@@ -56,13 +56,19 @@ export class Upgrades {
       state.aborted = true;
     });
     const asked = this.#read(response, request);
-    if (asked instanceof SluiceError) return this.#refuse(response, asked);
+    if (asked instanceof SluiceError) {
+      this.#refuse(response, asked);
+      return;
+    }
     const key = request.getHeader('sec-websocket-key');
     const extensions = request.getHeader('sec-websocket-extensions');
     const proceed = (identity: Identity | SluiceError) => {
       if (state.aborted) return;
       const verdict = identity instanceof SluiceError ? identity : this.#admit(asked, identity);
-      if (verdict instanceof SluiceError) return this.#refuse(response, verdict);
+      if (verdict instanceof SluiceError) {
+        this.#refuse(response, verdict);
+        return;
+      }
       const data: SocketData = {
         peer: { identity: verdict, address: asked.address, addressKey: asked.addressKey },
         codec: asked.codec,

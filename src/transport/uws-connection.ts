@@ -27,6 +27,8 @@ export class UwsConnection implements Connection {
   readonly #sent: (bytes: number) => void;
   /** The socket is gone: every call on it would throw. */
   closed = false;
+  /** What was buffered when the gateway ended it; the library can't tell any more once it is closed. */
+  unsentBytes = 0;
 
   constructor(socket: Socket, codec: Codec, sent: (bytes: number) => void) {
     this.socket = socket;
@@ -54,10 +56,14 @@ export class UwsConnection implements Connection {
   }
 
   end(code: CloseCode): void {
-    if (!this.closed) this.socket.end(closeTable[code].number, code);
+    if (this.closed) return;
+    this.unsentBytes = this.bufferedBytes();
+    this.socket.end(closeTable[code].number, code);
   }
 
   cut(): void {
-    if (!this.closed) this.socket.close();
+    if (this.closed) return;
+    this.unsentBytes = this.bufferedBytes();
+    this.socket.close();
   }
 }

@@ -122,6 +122,7 @@ export class UwsSink implements Sink {
 
   #remember(frame: OutFrame): void {
     this.#published++;
+    frame.view.frames++;
     this.#turn.push(frame);
     this.#history.push(frame);
     if (this.#history.length >= 2 * historyFrames) this.#history = this.#history.slice(historyFrames);

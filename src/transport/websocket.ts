@@ -71,7 +71,7 @@ function behavior(options: WebSocketOptions): WebSocketBehavior<SocketData> {
     close(socket, code, message) {
       const { session, connection } = socket.getUserData();
       if (session === undefined || connection === undefined) return;
-      sink.ended(session, socket.getBufferedAmount());
+      sink.ended(session, connection.unsentBytes);
       connection.closed = true;
       connections.delete(session.id);
       const reason = Buffer.from(message).toString('utf8');
