@@ -67,7 +67,7 @@ export class Attempt {
   }
 
   /** Lets go of the socket; nothing that it still does is reported. */
-  drop(code = 1000, reason = ''): void {
+  drop(reason = ''): void {
     this.#over = true;
     this.#stopTimer();
     const socket = this.#socket;
@@ -76,7 +76,7 @@ export class Attempt {
     socket.onmessage = null;
     socket.onclose = null;
     // `onerror` stays: the package `ws` throws where nobody listens to errors.
-    socket.close(code, reason);
+    socket.close(1000, reason);
   }
 
   async #begin(): Promise<void> {
@@ -149,7 +149,7 @@ export class Attempt {
 
   #fail(error: ClientError): void {
     if (this.#over) return;
-    this.drop(1000, error.code);
+    this.drop(error.code);
     this.#port.failed(error);
   }
 

@@ -78,7 +78,7 @@ export class Connection {
   /** The peer is gone without a word, or out of step: give this connection up and begin anew. */
   abandon(error: ClientError): void {
     if (this.#state !== 'connected') return;
-    if (this.#lose({ code: 4000, reason: error.code })) this.#toReconnecting(error);
+    if (this.#lose({ code: 1006, reason: error.code })) this.#toReconnecting(error);
   }
 
   send(message: Uint8Array): void {
@@ -201,7 +201,7 @@ export class Connection {
 
   /** Lets go of the socket. Answers false when a listener who heard of the loss has closed or restarted the client. */
   #lose(closed: ClosedBy): boolean {
-    this.#attempt?.drop(closed.code === 4000 ? 4000 : 1000, closed.reason);
+    this.#attempt?.drop(closed.reason);
     this.#attempt = undefined;
     if (!this.#up) return true;
     this.#up = false;

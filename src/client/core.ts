@@ -47,7 +47,7 @@ export class Core {
   readonly #refresh: TokenRefresh;
 
   constructor(url: string, options: ClientOptions) {
-    const runtime: Runtime = { ...platformRuntime(), ...options.runtime };
+    const runtime = options.runtime ?? platformRuntime();
     this.#runtime = runtime;
     this.events = new Emitter((fault, event) => this.#listenerFailed(fault, event));
     this.commands = new PendingCommands(runtime, options.commandTimeoutMs ?? 10_000, (frame) =>

@@ -21,7 +21,7 @@ export interface ClientOptions {
   /** Who connects, for the gateway's logs: "my-app/1.2.3". */
   readonly clientName?: string;
   /** Clock, randomness, timers and fetch, for tests. */
-  readonly runtime?: Partial<Runtime>;
+  readonly runtime?: Runtime;
 }
 
 /** A page may give a path: `/ws` means this host, with TLS where the page has it. */

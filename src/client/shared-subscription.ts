@@ -3,6 +3,7 @@ import type {
   Mode,
   Position,
   ServerKinds,
+  TopicPosition,
   Subscription as WireSubscription,
 } from '../protocol/frames.ts';
 import { Backoff } from './backoff.ts';
@@ -43,6 +44,8 @@ export class SharedSubscription {
   /** Members whose `since` or `last` the gateway hasn't granted yet, and those of them that it was asked for. */
   readonly #wishes = new Set<Subscription>();
   #asked: readonly Subscription[] = [];
+  /** The positions that were asked for last. */
+  #starts: readonly TopicPosition[] = [];
 
   constructor(topic: string, options: SubscribeOptions, random: () => number) {
     this.topic = topic;
@@ -93,12 +96,11 @@ export class SharedSubscription {
     const known = this.#positions.list().filter(({ topic }) => !this.#incomplete.has(topic));
     this.#asked = [...this.#wishes];
     const wishes = this.#asked.map(({ options }) => options);
-    const positions = startingPoints(this.topic, known, wishes);
-    const [first] = positions;
-    if (!first) return { ...wish, last: Math.max(0, ...wishes.map(({ last = 0 }) => last)) || undefined };
-    return this.isPattern
-      ? { ...wish, positions }
-      : { ...wish, since: { epoch: first.epoch, offset: first.offset } };
+    this.#starts = startingPoints(this.topic, known, wishes);
+    const [first] = this.#starts;
+    if (this.isPattern && (first || this.#wasLive)) return { ...wish, positions: this.#patternStarts() };
+    if (first) return { ...wish, since: { epoch: first.epoch, offset: first.offset } };
+    return { ...wish, last: Math.max(0, ...wishes.map(({ last = 0 }) => last)) || undefined };
   }
 
   granted(result: Granted): void {
@@ -115,7 +117,11 @@ export class SharedSubscription {
   /** Whether a subscription that begins at `start` would leave a hole behind what was seen. */
   wouldSkip(start: Position): boolean {
     const position = this.#positions.get(this.topic);
-    return position !== undefined && position.epoch === start.epoch && start.offset > position.offset;
+    return (
+      position !== undefined &&
+      (position.epoch || start.epoch) === start.epoch &&
+      start.offset > position.offset
+    );
   }
 
   refused(error: ClientError): void {
@@ -160,11 +166,15 @@ export class SharedSubscription {
     }
   }
 
-  reset({ topic, epoch, offset }: ServerKinds['reset']): void {
+  /** Answers false when values of the new epoch may exist that this side doesn't hold: then ask for a snapshot. */
+  reset({ topic, epoch, offset }: Omit<ServerKinds['reset'], 'view'>): boolean {
     const previous = this.#positions.get(topic);
     this.#positions.set(topic, { epoch, offset });
-    if (this.#mode === 'state' && previous?.epoch !== epoch) this.#forget(topic);
     for (const member of this.members) member.reset({ topic, epoch, offset });
+    if (!this.#isState(topic) || !previous?.epoch || previous.epoch === epoch) return true;
+    this.#forget(topic);
+    if (offset > 0) this.#incomplete.add(topic);
+    return offset === 0;
   }
 
   lagging(): void {
@@ -174,11 +184,13 @@ export class SharedSubscription {
     }
   }
 
-  caughtUp(frame: ServerKinds['caughtUp']): void {
-    const { topic, epoch, offset } = frame;
-    const { missing } = frame;
+  /** With `recovered: false` it names what is gone and more of the catch-up follows; otherwise live batches do. */
+  caughtUp({ topic, epoch, offset, recovered, missing }: ServerKinds['caughtUp']): void {
+    if (!recovered && offset > (this.#positions.get(topic)?.offset ?? 0))
+      this.#positions.set(topic, { epoch, offset });
     for (const member of this.members) {
-      if (!frame.recovered && missing && this.#mode === 'stream') member.lost(topic, epoch, missing);
+      if (!recovered && missing) member.lost(topic, epoch, missing);
+      if (!recovered) continue;
       member.enter('live');
       member.tell('caughtUp', { topic, epoch, offset });
     }
@@ -196,10 +208,24 @@ export class SharedSubscription {
 
   #begin(start: TopicStart): void {
     const { topic, epoch, offset } = start;
-    // Until the snapshot is complete this position is only good for judging batches.
-    if (this.#mode === 'state' && !start.recovered) this.#incomplete.add(topic);
+    const asked = this.#starts.find((position) => position.topic === topic);
+    const continues =
+      start.recovered === true && asked?.offset === offset && (asked.epoch || epoch) === epoch;
+    // A snapshot follows where the topic doesn't go on from where it was; until it is complete the position only
+    // serves to judge batches. Of a pattern's topics nobody says which ones are state: the first frame will show.
+    if (!continues && (this.#mode === 'state' || this.isPattern)) this.#incomplete.add(topic);
     this.#positions.set(topic, { epoch, offset });
     for (const member of this.members) member.begin(start, this.#mode);
+  }
+
+  /** Without any position the gateway would take a pattern for new, and topics born meanwhile would begin at their end. */
+  #patternStarts(): readonly TopicPosition[] {
+    if (this.#starts.length > 0) return this.#starts;
+    return [{ topic: this.topic.slice(0, -1) || 'any', epoch: '', offset: 0 }];
+  }
+
+  #isState(topic: string): boolean {
+    return this.#mode === 'state' || this.#maps.has(topic);
   }
 
   /** A live state topic shows the newcomer its map; otherwise `last` and an older `since` take going back. */
@@ -216,12 +242,14 @@ export class SharedSubscription {
     const position = this.#positions.get(topic);
     if (!position) return { epoch: batch.epoch ?? '', offset: batch.after };
     if (batch.epoch === undefined || batch.epoch === position.epoch) return position;
-    this.reset({ view: this.view, topic, epoch: batch.epoch, offset: 0 });
+    this.reset({ topic, epoch: batch.epoch, offset: 0 });
     return { epoch: batch.epoch, offset: 0 };
   }
 
   #accept(topic: string, publications: readonly ReceivedPublication[], { epoch, offset }: Position): void {
-    const map = this.#mode === 'state' ? this.#map(topic) : undefined;
+    const map = this.#isState(topic) ? this.#map(topic) : undefined;
+    // What comes without a snapshot before it is no state topic of a pattern.
+    if (!map) this.#incomplete.delete(topic);
     map?.apply(publications);
     for (const member of this.members) {
       member.deliver(publications, { topic, epoch, offset }, this.view);

@@ -165,11 +165,15 @@ export class Subscription<T = unknown> {
     const own = this.#positions.get(topic);
     if (own?.epoch && own.epoch !== epoch) {
       this.reset({ topic, epoch, offset });
-      return;
+    } else if (!own || start.recovered === undefined) {
+      if (!own) this.stand({ topic, epoch, offset });
+    } else if (start.recovered) {
+      this.#events.emit('recovered', { topic, epoch, offset });
+    } else {
+      if (mode === 'stream') this.lost(topic, epoch, start.missing ?? { after: own.offset, upto: offset });
+      // A position that the topic never reached must not hide what comes.
+      if (own.offset > offset) this.stand({ topic, epoch, offset });
     }
-    if (!own || start.recovered === undefined) return;
-    if (start.recovered) this.#events.emit('recovered', { topic, epoch, offset });
-    else if (mode === 'stream') this.lost(topic, epoch, start.missing ?? { after: own.offset, upto: offset });
   }
 
   reset(at: TopicPosition): void {

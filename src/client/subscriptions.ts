@@ -27,8 +27,6 @@ export class Subscriptions {
   #flushPlanned = false;
   readonly #byKey = new Map<string, SharedSubscription>();
   readonly #byView = new Map<number, SharedSubscription>();
-  /** Made by the gateway before the handshake was over, at a place behind the own position. */
-  readonly #behind = new Set<SharedSubscription>();
   readonly #homes = new Map<Subscription, SharedSubscription>();
   readonly #port: SubscriptionsPort;
 
@@ -76,8 +74,6 @@ export class Subscriptions {
   /** Everything in one bulk command, each from its own position. What the gateway made by itself is there already. */
   connected(): void {
     this.#online = true;
-    for (const shared of this.#behind) this.#release(shared);
-    this.#behind.clear();
     for (const shared of this.#byKey.values()) if (shared.phase === 'off') shared.detached();
     this.#flush();
   }
@@ -85,7 +81,6 @@ export class Subscriptions {
   disconnected(): void {
     this.#online = false;
     this.#byView.clear();
-    this.#behind.clear();
     for (const shared of this.#byKey.values()) {
       this.#stopRetry(shared);
       if (shared.phase !== 'off') shared.detached();
@@ -103,7 +98,7 @@ export class Subscriptions {
         this.#byView.get(frame.view)?.snapshot(frame);
         break;
       case 'reset':
-        this.#byView.get(frame.view)?.reset(frame);
+        this.#reset(frame);
         break;
       case 'caughtUp':
         this.#byView.get(frame.view)?.caughtUp(frame);
@@ -174,8 +169,6 @@ export class Subscriptions {
 
   #settle(shared: SharedSubscription, result: SubscribeResult): void {
     if ('error' in result) {
-      // The gateway made the same subscription by itself while ours was on its way.
-      if (shared.phase === 'live' && result.error.code === 'already_subscribed') return;
       this.#refuse(shared, new ClientError(result.error));
       return;
     }
@@ -259,19 +252,24 @@ export class Subscriptions {
     this.#port.count('publications', fresh);
   }
 
+  #reset(frame: ServerKinds['reset']): void {
+    const shared = this.#byView.get(frame.view);
+    if (shared && !shared.reset(frame)) this.#askAgain(shared);
+  }
+
   #subscribedByGateway(result: SubscribeResult): void {
     if ('error' in result) return;
     const shared = this.#sharedFor(result.topic, {});
+    // Our own command is on its way and replaces what the gateway made.
+    if (shared.phase === 'asked') return;
     if (shared.members.size === 0) this.#port.serverMade(this.add(result.topic, {}));
-    this.#byView.set(result.view, shared);
-    if (!shared.wouldSkip(result)) {
-      shared.granted(result);
+    // It begins behind what was missed while the client was away: ours, with its position, will replace it too.
+    if (shared.wouldSkip(result)) {
+      this.#flush();
       return;
     }
-    // It begins behind what was missed while the client was away: go back to its own position.
-    shared.view = result.view;
-    if (this.#online) this.#askAgain(shared);
-    else this.#behind.add(shared);
+    this.#byView.set(result.view, shared);
+    shared.granted(result);
   }
 
   #endedByGateway({ views, reason }: ServerKinds['unsubscribed']): void {

@@ -1,0 +1,424 @@
+import { describe, expect, it } from 'vitest';
+import type { ReceivedPublication, Subscription } from '../../src/client/index.ts';
+import type { Granted, Reply } from '../../src/protocol/frames.ts';
+import { type FakeSocket, harness, publication, settled } from './support/fakes.ts';
+
+const granted = (over: Partial<Granted> = {}): Granted => ({
+  topic: 'a',
+  view: 7,
+  mode: 'stream',
+  epoch: 'e1',
+  offset: 0,
+  ...over,
+});
+
+function grant(socket: FakeSocket, ...results: Partial<Granted>[]): void {
+  socket.reply('subscribe', { kind: 'subscribed', results: results.map(granted) });
+}
+
+function batch(after: number, upto: number, over: Partial<Extract<Reply, { kind: 'batch' }>> = {}): Reply {
+  const publications = Array.from({ length: upto - after }, (_, index) => publication(after + index + 1));
+  return { kind: 'batch', view: 7, after, upto, publications, ...over };
+}
+
+/** What a subscription tells, in order, in short. */
+function record(subscription: Subscription): unknown[] {
+  const told: unknown[] = [];
+  subscription.on('publication', ({ offset }) => told.push(offset));
+  subscription.on('gap', ({ missing }) => told.push(['gap', missing.after, missing.upto]));
+  subscription.on('recovered', () => told.push('recovered'));
+  subscription.on('reset', ({ epoch }) => told.push(['reset', epoch]));
+  subscription.on('snapshot', (entries) => told.push(['snapshot', ...entries.keys()]));
+  subscription.on('lagging', () => told.push('lagging'));
+  subscription.on('caughtUp', () => told.push('caughtUp'));
+  subscription.on('error', ({ code }) => told.push(['error', code]));
+  return told;
+}
+
+async function live(over: Partial<Granted> = {}) {
+  const h = harness();
+  const socket = await h.arrive();
+  const subscription = h.client.subscribe('a');
+  const told = record(subscription);
+  await settled();
+  grant(socket, over);
+  return { ...h, socket, subscription, told, client: h.client, runtime: h.runtime };
+}
+
+describe('subscribing', () => {
+  it('asks for everything of one turn in one command', async () => {
+    const h = harness();
+    const socket = await h.arrive();
+    h.client.subscribe('a', { filter: { op: 'eq', tag: 'level', value: 'critical' } });
+    h.client.subscribe('b', { intervalMs: 100, last: 5 });
+    await settled();
+    expect(socket.count('subscribe')).toBe(1);
+    expect(socket.command('subscribe').subscriptions).toMatchObject([
+      { topic: 'a', filter: { op: 'eq', tag: 'level', value: 'critical' } },
+      { topic: 'b', intervalMs: 100, last: 5 },
+    ]);
+  });
+
+  it('hands publications over in order, each once', async () => {
+    const { socket, told } = await live();
+    socket.push(batch(0, 2));
+    socket.push(batch(1, 4));
+    socket.push(batch(0, 3));
+    expect(told).toEqual([1, 2, 3, 4]);
+  });
+
+  it('takes a batch that follows its reply in the same turn', async () => {
+    const h = harness();
+    const socket = await h.arrive();
+    const told = record(h.client.subscribe('a'));
+    await settled();
+    grant(socket, { offset: 4 });
+    socket.push(batch(4, 5));
+    expect(told).toEqual([5]);
+  });
+
+  it('parses data only when somebody looks, and keeps the text as it was', async () => {
+    const { socket, client } = await live();
+    const received: ReceivedPublication<{ n: number }>[] = [];
+    client.subscribe<{ n: number }>('a', {}, (one) => received.push(one));
+    const bytes = new TextEncoder().encode('{"n":1.0}');
+    socket.push(batch(0, 1, { publications: [{ ...publication(1), payload: { format: 'json', bytes } }] }));
+    expect(received[0]?.data.n).toBe(1);
+    expect(received[0]?.text).toBe('{"n":1.0}');
+  });
+
+  it('tells a refusal, and asks again when that may help', async () => {
+    const h = harness();
+    const socket = await h.arrive();
+    const subscription = h.client.subscribe('a');
+    const told = record(subscription);
+    await settled();
+    const error = { code: 'too_many_views', number: 142, message: 'no', retry: true, retryAfterMs: 3_000 };
+    socket.reply('subscribe', { kind: 'subscribed', results: [{ topic: 'a', error }] });
+    expect(told).toEqual([['error', 'too_many_views']]);
+    expect(subscription.state).toBe('refused');
+    await h.runtime.advance(3_000);
+    expect(socket.count('subscribe')).toBe(2);
+    grant(socket, {});
+    expect(subscription.state).toBe('live');
+  });
+
+  it('reports a refusal to the client when nobody listens to the subscription', async () => {
+    const h = harness();
+    const codes: string[] = [];
+    h.client.onError(({ code }) => codes.push(code));
+    const socket = await h.arrive();
+    h.client.subscribe('a');
+    await settled();
+    const error = { code: 'forbidden', number: 112, message: 'no', retry: false };
+    socket.reply('subscribe', { kind: 'subscribed', results: [{ topic: 'a', error }] });
+    expect(codes).toEqual(['forbidden']);
+    await h.runtime.advance(9_000);
+    expect(socket.count('subscribe')).toBe(1);
+  });
+});
+
+describe('sharing', () => {
+  it('uses one wire subscription for equal ones, and gives it up with the last', async () => {
+    const { client, socket, subscription, told } = await live();
+    const second = client.subscribe('a');
+    const also = record(second);
+    await settled();
+    socket.push(batch(0, 1));
+    expect([told, also]).toEqual([[1], [1]]);
+    subscription.unsubscribe();
+    await settled();
+    expect(socket.count('unsubscribe')).toBe(0);
+    second.unsubscribe();
+    await settled();
+    expect(socket.command('unsubscribe').views).toEqual([7]);
+    expect(socket.count('subscribe')).toBe(1);
+  });
+
+  it('sends nothing when somebody leaves and joins in one turn', async () => {
+    const { client, socket, subscription } = await live();
+    subscription.unsubscribe();
+    client.subscribe('a');
+    await settled();
+    expect(socket.count('unsubscribe')).toBe(0);
+    expect(socket.count('subscribe')).toBe(1);
+  });
+
+  it('takes filters for equal whatever their order', async () => {
+    const h = harness();
+    const socket = await h.arrive();
+    const a = { op: 'in', tag: 'level', values: ['x', 'y'] } as const;
+    const b = { op: 'exists', tag: 'host' } as const;
+    h.client.subscribe('a', { filter: { op: 'and', filters: [a, b] } });
+    h.client.subscribe('a', { filter: { op: 'and', filters: [b, { ...a, values: ['y', 'x'] }] } });
+    await settled();
+    expect(socket.command('subscribe').subscriptions).toHaveLength(1);
+  });
+
+  it('goes back for a latecomer that wants the last ones, without telling the others twice', async () => {
+    const { client, socket, told } = await live({ offset: 10 });
+    socket.push(batch(10, 12));
+    const late = record(client.subscribe('a', { last: 3 }));
+    await settled();
+    expect(socket.command('unsubscribe').views).toEqual([7]);
+    expect(socket.command('subscribe').subscriptions).toMatchObject([{ since: { epoch: 'e1', offset: 9 } }]);
+    grant(socket, { offset: 9, recovered: true });
+    socket.push(batch(9, 13));
+    expect(told.filter((one) => typeof one === 'number')).toEqual([11, 12, 13]);
+    expect(late).toEqual([10, 11, 12, 13]);
+  });
+
+  it('shows a latecomer of a state topic the map at once', async () => {
+    const { client, socket } = await live({ mode: 'state', offset: 3 });
+    const publications = [publication(2, 'x', { key: 'cpu' }), publication(3, 'y', { key: 'disk' })];
+    socket.push({
+      kind: 'snapshot',
+      view: 7,
+      topic: 'a',
+      epoch: 'e1',
+      offset: 3,
+      publications,
+      first: true,
+      last: true,
+    });
+    const late = client.subscribe('a', { last: 5 });
+    const told = record(late);
+    await settled();
+    expect(told).toEqual([['snapshot', 'cpu', 'disk']]);
+    expect(late.current().get('cpu')?.data).toBe('x');
+    expect(socket.count('subscribe')).toBe(1);
+  });
+});
+
+describe('after a reconnect', () => {
+  it('asks for all in one command, each from its own position', async () => {
+    const h = harness();
+    const socket = await h.arrive();
+    h.client.subscribe('a', { last: 5 });
+    h.client.subscribe('b');
+    h.client.subscribe('j:*');
+    await settled();
+    const topics = [{ topic: 'j:1', epoch: 'e3', offset: 8 }];
+    grant(socket, {}, { topic: 'b', view: 8, epoch: 'e2' }, { topic: 'j:*', view: 9, epoch: '', topics });
+    socket.push(batch(0, 4));
+    socket.push(batch(0, 2, { view: 9, topic: 'j:2', epoch: 'e4' }));
+    socket.push(batch(8, 9, { view: 9, topic: 'j:1', epoch: 'e3' }));
+    socket.end();
+    await h.runtime.advance(1_000);
+    h.socket.greet();
+    expect(h.socket.count('subscribe')).toBe(1);
+    expect(h.socket.command('subscribe').subscriptions).toEqual([
+      { topic: 'a', since: { epoch: 'e1', offset: 4 } },
+      { topic: 'b', since: { epoch: 'e2', offset: 0 } },
+      {
+        topic: 'j:*',
+        positions: [
+          { topic: 'j:1', epoch: 'e3', offset: 9 },
+          { topic: 'j:2', epoch: 'e4', offset: 2 },
+        ],
+      },
+    ]);
+  });
+
+  it('goes on without a seam when everything is recovered', async () => {
+    const { socket, told, client, runtime, sockets } = await live();
+    socket.push(batch(0, 2));
+    socket.end();
+    await runtime.advance(1_000);
+    const second = sockets.at(-1) as FakeSocket;
+    second.greet();
+    grant(second, { offset: 2, recovered: true });
+    second.push(batch(2, 5));
+    expect(told).toEqual([1, 2, 'recovered', 3, 4, 5]);
+    expect(client.getStats().gaps).toBe(0);
+  });
+
+  it('names what is lost, and goes on behind it', async () => {
+    const { socket, told, runtime, sockets } = await live();
+    socket.push(batch(0, 2));
+    socket.end();
+    await runtime.advance(1_000);
+    const second = sockets.at(-1) as FakeSocket;
+    second.greet();
+    grant(second, { offset: 6, recovered: false, missing: { after: 2, upto: 6 } });
+    second.push(batch(6, 7));
+    expect(told).toEqual([1, 2, ['gap', 2, 6], 7]);
+  });
+
+  it('tells a new epoch', async () => {
+    const { socket, told, runtime, sockets, subscription } = await live();
+    socket.push(batch(0, 2));
+    socket.end();
+    await runtime.advance(1_000);
+    const second = sockets.at(-1) as FakeSocket;
+    second.greet();
+    grant(second, { epoch: 'e2', offset: 0, recovered: false });
+    second.push(batch(0, 1));
+    expect(told).toEqual([1, 2, ['reset', 'e2'], 1]);
+    expect(subscription.position).toEqual({ epoch: 'e2', offset: 1 });
+  });
+
+  it('asks for the snapshot again when the first one was cut off', async () => {
+    const { socket, runtime, sockets } = await live({ mode: 'state', offset: 9 });
+    const publications = [publication(2, 'x', { key: 'cpu' })];
+    socket.push({
+      kind: 'snapshot',
+      view: 7,
+      topic: 'a',
+      epoch: 'e1',
+      offset: 9,
+      publications,
+      first: true,
+      last: false,
+    });
+    socket.end();
+    await runtime.advance(1_000);
+    const second = sockets.at(-1) as FakeSocket;
+    second.greet();
+    expect(second.command('subscribe').subscriptions).toEqual([{ topic: 'a' }]);
+  });
+
+  it('tells a pattern without any topic yet apart from a new one', async () => {
+    const h = harness();
+    const socket = await h.arrive();
+    h.client.subscribe('j:*');
+    await settled();
+    grant(socket, { topic: 'j:*', epoch: '', topics: [] });
+    socket.end();
+    await h.runtime.advance(1_000);
+    h.socket.greet();
+    expect(h.socket.command('subscribe').subscriptions).toEqual([
+      { topic: 'j:*', positions: [{ topic: 'j:', epoch: '', offset: 0 }] },
+    ]);
+  });
+});
+
+describe('a gap', () => {
+  it('is recovered by subscribing again from the position, once at a time', async () => {
+    const { socket, told } = await live();
+    socket.push(batch(0, 2));
+    socket.push(batch(4, 5));
+    socket.push(batch(5, 6));
+    expect(socket.count('unsubscribe')).toBe(1);
+    expect(socket.count('subscribe')).toBe(2);
+    expect(socket.command('subscribe').subscriptions).toMatchObject([{ since: { epoch: 'e1', offset: 2 } }]);
+    grant(socket, { offset: 2, recovered: true });
+    socket.push(batch(2, 6));
+    expect(told).toEqual([1, 2, 'recovered', 3, 4, 5, 6]);
+  });
+
+  it('does not turn into a storm when batches never fit', async () => {
+    const { socket, runtime } = await live();
+    for (let round = 0; round < 5; round++) {
+      socket.push(batch(50, 51));
+      if (round === 0) grant(socket, { offset: 0, recovered: true });
+    }
+    expect(socket.count('subscribe')).toBe(2);
+    await runtime.advance(1_000);
+    expect(socket.count('subscribe')).toBe(3);
+  });
+
+  it('is also a compressed batch that does not check', async () => {
+    const { socket, told } = await live();
+    const compressed = { deflate: new Uint8Array([3, 0]), plainBytes: 5, crc32: 1, dictionary: 0 };
+    socket.push({ kind: 'batch', view: 7, after: 0, upto: 1, publications: [], compressed });
+    expect(socket.count('subscribe')).toBe(2);
+    expect(told).toEqual([]);
+  });
+});
+
+describe('pushes', () => {
+  it('tells lagging, what was lost of it, and the end of it', async () => {
+    const { socket, told, subscription } = await live();
+    socket.push(batch(0, 1));
+    socket.push({ kind: 'lagging', views: [7] });
+    expect(subscription.state).toBe('lagging');
+    const caughtUp = { kind: 'caughtUp', view: 7, topic: 'a', epoch: 'e1' } as const;
+    socket.push({ ...caughtUp, offset: 5, recovered: false, missing: { after: 1, upto: 5 } });
+    socket.push(batch(5, 6));
+    socket.push({ ...caughtUp, offset: 6, recovered: true });
+    expect(told).toEqual([1, 'lagging', ['gap', 1, 5], 6, 'caughtUp']);
+    expect(subscription.state).toBe('live');
+    expect(socket.count('subscribe')).toBe(1);
+  });
+
+  it('says nothing of a reset when the topic was empty before', async () => {
+    const { socket, told } = await live({ epoch: '', offset: 0 });
+    socket.push({ kind: 'reset', view: 7, topic: 'a', epoch: 'e9', offset: 0 });
+    socket.push(batch(0, 1));
+    socket.push({ kind: 'reset', view: 7, topic: 'a', epoch: 'e10', offset: 0 });
+    expect(told).toEqual([1, ['reset', 'e10']]);
+  });
+
+  it('empties the map of a state topic that begins anew, and fetches what is there already', async () => {
+    const { socket, subscription } = await live({ mode: 'state', offset: 1 });
+    const publications = [publication(1, 'x', { key: 'cpu' })];
+    socket.push({
+      kind: 'snapshot',
+      view: 7,
+      topic: 'a',
+      epoch: 'e1',
+      offset: 1,
+      publications,
+      first: true,
+      last: true,
+    });
+    socket.push({ kind: 'reset', view: 7, topic: 'a', epoch: 'e2', offset: 4 });
+    expect(subscription.current().size).toBe(0);
+    expect(socket.command('subscribe').subscriptions).toEqual([{ topic: 'a' }]);
+  });
+
+  it('keeps the map of a state topic current', async () => {
+    const { socket, subscription } = await live({ mode: 'state', offset: 0 });
+    socket.push({
+      kind: 'snapshot',
+      view: 7,
+      topic: 'a',
+      epoch: 'e1',
+      offset: 0,
+      publications: [],
+      first: true,
+      last: true,
+    });
+    socket.push(
+      batch(0, 2, { publications: [publication(1, 1, { key: 'a' }), publication(2, 2, { key: 'b' })] }),
+    );
+    socket.push(batch(2, 3, { publications: [publication(3, null, { key: 'a', removed: true })] }));
+    expect([...subscription.current().keys()]).toEqual(['b']);
+  });
+
+  it('brings topics that the gateway joined by itself to the client, and recovers them too', async () => {
+    const h = harness();
+    const heard: number[] = [];
+    h.client.on('publication', ({ offset }) => heard.push(offset));
+    const socket = await h.arrive();
+    socket.push({ kind: 'subscribed', results: [granted({ topic: '$all', view: 3 })] });
+    socket.push(batch(0, 1, { view: 3 }));
+    socket.end();
+    await h.runtime.advance(1_000);
+    h.socket.onopen?.();
+    const { socket: second } = h;
+    second.greet();
+    second.push({ kind: 'subscribed', results: [granted({ topic: '$all', view: 3, offset: 4 })] });
+    expect(second.command('subscribe').subscriptions).toEqual([
+      { topic: '$all', since: { epoch: 'e1', offset: 1 } },
+    ]);
+    grant(second, { topic: '$all', view: 3, offset: 1, recovered: true });
+    second.push(batch(1, 4, { view: 3 }));
+    expect(heard).toEqual([1, 2, 3, 4]);
+  });
+
+  it('tells a subscription that the gateway ended', async () => {
+    const { socket, told, subscription } = await live();
+    socket.push({ kind: 'unsubscribed', views: [7], reason: 'forbidden' });
+    expect(told).toEqual([['error', 'forbidden']]);
+    expect(subscription.state).toBe('refused');
+  });
+});
+
+it('stops in the middle of a batch when a listener unsubscribes', async () => {
+  const { socket, subscription, told } = await live();
+  subscription.on('publication', () => subscription.unsubscribe());
+  socket.push(batch(0, 3));
+  expect(told).toEqual([1]);
+});

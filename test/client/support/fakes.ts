@@ -1,0 +1,183 @@
+import { SluiceClient } from '../../../src/client/index.ts';
+import type { ClientOptions } from '../../../src/client/options.ts';
+import type { Runtime, Socket, TimerHandle } from '../../../src/client/runtime.ts';
+import type { ClientFrame, CommandKind, Reply, ServerFrame } from '../../../src/protocol/frames.ts';
+import { protobufCodec } from '../../../src/protocol/protobuf.ts';
+
+/** A clock that only moves when it is told to, with its timers. */
+export class FakeRuntime implements Runtime {
+  #nowMs = 1_000_000;
+  readonly #timers = new Map<object, { atMs: number; callback: () => void }>();
+  randomValue = 0.5;
+  fetch: typeof fetch = () => Promise.reject(new TypeError('nobody there'));
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  random(): number {
+    return this.randomValue;
+  }
+
+  setTimeout(callback: () => void, delayMs: number): TimerHandle {
+    const handle = {};
+    this.#timers.set(handle, { atMs: this.#nowMs + delayMs, callback });
+    return handle;
+  }
+
+  clearTimeout(handle: TimerHandle): void {
+    this.#timers.delete(handle as object);
+  }
+
+  get timers(): number {
+    return this.#timers.size;
+  }
+
+  /** Moves on, runs what is due in its order, and lets promises settle in between. */
+  async advance(ms: number): Promise<void> {
+    const endMs = this.#nowMs + ms;
+    for (;;) {
+      const due = [...this.#timers]
+        .filter(([, { atMs }]) => atMs <= endMs)
+        .sort(([, a], [, b]) => a.atMs - b.atMs)[0];
+      if (!due) break;
+      const [handle, { atMs, callback }] = due;
+      this.#timers.delete(handle);
+      this.#nowMs = Math.max(this.#nowMs, atMs);
+      callback();
+      await settled();
+    }
+    this.#nowMs = endMs;
+    await settled();
+  }
+}
+
+/** Lets everything that is ready happen; no time passes. */
+export async function settled(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** The other end of a socket, scripted by a test. */
+export class FakeSocket implements Socket {
+  readonly url: string;
+  readonly protocol: string;
+  binaryType = 'blob';
+  onopen: Socket['onopen'] = null;
+  onmessage: Socket['onmessage'] = null;
+  onclose: Socket['onclose'] = null;
+  onerror: Socket['onerror'] = null;
+  closedBy: { code?: number; reason?: string } | undefined;
+  readonly frames: ClientFrame[] = [];
+
+  constructor(url: string, protocols: string[] = []) {
+    this.url = url;
+    this.protocol = protocols[0] ?? '';
+  }
+
+  send(data: Uint8Array): void {
+    const decoded = protobufCodec.decodeClientFrame(data);
+    if (!decoded.ok) throw new Error(decoded.message);
+    this.frames.push(decoded.frame);
+  }
+
+  close(code?: number, reason?: string): void {
+    this.closedBy = { code, reason };
+  }
+
+  // -- what the gateway does --------------------------------------------------------------------------------------
+
+  /** The newest command of a kind. */
+  command<K extends CommandKind>(kind: K): Extract<ClientFrame, { kind: K }> {
+    const frame = this.frames.filter((candidate) => candidate.kind === kind).at(-1);
+    if (!frame) throw new Error(`no ${kind} was sent`);
+    return frame as Extract<ClientFrame, { kind: K }>;
+  }
+
+  count(kind: CommandKind): number {
+    return this.frames.filter((frame) => frame.kind === kind).length;
+  }
+
+  push(frame: Reply, id = 0): void {
+    const bytes = protobufCodec.encodeServerFrame({ ...frame, id } as ServerFrame);
+    this.onmessage?.({ data: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) });
+  }
+
+  reply(kind: CommandKind, frame: Reply): void {
+    this.push(frame, this.command(kind).id);
+  }
+
+  end(code = 1006, reason = ''): void {
+    this.onclose?.({ code, reason });
+  }
+
+  greet(over: Partial<Extract<Reply, { kind: 'connected' }>> = {}): void {
+    this.onopen?.();
+    this.push({ ...greeting, ...over });
+    this.reply('connect', { ...greeting, ...over });
+  }
+}
+
+const greeting = {
+  kind: 'connected',
+  session: 's1',
+  timeMs: 1_000_000,
+  version: 'test',
+  limits: {
+    frameMaxBytes: 65_536,
+    payloadMaxBytes: 65_536,
+    subscriptions: 100,
+    commandsPerSecond: 100,
+    idleTimeoutMs: 60_000,
+  },
+} as const;
+
+export interface Harness {
+  readonly client: SluiceClient;
+  readonly runtime: FakeRuntime;
+  readonly sockets: FakeSocket[];
+  /** The newest one. */
+  readonly socket: FakeSocket;
+  /** Connects, or waits for the next attempt, and lets the client in. */
+  arrive(): Promise<FakeSocket>;
+}
+
+export function harness({
+  runtime = new FakeRuntime(),
+  ...options
+}: Omit<ClientOptions, 'runtime'> & { runtime?: FakeRuntime } = {}): Harness {
+  const sockets: FakeSocket[] = [];
+  class Recorded extends FakeSocket {
+    constructor(url: string, protocols?: string[]) {
+      super(url, protocols);
+      sockets.push(this);
+    }
+  }
+  const client = new SluiceClient('ws://gateway.test/ws', { WebSocket: Recorded, runtime, ...options });
+  return {
+    client,
+    runtime,
+    sockets,
+    get socket() {
+      const newest = sockets.at(-1);
+      if (!newest) throw new Error('no socket was opened');
+      return newest;
+    },
+    async arrive() {
+      void client.connect();
+      await settled();
+      this.socket.greet();
+      await settled();
+      return this.socket;
+    },
+  };
+}
+
+/** A publication as it stands in a batch. */
+export function publication(
+  offset: number,
+  data: unknown = offset,
+  over: { key?: string; removed?: boolean } = {},
+) {
+  const bytes = new TextEncoder().encode(JSON.stringify(data));
+  return { offset, timestampMs: 1_000, type: 'test', payload: { format: 'json', bytes }, ...over } as const;
+}
