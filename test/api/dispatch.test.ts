@@ -1,0 +1,132 @@
+import { describe, expect, test } from 'vitest';
+import { SluiceError } from '../../src/errors.ts';
+import { startApi } from './harness.ts';
+
+describe('matching', () => {
+  test.each([
+    '/nothing',
+    '/api',
+    '/api/',
+    '/api/publish/',
+    '/API/publish',
+    '//api/publish',
+    '/api/topics//history',
+    '/api/topics/{topic}/nothing',
+    '/constructor',
+    '',
+  ])('%j is no route', async (path) => {
+    const { get, answered } = await startApi();
+    const answer = await get(path);
+    expect([answer.status, answer.json()]).toMatchObject([404, { error: { code: 'not_found' } }]);
+    expect(answered).toMatchObject([{ route: 'unmatched', status: 404 }]);
+  });
+
+  test.each([
+    ['GET', '/api/publish', 'POST, OPTIONS'],
+    ['DELETE', '/api/topics/t', 'GET, HEAD, OPTIONS'],
+    ['HEAD', '/api/publish', 'POST, OPTIONS'],
+    ['constructor', '/healthz', 'GET, HEAD, OPTIONS'],
+  ])('%s %s is refused with what is allowed', async (method, path, allow) => {
+    const { ask } = await startApi();
+    const answer = await ask(method, path);
+    expect([answer.status, answer.headers['allow']]).toEqual([405, allow]);
+    expect(answer.json()).toMatchObject({ error: { code: 'method_not_allowed' } });
+  });
+
+  test('HEAD is GET whose body is not sent', async () => {
+    const { ask, get } = await startApi();
+    for (const path of ['/healthz', '/api/stats', '/api/topics/t', '/metrics', '/openapi.json']) {
+      const head = await ask('HEAD', path);
+      const { status, headers } = await get(path);
+      expect(head).toMatchObject({ status, headers, omitBody: true });
+    }
+  });
+
+  test('requests are counted by the pattern of their route', async () => {
+    const { get, post, answered } = await startApi();
+    await get('/api/topics/some-topic/history');
+    await post('/api/publish', '{}');
+    expect(answered).toMatchObject([
+      { route: '/api/topics/{topic}/history', status: 200 },
+      { route: '/api/publish', status: 400 },
+    ]);
+    expect(answered[0]!.seconds).toBeGreaterThanOrEqual(0);
+  });
+});
+
+describe('content types', () => {
+  const keys = ['a-key-of-some-length'];
+  const ask = async (type: string, path = '/api/publish') => {
+    const { post } = await startApi({ keys });
+    return post(path, '{"topic":"t"}', { 'content-type': type, 'x-api-key': keys[0]! });
+  };
+
+  test.each(['application/json', 'application/json; charset=utf-8', 'APPLICATION/JSON'])(
+    '%s is taken',
+    async (type) => {
+      expect((await ask(type)).status).toBe(200);
+    },
+  );
+
+  test.each(['text/plain', '', 'application/x-ndjson', 'application/jsonp', 'text/plain;application/json'])(
+    '%j is refused',
+    async (type) => {
+      const answer = await ask(type);
+      expect([answer.status, answer.json()]).toMatchObject([
+        415,
+        { error: { code: 'unsupported_media_type' } },
+      ]);
+    },
+  );
+
+  test('a batch may be lines', async () => {
+    expect((await ask('application/x-ndjson', '/api/publish/batch')).status).toBe(200);
+  });
+});
+
+describe('errors', () => {
+  const failing = (error: unknown) => {
+    const publish = () => {
+      throw error;
+    };
+    return startApi({ ports: { publisher: { publish } } });
+  };
+
+  test('what went wrong inside is logged, and not told', async () => {
+    for (const error of [
+      new Error('secret path'),
+      new SluiceError('internal', 'secret path'),
+      'secret path',
+    ]) {
+      const { post, logged } = await failing(error);
+      const answer = await post('/api/publish', '{"topic":"t"}');
+      expect([answer.status, answer.json()]).toMatchObject([500, { error: { code: 'internal' } }]);
+      expect(answer.text).not.toContain('secret');
+      expect(logged).toEqual([{ err: error, route: '/api/publish' }]);
+    }
+  });
+
+  test('a rejected promise too', async () => {
+    const { post, logged } = await startApi({
+      ports: { publisher: { publish: () => Promise.reject(new Error('secret path')) } },
+    });
+    expect((await post('/api/publish', '{"topic":"t"}')).status).toBe(500);
+    expect(logged).toHaveLength(1);
+  });
+
+  test.each([
+    [1, '1'],
+    [1000, '1'],
+    [1001, '2'],
+  ])('a wait of %d ms is told in seconds: %s', async (retryAfterMs, seconds) => {
+    const { post } = await failing(new SluiceError('rate_limited', undefined, { retryAfterMs }));
+    const answer = await post('/api/publish', '{"topic":"t"}');
+    expect([answer.status, answer.headers['retry-after']]).toEqual([429, seconds]);
+  });
+
+  test('no answer of the API may be kept by a cache', async () => {
+    const { get } = await startApi();
+    expect((await get('/api/stats')).headers['cache-control']).toBe('no-store');
+    expect((await get('/nothing')).headers['cache-control']).toBe('no-store');
+  });
+});

@@ -1,0 +1,199 @@
+import { createApi } from '../../src/api/dispatch.ts';
+import type { ApiResponse } from '../../src/api/http.ts';
+import type { ApiPorts, ConnectionInfo, Readiness, TopicInfo, TopicReader } from '../../src/api/ports.ts';
+import { type ApiKey, apiKeys } from '../../src/auth/api-keys.ts';
+import { createGate } from '../../src/auth/gate.ts';
+import { originPolicy } from '../../src/auth/origins.ts';
+import { tokenVerifier } from '../../src/auth/tokens.ts';
+import { MemoryEngine } from '../../src/engines/memory.ts';
+import { SluiceError } from '../../src/errors.ts';
+import { Broker } from '../../src/topics/broker.ts';
+
+export const bodyMaxBytes = 4096;
+export const payloadMaxBytes = 1024;
+export const nowMs = Date.parse('2026-01-01T00:00:00.000Z');
+
+interface HarnessOptions {
+  readonly keys?: readonly (string | ApiKey)[];
+  readonly tokenSecret?: string;
+  readonly origins?: readonly string[];
+  readonly connections?: readonly ConnectionInfo[];
+  readonly assets?: Readonly<Record<string, Uint8Array>>;
+  readonly readiness?: Readiness;
+  readonly ports?: Partial<ApiPorts>;
+}
+
+interface Ask {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  readonly peerAddress?: string;
+}
+
+export interface Answer extends ApiResponse {
+  readonly text: string;
+  /** Of a JSON body. */
+  json<T = Record<string, never>>(): T;
+}
+
+/** The API over a real broker, with everything else in memory; requests come from this machine unless they say so. */
+export async function startApi(options: HarnessOptions = {}) {
+  const broker = await startBroker();
+  const answered: { route: string; status: number; seconds: number }[] = [];
+  const authFailures: string[] = [];
+  const logged: unknown[] = [];
+  const connections = new Map((options.connections ?? []).map((each) => [each.id, each]));
+  const origins = originPolicy(options.origins ?? []);
+  const ports: ApiPorts = {
+    publisher: broker,
+    topics: topicReader(broker),
+    sessions: {
+      get count() {
+        return connections.size;
+      },
+      list: ({ after, limit }) =>
+        page([...connections.values()], (each) => each.id, after, limit, 'connections'),
+      disconnect: (id) => connections.delete(id),
+    },
+    service: {
+      version: '1.2.3',
+      stats: () => ({
+        state: 'running',
+        startedAtMs: nowMs,
+        engine: { name: 'memory', up: true },
+        connections: { active: connections.size, total: 7 },
+        publications: 1,
+        deliveries: 2,
+        sentBytes: 3,
+        topics: broker.size,
+        subscriptions: { total: 1, busiest: { 'BTC/USDT': 1 } },
+      }),
+      ready: async () => options.readiness ?? { ok: true, checks: { engine: 'ok' } },
+      metricsText: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'sluice_topics 1\n' }),
+    },
+    assets: (name) => options.assets?.[name],
+    namespaces: { default: { presence: true, anonymous: { subscribe: false, publish: false } } },
+    bodyMaxBytes,
+    ...options.ports,
+  };
+  const tokens = options.tokenSecret === undefined ? undefined : tokenVerifier(options.tokenSecret);
+  const api = createApi({
+    ports,
+    gate: createGate({ keys: apiKeys(options.keys ?? []), tokens, origins }),
+    origins,
+    observer: {
+      answered: (route, status, seconds) => answered.push({ route, status, seconds }),
+      authFailed: (code) => authFailures.push(code),
+    },
+    log: { error: (fields) => logged.push(fields) },
+  });
+
+  /** As a transport does it: the head first, then as much of the body as is wanted. */
+  async function ask(
+    method: string,
+    target: string,
+    { headers = {}, body = '', peerAddress }: Ask = {},
+  ): Promise<Answer> {
+    const [path = '', query = ''] = target.split('?');
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    const all: Record<string, string> = { host: 'localhost:8080', ...headers };
+    if (bytes.length > 0) all['content-length'] ??= String(bytes.length);
+    const opened = api.open({
+      method,
+      path,
+      query,
+      peerAddress: peerAddress ?? '127.0.0.1',
+      header: (name) => all[name] ?? '',
+      headerNames: () => Object.keys(all),
+    });
+    const tooLarge = bytes.length > opened.bodyMaxBytes && opened.bodyMaxBytes > 0;
+    const response = await opened.finish(
+      tooLarge ? new SluiceError('frame_too_large') : Uint8Array.from(bytes),
+    );
+    const text = Buffer.from(response.body).toString();
+    return { ...response, text, json: <T>() => JSON.parse(text) as T };
+  }
+
+  const post = (path: string, body: string | Uint8Array, headers: Readonly<Record<string, string>> = {}) =>
+    ask('POST', path, { headers: { 'content-type': 'application/json', ...headers }, body });
+  const get = (target: string, headers: Readonly<Record<string, string>> = {}) =>
+    ask('GET', target, { headers });
+
+  return { ask, post, get, broker, ports, answered, authFailures, logged };
+}
+
+async function startBroker(): Promise<Broker> {
+  const nothing = () => undefined;
+  const broker = new Broker({
+    engine: new MemoryEngine(),
+    namespace: (name) => ({
+      mode: name === 'server' ? 'state' : 'stream',
+      ttlMs: undefined,
+      maxPublications: 5,
+      maxAgeMs: 3_600_000,
+      maxBytes: 1_000_000,
+    }),
+    metrics: {
+      published: nothing,
+      duplicate: nothing,
+      failed: nothing,
+      evicted: nothing,
+      appendSeconds: nothing,
+      publishSeconds: nothing,
+      engineUp: nothing,
+    },
+    payloadMaxBytes,
+    topicsMax: 100,
+    ringsMaxBytes: 10_000_000,
+    nowMs: () => nowMs,
+  });
+  await broker.open({ appended: nothing, reset: nothing, removed: nothing });
+  return broker;
+}
+
+function page<T, N extends string>(
+  all: readonly T[],
+  nameOf: (each: T) => string,
+  after: string,
+  limit: number,
+  name: N,
+) {
+  const rest = all
+    .filter((each) => nameOf(each) > after)
+    .sort((left, right) => (nameOf(left) < nameOf(right) ? -1 : 1));
+  const part = rest.slice(0, limit);
+  return { [name]: part, next: rest.length > limit ? nameOf(part.at(-1)!) : undefined } as {
+    readonly [K in N]: readonly T[];
+  } & { readonly next?: string };
+}
+
+function topicReader(broker: Broker): TopicReader {
+  const info = (name: string): TopicInfo => {
+    const topic = broker.find(name);
+    return {
+      topic: name,
+      epoch: topic?.epoch ?? '',
+      offset: topic?.ring.newest ?? 0,
+      mode: topic?.options.mode ?? 'stream',
+      publications: topic?.ring.count ?? 0,
+      bytes: topic?.bytes ?? 0,
+      keys: topic?.state?.size,
+      subscribers: 0,
+      lastPublishedMs: topic?.lastPublishedMs,
+    };
+  };
+  return {
+    info,
+    history: (topic, after, limit) => broker.history(topic, after, limit),
+    list({ prefix, after, limit }) {
+      const names = [...broker.topics()].map(({ name }) => name).filter((name) => name.startsWith(prefix));
+      const { names: part, next } = page(names, (name) => name, after, limit, 'names');
+      return { topics: part.map(info), next };
+    },
+    latest(name, { key, after, limit }) {
+      const topic = broker.find(name);
+      const all = [...(topic?.snapshot(nowMs) ?? [])].filter((each) => key === undefined || each.key === key);
+      const { publications, next } = page(all, (each) => each.key ?? '', after, limit, 'publications');
+      return { epoch: topic?.epoch ?? '', offset: topic?.ring.newest ?? 0, publications, next };
+    },
+  };
+}

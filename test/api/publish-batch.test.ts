@@ -1,0 +1,124 @@
+import { describe, expect, test } from 'vitest';
+import { arrayItems, lines } from '../../src/api/batch-items.ts';
+import { SluiceError } from '../../src/errors.ts';
+import type { PublishFields } from '../../src/protocol/frames.ts';
+import type { AppendOutcome } from '../../src/topics/engine.ts';
+import { startApi } from './harness.ts';
+
+const path = '/api/publish/batch';
+const ndjson = { 'content-type': 'application/x-ndjson' };
+
+interface Results {
+  readonly results: readonly { readonly offset?: number; readonly error?: { readonly code: string } }[];
+}
+const summary = ({ results }: Results) => results.map(({ offset, error }) => offset ?? error?.code);
+
+describe('a batch', () => {
+  test('of an array has a result per item', async () => {
+    const { post } = await startApi();
+    const answer = await post(path, '[{"topic":"a"},{"topic":"b"},{"topic":"a"}]');
+    expect([answer.status, summary(answer.json())]).toEqual([200, [1, 1, 2]]);
+  });
+
+  test('of lines too, whatever the line ends are', async () => {
+    const { post } = await startApi();
+    const answer = await post(path, '{"topic":"a"}\r\n\n{"topic":"a"}\n', ndjson);
+    expect([answer.status, summary(answer.json())]).toEqual([200, [1, 2]]);
+  });
+
+  test.each([
+    ['a fault of the schema', '{"topic":1}', 'invalid_request'],
+    ['a topic outside the grammar', '{"topic":"a b"}', 'invalid_topic'],
+    ['a member twice', '{"topic":"a","topic":"a"}', 'invalid_json'],
+    ['no JSON', '{"topic":tru}', 'invalid_json'],
+    ['nothing', '', 'invalid_json'],
+    ['no object', '7', 'invalid_json'],
+  ])('%s in one item does not harm the others', async (_, item, code) => {
+    const { post } = await startApi();
+    const answer = await post(path, `[{"topic":"a"},${item},{"topic":"a"}]`);
+    expect([answer.status, summary(answer.json())]).toEqual([200, [1, code, 2]]);
+  });
+
+  test('a line that is not UTF-8 does not harm the others', async () => {
+    const { post } = await startApi();
+    const body = Buffer.concat([
+      Buffer.from('{"topic":"a"}\n"'),
+      Buffer.from([0xff]),
+      Buffer.from('"\n{"topic":"a"}'),
+    ]);
+    expect(summary((await post(path, body, ndjson)).json())).toEqual([1, 'invalid_json', 2]);
+  });
+
+  test('says which items were duplicates', async () => {
+    const { post } = await startApi();
+    const item = '{"topic":"a","messageId":"m"}';
+    const { results } = (await post(path, `[${item},${item}]`)).json<Results>();
+    expect(results[1]).toEqual({ ...results[0], duplicate: true });
+    expect(results[0]).not.toHaveProperty('duplicate');
+  });
+
+  test('has 1000 items at most', async () => {
+    const published: PublishFields[] = [];
+    const publish = (fields: readonly PublishFields[]): AppendOutcome[] => {
+      published.push(...fields);
+      return fields.map(() => ({ ok: false, error: new SluiceError('engine_unavailable') }));
+    };
+    const { post } = await startApi({ ports: { publisher: { publish }, bodyMaxBytes: 100_000 } });
+    const items = (count: number) => `[${Array.from({ length: count }, () => '{"topic":"a"}').join()}]`;
+    const full = (await post(path, items(1000))).json<Results>();
+    expect([full.results.length, full.results[999]?.error?.code]).toEqual([1000, 'engine_unavailable']);
+    const over = await post(path, items(1001));
+    expect([over.status, over.json()]).toMatchObject([400, { error: { code: 'invalid_request' } }]);
+    expect(published.length).toBe(1000);
+  });
+
+  test('of nothing is answered with nothing', async () => {
+    const { post } = await startApi();
+    expect((await post(path, ' [ ] ')).json()).toEqual({ results: [] });
+    expect((await post(path, '\n\n', ndjson)).json()).toEqual({ results: [] });
+  });
+
+  test.each(['{}', '', '[', '[{"topic":"a"}', '[]]', '[{"topic":"a"}]x', '[{"topic":"a}]'])(
+    '%j is no array',
+    async (body) => {
+      const { post } = await startApi();
+      const answer = await post(path, body);
+      expect([answer.status, answer.json()]).toMatchObject([400, { error: { code: 'invalid_json' } }]);
+    },
+  );
+
+  test('a small payload does not keep the whole body in memory', async () => {
+    const published: PublishFields[] = [];
+    const publish = (fields: readonly PublishFields[]): AppendOutcome[] => {
+      published.push(...fields);
+      return fields.map(() => ({ ok: true, epoch: 'e', offset: 1, duplicate: false }));
+    };
+    const { post } = await startApi({ ports: { publisher: { publish } } });
+    await post(path, `[{"topic":"a","data":1.0},{"topic":"a","data":"${'x'.repeat(1000)}"}]`);
+    expect(published[0]?.payload.bytes.buffer.byteLength).toBe(3);
+    expect(published[1]?.payload.bytes.length).toBe(1002);
+  });
+});
+
+describe('finding the items', () => {
+  const texts = (items: readonly Uint8Array[] | undefined) =>
+    items?.map((item) => Buffer.from(item).toString().trim());
+
+  test.each([
+    ['[]', []],
+    ['[1]', ['1']],
+    ['[ 1 , [2,3] , {"a":[4,5]} ]', ['1', '[2,3]', '{"a":[4,5]}']],
+    ['["a,b","]","\\"],[",1]', ['"a,b"', '"]"', '"\\"],["', '1']],
+    ['[,]', ['', '']],
+    ['[1,]', ['1', '']],
+    ['["', undefined],
+    ['[1}', undefined],
+  ])('of %s', (text, items) => {
+    expect(texts(arrayItems(Buffer.from(text)))).toEqual(items);
+  });
+
+  test('of lines', () => {
+    expect(texts(lines(Buffer.from('a\n \t\r\nb\n\nc')))).toEqual(['a', 'b', 'c']);
+    expect(texts(lines(Buffer.from('')))).toEqual([]);
+  });
+});

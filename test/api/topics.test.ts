@@ -1,0 +1,114 @@
+import { expect, test } from 'vitest';
+import { startApi } from './harness.ts';
+
+async function withPublications() {
+  const api = await startApi();
+  for (let i = 1; i <= 8; i++) await api.post('/api/publish', `{"topic":"BTC/USDT","data":${i}.0}`);
+  await api.post(
+    '/api/publish',
+    '{"topic":"server:web-01","key":"cpu","data":{ "v":1.50 },"tags":{"level":"info"}}',
+  );
+  await api.post('/api/publish', '{"topic":"server:web-01","key":"mem","dataBase64":"AAE="}');
+  return api;
+}
+
+test('the list is paged by name', async () => {
+  const { get } = await withPublications();
+  const first = (await get('/api/topics?limit=1')).json<{ topics: { topic: string }[]; next: string }>();
+  expect(first).toMatchObject({
+    topics: [{ topic: 'BTC/USDT', offset: 8, publications: 5 }],
+    next: 'BTC/USDT',
+  });
+  const second = (await get(`/api/topics?limit=1&after=${encodeURIComponent(first.next)}`)).json();
+  expect(second).toMatchObject({ topics: [{ topic: 'server:web-01', mode: 'state', keys: 2 }] });
+  expect(second).not.toHaveProperty('next');
+  expect((await get('/api/topics?prefix=server:')).json()).toMatchObject({
+    topics: [{ topic: 'server:web-01' }],
+  });
+});
+
+test('a topic is one percent-encoded segment of the path', async () => {
+  const { get } = await withPublications();
+  expect((await get('/api/topics/BTC%2FUSDT')).json()).toMatchObject({
+    topic: 'BTC/USDT',
+    offset: 8,
+    lastPublishedAt: '2026-01-01T00:00:00.000Z',
+  });
+  expect((await get('/api/topics/BTC/USDT')).status).toBe(404);
+  expect((await get('/api/topics/%FF')).json()).toMatchObject({ error: { code: 'invalid_request' } });
+  expect((await get('/api/topics/a%20b')).json()).toMatchObject({ error: { code: 'invalid_topic' } });
+});
+
+test('an unknown topic is answered, and stored nowhere', async () => {
+  const { get, broker } = await startApi();
+  expect((await get('/api/topics/nothing')).json()).toMatchObject({ epoch: '', offset: 0 });
+  expect((await get('/api/topics/nothing/history')).json()).toEqual({
+    topic: 'nothing',
+    epoch: '',
+    after: 0,
+    upto: 0,
+    more: false,
+    messages: [],
+  });
+  expect((await get('/api/topics/nothing/latest')).json()).toMatchObject({
+    epoch: '',
+    offset: 0,
+    messages: [],
+  });
+  expect(broker.size).toBe(0);
+});
+
+test('history comes in pages, names what is gone, and keeps the bytes of the payloads', async () => {
+  const { get } = await withPublications();
+  const path = '/api/topics/BTC%2FUSDT/history';
+  const first = await get(`${path}?after=1&limit=2`);
+  expect(first.json()).toMatchObject({ after: 3, upto: 5, more: true, missing: { after: 1, upto: 3 } });
+  expect(first.text).toContain('"data":4.0,');
+  const second = await get(`${path}?after=5&limit=3`);
+  expect(second.json()).toMatchObject({
+    after: 5,
+    upto: 8,
+    more: false,
+    messages: [{ offset: 6 }, { offset: 7 }, {}],
+  });
+  expect(second.json()).not.toHaveProperty('missing');
+  expect((await get(path)).json()).toMatchObject({ after: 3, upto: 8 });
+});
+
+test('latest answers the newest value of every key, or of one', async () => {
+  const { get } = await withPublications();
+  const path = '/api/topics/server%3Aweb-01/latest';
+  const all = await get(path);
+  expect(all.text).toContain('"data":{ "v":1.50 },');
+  expect(all.json()).toMatchObject({
+    topic: 'server:web-01',
+    offset: 2,
+    messages: [
+      { key: 'cpu', tags: { level: 'info' }, offset: 1 },
+      { key: 'mem', dataBase64: 'AAE=', offset: 2 },
+    ],
+  });
+  expect((await get(`${path}?key=mem`)).json<{ messages: unknown[] }>().messages).toHaveLength(1);
+  const page = (await get(`${path}?limit=1`)).json<{ next: string }>();
+  expect(page.next).toBe('cpu');
+  expect((await get(`${path}?limit=1&after=cpu`)).json()).toMatchObject({ messages: [{ key: 'mem' }] });
+});
+
+test.each([
+  ['limit=1', 200],
+  ['limit=1000', 200],
+  ['limit=0', 400],
+  ['limit=1001', 400],
+  ['limit=', 400],
+  ['limit=ten', 400],
+  ['limit=1.5', 400],
+  ['after=9007199254740991', 200],
+  ['after=9007199254740992', 400],
+  ['after=-1', 400],
+  ['after=1&after=2', 400],
+  ['afterr=1', 400],
+  ['__proto__=1', 400],
+])('the query ?%s answers %d', async (query, status) => {
+  const { get } = await startApi();
+  expect((await get(`/api/topics/t/history?${query}`)).status).toBe(status);
+});
