@@ -1,6 +1,7 @@
 import { SluiceError } from '../errors.ts';
 import type { PublishFields } from '../protocol/frames.ts';
 import { publicationTypeProblem } from '../protocol/names.ts';
+import { isWellFormed } from '../protocol/utf8.ts';
 import { topicProblem } from './names.ts';
 
 export const keyMaxLength = 200;
@@ -29,6 +30,8 @@ export function publishProblem(fields: PublishFields, payloadMaxBytes: number): 
 
 function keyProblem({ key, messageId }: PublishFields): string | undefined {
   if (key !== undefined && key.length > keyMaxLength) return `key has at most ${keyMaxLength} characters`;
+  // Half a surrogate pair can't be written as UTF-8: the codecs would disagree on the key.
+  if (key !== undefined && !isWellFormed(key)) return 'key is not well-formed Unicode';
   if (messageId === undefined) return undefined;
   if (messageId === '') return 'messageId must not be empty';
   return messageId.length > messageIdMaxLength
@@ -43,6 +46,7 @@ function tagsProblem({ tags }: PublishFields): string | undefined {
     if (++count > tagsMax) return `at most ${tagsMax} tags`;
     if (name === '' || name.length > tagMaxLength)
       return `the name of a tag has 1 to ${tagMaxLength} characters`;
+    if (!isWellFormed(name) || !isWellFormed(tags[name] as string)) return 'tags are not well-formed Unicode';
     if ((tags[name] as string).length > tagMaxLength)
       return `the value of a tag has at most ${tagMaxLength} characters`;
   }

@@ -1,0 +1,127 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+
+const sockets = 1000;
+const stalledSockets = 10;
+const publications = 1000;
+const everyMs = 10;
+const fatPublications = 120;
+
+/** Counts what comes of a topic without parsing payloads: there are a million. */
+class Receiver {
+  readonly socket: WebSocket;
+  /** The offset that must come next in `ticks`. */
+  next = 1;
+  ticks = 0;
+  fat = 0;
+  faults = 0;
+  subscribed = 0;
+  #done: (() => void) | undefined;
+
+  constructor(url: string, topics: readonly string[]) {
+    this.socket = new WebSocket(url, { perMessageDeflate: false });
+    this.socket.on('open', () => {
+      this.socket.send(
+        JSON.stringify({ type: 'subscribe', id: 1, subscriptions: topics.map((topic) => ({ topic })) }),
+      );
+    });
+    this.socket.on('message', (data: Buffer) => this.#take(data.toString('latin1')));
+  }
+
+  async until(isSo: () => boolean): Promise<void> {
+    while (!isSo()) {
+      await new Promise<void>((resolve) => {
+        this.#done = resolve;
+      });
+    }
+  }
+
+  #take(text: string): void {
+    const isData =
+      text.startsWith('{"type":"tick"') ||
+      text.startsWith('{"type":"fat"') ||
+      text.startsWith('{"type":"batch"');
+    if (text.includes('"id":1')) this.subscribed = 1;
+    if (isData) {
+      for (const [, topic, offset] of text.matchAll(/"topic":"(ticks|fat)","data":.*?"offset":(\d+)/g)) {
+        if (topic === 'fat') this.fat++;
+        else this.#tick(Number(offset));
+      }
+    }
+    this.#done?.();
+  }
+
+  #tick(offset: number): void {
+    this.ticks++;
+    if (offset !== this.next) this.faults++;
+    this.next = offset + 1;
+  }
+}
+
+async function publishTicks(gateway: TestGateway): Promise<void> {
+  for (let i = 1; i <= publications; i++) {
+    const data = new TextEncoder().encode(JSON.stringify({ i, at: Date.now(), pad: 'x'.repeat(100) }));
+    await gateway.broker.publish([
+      { topic: 'ticks', type: 'tick', payload: { format: 'json', bytes: data } },
+    ]);
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
+
+let gateway: TestGateway;
+let receivers: Receiver[] = [];
+
+afterEach(async () => {
+  for (const { socket } of receivers) socket.terminate();
+  receivers = [];
+  await gateway.close();
+});
+
+async function start(stalled: number): Promise<void> {
+  gateway = await startGateway({
+    maxConnectionsPerIp: 2 * sockets,
+    handshakesPerSecondPerIp: 2 * sockets,
+    writeTimeoutSeconds: 600,
+  });
+  receivers = Array.from(
+    { length: sockets },
+    (_, i) => new Receiver(gateway.wsUrl, i < stalled ? ['ticks', 'fat'] : ['ticks']),
+  );
+  await Promise.all(receivers.map((receiver) => receiver.until(() => receiver.subscribed === 1)));
+}
+
+describe('1000 sockets on one topic, 100 publications a second', () => {
+  it('get every publication once and in order, and the metrics count what they counted', async () => {
+    await start(0);
+    await publishTicks(gateway);
+    await Promise.all(receivers.map((receiver) => receiver.until(() => receiver.ticks >= publications)));
+    expect(receivers.filter(({ ticks, faults }) => ticks !== publications || faults > 0)).toHaveLength(0);
+    expect(await gateway.metric('sluice_connections')).toBe(sockets);
+    expect(await gateway.metric('sluice_deliveries_total')).toBe(sockets * publications);
+    expect(await gateway.metric('sluice_drops_total')).toBe(0);
+  }, 120_000);
+
+  it('do so too when ten of them stop reading, and these miss nothing once they read again', async () => {
+    await start(stalledSockets);
+    const stalled = receivers.slice(0, stalledSockets);
+    const healthy = receivers.slice(stalledSockets);
+    for (const { socket } of stalled) socket.pause();
+    const fat = new TextEncoder().encode(JSON.stringify('f'.repeat(60_000)));
+    for (let i = 0; i < fatPublications; i++) {
+      await gateway.broker.publish([{ topic: 'fat', type: 'fat', payload: { format: 'json', bytes: fat } }]);
+    }
+    await publishTicks(gateway);
+    await Promise.all(healthy.map((receiver) => receiver.until(() => receiver.ticks >= publications)));
+    expect(healthy.filter(({ ticks, faults }) => ticks !== publications || faults > 0)).toHaveLength(0);
+    expect(await gateway.metric('sluice_sessions_lagging')).toBe(stalledSockets);
+    expect(stalled.every(({ ticks }) => ticks < publications)).toBe(true);
+
+    for (const { socket } of stalled) socket.resume();
+    await Promise.all(stalled.map((receiver) => receiver.until(() => receiver.ticks >= publications)));
+    expect(stalled.filter(({ ticks, faults }) => ticks !== publications || faults > 0)).toHaveLength(0);
+    expect(await gateway.metric('sluice_sessions_lagging')).toBe(0);
+    const counted = receivers.reduce((sum, { ticks, fat: fats }) => sum + ticks + fats, 0);
+    expect(await gateway.metric('sluice_deliveries_total')).toBe(counted);
+  }, 120_000);
+});
