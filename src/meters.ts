@@ -17,6 +17,7 @@ export function brokerMetrics(metrics: Metrics): BrokerMetrics {
     evicted: (reason, count) => metrics.ringEvictionsTotal.inc({ reason }, count),
     publishSeconds: (seconds) => metrics.publishSeconds.observe(seconds),
     appendSeconds: (seconds) => metrics.engineAppendSeconds.observe(seconds),
+    retried: (count) => metrics.engineRetriesTotal.inc(count),
     engineUp: (up) => metrics.engineUp.set(up ? 1 : 0),
   };
 }

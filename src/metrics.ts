@@ -69,6 +69,7 @@ const table = {
   publish_duplicates_total: counter('Publishes whose messageId was seen before.'),
   publish_seconds: histogram('From a publish to its acknowledgement.', work),
   engine_append_seconds: histogram('What the engine takes to commit.', work),
+  engine_retries_total: counter('Publications that were given to the engine once more.'),
   engine_up: gauge('1 while the engine accepts publications.'),
 
   deliveries_total: net(

@@ -22,6 +22,8 @@ import { createLog, type Log } from './log.ts';
 import * as meters from './meters.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { Admission } from './sessions/admission.ts';
+import { mayWatch } from './sessions/commands.ts';
+import { Presence } from './sessions/presence.ts';
 import { Sessions } from './sessions/sessions.ts';
 import { Subscriber } from './sessions/subscribe.ts';
 import { HostSource } from './sources/host.ts';
@@ -113,10 +115,17 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const gate = createGate({ keys, tokens, origins });
 
   const admission = new Admission(config, monotonicMs);
+  const presence = new Presence({
+    fanout,
+    isOn: (topic) => namespaceOptions(config, namespaceOf(topic)).presence,
+    nowMs: () => broker.nowMs(),
+  });
   const subscriber = new Subscriber({
     broker,
     fanout,
     namespaces: config.namespaces,
+    presence,
+    mayWatch: (session, topic) => mayWatch(session, topic, config.namespaces),
     conflates: (target) => namespaceOptions(config, namespaceOf(target)).conflate,
     subscriptionsPerSession: config.subscriptionsPerSession,
     outcome: (outcome) => metrics.recoveriesTotal.inc({ outcome }),
@@ -126,6 +135,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     subscriber,
     context: {
       fanout,
+      presence,
       catchUp: {
         fanout,
         nowMs: () => broker.nowMs(),
@@ -140,6 +150,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     },
     commands: {
       broker,
+      presence,
       tokens,
       namespaces: config.namespaces,
       roundTripSeconds: (seconds) => metrics.clientRoundTripSeconds.observe(seconds),

@@ -5,11 +5,13 @@ import type { ClientFrame, CommandKind, Commands, Reply } from '../protocol/fram
 import { jsonPayloadProblem } from '../protocol/payload.ts';
 import type { Broker } from '../topics/broker.ts';
 import { broadcastTopic, isReserved, topicProblem } from '../topics/names.ts';
+import type { Presence } from './presence.ts';
 import type { Session } from './session.ts';
 import type { Subscriber } from './subscribe.ts';
 
 export interface CommandOptions {
   readonly broker: Broker;
+  readonly presence: Presence;
   readonly subscriber: Subscriber;
   /** Absent: no tokens are taken. */
   readonly tokens: TokenVerifier | undefined;
@@ -54,7 +56,7 @@ export const commandTable: CommandTable = {
     run: publish,
   },
   history: { ordered: false, summary: 'A page of the ring, oldest first.', run: history },
-  presence: { ordered: false, summary: 'Who is in a topic. Reserved.', run: notSupported },
+  presence: { ordered: false, summary: 'Who is in a topic.', run: presence },
   status: { ordered: true, summary: 'What the gateway knows of this session.', run: status },
   refresh: { ordered: true, summary: 'A new token for the same user.', run: refresh },
   ping: { ordered: false, summary: 'Answered by pong; reports the last round trip.', run: ping },
@@ -184,6 +186,21 @@ async function history(
   return undefined;
 }
 
+function presence(session: Session, { topic }: Fields<'presence'>, options: CommandOptions): Answer {
+  const problem = topicProblem(topic);
+  if (problem !== undefined) throw new SluiceError('invalid_topic', problem);
+  if (!mayWatch(session, topic, options.namespaces)) {
+    throw new SluiceError('forbidden', `not allowed to see who is in ${topic}`);
+  }
+  const { presence: rooms } = options;
+  return { kind: 'presence', topic, members: rooms.list(topic), count: rooms.count(topic) };
+}
+
+/** Who is there is told to those whose token or key says so, where the namespace keeps presence at all. */
+export function mayWatch({ identity }: Session, topic: string, namespaces: NamespaceAccessTable): boolean {
+  return identity.scopes.includes('read') || may(identity, 'presence', topic, namespaces);
+}
+
 function status(session: Session, _: Fields<'status'>, { broker }: CommandOptions): Answer {
   return {
     kind: 'status',
@@ -191,7 +208,9 @@ function status(session: Session, _: Fields<'status'>, { broker }: CommandOption
     user: session.identity.user,
     connectedAtMs: session.connectedAtMs,
     messageCount: session.messageCount,
-    subscriptions: [...session.views.values()].map(({ view, target }) => ({ topic: target, view: view.id })),
+    subscriptions: [...session.views.values()]
+      .filter(({ watches }) => watches === undefined)
+      .map(({ view, target }) => ({ topic: target, view: view.id })),
     timeMs: broker.nowMs(),
   };
 }

@@ -6,6 +6,8 @@ export class SessionView {
   readonly view: View;
   /** As the client named it. */
   readonly target: string;
+  /** The topic whose presence this is about: its frames are Joined and Left. */
+  readonly watches: string | undefined;
   /** Made by the gateway itself: `$all`, the user's own topic. */
   readonly automatic: boolean;
   /** `live`: the view's frames come by themselves. `behind`: by catch-up only. */
@@ -14,10 +16,13 @@ export class SessionView {
   legs: Leg[] = [];
   /** It was live once, lagged, and is to be told when it is live again. */
   lagged = false;
+  /** What tells this subscriber who joins and leaves; ends with it. */
+  watch: SessionView | undefined;
   /** What `view.frames` was when it went live. */
   framesBefore = 0;
 
-  constructor(view: View, target: string, automatic: boolean) {
+  constructor(view: View, target: string, automatic: boolean, watches?: string) {
+    this.watches = watches;
     this.view = view;
     this.target = target;
     this.automatic = automatic;

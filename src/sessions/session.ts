@@ -4,9 +4,11 @@ import type { Fanout } from '../fanout/fanout.ts';
 import type { Feed, View } from '../fanout/view.ts';
 import type { Codec } from '../protocol/codec.ts';
 import type { Reply, ServerFrame } from '../protocol/frames.ts';
+import { isReserved } from '../topics/names.ts';
 import { type CatchUpOptions, type CatchUpSession, catchUp } from './catch-up.ts';
 import type { Connection } from './connection.ts';
 import { TokenBucket } from './limits.ts';
+import type { Presence } from './presence.ts';
 import type { SessionView } from './session-view.ts';
 
 /** What all sessions share. */
@@ -17,6 +19,7 @@ export interface SessionContext {
   readonly monotonicMs: () => number;
   readonly backpressureMaxBytes: number;
   readonly commandsPerSecond: number;
+  readonly presence: Presence;
   readonly laggingBegan: () => void;
 }
 
@@ -139,6 +142,7 @@ export class Session implements CatchUpSession {
   addView(sessionView: SessionView): void {
     this.views.set(sessionView.view.id, sessionView);
     this.#behind.add(sessionView);
+    if (isOfPresence(sessionView)) this.#context.presence.joined(this, sessionView.target);
   }
 
   removeView(sessionView: SessionView): void {
@@ -147,6 +151,10 @@ export class Session implements CatchUpSession {
     this.#behind.delete(sessionView);
     this.#leave(sessionView);
     this.#context.fanout.detach(sessionView.view);
+    const { watch, watches, target, view } = sessionView;
+    if (watch !== undefined) this.removeView(watch);
+    if (watches !== undefined) this.#context.presence.unwatched(watches, view);
+    else if (isOfPresence(sessionView)) this.#context.presence.left(this, target);
   }
 
   isLiveIn(view: View): boolean {
@@ -266,4 +274,9 @@ export class Session implements CatchUpSession {
     });
     this.#commands = chained;
   }
+}
+
+/** Being subscribed by name is being there; hearing `$all` or a pattern isn't. */
+function isOfPresence({ target, view }: SessionView): boolean {
+  return !view.isPattern && !isReserved(target);
 }

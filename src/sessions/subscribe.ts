@@ -14,6 +14,7 @@ import { type CompiledFilter, compileFilter, filterProblem } from '../topics/fil
 import { broadcastTopic, isPattern, patternProblem, topicProblem } from '../topics/names.ts';
 import { takeSnapshot } from './catch-up.ts';
 import { type Leg, type Start, startNew, startSince } from './leg.ts';
+import type { Presence } from './presence.ts';
 import type { Session } from './session.ts';
 import { SessionView } from './session-view.ts';
 import { wireError } from './wire-error.ts';
@@ -22,6 +23,8 @@ export interface SubscribeOptions {
   readonly broker: Broker;
   readonly fanout: Fanout;
   readonly namespaces: NamespaceAccessTable;
+  readonly presence: Presence;
+  readonly mayWatch: (session: Session, topic: string) => boolean;
   readonly conflates: (target: string) => boolean;
   readonly subscriptionsPerSession: number;
   readonly outcome: (outcome: Start['outcome']) => void;
@@ -76,6 +79,7 @@ export class Subscriber {
     const starts = feeds.map((feed) => this.#start(feed, subscription));
     sessionView.legs = feeds.map((feed, i) => this.#leg(feed, starts[i] as Start));
     session.addView(sessionView);
+    if (subscription.presence === true) this.#watch(session, sessionView);
     const common = { topic: target, view: view.id, intervalMs: options.intervalMs || undefined };
     if (view.isPattern) {
       const topics = feeds.map((feed, i) => topicResult(feed, starts[i] as Start));
@@ -90,7 +94,7 @@ export class Subscriber {
   #check(session: Session, { topic: target, filter, presence, since, last }: Subscription): void {
     const problem = isPattern(target) ? patternProblem(target) : topicProblem(target);
     if (problem !== undefined) throw new SluiceError('invalid_topic', problem);
-    if (presence === true) throw new SluiceError('not_supported', 'this gateway does not push presence');
+    if (presence === true) this.#checkPresence(session, target);
     if (filter !== undefined) {
       const fault = filterProblem(filter);
       if (fault !== undefined) throw new SluiceError('invalid_filter', fault);
@@ -108,6 +112,28 @@ export class Subscriber {
     if (!isOwn && !may(session.identity, 'subscribe', target, this.#options.namespaces)) {
       throw new SluiceError('forbidden', `not allowed to subscribe to ${target}`);
     }
+  }
+
+  #checkPresence(session: Session, target: string): void {
+    if (isPattern(target))
+      throw new SluiceError('invalid_request', 'presence is of a topic, not of a pattern');
+    if (!this.#options.mayWatch(session, target)) {
+      throw new SluiceError('forbidden', `not allowed to see who is in ${target}`);
+    }
+  }
+
+  #watch(session: Session, sessionView: SessionView): void {
+    const { target } = sessionView;
+    const view = this.#options.presence.watch(target, session.codec);
+    if (session.views.has(view.id)) {
+      // Another subscription of this session to the same topic watches already.
+      this.#options.fanout.detach(view);
+      return;
+    }
+    const watch = new SessionView(view, view.options.target, true, target);
+    watch.legs = [...view.feeds.values()].map((feed) => this.#leg(feed, startNew(feed, 0)));
+    sessionView.watch = watch;
+    session.addView(watch);
   }
 
   #viewOptions(session: Session, { topic: target, filter, intervalMs, conflate }: Subscription): ViewOptions {

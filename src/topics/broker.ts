@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { SluiceError } from '../errors.ts';
 import type { OffsetRange, PublishFields } from '../protocol/frames.ts';
 import { nullPayload } from '../protocol/payload.ts';
@@ -20,6 +21,13 @@ export interface TopicListener {
 /** Where the probe publishes. */
 const probeTopic = '$probe';
 
+/** An append that the engine could not do is tried again, after so long each time. Then the publisher is told. */
+const appendRetryDelaysMs = [50, 200, 800];
+
+function isRetryable(outcome: AppendOutcome | undefined): boolean {
+  return outcome !== undefined && !outcome.ok && outcome.error.code === 'engine_unavailable';
+}
+
 /** What the broker counts. */
 export interface BrokerMetrics {
   published(count: number): void;
@@ -29,6 +37,8 @@ export interface BrokerMetrics {
   /** From a publish to its answers. */
   publishSeconds(seconds: number): void;
   appendSeconds(seconds: number): void;
+  /** So many publications are given to the engine once more. */
+  retried(count: number): void;
   engineUp(up: boolean): void;
 }
 
@@ -44,6 +54,8 @@ export interface BrokerOptions {
   readonly nowMs?: () => number;
   /** Milliseconds on a monotonic clock. */
   readonly monotonicMs?: () => number;
+  /** Between two tries of an append. */
+  readonly wait?: (delayMs: number) => Promise<void>;
 }
 
 /** A page of a topic's ring. */
@@ -64,6 +76,7 @@ export class Broker implements EngineFeed {
   readonly #options: BrokerOptions;
   readonly #nowMs: () => number;
   readonly #monotonicMs: () => number;
+  readonly #wait: (delayMs: number) => Promise<unknown>;
   // In the order of their last publication, so that the idle ones come first.
   readonly #topics = new Map<string, Topic>();
   readonly #loading = new Map<string, Promise<Topic>>();
@@ -77,6 +90,7 @@ export class Broker implements EngineFeed {
     this.#engine = options.engine;
     this.#nowMs = options.nowMs ?? Date.now;
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
+    this.#wait = options.wait ?? setTimeout;
     this.#evicted = (reason, count) => options.metrics.evicted(reason, count);
   }
 
@@ -250,6 +264,21 @@ export class Broker implements EngineFeed {
   // ---- private
 
   async #append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
+    let outcomes = await this.#appendOnce(requests);
+    for (const delayMs of appendRetryDelaysMs) {
+      const failed = requests.filter((_, i) => isRetryable(outcomes[i]));
+      if (failed.length === 0) break;
+      this.#options.metrics.retried(failed.length);
+      await this.#wait(delayMs);
+      const again = (await this.#appendOnce(failed)).values();
+      outcomes = outcomes.map((outcome) =>
+        isRetryable(outcome) ? (again.next().value as AppendOutcome) : outcome,
+      );
+    }
+    return outcomes;
+  }
+
+  async #appendOnce(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
     const startMs = this.#monotonicMs();
     const outcomes = await this.#engine.append(requests);
     this.#options.metrics.appendSeconds((this.#monotonicMs() - startMs) / 1000);

@@ -52,6 +52,8 @@ export interface StoredTopic {
  * - A `messageId` is remembered per topic for 5 minutes or the last 10 000, whichever is less. A repeat answers the
  *   first one's position with `duplicate: true` and is not fed again; the same id with another publication fails
  *   with `message_id_conflict`. Equal requests at the same time share one append.
+ * - An append that fails with `engine_unavailable` was not committed; or, where the engine can't know, it knows the very same
+ *   request again and answers what became of it. The broker tries such requests again, so nothing may be doubled.
  * - `load` answers what the engine holds of a topic that the feed of this process has not delivered; nothing where it
  *   holds no more than that. A node calls it before it first uses a topic.
  * - `forget` lets go of a topic that the broker removed. It must refuse (false) while message ids live. The topic's next

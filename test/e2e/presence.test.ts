@@ -1,0 +1,69 @@
+import { SignJWT } from 'jose';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { JsonClient } from '../support/json-client.ts';
+
+const tokenSecret = 'a secret of at least thirty-two bytes';
+let gateway: TestGateway;
+
+beforeEach(async () => {
+  gateway = await startGateway({ tokenSecret });
+});
+afterEach(() => gateway.close());
+
+async function client(user: string, allow: readonly string[]): Promise<JsonClient> {
+  const token = await new SignJWT({ sub: user, topics: [{ pattern: 'room:*', allow }] })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setExpirationTime('1h')
+    .sign(new TextEncoder().encode(tokenSecret));
+  return JsonClient.open(`${gateway.wsUrl}?token=${token}`);
+}
+
+const subscribe = { type: 'subscribe', topic: 'room:1' };
+
+describe('presence', () => {
+  it('lists who is subscribed by name, each session once', async () => {
+    const alice = await client('alice', ['subscribe', 'presence']);
+    const bob = await client('bob', ['subscribe']);
+    await alice.call(subscribe);
+    await alice.call({ ...subscribe, filter: { op: 'exists', tag: 'x' } });
+    await bob.call(subscribe);
+    const list = await alice.call({ type: 'presence', topic: 'room:1' });
+    expect(list['count']).toBe(2);
+    expect((list['members'] as { user: string }[]).map(({ user }) => user).sort()).toEqual(['alice', 'bob']);
+  });
+
+  it('tells those who asked for it who joins and leaves', async () => {
+    const alice = await client('alice', ['subscribe', 'presence']);
+    await alice.call({ ...subscribe, presence: true });
+    const bob = await client('bob', ['subscribe']);
+    await bob.call(subscribe);
+    const isBob = (frame: Readonly<Record<string, unknown>>) =>
+      (frame['member'] as { user?: string })?.user === 'bob';
+    const joined = await alice.until((frame) => frame.type === 'joined' && isBob(frame));
+    expect(joined['topic']).toBe('room:1');
+    await bob.close();
+    const left = await alice.until((frame) => frame.type === 'left' && isBob(frame));
+    expect(left['member']).toEqual(joined['member']);
+  });
+
+  it('ends with the subscription that asked for it', async () => {
+    const alice = await client('alice', ['subscribe', 'presence']);
+    await alice.call({ ...subscribe, presence: true });
+    await alice.call({ type: 'unsubscribe', topic: 'room:1' });
+    const status = await alice.call({ type: 'status' });
+    const topics = (status['subscriptions'] as { topic: string }[]).map(({ topic }) => topic).sort();
+    expect(topics).toEqual(['$all', 'user:alice']);
+    expect((await alice.call({ type: 'presence', topic: 'room:1' }))['count']).toBe(0);
+  });
+
+  it('is refused to those whose token does not allow it', async () => {
+    const bob = await client('bob', ['subscribe']);
+    expect(await bob.call({ type: 'presence', topic: 'room:1' })).toMatchObject({
+      type: 'error',
+      code: 'forbidden',
+    });
+    const reply = await bob.call({ ...subscribe, presence: true });
+    expect(reply['results']).toMatchObject([{ error: { code: 'forbidden' } }]);
+  });
+});
