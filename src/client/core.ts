@@ -117,7 +117,7 @@ export class Core {
       },
       beat: (pulse) => {
         this.clock.observe(pulse);
-        this.events.emit('roundTrip', pulse.receivedAtMs - pulse.sentAtMs);
+        this.events.emit('roundTrip', pulse.roundTripMs);
       },
       dead: () => this.connection.abandon(localError('heartbeat_timeout')),
     });

@@ -14,7 +14,8 @@ export type SendPing = (
 ) => void;
 
 export interface Pulse {
-  readonly sentAtMs: number;
+  readonly roundTripMs: number;
+  /** By the local clock. */
   readonly receivedAtMs: number;
   /** The gateway's clock when it answered. */
   readonly timeMs: number;
@@ -62,22 +63,22 @@ export class Heartbeat {
 
   /** Some message came. */
   heard(): void {
-    this.#heardAtMs = this.#runtime.now();
+    this.#heardAtMs = this.#runtime.monotonicMs();
   }
 
   #send(): void {
     const run = this.#run;
-    const sentAtMs = this.#runtime.now();
+    const sentAtMs = this.#runtime.monotonicMs();
     this.#ping(this.#roundTripMs, this.#timeoutMs, (timeMs) => {
       if (run !== this.#run) return;
       if (timeMs === undefined && this.#heardAtMs <= sentAtMs) return this.#dead();
-      if (timeMs !== undefined) this.#report({ sentAtMs, receivedAtMs: this.#runtime.now(), timeMs });
+      if (timeMs !== undefined) this.#report(this.#runtime.monotonicMs() - sentAtMs, timeMs);
       this.#timer = this.#runtime.setTimeout(() => this.#send(), this.#intervalMs);
     });
   }
 
-  #report(pulse: Pulse): void {
-    this.#roundTripMs = pulse.receivedAtMs - pulse.sentAtMs;
-    this.#beat(pulse);
+  #report(roundTripMs: number, timeMs: number): void {
+    this.#roundTripMs = roundTripMs;
+    this.#beat({ roundTripMs, receivedAtMs: this.#runtime.now(), timeMs });
   }
 }

@@ -2,6 +2,8 @@
 export interface Runtime {
   /** Milliseconds since 1970. */
   now(): number;
+  /** Milliseconds since any moment, with fractions, and never set back: for durations. */
+  monotonicMs(): number;
   /** In [0, 1). */
   random(): number;
   setTimeout(callback: () => void, delayMs: number): TimerHandle;
@@ -30,6 +32,7 @@ export type WebSocketClass = new (url: string, protocols?: string[]) => object;
 export function platformRuntime(): Runtime {
   return {
     now: () => Date.now(),
+    monotonicMs: () => performance.now(),
     random: () => Math.random(),
     setTimeout: (callback, delayMs) => setTimeout(callback, delayMs),
     clearTimeout: (handle) => clearTimeout(handle as number),

@@ -20,19 +20,17 @@ export class ServerClock {
 
   /** The round trip of the latest ping; `undefined` before the first pong. */
   get roundTripMs(): number | undefined {
-    const latest = this.#pulses.at(-1);
-    return latest && latest.receivedAtMs - latest.sentAtMs;
+    return this.#pulses.at(-1)?.roundTripMs;
   }
 
   /** To be added to the local clock to get the gateway's. */
   get offsetMs(): number {
     const [first, ...rest] = this.#pulses;
     if (!first) return this.#greetingOffsetMs;
-    const quickest = rest.reduce((best, pulse) => (duration(pulse) < duration(best) ? pulse : best), first);
-    return quickest.timeMs - (quickest.sentAtMs + quickest.receivedAtMs) / 2;
+    const { timeMs, receivedAtMs, roundTripMs } = rest.reduce(
+      (best, pulse) => (pulse.roundTripMs < best.roundTripMs ? pulse : best),
+      first,
+    );
+    return timeMs + roundTripMs / 2 - receivedAtMs;
   }
-}
-
-function duration(pulse: Pulse): number {
-  return pulse.receivedAtMs - pulse.sentAtMs;
 }

@@ -15,6 +15,10 @@ export class FakeRuntime implements Runtime {
     return this.#nowMs;
   }
 
+  monotonicMs(): number {
+    return this.#nowMs;
+  }
+
   random(): number {
     return this.randomValue;
   }

@@ -1,0 +1,58 @@
+/** Where two samples are further apart than this, the line between them would be a guess. */
+const longestLineSeconds = 15;
+
+/** The lines of one chart: times in seconds since 1970, and a value (or nothing) per line. */
+export type SeriesData = [times: number[], ...lines: (number | null)[][]];
+
+/** Samples of the last so many seconds, in the order of their time. */
+export class Series {
+  readonly #times: number[] = [];
+  readonly #lines: (number | null)[][];
+  readonly #keepSeconds: number;
+
+  constructor(lines: number, keepSeconds: number) {
+    this.#lines = Array.from({ length: lines }, () => []);
+    this.#keepSeconds = keepSeconds;
+  }
+
+  get latestSeconds(): number | undefined {
+    return this.#times.at(-1);
+  }
+
+  /** A sample that is older than others takes its place among them; one of the same time is known already. */
+  add(seconds: number, values: readonly (number | undefined)[]): void {
+    let index = this.#times.length;
+    while (index > 0 && (this.#times[index - 1] as number) > seconds) index--;
+    if (this.#times[index - 1] === seconds) return;
+    this.#times.splice(index, 0, seconds);
+    this.#lines.forEach((line, which) => {
+      line.splice(index, 0, values[which] ?? null);
+    });
+    this.#forget((this.#times.at(-1) as number) - this.#keepSeconds);
+  }
+
+  /** For the chart; with an empty place wherever nothing is known for long. */
+  data(): SeriesData {
+    const times: number[] = [];
+    const lines: (number | null)[][] = this.#lines.map(() => []);
+    this.#times.forEach((seconds, index) => {
+      const previous = this.#times[index - 1];
+      if (previous !== undefined && seconds - previous > longestLineSeconds) {
+        times.push(previous + longestLineSeconds / 2);
+        for (const line of lines) line.push(null);
+      }
+      times.push(seconds);
+      lines.forEach((line, which) => {
+        line.push(this.#lines[which]?.[index] ?? null);
+      });
+    });
+    return [times, ...lines];
+  }
+
+  #forget(beforeSeconds: number): void {
+    const keepFrom = this.#times.findIndex((seconds) => seconds >= beforeSeconds);
+    if (keepFrom <= 0) return;
+    this.#times.splice(0, keepFrom);
+    for (const line of this.#lines) line.splice(0, keepFrom);
+  }
+}

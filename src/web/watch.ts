@@ -1,0 +1,82 @@
+import type { SluiceClient, Subscription } from '../client/index.ts';
+import type { DeliveryMeter } from './delivery.ts';
+import type { Machine } from './machine.ts';
+import type { Publication } from './reading.ts';
+
+/** No more than this of history: what the charts can show, at a publication a second and type. */
+const mostPages = 20;
+
+/**
+ * Fills a machine from its topic: with the live stream, the snapshot, and, so that the charts have no hole after a reload or an
+ * outage, what the gateway still has of the time before. `changed` is called whenever something came.
+ */
+export class Watch {
+  readonly subscription: Subscription<unknown>;
+  readonly #client: SluiceClient;
+  readonly #topic: string;
+  readonly #machine: Machine;
+  readonly #changed: () => void;
+  #seen: number | undefined;
+
+  constructor(
+    client: SluiceClient,
+    topic: string,
+    machine: Machine,
+    meter: DeliveryMeter,
+    changed: () => void,
+  ) {
+    this.#client = client;
+    this.#topic = topic;
+    this.#machine = machine;
+    this.#changed = changed;
+    this.subscription = client.subscribe(topic, {}, (publication) => {
+      this.#measure(publication.timestampMs, meter);
+      this.#seen = publication.offset;
+      this.#take([publication]);
+    });
+    this.subscription.on('snapshot', (entries) => this.#take([...entries.values()]));
+    this.subscription.on('reset', () => {
+      this.#seen = undefined;
+    });
+    this.subscription.on('state', (state) => {
+      if (state === 'live') void this.#refill();
+    });
+  }
+
+  stop(): void {
+    this.subscription.unsubscribe();
+  }
+
+  #take(publications: readonly Publication[]): void {
+    for (const publication of publications) {
+      try {
+        this.#machine.take(publication);
+      } catch {
+        // A payload that is not JSON: its reading is missing, which the chart shows.
+      }
+    }
+    this.#changed();
+  }
+
+  /** What was published while the page was away is old by no fault of the delivery. */
+  #measure(timestampMs: number, meter: DeliveryMeter): void {
+    const { serverOffsetMs, connectedAtMs = 0 } = this.#client.getStatus();
+    const nowMs = Date.now();
+    if (timestampMs >= connectedAtMs + serverOffsetMs)
+      meter.arrived(nowMs, nowMs + serverOffsetMs - timestampMs);
+  }
+
+  async #refill(): Promise<void> {
+    let after = this.#seen;
+    try {
+      for (let pages = 0; pages < mostPages; pages++) {
+        const page = await this.#client.history(this.#topic, { after, limit: 1_000 });
+        this.#take(page.publications);
+        if (!page.more) return;
+        after = page.upto;
+      }
+    } catch {
+      // Not allowed, or the connection is gone again: the charts begin with what is live.
+    }
+  }
+}
