@@ -27,7 +27,7 @@ export function openapiRoute(routes: readonly Route[], version: string): Route {
 }
 
 /** OpenAPI 3.1, from the schemas that requests are validated with. */
-export function openapiDocument(routes: readonly Route[], version: string): Json {
+function openapiDocument(routes: readonly Route[], version: string): Json {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const each of routes) {
     paths[each.path] = { ...paths[each.path], [each.method.toLowerCase()]: operation(each) };

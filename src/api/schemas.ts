@@ -100,7 +100,7 @@ const error = component(
   'Error',
   z.object({ code: z.string(), message: z.string(), details: z.unknown().optional() }),
 );
-export const errorAnswer = component('ErrorAnswer', z.object({ error }));
+const errorAnswer = component('ErrorAnswer', z.object({ error }));
 
 export const published = component(
   'Published',

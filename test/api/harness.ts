@@ -1,13 +1,17 @@
 import { createApi } from '../../src/api/dispatch.ts';
 import type { ApiResponse } from '../../src/api/http.ts';
-import type { ApiPorts, ConnectionInfo, Readiness, TopicInfo, TopicReader } from '../../src/api/ports.ts';
+import type { ApiPorts, ConnectionInfo, Readiness } from '../../src/api/ports.ts';
+import { topicReader } from '../../src/api/topic-reader.ts';
 import { type ApiKey, apiKeys } from '../../src/auth/api-keys.ts';
 import { createGate } from '../../src/auth/gate.ts';
 import { originPolicy } from '../../src/auth/origins.ts';
 import { tokenVerifier } from '../../src/auth/tokens.ts';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { SluiceError } from '../../src/errors.ts';
+import { brokerMetrics } from '../../src/meters.ts';
+import { createMetrics } from '../../src/metrics.ts';
 import { Broker } from '../../src/topics/broker.ts';
+import type { TopicOptions } from '../../src/topics/topic.ts';
 
 export const bodyMaxBytes = 4096;
 export const payloadMaxBytes = 1024;
@@ -45,13 +49,19 @@ export async function startApi(options: HarnessOptions = {}) {
   const origins = originPolicy(options.origins ?? []);
   const ports: ApiPorts = {
     publisher: broker,
-    topics: topicReader(broker),
+    topics: topicReader({ broker, namespace, subscribers: () => 0 }),
     sessions: {
       get count() {
         return connections.size;
       },
-      list: ({ after, limit }) =>
-        page([...connections.values()], (each) => each.id, after, limit, 'connections'),
+      list({ after, limit }) {
+        const ids = [...connections.keys()].filter((id) => id > after).sort();
+        const page = ids.slice(0, limit);
+        return {
+          connections: page.map((id) => connections.get(id)!),
+          next: ids.length > limit ? page.at(-1) : undefined,
+        };
+      },
       disconnect: (id) => connections.delete(id),
     },
     service: {
@@ -121,26 +131,20 @@ export async function startApi(options: HarnessOptions = {}) {
   return { ask, post, get, broker, ports, answered, authFailures, logged };
 }
 
+const namespace = (name: string): TopicOptions => ({
+  mode: name === 'server' ? 'state' : 'stream',
+  ttlMs: undefined,
+  maxPublications: 5,
+  maxAgeMs: 3_600_000,
+  maxBytes: 1_000_000,
+});
+
 async function startBroker(): Promise<Broker> {
   const nothing = () => undefined;
   const broker = new Broker({
     engine: new MemoryEngine(),
-    namespace: (name) => ({
-      mode: name === 'server' ? 'state' : 'stream',
-      ttlMs: undefined,
-      maxPublications: 5,
-      maxAgeMs: 3_600_000,
-      maxBytes: 1_000_000,
-    }),
-    metrics: {
-      published: nothing,
-      duplicate: nothing,
-      failed: nothing,
-      evicted: nothing,
-      appendSeconds: nothing,
-      publishSeconds: nothing,
-      engineUp: nothing,
-    },
+    namespace,
+    metrics: brokerMetrics(createMetrics({ processMetrics: false })),
     payloadMaxBytes,
     topicsMax: 100,
     ringsMaxBytes: 10_000_000,
@@ -148,52 +152,4 @@ async function startBroker(): Promise<Broker> {
   });
   await broker.open({ appended: nothing, reset: nothing, removed: nothing });
   return broker;
-}
-
-function page<T, N extends string>(
-  all: readonly T[],
-  nameOf: (each: T) => string,
-  after: string,
-  limit: number,
-  name: N,
-) {
-  const rest = all
-    .filter((each) => nameOf(each) > after)
-    .sort((left, right) => (nameOf(left) < nameOf(right) ? -1 : 1));
-  const part = rest.slice(0, limit);
-  return { [name]: part, next: rest.length > limit ? nameOf(part.at(-1)!) : undefined } as {
-    readonly [K in N]: readonly T[];
-  } & { readonly next?: string };
-}
-
-function topicReader(broker: Broker): TopicReader {
-  const info = (name: string): TopicInfo => {
-    const topic = broker.find(name);
-    return {
-      topic: name,
-      epoch: topic?.epoch ?? '',
-      offset: topic?.ring.newest ?? 0,
-      mode: topic?.options.mode ?? 'stream',
-      publications: topic?.ring.count ?? 0,
-      bytes: topic?.bytes ?? 0,
-      keys: topic?.state?.size,
-      subscribers: 0,
-      lastPublishedMs: topic?.lastPublishedMs,
-    };
-  };
-  return {
-    info,
-    history: (topic, after, limit) => broker.history(topic, after, limit),
-    list({ prefix, after, limit }) {
-      const names = [...broker.topics()].map(({ name }) => name).filter((name) => name.startsWith(prefix));
-      const { names: part, next } = page(names, (name) => name, after, limit, 'names');
-      return { topics: part.map(info), next };
-    },
-    latest(name, { key, after, limit }) {
-      const topic = broker.find(name);
-      const all = [...(topic?.snapshot(nowMs) ?? [])].filter((each) => key === undefined || each.key === key);
-      const { publications, next } = page(all, (each) => each.key ?? '', after, limit, 'publications');
-      return { epoch: topic?.epoch ?? '', offset: topic?.ring.newest ?? 0, publications, next };
-    },
-  };
 }

@@ -1,0 +1,177 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { JsonClient } from '../support/json-client.ts';
+
+const key = 'a-key-of-some-length';
+let local: TestGateway;
+let keyed: TestGateway;
+
+beforeAll(async () => {
+  local = await startGateway({ origins: ['https://dash.example.org'] });
+  keyed = await startGateway({ apiKeys: [key], bodyMaxBytes: 2 ** 20 });
+});
+afterAll(() => Promise.all([local.close(), keyed.close()]));
+
+interface Sent {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** Unlike `fetch` it lets a test send any header. */
+async function send(gateway: TestGateway, path: string, { method = 'GET', headers = {}, body }: Sent = {}) {
+  const asked = request(gateway.url + path, { method, headers, agent: false });
+  asked.end(body);
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  return { status: answer.statusCode, headers: answer.headers, text: await text(answer) };
+}
+
+const json = { 'content-type': 'application/json' };
+const publishing = (headers: Readonly<Record<string, string>>): Sent => ({
+  method: 'POST',
+  headers: { ...json, ...headers },
+  body: '{"topic":"guarded"}',
+});
+
+test('what was published can be read back, byte for byte', async () => {
+  const published = await local.post(
+    '/api/publish',
+    '{"topic":"BTC/USDT","data":{ "price": 1.0, "s": "ü😀" }}',
+  );
+  expect(await published.json()).toEqual({ epoch: expect.any(String), offset: 1 });
+  for (const part of ['history', 'latest']) {
+    const answer = await (await fetch(`${local.url}/api/topics/BTC%2FUSDT/${part}`)).text();
+    expect(answer).toContain('"data":{ "price": 1.0, "s": "ü😀" },');
+  }
+});
+
+test('a batch as lines', async () => {
+  const answer = await local.post(
+    '/api/publish/batch',
+    '{"topic":"lines"}\n{"topic":"$all"}\n{"topic":"lines"}\n',
+    {
+      'content-type': 'application/x-ndjson',
+    },
+  );
+  expect(await answer.json()).toMatchObject({
+    results: [{ offset: 1 }, { error: { code: 'invalid_topic' } }, { offset: 2 }],
+  });
+});
+
+test('a broadcast reaches every session; one can be listed and ended', async () => {
+  const client = await JsonClient.open(local.wsUrl);
+  await local.post('/api/broadcast', '{"type":"system_message","data":"maintenance"}');
+  await client.until(({ type, data }) => type === 'system_message' && data === 'maintenance');
+  const { connections } = (await (await fetch(`${local.url}/api/connections`)).json()) as {
+    connections: { id: string }[];
+  };
+  expect(connections).toMatchObject([{ transport: 'websocket', codec: 'json', address: '127.0.0.1' }]);
+  expect((await local.post(`/api/connections/${connections[0]!.id}/disconnect`, '{}')).status).toBe(200);
+  expect(await client.end()).toMatchObject({ code: 4500 });
+});
+
+describe('without keys', () => {
+  test.each([
+    ['a rebound name', { host: 'evil.example' }],
+    ['a local proxy', { 'x-forwarded-for': '192.0.2.1' }],
+    ['a proxy that only says via', { via: '1.1 proxy' }],
+    ['a page of another origin', { origin: 'https://evil.example' }],
+    ['a page without an origin of its own', { origin: 'null' }],
+    ['a form', { 'content-type': 'text/plain' }],
+    ['an image or script of another page', { 'sec-fetch-site': 'cross-site' }],
+  ])('%s cannot publish', async (_, headers) => {
+    const answer = await send(local, '/api/publish', publishing(headers as Record<string, string>));
+    expect([answer.status, JSON.parse(answer.text)]).toMatchObject([403, { error: { code: 'local_only' } }]);
+  });
+
+  test('the same, but from this machine itself', async () => {
+    expect((await send(local, '/api/publish', publishing({}))).status).toBe(200);
+    const own = { origin: local.url, 'sec-fetch-site': 'same-origin' };
+    expect((await send(local, '/api/publish', publishing(own))).status).toBe(200);
+  });
+
+  test('a page of a listed origin may, and may read the answer', async () => {
+    const origin = 'https://dash.example.org';
+    const preflight = { origin, 'access-control-request-method': 'POST' };
+    const asked = await send(local, '/api/publish', { method: 'OPTIONS', headers: preflight });
+    expect([asked.status, asked.headers['access-control-allow-origin']]).toEqual([204, origin]);
+    const answer = await send(local, '/api/publish', publishing({ origin, 'sec-fetch-site': 'cross-site' }));
+    expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([200, origin]);
+  });
+});
+
+describe('with keys', () => {
+  test('a key opens, none and a wrong one do not', async () => {
+    expect((await send(keyed, '/api/publish', publishing({ authorization: `Bearer ${key}` }))).status).toBe(
+      200,
+    );
+    expect((await send(keyed, '/api/publish', publishing({ 'x-api-key': key }))).status).toBe(200);
+    expect((await send(keyed, '/api/publish', publishing({ 'x-api-key': 'wrong' }))).status).toBe(401);
+    expect((await send(keyed, '/api/publish', publishing({}))).status).toBe(401);
+  });
+
+  test('a page of another origin cannot open a WebSocket, its own can', async () => {
+    const refused = new JsonClient(keyed.wsUrl, [], { origin: 'https://evil.example' });
+    expect((await refused.end()).code).toBe(1006);
+    const own = await JsonClient.open(keyed.wsUrl, [], { origin: keyed.url });
+    await own.close();
+  });
+});
+
+describe('HTTP itself', () => {
+  test('HEAD has the headers of GET and no body', async () => {
+    const get = await send(local, '/openapi.json');
+    const head = await send(local, '/openapi.json', { method: 'HEAD' });
+    expect(head.text).toBe('');
+    expect(head.headers['content-length']).toBe(String(Buffer.byteLength(get.text)));
+    expect(head.headers['content-type']).toBe(get.headers['content-type']);
+  });
+
+  test('a wrong method is told the right ones', async () => {
+    const answer = await send(local, '/api/publish', { method: 'PUT', headers: json, body: '{}' });
+    expect([answer.status, answer.headers['allow']]).toEqual([405, 'POST, OPTIONS']);
+  });
+
+  test('a body may have its limit and no byte more, also when it does not say its length', async () => {
+    const body = (bytes: number) => `{"topic":"t"${' '.repeat(bytes - 13)}}`;
+    const withKey = (bytes: number, headers: Readonly<Record<string, string>> = {}) =>
+      send(keyed, '/api/publish', {
+        method: 'POST',
+        headers: { ...json, ...headers, 'x-api-key': key },
+        body: body(bytes),
+      });
+    expect((await withKey(2 ** 20)).status).toBe(200);
+    expect((await withKey(2 ** 20 + 1)).status).toBe(413);
+    expect((await withKey(2 ** 20 + 1, { 'transfer-encoding': 'chunked' })).status).toBe(413);
+  });
+
+  test('a connection that is refused before its body stays usable', async () => {
+    const socket = connect(keyed.port, '127.0.0.1');
+    const refused = 'POST /api/publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello';
+    socket.write(`${refused}GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+    const answers = await text(socket);
+    expect(answers).toContain('HTTP/1.1 401 Unauthorized');
+    expect(answers).toContain('{"status":"ok"}');
+  });
+
+  test('requests are counted by route', async () => {
+    await send(local, '/api/topics/some%20topic/history');
+    const { text: metrics } = await send(local, '/metrics');
+    expect(metrics).toMatch(
+      /sluice_http_requests_total\{route="\/api\/topics\/\{topic\}\/history",status="400"\} 1/,
+    );
+    expect(metrics).toMatch(/sluice_auth_failures_total\{reason="local_only"\} \d+/);
+  });
+
+  test('the gateway is alive and ready', async () => {
+    expect((await send(local, '/healthz')).status).toBe(200);
+    expect(JSON.parse((await send(local, '/readyz')).text)).toEqual({
+      status: 'ready',
+      checks: { engine: 'ok' },
+    });
+  });
+});
