@@ -6,6 +6,7 @@ import { createProgram } from './cli.ts';
 import { options } from './config.ts';
 import { closeTable, errorTable } from './errors.ts';
 import { metricRows } from './metrics.ts';
+import { commandTable } from './sessions/commands.ts';
 
 type Cell = string | number;
 
@@ -68,6 +69,11 @@ const sections: Readonly<Record<string, () => string>> = {
         yes(retry),
         summary,
       ]),
+    ),
+  'protocol-commands': () =>
+    table(
+      ['command', 'what it does'],
+      Object.entries(commandTable).map(([name, { summary }]) => [code(name), summary]),
     ),
   routes: () =>
     table(
