@@ -5,20 +5,37 @@ import type { RequestObserver } from './ports.ts';
 export function requestMetrics(
   metrics: Pick<Metrics, 'httpRequestsTotal' | 'httpRequestSeconds' | 'authFailuresTotal'>,
 ): RequestObserver {
-  const counters = new Map<string, BareCounter>();
-  const counterOf = (route: string, status: number): BareCounter => {
-    const name = `${status} ${route}`;
-    const known = counters.get(name);
-    if (known !== undefined) return known;
-    const counter = metrics.httpRequestsTotal.labels({ route, status: String(status) });
-    counters.set(name, counter);
+  const routes = new Map<string, RouteMetrics>();
+
+  function metricsOf(route: string): RouteMetrics {
+    let found = routes.get(route);
+    if (found === undefined) {
+      found = { labels: { route }, byStatus: new Map() };
+      routes.set(route, found);
+    }
+    return found;
+  }
+
+  function counterOf({ labels, byStatus }: RouteMetrics, status: number): BareCounter {
+    let counter = byStatus.get(status);
+    if (counter === undefined) {
+      counter = metrics.httpRequestsTotal.labels({ ...labels, status: String(status) });
+      byStatus.set(status, counter);
+    }
     return counter;
-  };
+  }
+
   return {
     answered(route, status, seconds) {
-      counterOf(route, status).inc();
-      metrics.httpRequestSeconds.observe({ route }, seconds);
+      const found = metricsOf(route);
+      counterOf(found, status).inc();
+      metrics.httpRequestSeconds.observe(found.labels, seconds);
     },
     authFailed: (reason) => metrics.authFailuresTotal.inc({ reason }),
   };
+}
+
+interface RouteMetrics {
+  readonly labels: { readonly route: string };
+  readonly byStatus: Map<number, BareCounter>;
 }
