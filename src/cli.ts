@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { readFileSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
 import { stringify } from 'yaml';
@@ -8,6 +8,7 @@ import { collectTags, publish } from './cli/publish.ts';
 import { serve } from './cli/serve.ts';
 import { mintToken } from './cli/token.ts';
 import { type Config, ConfigError, describeConfig, loadConfig, type OptionName, options } from './config.ts';
+import { version } from './version.ts';
 
 /** Runs one command line, without the interpreter and the script. Answers the exit code: 1 failed, 2 wrong input. */
 export async function runCli(args: readonly string[], deps: CliDeps): Promise<number> {
@@ -40,7 +41,7 @@ function explain(error: unknown, deps: CliDeps): number {
 export function createProgram(deps: CliDeps): Command {
   const program = new Command('sluice')
     .description('Self-hosted real-time push gateway for dashboards.')
-    .version(packageVersion());
+    .version(version);
   program
     .command('serve', { isDefault: true })
     .description('Start the gateway.')
@@ -51,7 +52,7 @@ export function createProgram(deps: CliDeps): Command {
     .argument('<topic>')
     .argument('[data]', 'JSON text, sent byte for byte; - reads it from standard input; absent: null')
     .option('--url <URL>', 'the gateway', 'http://127.0.0.1:8080')
-    .option('--type <TYPE>', 'the kind of update', 'message')
+    .option('--type <TYPE>', 'the kind of update', 'update')
     .option('--key <KEY>', 'what this is the newest value of')
     .option('--tag <NAME=VALUE>', 'a tag for filters; repeatable', collectTags, {})
     .option('--message-id <ID>', 'makes a repeat of this command harmless')
@@ -100,11 +101,6 @@ function configOf(flags: Flags, deps: CliDeps): Config {
   const named = options.map(({ name, flag }) => [name, flags[new Option(flag).attributeName()]]);
   const file = typeof flags['config'] === 'string' ? flags['config'] : undefined;
   return loadConfig({ flags: Object.fromEntries(named), env: deps.env, file });
-}
-
-function packageVersion(): string {
-  const content: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  return (content as { version: string }).version;
 }
 
 /** The first signal drains; a second one, of somebody who is tired of waiting, ends the process at once. */

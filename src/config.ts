@@ -12,7 +12,7 @@ import { type Config, type OptionName, type OptionRow, options } from './config/
 import { didYouMean } from './config/suggest.ts';
 
 export { type NamespaceOptions, namespaceOptions } from './config/namespaces.ts';
-export { type Config, type OptionName, type OptionRow, options } from './config/options.ts';
+export { type Config, type OptionName, options } from './config/options.ts';
 
 /** Names the file where no flag does. */
 const configFileVariable = 'SLUICE_CONFIG';

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-const leaves = ['errors', 'config', 'log', 'metrics', 'protocol'];
+const leaves = ['errors', 'config', 'log', 'metrics', 'protocol', 'version'];
 
 /**
  * What each stage may import. A stage is a folder of src, or a file and the folder of the same name. The composition
@@ -18,6 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   config: ['errors'],
   log: ['config', 'errors'],
   metrics: ['errors'],
+  version: [],
   protocol: ['errors'],
   topics: leaves,
   engines: ['topics', ...leaves],
@@ -30,7 +31,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   client: ['protocol', 'errors'],
   web: ['client', 'protocol', 'errors'],
 };
-const compositionRoots = ['server', 'cli', 'docs', 'index'];
+const compositionRoots = ['server', 'meters', 'cli', 'docs', 'index'];
 
 /** Packages that one place hides from all others. */
 const quarantined: Readonly<Record<string, readonly string[]>> = {

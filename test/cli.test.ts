@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { jwtVerify } from 'jose';
@@ -160,13 +162,13 @@ describe('publish', () => {
   test('reads the data from standard input', async () => {
     const { url, received } = await fakeGateway(200, '{}');
     await run(['publish', 'stats', '-', '--url', url], { stdin: chunks('[1,', '"ü"]') });
-    expect(received[0]?.body).toBe('{"topic":"stats","type":"message","data":[1,"ü"]}');
+    expect(received[0]?.body).toBe('{"topic":"stats","type":"update","data":[1,"ü"]}');
   });
 
   test('sends no data where there is none', async () => {
     const { url, received } = await fakeGateway(200, '{}');
     await run(['publish', 'stats', '--url', url]);
-    expect(received[0]?.body).toBe('{"topic":"stats","type":"message"}');
+    expect(received[0]?.body).toBe('{"topic":"stats","type":"update"}');
   });
 
   test('takes the key from the flag, or the first of the variable', async () => {
@@ -268,13 +270,45 @@ describe('the program', () => {
     expect(result.complaints).toContain('error:');
   });
 
-  test('runs as a process, whose exit code says what came of it', async () => {
+  /** The command line as a process of its own. */
+  function start(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
-    const child = spawn(process.execPath, ['--import', 'tsx', cli, 'check-config'], {
-      env: { PATH: process.env['PATH'], SLUICE_HOST: '0.0.0.0' },
+    const child = spawn(process.execPath, ['--import', 'tsx', cli, ...args], {
+      env: { PATH: process.env['PATH'], ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const [complaints, [exitCode]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
-    expect(exitCode).toBe(2);
-    expect(complaints).toContain('SLUICE_API_KEYS');
+    onTestFinished(() => void child.kill('SIGKILL'));
+    return { child, complaints: text(child.stderr), exit: once(child, 'exit') };
+  }
+
+  test('runs as a process, whose exit code says what came of it', async () => {
+    const { complaints, exit } = start(['check-config'], { SLUICE_HOST: '0.0.0.0' });
+    expect((await exit)[0]).toBe(2);
+    expect(await complaints).toContain('SLUICE_API_KEYS');
+  });
+
+  test('starts a gateway, publishes through it, tells a second one that the port is taken, and drains', async () => {
+    const gateway = start(['serve', '--port', '0']);
+    const url = await urlOf(gateway.child.stdout);
+    const published = await run(['publish', 'stats', '{"load":1.0}', '--url', url, '--message-id', 'm']);
+    expect(published).toMatchObject({ exitCode: 0, complaints: '' });
+    expect(JSON.parse(published.out)).toMatchObject({ offset: 1, epoch: expect.any(String) });
+
+    const second = start(['--port', new URL(url).port]);
+    expect((await second.exit)[0]).toBe(1);
+    expect(await second.complaints).toContain('is taken');
+
+    gateway.child.kill('SIGTERM');
+    expect(await gateway.exit).toEqual([0, null]);
+    expect(await gateway.complaints).toBe('');
   });
 });
+
+/** From the line of the log that says that the gateway is ready. */
+async function urlOf(stdout: Readable): Promise<string> {
+  for await (const line of createInterface({ input: stdout })) {
+    const { url } = JSON.parse(line) as { url?: string };
+    if (url !== undefined) return url;
+  }
+  throw new Error('it ended before it was ready');
+}
