@@ -1,4 +1,5 @@
 import type { TemplatedApp, us_listen_socket } from 'uWebSockets.js';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createApi } from './api/dispatch.ts';
@@ -9,7 +10,7 @@ import { topicReader } from './api/topic-reader.ts';
 import { apiKeys } from './auth/api-keys.ts';
 import { clientAddress } from './auth/client-address.ts';
 import { createGate } from './auth/gate.ts';
-import { anonymousIdentity, localIdentity } from './auth/identity.ts';
+import { anonymousIdentity, type Identity, localIdentity } from './auth/identity.ts';
 import { localProblem } from './auth/local-guard.ts';
 import { originPolicy } from './auth/origins.ts';
 import { tokenVerifier } from './auth/tokens.ts';
@@ -26,6 +27,7 @@ import { mayWatch } from './sessions/commands.ts';
 import { Presence } from './sessions/presence.ts';
 import { Sessions } from './sessions/sessions.ts';
 import { Subscriber } from './sessions/subscribe.ts';
+import { Canary } from './sources/canary.ts';
 import { HostSource } from './sources/host.ts';
 import type { Source } from './sources/source.ts';
 import { Broker } from './topics/broker.ts';
@@ -197,14 +199,17 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     observer: requestMetrics(metrics),
     log,
   });
+  const canaryKey = randomBytes(24).toString('base64url');
   const upgrades = new Upgrades({
     gate,
     keys,
     tokens,
     identityOf: (head) =>
-      keys.size === 0 && tokens === undefined && localProblem(head, [], origins) === undefined
-        ? localIdentity
-        : anonymousIdentity,
+      head.header(canaryHeader) === canaryKey
+        ? canaryIdentity
+        : keys.size === 0 && tokens === undefined && localProblem(head, [], origins) === undefined
+          ? localIdentity
+          : anonymousIdentity,
     clientAddress: clientAddress(config.trustedProxies),
     admission,
     isDraining: () => draining,
@@ -229,7 +234,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await broker.close();
     throw error;
   });
-  const sources = buildSources(config, broker, metrics, log);
+  const sources = buildSources({ config, broker, metrics, log, port: listening.port, canaryKey });
   for (const source of sources) source.start();
   const sweeping = setInterval(() => {
     broker.sweep();
@@ -278,16 +283,45 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   };
 }
 
+const canaryIntervalMs = 1000;
+/** Carries what only this process knows, and lets the canary hear its topic. */
+const canaryHeader = 'x-sluice-canary';
+const canaryIdentity: Identity = { anonymous: false, permissions: [], scopes: ['read'] };
+
 /** `GET /api/stats` names so many. */
 const busiestTopics = 100;
 
-function buildSources(config: Config, broker: Broker, metrics: Metrics, log: Log): Source[] {
-  if (!config.sourceHost) return [];
+interface SourceDeps {
+  readonly config: Config;
+  readonly broker: Broker;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly port: number;
+  readonly canaryKey: string;
+}
+
+function buildSources({ config, broker, metrics, log, port, canaryKey }: SourceDeps): Source[] {
   const publish = async (fields: Parameters<Broker['publish']>[0]) => {
     const outcomes = await broker.publish(fields);
     for (const outcome of outcomes) if (!outcome.ok) throw outcome.error;
   };
-  return [new HostSource({ intervalMs: config.sourceHostIntervalMs, publish, log, metrics })];
+  const sources: Source[] = [];
+  if (config.sourceHost) {
+    sources.push(new HostSource({ intervalMs: config.sourceHostIntervalMs, publish, log, metrics }));
+  }
+  if (config.canary) {
+    const url = `ws://${hostToReach(config.host)}:${port}/ws`;
+    const headers = { [canaryHeader]: canaryKey };
+    sources.push(new Canary({ url, headers, intervalMs: canaryIntervalMs, publish, log, metrics }));
+  }
+  return sources;
+}
+
+/** Where a client on this machine reaches a server that listens there. */
+function hostToReach(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 function listen(

@@ -154,6 +154,11 @@ const optionTable = {
     'Publish this machine’s CPU, memory, load, disk and network to server:HOSTNAME.',
   ),
   sourceHostIntervalMs: option(integer(100, 3_600_000), 1000, 'How often it does.'),
+  canary: option(
+    boolean,
+    true,
+    'Measure publish to receive by a client of the gateway’s own, once a second over loopback.',
+  ),
   logLevel: option(
     choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
     'info',

@@ -22,7 +22,7 @@ export async function startGateway(
   file?: string,
 ): Promise<TestGateway> {
   const config = loadConfig({
-    flags: { port: 0, shutdownGraceSeconds: 1, logLevel: 'silent', ...flags },
+    flags: { port: 0, shutdownGraceSeconds: 1, logLevel: 'silent', canary: false, ...flags },
     file,
   });
   const server = await startServer(config, { log: createLog(config) });

@@ -1,0 +1,42 @@
+import { expect } from 'vitest';
+import type { TestGateway } from './gateway.ts';
+import { JsonClient } from './json-client.ts';
+
+const topic = 'witness';
+
+/** A well-behaved subscriber, by which a test sees that the gateway goes on whatever others do to it. */
+export class Witness {
+  readonly client: JsonClient;
+  readonly #gateway: TestGateway;
+  #published = 0;
+
+  private constructor(gateway: TestGateway, client: JsonClient) {
+    this.#gateway = gateway;
+    this.client = client;
+  }
+
+  static async open(gateway: TestGateway): Promise<Witness> {
+    const client = await JsonClient.open(gateway.wsUrl);
+    await client.call({ type: 'subscribe', topic });
+    return new Witness(gateway, client);
+  }
+
+  /** Publishes once more, over HTTP, and asserts that it has had every publication until now, once and in order. */
+  async missedNothing(): Promise<void> {
+    const wanted = ++this.#published;
+    const answer = await this.#gateway.post(
+      '/api/publish',
+      JSON.stringify({ topic, type: 'seen', data: { wanted } }),
+    );
+    expect(answer.status).toBe(200);
+    const got = await this.client.count(topic, wanted);
+    expect(got.map((publication) => publication['offset'])).toEqual(
+      Array.from({ length: wanted }, (_, i) => i + 1),
+    );
+    expect(got.at(-1)?.['data']).toEqual({ wanted });
+  }
+
+  close(): Promise<void> {
+    return this.client.close();
+  }
+}
