@@ -10,8 +10,6 @@ export interface ChartOptions {
   readonly hover: (index: number | undefined) => void;
 }
 
-const axisFont = '11px system-ui, sans-serif';
-
 /** One chart that slides: its right edge is now. Colours come from the style sheet, so they follow light and dark. */
 export class Chart {
   readonly #plot: uPlot;
@@ -43,11 +41,15 @@ export class Chart {
 
   #options({ lines, format, top, hover }: ChartOptions): uPlot.Options {
     const color = (name: string) => () => getComputedStyle(this.#host).getPropertyValue(name).trim();
-    const axis = { font: axisFont, stroke: color('--muted'), ticks: { show: false } };
+    const axis = {
+      font: `11px ${getComputedStyle(document.body).fontFamily}`,
+      stroke: color('--muted'),
+      ticks: { show: false },
+    };
     return {
       width: this.#host.clientWidth || 300,
       height: this.#host.clientHeight || 140,
-      padding: [8, 8, 0, 0],
+      padding: [8, 18, 0, 0],
       legend: { show: false },
       cursor: {
         y: false,
@@ -71,11 +73,12 @@ export class Chart {
         },
         {
           ...axis,
-          size: 52,
+          size: 64,
           gap: 8,
           grid: { stroke: color('--grid'), width: 1 },
           splits: (_plot, _axis, min, max) => [min, max / 2, max],
-          values: (_plot, splits) => splits.map(format),
+          // Halves of good numbers need no zeros behind the point.
+          values: (_plot, splits) => splits.map((split) => format(split).replace(/\.0+(?= |$)/, '')),
         },
       ],
       series: [{}, ...Array.from({ length: lines }, (_, index) => lineStyle(index, color))],
@@ -121,9 +124,9 @@ function emptyLines(count: number): number[][] {
   return Array.from({ length: count }, () => []);
 }
 
-/** The next 1, 2, 2.5 or 5 times a power of ten, so that half of it is a good number too. */
+/** The next power of ten times a number of which half is a good number too. */
 function niceTop(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
-  const factor = [1, 2, 2.5, 5, 10].find((candidate) => candidate * power >= value * 0.999) ?? 10;
+  const factor = [1, 2, 4, 6, 8, 10].find((candidate) => candidate * power >= value * 0.999) ?? 10;
   return factor * power;
 }

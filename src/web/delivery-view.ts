@@ -1,12 +1,14 @@
 import type { SluiceClient } from '../client/index.ts';
 import type { DeliveryMeter } from './delivery.ts';
 import { el, setText } from './dom.ts';
-import { bytes, count, milliseconds, type Quantity } from './format.ts';
+import { bytes, count, milliseconds, plain, type Quantity } from './format.ts';
 
 const figures = {
   rate: ['Messages', 'Publications received a second, over the last 10 seconds'],
-  latency: ['Latency', 'From the publication’s timestamp until it is here: median'],
-  p95: ['Latency, p95', 'One publication in twenty takes longer'],
+  latency: [
+    'Latency',
+    'From the publication’s timestamp until it is here: median, and what one in twenty exceeds',
+  ],
   roundTrip: ['Round trip', 'Of the latest ping to the gateway'],
   received: ['Received', 'Publications since the page was opened'],
   traffic: ['Traffic', 'Bytes since the page was opened, as they came over the wire'],
@@ -17,7 +19,7 @@ type Figure = keyof typeof figures;
 
 /** What the page sees of the delivery, as a strip of figures. */
 export class DeliveryView {
-  readonly #cells = new Map<Figure, { value: HTMLElement; unit: HTMLElement }>();
+  readonly #cells = new Map<Figure, Record<'value' | 'unit' | 'note', HTMLElement>>();
   readonly #client: SluiceClient;
   readonly #meter: DeliveryMeter;
 
@@ -32,8 +34,11 @@ export class DeliveryView {
     const { publications, bytesReceived, connects } = this.#client.getStats();
     const latency = this.#meter.latency();
     this.#set('rate', { value: this.#meter.perSecond(nowMs).toFixed(1), unit: '/s' });
-    this.#set('latency', latency && milliseconds(latency.medianMs));
-    this.#set('p95', latency && milliseconds(latency.p95Ms));
+    this.#set(
+      'latency',
+      latency && milliseconds(latency.medianMs),
+      latency && `p95 ${plain(milliseconds(latency.p95Ms))}`,
+    );
     this.#set('roundTrip', roundTripMs === undefined ? undefined : milliseconds(roundTripMs));
     this.#set('received', { value: count(publications), unit: '' });
     this.#set('traffic', bytes(bytesReceived));
@@ -44,14 +49,16 @@ export class DeliveryView {
     const [label, title] = figures[figure];
     const value = el('span', { class: 'value' }, '–');
     const unit = el('span', { class: 'unit' });
-    this.#cells.set(figure, { value, unit });
-    return el('div', { 'data-figure': figure, title }, el('dt', {}, label), el('dd', {}, value, unit));
+    const note = el('span', { class: 'note' });
+    this.#cells.set(figure, { value, unit, note });
+    return el('div', { 'data-figure': figure, title }, el('dt', {}, label), el('dd', {}, value, unit, note));
   }
 
-  #set(figure: Figure, quantity: Quantity | undefined): void {
+  #set(figure: Figure, quantity: Quantity | undefined, note = ''): void {
     const cell = this.#cells.get(figure);
     if (!cell) return;
     setText(cell.value, quantity?.value ?? '–');
     setText(cell.unit, quantity?.unit ?? '');
+    setText(cell.note, note);
   }
 }

@@ -2,8 +2,10 @@ import { el } from './dom.ts';
 
 /** No server publishes yet: how to make one. */
 export function emptyNotice(origin: string): HTMLElement {
-  const payload = '{"monitoring_type":"cpu","value":42,"unit":"%","level":"ok"}';
-  const body = `{"topic":"server:demo","type":"monitoring_update","key":"cpu","data":${payload}}`;
+  const body = [
+    '{"topic": "server:demo", "type": "monitoring_update", "key": "cpu",',
+    '       "data": {"monitoring_type": "cpu", "value": 42, "unit": "%", "level": "ok"}}',
+  ].join('\n');
   return el(
     'div',
     { class: 'notice' },
@@ -15,7 +17,7 @@ export function emptyNotice(origin: string): HTMLElement {
       el('code', {}, 'server:'),
       '. It will notice the first one by itself.',
     ),
-    el('h3', {}, 'Watch this machine'),
+    el('h3', {}, 'Start the gateway with its host source'),
     command('sluice serve --source-host'),
     el('h3', {}, 'Or publish something'),
     command(`curl ${origin}/api/publish \\\n  -H 'content-type: application/json' \\\n  -d '${body}'`),

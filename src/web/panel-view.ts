@@ -28,11 +28,7 @@ export class PanelView {
   constructor(type: MonitoringType) {
     this.#type = type;
     const { title, lines, format, top } = panels[type];
-    const legend = el(
-      'ul',
-      { class: 'legend' },
-      ...(lines.length > 1 ? lines.map(({ label }) => el('li', {}, label)) : []),
-    );
+    const legend = el('ul', { class: 'legend' }, ...lines.map(({ label }) => el('li', {}, label)));
     this.element = el(
       'section',
       { class: 'card panel', 'data-type': type, 'aria-label': title },
