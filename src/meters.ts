@@ -1,5 +1,6 @@
 import type { EncoderMetrics } from './fanout/encoder.ts';
-import type { Fanout, FanoutMetrics } from './fanout/fanout.ts';
+import type { Fanout } from './fanout/fanout.ts';
+import type { FanoutMetrics } from './fanout/flush.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { Sessions, SessionsMetrics } from './sessions/sessions.ts';

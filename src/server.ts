@@ -1,4 +1,3 @@
-import type { TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +23,7 @@ import * as meters from './meters.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { Admission } from './sessions/admission.ts';
 import { mayWatch } from './sessions/commands.ts';
+import { Entrance } from './sessions/entrance.ts';
 import { Presence } from './sessions/presence.ts';
 import { Sessions } from './sessions/sessions.ts';
 import { Subscriber } from './sessions/subscribe.ts';
@@ -34,8 +34,9 @@ import { Broker } from './topics/broker.ts';
 import { namespaceOf } from './topics/names.ts';
 import type { TopicOptions } from './topics/topic.ts';
 import { serveHttp } from './transport/http.ts';
+import { listen } from './transport/listen.ts';
 import { Upgrades } from './transport/upgrade.ts';
-import { loadUws, type Uws } from './transport/uws.ts';
+import { loadUws } from './transport/uws.ts';
 import type { UwsConnection } from './transport/uws-connection.ts';
 import { UwsSink } from './transport/uws-sink.ts';
 import { serveWebSockets } from './transport/websocket.ts';
@@ -200,19 +201,22 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     log,
   });
   const canaryKey = randomBytes(24).toString('base64url');
-  const upgrades = new Upgrades({
+  const entrance = new Entrance({
     gate,
     keys,
     tokens,
-    identityOf: (head) =>
-      head.header(canaryHeader) === canaryKey
+    identityOf: (request) =>
+      request.header(canaryHeader) === canaryKey
         ? canaryIdentity
-        : keys.size === 0 && tokens === undefined && localProblem(head, [], origins) === undefined
+        : keys.size === 0 && tokens === undefined && localProblem(request, [], origins) === undefined
           ? localIdentity
           : anonymousIdentity,
     clientAddress: clientAddress(config.trustedProxies),
     admission,
     isDraining: () => draining,
+  });
+  const upgrades = new Upgrades({
+    entrance,
     monotonicMs,
     rejected: ({ code }) => metrics.connectionsRejectedTotal.inc({ reason: code }),
   });
@@ -230,7 +234,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   serveHttp(app, api);
 
   await broker.open(fanout);
-  const listening = await listen(uws, app, config).catch(async (error: unknown) => {
+  const listening = await listen(uws, app, config.host, config.port).catch(async (error: unknown) => {
     await broker.close();
     throw error;
   });
@@ -264,7 +268,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     draining = true;
     clearInterval(sweeping);
     await Promise.all(sources.map((source) => source.stop()));
-    uws.us_listen_socket_close(listening.socket);
+    listening.stop();
     sessions.endAll(reconnectSpreadMs);
     await sessions.drained(config.shutdownGraceSeconds * 1000);
     await broker.close();
@@ -322,24 +326,6 @@ function hostToReach(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1';
   if (host === '::') return '[::1]';
   return host.includes(':') ? `[${host}]` : host;
-}
-
-function listen(
-  uws: Uws,
-  app: TemplatedApp,
-  { host, port }: Config,
-): Promise<{ socket: us_listen_socket; port: number }> {
-  return new Promise((resolve, reject) => {
-    app.listen(host, port, (socket) => {
-      if (socket === false) {
-        const error: NodeJS.ErrnoException = new Error(`cannot listen on ${host}:${port}`);
-        error.code = port > 0 && port < 1024 && process.getuid?.() !== 0 ? 'EACCES' : 'EADDRINUSE';
-        reject(error);
-      } else {
-        resolve({ socket, port: uws.us_socket_local_port(socket as never) });
-      }
-    });
-  });
 }
 
 /** Files that `npm run build` made, read once when they are first asked for. */

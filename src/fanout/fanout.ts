@@ -5,22 +5,11 @@ import { isPattern, patternMatches } from '../topics/names.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic } from '../topics/topic.ts';
 import type { Encoder } from './encoder.ts';
-import { Flusher } from './flush.ts';
+import { type FanoutMetrics, Flusher } from './flush.ts';
 import { Schedule, type Turns } from './schedule.ts';
 import type { Sink } from './sink.ts';
+import { type BatchOptions, silentCoverageMs, type TopicFeeds } from './topic-feeds.ts';
 import { Feed, View, type ViewOptions, viewKey } from './view.ts';
-
-export interface FanoutMetrics {
-  batch(publications: number): void;
-  flushSeconds(seconds: number): void;
-  /** From a publication's acceptance to the end of the drain that carried it. */
-  deliverySeconds(seconds: number): void;
-}
-
-export interface BatchOptions {
-  readonly maxDelayMs: number;
-  readonly maxBytes: number;
-}
 
 export interface FanoutOptions {
   readonly broker: Broker;
@@ -32,19 +21,6 @@ export interface FanoutOptions {
   readonly viewsPerTopic: number;
   readonly viewsMax: number;
 }
-
-/** The feeds of one topic, and what they have still to send: kept here until all have, whatever the ring evicts. */
-export interface TopicFeeds {
-  readonly topic: Topic;
-  readonly batch: BatchOptions;
-  readonly feeds: Feed[];
-  /** Contiguous, behind the offset `logAfter`. */
-  log: StoredPublication[];
-  logAfter: number;
-}
-
-/** A view whose coverage has said nothing for so long says so with an empty batch. */
-export const silentCoverageMs = 10_000;
 
 /**
  * Decides when which view is flushed. A publication on an idle feed goes out at the end of the turn; a busy feed

@@ -1,11 +1,17 @@
 import type { ServerFrame } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Encoder } from './encoder.ts';
-import type { FanoutMetrics, TopicFeeds } from './fanout.ts';
-import { silentCoverageMs } from './fanout.ts';
 import { conflate, removalOf } from './select.ts';
 import type { Sink } from './sink.ts';
+import { silentCoverageMs, type TopicFeeds } from './topic-feeds.ts';
 import type { Feed, View } from './view.ts';
+
+export interface FanoutMetrics {
+  batch(publications: number): void;
+  flushSeconds(seconds: number): void;
+  /** From a publication's acceptance to the end of the drain that carried it. */
+  deliverySeconds(seconds: number): void;
+}
 
 /** Makes the frames of one feed and hands them to the sink. */
 export class Flusher {

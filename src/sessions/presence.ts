@@ -2,7 +2,6 @@ import type { Fanout } from '../fanout/fanout.ts';
 import type { View } from '../fanout/view.ts';
 import type { Codec } from '../protocol/codec.ts';
 import type { Member } from '../protocol/frames.ts';
-import type { Session } from './session.ts';
 
 export interface PresenceOptions {
   readonly fanout: Fanout;
@@ -10,6 +9,12 @@ export interface PresenceOptions {
   readonly isOn: (topic: string) => boolean;
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
+}
+
+/** Who joins and leaves: a session. */
+export interface Occupant {
+  readonly id: string;
+  readonly identity: { readonly user?: string };
 }
 
 /** Members that are named in one answer; the count is always exact. */
@@ -44,7 +49,7 @@ export class Presence {
     return members;
   }
 
-  joined({ id, identity }: Session, topic: string): void {
+  joined({ id, identity }: Occupant, topic: string): void {
     if (!this.#options.isOn(topic)) return;
     const { members } = this.#room(topic);
     const known = members.get(id);
@@ -57,7 +62,7 @@ export class Presence {
     this.#announce(topic, 'joined', member);
   }
 
-  left({ id }: Session, topic: string): void {
+  left({ id }: Occupant, topic: string): void {
     const room = this.#rooms.get(topic);
     const known = room?.members.get(id);
     if (room === undefined || known === undefined || --known.subscriptions > 0) return;

@@ -66,8 +66,11 @@ function write(
   response.cork(() => {
     response.writeStatus(statusLine(status));
     for (const name in headers) response.writeHeader(name, headers[name] as string);
-    if (omitBody === true) response.endWithoutBody(Buffer.byteLength(body));
-    else if (status === 204 || status === 304) response.endWithoutBody();
+    if (omitBody === true) {
+      // With a length of its own the library would wait for the body, and end the connection at the next request.
+      response.writeHeader('content-length', String(Buffer.byteLength(body)));
+      response.endWithoutBody();
+    } else if (status === 204 || status === 304) response.endWithoutBody();
     else response.end(body);
   });
 }

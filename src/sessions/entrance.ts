@@ -1,0 +1,129 @@
+import type { ApiKeys } from '../auth/api-keys.ts';
+import { presentedCredential } from '../auth/api-keys.ts';
+import { addressKey, type ClientAddress } from '../auth/client-address.ts';
+import type { Gate } from '../auth/gate.ts';
+import type { Identity } from '../auth/identity.ts';
+import type { RequestFacts } from '../auth/request-facts.ts';
+import type { TokenVerifier } from '../auth/tokens.ts';
+import { SluiceError } from '../errors.ts';
+import type { Codec } from '../protocol/codec.ts';
+import { negotiate } from '../protocol/codecs.ts';
+import { isPattern, patternProblem, topicProblem } from '../topics/names.ts';
+import type { Admission } from './admission.ts';
+import type { Peer } from './session.ts';
+
+/** A request to open a connection. Its parts are read while `ask` runs, not after. */
+export interface EntryRequest extends RequestFacts {
+  /** As sent: percent-encoded, without the query. */
+  readonly path: string;
+  readonly query: string;
+  /** All lines of `X-Forwarded-For`, joined by commas. */
+  readonly forwardedFor: string;
+}
+
+/** What a request asked for, copied out of it. */
+export interface Entry {
+  readonly address: string;
+  readonly addressKey: string;
+  readonly codec: Codec;
+  /** What the answer names as chosen; empty when none was offered. */
+  readonly subprotocol: string;
+  /** Of the path: what the session is to be subscribed to at once. */
+  readonly topic: string | undefined;
+  readonly credential: string;
+  /** Who it is if it has no credential. */
+  readonly fallback: Identity;
+}
+
+export interface EntranceOptions {
+  readonly gate: Gate;
+  readonly keys: ApiKeys;
+  /** Absent: no tokens are taken. */
+  readonly tokens: TokenVerifier | undefined;
+  /** Who a client without credentials is, given where it comes from. */
+  readonly identityOf: (request: RequestFacts) => Identity;
+  readonly clientAddress: ClientAddress;
+  readonly admission: Admission;
+  readonly isDraining: () => boolean;
+}
+
+/** Decides about a connection before it is one: origin, caps, rate, subprotocol, path, credentials. */
+export class Entrance {
+  readonly #options: EntranceOptions;
+
+  constructor(options: EntranceOptions) {
+    this.#options = options;
+  }
+
+  ask(request: EntryRequest): Entry | SluiceError {
+    const { gate, admission, clientAddress, isDraining, identityOf } = this.#options;
+    if (isDraining()) return new SluiceError('shutting_down', undefined, { retryAfterMs: 1000 });
+    const problem = gate.upgradeProblem(request);
+    if (problem !== undefined) return problem;
+    const address = clientAddress(request.peerAddress, request.forwardedFor);
+    const key = addressKey(address);
+    const full = admission.problem(key);
+    if (full !== undefined) return full;
+    const offered = request.header('sec-websocket-protocol');
+    const codec = negotiate(offered === '' ? undefined : offered);
+    if (codec === undefined) return new SluiceError('unknown_subprotocol');
+    const topic = topicOfPath(request.path);
+    if (topic instanceof SluiceError) return topic;
+    const header = (name: string) => request.header(name);
+    return {
+      address,
+      addressKey: key,
+      codec,
+      subprotocol: offered === '' ? '' : codec.subprotocol,
+      topic,
+      credential: new URLSearchParams(request.query).get('token') ?? presentedCredential(header),
+      fallback: identityOf(request),
+    };
+  }
+
+  /** Whose credential it is. Never rejects. */
+  identify({ credential, fallback }: Entry): Identity | SluiceError | Promise<Identity | SluiceError> {
+    const { keys, tokens } = this.#options;
+    if (credential === '') return fallback;
+    const byKey = keys.identify(credential);
+    if (byKey !== undefined) return byKey;
+    if (tokens === undefined) {
+      // A gateway with neither can't know what the credential means; without it the client would be just as welcome.
+      return keys.size > 0 ? new SluiceError('unauthorized', 'this API key is not known') : fallback;
+    }
+    return tokens
+      .verify(credential)
+      .then((result) => (result.ok ? result.identity : new SluiceError(result.code, result.message)));
+  }
+
+  /** Takes the place, now that nothing else can fail. Others may have come while the token was looked at. */
+  admit({ address, addressKey: key }: Entry, identity: Identity): Peer | SluiceError {
+    const { admission } = this.#options;
+    const problem =
+      admission.placeProblem(key) ??
+      (identity.user === undefined ? undefined : admission.userProblem(identity.user));
+    if (problem !== undefined) return problem;
+    admission.enter(key);
+    return { identity, address, addressKey: key };
+  }
+}
+
+/** `/ws`: nothing; `/ws/monitoring/{server}`: that server's topic; `/ws/{topic}`: that topic, as one segment. */
+function topicOfPath(path: string): string | undefined | SluiceError {
+  const rest = path.replace(/^\/ws\/?/, '');
+  if (rest === '') return undefined;
+  const monitoring = /^monitoring\/([^/]+)$/.exec(rest)?.[1];
+  const segment = monitoring ?? rest;
+  if (segment.includes('/')) {
+    return new SluiceError('not_found', 'a topic is one percent-encoded segment of the path');
+  }
+  let name: string;
+  try {
+    name = decodeURIComponent(segment);
+  } catch {
+    return new SluiceError('invalid_topic', 'the path is not percent-encoded UTF-8');
+  }
+  const topic = monitoring === undefined ? name : `server:${name}`;
+  const problem = isPattern(topic) ? patternProblem(topic) : topicProblem(topic);
+  return problem === undefined ? topic : new SluiceError('invalid_topic', problem);
+}
