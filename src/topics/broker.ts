@@ -4,9 +4,10 @@ import type { OffsetRange, PublishFields } from '../protocol/frames.ts';
 import { nullPayload } from '../protocol/payload.ts';
 import { publishProblem } from './checks.ts';
 import type { AppendOutcome, AppendRequest, Engine, EngineFeed } from './engine.ts';
-import { namespaceOf } from './names.ts';
+import { namespaceOf, topicProblem } from './names.ts';
 import type { StoredPublication } from './publication.ts';
 import type { EvictionReason } from './ring.ts';
+import { Room } from './room.ts';
 import { Topic, type TopicOptions } from './topic.ts';
 
 /** Told of every change, in order, before the publisher has its answer. */
@@ -79,7 +80,7 @@ export class Broker implements EngineFeed {
   readonly #wait: (delayMs: number) => Promise<unknown>;
   // In the order of their last publication, so that the idle ones come first.
   readonly #topics = new Map<string, Topic>();
-  readonly #loading = new Map<string, Promise<Topic>>();
+  readonly #loading = new Map<string, Promise<Topic | undefined>>();
   readonly #evicted: (reason: EvictionReason, count: number) => void;
   #listener: TopicListener | undefined;
   #bytes = 0;
@@ -131,10 +132,11 @@ export class Broker implements EngineFeed {
     const nowMs = this.#nowMs();
     const outcomes: (AppendOutcome | undefined)[] = new Array(publishes.length);
     const requests: AppendRequest[] = [];
-    const newTopics = new Set<string>();
+    const unloadable = this.#engine.retains ? await this.#loadAll(publishes) : undefined;
+    const room = new Room(this.#options.topicsMax - this.#topics.size);
     for (let i = 0; i < publishes.length; i++) {
       const fields = publishes[i] as PublishFields;
-      const error = this.#refusal(fields, newTopics);
+      const error = unloadable?.get(fields.topic) ?? this.#refusal(fields, room);
       if (error === undefined) requests.push(this.#request(fields, nowMs, acceptedAtMs));
       else outcomes[i] = { ok: false, error };
     }
@@ -204,7 +206,7 @@ export class Broker implements EngineFeed {
     if (topic === undefined)
       return { epoch: '', after: 0, upto: 0, publications: [], more: false, missing: undefined };
     const nowMs = this.#nowMs();
-    topic.ring.evictAged(nowMs);
+    this.#evictAged(topic, nowMs);
     const { reach, newest } = topic.ring;
     const from = Math.min(Math.max(after ?? reach, reach), newest);
     const upto = Math.min(from + limit, newest);
@@ -223,9 +225,7 @@ export class Broker implements EngineFeed {
     const nowMs = this.#nowMs();
     const expired: PublishFields[] = [];
     for (const topic of this.#topics.values()) {
-      const before = topic.bytes;
-      topic.ring.evictAged(nowMs);
-      this.#bytes += topic.bytes - before;
+      this.#evictAged(topic, nowMs);
       if (topic.state !== undefined) this.#collectExpired(topic, nowMs, expired);
       this.#removeIfIdle(topic);
     }
@@ -291,20 +291,28 @@ export class Broker implements EngineFeed {
     return { fields: resolved, timestampMs: fields.timestampMs ?? nowMs, acceptedAtMs };
   }
 
-  #refusal(fields: PublishFields, newTopics: Set<string>): SluiceError | undefined {
+  #refusal(fields: PublishFields, room: Room): SluiceError | undefined {
     const problem = publishProblem(fields, this.#options.payloadMaxBytes);
     if (problem !== undefined) return problem;
     const topic = this.#topics.get(fields.topic);
-    if (topic === undefined) {
-      newTopics.add(fields.topic);
-      if (this.#topics.size + newTopics.size > this.#options.topicsMax)
-        return new SluiceError('too_many_topics');
-      return undefined;
-    }
-    if (topic.state !== undefined && fields.removed !== true && !topic.state.hasRoomFor(fields.key ?? '')) {
-      return new SluiceError('too_many_keys');
-    }
-    return undefined;
+    const { mode } = topic?.options ?? this.#options.namespace(namespaceOf(fields.topic));
+    return room.problem(fields, topic, mode);
+  }
+
+  /** Loads what will be appended to; answers what could not be. */
+  async #loadAll(publishes: readonly PublishFields[]): Promise<ReadonlyMap<string, SluiceError>> {
+    const failed = new Map<string, SluiceError>();
+    const names = new Set(publishes.map(({ topic }) => topic));
+    const load = async (name: string) => {
+      if (this.isLoaded(name) || topicProblem(name) !== undefined) return;
+      try {
+        await this.load(name);
+      } catch (cause) {
+        failed.set(name, new SluiceError('engine_unavailable', undefined, { cause }));
+      }
+    };
+    await Promise.all([...names].map(load));
+    return failed;
   }
 
   #count(outcome: AppendOutcome): void {
@@ -318,12 +326,15 @@ export class Broker implements EngineFeed {
     return topic;
   }
 
-  async #load(name: string): Promise<Topic> {
+  async #load(name: string): Promise<Topic | undefined> {
     const stored = await this.#engine.load(name);
+    if (stored === undefined) return this.#topics.get(name);
     const topic = this.#topics.get(name) ?? this.#create(name);
-    if (stored === undefined || topic.epoch !== '') return topic;
+    if (topic.epoch !== '') return topic;
     const first = stored.publications[0];
     topic.reset(stored.epoch, first === undefined ? stored.offset : first.offset - 1);
+    // What is gone before the first of them was part of this epoch.
+    topic.startOffset = 0;
     for (const publication of stored.publications) topic.ring.push(publication);
     for (const publication of stored.state) topic.state?.apply(publication);
     this.#bytes += topic.bytes;
@@ -338,6 +349,12 @@ export class Broker implements EngineFeed {
       this.#bytes -= topic.ring.bytes;
       topic.ring.evictAll();
     }
+  }
+
+  #evictAged({ ring }: Topic, nowMs: number): void {
+    const before = ring.bytes;
+    ring.evictAged(nowMs);
+    this.#bytes += ring.bytes - before;
   }
 
   #collectExpired(topic: Topic, nowMs: number, into: PublishFields[]): void {

@@ -1,4 +1,5 @@
 import { SluiceError } from '../errors.ts';
+import { maxInstantMs } from '../protocol/fields.ts';
 import type { PublishFields } from '../protocol/frames.ts';
 import { publicationTypeProblem } from '../protocol/names.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
@@ -8,6 +9,7 @@ export const keyMaxLength = 200;
 export const tagsMax = 32;
 export const tagMaxLength = 200;
 export const messageIdMaxLength = 200;
+export const exceptMaxLength = 200;
 
 /** What a publish must satisfy whatever door it comes through; the door has checked that JSON payloads are JSON. */
 export function publishProblem(fields: PublishFields, payloadMaxBytes: number): SluiceError | undefined {
@@ -21,7 +23,8 @@ export function publishProblem(fields: PublishFields, payloadMaxBytes: number): 
       `the payload has ${fields.payload.bytes.length} bytes; at most ${payloadMaxBytes} are taken`,
     );
   }
-  const problem = keyProblem(fields) ?? tagsProblem(fields) ?? numbersProblem(fields);
+  const problem =
+    keyProblem(fields) ?? exceptProblem(fields) ?? tagsProblem(fields) ?? numbersProblem(fields);
   if (problem !== undefined) return new SluiceError('invalid_request', problem);
   if (fields.expectedOffset !== undefined)
     return new SluiceError('not_supported', 'expectedOffset is reserved');
@@ -37,6 +40,11 @@ function keyProblem({ key, messageId }: PublishFields): string | undefined {
   return messageId.length > messageIdMaxLength
     ? `messageId has at most ${messageIdMaxLength} characters`
     : undefined;
+}
+
+function exceptProblem({ except }: PublishFields): string | undefined {
+  if (except === undefined || (except !== '' && except.length <= exceptMaxLength)) return undefined;
+  return `except has 1 to ${exceptMaxLength} characters`;
 }
 
 function tagsProblem({ tags }: PublishFields): string | undefined {
@@ -58,7 +66,7 @@ function numbersProblem({ ttlMs, timestampMs }: PublishFields): string | undefin
     return 'ttlMs is a positive integer';
   if (
     timestampMs !== undefined &&
-    !(Number.isSafeInteger(timestampMs) && timestampMs >= 0 && timestampMs < 8.64e15)
+    !(Number.isSafeInteger(timestampMs) && timestampMs >= 0 && timestampMs <= maxInstantMs)
   ) {
     return 'timestamp is out of range';
   }

@@ -69,7 +69,7 @@ const compare = {
   gte: (a: number, b: number) => a >= b,
 } as const;
 
-const decimal = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+const decimal = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
 
 function compile(filter: Filter): Test {
   switch (filter.op) {

@@ -14,6 +14,10 @@ interface Seen {
 export class MessageIds {
   readonly #seen = new Map<string, Seen>();
 
+  get size(): number {
+    return this.#seen.size;
+  }
+
   get(messageId: string, nowMs: number): Seen | undefined {
     const seen = this.#seen.get(messageId);
     return seen !== undefined && nowMs - seen.atMs < messageIdWindowMs ? seen : undefined;
@@ -21,13 +25,14 @@ export class MessageIds {
 
   add(messageId: string, seen: Seen): void {
     this.#seen.delete(messageId);
-    this.#seen.set(messageId, seen);
-    if (this.#seen.size > messageIdsPerTopic) {
+    this.prune(seen.atMs);
+    if (this.#seen.size >= messageIdsPerTopic) {
       for (const oldest of this.#seen.keys()) {
         this.#seen.delete(oldest);
         break;
       }
     }
+    this.#seen.set(messageId, seen);
   }
 
   /** Lets go of what is older than the window; answers how many live. */

@@ -19,7 +19,10 @@ export class StoredPublication implements Publication {
   readonly removed: boolean | undefined;
   /** The id of the session that is not to get it. */
   readonly except: string | undefined;
-  /** When it leaves ring and state, milliseconds since 1970; Infinity: when these do without it. */
+  /**
+   * When it leaves ring and state, milliseconds since 1970; Infinity: when these do without it. A removal never expires: who
+   * was away must still hear of it.
+   */
   readonly expiresAtMs: number;
   /** When the gateway accepted it, on the monotonic clock of this process; 0: it came from another node or a store. */
   readonly acceptedAtMs: number;
@@ -38,12 +41,20 @@ export class StoredPublication implements Publication {
     this.tags = fields.tags;
     this.removed = fields.removed === true ? true : undefined;
     this.except = fields.except;
-    this.expiresAtMs = fields.ttlMs === undefined ? Number.POSITIVE_INFINITY : timestampMs + fields.ttlMs;
+    this.expiresAtMs =
+      fields.ttlMs === undefined || this.removed === true
+        ? Number.POSITIVE_INFINITY
+        : timestampMs + fields.ttlMs;
     this.acceptedAtMs = acceptedAtMs;
     // The payload stands a second time in the encoded bytes of the codec that its views use.
     this.bytes =
       recordOverheadBytes +
-      2 * (fields.payload.bytes.length + fields.type.length + (fields.key?.length ?? 0));
+      2 *
+        (fields.payload.bytes.length +
+          fields.type.length +
+          (fields.key?.length ?? 0) +
+          (fields.except?.length ?? 0) +
+          tagsLength(fields.tags));
   }
 
   /** Its bytes as they stand in every frame of this codec. The caller must not change them. */
@@ -55,4 +66,10 @@ export class StoredPublication implements Publication {
     this.#json ??= codec.encodePublication(this.topic, this);
     return this.#json;
   }
+}
+
+function tagsLength(tags: Tags | undefined): number {
+  let length = 0;
+  for (const name in tags) length += name.length + (tags[name] as string).length;
+  return length;
 }

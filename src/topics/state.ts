@@ -15,9 +15,8 @@ export class State {
     return this.#bytes;
   }
 
-  /** Whether one more publication with this key is within the limit. */
-  hasRoomFor(key: string): boolean {
-    return this.#byKey.size < stateMaxKeys || this.#byKey.has(key);
+  has(key: string): boolean {
+    return this.#byKey.has(key);
   }
 
   /** Takes the newest value of its key, or, when it says `removed`, lets go of the key. */

@@ -1,0 +1,525 @@
+import { describe, expect, test } from 'vitest';
+import { MemoryEngine } from '../../src/engines/memory.ts';
+import { SluiceError } from '../../src/errors.ts';
+import type { PublishFields } from '../../src/protocol/frames.ts';
+import type {
+  AppendOutcome,
+  AppendRequest,
+  Engine,
+  EngineFeed,
+  StoredTopic,
+} from '../../src/topics/engine.ts';
+import { StoredPublication } from '../../src/topics/publication.ts';
+import type { Topic } from '../../src/topics/topic.ts';
+import { fields, json, openBroker, publishOne, stored, summary } from './fixtures.ts';
+
+function topicOf(found: Topic | undefined): Topic {
+  if (found === undefined) throw new Error('no such topic');
+  return found;
+}
+
+function manyKeys(count: number, prefix = 'k'): PublishFields[] {
+  return Array.from({ length: count }, (_, i) => fields('state', { key: `${prefix}${i}` }));
+}
+
+describe('publishing', () => {
+  test('answers each in its order, faults among them', async () => {
+    const { broker, counts } = await openBroker();
+    const outcomes = await broker.publish([
+      fields('a'),
+      fields('not a topic'),
+      fields('a'),
+      fields('b', { type: '' }),
+      fields('b'),
+    ]);
+    expect(summary(outcomes)).toEqual([1, 'invalid_topic', 2, 'invalid_type', 1]);
+    expect([counts.of('published'), counts.of('failed invalid_topic')]).toEqual([3, 1]);
+  });
+
+  test('publishing nothing answers nothing and asks the engine nothing', async () => {
+    const { broker, counts } = await openBroker();
+    expect(await broker.publish([])).toEqual([]);
+    expect(counts.of('appendSeconds')).toBe(0);
+  });
+
+  test('tells the listener before the publisher has the answer', async () => {
+    const { broker, listener } = await openBroker();
+    const published = broker.publish([fields('a'), fields('b')]).then(() => listener.heard.length);
+    expect(await published).toBe(2);
+  });
+
+  test('fills in the clock where the publisher gave no timestamp', async () => {
+    const { broker, listener, clock } = await openBroker();
+    await broker.publish([fields('a'), fields('a', { timestampMs: 5 })]);
+    expect(listener.publications.map(({ timestampMs }) => timestampMs)).toEqual([clock.nowMs, 5]);
+  });
+
+  test('fills in the TTL of the namespace where the publisher gave none', async () => {
+    const { broker, listener, clock } = await openBroker({ topic: { ttlMs: 100 } });
+    await broker.publish([fields('a'), fields('a', { ttlMs: 7 })]);
+    expect(listener.publications.map(({ expiresAtMs }) => expiresAtMs - clock.nowMs)).toEqual([100, 7]);
+  });
+
+  test('answers duplicates with the first position, and counts them', async () => {
+    const { broker, counts, listener } = await openBroker();
+    await publishOne(broker, fields('a', { messageId: 'm' }));
+    const again = await publishOne(broker, fields('a', { messageId: 'm' }));
+    expect(again).toMatchObject({ ok: true, offset: 1, duplicate: true });
+    expect([counts.of('duplicate'), listener.publications.length]).toEqual([1, 1]);
+  });
+});
+
+describe('the limit of topics', () => {
+  test('a new topic is taken below it and refused at it; known ones go on', async () => {
+    const { broker } = await openBroker({ topicsMax: 2 });
+    expect(summary(await broker.publish([fields('a'), fields('b'), fields('c')]))).toEqual([
+      1,
+      1,
+      'too_many_topics',
+    ]);
+    expect(summary(await broker.publish([fields('c'), fields('a')]))).toEqual(['too_many_topics', 2]);
+    expect(broker.size).toBe(2);
+  });
+
+  test('a topic that one call has begun stays open to that call after another was refused', async () => {
+    const { broker } = await openBroker({ topicsMax: 1 });
+    const outcomes = await broker.publish([fields('a'), fields('b'), fields('a')]);
+    expect(summary(outcomes)).toEqual([1, 'too_many_topics', 2]);
+  });
+
+  test('Sluice’s own topics always have room: broadcasts and the probe go on', async () => {
+    const { broker } = await openBroker({ topicsMax: 1 });
+    await broker.publish([fields('a')]);
+    expect(summary(await broker.publish([fields('$all')]))).toEqual([1]);
+    expect(await broker.probe()).toBeUndefined();
+  });
+});
+
+describe('the limit of keys', () => {
+  test('a state topic takes 10 000 keys and no more; known keys and removals go on', async () => {
+    const { broker } = await openBroker();
+    const outcomes = await broker.publish(manyKeys(9_999));
+    expect(outcomes.every(({ ok }) => ok)).toBe(true);
+    expect(summary(await broker.publish([fields('state', { key: 'last' })]))).toEqual([10_000]);
+    expect(
+      summary(
+        await broker.publish([
+          fields('state', { key: 'new' }),
+          fields('state', { key: 'k0' }),
+          fields('state', { key: 'k1', removed: true }),
+        ]),
+      ),
+    ).toEqual(['too_many_keys', 10_001, 10_002]);
+    expect(summary(await broker.publish([fields('state', { key: 'new' })]))).toEqual([10_003]);
+  });
+
+  test('holds for the publishes of one call together', async () => {
+    const { broker } = await openBroker();
+    await broker.publish(manyKeys(9_999));
+    const outcomes = await broker.publish([...manyKeys(2, 'more'), fields('state', { key: 'more0' })]);
+    expect(summary(outcomes)).toEqual([10_000, 'too_many_keys', 10_001]);
+  });
+
+  test('holds for the very first call to a topic', async () => {
+    const { broker } = await openBroker();
+    const outcomes = await broker.publish(manyKeys(10_001));
+    expect(summary(outcomes.slice(-2))).toEqual([10_000, 'too_many_keys']);
+    expect(broker.find('state')?.state?.size).toBe(10_000);
+  });
+
+  test('a stream has no such limit', async () => {
+    const { broker } = await openBroker();
+    const publishes = Array.from({ length: 10_001 }, (_, i) => fields('stream', { key: `k${i}` }));
+    expect(summary((await broker.publish(publishes)).slice(-1))).toEqual([10_001]);
+  });
+});
+
+describe('the budget of bytes', () => {
+  test('bytes are those of all rings and states', async () => {
+    const { broker, listener } = await openBroker();
+    await broker.publish([fields('a'), fields('state', { key: 'k', payload: json('x'.repeat(50)) })]);
+    const [a, s] = listener.publications;
+    expect(broker.bytes).toBe((a?.bytes ?? 0) + 2 * (s?.bytes ?? 0));
+  });
+
+  test('tags count, as they are kept too', () => {
+    const tags = { ['n'.repeat(100)]: 'v'.repeat(100) };
+    expect(stored(1, { tags }).bytes - stored(1).bytes).toBe(400);
+  });
+
+  test('the rings of idle topics go first; epoch, offset and state stay', async () => {
+    const size = stored(1, { payload: json('x'.repeat(100)) }).bytes;
+    const { broker, counts } = await openBroker({ ringsMaxBytes: 5 * size });
+    const large = { payload: json('x'.repeat(100)) };
+    await broker.publish([fields('state', large), fields('idle', large), fields('idle', large)]);
+    const { epoch } = topicOf(broker.find('idle'));
+    await broker.publish([fields('busy', large)]);
+    expect([counts.of('evicted total'), broker.bytes]).toEqual([0, 5 * size]);
+    await broker.publish([fields('busy', large)]);
+    expect(counts.of('evicted total')).toBe(1);
+    const state = topicOf(broker.find('state'));
+    expect([state.ring.count, state.state?.size, state.ring.newest]).toEqual([0, 1, 1]);
+    await broker.publish([fields('busy', large)]);
+    const idle = topicOf(broker.find('idle'));
+    expect([idle.ring.count, idle.position]).toEqual([0, { epoch, offset: 2 }]);
+    expect([broker.find('busy')?.ring.count, broker.bytes]).toEqual([3, 4 * size]);
+  });
+
+  test('the topic that is being published to keeps what it just got', async () => {
+    const { broker } = await openBroker({ ringsMaxBytes: 1 });
+    await broker.publish([fields('a'), fields('b')]);
+    expect([broker.find('a')?.ring.count, broker.find('b')?.ring.count]).toEqual([0, 1]);
+  });
+
+  test('reading history of what has become too old gives its bytes back', async () => {
+    const { broker, clock } = await openBroker({ topic: { maxAgeMs: 100 } });
+    await broker.publish([fields('a'), fields('a')]);
+    clock.advance(101);
+    await broker.history('a', undefined, 10);
+    expect([broker.find('a')?.ring.count, broker.bytes]).toEqual([0, 0]);
+  });
+
+  test('a reset gives the bytes back', async () => {
+    const { broker, listener } = await openBroker();
+    await broker.publish([fields('state', { key: 'k' })]);
+    broker.reset('state', 'other', 7);
+    expect(broker.bytes).toBe(0);
+    expect(broker.find('state')?.position).toEqual({ epoch: 'other', offset: 7 });
+    expect(listener.heard.at(-1)).toEqual({ event: 'reset', topic: 'state' });
+  });
+});
+
+describe('history', () => {
+  async function filled() {
+    const opened = await openBroker({ topic: { maxPublications: 5 } });
+    await opened.broker.publish(Array.from({ length: 8 }, () => fields('a')));
+    return opened;
+  }
+
+  test.each([
+    [undefined, 10, { after: 3, upto: 8, more: false, missing: undefined }],
+    [undefined, 2, { after: 3, upto: 5, more: true, missing: undefined }],
+    [3, 5, { after: 3, upto: 8, more: false, missing: undefined }],
+    [2, 2, { after: 3, upto: 5, more: true, missing: { after: 2, upto: 3 } }],
+    [0, 100, { after: 3, upto: 8, more: false, missing: { after: 0, upto: 3 } }],
+    [6, 1, { after: 6, upto: 7, more: true, missing: undefined }],
+    [8, 10, { after: 8, upto: 8, more: false, missing: undefined }],
+    [99, 10, { after: 8, upto: 8, more: false, missing: undefined }],
+  ])('behind %s, at most %i', async (after, limit, page) => {
+    const { broker } = await filled();
+    const { publications, epoch, ...rest } = await broker.history('a', after, limit);
+    expect(rest).toEqual(page);
+    expect(epoch).toBe(broker.find('a')?.epoch);
+    expect(publications.map(({ offset }) => offset)).toEqual(
+      Array.from({ length: page.upto - page.after }, (_, i) => page.after + 1 + i),
+    );
+  });
+
+  test('leaves out what has expired, and still covers it', async () => {
+    const { broker, clock } = await openBroker();
+    await broker.publish([fields('a', { ttlMs: 10 }), fields('a')]);
+    clock.advance(10);
+    const page = await broker.history('a', 0, 10);
+    expect([page.publications.map(({ offset }) => offset), page.upto]).toEqual([[2], 2]);
+  });
+
+  test('an unknown topic has the epoch "" and offset 0, and asking stores nothing', async () => {
+    const { broker } = await openBroker();
+    expect(await broker.history('nobody', 5, 10)).toMatchObject({
+      epoch: '',
+      after: 0,
+      upto: 0,
+      more: false,
+    });
+    expect([broker.find('nobody'), broker.size]).toEqual([undefined, 0]);
+  });
+
+  test('a topic that is only subscribed to has the epoch "" too', async () => {
+    const { broker } = await openBroker();
+    broker.hold('a');
+    expect(await broker.history('a', undefined, 10)).toMatchObject({ epoch: '', upto: 0 });
+    expect([...broker.topics()]).toEqual([]);
+  });
+});
+
+describe('holding a topic', () => {
+  test('an empty topic goes with the last who held it', async () => {
+    const { broker } = await openBroker();
+    const topic = broker.hold('a');
+    expect(broker.hold('a')).toBe(topic);
+    broker.release(topic);
+    expect(broker.find('a')).toBe(topic);
+    broker.release(topic);
+    expect(broker.find('a')).toBeUndefined();
+  });
+
+  test('a topic that has an epoch stays', async () => {
+    const { broker } = await openBroker();
+    const topic = broker.hold('a');
+    await broker.publish([fields('a')]);
+    broker.release(topic);
+    expect(broker.find('a')).toBe(topic);
+  });
+});
+
+describe('sweep', () => {
+  const aged = { topic: { maxAgeMs: 100 } };
+
+  test('lets go of what is too old, and of a topic that holds nothing any more', async () => {
+    const { broker, clock, listener, counts } = await openBroker(aged);
+    await broker.publish([fields('a')]);
+    clock.advance(100);
+    broker.sweep();
+    expect(broker.find('a')?.ring.count).toBe(1);
+    clock.advance(1);
+    broker.sweep();
+    expect([broker.find('a'), broker.bytes, counts.of('evicted age')]).toEqual([undefined, 0, 1]);
+    expect(listener.heard.at(-1)).toEqual({ event: 'removed', topic: 'a' });
+  });
+
+  test('a topic that came back has another epoch', async () => {
+    const { broker, clock } = await openBroker(aged);
+    const first = await publishOne(broker, fields('a'));
+    clock.advance(101);
+    broker.sweep();
+    const second = await publishOne(broker, fields('a'));
+    expect([first, second]).toMatchObject([
+      { ok: true, offset: 1 },
+      { ok: true, offset: 1 },
+    ]);
+    expect(second).not.toMatchObject({ epoch: first.ok ? first.epoch : '' });
+  });
+
+  test('a topic stays while somebody holds it, and keeps its numbering', async () => {
+    const { broker, clock } = await openBroker(aged);
+    const topic = broker.hold('a');
+    await broker.publish([fields('a')]);
+    clock.advance(101);
+    broker.sweep();
+    expect([broker.find('a'), topic.ring.count, topic.ring.newest]).toEqual([topic, 0, 1]);
+    broker.release(topic);
+    broker.sweep();
+    expect(broker.find('a')).toBeUndefined();
+  });
+
+  test('a topic stays while message ids live, so that a repeat is still known', async () => {
+    const { broker, clock } = await openBroker(aged);
+    await publishOne(broker, fields('a', { messageId: 'm' }));
+    clock.advance(299_999);
+    broker.sweep();
+    expect(await publishOne(broker, fields('a', { messageId: 'm' }))).toMatchObject({ duplicate: true });
+    clock.advance(1);
+    broker.sweep();
+    expect(broker.find('a')).toBeUndefined();
+  });
+
+  test('a state topic stays while it has keys, though its ring is empty', async () => {
+    const { broker, clock } = await openBroker(aged);
+    await broker.publish([fields('state', { key: 'k' })]);
+    clock.advance(101);
+    broker.sweep();
+    expect(broker.find('state')?.state?.size).toBe(1);
+    await broker.publish([fields('state', { key: 'k', removed: true })]);
+    clock.advance(101);
+    broker.sweep();
+    expect(broker.find('state')).toBeUndefined();
+  });
+
+  test('an expired key is removed by a publication, in order, with its tags', async () => {
+    const { broker, clock, listener, counts } = await openBroker();
+    await broker.publish([
+      fields('state', { key: 'a', ttlMs: 100, tags: { room: '1' }, type: 'seat' }),
+      fields('state', { key: 'b' }),
+    ]);
+    clock.advance(99);
+    broker.sweep();
+    expect(listener.publications).toHaveLength(2);
+    clock.advance(1);
+    broker.sweep();
+    expect(listener.publications.slice(2)).toMatchObject([
+      { offset: 3, key: 'a', removed: true, tags: { room: '1' }, type: 'seat' },
+    ]);
+    expect([broker.find('state')?.state?.size, counts.of('evicted ttl')]).toEqual([1, 1]);
+    broker.sweep();
+    expect(listener.publications).toHaveLength(3);
+  });
+
+  test('an expired value without a key is removed too', async () => {
+    const { broker, clock } = await openBroker();
+    await broker.publish([fields('state', { ttlMs: 1 })]);
+    clock.advance(1);
+    broker.sweep();
+    expect(broker.find('state')?.state?.size).toBe(0);
+  });
+
+  test('the removal itself never expires: who was away must hear of it', async () => {
+    const { broker, clock } = await openBroker({ topic: { ttlMs: 100 } });
+    await broker.publish([fields('state', { key: 'a' })]);
+    clock.advance(100);
+    broker.sweep();
+    clock.advance(10_000);
+    const { publications } = await broker.history('state', 1, 10);
+    expect(publications).toMatchObject([{ offset: 2, key: 'a', removed: true }]);
+  });
+
+  test('a snapshot leaves out what has expired and was not swept yet', async () => {
+    const { broker, clock } = await openBroker();
+    await broker.publish([fields('state', { key: 'a', ttlMs: 1 }), fields('state', { key: 'b' })]);
+    clock.advance(1);
+    const topic = topicOf(broker.find('state'));
+    expect([...topic.snapshot(clock.nowMs)].map(({ key }) => key)).toEqual(['b']);
+  });
+});
+
+describe('the engine', () => {
+  test('the probe is content when the feed has what was appended', async () => {
+    const { broker } = await openBroker();
+    expect(await broker.probe()).toBeUndefined();
+  });
+
+  test('the probe says why the engine is degraded', async () => {
+    const { broker, counts } = await openBroker();
+    broker.degraded(new Error('the disk is full'));
+    expect([await broker.probe(), counts.of('down')]).toEqual(['the disk is full', 1]);
+    broker.degraded(undefined);
+    expect(await broker.probe()).toBeUndefined();
+  });
+
+  test('the probe fails once the engine is closed', async () => {
+    const { broker } = await openBroker();
+    await broker.close();
+    expect(await broker.probe()).toContain('stop');
+  });
+
+  /** Fails the first `failures` appends of each request's topic that is named `flaky`. */
+  class FlakyEngine extends MemoryEngine {
+    calls: number[] = [];
+    failures: number;
+
+    constructor(failures: number) {
+      super();
+      this.failures = failures;
+    }
+
+    override async append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
+      this.calls.push(requests.length);
+      const outcomes: AppendOutcome[] = [];
+      for (const request of requests) {
+        if (request.fields.topic === 'flaky' && this.failures > 0) {
+          this.failures--;
+          outcomes.push({ ok: false, error: new SluiceError('engine_unavailable') });
+        } else {
+          outcomes.push(...(await super.append([request])));
+        }
+      }
+      return outcomes;
+    }
+  }
+
+  test('what it could not do is given to it again, alone, and answered in its place', async () => {
+    const engine = new FlakyEngine(2);
+    const waits: number[] = [];
+    const wait = async (delayMs: number) => void waits.push(delayMs);
+    const { broker, counts } = await openBroker({ engine, wait });
+    const outcomes = await broker.publish([fields('a'), fields('flaky'), fields('a')]);
+    expect([summary(outcomes), engine.calls, waits, counts.of('retried')]).toEqual([
+      [1, 1, 2],
+      [3, 1, 1],
+      [50, 200],
+      2,
+    ]);
+  });
+
+  test('after three more tries the publisher is told', async () => {
+    const engine = new FlakyEngine(100);
+    const { broker } = await openBroker({ engine });
+    expect(summary(await broker.publish([fields('flaky')]))).toEqual(['engine_unavailable']);
+    expect(engine.calls).toEqual([1, 1, 1, 1]);
+  });
+});
+
+/** Has one topic in store, as an engine that was opened again. */
+class RetainingEngine implements Engine {
+  readonly name = 'retaining';
+  readonly retains = true;
+  readonly stored = new Map<string, StoredTopic>();
+  loads = 0;
+  broken = false;
+  #feed: EngineFeed | undefined;
+
+  async open(feed: EngineFeed): Promise<void> {
+    this.#feed = feed;
+  }
+
+  async append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
+    return requests.map(({ fields, timestampMs, acceptedAtMs }) => {
+      const { epoch, offset } = this.stored.get(fields.topic) ?? { epoch: 'new', offset: 0 };
+      const publication = new StoredPublication(fields, offset + 1, timestampMs, acceptedAtMs);
+      this.stored.set(fields.topic, { epoch, offset: offset + 1, publications: [publication], state: [] });
+      this.#feed?.appended(fields.topic, epoch, [publication]);
+      return { ok: true, epoch, offset: offset + 1, duplicate: false };
+    });
+  }
+
+  async load(topic: string): Promise<StoredTopic | undefined> {
+    this.loads++;
+    if (this.broken) throw new Error('the disk is gone');
+    return this.stored.get(topic);
+  }
+
+  forget(): boolean {
+    return true;
+  }
+
+  async close(): Promise<void> {}
+}
+
+describe('an engine that retains', () => {
+  async function reopened() {
+    const engine = new RetainingEngine();
+    engine.stored.set('state', {
+      epoch: 'old',
+      offset: 7,
+      publications: [stored(6), stored(7)],
+      state: [stored(3, { key: 'a' }), stored(7)],
+    });
+    const opened = await openBroker({ engine });
+    return { engine, ...opened };
+  }
+
+  test('a topic is loaded with its numbering, ring and state, once for all who ask', async () => {
+    const { broker, engine } = await reopened();
+    expect(broker.isLoaded('state')).toBe(false);
+    const [topic, same] = await Promise.all([broker.load('state'), broker.load('state')]);
+    expect([topic, engine.loads, broker.isLoaded('state')]).toEqual([same, 1, true]);
+    expect([topic?.position, topic?.ring.reach, topic?.state?.size]).toEqual([
+      { epoch: 'old', offset: 7 },
+      5,
+      2,
+    ]);
+    expect(broker.bytes).toBe(topic?.bytes);
+  });
+
+  test('publishing loads the topic first, so that its ring goes on where the engine is', async () => {
+    const { broker } = await reopened();
+    expect(summary(await broker.publish([fields('state', { key: 'b' })]))).toEqual([8]);
+    const topic = topicOf(broker.find('state'));
+    expect([topic.ring.reach, topic.ring.newest, topic.state?.size]).toEqual([5, 8, 3]);
+  });
+
+  test('a publish to a topic that can’t be loaded is refused, the others go on', async () => {
+    const { broker, engine } = await reopened();
+    await broker.publish([fields('known')]);
+    engine.broken = true;
+    expect(summary(await broker.publish([fields('state'), fields('known')]))).toEqual([
+      'engine_unavailable',
+      2,
+    ]);
+  });
+
+  test('asking for an unknown topic stores nothing', async () => {
+    const { broker } = await reopened();
+    expect(await broker.history('nobody', undefined, 10)).toMatchObject({ epoch: '', upto: 0 });
+    expect(broker.size).toBe(0);
+  });
+});

@@ -1,0 +1,141 @@
+import { MemoryEngine } from '../../src/engines/memory.ts';
+import type { Payload, PublishFields } from '../../src/protocol/frames.ts';
+import { utf8 } from '../../src/protocol/utf8.ts';
+import {
+  Broker,
+  type BrokerMetrics,
+  type BrokerOptions,
+  type TopicListener,
+} from '../../src/topics/broker.ts';
+import type { AppendOutcome } from '../../src/topics/engine.ts';
+import { StoredPublication } from '../../src/topics/publication.ts';
+import type { Topic, TopicOptions } from '../../src/topics/topic.ts';
+
+export function json(value: unknown): Payload {
+  return { format: 'json', bytes: utf8(JSON.stringify(value)) };
+}
+
+export function fields(topic: string, more: Partial<PublishFields> = {}): PublishFields {
+  return { topic, type: 'update', payload: json(1), ...more };
+}
+
+/** A publication as an engine makes it. */
+export function stored(
+  offset: number,
+  more: Partial<PublishFields> = {},
+  timestampMs = 0,
+): StoredPublication {
+  return new StoredPublication(fields('t', more), offset, timestampMs, 0);
+}
+
+/** A clock that only moves when it is told to. */
+export class FakeClock {
+  nowMs: number;
+
+  constructor(nowMs = 1_000_000) {
+    this.nowMs = nowMs;
+  }
+
+  readonly read = (): number => this.nowMs;
+
+  advance(ms: number): void {
+    this.nowMs += ms;
+  }
+}
+
+export const defaultTopic: TopicOptions = {
+  mode: 'stream',
+  maxPublications: 1000,
+  maxAgeMs: 3_600_000,
+  maxBytes: 1_048_576,
+  ttlMs: undefined,
+};
+
+/** Counts what the broker reports, by name. */
+export class BrokerCounts implements BrokerMetrics {
+  readonly counts = new Map<string, number>();
+  published = (count: number) => this.#add('published', count);
+  duplicate = () => this.#add('duplicate', 1);
+  failed = (code: string) => this.#add(`failed ${code}`, 1);
+  evicted = (reason: string, count: number) => this.#add(`evicted ${reason}`, count);
+  publishSeconds = () => this.#add('publishSeconds', 1);
+  appendSeconds = () => this.#add('appendSeconds', 1);
+  retried = (count: number) => this.#add('retried', count);
+  engineUp = (up: boolean) => this.#add(up ? 'up' : 'down', 1);
+
+  of(name: string): number {
+    return this.counts.get(name) ?? 0;
+  }
+
+  #add(name: string, count: number): void {
+    this.counts.set(name, this.of(name) + count);
+  }
+}
+
+export type Heard =
+  | { readonly event: 'appended'; readonly topic: string; readonly offsets: readonly number[] }
+  | { readonly event: 'reset' | 'removed'; readonly topic: string };
+
+/** Writes down what it is told. */
+export class RecordingListener implements TopicListener {
+  readonly heard: Heard[] = [];
+  readonly publications: StoredPublication[] = [];
+
+  appended(topic: Topic, publications: readonly StoredPublication[]): void {
+    this.publications.push(...publications);
+    this.heard.push({
+      event: 'appended',
+      topic: topic.name,
+      offsets: publications.map(({ offset }) => offset),
+    });
+  }
+
+  reset(topic: Topic): void {
+    this.heard.push({ event: 'reset', topic: topic.name });
+  }
+
+  removed(topic: Topic): void {
+    this.heard.push({ event: 'removed', topic: topic.name });
+  }
+}
+
+/** Topics of the namespaces "state" and "streams" differ in their mode; the rest is as the options say. */
+export function makeBroker(
+  options: Partial<Omit<BrokerOptions, 'namespace'>> & { readonly topic?: Partial<TopicOptions> } = {},
+) {
+  const clock = new FakeClock();
+  const counts = new BrokerCounts();
+  const { topic, ...rest } = options;
+  const broker = new Broker({
+    engine: new MemoryEngine({ nowMs: clock.read }),
+    namespace: (name) => ({ ...defaultTopic, mode: name === 'state' ? 'state' : 'stream', ...topic }),
+    metrics: counts,
+    payloadMaxBytes: 65_536,
+    topicsMax: 1000,
+    ringsMaxBytes: 256 * 1_048_576,
+    nowMs: clock.read,
+    monotonicMs: clock.read,
+    wait: async () => undefined,
+    ...rest,
+  });
+  return { broker, clock, counts };
+}
+
+export async function openBroker(options: Parameters<typeof makeBroker>[0] = {}) {
+  const made = makeBroker(options);
+  const listener = new RecordingListener();
+  await made.broker.open(listener);
+  return { ...made, listener };
+}
+
+/** Publishes one and answers its outcome. */
+export async function publishOne(broker: Broker, publish: PublishFields): Promise<AppendOutcome> {
+  const [outcome] = await broker.publish([publish]);
+  if (outcome === undefined) throw new Error('no outcome');
+  return outcome;
+}
+
+/** What became of each: its offset, or the code of its error. */
+export function summary(outcomes: readonly AppendOutcome[]): (number | string)[] {
+  return outcomes.map((outcome) => (outcome.ok ? outcome.offset : outcome.error.code));
+}

@@ -1,0 +1,168 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { StoredPublication } from '../../src/topics/publication.ts';
+import { type EvictionReason, Ring, type RingLimits } from '../../src/topics/ring.ts';
+import { json, stored } from './fixtures.ts';
+
+const roomy: RingLimits = { maxPublications: 1000, maxAgeMs: 60_000, maxBytes: 1_000_000 };
+
+function makeRing(limits: Partial<RingLimits> = {}, newest = 0) {
+  const evicted: [EvictionReason, number][] = [];
+  const ring = new Ring({ ...roomy, ...limits }, (reason, count) => evicted.push([reason, count]), newest);
+  return { ring, evicted };
+}
+
+function offsets(publications: readonly StoredPublication[]): number[] {
+  return publications.map(({ offset }) => offset);
+}
+
+describe('ring', () => {
+  test('an empty ring covers nothing and reaches to its newest offset', () => {
+    const { ring } = makeRing({}, 7);
+    expect([ring.count, ring.bytes, ring.newest, ring.reach]).toEqual([0, 0, 7, 7]);
+    expect(ring.slice(0)).toEqual([]);
+    expect(ring.get(7)).toBeUndefined();
+  });
+
+  test.each([0, 1, 3])('a publication must follow the newest: %i does not follow 1', (offset) => {
+    const { ring } = makeRing({}, 1);
+    expect(() => ring.push(stored(offset))).toThrow(RangeError);
+    expect(ring.count).toBe(0);
+  });
+
+  test('evicts the oldest above the limit of count, not at it', () => {
+    const { ring, evicted } = makeRing({ maxPublications: 3 });
+    for (let offset = 1; offset <= 3; offset++) ring.push(stored(offset));
+    expect(evicted).toEqual([]);
+    ring.push(stored(4));
+    expect([offsets(ring.slice(0)), ring.reach, evicted]).toEqual([[2, 3, 4], 1, [['count', 1]]]);
+  });
+
+  test('evicts the oldest above the limit of bytes, not at it', () => {
+    const { bytes } = stored(1);
+    const { ring, evicted } = makeRing({ maxBytes: 2 * bytes });
+    ring.push(stored(1));
+    ring.push(stored(2));
+    expect(evicted).toEqual([]);
+    ring.push(stored(3));
+    expect([offsets(ring.slice(0)), ring.bytes, evicted]).toEqual([[2, 3], 2 * bytes, [['bytes', 1]]]);
+  });
+
+  test('keeps the newest even when it alone is too large', () => {
+    const { ring } = makeRing({ maxBytes: 10 });
+    ring.push(stored(1));
+    ring.push(stored(2, { payload: json('x'.repeat(100)) }));
+    expect(offsets(ring.slice(0))).toEqual([2]);
+  });
+
+  test('evicts by age what is older than the limit, not what is as old', () => {
+    const { ring, evicted } = makeRing({ maxAgeMs: 100 });
+    ring.push(stored(1, {}, 1000));
+    ring.push(stored(2, {}, 1001));
+    ring.evictAged(1100);
+    expect(evicted).toEqual([]);
+    ring.evictAged(1101);
+    expect([offsets(ring.slice(0)), evicted]).toEqual([[2], [['age', 1]]]);
+  });
+
+  test('lets go of everything at once, and what comes next follows', () => {
+    const { ring, evicted } = makeRing();
+    for (let offset = 1; offset <= 40; offset++) ring.push(stored(offset));
+    ring.evictAll();
+    expect([ring.count, ring.bytes, ring.newest, ring.reach, evicted]).toEqual([
+      0,
+      0,
+      40,
+      40,
+      [['total', 40]],
+    ]);
+    ring.push(stored(41));
+    expect(offsets(ring.slice(0))).toEqual([41]);
+  });
+
+  test('evicting nothing tells nobody', () => {
+    const { ring, evicted } = makeRing();
+    ring.evictAll();
+    ring.evictAged(1_000_000);
+    expect(evicted).toEqual([]);
+  });
+
+  type Step =
+    | { readonly do: 'push'; readonly size: number; readonly laterMs: number }
+    | { readonly do: 'age'; readonly laterMs: number }
+    | { readonly do: 'evictAll' }
+    | { readonly do: 'reset'; readonly to: number };
+
+  const step: fc.Arbitrary<Step> = fc.oneof(
+    {
+      weight: 20,
+      arbitrary: fc.record({
+        do: fc.constant('push' as const),
+        size: fc.nat(60),
+        laterMs: fc.nat(5),
+      }),
+    },
+    { weight: 3, arbitrary: fc.record({ do: fc.constant('age' as const), laterMs: fc.nat(80) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('evictAll' as const) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('reset' as const), to: fc.nat(100) }) },
+  );
+
+  test('behaves like a plain array, whatever is pushed, evicted and reset', () => {
+    fc.assert(
+      fc.property(
+        fc.array(step, { maxLength: 150 }),
+        fc.integer({ min: 1, max: 70 }),
+        fc.integer({ min: 300, max: 8000 }),
+        fc.nat(120),
+        fc.nat(120),
+        (steps, maxPublications, maxBytes, from, length) => {
+          const limits = { maxPublications, maxBytes, maxAgeMs: 40 };
+          const { ring, evicted } = makeRing(limits);
+          let model: StoredPublication[] = [];
+          let newest = 0;
+          let nowMs = 1000;
+          let gone = 0;
+          const bytes = () => model.reduce((sum, publication) => sum + publication.bytes, 0);
+          const shift = () => {
+            model.shift();
+            gone++;
+          };
+          for (const each of steps) {
+            if (each.do === 'push') {
+              nowMs += each.laterMs;
+              const publication = stored(++newest, { payload: json('x'.repeat(each.size)) }, nowMs);
+              ring.push(publication);
+              model.push(publication);
+              while (model.length > maxPublications) shift();
+              while (bytes() > maxBytes && model.length > 1) shift();
+            } else if (each.do === 'age') {
+              nowMs += each.laterMs;
+              ring.evictAged(nowMs);
+              while (model.length > 0 && (model[0]?.timestampMs ?? 0) < nowMs - 40) shift();
+            } else if (each.do === 'evictAll') {
+              ring.evictAll();
+              gone += model.length;
+              model = [];
+            } else {
+              ring.reset(each.to);
+              newest = each.to;
+              model = [];
+            }
+            expect([ring.count, ring.bytes, ring.newest, ring.reach]).toEqual([
+              model.length,
+              bytes(),
+              newest,
+              newest - model.length,
+            ]);
+          }
+          expect(ring.slice(0)).toEqual(model);
+          expect(ring.slice(from, from + length)).toEqual(
+            model.filter(({ offset }) => offset > from && offset <= from + length),
+          );
+          expect(ring.get(from)).toBe(model.find(({ offset }) => offset === from));
+          expect(evicted.reduce((sum, [, count]) => sum + count, 0)).toBe(gone);
+        },
+      ),
+    );
+  });
+});
