@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { withCors } from './api/cors.ts';
 import { createApi } from './api/dispatch.ts';
 import { requestMetrics } from './api/observe.ts';
 import type { GatewayStats, Readiness, Service } from './api/ports.ts';
@@ -217,6 +218,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   });
   const upgrades = new Upgrades({
     entrance,
+    withCors: (answer, origin) => withCors(answer, origin, origins),
     monotonicMs,
     rejected: ({ code }) => metrics.connectionsRejectedTotal.inc({ reason: code }),
   });

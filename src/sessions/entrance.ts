@@ -57,7 +57,7 @@ export class Entrance {
 
   ask(request: EntryRequest): Entry | SluiceError {
     const { gate, admission, clientAddress, isDraining, identityOf } = this.#options;
-    if (isDraining()) return new SluiceError('shutting_down', undefined, { retryAfterMs: 1000 });
+    if (isDraining()) return shuttingDown();
     const problem = gate.upgradeProblem(request);
     if (problem !== undefined) return problem;
     const address = clientAddress(request.peerAddress, request.forwardedFor);
@@ -96,16 +96,35 @@ export class Entrance {
       .then((result) => (result.ok ? result.identity : new SluiceError(result.code, result.message)));
   }
 
-  /** Takes the place, now that nothing else can fail. Others may have come while the token was looked at. */
-  admit({ address, addressKey: key }: Entry, identity: Identity): Peer | SluiceError {
-    const { admission } = this.#options;
-    const problem =
-      admission.placeProblem(key) ??
-      (identity.user === undefined ? undefined : admission.userProblem(identity.user));
+  /** For those who only ask: why they may not connect, or that they may. */
+  verdict(entry: Entry): SluiceError | Promise<SluiceError> {
+    const answer = (identity: Identity | SluiceError) =>
+      identity instanceof SluiceError
+        ? identity
+        : (this.#problem(entry, identity) ?? new SluiceError('upgrade_required'));
+    const identity = this.identify(entry);
+    return identity instanceof Promise ? identity.then(answer) : answer(identity);
+  }
+
+  /** Takes the place, now that nothing else can fail. */
+  admit(entry: Entry, identity: Identity): Peer | SluiceError {
+    const problem = this.#problem(entry, identity);
     if (problem !== undefined) return problem;
-    admission.enter(key);
+    const { address, addressKey: key } = entry;
+    this.#options.admission.enter(key);
     return { identity, address, addressKey: key };
   }
+
+  /** Looks again: others may have come while the token was looked at. */
+  #problem({ addressKey: key }: Entry, { user }: Identity): SluiceError | undefined {
+    const { admission, isDraining } = this.#options;
+    if (isDraining()) return shuttingDown();
+    return admission.placeProblem(key) ?? (user === undefined ? undefined : admission.userProblem(user));
+  }
+}
+
+function shuttingDown(): SluiceError {
+  return new SluiceError('shutting_down', undefined, { retryAfterMs: 1000 });
 }
 
 /** `/ws`: nothing; `/ws/monitoring/{server}`: that server's topic; `/ws/{topic}`: that topic, as one segment. */

@@ -208,7 +208,8 @@ export class Sessions {
 
   #run(session: Session, frame: ClientFrame): void {
     this.#options.metrics.command(frame.kind);
-    const run = () => this.#answer(session, frame);
+    // What waited for its turn may come after the end of the session: nothing is to be taken up then.
+    const run = () => (session.closed ? undefined : this.#answer(session, frame));
     if (commandTable[frame.kind].ordered) session.inOrder(run);
     else void run();
   }
@@ -253,6 +254,8 @@ export class Sessions {
   }
 
   #identified(session: Session, identity: Identity): void {
+    // It ended while the token was looked at, and has given its places back.
+    if (session.closed) return;
     const { admission } = this.#options;
     const before = session.identity.user;
     if (identity.user !== before) {

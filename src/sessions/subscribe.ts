@@ -53,19 +53,21 @@ export class Subscriber {
 
   /** One result each. The caller sends them, and then pumps the session. */
   subscribe(session: Session, subscriptions: readonly Subscription[]): SubscribeResult[] {
-    return subscriptions.map((subscription) => {
-      try {
-        return this.#subscribe(session, subscription, false);
-      } catch (error) {
-        if (!(error instanceof SluiceError)) throw error;
-        return { topic: subscription.topic, error: wireError(error) };
-      }
-    });
+    return subscriptions.map((subscription) => this.#result(session, subscription, false));
   }
 
   /** A subscription that the gateway makes by itself; permission is its own affair. */
   subscribeAutomatically(session: Session, topic: string): SubscribeResult {
-    return this.#subscribe(session, { topic }, true);
+    return this.#result(session, { topic }, true);
+  }
+
+  #result(session: Session, subscription: Subscription, automatic: boolean): SubscribeResult {
+    try {
+      return this.#subscribe(session, subscription, automatic);
+    } catch (error) {
+      if (!(error instanceof SluiceError)) throw error;
+      return { topic: subscription.topic, error: wireError(error) };
+    }
   }
 
   #subscribe(session: Session, subscription: Subscription, automatic: boolean): Granted {

@@ -1,5 +1,5 @@
 import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
-import { errorResponse } from '../api/http.ts';
+import { type ApiResponse, errorResponse } from '../api/http.ts';
 import { SluiceError } from '../errors.ts';
 import type { Entrance, Entry } from '../sessions/entrance.ts';
 import { statusLine } from './http.ts';
@@ -8,6 +8,8 @@ import type { SocketData } from './uws-connection.ts';
 
 export interface UpgradeOptions {
   readonly entrance: Entrance;
+  /** Lets pages of listed origins read an answer. */
+  readonly withCors: (answer: ApiResponse, origin: string) => ApiResponse;
   readonly monotonicMs: () => number;
   readonly rejected: (error: SluiceError) => void;
 }
@@ -50,11 +52,28 @@ export class Upgrades {
     else proceed(identity);
   }
 
-  /** `GET` of a WebSocket route without an upgrade: says whether, and if not why not, a client may connect. */
+  /**
+   * `GET` of a WebSocket route without an upgrade: says whether, and if not why not, a client may connect. Browsers tell a
+   * page nothing of a refused upgrade, so pages of listed origins may read this.
+   */
   explain(response: HttpResponse, request: HttpRequest): void {
-    response.onAborted(() => undefined);
+    const { entrance, withCors } = this.#options;
+    const state = { aborted: false };
+    response.onAborted(() => {
+      state.aborted = true;
+    });
+    const origin = request.getHeader('origin');
+    const answer = (error: SluiceError) => {
+      if (!state.aborted) write(response, withCors(errorResponse(error), origin));
+    };
     const entry = this.#ask(response, request);
-    write(response, entry instanceof SluiceError ? entry : new SluiceError('upgrade_required'));
+    if (entry instanceof SluiceError) {
+      answer(entry);
+      return;
+    }
+    const verdict = entrance.verdict(entry);
+    if (verdict instanceof Promise) void verdict.then(answer);
+    else answer(verdict);
   }
 
   #ask(response: HttpResponse, request: HttpRequest): Entry | SluiceError {
@@ -65,16 +84,15 @@ export class Upgrades {
 
   #refuse(response: HttpResponse, error: SluiceError): void {
     this.#options.rejected(error);
-    write(response, error);
+    write(response, errorResponse(error));
   }
 }
 
-function write(response: HttpResponse, error: SluiceError): void {
-  const { status, headers, body } = errorResponse(error);
+function write(response: HttpResponse, { status, headers, body }: ApiResponse): void {
   response.cork(() => {
     response.writeStatus(statusLine(status));
     for (const name in headers) response.writeHeader(name, headers[name] as string);
-    if (error.code === 'upgrade_required') response.writeHeader('upgrade', 'websocket');
+    if (status === 426) response.writeHeader('upgrade', 'websocket');
     response.end(body);
   });
 }

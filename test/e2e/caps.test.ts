@@ -1,0 +1,278 @@
+import { SignJWT } from 'jose';
+import { afterEach, describe, expect, it } from 'vitest';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { JsonClient } from '../support/json-client.ts';
+import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
+
+const secret = 'a secret of at least 32 bytes, for tests';
+
+let gateway: TestGateway;
+const clients: JsonClient[] = [];
+const sockets: RawSocket[] = [];
+
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.kill();
+  await Promise.all(clients.splice(0).map((client) => client.close()));
+  await gateway.close();
+});
+
+async function connect(localAddress?: string, query = ''): Promise<JsonClient> {
+  const client = await JsonClient.open(gateway.wsUrl + query, [], { localAddress });
+  clients.push(client);
+  return client;
+}
+
+/** What an upgrade is answered by. */
+async function upgrade(localAddress?: string, path?: string) {
+  const socket = await RawSocket.open(gateway.port, localAddress);
+  sockets.push(socket);
+  await socket.send(upgradeRequest({ path }));
+  return socket.answer();
+}
+
+/** What a plain GET of the same URL is told. */
+async function explain(localAddress?: string, path = '/ws') {
+  const socket = await RawSocket.open(gateway.port, localAddress);
+  sockets.push(socket);
+  await socket.send(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
+  return socket.answer();
+}
+
+async function rejected(reason: string): Promise<number> {
+  const text = await (await fetch(`${gateway.url}/metrics`)).text();
+  const line = new RegExp(`^sluice_connections_rejected_total\\{reason="${reason}"\\} (\\d+)$`, 'm');
+  return Number(line.exec(text)?.[1] ?? 0);
+}
+
+async function token(user: string, expiresIn = '1h'): Promise<string> {
+  return new SignJWT({ topics: [] })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject(user)
+    .setExpirationTime(expiresIn)
+    .sign(new TextEncoder().encode(secret));
+}
+
+const open = () => gateway.metric('sluice_connections');
+
+describe('the cap on all connections', () => {
+  it('refuses before the upgrade with 503, when to come back, and JSON; a plain GET tells the same', async () => {
+    gateway = await startGateway({ maxConnections: 2 });
+    await connect('127.0.0.2');
+    await connect('127.0.0.3');
+    for (const answer of [await upgrade('127.0.0.4'), await explain('127.0.0.4')]) {
+      expect(answer.status).toBe(503);
+      expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
+      expect(answer.headers.get('content-type')).toMatch(/^application\/json/);
+      expect(JSON.parse(answer.body)).toMatchObject({ error: { code: 'too_many_connections' } });
+    }
+    expect(await rejected('too_many_connections')).toBe(1);
+    expect(await open()).toBe(2);
+  });
+
+  it('counts a connection out when it closes, in order or abruptly, and never twice', async () => {
+    gateway = await startGateway({ maxConnections: 2, handshakesPerSecondPerIp: 1000 });
+    const [closing] = [await connect(), await connect()];
+    await closing.close();
+    await expect.poll(open).toBe(1);
+    const abrupt = await connect();
+    expect((await upgrade()).status).toBe(503);
+    abrupt.socket.terminate();
+    await expect.poll(open).toBe(1);
+    for (let i = 0; i < 20; i++) {
+      const client = await connect();
+      client.socket.terminate();
+      await expect.poll(open).toBe(1);
+    }
+    await connect();
+    expect((await upgrade()).status).toBe(503);
+  });
+});
+
+describe('the cap per address', () => {
+  it('refuses the address with 429 and no other', async () => {
+    gateway = await startGateway({ maxConnectionsPerIp: 2 });
+    await connect('127.0.0.2');
+    const second = await connect('127.0.0.2');
+    for (const answer of [await upgrade('127.0.0.2'), await explain('127.0.0.2')]) {
+      expect(answer.status).toBe(429);
+      expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
+      expect(JSON.parse(answer.body)).toMatchObject({ error: { code: 'too_many_connections_from_ip' } });
+    }
+    expect(await rejected('too_many_connections_from_ip')).toBe(1);
+    expect((await explain('127.0.0.3')).status).toBe(426);
+    await connect('127.0.0.3');
+    second.socket.terminate();
+    await expect.poll(open).toBe(2);
+    await connect('127.0.0.2');
+    expect((await upgrade('127.0.0.2')).status).toBe(429);
+  });
+
+  it('counts by what a trusted proxy says, and not by what others say', async () => {
+    gateway = await startGateway({
+      maxConnectionsPerIp: 1,
+      trustedProxies: '127.0.0.9',
+      tokenSecret: secret,
+    });
+    const from = async (peer: string, forwarded: string) => {
+      const socket = await RawSocket.open(gateway.port, peer);
+      sockets.push(socket);
+      await socket.send(upgradeRequest({ headers: [`X-Forwarded-For: ${forwarded}`] }));
+      await socket.until((text) => text.includes('\r\n\r\n'));
+      return Number(socket.text.split(' ')[1]);
+    };
+    expect(await from('127.0.0.9', '203.0.113.1')).toBe(101);
+    expect(await from('127.0.0.9', '203.0.113.2')).toBe(101);
+    expect(await from('127.0.0.9', '203.0.113.2')).toBe(429);
+    expect(await from('127.0.0.9', '2001:db8::1')).toBe(101);
+    expect(await from('127.0.0.9', '2001:db8::ffff')).toBe(429);
+    expect(await from('127.0.0.9', '2001:db8:0:1::1')).toBe(101);
+    expect(await from('127.0.0.8', '203.0.113.3')).toBe(101);
+    expect(await from('127.0.0.8', '203.0.113.4')).toBe(429);
+  });
+});
+
+describe('the cap per user', () => {
+  it('refuses the user by the token of the upgrade with 429, wherever they come from', async () => {
+    gateway = await startGateway({ maxConnectionsPerUser: 2, tokenSecret: secret });
+    const path = `/ws?token=${await token('alice')}`;
+    const query = path.slice('/ws'.length);
+    await connect('127.0.0.2', query);
+    const second = await connect('127.0.0.3', query);
+    for (const answer of [await upgrade('127.0.0.4', path), await explain('127.0.0.4', path)]) {
+      expect(answer.status).toBe(429);
+      expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
+      expect(JSON.parse(answer.body)).toMatchObject({ error: { code: 'too_many_connections_of_user' } });
+    }
+    expect(await rejected('too_many_connections_of_user')).toBe(1);
+    await connect('127.0.0.2', `?token=${await token('bob')}`);
+    second.socket.terminate();
+    await expect.poll(open).toBe(2);
+    await connect('127.0.0.2', query);
+  });
+
+  it('refuses the user by the token of connect, and the session stays who it was', async () => {
+    gateway = await startGateway({ maxConnectionsPerUser: 1, tokenSecret: secret });
+    const alice = await token('alice');
+    const first = await connect();
+    expect(await first.call({ type: 'connect', token: alice })).toMatchObject({ user: 'alice' });
+    const second = await connect();
+    expect(await second.call({ type: 'connect', token: alice })).toMatchObject({
+      type: 'error',
+      code: 'too_many_connections_of_user',
+      retry: true,
+    });
+    expect((await second.call({ type: 'status' }))['user']).toBeUndefined();
+    first.socket.terminate();
+    await expect.poll(open).toBe(1);
+    const third = await connect();
+    expect(await third.call({ type: 'connect', token: alice })).toMatchObject({ user: 'alice' });
+  });
+
+  it('is not used up by connections that end while their token is looked at', async () => {
+    gateway = await startGateway({
+      maxConnectionsPerUser: 2,
+      tokenSecret: secret,
+      handshakesPerSecondPerIp: 1000,
+    });
+    const alice = await token('alice');
+    for (let i = 0; i < 30; i++) {
+      const socket = await RawSocket.webSocket(gateway.port);
+      sockets.push(socket);
+      // One segment: the close frame is read in the turn in which the token begins to be verified.
+      socket.send(
+        Buffer.concat([
+          masked(1, JSON.stringify({ type: 'connect', id: 1, token: alice })),
+          masked(1, JSON.stringify({ type: 'subscribe', id: 2, topic: 'left' })),
+          masked(8, ''),
+        ]),
+      );
+      await socket.end();
+    }
+    await expect.poll(open).toBe(0);
+    const client = await connect();
+    expect(await client.call({ type: 'connect', token: alice })).toMatchObject({ user: 'alice' });
+    const left = (await (await fetch(`${gateway.url}/api/topics/left`)).json()) as { subscribers: number };
+    expect(left.subscribers).toBe(0);
+  });
+});
+
+function masked(opcode: number, text: string): Buffer {
+  const payload = Buffer.from(text);
+  const length =
+    payload.length < 126
+      ? Buffer.of(0x80 | payload.length)
+      : Buffer.of(0x80 | 126, payload.length >> 8, payload.length & 0xff);
+  return Buffer.concat([Buffer.of(0x80 | opcode), length, Buffer.alloc(4), payload]);
+}
+
+describe('a token of the upgrade', () => {
+  it('that is refused is told before the upgrade, and to a plain GET', async () => {
+    gateway = await startGateway({ tokenSecret: secret });
+    const expired = `/ws?token=${await token('alice', '-1s')}`;
+    for (const answer of [await upgrade(undefined, expired), await explain(undefined, expired)]) {
+      expect(answer.status).toBe(401);
+      expect(JSON.parse(answer.body)).toMatchObject({ error: { code: 'token_expired' } });
+    }
+    const forged = `/ws?token=${await token('alice')}x`;
+    for (const answer of [await upgrade(undefined, forged), await explain(undefined, forged)]) {
+      expect(answer.status).toBe(401);
+      expect(JSON.parse(answer.body)).toMatchObject({ error: { code: 'unauthorized' } });
+      expect(answer.body).not.toContain(forged.slice(-20));
+    }
+    expect(await rejected('token_expired')).toBe(1);
+    expect(await rejected('unauthorized')).toBe(1);
+    expect((await explain(undefined, `/ws?token=${await token('alice')}`)).status).toBe(426);
+  });
+
+  it('is told to pages of listed origins only', async () => {
+    gateway = await startGateway({ tokenSecret: secret, origins: 'https://dash.example.org' });
+    const url = `${gateway.url}/ws?token=x.y.z`;
+    const listed = await fetch(url, { headers: { origin: 'https://dash.example.org' } });
+    expect(listed.status).toBe(401);
+    expect(listed.headers.get('access-control-allow-origin')).toBe('https://dash.example.org');
+    expect(listed.headers.get('access-control-expose-headers')).toContain('Retry-After');
+    const foreign = await fetch(url, { headers: { origin: 'https://evil.example.org' } });
+    expect(foreign.status).toBe(403);
+    expect(foreign.headers.get('access-control-allow-origin')).toBeNull();
+  });
+});
+
+describe('the rate of handshakes per address', () => {
+  it('refuses with 429 and when to come back, and no other address', async () => {
+    gateway = await startGateway({ handshakesPerSecondPerIp: 1, maxConnectionsPerIp: 3 });
+    for (let i = 0; i < 3; i++) {
+      const client = await connect('127.0.0.2');
+      await client.close();
+    }
+    const answer = await upgrade('127.0.0.2');
+    expect(answer.status).toBe(429);
+    expect(JSON.parse(answer.body)).toMatchObject({ error: { code: 'rate_limited' } });
+    expect(answer.headers.get('retry-after')).toBe('1');
+    expect(await rejected('rate_limited')).toBe(1);
+    await connect('127.0.0.3');
+    await expect.poll(async () => (await upgrade('127.0.0.2')).status, { interval: 100 }).not.toBe(101);
+  });
+});
+
+describe('a gateway whose views are used up', () => {
+  it('still opens sessions, and says what they lack', async () => {
+    gateway = await startGateway({ viewsMax: 1, tokenSecret: secret });
+    const first = await connect();
+    const own = await first.until((frame) => frame.type === 'subscribed');
+    expect(own['results']).toMatchObject([{ topic: '$all', view: 1 }]);
+    const alice = await connect(undefined, `?token=${await token('alice')}`);
+    const pushed = await alice.until((frame) => frame.type === 'subscribed');
+    expect(pushed['results']).toMatchObject([
+      { topic: '$all', view: 1 },
+      { topic: 'user:alice', error: { code: 'too_many_views' } },
+    ]);
+    expect((await alice.call({ type: 'ping' })).type).toBe('pong');
+    await alice.close();
+    const late = await connect();
+    expect(await late.call({ type: 'connect', token: await token('alice') })).toMatchObject({
+      type: 'connected',
+      user: 'alice',
+    });
+    expect((await late.call({ type: 'ping' })).type).toBe('pong');
+  });
+});
