@@ -126,6 +126,7 @@ export class PendingCommands {
 
 function outcomeOf(kind: CommandKind, frame: ServerFrame): Outcome<CommandKind> {
   if (frame.kind === 'error') return { ok: false, error: new ClientError(frame) };
-  if (frame.kind === replyKinds[kind]) return { ok: true, reply: frame as ReplyTo<CommandKind> };
-  return { ok: false, error: localError('invalid_message', `The reply to ${kind} was ${frame.kind}.`) };
+  const { kind: replied, id: _, ...fields } = frame;
+  if (replied === replyKinds[kind]) return { ok: true, reply: fields as ReplyTo<CommandKind> };
+  return { ok: false, error: localError('invalid_message', `The reply to ${kind} was ${replied}.`) };
 }

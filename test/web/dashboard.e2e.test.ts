@@ -1,0 +1,146 @@
+import type { Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { TestBrowser } from './support/browser.ts';
+import { buildWeb, GatewayProcess, lastingPort } from './support/gateway-process.ts';
+
+let browser: TestBrowser;
+let gateway: GatewayProcess | undefined;
+const pages: Page[] = [];
+
+beforeAll(async () => {
+  await buildWeb();
+  browser = await TestBrowser.launch();
+}, 60_000);
+
+afterAll(() => browser.close());
+
+afterEach(async () => {
+  await Promise.all(pages.splice(0).map((page) => page.close()));
+  await gateway?.kill();
+});
+
+async function start(...flags: string[]): Promise<GatewayProcess> {
+  gateway = await GatewayProcess.start('--port', '0', ...flags);
+  return gateway;
+}
+
+async function open(url: string) {
+  const opened = await browser.open(url);
+  pages.push(opened.page);
+  return opened;
+}
+
+const hostSource = ['--source-host', '--source-host-interval-ms', '200'];
+const state = (page: Page, name: string) => page.locator(`#connection[data-state=${name}]`).waitFor();
+const cpu = (value: number) => ({ monitoring_type: 'cpu', value, unit: '%', level: 'ok' });
+
+/** Waits until an element's text is another than it was; answers the new one. */
+async function changed(page: Page, selector: string, before: string | null): Promise<string | null> {
+  await page.waitForFunction(
+    ([query, text]) => document.querySelector(query as string)?.textContent !== text,
+    [selector, before],
+  );
+  return page.textContent(selector);
+}
+
+describe('the dashboard', { timeout: 60_000 }, () => {
+  it('shows values of this machine that change by themselves', async () => {
+    const { url } = await start(...hostSource);
+    const { page, problems } = await open(url);
+    await state(page, 'live');
+    for (const type of ['cpu', 'memory', 'load', 'disk', 'network']) {
+      await changed(page, `[data-type=${type}] .headline .value`, '–');
+      await page.locator(`[data-type=${type}] .badge:not([data-level=none])`).waitFor();
+    }
+    const received = '[data-figure=received] .value';
+    const first = await changed(page, received, '0');
+    await changed(page, received, first);
+    await changed(page, '[data-figure=latency] .value', '–');
+    await changed(page, '[data-figure=roundTrip] .value', '–');
+    expect(await page.locator('.changes li time').count()).toBeGreaterThanOrEqual(5);
+    expect(problems).toEqual([]);
+  });
+
+  it('notices that the gateway was killed, keeps what it shows, and recovers by itself', async () => {
+    const port = String(await lastingPort());
+    gateway = await GatewayProcess.start('--port', port, ...hostSource);
+    const { url } = gateway;
+    const { page, problems } = await open(url);
+    await state(page, 'live');
+    const memory = await changed(page, '[data-type=memory] .headline .value', '–');
+    await gateway.kill();
+    await state(page, 'reconnecting');
+    await page.locator('#banner').getByText('The connection was lost').waitFor();
+    await page
+      .locator('#banner')
+      .getByText(/Attempt \d+/)
+      .waitFor();
+    expect(await page.textContent('[data-type=memory] .headline .value')).toMatch(/^\d/);
+    expect(memory).toMatch(/^\d/);
+    gateway = await GatewayProcess.start('--port', port, ...hostSource);
+    await state(page, 'live');
+    await page.locator('#banner').waitFor({ state: 'hidden' });
+    expect(await page.textContent('[data-figure=reconnects] .value')).toBe('1');
+    const received = await page.textContent('[data-figure=received] .value');
+    await changed(page, '[data-figure=received] .value', received);
+    expect(problems).toEqual([]);
+  });
+
+  it('explains itself while no server publishes, and shows the first one that does', async () => {
+    const { url } = await start();
+    const { page } = await open(url);
+    await page.getByRole('heading', { name: 'No server is publishing yet' }).waitFor();
+    expect(await page.locator('.command').allTextContents()).toEqual([
+      expect.stringContaining('--source-host'),
+      expect.stringContaining(`curl ${url}/api/publish`),
+    ]);
+    await gateway?.publish('server:demo', 'monitoring_update', 'cpu', cpu(42));
+    await page.locator('[data-type=cpu] .headline').getByText('42.0').waitFor();
+    expect(await page.textContent('#server')).toBe('demo');
+    await page.locator('[data-type=disk]').getByText('No samples yet').waitFor();
+  });
+
+  it('lets choose between servers', async () => {
+    const { url } = await start();
+    await gateway?.publish('server:a', 'monitoring_update', 'cpu', cpu(11));
+    await gateway?.publish('server:b', 'monitoring_update', 'cpu', cpu(22));
+    const { page } = await open(url);
+    await page.locator('[data-type=cpu] .headline').getByText('11.0').waitFor();
+    await page.getByLabel('Server').selectOption('b');
+    await page.locator('[data-type=cpu] .headline').getByText('22.0').waitFor();
+    const { page: direct } = await open(`${url}/?topic=server:b`);
+    await direct.locator('[data-type=cpu] .headline').getByText('22.0').waitFor();
+  });
+
+  it('shows a change of level in the badge and in the list', async () => {
+    const { url } = await start();
+    await gateway?.publish('server:a', 'monitoring_update', 'cpu', cpu(11));
+    const { page } = await open(url);
+    await page.locator('[data-type=cpu] .badge[data-level=ok]').waitFor();
+    await gateway?.publish('server:a', 'monitoring_update', 'cpu', { ...cpu(97), level: 'critical' });
+    const change = { monitoring_type: 'cpu', from: 'ok', to: 'critical', value: 97, unit: '%' };
+    await gateway?.publish('server:a', 'status_change', 'status:cpu', change);
+    await page.locator('[data-type=cpu] .badge').getByText('Critical').waitFor();
+    await page.locator('.changes li').getByText('97 %').waitFor();
+  });
+
+  it('says why when the gateway refuses it', async () => {
+    const { url } = await start();
+    const { page } = await open(`${url}/#token=not-a-token`);
+    await state(page, 'refused');
+    const alert = page.getByRole('alert');
+    await alert.getByText('The gateway refused the connection').waitFor();
+    expect(await alert.textContent()).toMatch(/unauthorized/);
+  });
+
+  it('is readable on a phone', async () => {
+    const { url } = await start(...hostSource);
+    const { page } = await open(url);
+    await page.setViewportSize({ width: 390, height: 844 });
+    await changed(page, '[data-type=cpu] .headline .value', '–');
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    expect(width).toBeLessThanOrEqual(390);
+    const plot = await page.locator('[data-type=cpu] canvas').boundingBox();
+    expect(plot?.width).toBeGreaterThan(250);
+  });
+});

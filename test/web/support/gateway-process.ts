@@ -1,0 +1,94 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { promisify } from 'node:util';
+
+const root = new URL('../../../', import.meta.url);
+
+/** Bundles what the browser gets, as `npm run build` does. */
+export async function buildWeb(): Promise<void> {
+  await promisify(execFile)('npm', ['run', '--silent', 'build:web'], { cwd: root });
+}
+
+/** A gateway in a process of its own, so that it can be killed. */
+export class GatewayProcess {
+  readonly url: string;
+  readonly port: number;
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess, url: string) {
+    this.#child = child;
+    this.url = url;
+    this.port = Number(new URL(url).port);
+  }
+
+  static async start(...flags: readonly string[]): Promise<GatewayProcess> {
+    const child = spawn(
+      process.execPath,
+      ['--import', 'tsx', 'src/cli.ts', 'serve', '--host', '127.0.0.1', '--no-canary', ...flags],
+      { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    try {
+      return new GatewayProcess(child, await readyUrl(child));
+    } catch (error) {
+      child.kill('SIGKILL');
+      throw error;
+    }
+  }
+
+  /** As a crash: no goodbye. */
+  async kill(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exited = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await exited;
+  }
+
+  async publish(topic: string, type: string, key: string, data: unknown): Promise<void> {
+    const response = await fetch(`${this.url}/api/publish`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ topic, type, key, data }),
+    });
+    if (!response.ok) throw new Error(await response.text());
+  }
+
+  /** The value of one metric, summed over its labels. */
+  async metric(name: string): Promise<number> {
+    const text = await (await fetch(`${this.url}/metrics`)).text();
+    const lines = text
+      .split('\n')
+      .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+  }
+}
+
+/**
+ * A port to start on twice. Not one that the system hands out by itself: those may be taken by any outgoing connection meanwhile,
+ * and Linux keeps one that was bound as 0 busy while connections of the killed process linger.
+ */
+export async function lastingPort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const probe = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      probe.once('error', () => resolve(false));
+      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
+}
+
+async function readyUrl(child: ChildProcess): Promise<string> {
+  let output = '';
+  return new Promise((resolve, reject) => {
+    const look = (chunk: Buffer): void => {
+      output += chunk.toString();
+      const url = /Sluice is ready: (http:\/\/[^\s"]+)/.exec(output)?.[1];
+      if (url) resolve(url);
+    };
+    child.stdout?.on('data', look);
+    child.stderr?.on('data', look);
+    child.once('exit', () => reject(new Error(`the gateway ended before it was ready:\n${output}`)));
+  });
+}
