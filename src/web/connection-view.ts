@@ -19,7 +19,7 @@ export class ConnectionView {
   readonly #word = byId('connection-word');
   readonly #banner = byId('banner');
   readonly #message = el('p', {});
-  readonly #countdown = el('span', { 'aria-hidden': 'true' });
+  readonly #countdown = el('span', { class: 'countdown', 'aria-hidden': 'true' });
   readonly #retry = el('button', { type: 'button' }, 'Try now');
 
   constructor(client: SluiceClient) {
@@ -61,7 +61,9 @@ function message(shown: Shown, { error }: ClientStatus): string {
 }
 
 export function reason(error: ClientError | undefined): string {
-  return error ? `${error.message} (${error.code})` : '';
+  if (!error) return '';
+  const sentence = error.message.replace(/\.$/, '');
+  return `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)} (${error.code}).`;
 }
 
 function countdown({ state, retryAtMs, attempts }: ClientStatus, nowMs: number): string {

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ReceivedPublication, Subscription } from '../../src/client/index.ts';
+import { deflateBody, plainRun } from '../../src/protocol/compression.ts';
+import { crc32 } from '../../src/protocol/crc32.ts';
 import type { Granted, Reply } from '../../src/protocol/frames.ts';
+import { protobufCodec } from '../../src/protocol/protobuf.ts';
 import { type FakeSocket, harness, publication, settled } from './support/fakes.ts';
 
 const granted = (over: Partial<Granted> = {}): Granted => ({
@@ -85,6 +88,16 @@ describe('subscribing', () => {
     socket.push(batch(0, 1, { publications: [{ ...publication(1), payload: { format: 'json', bytes } }] }));
     expect(received[0]?.data.n).toBe(1);
     expect(received[0]?.text).toBe('{"n":1.0}');
+  });
+
+  it.each([0, 5])('expands a compressed batch (dictionary %i)', async (dictionary) => {
+    const { socket, told } = await live();
+    const data = new TextEncoder().encode('a dictionary of earlier payloads');
+    if (dictionary > 0) socket.push({ kind: 'dictionary', dictionary, view: 7, data, crc32: crc32(data) });
+    const pieces = [1, 2].map((offset) => protobufCodec.encodePublication('a', publication(offset)));
+    const compressed = deflateBody(plainRun(pieces), dictionary > 0 ? { dictionary, data } : undefined);
+    socket.push({ kind: 'batch', view: 7, after: 0, upto: 2, publications: [], compressed });
+    expect(told).toEqual([1, 2]);
   });
 
   it('tells a refusal, and asks again when that may help', async () => {
