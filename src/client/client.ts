@@ -9,7 +9,8 @@ import type { Published } from './offline-queue.ts';
 import type { ClientOptions } from './options.ts';
 import { payloadOf } from './payload.ts';
 import { ReceivedPublication } from './received.ts';
-import type { PublicationListener, SubscribeOptions, Subscription } from './subscription.ts';
+import type { SubscribeOptions } from './subscribe-options.ts';
+import type { PublicationListener, Subscription } from './subscription.ts';
 
 /** A connection to a gateway that comes back by itself, and what goes over it. */
 export class SluiceClient {

@@ -17,11 +17,11 @@ export type { Published } from './offline-queue.ts';
 export type { ClientOptions } from './options.ts';
 export type { ReceivedPublication } from './received.ts';
 export type { Runtime, WebSocketClass } from './runtime.ts';
+export type { SubscribeOptions } from './subscribe-options.ts';
 export type {
   PublicationListener,
   PublicationMeta,
   StateMap,
-  SubscribeOptions,
   Subscription,
   SubscriptionEvents,
   SubscriptionState,

@@ -13,7 +13,8 @@ import { judge, Positions } from './positions.ts';
 import { ReceivedPublication } from './received.ts';
 import type { TimerHandle } from './runtime.ts';
 import { startingPoints } from './starting-point.ts';
-import type { StateMap, SubscribeOptions, Subscription, TopicStart } from './subscription.ts';
+import type { SubscribeOptions } from './subscribe-options.ts';
+import type { StateMap, Subscription, TopicStart } from './subscription.ts';
 
 /** The publications of a batch, plain; `undefined` when its compressed body doesn't check. */
 export type Expand = (batch: ServerKinds['batch']) => ServerKinds['batch']['publications'] | undefined;

@@ -1,5 +1,5 @@
 import type { TopicPosition } from '../protocol/frames.ts';
-import type { SubscribeOptions } from './subscription.ts';
+import type { SubscribeOptions } from './subscribe-options.ts';
 
 /** `since` as a list: an exact topic's is a single position. */
 export function sinceList(topic: string, since: SubscribeOptions['since']): readonly TopicPosition[] {

@@ -1,5 +1,5 @@
 import type { Filter } from '../protocol/frames.ts';
-import type { SubscribeOptions } from './subscription.ts';
+import type { SubscribeOptions } from './subscribe-options.ts';
 
 /**
  * Subscriptions with the same key get the same bytes, and the gateway would refuse the second one of a session

@@ -1,24 +1,10 @@
-import type { Filter, Member, Mode, OffsetRange, Position, TopicPosition } from '../protocol/frames.ts';
+import type { Member, Mode, OffsetRange, Position, TopicPosition } from '../protocol/frames.ts';
 import { type ClientError, localError } from './client-error.ts';
 import { Emitter } from './emitter.ts';
 import { Positions } from './positions.ts';
 import type { ReceivedPublication } from './received.ts';
 import { sinceList } from './starting-point.ts';
-
-export interface SubscribeOptions {
-  /** Only publications whose tags match. */
-  readonly filter?: Filter;
-  /** At most one batch in so many milliseconds. */
-  readonly intervalMs?: number;
-  /** In a stream topic: only the newest publication per key of each batch. */
-  readonly conflate?: boolean;
-  /** Hear `joined` and `left`. */
-  readonly presence?: boolean;
-  /** Begin with the newest publications, at most so many. */
-  readonly last?: number;
-  /** Begin behind this position, e.g. one that a page kept; for a pattern, one per topic. */
-  readonly since?: Position | readonly TopicPosition[];
-}
+import type { SubscribeOptions } from './subscribe-options.ts';
 
 /** `refused` is tried again when the client reconnects, or sooner where the gateway says that it may succeed. */
 export type SubscriptionState = 'pending' | 'live' | 'lagging' | 'refused' | 'closed';

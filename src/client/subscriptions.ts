@@ -3,7 +3,8 @@ import { ClientError, gatewayError } from './client-error.ts';
 import type { Outcome, PendingCommands } from './commands.ts';
 import type { Runtime } from './runtime.ts';
 import { type Expand, SharedSubscription } from './shared-subscription.ts';
-import { type StateMap, type SubscribeOptions, Subscription } from './subscription.ts';
+import type { SubscribeOptions } from './subscribe-options.ts';
+import { type StateMap, Subscription } from './subscription.ts';
 import { subscriptionKey } from './subscription-key.ts';
 
 export interface SubscriptionsPort {

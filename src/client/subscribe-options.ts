@@ -1,0 +1,16 @@
+import type { Filter, Position, TopicPosition } from '../protocol/frames.ts';
+
+export interface SubscribeOptions {
+  /** Only publications whose tags match. */
+  readonly filter?: Filter;
+  /** At most one batch in so many milliseconds. */
+  readonly intervalMs?: number;
+  /** In a stream topic: only the newest publication per key of each batch. */
+  readonly conflate?: boolean;
+  /** Hear `joined` and `left`. */
+  readonly presence?: boolean;
+  /** Begin with the newest publications, at most so many. */
+  readonly last?: number;
+  /** Begin behind this position, e.g. one that a page kept; for a pattern, one per topic. */
+  readonly since?: Position | readonly TopicPosition[];
+}
