@@ -113,8 +113,9 @@ export class Fanout implements TopicListener {
   appended(topic: Topic, publications: readonly StoredPublication[]): void {
     const first = publications[0];
     if (first === undefined) return;
-    const topicFeeds = this.#topics.get(topic) ?? this.#addTopic(topic, first.offset - 1);
-    if (topicFeeds === undefined) return;
+    if (this.#patterns.size === 0 && !this.#topics.has(topic)) return;
+    const topicFeeds = this.#topicFeeds(topic);
+    if (!topicFeeds.heardByPatterns) this.#addPatterns(topicFeeds, first.offset - 1);
     let bytes = 0;
     for (const publication of publications) bytes += publication.bytes;
     let active = false;
@@ -128,7 +129,7 @@ export class Fanout implements TopicListener {
       }
     }
     if (!active) return;
-    if (topicFeeds.log.length === 0) topicFeeds.logAfter = first.offset - 1;
+    if (topicFeeds.log.length === 0) this.#beginLog(topicFeeds, first.offset - 1);
     for (const publication of publications) topicFeeds.log.push(publication);
     // A feed that waits for its interval must not make the log grow past what the ring would hold.
     if (topicFeeds.log.length >= Math.max(64, topic.options.maxPublications / 2)) {
@@ -139,7 +140,7 @@ export class Fanout implements TopicListener {
   reset(topic: Topic): void {
     const topicFeeds = this.#topics.get(topic);
     if (topicFeeds === undefined) return;
-    topicFeeds.log = [];
+    this.#endLog(topicFeeds);
     for (const feed of topicFeeds.feeds) {
       feed.position = topic.ring.newest;
       feed.examined = feed.position;
@@ -242,32 +243,32 @@ export class Fanout implements TopicListener {
         feeds: [],
         log: [],
         logAfter: topic.ring.newest,
+        heardByPatterns: false,
       };
       this.#topics.set(topic, topicFeeds);
     }
     return topicFeeds;
   }
 
-  /** A topic that nobody subscribed to by name was born: the patterns that match it get a feed behind `after`. */
-  #addTopic(topic: Topic, after: number): TopicFeeds | undefined {
-    if (this.#patterns.size === 0) return undefined;
-    const topicFeeds = this.#topicFeeds(topic);
+  /** The first publication since somebody hears the topic: patterns that did not know it get a feed behind `after`. */
+  #addPatterns(topicFeeds: TopicFeeds, after: number): void {
+    topicFeeds.heardByPatterns = true;
+    const { topic } = topicFeeds;
     for (const view of this.#patterns) {
-      if (!patternMatches(view.options.target, topic.name)) continue;
+      if (view.feeds.has(topic) || !patternMatches(view.options.target, topic.name)) continue;
       const feed = this.#addFeed(view, topic);
       feed.epoch = '';
       feed.position = after;
       feed.examined = after;
     }
-    return topicFeeds;
   }
 
   #removeFeed(feed: Feed): void {
     const topicFeeds = this.#topics.get(feed.topic);
     if (topicFeeds === undefined) return;
     topicFeeds.feeds.splice(topicFeeds.feeds.indexOf(feed), 1);
+    this.#trim(topicFeeds);
     if (topicFeeds.feeds.length === 0) this.#topics.delete(feed.topic);
-    else this.#trim(topicFeeds);
     if (!feed.view.isPattern) this.#options.broker.release(feed.topic);
   }
 
@@ -289,9 +290,23 @@ export class Fanout implements TopicListener {
       if (feed.view.members > 0 && feed.examined < lowest) lowest = feed.examined;
     }
     const done = lowest - topicFeeds.logAfter;
-    if (done >= topicFeeds.log.length) topicFeeds.log = [];
-    else if (done > 0 && done > topicFeeds.log.length / 2) topicFeeds.log.splice(0, done);
-    else return;
-    topicFeeds.logAfter = lowest;
+    if (done >= topicFeeds.log.length) {
+      this.#endLog(topicFeeds);
+    } else if (done > topicFeeds.log.length / 2) {
+      topicFeeds.log.splice(0, done);
+      topicFeeds.logAfter = lowest;
+    }
+  }
+
+  /** A topic that has something to send stays, though its ring be empty and only patterns hear it. */
+  #beginLog(topicFeeds: TopicFeeds, after: number): void {
+    topicFeeds.logAfter = after;
+    this.#options.broker.hold(topicFeeds.topic.name);
+  }
+
+  #endLog(topicFeeds: TopicFeeds): void {
+    if (topicFeeds.log.length === 0) return;
+    topicFeeds.log = [];
+    this.#options.broker.release(topicFeeds.topic);
   }
 }

@@ -37,7 +37,7 @@ export class Flusher {
 
   announce(view: View, frame: ServerFrame): void {
     const bytes = view.options.codec.encodeServerFrame(frame);
-    this.#sink.publish({ view, bytes, feed: undefined, after: 0, upto: 0, publications: 0 });
+    this.#sink.publish({ view, bytes, feed: undefined, epoch: '', after: 0, upto: 0, publications: 0 });
   }
 
   /** Sends what is new since the feed's position, in at most `budget` frames; `done` says whether that was all. */
@@ -52,6 +52,7 @@ export class Flusher {
       return { frames: 0, done: true };
     }
     let frames = this.#announceEpoch(feed);
+    if (frames >= budget) return { frames, done: false };
     const pending = topicFeeds.log.slice(feed.examined - topicFeeds.logAfter);
     const { intervalMs, conflate: wantsConflation } = feed.view.options;
     const isState = feed.topic.state !== undefined;
@@ -67,7 +68,8 @@ export class Flusher {
         continue;
       }
       const last = run.at(-1);
-      const full = runBytes + chosen.payload.bytes.length > topicFeeds.batch.maxBytes;
+      const bytes = chosen.encoded(feed.view.options.codec).length;
+      const full = runBytes + bytes > topicFeeds.batch.maxBytes;
       if (last !== undefined && (full || last.except !== chosen.except)) {
         this.#send(feed, run, last.offset, nowMs);
         run = [];
@@ -79,7 +81,7 @@ export class Flusher {
         }
       }
       run.push(chosen);
-      runBytes += chosen.payload.bytes.length;
+      runBytes += bytes;
     }
     const silentTooLong = run.length === 0 && this.#silentTooLong(feed, newest, nowMs);
     if (run.length > 0 || silentTooLong) {
@@ -95,17 +97,18 @@ export class Flusher {
   #announceEpoch(feed: Feed): number {
     const { view, topic } = feed;
     if (feed.epoch === topic.epoch) return 0;
-    const isNewInPattern = view.isPattern && feed.epoch === '';
+    const { epoch, position: offset } = feed;
     feed.epoch = topic.epoch;
-    if (isNewInPattern) return 0;
-    this.announce(view, {
+    if (view.isPattern && epoch === '') return 0;
+    const bytes = view.options.codec.encodeServerFrame({
       kind: 'reset',
       id: 0,
       view: view.id,
       topic: topic.name,
       epoch: topic.epoch,
-      offset: feed.position,
+      offset,
     });
+    this.#sink.publish({ view, bytes, feed, epoch, after: offset, upto: offset, publications: 0 });
     return 1;
   }
 
@@ -132,7 +135,7 @@ export class Flusher {
     const { view } = feed;
     const after = feed.position;
     const bytes = this.#encoder.batch(feed, after, upto, publications, view.members);
-    const frame = { view, bytes, feed, after, upto, publications: publications.length };
+    const frame = { view, bytes, feed, epoch: feed.epoch, after, upto, publications: publications.length };
     const except = publications[0]?.except;
     if (except === undefined) {
       this.#sink.publish(frame);

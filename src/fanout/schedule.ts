@@ -16,7 +16,12 @@ export const eventLoop: Turns = {
 /** Something with work to do now, later, or not at all. The schedule alone writes `due`. */
 export interface Schedulable {
   due: 'idle' | 'waiting' | 'ready';
+  /** While it waits: until when. */
+  dueAtMs: number;
 }
+
+/** Under a load that never lets the ready items run out, the places of those that are done are given back. */
+const compactAt = 1024;
 
 interface Lane<T> {
   readonly items: { readonly item: T; readonly atMs: number }[];
@@ -50,16 +55,18 @@ export class Schedule<T extends Schedulable> {
     this.wake();
   }
 
-  /** The item is to be worked on in `delayMs`, unless it gets ready sooner. */
+  /** The item is to be worked on in `delayMs`, unless it gets ready sooner or waits for less already. */
   wait(item: T, delayMs: number): void {
-    if (item.due !== 'idle') return;
+    const atMs = this.#turns.nowMs() + delayMs;
+    if (item.due === 'ready' || (item.due === 'waiting' && item.dueAtMs <= atMs)) return;
     item.due = 'waiting';
+    item.dueAtMs = atMs;
     let lane = this.#lanes.get(delayMs);
     if (lane === undefined) {
       lane = { items: [], armed: false };
       this.#lanes.set(delayMs, lane);
     }
-    lane.items.push({ item, atMs: this.#turns.nowMs() + delayMs });
+    lane.items.push({ item, atMs });
     if (!lane.armed) this.#arm(lane, delayMs, delayMs);
   }
 
@@ -82,6 +89,10 @@ export class Schedule<T extends Schedulable> {
       return undefined;
     }
     this.#ready[this.#head++] = undefined as never;
+    if (this.#head >= compactAt && this.#head * 2 >= this.#ready.length) {
+      this.#ready = this.#ready.slice(this.#head);
+      this.#head = 0;
+    }
     item.due = 'idle';
     return item;
   }
@@ -94,7 +105,10 @@ export class Schedule<T extends Schedulable> {
       let due = 0;
       // A timer may come up to a millisecond early.
       while (due < lane.items.length && (lane.items[due]?.atMs ?? 0) <= nowMs + 1) due++;
-      for (const { item } of lane.items.splice(0, due)) if (item.due === 'waiting') this.ready(item);
+      for (const { item, atMs } of lane.items.splice(0, due)) {
+        // It may have been worked on since, and wait for another time.
+        if (item.due === 'waiting' && item.dueAtMs === atMs) this.ready(item);
+      }
       const next = lane.items[0];
       if (next !== undefined) this.#arm(lane, delayMs, Math.max(1, next.atMs - nowMs));
       else this.#lanes.delete(delayMs);

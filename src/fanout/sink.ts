@@ -4,8 +4,11 @@ import type { Feed, View } from './view.ts';
 export interface OutFrame {
   readonly view: View;
   readonly bytes: Uint8Array;
-  /** What it covers, (after, upto] of this feed; nothing for frames without coverage (reset, joined, …). */
+  /** Whose coverage or numbering it tells; nothing for frames that are about neither (joined, left). */
   readonly feed: Feed | undefined;
+  /** The epoch of the feed that the members know before this frame. */
+  readonly epoch: string;
+  /** It covers (after, upto]; a frame without publications that covers nothing is a reset. */
   readonly after: number;
   readonly upto: number;
   /** How many publications it holds. */
@@ -16,7 +19,7 @@ export interface OutFrame {
  * Where frames go out. Consumer: the fan-out; the uWebSockets.js transport implements it.
  *
  * Contract: frames of one view reach each member in the order of `publish`; a member that can't take a frame leaves the
- * view before the next `publish` and its session is told from which `after` on it lacks frames. No more than
+ * view before the next `publish` and its session is told, per feed, behind which epoch and `after` it lacks frames. No more than
  * `framesPerTurn` frames are published between two `beginTurn`.
  */
 export interface Sink {

@@ -15,6 +15,8 @@ export interface TopicFeeds {
   /** Contiguous, behind the offset `logAfter`. */
   log: StoredPublication[];
   logAfter: number;
+  /** The patterns that match have a feed of it. */
+  heardByPatterns: boolean;
 }
 
 /** A view whose coverage has said nothing for so long says so with an empty batch. */

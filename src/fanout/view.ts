@@ -70,6 +70,7 @@ export class Feed {
   flushedAtMs = Number.NEGATIVE_INFINITY;
   /** Where the feed stands with the schedule. */
   due: 'idle' | 'waiting' | 'ready' = 'idle';
+  dueAtMs = 0;
   /** State mode with a filter: the keys that the members hold a value of. */
   readonly held: Set<string> | undefined;
 

@@ -1,4 +1,5 @@
 import type { Feed, View } from '../fanout/view.ts';
+import type { Position } from '../protocol/frames.ts';
 import type { Leg } from './leg.ts';
 
 /** One subscription of one session. */
@@ -30,25 +31,27 @@ export class SessionView {
 
   /** A pattern's topics that were born since the legs were set up; answers whether there were any. */
   addBornTopics(): boolean {
-    if (this.legs.length === this.view.feeds.size) return false;
+    const { feeds } = this.view;
+    if (this.legs.length === feeds.size && this.legs.every(({ feed }) => feeds.get(feed.topic) === feed))
+      return false;
     const known = new Set(this.legs.map(({ feed }) => feed));
-    for (const feed of this.view.feeds.values()) {
+    for (const feed of feeds.values()) {
       if (!known.has(feed)) this.legs.push({ feed, epoch: '', position: 0, snapshot: undefined });
     }
     // Those that were removed meanwhile have nothing left to send.
-    this.legs = this.legs.filter(({ feed }) => this.view.feeds.has(feed.topic));
+    this.legs = this.legs.filter(({ feed }) => feeds.get(feed.topic) === feed);
     return true;
   }
 
-  /** Leaves the live stream behind these positions; topics that aren't named behind what the view was sent. */
-  fallBehind(lost: ReadonlyMap<Feed, number>): void {
-    this.status = 'behind';
+  /**
+   * Will have to be caught up from these positions; topics that aren't named from what the view was sent. Call it before
+   * leaving the view: where nobody is left, its feeds skip what they have not sent.
+   */
+  fallBehind(lost: ReadonlyMap<Feed, Position>): void {
     this.lagged = true;
-    this.legs = [...this.view.feeds.values()].map((feed) => ({
-      feed,
-      epoch: feed.epoch,
-      position: lost.get(feed) ?? feed.position,
-      snapshot: undefined,
-    }));
+    this.legs = [...this.view.feeds.values()].map((feed) => {
+      const { epoch, offset } = lost.get(feed) ?? { epoch: feed.epoch, offset: feed.position };
+      return { feed, epoch, position: offset, snapshot: undefined };
+    });
   }
 }

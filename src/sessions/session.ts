@@ -3,7 +3,7 @@ import type { CloseCode } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import type { Feed, View } from '../fanout/view.ts';
 import type { Codec } from '../protocol/codec.ts';
-import type { Reply, ServerFrame } from '../protocol/frames.ts';
+import type { Position, Reply, ServerFrame } from '../protocol/frames.ts';
 import { isReserved } from '../topics/names.ts';
 import { type CatchUpOptions, type CatchUpSession, catchUp } from './catch-up.ts';
 import type { Connection } from './connection.ts';
@@ -172,14 +172,14 @@ export class Session implements CatchUpSession {
     sessionView.legs = [];
   }
 
-  /** Its buffer was full: of these feeds it lacks everything behind these offsets. It leaves all live streams. */
-  lag(lost: ReadonlyMap<Feed, number>): void {
+  /** Its buffer was full: of these feeds it lacks everything behind these positions. It leaves all live streams. */
+  lag(lost: ReadonlyMap<Feed, Position>): void {
     if (this.closed) return;
     const live = [...this.views.values()].filter(({ status }) => status === 'live');
     if (live.length === 0) return;
     for (const sessionView of live) {
-      this.#leave(sessionView);
       sessionView.fallBehind(lost);
+      this.#leave(sessionView);
       this.#behind.add(sessionView);
     }
     if (!this.#lagging) {

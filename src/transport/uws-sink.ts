@@ -1,6 +1,7 @@
 import type { TemplatedApp } from 'uWebSockets.js';
 import { framesPerTurn, type OutFrame, type Sink } from '../fanout/sink.ts';
 import type { Feed } from '../fanout/view.ts';
+import type { Position } from '../protocol/frames.ts';
 import type { Session } from '../sessions/session.ts';
 import type { UwsConnection } from './uws-connection.ts';
 
@@ -104,15 +105,15 @@ export class UwsSink implements Sink {
   }
 
   #lag({ session, first }: Dropped): void {
-    const lost = new Map<Feed, number>();
+    const lost = new Map<Feed, Position>();
     let publications = 0;
     let frames = 0;
     for (let i = first; i < this.#turn.length; i++) {
-      const { view, feed, after, publications: count } = this.#turn[i] as OutFrame;
+      const { view, feed, epoch, after, publications: count } = this.#turn[i] as OutFrame;
       if (!session.isLiveIn(view)) continue;
       frames++;
       publications += count;
-      if (feed !== undefined && !lost.has(feed)) lost.set(feed, after);
+      if (feed !== undefined && !lost.has(feed)) lost.set(feed, { epoch, offset: after });
     }
     this.#metrics.retracted(publications);
     this.#metrics.dropped(frames);

@@ -124,7 +124,7 @@ describe('the canonical form of a filter', () => {
   });
 
   test('ignores members that are no part of the condition', () => {
-    expect(compileFilter({ ...a, note: 'x' } as Filter).canonical).toBe(compileFilter(a).canonical);
+    expect(compileFilter(Object.assign({ note: 'x' }, a)).canonical).toBe(compileFilter(a).canonical);
   });
 
   test('matches exactly what the filter as written matches', () => {

@@ -1,0 +1,413 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import type { PublishFields } from '../../src/protocol/frames.ts';
+import type {
+  AppendOutcome,
+  AppendRequest,
+  Engine,
+  EngineFeed,
+  StoredTopic,
+} from '../../src/topics/engine.ts';
+import { messageIdsPerTopic, messageIdWindowMs } from '../../src/topics/idempotency.ts';
+import type { StoredPublication } from '../../src/topics/publication.ts';
+import { FakeClock, fields, json, summary } from '../topics/fixtures.ts';
+
+export interface EngineUnderTest {
+  /** An engine that nobody has opened. Those of one `EngineUnderTest` share what is stored. */
+  make(options: EngineTestOptions): Engine | Promise<Engine>;
+  /** Of what the engines of one test have stored. */
+  cleanUp?(): void | Promise<void>;
+}
+
+export interface EngineTestOptions {
+  readonly nowMs: () => number;
+  /** What a retaining engine keeps of a topic. */
+  readonly ring: { readonly maxPublications: number; readonly maxBytes: number; readonly maxAgeMs: number };
+  readonly isState: (topic: string) => boolean;
+}
+
+const ring = { maxPublications: 10, maxBytes: 1_048_576, maxAgeMs: 3_600_000 };
+
+interface Fed {
+  readonly topic: string;
+  readonly epoch: string;
+  readonly publications: readonly StoredPublication[];
+}
+
+class RecordingFeed implements EngineFeed {
+  readonly fed: Fed[] = [];
+  readonly resets: { topic: string; epoch: string; offset: number }[] = [];
+  readonly causes: (Error | undefined)[] = [];
+
+  appended(topic: string, epoch: string, publications: readonly StoredPublication[]): void {
+    this.fed.push({ topic, epoch, publications });
+  }
+
+  reset(topic: string, epoch: string, offset: number): void {
+    this.resets.push({ topic, epoch, offset });
+  }
+
+  degraded(cause: Error | undefined): void {
+    this.causes.push(cause);
+  }
+
+  of(topic: string): StoredPublication[] {
+    return this.fed.filter((each) => each.topic === topic).flatMap(({ publications }) => publications);
+  }
+
+  offsets(topic: string): number[] {
+    return this.of(topic).map(({ offset }) => offset);
+  }
+}
+
+function request(topic: string, more: Partial<PublishFields> = {}, timestampMs = 1000): AppendRequest {
+  return { fields: fields(topic, more), timestampMs, acceptedAtMs: 5 };
+}
+
+function positions(outcomes: readonly AppendOutcome[]) {
+  return outcomes.map((outcome) =>
+    outcome.ok ? { epoch: outcome.epoch, offset: outcome.offset } : undefined,
+  );
+}
+
+/**
+ * The contract in prose of `src/topics/engine.ts`, as tests. A new engine's test file calls this with its name and a
+ * way to make it; nothing else is needed to know that it keeps the contract.
+ */
+export function engineContract(name: string, set: () => EngineUnderTest | Promise<EngineUnderTest>): void {
+  describe(`the contract of engines, kept by ${name}`, () => {
+    let cleanUps: (() => void | Promise<void>)[] = [];
+
+    afterEach(async () => {
+      for (const cleanUp of cleanUps.reverse()) await cleanUp();
+      cleanUps = [];
+    });
+
+    async function opened() {
+      const under = await set();
+      cleanUps.push(() => under.cleanUp?.());
+      const clock = new FakeClock();
+      const open = async () => {
+        const feed = new RecordingFeed();
+        const engine = await under.make({
+          nowMs: clock.read,
+          ring,
+          isState: (topic) => topic.startsWith('state'),
+        });
+        await engine.open(feed);
+        cleanUps.push(() => engine.close());
+        return { engine, feed };
+      };
+      return { ...(await open()), clock, reopen: open };
+    }
+
+    describe('append', () => {
+      test('numbers the publications of a topic 1, 2, 3, …', async () => {
+        const { engine } = await opened();
+        const outcomes: AppendOutcome[] = [];
+        for (let i = 0; i < 3; i++) outcomes.push(...(await engine.append([request('a')])));
+        expect(summary(outcomes)).toEqual([1, 2, 3]);
+      });
+
+      test('numbers each topic by itself, and keeps the order of one call', async () => {
+        const { engine, feed } = await opened();
+        const payloads = ['p', 'q', 'r'].map(json);
+        const outcomes = await engine.append([
+          request('a', { payload: payloads[0] }),
+          request('b', { payload: payloads[1] }),
+          request('a', { payload: payloads[2] }),
+        ]);
+        expect(summary(outcomes)).toEqual([1, 1, 2]);
+        expect(feed.of('a').map(({ payload }) => payload.bytes)).toEqual([
+          payloads[0]?.bytes,
+          payloads[2]?.bytes,
+        ]);
+      });
+
+      test('answers one epoch for all of a topic', async () => {
+        const { engine } = await opened();
+        const outcomes = await engine.append([request('a'), request('a')]);
+        const [first, second] = positions(outcomes);
+        expect(first?.epoch).toBeTruthy();
+        expect(second?.epoch).toBe(first?.epoch);
+      });
+
+      test('answers nothing to no requests', async () => {
+        const { engine, feed } = await opened();
+        expect([await engine.append([]), feed.fed]).toEqual([[], []]);
+      });
+
+      test('gives offsets once, also to calls at the same time', async () => {
+        const { engine, feed } = await opened();
+        const calls = Array.from({ length: 20 }, () => engine.append([request('a'), request('b')]));
+        const outcomes = (await Promise.all(calls)).flat();
+        const expected = Array.from({ length: 20 }, (_, i) => i + 1);
+        expect(summary(outcomes.filter((_, i) => i % 2 === 0)).sort((x, y) => Number(x) - Number(y))).toEqual(
+          expected,
+        );
+        expect([feed.offsets('a'), feed.offsets('b')]).toEqual([expected, expected]);
+      });
+
+      test('feeds each publication exactly once, whole, in order and before its answer', async () => {
+        const { engine, feed } = await opened();
+        const more = {
+          type: 'seat',
+          key: 'k',
+          tags: { room: '1' },
+          except: 's',
+          ttlMs: 500,
+          payload: { format: 'binary', bytes: Uint8Array.of(0, 255, 7) },
+        } as const;
+        const fedAtAnswer = await engine
+          .append([request('a', more), request('a')])
+          .then(() => feed.offsets('a'));
+        expect(fedAtAnswer).toEqual([1, 2]);
+        const { ttlMs, ...expected } = more;
+        expect(feed.of('a')[0]).toMatchObject({
+          ...expected,
+          topic: 'a',
+          offset: 1,
+          timestampMs: 1000,
+          expiresAtMs: 1000 + ttlMs,
+        });
+      });
+
+      test('feeds the epoch that it answers', async () => {
+        const { engine, feed } = await opened();
+        const [position] = positions(await engine.append([request('a')]));
+        expect(feed.fed.map(({ epoch }) => epoch)).toEqual([position?.epoch]);
+      });
+    });
+
+    describe('message ids', () => {
+      test('a repeat answers the first position and is not fed again', async () => {
+        const { engine, feed } = await opened();
+        const [first] = await engine.append([request('a', { messageId: 'm' })]);
+        await engine.append([request('a')]);
+        const [repeat] = await engine.append([request('a', { messageId: 'm' }, 2000)]);
+        expect(first).toMatchObject({ ok: true, offset: 1, duplicate: false });
+        expect(repeat).toEqual({ ...first, duplicate: true });
+        expect(feed.offsets('a')).toEqual([1, 2]);
+      });
+
+      test('a repeat within one call is a repeat', async () => {
+        const { engine, feed } = await opened();
+        const outcomes = await engine.append([
+          request('a', { messageId: 'm' }),
+          request('a', { messageId: 'm' }),
+          request('a'),
+        ]);
+        expect(outcomes).toMatchObject([
+          { offset: 1, duplicate: false },
+          { offset: 1, duplicate: true },
+          { offset: 2, duplicate: false },
+        ]);
+        expect(feed.offsets('a')).toEqual([1, 2]);
+      });
+
+      test('equals at the same time share one append', async () => {
+        const { engine, feed } = await opened();
+        const calls = Array.from({ length: 10 }, () => engine.append([request('a', { messageId: 'm' })]));
+        const outcomes = (await Promise.all(calls)).flat();
+        expect(summary(outcomes)).toEqual(Array.from({ length: 10 }, () => 1));
+        expect(outcomes.filter((outcome) => outcome.ok && !outcome.duplicate)).toHaveLength(1);
+        expect(feed.offsets('a')).toEqual([1]);
+      });
+
+      test('the same id with another publication is a conflict, and harms nobody else', async () => {
+        const { engine, feed } = await opened();
+        await engine.append([request('a', { messageId: 'm' })]);
+        const outcomes = await engine.append([
+          request('a', { messageId: 'm', payload: json('other') }),
+          request('a'),
+        ]);
+        expect(summary(outcomes)).toEqual(['message_id_conflict', 2]);
+        expect(feed.offsets('a')).toEqual([1, 2]);
+      });
+
+      test('are known per topic', async () => {
+        const { engine } = await opened();
+        const outcomes = await engine.append([
+          request('a', { messageId: 'm' }),
+          request('b', { messageId: 'm', payload: json('other') }),
+        ]);
+        expect(summary(outcomes)).toEqual([1, 1]);
+      });
+
+      test('are known for five minutes', async () => {
+        const { engine, clock } = await opened();
+        await engine.append([request('a', { messageId: 'm' })]);
+        clock.advance(messageIdWindowMs - 1);
+        expect(await engine.append([request('a', { messageId: 'm' })])).toMatchObject([{ duplicate: true }]);
+        clock.advance(1);
+        expect(await engine.append([request('a', { messageId: 'm' })])).toMatchObject([
+          { duplicate: false, offset: 2 },
+        ]);
+      });
+
+      test('the last 10 000 of a topic are known', async () => {
+        const { engine } = await opened();
+        const ids = Array.from({ length: messageIdsPerTopic + 1 }, (_, i) =>
+          request('a', { messageId: `m${i}` }),
+        );
+        await engine.append(ids);
+        const again = await engine.append([
+          request('a', { messageId: 'm1' }),
+          request('a', { messageId: 'm0' }),
+        ]);
+        expect(again).toMatchObject([
+          { offset: 2, duplicate: true },
+          { offset: messageIdsPerTopic + 2, duplicate: false },
+        ]);
+      });
+    });
+
+    describe('forget', () => {
+      test('a topic that was forgotten begins anew, in another epoch', async () => {
+        const { engine } = await opened();
+        const [before] = positions(await engine.append([request('a'), request('a')]));
+        expect(engine.forget('a')).toBe(true);
+        const [after] = positions(await engine.append([request('a')]));
+        expect(after?.offset).toBe(1);
+        expect(after?.epoch).not.toBe(before?.epoch);
+        expect(after?.epoch).toBeTruthy();
+      });
+
+      test('is refused while message ids live', async () => {
+        const { engine, clock } = await opened();
+        const [before] = positions(await engine.append([request('a', { messageId: 'm' })]));
+        clock.advance(messageIdWindowMs - 1);
+        expect(engine.forget('a')).toBe(false);
+        expect(positions(await engine.append([request('a')]))).toEqual([{ epoch: before?.epoch, offset: 2 }]);
+        clock.advance(1);
+        expect(engine.forget('a')).toBe(true);
+      });
+
+      test('leaves the other topics alone', async () => {
+        const { engine } = await opened();
+        await engine.append([request('a'), request('b')]);
+        engine.forget('a');
+        expect(summary(await engine.append([request('b')]))).toEqual([2]);
+      });
+
+      test('an unknown topic is as good as forgotten', async () => {
+        const { engine } = await opened();
+        expect(engine.forget('nobody')).toBe(true);
+      });
+    });
+
+    describe('load', () => {
+      test('has nothing of an unknown topic', async () => {
+        const { engine } = await opened();
+        expect(await engine.load('nobody')).toBeUndefined();
+      });
+
+      test('an engine that retains has after reopening what was committed; another has nothing', async () => {
+        const { engine, feed, reopen } = await opened();
+        const [position] = positions(
+          await engine.append([
+            request('state', { key: 'a', tags: { n: '1' } }),
+            request('state', { key: 'b' }),
+            request('state', { key: 'a', payload: json('newer'), except: 's', ttlMs: 50_000 }),
+            request('state', { key: 'b', removed: true }),
+          ]),
+        );
+        await engine.close();
+        const again = await reopen();
+        const loaded = await again.engine.load('state');
+        if (!again.engine.retains) {
+          expect(loaded).toBeUndefined();
+          return;
+        }
+        const { publications, state, epoch, offset } = loaded as StoredTopic;
+        expect({ epoch, offset }).toEqual({ epoch: position?.epoch, offset: 4 });
+        expect(publications.map(plain)).toEqual(feed.of('state').map(plain));
+        expect(state.map(plain)).toEqual([feed.of('state')[2]].map(plain));
+        expect(again.feed.fed).toEqual([]);
+        expect(await again.engine.append([request('state')])).toMatchObject([{ epoch, offset: 5 }]);
+      });
+
+      test('an engine that retains keeps what the ring’s limits say, and ends at the newest offset', async () => {
+        const { engine, reopen } = await opened();
+        await engine.append(Array.from({ length: 3 * ring.maxPublications }, () => request('a')));
+        await engine.close();
+        const again = await reopen();
+        if (!again.engine.retains) {
+          expect(await again.engine.load('a')).toBeUndefined();
+          return;
+        }
+        const { publications, offset } = (await again.engine.load('a')) as StoredTopic;
+        const offsets = publications.map((publication) => publication.offset);
+        expect(offset).toBe(30);
+        expect(offsets).toEqual(
+          Array.from({ length: offsets.length }, (_, i) => offset - offsets.length + 1 + i),
+        );
+        expect(offsets.length).toBeGreaterThanOrEqual(ring.maxPublications);
+        expect(offsets.length).toBeLessThan(3 * ring.maxPublications);
+      });
+
+      test('an engine that retains still knows message ids after reopening', async () => {
+        const { engine, reopen } = await opened();
+        await engine.append([request('a', { messageId: 'm' })]);
+        await engine.close();
+        const again = await reopen();
+        expect(await again.engine.append([request('a', { messageId: 'm' })])).toMatchObject([
+          { offset: 1, duplicate: again.engine.retains },
+        ]);
+      });
+    });
+
+    describe('close', () => {
+      test('every append after it fails, and is not fed', async () => {
+        const { engine, feed } = await opened();
+        await engine.close();
+        expect(summary(await engine.append([request('a'), request('b')]))).toEqual([
+          'shutting_down',
+          'shutting_down',
+        ]);
+        expect(feed.fed).toEqual([]);
+      });
+
+      test('waits for the appends under way: they are answered and fed', async () => {
+        const { engine, feed } = await opened();
+        const append = engine.append([request('a')]);
+        await engine.close();
+        expect([feed.offsets('a'), summary(await append)]).toEqual([[1], [1]]);
+      });
+
+      test('twice is once', async () => {
+        const { engine } = await opened();
+        await engine.close();
+        await expect(engine.close()).resolves.toBeUndefined();
+      });
+    });
+
+    test('an append before it was opened is refused', async () => {
+      const under = await set();
+      const engine = await under.make({ nowMs: () => 0, ring, isState: () => false });
+      const [outcome] = await engine.append([request('a')]);
+      expect(outcome?.ok).toBe(false);
+      await engine.close();
+      await under.cleanUp?.();
+    });
+  });
+}
+
+/** What of a publication must survive; when this process accepted it needn't. */
+function plain(publication: StoredPublication | undefined) {
+  if (publication === undefined) return undefined;
+  const { topic, offset, timestampMs, type, payload, key, tags, removed, except, expiresAtMs } = publication;
+  const bytes = [...payload.bytes];
+  return {
+    topic,
+    offset,
+    timestampMs,
+    type,
+    format: payload.format,
+    bytes,
+    key,
+    tags,
+    removed,
+    except,
+    expiresAtMs,
+  };
+}

@@ -1,0 +1,9 @@
+import { expect, test } from 'vitest';
+import { MemoryEngine } from '../../src/engines/memory.ts';
+import { engineContract } from './contract.ts';
+
+engineContract('memory', () => ({ make: ({ nowMs }) => new MemoryEngine({ nowMs }) }));
+
+test('the memory engine retains nothing beyond the process', () => {
+  expect(new MemoryEngine().retains).toBe(false);
+});

@@ -1,0 +1,709 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { View, ViewOptions } from '../../src/fanout/view.ts';
+import { codecs } from '../../src/protocol/codecs.ts';
+import type { PublishFields } from '../../src/protocol/frames.ts';
+import { patternMatches } from '../../src/topics/names.ts';
+import { json } from '../topics/fixtures.ts';
+import { decode, decodeBatch, makeWorld, offsetsOf, onlyRoom, type SentFrame, topicOf } from './fixtures.ts';
+
+function ranges(frames: readonly SentFrame[]): [number, number][] {
+  return frames.map(({ after, upto }) => [after, upto]);
+}
+
+function kinds(frames: readonly SentFrame[]): string[] {
+  return frames.map(({ view, bytes }) => decode(view.options.codec, bytes).kind);
+}
+
+function batches(frames: readonly SentFrame[]): SentFrame[] {
+  return frames.filter(({ view, bytes }) => decode(view.options.codec, bytes).kind === 'batch');
+}
+
+const inRoom = (room: string): Partial<PublishFields> => ({ tags: { room } });
+const many = (count: number, more: Partial<PublishFields> = {}) => Array.from({ length: count }, () => more);
+
+describe('flushing', () => {
+  test('a publication on an idle topic goes out at the end of the turn, all of one turn together', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    const view = live('a');
+    await publish('a');
+    await publish('a');
+    expect(sink.frames).toEqual([]);
+    turns.turn();
+    expect(ranges(batches(sink.of(view)))).toEqual([[0, 2]]);
+  });
+
+  test('a busy topic collects until the delay is over', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    const view = live('a');
+    await publish('a');
+    turns.settle();
+    const startMs = turns.nowMs();
+    for (let i = 0; i < 3; i++) {
+      turns.advance(1);
+      await publish('a');
+    }
+    turns.advance(2);
+    expect(ranges(batches(sink.of(view)))).toEqual([[0, 1]]);
+    turns.advance(10);
+    const frames = batches(sink.of(view));
+    expect(ranges(frames)).toEqual([
+      [0, 1],
+      [1, 4],
+    ]);
+    expect((frames[1]?.atMs ?? 0) - startMs).toBe(6);
+  });
+
+  test('a topic that was quiet for the delay is idle again', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    const view = live('a');
+    await publish('a');
+    turns.advance(5);
+    await publish('a');
+    turns.turn();
+    expect(ranges(batches(sink.of(view)))).toEqual([
+      [0, 1],
+      [1, 2],
+    ]);
+  });
+
+  test('a busy topic does not wait once it has enough for a batch', async () => {
+    const { live, publish, turns, sink } = await makeWorld({
+      fanout: { batch: () => ({ maxDelayMs: 50, maxBytes: 2000 }) },
+    });
+    const view = live('a');
+    await publish('a');
+    turns.settle();
+    await publish('a', { payload: json('x'.repeat(1500)) });
+    turns.settle();
+    expect(ranges(batches(sink.of(view)))).toEqual([
+      [0, 1],
+      [1, 2],
+    ]);
+  });
+
+  test('batches are cut at the limit of bytes, and what is larger goes alone', async () => {
+    const { live, publish, turns, sink } = await makeWorld({
+      fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 1000 }) },
+    });
+    const view = live('a');
+    const sized = (bytes: number) => ({ payload: json('x'.repeat(bytes)) });
+    await publish('a', sized(400), sized(400), sized(400), sized(3000), sized(10));
+    turns.settle();
+    const frames = batches(sink.of(view));
+    expect(ranges(frames)).toEqual([
+      [0, 2],
+      [2, 3],
+      [3, 4],
+      [4, 5],
+    ]);
+    expect(frames.map(offsetsOf)).toEqual([[1, 2], [3], [4], [5]]);
+  });
+
+  test('tags count towards the limit of a batch, as they are sent too', async () => {
+    const { live, publish, turns, sink } = await makeWorld({
+      fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 1000 }) },
+    });
+    const view = live('a');
+    await publish('a', ...many(10, { tags: { a: 'x'.repeat(190), b: 'y'.repeat(190) } }));
+    turns.settle();
+    const sizes = sink.of(view).map(({ bytes }) => bytes.length);
+    expect(Math.max(...sizes)).toBeLessThan(1100);
+  });
+
+  test('a turn takes at most 31 frames, and the rest goes in the next ones', async () => {
+    const { live, publish, turns, sink } = await makeWorld({
+      fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 1 }) },
+    });
+    const view = live('a');
+    const other = live('b');
+    await publish('a', ...many(70));
+    await publish('b');
+    turns.settle();
+    expect(Math.max(...sink.perTurn())).toBe(31);
+    expect(batches(sink.of(view)).map(offsetsOf)).toEqual(Array.from({ length: 70 }, (_, i) => [i + 1]));
+    // The large topic does not keep the small one waiting until it is done.
+    const turnOfOther = sink.of(other).at(-1)?.turn ?? 0;
+    expect(turnOfOther).toBeLessThan(sink.of(view).at(-1)?.turn ?? 0);
+  });
+
+  test('a new epoch is announced within the 31 frames of a turn', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    for (let i = 0; i < 16; i++) live(`t${i}`);
+    for (let i = 0; i < 16; i++) await publish(`t${i}`);
+    turns.settle();
+    expect(sink.perTurn()).toEqual([31, 1]);
+  });
+
+  test('after a turn with frames there is one more, to see what was dropped', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    live('a');
+    await publish('a');
+    turns.settle();
+    expect(sink.turns).toBe(2);
+    await publish('nobody hears this');
+    turns.settle();
+    expect(sink.turns).toBe(2);
+  });
+
+  test('reports the time from acceptance to the end of the drain', async () => {
+    const { live, publish, turns, counts } = await makeWorld();
+    live('a');
+    await publish('a');
+    turns.advance(1);
+    await publish('a', {}, {});
+    turns.advance(20);
+    expect(counts.deliveries.map((seconds) => Math.round(seconds * 1000))).toEqual([0, 5, 5]);
+  });
+
+  test('a burst larger than the ring loses nothing for those who are live', async () => {
+    const { live, publish, turns, sink, broker } = await makeWorld({ topic: { maxPublications: 10 } });
+    const view = live('a');
+    const slow = live('a', { intervalMs: 1000 });
+    await publish('a', ...many(500));
+    turns.settle();
+    await publish('a', ...many(500));
+    turns.advance(2000);
+    const expected = Array.from({ length: 1000 }, (_, i) => i + 1);
+    expect(batches(sink.of(view)).flatMap(offsetsOf)).toEqual(expected);
+    expect(batches(sink.of(slow)).flatMap(offsetsOf)).toEqual(expected);
+    expect(topicOf(broker, 'a').ring.count).toBe(10);
+  });
+});
+
+describe('views', () => {
+  test('equal wishes share a view until the last has left', async () => {
+    const { fanout, view } = await makeWorld();
+    const first = view('a', { filter: onlyRoom('1') });
+    const second = view('a', { filter: onlyRoom('1') });
+    expect([second, fanout.viewCount]).toEqual([first, 1]);
+    fanout.detach(first);
+    expect(fanout.viewCount).toBe(1);
+    fanout.detach(second);
+    expect(fanout.viewCount).toBe(0);
+    expect(view('a', { filter: onlyRoom('1') })).not.toBe(first);
+  });
+
+  test('a topic is held by its views, and goes with the last', async () => {
+    const { fanout, view, broker } = await makeWorld();
+    const attached = view('a');
+    expect(broker.find('a')?.holds).toBe(1);
+    fanout.detach(attached);
+    expect(broker.find('a')).toBeUndefined();
+  });
+
+  test('a topic may have 64 views of its own, and a pattern 64; another is too many', async () => {
+    const { fanout, view } = await makeWorld();
+    const attached = Array.from({ length: 64 }, (_, i) => view('a', { filter: onlyRoom(`${i}`) }));
+    expect(() => view('a')).toThrow(expect.objectContaining({ code: 'too_many_views' }));
+    expect(view('a', { filter: onlyRoom('5') })).toBe(attached[5]);
+    for (let i = 0; i < 64; i++) view('*', { filter: onlyRoom(`${i}`) });
+    expect(() => view('*')).toThrow(expect.objectContaining({ code: 'too_many_views' }));
+    expect(() => view('b')).not.toThrow();
+    fanout.detach(attached[0] as View);
+    fanout.detach(attached[5] as View);
+    expect(() => view('a')).not.toThrow();
+  });
+
+  test('there may be so many views in all and no more', async () => {
+    const { fanout, view } = await makeWorld({ fanout: { viewsMax: 3 } });
+    const attached = ['a', 'b', 'c*'].map((target) => view(target));
+    expect(() => view('d')).toThrow(expect.objectContaining({ code: 'too_many_views' }));
+    expect(() => view('a')).not.toThrow();
+    fanout.detach(attached[2] as View);
+    expect(() => view('d')).not.toThrow();
+  });
+
+  test('counts subscriptions and who hears a topic', async () => {
+    const { fanout, view, broker, publish } = await makeWorld();
+    await publish('a:1');
+    for (let i = 0; i < 3; i++) view('a:1');
+    view('a:*');
+    view('b');
+    expect(fanout.subscriptions(2)).toEqual({ total: 5, busiest: { 'a:1': 3, 'a:*': 1 } });
+    expect(fanout.subscribers(topicOf(broker, 'a:1'))).toBe(4);
+  });
+
+  test('a view without members gets nothing, and goes on with what is new when one comes', async () => {
+    const { view, fanout, publish, turns, sink } = await makeWorld();
+    const attached = view('a');
+    await publish('a', {}, {});
+    turns.settle();
+    fanout.addMember(attached);
+    await publish('a');
+    turns.settle();
+    expect(ranges(sink.of(attached))).toEqual([[2, 3]]);
+  });
+
+  test('what was pending when the last member left is not sent to the next', async () => {
+    const { live, fanout, publish, turns, sink } = await makeWorld();
+    const view = live('a');
+    await publish('a');
+    fanout.removeMember(view);
+    turns.settle();
+    expect(sink.frames).toEqual([]);
+    fanout.addMember(view);
+    await publish('a');
+    turns.advance(10);
+    expect(ranges(batches(sink.of(view)))).toEqual([[1, 2]]);
+  });
+});
+
+describe('the epoch', () => {
+  test('is announced before the first batch of a topic that held nothing', async () => {
+    const { live, publish, turns, sink, broker } = await makeWorld();
+    const view = live('a');
+    await publish('a');
+    turns.settle();
+    const [announced] = sink.of(view).map(({ bytes }) => decode(view.options.codec, bytes));
+    expect(kinds(sink.of(view))).toEqual(['reset', 'batch']);
+    expect(announced).toMatchObject({ view: view.id, topic: 'a', epoch: broker.find('a')?.epoch, offset: 0 });
+    await publish('a');
+    turns.advance(10);
+    expect(kinds(sink.of(view))).toEqual(['reset', 'batch', 'batch']);
+  });
+
+  test('is not announced where the members knew it', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    await publish('a');
+    const view = live('a');
+    await publish('a');
+    turns.settle();
+    expect(kinds(sink.of(view))).toEqual(['batch']);
+  });
+
+  test('is announced after a reset, and what was pending of the old one is not sent', async () => {
+    const { live, publish, turns, sink, broker } = await makeWorld();
+    await publish('a', {}, {});
+    const view = live('a');
+    await publish('a');
+    broker.reset('a', 'new', 40);
+    turns.settle();
+    expect(sink.of(view).map(({ bytes }) => decode(view.options.codec, bytes))).toMatchObject([
+      { kind: 'reset', epoch: 'new', offset: 40 },
+    ]);
+  });
+
+  test('the frame that announces it names the epoch before it, so that who lacks it can be told again', async () => {
+    const { live, publish, turns, sink, broker } = await makeWorld();
+    await publish('a');
+    const { epoch } = topicOf(broker, 'a');
+    const view = live('a');
+    broker.reset('a', 'new', 0);
+    turns.settle();
+    expect(sink.of(view)).toMatchObject([{ feed: view.feeds.get(topicOf(broker, 'a')), epoch }]);
+  });
+});
+
+describe('filters', () => {
+  test('only what matches is sent, and the coverage has no holes', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    const view = live('a', { filter: onlyRoom('1') });
+    await publish('a', inRoom('1'), inRoom('2'), inRoom('1'), inRoom('2'));
+    turns.settle();
+    const [frame] = batches(sink.of(view));
+    expect([ranges(batches(sink.of(view))), frame && offsetsOf(frame)]).toEqual([[[0, 4]], [1, 3]]);
+  });
+
+  test('a view with nothing to say covers in silence, and says so after ten seconds', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    await publish('a');
+    const view = live('a', { filter: onlyRoom('1') });
+    await publish('a', inRoom('1'));
+    turns.settle();
+    await publish('a', inRoom('2'));
+    turns.advance(9_990);
+    expect(ranges(sink.of(view))).toEqual([[1, 2]]);
+    turns.advance(100);
+    expect(ranges(sink.of(view))).toEqual([
+      [1, 2],
+      [2, 3],
+    ]);
+    expect(offsetsOf(sink.of(view)[1] as SentFrame)).toEqual([]);
+    turns.advance(60_000);
+    expect(sink.of(view)).toHaveLength(2);
+  });
+
+  test('it says so before its unsent coverage exceeds half the ring', async () => {
+    const { live, publish, turns, sink } = await makeWorld({ topic: { maxPublications: 20 } });
+    await publish('a');
+    const view = live('a', { filter: onlyRoom('1') });
+    await publish('a', inRoom('1'));
+    turns.settle();
+    for (let i = 0; i < 10; i++) {
+      turns.advance(6);
+      await publish('a', inRoom('2'));
+    }
+    turns.advance(6);
+    expect(ranges(sink.of(view))).toEqual([[1, 2]]);
+    await publish('a', inRoom('2'));
+    turns.advance(6);
+    expect(ranges(sink.of(view)).at(-1)).toEqual([2, 13]);
+  });
+
+  test('a match soon after much that did not match does not wait for the ten seconds', async () => {
+    const { live, publish, turns, sink } = await makeWorld({
+      fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 2000 }) },
+    });
+    await publish('a');
+    const view = live('a', { filter: onlyRoom('1') });
+    await publish('a', inRoom('1'));
+    turns.settle();
+    turns.advance(1);
+    await publish('a', { ...inRoom('2'), payload: json('x'.repeat(1500)) });
+    turns.settle();
+    turns.advance(1);
+    await publish('a', inRoom('1'));
+    turns.advance(6);
+    expect(sink.of(view).map(offsetsOf)).toEqual([[2], [4]]);
+  });
+
+  test('in state mode the removal of a key is sent when its value stops matching', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    await publish('state', { key: 'seat', ...inRoom('1') });
+    const view = live('state', { filter: onlyRoom('1') });
+    await publish('state', { key: 'seat', ...inRoom('2') });
+    turns.settle();
+    await publish('state', { key: 'seat', ...inRoom('2') });
+    turns.advance(10);
+    const frames = sink.of(view);
+    expect(frames.map((frame) => decodeBatch(frame).publications)).toMatchObject([
+      [{ offset: 2, key: 'seat', removed: true }],
+    ]);
+  });
+
+  test('nothing is sent of a key that never matched', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    await publish('state', { key: 'other', ...inRoom('2') });
+    const view = live('state', { filter: onlyRoom('1') });
+    await publish('state', { key: 'seat', ...inRoom('1') });
+    turns.settle();
+    await publish('state', { key: 'other', ...inRoom('2') }, { key: 'third', ...inRoom('3') });
+    turns.advance(10);
+    expect(sink.of(view).flatMap(offsetsOf)).toEqual([2]);
+  });
+
+  test('a key that matches again after its removal is sent again', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    await publish('state');
+    const view = live('state', { filter: onlyRoom('1') });
+    await publish(
+      'state',
+      { key: 'k', ...inRoom('1') },
+      { key: 'k', ...inRoom('2') },
+      { key: 'k', ...inRoom('1') },
+    );
+    turns.settle();
+    const publications = sink.of(view).flatMap((frame) => [...decodeBatch(frame).publications]);
+    expect(publications.map(({ offset, removed }) => [offset, removed === true])).toEqual([
+      [2, false],
+      [3, true],
+      [4, false],
+    ]);
+  });
+
+  test('a removal that a full turn puts off is sent in the next one', async () => {
+    const { live, publish, turns, sink } = await makeWorld({
+      fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 1 }) },
+    });
+    await publish('state', ...Array.from({ length: 40 }, (_, i) => ({ key: `k${i}`, ...inRoom('1') })));
+    const view = live('state', { filter: onlyRoom('1') });
+    await publish('state', ...Array.from({ length: 40 }, (_, i) => ({ key: `k${i}`, ...inRoom('2') })));
+    turns.settle();
+    const removed = sink.of(view).flatMap((frame) => [...decodeBatch(frame).publications]);
+    expect(removed.map(({ key }) => key)).toEqual(Array.from({ length: 40 }, (_, i) => `k${i}`));
+    expect(removed.every((publication) => publication.removed === true)).toBe(true);
+  });
+});
+
+describe('intervals and conflation', () => {
+  test('a view gets at most one batch per interval, and the first one at once', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    await publish('a');
+    const view = live('a', { intervalMs: 1000 });
+    for (let i = 0; i < 50; i++) {
+      await publish('a');
+      turns.advance(97);
+    }
+    turns.advance(1000);
+    const frames = sink.of(view);
+    const gaps = frames.slice(1).map(({ atMs }, i) => atMs - (frames[i]?.atMs ?? 0));
+    expect(frames[0]).toMatchObject({ after: 1, upto: 2 });
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(999);
+    expect(frames).toHaveLength(6);
+    expect(frames.flatMap(offsetsOf)).toEqual(Array.from({ length: 50 }, (_, i) => i + 2));
+  });
+
+  test('in state mode only the newest publication of each key in the interval is sent', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    await publish('state');
+    const view = live('state', { intervalMs: 100 });
+    await publish('state', { key: 'a' }, { key: 'b' }, { key: 'a' }, {}, {});
+    turns.settle();
+    expect([ranges(sink.of(view)), sink.of(view).flatMap(offsetsOf)]).toEqual([[[1, 6]], [3, 4, 6]]);
+  });
+
+  test('without an interval, state mode sends every change', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    await publish('state');
+    const view = live('state');
+    await publish('state', { key: 'a' }, { key: 'a' });
+    turns.settle();
+    expect(sink.of(view).flatMap(offsetsOf)).toEqual([2, 3]);
+  });
+
+  test('a stream that conflates keeps what has no key', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    await publish('a');
+    const view = live('a', { conflate: true });
+    await publish('a', { key: 'k' }, {}, { key: 'k' }, {}, { key: '' });
+    turns.settle();
+    expect([ranges(sink.of(view)), sink.of(view).flatMap(offsetsOf)]).toEqual([[[1, 6]], [3, 4, 5, 6]]);
+  });
+
+  test('a stream with an interval and without conflation sends everything', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    await publish('a');
+    const view = live('a', { intervalMs: 100 });
+    await publish('a', { key: 'k' }, { key: 'k' });
+    turns.settle();
+    expect(sink.of(view).flatMap(offsetsOf)).toEqual([2, 3]);
+  });
+});
+
+describe('patterns', () => {
+  test('one view hears each topic that matches; each batch names its topic and epoch', async () => {
+    const { live, publish, turns, sink, broker } = await makeWorld();
+    await publish('s:1', {}, {});
+    const view = live('s:*');
+    await publish('s:1');
+    await publish('s:2');
+    await publish('other');
+    turns.settle();
+    const headers = sink.of(view).map((frame) => {
+      const { topic, epoch, after, upto } = decodeBatch(frame);
+      return { topic, epoch, after, upto };
+    });
+    expect(headers).toEqual([
+      { topic: 's:1', epoch: broker.find('s:1')?.epoch, after: 2, upto: 3 },
+      { topic: 's:2', epoch: broker.find('s:2')?.epoch, after: 0, upto: 1 },
+    ]);
+  });
+
+  test('a topic that others had subscribed to before it was born is heard from its first publication', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    const before = live('s:*');
+    const exact = live('s:1');
+    const after = live('s:*', { intervalMs: 50 });
+    await publish('s:1');
+    turns.advance(100);
+    for (const view of [before, after]) expect(ranges(sink.of(view))).toEqual([[0, 1]]);
+    expect(kinds(sink.of(exact))).toEqual(['reset', 'batch']);
+  });
+
+  test('a view that has members from the start misses nothing of topics of any age', async () => {
+    const { live, fanout, publish, turns, sink } = await makeWorld();
+    const view = live('*');
+    await publish('a');
+    const exact = live('a');
+    await publish('a');
+    fanout.removeMember(exact);
+    fanout.detach(exact);
+    await publish('a');
+    turns.advance(100);
+    expect(batches(sink.of(view)).flatMap(offsetsOf)).toEqual([1, 2, 3]);
+  });
+
+  test('Sluice’s own topics are not part of any', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    live('*');
+    await publish('$all');
+    turns.settle();
+    expect(sink.frames).toEqual([]);
+  });
+
+  test('a topic that was removed is let go, and heard again from offset 0 when it comes back', async () => {
+    const { live, publish, turns, sink, broker } = await makeWorld({ topic: { maxAgeMs: 100 } });
+    const view = live('*');
+    await publish('a');
+    turns.advance(200);
+    broker.sweep();
+    expect([broker.find('a'), view.feeds.size]).toEqual([undefined, 0]);
+    await publish('a');
+    turns.advance(10);
+    const [first, second] = sink.of(view).map(decodeBatch);
+    expect([first?.after, second?.after]).toEqual([0, 0]);
+    expect(second?.epoch).not.toBe(first?.epoch);
+  });
+
+  test('a topic is not removed before what it has was sent, though its ring be empty', async () => {
+    const { live, publish, turns, sink, broker } = await makeWorld({ topic: { maxAgeMs: 100 } });
+    const view = live('*', { intervalMs: 5000 });
+    await publish('a');
+    turns.settle();
+    await publish('a');
+    turns.advance(200);
+    broker.sweep();
+    turns.advance(10_000);
+    expect(sink.of(view).flatMap(offsetsOf)).toEqual([1, 2]);
+    broker.sweep();
+    expect(broker.find('a')).toBeUndefined();
+  });
+
+  test('a pattern holds no topic once it has nothing to send', async () => {
+    const { live, publish, turns, broker, fanout } = await makeWorld();
+    const view = live('*');
+    await publish('a');
+    turns.settle();
+    expect(broker.find('a')?.holds).toBe(0);
+    turns.advance(1);
+    await publish('a');
+    expect(broker.find('a')?.holds).toBe(1);
+    fanout.removeMember(view);
+    fanout.detach(view);
+    expect(broker.find('a')?.holds).toBe(0);
+  });
+});
+
+describe('except', () => {
+  test('the excepted session gets the same coverage, empty; runs are cut where it changes', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    await publish('a');
+    const view = live('a');
+    await publish('a', {}, { except: 's' }, { except: 's' }, { except: 'other' }, {});
+    turns.settle();
+    const frames = sink.of(view);
+    expect(frames.map((frame) => [frame.except, frame.after, frame.upto, offsetsOf(frame)])).toEqual([
+      [undefined, 1, 2, [2]],
+      ['s', 2, 4, [3, 4]],
+      ['other', 4, 5, [5]],
+      [undefined, 5, 6, [6]],
+    ]);
+    const instead = frames[1]?.instead;
+    if (instead === undefined) throw new Error('nothing instead');
+    expect(decodeBatch(instead)).toMatchObject({ view: view.id, after: 2, upto: 4, publications: [] });
+    expect(instead.publications).toBe(0);
+  });
+});
+
+describe('announcements', () => {
+  const frame = {
+    kind: 'joined',
+    id: 0,
+    topic: 'a',
+    member: { session: 's', sinceMs: 1 },
+  } as const;
+
+  test('are sent at the end of the turn to the members, within the frames of a turn', async () => {
+    const { live, fanout, turns, sink } = await makeWorld();
+    const view = live('a');
+    for (let i = 0; i < 40; i++) fanout.announce(view, frame);
+    expect(sink.frames).toEqual([]);
+    turns.settle();
+    expect(sink.perTurn()).toEqual([31, 9]);
+    expect(decode(view.options.codec, sink.frames[0]?.bytes ?? new Uint8Array())).toMatchObject(frame);
+  });
+
+  test('are no work where there are no members', async () => {
+    const { view, fanout, turns } = await makeWorld();
+    fanout.announce(view('a'), frame);
+    expect(turns.asked).toBe(0);
+  });
+});
+
+describe('coverage', () => {
+  interface Step {
+    readonly topic: string;
+    readonly publishes: readonly Partial<PublishFields>[];
+    readonly laterMs: number;
+  }
+
+  const publish: fc.Arbitrary<Partial<PublishFields>> = fc.record({
+    key: fc.constantFrom(undefined, 'a', 'b'),
+    tags: fc.constantFrom(undefined, { room: '1' }, { room: '2' }),
+    except: fc.constantFrom(undefined, undefined, undefined, 's'),
+    payload: fc.nat(400).map((size) => json('x'.repeat(size))),
+    removed: fc.constantFrom(undefined, undefined, undefined, true),
+  });
+  const step: fc.Arbitrary<Step> = fc.record({
+    topic: fc.constantFrom('p:1', 'p:2', 'state'),
+    publishes: fc.array(publish, { minLength: 1, maxLength: 12 }),
+    laterMs: fc.constantFrom(0, 0, 1, 3, 10, 60, 700),
+  });
+
+  const wishes: readonly [string, Partial<ViewOptions>][] = [
+    ['p:1', {}],
+    ['p:1', { codec: codecs.json }],
+    ['p:1', { filter: onlyRoom('1') }],
+    ['p:2', { intervalMs: 100, conflate: true }],
+    ['p:*', {}],
+    ['*', { filter: onlyRoom('2'), intervalMs: 500 }],
+    ['state', {}],
+    ['state', { filter: onlyRoom('1'), intervalMs: 50 }],
+  ];
+
+  test('every view’s frames chain from 0 to the newest offset of each topic, with what the view is to get', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { minLength: 1, maxLength: 25 }),
+        fc.boolean(),
+        async (steps, inTurn) => {
+          const world = await makeWorld({
+            topic: { maxPublications: 15 },
+            fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 1000 }) },
+          });
+          const views = wishes.map(([target, more]) => world.live(target, more));
+          for (const { topic, publishes, laterMs } of steps) {
+            await world.publish(topic, ...publishes);
+            if (inTurn) world.turns.turn();
+            world.turns.advance(laterMs);
+          }
+          world.turns.advance(120_000);
+          expect(Math.max(0, ...world.sink.perTurn())).toBeLessThanOrEqual(31);
+          const published = new Map<string, Partial<PublishFields>[]>();
+          for (const { topic, publishes } of steps) {
+            published.set(topic, [...(published.get(topic) ?? []), ...publishes]);
+          }
+          for (const view of views) checkView(view, batches(world.sink.of(view)), published);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  function checkView(
+    view: View,
+    frames: readonly SentFrame[],
+    published: ReadonlyMap<string, readonly Partial<PublishFields>[]>,
+  ): void {
+    const { target, filter, intervalMs, conflate } = view.options;
+    for (const [topic, publishes] of published) {
+      const mine = frames.filter(({ feed }) => feed?.topic.name === topic);
+      const isHeard = view.isPattern ? patternMatches(target, topic) : target === topic;
+      if (!isHeard) {
+        expect(mine).toEqual([]);
+        continue;
+      }
+      let upto = 0;
+      const got: number[] = [];
+      for (const frame of mine) {
+        const batch = decodeBatch(frame);
+        expect([frame.after, batch.after, batch.upto]).toEqual([upto, upto, frame.upto]);
+        const offsets = batch.publications.map(({ offset }) => offset);
+        expect(offsets.every((offset) => offset > frame.after && offset <= frame.upto)).toBe(true);
+        got.push(...offsets);
+        upto = frame.upto;
+      }
+      expect(upto).toBe(publishes.length);
+      expect(got).toEqual([...new Set(got)].sort((a, b) => a - b));
+      const matching = publishes.flatMap(({ tags }, i) => (filter?.matches(tags) === false ? [] : [i + 1]));
+      const conflates = conflate || (topic === 'state' && intervalMs > 0);
+      if (!conflates && topic !== 'state') expect(got).toEqual(matching);
+      if (!conflates && topic === 'state') expect(got).toEqual(expect.arrayContaining(matching));
+      // Whatever is conflated, the newest value of each key arrives.
+      const newest = new Map(publishes.map(({ key }, i) => [key ?? '', i + 1]));
+      const wanted = [...newest.values()].filter((offset) => matching.includes(offset));
+      expect(got).toEqual(expect.arrayContaining(wanted));
+    }
+  }
+});

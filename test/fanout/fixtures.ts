@@ -1,0 +1,250 @@
+import { Encoder } from '../../src/fanout/encoder.ts';
+import { Fanout, type FanoutOptions } from '../../src/fanout/fanout.ts';
+import type { Turns } from '../../src/fanout/schedule.ts';
+import { framesPerTurn, type OutFrame, type Sink } from '../../src/fanout/sink.ts';
+import type { View, ViewOptions } from '../../src/fanout/view.ts';
+import type { Codec } from '../../src/protocol/codec.ts';
+import { codecs } from '../../src/protocol/codecs.ts';
+import { expandBatch } from '../../src/protocol/compression.ts';
+import type { PublishFields, ServerFrame } from '../../src/protocol/frames.ts';
+import type { Broker, BrokerOptions } from '../../src/topics/broker.ts';
+import { compileFilter } from '../../src/topics/filter.ts';
+import type { TopicOptions } from '../../src/topics/topic.ts';
+import { fields, makeBroker } from '../topics/fixtures.ts';
+
+/** An event loop that turns only when it is told to. */
+export class FakeTurns implements Turns {
+  #nowMs = 1_000_000;
+  #atEnd: (() => void)[] = [];
+  #timers: { readonly atMs: number; readonly run: () => void }[] = [];
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  atTurnEnd(run: () => void): void {
+    this.#atEnd.push(run);
+  }
+
+  after(delayMs: number, run: () => void): void {
+    this.#timers.push({ atMs: this.#nowMs + delayMs, run });
+  }
+
+  get timers(): number {
+    return this.#timers.length;
+  }
+
+  get asked(): number {
+    return this.#atEnd.length;
+  }
+
+  /** The end of one turn. */
+  turn(): void {
+    const due = this.#atEnd;
+    this.#atEnd = [];
+    for (const run of due) run();
+  }
+
+  /** Turns until nobody asks for one more. */
+  settle(): void {
+    for (let turns = 0; this.#atEnd.length > 0; turns++) {
+      if (turns > 10_000) throw new Error('the turns never end');
+      this.turn();
+    }
+  }
+
+  /** Moves on, and runs what is due in its order, each in a turn of its own. */
+  advance(ms: number): void {
+    this.settle();
+    const endMs = this.#nowMs + ms;
+    for (;;) {
+      const next = this.#timers.filter(({ atMs }) => atMs <= endMs).sort((a, b) => a.atMs - b.atMs)[0];
+      if (next === undefined) break;
+      this.#timers.splice(this.#timers.indexOf(next), 1);
+      this.#nowMs = Math.max(this.#nowMs, next.atMs);
+      next.run();
+      this.settle();
+    }
+    this.#nowMs = endMs;
+  }
+}
+
+/** Takes the bytes of a channel that it joined. */
+export interface Receiver {
+  /** The id of its session. */
+  readonly id?: string;
+  receive(bytes: Uint8Array): void;
+}
+
+export interface SentFrame extends OutFrame {
+  readonly turn: number;
+  readonly atMs: number;
+  /** Who got `instead`. */
+  readonly except: string | undefined;
+  readonly instead: OutFrame | undefined;
+}
+
+/** Writes down the frames, and hands their bytes to who joined the channel. */
+export class FakeSink implements Sink {
+  readonly framesPerTurn = framesPerTurn;
+  readonly frames: SentFrame[] = [];
+  readonly channels = new Map<string, Set<Receiver>>();
+  turns = 0;
+  /** Called before the frames of a turn, as drops are told there. */
+  onTurn: () => void = () => undefined;
+  readonly #nowMs: () => number;
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  beginTurn(): void {
+    this.turns++;
+    this.onTurn();
+  }
+
+  publish(frame: OutFrame): void {
+    this.#record(frame, undefined, undefined);
+    for (const receiver of this.channels.get(frame.view.channel) ?? []) receiver.receive(frame.bytes);
+  }
+
+  publishExcept(frame: OutFrame, except: string, instead: () => OutFrame): void {
+    const other = instead();
+    this.#record(frame, except, other);
+    for (const receiver of this.channels.get(frame.view.channel) ?? []) {
+      receiver.receive(receiver.id === except ? other.bytes : frame.bytes);
+    }
+  }
+
+  of(view: View): SentFrame[] {
+    return this.frames.filter((frame) => frame.view === view);
+  }
+
+  /** How many frames each turn took that took any. */
+  perTurn(): number[] {
+    const counts = new Map<number, number>();
+    for (const { turn } of this.frames) counts.set(turn, (counts.get(turn) ?? 0) + 1);
+    return [...counts.values()];
+  }
+
+  #record(frame: OutFrame, except: string | undefined, instead: OutFrame | undefined): void {
+    frame.view.frames++;
+    this.frames.push({ ...frame, turn: this.turns, atMs: this.#nowMs(), except, instead });
+  }
+}
+
+/** A codec that counts the work it is asked for. */
+export function countingCodec(name: Codec['name']): { codec: Codec; counts: Map<string, number> } {
+  const counts = new Map<string, number>();
+  const counted =
+    <A extends unknown[], R>(what: string, work: (...args: A) => R) =>
+    (...args: A): R => {
+      counts.set(what, (counts.get(what) ?? 0) + 1);
+      return work(...args);
+    };
+  const real = codecs[name];
+  const codec: Codec = {
+    ...real,
+    encodePublication: counted('encodePublication', real.encodePublication),
+    frameBatch: counted('frameBatch', real.frameBatch),
+    frameCompressedBatch:
+      real.frameCompressedBatch && counted('frameCompressedBatch', real.frameCompressedBatch),
+  };
+  return { codec, counts };
+}
+
+export function decode(codec: Codec, bytes: Uint8Array): ServerFrame {
+  const decoded = codec.decodeServerFrame(bytes);
+  if (!decoded.ok) throw new Error(decoded.message);
+  return decoded.frame;
+}
+
+export type Batch = Extract<ServerFrame, { kind: 'batch' }>;
+
+/** A batch as its receiver has it in the end. */
+export function decodeBatch({ view, bytes }: Pick<OutFrame, 'view' | 'bytes'>): Batch {
+  const frame = decode(view.options.codec, bytes);
+  if (frame.kind !== 'batch') throw new Error(`${frame.kind} is no batch`);
+  const expanded = expandBatch(frame, new Map());
+  if (!expanded.ok) throw new Error(expanded.reason);
+  return { ...frame, publications: expanded.publications, compressed: undefined };
+}
+
+export function offsetsOf(frame: Pick<OutFrame, 'view' | 'bytes'>): number[] {
+  return decodeBatch(frame).publications.map(({ offset }) => offset);
+}
+
+export interface WorldOptions {
+  readonly topic?: Partial<TopicOptions>;
+  readonly broker?: Partial<Omit<BrokerOptions, 'namespace'>>;
+  readonly fanout?: Partial<Pick<FanoutOptions, 'batch' | 'viewsPerTopic' | 'viewsMax'>>;
+  readonly compressMinBytes?: number;
+}
+
+/** A fan-out with a real broker and real codecs between a fake event loop and a fake sink. */
+export async function makeWorld(options: WorldOptions = {}) {
+  const turns = new FakeTurns();
+  const sink = new FakeSink(() => turns.nowMs());
+  const counts = { deflates: 0, publications: 0, plainBytes: 0, wireBytes: 0, deliveries: [] as number[] };
+  const { broker, counts: brokerCounts } = makeBroker({
+    nowMs: () => turns.nowMs(),
+    monotonicMs: () => turns.nowMs(),
+    topic: options.topic,
+    ...options.broker,
+  });
+  const encoder = new Encoder({
+    compressMinBytes: options.compressMinBytes ?? 0,
+    metrics: {
+      encoded: (plainBytes, wireBytes) => {
+        counts.plainBytes += plainBytes;
+        counts.wireBytes += wireBytes;
+      },
+      deflated: () => void counts.deflates++,
+    },
+  });
+  const fanout = new Fanout({
+    broker,
+    sink,
+    encoder,
+    turns,
+    metrics: {
+      batch: (publications) => {
+        counts.publications += publications;
+      },
+      flushSeconds: () => undefined,
+      deliverySeconds: (seconds) => void counts.deliveries.push(seconds),
+    },
+    batch: () => ({ maxDelayMs: 5, maxBytes: 65_536 }),
+    viewsPerTopic: 64,
+    viewsMax: 10_000,
+    ...options.fanout,
+  });
+  await broker.open(fanout);
+
+  const view = (target: string, more: Partial<ViewOptions> = {}): View =>
+    fanout.attach(viewOptions(target, more));
+  /** A view with one member. */
+  const live = (target: string, more: Partial<ViewOptions> = {}): View => {
+    const attached = view(target, more);
+    fanout.addMember(attached);
+    return attached;
+  };
+  /** Publishes in one turn, and does not end it. */
+  const publish = async (topic: string, ...publishes: Partial<PublishFields>[]) => {
+    const each = publishes.length === 0 ? [{}] : publishes;
+    return broker.publish(each.map((more) => fields(topic, more)));
+  };
+  return { broker, brokerCounts, fanout, turns, sink, counts, view, live, publish };
+}
+
+export function viewOptions(target: string, more: Partial<ViewOptions> = {}): ViewOptions {
+  return { target, codec: codecs.protobuf, filter: undefined, intervalMs: 0, conflate: false, ...more };
+}
+
+export const onlyRoom = (room: string) => compileFilter({ op: 'eq', tag: 'room', value: room });
+
+export function topicOf(broker: Broker, name: string) {
+  const topic = broker.find(name);
+  if (topic === undefined) throw new Error(`no topic ${name}`);
+  return topic;
+}

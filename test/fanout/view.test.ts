@@ -1,0 +1,52 @@
+import { describe, expect, test } from 'vitest';
+import { intervalLadderMs, snapInterval, type ViewOptions, viewKey } from '../../src/fanout/view.ts';
+import { codecs } from '../../src/protocol/codecs.ts';
+import { compileFilter } from '../../src/topics/filter.ts';
+import { viewOptions } from './fixtures.ts';
+
+describe('intervals', () => {
+  test.each([
+    [-1, 0],
+    [0, 0],
+    [1, 50],
+    [60_000, 60_000],
+    [60_001, 60_000],
+    [1e12, 60_000],
+  ])('a wish of %i ms gets %i ms', (wish, granted) => {
+    expect(snapInterval(wish)).toBe(granted);
+  });
+
+  test.each(intervalLadderMs.map((step, i) => [step, intervalLadderMs[i + 1] ?? step] as const))(
+    'the step of %i ms is granted as it is; a millisecond more gets %i ms',
+    (step, next) => {
+      expect([snapInterval(step - 1), snapInterval(step), snapInterval(step + 1)]).toEqual([
+        step,
+        step,
+        next,
+      ]);
+    },
+  );
+});
+
+describe('the key of a view', () => {
+  const base = viewOptions('t');
+
+  test('is the same for the same wishes, however a filter is written', () => {
+    const one = compileFilter({ op: 'in', tag: 'a', values: ['2', '1'] });
+    const other = compileFilter({
+      op: 'not',
+      filters: [{ op: 'not', filters: [{ op: 'in', tag: 'a', values: ['1', '2'] }] }],
+    });
+    expect(viewKey({ ...base, filter: one })).toBe(viewKey({ ...base, filter: other }));
+  });
+
+  test.each<[string, Partial<ViewOptions>]>([
+    ['target', { target: 't*' }],
+    ['codec', { codec: codecs.json }],
+    ['filter', { filter: compileFilter({ op: 'exists', tag: 'a' }) }],
+    ['interval', { intervalMs: 50 }],
+    ['conflation', { conflate: true }],
+  ])('differs with the %s', (_, change) => {
+    expect(viewKey({ ...base, ...change })).not.toBe(viewKey(base));
+  });
+});
