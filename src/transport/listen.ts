@@ -7,10 +7,16 @@ export interface Listening {
   stop(): void;
 }
 
+/**
+ * `LIBUS_LISTEN_EXCLUSIVE_PORT`. By default the library lets several processes share a port: a second gateway, started by
+ * accident, would take half of the clients away from the first without a word.
+ */
+const exclusivePort = 1;
+
 /** Begins to listen. Rejects with `code` EADDRINUSE or EACCES: the library doesn't say which, or why. */
 export function listen(uws: Uws, app: TemplatedApp, host: string, port: number): Promise<Listening> {
   return new Promise((resolve, reject) => {
-    app.listen(host, port, (socket) => {
+    app.listen(host, port, exclusivePort, (socket) => {
       if (socket === false) {
         const error: NodeJS.ErrnoException = new Error(`cannot listen on ${host}:${port}`);
         const isPrivileged = port > 0 && port < 1024 && process.getuid?.() !== 0;

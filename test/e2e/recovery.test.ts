@@ -1,0 +1,464 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { type Frame, JsonClient } from '../support/json-client.ts';
+
+let gateway: TestGateway;
+const opened: JsonClient[] = [];
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((client) => client.close()));
+  await gateway.close();
+});
+
+async function connect(): Promise<JsonClient> {
+  const client = await JsonClient.open(gateway.wsUrl);
+  opened.push(client);
+  return client;
+}
+
+async function publish(topic: string, fields: Record<string, unknown> = {}): Promise<Frame> {
+  const answer = await gateway.post('/api/publish', JSON.stringify({ topic, type: 'e', ...fields }));
+  expect(answer.status).toBe(200);
+  return (await answer.json()) as Frame;
+}
+
+async function publishMany(topic: string, count: number): Promise<Frame> {
+  let last: Frame | undefined;
+  for (let i = 0; i < count; i++) last = await publish(topic, { data: i });
+  return last as Frame;
+}
+
+async function subscribe(client: JsonClient, subscription: Record<string, unknown>): Promise<Frame> {
+  const reply = await client.call({ type: 'subscribe', ...subscription });
+  return (reply['results'] as Frame[])[0] as Frame;
+}
+
+const offsets = (publications: readonly Frame[]) => publications.map((publication) => publication['offset']);
+const range = (after: number, upto: number) => Array.from({ length: upto - after }, (_, i) => after + i + 1);
+
+/** What each frame of a topic covers, (after, upto], as a receiver must read it. */
+function coverage(client: JsonClient, topic: string): [number, number][] {
+  return client.frames
+    .filter((frame) => frame['topic'] === topic && ('messages' in frame || 'timestamp' in frame))
+    .filter(({ type }) => type !== 'snapshot' && type !== 'history')
+    .map((frame) =>
+      frame.type === 'batch'
+        ? [frame['after'] as number, frame['upto'] as number]
+        : [(frame['offset'] as number) - 1, frame['offset'] as number],
+    );
+}
+
+/** Each begins where the last one ended. */
+function expectSeamless(ranges: readonly [number, number][], from: number): void {
+  let position = from;
+  for (const [after, upto] of ranges) {
+    expect(after).toBe(position);
+    expect(upto).toBeGreaterThan(after);
+    position = upto;
+  }
+}
+
+describe('a subscription since a position', () => {
+  it('gets what was missed, then what is new, without a seam and without a repeat', async () => {
+    gateway = await startGateway();
+    const { epoch } = await publishMany('t', 20);
+    const client = await connect();
+    const result = await subscribe(client, { topic: 't', since: { epoch, offset: 5 } });
+    expect(result).toMatchObject({ epoch, offset: 5, recovered: true, mode: 'stream' });
+    expect(result).not.toHaveProperty('missing');
+    await publishMany('t', 5);
+    expect(offsets(await client.count('t', 20))).toEqual(range(5, 25));
+    expectSeamless(coverage(client, 't'), 5);
+  });
+
+  it('misses nothing while others go on publishing, however often it comes back', async () => {
+    gateway = await startGateway({ handshakesPerSecondPerIp: 1000, commandsPerSecond: 100_000 });
+    const publisher = await connect();
+    let published = 0;
+    let publishing = true;
+    const publishes = (async () => {
+      while (publishing) {
+        // Some alone, some several in a turn, so that flat publications and batches both come.
+        const burst = Array.from({ length: 1 + (published % 4) }, () =>
+          publisher.call({ type: 'publish', topic: 't', event: 'e', data: ++published }),
+        );
+        for (const reply of await Promise.all(burst)) expect(reply.type).toBe('published');
+      }
+    })();
+    const first = (await publisher.until(({ type }) => type === 'published'))['epoch'];
+    const got: Frame[] = [];
+    let position = 0;
+    let repeats = 0;
+    for (let connection = 0; connection < 40; connection++) {
+      const client = await connect();
+      const result = await subscribe(client, { topic: 't', since: { epoch: first, offset: position } });
+      expect(result).toMatchObject({ recovered: true, offset: position });
+      const more = await client.count('t', 1 + (connection % 30));
+      client.socket.terminate();
+      await client.end();
+      const fresh = client.publications('t');
+      expect(fresh.length).toBeGreaterThanOrEqual(more.length);
+      repeats += fresh.filter((publication) => (publication['offset'] as number) <= position).length;
+      expectSeamless(coverage(client, 't'), position);
+      got.push(...fresh);
+      position = fresh.at(-1)?.['offset'] as number;
+    }
+    publishing = false;
+    await publishes;
+    expect(offsets(got)).toEqual(range(0, position));
+    expect(got.map((publication) => publication['data'])).toEqual(range(0, position));
+    expect(repeats).toBe(0);
+    expect(await gateway.metric('sluice_recoveries_total')).toBe(40);
+  });
+
+  it('that the ring has lost is told what is missing, and goes on from the oldest that is kept', async () => {
+    gateway = await startGateway({ ringMaxPublications: 10 });
+    const { epoch } = await publishMany('t', 25);
+    const client = await connect();
+    const result = await subscribe(client, { topic: 't', since: { epoch, offset: 3 } });
+    expect(result).toMatchObject({ recovered: false, missing: { after: 3, upto: 15 }, offset: 15, epoch });
+    expect(offsets(await client.count('t', 10))).toEqual(range(15, 25));
+    // To the very edge nothing is missing.
+    const edge = await connect();
+    expect(await subscribe(edge, { topic: 't', since: { epoch, offset: 15 } })).toMatchObject({
+      recovered: true,
+      offset: 15,
+    });
+    expect(offsets(await edge.count('t', 10))).toEqual(range(15, 25));
+    const beyond = await connect();
+    expect(await subscribe(beyond, { topic: 't', since: { epoch, offset: 14 } })).toMatchObject({
+      recovered: false,
+      missing: { after: 14, upto: 15 },
+    });
+    const history = await client.call({ type: 'history', topic: 't', after: 3 });
+    expect(history).toMatchObject({ after: 15, upto: 25, missing: { after: 3, upto: 15 } });
+  });
+
+  it('of an epoch that is gone is told so, and starts at the oldest that is kept', async () => {
+    gateway = await startGateway();
+    const old = await publishMany('t', 5);
+    await gateway.close();
+    gateway = await startGateway();
+    const born = await publishMany('t', 7);
+    expect(born['epoch']).not.toBe(old['epoch']);
+    const client = await connect();
+    const since = { epoch: old['epoch'], offset: 5 };
+    const result = await subscribe(client, { topic: 't', since });
+    expect(result).toMatchObject({ recovered: false, epoch: born['epoch'], offset: 0 });
+    expect(result).not.toHaveProperty('missing');
+    expect(offsets(await client.count('t', 7))).toEqual(range(0, 7));
+    // Of a topic that nobody has published to since, too.
+    const unknown = await subscribe(await connect(), { topic: 'quiet', since });
+    expect(unknown).toMatchObject({ recovered: false, epoch: '', offset: 0 });
+  });
+
+  it('at the newest position gets nothing but what is new', async () => {
+    gateway = await startGateway();
+    const { epoch } = await publishMany('t', 5);
+    const client = await connect();
+    const result = await subscribe(client, { topic: 't', since: { epoch, offset: 5 } });
+    expect(result).toMatchObject({ recovered: true, offset: 5 });
+    await publish('t');
+    expect(offsets(await client.count('t', 1))).toEqual([6]);
+  });
+
+  it('ahead of the topic is not believed', async () => {
+    gateway = await startGateway();
+    const { epoch } = await publishMany('t', 5);
+    const client = await connect();
+    const result = await subscribe(client, { topic: 't', since: { epoch, offset: 50 } });
+    expect(result).toMatchObject({ recovered: false, offset: 5 });
+    await publish('t');
+    expect(offsets(await client.count('t', 1))).toEqual([6]);
+  });
+
+  it('applies the subscription’s filter to what was missed', async () => {
+    gateway = await startGateway();
+    for (let i = 1; i <= 12; i++) await publish('t', { tags: { level: i % 3 === 0 ? 'high' : 'low' } });
+    const { epoch } = await publish('t', { tags: { level: 'low' } });
+    const client = await connect();
+    const filter = { op: 'eq', tag: 'level', value: 'high' };
+    await subscribe(client, { topic: 't', since: { epoch, offset: 4 }, filter });
+    expect(offsets(await client.count('t', 3))).toEqual([6, 9, 12]);
+    const all = coverage(client, 't');
+    expectSeamless(all, 4);
+    expect(all.at(-1)?.[1]).toBe(13);
+  });
+});
+
+describe('a new subscription', () => {
+  it('gets the last N first, if it asks for them', async () => {
+    gateway = await startGateway();
+    await publishMany('t', 10);
+    const client = await connect();
+    const result = await subscribe(client, { topic: 't', last: 3 });
+    expect(result).toMatchObject({ offset: 7 });
+    expect(result).not.toHaveProperty('recovered');
+    await publish('t');
+    expect(offsets(await client.count('t', 4))).toEqual([8, 9, 10, 11]);
+    const greedy = await connect();
+    await subscribe(greedy, { topic: 't', last: 1000 });
+    expect(offsets(await greedy.count('t', 11))).toEqual(range(0, 11));
+  });
+
+  it('to a topic that holds nothing yet is told by reset where it begins', async () => {
+    gateway = await startGateway();
+    const client = await connect();
+    expect(await subscribe(client, { topic: 'unborn' })).toMatchObject({ epoch: '', offset: 0 });
+    const { epoch } = await publish('unborn', { data: 1 });
+    expect(await client.count('unborn', 1)).toMatchObject([{ offset: 1, data: 1 }]);
+    const reset = client.frames.findIndex(({ type }) => type === 'reset');
+    expect(client.frames[reset]).toMatchObject({ topic: 'unborn', epoch, offset: 0 });
+    expect(client.frames.findIndex((frame) => frame['offset'] === 1)).toBeGreaterThan(reset);
+    // Who was told the empty epoch has had nothing, and misses nothing.
+    const again = await connect();
+    const result = await subscribe(again, { topic: 'unborn', since: { epoch: '', offset: 0 } });
+    expect(result).toMatchObject({ recovered: true, epoch });
+    expect(offsets(await again.count('unborn', 1))).toEqual([1]);
+  });
+
+  it('to a state topic gets the newest value per key, then the changes', async () => {
+    gateway = await startGateway();
+    for (const [key, data] of [
+      ['cpu', 1],
+      ['mem', 2],
+      ['cpu', 3],
+      ['disk', 4],
+    ])
+      await publish('server:a', { key, data });
+    await publish('server:a', { key: 'disk', removed: true });
+    const client = await connect();
+    const result = await subscribe(client, { topic: 'server:a' });
+    expect(result).toMatchObject({ mode: 'state', offset: 5 });
+    const snapshot = await client.until(({ type }) => type === 'snapshot');
+    expect(snapshot).toMatchObject({ view: result['view'], offset: 5, first: true, last: true });
+    const values = (snapshot['messages'] as Frame[]).map((message) => [
+      message['key'],
+      message['data'],
+      message['offset'],
+    ]);
+    expect(values).toEqual([
+      ['mem', 2, 2],
+      ['cpu', 3, 3],
+    ]);
+    await publish('server:a', { key: 'mem', data: 5 });
+    await publish('server:a', { key: 'mem', removed: true });
+    expect(await client.count('server:a', 2)).toMatchObject([
+      { key: 'mem', data: 5, offset: 6 },
+      { key: 'mem', removed: true, offset: 7 },
+    ]);
+  });
+
+  it('to a state topic with more than a page gets them all, page by page', async () => {
+    gateway = await startGateway({ batchMaxBytes: 4096, commandsPerSecond: 100_000 });
+    const publisher = await connect();
+    const pad = 'x'.repeat(500);
+    const keys = Array.from({ length: 200 }, (_, i) => `key-${i}`);
+    await Promise.all(
+      keys.map((key) => publisher.call({ type: 'publish', topic: 'server:big', event: 'e', key, data: pad })),
+    );
+    const client = await connect();
+    await subscribe(client, { topic: 'server:big' });
+    await client.until((frame) => frame.type === 'snapshot' && frame['last'] === true);
+    const pages = client.frames.filter(({ type }) => type === 'snapshot');
+    expect(pages.length).toBeGreaterThan(10);
+    expect(pages.map((page) => page['first'])).toEqual(pages.map((_, i) => i === 0));
+    expect(new Set(pages.map((page) => page['offset']))).toEqual(new Set([200]));
+    const held = pages.flatMap((page) => page['messages'] as Frame[]).map((message) => message['key']);
+    expect(held.sort()).toEqual([...keys].sort());
+  });
+
+  it('to a state topic since a position that the ring lost gets a snapshot, and nothing counts as missing', async () => {
+    gateway = await startGateway({ ringMaxPublications: 5 });
+    let epoch: unknown;
+    for (let i = 0; i < 20; i++) epoch = (await publish('server:a', { key: `k${i % 3}`, data: i }))['epoch'];
+    const client = await connect();
+    const result = await subscribe(client, { topic: 'server:a', since: { epoch, offset: 2 } });
+    expect(result).toMatchObject({ recovered: true, offset: 20 });
+    const snapshot = await client.until(({ type }) => type === 'snapshot');
+    expect((snapshot['messages'] as Frame[]).map((message) => message['data'])).toEqual([17, 18, 19]);
+    const held = await connect();
+    await subscribe(held, { topic: 'server:a', since: { epoch, offset: 17 } });
+    // In state mode only the newest value of each key is sent again; here that is every one.
+    expect((await held.count('server:a', 3)).map((message) => message['data'])).toEqual([17, 18, 19]);
+  });
+});
+
+describe('a pattern', () => {
+  it('hears the topics that there are and those that are born later, each with its own position', async () => {
+    gateway = await startGateway();
+    await publish('fleet:a', { data: 1 });
+    await publish('other:a', { data: 1 });
+    const client = await connect();
+    const result = await subscribe(client, { topic: 'fleet:*' });
+    expect(result['topics']).toMatchObject([{ topic: 'fleet:a', offset: 1 }]);
+    const { epoch: epochA } = await publish('fleet:a', { data: 2 });
+    const { epoch: epochB } = await publish('fleet:b', { data: 3 });
+    await publish('fleet:b', { data: 4 });
+    await publish('other:a', { data: 5 });
+    await publish('fleetx', { data: 6 });
+    await client.count('fleet:b', 2);
+    expect(await client.count('fleet:a', 1)).toMatchObject([{ offset: 2, data: 2 }]);
+    expect(await client.count('fleet:b', 2)).toMatchObject([
+      { offset: 1, data: 3 },
+      { offset: 2, data: 4 },
+    ]);
+    const told = client.frames.filter((frame) => frame['view'] === result['view']);
+    expect(new Set(told.map((frame) => frame['epoch']))).toEqual(new Set([epochA, epochB]));
+    await client.call({ type: 'ping' });
+    expect(client.publications('other:a')).toEqual([]);
+    expect(client.publications('fleetx')).toEqual([]);
+  });
+
+  it('recovers by positions, and gets all of the topics that were born since', async () => {
+    gateway = await startGateway();
+    const { epoch } = await publishMany('fleet:a', 4);
+    await publishMany('fleet:c', 2);
+    const client = await connect();
+    const positions = [
+      { topic: 'fleet:a', epoch, offset: 1 },
+      { topic: 'fleet:c', epoch: 'gone', offset: 1 },
+      { topic: 'fleet:never', epoch: 'x', offset: 9 },
+    ];
+    await publishMany('fleet:b', 3);
+    const result = await subscribe(client, { topic: 'fleet:*', positions });
+    const topics = (result['topics'] as Frame[]).map(({ topic, offset, recovered }) => [
+      topic,
+      offset,
+      recovered,
+    ]);
+    expect(topics.sort()).toEqual([
+      ['fleet:a', 1, true],
+      ['fleet:b', 0, true],
+      ['fleet:c', 0, false],
+    ]);
+    expect(offsets(await client.count('fleet:a', 3))).toEqual([2, 3, 4]);
+    expect(offsets(await client.count('fleet:b', 3))).toEqual([1, 2, 3]);
+    expect(offsets(await client.count('fleet:c', 2))).toEqual([1, 2]);
+    await publish('fleet:a');
+    expect(offsets(await client.count('fleet:a', 4))).toEqual([2, 3, 4, 5]);
+  });
+
+  it('of state topics gets a snapshot of each, and every value of those born later', async () => {
+    gateway = await startGateway();
+    await publish('server:a', { key: 'cpu', data: 1 });
+    await publish('server:b', { key: 'cpu', data: 2 });
+    const client = await connect();
+    await subscribe(client, { topic: 'server:*' });
+    for (const topic of ['server:a', 'server:b']) {
+      const snapshot = await client.until((frame) => frame.type === 'snapshot' && frame['topic'] === topic);
+      expect(snapshot).toMatchObject({ offset: 1, first: true, last: true, epoch: expect.any(String) });
+    }
+    await publish('server:c', { key: 'cpu', data: 3 });
+    expect(await client.count('server:c', 1)).toMatchObject([{ key: 'cpu', data: 3, offset: 1 }]);
+  });
+});
+
+describe('a subscription with an interval', () => {
+  it('gets at most one batch in that time, that covers exactly what there was', async () => {
+    gateway = await startGateway({ commandsPerSecond: 100_000 });
+    const client = await connect();
+    const result = await subscribe(client, { topic: 't', intervalMs: 180 });
+    expect(result['intervalMs']).toBe(250);
+    const startMs = performance.now();
+    for (let i = 0; i < 60; i++) await publish('t', { key: `k${i % 2}`, data: i });
+    await client.count('t', 60);
+    const elapsedMs = performance.now() - startMs;
+    expect(offsets(client.publications('t'))).toEqual(range(0, 60));
+    const batches = coverage(client, 't');
+    expectSeamless(batches, 0);
+    expect(batches.at(-1)?.[1]).toBe(60);
+    // One at once, and then one each interval.
+    expect(batches.length).toBeLessThanOrEqual(2 + Math.floor(elapsedMs / 250));
+  });
+
+  it('and conflation gets the newest per key of that time, and the coverage is still exact', async () => {
+    gateway = await startGateway({ commandsPerSecond: 100_000 });
+    const client = await connect();
+    await subscribe(client, { topic: 't', intervalMs: 250, conflate: true });
+    await publish('t', { key: 'a', data: 0 });
+    await client.count('t', 1);
+    const items = range(1, 41).map((i) => ({ topic: 't', type: 'e', key: `k${i % 2}`, data: i }));
+    await gateway.post('/api/publish/batch', JSON.stringify(items));
+    const batch = await client.until((frame) => frame.type === 'batch');
+    expect(batch).toMatchObject({ after: 1, upto: 41 });
+    expect((batch['messages'] as Frame[]).map(({ key, data }) => [key, data])).toEqual([
+      ['k0', 40],
+      ['k1', 41],
+    ]);
+  });
+});
+
+describe('a subscription with a filter', () => {
+  it('gets what matches, and its coverage moves over what does not before half a ring has passed', async () => {
+    gateway = await startGateway({ ringMaxPublications: 20, commandsPerSecond: 100_000 });
+    const client = await connect();
+    const filter = {
+      op: 'and',
+      filters: [
+        { op: 'gte', tag: 'load', number: 80 },
+        { op: 'not', filters: [{ op: 'eq', tag: 'host', value: 'quiet' }] },
+      ],
+    };
+    await subscribe(client, { topic: 't', filter });
+    await publish('t', { tags: { load: '80.5', host: 'a' } });
+    await publish('t', { tags: { load: '79', host: 'a' } });
+    await publish('t', { tags: { load: '99', host: 'quiet' } });
+    await publish('t', { tags: { load: 'high', host: 'a' } });
+    await publish('t', { tags: { load: '100', host: 'b' } });
+    expect(offsets(await client.count('t', 2))).toEqual([1, 5]);
+    for (let i = 0; i < 30; i++) await publish('t', { tags: { load: '1' } });
+    const { epoch } = await publish('t', { tags: { load: '90' } });
+    await client.count('t', 3);
+    const covered = coverage(client, 't');
+    expectSeamless(covered, 0);
+    expect(covered.at(-1)?.[1]).toBe(36);
+    for (const [after, upto] of covered) expect(upto - after).toBeLessThanOrEqual(20);
+    const again = await connect();
+    const position = covered.at(-2)?.[1] as number;
+    const result = await subscribe(again, { topic: 't', filter, since: { epoch, offset: position } });
+    expect(result).toMatchObject({ recovered: true });
+    expect(offsets(await again.count('t', 1))).toEqual([36]);
+  });
+
+  it('of a state topic is told of a key that stops matching', async () => {
+    gateway = await startGateway();
+    await publish('server:a', { key: 'cpu', data: 95, tags: { level: 'critical' } });
+    const client = await connect();
+    const filter = { op: 'eq', tag: 'level', value: 'critical' };
+    await subscribe(client, { topic: 'server:a', filter });
+    const snapshot = await client.until(({ type }) => type === 'snapshot');
+    expect((snapshot['messages'] as Frame[]).map(({ key }) => key)).toEqual(['cpu']);
+    await publish('server:a', { key: 'mem', data: 1, tags: { level: 'normal' } });
+    await publish('server:a', { key: 'cpu', data: 20, tags: { level: 'normal' } });
+    await publish('server:a', { key: 'cpu', data: 21, tags: { level: 'normal' } });
+    await publish('server:a', { key: 'cpu', data: 96, tags: { level: 'critical' } });
+    const got = await client.count('server:a', 2);
+    expect(got).toMatchObject([
+      { key: 'cpu', removed: true, offset: 3 },
+      { key: 'cpu', data: 96, offset: 5 },
+    ]);
+    expectSeamless(coverage(client, 'server:a'), 1);
+  });
+});
+
+describe('a namespace', () => {
+  it('gives its topics the ring that the file says', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-'));
+    const file = join(folder, 'sluice.yaml');
+    writeFileSync(file, 'namespaces: { short: { ringMaxPublications: 2 }, values: { mode: state } }\n');
+    gateway = await startGateway({}, file);
+    rmSync(folder, { recursive: true });
+    await publishMany('short:a', 5);
+    await publishMany('long:a', 5);
+    const client = await connect();
+    expect(
+      offsets((await client.call({ type: 'history', topic: 'short:a' }))['messages'] as Frame[]),
+    ).toEqual([4, 5]);
+    expect((await client.call({ type: 'history', topic: 'long:a' }))['messages']).toHaveLength(5);
+    expect(await subscribe(client, { topic: 'values:a' })).toMatchObject({ mode: 'state' });
+  });
+});

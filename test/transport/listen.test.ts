@@ -1,0 +1,34 @@
+import { createServer } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { startGateway } from '../support/gateway.ts';
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+describe('the port of a gateway', () => {
+  it('is its own: a second gateway is refused, and the first goes on', async () => {
+    const first = await startGateway({ port: await freePort() });
+    try {
+      await expect(startGateway({ port: first.port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+      for (let i = 0; i < 8; i++) expect((await fetch(`${first.url}/healthz`)).status).toBe(200);
+    } finally {
+      await first.close();
+    }
+  });
+
+  it('can be taken again as soon as the gateway has ended, also with connections that it ended itself', async () => {
+    const port = await freePort();
+    for (let i = 0; i < 3; i++) {
+      const gateway = await startGateway({ port });
+      expect((await fetch(`${gateway.url}/healthz`)).status).toBe(200);
+      await gateway.close();
+    }
+  });
+});
