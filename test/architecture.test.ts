@@ -38,6 +38,7 @@ const quarantined: Readonly<Record<string, readonly string[]>> = {
   'uWebSockets.js': ['transport'],
   fflate: ['protocol', 'fanout'],
   protobufjs: ['protocol'],
+  lmdb: ['engines'],
   'prom-client': ['metrics'],
   pino: ['log', 'cli'],
   'pino-pretty': ['log'],

@@ -65,6 +65,7 @@ export function crossFaults(config: Config): string[] {
     // Catch-up sends pieces of a quarter of the limit, so one of them must hold a batch and a payload.
     atLeast(config, 'backpressureMaxBytes', 4, 'payloadMaxBytes'),
     atLeast(config, 'backpressureTotalMaxBytes', 1, 'backpressureMaxBytes'),
+    config.sync && config.engine !== 'lmdb' ? `sync is for the engine lmdb, not ${config.engine}` : undefined,
   ];
   return [...sizes.filter((fault) => fault !== undefined), ...allRingFaults(config)];
 }

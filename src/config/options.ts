@@ -103,7 +103,21 @@ const optionTable = {
   ),
   shutdownGraceSeconds: option(integer(0, 3600), 5, 'Time to drain the connections at shutdown.'),
 
-  engine: option(choice(['memory']), 'memory', 'Where topics are stored.'),
+  engine: option(
+    choice(['memory', 'lmdb']),
+    'memory',
+    'Where topics are stored: memory ends with the process, lmdb is on the disk.',
+  ),
+  dataDir: option(
+    text('DIR', (value) => value !== '' && !value.includes('\0'), 'must be the path of a folder'),
+    'data',
+    'Folder of the engine lmdb; one gateway at a time.',
+  ),
+  sync: option(
+    boolean,
+    false,
+    'Engine lmdb: answer a publish only when it is on the disk, so that a power failure loses nothing.',
+  ),
   topicsMax: option(count, 100_000, 'Topics in all.'),
   ringMaxPublications: option(
     namespaceKinds.ringMaxPublications,

@@ -1,5 +1,6 @@
-import type { Config } from '../config.ts';
+import { type Config, namespaceOptions } from '../config.ts';
 import type { Engine } from '../topics/engine.ts';
+import { namespaceOf } from '../topics/names.ts';
 
 /** Engines by the name that `--engine` takes. Loaded only when chosen, with whatever they depend on. */
 export const engines: Readonly<
@@ -8,5 +9,21 @@ export const engines: Readonly<
   memory: async () => {
     const { MemoryEngine } = await import('./memory.ts');
     return () => new MemoryEngine();
+  },
+  lmdb: async () => {
+    const { LmdbEngine } = await import('./lmdb/engine.ts');
+    return (config) => {
+      const { dataDir, sync, ringsMaxBytes } = config;
+      const retention = (topic: string) => {
+        const options = namespaceOptions(config, namespaceOf(topic));
+        return {
+          mode: options.mode,
+          maxPublications: options.ringMaxPublications,
+          maxBytes: options.ringMaxBytes,
+          maxAgeMs: options.ringMaxAgeSeconds * 1000,
+        };
+      };
+      return new LmdbEngine({ dataDir, sync, ringsMaxBytes, retention });
+    };
   },
 };

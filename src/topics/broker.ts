@@ -98,6 +98,8 @@ export class Broker implements EngineFeed {
   async open(listener: TopicListener): Promise<void> {
     this.#listener = listener;
     await this.#engine.open(this);
+    // Patterns, lists, limits and the sweep are about all topics, not only about those that somebody has asked for.
+    for (const name of this.#engine.names?.() ?? []) await this.load(name);
     this.#options.metrics.engineUp(true);
   }
 
@@ -337,7 +339,9 @@ export class Broker implements EngineFeed {
     topic.startOffset = 0;
     for (const publication of stored.publications) topic.ring.push(publication);
     for (const publication of stored.state) topic.state?.apply(publication);
+    topic.lastPublishedMs = stored.publications.at(-1)?.timestampMs ?? 0;
     this.#bytes += topic.bytes;
+    if (this.#bytes > this.#options.ringsMaxBytes) this.#shrink(topic);
     return topic;
   }
 

@@ -54,8 +54,11 @@ export interface StoredTopic {
  *   with `message_id_conflict`. Equal requests at the same time share one append.
  * - An append that fails with `engine_unavailable` was not committed; or, where the engine can't know, it knows the very same
  *   request again and answers what became of it. The broker tries such requests again, so nothing may be doubled.
- * - `load` answers what the engine holds of a topic that the feed of this process has not delivered; nothing where it
- *   holds no more than that. A node calls it before it first uses a topic.
+ * - `load` answers all that the engine holds of a topic, at one point of its order: whatever was fed of the topic before
+ *   `load` answers lies at or before `offset`, and the next that is fed is `offset + 1`. Nothing where it holds no more
+ *   than the feed of this process has delivered. A node calls it before it first uses a topic. It rejects where the
+ *   engine can't read.
+ * - `names`, after `open`, are the topics that a node must know from the start; the longest idle first.
  * - `forget` lets go of a topic that the broker removed. It must refuse (false) while message ids live. The topic's next
  *   append takes a new epoch.
  * - After `close` every append fails with `shutting_down`; `close` waits for those under way.
@@ -67,6 +70,7 @@ export interface Engine {
   open(feed: EngineFeed): Promise<void>;
   append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]>;
   load(topic: string): Promise<StoredTopic | undefined>;
+  names?(): Iterable<string>;
   forget(topic: string): boolean;
   close(): Promise<void>;
 }

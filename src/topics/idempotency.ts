@@ -18,6 +18,12 @@ export class MessageIds {
     return this.#seen.size;
   }
 
+  /** Of the oldest that is remembered. */
+  get oldestOffset(): number | undefined {
+    for (const { offset } of this.#seen.values()) return offset;
+    return undefined;
+  }
+
   get(messageId: string, nowMs: number): Seen | undefined {
     const seen = this.#seen.get(messageId);
     return seen !== undefined && nowMs - seen.atMs < messageIdWindowMs ? seen : undefined;

@@ -1,0 +1,67 @@
+import { SluiceError } from '../../errors.ts';
+import type { AppendOutcome, AppendRequest } from '../../topics/engine.ts';
+import { publicationDigest } from '../../topics/idempotency.ts';
+import { StoredPublication } from '../../topics/publication.ts';
+import { isOverfull, trim, trimMessageIds } from './retention.ts';
+import type { Head, Topics } from './topics.ts';
+
+/** At most so many records leave with one append, so that it stays short. */
+const deletionsPerAppend = 256;
+
+/** What a transaction does to one topic. */
+export interface Appended {
+  readonly head: Head;
+  readonly epoch: string;
+  /** Ascending by one. */
+  readonly publications: StoredPublication[];
+}
+
+export interface Batch {
+  readonly outcomes: readonly AppendOutcome[];
+  /** By topic, in the order of their first publication. */
+  readonly appended: readonly Appended[];
+}
+
+/** Numbers the requests, writes what is new, and answers each. Within a transaction. */
+export function appendAll(topics: Topics, requests: readonly AppendRequest[], nowMs: number): Batch {
+  const appended = new Map<Head, Appended>();
+  const outcomes = requests.map((request) => appendOne(topics, request, nowMs, appended));
+  for (const { head } of appended.values()) {
+    const budget = { left: deletionsPerAppend };
+    topics.touch(head, nowMs);
+    if (isOverfull(head)) trim(topics, head, nowMs, budget);
+    trimMessageIds(topics, head, budget);
+    topics.putHead(head);
+  }
+  return { outcomes, appended: [...appended.values()] };
+}
+
+function appendOne(
+  topics: Topics,
+  { fields, timestampMs, acceptedAtMs }: AppendRequest,
+  nowMs: number,
+  appended: Map<Head, Appended>,
+): AppendOutcome {
+  const head = topics.findOrMake(fields.topic);
+  const { epoch } = head;
+  const offset = head.offset + 1;
+  if (fields.messageId !== undefined) {
+    const digest = publicationDigest(fields);
+    const messageIds = topics.messageIds(head);
+    const seen = messageIds.get(fields.messageId, nowMs);
+    if (seen !== undefined) {
+      return seen.digest === digest
+        ? { ok: true, epoch, offset: seen.offset, duplicate: true }
+        : { ok: false, error: new SluiceError('message_id_conflict') };
+    }
+    messageIds.add(fields.messageId, { offset, digest, atMs: nowMs });
+    topics.putMessageId(head, fields.messageId, offset, digest, nowMs);
+  }
+  const publication = new StoredPublication(fields, offset, timestampMs, acceptedAtMs);
+  topics.putPublication(head, publication);
+  head.offset = offset;
+  const known = appended.get(head);
+  if (known === undefined) appended.set(head, { head, epoch, publications: [publication] });
+  else known.publications.push(publication);
+  return { ok: true, epoch, offset, duplicate: false };
+}

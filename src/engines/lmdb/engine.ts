@@ -1,0 +1,321 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { SluiceError } from '../../errors.ts';
+import type { AppendOutcome, AppendRequest, Engine, EngineFeed, StoredTopic } from '../../topics/engine.ts';
+import { appendAll, type Batch } from './appends.ts';
+import { DataDir, kernelBootId } from './data-dir.ts';
+import { writtenKey } from './keys.ts';
+import { findWork, sweep } from './retention.ts';
+import { Store } from './store.ts';
+import { type Head, type Retention, Topics } from './topics.ts';
+
+export interface LmdbOptions {
+  /** A folder of its own; made if need be. */
+  readonly dataDir: string;
+  /** Whether an answer also means that it is on the disk. */
+  readonly sync: boolean;
+  readonly retention: (topic: string) => Retention;
+  /** For the stored publications of all topics; the rings of the longest idle ones give way. */
+  readonly ringsMaxBytes: number;
+  /** Milliseconds since 1970. */
+  readonly nowMs?: () => number;
+  /** Of the running kernel. */
+  readonly bootId?: string;
+  /** What keeps the topics of a folder. */
+  readonly openStore?: (folder: string, sync: boolean) => Store;
+}
+
+/** Publications of one transaction at most. More wait for the next, so that the event loop gets its turn. */
+const requestsPerTransaction = 500;
+
+/** How often retention looks for something to do, and whether a store that failed works again. */
+const sweepEveryMs = 1000;
+
+/** A store that failed is left alone for so long: each try opens it and reads all heads. */
+const failedRestMs = 100;
+
+interface Waiting {
+  readonly request: AppendRequest;
+  readonly answer: (outcome: AppendOutcome) => void;
+}
+
+/**
+ * Topics in a database on this machine's disk. They survive the end of the process at any instant and, with `sync`, of
+ * the machine; `Store` says what a commit is, `DataDir` when the data is trusted.
+ *
+ * Group commit: one transaction is under way at a time. Whatever is asked for meanwhile, or in the same turn of the event
+ * loop, goes into the next one. Only when it is committed the feed hears of it, and then the publishers.
+ */
+export class LmdbEngine implements Engine {
+  readonly name = 'lmdb';
+  readonly retains = true;
+  readonly #options: LmdbOptions;
+  readonly #nowMs: () => number;
+  readonly #sync: boolean;
+  readonly #waiting: Waiting[] = [];
+  /** How many requests of a topic wait or are under way. */
+  readonly #pending = new Map<string, number>();
+  readonly #forgotten: Head[] = [];
+  #dir: DataDir | undefined;
+  #feed: EngineFeed | undefined;
+  /** Absent: closed, or it failed and could not be opened again. */
+  #topics: Topics | undefined;
+  /** Why the last transaction failed, and until when (monotonic) the next is not tried. */
+  #failure: { readonly cause: unknown; readonly untilMs: number } | undefined;
+  #sweepIsDue = false;
+  #sweeping: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  /** Until the feed and the publishers have heard of the transaction under way. */
+  #step: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: LmdbOptions) {
+    this.#options = options;
+    this.#nowMs = options.nowMs ?? Date.now;
+    // Who can't tell a restart of the machine from one of the process must not depend on the difference.
+    this.#sync = options.sync || this.#bootId === undefined;
+  }
+
+  /** Rejects with a `DataDirError`, or with what lmdb or the file system say. */
+  async open(feed: EngineFeed): Promise<void> {
+    const dir = await DataDir.take(this.#options.dataDir, this.#bootId, this.#sync);
+    try {
+      this.#topics = this.#openTopics();
+      if (this.#sync && dir.needsFlush) {
+        await this.#topics.store.flush();
+        await dir.markSynced();
+      }
+    } catch (error) {
+      await this.#topics?.store.close();
+      this.#topics = undefined;
+      await dir.release(false);
+      throw error;
+    }
+    if (dir.wasSetAside) warnOfSetAside(dir.path);
+    this.#dir = dir;
+    this.#feed = feed;
+    this.#sweeping = setInterval(() => {
+      this.#sweepIsDue = true;
+      this.#run();
+    }, sweepEveryMs);
+    this.#sweeping.unref();
+  }
+
+  append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
+    if (this.#feed === undefined || this.#closing !== undefined) {
+      return Promise.resolve(requests.map(() => failed(new SluiceError('shutting_down'))));
+    }
+    if (requests.length === 0) return Promise.resolve([]);
+    return new Promise((resolve) => {
+      const outcomes: AppendOutcome[] = [];
+      for (const request of requests) {
+        const { topic } = request.fields;
+        this.#pending.set(topic, (this.#pending.get(topic) ?? 0) + 1);
+        // Requests are answered in the order in which they wait.
+        const answer = (outcome: AppendOutcome) => {
+          outcomes.push(outcome);
+          if (outcomes.length === requests.length) resolve(outcomes);
+        };
+        this.#waiting.push({ request, answer });
+      }
+      this.#run();
+    });
+  }
+
+  names(): Iterable<string> {
+    return this.#topics?.names() ?? [];
+  }
+
+  async load(topic: string): Promise<StoredTopic | undefined> {
+    // What is committed and not fed yet would come twice.
+    while (this.#step !== undefined) await this.#step;
+    if (this.#topics === undefined) throw new SluiceError('engine_unavailable');
+    const head = this.#topics.find(topic);
+    return head === undefined ? undefined : this.#topics.read(head, this.#nowMs());
+  }
+
+  forget(topic: string): boolean {
+    const topics = this.#topics;
+    if (topics === undefined || this.#closing !== undefined || this.#pending.has(topic)) return false;
+    const head = topics.find(topic);
+    if (head === undefined) return true;
+    if (topics.messageIds(head).prune(this.#nowMs()) > 0) return false;
+    topics.forget(head);
+    this.#forgotten.push(head);
+    this.#run();
+    return true;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  // ---- private
+
+  get #bootId(): string | undefined {
+    return this.#options.bootId ?? kernelBootId();
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#sweeping);
+    this.#sweepIsDue = false;
+    while (this.#running !== undefined) await this.#running;
+    const store = this.#topics?.store;
+    this.#topics = undefined;
+    let isWhole = false;
+    try {
+      await store?.flush();
+      await store?.close();
+      isWhole = store !== undefined;
+    } finally {
+      await this.#dir?.release(isWhole);
+    }
+  }
+
+  #openTopics(): Topics {
+    const { dataDir, openStore = (folder, sync) => new Store(folder, sync) } = this.#options;
+    return new Topics(openStore(dataDir, this.#sync), this.#options.retention);
+  }
+
+  #run(): void {
+    this.#running ??= this.#steps().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  get #hasWork(): boolean {
+    return this.#waiting.length > 0 || this.#forgotten.length > 0 || this.#sweepIsDue;
+  }
+
+  async #steps(): Promise<void> {
+    do {
+      // Whoever publishes in this turn shares the transaction.
+      await nextTurn();
+      this.#step = this.#nextStep().finally(() => {
+        this.#step = undefined;
+      });
+      await this.#step;
+    } while (this.#hasWork);
+  }
+
+  async #nextStep(): Promise<void> {
+    const batch = this.#waiting.splice(0, requestsPerTransaction);
+    if (batch.length > 0 || this.#forgotten.length > 0) await this.#commit(batch);
+    else if (this.#sweepIsDue) await this.#sweep();
+  }
+
+  async #commit(waiting: readonly Waiting[]): Promise<void> {
+    const requests = waiting.map(({ request }) => request);
+    const forgotten = [...this.#forgotten];
+    let batch: Batch | undefined;
+    const error = await this.#transaction((topics) => {
+      for (const head of forgotten) topics.deleteHead(head);
+      batch = appendAll(topics, requests, this.#nowMs());
+    });
+    if (error === undefined || this.#holds(batch)) {
+      this.#forgotten.splice(0, forgotten.length);
+      this.#tell(waiting, batch as Batch);
+    } else {
+      const outcome = failed(new SluiceError('engine_unavailable', undefined, { cause: error }));
+      this.#answer(waiting, () => outcome);
+    }
+  }
+
+  /** The feed hears of it, then the publishers: also when the feed breaks, which is nobody's but its own fault. */
+  #tell(waiting: readonly Waiting[], { outcomes, appended }: Batch): void {
+    try {
+      for (const { head, epoch, publications } of appended)
+        this.#feed?.appended(head.name, epoch, publications);
+    } finally {
+      this.#answer(waiting, (i) => outcomes[i] as AppendOutcome);
+    }
+  }
+
+  #answer(waiting: readonly Waiting[], outcomeOf: (index: number) => AppendOutcome): void {
+    for (const [i, { request, answer }] of waiting.entries()) {
+      const { topic } = request.fields;
+      const left = (this.#pending.get(topic) as number) - 1;
+      if (left === 0) this.#pending.delete(topic);
+      else this.#pending.set(topic, left);
+      answer(outcomeOf(i));
+    }
+  }
+
+  /** Whether a failed commit was one all the same: what the store that was opened behind it says. */
+  #holds(batch: Batch | undefined): boolean {
+    const [first] = batch?.appended ?? [];
+    if (first === undefined) return false;
+    const head = this.#topics?.find(first.head.name);
+    return head?.epoch === first.epoch && head.offset === first.publications.at(-1)?.offset;
+  }
+
+  async #sweep(): Promise<void> {
+    this.#sweepIsDue = false;
+    if (this.#failure !== undefined) {
+      await this.#transaction(({ store }) => store.put(writtenKey, Buffer.of(1)));
+      return;
+    }
+    const { ringsMaxBytes } = this.#options;
+    const nowMs = this.#nowMs();
+    const work = this.#topics && findWork(this.#topics, ringsMaxBytes, nowMs);
+    if (work === undefined) return;
+    let isDone = true;
+    const error = await this.#transaction((topics) => {
+      isDone = sweep(topics, work, ringsMaxBytes, nowMs);
+    });
+    if (error === undefined && !isDone && this.#closing === undefined) this.#sweepIsDue = true;
+  }
+
+  /** Answers why it was not committed. Then the cache is as the store is, or there is none. */
+  async #transaction(work: (topics: Topics) => void): Promise<unknown> {
+    if (this.#failure !== undefined && performance.now() < this.#failure.untilMs) return this.#failure.cause;
+    try {
+      this.#topics ??= this.#reopened();
+      const topics = this.#topics;
+      await topics.store.commit(() => work(topics));
+    } catch (error) {
+      await this.#fail(error);
+      return error;
+    }
+    if (this.#failure !== undefined) {
+      this.#failure = undefined;
+      this.#feed?.degraded(undefined);
+    }
+    return undefined;
+  }
+
+  async #fail(cause: unknown): Promise<void> {
+    const wasUp = this.#failure === undefined;
+    this.#failure = { cause, untilMs: performance.now() + failedRestMs };
+    if (wasUp) this.#feed?.degraded(cause instanceof Error ? cause : new Error(String(cause)));
+    // After some failures lmdb refuses or hangs until it is opened anew; and the cache is ahead of the store.
+    const broken = this.#topics;
+    this.#topics = undefined;
+    try {
+      await broken?.store.close();
+      this.#topics = this.#reopened();
+    } catch {
+      // The next transaction tries to open it again, and says why that fails.
+    }
+  }
+
+  #reopened(): Topics {
+    const topics = this.#openTopics();
+    for (const { name, number } of this.#forgotten) {
+      const head = topics.find(name);
+      if (head?.number === number) topics.forget(head);
+    }
+    return topics;
+  }
+}
+
+function failed(error: SluiceError): AppendOutcome {
+  return { ok: false, error };
+}
+
+function warnOfSetAside(path: string): void {
+  process.emitWarning(
+    `The machine may have stopped while ${path} was not yet on its disk, so all topics begin anew. --sync prevents it.`,
+    { type: 'SluiceWarning', code: 'SLUICE_DATA_SET_ASIDE' },
+  );
+}

@@ -1,0 +1,140 @@
+import { goneKey, offsetKey, offsetOfKey, type TopicKind, topicRange } from './keys.ts';
+import { publicationFacts } from './records.ts';
+import type { Head, Topics } from './topics.ts';
+
+/** How many records one transaction deletes at most, so that none holds up the publishers. */
+const deletionsPerStep = 1000;
+
+/** A topic grows so far beyond its limits before the oldest go: they go together, and lie on the same pages. */
+const slack = 1 / 8;
+/** A ring of few publications may hold so many more. */
+const slackMinCount = 16;
+
+/** Message ids that nobody remembers any more stay until there are so many offsets of them. */
+const messageIdSlack = 64;
+
+/** How many heads of unknown age a sweep looks at. */
+const looksPerSweep = 1000;
+
+/** How many deletions are left in this transaction. */
+export interface Budget {
+  left: number;
+}
+
+/** Right after an append: whether the topic has outgrown its limits by so much that it should be trimmed. */
+export function isOverfull({ offset, reach, bytes, retention }: Head): boolean {
+  const { maxPublications, maxBytes } = retention;
+  return (
+    offset - reach > maxPublications + Math.max(slackMinCount, maxPublications * slack) ||
+    (bytes > maxBytes * (1 + slack) && offset - reach > 1)
+  );
+}
+
+/**
+ * Deletes the oldest publications of a topic until its limits hold, or its ring is empty where `all` is wanted. Writes
+ * the head. Within a transaction.
+ */
+export function trim(topics: Topics, head: Head, nowMs: number, budget: Budget, all = false): void {
+  const { maxPublications, maxBytes, maxAgeMs } = head.retention;
+  const horizon = nowMs - maxAgeMs;
+  const before = head.reach;
+  while (head.reach < head.offset && budget.left > 0) {
+    const key = offsetKey('publication', head.number, head.reach + 1);
+    const record = topics.store.get(key);
+    const facts = record === undefined ? undefined : publicationFacts(record);
+    const count = head.offset - head.reach;
+    head.oldestMs = facts?.timestampMs ?? Number.NaN;
+    const isOver =
+      all ||
+      facts === undefined ||
+      count > maxPublications ||
+      (head.bytes > maxBytes && count > 1) ||
+      facts.timestampMs < horizon;
+    if (!isOver) break;
+    topics.store.remove(key);
+    head.reach++;
+    head.bytes -= facts?.bytes ?? 0;
+    topics.bytes -= facts?.bytes ?? 0;
+    budget.left--;
+  }
+  if (head.reach > before) topics.putHead(head);
+}
+
+/** Deletes message ids that left the window. Within a transaction. */
+export function trimMessageIds(topics: Topics, head: Head, budget: Budget): void {
+  const { messageIds } = head;
+  if (messageIds === undefined || !head.storesMessageIds) return;
+  const upto = messageIds.oldestOffset ?? head.offset + 1;
+  if (messageIds.size > 0 && upto - 1 - head.messageIdsReach < messageIdSlack) return;
+  const start = offsetKey('messageId', head.number, head.messageIdsReach);
+  const end = offsetKey('messageId', head.number, upto);
+  const keys = topics.store.keys({ start, end, limit: budget.left });
+  for (const key of keys) topics.store.remove(key);
+  const last = keys.at(-1);
+  const isDone = keys.length < budget.left || last === undefined;
+  head.messageIdsReach = isDone ? upto - 1 : offsetOfKey(last);
+  head.storesMessageIds = !isDone || messageIds.size > 0;
+  budget.left -= keys.length;
+}
+
+/** What a sweep found to do. */
+export interface Sweep {
+  readonly aged: readonly Head[];
+  readonly tooMuch: boolean;
+}
+
+/** Looks for what time or the total limit made superfluous; nothing: nothing to do. Reads only. */
+export function findWork(topics: Topics, totalMaxBytes: number, nowMs: number): Sweep | undefined {
+  const aged: Head[] = [];
+  let looks = looksPerSweep;
+  for (const head of topics.heads()) {
+    const isUnseen = head.reach < head.offset && Number.isNaN(head.oldestMs);
+    const isAged = head.reach < head.offset && head.oldestMs < nowMs - head.retention.maxAgeMs;
+    const forgetsIds = head.storesMessageIds && head.messageIds?.prune(nowMs) === 0;
+    if (isAged || forgetsIds || (isUnseen && looks-- > 0)) aged.push(head);
+  }
+  const tooMuch = topics.bytes > totalMaxBytes;
+  const leftovers = topics.gone.length + topics.staleStates.length;
+  return aged.length > 0 || tooMuch || leftovers > 0 ? { aged, tooMuch } : undefined;
+}
+
+/** Does it, at most `deletionsPerStep` of it: answers whether that sufficed. Within a transaction. */
+export function sweep(topics: Topics, work: Sweep, totalMaxBytes: number, nowMs: number): boolean {
+  const budget = { left: deletionsPerStep };
+  purge(topics, budget);
+  for (const head of work.aged) {
+    if (budget.left === 0) return false;
+    trim(topics, head, nowMs, budget);
+    trimMessageIds(topics, head, budget);
+  }
+  for (const head of work.tooMuch ? topics.heads() : []) {
+    if (budget.left === 0 || topics.bytes <= totalMaxBytes) break;
+    trim(topics, head, nowMs, budget, true);
+  }
+  return budget.left > 0;
+}
+
+const topicKinds: readonly TopicKind[] = ['publication', 'state', 'messageId'];
+
+/** Deletes what forgotten topics left behind, and states that are none any more. */
+function purge(topics: Topics, budget: Budget): void {
+  for (let number = topics.gone[0]; number !== undefined; number = topics.gone[0]) {
+    for (const kind of topicKinds) if (!deleteAll(topics, kind, number, budget)) return;
+    topics.store.remove(goneKey(number));
+    topics.gone.shift();
+  }
+  for (let head = topics.staleStates[0]; head !== undefined; head = topics.staleStates[0]) {
+    if (topics.find(head.name) === head) topics.putHead(head);
+    if (!deleteAll(topics, 'state', head.number, budget)) return;
+    topics.staleStates.shift();
+  }
+}
+
+/** False: the budget did not suffice. */
+function deleteAll(topics: Topics, kind: TopicKind, number: number, budget: Budget): boolean {
+  if (budget.left === 0) return false;
+  const keys = topics.store.keys({ ...topicRange(kind, number), limit: budget.left });
+  for (const key of keys) topics.store.remove(key);
+  budget.left -= keys.length;
+  return budget.left > 0;
+}

@@ -1,0 +1,96 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LmdbEngine, type LmdbOptions } from '../../src/engines/lmdb/engine.ts';
+import type { Retention } from '../../src/engines/lmdb/topics.ts';
+import type { PublishFields } from '../../src/protocol/frames.ts';
+import type { AppendRequest, EngineFeed, StoredTopic } from '../../src/topics/engine.ts';
+import type { StoredPublication } from '../../src/topics/publication.ts';
+import { FakeClock, fields } from '../topics/fixtures.ts';
+
+export function temporaryFolder(): { folder: string; remove: () => void } {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-lmdb-'));
+  return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+export const retention: Retention = {
+  mode: 'stream',
+  maxPublications: 100,
+  maxBytes: 2 ** 20,
+  maxAgeMs: 3_600_000,
+};
+
+export class Feed implements EngineFeed {
+  readonly fed: StoredPublication[] = [];
+  readonly causes: (Error | undefined)[] = [];
+
+  appended(_topic: string, _epoch: string, publications: readonly StoredPublication[]): void {
+    this.fed.push(...publications);
+  }
+
+  reset(): void {}
+
+  degraded(cause: Error | undefined): void {
+    this.causes.push(cause);
+  }
+}
+
+type More = Partial<Omit<LmdbOptions, 'retention'>> & { readonly retention?: Partial<Retention> };
+
+/** Engines of one folder, one after the other. */
+export class Stored {
+  readonly folder: string;
+  readonly clock = new FakeClock(1_700_000_000_000);
+  readonly remove: () => void;
+  readonly #open = new Set<LmdbEngine>();
+
+  constructor() {
+    ({ folder: this.folder, remove: this.remove } = temporaryFolder());
+  }
+
+  make({ retention: own, ...more }: More = {}): LmdbEngine {
+    return new LmdbEngine({
+      dataDir: this.folder,
+      sync: false,
+      ringsMaxBytes: 2 ** 28,
+      nowMs: this.clock.read,
+      retention: () => ({ ...retention, ...own }),
+      ...more,
+    });
+  }
+
+  async open(more: More = {}): Promise<{ engine: LmdbEngine; feed: Feed }> {
+    const engine = this.make(more);
+    const feed = new Feed();
+    await engine.open(feed);
+    this.#open.add(engine);
+    return { engine, feed };
+  }
+
+  async cleanUp(): Promise<void> {
+    for (const engine of this.#open) await engine.close();
+    this.remove();
+  }
+}
+
+export function request(topic: string, more: Partial<PublishFields> = {}, timestampMs = 0): AppendRequest {
+  return { fields: fields(topic, more), timestampMs, acceptedAtMs: 1 };
+}
+
+export function requests(
+  count: number,
+  topic: string,
+  more: (i: number) => Partial<PublishFields> = () => ({}),
+) {
+  return Array.from({ length: count }, (_, i) => request(topic, more(i), 1_700_000_000_000));
+}
+
+export async function loaded(engine: LmdbEngine, topic: string): Promise<StoredTopic> {
+  const stored = await engine.load(topic);
+  if (stored === undefined) throw new Error(`nothing stored of ${topic}`);
+  return stored;
+}
+
+export function offsets({ publications }: Pick<StoredTopic, 'publications'>): number[] {
+  return publications.map(({ offset }) => offset);
+}

@@ -1,0 +1,20 @@
+import { LmdbEngine } from '../../src/engines/lmdb/engine.ts';
+import { engineContract } from './contract.ts';
+import { temporaryFolder } from './lmdb-fixtures.ts';
+
+for (const sync of [false, true]) {
+  engineContract(sync ? 'lmdb with --sync' : 'lmdb', () => {
+    const { folder, remove } = temporaryFolder();
+    return {
+      make: ({ nowMs, ring, isState }) =>
+        new LmdbEngine({
+          dataDir: folder,
+          sync,
+          nowMs,
+          ringsMaxBytes: 2 ** 28,
+          retention: (topic) => ({ ...ring, mode: isState(topic) ? 'state' : 'stream' }),
+        }),
+      cleanUp: remove,
+    };
+  });
+}
