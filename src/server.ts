@@ -340,13 +340,11 @@ function webAssets(): (name: string) => Uint8Array | undefined {
 }
 
 function readAsset(name: string): Uint8Array | undefined {
-  // Built: dist/server.js beside dist/web. From source: src/server.ts, and dist is the neighbour of src.
-  for (const folder of ['./web/', '../dist/web/']) {
-    try {
-      return readFileSync(fileURLToPath(new URL(folder + name, import.meta.url)));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
+  try {
+    // The same place from dist/server.js and from src/server.ts.
+    return readFileSync(fileURLToPath(new URL(`../dist/web/${name}`, import.meta.url)));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
-  return undefined;
 }
