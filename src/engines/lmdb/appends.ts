@@ -5,8 +5,10 @@ import { StoredPublication } from '../../topics/publication.ts';
 import { isOverfull, trim, trimMessageIds } from './retention.ts';
 import type { Head, Topics } from './topics.ts';
 
-/** At most so many records leave with one append, so that it stays short. */
-const deletionsPerAppend = 256;
+/** At most so many records leave per publication, so that a topic shrinks while it is used, and appends stay short. */
+const deletionsPerPublication = 4;
+/** More for each topic: what its slack holds goes at once. */
+const deletionsPerTopic = 128;
 
 /** What a transaction does to one topic. */
 export interface Appended {
@@ -26,11 +28,11 @@ export interface Batch {
 export function appendAll(topics: Topics, requests: readonly AppendRequest[], nowMs: number): Batch {
   const appended = new Map<Head, Appended>();
   const outcomes = requests.map((request) => appendOne(topics, request, nowMs, appended));
-  for (const { head } of appended.values()) {
-    const budget = { left: deletionsPerAppend };
+  for (const { head, publications } of appended.values()) {
+    const deletions = deletionsPerTopic + deletionsPerPublication * publications.length;
     topics.touch(head, nowMs);
-    if (isOverfull(head)) trim(topics, head, nowMs, budget);
-    trimMessageIds(topics, head, budget);
+    if (isOverfull(head)) trim(topics, head, nowMs, { left: deletions });
+    trimMessageIds(topics, head, { left: deletions });
     topics.putHead(head);
   }
   return { outcomes, appended: [...appended.values()] };

@@ -7,6 +7,7 @@ import { writtenKey } from './keys.ts';
 import { findWork, sweep } from './retention.ts';
 import { Store } from './store.ts';
 import { type Head, type Retention, Topics } from './topics.ts';
+import { type Waiting, WaitingAppends } from './waiting.ts';
 
 export interface LmdbOptions {
   /** A folder of its own; made if need be. */
@@ -33,11 +34,6 @@ const sweepEveryMs = 1000;
 /** A store that failed is left alone for so long: each try opens it and reads all heads. */
 const failedRestMs = 100;
 
-interface Waiting {
-  readonly request: AppendRequest;
-  readonly answer: (outcome: AppendOutcome) => void;
-}
-
 /**
  * Topics in a database on this machine's disk. They survive the end of the process at any instant and, with `sync`, of
  * the machine; `Store` says what a commit is, `DataDir` when the data is trusted.
@@ -51,9 +47,7 @@ export class LmdbEngine implements Engine {
   readonly #options: LmdbOptions;
   readonly #nowMs: () => number;
   readonly #sync: boolean;
-  readonly #waiting: Waiting[] = [];
-  /** How many requests of a topic wait or are under way. */
-  readonly #pending = new Map<string, number>();
+  readonly #waiting = new WaitingAppends();
   readonly #forgotten: Head[] = [];
   #dir: DataDir | undefined;
   #feed: EngineFeed | undefined;
@@ -104,21 +98,9 @@ export class LmdbEngine implements Engine {
     if (this.#feed === undefined || this.#closing !== undefined) {
       return Promise.resolve(requests.map(() => failed(new SluiceError('shutting_down'))));
     }
-    if (requests.length === 0) return Promise.resolve([]);
-    return new Promise((resolve) => {
-      const outcomes: AppendOutcome[] = [];
-      for (const request of requests) {
-        const { topic } = request.fields;
-        this.#pending.set(topic, (this.#pending.get(topic) ?? 0) + 1);
-        // Requests are answered in the order in which they wait.
-        const answer = (outcome: AppendOutcome) => {
-          outcomes.push(outcome);
-          if (outcomes.length === requests.length) resolve(outcomes);
-        };
-        this.#waiting.push({ request, answer });
-      }
-      this.#run();
-    });
+    const answers = this.#waiting.add(requests);
+    if (requests.length > 0) this.#run();
+    return answers;
   }
 
   names(): Iterable<string> {
@@ -135,7 +117,7 @@ export class LmdbEngine implements Engine {
 
   forget(topic: string): boolean {
     const topics = this.#topics;
-    if (topics === undefined || this.#closing !== undefined || this.#pending.has(topic)) return false;
+    if (topics === undefined || this.#closing !== undefined || this.#waiting.has(topic)) return false;
     const head = topics.find(topic);
     if (head === undefined) return true;
     if (topics.messageIds(head).prune(this.#nowMs()) > 0) return false;
@@ -184,7 +166,7 @@ export class LmdbEngine implements Engine {
   }
 
   get #hasWork(): boolean {
-    return this.#waiting.length > 0 || this.#forgotten.length > 0 || this.#sweepIsDue;
+    return this.#waiting.count > 0 || this.#forgotten.length > 0 || this.#sweepIsDue;
   }
 
   async #steps(): Promise<void> {
@@ -199,7 +181,7 @@ export class LmdbEngine implements Engine {
   }
 
   async #nextStep(): Promise<void> {
-    const batch = this.#waiting.splice(0, requestsPerTransaction);
+    const batch = this.#waiting.take(requestsPerTransaction);
     if (batch.length > 0 || this.#forgotten.length > 0) await this.#commit(batch);
     else if (this.#sweepIsDue) await this.#sweep();
   }
@@ -217,7 +199,7 @@ export class LmdbEngine implements Engine {
       this.#tell(waiting, batch as Batch);
     } else {
       const outcome = failed(new SluiceError('engine_unavailable', undefined, { cause: error }));
-      this.#answer(waiting, () => outcome);
+      this.#waiting.answer(waiting, () => outcome);
     }
   }
 
@@ -227,17 +209,7 @@ export class LmdbEngine implements Engine {
       for (const { head, epoch, publications } of appended)
         this.#feed?.appended(head.name, epoch, publications);
     } finally {
-      this.#answer(waiting, (i) => outcomes[i] as AppendOutcome);
-    }
-  }
-
-  #answer(waiting: readonly Waiting[], outcomeOf: (index: number) => AppendOutcome): void {
-    for (const [i, { request, answer }] of waiting.entries()) {
-      const { topic } = request.fields;
-      const left = (this.#pending.get(topic) as number) - 1;
-      if (left === 0) this.#pending.delete(topic);
-      else this.#pending.set(topic, left);
-      answer(outcomeOf(i));
+      this.#waiting.answer(waiting, (i) => outcomes[i] as AppendOutcome);
     }
   }
 

@@ -63,7 +63,7 @@ export function trim(topics: Topics, head: Head, nowMs: number, budget: Budget, 
 /** Deletes message ids that left the window. Within a transaction. */
 export function trimMessageIds(topics: Topics, head: Head, budget: Budget): void {
   const { messageIds } = head;
-  if (messageIds === undefined || !head.storesMessageIds) return;
+  if (messageIds === undefined || !head.storesMessageIds || budget.left === 0) return;
   const upto = messageIds.oldestOffset ?? head.offset + 1;
   if (messageIds.size > 0 && upto - 1 - head.messageIdsReach < messageIdSlack) return;
   const start = offsetKey('messageId', head.number, head.messageIdsReach);

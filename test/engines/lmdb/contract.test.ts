@@ -1,6 +1,6 @@
-import { LmdbEngine } from '../../src/engines/lmdb/engine.ts';
-import { engineContract } from './contract.ts';
-import { temporaryFolder } from './lmdb-fixtures.ts';
+import { LmdbEngine } from '../../../src/engines/lmdb/engine.ts';
+import { engineContract } from '../contract.ts';
+import { temporaryFolder } from './fixtures.ts';
 
 for (const sync of [false, true]) {
   engineContract(sync ? 'lmdb with --sync' : 'lmdb', () => {

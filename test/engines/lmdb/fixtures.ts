@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LmdbEngine, type LmdbOptions } from '../../src/engines/lmdb/engine.ts';
-import type { Retention } from '../../src/engines/lmdb/topics.ts';
-import type { PublishFields } from '../../src/protocol/frames.ts';
-import type { AppendRequest, EngineFeed, StoredTopic } from '../../src/topics/engine.ts';
-import type { StoredPublication } from '../../src/topics/publication.ts';
-import { FakeClock, fields } from '../topics/fixtures.ts';
+import { LmdbEngine, type LmdbOptions } from '../../../src/engines/lmdb/engine.ts';
+import type { Retention } from '../../../src/engines/lmdb/topics.ts';
+import type { PublishFields } from '../../../src/protocol/frames.ts';
+import type { AppendRequest, EngineFeed, StoredTopic } from '../../../src/topics/engine.ts';
+import type { StoredPublication } from '../../../src/topics/publication.ts';
+import { FakeClock, fields } from '../../topics/fixtures.ts';
 
 export function temporaryFolder(): { folder: string; remove: () => void } {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-lmdb-'));
@@ -73,7 +73,11 @@ export class Stored {
   }
 }
 
-export function request(topic: string, more: Partial<PublishFields> = {}, timestampMs = 0): AppendRequest {
+export function request(
+  topic: string,
+  more: Partial<PublishFields> = {},
+  timestampMs = 1_700_000_000_000,
+): AppendRequest {
   return { fields: fields(topic, more), timestampMs, acceptedAtMs: 1 };
 }
 
@@ -82,7 +86,7 @@ export function requests(
   topic: string,
   more: (i: number) => Partial<PublishFields> = () => ({}),
 ) {
-  return Array.from({ length: count }, (_, i) => request(topic, more(i), 1_700_000_000_000));
+  return Array.from({ length: count }, (_, i) => request(topic, more(i)));
 }
 
 export async function loaded(engine: LmdbEngine, topic: string): Promise<StoredTopic> {

@@ -1,0 +1,161 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { DataDir } from '../../../src/engines/lmdb/data-dir.ts';
+import { takeLock } from '../../../src/engines/lmdb/lock.ts';
+import { Store } from '../../../src/engines/lmdb/store.ts';
+import { temporaryFolder } from './fixtures.ts';
+
+let temporary: ReturnType<typeof temporaryFolder>;
+let folder: string;
+beforeEach(() => {
+  temporary = temporaryFolder();
+  folder = join(temporary.folder, 'data.d');
+});
+afterEach(() => temporary.remove());
+
+/** A gateway that was here and ended in this way. */
+async function left({ sync, clean, bootId }: { sync: boolean; clean: boolean; bootId: string }) {
+  const dir = await DataDir.take(folder, bootId, sync);
+  await new Store(folder, sync).close();
+  await dir.release(clean);
+}
+
+describe('the data folder', () => {
+  test('is made, with the folders above it', async () => {
+    folder = join(temporary.folder, 'a', 'b');
+    const dir = await DataDir.take(folder, 'boot', false);
+    expect([dir.wasSetAside, dir.needsFlush, existsSync(folder)]).toEqual([false, false, true]);
+    await dir.release(true);
+  });
+
+  test('is taken by one at a time', async () => {
+    const dir = await DataDir.take(folder, 'boot', false);
+    await expect(DataDir.take(folder, 'boot', false)).rejects.toMatchObject({
+      code: 'ERR_DATA_DIR_IN_USE',
+      message: expect.stringContaining(folder),
+    });
+    await dir.release(true);
+    await (await DataDir.take(folder, 'boot', false)).release(true);
+  });
+
+  test('of a newer format is refused, and left as it is', async () => {
+    await left({ sync: false, clean: true, bootId: 'boot' });
+    const newer = '{"format":2,"clean":true}';
+    writeFileSync(join(folder, 'sluice.json'), newer);
+    await expect(DataDir.take(folder, 'boot', false)).rejects.toMatchObject({
+      code: 'ERR_DATA_DIR_FORMAT',
+      message: expect.stringMatching(/format version 2; this version of Sluice reads 1/),
+    });
+    expect(readFileSync(join(folder, 'sluice.json'), 'utf8')).toBe(newer);
+  });
+
+  test.each(['no JSON', 'null', '{}'])(
+    'with a marker that is not of Sluice (%s) is refused',
+    async (text) => {
+      mkdirSync(folder);
+      writeFileSync(join(folder, 'sluice.json'), text);
+      await expect(DataDir.take(folder, 'boot', false)).rejects.toMatchObject({
+        code: 'ERR_DATA_DIR_FOREIGN',
+      });
+    },
+  );
+
+  test('with a database of somebody else is refused', async () => {
+    await new Store(folder, true).close();
+    await expect(DataDir.take(folder, 'boot', false)).rejects.toMatchObject({
+      code: 'ERR_DATA_DIR_FOREIGN',
+    });
+  });
+
+  test.each([
+    ['ended in order', { sync: false, clean: true, bootId: 'before' }],
+    ['crashed on the running kernel', { sync: false, clean: false, bootId: 'now' }],
+    ['crashed with its machine, but had synced', { sync: true, clean: false, bootId: 'before' }],
+  ])('is trusted when the last gateway %s', async (_, last) => {
+    await left(last);
+    const dir = await DataDir.take(folder, 'now', false);
+    expect([dir.wasSetAside, existsSync(join(folder, 'data.mdb'))]).toEqual([false, true]);
+    await dir.release(true);
+  });
+
+  test('is begun anew when the last gateway crashed with its machine and had not synced', async () => {
+    await left({ sync: false, clean: false, bootId: 'before' });
+    const dir = await DataDir.take(folder, 'now', false);
+    expect(dir.wasSetAside).toBe(true);
+    expect(existsSync(join(folder, 'data.mdb'))).toBe(false);
+    expect(existsSync(join(folder, 'set-aside.mdb'))).toBe(true);
+    await dir.release(true);
+  });
+
+  test('counts as synced only when what was there before is on the disk', async () => {
+    await left({ sync: false, clean: false, bootId: 'now' });
+    const crashed = await DataDir.take(folder, 'now', true);
+    expect(crashed.needsFlush).toBe(true);
+    await crashed.release(false);
+    const flushed = await DataDir.take(folder, 'now', true);
+    await flushed.markSynced();
+    await flushed.release(false);
+    const dir = await DataDir.take(folder, 'later', true);
+    expect([dir.wasSetAside, dir.needsFlush]).toEqual([false, false]);
+    await dir.release(true);
+  });
+});
+
+describe('the lock', () => {
+  test('of a process that is gone is taken over', async () => {
+    // libuv removes the socket of a server that it closes; what a killed process leaves is made by moving it away.
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(join(temporary.folder, 'alive'), resolve));
+    const { renameSync } = await import('node:fs');
+    renameSync(join(temporary.folder, 'alive'), join(temporary.folder, 'lock'));
+    await new Promise((resolve) => server.close(resolve));
+    expect(existsSync(join(temporary.folder, 'lock'))).toBe(true);
+    const unlock = await takeLock(temporary.folder);
+    expect(unlock).toBeTypeOf('function');
+    expect(await takeLock(temporary.folder)).toBeUndefined();
+    unlock?.();
+    expect(existsSync(join(temporary.folder, 'lock'))).toBe(false);
+  });
+
+  test.runIf(process.platform === 'linux')('works in a folder with a long path', async () => {
+    const long = join(temporary.folder, 'x'.repeat(150));
+    mkdirSync(long);
+    const unlock = await takeLock(long);
+    expect(unlock).toBeTypeOf('function');
+    expect(await takeLock(long)).toBeUndefined();
+    unlock?.();
+    (await takeLock(long))?.();
+  });
+
+  test('is taken by one of many who come at once', async () => {
+    const all = await Promise.all(Array.from({ length: 10 }, () => takeLock(temporary.folder)));
+    expect(all.filter((unlock) => unlock !== undefined)).toHaveLength(1);
+    all.find((unlock) => unlock !== undefined)?.();
+  });
+});
+
+test('the engine says that it began anew', async () => {
+  const { LmdbEngine } = await import('../../../src/engines/lmdb/engine.ts');
+  const { Feed, request, retention } = await import('./fixtures.ts');
+  const make = (bootId: string) =>
+    new LmdbEngine({
+      dataDir: folder,
+      sync: false,
+      bootId,
+      ringsMaxBytes: 1e9,
+      retention: () => retention,
+    });
+  await left({ sync: false, clean: false, bootId: 'before' });
+  const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+  const engine = make('now');
+  await engine.open(new Feed());
+  expect(warned).toHaveBeenCalledWith(
+    expect.stringContaining(folder),
+    expect.objectContaining({ code: 'SLUICE_DATA_SET_ASIDE' }),
+  );
+  warned.mockRestore();
+  expect(await engine.append([request('a')])).toMatchObject([{ offset: 1 }]);
+  await engine.close();
+});

@@ -1,0 +1,264 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Store } from '../../../src/engines/lmdb/store.ts';
+import { messageIdWindowMs } from '../../../src/topics/idempotency.ts';
+import { json, openBroker, publishOne, summary } from '../../topics/fixtures.ts';
+import { loaded, offsets, request, requests, Stored } from './fixtures.ts';
+
+let stored: Stored;
+beforeEach(() => {
+  stored = new Stored();
+});
+afterEach(() => stored.cleanUp());
+
+/** A store whose commits fail when it is told to. */
+function failingStore() {
+  const faults = { fail: undefined as Error | undefined, openFails: false, afterCommit: false };
+  class FailingStore extends Store {
+    override async commit<T>(work: () => T): Promise<T> {
+      if (faults.fail !== undefined && !faults.afterCommit) {
+        return super.commit(() => {
+          work();
+          throw faults.fail;
+        });
+      }
+      const result = await super.commit(work);
+      if (faults.fail !== undefined) throw faults.fail;
+      return result;
+    }
+  }
+  const openStore = (folder: string, sync: boolean): Store => {
+    if (faults.openFails) throw new Error('cannot be opened');
+    return new FailingStore(folder, sync);
+  };
+  return { faults, openStore };
+}
+
+/** Appends until the engine tries the store again: it rests after a failure. */
+async function appendedAgain(engine: Awaited<ReturnType<Stored['open']>>['engine']) {
+  for (;;) {
+    const outcomes = await engine.append([request('a')]);
+    if (outcomes[0]?.ok === true) return outcomes;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+describe('group commit', () => {
+  test('what is asked for in one turn is one transaction', async () => {
+    let commits = 0;
+    class CountingStore extends Store {
+      override commit<T>(work: () => T): Promise<T> {
+        commits++;
+        return super.commit(work);
+      }
+    }
+    const { engine, feed } = await stored.open({
+      openStore: (folder, sync) => new CountingStore(folder, sync),
+    });
+    const calls = Array.from({ length: 100 }, (_, i) => engine.append([request(`t${i % 3}`)]));
+    await Promise.all(calls);
+    expect([commits, feed.fed.length]).toEqual([1, 100]);
+    await engine.append(requests(1001, 'many'));
+    expect(commits).toBe(4);
+  });
+
+  test('a large payload comes back whole, many of them too', async () => {
+    const payloads = Array.from({ length: 20 }, (_, i) => new Uint8Array(65_536).fill(i));
+    const { engine } = await stored.open({ retention: { maxBytes: 2 ** 30 } });
+    await engine.append(
+      requests(20, 'a', (i) => ({ payload: { format: 'binary', bytes: payloads[i] as Uint8Array } })),
+    );
+    const { publications } = await loaded(engine, 'a');
+    const differing = publications.filter(
+      ({ payload }, i) => Buffer.compare(payload.bytes, payloads[i] as Uint8Array) !== 0,
+    );
+    expect([publications.length, differing]).toEqual([20, []]);
+  });
+});
+
+describe('load', () => {
+  test.each([false, true])('lies between two transactions (sync: %s)', async (sync) => {
+    const { engine, feed } = await stored.open({ sync, retention: { mode: 'state' } });
+    await engine.append([request('a', { key: 'k' })]);
+    const appends = Array.from({ length: 30 }, async (_, i) => {
+      for (let turn = 0; turn < i % 4; turn++) await new Promise((resolve) => setImmediate(resolve));
+      const append = engine.append([request('a', { key: `k${i}` })]);
+      const { offset, publications, state } = await loaded(engine, 'a');
+      const fed = feed.fed.filter(({ topic }) => topic === 'a').length;
+      expect([offset, publications.length, state.length]).toEqual([fed, fed, fed]);
+      await append;
+    });
+    await Promise.all(appends);
+  });
+});
+
+describe('after reopening', () => {
+  test('a message id is a repeat until its window ends, and a conflict with other content', async () => {
+    const first = await stored.open();
+    await first.engine.append([request('a', { messageId: 'm' })]);
+    await first.engine.close();
+    stored.clock.advance(messageIdWindowMs - 1);
+    const second = await stored.open();
+    const outcomes = await second.engine.append([
+      request('a', { messageId: 'm' }),
+      request('a', { messageId: 'm', payload: json('other') }),
+    ]);
+    expect(outcomes).toMatchObject([
+      { offset: 1, duplicate: true },
+      { error: { code: 'message_id_conflict' } },
+    ]);
+    expect(second.engine.forget('a')).toBe(false);
+    await second.engine.close();
+    stored.clock.advance(1);
+    const third = await stored.open();
+    expect(third.engine.forget('a')).toBe(true);
+    expect(await third.engine.append([request('a', { messageId: 'm' })])).toMatchObject([
+      { offset: 1, duplicate: false },
+    ]);
+  });
+
+  test('the state is the newest per key, the longest unchanged first, expired ones too', async () => {
+    const state = { retention: { mode: 'state' } } as const;
+    const first = await stored.open(state);
+    await first.engine.append([
+      request('a', { key: 'x' }, 1000),
+      request('a', { key: 'y', ttlMs: 10 }, 1000),
+      request('a', { key: 'z' }, 1000),
+      request('a', { payload: json('no key') }, 1000),
+      request('a', { key: 'x', payload: json('newer') }, 1000),
+      request('a', { key: 'z', removed: true }, 1000),
+    ]);
+    await first.engine.close();
+    const { engine } = await stored.open(state);
+    const { state: values } = await loaded(engine, 'a');
+    expect(values.map(({ key, offset, expiresAtMs }) => [key, offset, expiresAtMs])).toEqual([
+      ['y', 2, 1010],
+      [undefined, 4, Number.POSITIVE_INFINITY],
+      ['x', 5, Number.POSITIVE_INFINITY],
+    ]);
+  });
+
+  test('a forgotten topic is unknown', async () => {
+    const first = await stored.open();
+    await first.engine.append([request('a'), request('b')]);
+    first.engine.forget('a');
+    await first.engine.close();
+    const { engine } = await stored.open();
+    expect([[...engine.names()], await engine.load('a')]).toEqual([['b'], undefined]);
+  });
+});
+
+describe('forget', () => {
+  test('is refused while an append of the topic is under way', async () => {
+    const { engine } = await stored.open();
+    await engine.append([request('a')]);
+    const append = engine.append([request('a')]);
+    expect(engine.forget('a')).toBe(false);
+    expect(summary(await append)).toEqual([2]);
+    expect(engine.forget('a')).toBe(true);
+  });
+
+  test('and an append in the same turn begin a new epoch', async () => {
+    const { engine, feed } = await stored.open();
+    const [before] = await engine.append([request('a')]);
+    engine.forget('a');
+    const [after] = await engine.append([request('a')]);
+    expect(after).toMatchObject({ offset: 1 });
+    expect(after).not.toMatchObject({ epoch: before?.ok === true && before.epoch });
+    expect(feed.fed.map(({ offset }) => offset)).toEqual([1, 1]);
+  });
+});
+
+describe.each([false, true])('a store that fails (sync: %s)', (sync) => {
+  test('fails the appends that it affects, loses nothing else, and works again', async () => {
+    const { faults, openStore } = failingStore();
+    const { engine, feed } = await stored.open({ sync, openStore });
+    const [first] = await engine.append([request('a', { messageId: 'm0' })]);
+    faults.fail = new Error('no space left');
+    const outcomes = await engine.append([request('a', { messageId: 'm1' }), request('b')]);
+    expect(summary(outcomes)).toEqual(['engine_unavailable', 'engine_unavailable']);
+    expect(outcomes).toMatchObject([{ error: { retry: true, cause: faults.fail } }, {}]);
+    expect([feed.fed.length, feed.causes]).toEqual([1, [faults.fail]]);
+    faults.fail = undefined;
+    expect(await appendedAgain(engine)).toMatchObject([{ ...first, offset: 2 }]);
+    expect(feed.causes.at(-1)).toBeUndefined();
+    expect(await engine.append([request('a', { messageId: 'm1' }), request('b')])).toMatchObject([
+      { offset: 3, duplicate: false },
+      { offset: 1 },
+    ]);
+    expect(offsets(await loaded(engine, 'a'))).toEqual([1, 2, 3]);
+  });
+
+  test('answers what became of a commit that reported a failure and was one', async () => {
+    const { faults, openStore } = failingStore();
+    const { engine, feed } = await stored.open({ sync, openStore });
+    faults.fail = new Error('input/output error');
+    faults.afterCommit = true;
+    expect(summary(await engine.append([request('a'), request('a')]))).toEqual([1, 2]);
+    expect([feed.fed.map(({ offset }) => offset), feed.causes]).toEqual([[1, 2], [faults.fail]]);
+  });
+
+  test('that can’t even be opened fails appends and loads until it can', async () => {
+    const { faults, openStore } = failingStore();
+    const { engine } = await stored.open({ sync, openStore });
+    await engine.append([request('a')]);
+    faults.fail = new Error('broken');
+    faults.openFails = true;
+    expect(summary(await engine.append([request('a')]))).toEqual(['engine_unavailable']);
+    await expect(engine.load('a')).rejects.toMatchObject({ code: 'engine_unavailable' });
+    faults.fail = undefined;
+    faults.openFails = false;
+    expect(summary(await appendedAgain(engine))).toEqual([2]);
+  });
+
+  test('forgets what it was told to forget once it works again', async () => {
+    const { faults, openStore } = failingStore();
+    const { engine } = await stored.open({ sync, openStore });
+    const [before] = await engine.append([request('a')]);
+    faults.fail = new Error('broken');
+    expect(engine.forget('a')).toBe(true);
+    expect(summary(await engine.append([request('a')]))).toEqual(['engine_unavailable']);
+    faults.fail = undefined;
+    const [after] = await appendedAgain(engine);
+    expect(after).toMatchObject({ offset: 1 });
+    expect(after).not.toMatchObject({ epoch: before?.ok === true && before.epoch });
+  });
+});
+
+describe('a broker on this engine', () => {
+  test('knows all stored topics when it has opened', async () => {
+    const make = () => stored.make({ retention: { mode: 'state', maxAgeMs: Number.POSITIVE_INFINITY } });
+    const first = await openBroker({ engine: make() });
+    for (const topic of ['server:a', 'server:b', 'state']) {
+      await publishOne(first.broker, { topic, type: 't', key: 'k', payload: json(topic) });
+    }
+    const before = first.broker.find('server:a')?.position;
+    await first.broker.close();
+
+    const { broker, listener } = await openBroker({ engine: make() });
+    expect([...broker.topics()].map(({ name }) => name).sort()).toEqual(['server:a', 'server:b', 'state']);
+    expect(broker.find('server:a')?.position).toEqual(before);
+    expect(broker.find('state')?.state?.get('k')?.offset).toBe(1);
+    expect(listener.heard).toEqual([]);
+    const next = await publishOne(broker, { topic: 'server:a', type: 't', payload: json(2) });
+    expect(next).toMatchObject({ epoch: before?.epoch, offset: 2 });
+    expect(broker.find('server:a')?.ring.count).toBe(2);
+    await broker.close();
+  });
+
+  test('tries an append again that failed once', async () => {
+    const { faults, openStore } = failingStore();
+    const { broker, counts } = await openBroker({
+      engine: stored.make({ openStore }),
+      wait: async () => {
+        faults.fail = undefined;
+        await new Promise((resolve) => setTimeout(resolve, 110));
+      },
+    });
+    faults.fail = new Error('once');
+    expect(await publishOne(broker, { topic: 'a', type: 't', payload: json(1) })).toMatchObject({
+      offset: 1,
+    });
+    expect([counts.of('retried'), counts.of('down'), broker.degradedBy]).toEqual([1, 1, undefined]);
+    await broker.close();
+  });
+});

@@ -1,0 +1,243 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { appendAll } from '../../../src/engines/lmdb/appends.ts';
+import { topicRange } from '../../../src/engines/lmdb/keys.ts';
+import { findWork, sweep } from '../../../src/engines/lmdb/retention.ts';
+import { Store } from '../../../src/engines/lmdb/store.ts';
+import { type Head, type Retention, Topics } from '../../../src/engines/lmdb/topics.ts';
+import type { PublishFields } from '../../../src/protocol/frames.ts';
+import { messageIdsPerTopic, messageIdWindowMs } from '../../../src/topics/idempotency.ts';
+import { StoredPublication } from '../../../src/topics/publication.ts';
+import { fields } from '../../topics/fixtures.ts';
+import { offsets, retention, temporaryFolder } from './fixtures.ts';
+
+const enough = 2 ** 40;
+/** What one publication of these tests costs. */
+const cost = new StoredPublication(fields('t'), 1, 0, 0).bytes;
+
+/** The store and the cache in front of it, without the engine's turns and timers. */
+class Kept {
+  readonly #folder = temporaryFolder();
+  readonly #store = new Store(this.#folder.folder, false);
+  nowMs = 1_000_000;
+  topics: Topics;
+  readonly limits: Retention;
+
+  constructor(limits: Partial<Retention>) {
+    this.limits = { ...retention, ...limits };
+    this.topics = new Topics(this.#store, () => this.limits);
+  }
+
+  async append(count: number, more: Partial<PublishFields> = {}, topic = 't'): Promise<void> {
+    const requests = Array.from({ length: count }, () => ({
+      fields: fields(topic, more),
+      timestampMs: this.nowMs,
+      acceptedAtMs: 0,
+    }));
+    await this.#store.commit(() => appendAll(this.topics, requests, this.nowMs));
+  }
+
+  /** Until nothing is left to do; answers how many transactions that took. */
+  async sweep(totalMaxBytes = enough): Promise<number> {
+    for (let steps = 0; ; steps++) {
+      const work = findWork(this.topics, totalMaxBytes, this.nowMs);
+      if (work === undefined) return steps;
+      await this.#store.commit(() => sweep(this.topics, work, totalMaxBytes, this.nowMs));
+    }
+  }
+
+  reread(limits = this.limits): void {
+    this.topics = new Topics(this.#store, () => limits);
+  }
+
+  head(topic = 't'): Head {
+    return this.topics.find(topic) as Head;
+  }
+
+  /** What a node is given. */
+  read(topic = 't'): number[] {
+    return offsets(this.topics.read(this.head(topic), this.nowMs));
+  }
+
+  stored(kind: 'publication' | 'state' | 'messageId', number = this.head().number): number {
+    return this.#store.keys(topicRange(kind, number)).length;
+  }
+
+  commit(work: () => void): Promise<void> {
+    return this.#store.commit(work);
+  }
+
+  async end(): Promise<void> {
+    await this.#store.close();
+    this.#folder.remove();
+  }
+}
+
+let kept: Kept;
+let all: Kept[] = [];
+const using = (limits: Partial<Retention> = {}) => {
+  kept = new Kept(limits);
+  all.push(kept);
+  return kept;
+};
+beforeEach(() => using());
+afterEach(async () => {
+  for (const each of all) await each.end();
+  all = [];
+});
+
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
+describe('retention', () => {
+  test.each([
+    [9, range(1, 9)],
+    [10, range(1, 10)],
+    [11, range(2, 11)],
+    [200, range(191, 200)],
+  ])('of 10: a node is given the newest after %i publications', async (count, expected) => {
+    const { limits } = using({ maxPublications: 10 });
+    await kept.append(count);
+    expect(kept.read()).toEqual(expected);
+    expect(kept.stored('publication')).toBeLessThanOrEqual(limits.maxPublications + 16);
+    kept.reread();
+    expect(kept.read()).toEqual(expected);
+  });
+
+  test.each([
+    [-1, range(2, 4)],
+    [0, range(1, 4)],
+    [1, range(1, 4)],
+  ])(
+    'of the bytes of four publications and %i: a node is given the newest that fit',
+    async (more, expected) => {
+      using({ maxBytes: 4 * cost + more });
+      await kept.append(4);
+      expect(kept.read()).toEqual(expected);
+    },
+  );
+
+  test('by bytes keeps the newest, however large it is, and the store bounded', async () => {
+    using({ maxBytes: 10 });
+    for (let i = 0; i < 40; i++) await kept.append(1);
+    expect([kept.read(), kept.stored('publication')]).toEqual([[40], 1]);
+  });
+
+  test('by age: a node is given what is exactly as old as allowed, and not what is older', async () => {
+    using({ maxAgeMs: 1000 });
+    await kept.append(2);
+    kept.nowMs += 400;
+    await kept.append(1);
+    kept.nowMs += 600;
+    expect(kept.read()).toEqual([1, 2, 3]);
+    kept.nowMs += 1;
+    expect(kept.read()).toEqual([3]);
+    await kept.sweep();
+    expect([kept.stored('publication'), kept.head().reach]).toEqual([1, 2]);
+    kept.nowMs += 1000;
+    await kept.sweep();
+    expect([kept.read(), kept.stored('publication'), kept.head().offset]).toEqual([[], 0, 3]);
+  });
+
+  test('a sweep works in bounded steps, and finds nothing to do afterwards', async () => {
+    using({ maxAgeMs: 1000, maxPublications: 10_000 });
+    for (let i = 0; i < 5; i++) await kept.append(500);
+    kept.nowMs += 1001;
+    expect(await kept.sweep()).toBe(3);
+    expect(await kept.sweep()).toBe(0);
+    expect(kept.topics.bytes).toBe(0);
+  });
+
+  test('over the total, the rings of the longest idle topics go; offsets stay', async () => {
+    for (const topic of ['idle', 'used', 'busy']) await kept.append(10, {}, topic);
+    await kept.append(1, {}, 'idle');
+    await kept.sweep(25 * cost);
+    expect(['idle', 'used', 'busy'].map((topic) => kept.read(topic).length)).toEqual([11, 0, 10]);
+    kept.reread();
+    expect(kept.head('used').offset).toBe(10);
+    expect(kept.topics.bytes).toBe(21 * cost);
+  });
+
+  test('what retention took is not numbered again', async () => {
+    using({ maxAgeMs: 10 });
+    await kept.append(3);
+    kept.nowMs += 100;
+    await kept.sweep();
+    kept.reread();
+    await kept.append(1);
+    expect(kept.read()).toEqual([4]);
+  });
+
+  test('the store does not grow without end', async () => {
+    using({ maxPublications: 50, mode: 'state' });
+    for (let i = 0; i < 100; i++) await kept.append(50, { key: `k${i % 7}`, messageId: undefined });
+    expect(kept.stored('publication')).toBeLessThanOrEqual(66);
+    expect(kept.stored('state')).toBe(7);
+  });
+});
+
+describe('message ids', () => {
+  const publishIds = async (from: number, count: number) => {
+    for (let i = from; i < from + count; i++) await kept.append(1, { messageId: `m${i}` });
+  };
+
+  test('leave the store when they leave the window', async () => {
+    await publishIds(0, 5);
+    kept.nowMs += messageIdWindowMs - 1;
+    await kept.sweep();
+    expect(kept.stored('messageId')).toBe(5);
+    kept.nowMs += 1;
+    await kept.sweep();
+    expect(kept.stored('messageId')).toBe(0);
+  });
+
+  test('leave the store while others come', async () => {
+    await publishIds(0, 200);
+    kept.nowMs += messageIdWindowMs;
+    await publishIds(200, 2);
+    expect(kept.stored('messageId')).toBe(2);
+  });
+
+  test('stay at most so many beyond those that are known', async () => {
+    const requests = Array.from({ length: messageIdsPerTopic + 500 }, (_, i) => ({
+      fields: fields('t', { messageId: `m${i}` }),
+      timestampMs: 0,
+      acceptedAtMs: 0,
+    }));
+    for (let at = 0; at < requests.length; at += 500)
+      await kept.commit(() => appendAll(kept.topics, requests.slice(at, at + 500), kept.nowMs));
+    expect(kept.stored('messageId')).toBeLessThanOrEqual(messageIdsPerTopic + 64);
+    kept.reread();
+    expect(kept.topics.messageIds(kept.head()).size).toBe(messageIdsPerTopic);
+  });
+});
+
+describe('leftovers', () => {
+  test('a forgotten topic is deleted in bounded steps, also after a restart', async () => {
+    using({ maxPublications: 5000, mode: 'state' });
+    for (let i = 0; i < 4; i++) await kept.append(500, { key: `k${i}` });
+    await kept.append(1, { messageId: 'm' });
+    const head = kept.head();
+    kept.topics.forget(head);
+    await kept.commit(() => kept.topics.deleteHead(head));
+    kept.reread();
+    expect([kept.topics.names(), kept.topics.bytes, kept.topics.gone]).toEqual([[], 0, [head.number]]);
+    await kept.append(1);
+    expect(kept.head().number).toBeGreaterThan(head.number);
+    expect(kept.head().epoch).not.toBe(head.epoch);
+    expect(await kept.sweep()).toBeGreaterThan(2);
+    const left = (['publication', 'state', 'messageId'] as const).map((kind) =>
+      kept.stored(kind, head.number),
+    );
+    expect([left, kept.topics.gone, kept.read()]).toEqual([[0, 0, 0], [], [1]]);
+  });
+
+  test('a topic that is no state any more loses its state, and does not find it again', async () => {
+    using({ mode: 'state' });
+    await kept.append(1, { key: 'k' });
+    kept.reread({ ...kept.limits, mode: 'stream' });
+    expect(kept.topics.read(kept.head(), kept.nowMs).state).toEqual([]);
+    await kept.sweep();
+    expect(kept.stored('state')).toBe(0);
+    kept.reread();
+    expect(kept.topics.read(kept.head(), kept.nowMs)).toMatchObject({ state: [], offset: 1 });
+  });
+});
