@@ -1,0 +1,207 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import type { ClientsCalls, ClientsReport } from './faults/clients.ts';
+import type { ComparisonCalls, Verdict } from './faults/comparison.ts';
+import { type Marker, topics } from './faults/plan.ts';
+import type { PublisherCalls, PublisherReport } from './faults/publisher.ts';
+import { type Gateway, startGateway } from './support/gateway.ts';
+import { type Claim, claim, type OptionsOf, scenario } from './support/scenario.ts';
+import { Worker } from './support/worker.ts';
+
+const options = {
+  clients: { default: 1000, sentence: 'Clients, each on one of the 20 topics.' },
+  rate: { default: 2000, sentence: 'Publications per second.' },
+  seconds: { default: 60, sentence: 'How long the storm lasts.' },
+  cuts: { default: 200, sentence: 'Connections that are cut per second.' },
+  stalled: { default: 50, sentence: 'Clients that don’t read at any time.' },
+  longestStallMs: { default: 6000, sentence: 'How long one of them doesn’t read at most.' },
+  kills: { default: 2, sentence: 'Times that the gateway is killed (SIGKILL) and started again.' },
+  engine: { default: 'lmdb', sentence: 'Engine of the gateway.', choices: ['lmdb', 'memory'] },
+  shortRings: {
+    default: false,
+    sentence: 'Rings that are shorter than a stall: what they lack has to be told.',
+  },
+  seed: { default: 1, sentence: 'Seed of payloads, cuts and stalls.' },
+} as const;
+type Options = OptionsOf<typeof options>;
+
+const clientProcesses = 2;
+const reachWithinMs = 30_000;
+/** Between a kill and the new start. */
+const downMs = 300;
+/** The clients are there before the storm, so that publications come before and behind every subscription. */
+const calmSeconds = 1;
+
+function gatewayFlags({ engine, shortRings }: Options, folder: string): string[] {
+  // Both bound what a slow client holds: the kernel takes megabytes, the gateway's share is kept small.
+  const ring = shortRings ? [50, '1MiB'] : [100_000, '256MiB'];
+  return [
+    `--engine=${engine}`,
+    ...(engine === 'memory' ? [] : [`--data-dir=${join(folder, 'data')}`]),
+    `--ring-max-publications=${ring[0]}`,
+    `--ring-max-bytes=${ring[1]}`,
+    '--rings-max-bytes=1GiB',
+    // The kernel takes megabytes for a client that doesn't read; what the gateway adds is kept small.
+    '--backpressure-max-bytes=64KiB',
+    '--payload-max-bytes=16KiB',
+    '--batch-max-bytes=16KiB',
+    // Some 10 publications to a frame: the clients are what takes most of the CPU here.
+    '--batch-max-delay-ms=100',
+    '--log-level=info',
+  ];
+}
+
+interface Seen {
+  readonly verdict: Verdict;
+  readonly publisher: PublisherReport;
+  readonly clients: ClientsReport;
+  /** Clients that did not get to the end. */
+  readonly behind: readonly string[];
+  readonly markers: number;
+}
+
+async function run(options: Options, folder: string, say: (line: string) => void): Promise<Seen> {
+  const workers: { end(): Promise<void> }[] = [];
+  const start = <W extends { end(): Promise<void> }>(worker: W): W => {
+    workers.push(worker);
+    return worker;
+  };
+  const flags = gatewayFlags(options, folder);
+  let gateway = await startGateway(flags);
+  const { port } = gateway;
+  const restart = async (): Promise<Gateway> => {
+    await gateway.kill();
+    await setTimeout(downMs);
+    return startGateway([...flags, `--port=${port}`]);
+  };
+  try {
+    const publisherPath = join(folder, 'publisher');
+    const publisher = start(new Worker<PublisherCalls>(new URL('./faults/publisher.ts', import.meta.url)));
+    await publisher.call('start', { port, path: publisherPath, seed: options.seed });
+    const groups = Array.from({ length: clientProcesses }, (_, i) => ({
+      path: join(folder, `clients-${i}`),
+      worker: start(new Worker<ClientsCalls>(new URL('./faults/clients.ts', import.meta.url))),
+    }));
+    const count = Math.ceil(options.clients / clientProcesses);
+    const { seed, seconds, rate } = options;
+    const publishing = publisher.call('publish', { rate, seconds: seconds + calmSeconds });
+    await Promise.all(
+      groups.map(({ worker, path }, i) =>
+        worker.call('start', { port, path, seed, first: i * count, count }),
+      ),
+    );
+    say(`${options.clients} clients are connected; the storm begins`);
+    const storm = {
+      seconds,
+      cutsPerSecond: options.cuts / clientProcesses,
+      stalled: Math.round(options.stalled / clientProcesses),
+      longestStallMs: options.longestStallMs,
+    };
+    const storming = Promise.all(groups.map(({ worker }) => worker.call('storm', storm)));
+    for (let i = 1; i <= options.kills; i++) {
+      await setTimeout((seconds * 1000) / (options.kills + 1));
+      say(`kill ${i} of ${options.kills}`);
+      gateway = await restart();
+    }
+    await Promise.all([storming, publishing]);
+    say('the storm is over');
+    const markers = (await publisher.call('mark')).filter((marker): marker is Marker => marker !== undefined);
+    const wanted = { markers, withinMs: reachWithinMs };
+    const behind = await Promise.all(groups.map(({ worker }) => worker.call('reach', wanted)));
+    const reports = await Promise.all(groups.map(({ worker }) => worker.call('finish')));
+    const published = await publisher.call('finish');
+    const comparison = start(new Worker<ComparisonCalls>(new URL('./faults/comparison.ts', import.meta.url)));
+    const clients = groups.map(({ path }) => path);
+    const verdict = await comparison.call('compare', { publisher: publisherPath, clients });
+    return {
+      verdict,
+      publisher: published,
+      clients: merged(reports),
+      behind: behind.flat(),
+      markers: markers.length,
+    };
+  } finally {
+    for (const worker of workers) await worker.end();
+    await gateway.end();
+  }
+}
+
+function merged(reports: readonly ClientsReport[]): ClientsReport {
+  const errors: Record<string, number> = {};
+  for (const report of reports)
+    for (const [error, count] of Object.entries(report.errors)) errors[error] = (errors[error] ?? 0) + count;
+  const sum = (pick: (report: ClientsReport) => number) => reports.reduce((all, each) => all + pick(each), 0);
+  return {
+    cuts: sum(({ cuts }) => cuts),
+    stalls: sum(({ stalls }) => stalls),
+    connects: sum(({ connects }) => connects),
+    gaps: sum(({ gaps }) => gaps),
+    lags: sum(({ lags }) => lags),
+    errors,
+  };
+}
+
+function claims({ verdict, publisher, clients, behind, markers }: Seen, options: Options): Claim[] {
+  const { tally } = verdict;
+  const none = (name: string, count: number): Claim => claim(name, count === 0, count);
+  const some = (name: string, count: number): Claim => claim(name, count > 0, count);
+  // A memory engine that was killed has begun anew, and says so: what came before is told as lost.
+  const keeps = options.engine !== 'memory' || options.kills === 0;
+  return [
+    none('unaccounted', tally.unaccounted),
+    none('repeats handed to the application', tally.repeats),
+    none('out of order', tally.outOfOrder),
+    none('other than what was acknowledged', tally.wrong),
+    none('told as lost what was not', tally.wronglyTold),
+    none('published twice', verdict.doubled),
+    none('publishes that were refused or never answered', publisher.refused + publisher.unanswered),
+    claim('every topic has its end marked', markers === topics.length, markers),
+    none('clients that did not reach the end of their topic', behind.length),
+    ...(keeps ? [none('numberings that began anew', tally.resets)] : []),
+    ...(keeps && !options.shortRings ? [none('told as lost, with long rings', tally.toldAsLost)] : []),
+    ...(options.shortRings ? [some('told as lost, with short rings', tally.toldAsLost)] : []),
+    ...(options.cuts > 0 ? [some('recovered', tally.recovered)] : []),
+    ...(options.stalled > 0 ? [some('times that a client lagged', clients.lags)] : []),
+  ];
+}
+
+export default scenario(options, async (chosen, say) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-faults-'));
+  try {
+    const seen = await run(chosen, folder, say);
+    const { verdict, publisher, clients } = seen;
+    const { tally } = verdict;
+    const rows: [string, number][] = [
+      ['published (acknowledged)', verdict.acknowledged],
+      ['… after a retry', publisher.duplicates],
+      ['delivered live', tally.live],
+      ['recovered', tally.recovered],
+      ['snapshots', tally.snapshots],
+      ['values in them', tally.snapshotValues],
+      ['superseded in state topics', tally.superseded],
+      ['told as lost', tally.toldAsLost],
+      ['unaccounted', tally.unaccounted],
+      ['repeats', tally.repeats],
+      ['out of order', tally.outOfOrder],
+      ['connections cut', clients.cuts],
+      ['stalls', clients.stalls],
+      ['times that a client lagged', clients.lags],
+      ['gaps that the SDK noticed', clients.gaps],
+      ['numberings that began anew', tally.resets],
+    ];
+    const rings = chosen.shortRings ? 'short' : 'long';
+    const title = `seed ${chosen.seed}: ${chosen.clients} clients, ${chosen.rate}/s for ${chosen.seconds} s, ${chosen.engine}, ${chosen.kills} kills, ${rings} rings`;
+    for (const problem of [...verdict.problems, ...seen.behind.slice(0, 20)]) say(problem);
+    for (const [error, count] of Object.entries(clients.errors)) say(`${count} x ${error}`);
+    if (publisher.firstRefusal !== undefined) say(publisher.firstRefusal);
+    return {
+      tables: [{ title, columns: ['what', 'how many'], rows }],
+      claims: claims(seen, chosen),
+      facts: { ...seen },
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

@@ -1,0 +1,118 @@
+import { SluiceClient } from '../../src/client/client.ts';
+import type { ReceivedPublication } from '../../src/client/received.ts';
+import { platformRuntime } from '../../src/client/runtime.ts';
+import type { Subscription } from '../../src/client/subscription.ts';
+import { LightSocket } from '../support/light-socket.ts';
+import { localAddress } from '../support/raw-client.ts';
+import { type Journal, kinds } from './journal.ts';
+import { hashOf, type Marker, serialOf, topicOfClient, topics } from './plan.ts';
+
+/** Soon, and not all at once: a run is short. */
+const reconnect = { delaysMs: [100, 200, 400, 800], jitter: 'full' } as const;
+
+/** An application on the real SDK that writes down what it is handed, in the order in which it is. */
+export class FaultClient {
+  readonly index: number;
+  readonly #journal: Journal;
+  readonly #client: SluiceClient;
+  readonly #subscription: Subscription;
+  #socket: LightSocket | undefined;
+  #started = false;
+  #lagging = false;
+  /** By the gateway's clock. What was published before is no news to a client that was away. */
+  #greetedAtMs = 0;
+  lags = 0;
+  errors: string[] = [];
+
+  constructor(index: number, port: number, journal: Journal) {
+    this.index = index;
+    this.#journal = journal;
+    const keep = (socket: LightSocket): void => {
+      this.#socket = socket;
+    };
+    this.#client = new SluiceClient(`ws://127.0.0.1:${port}/ws`, {
+      WebSocket: class extends LightSocket {
+        constructor(url: string, protocols?: string[]) {
+          super(url, protocols, localAddress(index, 100));
+          keep(this);
+        }
+      },
+      reconnect,
+      // While the gateway is down, a thousand clients would ask it over HTTP why.
+      runtime: { ...platformRuntime(), fetch: undefined },
+    });
+    this.#client.onConnect(({ timeMs }) => {
+      this.#greetedAtMs = timeMs;
+    });
+    this.#client.onError((error) => this.errors.push(`${error.code}: ${error.message}`));
+    this.#subscription = this.#client.subscribe(topics[topicOfClient(index)]!.name);
+    this.#listen(this.#subscription);
+    this.#client.connect();
+  }
+
+  get isConnected(): boolean {
+    return this.#client.getStatus().state === 'connected';
+  }
+
+  get stats(): { readonly connects: number; readonly gaps: number } {
+    return this.#client.getStats();
+  }
+
+  hasReached({ epoch, offset }: Marker): boolean {
+    const position = this.#subscription.position;
+    return position?.epoch === epoch && position.offset >= offset;
+  }
+
+  /** Where it stands, for a report of who didn't get there. */
+  get where(): string {
+    const { epoch, offset } = this.#subscription.position ?? { epoch: '', offset: -1 };
+    const { state } = this.#client.getStatus();
+    return `client ${this.index}: ${state}, ${this.#subscription.topic} ${this.#subscription.state} at ${epoch}/${offset}`;
+  }
+
+  cut(): void {
+    this.#socket?.cut();
+  }
+
+  pause(): void {
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    this.#socket?.resume();
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  #listen(subscription: Subscription): void {
+    const write = this.#journal.add.bind(this.#journal);
+    const { index } = this;
+    subscription.on('state', (state) => {
+      this.#lagging = state === 'lagging';
+      if (state === 'lagging') this.lags++;
+      if (state !== 'live' || this.#started) return;
+      this.#started = true;
+      const { epoch, offset } = subscription.position!;
+      write(kinds.start, index, epoch, offset);
+    });
+    subscription.on('publication', (publication, { epoch }) => {
+      const isNews = !this.#lagging && publication.timestampMs >= this.#greetedAtMs;
+      this.#write(isNews ? kinds.live : kinds.recovered, epoch, publication);
+    });
+    subscription.on('snapshot', (entries, { epoch, offset }) => {
+      for (const publication of entries.values()) this.#write(kinds.entry, epoch, publication);
+      write(kinds.snapshot, index, epoch, offset);
+    });
+    subscription.on('gap', ({ epoch, missing }) =>
+      write(kinds.lost, index, epoch, missing.after, missing.upto),
+    );
+    subscription.on('reset', ({ epoch, offset }) => write(kinds.reset, index, epoch, offset));
+    subscription.on('error', (error) => this.errors.push(`${error.code}: ${error.message}`));
+  }
+
+  #write(kind: 4 | 5 | 6, epoch: string, { offset, bytes }: ReceivedPublication): void {
+    this.#journal.add(kind, this.index, epoch, offset, hashOf(bytes), serialOf(bytes));
+  }
+}

@@ -1,0 +1,132 @@
+import { setTimeout } from 'node:timers/promises';
+import { pace } from '../support/pacer.ts';
+import { seededRandom } from '../support/payload.ts';
+import { serveCalls } from '../support/worker.ts';
+import { FaultClient } from './client.ts';
+import { Journal } from './journal.ts';
+import { isFat, type Marker, topicOfClient } from './plan.ts';
+
+/** Many clients of the gateway, and what happens to them. */
+
+export interface StartOptions {
+  readonly port: number;
+  readonly path: string;
+  readonly seed: number;
+  /** Numbers of the clients: `first`, and so many from there on. */
+  readonly first: number;
+  readonly count: number;
+}
+
+export interface StormOptions {
+  readonly seconds: number;
+  readonly cutsPerSecond: number;
+  /** So many stop reading at any time. */
+  readonly stalled: number;
+  readonly longestStallMs: number;
+}
+
+export interface ClientsReport {
+  readonly cuts: number;
+  readonly stalls: number;
+  readonly connects: number;
+  /** Holes that the SDK noticed, and asked the gateway to fill. */
+  readonly gaps: number;
+  readonly lags: number;
+  readonly errors: Readonly<Record<string, number>>;
+}
+
+const connectWithinMs = 30_000;
+const shortestStallMs = 500;
+const perTurn = 50;
+const fatShare = 0.7;
+
+let clients: FaultClient[] = [];
+let journal: Journal;
+let random: () => number;
+let cuts = 0;
+let stalls = 0;
+
+async function start({ port, path, seed, first, count }: StartOptions): Promise<void> {
+  journal = new Journal(path);
+  random = seededRandom(seed + first + 1);
+  for (let i = 0; i < count; i++) {
+    clients.push(new FaultClient(first + i, port, journal));
+    if (i % perTurn === perTurn - 1) await setTimeout(10);
+  }
+  const untilMs = performance.now() + connectWithinMs;
+  while (clients.some(({ isConnected }) => !isConnected)) {
+    if (performance.now() > untilMs) throw new Error('the clients did not all connect');
+    await setTimeout(20);
+  }
+}
+
+async function storm({ seconds, cutsPerSecond, stalled, longestStallMs }: StormOptions): Promise<void> {
+  const untilMs = performance.now() + seconds * 1000;
+  const stalling = Array.from({ length: stalled }, () => stallOneAfterTheOther(untilMs, longestStallMs));
+  if (cutsPerSecond > 0) await pace(cutsPerSecond, seconds, cutOne);
+  await Promise.all(stalling);
+}
+
+function cutOne(): void {
+  const client = pick(clients);
+  if (!client.isConnected) return;
+  cuts++;
+  client.cut();
+}
+
+/** Most of them of a fat topic: those of the others leave less behind than the kernel takes. */
+async function stallOneAfterTheOther(untilMs: number, longestMs: number): Promise<void> {
+  const fat = clients.filter(({ index }) => isFat(index));
+  for (;;) {
+    const client = pick(fat.length > 0 && random() < fatShare ? fat : clients);
+    const stallMs = shortestStallMs + random() * (longestMs - shortestStallMs);
+    const leftMs = untilMs - performance.now();
+    if (leftMs <= 0) return;
+    stalls++;
+    client.pause();
+    await setTimeout(Math.min(stallMs, leftMs));
+    client.resume();
+  }
+}
+
+function pick<T>(from: readonly T[]): T {
+  return from[Math.floor(random() * from.length)]!;
+}
+
+/** Who has not got to the end of its topic in time. */
+async function reach({
+  markers,
+  withinMs,
+}: {
+  markers: readonly Marker[];
+  withinMs: number;
+}): Promise<string[]> {
+  const untilMs = performance.now() + withinMs;
+  for (;;) {
+    const missing = clients.filter((client) => !client.hasReached(markers[topicOfClient(client.index)]!));
+    if (missing.length === 0 || performance.now() > untilMs) return missing.map(({ where }) => where);
+    await setTimeout(50);
+  }
+}
+
+function finish(): ClientsReport {
+  const errors: Record<string, number> = {};
+  for (const error of clients.flatMap((client) => client.errors)) errors[error] = (errors[error] ?? 0) + 1;
+  const sum = (count: (client: FaultClient) => number) => clients.reduce((all, each) => all + count(each), 0);
+  const report = {
+    cuts,
+    stalls,
+    connects: sum(({ stats }) => stats.connects),
+    gaps: sum(({ stats }) => stats.gaps),
+    lags: sum(({ lags }) => lags),
+    errors,
+  };
+  for (const client of clients) client.close();
+  clients = [];
+  journal.close();
+  return report;
+}
+
+const handlers = { start, storm, reach, finish };
+export type ClientsCalls = typeof handlers;
+serveCalls(handlers);

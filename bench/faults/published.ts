@@ -1,0 +1,43 @@
+import { type JournalRecord, kinds, readJournal } from './journal.ts';
+import { topics } from './plan.ts';
+
+/** What the publisher was told of one epoch of one topic. */
+export interface Numbering {
+  /** By offset; undefined: nobody was told that this offset is theirs. */
+  readonly acknowledged: (JournalRecord | undefined)[];
+}
+
+/** Everything that was published, by topic and epoch. */
+export class Published {
+  readonly byTopic: Map<string, Numbering>[] = topics.map(() => new Map());
+  /** Payloads that were sent, whatever became of them: serial number to hash. */
+  readonly sent = new Map<number, number>();
+  acknowledged = 0;
+  /** A publication that stands at two offsets, or two at one. */
+  doubled = 0;
+
+  constructor(path: string) {
+    const placed = new Map<number, JournalRecord>();
+    for (const record of readJournal(path)) {
+      this.sent.set(record.serial, record.hash);
+      if (record.kind !== kinds.acknowledged) continue;
+      this.acknowledged++;
+      const { acknowledged } = this.#numbering(record.who, record.epoch);
+      if (acknowledged[record.offset] !== undefined || placed.has(record.serial)) this.doubled++;
+      acknowledged[record.offset] = record;
+      placed.set(record.serial, record);
+    }
+  }
+
+  at(topic: number, epoch: string, offset: number): JournalRecord | undefined {
+    return this.byTopic[topic]!.get(epoch)?.acknowledged[offset];
+  }
+
+  #numbering(topic: number, epoch: string): Numbering {
+    const known = this.byTopic[topic]!.get(epoch);
+    if (known !== undefined) return known;
+    const made: Numbering = { acknowledged: [] };
+    this.byTopic[topic]!.set(epoch, made);
+    return made;
+  }
+}

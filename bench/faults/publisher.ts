@@ -1,0 +1,93 @@
+import { setTimeout } from 'node:timers/promises';
+import { HttpPipe } from '../support/http-pipe.ts';
+import { pace } from '../support/pacer.ts';
+import { seededRandom } from '../support/payload.ts';
+import { serveCalls } from '../support/worker.ts';
+import { Journal, kinds } from './journal.ts';
+import { hashOf, keyOf, type Marker, payloadOf, topicOf, topics } from './plan.ts';
+
+/** Publishes whatever happens to the gateway, and writes down what was acknowledged. */
+
+export interface PublisherReport {
+  readonly acknowledged: number;
+  /** Answered with the offset of an earlier try. */
+  readonly duplicates: number;
+  readonly retries: number;
+  readonly unanswered: number;
+  /** Refused for good: nothing of what is published here should be. */
+  readonly refused: number;
+  readonly firstRefusal: string | undefined;
+}
+
+const retryDelayMs = 100;
+const tryForMs = 60_000;
+const pipeCount = 8;
+
+const counts = { acknowledged: 0, duplicates: 0, retries: 0, unanswered: 0, refused: 0 };
+let firstRefusal: string | undefined;
+let pipes: HttpPipe[] = [];
+let journal: Journal;
+let random: () => number;
+let nextSerial = topics.length;
+let runId = '';
+
+function start({ port, path, seed }: { port: number; path: string; seed: number }): void {
+  pipes = Array.from({ length: pipeCount }, () => new HttpPipe(port));
+  journal = new Journal(path);
+  random = seededRandom(seed);
+  runId = `${seed}-${Date.now()}`;
+}
+
+async function publish({ rate, seconds }: { rate: number; seconds: number }): Promise<void> {
+  const all: Promise<unknown>[] = [];
+  await pace(rate, seconds, () => all.push(publishOne(nextSerial++)));
+  await Promise.all(all);
+}
+
+/** One more publication in each topic: its position is where everybody has to get. */
+async function mark(): Promise<(Marker | undefined)[]> {
+  nextSerial = Math.ceil(nextSerial / topics.length) * topics.length;
+  return Promise.all(topics.map(() => publishOne(nextSerial++)));
+}
+
+async function publishOne(serial: number): Promise<Marker | undefined> {
+  const topic = topicOf(serial);
+  const payload = payloadOf(serial, random);
+  const hash = hashOf(payload);
+  const body =
+    `{"topic":"${topics[topic]!.name}","type":"update","key":"k${keyOf(serial)}",` +
+    `"messageId":"${runId}-${serial}","data":${payload.toString('latin1')}}`;
+  const untilMs = performance.now() + tryForMs;
+  for (;;) {
+    const answer = await pipes[topic % pipes.length]!.post('/api/publish', body).catch(() => undefined);
+    if (answer?.status === 200) {
+      const { epoch, offset, duplicate } = JSON.parse(answer.body) as Marker & { duplicate?: boolean };
+      counts.acknowledged++;
+      if (duplicate === true) counts.duplicates++;
+      journal.add(kinds.acknowledged, topic, epoch, offset, hash, serial);
+      return { epoch, offset };
+    }
+    if (answer !== undefined && answer.status < 500 && answer.status !== 429) {
+      counts.refused++;
+      firstRefusal ??= `${answer.status} ${answer.body}`;
+      return undefined;
+    }
+    if (performance.now() > untilMs) {
+      counts.unanswered++;
+      journal.add(kinds.unanswered, topic, '', 0, hash, serial);
+      return undefined;
+    }
+    counts.retries++;
+    await setTimeout(retryDelayMs);
+  }
+}
+
+function finish(): PublisherReport {
+  journal.close();
+  for (const pipe of pipes) pipe.close();
+  return { ...counts, firstRefusal };
+}
+
+const handlers = { start, publish, mark, finish };
+export type PublisherCalls = typeof handlers;
+serveCalls(handlers);

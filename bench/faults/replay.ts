@@ -1,0 +1,174 @@
+import { type JournalRecord, kinds } from './journal.ts';
+import { keyOf, topicOfClient, topics } from './plan.ts';
+import type { Published } from './published.ts';
+
+export interface Tally {
+  live: number;
+  recovered: number;
+  snapshots: number;
+  snapshotValues: number;
+  /** State topics: not handed over, as a newer value of the same key was. */
+  superseded: number;
+  toldAsLost: number;
+  resets: number;
+  unaccounted: number;
+  repeats: number;
+  outOfOrder: number;
+  /** Not what was acknowledged at that offset, or never published at all. */
+  wrong: number;
+  /** Told as lost what had been handed over, or what was never acknowledged. */
+  wronglyTold: number;
+}
+
+export function emptyTally(): Tally {
+  return {
+    live: 0,
+    recovered: 0,
+    snapshots: 0,
+    snapshotValues: 0,
+    superseded: 0,
+    toldAsLost: 0,
+    resets: 0,
+    unaccounted: 0,
+    repeats: 0,
+    outOfOrder: 0,
+    wrong: 0,
+    wronglyTold: 0,
+  };
+}
+
+/** One client's time in one epoch. */
+interface Visit {
+  readonly epoch: string;
+  /** It begins behind this offset. */
+  readonly after: number;
+  last: number;
+  readonly seen: Set<number>;
+  readonly told: { readonly after: number; readonly upto: number }[];
+  readonly newestOfKey: Map<number, number>;
+}
+
+/** Goes through what one client wrote down, and says at the end what became of each publication of its topic. */
+export class Replay {
+  readonly #tally: Tally;
+  readonly #published: Published;
+  readonly #topic: number;
+  readonly #complain: (problem: string) => void;
+  #visits: Visit[] = [];
+
+  constructor(client: number, published: Published, tally: Tally, complain: (problem: string) => void) {
+    this.#topic = topicOfClient(client);
+    this.#published = published;
+    this.#tally = tally;
+    this.#complain = (problem) => complain(`client ${client}, ${topics[this.#topic]!.name}: ${problem}`);
+  }
+
+  read(record: JournalRecord): void {
+    const { epoch, offset, hash } = record;
+    switch (record.kind) {
+      case kinds.start:
+        this.#visits = [visit(epoch, offset)];
+        break;
+      case kinds.reset:
+        this.#tally.resets++;
+        this.#visits.push(visit(epoch, offset));
+        break;
+      case kinds.lost:
+        this.#visit(epoch).told.push({ after: offset, upto: hash });
+        break;
+      case kinds.snapshot: {
+        this.#tally.snapshots++;
+        const now = this.#visit(epoch);
+        if (offset < now.last) this.#outOfOrder(`a snapshot of ${offset} behind ${now.last}`);
+        now.last = Math.max(now.last, offset);
+        break;
+      }
+      case kinds.entry:
+        this.#tally.snapshotValues++;
+        this.#see(this.#visit(epoch), record);
+        break;
+      default:
+        this.#handedOver(this.#visit(epoch), record);
+    }
+  }
+
+  /** Call it once behind the last record. */
+  account(): void {
+    const numberings = this.#published.byTopic[this.#topic]!;
+    for (const [i, now] of this.#visits.entries()) {
+      const isOver = i < this.#visits.length - 1;
+      const acknowledged = numberings.get(now.epoch)?.acknowledged ?? [];
+      for (let offset = now.after + 1; offset < acknowledged.length; offset++) {
+        const record = acknowledged[offset];
+        if (record !== undefined) this.#accountFor(now, record, isOver);
+      }
+    }
+  }
+
+  #accountFor(now: Visit, { offset, serial }: JournalRecord, isOver: boolean): void {
+    const told = now.told.some(({ after, upto }) => offset > after && offset <= upto);
+    if (now.seen.has(offset)) {
+      if (told) this.#wronglyTold(`${offset} was handed over, and told as lost`);
+    } else if (topics[this.#topic]!.mode === 'state' && (now.newestOfKey.get(keyOf(serial)) ?? 0) > offset) {
+      this.#tally.superseded++;
+    } else if (told || (isOver && offset > now.last)) {
+      // The numbering began anew: whatever the client had not had by then is gone, and it knows.
+      this.#tally.toldAsLost++;
+    } else {
+      this.#tally.unaccounted++;
+      this.#complain(`${offset} of ${now.epoch} is unaccounted for; it stood at ${now.last}`);
+    }
+  }
+
+  #handedOver(now: Visit, record: JournalRecord): void {
+    const { kind, offset } = record;
+    this.#tally[kind === kinds.live ? 'live' : 'recovered']++;
+    if (now.seen.has(offset)) {
+      this.#tally.repeats++;
+      this.#complain(`${offset} was handed over again`);
+    } else if (offset <= now.last) {
+      this.#outOfOrder(`${offset} behind ${now.last}`);
+    }
+    now.last = Math.max(now.last, offset);
+    this.#see(now, record);
+  }
+
+  #see(now: Visit, { epoch, offset, serial, hash }: JournalRecord): void {
+    now.seen.add(offset);
+    const key = keyOf(serial);
+    now.newestOfKey.set(key, Math.max(now.newestOfKey.get(key) ?? 0, offset));
+    const acknowledged = this.#published.at(this.#topic, epoch, offset);
+    const right =
+      acknowledged === undefined
+        ? this.#published.sent.get(serial) === hash
+        : acknowledged.serial === serial && acknowledged.hash === hash;
+    if (right) return;
+    this.#tally.wrong++;
+    this.#complain(`at ${offset} of ${epoch} came ${serial}, which is not what was acknowledged there`);
+  }
+
+  /** A client that came when the topic held nothing learns its epoch with the first publication. */
+  #visit(epoch: string): Visit {
+    const now = this.#visits.at(-1);
+    if (now?.epoch === epoch) return now;
+    if (now === undefined || now.epoch !== '')
+      this.#complain(`something of epoch ${epoch} came without a word on it, while in ${now?.epoch}`);
+    const next = visit(epoch, 0);
+    this.#visits.push(next);
+    return next;
+  }
+
+  #outOfOrder(problem: string): void {
+    this.#tally.outOfOrder++;
+    this.#complain(problem);
+  }
+
+  #wronglyTold(problem: string): void {
+    this.#tally.wronglyTold++;
+    this.#complain(problem);
+  }
+}
+
+function visit(epoch: string, after: number): Visit {
+  return { epoch, after, last: after, seen: new Set(), told: [], newestOfKey: new Map() };
+}

@@ -1,0 +1,102 @@
+import { protobufCodec } from '../../src/protocol/protobuf.ts';
+import { HttpPipe } from '../support/http-pipe.ts';
+import { pace } from '../support/pacer.ts';
+import { StampedPayloads } from '../support/payload.ts';
+import { opcodes, RawClient } from '../support/raw-client.ts';
+import { serveCalls } from '../support/worker.ts';
+
+/** What every publisher is asked to do: those in a server's own process, and this one. */
+export interface PublishJob {
+  readonly topic: string;
+  readonly rate: number;
+  readonly seconds: number;
+  readonly bytes: number;
+  /** Of a state topic: so many, in turn. Publishers in a server's own process have none. */
+  readonly keys?: number;
+}
+
+export interface PublishReport {
+  readonly sent: number;
+  /** Refused or never answered. */
+  readonly failed: number;
+  /** How far the publisher itself was behind its own clock, at worst. */
+  readonly latestMs: number;
+}
+
+type Door = (topic: string, payload: Buffer, key: string | undefined) => Promise<boolean>;
+
+const pipes = 8;
+
+function httpDoor(port: number): Door {
+  const open = Array.from({ length: pipes }, () => new HttpPipe(port));
+  let next = 0;
+  return async (topic, payload, key) => {
+    const pipe = open[next++ % pipes]!;
+    const keyMember = key === undefined ? '' : `"key":"${key}",`;
+    const body = `{"topic":"${topic}","type":"update",${keyMember}"data":${payload.toString('latin1')}}`;
+    return pipe.post('/api/publish', body).then(
+      ({ status }) => status === 200,
+      () => false,
+    );
+  };
+}
+
+/** The gateway lets a session send 100 commands a second: start it with `--commands-per-second`. */
+function webSocketDoor(port: number): Promise<Door> {
+  const waiting = new Map<number, (published: boolean) => void>();
+  let lastId = 0;
+  return new Promise((resolve, reject) => {
+    const client = new RawClient(
+      { port, subprotocol: protobufCodec.subprotocol, wantedBytes: Number.POSITIVE_INFINITY },
+      {
+        opened: () =>
+          resolve(
+            (topic, bytes, key) =>
+              new Promise((published) => {
+                const id = ++lastId;
+                waiting.set(id, published);
+                const payload = { format: 'json', bytes } as const;
+                client.send(
+                  opcodes.binary,
+                  protobufCodec.encodeClientFrame({
+                    kind: 'publish',
+                    id,
+                    topic,
+                    type: 'update',
+                    key,
+                    payload,
+                  }),
+                );
+              }),
+          ),
+        frame(_opcode, bytes, start, end) {
+          const decoded = protobufCodec.decodeServerFrame(bytes.subarray(start, end));
+          if (!decoded.ok) return;
+          waiting.get(decoded.frame.id)?.(decoded.frame.kind === 'published');
+          waiting.delete(decoded.frame.id);
+        },
+        closed: (reason) => reject(new Error(reason)),
+      },
+    );
+  });
+}
+
+let door: Door | undefined;
+
+async function connect({ port, by }: { port: number; by: 'http' | 'ws' }): Promise<void> {
+  door = by === 'http' ? httpDoor(port) : await webSocketDoor(port);
+}
+
+async function publish({ topic, rate, seconds, bytes, keys }: PublishJob): Promise<PublishReport> {
+  const payloads = new StampedPayloads(bytes, 1);
+  const answers: Promise<boolean>[] = [];
+  const { sent, latestMs } = await pace(rate, seconds, (index) => {
+    answers.push(door!(topic, payloads.next(), keys === undefined ? undefined : `k${index % keys}`));
+  });
+  const published = await Promise.all(answers);
+  return { sent, latestMs, failed: published.filter((ok) => !ok).length };
+}
+
+const handlers = { connect, publish };
+export type PublisherCalls = typeof handlers;
+serveCalls(handlers);

@@ -1,0 +1,44 @@
+import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
+
+/** What is measured runs on core 0; what loads it, on core 1. */
+export const serverCore = 0;
+export const loadCore = 1;
+
+/** Of util-linux; elsewhere nothing is pinned. */
+const pinning = 'taskset';
+let canPin: boolean | undefined;
+
+function pins(): boolean {
+  canPin ??= availableParallelism() >= 2 && spawnSync(pinning, ['--version']).status === 0;
+  return canPin;
+}
+
+const children = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+});
+
+/** Starts Node on one core where that can be had, and ends it with this process at the latest. */
+export function startNode(
+  core: number | undefined,
+  args: readonly string[],
+  options: SpawnOptions,
+): ChildProcess {
+  const command = [process.execPath, ...args];
+  // It turns into the program that it starts: the pid is Node's.
+  const [file, ...rest] =
+    core !== undefined && pins() ? [pinning, '-c', String(core), ...command] : command;
+  const child = spawn(file!, rest, options);
+  children.add(child);
+  child.once('exit', () => children.delete(child));
+  return child;
+}
+
+export async function endNode(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill(signal);
+  await exited;
+}

@@ -1,0 +1,78 @@
+import type { ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { root } from './build.ts';
+import { endNode, serverCore, startNode } from './core.ts';
+
+/** So that a load from a few addresses is not taken for an attack. */
+const roomyFlags: readonly string[] = [
+  '--max-connections=100000',
+  '--max-connections-per-ip=100000',
+  '--handshakes-per-second-per-ip=1000000',
+];
+
+/** A gateway in a process of its own. */
+export interface Gateway {
+  readonly pid: number;
+  readonly port: number;
+  /** The sum of a metric over its labels. */
+  metric(name: string): Promise<number>;
+  /** As a crash would. */
+  kill(): Promise<void>;
+  end(): Promise<void>;
+}
+
+/** Starts what `npm run build` made, and answers once it listens. */
+export async function startGateway(flags: readonly string[]): Promise<Gateway> {
+  const args = [
+    join(root, 'dist', 'cli.js'),
+    'serve',
+    '--port=0',
+    '--shutdown-grace-seconds=1',
+    ...roomyFlags,
+  ];
+  const child = startNode(serverCore, [...args, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const port = await listening(child);
+  return {
+    pid: child.pid!,
+    port,
+    metric: (name) => metric(port, name),
+    kill: () => endNode(child, 'SIGKILL'),
+    end: () => endNode(child, 'SIGTERM'),
+  };
+}
+
+const keptLines = 50;
+
+/** What it says is read all the time, or its pipe would fill. */
+function listening(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const said: string[] = [];
+    let listens = false;
+    for (const stream of [child.stdout!, child.stderr!]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        said.push(line);
+        if (said.length > keptLines) said.shift();
+        const port = /"url":"http:\/\/[^"]*:(\d+)"/.exec(line)?.[1];
+        if (port === undefined) return;
+        listens = true;
+        resolve(Number(port));
+      });
+    }
+    child.once('error', reject);
+    child.once('exit', (code, signal) => {
+      const problem = `the gateway ended with ${code ?? signal}:\n${said.join('\n')}`;
+      if (!listens) reject(new Error(problem));
+      // Being killed and ending in peace is how runs go on; anything else has to be seen.
+      else if (code !== 0 && signal !== 'SIGKILL') process.stderr.write(`${problem}\n`);
+    });
+  });
+}
+
+async function metric(port: number, name: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+}

@@ -1,0 +1,54 @@
+/** Microseconds on a clock that all processes of this machine share. */
+export function nowUs(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e6 + Math.floor(nanoseconds / 1000);
+}
+
+const stampStart = '{"at":"'.length;
+const stampDigits = 16;
+
+/** Small, reproducible, good enough to choose and to fill: mulberry32. In [0, 1). */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const fields = ['cpu', 'mem', 'load', 'disk', 'rx', 'tx', 'iops', 'temp'];
+const leastPayloadBytes = 40;
+
+/** JSON as dashboards get it, exactly `bytes` long, that says when it was made. */
+export class StampedPayloads {
+  readonly #bytes: number;
+  readonly #random: () => number;
+
+  constructor(bytes: number, seed: number) {
+    if (bytes < leastPayloadBytes) throw new Error(`a payload has at least ${leastPayloadBytes} bytes`);
+    this.#bytes = bytes;
+    this.#random = seededRandom(seed);
+  }
+
+  next(): Buffer {
+    let text = `{"at":"${String(nowUs()).padStart(stampDigits, '0')}"`;
+    for (let i = 0; text.length < this.#bytes - 40; i++) {
+      text += `,"${fields[i % fields.length]}${Math.floor(i / fields.length)}":${(this.#random() * 90 + 10).toFixed(4)}`;
+    }
+    const tail = ',"pad":""}';
+    return Buffer.from(
+      `${text}${tail.slice(0, -2)}${'x'.repeat(this.#bytes - text.length - tail.length)}"}`,
+      'latin1',
+    );
+  }
+}
+
+/** When the payload that begins at `start` was made. */
+export function stampOf(bytes: Uint8Array, start = 0): number {
+  let stamp = 0;
+  for (let i = start + stampStart; i < start + stampStart + stampDigits; i++)
+    stamp = stamp * 10 + bytes[i]! - 48;
+  return stamp;
+}
