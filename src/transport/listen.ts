@@ -1,4 +1,4 @@
-import type { TemplatedApp } from 'uWebSockets.js';
+import type { TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import type { Uws } from './uws.ts';
 
 export interface Listening {
@@ -13,10 +13,15 @@ export interface Listening {
  */
 const exclusivePort = 1;
 
+/** This form of `listen` is missing in the library's types. */
+interface Listener {
+  listen(host: string, port: number, options: number, then: (socket: us_listen_socket | false) => void): void;
+}
+
 /** Begins to listen. Rejects with `code` EADDRINUSE or EACCES: the library doesn't say which, or why. */
 export function listen(uws: Uws, app: TemplatedApp, host: string, port: number): Promise<Listening> {
   return new Promise((resolve, reject) => {
-    app.listen(host, port, exclusivePort, (socket) => {
+    (app as unknown as Listener).listen(host, port, exclusivePort, (socket) => {
       if (socket === false) {
         const error: NodeJS.ErrnoException = new Error(`cannot listen on ${host}:${port}`);
         const isPrivileged = port > 0 && port < 1024 && process.getuid?.() !== 0;

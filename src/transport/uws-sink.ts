@@ -12,6 +12,14 @@ export interface SinkMetrics {
   dropped(frames: number): void;
 }
 
+interface TurnFrame {
+  readonly frame: OutFrame;
+  /** Got something else in its place. */
+  readonly except: Session | undefined;
+  /** How many frames had been published before. */
+  readonly number: number;
+}
+
 /** Frames that a session may still have in its buffer when it ends are looked for among so many. */
 const historyFrames = 4096;
 
@@ -34,7 +42,7 @@ export class UwsSink implements Sink {
   readonly #app: TemplatedApp;
   readonly #connections: ReadonlyMap<string, UwsConnection>;
   readonly #metrics: SinkMetrics;
-  #turn: OutFrame[] = [];
+  #turn: TurnFrame[] = [];
   #dropped = new Map<string, Dropped>();
   #history: OutFrame[] = [];
   /** How many frames were published in all, and at which of them each lagging session left off. */
@@ -58,7 +66,7 @@ export class UwsSink implements Sink {
 
   publish(frame: OutFrame): void {
     const { view, bytes, publications } = frame;
-    this.#remember(frame);
+    this.#remember(frame, undefined);
     this.#app.publish(view.channel, bytes, view.options.codec.binary, false);
     this.#metrics.delivered(publications * view.members);
     this.#metrics.sentBytes(bytes.length * view.members);
@@ -72,22 +80,33 @@ export class UwsSink implements Sink {
       return;
     }
     const { view, bytes, publications } = frame;
-    this.#remember(frame);
+    this.#remember(frame, session);
     connection.socket.publish(view.channel, bytes, view.options.codec.binary, false);
-    session.sendBytes(instead().bytes);
+    this.#publishTo(connection, session, instead());
     this.#metrics.delivered(publications * (view.members - 1));
     this.#metrics.sentBytes(bytes.length * (view.members - 1));
+  }
+
+  /**
+   * A frame for one member, by the same queue as the view's: a direct send would come before the frames of this turn that
+   * the library is still to drop, or after them as if they had come. What is queued goes out though the channel is left.
+   */
+  #publishTo({ socket }: UwsConnection, session: Session, frame: OutFrame): void {
+    const { bytes, view } = frame;
+    const channel = `s${session.id}`;
+    this.#turn.push({ frame, except: undefined, number: this.#published });
+    socket.subscribe(channel);
+    this.#app.publish(channel, bytes, view.options.codec.binary, false);
+    socket.unsubscribe(channel);
+    this.#metrics.sentBytes(bytes.length);
   }
 
   /** Called from inside the library: only remembers. Pings and direct sends are no frame of the turn. */
   dropped(session: Session, message: ArrayBuffer): void {
     if (message.byteLength === 0) return;
     const bytes = Buffer.from(message);
-    const first = this.#turn.findIndex((frame) => bytes.equals(frame.bytes));
-    if (first === -1) return;
-    const known = this.#dropped.get(session.id);
-    if (known === undefined) this.#dropped.set(session.id, { session, first });
-    else if (first < known.first) known.first = first;
+    const first = this.#turn.findIndex(({ frame }) => bytes.equals(frame.bytes));
+    if (first !== -1) this.#missed(session, first);
   }
 
   /** The session ended with so many bytes unsent: takes back what was counted as delivered. */
@@ -104,27 +123,33 @@ export class UwsSink implements Sink {
     if (publications > 0) this.#metrics.retracted(publications);
   }
 
+  #missed(session: Session, first: number): void {
+    const known = this.#dropped.get(session.id);
+    if (known === undefined) this.#dropped.set(session.id, { session, first });
+    else if (first < known.first) known.first = first;
+  }
+
   #lag({ session, first }: Dropped): void {
     const lost = new Map<Feed, Position>();
     let publications = 0;
     let frames = 0;
     for (let i = first; i < this.#turn.length; i++) {
-      const { view, feed, epoch, after, publications: count } = this.#turn[i] as OutFrame;
+      const { frame, except } = this.#turn[i] as TurnFrame;
+      const { view, feed, epoch, after } = frame;
       if (!session.isLiveIn(view)) continue;
       frames++;
-      publications += count;
+      if (except !== session) publications += frame.publications;
       if (feed !== undefined && !lost.has(feed)) lost.set(feed, { epoch, offset: after });
     }
     this.#metrics.retracted(publications);
     this.#metrics.dropped(frames);
-    if (!session.isLagging) this.#lostSince.set(session, this.#published - this.#turn.length + first);
+    if (!session.isLagging) this.#lostSince.set(session, (this.#turn[first] as TurnFrame).number);
     session.lag(lost);
   }
 
-  #remember(frame: OutFrame): void {
-    this.#published++;
+  #remember(frame: OutFrame, except: Session | undefined): void {
+    this.#turn.push({ frame, except, number: this.#published++ });
     frame.view.frames++;
-    this.#turn.push(frame);
     this.#history.push(frame);
     if (this.#history.length >= 2 * historyFrames) this.#history = this.#history.slice(historyFrames);
   }

@@ -1,0 +1,559 @@
+import type * as uws from 'uWebSockets.js';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { Worker } from 'node:worker_threads';
+import { afterEach, describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
+import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
+
+// What Sluice relies on and the documentation of uWebSockets.js doesn't say, or says otherwise; see README. None of it
+// is about Sluice: when one of these fails after an upgrade, src/transport has to be thought over again.
+
+const load = createRequire(import.meta.url);
+const uWS = load('uWebSockets.js') as typeof uws;
+
+interface Data {
+  readonly name: string;
+}
+type Socket = uws.WebSocket<Data>;
+
+const cleanups: (() => void)[] = [];
+
+afterEach(() => {
+  for (const clean of cleanups.splice(0).reverse()) clean();
+});
+
+interface Server {
+  readonly app: uws.TemplatedApp;
+  readonly port: number;
+  /** The next socket that opens. */
+  opened(): Promise<Socket>;
+}
+
+async function serve(behavior: uws.WebSocketBehavior<Data>): Promise<Server> {
+  const sockets: Socket[] = [];
+  let arrived = () => {};
+  const app = uWS.App().ws<Data>('/*', {
+    ...behavior,
+    upgrade: (response, request, context) =>
+      response.upgrade<Data>(
+        { name: request.getQuery() },
+        request.getHeader('sec-websocket-key'),
+        request.getHeader('sec-websocket-protocol'),
+        request.getHeader('sec-websocket-extensions'),
+        context,
+      ),
+    open(socket) {
+      behavior.open?.(socket);
+      sockets.push(socket);
+      arrived();
+    },
+  });
+  const port = await new Promise<number>((resolve) =>
+    app.listen('127.0.0.1', 0, (socket) => resolve(uWS.us_socket_local_port(socket as never))),
+  );
+  cleanups.push(() => app.close());
+  return {
+    app,
+    port,
+    async opened() {
+      while (sockets.length === 0)
+        await new Promise<void>((resolve) => {
+          arrived = resolve;
+        });
+      return sockets.shift() as Socket;
+    },
+  };
+}
+
+async function client(port: number, name = ''): Promise<WebSocket> {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/?${name}`, { perMessageDeflate: false });
+  cleanups.push(() => socket.terminate());
+  socket.on('error', () => undefined);
+  await once(socket, 'open');
+  return socket;
+}
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** Until the library has drained what this turn published. */
+async function drained(): Promise<void> {
+  await turn();
+  await turn();
+}
+
+const limit = 64 * 1024;
+const large = Buffer.alloc(1024 * 1024, 'f');
+
+/** Fills the kernel's buffers, and then the socket's own over its limit. The client must not read. */
+function stall(socket: Socket): void {
+  while (socket.getBufferedAmount() <= limit) socket.send(large, true, false);
+}
+
+const text = (message: ArrayBuffer) => Buffer.from(message).toString();
+
+/** A socket over its limit, and what `dropped` told of it. */
+async function stalled(more: uws.WebSocketBehavior<Data> = {}) {
+  const dropped: string[] = [];
+  const server = await serve({
+    maxBackpressure: limit,
+    dropped: (_, message) => void dropped.push(text(message)),
+    ...more,
+  });
+  const peer = await client(server.port);
+  const received: string[] = [];
+  peer.on('message', (data: Buffer) => {
+    if (data.length < large.length) received.push(data.toString());
+  });
+  const socket = await server.opened();
+  peer.pause();
+  stall(socket);
+  dropped.length = 0;
+  return { ...server, peer, socket, dropped, received };
+}
+
+describe('uWebSockets.js, of a socket over its limit', () => {
+  it('answers `send` by 2, drops the frame, and calls `dropped` for it at once', async () => {
+    const { socket, dropped, peer, received } = await stalled();
+    const before = socket.getBufferedAmount();
+    expect(socket.send('lost', false, false)).toBe(2);
+    expect(dropped).toEqual(['lost']);
+    expect(socket.getBufferedAmount()).toBe(before);
+    peer.resume();
+    await expect.poll(() => socket.getBufferedAmount()).toBe(0);
+    expect(socket.send('kept', false, false)).toBe(1);
+    await expect.poll(() => received).toEqual(['kept']);
+  });
+
+  it('drops pings too, and calls `dropped` with an empty message', async () => {
+    const { socket, dropped } = await stalled();
+    expect(socket.ping()).toBe(2);
+    expect(dropped).toEqual(['']);
+  });
+
+  it('has let its buffer overshoot the limit by one frame', async () => {
+    const { socket } = await stalled();
+    expect(socket.getBufferedAmount()).toBeGreaterThan(limit);
+    expect(socket.getBufferedAmount()).toBeLessThanOrEqual(limit + large.length + 10);
+  });
+
+  it('has 64 KiB as its limit where none is set', async () => {
+    const server = await serve({});
+    const peer = await client(server.port);
+    const socket = await server.opened();
+    peer.pause();
+    while (socket.getBufferedAmount() === 0) socket.send(large, true, false);
+    const small = Buffer.alloc(1000);
+    while (socket.getBufferedAmount() > 0 && socket.send(small, true, false) !== 2);
+    expect(socket.getBufferedAmount()).toBeGreaterThan(64 * 1024);
+  });
+
+  it('reports one frame of a drain, and skips the rest of it without a word, other topics included', async () => {
+    const { app, socket, dropped, peer, received } = await stalled();
+    socket.subscribe('A');
+    socket.subscribe('B');
+    for (const [topic, message] of [
+      ['A', 'A1'],
+      ['B', 'B1'],
+      ['A', 'A2'],
+      ['B', 'B2'],
+    ] as const)
+      app.publish(topic, message, false, false);
+    await drained();
+    expect(dropped).toEqual(['A1']);
+    peer.resume();
+    await expect.poll(() => socket.getBufferedAmount()).toBe(0);
+    app.publish('A', 'A3', false, false);
+    await expect.poll(() => received).toEqual(['A3']);
+  });
+
+  it('drains every 32 frames, inside `publish`, and at the end of the turn, with one report each', async () => {
+    const { app, socket, dropped } = await stalled();
+    socket.subscribe('A');
+    const inside: number[] = [];
+    for (let i = 0; i < 100; i++) {
+      const before = dropped.length;
+      app.publish('A', `${i}`, false, false);
+      if (dropped.length > before) inside.push(i);
+    }
+    await drained();
+    expect(dropped).toEqual(['0', '32', '64', '96']);
+    expect(inside).toEqual([32, 64, 96]);
+  });
+
+  it('drops a `send` before what was published to it earlier in the turn: only below the limit is their order kept', async () => {
+    const { app, socket, dropped, peer, received } = await stalled();
+    socket.subscribe('A');
+    app.publish('A', 'A1', false, false);
+    socket.send('direct', false, false);
+    expect(dropped).toEqual(['direct']);
+    await drained();
+    expect(dropped).toEqual(['direct', 'A1']);
+    peer.resume();
+    await expect.poll(() => socket.getBufferedAmount()).toBe(0);
+    app.publish('A', 'A2', false, false);
+    socket.send('between', false, false);
+    app.publish('A', 'A3', false, false);
+    await expect.poll(() => received).toEqual(['A2', 'between', 'A3']);
+  });
+
+  it('loses a client its close code: `end` arrives as 1006', async () => {
+    const { socket, peer } = await stalled();
+    const closed = once(peer, 'close');
+    socket.end(4001, 'slow');
+    peer.resume();
+    expect((await closed)[0]).toBe(1006);
+  });
+
+  it('closes one that reads with the code', async () => {
+    const server = await serve({});
+    const peer = await client(server.port);
+    const socket = await server.opened();
+    const closed = once(peer, 'close');
+    socket.end(4001, 'slow');
+    const [code, reason] = (await closed) as [number, Buffer];
+    expect([code, reason.toString()]).toEqual([4001, 'slow']);
+  });
+});
+
+describe('uWebSockets.js, of a socket over its limit whose client has just begun to read', () => {
+  /** The kernel has room again, and the library has had no turn to notice. */
+  async function halfSlow() {
+    const dropped: string[] = [];
+    const server = await serve({
+      maxBackpressure: limit,
+      dropped: (_, message) => void dropped.push(text(message)),
+    });
+    const readBytes = new Int32Array(new SharedArrayBuffer(4));
+    const reader = new Worker(
+      `const { workerData: { port, request, readBytes }, parentPort } = require('node:worker_threads');
+       const socket = require('node:net').connect(port, '127.0.0.1');
+       socket.on('error', () => {});
+       socket.write(request);
+       socket.pause();
+       parentPort.on('message', () => socket.resume());
+       socket.on('data', (chunk) => {
+         for (const [, id] of chunk.toString('latin1').matchAll(/<([0-9]+)>/g)) parentPort.postMessage(Number(id));
+         Atomics.add(readBytes, 0, chunk.length);
+         Atomics.notify(readBytes, 0);
+       });`,
+      { eval: true, workerData: { port: server.port, request: upgradeRequest(), readBytes } },
+    );
+    cleanups.push(() => void reader.terminate());
+    const received: number[] = [];
+    reader.on('message', (id: number) => received.push(id));
+    const socket = await server.opened();
+    socket.subscribe('A');
+    let sent = 0;
+    while (socket.getBufferedAmount() <= limit) {
+      socket.send(large, true, false);
+      sent += large.length + 10;
+    }
+    dropped.length = 0;
+    const inKernel = sent - socket.getBufferedAmount();
+    reader.postMessage('read');
+    // This thread must not come back to its event loop before.
+    for (let read = 0; read < inKernel; read = Atomics.load(readBytes, 0))
+      Atomics.wait(readBytes, 0, read, 1000);
+    return { ...server, socket, dropped, received };
+  }
+
+  const last = 9999;
+
+  async function publishAtOnce(count: number) {
+    const { app, socket, dropped, received } = await halfSlow();
+    for (let i = 0; i < count; i++) app.publish('A', `<${i}>`, false, false);
+    await drained();
+    await expect.poll(() => socket.getBufferedAmount()).toBe(0);
+    app.publish('A', `<${last}>`, false, false);
+    await expect.poll(() => received.at(-1)).toBe(last);
+    return { dropped, received: received.slice(0, -1) };
+  }
+
+  const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+
+  it('loses nothing of up to 32 frames in a turn, as they are drained after the buffer', async () => {
+    for (const count of [31, 32])
+      expect(await publishAtOnce(count)).toEqual({ dropped: [], received: range(0, count) });
+  });
+
+  it('loses the first drain of 33 or more, and delivers what comes behind it: a hole, reported as one frame', async () => {
+    expect(await publishAtOnce(33)).toEqual({ dropped: ['<0>'], received: [32] });
+    expect(await publishAtOnce(64)).toEqual({ dropped: ['<0>'], received: range(32, 64) });
+    expect(await publishAtOnce(100)).toEqual({ dropped: ['<0>', '<32>', '<64>'], received: range(96, 100) });
+  });
+});
+
+describe('uWebSockets.js, when sockets leave their topics as soon as `dropped` named them', () => {
+  const topics = ['A', 'B', 'C', 'D'];
+  const framesPerTurn = 31;
+  const turns = 300;
+  const frameBytes = 24 * 1024;
+
+  interface Member {
+    readonly socket: Socket;
+    readonly peer: WebSocket;
+    readonly received: number[];
+    /** What it must have received if all that was lost is what was said to be. */
+    readonly expected: number[];
+    subscribed: boolean;
+    losses: number;
+  }
+
+  it('loses nothing but the reported frame and those behind it, with at most 31 frames a turn', async () => {
+    const dropped = new Map<string, number>();
+    const server = await serve({
+      maxBackpressure: limit,
+      dropped(socket, message) {
+        const { name } = socket.getUserData();
+        const id = Buffer.from(message).readUInt32BE();
+        dropped.set(name, Math.min(dropped.get(name) ?? id, id));
+      },
+    });
+    const members = new Map<string, Member>();
+    for (let i = 0; i < 5; i++) {
+      const peer = await client(server.port, `m${i}`);
+      const received: number[] = [];
+      peer.on('message', (data: Buffer) => received.push(data.readUInt32BE()));
+      const socket = await server.opened();
+      members.set(`m${i}`, { socket, peer, received, expected: [], subscribed: false, losses: 0 });
+    }
+    // A generator with a seed: the same sequence at every run.
+    let seed = 7;
+    const random = (below: number) => {
+      seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+      return Math.floor((seed / 2 ** 32) * below);
+    };
+    const topicsOf = (name: string) => (name === 'm0' ? topics : topics.slice(0, 2 + (Number(name[1]) % 3)));
+    let log: { readonly id: number; readonly topic: string }[] = [];
+    let id = 0;
+    const settle = () => {
+      for (const [name, member] of members) {
+        const firstLost = dropped.get(name) ?? Number.POSITIVE_INFINITY;
+        if (member.subscribed) {
+          const heard = log.filter(({ topic }) => topicsOf(name).includes(topic));
+          member.expected.push(...heard.filter((frame) => frame.id < firstLost).map((frame) => frame.id));
+          if (dropped.has(name)) {
+            member.losses += heard.filter((frame) => frame.id >= firstLost).length;
+            for (const topic of topicsOf(name)) member.socket.unsubscribe(topic);
+            member.subscribed = false;
+          }
+        }
+        if (!member.subscribed && member.socket.getBufferedAmount() === 0) {
+          for (const topic of topicsOf(name)) member.socket.subscribe(topic);
+          member.subscribed = true;
+        }
+      }
+      dropped.clear();
+      log = [];
+    };
+    for (let i = 0; i < turns; i++) {
+      settle();
+      for (const [name, { peer }] of members) {
+        // The first reads always; the others now and then, in fits and starts.
+        if (name === 'm0' || random(8) > 0) continue;
+        if (peer.isPaused) peer.resume();
+        else peer.pause();
+      }
+      for (let frames = random(framesPerTurn + 1); frames > 0; frames--) {
+        const frame = Buffer.alloc(frameBytes);
+        frame.writeUInt32BE(++id);
+        const topic = topics[random(topics.length)] as string;
+        log.push({ id, topic });
+        server.app.publish(topic, frame, true, false);
+      }
+      await turn();
+    }
+    await drained();
+    settle();
+    for (const { peer } of members.values()) peer.resume();
+    for (const [name, { expected, received }] of members) {
+      await expect.poll(() => received.length, { timeout: 20_000, message: name }).toBe(expected.length);
+      expect(received, name).toEqual(expected);
+    }
+    const losses = [...members.values()].reduce((sum, member) => sum + member.losses, 0);
+    expect(losses).toBeGreaterThan(20);
+  });
+});
+
+describe('uWebSockets.js, inside `dropped`,', () => {
+  /** Runs a server and its stalled client in a process of their own; answers how that ended. */
+  async function fate(
+    misdeed: string,
+  ): Promise<{ code: number | null; signal: string | null; output: string }> {
+    const script = `
+      const uWS = require(${JSON.stringify(load.resolve('uWebSockets.js'))});
+      const net = require('node:net');
+      const misdeed = (socket) => { ${misdeed} };
+      const large = Buffer.alloc(1 << 20);
+      let count = 0;
+      const app = uWS.App().ws('/*', {
+        maxBackpressure: 65536,
+        open(socket) {
+          for (const topic of ['A', 'B', 'C']) socket.subscribe(topic);
+          while (socket.getBufferedAmount() <= 65536) socket.send(large, true, false);
+          if (++count === 8) setImmediate(() => publish(50));
+        },
+        dropped: (socket) => misdeed(socket),
+      });
+      function publish(turns) {
+        for (let i = 0; i < 40; i++) app.publish('ABC'[i % 3], 'frame ' + i, false, false);
+        if (turns > 0) setImmediate(() => publish(turns - 1));
+        else { console.log('survived'); process.exit(0); }
+      }
+      app.listen('127.0.0.1', 0, (listening) => {
+        const port = uWS.us_socket_local_port(listening);
+        for (let i = 0; i < 8; i++) {
+          const peer = net.connect(port, '127.0.0.1');
+          peer.on('error', () => {});
+          peer.write(${JSON.stringify(upgradeRequest())});
+          peer.pause();
+        }
+      });`;
+    const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const output: string[] = [];
+    child.stdout.on('data', (chunk: Buffer) => output.push(chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => output.push(chunk.toString()));
+    const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
+    return { code, signal, output: output.join('') };
+  }
+
+  it('lets nothing be done that changes what it is iterating over: the process dies', async () => {
+    const misdeeds = {
+      unsubscribe: "for (const topic of ['A', 'B', 'C']) socket.unsubscribe(topic);",
+      close: 'socket.close();',
+      end: "socket.end(4001, 'slow');",
+    };
+    for (const [name, misdeed] of Object.entries(misdeeds)) {
+      // What is read after it was freed need not be gone at once.
+      let signal: string | null = null;
+      for (let tries = 0; tries < 5 && signal === null; tries++) ({ signal } = await fate(misdeed));
+      expect(['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL'], name).toContain(signal);
+    }
+  });
+
+  it('calls it again for a `send`, without end', async () => {
+    const { code, output } = await fate("socket.send('again', false, false);");
+    expect(code).toBe(1);
+    expect(output).toContain('Maximum call stack size exceeded');
+  });
+
+  it('lets it be remembered', async () => {
+    expect(await fate('')).toEqual({ code: 0, signal: null, output: 'survived\n' });
+  });
+});
+
+describe('uWebSockets.js, of messages,', () => {
+  it('takes the buffer of a received one away when the handler returns', async () => {
+    const kept: ArrayBuffer[] = [];
+    const during: number[] = [];
+    const server = await serve({
+      message(_, message) {
+        kept.push(message);
+        during.push(message.byteLength);
+      },
+    });
+    const peer = await client(server.port);
+    peer.send('four');
+    await expect.poll(() => during).toEqual([4]);
+    expect(kept[0]?.byteLength).toBe(0);
+  });
+
+  it('leaves the bytes of one alone when compress is false, whatever the client offered', async () => {
+    const server = await serve({ compression: uWS.SHARED_COMPRESSOR });
+    const raw = await RawSocket.open(server.port);
+    cleanups.push(() => raw.kill());
+    await raw.send(upgradeRequest({ headers: ['Sec-WebSocket-Extensions: permessage-deflate'] }));
+    const socket = await server.opened();
+    const head = (await raw.until((all) => all.includes('\r\n\r\n'))).toLowerCase();
+    expect(head).toContain('sec-websocket-extensions: permessage-deflate');
+    const start = head.indexOf('\r\n\r\n') + 4;
+    const message = 'a'.repeat(100);
+    socket.send(message, false, false);
+    await raw.until((all) => all.length >= start + 102);
+    expect(raw.text.slice(start)).toBe(`\x81\x64${message}`);
+    socket.send(message, false, true);
+    await raw.until((all) => all.length > start + 104);
+    // The compressed bit, and fewer bytes.
+    expect(raw.text.charCodeAt(start + 102)).toBe(0xc1);
+    expect(raw.text.length).toBeLessThan(start + 102 + 102);
+    socket.subscribe('A');
+    const from = raw.text.length;
+    server.app.publish('A', message, false, false);
+    await raw.until((all) => all.length >= from + 102);
+    expect(raw.text.slice(from)).toBe(`\x81\x64${message}`);
+  });
+});
+
+describe('uWebSockets.js', () => {
+  it('pings a silent client by itself, and ends it without a close frame when no pong comes', async () => {
+    const closed: number[] = [];
+    const reasons: string[] = [];
+    const server = await serve({
+      idleTimeout: 8,
+      sendPingsAutomatically: true,
+      close: (_, code, message) => {
+        closed.push(code);
+        reasons.push(text(message));
+      },
+    });
+    const silent = await RawSocket.open(server.port);
+    await silent.send(upgradeRequest());
+    const answering = await client(server.port);
+    const pings = once(answering, 'ping');
+    await silent.end();
+    expect(silent.text.endsWith('\r\n\r\n\x89\x00')).toBe(true);
+    await pings;
+    expect(closed).toEqual([1006]);
+    expect(reasons[0]).toContain('inactivity');
+    expect(answering.readyState).toBe(WebSocket.OPEN);
+  });
+
+  it('does not look at the bit that says that a message is masked', async () => {
+    const messages: string[] = [];
+    const server = await serve({ message: (_, message) => void messages.push(text(message)) });
+    const raw = await RawSocket.open(server.port);
+    cleanups.push(() => raw.kill());
+    await raw.send(upgradeRequest());
+    await raw.until((all) => all.includes('\r\n\r\n'));
+    // Length 4 without mask; the library takes the next four bytes for one all the same.
+    await raw.send(Buffer.concat([Buffer.of(0x81, 4), Buffer.alloc(4), Buffer.from('text')]));
+    await expect.poll(() => messages).toEqual(['text']);
+  });
+
+  it('shares a port between servers unless it is told not to', async () => {
+    const listens = (port: number, options: number) =>
+      new Promise<{ port: number; app: uws.TemplatedApp } | undefined>((resolve) => {
+        const app = uWS.App();
+        app.listen(port, options, (socket) =>
+          resolve(socket === false ? undefined : { port: uWS.us_socket_local_port(socket as never), app }),
+        );
+        cleanups.push(() => app.close());
+      });
+    const [byDefault, exclusive] = [0, 1];
+    const { port, app } = (await listens(0, byDefault)) ?? { port: 0, app: undefined };
+    app?.close();
+    expect(await listens(port, byDefault)).toBeDefined();
+    expect(await listens(port, byDefault)).toBeDefined();
+    expect(await listens(port, exclusive)).toBeUndefined();
+  });
+
+  it('ends the process when a request handler returns without an answer or `onAborted`', async () => {
+    const script = `
+      const uWS = require(${JSON.stringify(load.resolve('uWebSockets.js'))});
+      const app = uWS.App().get('/*', (response) => { setTimeout(() => response.end('late'), 100); });
+      app.listen('127.0.0.1', 0, (listening) => {
+        fetch('http://127.0.0.1:' + uWS.us_socket_local_port(listening)).then(
+          () => process.exit(0),
+          () => process.exit(0),
+        );
+      });`;
+    const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const errors: string[] = [];
+    child.stderr.on('data', (chunk: Buffer) => errors.push(chunk.toString()));
+    const [, signal] = (await once(child, 'close')) as [number | null, string | null];
+    expect(signal).toBe('SIGABRT');
+    expect(errors.join('')).toContain('without responding');
+  });
+});
