@@ -21,7 +21,7 @@ export interface CatchUpOptions {
   readonly fanout: Fanout;
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
-  /** The most payload bytes in one piece. */
+  /** A piece ends with the publication that makes it as large as this, encoded. */
   readonly pieceBytes: number;
   readonly outcome: (outcome: 'recovered' | 'snapshot' | 'gap') => void;
   readonly delivered: (publications: number, messageBytes: number) => void;
@@ -124,8 +124,9 @@ function sendSnapshotPage(
   for (let bytes = 0; snapshot.sent < snapshot.values.length && bytes < pieceBytes; snapshot.sent++) {
     const publication = snapshot.values[snapshot.sent] as StoredPublication;
     if (publication.except === session.id) continue;
-    pieces.push(publication.encoded(view.options.codec));
-    bytes += publication.payload.bytes.length;
+    const piece = publication.encoded(view.options.codec);
+    pieces.push(piece);
+    bytes += piece.length;
   }
   const last = snapshot.sent === snapshot.values.length;
   const header = { view: view.id, topic: topic.name, epoch: leg.epoch, offset: snapshot.offset, first, last };
@@ -160,8 +161,9 @@ function sendRingPage(
     }
     const chosen = choose(session, leg, publication, now);
     if (chosen === undefined) continue;
-    pieces.push(chosen.encoded(view.options.codec));
-    bytes += chosen.payload.bytes.length;
+    const piece = chosen.encoded(view.options.codec);
+    pieces.push(piece);
+    bytes += piece.length;
   }
   const header = batchHeader(feed, leg.position, upto);
   const message = view.options.codec.frameBatch(topic.name, header, pieces);

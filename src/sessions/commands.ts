@@ -114,6 +114,7 @@ function subscribe(
   if (subscriptions.length === 0)
     throw new SluiceError('invalid_request', 'subscribe names at least one topic');
   const proceed = (): Answer => {
+    if (session.closed) return undefined;
     const results = subscriber.subscribe(session, subscriptions);
     session.reply(id, { kind: 'subscribed', results });
     session.pump();

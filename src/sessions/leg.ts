@@ -39,11 +39,13 @@ export function startSince(topic: Topic, since: Position): Start {
   const { epoch } = topic;
   const { reach, newest } = topic.ring;
   // Who subscribed when the topic held nothing was told the empty epoch, and has had nothing of any since.
-  const sameEpoch = since.epoch === epoch || (since.epoch === '' && since.offset === 0);
-  if (sameEpoch && since.offset >= reach && since.offset <= newest) {
+  const hadNothing = since.epoch === '' && since.offset === 0;
+  const sameEpoch = since.epoch === epoch || hadNothing;
+  const offset = hadNothing ? topic.startOffset : since.offset;
+  if (sameEpoch && offset >= reach && offset <= newest) {
     return {
       epoch,
-      position: since.offset,
+      position: offset,
       recovered: true,
       missing: undefined,
       needsSnapshot: false,
@@ -60,7 +62,7 @@ export function startSince(topic: Topic, since: Position): Start {
       outcome: 'snapshot',
     };
   }
-  const missing = sameEpoch && since.offset < reach ? { after: since.offset, upto: reach } : undefined;
+  const missing = sameEpoch && offset < reach ? { after: offset, upto: reach } : undefined;
   return {
     epoch,
     position: sameEpoch && missing === undefined ? newest : reach,
@@ -76,7 +78,7 @@ export function startNew(feed: Feed, last: number): Start {
   const { topic } = feed;
   const { reach, newest } = topic.ring;
   const base = { epoch: topic.epoch, recovered: undefined, missing: undefined, outcome: 'none' } as const;
-  if (last > 0) return { ...base, position: Math.max(reach, newest - last), needsSnapshot: false };
   if (topic.state !== undefined) return { ...base, position: newest, needsSnapshot: true };
+  if (last > 0) return { ...base, position: Math.max(reach, newest - last), needsSnapshot: false };
   return { ...base, position: feed.view.members > 0 ? feed.position : newest, needsSnapshot: false };
 }

@@ -1,3 +1,6 @@
+/** Sums of fractions of tokens come out a little short: who waited as long as they were told is not to be refused. */
+const rounding = 1e-9;
+
 /** A token bucket: `perSecond` on average, bursts of `burst`. Times are milliseconds on a monotonic clock. */
 export class TokenBucket {
   readonly #perSecond: number;
@@ -16,11 +19,11 @@ export class TokenBucket {
   take(nowMs: number): number {
     this.#tokens = Math.min(this.#burst, this.#tokens + ((nowMs - this.#atMs) / 1000) * this.#perSecond);
     this.#atMs = nowMs;
-    if (this.#tokens >= 1) {
-      this.#tokens--;
+    if (this.#tokens >= 1 - rounding) {
+      this.#tokens = Math.max(0, this.#tokens - 1);
       return 0;
     }
-    return Math.ceil(((1 - this.#tokens) / this.#perSecond) * 1000);
+    return Math.ceil(((1 - rounding - this.#tokens) / this.#perSecond) * 1000);
   }
 
   /** Whether it is as good as new, and needn't be remembered. */

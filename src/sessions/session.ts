@@ -195,9 +195,14 @@ export class Session implements CatchUpSession {
     while (this.#waiting.length > 0) {
       if (this.#connection.send(this.#waiting[0] as Uint8Array) === 'dropped') return;
       this.#waiting.shift();
+      this.#progress = undefined;
     }
+    const before = this.#messages;
     for (const sessionView of this.#behind) {
-      if (!catchUp(this, sessionView, this.#context.catchUp)) return;
+      const done = catchUp(this, sessionView, this.#context.catchUp);
+      // There was room for more: something has left the buffer. It may be as full again now.
+      if (this.#messages > before) this.#progress = undefined;
+      if (!done) return;
       this.#behind.delete(sessionView);
     }
     this.#lagging = false;

@@ -1,7 +1,7 @@
 import { may, type NamespaceAccessTable } from '../auth/permissions.ts';
 import { SluiceError } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
-import { type Feed, snapInterval, type ViewOptions, viewKey } from '../fanout/view.ts';
+import { type Feed, snapInterval, type View, type ViewOptions, viewKey } from '../fanout/view.ts';
 import type {
   Granted,
   SubscribeResult,
@@ -11,7 +11,7 @@ import type {
 } from '../protocol/frames.ts';
 import type { Broker } from '../topics/broker.ts';
 import { type CompiledFilter, compileFilter, filterProblem } from '../topics/filter.ts';
-import { broadcastTopic, isPattern, patternProblem, topicProblem } from '../topics/names.ts';
+import { broadcastTopic, isPattern, patternMatches, patternProblem, topicProblem } from '../topics/names.ts';
 import { takeSnapshot } from './catch-up.ts';
 import { type Leg, type Start, startNew, startSince } from './leg.ts';
 import type { Presence } from './presence.ts';
@@ -81,10 +81,11 @@ export class Subscriber {
     const starts = feeds.map((feed) => this.#start(feed, subscription));
     sessionView.legs = feeds.map((feed, i) => this.#leg(feed, starts[i] as Start));
     session.addView(sessionView);
-    if (subscription.presence === true) this.#watch(session, sessionView);
+    if (subscription.presence === true) this.#watchOrUndo(session, sessionView);
     const common = { topic: target, view: view.id, intervalMs: options.intervalMs || undefined };
     if (view.isPattern) {
       const topics = feeds.map((feed, i) => topicResult(feed, starts[i] as Start));
+      topics.push(...goneTopics(view, subscription));
       return { ...common, mode: 'stream', epoch: '', offset: 0, topics };
     }
     const [feed] = feeds as [Feed];
@@ -121,6 +122,15 @@ export class Subscriber {
       throw new SluiceError('invalid_request', 'presence is of a topic, not of a pattern');
     if (!this.#options.mayWatch(session, target)) {
       throw new SluiceError('forbidden', `not allowed to see who is in ${target}`);
+    }
+  }
+
+  #watchOrUndo(session: Session, sessionView: SessionView): void {
+    try {
+      this.#watch(session, sessionView);
+    } catch (error) {
+      session.removeView(sessionView);
+      throw error;
     }
   }
 
@@ -183,6 +193,14 @@ export class Subscriber {
     const snapshot = needsSnapshot ? takeSnapshot({ feed }, this.#options.broker.nowMs()) : undefined;
     return { feed, epoch, position, snapshot };
   }
+}
+
+/** Topics that the client stood in and that are no more: nothing of them can be delivered, and it is told. */
+function goneTopics({ feeds, options }: View, { positions = [] }: Subscription): TopicResult[] {
+  const known = new Set([...feeds.keys()].map(({ name }) => name));
+  return positions
+    .filter(({ topic, epoch }) => epoch !== '' && !known.has(topic) && patternMatches(options.target, topic))
+    .map(({ topic }) => ({ topic, epoch: '', offset: 0, recovered: false }));
 }
 
 function topicResult(feed: Feed, { epoch, position: offset, recovered, missing }: Start): TopicResult {

@@ -442,7 +442,7 @@ describe('the engine', () => {
 class RetainingEngine implements Engine {
   readonly name = 'retaining';
   readonly retains = true;
-  readonly stored = new Map<string, StoredTopic>();
+  readonly kept = new Map<string, StoredTopic>();
   loads = 0;
   broken = false;
   #feed: EngineFeed | undefined;
@@ -453,9 +453,9 @@ class RetainingEngine implements Engine {
 
   async append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
     return requests.map(({ fields, timestampMs, acceptedAtMs }) => {
-      const { epoch, offset } = this.stored.get(fields.topic) ?? { epoch: 'new', offset: 0 };
+      const { epoch, offset } = this.kept.get(fields.topic) ?? { epoch: 'new', offset: 0 };
       const publication = new StoredPublication(fields, offset + 1, timestampMs, acceptedAtMs);
-      this.stored.set(fields.topic, { epoch, offset: offset + 1, publications: [publication], state: [] });
+      this.kept.set(fields.topic, { epoch, offset: offset + 1, publications: [publication], state: [] });
       this.#feed?.appended(fields.topic, epoch, [publication]);
       return { ok: true, epoch, offset: offset + 1, duplicate: false };
     });
@@ -464,7 +464,7 @@ class RetainingEngine implements Engine {
   async load(topic: string): Promise<StoredTopic | undefined> {
     this.loads++;
     if (this.broken) throw new Error('the disk is gone');
-    return this.stored.get(topic);
+    return this.kept.get(topic);
   }
 
   forget(): boolean {
@@ -477,7 +477,7 @@ class RetainingEngine implements Engine {
 describe('an engine that retains', () => {
   async function reopened() {
     const engine = new RetainingEngine();
-    engine.stored.set('state', {
+    engine.kept.set('state', {
       epoch: 'old',
       offset: 7,
       publications: [stored(6), stored(7)],

@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'vitest';
+import { Admission, type AdmissionLimits } from '../../src/sessions/admission.ts';
+
+function makeAdmission(limits: Partial<AdmissionLimits> = {}) {
+  const clock = { nowMs: 0 };
+  const admission = new Admission(
+    {
+      maxConnections: 100,
+      maxConnectionsPerIp: 100,
+      maxConnectionsPerUser: 100,
+      handshakesPerSecondPerIp: 100,
+      ...limits,
+    },
+    () => clock.nowMs,
+  );
+  return { admission, clock };
+}
+
+describe('admission', () => {
+  test('there is a place below the cap of all connections, and none at it', () => {
+    const { admission } = makeAdmission({ maxConnections: 2 });
+    admission.enter('a');
+    expect(admission.placeProblem('b')).toBeUndefined();
+    admission.enter('b');
+    expect(admission.placeProblem('c')).toMatchObject({ code: 'too_many_connections', retryAfterMs: 5000 });
+    expect(admission.total).toBe(2);
+    admission.leave('a');
+    expect([admission.placeProblem('c'), admission.total]).toEqual([undefined, 1]);
+  });
+
+  test('the cap per address is one address’s own affair', () => {
+    const { admission } = makeAdmission({ maxConnectionsPerIp: 2 });
+    admission.enter('a');
+    expect(admission.placeProblem('a')).toBeUndefined();
+    admission.enter('a');
+    expect(admission.placeProblem('a')?.code).toBe('too_many_connections_from_ip');
+    expect(admission.placeProblem('b')).toBeUndefined();
+    admission.leave('a');
+    expect(admission.placeProblem('a')).toBeUndefined();
+  });
+
+  test('the cap per user is one user’s own affair', () => {
+    const { admission } = makeAdmission({ maxConnectionsPerUser: 2 });
+    admission.enterAs('u');
+    expect(admission.userProblem('u')).toBeUndefined();
+    admission.enterAs('u');
+    expect(admission.userProblem('u')?.code).toBe('too_many_connections_of_user');
+    expect(admission.userProblem('v')).toBeUndefined();
+    admission.leaveAs('u');
+    expect(admission.userProblem('u')).toBeUndefined();
+  });
+
+  test('looking takes no place', () => {
+    const { admission } = makeAdmission({ maxConnections: 1 });
+    for (let i = 0; i < 3; i++) expect(admission.problem('a')).toBeUndefined();
+    expect(admission.total).toBe(0);
+  });
+
+  test('handshakes of one address come out of its bucket, refused ones too', () => {
+    const { admission, clock } = makeAdmission({ handshakesPerSecondPerIp: 2, maxConnectionsPerIp: 2 });
+    admission.enter('a');
+    admission.enter('a');
+    expect(admission.problem('a')?.code).toBe('too_many_connections_from_ip');
+    expect(admission.problem('a')?.code).toBe('too_many_connections_from_ip');
+    expect(admission.problem('a')).toMatchObject({ code: 'rate_limited', retryAfterMs: 500 });
+    expect(admission.problem('b')).toBeUndefined();
+    clock.nowMs += 500;
+    expect(admission.problem('a')?.code).toBe('too_many_connections_from_ip');
+  });
+
+  test('all connections of an address may come back in one burst', () => {
+    const { admission } = makeAdmission({ handshakesPerSecondPerIp: 1, maxConnectionsPerIp: 50 });
+    for (let i = 0; i < 50; i++) expect(admission.problem('a')).toBeUndefined();
+    expect(admission.problem('a')?.code).toBe('rate_limited');
+  });
+
+  test('an address is not forgotten, and so forgiven, before its bucket is full', () => {
+    const { admission, clock } = makeAdmission({ handshakesPerSecondPerIp: 1, maxConnectionsPerIp: 1 });
+    admission.problem('a');
+    clock.nowMs += 999;
+    admission.sweep();
+    expect(admission.problem('a')?.code).toBe('rate_limited');
+    clock.nowMs += 1;
+    admission.sweep();
+    expect(admission.problem('a')).toBeUndefined();
+  });
+});

@@ -1,0 +1,365 @@
+import { describe, expect, test } from 'vitest';
+import type { View } from '../../src/fanout/view.ts';
+import type { ServerFrame } from '../../src/protocol/frames.ts';
+import { type CatchUpOptions, catchUp } from '../../src/sessions/catch-up.ts';
+import { SessionView } from '../../src/sessions/session-view.ts';
+import { decode, makeWorld, onlyRoom, topicOf, type WorldOptions } from '../fanout/fixtures.ts';
+import { json } from '../topics/fixtures.ts';
+
+/** One subscriber that is behind in a view, and takes as many pieces as there is room for. */
+async function behind(
+  target: string,
+  options: WorldOptions & { view?: Partial<View['options']>; pieceBytes?: number } = {},
+) {
+  const world = await makeWorld(options);
+  const outcomes: string[] = [];
+  const frames: ServerFrame[] = [];
+  let room = Number.POSITIVE_INFINITY;
+  const view = world.view(target, options.view);
+  const sessionView = new SessionView(view, target, false);
+  const catchUpOptions: CatchUpOptions = {
+    fanout: world.fanout,
+    nowMs: () => world.broker.nowMs(),
+    pieceBytes: options.pieceBytes ?? 1000,
+    outcome: (outcome) => outcomes.push(outcome),
+    delivered: () => undefined,
+  };
+  const take = (frame: ServerFrame) => {
+    room--;
+    frames.push(frame);
+  };
+  const session = {
+    id: 'me',
+    hasRoom: () => room > 0,
+    sendBytes: (message: Uint8Array) => take(decode(view.options.codec, message)),
+    sendFrame: take,
+    goLive: (mine: SessionView) => {
+      mine.status = 'live';
+      world.fanout.addMember(mine.view);
+    },
+  };
+  /** Everything up to here it has had. */
+  const from = (topic: string, offset: number, epoch = topicOf(world.broker, topic).epoch) => {
+    const feed = view.feeds.get(topicOf(world.broker, topic));
+    if (feed === undefined) throw new Error('no feed');
+    sessionView.legs.push({ feed, epoch, position: offset, snapshot: undefined });
+  };
+  const pump = (pieces = Number.POSITIVE_INFINITY) => {
+    room = pieces;
+    return catchUp(session, sessionView, catchUpOptions);
+  };
+  const batches = () => frames.flatMap((frame) => (frame.kind === 'batch' ? [frame] : []));
+  const snapshots = () => frames.flatMap((frame) => (frame.kind === 'snapshot' ? [frame] : []));
+  return { ...world, view, sessionView, frames, outcomes, from, pump, batches, snapshots };
+}
+
+const offsets = (publications: readonly { offset: number }[]) => publications.map(({ offset }) => offset);
+const large = { payload: json('x'.repeat(600)) };
+
+describe('catching up', () => {
+  test('sends what is missing and joins in the same turn', async () => {
+    const { publish, from, pump, batches, view, sessionView, outcomes } = await behind('a');
+    await publish('a', {}, {}, {});
+    from('a', 1);
+    expect(pump()).toBe(true);
+    expect(batches().map(({ after, upto, publications }) => [after, upto, offsets(publications)])).toEqual([
+      [1, 3, [2, 3]],
+    ]);
+    expect([view.members, sessionView.status, outcomes]).toEqual([1, 'live', []]);
+  });
+
+  test('sends nothing to who is level', async () => {
+    const { publish, from, pump, frames } = await behind('a');
+    await publish('a', {}, {});
+    from('a', 2);
+    expect([pump(), frames]).toEqual([true, []]);
+  });
+
+  test('sends page by page, as there is room, and what was published meanwhile too', async () => {
+    const { publish, from, pump, batches, view } = await behind('a');
+    await publish('a', large, large, large, large);
+    from('a', 0);
+    expect([pump(1), batches().map(({ upto }) => upto)]).toEqual([false, [2]]);
+    await publish('a', large);
+    expect([pump(1), view.members]).toEqual([false, 0]);
+    expect(pump()).toBe(true);
+    expect(batches().map(({ after, upto }) => [after, upto])).toEqual([
+      [0, 2],
+      [2, 4],
+      [4, 5],
+    ]);
+  });
+
+  test('without room nothing is sent and nobody joins', async () => {
+    const { publish, from, pump, frames, view } = await behind('a');
+    await publish('a');
+    from('a', 0);
+    expect([pump(0), frames, view.members]).toEqual([false, [], 0]);
+  });
+
+  test('keys and tags count towards a piece, as they are sent too', async () => {
+    const { publish, from, pump, batches } = await behind('a');
+    await publish(
+      'a',
+      ...Array.from({ length: 10 }, () => ({ tags: { a: 'x'.repeat(190), b: 'y'.repeat(190) } })),
+    );
+    from('a', 0);
+    pump();
+    expect(batches().map(({ publications }) => publications.length)).toEqual([3, 3, 3, 1]);
+  });
+
+  test('where others are live, it joins at what they were sent: the next batch follows', async () => {
+    const { publish, from, pump, batches, live, turns, sink, view } = await behind('a');
+    await publish('a');
+    const members = live('a');
+    await publish('a', {}, {});
+    turns.settle();
+    await publish('a', {});
+    from('a', 1);
+    expect(pump()).toBe(true);
+    expect(batches().at(-1)?.upto).toBe(3);
+    expect(members).toBe(view);
+    turns.advance(10);
+    expect(sink.of(view).at(-1)).toMatchObject({ after: 3, upto: 4 });
+  });
+
+  test('a publication that its publisher excepted it from is covered and not sent', async () => {
+    const { publish, from, pump, batches } = await behind('a');
+    await publish('a', { except: 'me' }, { except: 'other' }, { except: 'me' });
+    from('a', 0);
+    pump();
+    expect(batches().map(({ after, upto, publications }) => [after, upto, offsets(publications)])).toEqual([
+      [0, 3, [2]],
+    ]);
+  });
+
+  test('the filter of the subscription applies', async () => {
+    const { publish, from, pump, batches } = await behind('a', { view: { filter: onlyRoom('1') } });
+    await publish('a', { tags: { room: '2' } }, { tags: { room: '1' } }, { tags: { room: '2' } });
+    from('a', 0);
+    pump();
+    expect(batches().map(({ after, upto, publications }) => [after, upto, offsets(publications)])).toEqual([
+      [0, 3, [2]],
+    ]);
+  });
+
+  test('in state mode what stopped matching is removed', async () => {
+    const { publish, from, pump, batches } = await behind('state', { view: { filter: onlyRoom('1') } });
+    await publish('state', { key: 'a', tags: { room: '1' } }, { key: 'a', tags: { room: '2' } });
+    from('state', 1);
+    pump();
+    expect(batches().flatMap(({ publications }) => publications)).toMatchObject([
+      { offset: 2, key: 'a', removed: true },
+    ]);
+  });
+
+  test('in state mode only the newest publication of each key is sent', async () => {
+    const { publish, from, pump, batches } = await behind('state');
+    await publish('state', { key: 'a' }, { key: 'b' }, { key: 'a' });
+    from('state', 0);
+    pump();
+    expect(batches().map(({ upto, publications }) => [upto, offsets(publications)])).toEqual([[3, [2, 3]]]);
+  });
+
+  test('what has expired is covered and not sent; its removal is, however late', async () => {
+    const { publish, from, pump, batches, turns, broker } = await behind('state', { topic: { ttlMs: 100 } });
+    await publish('state', { key: 'a' });
+    await publish('state', { key: 'b', ttlMs: 100_000 });
+    turns.advance(100);
+    broker.sweep();
+    turns.advance(5000);
+    from('state', 1);
+    pump();
+    expect(batches().flatMap(({ publications }) => publications)).toMatchObject([
+      { offset: 2, key: 'b' },
+      { offset: 3, key: 'a', removed: true },
+    ]);
+  });
+
+  test('a gap is named, and delivery goes on from the oldest that is kept', async () => {
+    const { publish, from, pump, frames, outcomes, broker } = await behind('a', {
+      topic: { maxPublications: 2 },
+    });
+    await publish('a', {}, {}, {}, {}, {});
+    from('a', 1);
+    expect(pump()).toBe(true);
+    expect(frames).toMatchObject([
+      {
+        kind: 'caughtUp',
+        topic: 'a',
+        epoch: broker.find('a')?.epoch,
+        offset: 3,
+        recovered: false,
+        missing: { after: 1, upto: 3 },
+      },
+      { kind: 'batch', after: 3, upto: 5 },
+    ]);
+    expect(outcomes).toEqual(['gap']);
+  });
+
+  test('a gap that opens while it catches up is named too', async () => {
+    const { publish, from, pump, frames } = await behind('a', { topic: { maxPublications: 4 } });
+    await publish('a', large, large, large, large);
+    from('a', 0);
+    pump(1);
+    await publish('a', large, large, large, large);
+    pump();
+    expect(frames.map((frame) => frame.kind)).toEqual(['batch', 'caughtUp', 'batch', 'batch']);
+    expect(frames[1]).toMatchObject({ recovered: false, missing: { after: 2, upto: 4 } });
+  });
+
+  test('in state mode a snapshot takes the place of what the ring has lost', async () => {
+    const { publish, from, pump, snapshots, frames, outcomes } = await behind('state', {
+      topic: { maxPublications: 2 },
+    });
+    await publish(
+      'state',
+      { key: 'a' },
+      { key: 'b' },
+      { key: 'a' },
+      { key: 'c' },
+      { key: 'b', removed: true },
+    );
+    from('state', 1);
+    expect(pump()).toBe(true);
+    expect(frames).toHaveLength(1);
+    expect(snapshots()).toMatchObject([{ offset: 5, first: true, last: true, topic: 'state' }]);
+    expect(snapshots().flatMap(({ publications }) => publications.map(({ key }) => key))).toEqual(['a', 'c']);
+    expect(outcomes).toEqual(['snapshot']);
+  });
+
+  test('a snapshot comes in pages of one state, with what changed meanwhile behind it', async () => {
+    const { publish, from, pump, snapshots, batches } = await behind('state', {
+      topic: { maxPublications: 2 },
+    });
+    await publish('state', ...['a', 'b', 'c', 'd', 'e'].map((key) => ({ key, ...large })));
+    from('state', 0);
+    expect(pump(1)).toBe(false);
+    await publish('state', { key: 'e', removed: true });
+    expect(pump()).toBe(true);
+    expect(
+      snapshots().map(({ first, last, offset, publications }) => [first, last, offset, publications.length]),
+    ).toEqual([
+      [true, false, 5, 2],
+      [false, false, 5, 2],
+      [false, true, 5, 1],
+    ]);
+    expect(batches().flatMap(({ publications }) => publications)).toMatchObject([
+      { offset: 6, key: 'e', removed: true },
+    ]);
+  });
+
+  test('an empty snapshot is one page that is first and last', async () => {
+    const { publish, from, pump, snapshots } = await behind('state', { topic: { maxPublications: 1 } });
+    await publish('state', { key: 'a' }, { key: 'a', removed: true }, { key: 'a', removed: true });
+    from('state', 0);
+    pump();
+    expect(snapshots()).toMatchObject([{ first: true, last: true, offset: 3, publications: [] }]);
+  });
+
+  test('a snapshot leaves out what does not match, and what it was excepted from', async () => {
+    const { publish, from, pump, snapshots } = await behind('state', {
+      topic: { maxPublications: 1 },
+      view: { filter: onlyRoom('1') },
+    });
+    const tags = { room: '1' };
+    await publish(
+      'state',
+      { key: 'a', tags },
+      { key: 'b' },
+      { key: 'c', tags, except: 'me' },
+      { key: 'd', tags },
+    );
+    from('state', 0);
+    pump();
+    expect(snapshots().flatMap(({ publications }) => publications.map(({ key }) => key))).toEqual(['a', 'd']);
+  });
+
+  test('a reset meanwhile is told, and all of the new epoch is sent', async () => {
+    const { publish, from, pump, frames, broker } = await behind('a');
+    await publish('a', large, large, large);
+    from('a', 0);
+    pump(1);
+    broker.reset('a', 'new', 10);
+    broker.appended('a', 'new', []);
+    expect(pump()).toBe(true);
+    expect(frames.slice(1)).toMatchObject([{ kind: 'reset', topic: 'a', epoch: 'new', offset: 10 }]);
+  });
+
+  test('a reset in state mode is followed by a snapshot', async () => {
+    const { publish, from, pump, frames, broker } = await behind('state');
+    await publish('state', { key: 'a' });
+    from('state', 0);
+    broker.reset('state', 'new', 0);
+    expect(pump()).toBe(true);
+    expect(frames).toMatchObject([
+      { kind: 'reset', epoch: 'new' },
+      { kind: 'snapshot', epoch: 'new', publications: [] },
+    ]);
+  });
+
+  test('a reset during a snapshot begins another one', async () => {
+    const { publish, from, pump, frames, broker } = await behind('state', { topic: { maxPublications: 1 } });
+    await publish('state', ...['a', 'b', 'c'].map((key) => ({ key, ...large })));
+    from('state', 0);
+    pump(1);
+    broker.reset('state', 'new', 0);
+    pump();
+    expect(frames.map((frame) => [frame.kind, 'epoch' in frame && frame.epoch === 'new'])).toEqual([
+      ['snapshot', false],
+      ['reset', true],
+      ['snapshot', true],
+    ]);
+    expect(frames[2]).toMatchObject({ first: true, last: true });
+  });
+
+  test('topics of a pattern that are born meanwhile are sent from their beginning', async () => {
+    const { publish, pump, frames, live, broker } = await behind('p:*');
+    live('p:*');
+    await publish('p:1');
+    expect(pump()).toBe(true);
+    const { epoch } = topicOf(broker, 'p:1');
+    expect(frames).toMatchObject([{ kind: 'reset', topic: 'p:1', epoch, offset: 0 }]);
+  });
+
+  test('a topic that is born as another is removed is not overlooked', async () => {
+    const { publish, pump, from, frames, live, broker, turns, sessionView } = await behind('p:*', {
+      topic: { maxAgeMs: 100 },
+    });
+    live('p:*');
+    await publish('p:1', large, large, large);
+    turns.settle();
+    from('p:1', 0);
+    expect(pump(1)).toBe(false);
+    turns.advance(200);
+    broker.sweep();
+    await publish('p:2');
+    turns.settle();
+    expect(broker.find('p:1')).toBeUndefined();
+    expect(pump()).toBe(true);
+    expect(frames.slice(1)).toMatchObject([
+      { kind: 'reset', topic: 'p:2' },
+      { kind: 'batch', topic: 'p:2', after: 0, upto: 1 },
+    ]);
+    expect(sessionView.legs.map(({ feed }) => feed.topic.name)).toEqual(['p:2']);
+  });
+
+  test('all topics of a pattern are level in the turn in which it joins', async () => {
+    const { publish, from, pump, batches, view, turns, sink, live } = await behind('p:*');
+    await publish('p:1', large, large);
+    await publish('p:2', large, large, large, large);
+    from('p:1', 0);
+    from('p:2', 0);
+    pump(2);
+    live('p:*');
+    await publish('p:1', large);
+    turns.settle();
+    expect(pump()).toBe(true);
+    const upto = new Map(batches().map((batch) => [batch.topic, batch.upto]));
+    for (const feed of view.feeds.values())
+      expect(upto.get(feed.topic.name)).toBeGreaterThanOrEqual(feed.position);
+    await publish('p:2', {});
+    turns.advance(10);
+    expect(sink.of(view).at(-1)?.after).toBeLessThanOrEqual(upto.get('p:2') ?? 0);
+  });
+});

@@ -1,0 +1,250 @@
+import type { Identity } from '../../src/auth/identity.ts';
+import { anonymousIdentity } from '../../src/auth/identity.ts';
+import type { NamespaceAccessTable } from '../../src/auth/permissions.ts';
+import type { TokenResult } from '../../src/auth/tokens.ts';
+import type { CloseCode } from '../../src/errors.ts';
+import type { Codec } from '../../src/protocol/codec.ts';
+import { codecs } from '../../src/protocol/codecs.ts';
+import { expandBatch } from '../../src/protocol/compression.ts';
+import type { ClientFrame, Position, ServerFrame, ServerKind } from '../../src/protocol/frames.ts';
+import { Admission } from '../../src/sessions/admission.ts';
+import { mayWatch } from '../../src/sessions/commands.ts';
+import type { Connection } from '../../src/sessions/connection.ts';
+import { Presence } from '../../src/sessions/presence.ts';
+import type { Peer, Session } from '../../src/sessions/session.ts';
+import { Sessions } from '../../src/sessions/sessions.ts';
+import { Subscriber } from '../../src/sessions/subscribe.ts';
+import { decode, type FakeSink, makeWorld, type Receiver, type WorldOptions } from '../fanout/fixtures.ts';
+
+/** A connection whose peer reads at once, unless it is stalled: then bytes pile up, and above the limit are dropped. */
+export class FakeConnection implements Connection, Receiver {
+  readonly codec: Codec;
+  readonly limitBytes: number;
+  readonly messages: Uint8Array[] = [];
+  readonly joined = new Set<string>();
+  session: Session | undefined;
+  stalled = false;
+  buffered = 0;
+  endedWith: CloseCode | 'cut' | undefined;
+  /** A live frame was lost. */
+  onDrop: () => void = () => undefined;
+  readonly #sink: FakeSink;
+
+  constructor(codec: Codec, sink: FakeSink, limitBytes: number) {
+    this.codec = codec;
+    this.#sink = sink;
+    this.limitBytes = limitBytes;
+  }
+
+  get id(): string | undefined {
+    return this.session?.id;
+  }
+
+  send(message: Uint8Array): 'sent' | 'dropped' {
+    if (this.stalled && this.buffered > this.limitBytes) return 'dropped';
+    if (this.stalled) this.buffered += message.length;
+    this.messages.push(message);
+    return 'sent';
+  }
+
+  receive(bytes: Uint8Array): void {
+    if (this.send(bytes) === 'dropped') this.onDrop();
+  }
+
+  bufferedBytes(): number {
+    return this.buffered;
+  }
+
+  join(channel: string): void {
+    this.joined.add(channel);
+    const receivers = this.#sink.channels.get(channel) ?? new Set();
+    this.#sink.channels.set(channel, receivers.add(this));
+  }
+
+  leave(channel: string): void {
+    this.joined.delete(channel);
+    this.#sink.channels.get(channel)?.delete(this);
+  }
+
+  end(code: CloseCode): void {
+    this.endedWith ??= code;
+  }
+
+  cut(): void {
+    this.endedWith ??= 'cut';
+  }
+
+  /** The peer has read everything. */
+  drain(): void {
+    this.buffered = 0;
+    this.session?.pump();
+  }
+
+  frames(): ServerFrame[] {
+    return this.messages.map((message) => {
+      const frame = decode(this.codec, message);
+      if (frame.kind !== 'batch') return frame;
+      const expanded = expandBatch(frame, new Map());
+      if (!expanded.ok) throw new Error(expanded.reason);
+      return { ...frame, publications: expanded.publications, compressed: undefined };
+    });
+  }
+
+  of<K extends ServerKind>(kind: K): Extract<ServerFrame, { kind: K }>[] {
+    return this.frames().filter((frame): frame is Extract<ServerFrame, { kind: K }> => frame.kind === kind);
+  }
+
+  /** The replies to one command. */
+  replies(id: number): ServerFrame[] {
+    return this.frames().filter((frame) => frame.id === id);
+  }
+
+  forget(): void {
+    this.messages.length = 0;
+  }
+}
+
+export const namespaces: NamespaceAccessTable = {
+  default: { presence: true, anonymous: { subscribe: true, publish: true } },
+  closed: { presence: false, anonymous: { subscribe: false, publish: false } },
+};
+
+export function user(name: string, more: Partial<Identity> = {}): Identity {
+  return { user: name, anonymous: false, permissions: [], scopes: [], ...more };
+}
+
+export function peerOf(identity: Identity = anonymousIdentity): Peer {
+  return { identity, address: '192.0.2.1', addressKey: '192.0.2.1' };
+}
+
+export interface GatewayOptions extends WorldOptions {
+  readonly frameMaxBytes?: number;
+  readonly commandsPerSecond?: number;
+  readonly subscriptionsPerSession?: number;
+  readonly backpressureMaxBytes?: number;
+  readonly backpressureTotalMaxBytes?: number;
+  readonly maxConnectionsPerUser?: number;
+  readonly pieceBytes?: number;
+}
+
+/** Everything between connections and the engine, with a fake event loop, clock, sink and wire. */
+export async function makeGateway(options: GatewayOptions = {}) {
+  const world = await makeWorld(options);
+  const { broker, fanout, turns, sink } = world;
+  const counts = new Map<string, number>();
+  const count = (name: string, by = 1) => void counts.set(name, (counts.get(name) ?? 0) + by);
+  const faults: unknown[] = [];
+  const monotonicMs = () => turns.nowMs();
+  const limitBytes = options.backpressureMaxBytes ?? 1_048_576;
+  const admission = new Admission(
+    {
+      maxConnections: 1000,
+      maxConnectionsPerIp: 1000,
+      maxConnectionsPerUser: options.maxConnectionsPerUser ?? 20,
+      handshakesPerSecondPerIp: 1000,
+    },
+    monotonicMs,
+  );
+  const presence = new Presence({ fanout, isOn: (topic) => !topic.startsWith('closed'), nowMs: monotonicMs });
+  const subscriber = new Subscriber({
+    broker,
+    fanout,
+    namespaces,
+    presence,
+    mayWatch: (session, topic) => mayWatch(session, topic, namespaces),
+    conflates: () => false,
+    subscriptionsPerSession: options.subscriptionsPerSession ?? 100,
+    outcome: (outcome) => count(`outcome ${outcome}`),
+  });
+  /** What a token stands for; a promise: it takes that long to look at it. */
+  const tokens = new Map<string, TokenResult | Promise<TokenResult>>();
+  const refused: TokenResult = { ok: false, code: 'unauthorized', message: 'no such token' };
+  const limits = {
+    frameMaxBytes: options.frameMaxBytes ?? 65_536,
+    payloadMaxBytes: 65_536,
+    subscriptions: options.subscriptionsPerSession ?? 100,
+    commandsPerSecond: options.commandsPerSecond ?? 1000,
+    idleTimeoutMs: 60_000,
+  };
+  const sessions = new Sessions({
+    admission,
+    subscriber,
+    context: {
+      fanout,
+      catchUp: {
+        fanout,
+        nowMs: () => broker.nowMs(),
+        pieceBytes: options.pieceBytes ?? 65_536,
+        outcome: (outcome) => count(`outcome ${outcome}`),
+        delivered: (publications) => count('delivered', publications),
+      },
+      monotonicMs,
+      backpressureMaxBytes: limitBytes,
+      commandsPerSecond: limits.commandsPerSecond,
+      presence,
+      laggingBegan: () => count('lagging'),
+    },
+    commands: {
+      broker,
+      presence,
+      tokens: { verify: async (token) => tokens.get(token) ?? refused },
+      namespaces,
+      roundTripSeconds: (seconds) => count('round trip', seconds),
+    },
+    limits,
+    version: '0',
+    writeTimeoutMs: 30_000,
+    backpressureTotalMaxBytes: options.backpressureTotalMaxBytes ?? 1_000_000_000,
+    metrics: {
+      command: (kind) => count(`command ${kind}`),
+      commandError: (code) => count(`error ${code}`),
+      commandRateLimited: () => count('rate limited'),
+      fault: (error) => void faults.push(error),
+    },
+  });
+
+  /** Frames that were lost in a turn are told at the begin of the next one, as the transport does. */
+  const lost = new Map<FakeConnection, Map<object, Position>>();
+  sink.onTurn = () => {
+    for (const [{ session }, positions] of lost) session?.lag(positions as Parameters<Session['lag']>[0]);
+    lost.clear();
+  };
+
+  const connect = (identity: Identity = anonymousIdentity, codec: Codec = codecs.protobuf) => {
+    const connection = new FakeConnection(codec, sink, limitBytes);
+    const peer = peerOf(identity);
+    admission.enter(peer.addressKey);
+    const session = sessions.open(peer, connection);
+    connection.session = session;
+    connection.onDrop = () => {
+      const frame = sink.frames.at(-1);
+      if (frame?.feed === undefined) return;
+      const positions = lost.get(connection) ?? new Map();
+      lost.set(connection, positions);
+      if (!positions.has(frame.feed)) positions.set(frame.feed, { epoch: frame.epoch, offset: frame.after });
+    };
+    const command = (frame: ClientFrame) =>
+      sessions.receive(session, codec.encodeClientFrame(frame), codec.binary);
+    return { session, connection, command };
+  };
+  /** Lets promises settle and turns end, until nothing more happens at this time. */
+  const settle = async () => {
+    for (let i = 0; i < 20; i++) {
+      await Promise.resolve();
+      turns.settle();
+    }
+  };
+  return {
+    ...world,
+    sessions,
+    subscriber,
+    admission,
+    presence,
+    tokens,
+    counts,
+    faults,
+    connect,
+    settle,
+    limits,
+  };
+}

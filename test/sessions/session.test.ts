@@ -1,0 +1,368 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { codecs } from '../../src/protocol/codecs.ts';
+import type { ServerFrame } from '../../src/protocol/frames.ts';
+import { waitingMessagesMax } from '../../src/sessions/session.ts';
+import { topicOf } from '../fanout/fixtures.ts';
+import { json } from '../topics/fixtures.ts';
+import { makeGateway } from './fixtures.ts';
+
+const large = { payload: json('x'.repeat(500)) };
+const subscribe = (id: number, ...topics: string[]) =>
+  ({ kind: 'subscribe', id, subscriptions: topics.map((topic) => ({ topic })) }) as const;
+
+describe('a connection that does not read', () => {
+  test('has its replies wait in their order, and gets them when it has drained', async () => {
+    const { connect } = await makeGateway({ backpressureMaxBytes: 10 });
+    const { connection, session, command } = connect();
+    connection.stalled = true;
+    connection.buffered = 11;
+    connection.forget();
+    for (let id = 1; id <= 3; id++) command({ kind: 'ping', id });
+    expect([connection.messages, session.isWaiting]).toEqual([[], true]);
+    connection.stalled = false;
+    connection.drain();
+    expect([connection.frames().map(({ id }) => id), session.isWaiting]).toEqual([[1, 2, 3], false]);
+  });
+
+  test('is cut when more than 100 messages wait', async () => {
+    const { connect } = await makeGateway({ backpressureMaxBytes: 10 });
+    const { connection, session } = connect();
+    connection.stalled = true;
+    connection.buffered = 11;
+    for (let i = 0; i < waitingMessagesMax; i++) session.push({ kind: 'pong', timeMs: i });
+    expect(connection.endedWith).toBeUndefined();
+    session.push({ kind: 'pong', timeMs: 0 });
+    expect([connection.endedWith, session.endedBy]).toEqual(['cut', 'slow_consumer']);
+  });
+
+  test('is cut after the write timeout without a byte of progress', async () => {
+    const { connect, sessions, turns } = await makeGateway({ backpressureMaxBytes: 10 });
+    const { connection, command } = connect();
+    connection.stalled = true;
+    connection.buffered = 11;
+    command({ kind: 'ping', id: 1 });
+    sessions.sweep();
+    turns.advance(29_999);
+    sessions.sweep();
+    expect(connection.endedWith).toBeUndefined();
+    turns.advance(1);
+    sessions.sweep();
+    expect(connection.endedWith).toBe('cut');
+  });
+
+  test('is not cut while its buffer shrinks, however slowly', async () => {
+    const { connect, sessions, turns } = await makeGateway({ backpressureMaxBytes: 10 });
+    const { connection, command } = connect();
+    connection.stalled = true;
+    connection.buffered = 1000;
+    command({ kind: 'ping', id: 1 });
+    for (let i = 0; i < 100; i++) {
+      sessions.sweep();
+      turns.advance(20_000);
+      connection.buffered--;
+    }
+    expect(connection.endedWith).toBeUndefined();
+  });
+
+  test('is not cut while it reads what it is caught up with, though its buffer fills again each time', async () => {
+    const { connect, sessions, turns, publish, fanout, settle } = await makeGateway({
+      backpressureMaxBytes: 4000,
+      pieceBytes: 1000,
+    });
+    const { connection, session, command } = connect();
+    command(subscribe(1, 'a'));
+    await settle();
+    connection.stalled = true;
+    connection.buffered = 5000;
+    session.lag(new Map());
+    await publish('a', ...Array.from({ length: 100 }, () => large));
+    sessions.sweep();
+    for (let i = 0; i < 20; i++) {
+      turns.advance(10_000);
+      connection.drain();
+      sessions.sweep();
+    }
+    expect(session.isWaiting).toBe(true);
+    expect(connection.endedWith).toBeUndefined();
+    expect(fanout.viewCount).toBe(2);
+  });
+
+  test('the fattest are cut when all buffers together are too large, and no more than needed', async () => {
+    const { connect, sessions } = await makeGateway({ backpressureTotalMaxBytes: 100 });
+    const three = [50, 80, 40].map((buffered) => {
+      const { connection } = connect();
+      connection.buffered = buffered;
+      return connection;
+    });
+    sessions.sweep();
+    expect(three.map(({ endedWith }) => endedWith)).toEqual([undefined, 'cut', undefined]);
+    const [first, second, third] = three;
+    if (first && second && third) second.buffered = 0;
+    expect((first?.buffered ?? 0) + (third?.buffered ?? 0)).toBeLessThanOrEqual(100);
+  });
+});
+
+describe('lagging', () => {
+  async function lagged() {
+    const gateway = await makeGateway();
+    await gateway.publish('a');
+    await gateway.publish('b');
+    const client = gateway.connect();
+    client.command(subscribe(1, 'a', 'b'));
+    client.connection.forget();
+    const viewOf = (topic: string) => {
+      const view = [...client.session.views.values()].find(({ target }) => target === topic)?.view;
+      if (view === undefined) throw new Error('no view');
+      return view;
+    };
+    const feedOf = (topic: string) => {
+      const feed = viewOf(topic).feeds.get(topicOf(gateway.broker, topic));
+      if (feed === undefined) throw new Error('no feed');
+      return feed;
+    };
+    return { ...gateway, ...client, viewOf, feedOf };
+  }
+
+  test('it leaves all live streams, and is told which', async () => {
+    const { session, connection, viewOf, counts, turns } = await lagged();
+    session.lag(new Map());
+    expect(connection.of('lagging')).toMatchObject([
+      { views: expect.arrayContaining([viewOf('a').id, viewOf('b').id]) },
+    ]);
+    expect([session.isLagging, session.isLiveIn(viewOf('a')), viewOf('a').members]).toEqual([true, false, 0]);
+    expect(connection.joined.size).toBe(0);
+    expect(counts.get('lagging')).toBe(1);
+    turns.settle();
+  });
+
+  test('once it has drained it gets what it lacks, is told that it caught up, and is live', async () => {
+    const { session, connection, viewOf, feedOf, publish, turns, broker } = await lagged();
+    await publish('a', {}, {});
+    turns.settle();
+    connection.forget();
+    session.lag(new Map([[feedOf('a'), { epoch: topicOf(broker, 'a').epoch, offset: 1 }]]));
+    connection.drain();
+    expect(connection.of('batch')).toMatchObject([{ view: viewOf('a').id, after: 1, upto: 3 }]);
+    expect(connection.of('caughtUp')).toContainEqual(
+      expect.objectContaining({ view: viewOf('a').id, topic: 'a', offset: 3, recovered: true }),
+    );
+    expect([session.isLagging, session.isLiveIn(viewOf('a')), viewOf('a').members]).toEqual([false, true, 1]);
+  });
+
+  test('what its other views had not sent yet is not lost, though it was their only member', async () => {
+    const { session, connection, feedOf, publish, turns, broker } = await lagged();
+    await publish('a');
+    await publish('b');
+    turns.settle();
+    await publish('b');
+    connection.forget();
+    session.lag(new Map([[feedOf('a'), { epoch: topicOf(broker, 'a').epoch, offset: 1 }]]));
+    connection.drain();
+    turns.advance(100);
+    const got = connection
+      .of('batch')
+      .flatMap(({ view, publications }) => publications.map((p) => [view, p.offset]));
+    expect(got).toContainEqual([feedOf('b').view.id, 3]);
+  });
+
+  test('a lost announcement of an epoch is made again, with all of that epoch', async () => {
+    const { session, connection, feedOf, viewOf, publish, turns, broker } = await lagged();
+    const { epoch } = topicOf(broker, 'a');
+    broker.reset('a', 'new', 0);
+    turns.settle();
+    connection.forget();
+    session.lag(new Map([[feedOf('a'), { epoch, offset: 1 }]]));
+    connection.drain();
+    expect(connection.of('reset')).toMatchObject([{ view: viewOf('a').id, epoch: 'new', offset: 0 }]);
+    await publish('b');
+    turns.settle();
+  });
+
+  test('a session that is in no live stream has nothing to leave', async () => {
+    const { session, connection } = await lagged();
+    session.lag(new Map());
+    connection.forget();
+    session.lag(new Map());
+    expect(connection.messages).toEqual([]);
+  });
+});
+
+describe('the end of a session', () => {
+  test('releases its views, their members and its topics, and counts it out', async () => {
+    const { connect, sessions, fanout, broker, admission, presence } = await makeGateway();
+    const { session, connection, command } = connect();
+    command(subscribe(1, 'a', 'p:*'));
+    const views = [...session.views.values()].map(({ view }) => view);
+    expect([fanout.viewCount, presence.count('a')]).toEqual([3, 1]);
+    connection.forget();
+    expect(sessions.close(session)).toBe('client');
+    expect([fanout.viewCount, broker.find('a'), presence.count('a')]).toEqual([0, undefined, 0]);
+    expect(views.map(({ members, holders }) => members + holders)).toEqual([0, 0, 0]);
+    expect([sessions.count, admission.total]).toEqual([0, 0]);
+    session.push({ kind: 'pong', timeMs: 1 });
+    session.pump();
+    session.lag(new Map());
+    expect(connection.messages).toEqual([]);
+  });
+
+  test('closing twice counts once', async () => {
+    const { connect, sessions, admission } = await makeGateway();
+    const { session } = connect();
+    connect();
+    sessions.close(session);
+    sessions.close(session);
+    expect(admission.total).toBe(1);
+  });
+
+  test('messages that it was sent are counted, frames of its views among them', async () => {
+    const { connect, publish, turns } = await makeGateway();
+    const { connection, session, command } = connect();
+    command(subscribe(1, 'a'));
+    await publish('a');
+    turns.settle();
+    expect(session.messageCount).toBe(connection.messages.length);
+    command({ kind: 'unsubscribe', id: 2, topics: ['a'] });
+    expect(session.messageCount).toBe(connection.messages.length);
+  });
+});
+
+describe('the promise on delivery', () => {
+  /** Follows the client's rule, and fails where an update went missing without a word. */
+  class Witness {
+    readonly positions = new Map<string, { epoch: string; offset: number }>();
+    readonly got: [string, string, number][] = [];
+    readonly missing: [string, string, number, number][] = [];
+    readonly targets = new Map<number, string>();
+
+    take(frame: ServerFrame): void {
+      if (frame.kind === 'subscribed') {
+        for (const result of frame.results) {
+          if (!('view' in result)) continue;
+          this.targets.set(result.view, result.topic);
+          if (result.topics === undefined) this.#set(result.view, result.topic, result.epoch, result.offset);
+          for (const each of result.topics ?? []) this.#set(result.view, each.topic, each.epoch, each.offset);
+        }
+      } else if (frame.kind === 'reset') {
+        this.#set(frame.view, frame.topic, frame.epoch, frame.offset);
+      } else if (frame.kind === 'caughtUp' && frame.missing !== undefined) {
+        this.missing.push([
+          `${frame.view} ${frame.topic}`,
+          frame.epoch,
+          frame.missing.after,
+          frame.missing.upto,
+        ]);
+        this.#set(frame.view, frame.topic, frame.epoch, frame.offset);
+      } else if (frame.kind === 'batch') {
+        const key = `${frame.view} ${frame.topic ?? this.targets.get(frame.view)}`;
+        const known = this.positions.get(key) ?? { epoch: '', offset: 0 };
+        const epoch = frame.epoch ?? known.epoch;
+        const offset = epoch === known.epoch ? known.offset : 0;
+        expect(frame.after).toBeLessThanOrEqual(offset);
+        for (const publication of frame.publications) {
+          if (publication.offset > offset) this.got.push([key, epoch, publication.offset]);
+        }
+        this.positions.set(key, { epoch, offset: Math.max(offset, frame.upto) });
+      }
+    }
+
+    #set(view: number, topic: string, epoch: string, offset: number): void {
+      this.positions.set(`${view} ${topic}`, { epoch, offset });
+    }
+  }
+
+  type Step =
+    | { readonly do: 'publish'; readonly topic: string; readonly count: number; readonly size: number }
+    | { readonly do: 'stall' | 'drain' | 'second' }
+    | { readonly do: 'wait'; readonly ms: number };
+  const step: fc.Arbitrary<Step> = fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        do: fc.constant('publish' as const),
+        topic: fc.constantFrom('a', 'p:1', 'p:2', 'p:3'),
+        count: fc.integer({ min: 1, max: 12 }),
+        size: fc.nat(300),
+      }),
+    },
+    {
+      weight: 4,
+      arbitrary: fc.record({ do: fc.constantFrom('stall' as const, 'drain' as const, 'second' as const) }),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(1, 6, 50, 2000) }),
+    },
+  );
+
+  test('whatever stalls and drains, a client gets every update once and in order, or is told what is gone', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 40 }), async (steps) => {
+        const gateway = await makeGateway({
+          backpressureMaxBytes: 1200,
+          pieceBytes: 300,
+          topic: { maxPublications: 25 },
+          fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 600 }) },
+        });
+        const { session, connection, command } = gateway.connect();
+        const other = gateway.connect();
+        command({
+          kind: 'subscribe',
+          id: 1,
+          subscriptions: [{ topic: 'a' }, { topic: 'p:*' }, { topic: 'p:2', intervalMs: 1000 }],
+        });
+        for (const each of steps) {
+          if (each.do === 'publish') {
+            const payload = json('x'.repeat(each.size));
+            await gateway.publish(each.topic, ...Array.from({ length: each.count }, () => ({ payload })));
+          } else if (each.do === 'stall') connection.stalled = true;
+          else if (each.do === 'drain') {
+            connection.stalled = false;
+            connection.drain();
+          } else if (each.do === 'second') {
+            const isIn = [...other.session.views.values()].some(({ target }) => target === 'a');
+            if (isIn) other.command({ kind: 'unsubscribe', id: 2, topics: ['a', 'p:*'] });
+            else other.command(subscribe(2, 'a', 'p:*'));
+          } else if (each.do === 'wait') gateway.turns.advance(each.ms);
+          await gateway.settle();
+        }
+        connection.stalled = false;
+        gateway.turns.advance(60_000);
+        connection.drain();
+        gateway.turns.advance(60_000);
+        expect(session.isWaiting).toBe(false);
+        const witness = new Witness();
+        for (const frame of connection.frames()) witness.take(frame);
+        for (const { view } of session.views.values()) {
+          for (const feed of view.feeds.values()) {
+            const { name, epoch, ring } = feed.topic;
+            if (epoch === '') continue;
+            const key = `${view.id} ${name}`;
+            const got = witness.got.flatMap(([of, , offset]) => (of === key ? [offset] : []));
+            const gone = witness.missing.flatMap(([of, , after, upto]) =>
+              of === key ? Array.from({ length: upto - after }, (_, i) => after + 1 + i) : [],
+            );
+            expect(got).toEqual([...new Set(got)].sort((x, y) => x - y));
+            const all = new Set([...got, ...gone]);
+            expect([key, all.size]).toEqual([key, ring.newest]);
+            expect(witness.positions.get(key)).toEqual({ epoch, offset: ring.newest });
+          }
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('all clients of a view get the same, each in its codec', async () => {
+    const { connect, publish, turns } = await makeGateway();
+    const clients = [connect(undefined, codecs.protobuf), connect(undefined, codecs.json)];
+    for (const { command } of clients) command(subscribe(1, 'a'));
+    await publish('a', { payload: json({ n: 1.5 }), key: 'k', tags: { t: '1' } });
+    turns.settle();
+    const [one, other] = clients.map(({ connection }) =>
+      connection.of('batch').map(({ publications }) => publications),
+    );
+    expect(one).toHaveLength(1);
+    expect(other).toEqual(one);
+  });
+});
