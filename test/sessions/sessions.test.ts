@@ -1,0 +1,673 @@
+import { describe, expect, test } from 'vitest';
+import type { Identity } from '../../src/auth/identity.ts';
+import type { TokenResult } from '../../src/auth/tokens.ts';
+import { codecs } from '../../src/protocol/codecs.ts';
+import type { Filter, SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
+import { utf8 } from '../../src/protocol/utf8.ts';
+import { topicOf } from '../fanout/fixtures.ts';
+import { json } from '../topics/fixtures.ts';
+import { makeGateway, user } from './fixtures.ts';
+
+const verified = (identity: Identity): TokenResult => ({ ok: true, identity });
+
+const granted = { permissions: [{ pattern: 'closed:*', allow: ['subscribe', 'publish'] as const }] };
+
+/** A gateway with one client whose greeting is over. */
+async function client(
+  codec: (typeof codecs)[keyof typeof codecs] = codecs.protobuf,
+  options: Parameters<typeof makeGateway>[0] = {},
+  identity?: Identity,
+) {
+  const gateway = await makeGateway(options);
+  const connected = gateway.connect(identity, codec);
+  const greeting = connected.connection.frames();
+  connected.connection.forget();
+  const subscribe = async (
+    id: number,
+    ...subscriptions: Subscription[]
+  ): Promise<readonly SubscribeResult[]> => {
+    connected.command({ kind: 'subscribe', id, subscriptions });
+    await gateway.settle();
+    const [reply] = connected.connection.replies(id);
+    if (reply?.kind !== 'subscribed') throw new Error(`answered by ${reply?.kind}`);
+    return reply.results;
+  };
+  const codeOf = async (id: number): Promise<string | undefined> => {
+    await gateway.settle();
+    const replies = connected.connection.replies(id);
+    expect(replies).toHaveLength(1);
+    return replies[0]?.kind === 'error' ? replies[0].code : replies[0]?.kind;
+  };
+  return { ...gateway, ...connected, greeting, subscribe, codeOf };
+}
+
+describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const))(
+  'commands over %s',
+  (_, codec) => {
+    test('a session is greeted and joins the topic of broadcasts', async () => {
+      const { greeting, session, publish, turns, connection, limits } = await client(codec);
+      expect(greeting).toMatchObject([
+        { kind: 'connected', id: 0, session: session.id, limits },
+        { kind: 'subscribed', id: 0, results: [{ topic: '$all', epoch: '', offset: 0 }] },
+      ]);
+      await publish('$all', { payload: json('hello') });
+      turns.settle();
+      expect(connection.of('batch')).toMatchObject([{ publications: [{ payload: json('hello') }] }]);
+    });
+
+    test('a user joins the topic that is theirs', async () => {
+      const { greeting } = await client(codec, {}, user('a b'));
+      expect(greeting[1]).toMatchObject({ results: [{ topic: '$all' }, { topic: 'user:a%20b' }] });
+    });
+
+    test('connect takes a token, tells who it is, and joins the user’s topic', async () => {
+      const { tokens, command, connection, session, settle } = await client(codec);
+      tokens.set('good', verified(user('alice', { expiresAtMs: 2_000_000 })));
+      command({ kind: 'connect', id: 1, token: 'good', client: 'test' });
+      await settle();
+      expect(connection.replies(1)).toMatchObject([
+        { kind: 'connected', user: 'alice', expiresMs: 2_000_000 },
+      ]);
+      expect(connection.of('subscribed')).toMatchObject([{ results: [{ topic: 'user:alice' }] }]);
+      expect([session.client, session.identity.user]).toEqual(['test', 'alice']);
+    });
+
+    test('connect once; a bad token is refused', async () => {
+      const { command, codeOf, session } = await client(codec);
+      command({ kind: 'connect', id: 1, token: 'bad' });
+      expect(await codeOf(1)).toBe('unauthorized');
+      command({ kind: 'connect', id: 2 });
+      expect(await codeOf(2)).toBe('already_connected');
+      expect(session.identity.user).toBeUndefined();
+    });
+
+    test('subscribe answers each topic, then come the updates', async () => {
+      const { subscribe, publish, turns, connection, broker } = await client(codec);
+      await publish('a', {});
+      const results = await subscribe(1, { topic: 'a' }, { topic: 'not a topic' }, { topic: 'state' });
+      expect(results).toMatchObject([
+        { topic: 'a', mode: 'stream', epoch: topicOf(broker, 'a').epoch, offset: 1 },
+        { topic: 'not a topic', error: { code: 'invalid_topic' } },
+        { topic: 'state', mode: 'state', epoch: '', offset: 0 },
+      ]);
+      await publish('a', { type: 'stats', key: 'k', tags: { t: '1' }, payload: json({ n: 1 }) });
+      turns.settle();
+      const view = 'view' in (results[0] ?? {}) ? (results[0] as { view: number }).view : 0;
+      expect(connection.of('batch')).toMatchObject([
+        { view, after: 1, upto: 2, publications: [{ offset: 2, type: 'stats', payload: json({ n: 1 }) }] },
+      ]);
+    });
+
+    test('subscribe with a position sends what was missed behind the reply, once', async () => {
+      const { subscribe, publish, turns, connection, broker, counts } = await client(codec);
+      await publish('a', {}, {}, {});
+      const { epoch } = topicOf(broker, 'a');
+      const [result] = await subscribe(1, { topic: 'a', since: { epoch, offset: 1 } });
+      expect(result).toMatchObject({ offset: 1, recovered: true });
+      await publish('a');
+      turns.settle();
+      const kinds = connection.frames().map((frame) => frame.kind);
+      expect(kinds[0]).toBe('subscribed');
+      const offsets = connection
+        .of('batch')
+        .flatMap(({ publications }) => publications.map(({ offset }) => offset));
+      expect([offsets, counts.get('outcome recovered')]).toEqual([[2, 3, 4], 1]);
+    });
+
+    test('subscribe in state mode sends a snapshot behind the reply', async () => {
+      const { subscribe, publish, connection } = await client(codec);
+      await publish('state', { key: 'a' }, { key: 'b' }, { key: 'a' });
+      await subscribe(1, { topic: 'state' });
+      expect(connection.of('snapshot')).toMatchObject([
+        { offset: 3, first: true, last: true, publications: [{ key: 'b' }, { key: 'a' }] },
+      ]);
+    });
+
+    test('subscribe with the last N sends so many', async () => {
+      const { subscribe, publish, connection } = await client(codec);
+      await publish('a', {}, {}, {}, {});
+      await subscribe(1, { topic: 'a', last: 2 });
+      expect(
+        connection.of('batch').flatMap(({ publications }) => publications.map(({ offset }) => offset)),
+      ).toEqual([3, 4]);
+    });
+
+    test('a pattern answers the positions of its topics, and takes them back', async () => {
+      const { subscribe, publish, connection, command, settle, broker } = await client(codec);
+      await publish('p:1', {}, {});
+      const [result] = await subscribe(1, { topic: 'p:*' });
+      const { epoch } = topicOf(broker, 'p:1');
+      expect(result).toMatchObject({ topic: 'p:*', topics: [{ topic: 'p:1', epoch, offset: 2 }] });
+      command({ kind: 'unsubscribe', id: 2, topics: ['p:*'] });
+      await publish('p:1');
+      await publish('p:2');
+      await settle();
+      connection.forget();
+      await subscribe(3, { topic: 'p:*', positions: [{ topic: 'p:1', epoch, offset: 2 }] });
+      expect(connection.of('batch').map(({ topic, after, upto }) => [topic, after, upto])).toEqual([
+        ['p:1', 2, 3],
+        ['p:2', 0, 1],
+      ]);
+    });
+
+    test('unsubscribe ends by view or by topic, and nothing more comes', async () => {
+      const { subscribe, command, connection, publish, turns, codeOf } = await client(codec);
+      const results = await subscribe(1, { topic: 'a' }, { topic: 'b' });
+      const views = results.map((result) => ('view' in result ? result.view : 0));
+      command({ kind: 'unsubscribe', id: 2, views: views.slice(0, 1) });
+      expect(connection.replies(2)).toMatchObject([{ kind: 'unsubscribed', views: [views[0]] }]);
+      command({ kind: 'unsubscribe', id: 3, topics: ['b'] });
+      expect(connection.replies(3)).toMatchObject([{ kind: 'unsubscribed', views: [views[1]] }]);
+      connection.forget();
+      await publish('a');
+      await publish('b');
+      turns.settle();
+      expect(connection.messages).toEqual([]);
+      command({ kind: 'unsubscribe', id: 4, topics: ['a'] });
+      expect(await codeOf(4)).toBe('not_subscribed');
+      command({ kind: 'unsubscribe', id: 5 });
+      expect(await codeOf(5)).toBe('invalid_request');
+    });
+
+    test('unsubscribe ends all or nothing', async () => {
+      const { subscribe, command, codeOf, session } = await client(codec);
+      await subscribe(1, { topic: 'a' });
+      const before = session.views.size;
+      command({ kind: 'unsubscribe', id: 2, topics: ['a', 'b'] });
+      expect([await codeOf(2), session.views.size]).toEqual(['not_subscribed', before]);
+    });
+
+    test('publish answers the position, and a repeat the same one', async () => {
+      const { command, connection, settle, broker } = await client(codec);
+      const publish = {
+        kind: 'publish',
+        topic: 'a',
+        type: 'update',
+        payload: json([1]),
+        messageId: 'm',
+      } as const;
+      command({ ...publish, id: 1 });
+      command({ ...publish, id: 2 });
+      await settle();
+      const { epoch } = topicOf(broker, 'a');
+      expect([...connection.replies(1), ...connection.replies(2)]).toMatchObject([
+        { kind: 'published', epoch, offset: 1, duplicate: false },
+        { kind: 'published', epoch, offset: 1, duplicate: true },
+      ]);
+    });
+
+    test('publish keeps its payload though the message’s bytes die', async () => {
+      const { session, sessions, settle, broker } = await client(codec);
+      const message = codec
+        .encodeClientFrame({ kind: 'publish', id: 1, topic: 'a', type: 'update', payload: json('keep me') })
+        .slice();
+      sessions.receive(session, message, codec.binary);
+      message.fill(0);
+      await settle();
+      expect(topicOf(broker, 'a').ring.get(1)?.payload).toEqual(json('keep me'));
+    });
+
+    test('history answers a page without what the session was excepted from', async () => {
+      const { command, connection, settle, publish, session, broker } = await client(codec, {
+        topic: { maxPublications: 4 },
+      });
+      await publish('a', {}, {}, {}, { except: session.id }, {});
+      command({ kind: 'history', id: 1, topic: 'a', after: 0, limit: 3 });
+      await settle();
+      const { epoch } = topicOf(broker, 'a');
+      expect(connection.replies(1)).toMatchObject([
+        { kind: 'history', epoch, after: 1, upto: 4, more: true, missing: { after: 0, upto: 1 } },
+      ]);
+      expect(connection.of('history')[0]?.publications.map(({ offset }) => offset)).toEqual([2, 3]);
+    });
+
+    test('history of an unknown topic is empty, and asking stores nothing', async () => {
+      const { command, connection, settle, broker } = await client(codec);
+      command({ kind: 'history', id: 1, topic: 'nobody' });
+      await settle();
+      expect(connection.replies(1)).toMatchObject([
+        { kind: 'history', epoch: '', upto: 0, publications: [] },
+      ]);
+      expect(broker.find('nobody')).toBeUndefined();
+    });
+
+    test('presence answers who is in a topic', async () => {
+      const { command, connection, connect, session, settle } = await client(
+        codec,
+        {},
+        user('alice', { scopes: ['read'] }),
+      );
+      const bob = connect(user('bob'));
+      for (const each of [command, bob.command]) {
+        each({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
+      }
+      command({ kind: 'presence', id: 2, topic: 'a' });
+      await settle();
+      expect(connection.replies(2)).toMatchObject([
+        {
+          kind: 'presence',
+          count: 2,
+          members: [
+            { session: session.id, user: 'alice' },
+            { session: bob.session.id, user: 'bob' },
+          ],
+        },
+      ]);
+    });
+
+    test('status answers what the gateway knows of the session', async () => {
+      const { subscribe, command, connection, session } = await client(codec, {}, user('alice'));
+      await subscribe(1, { topic: 'a' });
+      command({ kind: 'status', id: 2 });
+      const [status] = connection.of('status');
+      expect(status).toMatchObject({ id: 2, session: session.id, user: 'alice' });
+      expect(status?.subscriptions.map(({ topic }) => topic)).toEqual(['$all', 'user:alice', 'a']);
+    });
+
+    test('refresh takes a new token of the same user only', async () => {
+      const { command, connection, tokens, codeOf, session, settle } = await client(codec, {}, user('alice'));
+      tokens.set('newer', verified(user('alice', { expiresAtMs: 5_000_000 })));
+      tokens.set('of bob', verified(user('bob')));
+      command({ kind: 'refresh', id: 1, token: 'newer' });
+      await settle();
+      expect(connection.replies(1)).toMatchObject([{ kind: 'refreshed', expiresMs: 5_000_000 }]);
+      command({ kind: 'refresh', id: 2, token: 'of bob' });
+      expect(await codeOf(2)).toBe('forbidden');
+      expect(session.identity).toEqual(user('alice', { expiresAtMs: 5_000_000 }));
+    });
+
+    test('ping answers the time, and its round trip is reported', async () => {
+      const { command, connection, turns, counts } = await client(codec);
+      command({ kind: 'ping', id: 1, roundTripMs: 250 });
+      expect(connection.replies(1)).toMatchObject([{ kind: 'pong', timeMs: turns.nowMs() }]);
+      expect(counts.get('round trip')).toBe(0.25);
+    });
+
+    test('call is not supported', async () => {
+      const { command, codeOf } = await client(codec);
+      command({ kind: 'call', id: 1, method: 'm' });
+      expect(await codeOf(1)).toBe('not_supported');
+    });
+
+    test('a message of the other kind is refused, and the session lives on', async () => {
+      const { session, sessions, connection, command, codeOf } = await client(codec);
+      sessions.receive(session, codec.encodeClientFrame({ kind: 'ping', id: 7 }), !codec.binary);
+      expect(connection.of('error')).toMatchObject([{ id: 0, code: 'invalid_frame' }]);
+      command({ kind: 'ping', id: 8 });
+      expect(await codeOf(8)).toBe('pong');
+    });
+
+    test('a message that is no frame is refused', async () => {
+      const { session, sessions, connection } = await client(codec);
+      sessions.receive(session, Uint8Array.of(0xff, 0xff, 0xff), codec.binary);
+      expect(connection.frames()).toMatchObject([{ kind: 'error', id: 0 }]);
+    });
+
+    test('a message may be as large as the limit and no larger', async () => {
+      const command = { kind: 'ping', id: 9 } as const;
+      const message = codec.encodeClientFrame(command);
+      const fits = await client(codec, { frameMaxBytes: message.length });
+      fits.command(command);
+      expect(await fits.codeOf(9)).toBe('pong');
+      const tooLarge = await client(codec, { frameMaxBytes: message.length - 1 });
+      tooLarge.command(command);
+      expect(tooLarge.connection.frames()).toMatchObject([{ kind: 'error', id: 0, code: 'frame_too_large' }]);
+    });
+
+    test('too many commands are refused by their id, with the time to wait', async () => {
+      const { command, connection, turns, codeOf, counts } = await client(codec, { commandsPerSecond: 2 });
+      for (let id = 1; id <= 3; id++) command({ kind: 'ping', id });
+      expect(connection.replies(3)).toMatchObject([
+        { kind: 'error', code: 'rate_limited', retry: true, retryAfterMs: 500 },
+      ]);
+      expect(counts.get('rate limited')).toBe(1);
+      turns.advance(500);
+      command({ kind: 'ping', id: 4 });
+      expect(await codeOf(4)).toBe('pong');
+    });
+
+    test('each of many commands gets exactly one reply', async () => {
+      const { command, connection, settle } = await client(codec);
+      const payload = json(1);
+      command({ kind: 'connect', id: 1, token: 'bad' });
+      command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: 'a' }] });
+      command({ kind: 'subscribe', id: 3, subscriptions: [{ topic: 'a' }] });
+      command({ kind: 'publish', id: 4, topic: 'a', type: 'update', payload });
+      command({ kind: 'publish', id: 5, topic: 'a b', type: 'update', payload });
+      command({ kind: 'publish', id: 6, topic: 'a', type: 'batch', payload });
+      command({ kind: 'history', id: 7, topic: '..' });
+      command({ kind: 'unsubscribe', id: 8, views: [9999] });
+      command({ kind: 'status', id: 9 });
+      await settle();
+      const answers = Array.from({ length: 9 }, (_, i) =>
+        connection.replies(i + 1).map((frame) => (frame.kind === 'error' ? frame.code : frame.kind)),
+      );
+      expect(answers).toEqual([
+        ['unauthorized'],
+        ['subscribed'],
+        ['subscribed'],
+        ['published'],
+        ['invalid_topic'],
+        ['invalid_type'],
+        ['invalid_topic'],
+        ['not_subscribed'],
+        ['status'],
+      ]);
+      expect(connection.replies(3)).toMatchObject([{ results: [{ error: { code: 'already_subscribed' } }] }]);
+    });
+  },
+);
+
+describe('permissions', () => {
+  test('what the namespace closes needs a permission', async () => {
+    const { subscribe, command, codeOf } = await client();
+    const closed: Subscription[] = [
+      { topic: 'closed:1' },
+      { topic: 'closed:*' },
+      { topic: '*' },
+      { topic: 'user:alice' },
+    ];
+    expect(await subscribe(1, ...closed)).toMatchObject(closed.map(() => ({ error: { code: 'forbidden' } })));
+    command({ kind: 'publish', id: 2, topic: 'closed:1', type: 'update', payload: json(1) });
+    expect(await codeOf(2)).toBe('forbidden');
+    command({ kind: 'history', id: 3, topic: 'closed:1' });
+    expect(await codeOf(3)).toBe('forbidden');
+    command({ kind: 'presence', id: 4, topic: 'closed:1' });
+    expect(await codeOf(4)).toBe('forbidden');
+  });
+
+  test('a token’s permission opens it', async () => {
+    const { subscribe, command, codeOf } = await client(codecs.protobuf, {}, user('alice', granted));
+    expect(await subscribe(1, { topic: 'closed:1' }, { topic: 'closed:*' })).toMatchObject([
+      { view: expect.any(Number) },
+      { view: expect.any(Number) },
+    ]);
+    command({ kind: 'publish', id: 2, topic: 'closed:1', type: 'update', payload: json(1) });
+    expect(await codeOf(2)).toBe('published');
+  });
+
+  test('nobody publishes to Sluice’s own topics, whatever their scopes', async () => {
+    const { command, codeOf } = await client(
+      codecs.protobuf,
+      {},
+      user('root', { scopes: ['publish', 'read', 'admin'] }),
+    );
+    command({ kind: 'publish', id: 1, topic: '$all', type: 'update', payload: json(1) });
+    expect(await codeOf(1)).toBe('forbidden');
+  });
+
+  test('a payload that is not JSON is refused in protobuf too', async () => {
+    const { command, codeOf } = await client();
+    const publish = { kind: 'publish', topic: 'a', type: 'update' } as const;
+    command({ ...publish, id: 1, payload: { format: 'json', bytes: utf8('{"a":1') } });
+    expect(await codeOf(1)).toBe('invalid_json');
+    command({ ...publish, id: 2, payload: { format: 'json', bytes: Uint8Array.of(0x22, 0xff, 0x22) } });
+    expect(await codeOf(2)).toBe('invalid_json');
+    command({ ...publish, id: 3, payload: { format: 'binary', bytes: Uint8Array.of(0xff) } });
+    expect(await codeOf(3)).toBe('published');
+  });
+});
+
+describe('subscriptions', () => {
+  const eq: Filter = { op: 'eq', tag: 'a', value: '1' };
+
+  test.each<[string, Subscription, string]>([
+    ['since and last', { topic: 'a', since: { epoch: 'E', offset: 1 }, last: 1 }, 'invalid_request'],
+    ['a pattern with since', { topic: 'p:*', since: { epoch: 'E', offset: 1 } }, 'invalid_request'],
+    ['a pattern with presence', { topic: 'p:*', presence: true }, 'invalid_request'],
+    ['presence where nobody may see it', { topic: 'a', presence: true }, 'forbidden'],
+    ['a pattern with two stars', { topic: 'p*:*' }, 'invalid_topic'],
+    ['one of Sluice’s own topics', { topic: '$probe' }, 'forbidden'],
+  ])('refused: %s', async (_, subscription, code) => {
+    const { subscribe, fanout } = await client();
+    const views = fanout.viewCount;
+    expect(await subscribe(1, subscription)).toMatchObject([{ topic: subscription.topic, error: { code } }]);
+    expect(fanout.viewCount).toBe(views);
+  });
+
+  test('a subscribe that names nothing is refused', async () => {
+    const { command, codeOf } = await client();
+    command({ kind: 'subscribe', id: 1, subscriptions: [] });
+    expect(await codeOf(1)).toBe('invalid_request');
+  });
+
+  test('a session may have so many of its own and no more; those of the gateway don’t count', async () => {
+    const { subscribe } = await client(codecs.protobuf, { subscriptionsPerSession: 2 }, user('alice'));
+    expect(await subscribe(1, { topic: 'a' }, { topic: 'b' }, { topic: 'c' })).toMatchObject([
+      { view: expect.any(Number) },
+      { view: expect.any(Number) },
+      { topic: 'c', error: { code: 'too_many_subscriptions' } },
+    ]);
+  });
+
+  test('two of one topic with different filters are two', async () => {
+    const { subscribe, connection, publish, turns } = await client();
+    await subscribe(1, { topic: 'a' }, { topic: 'a', filter: eq });
+    await publish('a', { tags: { a: '1' } });
+    turns.settle();
+    expect(new Set(connection.of('batch').map(({ view }) => view)).size).toBe(2);
+  });
+
+  test('the interval that is granted is told', async () => {
+    const { subscribe } = await client();
+    expect(await subscribe(1, { topic: 'a', intervalMs: 300 })).toMatchObject([{ intervalMs: 500 }]);
+  });
+
+  test('naming the topic that the gateway subscribed takes it over, from a position too', async () => {
+    const { subscribe, connection, publish, broker, settle, session } = await client();
+    await publish('$all', {}, {});
+    await settle();
+    const { epoch } = topicOf(broker, '$all');
+    connection.forget();
+    expect(await subscribe(1, { topic: '$all', since: { epoch, offset: 1 } })).toMatchObject([
+      { recovered: true },
+    ]);
+    expect(connection.of('batch')).toMatchObject([{ after: 1, upto: 2 }]);
+    expect([...session.views.values()].map(({ target, automatic }) => [target, automatic])).toEqual([
+      ['$all', false],
+    ]);
+  });
+
+  test('where there is no room for one more view, only that subscription is refused', async () => {
+    const { subscribe } = await client(codecs.protobuf, { fanout: { viewsMax: 2 } });
+    expect(await subscribe(1, { topic: 'a' }, { topic: 'b' })).toMatchObject([
+      { view: expect.any(Number) },
+      { error: { code: 'too_many_views', retry: true } },
+    ]);
+  });
+
+  test('a session opens though there is no room for the views of its own topics, and is told', async () => {
+    const { connect, sessions } = await makeGateway({ fanout: { viewsMax: 1 } });
+    const { connection } = connect(user('alice'));
+    expect(connection.of('subscribed')).toMatchObject([
+      { results: [{ topic: '$all' }, { topic: 'user:alice', error: { code: 'too_many_views' } }] },
+    ]);
+    expect(sessions.count).toBe(1);
+  });
+
+  test('where there is no room to watch presence, the subscription is refused whole', async () => {
+    const { subscribe, session, presence, fanout } = await client(
+      codecs.protobuf,
+      { fanout: { viewsMax: 2 } },
+      { anonymous: false, permissions: [], scopes: ['read'] },
+    );
+    expect(await subscribe(1, { topic: 'a', presence: true })).toMatchObject([
+      { error: { code: 'too_many_views' } },
+    ]);
+    expect([session.views.size, presence.count('a'), fanout.viewCount]).toEqual([1, 0, 1]);
+  });
+
+  test('who watches presence is told who comes and goes', async () => {
+    const { subscribe, connect, connection, turns, sessions } = await client(
+      codecs.protobuf,
+      {},
+      { anonymous: false, permissions: [], scopes: ['read'] },
+    );
+    await subscribe(1, { topic: 'a', presence: true });
+    const bob = connect(user('bob'));
+    bob.command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }, { topic: 'a', filter: eq }] });
+    turns.settle();
+    sessions.close(bob.session);
+    turns.settle();
+    expect([...connection.of('joined'), ...connection.of('left')]).toMatchObject([
+      { kind: 'joined', topic: 'a', member: { user: 'bob' } },
+      { kind: 'left', topic: 'a', member: { user: 'bob' } },
+    ]);
+  });
+
+  test('the path of a connection subscribes at once', async () => {
+    const { sessions, session, connection, publish, turns } = await client();
+    sessions.subscribeAtOpening(session, 'a');
+    sessions.subscribeAtOpening(session, 'closed:1');
+    await publish('a');
+    turns.settle();
+    expect(connection.of('subscribed')).toMatchObject([
+      { results: [{ topic: 'a', view: expect.any(Number) }] },
+      { results: [{ error: { code: 'forbidden' } }] },
+    ]);
+    expect(connection.of('batch')).toHaveLength(1);
+  });
+});
+
+describe('the order of commands', () => {
+  test('what changes the session waits for what came before; what does not goes on', async () => {
+    const { tokens, command, connection, settle } = await client();
+    let verify: (result: TokenResult) => void = () => undefined;
+    tokens.set('slow', new Promise((resolve) => (verify = resolve)));
+    command({ kind: 'connect', id: 1, token: 'slow' });
+    command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: 'closed:1' }] });
+    command({ kind: 'status', id: 3 });
+    command({ kind: 'ping', id: 4 });
+    await settle();
+    expect(connection.frames().map(({ id }) => id)).toEqual([4]);
+    verify(verified(user('alice', granted)));
+    await settle();
+    expect(connection.frames().flatMap(({ id }) => (id === 0 ? [] : [id]))).toEqual([4, 1, 2, 3]);
+    expect(connection.replies(2)).toMatchObject([
+      { results: [{ topic: 'closed:1', view: expect.any(Number) }] },
+    ]);
+  });
+
+  test('a command that failed does not hold up the next ones', async () => {
+    const { command, codeOf } = await client();
+    command({ kind: 'connect', id: 1, token: 'bad' });
+    command({ kind: 'status', id: 2 });
+    expect([await codeOf(1), await codeOf(2)]).toEqual(['unauthorized', 'status']);
+  });
+
+  test('what is still waiting when the session ends is not begun: no view, no place is kept', async () => {
+    const { tokens, command, settle, sessions, session, fanout, admission, connection } = await client(
+      codecs.protobuf,
+      { maxConnectionsPerUser: 1 },
+    );
+    let verify: (result: TokenResult) => void = () => undefined;
+    tokens.set('slow', new Promise((resolve) => (verify = resolve)));
+    command({ kind: 'connect', id: 1, token: 'slow' });
+    command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: 'a' }] });
+    await settle();
+    sessions.close(session);
+    verify(verified(user('alice')));
+    await settle();
+    expect([fanout.viewCount, admission.userProblem('alice'), connection.messages]).toEqual([
+      0,
+      undefined,
+      [],
+    ]);
+  });
+});
+
+describe('users', () => {
+  test('the cap of sessions per user holds for tokens that come by connect', async () => {
+    const { connect, tokens, settle, admission, sessions } = await makeGateway({ maxConnectionsPerUser: 1 });
+    tokens.set('alice', verified(user('alice')));
+    const [first, second] = [connect(), connect()];
+    first.command({ kind: 'connect', id: 1, token: 'alice' });
+    await settle();
+    second.command({ kind: 'connect', id: 1, token: 'alice' });
+    await settle();
+    expect(second.connection.replies(1)).toMatchObject([
+      { kind: 'error', code: 'too_many_connections_of_user' },
+    ]);
+    expect(second.session.identity.user).toBeUndefined();
+    sessions.close(first.session);
+    expect(admission.userProblem('alice')).toBeUndefined();
+  });
+
+  test('who becomes another user gives the first one’s place back, and hears its topic no more', async () => {
+    const { connect, tokens, settle, admission, publish, session, connection, sessions } =
+      await (async () => {
+        const gateway = await makeGateway({ maxConnectionsPerUser: 1 });
+        return { ...gateway, ...gateway.connect(user('alice')) };
+      })();
+    tokens.set('bob', verified(user('bob')));
+    sessions.receive(
+      session,
+      codecs.protobuf.encodeClientFrame({ kind: 'connect', id: 1, token: 'bob' }),
+      true,
+    );
+    await settle();
+    expect([admission.userProblem('alice'), admission.userProblem('bob')?.code]).toEqual([
+      undefined,
+      'too_many_connections_of_user',
+    ]);
+    expect([...session.views.values()].map(({ target }) => target)).toEqual(['$all', 'user:bob']);
+    connection.forget();
+    await publish('user:alice', {});
+    await settle();
+    expect(connection.messages).toEqual([]);
+    connect(user('alice'));
+    sessions.close(session);
+    expect(admission.userProblem('bob')).toBeUndefined();
+  });
+
+  test('a session whose token has expired is ended, and not before', async () => {
+    const { sessions, connection, turns } = await client(
+      codecs.protobuf,
+      {},
+      user('alice', { expiresAtMs: 1_000_500 }),
+    );
+    turns.advance(499);
+    sessions.sweep();
+    expect(connection.endedWith).toBeUndefined();
+    turns.advance(1);
+    sessions.sweep();
+    expect(connection.endedWith).toBe('unauthorized');
+    expect(connection.of('goingAway')).toMatchObject([{ reason: 'unauthorized' }]);
+  });
+});
+
+describe('the end of all', () => {
+  test('every client is told to come back within the spread', async () => {
+    const { connect, sessions } = await makeGateway();
+    const connections = [connect().connection, connect().connection];
+    sessions.endAll(2000);
+    for (const connection of connections) {
+      const [goingAway] = connection.of('goingAway');
+      expect(goingAway?.reconnectDelayMs).toBeGreaterThanOrEqual(0);
+      expect(goingAway?.reconnectDelayMs).toBeLessThan(2000);
+      expect(connection.endedWith).toBe('going_away');
+    }
+  });
+
+  test('drained resolves with the last connection', async () => {
+    const { connect, sessions } = await makeGateway();
+    const { session } = connect();
+    const drained = sessions.drained(60_000).then(() => sessions.count);
+    sessions.close(session);
+    expect(await drained).toBe(0);
+    await expect(sessions.drained(60_000)).resolves.toBeUndefined();
+  });
+});
+
+describe('faults', () => {
+  test('an unexpected error is answered as internal, its message stays here', async () => {
+    const { command, connection, faults, broker, settle } = await client();
+    const secret = new Error('the password is 1234');
+    broker.history = () => Promise.reject(secret);
+    command({ kind: 'history', id: 1, topic: 'a' });
+    await settle();
+    expect(connection.replies(1)).toMatchObject([{ kind: 'error', code: 'internal' }]);
+    expect(JSON.stringify(connection.frames())).not.toContain('1234');
+    expect(faults).toEqual([secret]);
+  });
+});
