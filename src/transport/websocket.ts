@@ -1,4 +1,5 @@
 import type { TemplatedApp, WebSocketBehavior } from 'uWebSockets.js';
+import type { CloseCode } from '../errors.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { Upgrades } from './upgrade.ts';
 import { type SocketData, UwsConnection } from './uws-connection.ts';
@@ -74,9 +75,17 @@ function behavior(options: WebSocketOptions): WebSocketBehavior<SocketData> {
       sink.ended(session, connection.unsentBytes);
       connection.closed = true;
       connections.delete(session.id);
-      const reason = Buffer.from(message).toString('utf8');
-      if (code === 1006 && reason.includes('inactivity')) metrics.idleTimeout();
+      session.endedBy ??= libraryEndedBy(code, message);
+      if (session.endedBy === 'idle_timeout') metrics.idleTimeout();
       metrics.closed(sessions.close(session));
     },
   };
+}
+
+/** What the library itself ended a connection for. It says so by a text only, that test/transport/uws-facts.test.ts holds it to. */
+function libraryEndedBy(code: number, message: ArrayBuffer): CloseCode | undefined {
+  if (code !== 1006) return undefined;
+  const reason = Buffer.from(message).toString('utf8');
+  if (reason.includes('inactivity')) return 'idle_timeout';
+  return reason.includes('too big') ? 'frame_too_large' : undefined;
 }

@@ -210,6 +210,8 @@ describe('a message that is too large', () => {
     const client = await jsonClient();
     client.socket.send(padded(2 * frameMaxBytes + 1));
     expect((await client.end()).code).toBe(1006);
+    const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+    expect(metrics).toContain('sluice_connections_closed_total{reason="frame_too_large"} 1\n');
     const announced = await rawWebSocket();
     const huge = clientFrame(1, Buffer.alloc(0));
     huge[1] = 0x80 | 127;

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
+import { RawSocket } from '../support/raw-socket.ts';
 
 const secret = 'a secret of at least 32 bytes, for tests';
 
@@ -267,6 +268,20 @@ describe('the end of a session', () => {
     expect((await refreshed.call({ type: 'ping' })).type).toBe('pong');
     const bob = await token({ user: 'bob' });
     expect(await refreshed.call({ type: 'refresh', token: bob })).toMatchObject({ code: 'forbidden' });
+  });
+});
+
+describe('a client that is dead', () => {
+  it('is told from a silent one by its pongs, ended, and counted', async () => {
+    gateway = await startGateway({ idleTimeoutSeconds: 10 });
+    const silent = await connect();
+    const dead = await RawSocket.webSocket(gateway.port);
+    await dead.end();
+    expect(await gateway.metric('sluice_heartbeat_timeouts_total')).toBe(1);
+    expect(await gateway.metric('sluice_connections')).toBe(1);
+    const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+    expect(metrics).toContain('sluice_connections_closed_total{reason="idle_timeout"} 1\n');
+    expect((await silent.call({ type: 'ping' })).type).toBe('pong');
   });
 });
 

@@ -510,6 +510,19 @@ describe('uWebSockets.js', () => {
     expect(answering.readyState).toBe(WebSocket.OPEN);
   });
 
+  it('ends a client whose message is too large without a close frame, and says why by a text', async () => {
+    const reasons: string[] = [];
+    const server = await serve({
+      maxPayloadLength: 1000,
+      close: (_, code, message) => void reasons.push(`${code} ${text(message)}`),
+    });
+    const peer = await client(server.port);
+    const closed = once(peer, 'close');
+    peer.send(Buffer.alloc(1001));
+    expect((await closed)[0]).toBe(1006);
+    expect(reasons).toEqual([expect.stringMatching(/^1006 .*too big/)]);
+  });
+
   it('does not look at the bit that says that a message is masked', async () => {
     const messages: string[] = [];
     const server = await serve({ message: (_, message) => void messages.push(text(message)) });
