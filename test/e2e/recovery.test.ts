@@ -334,6 +334,8 @@ describe('a pattern', () => {
       ['fleet:a', 1, true],
       ['fleet:b', 0, true],
       ['fleet:c', 0, false],
+      // The client knew it; the gateway doesn't, and says so.
+      ['fleet:never', 0, false],
     ]);
     expect(offsets(await client.count('fleet:a', 3))).toEqual([2, 3, 4]);
     expect(offsets(await client.count('fleet:b', 3))).toEqual([1, 2, 3]);
