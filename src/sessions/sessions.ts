@@ -279,7 +279,7 @@ export class Sessions {
     const left = [...session.views.values()].filter(({ target }) => target === topic);
     for (const sessionView of left) session.removeView(sessionView);
     if (left.length > 0) {
-      session.push({ kind: 'unsubscribed', views: left.map(({ view }) => view.id), reason: 'user_changed' });
+      session.push({ kind: 'unsubscribed', views: left.map(({ view }) => view.id), reason: 'forbidden' });
     }
   }
 
