@@ -1,3 +1,4 @@
+import type { ErrorCode, SluiceError } from './errors.ts';
 import type { EncoderMetrics } from './fanout/encoder.ts';
 import type { Fanout } from './fanout/fanout.ts';
 import type { FanoutMetrics } from './fanout/flush.ts';
@@ -63,6 +64,23 @@ export function webSocketMetrics(metrics: Metrics): WebSocketMetrics {
     closed: (reason) => metrics.connectionsClosedTotal.inc({ reason }),
     idleTimeout: () => metrics.heartbeatTimeoutsTotal.inc(),
     sentBytes: (bytes) => metrics.sentBytesTotal.inc(bytes),
+  };
+}
+
+/** Of refused upgrades. */
+const credentialFaults: ReadonlySet<ErrorCode> = new Set([
+  'unauthorized',
+  'token_expired',
+  'forbidden',
+  'origin_not_allowed',
+  'local_only',
+]);
+
+export function rejected(metrics: Metrics): (error: SluiceError) => void {
+  return ({ code }) => {
+    metrics.connectionsRejectedTotal.inc({ reason: code });
+    if (credentialFaults.has(code)) metrics.authFailuresTotal.inc({ reason: code });
+    if (code === 'rate_limited') metrics.rateLimitedTotal.inc({ scope: 'handshake' });
   };
 }
 

@@ -220,7 +220,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     entrance,
     withCors: (answer, origin) => withCors(answer, origin, origins),
     monotonicMs,
-    rejected: ({ code }) => metrics.connectionsRejectedTotal.inc({ reason: code }),
+    rejected: meters.rejected(metrics),
   });
   serveWebSockets(app, {
     upgrades,
