@@ -18,6 +18,18 @@ const scenarios: Readonly<Record<string, { sentence: string; load: () => Promise
       sentence: '100 of 1000 clients stop reading: latency of the others, memory, and how the 100 come back.',
       load: () => import('./stalled.ts'),
     },
+    http: {
+      sentence: 'autocannon on POST /api/publish, single and batch, beside a raw uWebSockets.js handler.',
+      load: () => import('./http.ts'),
+    },
+    crash: {
+      sentence: 'Kills publishers to the engine lmdb again and again, and looks at what is stored.',
+      load: () => import('./crash.ts'),
+    },
+    engines: {
+      sentence: 'Appends per second of each engine, with 1, 10 and 100 publishers.',
+      load: () => import('./engines.ts'),
+    },
     memory: {
       sentence: 'Bytes per idle connection with 0, 1 and 10 topics, beside raw uWebSockets.js.',
       load: () => import('./memory.ts'),

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { HttpPipe } from '../support/http-pipe.ts';
+import { HttpPool } from '../support/http-pool.ts';
 import { pace } from '../support/pacer.ts';
 import { seededRandom } from '../support/payload.ts';
 import { serveCalls } from '../support/worker.ts';
@@ -21,18 +21,18 @@ export interface PublisherReport {
 
 const retryDelayMs = 100;
 const tryForMs = 60_000;
-const pipeCount = 8;
+const connections = 64;
 
 const counts = { acknowledged: 0, duplicates: 0, retries: 0, unanswered: 0, refused: 0 };
 let firstRefusal: string | undefined;
-let pipes: HttpPipe[] = [];
+let pool: HttpPool;
 let journal: Journal;
 let random: () => number;
 let nextSerial = topics.length;
 let runId = '';
 
 function start({ port, path, seed }: { port: number; path: string; seed: number }): void {
-  pipes = Array.from({ length: pipeCount }, () => new HttpPipe(port));
+  pool = new HttpPool(port, connections);
   journal = new Journal(path);
   random = seededRandom(seed);
   runId = `${seed}-${Date.now()}`;
@@ -59,7 +59,7 @@ async function publishOne(serial: number): Promise<Marker | undefined> {
     `"messageId":"${runId}-${serial}","data":${payload.toString('latin1')}}`;
   const untilMs = performance.now() + tryForMs;
   for (;;) {
-    const answer = await pipes[topic % pipes.length]!.post('/api/publish', body).catch(() => undefined);
+    const answer = await pool.post('/api/publish', body).catch(() => undefined);
     if (answer?.status === 200) {
       const { epoch, offset, duplicate } = JSON.parse(answer.body) as Marker & { duplicate?: boolean };
       counts.acknowledged++;
@@ -84,7 +84,7 @@ async function publishOne(serial: number): Promise<Marker | undefined> {
 
 function finish(): PublisherReport {
   journal.close();
-  for (const pipe of pipes) pipe.close();
+  pool.close();
   return { ...counts, firstRefusal };
 }
 

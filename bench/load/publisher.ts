@@ -1,5 +1,5 @@
 import { protobufCodec } from '../../src/protocol/protobuf.ts';
-import { HttpPipe } from '../support/http-pipe.ts';
+import { HttpPool } from '../support/http-pool.ts';
 import { pace } from '../support/pacer.ts';
 import { StampedPayloads } from '../support/payload.ts';
 import { opcodes, RawClient } from '../support/raw-client.ts';
@@ -25,16 +25,14 @@ export interface PublishReport {
 
 type Door = (topic: string, payload: Buffer, key: string | undefined) => Promise<boolean>;
 
-const pipes = 8;
+const connections = 64;
 
 function httpDoor(port: number): Door {
-  const open = Array.from({ length: pipes }, () => new HttpPipe(port));
-  let next = 0;
+  const pool = new HttpPool(port, connections);
   return async (topic, payload, key) => {
-    const pipe = open[next++ % pipes]!;
     const keyMember = key === undefined ? '' : `"key":"${key}",`;
     const body = `{"topic":"${topic}","type":"update",${keyMember}"data":${payload.toString('latin1')}}`;
-    return pipe.post('/api/publish', body).then(
+    return pool.post('/api/publish', body).then(
       ({ status }) => status === 200,
       () => false,
     );

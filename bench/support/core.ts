@@ -28,8 +28,7 @@ export function startNode(
 ): ChildProcess {
   const command = [process.execPath, ...args];
   // It turns into the program that it starts: the pid is Node's.
-  const [file, ...rest] =
-    core !== undefined && pins() ? [pinning, '-c', String(core), ...command] : command;
+  const [file, ...rest] = core !== undefined && pins() ? [pinning, '-c', String(core), ...command] : command;
   const child = spawn(file!, rest, options);
   children.add(child);
   child.once('exit', () => children.delete(child));

@@ -1,4 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { root } from './build.ts';
@@ -6,6 +8,7 @@ import { endNode, serverCore, startNode } from './core.ts';
 
 /** So that a load from a few addresses is not taken for an attack. */
 const roomyFlags: readonly string[] = [
+  '--shutdown-grace-seconds=1',
   '--max-connections=100000',
   '--max-connections-per-ip=100000',
   '--handshakes-per-second-per-ip=1000000',
@@ -22,30 +25,38 @@ export interface Gateway {
   end(): Promise<void>;
 }
 
-/** Starts what `npm run build` made, and answers once it listens. */
-export async function startGateway(flags: readonly string[]): Promise<Gateway> {
-  const args = [
-    join(root, 'dist', 'cli.js'),
-    'serve',
-    '--port=0',
-    '--shutdown-grace-seconds=1',
-    ...roomyFlags,
-  ];
-  const child = startNode(serverCore, [...args, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const port = await listening(child);
+/** Starts what `npm run build` made, and answers once it listens. Without `port` on a free one. */
+export async function startGateway(flags: readonly string[], port?: number): Promise<Gateway> {
+  const chosen = port ?? (await freePort());
+  const args = [join(root, 'dist', 'cli.js'), 'serve', `--port=${chosen}`, ...roomyFlags, ...flags];
+  const child = startNode(serverCore, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  await listening(child);
   return {
     pid: child.pid!,
-    port,
-    metric: (name) => metric(port, name),
+    port: chosen,
+    metric: (name) => metric(chosen, name),
     kill: () => endNode(child, 'SIGKILL'),
     end: () => endNode(child, 'SIGTERM'),
   };
 }
 
+/**
+ * By asking for it: the library gives a port that it was free to choose (0) away without SO_REUSEADDR, and then nobody can
+ * listen there again, after a crash for one, until the last of its connections is out of TIME_WAIT.
+ */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
 const keptLines = 50;
 
 /** What it says is read all the time, or its pipe would fill. */
-function listening(child: ChildProcess): Promise<number> {
+function listening(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     const said: string[] = [];
     let listens = false;
@@ -53,10 +64,9 @@ function listening(child: ChildProcess): Promise<number> {
       createInterface({ input: stream }).on('line', (line) => {
         said.push(line);
         if (said.length > keptLines) said.shift();
-        const port = /"url":"http:\/\/[^"]*:(\d+)"/.exec(line)?.[1];
-        if (port === undefined) return;
+        if (!line.includes('Sluice is ready')) return;
         listens = true;
-        resolve(Number(port));
+        resolve();
       });
     }
     child.once('error', reject);

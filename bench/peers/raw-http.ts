@@ -1,0 +1,31 @@
+import type * as Uws from 'uWebSockets.js';
+import { createRequire } from 'node:module';
+import { serveCalls } from '../support/worker.ts';
+
+/** The limit of `POST /api/publish`: reads the same body, checks it with JSON.parse, and answers. Nothing is kept or sent. */
+
+const uws = createRequire(import.meta.url)('uWebSockets.js') as typeof Uws;
+
+function start(): Promise<number> {
+  const app = uws.App();
+  app.post('/api/publish', (response) => {
+    let body = Buffer.alloc(0);
+    response.onAborted(() => undefined);
+    response.onData((chunk, isLast) => {
+      body = Buffer.concat([body, Buffer.from(chunk)]);
+      if (!isLast) return;
+      JSON.parse(body.toString('utf8'));
+      response.cork(() => {
+        response.writeHeader('content-type', 'application/json');
+        response.end('{"epoch":"abcdefgh","offset":1}');
+      });
+    });
+  });
+  return new Promise((resolve) => {
+    app.listen('127.0.0.1', 0, (socket) => resolve(uws.us_socket_local_port(socket as never)));
+  });
+}
+
+const handlers = { start };
+export type RawHttpCalls = typeof handlers;
+serveCalls(handlers);
