@@ -56,8 +56,8 @@ export class DataDir {
   readonly path: string;
   /** Whether the data of the last gateway was set aside. */
   readonly wasSetAside: boolean;
-  /** What the store holds may not be on the disk yet: with `--sync` flush it, then `markSynced`. */
-  readonly needsFlush: boolean;
+  /** What the last gateway stored. */
+  readonly #isOnDisk: boolean;
   readonly #bootId: string;
   readonly #unlock: () => void;
 
@@ -68,12 +68,12 @@ export class DataDir {
     this.#unlock = unlock;
     this.#bootId = bootId;
     this.wasSetAside = mayBeTorn;
-    this.needsFlush = last !== undefined && !last.clean && !last.synced && !mayBeTorn;
+    this.#isOnDisk = last === undefined || last.clean || last.synced || mayBeTorn;
   }
 
   /**
-   * Makes the folder if need be and takes it. `sync`: nothing will be answered before it is on the disk. Rejects with a
-   * `DataDirError`.
+   * Makes the folder if need be and takes it. `sync`: nothing will be answered before it is on the disk; then flush the
+   * store when it is open, and `markSynced`. Rejects with a `DataDirError`.
    */
   static async take(path: string, bootId: string | undefined, sync: boolean): Promise<DataDir> {
     mkdirSync(path, { recursive: true });
@@ -83,7 +83,7 @@ export class DataDir {
     try {
       const dir = new DataDir(path, unlock, bootId ?? '', await readMarker(path));
       if (dir.wasSetAside) dir.#setAside();
-      await dir.#mark({ clean: false, synced: sync && !dir.needsFlush });
+      await dir.#mark({ clean: false, synced: sync && dir.#isOnDisk });
       return dir;
     } catch (error) {
       unlock();

@@ -74,7 +74,8 @@ export class LmdbEngine implements Engine {
     const dir = await DataDir.take(this.#options.dataDir, this.#bootId, this.#sync);
     try {
       this.#topics = this.#openTopics();
-      if (this.#sync && dir.needsFlush) {
+      if (this.#sync) {
+        // What a process without sync left, and the name of a file that was just made.
         await this.#topics.store.flush();
         await dir.markSynced();
       }

@@ -3,7 +3,7 @@
  * offsets and the tail of a topic is one range. A topic's records carry its number, not its name: a topic that begins
  * anew takes a new number, and what is left of the old one can be deleted in its own time.
  */
-export const kinds = {
+const kinds = {
   /** `h` name -> head */
   head: 0x68,
   /** `p` number offset -> publication */

@@ -26,7 +26,7 @@ describe('the data folder', () => {
   test('is made, with the folders above it', async () => {
     folder = join(temporary.folder, 'a', 'b');
     const dir = await DataDir.take(folder, 'boot', false);
-    expect([dir.wasSetAside, dir.needsFlush, existsSync(folder)]).toEqual([false, false, true]);
+    expect([dir.wasSetAside, existsSync(folder)]).toEqual([false, true]);
     await dir.release(true);
   });
 
@@ -89,18 +89,21 @@ describe('the data folder', () => {
     await dir.release(true);
   });
 
-  test('counts as synced only when what was there before is on the disk', async () => {
-    await left({ sync: false, clean: false, bootId: 'now' });
-    const crashed = await DataDir.take(folder, 'now', true);
-    expect(crashed.needsFlush).toBe(true);
-    await crashed.release(false);
-    const flushed = await DataDir.take(folder, 'now', true);
-    await flushed.markSynced();
-    await flushed.release(false);
-    const dir = await DataDir.take(folder, 'later', true);
-    expect([dir.wasSetAside, dir.needsFlush]).toEqual([false, false]);
-    await dir.release(true);
-  });
+  test.each([
+    ['set aside', false],
+    ['trusted', true],
+  ])(
+    'that was not flushed is %s after a crash of the machine unless it was marked (%s)',
+    async (_, marked) => {
+      await left({ sync: false, clean: false, bootId: 'first' });
+      const dir = await DataDir.take(folder, 'first', true);
+      if (marked) await dir.markSynced();
+      await dir.release(false);
+      const next = await DataDir.take(folder, 'second', true);
+      expect(next.wasSetAside).toBe(!marked);
+      await next.release(true);
+    },
+  );
 });
 
 describe('the lock', () => {

@@ -1,0 +1,84 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import { type Frame, JsonClient } from '../../support/json-client.ts';
+import { temporaryFolder } from './fixtures.ts';
+
+let temporary: ReturnType<typeof temporaryFolder>;
+let gateways: TestGateway[] = [];
+beforeEach(() => {
+  temporary = temporaryFolder();
+});
+afterEach(async () => {
+  for (const gateway of gateways) await gateway.close();
+  gateways = [];
+  temporary.remove();
+});
+
+async function start(more: Record<string, unknown> = {}): Promise<TestGateway> {
+  const gateway = await startGateway({
+    engine: 'lmdb',
+    dataDir: temporary.folder,
+    shutdownGraceSeconds: 0,
+    ...more,
+  });
+  gateways.push(gateway);
+  return gateway;
+}
+
+async function publish(gateway: TestGateway, topic: string, data: unknown, key?: string) {
+  const response = await gateway.post('/api/publish', JSON.stringify({ topic, type: 'update', data, key }));
+  expect(response.status).toBe(200);
+  return (await response.json()) as { epoch: string; offset: number };
+}
+
+async function subscribe(client: JsonClient, subscription: Record<string, unknown>): Promise<Frame> {
+  return client.call({ type: 'subscribe', subscriptions: [subscription] });
+}
+
+const dataOf = (frames: readonly Frame[]) => frames.map((frame) => frame['data']);
+
+describe('a gateway on lmdb', () => {
+  test('goes on after a restart where it was: history, recovery, state, patterns, lists', async () => {
+    const first = await start();
+    const position = await publish(first, 'stats', 1);
+    await publish(first, 'stats', 2);
+    await publish(first, 'server:a', 'old', 'cpu');
+    await publish(first, 'server:a', 'new', 'cpu');
+    await publish(first, 'server:b', 'b', 'cpu');
+    await first.close();
+
+    const gateway = await start();
+    const client = await JsonClient.open(gateway.wsUrl);
+    const reply = await subscribe(client, { topic: 'stats', since: position });
+    expect(JSON.stringify(reply)).toContain('"recovered":true');
+    expect(dataOf(await client.count('stats', 1))).toEqual([2]);
+    await publish(gateway, 'stats', 3);
+    expect(dataOf(await client.count('stats', 2))).toEqual([2, 3]);
+
+    const pattern = await subscribe(client, { topic: 'server:*' });
+    expect(JSON.stringify(pattern)).toMatch(/"server:a".*"server:b"|"server:b".*"server:a"/);
+    const snapshot = await client.until(
+      (frame) => frame.type === 'snapshot' && frame['topic'] === 'server:a',
+    );
+    expect(dataOf(snapshot['messages'] as Frame[])).toEqual(['new']);
+
+    const list = (await (await fetch(`${gateway.url}/api/topics`)).json()) as { topics: { topic: string }[] };
+    expect(list.topics.map(({ topic }) => topic)).toEqual(['server:a', 'server:b', 'stats']);
+    expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
+    await client.close();
+  });
+
+  test('does not start on the data folder of another, and says so', async () => {
+    await start();
+    await expect(start()).rejects.toMatchObject({
+      code: 'ERR_DATA_DIR_IN_USE',
+      message: expect.stringContaining(temporary.folder),
+    });
+  });
+
+  test('refuses --sync for an engine without a disk', async () => {
+    await expect(start({ engine: 'memory', sync: true })).rejects.toMatchObject({
+      faults: ['sync is for the engine lmdb, not memory'],
+    });
+  });
+});
