@@ -111,6 +111,9 @@ describe('lagging', () => {
     const client = gateway.connect();
     client.command(subscribe(1, 'a', 'b'));
     client.connection.forget();
+    // Over a quarter of the limit: nothing is caught up with before it has drained.
+    client.connection.stalled = true;
+    client.connection.buffered = 600_000;
     const viewOf = (topic: string) => {
       const view = [...client.session.views.values()].find(({ target }) => target === topic)?.view;
       if (view === undefined) throw new Error('no view');
@@ -126,6 +129,7 @@ describe('lagging', () => {
 
   test('it leaves all live streams, and is told which', async () => {
     const { session, connection, viewOf, counts, turns } = await lagged();
+    connection.buffered = connection.limitBytes;
     session.lag(new Map());
     expect(connection.of('lagging')).toMatchObject([
       { views: expect.arrayContaining([viewOf('a').id, viewOf('b').id]) },
@@ -179,8 +183,19 @@ describe('lagging', () => {
     turns.settle();
   });
 
+  test('when its buffer has drained before it leaves, it is caught up at once: no drain will come', async () => {
+    const { session, connection, viewOf, feedOf, publish, turns, broker } = await lagged();
+    await publish('a', {}, {});
+    turns.settle();
+    connection.forget();
+    session.lag(new Map([[feedOf('a'), { epoch: topicOf(broker, 'a').epoch, offset: 1 }]]));
+    expect(connection.of('batch')).toMatchObject([{ view: viewOf('a').id, after: 1, upto: 3 }]);
+    expect([session.isLagging, session.isLiveIn(viewOf('a'))]).toEqual([false, true]);
+  });
+
   test('a session that is in no live stream has nothing to leave', async () => {
     const { session, connection } = await lagged();
+    connection.buffered = connection.limitBytes;
     session.lag(new Map());
     connection.forget();
     session.lag(new Map());
