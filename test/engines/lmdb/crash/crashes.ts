@@ -52,6 +52,7 @@ export async function crash(options: { kills: number; seed: number; sync: boolea
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
+    rmSync(publisher, { force: true });
   }
   return {
     kills: options.kills,
@@ -103,7 +104,6 @@ async function bundle(): Promise<string> {
     packages: 'external',
     logLevel: 'error',
   });
-  process.once('exit', () => rmSync(outfile, { force: true }));
   return outfile;
 }
 
