@@ -277,7 +277,8 @@ export class Fanout implements TopicListener {
     feed.skipToNewest();
     if (feed.held === undefined) return;
     feed.held.clear();
-    for (const publication of feed.topic.snapshot(this.#options.broker.nowMs())) {
+    // Also what has expired: the member may have been sent it before.
+    for (const publication of feed.topic.state?.values() ?? []) {
       if (feed.matches(publication)) feed.held.add(publication.key ?? '');
     }
   }

@@ -51,13 +51,13 @@ export class Flusher {
       feed.skipToNewest();
       return { frames: 0, done: true };
     }
-    let frames = this.#announceEpoch(feed);
-    if (frames >= budget) return { frames, done: false };
     const pending = topicFeeds.log.slice(feed.examined - topicFeeds.logAfter);
+    let frames = this.#announceEpoch(feed, pending.length > 0);
+    if (frames >= budget) return { frames, done: false };
     const { intervalMs, conflate: wantsConflation } = feed.view.options;
     const isState = feed.topic.state !== undefined;
     const conflates = wantsConflation || (isState && intervalMs > 0);
-    const selected = conflates ? conflate(pending, isState) : pending;
+    const selected = conflates ? conflate(pending, feed) : pending;
     const newest = feed.topic.ring.newest;
     let run: StoredPublication[] = [];
     let runBytes = 0;
@@ -94,12 +94,13 @@ export class Flusher {
   }
 
   /** Tells the members of an exact view that the numbering is a new one; pattern batches carry their epoch. */
-  #announceEpoch(feed: Feed): number {
+  #announceEpoch(feed: Feed, isNews: boolean): number {
     const { view, topic } = feed;
     if (feed.epoch === topic.epoch) return 0;
     const { epoch, position: offset } = feed;
+    // Of a topic that is new to a pattern the first batch will say so; until then the members know of no epoch.
+    if (view.isPattern && epoch === '' && isNews) return 0;
     feed.epoch = topic.epoch;
-    if (view.isPattern && epoch === '') return 0;
     const bytes = view.options.codec.encodeServerFrame({
       kind: 'reset',
       id: 0,
@@ -146,6 +147,7 @@ export class Flusher {
         publications: 0,
       }));
     }
+    feed.epoch = feed.topic.epoch;
     feed.position = upto;
     feed.examined = upto;
     feed.flushedAtMs = nowMs;

@@ -1,27 +1,36 @@
 import { nullPayload } from '../protocol/payload.ts';
 import { StoredPublication } from '../topics/publication.ts';
+import type { Feed } from './view.ts';
 
-/** What a view sends in place of a publication that stopped matching its filter: the key is gone, for this view. */
+/**
+ * What a view sends in place of a publication that stopped matching its filter: the key is gone, for this view. Also for who was
+ * not to get the publication: the next one may match as little, and then nobody knows of an older value there.
+ */
 export function removalOf(publication: StoredPublication): StoredPublication {
-  const { topic, type, key, except, offset, timestampMs, acceptedAtMs } = publication;
+  const { topic, type, key, offset, timestampMs, acceptedAtMs } = publication;
   return new StoredPublication(
-    { topic, type, key, except, payload: nullPayload, removed: true },
+    { topic, type, key, payload: nullPayload, removed: true },
     offset,
     timestampMs,
     acceptedAtMs,
   );
 }
 
-/** The newest publication per key; publications without a key all stay, except in state mode, where that is a key too. */
+/**
+ * The newest publication per key. In state mode no key is a key too, and a value that doesn't match the filter replaces one that
+ * did; in a stream publications without a key all stay, and only what the view is to see counts as newer.
+ */
 export function conflate(
   publications: readonly StoredPublication[],
-  isState: boolean,
+  feed: Feed,
 ): readonly StoredPublication[] {
+  const isState = feed.topic.state !== undefined;
+  const candidates = isState ? publications : publications.filter((publication) => feed.matches(publication));
   const newest = new Map<string, StoredPublication>();
-  for (const publication of publications) {
+  for (const publication of candidates) {
     if (isState || publication.key !== undefined) newest.set(publication.key ?? '', publication);
   }
-  return publications.filter(
+  return candidates.filter(
     (publication) =>
       (!isState && publication.key === undefined) || newest.get(publication.key ?? '') === publication,
   );

@@ -149,7 +149,7 @@ function sendRingPage(
   const end = Math.min(leg.position + piecePublications, target(feed));
   const held = topic.ring.slice(leg.position, end);
   const conflates = isState || view.options.conflate;
-  const selected = conflates ? conflate(held, isState) : held;
+  const selected = conflates ? conflate(held, feed) : held;
   const now = nowMs();
   const pieces: Uint8Array[] = [];
   let upto = end;
@@ -179,8 +179,9 @@ function choose(
   publication: StoredPublication,
   nowMs: number,
 ): StoredPublication | undefined {
-  if (publication.except === session.id || publication.expiresAtMs <= nowMs) return undefined;
-  if (feed.matches(publication)) return publication;
+  if (feed.matches(publication)) {
+    return publication.except === session.id || publication.expiresAtMs <= nowMs ? undefined : publication;
+  }
   // Nobody knows whether the subscriber holds a value that no longer matches: to say so twice does no harm.
   return feed.topic.state === undefined ? undefined : removalOf(publication);
 }

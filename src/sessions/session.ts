@@ -187,6 +187,8 @@ export class Session implements CatchUpSession {
       this.#context.laggingBegan();
     }
     this.push({ kind: 'lagging', views: live.map(({ view }) => view.id) });
+    // The connection may have drained between the drop and now: then it would not say so again.
+    this.pump();
   }
 
   /** Sends what waits and what it is behind with, as far as the buffer takes it. Call it when the connection has drained. */
@@ -199,6 +201,8 @@ export class Session implements CatchUpSession {
     }
     const before = this.#messages;
     for (const sessionView of this.#behind) {
+      // Also what lacks nothing waits for room: in a full buffer its next frame would be lost.
+      if (this.#lagging && !this.hasRoom()) return;
       const done = catchUp(this, sessionView, this.#context.catchUp);
       // There was room for more: something has left the buffer. It may be as full again now.
       if (this.#messages > before) this.#progress = undefined;
