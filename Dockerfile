@@ -1,6 +1,7 @@
 # The gateway listens on all addresses here, so it wants credentials, or refuses to start and says so:
 #   docker build -t sluice .
 #   docker run -p 8080:8080 -e SLUICE_API_KEYS="$(openssl rand -hex 24)" sluice
+#   docker run -p 8080:8080 -v sluice:/data -e SLUICE_ENGINE=lmdb -e SLUICE_API_KEYS=... sluice
 #   docker run --rm -e SLUICE_TOKEN_SECRET=... sluice token --sub alice --subscribe 'server:*'
 
 # uWebSockets.js's binary for Node 24 needs glibc 2.38: Debian 13 has it, Debian 12 and Alpine don't.
@@ -20,6 +21,9 @@ RUN cd node_modules/uWebSockets.js \
 FROM node:24-trixie-slim
 ENV NODE_ENV=production
 ENV SLUICE_HOST=0.0.0.0
+# For the engine lmdb: a volume, or it goes with the container.
+ENV SLUICE_DATA_DIR=/data
+RUN mkdir /data && chown node:node /data
 WORKDIR /app
 COPY package.json LICENSE ./
 COPY --from=build /app/node_modules node_modules
