@@ -19,6 +19,8 @@ export class SessionView {
   lagged = false;
   /** What tells this subscriber who joins and leaves; ends with it. */
   watch: SessionView | undefined;
+  /** Of a watch: how many subscriptions of the session it serves. */
+  watchers = 1;
   /** What `view.frames` was when it went live. */
   framesBefore = 0;
 

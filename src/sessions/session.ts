@@ -152,7 +152,7 @@ export class Session implements CatchUpSession {
     this.#leave(sessionView);
     this.#context.fanout.detach(sessionView.view);
     const { watch, watches, target, view } = sessionView;
-    if (watch !== undefined) this.removeView(watch);
+    if (watch !== undefined && --watch.watchers === 0) this.removeView(watch);
     if (watches !== undefined) this.#context.presence.unwatched(watches, view);
     else if (isOfPresence(sessionView)) this.#context.presence.left(this, target);
   }

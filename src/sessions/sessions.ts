@@ -87,7 +87,9 @@ export class Sessions {
       session.pump();
     };
     session.inOrder(() =>
-      subscriber.needsLoad([{ topic }]) ? subscriber.load([{ topic }]).then(proceed) : proceed(),
+      subscriber.needsLoad([{ topic }])
+        ? subscriber.load([{ topic }]).then(proceed, (error) => this.#refused(session, [topic], error))
+        : proceed(),
     );
   }
 
@@ -297,6 +299,18 @@ export class Sessions {
       session.pump();
     };
     if (topics.every((topic) => broker.isLoaded(topic))) proceed();
-    else session.inOrder(() => Promise.all(topics.map((topic) => broker.load(topic))).then(proceed));
+    else {
+      const refused = (error: unknown) => this.#refused(session, topics, error);
+      session.inOrder(() => Promise.all(topics.map((topic) => broker.load(topic))).then(proceed, refused));
+    }
+  }
+
+  /** Tells a session what it was to be subscribed to and could not be. */
+  #refused(session: Session, topics: readonly string[], error: unknown): void {
+    if (!(error instanceof SluiceError)) this.#options.metrics.fault(error, session);
+    session.push({
+      kind: 'subscribed',
+      results: topics.map((topic) => ({ topic, error: wireError(error) })),
+    });
   }
 }

@@ -137,9 +137,12 @@ export class Subscriber {
   #watch(session: Session, sessionView: SessionView): void {
     const { target } = sessionView;
     const view = this.#options.presence.watch(target, session.codec);
-    if (session.views.has(view.id)) {
+    const shared = session.views.get(view.id);
+    if (shared !== undefined) {
       // Another subscription of this session to the same topic watches already.
       this.#options.fanout.detach(view);
+      shared.watchers++;
+      sessionView.watch = shared;
       return;
     }
     const watch = new SessionView(view, view.options.target, true, target);

@@ -57,6 +57,19 @@ describe('presence', () => {
     expect((await alice.call({ type: 'presence', topic: 'room:1' }))['count']).toBe(0);
   });
 
+  it('goes on while another subscription of the session asks for it', async () => {
+    const alice = await client('alice', ['subscribe', 'presence']);
+    const first = await alice.call({ ...subscribe, presence: true });
+    await alice.call({ ...subscribe, presence: true, filter: { op: 'exists', tag: 'x' } });
+    const [{ view }] = first['results'] as [{ view: number }];
+    await alice.call({ type: 'unsubscribe', view });
+    const bob = await client('bob', ['subscribe']);
+    await bob.call(subscribe);
+    await alice.until(
+      (frame) => frame.type === 'joined' && (frame['member'] as { user?: string }).user === 'bob',
+    );
+  });
+
   it('is refused to those whose token does not allow it', async () => {
     const bob = await client('bob', ['subscribe']);
     expect(await bob.call({ type: 'presence', topic: 'room:1' })).toMatchObject({
