@@ -11,7 +11,7 @@ import {
 import { type Config, type OptionName, type OptionRow, options } from './config/options.ts';
 import { didYouMean } from './config/suggest.ts';
 
-export { type NamespaceOptions, namespaceOptions } from './config/namespaces.ts';
+export { namespaceOptions } from './config/namespaces.ts';
 export { type Config, type OptionName, options } from './config/options.ts';
 
 /** Names the file where no flag does. */

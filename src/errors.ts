@@ -168,7 +168,12 @@ const table = {
     retry: true,
     summary: 'The gateway keeps as many topics as it may.',
   },
-  too_many_keys: { number: 147, http: 429, retry: false, summary: 'The state topic keeps as many keys as it may.' },
+  too_many_keys: {
+    number: 147,
+    http: 429,
+    retry: false,
+    summary: 'The state topic keeps as many keys as it may.',
+  },
   engine_unavailable: {
     number: 150,
     http: 503,

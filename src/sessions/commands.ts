@@ -24,7 +24,7 @@ export interface CommandOptions {
 }
 
 /** The most publications in one page of history. */
-export const historyMaxPublications = 1000;
+const historyMaxPublications = 1000;
 const historyPublications = 100;
 
 type Fields<K extends CommandKind> = Commands[K] & { readonly id: number };

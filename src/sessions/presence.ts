@@ -18,9 +18,9 @@ export interface Occupant {
 }
 
 /** Members that are named in one answer; the count is always exact. */
-export const presenceMaxMembers = 1000;
+const presenceMaxMembers = 1000;
 /** In a topic with more members than this, nobody is told of each one that comes and goes. */
-export const presenceMaxAnnounced = 1000;
+const presenceMaxAnnounced = 1000;
 
 interface Room {
   readonly members: Map<string, { readonly member: Member; subscriptions: number }>;

@@ -5,7 +5,7 @@ import { utf8 } from '../protocol/utf8.ts';
 import type { Source, SourceClock, SourcePublish } from './source.ts';
 import { systemClock } from './source.ts';
 
-export const canaryTopic = '$canary';
+const canaryTopic = '$canary';
 
 export interface CanaryOptions {
   /** Of the gateway's own WebSocket, over loopback. */

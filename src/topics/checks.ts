@@ -9,7 +9,7 @@ export const keyMaxLength = 200;
 export const tagsMax = 32;
 export const tagMaxLength = 200;
 export const messageIdMaxLength = 200;
-export const exceptMaxLength = 200;
+const exceptMaxLength = 200;
 
 /** What a publish must satisfy whatever door it comes through; the door has checked that JSON payloads are JSON. */
 export function publishProblem(fields: PublishFields, payloadMaxBytes: number): SluiceError | undefined {

@@ -10,7 +10,7 @@ export function serveHttp(app: TemplatedApp, api: Api): void {
   app.any('/*', (response, request) => handleHttp(response, request, api));
 }
 
-export function handleHttp(response: HttpResponse, request: HttpRequest, api: Api): void {
+function handleHttp(response: HttpResponse, request: HttpRequest, api: Api): void {
   const state = { aborted: false };
   response.onAborted(() => {
     state.aborted = true;

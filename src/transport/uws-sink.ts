@@ -1,6 +1,6 @@
 import type { TemplatedApp } from 'uWebSockets.js';
 import { framesPerTurn, type OutFrame, type Sink } from '../fanout/sink.ts';
-import type { Feed } from '../fanout/view.ts';
+import type { Feed, View } from '../fanout/view.ts';
 import type { Position } from '../protocol/frames.ts';
 import type { Session } from '../sessions/session.ts';
 import type { UwsConnection } from './uws-connection.ts';
@@ -25,6 +25,8 @@ const historyFrames = 4096;
 
 interface Dropped {
   readonly session: Session;
+  /** Whose frames it was to get when it was told; it may have left one of them since. */
+  readonly views: Set<View>;
   /** Index in the turn's frames of the first that it did not get. */
   first: number;
 }
@@ -113,7 +115,7 @@ export class UwsSink implements Sink {
   ended(session: Session, bufferedBytes: number): void {
     let bytes = bufferedBytes;
     let publications = 0;
-    const heard = session.isLagging ? (this.#lostSince.get(session) ?? this.#published) : this.#published;
+    const heard = this.#heard(session);
     for (let i = heard - this.#published + this.#history.length - 1; i >= 0 && bytes > 0; i--) {
       const frame = this.#history[i] as OutFrame;
       if (!session.views.has(frame.view.id)) continue;
@@ -123,20 +125,31 @@ export class UwsSink implements Sink {
     if (publications > 0) this.#metrics.retracted(publications);
   }
 
-  #missed(session: Session, first: number): void {
-    const known = this.#dropped.get(session.id);
-    if (known === undefined) this.#dropped.set(session.id, { session, first });
-    else if (first < known.first) known.first = first;
+  /** How many frames had been published when the session left off. */
+  #heard(session: Session): number {
+    const dropped = this.#dropped.get(session.id);
+    if (dropped !== undefined) return (this.#turn[dropped.first] as TurnFrame).number;
+    return (session.isLagging ? this.#lostSince.get(session) : undefined) ?? this.#published;
   }
 
-  #lag({ session, first }: Dropped): void {
+  #missed(session: Session, first: number): void {
+    const known = this.#dropped.get(session.id);
+    if (known === undefined) {
+      this.#dropped.set(session.id, { session, views: liveViews(session), first });
+      return;
+    }
+    for (const view of liveViews(session)) known.views.add(view);
+    known.first = Math.min(known.first, first);
+  }
+
+  #lag({ session, views, first }: Dropped): void {
     const lost = new Map<Feed, Position>();
     let publications = 0;
     let frames = 0;
     for (let i = first; i < this.#turn.length; i++) {
       const { frame, except } = this.#turn[i] as TurnFrame;
       const { view, feed, epoch, after } = frame;
-      if (!session.isLiveIn(view)) continue;
+      if (!views.has(view)) continue;
       frames++;
       if (except !== session) publications += frame.publications;
       if (feed !== undefined && !lost.has(feed)) lost.set(feed, { epoch, offset: after });
@@ -153,6 +166,10 @@ export class UwsSink implements Sink {
     this.#history.push(frame);
     if (this.#history.length >= 2 * historyFrames) this.#history = this.#history.slice(historyFrames);
   }
+}
+
+function liveViews({ views }: Session): Set<View> {
+  return new Set([...views.values()].filter(({ status }) => status === 'live').map(({ view }) => view));
 }
 
 /** Of a message that a server sends: RFC 6455, section 5.2. */

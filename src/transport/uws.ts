@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 export type Uws = typeof uws;
 
 /** Thrown when no binary of uWebSockets.js fits this machine. `code` is for the command line. */
-export class UwsLoadError extends Error {
+class UwsLoadError extends Error {
   readonly code = 'ERR_UWS_LOAD';
 
   constructor(cause: unknown) {

@@ -104,7 +104,7 @@ export class FakeConnection implements Connection, Receiver {
   }
 }
 
-export const namespaces: NamespaceAccessTable = {
+const namespaces: NamespaceAccessTable = {
   default: { presence: true, anonymous: { subscribe: true, publish: true } },
   closed: { presence: false, anonymous: { subscribe: false, publish: false } },
 };
@@ -113,7 +113,7 @@ export function user(name: string, more: Partial<Identity> = {}): Identity {
   return { user: name, anonymous: false, permissions: [], scopes: [], ...more };
 }
 
-export function peerOf(identity: Identity = anonymousIdentity): Peer {
+function peerOf(identity: Identity = anonymousIdentity): Peer {
   return { identity, address: '192.0.2.1', addressKey: '192.0.2.1' };
 }
 

@@ -52,7 +52,7 @@ export const defaultTopic: TopicOptions = {
 };
 
 /** Counts what the broker reports, by name. */
-export class BrokerCounts implements BrokerMetrics {
+class BrokerCounts implements BrokerMetrics {
   readonly counts = new Map<string, number>();
   published = (count: number) => this.#add('published', count);
   duplicate = () => this.#add('duplicate', 1);
@@ -77,7 +77,7 @@ export type Heard =
   | { readonly event: 'reset' | 'removed'; readonly topic: string };
 
 /** Writes down what it is told. */
-export class RecordingListener implements TopicListener {
+class RecordingListener implements TopicListener {
   readonly heard: Heard[] = [];
   readonly publications: StoredPublication[] = [];
 
