@@ -41,11 +41,7 @@ interface Row {
 }
 
 export default scenario(options, async ({ connections, seconds, runs, batch }, say) => {
-  const gateway = await startGateway([
-    `--api-key=${headers['x-api-key']}`,
-    '--no-canary',
-    '--log-level=warn',
-  ]);
+  const gateway = await startGateway([`--api-key=${headers['x-api-key']}`, '--no-canary']);
   const raw = new Worker<RawHttpCalls>(new URL('./peers/raw-http.ts', import.meta.url), serverCore);
   const cannon = new Worker<CannonCalls>(new URL('./load/cannon.ts', import.meta.url), loadCore);
   try {
