@@ -3,7 +3,7 @@ import type { PublisherCalls } from './load/publisher.ts';
 import type { Received, ReceiversCalls } from './load/receivers.ts';
 import type { StallersCalls, StallersReport } from './load/stallers.ts';
 import { loadCore } from './support/core.ts';
-import { startGateway } from './support/gateway.ts';
+import { type Gateway, startGateway } from './support/gateway.ts';
 import { rssBytes } from './support/proc.ts';
 import { median } from './support/report.ts';
 import { type Claim, claim, type OptionsOf, scenario } from './support/scenario.ts';
@@ -13,7 +13,7 @@ const options = {
   connections: { default: 1000, sentence: 'Connections in all.' },
   stalled: { default: 100, sentence: 'Those of them that stop reading.' },
   rate: { default: 100, sentence: 'Publications per second to each of the two topics.' },
-  seconds: { default: 10, sentence: 'Length of a phase.' },
+  seconds: { default: 12, sentence: 'Length of a phase.' },
   rounds: { default: 2, sentence: 'Rounds of two phases: all read, some don’t.' },
 } as const;
 type Options = OptionsOf<typeof options>;
@@ -23,7 +23,7 @@ const backpressureBytes = MiB;
 const frameBytes = 64 * 1024;
 /** All are in the stream, those that stall in the state topic too: what it carries fills the kernel's 3 MB in a phase. */
 const stream = { topic: 'stats', bytes: 1000 } as const;
-const state = { topic: 'server:stalled', bytes: 6000, keys: 20 } as const;
+const state = { topic: 'server:stalled', bytes: 4000, keys: 20 } as const;
 const catchUpWithinMs = 20_000;
 const settleMs = 3000;
 const sampleEveryMs = 100;
@@ -33,11 +33,13 @@ interface Phase {
   readonly stalls: boolean;
   readonly others: Received;
   readonly peakBytes: number;
+  /** JavaScript's share of what is taken at the end: the rest is the library's, and what malloc doesn't give back. */
+  readonly heapBytes: number;
   readonly stallers: StallersReport;
 }
 
 interface Parts {
-  readonly pid: number;
+  readonly gateway: Gateway;
   readonly publisher: Worker<PublisherCalls>;
   readonly others: Worker<ReceiversCalls>;
   readonly stallers: Worker<StallersCalls>;
@@ -55,11 +57,11 @@ class Load {
   }
 
   async phase(stalls: boolean): Promise<Phase> {
-    const { publisher, others, stallers, pid } = this.#parts;
+    const { publisher, others, stallers, gateway } = this.#parts;
     const { rate, seconds } = this.#options;
-    if (stalls) await stallers.call('pause');
+    await stallers.call('begin', { stalls });
     await others.call('mark');
-    const peak = watchPeak(pid);
+    const peak = watchPeak(gateway.pid);
     const [one] = await Promise.all([
       publisher.call('publish', { ...stream, rate, seconds }),
       publisher.call('publish', { ...state, rate, seconds }),
@@ -70,7 +72,10 @@ class Load {
     const peakBytes = peak();
     // Nothing is published meanwhile: what comes is the catch-up, and nothing else.
     const there = { offset: this.#sent, stateOffset: this.#sent, withinMs: catchUpWithinMs };
-    return { stalls, others: received, peakBytes, stallers: await stallers.call('resume', there) };
+    const report = await stallers.call('resume', there);
+    const heap = await gateway.metric('nodejs_heap_size_total_bytes');
+    const heapBytes = heap + (await gateway.metric('nodejs_external_memory_bytes'));
+    return { stalls, others: received, peakBytes, heapBytes, stallers: report };
   }
 }
 
@@ -88,14 +93,23 @@ function watchPeak(pid: number): () => number {
 
 interface Seen {
   readonly phases: readonly Phase[];
+  /** All have caught up; those that stalled have left. */
   readonly afterBytes: number;
+  readonly leftBytes: number;
 }
 
 async function run(options: Options, say: (line: string) => void): Promise<Seen> {
-  const gateway = await startGateway([`--backpressure-max-bytes=${backpressureBytes}`]);
+  // What is compressed would fill no buffer, and inflating it would take more of the load's core than all the rest.
+  const gateway = await startGateway([
+    `--backpressure-max-bytes=${backpressureBytes}`,
+    '--compress-min-bytes=0',
+    // Above the longest stall, and no more: full rings are part of the base.
+    `--ring-max-publications=${Math.ceil(options.rate * options.seconds * 1.2)}`,
+    '--ring-max-bytes=64MiB',
+  ]);
   const { port, pid } = gateway;
   const parts: Parts = {
-    pid,
+    gateway,
     publisher: new Worker(new URL('./load/publisher.ts', import.meta.url), loadCore),
     others: new Worker(new URL('./load/receivers.ts', import.meta.url), loadCore),
     stallers: new Worker(new URL('./load/stallers.ts', import.meta.url), loadCore),
@@ -127,20 +141,24 @@ async function run(options: Options, say: (line: string) => void): Promise<Seen>
       }
     }
     await setTimeout(settleMs);
-    return { phases, afterBytes: rssBytes(pid) };
+    const afterBytes = rssBytes(pid);
+    await parts.stallers.call('close');
+    await setTimeout(settleMs);
+    return { phases, afterBytes, leftBytes: rssBytes(pid) };
   } finally {
     for (const worker of [parts.publisher, parts.others, parts.stallers]) await worker.end();
     await gateway.end();
   }
 }
 
-function claims({ phases, afterBytes }: Seen, { stalled }: Options): Claim[] {
+function claims({ phases, afterBytes, leftBytes }: Seen, { stalled }: Options): Claim[] {
   const [calm, rough] = [false, true].map((stalls) => phases.filter((phase) => phase.stalls === stalls)) as [
     Phase[],
     Phase[],
   ];
   const p99 = (some: readonly Phase[]) => median(some.map(({ others }) => others.latency.p99Ms));
-  const baseBytes = Math.max(...calm.map(({ peakBytes }) => peakBytes));
+  // Of the phase before anybody stalled.
+  const baseBytes = calm[0]!.peakBytes;
   const peakBytes = Math.max(...rough.map(({ peakBytes: bytes }) => bytes));
   const boundBytes = (baseBytes + stalled * (backpressureBytes + frameBytes)) * 1.1;
   const ratio = p99(rough) / p99(calm);
@@ -165,6 +183,7 @@ function claims({ phases, afterBytes }: Seen, { stalled }: Options): Claim[] {
       mib(peakBytes),
     ),
     claim('RSS is back at base + 10 % after', afterBytes <= baseBytes * 1.1, mib(afterBytes)),
+    claim('… when those that stalled have left', leftBytes <= baseBytes * 1.1, mib(leftBytes)),
     claim(
       'all that stalled were told that they lag',
       sum(({ lagged }) => lagged) === all,
@@ -187,12 +206,13 @@ function claims({ phases, afterBytes }: Seen, { stalled }: Options): Claim[] {
 
 export default scenario(options, async (chosen, say) => {
   const seen = await run(chosen, say);
-  const rows = seen.phases.map(({ stalls, others, peakBytes, stallers }) => [
+  const rows = seen.phases.map(({ stalls, others, peakBytes, heapBytes, stallers }) => [
     stalls ? `${chosen.stalled} don’t read` : 'all read',
     others.latency.p50Ms,
     others.latency.p99Ms,
     others.latency.maxMs,
     peakBytes / MiB,
+    heapBytes / MiB,
     stallers.lagged,
     stallers.mostValues,
     `${(others.cpu * 100).toFixed(0)} %`,
@@ -203,6 +223,7 @@ export default scenario(options, async (chosen, say) => {
     'p99 ms',
     'max ms',
     'RSS MiB',
+    'heap MiB after',
     'lagged',
     'values in catch-up',
     'load CPU',

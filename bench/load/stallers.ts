@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { SluiceClient } from '../../src/client/client.ts';
+import type { OffsetRange } from '../../src/protocol/frames.ts';
 import { LightSocket } from '../support/light-socket.ts';
 import { localAddress } from '../support/raw-client.ts';
 import { serveCalls } from '../support/worker.ts';
@@ -18,6 +19,9 @@ export interface StallersReport {
   readonly outOfOrder: number;
   readonly behind: number;
 }
+
+const reconnectMs = 100;
+const reconnectedWithinMs = 3000;
 
 class Staller {
   lagged = false;
@@ -41,11 +45,15 @@ class Staller {
           keep(this);
         }
       },
+      reconnect: { delaysMs: [reconnectMs] },
+      // A phase is longer than a client waits for its pong: it is to come back on the connection that it has.
+      heartbeat: { timeoutMs: 60_000 },
     });
-    this.#client.subscribe(stream, {}, ({ offset }) => {
+    const subscription = this.#client.subscribe(stream, {}, ({ offset }) => {
       if (this.offset > 0 && offset !== this.offset + 1) this.outOfOrder++;
       this.offset = offset;
     });
+    subscription.on('gap', (gap) => this.#missed(gap));
     this.#watchState(state);
   }
 
@@ -60,6 +68,8 @@ class Staller {
   forget(): void {
     this.lagged = false;
     this.caughtUp = false;
+    this.lost = 0;
+    this.outOfOrder = 0;
     this.values.clear();
   }
 
@@ -84,9 +94,11 @@ class Staller {
     subscription.on('caughtUp', () => {
       this.caughtUp = true;
     });
-    subscription.on('gap', ({ missing }) => {
-      this.lost += missing.upto - missing.after;
-    });
+    subscription.on('gap', (gap) => this.#missed(gap));
+  }
+
+  #missed({ missing }: { readonly missing: OffsetRange }): void {
+    this.lost += missing.upto - missing.after;
   }
 }
 
@@ -103,10 +115,18 @@ async function start({ count, ...options }: StartOptions & { readonly count: num
   await Promise.all(stallers.map((staller) => staller.connect()));
 }
 
-function pause(): void {
+/**
+ * A phase begins. Who is to stall begins on a new connection: for one that was read fast the kernel would take tens of
+ * megabytes before the gateway notices anything.
+ */
+async function begin({ stalls }: { stalls: boolean }): Promise<void> {
+  if (stalls) {
+    for (const { socket } of stallers) socket?.cut();
+    await setTimeout(reconnectedWithinMs);
+  }
   for (const staller of stallers) {
     staller.forget();
-    staller.socket?.pause();
+    if (stalls) staller.socket?.pause();
   }
 }
 
@@ -141,6 +161,6 @@ function close(): void {
   for (const staller of stallers) staller.close();
 }
 
-const handlers = { start, pause, resume, close };
+const handlers = { start, begin, resume, close };
 export type StallersCalls = typeof handlers;
 serveCalls(handlers);
