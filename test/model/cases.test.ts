@@ -1,0 +1,133 @@
+import { test } from 'vitest';
+import type { GatewayOptions } from './gateway.ts';
+import type { Spec } from './subscription.ts';
+import { type Fields, World } from './world.ts';
+
+/** What the random lives found, as short as it gets; and what they find too rarely. Each ends with the world's own checks. */
+
+const roomy: GatewayOptions = {
+  ringMaxPublications: 200,
+  ringMaxBytes: 1_000_000,
+  ringsMaxBytes: 1_000_000,
+  batchMaxDelayMs: 0,
+  batchMaxBytes: 65_536,
+  backpressureMaxBytes: 100_000,
+  kernelBytes: 100_000,
+  isSlowEngine: false,
+};
+const tight: GatewayOptions = {
+  ...roomy,
+  ringMaxPublications: 4,
+  batchMaxBytes: 200,
+  backpressureMaxBytes: 800,
+  kernelBytes: 100,
+};
+const end = { at: 'end' } as const;
+
+const to = (topic: string, more: Partial<Fields> = {}): Fields => ({ topic, size: 0, ...more });
+const many = (count: number, fields: Fields): Fields[] => new Array(count).fill(fields);
+const of = (target: string, more: Partial<Spec> = {}): Spec => ({
+  target,
+  filter: undefined,
+  conflate: false,
+  intervalMs: 0,
+  ...more,
+});
+
+async function live(options: GatewayOptions, ...specs: Spec[]): Promise<World> {
+  const world = new World(options);
+  world.client(0).subscribe(specs, end);
+  await world.gateway.quiet();
+  return world;
+}
+
+const high = { level: 'high' };
+
+test('a topic of a pattern that is gone when the client returns is named', async () => {
+  const world = await live(roomy, of('p:*'));
+  world.publish(many(5, to('p:1')));
+  await world.gateway.quiet();
+  await world.restart();
+  await world.settle();
+});
+
+test('a state topic begins with its snapshot, though somebody asks for the last publication', async () => {
+  const world = new World(roomy);
+  world.publish([to('m', { key: 'k1' }), to('m', { key: 'k2' })]);
+  world.client(0).subscribe([of('m')], { at: 'last', count: 1 });
+  await world.settle();
+});
+
+test('the empty coverage of who is excepted does not overtake what its full buffer lost', async () => {
+  const world = await live(tight, of('a'));
+  world.publish([...many(40, to('a')), to('a', { except: world.client(0).session })]);
+  await world.settle();
+});
+
+test('with conflation, a publication that does not match hides none that does', async () => {
+  const world = await live(roomy, of('a', { filter: 0, conflate: true, intervalMs: 100 }));
+  world.publish([to('a', { key: 'k1', tags: high }), to('a', { key: 'k1' })]);
+  await world.settle();
+});
+
+test('who drained between the loss and its note is caught up', async () => {
+  const world = await live({ ...tight, kernelBytes: 2000 }, of('a'));
+  world.publish(many(120, to('a')));
+  await world.settle();
+});
+
+test('a key is taken away from one that was excepted from what took it away first', async () => {
+  const world = await live(roomy, of('m', { filter: 0 }));
+  world.publish([to('m', { key: 'k1', tags: high })]);
+  await world.gateway.quiet();
+  world.publish([to('m', { key: 'k1', except: world.client(0).session })]);
+  await world.gateway.quiet();
+  world.publish([to('m', { key: 'k1' })]);
+  await world.settle();
+});
+
+test('a key is taken away though its value had expired when the first subscriber came back', async () => {
+  const world = await live(roomy, of('m', { filter: 0 }));
+  world.publish([to('m', { key: 'k1', tags: high, ttlMs: 20 })]);
+  await world.gateway.quiet();
+  world.client(0).disconnect();
+  await world.gateway.turn();
+  world.gateway.loop.moveTo(world.gateway.loop.nowMs() + 20);
+  world.client(0).connect();
+  await world.gateway.turn();
+  world.publish([to('m', { key: 'k1' })]);
+  await world.settle();
+});
+
+test('a key is taken away by what has expired when it is caught up', async () => {
+  const world = await live(roomy, of('m', { filter: 0 }));
+  world.publish([to('m', { key: 'k1', tags: high })]);
+  await world.gateway.quiet();
+  world.client(0).disconnect();
+  await world.gateway.turn();
+  world.publish([to('m', { key: 'k1', ttlMs: 20 })]);
+  world.gateway.loop.moveTo(world.gateway.loop.nowMs() + 20);
+  world.client(0).connect();
+  await world.settle();
+});
+
+test('the first publications of a topic that is new to a pattern are lost with their epoch, and named with it', async () => {
+  const world = await live(tight, of('*'), of('a'));
+  world.publish(many(20, to('a')));
+  await world.settle();
+});
+
+test('a pattern hears of a reset before it heard of the topic', async () => {
+  const world = await live(roomy, of('*'));
+  world.publish([to('a')]);
+  world.reset('a', 0);
+  await world.settle();
+});
+
+test('what was lost is not counted as delivered, though the subscription ended meanwhile', async () => {
+  const world = await live(tight, of('a'));
+  world.publish(many(45, to('a')));
+  await world.gateway.turn();
+  world.client(0).unsubscribe(0);
+  await world.settle();
+});

@@ -1,0 +1,277 @@
+import type { Codec } from '../../src/protocol/codec.ts';
+import type {
+  Commands,
+  Position,
+  ServerFrame,
+  ServerKinds,
+  SubscribeResult,
+  Subscription,
+  TopicPosition,
+  TopicResult,
+} from '../../src/protocol/frames.ts';
+import type { Gateway } from './gateway.ts';
+import { sweepMs, writeTimeoutMs } from './gateway.ts';
+import { filters, isState, type Model } from './model.ts';
+import type { Peer, Socket } from './network.ts';
+import { type Asked, checkAnswer, type Held } from './prediction.ts';
+import { check, ModelSubscription, type Spec } from './subscription.ts';
+
+/** Where a new subscription wishes to begin; a state topic knows no `back`, as nobody has the map of that time. */
+export type Start =
+  | { readonly at: 'end' }
+  | { readonly at: 'last' | 'back'; readonly count: number }
+  | { readonly at: 'foreign'; readonly offset: number };
+
+const goOn: Start = { at: 'end' };
+
+/** One client as the protocol wants it: connects again and again, goes on where it was, believes nothing unchecked. */
+export class Client implements Peer {
+  readonly codec: Codec;
+  readonly sessions = new Set<string>();
+  session = '';
+  socket: Socket | undefined;
+  /** What it wants to be subscribed to, also while it is away. */
+  readonly wanted = new Set<ModelSubscription>();
+  /** Ended, and perhaps continued one day. */
+  readonly idle = new Set<ModelSubscription>();
+  /** Publications in all that came, also what it threw away, and those that were on their way when a connection ended. */
+  received = 0;
+  cutOff = 0;
+  readonly #model: Model;
+  readonly #byView = new Map<number, ModelSubscription>();
+  readonly #waiting = new Map<number, (frame: ServerFrame) => void>();
+  #gateway: Gateway;
+  #nextId = 1;
+
+  constructor(codec: Codec, model: Model, gateway: Gateway) {
+    this.codec = codec;
+    this.#model = model;
+    this.#gateway = gateway;
+  }
+
+  /** The gateway was started anew. */
+  moveTo(gateway: Gateway): void {
+    this.#gateway = gateway;
+  }
+
+  connect(): void {
+    if (this.socket !== undefined) return;
+    this.socket = this.#gateway.connect(this.codec, this);
+    const again = [...this.wanted];
+    for (const subscription of again) subscription.view = undefined;
+    if (again.length > 0) this.#ask(again.map((subscription) => ({ subscription, start: goOn })));
+  }
+
+  /** Some at once; each that it doesn't have yet. */
+  subscribe(specs: readonly Spec[], start: Start): void {
+    const taken = new Set([...this.wanted].map(({ spec }) => keyOf(spec)));
+    const fresh = specs.filter((spec) => !taken.has(keyOf(spec)) && taken.add(keyOf(spec)));
+    const made = fresh.map((spec) => new ModelSubscription(spec, this.#model, this));
+    for (const subscription of made) this.wanted.add(subscription);
+    if (made.length > 0) this.#ask(made.map((subscription) => ({ subscription, start })));
+  }
+
+  /** The connection breaks; the gateway will notice. */
+  disconnect(): void {
+    if (this.socket !== undefined) this.socket.isAbandoned = true;
+  }
+
+  /** From now on it reads so many bytes in a turn. */
+  read(bytes: number): void {
+    if (this.socket !== undefined) this.socket.readBytes = bytes;
+  }
+
+  /** Takes up one that it ended. */
+  takeUp(pick: number): void {
+    const subscription = [...this.idle][pick % Math.max(1, this.idle.size)];
+    if (subscription === undefined) return;
+    this.idle.delete(subscription);
+    if ([...this.wanted].some(({ spec }) => keyOf(spec) === keyOf(subscription.spec))) return;
+    this.wanted.add(subscription);
+    this.#ask([{ subscription, start: goOn }]);
+  }
+
+  unsubscribe(pick: number): void {
+    const live = [...this.wanted].filter(({ view }) => view !== undefined);
+    const subscription = live[pick % Math.max(1, live.length)];
+    if (subscription === undefined) return;
+    this.wanted.delete(subscription);
+    this.#say('unsubscribe', { views: [subscription.view as number] }, (frame) => {
+      check(frame.kind === 'unsubscribed', 'not unsubscribed', frame);
+      this.#byView.delete(subscription.view as number);
+      subscription.view = undefined;
+      this.idle.add(subscription);
+    });
+  }
+
+  receive(message: Uint8Array): void {
+    const decoded = this.codec.decodeServerFrame(message);
+    check(decoded.ok, 'no frame', decoded);
+    const { frame } = decoded;
+    this.received += publicationsOf(frame);
+    if (frame.id !== 0) {
+      this.#waiting.get(frame.id)?.(frame);
+      this.#waiting.delete(frame.id);
+    } else {
+      this.#pushed(frame);
+    }
+  }
+
+  closed(): void {
+    const socket = this.socket as Socket;
+    if (this.#gateway.endedBy(socket) === 'slow_consumer') {
+      const stuckMs = this.#gateway.loop.nowMs() - socket.progressAtMs;
+      check(stuckMs > writeTimeoutMs - sweepMs, 'cut off though it reads', stuckMs);
+    }
+    for (const message of socket.unread) {
+      const decoded = this.codec.decodeServerFrame(message);
+      if (decoded.ok) this.cutOff += publicationsOf(decoded.frame);
+    }
+    this.#waiting.clear();
+    this.#byView.clear();
+    this.socket = undefined;
+  }
+
+  subscriptionOf(view: number): ModelSubscription {
+    const subscription = this.#byView.get(view);
+    check(subscription !== undefined, 'a frame for a view that it does not have', view);
+    return subscription;
+  }
+
+  #pushed(frame: ServerFrame): void {
+    const nowMs = this.#gateway.loop.nowMs();
+    switch (frame.kind) {
+      case 'connected':
+        this.session = frame.session;
+        this.sessions.add(frame.session);
+        return;
+      case 'subscribed':
+        for (const result of frame.results) this.#joined(result);
+        return;
+      case 'batch':
+        this.subscriptionOf(frame.view).batch(frame, nowMs);
+        return;
+      case 'snapshot':
+        this.subscriptionOf(frame.view).snapshot(frame, nowMs);
+        return;
+      case 'reset':
+        this.subscriptionOf(frame.view).reset(frame);
+        return;
+      case 'caughtUp':
+        this.#caughtUp(frame);
+        return;
+      default:
+        check(frame.kind === 'lagging', 'an unexpected push', frame);
+    }
+  }
+
+  /** The gateway subscribed it by itself. */
+  #joined(result: SubscribeResult): void {
+    check(!('error' in result), 'refused', result);
+    const spec = { target: result.topic, filter: undefined, conflate: false, intervalMs: 0 };
+    const subscription = new ModelSubscription(spec, this.#model, this);
+    subscription.view = result.view;
+    subscription.begin(result, false);
+    this.#byView.set(result.view, subscription);
+  }
+
+  #caughtUp(frame: ServerKinds['caughtUp']): void {
+    const topic = this.#gateway.broker.find(frame.topic);
+    const reach = topic?.epoch === frame.epoch ? topic.ring.reach : Number.POSITIVE_INFINITY;
+    this.subscriptionOf(frame.view).caughtUp(frame, reach);
+  }
+
+  #ask(wishes: readonly { readonly subscription: ModelSubscription; readonly start: Start }[]): void {
+    if (this.socket === undefined) return;
+    const asked = wishes.map(({ subscription, start }): Asked => {
+      const topics = lookAt(this.#gateway, subscription.spec.target);
+      return { subscription, wire: wireOf(subscription, start, topics), topics };
+    });
+    this.#say('subscribe', { subscriptions: asked.map(({ wire }) => wire) }, (frame) => {
+      check(frame.kind === 'subscribed', 'not subscribed', frame);
+      for (const [i, result] of frame.results.entries()) this.#granted(asked[i] as Asked, result);
+    });
+  }
+
+  #granted(asked: Asked, result: SubscribeResult): void {
+    check(!('error' in result), 'refused', asked.wire, result);
+    checkAnswer(asked, result);
+    const { subscription, wire } = asked;
+    const topics: readonly TopicResult[] = result.topics ?? [result];
+    for (const topic of topics) {
+      const since = wire.since ?? wire.positions?.find((position) => position.topic === topic.topic);
+      const continues =
+        topic.recovered === true &&
+        (since?.epoch === '' || (since?.offset === topic.offset && since.epoch === topic.epoch));
+      subscription.begin(topic, continues);
+    }
+    subscription.view = result.view;
+    subscription.wasLive = true;
+    this.#byView.set(result.view, subscription);
+  }
+
+  #say<K extends 'subscribe' | 'unsubscribe'>(
+    kind: K,
+    fields: Commands[K],
+    answered: (frame: ServerFrame) => void,
+  ): void {
+    const id = this.#nextId++;
+    this.#waiting.set(id, answered);
+    const frame = { kind, id, ...fields } as Parameters<Codec['encodeClientFrame']>[0];
+    this.socket?.say(this.codec.encodeClientFrame(frame), this.codec.binary);
+  }
+}
+
+/** What the rings hold at this moment. */
+function lookAt({ broker }: Gateway, target: string): Held[] {
+  const isHeard = (name: string) =>
+    target.endsWith('*') ? name.startsWith(target.slice(0, -1)) && !name.startsWith('$') : name === target;
+  return [...broker.topics()]
+    .filter(({ name }) => isHeard(name))
+    .map(({ name, epoch, startOffset: start, ring: { reach, newest } }) => ({
+      topic: name,
+      epoch,
+      start,
+      reach,
+      newest,
+    }));
+}
+
+function wireOf(
+  { spec, positions, incomplete, wasLive }: ModelSubscription,
+  start: Start,
+  topics: readonly Held[],
+): Subscription {
+  const { target, filter, intervalMs, conflate } = spec;
+  const common = {
+    topic: target,
+    filter: filter === undefined ? undefined : filters[filter]?.filter,
+    intervalMs: intervalMs || undefined,
+    conflate: conflate || undefined,
+  };
+  const known = positions.list().filter(({ topic }) => !incomplete.has(topic));
+  const last = start.at === 'last' ? start.count : undefined;
+  if (!target.endsWith('*')) {
+    const since = known[0] ?? startOf(start, target, topics[0]);
+    return since === undefined
+      ? { ...common, last }
+      : { ...common, since: { epoch: since.epoch, offset: since.offset } };
+  }
+  if (!wasLive) return { ...common, last };
+  const none: TopicPosition = { topic: target.slice(0, -1) || 'any', epoch: '', offset: 0 };
+  return { ...common, positions: known.length > 0 ? known : [none] };
+}
+
+function startOf(start: Start, target: string, held: Held | undefined): Position | undefined {
+  if (start.at === 'foreign') return { epoch: 'foreign', offset: start.offset };
+  if (start.at !== 'back' || held === undefined || isState(target)) return undefined;
+  return { epoch: held.epoch, offset: Math.max(0, held.newest - start.count) };
+}
+
+function keyOf({ target, filter, intervalMs, conflate }: Spec): string {
+  return JSON.stringify([target, filter, intervalMs, conflate]);
+}
+
+function publicationsOf(frame: ServerFrame): number {
+  return frame.kind === 'batch' || frame.kind === 'snapshot' ? frame.publications.length : 0;
+}

@@ -1,0 +1,141 @@
+import fc from 'fast-check';
+import type { Start } from './client.ts';
+import { promises } from './loop.ts';
+import type { Spec } from './subscription.ts';
+import type { Fields, World } from './world.ts';
+
+/** The world is its own model: fast-check only carries it from step to step. */
+type Command = fc.AsyncCommand<World, World>;
+
+class Step implements Command {
+  readonly #text: string;
+  readonly #run: (world: World) => void | Promise<void>;
+
+  constructor(text: string, run: (world: World) => void | Promise<void>) {
+    this.#text = text;
+    this.#run = run;
+  }
+
+  check = () => true;
+
+  async run(_: World, world: World): Promise<void> {
+    await this.#run(world);
+    await promises();
+    if (world.gateway.faults.length > 0) throw world.gateway.faults[0];
+  }
+
+  toString = () => this.#text;
+}
+
+function step<T>(
+  name: string,
+  args: fc.Arbitrary<T>,
+  run: (world: World, args: T) => void | Promise<void>,
+): fc.Arbitrary<Command> {
+  return args.map((values) => new Step(`${name}(${JSON.stringify(values)})`, (world) => run(world, values)));
+}
+
+const streams = ['a', 'b', 'p:1', 'p:2', '$all'];
+const states = ['m', 'q:1', 'q:2'];
+const targets = ['a', 'a', 'b', 'p:1', 'm', 'm', 'm', 'q:1', 'p:*', 'q:*', '*'];
+
+const client = fc.nat(3);
+const topic = fc.constantFrom(...streams, ...states, 'a', 'm', 'm');
+const tags = fc.constantFrom<Record<string, string> | undefined>(
+  undefined,
+  { level: 'high' },
+  { level: 'low', load: '7' },
+  { load: '3', alarm: 'yes' },
+);
+
+interface Publishing {
+  readonly fields: Fields;
+  readonly exceptClient: number | undefined;
+}
+
+const publishing: fc.Arbitrary<Publishing> = fc.record({
+  fields: fc.record({
+    topic,
+    key: fc.constantFrom(undefined, 'k1', 'k1', 'k2'),
+    tags,
+    size: fc.oneof({ weight: 4, arbitrary: fc.nat(30) }, fc.nat(300)),
+    ttlMs: fc.option(fc.constantFrom(20, 1500, 5000), { nil: undefined, freq: 5 }),
+    removed: fc.option(fc.constant(true), { nil: undefined, freq: 5 }),
+  }),
+  exceptClient: fc.option(client, { nil: undefined, freq: 3 }),
+});
+
+function publish(world: World, publications: readonly Publishing[]): void {
+  world.publish(
+    publications.map(({ fields, exceptClient }) => {
+      const session = exceptClient === undefined ? '' : world.client(exceptClient).session;
+      return session === '' ? fields : { ...fields, except: session };
+    }),
+  );
+}
+
+const spec: fc.Arbitrary<Spec> = fc.record({
+  target: fc.constantFrom(...targets),
+  filter: fc.constantFrom(undefined, undefined, 0, 0, 1, 2),
+  intervalMs: fc.constantFrom(0, 0, 100, 500),
+  conflate: fc.constantFrom(false, false, true),
+});
+
+const start: fc.Arbitrary<Start> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant({ at: 'end' as const }) },
+  fc.record({ at: fc.constantFrom('last' as const, 'back' as const), count: fc.integer({ min: 1, max: 9 }) }),
+  fc.record({ at: fc.constant('foreign' as const), offset: fc.nat(5) }),
+);
+
+const reads = fc.constantFrom(0, 0, 40, 300);
+const bursts = fc.constantFrom(5, 20, 45);
+
+const publishes = [
+  step('publish', fc.array(publishing, { minLength: 1, maxLength: 3 }), publish),
+  step('publish', fc.array(publishing, { minLength: 1, maxLength: 3 }), publish),
+  step('burst', fc.tuple(publishing, bursts), (world, [each, count]) =>
+    publish(world, new Array(count).fill(each)),
+  ),
+];
+
+const subscriptions = [
+  step(
+    'subscribe',
+    fc.tuple(client, fc.array(spec, { minLength: 1, maxLength: 3 }), start),
+    (world, [i, specs, at]) => world.client(i).subscribe(specs, at),
+  ),
+  step('unsubscribe', fc.tuple(client, fc.nat(5)), (world, [i, pick]) => world.client(i).unsubscribe(pick)),
+  step('takeUp', fc.tuple(client, fc.nat(5)), (world, [i, pick]) => world.client(i).takeUp(pick)),
+];
+
+const connections = [
+  step('disconnect', client, (world, i) => world.client(i).disconnect()),
+  step('connect', client, (world, i) => world.client(i).connect()),
+  step('read', fc.tuple(client, reads), (world, [i, bytes]) => world.client(i).read(bytes)),
+  step('readAll', client, (world, i) => world.client(i).read(Number.POSITIVE_INFINITY)),
+];
+
+const times = [
+  step('turn', fc.constant(null), (world) => world.gateway.turn()),
+  step('turn', fc.constant(null), (world) => world.gateway.turn()),
+  step('advance', fc.constantFrom(1, 6, 60, 600), (world, ms) => world.gateway.advance(ms)),
+  step('wait', fc.constantFrom(2500, 11_000, 35_000, 70_000), (world, ms) => world.gateway.advance(ms)),
+];
+
+const engine = [
+  step('commit', fc.nat(5), (world, pick) => world.gateway.engine.commit(pick)),
+  step('commitAll', fc.constant(null), (world) => world.gateway.engine.commitAll()),
+  step('fail', fc.integer({ min: 1, max: 6 }), (world, count) => {
+    world.gateway.engine.failures += count;
+  }),
+  step('reset', fc.tuple(topic, fc.constantFrom(0, 0, 7)), (world, [name, base]) => world.reset(name, base)),
+  step('restart', fc.constant(null), (world) => world.restart()),
+];
+
+/** Up to so many steps; fast-check leaves out those that a failure does not need. */
+export const steps = (maxCommands: number): fc.Arbitrary<Iterable<Command>> =>
+  fc.commands([...publishes, ...publishes, ...subscriptions, ...connections, ...times, ...times, ...engine], {
+    maxCommands,
+    size: 'max',
+    replayPath: process.env['MODEL_REPLAY'],
+  });

@@ -1,0 +1,44 @@
+import fc from 'fast-check';
+import { test } from 'vitest';
+import { steps } from './commands.ts';
+import type { GatewayOptions } from './gateway.ts';
+import { World } from './world.ts';
+
+/**
+ * Random lives of a gateway and its clients, compared with a plain model (see `model.ts`).
+ * RUNS=5000 makes more of them; MODEL_SEED, MODEL_PATH and MODEL_REPLAY repeat the one that a failure prints.
+ */
+const { RUNS, MODEL_SEED, MODEL_PATH, MODEL_REPLAY } = process.env;
+const runs = Number(RUNS ?? 500);
+
+const options: fc.Arbitrary<GatewayOptions> = fc.record({
+  ringMaxPublications: fc.constantFrom(4, 12, 200),
+  ringMaxBytes: fc.constantFrom(2000, 1_000_000),
+  ringsMaxBytes: fc.constantFrom(4000, 1_000_000),
+  batchMaxDelayMs: fc.constantFrom(0, 5, 50),
+  batchMaxBytes: fc.constantFrom(200, 65_536),
+  backpressureMaxBytes: fc.constantFrom(800, 3000, 100_000),
+  kernelBytes: fc.constantFrom(100, 1000, 100_000),
+  isSlowEngine: fc.boolean(),
+});
+
+test(
+  'whatever happens, a subscriber sees what was published, in order and once, or is told what it lacks',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(options, steps(60), async (gateway, commands) => {
+        const world = new World(gateway);
+        await fc.asyncModelRun(() => ({ model: world, real: world }), commands);
+        await world.settle();
+      }),
+      {
+        numRuns: runs,
+        endOnFailure: MODEL_PATH !== undefined,
+        ...(MODEL_SEED === undefined ? {} : { seed: Number(MODEL_SEED) }),
+        ...(MODEL_PATH === undefined ? {} : { path: MODEL_PATH }),
+        verbose: MODEL_REPLAY === undefined ? 0 : 1,
+      },
+    );
+  },
+  20_000 + runs * 200,
+);

@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto';
+import { SluiceError } from '../../src/errors.ts';
+import type {
+  AppendOutcome,
+  AppendRequest,
+  Engine,
+  EngineFeed,
+  StoredTopic,
+} from '../../src/topics/engine.ts';
+import { StoredPublication } from '../../src/topics/publication.ts';
+
+interface Waiting {
+  readonly request: AppendRequest;
+  readonly answer: (outcome: AppendOutcome) => void;
+}
+
+/** A topic's numbering since it was reset: what the inner engine says, by another name and further on. */
+interface Renumbered {
+  readonly epoch: string;
+  readonly base: number;
+}
+
+/**
+ * An engine around another that commits when it is told to: topics in any order, one topic's appends in theirs. It can fail
+ * and start topics anew.
+ */
+export class ScriptedEngine implements Engine {
+  readonly name = 'scripted';
+  readonly retains = false;
+  /** Appends wait for `commit`. */
+  isSlow = false;
+  /** So many appends fail. */
+  failures = 0;
+  readonly #inner: Engine;
+  readonly #waiting = new Map<string, Waiting[]>();
+  readonly #renumbered = new Map<string, Renumbered>();
+  readonly #tell: EngineFeed['appended'];
+  #feed: EngineFeed | undefined;
+
+  /** `committed` hears of everything before the gateway does. */
+  constructor(inner: Engine, committed: EngineFeed['appended']) {
+    this.#inner = inner;
+    this.#tell = committed;
+  }
+
+  get isWaiting(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  async open(feed: EngineFeed): Promise<void> {
+    this.#feed = feed;
+    await this.#inner.open({
+      appended: (topic, epoch, publications) => {
+        const { base = 0, epoch: name = epoch } = this.#renumbered.get(topic) ?? {};
+        const renumbered = base === 0 ? publications : publications.map((each) => shifted(each, base));
+        this.#tell(topic, name, renumbered);
+        feed.appended(topic, name, renumbered);
+      },
+      reset: (topic, epoch, offset) => feed.reset(topic, epoch, offset),
+      degraded: (cause) => feed.degraded(cause),
+    });
+  }
+
+  async append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
+    const answers = requests.map(
+      (request) =>
+        new Promise<AppendOutcome>((answer) => {
+          const waiting = this.#waiting.get(request.fields.topic) ?? [];
+          waiting.push({ request, answer });
+          this.#waiting.set(request.fields.topic, waiting);
+        }),
+    );
+    if (!this.isSlow) this.commitAll();
+    return Promise.all(answers);
+  }
+
+  /** Commits, or fails, the oldest append of one of the topics that wait. */
+  commit(pick: number): void {
+    const topics = [...this.#waiting.keys()];
+    const topic = topics[pick % topics.length];
+    if (topic === undefined) return;
+    const waiting = this.#waiting.get(topic) as Waiting[];
+    const { request, answer } = waiting.shift() as Waiting;
+    if (waiting.length === 0) this.#waiting.delete(topic);
+    if (this.failures > 0) {
+      this.failures--;
+      answer({ ok: false, error: new SluiceError('engine_unavailable') });
+      return;
+    }
+    void this.#inner.append([request]).then(([outcome]) => {
+      const { base = 0, epoch } = this.#renumbered.get(topic) ?? {};
+      if (!outcome?.ok) answer(outcome as AppendOutcome);
+      else answer({ ...outcome, epoch: epoch ?? outcome.epoch, offset: outcome.offset + base });
+    });
+  }
+
+  commitAll(): void {
+    while (this.isWaiting) this.commit(0);
+  }
+
+  /** Behaves as if it had gone back in time. */
+  reset(topic: string, base: number): void {
+    this.#inner.forget(topic);
+    const epoch = randomUUID();
+    this.#renumbered.set(topic, { epoch, base });
+    this.#feed?.reset(topic, epoch, base);
+  }
+
+  async load(): Promise<StoredTopic | undefined> {
+    return undefined;
+  }
+
+  forget(topic: string): boolean {
+    if (this.#waiting.has(topic) || !this.#inner.forget(topic)) return false;
+    this.#renumbered.delete(topic);
+    return true;
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+}
+
+function shifted(publication: StoredPublication, base: number): StoredPublication {
+  const { timestampMs, expiresAtMs, offset, acceptedAtMs } = publication;
+  const ttlMs = Number.isFinite(expiresAtMs) ? expiresAtMs - timestampMs : undefined;
+  return new StoredPublication({ ...publication, ttlMs }, offset + base, timestampMs, acceptedAtMs);
+}

@@ -1,0 +1,229 @@
+import { localIdentity } from '../../src/auth/identity.ts';
+import { MemoryEngine } from '../../src/engines/memory.ts';
+import type { CloseCode } from '../../src/errors.ts';
+import { Encoder } from '../../src/fanout/encoder.ts';
+import { Fanout } from '../../src/fanout/fanout.ts';
+import type { Codec } from '../../src/protocol/codec.ts';
+import { Admission } from '../../src/sessions/admission.ts';
+import { Presence } from '../../src/sessions/presence.ts';
+import { Sessions } from '../../src/sessions/sessions.ts';
+import { Subscriber } from '../../src/sessions/subscribe.ts';
+import { Broker, type BrokerMetrics } from '../../src/topics/broker.ts';
+import type { EngineFeed } from '../../src/topics/engine.ts';
+import type { Upgrades } from '../../src/transport/upgrade.ts';
+import type { UwsConnection } from '../../src/transport/uws-connection.ts';
+import { UwsSink } from '../../src/transport/uws-sink.ts';
+import { serveWebSockets } from '../../src/transport/websocket.ts';
+import { ScriptedEngine } from './engine.ts';
+import { Loop } from './loop.ts';
+import { isState } from './model.ts';
+import { Network, type Peer, type Socket } from './network.ts';
+
+/** What differs from run to run. */
+export interface GatewayOptions {
+  readonly ringMaxPublications: number;
+  readonly ringMaxBytes: number;
+  readonly ringsMaxBytes: number;
+  readonly batchMaxDelayMs: number;
+  readonly batchMaxBytes: number;
+  readonly backpressureMaxBytes: number;
+  readonly kernelBytes: number;
+  readonly isSlowEngine: boolean;
+}
+
+export const ringMaxAgeMs = 60_000;
+export const writeTimeoutMs = 30_000;
+export const sweepMs = 1000;
+const nothing = () => undefined;
+
+const brokerMetrics: BrokerMetrics = {
+  published: nothing,
+  duplicate: nothing,
+  failed: nothing,
+  evicted: nothing,
+  publishSeconds: nothing,
+  appendSeconds: nothing,
+  retried: nothing,
+  engineUp: nothing,
+};
+
+/** A gateway without sockets and clocks: all of it is real but uWebSockets.js, the event loop and when the engine commits. */
+export class Gateway {
+  readonly loop: Loop;
+  readonly network: Network;
+  readonly engine: ScriptedEngine;
+  readonly broker: Broker;
+  readonly sessions: Sessions;
+  /** Publications that the gateway says receivers have had. */
+  deliveries = 0;
+  readonly faults: unknown[] = [];
+  readonly #admission: Admission;
+
+  constructor(options: GatewayOptions, nowMs: number, committed: EngineFeed['appended']) {
+    this.loop = new Loop(nowMs);
+    const { nowMs: clock } = this.loop;
+    this.network = new Network(options, clock);
+    this.engine = new ScriptedEngine(new MemoryEngine({ nowMs: clock }), committed);
+    this.engine.isSlow = options.isSlowEngine;
+    this.broker = new Broker({
+      engine: this.engine,
+      namespace: (name) => ({
+        mode: isState(name) ? 'state' : 'stream',
+        maxPublications: options.ringMaxPublications,
+        maxAgeMs: ringMaxAgeMs,
+        maxBytes: options.ringMaxBytes,
+        ttlMs: undefined,
+      }),
+      metrics: brokerMetrics,
+      payloadMaxBytes: 65_536,
+      topicsMax: 1000,
+      ringsMaxBytes: options.ringsMaxBytes,
+      nowMs: clock,
+      monotonicMs: clock,
+      wait: this.loop.wait,
+    });
+    const connections = new Map<string, UwsConnection>();
+    const sink = new UwsSink(this.network.app, connections, {
+      delivered: (count) => this.#delivered(count),
+      retracted: (count) => this.#delivered(-count),
+      sentBytes: nothing,
+      dropped: nothing,
+    });
+    const fanout = new Fanout({
+      broker: this.broker,
+      sink,
+      encoder: new Encoder({ compressMinBytes: 0, metrics: { encoded: nothing, deflated: nothing } }),
+      turns: this.loop,
+      metrics: { batch: nothing, flushSeconds: nothing, deliverySeconds: nothing },
+      batch: () => ({ maxDelayMs: options.batchMaxDelayMs, maxBytes: options.batchMaxBytes }),
+      viewsPerTopic: 1000,
+      viewsMax: 10_000,
+    });
+    const namespaces = { default: { presence: false, anonymous: { subscribe: true, publish: true } } };
+    const presence = new Presence({ fanout, isOn: () => false, nowMs: clock });
+    const many = Number.MAX_SAFE_INTEGER;
+    this.#admission = new Admission(
+      {
+        maxConnections: many,
+        maxConnectionsPerIp: many,
+        maxConnectionsPerUser: many,
+        handshakesPerSecondPerIp: many,
+      },
+      clock,
+    );
+    this.sessions = new Sessions({
+      admission: this.#admission,
+      subscriber: new Subscriber({
+        broker: this.broker,
+        fanout,
+        namespaces,
+        presence,
+        mayWatch: () => false,
+        conflates: () => false,
+        subscriptionsPerSession: 100,
+        outcome: nothing,
+      }),
+      context: {
+        fanout,
+        presence,
+        catchUp: {
+          fanout,
+          nowMs: clock,
+          pieceBytes: Math.min(options.batchMaxBytes, options.backpressureMaxBytes / 4),
+          outcome: nothing,
+          delivered: (count) => this.#delivered(count),
+        },
+        monotonicMs: clock,
+        backpressureMaxBytes: options.backpressureMaxBytes,
+        commandsPerSecond: many,
+        laggingBegan: nothing,
+      },
+      commands: { broker: this.broker, presence, tokens: undefined, namespaces, roundTripSeconds: nothing },
+      limits: {
+        frameMaxBytes: 65_536,
+        payloadMaxBytes: 65_536,
+        subscriptions: 100,
+        commandsPerSecond: 1,
+        idleTimeoutMs: 60_000,
+      },
+      version: 'test',
+      writeTimeoutMs,
+      backpressureTotalMaxBytes: many,
+      metrics: {
+        command: nothing,
+        commandError: nothing,
+        commandRateLimited: nothing,
+        fault: (error) => this.faults.push(error),
+      },
+    });
+    serveWebSockets(this.network.app, {
+      upgrades: undefined as unknown as Upgrades,
+      sessions: this.sessions,
+      sink,
+      connections,
+      frameMaxBytes: 65_536,
+      idleTimeoutSeconds: 60,
+      backpressureMaxBytes: options.backpressureMaxBytes,
+      monotonicMs: clock,
+      metrics: { opened: nothing, closed: nothing, idleTimeout: nothing, sentBytes: nothing },
+    });
+    void this.broker.open(fanout);
+    this.#sweepLater();
+  }
+
+  connect(codec: Codec, peer: Peer): Socket {
+    this.#admission.enter('here');
+    return this.network.open(
+      {
+        peer: { identity: localIdentity, address: 'here', addressKey: 'here' },
+        codec,
+        topic: undefined,
+        startedAtMs: this.loop.nowMs(),
+        connection: undefined,
+        session: undefined,
+      },
+      peer,
+    );
+  }
+
+  /** Why the gateway ended the session of this socket, if it did. */
+  endedBy(socket: Socket): CloseCode | undefined {
+    return socket.getUserData().session?.endedBy;
+  }
+
+  turn(): Promise<void> {
+    return this.loop.turn(
+      () => this.network.poll(),
+      () => this.network.drain(),
+    );
+  }
+
+  /** Lets time go by, from timer to timer. */
+  async advance(ms: number): Promise<void> {
+    const untilMs = this.loop.nowMs() + ms;
+    while (this.loop.nextMs <= untilMs) {
+      this.loop.moveTo(this.loop.nextMs);
+      await this.turn();
+    }
+    this.loop.moveTo(untilMs);
+    await this.turn();
+  }
+
+  /** Turns, until everybody who reads has read everything. */
+  async quiet(): Promise<void> {
+    const isDone = () => this.loop.isQuiet && [...this.network.sockets].every(({ isIdle }) => isIdle);
+    for (let turns = 0; !isDone() && turns < 5000; turns++) await this.turn();
+  }
+
+  #delivered(count: number): void {
+    this.deliveries += count;
+  }
+
+  #sweepLater(): void {
+    this.loop.after(sweepMs, () => {
+      this.broker.sweep();
+      this.sessions.sweep();
+      this.#sweepLater();
+    });
+  }
+}

@@ -1,0 +1,59 @@
+import type { Turns } from '../../src/fanout/schedule.ts';
+
+interface Timer {
+  readonly atMs: number;
+  readonly run: () => void;
+}
+
+/** An event loop that goes on only when it is told to, on a clock of its own. */
+export class Loop implements Turns {
+  #nowMs: number;
+  #immediates: (() => void)[] = [];
+  #timers: Timer[] = [];
+
+  constructor(nowMs: number) {
+    this.#nowMs = nowMs;
+  }
+
+  readonly nowMs = (): number => this.#nowMs;
+
+  atTurnEnd(run: () => void): void {
+    this.#immediates.push(run);
+  }
+
+  after(delayMs: number, run: () => void): void {
+    this.#timers.push({ atMs: this.#nowMs + delayMs, run });
+    this.#timers.sort((a, b) => a.atMs - b.atMs);
+  }
+
+  readonly wait = (delayMs: number): Promise<void> => new Promise((resolve) => this.after(delayMs, resolve));
+
+  /** Nothing is asked for at the end of the turn. */
+  get isQuiet(): boolean {
+    return this.#immediates.length === 0;
+  }
+
+  /** When the next timer is due. */
+  get nextMs(): number {
+    return this.#timers[0]?.atMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  moveTo(nowMs: number): void {
+    this.#nowMs = Math.max(this.#nowMs, nowMs);
+  }
+
+  /** One turn in the order of Node's phases: timers, `poll`, the end of the turn. `between`: uWebSockets.js drains. */
+  async turn(poll: () => void, between: () => void): Promise<void> {
+    while (this.nextMs <= this.#nowMs) this.#timers.shift()?.run();
+    await promises();
+    between();
+    poll();
+    await promises();
+    for (const run of this.#immediates.splice(0)) run();
+    await promises();
+    between();
+  }
+}
+
+/** Resolves when all promises that can go on have gone on. */
+export const promises = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,0 +1,116 @@
+import type { Filter, Position, Publication, Tags } from '../../src/protocol/frames.ts';
+import type { StoredPublication } from '../../src/topics/publication.ts';
+
+/** One numbering of one topic: everything that was committed, ever. */
+export interface Numbering {
+  readonly epoch: string;
+  /** The first publication's offset is `start` + 1. */
+  readonly start: number;
+  readonly publications: StoredPublication[];
+}
+
+/** What somebody asks of a topic. */
+export interface Wish {
+  /** An index into `filters`. */
+  readonly filter: number | undefined;
+  readonly conflate: boolean;
+}
+
+/** The gateway's filters, said in another way. */
+export const filters: readonly { readonly filter: Filter; readonly matches: (tags: Tags) => boolean }[] = [
+  { filter: { op: 'eq', tag: 'level', value: 'high' }, matches: ({ level }) => level === 'high' },
+  {
+    filter: { op: 'not', filters: [{ op: 'in', tag: 'level', values: ['low', 'high'] }] },
+    matches: ({ level }) => level !== 'low' && level !== 'high',
+  },
+  {
+    filter: {
+      op: 'or',
+      filters: [
+        { op: 'gte', tag: 'load', number: 5 },
+        { op: 'exists', tag: 'alarm' },
+      ],
+    },
+    matches: ({ load, alarm }) => (load !== undefined && Number(load) >= 5) || alarm !== undefined,
+  },
+];
+
+export const isState = (topic: string): boolean => topic.startsWith('m') || topic.startsWith('q');
+
+export function matches({ filter }: Wish, { tags = {} }: Publication): boolean {
+  return filter === undefined || (filters[filter] as (typeof filters)[number]).matches(tags);
+}
+
+/** All that was ever committed, and what subscribers must see of it. Knows nothing of rings, views and sockets. */
+export class Model {
+  readonly #topics = new Map<string, Map<string, Numbering>>();
+
+  committed(topic: string, epoch: string, publications: readonly StoredPublication[]): void {
+    const first = publications[0] as StoredPublication;
+    const epochs = this.#topics.get(topic) ?? new Map<string, Numbering>();
+    this.#topics.set(topic, epochs);
+    const numbering = epochs.get(epoch) ?? { epoch, start: first.offset - 1, publications: [] };
+    epochs.set(epoch, numbering);
+    numbering.publications.push(...publications);
+  }
+
+  numbering(topic: string, epoch: string): Numbering | undefined {
+    return this.#topics.get(topic)?.get(epoch);
+  }
+
+  numberings(topic: string): Iterable<Numbering> {
+    return this.#topics.get(topic)?.values() ?? [];
+  }
+
+  *topics(): Iterable<string> {
+    yield* this.#topics.keys();
+  }
+
+  newest(topic: string, epoch: string): number {
+    const numbering = this.numbering(topic, epoch);
+    return numbering === undefined ? 0 : numbering.start + numbering.publications.length;
+  }
+
+  /** Committed in (after, upto]. */
+  range(topic: string, epoch: string, after: number, upto: number): readonly StoredPublication[] {
+    const numbering = this.numbering(topic, epoch);
+    if (numbering === undefined) return [];
+    return numbering.publications.slice(Math.max(0, after - numbering.start), upto - numbering.start);
+  }
+
+  get(topic: string, epoch: string, offset: number): StoredPublication | undefined {
+    return this.range(topic, epoch, offset - 1, offset)[0];
+  }
+
+  /** Whether one that stands here needn't see this publication, as a later one of its key replaces it. */
+  isSuperseded(topic: string, epoch: string, wish: Wish, { key, offset }: StoredPublication): boolean {
+    const later = this.range(topic, epoch, offset, Number.POSITIVE_INFINITY);
+    if (isState(topic)) return later.some((each) => (each.key ?? '') === (key ?? ''));
+    return (
+      wish.conflate && key !== undefined && later.some((each) => each.key === key && matches(wish, each))
+    );
+  }
+
+  /** The newest publication per key as of an offset, whatever its filter, removals too. */
+  newestByKey(topic: string, { epoch, offset }: Position): Map<string, StoredPublication> {
+    const byKey = new Map<string, StoredPublication>();
+    for (const each of this.range(topic, epoch, 0, offset)) byKey.set(each.key ?? '', each);
+    return byKey;
+  }
+}
+
+/** The same bytes, the same words. */
+export function isSame(
+  publication: Publication,
+  { type, payload, key, tags, ...original }: Publication,
+): boolean {
+  return (
+    publication.offset === original.offset &&
+    publication.type === type &&
+    publication.key === key &&
+    (publication.removed ?? false) === (original.removed ?? false) &&
+    JSON.stringify(Object.entries(publication.tags ?? {}).sort()) ===
+      JSON.stringify(Object.entries(tags ?? {}).sort()) &&
+    Buffer.compare(publication.payload.bytes, payload.bytes) === 0
+  );
+}

@@ -1,0 +1,209 @@
+import { judge, Positions } from '../../src/client/positions.ts';
+import type { OffsetRange, Publication, ServerKinds, TopicResult } from '../../src/protocol/frames.ts';
+import type { StoredPublication } from '../../src/topics/publication.ts';
+import { isSame, isState, type Model, matches, type Wish } from './model.ts';
+
+/** Who subscribes, now and in earlier sessions. */
+export interface Subscriber {
+  readonly session: string;
+  readonly sessions: ReadonlySet<string>;
+}
+
+export interface Spec extends Wish {
+  readonly target: string;
+  readonly intervalMs: number;
+}
+
+export function check(holds: unknown, fault: string, ...details: unknown[]): asserts holds {
+  if (!holds) throw new Error(`${fault} ${details.map((detail) => JSON.stringify(detail)).join(' ')}`);
+}
+
+/**
+ * One subscription of a client that follows the rule of delivery, and what it has handed to its application. Compares
+ * each thing that it is told with the model.
+ */
+export class ModelSubscription {
+  readonly spec: Spec;
+  view: number | undefined;
+  wasLive = false;
+  readonly positions = new Positions();
+  /** State: the offset of each key's value, by topic. */
+  readonly maps = new Map<string, Map<string, number>>();
+  /** State topics that wait for a snapshot. */
+  readonly incomplete = new Set<string>();
+  readonly #pages = new Map<string, Map<string, number>>();
+  readonly #model: Model;
+  readonly #who: Subscriber;
+
+  constructor(spec: Spec, model: Model, who: Subscriber) {
+    this.spec = spec;
+    this.#model = model;
+    this.#who = who;
+  }
+
+  /** The gateway's answer: batches follow from here. `continues`: what was handed over before stays. */
+  begin({ topic, epoch, offset }: TopicResult, continues: boolean): void {
+    if (!continues) this.maps.delete(topic);
+    this.incomplete.delete(topic);
+    const isEmpty = (this.#model.numbering(topic, epoch)?.start ?? offset) >= offset;
+    if (isState(topic) && !continues && !isEmpty) this.incomplete.add(topic);
+    this.#pages.delete(topic);
+    this.positions.set(topic, { epoch, offset });
+  }
+
+  batch(frame: ServerKinds['batch'], nowMs: number): void {
+    const topic = frame.topic ?? this.spec.target;
+    const position = this.#positionFor(topic, frame);
+    const verdict = judge(position, frame);
+    check(verdict.kind !== 'gap', 'a gap that was not named', this.spec, topic, position, frame.after);
+    check(verdict.kind !== 'epoch', 'an epoch that was not told', this.spec, topic, position, frame.epoch);
+    if (verdict.kind !== 'accept') return;
+    const { epoch, offset: upto } = verdict.position;
+    check(upto <= this.#model.newest(topic, epoch), 'coverage of what was not committed', topic, epoch, upto);
+    let last = frame.after;
+    for (const { offset } of frame.publications) {
+      check(offset > last && offset <= upto, 'offsets out of order', this.spec, topic, last, offset);
+      last = offset;
+    }
+    const got = new Map(frame.publications.map((publication) => [publication.offset, publication]));
+    for (const original of this.#model.range(topic, epoch, verdict.from, upto)) {
+      const publication = got.get(original.offset);
+      if (publication === undefined) this.#excuse(topic, epoch, original, nowMs);
+      else this.#accept(topic, publication, original);
+    }
+    this.positions.set(topic, verdict.position);
+  }
+
+  snapshot(
+    { topic, epoch, offset, first, last, publications }: ServerKinds['snapshot'],
+    nowMs: number,
+  ): void {
+    const page = first ? new Map<string, number>() : this.#pages.get(topic);
+    check(page !== undefined, 'a snapshot that does not begin', this.spec, topic);
+    for (const publication of publications) {
+      const original = this.#model.get(topic, epoch, publication.offset);
+      check(original && isSame(publication, original), 'a publication that nobody made', topic, publication);
+      page.set(publication.key ?? '', publication.offset);
+    }
+    this.#pages.set(topic, page);
+    if (!last) return;
+    const position = this.positions.get(topic);
+    check(
+      position === undefined || position.epoch !== epoch || position.offset <= offset,
+      'a snapshot of the past',
+      this.spec,
+    );
+    this.#pages.delete(topic);
+    this.maps.set(topic, page);
+    this.incomplete.delete(topic);
+    this.positions.set(topic, { epoch, offset });
+    this.checkMap(topic, nowMs);
+  }
+
+  reset({ topic, epoch, offset }: ServerKinds['reset']): void {
+    // The news of an epoch that it has known since it subscribed.
+    if (this.positions.get(topic)?.epoch === epoch) return;
+    const start = this.#model.numbering(topic, epoch)?.start ?? offset;
+    check(offset <= start, 'a reset behind the first publication', this.spec, topic, epoch, offset, start);
+    this.maps.delete(topic);
+    this.incomplete.delete(topic);
+    this.positions.set(topic, { epoch, offset });
+  }
+
+  caughtUp({ topic, epoch, offset, recovered, missing }: ServerKinds['caughtUp'], reach: number): void {
+    if (recovered && this.spec.target.endsWith('*')) return;
+    const position = this.positions.get(topic);
+    check(position?.epoch === epoch, 'caught up in another epoch', this.spec, topic, position, epoch);
+    if (recovered) {
+      check(position.offset >= offset, 'caught up without having been sent all', this.spec, position, offset);
+    } else {
+      check(!isState(topic), 'a loss of state', this.spec, topic);
+      check(missing !== undefined && missing.upto === offset, 'a loss without a name', this.spec, offset);
+      checkLost(missing, reach, this.spec);
+      this.positions.set(topic, { epoch, offset: Math.max(position.offset, offset) });
+    }
+  }
+
+  /** State: what the application sees is the model's, as of its position. */
+  checkMap(topic: string, nowMs: number): void {
+    const position = this.positions.get(topic);
+    check(position !== undefined && !this.incomplete.has(topic), 'an unfinished snapshot', this.spec, topic);
+    const map = new Map(this.maps.get(topic));
+    for (const [key, newest] of this.#model.newestByKey(topic, position)) {
+      const held = map.get(key);
+      map.delete(key);
+      if (newest.except !== undefined && this.#who.sessions.has(newest.except)) continue;
+      const wanted = newest.removed !== true && matches(this.spec, newest);
+      if (wanted && newest.expiresAtMs <= nowMs && held === undefined) continue;
+      check(
+        held === (wanted ? newest.offset : undefined),
+        'a wrong value',
+        this.spec,
+        topic,
+        key,
+        held,
+        newest,
+      );
+    }
+    check(map.size === 0, 'keys that nobody published', this.spec, topic, [...map]);
+  }
+
+  /** A topic of a pattern that was born later begins with its first batch. */
+  #positionFor(topic: string, { epoch, after }: ServerKinds['batch']) {
+    const position = this.positions.get(topic);
+    if (position !== undefined && (epoch === undefined || epoch === position.epoch)) return position;
+    check(epoch !== undefined, 'a batch without a position', this.spec, topic);
+    const start = this.#model.numbering(topic, epoch)?.start;
+    check(
+      after === start,
+      'a topic that begins in its middle',
+      this.spec,
+      topic,
+      position,
+      epoch,
+      after,
+      start,
+    );
+    this.maps.delete(topic);
+    this.incomplete.delete(topic);
+    this.positions.set(topic, { epoch, offset: after });
+    return { epoch, offset: after };
+  }
+
+  #accept(topic: string, publication: Publication, original: StoredPublication): void {
+    const key = original.key ?? '';
+    const isRemoval = isState(topic) && publication.removed === true && !matches(this.spec, original);
+    if (isRemoval) {
+      check((publication.key ?? '') === key, 'a removal of another key', topic, publication, original);
+    } else {
+      check(isSame(publication, original), 'a publication that nobody made', topic, publication, original);
+      check(matches(this.spec, original), 'a publication that it did not ask for', this.spec, publication);
+      check(original.except !== this.#who.session, 'its own publication', this.spec, publication);
+    }
+    if (!isState(topic)) return;
+    const map = this.maps.get(topic) ?? new Map<string, number>();
+    this.maps.set(topic, map);
+    if (publication.removed === true) map.delete(key);
+    else map.set(key, publication.offset);
+  }
+
+  /** It is covered and didn't come: there must be a reason. */
+  #excuse(topic: string, epoch: string, original: StoredPublication, nowMs: number): void {
+    if (original.except === this.#who.session || original.expiresAtMs <= nowMs) return;
+    if (this.#model.isSuperseded(topic, epoch, this.spec, original)) return;
+    const isWanted = matches(this.spec, original);
+    if (!isWanted && !isState(topic)) return;
+    if (!isWanted || original.removed === true) {
+      const isHeld = this.maps.get(topic)?.has(original.key ?? '') === true;
+      check(!isHeld, 'a key that was not taken away', this.spec, topic, original);
+      if (!isWanted) return;
+    }
+    check(false, 'silently lost', this.spec, topic, epoch, original);
+  }
+}
+
+/** Only what the ring no longer holds may be named as lost. */
+export function checkLost(missing: OffsetRange, reach: number, ...details: unknown[]): void {
+  check(missing.after < missing.upto, 'nothing named as lost', missing, ...details);
+  check(missing.upto <= reach, 'named as lost, though the ring holds it', missing, reach, ...details);
+}

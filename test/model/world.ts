@@ -1,0 +1,168 @@
+import { codecs } from '../../src/protocol/codecs.ts';
+import type { PublishFields } from '../../src/protocol/frames.ts';
+import { utf8 } from '../../src/protocol/utf8.ts';
+import type { AppendOutcome } from '../../src/topics/engine.ts';
+import { Client } from './client.ts';
+import { Gateway, type GatewayOptions } from './gateway.ts';
+import { isState, Model, type Numbering } from './model.ts';
+import { check, type ModelSubscription } from './subscription.ts';
+
+export type Fields = Omit<PublishFields, 'type' | 'payload'> & { readonly size: number };
+
+/** Clients, a gateway, and the model that both are compared with. */
+export class World {
+  readonly model = new Model();
+  readonly options: GatewayOptions;
+  readonly clients: readonly Client[];
+  gateway: Gateway;
+  readonly #outcomes = new Map<number, AppendOutcome>();
+  #published = 0;
+
+  constructor(options: GatewayOptions) {
+    this.options = options;
+    this.gateway = this.#start(1_000_000);
+    this.clients = [codecs.protobuf, codecs.json, codecs.protobuf, codecs.json].map(
+      (codec) => new Client(codec, this.model, this.gateway),
+    );
+    for (const client of this.clients) client.connect();
+  }
+
+  client(pick: number): Client {
+    return this.clients[pick % this.clients.length] as Client;
+  }
+
+  /** Each publication is known by the number in its payload. */
+  publish(publications: readonly Fields[]): void {
+    const numbers = publications.map(() => this.#published++);
+    const publishes = publications.map(
+      ({ size, ...fields }, i): PublishFields => ({
+        ...fields,
+        type: 'update',
+        payload: { format: 'json', bytes: utf8(JSON.stringify({ n: numbers[i], pad: 'x'.repeat(size) })) },
+      }),
+    );
+    void this.gateway.broker.publish(publishes).then((outcomes) => {
+      for (const [i, outcome] of outcomes.entries()) this.#outcomes.set(numbers[i] as number, outcome);
+    });
+  }
+
+  /** The engine may have gone back in time. */
+  reset(topic: string, base: number): void {
+    const known = this.gateway.broker.find(topic);
+    if (known !== undefined && known.epoch !== '') this.gateway.engine.reset(topic, base);
+  }
+
+  /** The process ends; another one begins with nothing. */
+  async restart(): Promise<void> {
+    const { gateway } = this;
+    this.#checkDeliveries();
+    this.gateway = this.#start(gateway.loop.nowMs());
+    for (const socket of [...gateway.network.sockets]) socket.close();
+    for (const client of this.clients) {
+      client.moveTo(this.gateway);
+      client.received = 0;
+      client.cutOff = 0;
+    }
+    for (const client of this.clients) client.connect();
+  }
+
+  /** Everybody reads, the engine works, time goes by: then nothing may be missing. */
+  async settle(): Promise<void> {
+    const { gateway } = this;
+    gateway.engine.isSlow = false;
+    gateway.engine.failures = 0;
+    gateway.engine.commitAll();
+    for (const socket of gateway.network.sockets) socket.readBytes = Number.POSITIVE_INFINITY;
+    await this.#pass(3);
+    for (const client of this.clients) client.connect();
+    await this.#pass(24);
+    check(gateway.faults.length === 0, 'a fault in the gateway', gateway.faults.map(String));
+    for (const client of this.clients)
+      for (const subscription of client.wanted) this.#checkSettled(subscription);
+    this.#checkPublished();
+    this.#checkDeliveries();
+  }
+
+  async #pass(seconds: number): Promise<void> {
+    await this.gateway.quiet();
+    for (let second = 0; second < seconds; second++) {
+      await this.gateway.advance(1000);
+      await this.gateway.quiet();
+    }
+  }
+
+  #start(nowMs: number): Gateway {
+    return new Gateway(this.options, nowMs, (topic, epoch, publications) =>
+      this.model.committed(topic, epoch, publications),
+    );
+  }
+
+  #checkSettled(subscription: ModelSubscription): void {
+    const { target } = subscription.spec;
+    check(subscription.view !== undefined, 'not subscribed in the end', subscription.spec);
+    for (const topic of this.#topicsOf(target)) {
+      const position = subscription.positions.get(topic);
+      const known = this.gateway.broker.find(topic);
+      const right = known === undefined || known.epoch === '' ? undefined : known.position;
+      check(
+        right === undefined || (position?.epoch === right.epoch && position.offset === right.offset),
+        'not up to date',
+        subscription.spec,
+        topic,
+        position,
+        right,
+      );
+      if (right !== undefined && isState(topic)) subscription.checkMap(topic, this.gateway.loop.nowMs());
+    }
+  }
+
+  #topicsOf(target: string): string[] {
+    if (!target.endsWith('*')) return [target];
+    return [...this.model.topics()].filter(
+      (topic) => topic.startsWith(target.slice(0, -1)) && !topic.startsWith('$'),
+    );
+  }
+
+  /** Acknowledged means committed once, where it was said; refused means never. */
+  #checkPublished(): void {
+    const commits = new Map<number, number>();
+    for (const { publications } of this.#numberings())
+      for (const each of publications) {
+        const n = numberOf(each.payload.bytes);
+        if (n !== undefined) commits.set(n, (commits.get(n) ?? 0) + 1);
+      }
+    for (const [n, outcome] of this.#outcomes) {
+      check(
+        commits.get(n) === (outcome.ok ? 1 : undefined),
+        'committed so many times',
+        n,
+        commits.get(n),
+        outcome,
+      );
+    }
+    for (const [n, count] of commits) check(count === 1, 'committed more than once', n);
+  }
+
+  *#numberings(): Iterable<Numbering> {
+    for (const topic of this.model.topics()) yield* this.model.numberings(topic);
+  }
+
+  #checkDeliveries(): void {
+    let received = 0;
+    let cutOff = 0;
+    for (const client of this.clients) {
+      received += client.received;
+      cutOff += client.cutOff;
+    }
+    const { deliveries } = this.gateway;
+    const waiting = [...this.gateway.network.sockets].reduce((sum, socket) => sum + socket.unread.length, 0);
+    if (waiting > 0) return;
+    check(deliveries <= received + cutOff, 'counted as delivered', deliveries, received, cutOff);
+    check(cutOff > 0 || deliveries === received, 'delivered and not counted', deliveries, received);
+  }
+}
+
+function numberOf(payload: Uint8Array): number | undefined {
+  const value = JSON.parse(Buffer.from(payload).toString()) as { n: number } | null;
+  return value?.n;
+}
