@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { assetsOf } from './api/assets.ts';
 import { withCors } from './api/cors.ts';
 import { createApi } from './api/dispatch.ts';
 import { requestMetrics } from './api/observe.ts';
@@ -28,9 +27,8 @@ import { Entrance } from './sessions/entrance.ts';
 import { Presence } from './sessions/presence.ts';
 import { Sessions } from './sessions/sessions.ts';
 import { Subscriber } from './sessions/subscribe.ts';
-import { Canary } from './sources/canary.ts';
-import { HostSource } from './sources/host.ts';
-import type { Source } from './sources/source.ts';
+import { builtInSources } from './sources/built-in.ts';
+import type { SourcePublish } from './sources/source.ts';
 import { Broker } from './topics/broker.ts';
 import { namespaceOf } from './topics/names.ts';
 import type { TopicOptions } from './topics/topic.ts';
@@ -192,7 +190,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       topics: topicReader({ broker, namespace, subscribers: (topic) => fanout.subscribers(topic) }),
       sessions: sessionDirectory(sessions),
       service,
-      assets: webAssets(),
+      assets: assetsOf(webFolder),
       namespaces: config.namespaces,
       bodyMaxBytes: config.bodyMaxBytes,
     },
@@ -240,7 +238,14 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await broker.close();
     throw error;
   });
-  const sources = buildSources({ config, broker, metrics, log, port: listening.port, canaryKey });
+  const sources = builtInSources({
+    config,
+    port: listening.port,
+    publish: publisherOf(broker),
+    metrics,
+    log,
+    canaryHeaders: { [canaryHeader]: canaryKey },
+  });
   for (const source of sources) source.start();
   const sweeping = setInterval(() => {
     broker.sweep();
@@ -289,7 +294,6 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   };
 }
 
-const canaryIntervalMs = 1000;
 /** Carries what only this process knows, and lets the canary hear its topic. */
 const canaryHeader = 'x-sluice-canary';
 const canaryIdentity: Identity = { anonymous: false, permissions: [], scopes: ['read'] };
@@ -297,54 +301,13 @@ const canaryIdentity: Identity = { anonymous: false, permissions: [], scopes: ['
 /** `GET /api/stats` names so many. */
 const busiestTopics = 100;
 
-interface SourceDeps {
-  readonly config: Config;
-  readonly broker: Broker;
-  readonly metrics: Metrics;
-  readonly log: Log;
-  readonly port: number;
-  readonly canaryKey: string;
-}
+/** What `npm run build` made: the same place from dist/server.js and from src/server.ts. */
+const webFolder = new URL('../dist/web/', import.meta.url);
 
-function buildSources({ config, broker, metrics, log, port, canaryKey }: SourceDeps): Source[] {
-  const publish = async (fields: Parameters<Broker['publish']>[0]) => {
+/** As sources publish: rejects when one of them could not be committed. */
+function publisherOf(broker: Broker): SourcePublish {
+  return async (fields) => {
     const outcomes = await broker.publish(fields);
     for (const outcome of outcomes) if (!outcome.ok) throw outcome.error;
   };
-  const sources: Source[] = [];
-  if (config.sourceHost) {
-    sources.push(new HostSource({ intervalMs: config.sourceHostIntervalMs, publish, log, metrics }));
-  }
-  if (config.canary) {
-    const url = `ws://${hostToReach(config.host)}:${port}/ws`;
-    const headers = { [canaryHeader]: canaryKey };
-    sources.push(new Canary({ url, headers, intervalMs: canaryIntervalMs, publish, log, metrics }));
-  }
-  return sources;
-}
-
-/** Where a client on this machine reaches a server that listens there. */
-function hostToReach(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  if (host === '::') return '[::1]';
-  return host.includes(':') ? `[${host}]` : host;
-}
-
-/** Files that `npm run build` made, read once when they are first asked for. */
-function webAssets(): (name: string) => Uint8Array | undefined {
-  const files = new Map<string, Uint8Array | undefined>();
-  return (name) => {
-    if (!files.has(name)) files.set(name, readAsset(name));
-    return files.get(name);
-  };
-}
-
-function readAsset(name: string): Uint8Array | undefined {
-  try {
-    // The same place from dist/server.js and from src/server.ts.
-    return readFileSync(fileURLToPath(new URL(`../dist/web/${name}`, import.meta.url)));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

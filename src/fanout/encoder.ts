@@ -1,5 +1,5 @@
 import type { Codec } from '../protocol/codec.ts';
-import { deflateBody } from '../protocol/compression.ts';
+import { deflateBody, plainRun } from '../protocol/compression.ts';
 import type { BatchHeader } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Feed } from './view.ts';
@@ -64,7 +64,7 @@ export class Encoder {
     const ratio = this.#ratios.get(feed.view) ?? firstGuessRatio;
     const savedNs = plainBytes * (1 - ratio) * receivers * savedByteNs;
     if (savedNs < deflateCallNs + plainBytes * deflateByteNs) return undefined;
-    const body = deflateBody(concat(pieces));
+    const body = deflateBody(plainRun(pieces));
     this.#options.metrics.deflated();
     const bytes = codec.frameCompressedBatch(header, body);
     this.#ratios.set(feed.view, 0.8 * ratio + 0.2 * Math.min(1, bytes.length / plainBytes));
@@ -77,16 +77,4 @@ export function batchHeader(feed: Feed, after: number, upto: number): BatchHeade
   return feed.view.isPattern
     ? { view: feed.view.id, topic: feed.topic.name, epoch: feed.topic.epoch, after, upto }
     : { view: feed.view.id, after, upto };
-}
-
-function concat(pieces: readonly Uint8Array[]): Uint8Array {
-  let length = 0;
-  for (const piece of pieces) length += piece.length;
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
 }

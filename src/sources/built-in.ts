@@ -1,0 +1,41 @@
+import type { Config } from '../config.ts';
+import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { Canary } from './canary.ts';
+import { HostSource } from './host.ts';
+import type { Source, SourcePublish } from './source.ts';
+
+export interface SourceDeps {
+  readonly config: Pick<Config, 'sourceHost' | 'sourceHostIntervalMs' | 'canary' | 'host'>;
+  /** Where the gateway listens. */
+  readonly port: number;
+  readonly publish: SourcePublish;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  /** What lets the canary hear its topic. */
+  readonly canaryHeaders: Readonly<Record<string, string>>;
+}
+
+const canaryIntervalMs = 1000;
+
+/** The sources that the configuration asks for. A new one is a file of this folder and a line here. */
+export function builtInSources({ config, port, publish, metrics, log, canaryHeaders }: SourceDeps): Source[] {
+  const sources: Source[] = [];
+  if (config.sourceHost) {
+    sources.push(new HostSource({ intervalMs: config.sourceHostIntervalMs, publish, log, metrics }));
+  }
+  if (config.canary) {
+    const url = `ws://${hostToReach(config.host)}:${port}/ws`;
+    sources.push(
+      new Canary({ url, headers: canaryHeaders, intervalMs: canaryIntervalMs, publish, log, metrics }),
+    );
+  }
+  return sources;
+}
+
+/** Where a client on this machine reaches a server that listens there. */
+function hostToReach(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') ? `[${host}]` : host;
+}
