@@ -16,7 +16,7 @@ const options = {
   seconds: { default: 60, sentence: 'How long the storm lasts.' },
   cuts: { default: 200, sentence: 'Connections that are cut per second.' },
   stalled: { default: 50, sentence: 'Clients that don’t read at any time.' },
-  longestStallMs: { default: 6000, sentence: 'How long one of them doesn’t read at most.' },
+  longestStallMs: { default: 8000, sentence: 'How long one of them doesn’t read at most.' },
   kills: { default: 2, sentence: 'Times that the gateway is killed (SIGKILL) and started again.' },
   engine: { default: 'lmdb', sentence: 'Engine of the gateway.', choices: ['lmdb', 'memory'] },
   shortRings: {

@@ -22,6 +22,7 @@ export class FaultClient {
   /** By the gateway's clock. What was published before is no news to a client that was away. */
   #greetedAtMs = 0;
   lags = 0;
+  isStalled = false;
   errors: string[] = [];
 
   constructor(index: number, port: number, journal: Journal) {
@@ -75,10 +76,12 @@ export class FaultClient {
   }
 
   pause(): void {
+    this.isStalled = true;
     this.#socket?.pause();
   }
 
   resume(): void {
+    this.isStalled = false;
     this.#socket?.resume();
   }
 

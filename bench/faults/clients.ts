@@ -39,6 +39,7 @@ const connectWithinMs = 30_000;
 const shortestStallMs = 500;
 const perTurn = 50;
 const fatShare = 0.7;
+const stalledCutShare = 0.1;
 
 let clients: FaultClient[] = [];
 let journal: Journal;
@@ -67,11 +68,11 @@ async function storm({ seconds, cutsPerSecond, stalled, longestStallMs }: StormO
   await Promise.all(stalling);
 }
 
-/** Some are away already: it looks a few times for one that isn't. */
+/** Some are away already: it looks a few times for one that isn't. Those that stall are mostly left to it. */
 function cutOne(): void {
   for (let i = 0; i < 20; i++) {
     const client = pick(clients);
-    if (!client.isConnected) continue;
+    if (!client.isConnected || (client.isStalled && random() > stalledCutShare)) continue;
     cuts++;
     client.cut();
     return;
@@ -82,7 +83,8 @@ function cutOne(): void {
 async function stallOneAfterTheOther(untilMs: number, longestMs: number): Promise<void> {
   const fat = clients.filter(({ index }) => isFat(index));
   for (;;) {
-    const client = pick(fat.length > 0 && random() < fatShare ? fat : clients);
+    const awake = (random() < fatShare ? fat : clients).filter(({ isStalled }) => !isStalled);
+    const client = pick(awake.length > 0 ? awake : clients);
     const stallMs = shortestStallMs + random() * (longestMs - shortestStallMs);
     const leftMs = untilMs - performance.now();
     if (leftMs <= 0) return;
