@@ -70,7 +70,7 @@ export class Flusher {
       const last = run.at(-1);
       const bytes = chosen.encoded(feed.view.options.codec).length;
       const full = runBytes + bytes > topicFeeds.batch.maxBytes;
-      if (last !== undefined && (full || last.except !== chosen.except)) {
+      if (last !== undefined && (full || feed.exceptOf(last) !== feed.exceptOf(chosen))) {
         this.#send(feed, run, last.offset, nowMs);
         run = [];
         runBytes = 0;
@@ -137,7 +137,7 @@ export class Flusher {
     const after = feed.position;
     const bytes = this.#encoder.batch(feed, after, upto, publications, view.members);
     const frame = { view, bytes, feed, epoch: feed.epoch, after, upto, publications: publications.length };
-    const except = publications[0]?.except;
+    const except = publications[0] && feed.exceptOf(publications[0]);
     if (except === undefined) {
       this.#sink.publish(frame);
     } else {

@@ -94,4 +94,12 @@ export class Feed {
   matches(publication: StoredPublication): boolean {
     return this.view.options.filter?.matches(publication.tags) ?? true;
   }
+
+  /**
+   * The session that is not to get this publication. With a filter, everybody hears of a removal: whoever kept the key would
+   * keep it for good when the next value doesn't match.
+   */
+  exceptOf({ except, removed }: StoredPublication): string | undefined {
+    return this.held !== undefined && removed === true ? undefined : except;
+  }
 }

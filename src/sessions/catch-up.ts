@@ -180,7 +180,9 @@ function choose(
   nowMs: number,
 ): StoredPublication | undefined {
   if (feed.matches(publication)) {
-    return publication.except === session.id || publication.expiresAtMs <= nowMs ? undefined : publication;
+    return feed.exceptOf(publication) === session.id || publication.expiresAtMs <= nowMs
+      ? undefined
+      : publication;
   }
   // Nobody knows whether the subscriber holds a value that no longer matches: to say so twice does no harm.
   return feed.topic.state === undefined ? undefined : removalOf(publication);

@@ -58,7 +58,7 @@ export class Session implements CatchUpSession {
   #messages = 0;
   #waiting: Uint8Array[] = [];
   #lagging = false;
-  /** The least that was buffered since it began to wait, and since when. */
+  /** What was buffered when somebody last looked, and since when it has not become less. */
   #progress: { bytes: number; sinceMs: number } | undefined;
   #commands: Promise<void> | undefined;
 
@@ -231,10 +231,11 @@ export class Session implements CatchUpSession {
   stuckSinceMs(): number | undefined {
     if (!this.isWaiting) return undefined;
     const bytes = this.bufferedBytes();
-    if (this.#progress === undefined || bytes < this.#progress.bytes) {
-      this.#progress = { bytes, sinceMs: this.#context.monotonicMs() };
-    }
-    return this.#progress.sinceMs;
+    const before = this.#progress;
+    const hasMoved = before === undefined || bytes < before.bytes;
+    const sinceMs = hasMoved ? this.#context.monotonicMs() : before.sinceMs;
+    this.#progress = { bytes, sinceMs };
+    return sinceMs;
   }
 
   end(code: CloseCode): void {

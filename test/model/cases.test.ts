@@ -86,6 +86,24 @@ test('a key is taken away from one that was excepted from what took it away firs
   await world.settle();
 });
 
+test('a key is taken away from one that removed it without being told', async () => {
+  const world = await live(roomy, of('m', { filter: 0 }));
+  world.publish([to('m', { key: 'k1', tags: high })]);
+  await world.gateway.quiet();
+  world.publish([to('m', { key: 'k1', tags: high, removed: true, except: world.client(0).session })]);
+  await world.gateway.quiet();
+  world.publish([to('m', { key: 'k1' })]);
+  await world.settle();
+});
+
+test('a client that reads slowly is not cut off because its buffer was emptier once', async () => {
+  const world = new World({ ...tight, batchMaxBytes: 65_536 });
+  world.client(1).subscribe([of('a'), of('q:1')], end);
+  world.publish(many(45, to('a')));
+  await world.gateway.advance(35_000);
+  await world.settle();
+});
+
 test('a key is taken away though its value had expired when the first subscriber came back', async () => {
   const world = await live(roomy, of('m', { filter: 0 }));
   world.publish([to('m', { key: 'k1', tags: high, ttlMs: 20 })]);

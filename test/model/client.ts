@@ -37,6 +37,7 @@ export class Client implements Peer {
   /** Publications in all that came, also what it threw away, and those that were on their way when a connection ended. */
   received = 0;
   cutOff = 0;
+  ends = 0;
   readonly #model: Model;
   readonly #byView = new Map<number, ModelSubscription>();
   readonly #waiting = new Map<number, (frame: ServerFrame) => void>();
@@ -119,6 +120,7 @@ export class Client implements Peer {
 
   closed(): void {
     const socket = this.socket as Socket;
+    this.ends++;
     if (this.#gateway.endedBy(socket) === 'slow_consumer') {
       const stuckMs = this.#gateway.loop.nowMs() - socket.progressAtMs;
       check(stuckMs > writeTimeoutMs - sweepMs, 'cut off though it reads', stuckMs);

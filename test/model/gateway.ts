@@ -31,7 +31,7 @@ export interface GatewayOptions {
   readonly isSlowEngine: boolean;
 }
 
-export const ringMaxAgeMs = 60_000;
+const ringMaxAgeMs = 60_000;
 export const writeTimeoutMs = 30_000;
 export const sweepMs = 1000;
 const nothing = () => undefined;

@@ -178,7 +178,10 @@ export class ModelSubscription {
     } else {
       check(isSame(publication, original), 'a publication that nobody made', topic, publication, original);
       check(matches(this.spec, original), 'a publication that it did not ask for', this.spec, publication);
-      check(original.except !== this.#who.session, 'its own publication', this.spec, publication);
+      // With a filter, everybody hears of a removal.
+      const isForAll = isState(topic) && this.spec.filter !== undefined && original.removed === true;
+      const isOwn = original.except === this.#who.session && !isForAll;
+      check(!isOwn, 'its own publication', this.spec, publication);
     }
     if (!isState(topic)) return;
     const map = this.maps.get(topic) ?? new Map<string, number>();
@@ -203,7 +206,7 @@ export class ModelSubscription {
 }
 
 /** Only what the ring no longer holds may be named as lost. */
-export function checkLost(missing: OffsetRange, reach: number, ...details: unknown[]): void {
+function checkLost(missing: OffsetRange, reach: number, ...details: unknown[]): void {
   check(missing.after < missing.upto, 'nothing named as lost', missing, ...details);
   check(missing.upto <= reach, 'named as lost, though the ring holds it', missing, reach, ...details);
 }

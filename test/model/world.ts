@@ -62,6 +62,7 @@ export class World {
       client.moveTo(this.gateway);
       client.received = 0;
       client.cutOff = 0;
+      client.ends = 0;
     }
     for (const client of this.clients) client.connect();
   }
@@ -158,7 +159,9 @@ export class World {
     const waiting = [...this.gateway.network.sockets].reduce((sum, socket) => sum + socket.unread.length, 0);
     if (waiting > 0) return;
     check(deliveries <= received + cutOff, 'counted as delivered', deliveries, received, cutOff);
-    check(cutOff > 0 || deliveries === received, 'delivered and not counted', deliveries, received);
+    // What a connection had unsent at its end the gateway can only estimate.
+    const hasEnded = this.clients.some(({ ends }) => ends > 0);
+    check(hasEnded || deliveries === received, 'delivered and not counted', deliveries, received);
   }
 }
 
