@@ -31,17 +31,23 @@ const stats = (load: number): Publication => ({
 });
 
 describe('a compressed batch', () => {
-  it('expands to the publications, with and without a dictionary', () => {
-    fc.assert(
-      fc.property(fc.array(publication, { maxLength: 4 }), fc.boolean(), (publications, primed) => {
-        const shared = primed ? { dictionary: 4, data: utf8('{"load":1}{"a":null}') } : undefined;
-        const batch = received(deflateBody(runOf(publications), shared));
-        expect(batch).toMatchObject({ ...header, publications: [] });
-        const dictionaries = new Map([[4, utf8('{"load":1}{"a":null}')]]);
-        expect(expandBatch(batch, dictionaries)).toEqual({ ok: true, publications });
-      }),
-    );
-  });
+  // The second seed has a run that fflate doesn't get back from what it made of it with the dictionary.
+  it.each([{}, { seed: 184902174 }])(
+    'expands to the publications, with and without a dictionary: %j',
+    (seed) => {
+      const data = utf8('{"load":1}{"a":null}');
+      fc.assert(
+        fc.property(fc.array(publication, { maxLength: 4 }), fc.boolean(), (publications, primed) => {
+          const batch = received(
+            deflateBody(runOf(publications), primed ? { dictionary: 4, data } : undefined),
+          );
+          expect(batch).toMatchObject({ ...header, publications: [] });
+          expect(expandBatch(batch, new Map([[4, data]]))).toEqual({ ok: true, publications });
+        }),
+        seed,
+      );
+    },
+  );
 
   it('leaves a plain batch as it is', () => {
     const batch = { publications: [stats(1)] };
