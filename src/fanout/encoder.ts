@@ -1,5 +1,6 @@
+import { concatBytes } from '../protocol/bytes.ts';
 import type { Codec } from '../protocol/codec.ts';
-import { deflateBody, plainRun } from '../protocol/compression.ts';
+import { deflateBody } from '../protocol/compression.ts';
 import type { BatchHeader } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Feed } from './view.ts';
@@ -64,7 +65,7 @@ export class Encoder {
     const ratio = this.#ratios.get(feed.view) ?? firstGuessRatio;
     const savedNs = plainBytes * (1 - ratio) * receivers * savedByteNs;
     if (savedNs < deflateCallNs + plainBytes * deflateByteNs) return undefined;
-    const body = deflateBody(plainRun(pieces));
+    const body = deflateBody(concatBytes(pieces));
     this.#options.metrics.deflated();
     const bytes = codec.frameCompressedBatch(header, body);
     this.#ratios.set(feed.view, 0.8 * ratio + 0.2 * Math.min(1, bytes.length / plainBytes));

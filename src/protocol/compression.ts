@@ -14,19 +14,7 @@ export interface SharedDictionary {
   readonly data: Uint8Array;
 }
 
-/** What compression works on: publications as the protobuf codec encodes them, one behind the other. */
-export function plainRun(publications: readonly Uint8Array[]): Uint8Array {
-  let length = 0;
-  for (const publication of publications) length += publication.length;
-  const run = new Uint8Array(length);
-  let at = 0;
-  for (const publication of publications) {
-    run.set(publication, at);
-    at += publication.length;
-  }
-  return run;
-}
-
+/** `run`: publications as the protobuf codec encodes them, one behind the other. */
 export function deflateBody(
   run: Uint8Array,
   shared?: SharedDictionary,

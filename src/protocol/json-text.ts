@@ -1,4 +1,5 @@
 import { toBase64 } from './base64.ts';
+import { concatBytes } from './bytes.ts';
 import type { BatchHeader, HistoryHeader, Payload, Publication, SnapshotHeader } from './frames.ts';
 import { toInstant } from './instant.ts';
 import { utf8 } from './utf8.ts';
@@ -7,16 +8,7 @@ import { utf8 } from './utf8.ts';
 type Piece = string | Uint8Array;
 
 export function join(pieces: readonly Piece[]): Uint8Array {
-  const parts = pieces.map((piece) => (typeof piece === 'string' ? utf8(piece) : piece));
-  let length = 0;
-  for (const part of parts) length += part.length;
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return concatBytes(pieces.map((piece) => (typeof piece === 'string' ? utf8(piece) : piece)));
 }
 
 /** `,"data":…` or `,"dataBase64":…`. */

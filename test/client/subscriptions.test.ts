@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ReceivedPublication, Subscription } from '../../src/client/index.ts';
-import { deflateBody, plainRun } from '../../src/protocol/compression.ts';
+import { concatBytes } from '../../src/protocol/bytes.ts';
+import { deflateBody } from '../../src/protocol/compression.ts';
 import { crc32 } from '../../src/protocol/crc32.ts';
 import type { Granted, Reply } from '../../src/protocol/frames.ts';
 import { protobufCodec } from '../../src/protocol/protobuf.ts';
@@ -95,7 +96,7 @@ describe('subscribing', () => {
     const data = new TextEncoder().encode('a dictionary of earlier payloads');
     if (dictionary > 0) socket.push({ kind: 'dictionary', dictionary, view: 7, data, crc32: crc32(data) });
     const pieces = [1, 2].map((offset) => protobufCodec.encodePublication('a', publication(offset)));
-    const compressed = deflateBody(plainRun(pieces), dictionary > 0 ? { dictionary, data } : undefined);
+    const compressed = deflateBody(concatBytes(pieces), dictionary > 0 ? { dictionary, data } : undefined);
     socket.push({ kind: 'batch', view: 7, after: 0, upto: 2, publications: [], compressed });
     expect(told).toEqual([1, 2]);
   });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { deflateBody, expandBatch, maxPlainBytes, plainRun } from '../../src/protocol/compression.ts';
+import { concatBytes } from '../../src/protocol/bytes.ts';
+import { deflateBody, expandBatch, maxPlainBytes } from '../../src/protocol/compression.ts';
 import { crc32 } from '../../src/protocol/crc32.ts';
 import type { CompressedBody, Publication } from '../../src/protocol/frames.ts';
 import { protobufCodec } from '../../src/protocol/protobuf.ts';
@@ -11,7 +12,7 @@ const header = { view: 1, after: 0, upto: 9 };
 const none: ReadonlyMap<number, Uint8Array> = new Map();
 
 function runOf(publications: readonly Publication[]): Uint8Array {
-  return plainRun(publications.map((one) => protobufCodec.encodePublication('t', one)));
+  return concatBytes(publications.map((one) => protobufCodec.encodePublication('t', one)));
 }
 
 function received(body: CompressedBody) {
