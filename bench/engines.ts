@@ -57,7 +57,7 @@ export default scenario(options, async ({ publishers, topics, bytes, seconds, ru
   const payload = { format: 'json', bytes: Buffer.from(JSON.stringify('x'.repeat(bytes - 2))) } as const;
   const requests = Array.from({ length: topics }, (_, i) => ({
     fields: { topic: `topic${i}`, type: 'update', payload },
-    timestampMs: Date.now(),
+    publishedMs: Date.now(),
     acceptedAtMs: 0,
   }));
   const rows: (string | number)[][] = [];

@@ -49,13 +49,13 @@ export class MemoryEngine implements Engine {
     this.#closed = true;
   }
 
-  #append({ fields, timestampMs, acceptedAtMs }: AppendRequest): AppendOutcome {
+  #append({ fields, publishedMs, acceptedAtMs }: AppendRequest): AppendOutcome {
     if (this.#closed || this.#feed === undefined)
       return { ok: false, error: new SluiceError('shutting_down') };
     const head = this.#head(fields.topic);
     const seenBefore = fields.messageId === undefined ? undefined : this.#repeat(head, fields);
     if (seenBefore !== undefined) return seenBefore;
-    const publication = new StoredPublication(fields, head.offset + 1, timestampMs, acceptedAtMs);
+    const publication = new StoredPublication(fields, head.offset + 1, publishedMs, acceptedAtMs);
     head.offset = publication.offset;
     this.#feed.appended(fields.topic, head.epoch, [publication]);
     return { ok: true, epoch: head.epoch, offset: publication.offset, duplicate: false };

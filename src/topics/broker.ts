@@ -290,7 +290,7 @@ export class Broker implements EngineFeed {
   #request(fields: PublishFields, nowMs: number, acceptedAtMs: number): AppendRequest {
     const { ttlMs } = this.#options.namespace(namespaceOf(fields.topic));
     const resolved = fields.ttlMs === undefined && ttlMs !== undefined ? { ...fields, ttlMs } : fields;
-    return { fields: resolved, timestampMs: fields.timestampMs ?? nowMs, acceptedAtMs };
+    return { fields: resolved, publishedMs: nowMs, acceptedAtMs };
   }
 
   #refusal(fields: PublishFields, room: Room): SluiceError | undefined {
@@ -339,7 +339,7 @@ export class Broker implements EngineFeed {
     topic.startOffset = 0;
     for (const publication of stored.publications) topic.ring.push(publication);
     for (const publication of stored.state) topic.state?.apply(publication);
-    topic.lastPublishedMs = stored.publications.at(-1)?.timestampMs ?? 0;
+    topic.lastPublishedMs = stored.publications.at(-1)?.publishedMs ?? 0;
     this.#bytes += topic.bytes;
     if (this.#bytes > this.#options.ringsMaxBytes) this.#shrink(topic);
     return topic;

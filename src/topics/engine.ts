@@ -3,13 +3,14 @@ import type { PublishFields } from '../protocol/frames.ts';
 import type { StoredPublication } from './publication.ts';
 
 /**
- * What an engine is asked to append. `timestampMs` and `ttlMs` are resolved: the broker has filled in the clock and
- * the namespace's TTL. The payload bytes belong to the engine from here on: nobody changes them.
+ * What an engine is asked to append. The broker has filled in the namespace's TTL. The payload bytes belong to the engine
+ * from here on: nobody changes them.
  */
 export interface AppendRequest {
   readonly fields: PublishFields;
-  readonly timestampMs: number;
-  /** On the monotonic clock of this process. */
+  /** When the node accepted it, milliseconds since 1970. Ages and TTLs count from here, never from `fields.timestampMs`. */
+  readonly publishedMs: number;
+  /** The same on the monotonic clock of this process. */
   readonly acceptedAtMs: number;
 }
 

@@ -11,7 +11,8 @@ const recordOverheadBytes = 160;
 export class StoredPublication implements Publication {
   readonly topic: string;
   readonly offset: number;
-  readonly timestampMs: number;
+  /** When a gateway took it, milliseconds since 1970: ages and TTLs count from here, whatever the publisher's clock says. */
+  readonly publishedMs: number;
   readonly type: string;
   readonly payload: Payload;
   readonly key: string | undefined;
@@ -19,42 +20,40 @@ export class StoredPublication implements Publication {
   readonly removed: boolean | undefined;
   /** The id of the session that is not to get it. */
   readonly except: string | undefined;
-  /**
-   * When it leaves ring and state, milliseconds since 1970; Infinity: when these do without it. A removal never expires: who
-   * was away must still hear of it.
-   */
-  readonly expiresAtMs: number;
-  /** When the gateway accepted it, on the monotonic clock of this process; 0: it came from another node or a store. */
+  /** A removal has none and so never expires: who was away must still hear of it. */
+  readonly ttlMs: number | undefined;
+  /** `publishedMs` on the monotonic clock of this process; 0: it came from another node or a store. */
   readonly acceptedAtMs: number;
   /** What it costs the ring: its parts and the record itself, in bytes. */
   readonly bytes: number;
+  readonly #ownTimestampMs: number | undefined;
   #protobuf: Uint8Array | undefined;
   #json: Uint8Array | undefined;
 
-  constructor(fields: PublishFields, offset: number, timestampMs: number, acceptedAtMs: number) {
+  constructor(fields: PublishFields, offset: number, publishedMs: number, acceptedAtMs: number) {
     this.topic = fields.topic;
     this.offset = offset;
-    this.timestampMs = timestampMs;
+    this.publishedMs = publishedMs;
+    this.#ownTimestampMs = fields.timestampMs;
     this.type = fields.type;
     this.payload = fields.payload;
     this.key = fields.key;
     this.tags = fields.tags;
     this.removed = fields.removed === true ? true : undefined;
     this.except = fields.except;
-    this.expiresAtMs =
-      fields.ttlMs === undefined || this.removed === true
-        ? Number.POSITIVE_INFINITY
-        : timestampMs + fields.ttlMs;
+    this.ttlMs = this.removed === true ? undefined : fields.ttlMs;
     this.acceptedAtMs = acceptedAtMs;
-    // The payload stands a second time in the encoded bytes of the codec that its views use.
-    this.bytes =
-      recordOverheadBytes +
-      2 *
-        (fields.payload.bytes.length +
-          fields.type.length +
-          (fields.key?.length ?? 0) +
-          (fields.except?.length ?? 0) +
-          tagsLength(fields.tags));
+    this.bytes = bytesOf(fields);
+  }
+
+  /** What its readers see: the publisher's own, or when it was published. */
+  get timestampMs(): number {
+    return this.#ownTimestampMs ?? this.publishedMs;
+  }
+
+  /** When it leaves ring and state, milliseconds since 1970; Infinity: when these do without it. */
+  get expiresAtMs(): number {
+    return this.ttlMs === undefined ? Number.POSITIVE_INFINITY : this.publishedMs + this.ttlMs;
   }
 
   /** Its bytes as they stand in every frame of this codec. The caller must not change them. */
@@ -66,6 +65,14 @@ export class StoredPublication implements Publication {
     this.#json ??= codec.encodePublication(this.topic, this);
     return this.#json;
   }
+}
+
+/** What a ring or a state will count for it. */
+export function bytesOf({ payload, type, key, except, tags }: PublishFields): number {
+  // The payload stands a second time in the encoded bytes of the codec that its views use.
+  const parts =
+    payload.bytes.length + type.length + (key?.length ?? 0) + (except?.length ?? 0) + tagsLength(tags);
+  return recordOverheadBytes + 2 * parts;
 }
 
 function tagsLength(tags: Tags | undefined): number {

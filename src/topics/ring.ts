@@ -73,7 +73,7 @@ export class Ring {
   /** Lets go of what is older than the limit of age at this time (milliseconds since 1970). */
   evictAged(nowMs: number): void {
     const horizon = nowMs - this.#limits.maxAgeMs;
-    this.#dropWhile('age', () => this.#count > 0 && this.#at(0).timestampMs < horizon);
+    this.#dropWhile('age', () => this.#count > 0 && this.#at(0).publishedMs < horizon);
   }
 
   /** Lets go of everything, because all rings together are too large. */

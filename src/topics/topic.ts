@@ -45,7 +45,7 @@ export class Topic {
     this.ring.push(publication);
     this.state?.apply(publication);
     this.publications++;
-    this.lastPublishedMs = publication.timestampMs;
+    this.lastPublishedMs = publication.publishedMs;
   }
 
   /** The numbering starts anew behind `offset`. */

@@ -59,8 +59,8 @@ class RecordingFeed implements EngineFeed {
   }
 }
 
-function request(topic: string, more: Partial<PublishFields> = {}, timestampMs = 1000): AppendRequest {
-  return { fields: fields(topic, more), timestampMs, acceptedAtMs: 5 };
+function request(topic: string, more: Partial<PublishFields> = {}, publishedMs = 1000): AppendRequest {
+  return { fields: fields(topic, more), publishedMs, acceptedAtMs: 5 };
 }
 
 function positions(outcomes: readonly AppendOutcome[]) {
@@ -166,9 +166,16 @@ export function engineContract(name: string, set: () => EngineUnderTest | Promis
           ...expected,
           topic: 'a',
           offset: 1,
+          publishedMs: 1000,
           timestampMs: 1000,
           expiresAtMs: 1000 + ttlMs,
         });
+      });
+
+      test('takes ages and TTLs from when it was published, timestamps from the publisher', async () => {
+        const { engine, feed } = await opened();
+        await engine.append([request('a', { timestampMs: 7, ttlMs: 500 })]);
+        expect(feed.of('a')).toMatchObject([{ publishedMs: 1000, timestampMs: 7, expiresAtMs: 1500 }]);
       });
 
       test('feeds the epoch that it answers', async () => {
@@ -345,6 +352,27 @@ export function engineContract(name: string, set: () => EngineUnderTest | Promis
         expect(offsets.length).toBeLessThan(3 * ring.maxPublications);
       });
 
+      test('an engine that retains keeps by age what was published lately, whatever the timestamps say', async () => {
+        const { engine, clock, reopen } = await opened();
+        await engine.append([
+          request('old', { timestampMs: clock.nowMs + 2 * ring.maxAgeMs }, clock.nowMs - 1),
+          request('young', { timestampMs: 0 }, clock.nowMs),
+        ]);
+        await engine.close();
+        clock.advance(ring.maxAgeMs);
+        const again = await reopen();
+        const [old, young] = [await again.engine.load('old'), await again.engine.load('young')];
+        if (!again.engine.retains) {
+          expect([old, young]).toEqual([undefined, undefined]);
+          return;
+        }
+        expect([old?.publications.length, young?.publications.length]).toEqual([0, 1]);
+        expect(young?.publications[0]).toMatchObject({
+          timestampMs: 0,
+          publishedMs: clock.nowMs - ring.maxAgeMs,
+        });
+      });
+
       test('an engine that retains still knows message ids after reopening', async () => {
         const { engine, reopen } = await opened();
         await engine.append([request('a', { messageId: 'm' })]);
@@ -395,11 +423,13 @@ export function engineContract(name: string, set: () => EngineUnderTest | Promis
 /** What of a publication must survive; when this process accepted it needn't. */
 function plain(publication: StoredPublication | undefined) {
   if (publication === undefined) return undefined;
-  const { topic, offset, timestampMs, type, payload, key, tags, removed, except, expiresAtMs } = publication;
+  const { topic, offset, publishedMs, timestampMs, type, payload, key, tags, removed, except, expiresAtMs } =
+    publication;
   const bytes = [...payload.bytes];
   return {
     topic,
     offset,
+    publishedMs,
     timestampMs,
     type,
     format: payload.format,

@@ -60,6 +60,8 @@ const publishing: fc.Arbitrary<Publishing> = fc.record({
     tags,
     size: fc.oneof({ weight: 4, arbitrary: fc.nat(30) }, fc.nat(300)),
     ttlMs: fc.option(fc.constantFrom(20, 1500, 5000), { nil: undefined, freq: 5 }),
+    // Of a clock that is right, slow, or fast.
+    timestampMs: fc.constantFrom(undefined, undefined, 1, 9_000_000_000_000),
     removed: fc.option(fc.constant(true), { nil: undefined, freq: 5 }),
   }),
   exceptClient: fc.option(client, { nil: undefined, freq: 3 }),

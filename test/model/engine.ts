@@ -122,7 +122,6 @@ export class ScriptedEngine implements Engine {
 }
 
 function shifted(publication: StoredPublication, base: number): StoredPublication {
-  const { timestampMs, expiresAtMs, offset, acceptedAtMs } = publication;
-  const ttlMs = Number.isFinite(expiresAtMs) ? expiresAtMs - timestampMs : undefined;
-  return new StoredPublication({ ...publication, ttlMs }, offset + base, timestampMs, acceptedAtMs);
+  const { timestampMs, offset, publishedMs, acceptedAtMs } = publication;
+  return new StoredPublication({ ...publication, timestampMs }, offset + base, publishedMs, acceptedAtMs);
 }

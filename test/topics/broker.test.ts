@@ -54,6 +54,29 @@ describe('publishing', () => {
     expect(listener.publications.map(({ timestampMs }) => timestampMs)).toEqual([clock.nowMs, 5]);
   });
 
+  test.each([5, 9_000_000_000_000])(
+    'TTLs and ages do not follow the publisher’s timestamp, %i',
+    async (timestampMs) => {
+      const { broker, clock } = await openBroker({ topic: { maxAgeMs: 200 } });
+      await broker.publish([fields('a', { timestampMs, ttlMs: 100 }), fields('a', { timestampMs })]);
+      const offsets = async () => (await broker.history('a', 0, 10)).publications.map(({ offset }) => offset);
+      clock.advance(99);
+      expect(await offsets()).toEqual([1, 2]);
+      clock.advance(1);
+      expect(await offsets()).toEqual([2]);
+      clock.advance(100);
+      expect(await offsets()).toEqual([2]);
+      clock.advance(1);
+      expect(await offsets()).toEqual([]);
+    },
+  );
+
+  test('the topic was last published to when it was, not when the publisher says', async () => {
+    const { broker, clock } = await openBroker();
+    await broker.publish([fields('a', { timestampMs: 5 })]);
+    expect(broker.find('a')?.lastPublishedMs).toBe(clock.nowMs);
+  });
+
   test('fills in the TTL of the namespace where the publisher gave none', async () => {
     const { broker, listener, clock } = await openBroker({ topic: { ttlMs: 100 } });
     await broker.publish([fields('a'), fields('a', { ttlMs: 7 })]);
@@ -452,9 +475,9 @@ class RetainingEngine implements Engine {
   }
 
   async append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
-    return requests.map(({ fields, timestampMs, acceptedAtMs }) => {
+    return requests.map(({ fields, publishedMs, acceptedAtMs }) => {
       const { epoch, offset } = this.kept.get(fields.topic) ?? { epoch: 'new', offset: 0 };
-      const publication = new StoredPublication(fields, offset + 1, timestampMs, acceptedAtMs);
+      const publication = new StoredPublication(fields, offset + 1, publishedMs, acceptedAtMs);
       this.kept.set(fields.topic, { epoch, offset: offset + 1, publications: [publication], state: [] });
       this.#feed?.appended(fields.topic, epoch, [publication]);
       return { ok: true, epoch, offset: offset + 1, duplicate: false };

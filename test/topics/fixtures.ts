@@ -23,9 +23,9 @@ export function fields(topic: string, more: Partial<PublishFields> = {}): Publis
 export function stored(
   offset: number,
   more: Partial<PublishFields> = {},
-  timestampMs = 0,
+  publishedMs = 0,
 ): StoredPublication {
-  return new StoredPublication(fields('t', more), offset, timestampMs, 0);
+  return new StoredPublication(fields('t', more), offset, publishedMs, 0);
 }
 
 /** A clock that only moves when it is told to. */

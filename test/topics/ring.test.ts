@@ -65,6 +65,18 @@ describe('ring', () => {
     expect([offsets(ring.slice(0)), evicted]).toEqual([[2], [['age', 1]]]);
   });
 
+  test.each([0, 1_000_000])(
+    'a timestamp of the publisher’s, %i, makes nothing older or younger',
+    (timestampMs) => {
+      const { ring } = makeRing({ maxAgeMs: 100 });
+      ring.push(stored(1, { timestampMs }, 1000));
+      ring.evictAged(1100);
+      expect(ring.count).toBe(1);
+      ring.evictAged(1101);
+      expect(ring.count).toBe(0);
+    },
+  );
+
   test('lets go of everything at once, and what comes next follows', () => {
     const { ring, evicted } = makeRing();
     for (let offset = 1; offset <= 40; offset++) ring.push(stored(offset));
@@ -138,7 +150,7 @@ describe('ring', () => {
             } else if (each.do === 'age') {
               nowMs += each.laterMs;
               ring.evictAged(nowMs);
-              while (model.length > 0 && (model[0]?.timestampMs ?? 0) < nowMs - 40) shift();
+              while (model.length > 0 && (model[0]?.publishedMs ?? 0) < nowMs - 40) shift();
             } else if (each.do === 'evictAll') {
               ring.evictAll();
               gone += model.length;

@@ -40,7 +40,7 @@ export function appendAll(topics: Topics, requests: readonly AppendRequest[], no
 
 function appendOne(
   topics: Topics,
-  { fields, timestampMs, acceptedAtMs }: AppendRequest,
+  { fields, publishedMs, acceptedAtMs }: AppendRequest,
   nowMs: number,
   appended: Map<Head, Appended>,
 ): AppendOutcome {
@@ -59,7 +59,7 @@ function appendOne(
     messageIds.add(fields.messageId, { offset, digest, atMs: nowMs });
     topics.putMessageId(head, fields.messageId, offset, digest, nowMs);
   }
-  const publication = new StoredPublication(fields, offset, timestampMs, acceptedAtMs);
+  const publication = new StoredPublication(fields, offset, publishedMs, acceptedAtMs);
   topics.putPublication(head, publication);
   head.offset = offset;
   const known = appended.get(head);

@@ -28,10 +28,10 @@ export interface MessageIdRecord {
   readonly atMs: number;
 }
 
-const has = { removed: 1, binary: 2, key: 4, except: 8, tags: 16, expiry: 32 } as const;
+const has = { removed: 1, binary: 2, key: 4, except: 8, tags: 16, expiry: 32, timestamp: 64 } as const;
 
 /** Where `publicationFacts` reads, without decoding the rest. */
-const timestampAt = 2;
+const publishedAt = 2;
 const costAt = 10;
 const offsetAt = 18;
 
@@ -57,7 +57,7 @@ export class RecordWriter {
   }
 
   publication(publication: StoredPublication): Buffer {
-    const { type, payload, key, tags, removed, except, expiresAtMs } = publication;
+    const { type, payload, key, tags, removed, except, expiresAtMs, publishedMs, timestampMs } = publication;
     this.#begin();
     this.#byte(
       (removed === true ? has.removed : 0) |
@@ -65,12 +65,14 @@ export class RecordWriter {
         (key === undefined ? 0 : has.key) |
         (except === undefined ? 0 : has.except) |
         (tags === undefined ? 0 : has.tags) |
-        (expiresAtMs === Number.POSITIVE_INFINITY ? 0 : has.expiry),
+        (expiresAtMs === Number.POSITIVE_INFINITY ? 0 : has.expiry) |
+        (timestampMs === publishedMs ? 0 : has.timestamp),
     );
-    this.#number(publication.timestampMs);
+    this.#number(publishedMs);
     this.#number(publication.bytes);
     this.#number(publication.offset);
     if (expiresAtMs !== Number.POSITIVE_INFINITY) this.#number(expiresAtMs);
+    if (timestampMs !== publishedMs) this.#number(timestampMs);
     this.#text(type);
     if (key !== undefined) this.#text(key);
     if (except !== undefined) this.#text(except);
@@ -176,10 +178,11 @@ export function decodeMessageId(record: Uint8Array): MessageIdRecord {
 export function decodePublication(topic: string, record: Uint8Array): StoredPublication {
   const reader = new RecordReader(record);
   const flags = reader.byte();
-  const timestampMs = reader.number();
+  const publishedMs = reader.number();
   reader.number();
   const offset = reader.number();
   const expiresAtMs = (flags & has.expiry) === 0 ? undefined : reader.number();
+  const timestampMs = (flags & has.timestamp) === 0 ? undefined : reader.number();
   const fields: PublishFields = {
     topic,
     type: reader.text(),
@@ -187,17 +190,18 @@ export function decodePublication(topic: string, record: Uint8Array): StoredPubl
     except: (flags & has.except) === 0 ? undefined : reader.text(),
     tags: (flags & has.tags) === 0 ? undefined : readTags(reader),
     removed: (flags & has.removed) === 0 ? undefined : true,
-    ttlMs: expiresAtMs === undefined ? undefined : expiresAtMs - timestampMs,
+    ttlMs: expiresAtMs === undefined ? undefined : expiresAtMs - publishedMs,
+    timestampMs,
     payload: { format: (flags & has.binary) === 0 ? 'json' : 'binary', bytes: reader.rest() },
   };
-  return new StoredPublication(fields, offset, timestampMs, 0);
+  return new StoredPublication(fields, offset, publishedMs, 0);
 }
 
 /** What retention wants to know of a publication. */
-export function publicationFacts(record: Uint8Array): { timestampMs: number; bytes: number; offset: number } {
+export function publicationFacts(record: Uint8Array): { publishedMs: number; bytes: number; offset: number } {
   const bytes = checked(record);
   return {
-    timestampMs: bytes.readDoubleLE(timestampAt),
+    publishedMs: bytes.readDoubleLE(publishedAt),
     bytes: bytes.readDoubleLE(costAt),
     offset: bytes.readDoubleLE(offsetAt),
   };

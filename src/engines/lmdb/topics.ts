@@ -207,7 +207,7 @@ export class Topics {
     }
     const publications = newestFirst.reverse();
     const horizon = nowMs - limits.maxAgeMs;
-    const firstYoung = publications.findIndex(({ timestampMs }) => timestampMs >= horizon);
+    const firstYoung = publications.findIndex(({ publishedMs }) => publishedMs >= horizon);
     return firstYoung === -1 ? [] : publications.slice(firstYoung);
   }
 }

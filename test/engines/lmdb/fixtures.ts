@@ -76,9 +76,9 @@ export class Stored {
 export function request(
   topic: string,
   more: Partial<PublishFields> = {},
-  timestampMs = 1_700_000_000_000,
+  publishedMs = 1_700_000_000_000,
 ): AppendRequest {
-  return { fields: fields(topic, more), timestampMs, acceptedAtMs: 1 };
+  return { fields: fields(topic, more), publishedMs, acceptedAtMs: 1 };
 }
 
 export function requests(

@@ -13,7 +13,8 @@ const text = fc.string({ unit: 'grapheme', maxLength: 200 });
 const offset = fc.oneof(fc.integer({ min: 1, max: 100 }), fc.constant(Number.MAX_SAFE_INTEGER));
 const publication = fc.record({
   offset,
-  timestampMs: fc.integer({ min: 0, max: 2 ** 43 }),
+  publishedMs: fc.integer({ min: 0, max: 2 ** 43 }),
+  timestampMs: fc.option(fc.integer({ min: 0, max: 2 ** 43 }), { nil: undefined }),
   type: text,
   key: fc.option(text, { nil: undefined }),
   except: fc.option(text, { nil: undefined }),
@@ -26,8 +27,8 @@ const publication = fc.record({
   bytes: fc.oneof(fc.uint8Array({ maxLength: 300 }), fc.constant(new Uint8Array(200_000).fill(7))),
 });
 
-function made({ offset: at, timestampMs, format, bytes, ...rest }: ReturnType<typeof sample>) {
-  return new StoredPublication({ topic: 't', ...rest, payload: { format, bytes } }, at, timestampMs, 5);
+function made({ offset: at, publishedMs, format, bytes, ...rest }: ReturnType<typeof sample>) {
+  return new StoredPublication({ topic: 't', ...rest, payload: { format, bytes } }, at, publishedMs, 5);
 }
 
 function sample() {
@@ -44,12 +45,13 @@ test('a publication comes back as it was written, also when records follow each 
         const after = decodePublication('t', record);
         const { payload, acceptedAtMs, ...rest } = before;
         expect(after).toMatchObject(rest);
+        expect(after.timestampMs).toBe(before.timestampMs);
         expect(Object.keys(after.tags ?? {})).toEqual(Object.keys(before.tags ?? {}));
         expect(after.payload.format).toBe(payload.format);
         expect(Buffer.compare(after.payload.bytes, payload.bytes)).toBe(0);
         expect([acceptedAtMs, after.acceptedAtMs]).toEqual([5, 0]);
         expect(publicationFacts(record)).toEqual({
-          timestampMs: before.timestampMs,
+          publishedMs: before.publishedMs,
           bytes: before.bytes,
           offset: before.offset,
         });

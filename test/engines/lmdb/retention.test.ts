@@ -30,7 +30,7 @@ class Kept {
   async append(count: number, more: Partial<PublishFields> = {}, topic = 't'): Promise<void> {
     const requests = Array.from({ length: count }, () => ({
       fields: fields(topic, more),
-      timestampMs: this.nowMs,
+      publishedMs: this.nowMs,
       acceptedAtMs: 0,
     }));
     await this.#store.commit(() => appendAll(this.topics, requests, this.nowMs));
@@ -199,7 +199,7 @@ describe('message ids', () => {
   test('stay at most so many beyond those that are known', async () => {
     const requests = Array.from({ length: messageIdsPerTopic + 500 }, (_, i) => ({
       fields: fields('t', { messageId: `m${i}` }),
-      timestampMs: 0,
+      publishedMs: 0,
       acceptedAtMs: 0,
     }));
     for (let at = 0; at < requests.length; at += 500)

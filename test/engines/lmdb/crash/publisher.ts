@@ -18,7 +18,7 @@ async function publish(perCall: number): Promise<void> {
     const requests = numbers.map(
       (number): AppendRequest => ({
         fields: publishFields(run, number),
-        timestampMs: Date.now(),
+        publishedMs: Date.now(),
         acceptedAtMs: 0,
       }),
     );
