@@ -129,6 +129,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     presence,
     mayWatch: (session, topic) => mayWatch(session, topic, config.namespaces),
     conflates: (target) => namespaceOptions(config, namespaceOf(target)).conflate,
+    modeOf: (topic) => namespaceOptions(config, namespaceOf(topic)).mode,
     subscriptionsPerSession: config.subscriptionsPerSession,
     outcome: (outcome) => metrics.recoveriesTotal.inc({ outcome }),
   });

@@ -35,10 +35,10 @@ export class SharedSubscription {
   readonly backoff: Backoff;
   retryTimer: TimerHandle | undefined;
   recoveredAtMs = Number.NEGATIVE_INFINITY;
-  #mode: Mode = 'stream';
   #wasLive = false;
   #hasPresence = false;
   readonly #positions = new Positions();
+  /** Of each state topic, from when it is known to be one. */
   readonly #maps = new Map<string, LiveMap>();
   /** State topics whose snapshot isn't complete: their position doesn't count, a new snapshot is needed. */
   readonly #incomplete = new Set<string>();
@@ -107,7 +107,6 @@ export class SharedSubscription {
   granted(result: Granted): void {
     this.phase = 'live';
     this.view = result.view;
-    this.#mode = result.mode;
     this.#wasLive = true;
     this.backoff.reset();
     for (const member of this.#asked) this.#wishes.delete(member);
@@ -156,7 +155,7 @@ export class SharedSubscription {
   snapshot(frame: ServerKinds['snapshot']): void {
     const { topic, epoch, offset } = frame;
     const publications = frame.publications.map((publication) => new ReceivedPublication(topic, publication));
-    const map = this.#map(topic);
+    const map = this.#learn(topic, 'state') as LiveMap;
     if (!map.page(publications, frame)) return;
     this.#incomplete.delete(topic);
     this.#positions.set(topic, { epoch, offset });
@@ -167,14 +166,19 @@ export class SharedSubscription {
     }
   }
 
-  /** Answers false when values of the new epoch may exist that this side doesn't hold: then ask for a snapshot. */
-  reset({ topic, epoch, offset }: Omit<ServerKinds['reset'], 'view'>): boolean {
-    const previous = this.#positions.get(topic);
+  /**
+   * Also the birth of a state topic in a pattern. What it stands in already is no news. Answers false when values of the new
+   * epoch may exist that this side doesn't hold: then ask for a snapshot.
+   */
+  reset({ topic, epoch, offset, mode }: Omit<ServerKinds['reset'], 'view'>): boolean {
+    if (this.#positions.get(topic)?.epoch === epoch) return true;
+    this.#learn(topic, mode);
     this.#positions.set(topic, { epoch, offset });
     for (const member of this.members) member.reset({ topic, epoch, offset });
-    if (!this.#isState(topic) || !previous?.epoch || previous.epoch === epoch) return true;
+    if (mode === 'stream') return true;
     this.#forget(topic);
-    if (offset > 0) this.#incomplete.add(topic);
+    if (offset === 0) this.#incomplete.delete(topic);
+    else this.#incomplete.add(topic);
     return offset === 0;
   }
 
@@ -208,15 +212,24 @@ export class SharedSubscription {
   // -- inside -----------------------------------------------------------------------------------------------------
 
   #begin(start: TopicStart): void {
-    const { topic, epoch, offset } = start;
+    const { topic, epoch, offset, mode } = start;
     const asked = this.#starts.find((position) => position.topic === topic);
     const continues =
       start.recovered === true && asked?.offset === offset && (asked.epoch || epoch) === epoch;
-    // A snapshot follows where the topic doesn't go on from where it was; until it is complete the position only
-    // serves to judge batches. Of a pattern's topics nobody says which ones are state: the first frame will show.
-    if (!continues && (this.#mode === 'state' || this.isPattern)) this.#incomplete.add(topic);
+    this.#learn(topic, mode);
     this.#positions.set(topic, { epoch, offset });
-    for (const member of this.members) member.begin(start, this.#mode);
+    if (mode === 'state' && !continues) this.#beginState(start, asked !== undefined);
+    for (const member of this.members) member.begin(start);
+  }
+
+  /**
+   * A snapshot follows, and until it is complete the position only serves to judge batches. Behind offset 0, and of a topic
+   * that a pattern wasn't asked for, everything from the first publication may follow instead: on an empty map.
+   */
+  #beginState({ topic, offset }: TopicStart, wasAskedFor: boolean): void {
+    if (offset === 0) this.#incomplete.delete(topic);
+    else this.#incomplete.add(topic);
+    if (offset === 0 || (this.isPattern && !wasAskedFor)) this.#forget(topic);
   }
 
   /** Without any position the gateway would take a pattern for new, and topics born meanwhile would begin at their end. */
@@ -225,13 +238,9 @@ export class SharedSubscription {
     return [{ topic: this.topic.slice(0, -1) || 'any', epoch: '', offset: 0 }];
   }
 
-  #isState(topic: string): boolean {
-    return this.#mode === 'state' || this.#maps.has(topic);
-  }
-
   /** A live state topic shows the newcomer its map; otherwise `last` and an older `since` take going back. */
   #mustServe({ options: { since, last } }: Subscription): boolean {
-    if (this.#wasLive && this.#mode === 'state') return false;
+    if (this.#wasLive && this.#maps.has(this.topic)) return false;
     if (!since) return (last ?? 0) > 0;
     return startingPoints(this.topic, this.#positions.list(), [{ since }]).some(
       ({ topic, offset }) => offset !== this.#positions.get(topic)?.offset,
@@ -243,14 +252,12 @@ export class SharedSubscription {
     const position = this.#positions.get(topic);
     if (!position) return { epoch: batch.epoch ?? '', offset: batch.after };
     if (batch.epoch === undefined || batch.epoch === position.epoch) return position;
-    this.reset({ topic, epoch: batch.epoch, offset: 0 });
+    this.reset({ topic, epoch: batch.epoch, offset: 0, mode: this.#maps.has(topic) ? 'state' : 'stream' });
     return { epoch: batch.epoch, offset: 0 };
   }
 
   #accept(topic: string, publications: readonly ReceivedPublication[], { epoch, offset }: Position): void {
-    const map = this.#isState(topic) ? this.#map(topic) : undefined;
-    // What comes without a snapshot before it is no state topic of a pattern.
-    if (!map) this.#incomplete.delete(topic);
+    const map = this.#maps.get(topic);
     map?.apply(publications);
     for (const member of this.members) {
       member.deliver(publications, { topic, epoch, offset }, this.view);
@@ -258,18 +265,23 @@ export class SharedSubscription {
     }
   }
 
-  #map(topic: string): LiveMap {
-    const known = this.#maps.get(topic);
-    if (known) return known;
-    const map = new LiveMap();
-    this.#maps.set(topic, map);
-    return map;
+  /** Which mode it has: a state topic has a map from now on. */
+  #learn(topic: string, mode: Mode): LiveMap | undefined {
+    if (mode === 'stream') {
+      this.#forget(topic);
+      this.#maps.delete(topic);
+      this.#incomplete.delete(topic);
+    } else if (!this.#maps.has(topic)) {
+      this.#maps.set(topic, new LiveMap());
+    }
+    return this.#maps.get(topic);
   }
 
   #forget(topic: string): void {
     const map = this.#maps.get(topic);
-    if (!map) return;
-    map.clear();
+    const wasEmpty = map?.entries.size === 0;
+    map?.clear();
+    if (!map || wasEmpty) return;
     for (const member of this.members) member.tell('map', map.entries, topic);
   }
 }

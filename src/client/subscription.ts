@@ -41,6 +41,7 @@ export type PublicationListener<T> = (publication: ReceivedPublication<T>, meta:
 
 /** What the gateway says about a topic when a subscription begins. */
 export interface TopicStart extends TopicPosition {
+  readonly mode: Mode;
   /** Absent when no position was given. */
   readonly recovered?: boolean;
   readonly missing?: OffsetRange;
@@ -146,8 +147,8 @@ export class Subscription<T = unknown> {
   }
 
   /** The wire subscription begins, or begins again: what does that mean for what was seen here? */
-  begin(start: TopicStart, mode: Mode): void {
-    const { topic, epoch, offset } = start;
+  begin(start: TopicStart): void {
+    const { topic, epoch, offset, mode } = start;
     const own = this.#positions.get(topic);
     if (own?.epoch && own.epoch !== epoch) {
       this.reset({ topic, epoch, offset });

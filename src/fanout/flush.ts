@@ -93,13 +93,13 @@ export class Flusher {
     return { frames, done: true };
   }
 
-  /** Tells the members of an exact view that the numbering is a new one; pattern batches carry their epoch. */
+  /** Tells the members that the numbering is a new one, and which mode the topic has. */
   #announceEpoch(feed: Feed, isNews: boolean): number {
     const { view, topic } = feed;
     if (feed.epoch === topic.epoch) return 0;
     const { epoch, position: offset } = feed;
-    // Of a topic that is new to a pattern the first batch will say so; until then the members know of no epoch.
-    if (view.isPattern && epoch === '' && isNews) return 0;
+    // Of a stream that is new to a pattern the first batch says all that its members need to know.
+    if (view.isPattern && epoch === '' && isNews && topic.state === undefined) return 0;
     feed.epoch = topic.epoch;
     const bytes = view.options.codec.encodeServerFrame({
       kind: 'reset',
@@ -108,6 +108,7 @@ export class Flusher {
       topic: topic.name,
       epoch: topic.epoch,
       offset,
+      mode: topic.options.mode,
     });
     this.#sink.publish({ view, bytes, feed, epoch, after: offset, upto: offset, publications: 0 });
     return 1;

@@ -115,6 +115,7 @@ export interface Limits {
 }
 
 export interface TopicResult extends TopicPosition {
+  readonly mode: Mode;
   readonly recovered?: boolean;
   readonly missing?: OffsetRange;
 }
@@ -213,7 +214,7 @@ export interface ServerKinds {
     readonly publications: readonly Publication[];
     readonly compressed?: CompressedBody;
   };
-  reset: { readonly view: number; readonly topic: string; readonly epoch: string; readonly offset: number };
+  reset: TopicPosition & { readonly view: number; readonly mode: Mode };
   snapshot: SnapshotHeader & { readonly publications: readonly Publication[] };
   joined: { readonly topic: string; readonly member: Member };
   left: { readonly topic: string; readonly member: Member };

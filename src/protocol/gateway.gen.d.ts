@@ -708,6 +708,7 @@ export namespace sluice {
             offset: number;
             recovered?: (boolean|null);
             missing?: (sluice.v1.Range.$Properties|null);
+            mode: sluice.v1.Mode;
             static create(properties: sluice.v1.TopicResult.$Shape): sluice.v1.TopicResult & sluice.v1.TopicResult.$Shape;
             static create(properties?: sluice.v1.TopicResult.$Properties): sluice.v1.TopicResult;
             static encode(message: sluice.v1.TopicResult.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
@@ -721,6 +722,7 @@ export namespace sluice {
                 offset?: (number|null);
                 recovered?: (boolean|null);
                 missing?: (sluice.v1.Range.$Properties|null);
+                mode?: (sluice.v1.Mode|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = sluice.v1.TopicResult.$Properties;
@@ -1155,6 +1157,7 @@ export namespace sluice {
             topic: string;
             epoch: string;
             offset: number;
+            mode: sluice.v1.Mode;
             static create(properties: sluice.v1.Reset.$Shape): sluice.v1.Reset & sluice.v1.Reset.$Shape;
             static create(properties?: sluice.v1.Reset.$Properties): sluice.v1.Reset;
             static encode(message: sluice.v1.Reset.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
@@ -1167,6 +1170,7 @@ export namespace sluice {
                 topic?: (string|null);
                 epoch?: (string|null);
                 offset?: (number|null);
+                mode?: (sluice.v1.Mode|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = sluice.v1.Reset.$Properties;

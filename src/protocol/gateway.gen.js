@@ -2834,6 +2834,7 @@ export const sluice = $root.sluice = (() => {
             TopicResult.prototype.offset = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             TopicResult.prototype.recovered = null;
             TopicResult.prototype.missing = null;
+            TopicResult.prototype.mode = 0;
 
             let $oneOfFields;
 
@@ -2864,6 +2865,8 @@ export const sluice = $root.sluice = (() => {
                     writer.uint32(32).bool(message.recovered);
                 if (message.missing != null && $Object.hasOwnProperty.call(message, "missing"))
                     $root.sluice.v1.Range.encode(message.missing, writer.uint32(42).fork(), _depth + 1).ldelim();
+                if (message.mode != null && $Object.hasOwnProperty.call(message, "mode") && message.mode !== 0)
+                    writer.uint32(48).int32(message.mode);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2935,6 +2938,15 @@ export const sluice = $root.sluice = (() => {
                             if (wireType !== 2)
                                 break;
                             message.missing = $root.sluice.v1.Range.decode(reader, reader.size(), $undefined, _depth + 1, message.missing);
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.int32())
+                                message.mode = value;
+                            else
+                                delete message.mode;
                             continue;
                         }
                     }
@@ -4700,6 +4712,7 @@ export const sluice = $root.sluice = (() => {
             Reset.prototype.topic = "";
             Reset.prototype.epoch = "";
             Reset.prototype.offset = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            Reset.prototype.mode = 0;
 
             Reset.create = function(properties) {
                 return new Reset(properties);
@@ -4720,6 +4733,8 @@ export const sluice = $root.sluice = (() => {
                     writer.uint32(26).string(message.epoch);
                 if (message.offset != null && $Object.hasOwnProperty.call(message, "offset") && (typeof message.offset === "object" ? message.offset.low || message.offset.high : message.offset !== 0))
                     writer.uint32(32).uint64(message.offset);
+                if (message.mode != null && $Object.hasOwnProperty.call(message, "mode") && message.mode !== 0)
+                    writer.uint32(40).int32(message.mode);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -4787,6 +4802,15 @@ export const sluice = $root.sluice = (() => {
                                 message.offset = value;
                             else
                                 delete message.offset;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.int32())
+                                message.mode = value;
+                            else
+                                delete message.mode;
                             continue;
                         }
                     }

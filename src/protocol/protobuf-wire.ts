@@ -1,6 +1,7 @@
 import type {
   ClientFrame,
   Filter,
+  Mode,
   Payload,
   Publication,
   ServerFrame,
@@ -93,6 +94,8 @@ export function serverFrameToWire(frame: ServerFrame): ServerWire {
       return { id, result: payloadToWire(frame.payload) };
     case 'subscribed':
       return { id, subscribed: { results: frame.results.map(resultToWire) } };
+    case 'reset':
+      return { id, reset: { ...frame, mode: modeToWire(frame.mode) } };
     default:
       return { id, [frame.kind]: frame };
   }
@@ -103,7 +106,11 @@ function resultToWire(result: SubscribeResult): sluice.v1.SubscribeResult.$Prope
   const { mode, topics, ...rest } = result;
   return {
     ...rest,
-    topics: topics?.slice(),
-    mode: v1.Mode[mode === 'state' ? 'MODE_STATE' : 'MODE_STREAM'],
+    topics: topics?.map((topic) => ({ ...topic, mode: modeToWire(topic.mode) })),
+    mode: modeToWire(mode),
   };
+}
+
+function modeToWire(mode: Mode): number {
+  return v1.Mode[mode === 'state' ? 'MODE_STATE' : 'MODE_STREAM'];
 }

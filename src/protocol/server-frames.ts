@@ -75,6 +75,7 @@ const readers: { readonly [K in ServerKind]: (fields: Fields) => ServerKinds[K] 
     view: fields.integer('view', maxUint32),
     topic: fields.anyText('topic'),
     ...position(fields),
+    mode: mode(fields),
   }),
   snapshot: (fields) => ({
     view: fields.integer('view', maxUint32),
@@ -175,7 +176,6 @@ function subscribeResult(fields: Fields): SubscribeResult {
   return {
     ...topicResult(fields),
     view: fields.integer('view', maxUint32),
-    mode: mode(fields),
     topics: fields.optionalList('topics', topicResult),
     intervalMs: fields.positive('intervalMs', maxUint32),
   };
@@ -185,6 +185,7 @@ function topicResult(fields: Fields): TopicResult {
   return {
     topic: fields.anyText('topic'),
     ...position(fields),
+    mode: mode(fields),
     recovered: fields.presentFlag('recovered'),
     missing: fields.optionalChild('missing', range),
   };

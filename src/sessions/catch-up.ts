@@ -103,6 +103,7 @@ function startOver(session: CatchUpSession, leg: Leg, { nowMs }: CatchUpOptions)
     topic: topic.name,
     epoch: leg.epoch,
     offset: leg.position,
+    mode: topic.options.mode,
   });
   if (topic.state !== undefined) leg.snapshot = takeSnapshot(leg, nowMs());
 }

@@ -4,6 +4,7 @@ import type { Fanout } from '../fanout/fanout.ts';
 import { type Feed, snapInterval, type View, type ViewOptions, viewKey } from '../fanout/view.ts';
 import type {
   Granted,
+  Mode,
   SubscribeResult,
   Subscription,
   TopicPosition,
@@ -26,6 +27,8 @@ export interface SubscribeOptions {
   readonly presence: Presence;
   readonly mayWatch: (session: Session, topic: string) => boolean;
   readonly conflates: (target: string) => boolean;
+  /** Of a topic of this name. */
+  readonly modeOf: (topic: string) => Mode;
   readonly subscriptionsPerSession: number;
   readonly outcome: (outcome: Start['outcome']) => void;
 }
@@ -85,7 +88,7 @@ export class Subscriber {
     const common = { topic: target, view: view.id, intervalMs: options.intervalMs || undefined };
     if (view.isPattern) {
       const topics = feeds.map((feed, i) => topicResult(feed, starts[i] as Start));
-      topics.push(...goneTopics(view, subscription));
+      topics.push(...this.#goneTopics(view, subscription));
       return { ...common, mode: 'stream', epoch: '', offset: 0, topics };
     }
     const [feed] = feeds as [Feed];
@@ -192,20 +195,24 @@ export class Subscriber {
     return start;
   }
 
+  /** Topics that the client stood in and that are no more: nothing of them can be delivered, and it is told. */
+  #goneTopics({ feeds, options }: View, { positions = [] }: Subscription): TopicResult[] {
+    const known = new Set([...feeds.keys()].map(({ name }) => name));
+    const { modeOf } = this.#options;
+    return positions
+      .filter(
+        ({ topic, epoch }) => epoch !== '' && !known.has(topic) && patternMatches(options.target, topic),
+      )
+      .map(({ topic }) => ({ topic, epoch: '', offset: 0, mode: modeOf(topic), recovered: false }));
+  }
+
   #leg(feed: Feed, { epoch, position, needsSnapshot }: Start): Leg {
     const snapshot = needsSnapshot ? takeSnapshot({ feed }, this.#options.broker.nowMs()) : undefined;
     return { feed, epoch, position, snapshot };
   }
 }
 
-/** Topics that the client stood in and that are no more: nothing of them can be delivered, and it is told. */
-function goneTopics({ feeds, options }: View, { positions = [] }: Subscription): TopicResult[] {
-  const known = new Set([...feeds.keys()].map(({ name }) => name));
-  return positions
-    .filter(({ topic, epoch }) => epoch !== '' && !known.has(topic) && patternMatches(options.target, topic))
-    .map(({ topic }) => ({ topic, epoch: '', offset: 0, recovered: false }));
-}
-
 function topicResult(feed: Feed, { epoch, position: offset, recovered, missing }: Start): TopicResult {
-  return { topic: feed.topic.name, epoch, offset, recovered, missing };
+  const { name, options } = feed.topic;
+  return { topic: name, epoch, offset, mode: options.mode, recovered, missing };
 }

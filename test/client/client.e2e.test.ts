@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { type ClientOptions, SluiceClient, type Subscription } from '../../src/client/index.ts';
@@ -10,8 +13,8 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-async function start(flags: Parameters<typeof startGateway>[0] = {}): Promise<TestGateway> {
-  const gateway = await startGateway(flags);
+async function start(...options: Parameters<typeof startGateway>): Promise<TestGateway> {
+  const gateway = await startGateway(...options);
   closing.push(() => gateway.close());
   return gateway;
 }
@@ -221,6 +224,37 @@ describe('against a real gateway', () => {
     const code = await new Promise((resolve) => second.onError((error) => resolve(error.code)));
     expect(code).toBe('too_many_connections_from_ip');
     expect(second.getStatus().state).toBe('reconnecting');
+  });
+
+  it('has a live map of a state topic that is born inside a pattern', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-'));
+    closing.push(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'sluice.yaml');
+    await writeFile(file, 'namespaces: { values: { mode: state } }\n');
+    const { wsUrl } = await start({}, file);
+    const client = connect(wsUrl);
+    const pattern = client.subscribe('values:*');
+    const { told, has } = record(pattern);
+    const keys = () => [...pattern.current('values:a').keys()];
+    const maps: string[][] = [];
+    pattern.on('map', (_, topic) => maps.push([topic, ...keys()]));
+    await has('live');
+    await client.publish('values:a', 'test', 1, { key: 'cpu' });
+    await has(1);
+    expect(keys()).toEqual(['cpu']);
+    await client.publish('values:a', 'test', 2, { key: 'disk' });
+    await has(2);
+    await client.publish('values:a', 'test', 3, { key: 'cpu', removed: true });
+    await has(3);
+    expect(keys()).toEqual(['disk']);
+    expect(maps).toEqual([
+      ['values:a', 'cpu'],
+      ['values:a', 'cpu', 'disk'],
+      ['values:a', 'disk'],
+    ]);
+    expect(told).toEqual(['live', 1, 2, 3]);
+    // Nothing had to be asked for twice.
+    expect(client.getStats()).toMatchObject({ connects: 1, gaps: 0 });
   });
 
   it('hears broadcasts without asking for them', async () => {

@@ -25,6 +25,15 @@ function batch(after: number, upto: number, over: Partial<Extract<Reply, { kind:
   return { kind: 'batch', view: 7, after, upto, publications, ...over };
 }
 
+function reset(over: Partial<Extract<Reply, { kind: 'reset' }>> = {}): Reply {
+  return { kind: 'reset', view: 7, topic: 'a', epoch: 'e1', offset: 0, mode: 'stream', ...over };
+}
+
+function snapshot(over: Partial<Extract<Reply, { kind: 'snapshot' }>> = {}): Reply {
+  const whole = { publications: [], first: true, last: true };
+  return { kind: 'snapshot', view: 7, topic: 'a', epoch: 'e1', offset: 0, ...whole, ...over };
+}
+
 /** What a subscription tells, in order, in short. */
 function record(subscription: Subscription): unknown[] {
   const told: unknown[] = [];
@@ -212,7 +221,7 @@ describe('after a reconnect', () => {
     h.client.subscribe('b');
     h.client.subscribe('j:*');
     await settled();
-    const topics = [{ topic: 'j:1', epoch: 'e3', offset: 8 }];
+    const topics = [{ topic: 'j:1', epoch: 'e3', offset: 8, mode: 'stream' as const }];
     grant(socket, {}, { topic: 'b', view: 8, epoch: 'e2' }, { topic: 'j:*', view: 9, epoch: '', topics });
     socket.push(batch(0, 4));
     socket.push(batch(0, 2, { view: 9, topic: 'j:2', epoch: 'e4' }));
@@ -356,11 +365,34 @@ describe('pushes', () => {
     expect(socket.count('subscribe')).toBe(1);
   });
 
+  it('takes a reset for no news when it stands in that epoch already', async () => {
+    const { socket, told, subscription } = await live({ offset: 3 });
+    socket.push(reset({ offset: 3 }));
+    socket.push(batch(3, 5));
+    socket.push(reset({ offset: 0 }));
+    expect(subscription.position).toEqual({ epoch: 'e1', offset: 5 });
+    socket.push(batch(4, 6));
+    expect(told).toEqual([4, 5, 6]);
+    expect(socket.count('subscribe')).toBe(1);
+  });
+
+  it('keeps the map of a state topic through a reset that is no news, also one that a snapshot is on its way of', async () => {
+    const { socket, subscription } = await live({ mode: 'state', offset: 2 });
+    const cpu = publication(1, 'x', { key: 'cpu' });
+    const disk = publication(2, 'y', { key: 'disk' });
+    socket.push(snapshot({ offset: 2, publications: [cpu], last: false }));
+    socket.push(reset({ offset: 0, mode: 'state' }));
+    socket.push(snapshot({ offset: 2, publications: [disk], first: false }));
+    socket.push(reset({ offset: 2, mode: 'state' }));
+    expect([...subscription.current().keys()]).toEqual(['cpu', 'disk']);
+    expect(socket.count('subscribe')).toBe(1);
+  });
+
   it('says nothing of a reset when the topic was empty before', async () => {
     const { socket, told } = await live({ epoch: '', offset: 0 });
-    socket.push({ kind: 'reset', view: 7, topic: 'a', epoch: 'e9', offset: 0 });
+    socket.push(reset({ epoch: 'e9' }));
     socket.push(batch(0, 1));
-    socket.push({ kind: 'reset', view: 7, topic: 'a', epoch: 'e10', offset: 0 });
+    socket.push(reset({ epoch: 'e10' }));
     expect(told).toEqual([1, ['reset', 'e10']]);
   });
 
@@ -377,7 +409,7 @@ describe('pushes', () => {
       first: true,
       last: true,
     });
-    socket.push({ kind: 'reset', view: 7, topic: 'a', epoch: 'e2', offset: 4 });
+    socket.push(reset({ epoch: 'e2', offset: 4, mode: 'state' }));
     expect(subscription.current().size).toBe(0);
     expect(socket.command('subscribe').subscriptions).toEqual([{ topic: 'a' }]);
   });
@@ -427,6 +459,129 @@ describe('pushes', () => {
     socket.push({ kind: 'unsubscribed', views: [7], reason: 'forbidden' });
     expect(told).toEqual([['error', 'forbidden']]);
     expect(subscription.state).toBe('refused');
+  });
+});
+
+describe('a pattern', () => {
+  async function pattern(...topics: NonNullable<Granted['topics']>) {
+    const h = await live();
+    const all = h.client.subscribe('p:*');
+    const told = record(all);
+    const maps: string[] = [];
+    all.on('map', (entries, topic) => maps.push([topic, ...entries.keys()].join(' ')));
+    await settled();
+    grant(h.socket, { topic: 'p:*', view: 9, epoch: '', topics });
+    return { ...h, all, told, maps };
+  }
+
+  const one = (over: Partial<NonNullable<Granted['topics']>[number]> = {}) =>
+    ({ topic: 'p:1', epoch: 'e1', offset: 0, mode: 'state', ...over }) as const;
+  const born = (over: Partial<Extract<Reply, { kind: 'reset' }>> = {}) =>
+    reset({ view: 9, topic: 'p:1', mode: 'state', ...over });
+  const put = (offset: number, key: string) =>
+    batch(offset - 1, offset, {
+      view: 9,
+      topic: 'p:1',
+      epoch: 'e1',
+      publications: [publication(offset, offset, { key })],
+    });
+
+  async function comeBack(h: Awaited<ReturnType<typeof pattern>>): Promise<FakeSocket> {
+    h.socket.end();
+    await h.runtime.advance(1_000);
+    const socket = h.sockets.at(-1) as FakeSocket;
+    socket.greet();
+    return socket;
+  }
+
+  it('has a live map of a state topic from its birth', async () => {
+    const { socket, all, told, maps } = await pattern();
+    socket.push(born());
+    socket.push(put(1, 'cpu'));
+    socket.push(put(2, 'disk'));
+    expect([...all.current('p:1').keys()]).toEqual(['cpu', 'disk']);
+    expect(maps).toEqual(['p:1 cpu', 'p:1 cpu disk']);
+    expect(told).toEqual([1, 2]);
+    expect(socket.count('subscribe')).toBe(2);
+  });
+
+  it('has none of a stream, which begins with its first batch', async () => {
+    const { socket, all, told, maps } = await pattern();
+    socket.push(put(1, 'cpu'));
+    expect([all.current('p:1').size, maps, told]).toEqual([0, [], [1]]);
+  });
+
+  it('shows a latecomer the map of a topic that was born meanwhile', async () => {
+    const { socket, client } = await pattern();
+    socket.push(born());
+    socket.push(put(1, 'cpu'));
+    const late = record(client.subscribe('p:*'));
+    await settled();
+    expect(late).toEqual([['snapshot', 'cpu']]);
+  });
+
+  it('goes on where it was with a state topic that it saw being born', async () => {
+    const h = await pattern();
+    h.socket.push(born());
+    h.socket.push(put(1, 'cpu'));
+    const socket = await comeBack(h);
+    expect(socket.command('subscribe').subscriptions.at(-1)).toEqual({
+      topic: 'p:*',
+      positions: [{ topic: 'p:1', epoch: 'e1', offset: 1 }],
+    });
+    const topics = [one({ offset: 1, recovered: true })];
+    grant(socket, {}, { topic: 'p:*', view: 9, epoch: '', topics });
+    socket.push(put(2, 'disk'));
+    expect([...h.all.current('p:1').keys()]).toEqual(['cpu', 'disk']);
+  });
+
+  it('goes on where it was with a state topic that was empty when it subscribed', async () => {
+    const h = await pattern(one());
+    h.socket.push(put(1, 'cpu'));
+    const socket = await comeBack(h);
+    expect(socket.command('subscribe').subscriptions.at(-1)?.positions).toEqual([
+      { topic: 'p:1', epoch: 'e1', offset: 1 },
+    ]);
+    expect([...h.all.current('p:1').keys()]).toEqual(['cpu']);
+  });
+
+  it('asks for the snapshot of a state topic that was cut off, and for nothing of streams', async () => {
+    const h = await pattern(one({ offset: 5 }), one({ topic: 'p:2', offset: 7, mode: 'stream' }));
+    const socket = await comeBack(h);
+    expect(socket.command('subscribe').subscriptions.at(-1)?.positions).toEqual([
+      { topic: 'p:2', epoch: 'e1', offset: 7 },
+    ]);
+  });
+
+  it.each([0, 1])(
+    'asks again when there may be values from before a birth, which is behind %i',
+    async (offset) => {
+      const { socket } = await pattern();
+      socket.push(born({ offset }));
+      expect(socket.count('subscribe')).toBe(offset === 0 ? 2 : 3);
+      if (offset > 0) expect(socket.command('subscribe').subscriptions[0]?.positions).toHaveLength(1);
+    },
+  );
+
+  it('empties the map of a topic that is no more', async () => {
+    const h = await pattern();
+    h.socket.push(born());
+    h.socket.push(put(1, 'cpu'));
+    const socket = await comeBack(h);
+    const topics = [one({ epoch: '', recovered: false })];
+    grant(socket, {}, { topic: 'p:*', view: 9, epoch: '', topics });
+    expect([h.all.current('p:1').size, h.maps.at(-1)]).toEqual([0, 'p:1']);
+  });
+
+  it('starts on an empty map where everything from the first publication is sent again', async () => {
+    const h = await pattern();
+    h.socket.push(born());
+    h.socket.push(put(1, 'old'));
+    h.socket.push(born({ epoch: 'e2', offset: 4 }));
+    const again = one({ epoch: 'e2', recovered: true });
+    grant(h.socket, { topic: 'p:*', view: 9, epoch: '', topics: [again] });
+    h.socket.push({ ...put(1, 'new'), epoch: 'e2' } as Reply);
+    expect([...h.all.current('p:1').keys()]).toEqual(['new']);
   });
 });
 

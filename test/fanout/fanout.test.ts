@@ -257,7 +257,8 @@ describe('the epoch', () => {
     turns.settle();
     const [announced] = sink.of(view).map(({ bytes }) => decode(view.options.codec, bytes));
     expect(kinds(sink.of(view))).toEqual(['reset', 'batch']);
-    expect(announced).toMatchObject({ view: view.id, topic: 'a', epoch: broker.find('a')?.epoch, offset: 0 });
+    const { epoch } = topicOf(broker, 'a');
+    expect(announced).toMatchObject({ view: view.id, topic: 'a', epoch, offset: 0, mode: 'stream' });
     await publish('a');
     turns.advance(10);
     expect(kinds(sink.of(view))).toEqual(['reset', 'batch', 'batch']);
@@ -499,6 +500,24 @@ describe('patterns', () => {
     turns.advance(100);
     for (const view of [before, after]) expect(ranges(sink.of(view))).toEqual([[0, 1]]);
     expect(kinds(sink.of(exact))).toEqual(['reset', 'batch']);
+  });
+
+  test('a state topic is announced at its birth, with its mode; a stream begins with its first batch', async () => {
+    const { live, publish, turns, sink, broker } = await makeWorld();
+    const view = live('*');
+    await publish('state:1', { key: 'a' });
+    await publish('s:1');
+    turns.settle();
+    const frames = sink.of(view).map(({ bytes }) => decode(view.options.codec, bytes));
+    const { epoch } = topicOf(broker, 'state:1');
+    expect(frames).toMatchObject([
+      { kind: 'reset', view: view.id, topic: 'state:1', epoch, offset: 0, mode: 'state' },
+      { kind: 'batch', topic: 'state:1', after: 0, upto: 1 },
+      { kind: 'batch', topic: 's:1', after: 0, upto: 1 },
+    ]);
+    await publish('state:1', { key: 'b' });
+    turns.advance(10);
+    expect(kinds(sink.of(view))).toEqual(['reset', 'batch', 'batch', 'batch']);
   });
 
   test('a view that has members from the start misses nothing of topics of any age', async () => {

@@ -63,7 +63,7 @@ export class Gateway {
     this.loop = new Loop(nowMs);
     const { nowMs: clock } = this.loop;
     this.network = new Network(options, clock);
-    this.engine = new ScriptedEngine(new MemoryEngine({ nowMs: clock }), committed);
+    this.engine = new ScriptedEngine(new MemoryEngine({ nowMs: clock, isState }), committed);
     this.engine.isSlow = options.isSlowEngine;
     this.broker = new Broker({
       engine: this.engine,
@@ -120,6 +120,7 @@ export class Gateway {
         presence,
         mayWatch: () => false,
         conflates: () => false,
+        modeOf: (topic) => (isState(topic) ? 'state' : 'stream'),
         subscriptionsPerSession: 100,
         outcome: nothing,
       }),

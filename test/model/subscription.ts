@@ -1,5 +1,5 @@
 import { judge, Positions } from '../../src/client/positions.ts';
-import type { OffsetRange, Publication, ServerKinds, TopicResult } from '../../src/protocol/frames.ts';
+import type { Mode, OffsetRange, Publication, ServerKinds, TopicResult } from '../../src/protocol/frames.ts';
 import type { StoredPublication } from '../../src/topics/publication.ts';
 import { isSame, isState, type Model, matches, type Wish } from './model.ts';
 
@@ -42,7 +42,9 @@ export class ModelSubscription {
   }
 
   /** The gateway's answer: batches follow from here. `continues`: what was handed over before stays. */
-  begin({ topic, epoch, offset }: TopicResult, continues: boolean): void {
+  begin({ topic, epoch, offset, mode }: TopicResult, continues: boolean): void {
+    // Of a pattern itself nobody says one.
+    check(topic.endsWith('*') || mode === modeOf(topic), 'another mode', this.spec, topic, mode);
     if (!continues) this.maps.delete(topic);
     this.incomplete.delete(topic);
     const isEmpty = (this.#model.numbering(topic, epoch)?.start ?? offset) >= offset;
@@ -100,7 +102,8 @@ export class ModelSubscription {
     this.checkMap(topic, nowMs);
   }
 
-  reset({ topic, epoch, offset }: ServerKinds['reset']): void {
+  reset({ topic, epoch, offset, mode }: ServerKinds['reset']): void {
+    check(mode === modeOf(topic), 'another mode', this.spec, topic, mode);
     // The news of an epoch that it has known since it subscribed.
     if (this.positions.get(topic)?.epoch === epoch) return;
     const start = this.#model.numbering(topic, epoch)?.start ?? offset;
@@ -148,11 +151,12 @@ export class ModelSubscription {
     check(map.size === 0, 'keys that nobody published', this.spec, topic, [...map]);
   }
 
-  /** A topic of a pattern that was born later begins with its first batch. */
+  /** A stream of a pattern that was born later begins with its first batch; state topics are announced. */
   #positionFor(topic: string, { epoch, after }: ServerKinds['batch']) {
     const position = this.positions.get(topic);
     if (position !== undefined && (epoch === undefined || epoch === position.epoch)) return position;
     check(epoch !== undefined, 'a batch without a position', this.spec, topic);
+    check(!isState(topic), 'a state topic that nobody announced', this.spec, topic);
     const start = this.#model.numbering(topic, epoch)?.start;
     check(
       after === start,
@@ -203,6 +207,10 @@ export class ModelSubscription {
     }
     check(false, 'silently lost', this.spec, topic, epoch, original);
   }
+}
+
+function modeOf(topic: string): Mode {
+  return isState(topic) ? 'state' : 'stream';
 }
 
 /** Only what the ring no longer holds may be named as lost. */

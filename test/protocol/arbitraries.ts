@@ -144,15 +144,17 @@ const error = fc.record({
 
 const recovery = { recovered: maybe(fc.boolean()), missing: maybe(range) };
 
+const mode = fc.constantFrom('stream' as const, 'state' as const);
+
 const granted = fc.record({
   topic: name,
   view: uint32,
-  mode: fc.constantFrom('stream' as const, 'state' as const),
+  mode,
   epoch: fc.string({ maxLength: 8 }),
   offset: uint53,
   ...recovery,
   topics: maybe(
-    fc.array(fc.record({ topic: name, epoch: name, offset: uint53, ...recovery }), {
+    fc.array(fc.record({ topic: name, epoch: name, offset: uint53, mode, ...recovery }), {
       minLength: 1,
       maxLength: 2,
     }),
@@ -173,7 +175,9 @@ const batch = fc
   .tuple(uint32, place, range, publications, fc.boolean())
   .map(([view, where, between, all, one]) => {
     const only = all[0];
-    if (!one || only === undefined) return { view, ...where, ...between, publications: all };
+    // One publication that is all that the batch covers has the offset that it covers.
+    const isFlat = one || (all.length === 1 && between.upto - between.after === 1);
+    if (!isFlat || only === undefined) return { view, ...where, ...between, publications: all };
     return { view, ...where, after: only.offset - 1, upto: only.offset, publications: [only] };
   });
 
@@ -218,7 +222,7 @@ const kinds: { readonly [K in ServerKind]: Arbitrary<ServerKinds[K]> } = {
   result: fc.record({ payload: maybe(payload) }),
   error,
   batch,
-  reset: fc.record({ view: uint32, topic: name, epoch: name, offset: uint53 }),
+  reset: fc.record({ view: uint32, topic: name, epoch: name, offset: uint53, mode }),
   snapshot: fc.record({
     view: uint32,
     topic: name,

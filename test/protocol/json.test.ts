@@ -203,6 +203,19 @@ describe('a frame for the client in JSON', () => {
     expect(decoded).toMatchObject({ ok: false, code: 'unknown_command' });
   });
 
+  it('names the mode of a topic, where absent a stream', () => {
+    const reset = { kind: 'reset', id: 0, view: 1, topic: 'x', epoch: 'e', offset: 0 } as const;
+    const text = '{"type":"reset","view":1,"topic":"x","epoch":"e","offset":0,"mode":"state"}';
+    expect(new TextDecoder().decode(jsonCodec.encodeServerFrame({ ...reset, mode: 'state' }))).toBe(text);
+    const without = text.replace(',"mode":"state"', '');
+    expect(jsonCodec.decodeServerFrame(utf8(without))).toEqual({
+      ok: true,
+      frame: { ...reset, mode: 'stream' },
+    });
+    const unknown = utf8(text.replace('state', 'tide'));
+    expect(jsonCodec.decodeServerFrame(unknown)).toMatchObject({ ok: false, code: 'invalid_request' });
+  });
+
   it.each([
     '{"type":"batch","view":1,"after":0,"upto":1,"messages":{}}',
     '{"type":"batch","view":1,"after":0,"upto":1,"messages":[1]}',

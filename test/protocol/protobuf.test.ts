@@ -138,6 +138,19 @@ describe('the protobuf codec', () => {
     expect(protobufCodec.decodeClientFrame(subscribe)).toMatchObject({ ok: false, code: 'invalid_filter' });
   });
 
+  it.each([
+    [0, 'stream'],
+    [1, 'state'],
+    [2, undefined],
+  ])('takes the mode %i of a reset for %s', (mode, name) => {
+    const fields = { view: 1, topic: 'x', epoch: 'e', offset: 0 };
+    const decoded = protobufCodec.decodeServerFrame(
+      v1.ServerFrame.encode({ reset: { ...fields, mode } }).finish(),
+    );
+    const frame = { kind: 'reset', id: 0, ...fields, mode: name };
+    expect(decoded).toMatchObject(name ? { ok: true, frame } : { ok: false, code: 'invalid_request' });
+  });
+
   it('survives endless nesting', () => {
     // Filters in filters, each of length-delimited field 5, as long as the input allows.
     let filter = bytes(8, 11);

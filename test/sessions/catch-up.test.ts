@@ -293,7 +293,7 @@ describe('catching up', () => {
     broker.reset('state', 'new', 0);
     expect(pump()).toBe(true);
     expect(frames).toMatchObject([
-      { kind: 'reset', epoch: 'new' },
+      { kind: 'reset', epoch: 'new', mode: 'state' },
       { kind: 'snapshot', epoch: 'new', publications: [] },
     ]);
   });
@@ -319,7 +319,7 @@ describe('catching up', () => {
     await publish('p:1');
     expect(pump()).toBe(true);
     const { epoch } = topicOf(broker, 'p:1');
-    expect(frames).toMatchObject([{ kind: 'reset', topic: 'p:1', epoch, offset: 0 }]);
+    expect(frames).toMatchObject([{ kind: 'reset', topic: 'p:1', epoch, offset: 0, mode: 'stream' }]);
   });
 
   test('a topic that is born as another is removed is not overlooked', async () => {

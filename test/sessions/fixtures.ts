@@ -14,6 +14,7 @@ import { Presence } from '../../src/sessions/presence.ts';
 import type { Peer, Session } from '../../src/sessions/session.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
 import { Subscriber } from '../../src/sessions/subscribe.ts';
+import { namespaceOf } from '../../src/topics/names.ts';
 import { decode, type FakeSink, makeWorld, type Receiver, type WorldOptions } from '../fanout/fixtures.ts';
 
 /** A connection whose peer reads at once, unless it is stalled: then bytes pile up, and above the limit are dropped. */
@@ -153,6 +154,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
     presence,
     mayWatch: (session, topic) => mayWatch(session, topic, namespaces),
     conflates: () => false,
+    modeOf: (topic) => (namespaceOf(topic) === 'state' ? 'state' : 'stream'),
     subscriptionsPerSession: options.subscriptionsPerSession ?? 100,
     outcome: (outcome) => count(`outcome ${outcome}`),
   });

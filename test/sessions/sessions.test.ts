@@ -150,6 +150,25 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       ]);
     });
 
+    test('a pattern answers the mode of each topic, also of those that are no more', async () => {
+      const { subscribe, publish } = await client(codec);
+      await publish('state:1', { key: 'a' });
+      await publish('p:1');
+      const gone = (topic: string) => [{ topic, epoch: 'e', offset: 3 }];
+      const results = await subscribe(
+        1,
+        { topic: 'state:*', positions: gone('state:2') },
+        { topic: 'p:*', positions: gone('p:2') },
+      );
+      const topics = results.flatMap((result) => ('topics' in result ? (result.topics ?? []) : []));
+      expect(topics.map(({ topic, mode, epoch }) => [topic, mode, epoch !== ''])).toEqual([
+        ['state:1', 'state', true],
+        ['state:2', 'state', false],
+        ['p:1', 'stream', true],
+        ['p:2', 'stream', false],
+      ]);
+    });
+
     test('unsubscribe ends by view or by topic, and nothing more comes', async () => {
       const { subscribe, command, connection, publish, turns, codeOf } = await client(codec);
       const results = await subscribe(1, { topic: 'a' }, { topic: 'b' });
