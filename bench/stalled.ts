@@ -19,7 +19,7 @@ const options = {
 type Options = OptionsOf<typeof options>;
 
 const MiB = 2 ** 20;
-const backpressureBytes = MiB;
+const backpressureBytes = 64 * 1024;
 const frameBytes = 64 * 1024;
 /** All are in the stream, those that stall in the state topic too: what it carries fills the kernel's 3 MB in a phase. */
 const stream = { topic: 'stats', bytes: 1000 } as const;
@@ -63,11 +63,12 @@ class Load {
     await others.call('mark');
     const peak = watchPeak(gateway.pid);
     const [one] = await Promise.all([
-      publisher.call('publish', { ...stream, rate, seconds }),
-      publisher.call('publish', { ...state, rate, seconds }),
+      publisher.call('publish', { ...stream, topics: [stream.topic], rate, seconds }),
+      publisher.call('publish', { ...state, topics: [state.topic], rate, seconds }),
     ]);
     this.#sent += one.sent;
-    await others.call('settle', { publications: one.sent, withinMs: settleMs });
+    const readers = this.#options.connections - this.#options.stalled;
+    await others.call('settle', { publications: one.sent * readers, withinMs: settleMs });
     const received = await others.call('read');
     const peakBytes = peak();
     // Nothing is published meanwhile: what comes is the catch-up, and nothing else.

@@ -221,13 +221,13 @@ describe('the checks across options', () => {
   );
 
   test.each([
-    [{ payloadMaxBytes: '256KiB', frameMaxBytes: '256KiB' }, 'payloadMaxBytes (256KiB) must be less than'],
+    [{ payloadMaxBytes: '64KiB', frameMaxBytes: '64KiB' }, 'payloadMaxBytes (64KiB) must be less than'],
     [{ bodyMaxBytes: '512KiB' }, 'bodyMaxBytes (512KiB) must be at least frameMaxBytes (1MiB)'],
-    [{ payloadMaxBytes: '300KiB' }, 'must be at least 4 times payloadMaxBytes (300KiB)'],
-    [{ batchMaxBytes: '512KiB' }, 'batchMaxBytes (512KiB) must be at most a quarter of backpressureMaxBytes'],
+    [{ payloadMaxBytes: '65KiB' }, 'backpressureMaxBytes (64KiB) must be at least payloadMaxBytes (65KiB)'],
+    [{ batchMaxBytes: '65KiB' }, 'batchMaxBytes (65KiB) must be at most backpressureMaxBytes (64KiB)'],
     [
-      { backpressureTotalMaxBytes: '512KiB' },
-      'backpressureTotalMaxBytes (512KiB) must be at least backpressure',
+      { backpressureTotalMaxBytes: '63KiB' },
+      'backpressureTotalMaxBytes (63KiB) must be at least backpressure',
     ],
     [{ ringMaxBytes: '32KiB' }, 'ringMaxBytes (32KiB) must be between'],
     [{ ringsMaxBytes: '512KiB' }, 'ringMaxBytes (1MiB) must be between'],
@@ -237,7 +237,7 @@ describe('the checks across options', () => {
 
   test('look at the namespaces too', () => {
     expect(faultsOf({ file: fileOf('namespaces: {tick: {batchMaxBytes: 1MiB}}') })).toEqual([
-      expect.stringContaining('namespaces.tick: batchMaxBytes (1MiB) must be at most a quarter'),
+      expect.stringContaining('namespaces.tick: batchMaxBytes (1MiB) must be at most backpressureMaxBytes'),
     ]);
   });
 });

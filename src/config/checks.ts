@@ -5,11 +5,10 @@ type SizeName = {
   [K in keyof Config]: Config[K] extends number ? K : never;
 }[keyof Config];
 
-const atLeast = (config: Config, left: SizeName, factor: number, right: SizeName): string | undefined =>
-  config[left] >= factor * config[right]
+const atLeast = (config: Config, left: SizeName, right: SizeName): string | undefined =>
+  config[left] >= config[right]
     ? undefined
-    : `${left} (${formatBytes(config[left])}) must be at least ${factor === 1 ? '' : `${factor} times `}` +
-      `${right} (${formatBytes(config[right])})`;
+    : `${left} (${formatBytes(config[left])}) must be at least ${right} (${formatBytes(config[right])})`;
 
 /** Without keys only loopback is safe: everybody who reaches the port could publish and administrate. */
 function bindsSafely(config: Config): string | undefined {
@@ -33,9 +32,9 @@ function ringFaults(config: Config, own: Pick<Config, 'ringMaxBytes' | 'batchMax
         `(${formatBytes(config.payloadMaxBytes)}) and ringsMaxBytes (${formatBytes(config.ringsMaxBytes)})`,
     );
   }
-  if (config.backpressureMaxBytes < 4 * own.batchMaxBytes) {
+  if (config.backpressureMaxBytes < own.batchMaxBytes) {
     faults.push(
-      `batchMaxBytes (${formatBytes(own.batchMaxBytes)}) must be at most a quarter of ` +
+      `batchMaxBytes (${formatBytes(own.batchMaxBytes)}) must be at most ` +
         `backpressureMaxBytes (${formatBytes(config.backpressureMaxBytes)})`,
     );
   }
@@ -61,10 +60,10 @@ export function crossFaults(config: Config): string[] {
       ? undefined
       : `payloadMaxBytes (${formatBytes(config.payloadMaxBytes)}) must be less than ` +
         `frameMaxBytes (${formatBytes(config.frameMaxBytes)})`,
-    atLeast(config, 'bodyMaxBytes', 1, 'frameMaxBytes'),
-    // Catch-up sends pieces of a quarter of the limit, so one of them must hold a batch and a payload.
-    atLeast(config, 'backpressureMaxBytes', 4, 'payloadMaxBytes'),
-    atLeast(config, 'backpressureTotalMaxBytes', 1, 'backpressureMaxBytes'),
+    atLeast(config, 'bodyMaxBytes', 'frameMaxBytes'),
+    // A buffer overshoots its limit by one frame: with a payload that is no larger it at most doubles.
+    atLeast(config, 'backpressureMaxBytes', 'payloadMaxBytes'),
+    atLeast(config, 'backpressureTotalMaxBytes', 'backpressureMaxBytes'),
     config.sync && config.engine !== 'lmdb' ? `sync is for the engine lmdb, not ${config.engine}` : undefined,
   ];
   return [...sizes.filter((fault) => fault !== undefined), ...allRingFaults(config)];

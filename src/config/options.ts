@@ -145,8 +145,8 @@ const optionTable = {
   compressMinBytes: option(bytes(0, 2 ** 30), 256, 'Batches from this size may be compressed; 0: never.'),
   backpressureMaxBytes: option(
     bytes(4 * KiB, 2 ** 31),
-    MiB,
-    'Unsent bytes of a session before it counts as lagging.',
+    64 * KiB,
+    'Unsent bytes of a session, besides what the kernel holds, before it counts as lagging.',
   ),
   backpressureTotalMaxBytes: option(
     bytes(4 * KiB, 2 ** 40),
