@@ -189,15 +189,19 @@ export class SharedSubscription {
     }
   }
 
-  /** With `recovered: false` it names what is gone and more of the catch-up follows; otherwise live batches do. */
+  /** With `recovered: false` it names what is gone, and more of the catch-up follows; otherwise live batches do. */
   caughtUp({ topic, epoch, offset, recovered, missing }: ServerKinds['caughtUp']): void {
-    if (!recovered && offset > (this.#positions.get(topic)?.offset ?? 0))
-      this.#positions.set(topic, { epoch, offset });
+    if (recovered) {
+      for (const member of this.members) {
+        member.enter('live');
+        member.tell('caughtUp', { topic, epoch, offset });
+      }
+      return;
+    }
+    if (offset > (this.#positions.get(topic)?.offset ?? 0)) this.#positions.set(topic, { epoch, offset });
     for (const member of this.members) {
-      if (!recovered && missing) member.lost(topic, epoch, missing);
-      if (!recovered) continue;
-      member.enter('live');
-      member.tell('caughtUp', { topic, epoch, offset });
+      if (missing) member.lost(topic, epoch, missing);
+      member.stand({ topic, epoch, offset: Math.max(offset, member.floor(topic, epoch)) });
     }
   }
 

@@ -26,8 +26,9 @@ export interface SubscriptionEvents<T> {
   gap: [gap: { readonly topic: string; readonly epoch: string; readonly missing: OffsetRange }];
   /** After a reconnect or a gap: nothing was lost. */
   recovered: [at: TopicPosition];
-  /** This client reads too slowly; updates pause until `caughtUp`. */
+  /** This client reads too slowly; updates come late until `caughtUp`. */
   lagging: [];
+  /** Updates come live again; what was lost meanwhile, `gap` has told. Of a pattern without epoch and offset. */
   caughtUp: [at: TopicPosition];
   /** The topic's numbering began anew; whether something was lost, nobody can say. */
   reset: [at: TopicPosition, previous: Position];

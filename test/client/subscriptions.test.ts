@@ -365,6 +365,51 @@ describe('pushes', () => {
     expect(socket.count('subscribe')).toBe(1);
   });
 
+  it('stands behind what was lost, also when the connection ends before the rest of the catch-up', async () => {
+    const { socket, told, subscription, runtime, sockets } = await live();
+    const gone = { kind: 'caughtUp', view: 7, topic: 'a', epoch: 'e1', recovered: false } as const;
+    socket.push(batch(0, 1));
+    socket.push({ kind: 'lagging', views: [7] });
+    socket.push({ ...gone, offset: 5, missing: { after: 1, upto: 5 } });
+    socket.push({ ...gone, offset: 8, missing: { after: 5, upto: 8 } });
+    expect(subscription.position).toEqual({ epoch: 'e1', offset: 8 });
+    expect(subscription.state).toBe('lagging');
+    socket.end();
+    await runtime.advance(1_000);
+    const second = sockets.at(-1) as FakeSocket;
+    second.greet();
+    expect(second.command('subscribe').subscriptions).toEqual([
+      { topic: 'a', since: { epoch: 'e1', offset: 8 } },
+    ]);
+    grant(second, { offset: 8, recovered: true });
+    second.push(batch(8, 9));
+    expect(told).toEqual([1, 'lagging', ['gap', 1, 5], ['gap', 5, 8], 'recovered', 9]);
+  });
+
+  it.each([
+    [3, [1, 2, 3, ['gap', 3, 5]], 5],
+    [5, [1, 2, 3, 4, 5], 5],
+    [6, [1, 2, 3, 4, 5, 6], 6],
+  ])(
+    'names nothing as lost that it has: it stands at %i and is told (1, 5]',
+    async (upto, expected, offset) => {
+      const { socket, told, subscription } = await live();
+      socket.push(batch(0, upto));
+      const missing = { after: 1, upto: 5 };
+      socket.push({
+        kind: 'caughtUp',
+        view: 7,
+        topic: 'a',
+        epoch: 'e1',
+        offset: 5,
+        recovered: false,
+        missing,
+      });
+      expect(told).toEqual(expected);
+      expect(subscription.position).toEqual({ epoch: 'e1', offset });
+    },
+  );
+
   it('takes a reset for no news when it stands in that epoch already', async () => {
     const { socket, told, subscription } = await live({ offset: 3 });
     socket.push(reset({ offset: 3 }));
@@ -543,6 +588,18 @@ describe('a pattern', () => {
       { topic: 'p:1', epoch: 'e1', offset: 1 },
     ]);
     expect([...h.all.current('p:1').keys()]).toEqual(['cpu']);
+  });
+
+  it('tells what one of its topics lost, and that it has caught up with all', async () => {
+    const { socket, all, told } = await pattern(one({ mode: 'stream' }));
+    const push = { kind: 'caughtUp', view: 9 } as const;
+    socket.push({ kind: 'lagging', views: [9] });
+    const missing = { after: 0, upto: 4 };
+    socket.push({ ...push, topic: 'p:1', epoch: 'e1', offset: 4, recovered: false, missing });
+    expect(all.state).toBe('lagging');
+    socket.push({ ...push, topic: 'p:*', epoch: '', offset: 0, recovered: true });
+    expect(told).toEqual(['lagging', ['gap', 0, 4], 'caughtUp']);
+    expect([all.state, all.positions]).toEqual(['live', [{ topic: 'p:1', epoch: 'e1', offset: 4 }]]);
   });
 
   it('asks for the snapshot of a state topic that was cut off, and for nothing of streams', async () => {
