@@ -3,7 +3,7 @@ import type { Fanout } from '../fanout/fanout.ts';
 import { conflate, removalOf } from '../fanout/select.ts';
 import type { ServerFrame } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
-import type { Leg } from './leg.ts';
+import { isLevel, type Leg, legEnd } from './leg.ts';
 import type { SessionView } from './session-view.ts';
 
 /** The session as the catch-up sees it. */
@@ -36,7 +36,7 @@ const piecePublications = 1000;
  * connection has drained.
  */
 export function catchUp(session: CatchUpSession, sessionView: SessionView, options: CatchUpOptions): boolean {
-  sessionView.addBornTopics();
+  sessionView.updateLegs();
   for (const leg of sessionView.legs) {
     while (!isLevel(leg)) {
       if (!session.hasRoom()) return false;
@@ -44,20 +44,10 @@ export function catchUp(session: CatchUpSession, sessionView: SessionView, optio
     }
   }
   // A leg of a pattern may have fallen behind while a later one was sent; all must be level in the same turn.
-  if (!sessionView.legs.every(isLevel) || sessionView.addBornTopics())
+  if (!sessionView.legs.every(isLevel) || sessionView.updateLegs())
     return catchUp(session, sessionView, options);
   session.goLive(sessionView);
   return true;
-}
-
-/** Nothing that the members have is missing: what comes next in the view follows what was sent. */
-function isLevel({ feed, epoch, position, snapshot }: Leg): boolean {
-  return snapshot === undefined && epoch === feed.topic.epoch && position >= target(feed);
-}
-
-/** What the members have been sent; the topic's newest where there are none. */
-function target(feed: Leg['feed']): number {
-  return feed.view.members > 0 ? feed.position : feed.topic.ring.newest;
 }
 
 function sendPiece(session: CatchUpSession, leg: Leg, options: CatchUpOptions): void {
@@ -147,7 +137,7 @@ function sendRingPage(
   const { feed } = leg;
   const { view, topic } = feed;
   const isState = topic.state !== undefined;
-  const end = Math.min(leg.position + piecePublications, target(feed));
+  const end = Math.min(leg.position + piecePublications, legEnd(feed));
   const held = topic.ring.slice(leg.position, end);
   const conflates = isState || view.options.conflate;
   const selected = conflates ? conflate(held, feed) : held;

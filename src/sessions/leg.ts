@@ -20,6 +20,17 @@ export interface Leg {
   snapshot: PendingSnapshot | undefined;
 }
 
+/** Nothing that the members have is missing: what comes next in the view follows what was sent. */
+export function isLevel({ feed, epoch, position, snapshot }: Leg): boolean {
+  return snapshot === undefined && epoch === feed.topic.epoch && position >= legEnd(feed);
+}
+
+/** What the members have been sent; the topic's newest where there are none, or where the view no longer hears of it. */
+export function legEnd(feed: Feed): number {
+  const { view, topic, position } = feed;
+  return view.members > 0 && view.feeds.get(topic) === feed ? position : topic.ring.newest;
+}
+
 /** Where a subscriber starts in a topic, and what it is told of that. */
 export interface Start {
   readonly epoch: string;

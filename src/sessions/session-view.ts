@@ -1,6 +1,6 @@
 import type { Feed, View } from '../fanout/view.ts';
 import type { Position } from '../protocol/frames.ts';
-import type { Leg } from './leg.ts';
+import { isLevel, type Leg } from './leg.ts';
 
 /** One subscription of one session. */
 export class SessionView {
@@ -31,18 +31,20 @@ export class SessionView {
     this.automatic = automatic;
   }
 
-  /** A pattern's topics that were born since the legs were set up; answers whether there were any. */
-  addBornTopics(): boolean {
+  /**
+   * Adds the pattern's topics that were born since, and lets go of those that were removed once nothing of them is
+   * missing, or was named as such. Answers whether there was anything to do.
+   */
+  updateLegs(): boolean {
     const { feeds } = this.view;
     if (this.legs.length === feeds.size && this.legs.every(({ feed }) => feeds.get(feed.topic) === feed))
       return false;
-    const known = new Set(this.legs.map(({ feed }) => feed));
-    for (const feed of feeds.values()) {
-      if (!known.has(feed)) this.legs.push({ feed, epoch: '', position: 0, snapshot: undefined });
-    }
-    // Those that were removed meanwhile have nothing left to send.
-    this.legs = this.legs.filter(({ feed }) => feeds.get(feed.topic) === feed);
-    return true;
+    const before = this.legs;
+    const kept = before.filter((leg) => feeds.get(leg.feed.topic) === leg.feed || !isLevel(leg));
+    const known = new Set(kept.map(({ feed }) => feed));
+    const born = [...feeds.values()].filter((feed) => !known.has(feed));
+    this.legs = [...kept, ...born.map((feed) => ({ feed, epoch: '', position: 0, snapshot: undefined }))];
+    return born.length > 0 || kept.length < before.length;
   }
 
   /**

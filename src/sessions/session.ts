@@ -172,9 +172,13 @@ export class Session implements CatchUpSession {
     sessionView.legs = [];
   }
 
-  /** Its buffer was full: of these feeds it lacks everything behind these positions. It leaves all live streams. */
-  lag(lost: ReadonlyMap<Feed, Position>): void {
+  /**
+   * Its buffer was full: of these feeds it lacks everything behind these positions, and so many frames of its views were
+   * not sent. It leaves all live streams.
+   */
+  lag(lost: ReadonlyMap<Feed, Position>, lostFrames: number): void {
     if (this.closed) return;
+    this.#messages -= lostFrames;
     const live = [...this.views.values()].filter(({ status }) => status === 'live');
     if (live.length === 0) return;
     for (const sessionView of live) {

@@ -157,7 +157,7 @@ export class UwsSink implements Sink {
     this.#metrics.retracted(publications);
     this.#metrics.dropped(frames);
     if (!session.isLagging) this.#lostSince.set(session, (this.#turn[first] as TurnFrame).number);
-    session.lag(lost);
+    session.lag(lost, frames);
   }
 
   #remember(frame: OutFrame, except: Session | undefined): void {

@@ -322,7 +322,7 @@ describe('catching up', () => {
     expect(frames).toMatchObject([{ kind: 'reset', topic: 'p:1', epoch, offset: 0, mode: 'stream' }]);
   });
 
-  test('a topic that is born as another is removed is not overlooked', async () => {
+  test('what a removed topic still had to send is named, and a topic that is born meanwhile not overlooked', async () => {
     const { publish, pump, from, frames, live, broker, turns, sessionView } = await behind('p:*', {
       topic: { maxAgeMs: 100 },
     });
@@ -338,6 +338,7 @@ describe('catching up', () => {
     expect(broker.find('p:1')).toBeUndefined();
     expect(pump()).toBe(true);
     expect(frames.slice(1)).toMatchObject([
+      { kind: 'caughtUp', topic: 'p:1', recovered: false, missing: { after: 2, upto: 3 } },
       { kind: 'reset', topic: 'p:2' },
       { kind: 'batch', topic: 'p:2', after: 0, upto: 1 },
     ]);

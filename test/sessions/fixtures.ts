@@ -208,7 +208,8 @@ export async function makeGateway(options: GatewayOptions = {}) {
   /** Frames that were lost in a turn are told at the begin of the next one, as the transport does. */
   const lost = new Map<FakeConnection, Map<object, Position>>();
   sink.onTurn = () => {
-    for (const [{ session }, positions] of lost) session?.lag(positions as Parameters<Session['lag']>[0]);
+    for (const [{ session }, positions] of lost)
+      session?.lag(positions as Parameters<Session['lag']>[0], positions.size);
     lost.clear();
   };
 

@@ -75,7 +75,7 @@ describe('a connection that does not read', () => {
     await settle();
     connection.stalled = true;
     connection.buffered = 5000;
-    session.lag(new Map());
+    session.lag(new Map(), 0);
     await publish('a', ...Array.from({ length: 100 }, () => large));
     sessions.sweep();
     for (let i = 0; i < 20; i++) {
@@ -127,7 +127,7 @@ describe('lagging', () => {
   test('it leaves all live streams, and is told which', async () => {
     const { session, connection, viewOf, counts, turns } = await lagged();
     connection.buffered = connection.limitBytes;
-    session.lag(new Map());
+    session.lag(new Map(), 0);
     expect(connection.of('lagging')).toMatchObject([
       { views: expect.arrayContaining([viewOf('a').id, viewOf('b').id]) },
     ]);
@@ -142,13 +142,26 @@ describe('lagging', () => {
     await publish('a', {}, {});
     turns.settle();
     connection.forget();
-    session.lag(new Map([[feedOf('a'), { epoch: topicOf(broker, 'a').epoch, offset: 1 }]]));
+    session.lag(new Map([[feedOf('a'), { epoch: topicOf(broker, 'a').epoch, offset: 1 }]]), 1);
     connection.drain();
     expect(connection.of('batch')).toMatchObject([{ view: viewOf('a').id, after: 1, upto: 3 }]);
     expect(connection.of('caughtUp')).toContainEqual(
       expect.objectContaining({ view: viewOf('a').id, topic: 'a', offset: 3, recovered: true }),
     );
     expect([session.isLagging, session.isLiveIn(viewOf('a')), viewOf('a').members]).toEqual([false, true, 1]);
+  });
+
+  test('what was lost is not counted as sent', async () => {
+    const { session, connection, feedOf, publish, turns, broker } = await lagged();
+    const { epoch } = topicOf(broker, 'a');
+    connection.forget();
+    const before = session.messageCount;
+    await publish('a');
+    turns.settle();
+    expect(session.messageCount - before).toBe(1);
+    session.lag(new Map([[feedOf('a'), { epoch, offset: 1 }]]), 1);
+    // This connection did get the frame that is said to be lost.
+    expect(session.messageCount - before).toBe(connection.messages.length - 1);
   });
 
   test('what its other views had not sent yet is not lost, though it was their only member', async () => {
@@ -158,7 +171,7 @@ describe('lagging', () => {
     turns.settle();
     await publish('b');
     connection.forget();
-    session.lag(new Map([[feedOf('a'), { epoch: topicOf(broker, 'a').epoch, offset: 1 }]]));
+    session.lag(new Map([[feedOf('a'), { epoch: topicOf(broker, 'a').epoch, offset: 1 }]]), 1);
     connection.drain();
     turns.advance(100);
     const got = connection
@@ -173,7 +186,7 @@ describe('lagging', () => {
     broker.reset('a', 'new', 0);
     turns.settle();
     connection.forget();
-    session.lag(new Map([[feedOf('a'), { epoch, offset: 1 }]]));
+    session.lag(new Map([[feedOf('a'), { epoch, offset: 1 }]]), 1);
     connection.drain();
     expect(connection.of('reset')).toMatchObject([{ view: viewOf('a').id, epoch: 'new', offset: 0 }]);
     await publish('b');
@@ -185,7 +198,7 @@ describe('lagging', () => {
     await publish('a', {}, {});
     turns.settle();
     connection.forget();
-    session.lag(new Map([[feedOf('a'), { epoch: topicOf(broker, 'a').epoch, offset: 1 }]]));
+    session.lag(new Map([[feedOf('a'), { epoch: topicOf(broker, 'a').epoch, offset: 1 }]]), 1);
     expect(connection.of('batch')).toMatchObject([{ view: viewOf('a').id, after: 1, upto: 3 }]);
     expect([session.isLagging, session.isLiveIn(viewOf('a'))]).toEqual([false, true]);
   });
@@ -193,9 +206,9 @@ describe('lagging', () => {
   test('a session that is in no live stream has nothing to leave', async () => {
     const { session, connection } = await lagged();
     connection.buffered = connection.limitBytes;
-    session.lag(new Map());
+    session.lag(new Map(), 0);
     connection.forget();
-    session.lag(new Map());
+    session.lag(new Map(), 0);
     expect(connection.messages).toEqual([]);
   });
 });
@@ -214,7 +227,7 @@ describe('the end of a session', () => {
     expect([sessions.count, admission.total]).toEqual([0, 0]);
     session.push({ kind: 'pong', timeMs: 1 });
     session.pump();
-    session.lag(new Map());
+    session.lag(new Map(), 0);
     expect(connection.messages).toEqual([]);
   });
 
