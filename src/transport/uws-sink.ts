@@ -20,6 +20,13 @@ interface TurnFrame {
   readonly number: number;
 }
 
+/** What is remembered of a frame that was published: not its bytes, which would be megabytes. */
+interface PastFrame {
+  readonly view: number;
+  readonly wireBytes: number;
+  readonly publications: number;
+}
+
 /** Frames that a session may still have in its buffer when it ends are looked for among so many. */
 const historyFrames = 4096;
 
@@ -46,7 +53,7 @@ export class UwsSink implements Sink {
   readonly #metrics: SinkMetrics;
   #turn: TurnFrame[] = [];
   #dropped = new Map<string, Dropped>();
-  #history: OutFrame[] = [];
+  #history: PastFrame[] = [];
   /** How many frames were published in all, and at which of them each lagging session left off. */
   #published = 0;
   readonly #lostSince = new WeakMap<Session, number>();
@@ -117,10 +124,10 @@ export class UwsSink implements Sink {
     let publications = 0;
     const heard = this.#heard(session);
     for (let i = heard - this.#published + this.#history.length - 1; i >= 0 && bytes > 0; i--) {
-      const frame = this.#history[i] as OutFrame;
-      if (!session.views.has(frame.view.id)) continue;
-      bytes -= frame.bytes.length + wireHeaderBytes(frame.bytes.length);
-      publications += frame.publications;
+      const past = this.#history[i] as PastFrame;
+      if (!session.views.has(past.view)) continue;
+      bytes -= past.wireBytes;
+      publications += past.publications;
     }
     if (publications > 0) this.#metrics.retracted(publications);
   }
@@ -162,8 +169,13 @@ export class UwsSink implements Sink {
 
   #remember(frame: OutFrame, except: Session | undefined): void {
     this.#turn.push({ frame, except, number: this.#published++ });
-    frame.view.frames++;
-    this.#history.push(frame);
+    const { view, bytes, publications } = frame;
+    view.frames++;
+    this.#history.push({
+      view: view.id,
+      wireBytes: bytes.length + wireHeaderBytes(bytes.length),
+      publications,
+    });
     if (this.#history.length >= 2 * historyFrames) this.#history = this.#history.slice(historyFrames);
   }
 }
