@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { PublishFields } from '../protocol/frames.ts';
+import { LinkedMap } from './linked-map.ts';
 
 export const messageIdWindowMs = 5 * 60_000;
 export const messageIdsPerTopic = 10_000;
@@ -12,7 +13,7 @@ interface Seen {
 
 /** The message ids that one topic remembers, oldest first: for 5 minutes, at most the last 10 000. */
 export class MessageIds {
-  readonly #seen = new Map<string, Seen>();
+  readonly #seen = new LinkedMap<string, Seen>();
 
   get size(): number {
     return this.#seen.size;
@@ -20,8 +21,7 @@ export class MessageIds {
 
   /** Of the oldest that is remembered. */
   get oldestOffset(): number | undefined {
-    for (const { offset } of this.#seen.values()) return offset;
-    return undefined;
+    return this.#seen.oldest?.value.offset;
   }
 
   get(messageId: string, nowMs: number): Seen | undefined {
@@ -30,24 +30,19 @@ export class MessageIds {
   }
 
   add(messageId: string, seen: Seen): void {
-    this.#seen.delete(messageId);
-    this.prune(seen.atMs);
-    if (this.#seen.size >= messageIdsPerTopic) {
-      for (const oldest of this.#seen.keys()) {
-        this.#seen.delete(oldest);
-        break;
-      }
-    }
     this.#seen.set(messageId, seen);
+    this.prune(seen.atMs);
+    const { oldest, size } = this.#seen;
+    if (oldest !== undefined && size > messageIdsPerTopic) this.#seen.delete(oldest.key);
   }
 
   /** Lets go of what is older than the window; answers how many live. */
   prune(nowMs: number): number {
-    for (const [messageId, seen] of this.#seen) {
-      if (nowMs - seen.atMs < messageIdWindowMs) break;
-      this.#seen.delete(messageId);
+    for (;;) {
+      const { oldest } = this.#seen;
+      if (oldest === undefined || nowMs - oldest.value.atMs < messageIdWindowMs) return this.#seen.size;
+      this.#seen.delete(oldest.key);
     }
-    return this.#seen.size;
   }
 }
 
