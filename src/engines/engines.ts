@@ -8,7 +8,10 @@ export const engines: Readonly<
 > = {
   memory: async () => {
     const { MemoryEngine } = await import('./memory.ts');
-    return () => new MemoryEngine();
+    return (config) => {
+      const isState = (topic: string) => namespaceOptions(config, namespaceOf(topic)).mode === 'state';
+      return new MemoryEngine({ isState });
+    };
   },
   lmdb: async () => {
     const { LmdbEngine } = await import('./lmdb/engine.ts');

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { SluiceError } from '../errors.ts';
+import type { Position } from '../protocol/frames.ts';
 import type { AppendOutcome, AppendRequest, Engine, EngineFeed, StoredTopic } from '../topics/engine.ts';
 import { MessageIds, publicationDigest } from '../topics/idempotency.ts';
 import { StoredPublication } from '../topics/publication.ts';
@@ -8,6 +9,15 @@ interface Head {
   readonly epoch: string;
   offset: number;
   messageIds: MessageIds | undefined;
+  /** In state mode: the keys whose newest publication has a TTL, and its offset. */
+  readonly expiring: Map<string, number> | undefined;
+}
+
+export interface MemoryOptions {
+  /** Whether a topic is in state mode. */
+  readonly isState: (topic: string) => boolean;
+  /** Milliseconds since 1970. */
+  readonly nowMs?: () => number;
 }
 
 /**
@@ -17,12 +27,14 @@ interface Head {
 export class MemoryEngine implements Engine {
   readonly name = 'memory';
   readonly retains = false;
+  readonly #isState: (topic: string) => boolean;
   readonly #nowMs: () => number;
   readonly #heads = new Map<string, Head>();
   #feed: EngineFeed | undefined;
   #closed = false;
 
-  constructor(options: { nowMs?: () => number } = {}) {
+  constructor(options: MemoryOptions) {
+    this.#isState = options.isState;
     this.#nowMs = options.nowMs ?? Date.now;
   }
 
@@ -31,7 +43,17 @@ export class MemoryEngine implements Engine {
   }
 
   async append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
-    return requests.map((request) => this.#append(request));
+    const outcomes: AppendOutcome[] = [];
+    let run: StoredPublication[] = [];
+    for (const request of requests) {
+      if (run.length > 0 && run[0]?.topic !== request.fields.topic) {
+        this.#tell(run);
+        run = [];
+      }
+      outcomes.push(this.#append(request, run));
+    }
+    this.#tell(run);
+    return outcomes;
   }
 
   async load(): Promise<StoredTopic | undefined> {
@@ -49,22 +71,46 @@ export class MemoryEngine implements Engine {
     this.#closed = true;
   }
 
-  #append({ fields, publishedMs, acceptedAtMs }: AppendRequest): AppendOutcome {
+  /** What it makes goes behind `run`, to be told with it. */
+  #append(
+    { fields, publishedMs, acceptedAtMs, ifNewest }: AppendRequest,
+    run: StoredPublication[],
+  ): AppendOutcome {
     if (this.#closed || this.#feed === undefined)
       return { ok: false, error: new SluiceError('shutting_down') };
+    if (ifNewest !== undefined && !this.#isNewest(fields, ifNewest))
+      return { ok: false, error: new SluiceError('not_found') };
     const head = this.#head(fields.topic);
     const seenBefore = fields.messageId === undefined ? undefined : this.#repeat(head, fields);
     if (seenBefore !== undefined) return seenBefore;
     const publication = new StoredPublication(fields, head.offset + 1, publishedMs, acceptedAtMs);
     head.offset = publication.offset;
-    this.#feed.appended(fields.topic, head.epoch, [publication]);
+    if (publication.ttlMs === undefined) head.expiring?.delete(fields.key ?? '');
+    else head.expiring?.set(fields.key ?? '', publication.offset);
+    run.push(publication);
     return { ok: true, epoch: head.epoch, offset: publication.offset, duplicate: false };
+  }
+
+  /** Publications of one topic that follow each other are fed together. */
+  #tell(run: readonly StoredPublication[]): void {
+    const [first] = run;
+    if (first !== undefined) this.#feed?.appended(first.topic, this.#head(first.topic).epoch, run);
+  }
+
+  #isNewest({ topic, key }: AppendRequest['fields'], { epoch, offset }: Position): boolean {
+    const head = this.#heads.get(topic);
+    return head?.epoch === epoch && head.expiring?.get(key ?? '') === offset;
   }
 
   #head(topic: string): Head {
     let head = this.#heads.get(topic);
     if (head === undefined) {
-      head = { epoch: randomBytes(6).toString('base64url'), offset: 0, messageIds: undefined };
+      head = {
+        epoch: randomBytes(6).toString('base64url'),
+        offset: 0,
+        messageIds: undefined,
+        expiring: this.#isState(topic) ? new Map() : undefined,
+      };
       this.#heads.set(topic, head);
     }
     return head;

@@ -4,6 +4,7 @@ import type { OffsetRange, PublishFields } from '../protocol/frames.ts';
 import { nullPayload } from '../protocol/payload.ts';
 import { publishProblem } from './checks.ts';
 import type { AppendOutcome, AppendRequest, Engine, EngineFeed } from './engine.ts';
+import { LinkedMap } from './linked-map.ts';
 import { namespaceOf, topicProblem } from './names.ts';
 import type { StoredPublication } from './publication.ts';
 import type { EvictionReason } from './ring.ts';
@@ -17,6 +18,12 @@ export interface TopicListener {
   reset(topic: Topic): void;
   /** The topic held nothing any more, and nobody held it. */
   removed(topic: Topic): void;
+}
+
+/** A value of a state topic that has outlived its TTL. */
+interface Expired {
+  readonly topic: Topic;
+  readonly publication: StoredPublication;
 }
 
 /** Where the probe publishes. */
@@ -78,12 +85,14 @@ export class Broker implements EngineFeed {
   readonly #nowMs: () => number;
   readonly #monotonicMs: () => number;
   readonly #wait: (delayMs: number) => Promise<unknown>;
-  // In the order of their last publication, so that the idle ones come first.
   readonly #topics = new Map<string, Topic>();
+  /** Those whose ring holds something; the one that has been idle for longest is the oldest. */
+  readonly #rings = new LinkedMap<string, Topic>();
   readonly #loading = new Map<string, Promise<Topic | undefined>>();
   readonly #evicted: (reason: EvictionReason, count: number) => void;
   #listener: TopicListener | undefined;
-  #bytes = 0;
+  #ringBytes = 0;
+  #stateBytes = 0;
   #degraded: Error | undefined;
 
   constructor(options: BrokerOptions) {
@@ -113,7 +122,7 @@ export class Broker implements EngineFeed {
 
   /** Of all rings and states. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#ringBytes + this.#stateBytes;
   }
 
   /** Why the engine can't work at the moment. */
@@ -134,13 +143,19 @@ export class Broker implements EngineFeed {
     const nowMs = this.#nowMs();
     const outcomes: (AppendOutcome | undefined)[] = new Array(publishes.length);
     const requests: AppendRequest[] = [];
-    const unloadable = this.#engine.retains ? await this.#loadAll(publishes) : undefined;
-    const room = new Room(this.#options.topicsMax - this.#topics.size);
+    const unloadable = publishes.some(({ topic }) => !this.isLoaded(topic))
+      ? await this.#loadAll(publishes)
+      : undefined;
+    const { topicsMax, ringsMaxBytes } = this.#options;
+    const room = new Room({
+      topics: topicsMax - this.#topics.size,
+      stateBytes: ringsMaxBytes - this.#stateBytes,
+    });
     for (let i = 0; i < publishes.length; i++) {
       const fields = publishes[i] as PublishFields;
-      const error = unloadable?.get(fields.topic) ?? this.#refusal(fields, room);
-      if (error === undefined) requests.push(this.#request(fields, nowMs, acceptedAtMs));
-      else outcomes[i] = { ok: false, error };
+      const admitted = unloadable?.get(fields.topic) ?? this.#admit(fields, room, nowMs, acceptedAtMs);
+      if (admitted instanceof SluiceError) outcomes[i] = { ok: false, error: admitted };
+      else requests.push(admitted);
     }
     if (requests.length > 0) {
       const appended = await this.#append(requests);
@@ -221,17 +236,17 @@ export class Broker implements EngineFeed {
 
   /**
    * Lets go of what is too old, topic by topic, and of topics that hold nothing any more; expires keys of state topics
-   * by publishing their removal, so that subscribers hear of it in order. Call it about once a second.
+   * by appending their removal, so that subscribers hear of it in order. Call it about once a second.
    */
   sweep(): void {
     const nowMs = this.#nowMs();
-    const expired: PublishFields[] = [];
+    const expired: Expired[] = [];
     for (const topic of this.#topics.values()) {
       this.#evictAged(topic, nowMs);
-      if (topic.state !== undefined) this.#collectExpired(topic, nowMs, expired);
+      for (const publication of topic.state?.takeExpired(nowMs) ?? []) expired.push({ topic, publication });
       this.#removeIfIdle(topic);
     }
-    if (expired.length > 0) void this.publish(expired);
+    if (expired.length > 0) void this.#expire(expired, nowMs);
   }
 
   // ---- EngineFeed
@@ -240,12 +255,9 @@ export class Broker implements EngineFeed {
     const topic = this.#topics.get(name) ?? this.#create(name);
     if (topic.epoch === '') topic.epoch = epoch;
     else if (topic.epoch !== epoch) throw new Error(`${name}: epoch ${epoch} without a reset`);
-    const before = topic.bytes;
-    for (const publication of publications) topic.apply(publication);
-    this.#bytes += topic.bytes - before;
-    this.#topics.delete(name);
-    this.#topics.set(name, topic);
-    if (this.#bytes > this.#options.ringsMaxBytes) this.#shrink(topic);
+    this.#change(topic, () => topic.apply(publications));
+    this.#rings.set(name, topic);
+    this.#shrink();
     this.#options.metrics.published(publications.length);
     this.#listener?.appended(topic, publications);
   }
@@ -253,8 +265,7 @@ export class Broker implements EngineFeed {
   reset(name: string, epoch: string, offset: number): void {
     const topic = this.#topics.get(name);
     if (topic === undefined) return;
-    this.#bytes -= topic.bytes;
-    topic.reset(epoch, offset);
+    this.#change(topic, () => topic.reset(epoch, offset));
     this.#listener?.reset(topic);
   }
 
@@ -287,18 +298,23 @@ export class Broker implements EngineFeed {
     return outcomes;
   }
 
-  #request(fields: PublishFields, nowMs: number, acceptedAtMs: number): AppendRequest {
-    const { ttlMs } = this.#options.namespace(namespaceOf(fields.topic));
+  /** What the engine is to be asked, or why it is not. */
+  #admit(
+    fields: PublishFields,
+    room: Room,
+    nowMs: number,
+    acceptedAtMs: number,
+  ): AppendRequest | SluiceError {
+    const topic = this.#topics.get(fields.topic);
+    const problem =
+      publishProblem(fields, this.#options.payloadMaxBytes) ??
+      (topic === undefined ? room.topicProblem(fields.topic) : undefined);
+    if (problem !== undefined) return problem;
+    const { mode, ttlMs } = topic?.options ?? this.#options.namespace(namespaceOf(fields.topic));
+    const full = mode === 'state' ? room.valueProblem(fields, topic) : undefined;
+    if (full !== undefined) return full;
     const resolved = fields.ttlMs === undefined && ttlMs !== undefined ? { ...fields, ttlMs } : fields;
     return { fields: resolved, publishedMs: nowMs, acceptedAtMs };
-  }
-
-  #refusal(fields: PublishFields, room: Room): SluiceError | undefined {
-    const problem = publishProblem(fields, this.#options.payloadMaxBytes);
-    if (problem !== undefined) return problem;
-    const topic = this.#topics.get(fields.topic);
-    const { mode } = topic?.options ?? this.#options.namespace(namespaceOf(fields.topic));
-    return room.problem(fields, topic, mode);
   }
 
   /** Loads what will be appended to; answers what could not be. */
@@ -333,46 +349,50 @@ export class Broker implements EngineFeed {
     if (stored === undefined) return this.#topics.get(name);
     const topic = this.#topics.get(name) ?? this.#create(name);
     if (topic.epoch !== '') return topic;
-    const first = stored.publications[0];
-    topic.reset(stored.epoch, first === undefined ? stored.offset : first.offset - 1);
-    // What is gone before the first of them was part of this epoch.
-    topic.startOffset = 0;
-    for (const publication of stored.publications) topic.ring.push(publication);
-    for (const publication of stored.state) topic.state?.apply(publication);
-    topic.lastPublishedMs = stored.publications.at(-1)?.publishedMs ?? 0;
-    this.#bytes += topic.bytes;
-    if (this.#bytes > this.#options.ringsMaxBytes) this.#shrink(topic);
+    this.#change(topic, () => topic.fill(stored));
+    if (topic.ring.count > 0) this.#rings.set(name, topic);
+    this.#shrink();
     return topic;
   }
 
-  /** Empties the rings of the topics that have been idle for longest, until all fit. Epochs, offsets and state stay. */
-  #shrink(busy: Topic): void {
-    for (const topic of this.#topics.values()) {
-      if (this.#bytes <= this.#options.ringsMaxBytes) return;
-      if (topic === busy || topic.ring.count === 0) continue;
-      this.#bytes -= topic.ring.bytes;
-      topic.ring.evictAll();
+  /**
+   * Empties the rings of the topics that have been idle for longest, until all fit; the one that was used last keeps its
+   * own. Epochs, offsets and states stay.
+   */
+  #shrink(): void {
+    while (this.bytes > this.#options.ringsMaxBytes && this.#rings.size > 1) {
+      const idle = this.#rings.oldest?.value as Topic;
+      this.#change(idle, () => idle.ring.evictAll());
     }
   }
 
-  #evictAged({ ring }: Topic, nowMs: number): void {
-    const before = ring.bytes;
-    ring.evictAged(nowMs);
-    this.#bytes += ring.bytes - before;
+  #evictAged(topic: Topic, nowMs: number): void {
+    if (topic.ring.hasAged(nowMs)) this.#change(topic, () => topic.ring.evictAged(nowMs));
   }
 
-  #collectExpired(topic: Topic, nowMs: number, into: PublishFields[]): void {
-    for (const publication of (topic.state as NonNullable<Topic['state']>).values()) {
-      if (publication.expiresAtMs > nowMs) continue;
-      this.#options.metrics.evicted('ttl', 1);
-      into.push({
-        topic: topic.name,
-        type: publication.type,
-        key: publication.key,
-        tags: publication.tags,
-        payload: nullPayload,
-        removed: true,
-      });
+  /** Keeps count of what the change adds or takes. */
+  #change(topic: Topic, change: () => void): void {
+    const { ring, state } = topic;
+    const ringBytes = ring.bytes;
+    const stateBytes = state?.bytes ?? 0;
+    change();
+    this.#ringBytes += ring.bytes - ringBytes;
+    this.#stateBytes += (state?.bytes ?? 0) - stateBytes;
+    if (ring.count === 0) this.#rings.delete(topic.name);
+  }
+
+  /** Asks the engine once for each; what it could not do comes up again at a later sweep. */
+  async #expire(expired: readonly Expired[], nowMs: number): Promise<void> {
+    const acceptedAtMs = this.#monotonicMs();
+    const requests = expired.map(({ topic: { epoch }, publication }): AppendRequest => {
+      const { topic, type, key, tags, offset } = publication;
+      const fields = { topic, type, key, tags, payload: nullPayload, removed: true };
+      return { fields, publishedMs: nowMs, acceptedAtMs, ifNewest: { epoch, offset } };
+    });
+    const outcomes = await this.#appendOnce(requests);
+    for (const [i, { topic, publication }] of expired.entries()) {
+      if (outcomes[i]?.ok === true) this.#options.metrics.evicted('ttl', 1);
+      else topic.state?.expireAgain(publication);
     }
   }
 

@@ -1,5 +1,5 @@
 import type { SluiceError } from '../errors.ts';
-import type { PublishFields } from '../protocol/frames.ts';
+import type { Position, PublishFields } from '../protocol/frames.ts';
 import type { StoredPublication } from './publication.ts';
 
 /**
@@ -12,6 +12,8 @@ export interface AppendRequest {
   readonly publishedMs: number;
   /** The same on the monotonic clock of this process. */
   readonly acceptedAtMs: number;
+  /** Makes it an expiry: to be appended only while the newest publication of its key is the one at this position. */
+  readonly ifNewest?: Position;
 }
 
 export type AppendOutcome =
@@ -55,6 +57,12 @@ export interface StoredTopic {
  *   with `message_id_conflict`. Equal requests at the same time share one append.
  * - An append that fails with `engine_unavailable` was not committed; or, where the engine can't know, it knows the very same
  *   request again and answers what became of it. The broker tries such requests again, so nothing may be doubled.
+ * - A request with `ifNewest` removes a key of a state topic whose value has outlived its TTL. The engine judges it where it
+ *   would give the offset: only if the newest publication of that key then stands at this very epoch and offset, it is
+ *   appended like any other. Otherwise (a newer value, a removal, another epoch, no such topic, no state mode) it is
+ *   answered `not_found` and has done nothing: no offset is used, nothing is fed, no topic begins. So it may come late,
+ *   behind values that were on their way, and from several nodes that share the engine: it takes away that one value, once.
+ *   It is asked for only where the publication has a TTL, without a `messageId`, and not tried again; a later sweep asks anew.
  * - `load` answers all that the engine holds of a topic, at one point of its order: whatever was fed of the topic before
  *   `load` answers lies at or before `offset`, and the next that is fed is `offset + 1`. Nothing where it holds no more
  *   than the feed of this process has delivered. A node calls it before it first uses a topic. It rejects where the

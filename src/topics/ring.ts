@@ -54,33 +54,37 @@ export class Ring {
     return this.#newest - this.#count;
   }
 
-  /** Adds the publication behind the newest one. Evicts what no longer fits; the newest itself always stays. */
-  push(publication: StoredPublication): void {
-    if (publication.offset !== this.#newest + 1) {
-      throw new RangeError(`offset ${publication.offset} does not follow ${this.#newest}`);
+  /** Adds publications behind the newest one, in order. Evicts what no longer fits; the newest of all always stays. */
+  push(publications: readonly StoredPublication[]): void {
+    const { maxPublications, maxBytes } = this.#limits;
+    let tooMany = 0;
+    let tooLarge = 0;
+    for (const publication of publications) {
+      this.#add(publication);
+      for (; this.#count > maxPublications; tooMany++) this.#shift();
+      for (; this.#bytes > maxBytes && this.#count > 1; tooLarge++) this.#shift();
     }
-    if (this.#count === this.#slots.length) this.#grow();
-    this.#slots[(this.#head + this.#count) & (this.#slots.length - 1)] = publication;
-    this.#count++;
-    this.#newest = publication.offset;
-    this.#bytes += publication.bytes;
-    if (this.#count > this.#limits.maxPublications)
-      this.#drop('count', this.#count - this.#limits.maxPublications);
-    if (this.#bytes > this.#limits.maxBytes)
-      this.#dropWhile('bytes', () => this.#bytes > this.#limits.maxBytes && this.#count > 1);
+    if (tooMany > 0) this.#evicted('count', tooMany);
+    if (tooLarge > 0) this.#evicted('bytes', tooLarge);
+  }
+
+  /** Whether it holds something that is older than the limit of age at this time (milliseconds since 1970). */
+  hasAged(nowMs: number): boolean {
+    return this.#count > 0 && this.#at(0).publishedMs < nowMs - this.#limits.maxAgeMs;
   }
 
   /** Lets go of what is older than the limit of age at this time (milliseconds since 1970). */
   evictAged(nowMs: number): void {
-    const horizon = nowMs - this.#limits.maxAgeMs;
-    this.#dropWhile('age', () => this.#count > 0 && this.#at(0).publishedMs < horizon);
+    let count = 0;
+    for (; this.hasAged(nowMs); count++) this.#shift();
+    if (count > 0) this.#evicted('age', count);
   }
 
   /** Lets go of everything, because all rings together are too large. */
   evictAll(): void {
-    this.#drop('total', this.#count);
-    this.#slots = new Array(smallestCapacity);
-    this.#head = 0;
+    const count = this.#count;
+    this.reset(this.#newest);
+    if (count > 0) this.#evicted('total', count);
   }
 
   /** Begins anew behind `newest`; what was held belongs to another epoch. */
@@ -111,16 +115,15 @@ export class Ring {
     return this.#slots[(this.#head + index) & (this.#slots.length - 1)] as StoredPublication;
   }
 
-  #drop(reason: EvictionReason, count: number): void {
-    if (count === 0) return;
-    for (let i = 0; i < count; i++) this.#shift();
-    this.#evicted(reason, count);
-  }
-
-  #dropWhile(reason: EvictionReason, more: () => boolean): void {
-    let count = 0;
-    for (; more(); count++) this.#shift();
-    if (count > 0) this.#evicted(reason, count);
+  #add(publication: StoredPublication): void {
+    if (publication.offset !== this.#newest + 1) {
+      throw new RangeError(`offset ${publication.offset} does not follow ${this.#newest}`);
+    }
+    if (this.#count === this.#slots.length) this.#grow();
+    this.#slots[(this.#head + this.#count) & (this.#slots.length - 1)] = publication;
+    this.#count++;
+    this.#newest = publication.offset;
+    this.#bytes += publication.bytes;
   }
 
   #shift(): void {

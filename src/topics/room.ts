@@ -1,44 +1,71 @@
 import { SluiceError } from '../errors.ts';
-import type { Mode, PublishFields } from '../protocol/frames.ts';
+import type { PublishFields } from '../protocol/frames.ts';
 import { isReserved } from './names.ts';
+import { bytesOf } from './publication.ts';
 import { stateMaxKeys } from './state.ts';
 import type { Topic } from './topic.ts';
 
+/** What one call makes of the keys of a topic. */
+interface Taken {
+  /** What each value costs, in bytes. */
+  readonly bytes: Map<string, number>;
+  /** How many keys the topic doesn't have yet. */
+  added: number;
+}
+
+/** What may still be added. */
+export interface RoomLeft {
+  readonly topics: number;
+  /** To the states of all topics. */
+  readonly stateBytes: number;
+}
+
 /**
- * Keeps the publishes of one call, together with what is there, within the limits of topics and keys: none of them is
- * applied before all have been looked at. Sluice's own topics always have room.
+ * Keeps the publishes of one call, together with what is there, within the limits of topics, keys and states: none of them
+ * is applied before all have been looked at. Sluice's own topics always have room.
  */
 export class Room {
+  readonly #left: RoomLeft;
   readonly #topics = new Set<string>();
-  readonly #keys = new Map<string, Set<string>>();
-  readonly #topicsLeft: number;
+  readonly #taken = new Map<string, Taken>();
+  #stateBytes = 0;
 
-  constructor(topicsLeft: number) {
-    this.#topicsLeft = topicsLeft;
+  constructor(left: RoomLeft) {
+    this.#left = left;
   }
 
-  /** Takes the room that this publish needs, or says why there is none. `topic`: undefined where there is none yet. */
-  problem(fields: PublishFields, topic: Topic | undefined, mode: Mode): SluiceError | undefined {
-    if (topic === undefined && !isReserved(fields.topic) && !this.#topics.has(fields.topic)) {
-      if (this.#topics.size >= this.#topicsLeft) return new SluiceError('too_many_topics');
-      this.#topics.add(fields.topic);
-    }
-    if (mode !== 'state' || fields.removed === true) return undefined;
+  /** Takes the room of a topic that is not there yet, or says why there is none. */
+  topicProblem(name: string): SluiceError | undefined {
+    if (isReserved(name) || this.#topics.has(name)) return undefined;
+    if (this.#topics.size >= this.#left.topics) return new SluiceError('too_many_topics');
+    this.#topics.add(name);
+    return undefined;
+  }
+
+  /** Takes the room that a value of a state topic needs, or says why there is none. `topic`: undefined where there is none yet. */
+  valueProblem(fields: PublishFields, topic: Topic | undefined): SluiceError | undefined {
+    if (fields.removed === true) return undefined;
     const key = fields.key ?? '';
-    if (topic?.state?.has(key) === true) return undefined;
-    return this.#takeKey(fields.topic, key, topic?.state?.size ?? 0)
-      ? undefined
-      : new SluiceError('too_many_keys');
+    const taken = this.#takenOf(fields.topic);
+    const before = taken.bytes.get(key) ?? topic?.state?.get(key)?.bytes;
+    if (before === undefined && (topic?.state?.size ?? 0) + taken.added >= stateMaxKeys)
+      return new SluiceError('too_many_keys');
+    const bytes = bytesOf(fields);
+    const more = bytes - (before ?? 0);
+    if (more > 0 && this.#stateBytes + more > this.#left.stateBytes)
+      return new SluiceError('too_many_keys', 'the values of all state topics are as large as they may be');
+    this.#stateBytes += more;
+    taken.bytes.set(key, bytes);
+    if (before === undefined) taken.added++;
+    return undefined;
   }
 
-  #takeKey(topic: string, key: string, held: number): boolean {
-    let keys = this.#keys.get(topic);
-    if (keys === undefined) {
-      keys = new Set();
-      this.#keys.set(topic, keys);
+  #takenOf(topic: string): Taken {
+    let taken = this.#taken.get(topic);
+    if (taken === undefined) {
+      taken = { bytes: new Map(), added: 0 };
+      this.#taken.set(topic, taken);
     }
-    if (!keys.has(key) && held + keys.size >= stateMaxKeys) return false;
-    keys.add(key);
-    return true;
+    return taken;
   }
 }

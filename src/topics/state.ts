@@ -1,10 +1,15 @@
+import { Expiries } from './expiries.ts';
 import type { StoredPublication } from './publication.ts';
 
 export const stateMaxKeys = 10_000;
 
+/** Expiries of values that were replaced or removed are let go of when they outnumber the keys by so many. */
+const staleExpiriesMax = 64;
+
 /** The newest publication per key of a state topic, apart from the ring. */
 export class State {
   readonly #byKey = new Map<string, StoredPublication>();
+  readonly #expiries = new Expiries();
   #bytes = 0;
 
   get size(): number {
@@ -26,6 +31,22 @@ export class State {
     if (publication.removed === true) return;
     this.#byKey.set(key, publication);
     this.#bytes += publication.bytes;
+    this.#expires(publication);
+  }
+
+  /** The values that expired at this time (milliseconds since 1970), each once: the caller is to see to their removal. */
+  takeExpired(nowMs: number): readonly StoredPublication[] {
+    const expired: StoredPublication[] = [];
+    for (let due = this.#expiries.takeDue(nowMs); due !== undefined; due = this.#expiries.takeDue(nowMs)) {
+      const publication = this.#byKey.get(due.key);
+      if (publication?.offset === due.offset) expired.push(publication);
+    }
+    return expired;
+  }
+
+  /** An expired value that could not be removed: if it is still here, `takeExpired` will tell it again. */
+  expireAgain(publication: StoredPublication): void {
+    if (this.#byKey.get(publication.key ?? '') === publication) this.#expires(publication);
   }
 
   delete(key: string): void {
@@ -46,6 +67,14 @@ export class State {
 
   clear(): void {
     this.#byKey.clear();
+    this.#expiries.clear();
     this.#bytes = 0;
+  }
+
+  #expires({ key = '', offset, ttlMs, expiresAtMs }: StoredPublication): void {
+    if (ttlMs === undefined) return;
+    this.#expiries.add({ atMs: expiresAtMs, offset, key });
+    if (this.#expiries.size > 2 * this.#byKey.size + staleExpiriesMax)
+      this.#expiries.retain((expiry) => this.#byKey.get(expiry.key)?.offset === expiry.offset);
   }
 }

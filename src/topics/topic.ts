@@ -1,4 +1,5 @@
 import type { Mode, Position } from '../protocol/frames.ts';
+import type { StoredTopic } from './engine.ts';
 import type { StoredPublication } from './publication.ts';
 import { type Evicted, Ring, type RingLimits } from './ring.ts';
 import { State } from './state.ts';
@@ -41,11 +42,22 @@ export class Topic {
     return this.ring.bytes + (this.state?.bytes ?? 0);
   }
 
-  apply(publication: StoredPublication): void {
-    this.ring.push(publication);
-    this.state?.apply(publication);
-    this.publications++;
-    this.lastPublishedMs = publication.publishedMs;
+  apply(publications: readonly StoredPublication[]): void {
+    this.ring.push(publications);
+    if (this.state !== undefined) for (const publication of publications) this.state.apply(publication);
+    this.publications += publications.length;
+    this.lastPublishedMs = publications.at(-1)?.publishedMs ?? this.lastPublishedMs;
+  }
+
+  /** Takes what an engine kept; before it, the topic holds nothing. */
+  fill({ epoch, offset, publications, state }: StoredTopic): void {
+    const first = publications[0];
+    this.reset(epoch, first === undefined ? offset : first.offset - 1);
+    // What is gone before the first of them was part of this epoch.
+    this.startOffset = 0;
+    this.ring.push(publications);
+    for (const publication of state) this.state?.apply(publication);
+    this.lastPublishedMs = publications.at(-1)?.publishedMs ?? 0;
   }
 
   /** The numbering starts anew behind `offset`. */

@@ -142,7 +142,7 @@ const namespace = (name: string): TopicOptions => ({
 async function startBroker(): Promise<Broker> {
   const nothing = () => undefined;
   const broker = new Broker({
-    engine: new MemoryEngine(),
+    engine: new MemoryEngine({ isState: (topic) => topic.startsWith('server') }),
     namespace,
     metrics: brokerMetrics(createMetrics({ processMetrics: false })),
     payloadMaxBytes,

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { engineContract } from './contract.ts';
 
-engineContract('memory', () => ({ make: ({ nowMs }) => new MemoryEngine({ nowMs }) }));
+engineContract('memory', () => ({ make: ({ nowMs, isState }) => new MemoryEngine({ nowMs, isState }) }));
 
 test('the memory engine retains nothing beyond the process', () => {
-  expect(new MemoryEngine().retains).toBe(false);
+  expect(new MemoryEngine({ isState: () => false }).retains).toBe(false);
 });

@@ -34,6 +34,8 @@ export class ScriptedEngine implements Engine {
   readonly #inner: Engine;
   readonly #waiting = new Map<string, Waiting[]>();
   readonly #renumbered = new Map<string, Renumbered>();
+  /** By topic, as the inner engine says it. */
+  readonly #innerEpochs = new Map<string, string>();
   readonly #tell: EngineFeed['appended'];
   #feed: EngineFeed | undefined;
 
@@ -51,6 +53,7 @@ export class ScriptedEngine implements Engine {
     this.#feed = feed;
     await this.#inner.open({
       appended: (topic, epoch, publications) => {
+        this.#innerEpochs.set(topic, epoch);
         const { base = 0, epoch: name = epoch } = this.#renumbered.get(topic) ?? {};
         const renumbered = base === 0 ? publications : publications.map((each) => shifted(each, base));
         this.#tell(topic, name, renumbered);
@@ -87,11 +90,21 @@ export class ScriptedEngine implements Engine {
       answer({ ok: false, error: new SluiceError('engine_unavailable') });
       return;
     }
-    void this.#inner.append([request]).then(([outcome]) => {
+    void this.#inner.append([this.#toInner(request)]).then(([outcome]) => {
       const { base = 0, epoch } = this.#renumbered.get(topic) ?? {};
       if (!outcome?.ok) answer(outcome as AppendOutcome);
       else answer({ ...outcome, epoch: epoch ?? outcome.epoch, offset: outcome.offset + base });
     });
+  }
+
+  /** An expiry says which value it means in the numbering that the gateway knows. */
+  #toInner(request: AppendRequest): AppendRequest {
+    const { fields, ifNewest } = request;
+    if (ifNewest === undefined) return request;
+    const inner = this.#innerEpochs.get(fields.topic) ?? '';
+    const { base, epoch } = this.#renumbered.get(fields.topic) ?? { base: 0, epoch: inner };
+    const isMeant = ifNewest.epoch === epoch;
+    return { ...request, ifNewest: { epoch: isMeant ? inner : '', offset: ifNewest.offset - base } };
   }
 
   commitAll(): void {

@@ -2,6 +2,7 @@ import { codecs } from '../../src/protocol/codecs.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 import type { AppendOutcome } from '../../src/topics/engine.ts';
+import type { StoredPublication } from '../../src/topics/publication.ts';
 import { Client } from './client.ts';
 import { Gateway, type GatewayOptions } from './gateway.ts';
 import { isState, Model, type Numbering } from './model.ts';
@@ -81,6 +82,7 @@ export class World {
     for (const client of this.clients)
       for (const subscription of client.wanted) this.#checkSettled(subscription);
     this.#checkPublished();
+    this.#checkExpiries();
     this.#checkDeliveries();
   }
 
@@ -142,6 +144,21 @@ export class World {
       );
     }
     for (const [n, count] of commits) check(count === 1, 'committed more than once', n);
+  }
+
+  /** What nobody published is the removal of a value that was the newest of its key and had expired. */
+  #checkExpiries(): void {
+    for (const { epoch, publications } of this.#numberings()) {
+      const newest = new Map<string, StoredPublication>();
+      for (const publication of publications) {
+        const { key = '', topic, payload, publishedMs } = publication;
+        const before = newest.get(key);
+        newest.set(key, publication);
+        if (numberOf(payload.bytes) !== undefined) continue;
+        const isDue = before !== undefined && before.removed !== true && before.expiresAtMs <= publishedMs;
+        check(isDue, 'removed, though it had not expired', topic, epoch, publication, before);
+      }
+    }
   }
 
   *#numberings(): Iterable<Numbering> {

@@ -194,6 +194,63 @@ describe('the budget of bytes', () => {
     expect([broker.find('a')?.ring.count, broker.find('b')?.ring.count]).toEqual([0, 1]);
   });
 
+  test('a topic whose ring gave way counts as used again once it is published to', async () => {
+    const size = stored(1).bytes;
+    const { broker } = await openBroker({ ringsMaxBytes: 2 * size });
+    const counts = () => ['a', 'b', 'c'].map((name) => broker.find(name)?.ring.count ?? 0);
+    await broker.publish([fields('a'), fields('b'), fields('c')]);
+    expect(counts()).toEqual([0, 1, 1]);
+    await broker.publish([fields('b'), fields('a')]);
+    expect(counts()).toEqual([1, 0, 0]);
+    await broker.publish([fields('b')]);
+    expect(counts()).toEqual([1, 1, 0]);
+  });
+
+  test('states take from it: the rings give way, the values stay', async () => {
+    const size = stored(1, { key: 'k' }).bytes;
+    const { broker, counts } = await openBroker({ ringsMaxBytes: 4 * size });
+    await broker.publish([fields('a'), fields('state', { key: 'k' })]);
+    expect(counts.of('evicted total')).toBe(0);
+    await broker.publish([fields('state', { key: 'l' })]);
+    expect([broker.find('a')?.ring.count, broker.find('state')?.ring.count]).toEqual([0, 2]);
+    expect(broker.bytes).toBe(4 * size);
+  });
+
+  test('a state that would alone exceed it grows no more; what it has may change, shrink and go', async () => {
+    const value = (key: string, length: number) =>
+      fields('state', { key, payload: json('x'.repeat(length)) });
+    const size = stored(1, value('k', 10)).bytes;
+    const { broker } = await openBroker({ ringsMaxBytes: 3 * size });
+    expect(summary(await broker.publish(['a', 'b', 'c'].map((key) => value(key, 10))))).toEqual([1, 2, 3]);
+    const outcomes = await broker.publish([
+      value('d', 0),
+      value('c', 11),
+      value('c', 10),
+      value('c', 9),
+      value('c', 10),
+      value('c', 11),
+      fields('a'),
+    ]);
+    expect(summary(outcomes)).toEqual(['too_many_keys', 'too_many_keys', 4, 5, 6, 'too_many_keys', 1]);
+    expect([...topicOf(broker.find('state')).snapshot(0)].map(({ key }) => key)).toEqual(['a', 'b', 'c']);
+    expect(summary(await broker.publish([fields('state', { key: 'a', removed: true })]))).toEqual([7]);
+    expect(summary(await broker.publish([value('d', 10), value('e', 0)]))).toEqual([8, 'too_many_keys']);
+  });
+
+  test('gives states back what leaves them: by removal, by age, by a reset', async () => {
+    const size = stored(1, { key: 'k' }).bytes;
+    const { broker, clock } = await openBroker({ ringsMaxBytes: size });
+    const publish = async (key: string, more: Partial<PublishFields> = {}) =>
+      (await publishOne(broker, fields('state', { key, ...more }))).ok;
+    expect(await publish('a', { ttlMs: 100 })).toBe(true);
+    expect(await publish('b')).toBe(false);
+    clock.advance(100);
+    broker.sweep();
+    expect(await publish('b')).toBe(true);
+    broker.reset('state', 'other', 3);
+    expect(broker.bytes).toBe(0);
+  });
+
   test('reading history of what has become too old gives its bytes back', async () => {
     const { broker, clock } = await openBroker({ topic: { maxAgeMs: 100 } });
     await broker.publish([fields('a'), fields('a')]);
@@ -362,6 +419,7 @@ describe('sweep', () => {
     expect(listener.publications.slice(2)).toMatchObject([
       { offset: 3, key: 'a', removed: true, tags: { room: '1' }, type: 'seat' },
     ]);
+    await answered();
     expect([broker.find('state')?.state?.size, counts.of('evicted ttl')]).toEqual([1, 1]);
     broker.sweep();
     expect(listener.publications).toHaveLength(3);
@@ -394,6 +452,92 @@ describe('sweep', () => {
   });
 });
 
+/** Lets go on whoever waits for an answer. */
+function answered(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Commits, or fails, when it is told to: everything that waits, in the order in which it came. */
+class WaitingEngine extends MemoryEngine {
+  readonly #waiting: (() => void)[] = [];
+
+  get calls(): number {
+    return this.#waiting.length;
+  }
+
+  override append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
+    return new Promise((resolve) => this.#waiting.push(() => resolve(super.append(requests))));
+  }
+
+  async commit(): Promise<void> {
+    for (const append of this.#waiting.splice(0)) append();
+    await answered();
+  }
+}
+
+describe('expiry with an engine that takes its time', () => {
+  async function withExpired() {
+    const engine = new WaitingEngine({ isState: () => true });
+    const opened = await openBroker({ engine });
+    const { broker, clock } = opened;
+    void broker.publish([fields('state', { key: 'a', ttlMs: 100 }), fields('state', { key: 'b' })]);
+    await engine.commit();
+    clock.advance(100);
+    return { engine, ...opened, state: topicOf(broker.find('state')).state };
+  }
+
+  test('is asked for once while it is under way', async () => {
+    const { broker, engine, listener, counts } = await withExpired();
+    for (let i = 0; i < 3; i++) broker.sweep();
+    expect(engine.calls).toBe(1);
+    await engine.commit();
+    broker.sweep();
+    expect(engine.calls).toBe(0);
+    expect(listener.publications.map(({ offset, removed }) => [offset, removed])).toEqual([
+      [1, undefined],
+      [2, undefined],
+      [3, true],
+    ]);
+    expect(counts.of('evicted ttl')).toBe(1);
+  });
+
+  test.each(['before', 'behind'])('leaves a newer value that is committed %s it', async (when) => {
+    const { broker, engine, state, counts } = await withExpired();
+    if (when === 'behind') broker.sweep();
+    const publish = broker.publish([fields('state', { key: 'a', ttlMs: 500 })]);
+    if (when === 'before') broker.sweep();
+    await engine.commit();
+    const offset = when === 'before' ? 3 : 4;
+    expect(summary(await publish)).toEqual([offset]);
+    expect(state?.get('a')?.offset).toBe(offset);
+    expect([state?.size, counts.of('evicted ttl')]).toEqual([2, offset - 3]);
+  });
+
+  test('asks anew at a later sweep when the engine could not do it, and not before', async () => {
+    const { broker, engine, state, counts } = await withExpired();
+    broker.sweep();
+    await engine.close();
+    await engine.commit();
+    expect([engine.calls, state?.size, counts.of('retried'), counts.of('failed shutting_down')]).toEqual([
+      0, 2, 0, 0,
+    ]);
+    broker.sweep();
+    expect(engine.calls).toBe(1);
+  });
+
+  test('is nothing to a topic that began anew meanwhile', async () => {
+    const { broker, engine, state } = await withExpired();
+    broker.sweep();
+    broker.reset('state', 'other', 0);
+    broker.appended('state', 'other', [stored(1, { key: 'a', ttlMs: 1 })]);
+    expect(state?.size).toBe(1);
+    await engine.close();
+    await engine.commit();
+    broker.sweep();
+    expect([engine.calls, state?.get('a')?.offset]).toEqual([1, 1]);
+  });
+});
+
 describe('the engine', () => {
   test('the probe is content when the feed has what was appended', async () => {
     const { broker } = await openBroker();
@@ -420,7 +564,7 @@ describe('the engine', () => {
     failures: number;
 
     constructor(failures: number) {
-      super();
+      super({ isState: () => false });
       this.failures = failures;
     }
 

@@ -107,7 +107,7 @@ export function makeBroker(
   const counts = new BrokerCounts();
   const { topic, ...rest } = options;
   const broker = new Broker({
-    engine: new MemoryEngine({ nowMs: clock.read }),
+    engine: new MemoryEngine({ nowMs: clock.read, isState: (name) => name === 'state' }),
     namespace: (name) => ({ ...defaultTopic, mode: name === 'state' ? 'state' : 'stream', ...topic }),
     metrics: counts,
     payloadMaxBytes: 65_536,

@@ -26,39 +26,39 @@ describe('ring', () => {
 
   test.each([0, 1, 3])('a publication must follow the newest: %i does not follow 1', (offset) => {
     const { ring } = makeRing({}, 1);
-    expect(() => ring.push(stored(offset))).toThrow(RangeError);
+    expect(() => ring.push([stored(offset)])).toThrow(RangeError);
     expect(ring.count).toBe(0);
   });
 
   test('evicts the oldest above the limit of count, not at it', () => {
     const { ring, evicted } = makeRing({ maxPublications: 3 });
-    for (let offset = 1; offset <= 3; offset++) ring.push(stored(offset));
+    for (let offset = 1; offset <= 3; offset++) ring.push([stored(offset)]);
     expect(evicted).toEqual([]);
-    ring.push(stored(4));
+    ring.push([stored(4)]);
     expect([offsets(ring.slice(0)), ring.reach, evicted]).toEqual([[2, 3, 4], 1, [['count', 1]]]);
   });
 
   test('evicts the oldest above the limit of bytes, not at it', () => {
     const { bytes } = stored(1);
     const { ring, evicted } = makeRing({ maxBytes: 2 * bytes });
-    ring.push(stored(1));
-    ring.push(stored(2));
+    ring.push([stored(1)]);
+    ring.push([stored(2)]);
     expect(evicted).toEqual([]);
-    ring.push(stored(3));
+    ring.push([stored(3)]);
     expect([offsets(ring.slice(0)), ring.bytes, evicted]).toEqual([[2, 3], 2 * bytes, [['bytes', 1]]]);
   });
 
   test('keeps the newest even when it alone is too large', () => {
     const { ring } = makeRing({ maxBytes: 10 });
-    ring.push(stored(1));
-    ring.push(stored(2, { payload: json('x'.repeat(100)) }));
+    ring.push([stored(1)]);
+    ring.push([stored(2, { payload: json('x'.repeat(100)) })]);
     expect(offsets(ring.slice(0))).toEqual([2]);
   });
 
   test('evicts by age what is older than the limit, not what is as old', () => {
     const { ring, evicted } = makeRing({ maxAgeMs: 100 });
-    ring.push(stored(1, {}, 1000));
-    ring.push(stored(2, {}, 1001));
+    ring.push([stored(1, {}, 1000)]);
+    ring.push([stored(2, {}, 1001)]);
     ring.evictAged(1100);
     expect(evicted).toEqual([]);
     ring.evictAged(1101);
@@ -69,7 +69,7 @@ describe('ring', () => {
     'a timestamp of the publisher’s, %i, makes nothing older or younger',
     (timestampMs) => {
       const { ring } = makeRing({ maxAgeMs: 100 });
-      ring.push(stored(1, { timestampMs }, 1000));
+      ring.push([stored(1, { timestampMs }, 1000)]);
       ring.evictAged(1100);
       expect(ring.count).toBe(1);
       ring.evictAged(1101);
@@ -79,7 +79,7 @@ describe('ring', () => {
 
   test('lets go of everything at once, and what comes next follows', () => {
     const { ring, evicted } = makeRing();
-    for (let offset = 1; offset <= 40; offset++) ring.push(stored(offset));
+    for (let offset = 1; offset <= 40; offset++) ring.push([stored(offset)]);
     ring.evictAll();
     expect([ring.count, ring.bytes, ring.newest, ring.reach, evicted]).toEqual([
       0,
@@ -88,7 +88,7 @@ describe('ring', () => {
       40,
       [['total', 40]],
     ]);
-    ring.push(stored(41));
+    ring.push([stored(41)]);
     expect(offsets(ring.slice(0))).toEqual([41]);
   });
 
@@ -143,7 +143,7 @@ describe('ring', () => {
             if (each.do === 'push') {
               nowMs += each.laterMs;
               const publication = stored(++newest, { payload: json('x'.repeat(each.size)) }, nowMs);
-              ring.push(publication);
+              ring.push([publication]);
               model.push(publication);
               while (model.length > maxPublications) shift();
               while (bytes() > maxBytes && model.length > 1) shift();

@@ -53,6 +53,55 @@ describe('state', () => {
     expect([state.size, state.bytes]).toEqual([0, 0]);
   });
 
+  test('tells each expired value once, the soonest first, and not before its time', () => {
+    const state = new State();
+    state.apply(stored(1, { key: 'late', ttlMs: 200 }, 1000));
+    state.apply(stored(2, { key: 'soon', ttlMs: 100 }, 1000));
+    state.apply(stored(3, { key: 'never' }, 1000));
+    const expired = (nowMs: number) => state.takeExpired(nowMs).map(({ key }) => key);
+    expect([expired(1099), expired(1100), expired(1100), expired(9999), expired(9999)]).toEqual([
+      [],
+      ['soon'],
+      [],
+      ['late'],
+      [],
+    ]);
+    expect(state.size).toBe(3);
+  });
+
+  test('what was replaced, removed or cleared does not expire', () => {
+    const state = new State();
+    for (const [offset, key] of ['replaced', 'renewed', 'removed', 'deleted'].entries())
+      state.apply(stored(offset + 1, { key, ttlMs: 1 }));
+    state.apply(stored(5, { key: 'replaced' }));
+    state.apply(stored(6, { key: 'renewed', ttlMs: 100 }));
+    state.apply(stored(7, { key: 'removed', removed: true }));
+    state.delete('deleted');
+    expect(state.takeExpired(99)).toEqual([]);
+    expect(state.takeExpired(100).map(({ key }) => key)).toEqual(['renewed']);
+    state.apply(stored(8, { ttlMs: 1 }));
+    state.clear();
+    expect(state.takeExpired(1000)).toEqual([]);
+  });
+
+  test('an expired value that could not be removed is told again, unless another took its place', () => {
+    const state = new State();
+    for (const [offset, key] of ['a', 'b'].entries()) state.apply(stored(offset + 1, { key, ttlMs: 1 }));
+    const expired = state.takeExpired(1);
+    state.apply(stored(3, { key: 'b' }));
+    for (const publication of expired) state.expireAgain(publication);
+    expect([state.takeExpired(0), state.takeExpired(1).map(({ key }) => key)]).toEqual([[], ['a']]);
+  });
+
+  test('a key that is renewed for ever still expires once', () => {
+    const state = new State();
+    state.apply(stored(1, { key: 'other', ttlMs: 5 }));
+    for (let offset = 2; offset <= 1000; offset++)
+      state.apply(stored(offset, { key: 'k', ttlMs: 10 }, offset));
+    expect(state.takeExpired(1009).map(({ key }) => key)).toEqual(['other']);
+    expect(state.takeExpired(1010).map(({ offset }) => offset)).toEqual([1000]);
+  });
+
   test('knows which keys it has', () => {
     const state = new State();
     state.apply(stored(1, { key: 'a' }));

@@ -40,10 +40,12 @@ export function appendAll(topics: Topics, requests: readonly AppendRequest[], no
 
 function appendOne(
   topics: Topics,
-  { fields, publishedMs, acceptedAtMs }: AppendRequest,
+  { fields, publishedMs, acceptedAtMs, ifNewest }: AppendRequest,
   nowMs: number,
   appended: Map<Head, Appended>,
 ): AppendOutcome {
+  if (ifNewest !== undefined && !topics.isNewest(fields, ifNewest))
+    return { ok: false, error: new SluiceError('not_found') };
   const head = topics.findOrMake(fields.topic);
   const { epoch } = head;
   const offset = head.offset + 1;

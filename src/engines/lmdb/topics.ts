@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Position, PublishFields } from '../../protocol/frames.ts';
 import type { StoredTopic } from '../../topics/engine.ts';
 import { MessageIds } from '../../topics/idempotency.ts';
 import type { StoredPublication } from '../../topics/publication.ts';
@@ -14,7 +15,14 @@ import {
   stateKey,
   topicRange,
 } from './keys.ts';
-import { decodeHead, decodeMessageId, decodePublication, type HeadRecord, RecordWriter } from './records.ts';
+import {
+  decodeHead,
+  decodeMessageId,
+  decodePublication,
+  type HeadRecord,
+  publicationFacts,
+  RecordWriter,
+} from './records.ts';
 import type { Store } from './store.ts';
 
 /** What the engine keeps of a topic: how many, how large, how old; and whether as a state. */
@@ -120,6 +128,14 @@ export class Topics {
       head.storesMessageIds = true;
     }
     return head.messageIds;
+  }
+
+  /** Whether the newest publication of this key, in state mode, is the one at this position. Sees what its transaction did. */
+  isNewest({ topic, key }: PublishFields, { epoch, offset }: Position): boolean {
+    const head = this.#heads.get(topic);
+    if (head?.epoch !== epoch || head.mode !== 'state') return false;
+    const record = this.store.get(stateKey(head.number, key ?? ''));
+    return record !== undefined && publicationFacts(record).offset === offset;
   }
 
   /** What the topic's retention lets stand at this time, and the newest publication per key. */
