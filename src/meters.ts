@@ -34,6 +34,7 @@ export function encoderMetrics(metrics: Metrics): EncoderMetrics {
       wire.inc(wireBytes);
     },
     deflated: () => metrics.deflatesTotal.inc(),
+    dictionaryTried: (outcome) => metrics.dictionaryTrialsTotal.inc({ outcome }),
   };
 }
 

@@ -80,6 +80,10 @@ const table = {
     stage: ['plain', 'wire'],
   }),
   deflates_total: counter('Batches that were deflated: at most once per view.'),
+  dictionary_trials_total: counter(
+    'Dictionaries that were made: the first of a view, in the place of an older one, or not worth announcing.',
+    { outcome: ['first', 'rotated', 'rejected'] },
+  ),
   sent_bytes_total: counter('Bytes of messages handed to connections.'),
   batch_publications: histogram('Publications per batch.', counts),
   flush_seconds: histogram(

@@ -95,6 +95,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const sink = new UwsSink(app, connections, meters.sinkMetrics(metrics));
   const encoder = new Encoder({
     compressMinBytes: config.compressMinBytes,
+    dictionaryMinBytes: config.dictionaryMinBytes,
+    nowMs: eventLoop.nowMs,
     metrics: meters.encoderMetrics(metrics),
   });
   const fanout = new Fanout({
@@ -127,6 +129,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     fanout,
     namespaces: config.namespaces,
     presence,
+    dictionaries: config.compressMinBytes > 0 && config.dictionaryMinBytes > 0,
     mayWatch: (session, topic) => mayWatch(session, topic, config.namespaces),
     conflates: (target) => namespaceOptions(config, namespaceOf(target)).conflate,
     modeOf: (topic) => namespaceOptions(config, namespaceOf(topic)).mode,

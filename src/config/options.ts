@@ -143,6 +143,11 @@ const optionTable = {
   ),
   batchMaxBytes: option(namespaceKinds.batchMaxBytes, 64 * KiB, 'A batch of this size goes out at once.'),
   compressMinBytes: option(bytes(0, 2 ** 30), 256, 'Batches from this size may be compressed; 0: never.'),
+  dictionaryMinBytes: option(
+    bytes(0, 2 ** 30),
+    64,
+    'Batches from this size may be compressed with a shared dictionary; 0: there are none.',
+  ),
   backpressureMaxBytes: option(
     bytes(4 * KiB, 2 ** 31),
     64 * KiB,

@@ -1,37 +1,29 @@
-import { concatBytes } from '../protocol/bytes.ts';
-import type { Codec } from '../protocol/codec.ts';
-import { deflateBody } from '../protocol/compression.ts';
+import type { SharedDictionary } from '../protocol/compression.ts';
 import type { BatchHeader } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
-import type { Feed } from './view.ts';
+import { dictionaryPolicy } from './dictionary.ts';
+import { compressionCosts, gainNs } from './gain.ts';
+import type { Feed, View } from './view.ts';
+import { type CompressionMetrics, type CompressionOptions, ViewCompression } from './view-compression.ts';
 
-export interface EncoderMetrics {
+export interface EncoderMetrics extends CompressionMetrics {
   encoded(plainBytes: number, wireBytes: number): void;
-  deflated(): void;
 }
 
-export interface EncoderOptions {
-  /** A batch smaller than this stays as it is; 0: all do. */
-  readonly compressMinBytes: number;
-  readonly metrics: EncoderMetrics;
-}
-
-// When does deflate pay? It costs about 25 us a call and 15 ns a byte on this gateway's core (bench/compression.ts);
-// a byte less on the wire saves each subscriber about 1 ns here, and more on its way.
-const deflateCallNs = 25_000;
-const deflateByteNs = 15;
-const savedByteNs = 1;
-/** JSON updates that look alike shrink to about this when nothing is known of a view yet. */
-const firstGuessRatio = 0.6;
+/** `compressMinBytes` 0: nothing is ever compressed. */
+export type EncoderOptions = Pick<CompressionOptions, 'compressMinBytes' | 'dictionaryMinBytes' | 'nowMs'> &
+  Partial<Pick<CompressionOptions, 'costs' | 'dictionaries'>> & { readonly metrics: EncoderMetrics };
 
 /** Turns publications into the bytes of a view's batches: framed once, compressed at most once. */
 export class Encoder {
-  readonly #options: EncoderOptions;
-  // What compression left of earlier batches, a moving average per view.
-  readonly #ratios = new WeakMap<object, number>();
+  readonly #metrics: EncoderMetrics;
+  readonly #compression: CompressionOptions;
+  readonly #compressions = new WeakMap<View, ViewCompression>();
 
   constructor(options: EncoderOptions) {
-    this.#options = options;
+    this.#metrics = options.metrics;
+    const { costs = compressionCosts, dictionaries = dictionaryPolicy } = options;
+    this.#compression = { ...options, costs, dictionaries };
   }
 
   batch(
@@ -41,34 +33,40 @@ export class Encoder {
     publications: readonly StoredPublication[],
     receivers: number,
   ): Uint8Array {
-    const { codec } = feed.view.options;
+    const { view, topic } = feed;
     const header = batchHeader(feed, after, upto);
-    const pieces = publications.map((publication) => publication.encoded(codec));
-    const plain = codec.frameBatch(feed.topic.name, header, pieces);
-    const compressed = this.#compressed(feed, codec, header, pieces, plain.length, receivers);
-    const bytes = compressed !== undefined && compressed.length < plain.length ? compressed : plain;
-    this.#options.metrics.encoded(plain.length, bytes.length);
-    return bytes;
+    const pieces = publications.map((publication) => publication.encoded(view.options.codec));
+    const plain = view.options.codec.frameBatch(topic.name, header, pieces);
+    const compression = this.#compressionOf(view, plain.length, receivers);
+    if (compression === undefined || publications.length === 0) return this.#counted(plain, plain);
+    const batch = { header, publications, pieces, bytes: plain.length, receivers };
+    const deflated = compression.compress(batch);
+    const bytes = deflated !== undefined && deflated.length < plain.length ? deflated : plain;
+    compression.learn(batch, bytes.length);
+    return this.#counted(plain, bytes);
   }
 
-  #compressed(
-    feed: Feed,
-    codec: Codec,
-    header: BatchHeader,
-    pieces: readonly Uint8Array[],
-    plainBytes: number,
-    receivers: number,
-  ): Uint8Array | undefined {
-    const { compressMinBytes } = this.#options;
-    if (codec.frameCompressedBatch === undefined || compressMinBytes === 0 || plainBytes < compressMinBytes)
-      return undefined;
-    const ratio = this.#ratios.get(feed.view) ?? firstGuessRatio;
-    const savedNs = plainBytes * (1 - ratio) * receivers * savedByteNs;
-    if (savedNs < deflateCallNs + plainBytes * deflateByteNs) return undefined;
-    const body = deflateBody(concatBytes(pieces));
-    this.#options.metrics.deflated();
-    const bytes = codec.frameCompressedBatch(header, body);
-    this.#ratios.set(feed.view, 0.8 * ratio + 0.2 * Math.min(1, bytes.length / plainBytes));
+  /** A dictionary that pays, once: whoever takes it announces it before the view's next batch. */
+  freshDictionary(view: View): SharedDictionary | undefined {
+    return this.#compressions.get(view)?.takeFresh();
+  }
+
+  /** Nothing is kept of views that no compression could ever pay for. */
+  #compressionOf(view: View, plainBytes: number, receivers: number): ViewCompression | undefined {
+    const { compressMinBytes, costs } = this.#compression;
+    const frame = view.options.codec.frameCompressedBatch;
+    if (frame === undefined || compressMinBytes === 0) return undefined;
+    if (gainNs(costs, plainBytes, 0, receivers, 0) <= 0) return undefined;
+    let compression = this.#compressions.get(view);
+    if (compression === undefined) {
+      compression = new ViewCompression(view, frame, this.#compression);
+      this.#compressions.set(view, compression);
+    }
+    return compression;
+  }
+
+  #counted(plain: Uint8Array, bytes: Uint8Array): Uint8Array {
+    this.#metrics.encoded(plain.length, bytes.length);
     return bytes;
   }
 }

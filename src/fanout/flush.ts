@@ -1,3 +1,4 @@
+import { crc32 } from '../protocol/crc32.ts';
 import type { ServerFrame } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Encoder } from './encoder.ts';
@@ -35,9 +36,11 @@ export class Flusher {
     this.#acceptedAtMs = [];
   }
 
-  announce(view: View, frame: ServerFrame): void {
+  /** A frame that covers nothing. Answers its bytes. */
+  announce(view: View, frame: ServerFrame): Uint8Array {
     const bytes = view.options.codec.encodeServerFrame(frame);
     this.#sink.publish({ view, bytes, feed: undefined, epoch: '', after: 0, upto: 0, publications: 0 });
+    return bytes;
   }
 
   /** Sends what is new since the feed's position, in at most `budget` frames; `done` says whether that was all. */
@@ -53,6 +56,7 @@ export class Flusher {
     }
     const pending = topicFeeds.log.slice(feed.examined - topicFeeds.logAfter);
     let frames = this.#announceEpoch(feed, pending.length > 0);
+    if (frames < budget && pending.length > 0) frames += this.#announceDictionary(feed.view);
     if (frames >= budget) return { frames, done: false };
     const { intervalMs, conflate: wantsConflation } = feed.view.options;
     const isState = feed.topic.state !== undefined;
@@ -111,6 +115,23 @@ export class Flusher {
       mode: topic.options.mode,
     });
     this.#sink.publish({ view, bytes, feed, epoch, after: offset, upto: offset, publications: 0 });
+    return 1;
+  }
+
+  /** A fresh dictionary goes to all members before the batches that make use of it. */
+  #announceDictionary(view: View): number {
+    const fresh = this.#encoder.freshDictionary(view);
+    if (fresh === undefined) return 0;
+    const { dictionary, data } = fresh;
+    const announcement = this.announce(view, {
+      kind: 'dictionary',
+      id: 0,
+      dictionary,
+      view: view.id,
+      data,
+      crc32: crc32(data),
+    });
+    view.dictionary = { dictionary, data, announcement };
     return 1;
   }
 

@@ -4,7 +4,7 @@ import type { Feed, View } from './view.ts';
 export interface OutFrame {
   readonly view: View;
   readonly bytes: Uint8Array;
-  /** Whose coverage or numbering it tells; nothing for frames that are about neither (joined, left). */
+  /** Whose coverage or numbering it tells; nothing for frames that are about neither (joined, left, dictionary). */
   readonly feed: Feed | undefined;
   /** The epoch of the feed that the members know before this frame. */
   readonly epoch: string;

@@ -3,6 +3,7 @@ import type { CompiledFilter } from '../topics/filter.ts';
 import { isPattern } from '../topics/names.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic } from '../topics/topic.ts';
+import type { AnnouncedDictionary } from './dictionary.ts';
 
 /** What makes two subscribers get the same bytes. */
 export interface ViewOptions {
@@ -14,6 +15,8 @@ export interface ViewOptions {
   readonly intervalMs: number;
   /** Only the newest publication per key of each batch, also in a stream topic. */
   readonly conflate: boolean;
+  /** The subscribers can inflate with a shared dictionary. */
+  readonly dictionaries: boolean;
 }
 
 /** The steps that a wished interval is rounded up to, so that equals share a view. Milliseconds. */
@@ -24,15 +27,20 @@ export function snapInterval(intervalMs: number): number {
   return intervalLadderMs.find((step) => step >= intervalMs) ?? (intervalLadderMs.at(-1) as number);
 }
 
-export function viewKey(options: ViewOptions): string {
-  const { target, codec, filter, intervalMs, conflate } = options;
+/** What a subscriber asked for, however its bytes are compressed. */
+export function wishKey({ target, codec, filter, intervalMs, conflate }: ViewOptions): string {
   return JSON.stringify([target, codec.name, intervalMs, conflate, filter?.canonical ?? '']);
+}
+
+export function viewKey(options: ViewOptions): string {
+  return options.dictionaries ? `dictionaries ${wishKey(options)}` : wishKey(options);
 }
 
 /** All subscribers of one topic or pattern who may get the same bytes. Its number is this gateway's own. */
 export class View {
   readonly id: number;
   readonly key: string;
+  readonly wish: string;
   readonly options: ViewOptions;
   readonly isPattern: boolean;
   /** The name of the uWebSockets.js topic that carries it. */
@@ -43,11 +51,14 @@ export class View {
   members = 0;
   /** Frames that its members were sent since it exists. */
   frames = 0;
+  /** The newest that was announced. All its members have it; of those that came before, no batch makes use any more. */
+  dictionary: AnnouncedDictionary | undefined;
   readonly feeds = new Map<Topic, Feed>();
 
   constructor(id: number, options: ViewOptions) {
     this.id = id;
     this.key = viewKey(options);
+    this.wish = wishKey(options);
     this.options = options;
     this.isPattern = isPattern(options.target);
     this.channel = `v${id}`;

@@ -77,12 +77,13 @@ export function runCommand(
 
 async function connect(
   session: Session,
-  { token, client }: Fields<'connect'>,
+  { token, client, capabilities }: Fields<'connect'>,
   options: CommandOptions,
 ): Promise<Answer> {
   if (session.introduced) throw new SluiceError('already_connected');
   session.introduced = true;
   session.client = client;
+  session.knowsDictionaries = capabilities?.includes('dictionary') === true;
   if (token !== undefined) options.identified(session, await verify(token, options));
   return options.greeting(session);
 }

@@ -79,6 +79,7 @@ export class Presence {
       filter: undefined,
       intervalMs: 0,
       conflate: false,
+      dictionaries: false,
     });
     this.#room(topic).watchers.set(codec.name, view);
     return view;

@@ -23,12 +23,22 @@ export class SessionView {
   watchers = 1;
   /** What `view.frames` was when it went live. */
   framesBefore = 0;
+  /** The dictionary that it was sent when it went live last. A later one may be among the frames that it lost. */
+  #dictionary = 0;
 
   constructor(view: View, target: string, automatic: boolean, watches?: string) {
     this.watches = watches;
     this.view = view;
     this.target = target;
     this.automatic = automatic;
+  }
+
+  /** What it has to be sent before it goes live: the view's dictionary, unless it is sure to have that one. */
+  missingDictionary(): Uint8Array | undefined {
+    const current = this.view.dictionary;
+    if (current === undefined || current.dictionary === this.#dictionary) return undefined;
+    this.#dictionary = current.dictionary;
+    return current.announcement;
   }
 
   /**

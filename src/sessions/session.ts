@@ -46,6 +46,8 @@ export class Session implements CatchUpSession {
   client: string | undefined;
   /** It has sent `connect`. */
   introduced = false;
+  /** It said that it can inflate with shared dictionaries. */
+  knowsDictionaries = false;
   /** Of the last message or pong, milliseconds since 1970. */
   lastSeenMs: number;
   closed = false;
@@ -163,6 +165,9 @@ export class Session implements CatchUpSession {
 
   goLive(sessionView: SessionView): void {
     const { view } = sessionView;
+    const dictionary = sessionView.missingDictionary();
+    if (dictionary !== undefined) this.sendBytes(dictionary);
+    if (this.closed) return;
     sessionView.status = 'live';
     sessionView.framesBefore = view.frames;
     this.#connection.join(view.channel);

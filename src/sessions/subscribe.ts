@@ -1,7 +1,7 @@
 import { may, type NamespaceAccessTable } from '../auth/permissions.ts';
 import { SluiceError } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
-import { type Feed, snapInterval, type View, type ViewOptions, viewKey } from '../fanout/view.ts';
+import { type Feed, snapInterval, type View, type ViewOptions, wishKey } from '../fanout/view.ts';
 import type {
   Granted,
   Mode,
@@ -27,6 +27,8 @@ export interface SubscribeOptions {
   readonly presence: Presence;
   readonly mayWatch: (session: Session, topic: string) => boolean;
   readonly conflates: (target: string) => boolean;
+  /** Sessions that know shared dictionaries get them. */
+  readonly dictionaries: boolean;
   /** Of a topic of this name. */
   readonly modeOf: (topic: string) => Mode;
   readonly subscriptionsPerSession: number;
@@ -162,14 +164,18 @@ export class Subscriber {
       filter: compiled,
       intervalMs: snapInterval(intervalMs ?? 0),
       conflate: conflate === true || this.#options.conflates(target),
+      dictionaries:
+        this.#options.dictionaries &&
+        session.knowsDictionaries &&
+        session.codec.frameCompressedBatch !== undefined,
     };
   }
 
   /** The same subscription twice is an error, unless the first was the gateway's own: then the client's replaces it. */
   #makeRoom(session: Session, options: ViewOptions, { topic }: Subscription): void {
-    const key = viewKey(options);
+    const wish = wishKey(options);
     for (const existing of session.views.values()) {
-      if (existing.view.key !== key) continue;
+      if (existing.view.wish !== wish) continue;
       if (!existing.automatic) throw new SluiceError('already_subscribed', `already subscribed to ${topic}`);
       session.removeView(existing);
       return;

@@ -1,8 +1,11 @@
+import type { DictionaryPolicy } from '../../src/fanout/dictionary.ts';
 import { Encoder } from '../../src/fanout/encoder.ts';
 import { Fanout, type FanoutOptions } from '../../src/fanout/fanout.ts';
+import type { CompressionCosts } from '../../src/fanout/gain.ts';
 import type { Turns } from '../../src/fanout/schedule.ts';
 import { framesPerTurn, type OutFrame, type Sink } from '../../src/fanout/sink.ts';
 import type { View, ViewOptions } from '../../src/fanout/view.ts';
+import type { TrialOutcome } from '../../src/fanout/view-compression.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import { expandBatch } from '../../src/protocol/compression.ts';
@@ -10,6 +13,7 @@ import type { PublishFields, ServerFrame } from '../../src/protocol/frames.ts';
 import type { Broker, BrokerOptions } from '../../src/topics/broker.ts';
 import { compileFilter } from '../../src/topics/filter.ts';
 import type { TopicOptions } from '../../src/topics/topic.ts';
+import { Expander } from '../support/expander.ts';
 import { fields, makeBroker } from '../topics/fixtures.ts';
 
 /** An event loop that turns only when it is told to. */
@@ -161,6 +165,33 @@ export function decode(codec: Codec, bytes: Uint8Array): ServerFrame {
 
 export type Batch = Extract<ServerFrame, { kind: 'batch' }>;
 
+/** Hears a view as a client does. */
+export class Listener implements Receiver {
+  readonly frames: ServerFrame[] = [];
+  readonly #expander = new Expander();
+
+  constructor(sink: FakeSink, view: View) {
+    sink.channels.set(view.channel, (sink.channels.get(view.channel) ?? new Set()).add(this));
+  }
+
+  receive(bytes: Uint8Array): void {
+    this.frames.push(this.#expander.take(decode(codecs.protobuf, bytes)));
+  }
+
+  get batches(): Batch[] {
+    return this.frames.filter((frame): frame is Batch => frame.kind === 'batch');
+  }
+
+  get dictionaries(): Extract<ServerFrame, { kind: 'dictionary' }>[] {
+    return this.frames.filter((frame) => frame.kind === 'dictionary');
+  }
+
+  /** Of the publications, in the order of their arrival. */
+  get offsets(): number[] {
+    return this.batches.flatMap(({ publications }) => publications.map(({ offset }) => offset));
+  }
+}
+
 /** A batch as its receiver has it in the end. */
 export function decodeBatch({ view, bytes }: Pick<OutFrame, 'view' | 'bytes'>): Batch {
   const frame = decode(view.options.codec, bytes);
@@ -179,13 +210,23 @@ export interface WorldOptions {
   readonly broker?: Partial<Omit<BrokerOptions, 'namespace'>>;
   readonly fanout?: Partial<Pick<FanoutOptions, 'batch' | 'viewsPerTopic' | 'viewsMax'>>;
   readonly compressMinBytes?: number;
+  readonly dictionaryMinBytes?: number;
+  readonly dictionaries?: DictionaryPolicy;
+  readonly costs?: CompressionCosts;
 }
 
 /** A fan-out with a real broker and real codecs between a fake event loop and a fake sink. */
 export async function makeWorld(options: WorldOptions = {}) {
   const turns = new FakeTurns();
   const sink = new FakeSink(() => turns.nowMs());
-  const counts = { deflates: 0, publications: 0, plainBytes: 0, wireBytes: 0, deliveries: [] as number[] };
+  const counts = {
+    deflates: 0,
+    trials: [] as TrialOutcome[],
+    publications: 0,
+    plainBytes: 0,
+    wireBytes: 0,
+    deliveries: [] as number[],
+  };
   const { broker, counts: brokerCounts } = makeBroker({
     nowMs: () => turns.nowMs(),
     monotonicMs: () => turns.nowMs(),
@@ -194,12 +235,17 @@ export async function makeWorld(options: WorldOptions = {}) {
   });
   const encoder = new Encoder({
     compressMinBytes: options.compressMinBytes ?? 0,
+    dictionaryMinBytes: options.dictionaryMinBytes ?? 64,
+    dictionaries: options.dictionaries,
+    costs: options.costs,
+    nowMs: () => turns.nowMs(),
     metrics: {
       encoded: (plainBytes, wireBytes) => {
         counts.plainBytes += plainBytes;
         counts.wireBytes += wireBytes;
       },
       deflated: () => void counts.deflates++,
+      dictionaryTried: (outcome) => void counts.trials.push(outcome),
     },
   });
   const fanout = new Fanout({
@@ -238,7 +284,8 @@ export async function makeWorld(options: WorldOptions = {}) {
 }
 
 export function viewOptions(target: string, more: Partial<ViewOptions> = {}): ViewOptions {
-  return { target, codec: codecs.protobuf, filter: undefined, intervalMs: 0, conflate: false, ...more };
+  const plain = { filter: undefined, intervalMs: 0, conflate: false, dictionaries: false };
+  return { target, codec: codecs.protobuf, ...plain, ...more };
 }
 
 export const onlyRoom = (room: string) => compileFilter({ op: 'eq', tag: 'room', value: room });

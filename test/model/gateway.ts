@@ -92,7 +92,12 @@ export class Gateway {
     const fanout = new Fanout({
       broker: this.broker,
       sink,
-      encoder: new Encoder({ compressMinBytes: 0, metrics: { encoded: nothing, deflated: nothing } }),
+      encoder: new Encoder({
+        compressMinBytes: 0,
+        dictionaryMinBytes: 0,
+        nowMs: clock,
+        metrics: { encoded: nothing, deflated: nothing, dictionaryTried: nothing },
+      }),
       turns: this.loop,
       metrics: { batch: nothing, flushSeconds: nothing, deliverySeconds: nothing },
       batch: () => ({ maxDelayMs: options.batchMaxDelayMs, maxBytes: options.batchMaxBytes }),
@@ -120,6 +125,7 @@ export class Gateway {
         presence,
         mayWatch: () => false,
         conflates: () => false,
+        dictionaries: false,
         modeOf: (topic) => (isState(topic) ? 'state' : 'stream'),
         subscriptionsPerSession: 100,
         outcome: nothing,

@@ -154,6 +154,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
     presence,
     mayWatch: (session, topic) => mayWatch(session, topic, namespaces),
     conflates: () => false,
+    dictionaries: true,
     modeOf: (topic) => (namespaceOf(topic) === 'state' ? 'state' : 'stream'),
     subscriptionsPerSession: options.subscriptionsPerSession ?? 100,
     outcome: (outcome) => count(`outcome ${outcome}`),

@@ -1,0 +1,132 @@
+import { concatBytes } from '../protocol/bytes.ts';
+import type { Codec } from '../protocol/codec.ts';
+import { deflateBody, type SharedDictionary } from '../protocol/compression.ts';
+import type { BatchHeader } from '../protocol/frames.ts';
+import type { StoredPublication } from '../topics/publication.ts';
+import { type DictionaryPolicy, DictionarySource } from './dictionary.ts';
+import { type CompressionCosts, gainNs } from './gain.ts';
+import type { View } from './view.ts';
+
+/** A fresh dictionary becomes the view's first, or takes the place of another, or isn't worth announcing. */
+export type TrialOutcome = 'first' | 'rotated' | 'rejected';
+
+export interface CompressionMetrics {
+  deflated(): void;
+  dictionaryTried(outcome: TrialOutcome): void;
+}
+
+export interface CompressionOptions {
+  /** A batch smaller than this is never deflated without a dictionary. */
+  readonly compressMinBytes: number;
+  /** 0: there are no dictionaries. */
+  readonly dictionaryMinBytes: number;
+  /** On a monotonic clock. */
+  readonly nowMs: () => number;
+  readonly metrics: CompressionMetrics;
+  readonly costs: CompressionCosts;
+  readonly dictionaries: DictionaryPolicy;
+}
+
+/** A batch that may be compressed. */
+export interface PlainBatch {
+  readonly header: BatchHeader;
+  readonly publications: readonly StoredPublication[];
+  readonly pieces: readonly Uint8Array[];
+  /** The length of its frame. */
+  readonly bytes: number;
+  readonly receivers: number;
+}
+
+// What is left of JSON updates that look alike: guesses, until something is known of the view.
+const firstGuess = 0.6;
+const firstGuessWithDictionary = 0.3;
+
+/** Decides of the batches of one view which to deflate, and with what, by what came of earlier ones. */
+export class ViewCompression {
+  readonly #view: View;
+  readonly #frame: NonNullable<Codec['frameCompressedBatch']>;
+  readonly #options: CompressionOptions;
+  readonly #source: DictionarySource;
+  // What was left of earlier batches, moving averages.
+  #ratio = firstGuess;
+  #ratioWithDictionary = firstGuessWithDictionary;
+  #fresh: SharedDictionary | undefined;
+
+  constructor(view: View, frame: NonNullable<Codec['frameCompressedBatch']>, options: CompressionOptions) {
+    this.#view = view;
+    this.#frame = frame;
+    this.#options = options;
+    this.#source = new DictionarySource(options.dictionaries);
+  }
+
+  /** The frame with its body deflated, where that is expected to pay. It may turn out larger. */
+  compress(batch: PlainBatch): Uint8Array | undefined {
+    const { compressMinBytes, metrics } = this.#options;
+    const { dictionary } = this.#view;
+    const gain = batch.bytes < compressMinBytes ? 0 : this.#gainNs(batch, this.#ratio, 0);
+    const gainWithDictionary =
+      dictionary === undefined ? 0 : this.#gainOf(batch, this.#ratioWithDictionary, dictionary.data.length);
+    if (Math.max(gain, gainWithDictionary) <= 0) return undefined;
+    const { message, withDictionary } = this.#deflate(
+      batch,
+      gainWithDictionary > gain ? dictionary : undefined,
+    );
+    metrics.deflated();
+    const ratio = Math.min(1, message.length / batch.bytes);
+    if (withDictionary) this.#ratioWithDictionary = 0.8 * this.#ratioWithDictionary + 0.2 * ratio;
+    else this.#ratio = 0.8 * this.#ratio + 0.2 * ratio;
+    return message;
+  }
+
+  /**
+   * Takes what a batch can tell, where a dictionary may pay; `sentBytes` is what became of it. Now and then a dictionary is made
+   * of the publications before, and it is seen how much smaller the batch would have been with it.
+   */
+  learn(batch: PlainBatch, sentBytes: number): void {
+    const { dictionaries, nowMs } = this.#options;
+    const { codec, dictionaries: areKnown } = this.#view.options;
+    if (!areKnown || this.#gainOf(batch, firstGuessWithDictionary, dictionaries.fillBytes) <= 0) return;
+    if (this.#source.isDue(nowMs())) this.#try(batch, sentBytes);
+    this.#source.add(batch.publications, codec);
+  }
+
+  /** A dictionary that is better than the view's, once: whoever takes it announces it. */
+  takeFresh(): SharedDictionary | undefined {
+    const fresh = this.#fresh;
+    this.#fresh = undefined;
+    return fresh;
+  }
+
+  #try(batch: PlainBatch, sentBytes: number): void {
+    const { metrics, dictionaries, nowMs } = this.#options;
+    const current = this.#view.dictionary;
+    const data = this.#source.build(nowMs());
+    const fresh = { dictionary: (current?.dictionary ?? 0) + 1, data };
+    const { message, withDictionary } = this.#deflate(batch, fresh);
+    const ratio = message.length / batch.bytes;
+    const paysBack = (sentBytes - message.length) * dictionaries.paybackBatches >= data.length;
+    if (!withDictionary || !paysBack || this.#gainOf(batch, ratio, data.length) <= 0) {
+      metrics.dictionaryTried('rejected');
+      return;
+    }
+    this.#fresh = fresh;
+    this.#ratioWithDictionary = ratio;
+    metrics.dictionaryTried(current === undefined ? 'first' : 'rotated');
+  }
+
+  #deflate({ header, pieces }: PlainBatch, dictionary: SharedDictionary | undefined) {
+    const body = deflateBody(concatBytes(pieces), dictionary);
+    return { message: this.#frame(header, body), withDictionary: body.dictionary !== 0 };
+  }
+
+  /** With a dictionary. */
+  #gainOf(batch: PlainBatch, ratio: number, dictionaryBytes: number): number {
+    const { dictionaryMinBytes } = this.#options;
+    if (dictionaryMinBytes === 0 || batch.bytes < dictionaryMinBytes) return 0;
+    return this.#gainNs(batch, ratio, dictionaryBytes);
+  }
+
+  #gainNs({ bytes, receivers }: PlainBatch, ratio: number, dictionaryBytes: number): number {
+    return gainNs(this.#options.costs, bytes, ratio, receivers, dictionaryBytes);
+  }
+}
