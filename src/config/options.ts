@@ -133,7 +133,7 @@ const optionTable = {
   ringsMaxBytes: option(
     bytes(KiB, 2 ** 40),
     256 * MiB,
-    'Size of all rings together; idle topics give way first.',
+    'Size of all rings and states together; the rings of idle topics give way first.',
   ),
 
   batchMaxDelayMs: option(
