@@ -59,7 +59,7 @@ class RecordingFeed implements EngineFeed {
   }
 }
 
-function request(topic: string, more: Partial<PublishFields> = {}, publishedMs = 1000): AppendRequest {
+export function request(topic: string, more: Partial<PublishFields> = {}, publishedMs = 1000): AppendRequest {
   return { fields: fields(topic, more), publishedMs, acceptedAtMs: 5 };
 }
 

@@ -1,8 +1,24 @@
 import { expect, test } from 'vitest';
 import { MemoryEngine } from '../../src/engines/memory.ts';
-import { engineContract } from './contract.ts';
+import { engineContract, request } from './contract.ts';
 
 engineContract('memory', () => ({ make: ({ nowMs, isState }) => new MemoryEngine({ nowMs, isState }) }));
+
+test('the memory engine feeds publications together that follow each other in one topic', async () => {
+  const fed: (readonly [string, number[]])[] = [];
+  const engine = new MemoryEngine({ isState: () => false });
+  await engine.open({
+    appended: (topic, _, publications) => fed.push([topic, publications.map(({ offset }) => offset)]),
+    reset: () => undefined,
+    degraded: () => undefined,
+  });
+  await engine.append(['a', 'a', 'b', 'a', 'a'].map((topic) => request(topic)));
+  expect(fed).toEqual([
+    ['a', [1, 2]],
+    ['b', [1]],
+    ['a', [3, 4]],
+  ]);
+});
 
 test('the memory engine retains nothing beyond the process', () => {
   expect(new MemoryEngine({ isState: () => false }).retains).toBe(false);

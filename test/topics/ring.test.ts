@@ -48,6 +48,13 @@ describe('ring', () => {
     expect([offsets(ring.slice(0)), ring.bytes, evicted]).toEqual([[2, 3], 2 * bytes, [['bytes', 1]]]);
   });
 
+  test('takes many at once, more than it keeps too, and tells once how many left', () => {
+    const { ring, evicted } = makeRing({ maxPublications: 3 });
+    ring.push([]);
+    ring.push(Array.from({ length: 40 }, (_, i) => stored(i + 1)));
+    expect([offsets(ring.slice(0)), ring.reach, evicted]).toEqual([[38, 39, 40], 37, [['count', 37]]]);
+  });
+
   test('keeps the newest even when it alone is too large', () => {
     const { ring } = makeRing({ maxBytes: 10 });
     ring.push([stored(1)]);
@@ -100,7 +107,7 @@ describe('ring', () => {
   });
 
   type Step =
-    | { readonly do: 'push'; readonly size: number; readonly laterMs: number }
+    | { readonly do: 'push'; readonly sizes: readonly number[]; readonly laterMs: number }
     | { readonly do: 'age'; readonly laterMs: number }
     | { readonly do: 'evictAll' }
     | { readonly do: 'reset'; readonly to: number };
@@ -110,7 +117,7 @@ describe('ring', () => {
       weight: 20,
       arbitrary: fc.record({
         do: fc.constant('push' as const),
-        size: fc.nat(60),
+        sizes: fc.array(fc.nat(60), { minLength: 1, maxLength: 3 }),
         laterMs: fc.nat(5),
       }),
     },
@@ -142,9 +149,11 @@ describe('ring', () => {
           for (const each of steps) {
             if (each.do === 'push') {
               nowMs += each.laterMs;
-              const publication = stored(++newest, { payload: json('x'.repeat(each.size)) }, nowMs);
-              ring.push([publication]);
-              model.push(publication);
+              const publications = each.sizes.map((size) =>
+                stored(++newest, { payload: json('x'.repeat(size)) }, nowMs),
+              );
+              ring.push(publications);
+              model.push(...publications);
               while (model.length > maxPublications) shift();
               while (bytes() > maxBytes && model.length > 1) shift();
             } else if (each.do === 'age') {
