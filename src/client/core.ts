@@ -7,7 +7,6 @@ import type { ClientEvents, ClientStats } from './client-types.ts';
 import type { ClosedBy } from './closing.ts';
 import { type Outcome, PendingCommands } from './commands.ts';
 import { Connection, type StateChange } from './connection.ts';
-import { Dictionaries } from './dictionaries.ts';
 import { Emitter } from './emitter.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { OfflineQueue } from './offline-queue.ts';
@@ -42,7 +41,6 @@ export class Core {
   connectedAtMs: number | undefined;
   lastChange: StateChange = { state: 'idle', previous: 'idle', attempts: 0 };
   readonly #runtime: Runtime;
-  readonly #dictionaries = new Dictionaries();
   readonly #heartbeat: Heartbeat;
   readonly #refresh: TokenRefresh;
 
@@ -96,7 +94,6 @@ export class Core {
     return new Subscriptions({
       commands: this.commands,
       runtime: this.#runtime,
-      expand: (batch) => this.#dictionaries.expand(batch),
       abandon: (error) => this.connection.abandon(error),
       report: (error) => this.#report(error),
       serverMade: (subscription) => {
@@ -145,7 +142,6 @@ export class Core {
     this.commands.disconnected(localError('disconnected'));
     this.subscriptions.disconnected();
     this.queue.disconnected();
-    this.#dictionaries.clear();
     this.events.emit('disconnect', closed);
   }
 
@@ -176,9 +172,6 @@ export class Core {
     this.#heartbeat.heard();
     if (this.commands.resolve(frame)) return;
     switch (frame.kind) {
-      case 'dictionary':
-        this.#dictionaries.add(frame);
-        break;
       case 'goingAway':
         this.connection.goingAway(frame.reconnectDelayMs);
         break;

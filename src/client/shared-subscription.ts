@@ -17,7 +17,7 @@ import type { SubscribeOptions } from './subscribe-options.ts';
 import type { StateMap, Subscription, TopicStart } from './subscription.ts';
 
 /** The publications of a batch, plain; `undefined` when its compressed body doesn't check. */
-export type Expand = (batch: ServerKinds['batch']) => ServerKinds['batch']['publications'] | undefined;
+type Expand = (batch: ServerKinds['batch']) => ServerKinds['batch']['publications'] | undefined;
 
 const noEntries: StateMap = new Map();
 

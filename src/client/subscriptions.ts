@@ -1,8 +1,9 @@
 import type { ServerFrame, ServerKinds, SubscribeResult } from '../protocol/frames.ts';
 import { ClientError, gatewayError } from './client-error.ts';
 import type { Outcome, PendingCommands } from './commands.ts';
+import { Dictionaries } from './dictionaries.ts';
 import type { Runtime } from './runtime.ts';
-import { type Expand, SharedSubscription } from './shared-subscription.ts';
+import { SharedSubscription } from './shared-subscription.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import { type StateMap, Subscription } from './subscription.ts';
 import { subscriptionKey } from './subscription-key.ts';
@@ -10,7 +11,6 @@ import { subscriptionKey } from './subscription-key.ts';
 export interface SubscriptionsPort {
   readonly commands: PendingCommands;
   readonly runtime: Runtime;
-  readonly expand: Expand;
   /** The gateway doesn't answer: the connection is of no use. */
   abandon(error: ClientError): void;
   report(error: ClientError): void;
@@ -28,6 +28,7 @@ export class Subscriptions {
   #flushPlanned = false;
   readonly #byKey = new Map<string, SharedSubscription>();
   readonly #byView = new Map<number, SharedSubscription>();
+  readonly #dictionaries = new Dictionaries();
   readonly #homes = new Map<Subscription, SharedSubscription>();
   readonly #port: SubscriptionsPort;
 
@@ -82,6 +83,7 @@ export class Subscriptions {
   disconnected(): void {
     this.#online = false;
     this.#byView.clear();
+    this.#dictionaries.clear();
     for (const shared of this.#byKey.values()) {
       this.#stopRetry(shared);
       if (shared.phase !== 'off') shared.detached();
@@ -94,6 +96,10 @@ export class Subscriptions {
     switch (frame.kind) {
       case 'batch':
         this.#batch(frame);
+        break;
+      case 'dictionary':
+        // Of a view that was left meanwhile nobody would ever forget it.
+        if (this.#byView.has(frame.view)) this.#dictionaries.add(frame);
         break;
       case 'snapshot':
         this.#byView.get(frame.view)?.snapshot(frame);
@@ -237,6 +243,7 @@ export class Subscriptions {
   #release(shared: SharedSubscription): void {
     if (this.#byView.get(shared.view) !== shared) return;
     this.#byView.delete(shared.view);
+    this.#dictionaries.forget(shared.view);
     if (this.#online) this.#port.commands.send('unsubscribe', { views: [shared.view] }, () => {});
   }
 
@@ -245,7 +252,7 @@ export class Subscriptions {
   #batch(frame: ServerKinds['batch']): void {
     const shared = this.#byView.get(frame.view);
     if (!shared) return;
-    const fresh = shared.batch(frame, this.#port.expand);
+    const fresh = shared.batch(frame, (batch) => this.#dictionaries.expand(batch));
     if (fresh === undefined) {
       this.#recover(shared);
       return;
@@ -277,6 +284,7 @@ export class Subscriptions {
     for (const view of views) {
       const shared = this.#byView.get(view);
       this.#byView.delete(view);
+      this.#dictionaries.forget(view);
       if (shared)
         this.#refuse(
           shared,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ReceivedPublication, Subscription } from '../../src/client/index.ts';
 import { concatBytes } from '../../src/protocol/bytes.ts';
-import { deflateBody } from '../../src/protocol/compression.ts';
+import { deflateBody, type SharedDictionary } from '../../src/protocol/compression.ts';
 import { crc32 } from '../../src/protocol/crc32.ts';
 import type { Granted, Reply } from '../../src/protocol/frames.ts';
 import { protobufCodec } from '../../src/protocol/protobuf.ts';
@@ -23,6 +23,20 @@ function grant(socket: FakeSocket, ...results: Partial<Granted>[]): void {
 function batch(after: number, upto: number, over: Partial<Extract<Reply, { kind: 'batch' }>> = {}): Reply {
   const publications = Array.from({ length: upto - after }, (_, index) => publication(after + index + 1));
   return { kind: 'batch', view: 7, after, upto, publications, ...over };
+}
+
+function runOf(after: number, upto: number): Uint8Array {
+  const offsets = Array.from({ length: upto - after }, (_, index) => after + index + 1);
+  return concatBytes(offsets.map((offset) => protobufCodec.encodePublication('a', publication(offset))));
+}
+
+function compressed(after: number, upto: number, dictionary?: SharedDictionary) {
+  const body = deflateBody(runOf(after, upto), dictionary);
+  return { kind: 'batch', view: 7, after, upto, publications: [], compressed: body } as const;
+}
+
+function announced({ dictionary, data }: SharedDictionary, view = 7): Reply {
+  return { kind: 'dictionary', view, dictionary, data, crc32: crc32(data) };
 }
 
 function reset(over: Partial<Extract<Reply, { kind: 'reset' }>> = {}): Reply {
@@ -100,14 +114,25 @@ describe('subscribing', () => {
     expect(received[0]?.text).toBe('{"n":1.0}');
   });
 
-  it.each([0, 5])('expands a compressed batch (dictionary %i)', async (dictionary) => {
+  it('expands a compressed batch', async () => {
     const { socket, told } = await live();
-    const data = new TextEncoder().encode('a dictionary of earlier payloads');
-    if (dictionary > 0) socket.push({ kind: 'dictionary', dictionary, view: 7, data, crc32: crc32(data) });
-    const pieces = [1, 2].map((offset) => protobufCodec.encodePublication('a', publication(offset)));
-    const compressed = deflateBody(concatBytes(pieces), dictionary > 0 ? { dictionary, data } : undefined);
-    socket.push({ kind: 'batch', view: 7, after: 0, upto: 2, publications: [], compressed });
+    socket.push(compressed(0, 2));
     expect(told).toEqual([1, 2]);
+  });
+
+  it('expands a batch with the newest dictionary of its view', async () => {
+    const { socket, told } = await live();
+    const [first, second] = [1, 2].map((dictionary) => ({ dictionary, data: runOf(0, dictionary) }));
+    socket.push(announced(first!));
+    socket.push(compressed(0, 1, first));
+    // Another view's, under the same number.
+    socket.push(announced({ dictionary: 1, data: new Uint8Array(99) }, 8));
+    socket.push(compressed(1, 2, first));
+    socket.push(announced(second!));
+    socket.push(compressed(2, 3, second));
+    socket.push(compressed(3, 4));
+    expect(told).toEqual([1, 2, 3, 4]);
+    expect(socket.count('subscribe')).toBe(1);
   });
 
   it('tells a refusal, and asks again when that may help', async () => {
@@ -343,10 +368,33 @@ describe('a gap', () => {
 
   it('is also a compressed batch that does not check', async () => {
     const { socket, told } = await live();
-    const compressed = { deflate: new Uint8Array([3, 0]), plainBytes: 5, crc32: 1, dictionary: 0 };
-    socket.push({ kind: 'batch', view: 7, after: 0, upto: 1, publications: [], compressed });
+    socket.push({ ...compressed(0, 1), compressed: { ...compressed(0, 1).compressed, crc32: 1 } });
     expect(socket.count('subscribe')).toBe(2);
     expect(told).toEqual([]);
+  });
+
+  it('is also one whose dictionary never came, was another, or was for an earlier subscription', async () => {
+    const { socket, told, runtime } = await live();
+    const dictionary = { dictionary: 1, data: runOf(0, 3) };
+    const recover = async (since: number) => {
+      await runtime.advance(1_000);
+      expect(socket.command('subscribe').subscriptions).toMatchObject([{ since: { offset: since } }]);
+      grant(socket, { offset: since, recovered: true });
+    };
+    socket.push(compressed(0, 1, dictionary));
+    await recover(0);
+    socket.push(announced({ dictionary: 1, data: new Uint8Array(99) }));
+    socket.push(compressed(0, 1, dictionary));
+    await recover(0);
+    socket.push(announced(dictionary));
+    socket.push(compressed(0, 1, dictionary));
+    socket.push(batch(5, 6));
+    await recover(1);
+    socket.push(compressed(1, 2, dictionary));
+    await recover(1);
+    socket.push(announced(dictionary));
+    socket.push(compressed(1, 2, dictionary));
+    expect(told.filter((each) => typeof each === 'number')).toEqual([1, 2]);
   });
 });
 
