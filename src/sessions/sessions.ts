@@ -266,23 +266,11 @@ export class Sessions {
         if (problem !== undefined) throw problem;
         admission.enterAs(identity.user);
       }
-      if (before !== undefined) {
-        admission.leaveAs(before);
-        this.#leaveTopicOf(session, before);
-      }
+      if (before !== undefined) admission.leaveAs(before);
     }
     session.identity = identity;
+    this.#options.subscriber.endForbidden(session);
     if (identity.user !== before) this.#joinOwnTopics(session);
-  }
-
-  /** It is another user now: what is only for the one before is not for it any more, however it was subscribed. */
-  #leaveTopicOf(session: Session, user: string): void {
-    const topic = userTopicOf(user);
-    const left = [...session.views.values()].filter(({ target }) => target === topic);
-    for (const sessionView of left) session.removeView(sessionView);
-    if (left.length > 0) {
-      session.push({ kind: 'unsubscribed', views: left.map(({ view }) => view.id), reason: 'forbidden' });
-    }
   }
 
   /** `$all` and, for users, their own topic: joined without being asked, and told. */

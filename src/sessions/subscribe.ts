@@ -66,6 +66,18 @@ export class Subscriber {
     return this.#result(session, { topic }, true);
   }
 
+  /** Ends what the session was subscribed to and may not be any more, and tells it. To be called when its identity has changed. */
+  endForbidden(session: Session): void {
+    const ended = [...session.views.values()].filter(
+      ({ target, watch, watches }) =>
+        watches === undefined &&
+        !(this.#mayHear(session, target) && (watch === undefined || this.#options.mayWatch(session, target))),
+    );
+    if (ended.length === 0) return;
+    for (const sessionView of ended) session.removeView(sessionView);
+    session.push({ kind: 'unsubscribed', views: ended.map(({ view }) => view.id), reason: 'forbidden' });
+  }
+
   #result(session: Session, subscription: Subscription, automatic: boolean): SubscribeResult {
     try {
       return this.#subscribe(session, subscription, automatic);
@@ -116,10 +128,14 @@ export class Subscriber {
         'a pattern continues by positions, one per topic, not by since',
       );
     }
-    const isOwn = target === broadcastTopic || session.identity.scopes.includes('read');
-    if (!isOwn && !may(session.identity, 'subscribe', target, this.#options.namespaces)) {
+    if (!this.#mayHear(session, target)) {
       throw new SluiceError('forbidden', `not allowed to subscribe to ${target}`);
     }
+  }
+
+  #mayHear({ identity }: Session, target: string): boolean {
+    const isOpen = target === broadcastTopic || identity.scopes.includes('read');
+    return isOpen || may(identity, 'subscribe', target, this.#options.namespaces);
   }
 
   #checkPresence(session: Session, target: string): void {

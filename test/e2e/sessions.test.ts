@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { SignJWT } from 'jose';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
@@ -14,6 +17,15 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((client) => client.close()));
   await gateway.close();
 });
+
+/** A gateway with tokens, whose topics `closed:…` need a permission. */
+async function startClosed(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-'));
+  const file = join(folder, 'sluice.yaml');
+  await writeFile(file, 'namespaces: { closed: { anonymous: { subscribe: false } } }\n');
+  gateway = await startGateway({ tokenSecret: secret }, file);
+  await rm(folder, { recursive: true });
+}
 
 async function connect(query = ''): Promise<JsonClient> {
   const client = await JsonClient.open(gateway.wsUrl + query);
@@ -319,5 +331,58 @@ describe('what a session may do', () => {
     expect(reply).toMatchObject({ type: 'connected', user: 'al ice' });
     await publish('user:al%20ice', { data: 'again' });
     expect(await late.count('user:al%20ice', 1)).toMatchObject([{ data: 'again' }]);
+  });
+
+  const granted = (...patterns: string[]) =>
+    token({ topics: patterns.map((pattern) => ({ pattern, allow: ['subscribe'] })) });
+
+  it('ends, over JSON, for subscriptions that a new token does not allow', async () => {
+    await startClosed();
+    const alice = await connect(`?token=${await granted('closed:*')}`);
+    const subscriptions = ['closed:1', 'closed:2', 'open'].map((topic) => ({ topic }));
+    const { results } = await alice.call({ type: 'subscribe', subscriptions });
+    const [first, second] = results as Frame[];
+    expect((await alice.call({ type: 'refresh', token: await granted('closed:*') })).type).toBe('refreshed');
+    expect(alice.frames.some(({ type }) => type === 'unsubscribed')).toBe(false);
+    expect((await alice.call({ type: 'refresh', token: await granted('closed:2') })).type).toBe('refreshed');
+    const ended = alice.frames.filter(({ type }) => type === 'unsubscribed');
+    expect(ended).toEqual([{ type: 'unsubscribed', views: [first?.['view']], reason: 'forbidden' }]);
+    await publish('closed:1');
+    await publish('closed:2');
+    await publish('open');
+    await alice.count('open', 1);
+    await alice.count('closed:2', 1);
+    expect(alice.publications('closed:1')).toEqual([]);
+    expect(second).toMatchObject({ topic: 'closed:2' });
+    expect(onlyResult(await alice.call({ type: 'subscribe', topic: 'closed:1' }))).toMatchObject({
+      error: { code: 'forbidden' },
+    });
+    const bob = await token({ user: 'bob', topics: [{ pattern: 'closed:*', allow: ['subscribe'] }] });
+    expect(await alice.call({ type: 'refresh', token: bob })).toMatchObject({ code: 'forbidden' });
+    await publish('user:alice');
+    await alice.count('user:alice', 1);
+  });
+
+  it('ends, over protobuf, for subscriptions that a new token does not allow', async () => {
+    await startClosed();
+    const alice = await ProtobufClient.open(`${gateway.wsUrl}?token=${await granted('closed:*')}`);
+    opened.push(alice);
+    const subscriptions = ['closed:1', 'closed:2'].map((topic) => ({ topic }));
+    const reply = await alice.call('subscribe', { subscriptions });
+    if (reply.kind !== 'subscribed') throw new Error(reply.kind);
+    const [lost = 0, kept = 0] = reply.results.map((result) => ('view' in result ? result.view : 0));
+    expect(await alice.call('refresh', { token: await granted('closed:2') })).toMatchObject({
+      kind: 'refreshed',
+    });
+    const ended = alice.frames.filter(({ kind }) => kind === 'unsubscribed');
+    expect(ended).toEqual([{ kind: 'unsubscribed', id: 0, views: [lost], reason: 'forbidden' }]);
+    await publish('closed:1');
+    await publish('closed:2');
+    await alice.count(kept, 1);
+    expect(alice.publications(lost)).toEqual([]);
+    expect(await alice.call('refresh', { token: await token({ user: 'bob' }) })).toMatchObject({
+      kind: 'error',
+      code: 'forbidden',
+    });
   });
 });

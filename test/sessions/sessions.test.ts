@@ -295,6 +295,85 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       expect(session.identity).toEqual(user('alice', { expiresAtMs: 5_000_000 }));
     });
 
+    test('refresh ends what the new token does not allow, as it was asked for, and nothing else', async () => {
+      const every = (pattern: string, ...allow: ('subscribe' | 'presence')[]) => ({ pattern, allow });
+      const permissions = [every('closed:*', 'subscribe'), every('room:*', 'presence')];
+      const alice = user('alice', { permissions });
+      const { subscribe, command, connection, tokens, session, settle, publish } = await client(
+        codec,
+        {},
+        alice,
+      );
+      const filter = { op: 'exists', tag: 't' } as const;
+      const results = await subscribe(
+        1,
+        { topic: 'closed:1' },
+        { topic: 'closed:2' },
+        { topic: 'closed:*' },
+        { topic: 'open' },
+        { topic: 'room:1', presence: true },
+        { topic: 'room:1', presence: true, filter },
+        { topic: 'room:1', conflate: true },
+      );
+      const views = results.map((result) => ('view' in result ? result.view : 0));
+      connection.forget();
+      tokens.set('same', verified(user('alice', { permissions })));
+      command({ kind: 'refresh', id: 2, token: 'same' });
+      await settle();
+      expect(connection.frames()).toMatchObject([{ kind: 'refreshed', id: 2 }]);
+      connection.forget();
+      tokens.set('less', verified(user('alice', { permissions: [every('closed:2', 'subscribe')] })));
+      command({ kind: 'refresh', id: 3, token: 'less' });
+      await settle();
+      const ended = [views[0], views[2], views[4], views[5]];
+      expect(connection.frames()).toMatchObject([
+        { kind: 'unsubscribed', id: 0, views: ended, reason: 'forbidden' },
+        { kind: 'refreshed', id: 3 },
+      ]);
+      const left = [...session.views.values()].map(({ target }) => target);
+      expect(left).toEqual(['$all', 'user:alice', 'closed:2', 'open', 'room:1']);
+      connection.forget();
+      await publish('closed:1');
+      await publish('closed:2');
+      await settle();
+      expect(connection.of('batch').map(({ view }) => view)).toEqual([views[1]]);
+    });
+
+    test('a token that is refused takes nothing away', async () => {
+      const permissions = [{ pattern: 'closed:*', allow: ['subscribe'] }] as const;
+      const { subscribe, command, connection, tokens, session, codeOf } = await client(
+        codec,
+        {},
+        user('alice', { permissions }),
+      );
+      await subscribe(1, { topic: 'closed:1' });
+      tokens.set('of bob', verified(user('bob')));
+      command({ kind: 'refresh', id: 2, token: 'of bob' });
+      command({ kind: 'refresh', id: 3, token: 'bad' });
+      expect([await codeOf(2), await codeOf(3)]).toEqual(['forbidden', 'unauthorized']);
+      expect(connection.of('unsubscribed')).toEqual([]);
+      expect(session.views.size).toBe(3);
+    });
+
+    test('connect ends what its token does not allow, the topic of the user before included', async () => {
+      const permissions = [{ pattern: 'closed:*', allow: ['subscribe'] }] as const;
+      const { subscribe, command, connection, tokens, session, settle } = await client(
+        codec,
+        {},
+        user('alice', { permissions }),
+      );
+      await subscribe(1, { topic: 'closed:1' }, { topic: 'open' });
+      const views = [...session.views.values()].map(({ view }) => view.id);
+      tokens.set('of bob', verified(user('bob')));
+      command({ kind: 'connect', id: 2, token: 'of bob' });
+      await settle();
+      expect(connection.of('unsubscribed')).toMatchObject([
+        { id: 0, views: [views[1], views[2]], reason: 'forbidden' },
+      ]);
+      const targets = [...session.views.values()].map(({ target }) => target);
+      expect(targets).toEqual(['$all', 'open', 'user:bob']);
+    });
+
     test('ping answers the time, and its round trip is reported', async () => {
       const { command, connection, turns, counts } = await client(codec);
       command({ kind: 'ping', id: 1, roundTripMs: 250 });
