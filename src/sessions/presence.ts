@@ -22,8 +22,13 @@ const presenceMaxMembers = 1000;
 /** In a topic with more members than this, nobody is told of each one that comes and goes. */
 const presenceMaxAnnounced = 1000;
 
+/** A session in a topic, and how many subscriptions to it keep it there. */
+interface Presentee extends Member {
+  subscriptions: number;
+}
+
 interface Room {
-  readonly members: Map<string, { readonly member: Member; subscriptions: number }>;
+  readonly members: Map<string, Presentee>;
   /** Those who watch, by codec. */
   readonly watchers: Map<Codec['name'], View>;
 }
@@ -43,8 +48,8 @@ export class Presence {
 
   list(topic: string): Member[] {
     const members: Member[] = [];
-    for (const { member } of this.#rooms.get(topic)?.members.values() ?? []) {
-      if (members.push(member) === presenceMaxMembers) break;
+    for (const member of this.#rooms.get(topic)?.members.values() ?? []) {
+      if (members.push(publicPart(member)) === presenceMaxMembers) break;
     }
     return members;
   }
@@ -57,8 +62,8 @@ export class Presence {
       known.subscriptions++;
       return;
     }
-    const member = { session: id, user: identity.user, sinceMs: this.#options.nowMs() };
-    members.set(id, { member, subscriptions: 1 });
+    const member = { session: id, user: identity.user, sinceMs: this.#options.nowMs(), subscriptions: 1 };
+    members.set(id, member);
     this.#announce(topic, 'joined', member);
   }
 
@@ -67,7 +72,7 @@ export class Presence {
     const known = room?.members.get(id);
     if (room === undefined || known === undefined || --known.subscriptions > 0) return;
     room.members.delete(id);
-    this.#announce(topic, 'left', known.member);
+    this.#announce(topic, 'left', known);
     this.#tidy(topic, room);
   }
 
@@ -96,7 +101,8 @@ export class Presence {
   #announce(topic: string, kind: 'joined' | 'left', member: Member): void {
     const { members, watchers } = this.#room(topic);
     if (members.size > presenceMaxAnnounced) return;
-    for (const view of watchers.values()) this.#options.fanout.announce(view, { kind, id: 0, topic, member });
+    for (const view of watchers.values())
+      this.#options.fanout.announce(view, { kind, id: 0, topic, member: publicPart(member) });
   }
 
   #room(topic: string): Room {
@@ -111,4 +117,8 @@ export class Presence {
   #tidy(topic: string, { members, watchers }: Room): void {
     if (members.size === 0 && watchers.size === 0) this.#rooms.delete(topic);
   }
+}
+
+function publicPart({ session, user, sinceMs }: Member): Member {
+  return { session, user, sinceMs };
 }

@@ -1,7 +1,7 @@
 import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
 import { type ApiResponse, errorResponse } from '../api/http.ts';
 import { SluiceError } from '../errors.ts';
-import type { Entrance, Entry } from '../sessions/entrance.ts';
+import type { Entrance, EntryRequest } from '../sessions/entrance.ts';
 import { statusLine } from './http.ts';
 import { headerLines, requestHead } from './request-head.ts';
 import type { SocketData } from './uws-connection.ts';
@@ -44,7 +44,7 @@ export class Upgrades {
         return;
       }
       const { codec, topic, subprotocol } = entry;
-      const data: SocketData = { peer, codec, topic, startedAtMs, connection: undefined, session: undefined };
+      const data: SocketData = { opening: { peer, codec, topic, startedAtMs }, connection: undefined };
       response.cork(() => response.upgrade(data, key, subprotocol, extensions, context));
     };
     const identity = entrance.identify(entry);
@@ -86,6 +86,12 @@ export class Upgrades {
     this.#options.rejected(error);
     write(response, errorResponse(error));
   }
+}
+
+function entryRequest(response: HttpResponse, request: HttpRequest): EntryRequest {
+  return Object.assign(requestHead(response, request), {
+    forwardedFor: headerLines(request, 'x-forwarded-for'),
+  });
 }
 
 function write(response: HttpResponse, { status, headers, body }: ApiResponse): void {

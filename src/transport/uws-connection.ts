@@ -4,16 +4,22 @@ import type { Codec } from '../protocol/codec.ts';
 import type { Connection } from '../sessions/connection.ts';
 import type { Peer, Session } from '../sessions/session.ts';
 
-/** What hangs on each socket. */
-export interface SocketData {
+/** What an upgrade found out, for the opening of the socket. */
+export interface Opening {
   readonly peer: Peer;
   readonly codec: Codec;
   /** Of the path: what the session is to be subscribed to at once. */
   readonly topic: string | undefined;
   /** When the upgrade was asked for, on the monotonic clock. */
   readonly startedAtMs: number;
+}
+
+/** What hangs on each socket. Few members: each costs memory per connection. */
+export interface SocketData {
+  /** Until it is open. */
+  opening: Opening | undefined;
+  /** From then on. */
   connection: UwsConnection | undefined;
-  session: Session | undefined;
 }
 
 export type Socket = WebSocket<SocketData>;
@@ -24,6 +30,8 @@ const sendDropped = 2;
 export class UwsConnection implements Connection {
   readonly codec: Codec;
   readonly socket: Socket;
+  /** Set as soon as it is open. */
+  session: Session | undefined = undefined;
   readonly #sent: (bytes: number) => void;
   /** The socket is gone: every call on it would throw. */
   closed = false;

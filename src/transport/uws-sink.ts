@@ -83,7 +83,7 @@ export class UwsSink implements Sink {
 
   publishExcept(frame: OutFrame, except: string, instead: () => OutFrame): void {
     const connection = this.#connections.get(except);
-    const session = connection?.socket.getUserData().session;
+    const session = connection?.session;
     if (connection === undefined || session === undefined || !session.isLiveIn(frame.view)) {
       this.publish(frame);
       return;

@@ -1,8 +1,9 @@
 import type { TemplatedApp, WebSocketBehavior } from 'uWebSockets.js';
 import type { CloseCode } from '../errors.ts';
+import type { Session } from '../sessions/session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { Upgrades } from './upgrade.ts';
-import { type SocketData, UwsConnection } from './uws-connection.ts';
+import { type Opening, type Socket, type SocketData, UwsConnection } from './uws-connection.ts';
 import type { UwsSink } from './uws-sink.ts';
 
 export interface WebSocketMetrics {
@@ -49,28 +50,32 @@ function behavior(options: WebSocketOptions): WebSocketBehavior<SocketData> {
     upgrade: (response, request, context) => upgrades.upgrade(response, request, context),
     open(socket) {
       const data = socket.getUserData();
-      const connection = new UwsConnection(socket, data.codec, metrics.sentBytes);
+      const { peer, codec, topic, startedAtMs } = data.opening as Opening;
+      const connection = new UwsConnection(socket, codec, metrics.sentBytes);
+      const session = sessions.open(peer, connection);
+      connection.session = session;
       data.connection = connection;
-      data.session = sessions.open(data.peer, connection);
-      connections.set(data.session.id, connection);
-      metrics.opened((monotonicMs() - data.startedAtMs) / 1000);
-      if (data.topic !== undefined) sessions.subscribeAtOpening(data.session, data.topic);
+      data.opening = undefined;
+      connections.set(session.id, connection);
+      metrics.opened((monotonicMs() - startedAtMs) / 1000);
+      if (topic !== undefined) sessions.subscribeAtOpening(session, topic);
     },
     message(socket, message, isBinary) {
-      const { session } = socket.getUserData();
+      const session = sessionOf(socket);
       if (session !== undefined) sessions.receive(session, new Uint8Array(message), isBinary);
     },
     dropped(socket, message) {
-      const { session } = socket.getUserData();
+      const session = sessionOf(socket);
       if (session !== undefined) sink.dropped(session, message);
     },
-    drain: (socket) => socket.getUserData().session?.pump(),
+    drain: (socket) => sessionOf(socket)?.pump(),
     pong(socket) {
-      const { session } = socket.getUserData();
+      const session = sessionOf(socket);
       if (session !== undefined) sessions.heard(session);
     },
     close(socket, code, message) {
-      const { session, connection } = socket.getUserData();
+      const { connection } = socket.getUserData();
+      const session = connection?.session;
       if (session === undefined || connection === undefined) return;
       sink.ended(session, connection.unsentBytes);
       connection.closed = true;
@@ -80,6 +85,10 @@ function behavior(options: WebSocketOptions): WebSocketBehavior<SocketData> {
       metrics.closed(sessions.close(session));
     },
   };
+}
+
+function sessionOf(socket: Socket): Session | undefined {
+  return socket.getUserData().connection?.session;
 }
 
 /** What the library itself ended a connection for. It says so by a text only, that test/transport/uws-facts.test.ts holds it to. */

@@ -182,12 +182,13 @@ export class Gateway {
     this.#admission.enter('here');
     return this.network.open(
       {
-        peer: { identity: localIdentity, address: 'here', addressKey: 'here' },
-        codec,
-        topic: undefined,
-        startedAtMs: this.loop.nowMs(),
+        opening: {
+          peer: { identity: localIdentity, address: 'here', addressKey: 'here' },
+          codec,
+          topic: undefined,
+          startedAtMs: this.loop.nowMs(),
+        },
         connection: undefined,
-        session: undefined,
       },
       peer,
     );
@@ -195,7 +196,7 @@ export class Gateway {
 
   /** Why the gateway ended the session of this socket, if it did. */
   endedBy(socket: Socket): CloseCode | undefined {
-    return socket.getUserData().session?.endedBy;
+    return socket.getUserData().connection?.session?.endedBy;
   }
 
   turn(): Promise<void> {

@@ -203,7 +203,11 @@ export class Socket {
   }
 
   #drop(message: Uint8Array): void {
-    this.#network.behavior.dropped?.(this.asLibrary, message.slice().buffer, this.#data.codec.binary);
+    this.#network.behavior.dropped?.(
+      this.asLibrary,
+      message.slice().buffer,
+      this.#data.connection?.codec.binary === true,
+    );
   }
 
   #write(message: Uint8Array): void {
