@@ -20,10 +20,6 @@ export class State {
     return this.#bytes;
   }
 
-  has(key: string): boolean {
-    return this.#byKey.has(key);
-  }
-
   /** Takes the newest value of its key, or, when it says `removed`, lets go of the key. */
   apply(publication: StoredPublication): void {
     const key = publication.key ?? '';

@@ -101,10 +101,4 @@ describe('state', () => {
     expect(state.takeExpired(1009).map(({ key }) => key)).toEqual(['other']);
     expect(state.takeExpired(1010).map(({ offset }) => offset)).toEqual([1000]);
   });
-
-  test('knows which keys it has', () => {
-    const state = new State();
-    state.apply(stored(1, { key: 'a' }));
-    expect([state.has('a'), state.has('b')]).toEqual([true, false]);
-  });
 });
