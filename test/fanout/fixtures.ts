@@ -205,6 +205,14 @@ export function offsetsOf(frame: Pick<OutFrame, 'view' | 'bytes'>): number[] {
   return decodeBatch(frame).publications.map(({ offset }) => offset);
 }
 
+/** Compression that always pays, and dictionaries that are soon made and soon replaced. */
+export const eagerCompression = {
+  compressMinBytes: 1,
+  dictionaryMinBytes: 1,
+  costs: { callNs: 0, byteNs: 0, dictionaryByteNs: 0, savedByteNs: 1 },
+  dictionaries: { fillBytes: 100, maxBytes: 1000, trialBatches: 2, trialMs: 50, paybackBatches: 1000 },
+};
+
 export interface WorldOptions {
   readonly topic?: Partial<TopicOptions>;
   readonly broker?: Partial<Omit<BrokerOptions, 'namespace'>>;

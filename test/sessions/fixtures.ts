@@ -5,7 +5,6 @@ import type { TokenResult } from '../../src/auth/tokens.ts';
 import type { CloseCode } from '../../src/errors.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
-import { expandBatch } from '../../src/protocol/compression.ts';
 import type { ClientFrame, Position, ServerFrame, ServerKind } from '../../src/protocol/frames.ts';
 import { Admission } from '../../src/sessions/admission.ts';
 import { mayWatch } from '../../src/sessions/commands.ts';
@@ -16,6 +15,7 @@ import { Sessions } from '../../src/sessions/sessions.ts';
 import { Subscriber } from '../../src/sessions/subscribe.ts';
 import { namespaceOf } from '../../src/topics/names.ts';
 import { decode, type FakeSink, makeWorld, type Receiver, type WorldOptions } from '../fanout/fixtures.ts';
+import { Expander } from '../support/expander.ts';
 
 /** A connection whose peer reads at once, unless it is stalled: then bytes pile up, and above the limit are dropped. */
 export class FakeConnection implements Connection, Receiver {
@@ -82,13 +82,8 @@ export class FakeConnection implements Connection, Receiver {
   }
 
   frames(): ServerFrame[] {
-    return this.messages.map((message) => {
-      const frame = decode(this.codec, message);
-      if (frame.kind !== 'batch') return frame;
-      const expanded = expandBatch(frame, new Map());
-      if (!expanded.ok) throw new Error(expanded.reason);
-      return { ...frame, publications: expanded.publications, compressed: undefined };
-    });
+    const expander = new Expander();
+    return this.messages.map((message) => expander.take(decode(this.codec, message)));
   }
 
   of<K extends ServerKind>(kind: K): Extract<ServerFrame, { kind: K }>[] {
@@ -221,11 +216,11 @@ export async function makeGateway(options: GatewayOptions = {}) {
     const session = sessions.open(peer, connection);
     connection.session = session;
     connection.onDrop = () => {
-      const frame = sink.frames.at(-1);
-      if (frame?.feed === undefined) return;
       const positions = lost.get(connection) ?? new Map();
       lost.set(connection, positions);
-      if (!positions.has(frame.feed)) positions.set(frame.feed, { epoch: frame.epoch, offset: frame.after });
+      const frame = sink.frames.at(-1);
+      if (frame?.feed === undefined || positions.has(frame.feed)) return;
+      positions.set(frame.feed, { epoch: frame.epoch, offset: frame.after });
     };
     const command = (frame: ClientFrame) =>
       sessions.receive(session, codec.encodeClientFrame(frame), codec.binary);
