@@ -32,9 +32,13 @@ export class Admission {
 
   /** Takes a handshake from the address's bucket, and says why there is no place, or nothing. Takes no place. */
   problem(addressKey: string): SluiceError | undefined {
-    const waitMs = this.#takeHandshake(addressKey);
-    if (waitMs > 0) return new SluiceError('rate_limited', undefined, { retryAfterMs: waitMs });
-    return this.placeProblem(addressKey);
+    return rateProblem(this.#takeHandshake(addressKey)) ?? this.placeProblem(addressKey);
+  }
+
+  /** What `problem` would say now. Takes nothing, so that the handshake that follows the question is not used up by it. */
+  outlook(addressKey: string): SluiceError | undefined {
+    const waitMs = this.#handshakes.get(addressKey)?.waitMs(this.#nowMs()) ?? 0;
+    return rateProblem(waitMs) ?? this.placeProblem(addressKey);
   }
 
   /** Why there is no place for one more connection of this address. */
@@ -92,6 +96,10 @@ export class Admission {
     }
     return bucket.take(nowMs);
   }
+}
+
+function rateProblem(waitMs: number): SluiceError | undefined {
+  return waitMs > 0 ? new SluiceError('rate_limited', undefined, { retryAfterMs: waitMs }) : undefined;
 }
 
 function add(counts: Map<string, number>, key: string, change: number): void {

@@ -55,14 +55,27 @@ export class Entrance {
     this.#options = options;
   }
 
+  /** For those who come to enter: takes a handshake of their address. */
   ask(request: EntryRequest): Entry | SluiceError {
-    const { gate, admission, clientAddress, isDraining, identityOf } = this.#options;
+    return this.#ask(request, (key) => this.#options.admission.problem(key));
+  }
+
+  /** For those who only want to know: the same answer, and nothing is taken. */
+  inquire(request: EntryRequest): Entry | SluiceError {
+    return this.#ask(request, (key) => this.#options.admission.outlook(key));
+  }
+
+  #ask(
+    request: EntryRequest,
+    admissionProblem: (addressKey: string) => SluiceError | undefined,
+  ): Entry | SluiceError {
+    const { gate, clientAddress, isDraining, identityOf } = this.#options;
     if (isDraining()) return shuttingDown();
     const problem = gate.upgradeProblem(request);
     if (problem !== undefined) return problem;
     const address = clientAddress(request.peerAddress, request.forwardedFor);
     const key = addressKey(address);
-    const full = admission.problem(key);
+    const full = admissionProblem(key);
     if (full !== undefined) return full;
     const offered = request.header('sec-websocket-protocol');
     const codec = negotiate(offered === '' ? undefined : offered);
@@ -96,7 +109,7 @@ export class Entrance {
       .then((result) => (result.ok ? result.identity : new SluiceError(result.code, result.message)));
   }
 
-  /** For those who only ask: why they may not connect, or that they may. */
+  /** For those who inquire: why they may not connect, or that they may. */
   verdict(entry: Entry): SluiceError | Promise<SluiceError> {
     const answer = (identity: Identity | SluiceError) =>
       identity instanceof SluiceError

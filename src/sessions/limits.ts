@@ -17,12 +17,16 @@ export class TokenBucket {
 
   /** Takes one token: 0, or in how many milliseconds there will be one. */
   take(nowMs: number): number {
+    const waitMs = this.waitMs(nowMs);
+    if (waitMs === 0) this.#tokens = Math.max(0, this.#tokens - 1);
+    return waitMs;
+  }
+
+  /** What `take` would answer. Takes nothing. */
+  waitMs(nowMs: number): number {
     this.#tokens = Math.min(this.#burst, this.#tokens + ((nowMs - this.#atMs) / 1000) * this.#perSecond);
     this.#atMs = nowMs;
-    if (this.#tokens >= 1 - rounding) {
-      this.#tokens = Math.max(0, this.#tokens - 1);
-      return 0;
-    }
+    if (this.#tokens >= 1 - rounding) return 0;
     return Math.ceil(((1 - rounding - this.#tokens) / this.#perSecond) * 1000);
   }
 

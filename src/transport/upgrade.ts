@@ -29,7 +29,7 @@ export class Upgrades {
     response.onAborted(() => {
       state.aborted = true;
     });
-    const entry = this.#ask(response, request);
+    const entry = entrance.ask(entryRequest(response, request));
     if (entry instanceof SluiceError) {
       this.#refuse(response, entry);
       return;
@@ -66,7 +66,7 @@ export class Upgrades {
     const answer = (error: SluiceError) => {
       if (!state.aborted) write(response, withCors(errorResponse(error), origin));
     };
-    const entry = this.#ask(response, request);
+    const entry = entrance.inquire(entryRequest(response, request));
     if (entry instanceof SluiceError) {
       answer(entry);
       return;
@@ -74,12 +74,6 @@ export class Upgrades {
     const verdict = entrance.verdict(entry);
     if (verdict instanceof Promise) void verdict.then(answer);
     else answer(verdict);
-  }
-
-  #ask(response: HttpResponse, request: HttpRequest): Entry | SluiceError {
-    const head = requestHead(response, request);
-    const forwardedFor = headerLines(request, 'x-forwarded-for');
-    return this.#options.entrance.ask(Object.assign(head, { forwardedFor }));
   }
 
   #refuse(response: HttpResponse, error: SluiceError): void {

@@ -250,7 +250,17 @@ describe('the rate of handshakes per address', () => {
     expect(answer.headers.get('retry-after')).toBe('1');
     expect(await rejected('rate_limited')).toBe(1);
     await connect('127.0.0.3');
-    await expect.poll(async () => (await upgrade('127.0.0.2')).status, { interval: 100 }).not.toBe(101);
+    await expect.poll(async () => (await upgrade('127.0.0.2')).status, { interval: 100 }).toBe(101);
+  });
+
+  it('is not used up by asking', async () => {
+    gateway = await startGateway({ handshakesPerSecondPerIp: 1, maxConnectionsPerIp: 3 });
+    for (let i = 0; i < 10; i++) expect((await explain('127.0.0.2')).status).toBe(426);
+    const upgrades = await Promise.all([1, 2, 3, 4].map(() => upgrade('127.0.0.2')));
+    expect(upgrades.map(({ status }) => status).sort()).toEqual([101, 101, 101, 429]);
+    // Full and out of handshakes: neither the question nor its repetition changes what it tells.
+    for (let i = 0; i < 3; i++) expect((await explain('127.0.0.2')).status).toBe(429);
+    expect((await explain('127.0.0.3')).status).toBe(426);
   });
 });
 

@@ -68,6 +68,35 @@ describe('admission', () => {
     expect(admission.problem('a')?.code).toBe('too_many_connections_from_ip');
   });
 
+  test('the outlook says what a handshake would be told, and takes none', () => {
+    const { admission, clock } = makeAdmission({ handshakesPerSecondPerIp: 3, maxConnectionsPerIp: 1 });
+    const outlooks = () => Array.from({ length: 5 }, () => admission.outlook('a')?.code);
+    const all = (code?: string) => Array.from({ length: 5 }, () => code);
+    for (let taken = 0; taken < 3; taken++) {
+      expect(outlooks()).toEqual(all());
+      expect(admission.problem('a')).toBeUndefined();
+    }
+    expect(outlooks()).toEqual(all('rate_limited'));
+    expect(admission.outlook('a')).toMatchObject({ retryAfterMs: 334 });
+    clock.nowMs += 333;
+    expect(outlooks()).toEqual(all('rate_limited'));
+    clock.nowMs += 1;
+    expect(outlooks()).toEqual(all());
+    expect(admission.problem('a')).toBeUndefined();
+    expect(outlooks()).toEqual(all('rate_limited'));
+  });
+
+  test('the outlook knows of full places, and of addresses that never came', () => {
+    const { admission } = makeAdmission({ maxConnections: 2, maxConnectionsPerIp: 1 });
+    admission.enter('a');
+    expect([admission.outlook('a')?.code, admission.outlook('b')]).toEqual([
+      'too_many_connections_from_ip',
+      undefined,
+    ]);
+    admission.enter('b');
+    expect(admission.outlook('c')?.code).toBe('too_many_connections');
+  });
+
   test('all connections of an address may come back in one burst', () => {
     const { admission } = makeAdmission({ handshakesPerSecondPerIp: 1, maxConnectionsPerIp: 50 });
     for (let i = 0; i < 50; i++) expect(admission.problem('a')).toBeUndefined();

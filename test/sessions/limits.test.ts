@@ -20,6 +20,17 @@ describe('token bucket', () => {
     expect(bucket.take(1000)).toBe(0);
   });
 
+  test('says how long to wait without taking anything', () => {
+    const bucket = new TokenBucket(10, 2, 0);
+    const asked = () => [bucket.waitMs(0), bucket.waitMs(0), bucket.waitMs(0)];
+    expect([asked(), bucket.take(0)]).toEqual([[0, 0, 0], 0]);
+    expect([asked(), bucket.take(0)]).toEqual([[0, 0, 0], 0]);
+    expect([asked(), bucket.take(0)]).toEqual([[100, 100, 100], 100]);
+    expect([bucket.waitMs(99), bucket.waitMs(100), bucket.take(100), bucket.waitMs(100)]).toEqual([
+      1, 0, 0, 100,
+    ]);
+  });
+
   test('saves no more than a burst', () => {
     const bucket = new TokenBucket(10, 2, 0);
     const taken = [bucket.take(60_000), bucket.take(60_000), bucket.take(60_000)];
