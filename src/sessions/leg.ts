@@ -31,6 +31,9 @@ export function legEnd(feed: Feed): number {
   return view.members > 0 && view.feeds.get(topic) === feed ? position : topic.ring.newest;
 }
 
+/** Of a subscriber that is live: one for all, as there are thousands. */
+export const noLegs: readonly Leg[] = [];
+
 /** Where a subscriber starts in a topic, and what it is told of that. */
 export interface Start {
   readonly epoch: string;

@@ -1,6 +1,6 @@
 import type { Feed, View } from '../fanout/view.ts';
 import type { Position } from '../protocol/frames.ts';
-import { isLevel, type Leg } from './leg.ts';
+import { isLevel, type Leg, noLegs } from './leg.ts';
 
 /** One subscription of one session. */
 export class SessionView {
@@ -14,7 +14,7 @@ export class SessionView {
   /** `live`: the view's frames come by themselves. `behind`: by catch-up only. */
   status: 'behind' | 'live' = 'behind';
   /** While behind: how far it is with each topic. */
-  legs: Leg[] = [];
+  legs: readonly Leg[] = noLegs;
   /** It was live once, lagged, and is to be told when it is live again. */
   lagged = false;
   /** What tells this subscriber who joins and leaves; ends with it. */

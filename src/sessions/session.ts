@@ -7,6 +7,7 @@ import type { Position, Reply, ServerFrame } from '../protocol/frames.ts';
 import { isReserved } from '../topics/names.ts';
 import { type CatchUpOptions, type CatchUpSession, catchUp } from './catch-up.ts';
 import type { Connection } from './connection.ts';
+import { noLegs } from './leg.ts';
 import { TokenBucket } from './limits.ts';
 import type { Presence } from './presence.ts';
 import type { SessionView } from './session-view.ts';
@@ -55,10 +56,11 @@ export class Session implements CatchUpSession {
   endedBy: CloseCode | undefined;
   readonly #connection: Connection;
   readonly #context: SessionContext;
-  readonly #behind = new Set<SessionView>();
+  /** Views that it is behind in. Like what waits, absent where there is nothing: most sessions never need either. */
+  #behind: Set<SessionView> | undefined;
   /** Messages of its own, and of views that it has left. */
   #messages = 0;
-  #waiting: Uint8Array[] = [];
+  #waiting: Uint8Array[] | undefined;
   #lagging = false;
   /** What was buffered when somebody last looked, and since when it has not become less. */
   #progress: { bytes: number; sinceMs: number } | undefined;
@@ -92,7 +94,7 @@ export class Session implements CatchUpSession {
 
   /** Waits for its connection to drain. */
   get isWaiting(): boolean {
-    return this.#behind.size > 0 || this.#waiting.length > 0;
+    return this.#behind !== undefined || this.#waiting !== undefined;
   }
 
   /** Messages that it was sent: replies, pushes, and the frames of its views. */
@@ -125,7 +127,8 @@ export class Session implements CatchUpSession {
   sendBytes(message: Uint8Array): void {
     if (this.closed) return;
     this.#messages++;
-    if (this.#waiting.length === 0 && this.#connection.send(message) === 'sent') return;
+    if (this.#waiting === undefined && this.#connection.send(message) === 'sent') return;
+    this.#waiting ??= [];
     this.#waiting.push(message);
     if (this.#waiting.length > waitingMessagesMax) this.cut();
   }
@@ -133,7 +136,7 @@ export class Session implements CatchUpSession {
   hasRoom(): boolean {
     return (
       !this.closed &&
-      this.#waiting.length === 0 &&
+      this.#waiting === undefined &&
       this.#connection.bufferedBytes() < this.#context.backpressureMaxBytes / 4
     );
   }
@@ -143,14 +146,14 @@ export class Session implements CatchUpSession {
   /** Takes part in a view; the legs say what it has not had yet. Call `pump` once its reply is sent. */
   addView(sessionView: SessionView): void {
     this.views.set(sessionView.view.id, sessionView);
-    this.#behind.add(sessionView);
+    this.#fallBehind(sessionView);
     if (isOfPresence(sessionView)) this.#context.presence.joined(this, sessionView.target);
   }
 
   removeView(sessionView: SessionView): void {
     if (this.views.get(sessionView.view.id) !== sessionView) return;
     this.views.delete(sessionView.view.id);
-    this.#behind.delete(sessionView);
+    this.#catchUpDone(sessionView);
     this.#leave(sessionView);
     this.#context.fanout.detach(sessionView.view);
     const { watch, watches, target, view } = sessionView;
@@ -174,7 +177,7 @@ export class Session implements CatchUpSession {
     this.#context.fanout.addMember(view);
     if (sessionView.lagged) this.#tellCaughtUp(sessionView);
     sessionView.lagged = false;
-    sessionView.legs = [];
+    sessionView.legs = noLegs;
   }
 
   /**
@@ -189,7 +192,7 @@ export class Session implements CatchUpSession {
     for (const sessionView of live) {
       sessionView.fallBehind(lost);
       this.#leave(sessionView);
-      this.#behind.add(sessionView);
+      this.#fallBehind(sessionView);
     }
     if (!this.#lagging) {
       this.#lagging = true;
@@ -203,20 +206,21 @@ export class Session implements CatchUpSession {
   /** Sends what waits and what it is behind with, as far as the buffer takes it. Call it when the connection has drained. */
   pump(): void {
     if (this.closed) return;
-    while (this.#waiting.length > 0) {
+    while (this.#waiting !== undefined) {
       if (this.#connection.send(this.#waiting[0] as Uint8Array) === 'dropped') return;
       this.#waiting.shift();
+      if (this.#waiting.length === 0) this.#waiting = undefined;
       this.#progress = undefined;
     }
     const before = this.#messages;
-    for (const sessionView of this.#behind) {
+    for (const sessionView of this.#behind ?? []) {
       // Also what lacks nothing waits for room: in a full buffer its next frame would be lost.
       if (this.#lagging && !this.hasRoom()) return;
       const done = catchUp(this, sessionView, this.#context.catchUp);
       // There was room for more: something has left the buffer. It may be as full again now.
       if (this.#messages > before) this.#progress = undefined;
       if (!done) return;
-      this.#behind.delete(sessionView);
+      this.#catchUpDone(sessionView);
     }
     this.#lagging = false;
     this.#progress = undefined;
@@ -263,8 +267,18 @@ export class Session implements CatchUpSession {
   /** The connection is gone: nothing is sent any more, and nobody counts it in. */
   dispose(): void {
     this.closed = true;
-    this.#waiting = [];
+    this.#waiting = undefined;
     for (const sessionView of [...this.views.values()]) this.removeView(sessionView);
+  }
+
+  #fallBehind(sessionView: SessionView): void {
+    this.#behind ??= new Set();
+    this.#behind.add(sessionView);
+  }
+
+  #catchUpDone(sessionView: SessionView): void {
+    this.#behind?.delete(sessionView);
+    if (this.#behind?.size === 0) this.#behind = undefined;
   }
 
   #leave(sessionView: SessionView): void {

@@ -42,7 +42,7 @@ async function behind(
   const from = (topic: string, offset: number, epoch = topicOf(world.broker, topic).epoch) => {
     const feed = view.feeds.get(topicOf(world.broker, topic));
     if (feed === undefined) throw new Error('no feed');
-    sessionView.legs.push({ feed, epoch, position: offset, snapshot: undefined });
+    sessionView.legs = [...sessionView.legs, { feed, epoch, position: offset, snapshot: undefined }];
   };
   const pump = (pieces = Number.POSITIVE_INFINITY) => {
     room = pieces;
