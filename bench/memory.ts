@@ -1,75 +1,125 @@
-import type { ReceiversCalls } from './load/receivers.ts';
-import { loadCore } from './support/core.ts';
 import { median } from './support/report.ts';
-import { claim, numbers, scenario } from './support/scenario.ts';
-import { startRaw, startSluice } from './support/subject.ts';
-import { Worker } from './support/worker.ts';
+import { atMost, numbers, type OptionsOf, type Ratio, scenario } from './support/scenario.ts';
+import { rawEach, type Subject, sluice, startSubject } from './support/subject.ts';
+import { startReceivers, topicNames, withWorkers } from './support/trial.ts';
 
 const options = {
   connections: { default: 8000, sentence: 'Idle connections.' },
-  topics: { default: '0,1,10', sentence: 'Subscriptions of each.' },
+  topics: { default: '0,1,10,100', sentence: 'Subscriptions of each.' },
+  stored: { default: 200_000, sentence: 'Publications to store; 0: look at connections only.' },
   runs: { default: 3, sentence: 'Runs of each row; the table has their medians.' },
 } as const;
+type Options = OptionsOf<typeof options>;
 
 /** They come first, and stay: code is compiled, and maps have had to grow. */
 const warmUpConnections = 500;
 /** The garbage of the handshakes would make the young generation grow to 48 MB; it is not what a connection takes. */
 const nodeArgs = ['--max-semi-space-size=1'];
 const targetBytes = 2500;
+const claimName = 'an idle connection with one subscription: bytes more than with raw uWS';
 
 /** What one more connection adds, when the heap has its size already. */
-async function bytesPerConnection(isRaw: boolean, topics: number, connections: number): Promise<number> {
-  const { worker, port } = await (isRaw
-    ? startRaw({ topics, batchMs: 0 }, nodeArgs)
-    : startSluice({}, nodeArgs));
-  const receivers = new Worker<ReceiversCalls>(new URL('./load/receivers.ts', import.meta.url), loadCore);
-  try {
-    const names = Array.from({ length: topics }, (_, i) => `topic${i}`);
-    const dialect = isRaw ? 'raw' : 'protobuf';
-    const open = (count: number) =>
-      receivers.call('open', {
-        port,
-        dialect,
-        messageBytes: 200,
-        connections: count,
-        topics: names,
-        probes: 0,
-      });
-    await open(warmUpConnections);
+function bytesPerConnection(subject: Subject, count: number, connections: number): Promise<number> {
+  return withWorkers(async (keep) => {
+    const { worker, port } = await startSubject(subject, { topics: count }, nodeArgs);
+    keep(worker);
+    const receivers = keep(startReceivers());
+    const { dialect } = subject;
+    const opening = { port, dialect, messageBytes: 200, topics: topicNames(count) };
+    await receivers.call('open', { ...opening, connections: warmUpConnections });
     const before = await worker.call('rssBytes');
-    await open(connections);
+    await receivers.call('open', { ...opening, connections });
     return ((await worker.call('rssBytes')) - before) / connections;
-  } finally {
-    await receivers.end();
-    await worker.end();
-  }
+  });
 }
 
-export default scenario(options, async ({ connections, topics, runs }, say) => {
-  const rows: (string | number)[][] = [];
-  const claims = [];
+const payloadBytes = 200;
+const publicationsPerTopic = 1000;
+const storeRate = 25_000;
+
+/** What a publication takes that stays in a ring, in a gateway that nobody is connected to. */
+function bytesPerStored(count: number): Promise<number> {
+  return withWorkers(async (keep) => {
+    const flags = { ringsMaxBytes: '4GiB', ringMaxBytes: '16MiB', ringMaxPublications: publicationsPerTopic };
+    const { worker } = await startSubject(sluice('protobuf'), { topics: 0, flags }, nodeArgs);
+    keep(worker);
+    const topics = topicNames(Math.max(1, Math.ceil(count / publicationsPerTopic)));
+    const publish = async (each: number) => {
+      const job = { topics, rate: storeRate, seconds: each / storeRate, bytes: payloadBytes };
+      const { failed } = await worker.call('publish', job);
+      if (failed > 0) throw new Error(`${failed} publications were refused`);
+    };
+    // The topics themselves are none of it.
+    const warmUp = Math.ceil(count / 10);
+    await publish(warmUp);
+    const before = await worker.call('rssBytes');
+    await publish(count - warmUp);
+    return ((await worker.call('rssBytes')) - before) / (count - warmUp);
+  });
+}
+
+interface Seen {
+  readonly topics: number;
+  readonly raw: number;
+  readonly sluice: number;
+}
+
+async function connectionRows({ connections, topics, runs }: Options, say: (line: string) => void) {
+  const rows: Seen[] = [];
   for (const count of numbers(topics)) {
     const seen: { raw: number[]; sluice: number[] } = { raw: [], sluice: [] };
     for (let i = 0; i < runs; i++) {
       say(`${count} topics, run ${i + 1} of ${runs}`);
-      seen.raw.push(await bytesPerConnection(true, count, connections));
-      seen.sluice.push(await bytesPerConnection(false, count, connections));
+      seen.raw.push(await bytesPerConnection(rawEach, count, connections));
+      seen.sluice.push(await bytesPerConnection(sluice('protobuf'), count, connections));
     }
-    const [raw, sluice] = [median(seen.raw), median(seen.sluice)];
-    rows.push([
-      count,
-      Math.round(raw),
-      Math.round(sluice),
-      Math.round(sluice - raw),
-      (sluice / raw).toFixed(2),
-    ]);
-    if (count !== 1) continue;
-    const name = `an idle connection with one subscription takes at most ${targetBytes} bytes more than with raw uWS`;
-    claims.push(claim(name, sluice - raw <= targetBytes, Math.round(sluice - raw)));
+    rows.push({ topics: count, raw: median(seen.raw), sluice: median(seen.sluice) });
   }
-  const title = `bytes per idle connection, of ${connections}`;
+  return rows;
+}
+
+async function storedBytes({ stored, runs }: Options, say: (line: string) => void): Promise<number> {
+  const seen: number[] = [];
+  for (let i = 0; i < runs; i++) {
+    say(`${stored} publications, run ${i + 1} of ${runs}`);
+    seen.push(await bytesPerStored(stored));
+  }
+  return median(seen);
+}
+
+export default scenario(options, async (chosen, say) => {
+  const rows = await connectionRows(chosen, say);
+  const stored = chosen.stored > 0 ? await storedBytes(chosen, say) : undefined;
+  const one = rows.find(({ topics }) => topics === 1);
+  const ratios: Ratio[] = rows.map(({ topics, raw, sluice: own }) => ({
+    name: `bytes of a connection with ${topics} topics to raw uWS`,
+    value: own / raw,
+    better: 'lower',
+  }));
   return {
-    tables: [{ title, columns: ['topics', 'raw uWS', 'sluice', 'more', 'ratio'], rows }],
-    claims,
+    tables: [
+      {
+        title: `bytes per idle connection, of ${chosen.connections}`,
+        columns: ['topics', 'raw uWS', 'sluice', 'more', 'ratio'],
+        rows: rows.map(({ topics, raw, sluice: own }) => [
+          topics,
+          Math.round(raw),
+          Math.round(own),
+          Math.round(own - raw),
+          own / raw,
+        ]),
+      },
+      ...(stored === undefined
+        ? []
+        : [
+            {
+              title: `bytes per stored publication, of ${chosen.stored}`,
+              columns: ['payload', 'stored', 'ratio'],
+              rows: [[payloadBytes, Math.round(stored), stored / payloadBytes]],
+            },
+          ]),
+    ],
+    claims: one === undefined ? [] : [atMost(claimName, one.sluice - one.raw, targetBytes, 'bytes')],
+    ratios,
   };
 });

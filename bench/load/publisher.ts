@@ -1,37 +1,22 @@
+import type { Tags } from '../../src/protocol/frames.ts';
 import { protobufCodec } from '../../src/protocol/protobuf.ts';
+import type { PublishJob, PublishReport } from '../peers/peer.ts';
 import { HttpPool } from '../support/http-pool.ts';
 import { pace } from '../support/pacer.ts';
 import { StampedPayloads } from '../support/payload.ts';
 import { opcodes, RawClient } from '../support/raw-client.ts';
 import { serveCalls } from '../support/worker.ts';
 
-/** What every publisher is asked to do: those in a server's own process, and this one. */
-export interface PublishJob {
-  readonly topic: string;
-  readonly rate: number;
-  readonly seconds: number;
-  readonly bytes: number;
-  /** Of a state topic: so many, in turn. Publishers in a server's own process have none. */
-  readonly keys?: number;
-}
-
-export interface PublishReport {
-  readonly sent: number;
-  /** Refused or never answered. */
-  readonly failed: number;
-  /** How far the publisher itself was behind its own clock, at worst. */
-  readonly latestMs: number;
-}
-
-type Door = (topic: string, payload: Buffer, key: string | undefined) => Promise<boolean>;
+type Door = (topic: string, payload: Buffer, key: string | undefined, tags?: Tags) => Promise<boolean>;
 
 const connections = 64;
 
 function httpDoor(port: number): Door {
   const pool = new HttpPool(port, connections);
-  return async (topic, payload, key) => {
+  return async (topic, payload, key, tags) => {
     const keyMember = key === undefined ? '' : `"key":"${key}",`;
-    const body = `{"topic":"${topic}","type":"update",${keyMember}"data":${payload.toString('latin1')}}`;
+    const tagsMember = tags === undefined ? '' : `"tags":${JSON.stringify(tags)},`;
+    const body = `{"topic":"${topic}","type":"update",${keyMember}${tagsMember}"data":${payload.toString('latin1')}}`;
     return pool.post('/api/publish', body).then(
       ({ status }) => status === 200,
       () => false,
@@ -49,7 +34,7 @@ function webSocketDoor(port: number): Promise<Door> {
       {
         opened: () =>
           resolve(
-            (topic, bytes, key) =>
+            (topic, bytes, key, tags) =>
               new Promise((published) => {
                 const id = ++lastId;
                 waiting.set(id, published);
@@ -62,6 +47,7 @@ function webSocketDoor(port: number): Promise<Door> {
                     topic,
                     type: 'update',
                     key,
+                    tags,
                     payload,
                   }),
                 );
@@ -85,11 +71,12 @@ async function connect({ port, by }: { port: number; by: 'http' | 'ws' }): Promi
   door = by === 'http' ? httpDoor(port) : await webSocketDoor(port);
 }
 
-async function publish({ topic, rate, seconds, bytes, keys }: PublishJob): Promise<PublishReport> {
+async function publish({ topics, rate, seconds, bytes, keys, tags }: PublishJob): Promise<PublishReport> {
   const payloads = new StampedPayloads(bytes, 1);
   const answers: Promise<boolean>[] = [];
   const { sent, latestMs } = await pace(rate, seconds, (index) => {
-    answers.push(door!(topic, payloads.next(), keys === undefined ? undefined : `k${index % keys}`));
+    const key = keys === undefined ? undefined : `k${index % keys}`;
+    answers.push(door!(topics[index % topics.length]!, payloads.next(), key, tags));
   });
   const published = await Promise.all(answers);
   return { sent, latestMs, failed: published.filter((ok) => !ok).length };

@@ -1,11 +1,13 @@
-import type { Dialect } from '../support/dialect.ts';
+import type { Coverage, Dialect, Opening } from '../support/dialect.ts';
+import { frameHeadBytes } from '../support/frame-reader.ts';
 import type { Latencies } from '../support/latency.ts';
 import { nowUs } from '../support/payload.ts';
 import { localAddress, opcodes, RawClient } from '../support/raw-client.ts';
 
 export interface ReceiverOptions {
   readonly port: number;
-  readonly topics: readonly string[];
+  readonly path?: string;
+  readonly opening: Opening;
 }
 
 /** One connection: counts by what messages say that they cover; with `latencies` it also reads when each was made. */
@@ -14,40 +16,40 @@ export class Receiver {
   /** Since `mark`. */
   publications = 0;
   frames = 0;
+  bytes = 0;
+  otherBytes = 0;
   seams = 0;
   closed = false;
-  #position = -1;
+  #position: number;
+  #asked = false;
+  readonly #dialect: Dialect;
   readonly #client: RawClient;
+  readonly #latencies: Latencies | undefined;
+  readonly #stamps: ((message: Buffer) => readonly number[]) | undefined;
 
   constructor(index: number, dialect: Dialect, options: ReceiverOptions, latencies: Latencies | undefined) {
     const { promise, resolve, reject } = deferred();
     this.ready = promise;
-    const { port, topics } = options;
+    this.#dialect = dialect;
+    this.#latencies = latencies;
+    this.#stamps = latencies === undefined ? undefined : dialect.reader();
+    const { port, opening, path = dialect.path } = options;
+    this.#position = opening.subscription?.since?.offset ?? -1;
     const wantedBytes = latencies === undefined ? dialect.countingBytes : Number.POSITIVE_INFINITY;
     const { subprotocol } = dialect;
-    let asked = false;
     this.#client = new RawClient(
-      { port, subprotocol, wantedBytes, localAddress: localAddress(index) },
+      { port, path, subprotocol, wantedBytes, localAddress: localAddress(index) },
       {
         opened: () => {
-          for (const { opcode, payload } of dialect.subscribe(topics)) this.#client.send(opcode, payload);
-          asked = true;
+          for (const { opcode, payload } of dialect.open(opening)) this.#client.send(opcode, payload);
+          this.#asked = true;
           // Nothing to subscribe to: being connected is all.
-          if (topics.length === 0) resolve();
+          if (opening.topics.length === 0) resolve();
         },
         frame: (opcode, bytes, start, end, length) => {
           if (opcode === opcodes.close) return;
-          if (asked && dialect.isReply(bytes, start, end)) {
-            resolve();
-            return;
-          }
-          const covered = dialect.covered(bytes, start, end, length);
-          if (covered === undefined) return;
-          this.frames++;
-          this.#count(covered);
-          if (latencies === undefined) return;
-          const receivedUs = nowUs();
-          for (const stamp of dialect.stamps(bytes.subarray(start, end))) latencies.add(receivedUs - stamp);
+          if (this.#asked && dialect.isReply(bytes, start, end)) resolve();
+          else this.#read(bytes, start, end, length);
         },
         closed: (reason) => {
           this.closed = true;
@@ -60,14 +62,33 @@ export class Receiver {
   mark(): void {
     this.publications = 0;
     this.frames = 0;
+    this.bytes = 0;
+    this.otherBytes = 0;
     this.seams = 0;
+  }
+
+  heartbeat(): void {
+    const message = this.#dialect.heartbeat?.();
+    if (message !== undefined && !this.closed) this.#client.send(message.opcode, message.payload);
   }
 
   close(): void {
     this.#client.destroy();
   }
 
-  #count(covered: { readonly after: number; readonly upto: number } | number): void {
+  #read(bytes: Buffer, start: number, end: number, length: number): void {
+    const frameBytes = length + frameHeadBytes(length);
+    this.bytes += frameBytes;
+    const covered = this.#dialect.covered(bytes, start, end, length);
+    if (covered === undefined) this.otherBytes += frameBytes;
+    else this.#count(covered);
+    if (this.#stamps === undefined) return;
+    const receivedUs = nowUs();
+    for (const stamp of this.#stamps(bytes.subarray(start, end))) this.#latencies!.add(receivedUs - stamp);
+  }
+
+  #count(covered: Coverage | number): void {
+    this.frames++;
     if (typeof covered === 'number') {
       this.publications += covered;
       return;

@@ -1,19 +1,25 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { type DialectName, dialectOf } from '../support/dialect.ts';
+import { type DialectName, dialectOf, type Opening } from '../support/dialect.ts';
 import { Latencies, type Percentiles } from '../support/latency.ts';
+import { mintTokens } from '../support/tokens.ts';
 import { serveCalls } from '../support/worker.ts';
-import { Receiver } from './receiver.ts';
+import { Receiver, type ReceiverOptions } from './receiver.ts';
 
 /** Opens many connections, counts on all of them, and takes the time on some. */
 
-export interface OpenOptions {
+export interface OpenOptions extends Omit<Opening, 'token'> {
   readonly port: number;
   readonly dialect: DialectName;
   readonly messageBytes: number;
   readonly connections: number;
-  readonly topics: readonly string[];
-  /** So many of them, spread evenly, decode what they get. */
-  readonly probes: number;
+  /** So many of them, spread evenly, decode what they get. Default: none. */
+  readonly probes?: number;
+  /** Each hears one of the topics, in turn, instead of all of them. */
+  readonly spread?: boolean;
+  /** Each brings a token of its own user, signed with `secret`: with its first command, as the SDK does, or in the address. */
+  readonly tokens?: { readonly secret: string; readonly in: 'connect' | 'url' };
+  /** Handshakes under way at once: a listening socket queues no more than a few hundred. */
+  readonly inFlight?: number;
 }
 
 export interface Received {
@@ -23,6 +29,10 @@ export interface Received {
   /** Times that a message did not follow the one before it. */
   readonly seams: number;
   readonly frames: number;
+  /** Of messages, with what frames them. */
+  readonly bytes: number;
+  /** Of those of them that carry no publications: dictionaries, say. */
+  readonly otherBytes: number;
   readonly closed: number;
   readonly latency: Percentiles;
   /** Share of a core since `mark`. */
@@ -30,32 +40,66 @@ export interface Received {
   readonly loopDelayP99Ms: number;
 }
 
+const defaultInFlight = 100;
+
 const latencies = new Latencies();
 const loopDelay = monitorEventLoopDelay({ resolution: 5 });
 let receivers: Receiver[] = [];
 let markedAtMs = 0;
 let markedCpu = process.cpuUsage();
+let beating: NodeJS.Timeout | undefined;
 
-/** Handshakes under way at once: a listening socket queues no more than a few hundred. */
-const inFlight = 100;
+export interface Opened {
+  /** What it took, without the making of tokens. */
+  readonly seconds: number;
+  /** Share of a core meanwhile. */
+  readonly cpu: number;
+}
 
-async function open({ probes, connections, ...options }: OpenOptions): Promise<void> {
+async function open(options: OpenOptions): Promise<Opened> {
+  const { connections, probes = 0, inFlight = defaultInFlight } = options;
   const dialect = dialectOf(options.dialect, options.messageBytes);
+  const openings = await openingsOf(options);
   const first = receivers.length;
   const every = probes > 0 ? Math.max(1, Math.floor(connections / probes)) : Number.POSITIVE_INFINITY;
-  for (let from = 0; from < connections; from += inFlight) {
-    const batch = Array.from({ length: Math.min(inFlight, connections - from) }, (_, i) => {
-      const isProbe = (from + i) % every === 0;
-      return new Receiver(first + from + i, dialect, options, isProbe ? latencies : undefined);
-    });
-    receivers.push(...batch);
-    await Promise.all(batch.map(({ ready }) => ready));
-  }
+  let next = 0;
+  const openNext = async (): Promise<void> => {
+    while (next < connections) {
+      const index = next++;
+      const measured = index % every === 0 ? latencies : undefined;
+      const receiver = new Receiver(first + index, dialect, openings[index]!, measured);
+      receivers.push(receiver);
+      await receiver.ready;
+    }
+  };
+  const startMs = performance.now();
+  const startCpu = process.cpuUsage();
+  await Promise.all(Array.from({ length: Math.min(inFlight, connections) }, openNext));
+  const seconds = (performance.now() - startMs) / 1000;
+  return { seconds, cpu: cpuSince(startCpu) / seconds };
+}
+
+async function openingsOf(options: OpenOptions): Promise<readonly ReceiverOptions[]> {
+  const { port, connections, topics, spread, subscription, tokens } = options;
+  const minted = tokens === undefined ? [] : await mintTokens(tokens.secret, connections);
+  return Array.from({ length: connections }, (_, i) => {
+    const heard = spread === true ? [topics[i % topics.length]!] : topics;
+    const opening = { topics: heard, subscription };
+    const token = minted[i];
+    if (token === undefined) return { port, opening };
+    if (tokens?.in === 'url') return { port, opening, path: `/ws?token=${token}` };
+    return { port, opening: { ...opening, token } };
+  });
 }
 
 /** From here on it is counted. */
 function mark(): void {
   for (const receiver of receivers) receiver.mark();
+  restartClocks();
+}
+
+/** Latencies, CPU and loop delay are taken from here on. */
+function restartClocks(): void {
   latencies.reset();
   loopDelay.enable();
   loopDelay.reset();
@@ -63,44 +107,74 @@ function mark(): void {
   markedCpu = process.cpuUsage();
 }
 
+const sum = (pick: (receiver: Receiver) => number): number =>
+  receivers.reduce((all, each) => all + pick(each), 0);
+
+/** Publications since `mark`, on all connections together. */
+function progress(): number {
+  return sum(({ publications }) => publications);
+}
+
+function cpuSince(start: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 1e6;
+}
+
 function read(): Received {
-  const { user, system } = process.cpuUsage(markedCpu);
   const counts = receivers.map(({ publications }) => publications);
-  const sum = (pick: (receiver: Receiver) => number) => receivers.reduce((all, each) => all + pick(each), 0);
   return {
-    publications: sum(({ publications }) => publications),
+    publications: progress(),
     fewest: Math.min(...counts),
     most: Math.max(...counts),
     seams: sum(({ seams }) => seams),
     frames: sum(({ frames }) => frames),
+    bytes: sum(({ bytes }) => bytes),
+    otherBytes: sum(({ otherBytes }) => otherBytes),
     closed: sum(({ closed }) => Number(closed)),
     latency: latencies.read(),
-    cpu: (user + system) / 1000 / (performance.now() - markedAtMs),
+    cpu: cpuSince(markedCpu) / ((performance.now() - markedAtMs) / 1000),
     loopDelayP99Ms: loopDelay.percentile(99) / 1e6,
   };
 }
 
-/** Answers when each connection has had so many publications since `mark`, or when it takes too long. */
-async function settle({
-  publications,
-  withinMs,
-}: {
-  publications: number;
-  withinMs: number;
-}): Promise<boolean> {
+export interface Wanted {
+  readonly publications: number;
+  /** Each connection has to have so many, instead of all of them together. */
+  readonly each?: boolean;
+  readonly withinMs: number;
+}
+
+/** Answers when so many publications have come since `mark`, or when it takes too long. */
+async function settle({ publications, each, withinMs }: Wanted): Promise<boolean> {
   const untilMs = performance.now() + withinMs;
-  while (receivers.some((receiver) => !receiver.closed && receiver.publications < publications)) {
+  const lacks = () =>
+    each === true
+      ? receivers.some((receiver) => receiver.publications < publications)
+      : progress() < publications;
+  while (lacks()) {
     if (performance.now() > untilMs) return false;
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 5));
   }
   return true;
 }
 
+/** From now on each connection gives a sign of life once in so many milliseconds, evenly spread. */
+function beat({ everyMs }: { everyMs: number }): void {
+  const tickMs = 100;
+  let next = 0;
+  let owed = 0;
+  beating = setInterval(() => {
+    owed += (receivers.length * tickMs) / everyMs;
+    for (; owed >= 1; owed--) receivers[next++ % receivers.length]!.heartbeat();
+  }, tickMs);
+}
+
 function close(): void {
+  clearInterval(beating);
   for (const receiver of receivers) receiver.close();
   receivers = [];
 }
 
-const handlers = { open, mark, read, settle, close };
+const handlers = { open, mark, restartClocks, progress, read, settle, beat, close };
 export type ReceiversCalls = typeof handlers;
 serveCalls(handlers);

@@ -1,8 +1,8 @@
+import { setTimeout } from 'node:timers/promises';
 import type * as Library from '../../src/index.ts';
-import type { PublishJob, PublishReport } from '../load/publisher.ts';
-import { pace } from '../support/pacer.ts';
-import { StampedPayloads } from '../support/payload.ts';
-import { serveCalls, settledRssBytes } from '../support/worker.ts';
+import type { TracedFields } from '../support/trace.ts';
+import { serveCalls } from '../support/worker.ts';
+import { peerHandlers } from './peer.ts';
 
 /** A gateway with a publisher in its own process, as raw uWebSockets.js has it. */
 
@@ -12,23 +12,35 @@ const { loadConfig, startServer } = (await import(built)) as typeof Library;
 
 let server: Library.RunningServer | undefined;
 
-async function start({ flags }: { readonly flags: Readonly<Record<string, unknown>> }): Promise<number> {
-  server = await startServer(loadConfig({ flags: { port: 0, logLevel: 'warn', ...flags } }));
-  return server.port;
+const handlers = peerHandlers({
+  async start({ flags }) {
+    server = await startServer(loadConfig({ flags: { port: 0, logLevel: 'warn', ...flags } }));
+    return server.port;
+  },
+  async send(topic, message, { tags }) {
+    const payload = { format: 'json', bytes: message } as const;
+    const [outcome] = await server!.broker.publish([{ topic, type: 'update', payload, tags }]);
+    return outcome!.ok;
+  },
+});
+
+interface ReplayJob {
+  readonly topic: string;
+  readonly trace: readonly TracedFields[];
+  /** Published together. */
+  readonly together: number;
+  readonly everyMs: number;
 }
 
-async function publish({ topic, rate, seconds, bytes }: PublishJob): Promise<PublishReport> {
-  const { broker } = server!;
-  const payloads = new StampedPayloads(bytes, 1);
-  let failed = 0;
-  const { sent, latestMs } = await pace(rate, seconds, async () => {
-    const payload = { format: 'json', bytes: payloads.next() } as const;
-    const [outcome] = await broker.publish([{ topic, type: 'update', payload }]);
-    if (!outcome!.ok) failed++;
-  });
-  return { sent, latestMs, failed };
+/** Publishes what was recorded, each of it once. */
+async function replay({ topic, trace, together, everyMs }: ReplayJob): Promise<void> {
+  for (let at = 0; at < trace.length; at += together) {
+    const fields = trace.slice(at, at + together).map((each) => ({ topic, ...each }));
+    for (const outcome of await server!.broker.publish(fields)) if (!outcome.ok) throw outcome.error;
+    await setTimeout(everyMs);
+  }
 }
 
-const handlers = { start, publish, rssBytes: settledRssBytes };
-export type SluiceCalls = typeof handlers;
-serveCalls(handlers);
+const all = { ...handlers, replay };
+export type SluiceCalls = typeof all;
+serveCalls(all);

@@ -10,7 +10,7 @@ export const loadCore = 1;
 const pinning = 'taskset';
 let canPin: boolean | undefined;
 
-function pins(): boolean {
+export function pins(): boolean {
   canPin ??= availableParallelism() >= 2 && spawnSync(pinning, ['--version']).status === 0;
   return canPin;
 }

@@ -10,6 +10,11 @@ export type FrameListener = (
   length: number,
 ) => void;
 
+/** What stands before a payload that a server sends. */
+export function frameHeadBytes(payloadBytes: number): number {
+  return payloadBytes < 126 ? 2 : payloadBytes < 65_536 ? 4 : 10;
+}
+
 /**
  * Finds the frames that a server sends (RFC 6455, section 5.2; unmasked, not fragmented) in what comes from a socket.
  * A receiver that counts wants only the first bytes of each payload: the rest is skipped unread.

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { root } from './build.ts';
 import { endNode, serverCore, startNode } from './core.ts';
+import { Scrape } from './scrape.ts';
 
 /** So that a load from a few addresses is not taken for an attack. */
 const roomyFlags: readonly string[] = [
@@ -18,6 +19,8 @@ const roomyFlags: readonly string[] = [
 export interface Gateway {
   readonly pid: number;
   readonly port: number;
+  /** Its metrics, all of them as of now. */
+  scrape(): Promise<Scrape>;
   /** The sum of a metric over its labels. */
   metric(name: string): Promise<number>;
   /** As a crash would. */
@@ -34,7 +37,8 @@ export async function startGateway(flags: readonly string[], port?: number): Pro
   return {
     pid: child.pid!,
     port: chosen,
-    metric: (name) => metric(chosen, name),
+    scrape: () => scrape(chosen),
+    metric: async (name) => (await scrape(chosen)).value(name),
     kill: () => endNode(child, 'SIGKILL'),
     end: () => endNode(child, 'SIGTERM'),
   };
@@ -79,10 +83,6 @@ function listening(child: ChildProcess): Promise<void> {
   });
 }
 
-async function metric(port: number, name: string): Promise<number> {
-  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-  return text
-    .split('\n')
-    .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
-    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+async function scrape(port: number): Promise<Scrape> {
+  return new Scrape(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text());
 }

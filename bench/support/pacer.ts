@@ -23,3 +23,33 @@ export function pace(
     tick();
   });
 }
+
+const longestDebtMs = 20;
+
+/** Calls `emit` at a rate that can be changed on the way, and forgives what it could not do in time. */
+export class SteeredPacer {
+  sent = 0;
+  rate: number;
+  #owed = 0;
+  #atMs = performance.now();
+  #timer: NodeJS.Timeout | undefined;
+  readonly #emit: (index: number) => void;
+
+  constructor(rate: number, emit: (index: number) => void) {
+    this.rate = rate;
+    this.#emit = emit;
+    this.#tick();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #tick(): void {
+    const nowMs = performance.now();
+    this.#owed += (Math.min(nowMs - this.#atMs, longestDebtMs) * this.rate) / 1000;
+    this.#atMs = nowMs;
+    for (; this.#owed >= 1; this.#owed--) this.#emit(this.sent++);
+    this.#timer = setTimeout(() => this.#tick(), 1);
+  }
+}

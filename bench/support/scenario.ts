@@ -24,11 +24,29 @@ export interface Claim {
   readonly holds: boolean;
   /** What was seen, beside what was wanted. */
   readonly seen: string;
+  /** Where what is wanted is a number. */
+  readonly target?: Target;
+}
+
+interface Target {
+  readonly figure: number;
+  readonly is: 'at most' | 'at least';
+  readonly limit: number;
+  readonly unit: string;
+}
+
+/** How far a subject is from what it is compared with in the same run: what other machines and days can be held to. */
+export interface Ratio {
+  readonly name: string;
+  readonly value: number;
+  readonly better: 'lower' | 'higher';
 }
 
 export interface Outcome {
   readonly tables: readonly Table[];
   readonly claims: readonly Claim[];
+  /** What `baseline.json` keeps. */
+  readonly ratios?: readonly Ratio[];
   /** For `--json` only. */
   readonly facts?: Readonly<Record<string, unknown>>;
 }
@@ -48,6 +66,34 @@ export function scenario<T extends OptionTable>(
 
 export function claim(name: string, holds: boolean, seen: string | number): Claim {
   return { name, holds, seen: String(seen) };
+}
+
+export function atMost(name: string, figure: number, limit: number, unit = ''): Claim {
+  return targetClaim(name, { figure, is: 'at most', limit, unit });
+}
+
+export function atLeast(name: string, figure: number, limit: number, unit = ''): Claim {
+  return targetClaim(name, { figure, is: 'at least', limit, unit });
+}
+
+function targetClaim(name: string, target: Target): Claim {
+  const { figure, is, limit } = target;
+  const holds = is === 'at most' ? figure <= limit : figure >= limit;
+  return { name, holds, seen: withUnit(figure, target.unit), target };
+}
+
+/** `-0.1`: a tenth short of the limit; what holds is 0 or more. */
+export function marginOf({ figure, is, limit }: Target): number {
+  return is === 'at most' ? 1 - figure / limit : figure / limit - 1;
+}
+
+export function withUnit(figure: number, unit: string): string {
+  const magnitude = Math.abs(figure);
+  const text =
+    Number.isInteger(figure) || magnitude >= 1000
+      ? Math.round(figure).toLocaleString('en-US').replaceAll(',', ' ')
+      : figure.toFixed(magnitude >= 100 ? 0 : magnitude >= 10 ? 1 : 2);
+  return unit === '' ? text : `${text} ${unit}`;
 }
 
 /** `numbers('100,1000')` is `[100, 1000]`. */

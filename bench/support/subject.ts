@@ -1,9 +1,36 @@
-import type { RawCalls, RawOptions } from '../peers/raw-uws.ts';
+import type { PeerCalls, PeerOptions } from '../peers/peer.ts';
 import type { SluiceCalls } from '../peers/sluice.ts';
 import { serverCore } from './core.ts';
+import type { DialectName } from './dialect.ts';
 import { Worker } from './worker.ts';
 
-/** Servers that publish in their own process: raw uWebSockets.js, and the gateway as a library. */
+/** Servers that publish in their own process: the gateway as a library, and what it is compared with. */
+export interface Subject {
+  readonly name: string;
+  readonly peer: keyof typeof files;
+  readonly dialect: DialectName;
+  /** Of those that don't batch by themselves. */
+  readonly batchMs?: number;
+}
+
+const files = {
+  'raw-uws': new URL('../peers/raw-uws.ts', import.meta.url),
+  sluice: new URL('../peers/sluice.ts', import.meta.url),
+  ws: new URL('../peers/ws.ts', import.meta.url),
+  'socket.io': new URL('../peers/socket-io.ts', import.meta.url),
+};
+
+const batchMs = 5;
+export const rawEach: Subject = { name: 'raw uWS, a frame each', peer: 'raw-uws', dialect: 'raw' };
+export const rawBatch: Subject = { name: 'raw uWS, 5 ms frames', peer: 'raw-uws', dialect: 'raw', batchMs };
+export const wsLoop: Subject = { name: 'ws, a send each', peer: 'ws', dialect: 'raw' };
+const wsBest: Subject = { name: 'ws, one frame of 5 ms', peer: 'ws', dialect: 'raw', batchMs };
+export const socketIo: Subject = { name: 'socket.io', peer: 'socket.io', dialect: 'socket.io' };
+export const peers: readonly Subject[] = [wsLoop, wsBest, socketIo];
+
+export function sluice(codec: 'protobuf' | 'json'): Subject {
+  return { name: `sluice ${codec}`, peer: 'sluice', dialect: codec };
+}
 
 /** As options of the library: what the gateway's process takes as `--max-connections-per-ip` and so on. */
 const roomy = {
@@ -13,19 +40,33 @@ const roomy = {
   commandsPerSecond: 1_000_000,
 };
 
-export async function startRaw(options: RawOptions, nodeArgs: readonly string[] = []) {
-  const worker = new Worker<RawCalls>(new URL('../peers/raw-uws.ts', import.meta.url), serverCore, nodeArgs);
-  return { worker, port: await worker.call('start', options) };
+export interface Started<C extends PeerCalls = PeerCalls> {
+  readonly worker: Worker<C>;
+  readonly port: number;
 }
 
-export async function startSluice(
-  flags: Readonly<Record<string, unknown>>,
+type StartOptions = Omit<PeerOptions, 'batchMs'>;
+
+export function startSubject(
+  subject: Subject,
+  options: StartOptions,
   nodeArgs: readonly string[] = [],
-) {
-  const worker = new Worker<SluiceCalls>(
-    new URL('../peers/sluice.ts', import.meta.url),
-    serverCore,
-    nodeArgs,
-  );
-  return { worker, port: await worker.call('start', { flags: { ...roomy, ...flags } }) };
+): Promise<Started> {
+  const worker = new Worker<PeerCalls>(files[subject.peer], serverCore, nodeArgs);
+  return started(worker, { ...options, batchMs: subject.batchMs });
+}
+
+/** With the calls that only the gateway answers. */
+export function startSluice(flags: PeerOptions['flags']): Promise<Started<SluiceCalls>> {
+  return started(new Worker<SluiceCalls>(files.sluice, serverCore), { topics: 0, flags });
+}
+
+async function started<C extends PeerCalls>(worker: Worker<C>, options: PeerOptions): Promise<Started<C>> {
+  const starting: PeerOptions = { ...options, flags: { ...roomy, ...options.flags } };
+  try {
+    return { worker, port: await (worker as Worker<PeerCalls>).call('start', starting) };
+  } catch (error) {
+    await worker.end();
+    throw error;
+  }
 }

@@ -1,0 +1,147 @@
+import type { Tags } from '../../src/protocol/frames.ts';
+import { pace, SteeredPacer } from '../support/pacer.ts';
+import { StampedPayloads } from '../support/payload.ts';
+import { serveCalls, settledRssBytes } from '../support/worker.ts';
+
+/** What every publisher is asked to do: those in a server's own process, and the one of its own. */
+export interface PublishJob {
+  /** In turn. */
+  readonly topics: readonly string[];
+  readonly rate: number;
+  readonly seconds: number;
+  readonly bytes: number;
+  /** Of a state topic: so many, in turn. Publishers in a server's own process have none. */
+  readonly keys?: number;
+  /** The gateway's filters look at them. */
+  readonly tags?: Tags;
+}
+
+export interface PublishReport {
+  readonly sent: number;
+  /** Refused or never answered. */
+  readonly failed: number;
+  /** How far the publisher itself was behind its own clock, at worst. */
+  readonly latestMs: number;
+}
+
+export interface PeerOptions {
+  /** Named topic0, topic1 … */
+  readonly topics: number;
+  /** The connections take turns with the topics, instead of hearing all of them. For servers that nobody asks. */
+  readonly spread?: boolean;
+  /** 0: a frame per message; otherwise all messages of so many milliseconds stand in one. The gateway batches as it likes. */
+  readonly batchMs?: number;
+  /** Of the gateway. */
+  readonly flags?: Readonly<Record<string, unknown>>;
+}
+
+/** A server that publishes in its own process. */
+export interface Peer {
+  /** Answers its port. */
+  start(options: PeerOptions): Promise<number>;
+  /** To all who hear the topic. `undefined`: it went well. */
+  send(topic: string, message: Buffer, job: Pick<PublishJob, 'tags'>): Promise<boolean> | undefined;
+}
+
+/** The topics of connection number `index`. */
+export function topicsOf({ topics, spread }: PeerOptions, index: number): string[] {
+  if (spread === true) return [`topic${index % topics}`];
+  return Array.from({ length: topics }, (_, i) => `topic${i}`);
+}
+
+type SteerJob = Omit<PublishJob, 'rate' | 'seconds'>;
+
+/** In the worker: answers the calls that all servers answer. */
+export function peerHandlers(peer: Peer) {
+  let batchMs = 0;
+  let steered: { pacer: SteeredPacer; publishing: Publishing } | undefined;
+
+  async function start(options: PeerOptions): Promise<number> {
+    batchMs = options.batchMs ?? 0;
+    return peer.start(options);
+  }
+
+  async function publish(job: PublishJob): Promise<PublishReport> {
+    const publishing = new Publishing(peer, job, batchMs);
+    const { sent, latestMs } = await pace(job.rate, job.seconds, (index) => publishing.publish(index));
+    return { sent, latestMs, failed: await publishing.end() };
+  }
+
+  /** Publishes at this rate from now on, and answers how much it was until now. */
+  function steer({ rate, ...job }: SteerJob & { readonly rate: number }): number {
+    if (steered === undefined) {
+      const publishing = new Publishing(peer, job, batchMs);
+      steered = { publishing, pacer: new SteeredPacer(rate, (index) => publishing.publish(index)) };
+    }
+    steered.pacer.rate = rate;
+    return steered.pacer.sent;
+  }
+
+  async function stop(): Promise<Omit<PublishReport, 'latestMs'>> {
+    const { pacer, publishing } = steered!;
+    pacer.stop();
+    steered = undefined;
+    return { sent: pacer.sent, failed: await publishing.end() };
+  }
+
+  return { start, publish, steer, stop, rssBytes: settledRssBytes };
+}
+
+export type PeerCalls = ReturnType<typeof peerHandlers>;
+
+export function servePeer(peer: Peer): void {
+  serveCalls(peerHandlers(peer));
+}
+
+/** Makes messages and hands them to a server, one by one or those of some milliseconds together. */
+class Publishing {
+  readonly #peer: Peer;
+  readonly #job: SteerJob;
+  readonly #payloads: StampedPayloads;
+  readonly #pending = new Map<string, Buffer[]>();
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #underWay = new Set<Promise<void>>();
+  #failed = 0;
+
+  constructor(peer: Peer, job: SteerJob, batchMs: number) {
+    this.#peer = peer;
+    this.#job = job;
+    this.#payloads = new StampedPayloads(job.bytes, 1);
+    if (batchMs > 0) this.#timer = setInterval(() => this.#flush(), batchMs);
+  }
+
+  publish(index: number): void {
+    const topic = this.#job.topics[index % this.#job.topics.length]!;
+    const message = this.#payloads.next();
+    if (this.#timer === undefined) {
+      this.#send(topic, message);
+      return;
+    }
+    const pending = this.#pending.get(topic);
+    if (pending === undefined) this.#pending.set(topic, [message]);
+    else pending.push(message);
+  }
+
+  /** Answers how many messages were refused. */
+  async end(): Promise<number> {
+    clearInterval(this.#timer);
+    this.#flush();
+    await Promise.all(this.#underWay);
+    return this.#failed;
+  }
+
+  #flush(): void {
+    for (const [topic, messages] of this.#pending) this.#send(topic, Buffer.concat(messages));
+    this.#pending.clear();
+  }
+
+  #send(topic: string, message: Buffer): void {
+    const answer = this.#peer.send(topic, message, this.#job);
+    if (answer === undefined) return;
+    const counted = answer.then((ok) => {
+      if (!ok) this.#failed++;
+      this.#underWay.delete(counted);
+    });
+    this.#underWay.add(counted);
+  }
+}

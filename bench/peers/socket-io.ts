@@ -1,0 +1,30 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Server } from 'socket.io';
+import { type PeerOptions, servePeer, topicsOf } from './peer.ts';
+
+/** socket.io as its documentation shows it: topics are rooms, an update is an event with an object. */
+
+const longMs = 300_000;
+let server: Server | undefined;
+
+function start(options: PeerOptions): Promise<number> {
+  const http = createServer();
+  // The load does not answer its heartbeats.
+  server = new Server(http, { transports: ['websocket'], pingInterval: longMs, pingTimeout: longMs });
+  let connections = 0;
+  server.on('connection', (socket) => {
+    void socket.join(topicsOf(options, connections++));
+  });
+  return new Promise((resolve) => {
+    http.listen(0, '127.0.0.1', () => resolve((http.address() as AddressInfo).port));
+  });
+}
+
+servePeer({
+  start,
+  send(topic, message) {
+    server!.to(topic).emit('update', JSON.parse(message.toString('latin1')));
+    return undefined;
+  },
+});

@@ -1,0 +1,38 @@
+import type { Scenario } from './support/scenario.ts';
+
+interface Entry {
+  readonly sentence: string;
+  readonly load: () => Promise<{ readonly default: Scenario }>;
+}
+
+/** One line each; a file of this folder is loaded when it is asked for. */
+export const scenarios: Readonly<Record<string, Entry>> = {
+  fanout: {
+    sentence: 'CPU, latency and deliveries to 1000 connections on one topic, beside raw uWebSockets.js.',
+    load: () => import('./fanout.ts'),
+  },
+  stalled: {
+    sentence: '100 of 1000 clients stop reading: latency of the others, memory, and how the 100 come back.',
+    load: () => import('./stalled.ts'),
+  },
+  memory: {
+    sentence: 'Bytes per idle connection with 0 to 100 topics, beside raw uWS, and per stored publication.',
+    load: () => import('./memory.ts'),
+  },
+  http: {
+    sentence: 'autocannon on POST /api/publish, single and batch, beside a raw uWebSockets.js handler.',
+    load: () => import('./http.ts'),
+  },
+  engines: {
+    sentence: 'Appends per second of each engine, with 1, 10 and 100 publishers.',
+    load: () => import('./engines.ts'),
+  },
+  faults: {
+    sentence: 'Cuts connections, stalls clients and kills the gateway, and accounts for every publication.',
+    load: () => import('./faults.ts'),
+  },
+  crash: {
+    sentence: 'Kills publishers to the engine lmdb again and again, and looks at what is stored.',
+    load: () => import('./crash.ts'),
+  },
+};

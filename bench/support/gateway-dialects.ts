@@ -1,0 +1,92 @@
+import { codecs } from '../../src/protocol/codecs.ts';
+import type { ClientFrame } from '../../src/protocol/frames.ts';
+import { Expander } from '../../test/support/expander.ts';
+import type { ClientMessage, Dialect, Opening } from './dialect.ts';
+import { stampOf } from './payload.ts';
+import { opcodes } from './raw-client.ts';
+
+type Codec = (typeof codecs)['json'];
+
+const connectId = 2;
+const subscribeId = 1;
+
+/** As the SDK does it: who it is and what it can do, then what it wants. */
+function open(codec: Codec, { topics, subscription, token }: Opening): readonly ClientMessage[] {
+  const frames: ClientFrame[] = [];
+  if (codec.binary) frames.push({ kind: 'connect', id: connectId, token, capabilities: ['dictionary'] });
+  if (topics.length > 0) {
+    const subscriptions = topics.map((topic) => ({ topic, ...subscription }));
+    frames.push({ kind: 'subscribe', id: subscribeId, subscriptions });
+  }
+  return frames.map((frame) => messageOf(codec, frame));
+}
+
+function messageOf(codec: Codec, frame: ClientFrame): ClientMessage {
+  return { opcode: codec.binary ? opcodes.binary : opcodes.text, payload: codec.encodeClientFrame(frame) };
+}
+
+/** Of one connection, which is told of dictionaries before they are used. */
+function reader(codec: Codec): (message: Buffer) => readonly number[] {
+  const expander = new Expander();
+  return (message) => {
+    // What is cut from a Buffer is a Buffer, whose `slice` makes no copy: a dictionary would change with the next message.
+    const bytes = new Uint8Array(message.buffer, message.byteOffset, message.length);
+    const decoded = codec.decodeServerFrame(bytes);
+    if (!decoded.ok) throw new Error(`the gateway sent what is no frame: ${decoded.message}`);
+    const frame = expander.take(decoded.frame);
+    return frame.kind === 'batch' ? frame.publications.map(({ payload }) => stampOf(payload.bytes)) : [];
+  };
+}
+
+/** ServerFrame.batch, with an id of 0, which is not written. */
+const batchTag = 13 * 8 + 2;
+const fieldAfter = 4 * 8;
+const fieldUpto = 5 * 8;
+
+const protobuf: Dialect = {
+  subprotocol: codecs.protobuf.subprotocol,
+  countingBytes: 48,
+  open: (opening) => open(codecs.protobuf, opening),
+  isReply: (bytes, start) => bytes[start] === 8 && bytes[start + 1] === subscribeId,
+  covered(bytes, start, end) {
+    if (bytes[start] !== batchTag) return undefined;
+    let at = start + 1;
+    while (bytes[at++]! >= 0x80);
+    let after = 0;
+    while (at < end) {
+      const tag = bytes[at++]!;
+      let value = 0;
+      for (let scale = 1; ; scale *= 128) {
+        const byte = bytes[at++]!;
+        value += (byte & 0x7f) * scale;
+        if (byte < 0x80) break;
+      }
+      if (tag === fieldAfter) after = value;
+      else if (tag === fieldUpto) return { after, upto: value };
+      else if ((tag & 7) === 2) at += value;
+    }
+    return undefined;
+  },
+  reader: () => reader(codecs.protobuf),
+  heartbeat: () => messageOf(codecs.protobuf, { kind: 'ping', id: 0, roundTripMs: 1 }),
+};
+
+const json: Dialect = {
+  subprotocol: codecs.json.subprotocol,
+  countingBytes: Number.POSITIVE_INFINITY,
+  open: (opening) => open(codecs.json, opening),
+  isReply: (bytes, start, end) => bytes.toString('latin1', start, end).includes(`"id":${subscribeId}`),
+  covered(bytes, start, end) {
+    // {"type":"batch" … "after":6,"upto":9 …, or one flat publication that ends in … "offset":7,"view":1}.
+    const head = bytes.toString('latin1', start, Math.min(end, start + 300));
+    const batch = head.startsWith('{"type":"batch"') ? /"after":(\d+),"upto":(\d+)/.exec(head) : null;
+    if (batch !== null) return { after: Number(batch[1]), upto: Number(batch[2]) };
+    const tail = bytes.toString('latin1', Math.max(start, end - 80), end);
+    const offset = Number(/"offset":(\d+),"view":\d+\}$/.exec(tail)?.[1] ?? 0);
+    return offset === 0 ? undefined : { after: offset - 1, upto: offset };
+  },
+  reader: () => reader(codecs.json),
+  heartbeat: () => messageOf(codecs.json, { kind: 'ping', id: 0, roundTripMs: 1 }),
+};
+
+export const gatewayDialects = { protobuf, json } as const;
