@@ -11,6 +11,10 @@ export const scenarios: Readonly<Record<string, Entry>> = {
     sentence: 'CPU, latency and deliveries to 1000 connections on one topic, beside raw uWebSockets.js.',
     load: () => import('./fanout.ts'),
   },
+  saturation: {
+    sentence: 'The most deliveries per second to 1000 connections, beside raw uWS, ws and socket.io.',
+    load: () => import('./saturation.ts'),
+  },
   stalled: {
     sentence: '100 of 1000 clients stop reading: latency of the others, memory, and how the 100 come back.',
     load: () => import('./stalled.ts'),
