@@ -15,6 +15,11 @@ export const scenarios: Readonly<Record<string, Entry>> = {
     sentence: 'The most deliveries per second to 1000 connections, beside raw uWS, ws and socket.io.',
     load: () => import('./saturation.ts'),
   },
+  unicast: {
+    sentence:
+      '1000 topics with one subscriber each: CPU at a fixed rate, and the most publications per second.',
+    load: () => import('./unicast.ts'),
+  },
   stalled: {
     sentence: '100 of 1000 clients stop reading: latency of the others, memory, and how the 100 come back.',
     load: () => import('./stalled.ts'),
