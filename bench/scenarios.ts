@@ -20,6 +20,10 @@ export const scenarios: Readonly<Record<string, Entry>> = {
       '1000 topics with one subscriber each: CPU at a fixed rate, and the most publications per second.',
     load: () => import('./unicast.ts'),
   },
+  storm: {
+    sentence: 'Connections per second, each with a token and a subscription, beside raw uWS without a token.',
+    load: () => import('./storm.ts'),
+  },
   stalled: {
     sentence: '100 of 1000 clients stop reading: latency of the others, memory, and how the 100 come back.',
     load: () => import('./stalled.ts'),

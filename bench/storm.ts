@@ -1,0 +1,113 @@
+import { cpuSeconds } from './support/proc.ts';
+import { median, percentText } from './support/report.ts';
+import { atLeast, type OptionsOf, scenario } from './support/scenario.ts';
+import { rawEach, type Subject, sluice, startSubject } from './support/subject.ts';
+import { startReceivers, topicNames, withWorkers } from './support/trial.ts';
+
+const options = {
+  connections: {
+    default: 2000,
+    sentence: 'Connections that are opened at once, each with one subscription.',
+  },
+  inFlight: { default: 200, sentence: 'Handshakes under way at a time.' },
+  rounds: {
+    default: 3,
+    sentence: 'Times that they are opened and closed in a run, after one that does not count.',
+  },
+  runs: { default: 3, sentence: 'Runs of each row; the table has their medians.' },
+} as const;
+type Options = OptionsOf<typeof options>;
+
+interface Kind {
+  readonly name: string;
+  readonly subject: Subject;
+  /** Where the token is. */
+  readonly tokenIn?: 'connect' | 'url';
+}
+
+const raw: Kind = { name: 'raw uWS', subject: rawEach };
+/** As the SDK does it. */
+const own: Kind = { name: 'sluice, token in connect', subject: sluice('protobuf'), tokenIn: 'connect' };
+const kinds: readonly Kind[] = [
+  raw,
+  own,
+  { name: 'sluice, token in the address', subject: sluice('protobuf'), tokenIn: 'url' },
+  { name: 'sluice, no token', subject: sluice('protobuf') },
+];
+
+const limit = 0.6;
+const secret = 'a secret for this benchmark alone, 32 bytes and more';
+
+interface Storm {
+  /** As seen from outside, where the load may be the limit. */
+  readonly perSecond: number;
+  /** Connections that one second of the server's core is enough for. */
+  readonly perCoreSecond: number;
+  readonly loadCpu: number;
+}
+
+function measure({ subject, tokenIn }: Kind, { connections, inFlight, rounds }: Options): Promise<Storm> {
+  return withWorkers(async (keep) => {
+    const flags = tokenIn === undefined ? {} : { tokenSecret: secret };
+    const { worker, port } = await startSubject(subject, { topics: 1, flags });
+    keep(worker);
+    const receivers = keep(startReceivers());
+    const tokens = tokenIn === undefined ? undefined : { secret, in: tokenIn };
+    const opening = { port, dialect: subject.dialect, messageBytes: 200, topics: topicNames(1), tokens };
+    const seen: Storm[] = [];
+    for (let round = 0; round <= rounds; round++) {
+      const before = cpuSeconds(worker.pid);
+      const { seconds, cpu } = await receivers.call('open', { ...opening, connections, inFlight });
+      const taken = cpuSeconds(worker.pid) - before;
+      if (round > 0)
+        seen.push({ perSecond: connections / seconds, perCoreSecond: connections / taken, loadCpu: cpu });
+      await receivers.call('close');
+    }
+    return medianOf(seen);
+  });
+}
+
+function medianOf(seen: readonly Storm[]): Storm {
+  const of = (pick: (storm: Storm) => number) => median(seen.map(pick));
+  return {
+    perSecond: of((storm) => storm.perSecond),
+    perCoreSecond: of((storm) => storm.perCoreSecond),
+    loadCpu: of((storm) => storm.loadCpu),
+  };
+}
+
+export default scenario(options, async (chosen, say) => {
+  const runs = new Map<Kind, Storm[]>(kinds.map((kind) => [kind, []]));
+  for (let i = 0; i < chosen.runs; i++) {
+    for (const [kind, done] of runs) {
+      say(`${kind.name}, run ${i + 1} of ${chosen.runs}`);
+      done.push(await measure(kind, chosen));
+    }
+  }
+  const figures = new Map([...runs].map(([kind, done]) => [kind, medianOf(done)]));
+  const base = figures.get(raw)!;
+  const rows = [...figures].map(([{ name }, { perSecond, perCoreSecond, loadCpu }]) => [
+    name,
+    Math.round(perSecond),
+    perSecond / base.perSecond,
+    Math.round(perCoreSecond),
+    perCoreSecond / base.perCoreSecond,
+    percentText(loadCpu),
+  ]);
+  const seen = figures.get(own)!;
+  const ratio = seen.perSecond / base.perSecond;
+  const coreRatio = seen.perCoreSecond / base.perCoreSecond;
+  const columns = ['', 'connections/s', 'x raw', '… per second of its core', 'x raw', 'load CPU'];
+  return {
+    tables: [{ title: `${chosen.connections} connections at once, one subscription each`, columns, rows }],
+    claims: [
+      atLeast('connections + subscribe per second, with a token, to raw uWS', ratio, limit, 'x'),
+      atLeast('… per second of the server’s core', coreRatio, limit, 'x'),
+    ],
+    ratios: [
+      { name: 'connections/s to raw', value: ratio, better: 'higher' },
+      { name: 'connections per second of the core to raw', value: coreRatio, better: 'higher' },
+    ],
+    facts: { runs: Object.fromEntries([...runs].map(([{ name }, done]) => [name, done])) },
+  };
+});
