@@ -24,6 +24,10 @@ export const scenarios: Readonly<Record<string, Entry>> = {
     sentence: 'Connections per second, each with a token and a subscription, beside raw uWS without a token.',
     load: () => import('./storm.ts'),
   },
+  recovery: {
+    sentence: '1000 clients come back at once, each 500 publications behind; latency of those that stayed.',
+    load: () => import('./recovery.ts'),
+  },
   stalled: {
     sentence: '100 of 1000 clients stop reading: latency of the others, memory, and how the 100 come back.',
     load: () => import('./stalled.ts'),
