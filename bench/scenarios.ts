@@ -20,6 +20,10 @@ export const scenarios: Readonly<Record<string, Entry>> = {
       '1000 topics with one subscriber each: CPU at a fixed rate, and the most publications per second.',
     load: () => import('./unicast.ts'),
   },
+  filters: {
+    sentence: '10 filters for 100 clients each that all match, beside none: what distinct views cost.',
+    load: () => import('./filters.ts'),
+  },
   storm: {
     sentence: 'Connections per second, each with a token and a subscription, beside raw uWS without a token.',
     load: () => import('./storm.ts'),
