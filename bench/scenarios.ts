@@ -7,6 +7,10 @@ interface Entry {
 
 /** One line each; a file of this folder is loaded when it is asked for. */
 export const scenarios: Readonly<Record<string, Entry>> = {
+  targets: {
+    sentence: 'Loads the gateway as it ships, and checks the targets by its own /metrics and from outside.',
+    load: () => import('./targets.ts'),
+  },
   fanout: {
     sentence: 'CPU, latency and deliveries to 1000 connections on one topic, beside raw uWebSockets.js.',
     load: () => import('./fanout.ts'),
