@@ -28,6 +28,10 @@ export const scenarios: Readonly<Record<string, Entry>> = {
     sentence: '10 filters for 100 clients each that all match, beside none: what distinct views cost.',
     load: () => import('./filters.ts'),
   },
+  compression: {
+    sentence: 'Bytes per delivery and CPU per publication of a recorded trace of metrics.',
+    load: () => import('./compression.ts'),
+  },
   storm: {
     sentence: 'Connections per second, each with a token and a subscription, beside raw uWS without a token.',
     load: () => import('./storm.ts'),
@@ -59,5 +63,9 @@ export const scenarios: Readonly<Record<string, Entry>> = {
   crash: {
     sentence: 'Kills publishers to the engine lmdb again and again, and looks at what is stored.',
     load: () => import('./crash.ts'),
+  },
+  record: {
+    sentence: 'Records this machine’s metrics as the trace that compression is measured with.',
+    load: () => import('./record.ts'),
   },
 };

@@ -1,0 +1,153 @@
+import { SluiceClient } from '../src/client/client.ts';
+import { LightSocket } from './support/light-socket.ts';
+import { cpuSeconds } from './support/proc.ts';
+import { median, percentText } from './support/report.ts';
+import { atMost, claim, type OptionsOf, scenario } from './support/scenario.ts';
+import { startSluice } from './support/subject.ts';
+import { readTrace, type TracedFields } from './support/trace.ts';
+import { startReceivers, withWorkers } from './support/trial.ts';
+
+const options = {
+  connections: { default: 1000, sentence: 'Subscribers of the topic.' },
+  everyMs: { default: 10, sentence: 'Between two batches.' },
+  runs: { default: 3, sentence: 'Runs of each row; the table has their medians.' },
+} as const;
+type Options = OptionsOf<typeof options>;
+
+interface Kind {
+  readonly name: string;
+  readonly together: number;
+  readonly compress: boolean;
+  /** Bytes on the wire, of those of the payload. */
+  readonly limit?: number;
+}
+
+const kinds: readonly Kind[] = [
+  { name: 'one at a time, plain', together: 1, compress: false },
+  { name: 'one at a time', together: 1, compress: true, limit: 0.32 },
+  { name: 'ten per batch, plain', together: 10, compress: false },
+  { name: 'ten per batch', together: 10, compress: true, limit: 0.22 },
+];
+
+const topic = 'server:web-01';
+const settleMs = 5000;
+
+/** The first half lets the gateway learn what the topic is like; it is never seen again. */
+const trace = readTrace();
+const [learned, measured] = [trace.slice(0, trace.length / 2), trace.slice(trace.length / 2)];
+const payloadBytes = measured.reduce((sum, { payload }) => sum + payload.bytes.length, 0) / measured.length;
+
+interface Seen {
+  readonly bytes: number;
+  /** Dictionaries, and whatever else is no batch, spread over the deliveries. */
+  readonly otherBytes: number;
+  readonly cpuUs: number;
+  /** Publications that a client on the SDK did not get as they were recorded. */
+  readonly wrong: number;
+}
+
+function measure({ together, compress }: Kind, { connections, everyMs }: Options): Promise<Seen> {
+  return withWorkers(async (keep) => {
+    const { worker, port } = await startSluice(compress ? {} : { compressMinBytes: 0 });
+    keep(worker);
+    const receivers = keep(startReceivers());
+    const opening = { port, dialect: 'protobuf', messageBytes: 0, topics: [topic] } as const;
+    await receivers.call('open', { ...opening, connections });
+    const witness = keep(new Witness(port));
+    await witness.connected();
+    const replay = (part: readonly TracedFields[]) =>
+      worker.call('replay', { topic, trace: part, together, everyMs });
+    const settle = (publications: number) =>
+      receivers.call('settle', { publications: publications * connections, withinMs: settleMs });
+    await receivers.call('mark');
+    await replay(learned);
+    await settle(learned.length);
+    await receivers.call('mark');
+    const before = cpuSeconds(worker.pid);
+    await replay(measured);
+    await settle(measured.length);
+    const cpuUs = ((cpuSeconds(worker.pid) - before) / measured.length) * 1e6;
+    const { bytes, otherBytes, publications } = await receivers.call('read');
+    const wrong = await witness.wrong(trace, settleMs);
+    return { bytes: bytes / publications, otherBytes: otherBytes / publications, cpuUs, wrong };
+  });
+}
+
+/** One client on the real SDK, that keeps what it gets. */
+class Witness {
+  readonly #heard: string[] = [];
+  readonly #client: SluiceClient;
+
+  constructor(port: number) {
+    this.#client = new SluiceClient(`ws://127.0.0.1:${port}/ws`, { WebSocket: LightSocket });
+    this.#client.subscribe(topic, {}, ({ data }) => this.#heard.push(JSON.stringify(data)));
+  }
+
+  connected(): Promise<unknown> {
+    return this.#client.connect();
+  }
+
+  async wrong(published: readonly TracedFields[], withinMs: number): Promise<number> {
+    const untilMs = performance.now() + withinMs;
+    while (this.#heard.length < published.length && performance.now() < untilMs)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    const isWrong = ({ payload }: TracedFields, i: number) =>
+      this.#heard[i] !== Buffer.from(payload.bytes).toString();
+    return published.filter(isWrong).length + Math.max(0, this.#heard.length - published.length);
+  }
+
+  end(): void {
+    this.#client.close();
+  }
+}
+
+export default scenario(options, async (chosen, say) => {
+  const runs = new Map<Kind, Seen[]>(kinds.map((kind) => [kind, []]));
+  for (let i = 0; i < chosen.runs; i++) {
+    for (const [kind, done] of runs) {
+      say(`${kind.name}, run ${i + 1} of ${chosen.runs}`);
+      done.push(await measure(kind, chosen));
+    }
+  }
+  const of = (kind: Kind, pick: (seen: Seen) => number) => median(runs.get(kind)!.map(pick));
+  const share = (kind: Kind) => of(kind, ({ bytes }) => bytes) / payloadBytes;
+  const wrong = [...runs.values()].flat().reduce((sum, seen) => sum + seen.wrong, 0);
+  const rows = kinds.map((kind) => [
+    kind.name,
+    of(kind, ({ bytes }) => bytes),
+    percentText(share(kind)),
+    of(kind, ({ otherBytes }) => otherBytes),
+    of(kind, ({ cpuUs }) => cpuUs),
+    of(kind, ({ cpuUs }) => cpuUs) - of(plainOf(kind), ({ cpuUs }) => cpuUs),
+  ]);
+  const columns = ['', 'bytes/delivery', 'of payload', '… no batches', 'CPU us/publication', '… over plain'];
+  const title = `${measured.length} publications of a recorded trace, ${payloadBytes.toFixed(0)} bytes each, to ${chosen.connections} connections`;
+  return {
+    tables: [{ title, columns, rows }],
+    claims: [
+      claim('a client on the SDK gets all of them as they were', wrong === 0, wrong),
+      ...kinds.flatMap((kind) =>
+        kind.limit === undefined
+          ? []
+          : [
+              atMost(
+                `bytes on the wire to raw payload, ${kind.name}`,
+                share(kind) * 100,
+                kind.limit * 100,
+                '%',
+              ),
+            ],
+      ),
+    ],
+    ratios: kinds.map((kind) => ({
+      name: `bytes on the wire to raw payload, ${kind.name}`,
+      value: share(kind),
+      better: 'lower',
+    })),
+    facts: { runs: Object.fromEntries([...runs].map(([{ name }, done]) => [name, done])) },
+  };
+});
+
+function plainOf({ together }: Kind): Kind {
+  return kinds.find((kind) => kind.together === together && !kind.compress)!;
+}
