@@ -44,6 +44,10 @@ export const scenarios: Readonly<Record<string, Entry>> = {
     sentence: '100 of 1000 clients stop reading: latency of the others, memory, and how the 100 come back.',
     load: () => import('./stalled.ts'),
   },
+  idle: {
+    sentence: 'CPU that the heartbeats of 10 000 connections take, beside raw uWS.',
+    load: () => import('./idle.ts'),
+  },
   memory: {
     sentence: 'Bytes per idle connection with 0 to 100 topics, beside raw uWS, and per stored publication.',
     load: () => import('./memory.ts'),

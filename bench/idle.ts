@@ -1,0 +1,85 @@
+import { setTimeout } from 'node:timers/promises';
+import { cpuMeter } from './support/proc.ts';
+import { median, percentText } from './support/report.ts';
+import { claim, type OptionsOf, scenario } from './support/scenario.ts';
+import { rawEach, type Subject, sluice, startSubject } from './support/subject.ts';
+import { startReceivers, topicNames, withWorkers } from './support/trial.ts';
+
+const options = {
+  connections: { default: 10_000, sentence: 'Connections, with a subscription each, that hear nothing.' },
+  seconds: { default: 60, sentence: 'Measured time: each silent connection is pinged once in about 50 s.' },
+  runs: { default: 1, sentence: 'Runs of each row; the table has their medians.' },
+} as const;
+type Options = OptionsOf<typeof options>;
+
+interface Kind {
+  readonly name: string;
+  readonly subject: Subject;
+  /** Clients that say so often that they are there; others wait until they are asked. */
+  readonly beatMs?: number;
+}
+
+const sdkBeatMs = 30_000;
+const raw: Kind = { name: 'raw uWS, silent clients', subject: rawEach };
+const silent: Kind = { name: 'sluice, silent clients', subject: sluice('protobuf') };
+const beating: Kind = { name: 'sluice, the SDK’s clients', subject: sluice('protobuf'), beatMs: sdkBeatMs };
+const kinds = [raw, silent, beating] as const;
+
+const baseSeconds = 10;
+
+interface Seen {
+  /** Without any connection, and with them: shares of a core. */
+  readonly base: number;
+  readonly cpu: number;
+  readonly closed: number;
+}
+
+function measure({ subject, beatMs }: Kind, { connections, seconds }: Options): Promise<Seen> {
+  return withWorkers(async (keep) => {
+    const { worker, port } = await startSubject(subject, { topics: 1 });
+    keep(worker);
+    const receivers = keep(startReceivers());
+    const cpuFor = async (period: number): Promise<number> => {
+      const cpu = cpuMeter(worker.pid);
+      await setTimeout(period * 1000);
+      return cpu();
+    };
+    const base = await cpuFor(Math.min(baseSeconds, seconds));
+    const opening = { port, dialect: subject.dialect, messageBytes: 200, topics: topicNames(1) };
+    await receivers.call('open', { ...opening, connections });
+    if (beatMs !== undefined) await receivers.call('beat', { everyMs: beatMs });
+    const cpu = await cpuFor(seconds);
+    const { closed } = await receivers.call('read');
+    return { base, cpu, closed };
+  });
+}
+
+export default scenario(options, async (chosen, say) => {
+  const runs = new Map<Kind, Seen[]>(kinds.map((kind) => [kind, []]));
+  for (let i = 0; i < chosen.runs; i++) {
+    for (const [kind, done] of runs) {
+      say(`${kind.name}, run ${i + 1} of ${chosen.runs}`);
+      done.push(await measure(kind, chosen));
+    }
+  }
+  const of = (kind: Kind, pick: (seen: Seen) => number) => median(runs.get(kind)!.map(pick));
+  const more = (kind: Kind) => of(kind, ({ cpu, base }) => cpu - base);
+  const closed = [...runs.values()].flat().reduce((sum, seen) => sum + seen.closed, 0);
+  const rows = kinds.map((kind) => [
+    kind.name,
+    percentText(of(kind, ({ base }) => base)),
+    percentText(of(kind, ({ cpu }) => cpu)),
+    percentText(more(kind)),
+  ]);
+  return {
+    tables: [
+      {
+        title: `${chosen.connections} connections that hear nothing, for ${chosen.seconds} s`,
+        columns: ['', 'CPU without them', 'with them', 'more'],
+        rows,
+      },
+    ],
+    claims: [claim('all connections stay', closed === 0, `${closed} lost`)],
+    facts: { runs: Object.fromEntries([...runs].map(([{ name }, done]) => [name, done])) },
+  };
+});
