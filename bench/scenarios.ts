@@ -7,6 +7,10 @@ interface Entry {
 
 /** One line each; a file of this folder is loaded when it is asked for. */
 export const scenarios: Readonly<Record<string, Entry>> = {
+  claims: {
+    sentence: 'All that the gateway has to show, from short runs of the others, in one table.',
+    load: () => import('./claims.ts'),
+  },
   targets: {
     sentence: 'Loads the gateway as it ships, and checks the targets by its own /metrics and from outside.',
     load: () => import('./targets.ts'),

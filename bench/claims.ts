@@ -1,0 +1,51 @@
+import { scenarios } from './scenarios.ts';
+import { keyed } from './support/baseline.ts';
+import { type OptionSpec, type Outcome, type Ratio, scenario } from './support/scenario.ts';
+
+const options = {
+  seconds: { default: 3, sentence: 'Measured time of each run.' },
+  runs: { default: 3, sentence: 'Runs of each row.' },
+  only: { default: '', sentence: 'Scenarios to look at, such as fanout,unicast; default: all of them.' },
+} as const;
+
+type Chosen = Readonly<Record<string, number | string | boolean>>;
+
+/** In the order of the table in issue 4; each with what is not its default, besides seconds and runs. */
+const plan: Readonly<Record<string, Chosen>> = {
+  fanout: { peers: false },
+  saturation: {},
+  unicast: {},
+  memory: { topics: '1', stored: 0 },
+  storm: {},
+  compression: {},
+  http: {},
+  filters: {},
+  recovery: {},
+  targets: {},
+};
+
+async function runScenario(name: string, chosen: Chosen, say: (line: string) => void): Promise<Outcome> {
+  const { default: each } = await scenarios[name]!.load();
+  const defaults = Object.entries<OptionSpec>(each.options).map(([option, spec]) => [option, spec.default]);
+  const known = Object.entries(chosen).filter(([option]) => Object.hasOwn(each.options, option));
+  const values = { ...Object.fromEntries(defaults), ...Object.fromEntries(known), ...plan[name] };
+  return each.run(values, (line) => say(`${name}: ${line}`));
+}
+
+export default scenario(options, async ({ seconds, runs, only }, say) => {
+  const names = only === '' ? Object.keys(plan) : only.split(',');
+  const outcomes: { readonly name: string; readonly outcome: Outcome }[] = [];
+  for (const name of names) outcomes.push({ name, outcome: await runScenario(name, { seconds, runs }, say) });
+  const claims = outcomes.flatMap(({ name, outcome }) =>
+    outcome.claims.map((each) => ({ ...each, name: `${name}: ${each.name}` })),
+  );
+  const ratios: Ratio[] = outcomes.flatMap(({ name, outcome }) =>
+    [...keyed(name, outcome.ratios ?? [])].map(([key, ratio]) => ({ ...ratio, name: key })),
+  );
+  return {
+    tables: outcomes.flatMap(({ outcome }) => outcome.tables),
+    claims,
+    ratios,
+    facts: Object.fromEntries(outcomes.map(({ name, outcome }) => [name, outcome.facts])),
+  };
+});
