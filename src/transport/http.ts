@@ -5,7 +5,11 @@ import type { ApiResponse } from '../api/http.ts';
 import { SluiceError } from '../errors.ts';
 import { requestHead } from './request-head.ts';
 
-/** Serves everything that is not a WebSocket upgrade. */
+/**
+ * Serves everything that is not a WebSocket upgrade. Of requests that a client sends ahead of their answers, only those are
+ * served whose predecessor is answered in the turn in which it came: otherwise the library ends the connection, before any
+ * code of ours runs (test/transport/uws-facts.test.ts). What had begun goes on, and nothing behind it begins.
+ */
 export function serveHttp(app: TemplatedApp, api: Api): void {
   app.any('/*', (response, request) => handleHttp(response, request, api));
 }

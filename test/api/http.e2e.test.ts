@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { publishRequest, RawSocket } from '../support/raw-socket.ts';
 
 const key = 'a-key-of-some-length';
 let local: TestGateway;
@@ -47,6 +48,20 @@ test('what was published can be read back, byte for byte', async () => {
     const answer = await (await fetch(`${local.url}/api/topics/BTC%2FUSDT/${part}`)).text();
     expect(answer).toContain('"data":{ "price": 1.0, "s": "ü😀" },');
   }
+});
+
+test('requests that were sent ahead are answered in their order, where the engine answers at once', async () => {
+  const raw = await RawSocket.open(local.port);
+  const bodies = [1, 2, 3].map((data) => JSON.stringify({ topic: 'ahead', data }));
+  await raw.send(bodies.map((body) => publishRequest(body)).join(''));
+  const offsets: unknown[] = [];
+  for (let end = 0; offsets.length < 3; ) {
+    const answer = await raw.answer(end);
+    offsets.push((JSON.parse(answer.body) as { offset: unknown }).offset);
+    end = answer.end;
+  }
+  raw.kill();
+  expect(offsets).toEqual([1, 2, 3]);
 });
 
 test('a batch as lines', async () => {

@@ -114,6 +114,18 @@ export function upgradeRequest({
   ].join('\r\n');
 }
 
+/** `POST /api/publish`, to be sent as it is. */
+export function publishRequest(body: string): string {
+  return [
+    'POST /api/publish HTTP/1.1',
+    'Host: 127.0.0.1',
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    '',
+    body,
+  ].join('\r\n');
+}
+
 /** A frame as a client sends it: RFC 6455, section 5.2. The mask is zero, so the payload stands as it is. */
 export function clientFrame(
   opcode: number,

@@ -486,6 +486,88 @@ describe('uWebSockets.js, of messages,', () => {
   });
 });
 
+describe('uWebSockets.js, of HTTP requests on one connection,', () => {
+  type Answer = (response: uws.HttpResponse, body: string) => void;
+
+  /** Answers each by its query, in its own way; `aborted` has those that nobody could answer any more. */
+  async function serveRequests(answer: Answer) {
+    const handled: string[] = [];
+    const aborted: string[] = [];
+    const app = uWS.App().any('/*', (response, request) => {
+      const name = request.getQuery() ?? '';
+      handled.push(name);
+      response.onAborted(() => void aborted.push(name));
+      answer(response, name);
+    });
+    const port = await new Promise<number>((resolve) =>
+      app.listen('127.0.0.1', 0, (socket) => resolve(uWS.us_socket_local_port(socket as never))),
+    );
+    cleanups.push(() => app.close());
+    const raw = await RawSocket.open(port);
+    cleanups.push(() => raw.kill());
+    return { port, raw, handled, aborted };
+  }
+
+  const get = (name: string) => `GET /?${name} HTTP/1.1\r\nHost: a\r\n\r\n`;
+  const bodies = (all: string) => [...all.matchAll(/\r\n\r\n(\w)/g)].map(([, body]) => body);
+
+  it.each<[string, Answer]>([
+    ['at once', (response, body) => response.end(body)],
+    [
+      'by a microtask',
+      (response, body) => void Promise.resolve().then(() => response.cork(() => response.end(body))),
+    ],
+  ])(
+    'takes the next one when the one before it is answered %s, so that the order holds',
+    async (_, answer) => {
+      const { raw } = await serveRequests(answer);
+      await raw.send(get('a') + get('b') + get('c'));
+      expect(bodies(await raw.until((all) => bodies(all).length === 3))).toEqual(['a', 'b', 'c']);
+    },
+  );
+
+  it('ends the connection without a word when the next one comes before the one before it is answered', async () => {
+    const { raw, handled, aborted } = await serveRequests(() => undefined);
+    await raw.send(get('a') + get('b') + get('c'));
+    await raw.end();
+    expect([raw.text, handled, aborted]).toEqual(['', ['a'], ['a']]);
+  });
+
+  it('does so too when they come one by one', async () => {
+    const { raw, handled, aborted } = await serveRequests(() => undefined);
+    await raw.send(get('a'));
+    await expect.poll(() => handled).toEqual(['a']);
+    await raw.send(get('b'));
+    await raw.end();
+    expect([raw.text, handled, aborted]).toEqual(['', ['a'], ['a']]);
+  });
+
+  it('does so too when the connection is paused meanwhile, if the next one has been read already', async () => {
+    const { raw, aborted } = await serveRequests((response) => void response.pause());
+    await raw.send(get('a') + get('b'));
+    await raw.end();
+    expect([raw.text, aborted]).toEqual(['', ['a']]);
+  });
+
+  it('answers 505 by itself when the first line doesn’t come in one piece, though headers may', async () => {
+    const { raw, handled, port } = await serveRequests((response, body) => response.end(body));
+    const other = await RawSocket.open(port);
+    cleanups.push(() => other.kill());
+    const whole = get('a');
+    const lineEnd = whole.indexOf('\r\n') + 2;
+    await raw.send(whole.slice(0, lineEnd + 3));
+    // What another one sent later is answered: the first piece has been read.
+    await other.send(get('b'));
+    await other.until((all) => bodies(all).length === 1);
+    await raw.send(whole.slice(lineEnd + 3));
+    await raw.until((all) => bodies(all).length === 1);
+    await raw.send(whole.slice(0, lineEnd - 4));
+    await raw.end();
+    expect(raw.text).toContain('HTTP/1.1 505');
+    expect(handled).toEqual(['b', 'a']);
+  });
+});
+
 describe('uWebSockets.js', () => {
   it('pings a silent client by itself, and ends it without a close frame when no pong comes', async () => {
     const closed: number[] = [];

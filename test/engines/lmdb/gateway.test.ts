@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { type Frame, JsonClient } from '../../support/json-client.ts';
+import { publishRequest, RawSocket } from '../../support/raw-socket.ts';
 import { temporaryFolder } from './fixtures.ts';
 
 let temporary: ReturnType<typeof temporaryFolder>;
@@ -66,6 +67,20 @@ describe('a gateway on lmdb', () => {
     expect(list.topics.map(({ topic }) => topic)).toEqual(['server:a', 'server:b', 'stats']);
     expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
     await client.close();
+  });
+
+  test('ends a connection that sends requests ahead; what was begun is committed once, the rest never was', async () => {
+    const gateway = await start();
+    const raw = await RawSocket.open(gateway.port);
+    const bodies = ['a', 'b', 'c'].map((messageId) => JSON.stringify({ topic: 'ahead', messageId }));
+    await raw.send(bodies.map((body) => publishRequest(body)).join(''));
+    await raw.end();
+    expect(raw.text).toBe('');
+    // What RFC 9112 (9.3.2) tells a client to do then: send again what had no answer.
+    const again: unknown[] = [];
+    for (const body of bodies) again.push(await (await gateway.post('/api/publish', body)).json());
+    expect(again).toMatchObject([{ offset: 1, duplicate: true }, { offset: 2 }, { offset: 3 }]);
+    expect(again.slice(1).some((answer) => 'duplicate' in (answer as object))).toBe(false);
   });
 
   test('does not start on the data folder of another, and says so', async () => {
