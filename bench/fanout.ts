@@ -34,7 +34,7 @@ const options = {
   peersRate: { default: 100, sentence: 'The highest such rate, with 1000 connections.' },
   seconds: { default: 5, sentence: 'Measured time of each run.' },
   runs: { default: 3, sentence: 'Runs of each row; the table has their medians.' },
-  probes: { default: 20, sentence: 'Connections that take the time.' },
+  probes: { default: 10, sentence: 'Connections that take the time.' },
 } as const;
 type Options = OptionsOf<typeof options>;
 

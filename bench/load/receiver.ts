@@ -21,7 +21,8 @@ export class Receiver {
   seams = 0;
   closed = false;
   #position: number;
-  #asked = false;
+  /** Looking for the answer is over when it has come. */
+  #awaitsReply = false;
   readonly #dialect: Dialect;
   readonly #client: RawClient;
   readonly #latencies: Latencies | undefined;
@@ -42,14 +43,18 @@ export class Receiver {
       {
         opened: () => {
           for (const { opcode, payload } of dialect.open(opening)) this.#client.send(opcode, payload);
-          this.#asked = true;
+          this.#awaitsReply = opening.topics.length > 0;
           // Nothing to subscribe to: being connected is all.
           if (opening.topics.length === 0) resolve();
         },
         frame: (opcode, bytes, start, end, length) => {
           if (opcode === opcodes.close) return;
-          if (this.#asked && dialect.isReply(bytes, start, end)) resolve();
-          else this.#read(bytes, start, end, length);
+          if (this.#awaitsReply && dialect.isReply(bytes, start, end)) {
+            this.#awaitsReply = false;
+            resolve();
+          } else {
+            this.#read(bytes, start, end, length);
+          }
         },
         closed: (reason) => {
           this.closed = true;

@@ -71,6 +71,19 @@ const protobuf: Dialect = {
   heartbeat: () => messageOf(codecs.protobuf, { kind: 'ping', id: 0, roundTripMs: 1 }),
 };
 
+const jsonBatch = Buffer.from('{"type":"batch"');
+const jsonAfter = Buffer.from('"after":');
+const jsonUpto = Buffer.from('"upto":');
+const jsonOffset = Buffer.from('"offset":');
+const jsonView = Buffer.from('"view":');
+const jsonTailBytes = 80;
+
+function digitsAt(bytes: Buffer, from: number): number {
+  let value = 0;
+  for (let at = from; bytes[at]! >= 48 && bytes[at]! <= 57; at++) value = value * 10 + bytes[at]! - 48;
+  return value;
+}
+
 const json: Dialect = {
   subprotocol: codecs.json.subprotocol,
   countingBytes: Number.POSITIVE_INFINITY,
@@ -78,12 +91,16 @@ const json: Dialect = {
   isReply: (bytes, start, end) => bytes.toString('latin1', start, end).includes(`"id":${subscribeId}`),
   covered(bytes, start, end) {
     // {"type":"batch" … "after":6,"upto":9 …, or one flat publication that ends in … "offset":7,"view":1}.
-    const head = bytes.toString('latin1', start, Math.min(end, start + 300));
-    const batch = head.startsWith('{"type":"batch"') ? /"after":(\d+),"upto":(\d+)/.exec(head) : null;
-    if (batch !== null) return { after: Number(batch[1]), upto: Number(batch[2]) };
-    const tail = bytes.toString('latin1', Math.max(start, end - 80), end);
-    const offset = Number(/"offset":(\d+),"view":\d+\}$/.exec(tail)?.[1] ?? 0);
-    return offset === 0 ? undefined : { after: offset - 1, upto: offset };
+    if (bytes.compare(jsonBatch, 0, jsonBatch.length, start, start + jsonBatch.length) === 0) {
+      const after = bytes.indexOf(jsonAfter, start) + jsonAfter.length;
+      const upto = bytes.indexOf(jsonUpto, after) + jsonUpto.length;
+      return { after: digitsAt(bytes, after), upto: digitsAt(bytes, upto) };
+    }
+    const tail = bytes.subarray(Math.max(start, end - jsonTailBytes), end);
+    const at = tail.lastIndexOf(jsonOffset);
+    if (at < 0 || tail.indexOf(jsonView, at) < 0) return undefined;
+    const offset = digitsAt(tail, at + jsonOffset.length);
+    return { after: offset - 1, upto: offset };
   },
   reader: () => reader(codecs.json),
   heartbeat: () => messageOf(codecs.json, { kind: 'ping', id: 0, roundTripMs: 1 }),
