@@ -65,7 +65,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/api/topics',
-    summary: 'The topics that hold something, by name.',
+    summary: 'The topics that hold something, by name; Sluice’s own only with `?prefix=$`.',
     access: 'read',
     query: schemas.topicsQuery,
     answer: schemas.topicList,
@@ -86,7 +86,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/api/topics/{topic}/history',
-    summary: 'A page of what a topic keeps, oldest first.',
+    summary: 'A page of what a topic keeps, oldest first; of `$all` the broadcasts.',
     access: 'read',
     byToken: true,
     params: schemas.topicParams,

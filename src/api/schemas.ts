@@ -68,11 +68,18 @@ export const batchItemsMax = 1000;
 export const batchBody = component('PublishBatch', z.array(publishBody).max(batchItemsMax));
 export const emptyBody = component('Empty', z.strictObject({}));
 
-export const topicParams = z.object({ topic: z.string().describe('One percent-encoded segment.') });
+export const topicParams = z.object({
+  topic: z
+    .string()
+    .describe('One percent-encoded segment. `$all` has the broadcasts; other names with `$` are for keys.'),
+});
 export const connectionParams = z.object({ id: z.string().min(1).max(200) });
 
 export const topicsQuery = z.strictObject({
-  prefix: z.string().default('').describe('Only topics whose names begin so.'),
+  prefix: z
+    .string()
+    .default('')
+    .describe('Only topics whose names begin so. Sluice’s own are listed when it begins with `$`.'),
   after,
   limit,
 });

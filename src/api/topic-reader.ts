@@ -1,5 +1,5 @@
 import type { Broker } from '../topics/broker.ts';
-import { namespaceOf } from '../topics/names.ts';
+import { namespaceOf, patternMatches } from '../topics/names.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic, TopicOptions } from '../topics/topic.ts';
 import type { LatestPage, TopicInfo, TopicReader } from './ports.ts';
@@ -10,13 +10,13 @@ export interface TopicReaderOptions {
   readonly subscribers: (topic: Topic) => number;
 }
 
-/** The topics of this node, for HTTP. Lists leave Sluice's own topics out. */
+/** The topics of this node, for HTTP. Lists leave Sluice's own topics out unless their prefix asks for them. */
 export function topicReader({ broker, namespace, subscribers }: TopicReaderOptions): TopicReader {
   return {
     list({ prefix, after, limit }) {
       const names: string[] = [];
       for (const { name } of broker.topics()) {
-        if (name.startsWith(prefix) && name > after && !name.startsWith('$')) names.push(name);
+        if (patternMatches(`${prefix}*`, name) && name > after) names.push(name);
       }
       names.sort();
       const page = names.slice(0, limit);

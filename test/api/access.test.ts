@@ -72,6 +72,23 @@ describe('with keys', () => {
     expect((await ask('GET', '/metrics', { peerAddress: '192.0.2.1', headers })).status).toBe(200);
   });
 
+  test('a key that may read reads Sluice’s own topics too, and one that may not doesn’t', async () => {
+    const { get, post, broker } = await startApi({
+      keys: [
+        { key, scopes: ['read'] },
+        { key: `${key}-2`, scopes: ['publish'] },
+      ],
+    });
+    await broker.probe();
+    await post('/api/broadcast', '{"data":"to all"}', { 'x-api-key': `${key}-2` });
+    for (const own of ['%24all', '%24probe']) {
+      const path = `/api/topics/${own}/history`;
+      const read = await get(path, { 'x-api-key': key });
+      expect([own, read.status, read.json<{ upto: number }>().upto]).toEqual([own, 200, 1]);
+      expect((await get(path, { 'x-api-key': `${key}-2` })).status).toBe(403);
+    }
+  });
+
   test('a key does only what its scopes say', async () => {
     const { get, post } = await startApi({ keys: [{ key, scopes: ['publish'] }] });
     expect((await post('/api/publish', '{"topic":"t"}', { 'x-api-key': key })).status).toBe(200);
@@ -102,6 +119,22 @@ describe('with tokens', () => {
     expect((await get('/api/topics/user%3Abob/latest', headers)).status).toBe(403);
     expect((await get('/api/topics/user%3Aalice/latest', headers)).status).toBe(200);
     expect(authFailures).toEqual(['forbidden', 'forbidden', 'forbidden']);
+  });
+
+  test('a token reads what was broadcast, and no other topic of Sluice’s own', async () => {
+    const { get, post } = await startApi({ keys: [key], tokenSecret });
+    const headers = await bearer({ pattern: '*', allow: ['subscribe', 'publish'] });
+    await post('/api/broadcast', '{"data":"to all"}', { 'x-api-key': key });
+    for (const part of ['', '/history', '/latest']) {
+      expect((await get(`/api/topics/%24all${part}`, headers)).status).toBe(200);
+      for (const own of ['%24probe', '%24canary', '%24alles', '%24']) {
+        const answer = await get(`/api/topics/${own}${part}`, headers);
+        expect([own, answer.status === 200]).toEqual([own, false]);
+      }
+    }
+    expect((await get('/api/topics/%24all/history', headers)).text).toContain('"data":"to all"');
+    const publishing = await post('/api/publish', '{"topic":"$all"}', headers);
+    expect(publishing.json()).toMatchObject({ error: { code: 'invalid_topic' } });
   });
 
   test('each item of a batch is held to it', async () => {

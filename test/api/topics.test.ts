@@ -27,6 +27,20 @@ test('the list is paged by name', async () => {
   });
 });
 
+test('the list has Sluice’s own topics only when the prefix asks for them', async () => {
+  const { get, post, broker } = await withPublications();
+  await broker.probe();
+  await post('/api/broadcast', '{}');
+  const names = async (query: string) =>
+    (await get(`/api/topics${query}`))
+      .json<{ topics: { topic: string }[] }>()
+      .topics.map(({ topic }) => topic);
+  expect(await names('')).toEqual(['BTC/USDT', 'server:web-01']);
+  expect(await names('?prefix=$')).toEqual(['$all', '$probe']);
+  expect(await names('?prefix=$a')).toEqual(['$all']);
+  expect(await names('?prefix=$&after=$all')).toEqual(['$probe']);
+});
+
 test('a topic is one percent-encoded segment of the path', async () => {
   const { get } = await withPublications();
   expect((await get('/api/topics/BTC%2FUSDT')).json()).toMatchObject({
