@@ -75,17 +75,20 @@ export function runCommand(
   )(session, frame, options);
 }
 
-async function connect(
+function connect(
   session: Session,
   { token, client, capabilities }: Fields<'connect'>,
   options: CommandOptions,
-): Promise<Answer> {
+): Answer | Promise<Answer> {
   if (session.introduced) throw new SluiceError('already_connected');
   session.introduced = true;
   session.client = client;
   session.knowsDictionaries = capabilities?.includes('dictionary') === true;
-  if (token !== undefined) options.identified(session, await verify(token, options));
-  return options.greeting(session);
+  if (token === undefined) return options.greeting(session);
+  return verify(token, options).then((identity) => {
+    options.identified(session, identity);
+    return options.greeting(session);
+  });
 }
 
 async function refresh(

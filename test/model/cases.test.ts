@@ -14,6 +14,7 @@ const roomy: GatewayOptions = {
   backpressureMaxBytes: 100_000,
   kernelBytes: 100_000,
   isSlowEngine: false,
+  compresses: false,
 };
 const tight: GatewayOptions = {
   ...roomy,
@@ -147,5 +148,44 @@ test('what was lost is not counted as delivered, though the subscription ended m
   world.publish(many(45, to('a')));
   await world.gateway.turn();
   world.client(0).unsubscribe(0);
+  await world.settle();
+});
+
+/** Two clients that hear `a`, and a dictionary of it. */
+async function withDictionary(options: GatewayOptions): Promise<World> {
+  const world = new World({ ...options, compresses: true });
+  for (const pick of [0, 2]) world.client(pick).subscribe([of('a')], end);
+  await world.gateway.quiet();
+  await publishApart(world, 5, 40);
+  return world;
+}
+
+/** Each in a batch of its own. */
+async function publishApart(world: World, count: number, size: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    world.publish([to('a', { size: size + i })]);
+    await world.gateway.quiet();
+    await world.gateway.advance(10);
+  }
+}
+
+test('who comes back is sent the dictionary that others have', async () => {
+  const world = await withDictionary(roomy);
+  world.client(0).disconnect();
+  await world.gateway.turn();
+  world.client(0).connect();
+  await world.gateway.quiet();
+  await publishApart(world, 5, 40);
+  await world.settle();
+});
+
+test('who lost a dictionary with other frames is sent it before it is live again, again and again', async () => {
+  const world = await withDictionary(tight);
+  for (let size = 150; size < 250; size += 25) {
+    world.client(0).read(0);
+    await publishApart(world, 20, size);
+    world.client(0).read(Number.POSITIVE_INFINITY);
+    await publishApart(world, 2, size);
+  }
   await world.settle();
 });

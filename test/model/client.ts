@@ -11,6 +11,7 @@ import type {
 } from '../../src/protocol/frames.ts';
 import type { Gateway } from './gateway.ts';
 import { sweepMs, writeTimeoutMs } from './gateway.ts';
+import { Inflater } from './inflater.ts';
 import { filters, isState, type Model } from './model.ts';
 import type { Peer, Socket } from './network.ts';
 import { type Asked, checkAnswer, type Held } from './prediction.ts';
@@ -42,6 +43,7 @@ export class Client implements Peer {
   readonly #byView = new Map<number, ModelSubscription>();
   readonly #waiting = new Map<number, (frame: ServerFrame) => void>();
   #gateway: Gateway;
+  #inflater = new Inflater();
   #nextId = 1;
 
   constructor(codec: Codec, model: Model, gateway: Gateway) {
@@ -58,6 +60,10 @@ export class Client implements Peer {
   connect(): void {
     if (this.socket !== undefined) return;
     this.socket = this.#gateway.connect(this.codec, this);
+    this.#inflater = new Inflater();
+    this.#say('connect', { capabilities: ['dictionary'] }, (frame) =>
+      check(frame.kind === 'connected', 'not connected', frame),
+    );
     const again = [...this.wanted];
     for (const subscription of again) subscription.view = undefined;
     if (again.length > 0) this.#ask(again.map((subscription) => ({ subscription, start: goOn })));
@@ -108,7 +114,7 @@ export class Client implements Peer {
   receive(message: Uint8Array): void {
     const decoded = this.codec.decodeServerFrame(message);
     check(decoded.ok, 'no frame', decoded);
-    const { frame } = decoded;
+    const frame = this.#inflater.take(decoded.frame);
     this.received += publicationsOf(frame);
     if (frame.id !== 0) {
       this.#waiting.get(frame.id)?.(frame);
@@ -125,10 +131,9 @@ export class Client implements Peer {
       const stuckMs = this.#gateway.loop.nowMs() - socket.progressAtMs;
       check(stuckMs > writeTimeoutMs - sweepMs, 'cut off though it reads', stuckMs);
     }
-    for (const message of socket.unread) {
-      const decoded = this.codec.decodeServerFrame(message);
-      if (decoded.ok) this.cutOff += publicationsOf(decoded.frame);
-    }
+    const unread = socket.unread.map((message) => this.codec.decodeServerFrame(message));
+    const frames = unread.flatMap((decoded) => (decoded.ok ? [decoded.frame] : []));
+    for (const frame of this.#inflater.takeUnread(frames)) this.cutOff += publicationsOf(frame);
     this.#waiting.clear();
     this.#byView.clear();
     this.socket = undefined;
@@ -161,6 +166,9 @@ export class Client implements Peer {
         return;
       case 'caughtUp':
         this.#caughtUp(frame);
+        return;
+      case 'dictionary':
+        this.subscriptionOf(frame.view);
         return;
       default:
         check(frame.kind === 'lagging', 'an unexpected push', frame);
@@ -212,7 +220,7 @@ export class Client implements Peer {
     this.#byView.set(result.view, subscription);
   }
 
-  #say<K extends 'subscribe' | 'unsubscribe'>(
+  #say<K extends 'connect' | 'subscribe' | 'unsubscribe'>(
     kind: K,
     fields: Commands[K],
     answered: (frame: ServerFrame) => void,

@@ -20,7 +20,15 @@ const options: fc.Arbitrary<GatewayOptions> = fc.record({
   backpressureMaxBytes: fc.constantFrom(800, 3000, 100_000),
   kernelBytes: fc.constantFrom(100, 1000, 100_000),
   isSlowEngine: fc.boolean(),
+  compresses: fc.constant(false),
 });
+
+const lives = {
+  endOnFailure: MODEL_PATH !== undefined,
+  ...(MODEL_SEED === undefined ? {} : { seed: Number(MODEL_SEED) }),
+  ...(MODEL_PATH === undefined ? {} : { path: MODEL_PATH }),
+  verbose: MODEL_REPLAY === undefined ? 0 : 1,
+} as const;
 
 test(
   'whatever happens, a subscriber sees what was published, in order and once, or is told what it lacks',
@@ -31,13 +39,24 @@ test(
         await fc.asyncModelRun(() => ({ model: world, real: world }), commands);
         await world.settle();
       }),
-      {
-        numRuns: runs,
-        endOnFailure: MODEL_PATH !== undefined,
-        ...(MODEL_SEED === undefined ? {} : { seed: Number(MODEL_SEED) }),
-        ...(MODEL_PATH === undefined ? {} : { path: MODEL_PATH }),
-        verbose: MODEL_REPLAY === undefined ? 0 : 1,
-      },
+      { numRuns: runs, ...lives },
+    );
+  },
+  20_000 + runs * 200,
+);
+
+test(
+  'so it does with dictionaries, where several hear everything',
+  async () => {
+    const everything = { target: '*', filter: undefined, intervalMs: 0, conflate: false };
+    await fc.assert(
+      fc.asyncProperty(options, steps(60), async (gateway, commands) => {
+        const world = new World({ ...gateway, compresses: true });
+        for (const client of world.clients) client.subscribe([everything], { at: 'end' });
+        await fc.asyncModelRun(() => ({ model: world, real: world }), commands);
+        await world.settle();
+      }),
+      { numRuns: Math.ceil(runs / 2), ...lives },
     );
   },
   20_000 + runs * 200,

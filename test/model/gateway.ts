@@ -14,6 +14,7 @@ import type { Upgrades } from '../../src/transport/upgrade.ts';
 import type { UwsConnection } from '../../src/transport/uws-connection.ts';
 import { UwsSink } from '../../src/transport/uws-sink.ts';
 import { serveWebSockets } from '../../src/transport/websocket.ts';
+import { eagerCompression } from '../fanout/fixtures.ts';
 import { ScriptedEngine } from './engine.ts';
 import { Loop } from './loop.ts';
 import { isState } from './model.ts';
@@ -29,6 +30,8 @@ export interface GatewayOptions {
   readonly backpressureMaxBytes: number;
   readonly kernelBytes: number;
   readonly isSlowEngine: boolean;
+  /** As much as it can, with dictionaries that are replaced as often as they can be. */
+  readonly compresses: boolean;
 }
 
 const ringMaxAgeMs = 60_000;
@@ -93,8 +96,7 @@ export class Gateway {
       broker: this.broker,
       sink,
       encoder: new Encoder({
-        compressMinBytes: 0,
-        dictionaryMinBytes: 0,
+        ...(options.compresses ? eagerCompression : { compressMinBytes: 0, dictionaryMinBytes: 0 }),
         nowMs: clock,
         metrics: { encoded: nothing, deflated: nothing, dictionaryTried: nothing },
       }),
@@ -125,7 +127,7 @@ export class Gateway {
         presence,
         mayWatch: () => false,
         conflates: () => false,
-        dictionaries: false,
+        dictionaries: options.compresses,
         modeOf: (topic) => (isState(topic) ? 'state' : 'stream'),
         subscriptionsPerSession: 100,
         outcome: nothing,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
@@ -9,6 +10,9 @@ import { isState, Model, type Numbering } from './model.ts';
 import { check, type ModelSubscription } from './subscription.ts';
 
 export type Fields = Omit<PublishFields, 'type' | 'payload'> & { readonly size: number };
+
+/** The same in every publication, and nothing that deflate alone would make smaller. */
+const noise = createHash('shake256', { outputLength: 300 }).update('').digest('base64');
 
 /** Clients, a gateway, and the model that both are compared with. */
 export class World {
@@ -39,7 +43,10 @@ export class World {
       ({ size, ...fields }, i): PublishFields => ({
         ...fields,
         type: 'update',
-        payload: { format: 'json', bytes: utf8(JSON.stringify({ n: numbers[i], pad: 'x'.repeat(size) })) },
+        payload: {
+          format: 'json',
+          bytes: utf8(JSON.stringify({ n: numbers[i], pad: noise.slice(0, size) })),
+        },
       }),
     );
     void this.gateway.broker.publish(publishes).then((outcomes) => {

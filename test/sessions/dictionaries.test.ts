@@ -8,6 +8,9 @@ const able = { codec: codecs.protobuf, capabilities: ['dictionary'] };
 const unable = { codec: codecs.protobuf, capabilities: [] };
 const inJson = { codec: codecs.json, capabilities: ['dictionary'] };
 
+/** It stays with the first one. */
+const once = { ...eagerCompression.dictionaries, trialBatches: 1_000_000 };
+
 /** A gateway that makes dictionaries as often as it can. */
 async function gateway(options: GatewayOptions = {}) {
   const made = await makeGateway({ ...eagerCompression, ...options });
@@ -51,7 +54,7 @@ test('clients of all kinds hear the same, each in its own way', async () => {
 });
 
 test('who joins later is sent the dictionary after the reply, before the first batch', async () => {
-  const { join, send } = await gateway();
+  const { join, send } = await gateway({ dictionaries: once });
   const first = await join();
   await send(20);
   const late = await join();
@@ -121,7 +124,7 @@ test('who lost the very frame of the dictionary is sent it again', async () => {
 test('who comes back with the dictionary that it was sent is not sent it again', async () => {
   const { join, send, turns } = await gateway({
     backpressureMaxBytes: 300,
-    dictionaries: { ...eagerCompression.dictionaries, trialBatches: 1_000_000 },
+    dictionaries: once,
   });
   const quick = await join();
   await send(10);
