@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import type { z } from 'zod';
 import { SluiceError } from '../errors.ts';
 import { fromBase64 } from '../protocol/base64.ts';
@@ -6,16 +5,25 @@ import { splitEnvelope } from '../protocol/envelope.ts';
 import { maxInstantMs } from '../protocol/fields.ts';
 import type { Payload, PublishFields } from '../protocol/frames.ts';
 import { fromInstant } from '../protocol/instant.ts';
+import { type JsonText, type ScanFault, scanJson } from '../protocol/json-scanner.ts';
 import { nullPayload } from '../protocol/payload.ts';
+import type { Texts } from '../protocol/short-texts.ts';
 import { broadcastTopic, isReserved } from '../topics/names.ts';
 import { broadcastEnvelope, type PublishEnvelope, publishEnvelope } from './schemas.ts';
 import { invalidRequest, validate } from './validate.ts';
 
 const defaultType = 'publication';
 
-/** What `bytes` asks to publish, or what is wrong with it. `data` stays a view into `bytes`, byte for byte. */
-export function readPublish(bytes: Uint8Array): PublishFields | SluiceError {
-  const read = readEnvelope(bytes, publishEnvelope);
+/**
+ * What `body` asks to publish, or what is wrong with it. `data` stays a view into `body`, byte for byte. Where only a
+ * part of `body` is meant, `text` is what scanning it told.
+ */
+export function readPublish(
+  body: Uint8Array,
+  text = scanJson(body),
+  texts?: Texts,
+): PublishFields | SluiceError {
+  const read = readEnvelope(body, text, publishEnvelope, texts);
   if (read instanceof SluiceError) return read;
   if (isReserved(read.envelope.topic)) {
     return new SluiceError('invalid_topic', 'names that begin with "$" are Sluice’s own');
@@ -24,17 +32,18 @@ export function readPublish(bytes: Uint8Array): PublishFields | SluiceError {
 }
 
 /** The same without a topic. */
-export function readBroadcast(bytes: Uint8Array): PublishFields | SluiceError {
-  const read = readEnvelope(bytes, broadcastEnvelope);
+export function readBroadcast(body: Uint8Array): PublishFields | SluiceError {
+  const read = readEnvelope(body, scanJson(body), broadcastEnvelope);
   return read instanceof SluiceError ? read : fieldsOf(broadcastTopic, read.envelope, read.data);
 }
 
 function readEnvelope<T>(
-  bytes: Uint8Array,
+  body: Uint8Array,
+  text: JsonText | ScanFault,
   schema: z.ZodType<T>,
+  texts?: Texts,
 ): { readonly envelope: T; readonly data: Uint8Array | undefined } | SluiceError {
-  if (!isUtf8(bytes)) return new SluiceError('invalid_json', 'the body is not UTF-8');
-  const split = splitEnvelope(bytes, 'data');
+  const split = splitEnvelope(body, 'data', text, texts);
   if (!split.ok) return new SluiceError('invalid_json', split.message);
   const tags = split.envelope['tags'];
   // No object that is made from it by assignment could hold this one, so it would be lost without a word.

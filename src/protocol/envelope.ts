@@ -6,6 +6,7 @@ import {
   type Span,
   scanJson,
 } from './json-scanner.ts';
+import { plainTexts, type Texts } from './short-texts.ts';
 
 /** An object without the members that were cut out of it. */
 export interface Envelope {
@@ -25,34 +26,61 @@ export interface Cut {
 
 /**
  * Parses a JSON object except for one member, whose bytes are left as they are. Strict, see `scanJson`; the caller
- * has checked that the text is UTF-8.
+ * has checked that the text is UTF-8, and may have scanned it.
  */
-export function splitEnvelope(bytes: Uint8Array, payloadMember: string): Envelope | ScanFault {
-  const cut = cutMembers(bytes, [payloadMember]);
+export function splitEnvelope(
+  bytes: Uint8Array,
+  payloadMember: string,
+  text = scanJson(bytes),
+  texts = plainTexts,
+): Envelope | ScanFault {
+  const cut = cutMembers(bytes, [payloadMember], text, texts);
   return cut.ok ? { ok: true, envelope: cut.envelope, payload: cut.values[0] } : cut;
 }
 
 /** The same for several members. */
-export function cutMembers(bytes: Uint8Array, names: readonly string[]): Cut | ScanFault {
-  const text = scanJson(bytes);
+export function cutMembers(
+  bytes: Uint8Array,
+  names: readonly string[],
+  text = scanJson(bytes),
+  texts = plainTexts,
+): Cut | ScanFault {
   if (!text.ok) return text;
   if (text.kind !== 'object') return notThat('an object', text);
   const values: (Uint8Array | undefined)[] = names.map(() => undefined);
-  // The text without the values that are cut: `null` stands in for each, and is deleted after parsing.
-  let rest = '';
-  let from = 0;
+  const envelope: Record<string, unknown> = {};
   for (const member of text.members) {
-    const index = names.findIndex((name) => isNamed(bytes, member, name));
-    if (index < 0) continue;
-    values[index] = bytes.subarray(member.start, member.end);
-    rest += `${decoder.decode(bytes.subarray(from, member.start))}null`;
-    from = member.end;
+    const index = indexOfName(bytes, member, names);
+    if (index >= 0) values[index] = bytes.subarray(member.start, member.end);
+    else setOwn(envelope, nameOf(bytes, member, texts), parsed(bytes, member, texts));
   }
-  rest += decoder.decode(from === 0 ? bytes : bytes.subarray(from));
-  const envelope = JSON.parse(rest) as Record<string, unknown>;
-  for (let i = 0; i < names.length; i++) if (values[i] !== undefined) delete envelope[names[i]!];
   return { ok: true, envelope, values };
 }
+
+/** As JSON.parse does it: an assignment to `__proto__` would replace the prototype. */
+function setOwn(object: Record<string, unknown>, name: string, value: unknown): void {
+  if (name !== '__proto__') object[name] = value;
+  else Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true });
+}
+
+function nameOf(bytes: Uint8Array, member: Member, texts: Texts): string {
+  return member.escaped ? memberName(bytes, member) : texts.decode(bytes, member.nameStart, member.nameEnd);
+}
+
+/** What JSON.parse makes of it; strings without escapes, which most are, are their bytes. */
+function parsed(bytes: Uint8Array, { start, end }: Span, texts: Texts): unknown {
+  return bytes[start] === quote && !hasBackslash(bytes, start, end)
+    ? texts.decode(bytes, start + 1, end - 1)
+    : JSON.parse(texts.decode(bytes, start, end));
+}
+
+function hasBackslash(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i] === backslash) return true;
+  return false;
+}
+
+const quote = 0x22;
+const backslash = 0x5c;
 
 /** The elements of a JSON array: views into the text. Strict, see `scanJson`. */
 export function arrayElements(
@@ -64,8 +92,6 @@ export function arrayElements(
   return { ok: true, elements: text.elements.map((span: Span) => bytes.subarray(span.start, span.end)) };
 }
 
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-
 function notThat(expected: string, text: JsonText): ScanFault {
   return {
     ok: false,
@@ -73,6 +99,11 @@ function notThat(expected: string, text: JsonText): ScanFault {
     position: text.start,
     otherKind: true,
   };
+}
+
+function indexOfName(bytes: Uint8Array, member: Member, names: readonly string[]): number {
+  for (let i = 0; i < names.length; i++) if (isNamed(bytes, member, names[i]!)) return i;
+  return -1;
 }
 
 /** `name` is ASCII. */

@@ -38,8 +38,14 @@ export interface JsonText extends Span {
   readonly elements: readonly Span[];
 }
 
-export function scanJson(bytes: Uint8Array): JsonText | ScanFault {
-  return new Scanner(bytes).scan();
+/** Of the bytes [start, end); positions count from the begin of `bytes`. */
+export function scanJson(bytes: Uint8Array, start = 0, end = bytes.length): JsonText | ScanFault {
+  return new Scanner(bytes, start, end).scan();
+}
+
+/** The JSON text that begins at `from`, or at the first byte behind it that is no white space; anything may follow. */
+export function scanJsonAt(bytes: Uint8Array, from: number): JsonText | ScanFault {
+  return new Scanner(bytes, from, bytes.length).scanPrefix();
 }
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -63,32 +69,37 @@ const backslash = 0x5c;
 class Scanner {
   private readonly bytes: Uint8Array;
   private readonly end: number;
-  private pos = 0;
+  private pos: number;
   private problem = '';
   private position = 0;
   private readonly members: Member[] = [];
   private readonly elements: Span[] = [];
-  /** Hash, start and end of the names of the objects that are open: a stack. */
+  /** Hash, start and end of the names of the objects that are open: a stack of `top` numbers. */
   private readonly names: number[] = [];
+  private top = 0;
   // Of the name that was read last.
   private hash = 0;
   private escaped = false;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, start: number, end: number) {
     this.bytes = bytes;
-    this.end = bytes.length;
+    this.end = end;
+    this.pos = start;
   }
 
   scan(): JsonText | ScanFault {
+    const text = this.scanPrefix();
+    this.space();
+    if (!text.ok || this.pos === this.end) return text;
+    this.fail('expected the end of the text');
+    return this.fault();
+  }
+
+  scanPrefix(): JsonText | ScanFault {
     this.space();
     const start = this.pos;
     if (!this.value(0)) return this.fault();
     const end = this.pos;
-    this.space();
-    if (this.pos < this.end) {
-      this.fail('expected the end of the text');
-      return this.fault();
-    }
     const first = this.bytes[start];
     const kind = first === 0x7b ? 'object' : first === 0x5b ? 'array' : 'scalar';
     return { ok: true, kind, start, end, members: this.members, elements: this.elements };
@@ -140,14 +151,14 @@ class Scanner {
     this.pos++;
     this.space();
     if (this.at() === 0x7d) return this.step();
-    const mark = this.names.length;
+    const mark = this.top;
     let seen: Set<string> | undefined;
     for (;;) {
       const nameStart = this.pos + 1;
       if (!this.name()) return false;
       const nameEnd = this.pos - 1;
       const escaped = this.escaped;
-      if (seen === undefined && (escaped || this.names.length - mark >= pairwiseNames * 3)) {
+      if (seen === undefined && (escaped || this.top - mark >= pairwiseNames * 3)) {
         seen = this.nameSet(mark);
       }
       const twice =
@@ -163,7 +174,7 @@ class Scanner {
       this.space();
       const c = this.at();
       if (c === 0x7d) {
-        this.names.length = mark;
+        this.top = mark;
         return this.step();
       }
       if (c !== 0x2c) return this.fail('expected "," or "}"');
@@ -199,10 +210,12 @@ class Scanner {
   private pairwise(mark: number, start: number, end: number): boolean {
     const names = this.names;
     const hash = this.hash;
-    for (let i = mark; i < names.length; i += 3) {
+    for (let i = mark; i < this.top; i += 3) {
       if (names[i] === hash && this.equal(names[i + 1]!, names[i + 2]!, start, end)) return true;
     }
-    names.push(hash, start, end);
+    names[this.top++] = hash;
+    names[this.top++] = start;
+    names[this.top++] = end;
     return false;
   }
 
@@ -216,7 +229,7 @@ class Scanner {
 
   private nameSet(mark: number): Set<string> {
     const seen = new Set<string>();
-    for (let i = mark; i < this.names.length; i += 3) {
+    for (let i = mark; i < this.top; i += 3) {
       seen.add(nameText(this.bytes, this.names[i + 1]!, this.names[i + 2]!, false));
     }
     return seen;
