@@ -7,7 +7,7 @@ export interface SubscribeOptions {
   readonly intervalMs?: number;
   /** In a stream topic: only the newest publication per key of each batch. */
   readonly conflate?: boolean;
-  /** Hear `joined` and `left`. */
+  /** Hear `joined` and `left`. After `caughtUp`, and after a reconnection, ask `presence()` again: those have passed. */
   readonly presence?: boolean;
   /** Begin with the newest publications, at most so many. */
   readonly last?: number;
