@@ -1,6 +1,6 @@
 import { cpuSeconds } from './support/proc.ts';
 import { median, percentText } from './support/report.ts';
-import { atLeast, type OptionsOf, scenario } from './support/scenario.ts';
+import { atLeast, claim, type OptionsOf, scenario } from './support/scenario.ts';
 import { rawEach, type Subject, sluice, startSubject } from './support/subject.ts';
 import { startReceivers, topicNames, withWorkers } from './support/trial.ts';
 
@@ -44,6 +44,8 @@ interface Storm {
   /** Connections that one second of the server's core is enough for. */
   readonly perCoreSecond: number;
   readonly loadCpu: number;
+  /** Connections that did not get their subscription. */
+  readonly failed: number;
 }
 
 function measure({ subject, tokenIn }: Kind, { connections, inFlight, rounds }: Options): Promise<Storm> {
@@ -57,10 +59,11 @@ function measure({ subject, tokenIn }: Kind, { connections, inFlight, rounds }: 
     const seen: Storm[] = [];
     for (let round = 0; round <= rounds; round++) {
       const before = cpuSeconds(worker.pid);
-      const { seconds, cpu } = await receivers.call('open', { ...opening, connections, inFlight });
+      const opened = await receivers.call('open', { ...opening, connections, inFlight, mayFail: true });
+      const { seconds, cpu: loadCpu, failed } = opened;
       const taken = cpuSeconds(worker.pid) - before;
       if (round > 0)
-        seen.push({ perSecond: connections / seconds, perCoreSecond: connections / taken, loadCpu: cpu });
+        seen.push({ perSecond: connections / seconds, perCoreSecond: connections / taken, loadCpu, failed });
       await receivers.call('close');
     }
     return medianOf(seen);
@@ -73,6 +76,8 @@ function medianOf(seen: readonly Storm[]): Storm {
     perSecond: of((storm) => storm.perSecond),
     perCoreSecond: of((storm) => storm.perCoreSecond),
     loadCpu: of((storm) => storm.loadCpu),
+    // No median: each one counts.
+    failed: seen.reduce((sum, storm) => sum + storm.failed, 0),
   };
 }
 
@@ -86,21 +91,24 @@ export default scenario(options, async (chosen, say) => {
   }
   const figures = new Map([...runs].map(([kind, done]) => [kind, medianOf(done)]));
   const base = figures.get(raw)!;
-  const rows = [...figures].map(([{ name }, { perSecond, perCoreSecond, loadCpu }]) => [
+  const rows = [...figures].map(([{ name }, { perSecond, perCoreSecond, loadCpu, failed: lost }]) => [
     name,
     Math.round(perSecond),
     perSecond / base.perSecond,
     Math.round(perCoreSecond),
     perCoreSecond / base.perCoreSecond,
     percentText(loadCpu),
+    lost,
   ]);
   const seen = figures.get(own)!;
+  const failed = [...figures.values()].reduce((sum, each) => sum + each.failed, 0);
   const ratio = seen.perSecond / base.perSecond;
   const coreRatio = seen.perCoreSecond / base.perCoreSecond;
-  const columns = ['', 'connections/s', 'x raw', '… per second of its core', 'x raw', 'load CPU'];
+  const columns = ['', 'connections/s', 'x raw', '… per second of its core', 'x raw', 'load CPU', 'failed'];
   return {
     tables: [{ title: `${chosen.connections} connections at once, one subscription each`, columns, rows }],
     claims: [
+      claim('every connection gets its subscription', failed === 0, `${failed} did not`),
       atLeast('connections + subscribe per second, with a token, to raw uWS', ratio, limit, 'x'),
       atLeast('… per second of the server’s core', coreRatio, limit, 'x'),
     ],

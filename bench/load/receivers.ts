@@ -20,6 +20,8 @@ export interface OpenOptions extends Omit<Opening, 'token'> {
   readonly tokens?: { readonly secret: string; readonly in: 'connect' | 'url' };
   /** Handshakes under way at once: a listening socket queues no more than a few hundred. */
   readonly inFlight?: number;
+  /** Connections that are refused or lost are counted; otherwise the first of them is an error. */
+  readonly mayFail?: boolean;
 }
 
 export interface Received {
@@ -54,6 +56,7 @@ export interface Opened {
   readonly seconds: number;
   /** Share of a core meanwhile. */
   readonly cpu: number;
+  readonly failed: number;
 }
 
 async function open(options: OpenOptions): Promise<Opened> {
@@ -63,20 +66,24 @@ async function open(options: OpenOptions): Promise<Opened> {
   const first = receivers.length;
   const every = probes > 0 ? Math.max(1, Math.floor(connections / probes)) : Number.POSITIVE_INFINITY;
   let next = 0;
+  let failed = 0;
   const openNext = async (): Promise<void> => {
     while (next < connections) {
       const index = next++;
       const measured = index % every === 0 ? latencies : undefined;
       const receiver = new Receiver(first + index, dialect, openings[index]!, measured);
       receivers.push(receiver);
-      await receiver.ready;
+      await receiver.ready.catch((error: unknown) => {
+        if (options.mayFail !== true) throw error;
+        failed++;
+      });
     }
   };
   const startMs = performance.now();
   const startCpu = process.cpuUsage();
   await Promise.all(Array.from({ length: Math.min(inFlight, connections) }, openNext));
   const seconds = (performance.now() - startMs) / 1000;
-  return { seconds, cpu: cpuSince(startCpu) / seconds };
+  return { seconds, cpu: cpuSince(startCpu) / seconds, failed };
 }
 
 async function openingsOf(options: OpenOptions): Promise<readonly ReceiverOptions[]> {
