@@ -8,15 +8,17 @@ import type {
   ServerFrame,
 } from '../../src/protocol/frames.ts';
 import { protobufCodec } from '../../src/protocol/protobuf.ts';
+import { Expander } from './expander.ts';
 
 type OfKind<K extends ServerFrame['kind']> = Extract<ServerFrame, { kind: K }>;
 
-/** A client that speaks `sluice.v1.protobuf` by the codec of `src/protocol`. Keeps all that it gets, in order. */
+/** A client that speaks `sluice.v1.protobuf` by the codec of `src/protocol`. Keeps all that it gets, in order, batches expanded. */
 export class ProtobufClient {
   readonly socket: WebSocket;
   readonly frames: ServerFrame[] = [];
   closed: { readonly code: number; readonly reason: string } | undefined;
   readonly #waiting = new Set<() => void>();
+  readonly #expander = new Expander();
   #nextId = 1;
 
   constructor(url: string, options: ClientOptions = {}) {
@@ -24,7 +26,7 @@ export class ProtobufClient {
     this.socket.on('message', (data: Buffer) => {
       const decoded = protobufCodec.decodeServerFrame(data);
       if (!decoded.ok) throw new Error(`the gateway sent what is no frame: ${decoded.message}`);
-      this.frames.push(decoded.frame);
+      this.frames.push(this.#expander.take(decoded.frame));
       this.#wake();
     });
     this.socket.on('close', (code, reason) => {

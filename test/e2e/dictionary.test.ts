@@ -1,0 +1,109 @@
+import { afterEach, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { SluiceClient } from '../../src/client/index.ts';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { JsonClient } from '../support/json-client.ts';
+import { ProtobufClient } from '../support/protobuf-client.ts';
+
+/** So many that deflating 1 kB pays for itself. */
+const crowd = 150;
+
+const closing: (() => void | Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+async function start(): Promise<TestGateway> {
+  const gateway = await startGateway({ maxConnectionsPerIp: 1000, handshakesPerSecondPerIp: 1000 });
+  closing.push(() => gateway.close());
+  return gateway;
+}
+
+async function join({ wsUrl }: TestGateway, capabilities: string[], topic = 'stats') {
+  const client = await ProtobufClient.open(wsUrl);
+  closing.push(() => client.close());
+  await client.call('connect', { capabilities });
+  const reply = await client.call('subscribe', { subscriptions: [{ topic }] });
+  if (reply.kind !== 'subscribed' || !('view' in reply.results[0]!)) throw new Error('not subscribed');
+  const { view } = reply.results[0];
+  return { client, view, used: () => usedBy(client, view) };
+}
+
+/** The dictionaries that the batches of a view were deflated with; 0: with none, undefined: not at all. */
+function usedBy(client: ProtobufClient, view: number): (number | undefined)[] {
+  return client.frames.flatMap((frame) =>
+    frame.kind === 'batch' && frame.view === view ? [frame.compressed?.dictionary] : [],
+  );
+}
+
+/** Much alike; of its own each has only numbers. About 1 kB. */
+function reading(i: number): string {
+  const gauges = Array.from({ length: 40 }, (_, k) => [
+    `gauge_${(k * 7919).toString(36)}`,
+    (i * 31 + k * 17) % 997,
+  ]);
+  return JSON.stringify({ server: 'web-01', ...Object.fromEntries(gauges) });
+}
+
+/** One at a time: each in a batch of its own. */
+async function publish(gateway: TestGateway, from: number, upto: number, topic = 'stats'): Promise<void> {
+  for (let i = from; i <= upto; i++) {
+    const response = await gateway.post(
+      '/api/publish',
+      `{"topic":"${topic}","type":"r","data":${reading(i)}}`,
+    );
+    expect(response.status).toBe(200);
+  }
+}
+
+function sdk({ wsUrl }: TestGateway, topic = 'stats') {
+  const client = new SluiceClient(wsUrl, { WebSocket });
+  closing.push(() => client.close());
+  const texts: string[] = [];
+  let wake = () => {};
+  const subscription = client.subscribe(topic, {}, ({ text }) => {
+    texts.push(text);
+    wake();
+  });
+  subscription.on('state', () => wake());
+  void client.connect();
+  const until = async (enough: () => boolean) => {
+    while (!enough()) await new Promise<void>((resolve) => (wake = resolve));
+  };
+  return { client, texts, subscription, until };
+}
+
+const readings = (from: number, upto: number) =>
+  Array.from({ length: upto - from + 1 }, (_, i) => reading(from + i));
+
+it('clients that know dictionaries, and clients that don’t, hear the same, early and late', async () => {
+  const gateway = await start();
+  const able = await Promise.all(Array.from({ length: crowd }, () => join(gateway, ['dictionary'])));
+  const unable = await join(gateway, []);
+  const json = await JsonClient.open(gateway.wsUrl);
+  closing.push(() => json.close());
+  await json.call({ type: 'subscribe', topic: 'stats' });
+  const early = sdk(gateway);
+  await early.until(() => early.subscription.state === 'live');
+  await publish(gateway, 1, 20);
+  const late = sdk(gateway);
+  await late.until(() => late.subscription.state === 'live');
+  await publish(gateway, 21, 60);
+
+  await early.until(() => early.texts.length === 60);
+  await late.until(() => late.texts.length === 40);
+  expect(early.texts).toEqual(readings(1, 60));
+  expect(late.texts).toEqual(readings(21, 60));
+  for (const { client, view } of [...able, unable]) {
+    const publications = await client.count(view, 60);
+    expect(publications.map(({ payload }) => Buffer.from(payload.bytes).toString())).toEqual(readings(1, 60));
+  }
+  expect(able.map(({ used }) => used().at(-1))).toEqual(able.map(() => 1));
+  expect(unable.used()).not.toContain(1);
+  expect([early.client.getStats().gaps, late.client.getStats().gaps]).toEqual([0, 0]);
+  // The late one heard nothing but short batches and, once, what they are short by.
+  const plainBytes = readings(21, 60).join('').length;
+  expect(late.client.getStats().bytesReceived).toBeLessThan(plainBytes / 2);
+  expect(await gateway.metric('sluice_dictionary_trials_total')).toBe(1);
+});
