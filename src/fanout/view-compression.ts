@@ -3,7 +3,7 @@ import type { Codec } from '../protocol/codec.ts';
 import { deflateBody, type SharedDictionary } from '../protocol/compression.ts';
 import type { BatchHeader } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
-import { type DictionaryPolicy, DictionarySource } from './dictionary.ts';
+import { type DictionaryPolicy, DictionarySource, DictionaryTrial } from './dictionary.ts';
 import { type CompressionCosts, gainNs } from './gain.ts';
 import type { View } from './view.ts';
 
@@ -50,6 +50,7 @@ export class ViewCompression {
   // What was left of earlier batches, moving averages.
   #ratio = firstGuess;
   #ratioWithDictionary = firstGuessWithDictionary;
+  #trial: DictionaryTrial | undefined;
   #fresh: SharedDictionary | undefined;
 
   constructor(view: View, frame: NonNullable<Codec['frameCompressedBatch']>, options: CompressionOptions) {
@@ -80,13 +81,17 @@ export class ViewCompression {
 
   /**
    * Takes what a batch can tell, where a dictionary may pay; `sentBytes` is what became of it. Now and then a dictionary is made
-   * of the publications before, and it is seen how much smaller the batch would have been with it.
+   * of the publications before, and it is seen how much smaller the next batches would have been with it.
    */
   learn(batch: PlainBatch, sentBytes: number): void {
     const { dictionaries, nowMs } = this.#options;
     const { codec, dictionaries: areKnown } = this.#view.options;
     if (!areKnown || this.#gainOf(batch, firstGuessWithDictionary, dictionaries.fillBytes) <= 0) return;
-    if (this.#source.isDue(nowMs())) this.#try(batch, sentBytes);
+    if (this.#trial === undefined && this.#source.isDue(nowMs())) {
+      const isFirst = this.#view.dictionary === undefined;
+      this.#trial = new DictionaryTrial(this.#source.build(nowMs()), dictionaries, isFirst);
+    }
+    if (this.#trial !== undefined) this.#try(this.#trial, batch, sentBytes);
     this.#source.add(batch.publications, codec);
   }
 
@@ -97,21 +102,21 @@ export class ViewCompression {
     return fresh;
   }
 
-  #try(batch: PlainBatch, sentBytes: number): void {
-    const { metrics, dictionaries, nowMs } = this.#options;
+  #try(trial: DictionaryTrial, batch: PlainBatch, sentBytes: number): void {
+    const { data } = trial;
     const current = this.#view.dictionary;
-    const data = this.#source.build(nowMs());
     const fresh = { dictionary: (current?.dictionary ?? 0) + 1, data };
-    const { message, withDictionary } = this.#deflate(batch, fresh);
-    const ratio = message.length / batch.bytes;
-    const paysBack = (sentBytes - message.length) * dictionaries.paybackBatches >= data.length;
-    if (!withDictionary || !paysBack || this.#gainOf(batch, ratio, data.length) <= 0) {
-      metrics.dictionaryTried('rejected');
+    trial.add(batch.bytes, sentBytes, this.#deflate(batch, fresh).message.length);
+    const { isWorthIt, ratio } = trial;
+    if (isWorthIt === undefined) return;
+    this.#trial = undefined;
+    if (!isWorthIt || this.#gainOf(batch, ratio, data.length) <= 0) {
+      this.#options.metrics.dictionaryTried('rejected');
       return;
     }
     this.#fresh = fresh;
     this.#ratioWithDictionary = ratio;
-    metrics.dictionaryTried(current === undefined ? 'first' : 'rotated');
+    this.#options.metrics.dictionaryTried(current === undefined ? 'first' : 'rotated');
   }
 
   #deflate({ header, pieces }: PlainBatch, dictionary: SharedDictionary | undefined) {

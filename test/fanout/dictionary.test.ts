@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { dictionaryPolicy } from '../../src/fanout/dictionary.ts';
+import { DictionaryTrial, dictionaryPolicy } from '../../src/fanout/dictionary.ts';
 import type { View, ViewOptions } from '../../src/fanout/view.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import { json } from '../topics/fixtures.ts';
@@ -182,16 +182,16 @@ describe('the dictionary of a view', () => {
 });
 
 describe('a fresh dictionary', () => {
+  const other = (i: number) => update(i, 'quite-another-shape');
+
   test('takes the place of one that updates have outgrown, after a while', async () => {
     const { crowd, fill, send, turns, counts } = await world();
     const { view, heard } = crowd('a');
     await fill(view);
-    const other = (i: number) => update(i, 'quite-another-shape');
-    await send('a', 100, other);
     turns.advance(policy.trialMs);
-    await send('a', policy.trialBatches - 101, other);
+    await send('a', policy.trialBatches - 1, other);
     expect(heard.dictionaries.map(({ dictionary }) => dictionary)).toEqual([1]);
-    await send('a', 100, other);
+    await send('a', policy.trialRuns + 1, other);
     expect(heard.dictionaries.map(({ dictionary }) => dictionary)).toEqual([1, 2]);
     expect(heard.batches.at(-1)?.compressed?.dictionary).toBe(2);
     expect(view.dictionary?.dictionary).toBe(2);
@@ -204,7 +204,7 @@ describe('a fresh dictionary', () => {
     const { view, heard } = crowd('a');
     await fill(view);
     turns.advance(policy.trialMs);
-    await send('a', policy.trialBatches + 10);
+    await send('a', policy.trialBatches + policy.trialRuns);
     expect(counts.trials).toEqual(['first', 'rejected']);
     expect(heard.dictionaries.length).toBe(1);
   });
@@ -212,7 +212,21 @@ describe('a fresh dictionary', () => {
   test('is not tried before its time, however many batches there were', async () => {
     const { crowd, fill, send, counts } = await world();
     await fill(crowd('a').view);
-    await send('a', 2 * policy.trialBatches, (i) => update(i, 'quite-another-shape'));
+    await send('a', 2 * policy.trialBatches, other);
     expect(counts.trials).toEqual(['first']);
+  });
+
+  test('is better or not by what many batches say, unless it is the first', () => {
+    const data = new Uint8Array(policy.trialBatches);
+    const [first, later] = [true, false].map((isFirst) => new DictionaryTrial(data, policy, isFirst));
+    first!.add(300, 100, 101);
+    expect(first!.isWorthIt).toBeUndefined();
+    first!.add(300, 100, 90);
+    expect([first!.isWorthIt, first!.ratio]).toEqual([true, 191 / 600]);
+    for (let i = 1; i < policy.trialRuns; i++) later!.add(300, 100, 90);
+    expect(later!.isWorthIt).toBeUndefined();
+    // Its own length is saved by a byte a batch: not any more.
+    later!.add(300, 100, 90 + 9 * policy.trialRuns + 1);
+    expect(later!.isWorthIt).toBe(false);
   });
 });

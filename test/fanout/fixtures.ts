@@ -210,7 +210,7 @@ export const eagerCompression = {
   compressMinBytes: 1,
   dictionaryMinBytes: 1,
   costs: { callNs: 0, byteNs: 0, dictionaryByteNs: 0, savedByteNs: 1 },
-  dictionaries: { fillBytes: 1, maxBytes: 1000, trialBatches: 3, trialMs: 0, paybackBatches: 1000 },
+  dictionaries: { fillBytes: 1, maxBytes: 1000, trialBatches: 3, trialMs: 0, trialRuns: 1 },
 };
 
 export interface WorldOptions {
