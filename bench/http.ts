@@ -3,7 +3,7 @@ import type { RawHttpCalls } from './peers/raw-http.ts';
 import { loadCore, serverCore } from './support/core.ts';
 import { startGateway } from './support/gateway.ts';
 import { median } from './support/report.ts';
-import { claim, scenario } from './support/scenario.ts';
+import { atLeast, claim, type Ratio, scenario } from './support/scenario.ts';
 import { Worker } from './support/worker.ts';
 
 const options = {
@@ -76,6 +76,11 @@ export default scenario(options, async ({ connections, seconds, runs, batch }, s
       figure(name, (report) => report.p99Ms),
       perSecond(i) / perSecond(i - (i % 2)),
     ]);
+    const ratios: Ratio[] = [1, 3].map((i) => ({
+      name: `${(rows[i] as Row).name}: requests/s to the raw handler`,
+      value: perSecond(i) / perSecond(i - 1),
+      better: 'higher',
+    }));
     const failed = [...reports.values()].flat().reduce((sum, report) => sum + report.failed, 0);
     return {
       tables: [
@@ -87,12 +92,9 @@ export default scenario(options, async ({ connections, seconds, runs, batch }, s
       ],
       claims: [
         claim('no request failed', failed === 0, failed),
-        ...[1, 3].map((i) => {
-          const ratio = perSecond(i) / perSecond(i - 1);
-          const name = `${(rows[i] as Row).name}: at least ${wantedRatio} of the raw handler`;
-          return claim(name, ratio >= wantedRatio, ratio.toFixed(2));
-        }),
+        ...ratios.map(({ name, value }) => atLeast(name, value, wantedRatio, 'x')),
       ],
+      ratios,
     };
   } finally {
     await cannon.end();
