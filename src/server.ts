@@ -27,6 +27,7 @@ import { Entrance } from './sessions/entrance.ts';
 import { Presence } from './sessions/presence.ts';
 import { Sessions } from './sessions/sessions.ts';
 import { Subscriber } from './sessions/subscribe.ts';
+import { TurnShare } from './sessions/turn-share.ts';
 import { builtInSources } from './sources/built-in.ts';
 import type { SourcePublish } from './sources/source.ts';
 import { Broker } from './topics/broker.ts';
@@ -57,6 +58,8 @@ export interface ServerOptions {
 /** How long clients are asked to spread their reconnects over, when the gateway stops. */
 const reconnectSpreadMs = 2000;
 const sweepMs = 1000;
+/** Letting clients in and catching them up may take so much of a turn: what others wait for it at most. */
+const clientsPerTurnMs = 5;
 
 /** Builds a gateway, starts it, and answers once it listens. Rejects with `code` EADDRINUSE, EACCES or ERR_UWS_LOAD. */
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
@@ -136,6 +139,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     subscriptionsPerSession: config.subscriptionsPerSession,
     outcome: (outcome) => metrics.recoveriesTotal.inc({ outcome }),
   });
+  const turnShare = new TurnShare(eventLoop, clientsPerTurnMs);
   const sessions = new Sessions({
     admission,
     subscriber,
@@ -153,6 +157,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       backpressureMaxBytes: config.backpressureMaxBytes,
       commandsPerSecond: config.commandsPerSecond,
       laggingBegan: () => metrics.sessionsLaggingTotal.inc(),
+      turnShare,
     },
     commands: {
       broker,
@@ -222,6 +227,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     entrance,
     withCors: (answer, origin) => withCors(answer, origin, origins),
     monotonicMs,
+    turnShare,
     rejected: meters.rejected(metrics),
   });
   serveWebSockets(app, {

@@ -11,6 +11,7 @@ import { noLegs } from './leg.ts';
 import { TokenBucket } from './limits.ts';
 import type { Presence } from './presence.ts';
 import type { SessionView } from './session-view.ts';
+import type { TurnShare } from './turn-share.ts';
 
 /** What all sessions share. */
 export interface SessionContext {
@@ -22,6 +23,8 @@ export interface SessionContext {
   readonly commandsPerSecond: number;
   readonly presence: Presence;
   readonly laggingBegan: () => void;
+  /** Catching up takes part in it. */
+  readonly turnShare: TurnShare;
 }
 
 /** Replies and pushes that wait for a full buffer to drain; more, and the session is cut. */
@@ -62,6 +65,8 @@ export class Session implements CatchUpSession {
   #messages = 0;
   #waiting: Uint8Array[] | undefined;
   #lagging = false;
+  /** Its turn to be caught up is to come. */
+  #catchUpAsked = false;
   /** What was buffered when somebody last looked, and since when it has not become less. */
   #progress: { bytes: number; sinceMs: number } | undefined;
   #commands: Promise<void> | undefined;
@@ -203,7 +208,10 @@ export class Session implements CatchUpSession {
     this.pump();
   }
 
-  /** Sends what waits and what it is behind with, as far as the buffer takes it. Call it when the connection has drained. */
+  /**
+   * Sends what waits, and now or in one of the next turns what it is behind with, as far as the buffer takes it. Call it
+   * when the connection has drained.
+   */
   pump(): void {
     if (this.closed) return;
     while (this.#waiting !== undefined) {
@@ -212,6 +220,14 @@ export class Session implements CatchUpSession {
       if (this.#waiting.length === 0) this.#waiting = undefined;
       this.#progress = undefined;
     }
+    if (this.#catchUpAsked) return;
+    this.#catchUpAsked = true;
+    this.#context.turnShare.run(() => this.#catchUp());
+  }
+
+  #catchUp(): void {
+    this.#catchUpAsked = false;
+    if (this.closed || this.#waiting !== undefined) return;
     const before = this.#messages;
     for (const sessionView of this.#behind ?? []) {
       // Also what lacks nothing waits for room: in a full buffer its next frame would be lost.

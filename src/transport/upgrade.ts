@@ -2,6 +2,7 @@ import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets
 import { type ApiResponse, errorResponse } from '../api/http.ts';
 import { SluiceError } from '../errors.ts';
 import type { Entrance, EntryRequest } from '../sessions/entrance.ts';
+import type { TurnShare } from '../sessions/turn-share.ts';
 import { statusLine } from './http.ts';
 import { headerLines, requestHead } from './request-head.ts';
 import type { SocketData } from './uws-connection.ts';
@@ -11,6 +12,8 @@ export interface UpgradeOptions {
   /** Lets pages of listed origins read an answer. */
   readonly withCors: (answer: ApiResponse, origin: string) => ApiResponse;
   readonly monotonicMs: () => number;
+  /** Letting somebody in takes part in it. */
+  readonly turnShare: TurnShare;
   readonly rejected: (error: SluiceError) => void;
 }
 
@@ -23,7 +26,7 @@ export class Upgrades {
   }
 
   upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
-    const { entrance, monotonicMs } = this.#options;
+    const { entrance, monotonicMs, turnShare } = this.#options;
     const startedAtMs = monotonicMs();
     const state = { aborted: false };
     response.onAborted(() => {
@@ -48,8 +51,8 @@ export class Upgrades {
       response.cork(() => response.upgrade(data, key, subprotocol, extensions, context));
     };
     const identity = entrance.identify(entry);
-    if (identity instanceof Promise) void identity.then(proceed);
-    else proceed(identity);
+    if (identity instanceof Promise) void identity.then((known) => turnShare.run(() => proceed(known)));
+    else turnShare.run(() => proceed(identity));
   }
 
   /**

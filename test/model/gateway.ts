@@ -8,6 +8,7 @@ import { Admission } from '../../src/sessions/admission.ts';
 import { Presence } from '../../src/sessions/presence.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
 import { Subscriber } from '../../src/sessions/subscribe.ts';
+import { TurnShare } from '../../src/sessions/turn-share.ts';
 import { Broker, type BrokerMetrics } from '../../src/topics/broker.ts';
 import type { EngineFeed } from '../../src/topics/engine.ts';
 import type { Upgrades } from '../../src/transport/upgrade.ts';
@@ -30,6 +31,8 @@ export interface GatewayOptions {
   readonly backpressureMaxBytes: number;
   readonly kernelBytes: number;
   readonly isSlowEngine: boolean;
+  /** 0: each catch-up waits for a turn of its own. */
+  readonly clientsPerTurnMs: number;
   /** As much as it can, with dictionaries that are replaced as often as they can be. */
   readonly compresses: boolean;
 }
@@ -146,6 +149,7 @@ export class Gateway {
         backpressureMaxBytes: options.backpressureMaxBytes,
         commandsPerSecond: many,
         laggingBegan: nothing,
+        turnShare: new TurnShare(this.loop, options.clientsPerTurnMs),
       },
       commands: { broker: this.broker, presence, tokens: undefined, namespaces, roundTripSeconds: nothing },
       limits: {

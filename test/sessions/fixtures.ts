@@ -13,6 +13,7 @@ import { Presence } from '../../src/sessions/presence.ts';
 import type { Peer, Session } from '../../src/sessions/session.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
 import { Subscriber } from '../../src/sessions/subscribe.ts';
+import { TurnShare } from '../../src/sessions/turn-share.ts';
 import { namespaceOf } from '../../src/topics/names.ts';
 import { decode, type FakeSink, makeWorld, type Receiver, type WorldOptions } from '../fanout/fixtures.ts';
 import { Expander } from '../support/expander.ts';
@@ -121,6 +122,7 @@ export interface GatewayOptions extends WorldOptions {
   readonly backpressureTotalMaxBytes?: number;
   readonly maxConnectionsPerUser?: number;
   readonly pieceBytes?: number;
+  readonly clientsPerTurnMs?: number;
 }
 
 /** Everything between connections and the engine, with a fake event loop, clock, sink and wire. */
@@ -181,6 +183,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
       commandsPerSecond: limits.commandsPerSecond,
       presence,
       laggingBegan: () => count('lagging'),
+      turnShare: new TurnShare(turns, options.clientsPerTurnMs ?? 5),
     },
     commands: {
       broker,

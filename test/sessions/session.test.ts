@@ -203,6 +203,33 @@ describe('lagging', () => {
     expect([session.isLagging, session.isLiveIn(viewOf('a'))]).toEqual([false, true]);
   });
 
+  test('catching up waits for its share of a turn, and misses nothing of what comes meanwhile', async () => {
+    const { connect, publish, turns } = await makeGateway({ clientsPerTurnMs: 0 });
+    await publish('a', {}, {});
+    const { session, connection, command } = connect();
+    turns.settle();
+    command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a', last: 2 }] });
+    await publish('a', {});
+    expect([connection.of('subscribed').length, connection.of('batch').length]).toEqual([2, 0]);
+    expect([...session.views.values()].map(({ target, status }) => [target, status])).toContainEqual([
+      'a',
+      'behind',
+    ]);
+    turns.settle();
+    expect(connection.of('batch').flatMap((batch) => batch.publications.map(({ offset }) => offset))).toEqual(
+      [1, 2, 3],
+    );
+  });
+
+  test('a session that ended before its turn came is let be', async () => {
+    const { connect, sessions, turns } = await makeGateway({ clientsPerTurnMs: 0 });
+    const { session, connection } = connect();
+    sessions.close(session);
+    connection.forget();
+    turns.settle();
+    expect([connection.messages, connection.joined.size]).toEqual([[], 0]);
+  });
+
   test('a session that is in no live stream has nothing to leave', async () => {
     const { session, connection } = await lagged();
     connection.buffered = connection.limitBytes;

@@ -1,0 +1,52 @@
+import type { Turns } from '../fanout/schedule.ts';
+
+/**
+ * Work that many clients can ask for at once: all of it in one turn of the event loop would keep everybody else waiting.
+ * Each turn has so much time for it, the rest waits for the next turns, in the order of asking. What has begun is
+ * finished, and something is done in every turn.
+ */
+export class TurnShare {
+  readonly #turns: Turns;
+  readonly #perTurnMs: number;
+  #waiting: (() => void)[] = [];
+  #spentMs = 0;
+  #turnAsked = false;
+
+  constructor(turns: Turns, perTurnMs: number) {
+    this.#turns = turns;
+    this.#perTurnMs = perTurnMs;
+  }
+
+  /** Now, or in one of the next turns. */
+  run(work: () => void): void {
+    if (this.#waiting.length === 0 && this.#spentMs < this.#perTurnMs) this.#do(work);
+    else this.#waiting.push(work);
+    if (this.#spentMs > 0 || this.#waiting.length > 0) this.#askForTurn();
+  }
+
+  #do(work: () => void): void {
+    const startMs = this.#turns.nowMs();
+    work();
+    this.#spentMs += this.#turns.nowMs() - startMs;
+  }
+
+  #askForTurn(): void {
+    if (this.#turnAsked) return;
+    this.#turnAsked = true;
+    this.#turns.atTurnEnd(() => {
+      this.#turnAsked = false;
+      this.#spentMs = 0;
+      this.#workOff();
+      if (this.#spentMs > 0 || this.#waiting.length > 0) this.#askForTurn();
+    });
+  }
+
+  #workOff(): void {
+    const waiting = this.#waiting;
+    let done = 0;
+    while (done < waiting.length && (done === 0 || this.#spentMs < this.#perTurnMs)) {
+      this.#do(waiting[done++] as () => void);
+    }
+    this.#waiting = waiting.slice(done);
+  }
+}

@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest';
+import { TurnShare } from '../../src/sessions/turn-share.ts';
+import { FakeTurns } from '../fanout/fixtures.ts';
+
+/** Each piece of work takes a millisecond. */
+function share(perTurnMs: number) {
+  const turns = new FakeTurns();
+  let nowMs = 0;
+  const clock = {
+    nowMs: () => nowMs,
+    atTurnEnd: (run: () => void) => turns.atTurnEnd(run),
+    after: turns.after,
+  };
+  const turnShare = new TurnShare(clock, perTurnMs);
+  const done: number[] = [];
+  const work = (id: number) => () => {
+    nowMs++;
+    done.push(id);
+  };
+  return { turns, turnShare, done, work };
+}
+
+describe('a share of the turns', () => {
+  test('is used at once, up to its end; the rest follows turn by turn, in order', () => {
+    const { turns, turnShare, done, work } = share(2);
+    for (let id = 1; id <= 7; id++) turnShare.run(work(id));
+    expect(done).toEqual([1, 2]);
+    turns.turn();
+    expect(done).toEqual([1, 2, 3, 4]);
+    turns.turn();
+    turns.turn();
+    expect(done).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  test('nobody overtakes who waits', () => {
+    const { turns, turnShare, done, work } = share(1);
+    for (let id = 1; id <= 3; id++) turnShare.run(work(id));
+    turns.turn();
+    turnShare.run(work(4));
+    turns.settle();
+    expect(done).toEqual([1, 2, 3, 4]);
+  });
+
+  test('is whole again in the next turn', () => {
+    const { turns, turnShare, done, work } = share(1);
+    turnShare.run(work(1));
+    turns.settle();
+    turnShare.run(work(2));
+    expect([done, turns.asked]).toEqual([[1, 2], 1]);
+    turns.settle();
+    expect(turns.asked).toBe(0);
+  });
+
+  test('of nothing still does one thing in each turn', () => {
+    const { turns, turnShare, done, work } = share(0);
+    turnShare.run(work(1));
+    turnShare.run(work(2));
+    expect(done).toEqual([]);
+    turns.turn();
+    expect(done).toEqual([1]);
+    turns.turn();
+    expect(done).toEqual([1, 2]);
+  });
+
+  test('work may ask for more work', () => {
+    const { turns, turnShare, done, work } = share(2);
+    turnShare.run(() => turnShare.run(work(1)));
+    for (let id = 2; id <= 4; id++) turnShare.run(() => turnShare.run(work(id)));
+    turns.settle();
+    expect(done).toEqual([1, 2, 3, 4]);
+  });
+});
