@@ -65,7 +65,8 @@ const protobuf: Dialect = {
       else if (tag === fieldUpto) return { after, upto: value };
       else if ((tag & 7) === 2) at += value;
     }
-    return undefined;
+    // Who says nothing about where it ends covers one offset.
+    return { after, upto: after + 1 };
   },
   reader: () => reader(codecs.protobuf),
   heartbeat: () => messageOf(codecs.protobuf, { kind: 'ping', id: 0, roundTripMs: 1 }),

@@ -1090,7 +1090,10 @@ export namespace sluice {
             after: number;
             upto: number;
             publications: sluice.v1.Publication.$Properties[];
-            compressed?: (sluice.v1.Compressed.$Properties|null);
+            deflate: Uint8Array;
+            plainBytes: number;
+            crc32: number;
+            dictionary: number;
             static create(properties: sluice.v1.Batch.$Shape): sluice.v1.Batch & sluice.v1.Batch.$Shape;
             static create(properties?: sluice.v1.Batch.$Properties): sluice.v1.Batch;
             static encode(message: sluice.v1.Batch.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
@@ -1105,7 +1108,10 @@ export namespace sluice {
                 after?: (number|null);
                 upto?: (number|null);
                 publications?: (sluice.v1.Publication.$Properties[]|null);
-                compressed?: (sluice.v1.Compressed.$Properties|null);
+                deflate?: (Uint8Array|null);
+                plainBytes?: (number|null);
+                crc32?: (number|null);
+                dictionary?: (number|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = {
@@ -1115,36 +1121,12 @@ export namespace sluice {
               after?: number|null;
               upto?: number|null;
               publications?: sluice.v1.Publication.$Shape[]|null;
-              compressed?: sluice.v1.Compressed.$Shape|null;
+              deflate?: Uint8Array|null;
+              plainBytes?: number|null;
+              crc32?: number|null;
+              dictionary?: number|null;
               $unknowns?: Uint8Array[];
             };
-        }
-
-        interface ICompressed extends sluice.v1.Compressed.$Properties {
-        }
-
-        class Compressed {
-            constructor(properties?: sluice.v1.Compressed.$Properties);
-            $unknowns?: Uint8Array[];
-            deflate: Uint8Array;
-            plainBytes: number;
-            crc32: number;
-            dictionary: number;
-            static create(properties: sluice.v1.Compressed.$Shape): sluice.v1.Compressed & sluice.v1.Compressed.$Shape;
-            static create(properties?: sluice.v1.Compressed.$Properties): sluice.v1.Compressed;
-            static encode(message: sluice.v1.Compressed.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
-            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Compressed & sluice.v1.Compressed.$Shape;
-        }
-
-        namespace Compressed {
-            interface $Properties {
-                deflate?: (Uint8Array|null);
-                plainBytes?: (number|null);
-                crc32?: (number|null);
-                dictionary?: (number|null);
-                $unknowns?: Uint8Array[];
-            }
-            type $Shape = sluice.v1.Compressed.$Properties;
         }
 
         interface IReset extends sluice.v1.Reset.$Properties {

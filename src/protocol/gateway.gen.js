@@ -4437,7 +4437,10 @@ export const sluice = $root.sluice = (() => {
             Batch.prototype.after = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             Batch.prototype.upto = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             Batch.prototype.publications = $util.emptyArray;
-            Batch.prototype.compressed = null;
+            Batch.prototype.deflate = $util.newBuffer([]);
+            Batch.prototype.plainBytes = 0;
+            Batch.prototype.crc32 = 0;
+            Batch.prototype.dictionary = 0;
 
             Batch.create = function(properties) {
                 return new Batch(properties);
@@ -4463,8 +4466,14 @@ export const sluice = $root.sluice = (() => {
                 if (message.publications != null && message.publications.length)
                     for (let i = 0; i < message.publications.length; ++i)
                         $root.sluice.v1.Publication.encode(message.publications[i], writer.uint32(50).fork(), _depth + 1).ldelim();
-                if (message.compressed != null && $Object.hasOwnProperty.call(message, "compressed"))
-                    $root.sluice.v1.Compressed.encode(message.compressed, writer.uint32(58).fork(), _depth + 1).ldelim();
+                if (message.deflate != null && $Object.hasOwnProperty.call(message, "deflate") && message.deflate.length)
+                    writer.uint32(58).bytes(message.deflate);
+                if (message.plainBytes != null && $Object.hasOwnProperty.call(message, "plainBytes") && message.plainBytes !== 0)
+                    writer.uint32(64).uint32(message.plainBytes);
+                if (message.crc32 != null && $Object.hasOwnProperty.call(message, "crc32") && message.crc32 !== 0)
+                    writer.uint32(77).fixed32(message.crc32);
+                if (message.dictionary != null && $Object.hasOwnProperty.call(message, "dictionary") && message.dictionary !== 0)
+                    writer.uint32(80).uint32(message.dictionary);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -4554,105 +4563,13 @@ export const sluice = $root.sluice = (() => {
                     case 7: {
                             if (wireType !== 2)
                                 break;
-                            message.compressed = $root.sluice.v1.Compressed.decode(reader, reader.size(), $undefined, _depth + 1, message.compressed);
-                            continue;
-                        }
-                    }
-                    reader.skipType(wireType, _depth, tag);
-                    if (!reader.discardUnknown) {
-                        $util.makeProp(message, "$unknowns", false);
-                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                    }
-                }
-                if (length !== $undefined) {
-                    if (reader.pos !== end)
-                        throw $RangeError("index out of range");
-                    reader.len = length;
-                }
-                if (_end !== $undefined)
-                    throw $Error("missing end group");
-                return message;
-            };
-
-            return Batch;
-        })();
-
-        v1.Compressed = (function() {
-
-            const Compressed = function (properties) {
-                if (properties)
-                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                            this[keys[i]] = properties[keys[i]];
-            };
-
-            Compressed.prototype.deflate = $util.newBuffer([]);
-            Compressed.prototype.plainBytes = 0;
-            Compressed.prototype.crc32 = 0;
-            Compressed.prototype.dictionary = 0;
-
-            Compressed.create = function(properties) {
-                return new Compressed(properties);
-            };
-
-            Compressed.encode = function (message, writer, _depth) {
-                if (!writer)
-                    writer = $Writer.create();
-                if (_depth === $undefined)
-                    _depth = 0;
-                if (_depth > $util.recursionLimit)
-                    throw $Error("max depth exceeded");
-                if (message.deflate != null && $Object.hasOwnProperty.call(message, "deflate") && message.deflate.length)
-                    writer.uint32(10).bytes(message.deflate);
-                if (message.plainBytes != null && $Object.hasOwnProperty.call(message, "plainBytes") && message.plainBytes !== 0)
-                    writer.uint32(16).uint32(message.plainBytes);
-                if (message.crc32 != null && $Object.hasOwnProperty.call(message, "crc32") && message.crc32 !== 0)
-                    writer.uint32(29).fixed32(message.crc32);
-                if (message.dictionary != null && $Object.hasOwnProperty.call(message, "dictionary") && message.dictionary !== 0)
-                    writer.uint32(32).uint32(message.dictionary);
-                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                    for (let i = 0; i < message.$unknowns.length; ++i)
-                        writer.raw(message.$unknowns[i]);
-                return writer;
-            };
-
-            Compressed.decode = function (reader, length, _end, _depth, _target) {
-                if (!(reader instanceof $Reader))
-                    reader = $Reader.create(reader);
-                if (_depth === $undefined)
-                    _depth = 0;
-                if (_depth > $Reader.recursionLimit)
-                    throw $Error("max depth exceeded");
-                let end, message, value;
-                if (length === $undefined)
-                    end = reader.len;
-                else {
-                    end = reader.pos + length;
-                    if (end > reader.len)
-                        throw $RangeError("index out of range");
-                    length = reader.len;
-                    reader.len = end;
-                }
-                message = _target || new $root.sluice.v1.Compressed();
-                while (reader.pos < end) {
-                    let start = reader.pos;
-                    let tag = reader.tag();
-                    if (tag === _end) {
-                        _end = $undefined;
-                        break;
-                    }
-                    let wireType = tag & 7;
-                    switch (tag >>>= 3) {
-                    case 1: {
-                            if (wireType !== 2)
-                                break;
                             if ((value = reader.bytes()).length)
                                 message.deflate = value;
                             else
                                 delete message.deflate;
                             continue;
                         }
-                    case 2: {
+                    case 8: {
                             if (wireType !== 0)
                                 break;
                             if (value = reader.uint32())
@@ -4661,7 +4578,7 @@ export const sluice = $root.sluice = (() => {
                                 delete message.plainBytes;
                             continue;
                         }
-                    case 3: {
+                    case 9: {
                             if (wireType !== 5)
                                 break;
                             if (value = reader.fixed32())
@@ -4670,7 +4587,7 @@ export const sluice = $root.sluice = (() => {
                                 delete message.crc32;
                             continue;
                         }
-                    case 4: {
+                    case 10: {
                             if (wireType !== 0)
                                 break;
                             if (value = reader.uint32())
@@ -4696,7 +4613,7 @@ export const sluice = $root.sluice = (() => {
                 return message;
             };
 
-            return Compressed;
+            return Batch;
         })();
 
         v1.Reset = (function() {

@@ -139,7 +139,7 @@ function batchOfFlat(raw: Raw): Raw {
 
 /** JSON always says the topic, for people; a frame says it only in views of a pattern, which also say the epoch. */
 function batchOf(raw: Raw): Raw {
-  return { ...raw, topic: raw['epoch'] === undefined ? undefined : raw['topic'], compressed: undefined };
+  return { ...raw, topic: raw['epoch'] === undefined ? undefined : raw['topic'], deflate: undefined };
 }
 
 /** What isn't a list or an object stands in as `false`, for the reader to refuse. */

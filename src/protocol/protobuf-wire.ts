@@ -1,4 +1,5 @@
 import type {
+  BatchHeader,
   ClientFrame,
   Filter,
   Mode,
@@ -79,10 +80,19 @@ function filterToWire(filter: Filter): sluice.v1.Filter.$Properties {
   return 'number' in filter ? { op, tag: filter.tag, number: filter.number } : { op, tag: filter.tag };
 }
 
+export function batchHeaderToWire(header: BatchHeader): sluice.v1.Batch.$Properties {
+  const { view, topic, epoch, after, upto } = header;
+  return { view, topic, epoch, after, upto: upto === after + 1 ? 0 : upto };
+}
+
 export function serverFrameToWire(frame: ServerFrame): ServerWire {
   const { id } = frame;
   switch (frame.kind) {
-    case 'batch':
+    case 'batch': {
+      const { publications, compressed } = frame;
+      const batch = { ...batchHeaderToWire(frame), ...compressed };
+      return { id, batch: { ...batch, publications: publications.map(publicationToWire) } };
+    }
     case 'snapshot':
     case 'history': {
       const { publications, ...rest } = frame;

@@ -10,7 +10,13 @@ import type {
   ServerFrame,
   SnapshotHeader,
 } from './frames.ts';
-import { clientFrameToWire, operatorName, publicationToWire, serverFrameToWire } from './protobuf-wire.ts';
+import {
+  batchHeaderToWire,
+  clientFrameToWire,
+  operatorName,
+  publicationToWire,
+  serverFrameToWire,
+} from './protobuf-wire.ts';
 import { Reader, v1, Writer } from './schema.ts';
 import { readServerFrame } from './server-frames.ts';
 import { toWellFormed } from './utf8.ts';
@@ -144,8 +150,7 @@ function encodePublication(_topic: string, publication: Publication): Uint8Array
 }
 
 function frameBatch(_topic: string, header: BatchHeader, publications: readonly Uint8Array[]): Uint8Array {
-  const { view, topic, epoch, after, upto } = header;
-  v1.Batch.encode({ view, topic, epoch, after, upto }, scratch.begin());
+  v1.Batch.encode(batchHeaderToWire(header), scratch.begin());
   return frameRun(0, kindFields.batch, scratch.written(), publications);
 }
 
@@ -210,9 +215,7 @@ function writeVarint(bytes: Uint8Array, from: number, value: number): number {
 }
 
 function frameCompressedBatch(header: BatchHeader, body: CompressedBody): Uint8Array {
-  const { view, topic, epoch, after, upto } = header;
   const { deflate, plainBytes, crc32, dictionary } = body;
-  const compressed = { deflate, plainBytes, crc32, dictionary };
-  const batch = { view, topic, epoch, after, upto, compressed };
+  const batch = { ...batchHeaderToWire(header), deflate, plainBytes, crc32, dictionary };
   return v1.ServerFrame.encode({ batch }, scratch.begin()).finish();
 }

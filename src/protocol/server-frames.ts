@@ -69,7 +69,7 @@ const readers: { readonly [K in ServerKind]: (fields: Fields) => ServerKinds[K] 
   batch: (fields) => ({
     ...batchHeader(fields),
     publications: fields.list('publications', readPublication),
-    compressed: fields.optionalChild('compressed', compressedBody),
+    compressed: compressedBody(fields),
   }),
   reset: (fields) => ({
     view: fields.integer('view', maxUint32),
@@ -128,8 +128,14 @@ function batchHeader(fields: Fields): BatchHeader {
     view: fields.integer('view', maxUint32),
     topic: fields.optionalText('topic'),
     epoch: fields.optionalText('epoch'),
-    ...range(fields),
+    ...(fields.positive('upto') === undefined ? one(fields) : range(fields)),
   };
+}
+
+/** Who says nothing about where it ends covers one offset. */
+function one(fields: Fields): OffsetRange {
+  const after = fields.integer('after', Number.MAX_SAFE_INTEGER - 1);
+  return { after, upto: after + 1 };
 }
 
 function range(fields: Fields): OffsetRange {
@@ -143,10 +149,14 @@ function position(fields: Fields): { epoch: string; offset: number } {
   return { epoch: fields.anyText('epoch'), offset: fields.integer('offset') };
 }
 
-function compressedBody(fields: Fields): CompressedBody {
+function compressedBody(fields: Fields): CompressedBody | undefined {
+  if (!fields.has('deflate')) return undefined;
+  const deflate = fields.bytes('deflate');
+  const plainBytes = fields.integer('plainBytes', maxUint32);
+  if (deflate.length === 0 && plainBytes === 0) return undefined;
   return {
-    deflate: fields.bytes('deflate'),
-    plainBytes: fields.integer('plainBytes', maxUint32),
+    deflate,
+    plainBytes,
     crc32: fields.integer('crc32', maxUint32),
     dictionary: fields.integer('dictionary', maxUint32),
   };

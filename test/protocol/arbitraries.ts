@@ -171,8 +171,10 @@ const place = fc.oneof(
   fc.record({ topic: name, epoch: name }),
   fc.constant({ topic: undefined, epoch: undefined }),
 );
+/** A batch covers something: (0, 0] can't be said, as upto 0 stands for after + 1. */
+const covered = range.filter(({ upto }) => upto > 0);
 const batch = fc
-  .tuple(uint32, place, range, publications, fc.boolean())
+  .tuple(uint32, place, covered, publications, fc.boolean())
   .map(([view, where, between, all, one]) => {
     const only = all[0];
     // One publication that is all that the batch covers has the offset that it covers.

@@ -35,6 +35,19 @@ describe('the protobuf codec', () => {
     expect(frame).toEqual(new Uint8Array(whole));
   });
 
+  it('does not say where a batch ends that covers one offset', () => {
+    for (const after of [0, 6, Number.MAX_SAFE_INTEGER - 1]) {
+      const frame = protobufCodec.frameBatch('t', { view: 3, after, upto: after + 1 }, []);
+      expect(v1.ServerFrame.decode(frame).batch).toMatchObject({ after, upto: 0 });
+      expect(protobufCodec.decodeServerFrame(frame)).toMatchObject({
+        ok: true,
+        frame: { after, upto: after + 1 },
+      });
+    }
+    const endless = v1.ServerFrame.encode({ batch: { after: Number.MAX_SAFE_INTEGER } }).finish();
+    expect(protobufCodec.decodeServerFrame(new Uint8Array(endless)).ok).toBe(false);
+  });
+
   it('frames pages of any length for any id as the generated code does', () => {
     const page = { topic: 't', epoch: 'e', after: 0, upto: 9, more: true, missing: { after: 0, upto: 0 } };
     for (const size of [0, 1, 100, 127, 128, 16_383, 16_384, 3_000_000]) {
