@@ -63,6 +63,7 @@ const protobuf: Dialect = {
       }
       if (tag === fieldAfter) after = value;
       else if (tag === fieldUpto) return { after, upto: value };
+      else if (tag > fieldUpto) break;
       else if ((tag & 7) === 2) at += value;
     }
     // Who says nothing about where it ends covers one offset.
