@@ -1,6 +1,6 @@
 import { scenarios } from './scenarios.ts';
 import { keyed } from './support/baseline.ts';
-import { type OptionSpec, type Outcome, type Ratio, scenario } from './support/scenario.ts';
+import { claim, type OptionSpec, type Outcome, type Ratio, scenario } from './support/scenario.ts';
 
 const options = {
   seconds: { default: 3, sentence: 'Measured time of each run.' },
@@ -32,10 +32,19 @@ async function runScenario(name: string, chosen: Chosen, say: (line: string) => 
   return each.run(values, (line) => say(`${name}: ${line}`));
 }
 
+/** One that cannot be run to its end keeps the others from nothing. */
+function broken(error: unknown): Outcome {
+  const reason = error instanceof Error ? error.message.split('\n', 1)[0]! : String(error);
+  return { tables: [], claims: [claim('it runs to its end', false, reason)] };
+}
+
 export default scenario(options, async ({ seconds, runs, only }, say) => {
   const names = only === '' ? Object.keys(plan) : only.split(',');
   const outcomes: { readonly name: string; readonly outcome: Outcome }[] = [];
-  for (const name of names) outcomes.push({ name, outcome: await runScenario(name, { seconds, runs }, say) });
+  for (const name of names) {
+    const outcome = await runScenario(name, { seconds, runs }, say).catch(broken);
+    outcomes.push({ name, outcome });
+  }
   const claims = outcomes.flatMap(({ name, outcome }) =>
     outcome.claims.map((each) => ({ ...each, name: `${name}: ${each.name}` })),
   );

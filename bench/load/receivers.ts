@@ -20,7 +20,7 @@ export interface OpenOptions extends Omit<Opening, 'token'> {
   readonly tokens?: { readonly secret: string; readonly in: 'connect' | 'url' };
   /** Handshakes under way at once: a listening socket queues no more than a few hundred. */
   readonly inFlight?: number;
-  /** Connections that are refused or lost are counted; otherwise the first of them is an error. */
+  /** Connections that are refused or lost are counted; otherwise they are tried again a few times, as clients do. */
   readonly mayFail?: boolean;
 }
 
@@ -43,6 +43,7 @@ export interface Received {
 }
 
 const defaultInFlight = 100;
+const triesMax = 3;
 
 const latencies = new Latencies();
 const loopDelay = monitorEventLoopDelay({ resolution: 5 });
@@ -56,6 +57,7 @@ export interface Opened {
   readonly seconds: number;
   /** Share of a core meanwhile. */
   readonly cpu: number;
+  /** Connections that were refused or lost, those included that came about when they were tried again. */
   readonly failed: number;
 }
 
@@ -67,17 +69,21 @@ async function open(options: OpenOptions): Promise<Opened> {
   const every = probes > 0 ? Math.max(1, Math.floor(connections / probes)) : Number.POSITIVE_INFINITY;
   let next = 0;
   let failed = 0;
-  const openNext = async (): Promise<void> => {
-    while (next < connections) {
-      const index = next++;
-      const measured = index % every === 0 ? latencies : undefined;
-      const receiver = new Receiver(first + index, dialect, openings[index]!, measured);
+  const openOne = async (index: number, triesLeft: number): Promise<void> => {
+    const measured = index % every === 0 ? latencies : undefined;
+    const receiver = new Receiver(first + index, dialect, openings[index]!, measured);
+    try {
+      await receiver.ready;
       receivers.push(receiver);
-      await receiver.ready.catch((error: unknown) => {
-        if (options.mayFail !== true) throw error;
-        failed++;
-      });
+    } catch (error) {
+      failed++;
+      if (options.mayFail === true) return;
+      if (triesLeft === 0) throw error;
+      await openOne(index, triesLeft - 1);
     }
+  };
+  const openNext = async (): Promise<void> => {
+    while (next < connections) await openOne(next++, triesMax);
   };
   const startMs = performance.now();
   const startCpu = process.cpuUsage();
