@@ -6,6 +6,9 @@ import { decodeRun } from './protobuf.ts';
 /** What one batch may hold before compression. */
 export const maxPlainBytes = 16 * 1024 * 1024;
 
+/** Runs up to this size do not say how long they are: three bytes in seventy, of a small update with a dictionary. */
+export const smallRunBytes = 1024;
+
 export type DeflateLevel = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 
 /** A dictionary with the number that frames name it by. */
@@ -34,7 +37,7 @@ export function deflateBody(
   const used = shared !== undefined && canUseDictionary(run.length, shared.data) ? shared : undefined;
   return {
     deflate: deflateSync(run, { level, dictionary: used?.data }),
-    plainBytes: run.length,
+    plainBytes: run.length <= smallRunBytes ? 0 : run.length,
     crc32: crc32(run),
     dictionary: used?.dictionary ?? 0,
   };
@@ -50,7 +53,7 @@ export type Expanded =
 
 /**
  * The publications of a batch, compressed or not. To the receiver every failure is a gap. Never throws, and never
- * allocates more than the body's `plainBytes`, which may be `maxPlainBytes`.
+ * allocates more than the body's `plainBytes` (or `smallRunBytes`), which may be `maxPlainBytes`.
  */
 export function expandBatch(
   batch: { readonly publications: readonly Publication[]; readonly compressed?: CompressedBody },
@@ -68,12 +71,13 @@ export function expandBatch(
   return { ok: true, publications: decoded.frame.publications };
 }
 
-/** fflate drops what it would write behind `out`, so a bomb ends in an array of `plainBytes` with another CRC. */
+/** fflate drops what it would write behind `out`, so a bomb ends in an array of that length with another CRC. */
 function inflateExactly(body: CompressedBody, dictionary: Uint8Array | undefined): Uint8Array | undefined {
   try {
-    const out = new Uint8Array(body.plainBytes);
-    const run = inflateSync(body.deflate, { out, dictionary });
-    return run.length === body.plainBytes ? run : undefined;
+    const { deflate, plainBytes } = body;
+    const out = new Uint8Array(plainBytes || smallRunBytes);
+    const run = inflateSync(deflate, { out, dictionary });
+    return plainBytes === 0 || run.length === plainBytes ? run : undefined;
   } catch {
     return undefined;
   }

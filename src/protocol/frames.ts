@@ -158,6 +158,7 @@ export interface BatchHeader {
 /** The compressed publications of a batch. */
 export interface CompressedBody {
   readonly deflate: Uint8Array;
+  /** 0: at most `smallRunBytes`. */
   readonly plainBytes: number;
   readonly crc32: number;
   /** The dictionary that the deflate stream was primed with; 0: none. */

@@ -152,12 +152,12 @@ function position(fields: Fields): { epoch: string; offset: number } {
 function compressedBody(fields: Fields): CompressedBody | undefined {
   if (!fields.has('deflate')) return undefined;
   const deflate = fields.bytes('deflate');
-  const plainBytes = fields.integer('plainBytes', maxUint32);
-  if (deflate.length === 0 && plainBytes === 0) return undefined;
+  const sum = fields.integer('crc32', maxUint32);
+  if (deflate.length === 0 && sum === 0) return undefined;
   return {
     deflate,
-    plainBytes,
-    crc32: fields.integer('crc32', maxUint32),
+    plainBytes: fields.integer('plainBytes', maxUint32),
+    crc32: sum,
     dictionary: fields.integer('dictionary', maxUint32),
   };
 }

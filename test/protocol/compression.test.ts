@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { deflateSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { concatBytes } from '../../src/protocol/bytes.ts';
-import { deflateBody, expandBatch, maxPlainBytes } from '../../src/protocol/compression.ts';
+import { deflateBody, expandBatch, maxPlainBytes, smallRunBytes } from '../../src/protocol/compression.ts';
 import { crc32 } from '../../src/protocol/crc32.ts';
 import type { CompressedBody, Publication } from '../../src/protocol/frames.ts';
 import { protobufCodec } from '../../src/protocol/protobuf.ts';
@@ -114,6 +114,31 @@ describe('a compressed batch', () => {
     });
     const tooLarge = received({ ...bomb, plainBytes: maxPlainBytes + 1 });
     expect(expandBatch(tooLarge, none)).toEqual({ ok: false, reason: 'too_large' });
+  });
+
+  it.each([
+    [smallRunBytes - 1, 0],
+    [smallRunBytes, 0],
+    [smallRunBytes + 1, smallRunBytes + 1],
+  ])('of %d plain bytes says that there are %d', (length, said) => {
+    const around =
+      runOf([{ ...stats(1), payload: { format: 'binary', bytes: new Uint8Array(200) } }]).length - 200;
+    const publication: Publication = {
+      ...stats(1),
+      payload: { format: 'binary', bytes: new Uint8Array(length - around) },
+    };
+    const body = deflateBody(runOf([publication]));
+    expect(runOf([publication]).length).toBe(length);
+    expect(body.plainBytes).toBe(said);
+    expect(expandBatch(received(body), none)).toEqual({ ok: true, publications: [publication] });
+  });
+
+  it('that does not say how long it is, and is too long, is a mismatch', () => {
+    const bomb = deflateBody(new Uint8Array(smallRunBytes + 1));
+    expect(expandBatch(received({ ...bomb, plainBytes: 0 }), none)).toEqual({
+      ok: false,
+      reason: 'mismatch',
+    });
   });
 
   it('is a mismatch when its plain bytes are no publications', () => {
