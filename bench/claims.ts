@@ -10,7 +10,7 @@ const options = {
 
 type Chosen = Readonly<Record<string, number | string | boolean>>;
 
-/** In the order of the table in issue 4; each with what is not its default, besides seconds and runs. */
+/** Each with what is not its default, besides seconds and runs. */
 const plan: Readonly<Record<string, Chosen>> = {
   fanout: { peers: false },
   saturation: {},

@@ -58,8 +58,8 @@ export interface ServerOptions {
 /** How long clients are asked to spread their reconnects over, when the gateway stops. */
 const reconnectSpreadMs = 2000;
 const sweepMs = 1000;
-/** Letting clients in and catching them up may take so much of a turn: what others wait for it at most. */
-const clientsPerTurnMs = 5;
+/** Catching clients up may take so much of a turn: what others wait for it at most. */
+const catchUpPerTurnMs = 5;
 
 /** Builds a gateway, starts it, and answers once it listens. Rejects with `code` EADDRINUSE, EACCES or ERR_UWS_LOAD. */
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
@@ -139,7 +139,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     subscriptionsPerSession: config.subscriptionsPerSession,
     outcome: (outcome) => metrics.recoveriesTotal.inc({ outcome }),
   });
-  const turnShare = new TurnShare(eventLoop, clientsPerTurnMs);
+  const turnShare = new TurnShare(eventLoop, catchUpPerTurnMs);
   const sessions = new Sessions({
     admission,
     subscriber,
@@ -227,7 +227,6 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     entrance,
     withCors: (answer, origin) => withCors(answer, origin, origins),
     monotonicMs,
-    turnShare,
     rejected: meters.rejected(metrics),
   });
   serveWebSockets(app, {

@@ -32,7 +32,7 @@ export interface GatewayOptions {
   readonly kernelBytes: number;
   readonly isSlowEngine: boolean;
   /** 0: each catch-up waits for a turn of its own. */
-  readonly clientsPerTurnMs: number;
+  readonly catchUpPerTurnMs: number;
   /** As much as it can, with dictionaries that are replaced as often as they can be. */
   readonly compresses: boolean;
 }
@@ -149,7 +149,7 @@ export class Gateway {
         backpressureMaxBytes: options.backpressureMaxBytes,
         commandsPerSecond: many,
         laggingBegan: nothing,
-        turnShare: new TurnShare(this.loop, options.clientsPerTurnMs),
+        turnShare: new TurnShare(this.loop, options.catchUpPerTurnMs),
       },
       commands: { broker: this.broker, presence, tokens: undefined, namespaces, roundTripSeconds: nothing },
       limits: {

@@ -122,7 +122,7 @@ export interface GatewayOptions extends WorldOptions {
   readonly backpressureTotalMaxBytes?: number;
   readonly maxConnectionsPerUser?: number;
   readonly pieceBytes?: number;
-  readonly clientsPerTurnMs?: number;
+  readonly catchUpPerTurnMs?: number;
 }
 
 /** Everything between connections and the engine, with a fake event loop, clock, sink and wire. */
@@ -183,7 +183,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
       commandsPerSecond: limits.commandsPerSecond,
       presence,
       laggingBegan: () => count('lagging'),
-      turnShare: new TurnShare(turns, options.clientsPerTurnMs ?? 5),
+      turnShare: new TurnShare(turns, options.catchUpPerTurnMs ?? 5),
     },
     commands: {
       broker,

@@ -204,7 +204,7 @@ describe('lagging', () => {
   });
 
   test('catching up waits for its share of a turn, and misses nothing of what comes meanwhile', async () => {
-    const { connect, publish, turns } = await makeGateway({ clientsPerTurnMs: 0 });
+    const { connect, publish, turns } = await makeGateway({ catchUpPerTurnMs: 0 });
     await publish('a', {}, {});
     const { session, connection, command } = connect();
     turns.settle();
@@ -222,7 +222,7 @@ describe('lagging', () => {
   });
 
   test('a session that ended before its turn came is let be', async () => {
-    const { connect, sessions, turns } = await makeGateway({ clientsPerTurnMs: 0 });
+    const { connect, sessions, turns } = await makeGateway({ catchUpPerTurnMs: 0 });
     const { session, connection } = connect();
     sessions.close(session);
     connection.forget();
