@@ -14,6 +14,7 @@ const options = {
   stalled: { default: 100, sentence: 'Those of them that stop reading.' },
   rate: { default: 100, sentence: 'Publications per second to each of the two topics.' },
   seconds: { default: 12, sentence: 'Length of a phase.' },
+  warmUps: { default: 4, sentence: 'Phases in which all read, before the first that counts.' },
   rounds: { default: 2, sentence: 'Rounds of two phases: all read, some don’t.' },
 } as const;
 type Options = OptionsOf<typeof options>;
@@ -132,8 +133,11 @@ async function run(options: Options, say: (line: string) => void): Promise<Seen>
       state: state.topic,
     });
     const load = new Load(parts, options);
-    say('warming up');
-    await load.phase(false);
+    // The rings fill, and the heap grows to what it needs, for longer than one phase: the base is to be a steady one.
+    for (let i = 0; i < options.warmUps; i++) {
+      say('warming up');
+      await load.phase(false);
+    }
     const phases: Phase[] = [];
     for (let i = 0; i < options.rounds; i++) {
       for (const stalls of [false, true]) {
