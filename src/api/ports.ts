@@ -1,7 +1,7 @@
 import type { NamespaceAccessTable } from '../auth/permissions.ts';
 import type { Mode, PublishFields } from '../protocol/frames.ts';
-import type { HistoryPage } from '../topics/broker.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
+import type { HistoryPage } from '../topics/history.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Awaitable } from './http.ts';
 

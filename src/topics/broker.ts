@@ -1,9 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
 import { SluiceError } from '../errors.ts';
-import type { OffsetRange, PublishFields } from '../protocol/frames.ts';
+import type { PublishFields } from '../protocol/frames.ts';
 import { nullPayload } from '../protocol/payload.ts';
 import { publishProblem } from './checks.ts';
 import type { AppendOutcome, AppendRequest, Engine, EngineFeed } from './engine.ts';
+import { type HistoryPage, historyPage, noHistory } from './history.ts';
 import { LinkedMap } from './linked-map.ts';
 import { namespaceOf, topicProblem } from './names.ts';
 import type { StoredPublication } from './publication.ts';
@@ -64,15 +65,6 @@ export interface BrokerOptions {
   readonly monotonicMs?: () => number;
   /** Between two tries of an append. */
   readonly wait?: (delayMs: number) => Promise<void>;
-}
-
-/** A page of a topic's ring. */
-export interface HistoryPage extends OffsetRange {
-  readonly epoch: string;
-  readonly publications: readonly StoredPublication[];
-  readonly more: boolean;
-  /** What was asked for and is gone. */
-  readonly missing: OffsetRange | undefined;
 }
 
 /**
@@ -220,18 +212,10 @@ export class Broker implements EngineFeed {
   /** A page of what the ring holds behind `after`; an unknown topic has the epoch "" and offset 0. */
   async history(name: string, after: number | undefined, limit: number): Promise<HistoryPage> {
     const topic = await this.load(name);
-    if (topic === undefined)
-      return { epoch: '', after: 0, upto: 0, publications: [], more: false, missing: undefined };
+    if (topic === undefined) return noHistory;
     const nowMs = this.#nowMs();
     this.#evictAged(topic, nowMs);
-    const { reach, newest } = topic.ring;
-    const from = Math.min(Math.max(after ?? reach, reach), newest);
-    const upto = Math.min(from + limit, newest);
-    const publications = topic.ring
-      .slice(from, upto)
-      .filter((publication) => publication.expiresAtMs > nowMs);
-    const missing = after !== undefined && after < reach ? { after, upto: reach } : undefined;
-    return { epoch: topic.epoch, after: from, upto, publications, more: upto < newest, missing };
+    return historyPage(topic, after, limit, nowMs);
   }
 
   /**
