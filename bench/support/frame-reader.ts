@@ -51,7 +51,7 @@ export class FrameReader {
         short < 126
           ? short
           : short === 126
-            ? bytes.readUInt16BE(at + 2)
+            ? (bytes[at + 2]! << 8) | bytes[at + 3]!
             : Number(bytes.readBigUInt64BE(at + 2));
       const wanted = Math.min(payload, this.wantedBytes);
       if (available < header + wanted) break;

@@ -26,17 +26,39 @@ function messageOf(codec: Codec, frame: ClientFrame): ClientMessage {
 }
 
 /** Of one connection, which is told of dictionaries before they are used. */
-function reader(codec: Codec): (message: Buffer) => readonly number[] {
+function reader(codec: Codec, read: ReadBatches): (message: Buffer) => readonly number[] {
   const expander = new Expander();
   return (message) => {
+    const known = read.find(message);
+    if (known !== undefined) return known;
     // What is cut from a Buffer is a Buffer, whose `slice` makes no copy: a dictionary would change with the next message.
     const bytes = new Uint8Array(message.buffer, message.byteOffset, message.length);
     const decoded = codec.decodeServerFrame(bytes);
     if (!decoded.ok) throw new Error(`the gateway sent what is no frame: ${decoded.message}`);
     const frame = expander.take(decoded.frame);
-    return frame.kind === 'batch' ? frame.publications.map(({ payload }) => stampOf(payload.bytes)) : [];
+    if (frame.kind !== 'batch') return [];
+    const stamps = frame.publications.map(({ payload }) => stampOf(payload.bytes));
+    read.add(message, stamps);
+    return stamps;
   };
 }
+
+/** The newest batches with their stamps: what a view sends is the same for all that take the time, and inflated once. */
+class ReadBatches {
+  readonly #batches: { readonly message: Buffer; readonly stamps: readonly number[] }[] = [];
+
+  find(message: Buffer): readonly number[] | undefined {
+    return this.#batches.findLast((batch) => batch.message.equals(message))?.stamps;
+  }
+
+  add(message: Buffer, stamps: readonly number[]): void {
+    this.#batches.push({ message: Buffer.from(message), stamps });
+    if (this.#batches.length > readBatchesMax) this.#batches.shift();
+  }
+}
+
+const readBatchesMax = 16;
+const readBatches = { protobuf: new ReadBatches(), json: new ReadBatches() } as const;
 
 /** ServerFrame.batch, with an id of 0, which is not written. */
 const batchTag = 13 * 8 + 2;
@@ -69,7 +91,7 @@ const protobuf: Dialect = {
     // Who says nothing about where it ends covers one offset.
     return { after, upto: after + 1 };
   },
-  reader: () => reader(codecs.protobuf),
+  reader: () => reader(codecs.protobuf, readBatches.protobuf),
   heartbeat: () => messageOf(codecs.protobuf, { kind: 'ping', id: 0, roundTripMs: 1 }),
 };
 
@@ -104,7 +126,7 @@ const json: Dialect = {
     const offset = digitsAt(tail, at + jsonOffset.length);
     return { after: offset - 1, upto: offset };
   },
-  reader: () => reader(codecs.json),
+  reader: () => reader(codecs.json, readBatches.json),
   heartbeat: () => messageOf(codecs.json, { kind: 'ping', id: 0, roundTripMs: 1 }),
 };
 
