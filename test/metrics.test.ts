@@ -1,4 +1,6 @@
+import { Histogram, Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
+import { TalliedHistogram } from '../src/metrics/tally.ts';
 import { createMetrics, metricRows } from '../src/metrics.ts';
 
 const own = () => createMetrics({ processMetrics: false });
@@ -72,6 +74,60 @@ describe('createMetrics', () => {
     const text = await createMetrics().registry.metrics();
     expect(text).toContain('nodejs_eventloop_lag_p99_seconds');
     expect(text).toContain('process_resident_memory_bytes');
+  });
+});
+
+describe('what is added up here', () => {
+  const bounds = [0.001, 0.01, 0.1];
+
+  test('is what prom-client makes of the same observations', async () => {
+    const [registry, theirs] = [new Registry(), new Registry()];
+    const tallied = new TalliedHistogram('a_seconds', 'help', bounds, registry);
+    const original = new Histogram({
+      name: 'a_seconds',
+      help: 'help',
+      labelNames: ['route'],
+      buckets: bounds,
+      registers: [theirs],
+    });
+    // Below, at and above each bound.
+    for (const value of [0, 0.0009, 0.001, 0.0011, 0.01, 0.05, 0.1, 0.11, 7]) {
+      for (const route of ['/a', '/b"']) {
+        tallied.tally({ route }).observe(value);
+        original.observe({ route }, value);
+      }
+    }
+    expect(await registry.metrics()).toBe(await theirs.metrics());
+    expect(await registry.getSingleMetricAsString('a_seconds')).toContain('a_seconds_count{route="/a"} 9');
+  });
+
+  test('starts at 0 and is there at every look, not only at the first', async () => {
+    const metrics = own();
+    expect(await metrics.registry.metrics()).toContain('sluice_publish_seconds_count 0');
+    for (const count of [1, 2]) {
+      metrics.publishSeconds.observe(0.5);
+      metrics.publicationsTotal.inc(2);
+      const text = await metrics.registry.metrics();
+      expect(text).toContain(`sluice_publish_seconds_count ${count}`);
+      expect(text).toContain(`sluice_publications_total ${2 * count}`);
+    }
+  });
+
+  test('is a number, of a counter none below 0', () => {
+    const metrics = own();
+    metrics.publicationsTotal.inc(0);
+    expect(() => metrics.publicationsTotal.inc(-1)).toThrow('no number');
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(() => metrics.publicationsTotal.inc(value)).toThrow('no number');
+      expect(() => metrics.publishSeconds.observe(value)).toThrow('no number');
+    }
+  });
+
+  test('has one tally for one combination of labels', () => {
+    const metrics = own();
+    expect(metrics.httpRequestSeconds.labels({ route: '/' })).toBe(
+      metrics.httpRequestSeconds.labels({ route: '/' }),
+    );
   });
 });
 

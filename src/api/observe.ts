@@ -1,4 +1,4 @@
-import type { BareCounter, Metrics } from '../metrics.ts';
+import type { BareCounter, BareHistogram, Metrics } from '../metrics.ts';
 import type { RequestObserver } from './ports.ts';
 
 /** Counts requests in the gateway's metrics. Routes and statuses are few, so their counters are kept. */
@@ -10,16 +10,16 @@ export function requestMetrics(
   function metricsOf(route: string): RouteMetrics {
     let found = routes.get(route);
     if (found === undefined) {
-      found = { labels: { route }, byStatus: new Map() };
+      found = { route, seconds: metrics.httpRequestSeconds.labels({ route }), byStatus: new Map() };
       routes.set(route, found);
     }
     return found;
   }
 
-  function counterOf({ labels, byStatus }: RouteMetrics, status: number): BareCounter {
+  function counterOf({ route, byStatus }: RouteMetrics, status: number): BareCounter {
     let counter = byStatus.get(status);
     if (counter === undefined) {
-      counter = metrics.httpRequestsTotal.labels({ ...labels, status: String(status) });
+      counter = metrics.httpRequestsTotal.labels({ route, status: String(status) });
       byStatus.set(status, counter);
     }
     return counter;
@@ -29,13 +29,14 @@ export function requestMetrics(
     answered(route, status, seconds) {
       const found = metricsOf(route);
       counterOf(found, status).inc();
-      metrics.httpRequestSeconds.observe(found.labels, seconds);
+      found.seconds.observe(seconds);
     },
     authFailed: (reason) => metrics.authFailuresTotal.inc({ reason }),
   };
 }
 
 interface RouteMetrics {
-  readonly labels: { readonly route: string };
+  readonly route: string;
+  readonly seconds: BareHistogram;
   readonly byStatus: Map<number, BareCounter>;
 }
