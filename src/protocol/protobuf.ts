@@ -19,6 +19,7 @@ import {
 } from './protobuf-wire.ts';
 import { Reader, v1, Writer } from './schema.ts';
 import { readServerFrame } from './server-frames.ts';
+import { Slabs } from './slabs.ts';
 import { toWellFormed } from './utf8.ts';
 
 /** `sluice.v1.protobuf`: one frame of `proto/gateway.proto` per binary message. */
@@ -67,6 +68,13 @@ class ScratchWriter extends Writer {
     return this;
   }
 
+  /** What was written, in a piece of a slab. */
+  cutFrom(slabs: Slabs): Uint8Array {
+    const bytes = slabs.take(this.pos);
+    bytes.set(this.written());
+    return bytes;
+  }
+
   /** What was written, until the next `begin`. */
   written(): Uint8Array {
     return this.buf.subarray(0, this.pos);
@@ -74,6 +82,9 @@ class ScratchWriter extends Writer {
 }
 
 const scratch = new ScratchWriter();
+
+/** Frames of publications live for a turn or two: a slab of them is soon free. */
+const frameSlabs = new Slabs(16_384);
 
 const dialect: Dialect = {
   eventMember: 'type',
@@ -145,8 +156,9 @@ export function decodeRun(run: Uint8Array): Decoded<ServerFrame> {
 // ---- encoding ----
 
 /** Tag, length and Publication: a field `publications` of Batch, Snapshot and HistoryPage alike. */
-function encodePublication(_topic: string, publication: Publication): Uint8Array {
-  return v1.Batch.encode({ publications: [publicationToWire(publication)] }, scratch.begin()).finish();
+function encodePublication(_topic: string, publication: Publication, slabs?: Slabs): Uint8Array {
+  v1.Batch.encode({ publications: [publicationToWire(publication)] }, scratch.begin());
+  return slabs === undefined ? scratch.finish() : scratch.cutFrom(slabs);
 }
 
 function frameBatch(_topic: string, header: BatchHeader, publications: readonly Uint8Array[]): Uint8Array {
@@ -182,7 +194,7 @@ function frameRun(
   let length = fields.length;
   for (const publication of publications) length += publication.length;
   const idLength = id === 0 ? 0 : 1 + varintLength(id);
-  const bytes = new Uint8Array(idLength + 1 + varintLength(length) + length);
+  const bytes = frameSlabs.take(idLength + 1 + varintLength(length) + length);
   let at = 0;
   if (id !== 0) {
     bytes[at++] = 8;

@@ -150,7 +150,8 @@ export class Broker implements EngineFeed {
       else requests.push(admitted);
     }
     if (requests.length > 0) {
-      const appended = await this.#append(requests);
+      let appended = await this.#append(requests);
+      if (appended.some(isRetryable)) appended = await this.#appendAgain(requests, appended);
       let next = 0;
       for (let i = 0; i < outcomes.length; i++) outcomes[i] ??= appended[next++];
     }
@@ -260,14 +261,18 @@ export class Broker implements EngineFeed {
 
   // ---- private
 
-  async #append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
-    let outcomes = await this.#appendOnce(requests);
+  /** What has failed and may be tried again, is, until it succeeds or has been tried often enough. */
+  async #appendAgain(
+    requests: readonly AppendRequest[],
+    first: readonly AppendOutcome[],
+  ): Promise<readonly AppendOutcome[]> {
+    let outcomes = first;
     for (const delayMs of appendRetryDelaysMs) {
       const failed = requests.filter((_, i) => isRetryable(outcomes[i]));
       if (failed.length === 0) break;
       this.#options.metrics.retried(failed.length);
       await this.#wait(delayMs);
-      const again = (await this.#appendOnce(failed)).values();
+      const again = (await this.#append(failed)).values();
       outcomes = outcomes.map((outcome) =>
         isRetryable(outcome) ? (again.next().value as AppendOutcome) : outcome,
       );
@@ -275,7 +280,7 @@ export class Broker implements EngineFeed {
     return outcomes;
   }
 
-  async #appendOnce(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
+  async #append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
     const startMs = this.#monotonicMs();
     const outcomes = await this.#engine.append(requests);
     this.#options.metrics.appendSeconds((this.#monotonicMs() - startMs) / 1000);
@@ -373,7 +378,7 @@ export class Broker implements EngineFeed {
       const fields = { topic, type, key, tags, payload: nullPayload, removed: true };
       return { fields, publishedMs: nowMs, acceptedAtMs, ifNewest: { epoch, offset } };
     });
-    const outcomes = await this.#appendOnce(requests);
+    const outcomes = await this.#append(requests);
     for (const [i, { topic, publication }] of expired.entries()) {
       if (outcomes[i]?.ok === true) this.#options.metrics.evicted('ttl', 1);
       else topic.state?.expireAgain(publication);

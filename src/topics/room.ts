@@ -26,8 +26,9 @@ export interface RoomLeft {
  */
 export class Room {
   readonly #left: RoomLeft;
-  readonly #topics = new Set<string>();
-  readonly #taken = new Map<string, Taken>();
+  // Made when they are needed: a publish to a stream topic that exists needs neither.
+  #topics: Set<string> | undefined;
+  #taken: Map<string, Taken> | undefined;
   #stateBytes = 0;
 
   constructor(left: RoomLeft) {
@@ -36,6 +37,7 @@ export class Room {
 
   /** Takes the room of a topic that is not there yet, or says why there is none. */
   topicProblem(name: string): SluiceError | undefined {
+    this.#topics ??= new Set();
     if (isReserved(name) || this.#topics.has(name)) return undefined;
     if (this.#topics.size >= this.#left.topics) return new SluiceError('too_many_topics');
     this.#topics.add(name);
@@ -61,6 +63,7 @@ export class Room {
   }
 
   #takenOf(topic: string): Taken {
+    this.#taken ??= new Map();
     let taken = this.#taken.get(topic);
     if (taken === undefined) {
       taken = { bytes: new Map(), added: 0 };

@@ -3,6 +3,7 @@ import { framesPerTurn, type OutFrame, type Sink } from '../fanout/sink.ts';
 import type { Feed, View } from '../fanout/view.ts';
 import type { Position } from '../protocol/frames.ts';
 import type { Session } from '../sessions/session.ts';
+import { PastFrames } from './past-frames.ts';
 import type { UwsConnection } from './uws-connection.ts';
 
 export interface SinkMetrics {
@@ -19,16 +20,6 @@ interface TurnFrame {
   /** How many frames had been published before. */
   readonly number: number;
 }
-
-/** What is remembered of a frame that was published: not its bytes, which would be megabytes. */
-interface PastFrame {
-  readonly view: number;
-  readonly wireBytes: number;
-  readonly publications: number;
-}
-
-/** Frames that a session may still have in its buffer when it ends are looked for among so many. */
-const historyFrames = 4096;
 
 interface Dropped {
   readonly session: Session;
@@ -53,9 +44,8 @@ export class UwsSink implements Sink {
   readonly #metrics: SinkMetrics;
   #turn: TurnFrame[] = [];
   #dropped = new Map<string, Dropped>();
-  #history: PastFrame[] = [];
-  /** How many frames were published in all, and at which of them each lagging session left off. */
-  #published = 0;
+  readonly #past = new PastFrames();
+  /** At which of the frames that were published each lagging session left off. */
   readonly #lostSince = new WeakMap<Session, number>();
 
   constructor(app: TemplatedApp, connections: ReadonlyMap<string, UwsConnection>, metrics: SinkMetrics) {
@@ -103,7 +93,7 @@ export class UwsSink implements Sink {
   #publishTo({ socket }: UwsConnection, session: Session, frame: OutFrame): void {
     const { bytes, view } = frame;
     const channel = `s${session.id}`;
-    this.#turn.push({ frame, except: undefined, number: this.#published });
+    this.#turn.push({ frame, except: undefined, number: this.#past.count });
     socket.subscribe(channel);
     this.#app.publish(channel, bytes, view.options.codec.binary, false);
     socket.unsubscribe(channel);
@@ -120,15 +110,8 @@ export class UwsSink implements Sink {
 
   /** The session ended with so many bytes unsent: takes back what was counted as delivered. */
   ended(session: Session, bufferedBytes: number): void {
-    let bytes = bufferedBytes;
-    let publications = 0;
     const heard = this.#heard(session);
-    for (let i = heard - this.#published + this.#history.length - 1; i >= 0 && bytes > 0; i--) {
-      const past = this.#history[i] as PastFrame;
-      if (!session.views.has(past.view)) continue;
-      bytes -= past.wireBytes;
-      publications += past.publications;
-    }
+    const publications = this.#past.publicationsIn(bufferedBytes, heard, (view) => session.views.has(view));
     if (publications > 0) this.#metrics.retracted(publications);
   }
 
@@ -136,7 +119,7 @@ export class UwsSink implements Sink {
   #heard(session: Session): number {
     const dropped = this.#dropped.get(session.id);
     if (dropped !== undefined) return (this.#turn[dropped.first] as TurnFrame).number;
-    return (session.isLagging ? this.#lostSince.get(session) : undefined) ?? this.#published;
+    return (session.isLagging ? this.#lostSince.get(session) : undefined) ?? this.#past.count;
   }
 
   #missed(session: Session, first: number): void {
@@ -168,24 +151,13 @@ export class UwsSink implements Sink {
   }
 
   #remember(frame: OutFrame, except: Session | undefined): void {
-    this.#turn.push({ frame, except, number: this.#published++ });
+    this.#turn.push({ frame, except, number: this.#past.count });
     const { view, bytes, publications } = frame;
     view.frames++;
-    this.#history.push({
-      view: view.id,
-      wireBytes: bytes.length + wireHeaderBytes(bytes.length),
-      publications,
-    });
-    if (this.#history.length >= 2 * historyFrames) this.#history = this.#history.slice(historyFrames);
+    this.#past.add(view.id, bytes.length, publications);
   }
 }
 
 function liveViews({ views }: Session): Set<View> {
   return new Set([...views.values()].filter(({ status }) => status === 'live').map(({ view }) => view));
-}
-
-/** Of a message that a server sends: RFC 6455, section 5.2. */
-function wireHeaderBytes(length: number): number {
-  if (length < 126) return 2;
-  return length < 65_536 ? 4 : 10;
 }

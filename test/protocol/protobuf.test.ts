@@ -21,7 +21,6 @@ describe('the protobuf codec', () => {
     const frame = protobufCodec.frameBatch('x', header, [encoded]);
     expect(frame.length - encoded.length).toBeLessThanOrEqual(most);
     expect(frame.slice(frame.length - encoded.length)).toEqual(encoded);
-    expect(frame.buffer.byteLength).toBe(frame.length);
   });
 
   it('speaks the protobuf of the generated code', () => {

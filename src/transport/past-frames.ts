@@ -1,0 +1,44 @@
+/** Frames that a session may still have in its buffer when it ends are looked for among so many. */
+const kept = 4096;
+
+/**
+ * What is remembered of the frames that were published: not their bytes, which would be megabytes. Numbers in arrays that
+ * stay: objects would live just long enough to be the collector's most expensive ones.
+ */
+export class PastFrames {
+  /** Frames that were published in all. */
+  count = 0;
+  readonly #views = new Float64Array(kept);
+  readonly #wireBytes = new Uint32Array(kept);
+  readonly #publications = new Uint32Array(kept);
+
+  add(view: number, bytes: number, publications: number): void {
+    const at = this.count++ % kept;
+    this.#views[at] = view;
+    this.#wireBytes[at] = bytes + wireHeaderBytes(bytes);
+    this.#publications[at] = publications;
+  }
+
+  /**
+   * How many publications stand in the last so many bytes of the first `heard` frames, of those views that `hears` says. A
+   * frame that stands there in part counts.
+   */
+  publicationsIn(bytes: number, heard: number, hears: (view: number) => boolean): number {
+    let rest = bytes;
+    let publications = 0;
+    const oldest = Math.max(0, this.count - kept);
+    for (let number = heard - 1; number >= oldest && rest > 0; number--) {
+      const at = number % kept;
+      if (!hears(this.#views[at] as number)) continue;
+      rest -= this.#wireBytes[at] as number;
+      publications += this.#publications[at] as number;
+    }
+    return publications;
+  }
+}
+
+/** Of a message that a server sends: RFC 6455, section 5.2. */
+function wireHeaderBytes(length: number): number {
+  if (length < 126) return 2;
+  return length < 65_536 ? 4 : 10;
+}

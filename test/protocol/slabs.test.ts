@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { protobufCodec } from '../../src/protocol/protobuf.ts';
+import { Slabs } from '../../src/protocol/slabs.ts';
+import { utf8 } from '../../src/protocol/utf8.ts';
+
+describe('slabs', () => {
+  it('give pieces that do not overlap, all 0, of as many bytes as were asked for', () => {
+    const slabs = new Slabs(2048);
+    const pieces = Array.from({ length: 300 }, (_, i) => slabs.take(i % 100));
+    pieces.forEach((piece, i) => {
+      expect(piece).toEqual(new Uint8Array(i % 100));
+      piece.fill(i);
+    });
+    pieces.forEach((piece, i) => {
+      expect(piece).toEqual(new Uint8Array(i % 100).fill(i));
+    });
+  });
+
+  it('grow to their limit, so that who takes little does not keep much', () => {
+    const slabs = new Slabs(2048);
+    const sizes = new Set(Array.from({ length: 100 }, () => slabs.take(64).buffer.byteLength));
+    expect([...sizes]).toEqual([256, 512, 1024, 2048]);
+  });
+
+  it.each([
+    [511, 2044],
+    [512, 2048],
+    [513, 513],
+  ])('%d bytes stand in a buffer of %d', (length, buffer) => {
+    const piece = new Slabs(2048).take(length);
+    expect([piece.length, piece.buffer.byteLength]).toEqual([length, buffer]);
+  });
+
+  it('hold the encoded publications of who brings them, and of nobody else', () => {
+    const publication = {
+      offset: 7,
+      timestampMs: 1,
+      type: 'x',
+      payload: { format: 'json', bytes: utf8('1.0') },
+    } as const;
+    const slabs = new Slabs(2048);
+    const alone = protobufCodec.encodePublication('t', publication);
+    const [first, second] = [1, 2].map(() => protobufCodec.encodePublication('t', publication, slabs));
+    expect(alone.buffer.byteLength).toBe(alone.length);
+    expect(second).toEqual(alone);
+    expect(second?.buffer).toBe(first?.buffer);
+  });
+});
