@@ -1,11 +1,7 @@
-import { type JsonText, type ScanFault, scanJson, scanJsonAt } from '../protocol/json-scanner.ts';
+import { JsonScanner, type JsonText, type ScanFault } from '../protocol/json-scanner.ts';
 
-/** One item of a batch: the bytes [start, end) of the body, and what scanning them told. */
-export interface BatchItem {
-  readonly start: number;
-  readonly end: number;
-  readonly text: JsonText | ScanFault;
-}
+/** Takes an item of a batch: what scanning the bytes [start, end) of the body told. Its return value stands for the item. */
+type TakeItem<T> = (text: JsonText | ScanFault, start: number, end: number) => T;
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -16,36 +12,32 @@ const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
 /**
- * The items of a JSON array. Whether an item is JSON is for who reads it, so that one bad item doesn't take the others
+ * The items of a JSON array. Whether an item is JSON is for who takes it, so that one bad item doesn't take the others
  * with it: where it ends is found by brackets and quotes then. Undefined: the text is no array, or it can't be told where
- * its items end.
+ * its items end; items before that place were taken all the same.
  */
-export function arrayItems(body: Uint8Array): readonly BatchItem[] | undefined {
+export function arrayItems<T>(body: Uint8Array, take: TakeItem<T>): readonly T[] | undefined {
   const first = skipSpace(body, 0);
   if (body[first] !== openBracket) return undefined;
-  const items: BatchItem[] = [];
+  const scanner = new JsonScanner(body);
+  const items: T[] = [];
   for (let start = first + 1; ; ) {
-    const item = itemAt(body, start);
-    if (item === undefined) return undefined;
-    const end = skipSpace(body, item.end);
-    if (body[end] === closeBracket) {
-      if (skipSpace(body, end + 1) !== body.length) return undefined;
-      return items.length === 0 && isBlank(body, start, end) ? [] : [...items, item];
+    let text: JsonText | ScanFault = scanner.scanPrefix(start);
+    let end = text.ok ? skipSpace(body, text.end) : undefined;
+    if (end === undefined || (body[end] !== comma && body[end] !== closeBracket)) {
+      end = endOfItem(body, start);
+      if (end === undefined) return undefined;
+      text = scanner.scan(start, end);
     }
-    items.push(item);
-    start = end + 1;
+    if (body[end] === comma) {
+      items.push(take(text, start, end));
+      start = end + 1;
+      continue;
+    }
+    if (skipSpace(body, end + 1) !== body.length) return undefined;
+    if (items.length > 0 || !isBlank(body, start, end)) items.push(take(text, start, end));
+    return items;
   }
-}
-
-/** The item and, behind it, a comma or the end of the array. */
-function itemAt(body: Uint8Array, start: number): BatchItem | undefined {
-  const text = scanJsonAt(body, start);
-  if (text.ok) {
-    const behind = body[skipSpace(body, text.end)];
-    if (behind === comma || behind === closeBracket) return { start: text.start, end: text.end, text };
-  }
-  const end = endOfItem(body, start);
-  return end === undefined ? undefined : { start, end, text: scanJson(body, start, end) };
 }
 
 /** Where the comma or the end of the array follows, by brackets and quotes alone. */
@@ -65,15 +57,16 @@ function endOfItem(body: Uint8Array, start: number): number | undefined {
 }
 
 /** The lines of an NDJSON text that aren't blank. */
-export function lines(body: Uint8Array): readonly BatchItem[] {
-  const found: BatchItem[] = [];
+export function lines<T>(body: Uint8Array, take: TakeItem<T>): readonly T[] {
+  const scanner = new JsonScanner(body);
+  const taken: T[] = [];
   for (let start = 0; start < body.length; ) {
     const newline = body.indexOf(0x0a, start);
     const end = newline === -1 ? body.length : newline;
-    if (!isBlank(body, start, end)) found.push({ start, end, text: scanJson(body, start, end) });
+    if (!isBlank(body, start, end)) taken.push(take(scanner.scan(start, end), start, end));
     start = end + 1;
   }
-  return found;
+  return taken;
 }
 
 /** The position of the closing quote, or the end of the text. */

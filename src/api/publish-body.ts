@@ -7,12 +7,11 @@ import type { Payload, PublishFields } from '../protocol/frames.ts';
 import { fromInstant } from '../protocol/instant.ts';
 import { type JsonText, type ScanFault, scanJson } from '../protocol/json-scanner.ts';
 import { nullPayload } from '../protocol/payload.ts';
-import type { Texts } from '../protocol/short-texts.ts';
+import { plainTexts } from '../protocol/short-texts.ts';
 import { broadcastTopic, isReserved } from '../topics/names.ts';
-import { broadcastEnvelope, type PublishEnvelope, publishEnvelope } from './schemas.ts';
+import { plainFields } from './plain-fields.ts';
+import { broadcastEnvelope, defaultType, type PublishEnvelope, publishEnvelope } from './schemas.ts';
 import { invalidRequest, validate } from './validate.ts';
-
-const defaultType = 'publication';
 
 /**
  * What `body` asks to publish, or what is wrong with it. `data` stays a view into `body`, byte for byte. Where only a
@@ -21,14 +20,23 @@ const defaultType = 'publication';
 export function readPublish(
   body: Uint8Array,
   text = scanJson(body),
-  texts?: Texts,
+  texts = plainTexts,
 ): PublishFields | SluiceError {
-  const read = readEnvelope(body, text, publishEnvelope, texts);
-  if (read instanceof SluiceError) return read;
-  if (isReserved(read.envelope.topic)) {
+  const fields = plainFields(body, text, texts) ?? checkedFields(body, text, texts);
+  if (!(fields instanceof SluiceError) && isReserved(fields.topic)) {
     return new SluiceError('invalid_topic', 'names that begin with "$" are Sluice’s own');
   }
-  return fieldsOf(read.envelope.topic, read.envelope, read.data);
+  return fields;
+}
+
+/** By the schema; `plainFields` is its quick equal for what most bodies are. */
+export function checkedFields(
+  body: Uint8Array,
+  text: JsonText | ScanFault,
+  texts = plainTexts,
+): PublishFields | SluiceError {
+  const read = readEnvelope(body, text, publishEnvelope, texts);
+  return read instanceof SluiceError ? read : fieldsOf(read.envelope.topic, read.envelope, read.data);
 }
 
 /** The same without a topic. */
@@ -41,7 +49,7 @@ function readEnvelope<T>(
   body: Uint8Array,
   text: JsonText | ScanFault,
   schema: z.ZodType<T>,
-  texts?: Texts,
+  texts = plainTexts,
 ): { readonly envelope: T; readonly data: Uint8Array | undefined } | SluiceError {
   const split = splitEnvelope(body, 'data', text, texts);
   if (!split.ok) return new SluiceError('invalid_json', split.message);

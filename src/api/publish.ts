@@ -2,9 +2,10 @@ import { isUtf8 } from 'node:buffer';
 import { mediaType } from '../auth/local-guard.ts';
 import { SluiceError } from '../errors.ts';
 import type { PublishFields } from '../protocol/frames.ts';
+import type { JsonText, ScanFault } from '../protocol/json-scanner.ts';
 import { ShortTexts } from '../protocol/short-texts.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
-import { arrayItems, type BatchItem, lines } from './batch-items.ts';
+import { arrayItems, lines } from './batch-items.ts';
 import { type ApiResponse, type Awaitable, errorBody, jsonText } from './http.ts';
 import { PayloadCopies } from './payload-copies.ts';
 import { forbiddenBy } from './permit.ts';
@@ -31,49 +32,56 @@ export function broadcast(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
   return publishOne(fields, call.body, ports);
 }
 
-async function publishOne(fields: PublishFields, body: Uint8Array, ports: ApiPorts): Promise<ApiResponse> {
-  const [outcome] = await ports.publisher.publish([copied(fields, new PayloadCopies(body))]);
-  if (!outcome!.ok) throw outcome!.error;
-  return jsonText(200, publishedText(outcome!));
+function publishOne(fields: PublishFields, body: Uint8Array, ports: ApiPorts): Awaitable<ApiResponse> {
+  const kept = copied(fields, new PayloadCopies(body));
+  return withOutcomes(ports.publisher.publish([kept]), ([outcome]) => {
+    if (!outcome!.ok) throw outcome!.error;
+    return jsonText(200, publishedText(outcome!));
+  });
 }
 
-function publishedText({ epoch, offset, duplicate }: AppendOutcome & { readonly ok: true }): string {
-  return `{"epoch":${JSON.stringify(epoch)},"offset":${offset}${duplicate ? ',"duplicate":true' : ''}}`;
+function withOutcomes(
+  outcomes: Awaitable<readonly AppendOutcome[]>,
+  answer: (outcomes: readonly AppendOutcome[]) => ApiResponse,
+): Awaitable<ApiResponse> {
+  return outcomes instanceof Promise ? outcomes.then(answer) : answer(outcomes);
 }
 
 /** `POST /api/publish/batch` */
-export async function publishBatch(call: Call, ports: ApiPorts): Promise<ApiResponse> {
-  const isText = isUtf8(call.body);
-  const read = itemReader(call, ports);
-  const results = itemsOf(call).map((item) =>
-    isText || isUtf8(call.body.subarray(item.start, item.end)) ? read(item) : notUtf8(),
-  );
+export function publishBatch(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
+  const results = resultsOf(call, ports);
   const fields = results.filter((result) => !(result instanceof SluiceError)) as PublishFields[];
-  const outcomes = fields.length === 0 ? [] : await ports.publisher.publish(fields);
-  let next = 0;
-  const texts = results.map((result) =>
-    resultText(result instanceof SluiceError ? result : outcomes[next++]!),
-  );
-  return jsonText(200, `{"results":[${texts.join()}]}`);
+  return withOutcomes(fields.length === 0 ? [] : ports.publisher.publish(fields), (outcomes) => {
+    let next = 0;
+    const texts = results.map((result) =>
+      result instanceof SluiceError ? errorText(result) : outcomeText(outcomes[next++]!),
+    );
+    return jsonText(200, `{"results":[${texts.join()}]}`);
+  });
 }
 
-function itemsOf({ body, contentType }: Call): readonly BatchItem[] {
-  const items = mediaType(contentType) === ndjson ? lines(body) : arrayItems(body);
-  if (items === undefined) throw new SluiceError('invalid_json', 'the body is not a JSON array');
-  if (items.length > batchItemsMax) {
+/** What each item asks to publish, or what is wrong with it. */
+function resultsOf(call: Call, ports: ApiPorts): readonly (PublishFields | SluiceError)[] {
+  const { body, contentType } = call;
+  const take = itemReader(call, ports);
+  const results = mediaType(contentType) === ndjson ? lines(body, take) : arrayItems(body, take);
+  if (results === undefined) throw new SluiceError('invalid_json', 'the body is not a JSON array');
+  if (results.length > batchItemsMax) {
     throw new SluiceError(
       'invalid_request',
-      `a batch has at most ${batchItemsMax} items; this one has ${items.length}`,
+      `a batch has at most ${batchItemsMax} items; this one has ${results.length}`,
     );
   }
-  return items;
+  return results;
 }
 
 /** Reads the items of one body. */
 function itemReader({ body, identity }: Call, { namespaces }: ApiPorts) {
+  const isText = isUtf8(body);
   const texts = new ShortTexts();
   const copies = new PayloadCopies(body);
-  return ({ text }: BatchItem): PublishFields | SluiceError => {
+  return (text: JsonText | ScanFault, start: number, end: number): PublishFields | SluiceError => {
+    if (!isText && !isUtf8(body.subarray(start, end))) return notUtf8();
     const fields = readPublish(body, text, texts);
     if (fields instanceof SluiceError) return fields;
     return forbiddenBy(identity, 'publish', fields.topic, namespaces) ?? copied(fields, copies);
@@ -90,7 +98,14 @@ function notUtf8(): SluiceError {
   return new SluiceError('invalid_json', 'the body is not UTF-8');
 }
 
-function resultText(result: SluiceError | AppendOutcome): string {
-  if (result instanceof SluiceError) return JSON.stringify({ error: errorBody(result) });
-  return result.ok ? publishedText(result) : JSON.stringify({ error: errorBody(result.error) });
+function outcomeText(outcome: AppendOutcome): string {
+  return outcome.ok ? publishedText(outcome) : errorText(outcome.error);
+}
+
+function publishedText({ epoch, offset, duplicate }: AppendOutcome & { readonly ok: true }): string {
+  return `{"epoch":${JSON.stringify(epoch)},"offset":${offset}${duplicate ? ',"duplicate":true' : ''}}`;
+}
+
+function errorText(error: SluiceError): string {
+  return JSON.stringify({ error: errorBody(error) });
 }

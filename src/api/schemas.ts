@@ -31,9 +31,11 @@ const topicName = z.string().min(1).max(topicNameMaxLength);
 
 // ---- requests
 
+export const defaultType = 'publication';
+
 /** null means absent, as in the wire protocol. */
 const publicationMembers = {
-  type: z.string().nullish().describe('The kind of update; default "publication".'),
+  type: z.string().nullish().describe(`The kind of update; default "${defaultType}".`),
   key: z.string().max(keyMaxLength).nullish().describe('State mode: what this is the newest value of.'),
   tags: z
     .record(z.string().min(1).max(tagMaxLength), z.string().max(tagMaxLength))

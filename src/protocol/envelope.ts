@@ -67,16 +67,16 @@ function nameOf(bytes: Uint8Array, member: Member, texts: Texts): string {
   return member.escaped ? memberName(bytes, member) : texts.decode(bytes, member.nameStart, member.nameEnd);
 }
 
-/** What JSON.parse makes of it; strings without escapes, which most are, are their bytes. */
-function parsed(bytes: Uint8Array, { start, end }: Span, texts: Texts): unknown {
-  return bytes[start] === quote && !hasBackslash(bytes, start, end)
-    ? texts.decode(bytes, start + 1, end - 1)
-    : JSON.parse(texts.decode(bytes, start, end));
+/** What JSON.parse makes of it. */
+function parsed(bytes: Uint8Array, span: Span, texts: Texts): unknown {
+  return plainString(bytes, span, texts) ?? JSON.parse(texts.decode(bytes, span.start, span.end));
 }
 
-function hasBackslash(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if (bytes[i] === backslash) return true;
-  return false;
+/** The string, if it is one and has no escapes, as most: then it is its bytes. */
+export function plainString(bytes: Uint8Array, { start, end }: Span, texts: Texts): string | undefined {
+  if (bytes[start] !== quote) return undefined;
+  for (let i = start; i < end; i++) if (bytes[i] === backslash) return undefined;
+  return texts.decode(bytes, start + 1, end - 1);
 }
 
 const quote = 0x22;
@@ -107,7 +107,7 @@ function indexOfName(bytes: Uint8Array, member: Member, names: readonly string[]
 }
 
 /** `name` is ASCII. */
-function isNamed(bytes: Uint8Array, member: Member, name: string): boolean {
+export function isNamed(bytes: Uint8Array, member: Member, name: string): boolean {
   if (member.escaped) return memberName(bytes, member) === name;
   if (member.nameEnd - member.nameStart !== name.length) return false;
   for (let i = 0; i < name.length; i++) {

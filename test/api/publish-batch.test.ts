@@ -103,7 +103,7 @@ describe('a batch', () => {
 
 describe('finding the items', () => {
   const textsOf = (find: typeof lines | typeof arrayItems, body: string) =>
-    find(Buffer.from(body))?.map(({ start, end }) => Buffer.from(body).toString('utf8', start, end).trim());
+    find(Buffer.from(body), (_, start, end) => Buffer.from(body).toString('utf8', start, end).trim());
 
   test.each([
     ['[]', []],

@@ -1,8 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readPublish } from '../../src/api/publish-body.ts';
+import { plainFields } from '../../src/api/plain-fields.ts';
+import { checkedFields, readPublish } from '../../src/api/publish-body.ts';
 import { SluiceError } from '../../src/errors.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
+import { scanJson } from '../../src/protocol/json-scanner.ts';
+import { plainTexts } from '../../src/protocol/short-texts.ts';
+import { keyMaxLength } from '../../src/topics/checks.ts';
 import { bodyMaxBytes, nowMs, payloadMaxBytes, startApi } from './harness.ts';
 
 const read = (text: string) => readPublish(Buffer.from(text));
@@ -178,6 +182,52 @@ describe('what a body asks to publish', () => {
         else expect(Buffer.from(result.payload.bytes).toString()).toBe(data);
       }),
     );
+  });
+
+  test('without the schema is what the schema makes of it', () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'grapheme' }),
+      fc.constantFrom('', '$all', 'x'.repeat(keyMaxLength), 'x'.repeat(keyMaxLength + 1), '😀'.repeat(101)),
+    );
+    const value = fc.oneof({ weight: 8, arbitrary: text }, fc.constantFrom(null, 1, true, [], {}));
+    const usual = { topic: value, type: value, key: value, data: fc.jsonValue() };
+    const body = fc.oneof(
+      { weight: 4, arbitrary: fc.record(usual, { requiredKeys: ['topic'] }) },
+      fc.record({ ...usual, messageId: text, topci: text }, { requiredKeys: [] }),
+    );
+    let plain = 0;
+    fc.assert(
+      fc.property(body, fc.constantFrom(undefined, 1), fc.boolean(), (members, indent, last) => {
+        const entries = Object.entries(members);
+        const json = JSON.stringify(Object.fromEntries(last ? entries : entries.reverse()), null, indent);
+        const bytes = Buffer.from(json);
+        const fields = plainFields(bytes, scanJson(bytes), plainTexts);
+        if (fields === undefined) return;
+        plain++;
+        expect(fields).toStrictEqual(checkedFields(bytes, scanJson(bytes)));
+      }),
+      { numRuns: 2000 },
+    );
+    expect(plain).toBeGreaterThan(100);
+  });
+
+  test.each([
+    ['{"topic":"t"}', true],
+    ['{"data":[1],"type":"a","key":"k","topic":"t"}', true],
+    ['{"t\\u006fpic":"t"}', true],
+    [`{"topic":"t","key":"${'x'.repeat(keyMaxLength - 1)}"}`, true],
+    [`{"topic":"t","key":"${'x'.repeat(keyMaxLength)}"}`, true],
+    [`{"topic":"t","key":"${'x'.repeat(keyMaxLength + 1)}"}`, false],
+    ['{"topic":"\\u0074"}', false],
+    ['{"topic":"t","type":null}', false],
+    ['{"topic":"t","messageId":"m"}', false],
+    ['{"topic":1}', false],
+    ['{"type":"t"}', false],
+    ['["topic"]', false],
+    ['{"topic":"t"', false],
+  ])('of %s does without the schema: %s', (json, does) => {
+    const bytes = Buffer.from(json);
+    expect(plainFields(bytes, scanJson(bytes), plainTexts) !== undefined).toBe(does);
   });
 
   test('whatever the bytes are, reading them does not throw', () => {
