@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isPattern, isReserved, patternProblem, topicProblem } from '../topics/names.ts';
 import { type Identity, topicActions } from './identity.ts';
 import { userTopicOf } from './permissions.ts';
+import { VerifiedTokens } from './verified-tokens.ts';
 
 export type TokenResult =
   | { readonly ok: true; readonly identity: Identity }
@@ -14,8 +15,8 @@ export type TokenResult =
     };
 
 export interface TokenVerifier {
-  /** Never rejects. */
-  verify(token: string): Promise<TokenResult>;
+  /** At once where the token is known from before. Never rejects. */
+  verify(token: string): TokenResult | Promise<TokenResult>;
 }
 
 const permissionsMax = 1000;
@@ -45,23 +46,38 @@ const claimsSchema = z.object({
   topics: z.array(permissionSchema).max(permissionsMax).default([]),
 });
 
+/** For as many tokens of 300 characters as there may be connections by default. */
+const verifiedMaxBytes = 8 * 1024 * 1024;
+
 /** Verifies tokens signed with HS256 and this secret. `nowMs`: milliseconds since 1970. */
 export function tokenVerifier(secret: string, nowMs: () => number = Date.now): TokenVerifier {
-  const key = new TextEncoder().encode(secret);
-  return {
-    async verify(token) {
-      try {
-        const { payload } = await jwtVerify(token, key, {
-          algorithms: ['HS256'],
-          currentDate: new Date(nowMs()),
-        });
-        return readClaims(payload);
-      } catch (error) {
-        if (error instanceof errors.JWTExpired) {
-          return { ok: false, code: 'token_expired', message: 'the token has expired' };
-        }
-        return { ok: false, code: 'unauthorized', message: refusal(error) };
+  // Given the bytes, jose would import them again for each token: half of what verifying one costs (`bench -- storm`).
+  const key = crypto.subtle.importKey(
+    'raw',
+    new TextEncoder().encode(secret),
+    { name: 'HMAC', hash: 'SHA-256' },
+    false,
+    ['verify'],
+  );
+  const verified = new VerifiedTokens(verifiedMaxBytes);
+  async function verify(token: string): Promise<TokenResult> {
+    try {
+      const options = { algorithms: ['HS256'], currentDate: new Date(nowMs()) };
+      const { payload } = await jwtVerify(token, await key, options);
+      const result = readClaims(payload);
+      if (result.ok) verified.add(token, result.identity);
+      return result;
+    } catch (error) {
+      if (error instanceof errors.JWTExpired) {
+        return { ok: false, code: 'token_expired', message: 'the token has expired' };
       }
+      return { ok: false, code: 'unauthorized', message: refusal(error) };
+    }
+  }
+  return {
+    verify(token) {
+      const identity = verified.find(token, nowMs());
+      return identity === undefined ? verify(token) : { ok: true, identity };
     },
   };
 }

@@ -1,5 +1,6 @@
+import type { Identity } from '../auth/identity.ts';
 import { may, type NamespaceAccessTable } from '../auth/permissions.ts';
-import type { TokenVerifier } from '../auth/tokens.ts';
+import type { TokenResult, TokenVerifier } from '../auth/tokens.ts';
 import { SluiceError } from '../errors.ts';
 import type { ClientFrame, CommandKind, Commands, Reply } from '../protocol/frames.ts';
 import { jsonPayloadProblem } from '../protocol/payload.ts';
@@ -20,7 +21,7 @@ export interface CommandOptions {
   /** The frame that greets a session, and answers `connect`. */
   readonly greeting: (session: Session) => Reply;
   /** Who the session is has changed: the topics that are its own follow. Throws where the user may have no more sessions. */
-  readonly identified: (session: Session, identity: Session['identity']) => void;
+  readonly identified: (session: Session, identity: Identity) => void;
 }
 
 /** The most publications in one page of history. */
@@ -29,6 +30,8 @@ const historyPublications = 100;
 
 type Fields<K extends CommandKind> = Commands[K] & { readonly id: number };
 type Answer = Reply | undefined;
+/** What is left to do when that has come which a command had to wait for: done in one go, what it sends leaves together. */
+type Rest = () => Answer;
 
 /**
  * What each command does. It answers the reply, or throws an error of the table; nothing means that it has replied by
@@ -38,7 +41,11 @@ type CommandTable = {
   readonly [K in CommandKind]: {
     readonly ordered: boolean;
     readonly summary: string;
-    readonly run: (session: Session, fields: Fields<K>, options: CommandOptions) => Answer | Promise<Answer>;
+    readonly run: (
+      session: Session,
+      fields: Fields<K>,
+      options: CommandOptions,
+    ) => Answer | Promise<Answer | Rest>;
   };
 };
 
@@ -68,10 +75,10 @@ export function runCommand(
   session: Session,
   frame: ClientFrame,
   options: CommandOptions,
-): Answer | Promise<Answer> {
+): Answer | Promise<Answer | Rest> {
   const { run } = commandTable[frame.kind] as CommandTable[CommandKind];
   return (
-    run as (session: Session, fields: ClientFrame, options: CommandOptions) => Answer | Promise<Answer>
+    run as (session: Session, fields: ClientFrame, options: CommandOptions) => Answer | Promise<Answer | Rest>
   )(session, frame, options);
 }
 
@@ -79,42 +86,50 @@ function connect(
   session: Session,
   { token, client, capabilities }: Fields<'connect'>,
   options: CommandOptions,
-): Answer | Promise<Answer> {
+): Answer | Promise<Rest> {
   if (session.introduced) throw new SluiceError('already_connected');
   session.introduced = true;
   session.client = client;
   session.knowsDictionaries = capabilities?.includes('dictionary') === true;
   if (token === undefined) return options.greeting(session);
-  return verify(token, options).then((identity) => {
+  return verified(token, options, (identity) => {
     options.identified(session, identity);
     return options.greeting(session);
   });
 }
 
-async function refresh(
+function refresh(
   session: Session,
   { token }: Fields<'refresh'>,
   options: CommandOptions,
-): Promise<Answer> {
-  const identity = await verify(token, options);
-  if (identity.user !== session.identity.user)
-    throw new SluiceError('forbidden', 'the token is another user’s');
-  options.identified(session, identity);
-  return { kind: 'refreshed', expiresMs: identity.expiresAtMs };
+): Answer | Promise<Rest> {
+  return verified(token, options, (identity) => {
+    if (identity.user !== session.identity.user)
+      throw new SluiceError('forbidden', 'the token is another user’s');
+    options.identified(session, identity);
+    return { kind: 'refreshed', expiresMs: identity.expiresAtMs };
+  });
 }
 
-async function verify(token: string, { tokens }: CommandOptions): Promise<Session['identity']> {
+function verified(
+  token: string,
+  { tokens }: CommandOptions,
+  proceed: (identity: Identity) => Answer,
+): Answer | Promise<Rest> {
   if (tokens === undefined) throw new SluiceError('unauthorized', 'this gateway takes no tokens');
-  const result = await tokens.verify(token);
-  if (!result.ok) throw new SluiceError(result.code, result.message);
-  return result.identity;
+  const finish = (result: TokenResult) => {
+    if (!result.ok) throw new SluiceError(result.code, result.message);
+    return proceed(result.identity);
+  };
+  const result = tokens.verify(token);
+  return result instanceof Promise ? result.then((late) => () => finish(late)) : finish(result);
 }
 
 function subscribe(
   session: Session,
   { id, subscriptions }: Fields<'subscribe'>,
   { subscriber }: CommandOptions,
-): Answer | Promise<Answer> {
+): Answer | Promise<Rest> {
   if (subscriptions.length === 0)
     throw new SluiceError('invalid_request', 'subscribe names at least one topic');
   const proceed = (): Answer => {
@@ -124,7 +139,7 @@ function subscribe(
     session.pump();
     return undefined;
   };
-  return subscriber.needsLoad(subscriptions) ? subscriber.load(subscriptions).then(proceed) : proceed();
+  return subscriber.needsLoad(subscriptions) ? subscriber.load(subscriptions).then(() => proceed) : proceed();
 }
 
 function unsubscribe(session: Session, { views = [], topics = [] }: Fields<'unsubscribe'>): Answer {

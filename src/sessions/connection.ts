@@ -10,6 +10,8 @@ export interface Connection {
   readonly codec: Codec;
   /** `dropped`: the connection's buffer is full, nothing was sent. */
   send(message: Uint8Array): 'sent' | 'dropped';
+  /** What is sent while this runs leaves in as few writes as can be. */
+  together(run: () => void): void;
   /** Bytes that were sent and have not left this process yet. */
   bufferedBytes(): number;
   /** From now on the connection gets what is published on this channel. */

@@ -4,7 +4,7 @@ import { addressKey, type ClientAddress } from '../auth/client-address.ts';
 import type { Gate } from '../auth/gate.ts';
 import type { Identity } from '../auth/identity.ts';
 import type { RequestFacts } from '../auth/request-facts.ts';
-import type { TokenVerifier } from '../auth/tokens.ts';
+import type { TokenResult, TokenVerifier } from '../auth/tokens.ts';
 import { SluiceError } from '../errors.ts';
 import type { Codec } from '../protocol/codec.ts';
 import { negotiate } from '../protocol/codecs.ts';
@@ -104,9 +104,8 @@ export class Entrance {
       // A gateway with neither can't know what the credential means; without it the client would be just as welcome.
       return keys.size > 0 ? new SluiceError('unauthorized', 'this API key is not known') : fallback;
     }
-    return tokens
-      .verify(credential)
-      .then((result) => (result.ok ? result.identity : new SluiceError(result.code, result.message)));
+    const result = tokens.verify(credential);
+    return result instanceof Promise ? result.then(tokenVerdict) : tokenVerdict(result);
   }
 
   /** For those who inquire: why they may not connect, or that they may. */
@@ -134,6 +133,10 @@ export class Entrance {
     if (isDraining()) return shuttingDown();
     return admission.placeProblem(key) ?? (user === undefined ? undefined : admission.userProblem(user));
   }
+}
+
+function tokenVerdict(result: TokenResult): Identity | SluiceError {
+  return result.ok ? result.identity : new SluiceError(result.code, result.message);
 }
 
 function shuttingDown(): SluiceError {

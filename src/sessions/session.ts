@@ -30,6 +30,9 @@ export interface SessionContext {
 /** Replies and pushes that wait for a full buffer to drain; more, and the session is cut. */
 export const waitingMessagesMax = 100;
 
+/** Does all at once, or waits for something and answers what is to be done then. Never throws or rejects. */
+type Command = () => void | Promise<() => void>;
+
 /** Who is behind a connection, and where. */
 export interface Peer {
   readonly identity: Identity;
@@ -69,7 +72,10 @@ export class Session implements CatchUpSession {
   #catchUpAsked = false;
   /** What was buffered when somebody last looked, and since when it has not become less. */
   #progress: { bytes: number; sinceMs: number } | undefined;
-  #commands: Promise<void> | undefined;
+  /** A command is being run that changes what the session takes part in. */
+  #busy = false;
+  /** Such commands that came meanwhile. */
+  #commands: Command[] | undefined;
 
   constructor(
     id: string,
@@ -245,13 +251,30 @@ export class Session implements CatchUpSession {
   // ---- commands
 
   /** Runs commands that change what the session takes part in one after the other, each when the last is done. */
-  inOrder(run: () => void | Promise<void>): void {
-    if (this.#commands === undefined) {
-      const done = run();
-      if (done !== undefined) this.#chain(done);
+  inOrder(command: Command): void {
+    if (this.#busy) {
+      this.#commands ??= [];
+      this.#commands.push(command);
     } else {
-      this.#chain(this.#commands.then(run));
+      this.#busy = true;
+      this.#run(command);
     }
+  }
+
+  #run(first: Command | undefined): void {
+    for (let command = first; command !== undefined; command = this.#commands?.shift()) {
+      const waiting = command();
+      if (waiting === undefined) continue;
+      void waiting.then((finish) =>
+        this.#connection.together(() => {
+          finish();
+          this.#run(this.#commands?.shift());
+        }),
+      );
+      return;
+    }
+    this.#busy = false;
+    this.#commands = undefined;
   }
 
   // ---- the end
@@ -315,13 +338,6 @@ export class Session implements CatchUpSession {
       offset: leg?.position ?? 0,
       recovered: true,
     });
-  }
-
-  #chain(done: Promise<void>): void {
-    const chained = done.finally(() => {
-      if (this.#commands === chained) this.#commands = undefined;
-    });
-    this.#commands = chained;
   }
 }
 

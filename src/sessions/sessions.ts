@@ -88,7 +88,10 @@ export class Sessions {
     };
     session.inOrder(() =>
       subscriber.needsLoad([{ topic }])
-        ? subscriber.load([{ topic }]).then(proceed, (error) => this.#refused(session, [topic], error))
+        ? subscriber.load([{ topic }]).then(
+            () => proceed,
+            (error) => () => this.#refused(session, [topic], error),
+          )
         : proceed(),
     );
   }
@@ -213,27 +216,31 @@ export class Sessions {
     // What waited for its turn may come after the end of the session: nothing is to be taken up then.
     const run = () => (session.closed ? undefined : this.#answer(session, frame));
     if (commandTable[frame.kind].ordered) session.inOrder(run);
-    else void run();
+    else void run()?.then((finish) => finish());
   }
 
-  /** Exactly one reply or error to each command. Never throws or rejects. */
-  #answer(session: Session, frame: ClientFrame): void | Promise<void> {
-    try {
+  /** Exactly one reply or error to each command: now, or when that runs which this resolves to. */
+  #answer(session: Session, frame: ClientFrame): void | Promise<() => void> {
+    let waiting: Promise<() => void> | undefined;
+    this.#reply(session, frame.id, () => {
       const answer = runCommand(session, frame, this.#commands);
-      if (answer instanceof Promise) {
-        return answer.then(
-          (reply) => this.#reply(session, frame.id, reply),
-          (error: unknown) => this.#fail(session, frame.id, error),
-        );
-      }
-      this.#reply(session, frame.id, answer);
-    } catch (error) {
-      this.#fail(session, frame.id, error);
-    }
+      if (!(answer instanceof Promise)) return answer;
+      waiting = answer.then(
+        (rest) => () => this.#reply(session, frame.id, () => (typeof rest === 'function' ? rest() : rest)),
+        (error: unknown) => () => this.#fail(session, frame.id, error),
+      );
+      return undefined;
+    });
+    return waiting;
   }
 
-  #reply(session: Session, id: number, reply: Reply | undefined): void {
-    if (reply !== undefined) session.reply(id, reply);
+  #reply(session: Session, id: number, run: () => Reply | undefined): void {
+    try {
+      const reply = run();
+      if (reply !== undefined) session.reply(id, reply);
+    } catch (error) {
+      this.#fail(session, id, error);
+    }
   }
 
   #fail(session: Session, id: number, error: unknown): void {
@@ -288,8 +295,13 @@ export class Sessions {
     };
     if (topics.every((topic) => broker.isLoaded(topic))) proceed();
     else {
-      const refused = (error: unknown) => this.#refused(session, topics, error);
-      session.inOrder(() => Promise.all(topics.map((topic) => broker.load(topic))).then(proceed, refused));
+      const loaded = () => Promise.all(topics.map((topic) => broker.load(topic)));
+      session.inOrder(() =>
+        loaded().then(
+          () => proceed,
+          (error) => () => this.#refused(session, topics, error),
+        ),
+      );
     }
   }
 

@@ -51,6 +51,11 @@ export class UwsConnection implements Connection {
     return 'sent';
   }
 
+  together(run: () => void): void {
+    if (this.closed) run();
+    else this.socket.cork(run);
+  }
+
   bufferedBytes(): number {
     return this.closed ? 0 : this.socket.getBufferedAmount();
   }

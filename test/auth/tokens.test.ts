@@ -61,6 +61,37 @@ describe('the end of a token', () => {
   });
 });
 
+describe('a token that was verified before', () => {
+  test('is answered at once, and alike', async () => {
+    const { verify } = tokenVerifier(secret, () => nowMs);
+    const token = await sign({ sub: 'alice', exp: nowSeconds + 60 });
+    const first = verify(token);
+    expect(first).toBeInstanceOf(Promise);
+    const result = await first;
+    expect(verify(token)).toEqual(result);
+  });
+
+  test.each([
+    [59_999, true],
+    [60_000, false],
+    [60_001, false],
+  ])('is as good %j ms later as one that comes then: %j', async (ms, good) => {
+    let atMs = nowMs;
+    const { verify } = tokenVerifier(secret, () => atMs);
+    const token = await sign({ sub: 'alice', exp: nowSeconds + 60 });
+    await verify(token);
+    atMs += ms;
+    expect(await verify(token)).toMatchObject(good ? { ok: true } : { ok: false, code: 'token_expired' });
+  });
+
+  test('is refused again when it was refused', async () => {
+    const { verify } = tokenVerifier(secret, () => nowMs);
+    const token = await sign({ sub: 'mallory' }, { secret: 'another secret of thirty-two bytes' });
+    expect(await verify(token)).toMatchObject({ ok: false });
+    expect(await verify(token)).toMatchObject({ ok: false });
+  });
+});
+
 describe('a token that the gateway’s secret did not sign with HS256', () => {
   test.each([
     ['of another secret', () => sign({ sub: 'mallory' }, { secret: 'another secret of thirty-two bytes' })],

@@ -23,6 +23,8 @@ export class FakeConnection implements Connection, Receiver {
   readonly codec: Codec;
   readonly limitBytes: number;
   readonly messages: Uint8Array[] = [];
+  /** Of them, those that were sent together. */
+  readonly writes: Uint8Array[][] = [];
   readonly joined = new Set<string>();
   session: Session | undefined;
   stalled = false;
@@ -47,6 +49,12 @@ export class FakeConnection implements Connection, Receiver {
     if (this.stalled) this.buffered += message.length;
     this.messages.push(message);
     return 'sent';
+  }
+
+  together(run: () => void): void {
+    const before = this.messages.length;
+    run();
+    this.writes.push(this.messages.slice(before));
   }
 
   receive(bytes: Uint8Array): void {

@@ -646,6 +646,29 @@ describe('the order of commands', () => {
     ]);
   });
 
+  test('what was waited for is answered in one write, with what waited behind it', async () => {
+    const { tokens, command, connection, settle } = await client();
+    tokens.set('good', verified(user('alice', granted)));
+    command({ kind: 'connect', id: 1, token: 'good' });
+    command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: 'closed:1' }] });
+    await settle();
+    expect(connection.writes).toEqual([connection.messages]);
+    expect(connection.frames().map(({ kind, id }) => [kind, id])).toEqual([
+      ['subscribed', 0],
+      ['connected', 1],
+      ['subscribed', 2],
+    ]);
+  });
+
+  test('a command that has nothing to wait for is answered at once, also when the one before it waited', async () => {
+    const { tokens, command, connection, settle } = await client();
+    tokens.set('good', verified(user('alice', granted)));
+    command({ kind: 'connect', id: 1, token: 'good' });
+    await settle();
+    command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: 'closed:1' }] });
+    expect(connection.replies(2)).toHaveLength(1);
+  });
+
   test('a command that failed does not hold up the next ones', async () => {
     const { command, codeOf } = await client();
     command({ kind: 'connect', id: 1, token: 'bad' });

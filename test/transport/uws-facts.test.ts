@@ -113,6 +113,55 @@ async function stalled(more: uws.WebSocketBehavior<Data> = {}) {
   return { ...server, peer, socket, dropped, received };
 }
 
+describe('uWebSockets.js, in `cork`', () => {
+  it('keeps the order of what is sent and what was published before', async () => {
+    const { app, ...server } = await serve({});
+    const peer = await client(server.port);
+    const received: string[] = [];
+    peer.on('message', (data: Buffer) => received.push(data.toString()));
+    const socket = await server.opened();
+    socket.subscribe('A');
+    app.publish('A', 'A1', false, false);
+    socket.cork(() => {
+      socket.send('1', false, false);
+      socket.send('2', false, false);
+    });
+    app.publish('A', 'A2', false, false);
+    await expect.poll(() => received).toEqual(['A1', '1', '2', 'A2']);
+  });
+
+  it('ends a connection with its code, behind what was sent', async () => {
+    const server = await serve({});
+    const peer = await client(server.port);
+    const received: string[] = [];
+    peer.on('message', (data: Buffer) => received.push(data.toString()));
+    const socket = await server.opened();
+    const closed = once(peer, 'close');
+    socket.cork(() => {
+      socket.send('last', false, false);
+      socket.end(4001, 'slow');
+    });
+    expect((await closed)[0]).toBe(4001);
+    expect(received).toEqual(['last']);
+  });
+
+  it('closes a connection, and does no harm to the next one', async () => {
+    const server = await serve({});
+    const peer = await client(server.port);
+    const socket = await server.opened();
+    const closed = once(peer, 'close');
+    socket.cork(() => {
+      socket.send('lost', false, false);
+      socket.close();
+    });
+    expect((await closed)[0]).toBe(1006);
+    const next = await client(server.port);
+    const message = once(next, 'message');
+    (await server.opened()).send('well', false, false);
+    expect(String((await message)[0])).toBe('well');
+  });
+});
+
 describe('uWebSockets.js, of a socket over its limit', () => {
   it('answers `send` by 2, drops the frame, and calls `dropped` for it at once', async () => {
     const { socket, dropped, peer, received } = await stalled();
