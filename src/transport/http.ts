@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Api, Opened } from '../api/dispatch.ts';
 import type { ApiResponse } from '../api/http.ts';
 import { SluiceError } from '../errors.ts';
+import { concatBytes } from '../protocol/bytes.ts';
 import { requestHead } from './request-head.ts';
 
 /**
@@ -31,13 +32,16 @@ function handleHttp(response: HttpResponse, request: HttpRequest, api: Api): voi
 
 const noBody = new Uint8Array(0);
 
-/** Collects the body, copying each chunk, as it is gone afterwards. Over the limit it answers at once. */
+/**
+ * Collects the body into memory of its own, which a payload that is most of it may keep: the library's is used again as
+ * soon as the handler returns. Over the limit it answers at once.
+ */
 function readBody(
   response: HttpResponse,
   { bodyMaxBytes }: Opened,
   answer: (body: Uint8Array | SluiceError) => void,
 ): void {
-  let chunks: Buffer[] = [];
+  let chunks: Uint8Array[] = [];
   let bytes = 0;
   let answered = false;
   response.onData((chunk, isLast) => {
@@ -49,14 +53,13 @@ function readBody(
       answer(new SluiceError('frame_too_large', `a body has at most ${bodyMaxBytes} bytes`));
       return;
     }
-    // The library's memory is used again as soon as this returns.
-    const copy = Buffer.from(new Uint8Array(chunk));
+    const copy = new Uint8Array(chunk.slice(0));
     if (!isLast) {
       chunks.push(copy);
       return;
     }
     answered = true;
-    answer(chunks.length === 0 ? copy : Buffer.concat([...chunks, copy], bytes));
+    answer(chunks.length === 0 ? copy : concatBytes([...chunks, copy]));
   });
 }
 

@@ -3,25 +3,42 @@ import type { RequestHead } from '../api/http.ts';
 
 /** A request's head, read from uWebSockets.js while the handler runs; both objects are dead after it. */
 export function requestHead(response: HttpResponse, request: HttpRequest): RequestHead {
-  // Asked for by few, and costly.
-  let peerAddress: string | undefined;
-  return {
-    method: request.getCaseSensitiveMethod(),
-    path: request.getUrl(),
-    query: request.getQuery() ?? '',
-    get peerAddress() {
-      peerAddress ??= Buffer.from(response.getRemoteAddressAsText()).toString('latin1');
-      return peerAddress;
-    },
-    header: (name) => request.getHeader(name),
-    headerNames: () => {
-      const names: string[] = [];
-      request.forEach((name) => {
-        names.push(name);
-      });
-      return names;
-    },
-  };
+  return new UwsRequestHead(response, request);
+}
+
+class UwsRequestHead implements RequestHead {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  private readonly response: HttpResponse;
+  private readonly request: HttpRequest;
+  private peer: string | undefined;
+
+  constructor(response: HttpResponse, request: HttpRequest) {
+    this.method = request.getCaseSensitiveMethod();
+    this.path = request.getUrl();
+    this.query = request.getQuery() ?? '';
+    this.response = response;
+    this.request = request;
+  }
+
+  /** Asked for by few, and costly. */
+  get peerAddress(): string {
+    this.peer ??= Buffer.from(this.response.getRemoteAddressAsText()).toString('latin1');
+    return this.peer;
+  }
+
+  header(name: string): string {
+    return this.request.getHeader(name);
+  }
+
+  headerNames(): readonly string[] {
+    const names: string[] = [];
+    this.request.forEach((name) => {
+      names.push(name);
+    });
+    return names;
+  }
 }
 
 /**
