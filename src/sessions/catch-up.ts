@@ -4,6 +4,7 @@ import { conflate, removalOf } from '../fanout/select.ts';
 import type { ServerFrame } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import { isLevel, type Leg, legEnd } from './leg.ts';
+import type { RingPage, RingPages } from './ring-pages.ts';
 import type { SessionView } from './session-view.ts';
 
 /** The session as the catch-up sees it. */
@@ -21,10 +22,20 @@ export interface CatchUpOptions {
   readonly fanout: Fanout;
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
-  /** A piece ends with the publication that makes it as large as this, encoded. */
+  /** A piece ends with the publication that makes it as large as this, encoded, or before. */
   readonly pieceBytes: number;
+  readonly pages: RingPages;
   readonly outcome: (outcome: 'recovered' | 'snapshot' | 'gap') => void;
   readonly delivered: (publications: number, messageBytes: number) => void;
+}
+
+/**
+ * A page that is not the last ends, in its second half, at the offset that most powers of two divide: whoever comes back from
+ * whatever position is soon sent the same pages as all others.
+ */
+function roundness(offset: number): number {
+  const low = offset % 0x4000_0000;
+  return low & -low || 0x4000_0000;
 }
 
 /** How many publications one piece covers at the most: an empty piece must not walk a whole ring. */
@@ -129,11 +140,15 @@ function sendSnapshotPage(
   leg.snapshot = undefined;
 }
 
-function sendRingPage(
-  session: CatchUpSession,
-  leg: Leg,
-  { nowMs, pieceBytes, delivered }: CatchUpOptions,
-): void {
+function sendRingPage(session: CatchUpSession, leg: Leg, options: CatchUpOptions): void {
+  const page = options.pages.find(leg.feed, leg.position) ?? ringPage(session, leg, options);
+  session.sendBytes(page.message);
+  options.delivered(page.publications, page.message.length);
+  leg.position = page.header.upto;
+}
+
+/** What the ring holds behind the leg's position, as much as makes a piece; kept for others unless it is for this session only. */
+function ringPage(session: CatchUpSession, leg: Leg, { nowMs, pieceBytes, pages }: CatchUpOptions): RingPage {
   const { feed } = leg;
   const { view, topic } = feed;
   const isState = topic.state !== undefined;
@@ -145,22 +160,28 @@ function sendRingPage(
   const pieces: Uint8Array[] = [];
   let upto = end;
   let bytes = 0;
+  let isForAll = true;
+  let roundest = { offset: 0, pieces: 0, roundness: 0 };
   for (const publication of selected) {
     if (bytes >= pieceBytes) {
-      upto = publication.offset - 1;
+      upto = roundest.offset;
+      pieces.length = roundest.pieces;
       break;
     }
+    if (feed.exceptOf(publication) !== undefined || publication.ttlMs !== undefined) isForAll = false;
     const chosen = choose(session, leg, publication, now);
     if (chosen === undefined) continue;
     const piece = chosen.encoded(view.options.codec);
     pieces.push(piece);
     bytes += piece.length;
+    const { offset } = publication;
+    if (2 * bytes >= pieceBytes && roundness(offset) > roundest.roundness)
+      roundest = { offset, pieces: pieces.length, roundness: roundness(offset) };
   }
   const header = batchHeader(feed, leg.position, upto);
   const message = view.options.codec.frameBatch(topic.name, header, pieces);
-  session.sendBytes(message);
-  delivered(pieces.length, message.length);
-  leg.position = upto;
+  const page = { header, epoch: leg.epoch, publications: pieces.length, message, pieces };
+  return isForAll ? pages.add(feed, page) : page;
 }
 
 /** What this subscriber gets of a publication of the ring: itself, the removal of its key, or nothing. */

@@ -6,6 +6,7 @@ import { Fanout } from '../../src/fanout/fanout.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import { Admission } from '../../src/sessions/admission.ts';
 import { Presence } from '../../src/sessions/presence.ts';
+import { RingPages } from '../../src/sessions/ring-pages.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
 import { Subscriber } from '../../src/sessions/subscribe.ts';
 import { TurnShare } from '../../src/sessions/turn-share.ts';
@@ -142,6 +143,12 @@ export class Gateway {
           fanout,
           nowMs: clock,
           pieceBytes: Math.min(options.batchMaxBytes, options.backpressureMaxBytes / 4),
+          pages: new RingPages({
+            maxBytes: 2000,
+            compressMinBytes: options.compresses ? 1 : 0,
+            deflated: nothing,
+            costs: eagerCompression.costs,
+          }),
           outcome: nothing,
           delivered: (count) => this.#delivered(count),
         },

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { View } from '../../src/fanout/view.ts';
 import type { ServerFrame } from '../../src/protocol/frames.ts';
 import { type CatchUpOptions, catchUp } from '../../src/sessions/catch-up.ts';
+import { RingPages } from '../../src/sessions/ring-pages.ts';
 import { SessionView } from '../../src/sessions/session-view.ts';
 import { decode, makeWorld, onlyRoom, topicOf, type WorldOptions } from '../fanout/fixtures.ts';
 import { json } from '../topics/fixtures.ts';
@@ -21,6 +22,7 @@ async function behind(
     fanout: world.fanout,
     nowMs: () => world.broker.nowMs(),
     pieceBytes: options.pieceBytes ?? 1000,
+    pages: new RingPages({ maxBytes: 65_536, compressMinBytes: 256, deflated: () => undefined }),
     outcome: (outcome) => outcomes.push(outcome),
     delivered: () => undefined,
   };
@@ -105,7 +107,7 @@ describe('catching up', () => {
     );
     from('a', 0);
     pump();
-    expect(batches().map(({ publications }) => publications.length)).toEqual([3, 3, 3, 1]);
+    expect(batches().map(({ publications }) => publications.length)).toEqual([2, 2, 2, 2, 2]);
   });
 
   test('where others are live, it joins at what they were sent: the next batch follows', async () => {

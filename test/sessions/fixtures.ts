@@ -10,6 +10,7 @@ import { Admission } from '../../src/sessions/admission.ts';
 import { mayWatch } from '../../src/sessions/commands.ts';
 import type { Connection } from '../../src/sessions/connection.ts';
 import { Presence } from '../../src/sessions/presence.ts';
+import { RingPages } from '../../src/sessions/ring-pages.ts';
 import type { Peer, Session } from '../../src/sessions/session.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
 import { Subscriber } from '../../src/sessions/subscribe.ts';
@@ -183,6 +184,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
         fanout,
         nowMs: () => broker.nowMs(),
         pieceBytes: options.pieceBytes ?? 65_536,
+        pages: new RingPages({ maxBytes: 65_536, compressMinBytes: 256, deflated: () => count('deflated') }),
         outcome: (outcome) => count(`outcome ${outcome}`),
         delivered: (publications) => count('delivered', publications),
       },

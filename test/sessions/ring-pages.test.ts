@@ -1,0 +1,188 @@
+import { describe, expect, test } from 'vitest';
+import type { View } from '../../src/fanout/view.ts';
+import { codecs } from '../../src/protocol/codecs.ts';
+import type { ServerFrame } from '../../src/protocol/frames.ts';
+import { catchUp } from '../../src/sessions/catch-up.ts';
+import { RingPages, type RingPagesOptions } from '../../src/sessions/ring-pages.ts';
+import { SessionView } from '../../src/sessions/session-view.ts';
+import { decode, makeWorld, topicOf, type WorldOptions } from '../fanout/fixtures.ts';
+import { Expander } from '../support/expander.ts';
+import { json } from '../topics/fixtures.ts';
+
+interface Options extends WorldOptions {
+  readonly view?: Partial<View['options']>;
+  readonly pages?: Partial<RingPagesOptions>;
+}
+
+const pieceBytes = 1000;
+
+/** One topic, and subscribers of one view who come back. */
+async function outage({ view: more, pages: pagesOptions, ...options }: Options = {}) {
+  const world = await makeWorld(options);
+  const view = world.view('a', more);
+  let deflates = 0;
+  const pages = new RingPages({
+    maxBytes: 1_000_000,
+    compressMinBytes: 0,
+    deflated: () => void deflates++,
+    ...pagesOptions,
+  });
+  /** What somebody is sent who has had everything up to `position`. */
+  const back = (position: number, id = 'me'): Uint8Array[] => {
+    const sent: Uint8Array[] = [];
+    const feed = view.feeds.get(topicOf(world.broker, 'a'));
+    if (feed === undefined) throw new Error('no feed');
+    const sessionView = new SessionView(view, 'a', false);
+    sessionView.legs = [{ feed, epoch: feed.topic.epoch, position, snapshot: undefined }];
+    const session = {
+      id,
+      hasRoom: () => true,
+      sendBytes: (message: Uint8Array) => void sent.push(message),
+      sendFrame: () => undefined,
+      goLive: () => undefined,
+    };
+    catchUp(session, sessionView, {
+      fanout: world.fanout,
+      nowMs: () => world.broker.nowMs(),
+      pieceBytes,
+      pages,
+      outcome: () => undefined,
+      delivered: () => undefined,
+    });
+    return sent;
+  };
+  return { ...world, view, pages, back, deflates: () => deflates };
+}
+
+/** As a client reads them. */
+function read(messages: readonly Uint8Array[]): Extract<ServerFrame, { kind: 'batch' }>[] {
+  const expander = new Expander();
+  return messages.map((message) => {
+    const frame = expander.take(decode(codecs.protobuf, message));
+    if (frame.kind !== 'batch') throw new Error(`not a batch: ${frame.kind}`);
+    return frame;
+  });
+}
+
+const offsets = (messages: readonly Uint8Array[]) =>
+  read(messages).flatMap(({ publications }) => publications.map(({ offset }) => offset));
+const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
+const many = (count: number) => Array.from({ length: count }, () => ({ payload: json('x'.repeat(40)) }));
+
+describe('pages for those who come back', () => {
+  test('are framed once for all who stand at the same position', async () => {
+    const { publish, back } = await outage();
+    await publish('a', ...many(100));
+    const first = back(10);
+    expect(first.length).toBeGreaterThan(3);
+    expect(back(10).every((message, i) => message === first[i])).toBe(true);
+    expect(offsets(first)).toEqual(range(11, 100));
+  });
+
+  test('are soon the same from whatever position', async () => {
+    const { publish, back } = await outage();
+    await publish('a', ...many(300));
+    const all = Array.from({ length: 40 }, (_, position) => back(position));
+    all.forEach((messages, position) => {
+      expect(offsets(messages)).toEqual(range(position + 1, 300));
+    });
+    const distinct = new Set(all.flatMap((messages) => messages.slice(2)));
+    expect(distinct.size).toBeLessThan(40);
+  });
+
+  test('are not for others where they lack what one was not to get, or what will expire', async () => {
+    const { publish, back } = await outage();
+    await publish('a', {}, { except: 'me' }, {});
+    expect([offsets(back(0)), offsets(back(0, 'other'))]).toEqual([
+      [1, 3],
+      [1, 2, 3],
+    ]);
+    const expiring = await outage();
+    await expiring.publish('a', {}, { ttlMs: 50 }, {});
+    expect(offsets(expiring.back(0))).toEqual([1, 2, 3]);
+    expiring.turns.advance(50);
+    expect(offsets(expiring.back(0))).toEqual([1, 3]);
+  });
+
+  test('end with their epoch', async () => {
+    const { publish, back, broker } = await outage();
+    await publish('a', {}, {});
+    expect(offsets(back(0))).toEqual([1, 2]);
+    broker.reset('a', 'another', 0);
+    expect(back(0)).toEqual([]);
+  });
+
+  test('say nothing of what was published later; the next one does', async () => {
+    const { publish, back } = await outage();
+    await publish('a', {});
+    const [first] = back(0);
+    await publish('a', {});
+    const messages = back(0);
+    expect([messages[0] === first, offsets(messages)]).toEqual([true, [1, 2]]);
+  });
+
+  test('are let go of, the one longest unused first, when they are too large together', async () => {
+    const { publish, back, pages } = await outage({ pages: { maxBytes: 3000 } });
+    await publish('a', ...many(100));
+    const first = back(0);
+    expect(pages.bytes).toBeGreaterThan(1500);
+    expect(pages.bytes).toBeLessThanOrEqual(3000);
+    const again = back(0);
+    expect(again).toEqual(first);
+    expect(again[0]).not.toBe(first[0]);
+  });
+});
+
+describe('deflating them', () => {
+  // A byte less for one receiver is worth as much as deflating one byte: three receivers pay for it, with 0.7 saved each.
+  const costs = { callNs: 0, byteNs: 2, dictionaryByteNs: 0, savedByteNs: 1 };
+  const page = many(15);
+
+  test('waits until it would have paid', async () => {
+    const { publish, back, deflates } = await outage({ pages: { compressMinBytes: 1, costs } });
+    await publish('a', ...page);
+    const [plain] = back(0);
+    expect([back(0)[0] === plain, deflates()]).toEqual([true, 0]);
+    const [deflated] = back(0);
+    expect(deflates()).toBe(1);
+    expect(deflated!.length).toBeLessThan(plain!.length / 2);
+    expect([back(0)[0] === deflated, deflates()]).toEqual([true, 1]);
+    expect(offsets([deflated!])).toEqual(range(1, 15));
+    expect(read([deflated!])[0]).toMatchObject({ after: 0, upto: 15, compressed: { dictionary: 0 } });
+  });
+
+  test.each([
+    ['below the limit', 0, 0],
+    ['at the limit', 1, 1],
+    ['never', 2, 0],
+  ])('%s', async (_, which, expected) => {
+    const { publish: publishAll, back: sent } = await outage();
+    await publishAll('a', ...page);
+    const { length } = sent(0)[0]!;
+    const compressMinBytes = [length + 1, length, 0][which]!;
+    const { publish, back, deflates } = await outage({ pages: { compressMinBytes, costs } });
+    await publish('a', ...page);
+    for (let i = 0; i < 5; i++) back(0);
+    expect(deflates()).toBe(expected);
+  });
+
+  test('keeps what would only become larger', async () => {
+    const { publish, back, deflates } = await outage({ pages: { compressMinBytes: 1, costs } });
+    const noise = Uint8Array.from({ length: 900 }, (_, i) => (i * 2_654_435_761) >>> 13);
+    await publish('a', { payload: { format: 'binary', bytes: noise } });
+    const [plain] = back(0);
+    for (let i = 0; i < 5; i++) expect(back(0)[0]!.length).toBeLessThanOrEqual(plain!.length);
+    expect(deflates()).toBe(1);
+  });
+
+  test('is nothing for the JSON codec', async () => {
+    const { publish, back, deflates } = await outage({
+      view: { codec: codecs.json },
+      pages: { compressMinBytes: 1, costs },
+    });
+    await publish('a', ...page);
+    const [first] = back(0);
+    for (let i = 0; i < 5; i++) expect(back(0)[0]).toBe(first);
+    expect(deflates()).toBe(0);
+  });
+});
