@@ -1,31 +1,41 @@
 const slabMaxBytes = 2048;
+/** What lies between the payloads of a slab stays alive with them: at most so many times the first of them. */
+const slabMaxShare = 8;
+
+/** The bytes [start, end) of a body, to be kept. */
+export type TakePayload = (start: number, end: number) => Uint8Array;
 
 /**
- * Copies payloads out of a body. A ring keeps a payload, maybe for long, and counts its bytes only: it must not keep the
- * body alive. Small ones of one body share slabs, as an allocation costs more than copying (`bench -- http`): what
- * survives of a slab keeps 2 KiB alive at the most.
+ * Takes the payload out of a body. A ring keeps it, maybe for long, and counts its bytes only: it must not keep a body alive
+ * of which it is but a part.
  */
-export class PayloadCopies {
-  readonly #body: Uint8Array;
-  #slab = new Uint8Array(0);
-  #used = 0;
+export function payloadOf(body: Uint8Array): TakePayload {
+  return (start, end) => {
+    const isMost = 2 * (end - start) >= body.buffer.byteLength;
+    return isMost ? body.subarray(start, end) : copyOf(body, start, end);
+  };
+}
 
-  constructor(body: Uint8Array) {
-    this.#body = body;
-  }
-
-  /** `bytes` itself, where it is no part of the body, or most of it. */
-  copy(bytes: Uint8Array): Uint8Array {
-    const { buffer } = this.#body;
-    if (bytes.buffer !== buffer || 2 * bytes.length >= buffer.byteLength) return bytes;
-    if (2 * bytes.length > slabMaxBytes) return bytes.slice();
-    if (this.#used + bytes.length > this.#slab.length) {
-      this.#slab = new Uint8Array(Math.min(slabMaxBytes, this.#body.length));
-      this.#used = 0;
+/**
+ * Takes payloads out of a body, in their order. Small ones share slabs, each a copy of a piece of the body, as a copy each
+ * costs more (`bench -- http`): what survives of a slab keeps 2 KiB alive at the most.
+ */
+export function payloadsOf(body: Uint8Array): TakePayload {
+  const takeOne = payloadOf(body);
+  let slab = new Uint8Array(0);
+  let slabStart = 0;
+  return (start, end) => {
+    const length = end - start;
+    if (2 * length > slabMaxBytes) return takeOne(start, end);
+    if (start < slabStart || end > slabStart + slab.length) {
+      slab = copyOf(body, start, start + Math.min(slabMaxBytes, slabMaxShare * length));
+      slabStart = start;
     }
-    const copy = this.#slab.subarray(this.#used, this.#used + bytes.length);
-    copy.set(bytes);
-    this.#used += bytes.length;
-    return copy;
-  }
+    return slab.subarray(start - slabStart, end - slabStart);
+  };
+}
+
+/** `slice` of a Buffer would be a view. */
+function copyOf(body: Uint8Array, start: number, end: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(body.subarray(start, end));
 }

@@ -4,6 +4,7 @@ import type { JsonText, ScanFault } from '../protocol/json-scanner.ts';
 import { nullPayload } from '../protocol/payload.ts';
 import type { Texts } from '../protocol/short-texts.ts';
 import { keyMaxLength } from '../topics/checks.ts';
+import type { TakePayload } from './payload-copies.ts';
 import { defaultType } from './schemas.ts';
 
 /**
@@ -15,6 +16,7 @@ export function plainFields(
   body: Uint8Array,
   text: JsonText | ScanFault,
   texts: Texts,
+  take: TakePayload,
 ): PublishFields | undefined {
   if (!text.ok || text.kind !== 'object') return undefined;
   let topic: string | undefined;
@@ -23,7 +25,7 @@ export function plainFields(
   let payload = nullPayload;
   for (const member of text.members) {
     if (isNamed(body, member, 'data')) {
-      payload = { format: 'json', bytes: body.subarray(member.start, member.end) };
+      payload = { format: 'json', bytes: take(member.start, member.end) };
       continue;
     }
     const value = plainString(body, member, texts);

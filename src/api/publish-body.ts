@@ -9,20 +9,22 @@ import { type JsonText, type ScanFault, scanJson } from '../protocol/json-scanne
 import { nullPayload } from '../protocol/payload.ts';
 import { plainTexts } from '../protocol/short-texts.ts';
 import { broadcastTopic, isReserved } from '../topics/names.ts';
+import { payloadOf } from './payload-copies.ts';
 import { plainFields } from './plain-fields.ts';
 import { broadcastEnvelope, defaultType, type PublishEnvelope, publishEnvelope } from './schemas.ts';
 import { invalidRequest, validate } from './validate.ts';
 
 /**
- * What `body` asks to publish, or what is wrong with it. `data` stays a view into `body`, byte for byte. Where only a
- * part of `body` is meant, `text` is what scanning it told.
+ * What `body` asks to publish, or what is wrong with it. `data` is taken byte for byte. Where only a part of `body` is
+ * meant, `text` is what scanning it told.
  */
 export function readPublish(
   body: Uint8Array,
+  take = payloadOf(body),
   text = scanJson(body),
   texts = plainTexts,
 ): PublishFields | SluiceError {
-  const fields = plainFields(body, text, texts) ?? checkedFields(body, text, texts);
+  const fields = plainFields(body, text, texts, take) ?? checkedFields(body, text, texts, take);
   if (!(fields instanceof SluiceError) && isReserved(fields.topic)) {
     return new SluiceError('invalid_topic', 'names that begin with "$" are Sluice’s own');
   }
@@ -34,8 +36,9 @@ export function checkedFields(
   body: Uint8Array,
   text: JsonText | ScanFault,
   texts = plainTexts,
+  take = payloadOf(body),
 ): PublishFields | SluiceError {
-  const read = readEnvelope(body, text, publishEnvelope, texts);
+  const read = readEnvelope(body, text, publishEnvelope, texts, take);
   return read instanceof SluiceError ? read : fieldsOf(read.envelope.topic, read.envelope, read.data);
 }
 
@@ -50,6 +53,7 @@ function readEnvelope<T>(
   text: JsonText | ScanFault,
   schema: z.ZodType<T>,
   texts = plainTexts,
+  take = payloadOf(body),
 ): { readonly envelope: T; readonly data: Uint8Array | undefined } | SluiceError {
   const split = splitEnvelope(body, 'data', text, texts);
   if (!split.ok) return new SluiceError('invalid_json', split.message);
@@ -59,7 +63,11 @@ function readEnvelope<T>(
     return invalidRequest([{ path: 'tags.__proto__', message: 'is no name of a tag' }]);
   }
   const envelope = validate(schema, split.envelope);
-  return envelope instanceof SluiceError ? envelope : { envelope, data: split.payload };
+  if (envelope instanceof SluiceError) return envelope;
+  const { payload } = split;
+  if (payload === undefined) return { envelope, data: undefined };
+  const start = payload.byteOffset - body.byteOffset;
+  return { envelope, data: take(start, start + payload.length) };
 }
 
 function fieldsOf(
@@ -67,7 +75,7 @@ function fieldsOf(
   envelope: Omit<PublishEnvelope, 'topic'>,
   data: Uint8Array | undefined,
 ): PublishFields | SluiceError {
-  const payload = payloadOf(envelope.dataBase64 ?? undefined, data);
+  const payload = jsonOrBase64(envelope.dataBase64 ?? undefined, data);
   if (payload instanceof SluiceError) return payload;
   const timestampMs = timestampOf(envelope.timestamp ?? undefined);
   if (timestampMs instanceof SluiceError) return timestampMs;
@@ -85,7 +93,7 @@ function fieldsOf(
   };
 }
 
-function payloadOf(base64: string | undefined, data: Uint8Array | undefined): Payload | SluiceError {
+function jsonOrBase64(base64: string | undefined, data: Uint8Array | undefined): Payload | SluiceError {
   if (base64 === undefined) return data === undefined ? nullPayload : { format: 'json', bytes: data };
   if (data !== undefined) return invalidRequest([{ path: 'dataBase64', message: 'stands instead of data' }]);
   const bytes = fromBase64(base64);

@@ -7,7 +7,7 @@ import { ShortTexts } from '../protocol/short-texts.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
 import { arrayItems, lines } from './batch-items.ts';
 import { type ApiResponse, type Awaitable, errorBody, jsonText } from './http.ts';
-import { PayloadCopies } from './payload-copies.ts';
+import { payloadsOf } from './payload-copies.ts';
 import { forbiddenBy } from './permit.ts';
 import type { ApiPorts } from './ports.ts';
 import { readBroadcast, readPublish } from './publish-body.ts';
@@ -22,21 +22,20 @@ export function publish(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
   if (fields instanceof SluiceError) throw fields;
   const refusal = forbiddenBy(call.identity, 'publish', fields.topic, ports.namespaces);
   if (refusal !== undefined) throw refusal;
-  return publishOne(fields, call.body, ports);
+  return publishOne(fields, ports);
 }
 
 /** `POST /api/broadcast` */
 export function broadcast(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
   const fields = isUtf8(call.body) ? readBroadcast(call.body) : notUtf8();
   if (fields instanceof SluiceError) throw fields;
-  return publishOne(fields, call.body, ports);
+  return publishOne(fields, ports);
 }
 
-function publishOne(fields: PublishFields, body: Uint8Array, ports: ApiPorts): Awaitable<ApiResponse> {
-  const kept = copied(fields, new PayloadCopies(body));
-  return withOutcomes(ports.publisher.publish([kept]), ([outcome]) => {
+function publishOne(fields: PublishFields, { publisher }: ApiPorts): Awaitable<ApiResponse> {
+  return withOutcomes(publisher.publish([fields]), ([outcome]) => {
     if (!outcome!.ok) throw outcome!.error;
-    return jsonText(200, publishedText(outcome!));
+    return jsonText(200, publishedText(outcome!, JSON.stringify(outcome!.epoch)));
   });
 }
 
@@ -51,13 +50,9 @@ function withOutcomes(
 export function publishBatch(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
   const results = resultsOf(call, ports);
   const fields = results.filter((result) => !(result instanceof SluiceError)) as PublishFields[];
-  return withOutcomes(fields.length === 0 ? [] : ports.publisher.publish(fields), (outcomes) => {
-    let next = 0;
-    const texts = results.map((result) =>
-      result instanceof SluiceError ? errorText(result) : outcomeText(outcomes[next++]!),
-    );
-    return jsonText(200, `{"results":[${texts.join()}]}`);
-  });
+  return withOutcomes(fields.length === 0 ? [] : ports.publisher.publish(fields), (outcomes) =>
+    jsonText(200, resultsText(results, outcomes)),
+  );
 }
 
 /** What each item asks to publish, or what is wrong with it. */
@@ -79,31 +74,48 @@ function resultsOf(call: Call, ports: ApiPorts): readonly (PublishFields | Sluic
 function itemReader({ body, identity }: Call, { namespaces }: ApiPorts) {
   const isText = isUtf8(body);
   const texts = new ShortTexts();
-  const copies = new PayloadCopies(body);
+  const payloads = payloadsOf(body);
   return (text: JsonText | ScanFault, start: number, end: number): PublishFields | SluiceError => {
     if (!isText && !isUtf8(body.subarray(start, end))) return notUtf8();
-    const fields = readPublish(body, text, texts);
+    const fields = readPublish(body, payloads, text, texts);
     if (fields instanceof SluiceError) return fields;
-    return forbiddenBy(identity, 'publish', fields.topic, namespaces) ?? copied(fields, copies);
+    return forbiddenBy(identity, 'publish', fields.topic, namespaces) ?? fields;
   };
-}
-
-function copied(fields: PublishFields, copies: PayloadCopies): PublishFields {
-  const { format, bytes } = fields.payload;
-  const copy = copies.copy(bytes);
-  return copy === bytes ? fields : { ...fields, payload: { format, bytes: copy } };
 }
 
 function notUtf8(): SluiceError {
   return new SluiceError('invalid_json', 'the body is not UTF-8');
 }
 
-function outcomeText(outcome: AppendOutcome): string {
-  return outcome.ok ? publishedText(outcome) : errorText(outcome.error);
+/** `outcomes`: of the results that are no errors. */
+function resultsText(
+  results: readonly (PublishFields | SluiceError)[],
+  outcomes: readonly AppendOutcome[],
+): string {
+  // Most outcomes of a batch have the epoch of the one before.
+  let epoch: string | undefined;
+  let epochText = '';
+  let text = '';
+  let next = 0;
+  for (const result of results) {
+    const outcome: AppendOutcome =
+      result instanceof SluiceError ? { ok: false, error: result } : outcomes[next++]!;
+    if (outcome.ok && outcome.epoch !== epoch) {
+      epoch = outcome.epoch;
+      epochText = JSON.stringify(epoch);
+    }
+    if (text !== '') text += ',';
+    text += outcome.ok ? publishedText(outcome, epochText) : errorText(outcome.error);
+  }
+  return `{"results":[${text}]}`;
 }
 
-function publishedText({ epoch, offset, duplicate }: AppendOutcome & { readonly ok: true }): string {
-  return `{"epoch":${JSON.stringify(epoch)},"offset":${offset}${duplicate ? ',"duplicate":true' : ''}}`;
+/** `epochText`: the epoch in JSON. */
+function publishedText(
+  { offset, duplicate }: AppendOutcome & { readonly ok: true },
+  epochText: string,
+): string {
+  return `{"epoch":${epochText},"offset":${offset}${duplicate ? ',"duplicate":true' : ''}}`;
 }
 
 function errorText(error: SluiceError): string {

@@ -1,38 +1,68 @@
 import { describe, expect, test } from 'vitest';
-import { PayloadCopies } from '../../src/api/payload-copies.ts';
+import { payloadOf, payloadsOf } from '../../src/api/payload-copies.ts';
 
-describe('copies of payloads', () => {
-  const body = Uint8Array.from({ length: 10_000 }, (_, i) => i);
-  const part = (start: number, length: number) => body.subarray(start, start + length);
+const body = Uint8Array.from({ length: 10_000 }, (_, i) => i);
 
+describe.each([
+  ['the payload', payloadOf],
+  ['payloads', payloadsOf],
+])('taking %s out of a body', (_, takeFrom) => {
+  test.each([
+    ['bytes', body],
+    ['a Buffer', Buffer.from(body)],
+    ['a view', new Uint8Array([0, ...body]).subarray(1)],
+  ])('that is %s yields its very bytes', (_kind, from) => {
+    const take = takeFrom(from);
+    for (const [start, end] of [
+      [0, 3],
+      [10, 10],
+      [20, 40],
+      [9000, 9999],
+      [5, 7],
+      [0, 10_000],
+      [9999, 10_000],
+    ] as const) {
+      expect([...take(start, end)]).toEqual([...body.subarray(start, end)]);
+    }
+  });
+
+  test.each([
+    [1025, 1025],
+    [4999, 4999],
+    [5000, 10_000],
+  ])('of %d bytes keeps %d alive', (length, kept) => {
+    expect(takeFrom(body)(1, 1 + length).buffer.byteLength).toBe(kept);
+    const buffer = Buffer.alloc(10_000);
+    expect(takeFrom(buffer)(1, 1 + length).buffer.byteLength).toBe(kept);
+  });
+});
+
+describe('small payloads of one body', () => {
   test('share slabs of 2 KiB, and never each other’s bytes', () => {
-    const copies = new PayloadCopies(body);
-    const all = Array.from({ length: 8 }, (_, i) => copies.copy(part(i * 500, 500)));
+    const take = payloadsOf(body);
+    const all = Array.from({ length: 8 }, (_, i) => take(i * 500, i * 500 + 500));
     expect(all.map((bytes) => [...bytes])).toEqual(
-      Array.from({ length: 8 }, (_, i) => [...part(i * 500, 500)]),
+      Array.from({ length: 8 }, (_, i) => [...body.subarray(i * 500, i * 500 + 500)]),
     );
     expect(new Set(all.map(({ buffer }) => buffer)).size).toBe(2);
     expect(new Set(all.map(({ buffer }) => buffer.byteLength))).toEqual(new Set([2048]));
   });
 
   test.each([
+    [1, 8],
+    [255, 2040],
+    [256, 2048],
+    [257, 2048],
     [1024, 2048],
-    [1025, 1025],
-    [4999, 4999],
   ])('of %d bytes keep %d alive', (length, kept) => {
-    expect(new PayloadCopies(body).copy(part(1, length)).buffer.byteLength).toBe(kept);
+    expect(payloadsOf(body)(1, 1 + length).buffer.byteLength).toBe(kept);
   });
 
-  test('a slab is no larger than the body', () => {
-    const small = new Uint8Array(10);
-    expect(new PayloadCopies(small).copy(small.subarray(0, 3)).buffer.byteLength).toBe(10);
+  test('keep nothing alive that lies behind the body', () => {
+    expect(payloadsOf(body)(9_990, 9_999).buffer.byteLength).toBe(10);
   });
+});
 
-  test('are not made of what is most of the body, or no part of it', () => {
-    const copies = new PayloadCopies(body);
-    const most = part(0, 5000);
-    const other = new Uint8Array(3);
-    expect(copies.copy(most)).toBe(most);
-    expect(copies.copy(other)).toBe(other);
-  });
+test('a payload that is the only one keeps nothing else alive', () => {
+  expect(payloadOf(body)(1, 4).buffer.byteLength).toBe(3);
 });

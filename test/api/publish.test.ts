@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { payloadOf } from '../../src/api/payload-copies.ts';
 import { plainFields } from '../../src/api/plain-fields.ts';
 import { checkedFields, readPublish } from '../../src/api/publish-body.ts';
 import { SluiceError } from '../../src/errors.ts';
@@ -201,7 +202,7 @@ describe('what a body asks to publish', () => {
         const entries = Object.entries(members);
         const json = JSON.stringify(Object.fromEntries(last ? entries : entries.reverse()), null, indent);
         const bytes = Buffer.from(json);
-        const fields = plainFields(bytes, scanJson(bytes), plainTexts);
+        const fields = plainFields(bytes, scanJson(bytes), plainTexts, payloadOf(bytes));
         if (fields === undefined) return;
         plain++;
         expect(fields).toStrictEqual(checkedFields(bytes, scanJson(bytes)));
@@ -227,7 +228,7 @@ describe('what a body asks to publish', () => {
     ['{"topic":"t"', false],
   ])('of %s does without the schema: %s', (json, does) => {
     const bytes = Buffer.from(json);
-    expect(plainFields(bytes, scanJson(bytes), plainTexts) !== undefined).toBe(does);
+    expect(plainFields(bytes, scanJson(bytes), plainTexts, payloadOf(bytes)) !== undefined).toBe(does);
   });
 
   test('whatever the bytes are, reading them does not throw', () => {
