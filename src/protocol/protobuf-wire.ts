@@ -102,6 +102,9 @@ export function serverFrameToWire(frame: ServerFrame): ServerWire {
       return { id, message: { type: frame.type, ...payloadToWire(frame.payload) } };
     case 'result':
       return { id, result: payloadToWire(frame.payload) };
+    // Written out, as each session gets two: an object with a computed name is built more slowly.
+    case 'connected':
+      return { id, connected: frame as sluice.v1.Connected.$Properties };
     case 'subscribed':
       return { id, subscribed: { results: frame.results.map(resultToWire) } };
     case 'reset':
@@ -113,11 +116,18 @@ export function serverFrameToWire(frame: ServerFrame): ServerWire {
 
 function resultToWire(result: SubscribeResult): sluice.v1.SubscribeResult.$Properties {
   if ('error' in result) return { topic: result.topic, error: result.error };
-  const { mode, topics, ...rest } = result;
+  // One by one: what is left over by a rest pattern is an object of the slow kind, and so is all that reads it.
+  const { topic, view, mode, epoch, offset, recovered, missing, topics, intervalMs } = result;
   return {
-    ...rest,
-    topics: topics?.map((topic) => ({ ...topic, mode: modeToWire(topic.mode) })),
+    topic,
+    view,
     mode: modeToWire(mode),
+    epoch,
+    offset,
+    recovered,
+    missing,
+    topics: topics?.map((one) => ({ ...one, mode: modeToWire(one.mode) })),
+    intervalMs,
   };
 }
 

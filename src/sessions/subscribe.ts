@@ -99,16 +99,17 @@ export class Subscriber {
     sessionView.legs = feeds.map((feed, i) => this.#leg(feed, starts[i] as Start));
     session.addView(sessionView);
     if (subscription.presence === true) this.#watchOrUndo(session, sessionView);
-    const common = { topic: target, view: view.id, intervalMs: options.intervalMs || undefined };
+    const intervalMs = options.intervalMs || undefined;
     if (view.isPattern) {
       const topics = feeds.map((feed, i) => topicResult(feed, starts[i] as Start));
       topics.push(...this.#goneTopics(view, subscription));
-      return { ...common, mode: 'stream', epoch: '', offset: 0, topics };
+      return { topic: target, view: view.id, mode: 'stream', epoch: '', offset: 0, topics, intervalMs };
     }
     const [feed] = feeds as [Feed];
     const [start] = starts as [Start];
     const { epoch, position: offset, recovered, missing } = start;
-    return { ...common, mode: feed.topic.options.mode, epoch, offset, recovered, missing };
+    const { mode } = feed.topic.options;
+    return { topic: target, view: view.id, mode, epoch, offset, recovered, missing, intervalMs };
   }
 
   #check(session: Session, { topic: target, filter, presence, since, last }: Subscription): void {
@@ -189,6 +190,7 @@ export class Subscriber {
 
   /** The same subscription twice is an error, unless the first was the gateway's own: then the client's replaces it. */
   #makeRoom(session: Session, options: ViewOptions, { topic }: Subscription): void {
+    if (session.views.size === 0) return;
     const wish = wishKey(options);
     for (const existing of session.views.values()) {
       if (existing.view.wish !== wish) continue;
