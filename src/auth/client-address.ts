@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { isAddress } from '../config/values.ts';
 
@@ -19,6 +20,7 @@ export function isLoopbackAddress(text: string): boolean {
  * that. IPv4-mapped addresses count as IPv4. What is no address stands for itself.
  */
 export function addressKey(text: string): string {
+  if (isIPv4(text)) return text;
   const address = parseAddress(text);
   if (address === undefined) return text;
   if (address.kind() === 'ipv4') return address.toString();
@@ -26,11 +28,15 @@ export function addressKey(text: string): string {
   return `${ipaddr.fromByteArray(network).toString()}/64`;
 }
 
-/**
- * The address of the client. `forwardedFor`: every line of `X-Forwarded-For` in their order, joined with commas (a
- * proxy may add a line of its own below one that the client made up).
- */
-export type ClientAddress = (peerAddress: string, forwardedFor: string) => string;
+/** Where a request comes from. Read only as far as it must be. */
+interface Origin {
+  readonly peerAddress: string;
+  /** Every line of `X-Forwarded-For` in their order, joined by commas: a proxy may add its own below one that the client made up. */
+  readonly forwardedFor: string;
+}
+
+/** The address of the client. */
+export type ClientAddress = (request: Origin) => string;
 
 /**
  * Goes from the peer to the left as long as who speaks is a trusted proxy, and ends at the first that isn't: what
@@ -40,8 +46,11 @@ export function clientAddress(trustedProxies: readonly string[]): ClientAddress 
   const ranges = trustedProxies.map(parseRange);
   const isTrusted = (address: Address) =>
     ranges.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits));
-  return (peerAddress, forwardedFor) => {
-    if (ranges.length === 0 || forwardedFor === '') return peerAddress;
+  return (request) => {
+    const { peerAddress } = request;
+    if (ranges.length === 0) return peerAddress;
+    const { forwardedFor } = request;
+    if (forwardedFor === '') return peerAddress;
     let client = parseAddress(peerAddress);
     if (client === undefined) return peerAddress;
     const hops = forwardedFor.split(',');

@@ -13,6 +13,8 @@ const bySubprotocol: ReadonlyMap<string, Codec> = new Map(
  * JSON where none is offered; undefined where only unknown ones are (error `unknown_subprotocol`).
  */
 export function negotiate(offered: string | undefined): Codec | undefined {
+  const only = bySubprotocol.get(offered ?? '');
+  if (only !== undefined) return only;
   const names = (offered ?? '')
     .split(',')
     .map((name) => name.trim())

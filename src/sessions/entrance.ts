@@ -17,7 +17,7 @@ export interface EntryRequest extends RequestFacts {
   /** As sent: percent-encoded, without the query. */
   readonly path: string;
   readonly query: string;
-  /** All lines of `X-Forwarded-For`, joined by commas. */
+  /** All lines of `X-Forwarded-For`, joined by commas. Few gateways stand behind proxies: found out when it is asked for. */
   readonly forwardedFor: string;
 }
 
@@ -73,7 +73,7 @@ export class Entrance {
     if (isDraining()) return shuttingDown();
     const problem = gate.upgradeProblem(request);
     if (problem !== undefined) return problem;
-    const address = clientAddress(request.peerAddress, request.forwardedFor);
+    const address = clientAddress(request);
     const key = addressKey(address);
     const full = admissionProblem(key);
     if (full !== undefined) return full;
@@ -89,7 +89,7 @@ export class Entrance {
       codec,
       subprotocol: offered === '' ? '' : codec.subprotocol,
       topic,
-      credential: new URLSearchParams(request.query).get('token') ?? presentedCredential(header),
+      credential: tokenOfQuery(request.query) ?? presentedCredential(header),
       fallback: identityOf(request),
     };
   }
@@ -143,8 +143,13 @@ function shuttingDown(): SluiceError {
   return new SluiceError('shutting_down', undefined, { retryAfterMs: 1000 });
 }
 
+function tokenOfQuery(query: string): string | undefined {
+  return query === '' ? undefined : (new URLSearchParams(query).get('token') ?? undefined);
+}
+
 /** `/ws`: nothing; `/ws/monitoring/{server}`: that server's topic; `/ws/{topic}`: that topic, as one segment. */
 function topicOfPath(path: string): string | undefined | SluiceError {
+  if (path === '/ws') return undefined;
   const rest = path.replace(/^\/ws\/?/, '');
   if (rest === '') return undefined;
   const monitoring = /^monitoring\/([^/]+)$/.exec(rest)?.[1];

@@ -1,12 +1,13 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { RequestHead } from '../api/http.ts';
+import type { EntryRequest } from '../sessions/entrance.ts';
 
 /** A request's head, read from uWebSockets.js while the handler runs; both objects are dead after it. */
-export function requestHead(response: HttpResponse, request: HttpRequest): RequestHead {
+export function requestHead(response: HttpResponse, request: HttpRequest): RequestHead & EntryRequest {
   return new UwsRequestHead(response, request);
 }
 
-class UwsRequestHead implements RequestHead {
+class UwsRequestHead implements RequestHead, EntryRequest {
   readonly method: string;
   readonly path: string;
   readonly query: string;
@@ -28,6 +29,10 @@ class UwsRequestHead implements RequestHead {
     return this.peer;
   }
 
+  get forwardedFor(): string {
+    return headerLines(this.request, 'x-forwarded-for');
+  }
+
   header(name: string): string {
     return this.request.getHeader(name);
   }
@@ -45,7 +50,7 @@ class UwsRequestHead implements RequestHead {
  * All lines of a header, joined by commas. `getHeader` knows the first line only, and a proxy may have added its own below
  * one that the client made up.
  */
-export function headerLines(request: HttpRequest, name: string): string {
+function headerLines(request: HttpRequest, name: string): string {
   const lines: string[] = [];
   request.forEach((each, value) => {
     if (each === name) lines.push(value);

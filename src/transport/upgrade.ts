@@ -1,9 +1,9 @@
 import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
 import { type ApiResponse, errorResponse } from '../api/http.ts';
 import { SluiceError } from '../errors.ts';
-import type { Entrance, EntryRequest } from '../sessions/entrance.ts';
+import type { Entrance } from '../sessions/entrance.ts';
 import { statusLine } from './http.ts';
-import { headerLines, requestHead } from './request-head.ts';
+import { requestHead } from './request-head.ts';
 import type { SocketData } from './uws-connection.ts';
 
 export interface UpgradeOptions {
@@ -29,7 +29,7 @@ export class Upgrades {
     response.onAborted(() => {
       state.aborted = true;
     });
-    const entry = entrance.ask(entryRequest(response, request));
+    const entry = entrance.ask(requestHead(response, request));
     if (entry instanceof SluiceError) {
       this.#refuse(response, entry);
       return;
@@ -68,7 +68,7 @@ export class Upgrades {
     const answer = (error: SluiceError) => {
       if (!state.aborted) write(response, withCors(errorResponse(error), origin));
     };
-    const entry = entrance.inquire(entryRequest(response, request));
+    const entry = entrance.inquire(requestHead(response, request));
     if (entry instanceof SluiceError) {
       answer(entry);
       return;
@@ -82,12 +82,6 @@ export class Upgrades {
     this.#options.rejected(error);
     write(response, errorResponse(error));
   }
-}
-
-function entryRequest(response: HttpResponse, request: HttpRequest): EntryRequest {
-  return Object.assign(requestHead(response, request), {
-    forwardedFor: headerLines(request, 'x-forwarded-for'),
-  });
 }
 
 function write(response: HttpResponse, { status, headers, body }: ApiResponse): void {

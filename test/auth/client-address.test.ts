@@ -51,14 +51,16 @@ describe('behind trusted proxies', () => {
     ['a longer spelling', '2001:0db8:0000:0000:0000:0000:0000:0001', '203.0.113.9', '203.0.113.9'],
     ['a peer that is no address', '', '203.0.113.9', ''],
   ])('%s', (_, peer, forwardedFor, expected) => {
-    expect(client(peer, forwardedFor)).toBe(expected);
+    expect(client({ peerAddress: peer, forwardedFor })).toBe(expected);
   });
 
   test('a mapped range is the IPv4 range', () => {
-    expect(clientAddress(['::ffff:10.0.0.0/104'])('10.1.2.3', '203.0.113.9')).toBe('203.0.113.9');
+    const client = clientAddress(['::ffff:10.0.0.0/104']);
+    expect(client({ peerAddress: '10.1.2.3', forwardedFor: '203.0.113.9' })).toBe('203.0.113.9');
   });
 
   test('without trusted proxies the header counts for nothing', () => {
-    expect(clientAddress([])('127.0.0.1', '203.0.113.9')).toBe('127.0.0.1');
+    const client = clientAddress([]);
+    expect(client({ peerAddress: '127.0.0.1', forwardedFor: '203.0.113.9' })).toBe('127.0.0.1');
   });
 });
