@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { isPattern, isReserved, patternProblem, topicProblem } from '../topics/names.ts';
 import { type Identity, topicActions } from './identity.ts';
 import { userTopicOf } from './permissions.ts';
-import { VerifiedTokens } from './verified-tokens.ts';
+import { digestOf, VerifiedTokens } from './verified-tokens.ts';
 
 export type TokenResult =
   | { readonly ok: true; readonly identity: Identity }
@@ -60,12 +60,12 @@ export function tokenVerifier(secret: string, nowMs: () => number = Date.now): T
     ['verify'],
   );
   const verified = new VerifiedTokens(verifiedMaxBytes);
-  async function verify(token: string): Promise<TokenResult> {
+  async function verify(token: string, digest: string): Promise<TokenResult> {
     try {
       const options = { algorithms: ['HS256'], currentDate: new Date(nowMs()) };
       const { payload } = await jwtVerify(token, await key, options);
       const result = readClaims(payload);
-      if (result.ok) verified.add(token, result.identity);
+      if (result.ok) verified.add(digest, token.length, result.identity);
       return result;
     } catch (error) {
       if (error instanceof errors.JWTExpired) {
@@ -76,8 +76,9 @@ export function tokenVerifier(secret: string, nowMs: () => number = Date.now): T
   }
   return {
     verify(token) {
-      const identity = verified.find(token, nowMs());
-      return identity === undefined ? verify(token) : { ok: true, identity };
+      const digest = digestOf(token);
+      const identity = verified.find(digest, nowMs());
+      return identity === undefined ? verify(token, digest) : { ok: true, identity };
     },
   };
 }

@@ -23,16 +23,15 @@ export class VerifiedTokens {
     this.#maxBytes = maxBytes;
   }
 
-  /** Whose token it is; undefined: it has to be verified, as it is unknown or has expired. */
-  find(token: string, nowMs: number): Identity | undefined {
-    const identity = this.#verified.get(digestOf(token))?.identity;
+  /** Whose token has this digest; undefined: it has to be verified, as it is unknown or has expired. */
+  find(digest: string, nowMs: number): Identity | undefined {
+    const identity = this.#verified.get(digest)?.identity;
     return (identity?.expiresAtMs ?? Number.POSITIVE_INFINITY) > nowMs ? identity : undefined;
   }
 
-  /** To be called with tokens whose signature was right. */
-  add(token: string, identity: Identity): void {
-    const digest = digestOf(token);
-    const bytes = token.length + entryBytes;
+  /** To be called with tokens whose signature was right; they are `length` characters long. */
+  add(digest: string, length: number, identity: Identity): void {
+    const bytes = length + entryBytes;
     if (this.#verified.has(digest) || bytes > this.#maxBytes) return;
     this.#verified.set(digest, { identity, bytes });
     this.#bytes += bytes;
@@ -44,6 +43,6 @@ export class VerifiedTokens {
   }
 }
 
-function digestOf(token: string): string {
+export function digestOf(token: string): string {
   return createHash('sha256').update(token).digest('base64');
 }

@@ -157,7 +157,7 @@ function unsubscribe(session: Session, { views = [], topics = [] }: Fields<'unsu
 
 async function publish(
   session: Session,
-  { id: _, ...fields }: Fields<'publish'>,
+  fields: Fields<'publish'>,
   options: CommandOptions,
 ): Promise<Answer> {
   // The message's bytes die with this turn.

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Identity } from '../auth/identity.ts';
 import { userTopicOf } from '../auth/permissions.ts';
 import { type CloseCode, SluiceError } from '../errors.ts';
@@ -9,6 +8,7 @@ import type { Admission } from './admission.ts';
 import { type CommandOptions, commandTable, runCommand } from './commands.ts';
 import type { Connection } from './connection.ts';
 import { type Peer, Session, type SessionContext } from './session.ts';
+import { SessionIds } from './session-ids.ts';
 import type { Subscriber } from './subscribe.ts';
 import { wireError, wireErrorOf } from './wire-error.ts';
 
@@ -37,6 +37,7 @@ export class Sessions {
   readonly #options: SessionsOptions;
   readonly #commands: CommandOptions;
   readonly #byId = new Map<string, Session>();
+  readonly #ids = new SessionIds();
   #emptied: (() => void) | undefined;
 
   constructor(options: SessionsOptions) {
@@ -63,15 +64,14 @@ export class Sessions {
 
   /** The place in `Admission` has been taken; `close` gives it back. Greets the session. */
   open(peer: Peer, connection: Connection): Session {
-    const id = randomBytes(9).toString('base64url');
     const session = new Session(
-      id,
+      this.#ids.next(),
       peer,
       this.#options.commands.broker.nowMs(),
       connection,
       this.#options.context,
     );
-    this.#byId.set(id, session);
+    this.#byId.set(session.id, session);
     if (peer.identity.user !== undefined) this.#options.admission.enterAs(peer.identity.user);
     session.push(this.#greeting(session));
     this.#joinOwnTopics(session);

@@ -1,0 +1,21 @@
+import { randomBytes } from 'node:crypto';
+
+/** 72 bits: nobody guesses the id of a session. A multiple of 3, so that base64 has no padding. */
+const idBytes = 9;
+const idsAtOnce = 256;
+
+/** Ids for sessions. Fetches random bytes for many of them: a call takes as long for one. */
+export class SessionIds {
+  #random = Buffer.alloc(0);
+  #used = 0;
+
+  next(): string {
+    if (this.#used === this.#random.length) {
+      this.#random = randomBytes(idsAtOnce * idBytes);
+      this.#used = 0;
+    }
+    const start = this.#used;
+    this.#used += idBytes;
+    return this.#random.toString('base64url', start, this.#used);
+  }
+}
