@@ -33,6 +33,21 @@ const probeTopic = '$probe';
 /** An append that the engine could not do is tried again, after so long each time. Then the publisher is told. */
 const appendRetryDelaysMs = [50, 200, 800];
 
+function isAdmitted(admitted: AppendRequest | SluiceError): admitted is AppendRequest {
+  return !(admitted instanceof SluiceError);
+}
+
+/** Answers each publish: what was not admitted with why, the others with what the engine said, in their order. */
+function withRefusals(
+  admitted: readonly (AppendRequest | SluiceError)[],
+  appended: readonly AppendOutcome[],
+): AppendOutcome[] {
+  let next = 0;
+  return admitted.map((each) =>
+    isAdmitted(each) ? (appended[next++] as AppendOutcome) : { ok: false, error: each },
+  );
+}
+
 function isRetryable(outcome: AppendOutcome | undefined): boolean {
   return outcome !== undefined && !outcome.ok && outcome.error.code === 'engine_unavailable';
 }
@@ -133,31 +148,25 @@ export class Broker implements EngineFeed {
   async publish(publishes: readonly PublishFields[]): Promise<readonly AppendOutcome[]> {
     const acceptedAtMs = this.#monotonicMs();
     const nowMs = this.#nowMs();
-    const outcomes: (AppendOutcome | undefined)[] = new Array(publishes.length);
-    const requests: AppendRequest[] = [];
-    const unloadable = publishes.some(({ topic }) => !this.isLoaded(topic))
-      ? await this.#loadAll(publishes)
-      : undefined;
+    const unloadable =
+      this.#engine.retains && publishes.some(({ topic }) => !this.isLoaded(topic))
+        ? await this.#loadAll(publishes)
+        : undefined;
     const { topicsMax, ringsMaxBytes } = this.#options;
     const room = new Room({
       topics: topicsMax - this.#topics.size,
       stateBytes: ringsMaxBytes - this.#stateBytes,
     });
-    for (let i = 0; i < publishes.length; i++) {
-      const fields = publishes[i] as PublishFields;
-      const admitted = unloadable?.get(fields.topic) ?? this.#admit(fields, room, nowMs, acceptedAtMs);
-      if (admitted instanceof SluiceError) outcomes[i] = { ok: false, error: admitted };
-      else requests.push(admitted);
-    }
-    if (requests.length > 0) {
-      let appended = await this.#append(requests);
-      if (appended.some(isRetryable)) appended = await this.#appendAgain(requests, appended);
-      let next = 0;
-      for (let i = 0; i < outcomes.length; i++) outcomes[i] ??= appended[next++];
-    }
-    for (const outcome of outcomes) this.#count(outcome as AppendOutcome);
+    const admitted = publishes.map(
+      (fields) => unloadable?.get(fields.topic) ?? this.#admit(fields, room, nowMs, acceptedAtMs),
+    );
+    const requests = admitted.every(isAdmitted) ? admitted : admitted.filter(isAdmitted);
+    let appended = requests.length === 0 ? [] : await this.#append(requests);
+    if (appended.some(isRetryable)) appended = await this.#appendAgain(requests, appended);
+    const outcomes = appended.length === admitted.length ? appended : withRefusals(admitted, appended);
+    for (const outcome of outcomes) this.#count(outcome);
     this.#options.metrics.publishSeconds((this.#monotonicMs() - acceptedAtMs) / 1000);
-    return outcomes as AppendOutcome[];
+    return outcomes;
   }
 
   /** Publishes and waits until the feed has it: what is wrong with that, or nothing. */
