@@ -86,13 +86,21 @@ class ScrapedRegistry extends Registry {
   }
 }
 
-/**
- * The metrics of one gateway, in a registry of its own. `processMetrics`: also CPU, memory, garbage collection and
- * event loop delay of this process.
- */
+/** prom-client's own of this process. Not those of the event loop: see `loop-delay.ts`. */
+function registerProcessMetrics(registry: Registry): void {
+  const defaults = new Registry();
+  // Its monitor can't be left out, but it can be slow.
+  collectDefaultMetrics({ register: defaults, eventLoopMonitoringPrecision: 60_000 });
+  for (const { name } of defaults.getMetricsAsArray()) {
+    const metric = defaults.getSingleMetric(name);
+    if (metric !== undefined && !name.startsWith('nodejs_eventloop_lag')) registry.registerMetric(metric);
+  }
+}
+
+/** The metrics of one gateway, in a registry of its own. `processMetrics`: also CPU, memory and garbage collection of this process. */
 export function createMetrics(options: { readonly processMetrics?: boolean } = {}): Metrics {
   const registry = new ScrapedRegistry();
-  if (options.processMetrics ?? true) collectDefaultMetrics({ register: registry });
+  if (options.processMetrics ?? true) registerProcessMetrics(registry);
   const instruments = Object.entries(table).map(([name, spec]) => [
     camel(name),
     instrument(name, spec, registry),

@@ -20,6 +20,7 @@ import { Fanout } from './fanout/fanout.ts';
 import { eventLoop } from './fanout/schedule.ts';
 import { createLog, type Log } from './log.ts';
 import * as meters from './meters.ts';
+import { watchLoopDelay } from './metrics/loop-delay.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { Admission } from './sessions/admission.ts';
 import { mayWatch } from './sessions/commands.ts';
@@ -264,6 +265,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     canaryHeaders: { [canaryHeader]: canaryKey },
   });
   for (const source of sources) source.start();
+  const stopWatching = watchLoopDelay((seconds) => metrics.eventLoopDelaySeconds.observe(seconds));
   const sweeping = setInterval(() => {
     broker.sweep();
     sessions.sweep();
@@ -291,6 +293,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   async function close(): Promise<void> {
     draining = true;
     clearInterval(sweeping);
+    stopWatching();
     await Promise.all(sources.map((source) => source.stop()));
     listening.stop();
     sessions.endAll(reconnectSpreadMs);

@@ -105,6 +105,7 @@ export const table = {
     reason: ['count', 'age', 'bytes', 'total', 'ttl'],
   }),
 
+  event_loop_delay_seconds: histogram('How late timers run, looked at 20 times a second.', latency),
   source_errors_total: counter('Failures of built-in sources.', { source: 'open' }),
   http_requests_total: counter('HTTP requests, by route pattern and status.', {
     route: 'open',
