@@ -10,8 +10,9 @@ function parseAddress(text: string): Address | undefined {
 }
 
 export function isLoopbackAddress(text: string): boolean {
-  // The two spellings that nearly every local request has.
-  if (text === '127.0.0.1' || text === '::1') return true;
+  // The spellings that nearly every local request has.
+  if (text === '::1') return true;
+  if (isIPv4(text)) return text.startsWith('127.');
   return parseAddress(text)?.range() === 'loopback';
 }
 

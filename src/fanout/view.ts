@@ -29,7 +29,8 @@ export function snapInterval(intervalMs: number): number {
 
 /** What a subscriber asked for, however its bytes are compressed. */
 export function wishKey({ target, codec, filter, intervalMs, conflate }: ViewOptions): string {
-  return JSON.stringify([target, codec.name, intervalMs, conflate, filter?.canonical ?? '']);
+  // No topic or pattern has a blank in it.
+  return `${target} ${codec.name} ${intervalMs} ${conflate} ${filter?.canonical ?? ''}`;
 }
 
 export function viewKey(options: ViewOptions): string {

@@ -46,7 +46,7 @@ function payloadToWire(payload: Payload | undefined): { json?: Uint8Array; binar
   return payload.format === 'json' ? { json: payload.bytes } : { binary: payload.bytes };
 }
 
-export function publicationToWire(publication: Publication): sluice.v1.Publication.$Properties {
+function publicationToWire(publication: Publication): sluice.v1.Publication.$Properties {
   const { offset, timestampMs, type, payload, key, tags, removed } = publication;
   return { offset, timestampMs, type, ...payloadToWire(payload), key, tags, removed };
 }

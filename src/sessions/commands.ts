@@ -18,8 +18,8 @@ export interface CommandOptions {
   readonly tokens: TokenVerifier | undefined;
   readonly namespaces: NamespaceAccessTable;
   readonly roundTripSeconds: (seconds: number) => void;
-  /** The frame that greets a session, and answers `connect`. */
-  readonly greeting: (session: Session) => Reply;
+  /** Tells a session what it is; answers `connect`. */
+  readonly greet: (session: Session, id: number) => void;
   /** Who the session is has changed: the topics that are its own follow. Throws where the user may have no more sessions. */
   readonly identified: (session: Session, identity: Identity) => void;
 }
@@ -84,17 +84,21 @@ export function runCommand(
 
 function connect(
   session: Session,
-  { token, client, capabilities }: Fields<'connect'>,
+  { id, token, client, capabilities }: Fields<'connect'>,
   options: CommandOptions,
 ): Answer | Promise<Rest> {
   if (session.introduced) throw new SluiceError('already_connected');
   session.introduced = true;
   session.client = client;
   session.knowsDictionaries = capabilities?.includes('dictionary') === true;
-  if (token === undefined) return options.greeting(session);
+  const greet = () => {
+    options.greet(session, id);
+    return undefined;
+  };
+  if (token === undefined) return greet();
   return verified(token, options, (identity) => {
     options.identified(session, identity);
-    return options.greeting(session);
+    return greet();
   });
 }
 
@@ -135,7 +139,7 @@ function subscribe(
   const proceed = (): Answer => {
     if (session.closed) return undefined;
     const results = subscriber.subscribe(session, subscriptions);
-    session.reply(id, { kind: 'subscribed', results });
+    session.sendFrame({ kind: 'subscribed', id, results });
     session.pump();
     return undefined;
   };

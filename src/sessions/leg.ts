@@ -89,10 +89,18 @@ export function startSince(topic: Topic, since: Position): Start {
 
 /** Where a new subscriber starts: in state mode with a snapshot, in a stream behind what its view was sent, or with the last N. */
 export function startNew(feed: Feed, last: number): Start {
-  const { topic } = feed;
+  const { topic, view } = feed;
   const { reach, newest } = topic.ring;
-  const base = { epoch: topic.epoch, recovered: undefined, missing: undefined, outcome: 'none' } as const;
-  if (topic.state !== undefined) return { ...base, position: newest, needsSnapshot: true };
-  if (last > 0) return { ...base, position: Math.max(reach, newest - last), needsSnapshot: false };
-  return { ...base, position: feed.view.members > 0 ? feed.position : newest, needsSnapshot: false };
+  const needsSnapshot = topic.state !== undefined;
+  let position = newest;
+  if (!needsSnapshot && last > 0) position = Math.max(reach, newest - last);
+  else if (!needsSnapshot && view.members > 0) position = feed.position;
+  return {
+    epoch: topic.epoch,
+    position,
+    recovered: undefined,
+    missing: undefined,
+    needsSnapshot,
+    outcome: 'none',
+  };
 }

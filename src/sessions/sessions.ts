@@ -24,7 +24,7 @@ export interface SessionsOptions {
   readonly admission: Admission;
   readonly context: SessionContext;
   readonly subscriber: Subscriber;
-  readonly commands: Omit<CommandOptions, 'greeting' | 'identified' | 'subscriber'>;
+  readonly commands: Omit<CommandOptions, 'greet' | 'identified' | 'subscriber'>;
   readonly limits: Limits;
   readonly version: string;
   readonly writeTimeoutMs: number;
@@ -45,7 +45,7 @@ export class Sessions {
     this.#commands = {
       ...options.commands,
       subscriber: options.subscriber,
-      greeting: (session) => this.#greeting(session),
+      greet: (session, id) => this.#greet(session, id),
       identified: (session, identity) => this.#identified(session, identity),
     };
   }
@@ -73,7 +73,7 @@ export class Sessions {
     );
     this.#byId.set(session.id, session);
     if (peer.identity.user !== undefined) this.#options.admission.enterAs(peer.identity.user);
-    session.push(this.#greeting(session));
+    this.#greet(session, 0);
     this.#joinOwnTopics(session);
     return session;
   }
@@ -83,7 +83,8 @@ export class Sessions {
     const { subscriber } = this.#options;
     const proceed = () => {
       if (session.closed) return;
-      session.push({ kind: 'subscribed', results: subscriber.subscribe(session, [{ topic }]) });
+      const results = subscriber.subscribe(session, [{ topic }]);
+      session.sendFrame({ kind: 'subscribed', id: 0, results });
       session.pump();
     };
     session.inOrder(() =>
@@ -250,16 +251,17 @@ export class Sessions {
     session.reply(id, { kind: 'error', ...wire });
   }
 
-  #greeting(session: Session): Reply {
-    return {
+  #greet(session: Session, id: number): void {
+    session.sendFrame({
       kind: 'connected',
+      id,
       session: session.id,
       timeMs: this.#options.commands.broker.nowMs(),
       version: this.#options.version,
       user: session.identity.user,
       limits: this.#options.limits,
       expiresMs: session.identity.expiresAtMs,
-    };
+    });
   }
 
   #identified(session: Session, identity: Identity): void {
@@ -290,7 +292,7 @@ export class Sessions {
     const proceed = () => {
       if (session.closed) return;
       const results = topics.map((topic) => this.#options.subscriber.subscribeAutomatically(session, topic));
-      session.push({ kind: 'subscribed', results });
+      session.sendFrame({ kind: 'subscribed', id: 0, results });
       session.pump();
     };
     if (topics.every((topic) => broker.isLoaded(topic))) proceed();
