@@ -40,6 +40,26 @@ export interface Api {
   open(head: RequestHead): Opened;
 }
 
+/** What the answer to a request depends on besides its handler. */
+interface Asked {
+  readonly path: string;
+  readonly startMs: number;
+  readonly method: string;
+  readonly origin: string;
+}
+
+/** A request that waits for its body. */
+interface Begun {
+  readonly bodyMaxBytes: number;
+  readonly route: Route;
+  readonly identity: Awaitable<Identity | SluiceError>;
+  /** Still percent-encoded, like `query`. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: string;
+  readonly contentType: string;
+  readonly ifNoneMatch: string;
+}
+
 const unmatched = 'unmatched';
 const noBody = new Uint8Array(0);
 /** Counted as failures of authentication. */
@@ -60,42 +80,43 @@ export function createApi(options: ApiOptions): Api {
 
   function open(head: RequestHead): Opened {
     const startMs = monotonicMs();
-    const origin = head.header('origin');
     const found = match(head.path);
     const path = found?.place.path ?? unmatched;
+    const asked: Asked = { path, startMs, method: head.method, origin: head.header('origin') };
     const begun = begin(head, found);
     return 'status' in begun
-      ? { bodyMaxBytes: 0, finish: () => answered(begun) }
-      : { bodyMaxBytes: begun.bodyMaxBytes, finish: (body) => settle(() => begun.run(body)) };
+      ? { bodyMaxBytes: 0, finish: () => answered(asked, begun) }
+      : { bodyMaxBytes: begun.bodyMaxBytes, finish: (body) => settle(asked, begun, body) };
+  }
 
-    function answered(response: ApiResponse): ApiResponse {
-      observer.answered(path, response.status, (monotonicMs() - startMs) / 1000);
-      const answer = withCors(response, origin, origins);
-      return head.method === 'HEAD' ? { ...answer, omitBody: true } : answer;
-    }
-
-    function failed(error: unknown): ApiResponse {
-      return answered(toResponse(error, path));
-    }
-
-    function settle(run: () => Awaitable<ApiResponse>): Awaitable<ApiResponse> {
-      try {
-        const response = run();
-        return response instanceof Promise ? response.then(answered, failed) : answered(response);
-      } catch (error) {
-        return failed(error);
-      }
+  function settle(asked: Asked, begun: Begun, body: Uint8Array | SluiceError): Awaitable<ApiResponse> {
+    try {
+      const response = run(begun, body);
+      return response instanceof Promise
+        ? response.then(
+            (each) => answered(asked, each),
+            (error: unknown) => failed(asked, error),
+          )
+        : answered(asked, response);
+    } catch (error) {
+      return failed(asked, error);
     }
   }
 
-  interface Begun {
-    readonly bodyMaxBytes: number;
-    run(body: Uint8Array | SluiceError): Awaitable<ApiResponse>;
+  function answered({ path, startMs, method, origin }: Asked, response: ApiResponse): ApiResponse {
+    observer.answered(path, response.status, (monotonicMs() - startMs) / 1000);
+    const answer = withCors(response, origin, origins);
+    return method === 'HEAD' ? { ...answer, omitBody: true } : answer;
   }
 
+  function failed(asked: Asked, error: unknown): ApiResponse {
+    return answered(asked, toResponse(error, asked.path));
+  }
+
+  /** Takes from the head what the handler will need, as the head may be gone by then. */
   function begin(head: RequestHead, found: Match | undefined): Begun | ApiResponse {
     if (found === undefined) return errorResponse(new SluiceError('not_found', 'there is no such route'));
-    const { place } = found;
+    const { place, params } = found;
     if (head.method === 'OPTIONS') {
       return preflight(place, head.header('origin'), head.header('access-control-request-method'), origins);
     }
@@ -110,41 +131,40 @@ export function createApi(options: ApiOptions): Api {
       mediaTypes: route.body?.mediaTypes ?? [],
     });
     if (identity instanceof SluiceError) return toResponse(identity, place.path);
-    const problem = contentProblem(head, route, ports.bodyMaxBytes);
+    const contentType = route.body === undefined ? '' : head.header('content-type');
+    const problem = contentProblem(head, contentType, route, ports.bodyMaxBytes);
     if (problem !== undefined) return errorResponse(problem);
     return {
       bodyMaxBytes: route.body === undefined ? 0 : ports.bodyMaxBytes,
-      run: runner(route, head, found, identity),
+      route,
+      identity,
+      params,
+      query: head.query,
+      contentType,
+      ifNoneMatch: route.access === 'none' ? head.header('if-none-match') : '',
     };
   }
 
-  /** Takes from the head what the handler will need, as the head may be gone by then. */
-  function runner(
-    route: Route,
-    head: RequestHead,
-    found: Match,
-    identity: Awaitable<Identity | SluiceError>,
-  ) {
-    const { query } = head;
-    const contentType = route.body === undefined ? '' : head.header('content-type');
-    const ifNoneMatch = route.access === 'none' ? head.header('if-none-match') : '';
-    const handle = (who: Identity | SluiceError, body: Uint8Array): Awaitable<ApiResponse> => {
-      if (who instanceof SluiceError) throw who;
-      const params = route.params === undefined ? found.params : readParams(route, found.params);
-      const call: Call = {
-        params,
-        query: route.query === undefined ? undefined : readQuery(route, query),
-        body: route.body === undefined ? noBody : body,
-        contentType,
-        ifNoneMatch,
-        identity: who,
-      };
-      return route.handle(call, ports);
+  function run(begun: Begun, body: Uint8Array | SluiceError): Awaitable<ApiResponse> {
+    if (body instanceof SluiceError) throw body;
+    const { identity } = begun;
+    return identity instanceof Promise
+      ? identity.then((who) => handle(begun, who, body))
+      : handle(begun, identity, body);
+  }
+
+  function handle(begun: Begun, identity: Identity | SluiceError, body: Uint8Array): Awaitable<ApiResponse> {
+    if (identity instanceof SluiceError) throw identity;
+    const { route, params, query, contentType, ifNoneMatch } = begun;
+    const call: Call = {
+      params: route.params === undefined ? params : readParams(route, params),
+      query: route.query === undefined ? undefined : readQuery(route, query),
+      body: route.body === undefined ? noBody : body,
+      contentType,
+      ifNoneMatch,
+      identity,
     };
-    return (body: Uint8Array | SluiceError): Awaitable<ApiResponse> => {
-      if (body instanceof SluiceError) throw body;
-      return identity instanceof Promise ? identity.then((who) => handle(who, body)) : handle(identity, body);
-    };
+    return route.handle(call, ports);
   }
 
   function toResponse(error: unknown, path: string): ApiResponse {
@@ -159,12 +179,16 @@ export function createApi(options: ApiOptions): Api {
   }
 }
 
-function contentProblem(head: RequestHead, { body }: Route, bodyMaxBytes: number): SluiceError | undefined {
+function contentProblem(
+  head: RequestHead,
+  type: string,
+  { body }: Route,
+  bodyMaxBytes: number,
+): SluiceError | undefined {
   if (body === undefined) return undefined;
   const length = head.header('content-length');
   if (Number(length) > bodyMaxBytes)
     return new SluiceError('frame_too_large', `a body has at most ${bodyMaxBytes} bytes`);
-  const type = head.header('content-type');
   if (body.mediaTypes.includes(mediaType(type))) return undefined;
   if (body.optional && type === '' && (length === '' || length === '0')) return undefined;
   return new SluiceError(
