@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { cpuSeconds } from './support/proc.ts';
 import { median, percentText } from './support/report.ts';
 import { atLeast, claim, type OptionsOf, scenario } from './support/scenario.ts';
@@ -12,7 +13,11 @@ const options = {
   inFlight: { default: 200, sentence: 'Handshakes under way at a time.' },
   rounds: {
     default: 3,
-    sentence: 'Times that they are opened and closed in a run, after one that does not count.',
+    sentence: 'Times that they are opened and closed in a run, after those that do not count.',
+  },
+  warmUps: {
+    default: 3,
+    sentence: 'Times before that: the storm meets a gateway that has been running for a while.',
   },
   runs: { default: 3, sentence: 'Runs of each row; the table has their medians.' },
 } as const;
@@ -23,6 +28,8 @@ interface Kind {
   readonly subject: Subject;
   /** Where the token is. */
   readonly tokenIn?: 'connect' | 'url';
+  /** They come back with the tokens that they came with; otherwise each time with new ones. */
+  readonly again?: boolean;
 }
 
 const raw: Kind = { name: 'raw uWS', subject: rawEach };
@@ -31,6 +38,7 @@ const own: Kind = { name: 'sluice, token in connect', subject: sluice('protobuf'
 const kinds: readonly Kind[] = [
   raw,
   own,
+  { name: 'sluice, the same token again', subject: sluice('protobuf'), tokenIn: 'connect', again: true },
   { name: 'sluice, token in the address', subject: sluice('protobuf'), tokenIn: 'url' },
   { name: 'sluice, no token', subject: sluice('protobuf') },
 ];
@@ -48,26 +56,49 @@ interface Storm {
   readonly failed: number;
 }
 
-function measure({ subject, tokenIn }: Kind, { connections, inFlight, rounds }: Options): Promise<Storm> {
+function measure(kind: Kind, { connections, inFlight, rounds, warmUps }: Options): Promise<Storm> {
+  const { subject, tokenIn, again } = kind;
   return withWorkers(async (keep) => {
     const flags = tokenIn === undefined ? {} : { tokenSecret: secret };
     const { worker, port } = await startSubject(subject, { topics: 1, flags });
     keep(worker);
     const receivers = keep(startReceivers());
-    const tokens = tokenIn === undefined ? undefined : { secret, in: tokenIn };
-    const opening = { port, dialect: subject.dialect, messageBytes: 200, topics: topicNames(1), tokens };
+    const opening = { port, dialect: subject.dialect, messageBytes: 200, topics: topicNames(1) };
+    const nowSeconds = Math.floor(Date.now() / 1000);
     const seen: Storm[] = [];
-    for (let round = 0; round <= rounds; round++) {
+    for (let round = 0; round < warmUps + rounds; round++) {
+      const issuedAtSeconds = again === true ? nowSeconds : nowSeconds + round;
+      const tokens = tokenIn === undefined ? undefined : { secret, in: tokenIn, issuedAtSeconds };
+      await quiet(worker.pid);
       const before = cpuSeconds(worker.pid);
-      const opened = await receivers.call('open', { ...opening, connections, inFlight, mayFail: true });
+      const opened = await receivers.call('open', {
+        ...opening,
+        tokens,
+        connections,
+        inFlight,
+        mayFail: true,
+      });
       const { seconds, cpu: loadCpu, failed } = opened;
       const taken = cpuSeconds(worker.pid) - before;
-      if (round > 0)
+      if (round >= warmUps)
         seen.push({ perSecond: connections / seconds, perCoreSecond: connections / taken, loadCpu, failed });
       await receivers.call('close');
     }
     return medianOf(seen);
   });
+}
+
+const quietMs = 50;
+const quietShare = 0.1;
+
+/** Until a process has seen the last connections close: that is no part of the next ones. */
+async function quiet(pid: number): Promise<void> {
+  for (let before = cpuSeconds(pid), share = 1; share > quietShare; ) {
+    await setTimeout(quietMs);
+    const now = cpuSeconds(pid);
+    share = (now - before) / (quietMs / 1000);
+    before = now;
+  }
 }
 
 function medianOf(seen: readonly Storm[]): Storm {

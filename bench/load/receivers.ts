@@ -17,7 +17,11 @@ export interface OpenOptions extends Omit<Opening, 'token'> {
   /** Each hears one of the topics, in turn, instead of all of them. */
   readonly spread?: boolean;
   /** Each brings a token of its own user, signed with `secret`: with its first command, as the SDK does, or in the address. */
-  readonly tokens?: { readonly secret: string; readonly in: 'connect' | 'url' };
+  readonly tokens?: {
+    readonly secret: string;
+    readonly in: 'connect' | 'url';
+    readonly issuedAtSeconds: number;
+  };
   /** Handshakes under way at once: a listening socket queues no more than a few hundred. */
   readonly inFlight?: number;
   /** Connections that are refused or lost are counted; otherwise they are tried again a few times, as clients do. */
@@ -94,7 +98,8 @@ async function open(options: OpenOptions): Promise<Opened> {
 
 async function openingsOf(options: OpenOptions): Promise<readonly ReceiverOptions[]> {
   const { port, connections, topics, spread, subscription, tokens } = options;
-  const minted = tokens === undefined ? [] : await mintTokens(tokens.secret, connections);
+  const minted =
+    tokens === undefined ? [] : await mintTokens(tokens.secret, connections, tokens.issuedAtSeconds);
   return Array.from({ length: connections }, (_, i) => {
     const heard = spread === true ? [topics[i % topics.length]!] : topics;
     const opening = { topics: heard, subscription };

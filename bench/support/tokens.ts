@@ -1,7 +1,11 @@
 import { SignJWT } from 'jose';
 
-/** A token for each of so many users, who may subscribe to everything. */
-export function mintTokens(secret: string, count: number): Promise<readonly string[]> {
+/** A token for each of so many users, who may subscribe to everything. Of the same second, the same tokens. */
+export function mintTokens(
+  secret: string,
+  count: number,
+  issuedAtSeconds: number,
+): Promise<readonly string[]> {
   const key = Buffer.from(secret);
   const topics = [{ pattern: '*', allow: ['subscribe'] }];
   return Promise.all(
@@ -9,8 +13,8 @@ export function mintTokens(secret: string, count: number): Promise<readonly stri
       new SignJWT({ topics })
         .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
         .setSubject(`user${i}`)
-        .setIssuedAt()
-        .setExpirationTime('1h')
+        .setIssuedAt(issuedAtSeconds)
+        .setExpirationTime(issuedAtSeconds + 3600)
         .sign(key),
     ),
   );
