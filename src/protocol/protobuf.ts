@@ -6,6 +6,7 @@ import type {
   ClientFrame,
   CompressedBody,
   HistoryHeader,
+  Payload,
   Publication,
   ServerFrame,
   SnapshotHeader,
@@ -201,6 +202,25 @@ function encodePublication(_topic: string, publication: Publication, slabs?: Sla
   if (removed === true) writer.uint32(varintTag(fields.removed)).bool(true);
   writer.ldelim();
   return slabs === undefined ? scratch.finish() : scratch.cutFrom(slabs);
+}
+
+/** The payload of what `encodePublication` yielded: a view into it. */
+export function encodedPayload(encoded: Uint8Array): Payload {
+  const reader = new Reader(encoded);
+  reader.uint32();
+  const end = reader.uint32() + reader.pos;
+  while (reader.pos < end) {
+    const tag = reader.uint32();
+    if (tag === lengthTag(fields.json)) return { format: 'json', bytes: encodedBytes(reader, encoded) };
+    if (tag === lengthTag(fields.binary)) return { format: 'binary', bytes: encodedBytes(reader, encoded) };
+    reader.skipType(tag & 7);
+  }
+  throw new TypeError('no payload');
+}
+
+function encodedBytes(reader: InstanceType<typeof Reader>, encoded: Uint8Array): Uint8Array {
+  const length = reader.uint32();
+  return encoded.subarray(reader.pos, reader.pos + length);
 }
 
 function frameBatch(_topic: string, header: BatchHeader, publications: readonly Uint8Array[]): Uint8Array {

@@ -1,5 +1,6 @@
 import type { Codec } from '../protocol/codec.ts';
 import type { Payload, Publication, PublishFields, Tags } from '../protocol/frames.ts';
+import { encodedPayload } from '../protocol/protobuf.ts';
 import type { Slabs } from '../protocol/slabs.ts';
 
 /** What a record costs beyond its bytes, about: the object, its strings' headers, its place in a ring. */
@@ -15,7 +16,6 @@ export class StoredPublication implements Publication {
   /** When a gateway took it, milliseconds since 1970: ages and TTLs count from here, whatever the publisher's clock says. */
   readonly publishedMs: number;
   readonly type: string;
-  readonly payload: Payload;
   readonly key: string | undefined;
   readonly tags: Tags | undefined;
   readonly removed: boolean | undefined;
@@ -28,6 +28,8 @@ export class StoredPublication implements Publication {
   /** What it costs the ring: its parts and the record itself, in bytes. */
   readonly bytes: number;
   readonly #ownTimestampMs: number | undefined;
+  /** As it was published, until it stands in the encoded bytes: a ring need not keep it twice. */
+  #payload: Payload | undefined;
   #protobuf: Uint8Array | undefined;
   #json: Uint8Array | undefined;
 
@@ -37,7 +39,7 @@ export class StoredPublication implements Publication {
     this.publishedMs = publishedMs;
     this.#ownTimestampMs = fields.timestampMs;
     this.type = fields.type;
-    this.payload = fields.payload;
+    this.#payload = fields.payload;
     this.key = fields.key;
     this.tags = fields.tags;
     this.removed = fields.removed === true ? true : undefined;
@@ -45,6 +47,10 @@ export class StoredPublication implements Publication {
     this.ttlMs = this.removed === true ? undefined : fields.ttlMs;
     this.acceptedAtMs = acceptedAtMs;
     this.bytes = bytesOf(fields);
+  }
+
+  get payload(): Payload {
+    return this.#payload ?? encodedPayload(this.#protobuf as Uint8Array);
   }
 
   /** What its readers see: the publisher's own, or when it was published. */
@@ -61,6 +67,7 @@ export class StoredPublication implements Publication {
   encoded(codec: Codec, slabs?: Slabs): Uint8Array {
     if (codec.name === 'protobuf') {
       this.#protobuf ??= codec.encodePublication(this.topic, this, slabs);
+      this.#payload = undefined;
       return this.#protobuf;
     }
     this.#json ??= codec.encodePublication(this.topic, this, slabs);
@@ -70,7 +77,7 @@ export class StoredPublication implements Publication {
 
 /** What a ring or a state will count for it. */
 export function bytesOf({ payload, type, key, except, tags }: PublishFields): number {
-  // The payload stands a second time in the encoded bytes of the codec that its views use.
+  // The payload may stand a second time in the bytes of the JSON codec.
   const parts =
     payload.bytes.length + type.length + (key?.length ?? 0) + (except?.length ?? 0) + tagsLength(tags);
   return recordOverheadBytes + 2 * parts;

@@ -136,5 +136,10 @@ export class ScriptedEngine implements Engine {
 
 function shifted(publication: StoredPublication, base: number): StoredPublication {
   const { timestampMs, offset, publishedMs, acceptedAtMs } = publication;
-  return new StoredPublication({ ...publication, timestampMs }, offset + base, publishedMs, acceptedAtMs);
+  return new StoredPublication(
+    { ...publication, payload: publication.payload, timestampMs },
+    offset + base,
+    publishedMs,
+    acceptedAtMs,
+  );
 }

@@ -1,0 +1,53 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { codecs } from '../../src/protocol/codecs.ts';
+import { maxInstantMs } from '../../src/protocol/fields.ts';
+import { StoredPublication } from '../../src/topics/publication.ts';
+import { fields } from './fixtures.ts';
+
+describe('a stored publication', () => {
+  test('keeps its payload once: where it was until it is encoded, then in its encoded bytes', () => {
+    const bytes = new Uint8Array([1, 2, 3]);
+    const publication = new StoredPublication(fields('t', { payload: { format: 'binary', bytes } }), 1, 2, 3);
+    expect(publication.payload.bytes).toBe(bytes);
+    publication.encoded(codecs.json);
+    expect(publication.payload.bytes).toBe(bytes);
+    const encoded = publication.encoded(codecs.protobuf);
+    expect(publication.payload).toEqual({ format: 'binary', bytes });
+    expect(publication.payload.bytes.buffer).toBe(encoded.buffer);
+  });
+
+  test('has the same payload and the same bytes in whatever order it is encoded', () => {
+    const parts = fc.record({
+      format: fc.constantFrom('json', 'binary'),
+      bytes: fc.oneof(fc.uint8Array(), fc.uint8Array({ minLength: 120, maxLength: 300 })),
+      type: fc.string({ minLength: 1, unit: 'grapheme' }),
+      key: fc.option(fc.string({ unit: 'grapheme' }), { nil: undefined }),
+      tags: fc.option(fc.dictionary(fc.string({ minLength: 1 }), fc.string()), { nil: undefined }),
+      removed: fc.boolean(),
+      offset: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+      publishedMs: fc.integer({ min: 0, max: maxInstantMs }),
+    } as const);
+    fc.assert(
+      fc.property(parts, ({ format, bytes, offset, publishedMs, ...more }) => {
+        const make = () =>
+          new StoredPublication(fields('t', { payload: { format, bytes }, ...more }), offset, publishedMs, 0);
+        const [first, second] = [make(), make()];
+        const json = first.encoded(codecs.json);
+        const protobuf = second.encoded(codecs.protobuf);
+        expect(first.encoded(codecs.protobuf)).toEqual(protobuf);
+        expect(second.encoded(codecs.json)).toEqual(json);
+        expect(first.payload).toEqual({ format, bytes });
+        expect(second.payload).toEqual({ format, bytes });
+        const frame = codecs.protobuf.frameBatch('t', { view: 1, after: offset - 1, upto: offset }, [
+          protobuf,
+        ]);
+        const decoded = codecs.protobuf.decodeServerFrame(frame);
+        expect(decoded).toMatchObject({
+          ok: true,
+          frame: { publications: [{ offset, timestampMs: publishedMs, payload: { format, bytes } }] },
+        });
+      }),
+    );
+  });
+});
