@@ -4,7 +4,7 @@ import { anonymousIdentity, type Identity, localIdentity, type Scope } from './i
 import { isLoopbackHost, localProblem } from './local-guard.ts';
 import type { OriginPolicy } from './origins.ts';
 import type { RequestFacts } from './request-facts.ts';
-import type { TokenVerifier } from './tokens.ts';
+import type { TokenResult, TokenVerifier } from './tokens.ts';
 
 /**
  * What a route asks of who calls it. `none`: nothing. `metrics`: nothing without keys; with keys, one that may read, or
@@ -31,7 +31,7 @@ type Verdict = Identity | SluiceError;
 
 /** The door. It reads headers only while it is called, not after. */
 export interface Gate {
-  /** Who calls, when they may; else why not. A promise only where a token has to be verified. Never rejects. */
+  /** Who calls, when they may; else why not. A promise only where a token has to be verified that is not known yet. Never rejects. */
   authorize(request: RequestFacts, need: Need): Verdict | Promise<Verdict>;
   /** Why a WebSocket (or another stream for browsers) may not be opened from there; undefined: it may. */
   upgradeProblem(request: RequestFacts): SluiceError | undefined;
@@ -78,10 +78,15 @@ function looksLikeToken(credential: string): boolean {
   return credential.split('.').length === 3;
 }
 
-async function byToken(tokens: TokenVerifier, token: string, need: Need): Promise<Verdict> {
-  const result = await tokens.verify(token);
-  if (!result.ok) return new SluiceError(result.code, result.message);
-  return need.byToken ? result.identity : new SluiceError('forbidden', 'this needs an API key, not a token');
+function byToken(tokens: TokenVerifier, token: string, need: Need): Verdict | Promise<Verdict> {
+  const verdict = (result: TokenResult): Verdict => {
+    if (!result.ok) return new SluiceError(result.code, result.message);
+    return need.byToken
+      ? result.identity
+      : new SluiceError('forbidden', 'this needs an API key, not a token');
+  };
+  const result = tokens.verify(token);
+  return result instanceof Promise ? result.then(verdict) : verdict(result);
 }
 
 /**

@@ -107,6 +107,13 @@ describe('with tokens', () => {
     expect(await verdict(gate, remote(token), need('admin', false))).toBe('forbidden');
   });
 
+  test('a token that was verified before is answered at once, for what tokens may open', async () => {
+    const token = await sign({ sub: 'alice' });
+    await gate.authorize(remote(token), need('read', true));
+    expect(gate.authorize(remote(token), need('publish', true))).toMatchObject({ user: 'alice' });
+    expect(gate.authorize(remote(token), need('admin', false))).toMatchObject({ code: 'forbidden' });
+  });
+
   test('a bad token is refused as what it is', async () => {
     expect(await verdict(gate, remote('a.b.c'), need('read', true))).toBe('unauthorized');
     expect(await verdict(gate, remote('garbage'), need('read', true))).toBe('unauthorized');
