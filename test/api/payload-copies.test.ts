@@ -27,7 +27,7 @@ describe.each([
   });
 
   test.each([
-    [1025, 1025],
+    [2049, 2049],
     [4999, 4999],
     [5000, 10_000],
   ])('of %d bytes keeps %d alive', (length, kept) => {
@@ -38,22 +38,22 @@ describe.each([
 });
 
 describe('small payloads of one body', () => {
-  test('share slabs of 2 KiB, and never each other’s bytes', () => {
+  test('share slabs of 4 KiB, and never each other’s bytes', () => {
     const take = payloadsOf(body);
-    const all = Array.from({ length: 8 }, (_, i) => take(i * 500, i * 500 + 500));
+    const all = Array.from({ length: 16 }, (_, i) => take(i * 500, i * 500 + 500));
     expect(all.map((bytes) => [...bytes])).toEqual(
-      Array.from({ length: 8 }, (_, i) => [...body.subarray(i * 500, i * 500 + 500)]),
+      Array.from({ length: 16 }, (_, i) => [...body.subarray(i * 500, i * 500 + 500)]),
     );
     expect(new Set(all.map(({ buffer }) => buffer)).size).toBe(2);
-    expect(new Set(all.map(({ buffer }) => buffer.byteLength))).toEqual(new Set([2048]));
+    expect(new Set(all.map(({ buffer }) => buffer.byteLength))).toEqual(new Set([4096]));
   });
 
   test.each([
-    [1, 8],
-    [255, 2040],
-    [256, 2048],
-    [257, 2048],
-    [1024, 2048],
+    [1, 16],
+    [255, 4080],
+    [256, 4096],
+    [257, 4096],
+    [2048, 4096],
   ])('of %d bytes keep %d alive', (length, kept) => {
     expect(payloadsOf(body)(1, 1 + length).buffer.byteLength).toBe(kept);
   });
