@@ -60,8 +60,8 @@ export interface ServerOptions {
 /** How long clients are asked to spread their reconnects over, when the gateway stops. */
 const reconnectSpreadMs = 2000;
 const sweepMs = 1000;
-/** Catching clients up may take so much of a turn: what others wait for it at most. */
-const catchUpPerTurnMs = 5;
+/** Subscribing and catching up may take so much of a turn: what others wait for it at most. */
+const commandsPerTurnMs = 5;
 /** Of pages for clients that come back: 1000 of 16 KiB reach 60 000 publications back, of 200 bytes each. */
 const ringPagesMaxBytes = 16 * 1024 * 1024;
 
@@ -143,7 +143,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     subscriptionsPerSession: config.subscriptionsPerSession,
     outcome: (outcome) => metrics.recoveriesTotal.inc({ outcome }),
   });
-  const turnShare = new TurnShare(eventLoop, catchUpPerTurnMs);
+  const turnShare = new TurnShare(eventLoop, commandsPerTurnMs);
   const sessions = new Sessions({
     admission,
     subscriber,

@@ -2,16 +2,51 @@
 export interface Turns {
   /** Milliseconds on a monotonic clock. */
   nowMs(): number;
-  /** Runs at the end of the current turn of the event loop. */
+  /** Runs at the end of the current turn of the event loop; what is published then is written right behind it. */
   atTurnEnd(run: () => void): void;
+  /**
+   * The same, ahead of all that `atTurnEnd` was asked for: who joins or leaves a view does so when nothing of it is published and
+   * not yet written.
+   */
+  beforeTurnEnd(run: () => void): void;
   after(delayMs: number, run: () => void): void;
 }
 
-export const eventLoop: Turns = {
-  nowMs: () => performance.now(),
-  atTurnEnd: (run) => void setImmediate(run),
-  after: (delayMs, run) => void setTimeout(run, delayMs).unref(),
-};
+class EventLoop implements Turns {
+  #before: (() => void)[] = [];
+  #end: (() => void)[] = [];
+  #asked = false;
+
+  readonly nowMs = (): number => performance.now();
+
+  atTurnEnd(run: () => void): void {
+    this.#end.push(run);
+    this.#ask();
+  }
+
+  beforeTurnEnd(run: () => void): void {
+    this.#before.push(run);
+    this.#ask();
+  }
+
+  after(delayMs: number, run: () => void): void {
+    setTimeout(run, delayMs).unref();
+  }
+
+  #ask(): void {
+    if (this.#asked) return;
+    this.#asked = true;
+    setImmediate(() => {
+      this.#asked = false;
+      const runs = [...this.#before, ...this.#end];
+      this.#before = [];
+      this.#end = [];
+      for (const run of runs) run();
+    });
+  }
+}
+
+export const eventLoop: Turns = new EventLoop();
 
 /** Something with work to do now, later, or not at all. The schedule alone writes `due`. */
 export interface Schedulable {

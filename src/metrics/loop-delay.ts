@@ -1,14 +1,14 @@
 const everyMs = 50;
 
 /** What it takes of a machine; tests bring their own. */
-export interface LoopClock {
+interface LoopClock {
   /** Milliseconds on a monotonic clock. */
   nowMs(): number;
   /** Calls `look` about so often; the answer ends that. */
   every(intervalMs: number, look: () => void): () => void;
 }
 
-export const loopClock: LoopClock = {
+const loopClock: LoopClock = {
   nowMs: () => performance.now(),
   every(intervalMs, look) {
     const timer = setInterval(look, intervalMs).unref();

@@ -23,7 +23,7 @@ export interface SessionContext {
   readonly commandsPerSecond: number;
   readonly presence: Presence;
   readonly laggingBegan: () => void;
-  /** Catching up takes part in it. */
+  /** Commands that are run in order, and catching up, take part in it. */
   readonly turnShare: TurnShare;
 }
 
@@ -250,14 +250,18 @@ export class Session implements CatchUpSession {
 
   // ---- commands
 
-  /** Runs commands that change what the session takes part in one after the other, each when the last is done. */
+  /**
+   * Runs commands that change what the session takes part in one after the other, each when the last is done. Thousands may come at
+   * once, after an outage: they begin within what a turn has for that.
+   */
   inOrder(command: Command): void {
     if (this.#busy) {
       this.#commands ??= [];
       this.#commands.push(command);
     } else {
       this.#busy = true;
-      this.#run(command);
+      const run = () => this.#run(command);
+      this.#context.turnShare.run(run, () => this.#connection.together(run));
     }
   }
 

@@ -17,23 +17,25 @@ export class TurnShare {
     this.#perTurnMs = perTurnMs;
   }
 
-  /** Now, or in one of the next turns. */
-  run(work: () => void): void {
-    if (this.#waiting.length === 0 && this.#spentMs < this.#perTurnMs) this.#do(work);
-    else this.#waiting.push(work);
+  /** Now, or in one of the next turns; `later` is what is to be done then, where that is not the same. */
+  run(now: () => void, later = now): void {
+    if (this.#waiting.length === 0 && this.#spentMs < this.#perTurnMs) this.#do(now);
+    else this.#waiting.push(later);
     if (this.#spentMs > 0 || this.#waiting.length > 0) this.#askForTurn();
   }
 
   #do(work: () => void): void {
     const startMs = this.#turns.nowMs();
+    const spentMs = this.#spentMs;
     work();
-    this.#spentMs += this.#turns.nowMs() - startMs;
+    // What the work has had done within it is part of it.
+    this.#spentMs = spentMs + this.#turns.nowMs() - startMs;
   }
 
   #askForTurn(): void {
     if (this.#turnAsked) return;
     this.#turnAsked = true;
-    this.#turns.atTurnEnd(() => {
+    this.#turns.beforeTurnEnd(() => {
       this.#turnAsked = false;
       this.#spentMs = 0;
       this.#workOff();

@@ -19,6 +19,7 @@ import { fields, makeBroker } from '../topics/fixtures.ts';
 /** An event loop that turns only when it is told to. */
 export class FakeTurns implements Turns {
   #nowMs = 1_000_000;
+  #beforeEnd: (() => void)[] = [];
   #atEnd: (() => void)[] = [];
   #timers: { readonly atMs: number; readonly run: () => void }[] = [];
 
@@ -30,6 +31,10 @@ export class FakeTurns implements Turns {
     this.#atEnd.push(run);
   }
 
+  beforeTurnEnd(run: () => void): void {
+    this.#beforeEnd.push(run);
+  }
+
   after(delayMs: number, run: () => void): void {
     this.#timers.push({ atMs: this.#nowMs + delayMs, run });
   }
@@ -39,19 +44,20 @@ export class FakeTurns implements Turns {
   }
 
   get asked(): number {
-    return this.#atEnd.length;
+    return this.#beforeEnd.length + this.#atEnd.length;
   }
 
   /** The end of one turn. */
   turn(): void {
-    const due = this.#atEnd;
+    const due = [...this.#beforeEnd, ...this.#atEnd];
+    this.#beforeEnd = [];
     this.#atEnd = [];
     for (const run of due) run();
   }
 
   /** Turns until nobody asks for one more. */
   settle(): void {
-    for (let turns = 0; this.#atEnd.length > 0; turns++) {
+    for (let turns = 0; this.asked > 0; turns++) {
       if (turns > 10_000) throw new Error('the turns never end');
       this.turn();
     }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Schedulable, Schedule } from '../../src/fanout/schedule.ts';
+import { eventLoop, type Schedulable, Schedule } from '../../src/fanout/schedule.ts';
 import { FakeTurns } from './fixtures.ts';
 
 interface Item extends Schedulable {
@@ -167,4 +167,19 @@ describe('schedule', () => {
     turns.settle();
     expect(done).toEqual(expected);
   });
+});
+
+test('the event loop runs what joins and leaves before what publishes, though it was asked for later', async () => {
+  const done: string[] = [];
+  await new Promise<void>((resolve) => {
+    eventLoop.atTurnEnd(() => {
+      done.push('end');
+      // Asked for within a turn's end: that is the next turn's.
+      eventLoop.beforeTurnEnd(() => done.push('next'));
+      eventLoop.atTurnEnd(resolve);
+    });
+    eventLoop.beforeTurnEnd(() => done.push('before'));
+    eventLoop.atTurnEnd(() => done.push('end too'));
+  });
+  expect(done).toEqual(['before', 'end', 'end too', 'next']);
 });

@@ -14,7 +14,7 @@ import { sweepMs, writeTimeoutMs } from './gateway.ts';
 import { Inflater } from './inflater.ts';
 import { filters, isState, type Model } from './model.ts';
 import type { Peer, Socket } from './network.ts';
-import { type Asked, checkAnswer, type Held } from './prediction.ts';
+import { type Asked, checkAnswer, type Held, lookAt } from './prediction.ts';
 import { check, ModelSubscription, type Spec } from './subscription.ts';
 
 /** Where a new subscription wishes to begin; a state topic knows no `back`, as nobody has the map of that time. */
@@ -194,18 +194,20 @@ export class Client implements Peer {
   #ask(wishes: readonly { readonly subscription: ModelSubscription; readonly start: Start }[]): void {
     if (this.socket === undefined) return;
     const asked = wishes.map(({ subscription, start }): Asked => {
-      const topics = lookAt(this.#gateway, subscription.spec.target);
-      return { subscription, wire: wireOf(subscription, start, topics), topics };
+      const topics = lookAt(this.#gateway.broker, subscription.spec.target);
+      return { subscription, wire: wireOf(subscription, start, topics) };
     });
     this.#say('subscribe', { subscriptions: asked.map(({ wire }) => wire) }, (frame) => {
       check(frame.kind === 'subscribed', 'not subscribed', frame);
-      for (const [i, result] of frame.results.entries()) this.#granted(asked[i] as Asked, result);
+      const held = this.#gateway.heldAtSubscribe(this.session);
+      for (const [i, result] of frame.results.entries())
+        this.#granted(asked[i] as Asked, held[i] as Held[], result);
     });
   }
 
-  #granted(asked: Asked, result: SubscribeResult): void {
+  #granted(asked: Asked, held: readonly Held[], result: SubscribeResult): void {
     check(!('error' in result), 'refused', asked.wire, result);
-    checkAnswer(asked, result);
+    checkAnswer(asked.wire, held, result);
     const { subscription, wire } = asked;
     const topics: readonly TopicResult[] = result.topics ?? [result];
     for (const topic of topics) {
@@ -230,21 +232,6 @@ export class Client implements Peer {
     const frame = { kind, id, ...fields } as Parameters<Codec['encodeClientFrame']>[0];
     this.socket?.say(this.codec.encodeClientFrame(frame), this.codec.binary);
   }
-}
-
-/** What the rings hold at this moment. */
-function lookAt({ broker }: Gateway, target: string): Held[] {
-  const isHeard = (name: string) =>
-    target.endsWith('*') ? name.startsWith(target.slice(0, -1)) && !name.startsWith('$') : name === target;
-  return [...broker.topics()]
-    .filter(({ name }) => isHeard(name))
-    .map(({ name, epoch, startOffset: start, ring: { reach, newest } }) => ({
-      topic: name,
-      epoch,
-      start,
-      reach,
-      newest,
-    }));
 }
 
 function wireOf(

@@ -4,11 +4,13 @@ import type { CloseCode } from '../../src/errors.ts';
 import { Encoder } from '../../src/fanout/encoder.ts';
 import { Fanout } from '../../src/fanout/fanout.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
+import type { SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
 import { Admission } from '../../src/sessions/admission.ts';
 import { Presence } from '../../src/sessions/presence.ts';
 import { RingPages } from '../../src/sessions/ring-pages.ts';
+import type { Session } from '../../src/sessions/session.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
-import { Subscriber } from '../../src/sessions/subscribe.ts';
+import { type SubscribeOptions, Subscriber } from '../../src/sessions/subscribe.ts';
 import { TurnShare } from '../../src/sessions/turn-share.ts';
 import { Broker, type BrokerMetrics } from '../../src/topics/broker.ts';
 import type { EngineFeed } from '../../src/topics/engine.ts';
@@ -21,6 +23,7 @@ import { ScriptedEngine } from './engine.ts';
 import { Loop } from './loop.ts';
 import { isState } from './model.ts';
 import { Network, type Peer, type Socket } from './network.ts';
+import { type Held, lookAt } from './prediction.ts';
 
 /** What differs from run to run. */
 export interface GatewayOptions {
@@ -65,6 +68,7 @@ export class Gateway {
   deliveries = 0;
   readonly faults: unknown[] = [];
   readonly #admission: Admission;
+  readonly #held = new Map<string, (readonly Held[])[][]>();
 
   constructor(options: GatewayOptions, nowMs: number, committed: EngineFeed['appended']) {
     this.loop = new Loop(nowMs);
@@ -124,7 +128,7 @@ export class Gateway {
     );
     this.sessions = new Sessions({
       admission: this.#admission,
-      subscriber: new Subscriber({
+      subscriber: new WatchedSubscriber(this.#held, {
         broker: this.broker,
         fanout,
         namespaces,
@@ -207,6 +211,13 @@ export class Gateway {
     );
   }
 
+  /** What there was to fulfil each wish from when the session's next subscribe command that was answered was run. */
+  heldAtSubscribe(session: string): readonly (readonly Held[])[] {
+    const held = this.#held.get(session)?.shift();
+    if (held === undefined) throw new Error('an answer to what was not asked');
+    return held;
+  }
+
   /** Why the gateway ended the session of this socket, if it did. */
   endedBy(socket: Socket): CloseCode | undefined {
     return socket.getUserData().connection?.session?.endedBy;
@@ -246,5 +257,23 @@ export class Gateway {
       this.sessions.sweep();
       this.#sweepLater();
     });
+  }
+}
+
+/** Notes what the rings hold when a subscribe command is run, which may be some turns after it was said. */
+class WatchedSubscriber extends Subscriber {
+  readonly #broker: Broker;
+  readonly #held: Map<string, (readonly Held[])[][]>;
+
+  constructor(held: Map<string, (readonly Held[])[][]>, options: SubscribeOptions) {
+    super(options);
+    this.#broker = options.broker;
+    this.#held = held;
+  }
+
+  override subscribe(session: Session, subscriptions: readonly Subscription[]): SubscribeResult[] {
+    const held = subscriptions.map(({ topic }) => lookAt(this.#broker, topic));
+    this.#held.set(session.id, [...(this.#held.get(session.id) ?? []), held]);
+    return super.subscribe(session, subscriptions);
   }
 }

@@ -8,6 +8,7 @@ interface Timer {
 /** An event loop that goes on only when it is told to, on a clock of its own. */
 export class Loop implements Turns {
   #nowMs: number;
+  #before: (() => void)[] = [];
   #immediates: (() => void)[] = [];
   #timers: Timer[] = [];
 
@@ -21,6 +22,10 @@ export class Loop implements Turns {
     this.#immediates.push(run);
   }
 
+  beforeTurnEnd(run: () => void): void {
+    this.#before.push(run);
+  }
+
   after(delayMs: number, run: () => void): void {
     this.#timers.push({ atMs: this.#nowMs + delayMs, run });
     this.#timers.sort((a, b) => a.atMs - b.atMs);
@@ -30,7 +35,7 @@ export class Loop implements Turns {
 
   /** Nothing is asked for at the end of the turn. */
   get isQuiet(): boolean {
-    return this.#immediates.length === 0;
+    return this.#before.length + this.#immediates.length === 0;
   }
 
   /** When the next timer is due. */
@@ -49,7 +54,7 @@ export class Loop implements Turns {
     between();
     poll();
     await promises();
-    for (const run of this.#immediates.splice(0)) run();
+    for (const run of [...this.#before.splice(0), ...this.#immediates.splice(0)]) run();
     await promises();
     between();
   }

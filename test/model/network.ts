@@ -177,6 +177,10 @@ export class Socket {
     this.#network.publish(channel, message, this);
   }
 
+  cork(run: () => void): void {
+    run();
+  }
+
   subscribe(channel: string): void {
     this.#channels.add(channel);
     const members = this.#network.channels.get(channel) ?? new Set();

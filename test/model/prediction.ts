@@ -1,4 +1,5 @@
 import type { Granted, Position, Subscription, TopicResult } from '../../src/protocol/frames.ts';
+import type { Broker } from '../../src/topics/broker.ts';
 import { isState } from './model.ts';
 import { check, type ModelSubscription } from './subscription.ts';
 
@@ -12,15 +13,29 @@ export interface Held {
   readonly newest: number;
 }
 
-/** One wish of a subscribe command, and what there was to fulfil it from. */
+/** One wish of a subscribe command. */
 export interface Asked {
   readonly subscription: ModelSubscription;
   readonly wire: Subscription;
-  readonly topics: readonly Held[];
 }
 
-/** Whether the answer to a subscription is the only right one. */
-export function checkAnswer({ wire, topics }: Asked, result: Granted): void {
+/** What the rings of the topics that a target is about hold at this moment. */
+export function lookAt(broker: Broker, target: string): Held[] {
+  const isHeard = (name: string) =>
+    target.endsWith('*') ? name.startsWith(target.slice(0, -1)) && !name.startsWith('$') : name === target;
+  return [...broker.topics()]
+    .filter(({ name }) => isHeard(name))
+    .map(({ name, epoch, startOffset: start, ring: { reach, newest } }) => ({
+      topic: name,
+      epoch,
+      start,
+      reach,
+      newest,
+    }));
+}
+
+/** Whether the answer to a subscription is the only right one, where `topics` is what there was to fulfil it from. */
+export function checkAnswer(wire: Subscription, topics: readonly Held[], result: Granted): void {
   const { topic: target, since, positions, last } = wire;
   if (!target.endsWith('*')) {
     const held = topics[0] ?? { topic: target, epoch: '', start: 0, reach: 0, newest: 0 };

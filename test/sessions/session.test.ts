@@ -209,6 +209,8 @@ describe('lagging', () => {
     const { session, connection, command } = connect();
     turns.settle();
     command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a', last: 2 }] });
+    expect(connection.of('subscribed').length).toBe(1);
+    turns.turn();
     await publish('a', {});
     expect([connection.of('subscribed').length, connection.of('batch').length]).toEqual([2, 0]);
     expect([...session.views.values()].map(({ target, status }) => [target, status])).toContainEqual([

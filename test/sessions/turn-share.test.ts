@@ -9,6 +9,7 @@ function share(perTurnMs: number) {
   const clock = {
     nowMs: () => nowMs,
     atTurnEnd: (run: () => void) => turns.atTurnEnd(run),
+    beforeTurnEnd: (run: () => void) => turns.beforeTurnEnd(run),
     after: turns.after,
   };
   const turnShare = new TurnShare(clock, perTurnMs);
@@ -30,6 +31,19 @@ describe('a share of the turns', () => {
     turns.turn();
     turns.turn();
     expect(done).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  test('counts once what is done within other work', () => {
+    const { turns, turnShare, done, work } = share(3);
+    turnShare.run(() => {
+      work(1)();
+      turnShare.run(work(2));
+    });
+    turnShare.run(work(3));
+    turnShare.run(work(4));
+    expect(done).toEqual([1, 2, 3]);
+    turns.turn();
+    expect(done).toEqual([1, 2, 3, 4]);
   });
 
   test('nobody overtakes who waits', () => {
