@@ -1,4 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
+import { sha256 } from './digest.ts';
 import { allScopes, type Identity, type Scope } from './identity.ts';
 
 export interface ApiKey {
@@ -37,10 +38,6 @@ export function apiKeys(keys: readonly (string | ApiKey)[]): ApiKeys {
       return found;
     },
   };
-}
-
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }
 
 const bearer = /^bearer +(\S+) *$/i;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from './digest.ts';
 import type { Identity } from './identity.ts';
 
 interface Verified {
@@ -44,5 +44,5 @@ export class VerifiedTokens {
 }
 
 export function digestOf(token: string): string {
-  return createHash('sha256').update(token).digest('base64');
+  return sha256(token).toString('base64');
 }
