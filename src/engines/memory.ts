@@ -45,14 +45,17 @@ export class MemoryEngine implements Engine {
   async append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
     const outcomes: AppendOutcome[] = [];
     let run: StoredPublication[] = [];
+    let epoch = '';
     for (const request of requests) {
       if (run.length > 0 && run[0]?.topic !== request.fields.topic) {
-        this.#tell(run);
+        this.#tell(run, epoch);
         run = [];
       }
-      outcomes.push(this.#append(request, run));
+      const outcome = this.#append(request, run);
+      if (outcome.ok) epoch = outcome.epoch;
+      outcomes.push(outcome);
     }
-    this.#tell(run);
+    this.#tell(run, epoch);
     return outcomes;
   }
 
@@ -92,9 +95,9 @@ export class MemoryEngine implements Engine {
   }
 
   /** Publications of one topic that follow each other are fed together. */
-  #tell(run: readonly StoredPublication[]): void {
+  #tell(run: readonly StoredPublication[], epoch: string): void {
     const [first] = run;
-    if (first !== undefined) this.#feed?.appended(first.topic, this.#head(first.topic).epoch, run);
+    if (first !== undefined) this.#feed?.appended(first.topic, epoch, run);
   }
 
   #isNewest({ topic, key }: AppendRequest['fields'], { epoch, offset }: Position): boolean {

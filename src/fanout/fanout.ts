@@ -97,7 +97,7 @@ export class Fanout implements TopicListener {
     if (--view.members > 0) return;
     for (const feed of view.feeds.values()) {
       feed.skipToNewest();
-      this.#trim(this.#topics.get(feed.topic));
+      this.#trim(feed.topicFeeds);
     }
   }
 
@@ -113,8 +113,9 @@ export class Fanout implements TopicListener {
   appended(topic: Topic, publications: readonly StoredPublication[]): void {
     const first = publications[0];
     if (first === undefined) return;
-    if (this.#patterns.size === 0 && !this.#topics.has(topic)) return;
-    const topicFeeds = this.#topicFeeds(topic);
+    const known = this.#topics.get(topic);
+    if (known === undefined && this.#patterns.size === 0) return;
+    const topicFeeds = known ?? this.#topicFeeds(topic);
     if (!topicFeeds.heardByPatterns) this.#addPatterns(topicFeeds, first.offset - 1);
     let bytes = 0;
     for (const publication of publications) bytes += publication.bytes;
@@ -129,8 +130,8 @@ export class Fanout implements TopicListener {
       }
     }
     if (!active) return;
-    if (topicFeeds.log.length === 0) this.#beginLog(topicFeeds, first.offset - 1);
-    for (const publication of publications) topicFeeds.log.push(publication);
+    if (topicFeeds.log.length === 0) this.#beginLog(topicFeeds, publications);
+    else for (const publication of publications) topicFeeds.log.push(publication);
     // A feed that waits for its interval must not make the log grow past what the ring would hold.
     if (topicFeeds.log.length >= Math.max(64, topic.options.maxPublications / 2)) {
       for (const feed of topicFeeds.feeds) this.#schedule.ready(feed);
@@ -154,7 +155,10 @@ export class Fanout implements TopicListener {
 
   removed(topic: Topic): void {
     const topicFeeds = this.#topics.get(topic);
-    for (const feed of topicFeeds?.feeds ?? []) feed.view.feeds.delete(topic);
+    for (const feed of topicFeeds?.feeds ?? []) {
+      feed.view.feeds.delete(topic);
+      feed.topicFeeds = undefined;
+    }
     this.#topics.delete(topic);
   }
 
@@ -183,8 +187,8 @@ export class Fanout implements TopicListener {
   }
 
   #flush(feed: Feed, budget: number, nowMs: number): number {
-    const topicFeeds = this.#topics.get(feed.topic);
-    if (topicFeeds === undefined || !feed.view.feeds.has(feed.topic)) return 0;
+    const { topicFeeds } = feed;
+    if (topicFeeds === undefined) return 0;
     const { frames, done } = this.#flusher.flush(feed, topicFeeds, budget, nowMs);
     if (!done) this.#schedule.ready(feed);
     else if (feed.examined > feed.position) this.#schedule.wait(feed, silentCoverageMs);
@@ -230,7 +234,8 @@ export class Fanout implements TopicListener {
   #addFeed(view: View, topic: Topic): Feed {
     const feed = new Feed(view, topic);
     view.feeds.set(topic, feed);
-    this.#topicFeeds(topic).feeds.push(feed);
+    feed.topicFeeds = this.#topicFeeds(topic);
+    feed.topicFeeds.feeds.push(feed);
     return feed;
   }
 
@@ -264,8 +269,9 @@ export class Fanout implements TopicListener {
   }
 
   #removeFeed(feed: Feed): void {
-    const topicFeeds = this.#topics.get(feed.topic);
+    const { topicFeeds } = feed;
     if (topicFeeds === undefined) return;
+    feed.topicFeeds = undefined;
     topicFeeds.feeds.splice(topicFeeds.feeds.indexOf(feed), 1);
     this.#trim(topicFeeds);
     if (topicFeeds.feeds.length === 0) this.#topics.delete(feed.topic);
@@ -300,9 +306,10 @@ export class Fanout implements TopicListener {
   }
 
   /** A topic that has something to send stays, though its ring be empty and only patterns hear it. */
-  #beginLog(topicFeeds: TopicFeeds, after: number): void {
-    topicFeeds.logAfter = after;
-    this.#options.broker.hold(topicFeeds.topic.name);
+  #beginLog(topicFeeds: TopicFeeds, publications: readonly StoredPublication[]): void {
+    topicFeeds.log = publications.slice();
+    topicFeeds.logAfter = (publications[0] as StoredPublication).offset - 1;
+    topicFeeds.topic.holds++;
   }
 
   #endLog(topicFeeds: TopicFeeds): void {

@@ -4,6 +4,7 @@ import { isPattern } from '../topics/names.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic } from '../topics/topic.ts';
 import type { AnnouncedDictionary } from './dictionary.ts';
+import type { TopicFeeds } from './topic-feeds.ts';
 
 /** What makes two subscribers get the same bytes. */
 export interface ViewOptions {
@@ -83,6 +84,8 @@ export class Feed {
   /** Where the feed stands with the schedule. */
   due: 'idle' | 'waiting' | 'ready' = 'idle';
   dueAtMs = 0;
+  /** Its place among the topic's feeds, while it has one. */
+  topicFeeds: TopicFeeds | undefined;
   /** State mode with a filter: the keys that the members hold a value of. */
   readonly held: Set<string> | undefined;
 

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { SluiceError } from '../errors.ts';
 import type { PublishFields } from '../protocol/frames.ts';
 import { nullPayload } from '../protocol/payload.ts';
-import { publishProblem } from './checks.ts';
+import { publishProblem, topicNameProblem } from './checks.ts';
 import type { AppendOutcome, AppendRequest, Engine, EngineFeed } from './engine.ts';
 import { type HistoryPage, historyPage, noHistory } from './history.ts';
 import { LinkedMap } from './linked-map.ts';
@@ -305,6 +305,7 @@ export class Broker implements EngineFeed {
   ): AppendRequest | SluiceError {
     const topic = this.#topics.get(fields.topic);
     const problem =
+      (topic === undefined ? topicNameProblem(fields.topic) : undefined) ??
       publishProblem(fields, this.#options.payloadMaxBytes) ??
       (topic === undefined ? room.topicProblem(fields.topic) : undefined);
     if (problem !== undefined) return problem;

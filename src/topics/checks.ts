@@ -11,10 +11,14 @@ export const tagMaxLength = 200;
 export const messageIdMaxLength = 200;
 const exceptMaxLength = 200;
 
-/** What a publish must satisfy whatever door it comes through; the door has checked that JSON payloads are JSON. */
+/** What is wrong with the name of a topic that is not there yet. */
+export function topicNameProblem(name: string): SluiceError | undefined {
+  const problem = topicProblem(name);
+  return problem === undefined ? undefined : new SluiceError('invalid_topic', problem);
+}
+
+/** What a publish must satisfy, besides its topic, whatever door it comes through; the door has checked that JSON payloads are JSON. */
 export function publishProblem(fields: PublishFields, payloadMaxBytes: number): SluiceError | undefined {
-  const topic = topicProblem(fields.topic);
-  if (topic !== undefined) return new SluiceError('invalid_topic', topic);
   const type = publicationTypeProblem(fields.type);
   if (type !== undefined) return new SluiceError('invalid_type', type);
   if (fields.payload.bytes.length > payloadMaxBytes) {

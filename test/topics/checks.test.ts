@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { PublishFields } from '../../src/protocol/frames.ts';
-import { publishProblem } from '../../src/topics/checks.ts';
+import { publishProblem, topicNameProblem } from '../../src/topics/checks.ts';
 import { fields } from './fixtures.ts';
 
 const maxBytes = 100;
 
 function codeOf(more: Partial<PublishFields>): string | undefined {
-  return publishProblem(fields('t', more), maxBytes)?.code;
+  const publish = fields('t', more);
+  return (topicNameProblem(publish.topic) ?? publishProblem(publish, maxBytes))?.code;
 }
 
 function manyTags(count: number): Record<string, string> {
