@@ -8,6 +8,10 @@ const options = {
   topics: { default: 1000, sentence: 'Topics, each with one subscriber of its own.' },
   rate: { default: 20_000, sentence: 'Publications per second, to the topics in turn.' },
   bytes: { default: 200, sentence: 'Size of a payload.' },
+  warmUp: {
+    default: 6,
+    sentence: 'Seconds before: the compiler works on the core of the gateway, and a gateway runs for long.',
+  },
   seconds: { default: 5, sentence: 'Measured time of each run.' },
   runs: { default: 3, sentence: 'Runs of each row; the table has their medians.' },
   probes: { default: 20, sentence: 'Connections that take the time.' },
@@ -23,7 +27,8 @@ const subjects = [rawEach, sluice('protobuf')] as const;
 const cpuLimit = 1.8;
 const saturationLimit = 0.5;
 
-function measure(subject: Subject, { topics: count, rate, bytes, seconds, probes }: Options): Promise<Seen> {
+function measure(subject: Subject, options: Options): Promise<Seen> {
+  const { topics: count, rate, bytes, warmUp, seconds, probes } = options;
   const topics = topicNames(count);
   const load = { topics, messageBytes: bytes, connections: count, spread: true, probes };
   return withLoad(subject, load, async (loaded) => {
@@ -34,6 +39,7 @@ function measure(subject: Subject, { topics: count, rate, bytes, seconds, probes
       publish: (job) => worker.call('publish', job),
       receiversEach: 1,
       job: { topics, rate, seconds, bytes },
+      warmUpSeconds: warmUp,
     });
     const full = await saturate({ loaded, topics, bytes, receiversEach: 1, firstRate: rate / 2, seconds });
     return { steady, full };
