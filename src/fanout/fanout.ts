@@ -8,8 +8,15 @@ import type { Encoder } from './encoder.ts';
 import { type FanoutMetrics, Flusher } from './flush.ts';
 import { Schedule, type Turns } from './schedule.ts';
 import type { Sink } from './sink.ts';
-import { type BatchOptions, silentCoverageMs, type TopicFeeds } from './topic-feeds.ts';
-import { Feed, View, type ViewOptions, viewKey } from './view.ts';
+import {
+  type BatchOptions,
+  Feed,
+  silentCoverageMs,
+  type TopicFeeds,
+  View,
+  type ViewOptions,
+  viewKey,
+} from './view.ts';
 
 export interface FanoutOptions {
   readonly broker: Broker;

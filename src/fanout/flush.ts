@@ -4,8 +4,7 @@ import type { StoredPublication } from '../topics/publication.ts';
 import type { Encoder } from './encoder.ts';
 import { conflate, removalOf } from './select.ts';
 import type { Sink } from './sink.ts';
-import { silentCoverageMs, type TopicFeeds } from './topic-feeds.ts';
-import type { Feed, View } from './view.ts';
+import { type Feed, silentCoverageMs, type TopicFeeds, type View } from './view.ts';
 
 export interface FanoutMetrics {
   batch(publications: number): void;
