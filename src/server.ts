@@ -62,8 +62,8 @@ const reconnectSpreadMs = 2000;
 const sweepMs = 1000;
 /** Subscribing and catching up may take so much of a turn: what others wait for it at most. */
 const commandsPerTurnMs = 5;
-/** Of pages for clients that come back: 1000 of 16 KiB reach 60 000 publications back, of 200 bytes each. */
-const ringPagesMaxBytes = 16 * 1024 * 1024;
+/** Of pages for clients that come back: they reach thousands of publications back, for seconds. */
+const ringPagesMaxBytes = 4 * 1024 * 1024;
 
 /** Builds a gateway, starts it, and answers once it listens. Rejects with `code` EADDRINUSE, EACCES or ERR_UWS_LOAD. */
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
@@ -143,6 +143,11 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     subscriptionsPerSession: config.subscriptionsPerSession,
     outcome: (outcome) => metrics.recoveriesTotal.inc({ outcome }),
   });
+  const ringPages = new RingPages({
+    maxBytes: ringPagesMaxBytes,
+    compressMinBytes: config.compressMinBytes,
+    deflated: () => metrics.deflatesTotal.inc(),
+  });
   const turnShare = new TurnShare(eventLoop, commandsPerTurnMs);
   const sessions = new Sessions({
     admission,
@@ -154,11 +159,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
         fanout,
         nowMs: () => broker.nowMs(),
         pieceBytes: Math.min(config.batchMaxBytes, config.backpressureMaxBytes / 4),
-        pages: new RingPages({
-          maxBytes: ringPagesMaxBytes,
-          compressMinBytes: config.compressMinBytes,
-          deflated: () => metrics.deflatesTotal.inc(),
-        }),
+        pages: ringPages,
         outcome: (outcome) => metrics.recoveriesTotal.inc({ outcome }),
         delivered: (publications) => metrics.deliveriesTotal.inc(publications),
       },
@@ -269,6 +270,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const sweeping = setInterval(() => {
     broker.sweep();
     sessions.sweep();
+    ringPages.sweep();
   }, sweepMs);
 
   async function stats(): Promise<GatewayStats> {

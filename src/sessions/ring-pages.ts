@@ -19,6 +19,8 @@ interface SharedPage {
   page: RingPage;
   /** How often it was sent. */
   uses: number;
+  /** How many sweeps there had been then. */
+  usedAt: number;
   mayBeDeflated: boolean;
 }
 
@@ -44,6 +46,7 @@ export class RingPages {
   readonly #costs: CompressionCosts;
   readonly #pages = new LinkedMap<string, SharedPage>();
   #bytes = 0;
+  #sweeps = 0;
 
   constructor(options: RingPagesOptions) {
     this.#options = options;
@@ -62,6 +65,7 @@ export class RingPages {
     if (found === undefined || found.page.epoch !== feed.topic.epoch) return undefined;
     this.#pages.set(key, found);
     found.uses++;
+    found.usedAt = this.#sweeps;
     if (found.mayBeDeflated && this.#pays(found)) this.#deflate(feed, found);
     return found.page;
   }
@@ -78,11 +82,20 @@ export class RingPages {
     };
     const key = keyOf(feed, page.header.after);
     this.#delete(key);
-    this.#pages.set(key, { page: kept, uses: 1, mayBeDeflated });
+    this.#pages.set(key, { page: kept, uses: 1, usedAt: this.#sweeps, mayBeDeflated });
     this.#bytes += bytesOf(kept);
     while (this.#bytes > this.#options.maxBytes && this.#pages.oldest !== undefined)
       this.#delete(this.#pages.oldest.key);
     return kept;
+  }
+
+  /** Lets go of what nobody has asked for since the last sweep but one. Call it about once a second. */
+  sweep(): void {
+    this.#sweeps++;
+    for (let { oldest } = this.#pages; oldest !== undefined; { oldest } = this.#pages) {
+      if (oldest.value.usedAt > this.#sweeps - 2) return;
+      this.#delete(oldest.key);
+    }
   }
 
   #mayBeDeflated({ view }: Feed, bytes: number): boolean {

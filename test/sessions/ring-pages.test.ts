@@ -133,6 +133,18 @@ describe('pages for those who come back', () => {
   });
 });
 
+test('pages are let go of when nobody has asked for them for two sweeps', async () => {
+  const { publish, back, pages } = await outage();
+  await publish('a', ...many(10));
+  const [first] = back(0);
+  pages.sweep();
+  expect(back(0)[0]).toBe(first);
+  pages.sweep();
+  expect(pages.bytes).toBeGreaterThan(0);
+  pages.sweep();
+  expect(pages.bytes).toBe(0);
+});
+
 describe('deflating them', () => {
   // A byte less for one receiver is worth as much as deflating one byte: three receivers pay for it, with 0.7 saved each.
   const costs = { callNs: 0, byteNs: 2, dictionaryByteNs: 0, savedByteNs: 1 };
