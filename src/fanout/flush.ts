@@ -71,7 +71,7 @@ export class Flusher {
         continue;
       }
       const last = run.at(-1);
-      const bytes = chosen.encoded(feed.view.options.codec, feed.topic.slabs).length;
+      const bytes = chosen.encoded(feed.view.options.codec).length;
       const full = runBytes + bytes > topicFeeds.batch.maxBytes;
       if (last !== undefined && (full || feed.exceptOf(last) !== feed.exceptOf(chosen))) {
         this.#send(feed, run, last.offset, nowMs);

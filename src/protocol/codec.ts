@@ -8,7 +8,6 @@ import type {
   ServerFrame,
   SnapshotHeader,
 } from './frames.ts';
-import type { Slabs } from './slabs.ts';
 
 /** A message that was a frame, or what was wrong with it. `id` is the command's where it could be read, else 0. */
 export type Decoded<T> =
@@ -35,11 +34,8 @@ export interface Codec {
   encodeServerFrame(frame: ServerFrame): Uint8Array;
   decodeServerFrame(message: Uint8Array): Decoded<ServerFrame>;
 
-  /**
-   * The bytes of one publication as they stand in every batch, snapshot and history page of this codec; where it can, it takes
-   * them from `slabs`.
-   */
-  encodePublication(topic: string, publication: Publication, slabs?: Slabs): Uint8Array;
+  /** The bytes of one publication as they stand in every batch, snapshot and history page of this codec. */
+  encodePublication(topic: string, publication: Publication): Uint8Array;
   /** `topic` is the batch's topic, also where the header has none (exact views). */
   frameBatch(topic: string, header: BatchHeader, publications: readonly Uint8Array[]): Uint8Array;
   frameSnapshot(header: SnapshotHeader, publications: readonly Uint8Array[]): Uint8Array;

@@ -76,13 +76,6 @@ class ScratchWriter extends Writer {
     return this;
   }
 
-  /** What was written, in a piece of a slab. */
-  cutFrom(slabs: Slabs): Uint8Array {
-    const bytes = slabs.take(this.pos);
-    bytes.set(this.written());
-    return bytes;
-  }
-
   /** What was written, until the next `begin`. */
   written(): Uint8Array {
     return this.buf.subarray(0, this.pos);
@@ -182,7 +175,7 @@ const lengthTag = (field: number): number => field * 8 + 2;
  * Tag, length and Publication: a field `publications` of Batch, Snapshot and HistoryPage alike. As the generated code writes it, but
  * without an object of its properties.
  */
-function encodePublication(_topic: string, publication: Publication, slabs?: Slabs): Uint8Array {
+function encodePublication(_topic: string, publication: Publication): Uint8Array {
   const { offset, timestampMs, type, payload, key, tags, removed } = publication;
   const writer = scratch.begin().uint32(lengthTag(batchFields.publications)).fork();
   if (offset !== 0) writer.uint32(varintTag(fields.offset)).uint64(offset);
@@ -201,7 +194,7 @@ function encodePublication(_topic: string, publication: Publication, slabs?: Sla
   }
   if (removed === true) writer.uint32(varintTag(fields.removed)).bool(true);
   writer.ldelim();
-  return slabs === undefined ? scratch.finish() : scratch.cutFrom(slabs);
+  return scratch.finish();
 }
 
 /** The payload of what `encodePublication` yielded: a view into it. */

@@ -4,7 +4,7 @@ const noSlab = new Uint8Array(0);
 
 /**
  * Cuts small arrays from larger ones. An array of its own costs 2 us in Node 20, mostly for the collector's book-keeping, a piece of
- * a slab a fifth of that; a publication takes two (`bench -- unicast`). What is left of a slab keeps all of it alive: pieces of one
+ * a slab a fifth of that (`bench -- unicast`). What is left of a slab keeps all of it alive: pieces of one
  * `Slabs` should end at about the same time.
  */
 export class Slabs {

@@ -1,7 +1,6 @@
 import type { Codec } from '../protocol/codec.ts';
 import type { Payload, Publication, PublishFields, Tags } from '../protocol/frames.ts';
 import { encodedPayload } from '../protocol/protobuf.ts';
-import type { Slabs } from '../protocol/slabs.ts';
 
 /** What a record costs beyond its bytes, about: the object, its strings' headers, its place in a ring. */
 const recordOverheadBytes = 160;
@@ -63,14 +62,14 @@ export class StoredPublication implements Publication {
     return this.ttlMs === undefined ? Number.POSITIVE_INFINITY : this.publishedMs + this.ttlMs;
   }
 
-  /** Its bytes as they stand in every frame of this codec. The caller must not change them. `slabs`: those of its topic. */
-  encoded(codec: Codec, slabs?: Slabs): Uint8Array {
+  /** Its bytes as they stand in every frame of this codec. The caller must not change them. */
+  encoded(codec: Codec): Uint8Array {
     if (codec.name === 'protobuf') {
-      this.#protobuf ??= codec.encodePublication(this.topic, this, slabs);
+      this.#protobuf ??= codec.encodePublication(this.topic, this);
       this.#payload = undefined;
       return this.#protobuf;
     }
-    this.#json ??= codec.encodePublication(this.topic, this, slabs);
+    this.#json ??= codec.encodePublication(this.topic, this);
     return this.#json;
   }
 }

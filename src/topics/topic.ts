@@ -1,5 +1,4 @@
 import type { Mode, Position } from '../protocol/frames.ts';
-import { Slabs } from '../protocol/slabs.ts';
 import type { StoredTopic } from './engine.ts';
 import type { StoredPublication } from './publication.ts';
 import { type Evicted, Ring, type RingLimits } from './ring.ts';
@@ -12,17 +11,12 @@ export interface TopicOptions extends RingLimits {
   readonly ttlMs: number | undefined;
 }
 
-/** What a ring may hold beyond what it counts is a slab or two. */
-const slabBytes = 2048;
-
 /** One topic on this node: the ring and, in state mode, the newest value per key. Fed by the broker only. */
 export class Topic {
   readonly name: string;
   readonly options: TopicOptions;
   readonly ring: Ring;
   readonly state: State | undefined;
-  /** For the encoded bytes of what the ring lets go of in order; a state may keep a publication for long. */
-  readonly slabs: Slabs | undefined;
   /** Empty until something was published. */
   epoch = '';
   /** The offset that this epoch begins behind. */
@@ -38,7 +32,6 @@ export class Topic {
     this.options = options;
     this.ring = new Ring(options, evicted);
     this.state = options.mode === 'state' ? new State() : undefined;
-    this.slabs = this.state === undefined ? new Slabs(slabBytes) : undefined;
   }
 
   get position(): Position {

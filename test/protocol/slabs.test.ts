@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { protobufCodec } from '../../src/protocol/protobuf.ts';
 import { Slabs } from '../../src/protocol/slabs.ts';
-import { utf8 } from '../../src/protocol/utf8.ts';
 
 describe('slabs', () => {
   it('give pieces that do not overlap, all 0, of as many bytes as were asked for', () => {
@@ -29,20 +27,5 @@ describe('slabs', () => {
   ])('%d bytes stand in a buffer of %d', (length, buffer) => {
     const piece = new Slabs(2048).take(length);
     expect([piece.length, piece.buffer.byteLength]).toEqual([length, buffer]);
-  });
-
-  it('hold the encoded publications of who brings them, and of nobody else', () => {
-    const publication = {
-      offset: 7,
-      timestampMs: 1,
-      type: 'x',
-      payload: { format: 'json', bytes: utf8('1.0') },
-    } as const;
-    const slabs = new Slabs(2048);
-    const alone = protobufCodec.encodePublication('t', publication);
-    const [first, second] = [1, 2].map(() => protobufCodec.encodePublication('t', publication, slabs));
-    expect(alone.buffer.byteLength).toBe(alone.length);
-    expect(second).toEqual(alone);
-    expect(second?.buffer).toBe(first?.buffer);
   });
 });
