@@ -67,7 +67,8 @@ export class DictionarySource {
   #take(piece: Uint8Array): void {
     const { fillBytes, maxBytes } = this.#policy;
     if (piece.length > maxBytes) return;
-    this.#pieces.push(piece);
+    // It would keep the slab that it stands in.
+    this.#pieces.push(piece.slice());
     this.#bytes += piece.length;
     for (let oldest = this.#pieces[0]; oldest !== undefined; oldest = this.#pieces[0]) {
       if (this.#bytes - oldest.length < fillBytes && this.#bytes <= maxBytes) return;

@@ -6,11 +6,11 @@ import type {
   ClientFrame,
   CompressedBody,
   HistoryHeader,
-  Payload,
   Publication,
   ServerFrame,
   SnapshotHeader,
 } from './frames.ts';
+import { nullPayload } from './payload.ts';
 import { batchHeaderToWire, clientFrameToWire, operatorName, serverFrameToWire } from './protobuf-wire.ts';
 import { Reader, v1, Writer } from './schema.ts';
 import { readServerFrame } from './server-frames.ts';
@@ -86,6 +86,8 @@ const scratch = new ScratchWriter();
 
 /** Frames of publications live for a turn or two: a slab of them is soon free. */
 const frameSlabs = new Slabs(16_384);
+/** Encoded publications live until the slowest view has sent them. */
+const publicationSlabs = new Slabs(4096);
 
 const dialect: Dialect = {
   eventMember: 'type',
@@ -173,7 +175,7 @@ const lengthTag = (field: number): number => field * 8 + 2;
 
 /**
  * Tag, length and Publication: a field `publications` of Batch, Snapshot and HistoryPage alike. As the generated code writes it, but
- * without an object of its properties.
+ * without an object of its properties. Stands in a slab of many: who keeps it for long keeps a copy.
  */
 function encodePublication(_topic: string, publication: Publication): Uint8Array {
   const { offset, timestampMs, type, payload, key, tags, removed } = publication;
@@ -194,26 +196,55 @@ function encodePublication(_topic: string, publication: Publication): Uint8Array
   }
   if (removed === true) writer.uint32(varintTag(fields.removed)).bool(true);
   writer.ldelim();
-  return scratch.finish();
+  const written = scratch.written();
+  const encoded = publicationSlabs.take(written.length);
+  encoded.set(written);
+  return encoded;
 }
 
-/** The payload of what `encodePublication` yielded: a view into it. */
-export function encodedPayload(encoded: Uint8Array): Payload {
+/** Reads what `encodePublication` yielded; the payload is a view into it. */
+export function decodePublication(encoded: Uint8Array): Publication {
   const reader = new Reader(encoded);
   reader.uint32();
   const end = reader.uint32() + reader.pos;
+  let offset = 0;
+  let timestampMs = 0;
+  let type = '';
+  let payload = nullPayload;
+  let key: string | undefined;
+  let tags: Record<string, string> | undefined;
+  let removed: true | undefined;
   while (reader.pos < end) {
     const tag = reader.uint32();
-    if (tag === lengthTag(fields.json)) return { format: 'json', bytes: encodedBytes(reader, encoded) };
-    if (tag === lengthTag(fields.binary)) return { format: 'binary', bytes: encodedBytes(reader, encoded) };
-    reader.skipType(tag & 7);
+    if (tag === varintTag(fields.offset)) offset = Number(reader.uint64());
+    else if (tag === varintTag(fields.timestampMs)) timestampMs = Number(reader.uint64());
+    else if (tag === lengthTag(fields.type)) type = reader.string();
+    else if (tag === lengthTag(fields.json))
+      payload = { format: 'json', bytes: encodedBytes(reader, encoded) };
+    else if (tag === lengthTag(fields.binary))
+      payload = { format: 'binary', bytes: encodedBytes(reader, encoded) };
+    else if (tag === lengthTag(fields.key)) key = reader.string();
+    else if (tag === lengthTag(fields.tags)) tags = withTag(tags ?? {}, reader);
+    else if (tag === varintTag(fields.removed)) removed = reader.bool() || undefined;
+    else throw new TypeError(`no field of a publication: ${tag}`);
   }
-  throw new TypeError('no payload');
+  return { offset, timestampMs, type, payload, key, tags, removed };
+}
+
+function withTag(tags: Record<string, string>, reader: InstanceType<typeof Reader>): Record<string, string> {
+  reader.uint32();
+  reader.uint32();
+  const name = reader.string();
+  reader.uint32();
+  // An own property, whatever its name.
+  return Object.defineProperty(tags, name, { value: reader.string(), enumerable: true });
 }
 
 function encodedBytes(reader: InstanceType<typeof Reader>, encoded: Uint8Array): Uint8Array {
   const length = reader.uint32();
-  return encoded.subarray(reader.pos, reader.pos + length);
+  const start = reader.pos;
+  reader.skip(length);
+  return encoded.subarray(start, reader.pos);
 }
 
 function frameBatch(_topic: string, header: BatchHeader, publications: readonly Uint8Array[]): Uint8Array {

@@ -153,9 +153,10 @@ function ringPage(session: CatchUpSession, leg: Leg, { nowMs, pieceBytes, pages 
   const { view, topic } = feed;
   const isState = topic.state !== undefined;
   const end = Math.min(leg.position + piecePublications, legEnd(feed));
-  const held = topic.ring.slice(leg.position, end);
   const conflates = isState || view.options.conflate;
-  const selected = conflates ? conflate(held, feed) : held;
+  const selected = conflates
+    ? conflate(topic.ring.slice(leg.position, end), feed)
+    : topic.ring.between(leg.position, end);
   const now = nowMs();
   const pieces: Uint8Array[] = [];
   let upto = end;

@@ -1,13 +1,16 @@
 import type { Codec } from '../protocol/codec.ts';
 import type { Payload, Publication, PublishFields, Tags } from '../protocol/frames.ts';
-import { encodedPayload } from '../protocol/protobuf.ts';
+import { decodePublication, protobufCodec } from '../protocol/protobuf.ts';
 
 /** What a record costs beyond its bytes, about: the object, its strings' headers, its place in a ring. */
 const recordOverheadBytes = 160;
 
+/** What the encoding of a publication does not say, as it is not for subscribers. */
+export type Apart = Pick<PublishFields, 'except' | 'ttlMs'>;
+
 /**
  * A publication that an engine has given its place. Immutable. Its bytes per codec are made at most once, when the
- * first view of that codec needs them, and shared by every batch, snapshot and history page from then on.
+ * first view of that codec needs them, and shared by every batch and snapshot from then on.
  */
 export class StoredPublication implements Publication {
   readonly topic: string;
@@ -27,7 +30,7 @@ export class StoredPublication implements Publication {
   /** What it costs the ring: its parts and the record itself, in bytes. */
   readonly bytes: number;
   readonly #ownTimestampMs: number | undefined;
-  /** As it was published, until it stands in the encoded bytes: a ring need not keep it twice. */
+  /** As it was published, until it stands in the encoded bytes: they need not keep the body of a request alive. */
   #payload: Payload | undefined;
   #protobuf: Uint8Array | undefined;
   #json: Uint8Array | undefined;
@@ -39,7 +42,8 @@ export class StoredPublication implements Publication {
     this.#ownTimestampMs = fields.timestampMs;
     this.type = fields.type;
     this.#payload = fields.payload;
-    this.key = fields.key;
+    // The encoding can't tell the two apart.
+    this.key = fields.key === '' ? undefined : fields.key;
     this.tags = fields.tags;
     this.removed = fields.removed === true ? true : undefined;
     this.except = fields.except;
@@ -48,8 +52,34 @@ export class StoredPublication implements Publication {
     this.bytes = bytesOf(fields);
   }
 
+  /** From its protobuf bytes, which the caller must not change. It came from a ring or a store, so nobody times it. */
+  static decoded(
+    topic: string,
+    encoded: Uint8Array,
+    publishedMs: number,
+    apart: Apart | undefined,
+  ): StoredPublication {
+    const publication = decodePublication(encoded);
+    const fields = apart === undefined ? { topic, ...publication } : { topic, ...publication, ...apart };
+    const stored = new StoredPublication(fields, publication.offset, publishedMs, 0);
+    stored.#protobuf = encoded;
+    return stored;
+  }
+
+  /** The same in bytes of its own, for those who keep it: others may stand in slabs. */
+  own(): StoredPublication {
+    const encoded = this.encoded(protobufCodec).slice();
+    return StoredPublication.decoded(this.topic, encoded, this.publishedMs, this.apart);
+  }
+
   get payload(): Payload {
-    return this.#payload ?? encodedPayload(this.#protobuf as Uint8Array);
+    this.#payload ??= decodePublication(this.#protobuf as Uint8Array).payload;
+    return this.#payload;
+  }
+
+  get apart(): Apart | undefined {
+    const { except, ttlMs } = this;
+    return except === undefined && ttlMs === undefined ? undefined : { except, ttlMs };
   }
 
   /** What its readers see: the publisher's own, or when it was published. */

@@ -25,7 +25,7 @@ export class State {
     const key = publication.key ?? '';
     this.delete(key);
     if (publication.removed === true) return;
-    this.#byKey.set(key, publication);
+    this.#byKey.set(key, publication.own());
     this.#bytes += publication.bytes;
     this.#expires(publication);
   }

@@ -28,6 +28,12 @@ export function stored(
   return new StoredPublication(fields('t', more), offset, publishedMs, 0);
 }
 
+/** All that is known of it, except when this process accepted it. */
+export function factsOf(publication: StoredPublication) {
+  const { payload, timestampMs, expiresAtMs, acceptedAtMs, ...facts } = publication;
+  return { ...facts, payload, timestampMs, expiresAtMs };
+}
+
 /** A clock that only moves when it is told to. */
 export class FakeClock {
   nowMs: number;

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { codecs } from '../../src/protocol/codecs.ts';
 import { maxInstantMs } from '../../src/protocol/fields.ts';
 import { StoredPublication } from '../../src/topics/publication.ts';
-import { fields } from './fixtures.ts';
+import { factsOf, fields } from './fixtures.ts';
 
 describe('a stored publication', () => {
   test('keeps its payload once: where it was until it is encoded, then in its encoded bytes', () => {
@@ -15,6 +15,21 @@ describe('a stored publication', () => {
     const encoded = publication.encoded(codecs.protobuf);
     expect(publication.payload).toEqual({ format: 'binary', bytes });
     expect(publication.payload.bytes.buffer).toBe(encoded.buffer);
+  });
+
+  test('kept for long, it stands in bytes of its own, and is the same', () => {
+    const more = { key: 'k', tags: { a: 'b' }, except: 's', ttlMs: 9, timestampMs: 5 };
+    const publication = new StoredPublication(fields('t', more), 1, 2, 3);
+    const own = publication.own();
+    const encoded = own.encoded(codecs.protobuf);
+    expect(encoded.buffer.byteLength).toBe(encoded.length);
+    expect(own.payload.bytes.buffer).toBe(encoded.buffer);
+    expect(factsOf(own)).toEqual(factsOf(publication));
+    expect([publication.acceptedAtMs, own.acceptedAtMs]).toEqual([3, 0]);
+  });
+
+  test('an empty key is none, in every codec', () => {
+    expect(new StoredPublication(fields('t', { key: '' }), 1, 2, 3).key).toBeUndefined();
   });
 
   test('has the same payload and the same bytes in whatever order it is encoded', () => {
