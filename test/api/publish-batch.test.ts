@@ -172,6 +172,19 @@ describe('finding the items', () => {
     }
   });
 
+  test('of lines looks at blank ones once', () => {
+    let looks = 0;
+    const body = new Proxy(Buffer.from(`${'\n'.repeat(2000)}{}${' \n'.repeat(1000)}`), {
+      get(bytes, name) {
+        const value: unknown = Reflect.get(bytes, name, bytes);
+        if (typeof value === 'number') looks++;
+        return typeof value === 'function' ? value.bind(bytes) : value;
+      },
+    });
+    expect(lines(body, 10, (_, start, end) => [start, end])).toEqual([[2000, 2003]]);
+    expect(looks).toBeLessThan(4 * body.length);
+  });
+
   test('of lines', () => {
     expect(textsOf(lines, 'a\n \t\r\nb\n\nc')).toEqual(['a', 'b', 'c']);
     expect(textsOf(lines, '')).toEqual([]);
