@@ -3,7 +3,7 @@ import type { EncoderMetrics } from './fanout/encoder.ts';
 import type { Fanout } from './fanout/fanout.ts';
 import type { FanoutMetrics } from './fanout/flush.ts';
 import type { Log } from './log.ts';
-import type { BareCounter, Metrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
 import type { Sessions, SessionsMetrics } from './sessions/sessions.ts';
 import type { Broker, BrokerMetrics } from './topics/broker.ts';
 import type { SinkMetrics } from './transport/uws-sink.ts';
@@ -12,20 +12,19 @@ import type { WebSocketMetrics } from './transport/websocket.ts';
 // What each part of the gateway counts, onto the table of metrics.
 
 export function brokerMetrics(metrics: Metrics): BrokerMetrics {
-  const evictions = new Map<string, BareCounter>();
-  const evictionsBy = (reason: Parameters<BrokerMetrics['evicted']>[0]): BareCounter => {
-    let counter = evictions.get(reason);
-    if (counter === undefined) {
-      counter = metrics.ringEvictionsTotal.labels({ reason });
-      evictions.set(reason, counter);
-    }
-    return counter;
+  const { ringEvictionsTotal } = metrics;
+  const evictions = {
+    count: ringEvictionsTotal.labels({ reason: 'count' }),
+    age: ringEvictionsTotal.labels({ reason: 'age' }),
+    bytes: ringEvictionsTotal.labels({ reason: 'bytes' }),
+    total: ringEvictionsTotal.labels({ reason: 'total' }),
+    ttl: ringEvictionsTotal.labels({ reason: 'ttl' }),
   };
   return {
     published: (count) => metrics.publicationsTotal.inc(count),
     duplicate: () => metrics.publishDuplicatesTotal.inc(),
     failed: (code) => metrics.publishErrorsTotal.inc({ code }),
-    evicted: (reason, count) => evictionsBy(reason).inc(count),
+    evicted: (reason, count) => evictions[reason].inc(count),
     publishSeconds: (seconds) => metrics.publishSeconds.observe(seconds),
     appendSeconds: (seconds) => metrics.engineAppendSeconds.observe(seconds),
     retried: (count) => metrics.engineRetriesTotal.inc(count),

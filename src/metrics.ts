@@ -15,7 +15,7 @@ type Camel<S extends string> = S extends `${infer Head}_${infer Tail}`
 export interface BareCounter {
   inc(value?: number): void;
 }
-/** `labels` gives a counter of one combination; keep it where increments are frequent. */
+/** `labels` gives the counter of one combination, always the same; keep it where increments are frequent. */
 export interface LabelledCounter<L> {
   inc(labels: L, value?: number): void;
   labels(labels: L): BareCounter;
@@ -39,7 +39,7 @@ export interface BareHistogram {
   observe(value: number): void;
 }
 export interface LabelledHistogram<L> {
-  /** One combination; keep it where observations are frequent. */
+  /** The histogram of one combination, always the same; keep it where observations are frequent. */
   labels(labels: L): BareHistogram;
 }
 
@@ -125,7 +125,13 @@ function instrument(name: string, spec: Table[MetricName], registry: Registry): 
   const labelNames = Object.keys(spec.labels);
   if (spec.type === 'gauge') return new Gauge({ name: fullName, help, labelNames, registers: [registry] });
   if (spec.type === 'histogram') {
-    const made = new TalliedHistogram(fullName, help, spec.buckets!, registry);
+    const made = new TalliedHistogram({
+      name: fullName,
+      help,
+      labelNames,
+      buckets: spec.buckets!,
+      registry,
+    });
     return labelNames.length === 0 ? made.tally({}) : { labels: (labels: Labels) => made.tally(labels) };
   }
   const made = new TalliedCounter({ name: fullName, help, labelNames, registers: [registry] });

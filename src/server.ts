@@ -146,7 +146,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const ringPages = new RingPages({
     maxBytes: ringPagesMaxBytes,
     compressMinBytes: config.compressMinBytes,
-    deflated: () => metrics.deflatesTotal.inc(),
+    framed: () => metrics.sharedPagesTotal.inc(),
+    deflated: () => metrics.sharedPageDeflatesTotal.inc(),
   });
   const turnShare = new TurnShare(eventLoop, commandsPerTurnMs);
   const sessions = new Sessions({

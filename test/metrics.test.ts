@@ -1,7 +1,7 @@
 import { Histogram, Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
 import { watchLoopDelay } from '../src/metrics/loop-delay.ts';
-import { TalliedHistogram } from '../src/metrics/tally.ts';
+import { TalliedCounter, TalliedHistogram } from '../src/metrics/tally.ts';
 import { createMetrics, metricRows } from '../src/metrics.ts';
 
 const own = () => createMetrics({ processMetrics: false });
@@ -88,7 +88,13 @@ describe('what is added up here', () => {
 
   test('is what prom-client makes of the same observations', async () => {
     const [registry, theirs] = [new Registry(), new Registry()];
-    const tallied = new TalliedHistogram('a_seconds', 'help', bounds, registry);
+    const tallied = new TalliedHistogram({
+      name: 'a_seconds',
+      help: 'help',
+      labelNames: ['route'],
+      buckets: bounds,
+      registry,
+    });
     const original = new Histogram({
       name: 'a_seconds',
       help: 'help',
@@ -129,11 +135,53 @@ describe('what is added up here', () => {
     }
   });
 
-  test('has one tally for one combination of labels', () => {
+  describe.each([
+    [
+      'a counter',
+      (registry: Registry) =>
+        new TalliedCounter({ name: 'a_total', help: 'help', labelNames: ['x', 'y'], registers: [registry] }),
+    ],
+    [
+      'a histogram',
+      (registry: Registry) =>
+        new TalliedHistogram({ name: 'a', help: 'help', labelNames: ['x', 'y'], buckets: bounds, registry }),
+    ],
+  ])('of %s', (_, make) => {
+    test('has one tally for one combination of labels, in whatever order they stand', () => {
+      const made = make(new Registry());
+      const tally = made.tally({ x: '1', y: '2' });
+      expect(made.tally({ x: '1', y: '2' })).toBe(tally);
+      expect(made.tally({ y: '2', x: '1' })).toBe(tally);
+    });
+
+    test('keeps other combinations apart', () => {
+      const made = make(new Registry());
+      const others = [
+        { x: '1', y: '2' },
+        { x: '2', y: '1' },
+        { x: '1', y: '1' },
+        { x: '12', y: '' },
+        { x: '', y: '12' },
+      ].map((labels) => made.tally(labels));
+      expect(new Set(others).size).toBe(5);
+    });
+
+    test('has one without labels too', () => {
+      const made = make(new Registry());
+      expect(made.tally({})).toBe(made.tally({}));
+    });
+  });
+
+  test('counts for a combination however often that is looked up', async () => {
     const metrics = own();
-    expect(metrics.httpRequestSeconds.labels({ route: '/' })).toBe(
-      metrics.httpRequestSeconds.labels({ route: '/' }),
-    );
+    for (let i = 0; i < 3; i++) {
+      metrics.httpRequestsTotal.labels({ route: '/', status: '200' }).inc();
+      metrics.httpRequestSeconds.labels({ route: '/' }).observe(0.5);
+    }
+    metrics.httpRequestsTotal.inc({ route: '/', status: '200' }, 4);
+    const text = await metrics.registry.metrics();
+    expect(text).toContain('sluice_http_requests_total{route="/",status="200"} 7\n');
+    expect(text).toContain('sluice_http_request_seconds_count{route="/"} 3\n');
   });
 });
 

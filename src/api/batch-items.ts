@@ -14,9 +14,9 @@ const closeBrace = 0x7d;
 /**
  * The items of a JSON array. Whether an item is JSON is for who takes it, so that one bad item doesn't take the others
  * with it: where it ends is found by brackets and quotes then. Undefined: the text is no array, or it can't be told where
- * its items end; items before that place were taken all the same.
+ * its items end; items before that place were taken all the same. Behind `most` items nothing is looked at.
  */
-export function arrayItems<T>(body: Uint8Array, take: TakeItem<T>): readonly T[] | undefined {
+export function arrayItems<T>(body: Uint8Array, most: number, take: TakeItem<T>): readonly T[] | undefined {
   const first = skipSpace(body, 0);
   if (body[first] !== openBracket) return undefined;
   const scanner = new JsonScanner(body);
@@ -31,6 +31,7 @@ export function arrayItems<T>(body: Uint8Array, take: TakeItem<T>): readonly T[]
     }
     if (body[end] === comma) {
       items.push(take(text, start, end));
+      if (items.length >= most) return items;
       start = end + 1;
       continue;
     }
@@ -56,15 +57,16 @@ function endOfItem(body: Uint8Array, start: number): number | undefined {
   return undefined;
 }
 
-/** The lines of an NDJSON text that aren't blank. */
-export function lines<T>(body: Uint8Array, take: TakeItem<T>): readonly T[] {
+/** The lines of an NDJSON text that aren't blank: the first `most` of them. */
+export function lines<T>(body: Uint8Array, most: number, take: TakeItem<T>): readonly T[] {
   const scanner = new JsonScanner(body);
   const taken: T[] = [];
-  for (let start = 0; start < body.length; ) {
+  // Blank lines are passed over in one go: a body may have millions.
+  for (let start = skipSpace(body, 0); start < body.length && taken.length < most; ) {
     const newline = body.indexOf(0x0a, start);
     const end = newline === -1 ? body.length : newline;
-    if (!isBlank(body, start, end)) taken.push(take(scanner.scan(start, end), start, end));
-    start = end + 1;
+    taken.push(take(scanner.scan(start, end), start, end));
+    start = skipSpace(body, end);
   }
   return taken;
 }

@@ -1,6 +1,6 @@
 import { isNamed, plainString } from '../protocol/envelope.ts';
 import type { PublishFields } from '../protocol/frames.ts';
-import type { JsonText, ScanFault } from '../protocol/json-scanner.ts';
+import type { JsonText, Member, ScanFault } from '../protocol/json-scanner.ts';
 import { nullPayload } from '../protocol/payload.ts';
 import type { Texts } from '../protocol/short-texts.ts';
 import { keyMaxLength } from '../topics/checks.ts';
@@ -22,10 +22,10 @@ export function plainFields(
   let topic: string | undefined;
   let type: string | undefined;
   let key: string | undefined;
-  let payload = nullPayload;
+  let data: Member | undefined;
   for (const member of text.members) {
     if (isNamed(body, member, 'data')) {
-      payload = { format: 'json', bytes: take(member.start, member.end) };
+      data = member;
       continue;
     }
     const value = plainString(body, member, texts);
@@ -39,7 +39,8 @@ export function plainFields(
   return {
     topic,
     type: type ?? defaultType,
-    payload,
+    // Taken once, and only here: what is left to the schema is taken there, and taking is mostly copying.
+    payload: data === undefined ? nullPayload : { format: 'json', bytes: take(data.start, data.end) },
     key,
     tags: undefined,
     messageId: undefined,

@@ -59,13 +59,12 @@ export function publishBatch(call: Call, ports: ApiPorts): Awaitable<ApiResponse
 function resultsOf(call: Call, ports: ApiPorts): readonly (PublishFields | SluiceError)[] {
   const { body, contentType } = call;
   const take = itemReader(call, ports);
-  const results = mediaType(contentType) === ndjson ? lines(body, take) : arrayItems(body, take);
+  const find = mediaType(contentType) === ndjson ? lines : arrayItems;
+  // One more tells that there are too many: a large body has a hundred thousand, and reading a faulty one takes 50 us.
+  const results = find(body, batchItemsMax + 1, take);
   if (results === undefined) throw new SluiceError('invalid_json', 'the body is not a JSON array');
   if (results.length > batchItemsMax) {
-    throw new SluiceError(
-      'invalid_request',
-      `a batch has at most ${batchItemsMax} items; this one has ${results.length}`,
-    );
+    throw new SluiceError('invalid_request', `a batch has at most ${batchItemsMax} items`);
   }
   return results;
 }

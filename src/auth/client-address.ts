@@ -29,15 +29,15 @@ export function addressKey(text: string): string {
   return `${ipaddr.fromByteArray(network).toString()}/64`;
 }
 
-/** Where a request comes from. Read only as far as it must be. */
-interface Origin {
+/** Whose hands a request came through. Read only as far as it must be. */
+interface ClientHops {
   readonly peerAddress: string;
   /** Every line of `X-Forwarded-For` in their order, joined by commas: a proxy may add its own below one that the client made up. */
   readonly forwardedFor: string;
 }
 
 /** The address of the client. */
-export type ClientAddress = (request: Origin) => string;
+export type ClientAddress = (request: ClientHops) => string;
 
 /**
  * Goes from the peer to the left as long as who speaks is a trusted proxy, and ends at the first that isn't: what

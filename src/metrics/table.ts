@@ -67,11 +67,17 @@ export const table = {
   deliveries_total: net(
     'Publications handed to receivers, less what was dropped, or unsent when a session ended.',
   ),
-  frames_total: counter('Batches that were framed: once per view, not per receiver.'),
+  frames_total: counter('Live batches that were framed: once per view, not per receiver.'),
   frame_bytes_total: counter('Their bytes, before (plain) and after (wire) compression.', {
     stage: ['plain', 'wire'],
   }),
-  deflates_total: counter('Batches that were deflated: at most once per view.'),
+  deflates_total: counter('Live batches that were deflated: at most once per view.'),
+  shared_pages_total: counter(
+    'Pages of catch-ups that were framed for all who stand at the same position, not per receiver.',
+  ),
+  shared_page_deflates_total: counter(
+    'Those of them that were deflated, once they had been sent often enough.',
+  ),
   dictionary_trials_total: counter(
     'Dictionaries that were made: the first of a view, in the place of an older one, or not worth announcing.',
     { outcome: ['first', 'rotated', 'rejected'] },

@@ -10,6 +10,51 @@ function checked(value: number, least: number): number {
   throw new TypeError(`${JSON.stringify(value)} is no number to be counted`);
 }
 
+interface Series<T> {
+  readonly labels: Labels;
+  readonly tally: T;
+}
+
+class Branch<T> {
+  series: Series<T> | undefined;
+  readonly #branches = new Map<string | undefined, Branch<T>>();
+
+  at(value: string | undefined): Branch<T> {
+    let branch = this.#branches.get(value);
+    if (branch === undefined) {
+      branch = new Branch();
+      this.#branches.set(value, branch);
+    }
+    return branch;
+  }
+}
+
+/**
+ * The series of a metric: one for each combination of labels, found from value to value. Each HTTP request looks for two:
+ * this takes 0.1 us for one, to make JSON of the labels and look for that took ten times as long (Node 20).
+ */
+class SeriesTree<T> {
+  readonly all: Series<T>[] = [];
+  readonly #labelNames: readonly string[];
+  readonly #makeTally: () => T;
+  readonly #root = new Branch<T>();
+
+  constructor(labelNames: readonly string[], makeTally: () => T) {
+    this.#labelNames = labelNames;
+    this.#makeTally = makeTally;
+  }
+
+  tally(labels: Labels): T {
+    let branch = this.#root;
+    for (const name of this.#labelNames) branch = branch.at(labels[name]);
+    if (branch.series === undefined) {
+      branch.series = { labels, tally: this.#makeTally() };
+      this.all.push(branch.series);
+    }
+    return branch.series.tally;
+  }
+}
+
 /** One series of a counter. */
 export class CounterTally {
   #pending = 0;
@@ -28,13 +73,14 @@ export class CounterTally {
 /** A counter; `tally` gives one of its series, to be kept where increments are frequent. */
 export class TalliedCounter {
   readonly #counter: Counter;
-  readonly #tallies: { readonly labels: Labels; readonly tally: CounterTally }[] = [];
+  readonly #series: SeriesTree<CounterTally>;
 
   constructor(configuration: CounterConfiguration<string>) {
+    this.#series = new SeriesTree(configuration.labelNames ?? [], () => new CounterTally());
     this.#counter = new Counter({
       ...configuration,
       collect: () => {
-        for (const { labels, tally } of this.#tallies) this.#counter.inc(labels, tally.take());
+        for (const { labels, tally } of this.#series.all) this.#counter.inc(labels, tally.take());
       },
     });
   }
@@ -44,9 +90,7 @@ export class TalliedCounter {
   }
 
   tally(labels: Labels): CounterTally {
-    const tally = new CounterTally();
-    this.#tallies.push({ labels, tally });
-    return tally;
+    return this.#series.tally(labels);
   }
 }
 
@@ -88,35 +132,36 @@ export class HistogramTally {
   }
 }
 
+interface TalliedHistogramOptions {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames: readonly string[];
+  readonly buckets: readonly number[];
+  readonly registry: Registry;
+}
+
 /** A histogram that a registry asks for its values as it asks prom-client's own. */
 export class TalliedHistogram {
   readonly name: string;
   readonly help: string;
   readonly type = 'histogram';
   readonly aggregator = 'sum';
-  readonly #bounds: readonly number[];
-  readonly #tallies = new Map<string, { readonly labels: Labels; readonly tally: HistogramTally }>();
+  readonly #series: SeriesTree<HistogramTally>;
 
-  constructor(name: string, help: string, bounds: readonly number[], registry: Registry) {
+  constructor({ name, help, buckets, labelNames, registry }: TalliedHistogramOptions) {
     this.name = name;
     this.help = help;
-    this.#bounds = bounds;
+    this.#series = new SeriesTree(labelNames, () => new HistogramTally(buckets));
     registry.registerMetric(this as unknown as Histogram);
   }
 
   async get() {
     const { name, help, type, aggregator } = this;
-    const values = [...this.#tallies.values()].flatMap(({ labels, tally }) => tally.values(name, labels));
+    const values = this.#series.all.flatMap(({ labels, tally }) => tally.values(name, labels));
     return { name, help, type, aggregator, values };
   }
 
   tally(labels: Labels): HistogramTally {
-    const key = JSON.stringify(labels);
-    let found = this.#tallies.get(key);
-    if (found === undefined) {
-      found = { labels, tally: new HistogramTally(this.#bounds) };
-      this.#tallies.set(key, found);
-    }
-    return found.tally;
+    return this.#series.tally(labels);
   }
 }

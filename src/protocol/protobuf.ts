@@ -52,8 +52,13 @@ class ScratchWriter extends Writer {
     return this;
   }
 
-  // protobufjs makes an object of each; here they are safe integers.
+  // protobufjs makes an object of each; here nearly all are safe integers. A negative one is left to it: that arrives as one
+  // above 2^53-1, and is refused.
   override uint64(value: number): this {
+    if (!(value >= 0 && Number.isSafeInteger(value))) {
+      super.uint64(value);
+      return this;
+    }
     if (value < 0x1_0000_0000) {
       this.uint32(value);
       return this;

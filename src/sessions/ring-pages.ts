@@ -29,6 +29,8 @@ export interface RingPagesOptions {
   readonly maxBytes: number;
   /** Smaller ones are never deflated; 0: none is. */
   readonly compressMinBytes: number;
+  /** A page that is kept for others. */
+  readonly framed: () => void;
   readonly deflated: () => void;
   readonly costs?: CompressionCosts;
 }
@@ -80,6 +82,7 @@ export class RingPages {
       message: isAlone ? page.message : page.message.slice(),
       pieces: mayBeDeflated ? page.pieces : [],
     };
+    this.#options.framed();
     const key = keyOf(feed, page.header.after);
     this.#delete(key);
     this.#pages.set(key, { page: kept, uses: 1, usedAt: this.#sweeps, mayBeDeflated });

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { arrayItems, lines } from '../../src/api/batch-items.ts';
+import { publishBatch } from '../../src/api/publish.ts';
+import type { Call } from '../../src/api/route.ts';
+import { allScopes, localIdentity } from '../../src/auth/identity.ts';
 import { SluiceError } from '../../src/errors.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
 import type { AppendOutcome } from '../../src/topics/engine.ts';
@@ -72,6 +75,40 @@ describe('a batch', () => {
     expect(published.length).toBe(1000);
   });
 
+  test.each([
+    ['an array', 'application/json', (count: number) => `[${Array(count).fill('{"topic":"a"}').join()}]`],
+    ['lines', 'application/x-ndjson', (count: number) => '{"topic":"a"}\n'.repeat(count)],
+  ])('of %s is read one item further than that', async (_, contentType, bodyOf) => {
+    const { ports } = await startApi();
+    for (const [count, expected] of [
+      [999, 999],
+      [1000, 1000],
+      [1001, 1001],
+      [40_000, 1001],
+    ] as const) {
+      let read = 0;
+      const identity = {
+        ...localIdentity,
+        get scopes() {
+          read++;
+          return allScopes;
+        },
+      };
+      const call: Call = {
+        params: {},
+        query: {},
+        body: Buffer.from(bodyOf(count)),
+        contentType,
+        ifNoneMatch: '',
+        identity,
+      };
+      const answer = async () => (await publishBatch(call, ports)).status;
+      if (count > 1000) await expect(answer()).rejects.toThrow('at most 1000 items');
+      else expect(await answer()).toBe(200);
+      expect(read).toBe(expected);
+    }
+  });
+
   test('of nothing is answered with nothing', async () => {
     const { post } = await startApi();
     expect((await post(path, ' [ ] ')).json()).toEqual({ results: [] });
@@ -103,7 +140,7 @@ describe('a batch', () => {
 
 describe('finding the items', () => {
   const textsOf = (find: typeof lines | typeof arrayItems, body: string) =>
-    find(Buffer.from(body), (_, start, end) => Buffer.from(body).toString('utf8', start, end).trim());
+    find(Buffer.from(body), 10, (_, start, end) => Buffer.from(body).toString('utf8', start, end).trim());
 
   test.each([
     ['[]', []],
@@ -116,6 +153,36 @@ describe('finding the items', () => {
     ['[1}', undefined],
   ])('of %s', (text, items) => {
     expect(textsOf(arrayItems, text)).toEqual(items);
+  });
+
+  test.each([
+    ['arrays', arrayItems, (count: number) => `[${'{} ,'.repeat(count - 1)}{} ]`],
+    ['lines', lines, (count: number) => '{}\n\n'.repeat(count)],
+  ])('of %s ends behind as many as were asked for', (_, find, bodyOf) => {
+    for (const [count, taken] of [
+      [1, 1],
+      [2, 2],
+      [3, 3],
+      [4, 3],
+      [500, 3],
+    ] as const) {
+      const starts: number[] = [];
+      const items = find(Buffer.from(bodyOf(count)), 3, (_, start) => starts.push(start));
+      expect([items?.length, starts.length]).toEqual([taken, taken]);
+    }
+  });
+
+  test('of lines looks at blank ones once', () => {
+    let looks = 0;
+    const body = new Proxy(Buffer.from(`${'\n'.repeat(2000)}{}${' \n'.repeat(1000)}`), {
+      get(bytes, name) {
+        const value: unknown = Reflect.get(bytes, name, bytes);
+        if (typeof value === 'number') looks++;
+        return typeof value === 'function' ? value.bind(bytes) : value;
+      },
+    });
+    expect(lines(body, 10, (_, start, end) => [start, end])).toEqual([[2000, 2003]]);
+    expect(looks).toBeLessThan(4 * body.length);
   });
 
   test('of lines', () => {

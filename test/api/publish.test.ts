@@ -175,6 +175,22 @@ describe('what a body asks to publish', () => {
     }
   });
 
+  test.each([
+    ['{"topic":"t","data":{"a":1}}', 1],
+    ['{"topic":"t","data":{"a":1},"messageId":"m"}', 1],
+    ['{"data":{"a":1},"topic":"t","type":null}', 1],
+    ['{"topic":"t","messageId":"m"}', 0],
+    ['{"data":{"a":1}}', 0],
+  ])('data of %s is taken once, if at all', (text, times) => {
+    const body = Buffer.from(text);
+    const taken: string[] = [];
+    readPublish(body, (start, end) => {
+      taken.push(body.toString('utf8', start, end));
+      return body.subarray(start, end);
+    });
+    expect(taken).toEqual(Array(times).fill('{"a":1}'));
+  });
+
   test('data is left as it is, whatever JSON it is', () => {
     fc.assert(
       fc.property(fc.json({ maxDepth: 8 }), fc.boolean(), (data, first) => {

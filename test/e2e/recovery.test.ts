@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
+import { ProtobufClient } from '../support/protobuf-client.ts';
 
 let gateway: TestGateway;
 const opened: JsonClient[] = [];
@@ -72,6 +73,27 @@ describe('a subscription since a position', () => {
     await publishMany('t', 5);
     expect(offsets(await client.count('t', 20))).toEqual(range(5, 25));
     expectSeamless(coverage(client, 't'), 5);
+  });
+
+  it('is counted apart from live batches: pages framed and deflated for all who come back', async () => {
+    gateway = await startGateway({ commandsPerSecond: 1000 });
+    const { epoch } = await publishMany('t', 1);
+    for (let i = 0; i < 5; i++) await publish('t', { data: 'all alike '.repeat(200) });
+    const [stays, comesBack] = [
+      await ProtobufClient.open(gateway.wsUrl),
+      await ProtobufClient.open(gateway.wsUrl),
+    ];
+    await stays.call('subscribe', { subscriptions: [{ topic: 't' }] });
+    const since = { epoch: epoch as string, offset: 1 };
+    for (let i = 0; i < 40; i++) {
+      await comesBack.call('subscribe', { subscriptions: [{ topic: 't', since }] });
+      await comesBack.call('unsubscribe', { topics: ['t'] });
+    }
+    await Promise.all([stays.close(), comesBack.close()]);
+    const counted = ['shared_pages', 'shared_page_deflates', 'frames', 'deflates'].map((name) =>
+      gateway.metric(`sluice_${name}_total`),
+    );
+    expect(await Promise.all(counted)).toEqual([1, 1, 0, 0]);
   });
 
   it('misses nothing while others go on publishing, however often it comes back', async () => {

@@ -150,6 +150,7 @@ export class Gateway {
           pages: new RingPages({
             maxBytes: 2000,
             compressMinBytes: options.compresses ? 1 : 0,
+            framed: nothing,
             deflated: nothing,
             costs: eagerCompression.costs,
           }),

@@ -18,6 +18,11 @@ const subscribe = (filter: Filter): ClientFrame => ({
   id: 1,
   subscriptions: [{ topic: 'x', filter }],
 });
+const since = (offset: number): ClientFrame => ({
+  kind: 'subscribe',
+  id: 1,
+  subscriptions: [{ topic: 'x', since: { epoch: 'e', offset } }],
+});
 const publish = { kind: 'publish', id: 1, topic: 'x', type: 'y', payload: nullPayload } as const;
 
 describe.each(Object.values(codecs))('the $name codec', (codec) => {
@@ -75,6 +80,24 @@ describe.each(Object.values(codecs))('the $name codec', (codec) => {
   ])('bounds %s', (_what, fits, exceeds, code) => {
     expect(decode(fits)).toMatchObject({ ok: true });
     expect(decode(exceeds)).toMatchObject({ ok: false, code, id: 1 });
+  });
+
+  it.each([0, 127, 128, 2 ** 28, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 35, Number.MAX_SAFE_INTEGER])(
+    'takes the offset %d for what it is',
+    (offset) => {
+      expect(decode({ kind: 'history', id: 1, topic: 'x', after: offset })).toMatchObject({
+        frame: { after: offset },
+      });
+      expect(decode(since(offset))).toMatchObject({
+        frame: { subscriptions: [{ since: { epoch: 'e', offset } }] },
+      });
+    },
+  );
+
+  it.each([-1, -(2 ** 32), Number.MIN_SAFE_INTEGER])('refuses the offset %d', (offset) => {
+    const refusal = { ok: false, code: 'invalid_request', id: 1 };
+    expect(decode({ kind: 'history', id: 1, topic: 'x', after: offset })).toMatchObject(refusal);
+    expect(decode(since(offset))).toMatchObject(refusal);
   });
 
   it('takes times up to the year 9999', () => {

@@ -22,7 +22,12 @@ async function behind(
     fanout: world.fanout,
     nowMs: () => world.broker.nowMs(),
     pieceBytes: options.pieceBytes ?? 1000,
-    pages: new RingPages({ maxBytes: 65_536, compressMinBytes: 256, deflated: () => undefined }),
+    pages: new RingPages({
+      maxBytes: 65_536,
+      compressMinBytes: 256,
+      framed: () => undefined,
+      deflated: () => undefined,
+    }),
     outcome: (outcome) => outcomes.push(outcome),
     delivered: () => undefined,
   };

@@ -184,7 +184,12 @@ export async function makeGateway(options: GatewayOptions = {}) {
         fanout,
         nowMs: () => broker.nowMs(),
         pieceBytes: options.pieceBytes ?? 65_536,
-        pages: new RingPages({ maxBytes: 65_536, compressMinBytes: 256, deflated: () => count('deflated') }),
+        pages: new RingPages({
+          maxBytes: 65_536,
+          compressMinBytes: 256,
+          framed: () => count('framed'),
+          deflated: () => count('deflated'),
+        }),
         outcome: (outcome) => count(`outcome ${outcome}`),
         delivered: (publications) => count('delivered', publications),
       },

@@ -21,9 +21,11 @@ async function outage({ view: more, pages: pagesOptions, ...options }: Options =
   const world = await makeWorld(options);
   const view = world.view('a', more);
   let deflates = 0;
+  let framed = 0;
   const pages = new RingPages({
     maxBytes: 1_000_000,
     compressMinBytes: 0,
+    framed: () => void framed++,
     deflated: () => void deflates++,
     ...pagesOptions,
   });
@@ -51,7 +53,7 @@ async function outage({ view: more, pages: pagesOptions, ...options }: Options =
     });
     return sent;
   };
-  return { ...world, view, pages, back, deflates: () => deflates };
+  return { ...world, view, pages, back, deflates: () => deflates, framed: () => framed };
 }
 
 /** As a client reads them. */
@@ -197,4 +199,16 @@ describe('deflating them', () => {
     for (let i = 0; i < 5; i++) expect(back(0)[0]).toBe(first);
     expect(deflates()).toBe(0);
   });
+});
+
+test('pages are counted when they are framed for all, not when they are sent or for one', async () => {
+  const { publish, back, framed } = await outage();
+  await publish('a', ...many(15));
+  for (let i = 0; i < 3; i++) expect(back(0).length).toBe(1);
+  expect(framed()).toBe(1);
+  back(5);
+  expect(framed()).toBe(2);
+  await publish('a', { except: 'me' });
+  back(15);
+  expect(framed()).toBe(2);
 });
