@@ -2,8 +2,8 @@ import type { Codec } from '../protocol/codec.ts';
 import type { Payload, Publication, PublishFields, Tags } from '../protocol/frames.ts';
 import { decodePublication, protobufCodec } from '../protocol/protobuf.ts';
 
-/** What a record costs beyond its bytes, about: the object, its strings' headers, its place in a ring. */
-const recordOverheadBytes = 160;
+/** What it costs a ring beyond its parts, about: their framing, what stands beside them, and room to grow. */
+const overheadBytes = 96;
 
 /** What the encoding of a publication does not say, as it is not for subscribers. */
 export type Apart = Pick<PublishFields, 'except' | 'ttlMs'>;
@@ -27,7 +27,7 @@ export class StoredPublication implements Publication {
   readonly ttlMs: number | undefined;
   /** `publishedMs` on the monotonic clock of this process; 0: it came from another node or a store. */
   readonly acceptedAtMs: number;
-  /** What it costs the ring: its parts and the record itself, in bytes. */
+  /** What it costs a ring, in bytes. */
   readonly bytes: number;
   readonly #ownTimestampMs: number | undefined;
   /** As it was published, until it stands in the encoded bytes: they need not keep the body of a request alive. */
@@ -104,12 +104,11 @@ export class StoredPublication implements Publication {
   }
 }
 
-/** What a ring or a state will count for it. */
+/** What a ring will count for it. */
 export function bytesOf({ payload, type, key, except, tags }: PublishFields): number {
-  // The payload may stand a second time in the bytes of the JSON codec.
   const parts =
     payload.bytes.length + type.length + (key?.length ?? 0) + (except?.length ?? 0) + tagsLength(tags);
-  return recordOverheadBytes + 2 * parts;
+  return overheadBytes + parts;
 }
 
 function tagsLength(tags: Tags | undefined): number {

@@ -2,7 +2,7 @@ import { SluiceError } from '../errors.ts';
 import type { PublishFields } from '../protocol/frames.ts';
 import { isReserved } from './names.ts';
 import { bytesOf } from './publication.ts';
-import { stateMaxKeys } from './state.ts';
+import { stateMaxKeys, valueBytesOf } from './state.ts';
 import type { Topic } from './topic.ts';
 
 /** What one call makes of the keys of a topic. */
@@ -49,10 +49,11 @@ export class Room {
     if (fields.removed === true) return undefined;
     const key = fields.key ?? '';
     const taken = this.#takenOf(fields.topic);
-    const before = taken.bytes.get(key) ?? topic?.state?.get(key)?.bytes;
+    const held = topic?.state?.get(key);
+    const before = taken.bytes.get(key) ?? (held && valueBytesOf(held.bytes));
     if (before === undefined && (topic?.state?.size ?? 0) + taken.added >= stateMaxKeys)
       return new SluiceError('too_many_keys');
-    const bytes = bytesOf(fields);
+    const bytes = valueBytesOf(bytesOf(fields));
     const more = bytes - (before ?? 0);
     if (more > 0 && this.#stateBytes + more > this.#left.stateBytes)
       return new SluiceError('too_many_keys', 'the values of all state topics are as large as they may be');

@@ -3,6 +3,14 @@ import type { StoredPublication } from './publication.ts';
 
 export const stateMaxKeys = 10_000;
 
+/** An object, its key and its place. */
+const valueOverheadBytes = 400;
+
+/** What a state counts for a publication of which a ring counts `bytes`: its bytes stand there in each codec. */
+export function valueBytesOf(bytes: number): number {
+  return valueOverheadBytes + 2 * bytes;
+}
+
 /** Expiries of values that were replaced or removed are let go of when they outnumber the keys by so many. */
 const staleExpiriesMax = 64;
 
@@ -26,7 +34,7 @@ export class State {
     this.delete(key);
     if (publication.removed === true) return;
     this.#byKey.set(key, publication.own());
-    this.#bytes += publication.bytes;
+    this.#bytes += valueBytesOf(publication.bytes);
     this.#expires(publication);
   }
 
@@ -49,7 +57,7 @@ export class State {
     const old = this.#byKey.get(key);
     if (old === undefined) return;
     this.#byKey.delete(key);
-    this.#bytes -= old.bytes;
+    this.#bytes -= valueBytesOf(old.bytes);
   }
 
   get(key: string): StoredPublication | undefined {
