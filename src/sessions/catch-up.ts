@@ -26,7 +26,7 @@ export interface CatchUpOptions {
   readonly pieceBytes: number;
   readonly pages: RingPages;
   readonly outcome: (outcome: 'recovered' | 'snapshot' | 'gap') => void;
-  readonly delivered: (publications: number, messageBytes: number) => void;
+  readonly delivered: (publications: number) => void;
 }
 
 /**
@@ -134,7 +134,7 @@ function sendSnapshotPage(
   const header = { view: view.id, topic: topic.name, epoch: leg.epoch, offset: snapshot.offset, first, last };
   const message = view.options.codec.frameSnapshot(header, pieces);
   session.sendBytes(message);
-  delivered(pieces.length, message.length);
+  delivered(pieces.length);
   if (!last) return;
   leg.position = snapshot.offset;
   leg.snapshot = undefined;
@@ -143,7 +143,7 @@ function sendSnapshotPage(
 function sendRingPage(session: CatchUpSession, leg: Leg, options: CatchUpOptions): void {
   const page = options.pages.find(leg.feed, leg.position) ?? ringPage(session, leg, options);
   session.sendBytes(page.message);
-  options.delivered(page.publications, page.message.length);
+  options.delivered(page.publications);
   leg.position = page.header.upto;
 }
 
