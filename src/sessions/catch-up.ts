@@ -10,7 +10,7 @@ import type { SessionView } from './session-view.ts';
 /** The session as the catch-up sees it. */
 export interface CatchUpSession {
   readonly id: string;
-  /** Whether one more piece may be sent now without filling the buffer. */
+  /** Whether one more page may be sent now without filling the buffer. */
   hasRoom(): boolean;
   sendBytes(message: Uint8Array): void;
   sendFrame(frame: ServerFrame): void;
@@ -22,8 +22,8 @@ export interface CatchUpOptions {
   readonly fanout: Fanout;
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
-  /** A piece ends with the publication that makes it as large as this, encoded, or before. */
-  readonly pieceBytes: number;
+  /** A page ends with the publication that makes it as large as this, encoded, or before. */
+  readonly pageBytes: number;
   readonly pages: RingPages;
   readonly outcome: (outcome: 'recovered' | 'snapshot' | 'gap') => void;
   readonly delivered: (publications: number) => void;
@@ -38,11 +38,11 @@ function roundness(offset: number): number {
   return low & -low || 0x4000_0000;
 }
 
-/** How many publications one piece covers at the most: an empty piece must not walk a whole ring. */
-const piecePublications = 1000;
+/** How many publications one page covers at the most: an empty page must not walk a whole ring. */
+const pagePublications = 1000;
 
 /**
- * Sends one subscriber what its view's members have had and it has not, piece by piece as its buffer drains, and lets
+ * Sends one subscriber what its view's members have had and it has not, page by page as its buffer drains, and lets
  * it join them in the very turn in which there is nothing left. Answers whether it is done; if not, call it again when the
  * connection has drained.
  */
@@ -51,7 +51,7 @@ export function catchUp(session: CatchUpSession, sessionView: SessionView, optio
   for (const leg of sessionView.legs) {
     while (!isLevel(leg)) {
       if (!session.hasRoom()) return false;
-      sendPiece(session, leg, options);
+      sendNext(session, leg, options);
     }
   }
   // A leg of a pattern may have fallen behind while a later one was sent; all must be level in the same turn.
@@ -61,7 +61,7 @@ export function catchUp(session: CatchUpSession, sessionView: SessionView, optio
   return true;
 }
 
-function sendPiece(session: CatchUpSession, leg: Leg, options: CatchUpOptions): void {
+function sendNext(session: CatchUpSession, leg: Leg, options: CatchUpOptions): void {
   const { topic, view } = leg.feed;
   if (leg.epoch !== topic.epoch) {
     startOver(session, leg, options);
@@ -114,16 +114,12 @@ export function takeSnapshot({ feed }: Pick<Leg, 'feed'>, nowMs: number): NonNul
   return { offset: feed.topic.ring.newest, values, sent: 0 };
 }
 
-function sendSnapshotPage(
-  session: CatchUpSession,
-  leg: Leg,
-  { pieceBytes, delivered }: CatchUpOptions,
-): void {
+function sendSnapshotPage(session: CatchUpSession, leg: Leg, { pageBytes, delivered }: CatchUpOptions): void {
   const { view, topic } = leg.feed;
   const snapshot = leg.snapshot as NonNullable<Leg['snapshot']>;
   const first = snapshot.sent === 0;
   const pieces: Uint8Array[] = [];
-  for (let bytes = 0; snapshot.sent < snapshot.values.length && bytes < pieceBytes; snapshot.sent++) {
+  for (let bytes = 0; snapshot.sent < snapshot.values.length && bytes < pageBytes; snapshot.sent++) {
     const publication = snapshot.values[snapshot.sent] as StoredPublication;
     if (publication.except === session.id) continue;
     const piece = publication.encoded(view.options.codec);
@@ -147,12 +143,12 @@ function sendRingPage(session: CatchUpSession, leg: Leg, options: CatchUpOptions
   leg.position = page.header.upto;
 }
 
-/** What the ring holds behind the leg's position, as much as makes a piece; kept for others unless it is for this session only. */
-function ringPage(session: CatchUpSession, leg: Leg, { nowMs, pieceBytes, pages }: CatchUpOptions): RingPage {
+/** What the ring holds behind the leg's position, as much as makes a page; kept for others unless it is for this session only. */
+function ringPage(session: CatchUpSession, leg: Leg, { nowMs, pageBytes, pages }: CatchUpOptions): RingPage {
   const { feed } = leg;
   const { view, topic } = feed;
   const isState = topic.state !== undefined;
-  const end = Math.min(leg.position + piecePublications, legEnd(feed));
+  const end = Math.min(leg.position + pagePublications, legEnd(feed));
   const held = topic.ring.slice(leg.position, end);
   const conflates = isState || view.options.conflate;
   const selected = conflates ? conflate(held, feed) : held;
@@ -163,7 +159,7 @@ function ringPage(session: CatchUpSession, leg: Leg, { nowMs, pieceBytes, pages 
   let isForAll = true;
   let roundest = { offset: 0, pieces: 0, roundness: 0 };
   for (const publication of selected) {
-    if (bytes >= pieceBytes) {
+    if (bytes >= pageBytes) {
       upto = roundest.offset;
       pieces.length = roundest.pieces;
       break;
@@ -175,7 +171,7 @@ function ringPage(session: CatchUpSession, leg: Leg, { nowMs, pieceBytes, pages 
     pieces.push(piece);
     bytes += piece.length;
     const { offset } = publication;
-    if (2 * bytes >= pieceBytes && roundness(offset) > roundest.roundness)
+    if (2 * bytes >= pageBytes && roundness(offset) > roundest.roundness)
       roundest = { offset, pieces: pieces.length, roundness: roundness(offset) };
   }
   const header = batchHeader(feed, leg.position, upto);

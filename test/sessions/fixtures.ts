@@ -130,8 +130,8 @@ export interface GatewayOptions extends WorldOptions {
   readonly backpressureMaxBytes?: number;
   readonly backpressureTotalMaxBytes?: number;
   readonly maxConnectionsPerUser?: number;
-  readonly pieceBytes?: number;
-  readonly catchUpPerTurnMs?: number;
+  readonly pageBytes?: number;
+  readonly turnShareMs?: number;
 }
 
 /** Everything between connections and the engine, with a fake event loop, clock, sink and wire. */
@@ -183,7 +183,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
       catchUp: {
         fanout,
         nowMs: () => broker.nowMs(),
-        pieceBytes: options.pieceBytes ?? 65_536,
+        pageBytes: options.pageBytes ?? 65_536,
         pages: new RingPages({ maxBytes: 65_536, compressMinBytes: 256, deflated: () => count('deflated') }),
         outcome: (outcome) => count(`outcome ${outcome}`),
         delivered: (publications) => count('delivered', publications),
@@ -193,7 +193,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
       commandsPerSecond: limits.commandsPerSecond,
       presence,
       laggingBegan: () => count('lagging'),
-      turnShare: new TurnShare(turns, options.catchUpPerTurnMs ?? 5),
+      turnShare: new TurnShare(turns, options.turnShareMs ?? 5),
     },
     commands: {
       broker,

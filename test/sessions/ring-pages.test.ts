@@ -14,7 +14,7 @@ interface Options extends WorldOptions {
   readonly pages?: Partial<RingPagesOptions>;
 }
 
-const pieceBytes = 1000;
+const pageBytes = 1000;
 
 /** One topic, and subscribers of one view who come back. */
 async function outage({ view: more, pages: pagesOptions, ...options }: Options = {}) {
@@ -44,7 +44,7 @@ async function outage({ view: more, pages: pagesOptions, ...options }: Options =
     catchUp(session, sessionView, {
       fanout: world.fanout,
       nowMs: () => world.broker.nowMs(),
-      pieceBytes,
+      pageBytes,
       pages,
       outcome: () => undefined,
       delivered: () => undefined,
