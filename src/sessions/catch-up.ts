@@ -29,13 +29,20 @@ export interface CatchUpOptions {
   readonly delivered: (publications: number) => void;
 }
 
-/**
- * A page that is not the last ends, in its second half, at the offset that most powers of two divide: whoever comes back from
- * whatever position is soon sent the same pages as all others.
- */
+// A page that is not the last ends, in its second half, at the roundest offset: whoever comes back from whatever position
+// is soon sent the same pages as all others.
+
+/** The largest power of two that divides this offset, at most 2^30. */
 function roundness(offset: number): number {
   const low = offset % 0x4000_0000;
   return low & -low || 0x4000_0000;
+}
+
+/** The roundest offset of (after, upto]. */
+function roundestOf(after: number, upto: number): number {
+  let power = 0x4000_0000;
+  while (upto - (upto % power) <= after) power /= 2;
+  return upto - (upto % power);
 }
 
 /** How many publications one page covers at the most: an empty page must not walk a whole ring. */
@@ -148,7 +155,7 @@ function ringPage(session: CatchUpSession, leg: Leg, { nowMs, pageBytes, pages }
   const { feed } = leg;
   const { view, topic } = feed;
   const isState = topic.state !== undefined;
-  const end = Math.min(leg.position + pagePublications, legEnd(feed));
+  const end = pageEnd(leg.position, legEnd(feed));
   const held = topic.ring.slice(leg.position, end);
   const conflates = isState || view.options.conflate;
   const selected = conflates ? conflate(held, feed) : held;
@@ -178,6 +185,12 @@ function ringPage(session: CatchUpSession, leg: Leg, { nowMs, pageBytes, pages }
   const message = view.options.codec.frameBatch(topic.name, header, pieces);
   const page = { header, epoch: leg.epoch, publications: pieces.length, message, pieces };
   return isForAll ? pages.add(feed, page) : page;
+}
+
+/** What a page behind this position covers at the most. */
+function pageEnd(position: number, end: number): number {
+  const most = position + pagePublications;
+  return end <= most ? end : roundestOf(most - pagePublications / 2, most);
 }
 
 /** What this subscriber gets of a publication of the ring: itself, the removal of its key, or nothing. */

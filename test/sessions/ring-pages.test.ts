@@ -5,7 +5,7 @@ import type { ServerFrame } from '../../src/protocol/frames.ts';
 import { catchUp } from '../../src/sessions/catch-up.ts';
 import { RingPages, type RingPagesOptions } from '../../src/sessions/ring-pages.ts';
 import { SessionView } from '../../src/sessions/session-view.ts';
-import { decode, makeWorld, topicOf, type WorldOptions } from '../fanout/fixtures.ts';
+import { decode, makeWorld, onlyRoom, topicOf, type WorldOptions } from '../fanout/fixtures.ts';
 import { Expander } from '../support/expander.ts';
 import { json } from '../topics/fixtures.ts';
 
@@ -88,6 +88,19 @@ describe('pages for those who come back', () => {
     });
     const distinct = new Set(all.flatMap((messages) => messages.slice(2)));
     expect(distinct.size).toBeLessThan(40);
+  });
+
+  test('are soon the same too where a filter leaves few of many', async () => {
+    const { publish, back } = await outage({
+      view: { filter: onlyRoom('1') },
+      topic: { maxPublications: 3000 },
+    });
+    const fields = range(1, 3000).map((offset) => (offset % 100 === 0 ? { tags: { room: '1' } } : {}));
+    await publish('a', ...fields);
+    const all = Array.from({ length: 40 }, (_, position) => back(position));
+    for (const messages of all) expect(offsets(messages)).toEqual(range(1, 30).map((i) => 100 * i));
+    const distinct = new Set(all.flatMap((messages) => messages.slice(1)));
+    expect(distinct.size).toBeLessThan(10);
   });
 
   test('are not for others where they lack what one was not to get, or what will expire', async () => {
