@@ -183,7 +183,8 @@ function ringPage(session: CatchUpSession, leg: Leg, { nowMs, pageBytes, pages }
   }
   const header = batchHeader(feed, leg.position, upto);
   const message = view.options.codec.frameBatch(topic.name, header, pieces);
-  const page = { header, epoch: leg.epoch, publications: pieces.length, message, pieces };
+  const isFull = upto < legEnd(feed);
+  const page = { header, epoch: leg.epoch, isFull, publications: pieces.length, message, pieces };
   return isForAll ? pages.add(feed, page) : page;
 }
 

@@ -4,11 +4,14 @@ import { concatBytes } from '../protocol/bytes.ts';
 import { deflateBody } from '../protocol/compression.ts';
 import type { BatchHeader } from '../protocol/frames.ts';
 import { LinkedMap } from '../topics/linked-map.ts';
+import { legEnd } from './leg.ts';
 
 /** A batch of what a ring holds behind `header.after`, for one view. */
 export interface RingPage {
   readonly header: BatchHeader;
   readonly epoch: string;
+  /** Cut: more was there behind it. Otherwise it ends where the view was then. */
+  readonly isFull: boolean;
   readonly publications: number;
   readonly message: Uint8Array;
   /** The publications as they stand in the message. */
@@ -58,11 +61,15 @@ export class RingPages {
     return this.#bytes;
   }
 
-  /** The page behind this position, if somebody was sent it. */
+  /**
+   * The page behind this position, if somebody was sent it. Not one that there is more behind by now, unless it is full: each flush
+   * would make one more page of what is left, and who comes late would get them all.
+   */
   find(feed: Feed, after: number): RingPage | undefined {
     const key = keyOf(feed, after);
     const found = this.#pages.get(key);
     if (found === undefined || found.page.epoch !== feed.topic.epoch) return undefined;
+    if (!found.page.isFull && found.page.header.upto !== legEnd(feed)) return undefined;
     this.#pages.set(key, found);
     found.uses++;
     found.usedAt = this.#sweeps;

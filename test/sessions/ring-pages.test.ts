@@ -125,13 +125,33 @@ describe('pages for those who come back', () => {
     expect(back(0)).toEqual([]);
   });
 
-  test('say nothing of what was published later; the next one does', async () => {
-    const { publish, back } = await outage();
+  test('say nothing of what was published later: then they are framed anew, and not followed by one more', async () => {
+    const { publish, back, pages } = await outage();
     await publish('a', {});
     const [first] = back(0);
+    expect(back(0)).toEqual([first]);
+    const { bytes } = pages;
+    for (let newest = 2; newest <= 20; newest++) {
+      await publish('a', {});
+      const messages = back(0);
+      expect([messages.length, offsets(messages)]).toEqual([1, range(1, newest)]);
+      expect(back(0)[0]).toBe(messages[0]);
+    }
+    expect(pages.bytes).toBe(bytes + back(0)[0]!.length - first!.length);
+  });
+
+  test('say no more than what the members of the view were sent', async () => {
+    const { publish, back, live, turns } = await outage();
     await publish('a', {});
-    const messages = back(0);
-    expect([messages[0] === first, offsets(messages)]).toEqual([true, [1, 2]]);
+    live('a');
+    await publish('a', {});
+    turns.settle();
+    const [first] = back(0);
+    await publish('a', {});
+    expect(back(0)).toEqual([first]);
+    expect(back(0)[0]).toBe(first);
+    turns.advance(5);
+    expect(back(0).map((message) => offsets([message]))).toEqual([[1, 2, 3]]);
   });
 
   test('are let go of, the one longest unused first, when they are too large together', async () => {
