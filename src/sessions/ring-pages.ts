@@ -39,6 +39,9 @@ export interface RingPagesOptions {
 // What deflate leaves of pages of publications that look alike: of ten host metrics 26 % (design, section 3).
 const expectedRatio = 0.3;
 
+/** What an entry takes besides its message, roughly: header, key, place in the map. Pages of one small publication are mostly that. */
+const entryBytes = 512;
+
 /**
  * The pages that subscribers were caught up with lately. After an outage thousands come back to a view from about the same
  * position: what the first was sent is framed once for all. When a page has been sent so often that deflating it would have
@@ -56,7 +59,7 @@ export class RingPages {
     this.#costs = options.costs ?? compressionCosts;
   }
 
-  /** Of all messages that are kept, and of what they are to be deflated from. */
+  /** Of all that is kept: entries, messages, and what they are to be deflated from. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -135,7 +138,7 @@ export class RingPages {
 }
 
 function bytesOf({ message, pieces }: RingPage): number {
-  return pieces.length === 0 ? message.length : 2 * message.length;
+  return entryBytes + (pieces.length === 0 ? message.length : 2 * message.length);
 }
 
 function keyOf({ view, topic }: Feed, after: number): string {

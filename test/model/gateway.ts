@@ -148,7 +148,7 @@ export class Gateway {
           nowMs: clock,
           pageBytes: Math.min(options.batchMaxBytes, options.backpressureMaxBytes / 4),
           pages: new RingPages({
-            maxBytes: 2000,
+            maxBytes: 7000,
             compressMinBytes: options.compresses ? 1 : 0,
             deflated: nothing,
             costs: eagerCompression.costs,

@@ -166,6 +166,24 @@ describe('pages for those who come back', () => {
   });
 });
 
+test('pages count with what an entry takes besides its message', async () => {
+  const { publish, back, pages } = await outage();
+  await publish('a', {});
+  const [first] = back(0);
+  const entryBytes = pages.bytes - first!.length;
+  expect(entryBytes).toBeGreaterThanOrEqual(500);
+  const sent = async (maxBytes: number) => {
+    const small = await outage({ pages: { maxBytes } });
+    await small.publish('a', {}, {}, {});
+    const three = [0, 1, 2].map((position) => small.back(position)[0]);
+    return { bytes: small.pages.bytes, isFirstKept: small.back(0)[0] === three[0] };
+  };
+  const { bytes } = await sent(1_000_000);
+  expect(bytes).toBeGreaterThan(3 * entryBytes);
+  expect((await sent(bytes)).isFirstKept).toBe(true);
+  expect((await sent(bytes - 1)).isFirstKept).toBe(false);
+});
+
 test('pages are let go of when nobody has asked for them for two sweeps', async () => {
   const { publish, back, pages } = await outage();
   await publish('a', ...many(10));
