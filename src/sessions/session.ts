@@ -74,7 +74,7 @@ export class Session implements CatchUpSession {
   #progress: { bytes: number; sinceMs: number } | undefined;
   /** A command is being run that changes what the session takes part in. */
   #busy = false;
-  /** Such commands that came meanwhile. */
+  /** Commands that came meanwhile, and wait for it. */
   #commands: Command[] | undefined;
 
   constructor(
@@ -249,6 +249,11 @@ export class Session implements CatchUpSession {
   }
 
   // ---- commands
+
+  /** A command that changes what the session takes part in is being run, or waits for its turn. */
+  get isBusy(): boolean {
+    return this.#busy;
+  }
 
   /**
    * Runs commands that change what the session takes part in one after the other, each when the last is done. Thousands may come at

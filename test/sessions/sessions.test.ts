@@ -628,7 +628,7 @@ describe('subscriptions', () => {
 });
 
 describe('the order of commands', () => {
-  test('what changes the session waits for what came before; what does not goes on', async () => {
+  test('what changes the session waits for what came before; a ping does not', async () => {
     const { tokens, command, connection, settle } = await client();
     let verify: (result: TokenResult) => void = () => undefined;
     tokens.set('slow', new Promise((resolve) => (verify = resolve)));
@@ -644,6 +644,67 @@ describe('the order of commands', () => {
     expect(connection.replies(2)).toMatchObject([
       { results: [{ topic: 'closed:1', view: expect.any(Number) }] },
     ]);
+  });
+
+  test('a publish behind a subscribe that waits is heard by it', async () => {
+    const { command, connection, settle } = await client(codecs.protobuf, { turnShareMs: 0 });
+    command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
+    command({ kind: 'publish', id: 2, topic: 'a', type: 'update', payload: json('mine') });
+    await settle();
+    expect(connection.frames().flatMap(({ id }) => (id === 0 ? [] : [id]))).toEqual([1, 2]);
+    expect(connection.replies(1)).toMatchObject([{ results: [{ topic: 'a', offset: 0 }] }]);
+    expect(connection.of('batch')).toMatchObject([
+      { after: 0, upto: 1, publications: [{ payload: json('mine') }] },
+    ]);
+  });
+
+  test('so it is with questions', async () => {
+    const { tokens, command, connection, settle, publish } = await client();
+    await publish('closed:1');
+    let verify: (result: TokenResult) => void = () => undefined;
+    tokens.set('slow', new Promise((resolve) => (verify = resolve)));
+    command({ kind: 'connect', id: 1, token: 'slow' });
+    command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: 'a' }] });
+    command({ kind: 'presence', id: 3, topic: 'a' });
+    command({ kind: 'history', id: 4, topic: 'closed:1' });
+    await settle();
+    expect(connection.messages).toEqual([]);
+    verify(verified(user('alice', { ...granted, scopes: ['read'] })));
+    await settle();
+    expect(connection.replies(3)).toMatchObject([{ kind: 'presence', count: 1 }]);
+    expect(connection.replies(4)).toMatchObject([{ kind: 'history', publications: [{ offset: 1 }] }]);
+  });
+
+  test('what changes the session does not wait until a publish before it is committed', async () => {
+    const { tokens, command, connection, settle } = await client();
+    let verify: (result: TokenResult) => void = () => undefined;
+    tokens.set('slow', new Promise((resolve) => (verify = resolve)));
+    command({ kind: 'connect', id: 1, token: 'slow' });
+    command({ kind: 'publish', id: 2, topic: 'a', type: 'update', payload: json(1) });
+    command({ kind: 'subscribe', id: 3, subscriptions: [{ topic: 'b' }] });
+    verify(verified(user('alice')));
+    await settle();
+    expect(connection.frames().flatMap(({ id }) => (id === 0 ? [] : [id]))).toEqual([1, 3, 2]);
+  });
+
+  test('a publish that waits keeps its payload though the message’s bytes die', async () => {
+    const { session, sessions, command, settle, broker } = await client(codecs.protobuf, { turnShareMs: 0 });
+    const publish = { kind: 'publish', id: 2, topic: 'a', type: 'update', payload: json('keep me') } as const;
+    const message = codecs.protobuf.encodeClientFrame(publish).slice();
+    command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
+    sessions.receive(session, message, true);
+    message.fill(0);
+    await settle();
+    expect(topicOf(broker, 'a').ring.get(1)?.payload).toEqual(json('keep me'));
+  });
+
+  test('a publish that waits is done though its session ends: it came before', async () => {
+    const { session, sessions, command, settle, broker } = await client(codecs.protobuf, { turnShareMs: 0 });
+    command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
+    command({ kind: 'publish', id: 2, topic: 'a', type: 'update', payload: json(1) });
+    sessions.close(session);
+    await settle();
+    expect(topicOf(broker, 'a').ring.newest).toBe(1);
   });
 
   test('what was waited for is answered in one write, with what waited behind it', async () => {
