@@ -228,7 +228,7 @@ export class Session implements CatchUpSession {
     }
     if (this.#catchUpAsked) return;
     this.#catchUpAsked = true;
-    this.#context.turnShare.run(() => this.#catchUp());
+    this.#inTurn(() => this.#catchUp());
   }
 
   #catchUp(): void {
@@ -265,8 +265,7 @@ export class Session implements CatchUpSession {
       this.#commands.push(command);
     } else {
       this.#busy = true;
-      const run = () => this.#run(command);
-      this.#context.turnShare.run(run, () => this.#connection.together(run));
+      this.#inTurn(() => this.#run(command));
     }
   }
 
@@ -284,6 +283,11 @@ export class Session implements CatchUpSession {
     }
     this.#busy = false;
     this.#commands = undefined;
+  }
+
+  /** Within the share of this turn, or of a later one: what it sends then leaves together, as it does from the transport's callbacks. */
+  #inTurn(run: () => void): void {
+    this.#context.turnShare.run(run, () => this.#connection.together(run));
   }
 
   // ---- the end

@@ -223,6 +223,20 @@ describe('lagging', () => {
     );
   });
 
+  test('what it is caught up with in a later turn leaves in one write', async () => {
+    const { connect, publish, turns } = await makeGateway({ turnShareMs: 0, pageBytes: 1000 });
+    await publish('a', large, large, large, large);
+    const { connection, command } = connect();
+    turns.settle();
+    command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a', last: 4 }] });
+    turns.turn();
+    const before = connection.messages.length;
+    turns.settle();
+    const pages = connection.messages.slice(before);
+    expect(pages.length).toBeGreaterThan(1);
+    expect(connection.writes.at(-1)).toEqual(pages);
+  });
+
   test('a session that ended before its turn came is let be', async () => {
     const { connect, sessions, turns } = await makeGateway({ turnShareMs: 0 });
     const { session, connection } = connect();
