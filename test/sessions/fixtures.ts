@@ -165,7 +165,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
     subscriptionsPerSession: options.subscriptionsPerSession ?? 100,
     outcome: (outcome) => count(`outcome ${outcome}`),
   });
-  /** What a token stands for; a promise: it takes that long to look at it. */
+  /** What a token stands for: known at once, or with a promise when that has been looked at. */
   const tokens = new Map<string, TokenResult | Promise<TokenResult>>();
   const refused: TokenResult = { ok: false, code: 'unauthorized', message: 'no such token' };
   const limits = {
@@ -198,7 +198,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
     commands: {
       broker,
       presence,
-      tokens: { verify: async (token) => tokens.get(token) ?? refused },
+      tokens: { verify: (token) => tokens.get(token) ?? refused },
       namespaces,
       roundTripSeconds: (seconds) => count('round trip', seconds),
     },

@@ -709,7 +709,7 @@ describe('the order of commands', () => {
 
   test('what was waited for is answered in one write, with what waited behind it', async () => {
     const { tokens, command, connection, settle } = await client();
-    tokens.set('good', verified(user('alice', granted)));
+    tokens.set('good', Promise.resolve(verified(user('alice', granted))));
     command({ kind: 'connect', id: 1, token: 'good' });
     command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: 'closed:1' }] });
     await settle();
@@ -723,7 +723,7 @@ describe('the order of commands', () => {
 
   test('a command that has nothing to wait for is answered at once, also when the one before it waited', async () => {
     const { tokens, command, connection, settle } = await client();
-    tokens.set('good', verified(user('alice', granted)));
+    tokens.set('good', Promise.resolve(verified(user('alice', granted))));
     command({ kind: 'connect', id: 1, token: 'good' });
     await settle();
     command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: 'closed:1' }] });
@@ -755,6 +755,69 @@ describe('the order of commands', () => {
       undefined,
       [],
     ]);
+  });
+});
+
+describe('tokens', () => {
+  const refused: TokenResult = { ok: false, code: 'token_expired', message: 'the token has expired' };
+  const alice = user('alice', { expiresAtMs: 2_000_000 });
+
+  test('that are known are answered for at once', async () => {
+    const { tokens, command, connection, session } = await client();
+    tokens.set('known', verified(alice));
+    command({ kind: 'connect', id: 1, token: 'known' });
+    expect(connection.frames()).toMatchObject([
+      { kind: 'subscribed', id: 0, results: [{ topic: 'user:alice' }] },
+      { kind: 'connected', id: 1, user: 'alice', expiresMs: 2_000_000 },
+    ]);
+    tokens.set('newer', verified({ ...alice, expiresAtMs: 5_000_000 }));
+    command({ kind: 'refresh', id: 2, token: 'newer' });
+    expect(connection.replies(2)).toMatchObject([{ kind: 'refreshed', expiresMs: 5_000_000 }]);
+    expect(session.identity).toEqual({ ...alice, expiresAtMs: 5_000_000 });
+  });
+
+  test('that are refused at once leave the session as it was', async () => {
+    const { tokens, command, connection, session, faults } = await client(codecs.protobuf, {}, alice);
+    tokens.set('old', refused);
+    tokens.set('of bob', verified(user('bob')));
+    command({ kind: 'connect', id: 1, token: 'old' });
+    command({ kind: 'refresh', id: 2, token: 'old' });
+    command({ kind: 'refresh', id: 3, token: 'of bob' });
+    expect(connection.frames()).toMatchObject([
+      { kind: 'error', id: 1, code: 'token_expired' },
+      { kind: 'error', id: 2, code: 'token_expired' },
+      { kind: 'error', id: 3, code: 'forbidden' },
+    ]);
+    expect([session.identity, faults]).toEqual([alice, []]);
+  });
+
+  test.each<[string, (result: TokenResult) => TokenResult | Promise<TokenResult>]>([
+    ['known', (result) => result],
+    ['yet to be verified', (result) => Promise.resolve(result)],
+  ])('that are %s are answered for once each, in order, when their turn comes', async (_, known) => {
+    const { tokens, command, connection, session, settle, faults } = await client(codecs.protobuf, {
+      turnShareMs: 0,
+    });
+    tokens.set('old', known(refused));
+    tokens.set('good', known(verified(alice)));
+    tokens.set('of bob', known(verified(user('bob'))));
+    tokens.set('newer', known(verified({ ...alice, expiresAtMs: 5_000_000 })));
+    command({ kind: 'refresh', id: 1, token: 'old' });
+    command({ kind: 'connect', id: 2, token: 'good' });
+    command({ kind: 'refresh', id: 3, token: 'of bob' });
+    command({ kind: 'refresh', id: 4, token: 'newer' });
+    command({ kind: 'status', id: 5 });
+    expect(connection.messages).toEqual([]);
+    await settle();
+    const replies = connection.frames().filter(({ id }) => id !== 0);
+    expect(replies).toMatchObject([
+      { kind: 'error', id: 1, code: 'token_expired' },
+      { kind: 'connected', id: 2, user: 'alice' },
+      { kind: 'error', id: 3, code: 'forbidden' },
+      { kind: 'refreshed', id: 4, expiresMs: 5_000_000 },
+      { kind: 'status', id: 5, user: 'alice' },
+    ]);
+    expect([session.identity.expiresAtMs, faults]).toEqual([5_000_000, []]);
   });
 });
 
