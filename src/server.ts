@@ -61,7 +61,7 @@ export interface ServerOptions {
 const reconnectSpreadMs = 2000;
 const sweepMs = 1000;
 /** Subscribing and catching up may take so much of a turn: what others wait for it at most. */
-const commandsPerTurnMs = 5;
+const turnShareMs = 5;
 /** Of pages for clients that come back: they reach thousands of publications back, for seconds. */
 const ringPagesMaxBytes = 4 * 1024 * 1024;
 
@@ -149,7 +149,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     framed: () => metrics.sharedPagesTotal.inc(),
     deflated: () => metrics.sharedPageDeflatesTotal.inc(),
   });
-  const turnShare = new TurnShare(eventLoop, commandsPerTurnMs);
+  const turnShare = new TurnShare(eventLoop, turnShareMs);
   const sessions = new Sessions({
     admission,
     subscriber,
@@ -159,7 +159,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       catchUp: {
         fanout,
         nowMs: () => broker.nowMs(),
-        pieceBytes: Math.min(config.batchMaxBytes, config.backpressureMaxBytes / 4),
+        pageBytes: Math.min(config.batchMaxBytes, config.backpressureMaxBytes / 4),
         pages: ringPages,
         outcome: (outcome) => metrics.recoveriesTotal.inc({ outcome }),
         delivered: (publications) => metrics.deliveriesTotal.inc(publications),

@@ -10,7 +10,7 @@ import type { SessionView } from './session-view.ts';
 /** The session as the catch-up sees it. */
 export interface CatchUpSession {
   readonly id: string;
-  /** Whether one more piece may be sent now without filling the buffer. */
+  /** Whether one more page may be sent now without filling the buffer. */
   hasRoom(): boolean;
   sendBytes(message: Uint8Array): void;
   sendFrame(frame: ServerFrame): void;
@@ -22,27 +22,34 @@ export interface CatchUpOptions {
   readonly fanout: Fanout;
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
-  /** A piece ends with the publication that makes it as large as this, encoded, or before. */
-  readonly pieceBytes: number;
+  /** A page ends with the publication that makes it as large as this, encoded, or before. */
+  readonly pageBytes: number;
   readonly pages: RingPages;
   readonly outcome: (outcome: 'recovered' | 'snapshot' | 'gap') => void;
-  readonly delivered: (publications: number, messageBytes: number) => void;
+  readonly delivered: (publications: number) => void;
 }
 
-/**
- * A page that is not the last ends, in its second half, at the offset that most powers of two divide: whoever comes back from
- * whatever position is soon sent the same pages as all others.
- */
+// A page that is not the last ends, in its second half, at the roundest offset: whoever comes back from whatever position
+// is soon sent the same pages as all others.
+
+/** The largest power of two that divides this offset, at most 2^30. */
 function roundness(offset: number): number {
   const low = offset % 0x4000_0000;
   return low & -low || 0x4000_0000;
 }
 
-/** How many publications one piece covers at the most: an empty piece must not walk a whole ring. */
-const piecePublications = 1000;
+/** The roundest offset of (after, upto]. */
+function roundestOf(after: number, upto: number): number {
+  let power = 0x4000_0000;
+  while (upto - (upto % power) <= after) power /= 2;
+  return upto - (upto % power);
+}
+
+/** How many publications one page covers at the most: an empty page must not walk a whole ring. */
+const pagePublications = 1000;
 
 /**
- * Sends one subscriber what its view's members have had and it has not, piece by piece as its buffer drains, and lets
+ * Sends one subscriber what its view's members have had and it has not, page by page as its buffer drains, and lets
  * it join them in the very turn in which there is nothing left. Answers whether it is done; if not, call it again when the
  * connection has drained.
  */
@@ -51,7 +58,7 @@ export function catchUp(session: CatchUpSession, sessionView: SessionView, optio
   for (const leg of sessionView.legs) {
     while (!isLevel(leg)) {
       if (!session.hasRoom()) return false;
-      sendPiece(session, leg, options);
+      sendNext(session, leg, options);
     }
   }
   // A leg of a pattern may have fallen behind while a later one was sent; all must be level in the same turn.
@@ -61,7 +68,7 @@ export function catchUp(session: CatchUpSession, sessionView: SessionView, optio
   return true;
 }
 
-function sendPiece(session: CatchUpSession, leg: Leg, options: CatchUpOptions): void {
+function sendNext(session: CatchUpSession, leg: Leg, options: CatchUpOptions): void {
   const { topic, view } = leg.feed;
   if (leg.epoch !== topic.epoch) {
     startOver(session, leg, options);
@@ -114,16 +121,12 @@ export function takeSnapshot({ feed }: Pick<Leg, 'feed'>, nowMs: number): NonNul
   return { offset: feed.topic.ring.newest, values, sent: 0 };
 }
 
-function sendSnapshotPage(
-  session: CatchUpSession,
-  leg: Leg,
-  { pieceBytes, delivered }: CatchUpOptions,
-): void {
+function sendSnapshotPage(session: CatchUpSession, leg: Leg, { pageBytes, delivered }: CatchUpOptions): void {
   const { view, topic } = leg.feed;
   const snapshot = leg.snapshot as NonNullable<Leg['snapshot']>;
   const first = snapshot.sent === 0;
   const pieces: Uint8Array[] = [];
-  for (let bytes = 0; snapshot.sent < snapshot.values.length && bytes < pieceBytes; snapshot.sent++) {
+  for (let bytes = 0; snapshot.sent < snapshot.values.length && bytes < pageBytes; snapshot.sent++) {
     const publication = snapshot.values[snapshot.sent] as StoredPublication;
     if (publication.except === session.id) continue;
     const piece = publication.encoded(view.options.codec);
@@ -134,7 +137,7 @@ function sendSnapshotPage(
   const header = { view: view.id, topic: topic.name, epoch: leg.epoch, offset: snapshot.offset, first, last };
   const message = view.options.codec.frameSnapshot(header, pieces);
   session.sendBytes(message);
-  delivered(pieces.length, message.length);
+  delivered(pieces.length);
   if (!last) return;
   leg.position = snapshot.offset;
   leg.snapshot = undefined;
@@ -143,16 +146,16 @@ function sendSnapshotPage(
 function sendRingPage(session: CatchUpSession, leg: Leg, options: CatchUpOptions): void {
   const page = options.pages.find(leg.feed, leg.position) ?? ringPage(session, leg, options);
   session.sendBytes(page.message);
-  options.delivered(page.publications, page.message.length);
+  options.delivered(page.publications);
   leg.position = page.header.upto;
 }
 
-/** What the ring holds behind the leg's position, as much as makes a piece; kept for others unless it is for this session only. */
-function ringPage(session: CatchUpSession, leg: Leg, { nowMs, pieceBytes, pages }: CatchUpOptions): RingPage {
+/** What the ring holds behind the leg's position, as much as makes a page; kept for others unless it is for this session only. */
+function ringPage(session: CatchUpSession, leg: Leg, { nowMs, pageBytes, pages }: CatchUpOptions): RingPage {
   const { feed } = leg;
   const { view, topic } = feed;
   const isState = topic.state !== undefined;
-  const end = Math.min(leg.position + piecePublications, legEnd(feed));
+  const end = pageEnd(leg.position, legEnd(feed));
   const conflates = isState || view.options.conflate;
   const selected = conflates
     ? conflate(topic.ring.slice(leg.position, end), feed)
@@ -164,7 +167,7 @@ function ringPage(session: CatchUpSession, leg: Leg, { nowMs, pieceBytes, pages 
   let isForAll = true;
   let roundest = { offset: 0, pieces: 0, roundness: 0 };
   for (const publication of selected) {
-    if (bytes >= pieceBytes) {
+    if (bytes >= pageBytes) {
       upto = roundest.offset;
       pieces.length = roundest.pieces;
       break;
@@ -176,13 +179,20 @@ function ringPage(session: CatchUpSession, leg: Leg, { nowMs, pieceBytes, pages 
     pieces.push(piece);
     bytes += piece.length;
     const { offset } = publication;
-    if (2 * bytes >= pieceBytes && roundness(offset) > roundest.roundness)
+    if (2 * bytes >= pageBytes && roundness(offset) > roundest.roundness)
       roundest = { offset, pieces: pieces.length, roundness: roundness(offset) };
   }
   const header = batchHeader(feed, leg.position, upto);
   const message = view.options.codec.frameBatch(topic.name, header, pieces);
-  const page = { header, epoch: leg.epoch, publications: pieces.length, message, pieces };
+  const isFull = upto < legEnd(feed);
+  const page = { header, epoch: leg.epoch, isFull, publications: pieces.length, message, pieces };
   return isForAll ? pages.add(feed, page) : page;
+}
+
+/** What a page behind this position covers at the most. */
+function pageEnd(position: number, end: number): number {
+  const most = position + pagePublications;
+  return end <= most ? end : roundestOf(most - pagePublications / 2, most);
 }
 
 /** What this subscriber gets of a publication of the ring: itself, the removal of its key, or nothing. */

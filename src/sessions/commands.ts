@@ -35,11 +35,13 @@ type Rest = () => Answer;
 
 /**
  * What each command does. It answers the reply, or throws an error of the table; nothing means that it has replied by
- * itself. `ordered`: runs after the ordered commands of its session before it, as it changes what follows.
+ * itself. Of the commands of one session, those that change what it is or takes part in run one after the other; what
+ * `follows` begins when the changes that were asked for before it are done, and nothing waits for it. A ping asks whether the
+ * connection is alive: an engine that makes a subscribe wait must not look like a dead connection.
  */
 type CommandTable = {
   readonly [K in CommandKind]: {
-    readonly ordered: boolean;
+    readonly order: 'changes' | 'follows' | 'free';
     readonly summary: string;
     readonly run: (
       session: Session,
@@ -50,24 +52,24 @@ type CommandTable = {
 };
 
 export const commandTable: CommandTable = {
-  connect: { ordered: true, summary: 'Says who connects: token, name, capabilities.', run: connect },
+  connect: { order: 'changes', summary: 'Says who connects: token, name, capabilities.', run: connect },
   subscribe: {
-    ordered: true,
+    order: 'changes',
     summary: 'Subscribes to topics or patterns, from a position if wanted.',
     run: subscribe,
   },
-  unsubscribe: { ordered: true, summary: 'Ends subscriptions, by view or topic.', run: unsubscribe },
+  unsubscribe: { order: 'changes', summary: 'Ends subscriptions, by view or topic.', run: unsubscribe },
   publish: {
-    ordered: false,
+    order: 'follows',
     summary: 'Publishes; the reply comes once the engine has committed it.',
     run: publish,
   },
-  history: { ordered: false, summary: 'A page of the ring, oldest first.', run: history },
-  presence: { ordered: false, summary: 'Who is in a topic.', run: presence },
-  status: { ordered: true, summary: 'What the gateway knows of this session.', run: status },
-  refresh: { ordered: true, summary: 'A new token for the same user.', run: refresh },
-  ping: { ordered: false, summary: 'Answered by pong; reports the last round trip.', run: ping },
-  call: { ordered: false, summary: 'A request to the application. Reserved.', run: notSupported },
+  history: { order: 'follows', summary: 'A page of the ring, oldest first.', run: history },
+  presence: { order: 'follows', summary: 'Who is in a topic.', run: presence },
+  status: { order: 'follows', summary: 'What the gateway knows of this session.', run: status },
+  refresh: { order: 'changes', summary: 'A new token for the same user.', run: refresh },
+  ping: { order: 'free', summary: 'Answered by pong; reports the last round trip.', run: ping },
+  call: { order: 'follows', summary: 'A request to the application. Reserved.', run: notSupported },
 };
 
 /** Runs a command of any kind: the table is complete, so the kinds agree. */

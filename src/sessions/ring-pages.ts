@@ -4,11 +4,14 @@ import { concatBytes } from '../protocol/bytes.ts';
 import { deflateBody } from '../protocol/compression.ts';
 import type { BatchHeader } from '../protocol/frames.ts';
 import { LinkedMap } from '../topics/linked-map.ts';
+import { legEnd } from './leg.ts';
 
 /** A batch of what a ring holds behind `header.after`, for one view. */
 export interface RingPage {
   readonly header: BatchHeader;
   readonly epoch: string;
+  /** Cut: more was there behind it. Otherwise it ends where the view was then. */
+  readonly isFull: boolean;
   readonly publications: number;
   readonly message: Uint8Array;
   /** The publications as they stand in the message. */
@@ -38,6 +41,9 @@ export interface RingPagesOptions {
 // What deflate leaves of pages of publications that look alike: of ten host metrics 26 % (design, section 3).
 const expectedRatio = 0.3;
 
+/** What an entry takes besides its message, roughly: header, key, place in the map. Pages of one small publication are mostly that. */
+const entryBytes = 512;
+
 /**
  * The pages that subscribers were caught up with lately. After an outage thousands come back to a view from about the same
  * position: what the first was sent is framed once for all. When a page has been sent so often that deflating it would have
@@ -55,16 +61,20 @@ export class RingPages {
     this.#costs = options.costs ?? compressionCosts;
   }
 
-  /** Of all messages that are kept, and of what they are to be deflated from. */
+  /** Of all that is kept: entries, messages, and what they are to be deflated from. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** The page behind this position, if somebody was sent it. */
+  /**
+   * The page behind this position, if somebody was sent it. Not one that there is more behind by now, unless it is full: each flush
+   * would make one more page of what is left, and who comes late would get them all.
+   */
   find(feed: Feed, after: number): RingPage | undefined {
     const key = keyOf(feed, after);
     const found = this.#pages.get(key);
     if (found === undefined || found.page.epoch !== feed.topic.epoch) return undefined;
+    if (!found.page.isFull && found.page.header.upto !== legEnd(feed)) return undefined;
     this.#pages.set(key, found);
     found.uses++;
     found.usedAt = this.#sweeps;
@@ -131,7 +141,7 @@ export class RingPages {
 }
 
 function bytesOf({ message, pieces }: RingPage): number {
-  return pieces.length === 0 ? message.length : 2 * message.length;
+  return entryBytes + (pieces.length === 0 ? message.length : 2 * message.length);
 }
 
 function keyOf({ view, topic }: Feed, after: number): string {

@@ -74,7 +74,7 @@ export class Session implements CatchUpSession {
   #progress: { bytes: number; sinceMs: number } | undefined;
   /** A command is being run that changes what the session takes part in. */
   #busy = false;
-  /** Such commands that came meanwhile. */
+  /** Commands that came meanwhile, and wait for it. */
   #commands: Command[] | undefined;
 
   constructor(
@@ -228,7 +228,7 @@ export class Session implements CatchUpSession {
     }
     if (this.#catchUpAsked) return;
     this.#catchUpAsked = true;
-    this.#context.turnShare.run(() => this.#catchUp());
+    this.#inTurn(() => this.#catchUp());
   }
 
   #catchUp(): void {
@@ -250,6 +250,11 @@ export class Session implements CatchUpSession {
 
   // ---- commands
 
+  /** A command that changes what the session takes part in is being run, or waits for its turn. */
+  get isBusy(): boolean {
+    return this.#busy;
+  }
+
   /**
    * Runs commands that change what the session takes part in one after the other, each when the last is done. Thousands may come at
    * once, after an outage: they begin within what a turn has for that.
@@ -260,8 +265,7 @@ export class Session implements CatchUpSession {
       this.#commands.push(command);
     } else {
       this.#busy = true;
-      const run = () => this.#run(command);
-      this.#context.turnShare.run(run, () => this.#connection.together(run));
+      this.#inTurn(() => this.#run(command));
     }
   }
 
@@ -279,6 +283,11 @@ export class Session implements CatchUpSession {
     }
     this.#busy = false;
     this.#commands = undefined;
+  }
+
+  /** Within the share of this turn, or of a later one: what it sends then leaves together, as it does from the transport's callbacks. */
+  #inTurn(run: () => void): void {
+    this.#context.turnShare.run(run, () => this.#connection.together(run));
   }
 
   // ---- the end

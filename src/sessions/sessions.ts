@@ -214,10 +214,19 @@ export class Sessions {
 
   #run(session: Session, frame: ClientFrame): void {
     this.#options.metrics.command(frame.kind);
-    // What waited for its turn may come after the end of the session: nothing is to be taken up then.
-    const run = () => (session.closed ? undefined : this.#answer(session, frame));
-    if (commandTable[frame.kind].ordered) session.inOrder(run);
-    else void run()?.then((finish) => finish());
+    const { order } = commandTable[frame.kind];
+    if (order === 'changes') {
+      // What waited for its turn may come after the end of the session: nothing is to be taken up then.
+      session.inOrder(() => (session.closed ? undefined : this.#answer(session, frame)));
+    } else if (order === 'follows' && session.isBusy) {
+      const kept = lasting(frame);
+      session.inOrder(() => this.#begin(session, kept));
+    } else this.#begin(session, frame);
+  }
+
+  /** A command that no other waits for. */
+  #begin(session: Session, frame: ClientFrame): void {
+    void this.#answer(session, frame)?.then((finish) => finish());
   }
 
   /** Exactly one reply or error to each command: now, or when that runs which this resolves to. */
@@ -315,4 +324,11 @@ export class Sessions {
       results: topics.map((topic) => ({ topic, error: wireError(error) })),
     });
   }
+}
+
+/** A command that is begun in a later turn: the bytes of its message die with this one. */
+function lasting(frame: ClientFrame): ClientFrame {
+  if (frame.kind !== 'publish') return frame;
+  const { format, bytes } = frame.payload;
+  return { ...frame, payload: { format, bytes: bytes.slice() } };
 }

@@ -14,7 +14,7 @@ const roomy: GatewayOptions = {
   backpressureMaxBytes: 100_000,
   kernelBytes: 100_000,
   isSlowEngine: false,
-  catchUpPerTurnMs: 5,
+  turnShareMs: 5,
   compresses: false,
 };
 const tight: GatewayOptions = {

@@ -36,7 +36,7 @@ export interface GatewayOptions {
   readonly kernelBytes: number;
   readonly isSlowEngine: boolean;
   /** 0: each catch-up waits for a turn of its own. */
-  readonly catchUpPerTurnMs: number;
+  readonly turnShareMs: number;
   /** As much as it can, with dictionaries that are replaced as often as they can be. */
   readonly compresses: boolean;
 }
@@ -146,9 +146,9 @@ export class Gateway {
         catchUp: {
           fanout,
           nowMs: clock,
-          pieceBytes: Math.min(options.batchMaxBytes, options.backpressureMaxBytes / 4),
+          pageBytes: Math.min(options.batchMaxBytes, options.backpressureMaxBytes / 4),
           pages: new RingPages({
-            maxBytes: 2000,
+            maxBytes: 7000,
             compressMinBytes: options.compresses ? 1 : 0,
             framed: nothing,
             deflated: nothing,
@@ -161,7 +161,7 @@ export class Gateway {
         backpressureMaxBytes: options.backpressureMaxBytes,
         commandsPerSecond: many,
         laggingBegan: nothing,
-        turnShare: new TurnShare(this.loop, options.catchUpPerTurnMs),
+        turnShare: new TurnShare(this.loop, options.turnShareMs),
       },
       commands: { broker: this.broker, presence, tokens: undefined, namespaces, roundTripSeconds: nothing },
       limits: {

@@ -7,10 +7,10 @@ import { SessionView } from '../../src/sessions/session-view.ts';
 import { decode, makeWorld, onlyRoom, topicOf, type WorldOptions } from '../fanout/fixtures.ts';
 import { json } from '../topics/fixtures.ts';
 
-/** One subscriber that is behind in a view, and takes as many pieces as there is room for. */
+/** One subscriber that is behind in a view, and takes as many pages as there is room for. */
 async function behind(
   target: string,
-  options: WorldOptions & { view?: Partial<View['options']>; pieceBytes?: number } = {},
+  options: WorldOptions & { view?: Partial<View['options']>; pageBytes?: number } = {},
 ) {
   const world = await makeWorld(options);
   const outcomes: string[] = [];
@@ -21,7 +21,7 @@ async function behind(
   const catchUpOptions: CatchUpOptions = {
     fanout: world.fanout,
     nowMs: () => world.broker.nowMs(),
-    pieceBytes: options.pieceBytes ?? 1000,
+    pageBytes: options.pageBytes ?? 1000,
     pages: new RingPages({
       maxBytes: 65_536,
       compressMinBytes: 256,
@@ -51,8 +51,8 @@ async function behind(
     if (feed === undefined) throw new Error('no feed');
     sessionView.legs = [...sessionView.legs, { feed, epoch, position: offset, snapshot: undefined }];
   };
-  const pump = (pieces = Number.POSITIVE_INFINITY) => {
-    room = pieces;
+  const pump = (pages = Number.POSITIVE_INFINITY) => {
+    room = pages;
     return catchUp(session, sessionView, catchUpOptions);
   };
   const batches = () => frames.flatMap((frame) => (frame.kind === 'batch' ? [frame] : []));
@@ -104,7 +104,7 @@ describe('catching up', () => {
     expect([pump(0), frames, view.members]).toEqual([false, [], 0]);
   });
 
-  test('keys and tags count towards a piece, as they are sent too', async () => {
+  test('keys and tags count towards a page, as they are sent too', async () => {
     const { publish, from, pump, batches } = await behind('a');
     await publish(
       'a',

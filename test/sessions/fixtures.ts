@@ -130,8 +130,8 @@ export interface GatewayOptions extends WorldOptions {
   readonly backpressureMaxBytes?: number;
   readonly backpressureTotalMaxBytes?: number;
   readonly maxConnectionsPerUser?: number;
-  readonly pieceBytes?: number;
-  readonly catchUpPerTurnMs?: number;
+  readonly pageBytes?: number;
+  readonly turnShareMs?: number;
 }
 
 /** Everything between connections and the engine, with a fake event loop, clock, sink and wire. */
@@ -165,7 +165,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
     subscriptionsPerSession: options.subscriptionsPerSession ?? 100,
     outcome: (outcome) => count(`outcome ${outcome}`),
   });
-  /** What a token stands for; a promise: it takes that long to look at it. */
+  /** What a token stands for: known at once, or with a promise when that has been looked at. */
   const tokens = new Map<string, TokenResult | Promise<TokenResult>>();
   const refused: TokenResult = { ok: false, code: 'unauthorized', message: 'no such token' };
   const limits = {
@@ -183,7 +183,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
       catchUp: {
         fanout,
         nowMs: () => broker.nowMs(),
-        pieceBytes: options.pieceBytes ?? 65_536,
+        pageBytes: options.pageBytes ?? 65_536,
         pages: new RingPages({
           maxBytes: 65_536,
           compressMinBytes: 256,
@@ -198,12 +198,12 @@ export async function makeGateway(options: GatewayOptions = {}) {
       commandsPerSecond: limits.commandsPerSecond,
       presence,
       laggingBegan: () => count('lagging'),
-      turnShare: new TurnShare(turns, options.catchUpPerTurnMs ?? 5),
+      turnShare: new TurnShare(turns, options.turnShareMs ?? 5),
     },
     commands: {
       broker,
       presence,
-      tokens: { verify: async (token) => tokens.get(token) ?? refused },
+      tokens: { verify: (token) => tokens.get(token) ?? refused },
       namespaces,
       roundTripSeconds: (seconds) => count('round trip', seconds),
     },

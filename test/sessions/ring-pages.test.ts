@@ -5,7 +5,7 @@ import type { ServerFrame } from '../../src/protocol/frames.ts';
 import { catchUp } from '../../src/sessions/catch-up.ts';
 import { RingPages, type RingPagesOptions } from '../../src/sessions/ring-pages.ts';
 import { SessionView } from '../../src/sessions/session-view.ts';
-import { decode, makeWorld, topicOf, type WorldOptions } from '../fanout/fixtures.ts';
+import { decode, makeWorld, onlyRoom, topicOf, type WorldOptions } from '../fanout/fixtures.ts';
 import { Expander } from '../support/expander.ts';
 import { json } from '../topics/fixtures.ts';
 
@@ -14,7 +14,7 @@ interface Options extends WorldOptions {
   readonly pages?: Partial<RingPagesOptions>;
 }
 
-const pieceBytes = 1000;
+const pageBytes = 1000;
 
 /** One topic, and subscribers of one view who come back. */
 async function outage({ view: more, pages: pagesOptions, ...options }: Options = {}) {
@@ -46,7 +46,7 @@ async function outage({ view: more, pages: pagesOptions, ...options }: Options =
     catchUp(session, sessionView, {
       fanout: world.fanout,
       nowMs: () => world.broker.nowMs(),
-      pieceBytes,
+      pageBytes,
       pages,
       outcome: () => undefined,
       delivered: () => undefined,
@@ -92,6 +92,19 @@ describe('pages for those who come back', () => {
     expect(distinct.size).toBeLessThan(40);
   });
 
+  test('are soon the same too where a filter leaves few of many', async () => {
+    const { publish, back } = await outage({
+      view: { filter: onlyRoom('1') },
+      topic: { maxPublications: 3000 },
+    });
+    const fields = range(1, 3000).map((offset) => (offset % 100 === 0 ? { tags: { room: '1' } } : {}));
+    await publish('a', ...fields);
+    const all = Array.from({ length: 40 }, (_, position) => back(position));
+    for (const messages of all) expect(offsets(messages)).toEqual(range(1, 30).map((i) => 100 * i));
+    const distinct = new Set(all.flatMap((messages) => messages.slice(1)));
+    expect(distinct.size).toBeLessThan(10);
+  });
+
   test('are not for others where they lack what one was not to get, or what will expire', async () => {
     const { publish, back } = await outage();
     await publish('a', {}, { except: 'me' }, {});
@@ -114,13 +127,33 @@ describe('pages for those who come back', () => {
     expect(back(0)).toEqual([]);
   });
 
-  test('say nothing of what was published later; the next one does', async () => {
-    const { publish, back } = await outage();
+  test('say nothing of what was published later: then they are framed anew, and not followed by one more', async () => {
+    const { publish, back, pages } = await outage();
     await publish('a', {});
     const [first] = back(0);
+    expect(back(0)).toEqual([first]);
+    const { bytes } = pages;
+    for (let newest = 2; newest <= 20; newest++) {
+      await publish('a', {});
+      const messages = back(0);
+      expect([messages.length, offsets(messages)]).toEqual([1, range(1, newest)]);
+      expect(back(0)[0]).toBe(messages[0]);
+    }
+    expect(pages.bytes).toBe(bytes + back(0)[0]!.length - first!.length);
+  });
+
+  test('say no more than what the members of the view were sent', async () => {
+    const { publish, back, live, turns } = await outage();
     await publish('a', {});
-    const messages = back(0);
-    expect([messages[0] === first, offsets(messages)]).toEqual([true, [1, 2]]);
+    live('a');
+    await publish('a', {});
+    turns.settle();
+    const [first] = back(0);
+    await publish('a', {});
+    expect(back(0)).toEqual([first]);
+    expect(back(0)[0]).toBe(first);
+    turns.advance(5);
+    expect(back(0).map((message) => offsets([message]))).toEqual([[1, 2, 3]]);
   });
 
   test('are let go of, the one longest unused first, when they are too large together', async () => {
@@ -133,6 +166,24 @@ describe('pages for those who come back', () => {
     expect(again).toEqual(first);
     expect(again[0]).not.toBe(first[0]);
   });
+});
+
+test('pages count with what an entry takes besides its message', async () => {
+  const { publish, back, pages } = await outage();
+  await publish('a', {});
+  const [first] = back(0);
+  const entryBytes = pages.bytes - first!.length;
+  expect(entryBytes).toBeGreaterThanOrEqual(500);
+  const sent = async (maxBytes: number) => {
+    const small = await outage({ pages: { maxBytes } });
+    await small.publish('a', {}, {}, {});
+    const three = [0, 1, 2].map((position) => small.back(position)[0]);
+    return { bytes: small.pages.bytes, isFirstKept: small.back(0)[0] === three[0] };
+  };
+  const { bytes } = await sent(1_000_000);
+  expect(bytes).toBeGreaterThan(3 * entryBytes);
+  expect((await sent(bytes)).isFirstKept).toBe(true);
+  expect((await sent(bytes - 1)).isFirstKept).toBe(false);
 });
 
 test('pages are let go of when nobody has asked for them for two sweeps', async () => {

@@ -68,7 +68,7 @@ describe('a connection that does not read', () => {
   test('is not cut while it reads what it is caught up with, though its buffer fills again each time', async () => {
     const { connect, sessions, turns, publish, fanout, settle } = await makeGateway({
       backpressureMaxBytes: 4000,
-      pieceBytes: 1000,
+      pageBytes: 1000,
     });
     const { connection, session, command } = connect();
     command(subscribe(1, 'a'));
@@ -204,7 +204,7 @@ describe('lagging', () => {
   });
 
   test('catching up waits for its share of a turn, and misses nothing of what comes meanwhile', async () => {
-    const { connect, publish, turns } = await makeGateway({ catchUpPerTurnMs: 0 });
+    const { connect, publish, turns } = await makeGateway({ turnShareMs: 0 });
     await publish('a', {}, {});
     const { session, connection, command } = connect();
     turns.settle();
@@ -223,8 +223,22 @@ describe('lagging', () => {
     );
   });
 
+  test('what it is caught up with in a later turn leaves in one write', async () => {
+    const { connect, publish, turns } = await makeGateway({ turnShareMs: 0, pageBytes: 1000 });
+    await publish('a', large, large, large, large);
+    const { connection, command } = connect();
+    turns.settle();
+    command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a', last: 4 }] });
+    turns.turn();
+    const before = connection.messages.length;
+    turns.settle();
+    const pages = connection.messages.slice(before);
+    expect(pages.length).toBeGreaterThan(1);
+    expect(connection.writes.at(-1)).toEqual(pages);
+  });
+
   test('a session that ended before its turn came is let be', async () => {
-    const { connect, sessions, turns } = await makeGateway({ catchUpPerTurnMs: 0 });
+    const { connect, sessions, turns } = await makeGateway({ turnShareMs: 0 });
     const { session, connection } = connect();
     sessions.close(session);
     connection.forget();
@@ -354,7 +368,7 @@ describe('the promise on delivery', () => {
       fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 40 }), async (steps) => {
         const gateway = await makeGateway({
           backpressureMaxBytes: 1200,
-          pieceBytes: 300,
+          pageBytes: 300,
           topic: { maxPublications: 25 },
           fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 600 }) },
         });

@@ -628,7 +628,7 @@ describe('subscriptions', () => {
 });
 
 describe('the order of commands', () => {
-  test('what changes the session waits for what came before; what does not goes on', async () => {
+  test('what changes the session waits for what came before; a ping does not', async () => {
     const { tokens, command, connection, settle } = await client();
     let verify: (result: TokenResult) => void = () => undefined;
     tokens.set('slow', new Promise((resolve) => (verify = resolve)));
@@ -646,9 +646,70 @@ describe('the order of commands', () => {
     ]);
   });
 
+  test('a publish behind a subscribe that waits is heard by it', async () => {
+    const { command, connection, settle } = await client(codecs.protobuf, { turnShareMs: 0 });
+    command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
+    command({ kind: 'publish', id: 2, topic: 'a', type: 'update', payload: json('mine') });
+    await settle();
+    expect(connection.frames().flatMap(({ id }) => (id === 0 ? [] : [id]))).toEqual([1, 2]);
+    expect(connection.replies(1)).toMatchObject([{ results: [{ topic: 'a', offset: 0 }] }]);
+    expect(connection.of('batch')).toMatchObject([
+      { after: 0, upto: 1, publications: [{ payload: json('mine') }] },
+    ]);
+  });
+
+  test('so it is with questions', async () => {
+    const { tokens, command, connection, settle, publish } = await client();
+    await publish('closed:1');
+    let verify: (result: TokenResult) => void = () => undefined;
+    tokens.set('slow', new Promise((resolve) => (verify = resolve)));
+    command({ kind: 'connect', id: 1, token: 'slow' });
+    command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: 'a' }] });
+    command({ kind: 'presence', id: 3, topic: 'a' });
+    command({ kind: 'history', id: 4, topic: 'closed:1' });
+    await settle();
+    expect(connection.messages).toEqual([]);
+    verify(verified(user('alice', { ...granted, scopes: ['read'] })));
+    await settle();
+    expect(connection.replies(3)).toMatchObject([{ kind: 'presence', count: 1 }]);
+    expect(connection.replies(4)).toMatchObject([{ kind: 'history', publications: [{ offset: 1 }] }]);
+  });
+
+  test('what changes the session does not wait until a publish before it is committed', async () => {
+    const { tokens, command, connection, settle } = await client();
+    let verify: (result: TokenResult) => void = () => undefined;
+    tokens.set('slow', new Promise((resolve) => (verify = resolve)));
+    command({ kind: 'connect', id: 1, token: 'slow' });
+    command({ kind: 'publish', id: 2, topic: 'a', type: 'update', payload: json(1) });
+    command({ kind: 'subscribe', id: 3, subscriptions: [{ topic: 'b' }] });
+    verify(verified(user('alice')));
+    await settle();
+    expect(connection.frames().flatMap(({ id }) => (id === 0 ? [] : [id]))).toEqual([1, 3, 2]);
+  });
+
+  test('a publish that waits keeps its payload though the message’s bytes die', async () => {
+    const { session, sessions, command, settle, broker } = await client(codecs.protobuf, { turnShareMs: 0 });
+    const publish = { kind: 'publish', id: 2, topic: 'a', type: 'update', payload: json('keep me') } as const;
+    const message = codecs.protobuf.encodeClientFrame(publish).slice();
+    command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
+    sessions.receive(session, message, true);
+    message.fill(0);
+    await settle();
+    expect(topicOf(broker, 'a').ring.get(1)?.payload).toEqual(json('keep me'));
+  });
+
+  test('a publish that waits is done though its session ends: it came before', async () => {
+    const { session, sessions, command, settle, broker } = await client(codecs.protobuf, { turnShareMs: 0 });
+    command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
+    command({ kind: 'publish', id: 2, topic: 'a', type: 'update', payload: json(1) });
+    sessions.close(session);
+    await settle();
+    expect(topicOf(broker, 'a').ring.newest).toBe(1);
+  });
+
   test('what was waited for is answered in one write, with what waited behind it', async () => {
     const { tokens, command, connection, settle } = await client();
-    tokens.set('good', verified(user('alice', granted)));
+    tokens.set('good', Promise.resolve(verified(user('alice', granted))));
     command({ kind: 'connect', id: 1, token: 'good' });
     command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: 'closed:1' }] });
     await settle();
@@ -662,7 +723,7 @@ describe('the order of commands', () => {
 
   test('a command that has nothing to wait for is answered at once, also when the one before it waited', async () => {
     const { tokens, command, connection, settle } = await client();
-    tokens.set('good', verified(user('alice', granted)));
+    tokens.set('good', Promise.resolve(verified(user('alice', granted))));
     command({ kind: 'connect', id: 1, token: 'good' });
     await settle();
     command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: 'closed:1' }] });
@@ -694,6 +755,69 @@ describe('the order of commands', () => {
       undefined,
       [],
     ]);
+  });
+});
+
+describe('tokens', () => {
+  const refused: TokenResult = { ok: false, code: 'token_expired', message: 'the token has expired' };
+  const alice = user('alice', { expiresAtMs: 2_000_000 });
+
+  test('that are known are answered for at once', async () => {
+    const { tokens, command, connection, session } = await client();
+    tokens.set('known', verified(alice));
+    command({ kind: 'connect', id: 1, token: 'known' });
+    expect(connection.frames()).toMatchObject([
+      { kind: 'subscribed', id: 0, results: [{ topic: 'user:alice' }] },
+      { kind: 'connected', id: 1, user: 'alice', expiresMs: 2_000_000 },
+    ]);
+    tokens.set('newer', verified({ ...alice, expiresAtMs: 5_000_000 }));
+    command({ kind: 'refresh', id: 2, token: 'newer' });
+    expect(connection.replies(2)).toMatchObject([{ kind: 'refreshed', expiresMs: 5_000_000 }]);
+    expect(session.identity).toEqual({ ...alice, expiresAtMs: 5_000_000 });
+  });
+
+  test('that are refused at once leave the session as it was', async () => {
+    const { tokens, command, connection, session, faults } = await client(codecs.protobuf, {}, alice);
+    tokens.set('old', refused);
+    tokens.set('of bob', verified(user('bob')));
+    command({ kind: 'connect', id: 1, token: 'old' });
+    command({ kind: 'refresh', id: 2, token: 'old' });
+    command({ kind: 'refresh', id: 3, token: 'of bob' });
+    expect(connection.frames()).toMatchObject([
+      { kind: 'error', id: 1, code: 'token_expired' },
+      { kind: 'error', id: 2, code: 'token_expired' },
+      { kind: 'error', id: 3, code: 'forbidden' },
+    ]);
+    expect([session.identity, faults]).toEqual([alice, []]);
+  });
+
+  test.each<[string, (result: TokenResult) => TokenResult | Promise<TokenResult>]>([
+    ['known', (result) => result],
+    ['yet to be verified', (result) => Promise.resolve(result)],
+  ])('that are %s are answered for once each, in order, when their turn comes', async (_, known) => {
+    const { tokens, command, connection, session, settle, faults } = await client(codecs.protobuf, {
+      turnShareMs: 0,
+    });
+    tokens.set('old', known(refused));
+    tokens.set('good', known(verified(alice)));
+    tokens.set('of bob', known(verified(user('bob'))));
+    tokens.set('newer', known(verified({ ...alice, expiresAtMs: 5_000_000 })));
+    command({ kind: 'refresh', id: 1, token: 'old' });
+    command({ kind: 'connect', id: 2, token: 'good' });
+    command({ kind: 'refresh', id: 3, token: 'of bob' });
+    command({ kind: 'refresh', id: 4, token: 'newer' });
+    command({ kind: 'status', id: 5 });
+    expect(connection.messages).toEqual([]);
+    await settle();
+    const replies = connection.frames().filter(({ id }) => id !== 0);
+    expect(replies).toMatchObject([
+      { kind: 'error', id: 1, code: 'token_expired' },
+      { kind: 'connected', id: 2, user: 'alice' },
+      { kind: 'error', id: 3, code: 'forbidden' },
+      { kind: 'refreshed', id: 4, expiresMs: 5_000_000 },
+      { kind: 'status', id: 5, user: 'alice' },
+    ]);
+    expect([session.identity.expiresAtMs, faults]).toEqual([5_000_000, []]);
   });
 });
 
