@@ -36,7 +36,10 @@ export interface Codec {
 
   /** The bytes of one publication as they stand in every batch, snapshot and history page of this codec. */
   encodePublication(topic: string, publication: Publication): Uint8Array;
-  /** `topic` is the batch's topic, also where the header has none (exact views). */
+  /**
+   * `topic` is the batch's topic, also where the header has none (exact views). Where batches can be compressed, the frame ends with
+   * the publications.
+   */
   frameBatch(topic: string, header: BatchHeader, publications: readonly Uint8Array[]): Uint8Array;
   frameSnapshot(header: SnapshotHeader, publications: readonly Uint8Array[]): Uint8Array;
   frameHistory(id: number, header: HistoryHeader, publications: readonly Uint8Array[]): Uint8Array;

@@ -165,11 +165,12 @@ function ringPage(session: CatchUpSession, leg: Leg, { nowMs, pageBytes, pages }
   let upto = end;
   let bytes = 0;
   let isForAll = true;
-  let roundest = { offset: 0, pieces: 0, roundness: 0 };
+  let roundest = { offset: 0, pieces: 0, bytes: 0, roundness: 0 };
   for (const publication of selected) {
     if (bytes >= pageBytes) {
       upto = roundest.offset;
       pieces.length = roundest.pieces;
+      bytes = roundest.bytes;
       break;
     }
     if (feed.exceptOf(publication) !== undefined || publication.ttlMs !== undefined) isForAll = false;
@@ -180,12 +181,12 @@ function ringPage(session: CatchUpSession, leg: Leg, { nowMs, pageBytes, pages }
     bytes += piece.length;
     const { offset } = publication;
     if (2 * bytes >= pageBytes && roundness(offset) > roundest.roundness)
-      roundest = { offset, pieces: pieces.length, roundness: roundness(offset) };
+      roundest = { offset, pieces: pieces.length, bytes, roundness: roundness(offset) };
   }
   const header = batchHeader(feed, leg.position, upto);
   const message = view.options.codec.frameBatch(topic.name, header, pieces);
   const isFull = upto < legEnd(feed);
-  const page = { header, epoch: leg.epoch, isFull, publications: pieces.length, message, pieces };
+  const page = { header, epoch: leg.epoch, isFull, publications: pieces.length, message, runBytes: bytes };
   return isForAll ? pages.add(feed, page) : page;
 }
 

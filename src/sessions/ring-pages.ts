@@ -1,6 +1,5 @@
 import { type CompressionCosts, compressionCosts, gainNs } from '../fanout/gain.ts';
 import type { Feed } from '../fanout/view.ts';
-import { concatBytes } from '../protocol/bytes.ts';
 import { deflateBody } from '../protocol/compression.ts';
 import type { BatchHeader } from '../protocol/frames.ts';
 import { LinkedMap } from '../topics/linked-map.ts';
@@ -14,8 +13,8 @@ export interface RingPage {
   readonly isFull: boolean;
   readonly publications: number;
   readonly message: Uint8Array;
-  /** The publications as they stand in the message. */
-  readonly pieces: readonly Uint8Array[];
+  /** So many bytes at the end of the message are its publications. */
+  readonly runBytes: number;
 }
 
 interface SharedPage {
@@ -61,7 +60,7 @@ export class RingPages {
     this.#costs = options.costs ?? compressionCosts;
   }
 
-  /** Of all that is kept: entries, messages, and what they are to be deflated from. */
+  /** Of all that is kept: entries and messages. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -87,11 +86,7 @@ export class RingPages {
     const mayBeDeflated = this.#mayBeDeflated(feed, page.message.length);
     // A small message stands in a slab of many.
     const isAlone = page.message.length === page.message.buffer.byteLength;
-    const kept = {
-      ...page,
-      message: isAlone ? page.message : page.message.slice(),
-      pieces: mayBeDeflated ? page.pieces : [],
-    };
+    const kept = isAlone ? page : { ...page, message: page.message.slice() };
     this.#options.framed();
     const key = keyOf(feed, page.header.after);
     this.#delete(key);
@@ -123,11 +118,11 @@ export class RingPages {
 
   #deflate({ view }: Feed, shared: SharedPage): void {
     const { page } = shared;
-    const body = deflateBody(concatBytes(page.pieces));
+    const body = deflateBody(page.message.subarray(page.message.length - page.runBytes));
     const deflated = view.options.codec.frameCompressedBatch?.(page.header, body) ?? page.message;
     this.#options.deflated();
     const message = deflated.length < page.message.length ? deflated : page.message;
-    shared.page = { ...page, message, pieces: [] };
+    shared.page = { ...page, message };
     shared.mayBeDeflated = false;
     this.#bytes += bytesOf(shared.page) - bytesOf(page);
   }
@@ -140,8 +135,8 @@ export class RingPages {
   }
 }
 
-function bytesOf({ message, pieces }: RingPage): number {
-  return entryBytes + (pieces.length === 0 ? message.length : 2 * message.length);
+function bytesOf({ message }: RingPage): number {
+  return entryBytes + message.length;
 }
 
 function keyOf({ view, topic }: Feed, after: number): string {
