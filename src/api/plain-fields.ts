@@ -4,7 +4,6 @@ import type { JsonText, Member, ScanFault } from '../protocol/json-scanner.ts';
 import { nullPayload } from '../protocol/payload.ts';
 import type { Texts } from '../protocol/short-texts.ts';
 import { keyMaxLength } from '../topics/checks.ts';
-import type { TakePayload } from './payload-copies.ts';
 import { defaultType } from './schemas.ts';
 
 /**
@@ -16,7 +15,6 @@ export function plainFields(
   body: Uint8Array,
   text: JsonText | ScanFault,
   texts: Texts,
-  take: TakePayload,
 ): PublishFields | undefined {
   if (!text.ok || text.kind !== 'object') return undefined;
   let topic: string | undefined;
@@ -39,8 +37,8 @@ export function plainFields(
   return {
     topic,
     type: type ?? defaultType,
-    // Taken once, and only here: what is left to the schema is taken there, and taking is mostly copying.
-    payload: data === undefined ? nullPayload : { format: 'json', bytes: take(data.start, data.end) },
+    payload:
+      data === undefined ? nullPayload : { format: 'json', bytes: body.subarray(data.start, data.end) },
     key,
     tags: undefined,
     messageId: undefined,

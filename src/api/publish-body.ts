@@ -9,22 +9,20 @@ import { type JsonText, type ScanFault, scanJson } from '../protocol/json-scanne
 import { nullPayload } from '../protocol/payload.ts';
 import { plainTexts } from '../protocol/short-texts.ts';
 import { broadcastTopic, isReserved } from '../topics/names.ts';
-import { payloadOf } from './payload-copies.ts';
 import { plainFields } from './plain-fields.ts';
 import { broadcastEnvelope, defaultType, type PublishEnvelope, publishEnvelope } from './schemas.ts';
 import { invalidRequest, validate } from './validate.ts';
 
 /**
- * What `body` asks to publish, or what is wrong with it. `data` is taken byte for byte. Where only a part of `body` is
- * meant, `text` is what scanning it told.
+ * What `body` asks to publish, or what is wrong with it. `data` is taken byte for byte, and stays a part of `body`: rings and states
+ * keep copies. Where only a part of `body` is meant, `text` is what scanning it told.
  */
 export function readPublish(
   body: Uint8Array,
-  take = payloadOf(body),
   text = scanJson(body),
   texts = plainTexts,
 ): PublishFields | SluiceError {
-  const fields = plainFields(body, text, texts, take) ?? checkedFields(body, text, texts, take);
+  const fields = plainFields(body, text, texts) ?? checkedFields(body, text, texts);
   if (!(fields instanceof SluiceError) && isReserved(fields.topic)) {
     return new SluiceError('invalid_topic', 'names that begin with "$" are Sluice’s own');
   }
@@ -36,9 +34,8 @@ export function checkedFields(
   body: Uint8Array,
   text: JsonText | ScanFault,
   texts = plainTexts,
-  take = payloadOf(body),
 ): PublishFields | SluiceError {
-  const read = readEnvelope(body, text, publishEnvelope, texts, take);
+  const read = readEnvelope(body, text, publishEnvelope, texts);
   return read instanceof SluiceError ? read : fieldsOf(read.envelope.topic, read.envelope, read.data);
 }
 
@@ -53,7 +50,6 @@ function readEnvelope<T>(
   text: JsonText | ScanFault,
   schema: z.ZodType<T>,
   texts = plainTexts,
-  take = payloadOf(body),
 ): { readonly envelope: T; readonly data: Uint8Array | undefined } | SluiceError {
   const split = splitEnvelope(body, 'data', text, texts);
   if (!split.ok) return new SluiceError('invalid_json', split.message);
@@ -64,10 +60,7 @@ function readEnvelope<T>(
   }
   const envelope = validate(schema, split.envelope);
   if (envelope instanceof SluiceError) return envelope;
-  const { payload } = split;
-  if (payload === undefined) return { envelope, data: undefined };
-  const start = payload.byteOffset - body.byteOffset;
-  return { envelope, data: take(start, start + payload.length) };
+  return { envelope, data: split.payload };
 }
 
 function fieldsOf(

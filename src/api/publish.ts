@@ -7,7 +7,6 @@ import { ShortTexts } from '../protocol/short-texts.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
 import { arrayItems, lines } from './batch-items.ts';
 import { type ApiResponse, type Awaitable, errorBody, jsonText } from './http.ts';
-import { payloadsOf } from './payload-copies.ts';
 import { forbiddenBy } from './permit.ts';
 import type { ApiPorts } from './ports.ts';
 import { readBroadcast, readPublish } from './publish-body.ts';
@@ -73,10 +72,9 @@ function resultsOf(call: Call, ports: ApiPorts): readonly (PublishFields | Sluic
 function itemReader({ body, identity }: Call, { namespaces }: ApiPorts) {
   const isText = isUtf8(body);
   const texts = new ShortTexts();
-  const payloads = payloadsOf(body);
   return (text: JsonText | ScanFault, start: number, end: number): PublishFields | SluiceError => {
     if (!isText && !isUtf8(body.subarray(start, end))) return notUtf8();
-    const fields = readPublish(body, payloads, text, texts);
+    const fields = readPublish(body, text, texts);
     if (fields instanceof SluiceError) return fields;
     return forbiddenBy(identity, 'publish', fields.topic, namespaces) ?? fields;
   };

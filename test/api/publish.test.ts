@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { payloadOf } from '../../src/api/payload-copies.ts';
 import { plainFields } from '../../src/api/plain-fields.ts';
 import { checkedFields, readPublish } from '../../src/api/publish-body.ts';
 import { SluiceError } from '../../src/errors.ts';
@@ -175,22 +174,6 @@ describe('what a body asks to publish', () => {
     }
   });
 
-  test.each([
-    ['{"topic":"t","data":{"a":1}}', 1],
-    ['{"topic":"t","data":{"a":1},"messageId":"m"}', 1],
-    ['{"data":{"a":1},"topic":"t","type":null}', 1],
-    ['{"topic":"t","messageId":"m"}', 0],
-    ['{"data":{"a":1}}', 0],
-  ])('data of %s is taken once, if at all', (text, times) => {
-    const body = Buffer.from(text);
-    const taken: string[] = [];
-    readPublish(body, (start, end) => {
-      taken.push(body.toString('utf8', start, end));
-      return body.subarray(start, end);
-    });
-    expect(taken).toEqual(Array(times).fill('{"a":1}'));
-  });
-
   test('data is left as it is, whatever JSON it is', () => {
     fc.assert(
       fc.property(fc.json({ maxDepth: 8 }), fc.boolean(), (data, first) => {
@@ -218,7 +201,7 @@ describe('what a body asks to publish', () => {
         const entries = Object.entries(members);
         const json = JSON.stringify(Object.fromEntries(last ? entries : entries.reverse()), null, indent);
         const bytes = Buffer.from(json);
-        const fields = plainFields(bytes, scanJson(bytes), plainTexts, payloadOf(bytes));
+        const fields = plainFields(bytes, scanJson(bytes), plainTexts);
         if (fields === undefined) return;
         plain++;
         expect(fields).toStrictEqual(checkedFields(bytes, scanJson(bytes)));
@@ -244,7 +227,7 @@ describe('what a body asks to publish', () => {
     ['{"topic":"t"', false],
   ])('of %s does without the schema: %s', (json, does) => {
     const bytes = Buffer.from(json);
-    expect(plainFields(bytes, scanJson(bytes), plainTexts, payloadOf(bytes)) !== undefined).toBe(does);
+    expect(plainFields(bytes, scanJson(bytes), plainTexts) !== undefined).toBe(does);
   });
 
   test('whatever the bytes are, reading them does not throw', () => {

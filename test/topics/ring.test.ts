@@ -100,6 +100,15 @@ describe('ring', () => {
     expect(offsets(ring.slice(0))).toEqual([41]);
   });
 
+  test('neither the ring nor what was pushed keeps the body that the payload stood in', () => {
+    const { ring } = makeRing();
+    const body = new Uint8Array(100_000);
+    const pushed = stored(1, { payload: { format: 'binary', bytes: body.subarray(5, 8) } });
+    ring.push([pushed]);
+    for (const publication of [pushed, ring.get(1)])
+      expect(publication?.payload.bytes.buffer.byteLength).toBeLessThanOrEqual(4096);
+  });
+
   test('evicting nothing tells nobody', () => {
     const { ring, evicted } = makeRing();
     ring.evictAll();
