@@ -7,13 +7,14 @@ import { describe, expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-const leaves = ['errors', 'config', 'log', 'metrics', 'protocol', 'version'];
+const leaves = ['awaitable', 'errors', 'config', 'log', 'metrics', 'protocol', 'version'];
 
 /**
  * What each stage may import. A stage is a folder of src, or a file and the folder of the same name. The composition
  * roots may import every stage, and are imported by none but each other.
  */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
+  awaitable: [],
   errors: [],
   config: ['errors'],
   log: ['config', 'errors'],

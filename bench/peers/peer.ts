@@ -39,8 +39,8 @@ export interface PeerOptions {
 export interface Peer {
   /** Answers its port. */
   start(options: PeerOptions): Promise<number>;
-  /** To all who hear the topic. `undefined`: it went well. */
-  send(topic: string, message: Buffer, job: Pick<PublishJob, 'tags'>): Promise<boolean> | undefined;
+  /** To all who hear the topic. Answers whether it was taken. */
+  send(topic: string, message: Buffer, job: Pick<PublishJob, 'tags'>): boolean | Promise<boolean>;
 }
 
 /** The topics of connection number `index`. */
@@ -137,8 +137,8 @@ class Publishing {
 
   #send(topic: string, message: Buffer): void {
     const answer = this.#peer.send(topic, message, this.#job);
-    if (answer === undefined) return;
-    const counted = answer.then((ok) => {
+    if (answer === true) return;
+    const counted = Promise.resolve(answer).then((ok) => {
       if (!ok) this.#failed++;
       this.#underWay.delete(counted);
     });

@@ -26,6 +26,6 @@ servePeer({
   start,
   send(topic, message) {
     app.publish(topic, message, false, false);
-    return undefined;
+    return true;
   },
 });

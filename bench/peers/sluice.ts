@@ -17,10 +17,10 @@ const handlers = peerHandlers({
     server = await startServer(loadConfig({ flags: { port: 0, logLevel: 'warn', ...flags } }));
     return server.port;
   },
-  async send(topic, message, { tags }) {
+  send(topic, message, { tags }) {
     const payload = { format: 'json', bytes: message } as const;
-    const [outcome] = await server!.broker.publish([{ topic, type: 'update', payload, tags }]);
-    return outcome!.ok;
+    const outcomes = server!.broker.publish([{ topic, type: 'update', payload, tags }]);
+    return outcomes instanceof Promise ? outcomes.then(([outcome]) => outcome!.ok) : outcomes[0]!.ok;
   },
 });
 

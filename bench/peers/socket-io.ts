@@ -25,6 +25,6 @@ servePeer({
   start,
   send(topic, message) {
     server!.to(topic).emit('update', JSON.parse(message.toString('latin1')));
-    return undefined;
+    return true;
   },
 });

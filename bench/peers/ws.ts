@@ -46,6 +46,6 @@ servePeer({
     } else {
       for (const { client } of list) client.send(message, { binary: false });
     }
-    return undefined;
+    return true;
   },
 });

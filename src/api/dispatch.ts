@@ -2,9 +2,10 @@ import type { Gate } from '../auth/gate.ts';
 import type { Identity } from '../auth/identity.ts';
 import { mediaType } from '../auth/local-guard.ts';
 import type { OriginPolicy } from '../auth/origins.ts';
+import { type Awaitable, whenDone } from '../awaitable.ts';
 import { type ErrorCode, SluiceError } from '../errors.ts';
 import { preflight, withCors } from './cors.ts';
-import { type ApiResponse, type Awaitable, errorResponse, type RequestHead } from './http.ts';
+import { type ApiResponse, errorResponse, type RequestHead } from './http.ts';
 import { type Match, matcher } from './match.ts';
 import { openapiRoute } from './openapi.ts';
 import type { ApiPorts, ErrorLog, RequestObserver } from './ports.ts';
@@ -147,10 +148,7 @@ export function createApi(options: ApiOptions): Api {
 
   function run(begun: Begun, body: Uint8Array | SluiceError): Awaitable<ApiResponse> {
     if (body instanceof SluiceError) throw body;
-    const { identity } = begun;
-    return identity instanceof Promise
-      ? identity.then((who) => handle(begun, who, body))
-      : handle(begun, identity, body);
+    return whenDone(begun.identity, (who) => handle(begun, who, body));
   }
 
   function handle(begun: Begun, identity: Identity | SluiceError, body: Uint8Array): Awaitable<ApiResponse> {

@@ -18,8 +18,6 @@ export interface ApiResponse {
   readonly omitBody?: true;
 }
 
-export type Awaitable<T> = T | Promise<T>;
-
 /** Answers hold what a key was needed for, so no cache may keep them and no browser may guess at them. */
 const jsonHeaders = Object.freeze({
   'content-type': 'application/json; charset=utf-8',

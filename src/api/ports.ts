@@ -1,9 +1,9 @@
 import type { NamespaceAccessTable } from '../auth/permissions.ts';
+import type { Awaitable } from '../awaitable.ts';
 import type { Mode, PublishFields } from '../protocol/frames.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
 import type { HistoryPage } from '../topics/history.ts';
 import type { StoredPublication } from '../topics/publication.ts';
-import type { Awaitable } from './http.ts';
 
 export interface Publisher {
   /** Answers each, in their order; never rejects. Checks everything but that JSON is JSON. Keeps the payload bytes. */

@@ -1,12 +1,13 @@
 import { isUtf8 } from 'node:buffer';
 import { mediaType } from '../auth/local-guard.ts';
+import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { PublishFields } from '../protocol/frames.ts';
 import type { JsonText, ScanFault } from '../protocol/json-scanner.ts';
 import { ShortTexts } from '../protocol/short-texts.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
 import { arrayItems, lines } from './batch-items.ts';
-import { type ApiResponse, type Awaitable, errorBody, jsonText } from './http.ts';
+import { type ApiResponse, errorBody, jsonText } from './http.ts';
 import { forbiddenBy } from './permit.ts';
 import type { ApiPorts } from './ports.ts';
 import { readBroadcast, readPublish } from './publish-body.ts';
@@ -32,24 +33,17 @@ export function broadcast(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
 }
 
 function publishOne(fields: PublishFields, { publisher }: ApiPorts): Awaitable<ApiResponse> {
-  return withOutcomes(publisher.publish([fields]), ([outcome]) => {
+  return whenDone(publisher.publish([fields]), ([outcome]) => {
     if (!outcome!.ok) throw outcome!.error;
     return jsonText(200, publishedText(outcome!, JSON.stringify(outcome!.epoch)));
   });
-}
-
-function withOutcomes(
-  outcomes: Awaitable<readonly AppendOutcome[]>,
-  answer: (outcomes: readonly AppendOutcome[]) => ApiResponse,
-): Awaitable<ApiResponse> {
-  return outcomes instanceof Promise ? outcomes.then(answer) : answer(outcomes);
 }
 
 /** `POST /api/publish/batch` */
 export function publishBatch(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
   const results = resultsOf(call, ports);
   const fields = results.filter((result) => !(result instanceof SluiceError)) as PublishFields[];
-  return withOutcomes(fields.length === 0 ? [] : ports.publisher.publish(fields), (outcomes) =>
+  return whenDone(fields.length === 0 ? [] : ports.publisher.publish(fields), (outcomes) =>
     jsonText(200, resultsText(results, outcomes)),
   );
 }

@@ -1,8 +1,9 @@
 import type { z } from 'zod';
 import type { Access } from '../auth/gate.ts';
 import type { Identity } from '../auth/identity.ts';
+import type { Awaitable } from '../awaitable.ts';
 import type { ErrorCode } from '../errors.ts';
-import type { ApiResponse, Awaitable } from './http.ts';
+import type { ApiResponse } from './http.ts';
 import type { ApiPorts } from './ports.ts';
 
 /** A request that was let in and validated. */

@@ -1,3 +1,4 @@
+import { whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import { type ApiKeys, presentedCredential } from './api-keys.ts';
 import { anonymousIdentity, type Identity, localIdentity, type Scope } from './identity.ts';
@@ -85,8 +86,7 @@ function byToken(tokens: TokenVerifier, token: string, need: Need): Verdict | Pr
       ? result.identity
       : new SluiceError('forbidden', 'this needs an API key, not a token');
   };
-  const result = tokens.verify(token);
-  return result instanceof Promise ? result.then(verdict) : verdict(result);
+  return whenDone(tokens.verify(token), verdict);
 }
 
 /**

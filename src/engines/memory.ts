@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Awaitable } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Position } from '../protocol/frames.ts';
 import type { AppendOutcome, AppendRequest, Engine, EngineFeed, StoredTopic } from '../topics/engine.ts';
@@ -42,7 +43,7 @@ export class MemoryEngine implements Engine {
     this.#feed = feed;
   }
 
-  async append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
+  append(requests: readonly AppendRequest[]): Awaitable<readonly AppendOutcome[]> {
     const outcomes: AppendOutcome[] = [];
     let run: StoredPublication[] = [];
     let epoch = '';

@@ -5,6 +5,7 @@ import { SluiceError } from '../errors.ts';
 import type { ClientFrame, CommandKind, Commands, Reply } from '../protocol/frames.ts';
 import { jsonPayloadProblem } from '../protocol/payload.ts';
 import type { Broker } from '../topics/broker.ts';
+import type { AppendOutcome } from '../topics/engine.ts';
 import { broadcastTopic, isReserved, topicProblem } from '../topics/names.ts';
 import type { Presence } from './presence.ts';
 import type { Session } from './session.ts';
@@ -161,23 +162,27 @@ function unsubscribe(session: Session, { views = [], topics = [] }: Fields<'unsu
   return { kind: 'unsubscribed', views: ended.map(({ view }) => view.id) };
 }
 
-async function publish(
+function publish(
   session: Session,
   fields: Fields<'publish'>,
   options: CommandOptions,
-): Promise<Answer> {
+): Answer | Promise<Rest> {
+  const { topic, type, key, tags, messageId, ttlMs, except, timestampMs, removed, expectedOffset } = fields;
+  if (!mayPublish(session, topic, options))
+    throw new SluiceError('forbidden', `not allowed to publish to ${topic}`);
   // The message's bytes die with this turn.
   const payload = { format: fields.payload.format, bytes: fields.payload.bytes.slice() };
-  if (!mayPublish(session, fields.topic, options))
-    throw new SluiceError('forbidden', `not allowed to publish to ${fields.topic}`);
   if (payload.format === 'json' && session.codec.name === 'protobuf') {
     const problem = jsonPayloadProblem(payload.bytes);
     if (problem !== undefined) throw new SluiceError('invalid_json', problem);
   }
-  const { topic, type, key, tags, messageId, ttlMs, except, timestampMs, removed, expectedOffset } = fields;
-  const [outcome] = await options.broker.publish([
+  const outcomes = options.broker.publish([
     { topic, type, payload, key, tags, messageId, ttlMs, except, timestampMs, removed, expectedOffset },
   ]);
+  return outcomes instanceof Promise ? outcomes.then((late) => () => published(late)) : published(outcomes);
+}
+
+function published([outcome]: readonly AppendOutcome[]): Answer {
   if (outcome === undefined) throw new SluiceError('internal');
   if (!outcome.ok) throw outcome.error;
   const { epoch, offset, duplicate } = outcome;

@@ -5,6 +5,7 @@ import type { Gate } from '../auth/gate.ts';
 import type { Identity } from '../auth/identity.ts';
 import type { RequestFacts } from '../auth/request-facts.ts';
 import type { TokenResult, TokenVerifier } from '../auth/tokens.ts';
+import { whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Codec } from '../protocol/codec.ts';
 import { negotiate } from '../protocol/codecs.ts';
@@ -104,8 +105,7 @@ export class Entrance {
       // A gateway with neither can't know what the credential means; without it the client would be just as welcome.
       return keys.size > 0 ? new SluiceError('unauthorized', 'this API key is not known') : fallback;
     }
-    const result = tokens.verify(credential);
-    return result instanceof Promise ? result.then(tokenVerdict) : tokenVerdict(result);
+    return whenDone(tokens.verify(credential), tokenVerdict);
   }
 
   /** For those who inquire: why they may not connect, or that they may. */
@@ -114,8 +114,7 @@ export class Entrance {
       identity instanceof SluiceError
         ? identity
         : (this.#problem(entry, identity) ?? new SluiceError('upgrade_required'));
-    const identity = this.identify(entry);
-    return identity instanceof Promise ? identity.then(answer) : answer(identity);
+    return whenDone(this.identify(entry), answer);
   }
 
   /** Takes the place, now that nothing else can fail. */

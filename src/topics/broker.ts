@@ -1,7 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
+import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { PublishFields } from '../protocol/frames.ts';
 import { nullPayload } from '../protocol/payload.ts';
+import { type AppendMetrics, Appends } from './appends.ts';
 import { publishProblem, topicNameProblem } from './checks.ts';
 import type { AppendOutcome, AppendRequest, Engine, EngineFeed } from './engine.ts';
 import { type HistoryPage, historyPage, noHistory } from './history.ts';
@@ -30,39 +32,18 @@ interface Expired {
 /** Where the probe publishes. */
 const probeTopic = '$probe';
 
-/** An append that the engine could not do is tried again, after so long each time. Then the publisher is told. */
-const appendRetryDelaysMs = [50, 200, 800];
-
 function isAdmitted(admitted: AppendRequest | SluiceError): admitted is AppendRequest {
   return !(admitted instanceof SluiceError);
 }
 
-/** Answers each publish: what was not admitted with why, the others with what the engine said, in their order. */
-function withRefusals(
-  admitted: readonly (AppendRequest | SluiceError)[],
-  appended: readonly AppendOutcome[],
-): AppendOutcome[] {
-  let next = 0;
-  return admitted.map((each) =>
-    isAdmitted(each) ? (appended[next++] as AppendOutcome) : { ok: false, error: each },
-  );
-}
-
-function isRetryable(outcome: AppendOutcome | undefined): boolean {
-  return outcome !== undefined && !outcome.ok && outcome.error.code === 'engine_unavailable';
-}
-
 /** What the broker counts. */
-export interface BrokerMetrics {
+export interface BrokerMetrics extends AppendMetrics {
   published(count: number): void;
   duplicate(): void;
   failed(code: string): void;
   evicted(reason: EvictionReason | 'ttl', count: number): void;
   /** From a publish to its answers. */
   publishSeconds(seconds: number): void;
-  appendSeconds(seconds: number): void;
-  /** So many publications are given to the engine once more. */
-  retried(count: number): void;
   engineUp(up: boolean): void;
 }
 
@@ -91,7 +72,7 @@ export class Broker implements EngineFeed {
   readonly #options: BrokerOptions;
   readonly #nowMs: () => number;
   readonly #monotonicMs: () => number;
-  readonly #wait: (delayMs: number) => Promise<unknown>;
+  readonly #appends: Appends;
   readonly #topics = new Map<string, Topic>();
   /** Those whose ring holds something; the one that has been idle for longest is the oldest. */
   readonly #rings = new LinkedMap<string, Topic>();
@@ -107,7 +88,8 @@ export class Broker implements EngineFeed {
     this.#engine = options.engine;
     this.#nowMs = options.nowMs ?? Date.now;
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
-    this.#wait = options.wait ?? setTimeout;
+    const { engine, metrics, wait = setTimeout } = options;
+    this.#appends = new Appends({ engine, metrics, wait, monotonicMs: this.#monotonicMs });
     this.#evicted = (reason, count) => options.metrics.evicted(reason, count);
   }
 
@@ -142,31 +124,22 @@ export class Broker implements EngineFeed {
   }
 
   /**
-   * Publishes each and answers each, in their order. Never rejects. A JSON payload must have been checked to be JSON; the
-   * payload bytes are kept.
+   * Publishes each and answers each, in their order; at once where the engine does. Never rejects. A JSON payload must have been
+   * checked to be JSON; the payload bytes must stay as they are until the answer.
    */
-  async publish(publishes: readonly PublishFields[]): Promise<readonly AppendOutcome[]> {
+  publish(publishes: readonly PublishFields[]): Awaitable<readonly AppendOutcome[]> {
     const acceptedAtMs = this.#monotonicMs();
     const nowMs = this.#nowMs();
-    const unloadable =
-      this.#engine.retains && publishes.some(({ topic }) => !this.isLoaded(topic))
-        ? await this.#loadAll(publishes)
-        : undefined;
-    const { topicsMax, ringsMaxBytes } = this.#options;
-    const room = new Room({
-      topics: topicsMax - this.#topics.size,
-      stateBytes: ringsMaxBytes - this.#stateBytes,
-    });
-    const admitted = publishes.map(
-      (fields) => unloadable?.get(fields.topic) ?? this.#admit(fields, room, nowMs, acceptedAtMs),
-    );
-    const requests = admitted.every(isAdmitted) ? admitted : admitted.filter(isAdmitted);
-    let appended = requests.length === 0 ? [] : await this.#append(requests);
-    if (appended.some(isRetryable)) appended = await this.#appendAgain(requests, appended);
-    const outcomes = appended.length === admitted.length ? appended : withRefusals(admitted, appended);
-    for (const outcome of outcomes) this.#count(outcome);
-    this.#options.metrics.publishSeconds((this.#monotonicMs() - acceptedAtMs) / 1000);
-    return outcomes;
+    const answer = (unloadable?: ReadonlyMap<string, SluiceError>) => {
+      const admitted = this.#admitAll(publishes, nowMs, acceptedAtMs, unloadable);
+      return whenDone(this.#appendAdmitted(admitted), (outcomes) => {
+        for (const outcome of outcomes) this.#count(outcome);
+        this.#options.metrics.publishSeconds((this.#monotonicMs() - acceptedAtMs) / 1000);
+        return outcomes;
+      });
+    };
+    const isLoaded = !this.#engine.retains || publishes.every(({ topic }) => this.isLoaded(topic));
+    return isLoaded ? answer() : this.#loadAll(publishes).then(answer);
   }
 
   /** Publishes and waits until the feed has it: what is wrong with that, or nothing. */
@@ -270,30 +243,33 @@ export class Broker implements EngineFeed {
 
   // ---- private
 
-  /** What has failed and may be tried again, is, until it succeeds or has been tried often enough. */
-  async #appendAgain(
-    requests: readonly AppendRequest[],
-    first: readonly AppendOutcome[],
-  ): Promise<readonly AppendOutcome[]> {
-    let outcomes = first;
-    for (const delayMs of appendRetryDelaysMs) {
-      const failed = requests.filter((_, i) => isRetryable(outcomes[i]));
-      if (failed.length === 0) break;
-      this.#options.metrics.retried(failed.length);
-      await this.#wait(delayMs);
-      const again = (await this.#append(failed)).values();
-      outcomes = outcomes.map((outcome) =>
-        isRetryable(outcome) ? (again.next().value as AppendOutcome) : outcome,
-      );
-    }
-    return outcomes;
+  /** What the engine is to be asked of each, or why it is not. `unloadable`: topics that could not be loaded. */
+  #admitAll(
+    publishes: readonly PublishFields[],
+    nowMs: number,
+    acceptedAtMs: number,
+    unloadable: ReadonlyMap<string, SluiceError> | undefined,
+  ): (AppendRequest | SluiceError)[] {
+    const { topicsMax, ringsMaxBytes } = this.#options;
+    const room = new Room({
+      topics: topicsMax - this.#topics.size,
+      stateBytes: ringsMaxBytes - this.#stateBytes,
+    });
+    return publishes.map(
+      (fields) => unloadable?.get(fields.topic) ?? this.#admit(fields, room, nowMs, acceptedAtMs),
+    );
   }
 
-  async #append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
-    const startMs = this.#monotonicMs();
-    const outcomes = await this.#engine.append(requests);
-    this.#options.metrics.appendSeconds((this.#monotonicMs() - startMs) / 1000);
-    return outcomes;
+  /** Answers each: what was not admitted with why, the others with what the engine said, in their order. */
+  #appendAdmitted(admitted: readonly (AppendRequest | SluiceError)[]): Awaitable<readonly AppendOutcome[]> {
+    const requests = admitted.every(isAdmitted) ? admitted : admitted.filter(isAdmitted);
+    return whenDone(requests.length === 0 ? [] : this.#appends.append(requests), (appended) => {
+      if (appended.length === admitted.length) return appended;
+      let next = 0;
+      return admitted.map((each) =>
+        isAdmitted(each) ? (appended[next++] as AppendOutcome) : { ok: false, error: each },
+      );
+    });
   }
 
   /** What the engine is to be asked, or why it is not. */
@@ -388,7 +364,7 @@ export class Broker implements EngineFeed {
       const fields = { topic, type, key, tags, payload: nullPayload, removed: true };
       return { fields, publishedMs: nowMs, acceptedAtMs, ifNewest: { epoch, offset } };
     });
-    const outcomes = await this.#append(requests);
+    const outcomes = await this.#appends.once(requests);
     for (const [i, { topic, publication }] of expired.entries()) {
       if (outcomes[i]?.ok === true) this.#options.metrics.evicted('ttl', 1);
       else topic.state?.expireAgain(publication);

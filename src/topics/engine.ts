@@ -1,3 +1,4 @@
+import type { Awaitable } from '../awaitable.ts';
 import type { SluiceError } from '../errors.ts';
 import type { Position, PublishFields } from '../protocol/frames.ts';
 import type { StoredPublication } from './publication.ts';
@@ -48,7 +49,7 @@ export interface StoredTopic {
  *
  * Contract (`test/engines/contract.ts` runs it on every engine):
  * - `append` takes many and answers each, in the order of the requests, whatever happens to the others. It never
- *   rejects. An answer is given once the engine has committed (what that means is the engine's promise of
+ *   rejects; it may answer at once. An answer is given once the engine has committed (what that means is the engine's promise of
  *   durability), and not before the feed has had the publication.
  * - Offsets begin at 1 and grow by one per topic and epoch; requests of one call to one topic keep their order.
  *   Offsets are never used again within an epoch. An engine that may have gone back in time takes a new epoch.
@@ -77,7 +78,7 @@ export interface Engine {
   /** False: this process's feed is all there is, and `load` has nothing to add. */
   readonly retains: boolean;
   open(feed: EngineFeed): Promise<void>;
-  append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]>;
+  append(requests: readonly AppendRequest[]): Awaitable<readonly AppendOutcome[]>;
   load(topic: string): Promise<StoredTopic | undefined>;
   names?(): Iterable<string>;
   forget(topic: string): boolean;

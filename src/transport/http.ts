@@ -2,6 +2,7 @@ import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import { STATUS_CODES } from 'node:http';
 import type { Api, Opened } from '../api/dispatch.ts';
 import type { ApiResponse } from '../api/http.ts';
+import { whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import { concatBytes } from '../protocol/bytes.ts';
 import { requestHead } from './request-head.ts';
@@ -22,9 +23,7 @@ function handleHttp(response: HttpResponse, request: HttpRequest, api: Api): voi
   });
   const opened = api.open(requestHead(response, request));
   const answer = (body: Uint8Array | SluiceError) => {
-    const result = opened.finish(body);
-    if (result instanceof Promise) void result.then((each) => write(response, state, each));
-    else write(response, state, result);
+    void whenDone(opened.finish(body), (answer) => write(response, state, answer));
   };
   if (opened.bodyMaxBytes === 0) answer(noBody);
   else readBody(response, opened, answer);

@@ -1,5 +1,6 @@
 import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
 import { type ApiResponse, errorResponse } from '../api/http.ts';
+import { whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Entrance } from '../sessions/entrance.ts';
 import { statusLine } from './http.ts';
@@ -47,11 +48,9 @@ export class Upgrades {
       const data: SocketData = { opening: { peer, codec, topic, startedAtMs }, connection: undefined };
       response.cork(() => response.upgrade(data, key, subprotocol, extensions, context));
     };
-    const identity = entrance.identify(entry);
     // Not later than it must be: the library has been seen to close one in some ten thousand of those that are upgraded
     // outside of this handler, right behind its 101.
-    if (identity instanceof Promise) void identity.then(proceed);
-    else proceed(identity);
+    void whenDone(entrance.identify(entry), proceed);
   }
 
   /**
@@ -73,9 +72,7 @@ export class Upgrades {
       answer(entry);
       return;
     }
-    const verdict = entrance.verdict(entry);
-    if (verdict instanceof Promise) void verdict.then(answer);
-    else answer(verdict);
+    void whenDone(entrance.verdict(entry), answer);
   }
 
   #refuse(response: HttpResponse, error: SluiceError): void {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { whenDone } from '../../src/awaitable.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
 import type {
   AppendOutcome,
@@ -157,9 +158,9 @@ export function engineContract(name: string, set: () => EngineUnderTest | Promis
           ttlMs: 500,
           payload: { format: 'binary', bytes: Uint8Array.of(0, 255, 7) },
         } as const;
-        const fedAtAnswer = await engine
-          .append([request('a', more), request('a')])
-          .then(() => feed.offsets('a'));
+        const fedAtAnswer = await whenDone(engine.append([request('a', more), request('a')]), () =>
+          feed.offsets('a'),
+        );
         expect(fedAtAnswer).toEqual([1, 2]);
         const { ttlMs, ...expected } = more;
         expect(feed.of('a')[0]).toMatchObject({

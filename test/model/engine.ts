@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { whenDone } from '../../src/awaitable.ts';
 import { SluiceError } from '../../src/errors.ts';
 import type {
   AppendOutcome,
@@ -90,7 +91,7 @@ export class ScriptedEngine implements Engine {
       answer({ ok: false, error: new SluiceError('engine_unavailable') });
       return;
     }
-    void this.#inner.append([this.#toInner(request)]).then(([outcome]) => {
+    void whenDone(this.#inner.append([this.#toInner(request)]), ([outcome]) => {
       const { base = 0, epoch } = this.#renumbered.get(topic) ?? {};
       if (!outcome?.ok) answer(outcome as AppendOutcome);
       else answer({ ...outcome, epoch: epoch ?? outcome.epoch, offset: outcome.offset + base });

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { whenDone } from '../../src/awaitable.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
@@ -49,7 +50,7 @@ export class World {
         },
       }),
     );
-    void this.gateway.broker.publish(publishes).then((outcomes) => {
+    void whenDone(this.gateway.broker.publish(publishes), (outcomes) => {
       for (const [i, outcome] of outcomes.entries()) this.#outcomes.set(numbers[i] as number, outcome);
     });
   }

@@ -5,7 +5,7 @@ import { codecs } from '../../src/protocol/codecs.ts';
 import type { Filter, SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 import { topicOf } from '../fanout/fixtures.ts';
-import { json } from '../topics/fixtures.ts';
+import { json, WaitingEngine } from '../topics/fixtures.ts';
 import { makeGateway, user } from './fixtures.ts';
 
 const verified = (identity: Identity): TokenResult => ({ ok: true, identity });
@@ -676,15 +676,19 @@ describe('the order of commands', () => {
   });
 
   test('what changes the session does not wait until a publish before it is committed', async () => {
-    const { tokens, command, connection, settle } = await client();
+    const engine = new WaitingEngine({ isState: () => false });
+    const { tokens, command, connection, settle } = await client(codecs.json, { broker: { engine } });
     let verify: (result: TokenResult) => void = () => undefined;
     tokens.set('slow', new Promise((resolve) => (verify = resolve)));
     command({ kind: 'connect', id: 1, token: 'slow' });
     command({ kind: 'publish', id: 2, topic: 'a', type: 'update', payload: json(1) });
     command({ kind: 'subscribe', id: 3, subscriptions: [{ topic: 'b' }] });
     verify(verified(user('alice')));
+    const answered = () => connection.frames().flatMap(({ id }) => (id === 0 ? [] : [id]));
     await settle();
-    expect(connection.frames().flatMap(({ id }) => (id === 0 ? [] : [id]))).toEqual([1, 3, 2]);
+    expect(answered()).toEqual([1, 3]);
+    await engine.commit();
+    expect(answered()).toEqual([1, 3, 2]);
   });
 
   test('a publish that waits keeps its payload though the message’s bytes die', async () => {

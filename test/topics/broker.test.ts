@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { whenDone } from '../../src/awaitable.ts';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { SluiceError } from '../../src/errors.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
@@ -12,7 +13,16 @@ import type {
 import { StoredPublication } from '../../src/topics/publication.ts';
 import { valueBytesOf } from '../../src/topics/state.ts';
 import type { Topic } from '../../src/topics/topic.ts';
-import { fields, json, openBroker, publishOne, stored, summary } from './fixtures.ts';
+import {
+  answered,
+  fields,
+  json,
+  openBroker,
+  publishOne,
+  stored,
+  summary,
+  WaitingEngine,
+} from './fixtures.ts';
 
 function topicOf(found: Topic | undefined): Topic {
   if (found === undefined) throw new Error('no such topic');
@@ -45,7 +55,7 @@ describe('publishing', () => {
 
   test('tells the listener before the publisher has the answer', async () => {
     const { broker, listener } = await openBroker();
-    const published = broker.publish([fields('a'), fields('b')]).then(() => listener.heard.length);
+    const published = whenDone(broker.publish([fields('a'), fields('b')]), () => listener.heard.length);
     expect(await published).toBe(2);
   });
 
@@ -455,29 +465,6 @@ describe('sweep', () => {
     expect([...topic.snapshot(clock.nowMs)].map(({ key }) => key)).toEqual(['b']);
   });
 });
-
-/** Lets go on whoever waits for an answer. */
-function answered(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Commits, or fails, when it is told to: everything that waits, in the order in which it came. */
-class WaitingEngine extends MemoryEngine {
-  readonly #waiting: (() => void)[] = [];
-
-  get calls(): number {
-    return this.#waiting.length;
-  }
-
-  override append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
-    return new Promise((resolve) => this.#waiting.push(() => resolve(super.append(requests))));
-  }
-
-  async commit(): Promise<void> {
-    for (const append of this.#waiting.splice(0)) append();
-    await answered();
-  }
-}
 
 describe('expiry with an engine that takes its time', () => {
   async function withExpired() {

@@ -7,7 +7,7 @@ import {
   type BrokerOptions,
   type TopicListener,
 } from '../../src/topics/broker.ts';
-import type { AppendOutcome } from '../../src/topics/engine.ts';
+import type { AppendOutcome, AppendRequest } from '../../src/topics/engine.ts';
 import { StoredPublication } from '../../src/topics/publication.ts';
 import type { Topic, TopicOptions } from '../../src/topics/topic.ts';
 
@@ -144,4 +144,27 @@ export async function publishOne(broker: Broker, publish: PublishFields): Promis
 /** What became of each: its offset, or the code of its error. */
 export function summary(outcomes: readonly AppendOutcome[]): (number | string)[] {
   return outcomes.map((outcome) => (outcome.ok ? outcome.offset : outcome.error.code));
+}
+
+/** Lets go on whoever waits for an answer. */
+export function answered(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Commits, or fails, when it is told to: everything that waits, in the order in which it came. */
+export class WaitingEngine extends MemoryEngine {
+  readonly #waiting: (() => void)[] = [];
+
+  get calls(): number {
+    return this.#waiting.length;
+  }
+
+  override append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
+    return new Promise((resolve) => this.#waiting.push(() => resolve(super.append(requests))));
+  }
+
+  async commit(): Promise<void> {
+    for (const append of this.#waiting.splice(0)) append();
+    await answered();
+  }
 }

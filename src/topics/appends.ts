@@ -1,0 +1,68 @@
+import { type Awaitable, whenDone } from '../awaitable.ts';
+import type { AppendOutcome, AppendRequest, Engine } from './engine.ts';
+
+/** An append that the engine could not do is tried again, after so long each time. Then the publisher is told. */
+const retryDelaysMs = [50, 200, 800];
+
+export interface AppendMetrics {
+  appendSeconds(seconds: number): void;
+  /** So many publications are given to the engine once more. */
+  retried(count: number): void;
+}
+
+export interface AppendsOptions {
+  readonly engine: Engine;
+  readonly metrics: AppendMetrics;
+  /** Milliseconds on a monotonic clock. */
+  readonly monotonicMs: () => number;
+  /** Between two tries. */
+  readonly wait: (delayMs: number) => Promise<unknown>;
+}
+
+/** Gives requests to the engine; what has failed and may be tried again, is, until it succeeds or has been tried often enough. */
+export class Appends {
+  readonly #options: AppendsOptions;
+
+  constructor(options: AppendsOptions) {
+    this.#options = options;
+  }
+
+  /** Answers each, in their order; at once where the engine does. */
+  append(requests: readonly AppendRequest[]): Awaitable<readonly AppendOutcome[]> {
+    return whenDone(this.once(requests), (outcomes) =>
+      outcomes.some(isRetryable) ? this.#again(requests, outcomes) : outcomes,
+    );
+  }
+
+  /** The same, tried once. */
+  once(requests: readonly AppendRequest[]): Awaitable<readonly AppendOutcome[]> {
+    const { engine, metrics, monotonicMs } = this.#options;
+    const startMs = monotonicMs();
+    return whenDone(engine.append(requests), (outcomes) => {
+      metrics.appendSeconds((monotonicMs() - startMs) / 1000);
+      return outcomes;
+    });
+  }
+
+  async #again(
+    requests: readonly AppendRequest[],
+    first: readonly AppendOutcome[],
+  ): Promise<readonly AppendOutcome[]> {
+    let outcomes = first;
+    for (const delayMs of retryDelaysMs) {
+      const failed = requests.filter((_, i) => isRetryable(outcomes[i]));
+      if (failed.length === 0) break;
+      this.#options.metrics.retried(failed.length);
+      await this.#options.wait(delayMs);
+      const again = (await this.once(failed)).values();
+      outcomes = outcomes.map((outcome) =>
+        isRetryable(outcome) ? (again.next().value as AppendOutcome) : outcome,
+      );
+    }
+    return outcomes;
+  }
+}
+
+function isRetryable(outcome: AppendOutcome | undefined): boolean {
+  return outcome !== undefined && !outcome.ok && outcome.error.code === 'engine_unavailable';
+}
