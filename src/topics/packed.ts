@@ -1,99 +1,166 @@
 import { protobufCodec } from '../protocol/protobuf.ts';
 import { Slabs } from '../protocol/slabs.ts';
-import { ByteQueue } from './byte-queue.ts';
 import { type Apart, StoredPublication } from './publication.ts';
 
-const smallestCount = 4;
+/** A ring grows by what it holds, in segments from the one size to the other: many rings may grow at the same time. */
+const segmentBytes = { least: 256, most: 16_384 };
+/** What is left of a ring is packed anew when it fills no more than such a part of its segment. */
+const sparse = 4;
 
 /** What is unpacked is sent and forgotten. */
 const unpackedSlabs = new Slabs(4096);
 
+/** So many numbers are kept of each: where its bytes end, when it was published, what it costs. */
+const factsEach = 3;
+
+/** Encoded publications that follow each other, and what their encoding does not say. */
+class Segment {
+  readonly bytes: Uint8Array;
+  /** How many were ever pushed before its first. */
+  first = 0;
+  count = 0;
+  // One array for all: a topic may have a single publication, and there may be many such topics.
+  #facts: number[] = [];
+  /** By their place in the segment, of those that have any. */
+  #apart: Map<number, Apart> | undefined;
+
+  constructor(bytes: number) {
+    this.bytes = new Uint8Array(bytes);
+  }
+
+  /** Where the bytes of the one at this place begin. */
+  begin(place: number): number {
+    return place === 0 ? 0 : this.end(place - 1);
+  }
+
+  end(place: number): number {
+    return this.#facts[factsEach * place] as number;
+  }
+
+  publishedMs(place: number): number {
+    return this.#facts[factsEach * place + 1] as number;
+  }
+
+  cost(place: number): number {
+    return this.#facts[factsEach * place + 2] as number;
+  }
+
+  apart(place: number): Apart | undefined {
+    return this.#apart?.get(place);
+  }
+
+  hasRoom(bytes: number): boolean {
+    return this.begin(this.count) + bytes <= this.bytes.length;
+  }
+
+  push({ publishedMs, bytes, apart }: StoredPublication, encoded: Uint8Array): void {
+    const begin = this.begin(this.count);
+    this.bytes.set(encoded, begin);
+    if (apart !== undefined) {
+      this.#apart ??= new Map();
+      this.#apart.set(this.count, apart);
+    }
+    this.#facts.push(begin + encoded.length, publishedMs, bytes);
+    this.count++;
+  }
+
+  /** Empty, it may be used again. */
+  clear(): void {
+    this.count = 0;
+    this.#facts = [];
+    this.#apart = undefined;
+  }
+}
+
 /**
  * The publications of one topic, first in, first out, as bytes: their protobuf encoding, one behind the other, and what that
  * does not say beside it. As objects they would take two to three times the memory, and be visited and moved by the garbage
- * collector again and again (`bench -- memory`, `bench -- unicast`).
+ * collector again and again (`bench -- memory`, `bench -- unicast`). What comes out is a copy, as segments are used again.
  */
 export class PackedPublications {
-  readonly #encoded = new ByteQueue();
-  // Circular, all of one length, a power of two.
-  #ends = new Float64Array(0);
-  #publishedMs = new Float64Array(0);
-  #costs = new Uint32Array(0);
-  /** Made when the first needs it. */
-  #apart: (Apart | undefined)[] | undefined;
-  #head = 0;
-  #count = 0;
+  #segments: Segment[] = [];
+  #spare: Segment | undefined;
   #topic = '';
+  /** Of all that are held. */
+  #encodedBytes = 0;
+  #pushed = 0;
+  #shifted = 0;
 
   get count(): number {
-    return this.#count;
+    return this.#pushed - this.#shifted;
+  }
+
+  /** The bytes of its segments. */
+  get capacity(): number {
+    return this.#segments.reduce((sum, { bytes }) => sum + bytes.length, this.#spare?.bytes.length ?? 0);
   }
 
   push(publication: StoredPublication): void {
-    if (this.#count === this.#ends.length) this.#resize(Math.max(smallestCount, 2 * this.#count));
-    const slot = this.#slot(this.#count++);
     this.#topic = publication.topic;
-    this.#encoded.push(publication.encoded(protobufCodec));
-    this.#ends[slot] = this.#encoded.end;
-    this.#publishedMs[slot] = publication.publishedMs;
-    this.#costs[slot] = publication.bytes;
-    const { apart } = publication;
-    if (apart !== undefined) this.#apart ??= new Array(this.#ends.length);
-    if (this.#apart !== undefined) this.#apart[slot] = apart;
+    const encoded = publication.encoded(protobufCodec);
+    const last = this.#segments.at(-1);
+    const segment = last?.hasRoom(encoded.length) ? last : this.#begin(encoded.length);
+    segment.push(publication, encoded);
+    this.#encodedBytes += encoded.length;
+    this.#pushed++;
   }
 
   /** Lets go of the oldest and answers what it cost, in bytes. */
   shift(): number {
-    const slot = this.#slot(0);
-    this.#encoded.shiftTo(this.#ends[slot] as number);
-    if (this.#apart !== undefined) this.#apart[slot] = undefined;
-    this.#head = (this.#head + 1) & (this.#ends.length - 1);
-    this.#count--;
-    return this.#costs[slot] as number;
+    const segment = this.#segments[0] as Segment;
+    const place = this.#shifted++ - segment.first;
+    this.#encodedBytes -= segment.end(place) - segment.begin(place);
+    if (place + 1 === segment.count) {
+      this.#segments.shift();
+      if (segment.bytes.length === segmentBytes.most) this.#spare = segment;
+    }
+    return segment.cost(place);
   }
 
-  /** When the one at this index was published, milliseconds since 1970. */
-  publishedMsAt(index: number): number {
-    return this.#publishedMs[this.#slot(index)] as number;
+  /** When the oldest was published, milliseconds since 1970. */
+  get oldestMs(): number | undefined {
+    const [segment] = this.#segments;
+    return segment?.publishedMs(this.#shifted - segment.first);
   }
 
   /** A copy of the one at this index, 0 the oldest. */
   at(index: number): StoredPublication {
-    const slot = this.#slot(index);
-    const begin = index === 0 ? this.#encoded.begin : (this.#ends[this.#slot(index - 1)] as number);
-    const encoded = unpackedSlabs.take((this.#ends[slot] as number) - begin);
-    this.#encoded.read(begin, encoded);
-    const publishedMs = this.#publishedMs[slot] as number;
-    return StoredPublication.decoded(this.#topic, encoded, publishedMs, this.#apart?.[slot]);
+    const number = this.#shifted + index;
+    const segment = this.#segments.findLast(({ first }) => first <= number) as Segment;
+    const place = number - segment.first;
+    const bytes = segment.bytes.subarray(segment.begin(place), segment.end(place));
+    const encoded = unpackedSlabs.take(bytes.length);
+    encoded.set(bytes);
+    return StoredPublication.decoded(this.#topic, encoded, segment.publishedMs(place), segment.apart(place));
   }
 
-  /** Gives back the room of those that have left, when it is large. */
+  /** Gives back the room of those that have left. */
   trim(): void {
-    this.#encoded.trim();
-    if (this.#ends.length > smallestCount && 4 * this.#count <= this.#ends.length)
-      this.#resize(this.#ends.length / 2);
+    this.#spare = undefined;
+    const [segment, another] = this.#segments;
+    if (segment === undefined || another !== undefined) return;
+    const { length } = segment.bytes;
+    if (length <= segmentBytes.least || sparse * this.#encodedBytes > length) return;
+    const kept = Array.from({ length: this.count }, (_, index) => this.at(index));
+    this.#segments = [];
+    this.#encodedBytes = 0;
+    this.#pushed = this.#shifted;
+    for (const publication of kept) this.push(publication);
   }
 
-  #slot(index: number): number {
-    return (this.#head + index) & (this.#ends.length - 1);
+  #begin(bytes: number): Segment {
+    const { least, most } = segmentBytes;
+    const length = Math.min(most, Math.max(least, this.#encodedBytes));
+    const segment = bytes > length ? new Segment(bytes) : (this.#takeSpare() ?? new Segment(length));
+    segment.first = this.#pushed;
+    this.#segments.push(segment);
+    return segment;
   }
 
-  #resize(length: number): void {
-    const ends = new Float64Array(length);
-    const publishedMs = new Float64Array(length);
-    const costs = new Uint32Array(length);
-    const apart = this.#apart && new Array<Apart | undefined>(length);
-    for (let i = 0; i < this.#count; i++) {
-      const slot = this.#slot(i);
-      ends[i] = this.#ends[slot] as number;
-      publishedMs[i] = this.#publishedMs[slot] as number;
-      costs[i] = this.#costs[slot] as number;
-      if (apart !== undefined) apart[i] = this.#apart?.[slot];
-    }
-    this.#ends = ends;
-    this.#publishedMs = publishedMs;
-    this.#costs = costs;
-    this.#apart = apart;
-    this.#head = 0;
+  #takeSpare(): Segment | undefined {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    spare?.clear();
+    return spare;
   }
 }

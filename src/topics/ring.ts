@@ -67,7 +67,7 @@ export class Ring {
 
   /** Whether it holds something that is older than the limit of age at this time (milliseconds since 1970). */
   hasAged(nowMs: number): boolean {
-    return this.#packed.count > 0 && this.#packed.publishedMsAt(0) < nowMs - this.#limits.maxAgeMs;
+    return (this.#packed.oldestMs ?? nowMs) < nowMs - this.#limits.maxAgeMs;
   }
 
   /** Lets go of what is older than the limit of age at this time (milliseconds since 1970). */

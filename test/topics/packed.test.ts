@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest';
+import { codecs } from '../../src/protocol/codecs.ts';
+import { PackedPublications } from '../../src/topics/packed.ts';
+import { factsOf, json, stored } from './fixtures.ts';
+
+/** A publication whose encoding has so many bytes. */
+function sized(offset: number, bytes: number) {
+  const withPayload = (length: number) => stored(offset, { payload: json('x'.repeat(length)) }, 1000);
+  const encoded = (length: number) => withPayload(length).encoded(codecs.protobuf).length;
+  let length = bytes;
+  while (encoded(length) > bytes) length--;
+  return withPayload(length);
+}
+
+describe('packed publications', () => {
+  test('grow by what they hold, from 256 bytes to steps of 16 KiB', () => {
+    const packed = new PackedPublications();
+    const steps: number[] = [];
+    for (let offset = 1; offset <= 1000; offset++) {
+      const { capacity } = packed;
+      packed.push(sized(offset, 128));
+      if (packed.capacity > capacity) steps.push(packed.capacity - capacity);
+    }
+    expect(steps.slice(0, 5)).toEqual([256, 256, 512, 1024, 2048]);
+    expect(steps.slice(-4)).toEqual([16_384, 16_384, 16_384, 16_384]);
+  });
+
+  test('one that is larger than a segment has one of its own', () => {
+    const packed = new PackedPublications();
+    packed.push(sized(1, 20_000));
+    expect(packed.capacity).toBe(20_000);
+    packed.push(sized(2, 20_001));
+    expect(packed.capacity).toBe(40_001);
+    expect(factsOf(packed.at(1))).toEqual(factsOf(sized(2, 20_001)));
+  });
+
+  test('full, they use again what the oldest stood in', () => {
+    const packed = new PackedPublications();
+    const push = (offset: number) => packed.push(stored(offset, { payload: json('x'.repeat(100)) }));
+    for (let offset = 1; offset <= 1000; offset++) push(offset);
+    const first = packed.at(0);
+    let most = 0;
+    for (let offset = 1001; offset <= 3000; offset++) {
+      push(offset);
+      packed.shift();
+      most = Math.max(most, packed.capacity);
+    }
+    expect(most).toBeLessThan(1000 * 140 + 4 * 16_384);
+    expect(factsOf(first)).toEqual(factsOf(stored(1, { payload: json('x'.repeat(100)) })));
+    expect(factsOf(packed.at(999))).toEqual(factsOf(stored(3000, { payload: json('x'.repeat(100)) })));
+  });
+
+  test('give back the room of those that have left, and keep the others', () => {
+    const packed = new PackedPublications();
+    const more = { except: 's', ttlMs: 5 };
+    for (let offset = 1; offset <= 1000; offset++) packed.push(stored(offset, more, offset));
+    while (packed.count > 2) packed.shift();
+    packed.trim();
+    expect(packed.capacity).toBe(256);
+    expect([packed.at(0), packed.at(1)].map(factsOf)).toEqual(
+      [stored(999, more, 999), stored(1000, more, 1000)].map(factsOf),
+    );
+    expect(packed.oldestMs).toBe(999);
+    packed.shift();
+    packed.shift();
+    packed.trim();
+    expect([packed.count, packed.capacity, packed.oldestMs]).toEqual([0, 0, undefined]);
+  });
+});
