@@ -8,15 +8,8 @@ import type { Encoder } from './encoder.ts';
 import { type FanoutMetrics, Flusher } from './flush.ts';
 import { Schedule, type Turns } from './schedule.ts';
 import type { Sink } from './sink.ts';
-import {
-  type BatchOptions,
-  Feed,
-  silentCoverageMs,
-  type TopicFeeds,
-  View,
-  type ViewOptions,
-  viewKey,
-} from './view.ts';
+import { type BatchOptions, Feed, silentCoverageMs, type TopicFeeds, View } from './view.ts';
+import { type ViewOptions, viewKey } from './view-options.ts';
 
 export interface FanoutOptions {
   readonly broker: Broker;
@@ -316,7 +309,7 @@ export class Fanout implements TopicListener {
   #beginLog(topicFeeds: TopicFeeds, publications: readonly StoredPublication[]): void {
     topicFeeds.log = publications.slice();
     topicFeeds.logAfter = (publications[0] as StoredPublication).offset - 1;
-    topicFeeds.topic.holds++;
+    this.#options.broker.holdTopic(topicFeeds.topic);
   }
 
   #endLog(topicFeeds: TopicFeeds): void {

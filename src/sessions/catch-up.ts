@@ -157,9 +157,8 @@ function ringPage(session: CatchUpSession, leg: Leg, { nowMs, pageBytes, pages }
   const isState = topic.state !== undefined;
   const end = pageEnd(leg.position, legEnd(feed));
   const conflates = isState || view.options.conflate;
-  const selected = conflates
-    ? conflate(topic.ring.slice(leg.position, end), feed)
-    : topic.ring.between(leg.position, end);
+  const held = topic.ring.between(leg.position, end);
+  const selected = conflates ? conflate([...held], feed) : held;
   const now = nowMs();
   const pieces: Uint8Array[] = [];
   let upto = end;

@@ -1,7 +1,8 @@
 import { may, type NamespaceAccessTable } from '../auth/permissions.ts';
 import { SluiceError } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
-import { type Feed, snapInterval, type View, type ViewOptions, wishKey } from '../fanout/view.ts';
+import type { Feed, View } from '../fanout/view.ts';
+import { snapInterval, type ViewOptions, wishKey } from '../fanout/view-options.ts';
 import type {
   Granted,
   Mode,

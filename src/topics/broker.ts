@@ -183,8 +183,13 @@ export class Broker implements EngineFeed {
   /** The topic, made when there is none, and kept until `release`. Load it first. */
   hold(name: string): Topic {
     const topic = this.#topics.get(name) ?? this.#create(name);
-    topic.holds++;
+    this.holdTopic(topic);
     return topic;
+  }
+
+  /** One that is there. */
+  holdTopic(topic: Topic): void {
+    topic.holds++;
   }
 
   release(topic: Topic): void {

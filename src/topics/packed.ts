@@ -1,14 +1,10 @@
 import { protobufCodec } from '../protocol/protobuf.ts';
-import { Slabs } from '../protocol/slabs.ts';
 import { type Apart, StoredPublication } from './publication.ts';
 
 /** A ring grows by what it holds, in segments from the one size to the other: many rings may grow at the same time. */
 const segmentBytes = { least: 256, most: 16_384 };
 /** What is left of a ring is packed anew when it fills no more than such a part of its segment. */
 const sparse = 4;
-
-/** What is unpacked is sent and forgotten. */
-const unpackedSlabs = new Slabs(4096);
 
 /** So many numbers are kept of each: where its bytes end, when it was published, what it costs. */
 const factsEach = 3;
@@ -35,6 +31,10 @@ class Segment {
 
   end(place: number): number {
     return this.#facts[factsEach * place] as number;
+  }
+
+  encoded(place: number): Uint8Array {
+    return this.bytes.subarray(this.begin(place), this.end(place));
   }
 
   publishedMs(place: number): number {
@@ -75,7 +75,7 @@ class Segment {
 /**
  * The publications of one topic, first in, first out, as bytes: their protobuf encoding, one behind the other, and what that
  * does not say beside it. As objects they would take two to three times the memory, and be visited and moved by the garbage
- * collector again and again (`bench -- memory`, `bench -- unicast`). What comes out is a copy, as segments are used again.
+ * collector again and again (`bench -- memory`, `bench -- unicast`). Segments are used again.
  */
 export class PackedPublications {
   #segments: Segment[] = [];
@@ -123,15 +123,18 @@ export class PackedPublications {
     return segment?.publishedMs(this.#shifted - segment.first);
   }
 
-  /** A copy of the one at this index, 0 the oldest. */
+  /**
+   * The one at this index, 0 the oldest. Its bytes are those of the segment: it is to be forgotten before the next push. Others
+   * take a `copyAt`.
+   */
   at(index: number): StoredPublication {
-    const number = this.#shifted + index;
-    const segment = this.#segments.findLast(({ first }) => first <= number) as Segment;
-    const place = number - segment.first;
-    const bytes = segment.bytes.subarray(segment.begin(place), segment.end(place));
-    const encoded = unpackedSlabs.take(bytes.length);
-    encoded.set(bytes);
-    return StoredPublication.decoded(this.#topic, encoded, segment.publishedMs(place), segment.apart(place));
+    const { segment, place } = this.#find(index);
+    return this.#read(segment, place, segment.encoded(place));
+  }
+
+  copyAt(index: number): StoredPublication {
+    const { segment, place } = this.#find(index);
+    return this.#read(segment, place, segment.encoded(place).slice());
   }
 
   /** Gives back the room of those that have left. */
@@ -141,11 +144,21 @@ export class PackedPublications {
     if (segment === undefined || another !== undefined) return;
     const { length } = segment.bytes;
     if (length <= segmentBytes.least || sparse * this.#encodedBytes > length) return;
-    const kept = Array.from({ length: this.count }, (_, index) => this.at(index));
+    const kept = Array.from({ length: this.count }, (_, index) => this.copyAt(index));
     this.#segments = [];
     this.#encodedBytes = 0;
     this.#pushed = this.#shifted;
     for (const publication of kept) this.push(publication);
+  }
+
+  #find(index: number): { segment: Segment; place: number } {
+    const number = this.#shifted + index;
+    const segment = this.#segments.findLast(({ first }) => first <= number) as Segment;
+    return { segment, place: number - segment.first };
+  }
+
+  #read(segment: Segment, place: number, encoded: Uint8Array): StoredPublication {
+    return StoredPublication.decoded(this.#topic, encoded, segment.publishedMs(place), segment.apart(place));
   }
 
   #begin(bytes: number): Segment {

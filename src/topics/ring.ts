@@ -96,20 +96,26 @@ export class Ring {
   /** The publication with this offset, if it is held. */
   get(offset: number): StoredPublication | undefined {
     const index = offset - this.reach - 1;
-    return index >= 0 && index < this.#packed.count ? this.#packed.at(index) : undefined;
+    return index >= 0 && index < this.#packed.count ? this.#packed.copyAt(index) : undefined;
   }
 
   /** The held publications of (after, upto], oldest first. */
   slice(after: number, upto = this.#newest): StoredPublication[] {
-    return [...this.between(after, upto)];
+    const [first, last] = this.#indexes(after, upto);
+    const slice: StoredPublication[] = [];
+    for (let index = first; index <= last; index++) slice.push(this.#packed.copyAt(index));
+    return slice;
   }
 
-  /** The same, one by one as they are asked for. Nothing may be pushed or evicted meanwhile. */
+  /** The same without copying: what it yields must be sent and forgotten before anything is pushed. */
   *between(after: number, upto: number): Iterable<StoredPublication> {
+    const [first, last] = this.#indexes(after, upto);
+    for (let index = first; index <= last; index++) yield this.#packed.at(index);
+  }
+
+  #indexes(after: number, upto: number): [first: number, last: number] {
     const { reach } = this;
-    const to = Math.min(upto, this.#newest);
-    for (let offset = Math.max(after, reach) + 1; offset <= to; offset++)
-      yield this.#packed.at(offset - reach - 1);
+    return [Math.max(after, reach) - reach, Math.min(upto, this.#newest) - reach - 1];
   }
 
   #add(publication: StoredPublication): void {

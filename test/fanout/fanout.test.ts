@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { View, ViewOptions } from '../../src/fanout/view.ts';
+import type { View } from '../../src/fanout/view.ts';
+import type { ViewOptions } from '../../src/fanout/view-options.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
 import { patternMatches } from '../../src/topics/names.ts';
@@ -74,7 +75,7 @@ describe('flushing', () => {
     const view = live('a');
     await publish('a');
     turns.settle();
-    await publish('a', { payload: json('x'.repeat(1500)) });
+    await publish('a', { payload: json('x'.repeat(2000)) });
     turns.settle();
     expect(ranges(batches(sink.of(view)))).toEqual([
       [0, 1],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { intervalLadderMs, snapInterval, type ViewOptions, viewKey } from '../../src/fanout/view.ts';
+import { intervalLadderMs, snapInterval, type ViewOptions, viewKey } from '../../src/fanout/view-options.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import { compileFilter } from '../../src/topics/filter.ts';
 import { viewOptions } from './fixtures.ts';

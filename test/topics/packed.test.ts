@@ -38,7 +38,7 @@ describe('packed publications', () => {
     const packed = new PackedPublications();
     const push = (offset: number) => packed.push(stored(offset, { payload: json('x'.repeat(100)) }));
     for (let offset = 1; offset <= 1000; offset++) push(offset);
-    const first = packed.at(0);
+    const first = packed.copyAt(0);
     let most = 0;
     for (let offset = 1001; offset <= 3000; offset++) {
       push(offset);

@@ -202,6 +202,9 @@ describe('ring', () => {
           expect(ring.slice(from, from + length).map(factsOf)).toEqual(
             model.filter(({ offset }) => offset > from && offset <= from + length).map(factsOf),
           );
+          expect([...ring.between(from, from + length)].map(factsOf)).toEqual(
+            ring.slice(from, from + length).map(factsOf),
+          );
           expect([ring.get(from)].flatMap((found) => (found ? [factsOf(found)] : []))).toEqual(
             model.filter(({ offset }) => offset === from).map(factsOf),
           );
