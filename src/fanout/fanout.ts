@@ -120,16 +120,19 @@ export class Fanout implements TopicListener {
     let bytes = 0;
     for (const publication of publications) bytes += publication.bytes;
     let active = false;
+    let waits = false;
     for (const feed of topicFeeds.feeds) {
       if (feed.view.members === 0) {
         feed.skipToNewest();
       } else {
         active = true;
+        if (feed.view.options.intervalMs > 0) waits = true;
         feed.pendingBytes += bytes;
         this.#scheduleFlush(feed, topicFeeds.batch);
       }
     }
     if (!active) return;
+    if (waits) for (const publication of publications) publication.detach();
     if (topicFeeds.log.length === 0) this.#beginLog(topicFeeds, publications);
     else for (const publication of publications) topicFeeds.log.push(publication);
     // A feed that waits for its interval must not make the log grow past what the ring would hold.

@@ -10,12 +10,13 @@ import type {
   ServerFrame,
   SnapshotHeader,
 } from './frames.ts';
-import { nullPayload } from './payload.ts';
 import { batchHeaderToWire, clientFrameToWire, operatorName, serverFrameToWire } from './protobuf-wire.ts';
+import { publicationLength, writePublication } from './publication-bytes.ts';
 import { Reader, v1, Writer } from './schema.ts';
 import { readServerFrame } from './server-frames.ts';
 import { Slabs } from './slabs.ts';
 import { toWellFormed } from './utf8.ts';
+import { varintLength, writeVarint } from './varint.ts';
 
 /** `sluice.v1.protobuf`: one frame of `proto/gateway.proto` per binary message. */
 export const protobufCodec: Required<Codec> = {
@@ -163,93 +164,11 @@ export function decodeRun(run: Uint8Array): Decoded<ServerFrame> {
 
 // ---- encoding ----
 
-/** The numbers of fields of Publication, and of the one that holds it. */
-const fields = {
-  offset: 1,
-  timestampMs: 2,
-  type: 3,
-  json: 4,
-  binary: 5,
-  key: 6,
-  tags: 7,
-  removed: 8,
-} as const;
-const batchFields = { publications: 6 } as const;
-const varintTag = (field: number): number => field * 8;
-const lengthTag = (field: number): number => field * 8 + 2;
-
-/**
- * Tag, length and Publication: a field `publications` of Batch, Snapshot and HistoryPage alike. As the generated code writes it, but
- * without an object of its properties. Stands in a slab of many: who keeps it for long keeps a copy.
- */
+/** Stands in a slab of many: who keeps it for long keeps a copy. */
 function encodePublication(_topic: string, publication: Publication): Uint8Array {
-  const { offset, timestampMs, type, payload, key, tags, removed } = publication;
-  const writer = scratch.begin().uint32(lengthTag(batchFields.publications)).fork();
-  if (offset !== 0) writer.uint32(varintTag(fields.offset)).uint64(offset);
-  if (timestampMs !== 0) writer.uint32(varintTag(fields.timestampMs)).uint64(timestampMs);
-  if (type !== '') writer.uint32(lengthTag(fields.type)).string(type);
-  writer.uint32(lengthTag(fields[payload.format])).bytes(payload.bytes);
-  if (key !== undefined && key !== '') writer.uint32(lengthTag(fields.key)).string(key);
-  for (const name in tags) {
-    const entry = writer.uint32(lengthTag(fields.tags)).fork();
-    entry
-      .uint32(lengthTag(1))
-      .string(name)
-      .uint32(lengthTag(2))
-      .string(tags[name] as string)
-      .ldelim();
-  }
-  if (removed === true) writer.uint32(varintTag(fields.removed)).bool(true);
-  writer.ldelim();
-  const written = scratch.written();
-  const encoded = publicationSlabs.take(written.length);
-  encoded.set(written);
+  const encoded = publicationSlabs.take(publicationLength(publication));
+  writePublication(encoded, 0, publication);
   return encoded;
-}
-
-/** Reads what `encodePublication` yielded; the payload is a view into it. */
-export function decodePublication(encoded: Uint8Array): Publication {
-  const reader = new Reader(encoded);
-  reader.uint32();
-  const end = reader.uint32() + reader.pos;
-  let offset = 0;
-  let timestampMs = 0;
-  let type = '';
-  let payload = nullPayload;
-  let key: string | undefined;
-  let tags: Record<string, string> | undefined;
-  let removed: true | undefined;
-  while (reader.pos < end) {
-    const tag = reader.uint32();
-    if (tag === varintTag(fields.offset)) offset = Number(reader.uint64());
-    else if (tag === varintTag(fields.timestampMs)) timestampMs = Number(reader.uint64());
-    else if (tag === lengthTag(fields.type)) type = reader.string();
-    else if (tag === lengthTag(fields.json))
-      payload = { format: 'json', bytes: encodedBytes(reader, encoded) };
-    else if (tag === lengthTag(fields.binary))
-      payload = { format: 'binary', bytes: encodedBytes(reader, encoded) };
-    else if (tag === lengthTag(fields.key)) key = reader.string();
-    else if (tag === lengthTag(fields.tags)) tags = withTag(tags ?? {}, reader);
-    else if (tag === varintTag(fields.removed)) removed = reader.bool() || undefined;
-    else throw new TypeError(`no field of a publication: ${tag}`);
-  }
-  return { offset, timestampMs, type, payload, key, tags, removed };
-}
-
-function withTag(tags: Record<string, string>, reader: InstanceType<typeof Reader>): Record<string, string> {
-  reader.uint32();
-  reader.uint32();
-  const name = reader.string();
-  reader.uint32();
-  // An own property, whatever its name.
-  return Object.defineProperty(tags, name, { value: reader.string(), enumerable: true });
-}
-
-function encodedBytes(reader: InstanceType<typeof Reader>, encoded: Uint8Array): Uint8Array {
-  const length = reader.uint32();
-  const start = reader.pos;
-  reader.skip(length);
-  return encoded.subarray(start, reader.pos);
 }
 
 function frameBatch(_topic: string, header: BatchHeader, publications: readonly Uint8Array[]): Uint8Array {
@@ -300,21 +219,6 @@ function frameRun(
     at += publication.length;
   }
   return bytes;
-}
-
-/** Of 32 bits without sign. */
-function varintLength(value: number): number {
-  let length = 1;
-  for (let rest = value >>> 7; rest > 0; rest >>>= 7) length++;
-  return length;
-}
-
-function writeVarint(bytes: Uint8Array, from: number, value: number): number {
-  let at = from;
-  let rest = value;
-  for (; rest > 0x7f; rest >>>= 7) bytes[at++] = (rest & 0x7f) | 0x80;
-  bytes[at++] = rest;
-  return at;
 }
 
 function frameCompressedBatch(header: BatchHeader, body: CompressedBody): Uint8Array {

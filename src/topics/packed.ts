@@ -1,4 +1,4 @@
-import { protobufCodec } from '../protocol/protobuf.ts';
+import { publicationLength, writePublication } from '../protocol/publication-bytes.ts';
 import { type Apart, StoredPublication } from './publication.ts';
 
 /** A ring grows by what it holds, in segments from the one size to the other: many rings may grow at the same time. */
@@ -53,14 +53,14 @@ class Segment {
     return this.begin(this.count) + bytes <= this.bytes.length;
   }
 
-  push({ publishedMs, bytes, apart }: StoredPublication, encoded: Uint8Array): void {
-    const begin = this.begin(this.count);
-    this.bytes.set(encoded, begin);
+  push(publication: StoredPublication): void {
+    const end = writePublication(this.bytes, this.begin(this.count), publication);
+    const { publishedMs, bytes, apart } = publication;
     if (apart !== undefined) {
       this.#apart ??= new Map();
       this.#apart.set(this.count, apart);
     }
-    this.#facts.push(begin + encoded.length, publishedMs, bytes);
+    this.#facts.push(end, publishedMs, bytes);
     this.count++;
   }
 
@@ -97,11 +97,11 @@ export class PackedPublications {
 
   push(publication: StoredPublication): void {
     this.#topic = publication.topic;
-    const encoded = publication.encoded(protobufCodec);
+    const length = publicationLength(publication);
     const last = this.#segments.at(-1);
-    const segment = last?.hasRoom(encoded.length) ? last : this.#begin(encoded.length);
-    segment.push(publication, encoded);
-    this.#encodedBytes += encoded.length;
+    const segment = last?.hasRoom(length) ? last : this.#begin(length);
+    segment.push(publication);
+    this.#encodedBytes += length;
     this.#pushed++;
   }
 

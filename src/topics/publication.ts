@@ -1,6 +1,7 @@
 import type { Codec } from '../protocol/codec.ts';
 import type { Payload, Publication, PublishFields, Tags } from '../protocol/frames.ts';
-import { decodePublication, protobufCodec } from '../protocol/protobuf.ts';
+import { protobufCodec } from '../protocol/protobuf.ts';
+import { readPublicationBytes } from '../protocol/publication-bytes.ts';
 
 /** What it costs a ring beyond its parts, about: their framing, what stands beside them, and room to grow. */
 const overheadBytes = 96;
@@ -59,7 +60,7 @@ export class StoredPublication implements Publication {
     publishedMs: number,
     apart: Apart | undefined,
   ): StoredPublication {
-    const publication = decodePublication(encoded);
+    const publication = readPublicationBytes(encoded);
     const fields = apart === undefined ? { topic, ...publication } : { topic, ...publication, ...apart };
     const stored = new StoredPublication(fields, publication.offset, publishedMs, 0);
     stored.#protobuf = encoded;
@@ -72,8 +73,13 @@ export class StoredPublication implements Publication {
     return StoredPublication.decoded(this.topic, encoded, this.publishedMs, this.apart);
   }
 
+  /** Lets go of the body that its payload is a part of: for those who keep it for a while, other than in a ring. */
+  detach(): void {
+    this.encoded(protobufCodec);
+  }
+
   get payload(): Payload {
-    this.#payload ??= decodePublication(this.#protobuf as Uint8Array).payload;
+    this.#payload ??= readPublicationBytes(this.#protobuf as Uint8Array).payload;
     return this.#payload;
   }
 

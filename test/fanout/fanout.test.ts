@@ -1,10 +1,11 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { View } from '../../src/fanout/view.ts';
 import type { ViewOptions } from '../../src/fanout/view-options.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
 import { patternMatches } from '../../src/topics/names.ts';
+import { StoredPublication } from '../../src/topics/publication.ts';
 import { json } from '../topics/fixtures.ts';
 import { decode, decodeBatch, makeWorld, offsetsOf, onlyRoom, type SentFrame, topicOf } from './fixtures.ts';
 
@@ -81,6 +82,18 @@ describe('flushing', () => {
       [0, 1],
       [1, 2],
     ]);
+  });
+
+  test.each([
+    [0, false],
+    [50, true],
+  ])('a log for an interval of %i ms keeps no body of a request: %s', async (intervalMs, detaches) => {
+    const detach = vi.spyOn(StoredPublication.prototype, 'detach');
+    const { live, publish } = await makeWorld();
+    live('a', { intervalMs });
+    await publish('a', {});
+    expect(detach.mock.calls.length > 0).toBe(detaches);
+    detach.mockRestore();
   });
 
   test('batches are cut at the limit of bytes, and what is larger goes alone', async () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { codecs } from '../../src/protocol/codecs.ts';
 import { commandKinds, serverKinds } from '../../src/protocol/names.ts';
-import { decodePublication } from '../../src/protocol/protobuf.ts';
+import { readPublicationBytes } from '../../src/protocol/publication-bytes.ts';
 import { clientFrame, publication, serverFrame } from './arbitraries.ts';
 
 describe.each(Object.values(codecs))('the $name codec', (codec) => {
@@ -44,7 +44,7 @@ describe.each(Object.values(codecs))('the $name codec', (codec) => {
 it('an encoded publication can be read again', () => {
   fc.assert(
     fc.property(publication, (one) => {
-      expect(decodePublication(codecs.protobuf.encodePublication('t', one))).toEqual(one);
+      expect(readPublicationBytes(codecs.protobuf.encodePublication('t', one))).toEqual(one);
     }),
   );
 });
