@@ -112,7 +112,7 @@ export class PackedPublications {
     this.#encodedBytes -= segment.end(place) - segment.begin(place);
     if (place + 1 === segment.count) {
       this.#segments.shift();
-      if (segment.bytes.length === segmentBytes.most) this.#spare = segment;
+      this.#spare = segment;
     }
     return segment.cost(place);
   }
@@ -161,19 +161,17 @@ export class PackedPublications {
     return StoredPublication.decoded(this.#topic, encoded, segment.publishedMs(place), segment.apart(place));
   }
 
+  /** A segment with room for so many bytes, behind the others. */
   #begin(bytes: number): Segment {
     const { least, most } = segmentBytes;
-    const length = Math.min(most, Math.max(least, this.#encodedBytes));
-    const segment = bytes > length ? new Segment(bytes) : (this.#takeSpare() ?? new Segment(length));
+    const length = Math.max(bytes, Math.min(most, Math.max(least, this.#encodedBytes)));
+    const spare = this.#spare;
+    const fits = spare !== undefined && spare.bytes.length >= bytes && 2 * spare.bytes.length >= length;
+    const segment = fits ? spare : new Segment(length);
+    segment.clear();
     segment.first = this.#pushed;
+    this.#spare = undefined;
     this.#segments.push(segment);
     return segment;
-  }
-
-  #takeSpare(): Segment | undefined {
-    const spare = this.#spare;
-    this.#spare = undefined;
-    spare?.clear();
-    return spare;
   }
 }

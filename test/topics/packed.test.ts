@@ -34,6 +34,20 @@ describe('packed publications', () => {
     expect(factsOf(packed.at(1))).toEqual(factsOf(sized(2, 20_001)));
   });
 
+  test.each([
+    [1, 2],
+    [10, 16],
+  ])('%i that come and go stand in %i segments at most, which are used again', (most, segments) => {
+    const packed = new PackedPublications();
+    const used = new Set<ArrayBufferLike>();
+    for (let offset = 1; offset <= 500; offset++) {
+      packed.push(stored(offset, { payload: json('x'.repeat(200 + (offset % 7))) }));
+      if (packed.count > most) packed.shift();
+      used.add(packed.at(packed.count - 1).encoded(codecs.protobuf).buffer);
+    }
+    expect(used.size).toBeLessThanOrEqual(segments);
+  });
+
   test('full, they use again what the oldest stood in', () => {
     const packed = new PackedPublications();
     const push = (offset: number) => packed.push(stored(offset, { payload: json('x'.repeat(100)) }));
