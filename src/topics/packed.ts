@@ -112,7 +112,11 @@ export class PackedPublications {
     this.#encodedBytes -= segment.end(place) - segment.begin(place);
     if (place + 1 === segment.count) {
       this.#segments.shift();
-      this.#spare = segment;
+      const cost = segment.cost(place);
+      segment.clear();
+      // One that was made for a large publication is not kept for small ones.
+      this.#spare = segment.bytes.length <= segmentBytes.most ? segment : undefined;
+      return cost;
     }
     return segment.cost(place);
   }
@@ -153,7 +157,13 @@ export class PackedPublications {
 
   #find(index: number): { segment: Segment; place: number } {
     const number = this.#shifted + index;
-    const segment = this.#segments.findLast(({ first }) => first <= number) as Segment;
+    let low = 0;
+    for (let high = this.#segments.length - 1; low < high; ) {
+      const middle = (low + high + 1) >> 1;
+      if ((this.#segments[middle] as Segment).first <= number) low = middle;
+      else high = middle - 1;
+    }
+    const segment = this.#segments[low] as Segment;
     return { segment, place: number - segment.first };
   }
 
@@ -168,7 +178,6 @@ export class PackedPublications {
     const spare = this.#spare;
     const fits = spare !== undefined && spare.bytes.length >= bytes && 2 * spare.bytes.length >= length;
     const segment = fits ? spare : new Segment(length);
-    segment.clear();
     segment.first = this.#pushed;
     this.#spare = undefined;
     this.#segments.push(segment);

@@ -43,9 +43,9 @@ export class StoredPublication implements Publication {
     this.#ownTimestampMs = fields.timestampMs;
     this.type = fields.type;
     this.#payload = fields.payload;
-    // The encoding can't tell the two apart.
+    // The encoding can't tell what is empty from what is not there.
     this.key = fields.key === '' ? undefined : fields.key;
-    this.tags = fields.tags;
+    this.tags = hasTags(fields.tags) ? fields.tags : undefined;
     this.removed = fields.removed === true ? true : undefined;
     this.except = fields.except;
     this.ttlMs = this.removed === true ? undefined : fields.ttlMs;
@@ -73,9 +73,9 @@ export class StoredPublication implements Publication {
     return StoredPublication.decoded(this.topic, encoded, this.publishedMs, this.apart);
   }
 
-  /** Lets go of the body that its payload is a part of: for those who keep it for a while, other than in a ring. */
+  /** Lets go of the body that its payload is a part of, and of slabs: for those who keep it for a while, other than in a ring. */
   detach(): void {
-    this.encoded(protobufCodec);
+    this.#protobuf = this.encoded(protobufCodec).slice();
   }
 
   get payload(): Payload {
@@ -115,6 +115,11 @@ export function bytesOf({ payload, type, key, except, tags }: PublishFields): nu
   const parts =
     payload.bytes.length + type.length + (key?.length ?? 0) + (except?.length ?? 0) + tagsLength(tags);
   return overheadBytes + parts;
+}
+
+function hasTags(tags: Tags | undefined): boolean {
+  for (const _ in tags) return true;
+  return false;
 }
 
 function tagsLength(tags: Tags | undefined): number {

@@ -48,6 +48,16 @@ describe('packed publications', () => {
     expect(used.size).toBeLessThanOrEqual(segments);
   });
 
+  test('the segment of a large one goes with it', () => {
+    const packed = new PackedPublications();
+    packed.push(sized(1, 100_000));
+    for (let offset = 2; offset <= 100; offset++) {
+      packed.push(stored(offset));
+      if (packed.count > 10) packed.shift();
+    }
+    expect(packed.capacity).toBeLessThanOrEqual(16_384);
+  });
+
   test('full, they use again what the oldest stood in', () => {
     const packed = new PackedPublications();
     const push = (offset: number) => packed.push(stored(offset, { payload: json('x'.repeat(100)) }));

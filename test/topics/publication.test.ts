@@ -28,8 +28,19 @@ describe('a stored publication', () => {
     expect([publication.acceptedAtMs, own.acceptedAtMs]).toEqual([3, 0]);
   });
 
-  test('an empty key is none, in every codec', () => {
-    expect(new StoredPublication(fields('t', { key: '' }), 1, 2, 3).key).toBeUndefined();
+  test('an empty key is none, and so are empty tags, in every codec', () => {
+    const { key, tags } = new StoredPublication(fields('t', { key: '', tags: {} }), 1, 2, 3);
+    expect([key, tags]).toEqual([undefined, undefined]);
+  });
+
+  test('detached, it stands in bytes of its own', () => {
+    const body = new Uint8Array(1000);
+    const payload = { format: 'binary', bytes: body.subarray(1, 4) } as const;
+    const publication = new StoredPublication(fields('t', { payload }), 1, 2, 3);
+    publication.detach();
+    const encoded = publication.encoded(codecs.protobuf);
+    expect(encoded.buffer.byteLength).toBe(encoded.length);
+    expect(publication.payload.bytes.buffer).toBe(encoded.buffer);
   });
 
   test('has the same payload and the same bytes in whatever order it is encoded', () => {

@@ -130,7 +130,7 @@ describe('ring', () => {
       bytes: fc.uint8Array({ maxLength: 160 }),
     }),
     key: optional(text),
-    tags: optional(fc.dictionary(fc.string({ minLength: 1 }), text, { minKeys: 1, maxKeys: 2 })),
+    tags: optional(fc.dictionary(fc.string({ minLength: 1 }), text, { maxKeys: 2 })),
     except: optional(text),
     ttlMs: optional(fc.integer({ min: 1, max: 1000 })),
     timestampMs: optional(fc.nat()),
