@@ -57,14 +57,11 @@ function info(topic: Topic, subscribers: TopicReaderOptions['subscribers']): Top
   };
 }
 
-function newestOf(topic: Topic, key: string | undefined, nowMs: number): readonly StoredPublication[] {
-  const { ring } = topic;
-  for (let offset = ring.newest; offset > ring.reach; offset--) {
-    const publication = ring.get(offset);
-    if (publication === undefined || publication.expiresAtMs <= nowMs) continue;
-    if (key === undefined || publication.key === key) return [publication];
-  }
-  return [];
+function newestOf({ ring }: Topic, key: string | undefined, nowMs: number): readonly StoredPublication[] {
+  const newest = ring.findLast(
+    (publication) => publication.expiresAtMs > nowMs && (key === undefined || publication.key === key),
+  );
+  return newest === undefined ? [] : [newest];
 }
 
 function stateOf(

@@ -11,7 +11,7 @@ import type {
   SnapshotHeader,
 } from './frames.ts';
 import { batchHeaderToWire, clientFrameToWire, operatorName, serverFrameToWire } from './protobuf-wire.ts';
-import { publicationLength, writePublication } from './publication-bytes.ts';
+import { writePublication } from './publication-bytes.ts';
 import { Reader, v1, Writer } from './schema.ts';
 import { readServerFrame } from './server-frames.ts';
 import { Slabs } from './slabs.ts';
@@ -39,8 +39,7 @@ const scratchMaxBytes = 65_536;
 
 /**
  * Writes into one buffer again and again, and copies what it wrote to an array of its own, at its exact size. The writers
- * of protobufjs cut small messages from shared slabs of 8 KiB: a publication that stays in a ring would keep a slab of
- * dead frames with it. A new one allocates thrice for a publication, which is a tenth of a publish (`bench -- unicast`).
+ * of protobufjs cut small messages from shared slabs of 8 KiB, and a new one allocates thrice.
  */
 class ScratchWriter extends Writer {
   static override alloc(size: number): Uint8Array {
@@ -166,9 +165,7 @@ export function decodeRun(run: Uint8Array): Decoded<ServerFrame> {
 
 /** Stands in a slab of many: who keeps it for long keeps a copy. */
 function encodePublication(_topic: string, publication: Publication): Uint8Array {
-  const encoded = publicationSlabs.take(publicationLength(publication));
-  writePublication(encoded, 0, publication);
-  return encoded;
+  return writePublication(publication, (length) => publicationSlabs.take(length));
 }
 
 function frameBatch(_topic: string, header: BatchHeader, publications: readonly Uint8Array[]): Uint8Array {

@@ -1,4 +1,4 @@
-import { publicationLength, writePublication } from '../protocol/publication-bytes.ts';
+import { protobufCodec } from '../protocol/protobuf.ts';
 import { type Apart, StoredPublication } from './publication.ts';
 
 /** A ring grows by what it holds, in segments from the one size to the other: many rings may grow at the same time. */
@@ -14,7 +14,6 @@ class Segment {
   readonly bytes: Uint8Array;
   /** How many were ever pushed before its first. */
   first = 0;
-  count = 0;
   // One array for all: a topic may have a single publication, and there may be many such topics.
   #facts: number[] = [];
   /** By their place in the segment, of those that have any. */
@@ -22,6 +21,10 @@ class Segment {
 
   constructor(bytes: number) {
     this.bytes = new Uint8Array(bytes);
+  }
+
+  get count(): number {
+    return this.#facts.length / factsEach;
   }
 
   /** Where the bytes of the one at this place begin. */
@@ -53,20 +56,18 @@ class Segment {
     return this.begin(this.count) + bytes <= this.bytes.length;
   }
 
-  push(publication: StoredPublication): void {
-    const end = writePublication(this.bytes, this.begin(this.count), publication);
-    const { publishedMs, bytes, apart } = publication;
+  push({ publishedMs, bytes, apart }: StoredPublication, encoded: Uint8Array): void {
+    const begin = this.begin(this.count);
+    this.bytes.set(encoded, begin);
     if (apart !== undefined) {
       this.#apart ??= new Map();
       this.#apart.set(this.count, apart);
     }
-    this.#facts.push(end, publishedMs, bytes);
-    this.count++;
+    this.#facts.push(begin + encoded.length, publishedMs, bytes);
   }
 
   /** Empty, it may be used again. */
   clear(): void {
-    this.count = 0;
     this.#facts = [];
     this.#apart = undefined;
   }
@@ -97,11 +98,11 @@ export class PackedPublications {
 
   push(publication: StoredPublication): void {
     this.#topic = publication.topic;
-    const length = publicationLength(publication);
+    const encoded = publication.encoded(protobufCodec);
     const last = this.#segments.at(-1);
-    const segment = last?.hasRoom(length) ? last : this.#begin(length);
-    segment.push(publication);
-    this.#encodedBytes += length;
+    const segment = last?.hasRoom(encoded.length) ? last : this.#begin(encoded.length);
+    segment.push(publication, encoded);
+    this.#encodedBytes += encoded.length;
     this.#pushed++;
   }
 
@@ -109,16 +110,15 @@ export class PackedPublications {
   shift(): number {
     const segment = this.#segments[0] as Segment;
     const place = this.#shifted++ - segment.first;
+    const cost = segment.cost(place);
     this.#encodedBytes -= segment.end(place) - segment.begin(place);
     if (place + 1 === segment.count) {
       this.#segments.shift();
-      const cost = segment.cost(place);
       segment.clear();
       // One that was made for a large publication is not kept for small ones.
       this.#spare = segment.bytes.length <= segmentBytes.most ? segment : undefined;
-      return cost;
     }
-    return segment.cost(place);
+    return cost;
   }
 
   /** When the oldest was published, milliseconds since 1970. */

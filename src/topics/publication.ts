@@ -73,7 +73,7 @@ export class StoredPublication implements Publication {
     return StoredPublication.decoded(this.topic, encoded, this.publishedMs, this.apart);
   }
 
-  /** Lets go of the body that its payload is a part of, and of slabs: for those who keep it for a while, other than in a ring. */
+  /** Lets go of the slab that its bytes stand in: for those who keep this one for a while. */
   detach(): void {
     this.#protobuf = this.encoded(protobufCodec).slice();
   }

@@ -93,10 +93,11 @@ export class Ring {
     this.#newest = newest;
   }
 
-  /** The publication with this offset, if it is held. */
-  get(offset: number): StoredPublication | undefined {
-    const index = offset - this.reach - 1;
-    return index >= 0 && index < this.#packed.count ? this.#packed.copyAt(index) : undefined;
+  /** The newest that matches. */
+  findLast(matches: (publication: StoredPublication) => boolean): StoredPublication | undefined {
+    for (let index = this.count - 1; index >= 0; index--)
+      if (matches(this.#packed.at(index))) return this.#packed.copyAt(index);
+    return undefined;
   }
 
   /** The held publications of (after, upto], oldest first. */

@@ -223,7 +223,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       sessions.receive(session, message, codec.binary);
       message.fill(0);
       await settle();
-      expect(topicOf(broker, 'a').ring.get(1)?.payload).toEqual(json('keep me'));
+      expect(topicOf(broker, 'a').ring.slice(0)[0]?.payload).toEqual(json('keep me'));
     });
 
     test('history answers a page without what the session was excepted from', async () => {
@@ -699,7 +699,7 @@ describe('the order of commands', () => {
     sessions.receive(session, message, true);
     message.fill(0);
     await settle();
-    expect(topicOf(broker, 'a').ring.get(1)?.payload).toEqual(json('keep me'));
+    expect(topicOf(broker, 'a').ring.slice(0)[0]?.payload).toEqual(json('keep me'));
   });
 
   test('a publish that waits is done though its session ends: it came before', async () => {
