@@ -2,13 +2,26 @@ import { randomBytes } from 'node:crypto';
 import type { Awaitable } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Position } from '../protocol/frames.ts';
-import type { AppendOutcome, AppendRequest, Engine, EngineFeed, StoredTopic } from '../topics/engine.ts';
+import type {
+  AppendOutcome,
+  AppendRequest,
+  Engine,
+  EngineFeed,
+  Numbering,
+  StoredTopic,
+} from '../topics/engine.ts';
 import { MessageIds, publicationDigest } from '../topics/idempotency.ts';
+import { LinkedMap } from '../topics/linked-map.ts';
 import { StoredPublication } from '../topics/publication.ts';
 
-interface Head {
-  readonly epoch: string;
+/** Numberings of topics without content that are kept by default: about 20 MB. */
+const numberingsMax = 100_000;
+
+interface Head extends Numbering {
   offset: number;
+  seq: number;
+  /** The numbering as it was when the content went; absent while there is content. */
+  idleAt: Numbering | undefined;
   messageIds: MessageIds | undefined;
   /** In state mode: the keys whose newest publication has a TTL, and its offset. */
   readonly expiring: Map<string, number> | undefined;
@@ -17,6 +30,8 @@ interface Head {
 export interface MemoryOptions {
   /** Whether a topic is in state mode. */
   readonly isState: (topic: string) => boolean;
+  /** Numberings of topics without content that are kept. */
+  readonly numberingsMax?: number;
   /** Milliseconds since 1970. */
   readonly nowMs?: () => number;
 }
@@ -28,15 +43,30 @@ export interface MemoryOptions {
 export class MemoryEngine implements Engine {
   readonly name = 'memory';
   readonly retains = false;
+  readonly epoch = randomBytes(6).toString('base64url');
   readonly #isState: (topic: string) => boolean;
   readonly #nowMs: () => number;
   readonly #heads = new Map<string, Head>();
+  /** Those whose content is gone. */
+  readonly #idle = new LinkedMap<string, Head>();
+  readonly #numberingsMax: number;
+  #seq = 0;
+  #forgottenSeq = 0;
   #feed: EngineFeed | undefined;
   #closed = false;
 
   constructor(options: MemoryOptions) {
     this.#isState = options.isState;
     this.#nowMs = options.nowMs ?? Date.now;
+    this.#numberingsMax = options.numberingsMax ?? numberingsMax;
+  }
+
+  get seq(): number {
+    return this.#seq;
+  }
+
+  get forgottenSeq(): number {
+    return this.#forgottenSeq;
   }
 
   async open(feed: EngineFeed): Promise<void> {
@@ -66,9 +96,23 @@ export class MemoryEngine implements Engine {
 
   forget(topic: string): boolean {
     const head = this.#heads.get(topic);
-    if (head?.messageIds !== undefined && head.messageIds.prune(this.#nowMs()) > 0) return false;
-    this.#heads.delete(topic);
+    if (head === undefined) return true;
+    if (head.messageIds !== undefined && head.messageIds.prune(this.#nowMs()) > 0) return false;
+    head.messageIds = undefined;
+    head.expiring?.clear();
+    const { epoch, offset, seq, bornAfterSeq } = head;
+    head.idleAt = { epoch, offset, seq, bornAfterSeq };
+    this.#idle.set(topic, head);
+    this.#dropNumberings();
     return true;
+  }
+
+  numbering(topic: string): Numbering | undefined {
+    return this.#heads.get(topic)?.idleAt;
+  }
+
+  *numberings(): Iterable<readonly [string, Numbering]> {
+    for (const [topic, { idleAt }] of this.#idle) if (idleAt !== undefined) yield [topic, idleAt];
   }
 
   async close(): Promise<void> {
@@ -87,8 +131,15 @@ export class MemoryEngine implements Engine {
     const head = this.#head(fields.topic);
     const seenBefore = fields.messageId === undefined ? undefined : this.#repeat(head, fields);
     if (seenBefore !== undefined) return seenBefore;
-    const publication = new StoredPublication(fields, head.offset + 1, publishedMs, acceptedAtMs);
+    const publication = new StoredPublication(
+      fields,
+      head.offset + 1,
+      ++this.#seq,
+      publishedMs,
+      acceptedAtMs,
+    );
     head.offset = publication.offset;
+    head.seq = publication.seq;
     if (publication.ttlMs === undefined) head.expiring?.delete(fields.key ?? '');
     else head.expiring?.set(fields.key ?? '', publication.offset);
     run.push(publication);
@@ -98,7 +149,17 @@ export class MemoryEngine implements Engine {
   /** Publications of one topic that follow each other are fed together. */
   #tell(run: readonly StoredPublication[], epoch: string): void {
     const [first] = run;
-    if (first !== undefined) this.#feed?.appended(first.topic, epoch, run);
+    if (first === undefined) return;
+    this.#feed?.appended(first.topic, epoch, run);
+    if (this.#idle.size > 0) this.#wake(first.topic);
+  }
+
+  /** The topic has content again. */
+  #wake(topic: string): void {
+    const head = this.#heads.get(topic);
+    if (head?.idleAt === undefined) return;
+    head.idleAt = undefined;
+    this.#idle.delete(topic);
   }
 
   #isNewest({ topic, key }: AppendRequest['fields'], { epoch, offset }: Position): boolean {
@@ -112,12 +173,24 @@ export class MemoryEngine implements Engine {
       head = {
         epoch: randomBytes(6).toString('base64url'),
         offset: 0,
+        seq: 0,
+        bornAfterSeq: this.#forgottenSeq,
+        idleAt: undefined,
         messageIds: undefined,
         expiring: this.#isState(topic) ? new Map() : undefined,
       };
       this.#heads.set(topic, head);
     }
     return head;
+  }
+
+  #dropNumberings(): void {
+    while (this.#idle.size > this.#numberingsMax) {
+      const { key, value } = this.#idle.oldest as { key: string; value: Head };
+      this.#idle.delete(key);
+      this.#heads.delete(key);
+      this.#forgottenSeq = Math.max(this.#forgottenSeq, value.seq);
+    }
   }
 
   /** The answer to a message id that was seen before; remembers it when it wasn't. */

@@ -7,10 +7,11 @@ import type { Feed } from './view.ts';
  * not to get the publication: the next one may match as little, and then nobody knows of an older value there.
  */
 export function removalOf(publication: StoredPublication): StoredPublication {
-  const { topic, type, key, offset, timestampMs, acceptedAtMs } = publication;
+  const { topic, type, key, offset, seq, timestampMs, acceptedAtMs } = publication;
   return new StoredPublication(
     { topic, type, key, payload: nullPayload, removed: true },
     offset,
+    seq,
     timestampMs,
     acceptedAtMs,
   );

@@ -220,15 +220,24 @@ export class Subscriber {
     return start;
   }
 
-  /** Topics that the client stood in and that are no more: nothing of them can be delivered, and it is told. */
+  /** Topics that the client has a position in and whose content is gone: it is told what it missed of them. */
   #goneTopics({ feeds, options }: View, { positions = [] }: Subscription): TopicResult[] {
     const known = new Set([...feeds.keys()].map(({ name }) => name));
-    const { modeOf } = this.#options;
     return positions
       .filter(
         ({ topic, epoch }) => epoch !== '' && !known.has(topic) && patternMatches(options.target, topic),
       )
-      .map(({ topic }) => ({ topic, epoch: '', offset: 0, mode: modeOf(topic), recovered: false }));
+      .map((position) => this.#goneTopic(position));
+  }
+
+  #goneTopic({ topic, epoch: knownEpoch, offset: knownOffset }: TopicPosition): TopicResult {
+    const mode = this.#options.modeOf(topic);
+    const { epoch, offset } = this.#options.broker.numbering(topic) ?? { epoch: '', offset: 0 };
+    const isSame = epoch === knownEpoch && knownOffset <= offset;
+    const recovered = isSame && knownOffset === offset;
+    const missing =
+      isSame && !recovered && mode === 'stream' ? { after: knownOffset, upto: offset } : undefined;
+    return { topic, epoch, offset, mode, recovered, missing };
   }
 
   #leg(feed: Feed, { epoch, position, needsSnapshot }: Start): Leg {

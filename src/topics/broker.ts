@@ -5,7 +5,7 @@ import type { PublishFields } from '../protocol/frames.ts';
 import { nullPayload } from '../protocol/payload.ts';
 import { type AppendMetrics, Appends } from './appends.ts';
 import { publishProblem, topicNameProblem } from './checks.ts';
-import type { AppendOutcome, AppendRequest, Engine, EngineFeed } from './engine.ts';
+import type { AppendOutcome, AppendRequest, Engine, EngineFeed, Numbering } from './engine.ts';
 import { type HistoryPage, historyPage, noHistory } from './history.ts';
 import { LinkedMap } from './linked-map.ts';
 import { namespaceOf, topicProblem } from './names.ts';
@@ -76,11 +76,15 @@ export class Broker implements EngineFeed {
   readonly #topics = new Map<string, Topic>();
   /** Those whose ring holds something; the one that has been idle for longest is the oldest. */
   readonly #rings = new LinkedMap<string, Topic>();
+  /** New topics of publishes that the engine has not answered yet, and how many publishes wait for each. */
+  readonly #coming = new Map<string, number>();
   readonly #loading = new Map<string, Promise<Topic | undefined>>();
   readonly #evicted: (reason: EvictionReason, count: number) => void;
   #listener: TopicListener | undefined;
   #ringBytes = 0;
   #stateBytes = 0;
+  /** Topics that hold content. */
+  #filled = 0;
   #degraded: Error | undefined;
 
   constructor(options: BrokerOptions) {
@@ -105,8 +109,24 @@ export class Broker implements EngineFeed {
     await this.#engine.close();
   }
 
+  /** Topics that hold content; not those that are only subscribed to. */
   get size(): number {
-    return this.#topics.size;
+    return this.#filled;
+  }
+
+  /** What `seq` counts in. */
+  get commits(): Pick<Engine, 'epoch' | 'seq' | 'forgottenSeq'> {
+    return this.#engine;
+  }
+
+  /** The numbering of a topic whose content is gone. */
+  numbering(name: string): Numbering | undefined {
+    return this.#engine.numbering(name);
+  }
+
+  /** All of them. */
+  numberings(): Iterable<readonly [topic: string, numbering: Numbering]> {
+    return this.#engine.numberings();
   }
 
   /** Of all rings and states. */
@@ -257,7 +277,7 @@ export class Broker implements EngineFeed {
   ): (AppendRequest | SluiceError)[] {
     const { topicsMax, ringsMaxBytes } = this.#options;
     const room = new Room({
-      topics: topicsMax - this.#topics.size,
+      topics: topicsMax - this.#filled - this.#coming.size,
       stateBytes: ringsMaxBytes - this.#stateBytes,
     });
     return publishes.map(
@@ -268,13 +288,36 @@ export class Broker implements EngineFeed {
   /** Answers each: what was not admitted with why, the others with what the engine said, in their order. */
   #appendAdmitted(admitted: readonly (AppendRequest | SluiceError)[]): Awaitable<readonly AppendOutcome[]> {
     const requests = admitted.every(isAdmitted) ? admitted : admitted.filter(isAdmitted);
-    return whenDone(requests.length === 0 ? [] : this.#appends.append(requests), (appended) => {
+    const appending = requests.length === 0 ? [] : this.#appends.append(requests);
+    const coming = appending instanceof Promise ? this.#expect(requests) : undefined;
+    return whenDone(appending, (appended) => {
+      if (coming !== undefined) this.#arrived(coming);
       if (appended.length === admitted.length) return appended;
       let next = 0;
       return admitted.map((each) =>
         isAdmitted(each) ? (appended[next++] as AppendOutcome) : { ok: false, error: each },
       );
     });
+  }
+
+  /** Takes the places of topics that these requests will begin. Returns their names. */
+  #expect(requests: readonly AppendRequest[]): readonly string[] {
+    const names = requests.map(({ fields }) => fields.topic).filter((name) => !this.#holdsContent(name));
+    for (const name of names) this.#coming.set(name, (this.#coming.get(name) ?? 0) + 1);
+    return names;
+  }
+
+  /** Gives the places back: the engine has answered. */
+  #arrived(names: readonly string[]): void {
+    for (const name of names) {
+      const waiting = (this.#coming.get(name) ?? 1) - 1;
+      if (waiting === 0) this.#coming.delete(name);
+      else this.#coming.set(name, waiting);
+    }
+  }
+
+  #holdsContent(name: string): boolean {
+    return this.#topics.get(name)?.holdsContent === true;
   }
 
   /** What the engine is to be asked, or why it is not. */
@@ -288,7 +331,7 @@ export class Broker implements EngineFeed {
     const problem =
       (topic === undefined ? topicNameProblem(fields.topic) : undefined) ??
       publishProblem(fields, this.#options.payloadMaxBytes) ??
-      (topic === undefined ? room.topicProblem(fields.topic) : undefined);
+      (topic?.holdsContent === true ? undefined : room.topicProblem(fields.topic));
     if (problem !== undefined) return problem;
     const { mode, ttlMs } = topic?.options ?? this.#options.namespace(namespaceOf(fields.topic));
     const full = mode === 'state' ? room.valueProblem(fields, topic) : undefined;
@@ -320,6 +363,9 @@ export class Broker implements EngineFeed {
 
   #create(name: string): Topic {
     const topic = new Topic(name, this.#options.namespace(namespaceOf(name)), this.#evicted);
+    const numbering = this.#engine.numbering(name);
+    if (numbering === undefined) topic.bornAfterSeq = this.#engine.forgottenSeq;
+    else topic.resume(numbering);
     this.#topics.set(name, topic);
     return topic;
   }
@@ -352,13 +398,14 @@ export class Broker implements EngineFeed {
 
   /** Keeps count of what the change adds or takes. */
   #change(topic: Topic, change: () => void): void {
-    const { ring, state } = topic;
+    const { ring, state, holdsContent } = topic;
     const ringBytes = ring.bytes;
     const stateBytes = state?.bytes ?? 0;
     change();
     this.#ringBytes += ring.bytes - ringBytes;
     this.#stateBytes += (state?.bytes ?? 0) - stateBytes;
     if (ring.count === 0) this.#rings.delete(topic.name);
+    if (topic.holdsContent !== holdsContent) this.#filled += holdsContent ? -1 : 1;
   }
 
   /** Asks the engine once for each; what it could not do comes up again at a later sweep. */
@@ -377,7 +424,7 @@ export class Broker implements EngineFeed {
   }
 
   #removeIfIdle(topic: Topic): void {
-    if (topic.holds > 0 || topic.ring.count > 0 || (topic.state?.size ?? 0) > 0) return;
+    if (topic.holds > 0 || topic.holdsContent) return;
     if (!this.#engine.forget(topic.name)) return;
     this.#topics.delete(topic.name);
     this.#listener?.removed(topic);

@@ -34,10 +34,24 @@ export interface EngineFeed {
   degraded(cause: Error | undefined): void;
 }
 
-/** What an engine kept of a topic, to fill a node's ring and state from. */
-export interface StoredTopic {
+/** The numbering of a topic. It outlives what the topic held. */
+export interface Numbering {
   readonly epoch: string;
+  /** The newest offset. */
   readonly offset: number;
+  /** The `seq` of the newest publication. */
+  readonly seq: number;
+  /**
+   * The engine's `forgottenSeq` when this numbering began: up to that `seq` the topic may have had another one. 0: this is
+   * its first.
+   */
+  readonly bornAfterSeq: number;
+}
+
+/** What an engine kept of a topic, to fill a node's ring and state from. */
+export interface StoredTopic extends Numbering {
+  /** The highest `seq` of this numbering that is no longer kept; 0: all is. */
+  readonly evictedSeq: number;
   /** Ascending, contiguous, ending at `offset`. */
   readonly publications: readonly StoredPublication[];
   /** The newest publication per key, in state mode. */
@@ -68,19 +82,35 @@ export interface StoredTopic {
  *   `load` answers lies at or before `offset`, and the next that is fed is `offset + 1`. Nothing where it holds no more
  *   than the feed of this process has delivered. A node calls it before it first uses a topic. It rejects where the
  *   engine can't read.
- * - `names`, after `open`, are the topics that a node must know from the start; the longest idle first.
- * - `forget` lets go of a topic that the broker removed. It must refuse (false) while message ids live. The topic's next
- *   append takes a new epoch.
+ * - `names`, after `open`, are the topics that a node must know from the start; the longest idle first. Topics whose content
+ *   is gone are not among them.
+ * - Commits are numbered: `seq` ascends by at least one from publication to publication over all topics, in the order in
+ *   which the feed hears of them, and `epoch` is the identity of that numbering. An engine that may have gone back in time
+ *   takes a new one.
+ * - `forget` drops the content of a topic that the broker removed. It must refuse (false) while message ids live. The
+ *   numbering stays, so that a client that comes back is told the truth: the topic's next append continues it, `numbering`
+ *   returns it, and `numberings` lists it. The engine keeps a bounded number of them and drops the longest idle first; `forgottenSeq` is the highest `seq` among the dropped. A topic whose numbering was dropped begins a new epoch.
+ *   When such a topic is appended to, `numbering` still returns the old one until the feed has had the publication.
  * - After `close` every append fails with `shutting_down`; `close` waits for those under way.
  */
 export interface Engine {
   readonly name: string;
   /** False: this process's feed is all there is, and `load` has nothing to add. */
   readonly retains: boolean;
+  /** The identity of the numbering of commits. Like `seq` and `forgottenSeq` it is known once `open` has resolved. */
+  readonly epoch: string;
+  /** The newest commit that the feed has heard of, or that was there when `open` resolved; 0: there is none. */
+  readonly seq: number;
+  /** The highest `seq` of a numbering that was dropped; 0: none was. */
+  readonly forgottenSeq: number;
   open(feed: EngineFeed): Promise<void>;
   append(requests: readonly AppendRequest[]): Awaitable<readonly AppendOutcome[]>;
   load(topic: string): Promise<StoredTopic | undefined>;
   names?(): Iterable<string>;
   forget(topic: string): boolean;
+  /** The numbering of a topic whose content is gone. */
+  numbering(topic: string): Numbering | undefined;
+  /** The numberings of topics whose content is gone, by topic; the longest idle first. */
+  numberings(): Iterable<readonly [topic: string, numbering: Numbering]>;
   close(): Promise<void>;
 }

@@ -49,6 +49,11 @@ export class LinkedMap<K, V> {
     this.#unlink(link);
   }
 
+  /** The oldest first. */
+  *[Symbol.iterator](): IterableIterator<readonly [K, V]> {
+    for (let link = this.#oldest; link !== undefined; link = link.newer) yield [link.key, link.value];
+  }
+
   #append(link: Link<K, V>): void {
     link.older = this.#newest;
     link.newer = undefined;

@@ -6,8 +6,8 @@ const segmentBytes = { least: 256, most: 16_384 };
 /** What is left of a ring is packed anew when it fills no more than such a part of its segment. */
 const sparse = 4;
 
-/** So many numbers are kept of each: where its bytes end, when it was published, what it costs. */
-const factsEach = 3;
+/** Numbers kept of each: where its bytes end, when it was published, what it costs, its `seq`. */
+const factsEach = 4;
 
 /** Encoded publications that follow each other, and what their encoding does not say. */
 class Segment {
@@ -48,6 +48,10 @@ class Segment {
     return this.#facts[factsEach * place + 2] as number;
   }
 
+  seq(place: number): number {
+    return this.#facts[factsEach * place + 3] as number;
+  }
+
   apart(place: number): Apart | undefined {
     return this.#apart?.get(place);
   }
@@ -56,14 +60,14 @@ class Segment {
     return this.begin(this.count) + bytes <= this.bytes.length;
   }
 
-  push({ publishedMs, bytes, apart }: StoredPublication, encoded: Uint8Array): void {
+  push({ publishedMs, bytes, seq, apart }: StoredPublication, encoded: Uint8Array): void {
     const begin = this.begin(this.count);
     this.bytes.set(encoded, begin);
     if (apart !== undefined) {
       this.#apart ??= new Map();
       this.#apart.set(this.count, apart);
     }
-    this.#facts.push(begin + encoded.length, publishedMs, bytes);
+    this.#facts.push(begin + encoded.length, publishedMs, bytes, seq);
   }
 
   /** Empty, it may be used again. */
@@ -121,6 +125,18 @@ export class PackedPublications {
     return cost;
   }
 
+  /** The `seq` of the oldest. */
+  get oldestSeq(): number | undefined {
+    const [segment] = this.#segments;
+    return segment?.seq(this.#shifted - segment.first);
+  }
+
+  /** The `seq` of the one at this index, 0 the oldest. */
+  seqAt(index: number): number {
+    const { segment, place } = this.#find(index);
+    return segment.seq(place);
+  }
+
   /** When the oldest was published, milliseconds since 1970. */
   get oldestMs(): number | undefined {
     const [segment] = this.#segments;
@@ -168,7 +184,13 @@ export class PackedPublications {
   }
 
   #read(segment: Segment, place: number, encoded: Uint8Array): StoredPublication {
-    return StoredPublication.decoded(this.#topic, encoded, segment.publishedMs(place), segment.apart(place));
+    return StoredPublication.decoded(
+      this.#topic,
+      encoded,
+      segment.seq(place),
+      segment.publishedMs(place),
+      segment.apart(place),
+    );
   }
 
   /** A segment with room for so many bytes, behind the others. */

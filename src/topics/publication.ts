@@ -28,6 +28,8 @@ export class StoredPublication implements Publication {
   readonly ttlMs: number | undefined;
   /** `publishedMs` on the monotonic clock of this process; 0: it came from another node or a store. */
   readonly acceptedAtMs: number;
+  /** The number of its commit: ascends over all topics of an engine. */
+  readonly seq: number;
   /** What it costs a ring, in bytes. */
   readonly bytes: number;
   readonly #ownTimestampMs: number | undefined;
@@ -36,9 +38,10 @@ export class StoredPublication implements Publication {
   #protobuf: Uint8Array | undefined;
   #json: Uint8Array | undefined;
 
-  constructor(fields: PublishFields, offset: number, publishedMs: number, acceptedAtMs: number) {
+  constructor(fields: PublishFields, offset: number, seq: number, publishedMs: number, acceptedAtMs: number) {
     this.topic = fields.topic;
     this.offset = offset;
+    this.seq = seq;
     this.publishedMs = publishedMs;
     this.#ownTimestampMs = fields.timestampMs;
     this.type = fields.type;
@@ -57,12 +60,13 @@ export class StoredPublication implements Publication {
   static decoded(
     topic: string,
     encoded: Uint8Array,
+    seq: number,
     publishedMs: number,
     apart: Apart | undefined,
   ): StoredPublication {
     const publication = readPublicationBytes(encoded);
     const fields = apart === undefined ? { topic, ...publication } : { topic, ...publication, ...apart };
-    const stored = new StoredPublication(fields, publication.offset, publishedMs, 0);
+    const stored = new StoredPublication(fields, publication.offset, seq, publishedMs, 0);
     stored.#protobuf = encoded;
     return stored;
   }
@@ -70,7 +74,7 @@ export class StoredPublication implements Publication {
   /** The same in bytes of its own, for those who keep it: others may stand in slabs. */
   own(): StoredPublication {
     const encoded = this.encoded(protobufCodec).slice();
-    return StoredPublication.decoded(this.topic, encoded, this.publishedMs, this.apart);
+    return StoredPublication.decoded(this.topic, encoded, this.seq, this.publishedMs, this.apart);
   }
 
   /** Lets go of the slab that its bytes stand in: for those who keep this one for a while. */

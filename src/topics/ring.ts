@@ -25,6 +25,7 @@ export class Ring {
   #packed = new PackedPublications();
   #newest: number;
   #bytes = 0;
+  #evictedSeq = 0;
 
   /** `newest` is the offset that the first push follows. */
   constructor(limits: RingLimits, evicted: Evicted, newest = 0) {
@@ -49,6 +50,22 @@ export class Ring {
   /** The offset behind which everything is held: a reader at this position or later misses nothing. */
   get reach(): number {
     return this.#newest - this.#packed.count;
+  }
+
+  /** The highest `seq` that was evicted; 0: nothing was. */
+  get evictedSeq(): number {
+    return this.#evictedSeq;
+  }
+
+  /** The newest offset whose publication has a `seq` of at most this, or `reach` when all that is held came later. */
+  offsetAtSeq(seq: number): number {
+    let low = 0;
+    for (let high = this.#packed.count; low < high; ) {
+      const middle = (low + high) >> 1;
+      if (this.#packed.seqAt(middle) <= seq) low = middle + 1;
+      else high = middle;
+    }
+    return this.reach + low;
   }
 
   /** Adds publications behind the newest one, in order. Evicts what no longer fits; the newest of all always stays. */
@@ -81,16 +98,17 @@ export class Ring {
 
   /** Lets go of everything, because all rings together are too large. */
   evictAll(): void {
-    const count = this.#packed.count;
-    this.reset(this.#newest);
+    const { count } = this.#packed;
+    this.reset(this.#newest, count > 0 ? this.#packed.seqAt(count - 1) : this.#evictedSeq);
     if (count > 0) this.#evicted('total', count);
   }
 
   /** Begins anew behind `newest`; what was held belongs to another epoch. */
-  reset(newest: number): void {
+  reset(newest: number, evictedSeq: number): void {
     this.#packed = new PackedPublications();
     this.#bytes = 0;
     this.#newest = newest;
+    this.#evictedSeq = evictedSeq;
   }
 
   /** The newest that matches. */
@@ -129,6 +147,7 @@ export class Ring {
   }
 
   #shift(): void {
+    this.#evictedSeq = this.#packed.oldestSeq ?? this.#evictedSeq;
     this.#bytes -= this.#packed.shift();
   }
 }

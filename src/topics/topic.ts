@@ -1,5 +1,5 @@
 import type { Mode, Position } from '../protocol/frames.ts';
-import type { StoredTopic } from './engine.ts';
+import type { Numbering, StoredTopic } from './engine.ts';
 import type { StoredPublication } from './publication.ts';
 import { type Evicted, Ring, type RingLimits } from './ring.ts';
 import { State } from './state.ts';
@@ -21,6 +21,10 @@ export class Topic {
   epoch = '';
   /** The offset that this epoch begins behind. */
   startOffset = 0;
+  /** Of the newest publication; 0: nothing was published. */
+  seq = 0;
+  /** The engine's `forgottenSeq` when the numbering began: up to that `seq` the topic may have had another epoch. */
+  bornAfterSeq = 0;
   /** How many parties need this object to stay: views, mostly. */
   holds = 0;
   /** Milliseconds since 1970 of the last publication. */
@@ -38,6 +42,11 @@ export class Topic {
     return { epoch: this.epoch, offset: this.ring.newest };
   }
 
+  /** Whether there is something that a subscriber could be sent. */
+  get holdsContent(): boolean {
+    return this.ring.count > 0 || (this.state?.size ?? 0) > 0;
+  }
+
   get bytes(): number {
     return this.ring.bytes + (this.state?.bytes ?? 0);
   }
@@ -46,15 +55,28 @@ export class Topic {
     this.ring.push(publications);
     if (this.state !== undefined) for (const publication of publications) this.state.apply(publication);
     this.publications += publications.length;
-    this.lastPublishedMs = publications.at(-1)?.publishedMs ?? this.lastPublishedMs;
+    const newest = publications.at(-1);
+    if (newest === undefined) return;
+    this.lastPublishedMs = newest.publishedMs;
+    this.seq = newest.seq;
+  }
+
+  /** Continues a numbering whose content is gone. */
+  resume({ epoch, offset, seq, bornAfterSeq }: Numbering): void {
+    this.epoch = epoch;
+    this.startOffset = 0;
+    this.ring.reset(offset, seq);
+    this.seq = seq;
+    this.bornAfterSeq = bornAfterSeq;
   }
 
   /** Takes what an engine kept; before it, the topic holds nothing. */
-  fill({ epoch, offset, publications, state }: StoredTopic): void {
+  fill({ publications, state, evictedSeq, ...numbering }: StoredTopic): void {
+    this.resume(numbering);
     const first = publications[0];
-    this.reset(epoch, first === undefined ? offset : first.offset - 1);
     // What is gone before the first of them was part of this epoch.
-    this.startOffset = 0;
+    if (first !== undefined) this.ring.reset(first.offset - 1, evictedSeq);
+    this.state?.clear();
     this.ring.push(publications);
     for (const publication of state) this.state?.apply(publication);
     this.lastPublishedMs = publications.at(-1)?.publishedMs ?? 0;
@@ -64,7 +86,7 @@ export class Topic {
   reset(epoch: string, offset: number): void {
     this.epoch = epoch;
     this.startOffset = offset;
-    this.ring.reset(offset);
+    this.ring.reset(offset, this.seq);
     this.state?.clear();
   }
 

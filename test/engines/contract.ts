@@ -6,6 +6,7 @@ import type {
   AppendRequest,
   Engine,
   EngineFeed,
+  Numbering,
   StoredTopic,
 } from '../../src/topics/engine.ts';
 import { messageIdsPerTopic, messageIdWindowMs } from '../../src/topics/idempotency.ts';
@@ -24,8 +25,11 @@ export interface EngineTestOptions {
   /** What a retaining engine keeps of a topic. */
   readonly ring: { readonly maxPublications: number; readonly maxBytes: number; readonly maxAgeMs: number };
   readonly isState: (topic: string) => boolean;
+  /** Numberings of topics without content that it keeps. */
+  readonly numberingsMax: number;
 }
 
+const numberingsMax = 3;
 const ring = { maxPublications: 10, maxBytes: 1_048_576, maxAgeMs: 3_600_000 };
 
 interface Fed {
@@ -39,7 +43,11 @@ class RecordingFeed implements EngineFeed {
   readonly resets: { topic: string; epoch: string; offset: number }[] = [];
   readonly causes: (Error | undefined)[] = [];
 
+  /** Called while the engine tells of new publications. */
+  hook: (topic: string) => void = () => undefined;
+
   appended(topic: string, epoch: string, publications: readonly StoredPublication[]): void {
+    this.hook(topic);
     this.fed.push({ topic, epoch, publications });
   }
 
@@ -93,6 +101,7 @@ export function engineContract(name: string, set: () => EngineUnderTest | Promis
           nowMs: clock.read,
           ring,
           isState: (topic) => topic.startsWith('state'),
+          numberingsMax,
         });
         await engine.open(feed);
         cleanUps.push(() => engine.close());
@@ -366,10 +375,10 @@ export function engineContract(name: string, set: () => EngineUnderTest | Promis
         expect(summary(outcomes)).toEqual(['not_found', 'not_found', 'not_found', 'not_found']);
       });
 
-      test('does not take the value of a topic that began anew for it', async () => {
+      test('does not take a value that came after the content was dropped for it', async () => {
         const { engine, epoch } = await withValues();
         expect(engine.forget('state')).toBe(true);
-        expect(summary(await engine.append([value('a'), expiry(epoch, 1, 'a')]))).toEqual([1, 'not_found']);
+        expect(summary(await engine.append([value('a'), expiry(epoch, 1, 'a')]))).toEqual([3, 'not_found']);
       });
 
       test('begins no topic, and is nothing to one that is no state', async () => {
@@ -409,14 +418,79 @@ export function engineContract(name: string, set: () => EngineUnderTest | Promis
     });
 
     describe('forget', () => {
-      test('a topic that was forgotten begins anew, in another epoch', async () => {
-        const { engine } = await opened();
+      test('a topic that was forgotten continues its numbering', async () => {
+        const { engine, feed } = await opened();
         const [before] = positions(await engine.append([request('a'), request('a')]));
         expect(engine.forget('a')).toBe(true);
         const [after] = positions(await engine.append([request('a')]));
-        expect(after?.offset).toBe(1);
-        expect(after?.epoch).not.toBe(before?.epoch);
-        expect(after?.epoch).toBeTruthy();
+        expect(after).toEqual({ epoch: before?.epoch, offset: 3 });
+        expect(feed.offsets('a')).toEqual([1, 2, 3]);
+      });
+
+      test('the numbering is known while the content is gone, and while the feed hears of new content', async () => {
+        const { engine, feed } = await opened();
+        const [before] = positions(await engine.append([request('a'), request('a')]));
+        expect([engine.numbering('a'), engine.numbering('b')]).toEqual([undefined, undefined]);
+        engine.forget('a');
+        const numbering = { ...before, offset: 2, seq: feed.of('a').at(-1)?.seq, bornAfterSeq: 0 };
+        expect(engine.numbering('a')).toMatchObject(numbering);
+        expect([...engine.numberings()]).toMatchObject([['a', numbering]]);
+        let heard: Numbering | undefined;
+        feed.hook = (topic) => {
+          heard = engine.numbering(topic);
+        };
+        await engine.append([request('a')]);
+        expect(heard).toMatchObject(numbering);
+        expect([engine.numbering('a'), [...engine.numberings()]]).toEqual([undefined, []]);
+      });
+
+      test('drops the numberings that have been idle for longest, and knows the highest seq of them', async () => {
+        const { engine, feed } = await opened();
+        const names = ['d', 'c', 'b', 'a', 'e'];
+        await engine.append(names.map((name) => request(name)));
+        for (const name of ['a', 'b', 'c']) engine.forget(name);
+        await engine.append([request('x')]);
+        expect([[...engine.numberings()].map(([name]) => name), engine.forgottenSeq]).toEqual([
+          ['a', 'b', 'c'],
+          0,
+        ]);
+        engine.forget('d');
+        await engine.append([request('x')]);
+        expect([[...engine.numberings()].map(([name]) => name), engine.forgottenSeq]).toEqual([
+          ['b', 'c', 'd'],
+          feed.of('a').at(-1)?.seq,
+        ]);
+        const [again] = positions(await engine.append([request('a')]));
+        expect(again?.offset).toBe(1);
+        expect(again?.epoch).not.toBe(feed.fed.find(({ topic }) => topic === 'a')?.epoch);
+        engine.forget('a');
+        await engine.append([request('x')]);
+        expect(engine.numbering('a')).toMatchObject({ bornAfterSeq: feed.of('a')[0]?.seq, offset: 1 });
+        // The others are lower than the one that is known already.
+        expect(engine.forgottenSeq).toBe(feed.of('a')[0]?.seq);
+      });
+
+      test('commits are numbered over all topics, and a retaining engine remembers them', async () => {
+        const { engine, feed, reopen } = await opened();
+        expect(engine.seq).toBe(0);
+        await engine.append([request('a'), request('b'), request('a')]);
+        await engine.append([request('b')]);
+        const seqs = feed.fed.flatMap(({ publications }) => publications.map(({ seq }) => seq));
+        expect(new Set(seqs).size).toBe(4);
+        expect(feed.of('a').at(-1)?.seq).toBeGreaterThan(feed.of('a')[0]?.seq as number);
+        expect(engine.seq).toBe(Math.max(...seqs));
+        engine.forget('b');
+        await engine.append([request('a')]);
+        const { epoch, seq, forgottenSeq } = engine;
+        const numbering = engine.numbering('b');
+        await engine.close();
+        const again = await reopen();
+        if (again.engine.retains) {
+          expect(again.engine).toMatchObject({ epoch, seq, forgottenSeq });
+          expect(again.engine.numbering('b')).toMatchObject(numbering as Numbering);
+        } else {
+          expect(again.engine.epoch).not.toBe(epoch);
+        }
       });
 
       test('is refused while message ids live', async () => {
@@ -551,7 +625,7 @@ export function engineContract(name: string, set: () => EngineUnderTest | Promis
 
     test('an append before it was opened is refused', async () => {
       const under = await set();
-      const engine = await under.make({ nowMs: () => 0, ring, isState: () => false });
+      const engine = await under.make({ nowMs: () => 0, ring, isState: () => false, numberingsMax });
       const [outcome] = await engine.append([request('a')]);
       expect(outcome?.ok).toBe(false);
       await engine.close();

@@ -2,7 +2,9 @@ import { expect, test } from 'vitest';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { engineContract, request } from './contract.ts';
 
-engineContract('memory', () => ({ make: ({ nowMs, isState }) => new MemoryEngine({ nowMs, isState }) }));
+engineContract('memory', () => ({
+  make: ({ nowMs, isState, numberingsMax }) => new MemoryEngine({ nowMs, isState, numberingsMax }),
+}));
 
 test('the memory engine feeds publications together that follow each other in one topic', async () => {
   const fed: (readonly [string, number[]])[] = [];

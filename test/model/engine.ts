@@ -6,6 +6,7 @@ import type {
   AppendRequest,
   Engine,
   EngineFeed,
+  Numbering,
   StoredTopic,
 } from '../../src/topics/engine.ts';
 import { StoredPublication } from '../../src/topics/publication.ts';
@@ -37,6 +38,7 @@ export class ScriptedEngine implements Engine {
   readonly #renumbered = new Map<string, Renumbered>();
   /** By topic, as the inner engine says it. */
   readonly #innerEpochs = new Map<string, string>();
+  readonly #innerOffsets = new Map<string, number>();
   readonly #tell: EngineFeed['appended'];
   #feed: EngineFeed | undefined;
 
@@ -50,11 +52,24 @@ export class ScriptedEngine implements Engine {
     return this.#waiting.size > 0;
   }
 
+  get epoch(): string {
+    return this.#inner.epoch;
+  }
+
+  get seq(): number {
+    return this.#inner.seq;
+  }
+
+  get forgottenSeq(): number {
+    return this.#inner.forgottenSeq;
+  }
+
   async open(feed: EngineFeed): Promise<void> {
     this.#feed = feed;
     await this.#inner.open({
       appended: (topic, epoch, publications) => {
         this.#innerEpochs.set(topic, epoch);
+        this.#innerOffsets.set(topic, publications.at(-1)?.offset ?? 0);
         const { base = 0, epoch: name = epoch } = this.#renumbered.get(topic) ?? {};
         const renumbered = base === 0 ? publications : publications.map((each) => shifted(each, base));
         this.#tell(topic, name, renumbered);
@@ -114,9 +129,8 @@ export class ScriptedEngine implements Engine {
 
   /** Behaves as if it had gone back in time. */
   reset(topic: string, base: number): void {
-    this.#inner.forget(topic);
     const epoch = randomUUID();
-    this.#renumbered.set(topic, { epoch, base });
+    this.#renumbered.set(topic, { epoch, base: base - (this.#innerOffsets.get(topic) ?? 0) });
     this.#feed?.reset(topic, epoch, base);
   }
 
@@ -125,9 +139,21 @@ export class ScriptedEngine implements Engine {
   }
 
   forget(topic: string): boolean {
-    if (this.#waiting.has(topic) || !this.#inner.forget(topic)) return false;
-    this.#renumbered.delete(topic);
-    return true;
+    return !this.#waiting.has(topic) && this.#inner.forget(topic);
+  }
+
+  numbering(topic: string): Numbering | undefined {
+    const inner = this.#inner.numbering(topic);
+    return inner && this.#toOuter(topic, inner);
+  }
+
+  *numberings(): Iterable<readonly [string, Numbering]> {
+    for (const [topic, inner] of this.#inner.numberings()) yield [topic, this.#toOuter(topic, inner)];
+  }
+
+  #toOuter(topic: string, inner: Numbering): Numbering {
+    const { base = 0, epoch = inner.epoch } = this.#renumbered.get(topic) ?? {};
+    return { ...inner, epoch, offset: inner.offset + base };
   }
 
   close(): Promise<void> {
@@ -136,10 +162,11 @@ export class ScriptedEngine implements Engine {
 }
 
 function shifted(publication: StoredPublication, base: number): StoredPublication {
-  const { timestampMs, offset, publishedMs, acceptedAtMs } = publication;
+  const { timestampMs, offset, seq, publishedMs, acceptedAtMs } = publication;
   return new StoredPublication(
     { ...publication, payload: publication.payload, timestampMs },
     offset + base,
+    seq,
     publishedMs,
     acceptedAtMs,
   );

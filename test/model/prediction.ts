@@ -23,6 +23,11 @@ export interface Asked {
 export function lookAt(broker: Broker, target: string): Held[] {
   const isHeard = (name: string) =>
     target.endsWith('*') ? name.startsWith(target.slice(0, -1)) && !name.startsWith('$') : name === target;
+  const gone = target.endsWith('*') ? undefined : broker.numbering(target);
+  if (gone !== undefined && broker.find(target) === undefined) {
+    const { epoch, offset } = gone;
+    return [{ topic: target, epoch, start: 0, reach: offset, newest: offset }];
+  }
   return [...broker.topics()]
     .filter(({ name }) => isHeard(name))
     .map(({ name, epoch, startOffset: start, ring: { reach, newest } }) => ({
@@ -53,7 +58,9 @@ export function checkAnswer(wire: Subscription, topics: readonly Held[], result:
   for (const position of positions ?? []) {
     if (position.epoch === '' || topics.some(({ topic }) => topic === position.topic)) continue;
     const answer = answered.get(position.topic);
-    check(answer?.recovered === false, 'a topic that is gone and was not named', target, position);
+    check(answer !== undefined, 'a topic that is gone and was not named', target, position);
+    const missedNothing = answer.epoch === position.epoch && answer.offset === position.offset;
+    check(answer.recovered === missedNothing, 'a topic that is gone, told wrong', position, answer);
     answered.delete(position.topic);
   }
   check(answered.size === 0, 'topics that do not exist', target, [...answered.keys()]);

@@ -371,7 +371,7 @@ describe('sweep', () => {
     expect(listener.heard.at(-1)).toEqual({ event: 'removed', topic: 'a' });
   });
 
-  test('a topic that came back has another epoch', async () => {
+  test('a topic that came back continues its numbering', async () => {
     const { broker, clock } = await openBroker(aged);
     const first = await publishOne(broker, fields('a'));
     clock.advance(101);
@@ -379,9 +379,10 @@ describe('sweep', () => {
     const second = await publishOne(broker, fields('a'));
     expect([first, second]).toMatchObject([
       { ok: true, offset: 1 },
-      { ok: true, offset: 1 },
+      { ok: true, offset: 2 },
     ]);
-    expect(second).not.toMatchObject({ epoch: first.ok ? first.epoch : '' });
+    expect(second).toMatchObject({ epoch: first.ok ? first.epoch : '' });
+    expect(broker.find('a')).toMatchObject({ seq: 2, ring: { reach: 1, newest: 2, evictedSeq: 1 } });
   });
 
   test('a topic stays while somebody holds it, and keeps its numbering', async () => {
@@ -600,20 +601,36 @@ describe('the engine', () => {
 class RetainingEngine implements Engine {
   readonly name = 'retaining';
   readonly retains = true;
+  readonly epoch = 'engine';
+  readonly forgottenSeq = 0;
   readonly kept = new Map<string, StoredTopic>();
   loads = 0;
   broken = false;
+  #seq = 0;
   #feed: EngineFeed | undefined;
 
   async open(feed: EngineFeed): Promise<void> {
     this.#feed = feed;
   }
 
+  get seq(): number {
+    return this.#seq;
+  }
+
+  numbering(): undefined {}
+
+  numberings(): [] {
+    return [];
+  }
+
   async append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
     return requests.map(({ fields, publishedMs, acceptedAtMs }) => {
       const { epoch, offset } = this.kept.get(fields.topic) ?? { epoch: 'new', offset: 0 };
-      const publication = new StoredPublication(fields, offset + 1, publishedMs, acceptedAtMs);
-      this.kept.set(fields.topic, { epoch, offset: offset + 1, publications: [publication], state: [] });
+      const publication = new StoredPublication(fields, offset + 1, ++this.#seq, publishedMs, acceptedAtMs);
+      this.kept.set(fields.topic, {
+        ...{ epoch, offset: offset + 1, seq: this.#seq, bornAfterSeq: 0, evictedSeq: 0 },
+        ...{ publications: [publication], state: [] },
+      });
       this.#feed?.appended(fields.topic, epoch, [publication]);
       return { ok: true, epoch, offset: offset + 1, duplicate: false };
     });
@@ -638,6 +655,9 @@ describe('an engine that retains', () => {
     engine.kept.set('state', {
       epoch: 'old',
       offset: 7,
+      seq: 7,
+      bornAfterSeq: 0,
+      evictedSeq: 0,
       publications: [stored(6), stored(7)],
       state: [stored(3, { key: 'a' }), stored(7)],
     });

@@ -25,7 +25,7 @@ export function stored(
   more: Partial<PublishFields> = {},
   publishedMs = 0,
 ): StoredPublication {
-  return new StoredPublication(fields('t', more), offset, publishedMs, 0);
+  return new StoredPublication(fields('t', more), offset, offset, publishedMs, 0);
 }
 
 /** All that is known of it, except when this process accepted it. */

@@ -8,7 +8,13 @@ import { factsOf, fields } from './fixtures.ts';
 describe('a stored publication', () => {
   test('keeps its payload once: where it was until it is encoded, then in its encoded bytes', () => {
     const bytes = new Uint8Array([1, 2, 3]);
-    const publication = new StoredPublication(fields('t', { payload: { format: 'binary', bytes } }), 1, 2, 3);
+    const publication = new StoredPublication(
+      fields('t', { payload: { format: 'binary', bytes } }),
+      1,
+      9,
+      2,
+      3,
+    );
     expect(publication.payload.bytes).toBe(bytes);
     publication.encoded(codecs.json);
     expect(publication.payload.bytes).toBe(bytes);
@@ -19,7 +25,7 @@ describe('a stored publication', () => {
 
   test('kept for long, it stands in bytes of its own, and is the same', () => {
     const more = { key: 'k', tags: { a: 'b' }, except: 's', ttlMs: 9, timestampMs: 5 };
-    const publication = new StoredPublication(fields('t', more), 1, 2, 3);
+    const publication = new StoredPublication(fields('t', more), 1, 9, 2, 3);
     const own = publication.own();
     const encoded = own.encoded(codecs.protobuf);
     expect(encoded.buffer.byteLength).toBe(encoded.length);
@@ -29,14 +35,14 @@ describe('a stored publication', () => {
   });
 
   test('an empty key is none, and so are empty tags, in every codec', () => {
-    const { key, tags } = new StoredPublication(fields('t', { key: '', tags: {} }), 1, 2, 3);
+    const { key, tags } = new StoredPublication(fields('t', { key: '', tags: {} }), 1, 9, 2, 3);
     expect([key, tags]).toEqual([undefined, undefined]);
   });
 
   test('detached, it stands in bytes of its own', () => {
     const body = new Uint8Array(1000);
     const payload = { format: 'binary', bytes: body.subarray(1, 4) } as const;
-    const publication = new StoredPublication(fields('t', { payload }), 1, 2, 3);
+    const publication = new StoredPublication(fields('t', { payload }), 1, 9, 2, 3);
     publication.detach();
     const encoded = publication.encoded(codecs.protobuf);
     expect(encoded.buffer.byteLength).toBe(encoded.length);
@@ -57,7 +63,13 @@ describe('a stored publication', () => {
     fc.assert(
       fc.property(parts, ({ format, bytes, offset, publishedMs, ...more }) => {
         const make = () =>
-          new StoredPublication(fields('t', { payload: { format, bytes }, ...more }), offset, publishedMs, 0);
+          new StoredPublication(
+            fields('t', { payload: { format, bytes }, ...more }),
+            offset,
+            9,
+            publishedMs,
+            0,
+          );
         const [first, second] = [make(), make()];
         const json = first.encoded(codecs.json);
         const protobuf = second.encoded(codecs.protobuf);

@@ -187,7 +187,7 @@ describe('ring', () => {
               gone += model.length;
               model = [];
             } else {
-              ring.reset(each.to);
+              ring.reset(each.to, 0);
               newest = each.to;
               model = [];
             }

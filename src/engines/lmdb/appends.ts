@@ -27,6 +27,7 @@ export interface Batch {
 /** Numbers the requests, writes what is new, and answers each. Within a transaction. */
 export function appendAll(topics: Topics, requests: readonly AppendRequest[], nowMs: number): Batch {
   const appended = new Map<Head, Appended>();
+  topics.putEngine();
   const outcomes = requests.map((request) => appendOne(topics, request, nowMs, appended));
   for (const { head, publications } of appended.values()) {
     const deletions = deletionsPerTopic + deletionsPerPublication * publications.length;
@@ -61,9 +62,10 @@ function appendOne(
     messageIds.add(fields.messageId, { offset, digest, atMs: nowMs });
     topics.putMessageId(head, fields.messageId, offset, digest, nowMs);
   }
-  const publication = new StoredPublication(fields, offset, publishedMs, acceptedAtMs);
+  const publication = new StoredPublication(fields, offset, topics.nextSeq(), publishedMs, acceptedAtMs);
   topics.putPublication(head, publication);
   head.offset = offset;
+  head.seq = publication.seq;
   const known = appended.get(head);
   if (known === undefined) appended.set(head, { head, epoch, publications: [publication] });
   else known.publications.push(publication);

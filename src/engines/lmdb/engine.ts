@@ -1,6 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SluiceError } from '../../errors.ts';
-import type { AppendOutcome, AppendRequest, Engine, EngineFeed, StoredTopic } from '../../topics/engine.ts';
+import type {
+  AppendOutcome,
+  AppendRequest,
+  Engine,
+  EngineFeed,
+  Numbering,
+  StoredTopic,
+} from '../../topics/engine.ts';
 import { appendAll, type Batch } from './appends.ts';
 import { DataDir, kernelBootId } from './data-dir.ts';
 import { writtenKey } from './keys.ts';
@@ -15,6 +22,8 @@ export interface LmdbOptions {
   /** Whether an answer also means that it is on the disk. */
   readonly sync: boolean;
   readonly retention: (topic: string) => Retention;
+  /** Numberings of topics without content that are kept. */
+  readonly numberingsMax?: number;
   /** For the stored publications of all topics; the rings of the longest idle ones give way. */
   readonly ringsMaxBytes: number;
   /** Milliseconds since 1970. */
@@ -55,6 +64,8 @@ export class LmdbEngine implements Engine {
   #topics: Topics | undefined;
   /** Why the last transaction failed, and until when (monotonic) the next is not tried. */
   #failure: { readonly cause: unknown; readonly untilMs: number } | undefined;
+  /** What the feed has heard of. */
+  #told = { epoch: '', seq: 0, forgottenSeq: 0 };
   #sweepIsDue = false;
   #sweeping: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
@@ -88,11 +99,32 @@ export class LmdbEngine implements Engine {
     if (dir.wasSetAside) warnOfSetAside(dir.path);
     this.#dir = dir;
     this.#feed = feed;
+    this.#note(this.#topics);
     this.#sweeping = setInterval(() => {
       this.#sweepIsDue = true;
       this.#run();
     }, sweepEveryMs);
     this.#sweeping.unref();
+  }
+
+  get epoch(): string {
+    return this.#told.epoch;
+  }
+
+  get seq(): number {
+    return this.#told.seq;
+  }
+
+  get forgottenSeq(): number {
+    return this.#told.forgottenSeq;
+  }
+
+  numbering(topic: string): Numbering | undefined {
+    return this.#topics?.numbering(topic);
+  }
+
+  numberings(): Iterable<readonly [string, Numbering]> {
+    return this.#topics?.numberings() ?? [];
   }
 
   append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
@@ -155,9 +187,13 @@ export class LmdbEngine implements Engine {
     }
   }
 
+  #note({ epoch, seq, forgottenSeq }: Topics): void {
+    this.#told = { epoch, seq, forgottenSeq };
+  }
+
   #openTopics(): Topics {
     const { dataDir, openStore = (folder, sync) => new Store(folder, sync) } = this.#options;
-    return new Topics(openStore(dataDir, this.#sync), this.#options.retention);
+    return new Topics(openStore(dataDir, this.#sync), this.#options.retention, this.#options.numberingsMax);
   }
 
   #run(): void {
@@ -192,7 +228,7 @@ export class LmdbEngine implements Engine {
     const forgotten = [...this.#forgotten];
     let batch: Batch | undefined;
     const error = await this.#transaction((topics) => {
-      for (const head of forgotten) topics.deleteHead(head);
+      for (const head of forgotten) topics.putIdle(head);
       batch = appendAll(topics, requests, this.#nowMs());
     });
     if (error === undefined || this.#holds(batch)) {
@@ -207,9 +243,12 @@ export class LmdbEngine implements Engine {
   /** The feed hears of it, then the publishers: also when the feed breaks, which is nobody's but its own fault. */
   #tell(waiting: readonly Waiting[], { outcomes, appended }: Batch): void {
     try {
-      for (const { head, epoch, publications } of appended)
+      for (const { head, epoch, publications } of appended) {
         this.#feed?.appended(head.name, epoch, publications);
+        this.#topics?.told(head.name);
+      }
     } finally {
+      if (this.#topics !== undefined) this.#note(this.#topics);
       this.#waiting.answer(waiting, (i) => outcomes[i] as AppendOutcome);
     }
   }

@@ -14,6 +14,8 @@ const kinds = {
   messageId: 0x69,
   /** `g` number -> nothing: a forgotten topic that still has records */
   gone: 0x67,
+  /** `e` -> what is kept of the engine itself */
+  engine: 0x65,
   /** `w` -> proof that the store can be written */
   written: 0x77,
 } as const;
@@ -23,6 +25,7 @@ export type TopicKind = 'publication' | 'state' | 'messageId';
 const numberBytes = 6;
 const offsetBytes = 8;
 
+export const engineKey = Buffer.of(kinds.engine);
 export const writtenKey = Buffer.of(kinds.written);
 
 export function headKey(name: string): Buffer {

@@ -3,10 +3,10 @@ import { StoredPublication } from '../../topics/publication.ts';
 import { DataDirError } from './data-dir.ts';
 
 /**
- * The values of the store. Each begins with the version of its format, 1. Numbers are little-endian, texts are UTF-8
+ * The values of the store. Each begins with the version of its format, 2. Numbers are little-endian, texts are UTF-8
  * behind their length in two bytes.
  */
-const recordVersion = 1;
+const recordVersion = 2;
 
 /** What is stored of a topic apart from its publications. */
 export interface HeadRecord {
@@ -14,12 +14,28 @@ export interface HeadRecord {
   readonly epoch: string;
   readonly mode: Mode;
   readonly offset: number;
-  /** Everything behind this offset is kept. */
+  /** The `seq` of the newest publication. */
+  readonly seq: number;
+  /** Everything after this offset is kept. */
   readonly reach: number;
+  /** The highest `seq` that is no longer kept. */
+  readonly evictedSeq: number;
+  /** The engine's `forgottenSeq` when the numbering began. */
+  readonly bornAfterSeq: number;
+  /** Its content is gone, only the numbering is kept. */
+  readonly isIdle: boolean;
   /** What the kept publications cost, as a ring counts. */
   readonly bytes: number;
   /** When something was last appended. */
   readonly touchedMs: number;
+}
+
+/** What is stored of the engine itself. */
+export interface EngineRecord {
+  /** The identity of the numbering of commits. */
+  readonly epoch: string;
+  /** The highest `seq` of a numbering that was dropped. */
+  readonly forgottenSeq: number;
 }
 
 export interface MessageIdRecord {
@@ -28,22 +44,44 @@ export interface MessageIdRecord {
   readonly atMs: number;
 }
 
+type HeadNumbers = Omit<HeadRecord, 'epoch' | 'mode' | 'isIdle'>;
+
+/** In the order in which they are stored. */
+const headNumbers = [
+  'number',
+  'offset',
+  'seq',
+  'reach',
+  'evictedSeq',
+  'bornAfterSeq',
+  'bytes',
+  'touchedMs',
+] as const satisfies readonly (keyof HeadNumbers)[];
+
 const has = { removed: 1, binary: 2, key: 4, except: 8, tags: 16, expiry: 32, timestamp: 64 } as const;
 
 /** Where `publicationFacts` reads, without decoding the rest. */
 const publishedAt = 2;
 const costAt = 10;
 const offsetAt = 18;
+const seqAt = 26;
 
 /** Writes records into one buffer: each is valid until the next one is begun. */
 export class RecordWriter {
   #bytes = Buffer.allocUnsafeSlow(64 * 1024);
   #at = 0;
 
-  head({ number, epoch, mode, offset, reach, bytes, touchedMs }: HeadRecord): Buffer {
+  head({ epoch, mode, isIdle, ...head }: HeadRecord): Buffer {
     this.#begin();
-    this.#byte(mode === 'state' ? 1 : 0);
-    for (const each of [number, offset, reach, bytes, touchedMs]) this.#number(each);
+    this.#byte((mode === 'state' ? 1 : 0) | (isIdle ? 2 : 0));
+    for (const name of headNumbers) this.#number(head[name]);
+    this.#text(epoch);
+    return this.#end();
+  }
+
+  engine({ epoch, forgottenSeq }: EngineRecord): Buffer {
+    this.#begin();
+    this.#number(forgottenSeq);
     this.#text(epoch);
     return this.#end();
   }
@@ -71,6 +109,7 @@ export class RecordWriter {
     this.#number(publishedMs);
     this.#number(publication.bytes);
     this.#number(publication.offset);
+    this.#number(publication.seq);
     if (expiresAtMs !== Number.POSITIVE_INFINITY) this.#number(expiresAtMs);
     if (timestampMs !== publishedMs) this.#number(timestampMs);
     this.#text(type);
@@ -156,15 +195,16 @@ class RecordReader {
 
 export function decodeHead(record: Uint8Array): HeadRecord {
   const reader = new RecordReader(record);
-  const mode = reader.byte() === 1 ? 'state' : 'stream';
-  const [number, offset, reach, bytes, touchedMs] = [0, 0, 0, 0, 0].map(() => reader.number()) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  return { number, epoch: reader.text(), mode, offset, reach, bytes, touchedMs };
+  const flags = reader.byte();
+  const numbers = Object.fromEntries(headNumbers.map((name) => [name, reader.number()])) as HeadNumbers;
+  const mode = (flags & 1) === 1 ? 'state' : 'stream';
+  return { ...numbers, mode, isIdle: (flags & 2) !== 0, epoch: reader.text() };
+}
+
+export function decodeEngine(record: Uint8Array): EngineRecord {
+  const reader = new RecordReader(record);
+  const forgottenSeq = reader.number();
+  return { forgottenSeq, epoch: reader.text() };
 }
 
 export function decodeMessageId(record: Uint8Array): MessageIdRecord {
@@ -181,6 +221,7 @@ export function decodePublication(topic: string, record: Uint8Array): StoredPubl
   const publishedMs = reader.number();
   reader.number();
   const offset = reader.number();
+  const seq = reader.number();
   const expiresAtMs = (flags & has.expiry) === 0 ? undefined : reader.number();
   const timestampMs = (flags & has.timestamp) === 0 ? undefined : reader.number();
   const fields: PublishFields = {
@@ -194,16 +235,24 @@ export function decodePublication(topic: string, record: Uint8Array): StoredPubl
     timestampMs,
     payload: { format: (flags & has.binary) === 0 ? 'json' : 'binary', bytes: reader.rest() },
   };
-  return new StoredPublication(fields, offset, publishedMs, 0);
+  return new StoredPublication(fields, offset, seq, publishedMs, 0);
 }
 
 /** What retention wants to know of a publication. */
-export function publicationFacts(record: Uint8Array): { publishedMs: number; bytes: number; offset: number } {
+interface PublicationFacts {
+  readonly publishedMs: number;
+  readonly bytes: number;
+  readonly offset: number;
+  readonly seq: number;
+}
+
+export function publicationFacts(record: Uint8Array): PublicationFacts {
   const bytes = checked(record);
   return {
     publishedMs: bytes.readDoubleLE(publishedAt),
     bytes: bytes.readDoubleLE(costAt),
     offset: bytes.readDoubleLE(offsetAt),
+    seq: bytes.readDoubleLE(seqAt),
   };
 }
 

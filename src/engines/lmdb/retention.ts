@@ -53,6 +53,7 @@ export function trim(topics: Topics, head: Head, nowMs: number, budget: Budget, 
     if (!isOver) break;
     topics.store.remove(key);
     head.reach++;
+    head.evictedSeq = facts?.seq ?? head.seq;
     head.bytes -= facts?.bytes ?? 0;
     topics.bytes -= facts?.bytes ?? 0;
     budget.left--;

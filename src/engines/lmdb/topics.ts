@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Position, PublishFields } from '../../protocol/frames.ts';
-import type { StoredTopic } from '../../topics/engine.ts';
+import type { Numbering, StoredTopic } from '../../topics/engine.ts';
 import { MessageIds } from '../../topics/idempotency.ts';
 import type { StoredPublication } from '../../topics/publication.ts';
 import type { TopicOptions } from '../../topics/topic.ts';
 import {
+  engineKey,
   goneKey,
   headKey,
   kindRange,
@@ -16,9 +17,11 @@ import {
   topicRange,
 } from './keys.ts';
 import {
+  decodeEngine,
   decodeHead,
   decodeMessageId,
   decodePublication,
+  type EngineRecord,
   type HeadRecord,
   publicationFacts,
   RecordWriter,
@@ -28,12 +31,17 @@ import type { Store } from './store.ts';
 /** What the engine keeps of a topic: how many, how large, how old; and whether as a state. */
 export type Retention = Pick<TopicOptions, 'mode' | 'maxPublications' | 'maxBytes' | 'maxAgeMs'>;
 
+/** Numberings of topics without content that are kept by default. */
+export const numberingsMax = 100_000;
+
 /** One topic as this process knows it: its stored head, and what is looked up once. */
 export interface Head extends HeadRecord {
   readonly name: string;
   readonly retention: Retention;
   offset: number;
+  seq: number;
   reach: number;
+  evictedSeq: number;
   bytes: number;
   touchedMs: number;
   /** Of the oldest kept publication; NaN: not looked at. */
@@ -54,6 +62,13 @@ export class Topics {
   readonly store: Store;
   readonly #retention: (topic: string) => Retention;
   readonly #heads: Map<string, Head>;
+  /** What is kept of topics whose content is gone, the longest idle first. */
+  readonly #idle: Map<string, HeadRecord>;
+  readonly #numberingsMax: number;
+  #engine: EngineRecord;
+  #isEngineStored: boolean;
+  /** The newest commit. */
+  #seq: number;
   readonly #writer = new RecordWriter();
   #nextNumber = 1;
   /** What all kept publications cost. */
@@ -63,23 +78,36 @@ export class Topics {
   /** Topics that were in state mode once and no longer are: they still have a state. */
   readonly staleStates: Head[] = [];
 
-  constructor(store: Store, retention: (topic: string) => Retention) {
+  constructor(store: Store, retention: (topic: string) => Retention, kept = numberingsMax) {
     this.store = store;
+    this.#numberingsMax = kept;
+    const engine = store.get(engineKey);
+    this.#engine =
+      engine === undefined
+        ? { epoch: randomBytes(6).toString('base64url'), forgottenSeq: 0 }
+        : decodeEngine(engine);
+    this.#isEngineStored = engine !== undefined;
+    this.#seq = this.#engine.forgottenSeq;
     this.#retention = retention;
     this.gone = store.keys(kindRange('gone')).map(numberOfGoneKey);
     const heads: Head[] = [];
+    const idle: [name: string, record: HeadRecord][] = [];
     for (const { key, value } of store.entries(kindRange('head'))) {
       const record = decodeHead(value);
+      this.#seq = Math.max(this.#seq, record.seq);
+      this.#nextNumber = Math.max(this.#nextNumber, record.number + 1);
+      if (record.isIdle) {
+        idle.push([nameOfHeadKey(key), record]);
+        continue;
+      }
       const head = this.#head(nameOfHeadKey(key), record);
       heads.push(head);
       if (record.mode === 'state' && head.mode !== 'state') this.staleStates.push(head);
     }
     heads.sort((a, b) => a.touchedMs - b.touchedMs);
     this.#heads = new Map(heads.map((head) => [head.name, head]));
-    for (const { bytes, number } of heads) {
-      this.bytes += bytes;
-      this.#nextNumber = Math.max(this.#nextNumber, number + 1);
-    }
+    this.#idle = new Map(idle.sort(([, a], [, b]) => a.touchedMs - b.touchedMs));
+    for (const { bytes } of heads) this.bytes += bytes;
     for (const number of this.gone) this.#nextNumber = Math.max(this.#nextNumber, number + 1);
   }
 
@@ -95,28 +123,55 @@ export class Topics {
     return this.#heads.get(name);
   }
 
-  /** The topic, in a new epoch when there is none. Written with its first publication. */
+  get epoch(): string {
+    return this.#engine.epoch;
+  }
+
+  get seq(): number {
+    return this.#seq;
+  }
+
+  get forgottenSeq(): number {
+    return this.#engine.forgottenSeq;
+  }
+
+  /** Of a topic whose content is gone. */
+  numbering(name: string): Numbering | undefined {
+    return this.#idle.get(name);
+  }
+
+  numberings(): Iterable<readonly [string, Numbering]> {
+    return this.#idle;
+  }
+
+  /** The topic, in a new epoch when nothing is known of it. Written with its first publication. */
   findOrMake(name: string): Head {
     const known = this.#heads.get(name);
     if (known !== undefined) return known;
-    const head = this.#head(name, {
-      number: this.#nextNumber++,
-      epoch: randomBytes(6).toString('base64url'),
-      mode: 'stream',
-      offset: 0,
-      reach: 0,
-      bytes: 0,
-      touchedMs: 0,
-    });
+    const head = this.#head(name, this.#idle.get(name) ?? this.#newHead());
     head.messageIds = new MessageIds();
     this.#heads.set(name, head);
     return head;
   }
 
-  /** From this turn on the topic is unknown; `deleteHead` makes it so in the store. */
+  /** From this turn on the content is gone and only the numbering is kept; `putIdle` makes it so in the store. */
   forget(head: Head): void {
-    this.#heads.delete(head.name);
+    const { name, epoch, mode, offset, seq, bornAfterSeq, touchedMs } = head;
+    this.#heads.delete(name);
     this.bytes -= head.bytes;
+    this.#idle.set(name, {
+      ...{ epoch, mode, offset, seq, bornAfterSeq, touchedMs },
+      number: this.#nextNumber++,
+      reach: offset,
+      evictedSeq: seq,
+      bytes: 0,
+      isIdle: true,
+    });
+  }
+
+  /** The feed has had publications of this topic: it has content again. */
+  told(name: string): void {
+    this.#idle.delete(name);
   }
 
   messageIds(head: Head): MessageIds {
@@ -140,7 +195,7 @@ export class Topics {
 
   /** What the topic's retention lets stand at this time, and the newest publication per key. */
   read(head: Head, nowMs: number): StoredTopic {
-    const { name, number, epoch, offset, retention } = head;
+    const { name, number, epoch, offset, seq, evictedSeq, bornAfterSeq, retention } = head;
     const state: StoredPublication[] = [];
     if (head.mode === 'state') {
       for (const { value } of this.store.entries(topicRange('state', number)))
@@ -148,10 +203,25 @@ export class Topics {
     }
     // The longest unchanged first.
     state.sort((a, b) => a.offset - b.offset);
-    return { epoch, offset, publications: this.#newest(head, retention, nowMs), state };
+    const publications = this.#newest(head, retention, nowMs);
+    return {
+      ...{ epoch, offset, seq, bornAfterSeq, publications, state },
+      evictedSeq: this.#evictedSeq(head, publications) ?? evictedSeq,
+    };
   }
 
   // ---- within a transaction
+
+  nextSeq(): number {
+    return ++this.#seq;
+  }
+
+  /** Before the first publication: the identity of the numbering of commits. */
+  putEngine(): void {
+    if (this.#isEngineStored) return;
+    this.#isEngineStored = true;
+    this.store.put(engineKey, this.#writer.engine(this.#engine));
+  }
 
   putPublication(head: Head, publication: StoredPublication): void {
     const record = this.#writer.publication(publication);
@@ -183,11 +253,13 @@ export class Topics {
     this.#heads.set(head.name, head);
   }
 
-  /** What the topic had is deleted later, step by step. */
-  deleteHead(head: Head): void {
-    this.store.remove(headKey(head.name));
-    this.store.put(goneKey(head.number), Buffer.of(1));
-    this.gone.push(head.number);
+  /** Keeps the numbering only. What the topic had is deleted later, step by step. */
+  putIdle({ name, number }: Head): void {
+    const idle = this.#idle.get(name);
+    if (idle !== undefined) this.store.put(headKey(name), this.#writer.head(idle));
+    this.store.put(goneKey(number), Buffer.of(1));
+    this.gone.push(number);
+    this.#dropNumberings();
   }
 
   // ---- private
@@ -198,12 +270,54 @@ export class Topics {
       ...record,
       name,
       retention,
+      isIdle: false,
       mode: retention.mode,
       oldestMs: Number.NaN,
       messageIds: undefined,
       messageIdsReach: 0,
       storesMessageIds: false,
     };
+  }
+
+  #newHead(): HeadRecord {
+    return {
+      number: this.#nextNumber++,
+      epoch: randomBytes(6).toString('base64url'),
+      mode: 'stream',
+      offset: 0,
+      seq: 0,
+      reach: 0,
+      evictedSeq: 0,
+      bornAfterSeq: this.forgottenSeq,
+      isIdle: false,
+      bytes: 0,
+      touchedMs: 0,
+    };
+  }
+
+  /** Of what the store still has and retention no longer lets a ring have. */
+  #evictedSeq(
+    { number, offset, reach }: Head,
+    publications: readonly StoredPublication[],
+  ): number | undefined {
+    const first = publications[0]?.offset ?? offset + 1;
+    if (first - 1 <= reach) return undefined;
+    const record = this.store.get(offsetKey('publication', number, first - 1));
+    return record === undefined ? undefined : publicationFacts(record).seq;
+  }
+
+  #dropNumberings(): void {
+    let { forgottenSeq } = this.#engine;
+    for (const [name, { seq }] of this.#idle) {
+      if (this.#idle.size <= this.#numberingsMax) break;
+      if (this.#heads.has(name)) continue;
+      this.#idle.delete(name);
+      this.store.remove(headKey(name));
+      forgottenSeq = Math.max(forgottenSeq, seq);
+    }
+    if (forgottenSeq === this.#engine.forgottenSeq) return;
+    this.#engine = { ...this.#engine, forgottenSeq };
+    this.store.put(engineKey, this.#writer.engine(this.#engine));
   }
 
   #newest({ name, number, reach, offset }: Head, limits: Retention, nowMs: number): StoredPublication[] {

@@ -6,11 +6,12 @@ for (const sync of [false, true]) {
   engineContract(sync ? 'lmdb with --sync' : 'lmdb', () => {
     const { folder, remove } = temporaryFolder();
     return {
-      make: ({ nowMs, ring, isState }) =>
+      make: ({ nowMs, ring, isState, numberingsMax }) =>
         new LmdbEngine({
           dataDir: folder,
           sync,
           nowMs,
+          numberingsMax,
           ringsMaxBytes: 2 ** 28,
           retention: (topic) => ({ ...ring, mode: isState(topic) ? 'state' : 'stream' }),
         }),

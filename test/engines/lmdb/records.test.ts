@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
+  decodeEngine,
   decodeHead,
   decodeMessageId,
   decodePublication,
@@ -28,7 +29,7 @@ const publication = fc.record({
 });
 
 function made({ offset: at, publishedMs, format, bytes, ...rest }: ReturnType<typeof sample>) {
-  return new StoredPublication({ topic: 't', ...rest, payload: { format, bytes } }, at, publishedMs, 5);
+  return new StoredPublication({ topic: 't', ...rest, payload: { format, bytes } }, at, at, publishedMs, 5);
 }
 
 function sample() {
@@ -54,6 +55,7 @@ test('a publication comes back as it was written, also when records follow each 
           publishedMs: before.publishedMs,
           bytes: before.bytes,
           offset: before.offset,
+          seq: before.seq,
         });
       }
     }),
@@ -67,19 +69,25 @@ test('heads and message ids come back as they were written', () => {
     epoch: 'e',
     mode: 'state',
     offset: Number.MAX_SAFE_INTEGER,
+    seq: 2 ** 52,
     reach: 3,
+    evictedSeq: 2,
+    bornAfterSeq: 1,
+    isIdle: true,
     bytes: 4,
     touchedMs: 1.5,
   } as const;
   expect(decodeHead(Buffer.from(writer.head(head)))).toEqual(head);
+  const engine = { epoch: 'e', forgottenSeq: 2 ** 52 };
+  expect(decodeEngine(Buffer.from(writer.engine(engine)))).toEqual(engine);
   const messageId = { messageId: 'né\u{1F600}', digest: 'd', atMs: 7 };
   expect(decodeMessageId(Buffer.from(writer.messageId(messageId)))).toEqual(messageId);
 });
 
 test('a record of a newer format is refused by name', () => {
   const record = Buffer.from(new RecordWriter().messageId({ messageId: 'm', digest: 'd', atMs: 1 }));
-  record[0] = 2;
+  record[0] = 3;
   expect(() => decodeMessageId(record)).toThrow(
-    expect.objectContaining({ code: 'ERR_DATA_DIR_FORMAT', message: expect.stringContaining('version 2') }),
+    expect.objectContaining({ code: 'ERR_DATA_DIR_FORMAT', message: expect.stringContaining('version 3') }),
   );
 });
