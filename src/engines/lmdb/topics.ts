@@ -32,7 +32,7 @@ import type { Store } from './store.ts';
 export type Retention = Pick<TopicOptions, 'mode' | 'maxPublications' | 'maxBytes' | 'maxAgeMs'>;
 
 /** Numberings of topics without content that are kept by default. */
-export const numberingsMax = 100_000;
+const numberingsMax = 100_000;
 
 /** One topic as this process knows it: its stored head, and what is looked up once. */
 export interface Head extends HeadRecord {
