@@ -13,6 +13,30 @@ export interface FanoutMetrics {
   deliverySeconds(seconds: number): void;
 }
 
+/** Publications that go out in one frame; with a session that gets a frame of its own, in two. */
+interface Run {
+  /** The session that is excepted from `forOthers`. */
+  readonly session: string | undefined;
+  /** What it gets instead. */
+  readonly forSession: StoredPublication[];
+  readonly forOthers: StoredPublication[];
+  bytes: number;
+  /** The newest offset of both. */
+  upto: number;
+}
+
+function framesOf({ session }: Run): number {
+  return session === undefined ? 1 : 2;
+}
+
+/** What was chosen and not sent is looked at again in the next turn, and must look the same then. */
+function holdRemoved({ held }: Feed, publications: readonly StoredPublication[]): void {
+  if (held === undefined) return;
+  for (const { removed, key } of publications) if (removed === true) held.add(key ?? '');
+}
+
+const nothing: Run = { session: undefined, forSession: [], forOthers: [], bytes: 0, upto: 0 };
+
 /** Makes the frames of one feed and hands them to the sink. */
 export class Flusher {
   readonly #sink: Sink;
@@ -60,36 +84,48 @@ export class Flusher {
     const { intervalMs, conflate: wantsConflation } = feed.view.options;
     const isState = feed.topic.state !== undefined;
     const conflates = wantsConflation || (isState && intervalMs > 0);
-    const selected = conflates ? conflate(pending, feed) : pending;
+    const kept = conflates ? conflate(pending, feed) : undefined;
     const newest = feed.topic.ring.newest;
-    let run: StoredPublication[] = [];
-    let runBytes = 0;
-    for (const publication of selected) {
-      const chosen = this.#choose(feed, publication);
+    let run: Run | undefined;
+    for (const publication of pending) {
+      const isKept = kept === undefined || kept.has(publication);
+      const chosen = isKept ? this.#choose(feed, publication) : undefined;
+      // A member that joined meanwhile may have it from its snapshot.
+      if (!isKept && publication.removed !== true && feed.matches(publication))
+        feed.held?.add(publication.key ?? '');
       if (chosen === undefined) {
-        if (run.length === 0) feed.examined = publication.offset;
+        if (run === undefined) feed.examined = publication.offset;
         continue;
       }
-      const last = run.at(-1);
+      const only = kept?.get(publication);
+      const session = only ?? feed.exceptOf(chosen);
       const bytes = chosen.encoded(feed.view.options.codec).length;
-      const full = runBytes + bytes > topicFeeds.batch.maxBytes;
-      if (last !== undefined && (full || feed.exceptOf(last) !== feed.exceptOf(chosen))) {
-        this.#send(feed, run, last.offset, nowMs);
-        run = [];
-        runBytes = 0;
-        if (++frames >= budget) {
-          // It is looked at again in the next turn, and must look the same then.
-          if (chosen !== publication) feed.held?.add(publication.key ?? '');
+      if (run !== undefined && (run.session !== session || run.bytes + bytes > topicFeeds.batch.maxBytes)) {
+        if (frames + framesOf(run) > budget) {
+          holdRemoved(feed, [...run.forOthers, ...run.forSession, chosen]);
+          return { frames: budget, done: false };
+        }
+        this.#send(feed, run, run.upto, nowMs);
+        frames += framesOf(run);
+        run = undefined;
+        if (frames >= budget) {
+          holdRemoved(feed, [chosen]);
           return { frames, done: false };
         }
       }
-      run.push(chosen);
-      runBytes += bytes;
+      run ??= { session, forSession: [], forOthers: [], bytes: 0, upto: 0 };
+      (only === undefined ? run.forOthers : run.forSession).push(chosen);
+      run.bytes += bytes;
+      run.upto = chosen.offset;
     }
-    const silentTooLong = run.length === 0 && this.#silentTooLong(feed, newest, nowMs);
-    if (run.length > 0 || silentTooLong) {
-      this.#send(feed, run, newest, nowMs);
-      frames++;
+    if (run !== undefined || this.#silentTooLong(feed, newest, nowMs)) {
+      const last = run ?? nothing;
+      if (frames + framesOf(last) > budget) {
+        holdRemoved(feed, [...last.forOthers, ...last.forSession]);
+        return { frames: budget, done: false };
+      }
+      this.#send(feed, last, newest, nowMs);
+      frames += framesOf(last);
     }
     feed.examined = newest;
     feed.pendingBytes = 0;
@@ -153,19 +189,19 @@ export class Flusher {
     );
   }
 
-  #send(feed: Feed, publications: readonly StoredPublication[], upto: number, nowMs: number): void {
+  #send(feed: Feed, { session, forSession, forOthers }: Run, upto: number, nowMs: number): void {
     const { view } = feed;
     const after = feed.position;
+    const publications = forOthers;
     const bytes = this.#encoder.batch(feed, after, upto, publications, view.members);
     const frame = { view, bytes, feed, epoch: feed.epoch, after, upto, publications: publications.length };
-    const except = publications[0] && feed.exceptOf(publications[0]);
-    if (except === undefined) {
+    if (session === undefined) {
       this.#sink.publish(frame);
     } else {
-      this.#sink.publishExcept(frame, except, () => ({
+      this.#sink.publishExcept(frame, session, () => ({
         ...frame,
-        bytes: this.#encoder.batch(feed, after, upto, [], 1),
-        publications: 0,
+        bytes: this.#encoder.batch(feed, after, upto, forSession, 1),
+        publications: forSession.length,
       }));
     }
     feed.epoch = feed.topic.epoch;

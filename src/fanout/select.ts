@@ -3,8 +3,9 @@ import { StoredPublication } from '../topics/publication.ts';
 import type { Feed } from './view.ts';
 
 /**
- * What a view sends in place of a publication that stopped matching its filter: the key is gone, for this view. Also for who was
- * not to get the publication: the next one may match as little, and then nobody knows of an older value there.
+ * What a view sends in place of a publication that stopped matching its filter: the key is gone, for this view. It goes to every
+ * member, also to the session that the publication excepts: the next value may match as little, and then nothing would tell
+ * that session that its older value is gone.
  */
 export function removalOf(publication: StoredPublication): StoredPublication {
   const { topic, type, key, offset, seq, timestampMs, acceptedAtMs } = publication;
@@ -17,22 +18,47 @@ export function removalOf(publication: StoredPublication): StoredPublication {
   );
 }
 
+/** One session that is caught up by itself, in place of all members of the view. */
+export interface Reader {
+  readonly session: string;
+  /** Milliseconds since 1970: what has expired by then is not sent. */
+  readonly nowMs: number;
+}
+
 /**
- * The newest publication per key. In state mode no key is a key too, and a value that doesn't match the filter replaces one that
- * did; in a stream publications without a key all stay, and only what the view is to see counts as newer.
+ * The publications that conflation keeps: the newest per key that a receiver gets. The value is the session that alone still
+ * needs the publication, because it is excepted from a newer one; undefined: everyone that it is for.
+ *
+ * In a stream, publications without a key all stay, and what a receiver does not get (by filter, `except` or TTL) replaces
+ * nothing. In state mode no key is a key too; a value that does not match the filter replaces an older one, and
+ * so does one that has expired.
  */
 export function conflate(
   publications: readonly StoredPublication[],
   feed: Feed,
-): readonly StoredPublication[] {
+  reader?: Reader,
+): Map<StoredPublication, string | undefined> {
+  const kept = new Map<StoredPublication, string | undefined>();
   const isState = feed.topic.state !== undefined;
-  const candidates = isState ? publications : publications.filter((publication) => feed.matches(publication));
-  const newest = new Map<string, StoredPublication>();
-  for (const publication of candidates) {
-    if (isState || publication.key !== undefined) newest.set(publication.key ?? '', publication);
+  // Of the keys that were seen: the one session that still lacks a value; null: none does.
+  const lacking = new Map<string, string | null>();
+  for (let i = publications.length - 1; i >= 0; i--) {
+    const publication = publications[i] as StoredPublication;
+    const matches = feed.matches(publication);
+    if (!isState && !matches) continue;
+    const except = matches ? feed.exceptOf(publication) : undefined;
+    const hasExpired = matches && reader !== undefined && publication.expiresAtMs <= reader.nowMs;
+    if (except !== undefined && except === reader?.session) continue;
+    if (hasExpired && !isState) continue;
+    if (!isState && publication.key === undefined) {
+      kept.set(publication, undefined);
+      continue;
+    }
+    const key = publication.key ?? '';
+    const rest = lacking.get(key);
+    if (rest === null || (rest !== undefined && rest === except)) continue;
+    if (!hasExpired) kept.set(publication, rest);
+    lacking.set(key, rest === undefined && reader === undefined ? (except ?? null) : null);
   }
-  return candidates.filter(
-    (publication) =>
-      (!isState && publication.key === undefined) || newest.get(publication.key ?? '') === publication,
-  );
+  return kept;
 }

@@ -157,15 +157,15 @@ function ringPage(session: CatchUpSession, leg: Leg, { nowMs, pageBytes, pages }
   const isState = topic.state !== undefined;
   const end = pageEnd(leg.position, legEnd(feed));
   const conflates = isState || view.options.conflate;
-  const held = topic.ring.between(leg.position, end);
-  const selected = conflates ? conflate([...held], feed) : held;
   const now = nowMs();
+  const held = conflates ? [...topic.ring.between(leg.position, end)] : topic.ring.between(leg.position, end);
+  const kept = Array.isArray(held) ? conflate(held, feed, { session: session.id, nowMs: now }) : undefined;
   const pieces: Uint8Array[] = [];
   let upto = end;
   let bytes = 0;
   let isForAll = true;
   let roundest = { offset: 0, pieces: 0, bytes: 0, roundness: 0 };
-  for (const publication of selected) {
+  for (const publication of held) {
     if (bytes >= pageBytes) {
       upto = roundest.offset;
       pieces.length = roundest.pieces;
@@ -173,6 +173,7 @@ function ringPage(session: CatchUpSession, leg: Leg, { nowMs, pageBytes, pages }
       break;
     }
     if (feed.exceptOf(publication) !== undefined || publication.ttlMs !== undefined) isForAll = false;
+    if (kept?.has(publication) === false) continue;
     const chosen = choose(session, leg, publication, now);
     if (chosen === undefined) continue;
     const piece = chosen.encoded(view.options.codec);

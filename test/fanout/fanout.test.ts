@@ -619,6 +619,107 @@ describe('except', () => {
   });
 });
 
+describe('conflation and receivers that differ', () => {
+  const k = (more: object = {}) => ({ key: 'k', ...more });
+
+  test.each<[string, object[], unknown[]]>([
+    ['what only one session lacks', [k(), k({ except: 's' })], [['s', 0, 2, [2], [1]]]],
+    [
+      'nothing, when a newer one is for that session too',
+      [k(), k({ except: 's' }), k()],
+      [[undefined, 0, 3, [3], []]],
+    ],
+    ['nothing twice for it', [k(), k(), k({ except: 's' })], [['s', 0, 3, [3], [2]]]],
+    ['nothing that excepts it as well', [k({ except: 's' }), k({ except: 's' })], [['s', 0, 2, [2], []]]],
+    [
+      'for each of two what that one lacks',
+      [k(), k({ except: 's' }), k({ except: 't' })],
+      [['t', 0, 3, [3], [2]]],
+    ],
+    [
+      'other keys apart',
+      [k(), { key: 'l' }, k({ except: 's' })],
+      [
+        ['s', 0, 1, [], [1]],
+        [undefined, 1, 2, [2], []],
+        ['s', 2, 3, [3], []],
+      ],
+    ],
+  ])('sends %s', async (_, publishes, expected) => {
+    const { live, publish, turns, sink } = await makeWorld();
+    await publish('a');
+    const view = live('a', { conflate: true });
+    await publish('a', ...publishes);
+    turns.settle();
+    const seen = sink
+      .of(view)
+      .map((frame) => [
+        frame.except,
+        frame.after - 1,
+        frame.upto - 1,
+        offsetsOf(frame).map((offset) => offset - 1),
+        frame.instead === undefined ? [] : offsetsOf(frame.instead).map((offset) => offset - 1),
+      ]);
+    expect(seen).toEqual(expected);
+    for (const { instead, after, upto } of sink.of(view))
+      if (instead !== undefined) expect(decodeBatch(instead)).toMatchObject({ after, upto });
+  });
+
+  test('a value that came and stopped matching within an interval is removed: a new member may have it', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    await publish('state');
+    const view = live('state', { filter: onlyRoom('1'), intervalMs: 1000 });
+    turns.settle();
+    await publish('state', { key: 'k', tags: { room: '1' } });
+    await publish('state', { key: 'k', tags: { room: '2' } });
+    turns.advance(1000);
+    const publications = sink.of(view).flatMap((frame) => decodeBatch(frame).publications);
+    expect(publications).toMatchObject([{ offset: 3, key: 'k', removed: true }]);
+  });
+
+  test('a value that stopped matching is removed, however often it was replaced within the interval', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    await publish('state', { key: 'k', tags: { room: '1' } });
+    const view = live('state', { filter: onlyRoom('1'), intervalMs: 1000 });
+    await publish(
+      'state',
+      k({ tags: { room: '2' } }),
+      k({ tags: { room: '3' } }),
+      k({ tags: { room: '4' } }),
+    );
+    turns.advance(1000);
+    const publications = sink.of(view).flatMap((frame) => decodeBatch(frame).publications);
+    expect(publications).toMatchObject([{ offset: 4, key: 'k', removed: true }]);
+  });
+
+  test('an excepted session keeps its older value of a state only until a value for all comes', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    await publish('state');
+    const view = live('state', { intervalMs: 50 });
+    await publish('state', k(), k({ except: 's' }));
+    turns.advance(50);
+    const [frame] = sink.of(view);
+    expect([frame?.except, frame && offsetsOf(frame)]).toEqual(['s', [3]]);
+    expect(frame?.instead && offsetsOf(frame.instead)).toEqual([2]);
+  });
+
+  test('a frame of its own for one session counts among the frames of a turn', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    await publish('a');
+    const view = live('a');
+    await publish('a', ...Array.from({ length: 100 }, (_, i) => ({ except: `s${i}` })));
+    turns.settle();
+    const published = (turn: number) =>
+      sink
+        .of(view)
+        .filter((frame) => frame.turn === turn)
+        .reduce((sum, { instead }) => sum + (instead ? 2 : 1), 0);
+    const turnsOf = new Set(sink.of(view).map(({ turn }) => turn));
+    for (const turn of turnsOf) expect(published(turn)).toBeLessThanOrEqual(sink.framesPerTurn);
+    expect(sink.of(view).flatMap(offsetsOf)).toHaveLength(100);
+  });
+});
+
 describe('announcements', () => {
   const frame = {
     kind: 'joined',

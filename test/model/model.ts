@@ -42,6 +42,11 @@ export function matches({ filter }: Wish, { tags = {} }: Publication): boolean {
 }
 
 /** All that was ever committed, and what subscribers must see of it. Knows nothing of rings, views and sockets. */
+/** Who a subscription belongs to. */
+interface Reader {
+  readonly session: string | undefined;
+}
+
 export class Model {
   readonly #topics = new Map<string, Map<string, Numbering>>();
 
@@ -83,12 +88,16 @@ export class Model {
   }
 
   /** Whether one that stands here needn't see this publication, as a later one of its key replaces it. */
-  isSuperseded(topic: string, epoch: string, wish: Wish, { key, offset }: StoredPublication): boolean {
-    const later = this.range(topic, epoch, offset, Number.POSITIVE_INFINITY);
-    if (isState(topic)) return later.some((each) => (each.key ?? '') === (key ?? ''));
-    return (
-      wish.conflate && key !== undefined && later.some((each) => each.key === key && matches(wish, each))
+  isSuperseded(
+    { topic, epoch, wish, reader }: { topic: string; epoch: string; wish: Wish; reader: Reader },
+    { key, offset }: StoredPublication,
+  ): boolean {
+    const later = this.range(topic, epoch, offset, Number.POSITIVE_INFINITY).filter(
+      (each) => (each.key ?? '') === (key ?? ''),
     );
+    const isFor = (each: StoredPublication) => matches(wish, each) && each.except !== reader.session;
+    if (isState(topic)) return later.some((each) => !matches(wish, each) || isFor(each));
+    return wish.conflate && key !== undefined && later.some(isFor);
   }
 
   /** The newest publication per key as of an offset, whatever its filter, removals too. */

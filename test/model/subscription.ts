@@ -197,7 +197,8 @@ export class ModelSubscription {
   /** It is covered and didn't come: there must be a reason. */
   #excuse(topic: string, epoch: string, original: StoredPublication, nowMs: number): void {
     if (original.except === this.#who.session || original.expiresAtMs <= nowMs) return;
-    if (this.#model.isSuperseded(topic, epoch, this.spec, original)) return;
+    const reader = { session: this.#who.session };
+    if (this.#model.isSuperseded({ topic, epoch, wish: this.spec, reader }, original)) return;
     const isWanted = matches(this.spec, original);
     if (!isWanted && !isState(topic)) return;
     if (!isWanted || original.removed === true) {

@@ -140,6 +140,24 @@ describe('catching up', () => {
     ]);
   });
 
+  test('conflation replaces nothing by what it is excepted from or what has expired', async () => {
+    const { publish, from, pump, batches, turns } = await behind('a', { view: { conflate: true } });
+    await publish('a', { key: 'k' }, { key: 'k', except: 'me' }, { key: 'l' }, { key: 'l', ttlMs: 5 });
+    from('a', 0);
+    turns.advance(5);
+    pump();
+    expect(batches().map(({ upto, publications }) => [upto, offsets(publications)])).toEqual([[4, [1, 3]]]);
+  });
+
+  test('in state mode an expired value replaces an older one', async () => {
+    const { publish, from, pump, batches, turns } = await behind('state');
+    await publish('state', { key: 'k' }, { key: 'l' }, { key: 'k', ttlMs: 5 });
+    from('state', 0);
+    turns.advance(5);
+    pump();
+    expect(batches().map(({ upto, publications }) => [upto, offsets(publications)])).toEqual([[3, [2]]]);
+  });
+
   test('the filter of the subscription applies', async () => {
     const { publish, from, pump, batches } = await behind('a', { view: { filter: onlyRoom('1') } });
     await publish('a', { tags: { room: '2' } }, { tags: { room: '1' } }, { tags: { room: '2' } });
