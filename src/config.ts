@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
+import { admitsAnonymous } from './config/access.ts';
 import { crossFaults } from './config/checks.ts';
 import {
   type Namespaces,
@@ -11,6 +12,8 @@ import {
 import { type Config, type OptionName, type OptionRow, options } from './config/options.ts';
 import { didYouMean } from './config/suggest.ts';
 
+export { admitsAnonymous } from './config/access.ts';
+export { accessSummary } from './config/access-summary.ts';
 export { namespaceOptions } from './config/namespaces.ts';
 export { type Config, type OptionName, options } from './config/options.ts';
 
@@ -58,7 +61,8 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   if (faults.length > 0) throw new ConfigError(faults);
 
   const general = values as Omit<Config, 'namespaces'>;
-  const config = freeze({ ...general, namespaces: resolveNamespaces(general, entries) });
+  const base = { ...general, admitsAnonymous: admitsAnonymous(general) };
+  const config = freeze({ ...general, namespaces: resolveNamespaces(base, entries) });
   const crossed = crossFaults(config);
   if (crossed.length > 0) throw new ConfigError(crossed);
   return config;

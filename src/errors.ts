@@ -218,7 +218,11 @@ const closes = {
     summary: 'The gateway lost track of the session; its log has the cause.',
   },
   disconnected: { number: 4500, retry: false, summary: 'An operator ended the connection.' },
-  unauthorized: { number: 4501, retry: false, summary: 'The token was refused or has expired.' },
+  unauthorized: {
+    number: 4501,
+    retry: false,
+    summary: 'No valid token or API key was shown in time, or the token has expired.',
+  },
   frame_too_large: { number: 4502, retry: false, summary: 'A message was larger than the limit for frames.' },
 } as const satisfies Record<string, CloseSpec>;
 

@@ -7,13 +7,16 @@ import type { GatewayStats, Readiness, Service } from './api/ports.ts';
 import { sessionDirectory } from './api/session-directory.ts';
 import { topicReader } from './api/topic-reader.ts';
 import { apiKeys } from './auth/api-keys.ts';
+import { authorizer } from './auth/authorize.ts';
 import { clientAddress } from './auth/client-address.ts';
+import { createCredentials, needsCredentials } from './auth/credentials.ts';
 import { createGate } from './auth/gate.ts';
-import { anonymousIdentity, type Identity, localIdentity } from './auth/identity.ts';
+import { anonymousIdentity, type Identity, localIdentity, unauthenticatedIdentity } from './auth/identity.ts';
 import { localProblem } from './auth/local-guard.ts';
 import { originPolicy } from './auth/origins.ts';
+import type { RequestFacts } from './auth/request-facts.ts';
 import { tokenVerifier } from './auth/tokens.ts';
-import { type Config, namespaceOptions } from './config.ts';
+import { accessSummary, admitsAnonymous, type Config, namespaceOptions } from './config.ts';
 import { engines } from './engines/engines.ts';
 import { Encoder } from './fanout/encoder.ts';
 import { Fanout } from './fanout/fanout.ts';
@@ -23,7 +26,6 @@ import * as meters from './meters.ts';
 import { watchLoopDelay } from './metrics/loop-delay.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { Admission } from './sessions/admission.ts';
-import { mayWatch } from './sessions/commands.ts';
 import { Entrance } from './sessions/entrance.ts';
 import { Presence } from './sessions/presence.ts';
 import { RingPages } from './sessions/ring-pages.ts';
@@ -120,10 +122,11 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     viewsMax: config.viewsMax,
   });
 
-  const keys = apiKeys(config.apiKeys);
   const tokens = config.tokenSecret === undefined ? undefined : tokenVerifier(config.tokenSecret);
+  const credentials = createCredentials(apiKeys(config.apiKeys), tokens);
+  const authorize = authorizer(config.namespaces);
   const origins = originPolicy(config.origins);
-  const gate = createGate({ keys, tokens, origins });
+  const gate = createGate({ credentials, origins, admitsAnonymous: admitsAnonymous(config) });
 
   const admission = new Admission(config, monotonicMs);
   const presence = new Presence({
@@ -134,10 +137,9 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const subscriber = new Subscriber({
     broker,
     fanout,
-    namespaces: config.namespaces,
+    authorize,
     presence,
     dictionaries: config.compressMinBytes > 0 && config.dictionaryMinBytes > 0,
-    mayWatch: (session, topic) => mayWatch(session, topic, config.namespaces),
     conflates: (target) => namespaceOptions(config, namespaceOf(target)).conflate,
     modeOf: (topic) => namespaceOptions(config, namespaceOf(topic)).mode,
     subscriptionsPerSession: config.subscriptionsPerSession,
@@ -173,8 +175,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     commands: {
       broker,
       presence,
-      tokens,
-      namespaces: config.namespaces,
+      identify: (credential) => credentials.identify(credential),
+      authorize,
       roundTripSeconds: (seconds) => metrics.clientRoundTripSeconds.observe(seconds),
     },
     limits: {
@@ -211,7 +213,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       sessions: sessionDirectory(sessions),
       service,
       assets: assetsOf(webFolder),
-      namespaces: config.namespaces,
+      authorize,
       bodyMaxBytes: config.bodyMaxBytes,
     },
     gate,
@@ -220,16 +222,17 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     log,
   });
   const canaryKey = randomBytes(24).toString('base64url');
+  const identityOf = (request: RequestFacts): Identity => {
+    if (request.header(canaryHeader) === canaryKey) return canaryIdentity;
+    if (!needsCredentials(credentials)) {
+      return localProblem(request, [], origins) === undefined ? localIdentity : anonymousIdentity;
+    }
+    return admitsAnonymous(config) ? anonymousIdentity : unauthenticatedIdentity;
+  };
   const entrance = new Entrance({
     gate,
-    keys,
-    tokens,
-    identityOf: (request) =>
-      request.header(canaryHeader) === canaryKey
-        ? canaryIdentity
-        : keys.size === 0 && tokens === undefined && localProblem(request, [], origins) === undefined
-          ? localIdentity
-          : anonymousIdentity,
+    credentials,
+    identityOf,
     clientAddress: clientAddress(config.trustedProxies),
     admission,
     isDraining: () => draining,
@@ -258,6 +261,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await broker.close();
     throw error;
   });
+  log.info(accessSummary(config));
   const sources = builtInSources({
     config,
     port: listening.port,

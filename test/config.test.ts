@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import {
+  accessSummary,
+  admitsAnonymous,
   ConfigError,
   type ConfigSources,
   describeConfig,
@@ -295,5 +297,83 @@ describe('describeConfig', () => {
     expect(described).toMatchObject({ ringMaxBytes: '1MiB', port: 8080, apiKeys: ['********'] });
     expect(JSON.stringify(described)).not.toContain(apiKey);
     expect(JSON.stringify(described)).not.toContain(tokenSecret);
+  });
+});
+
+describe('anonymous access', () => {
+  const subscribes = (sources: ConfigSources) => {
+    const config = loadConfig(sources);
+    return [admitsAnonymous(config), namespaceOptions(config, 'any').anonymous.subscribe];
+  };
+
+  test('is on without credentials, as only this machine is served then', () => {
+    expect(subscribes({})).toEqual([true, true]);
+  });
+
+  test.each<[string, ConfigSources]>([
+    ['an API key', { flags: { apiKeys: [apiKey] } }],
+    ['a token secret', { flags: { tokenSecret } }],
+    ['a key in the environment', { env: { SLUICE_API_KEYS: apiKey } }],
+  ])('is off with %s', (_, sources) => {
+    expect(subscribes(sources)).toEqual([false, false]);
+  });
+
+  test('is switched on by flag, environment and file', () => {
+    const flags = { apiKeys: [apiKey], tokenSecret };
+    expect(subscribes({ flags: { ...flags, anonymous: true } })).toEqual([true, true]);
+    expect(subscribes({ flags, env: { SLUICE_ANONYMOUS: 'true' } })).toEqual([true, true]);
+    expect(subscribes({ flags, file: fileOf('anonymous: true\n') })).toEqual([true, true]);
+    expect(subscribes({ flags: { ...flags, anonymous: false }, file: fileOf('anonymous: true\n') })).toEqual([
+      false,
+      false,
+    ]);
+  });
+
+  test('does not undo what the file says of a namespace', () => {
+    const file = fileOf(
+      'namespaces: { open: { anonymous: { subscribe: true } }, shut: { anonymous: { subscribe: false } } }\n',
+    );
+    const of = (anonymous: boolean) => {
+      const config = loadConfig({ flags: { apiKeys: [apiKey], anonymous }, file });
+      return ['open', 'shut', 'server'].map((name) => namespaceOptions(config, name).anonymous.subscribe);
+    };
+    expect([of(false), of(true)]).toEqual([
+      [true, false, false],
+      [true, false, true],
+    ]);
+  });
+});
+
+describe('the summary of who may do what', () => {
+  const summary = (flags: ConfigSources['flags'], file?: string) =>
+    accessSummary(loadConfig({ flags, file }));
+
+  test('without credentials names this machine, and the trap of a proxy', () => {
+    expect(summary({})).toMatch(/requests of this machine itself may do everything.*proxy.*--api-key/);
+  });
+
+  test('with credentials says that the others are refused, and how to admit them', () => {
+    expect(summary({ apiKeys: [apiKey] })).toBe(
+      'Clients without a credential are refused (--anonymous admits them). API keys may do everything.',
+    );
+    expect(summary({ tokenSecret })).toMatch(/A token reads .*every client that is let in reads nothing/);
+    expect(summary({ tokenSecret })).toMatch(/Without API keys, requests of this machine itself may publish/);
+  });
+
+  test('names the namespaces that are open, or closed', () => {
+    const file = fileOf(
+      'namespaces: { news: { anonymous: { subscribe: true } }, hr: { anonymous: { subscribe: false } } }\n',
+    );
+    expect(summary({ apiKeys: [apiKey], tokenSecret }, file)).toMatch(
+      /let in reads the namespaces news, and publishes to nothing/,
+    );
+    expect(summary({ apiKeys: [apiKey], anonymous: true }, file)).toMatch(
+      /without a credential may read everything but hr, and publish to nothing/,
+    );
+  });
+
+  test('never holds a secret', () => {
+    const text = summary({ apiKeys: [apiKey], tokenSecret });
+    expect([text.includes(apiKey), text.includes(tokenSecret)]).toEqual([false, false]);
   });
 });

@@ -12,6 +12,7 @@ const roomyFlags: readonly string[] = [
   '--shutdown-grace-seconds=1',
   '--max-connections=100000',
   '--max-connections-per-ip=100000',
+  '--max-unauthenticated-per-ip=100000',
   '--handshakes-per-second-per-ip=1000000',
 ];
 

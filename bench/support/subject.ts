@@ -36,6 +36,7 @@ export function sluice(codec: 'protobuf' | 'json'): Subject {
 const roomy = {
   maxConnections: 100_000,
   maxConnectionsPerIp: 100_000,
+  maxUnauthenticatedPerIp: 100_000,
   handshakesPerSecondPerIp: 1_000_000,
   commandsPerSecond: 1_000_000,
 };

@@ -1,4 +1,4 @@
-import type { NamespaceAccessTable } from '../auth/permissions.ts';
+import type { Authorize } from '../auth/authorize.ts';
 import type { Awaitable } from '../awaitable.ts';
 import type { Mode, PublishFields } from '../protocol/frames.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
@@ -135,8 +135,8 @@ export interface ApiPorts {
   readonly sessions: SessionDirectory;
   readonly service: Service;
   readonly assets: Assets;
-  /** What clients with tokens are held to. */
-  readonly namespaces: NamespaceAccessTable;
+  /** What each caller is held to, topic by topic. */
+  readonly authorize: Authorize;
   /** Of a request's body. */
   readonly bodyMaxBytes: number;
 }

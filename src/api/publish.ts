@@ -8,7 +8,6 @@ import { ShortTexts } from '../protocol/short-texts.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
 import { arrayItems, lines } from './batch-items.ts';
 import { type ApiResponse, errorBody, jsonText } from './http.ts';
-import { forbiddenBy } from './permit.ts';
 import type { ApiPorts } from './ports.ts';
 import { readBroadcast, readPublish } from './publish-body.ts';
 import type { Call } from './route.ts';
@@ -20,7 +19,7 @@ export const ndjson = 'application/x-ndjson';
 export function publish(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
   const fields = isUtf8(call.body) ? readPublish(call.body) : notUtf8();
   if (fields instanceof SluiceError) throw fields;
-  const refusal = forbiddenBy(call.identity, 'publish', fields.topic, ports.namespaces);
+  const refusal = ports.authorize(call.identity, 'publish', fields.topic);
   if (refusal !== undefined) throw refusal;
   return publishOne(fields, ports);
 }
@@ -63,14 +62,14 @@ function resultsOf(call: Call, ports: ApiPorts): readonly (PublishFields | Sluic
 }
 
 /** Reads the items of one body. */
-function itemReader({ body, identity }: Call, { namespaces }: ApiPorts) {
+function itemReader({ body, identity }: Call, { authorize }: ApiPorts) {
   const isText = isUtf8(body);
   const texts = new ShortTexts();
   return (text: JsonText | ScanFault, start: number, end: number): PublishFields | SluiceError => {
     if (!isText && !isUtf8(body.subarray(start, end))) return notUtf8();
     const fields = readPublish(body, text, texts);
     if (fields instanceof SluiceError) return fields;
-    return forbiddenBy(identity, 'publish', fields.topic, namespaces) ?? fields;
+    return authorize(identity, 'publish', fields.topic) ?? fields;
   };
 }
 

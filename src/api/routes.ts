@@ -132,7 +132,7 @@ export const routes: readonly Route[] = [
     method: 'GET',
     path: '/metrics',
     summary:
-      'Metrics for Prometheus. With API keys configured: for keys that may read, and for this machine itself.',
+      'Metrics for Prometheus. With API keys or a token secret: for keys that may read, and for this machine itself.',
     access: 'metrics',
     answer: 'text/plain',
     errors: [],

@@ -5,7 +5,6 @@ import { jsonCodec } from '../protocol/json.ts';
 import { topicProblem } from '../topics/names.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import { type ApiResponse, json, jsonText } from './http.ts';
-import { forbiddenBy } from './permit.ts';
 import type { ApiPorts, TopicInfo } from './ports.ts';
 import type { Call } from './route.ts';
 import type { historyQuery, latestQuery, topicInfo, topicParams, topicsQuery } from './schemas.ts';
@@ -47,10 +46,10 @@ export async function showLatest(
   return spliced({ topic, epoch, offset, next }, publications);
 }
 
-function readableTopic({ params, identity }: Call<Params>, { namespaces }: ApiPorts): string {
+function readableTopic({ params, identity }: Call<Params>, { authorize }: ApiPorts): string {
   const problem = topicProblem(params.topic);
   if (problem !== undefined) throw new SluiceError('invalid_topic', problem);
-  const refusal = forbiddenBy(identity, 'subscribe', params.topic, namespaces);
+  const refusal = authorize(identity, 'subscribe', params.topic);
   if (refusal !== undefined) throw refusal;
   return params.topic;
 }

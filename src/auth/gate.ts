@@ -1,38 +1,36 @@
 import { whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
-import { type ApiKeys, presentedCredential } from './api-keys.ts';
+import { presentedCredential } from './api-keys.ts';
+import { type Credentials, needsCredentials, type Verdict } from './credentials.ts';
 import { anonymousIdentity, type Identity, localIdentity, type Scope } from './identity.ts';
 import { isLoopbackHost, localProblem } from './local-guard.ts';
 import type { OriginPolicy } from './origins.ts';
 import type { RequestFacts } from './request-facts.ts';
-import type { TokenResult, TokenVerifier } from './tokens.ts';
 
 /**
- * What a route asks of who calls it. `none`: nothing. `metrics`: nothing without keys; with keys, one that may read, or
- * to be this machine itself.
+ * What a route asks of its caller. `none`: nothing. `metrics`: nothing where no credentials are configured; else a key that may
+ * read, or to be this machine itself.
  */
 export type Access = 'none' | 'metrics' | Scope;
 
 export interface Need {
   readonly access: Access;
-  /** A token may call it too; then the handler asks `may` for the topic. */
+  /** A token will do, and no credential where anonymous access is on: then the handler asks `authorize` for the topic. */
   readonly byToken: boolean;
   /** What the body may be, where there is one. */
   readonly mediaTypes: readonly string[];
 }
 
 export interface GateOptions {
-  readonly keys: ApiKeys;
-  /** Absent: no tokens are taken. */
-  readonly tokens?: TokenVerifier;
+  readonly credentials: Credentials;
   readonly origins: OriginPolicy;
+  /** Clients without a credential are let in, to do what the namespaces allow. */
+  readonly admitsAnonymous: boolean;
 }
-
-type Verdict = Identity | SluiceError;
 
 /** The door. It reads headers only while it is called, not after. */
 export interface Gate {
-  /** Who calls, when they may; else why not. A promise only where a token has to be verified that is not known yet. Never rejects. */
+  /** The caller, who may; else why not. A promise only where a token has to be verified that is not known yet. Never rejects. */
   authorize(request: RequestFacts, need: Need): Verdict | Promise<Verdict>;
   /** Why a WebSocket (or another stream for browsers) may not be opened from there; undefined: it may. */
   upgradeProblem(request: RequestFacts): SluiceError | undefined;
@@ -46,48 +44,47 @@ export function createGate(options: GateOptions): Gate {
 }
 
 function authorize(request: RequestFacts, need: Need, options: GateOptions): Verdict | Promise<Verdict> {
-  const { keys, tokens } = options;
-  if (need.access === 'none' || (need.access === 'metrics' && keys.size === 0)) return anonymousIdentity;
-  const credential = presentedCredential((name) => request.header(name));
-  if (credential !== '' && (keys.size > 0 || tokens !== undefined)) {
-    const identity = keys.identify(credential);
-    if (identity !== undefined) return withScope(identity, need.access);
-    if (tokens !== undefined && looksLikeToken(credential)) return byToken(tokens, credential, need);
-    return new SluiceError('unauthorized', 'this API key is not known');
+  const { credentials } = options;
+  const isGuarded = needsCredentials(credentials);
+  if (need.access === 'none' || (need.access === 'metrics' && !isGuarded)) return anonymousIdentity;
+  const credential = isGuarded ? presentedCredential((name) => request.header(name)) : '';
+  if (credential === '') return withoutCredential(request, need, options);
+  return whenDone(credentials.identify(credential), (verdict) =>
+    verdict instanceof SluiceError ? verdict : identified(verdict, need),
+  );
+}
+
+/** A key does what its scopes say; a token opens what tokens may open. */
+function identified(identity: Identity, { access, byToken }: Need): Verdict {
+  if (identity.apiKey === undefined) {
+    return byToken ? identity : new SluiceError('forbidden', 'this needs an API key, not a token');
   }
-  if (keys.size > 0) {
-    if (need.access === 'metrics' && localProblem(request, need.mediaTypes, options.origins) === undefined) {
-      return localIdentity;
-    }
-    return new SluiceError('unauthorized', 'an API key is needed: X-API-Key, or Authorization: Bearer');
+  const scope: Scope = access === 'metrics' || access === 'none' ? 'read' : access;
+  if (identity.scopes.includes(scope)) return identity;
+  return new SluiceError('forbidden', `this API key lacks the scope ${scope}`);
+}
+
+/**
+ * This machine itself is told by where the request comes from. Without API keys it may publish and administrate; reading needs
+ * no token only where there are none.
+ */
+function withoutCredential(request: RequestFacts, need: Need, options: GateOptions): Verdict {
+  const { takesKeys, takesTokens } = options.credentials;
+  const isReading = takesTokens && need.access === 'read';
+  const trustsLocal = need.access === 'metrics' || (!takesKeys && !isReading);
+  const problem = trustsLocal ? localProblem(request, need.mediaTypes, options.origins) : undefined;
+  if (trustsLocal && problem === undefined) return localIdentity;
+  if (need.byToken && (takesKeys || takesTokens)) {
+    return options.admitsAnonymous ? anonymousIdentity : new SluiceError('unauthorized', needed);
   }
-  const problem = localProblem(request, need.mediaTypes, options.origins);
-  if (problem === undefined) return localIdentity;
+  if (!trustsLocal || need.access === 'metrics') return new SluiceError('unauthorized', needed);
   return new SluiceError(
     'local_only',
     `no API keys are configured, so only this machine itself may do this, and the request is refused: ${problem}`,
   );
 }
 
-function withScope(identity: Identity, access: Exclude<Access, 'none'>): Verdict {
-  const scope: Scope = access === 'metrics' ? 'read' : access;
-  if (identity.scopes.includes(scope)) return identity;
-  return new SluiceError('forbidden', `this API key lacks the scope ${scope}`);
-}
-
-function looksLikeToken(credential: string): boolean {
-  return credential.split('.').length === 3;
-}
-
-function byToken(tokens: TokenVerifier, token: string, need: Need): Verdict | Promise<Verdict> {
-  const verdict = (result: TokenResult): Verdict => {
-    if (!result.ok) return new SluiceError(result.code, result.message);
-    return need.byToken
-      ? result.identity
-      : new SluiceError('forbidden', 'this needs an API key, not a token');
-  };
-  return whenDone(tokens.verify(token), verdict);
-}
+const needed = 'a credential is needed: an API key as X-API-Key, or it or a token as Authorization: Bearer';
 
 /**
  * Browsers let any page open a WebSocket anywhere, so the page's origin decides. Without keys and tokens everything
@@ -103,7 +100,7 @@ function upgradeProblem(request: RequestFacts, options: GateOptions): SluiceErro
       'pages of this origin may not connect: add it to the list of origins',
     );
   }
-  if (options.keys.size > 0 || options.tokens !== undefined) return undefined;
+  if (needsCredentials(options.credentials)) return undefined;
   if (options.origins.lists(origin) || isLoopbackHost(host)) return undefined;
   return new SluiceError(
     'local_only',

@@ -20,6 +20,8 @@ export interface Identity {
   readonly user?: string;
   /** Neither token nor key, and not this machine itself. */
   readonly anonymous: boolean;
+  /** Has shown no credential where one is needed: a session that may send `connect`, and is no part of anything before. */
+  readonly unauthenticated?: true;
   readonly permissions: readonly TopicPermission[];
   /** When the token expires, milliseconds since 1970. */
   readonly expiresAtMs?: number;
@@ -30,6 +32,14 @@ export interface Identity {
 }
 
 export const anonymousIdentity: Identity = Object.freeze({ anonymous: true, permissions: [], scopes: [] });
+
+/** A client that has opened a connection and still has to show a credential. */
+export const unauthenticatedIdentity: Identity = Object.freeze({
+  anonymous: true,
+  unauthenticated: true,
+  permissions: [],
+  scopes: [],
+});
 
 /** This machine itself, where no keys are configured and the local guard found nothing. */
 export const localIdentity: Identity = Object.freeze({

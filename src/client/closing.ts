@@ -8,15 +8,15 @@ export interface ClosedBy {
 }
 
 /**
- * 4500-4999 are final, everything else is worth another attempt. One exception: a token that expired while the client
- * was connected is no refusal when a fresh one can be had.
+ * 4500-4999 are final, everything else is worth another attempt. One exception: `unauthorized` is not, where another attempt
+ * brings a token that is fresh, or brings the same one in time.
  */
 export function mayReconnect(
   closed: ClosedBy,
-  freshToken: boolean,
+  tokenMayHelp: boolean,
 ): { readonly error: ClientError; readonly final: boolean } {
   const known = Object.values(closeTable).find(({ number }) => number === closed.code);
-  const expired = closed.code === closeTable.unauthorized.number && freshToken;
+  const expired = closed.code === closeTable.unauthorized.number && tokenMayHelp;
   const final = closed.code >= 4500 && closed.code <= 4999 && !expired;
   const why = known?.summary ?? (closed.reason || `close code ${closed.code}`);
   const code = final ? 'connection_ended' : 'connection_failed';

@@ -158,7 +158,10 @@ export class Connection {
   #ended(closed: ClosedBy, opened: boolean): void {
     const wasConnected = this.#up;
     if (!this.#lose(closed)) return;
-    const { error, final } = mayReconnect(closed, wasConnected && typeof this.#options.token === 'function');
+    const { token } = this.#options;
+    // Without a refusal of the token, `unauthorized` before the connection was up means that it came too late.
+    const mayHelp = wasConnected ? typeof token === 'function' : token !== undefined;
+    const { error, final } = mayReconnect(closed, mayHelp);
     if (final) this.#toClosed(error);
     else this.#toReconnecting(error);
     if (!opened) void this.#askWhy();

@@ -1,3 +1,4 @@
+import { needsCredentials } from './access.ts';
 import { type Config, options } from './options.ts';
 import { formatBytes, isLoopback } from './values.ts';
 
@@ -12,8 +13,7 @@ const atLeast = (config: Config, left: SizeName, right: SizeName): string | unde
 
 /** Without keys only loopback is safe: everybody who reaches the port could publish and administrate. */
 function bindsSafely(config: Config): string | undefined {
-  if (isLoopback(config.host) || config.apiKeys.length > 0 || config.tokenSecret !== undefined)
-    return undefined;
+  if (isLoopback(config.host) || needsCredentials(config)) return undefined;
   const setters = options
     .filter(({ name }) => name === 'apiKeys' || name === 'tokenSecret')
     .map(({ env, flag }) => `${env} (${flag})`);

@@ -13,7 +13,10 @@ export const namespaceKinds = {
 } as const;
 
 const anonymousSchema = z.strictObject({
-  /** Whether a client without token may subscribe to (and read the history of) topics of this namespace. */
+  /**
+   * What every client that is let in may do with topics of this namespace, whatever its token says. Clients without a credential
+   * are let in where the option `anonymous` is on, and there by default they may subscribe (and read the history).
+   */
   subscribe: boolean.schema,
   publish: boolean.schema,
 });
@@ -69,7 +72,7 @@ function over(base: NamespaceOptions, entry: NamespaceEntry | undefined): Namesp
 
 /** Resolves the entries of a file: the general options, then `default`, then what is built in, then the entry. */
 export function resolveNamespaces(
-  general: Ring,
+  general: Ring & { readonly admitsAnonymous: boolean },
   entries: Readonly<Record<string, NamespaceEntry>>,
 ): Namespaces {
   const { ringMaxPublications, ringMaxAgeSeconds, ringMaxBytes, batchMaxDelayMs, batchMaxBytes } = general;
@@ -83,7 +86,7 @@ export function resolveNamespaces(
     conflate: false,
     presence: true,
     ttlMs: 0,
-    anonymous: { subscribe: true, publish: false },
+    anonymous: { subscribe: general.admitsAnonymous, publish: false },
   };
   const fallback = over(base, entries['default']);
   const named = { ...builtIn, ...entries };

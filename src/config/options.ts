@@ -66,6 +66,11 @@ const optionTable = {
     'Secret that JSON Web Tokens (HS256) are signed with; at least 32 bytes.',
     { secret: true },
   ),
+  anonymous: option(
+    boolean,
+    false,
+    'With API keys or a token secret: clients without a credential may read (what the namespaces allow), too.',
+  ),
   origins: option(
     list(
       'ORIGIN',
@@ -85,6 +90,11 @@ const optionTable = {
 
   maxConnections: option(count, 10_000, 'Connections in all.'),
   maxConnectionsPerIp: option(count, 100, 'Connections per client address (IPv6: per /64).'),
+  maxUnauthenticatedPerIp: option(
+    count,
+    100,
+    'Connections per client address that have shown no credential yet, where one is needed; for 5 s each.',
+  ),
   maxConnectionsPerUser: option(count, 20, 'Connections per user.'),
   handshakesPerSecondPerIp: option(
     integer(1, 1_000_000),

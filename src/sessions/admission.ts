@@ -4,6 +4,8 @@ import { TokenBucket } from './limits.ts';
 export interface AdmissionLimits {
   readonly maxConnections: number;
   readonly maxConnectionsPerIp: number;
+  /** Of connections that have not authenticated yet; they are no part of the other cap per address. */
+  readonly maxUnauthenticatedPerIp: number;
   readonly maxConnectionsPerUser: number;
   readonly handshakesPerSecondPerIp: number;
 }
@@ -16,6 +18,7 @@ export class Admission {
   readonly #limits: AdmissionLimits;
   readonly #nowMs: () => number;
   readonly #perIp = new Map<string, number>();
+  readonly #unauthenticatedPerIp = new Map<string, number>();
   readonly #perUser = new Map<string, number>();
   readonly #handshakes = new Map<string, TokenBucket>();
   #total = 0;
@@ -30,27 +33,29 @@ export class Admission {
     return this.#total;
   }
 
+  /** Counts and buckets that it keeps, of addresses and users. */
+  get remembered(): number {
+    const { size } = this.#handshakes;
+    return size + this.#perIp.size + this.#unauthenticatedPerIp.size + this.#perUser.size;
+  }
+
   /** Takes a handshake from the address's bucket, and says why there is no place, or nothing. Takes no place. */
-  problem(addressKey: string): SluiceError | undefined {
-    return rateProblem(this.#takeHandshake(addressKey)) ?? this.placeProblem(addressKey);
+  problem(addressKey: string, unauthenticated = false): SluiceError | undefined {
+    return rateProblem(this.#takeHandshake(addressKey)) ?? this.placeProblem(addressKey, unauthenticated);
   }
 
   /** What `problem` would say now. Takes nothing, so that the handshake that follows the question is not used up by it. */
-  outlook(addressKey: string): SluiceError | undefined {
+  outlook(addressKey: string, unauthenticated = false): SluiceError | undefined {
     const waitMs = this.#handshakes.get(addressKey)?.waitMs(this.#nowMs()) ?? 0;
-    return rateProblem(waitMs) ?? this.placeProblem(addressKey);
+    return rateProblem(waitMs) ?? this.placeProblem(addressKey, unauthenticated);
   }
 
   /** Why there is no place for one more connection of this address. */
-  placeProblem(addressKey: string): SluiceError | undefined {
-    const { maxConnections, maxConnectionsPerIp } = this.#limits;
-    if (this.#total >= maxConnections) {
+  placeProblem(addressKey: string, unauthenticated = false): SluiceError | undefined {
+    if (this.#total >= this.#limits.maxConnections) {
       return new SluiceError('too_many_connections', undefined, { retryAfterMs: fullRetryAfterMs });
     }
-    if ((this.#perIp.get(addressKey) ?? 0) >= maxConnectionsPerIp) {
-      return new SluiceError('too_many_connections_from_ip', undefined, { retryAfterMs: fullRetryAfterMs });
-    }
-    return undefined;
+    return this.#addressProblem(addressKey, unauthenticated);
   }
 
   userProblem(user: string): SluiceError | undefined {
@@ -59,14 +64,24 @@ export class Admission {
   }
 
   /** Takes a place, until `leave`. */
-  enter(addressKey: string): void {
+  enter(addressKey: string, unauthenticated = false): void {
     this.#total++;
-    add(this.#perIp, addressKey, 1);
+    add(this.#countsOf(unauthenticated), addressKey, 1);
   }
 
-  leave(addressKey: string): void {
+  /** `unauthenticated`: as it was at last. */
+  leave(addressKey: string, unauthenticated = false): void {
     this.#total--;
-    add(this.#perIp, addressKey, -1);
+    add(this.#countsOf(unauthenticated), addressKey, -1);
+  }
+
+  /** A connection that entered unauthenticated is so no more: says why there is no place, or takes it for the other. */
+  authenticate(addressKey: string): SluiceError | undefined {
+    const problem = this.#addressProblem(addressKey, false);
+    if (problem !== undefined) return problem;
+    add(this.#unauthenticatedPerIp, addressKey, -1);
+    add(this.#perIp, addressKey, 1);
+    return undefined;
   }
 
   enterAs(user: string): void {
@@ -82,6 +97,20 @@ export class Admission {
     const nowMs = this.#nowMs();
     for (const [addressKey, bucket] of this.#handshakes)
       if (bucket.isFull(nowMs)) this.#handshakes.delete(addressKey);
+  }
+
+  #addressProblem(addressKey: string, unauthenticated: boolean): SluiceError | undefined {
+    const { maxConnectionsPerIp, maxUnauthenticatedPerIp } = this.#limits;
+    const most = unauthenticated ? maxUnauthenticatedPerIp : maxConnectionsPerIp;
+    if ((this.#countsOf(unauthenticated).get(addressKey) ?? 0) < most) return undefined;
+    const message = unauthenticated
+      ? 'this address has as many connections that have not authenticated as it may'
+      : undefined;
+    return new SluiceError('too_many_connections_from_ip', message, { retryAfterMs: fullRetryAfterMs });
+  }
+
+  #countsOf(unauthenticated: boolean): Map<string, number> {
+    return unauthenticated ? this.#unauthenticatedPerIp : this.#perIp;
   }
 
   #takeHandshake(addressKey: string): number {

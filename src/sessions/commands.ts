@@ -1,12 +1,12 @@
+import { type Authorize, credentialNeeded } from '../auth/authorize.ts';
+import type { Verdict } from '../auth/credentials.ts';
 import type { Identity } from '../auth/identity.ts';
-import { may, type NamespaceAccessTable } from '../auth/permissions.ts';
-import type { TokenResult, TokenVerifier } from '../auth/tokens.ts';
 import { SluiceError } from '../errors.ts';
 import type { ClientFrame, CommandKind, Commands, Reply } from '../protocol/frames.ts';
 import { jsonPayloadProblem } from '../protocol/payload.ts';
 import type { Broker } from '../topics/broker.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
-import { broadcastTopic, isReserved, topicProblem } from '../topics/names.ts';
+import { topicProblem } from '../topics/names.ts';
 import type { Presence } from './presence.ts';
 import type { Session } from './session.ts';
 import type { Subscriber } from './subscribe.ts';
@@ -15,9 +15,9 @@ export interface CommandOptions {
   readonly broker: Broker;
   readonly presence: Presence;
   readonly subscriber: Subscriber;
-  /** Absent: no tokens are taken. */
-  readonly tokens: TokenVerifier | undefined;
-  readonly namespaces: NamespaceAccessTable;
+  /** Whose token or key it is. Never rejects. */
+  readonly identify: (credential: string) => Verdict | Promise<Verdict>;
+  readonly authorize: Authorize;
   readonly roundTripSeconds: (seconds: number) => void;
   /** Tells a session what it is; answers `connect`. */
   readonly greet: (session: Session, id: number) => void;
@@ -90,7 +90,9 @@ function connect(
   { id, token, client, capabilities }: Fields<'connect'>,
   options: CommandOptions,
 ): Answer | Promise<Rest> {
-  if (session.introduced) throw new SluiceError('already_connected');
+  const { unauthenticated } = session.identity;
+  // One that is still unauthenticated was refused for a while, and may try again.
+  if (session.introduced && unauthenticated !== true) throw new SluiceError('already_connected');
   session.introduced = true;
   session.client = client;
   session.knowsDictionaries = capabilities?.includes('dictionary') === true;
@@ -98,7 +100,8 @@ function connect(
     options.greet(session, id);
     return undefined;
   };
-  if (token === undefined) return greet();
+  if (!token && unauthenticated === true) throw credentialNeeded();
+  if (!token) return greet();
   return verified(token, options, (identity) => {
     options.identified(session, identity);
     return greet();
@@ -119,17 +122,16 @@ function refresh(
 }
 
 function verified(
-  token: string,
-  { tokens }: CommandOptions,
+  credential: string,
+  { identify }: CommandOptions,
   proceed: (identity: Identity) => Answer,
 ): Answer | Promise<Rest> {
-  if (tokens === undefined) throw new SluiceError('unauthorized', 'this gateway takes no tokens');
-  const finish = (result: TokenResult) => {
-    if (!result.ok) throw new SluiceError(result.code, result.message);
-    return proceed(result.identity);
+  const finish = (verdict: Verdict) => {
+    if (verdict instanceof SluiceError) throw verdict;
+    return proceed(verdict);
   };
-  const result = tokens.verify(token);
-  return result instanceof Promise ? result.then((late) => () => finish(late)) : finish(result);
+  const verdict = identify(credential);
+  return verdict instanceof Promise ? verdict.then((late) => () => finish(late)) : finish(verdict);
 }
 
 function subscribe(
@@ -168,8 +170,8 @@ function publish(
   options: CommandOptions,
 ): Answer | Promise<Rest> {
   const { topic, type, key, tags, messageId, ttlMs, except, timestampMs, removed, expectedOffset } = fields;
-  if (!mayPublish(session, topic, options))
-    throw new SluiceError('forbidden', `not allowed to publish to ${topic}`);
+  const refusal = options.authorize(session.identity, 'publish', topic);
+  if (refusal !== undefined) throw refusal;
   // The message's bytes die with this turn.
   const payload = { format: fields.payload.format, bytes: fields.payload.bytes.slice() };
   if (payload.format === 'json' && session.codec.name === 'protobuf') {
@@ -189,22 +191,15 @@ function published([outcome]: readonly AppendOutcome[]): Answer {
   return { kind: 'published', epoch, offset, duplicate };
 }
 
-function mayPublish({ identity }: Session, topic: string, { namespaces }: CommandOptions): boolean {
-  if (isReserved(topic)) return false;
-  return identity.scopes.includes('publish') || may(identity, 'publish', topic, namespaces);
-}
-
 async function history(
   session: Session,
   { id, topic, after, limit }: Fields<'history'>,
-  { broker, namespaces }: CommandOptions,
+  { broker, authorize }: CommandOptions,
 ): Promise<Answer> {
   const problem = topicProblem(topic);
   if (problem !== undefined) throw new SluiceError('invalid_topic', problem);
-  const isOpen = topic === broadcastTopic || session.identity.scopes.includes('read');
-  if (!isOpen && !may(session.identity, 'subscribe', topic, namespaces)) {
-    throw new SluiceError('forbidden', `not allowed to read ${topic}`);
-  }
+  const refusal = authorize(session.identity, 'subscribe', topic);
+  if (refusal !== undefined) throw refusal;
   const wanted = Math.min(limit || historyPublications, historyMaxPublications);
   const page = await broker.history(topic, after, wanted);
   const pieces = page.publications
@@ -220,16 +215,10 @@ async function history(
 function presence(session: Session, { topic }: Fields<'presence'>, options: CommandOptions): Answer {
   const problem = topicProblem(topic);
   if (problem !== undefined) throw new SluiceError('invalid_topic', problem);
-  if (!mayWatch(session, topic, options.namespaces)) {
-    throw new SluiceError('forbidden', `not allowed to see who is in ${topic}`);
-  }
+  const refusal = options.authorize(session.identity, 'presence', topic);
+  if (refusal !== undefined) throw refusal;
   const { presence: rooms } = options;
   return { kind: 'presence', topic, members: rooms.list(topic), count: rooms.count(topic) };
-}
-
-/** Who is there is told to those whose token or key says so, where the namespace keeps presence at all. */
-export function mayWatch({ identity }: Session, topic: string, namespaces: NamespaceAccessTable): boolean {
-  return identity.scopes.includes('read') || may(identity, 'presence', topic, namespaces);
 }
 
 function status(session: Session, _: Fields<'status'>, { broker }: CommandOptions): Answer {

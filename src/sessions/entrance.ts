@@ -1,10 +1,9 @@
-import type { ApiKeys } from '../auth/api-keys.ts';
 import { presentedCredential } from '../auth/api-keys.ts';
 import { addressKey, type ClientAddress } from '../auth/client-address.ts';
+import { type Credentials, needsCredentials, type Verdict } from '../auth/credentials.ts';
 import type { Gate } from '../auth/gate.ts';
 import type { Identity } from '../auth/identity.ts';
 import type { RequestFacts } from '../auth/request-facts.ts';
-import type { TokenResult, TokenVerifier } from '../auth/tokens.ts';
 import { whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Codec } from '../protocol/codec.ts';
@@ -38,10 +37,8 @@ export interface Entry {
 
 export interface EntranceOptions {
   readonly gate: Gate;
-  readonly keys: ApiKeys;
-  /** Absent: no tokens are taken. */
-  readonly tokens: TokenVerifier | undefined;
-  /** Who a client without credentials is, given where it comes from. */
+  readonly credentials: Credentials;
+  /** Who a client without a credential is, given where it comes from. */
   readonly identityOf: (request: RequestFacts) => Identity;
   readonly clientAddress: ClientAddress;
   readonly admission: Admission;
@@ -58,17 +55,21 @@ export class Entrance {
 
   /** For those who come to enter: takes a handshake of their address. */
   ask(request: EntryRequest): Entry | SluiceError {
-    return this.#ask(request, (key) => this.#options.admission.problem(key));
+    return this.#ask(request, (key, unauthenticated) =>
+      this.#options.admission.problem(key, unauthenticated),
+    );
   }
 
   /** For those who only want to know: the same answer, and nothing is taken. */
   inquire(request: EntryRequest): Entry | SluiceError {
-    return this.#ask(request, (key) => this.#options.admission.outlook(key));
+    return this.#ask(request, (key, unauthenticated) =>
+      this.#options.admission.outlook(key, unauthenticated),
+    );
   }
 
   #ask(
     request: EntryRequest,
-    admissionProblem: (addressKey: string) => SluiceError | undefined,
+    admissionProblem: (addressKey: string, unauthenticated: boolean) => SluiceError | undefined,
   ): Entry | SluiceError {
     const { gate, clientAddress, isDraining, identityOf } = this.#options;
     if (isDraining()) return shuttingDown();
@@ -76,41 +77,36 @@ export class Entrance {
     if (problem !== undefined) return problem;
     const address = clientAddress(request);
     const key = addressKey(address);
-    const full = admissionProblem(key);
+    const credential = tokenOfQuery(request.query) ?? presentedCredential((name) => request.header(name));
+    const fallback = identityOf(request);
+    const full = admissionProblem(key, credential === '' && fallback.unauthenticated === true);
     if (full !== undefined) return full;
     const offered = request.header('sec-websocket-protocol');
     const codec = negotiate(offered === '' ? undefined : offered);
     if (codec === undefined) return new SluiceError('unknown_subprotocol');
     const topic = topicOfPath(request.path);
     if (topic instanceof SluiceError) return topic;
-    const header = (name: string) => request.header(name);
     return {
       address,
       addressKey: key,
       codec,
       subprotocol: offered === '' ? '' : codec.subprotocol,
       topic,
-      credential: tokenOfQuery(request.query) ?? presentedCredential(header),
-      fallback: identityOf(request),
+      credential,
+      fallback,
     };
   }
 
   /** Whose credential it is. Never rejects. */
-  identify({ credential, fallback }: Entry): Identity | SluiceError | Promise<Identity | SluiceError> {
-    const { keys, tokens } = this.#options;
-    if (credential === '') return fallback;
-    const byKey = keys.identify(credential);
-    if (byKey !== undefined) return byKey;
-    if (tokens === undefined) {
-      // A gateway with neither can't know what the credential means; without it the client would be just as welcome.
-      return keys.size > 0 ? new SluiceError('unauthorized', 'this API key is not known') : fallback;
-    }
-    return whenDone(tokens.verify(credential), tokenVerdict);
+  identify({ credential, fallback }: Entry): Verdict | Promise<Verdict> {
+    const { credentials } = this.#options;
+    // A gateway that takes none can't know what it means; without it the client would be just as welcome.
+    return credential === '' || !needsCredentials(credentials) ? fallback : credentials.identify(credential);
   }
 
   /** For those who inquire: why they may not connect, or that they may. */
   verdict(entry: Entry): SluiceError | Promise<SluiceError> {
-    const answer = (identity: Identity | SluiceError) =>
+    const answer = (identity: Verdict) =>
       identity instanceof SluiceError
         ? identity
         : (this.#problem(entry, identity) ?? new SluiceError('upgrade_required'));
@@ -122,28 +118,28 @@ export class Entrance {
     const problem = this.#problem(entry, identity);
     if (problem !== undefined) return problem;
     const { address, addressKey: key } = entry;
-    this.#options.admission.enter(key);
+    this.#options.admission.enter(key, identity.unauthenticated);
     return { identity, address, addressKey: key };
   }
 
   /** Looks again: others may have come while the token was looked at. */
-  #problem({ addressKey: key }: Entry, { user }: Identity): SluiceError | undefined {
+  #problem({ addressKey: key }: Entry, { user, unauthenticated }: Identity): SluiceError | undefined {
     const { admission, isDraining } = this.#options;
     if (isDraining()) return shuttingDown();
-    return admission.placeProblem(key) ?? (user === undefined ? undefined : admission.userProblem(user));
+    return (
+      admission.placeProblem(key, unauthenticated) ??
+      (user === undefined ? undefined : admission.userProblem(user))
+    );
   }
-}
-
-function tokenVerdict(result: TokenResult): Identity | SluiceError {
-  return result.ok ? result.identity : new SluiceError(result.code, result.message);
 }
 
 function shuttingDown(): SluiceError {
   return new SluiceError('shutting_down', undefined, { retryAfterMs: 1000 });
 }
 
+/** An empty one is none: what a page's template leaves there must not hide a credential in the headers. */
 function tokenOfQuery(query: string): string | undefined {
-  return query === '' ? undefined : (new URLSearchParams(query).get('token') ?? undefined);
+  return query === '' ? undefined : new URLSearchParams(query).getAll('token').find((token) => token !== '');
 }
 
 /** `/ws`: nothing; `/ws/monitoring/{server}`: that server's topic; `/ws/{topic}`: that topic, as one segment. */

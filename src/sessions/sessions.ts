@@ -1,3 +1,4 @@
+import { credentialNeeded } from '../auth/authorize.ts';
 import type { Identity } from '../auth/identity.ts';
 import { userTopicOf } from '../auth/permissions.ts';
 import { type CloseCode, SluiceError } from '../errors.ts';
@@ -10,6 +11,7 @@ import type { Connection } from './connection.ts';
 import { type Peer, Session, type SessionContext } from './session.ts';
 import { SessionIds } from './session-ids.ts';
 import type { Subscriber } from './subscribe.ts';
+import { Unauthenticated } from './unauthenticated.ts';
 import { wireError, wireErrorOf } from './wire-error.ts';
 
 /** What the sessions count, and tell the log. */
@@ -38,6 +40,7 @@ export class Sessions {
   readonly #commands: CommandOptions;
   readonly #byId = new Map<string, Session>();
   readonly #ids = new SessionIds();
+  readonly #unauthenticated = new Unauthenticated();
   #emptied: (() => void) | undefined;
 
   constructor(options: SessionsOptions) {
@@ -62,7 +65,10 @@ export class Sessions {
     return this.#byId.values();
   }
 
-  /** The place in `Admission` has been taken; `close` gives it back. Greets the session. */
+  /**
+   * The place in `Admission` has been taken; `close` gives it back. Greets the session. One that still has to authenticate joins
+   * nothing before.
+   */
   open(peer: Peer, connection: Connection): Session {
     const session = new Session(
       this.#ids.next(),
@@ -74,13 +80,18 @@ export class Sessions {
     this.#byId.set(session.id, session);
     if (peer.identity.user !== undefined) this.#options.admission.enterAs(peer.identity.user);
     this.#greet(session, 0);
-    this.#joinOwnTopics(session);
+    if (isUnauthenticated(session)) this.#unauthenticated.add(session, this.#options.context.monotonicMs());
+    else this.#joinOwnTopics(session);
     return session;
   }
 
-  /** Subscribes a new session to what the path of its connection named, and tells it. */
+  /** Subscribes a new session to what the path of its connection named, and tells it: once it has authenticated. */
   subscribeAtOpening(session: Session, topic: string): void {
     const { subscriber } = this.#options;
+    if (isUnauthenticated(session)) {
+      this.#unauthenticated.subscribeLater(session, topic);
+      return;
+    }
     const proceed = () => {
       if (session.closed) return;
       const results = subscriber.subscribe(session, [{ topic }]);
@@ -106,7 +117,8 @@ export class Sessions {
   close(session: Session): CloseCode | 'client' {
     if (this.#byId.delete(session.id)) {
       session.dispose();
-      this.#options.admission.leave(session.peer.addressKey);
+      this.#unauthenticated.remove(session);
+      this.#options.admission.leave(session.peer.addressKey, isUnauthenticated(session));
       if (session.identity.user !== undefined) this.#options.admission.leaveAs(session.identity.user);
       if (this.#byId.size === 0) this.#emptied?.();
     }
@@ -116,6 +128,7 @@ export class Sessions {
   /** A message of the client. Its bytes may die when this returns. */
   receive(session: Session, message: Uint8Array, isBinary: boolean): void {
     this.heard(session);
+    if (isUnauthenticated(session) && this.#isIgnored(session, message.length)) return;
     const waitMs = session.commandBucket.take(this.#options.context.monotonicMs());
     const decoded = this.#decode(session, message, isBinary);
     if (waitMs > 0) {
@@ -130,7 +143,19 @@ export class Sessions {
     } else {
       this.#options.metrics.commandError(decoded.code);
       session.reply(decoded.id, { kind: 'error', ...wireErrorOf(decoded.code, decoded.message) });
+      this.#endIfUnauthenticated(session);
     }
+  }
+
+  /** It has been ended, or is now, as it has sent too much before it authenticated. */
+  #isIgnored(session: Session, bytes: number): boolean {
+    if (this.#unauthenticated.received(session, bytes)) this.#endIfUnauthenticated(session);
+    return session.endedBy !== undefined;
+  }
+
+  /** To be called when it was refused something for good: it is there to authenticate, and for nothing else. */
+  #endIfUnauthenticated(session: Session): void {
+    if (isUnauthenticated(session) && session.endedBy === undefined) this.end(session, 'unauthorized');
   }
 
   /** Resolves when all connections are gone; what is left after `graceMs` is cut. */
@@ -152,6 +177,7 @@ export class Sessions {
     const nowMs = context.monotonicMs();
     const timeMs = commands.broker.nowMs();
     admission.sweep();
+    for (const session of this.#unauthenticated.overdue(nowMs)) this.#endIfUnauthenticated(session);
     let buffered = 0;
     for (const session of this.#byId.values()) {
       buffered += session.bufferedBytes();
@@ -231,6 +257,10 @@ export class Sessions {
 
   /** Exactly one reply or error to each command: now, or when that runs which this resolves to. */
   #answer(session: Session, frame: ClientFrame): void | Promise<() => void> {
+    if (isUnauthenticated(session) && frame.kind !== 'connect' && frame.kind !== 'ping') {
+      this.#fail(session, frame.id, credentialNeeded());
+      return undefined;
+    }
     let waiting: Promise<() => void> | undefined;
     this.#reply(session, frame.id, () => {
       const answer = runCommand(session, frame, this.#commands);
@@ -258,6 +288,7 @@ export class Sessions {
     if (!(error instanceof SluiceError)) this.#options.metrics.fault(error, session);
     this.#options.metrics.commandError(wire.code);
     session.reply(id, { kind: 'error', ...wire });
+    if (!wire.retry) this.#endIfUnauthenticated(session);
   }
 
   #greet(session: Session, id: number): void {
@@ -277,18 +308,24 @@ export class Sessions {
     // It ended while the token was looked at, and has given its places back.
     if (session.closed) return;
     const { admission } = this.#options;
-    const before = session.identity.user;
-    if (identity.user !== before) {
-      if (identity.user !== undefined) {
-        const problem = admission.userProblem(identity.user);
-        if (problem !== undefined) throw problem;
-        admission.enterAs(identity.user);
-      }
-      if (before !== undefined) admission.leaveAs(before);
+    const before = session.identity;
+    const isNew = before.unauthenticated === true;
+    const isOther = identity.user !== before.user;
+    if (isOther && identity.user !== undefined) {
+      const problem = admission.userProblem(identity.user);
+      if (problem !== undefined) throw problem;
     }
+    if (isNew) {
+      const problem = admission.authenticate(session.peer.addressKey);
+      if (problem !== undefined) throw problem;
+    }
+    if (isOther && identity.user !== undefined) admission.enterAs(identity.user);
+    if (isOther && before.user !== undefined) admission.leaveAs(before.user);
     session.identity = identity;
     this.#options.subscriber.endForbidden(session);
-    if (identity.user !== before) this.#joinOwnTopics(session);
+    if (isNew || isOther) this.#joinOwnTopics(session);
+    const topic = this.#unauthenticated.remove(session);
+    if (topic !== undefined) this.subscribeAtOpening(session, topic);
   }
 
   /** `$all` and, for users, their own topic: joined without being asked, and told. */
@@ -324,6 +361,10 @@ export class Sessions {
       results: topics.map((topic) => ({ topic, error: wireError(error) })),
     });
   }
+}
+
+function isUnauthenticated({ identity }: Session): boolean {
+  return identity.unauthenticated === true;
 }
 
 /** A command that is begun in a later turn: the bytes of its message die with this one. */

@@ -1,4 +1,4 @@
-import { may, type NamespaceAccessTable } from '../auth/permissions.ts';
+import type { Authorize } from '../auth/authorize.ts';
 import { SluiceError } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import type { Feed, View } from '../fanout/view.ts';
@@ -13,7 +13,7 @@ import type {
 } from '../protocol/frames.ts';
 import type { Broker } from '../topics/broker.ts';
 import { type CompiledFilter, compileFilter, filterProblem } from '../topics/filter.ts';
-import { broadcastTopic, isPattern, patternMatches, patternProblem, topicProblem } from '../topics/names.ts';
+import { isPattern, patternMatches, patternProblem, topicProblem } from '../topics/names.ts';
 import { takeSnapshot } from './catch-up.ts';
 import { type Leg, type Start, startNew, startSince } from './leg.ts';
 import type { Presence } from './presence.ts';
@@ -24,9 +24,8 @@ import { wireError } from './wire-error.ts';
 export interface SubscribeOptions {
   readonly broker: Broker;
   readonly fanout: Fanout;
-  readonly namespaces: NamespaceAccessTable;
+  readonly authorize: Authorize;
   readonly presence: Presence;
-  readonly mayWatch: (session: Session, topic: string) => boolean;
   readonly conflates: (target: string) => boolean;
   /** Sessions that know shared dictionaries get them. */
   readonly dictionaries: boolean;
@@ -69,10 +68,12 @@ export class Subscriber {
 
   /** Ends what the session was subscribed to and may not be any more, and tells it. To be called when its identity has changed. */
   endForbidden(session: Session): void {
+    const { authorize } = this.#options;
+    const isForbidden = ({ target, watch }: SessionView) =>
+      authorize(session.identity, 'subscribe', target) !== undefined ||
+      (watch !== undefined && authorize(session.identity, 'presence', target) !== undefined);
     const ended = [...session.views.values()].filter(
-      ({ target, watch, watches }) =>
-        watches === undefined &&
-        !(this.#mayHear(session, target) && (watch === undefined || this.#options.mayWatch(session, target))),
+      (sessionView) => sessionView.watches === undefined && isForbidden(sessionView),
     );
     if (ended.length === 0) return;
     for (const sessionView of ended) session.removeView(sessionView);
@@ -130,22 +131,15 @@ export class Subscriber {
         'a pattern continues by positions, one per topic, not by since',
       );
     }
-    if (!this.#mayHear(session, target)) {
-      throw new SluiceError('forbidden', `not allowed to subscribe to ${target}`);
-    }
-  }
-
-  #mayHear({ identity }: Session, target: string): boolean {
-    const isOpen = target === broadcastTopic || identity.scopes.includes('read');
-    return isOpen || may(identity, 'subscribe', target, this.#options.namespaces);
+    const refusal = this.#options.authorize(session.identity, 'subscribe', target);
+    if (refusal !== undefined) throw refusal;
   }
 
   #checkPresence(session: Session, target: string): void {
     if (isPattern(target))
       throw new SluiceError('invalid_request', 'presence is of a topic, not of a pattern');
-    if (!this.#options.mayWatch(session, target)) {
-      throw new SluiceError('forbidden', `not allowed to see who is in ${target}`);
-    }
+    const refusal = this.#options.authorize(session.identity, 'presence', target);
+    if (refusal !== undefined) throw refusal;
   }
 
   #watchOrUndo(session: Session, sessionView: SessionView): void {

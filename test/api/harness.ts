@@ -3,6 +3,8 @@ import type { ApiResponse } from '../../src/api/http.ts';
 import type { ApiPorts, ConnectionInfo, Readiness } from '../../src/api/ports.ts';
 import { topicReader } from '../../src/api/topic-reader.ts';
 import { type ApiKey, apiKeys } from '../../src/auth/api-keys.ts';
+import { authorizer } from '../../src/auth/authorize.ts';
+import { createCredentials } from '../../src/auth/credentials.ts';
 import { createGate } from '../../src/auth/gate.ts';
 import { originPolicy } from '../../src/auth/origins.ts';
 import { tokenVerifier } from '../../src/auth/tokens.ts';
@@ -20,6 +22,8 @@ export const nowMs = Date.parse('2026-01-01T00:00:00.000Z');
 interface HarnessOptions {
   readonly keys?: readonly (string | ApiKey)[];
   readonly tokenSecret?: string;
+  /** Anonymous access is on. */
+  readonly anonymous?: boolean;
   readonly origins?: readonly string[];
   readonly connections?: readonly ConnectionInfo[];
   readonly assets?: Readonly<Record<string, Uint8Array>>;
@@ -81,14 +85,20 @@ export async function startApi(options: HarnessOptions = {}) {
       metricsText: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'sluice_topics 1\n' }),
     },
     assets: (name) => options.assets?.[name],
-    namespaces: { default: { presence: true, anonymous: { subscribe: false, publish: false } } },
+    authorize: authorizer({
+      default: { presence: true, anonymous: { subscribe: options.anonymous ?? false, publish: false } },
+    }),
     bodyMaxBytes,
     ...options.ports,
   };
   const tokens = options.tokenSecret === undefined ? undefined : tokenVerifier(options.tokenSecret);
   const api = createApi({
     ports,
-    gate: createGate({ keys: apiKeys(options.keys ?? []), tokens, origins }),
+    gate: createGate({
+      credentials: createCredentials(apiKeys(options.keys ?? []), tokens),
+      origins,
+      admitsAnonymous: options.anonymous ?? false,
+    }),
     origins,
     observer: {
       answered: (route, status, seconds) => answered.push({ route, status, seconds }),

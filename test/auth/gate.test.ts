@@ -1,18 +1,29 @@
 import { SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
-import { apiKeys } from '../../src/auth/api-keys.ts';
+import { type ApiKeys, apiKeys } from '../../src/auth/api-keys.ts';
+import { createCredentials } from '../../src/auth/credentials.ts';
 import { type Access, createGate } from '../../src/auth/gate.ts';
 import { anonymousIdentity, localIdentity } from '../../src/auth/identity.ts';
 import { originPolicy } from '../../src/auth/origins.ts';
-import { tokenVerifier } from '../../src/auth/tokens.ts';
+import { type TokenVerifier, tokenVerifier } from '../../src/auth/tokens.ts';
 import { SluiceError } from '../../src/errors.ts';
 import { request } from './request.ts';
 
 const key = 'a-key-of-some-length';
 const secret = 'a secret of thirty-two bytes or more';
 const noKeys = apiKeys([]);
-const noOrigins = originPolicy([]);
 const need = (access: Access, byToken = false) => ({ access, byToken, mediaTypes: ['application/json'] });
+const makeGate = (
+  keys: ApiKeys = noKeys,
+  tokens?: TokenVerifier,
+  origins: readonly string[] = [],
+  admitsAnonymous = false,
+) =>
+  createGate({
+    credentials: createCredentials(keys, tokens),
+    origins: originPolicy(origins),
+    admitsAnonymous,
+  });
 const sign = (claims: Record<string, unknown>) =>
   new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).sign(new TextEncoder().encode(secret));
 
@@ -22,7 +33,7 @@ async function verdict(gate: ReturnType<typeof createGate>, ...args: Parameters<
 }
 
 describe('without keys', () => {
-  const gate = createGate({ keys: noKeys, origins: noOrigins });
+  const gate = makeGate();
 
   test('this machine may do everything', async () => {
     for (const access of ['publish', 'read', 'admin'] as const) {
@@ -52,7 +63,7 @@ describe('without keys', () => {
 
 describe('with keys', () => {
   const keys = apiKeys([key, { name: 'publisher', key: 'another-key-of-length', scopes: ['publish'] }]);
-  const gate = createGate({ keys, origins: noOrigins });
+  const gate = makeGate(keys);
   const remote = (headers: Record<string, string> = {}) => request({ peerAddress: '192.0.2.1', headers });
 
   test('a key opens the door from anywhere', async () => {
@@ -97,7 +108,10 @@ describe('with keys', () => {
 
 describe('with tokens', () => {
   const nowMs = Date.parse('2026-01-01T00:00:00Z');
-  const gate = createGate({ keys: noKeys, tokens: tokenVerifier(secret, () => nowMs), origins: noOrigins });
+  const gate = makeGate(
+    noKeys,
+    tokenVerifier(secret, () => nowMs),
+  );
   const remote = (token: string) =>
     request({ peerAddress: '192.0.2.1', headers: { authorization: `Bearer ${token}` } });
 
@@ -121,15 +135,53 @@ describe('with tokens', () => {
     expect(await verdict(gate, remote(old), need('read', true))).toBe('token_expired');
   });
 
-  test('this machine needs none', async () => {
+  test('this machine needs none to publish and to administrate, and one to read', async () => {
     expect(await verdict(gate, request(), need('admin'))).toBe(localIdentity);
+    expect(await verdict(gate, request(), need('publish', true))).toBe(localIdentity);
+    expect(await verdict(gate, request(), need('read', true))).toBe('unauthorized');
+    expect(await verdict(gate, request(), need('read'))).toBe('unauthorized');
+  });
+
+  test('another machine needs one', async () => {
+    const other = request({ peerAddress: '192.0.2.1' });
+    expect(await verdict(gate, other, need('read', true))).toBe('unauthorized');
+    expect(await verdict(gate, other, need('publish', true))).toBe('unauthorized');
+    expect(await verdict(gate, other, need('admin'))).toBe('local_only');
+  });
+
+  test('metrics are for this machine, and neither for others nor for tokens', async () => {
+    expect(await verdict(gate, request(), need('metrics'))).toBe(localIdentity);
+    expect(await verdict(gate, request({ peerAddress: '192.0.2.1' }), need('metrics'))).toBe('unauthorized');
+    const rebound = request({ headers: { host: 'dash.example.org' } });
+    expect(await verdict(gate, rebound, need('metrics'))).toBe('unauthorized');
+    const token = await sign({ sub: 'alice' });
+    expect(await verdict(gate, remote(token), need('metrics'))).toBe('forbidden');
+  });
+});
+
+describe('with anonymous access switched on', () => {
+  const keys = apiKeys([key]);
+  const gate = makeGate(keys, undefined, [], true);
+  const remote = request({ peerAddress: '192.0.2.1' });
+
+  test('what tokens may call may be called without a credential, to be judged by topic', async () => {
+    expect(await verdict(gate, remote, need('read', true))).toBe(anonymousIdentity);
+    expect(await verdict(gate, remote, need('publish', true))).toBe(anonymousIdentity);
+  });
+
+  test('what needs a key may not, and a wrong credential is no anonymous client', async () => {
+    for (const access of ['read', 'admin', 'publish', 'metrics'] as const)
+      expect(await verdict(gate, remote, need(access))).toBe('unauthorized');
+    const wrong = request({ peerAddress: '192.0.2.1', headers: { 'x-api-key': 'wrong' } });
+    expect(await verdict(gate, wrong, need('read', true))).toBe('unauthorized');
   });
 });
 
 describe('opening a WebSocket', () => {
-  const bare = createGate({ keys: noKeys, origins: noOrigins });
-  const keyed = createGate({ keys: apiKeys([key]), origins: noOrigins });
-  const listed = createGate({ keys: noKeys, origins: originPolicy(['https://dash.example.org']) });
+  const bare = makeGate();
+  const keyed = makeGate(apiKeys([key]));
+  const tokened = makeGate(noKeys, tokenVerifier(secret));
+  const listed = makeGate(noKeys, undefined, ['https://dash.example.org']);
   const problem = (gate: typeof bare, headers: Record<string, string>) =>
     gate.upgradeProblem(request({ headers }))?.code;
 
@@ -138,6 +190,13 @@ describe('opening a WebSocket', () => {
     expect(problem(bare, { origin: 'http://localhost:8080' })).toBeUndefined();
     expect(problem(keyed, { host: 'gateway.example', origin: 'https://gateway.example' })).toBeUndefined();
     expect(problem(keyed, { host: 'gateway.example' })).toBeUndefined();
+    expect(problem(tokened, { host: 'push.example.org' })).toBeUndefined();
+    expect(
+      problem(tokened, { host: 'push.example.org', origin: 'https://push.example.org' }),
+    ).toBeUndefined();
+    expect(problem(tokened, { host: 'push.example.org', origin: 'https://other.example.org' })).toBe(
+      'origin_not_allowed',
+    );
   });
 
   test('a foreign page may not unless it is listed', () => {

@@ -90,6 +90,22 @@ describe('connecting', () => {
   });
 });
 
+describe('a connection that is closed as unauthorized before it is up', () => {
+  it.each([
+    ['with a token is tried again: it came too late', 'token', 'reconnecting'],
+    ['without a token is the end', undefined, 'closed'],
+  ])('%s', async (_, token, state) => {
+    const h = harness({ token });
+    h.client.onError(() => undefined);
+    void h.client.connect();
+    await settled();
+    h.socket.onopen?.();
+    h.socket.end(4501, 'unauthorized');
+    await settled();
+    expect(h.client.getStatus().state).toBe(state);
+  });
+});
+
 describe('reconnecting', () => {
   it('waits 1, 2, 4 … seconds between attempts that fail', async () => {
     const h = harness();

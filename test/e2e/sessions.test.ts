@@ -299,7 +299,7 @@ describe('a client that is dead', () => {
 
 describe('what a session may do', () => {
   it('without a token is what its namespace lets anonymous clients do', async () => {
-    gateway = await startGateway({ tokenSecret: secret });
+    gateway = await startGateway({ tokenSecret: secret, anonymous: true });
     const client = await connect();
     expect(onlyResult(await client.call({ type: 'subscribe', topic: 'open' }))).not.toHaveProperty('error');
     for (const topic of ['user:alice', 'user:*', '*', '$probe', '$p*']) {
@@ -338,13 +338,17 @@ describe('what a session may do', () => {
 
   it('ends, over JSON, for subscriptions that a new token does not allow', async () => {
     await startClosed();
-    const alice = await connect(`?token=${await granted('closed:*')}`);
+    const alice = await connect(`?token=${await granted('closed:*', 'open')}`);
     const subscriptions = ['closed:1', 'closed:2', 'open'].map((topic) => ({ topic }));
     const { results } = await alice.call({ type: 'subscribe', subscriptions });
     const [first, second] = results as Frame[];
-    expect((await alice.call({ type: 'refresh', token: await granted('closed:*') })).type).toBe('refreshed');
+    expect((await alice.call({ type: 'refresh', token: await granted('closed:*', 'open') })).type).toBe(
+      'refreshed',
+    );
     expect(alice.frames.some(({ type }) => type === 'unsubscribed')).toBe(false);
-    expect((await alice.call({ type: 'refresh', token: await granted('closed:2') })).type).toBe('refreshed');
+    expect((await alice.call({ type: 'refresh', token: await granted('closed:2', 'open') })).type).toBe(
+      'refreshed',
+    );
     const ended = alice.frames.filter(({ type }) => type === 'unsubscribed');
     expect(ended).toEqual([{ type: 'unsubscribed', views: [first?.['view']], reason: 'forbidden' }]);
     await publish('closed:1');

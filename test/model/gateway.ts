@@ -1,6 +1,8 @@
+import { authorizer } from '../../src/auth/authorize.ts';
 import { localIdentity } from '../../src/auth/identity.ts';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import type { CloseCode } from '../../src/errors.ts';
+import { SluiceError } from '../../src/errors.ts';
 import { Encoder } from '../../src/fanout/encoder.ts';
 import { Fanout } from '../../src/fanout/fanout.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
@@ -114,13 +116,16 @@ export class Gateway {
       viewsPerTopic: 1000,
       viewsMax: 10_000,
     });
-    const namespaces = { default: { presence: false, anonymous: { subscribe: true, publish: true } } };
+    const authorize = authorizer({
+      default: { presence: false, anonymous: { subscribe: true, publish: true } },
+    });
     const presence = new Presence({ fanout, isOn: () => false, nowMs: clock });
     const many = Number.MAX_SAFE_INTEGER;
     this.#admission = new Admission(
       {
         maxConnections: many,
         maxConnectionsPerIp: many,
+        maxUnauthenticatedPerIp: many,
         maxConnectionsPerUser: many,
         handshakesPerSecondPerIp: many,
       },
@@ -131,9 +136,8 @@ export class Gateway {
       subscriber: new WatchedSubscriber(this.#held, {
         broker: this.broker,
         fanout,
-        namespaces,
+        authorize,
         presence,
-        mayWatch: () => false,
         conflates: () => false,
         dictionaries: options.compresses,
         modeOf: (topic) => (isState(topic) ? 'state' : 'stream'),
@@ -163,7 +167,13 @@ export class Gateway {
         laggingBegan: nothing,
         turnShare: new TurnShare(this.loop, options.turnShareMs),
       },
-      commands: { broker: this.broker, presence, tokens: undefined, namespaces, roundTripSeconds: nothing },
+      commands: {
+        broker: this.broker,
+        presence,
+        identify: () => new SluiceError('unauthorized'),
+        authorize,
+        roundTripSeconds: nothing,
+      },
       limits: {
         frameMaxBytes: 65_536,
         payloadMaxBytes: 65_536,

@@ -7,6 +7,7 @@ function makeAdmission(limits: Partial<AdmissionLimits> = {}) {
     {
       maxConnections: 100,
       maxConnectionsPerIp: 100,
+      maxUnauthenticatedPerIp: 100,
       maxConnectionsPerUser: 100,
       handshakesPerSecondPerIp: 100,
       ...limits,
@@ -112,5 +113,55 @@ describe('admission', () => {
     clock.nowMs += 1;
     admission.sweep();
     expect(admission.problem('a')).toBeUndefined();
+  });
+
+  test('connections that have not authenticated have a cap of their own, and give way to the other one', () => {
+    const { admission } = makeAdmission({ maxUnauthenticatedPerIp: 2, maxConnectionsPerIp: 1 });
+    admission.enter('a', true);
+    expect(admission.placeProblem('a', true)).toBeUndefined();
+    admission.enter('a', true);
+    expect(admission.placeProblem('a', true)).toMatchObject({
+      code: 'too_many_connections_from_ip',
+      message: expect.stringContaining('not authenticated'),
+    });
+    expect([admission.problem('a', true)?.code, admission.outlook('a', true)?.code]).toEqual([
+      'too_many_connections_from_ip',
+      'too_many_connections_from_ip',
+    ]);
+    expect([admission.placeProblem('b', true), admission.placeProblem('a')]).toEqual([undefined, undefined]);
+    expect(admission.authenticate('a')).toBeUndefined();
+    expect(admission.placeProblem('a', true)).toBeUndefined();
+    expect(admission.authenticate('a')?.code).toBe('too_many_connections_from_ip');
+    expect(admission.total).toBe(2);
+    admission.leave('a');
+    expect(admission.authenticate('a')).toBeUndefined();
+  });
+
+  test('they count among all connections', () => {
+    const { admission } = makeAdmission({ maxConnections: 1 });
+    admission.enter('a', true);
+    expect(admission.placeProblem('b')?.code).toBe('too_many_connections');
+  });
+
+  test('nothing is remembered of addresses that are gone and whose bucket is full', () => {
+    const { admission, clock } = makeAdmission({ handshakesPerSecondPerIp: 1, maxConnectionsPerIp: 1 });
+    for (let i = 0; i < 1000; i++) {
+      const address = `192.0.2.${i}`;
+      admission.problem(address);
+      admission.enter(address, i % 2 === 0);
+      admission.enterAs(address);
+    }
+    expect(admission.remembered).toBe(3000);
+    for (let i = 0; i < 1000; i++) {
+      admission.leave(`192.0.2.${i}`, i % 2 === 0);
+      admission.leaveAs(`192.0.2.${i}`);
+    }
+    expect(admission.remembered).toBe(1000);
+    clock.nowMs += 999;
+    admission.sweep();
+    expect(admission.remembered).toBe(1000);
+    clock.nowMs += 1;
+    admission.sweep();
+    expect(admission.remembered).toBe(0);
   });
 });

@@ -1,13 +1,15 @@
+import { authorizer } from '../../src/auth/authorize.ts';
+import type { Verdict } from '../../src/auth/credentials.ts';
 import type { Identity } from '../../src/auth/identity.ts';
 import { anonymousIdentity } from '../../src/auth/identity.ts';
 import type { NamespaceAccessTable } from '../../src/auth/permissions.ts';
 import type { TokenResult } from '../../src/auth/tokens.ts';
-import type { CloseCode } from '../../src/errors.ts';
+import { whenDone } from '../../src/awaitable.ts';
+import { type CloseCode, SluiceError } from '../../src/errors.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { ClientFrame, Position, ServerFrame, ServerKind } from '../../src/protocol/frames.ts';
 import { Admission } from '../../src/sessions/admission.ts';
-import { mayWatch } from '../../src/sessions/commands.ts';
 import type { Connection } from '../../src/sessions/connection.ts';
 import { Presence } from '../../src/sessions/presence.ts';
 import { RingPages } from '../../src/sessions/ring-pages.ts';
@@ -129,6 +131,8 @@ export interface GatewayOptions extends WorldOptions {
   readonly subscriptionsPerSession?: number;
   readonly backpressureMaxBytes?: number;
   readonly backpressureTotalMaxBytes?: number;
+  readonly maxConnectionsPerIp?: number;
+  readonly maxUnauthenticatedPerIp?: number;
   readonly maxConnectionsPerUser?: number;
   readonly pageBytes?: number;
   readonly turnShareMs?: number;
@@ -146,19 +150,20 @@ export async function makeGateway(options: GatewayOptions = {}) {
   const admission = new Admission(
     {
       maxConnections: 1000,
-      maxConnectionsPerIp: 1000,
+      maxConnectionsPerIp: options.maxConnectionsPerIp ?? 1000,
+      maxUnauthenticatedPerIp: options.maxUnauthenticatedPerIp ?? 1000,
       maxConnectionsPerUser: options.maxConnectionsPerUser ?? 20,
       handshakesPerSecondPerIp: 1000,
     },
     monotonicMs,
   );
   const presence = new Presence({ fanout, isOn: (topic) => !topic.startsWith('closed'), nowMs: monotonicMs });
+  const authorize = authorizer(namespaces);
   const subscriber = new Subscriber({
     broker,
     fanout,
-    namespaces,
+    authorize,
     presence,
-    mayWatch: (session, topic) => mayWatch(session, topic, namespaces),
     conflates: () => false,
     dictionaries: true,
     modeOf: (topic) => (namespaceOf(topic) === 'state' ? 'state' : 'stream'),
@@ -203,8 +208,12 @@ export async function makeGateway(options: GatewayOptions = {}) {
     commands: {
       broker,
       presence,
-      tokens: { verify: (token) => tokens.get(token) ?? refused },
-      namespaces,
+      identify: (token) =>
+        whenDone(
+          tokens.get(token) ?? refused,
+          (result): Verdict => (result.ok ? result.identity : new SluiceError(result.code, result.message)),
+        ),
+      authorize,
       roundTripSeconds: (seconds) => count('round trip', seconds),
     },
     limits,
@@ -230,7 +239,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
   const connect = (identity: Identity = anonymousIdentity, codec: Codec = codecs.protobuf) => {
     const connection = new FakeConnection(codec, sink, limitBytes);
     const peer = peerOf(identity);
-    admission.enter(peer.addressKey);
+    admission.enter(peer.addressKey, identity.unauthenticated);
     const session = sessions.open(peer, connection);
     connection.session = session;
     connection.onDrop = () => {

@@ -12,7 +12,11 @@ it('measures publish to receive through a connection of its own', async () => {
 });
 
 it('is alone in hearing its topic', async () => {
-  const gateway = await startGateway({ canary: true, tokenSecret: 'a secret of at least thirty-two bytes' });
+  const gateway = await startGateway({
+    canary: true,
+    anonymous: true,
+    tokenSecret: 'a secret of at least thirty-two bytes',
+  });
   const headers = { 'x-sluice-canary': 'guessed' };
   const client = await JsonClient.open(gateway.wsUrl, [], { headers });
   const reply = await client.call({ type: 'subscribe', topic: '$canary' });

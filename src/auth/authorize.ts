@@ -1,0 +1,55 @@
+import { SluiceError } from '../errors.ts';
+import { broadcastTopic, isReserved } from '../topics/names.ts';
+import type { Identity, Scope, TopicAction } from './identity.ts';
+import { may, type NamespaceAccessTable } from './permissions.ts';
+
+/**
+ * Why this identity may not do this with a topic, or with every topic of a pattern; undefined: it may. Every door asks
+ * here: WebSocket commands, paths of WebSockets, HTTP. The name is well-formed.
+ *
+ * - A session that has not authenticated may do nothing: `unauthorized`.
+ * - Names that begin with `$` are Sluice's own: no client publishes there. `$all`, the broadcasts, may be read by all
+ *   others; the rest by keys that may read.
+ * - Keys, and this machine itself where it needs none, do what their scopes say.
+ * - Everyone else does what the token's `topics`, the user's own topic and the namespaces allow: see `may`.
+ */
+export type Authorize = (
+  identity: Identity,
+  action: TopicAction,
+  topicOrPattern: string,
+) => SluiceError | undefined;
+
+const scopeFor: Readonly<Record<TopicAction, Scope>> = {
+  subscribe: 'read',
+  publish: 'publish',
+  presence: 'read',
+};
+
+const words: Readonly<Record<TopicAction, string>> = {
+  subscribe: 'read',
+  publish: 'publish to',
+  presence: 'see who is in',
+};
+
+export function authorizer(namespaces: NamespaceAccessTable): Authorize {
+  return (identity, action, topicOrPattern) => {
+    if (identity.unauthenticated === true) return credentialNeeded();
+    if (isAllowed(identity, action, topicOrPattern, namespaces)) return undefined;
+    return new SluiceError('forbidden', `not allowed to ${words[action]} ${topicOrPattern}`);
+  };
+}
+
+export function credentialNeeded(): SluiceError {
+  return new SluiceError('unauthorized', 'a token or an API key is needed');
+}
+
+function isAllowed(
+  identity: Identity,
+  action: TopicAction,
+  topicOrPattern: string,
+  namespaces: NamespaceAccessTable,
+): boolean {
+  if (action === 'publish' && isReserved(topicOrPattern)) return false;
+  if (action === 'subscribe' && topicOrPattern === broadcastTopic) return true;
+  return identity.scopes.includes(scopeFor[action]) || may(identity, action, topicOrPattern, namespaces);
+}

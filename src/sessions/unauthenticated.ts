@@ -1,0 +1,58 @@
+import type { Session } from './session.ts';
+
+/** A client that authenticates at all does so with its first message: the time is for the network. */
+export const authenticateWithinMs = 5000;
+/** Of all messages of a session before it has authenticated. Tokens have a few kB at most. */
+export const unauthenticatedMaxBytes = 65_536;
+
+interface Waiting {
+  readonly untilMs: number;
+  bytes: number;
+  /** Of the path of its connection: what it is subscribed to once it has authenticated. */
+  topic: string | undefined;
+}
+
+/** Sessions that still have to authenticate: how long each may take, and how much it may send. */
+export class Unauthenticated {
+  readonly #waiting = new Map<Session, Waiting>();
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** `nowMs`: on a monotonic clock. */
+  add(session: Session, nowMs: number): void {
+    this.#waiting.set(session, { untilMs: nowMs + authenticateWithinMs, bytes: 0, topic: undefined });
+  }
+
+  subscribeLater(session: Session, topic: string): void {
+    const waiting = this.#waiting.get(session);
+    if (waiting !== undefined) waiting.topic = topic;
+  }
+
+  /** Whether it has sent more than it may. */
+  received(session: Session, bytes: number): boolean {
+    const waiting = this.#waiting.get(session);
+    if (waiting === undefined) return false;
+    waiting.bytes += bytes;
+    return waiting.bytes > unauthenticatedMaxBytes;
+  }
+
+  /** It has authenticated, or is gone. Returns the topic of its path. */
+  remove(session: Session): string | undefined {
+    const topic = this.#waiting.get(session)?.topic;
+    this.#waiting.delete(session);
+    return topic;
+  }
+
+  /** Those whose time is over. */
+  overdue(nowMs: number): readonly Session[] {
+    const sessions: Session[] = [];
+    for (const [session, { untilMs }] of this.#waiting) {
+      // In the order of their deadlines.
+      if (untilMs > nowMs) break;
+      sessions.push(session);
+    }
+    return sessions;
+  }
+}
