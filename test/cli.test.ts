@@ -231,6 +231,8 @@ describe('token', () => {
     [['--exp', 'soon'], '--exp must be'],
     [['--subscribe', 'a*b*'], '"a*b*": a pattern has one'],
     [['--publish', 'a b'], '"a b": a topic name is made of'],
+    [['--sub', 'x'.repeat(196)], '--sub has no topic of its own: a topic name has at most 200'],
+    [['--sub', ''], '--sub must not be empty.'],
   ])('refuses %j', async (flags, complaint) => {
     const result = await run(['token', ...flags], { env: { SLUICE_TOKEN_SECRET: tokenSecret } });
     expect(result).toMatchObject({ exitCode: 2, out: '' });

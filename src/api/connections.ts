@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { SluiceError } from '../errors.ts';
 import { cutMembers } from '../protocol/envelope.ts';
 import { toInstant } from '../protocol/instant.ts';
+import { canonicalTopic } from '../protocol/user-topics.ts';
 import { type ApiResponse, json } from './http.ts';
 import type { ApiPorts, ConnectionInfo } from './ports.ts';
 import type { Call } from './route.ts';
@@ -14,7 +15,8 @@ export async function listConnections(
   { query }: Call<unknown, z.output<typeof connectionsQuery>>,
   { sessions }: ApiPorts,
 ): Promise<ApiResponse> {
-  const { connections, next } = await sessions.list(query);
+  const topic = query.topic === undefined ? undefined : canonicalTopic(query.topic);
+  const { connections, next } = await sessions.list({ ...query, topic });
   return json(200, { count: sessions.count, connections: connections.map(connectionBody), next });
 }
 

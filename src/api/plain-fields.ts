@@ -3,6 +3,7 @@ import type { PublishFields } from '../protocol/frames.ts';
 import type { JsonText, Member, ScanFault } from '../protocol/json-scanner.ts';
 import { nullPayload } from '../protocol/payload.ts';
 import type { Texts } from '../protocol/short-texts.ts';
+import { canonicalTopic } from '../protocol/user-topics.ts';
 import { keyMaxLength } from '../topics/checks.ts';
 import { defaultType } from './schemas.ts';
 
@@ -35,7 +36,7 @@ export function plainFields(
   }
   if (topic === undefined || (key !== undefined && key.length > keyMaxLength)) return undefined;
   return {
-    topic,
+    topic: canonicalTopic(topic),
     type: type ?? defaultType,
     payload:
       data === undefined ? nullPayload : { format: 'json', bytes: body.subarray(data.start, data.end) },

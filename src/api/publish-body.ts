@@ -8,6 +8,7 @@ import { fromInstant } from '../protocol/instant.ts';
 import { type JsonText, type ScanFault, scanJson } from '../protocol/json-scanner.ts';
 import { nullPayload } from '../protocol/payload.ts';
 import { plainTexts } from '../protocol/short-texts.ts';
+import { canonicalTopic } from '../protocol/user-topics.ts';
 import { broadcastTopic, isReserved } from '../topics/names.ts';
 import { plainFields } from './plain-fields.ts';
 import { broadcastEnvelope, defaultType, type PublishEnvelope, publishEnvelope } from './schemas.ts';
@@ -73,7 +74,7 @@ function fieldsOf(
   const timestampMs = timestampOf(envelope.timestamp ?? undefined);
   if (timestampMs instanceof SluiceError) return timestampMs;
   return {
-    topic,
+    topic: canonicalTopic(topic),
     type: envelope.type ?? defaultType,
     payload,
     key: envelope.key ?? undefined,

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { SluiceError } from '../errors.ts';
 import { toInstant } from '../protocol/instant.ts';
 import { jsonCodec } from '../protocol/json.ts';
+import { canonicalTopic } from '../protocol/user-topics.ts';
 import { topicProblem } from '../topics/names.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import { type ApiResponse, json, jsonText } from './http.ts';
@@ -16,7 +17,8 @@ export async function listTopics(
   { query }: Call<unknown, z.output<typeof topicsQuery>>,
   { topics }: ApiPorts,
 ): Promise<ApiResponse> {
-  const page = await topics.list(query);
+  const prefix = canonicalTopic(`${query.prefix}*`).slice(0, -1);
+  const page = await topics.list({ ...query, prefix });
   return json(200, { topics: page.topics.map(infoBody), next: page.next });
 }
 
@@ -47,11 +49,12 @@ export async function showLatest(
 }
 
 function readableTopic({ params, identity }: Call<Params>, { authorize }: ApiPorts): string {
-  const problem = topicProblem(params.topic);
+  const topic = canonicalTopic(params.topic);
+  const problem = topicProblem(topic);
   if (problem !== undefined) throw new SluiceError('invalid_topic', problem);
-  const refusal = authorize(identity, 'subscribe', params.topic);
+  const refusal = authorize(identity, 'subscribe', topic);
   if (refusal !== undefined) throw refusal;
-  return params.topic;
+  return topic;
 }
 
 function infoBody({ lastPublishedMs, ...info }: TopicInfo): z.output<typeof topicInfo> {

@@ -1,3 +1,4 @@
+import { userTopicName } from '../protocol/user-topics.ts';
 import { isPattern, isReserved, namespaceOf, topicProblem } from '../topics/names.ts';
 import type { Identity, TopicAction } from './identity.ts';
 
@@ -16,25 +17,18 @@ export interface NamespaceAccessTable {
 
 const userPrefix = 'user:';
 
-/** The topic that is only for this user; undefined: no topic can be named so. */
+/** The topic that is only for this user; undefined: `userProblem` says why there can't be one. */
 export function userTopicOf(user: string): string | undefined {
-  const encoded = percentEncoded(user);
-  return encoded === '' || topicProblem(userPrefix + encoded) !== undefined
-    ? undefined
-    : userPrefix + encoded;
+  return userProblem(user) === undefined ? userTopicName(user) : undefined;
 }
 
-function percentEncoded(text: string): string {
-  try {
-    // encodeURIComponent leaves these alone; the grammar of topics has none of them.
-    return encodeURIComponent(text).replace(/[!'()*~]/g, hexEscape);
-  } catch {
-    return ''; // A lone surrogate.
-  }
-}
-
-function hexEscape(character: string): string {
-  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
+/** Why this can't be the name of a user: there has to be a topic for each. */
+export function userProblem(user: string): string | undefined {
+  if (user === '') return 'must not be empty';
+  const topic = userTopicName(user);
+  if (topic === undefined) return 'is not well-formed Unicode';
+  const problem = topicProblem(topic);
+  return problem === undefined ? undefined : `has no topic of its own: ${problem}`;
 }
 
 /**

@@ -1,8 +1,9 @@
 import { errors, jwtVerify } from 'jose';
 import { z } from 'zod';
+import { canonicalTopic } from '../protocol/user-topics.ts';
 import { isPattern, isReserved, patternProblem, topicProblem } from '../topics/names.ts';
 import { type Identity, topicActions } from './identity.ts';
-import { userTopicOf } from './permissions.ts';
+import { userProblem } from './permissions.ts';
 import { digestOf, VerifiedTokens } from './verified-tokens.ts';
 
 export type TokenResult =
@@ -25,14 +26,17 @@ const permissionsMax = 1000;
 const lastInstantMs = 253_402_300_799_999;
 
 const permissionSchema = z.strictObject({
-  pattern: z.string().superRefine((pattern, context) => {
-    const problem = isReserved(pattern)
-      ? 'names that begin with "$" are granted to nobody'
-      : isPattern(pattern)
-        ? patternProblem(pattern)
-        : topicProblem(pattern);
-    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
-  }),
+  pattern: z
+    .string()
+    .transform(canonicalTopic)
+    .superRefine((pattern, context) => {
+      const problem = isReserved(pattern)
+        ? 'names that begin with "$" are granted to nobody'
+        : isPattern(pattern)
+          ? patternProblem(pattern)
+          : topicProblem(pattern);
+      if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+    }),
   allow: z.array(z.enum(topicActions)),
 });
 
@@ -40,7 +44,10 @@ const permissionSchema = z.strictObject({
 const claimsSchema = z.object({
   sub: z
     .string()
-    .refine((sub) => userTopicOf(sub) !== undefined, 'must fit into the name of a topic')
+    .superRefine((sub, context) => {
+      const problem = userProblem(sub);
+      if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+    })
     .optional(),
   exp: z.number().optional(),
   topics: z.array(permissionSchema).max(permissionsMax).default([]),

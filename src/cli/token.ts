@@ -1,5 +1,7 @@
 import { SignJWT } from 'jose';
+import { userProblem } from '../auth/permissions.ts';
 import type { Config } from '../config.ts';
+import { canonicalTopic } from '../protocol/user-topics.ts';
 import { isPattern, patternProblem, topicProblem } from '../topics/names.ts';
 import { Exit } from './deps.ts';
 
@@ -18,15 +20,18 @@ export async function mintToken(flags: TokenFlags, config: Config): Promise<stri
       'A secret to sign with is missing: set SLUICE_TOKEN_SECRET, or tokenSecret in the file.',
     );
   }
-  const patterns = [...new Set(actions.flatMap((action) => flags[action] ?? []))];
+  const listed = (action: (typeof actions)[number]) => (flags[action] ?? []).map(canonicalTopic);
+  const patterns = [...new Set(actions.flatMap(listed))];
   for (const pattern of patterns) {
     const problem = isPattern(pattern) ? patternProblem(pattern) : topicProblem(pattern);
     if (problem) throw new Exit(2, `${JSON.stringify(pattern)}: ${problem}.`);
   }
   const topics = patterns.map((pattern) => ({
     pattern,
-    allow: actions.filter((action) => flags[action]?.includes(pattern)),
+    allow: actions.filter((action) => listed(action).includes(pattern)),
   }));
+  const userFault = flags.sub === undefined ? undefined : userProblem(flags.sub);
+  if (userFault !== undefined) throw new Exit(2, `--sub ${userFault}.`);
   const token = new SignJWT({ topics }).setProtectedHeader({ alg: 'HS256', typ: 'JWT' }).setIssuedAt();
   if (flags.sub !== undefined) token.setSubject(flags.sub);
   try {

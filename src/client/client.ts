@@ -1,4 +1,5 @@
 import type { Payload, ServerKinds } from '../protocol/frames.ts';
+import { canonicalTopic } from '../protocol/user-topics.ts';
 import type { Greeting } from './attempt.ts';
 import type { ClientError } from './client-error.ts';
 import { localError } from './client-error.ts';
@@ -57,7 +58,7 @@ export class SluiceClient {
     options: SubscribeOptions = {},
     listener?: PublicationListener<T>,
   ): Subscription<T> {
-    const subscription = this.#core.subscriptions.add<T>(topic, options);
+    const subscription = this.#core.subscriptions.add<T>(canonicalTopic(topic), options);
     if (listener) subscription.on('publication', listener);
     return subscription;
   }

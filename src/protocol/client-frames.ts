@@ -23,7 +23,7 @@ const readers: { readonly [K in CommandKind]: (fields: Fields) => Commands[K] } 
   },
   unsubscribe: (fields) => {
     const views = fields.integers('views');
-    const topics = fields.texts('topics');
+    const topics = fields.topics('topics');
     if (views.length + topics.length === 0) fields.fail('views', 'or topics must not be empty');
     return {
       views: views.length === 0 ? undefined : views,
@@ -31,7 +31,7 @@ const readers: { readonly [K in CommandKind]: (fields: Fields) => Commands[K] } 
     };
   },
   publish: (fields) => ({
-    topic: fields.text('topic'),
+    topic: fields.topic('topic'),
     type: fields.text(fields.dialect.eventMember),
     payload: fields.payload() ?? nullPayload,
     key: fields.optionalText('key'),
@@ -44,11 +44,11 @@ const readers: { readonly [K in CommandKind]: (fields: Fields) => Commands[K] } 
     expectedOffset: fields.present('expectedOffset'),
   }),
   history: (fields) => ({
-    topic: fields.text('topic'),
+    topic: fields.topic('topic'),
     after: fields.present('after'),
     limit: fields.positive('limit', maxUint32),
   }),
-  presence: (fields) => ({ topic: fields.text('topic') }),
+  presence: (fields) => ({ topic: fields.topic('topic') }),
   status: () => ({}),
   refresh: (fields) => ({ token: fields.text('token', maxTokenLength) }),
   ping: (fields) => {
@@ -61,7 +61,7 @@ const readers: { readonly [K in CommandKind]: (fields: Fields) => Commands[K] } 
 
 function subscription(fields: Fields): Subscription {
   return {
-    topic: fields.text('topic'),
+    topic: fields.topic('topic'),
     since: fields.optionalChild('since', position),
     positions: fields.optionalList('positions', topicPosition),
     last: fields.positive('last', maxUint32),
@@ -77,7 +77,7 @@ function position(fields: Fields): Position {
 }
 
 function topicPosition(fields: Fields): TopicPosition {
-  return { topic: fields.text('topic'), ...position(fields) };
+  return { topic: fields.topic('topic'), ...position(fields) };
 }
 
 /** The frame of a command whose fields a codec has parsed. */

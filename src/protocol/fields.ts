@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import type { Payload } from './frames.ts';
+import { canonicalTopic } from './user-topics.ts';
 import { isWellFormed } from './utf8.ts';
 
 /** The fields of a message as a codec's parser yields them. */
@@ -74,6 +75,11 @@ export class Fields {
     const value = this.optionalText(name, max);
     if (value === undefined) this.fail(name, 'is missing');
     return value ?? '';
+  }
+
+  /** The name of a topic or pattern, in its one spelling. */
+  topic(name: string): string {
+    return canonicalTopic(this.text(name));
   }
 
   /** May be empty. */
@@ -158,6 +164,10 @@ export class Fields {
 
   texts(name: string): readonly string[] {
     return this.#entries(name).map((value, i) => this.#checkText(`${name}[${i}]`, value, this.bounds.text));
+  }
+
+  topics(name: string): readonly string[] {
+    return this.texts(name).map(canonicalTopic);
   }
 
   /** Not empty, or absent. */

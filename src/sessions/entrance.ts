@@ -8,6 +8,7 @@ import { whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Codec } from '../protocol/codec.ts';
 import { negotiate } from '../protocol/codecs.ts';
+import { canonicalTopic } from '../protocol/user-topics.ts';
 import { isPattern, patternProblem, topicProblem } from '../topics/names.ts';
 import type { Admission } from './admission.ts';
 import type { Peer } from './session.ts';
@@ -158,7 +159,7 @@ function topicOfPath(path: string): string | undefined | SluiceError {
   } catch {
     return new SluiceError('invalid_topic', 'the path is not percent-encoded UTF-8');
   }
-  const topic = monitoring === undefined ? name : `server:${name}`;
+  const topic = canonicalTopic(monitoring === undefined ? name : `server:${name}`);
   const problem = isPattern(topic) ? patternProblem(topic) : topicProblem(topic);
   return problem === undefined ? topic : new SluiceError('invalid_topic', problem);
 }

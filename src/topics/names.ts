@@ -1,3 +1,5 @@
+import { canonicalTopic } from '../protocol/user-topics.ts';
+
 /** The grammar of topic names and patterns. Each check answers what is wrong, or nothing. */
 
 export const topicNameMaxLength = 200;
@@ -13,6 +15,7 @@ export function topicProblem(name: string): string | undefined {
   if (name.length > topicNameMaxLength) return `a topic name has at most ${topicNameMaxLength} characters`;
   if (!allowed.test(name)) return 'a topic name is made of A-Z a-z 0-9 _ - . : / @ %';
   if (hasDotSegment(name)) return 'no segment of a topic name may be "." or ".."';
+  if (canonicalTopic(name) !== name) return `this topic of a user is written ${canonicalTopic(name)}`;
   return undefined;
 }
 
@@ -28,6 +31,7 @@ export function patternProblem(pattern: string): string | undefined {
   if (prefix.includes('*')) return 'a pattern has one "*", at its end';
   if (prefix.length > topicNameMaxLength)
     return `a pattern has at most ${topicNameMaxLength} characters before "*"`;
+  if (canonicalTopic(pattern) !== pattern) return `this pattern is written ${canonicalTopic(pattern)}`;
   if (!allowed.test(prefix)) return 'a pattern is made of A-Z a-z 0-9 _ - . : / @ % and one trailing "*"';
   return undefined;
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { anonymousIdentity, type Identity, type TopicAction } from '../../src/auth/identity.ts';
 import { covers, may, type NamespaceAccessTable, userTopicOf } from '../../src/auth/permissions.ts';
+import { canonicalTopic } from '../../src/protocol/user-topics.ts';
 import { patternMatches, topicProblem } from '../../src/topics/names.ts';
 
 const open = { presence: true, anonymous: { subscribe: true, publish: false } };
@@ -86,9 +87,15 @@ describe('the topic of a user', () => {
     expect(may(identity('backend', ['user:*', 'publish']), 'publish', 'user:alice', namespaces)).toBe(true);
   });
 
-  test('is percent-encoded', () => {
-    expect(userTopicOf('a b/ü*(x)')).toBe('user:a%20b%2F%C3%BC%2A%28x%29');
-    expect(userTopicOf('a:b')).toBe('user:a%3Ab');
+  test('is percent-encoded only where its characters are none of names', () => {
+    expect(userTopicOf('a b/ü*(x)')).toBe('user:a%20b/%C3%BC%2A%28x%29');
+    expect(userTopicOf('a:b')).toBe('user:a:b');
+    expect(userTopicOf('alice@example.org')).toBe('user:alice@example.org');
+    expect(userTopicOf('50%')).toBe('user:50%25');
+    expect(userTopicOf('a%40b')).toBe('user:a%2540b');
+    expect(userTopicOf('$x')).toBe('user:%24x');
+    expect(userTopicOf('..')).toBe('user:..');
+    expect(userTopicOf('a/../b')).toBeUndefined();
     expect(userTopicOf('')).toBeUndefined();
     expect(userTopicOf('\ud800')).toBeUndefined();
     expect(userTopicOf('x'.repeat(195))).toBe(`user:${'x'.repeat(195)}`);
@@ -101,6 +108,7 @@ describe('the topic of a user', () => {
         const topic = userTopicOf(left);
         if (topic === undefined) return;
         expect(topicProblem(topic)).toBeUndefined();
+        expect(canonicalTopic(topic)).toBe(topic);
         expect(topic === userTopicOf(right)).toBe(left === right);
       }),
     );
