@@ -1,6 +1,7 @@
+import { isForwardingHeader } from '../auth/local-guard.ts';
 import type { OriginPolicy } from '../auth/origins.ts';
 import { SluiceError } from '../errors.ts';
-import { type ApiResponse, errorResponse } from './http.ts';
+import { type ApiResponse, errorResponse, json } from './http.ts';
 import type { Place } from './match.ts';
 
 /** Answers differ by origin, so caches must keep them apart. */
@@ -22,23 +23,51 @@ export function withCors(response: ApiResponse, origin: string, origins: OriginP
   return { ...response, headers: { ...response.headers, ...headers } };
 }
 
-/** OPTIONS: to a page what it may send, to anybody else which methods there are. `requestMethod`: absent outside a preflight. */
+export interface Preflight {
+  readonly origin: string;
+  /** Absent outside a preflight. */
+  readonly requestMethod: string;
+  readonly requestHeaders: string;
+}
+
+/**
+ * OPTIONS: to a page what it may send, to others which methods there are. It is 200 with a body, as only the writing of
+ * a body tells whether the client reads (see `Exchange`); browsers take any 2xx.
+ */
 export function preflight(
-  place: Place,
-  origin: string,
-  requestMethod: string,
+  { allow }: Place,
+  { origin, requestMethod, requestHeaders }: Preflight,
   origins: OriginPolicy,
 ): ApiResponse {
-  if (origin === '' || requestMethod === '')
-    return { status: 204, headers: { allow: place.allow }, body: '' };
+  const answer = json(200, { allow });
+  if (origin === '' || requestMethod === '') return { ...answer, headers: { ...answer.headers, allow } };
   if (!origins.lists(origin)) return errorResponse(new SluiceError('origin_not_allowed'));
   return {
-    status: 204,
+    ...answer,
     headers: {
-      'access-control-allow-methods': place.allow,
-      'access-control-allow-headers': 'Authorization, Content-Type, X-API-Key',
+      ...answer.headers,
+      'access-control-allow-methods': allow,
+      'access-control-allow-headers': allowedHeaders(requestHeaders),
       'access-control-max-age': '600',
     },
-    body: '',
   };
+}
+
+/** What the gateway itself reads. */
+const ownHeaders = ['Authorization', 'Content-Encoding', 'Content-Type', 'If-None-Match', 'X-API-Key'];
+const otherHeadersMax = 32;
+const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/;
+
+/**
+ * Libraries of tracing and telemetry add headers to every request of a page (`traceparent`, `tracestate`, `baggage`,
+ * `sentry-trace` …), more of them each year. The gateway doesn't look at them, so a listed page may send them; not those
+ * that would speak for a proxy.
+ */
+function allowedHeaders(asked: string): string {
+  const own = new Set(ownHeaders.map((name) => name.toLowerCase()));
+  const others = asked
+    .split(',')
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => headerName.test(name) && !own.has(name) && !isForwardingHeader(name));
+  return [...ownHeaders, ...new Set(others.slice(0, otherHeadersMax))].join(', ');
 }

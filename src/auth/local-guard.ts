@@ -68,11 +68,14 @@ const forwardingHeaders: ReadonlySet<string> = new Set([
   'fly-client-ip',
 ]);
 
+/** Whether a header (in lower case) speaks for a proxy. */
+export function isForwardingHeader(name: string): boolean {
+  return forwardingHeaders.has(name) || name.startsWith('x-forwarded');
+}
+
 function proxyProblem(request: RequestFacts): string | undefined {
   for (const name of request.headerNames()) {
-    if (forwardingHeaders.has(name) || name.startsWith('x-forwarded')) {
-      return `a proxy passed it on (header ${name})`;
-    }
+    if (isForwardingHeader(name)) return `a proxy passed it on (header ${name})`;
   }
   return undefined;
 }
