@@ -4,8 +4,10 @@ import type { Fanout } from './fanout/fanout.ts';
 import type { FanoutMetrics } from './fanout/flush.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import type { HeldBytes } from './sessions/charges.ts';
 import type { Sessions, SessionsMetrics } from './sessions/sessions.ts';
 import type { Broker, BrokerMetrics } from './topics/broker.ts';
+import type { HttpConnections } from './transport/http-connections.ts';
 import type { SinkMetrics } from './transport/uws-sink.ts';
 import type { WebSocketMetrics } from './transport/websocket.ts';
 
@@ -93,6 +95,14 @@ export function rejected(metrics: Metrics): (error: SluiceError) => void {
   };
 }
 
+/** Of connections that were closed before their first request. */
+export function connectionRejected(metrics: Metrics): (reason: string) => void {
+  return (reason) => {
+    metrics.connectionsRejectedTotal.inc({ reason });
+    if (reason === 'rate_limited') metrics.rateLimitedTotal.inc({ scope: 'connection' });
+  };
+}
+
 export function sessionsMetrics(metrics: Metrics, log: Log): SessionsMetrics {
   return {
     command: (command) => metrics.commandsTotal.inc({ command }),
@@ -102,10 +112,19 @@ export function sessionsMetrics(metrics: Metrics, log: Log): SessionsMetrics {
   };
 }
 
+interface GaugeSources {
+  readonly broker: Broker;
+  readonly fanout: Fanout;
+  readonly sessions: Sessions;
+  readonly incoming: HeldBytes;
+  readonly unread: HeldBytes;
+  readonly httpConnections: HttpConnections;
+}
+
 /** What is looked up when somebody scrapes, instead of being counted all the time. */
 export function gauges(
   metrics: Metrics,
-  { broker, fanout, sessions }: { broker: Broker; fanout: Fanout; sessions: Sessions },
+  { broker, fanout, sessions, incoming, unread, httpConnections }: GaugeSources,
 ): void {
   metrics.onScrape(() => {
     let lagging = 0;
@@ -121,6 +140,9 @@ export function gauges(
     metrics.connections.set({ transport: 'websocket' }, sessions.count);
     metrics.sessionsLagging.set(lagging);
     metrics.backpressureBytes.set(buffered);
+    metrics.httpConnections.set(httpConnections.count);
+    metrics.httpHeldBytes.set({ what: 'body' }, incoming.total);
+    metrics.httpHeldBytes.set({ what: 'answer' }, unread.total);
     metrics.subscriptions.set(subscriptions);
     metrics.views.set(fanout.viewCount);
     metrics.topics.set(broker.size);

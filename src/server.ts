@@ -7,8 +7,8 @@ import type { GatewayStats, Readiness, Service } from './api/ports.ts';
 import { sessionDirectory } from './api/session-directory.ts';
 import { topicReader } from './api/topic-reader.ts';
 import { apiKeys } from './auth/api-keys.ts';
-import { authorizer } from './auth/authorize.ts';
-import { clientAddress } from './auth/client-address.ts';
+import { authorizer, publishingAuthorizer } from './auth/authorize.ts';
+import { addressKey, clientAddress, trustedPeer } from './auth/client-address.ts';
 import { createCredentials, needsCredentials } from './auth/credentials.ts';
 import { createGate } from './auth/gate.ts';
 import { anonymousIdentity, type Identity, localIdentity, unauthenticatedIdentity } from './auth/identity.ts';
@@ -26,8 +26,11 @@ import * as meters from './meters.ts';
 import { watchLoopDelay } from './metrics/loop-delay.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { Admission } from './sessions/admission.ts';
+import { HeldBytes } from './sessions/charges.ts';
 import { Entrance } from './sessions/entrance.ts';
+import { Buckets } from './sessions/limits.ts';
 import { Presence } from './sessions/presence.ts';
+import { RequestLimits } from './sessions/request-limits.ts';
 import { RingPages } from './sessions/ring-pages.ts';
 import { Sessions } from './sessions/sessions.ts';
 import { Subscriber } from './sessions/subscribe.ts';
@@ -38,6 +41,7 @@ import { Broker } from './topics/broker.ts';
 import { namespaceOf } from './topics/names.ts';
 import type { TopicOptions } from './topics/topic.ts';
 import { serveHttp } from './transport/http.ts';
+import { HttpConnections } from './transport/http-connections.ts';
 import { listen } from './transport/listen.ts';
 import { Upgrades } from './transport/upgrade.ts';
 import { loadUws } from './transport/uws.ts';
@@ -128,6 +132,23 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const origins = originPolicy(config.origins);
   const gate = createGate({ credentials, origins, admitsAnonymous: admitsAnonymous(config) });
 
+  const addressOf = clientAddress(config.trustedProxies);
+  const requestBytes = {
+    perPayer: Math.max(config.requestsMaxBytesPerClient, config.bodyMaxBytes),
+    total: Math.max(config.requestsMaxBytes, config.bodyMaxBytes),
+  };
+  const incoming = new HeldBytes(requestBytes);
+  const unread = new HeldBytes(requestBytes);
+  const exchanges = { unread, monotonicMs, writeTimeoutMs: config.writeTimeoutSeconds * 1000 };
+  const requestLimits = new RequestLimits(config, monotonicMs);
+  const perIp = config.httpConnectionsPerSecondPerIp;
+  const newConnections = new Buckets(perIp, perIp, monotonicMs);
+  const isProxy = trustedPeer(config.trustedProxies);
+  const httpConnections = new HttpConnections(app, {
+    max: config.maxHttpConnections,
+    admits: (peer) => isProxy(peer) || newConnections.take(addressKey(peer)) === 0,
+    rejected: meters.connectionRejected(metrics),
+  });
   const admission = new Admission(config, monotonicMs);
   const presence = new Presence({
     fanout,
@@ -191,7 +212,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     backpressureTotalMaxBytes: config.backpressureTotalMaxBytes,
     metrics: meters.sessionsMetrics(metrics, log),
   });
-  meters.gauges(metrics, { broker, fanout, sessions });
+  meters.gauges(metrics, { broker, fanout, sessions, incoming, unread, httpConnections });
 
   const service: Service = {
     version,
@@ -214,12 +235,15 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       service,
       assets: assetsOf(webFolder),
       authorize,
+      authorizePublishing: publishingAuthorizer(config.namespaces),
       bodyMaxBytes: config.bodyMaxBytes,
     },
     gate,
     origins,
     observer: requestMetrics(metrics),
     log,
+    limits: requestLimits,
+    addressKey: (head) => addressKey(addressOf(head)),
   });
   const canaryKey = randomBytes(24).toString('base64url');
   const identityOf = (request: RequestFacts): Identity => {
@@ -233,14 +257,14 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     gate,
     credentials,
     identityOf,
-    clientAddress: clientAddress(config.trustedProxies),
+    clientAddress: addressOf,
     admission,
     isDraining: () => draining,
   });
   const upgrades = new Upgrades({
     entrance,
     withCors: (answer, origin) => withCors(answer, origin, origins),
-    monotonicMs,
+    ...exchanges,
     rejected: meters.rejected(metrics),
   });
   serveWebSockets(app, {
@@ -253,8 +277,9 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     backpressureMaxBytes: config.backpressureMaxBytes,
     monotonicMs,
     metrics: meters.webSocketMetrics(metrics),
+    upgraded: () => httpConnections.upgraded(),
   });
-  serveHttp(app, api);
+  serveHttp(app, { ...exchanges, api, incoming });
 
   await broker.open(fanout);
   const listening = await listen(uws, app, config.host, config.port).catch(async (error: unknown) => {
@@ -275,6 +300,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const sweeping = setInterval(() => {
     broker.sweep();
     sessions.sweep();
+    requestLimits.sweep();
+    newConnections.sweep();
     ringPages.sweep();
   }, sweepMs);
 

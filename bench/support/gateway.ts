@@ -14,6 +14,8 @@ const roomyFlags: readonly string[] = [
   '--max-connections-per-ip=100000',
   '--max-unauthenticated-per-ip=100000',
   '--handshakes-per-second-per-ip=1000000',
+  '--http-connections-per-second-per-ip=1000000',
+  '--max-http-connections=100000',
 ];
 
 /** A gateway in a process of its own. */

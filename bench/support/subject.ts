@@ -38,6 +38,8 @@ const roomy = {
   maxConnectionsPerIp: 100_000,
   maxUnauthenticatedPerIp: 100_000,
   handshakesPerSecondPerIp: 1_000_000,
+  httpConnectionsPerSecondPerIp: 1_000_000,
+  maxHttpConnections: 100_000,
   commandsPerSecond: 1_000_000,
 };
 

@@ -2,6 +2,7 @@ import type { Gate } from '../auth/gate.ts';
 import type { Identity } from '../auth/identity.ts';
 import { mediaType } from '../auth/local-guard.ts';
 import type { OriginPolicy } from '../auth/origins.ts';
+import { accountOf, addressPayer } from '../auth/payer.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { type ErrorCode, SluiceError } from '../errors.ts';
 import { preflight, withCors } from './cors.ts';
@@ -19,14 +20,32 @@ export interface ApiOptions {
   readonly origins: OriginPolicy;
   readonly observer: RequestObserver;
   readonly log: ErrorLog;
+  /** The key of the address that a request came from, as connections are counted by it. */
+  readonly addressKey?: (head: RequestHead) => string;
+  /** Absent: requests are not limited. */
+  readonly limits?: Limits;
   /** Milliseconds on a monotonic clock. */
   readonly monotonicMs?: () => number;
+}
+
+/** How often and for how much work a payer may ask. */
+export interface Limits {
+  /** Takes a request: 0, or in how many milliseconds the payer may ask again. `isAddress`: whether it is only an address. */
+  take(payer: string, isAddress: boolean): number;
+  spent(payer: string, ms: number, answerBytes: number): void;
 }
 
 /** A request whose head was read. */
 export interface Opened {
   /** Read no more of the body than this; 0: don't read it. More: `finish` with the error `frame_too_large`. */
   readonly bodyMaxBytes: number;
+  /** The account that the body is charged to while it comes, and the answer while it is unread. */
+  readonly payer: string;
+  /**
+   * Present while it is being found out who calls: why the request is refused, or nothing. Never rejects. A refused
+   * request need not send its body.
+   */
+  readonly verdict: Promise<SluiceError | undefined> | undefined;
   /**
    * Answers; never rejects. To be called once, with the whole body, which nobody changes after that, or with why there is none.
    */
@@ -49,6 +68,14 @@ interface Asked {
   readonly origin: string;
 }
 
+/** Who pays for a request. */
+interface Payer {
+  readonly account: string;
+  /** It is only an address: no key and no token says who it is. */
+  readonly isAddress: boolean;
+  readonly isLimited: boolean;
+}
+
 /** A request that waits for its body. */
 interface Begun {
   readonly bodyMaxBytes: number;
@@ -63,6 +90,8 @@ interface Begun {
 
 const unmatched = 'unmatched';
 const noBody = new Uint8Array(0);
+/** The body of a request that is answered from its head. */
+const unread = { bodyMaxBytes: 0, verdict: undefined };
 /** Counted as failures of authentication. */
 const authCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'unauthorized',
@@ -75,6 +104,7 @@ const authCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 export function createApi(options: ApiOptions): Api {
   const { ports, gate, origins, observer, log } = options;
   const monotonicMs = options.monotonicMs ?? (() => performance.now());
+  const addressKey = options.addressKey ?? (({ peerAddress }) => peerAddress);
   const match = matcher([...routes, openapiRoute(routes, ports.service.version)]);
 
   return { open };
@@ -85,12 +115,58 @@ export function createApi(options: ApiOptions): Api {
     const path = found?.place.path ?? unmatched;
     const asked: Asked = { path, startMs, method: head.method, origin: head.header('origin') };
     const begun = begin(head, found);
-    return 'status' in begun
-      ? { bodyMaxBytes: 0, finish: () => answered(asked, begun) }
-      : { bodyMaxBytes: begun.bodyMaxBytes, finish: (body) => settle(asked, begun, body) };
+    const payer = payerOf(head, 'status' in begun ? undefined : begun.identity);
+    const refusal = payer.isLimited ? limitProblem(payer) : undefined;
+    if (refusal !== undefined || 'status' in begun) {
+      const answer = refusal ?? (begun as ApiResponse);
+      return { ...unread, payer: payer.account, finish: () => answered(asked, answer) };
+    }
+    const { bodyMaxBytes, identity } = begun;
+    return {
+      bodyMaxBytes,
+      payer: payer.account,
+      verdict: identity instanceof Promise ? identity.then(refusalOf) : undefined,
+      finish: (body) => settle(asked, begun, payer, body),
+    };
   }
 
-  function settle(asked: Asked, begun: Begun, body: Uint8Array | SluiceError): Awaitable<ApiResponse> {
+  /** A token that has to be verified first is charged to its address until then. */
+  function payerOf(head: RequestHead, identity: Awaitable<Identity | SluiceError> | undefined): Payer {
+    const known = identity instanceof Promise || identity instanceof SluiceError ? undefined : identity;
+    const account = known === undefined ? undefined : accountOf(known);
+    return {
+      account: account ?? addressPayer(addressKey(head)),
+      isAddress: account === undefined,
+      // Keys, and this machine itself, are the operator.
+      isLimited: options.limits !== undefined && (known === undefined || known.scopes.length === 0),
+    };
+  }
+
+  function limitProblem({ account, isAddress }: Payer): ApiResponse | undefined {
+    const retryAfterMs = options.limits?.take(account, isAddress) ?? 0;
+    if (retryAfterMs === 0) return undefined;
+    observer.rateLimited();
+    return errorResponse(new SluiceError('rate_limited', undefined, { retryAfterMs }));
+  }
+
+  function settle(
+    asked: Asked,
+    begun: Begun,
+    payer: Payer,
+    body: Uint8Array | SluiceError,
+  ): Awaitable<ApiResponse> {
+    if (!payer.isLimited) return answer(asked, begun, body);
+    const startMs = monotonicMs();
+    const answering = answer(asked, begun, body);
+    const tookMs = monotonicMs() - startMs;
+    return whenDone(answering, (response) => {
+      const bytes = response.omitBody === true ? 0 : response.body.length;
+      options.limits?.spent(payer.account, tookMs, bytes);
+      return response;
+    });
+  }
+
+  function answer(asked: Asked, begun: Begun, body: Uint8Array | SluiceError): Awaitable<ApiResponse> {
     try {
       const response = run(begun, body);
       return response instanceof Promise
@@ -119,18 +195,24 @@ export function createApi(options: ApiOptions): Api {
     if (found === undefined) return errorResponse(new SluiceError('not_found', 'there is no such route'));
     const { place, params } = found;
     if (head.method === 'OPTIONS') {
-      return preflight(place, head.header('origin'), head.header('access-control-request-method'), origins);
+      const asked = {
+        origin: head.header('origin'),
+        requestMethod: head.header('access-control-request-method'),
+        requestHeaders: head.header('access-control-request-headers'),
+      };
+      return preflight(place, asked, origins);
     }
     const route = place.byMethod.get(head.method);
     if (route === undefined) {
       const error = new SluiceError('method_not_allowed', `this route takes ${place.allow}`);
       return errorResponse(error, { allow: place.allow });
     }
-    const identity = gate.authorize(head, {
+    const need = {
       access: route.access,
       byToken: route.byToken === true,
       mediaTypes: route.body?.mediaTypes ?? [],
-    });
+    };
+    const identity = whenDone(gate.authorize(head, need), (who) => permitted(route, who));
     if (identity instanceof SluiceError) return toResponse(identity, place.path);
     const contentType = route.body === undefined ? '' : head.header('content-type');
     const problem = contentProblem(head, contentType, route, ports.bodyMaxBytes);
@@ -144,6 +226,12 @@ export function createApi(options: ApiOptions): Api {
       contentType,
       ifNoneMatch: route.access === 'none' ? head.header('if-none-match') : '',
     };
+  }
+
+  /** What can be judged before the body is there. */
+  function permitted({ access }: Route, who: Identity | SluiceError): Identity | SluiceError {
+    if (who instanceof SluiceError || access !== 'publish') return who;
+    return ports.authorizePublishing(who) ?? who;
   }
 
   function run(begun: Begun, body: Uint8Array | SluiceError): Awaitable<ApiResponse> {
@@ -175,6 +263,10 @@ export function createApi(options: ApiOptions): Api {
     if (error.code === 'internal') log.error({ err: error, route: path }, 'a request failed');
     return errorResponse(error.code === 'internal' ? new SluiceError('internal') : error);
   }
+}
+
+function refusalOf(identity: Identity | SluiceError): SluiceError | undefined {
+  return identity instanceof SluiceError ? identity : undefined;
 }
 
 function contentProblem(

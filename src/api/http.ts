@@ -7,6 +7,8 @@ export interface RequestHead extends RequestFacts {
   readonly path: string;
   /** As sent, without "?"; empty: none. */
   readonly query: string;
+  /** All lines of `X-Forwarded-For`, joined by commas. */
+  readonly forwardedFor: string;
 }
 
 export interface ApiResponse {

@@ -6,12 +6,17 @@ export function requestMetrics({
   httpRequestsTotal,
   httpRequestSeconds,
   authFailuresTotal,
-}: Pick<Metrics, 'httpRequestsTotal' | 'httpRequestSeconds' | 'authFailuresTotal'>): RequestObserver {
+  rateLimitedTotal,
+}: Pick<
+  Metrics,
+  'httpRequestsTotal' | 'httpRequestSeconds' | 'authFailuresTotal' | 'rateLimitedTotal'
+>): RequestObserver {
   return {
     answered(route, status, seconds) {
       httpRequestsTotal.labels({ route, status: String(status) }).inc();
       httpRequestSeconds.labels({ route }).observe(seconds);
     },
+    rateLimited: () => rateLimitedTotal.inc({ scope: 'http' }),
     authFailed: (reason) => authFailuresTotal.inc({ reason }),
   };
 }

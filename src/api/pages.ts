@@ -52,7 +52,7 @@ export function page(name: `${string}.${keyof typeof mediaTypes}`) {
       'referrer-policy': 'no-referrer',
       ...(kind === 'html' ? { 'content-security-policy': contentSecurityPolicy } : {}),
     };
-    if (names(ifNoneMatch, etag)) return { status: 304, headers, body: '' };
+    if (names(ifNoneMatch, etag)) return { status: 304, headers, body: bytes, omitBody: true };
     return { status: 200, headers, body: bytes };
   };
 }

@@ -1,4 +1,4 @@
-import type { Authorize } from '../auth/authorize.ts';
+import type { Authorize, AuthorizePublishing } from '../auth/authorize.ts';
 import type { Awaitable } from '../awaitable.ts';
 import type { Mode, PublishFields } from '../protocol/frames.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
@@ -137,6 +137,7 @@ export interface ApiPorts {
   readonly assets: Assets;
   /** What each caller is held to, topic by topic. */
   readonly authorize: Authorize;
+  readonly authorizePublishing: AuthorizePublishing;
   /** Of a request's body. */
   readonly bodyMaxBytes: number;
 }
@@ -146,6 +147,8 @@ export interface RequestObserver {
   answered(route: string, status: number, seconds: number): void;
   /** A credential, origin or place was refused. */
   authFailed(code: string): void;
+  /** A payer has asked too often, or for too much. */
+  rateLimited(): void;
 }
 
 export interface ErrorLog {

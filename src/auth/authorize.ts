@@ -1,7 +1,7 @@
 import { SluiceError } from '../errors.ts';
 import { broadcastTopic, isReserved } from '../topics/names.ts';
 import type { Identity, Scope, TopicAction } from './identity.ts';
-import { may, type NamespaceAccessTable } from './permissions.ts';
+import { may, mayAnywhere, type NamespaceAccessTable } from './permissions.ts';
 
 /**
  * Why this identity may not do this with a topic, or with every topic of a pattern; undefined: it may. Every door asks
@@ -37,6 +37,16 @@ export function authorizer(namespaces: NamespaceAccessTable): Authorize {
     if (isAllowed(identity, action, topicOrPattern, namespaces)) return undefined;
     return new SluiceError('forbidden', `not allowed to ${words[action]} ${topicOrPattern}`);
   };
+}
+
+/** Why this identity may publish to no topic at all; undefined: there may be one. What it sends is not needed then. */
+export type AuthorizePublishing = (identity: Identity) => SluiceError | undefined;
+
+export function publishingAuthorizer(namespaces: NamespaceAccessTable): AuthorizePublishing {
+  return (identity) =>
+    identity.scopes.includes(scopeFor.publish) || mayAnywhere(identity, 'publish', namespaces)
+      ? undefined
+      : new SluiceError('forbidden', 'not allowed to publish to any topic');
 }
 
 export function credentialNeeded(): SluiceError {

@@ -45,8 +45,7 @@ export type ClientAddress = (request: ClientHops) => string;
  */
 export function clientAddress(trustedProxies: readonly string[]): ClientAddress {
   const ranges = trustedProxies.map(parseRange);
-  const isTrusted = (address: Address) =>
-    ranges.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits));
+  const isTrusted = (address: Address) => isIn(ranges, address);
   return (request) => {
     const { peerAddress } = request;
     if (ranges.length === 0) return peerAddress;
@@ -64,20 +63,35 @@ export function clientAddress(trustedProxies: readonly string[]): ClientAddress 
   };
 }
 
+/** Whether a peer is one of these proxies, so that its connections are those of many clients. */
+export function trustedPeer(trustedProxies: readonly string[]): (peerAddress: string) => boolean {
+  const ranges = trustedProxies.map(parseRange);
+  return (peerAddress) => {
+    const address = ranges.length === 0 ? undefined : parseAddress(peerAddress);
+    return address !== undefined && isIn(ranges, address);
+  };
+}
+
+type Range = [Address, number];
+
+function isIn(ranges: readonly Range[], address: Address): boolean {
+  return ranges.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits));
+}
+
 /** `[2001:db8::1]:4711` and `192.0.2.1:4711`, as some proxies write. */
 function withoutPort(hop: string): string {
   const match = /^\[([^\]]+)\](?::\d+)?$|^([\d.]+):\d+$/.exec(hop);
   return match?.[1] ?? match?.[2] ?? hop;
 }
 
-function parseRange(range: string): [Address, number] {
+function parseRange(range: string): Range {
   if (range.includes('/')) return mappedRange(ipaddr.parseCIDR(range));
   const address = ipaddr.process(range);
   return [address, address.kind() === 'ipv4' ? 32 : 128];
 }
 
 /** `::ffff:10.0.0.0/104` means 10.0.0.0/8, as the addresses that it is compared with are IPv4 by then. */
-function mappedRange([network, bits]: [Address, number]): [Address, number] {
+function mappedRange([network, bits]: Range): Range {
   if (network instanceof ipaddr.IPv6 && network.isIPv4MappedAddress() && bits >= 96) {
     return [network.toIPv4Address(), bits - 96];
   }

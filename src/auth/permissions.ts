@@ -65,6 +65,18 @@ export function may(
   return action !== 'presence' && touched.every(({ anonymous }) => anonymous[action]);
 }
 
+/** Whether there may be a topic with which this identity may do this; `false` needs no look at any name. */
+export function mayAnywhere(
+  { permissions }: Identity,
+  action: 'subscribe' | 'publish',
+  namespaces: NamespaceAccessTable,
+): boolean {
+  return (
+    permissions.some(({ allow }) => allow.includes(action)) ||
+    Object.values(namespaces).some(({ anonymous }) => anonymous[action])
+  );
+}
+
 /** Whether every topic that `wanted` (a topic or pattern) stands for is also one of `granted`. */
 export function covers(granted: string, wanted: string): boolean {
   if (!isPattern(granted)) return granted === wanted;

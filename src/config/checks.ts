@@ -64,6 +64,7 @@ export function crossFaults(config: Config): string[] {
     // A buffer overshoots its limit by one frame: with a payload that is no larger it at most doubles.
     atLeast(config, 'backpressureMaxBytes', 'payloadMaxBytes'),
     atLeast(config, 'backpressureTotalMaxBytes', 'backpressureMaxBytes'),
+    atLeast(config, 'requestsMaxBytes', 'requestsMaxBytesPerClient'),
     config.sync && config.engine !== 'lmdb' ? `sync is for the engine lmdb, not ${config.engine}` : undefined,
   ];
   return [...sizes.filter((fault) => fault !== undefined), ...allRingFaults(config)];

@@ -101,6 +101,26 @@ const optionTable = {
     50,
     'New connections per second and client address.',
   ),
+  maxHttpConnections: option(
+    count,
+    20_000,
+    'Connections that are no WebSockets (yet); further ones are closed at once.',
+  ),
+  httpConnectionsPerSecondPerIp: option(
+    integer(1, 1_000_000),
+    500,
+    'New connections of any kind per second and address; trusted proxies have no such limit.',
+  ),
+  httpRequestsPerSecondPerIp: option(
+    integer(1, 1_000_000),
+    500,
+    'HTTP requests per second and address that bring no valid key or token.',
+  ),
+  httpRequestsPerSecondPerUser: option(
+    integer(1, 1_000_000),
+    500,
+    'HTTP requests per second and user with a token. Requests with an API key have no limit.',
+  ),
   idleTimeoutSeconds: option(
     integer(10, 300),
     60,
@@ -172,6 +192,12 @@ const optionTable = {
   payloadMaxBytes: option(bytes(1, 2 ** 28), 64 * KiB, 'Payload of a publication.'),
   frameMaxBytes: option(bytes(KiB, 2 ** 29), MiB, 'Message that a client may send.'),
   bodyMaxBytes: option(bytes(KiB, 2 ** 30), 8 * MiB, 'Body of an HTTP request.'),
+  requestsMaxBytesPerClient: option(
+    bytes(64 * KiB, 2 ** 40),
+    16 * MiB,
+    'Bodies that are under way and answers that are unread, each, of one key, user or address; at least a whole body.',
+  ),
+  requestsMaxBytes: option(bytes(64 * KiB, 2 ** 40), 64 * MiB, 'The same of all clients together.'),
   subscriptionsPerSession: option(count, 100, 'Subscriptions of a session.'),
   commandsPerSecond: option(integer(1, 1_000_000), 100, 'Commands per second and session.'),
   viewsPerTopic: option(count, 64, 'Distinct views (filter, interval, codec) of a topic.'),

@@ -50,7 +50,7 @@ export const table = {
   commands_total: counter('Commands of clients.', { command: 'open' }),
   command_errors_total: counter('Commands that were answered by an error.', { code: 'open' }),
   rate_limited_total: counter('Refusals by a token bucket.', {
-    scope: ['handshake', 'command', 'publish', 'http'],
+    scope: ['connection', 'handshake', 'command', 'publish', 'http'],
   }),
   auth_failures_total: counter('Tokens, keys and origins that were refused, by error code.', {
     reason: 'open',
@@ -113,6 +113,10 @@ export const table = {
 
   event_loop_delay_seconds: histogram('How late timers run, looked at 20 times a second.', latency),
   source_errors_total: counter('Failures of built-in sources.', { source: 'open' }),
+  http_connections: gauge('Open connections that are no WebSockets (yet).'),
+  http_held_bytes: gauge('Bodies of requests that are under way, and answers that clients have not read.', {
+    what: ['body', 'answer'],
+  }),
   http_requests_total: counter('HTTP requests, by route pattern and status.', {
     route: 'open',
     status: 'open',

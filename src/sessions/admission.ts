@@ -1,5 +1,5 @@
 import { SluiceError } from '../errors.ts';
-import { TokenBucket } from './limits.ts';
+import { Buckets } from './limits.ts';
 
 export interface AdmissionLimits {
   readonly maxConnections: number;
@@ -16,17 +16,19 @@ const fullRetryAfterMs = 5000;
 /** Who may open a connection. Decided before the upgrade: what is refused here costs no session. */
 export class Admission {
   readonly #limits: AdmissionLimits;
-  readonly #nowMs: () => number;
   readonly #perIp = new Map<string, number>();
   readonly #unauthenticatedPerIp = new Map<string, number>();
   readonly #perUser = new Map<string, number>();
-  readonly #handshakes = new Map<string, TokenBucket>();
+  readonly #handshakes: Buckets;
   #total = 0;
 
   /** `nowMs`: milliseconds on a monotonic clock. */
   constructor(limits: AdmissionLimits, nowMs: () => number) {
     this.#limits = limits;
-    this.#nowMs = nowMs;
+    const { handshakesPerSecondPerIp, maxConnectionsPerIp } = limits;
+    // All clients of one address reconnect together after a restart: that must fit into one burst.
+    const burst = Math.max(handshakesPerSecondPerIp, maxConnectionsPerIp);
+    this.#handshakes = new Buckets(handshakesPerSecondPerIp, burst, nowMs);
   }
 
   get total(): number {
@@ -41,13 +43,12 @@ export class Admission {
 
   /** Takes a handshake from the address's bucket, and says why there is no place, or nothing. Takes no place. */
   problem(addressKey: string, unauthenticated = false): SluiceError | undefined {
-    return rateProblem(this.#takeHandshake(addressKey)) ?? this.placeProblem(addressKey, unauthenticated);
+    return rateProblem(this.#handshakes.take(addressKey)) ?? this.placeProblem(addressKey, unauthenticated);
   }
 
   /** What `problem` would say now. Takes nothing, so that the handshake that follows the question is not used up by it. */
   outlook(addressKey: string, unauthenticated = false): SluiceError | undefined {
-    const waitMs = this.#handshakes.get(addressKey)?.waitMs(this.#nowMs()) ?? 0;
-    return rateProblem(waitMs) ?? this.placeProblem(addressKey, unauthenticated);
+    return rateProblem(this.#handshakes.waitMs(addressKey)) ?? this.placeProblem(addressKey, unauthenticated);
   }
 
   /** Why there is no place for one more connection of this address. */
@@ -94,9 +95,7 @@ export class Admission {
 
   /** Forgets addresses whose buckets are full again. */
   sweep(): void {
-    const nowMs = this.#nowMs();
-    for (const [addressKey, bucket] of this.#handshakes)
-      if (bucket.isFull(nowMs)) this.#handshakes.delete(addressKey);
+    this.#handshakes.sweep();
   }
 
   #addressProblem(addressKey: string, unauthenticated: boolean): SluiceError | undefined {
@@ -111,19 +110,6 @@ export class Admission {
 
   #countsOf(unauthenticated: boolean): Map<string, number> {
     return unauthenticated ? this.#unauthenticatedPerIp : this.#perIp;
-  }
-
-  #takeHandshake(addressKey: string): number {
-    const nowMs = this.#nowMs();
-    let bucket = this.#handshakes.get(addressKey);
-    if (bucket === undefined) {
-      const { handshakesPerSecondPerIp, maxConnectionsPerIp } = this.#limits;
-      // All clients of one address reconnect together after a restart: that must fit into one burst.
-      const burst = Math.max(handshakesPerSecondPerIp, maxConnectionsPerIp);
-      bucket = new TokenBucket(handshakesPerSecondPerIp, burst, nowMs);
-      this.#handshakes.set(addressKey, bucket);
-    }
-    return bucket.take(nowMs);
   }
 }
 

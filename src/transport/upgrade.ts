@@ -3,15 +3,14 @@ import { type ApiResponse, errorResponse } from '../api/http.ts';
 import { whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Entrance } from '../sessions/entrance.ts';
-import { statusLine } from './http.ts';
+import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { requestHead } from './request-head.ts';
 import type { SocketData } from './uws-connection.ts';
 
-export interface UpgradeOptions {
+export interface UpgradeOptions extends ExchangeOptions {
   readonly entrance: Entrance;
   /** Lets pages of listed origins read an answer. */
   readonly withCors: (answer: ApiResponse, origin: string) => ApiResponse;
-  readonly monotonicMs: () => number;
   readonly rejected: (error: SluiceError) => void;
 }
 
@@ -26,26 +25,24 @@ export class Upgrades {
   upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
     const { entrance, monotonicMs } = this.#options;
     const startedAtMs = monotonicMs();
-    const state = { aborted: false };
-    response.onAborted(() => {
-      state.aborted = true;
-    });
+    const exchange = new Exchange(response, this.#options);
     const entry = entrance.ask(requestHead(response, request));
     if (entry instanceof SluiceError) {
-      this.#refuse(response, entry);
+      this.#refuse(exchange, entry);
       return;
     }
     const key = request.getHeader('sec-websocket-key');
     const extensions = request.getHeader('sec-websocket-extensions');
     const proceed = (identity: Awaited<ReturnType<Entrance['identify']>>) => {
-      if (state.aborted) return;
+      if (exchange.isOver) return;
       const peer = identity instanceof SluiceError ? identity : entrance.admit(entry, identity);
       if (peer instanceof SluiceError) {
-        this.#refuse(response, peer);
+        this.#refuse(exchange, peer);
         return;
       }
       const { codec, topic, subprotocol } = entry;
       const data: SocketData = { opening: { peer, codec, topic, startedAtMs }, connection: undefined };
+      exchange.upgraded();
       response.cork(() => response.upgrade(data, key, subprotocol, extensions, context));
     };
     // Not later than it must be: the library has been seen to close one in some ten thousand of those that are upgraded
@@ -59,14 +56,9 @@ export class Upgrades {
    */
   explain(response: HttpResponse, request: HttpRequest): void {
     const { entrance, withCors } = this.#options;
-    const state = { aborted: false };
-    response.onAborted(() => {
-      state.aborted = true;
-    });
+    const exchange = new Exchange(response, this.#options);
     const origin = request.getHeader('origin');
-    const answer = (error: SluiceError) => {
-      if (!state.aborted) write(response, withCors(errorResponse(error), origin));
-    };
+    const answer = (error: SluiceError) => exchange.answer(withCors(refusal(error), origin), noPayer);
     const entry = entrance.inquire(requestHead(response, request));
     if (entry instanceof SluiceError) {
       answer(entry);
@@ -75,17 +67,16 @@ export class Upgrades {
     void whenDone(entrance.verdict(entry), answer);
   }
 
-  #refuse(response: HttpResponse, error: SluiceError): void {
+  #refuse(exchange: Exchange, error: SluiceError): void {
     this.#options.rejected(error);
-    write(response, errorResponse(error));
+    exchange.answer(refusal(error), noPayer);
   }
 }
 
-function write(response: HttpResponse, { status, headers, body }: ApiResponse): void {
-  response.cork(() => {
-    response.writeStatus(statusLine(status));
-    for (const name in headers) response.writeHeader(name, headers[name] as string);
-    if (status === 426) response.writeHeader('upgrade', 'websocket');
-    response.end(body);
-  });
+/** Refusals are small: the socket takes them, or the connection ends. */
+const noPayer = 'refusals';
+
+function refusal(error: SluiceError): ApiResponse {
+  const answer = errorResponse(error);
+  return answer.status === 426 ? { ...answer, headers: { ...answer.headers, upgrade: 'websocket' } } : answer;
 }

@@ -24,6 +24,8 @@ export interface WebSocketOptions {
   readonly backpressureMaxBytes: number;
   readonly monotonicMs: () => number;
   readonly metrics: WebSocketMetrics;
+  /** A connection is no longer one of HTTP. */
+  readonly upgraded: () => void;
 }
 
 /** Messages up to this many times the limit get an error as their answer; larger ones end the connection (1006). */
@@ -49,6 +51,7 @@ function behavior(options: WebSocketOptions): WebSocketBehavior<SocketData> {
     sendPingsAutomatically: true,
     upgrade: (response, request, context) => upgrades.upgrade(response, request, context),
     open(socket) {
+      options.upgraded();
       const data = socket.getUserData();
       const { peer, codec, topic, startedAtMs } = data.opening as Opening;
       const connection = new UwsConnection(socket, codec, metrics.sentBytes);

@@ -3,7 +3,7 @@ import type { ApiResponse } from '../../src/api/http.ts';
 import type { ApiPorts, ConnectionInfo, Readiness } from '../../src/api/ports.ts';
 import { topicReader } from '../../src/api/topic-reader.ts';
 import { type ApiKey, apiKeys } from '../../src/auth/api-keys.ts';
-import { authorizer } from '../../src/auth/authorize.ts';
+import { authorizer, publishingAuthorizer } from '../../src/auth/authorize.ts';
 import { createCredentials } from '../../src/auth/credentials.ts';
 import { createGate } from '../../src/auth/gate.ts';
 import { originPolicy } from '../../src/auth/origins.ts';
@@ -51,6 +51,9 @@ export async function startApi(options: HarnessOptions = {}) {
   const logged: unknown[] = [];
   const connections = new Map((options.connections ?? []).map((each) => [each.id, each]));
   const origins = originPolicy(options.origins ?? []);
+  const namespaces = {
+    default: { presence: true, anonymous: { subscribe: options.anonymous ?? false, publish: false } },
+  };
   const ports: ApiPorts = {
     publisher: broker,
     topics: topicReader({ broker, namespace, subscribers: () => 0 }),
@@ -85,9 +88,8 @@ export async function startApi(options: HarnessOptions = {}) {
       metricsText: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'sluice_topics 1\n' }),
     },
     assets: (name) => options.assets?.[name],
-    authorize: authorizer({
-      default: { presence: true, anonymous: { subscribe: options.anonymous ?? false, publish: false } },
-    }),
+    authorize: authorizer(namespaces),
+    authorizePublishing: publishingAuthorizer(namespaces),
     bodyMaxBytes,
     ...options.ports,
   };
@@ -103,6 +105,7 @@ export async function startApi(options: HarnessOptions = {}) {
     observer: {
       answered: (route, status, seconds) => answered.push({ route, status, seconds }),
       authFailed: (code) => authFailures.push(code),
+      rateLimited: () => undefined,
     },
     log: { error: (fields) => logged.push(fields) },
   });
@@ -122,6 +125,7 @@ export async function startApi(options: HarnessOptions = {}) {
       path,
       query,
       peerAddress: peerAddress ?? '127.0.0.1',
+      forwardedFor: all['x-forwarded-for'] ?? '',
       header: (name) => all[name] ?? '',
       headerNames: () => Object.keys(all),
     });

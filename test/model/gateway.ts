@@ -201,6 +201,7 @@ export class Gateway {
       backpressureMaxBytes: options.backpressureMaxBytes,
       monotonicMs: clock,
       metrics: { opened: nothing, closed: nothing, idleTimeout: nothing, sentBytes: nothing },
+      upgraded: nothing,
     });
     void this.broker.open(fanout);
     this.#sweepLater();

@@ -1,0 +1,48 @@
+/** Bytes that the gateway holds for others. Consumers: the transports. */
+export interface ByteCharges {
+  /** Charges these bytes, unless the payer or all together would hold more than they may. */
+  take(payer: string, bytes: number): boolean;
+  /** The bytes are free again. */
+  give(payer: string, bytes: number): void;
+}
+
+export interface ByteLimits {
+  readonly perPayer: number;
+  readonly total: number;
+}
+
+/** Counts bytes by payer. What one payer holds leaves the rest of the total to the others. */
+export class HeldBytes implements ByteCharges {
+  readonly #limits: ByteLimits;
+  readonly #byPayer = new Map<string, number>();
+  #total = 0;
+
+  constructor(limits: ByteLimits) {
+    this.#limits = limits;
+  }
+
+  /** Of all payers. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Payers that hold something. */
+  get payers(): number {
+    return this.#byPayer.size;
+  }
+
+  take(payer: string, bytes: number): boolean {
+    const held = (this.#byPayer.get(payer) ?? 0) + bytes;
+    if (held > this.#limits.perPayer || this.#total + bytes > this.#limits.total) return false;
+    this.#byPayer.set(payer, held);
+    this.#total += bytes;
+    return true;
+  }
+
+  give(payer: string, bytes: number): void {
+    const held = (this.#byPayer.get(payer) ?? 0) - bytes;
+    this.#total -= bytes;
+    if (held > 0) this.#byPayer.set(payer, held);
+    else this.#byPayer.delete(payer);
+  }
+}

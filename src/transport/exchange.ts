@@ -1,0 +1,156 @@
+import type { HttpResponse } from 'uWebSockets.js';
+import { STATUS_CODES } from 'node:http';
+import { type ApiResponse, errorResponse } from '../api/http.ts';
+import { SluiceError } from '../errors.ts';
+import type { ByteCharges } from '../sessions/charges.ts';
+
+/** What all exchanges share. */
+export interface ExchangeOptions {
+  /** Answers that their clients have not read yet. */
+  readonly unread: ByteCharges;
+  readonly monotonicMs: () => number;
+  /** An answer that is read too slowly after this long is given up. */
+  readonly writeTimeoutMs: number;
+}
+
+/** The least that a client must read per second; the library has the same floor for what clients send. */
+const leastBytesPerSecond = 16 * 1024;
+/** Up to this size an answer usually fits into the socket: it is charged only when it does not. */
+const smallBytes = 16 * 1024;
+const unreadRetryMs = 1000;
+
+/**
+ * One request and its answer.
+ *
+ * Everything is written by `tryEnd`, which leaves the rest to its caller when the socket is full. Until that rest is
+ * written the exchange is unfinished, and the library ends the connection if the client sends its next request
+ * meanwhile: a connection never holds more than one answer, however many requests were sent ahead. `end` would queue
+ * them all (test/transport/uws-facts.test.ts).
+ */
+export class Exchange {
+  readonly #response: HttpResponse;
+  readonly #options: ExchangeOptions;
+  #payer = '';
+  #held = 0;
+  /** Nothing may be written any more: it was answered, or the client is gone. */
+  #over = false;
+  #aborted: (() => void) | undefined;
+
+  constructor(response: HttpResponse, options: ExchangeOptions) {
+    this.#response = response;
+    this.#options = options;
+    response.onAborted(() => {
+      this.#over = true;
+      this.#release();
+      this.#aborted?.();
+    });
+  }
+
+  /** It was answered, or the client is gone: the library's response is not to be touched. */
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  /** The client left before the end of its answer. */
+  onAborted(run: () => void): void {
+    this.#aborted = run;
+  }
+
+  /** The connection becomes a WebSocket: there is no answer. */
+  upgraded(): void {
+    this.#over = true;
+  }
+
+  /** `payer`: of what the client has not read yet. */
+  answer(answer: ApiResponse, payer: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#payer = payer;
+    this.#write(this.#mayHold(answer) ? answer : tooMuchUnread());
+  }
+
+  #write({ status, headers, body, omitBody }: ApiResponse): void {
+    const response = this.#response;
+    response.cork(() => {
+      response.writeStatus(statusLine(status));
+      for (const name in headers) response.writeHeader(name, headers[name] as string);
+      if (omitBody === true) this.#endWithLength(Buffer.byteLength(body));
+      else this.#end(body);
+    });
+  }
+
+  #mayHold({ body, omitBody }: ApiResponse): boolean {
+    const length = omitBody === true ? 0 : Buffer.byteLength(body);
+    return length <= smallBytes || this.#hold(length);
+  }
+
+  #hold(bytes: number): boolean {
+    if (!this.#options.unread.take(this.#payer, bytes)) return false;
+    this.#held = bytes;
+    return true;
+  }
+
+  /** The answer to HEAD, and 304: the length of the body, and no body. */
+  #endWithLength(length: number): void {
+    const response = this.#response;
+    const [ok, done] = response.tryEnd('', length);
+    if (done) return;
+    if (ok) response.endWithoutBody();
+    else
+      response.onWritable(() => {
+        response.endWithoutBody();
+        return true;
+      });
+  }
+
+  #end(body: string | Uint8Array): void {
+    const response = this.#response;
+    const length = Buffer.byteLength(body);
+    const [, done] = response.tryEnd(body, length);
+    if (done) this.#release();
+    else if (this.#held > 0 || this.#hold(length)) this.#endLater(body, length);
+    else response.close();
+  }
+
+  /** Writes the rest as the client reads. */
+  #endLater(body: string | Uint8Array, length: number): void {
+    const { monotonicMs, writeTimeoutMs } = this.#options;
+    const response = this.#response;
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    const startMs = monotonicMs();
+    response.onWritable((offset) => {
+      const tookMs = monotonicMs() - startMs;
+      if (tookMs > writeTimeoutMs && offset < (tookMs / 1000) * leastBytesPerSecond) {
+        response.close();
+        return true;
+      }
+      const [ok, done] = response.tryEnd(bytes.subarray(offset), length);
+      if (done) this.#release();
+      return ok;
+    });
+  }
+
+  #release(): void {
+    if (this.#held > 0) this.#options.unread.give(this.#payer, this.#held);
+    this.#held = 0;
+  }
+}
+
+function tooMuchUnread(): ApiResponse {
+  return errorResponse(
+    new SluiceError('rate_limited', 'too many answers wait to be read: read those first', {
+      retryAfterMs: unreadRetryMs,
+    }),
+  );
+}
+
+const statusLines = new Map<number, string>();
+
+function statusLine(status: number): string {
+  let line = statusLines.get(status);
+  if (line === undefined) {
+    line = `${status} ${STATUS_CODES[status] ?? 'Unknown'}`;
+    statusLines.set(status, line);
+  }
+  return line;
+}

@@ -1,0 +1,46 @@
+import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
+
+export interface HttpConnectionOptions {
+  readonly max: number;
+  /** Takes a new connection of this peer; false: it has had too many of late. */
+  readonly admits: (peerAddress: string) => boolean;
+  readonly rejected: (reason: 'too_many_connections' | 'rate_limited') => void;
+}
+
+/**
+ * Counts connections that speak HTTP, from their first byte on, and closes those that are too many. The library tells
+ * the address of one that opens, but not of one that closes, so an address is held to a rate: what is idle is ended by the
+ * library after 10 s.
+ */
+export class HttpConnections {
+  readonly #options: HttpConnectionOptions;
+  #count = 0;
+
+  constructor(app: TemplatedApp, options: HttpConnectionOptions) {
+    this.#options = options;
+    app.filter(this.#changed);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** One became a WebSocket; the library counts it no more. */
+  upgraded(): void {
+    this.#count--;
+  }
+
+  /** Told of each that opens (1) and that closes (-1). */
+  readonly #changed = (response: HttpResponse, change: unknown): void => {
+    this.#count += Number(change);
+    if (Number(change) > 0) this.#opened(response);
+  };
+
+  #opened(response: HttpResponse): void {
+    const { max, admits, rejected } = this.#options;
+    const isFull = this.#count > max;
+    if (!isFull && admits(Buffer.from(response.getRemoteAddressAsText()).toString('latin1'))) return;
+    rejected(isFull ? 'too_many_connections' : 'rate_limited');
+    response.close();
+  }
+}

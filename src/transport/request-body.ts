@@ -1,0 +1,107 @@
+import type { HttpResponse } from 'uWebSockets.js';
+import { type Awaitable, whenDone } from '../awaitable.ts';
+import { SluiceError } from '../errors.ts';
+import { concatBytes } from '../protocol/bytes.ts';
+import type { ByteCharges } from '../sessions/charges.ts';
+
+export interface BodyOptions {
+  readonly bodyMaxBytes: number;
+  /** Bodies that have not come to their end yet. */
+  readonly incoming: ByteCharges;
+  readonly payer: string;
+  /** Whether the request may go on is still being found out; then with why not, or nothing. */
+  readonly verdict: Promise<SluiceError | undefined> | undefined;
+}
+
+/** Called once, unless `drop` comes before. The body is charged until the result is there. */
+export type FinishBody = (body: Uint8Array | SluiceError) => Awaitable<void>;
+
+/** A body of this size is not worth an entry. */
+const smallBytes = 16 * 1024;
+const busyRetryMs = 1000;
+
+/**
+ * Collects the body of a request into memory of its own: the library's is used again as soon as its handler returns.
+ * What has come is charged. Over a limit, or once the request is refused, the body is given up at once. While it is not
+ * known whether the request may go on, nothing more is read from its connection.
+ */
+export class RequestBody {
+  readonly #response: HttpResponse;
+  readonly #options: BodyOptions;
+  readonly #finish: FinishBody;
+  #chunks: Uint8Array[] = [];
+  #bytes = 0;
+  #held = 0;
+  #over = false;
+  #pending: boolean;
+  #paused = false;
+
+  constructor(response: HttpResponse, options: BodyOptions, finish: FinishBody) {
+    this.#response = response;
+    this.#options = options;
+    this.#finish = finish;
+    this.#pending = options.verdict !== undefined;
+    response.onData((chunk, isLast) => this.#take(chunk, isLast));
+    void options.verdict?.then((refusal) => this.#decided(refusal));
+  }
+
+  /** The client is gone. */
+  drop(): void {
+    this.#over = true;
+    this.#chunks = [];
+    if (this.#held > 0) this.#options.incoming.give(this.#options.payer, this.#held);
+    this.#held = 0;
+  }
+
+  #take(chunk: ArrayBuffer, isLast: boolean): void {
+    if (this.#over) return;
+    const { bodyMaxBytes } = this.#options;
+    this.#bytes += chunk.byteLength;
+    if (this.#bytes > bodyMaxBytes) {
+      this.#end(new SluiceError('frame_too_large', `a body has at most ${bodyMaxBytes} bytes`));
+    } else if (this.#bytes > smallBytes && !this.#hold(chunk.byteLength)) {
+      this.#end(tooMuchIncoming());
+    } else {
+      this.#chunks.push(new Uint8Array(chunk.slice(0)));
+      if (isLast) this.#end(this.#chunks.length === 1 ? this.#chunks[0]! : concatBytes(this.#chunks));
+      else if (this.#pending) this.#pause();
+    }
+  }
+
+  #hold(bytes: number): boolean {
+    if (!this.#options.incoming.take(this.#options.payer, bytes)) return false;
+    this.#held += bytes;
+    return true;
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#response.pause();
+  }
+
+  #decided(refusal: SluiceError | undefined): void {
+    this.#pending = false;
+    if (this.#over) return;
+    // Before the answer: the library takes no calls after it.
+    if (this.#paused) this.#response.resume();
+    if (refusal !== undefined) this.#end(refusal);
+  }
+
+  #end(body: Uint8Array | SluiceError): void {
+    const held = this.#held;
+    this.#held = 0;
+    this.#over = true;
+    this.#chunks = [];
+    const { incoming, payer } = this.#options;
+    void whenDone(this.#finish(body), () => {
+      if (held > 0) incoming.give(payer, held);
+    });
+  }
+}
+
+function tooMuchIncoming(): SluiceError {
+  return new SluiceError('rate_limited', 'too many bytes of bodies are under way: send less at once', {
+    retryAfterMs: busyRetryMs,
+  });
+}

@@ -1,0 +1,47 @@
+import type { TemplatedApp, WebSocketBehavior } from 'uWebSockets.js';
+import { expect, test } from 'vitest';
+import { anonymousIdentity } from '../../src/auth/identity.ts';
+import { jsonCodec } from '../../src/protocol/json.ts';
+import type { Session } from '../../src/sessions/session.ts';
+import type { Upgrades } from '../../src/transport/upgrade.ts';
+import type { Socket, SocketData, UwsConnection } from '../../src/transport/uws-connection.ts';
+import { serveWebSockets } from '../../src/transport/websocket.ts';
+
+test('a connection is forgotten when it ends, and counted once each time', () => {
+  const behaviors: WebSocketBehavior<SocketData>[] = [];
+  const app = {
+    ws: (_: string, behavior: WebSocketBehavior<SocketData>) => void behaviors.push(behavior),
+    get: () => undefined,
+  } as unknown as TemplatedApp;
+  const connections = new Map<string, UwsConnection>();
+  const counted: string[] = [];
+  const session = { id: 's1', endedBy: undefined } as unknown as Session;
+  serveWebSockets(app, {
+    upgrades: undefined as unknown as Upgrades,
+    sessions: { open: () => session, close: () => 'client' } as never,
+    sink: { ended: () => counted.push('ended') } as never,
+    connections,
+    frameMaxBytes: 1024,
+    idleTimeoutSeconds: 60,
+    backpressureMaxBytes: 4096,
+    monotonicMs: () => 0,
+    metrics: {
+      opened: () => counted.push('opened'),
+      closed: (reason) => counted.push(`closed: ${reason}`),
+      idleTimeout: () => undefined,
+      sentBytes: () => undefined,
+    },
+    upgraded: () => counted.push('upgraded'),
+  });
+  const peer = { identity: anonymousIdentity, address: 'a', addressKey: 'a' };
+  const data: SocketData = {
+    opening: { peer, codec: jsonCodec, topic: undefined, startedAtMs: 0 },
+    connection: undefined,
+  };
+  const socket = { getUserData: () => data } as unknown as Socket;
+  behaviors[0]?.open?.(socket);
+  expect([...connections.keys()]).toEqual(['s1']);
+  behaviors[0]?.close?.(socket, 1000, new ArrayBuffer(0));
+  expect(connections.size).toBe(0);
+  expect(counted).toEqual(['upgraded', 'opened', 'ended', 'closed: client']);
+});
