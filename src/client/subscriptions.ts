@@ -1,3 +1,4 @@
+import { subscriptionText } from '../protocol/equal-subscriptions.ts';
 import type { ServerFrame, ServerKinds, SubscribeResult } from '../protocol/frames.ts';
 import { ClientError, gatewayError } from './client-error.ts';
 import type { Outcome, PendingCommands } from './commands.ts';
@@ -6,7 +7,6 @@ import type { Runtime } from './runtime.ts';
 import { SharedSubscription } from './shared-subscription.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import { type StateMap, Subscription } from './subscription.ts';
-import { subscriptionKey } from './subscription-key.ts';
 
 export interface SubscriptionsPort {
   readonly commands: PendingCommands;
@@ -129,7 +129,7 @@ export class Subscriptions {
   // -- asking -----------------------------------------------------------------------------------------------------
 
   #sharedFor(topic: string, options: SubscribeOptions): SharedSubscription {
-    const key = subscriptionKey(topic, options);
+    const key = subscriptionText({ topic, ...options });
     const known = this.#byKey.get(key);
     if (known) return known;
     const shared = new SharedSubscription(topic, options, this.#port.runtime.random);
@@ -237,7 +237,7 @@ export class Subscriptions {
     if (shared.members.size > 0 || shared.phase === 'asked') return;
     this.#stopRetry(shared);
     this.#release(shared);
-    this.#byKey.delete(subscriptionKey(shared.topic, shared.options));
+    this.#byKey.delete(subscriptionText({ topic: shared.topic, ...shared.options }));
   }
 
   #release(shared: SharedSubscription): void {

@@ -1,4 +1,5 @@
 import type { Codec } from '../protocol/codec.ts';
+import { wishText } from '../protocol/equal-subscriptions.ts';
 import type { CompiledFilter } from '../topics/filter.ts';
 
 /** What makes two subscribers get the same bytes. */
@@ -15,18 +16,9 @@ export interface ViewOptions {
   readonly dictionaries: boolean;
 }
 
-/** The steps that a wished interval is rounded up to, so that equals share a view. Milliseconds. */
-export const intervalLadderMs = [50, 100, 250, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000] as const;
-
-export function snapInterval(intervalMs: number): number {
-  if (intervalMs <= 0) return 0;
-  return intervalLadderMs.find((step) => step >= intervalMs) ?? (intervalLadderMs.at(-1) as number);
-}
-
 /** What a subscriber asked for, however its bytes are compressed. */
 export function wishKey({ target, codec, filter, intervalMs, conflate }: ViewOptions): string {
-  // No topic or pattern has a blank in it.
-  return `${target} ${codec.name} ${intervalMs} ${conflate} ${filter?.canonical ?? ''}`;
+  return `${codec.name} ${wishText(target, filter?.canonical, intervalMs, conflate)}`;
 }
 
 export function viewKey(options: ViewOptions): string {

@@ -2,7 +2,8 @@ import type { Authorize } from '../auth/authorize.ts';
 import { SluiceError } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import type { Feed, View } from '../fanout/view.ts';
-import { snapInterval, type ViewOptions, wishKey } from '../fanout/view-options.ts';
+import { type ViewOptions, wishKey } from '../fanout/view-options.ts';
+import { snapInterval } from '../protocol/equal-subscriptions.ts';
 import type {
   Granted,
   Mode,

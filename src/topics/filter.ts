@@ -1,3 +1,4 @@
+import { canonicalFilter } from '../protocol/equal-subscriptions.ts';
 import type { Filter, Tags } from '../protocol/frames.ts';
 
 export const filterMaxNodes = 64;
@@ -21,45 +22,9 @@ export function filterProblem(filter: Filter): string | undefined {
 }
 
 export function compileFilter(filter: Filter): CompiledFilter {
-  const canonical = canonicalForm(filter);
+  const canonical = canonicalFilter(filter);
   const test = compile(canonical);
   return { canonical: JSON.stringify(canonical), matches: (tags) => test(tags ?? noTags) };
-}
-
-/** Sorted and without repeats, nested and/or flattened, one-element ones unwrapped, double negation removed. */
-function canonicalForm(filter: Filter): Filter {
-  switch (filter.op) {
-    case 'in': {
-      const values = [...new Set(filter.values)].sort();
-      return values.length === 1
-        ? { op: 'eq', tag: filter.tag, value: values[0] as string }
-        : { op: 'in', tag: filter.tag, values };
-    }
-    case 'and':
-    case 'or':
-      return canonicalList(filter.op, filter.filters);
-    case 'not': {
-      const inner = canonicalForm(filter.filters[0] as Filter);
-      return inner.op === 'not' ? (inner.filters[0] as Filter) : { op: 'not', filters: [inner] };
-    }
-    case 'eq':
-    case 'prefix':
-      return { op: filter.op, tag: filter.tag, value: filter.value };
-    case 'exists':
-      return { op: 'exists', tag: filter.tag };
-    default:
-      return { op: filter.op, tag: filter.tag, number: filter.number };
-  }
-}
-
-function canonicalList(op: 'and' | 'or', filters: readonly Filter[]): Filter {
-  const parts = new Map<string, Filter>();
-  for (const part of filters.map(canonicalForm)) {
-    for (const flat of part.op === op ? part.filters : [part]) parts.set(JSON.stringify(flat), flat);
-  }
-  if (parts.size === 1) return parts.values().next().value as Filter;
-  const sorted = [...parts.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
-  return { op, filters: sorted.map(([, part]) => part) };
 }
 
 const compare = {

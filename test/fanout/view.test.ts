@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { intervalLadderMs, snapInterval, type ViewOptions, viewKey } from '../../src/fanout/view-options.ts';
+import { type ViewOptions, viewKey } from '../../src/fanout/view-options.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
+import { intervalLadderMs, snapInterval } from '../../src/protocol/equal-subscriptions.ts';
 import { compileFilter } from '../../src/topics/filter.ts';
 import { viewOptions } from './fixtures.ts';
 
