@@ -135,8 +135,8 @@ const table = {
   too_many_subscriptions: {
     number: 141,
     http: 429,
-    retry: false,
-    summary: 'The session has as many subscriptions as it may.',
+    retry: true,
+    summary: 'The session has as many subscriptions as it may: it may end one.',
   },
   too_many_views: {
     number: 142,
@@ -171,7 +171,7 @@ const table = {
   too_many_keys: {
     number: 147,
     http: 429,
-    retry: false,
+    retry: true,
     summary: 'The state topic keeps as many keys as it may.',
   },
   engine_unavailable: {

@@ -3,6 +3,7 @@ import { type Bounds, type Dialect, type Fault, Fields, maxUint32, type Raw } fr
 import { readFilter } from './filter-fields.ts';
 import type { ClientFrame, CommandKind, Commands, Position, Subscription, TopicPosition } from './frames.ts';
 import { nullPayload } from './payload.ts';
+import { canonicalTopic } from './user-topics.ts';
 
 /** What one command may hold, whatever the limit for whole messages is. */
 const clientBounds: Bounds = { text: 1024, list: 1000 };
@@ -14,21 +15,23 @@ const readers: { readonly [K in CommandKind]: (fields: Fields) => Commands[K] } 
   connect: (fields) => ({
     token: fields.optionalText('token', maxTokenLength),
     client: fields.optionalText('client'),
-    capabilities: fields.optionalTexts('capabilities'),
+    capabilities: present(fields.soundTexts('capabilities')),
   }),
   subscribe: (fields) => {
-    const subscriptions = fields.list('subscriptions', subscription);
-    if (subscriptions.length === 0) fields.fail('subscriptions', 'must not be empty');
-    return { subscriptions };
+    const entries = fields.listApart('subscriptions', subscription);
+    if (entries.length === 0) fields.fail('subscriptions', 'must not be empty');
+    const [only] = entries;
+    // The fault of the only one is told as that of the command; of several, each has a result of its own.
+    if (entries.length === 1 && only?.fault !== undefined) fields.blame(only.fault);
+    return {
+      subscriptions: entries.map(({ value, fault }) => (fault ? { topic: value.topic, fault } : value)),
+    };
   },
   unsubscribe: (fields) => {
-    const views = fields.integers('views');
-    const topics = fields.topics('topics');
-    if (views.length + topics.length === 0) fields.fail('views', 'or topics must not be empty');
-    return {
-      views: views.length === 0 ? undefined : views,
-      topics: topics.length === 0 ? undefined : topics,
-    };
+    const views = fields.soundIntegers('views');
+    const topics = fields.soundTexts('topics').map(canonicalTopic);
+    if (views.length + topics.length === 0) fields.fail('views', 'or topics must name at least one');
+    return { views: present(views), topics: present(topics) };
   },
   publish: (fields) => ({
     topic: fields.topic('topic'),
@@ -63,13 +66,24 @@ function subscription(fields: Fields): Subscription {
   return {
     topic: fields.topic('topic'),
     since: fields.optionalChild('since', position),
-    positions: fields.optionalList('positions', topicPosition),
+    positions: positions(fields),
     last: fields.positive('last', maxUint32),
     filter: fields.optionalChild('filter', readFilter),
     intervalMs: fields.positive('intervalMs', maxUint32),
     conflate: fields.wish('conflate'),
     presence: fields.wish('presence'),
   };
+}
+
+/** A position that is none is left out: then the gateway sends all that it keeps of that topic. */
+function positions(fields: Fields): readonly TopicPosition[] | undefined {
+  const entries = fields.listApart('positions', topicPosition);
+  if (entries.length === 0) return undefined;
+  return entries.filter(({ fault }) => fault === undefined).map(({ value }) => value);
+}
+
+function present<T>(values: readonly T[]): readonly T[] | undefined {
+  return values.length === 0 ? undefined : values;
 }
 
 function position(fields: Fields): Position {

@@ -33,6 +33,12 @@ export interface Fault {
   readonly message: string;
 }
 
+/** An entry of a list, and what is wrong with it. */
+export interface Apart<T> {
+  readonly value: T;
+  readonly fault: Fault | undefined;
+}
+
 export const maxUint32 = 0xffff_ffff;
 
 /** 9999-12-31T23:59:59.999Z: the last instant that RFC 3339 can write. */
@@ -64,6 +70,11 @@ export class Fields {
 
   fail(name: string, problem: string, code: ErrorCode = 'invalid_request'): void {
     this.#faults.first ??= { code, message: `${this.#path}${name} ${problem}` };
+  }
+
+  /** The fault of an entry that was read apart is one of the message after all. */
+  blame(fault: Fault): void {
+    this.#faults.first ??= fault;
   }
 
   has(name: string): boolean {
@@ -107,7 +118,7 @@ export class Fields {
   present(name: string, max = Number.MAX_SAFE_INTEGER): number | undefined {
     const value = this.raw[name];
     if (value === undefined || value === null) return undefined;
-    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max) return value;
+    if (isInteger(value, max)) return value;
     this.fail(name, `must be an integer from 0 to ${max}`);
     return 0;
   }
@@ -166,19 +177,25 @@ export class Fields {
     return this.#entries(name).map((value, i) => this.#checkText(`${name}[${i}]`, value, this.bounds.text));
   }
 
-  topics(name: string): readonly string[] {
-    return this.texts(name).map(canonicalTopic);
-  }
-
   /** Not empty, or absent. */
   optionalTexts(name: string): readonly string[] | undefined {
     const values = this.texts(name);
     return values.length === 0 ? undefined : values;
   }
 
+  /** The entries that are texts as they must be; the others are left out. */
+  soundTexts(name: string): readonly string[] {
+    return this.#entries(name).filter((value): value is string => isSoundText(value, this.bounds.text));
+  }
+
+  /** The entries that are integers as they must be; the others are left out. */
+  soundIntegers(name: string, max = maxUint32): readonly number[] {
+    return this.#entries(name).filter((value): value is number => isInteger(value, max));
+  }
+
   integers(name: string, max = maxUint32): readonly number[] {
     return this.#entries(name).map((value, i) => {
-      if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max) return value;
+      if (isInteger(value, max)) return value;
       this.fail(`${name}[${i}]`, `must be an integer from 0 to ${max}`);
       return 0;
     });
@@ -186,6 +203,16 @@ export class Fields {
 
   list<T>(name: string, read: (fields: Fields) => T): readonly T[] {
     return this.#entries(name).map((value, i) => read(this.#inner(`${name}[${i}]`, value)));
+  }
+
+  /** Each entry has a fault of its own, which is none of the message; only the list itself can be one. */
+  listApart<T>(name: string, read: (fields: Fields) => T): readonly Apart<T>[] {
+    return this.#entries(name).map((entry, i) => {
+      const faults: { first?: Fault } = {};
+      const apart = new Fields({}, this.dialect, this.bounds, faults, this.#path);
+      const value = read(apart.#inner(`${name}[${i}]`, entry));
+      return { value, fault: faults.first };
+    });
   }
 
   optionalList<T>(name: string, read: (fields: Fields) => T): readonly T[] | undefined {
@@ -244,6 +271,14 @@ export class Fields {
     else return value;
     return '';
   }
+}
+
+function isInteger(value: unknown, max: number): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max;
+}
+
+function isSoundText(value: unknown, max: number): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= max && isWellFormed(value);
 }
 
 function isRecord(value: unknown): value is Raw {

@@ -1,3 +1,5 @@
+import type { ErrorCode } from '../errors.ts';
+
 /**
  * The frames of the protocol as values, the same for every codec. `proto/gateway.proto` says what each field means;
  * here they have the types that the code works with: offsets and times are plain numbers, payloads are bytes, an
@@ -74,6 +76,8 @@ export interface Subscription {
   readonly intervalMs?: number;
   readonly conflate?: boolean;
   readonly presence?: boolean;
+  /** Decoded from what was none: to be refused with it, without harm to the others of its command. */
+  readonly fault?: { readonly code: ErrorCode; readonly message: string };
 }
 
 /** An error as it stands on the wire; `src/errors.ts` has the table. */

@@ -9,7 +9,7 @@ import type { AppendOutcome } from '../topics/engine.ts';
 import { topicProblem } from '../topics/names.ts';
 import type { Presence } from './presence.ts';
 import type { Session } from './session.ts';
-import type { Subscriber } from './subscribe.ts';
+import type { Subscriber, Unloaded } from './subscribe.ts';
 
 export interface CommandOptions {
   readonly broker: Broker;
@@ -141,25 +141,28 @@ function subscribe(
 ): Answer | Promise<Rest> {
   if (subscriptions.length === 0)
     throw new SluiceError('invalid_request', 'subscribe names at least one topic');
-  const proceed = (): Answer => {
+  const proceed = (unloaded?: Unloaded): Answer => {
     if (session.closed) return undefined;
-    const results = subscriber.subscribe(session, subscriptions);
+    const results = subscriber.subscribe(session, subscriptions, unloaded);
     session.sendFrame({ kind: 'subscribed', id, results });
     session.pump();
     return undefined;
   };
-  return subscriber.needsLoad(subscriptions) ? subscriber.load(subscriptions).then(() => proceed) : proceed();
+  return subscriber.needsLoad(subscriptions)
+    ? subscriber.load(subscriptions).then((unloaded) => () => proceed(unloaded))
+    : proceed();
 }
 
+/** Ends those that there are. To end what isn't there is no fault of the others; only where there is none of them it is an error. */
 function unsubscribe(session: Session, { views = [], topics = [] }: Fields<'unsubscribe'>): Answer {
+  if (views.length + topics.length === 0)
+    throw new SluiceError('invalid_request', 'unsubscribe names views or topics');
+  const ids = new Set(views);
+  const targets = new Set(topics);
   const ended = [...session.views.values()].filter(
-    ({ view, target }) => views.includes(view.id) || topics.includes(target),
+    ({ view, target }) => ids.has(view.id) || targets.has(target),
   );
-  const unknown =
-    views.find((id) => !session.views.has(id)) ??
-    topics.find((topic) => !ended.some(({ target }) => target === topic));
-  if (unknown !== undefined) throw new SluiceError('not_subscribed', `no subscription: ${unknown}`);
-  if (ended.length === 0) throw new SluiceError('invalid_request', 'unsubscribe names views or topics');
+  if (ended.length === 0) throw new SluiceError('not_subscribed');
   for (const sessionView of ended) session.removeView(sessionView);
   return { kind: 'unsubscribed', views: ended.map(({ view }) => view.id) };
 }

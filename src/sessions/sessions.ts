@@ -1,16 +1,15 @@
 import { credentialNeeded } from '../auth/authorize.ts';
 import type { Identity } from '../auth/identity.ts';
-import { userTopicOf } from '../auth/permissions.ts';
 import { type CloseCode, SluiceError } from '../errors.ts';
 import type { Decoded } from '../protocol/codec.ts';
 import type { ClientFrame, Limits, Reply } from '../protocol/frames.ts';
-import { broadcastTopic } from '../topics/names.ts';
 import type { Admission } from './admission.ts';
 import { type CommandOptions, commandTable, runCommand } from './commands.ts';
 import type { Connection } from './connection.ts';
+import { OwnTopics } from './own-topics.ts';
 import { type Peer, Session, type SessionContext } from './session.ts';
 import { SessionIds } from './session-ids.ts';
-import type { Subscriber } from './subscribe.ts';
+import type { Subscriber, Unloaded } from './subscribe.ts';
 import { Unauthenticated } from './unauthenticated.ts';
 import { wireError, wireErrorOf } from './wire-error.ts';
 
@@ -41,10 +40,13 @@ export class Sessions {
   readonly #byId = new Map<string, Session>();
   readonly #ids = new SessionIds();
   readonly #unauthenticated = new Unauthenticated();
+  readonly #ownTopics: OwnTopics;
   #emptied: (() => void) | undefined;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
+    const { subscriber, metrics } = options;
+    this.#ownTopics = new OwnTopics(subscriber, (error, session) => metrics.fault(error, session));
     this.#commands = {
       ...options.commands,
       subscriber: options.subscriber,
@@ -81,7 +83,7 @@ export class Sessions {
     if (peer.identity.user !== undefined) this.#options.admission.enterAs(peer.identity.user);
     this.#greet(session, 0);
     if (isUnauthenticated(session)) this.#unauthenticated.add(session, this.#options.context.monotonicMs());
-    else this.#joinOwnTopics(session);
+    else this.#ownTopics.join(session);
     return session;
   }
 
@@ -92,16 +94,16 @@ export class Sessions {
       this.#unauthenticated.subscribeLater(session, topic);
       return;
     }
-    const proceed = () => {
+    const proceed = (unloaded?: Unloaded) => {
       if (session.closed) return;
-      const results = subscriber.subscribe(session, [{ topic }]);
+      const results = subscriber.subscribe(session, [{ topic }], unloaded);
       session.sendFrame({ kind: 'subscribed', id: 0, results });
       session.pump();
     };
     session.inOrder(() =>
       subscriber.needsLoad([{ topic }])
         ? subscriber.load([{ topic }]).then(
-            () => proceed,
+            (unloaded) => () => proceed(unloaded),
             (error) => () => this.#refused(session, [topic], error),
           )
         : proceed(),
@@ -118,6 +120,7 @@ export class Sessions {
     if (this.#byId.delete(session.id)) {
       session.dispose();
       this.#unauthenticated.remove(session);
+      this.#ownTopics.forget(session);
       this.#options.admission.leave(session.peer.addressKey, isUnauthenticated(session));
       if (session.identity.user !== undefined) this.#options.admission.leaveAs(session.identity.user);
       if (this.#byId.size === 0) this.#emptied?.();
@@ -177,6 +180,7 @@ export class Sessions {
     const nowMs = context.monotonicMs();
     const timeMs = commands.broker.nowMs();
     admission.sweep();
+    this.#ownTopics.retry();
     for (const session of this.#unauthenticated.overdue(nowMs)) this.#endIfUnauthenticated(session);
     let buffered = 0;
     for (const session of this.#byId.values()) {
@@ -323,34 +327,9 @@ export class Sessions {
     if (isOther && before.user !== undefined) admission.leaveAs(before.user);
     session.identity = identity;
     this.#options.subscriber.endForbidden(session);
-    if (isNew || isOther) this.#joinOwnTopics(session);
+    if (isNew || isOther) this.#ownTopics.join(session);
     const topic = this.#unauthenticated.remove(session);
     if (topic !== undefined) this.subscribeAtOpening(session, topic);
-  }
-
-  /** `$all` and, for users, their own topic: joined without being asked, and told. */
-  #joinOwnTopics(session: Session): void {
-    const { user } = session.identity;
-    const own = user === undefined ? [broadcastTopic] : [broadcastTopic, userTopicOf(user)];
-    const joined = new Set([...session.views.values()].map(({ target }) => target));
-    const topics = own.filter((topic): topic is string => topic !== undefined && !joined.has(topic));
-    const { broker } = this.#options.commands;
-    const proceed = () => {
-      if (session.closed) return;
-      const results = topics.map((topic) => this.#options.subscriber.subscribeAutomatically(session, topic));
-      session.sendFrame({ kind: 'subscribed', id: 0, results });
-      session.pump();
-    };
-    if (topics.every((topic) => broker.isLoaded(topic))) proceed();
-    else {
-      const loaded = () => Promise.all(topics.map((topic) => broker.load(topic)));
-      session.inOrder(() =>
-        loaded().then(
-          () => proceed,
-          (error) => () => this.#refused(session, topics, error),
-        ),
-      );
-    }
   }
 
   /** Tells a session what it was to be subscribed to and could not be. */

@@ -36,6 +36,11 @@ export interface SubscribeOptions {
   readonly outcome: (outcome: Start['outcome']) => void;
 }
 
+/** Why topics could not be loaded, by name. */
+export type Unloaded = ReadonlyMap<string, SluiceError>;
+
+const noneUnloaded: Unloaded = new Map();
+
 /** Lets sessions take part in views. Everything from looking at a ring to joining a view happens in one turn. */
 export class Subscriber {
   readonly #options: SubscribeOptions;
@@ -44,13 +49,23 @@ export class Subscriber {
     this.#options = options;
   }
 
-  /** The topics that have to be loaded first. */
-  async load(subscriptions: readonly Subscription[]): Promise<void> {
+  /** Loads the topics that have to be first. Returns why some could not be: only their subscriptions fail. */
+  async load(subscriptions: readonly Subscription[]): Promise<Unloaded> {
     const { broker } = this.#options;
+    const failed = new Map<string, SluiceError>();
     const unloaded = subscriptions.filter(
       ({ topic }) => !isPattern(topic) && topicProblem(topic) === undefined,
     );
-    await Promise.all(unloaded.map(({ topic }) => broker.load(topic)));
+    const load = async (topic: string) => {
+      try {
+        await broker.load(topic);
+      } catch (error) {
+        if (!(error instanceof SluiceError)) throw error;
+        failed.set(topic, error);
+      }
+    };
+    await Promise.all(unloaded.map(({ topic }) => load(topic)));
+    return failed;
   }
 
   needsLoad(subscriptions: readonly Subscription[]): boolean {
@@ -58,13 +73,21 @@ export class Subscriber {
   }
 
   /** One result each. The caller sends them, and then pumps the session. */
-  subscribe(session: Session, subscriptions: readonly Subscription[]): SubscribeResult[] {
-    return subscriptions.map((subscription) => this.#result(session, subscription, false));
+  subscribe(
+    session: Session,
+    subscriptions: readonly Subscription[],
+    unloaded: Unloaded = noneUnloaded,
+  ): SubscribeResult[] {
+    return subscriptions.map((subscription) => this.#result(session, subscription, false, unloaded));
   }
 
   /** A subscription that the gateway makes by itself; permission is its own affair. */
-  subscribeAutomatically(session: Session, topic: string): SubscribeResult {
-    return this.#result(session, { topic }, true);
+  subscribeAutomatically(
+    session: Session,
+    topic: string,
+    unloaded: Unloaded = noneUnloaded,
+  ): SubscribeResult {
+    return this.#result(session, { topic }, true, unloaded);
   }
 
   /** Ends what the session was subscribed to and may not be any more, and tells it. To be called when its identity has changed. */
@@ -81,8 +104,15 @@ export class Subscriber {
     session.push({ kind: 'unsubscribed', views: ended.map(({ view }) => view.id), reason: 'forbidden' });
   }
 
-  #result(session: Session, subscription: Subscription, automatic: boolean): SubscribeResult {
+  #result(
+    session: Session,
+    subscription: Subscription,
+    automatic: boolean,
+    unloaded: Unloaded,
+  ): SubscribeResult {
     try {
+      const problem = unloaded.get(subscription.topic);
+      if (problem !== undefined) throw problem;
       return this.#subscribe(session, subscription, automatic);
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
@@ -115,7 +145,11 @@ export class Subscriber {
     return { topic: target, view: view.id, mode, epoch, offset, recovered, missing, intervalMs };
   }
 
-  #check(session: Session, { topic: target, filter, presence, since, last }: Subscription): void {
+  #check(
+    session: Session,
+    { topic: target, filter, presence, since, last, fault: malformed }: Subscription,
+  ): void {
+    if (malformed !== undefined) throw new SluiceError(malformed.code, malformed.message);
     const problem = isPattern(target) ? patternProblem(target) : topicProblem(target);
     if (problem !== undefined) throw new SluiceError('invalid_topic', problem);
     if (presence === true) this.#checkPresence(session, target);

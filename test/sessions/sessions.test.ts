@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Identity } from '../../src/auth/identity.ts';
 import type { TokenResult } from '../../src/auth/tokens.ts';
+import { SluiceError } from '../../src/errors.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { Filter, SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
@@ -11,6 +12,19 @@ import { makeGateway, user } from './fixtures.ts';
 const verified = (identity: Identity): TokenResult => ({ ok: true, identity });
 
 const granted = { permissions: [{ pattern: 'closed:*', allow: ['subscribe', 'publish'] as const }] };
+
+const badSubscriptions: readonly [string, Subscription, string][] = [
+  ['a filter without values', { topic: 'b', filter: { op: 'in', tag: 'k', values: [] } }, 'invalid_filter'],
+  [
+    'a filter that is too long',
+    { topic: 'b', filter: { op: 'exists', tag: 'x'.repeat(1025) } },
+    'invalid_filter',
+  ],
+  ['no topic', { topic: '' }, 'invalid_request'],
+  ['a topic that is too long', { topic: 'x'.repeat(1025) }, 'invalid_request'],
+  ['an interval that is none', { topic: 'b', intervalMs: 1.5 }, 'invalid_request'],
+  ['an offset that is none', { topic: 'b', since: { epoch: 'e', offset: -1 } }, 'invalid_request'],
+];
 
 /** A gateway with one client whose greeting is over. */
 async function client(
@@ -188,12 +202,63 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       expect(await codeOf(5)).toBe('invalid_request');
     });
 
-    test('unsubscribe ends all or nothing', async () => {
-      const { subscribe, command, codeOf, session } = await client(codec);
-      await subscribe(1, { topic: 'a' });
-      const before = session.views.size;
-      command({ kind: 'unsubscribe', id: 2, topics: ['a', 'b'] });
-      expect([await codeOf(2), session.views.size]).toEqual(['not_subscribed', before]);
+    test('unsubscribe ends what there is, whatever else its list holds', async () => {
+      const { subscribe, command, connection, session } = await client(codec);
+      const [result] = await subscribe(1, { topic: 'a' });
+      const view = result !== undefined && 'view' in result ? result.view : 0;
+      command({ kind: 'unsubscribe', id: 2, views: [view + 1000], topics: ['x'.repeat(1025), 'b', 'a'] });
+      expect(connection.replies(2)).toMatchObject([{ kind: 'unsubscribed', views: [view] }]);
+      expect([...session.views.values()].map(({ target }) => target)).toEqual(['$all']);
+    });
+
+    // Protobuf can't write the last two.
+    test.each(codec.name === 'json' ? badSubscriptions : badSubscriptions.slice(0, 4))(
+      'a bulk subscribe with %s refuses that one only',
+      async (_, bad, code) => {
+        const { subscribe, session } = await client(codec);
+        const results = await subscribe(1, { topic: 'a' }, bad, { topic: 'c' });
+        expect(results).toMatchObject([
+          { topic: 'a', epoch: '' },
+          { error: { code } },
+          { topic: 'c', epoch: '' },
+        ]);
+        expect([...session.views.values()].map(({ target }) => target)).toEqual(['$all', 'a', 'c']);
+      },
+    );
+
+    test('a position that is none does not harm the others of its pattern', async () => {
+      const { subscribe, publish, broker } = await client(codec);
+      await publish('p:1');
+      await publish('p:2');
+      const { epoch } = topicOf(broker, 'p:1');
+      const positions = [
+        { topic: 'x'.repeat(1025), epoch: 'e', offset: 1 },
+        { topic: 'p:1', epoch, offset: 1 },
+      ];
+      const [result] = await subscribe(1, { topic: 'p:*', positions });
+      expect(result).toMatchObject({
+        topics: [
+          { topic: 'p:1', offset: 1, recovered: true },
+          // Not named: all that there is of it is sent.
+          { topic: 'p:2', offset: 0, recovered: true },
+        ],
+      });
+    });
+
+    test('a pattern of which no position is one is not taken for new', async () => {
+      const { subscribe, publish } = await client(codec);
+      await publish('p:1');
+      const [result] = await subscribe(1, {
+        topic: 'p:*',
+        positions: [{ topic: 'x'.repeat(1025), epoch: '', offset: 0 }],
+      });
+      expect(result).toMatchObject({ topics: [{ topic: 'p:1', offset: 0, recovered: true }] });
+    });
+
+    test('a capability that is none does not harm the others', async () => {
+      const { command, session, codeOf } = await client(codec);
+      command({ kind: 'connect', id: 1, capabilities: ['x'.repeat(1025), 'dictionary'] });
+      expect([await codeOf(1), session.knowsDictionaries]).toEqual(['connected', true]);
     });
 
     test('publish answers the position, and a repeat the same one', async () => {
@@ -582,6 +647,53 @@ describe('subscriptions', () => {
     ]);
     expect(sessions.count).toBe(1);
   });
+
+  test('a topic of its own that found no room is joined, and told, once there is some', async () => {
+    const { connect, sessions, settle, publish, turns } = await makeGateway({ fanout: { viewsMax: 2 } });
+    const other = connect();
+    other.command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
+    await settle();
+    const { connection } = connect(user('alice'));
+    await settle();
+    sessions.sweep();
+    await settle();
+    expect(connection.of('subscribed')).toMatchObject([
+      { results: [{ topic: '$all' }, { topic: 'user:alice', error: { code: 'too_many_views' } }] },
+    ]);
+    other.command({ kind: 'unsubscribe', id: 2, topics: ['a'] });
+    connection.forget();
+    sessions.sweep();
+    await settle();
+    expect(connection.of('subscribed')).toMatchObject([{ id: 0, results: [{ topic: 'user:alice' }] }]);
+    await publish('user:alice', { payload: json('hello') });
+    turns.settle();
+    expect(connection.of('batch')).toMatchObject([{ publications: [{ payload: json('hello') }] }]);
+    sessions.sweep();
+    await settle();
+    expect(connection.of('subscribed')).toHaveLength(1);
+  });
+
+  test.each(['a bulk subscribe', 'joining its own topics'])(
+    'a topic that can not be loaded does not harm the others: %s',
+    async (how) => {
+      const broken = how === 'a bulk subscribe' ? 'b' : 'user:alice';
+      const { connect, settle, broker } = await makeGateway();
+      const load = broker.load.bind(broker);
+      broker.isLoaded = () => false;
+      broker.load = (topic) =>
+        topic === broken ? Promise.reject(new SluiceError('engine_unavailable')) : load(topic);
+      const { command, connection } = connect(user('alice'));
+      await settle();
+      command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }, { topic: 'b' }, { topic: 'c' }] });
+      await settle();
+      const results = connection.of('subscribed').flatMap(({ results: all }) => all);
+      const refused = results.flatMap((result) =>
+        'error' in result ? [[result.topic, result.error.code]] : [],
+      );
+      expect(refused).toEqual([[broken, 'engine_unavailable']]);
+      expect(results.map(({ topic }) => topic)).toEqual(['$all', 'user:alice', 'a', 'b', 'c']);
+    },
+  );
 
   test('where there is no room to watch presence, the subscription is refused whole', async () => {
     const { subscribe, session, presence, fanout } = await client(

@@ -1,0 +1,93 @@
+import { userTopicOf } from '../auth/permissions.ts';
+import type { SubscribeResult } from '../protocol/frames.ts';
+import { broadcastTopic } from '../topics/names.ts';
+import type { Session } from './session.ts';
+import type { Subscriber, Unloaded } from './subscribe.ts';
+
+/**
+ * The topics that sessions join without being asked: `$all` and, for users, their own. A session is told what it was
+ * subscribed to, and what it could not be; what found no room is tried again, until there is some.
+ */
+export class OwnTopics {
+  readonly #subscriber: Subscriber;
+  readonly #fault: (error: unknown, session: Session) => void;
+  /** What found no room. */
+  readonly #lacking = new Map<Session, readonly string[]>();
+
+  constructor(subscriber: Subscriber, fault: (error: unknown, session: Session) => void) {
+    this.#subscriber = subscriber;
+    this.#fault = fault;
+  }
+
+  join(session: Session): void {
+    const { user } = session.identity;
+    const own = user === undefined ? [broadcastTopic] : [broadcastTopic, userTopicOf(user)];
+    const joined = targetsOf(session);
+    const topics = own.filter((topic): topic is string => topic !== undefined && !joined.has(topic));
+    this.#lacking.delete(session);
+    this.#whenLoaded(session, topics, (unloaded) => {
+      const results = this.#subscribe(session, topics, unloaded);
+      session.sendFrame({ kind: 'subscribed', id: 0, results });
+      session.pump();
+    });
+  }
+
+  /** Tries again what found no room. Call it about once a second. */
+  retry(): void {
+    for (const [session, topics] of [...this.#lacking]) {
+      this.#lacking.delete(session);
+      this.#whenLoaded(session, topics, (unloaded) => this.#retry(session, topics, unloaded));
+    }
+  }
+
+  /** The session is gone. */
+  forget(session: Session): void {
+    this.#lacking.delete(session);
+  }
+
+  /** A session that has been told what it lacks is told again only what it got. */
+  #retry(session: Session, topics: readonly string[], unloaded: Unloaded | undefined): void {
+    const joined = targetsOf(session);
+    const missing = topics.filter((topic) => !joined.has(topic));
+    const results = this.#subscribe(session, missing, unloaded).filter((result) => !('error' in result));
+    if (results.length === 0) return;
+    session.push({ kind: 'subscribed', results });
+    session.pump();
+  }
+
+  #subscribe(session: Session, topics: readonly string[], unloaded: Unloaded | undefined): SubscribeResult[] {
+    const results = topics.map((topic) => this.#subscriber.subscribeAutomatically(session, topic, unloaded));
+    const refused = results.filter((result) => 'error' in result && result.error.retry);
+    if (refused.length > 0)
+      this.#lacking.set(
+        session,
+        refused.map(({ topic }) => topic),
+      );
+    return results;
+  }
+
+  #whenLoaded(
+    session: Session,
+    topics: readonly string[],
+    run: (unloaded: Unloaded | undefined) => void,
+  ): void {
+    const proceed = (unloaded?: Unloaded) => {
+      if (!session.closed) run(unloaded);
+    };
+    const wishes = topics.map((topic) => ({ topic }));
+    if (!this.#subscriber.needsLoad(wishes)) {
+      proceed();
+      return;
+    }
+    session.inOrder(() =>
+      this.#subscriber.load(wishes).then(
+        (unloaded) => () => proceed(unloaded),
+        (error) => () => this.#fault(error, session),
+      ),
+    );
+  }
+}
+
+function targetsOf(session: Session): ReadonlySet<string> {
+  return new Set([...session.views.values()].map(({ target }) => target));
+}
