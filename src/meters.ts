@@ -132,7 +132,7 @@ export function gauges(
     let subscriptions = 0;
     for (const session of sessions.all()) {
       if (session.isLagging) lagging++;
-      buffered += session.bufferedBytes();
+      buffered += session.unsentBytes();
       subscriptions += session.views.size;
     }
     let ringPublications = 0;

@@ -10,6 +10,9 @@ export interface TopicReaderOptions {
   readonly subscribers: (topic: Topic) => number;
 }
 
+/** Of the payloads of one page: it ends with the one that makes it as large, and the next page follows. */
+const pageMaxBytes = 1024 * 1024;
+
 /** The topics of this node, for HTTP. Lists leave Sluice's own topics out unless their prefix asks for them. */
 export function topicReader({ broker, namespace, subscribers }: TopicReaderOptions): TopicReader {
   return {
@@ -31,7 +34,7 @@ export function topicReader({ broker, namespace, subscribers }: TopicReaderOptio
       return { topic: name, epoch: '', offset: 0, mode, publications: 0, bytes: 0, subscribers: 0 };
     },
 
-    history: (name, after, limit) => broker.history(name, after, limit),
+    history: (name, after, limit) => broker.history(name, after, limit, pageMaxBytes),
 
     async latest(name, { key, after, limit }) {
       const topic = await broker.load(name);
@@ -74,11 +77,20 @@ function stateOf(
     key === undefined ? after === '' || keyOf(publication) > after : keyOf(publication) === key,
   );
   values.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
-  const publications = values.slice(0, limit);
+  const publications = firstPage(values, limit);
   const last = publications.at(-1);
   return {
     ...topic.position,
     publications,
-    next: values.length > limit && last !== undefined ? keyOf(last) : undefined,
+    next: values.length > publications.length && last !== undefined ? keyOf(last) : undefined,
   };
+}
+
+function firstPage(values: readonly StoredPublication[], limit: number): readonly StoredPublication[] {
+  let bytes = 0;
+  let count = 0;
+  while (count < Math.min(values.length, limit) && bytes < pageMaxBytes) {
+    bytes += (values[count++] as StoredPublication).payload.bytes.length;
+  }
+  return values.slice(0, count);
 }

@@ -100,7 +100,7 @@ export const table = {
   recoveries_total: counter('Catch-ups and subscriptions with `since`, by what they got.', {
     outcome: ['recovered', 'snapshot', 'gap', 'none'],
   }),
-  backpressure_bytes: gauge('Unsent bytes of all sessions.'),
+  backpressure_bytes: gauge('Unsent bytes of all sessions, buffered or waiting for the buffer.'),
 
   topics: gauge('Topics.'),
   views: gauge('Views.'),

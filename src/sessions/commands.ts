@@ -25,8 +25,9 @@ export interface CommandOptions {
   readonly identified: (session: Session, identity: Identity) => void;
 }
 
-/** The most publications in one page of history. */
+/** The most publications in one page of history, and the most bytes: a larger page ends before, with `more`. */
 const historyMaxPublications = 1000;
+const historyMaxBytes = 256 * 1024;
 const historyPublications = 100;
 
 type Fields<K extends CommandKind> = Commands[K] & { readonly id: number };
@@ -44,6 +45,8 @@ type CommandTable = {
   readonly [K in CommandKind]: {
     readonly order: 'changes' | 'follows' | 'free';
     readonly summary: string;
+    /** Its reply may be large: it is made once the connection has room for it. */
+    readonly isLarge?: true;
     readonly run: (
       session: Session,
       fields: Fields<K>,
@@ -65,8 +68,8 @@ export const commandTable: CommandTable = {
     summary: 'Publishes; the reply comes once the engine has committed it.',
     run: publish,
   },
-  history: { order: 'follows', summary: 'A page of the ring, oldest first.', run: history },
-  presence: { order: 'follows', summary: 'Who is in a topic.', run: presence },
+  history: { order: 'follows', isLarge: true, summary: 'A page of the ring, oldest first.', run: history },
+  presence: { order: 'follows', isLarge: true, summary: 'Who is in a topic.', run: presence },
   status: { order: 'follows', summary: 'What the gateway knows of this session.', run: status },
   refresh: { order: 'changes', summary: 'A new token for the same user.', run: refresh },
   ping: { order: 'free', summary: 'Answered by pong; reports the last round trip.', run: ping },
@@ -204,7 +207,8 @@ async function history(
   const refusal = authorize(session.identity, 'subscribe', topic);
   if (refusal !== undefined) throw refusal;
   const wanted = Math.min(limit || historyPublications, historyMaxPublications);
-  const page = await broker.history(topic, after, wanted);
+  const page = await broker.history(topic, after, wanted, historyMaxBytes);
+  if (session.closed) return undefined;
   const pieces = page.publications
     .filter(({ except }) => except !== session.id)
     .map((publication) => publication.encoded(session.codec));

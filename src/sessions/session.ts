@@ -7,8 +7,10 @@ import type { Position, Reply, ServerFrame } from '../protocol/frames.ts';
 import { isReserved } from '../topics/names.ts';
 import { type CatchUpOptions, type CatchUpSession, catchUp } from './catch-up.ts';
 import type { Connection } from './connection.ts';
+import { LargeReplies } from './large-replies.ts';
 import { noLegs } from './leg.ts';
 import { TokenBucket } from './limits.ts';
+import { Outbox } from './outbox.ts';
 import type { Presence } from './presence.ts';
 import type { SessionView } from './session-view.ts';
 import type { TurnShare } from './turn-share.ts';
@@ -26,9 +28,6 @@ export interface SessionContext {
   /** Commands that are run in order, and catching up, take part in it. */
   readonly turnShare: TurnShare;
 }
-
-/** Replies and pushes that wait for a full buffer to drain; more, and the session is cut. */
-export const waitingMessagesMax = 100;
 
 /** Does all at once, or waits for something and answers what is to be done then. Never throws or rejects. */
 type Command = () => void | Promise<() => void>;
@@ -66,7 +65,8 @@ export class Session implements CatchUpSession {
   #behind: Set<SessionView> | undefined;
   /** Messages of its own, and of views that it has left. */
   #messages = 0;
-  #waiting: Uint8Array[] | undefined;
+  #waiting: Outbox | undefined;
+  #largeReplies: LargeReplies | undefined;
   #lagging = false;
   /** Its turn to be caught up is to come. */
   #catchUpAsked = false;
@@ -105,7 +105,9 @@ export class Session implements CatchUpSession {
 
   /** Waits for its connection to drain. */
   get isWaiting(): boolean {
-    return this.#behind !== undefined || this.#waiting !== undefined;
+    return (
+      this.#behind !== undefined || this.#waiting !== undefined || this.#largeReplies?.isWaiting === true
+    );
   }
 
   /** Messages that it was sent: replies, pushes, and the frames of its views. */
@@ -117,8 +119,14 @@ export class Session implements CatchUpSession {
     return count;
   }
 
+  /** Of its connection. */
   bufferedBytes(): number {
     return this.closed ? 0 : this.#connection.bufferedBytes();
+  }
+
+  /** All that it was to be sent and that has not left this process. */
+  unsentBytes(): number {
+    return this.bufferedBytes() + (this.#waiting?.bytes ?? 0);
   }
 
   // ---- sending
@@ -139,9 +147,19 @@ export class Session implements CatchUpSession {
     if (this.closed) return;
     this.#messages++;
     if (this.#waiting === undefined && this.#connection.send(message) === 'sent') return;
-    this.#waiting ??= [];
-    this.#waiting.push(message);
-    if (this.#waiting.length > waitingMessagesMax) this.cut();
+    this.#waiting ??= new Outbox();
+    if (!this.#waiting.add(message)) this.cut();
+  }
+
+  /**
+   * Runs what makes a large reply once there is room for it, after the ones before. False: too many wait, it will not run.
+   */
+  replyLarge(run: () => Promise<unknown> | undefined): boolean {
+    this.#largeReplies ??= new LargeReplies({
+      hasRoom: () => this.hasRoom(),
+      inTurn: (each) => this.#inTurn(each),
+    });
+    return this.#largeReplies.add(run);
   }
 
   hasRoom(): boolean {
@@ -220,12 +238,11 @@ export class Session implements CatchUpSession {
    */
   pump(): void {
     if (this.closed) return;
-    while (this.#waiting !== undefined) {
-      if (this.#connection.send(this.#waiting[0] as Uint8Array) === 'dropped') return;
-      this.#waiting.shift();
-      if (this.#waiting.length === 0) this.#waiting = undefined;
+    if (this.#waiting?.flush((message) => this.#connection.send(message) === 'sent') === true)
       this.#progress = undefined;
-    }
+    if (this.#waiting?.isEmpty === false) return;
+    this.#waiting = undefined;
+    this.#largeReplies?.pump();
     if (this.#catchUpAsked) return;
     this.#catchUpAsked = true;
     this.#inTurn(() => this.#catchUp());
@@ -320,6 +337,7 @@ export class Session implements CatchUpSession {
   dispose(): void {
     this.closed = true;
     this.#waiting = undefined;
+    this.#largeReplies?.clear();
     for (const sessionView of [...this.views.values()]) this.removeView(sessionView);
   }
 

@@ -184,7 +184,7 @@ export class Sessions {
     for (const session of this.#unauthenticated.overdue(nowMs)) this.#endIfUnauthenticated(session);
     let buffered = 0;
     for (const session of this.#byId.values()) {
-      buffered += session.bufferedBytes();
+      buffered += session.unsentBytes();
       const stuckSinceMs = session.stuckSinceMs();
       if (stuckSinceMs !== undefined && nowMs - stuckSinceMs >= writeTimeoutMs) session.cut();
       else if ((session.identity.expiresAtMs ?? Number.POSITIVE_INFINITY) <= timeMs)
@@ -211,11 +211,11 @@ export class Sessions {
   }
 
   #cutFattest(buffered: number): void {
-    const fattest = [...this.#byId.values()].sort((a, b) => b.bufferedBytes() - a.bufferedBytes());
+    const fattest = [...this.#byId.values()].sort((a, b) => b.unsentBytes() - a.unsentBytes());
     let rest = buffered;
     for (const session of fattest) {
       if (rest <= this.#options.backpressureTotalMaxBytes) return;
-      rest -= session.bufferedBytes();
+      rest -= session.unsentBytes();
       session.cut();
     }
   }
@@ -256,7 +256,9 @@ export class Sessions {
 
   /** A command that no other waits for. */
   #begin(session: Session, frame: ClientFrame): void {
-    void this.#answer(session, frame)?.then((finish) => finish());
+    const run = () => this.#answer(session, frame)?.then((finish) => finish());
+    if (!commandTable[frame.kind].isLarge) void run();
+    else if (!session.replyLarge(run)) this.#fail(session, frame.id, tooManyWaiting());
   }
 
   /** Exactly one reply or error to each command: now, or when that runs which this resolves to. */
@@ -345,6 +347,14 @@ export class Sessions {
 function isUnauthenticated({ identity }: Session): boolean {
   return identity.unauthenticated === true;
 }
+
+function tooManyWaiting(): SluiceError {
+  return new SluiceError('rate_limited', 'too many large replies wait for this client to read', {
+    retryAfterMs: waitingRetryMs,
+  });
+}
+
+const waitingRetryMs = 1000;
 
 /** A command that is begun in a later turn: the bytes of its message die with this one. */
 function lasting(frame: ClientFrame): ClientFrame {

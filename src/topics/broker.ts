@@ -218,12 +218,17 @@ export class Broker implements EngineFeed {
   }
 
   /** A page of what the ring holds behind `after`; an unknown topic has the epoch "" and offset 0. */
-  async history(name: string, after: number | undefined, limit: number): Promise<HistoryPage> {
+  async history(
+    name: string,
+    after: number | undefined,
+    limit: number,
+    maxBytes = Number.POSITIVE_INFINITY,
+  ): Promise<HistoryPage> {
     const topic = await this.load(name);
     if (topic === undefined) return noHistory;
     const nowMs = this.#nowMs();
     this.#evictAged(topic, nowMs);
-    return historyPage(topic, after, limit, nowMs);
+    return historyPage(topic, after, limit, maxBytes, nowMs);
   }
 
   /**

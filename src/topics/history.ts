@@ -1,5 +1,6 @@
 import type { OffsetRange } from '../protocol/frames.ts';
 import type { StoredPublication } from './publication.ts';
+import type { Ring } from './ring.ts';
 import type { Topic } from './topic.ts';
 
 /** A page of a topic's ring. */
@@ -21,17 +22,30 @@ export const noHistory: HistoryPage = {
   missing: undefined,
 };
 
-/** What the ring holds behind `after`, or from the oldest on; without what has expired. */
+/**
+ * Publications with offsets greater than `after`, or from the oldest on, without what has expired. The page ends with the one
+ * that makes its payloads as large as `maxBytes`, or before.
+ */
 export function historyPage(
   { ring, epoch }: Topic,
   after: number | undefined,
   limit: number,
+  maxBytes: number,
   nowMs: number,
 ): HistoryPage {
   const { reach, newest } = ring;
   const from = Math.min(Math.max(after ?? reach, reach), newest);
-  const upto = Math.min(from + limit, newest);
+  const upto = pageEnd(ring, from, Math.min(from + limit, newest), maxBytes);
   const publications = ring.slice(from, upto).filter(({ expiresAtMs }) => expiresAtMs > nowMs);
   const missing = after !== undefined && after < reach ? { after, upto: reach } : undefined;
   return { epoch, after: from, upto, publications, more: upto < newest, missing };
+}
+
+function pageEnd(ring: Ring, from: number, upto: number, maxBytes: number): number {
+  let bytes = 0;
+  for (const { payload, offset } of ring.between(from, upto)) {
+    bytes += payload.bytes.length;
+    if (bytes >= maxBytes) return offset;
+  }
+  return upto;
 }

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { ServerFrame } from '../../src/protocol/frames.ts';
-import { waitingMessagesMax } from '../../src/sessions/session.ts';
+import { waitingCommandsMax } from '../../src/sessions/large-replies.ts';
+import { waitingMaxBytes, waitingMessagesMax } from '../../src/sessions/outbox.ts';
 import { topicOf } from '../fanout/fixtures.ts';
 import { json } from '../topics/fixtures.ts';
 import { makeGateway } from './fixtures.ts';
@@ -34,6 +35,64 @@ describe('a connection that does not read', () => {
     expect(connection.endedWith).toBeUndefined();
     session.push({ kind: 'pong', timeMs: 0 });
     expect([connection.endedWith, session.endedBy]).toEqual(['cut', 'slow_consumer']);
+  });
+
+  test('is cut when the waiting messages have too many bytes', async () => {
+    const { connect } = await makeGateway({ backpressureMaxBytes: 10 });
+    const { connection, session } = connect();
+    connection.stalled = true;
+    connection.buffered = 11;
+    session.sendBytes(new Uint8Array(waitingMaxBytes));
+    expect([connection.endedWith, session.unsentBytes()]).toEqual([undefined, waitingMaxBytes + 11]);
+    session.sendBytes(new Uint8Array(1));
+    expect(connection.endedWith).toBe('cut');
+  });
+
+  test('has no page of history made for it before it has room, and then one after the other', async () => {
+    const { connect, publish, settle } = await makeGateway({ backpressureMaxBytes: 1000 });
+    await publish('a', { payload: json('x'.repeat(500)) });
+    const { connection, command } = connect();
+    connection.stalled = true;
+    connection.buffered = 250;
+    connection.forget();
+    for (let id = 1; id <= 3; id++) command({ kind: 'history', id, topic: 'a' });
+    await settle();
+    expect(connection.messages).toEqual([]);
+    command({ kind: 'ping', id: 4 });
+    expect(connection.frames().map(({ id }) => id)).toEqual([4]);
+    for (const made of [1, 2, 3]) {
+      connection.drain();
+      await settle();
+      expect(connection.of('history').map(({ id }) => id)).toEqual([1, 2, 3].slice(0, made));
+    }
+  });
+
+  test('is refused a page of history when 100 wait', async () => {
+    const { connect, settle } = await makeGateway({ backpressureMaxBytes: 1000 });
+    const { connection, command } = connect();
+    connection.stalled = true;
+    connection.buffered = 250;
+    connection.forget();
+    for (let id = 1; id <= waitingCommandsMax + 1; id++) command({ kind: 'history', id, topic: 'a' });
+    expect(connection.frames()).toMatchObject([
+      { kind: 'error', id: waitingCommandsMax + 1, code: 'rate_limited', retry: true },
+    ]);
+    connection.stalled = false;
+    connection.drain();
+    for (let i = 0; i < 30; i++) await settle();
+    expect(connection.of('history')).toHaveLength(waitingCommandsMax);
+  });
+
+  test('that waits for a page of history is cut after the write timeout', async () => {
+    const { connect, sessions, turns } = await makeGateway({ backpressureMaxBytes: 1000 });
+    const { connection, command } = connect();
+    connection.stalled = true;
+    connection.buffered = 250;
+    command({ kind: 'history', id: 1, topic: 'a' });
+    sessions.sweep();
+    turns.advance(30_000);
+    sessions.sweep();
+    expect(connection.endedWith).toBe('cut');
   });
 
   test('is cut after the write timeout without a byte of progress', async () => {

@@ -309,6 +309,19 @@ describe('history', () => {
     );
   });
 
+  test.each([
+    [1, 1],
+    [19, 2],
+    [20, 2],
+    [21, 3],
+  ])('ends with the publication that makes it %i bytes large', async (maxBytes, count) => {
+    const { broker } = await openBroker();
+    await broker.publish(Array.from({ length: 4 }, () => fields('a', { payload: json('x'.repeat(8)) })));
+    const page = await broker.history('a', 0, 10, maxBytes);
+    expect([page.publications.length, page.upto, page.more]).toEqual([count, count, true]);
+    expect(await broker.history('a', page.upto, 10)).toMatchObject({ after: count, upto: 4, more: false });
+  });
+
   test('leaves out what has expired, and still covers it', async () => {
     const { broker, clock } = await openBroker();
     await broker.publish([fields('a', { ttlMs: 10 }), fields('a')]);

@@ -1,0 +1,88 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { JsonClient } from '../support/json-client.ts';
+import { clientFrame, RawSocket } from '../support/raw-socket.ts';
+import { Witness } from '../support/witness.ts';
+
+let gateway: TestGateway;
+const cleanups: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).reverse()) await clean();
+});
+
+async function start(flags: Parameters<typeof startGateway>[0] = {}): Promise<void> {
+  gateway = await startGateway(flags);
+  cleanups.push(() => gateway.close());
+}
+
+async function publish(topic: string, count: number, bytes: number): Promise<void> {
+  const item = JSON.stringify({ topic, data: 'x'.repeat(bytes) });
+  for (let i = 0; i < count; i += 100) {
+    const items = Array(Math.min(100, count - i)).fill(item);
+    expect((await gateway.post('/api/publish/batch', `[${items.join()}]`)).status).toBe(200);
+  }
+}
+
+describe('a page of history', () => {
+  it('has at most 1000 publications, and says that there are more', async () => {
+    await start({ ringMaxPublications: 3000 });
+    await publish('long', 3000, 1);
+    const client = await JsonClient.open(gateway.wsUrl);
+    cleanups.push(() => client.close());
+    const page = await client.call({ type: 'history', topic: 'long', limit: 5000 });
+    expect(page).toMatchObject({ after: 0, upto: 1000, more: true });
+    expect(page['messages']).toHaveLength(1000);
+  });
+
+  it('ends with the publication that makes it 256 KiB large, and goes on there', async () => {
+    await start();
+    await publish('large', 14, 60_000);
+    const client = await JsonClient.open(gateway.wsUrl);
+    cleanups.push(() => client.close());
+    const offsets: unknown[] = [];
+    for (let after = 0; ; ) {
+      const page = await client.call({ type: 'history', topic: 'large', after, limit: 1000 });
+      offsets.push(page['upto']);
+      if (page['more'] !== true) break;
+      after = page['upto'] as number;
+    }
+    expect(offsets).toEqual([5, 10, 14]);
+  });
+
+  it('ends at 1 MiB over HTTP', async () => {
+    await start({ ringMaxBytes: '4MiB' });
+    await publish('large', 30, 60_000);
+    const answer = await fetch(`${gateway.url}/api/topics/large/history?after=0&limit=1000`);
+    expect(await answer.json()).toMatchObject({ after: 0, upto: 18, more: true });
+  });
+});
+
+describe('clients that stop reading', () => {
+  it('have no pages made for them, and what waits for them is counted', async () => {
+    await start();
+    await publish('stats', 16, 65_000);
+    const witness = await Witness.open(gateway);
+    cleanups.push(() => witness.close());
+    const before = process.memoryUsage().rss;
+    const clients = await Promise.all(
+      Array.from({ length: 10 }, async () => {
+        const raw = await RawSocket.webSocket(gateway.port);
+        cleanups.push(() => raw.kill());
+        raw.socket.pause();
+        for (let id = 1; id <= 104; id++) {
+          const command = JSON.stringify({ type: 'history', id, topic: 'stats', limit: 1000 });
+          void raw.send(clientFrame(1, Buffer.from(command)));
+        }
+        return raw;
+      }),
+    );
+    await expect.poll(() => gateway.metric('sluice_backpressure_bytes')).toBeGreaterThan(10 * 64 * 1024);
+    await witness.missedNothing();
+    expect(await gateway.metric('sluice_backpressure_bytes')).toBeLessThan(10 * 1024 * 1024);
+    expect(process.memoryUsage().rss - before).toBeLessThan(100 * 2 ** 20);
+    // Those that read again have each of their replies.
+    clients[0]?.socket.resume();
+    await clients[0]?.until((text) => text.includes('"id":104'));
+  });
+});
