@@ -13,7 +13,7 @@ import { type Config, type OptionName, type OptionRow, options } from './config/
 import { didYouMean } from './config/suggest.ts';
 
 export { admitsAnonymous } from './config/access.ts';
-export { accessSummary } from './config/access-summary.ts';
+export { accessSummary, proxySuspected } from './config/access-summary.ts';
 export { namespaceOptions } from './config/namespaces.ts';
 export { type Config, type OptionName, options } from './config/options.ts';
 

@@ -229,16 +229,25 @@ const closes = {
 export type CloseCode = keyof typeof closes;
 export const closeTable: Readonly<Record<CloseCode, CloseSpec>> = closes;
 
+/** Whose credential it was that is refused: for the log, never for the client. */
+interface Who {
+  /** `sub` of a token whose signature was right. */
+  readonly user?: string;
+  /** The name of an API key. */
+  readonly key?: string;
+}
+
 /** An error of the table. `details` go to HTTP clients; neither they nor the message may hold secrets. */
 export class SluiceError extends Error {
   readonly code: ErrorCode;
   readonly details: unknown;
   readonly retryAfterMs: number | undefined;
+  readonly who: Who | undefined;
 
   constructor(
     code: ErrorCode,
     message?: string,
-    options: { details?: unknown; retryAfterMs?: number; cause?: unknown } = {},
+    options: { details?: unknown; retryAfterMs?: number; cause?: unknown; who?: Who } = {},
   ) {
     super(
       message ?? errorTable[code].summary,
@@ -248,6 +257,7 @@ export class SluiceError extends Error {
     this.code = code;
     this.details = options.details;
     this.retryAfterMs = options.retryAfterMs;
+    this.who = options.who;
   }
 
   get number(): number {

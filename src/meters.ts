@@ -1,3 +1,4 @@
+import type { Refused } from './auth/refusals.ts';
 import type { ErrorCode, SluiceError } from './errors.ts';
 import type { EncoderMetrics } from './fanout/encoder.ts';
 import type { Fanout } from './fanout/fanout.ts';
@@ -103,11 +104,15 @@ export function connectionRejected(metrics: Metrics): (reason: string) => void {
   };
 }
 
-export function sessionsMetrics(metrics: Metrics, log: Log): SessionsMetrics {
+export function sessionsMetrics(metrics: Metrics, log: Log, refused: Refused): SessionsMetrics {
   return {
     command: (command) => metrics.commandsTotal.inc({ command }),
     commandError: (code) => metrics.commandErrorsTotal.inc({ code }),
     commandRateLimited: () => metrics.rateLimitedTotal.inc({ scope: 'command' }),
+    refused(error, { peer }) {
+      metrics.authFailuresTotal.inc({ reason: error.code });
+      refused('connect', error, { address: peer.address, origin: '' });
+    },
     fault: (error, session) => log.error({ err: error, session: session.id }, 'a command failed'),
   };
 }

@@ -12,11 +12,12 @@ import { addressKey, clientAddress, trustedPeer } from './auth/client-address.ts
 import { createCredentials, needsCredentials } from './auth/credentials.ts';
 import { createGate } from './auth/gate.ts';
 import { anonymousIdentity, type Identity, localIdentity, unauthenticatedIdentity } from './auth/identity.ts';
-import { localProblem } from './auth/local-guard.ts';
+import { localGuard } from './auth/local-guard.ts';
 import { originPolicy } from './auth/origins.ts';
+import { logRefusals } from './auth/refusals.ts';
 import type { RequestFacts } from './auth/request-facts.ts';
 import { tokenVerifier } from './auth/tokens.ts';
-import { accessSummary, admitsAnonymous, type Config, namespaceOptions } from './config.ts';
+import { accessSummary, admitsAnonymous, type Config, namespaceOptions, proxySuspected } from './config.ts';
 import { engines } from './engines/engines.ts';
 import { Encoder } from './fanout/encoder.ts';
 import { Fanout } from './fanout/fanout.ts';
@@ -130,9 +131,26 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const credentials = createCredentials(apiKeys(config.apiKeys), tokens);
   const authorize = authorizer(config.namespaces);
   const origins = originPolicy(config.origins);
-  const gate = createGate({ credentials, origins, admitsAnonymous: admitsAnonymous(config) });
-
+  const refused = logRefusals(log, monotonicMs);
   const addressOf = clientAddress(config.trustedProxies);
+  const isProxy = trustedPeer(config.trustedProxies);
+  const localProblem = localGuard({
+    origins,
+    isProxy,
+    suspected: (sign) => log.warn(proxySuspected(sign, config)),
+  });
+  const gate = createGate({
+    credentials,
+    origins,
+    localProblem,
+    refused,
+    sourceOf: (request) => ({
+      address: addressOf({ peerAddress: request.peerAddress, forwardedFor: request.forwardedFor ?? '' }),
+      origin: request.header('origin'),
+    }),
+    admitsAnonymous: admitsAnonymous(config),
+  });
+
   const requestBytes = {
     perPayer: Math.max(config.requestsMaxBytesPerClient, config.bodyMaxBytes),
     total: Math.max(config.requestsMaxBytes, config.bodyMaxBytes),
@@ -143,7 +161,6 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const requestLimits = new RequestLimits(config, monotonicMs);
   const perIp = config.httpConnectionsPerSecondPerIp;
   const newConnections = new Buckets(perIp, perIp, monotonicMs);
-  const isProxy = trustedPeer(config.trustedProxies);
   const httpConnections = new HttpConnections(app, {
     max: config.maxHttpConnections,
     admits: (peer) => isProxy(peer) || newConnections.take(addressKey(peer)) === 0,
@@ -210,7 +227,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     version,
     writeTimeoutMs: config.writeTimeoutSeconds * 1000,
     backpressureTotalMaxBytes: config.backpressureTotalMaxBytes,
-    metrics: meters.sessionsMetrics(metrics, log),
+    metrics: meters.sessionsMetrics(metrics, log, refused),
   });
   meters.gauges(metrics, { broker, fanout, sessions, incoming, unread, httpConnections });
 
@@ -249,7 +266,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const identityOf = (request: RequestFacts): Identity => {
     if (request.header(canaryHeader) === canaryKey) return canaryIdentity;
     if (!needsCredentials(credentials)) {
-      return localProblem(request, [], origins) === undefined ? localIdentity : anonymousIdentity;
+      return localProblem(request, []) === undefined ? localIdentity : anonymousIdentity;
     }
     return admitsAnonymous(config) ? anonymousIdentity : unauthenticatedIdentity;
   };
@@ -258,6 +275,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     credentials,
     identityOf,
     clientAddress: addressOf,
+    refused,
     admission,
     isDraining: () => draining,
   });

@@ -1,7 +1,7 @@
 import { isForwardingHeader } from '../auth/local-guard.ts';
 import type { OriginPolicy } from '../auth/origins.ts';
 import { SluiceError } from '../errors.ts';
-import { type ApiResponse, errorResponse, json } from './http.ts';
+import { type ApiResponse, json } from './http.ts';
 import type { Place } from './match.ts';
 
 /** Answers differ by origin, so caches must keep them apart. */
@@ -38,10 +38,10 @@ export function preflight(
   { allow }: Place,
   { origin, requestMethod, requestHeaders }: Preflight,
   origins: OriginPolicy,
-): ApiResponse {
+): ApiResponse | SluiceError {
   const answer = json(200, { allow });
   if (origin === '' || requestMethod === '') return { ...answer, headers: { ...answer.headers, allow } };
-  if (!origins.lists(origin)) return errorResponse(new SluiceError('origin_not_allowed'));
+  if (!origins.lists(origin)) return new SluiceError('origin_not_allowed');
   return {
     ...answer,
     headers: {

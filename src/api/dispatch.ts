@@ -7,7 +7,7 @@ import { type Awaitable, whenDone } from '../awaitable.ts';
 import { type ErrorCode, SluiceError } from '../errors.ts';
 import { preflight, withCors } from './cors.ts';
 import { type ApiResponse, errorResponse, type RequestHead } from './http.ts';
-import { type Match, matcher } from './match.ts';
+import { type Match, matcher, type Place } from './match.ts';
 import { openapiRoute } from './openapi.ts';
 import type { ApiPorts, ErrorLog, RequestObserver } from './ports.ts';
 import type { Call, Route } from './route.ts';
@@ -195,12 +195,7 @@ export function createApi(options: ApiOptions): Api {
     if (found === undefined) return errorResponse(new SluiceError('not_found', 'there is no such route'));
     const { place, params } = found;
     if (head.method === 'OPTIONS') {
-      const asked = {
-        origin: head.header('origin'),
-        requestMethod: head.header('access-control-request-method'),
-        requestHeaders: head.header('access-control-request-headers'),
-      };
-      return preflight(place, asked, origins);
+      return preflighted(head, place);
     }
     const route = place.byMethod.get(head.method);
     if (route === undefined) {
@@ -232,6 +227,18 @@ export function createApi(options: ApiOptions): Api {
   function permitted({ access }: Route, who: Identity | SluiceError): Identity | SluiceError {
     if (who instanceof SluiceError || access !== 'publish') return who;
     return ports.authorizePublishing(who) ?? who;
+  }
+
+  function preflighted(head: RequestHead, place: Place): ApiResponse {
+    const asked = {
+      origin: head.header('origin'),
+      requestMethod: head.header('access-control-request-method'),
+      requestHeaders: head.header('access-control-request-headers'),
+    };
+    const answer = preflight(place, asked, origins);
+    if (!(answer instanceof SluiceError)) return answer;
+    gate.refusedOrigin(head, answer);
+    return toResponse(answer, place.path);
   }
 
   function run(begun: Begun, body: Uint8Array | SluiceError): Awaitable<ApiResponse> {

@@ -43,12 +43,12 @@ export type ClientAddress = (request: ClientHops) => string;
  * Goes from the peer to the left as long as who speaks is a trusted proxy, and ends at the first that isn't: what
  * stands further left is hearsay. An entry that is no address ends it too, at the proxy that wrote it.
  */
-export function clientAddress(trustedProxies: readonly string[]): ClientAddress {
-  const ranges = trustedProxies.map(parseRange);
+export function clientAddress(proxies: readonly string[]): ClientAddress {
+  const ranges = proxies.map(parseRange);
   const isTrusted = (address: Address) => isIn(ranges, address);
   return (request) => {
     const { peerAddress } = request;
-    if (ranges.length === 0) return peerAddress;
+    if (proxies.length === 0) return peerAddress;
     const { forwardedFor } = request;
     if (forwardedFor === '') return peerAddress;
     let client = parseAddress(peerAddress);

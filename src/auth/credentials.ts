@@ -43,5 +43,7 @@ function looksLikeToken(credential: string): boolean {
 }
 
 function verdictOf(result: TokenResult): Verdict {
-  return result.ok ? result.identity : new SluiceError(result.code, result.message);
+  if (result.ok) return result.identity;
+  const { code, message, user } = result;
+  return new SluiceError(code, message, { who: { user } });
 }

@@ -3,8 +3,9 @@ import { SluiceError } from '../errors.ts';
 import { presentedCredential } from './api-keys.ts';
 import { type Credentials, needsCredentials, type Verdict } from './credentials.ts';
 import { anonymousIdentity, type Identity, localIdentity, type Scope } from './identity.ts';
-import { isLoopbackHost, localProblem } from './local-guard.ts';
+import { isLoopbackHost, type LocalGuard } from './local-guard.ts';
 import type { OriginPolicy } from './origins.ts';
+import type { Refused, Source } from './refusals.ts';
 import type { RequestFacts } from './request-facts.ts';
 
 /**
@@ -24,6 +25,10 @@ export interface Need {
 export interface GateOptions {
   readonly credentials: Credentials;
   readonly origins: OriginPolicy;
+  readonly localProblem: LocalGuard;
+  readonly refused: Refused;
+  /** Where a request comes from, for the log. */
+  readonly sourceOf: (request: RequestFacts) => Source;
   /** Clients without a credential are let in, to do what the namespaces allow. */
   readonly admitsAnonymous: boolean;
 }
@@ -32,15 +37,34 @@ export interface GateOptions {
 export interface Gate {
   /** The caller, who may; else why not. A promise only where a token has to be verified that is not known yet. Never rejects. */
   authorize(request: RequestFacts, need: Need): Verdict | Promise<Verdict>;
+  /** Tells the log of an origin that was refused before it came to a route. */
+  refusedOrigin(request: RequestFacts, error: SluiceError): void;
   /** Why a WebSocket (or another stream for browsers) may not be opened from there; undefined: it may. */
   upgradeProblem(request: RequestFacts): SluiceError | undefined;
 }
 
 export function createGate(options: GateOptions): Gate {
   return {
-    authorize: (request, need) => authorize(request, need, options),
+    authorize: (request, need) => reported(request, authorize(request, need, options), options),
+    refusedOrigin: (request, error) => options.refused('http', error, options.sourceOf(request)),
     upgradeProblem: (request) => upgradeProblem(request, options),
   };
+}
+
+function reported(
+  request: RequestFacts,
+  verdict: Verdict | Promise<Verdict>,
+  { refused, sourceOf }: GateOptions,
+): Verdict | Promise<Verdict> {
+  if (!(verdict instanceof Promise)) {
+    if (verdict instanceof SluiceError) refused('http', verdict, sourceOf(request));
+    return verdict;
+  }
+  const source = sourceOf(request);
+  return verdict.then((late) => {
+    if (late instanceof SluiceError) refused('http', late, source);
+    return late;
+  });
 }
 
 function authorize(request: RequestFacts, need: Need, options: GateOptions): Verdict | Promise<Verdict> {
@@ -56,12 +80,14 @@ function authorize(request: RequestFacts, need: Need, options: GateOptions): Ver
 
 /** A key does what its scopes say; a token opens what tokens may open. */
 function identified(identity: Identity, { access, byToken }: Need): Verdict {
-  if (identity.apiKey === undefined) {
-    return byToken ? identity : new SluiceError('forbidden', 'this needs an API key, not a token');
+  const { apiKey: key, user } = identity;
+  if (key === undefined) {
+    if (byToken) return identity;
+    return new SluiceError('forbidden', 'this needs an API key, not a token', { who: { user } });
   }
   const scope: Scope = access === 'metrics' || access === 'none' ? 'read' : access;
   if (identity.scopes.includes(scope)) return identity;
-  return new SluiceError('forbidden', `this API key lacks the scope ${scope}`);
+  return new SluiceError('forbidden', `this API key lacks the scope ${scope}`, { who: { key } });
 }
 
 /**
@@ -72,7 +98,7 @@ function withoutCredential(request: RequestFacts, need: Need, options: GateOptio
   const { takesKeys, takesTokens } = options.credentials;
   const isReading = takesTokens && need.access === 'read';
   const trustsLocal = need.access === 'metrics' || (!takesKeys && !isReading);
-  const problem = trustsLocal ? localProblem(request, need.mediaTypes, options.origins) : undefined;
+  const problem = trustsLocal ? options.localProblem(request, need.mediaTypes) : undefined;
   if (trustsLocal && problem === undefined) return localIdentity;
   if (need.byToken && (takesKeys || takesTokens)) {
     return options.admitsAnonymous ? anonymousIdentity : new SluiceError('unauthorized', needed);

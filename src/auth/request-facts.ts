@@ -4,6 +4,8 @@ export interface RequestFacts {
   readonly method: string;
   /** The address of the socket's other end, whatever any header says. */
   readonly peerAddress: string;
+  /** All lines of `X-Forwarded-For`, joined by commas. */
+  readonly forwardedFor?: string;
   /** `name` in lower case; empty when absent. */
   header(name: string): string;
   /** In lower case. */

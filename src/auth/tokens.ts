@@ -1,7 +1,7 @@
 import { errors, jwtVerify } from 'jose';
 import { z } from 'zod';
 import { canonicalTopic } from '../protocol/user-topics.ts';
-import { isPattern, isReserved, patternProblem, topicProblem } from '../topics/names.ts';
+import { isPattern, isReserved, patternProblem, topicNameMaxLength, topicProblem } from '../topics/names.ts';
 import { type Identity, topicActions } from './identity.ts';
 import { userProblem } from './permissions.ts';
 import { digestOf, VerifiedTokens } from './verified-tokens.ts';
@@ -13,6 +13,8 @@ export type TokenResult =
       readonly code: 'unauthorized' | 'token_expired';
       /** For the client. Never holds any part of the token. */
       readonly message: string;
+      /** `sub`, where the signature was right. For the log. */
+      readonly user?: string;
     };
 
 export interface TokenVerifier {
@@ -76,9 +78,11 @@ export function tokenVerifier(secret: string, nowMs: () => number = Date.now): T
       return result;
     } catch (error) {
       if (error instanceof errors.JWTExpired) {
-        return { ok: false, code: 'token_expired', message: 'the token has expired' };
+        const user = userOf(error.payload);
+        return { ok: false, code: 'token_expired', message: 'the token has expired', user };
       }
-      return { ok: false, code: 'unauthorized', message: refusal(error) };
+      const user = error instanceof errors.JWTClaimValidationFailed ? userOf(error.payload) : undefined;
+      return { ok: false, code: 'unauthorized', message: refusal(error), user };
     }
   }
   return {
@@ -98,12 +102,18 @@ function refusal(error: unknown): string {
   return 'the token is malformed, or not signed with the gateway’s secret';
 }
 
+/** No more of it than the name of a topic may have. */
+function userOf(payload: unknown): string | undefined {
+  const { sub } = payload as { readonly sub?: unknown };
+  return typeof sub === 'string' ? sub.slice(0, topicNameMaxLength) : undefined;
+}
+
 function readClaims(payload: unknown): TokenResult {
   const claims = claimsSchema.safeParse(payload);
   if (!claims.success) {
     const [issue] = claims.error.issues;
     const message = `the token’s claim ${issue?.path.join('.')}: ${issue?.message}`;
-    return { ok: false, code: 'unauthorized', message };
+    return { ok: false, code: 'unauthorized', message, user: userOf(payload) };
   }
   const { sub, exp, topics } = claims.data;
   return {

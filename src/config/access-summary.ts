@@ -1,5 +1,6 @@
 import { admitsAnonymous, needsCredentials } from './access.ts';
 import type { Config } from './options.ts';
+import { isLoopback } from './values.ts';
 
 /** Who may do what, in sentences for the log: what an operator has to know before others find it out. */
 export function accessSummary(config: Config): string {
@@ -7,13 +8,28 @@ export function accessSummary(config: Config): string {
     ? [readers(config), tokenHolders(config), publishers(config)]
     : [
         'Neither API keys nor a token secret are configured: requests of this machine itself may do everything.',
-        localProxy,
+        localProxy(config),
       ];
   return parts.filter((part) => part !== undefined).join(' ');
 }
 
-const localProxy =
-  'A proxy on this machine that adds no header makes everyone look local: give --api-key where there is one.';
+/** Absent where the operator has named one: what it passes on is no longer taken for this machine's own. */
+function localProxy({ trustedProxies }: Config): string | undefined {
+  if (trustedProxies.some((range) => isLoopback(range.split('/')[0] as string))) return undefined;
+  return `A proxy on this machine that adds no header makes everyone look local: ${remedy} where there is one.`;
+}
+
+const remedy = 'give --api-key, or --trusted-proxy 127.0.0.1,';
+
+/** For the log, once: a request came with a loopback `Host`, and with this sign of a proxy. */
+export function proxySuspected(sign: string, config: Config): string {
+  const open = config.apiKeys.length > 0 ? 'read /metrics' : 'publish and administrate';
+  return (
+    `A request to a loopback Host came with a sign of a proxy or of a foreign page (${sign}). What a proxy on this machine passes ` +
+    `on without a header that says so looks like this machine’s own, so that every client of it may ${open}: ` +
+    `${remedy} where there is one.`
+  );
+}
 
 function readers(config: Config): string {
   if (!admitsAnonymous(config)) return 'Clients without a credential are refused (--anonymous admits them).';
@@ -30,10 +46,12 @@ function tokenHolders(config: Config): string | undefined {
   );
 }
 
-function publishers({ apiKeys }: Config): string {
-  return apiKeys.length > 0
+function publishers(config: Config): string {
+  return config.apiKeys.length > 0
     ? 'API keys may do everything.'
-    : `Without API keys, requests of this machine itself may publish and administrate. ${localProxy}`;
+    : ['Without API keys, requests of this machine itself may publish and administrate.', localProxy(config)]
+        .filter((part) => part !== undefined)
+        .join(' ');
 }
 
 /** What the namespaces allow to all: "nothing", "everything but secret", "the namespaces a, b". */

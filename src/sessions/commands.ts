@@ -21,6 +21,8 @@ export interface CommandOptions {
   readonly roundTripSeconds: (seconds: number) => void;
   /** Tells a session what it is; answers `connect`. */
   readonly greet: (session: Session, id: number) => void;
+  /** Its credential was refused. */
+  readonly refused: (session: Session, error: SluiceError) => void;
   /** Who the session is has changed: the topics that are its own follow. Throws where the user may have no more sessions. */
   readonly identified: (session: Session, identity: Identity) => void;
 }
@@ -96,6 +98,7 @@ function connect(
   const { unauthenticated } = session.identity;
   // One that is still unauthenticated was refused for a while, and may try again.
   if (session.introduced && unauthenticated !== true) throw new SluiceError('already_connected');
+  if (!token && unauthenticated === true) throw credentialNeeded();
   session.introduced = true;
   session.client = client;
   session.knowsDictionaries = capabilities?.includes('dictionary') === true;
@@ -103,9 +106,8 @@ function connect(
     options.greet(session, id);
     return undefined;
   };
-  if (!token && unauthenticated === true) throw credentialNeeded();
   if (!token) return greet();
-  return verified(token, options, (identity) => {
+  return verified(session, token, options, (identity) => {
     options.identified(session, identity);
     return greet();
   });
@@ -116,7 +118,7 @@ function refresh(
   { token }: Fields<'refresh'>,
   options: CommandOptions,
 ): Answer | Promise<Rest> {
-  return verified(token, options, (identity) => {
+  return verified(session, token, options, (identity) => {
     if (identity.user !== session.identity.user)
       throw new SluiceError('forbidden', 'the token is another user’s');
     options.identified(session, identity);
@@ -125,13 +127,15 @@ function refresh(
 }
 
 function verified(
+  session: Session,
   credential: string,
-  { identify }: CommandOptions,
+  { identify, refused }: CommandOptions,
   proceed: (identity: Identity) => Answer,
 ): Answer | Promise<Rest> {
   const finish = (verdict: Verdict) => {
-    if (verdict instanceof SluiceError) throw verdict;
-    return proceed(verdict);
+    if (!(verdict instanceof SluiceError)) return proceed(verdict);
+    refused(session, verdict);
+    throw verdict;
   };
   const verdict = identify(credential);
   return verdict instanceof Promise ? verdict.then((late) => () => finish(late)) : finish(verdict);

@@ -3,6 +3,7 @@ import { addressKey, type ClientAddress } from '../auth/client-address.ts';
 import { type Credentials, needsCredentials, type Verdict } from '../auth/credentials.ts';
 import type { Gate } from '../auth/gate.ts';
 import type { Identity } from '../auth/identity.ts';
+import type { Refused } from '../auth/refusals.ts';
 import type { RequestFacts } from '../auth/request-facts.ts';
 import { whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
@@ -32,6 +33,8 @@ export interface Entry {
   /** Of the path: what the session is to be subscribed to at once. */
   readonly topic: string | undefined;
   readonly credential: string;
+  /** Of the page; empty: none. */
+  readonly origin: string;
   /** Who it is if it has no credential. */
   readonly fallback: Identity;
 }
@@ -44,6 +47,7 @@ export interface EntranceOptions {
   readonly clientAddress: ClientAddress;
   readonly admission: Admission;
   readonly isDraining: () => boolean;
+  readonly refused: Refused;
 }
 
 /** Decides about a connection before it is one: origin, caps, rate, subprotocol, path, credentials. */
@@ -56,9 +60,12 @@ export class Entrance {
 
   /** For those who come to enter: takes a handshake of their address. */
   ask(request: EntryRequest): Entry | SluiceError {
-    return this.#ask(request, (key, unauthenticated) =>
-      this.#options.admission.problem(key, unauthenticated),
-    );
+    const { admission, refused, clientAddress } = this.#options;
+    const entry = this.#ask(request, (key, unauthenticated) => admission.problem(key, unauthenticated));
+    if (entry instanceof SluiceError) {
+      refused('upgrade', entry, { address: clientAddress(request), origin: request.header('origin') });
+    }
+    return entry;
   }
 
   /** For those who only want to know: the same answer, and nothing is taken. */
@@ -94,12 +101,20 @@ export class Entrance {
       subprotocol: offered === '' ? '' : codec.subprotocol,
       topic,
       credential,
+      origin: request.header('origin'),
       fallback,
     };
   }
 
-  /** Whose credential it is. Never rejects. */
-  identify({ credential, fallback }: Entry): Verdict | Promise<Verdict> {
+  /** Whose credential it is, of a client that comes to enter. Never rejects. */
+  identify(entry: Entry): Verdict | Promise<Verdict> {
+    return whenDone(this.#identify(entry), (verdict) => {
+      if (verdict instanceof SluiceError) this.#options.refused('upgrade', verdict, entry);
+      return verdict;
+    });
+  }
+
+  #identify({ credential, fallback }: Entry): Verdict | Promise<Verdict> {
     const { credentials } = this.#options;
     // A gateway that takes none can't know what it means; without it the client would be just as welcome.
     return credential === '' || !needsCredentials(credentials) ? fallback : credentials.identify(credential);
@@ -111,7 +126,7 @@ export class Entrance {
       identity instanceof SluiceError
         ? identity
         : (this.#problem(entry, identity) ?? new SluiceError('upgrade_required'));
-    return whenDone(this.identify(entry), answer);
+    return whenDone(this.#identify(entry), answer);
   }
 
   /** Takes the place, now that nothing else can fail. */

@@ -18,6 +18,8 @@ export interface SessionsMetrics {
   command(kind: string): void;
   commandError(code: string): void;
   commandRateLimited(): void;
+  /** Its credential was refused, or it had none where one is needed. */
+  refused(error: SluiceError, session: Session): void;
   fault(error: unknown, session: Session): void;
 }
 
@@ -25,7 +27,7 @@ export interface SessionsOptions {
   readonly admission: Admission;
   readonly context: SessionContext;
   readonly subscriber: Subscriber;
-  readonly commands: Omit<CommandOptions, 'greet' | 'identified' | 'subscriber'>;
+  readonly commands: Omit<CommandOptions, 'greet' | 'identified' | 'refused' | 'subscriber'>;
   readonly limits: Limits;
   readonly version: string;
   readonly writeTimeoutMs: number;
@@ -51,6 +53,7 @@ export class Sessions {
       ...options.commands,
       subscriber: options.subscriber,
       greet: (session, id) => this.#greet(session, id),
+      refused: (session, error) => options.metrics.refused(error, session),
       identified: (session, identity) => this.#identified(session, identity),
     };
   }
@@ -158,7 +161,10 @@ export class Sessions {
 
   /** To be called when it was refused something for good: it is there to authenticate, and for nothing else. */
   #endIfUnauthenticated(session: Session): void {
-    if (isUnauthenticated(session) && session.endedBy === undefined) this.end(session, 'unauthorized');
+    if (!isUnauthenticated(session) || session.endedBy !== undefined) return;
+    // A bad credential has been told of.
+    if (!session.introduced) this.#options.metrics.refused(credentialNeeded(), session);
+    this.end(session, 'unauthorized');
   }
 
   /** Resolves when all connections are gone; what is left after `graceMs` is cut. */

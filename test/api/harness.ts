@@ -6,6 +6,7 @@ import { type ApiKey, apiKeys } from '../../src/auth/api-keys.ts';
 import { authorizer, publishingAuthorizer } from '../../src/auth/authorize.ts';
 import { createCredentials } from '../../src/auth/credentials.ts';
 import { createGate } from '../../src/auth/gate.ts';
+import { localGuard } from '../../src/auth/local-guard.ts';
 import { originPolicy } from '../../src/auth/origins.ts';
 import { tokenVerifier } from '../../src/auth/tokens.ts';
 import { MemoryEngine } from '../../src/engines/memory.ts';
@@ -49,6 +50,7 @@ export async function startApi(options: HarnessOptions = {}) {
   const answered: { route: string; status: number; seconds: number }[] = [];
   const authFailures: string[] = [];
   const logged: unknown[] = [];
+  const refused: Record<string, unknown>[] = [];
   const connections = new Map((options.connections ?? []).map((each) => [each.id, each]));
   const origins = originPolicy(options.origins ?? []);
   const namespaces = {
@@ -99,6 +101,9 @@ export async function startApi(options: HarnessOptions = {}) {
     gate: createGate({
       credentials: createCredentials(apiKeys(options.keys ?? []), tokens),
       origins,
+      localProblem: localGuard({ origins, isProxy: () => false, suspected: () => undefined }),
+      refused: (door, error, source) => refused.push({ door, code: error.code, who: error.who, ...source }),
+      sourceOf: ({ peerAddress, header }) => ({ address: peerAddress, origin: header('origin') }),
       admitsAnonymous: options.anonymous ?? false,
     }),
     origins,
@@ -142,7 +147,7 @@ export async function startApi(options: HarnessOptions = {}) {
   const get = (target: string, headers: Readonly<Record<string, string>> = {}) =>
     ask('GET', target, { headers });
 
-  return { ask, post, get, broker, ports, answered, authFailures, logged };
+  return { ask, post, get, broker, ports, answered, authFailures, logged, refused };
 }
 
 const namespace = (name: string): TopicOptions => ({

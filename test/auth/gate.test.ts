@@ -4,7 +4,9 @@ import { type ApiKeys, apiKeys } from '../../src/auth/api-keys.ts';
 import { createCredentials } from '../../src/auth/credentials.ts';
 import { type Access, createGate } from '../../src/auth/gate.ts';
 import { anonymousIdentity, localIdentity } from '../../src/auth/identity.ts';
+import { localGuard } from '../../src/auth/local-guard.ts';
 import { originPolicy } from '../../src/auth/origins.ts';
+import type { Refused } from '../../src/auth/refusals.ts';
 import { type TokenVerifier, tokenVerifier } from '../../src/auth/tokens.ts';
 import { SluiceError } from '../../src/errors.ts';
 import { request } from './request.ts';
@@ -16,14 +18,20 @@ const need = (access: Access, byToken = false) => ({ access, byToken, mediaTypes
 const makeGate = (
   keys: ApiKeys = noKeys,
   tokens?: TokenVerifier,
-  origins: readonly string[] = [],
+  listed: readonly string[] = [],
   admitsAnonymous = false,
-) =>
-  createGate({
+  refused: Refused = () => undefined,
+) => {
+  const origins = originPolicy(listed);
+  return createGate({
     credentials: createCredentials(keys, tokens),
-    origins: originPolicy(origins),
+    origins,
+    localProblem: localGuard({ origins, isProxy: () => false, suspected: () => undefined }),
+    refused,
+    sourceOf: ({ peerAddress, header }) => ({ address: peerAddress, origin: header('origin') }),
     admitsAnonymous,
   });
+};
 const sign = (claims: Record<string, unknown>) =>
   new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).sign(new TextEncoder().encode(secret));
 

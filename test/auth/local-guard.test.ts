@@ -1,18 +1,21 @@
 import { describe, expect, test } from 'vitest';
-import { isLoopbackHost, localProblem, mediaType } from '../../src/auth/local-guard.ts';
+import { isLoopbackHost, localGuard, mediaType } from '../../src/auth/local-guard.ts';
 import { originPolicy } from '../../src/auth/origins.ts';
 import { request } from './request.ts';
 
 const json = ['application/json'];
 const noOrigins = originPolicy([]);
 
+const guard = (origins = noOrigins) =>
+  localGuard({ origins, isProxy: (address) => address === '127.0.0.9', suspected: () => undefined });
+
 function post(headers: Record<string, string> = {}, peerAddress = '127.0.0.1', origins = noOrigins) {
   const all = { 'content-type': 'application/json', ...headers };
-  return localProblem(request({ method: 'POST', peerAddress, headers: all }), json, origins);
+  return guard(origins)(request({ method: 'POST', peerAddress, headers: all }), json);
 }
 
 function get(headers: Record<string, string> = {}, peerAddress = '127.0.0.1') {
-  return localProblem(request({ peerAddress, headers }), json, noOrigins);
+  return guard()(request({ peerAddress, headers }), json);
 }
 
 test('a local program may post and get', () => {
@@ -74,6 +77,62 @@ describe('Host', () => {
   });
 });
 
+test('what a proxy sends that the operator has named is not this machine’s own', () => {
+  expect(post({}, '127.0.0.9')).toContain('trusted proxy');
+  expect(get({}, '127.0.0.8')).toBeUndefined();
+});
+
+test('nginx with the two headers for WebSockets, and nothing else, is noticed by them', () => {
+  for (const connection of ['upgrade', 'Upgrade', 'keep-alive, Upgrade']) {
+    expect(post({ connection })).toContain('Connection: upgrade');
+    expect(get({ connection })).toContain('Connection: upgrade');
+    expect(get({ connection, upgrade: 'websocket' })).toBeUndefined();
+  }
+  for (const connection of ['keep-alive', 'close', 'upgraded']) expect(get({ connection })).toBeUndefined();
+});
+
+describe('signs of a proxy', () => {
+  function signs(...headers: Record<string, string>[]): string[] {
+    const told: string[] = [];
+    const local = localGuard({
+      origins: noOrigins,
+      isProxy: (address) => address === '127.0.0.9',
+      suspected: (sign) => told.push(sign),
+    });
+    for (const each of headers) local(request({ headers: each }), json);
+    return told;
+  }
+
+  test.each<[string, Record<string, string>]>([
+    ['header via', { via: '1.1 proxy' }],
+    ['header x-forwarded-for', { 'x-forwarded-for': '192.0.2.1' }],
+    ['Connection: upgrade', { connection: 'upgrade' }],
+    ['Connection: close', { connection: 'close' }],
+    ['dash.example.org', { origin: 'https://dash.example.org' }],
+    ['dash.example.org', { referer: 'https://dash.example.org/', 'sec-fetch-site': 'same-origin' }],
+  ])('are told: %s', (sign, headers) => {
+    expect(signs(headers)).toEqual([expect.stringContaining(sign)]);
+  });
+
+  test('are told once', () => {
+    expect(signs({}, { via: '1.1 a' }, { via: '1.1 b' }, { connection: 'close' })).toHaveLength(1);
+  });
+
+  test('are none where nothing is local anyway, or nothing is strange', () => {
+    expect(
+      signs(
+        {},
+        { connection: 'keep-alive' },
+        { connection: 'Upgrade', upgrade: 'websocket' },
+        { host: 'dash.example.org', via: '1.1 proxy' },
+        { origin: 'http://localhost:8080' },
+        { referer: 'http://127.0.0.1:8080/' },
+        { origin: 'null' },
+      ),
+    ).toEqual([]);
+  });
+});
+
 test.each([
   'forwarded',
   'via',
@@ -104,6 +163,12 @@ describe('web pages', () => {
 
   test.each(['cross-site', 'same-site', 'something-new'])('fetch metadata %s is foreign', (site) => {
     expect(get({ 'sec-fetch-site': site })).toContain('sec-fetch-site');
+  });
+
+  test('a page of another host is foreign by its referer, where it sends no origin', () => {
+    const headers = { referer: 'https://dash.example.org/x?y', 'sec-fetch-site': 'same-origin' };
+    expect(get(headers)).toBe('a page of dash.example.org sent it (header referer)');
+    expect(get({ ...headers, referer: 'http://localhost:8080/' })).toBeUndefined();
   });
 
   test('a page that is listed by name is trusted, a star trusts nobody', () => {

@@ -188,6 +188,7 @@ export class Gateway {
         command: nothing,
         commandError: nothing,
         commandRateLimited: nothing,
+        refused: nothing,
         fault: (error) => this.faults.push(error),
       },
     });

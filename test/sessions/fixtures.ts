@@ -224,6 +224,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
       command: (kind) => count(`command ${kind}`),
       commandError: (code) => count(`error ${code}`),
       commandRateLimited: () => count('rate limited'),
+      refused: (error) => count(`refused ${error.code}`),
       fault: (error) => void faults.push(error),
     },
   });

@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest';
+import { logRefusals } from '../../src/auth/refusals.ts';
+import { SluiceError } from '../../src/errors.ts';
+
+function makeLog() {
+  const lines: { fields: Readonly<Record<string, unknown>>; message: string }[] = [];
+  const clock = { nowMs: 0 };
+  const refused = logRefusals(
+    { warn: (fields, message) => lines.push({ fields, message }) },
+    () => clock.nowMs,
+  );
+  return { lines, clock, refused };
+}
+
+const source = { address: '192.0.2.1', origin: '' };
+const unauthorized = () => new SluiceError('unauthorized', 'this API key is not known');
+
+describe('the log of refusals', () => {
+  test('names the door, the address, the page, the user and the key', () => {
+    const { lines, refused } = makeLog();
+    refused('http', new SluiceError('forbidden', 'no scope', { who: { key: 'backend' } }), source);
+    refused('connect', new SluiceError('token_expired', undefined, { who: { user: 'alice' } }), source);
+    refused('upgrade', new SluiceError('origin_not_allowed'), { ...source, origin: 'https://a.example' });
+    expect(lines.map(({ fields }) => fields)).toEqual([
+      { door: 'http', code: 'forbidden', address: '192.0.2.1', key: 'backend' },
+      { door: 'connect', code: 'token_expired', address: '192.0.2.1', user: 'alice' },
+      { door: 'upgrade', code: 'origin_not_allowed', address: '192.0.2.1', origin: 'https://a.example' },
+    ]);
+    expect(lines[0]?.message).toBe('refused: no scope');
+  });
+
+  test('is silent about what has nothing to do with credentials and origins', () => {
+    const { lines, refused } = makeLog();
+    refused('upgrade', new SluiceError('too_many_connections'), source);
+    expect(lines).toEqual([]);
+  });
+
+  test('keeps to ten lines of a kind and one more every 10 s, which says how many are missing', () => {
+    const { lines, clock, refused } = makeLog();
+    for (let i = 0; i < 9; i++) refused('http', unauthorized(), source);
+    expect(lines).toHaveLength(9);
+    for (let i = 0; i < 100; i++) refused('http', unauthorized(), source);
+    expect(lines).toHaveLength(10);
+    clock.nowMs += 9_999;
+    refused('http', unauthorized(), source);
+    expect(lines).toHaveLength(10);
+    clock.nowMs += 1;
+    refused('http', unauthorized(), source);
+    expect(lines).toHaveLength(11);
+    expect(lines.at(-1)?.fields).toMatchObject({ unlogged: 100 });
+    refused('upgrade', unauthorized(), source);
+    expect(lines).toHaveLength(12);
+  });
+
+  test('keeps what a client says short', () => {
+    const { lines, refused } = makeLog();
+    refused('http', unauthorized(), { ...source, origin: `https://${'x'.repeat(4000)}` });
+    expect(String(lines[0]?.fields['origin'])).toHaveLength(200);
+  });
+});

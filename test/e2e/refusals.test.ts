@@ -1,0 +1,157 @@
+import { SignJWT } from 'jose';
+import { afterEach, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config.ts';
+import { createLog } from '../../src/log.ts';
+import { type RunningServer, startServer } from '../../src/server.ts';
+import { JsonClient } from '../support/json-client.ts';
+import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
+
+const apiKey = 'an-api-key-of-some-length';
+const tokenSecret = 'a secret of at least 32 bytes, for tests';
+const wrongKey = 'wrong-key-that-must-not-be-logged';
+
+let server: RunningServer;
+let lines: Record<string, unknown>[];
+const sockets: RawSocket[] = [];
+
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.kill();
+  await server.close();
+});
+
+async function start(flags: Record<string, unknown>): Promise<void> {
+  lines = [];
+  const config = loadConfig({ flags: { port: 0, canary: false, shutdownGraceSeconds: 1, ...flags } });
+  const log = createLog(
+    { logLevel: 'info', logFormat: 'json' },
+    { write: (line) => lines.push(JSON.parse(line)) },
+  );
+  server = await startServer(config, { log });
+}
+
+const warnings = () => lines.filter(({ level }) => Number(level) >= 40);
+
+function token(claims: Record<string, unknown>): Promise<string> {
+  return new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).sign(new TextEncoder().encode(tokenSecret));
+}
+
+async function request(head: readonly string[]): Promise<number> {
+  const socket = await RawSocket.open(server.port);
+  sockets.push(socket);
+  await socket.send([...head, '', ''].join('\r\n'));
+  return (await socket.answer()).status;
+}
+
+const get = (path: string, ...headers: string[]) =>
+  request([`GET ${path} HTTP/1.1`, `Host: 127.0.0.1:${server.port}`, ...headers]);
+
+async function upgrade(path: string, ...headers: string[]): Promise<number> {
+  const socket = await RawSocket.open(server.port);
+  sockets.push(socket);
+  await socket.send(upgradeRequest({ path, headers }));
+  await socket.until((text) => text.includes('\r\n\r\n'));
+  return Number(socket.text.split(' ')[1]);
+}
+
+describe('a refused credential', () => {
+  it('has one line in the log with the names, and without the credential, by every door', async () => {
+    await start({ apiKeys: [apiKey], tokenSecret });
+    const expired = await token({ sub: 'alice', exp: 1 });
+    const early = await token({ sub: 'bob', nbf: 4_000_000_000 });
+    const long = await token({ sub: 'x'.repeat(300) });
+    const bearer = (credential: string) => `Authorization: Bearer ${credential}`;
+    expect(await get('/api/topics/x/history', `X-API-Key: ${wrongKey}`)).toBe(401);
+    expect(await get('/api/topics/x/history', bearer(expired))).toBe(401);
+    expect(await upgrade(`/ws?token=${early}`)).toBe(401);
+    expect(await upgrade('/ws', bearer(`${expired}x`))).toBe(401);
+    const client = await JsonClient.open(`ws://127.0.0.1:${server.port}/ws`);
+    expect(await client.call({ type: 'connect', token: long })).toMatchObject({ code: 'unauthorized' });
+    await client.end();
+    const bare = await JsonClient.open(`ws://127.0.0.1:${server.port}/ws`);
+    await bare.call({ type: 'status' });
+    await bare.end();
+    expect(warnings().map(({ door, code, user, address }) => [door, code, user, address])).toEqual([
+      ['http', 'unauthorized', undefined, '127.0.0.1'],
+      ['http', 'token_expired', 'alice', '127.0.0.1'],
+      ['upgrade', 'unauthorized', 'bob', '127.0.0.1'],
+      ['upgrade', 'unauthorized', undefined, '127.0.0.1'],
+      ['connect', 'unauthorized', 'x'.repeat(200), '127.0.0.1'],
+      ['connect', 'unauthorized', undefined, '127.0.0.1'],
+    ]);
+    const text = JSON.stringify(lines);
+    for (const secret of [apiKey, tokenSecret, wrongKey, expired, early, long])
+      expect(text).not.toContain(secret);
+    const metrics = await server.metrics.registry.metrics();
+    expect(metrics).toContain('sluice_auth_failures_total{reason="unauthorized"} 5\n');
+  });
+
+  it('is no line for the plain question, which SDKs repeat', async () => {
+    await start({ apiKeys: [apiKey] });
+    expect(await get('/ws', `X-API-Key: ${wrongKey}`)).toBe(401);
+    expect(warnings()).toEqual([]);
+  });
+});
+
+describe('a refused origin', () => {
+  it('has one line in the log, of upgrades and of preflights', async () => {
+    await start({ apiKeys: [apiKey], origins: ['https://dash.example.org'] });
+    expect(await upgrade('/ws', 'Origin: https://evil.example')).toBe(403);
+    const preflight = [
+      'OPTIONS /api/publish HTTP/1.1',
+      `Host: 127.0.0.1:${server.port}`,
+      'Origin: https://evil.example',
+      'Access-Control-Request-Method: POST',
+    ];
+    expect(await request(preflight)).toBe(403);
+    expect(warnings().map(({ door, code, origin }) => [door, code, origin])).toEqual([
+      ['upgrade', 'origin_not_allowed', 'https://evil.example'],
+      ['http', 'origin_not_allowed', 'https://evil.example'],
+    ]);
+  });
+});
+
+describe('a gateway without credentials', () => {
+  const publish = [
+    'POST /api/publish HTTP/1.1',
+    'Host: 127.0.0.1',
+    'Content-Type: application/json',
+    'Content-Length: 13',
+  ];
+  const body = '{"topic":"t"}';
+  const post = async (...headers: string[]) => {
+    const socket = await RawSocket.open(server.port);
+    sockets.push(socket);
+    await socket.send([...publish, ...headers, '', body].join('\r\n'));
+    return (await socket.answer()).status;
+  };
+
+  it('warns once of a proxy that says nothing of itself, and names the remedy', async () => {
+    await start({});
+    expect(await post()).toBe(200);
+    expect(warnings()).toEqual([]);
+    expect(await post('Connection: upgrade')).toBe(403);
+    expect(await post('Connection: close')).toBe(200);
+    expect(await post('Via: 1.1 proxy')).toBe(403);
+    const [warning, ...rest] = warnings().filter(({ door }) => door === undefined);
+    expect(rest).toEqual([]);
+    expect(warning?.['msg']).toMatch(/Connection: upgrade.*--api-key, or --trusted-proxy 127\.0\.0\.1/);
+  });
+
+  it('trusts nothing that comes from a proxy that is named', async () => {
+    await start({ trustedProxies: '127.0.0.1' });
+    expect(await post()).toBe(403);
+    expect(await get('/api/topics/t/history')).toBe(403);
+    const client = await JsonClient.open(`ws://127.0.0.1:${server.port}/ws`);
+    expect(await client.call({ type: 'publish', topic: 't', event: 'x' })).toMatchObject({
+      code: 'forbidden',
+    });
+    await client.close();
+  });
+
+  it('says at its start who may do what', async () => {
+    await start({});
+    expect(lines[0]?.['msg']).toMatch(
+      /requests of this machine itself may do everything.*A proxy on this machine/,
+    );
+  });
+});
