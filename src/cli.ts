@@ -14,7 +14,9 @@ import { version } from './version.ts';
 export async function runCli(args: readonly string[], deps: CliDeps): Promise<number> {
   const program = createProgram(deps);
   for (const command of [program, ...program.commands]) {
-    command.exitOverride().configureOutput({ writeOut: deps.print, writeErr: deps.complain });
+    command
+      .exitOverride()
+      .configureOutput({ writeOut: deps.print, writeErr: (text) => deps.complain(withoutValues(text)) });
   }
   try {
     await program.parseAsync(args, { from: 'user' });
@@ -22,6 +24,11 @@ export async function runCli(args: readonly string[], deps: CliDeps): Promise<nu
   } catch (error) {
     return explain(error, deps);
   }
+}
+
+/** commander repeats an option that it doesn't know with its value, which may be a secret: `--token-secert=…`. */
+function withoutValues(text: string): string {
+  return text.replace(/(unknown option '-[\w-]+)=[\s\S]*'/g, "$1=…'");
 }
 
 function explain(error: unknown, deps: CliDeps): number {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { parse as parseYaml } from 'yaml';
+import { parseDocument, type YAMLError } from 'yaml';
 import type { z } from 'zod';
 import { admitsAnonymous } from './config/access.ts';
 import { crossFaults } from './config/checks.ts';
@@ -50,7 +50,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const faults: string[] = [];
   const path = sources.file ?? (env[configFileVariable] || undefined);
   const file = path === undefined ? {} : readEntries(path, faults);
-  faults.push(...unknownVariables(env), ...unknownKeys(file, path));
+  faults.push(...unknownVariables(env), ...unknownKeys(file, path), ...emptySecrets(file, path));
 
   const values: Record<string, unknown> = {};
   for (const row of options) {
@@ -70,16 +70,37 @@ export function loadConfig(sources: ConfigSources = {}): Config {
 
 function readEntries(path: string, faults: string[]): Entries {
   try {
-    const content: unknown = parseYaml(readFileSync(path, 'utf8'));
+    const content = parseYaml(readFileSync(path, 'utf8'), path, faults);
     if (content === null || content === undefined) return {};
     if (typeof content === 'object' && !Array.isArray(content)) return content as Entries;
     faults.push(`${path}: must hold an object`);
   } catch (error) {
-    // The first line only: the parser's others quote the file, and with it its secrets.
-    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
-    faults.push(`${path}: cannot be read: ${reason}`);
+    const { code } = error as NodeJS.ErrnoException;
+    faults.push(`${path}: cannot be read${code === undefined ? '' : `: ${code}`}`);
   }
   return {};
+}
+
+/** The parser's own messages quote the file, and with it its secrets. Its warnings are faults: it has passed over something. */
+function parseYaml(text: string, path: string, faults: string[]): unknown {
+  const document = parseDocument(text, { logLevel: 'silent' });
+  const problems = [...document.errors, ...document.warnings].map(yamlFault);
+  if (problems.length === 0) {
+    try {
+      return document.toJS();
+    } catch {
+      problems.push(`is not YAML: an alias stands for nothing; ${quotes}`);
+    }
+  }
+  faults.push(...problems.map((problem) => `${path}: ${problem}`));
+  return undefined;
+}
+
+const quotes = 'a text that begins with one of * & ! # % @ ` | > needs quotes';
+
+function yamlFault({ code, linePos }: YAMLError): string {
+  const at = linePos === undefined ? '' : ` at line ${linePos[0].line}, column ${linePos[0].col}`;
+  return `is not YAML${at} (${code.toLowerCase().replaceAll('_', ' ')}); ${quotes}`;
 }
 
 interface Given {
@@ -108,9 +129,27 @@ function firstGiven(
 function resolve(row: OptionRow, given: Given, faults: string[]): unknown {
   const result = row.kind.schema.safeParse(given.value);
   if (result.success) return result.data;
-  const but = row.secret ? '' : `, not ${JSON.stringify(given.value)}`;
+  const but = row.secret ? '' : `, not ${printable(given.value)}`;
   for (const issue of result.error.issues) faults.push(`${given.where}: ${issue.message}${but}`);
   return row.default;
+}
+
+const secretNames = options.filter(({ secret }) => secret).map(({ name }) => name);
+
+/** A value of an option that is no secret, for a fault; it may hold one all the same, where a line of the file slipped into it. */
+function printable(value: unknown): string {
+  const isList = Array.isArray(value) && value.every((item) => typeof item !== 'object');
+  if (typeof value === 'object' && value !== null && !isList)
+    return Array.isArray(value) ? 'a list' : 'an object';
+  const text = JSON.stringify(value);
+  if (secretNames.some((name) => text.includes(name))) return 'what is there';
+  // The password of an address.
+  return text.replace(/\/\/[^/@\s"]*@/g, '//…@');
+}
+
+/** The name of an option that there is none of; of what is no name only the beginning, as the rest may be a value. */
+function shownName(key: string): string {
+  return /^[\w.-]{1,60}$/.test(key) ? key : `${(/^[\w.-]{0,60}/.exec(key) as RegExpExecArray)[0]}…`;
 }
 
 function parseNamespaces(file: Entries, path: string | undefined, faults: string[]) {
@@ -118,7 +157,7 @@ function parseNamespaces(file: Entries, path: string | undefined, faults: string
   if (result.success) return result.data;
   for (const issue of result.error.issues) {
     faults.push(
-      `namespaces${issue.path.map((part) => `.${String(part)}`).join('')} in ${path}: ${explain(issue)}`,
+      `namespaces${issue.path.map((part) => `.${shownName(String(part))}`).join('')} in ${path}: ${explain(issue)}`,
     );
   }
   return {};
@@ -128,16 +167,25 @@ const namespaceKeys = [...Object.keys(namespaceOptionsSchema.shape), 'subscribe'
 
 function explain(issue: z.core.$ZodIssue): string {
   if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => `has no option ${key}${didYouMean(key, namespaceKeys)}`).join('; ');
+    return issue.keys
+      .map((key) => `has no option ${shownName(key)}${didYouMean(key, namespaceKeys)}`)
+      .join('; ');
   if (issue.code === 'invalid_key') return issue.issues[0]?.message ?? issue.message;
   return issue.message;
+}
+
+/** A secret that is left out by mistake would leave the gateway open. */
+function emptySecrets(file: Entries, path: string | undefined): string[] {
+  return secretNames
+    .filter((name) => Object.hasOwn(file, name) && (file[name] === null || file[name] === ''))
+    .map((name) => `${name} in ${path}: is empty: leave it out, or give it a value; ${quotes}`);
 }
 
 function unknownKeys(file: Entries, path: string | undefined): string[] {
   const known = [...options.map(({ name }) => name), 'namespaces'];
   return Object.keys(file)
     .filter((key) => !known.includes(key))
-    .map((key) => `${key} in ${path}: is no option${didYouMean(key, known)}`);
+    .map((key) => `${shownName(key)} in ${path}: is no option${didYouMean(key, known)}`);
 }
 
 function unknownVariables(env: ConfigSources['env'] & object): string[] {

@@ -246,6 +246,19 @@ describe('token', () => {
   });
 });
 
+test('no complaint repeats the value of an option that there is none of', async () => {
+  for (const flags of [
+    ['serve', '--token-secert=hunter2'],
+    ['check-config', '--api-keys=hunter2 x'],
+    ['publish', 't', '--apikey=hunter2'],
+  ]) {
+    const result = await run(flags);
+    expect(result.exitCode).toBe(2);
+    expect(result.complaints).toContain('unknown option');
+    expect(result.complaints + result.out).not.toContain('hunter2');
+  }
+});
+
 describe('check-config', () => {
   test('prints the resolved options without secrets', async () => {
     const result = await run(['check-config', '--port', '9000', '--token-secret', tokenSecret]);

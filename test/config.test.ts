@@ -106,7 +106,6 @@ describe('loadConfig', () => {
   test.each([
     ['origins', 'https://a.example/'],
     ['origins', 'a.example'],
-    ['origins', 'null'],
     ['trustedProxies', '10.0.0.0/33'],
     ['trustedProxies', '127'],
     ['trustedProxies', 'proxy.example'],
@@ -122,6 +121,48 @@ describe('loadConfig', () => {
     expect(others).toEqual([]);
     expect(fault).toContain(options.find((row) => row.name === name)?.flag);
     expect(fault).toContain(`not ${JSON.stringify(value)}`);
+  });
+
+  test.each([
+    'https://dash.example.org',
+    'http://localhost:5173',
+    'http://[::1]:8080',
+    'capacitor://localhost',
+    'ionic://localhost',
+    'tauri://localhost',
+    'app://obsidian.md',
+    'chrome-extension://abcdefghijklmnopabcdefghijklmnop',
+    'moz-extension://0a1b2c3d-0000-4000-8000-000000000000',
+    'vscode-webview://1a2b3c',
+    'null',
+    'file://',
+    '*',
+  ])('takes %s as an origin', (origin) => {
+    expect(loadConfig({ env: { SLUICE_ORIGINS: origin } }).origins).toEqual([origin]);
+    expect(loadConfig({ file: fileOf(`origins: ["${origin}"]`) }).origins).toEqual([origin]);
+  });
+
+  test.each([
+    ['https://a.example/', 'must be written as browsers send it: https://a.example,'],
+    ['https://a.example/app', 'must be written as browsers send it: https://a.example,'],
+    ['https://A.example', 'must be written as browsers send it: https://a.example,'],
+    ['https://a.example:443', 'must be written as browsers send it: https://a.example,'],
+    ['https://bücher.example', 'must be written as browsers send it: https://xn--bcher-kva.example,'],
+    ['capacitor://localhost/', 'must be written as apps send it: capacitor://localhost,'],
+    ['tauri://localhost/index.html', 'must be written as apps send it: tauri://localhost,'],
+    ['a.example', 'must be origins like'],
+    ['localhost:5173', 'must be origins like'],
+    ['https://*.example.org', 'must name each origin'],
+    ['chrome-extension://*', 'must name each origin'],
+    ['chrome-extension://', 'must be origins like'],
+    ['wss://a.example', 'must be origins like'],
+    ['file:///home', 'must be origins like'],
+    ['data:text/html,x', 'must be origins like'],
+    ['NULL', 'must be origins like'],
+  ])('says how %s must be written', (origin, fault) => {
+    expect(faultsOf({ flags: { origins: [origin] } })).toEqual([
+      expect.stringContaining(`--origin: ${fault}`),
+    ]);
   });
 
   test('treats an empty variable as not set', () => {
@@ -192,6 +233,57 @@ describe('the faults', () => {
     const faults = faultsOf({ file: fileOf('tokenSecret: [hunter2\nport: 1\n') });
     expect(faults).toHaveLength(1);
     expect(faults.join()).not.toContain('hunter2');
+  });
+
+  const hidden = 'hunter2hunter2hunter2hunter2hunter2hunter2';
+  test.each([
+    `tokenSecret: *${hidden}\n`,
+    `tokenSecret: !${hidden} rest of it, long enough to be a secret\n`,
+    `tokenSecret: &${hidden}\n`,
+    `tokenSecret: "#${hidden}\n`,
+    `tokenSecret: #${hidden}\n`,
+    `tokenSecret: @${hidden}\n`,
+    `tokenSecret: |${hidden}\n`,
+    `tokenSecret:${hidden}\n`,
+    `port: 1\ntokenSecret:${hidden}\n`,
+    `{tokenSecret:${hidden}}\n`,
+    `{"tokenSecret" "${hidden}"}\n`,
+    `apiKeys:\n  - *${hidden}\n`,
+    `apiKeys: {${hidden}: 1}\n`,
+    `port:\n  tokenSecret: ${hidden}\n`,
+    `origins:\n  - tokenSecret: ${hidden}\n`,
+    `logLevel: debug\n  tokenSecret ${hidden}\n`,
+    `logLevel: debug\n  tokenSecret: ${hidden}\n`,
+    `namespaces:\n  tokenSecret: ${hidden}\n`,
+    `namespaces:\n  a: {"tokenSecret:${hidden}": 1}\n`,
+    `namespaces:\n  "tokenSecret: ${hidden}": {}\n`,
+    `? tokenSecret ${hidden}\n: 1\n`,
+    `tokenSecret: ${hidden}: 1\n`,
+    `%${hidden}\n---\nport: x\n`,
+    `origins: ["https://${hidden}@dash.example.org"]\n`,
+  ])('do not print a secret that is written wrong: %j', (text) => {
+    const warned: unknown[] = [];
+    const listen = (warning: unknown) => warned.push(warning);
+    process.on('warning', listen);
+    const faults = faultsOf({ file: fileOf(text) });
+    process.off('warning', listen);
+    expect(faults).not.toEqual([]);
+    expect(faults.join('\n')).not.toContain('hunter2');
+    expect(warned).toEqual([]);
+  });
+
+  test('name the place of what is no YAML, and what to do', () => {
+    const file = fileOf(`port: 1\ntokenSecret: @${hidden}\n`);
+    expect(faultsOf({ file })).toEqual([
+      `${file}: is not YAML at line 2, column 14 (bad scalar start); a text that begins with one of * & ! # % @ \` | > needs quotes`,
+    ]);
+  });
+
+  test('a secret that came out empty is one', () => {
+    for (const name of ['tokenSecret', 'apiKeys'])
+      expect(faultsOf({ file: fileOf(`${name}: #${hidden}\n`) })).toEqual([
+        expect.stringContaining('is empty'),
+      ]);
   });
 
   test.each(['- 1\n', 'text\n'])('name a file that holds no object: %j', (text) => {

@@ -4,16 +4,16 @@ export interface OriginPolicy {
   readonly hasList: boolean;
   /** The origin is listed, by name or by `*`. False for an absent one. */
   lists(origin: string): boolean;
-  /** The origin is listed by name: the operator trusts this very page. */
+  /** The origin is listed by name: the operator trusts this very page. Never `null`, which any page can have in a frame. */
   names(origin: string): boolean;
   /**
    * Whether a request with these headers may come from where it comes from. No origin: the client is no browser. The
-   * origin `null` (sandboxed frames, files) is nobody's own, so only `*` allows it.
+   * origin `null` (sandboxed frames, files) is nobody's own, so it has to be listed, or `*`.
    */
   allows(origin: string, host: string): boolean;
 }
 
-/** `origins`: exact ones (`https://dash.example.org`) or `*`. */
+/** `origins`: exact ones (`https://dash.example.org`, `capacitor://localhost`, `null`) or `*`. */
 export function originPolicy(origins: readonly string[]): OriginPolicy {
   const named = new Set(origins.filter((origin) => origin !== '*'));
   const any = origins.includes('*');
@@ -21,7 +21,7 @@ export function originPolicy(origins: readonly string[]): OriginPolicy {
   return {
     hasList: origins.length > 0,
     lists,
-    names: (origin) => named.has(origin),
+    names: (origin) => origin !== 'null' && named.has(origin),
     allows: (origin, host) => origin === '' || lists(origin) || isSameOrigin(origin, host),
   };
 }

@@ -1,16 +1,19 @@
 import { type Namespaces, namespaceKinds } from './namespaces.ts';
+import { originFault } from './origins.ts';
 import {
   boolean,
   bytes,
   choice,
   integer,
   isAddressRange,
-  isOrigin,
   type Kind,
   list,
   secretText,
   text,
 } from './values.ts';
+
+const unless = (isValid: (item: string) => boolean, fault: string) => (item: string) =>
+  isValid(item) ? undefined : fault;
 
 interface Spec<T> {
   readonly kind: Kind<T>;
@@ -53,8 +56,10 @@ const optionTable = {
   apiKeys: option(
     list(
       'KEY',
-      (item) => /^[!-~]{16,}$/.test(item),
-      'must be keys of at least 16 characters each: ASCII without spaces and commas',
+      unless(
+        (item) => /^[!-~]{16,}$/.test(item),
+        'must be keys of at least 16 characters each: ASCII without spaces and commas',
+      ),
     ),
     [],
     'Keys that may publish and administrate over HTTP.',
@@ -72,19 +77,15 @@ const optionTable = {
     'With API keys or a token secret: clients without a credential may read (what the namespaces allow), too.',
   ),
   origins: option(
-    list(
-      'ORIGIN',
-      isOrigin,
-      'must be origins like https://dash.example.org (no path, no slash at the end) or *',
-    ),
+    list('ORIGIN', originFault),
     [],
-    'Origins of web pages that may connect, besides the gateway’s own; * allows all.',
+    'Origins of pages and apps that may connect, besides the gateway’s own (https://a.example, capacitor://localhost, null); * allows all.',
     { flag: '--origin' },
   ),
   trustedProxies: option(
-    list('CIDR', isAddressRange, 'must be IP addresses or ranges like 10.0.0.0/8'),
+    list('CIDR', unless(isAddressRange, 'must be IP addresses or ranges like 10.0.0.0/8')),
     [],
-    'Proxies whose word on the client’s address is taken.',
+    'Proxies whose word on the client’s address is taken; what they pass on never counts as this machine’s own.',
     { flag: '--trusted-proxy' },
   ),
 

@@ -117,11 +117,13 @@ export function secretText(minBytes: number): Kind<string | undefined> {
   };
 }
 
-/** Several texts: an array, or one text with commas between them. */
+/**
+ * Several texts: an array, or one text with commas between them. `faultOf`: what is wrong with one of them (an empty one stands
+ * for what is no text); undefined: nothing.
+ */
 export function list(
   placeholder: string,
-  isValid: (item: string) => boolean,
-  fault: string,
+  faultOf: (item: string) => string | undefined,
 ): Kind<readonly string[]> {
   return {
     schema: parsed<readonly string[]>((input) => {
@@ -129,17 +131,13 @@ export function list(
       const items = parts.flatMap((part) => (typeof part === 'string' ? part.split(',') : [part]));
       const texts = items.map((item) => (typeof item === 'string' ? item.trim() : ''));
       const value = texts.filter((item, index) => item !== '' || items[index] !== '');
-      return value.every((item) => item !== '' && isValid(item)) ? { value } : { fault };
+      const fault = value.map(faultOf).find((each) => each !== undefined);
+      return fault === undefined ? { value } : { fault };
     }),
     placeholder,
     repeatable: true,
     format: (items) => items.join(', '),
   };
-}
-
-/** `https://dash.example.org`, without path; or `*`. */
-export function isOrigin(value: string): boolean {
-  return value === '*' || (URL.canParse(value) && new URL(value).origin === value);
 }
 
 /** `10.0.0.0/8` or `2001:db8::1`. */

@@ -53,6 +53,30 @@ test('the star allows every page, also nameless ones, but trusts none by name', 
   expect(policy.lists('')).toBe(false);
 });
 
+describe('origins that are no web pages’', () => {
+  const listed = ['capacitor://localhost', 'chrome-extension://abc', 'null', 'file://'];
+  const policy = originPolicy(listed);
+
+  test('are compared as they stand', () => {
+    for (const origin of listed) expect([origin, policy.allows(origin, 'localhost')]).toEqual([origin, true]);
+    for (const origin of [
+      'capacitor://localhost2',
+      'http://capacitor',
+      'Capacitor://localhost',
+      'tauri://localhost',
+    ])
+      expect([origin, policy.allows(origin, 'localhost')]).toEqual([origin, false]);
+  });
+
+  test('are never the gateway’s own', () => {
+    expect(originPolicy([]).allows('capacitor://localhost', 'localhost')).toBe(false);
+  });
+
+  test('may be trusted by name, but for null, which every page can have', () => {
+    expect(listed.map((origin) => policy.names(origin))).toEqual([true, true, false, true]);
+  });
+});
+
 test('IPv6 hosts are compared like others', () => {
   expect(isSameOrigin('http://[::1]:8080', '[::1]:8080')).toBe(true);
   expect(isSameOrigin('http://[::1]:8080', '[::2]:8080')).toBe(false);

@@ -1,0 +1,29 @@
+/** Schemes of pages and apps that have origins of their own; what else is special in URLs has none, or isn't a page. */
+const webScheme = /^https?:$/;
+const otherSpecialScheme = /^(?:wss?|ftp|file|blob|data|about|javascript):/i;
+/** `capacitor://localhost`, `chrome-extension://ID`: compared as it stands. */
+const appOrigin = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*,\\]+$/;
+
+/** Pages without an origin of their own: sandboxed frames, and files. */
+const namelessOrigins: readonly string[] = ['null', 'file://'];
+
+/**
+ * What is wrong with an entry of the list of origins, to be read after "origins: "; undefined: nothing. An origin is written as
+ * browsers send it, because it is compared as it stands.
+ */
+export function originFault(value: string): string | undefined {
+  if (value === '*' || namelessOrigins.includes(value)) return undefined;
+  if (value.includes('*')) return 'must name each origin: * stands for all of them, and for no part of one';
+  if (!URL.canParse(value)) return generalFault;
+  const url = new URL(value);
+  if (webScheme.test(url.protocol)) {
+    return value === url.origin ? undefined : `must be written as browsers send it: ${url.origin}`;
+  }
+  if (otherSpecialScheme.test(value)) return generalFault;
+  if (appOrigin.test(value)) return undefined;
+  const bare = `${url.protocol}//${url.host}`;
+  return url.host !== '' && appOrigin.test(bare) ? `must be written as apps send it: ${bare}` : generalFault;
+}
+
+const generalFault =
+  'must be origins like https://dash.example.org or capacitor://localhost, or null, file:// (pages without one) or * (all)';
