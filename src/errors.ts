@@ -217,6 +217,11 @@ const closes = {
     retry: true,
     summary: 'The gateway lost track of the session; its log has the cause.',
   },
+  too_many_commands: {
+    number: 4004,
+    retry: true,
+    summary: 'The client went on sending commands though they were refused by the rate limit.',
+  },
   disconnected: { number: 4500, retry: false, summary: 'An operator ended the connection.' },
   unauthorized: {
     number: 4501,

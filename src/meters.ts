@@ -123,13 +123,14 @@ interface GaugeSources {
   readonly sessions: Sessions;
   readonly incoming: HeldBytes;
   readonly unread: HeldBytes;
+  readonly waitingMessages: HeldBytes;
   readonly httpConnections: HttpConnections;
 }
 
 /** What is looked up when somebody scrapes, instead of being counted all the time. */
 export function gauges(
   metrics: Metrics,
-  { broker, fanout, sessions, incoming, unread, httpConnections }: GaugeSources,
+  { broker, fanout, sessions, incoming, unread, waitingMessages, httpConnections }: GaugeSources,
 ): void {
   metrics.onScrape(() => {
     let lagging = 0;
@@ -145,6 +146,7 @@ export function gauges(
     metrics.connections.set({ transport: 'websocket' }, sessions.count);
     metrics.sessionsLagging.set(lagging);
     metrics.backpressureBytes.set(buffered);
+    metrics.waitingMessageBytes.set(waitingMessages.total);
     metrics.httpConnections.set(httpConnections.count);
     metrics.httpHeldBytes.set({ what: 'body' }, incoming.total);
     metrics.httpHeldBytes.set({ what: 'answer' }, unread.total);

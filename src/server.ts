@@ -72,6 +72,9 @@ const turnShareMs = 5;
 /** Of pages for clients that come back: they reach thousands of publications back, for seconds. */
 const ringPagesMaxBytes = 4 * 1024 * 1024;
 
+/** Large messages of clients that wait for a later turn to be decoded. */
+const waitingMessagesMaxBytes = 16 * 1024 * 1024;
+
 /** Builds a gateway, starts it, and answers once it listens. Rejects with `code` EADDRINUSE, EACCES or ERR_UWS_LOAD. */
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
   const log = options.log ?? createLog(config);
@@ -189,6 +192,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     framed: () => metrics.sharedPagesTotal.inc(),
     deflated: () => metrics.sharedPageDeflatesTotal.inc(),
   });
+  const waitingMessages = new HeldBytes({
+    perPayer: 2 * config.frameMaxBytes,
+    total: Math.max(waitingMessagesMaxBytes, 2 * config.frameMaxBytes),
+  });
   const turnShare = new TurnShare(eventLoop, turnShareMs);
   const sessions = new Sessions({
     admission,
@@ -224,12 +231,13 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       commandsPerSecond: config.commandsPerSecond,
       idleTimeoutMs: config.idleTimeoutSeconds * 1000,
     },
+    waitingMessages,
     version,
     writeTimeoutMs: config.writeTimeoutSeconds * 1000,
     backpressureTotalMaxBytes: config.backpressureTotalMaxBytes,
     metrics: meters.sessionsMetrics(metrics, log, refused),
   });
-  meters.gauges(metrics, { broker, fanout, sessions, incoming, unread, httpConnections });
+  meters.gauges(metrics, { broker, fanout, sessions, incoming, unread, waitingMessages, httpConnections });
 
   const service: Service = {
     version,

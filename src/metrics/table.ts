@@ -100,6 +100,7 @@ export const table = {
   recoveries_total: counter('Catch-ups and subscriptions with `since`, by what they got.', {
     outcome: ['recovered', 'snapshot', 'gap', 'none'],
   }),
+  waiting_message_bytes: gauge('Large messages of clients that wait for a later turn to be decoded.'),
   backpressure_bytes: gauge('Unsent bytes of all sessions, buffered or waiting for the buffer.'),
 
   topics: gauge('Topics.'),

@@ -31,6 +31,8 @@ export interface Codec {
 
   encodeClientFrame(frame: ClientFrame): Uint8Array;
   decodeClientFrame(message: Uint8Array): Decoded<ClientFrame>;
+  /** The id of a command that is refused without being decoded, where a bounded look finds it; else 0. Never throws. */
+  peekId(message: Uint8Array): number;
   encodeServerFrame(frame: ServerFrame): Uint8Array;
   decodeServerFrame(message: Uint8Array): Decoded<ServerFrame>;
 

@@ -15,6 +15,7 @@ import {
   payloadPieces,
 } from './json-text.ts';
 import { isCommandKind, isServerKind } from './names.ts';
+import { peekJsonId } from './peek-id.ts';
 import { readServerFrame } from './server-frames.ts';
 import { isUtf8 } from './utf8.ts';
 
@@ -25,6 +26,7 @@ export const jsonCodec: Codec = {
   binary: false,
   encodeClientFrame,
   decodeClientFrame,
+  peekId: peekJsonId,
   encodeServerFrame,
   decodeServerFrame,
   encodePublication,

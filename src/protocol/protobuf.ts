@@ -25,6 +25,7 @@ export const protobufCodec: Required<Codec> = {
   binary: true,
   encodeClientFrame: (frame) => v1.ClientFrame.encode(clientFrameToWire(frame), scratch.begin()).finish(),
   decodeClientFrame,
+  peekId: readableId,
   encodeServerFrame: (frame) => v1.ServerFrame.encode(serverFrameToWire(frame), scratch.begin()).finish(),
   decodeServerFrame,
   encodePublication,
@@ -141,7 +142,7 @@ function decodeServerFrame(message: Uint8Array): Decoded<ServerFrame> {
   return readServerFrame(kind, id, frame[kind] as unknown as Raw, dialect);
 }
 
-/** The id of a frame that can't be decoded: writers put it first. */
+/** The id of a frame that can't be decoded, or is not to be: writers put it first. */
 function readableId(message: Uint8Array): number {
   if (message[0] !== 8) return 0;
   try {

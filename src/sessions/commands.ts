@@ -25,6 +25,8 @@ export interface CommandOptions {
   readonly refused: (session: Session, error: SluiceError) => void;
   /** Who the session is has changed: the topics that are its own follow. Throws where the user may have no more sessions. */
   readonly identified: (session: Session, identity: Identity) => void;
+  /** To be told of each large reply. */
+  readonly repliedLarge: (session: Session, bytes: number) => void;
 }
 
 /** The most publications in one page of history, and the most bytes: a larger page ends before, with `more`. */
@@ -204,7 +206,7 @@ function published([outcome]: readonly AppendOutcome[]): Answer {
 async function history(
   session: Session,
   { id, topic, after, limit }: Fields<'history'>,
-  { broker, authorize }: CommandOptions,
+  { broker, authorize, repliedLarge }: CommandOptions,
 ): Promise<Answer> {
   const problem = topicProblem(topic);
   if (problem !== undefined) throw new SluiceError('invalid_topic', problem);
@@ -217,9 +219,10 @@ async function history(
     .filter(({ except }) => except !== session.id)
     .map((publication) => publication.encoded(session.codec));
   const { epoch, upto, more, missing } = page;
-  session.sendBytes(
-    session.codec.frameHistory(id, { topic, epoch, after: page.after, upto, more, missing }, pieces),
-  );
+  const header = { topic, epoch, after: page.after, upto, more, missing };
+  const message = session.codec.frameHistory(id, header, pieces);
+  repliedLarge(session, message.length);
+  session.sendBytes(message);
   return undefined;
 }
 

@@ -1,4 +1,5 @@
 import type { Identity } from '../auth/identity.ts';
+import { accountOf } from '../auth/payer.ts';
 import type { CloseCode } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import type { Feed, View } from '../fanout/view.ts';
@@ -6,6 +7,7 @@ import type { Codec } from '../protocol/codec.ts';
 import type { Position, Reply, ServerFrame } from '../protocol/frames.ts';
 import { isReserved } from '../topics/names.ts';
 import { type CatchUpOptions, type CatchUpSession, catchUp } from './catch-up.ts';
+import { CommandQueue } from './command-queue.ts';
 import type { Connection } from './connection.ts';
 import { LargeReplies } from './large-replies.ts';
 import { noLegs } from './leg.ts';
@@ -47,7 +49,11 @@ export class Session implements CatchUpSession {
   readonly commandBucket: TokenBucket;
   /** By number of the view. */
   readonly views = new Map<number, SessionView>();
-  identity: Identity;
+  #identity: Identity;
+  /** The account that its work is charged to. */
+  payer: string;
+  /** Of refusals by the rate limit; absent where there were none. */
+  refusalBucket: TokenBucket | undefined;
   /** The client's name for itself. */
   client: string | undefined;
   /** It has sent `connect`. */
@@ -75,7 +81,7 @@ export class Session implements CatchUpSession {
   /** A command is being run that changes what the session takes part in. */
   #busy = false;
   /** Commands that came meanwhile, and wait for it. */
-  #commands: Command[] | undefined;
+  #commands: CommandQueue<Command> | undefined;
 
   constructor(
     id: string,
@@ -86,13 +92,27 @@ export class Session implements CatchUpSession {
   ) {
     this.id = id;
     this.peer = peer;
-    this.identity = peer.identity;
+    this.#identity = peer.identity;
+    this.payer = this.#account();
     this.connectedAtMs = connectedAtMs;
     this.lastSeenMs = connectedAtMs;
     this.#connection = connection;
     this.#context = context;
     const { commandsPerSecond } = context;
     this.commandBucket = new TokenBucket(commandsPerSecond, commandsPerSecond, context.monotonicMs());
+  }
+
+  get identity(): Identity {
+    return this.#identity;
+  }
+
+  set identity(identity: Identity) {
+    this.#identity = identity;
+    this.payer = this.#account();
+  }
+
+  #account(): string {
+    return accountOf(this.#identity) ?? `session ${this.id}`;
   }
 
   get codec(): Codec {
@@ -274,26 +294,26 @@ export class Session implements CatchUpSession {
 
   /**
    * Runs commands that change what the session takes part in one after the other, each when the last is done. Thousands may come at
-   * once, after an outage: they begin within what a turn has for that.
+   * once, after an outage: they begin within what a turn has for that. False: too many bytes of commands wait, and it is not run.
    */
-  inOrder(command: Command): void {
-    if (this.#busy) {
-      this.#commands ??= [];
-      this.#commands.push(command);
-    } else {
+  inOrder(command: Command, bytes = 0): boolean {
+    if (!this.#busy) {
       this.#busy = true;
       this.#inTurn(() => this.#run(command));
+      return true;
     }
+    this.#commands ??= new CommandQueue();
+    return this.#commands.add(command, bytes);
   }
 
   #run(first: Command | undefined): void {
-    for (let command = first; command !== undefined; command = this.#commands?.shift()) {
+    for (let command = first; command !== undefined; command = this.#commands?.next()) {
       const waiting = command();
       if (waiting === undefined) continue;
       void waiting.then((finish) =>
         this.#connection.together(() => {
           finish();
-          this.#run(this.#commands?.shift());
+          this.#run(this.#commands?.next());
         }),
       );
       return;

@@ -4,8 +4,11 @@ import { type CloseCode, SluiceError } from '../errors.ts';
 import type { Decoded } from '../protocol/codec.ts';
 import type { ClientFrame, Limits, Reply } from '../protocol/frames.ts';
 import type { Admission } from './admission.ts';
+import type { ByteCharges } from './charges.ts';
+import { CommandLimits } from './command-limits.ts';
 import { type CommandOptions, commandTable, runCommand } from './commands.ts';
 import type { Connection } from './connection.ts';
+import { Intake } from './intake.ts';
 import { OwnTopics } from './own-topics.ts';
 import { type Peer, Session, type SessionContext } from './session.ts';
 import { SessionIds } from './session-ids.ts';
@@ -27,8 +30,10 @@ export interface SessionsOptions {
   readonly admission: Admission;
   readonly context: SessionContext;
   readonly subscriber: Subscriber;
-  readonly commands: Omit<CommandOptions, 'greet' | 'identified' | 'refused' | 'subscriber'>;
+  readonly commands: Omit<CommandOptions, 'greet' | 'identified' | 'refused' | 'repliedLarge' | 'subscriber'>;
   readonly limits: Limits;
+  /** Messages that wait to be decoded. */
+  readonly waitingMessages: ByteCharges;
   readonly version: string;
   readonly writeTimeoutMs: number;
   readonly backpressureTotalMaxBytes: number;
@@ -43,6 +48,8 @@ export class Sessions {
   readonly #ids = new SessionIds();
   readonly #unauthenticated = new Unauthenticated();
   readonly #ownTopics: OwnTopics;
+  readonly #limits: CommandLimits;
+  readonly #intake: Intake;
   #emptied: (() => void) | undefined;
 
   constructor(options: SessionsOptions) {
@@ -55,7 +62,15 @@ export class Sessions {
       greet: (session, id) => this.#greet(session, id),
       refused: (session, error) => options.metrics.refused(error, session),
       identified: (session, identity) => this.#identified(session, identity),
+      repliedLarge: (session, bytes) => this.#limits.replied(session, bytes),
     };
+    const { turnShare, monotonicMs, commandsPerSecond } = options.context;
+    this.#limits = new CommandLimits(commandsPerSecond, monotonicMs);
+    this.#intake = new Intake({
+      turnShare,
+      held: options.waitingMessages,
+      take: (session, message, isBinary) => this.#take(session, message, isBinary),
+    });
   }
 
   get count(): number {
@@ -133,19 +148,27 @@ export class Sessions {
 
   /** A message of the client. Its bytes may die when this returns. */
   receive(session: Session, message: Uint8Array, isBinary: boolean): void {
+    if (session.endedBy === 'too_many_commands') return;
     this.heard(session);
     if (isUnauthenticated(session) && this.#isIgnored(session, message.length)) return;
-    const waitMs = session.commandBucket.take(this.#options.context.monotonicMs());
-    const decoded = this.#decode(session, message, isBinary);
-    if (waitMs > 0) {
-      this.#options.metrics.commandRateLimited();
-      this.#fail(
-        session,
-        decoded.ok ? decoded.frame.id : decoded.id,
-        new SluiceError('rate_limited', undefined, { retryAfterMs: waitMs }),
-      );
-    } else if (decoded.ok) {
-      this.#run(session, decoded.frame);
+    const waitMs = this.#limits.take(session);
+    if (waitMs > 0) this.#refuse(session, message, isBinary, rateLimited(waitMs));
+    else if (!this.#intake.receive(session, message, isBinary))
+      this.#refuse(session, message, isBinary, tooManyWaiting());
+  }
+
+  /** Answers a command without decoding it. */
+  #refuse(session: Session, message: Uint8Array, isBinary: boolean, error: SluiceError): void {
+    this.#options.metrics.commandRateLimited();
+    if (this.#limits.refused(session)) {
+      this.#fail(session, isBinary === session.codec.binary ? session.codec.peekId(message) : 0, error);
+    } else session.end('too_many_commands');
+  }
+
+  #take(session: Session, message: Uint8Array, isBinary: boolean): void {
+    const decoded = this.#limits.timed(session, () => this.#decode(session, message, isBinary));
+    if (decoded.ok) {
+      this.#run(session, decoded.frame, message.length);
     } else {
       this.#options.metrics.commandError(decoded.code);
       session.reply(decoded.id, { kind: 'error', ...wireErrorOf(decoded.code, decoded.message) });
@@ -186,6 +209,7 @@ export class Sessions {
     const nowMs = context.monotonicMs();
     const timeMs = commands.broker.nowMs();
     admission.sweep();
+    this.#limits.sweep();
     this.#ownTopics.retry();
     for (const session of this.#unauthenticated.overdue(nowMs)) this.#endIfUnauthenticated(session);
     let buffered = 0;
@@ -248,15 +272,18 @@ export class Sessions {
     return codec.decodeClientFrame(message);
   }
 
-  #run(session: Session, frame: ClientFrame): void {
+  /** `bytes`: of its message. */
+  #run(session: Session, frame: ClientFrame, bytes: number): void {
     this.#options.metrics.command(frame.kind);
     const { order } = commandTable[frame.kind];
     if (order === 'changes') {
       // What waited for its turn may come after the end of the session: nothing is to be taken up then.
-      session.inOrder(() => (session.closed ? undefined : this.#answer(session, frame)));
+      const run = () => (session.closed ? undefined : this.#answer(session, frame));
+      if (!session.inOrder(run, bytes)) this.#fail(session, frame.id, tooManyWaiting());
     } else if (order === 'follows' && session.isBusy) {
       const kept = lasting(frame);
-      session.inOrder(() => this.#begin(session, kept));
+      if (!session.inOrder(() => this.#begin(session, kept), bytes))
+        this.#fail(session, frame.id, tooManyWaiting());
     } else this.#begin(session, frame);
   }
 
@@ -275,7 +302,7 @@ export class Sessions {
     }
     let waiting: Promise<() => void> | undefined;
     this.#reply(session, frame.id, () => {
-      const answer = runCommand(session, frame, this.#commands);
+      const answer = this.#limits.timed(session, () => runCommand(session, frame, this.#commands));
       if (!(answer instanceof Promise)) return answer;
       waiting = answer.then(
         (rest) => () => this.#reply(session, frame.id, () => (typeof rest === 'function' ? rest() : rest)),
@@ -354,8 +381,12 @@ function isUnauthenticated({ identity }: Session): boolean {
   return identity.unauthenticated === true;
 }
 
+function rateLimited(retryAfterMs: number): SluiceError {
+  return new SluiceError('rate_limited', undefined, { retryAfterMs });
+}
+
 function tooManyWaiting(): SluiceError {
-  return new SluiceError('rate_limited', 'too many large replies wait for this client to read', {
+  return new SluiceError('rate_limited', 'too many commands wait, or too large ones', {
     retryAfterMs: waitingRetryMs,
   });
 }

@@ -17,9 +17,14 @@ export class TurnShare {
     this.#perTurnMs = perTurnMs;
   }
 
+  /** Whether `run` would do it now. */
+  get isFree(): boolean {
+    return this.#waiting.length === 0 && this.#spentMs < this.#perTurnMs;
+  }
+
   /** Now, or in one of the next turns; `later` is what is to be done then, where that is not the same. */
   run(now: () => void, later = now): void {
-    if (this.#waiting.length === 0 && this.#spentMs < this.#perTurnMs) this.#do(now);
+    if (this.isFree) this.#do(now);
     else this.#waiting.push(later);
     if (this.#spentMs > 0 || this.#waiting.length > 0) this.#askForTurn();
   }

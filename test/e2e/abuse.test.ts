@@ -456,6 +456,23 @@ describe('commands', () => {
     }
   });
 
+  it('over the rate are refused by their id without being read, and a client that goes on is ended', async () => {
+    const slow = await startGateway({ commandsPerSecond: 5 });
+    const other = await Witness.open(slow);
+    try {
+      const client = await JsonClient.open(slow.wsUrl);
+      for (let id = 1; id <= 5; id++) client.socket.send(`{"type":"ping","id":${id}}`);
+      client.socket.send('{"type":"publish","id":6,"data":');
+      expect(await client.until((frame) => frame['id'] === 6)).toMatchObject({ code: 'rate_limited' });
+      for (let id = 7; id <= 2000; id++) client.socket.send(`{"type":"ping","id":${id}}`);
+      expect(await client.end()).toMatchObject({ code: 4004 });
+      await other.missedNothing();
+    } finally {
+      await other.close();
+      await slow.close();
+    }
+  });
+
   it('that this gateway does not serve are refused by name', async () => {
     const client = await jsonClient();
     expect(await client.call({ type: 'call', method: 'm' })).toMatchObject({ code: 'not_supported' });

@@ -8,6 +8,7 @@ import { Fanout } from '../../src/fanout/fanout.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import type { SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
 import { Admission } from '../../src/sessions/admission.ts';
+import { HeldBytes } from '../../src/sessions/charges.ts';
 import { Presence } from '../../src/sessions/presence.ts';
 import { RingPages } from '../../src/sessions/ring-pages.ts';
 import type { Session } from '../../src/sessions/session.ts';
@@ -181,6 +182,7 @@ export class Gateway {
         commandsPerSecond: 1,
         idleTimeoutMs: 60_000,
       },
+      waitingMessages: new HeldBytes({ perPayer: 131_072, total: 1_048_576 }),
       version: 'test',
       writeTimeoutMs,
       backpressureTotalMaxBytes: many,

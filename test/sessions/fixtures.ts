@@ -10,6 +10,7 @@ import type { Codec } from '../../src/protocol/codec.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { ClientFrame, Position, ServerFrame, ServerKind } from '../../src/protocol/frames.ts';
 import { Admission } from '../../src/sessions/admission.ts';
+import { HeldBytes } from '../../src/sessions/charges.ts';
 import type { Connection } from '../../src/sessions/connection.ts';
 import { Presence } from '../../src/sessions/presence.ts';
 import { RingPages } from '../../src/sessions/ring-pages.ts';
@@ -217,6 +218,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
       roundTripSeconds: (seconds) => count('round trip', seconds),
     },
     limits,
+    waitingMessages: new HeldBytes({ perPayer: 131_072, total: 1_048_576 }),
     version: '0',
     writeTimeoutMs: 30_000,
     backpressureTotalMaxBytes: options.backpressureTotalMaxBytes ?? 1_000_000_000,

@@ -1,0 +1,73 @@
+import type { ByteCharges } from './charges.ts';
+import type { Session } from './session.ts';
+import type { TurnShare } from './turn-share.ts';
+
+/** Messages up to this size take some ten microseconds to decode, and are taken as they come. */
+export const smallMessageBytes = 4096;
+
+export interface IntakeOptions {
+  readonly turnShare: TurnShare;
+  /** Messages that wait. */
+  readonly held: ByteCharges;
+  readonly take: (session: Session, message: Uint8Array, isBinary: boolean) => void;
+}
+
+interface Waiting {
+  readonly message: Uint8Array;
+  readonly isBinary: boolean;
+  readonly payer: string;
+}
+
+/**
+ * Takes the messages of all sessions, each session's in their order. Large ones are decoded within the share of a turn:
+ * many that come at once wait for later turns, and with them what their session sends after them.
+ */
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #waiting = new Map<Session, Waiting[]>();
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
+
+  /** Sessions whose messages wait. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** False: it would have to wait, and there is no room for that. The message's bytes may die when this returns. */
+  receive(session: Session, message: Uint8Array, isBinary: boolean): boolean {
+    const { turnShare, take } = this.#options;
+    const before = this.#waiting.get(session);
+    if (before !== undefined) return this.#keep(session, before, message, isBinary);
+    if (message.length <= smallMessageBytes) take(session, message, isBinary);
+    else if (turnShare.isFree) turnShare.run(() => take(session, message, isBinary));
+    else return this.#keep(session, [], message, isBinary);
+    return true;
+  }
+
+  #keep(session: Session, waiting: Waiting[], message: Uint8Array, isBinary: boolean): boolean {
+    const { payer } = session;
+    if (!this.#options.held.take(payer, message.length)) return false;
+    waiting.push({ message: message.slice(), isBinary, payer });
+    if (waiting.length === 1) {
+      this.#waiting.set(session, waiting);
+      this.#askForTurn(session, waiting);
+    }
+    return true;
+  }
+
+  #askForTurn(session: Session, waiting: Waiting[]): void {
+    this.#options.turnShare.run(() => this.#takeNext(session, waiting));
+  }
+
+  #takeNext(session: Session, waiting: Waiting[]): void {
+    const { held, take } = this.#options;
+    const next = waiting[0] as Waiting;
+    held.give(next.payer, next.message.length);
+    if (!session.closed) take(session, next.message, next.isBinary);
+    waiting.shift();
+    if (waiting.length > 0) this.#askForTurn(session, waiting);
+    else this.#waiting.delete(session);
+  }
+}

@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest';
+import { HeldBytes } from '../../src/sessions/charges.ts';
+import { CommandQueue, queuedMaxBytes } from '../../src/sessions/command-queue.ts';
+import { Intake, smallMessageBytes } from '../../src/sessions/intake.ts';
+import type { Session } from '../../src/sessions/session.ts';
+import { TurnShare } from '../../src/sessions/turn-share.ts';
+import { FakeTurns } from '../fanout/fixtures.ts';
+
+function makeIntake(limits = { perPayer: 100_000, total: 1_000_000 }) {
+  const turns = new FakeTurns();
+  const turnShare = new TurnShare(turns, 5);
+  const held = new HeldBytes(limits);
+  const taken: string[] = [];
+  const intake = new Intake({
+    turnShare,
+    held,
+    take: (session, message) => taken.push(`${session.payer} ${String.fromCharCode(message[0] as number)}`),
+  });
+  const session = (payer: string) => ({ payer, closed: false }) as unknown as Session;
+  const large = (letter: string) => new Uint8Array(smallMessageBytes + 1).fill(letter.charCodeAt(0));
+  const small = (letter: string) => new Uint8Array(smallMessageBytes).fill(letter.charCodeAt(0));
+  /** This turn has no time left. */
+  const busy = () => turnShare.run(() => turns.advance(5));
+  return { turns, held, taken, intake, session, large, small, busy };
+}
+
+describe('messages', () => {
+  test('are taken at once where the turn has time for it', () => {
+    const { intake, taken, session, large, small } = makeIntake();
+    const a = session('a');
+    for (const message of [large('1'), small('2'), large('3')]) intake.receive(a, message, true);
+    expect(taken).toEqual(['a 1', 'a 2', 'a 3']);
+  });
+
+  test('that are small are taken at once in any case, and large ones wait, as copies', () => {
+    const { intake, taken, session, large, small, busy, turns, held } = makeIntake();
+    busy();
+    const message = large('1');
+    expect(intake.receive(session('a'), message, true)).toBe(true);
+    message.fill(0);
+    intake.receive(session('b'), small('2'), true);
+    expect([taken, held.total, intake.size]).toEqual([['b 2'], smallMessageBytes + 1, 1]);
+    turns.settle();
+    expect([taken, held.total, intake.size]).toEqual([['b 2', 'a 1'], 0, 0]);
+  });
+
+  test('of one session are taken in their order, small ones after the large one before', () => {
+    const { intake, taken, session, large, small, busy, turns } = makeIntake();
+    busy();
+    const a = session('a');
+    for (const message of [large('1'), small('2'), large('3'), small('4')]) intake.receive(a, message, true);
+    turns.settle();
+    expect(taken).toEqual(['a 1', 'a 2', 'a 3', 'a 4']);
+  });
+
+  test('are refused above what their payer may have waiting, and no other’s are', () => {
+    const { intake, session, large, busy } = makeIntake({
+      perPayer: 2 * (smallMessageBytes + 1),
+      total: 20_000,
+    });
+    busy();
+    const a = session('a');
+    expect([1, 2, 3].map(() => intake.receive(a, large('1'), true))).toEqual([true, true, false]);
+    expect(intake.receive(session('b'), large('1'), true)).toBe(true);
+  });
+
+  test('of a session that has ended are dropped, and charged no more', () => {
+    const { intake, taken, session, large, busy, turns, held } = makeIntake();
+    busy();
+    const a = session('a');
+    for (const letter of ['1', '2']) intake.receive(a, large(letter), true);
+    a.closed = true;
+    turns.settle();
+    expect([taken, held.total, intake.size]).toEqual([[], 0, 0]);
+  });
+});
+
+describe('commands that wait', () => {
+  const entry = 256;
+
+  test('have as many bytes as they may, and no more; the gateway’s own always have room', () => {
+    const queue = new CommandQueue<string>();
+    expect(queue.add('a', queuedMaxBytes - 2 * entry - 1)).toBe(true);
+    expect(queue.add('b', 2)).toBe(false);
+    expect(queue.add('b', 1)).toBe(true);
+    expect(queue.add('c', 1)).toBe(false);
+    expect(queue.add('own', 0)).toBe(true);
+    expect([queue.next(), queue.next(), queue.next(), queue.next()]).toEqual(['a', 'b', 'own', undefined]);
+    expect(queue.add('d', queuedMaxBytes * 2)).toBe(true);
+  });
+});
