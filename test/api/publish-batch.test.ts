@@ -23,6 +23,15 @@ describe('a batch', () => {
     expect([answer.status, summary(answer.json())]).toEqual([200, [1, 1, 2]]);
   });
 
+  test('tells each result the epoch of its own topic', async () => {
+    const { post, broker } = await startApi();
+    const items = ['a', 'b', 'a', 'c', 'c', 'b'].map((topic) => ({ topic }));
+    const { results } = (await post(path, JSON.stringify(items))).json<{ results: { epoch: string }[] }>();
+    const epochs = items.map(({ topic }) => broker.find(topic)?.epoch);
+    expect(new Set(epochs).size).toBe(3);
+    expect(results.map(({ epoch }) => epoch)).toEqual(epochs);
+  });
+
   test('of lines too, whatever the line ends are', async () => {
     const { post } = await startApi();
     const answer = await post(path, '{"topic":"a"}\r\n\n{"topic":"a"}\n', ndjson);

@@ -264,3 +264,33 @@ describe('the envelope', () => {
     expect(splitEnvelope(utf8('{"data":1'), 'data')).toMatchObject({ ok: false });
   });
 });
+
+describe('the escape \\u', () => {
+  const isJson = (json: string) => {
+    try {
+      JSON.parse(json);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const neighbours = [...'/:;<=>?@GZ[`g{|\u007f\u0010\u0019 \\"'];
+  const digits = [...'09afAF'];
+
+  it.each([0, 1, 2, 3])('has a hexadecimal digit in place %i, and nothing that is near one', (place) => {
+    for (const character of [...digits, ...neighbours]) {
+      const escaped = `\\u${'0'.repeat(place)}${character}${'0'.repeat(3 - place)}`;
+      for (const json of [`"${escaped}"`, `{"${escaped}":1}`, `["x",{"a":"${escaped}"}]`]) {
+        expect([json, scan(json).ok]).toEqual([json, isJson(json)]);
+      }
+      expect([escaped, scan(`"${escaped}"`).ok]).toEqual([escaped, digits.includes(character)]);
+    }
+  });
+
+  it.each(['"\\u', '"\\u"', '"\\u0"', '"\\u00"', '"\\u000"', '"\\u000', '"\\u0000'])(
+    'is no text when it is cut: %s',
+    (json) => {
+      expect([scan(json).ok, isJson(json)]).toEqual([false, false]);
+    },
+  );
+});
