@@ -31,14 +31,18 @@ export function topicReader({ broker, namespace, subscribers }: TopicReaderOptio
       const topic = await broker.load(name);
       if (topic !== undefined) return info(topic, subscribers);
       const { mode } = namespace(namespaceOf(name));
-      return { topic: name, epoch: '', offset: 0, mode, publications: 0, bytes: 0, subscribers: 0 };
+      return {
+        topic: name,
+        ...broker.lastPosition(name),
+        ...{ mode, publications: 0, bytes: 0, subscribers: 0 },
+      };
     },
 
     history: (name, after, limit) => broker.history(name, after, limit, pageMaxBytes),
 
     async latest(name, { key, after, limit }) {
       const topic = await broker.load(name);
-      if (topic === undefined) return { epoch: '', offset: 0, publications: [] };
+      if (topic === undefined) return { ...broker.lastPosition(name), publications: [] };
       const nowMs = broker.nowMs();
       return topic.state === undefined
         ? { ...topic.position, publications: newestOf(topic, key, nowMs) }

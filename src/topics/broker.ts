@@ -1,12 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
-import type { PublishFields } from '../protocol/frames.ts';
+import type { Position, PublishFields } from '../protocol/frames.ts';
 import { nullPayload } from '../protocol/payload.ts';
 import { type AppendMetrics, Appends } from './appends.ts';
 import { publishProblem, topicNameProblem } from './checks.ts';
 import type { AppendOutcome, AppendRequest, Engine, EngineFeed, Numbering } from './engine.ts';
-import { type HistoryPage, historyPage, noHistory } from './history.ts';
+import { emptyHistory, type HistoryPage, historyPage } from './history.ts';
 import { LinkedMap } from './linked-map.ts';
 import { namespaceOf, topicProblem } from './names.ts';
 import type { StoredPublication } from './publication.ts';
@@ -119,6 +119,12 @@ export class Broker implements EngineFeed {
     return this.#engine;
   }
 
+  /** Where a topic is whose content is gone; the epoch "" and offset 0 when nothing is known of it. */
+  lastPosition(name: string): Position {
+    const { epoch, offset } = this.#engine.numbering(name) ?? { epoch: '', offset: 0 };
+    return { epoch, offset };
+  }
+
   /** The numbering of a topic whose content is gone. */
   numbering(name: string): Numbering | undefined {
     return this.#engine.numbering(name);
@@ -217,7 +223,10 @@ export class Broker implements EngineFeed {
     if (topic.holds === 0 && topic.epoch === '') this.#topics.delete(topic.name);
   }
 
-  /** A page of what the ring holds behind `after`; an unknown topic has the epoch "" and offset 0. */
+  /**
+   * A page of the publications in the ring with offsets greater than `after`. A topic whose content is gone has its numbering
+   * still; an unknown one has the epoch "" and offset 0.
+   */
   async history(
     name: string,
     after: number | undefined,
@@ -225,7 +234,7 @@ export class Broker implements EngineFeed {
     maxBytes = Number.POSITIVE_INFINITY,
   ): Promise<HistoryPage> {
     const topic = await this.load(name);
-    if (topic === undefined) return noHistory;
+    if (topic === undefined) return emptyHistory(this.lastPosition(name), after);
     const nowMs = this.#nowMs();
     this.#evictAged(topic, nowMs);
     return historyPage(topic, after, limit, maxBytes, nowMs);

@@ -1,4 +1,4 @@
-import type { OffsetRange } from '../protocol/frames.ts';
+import type { OffsetRange, Position } from '../protocol/frames.ts';
 import type { StoredPublication } from './publication.ts';
 import type { Ring } from './ring.ts';
 import type { Topic } from './topic.ts';
@@ -12,15 +12,11 @@ export interface HistoryPage extends OffsetRange {
   readonly missing: OffsetRange | undefined;
 }
 
-/** Of a topic that nobody knows. */
-export const noHistory: HistoryPage = {
-  epoch: '',
-  after: 0,
-  upto: 0,
-  publications: [],
-  more: false,
-  missing: undefined,
-};
+/** Of a topic that holds nothing: what was asked for and published is gone. */
+export function emptyHistory({ epoch, offset }: Position, after: number | undefined): HistoryPage {
+  const missing = after !== undefined && after < offset ? { after, upto: offset } : undefined;
+  return { epoch, after: offset, upto: offset, publications: [], more: false, missing };
+}
 
 /**
  * Publications with offsets greater than `after`, or from the oldest on, without what has expired. The page ends with the one

@@ -46,7 +46,8 @@ export interface Answer extends ApiResponse {
 
 /** The API over a real broker, with everything else in memory; requests come from this machine unless they say so. */
 export async function startApi(options: HarnessOptions = {}) {
-  const broker = await startBroker();
+  let nowAtMs = nowMs;
+  const broker = await startBroker(() => nowAtMs);
   const answered: { route: string; status: number; seconds: number }[] = [];
   const authFailures: string[] = [];
   const logged: unknown[] = [];
@@ -147,7 +148,11 @@ export async function startApi(options: HarnessOptions = {}) {
   const get = (target: string, headers: Readonly<Record<string, string>> = {}) =>
     ask('GET', target, { headers });
 
-  return { ask, post, get, broker, ports, answered, authFailures, logged, refused };
+  const advance = (ms: number) => {
+    nowAtMs += ms;
+  };
+
+  return { ask, post, get, advance, broker, ports, answered, authFailures, logged, refused };
 }
 
 const namespace = (name: string): TopicOptions => ({
@@ -158,7 +163,7 @@ const namespace = (name: string): TopicOptions => ({
   maxBytes: 1_000_000,
 });
 
-async function startBroker(): Promise<Broker> {
+async function startBroker(clock: () => number): Promise<Broker> {
   const nothing = () => undefined;
   const broker = new Broker({
     engine: new MemoryEngine({ isState: (topic) => topic.startsWith('server') }),
@@ -167,7 +172,7 @@ async function startBroker(): Promise<Broker> {
     payloadMaxBytes,
     topicsMax: 100,
     ringsMaxBytes: 10_000_000,
-    nowMs: () => nowMs,
+    nowMs: clock,
   });
   await broker.open({ appended: nothing, reset: nothing, removed: nothing });
   return broker;

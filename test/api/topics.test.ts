@@ -72,6 +72,40 @@ test('an unknown topic is answered, and stored nowhere', async () => {
   expect(broker.size).toBe(0);
 });
 
+test('a topic whose content is gone still tells where it is', async () => {
+  const { get, broker, post, advance } = await withPublications();
+  const { epoch } = (await get('/api/topics/BTC%2FUSDT')).json<{ epoch: string }>();
+  advance(3_600_001);
+  broker.sweep();
+  expect(broker.find('BTC/USDT')).toBeUndefined();
+  expect((await get('/api/topics/BTC%2FUSDT')).json()).toEqual({
+    topic: 'BTC/USDT',
+    epoch,
+    offset: 8,
+    mode: 'stream',
+    publications: 0,
+    bytes: 0,
+    subscribers: 0,
+  });
+  expect((await get('/api/topics/BTC%2FUSDT/history?after=3')).json()).toEqual({
+    topic: 'BTC/USDT',
+    epoch,
+    after: 8,
+    upto: 8,
+    more: false,
+    missing: { after: 3, upto: 8 },
+    messages: [],
+  });
+  expect((await get('/api/topics/BTC%2FUSDT/history?after=8')).json()).not.toHaveProperty('missing');
+  expect((await get('/api/topics/BTC%2FUSDT/latest')).json()).toEqual({
+    topic: 'BTC/USDT',
+    epoch,
+    offset: 8,
+    messages: [],
+  });
+  expect((await post('/api/publish', '{"topic":"BTC/USDT"}')).json()).toMatchObject({ epoch, offset: 9 });
+});
+
 test('history comes in pages, names what is gone, and keeps the bytes of the payloads', async () => {
   const { get } = await withPublications();
   const path = '/api/topics/BTC%2FUSDT/history';

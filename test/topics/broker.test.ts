@@ -341,6 +341,25 @@ describe('history', () => {
     expect([broker.find('nobody'), broker.size]).toEqual([undefined, 0]);
   });
 
+  test.each([
+    [undefined, undefined],
+    [0, { after: 0, upto: 3 }],
+    [2, { after: 2, upto: 3 }],
+    [3, undefined],
+    [4, undefined],
+  ])('of a topic whose content is gone, after %s, names what is gone', async (after, missing) => {
+    const { broker, clock } = await openBroker({ topic: { maxAgeMs: 100 } });
+    await broker.publish([fields('a'), fields('a'), fields('a')]);
+    const epoch = broker.find('a')?.epoch;
+    clock.advance(101);
+    const held = await broker.history('a', after, 10);
+    broker.sweep();
+    expect(broker.find('a')).toBeUndefined();
+    expect(await broker.history('a', after, 10)).toEqual(held);
+    expect(held).toEqual({ epoch, after: 3, upto: 3, more: false, missing, publications: [] });
+    expect([broker.find('a'), broker.size]).toEqual([undefined, 0]);
+  });
+
   test('a topic that is only subscribed to has the epoch "" too', async () => {
     const { broker } = await openBroker();
     broker.hold('a');
