@@ -9,6 +9,7 @@ import type { AppendOutcome, AppendRequest, Engine, EngineFeed, Numbering } from
 import { emptyHistory, type HistoryPage, historyPage } from './history.ts';
 import { LinkedMap } from './linked-map.ts';
 import { namespaceOf, topicProblem } from './names.ts';
+import { Places } from './places.ts';
 import type { StoredPublication } from './publication.ts';
 import type { EvictionReason } from './ring.ts';
 import { Room } from './room.ts';
@@ -31,6 +32,8 @@ interface Expired {
 
 /** Where the probe publishes. */
 const probeTopic = '$probe';
+
+const noNames: readonly string[] = [];
 
 function isAdmitted(admitted: AppendRequest | SluiceError): admitted is AppendRequest {
   return !(admitted instanceof SluiceError);
@@ -76,15 +79,12 @@ export class Broker implements EngineFeed {
   readonly #topics = new Map<string, Topic>();
   /** Those whose ring holds something; the one that has been idle for longest is the oldest. */
   readonly #rings = new LinkedMap<string, Topic>();
-  /** New topics of publishes that the engine has not answered yet, and how many publishes wait for each. */
-  readonly #coming = new Map<string, number>();
+  readonly #places = new Places();
   readonly #loading = new Map<string, Promise<Topic | undefined>>();
   readonly #evicted: (reason: EvictionReason, count: number) => void;
   #listener: TopicListener | undefined;
   #ringBytes = 0;
   #stateBytes = 0;
-  /** Topics that hold content. */
-  #filled = 0;
   #degraded: Error | undefined;
 
   constructor(options: BrokerOptions) {
@@ -109,9 +109,9 @@ export class Broker implements EngineFeed {
     await this.#engine.close();
   }
 
-  /** Topics that hold content; not those that are only subscribed to. */
+  /** Topics that take a place of `topicsMax`; not those that are only subscribed to. */
   get size(): number {
-    return this.#filled;
+    return this.#places.taken;
   }
 
   /** What `seq` counts in. */
@@ -291,7 +291,7 @@ export class Broker implements EngineFeed {
   ): (AppendRequest | SluiceError)[] {
     const { topicsMax, ringsMaxBytes } = this.#options;
     const room = new Room({
-      topics: topicsMax - this.#filled - this.#coming.size,
+      topics: topicsMax - this.#places.promised,
       stateBytes: ringsMaxBytes - this.#stateBytes,
     });
     return publishes.map(
@@ -303,9 +303,9 @@ export class Broker implements EngineFeed {
   #appendAdmitted(admitted: readonly (AppendRequest | SluiceError)[]): Awaitable<readonly AppendOutcome[]> {
     const requests = admitted.every(isAdmitted) ? admitted : admitted.filter(isAdmitted);
     const appending = requests.length === 0 ? [] : this.#appends.append(requests);
-    const coming = appending instanceof Promise ? this.#expect(requests) : undefined;
+    const coming = appending instanceof Promise ? this.#expect(requests) : noNames;
     return whenDone(appending, (appended) => {
-      if (coming !== undefined) this.#arrived(coming);
+      for (const name of coming) this.#places.arrived(name);
       if (appended.length === admitted.length) return appended;
       let next = 0;
       return admitted.map((each) =>
@@ -316,22 +316,11 @@ export class Broker implements EngineFeed {
 
   /** Takes the places of topics that these requests will begin. Returns their names. */
   #expect(requests: readonly AppendRequest[]): readonly string[] {
-    const names = requests.map(({ fields }) => fields.topic).filter((name) => !this.#holdsContent(name));
-    for (const name of names) this.#coming.set(name, (this.#coming.get(name) ?? 0) + 1);
+    const names = requests
+      .map(({ fields }) => fields.topic)
+      .filter((name) => this.#topics.get(name)?.holdsContent !== true);
+    for (const name of names) this.#places.expect(name);
     return names;
-  }
-
-  /** Gives the places back: the engine has answered. */
-  #arrived(names: readonly string[]): void {
-    for (const name of names) {
-      const waiting = (this.#coming.get(name) ?? 1) - 1;
-      if (waiting === 0) this.#coming.delete(name);
-      else this.#coming.set(name, waiting);
-    }
-  }
-
-  #holdsContent(name: string): boolean {
-    return this.#topics.get(name)?.holdsContent === true;
   }
 
   /** What the engine is to be asked, or why it is not. */
@@ -345,7 +334,7 @@ export class Broker implements EngineFeed {
     const problem =
       (topic === undefined ? topicNameProblem(fields.topic) : undefined) ??
       publishProblem(fields, this.#options.payloadMaxBytes) ??
-      (topic?.holdsContent === true ? undefined : room.topicProblem(fields.topic));
+      (this.#places.needsOne(fields.topic, topic) ? room.topicProblem(fields.topic) : undefined);
     if (problem !== undefined) return problem;
     const { mode, ttlMs } = topic?.options ?? this.#options.namespace(namespaceOf(fields.topic));
     const full = mode === 'state' ? room.valueProblem(fields, topic) : undefined;
@@ -419,7 +408,7 @@ export class Broker implements EngineFeed {
     this.#ringBytes += ring.bytes - ringBytes;
     this.#stateBytes += (state?.bytes ?? 0) - stateBytes;
     if (ring.count === 0) this.#rings.delete(topic.name);
-    if (topic.holdsContent !== holdsContent) this.#filled += holdsContent ? -1 : 1;
+    if (topic.holdsContent !== holdsContent) this.#places.contentChanged(topic);
   }
 
   /** Asks the engine once for each; what it could not do comes up again at a later sweep. */
@@ -438,8 +427,13 @@ export class Broker implements EngineFeed {
   }
 
   #removeIfIdle(topic: Topic): void {
-    if (topic.holds > 0 || topic.holdsContent) return;
-    if (!this.#engine.forget(topic.name)) return;
+    if (topic.holdsContent) return;
+    if (topic.holds === 0 && !this.#engine.forget(topic.name)) {
+      this.#places.stays(topic);
+      return;
+    }
+    this.#places.free(topic);
+    if (topic.holds > 0) return;
     this.#topics.delete(topic.name);
     this.#listener?.removed(topic);
   }

@@ -287,3 +287,22 @@ describe('a gateway whose views are used up', () => {
     expect((await late.call({ type: 'ping' })).type).toBe('pong');
   });
 });
+
+describe('the cap on topics', () => {
+  const publish = async (topic: string) =>
+    (await gateway.post('/api/publish', JSON.stringify({ topic, type: 'update', data: 1 }))).status;
+
+  it('is not used up by subscriptions to topics that do not exist, nor overrun by publishing to them', async () => {
+    gateway = await startGateway({ topicsMax: 4 });
+    const client = await connect();
+    const names = Array.from({ length: 8 }, (_, i) => `absent:${i}`);
+    const subscriptions = names.map((topic) => ({ topic }));
+    expect(await client.call({ type: 'subscribe', subscriptions })).toMatchObject({ type: 'subscribed' });
+    await fetch(`${gateway.url}/readyz`);
+    expect([await publish('new'), await gateway.metric('sluice_topics')]).toEqual([200, 1]);
+    const statuses: number[] = [];
+    for (const name of names) statuses.push(await publish(name));
+    expect(statuses).toEqual([200, 200, 200, 429, 429, 429, 429, 429]);
+    expect([await publish('new'), await gateway.metric('sluice_topics')]).toEqual([200, 4]);
+  });
+});

@@ -8,6 +8,7 @@ import type {
   AppendRequest,
   Engine,
   EngineFeed,
+  Numbering,
   StoredTopic,
 } from '../../src/topics/engine.ts';
 import { StoredPublication } from '../../src/topics/publication.ts';
@@ -15,6 +16,7 @@ import { valueBytesOf } from '../../src/topics/state.ts';
 import type { Topic } from '../../src/topics/topic.ts';
 import {
   answered,
+  FakeClock,
   fields,
   json,
   openBroker,
@@ -126,6 +128,153 @@ describe('the limit of topics', () => {
     await broker.publish([fields('a')]);
     expect(summary(await broker.publish([fields('$all')]))).toEqual([1]);
     expect(await broker.probe()).toBeUndefined();
+  });
+
+  test('and they take no place from others', async () => {
+    const { broker } = await openBroker({ topicsMax: 1 });
+    await broker.publish([fields('$all')]);
+    await broker.probe();
+    expect(summary(await broker.publish([fields('a'), fields('b')]))).toEqual([1, 'too_many_topics']);
+    expect(broker.size).toBe(1);
+  });
+
+  test('nor do they when only their message ids live', async () => {
+    const { broker, clock } = await openBroker({ topicsMax: 1, topic: { maxAgeMs: 100 } });
+    await publishOne(broker, fields('$all', { messageId: 'm' }));
+    clock.advance(101);
+    broker.sweep();
+    expect([broker.find('$all')?.holdsContent, broker.size]).toEqual([false, 0]);
+  });
+
+  test('topics that are only subscribed to take no place, and get one when they are published to', async () => {
+    const { broker } = await openBroker({ topicsMax: 3 });
+    const names = ['a', 'b', 'c', 'd'];
+    for (const name of names) broker.hold(name);
+    expect([broker.size, summary(await broker.publish([fields('new'), fields('a')]))]).toEqual([0, [1, 1]]);
+    const outcomes = await broker.publish(names.map((name) => fields(name)));
+    expect(summary(outcomes)).toEqual([2, 1, 'too_many_topics', 'too_many_topics']);
+    expect(broker.size).toBe(3);
+  });
+
+  test('a topic gives its place back when its content is gone, though it is subscribed to', async () => {
+    const { broker, clock } = await openBroker({ topicsMax: 1, topic: { maxAgeMs: 100 } });
+    broker.hold('a');
+    await broker.publish([fields('a')]);
+    clock.advance(101);
+    broker.sweep();
+    expect([broker.size, summary(await broker.publish([fields('b')]))]).toEqual([0, [1]]);
+    expect(summary(await broker.publish([fields('a'), fields('b')]))).toEqual(['too_many_topics', 2]);
+  });
+
+  test('an empty topic keeps its place while its message ids live, and is still published to', async () => {
+    const { broker, clock } = await openBroker({ topicsMax: 1, topic: { maxAgeMs: 100 } });
+    const publish = (topic: string, messageId?: string) => publishOne(broker, fields(topic, { messageId }));
+    await publish('a', 'm');
+    clock.advance(101);
+    broker.sweep();
+    expect(broker.size).toBe(1);
+    expect([await publish('b'), await publish('a')]).toMatchObject([{ ok: false }, { ok: true, offset: 2 }]);
+    expect(broker.size).toBe(1);
+    clock.advance(300_000);
+    broker.sweep();
+    expect(broker.size).toBe(0);
+    expect(await publish('b')).toMatchObject({ ok: true });
+  });
+
+  test('message ids hold no place of a topic that is subscribed to and empty', async () => {
+    const { broker, clock } = await openBroker({ topicsMax: 1, topic: { maxAgeMs: 100 } });
+    await publishOne(broker, fields('a', { messageId: 'm' }));
+    const topic = broker.hold('a');
+    clock.advance(101);
+    broker.sweep();
+    expect([broker.size, summary(await broker.publish([fields('b')]))]).toEqual([0, [1]]);
+    broker.release(topic);
+    broker.sweep();
+    expect([broker.size, summary(await broker.publish([fields('c')]))]).toEqual([2, ['too_many_topics']]);
+  });
+
+  test('a topic whose ring gave way keeps its place until it is removed', async () => {
+    const { broker } = await openBroker({ topicsMax: 2, ringsMaxBytes: 1 });
+    const publish = async (name: string) => summary(await broker.publish([fields(name)]));
+    expect([await publish('a'), await publish('b'), broker.size]).toEqual([[1], [1], 2]);
+    expect([await publish('c'), await publish('a')]).toEqual([['too_many_topics'], [2]]);
+    broker.sweep();
+    expect([broker.size, await publish('c'), await publish('d')]).toEqual([1, [1], ['too_many_topics']]);
+  });
+});
+
+describe('the limit of topics, with an engine that takes its time', () => {
+  async function waiting(topicsMax: number) {
+    const engine = new WaitingEngine({ isState: () => false });
+    return { engine, ...(await openBroker({ engine, topicsMax })) };
+  }
+
+  test('topics under way take their places, once each', async () => {
+    const { broker, engine } = await waiting(2);
+    const publishes = ['a', 'a', 'b', 'c', 'b'].map((name) => broker.publish([fields(name)]));
+    await engine.commit();
+    expect((await Promise.all(publishes)).map((outcomes) => summary(outcomes)[0])).toEqual([
+      1,
+      2,
+      1,
+      'too_many_topics',
+      2,
+    ]);
+    expect(broker.size).toBe(2);
+  });
+
+  test('a place is kept until the last publish to the topic is answered', async () => {
+    const { broker, engine } = await waiting(1);
+    const failing = { append: async () => [{ ok: false as const, error: new SluiceError('shutting_down') }] };
+    const append = engine.append.bind(engine);
+    engine.append = failing.append as typeof engine.append;
+    const refused = broker.publish([fields('a')]);
+    engine.append = append;
+    const publish = broker.publish([fields('a')]);
+    expect(summary(await refused)).toEqual(['shutting_down']);
+    expect(summary(await broker.publish([fields('b')]))).toEqual(['too_many_topics']);
+    await engine.commit();
+    expect([summary(await publish), broker.size]).toEqual([[1], 1]);
+  });
+
+  test('a topic that the engine could not begin gives its place back', async () => {
+    const { broker, engine } = await waiting(1);
+    const publish = broker.publish([fields('a')]);
+    expect(summary(await broker.publish([fields('b')]))).toEqual(['too_many_topics']);
+    await engine.close();
+    await engine.commit();
+    expect([summary(await publish), broker.size]).toEqual([['shutting_down'], 0]);
+    const other = broker.publish([fields('b')]);
+    await engine.commit();
+    expect(summary(await other)).toEqual(['shutting_down']);
+  });
+
+  test('a topic that has begun takes one place, also before its publisher has the answer', async () => {
+    const { broker, engine, listener } = await waiting(2);
+    let second: ReturnType<typeof broker.publish> = [];
+    const appended = listener.appended.bind(listener);
+    listener.appended = (topic, publications) => {
+      appended(topic, publications);
+      if (topic.name === 'a') second = broker.publish([fields('b')]);
+    };
+    void broker.publish([fields('a')]);
+    await engine.commit();
+    await engine.commit();
+    expect(summary(await second)).toEqual([1]);
+  });
+
+  test('Sluice’s own topics take none while they are under way', async () => {
+    const { broker, engine } = await waiting(1);
+    const publishes = ['$all', '$probe', 'a'].map((name) => broker.publish([fields(name)]));
+    await engine.commit();
+    expect((await Promise.all(publishes)).map(summary)).toEqual([[1], [1], [1]]);
+  });
+
+  test('outcomes come in the order of the publishes, with what was refused among them', async () => {
+    const { broker, engine } = await waiting(1);
+    const publish = broker.publish(['not a topic', 'a', 'b', 'a', '', 'a'].map((name) => fields(name)));
+    await engine.commit();
+    expect(summary(await publish)).toEqual(['invalid_topic', 1, 'too_many_topics', 2, 'invalid_topic', 3]);
   });
 });
 
@@ -379,6 +528,43 @@ describe('holding a topic', () => {
     expect(broker.find('a')).toBeUndefined();
   });
 
+  test('a topic whose content is gone continues its numbering', async () => {
+    const { broker, clock } = await openBroker({ topic: { maxAgeMs: 100 } });
+    await broker.publish([fields('a'), fields('a')]);
+    const position = broker.find('a')?.position;
+    clock.advance(101);
+    broker.sweep();
+    const topic = broker.hold('a');
+    expect([topic.position, topic.seq, topic.ring.evictedSeq, topic.holdsContent]).toEqual([
+      position,
+      2,
+      2,
+      false,
+    ]);
+    broker.release(topic);
+    broker.sweep();
+    expect([broker.find('a'), broker.hold('a').position]).toEqual([undefined, position]);
+  });
+
+  test('an unknown topic is told up to which commit it may have had another numbering', async () => {
+    const clock = new FakeClock();
+    const engine = new MemoryEngine({ nowMs: clock.read, isState: () => false, numberingsMax: 1 });
+    const { broker } = await openBroker({
+      engine,
+      nowMs: clock.read,
+      monotonicMs: clock.read,
+      topic: { maxAgeMs: 100 },
+    });
+    expect(broker.hold('first').bornAfterSeq).toBe(0);
+    await broker.publish([fields('a'), fields('b')]);
+    clock.advance(101);
+    broker.sweep();
+    expect([broker.hold('a'), broker.hold('b')]).toMatchObject([
+      { epoch: '', seq: 0, bornAfterSeq: 1 },
+      { seq: 2, bornAfterSeq: 0 },
+    ]);
+  });
+
   test('a topic that has an epoch stays', async () => {
     const { broker } = await openBroker();
     const topic = broker.hold('a');
@@ -574,6 +760,17 @@ describe('the engine', () => {
     expect([await broker.probe(), counts.of('down')]).toEqual(['the disk is full', 1]);
     broker.degraded(undefined);
     expect(await broker.probe()).toBeUndefined();
+    expect([counts.of('down'), counts.of('up')]).toEqual([1, 2]);
+  });
+
+  test('the probe fails while the feed has not had what was appended', async () => {
+    class DeafEngine extends MemoryEngine {
+      override open(): Promise<void> {
+        return super.open({ appended: () => {}, reset: () => {}, degraded: () => {} });
+      }
+    }
+    const { broker } = await openBroker({ engine: new DeafEngine({ isState: () => false }) });
+    expect(await broker.probe()).toBe('the feed is behind the engine');
   });
 
   test('the probe fails once the engine is closed', async () => {
@@ -649,7 +846,9 @@ class RetainingEngine implements Engine {
     return this.#seq;
   }
 
-  numbering(): undefined {}
+  numbering(topic: string): Numbering | undefined {
+    return this.kept.get(topic)?.publications.length === 0 ? this.kept.get(topic) : undefined;
+  }
 
   numberings(): [] {
     return [];
@@ -671,10 +870,13 @@ class RetainingEngine implements Engine {
   async load(topic: string): Promise<StoredTopic | undefined> {
     this.loads++;
     if (this.broken) throw new Error('the disk is gone');
-    return this.kept.get(topic);
+    const stored = this.kept.get(topic);
+    return this.numbering(topic) === undefined ? stored : undefined;
   }
 
-  forget(): boolean {
+  forget(topic: string): boolean {
+    const known = this.kept.get(topic);
+    if (known !== undefined) this.kept.set(topic, { ...known, publications: [], state: [] });
     return true;
   }
 
@@ -682,7 +884,9 @@ class RetainingEngine implements Engine {
 }
 
 describe('an engine that retains', () => {
-  async function reopened() {
+  const content = () => ({ publications: [stored(6), stored(7)], state: [] });
+
+  async function reopened(options: Parameters<typeof openBroker>[0] = {}) {
     const engine = new RetainingEngine();
     engine.kept.set('state', {
       epoch: 'old',
@@ -693,7 +897,7 @@ describe('an engine that retains', () => {
       publications: [stored(6), stored(7)],
       state: [stored(3, { key: 'a' }), stored(7)],
     });
-    const opened = await openBroker({ engine });
+    const opened = await openBroker({ engine, ...options });
     return { engine, ...opened };
   }
 
@@ -725,6 +929,55 @@ describe('an engine that retains', () => {
       'engine_unavailable',
       2,
     ]);
+  });
+
+  test('a topic that could not be loaded is loaded when it is asked for again', async () => {
+    const { broker, engine } = await reopened();
+    engine.broken = true;
+    await expect(broker.load('state')).rejects.toThrow('the disk is gone');
+    engine.broken = false;
+    expect(await broker.load('state')).toMatchObject({ epoch: 'old' });
+  });
+
+  test('a topic that was removed is asked for anew: its old content is not answered', async () => {
+    const { broker, engine, clock } = await reopened();
+    const topic = topicOf(await broker.load('state'));
+    broker.appended('state', 'old', [stored(8, { key: 'a', removed: true }), stored(9, { removed: true })]);
+    clock.advance(3_600_001);
+    broker.sweep();
+    expect([broker.find('state'), broker.isLoaded('state'), engine.loads]).toEqual([undefined, false, 1]);
+    expect(await broker.history('state', 6, 10)).toMatchObject({ epoch: 'old', missing: { after: 6 } });
+    expect([engine.loads, await broker.load('state')]).toEqual([2, undefined]);
+    engine.kept.set('state', { ...(engine.kept.get('state') as StoredTopic), epoch: 'new', ...content() });
+    const again = topicOf(await broker.load('state'));
+    expect([again === topic, again.epoch, engine.loads]).toEqual([false, 'new', 4]);
+  });
+
+  test('a ring that was loaded gives way to others', async () => {
+    const size = stored(1).bytes;
+    const { broker, engine } = await reopened({ ringsMaxBytes: 3 * size });
+    engine.kept.set('full', { ...(engine.kept.get('state') as StoredTopic), ...content() });
+    const full = topicOf(await broker.load('full'));
+    expect([full.ring.count, broker.bytes]).toEqual([2, 2 * size]);
+    await broker.publish([fields('other')]);
+    expect([full.ring.count, broker.bytes]).toEqual([2, 3 * size]);
+    await broker.publish([fields('other')]);
+    expect([full.ring.count, full.position.offset, broker.bytes]).toEqual([0, 7, 2 * size]);
+  });
+
+  test('a ring that is loaded last makes others give way', async () => {
+    const size = stored(1).bytes;
+    const { broker, engine } = await reopened({ ringsMaxBytes: 3 * size });
+    await broker.publish([fields('other'), fields('other')]);
+    engine.kept.set('full', { ...(engine.kept.get('state') as StoredTopic), ...content() });
+    await broker.load('full');
+    expect([broker.find('other')?.ring.count, broker.bytes]).toEqual([0, 2 * size]);
+  });
+
+  test('topics that were loaded take places', async () => {
+    const { broker } = await reopened({ topicsMax: 1 });
+    await broker.load('state');
+    expect([broker.size, summary(await broker.publish([fields('a')]))]).toEqual([1, ['too_many_topics']]);
   });
 
   test('asking for an unknown topic stores nothing', async () => {

@@ -69,6 +69,33 @@ describe('a gateway on lmdb', () => {
     await client.close();
   });
 
+  test('a client that knew a topic as empty is told, after a restart, what is gone', async () => {
+    const first = await start({ ringMaxPublications: 10 });
+    const many = Array.from({ length: 60 }, (_, data) => ({ topic: 'feed:1', type: 'update', data }));
+    expect((await first.post('/api/publish/batch', JSON.stringify(many))).status).toBe(200);
+    await first.close();
+
+    const gateway = await start({ ringMaxPublications: 10 });
+    const client = await JsonClient.open(gateway.wsUrl);
+    const reply = await subscribe(client, { topic: 'feed:1', since: { epoch: '', offset: 0 } });
+    expect(reply).toMatchObject({ results: [{ recovered: false, missing: { after: 0, upto: 50 } }] });
+    expect((await client.count('feed:1', 10)).map((frame) => frame['offset'])).toEqual(
+      Array.from({ length: 10 }, (_, i) => 51 + i),
+    );
+    await client.close();
+  });
+
+  test('holds the limit of topics while publishes are under way', async () => {
+    const gateway = await start({ topicsMax: 3 });
+    const names = ['a', 'b', 'a', 'c', 'd', 'e', 'a'];
+    const bodies = names.map((topic) => JSON.stringify({ topic, type: 'update', data: 1 }));
+    const responses = await Promise.all(bodies.map((body) => gateway.post('/api/publish', body)));
+    const accepted = names.filter((_, i) => responses[i]?.status === 200);
+    expect(new Set(accepted).size).toBe(3);
+    const { topics } = (await (await fetch(`${gateway.url}/api/topics`)).json()) as { topics: unknown[] };
+    expect([topics.length, await gateway.metric('sluice_topics')]).toEqual([3, 3]);
+  });
+
   test('ends a connection that sends requests ahead; what was begun is committed once, the rest never was', async () => {
     const gateway = await start();
     const raw = await RawSocket.open(gateway.port);

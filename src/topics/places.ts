@@ -1,0 +1,61 @@
+import { isReserved } from './names.ts';
+import type { Topic } from './topic.ts';
+
+/**
+ * Counts the topics that the limit of topics is about: those that hold content, those that are empty and not removed yet
+ * (their message ids live), and those that publishes under way will begin. A topic that is only subscribed to takes no place,
+ * nor do Sluice's own.
+ */
+export class Places {
+  #filled = 0;
+  readonly #emptied = new Set<string>();
+  /** New topics of publishes that the engine has not answered yet, and how many publishes wait for each. */
+  readonly #coming = new Map<string, number>();
+
+  /** Topics that are there. */
+  get taken(): number {
+    return this.#filled + this.#emptied.size;
+  }
+
+  /** With those that are under way. */
+  get promised(): number {
+    return this.taken + this.#coming.size;
+  }
+
+  /** Whether a publish to this topic needs one more place. */
+  needsOne(name: string, topic: Topic | undefined): boolean {
+    return topic?.holdsContent !== true && !this.#emptied.has(name) && !this.#coming.has(name);
+  }
+
+  /** It holds its first content, or no more of it. */
+  contentChanged({ name, holdsContent, holds }: Topic): void {
+    if (isReserved(name)) return;
+    this.#filled += holdsContent ? 1 : -1;
+    if (!holdsContent && holds === 0) this.#emptied.add(name);
+    if (!holdsContent) return;
+    this.#emptied.delete(name);
+    this.#coming.delete(name);
+  }
+
+  /** It is empty and its removal was refused. */
+  stays({ name }: Topic): void {
+    if (!isReserved(name)) this.#emptied.add(name);
+  }
+
+  /** It was removed, or is only subscribed to. */
+  free({ name }: Topic): void {
+    this.#emptied.delete(name);
+  }
+
+  /** A publish is under way that will begin this topic. */
+  expect(name: string): void {
+    if (!isReserved(name)) this.#coming.set(name, (this.#coming.get(name) ?? 0) + 1);
+  }
+
+  /** The engine has answered that publish. */
+  arrived(name: string): void {
+    const others = (this.#coming.get(name) ?? 0) - 1;
+    if (others > 0) this.#coming.set(name, others);
+    else this.#coming.delete(name);
+  }
+}
