@@ -28,6 +28,11 @@ export class State {
     return this.#bytes;
   }
 
+  /** How many expiries are remembered, those of values that are gone among them. */
+  get expiriesCount(): number {
+    return this.#expiries.size;
+  }
+
   /** Takes the newest value of its key, or, when it says `removed`, lets go of the key. */
   apply(publication: StoredPublication): void {
     const key = publication.key ?? '';

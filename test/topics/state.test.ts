@@ -81,7 +81,8 @@ describe('state', () => {
     expect(state.takeExpired(100).map(({ key }) => key)).toEqual(['renewed']);
     state.apply(stored(8, { ttlMs: 1 }));
     state.clear();
-    expect(state.takeExpired(1000)).toEqual([]);
+    state.apply(stored(8, { ttlMs: 2000 }));
+    expect([state.takeExpired(1000), state.expiriesCount]).toEqual([[], 1]);
   });
 
   test('an expired value that could not be removed is told again, unless another took its place', () => {
@@ -91,6 +92,19 @@ describe('state', () => {
     state.apply(stored(3, { key: 'b' }));
     for (const publication of expired) state.expireAgain(publication);
     expect([state.takeExpired(0), state.takeExpired(1).map(({ key }) => key)]).toEqual([[], ['a']]);
+  });
+
+  test('expiries of values that were replaced or removed are dropped', () => {
+    const state = new State();
+    for (let offset = 1; offset <= 10_000; offset++) state.apply(stored(offset, { key: 'k', ttlMs: 10_000 }));
+    expect(state.expiriesCount).toBeLessThanOrEqual(66);
+    for (let i = 0; i < 10_000; i++) {
+      state.apply(stored(10_001 + 2 * i, { key: `k${i}`, ttlMs: 10_000 }));
+      state.apply(stored(10_002 + 2 * i, { key: `k${i}`, removed: true }));
+    }
+    expect([state.size, state.expiriesCount <= 66]).toEqual([1, true]);
+    expect(state.takeExpired(20_000).map(({ offset }) => offset)).toEqual([10_000]);
+    expect(state.expiriesCount).toBe(0);
   });
 
   test('a key that is renewed for ever still expires once', () => {
