@@ -162,7 +162,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const unread = new HeldBytes(requestBytes);
   const exchanges = { unread, monotonicMs, writeTimeoutMs: config.writeTimeoutSeconds * 1000 };
   const requestLimits = new RequestLimits(config, monotonicMs);
-  const perIp = config.httpConnectionsPerSecondPerIp;
+  // WebSockets begin as such connections.
+  const perIp = Math.max(config.httpConnectionsPerSecondPerIp, 2 * config.handshakesPerSecondPerIp);
   const newConnections = new Buckets(perIp, perIp, monotonicMs);
   const httpConnections = new HttpConnections(app, {
     max: config.maxHttpConnections,
@@ -201,6 +202,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     admission,
     subscriber,
     context: {
+      broker,
       fanout,
       presence,
       catchUp: {
@@ -208,6 +210,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
         nowMs: () => broker.nowMs(),
         pageBytes: Math.min(config.batchMaxBytes, config.backpressureMaxBytes / 4),
         pages: ringPages,
+        modeOf: (topic) => namespaceOptions(config, namespaceOf(topic)).mode,
         outcome: (outcome) => metrics.recoveriesTotal.inc({ outcome }),
         delivered: (publications) => metrics.deliveriesTotal.inc(publications),
       },
@@ -325,6 +328,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const stopWatching = watchLoopDelay((seconds) => metrics.eventLoopDelaySeconds.observe(seconds));
   const sweeping = setInterval(() => {
     broker.sweep();
+    fanout.sweep();
     sessions.sweep();
     requestLimits.sweep();
     newConnections.sweep();

@@ -110,7 +110,7 @@ const optionTable = {
   httpConnectionsPerSecondPerIp: option(
     integer(1, 1_000_000),
     500,
-    'New connections of any kind per second and address; trusted proxies have no such limit.',
+    'New connections of any kind per second and address, at least two for each handshake that it may make; trusted proxies have no such limit.',
   ),
   httpRequestsPerSecondPerIp: option(
     integer(1, 1_000_000),

@@ -110,7 +110,10 @@ export interface Engine {
   forget(topic: string): boolean;
   /** The numbering of a topic whose content is gone. */
   numbering(topic: string): Numbering | undefined;
-  /** The numberings of topics whose content is gone, by topic; the longest idle first. */
-  numberings(): Iterable<readonly [topic: string, numbering: Numbering]>;
+  /**
+   * The numberings of topics whose content is gone and whose newest `seq` is above `afterSeq`, by topic. Takes time for what
+   * was forgotten since that commit, not for all.
+   */
+  numberings(afterSeq: number): Iterable<readonly [topic: string, numbering: Numbering]>;
   close(): Promise<void>;
 }
