@@ -9,7 +9,7 @@ import { type Leg, legOfSnapshot, type Start, startNew, startSince } from './leg
 import { type BacklogItem, goneAfter, legAfter, PatternBacklog } from './pattern-backlog.ts';
 
 /** Topics that the reply to a pattern lists; the others introduce themselves with their first frame. */
-export const topicsListedMax = 1000;
+const topicsListedMax = 1000;
 
 export interface StartOptions {
   readonly broker: Broker;
