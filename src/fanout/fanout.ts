@@ -187,7 +187,8 @@ export class Fanout implements TopicListener {
       feed.position = topic.ring.newest;
       feed.examined = feed.position;
       feed.pendingBytes = 0;
-      feed.view.waiting.delete(feed);
+      // Who falls behind before the flush has not been told.
+      if (feed.view.isPattern) feed.view.waiting.set(feed, topic.seq);
       feed.held?.clear();
       // `epoch` stays the old one: the flush sees the difference and tells the members.
       if (feed.view.members > 0) this.#schedule.ready(feed);
