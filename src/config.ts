@@ -10,6 +10,7 @@ import {
   resolveNamespaces,
 } from './config/namespaces.ts';
 import { type Config, type OptionName, type OptionRow, options } from './config/options.ts';
+import { isServiceLink } from './config/service-links.ts';
 import { didYouMean } from './config/suggest.ts';
 
 export { admitsAnonymous } from './config/access.ts';
@@ -192,20 +193,10 @@ function unknownVariables(env: ConfigSources['env'] & object): string[] {
   const known = [...options.map((row) => row.env), configFileVariable];
   return Object.entries(env)
     .filter(
-      ([name, value]) => name.startsWith('SLUICE_') && !known.includes(name) && !isServiceLink(name, value),
+      ([name, value = '']) =>
+        name.startsWith('SLUICE_') && !known.includes(name) && !isServiceLink(name, value),
     )
     .map(([name]) => `${name}: is no option${didYouMean(name, known)}`);
-}
-
-/**
- * Kubernetes gives every pod such variables of a Service that is called "sluice": SLUICE_SERVICE_HOST,
- * SLUICE_PORT=tcp://10.0.0.1:8080, SLUICE_PORT_8080_TCP_ADDR. They aren't options.
- */
-function isServiceLink(name: string, value = ''): boolean {
-  return (
-    /^SLUICE_(SERVICE_(HOST|PORT)|PORT_\d+_)/.test(name) ||
-    (name === 'SLUICE_PORT' && /^\w+:\/\//.test(value))
-  );
 }
 
 function freeze(config: Config): Config {
