@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout } from 'node:timers/promises';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Position, PublishFields } from '../protocol/frames.ts';
@@ -30,6 +30,9 @@ interface Expired {
   readonly topic: Topic;
   readonly publication: StoredPublication;
 }
+
+/** How long stored topics are loaded before the event loop gets a turn. */
+const loadTurnMs = 10;
 
 /** Where the probe publishes. */
 const probeTopic = '$probe';
@@ -101,12 +104,12 @@ export class Broker implements EngineFeed {
     this.#evicted = (reason, count) => options.metrics.evicted(reason, count);
   }
 
-  async open(listener: TopicListener): Promise<void> {
+  /** Rejects with what the engine says, or with the reason of `signal` once that is aborted; then close it. */
+  async open(listener: TopicListener, signal?: AbortSignal): Promise<void> {
     this.#listener = listener;
-    await this.#engine.open(this);
-    // Patterns, lists, limits and the sweep are about all topics, not only about those that somebody has asked for.
+    await this.#engine.open(this, signal);
     this.#seq = this.#engine.seq;
-    for (const name of this.#engine.names?.() ?? []) await this.load(name);
+    await this.#loadStored(signal);
     for (const topic of [...this.#topics.values()].sort((a, b) => a.seq - b.seq)) this.#order.touch(topic);
     this.#options.metrics.engineUp(true);
   }
@@ -318,6 +321,20 @@ export class Broker implements EngineFeed {
   }
 
   // ---- private
+
+  /** Patterns, lists, limits and the sweep are about all topics, not only about those that a client has asked for. */
+  async #loadStored(signal: AbortSignal | undefined): Promise<void> {
+    let turnBeganMs = this.#monotonicMs();
+    for (const name of this.#engine.names?.() ?? []) {
+      signal?.throwIfAborted();
+      await this.load(name);
+      if (this.#monotonicMs() - turnBeganMs < loadTurnMs) continue;
+      // Signals to the process are heard in between only.
+      await nextTurn();
+      turnBeganMs = this.#monotonicMs();
+    }
+    signal?.throwIfAborted();
+  }
 
   /** What the engine is to be asked of each, or why it is not. `unloadable`: topics that could not be loaded. */
   #admitAll(
