@@ -69,6 +69,12 @@ const table = {
   },
   unauthorized: { number: 110, http: 401, retry: false, summary: 'A valid token or API key is needed.' },
   token_expired: { number: 111, http: 401, retry: false, summary: 'The token has expired: get a new one.' },
+  token_not_yet_valid: {
+    number: 116,
+    http: 401,
+    retry: true,
+    summary: 'The token is not valid yet: bring it again when it is.',
+  },
   forbidden: { number: 112, http: 403, retry: false, summary: 'These credentials do not allow it.' },
   origin_not_allowed: {
     number: 113,

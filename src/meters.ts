@@ -83,6 +83,7 @@ export function webSocketMetrics(metrics: Metrics): WebSocketMetrics {
 const credentialFaults: ReadonlySet<ErrorCode> = new Set([
   'unauthorized',
   'token_expired',
+  'token_not_yet_valid',
   'forbidden',
   'origin_not_allowed',
   'local_only',

@@ -96,6 +96,7 @@ const unread = { bodyMaxBytes: 0, verdict: undefined };
 const authCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'unauthorized',
   'token_expired',
+  'token_not_yet_valid',
   'forbidden',
   'origin_not_allowed',
   'local_only',

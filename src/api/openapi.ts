@@ -117,7 +117,9 @@ function errorsOf(each: Route): readonly ErrorCode[] {
     ...each.errors,
     ...(each.params || each.query || each.body ? (['invalid_request'] as const) : []),
     ...(each.body ? (['frame_too_large', 'unsupported_media_type'] as const) : []),
-    ...(guarded ? (['unauthorized', 'token_expired', 'forbidden', 'local_only'] as const) : []),
+    ...(guarded
+      ? (['unauthorized', 'token_expired', 'token_not_yet_valid', 'forbidden', 'local_only'] as const)
+      : []),
     'internal',
   ];
 }

@@ -44,6 +44,6 @@ function looksLikeToken(credential: string): boolean {
 
 function verdictOf(result: TokenResult): Verdict {
   if (result.ok) return result.identity;
-  const { code, message, user } = result;
-  return new SluiceError(code, message, { who: { user } });
+  const { code, message, user, retryAfterMs } = result;
+  return new SluiceError(code, message, { who: { user }, retryAfterMs });
 }

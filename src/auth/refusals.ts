@@ -26,6 +26,7 @@ const originMaxLength = 200;
 const logged: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'unauthorized',
   'token_expired',
+  'token_not_yet_valid',
   'forbidden',
   'origin_not_allowed',
   'local_only',

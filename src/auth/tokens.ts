@@ -10,11 +10,13 @@ export type TokenResult =
   | { readonly ok: true; readonly identity: Identity }
   | {
       readonly ok: false;
-      readonly code: 'unauthorized' | 'token_expired';
+      readonly code: 'unauthorized' | 'token_expired' | 'token_not_yet_valid';
       /** For the client. Never holds any part of the token. */
       readonly message: string;
       /** `sub`, where the signature was right. For the log. */
       readonly user?: string;
+      /** In how many milliseconds it may be good. */
+      readonly retryAfterMs?: number;
     };
 
 export interface TokenVerifier {
@@ -58,6 +60,10 @@ const claimsSchema = z.object({
 /** For as many tokens of 300 characters as there may be connections by default. */
 const verifiedMaxBytes = 8 * 1024 * 1024;
 
+/** So far ahead of this machine's clock may that of an issuer be: a token is good as soon as it is made. */
+const issuerAheadMaxMs = 5_000;
+const retryAfterMaxMs = 60_000;
+
 /** Verifies tokens signed with HS256 and this secret. `nowMs`: milliseconds since 1970. */
 export function tokenVerifier(secret: string, nowMs: () => number = Date.now): TokenVerifier {
   // Given the bytes, jose would import them again for each token: half of what verifying one costs (`bench -- storm`).
@@ -69,9 +75,9 @@ export function tokenVerifier(secret: string, nowMs: () => number = Date.now): T
     ['verify'],
   );
   const verified = new VerifiedTokens(verifiedMaxBytes);
-  async function verify(token: string, digest: string): Promise<TokenResult> {
+  async function verify(token: string, digest: string, atMs = nowMs()): Promise<TokenResult> {
     try {
-      const options = { algorithms: ['HS256'], currentDate: new Date(nowMs()) };
+      const options = { algorithms: ['HS256'], currentDate: new Date(atMs) };
       const { payload } = await jwtVerify(token, await key, options);
       const result = readClaims(payload);
       if (result.ok) verified.add(digest, token.length, result.identity);
@@ -80,6 +86,11 @@ export function tokenVerifier(secret: string, nowMs: () => number = Date.now): T
       if (error instanceof errors.JWTExpired) {
         const user = userOf(error.payload);
         return { ok: false, code: 'token_expired', message: 'the token has expired', user };
+      }
+      const notBeforeMs = startOf(error);
+      if (notBeforeMs > atMs) {
+        const aheadMs = notBeforeMs - issuerAheadMaxMs - nowMs();
+        return aheadMs <= 0 ? verify(token, digest, notBeforeMs) : notYet(aheadMs, error);
       }
       const user = error instanceof errors.JWTClaimValidationFailed ? userOf(error.payload) : undefined;
       return { ok: false, code: 'unauthorized', message: refusal(error), user };
@@ -91,6 +102,25 @@ export function tokenVerifier(secret: string, nowMs: () => number = Date.now): T
       const identity = verified.find(digest, nowMs());
       return identity === undefined ? verify(token, digest) : { ok: true, identity };
     },
+  };
+}
+
+/** `nbf`, in milliseconds, where a signed token was refused for it alone; otherwise 0. */
+function startOf(error: unknown): number {
+  if (!(error instanceof errors.JWTClaimValidationFailed) || error.claim !== 'nbf') return 0;
+  const { nbf } = error.payload;
+  return error.reason === 'check_failed' && typeof nbf === 'number' ? Math.ceil(nbf * 1000) : 0;
+}
+
+function notYet(aheadMs: number, error: unknown): TokenResult {
+  const user = error instanceof errors.JWTClaimValidationFailed ? userOf(error.payload) : undefined;
+  const retryAfterMs = Math.min(aheadMs, retryAfterMaxMs);
+  return {
+    ok: false,
+    code: 'token_not_yet_valid',
+    message: 'the token is not valid yet',
+    user,
+    retryAfterMs,
   };
 }
 

@@ -51,13 +51,33 @@ describe('the end of a token', () => {
     if (!result.ok) expect(result.code).toBe('token_expired');
   });
 
-  test('a token that is not valid yet is refused', async () => {
-    const result = await verifier.verify(await sign({ nbf: nowSeconds + 60 }));
-    expect(result).toEqual({
-      ok: false,
-      code: 'unauthorized',
-      message: 'the token is not valid now: its claim nbf',
-    });
+  test.each([
+    [0, undefined],
+    [5, undefined],
+    [6, 1_000],
+    [65, 60_000],
+    [1e9, 60_000],
+  ])(
+    'a token that is valid in %j s may be brought again in %j ms, and is good if that is nothing',
+    async (seconds, ms) => {
+      const result = await verifier.verify(await sign({ sub: 'alice', nbf: nowSeconds + seconds }));
+      expect(result).toEqual(
+        ms === undefined
+          ? expect.objectContaining({ ok: true })
+          : {
+              ok: false,
+              code: 'token_not_yet_valid',
+              message: 'the token is not valid yet',
+              user: 'alice',
+              retryAfterMs: ms,
+            },
+      );
+    },
+  );
+
+  test('a token that ends before it begins is expired', async () => {
+    const result = await verifier.verify(await sign({ nbf: nowSeconds + 4, exp: nowSeconds + 3 }));
+    expect(result).toMatchObject({ ok: false, code: 'token_expired' });
   });
 });
 

@@ -73,7 +73,7 @@ describe('a refused credential', () => {
     expect(warnings().map(({ door, code, user, address }) => [door, code, user, address])).toEqual([
       ['http', 'unauthorized', undefined, '127.0.0.1'],
       ['http', 'token_expired', 'alice', '127.0.0.1'],
-      ['upgrade', 'unauthorized', 'bob', '127.0.0.1'],
+      ['upgrade', 'token_not_yet_valid', 'bob', '127.0.0.1'],
       ['upgrade', 'unauthorized', undefined, '127.0.0.1'],
       ['connect', 'unauthorized', 'x'.repeat(200), '127.0.0.1'],
       ['connect', 'unauthorized', undefined, '127.0.0.1'],
@@ -82,7 +82,7 @@ describe('a refused credential', () => {
     for (const secret of [apiKey, tokenSecret, wrongKey, expired, early, long])
       expect(text).not.toContain(secret);
     const metrics = await server.metrics.registry.metrics();
-    expect(metrics).toContain('sluice_auth_failures_total{reason="unauthorized"} 5\n');
+    expect(metrics).toContain('sluice_auth_failures_total{reason="unauthorized"} 4\n');
   });
 
   it('is no line for the plain question, which SDKs repeat', async () => {
