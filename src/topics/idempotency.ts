@@ -46,20 +46,14 @@ export class MessageIds {
   }
 }
 
-/** Tells whether two publishes with the same message id are the same publication. */
+/**
+ * Tells whether two publishes with the same message id are the same publication. Who doesn't get it is no part of it: a client
+ * that sends one again after a reconnect names its new session.
+ */
 export function publicationDigest(fields: PublishFields): string {
   const tags = Object.entries(fields.tags ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256')
-    .update(
-      JSON.stringify([
-        fields.type,
-        fields.key,
-        tags,
-        fields.except,
-        fields.removed === true,
-        fields.payload.format,
-      ]),
-    )
+    .update(JSON.stringify([fields.type, fields.key, tags, fields.removed === true, fields.payload.format]))
     .update(fields.payload.bytes)
     .digest('base64');
 }
