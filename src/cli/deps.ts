@@ -17,11 +17,10 @@ export interface CliDeps {
   /** Lines are for a person rather than for a collector of logs. */
   readonly isTerminal: boolean;
   readonly fetch: typeof fetch;
-  /** Aborting `signal` ends a start that is under way: it rejects with the signal's reason. */
-  startServer(config: Config, options: { log: Log; signal: AbortSignal }): Promise<RunningServer>;
+  startServer(config: Config, options: { log: Log }): Promise<RunningServer>;
   /** Instead of standard output. */
   readonly logTo?: DestinationStream;
-  /** Resolves, with the reason, when the process is asked to end; from this call on that does not kill it. */
+  /** Resolves when the process is asked to end. */
   untilStopped(): Promise<string>;
 }
 

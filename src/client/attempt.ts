@@ -1,5 +1,6 @@
 import type { Codec } from '../protocol/codec.ts';
 import type { ServerFrame, ServerKinds } from '../protocol/frames.ts';
+import { viewOf } from './binary.ts';
 import { ClientError, localError } from './client-error.ts';
 import type { ClosedBy } from './closing.ts';
 import type { Runtime, Socket, TimerHandle } from './runtime.ts';
@@ -40,7 +41,7 @@ export interface AttemptParts {
   readonly runtime: Runtime;
 }
 
-/** The only command with this id; those of `PendingCommands` begin behind it. */
+/** The only command with this id; those of `PendingCommands` begin after it. */
 const handshakeId = 1;
 
 /** One socket's life: token, upgrade, greeting, our `connect` and its reply, frames, end. */
@@ -83,14 +84,15 @@ export class Attempt {
     const { token } = this.#options;
     try {
       // Awaited in any case: an attempt never reports before its maker has it.
-      this.#token = await (typeof token === 'function' ? token() : token);
+      this.#token = checkedToken(await (typeof token === 'function' ? token() : token));
     } catch (cause) {
       this.#fail(localError('token_failed', undefined, cause));
     }
     try {
       if (!this.#over) this.#open();
     } catch (cause) {
-      this.#fail(localError('connection_failed', 'The platform refused to open the WebSocket.', cause));
+      // Of its own accord, by the URL alone (ws: in a page of https:): another attempt ends the same.
+      this.#fail(localError('socket_refused', undefined, cause));
     }
   }
 
@@ -112,7 +114,7 @@ export class Attempt {
   }
 
   #received(data: unknown): void {
-    const bytes = data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array();
+    const bytes = viewOf(data) ?? new Uint8Array();
     const decoded = this.#parts.codec.decodeServerFrame(bytes);
     if (!decoded.ok) this.#port.invalid(localError('invalid_message', decoded.message));
     else if (this.#accepted || !this.#handshake(decoded.frame)) {
@@ -157,4 +159,10 @@ export class Attempt {
     if (this.#timer !== undefined) this.#parts.runtime.clearTimeout(this.#timer);
     this.#timer = undefined;
   }
+}
+
+/** Throws where it is no token: one that is no text would throw later, where it is written. */
+export function checkedToken(token: unknown): string | undefined {
+  if (token === undefined || token === null || typeof token === 'string') return token ?? undefined;
+  throw new TypeError(`A token is a string, not a value of type ${typeof token}`);
 }

@@ -1,25 +1,31 @@
 export interface BackoffOptions {
   /** Milliseconds before the first, second … attempt; the last one holds for all later ones. */
   readonly delaysMs?: readonly number[];
-  /** `full`: any time between 0 and the delay, so that the clients of a gateway that crashed don't come back as one. */
-  readonly jitter?: 'none' | 'full';
-  /** Attempts in a row; then the client closes. */
+  /**
+   * How each delay is drawn, so that the clients of a gateway that crashed don't come back as one. `half`, the default: between half
+   * of the delay and all of it; `full`: between 0 and all of it; `none`: the delay itself.
+   */
+  readonly jitter?: 'half' | 'full' | 'none';
+  /** Attempts in a row to come back; then the client closes. Unlimited by default. */
   readonly maxAttempts?: number;
 }
 
 const defaultDelaysMs = [1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
 
+/** The least part of a delay that is waited. */
+const leastShares = { half: 0.5, full: 0, none: 1 } as const;
+
 /** How long to wait before attempt 1, 2, 3 …; remembers how many there were in a row. */
 export class Backoff {
   #attempts = 0;
   readonly #delaysMs: readonly number[];
-  readonly #jitter: 'none' | 'full';
+  readonly #leastShare: number;
   readonly #maxAttempts: number;
   readonly #random: () => number;
 
   constructor(options: BackoffOptions, random: () => number) {
     this.#delaysMs = options.delaysMs?.length ? options.delaysMs : defaultDelaysMs;
-    this.#jitter = options.jitter ?? 'none';
+    this.#leastShare = leastShares[options.jitter ?? 'half'];
     this.#maxAttempts = options.maxAttempts ?? Number.POSITIVE_INFINITY;
     this.#random = random;
   }
@@ -28,13 +34,23 @@ export class Backoff {
     return this.#attempts;
   }
 
+  /** There may be no further attempt. */
+  get isOver(): boolean {
+    return this.#attempts >= this.#maxAttempts;
+  }
+
+  /** The number of attempts is limited. */
+  get ends(): boolean {
+    return Number.isFinite(this.#maxAttempts);
+  }
+
   /** The delay before the next attempt, which counts from now on; `undefined` when there were as many as may be. */
   next(): number | undefined {
-    if (this.#attempts >= this.#maxAttempts) return undefined;
+    if (this.isOver) return undefined;
     const last = this.#delaysMs.length - 1;
     const delayMs = this.#delaysMs[Math.min(this.#attempts, last)] as number;
     this.#attempts++;
-    return this.#jitter === 'full' ? Math.round(delayMs * this.#random()) : delayMs;
+    return Math.round(delayMs * (this.#leastShare + (1 - this.#leastShare) * this.#random()));
   }
 
   reset(): void {

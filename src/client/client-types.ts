@@ -26,7 +26,7 @@ export interface PublishOptions {
   /** Generated where absent, so that a publication that is sent again doesn't count twice. */
   readonly messageId?: string;
   readonly ttlMs?: number;
-  /** This session doesn't get it. */
+  /** This client doesn't get it: also when it was offline, and after a reconnect. */
   readonly exceptSelf?: boolean;
   readonly timestampMs?: number;
   /** State topics: delete the key. */
@@ -45,7 +45,10 @@ export interface ClientStatus {
   /** reconnecting: when the next attempt begins. */
   readonly retryAtMs: number | undefined;
   readonly attempts: number;
+  /** Why it is reconnecting or closed. */
   readonly error: ClientError | undefined;
+  /** Its code. */
+  readonly reason: string | undefined;
   readonly roundTripMs: number | undefined;
   /** The gateway's clock is so far ahead of the local one. */
   readonly serverOffsetMs: number;

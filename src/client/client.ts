@@ -1,15 +1,16 @@
-import type { Payload, ServerKinds } from '../protocol/frames.ts';
+import type { CommandKind, ServerKinds } from '../protocol/frames.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
 import type { Greeting } from './attempt.ts';
 import type { ClientError } from './client-error.ts';
 import { localError } from './client-error.ts';
 import type { ClientEvents, ClientStats, ClientStatus, HistoryPage, PublishOptions } from './client-types.ts';
 import type { ClosedBy } from './closing.ts';
+import type { ReplyTo } from './commands.ts';
 import { Core } from './core.ts';
 import type { Published } from './offline-queue.ts';
 import type { ClientOptions } from './options.ts';
-import { payloadOf } from './payload.ts';
 import { ReceivedPublication } from './received.ts';
+import { checkedCommand, checkedPublish } from './requests.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { PublicationListener, Subscription } from './subscription.ts';
 
@@ -23,28 +24,12 @@ export class SluiceClient {
   }
 
   /**
-   * Begins to connect; while the client waits to reconnect, tries at once. Settles with the first success or with the
-   * end of all attempts; nobody has to wait for it.
+   * Begins to connect; while the client waits to reconnect, tries at once. The client goes on trying by itself, but the promise
+   * settles: it resolves when the client is connected, and rejects with the reason when the attempt fails. Where the attempts are
+   * limited (`maxReconnectAttempts`) it rejects when the last one has failed. Nobody has to wait for it.
    */
   connect(): Promise<Greeting> {
-    const settled = new Promise<Greeting>((resolve, reject) => {
-      if (this.#core.connection.state === 'connected' && this.#core.greeting)
-        return resolve(this.#core.greeting);
-      const stop = [
-        this.on('connect', (greeting) => done(() => resolve(greeting))),
-        this.on(
-          'state',
-          ({ state, error }) => state === 'closed' && done(() => reject(error ?? localError('closed'))),
-        ),
-      ];
-      const done = (settle: () => void): void => {
-        for (const off of stop) off();
-        settle();
-      };
-    });
-    settled.catch(() => {});
-    this.#core.connection.connect();
-    return settled;
+    return this.#core.connect();
   }
 
   /** Ends the connection. Subscriptions stay, and go on where they were after another `connect()`. */
@@ -64,44 +49,44 @@ export class SluiceClient {
   }
 
   /**
-   * Settles when the gateway has committed it. Without a connection it waits in the queue; an acknowledgement that
-   * was lost is asked for again, and the messageId keeps it from counting twice. A `Uint8Array` goes as it is, all else as JSON.
+   * Settles when the gateway has committed it. Without a connection it waits in the queue, as it does while the gateway limits the
+   * rate; an acknowledgement that was lost is asked for again, and the messageId keeps it from counting twice. Bytes (an ArrayBuffer
+   * or a view on one) go as they are, all else as JSON. What can't be carried as it is rejects, and so does what is larger than
+   * the gateway takes. `timeout` rejects too: whether it was done is unknown then, and the same messageId may be used again.
    */
-  publish(topic: string, type: string, data?: unknown, options: PublishOptions = {}): Promise<Published> {
-    if (this.#core.connection.state === 'closed') return Promise.reject(localError('closed'));
-    const { exceptSelf, ...rest } = options;
-    const except = exceptSelf ? this.#core.greeting?.session : undefined;
-    let payload: Payload;
-    try {
-      payload = payloadOf(data);
-    } catch (fault) {
-      return Promise.reject(fault);
-    }
-    return this.#core.queue.publish({ topic, type, payload, except, ...rest });
+  async publish(
+    topic: string,
+    type: string,
+    data?: unknown,
+    options: PublishOptions = {},
+  ): Promise<Published> {
+    if (this.#core.connection.state === 'closed') throw localError('closed');
+    const fields = checkedPublish(topic, type, data, options);
+    return this.#core.queue.publish(fields, options.exceptSelf === true);
   }
 
-  /** A page of what the gateway keeps of a topic, oldest first, behind `after`. */
+  /** A page of what the gateway keeps of a topic, oldest first, after the offset `after`. */
   async history<T = unknown>(
     topic: string,
     options: { readonly after?: number; readonly limit?: number } = {},
   ): Promise<HistoryPage<T>> {
-    const page = await this.#core.commands.request('history', { topic, ...options });
+    const page = await this.#request('history', { topic, after: options.after, limit: options.limit });
     return { ...page, publications: page.publications.map((one) => new ReceivedPublication<T>(topic, one)) };
   }
 
   /** Who is in a topic. */
   presence(topic: string): Promise<ServerKinds['presence']> {
-    return this.#core.commands.request('presence', { topic });
+    return this.#request('presence', { topic });
   }
 
   /** What the gateway knows of this session. */
   status(): Promise<ServerKinds['status']> {
-    return this.#core.commands.request('status', {});
+    return this.#request('status', {});
   }
 
   /** What this side knows, without asking. */
   getStatus(): ClientStatus {
-    const { state, retryAtMs, attempts, error } = this.#core.lastChange;
+    const { state, retryAtMs, attempts, error, reason } = this.#core.lastChange;
     return {
       state,
       session: this.#core.greeting?.session,
@@ -110,6 +95,7 @@ export class SluiceClient {
       retryAtMs,
       attempts,
       error,
+      reason,
       roundTripMs: this.#core.clock.roundTripMs,
       serverOffsetMs: this.#core.clock.offsetMs,
       subscriptions: this.#core.subscriptions.size,
@@ -139,5 +125,14 @@ export class SluiceClient {
 
   onError(listener: (error: ClientError) => void): () => void {
     return this.on('error', listener);
+  }
+
+  /** Rejects where it can't be sent; sent again while the gateway limits the rate, within the command's timeout. */
+  async #request<K extends CommandKind>(
+    kind: K,
+    fields: Readonly<Record<string, unknown>>,
+  ): Promise<ReplyTo<K>> {
+    if (this.#core.connection.state === 'closed') throw localError('closed');
+    return this.#core.commands.request(kind, checkedCommand(kind, fields));
   }
 }

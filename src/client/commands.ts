@@ -28,6 +28,14 @@ interface Pending {
   settle(outcome: Outcome<CommandKind>): void;
 }
 
+/** A request that is not on its way: it waits for the connection, or as long as the gateway said. */
+interface Waiting {
+  readonly timer: TimerHandle;
+  /** Undefined: only time makes it go on. */
+  readonly start: (() => void) | undefined;
+  readonly reject: (error: ClientError) => void;
+}
+
 /**
  * Commands on their way: gives ids, matches replies, lets each end by reply, timeout or loss of the connection.
  * Outcomes are told synchronously, within the turn of the reply's message, because a batch may follow in the next one.
@@ -37,11 +45,12 @@ export class PendingCommands {
   #lastId = 1;
   #open = false;
   readonly #pending = new Map<number, Pending>();
-  readonly #waiting = new Map<() => void, (error: ClientError) => void>();
+  readonly #waiting = new Set<Waiting>();
   readonly #runtime: Runtime;
   readonly #timeoutMs: number;
   readonly #transmit: (frame: ClientFrame) => void;
 
+  /** `transmit` throws a `ClientError` where the frame can't be sent. */
   constructor(runtime: Runtime, timeoutMs: number, transmit: (frame: ClientFrame) => void) {
     this.#runtime = runtime;
     this.#timeoutMs = timeoutMs;
@@ -51,9 +60,11 @@ export class PendingCommands {
   /** The connection is there: what waited goes out. */
   open(): void {
     this.#open = true;
-    const waiting = [...this.#waiting.keys()];
-    this.#waiting.clear();
-    for (const start of waiting) start();
+    for (const waiting of [...this.#waiting]) {
+      if (!waiting.start) continue;
+      this.#endWait(waiting);
+      waiting.start();
+    }
   }
 
   /** The connection is lost: whatever was sent gets no reply any more. What waits goes on waiting. */
@@ -69,12 +80,13 @@ export class PendingCommands {
 
   /** The client closes: what waits waits for nothing. */
   rejectWaiting(error: ClientError): void {
-    const waiting = [...this.#waiting.values()];
-    this.#waiting.clear();
-    for (const reject of waiting) reject(error);
+    for (const waiting of [...this.#waiting]) {
+      this.#endWait(waiting);
+      waiting.reject(error);
+    }
   }
 
-  /** Sends at once; only while the connection is there. */
+  /** Sends at once; only while the connection is there. What can't be sent fails alone, and at once. */
   send<K extends CommandKind>(
     kind: K,
     fields: Commands[K],
@@ -88,29 +100,53 @@ export class PendingCommands {
       settle({ ok: false, error: localError('timeout') });
     }, timeoutMs);
     this.#pending.set(id, { kind, timer, settle: settle as Pending['settle'] });
-    this.#transmit({ kind, id, ...fields } as unknown as ClientFrame);
+    try {
+      this.#transmit({ kind, id, ...fields } as unknown as ClientFrame);
+    } catch (cause) {
+      this.#pending.delete(id);
+      this.#runtime.clearTimeout(timer);
+      settle({ ok: false, error: asClientError(cause) });
+    }
   }
 
-  /** Sends when the connection is there; the timeout counts from now, waiting included. */
+  /**
+   * Sends when the connection is there, and again when the gateway has limited the rate and the time that it named is over. The
+   * timeout counts from now, all waiting included. What was sent when the connection was lost fails with `disconnected`.
+   */
   request<K extends CommandKind>(kind: K, fields: Commands[K]): Promise<ReplyTo<K>> {
     return new Promise((resolve, reject) => {
-      const settle = (outcome: Outcome<K>): void =>
-        outcome.ok ? resolve(outcome.reply) : reject(outcome.error);
-      if (this.#open) return this.send(kind, fields, settle);
-      const deadlineMs = this.#runtime.now() + this.#timeoutMs;
-      const start = (): void => {
-        this.#runtime.clearTimeout(timer);
-        this.send(kind, fields, settle, Math.max(0, deadlineMs - this.#runtime.now()));
+      const deadlineMs = this.#runtime.monotonicMs() + this.#timeoutMs;
+      const leftMs = (): number => Math.max(0, deadlineMs - this.#runtime.monotonicMs());
+      const settle = (outcome: Outcome<K>): void => {
+        if (outcome.ok) {
+          resolve(outcome.reply);
+          return;
+        }
+        const { code, retryAfterMs = 1_000 } = outcome.error;
+        if (code !== 'rate_limited' || retryAfterMs >= leftMs()) reject(outcome.error);
+        else this.#wait(retryAfterMs, undefined, reject, begin);
       };
-      const timer = this.#runtime.setTimeout(() => {
-        this.#waiting.delete(start);
-        reject(localError('timeout', 'There was no connection in time; nothing was sent.'));
-      }, this.#timeoutMs);
-      this.#waiting.set(start, (error) => {
-        this.#runtime.clearTimeout(timer);
-        reject(error);
-      });
+      const start = (): void => this.send(kind, fields, settle, leftMs());
+      const begin = (): void => {
+        if (this.#open) start();
+        else this.#wait(leftMs(), start, reject, () => reject(noConnection()));
+      };
+      begin();
     });
+  }
+
+  #wait(delayMs: number, start: Waiting['start'], reject: Waiting['reject'], over: () => void): void {
+    const timer = this.#runtime.setTimeout(() => {
+      this.#waiting.delete(waiting);
+      over();
+    }, delayMs);
+    const waiting: Waiting = { timer, start, reject };
+    this.#waiting.add(waiting);
+  }
+
+  #endWait(waiting: Waiting): void {
+    this.#waiting.delete(waiting);
+    this.#runtime.clearTimeout(waiting.timer);
   }
 
   /** Whether the frame was the reply to a command of ours. */
@@ -129,4 +165,14 @@ function outcomeOf(kind: CommandKind, frame: ServerFrame): Outcome<CommandKind> 
   const { kind: replied, id: _, ...fields } = frame;
   if (replied === replyKinds[kind]) return { ok: true, reply: fields as ReplyTo<CommandKind> };
   return { ok: false, error: localError('invalid_message', `The reply to ${kind} was ${replied}.`) };
+}
+
+function noConnection(): ClientError {
+  return localError('timeout', 'There was no connection in time; nothing was sent.');
+}
+
+/** Whatever an encoder or a socket threw. */
+function asClientError(cause: unknown): ClientError {
+  if (cause instanceof ClientError) return cause;
+  return localError('unsupported_value', 'The command could not be written.', cause);
 }

@@ -21,6 +21,8 @@ export interface StateChange {
   readonly attempts: number;
   /** Why it is `reconnecting` or `closed`. Absent when the application closed the client. */
   readonly error?: ClientError;
+  /** Its code. */
+  readonly reason?: string;
 }
 
 export interface ConnectionPort {
@@ -30,12 +32,20 @@ export interface ConnectionPort {
   disconnected(closed: ClosedBy): void;
   state(change: StateChange): void;
   error(error: ClientError): void;
+  /** An attempt to connect has failed, and as far as that can be found out, this is why. */
+  attemptFailed(error: ClientError): void;
 }
 
 export interface ConnectionOptions extends AttemptOptions {
   /** A connection that lived so long was a success: the next backoff starts anew. */
   readonly stableAfterMs: number;
 }
+
+/** What another token may mend. */
+const tokenErrors: ReadonlySet<string> = new Set(['token_expired', 'unauthorized']);
+
+/** An attempt that is younger saw the surroundings as they are. */
+const staleAttemptMs = 1_000;
 
 export class Connection {
   #state: ConnectionState = 'idle';
@@ -44,6 +54,13 @@ export class Connection {
   #up = false;
   #timer: TimerHandle | undefined;
   #retryAtMs = 0;
+  /** The gateway said how long to wait: nothing but the application makes it shorter. */
+  #waitIsTold = false;
+  #beganAtMs = 0;
+  /** Counts what makes a question for the reason of a failure obsolete. */
+  #run = 0;
+  /** The reason that was reported last since the last success: told once. */
+  #reported: string | undefined;
   #connectedAtMs = 0;
   #goingAwayDelayMs: number | undefined;
   /** Why the last attempt or connection ended, until the next success. */
@@ -67,11 +84,26 @@ export class Connection {
   /** Begins, from `idle` or `closed`; ends a wait between two attempts; otherwise nothing to do. */
   connect(): void {
     if (this.#state === 'idle' || this.#state === 'closed') this.#toConnecting();
-    else if (this.#state === 'reconnecting' && this.#retryAtMs > 0) this.#toRetrying();
+    else if (this.#state === 'reconnecting' && this.#timer !== undefined) this.#toRetrying();
+  }
+
+  /**
+   * The surroundings have changed: a wait ends, and an attempt that began before is begun anew. Where the gateway has said how long to
+   * wait, that holds.
+   */
+  woke(): void {
+    if (this.#timer !== undefined) {
+      if (!this.#waitIsTold) this.#toRetrying();
+    } else if (this.#attempt && !this.#up) {
+      if (this.#parts.runtime.monotonicMs() - this.#beganAtMs < staleAttemptMs) return;
+      this.#attempt.drop('the surroundings changed');
+      this.#begin();
+    }
   }
 
   close(): void {
     if (this.#state === 'idle' || this.#state === 'closed') return;
+    this.#run++;
     if (this.#lose({ code: 1000, reason: 'closed by the application' })) this.#toClosed();
   }
 
@@ -99,26 +131,26 @@ export class Connection {
   }
 
   #toConnected(greeting: Greeting): void {
-    this.#connectedAtMs = this.#parts.runtime.now();
+    this.#connectedAtMs = this.#parts.runtime.monotonicMs();
     this.#goingAwayDelayMs = undefined;
+    this.#reported = undefined;
     this.#up = true;
     this.#port.connected(greeting);
     if (this.#up) this.#enter('connected');
   }
 
   #toReconnecting(error: ClientError): void {
-    const livedMs = this.#parts.runtime.now() - this.#connectedAtMs;
+    const livedMs = this.#parts.runtime.monotonicMs() - this.#connectedAtMs;
     if (this.#state === 'connected' && livedMs >= this.#options.stableAfterMs) this.#backoff.reset();
     const delayMs = this.#backoff.next();
     if (delayMs === undefined) {
-      this.#toClosed(
-        this.#backoff.attempts === 0 ? error : localError('attempts_exhausted', undefined, error),
-      );
+      this.#toClosed(this.#backoff.attempts === 0 ? error : localError('retries_over', undefined, error));
       return;
     }
-    const wait = Math.max(this.#goingAwayDelayMs ?? delayMs, error.retryAfterMs ?? 0);
+    const toldMs = Math.max(this.#goingAwayDelayMs ?? 0, error.retryAfterMs ?? 0);
+    const waitMs = Math.max(this.#goingAwayDelayMs ?? delayMs, error.retryAfterMs ?? 0);
     this.#goingAwayDelayMs = undefined;
-    this.#waitFor(wait, error);
+    this.#waitFor(waitMs, error, toldMs > 0);
   }
 
   /** Still `reconnecting`, now with an attempt under way. */
@@ -138,19 +170,22 @@ export class Connection {
     this.#state = state;
     this.#lastError = error;
     const retryAtMs = this.#retryAtMs || undefined;
-    this.#port.state({ state, previous, retryAtMs, attempts: this.#backoff.attempts, error });
+    const { attempts } = this.#backoff;
+    this.#port.state({ state, previous, retryAtMs, attempts, error, reason: error?.code });
   }
 
   // -- attempts and waits -----------------------------------------------------------------------------------------
 
   #begin(): void {
+    this.#run++;
+    this.#beganAtMs = this.#parts.runtime.monotonicMs();
     this.#attempt = new Attempt(this.#options, this.#parts, {
       greeted: (greeting) => this.#port.greeted(greeting),
       accepted: (greeting) => this.#toConnected(greeting),
       frame: (frame, bytes) => this.#port.frame(frame, bytes),
       invalid: (error) => this.#port.error(error),
       refused: (error) => this.#refused(error),
-      failed: (error) => this.#toReconnecting(error),
+      failed: (error) => this.#failed(error),
       ended: (closed, opened) => this.#ended(closed, opened),
     });
   }
@@ -163,40 +198,53 @@ export class Connection {
     const mayHelp = wasConnected ? typeof token === 'function' : token !== undefined;
     const { error, final } = mayReconnect(closed, mayHelp);
     if (final) this.#toClosed(error);
-    else this.#toReconnecting(error);
-    if (!opened) void this.#askWhy();
+    else if (wasConnected) this.#toReconnecting(error);
+    else if (opened) this.#failed(error);
+    else void this.#unopened(error);
   }
 
   #refused(error: ClientError): void {
     if (!this.#lose({ code: 1000, reason: error.code })) return;
-    const freshToken = error.code === 'token_expired' && typeof this.#options.token === 'function';
-    if (!error.retry && !freshToken) {
-      this.#toClosed(error);
-      return;
-    }
-    this.#toReconnecting(error);
+    const freshToken = tokenErrors.has(error.code) && typeof this.#options.token === 'function';
+    this.#failed(error, freshToken);
   }
 
-  /** Only worth knowing while waiting for the next attempt, or just after the last one. */
-  async #askWhy(): Promise<void> {
+  /** An attempt is over; `mayMend`: though its error says that it is final. */
+  #failed(error: ClientError, mayMend = false): void {
+    this.#attempt = undefined;
+    if (error.retry || mayMend) this.#toReconnecting(error);
+    else this.#toClosed(error);
+    this.#port.attemptFailed(error);
+  }
+
+  /** No WebSocket opened, and a browser doesn't say why: asks. Where no attempt follows, first, so that the end has its reason. */
+  async #unopened(error: ClientError): Promise<void> {
+    this.#attempt = undefined;
+    const isLast = this.#backoff.isOver;
+    if (!isLast) this.#toReconnecting(error);
+    const run = this.#run;
     const { fetch } = this.#parts.runtime;
-    const attempt = this.#attempt;
     const refusal = fetch && (await learnRefusal(this.#options.url, fetch));
-    if (refusal && attempt === this.#attempt && this.#state === 'reconnecting') this.#learned(refusal);
+    if (run !== this.#run || this.#state === 'closed') return;
+    const reason = refusal?.error ?? error;
+    if (isLast || !reason.retry) {
+      this.#failed(reason);
+      return;
+    }
+    if (refusal) this.#learned(refusal);
+    this.#port.attemptFailed(reason);
   }
 
   #learned({ error, retryAfterMs = 0 }: Refusal): void {
-    if (!error.retry) {
-      this.#toClosed(error);
-      return;
-    }
-    this.#port.error(error);
+    if (this.#reported !== error.code) this.#port.error(error);
+    this.#reported = error.code;
     const remainingMs = this.#retryAtMs - this.#parts.runtime.now();
-    this.#waitFor(Math.max(retryAfterMs, remainingMs, 0), error);
+    this.#waitFor(Math.max(retryAfterMs, remainingMs, 0), error, retryAfterMs > 0);
   }
 
-  #waitFor(delayMs: number, error: ClientError): void {
+  #waitFor(delayMs: number, error: ClientError, isTold: boolean): void {
     this.#stopTimer();
+    this.#waitIsTold = isTold;
     this.#retryAtMs = this.#parts.runtime.now() + delayMs;
     this.#timer = this.#parts.runtime.setTimeout(() => this.#toRetrying(), delayMs);
     this.#enter('reconnecting', error);

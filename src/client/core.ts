@@ -1,8 +1,10 @@
-import type { ClientFrame, ServerFrame, ServerKinds } from '../protocol/frames.ts';
+import { maxUint32 } from '../protocol/fields.ts';
+import type { ClientFrame, Limits, PublishFields, ServerFrame, ServerKinds } from '../protocol/frames.ts';
 import { protobufCodec } from '../protocol/protobuf.ts';
+import { Arrivals } from './arrivals.ts';
 import type { Greeting } from './attempt.ts';
 import { Backoff } from './backoff.ts';
-import { ClientError, localError } from './client-error.ts';
+import { ClientError, gatewayError, localError } from './client-error.ts';
 import type { ClientEvents, ClientStats } from './client-types.ts';
 import type { ClosedBy } from './closing.ts';
 import { type Outcome, PendingCommands } from './commands.ts';
@@ -10,12 +12,15 @@ import { Connection, type StateChange } from './connection.ts';
 import { Emitter } from './emitter.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { OfflineQueue } from './offline-queue.ts';
-import { absoluteUrl, type ClientOptions } from './options.ts';
+import { absoluteUrl, backoffOptions, type ClientOptions } from './options.ts';
+import { OwnPublications } from './own-publications.ts';
 import { readPayload } from './payload.ts';
+import { checkedCommand } from './requests.ts';
 import { platformRuntime, type Runtime, socketFactory } from './runtime.ts';
 import { ServerClock } from './server-clock.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { TokenRefresh } from './token-refresh.ts';
+import { Wake } from './wake.ts';
 
 type Counters = { -readonly [K in keyof ClientStats]: number };
 
@@ -27,6 +32,7 @@ export class Core {
   readonly subscriptions: Subscriptions;
   readonly queue: OfflineQueue;
   readonly clock = new ServerClock();
+  readonly arrivals = new Arrivals();
   readonly stats: Counters = {
     connects: 0,
     disconnects: 0,
@@ -43,6 +49,11 @@ export class Core {
   readonly #runtime: Runtime;
   readonly #heartbeat: Heartbeat;
   readonly #refresh: TokenRefresh;
+  readonly #wake: Wake;
+  readonly #own = new OwnPublications();
+  readonly #backoff: Backoff;
+  /** Of the latest greeting: they hold until the next one. */
+  #limits: Limits | undefined;
 
   constructor(url: string, options: ClientOptions) {
     const runtime = options.runtime ?? platformRuntime();
@@ -51,34 +62,45 @@ export class Core {
     this.commands = new PendingCommands(runtime, options.commandTimeoutMs ?? 10_000, (frame) =>
       this.#send(frame),
     );
+    this.#backoff = new Backoff(backoffOptions(options), () => runtime.random());
     this.connection = this.#makeConnection(url, options);
     this.subscriptions = this.#makeSubscriptions();
-    this.queue = new OfflineQueue(options.offlineQueue ?? {}, runtime, (fields, settle) =>
-      this.commands.send('publish', fields, settle),
-    );
+    this.queue = this.#makeQueue(options);
     this.#heartbeat = this.#makeHeartbeat(options);
     this.#refresh = new TokenRefresh(options.token, runtime, {
-      send: (token) => this.commands.request('refresh', { token }),
+      send: (token) => this.commands.request('refresh', checkedCommand('refresh', { token })),
+      refreshed: () => this.subscriptions.askRefused(),
       report: (error) => this.#report(error),
     });
+    this.#wake = new Wake(runtime, () => {
+      this.connection.woke();
+      this.#heartbeat.probe();
+    });
+  }
+
+  /** Begins to connect. Where the attempts are limited, settles with the end of all; otherwise with the first one's. */
+  connect(): Promise<Greeting> {
+    if (this.connection.state === 'connected' && this.greeting) return Promise.resolve(this.greeting);
+    const arrival = this.arrivals.add();
+    this.connection.connect();
+    return arrival;
   }
 
   // -- building ---------------------------------------------------------------------------------------------------
 
   #makeConnection(url: string, options: ClientOptions): Connection {
-    const backoff = options.reconnect === false ? { maxAttempts: 0 } : (options.reconnect ?? {});
     const runtime = this.#runtime;
     return new Connection(
       {
         url: absoluteUrl(url),
         token: options.token,
-        clientName: options.clientName ?? 'sluice-js/0.1.0',
+        clientName: checkedCommand('connect', { client: options.clientName }).client ?? 'sluice-js/0.1.0',
         capabilities: ['dictionary'],
         connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
         stableAfterMs: 5_000,
       },
       { codec: protobufCodec, open: socketFactory(options.WebSocket), runtime },
-      new Backoff(backoff, runtime.random),
+      this.#backoff,
       {
         frame: (frame, bytes) => this.#received(frame, bytes),
         greeted: (greeting) => this.clock.greeted(greeting.timeMs, runtime.now()),
@@ -86,8 +108,21 @@ export class Core {
         disconnected: (closed) => this.#disconnected(closed),
         state: (change) => this.#changed(change),
         error: (error) => this.#report(error),
+        attemptFailed: (error) => {
+          if (!this.#backoff.ends) this.arrivals.failed(error);
+        },
       },
     );
+  }
+
+  #makeQueue(options: ClientOptions): OfflineQueue {
+    return new OfflineQueue(options.offlineQueue ?? {}, this.#runtime, {
+      send: (fields, settle) => this.commands.send('publish', fields, settle),
+      problem: (fields) => this.#sizeProblem(fields),
+      session: () => this.greeting?.session,
+      placed: (topic, { epoch, offset }) => this.#own.add({ topic, epoch, offset }),
+      settled: () => this.subscriptions.flush(),
+    });
   }
 
   #makeSubscriptions(): Subscriptions {
@@ -102,14 +137,20 @@ export class Core {
       count: (what, many) => {
         this.stats[what] += many;
       },
+      frameMaxBytes: () => this.#limits?.frameMaxBytes ?? Number.POSITIVE_INFINITY,
+      bytesOf: (subscription) => bytesOf({ kind: 'subscribe', id: maxUint32, subscriptions: [subscription] }),
+      isOwn: (position) => this.#own.has(position),
+      isUnsettled: (matches) => this.queue.isUnsettled(matches),
     });
   }
 
   #makeHeartbeat(options: ClientOptions): Heartbeat {
     return new Heartbeat(options.heartbeat ?? {}, this.#runtime, {
       ping: (roundTripMs, timeoutMs, done) => {
-        const settle = (outcome: Outcome<'ping'>): void =>
-          done(outcome.ok ? outcome.reply.timeMs : undefined);
+        const settle = (outcome: Outcome<'ping'>): void => {
+          if (outcome.ok) done(outcome.reply.timeMs);
+          else done(outcome.error.code === 'timeout' ? 'silent' : 'alive');
+        };
         this.commands.send('ping', { roundTripMs }, settle, timeoutMs);
       },
       beat: (pulse) => {
@@ -124,6 +165,7 @@ export class Core {
 
   #connected(greeting: Greeting): void {
     this.greeting = greeting;
+    this.#limits = greeting.limits;
     this.connectedAtMs = this.#runtime.now();
     this.stats.connects++;
     this.commands.open();
@@ -149,19 +191,36 @@ export class Core {
     this.lastChange = change;
     if (change.state === 'closed') {
       const error = change.error ?? localError('closed');
+      this.#wake.stop();
+      this.arrivals.failed(error);
       this.commands.rejectWaiting(error);
       this.queue.rejectAll(error);
     }
+    if (change.state !== 'closed') this.#wake.start();
+    if (change.state === 'connected' && this.greeting) this.arrivals.arrived(this.greeting);
     this.events.emit('state', change);
     if (change.state === 'connected' && this.greeting) this.events.emit('connect', this.greeting);
     if (change.state === 'closed' && change.error) this.#report(change.error);
   }
 
+  /** Throws where the gateway would close the connection for it. */
   #send(frame: ClientFrame): void {
     const message = protobufCodec.encodeClientFrame(frame);
+    if (this.#limits && message.byteLength > this.#limits.frameMaxBytes) throw tooLarge(this.#limits);
     this.stats.framesSent++;
     this.stats.bytesSent += message.byteLength;
     this.connection.send(message);
+  }
+
+  /** As far as the limits are known: before the first greeting they aren't, and it is asked again when it is sent. */
+  #sizeProblem(fields: PublishFields): ClientError | undefined {
+    const limits = this.#limits;
+    if (!limits) return undefined;
+    if (fields.payload.bytes.byteLength > limits.payloadMaxBytes) {
+      return gatewayError('payload_too_large', `A payload has at most ${limits.payloadMaxBytes} bytes.`);
+    }
+    const bytes = bytesOf({ kind: 'publish', id: maxUint32, ...fields, except: longestSession });
+    return bytes > limits.frameMaxBytes ? tooLarge(limits) : undefined;
   }
 
   // -- frames -----------------------------------------------------------------------------------------------------
@@ -206,4 +265,15 @@ export class Core {
     if (event === 'error') console.error(error);
     else this.#report(error);
   }
+}
+
+/** As long as the ids of sessions are: it stands in the frame of a publish with `exceptSelf`. */
+const longestSession = 'x'.repeat(64);
+
+function bytesOf(frame: ClientFrame): number {
+  return protobufCodec.encodeClientFrame(frame).byteLength;
+}
+
+function tooLarge({ frameMaxBytes }: Limits): ClientError {
+  return gatewayError('frame_too_large', `A message has at most ${frameMaxBytes} bytes.`);
 }

@@ -1,7 +1,8 @@
 type Listener<Args extends unknown[]> = (...args: Args) => void;
 
 /**
- * Typed events. A listener that throws harms neither the others nor the caller: the fault goes to `onFault`.
+ * Typed events. A listener that throws, or whose promise rejects, harms neither the others nor the caller: the fault goes to
+ * `onFault`.
  * Listeners are called in the order in which they were added; one added or removed by a listener counts from the next event on.
  */
 export class Emitter<Events extends { [K in keyof Events]: unknown[] }> {
@@ -23,13 +24,18 @@ export class Emitter<Events extends { [K in keyof Events]: unknown[] }> {
     this.#listeners.set(event, rest);
   }
 
+  hears(event: keyof Events): boolean {
+    return (this.#listeners.get(event)?.length ?? 0) > 0;
+  }
+
   /** Whether anybody heard it. */
   emit<K extends keyof Events>(event: K, ...args: Events[K]): boolean {
     const listeners = this.#listeners.get(event) as readonly Listener<Events[K]>[] | undefined;
     if (!listeners?.length) return false;
     for (const listener of listeners) {
       try {
-        listener(...args);
+        const result: unknown = listener(...args);
+        if (isThenable(result)) result.then(undefined, (fault: unknown) => this.#onFault(fault, event));
       } catch (fault) {
         this.#onFault(fault, event);
       }
@@ -40,4 +46,10 @@ export class Emitter<Events extends { [K in keyof Events]: unknown[] }> {
   clear(): void {
     this.#listeners.clear();
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  );
 }

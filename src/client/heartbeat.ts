@@ -6,12 +6,17 @@ export interface HeartbeatOptions {
   readonly timeoutMs?: number;
 }
 
-/** How the heartbeat reaches the gateway. `done` hears the pong's time, or nothing when none came in time. */
+/**
+ * How the heartbeat reaches the gateway. `done` hears the pong's time; `alive` when the answer was another one (it limits the rate);
+ * `silent` when none came in time.
+ */
 export type SendPing = (
   roundTripMs: number,
   timeoutMs: number,
-  done: (timeMs: number | undefined) => void,
+  done: (answer: number | 'alive' | 'silent') => void,
 ) => void;
+
+const probeTimeoutMs = 2_000;
 
 export interface Pulse {
   readonly roundTripMs: number;
@@ -30,6 +35,8 @@ export class Heartbeat {
   #roundTripMs = 0;
   #heardAtMs = 0;
   #run = 0;
+  #running = false;
+  #probing = false;
   readonly #intervalMs: number;
   readonly #timeoutMs: number;
   readonly #runtime: Runtime;
@@ -52,11 +59,23 @@ export class Heartbeat {
 
   start(): void {
     this.stop();
-    this.#send();
+    this.#running = true;
+    this.#send(this.#timeoutMs);
+  }
+
+  /** Asks at once, with less patience: the surroundings have changed. */
+  probe(): void {
+    if (!this.#running || this.#probing) return;
+    this.stop();
+    this.#running = true;
+    this.#probing = true;
+    this.#send(Math.min(this.#timeoutMs, probeTimeoutMs));
   }
 
   stop(): void {
     this.#run++;
+    this.#running = false;
+    this.#probing = false;
     if (this.#timer !== undefined) this.#runtime.clearTimeout(this.#timer);
     this.#timer = undefined;
   }
@@ -66,14 +85,15 @@ export class Heartbeat {
     this.#heardAtMs = this.#runtime.monotonicMs();
   }
 
-  #send(): void {
+  #send(timeoutMs: number): void {
     const run = this.#run;
     const sentAtMs = this.#runtime.monotonicMs();
-    this.#ping(this.#roundTripMs, this.#timeoutMs, (timeMs) => {
+    this.#ping(this.#roundTripMs, timeoutMs, (answer) => {
       if (run !== this.#run) return;
-      if (timeMs === undefined && this.#heardAtMs <= sentAtMs) return this.#dead();
-      if (timeMs !== undefined) this.#report(this.#runtime.monotonicMs() - sentAtMs, timeMs);
-      this.#timer = this.#runtime.setTimeout(() => this.#send(), this.#intervalMs);
+      this.#probing = false;
+      if (answer === 'silent' && this.#heardAtMs <= sentAtMs) return this.#dead();
+      if (typeof answer === 'number') this.#report(this.#runtime.monotonicMs() - sentAtMs, answer);
+      this.#timer = this.#runtime.setTimeout(() => this.#send(this.#timeoutMs), this.#intervalMs);
     });
   }
 

@@ -6,11 +6,18 @@ import type { ReceivedPublication } from './received.ts';
  */
 export class LiveMap {
   #entries = new Map<string, ReceivedPublication>();
+  /** Somebody holds `#entries`: the next change is made in a copy. */
+  #isGiven = false;
   #pages: Map<string, ReceivedPublication> | undefined;
 
-  /** Changes in place with each batch; a copy per batch would cost a topic of 10 000 keys too much. */
+  /** As it is now: never changed later, and the same one until something changes. Only what was looked at is copied. */
   get entries(): ReadonlyMap<string, ReceivedPublication> {
+    this.#isGiven = true;
     return this.#entries;
+  }
+
+  get size(): number {
+    return this.#entries.size;
   }
 
   /** A page of a snapshot. Answers whether it was the last one and the map is new. */
@@ -23,17 +30,24 @@ export class LiveMap {
     if (!this.#pages) return false;
     for (const publication of publications) put(this.#pages, publication);
     if (!page.last) return false;
-    this.#entries = this.#pages;
-    this.#pages = undefined;
+    this.#replace(this.#pages);
     return true;
   }
 
   apply(publications: readonly ReceivedPublication[]): void {
+    if (publications.length === 0) return;
+    if (this.#isGiven) this.#entries = new Map(this.#entries);
+    this.#isGiven = false;
     for (const publication of publications) put(this.#entries, publication);
   }
 
   clear(): void {
-    this.#entries = new Map();
+    this.#replace(new Map());
+  }
+
+  #replace(entries: Map<string, ReceivedPublication>): void {
+    this.#entries = entries;
+    this.#isGiven = false;
     this.#pages = undefined;
   }
 }

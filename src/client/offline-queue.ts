@@ -12,10 +12,16 @@ export interface Published extends Position {
 const maxResendAgeMs = 240_000;
 
 interface Entry {
+  /** Its place in the order of the application's calls. */
+  readonly number: number;
   readonly fields: PublishFields;
+  readonly exceptSelf: boolean;
   readonly resolve: (published: Published) => void;
   readonly reject: (error: ClientError) => void;
+  /** When it was sent first, on the monotonic clock. */
   sentAtMs: number | undefined;
+  /** An acknowledgement was lost. */
+  mayBeThere: boolean;
 }
 
 export interface OfflineQueueOptions {
@@ -23,29 +29,43 @@ export interface OfflineQueueOptions {
   readonly maxEntries?: number;
 }
 
+export interface OfflineQueuePort {
+  send(fields: PublishFields, settle: (outcome: Outcome<'publish'>) => void): void;
+  /** What keeps it from being sent by itself, as far as that is known now; undefined: nothing. */
+  problem(fields: PublishFields): ClientError | undefined;
+  /** The id of the session that sends now. */
+  session(): string | undefined;
+  /** A publication with `exceptSelf` has its place. */
+  placed(topic: string, position: Position): void;
+  /** What `isUnsettled` answered may have changed. */
+  settled(): void;
+}
+
 /**
- * Publications on their way. While the connection is away they wait, in order, and go out one by one when it is back.
- * One whose acknowledgement was lost with the connection goes out again: its messageId keeps it from counting twice.
+ * Publications on their way. While the connection is away they wait, in order, and go out one by one when it is back; so does what
+ * the gateway refused to limit the rate, when the time that it named is over. One whose acknowledgement was lost with the
+ * connection goes out again: its messageId keeps it from counting twice. One that can't be sent is rejected alone.
  */
 export class OfflineQueue {
   #online = false;
+  /** Something is sent from the queue, or waits to be: what comes now has to wait behind it. */
   #draining = false;
+  /** One of the queue is on its way. */
+  #sending = false;
   #waiting: Entry[] = [];
   #timer: TimerHandle | undefined;
+  /** Sent on an earlier connection, with `exceptSelf`, and not acknowledged: where they are, or whether, isn't known. */
+  readonly #unsettled = new Set<Entry>();
   readonly #maxEntries: number;
   readonly #runtime: Runtime;
-  readonly #send: (fields: PublishFields, settle: (outcome: Outcome<'publish'>) => void) => void;
+  readonly #port: OfflineQueuePort;
   readonly #idPrefix: string;
-  #lastId = 0;
+  #lastNumber = 0;
 
-  constructor(
-    options: OfflineQueueOptions,
-    runtime: Runtime,
-    send: (fields: PublishFields, settle: (outcome: Outcome<'publish'>) => void) => void,
-  ) {
+  constructor(options: OfflineQueueOptions, runtime: Runtime, port: OfflineQueuePort) {
     this.#maxEntries = options.maxEntries ?? 100;
     this.#runtime = runtime;
-    this.#send = send;
+    this.#port = port;
     const draw = (): string => Math.floor(runtime.random() * 2 ** 48).toString(36);
     this.#idPrefix = `${draw()}${draw()}`;
   }
@@ -54,11 +74,29 @@ export class OfflineQueue {
     return this.#waiting.length;
   }
 
-  publish(fields: PublishFields): Promise<Published> {
+  /** Whether the topic, or one of the pattern, may hold a publication of this client's own that it would not recognise. */
+  isUnsettled(matches: (topic: string) => boolean): boolean {
+    for (const { fields } of this.#unsettled) if (matches(fields.topic)) return true;
+    return false;
+  }
+
+  publish(fields: PublishFields, exceptSelf = false): Promise<Published> {
     return new Promise((resolve, reject) => {
-      const messageId = fields.messageId ?? `${this.#idPrefix}-${++this.#lastId}`;
-      const entry: Entry = { fields: { ...fields, messageId }, resolve, reject, sentAtMs: undefined };
-      if (this.#online && !this.#draining) this.#transmit(entry);
+      const number = ++this.#lastNumber;
+      const messageId = fields.messageId ?? `${this.#idPrefix}-${number}`;
+      const whole = { ...fields, messageId };
+      const problem = this.#port.problem(whole);
+      const entry: Entry = {
+        number,
+        fields: whole,
+        exceptSelf,
+        resolve,
+        reject,
+        sentAtMs: undefined,
+        mayBeThere: false,
+      };
+      if (problem) reject(problem);
+      else if (this.#online && !this.#draining) this.#transmit(entry);
       else if (this.#waiting.length >= this.#maxEntries) reject(localError('offline_queue_full'));
       else this.#waiting.push(entry);
     });
@@ -73,46 +111,96 @@ export class OfflineQueue {
   disconnected(): void {
     this.#online = false;
     this.#draining = false;
-    if (this.#timer !== undefined) this.#runtime.clearTimeout(this.#timer);
+    this.#sending = false;
+    this.#stopTimer();
   }
 
   /** The client closes: nothing that waits will ever go out. */
   rejectAll(error: ClientError): void {
     const waiting = this.#waiting;
     this.#waiting = [];
+    this.#unsettled.clear();
     for (const { reject } of waiting) reject(error);
   }
 
   /** One at a time, so that what waited keeps its order even when the gateway limits the rate. */
   #drain(): void {
+    if (this.#sending || this.#timer !== undefined) return;
     const entry = this.#online ? this.#waiting.shift() : undefined;
     this.#draining = entry !== undefined;
-    if (entry) this.#transmit(entry, () => this.#drain());
-  }
-
-  #transmit(entry: Entry, next?: () => void): void {
-    entry.sentAtMs ??= this.#runtime.now();
-    this.#send(entry.fields, (outcome) => {
-      if (!outcome.ok && outcome.error.code === 'disconnected') return this.#keep(entry, outcome.error);
-      if (next && !outcome.ok && outcome.error.code === 'rate_limited') {
-        this.#waiting.unshift(entry);
-        this.#timer = this.#runtime.setTimeout(next, outcome.error.retryAfterMs ?? 1_000);
-        return;
-      }
-      if (outcome.ok) entry.resolve(outcome.reply);
-      else entry.reject(outcome.error);
-      next?.();
+    if (!entry) return;
+    this.#sending = true;
+    this.#transmit(entry, () => {
+      this.#sending = false;
+      this.#drain();
     });
   }
 
-  /** Back into the queue, before everything that came later; unless the gateway may have forgotten the messageId. */
-  #keep(entry: Entry, error: ClientError): void {
-    const ageMs = this.#runtime.now() - (entry.sentAtMs ?? 0);
-    if (ageMs > maxResendAgeMs) {
-      entry.reject(error);
+  #transmit(entry: Entry, next = (): void => {}): void {
+    // Limits and session may be others than they were at the call.
+    const problem = this.#port.problem(entry.fields) ?? this.#tooLate(entry);
+    if (problem) {
+      this.#settle(entry, { ok: false, error: problem });
+      next();
       return;
     }
-    const at = this.#waiting.findIndex(({ sentAtMs }) => sentAtMs === undefined);
+    const except = entry.exceptSelf ? this.#port.session() : undefined;
+    entry.sentAtMs ??= this.#runtime.monotonicMs();
+    this.#port.send(except === undefined ? entry.fields : { ...entry.fields, except }, (outcome) => {
+      const code = outcome.ok ? undefined : outcome.error.code;
+      if (!outcome.ok && code === 'disconnected') return this.#keep(entry, outcome.error);
+      if (!outcome.ok && code === 'rate_limited') this.#putOff(entry, outcome.error);
+      else this.#settle(entry, outcome);
+      next();
+    });
+  }
+
+  /** It may be there already, and the gateway may have forgotten its messageId: sent again it could count twice. */
+  #tooLate({ sentAtMs, mayBeThere }: Entry): ClientError | undefined {
+    const isLate = mayBeThere && this.#runtime.monotonicMs() - (sentAtMs ?? 0) > maxResendAgeMs;
+    return isLate ? localError('disconnected') : undefined;
+  }
+
+  #settle(entry: Entry, outcome: Outcome<'publish'>): void {
+    if (outcome.ok && entry.exceptSelf) this.#port.placed(entry.fields.topic, outcome.reply);
+    if (outcome.ok) entry.resolve(outcome.reply);
+    else entry.reject(outcome.error);
+    if (this.#unsettled.delete(entry)) this.#port.settled();
+  }
+
+  /** Back into the queue, while the gateway is sure to know the messageId. */
+  #keep(entry: Entry, error: ClientError): void {
+    entry.mayBeThere = true;
+    if (this.#tooLate(entry)) {
+      this.#settle(entry, { ok: false, error });
+      return;
+    }
+    if (entry.exceptSelf) this.#unsettled.add(entry);
+    this.#insert(entry);
+  }
+
+  /** The gateway limits the rate: this one, and what the application publishes meanwhile, waits as long as it says. */
+  #putOff(entry: Entry, error: ClientError): void {
+    if (this.#waiting.length >= this.#maxEntries) {
+      this.#settle(entry, { ok: false, error });
+      return;
+    }
+    this.#insert(entry);
+    this.#stopTimer();
+    this.#draining = true;
+    this.#timer = this.#runtime.setTimeout(() => {
+      this.#timer = undefined;
+      this.#drain();
+    }, error.retryAfterMs ?? 1_000);
+  }
+
+  #insert(entry: Entry): void {
+    const at = this.#waiting.findIndex(({ number }) => number > entry.number);
     this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, entry);
+  }
+
+  #stopTimer(): void {
+    if (this.#timer !== undefined) this.#runtime.clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 }

@@ -1,4 +1,5 @@
 import type { BackoffOptions } from './backoff.ts';
+import { localError } from './client-error.ts';
 import type { HeartbeatOptions } from './heartbeat.ts';
 import type { OfflineQueueOptions } from './offline-queue.ts';
 import type { Runtime, WebSocketClass } from './runtime.ts';
@@ -8,8 +9,15 @@ export interface ClientOptions {
   readonly token?: string | (() => string | Promise<string>);
   /** Where the platform has none (Node 20): the one of the package `ws`. */
   readonly WebSocket?: WebSocketClass;
-  /** Waits of 1, 2, 4, 8, 16, 30 s, for ever; `false`: one attempt, and none after a loss. */
+  /**
+   * Waits of 1, 2, 4, 8, 16, 30 s, each drawn between half of it and all of it, for ever; `false`: one attempt, and none after
+   * a loss.
+   */
   readonly reconnect?: BackoffOptions | false;
+  /** The same as `reconnect.maxAttempts`: attempts in a row to come back; then the client closes with `retries_over`. */
+  readonly maxReconnectAttempts?: number;
+  /** The same as `reconnect.jitter`. */
+  readonly jitter?: BackoffOptions['jitter'];
   /** A ping every 30 s; without any message for 10 s after it the connection is dead. */
   readonly heartbeat?: HeartbeatOptions;
   /** Publications that wait while the connection is away: 100. */
@@ -24,11 +32,22 @@ export interface ClientOptions {
   readonly runtime?: Runtime;
 }
 
-/** A page may give a path: `/ws` means this host, with TLS where the page has it. */
+/** A page may give a path: `/ws` means this host, with TLS where the page has it. Throws `invalid_url`. */
 export function absoluteUrl(url: string): string {
   const base = (globalThis as { location?: { href: string } }).location?.href;
-  const absolute = new URL(url, base);
+  let absolute: URL;
+  try {
+    absolute = new URL(url, base);
+  } catch (cause) {
+    throw localError('invalid_url', `Not a URL: ${String(url)}`, cause);
+  }
   absolute.protocol = absolute.protocol.replace(/^http/, 'ws');
   absolute.hash = '';
+  if (!/^wss?:$/.test(absolute.protocol)) throw localError('invalid_url', `Not a URL of a WebSocket: ${url}`);
   return absolute.href;
+}
+
+export function backoffOptions(options: ClientOptions): BackoffOptions {
+  const { reconnect, maxReconnectAttempts: maxAttempts, jitter } = options;
+  return reconnect === false ? { maxAttempts: 0 } : { maxAttempts, jitter, ...reconnect };
 }

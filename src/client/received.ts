@@ -1,6 +1,6 @@
 import type { Publication, Tags } from '../protocol/frames.ts';
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const unread = Symbol('unread');
 
 /** A publication as the application gets it. `data` is parsed on first use; most publications of a busy topic never are. */
@@ -30,9 +30,9 @@ export class ReceivedPublication<T = unknown> {
     this.#bytes = publication.payload.bytes;
   }
 
-  /** The payload as it was published: JSON text in UTF-8, or any bytes. Don't write into it. */
+  /** The payload as it was published: JSON text in UTF-8, or any bytes. A copy at each use: write into it as you like. */
   get bytes(): Uint8Array {
-    return this.#bytes;
+    return this.#bytes.slice();
   }
 
   /** The payload's own text, byte for byte: `1.0` stays `1.0`. */
@@ -40,18 +40,31 @@ export class ReceivedPublication<T = unknown> {
     return decoder.decode(this.#bytes);
   }
 
-  /** The parsed payload; of a binary one the bytes themselves. Not checked against T. */
+  /** The parsed payload, the same one at each use; of a binary one its bytes, a copy at each use. Not checked against T. */
   get data(): T {
+    if (this.format === 'binary') return this.bytes as T;
     if (this.#data === unread) this.#data = this.#read();
     return this.#data as T;
   }
 
   #read(): T {
-    if (this.format === 'binary') return this.#bytes as T;
     return (this.#bytes.length === 0 ? null : JSON.parse(this.text)) as T;
   }
 
-  /** Lets go of the message that it came in: for those who keep a publication longer than its batch. */
+  /** The same publication for another receiver, whose `data` is its own. */
+  copy(): ReceivedPublication<T> {
+    return new ReceivedPublication<T>(this.topic, {
+      offset: this.offset,
+      timestampMs: this.timestampMs,
+      type: this.type,
+      key: this.key,
+      tags: { ...this.tags },
+      removed: this.removed,
+      payload: { format: this.format, bytes: this.#bytes },
+    });
+  }
+
+  /** Keeps the payload apart from the message that it came in: for what is kept longer than its batch. */
   detach(): this {
     if (this.#bytes.buffer.byteLength > this.#bytes.byteLength) this.#bytes = this.#bytes.slice();
     return this;

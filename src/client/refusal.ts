@@ -1,32 +1,88 @@
-import { type ClientError, gatewayError } from './client-error.ts';
+import { type ErrorCode, errorTable } from '../errors.ts';
+import { type ClientError, gatewayError, localError } from './client-error.ts';
 
 /** What the HTTP side says about an upgrade that failed; see `learnRefusal`. */
 export interface Refusal {
   readonly error: ClientError;
   /** No attempt before so many milliseconds. */
-  readonly retryAfterMs: number | undefined;
+  readonly retryAfterMs?: number;
 }
 
+const timeoutMs = 5_000;
+
 /**
- * To a browser a refused upgrade looks like a lost network (1006). The gateway answers a GET to the same URL with
- * the reason. `undefined`: nothing known against connecting, or nobody there to ask.
+ * To a browser a refused upgrade looks like a lost network (1006). The gateway answers a GET to the same URL with the reason;
+ * what another server answers, or that none does, is a reason too.
  */
-export async function learnRefusal(url: string, get: typeof fetch): Promise<Refusal | undefined> {
+export async function learnRefusal(url: string, get: typeof fetch): Promise<Refusal> {
+  const address = url.replace(/^ws/, 'http');
+  const asked = { cache: 'no-store' } as const;
+  let response: Response;
   try {
-    const response = await get(url.replace(/^ws/, 'http'), {
-      headers: { accept: 'application/json' },
-      cache: 'no-store',
-      signal: AbortSignal.timeout(5_000),
-    });
-    if (response.ok || response.status === 426) return undefined;
-    const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
-    const retryAfterMs = Number.isFinite(seconds) ? seconds * 1_000 : undefined;
-    const body: unknown = await response.json();
-    const told = (body as { error?: { code?: unknown; message?: unknown } } | null)?.error;
-    if (typeof told?.code !== 'string') return undefined;
-    return { error: gatewayError(told.code, String(told.message ?? told.code), retryAfterMs), retryAfterMs };
+    response = await get(address, { ...asked, headers: { accept: 'application/json' }, signal: deadline() });
+  } catch (cause) {
+    return {
+      error: await unanswered(address, cause, () =>
+        get(address, { ...asked, mode: 'no-cors', signal: deadline() }),
+      ),
+    };
+  }
+  return (await toldByGateway(response)) ?? { error: ofStatus(response.status, address) };
+}
+
+function deadline(): AbortSignal | undefined {
+  return globalThis.AbortSignal?.timeout?.(timeoutMs);
+}
+
+/** A page may not read the answers of all servers, but it can find out whether there is one. */
+async function unanswered(
+  address: string,
+  cause: unknown,
+  look: () => Promise<Response>,
+): Promise<ClientError> {
+  try {
+    const { type } = await look();
+    if (type === 'opaque') {
+      const message = `${address} answers, but not to pages of this origin: is it listed at the gateway, and the URL right?`;
+      return localError('answer_hidden', message);
+    }
   } catch {
-    // Not reachable, no JSON, or another origin that may not look: then the loss of the connection is all there is to know.
+    // Nothing there.
+  }
+  return localError('gateway_unreachable', `Nothing answers at ${address}.`, cause);
+}
+
+/** The gateway's own error, as its HTTP side writes it. */
+async function toldByGateway(response: Response): Promise<Refusal | undefined> {
+  const told = await readError(response);
+  if (told === undefined || !Object.hasOwn(errorTable, told.code)) return undefined;
+  if ((told.code as ErrorCode) === 'upgrade_required') return { error: localError('upgrade_failed') };
+  const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
+  const retryAfterMs = Number.isFinite(seconds) ? seconds * 1_000 : undefined;
+  return { error: gatewayError(told.code, told.message, retryAfterMs), retryAfterMs };
+}
+
+async function readError(
+  response: Response,
+): Promise<{ readonly code: string; readonly message: string } | undefined> {
+  try {
+    const body = (await response.json()) as { error?: { code?: unknown; message?: unknown } } | null;
+    const { code, message } = body?.error ?? {};
+    return typeof code === 'string' ? { code, message: String(message ?? code) } : undefined;
+  } catch {
     return undefined;
   }
+}
+
+/** What the status alone says, where something else than a gateway answered. */
+function ofStatus(status: number, address: string): ClientError {
+  if (status === 426) return localError('upgrade_failed');
+  if (status === 505) return localError('http_version');
+  if (status >= 502 && status <= 504) {
+    return localError(
+      'gateway_unreachable',
+      `A proxy at ${address} does not reach the gateway (HTTP ${status}).`,
+    );
+  }
+  return localError('not_a_gateway', `What answers at ${address} (HTTP ${status}) is no Sluice gateway.`);
 }

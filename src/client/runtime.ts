@@ -10,6 +10,11 @@ export interface Runtime {
   clearTimeout(handle: TimerHandle): void;
   /** Absent where the platform has none; then refused upgrades stay without a reason. */
   readonly fetch?: typeof fetch;
+  /**
+   * Calls `noticed` when the network comes or goes, and when the page is seen again, until the function that it returns is called.
+   * Absent where the platform has no such events.
+   */
+  watch?(noticed: () => void): () => void;
 }
 
 export type TimerHandle = number | object;
@@ -29,14 +34,37 @@ export interface Socket {
 /** A WHATWG WebSocket class: a browser's, Node's own (22 and newer), or the one of the package `ws`. */
 export type WebSocketClass = new (url: string, protocols?: string[]) => object;
 
+/** A longer one would fire at once. */
+const longestTimerMs = 2 ** 31 - 1;
+
 export function platformRuntime(): Runtime {
   return {
     now: () => Date.now(),
     monotonicMs: () => performance.now(),
     random: () => Math.random(),
-    setTimeout: (callback, delayMs) => setTimeout(callback, delayMs),
+    setTimeout: (callback, delayMs) => setTimeout(callback, Math.min(delayMs, longestTimerMs)),
     clearTimeout: (handle) => clearTimeout(handle as number),
     fetch: globalThis.fetch?.bind(globalThis),
+    watch: watchPage,
+  };
+}
+
+/** The events of a page or worker; in Node there are none. */
+function watchPage(noticed: () => void): () => void {
+  const page = globalThis as Partial<EventTarget> & { document?: EventTarget & { visibilityState?: string } };
+  const seen = (): void => {
+    if (page.document?.visibilityState !== 'hidden') noticed();
+  };
+  const sources = [
+    [page, 'online', noticed],
+    [page, 'offline', noticed],
+    [page, 'pageshow', seen],
+    [page.document, 'visibilitychange', seen],
+    [page.document, 'resume', seen],
+  ] as const;
+  for (const [target, name, listener] of sources) target?.addEventListener?.(name, listener);
+  return () => {
+    for (const [target, name, listener] of sources) target?.removeEventListener?.(name, listener);
   };
 }
 

@@ -1,3 +1,4 @@
+import { subscriptionText } from '../protocol/equal-subscriptions.ts';
 import type {
   Granted,
   Mode,
@@ -11,29 +12,35 @@ import type { ClientError } from './client-error.ts';
 import { LiveMap } from './live-map.ts';
 import { judge, Positions } from './positions.ts';
 import { ReceivedPublication } from './received.ts';
-import type { TimerHandle } from './runtime.ts';
 import { startingPoints } from './starting-point.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { StateMap, Subscription, TopicStart } from './subscription.ts';
 
-/** The publications of a batch, plain; `undefined` when its compressed body doesn't check. */
-type Expand = (batch: ServerKinds['batch']) => ServerKinds['batch']['publications'] | undefined;
+/** What a shared subscription needs from its surroundings. */
+export interface SharedPort {
+  random(): number;
+  /** The publications of a batch, plain; `undefined` when its compressed body doesn't check. */
+  expand(batch: ServerKinds['batch']): ServerKinds['batch']['publications'] | undefined;
+  /** Whether this client published it, and doesn't want it back. */
+  isOwn(position: TopicPosition): boolean;
+}
 
 const noEntries: StateMap = new Map();
 
 /**
  * One subscription on the wire and the local ones that share it: positions, live maps, delivery.
- * needed: to be asked for; asked: the command is out; live: batches may come; off: refused or ended, see `retryTimer`.
+ * needed: to be asked for; asked: the command is out; live: batches may come; off: refused or ended, perhaps to be asked for later.
  */
 export class SharedSubscription {
   readonly topic: string;
   readonly options: SubscribeOptions;
+  /** Equal for equal subscriptions. */
+  readonly text: string;
   readonly members = new Set<Subscription>();
   phase: 'needed' | 'asked' | 'live' | 'off' = 'needed';
   view = 0;
   /** Between attempts after a refusal that may pass. */
   readonly backoff: Backoff;
-  retryTimer: TimerHandle | undefined;
   recoveredAtMs = Number.NEGATIVE_INFINITY;
   #wasLive = false;
   #hasPresence = false;
@@ -48,10 +55,14 @@ export class SharedSubscription {
   /** The positions that were asked for last. */
   #starts: readonly TopicPosition[] = [];
 
-  constructor(topic: string, options: SubscribeOptions, random: () => number) {
+  readonly #port: SharedPort;
+
+  constructor(topic: string, options: SubscribeOptions, port: SharedPort) {
     this.topic = topic;
     this.options = options;
-    this.backoff = new Backoff({}, random);
+    this.text = subscriptionText({ topic, ...options });
+    this.backoff = new Backoff({}, () => port.random());
+    this.#port = port;
   }
 
   get isPattern(): boolean {
@@ -78,7 +89,7 @@ export class SharedSubscription {
       const map = this.#maps.get(position.topic);
       if (!map || this.#incomplete.has(position.topic)) continue;
       member.tell('snapshot', map.entries, position);
-      member.tell('map', map.entries, position.topic);
+      this.#tellMap(member, map, position.topic);
     }
   }
 
@@ -136,16 +147,17 @@ export class SharedSubscription {
   }
 
   /** Answers how many publications were new; `undefined` when something is missing before or in the batch: then recover. */
-  batch(batch: ServerKinds['batch'], expand: Expand): number | undefined {
+  batch(batch: ServerKinds['batch']): number | undefined {
     const topic = batch.topic ?? this.topic;
     const position = this.#positionFor(topic, batch);
     const verdict = judge(position, batch);
     if (verdict.kind === 'skip') return 0;
     if (verdict.kind !== 'accept') return undefined;
-    const publications = batch.compressed ? expand(batch) : batch.publications;
+    const publications = batch.compressed ? this.#port.expand(batch) : batch.publications;
     if (!publications) return undefined;
+    const { epoch } = verdict.position;
     const fresh = publications
-      .filter(({ offset }) => offset > verdict.from)
+      .filter(({ offset }) => offset > verdict.from && !this.#port.isOwn({ topic, epoch, offset }))
       .map((publication) => new ReceivedPublication(topic, publication));
     this.#positions.set(topic, verdict.position);
     this.#accept(topic, fresh, verdict.position);
@@ -162,7 +174,7 @@ export class SharedSubscription {
     for (const member of this.members) {
       member.stand({ topic, epoch, offset });
       member.tell('snapshot', map.entries, { topic, epoch, offset });
-      member.tell('map', map.entries, topic);
+      this.#tellMap(member, map, topic);
     }
   }
 
@@ -262,10 +274,10 @@ export class SharedSubscription {
 
   #accept(topic: string, publications: readonly ReceivedPublication[], { epoch, offset }: Position): void {
     const map = this.#maps.get(topic);
-    map?.apply(publications);
+    map?.apply(publications.map((one) => one.copy()));
     for (const member of this.members) {
       member.deliver(publications, { topic, epoch, offset }, this.view);
-      if (map && publications.length > 0) member.tell('map', map.entries, topic);
+      if (map && publications.length > 0) this.#tellMap(member, map, topic);
     }
   }
 
@@ -283,9 +295,14 @@ export class SharedSubscription {
 
   #forget(topic: string): void {
     const map = this.#maps.get(topic);
-    const wasEmpty = map?.entries.size === 0;
+    const wasEmpty = map?.size === 0;
     map?.clear();
     if (!map || wasEmpty) return;
-    for (const member of this.members) member.tell('map', map.entries, topic);
+    for (const member of this.members) this.#tellMap(member, map, topic);
+  }
+
+  /** What nobody looks at needn't be copied at the next change. */
+  #tellMap(member: Subscription, map: LiveMap, topic: string): void {
+    if (member.hears('map')) member.tell('map', map.entries, topic);
   }
 }

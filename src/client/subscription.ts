@@ -20,7 +20,7 @@ export interface SubscriptionEvents<T> {
   publication: [publication: ReceivedPublication<T>, meta: PublicationMeta];
   /** State topics: everything, by key. Replaces whatever was shown before. */
   snapshot: [entries: StateMap<T>, at: TopicPosition];
-  /** State topics: the map has changed, by a snapshot or a batch. */
+  /** State topics: the map has changed, by a snapshot or a batch. Each time another map; those told before stay as they were. */
   map: [entries: StateMap<T>, topic: string];
   /** These offsets are lost: the gateway has them no more. Delivery goes on behind them. */
   gap: [gap: { readonly topic: string; readonly epoch: string; readonly missing: OffsetRange }];
@@ -95,7 +95,10 @@ export class Subscription<T = unknown> {
     return this.#positions.list();
   }
 
-  /** State topics: the newest publication of each key. Empty until the first snapshot. It changes in place. */
+  /**
+   * State topics: the newest publication of each key. Empty until the first snapshot. After each change it is another map, and until
+   * then the same one, as `useSyncExternalStore` wants it.
+   */
   current(topic = this.topic): StateMap<T> {
     return this.#home.mapOf(this as Subscription, topic) as StateMap<T>;
   }
@@ -131,7 +134,10 @@ export class Subscription<T = unknown> {
     for (const publication of publications) {
       if (this.#state === 'closed') return;
       if (publication.offset <= from) continue;
-      this.#events.emit('publication', publication as ReceivedPublication<T>, { view, epoch });
+      // A copy for each subscription: what one makes of `data` is not seen by the others.
+      if (this.#events.hears('publication')) {
+        this.#events.emit('publication', publication.copy() as ReceivedPublication<T>, { view, epoch });
+      }
       this.#positions.set(topic, { epoch, offset: publication.offset });
     }
     this.stand({ topic, epoch, offset: Math.max(from, offset) });
@@ -175,6 +181,10 @@ export class Subscription<T = unknown> {
     const after = Math.max(missing.after, this.floor(topic, epoch));
     if (after >= missing.upto) return;
     this.#events.emit('gap', { topic, epoch, missing: { after, upto: missing.upto } });
+  }
+
+  hears(event: keyof SubscriptionEvents<T>): boolean {
+    return this.#events.hears(event);
   }
 
   tell<K extends keyof SubscriptionEvents<T>>(event: K, ...args: SubscriptionEvents<T>[K]): void {

@@ -1,10 +1,20 @@
 import { subscriptionText } from '../protocol/equal-subscriptions.ts';
-import type { ServerFrame, ServerKinds, SubscribeResult } from '../protocol/frames.ts';
+import type {
+  ServerFrame,
+  ServerKinds,
+  SubscribeResult,
+  TopicPosition,
+  Subscription as WireSubscription,
+} from '../protocol/frames.ts';
+import { splitBulk } from './bulk.ts';
 import { ClientError, gatewayError } from './client-error.ts';
 import type { Outcome, PendingCommands } from './commands.ts';
 import { Dictionaries } from './dictionaries.ts';
+import { Releases } from './releases.ts';
+import { checkedSubscribe } from './requests.ts';
+import { Retries } from './retries.ts';
 import type { Runtime } from './runtime.ts';
-import { SharedSubscription } from './shared-subscription.ts';
+import { type SharedPort, SharedSubscription } from './shared-subscription.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import { type StateMap, Subscription } from './subscription.ts';
 
@@ -17,7 +27,17 @@ export interface SubscriptionsPort {
   /** The gateway subscribed this session by itself: who hears it while the application hasn't asked for the topic? */
   serverMade(subscription: Subscription): void;
   count(what: 'gaps' | 'publications', many: number): void;
+  /** The most bytes of a command, and how many one has with this subscription alone. */
+  frameMaxBytes(): number;
+  bytesOf(subscription: WireSubscription): number;
+  /** Whether this client published it, and doesn't want it back. */
+  isOwn(position: TopicPosition): boolean;
+  /** Whether that isn't known yet of all that may be in these topics. */
+  isUnsettled(matches: (topic: string) => boolean): boolean;
 }
+
+/** Half of what a list of a command may have. */
+const subscriptionsPerCommand = 500;
 
 /** A view whose batches never fit must not turn into a storm of subscribe commands. */
 const minRecoveryIntervalMs = 1_000;
@@ -30,17 +50,35 @@ export class Subscriptions {
   readonly #byView = new Map<number, SharedSubscription>();
   readonly #dictionaries = new Dictionaries();
   readonly #homes = new Map<Subscription, SharedSubscription>();
+  /** Refused, or not recoverable yet: asked for again at their time. */
+  readonly #retries: Retries<SharedSubscription>;
+  readonly #releases: Releases;
+  readonly #sharedPort: SharedPort;
   readonly #port: SubscriptionsPort;
 
   constructor(port: SubscriptionsPort) {
     this.#port = port;
+    this.#retries = new Retries(port.runtime, (due) => this.#askFor(due));
+    this.#releases = new Releases({
+      commands: port.commands,
+      runtime: port.runtime,
+      abandon: (error) => port.abandon(error),
+      ended: () => this.flush(),
+    });
+    this.#sharedPort = {
+      random: () => port.runtime.random(),
+      expand: (batch) => this.#dictionaries.expand(batch),
+      isOwn: (position) => port.isOwn(position),
+    };
   }
 
   get size(): number {
     return this.#homes.size;
   }
 
-  add<T>(topic: string, options: SubscribeOptions): Subscription<T> {
+  /** Throws where the gateway could not even be told what is wanted. */
+  add<T>(wantedTopic: string, wanted: SubscribeOptions): Subscription<T> {
+    const { topic, options } = checkedSubscribe(wantedTopic, wanted);
     const subscription = new Subscription<T>(topic, options, this);
     const member = subscription as Subscription;
     const shared = this.#sharedFor(topic, options);
@@ -76,16 +114,25 @@ export class Subscriptions {
   /** Everything in one bulk command, each from its own position. What the gateway made by itself is there already. */
   connected(): void {
     this.#online = true;
-    for (const shared of this.#byKey.values()) if (shared.phase === 'off') shared.detached();
-    this.#flush();
+    this.askRefused();
+    this.flush();
+  }
+
+  /** What was refused may be granted now: to another connection, or with another token. */
+  askRefused(): void {
+    const refused = [...this.#byKey.values()].filter(
+      (shared) => shared.phase === 'off' && !this.#retries.has(shared),
+    );
+    this.#askFor(refused);
   }
 
   disconnected(): void {
     this.#online = false;
     this.#byView.clear();
     this.#dictionaries.clear();
+    this.#releases.clear();
+    this.#retries.clear();
     for (const shared of this.#byKey.values()) {
-      this.#stopRetry(shared);
       if (shared.phase !== 'off') shared.detached();
       this.#drop(shared);
     }
@@ -132,7 +179,7 @@ export class Subscriptions {
     const key = subscriptionText({ topic, ...options });
     const known = this.#byKey.get(key);
     if (known) return known;
-    const shared = new SharedSubscription(topic, options, this.#port.runtime.random);
+    const shared = new SharedSubscription(topic, options, this.#sharedPort);
     this.#byKey.set(key, shared);
     return shared;
   }
@@ -143,18 +190,37 @@ export class Subscriptions {
     this.#flushPlanned = true;
     queueMicrotask(() => {
       this.#flushPlanned = false;
-      this.#flush();
+      this.flush();
     });
   }
 
-  #flush(): void {
+  /** Asks for what is needed, in as few commands as there may be. */
+  flush(): void {
+    this.#releases.flush();
     if (!this.#online) return;
-    const needed = [...this.#byKey.values()].filter(
-      ({ phase, members }) => phase === 'needed' && members.size > 0,
-    );
-    if (needed.length === 0) return;
-    const subscriptions = needed.map((shared) => shared.ask());
-    this.#port.commands.send('subscribe', { subscriptions }, (outcome) => this.#answered(needed, outcome));
+    const needed = [...this.#byKey.values()].filter((shared) => this.#isDue(shared));
+    const wishes = needed.map((shared) => ({ shared, wish: shared.ask() }));
+    const limits = { entries: subscriptionsPerCommand, bytes: this.#port.frameMaxBytes() };
+    const { parts, tooLarge } = splitBulk(wishes, ({ wish }) => this.#port.bytesOf(wish), limits);
+    for (const { shared } of tooLarge) {
+      this.#refuse(
+        shared,
+        gatewayError('frame_too_large', 'The subscription is larger than a command may be.'),
+      );
+    }
+    for (const part of parts) this.#send(part);
+  }
+
+  #isDue({ phase, members, text, topic, isPattern }: SharedSubscription): boolean {
+    if (phase !== 'needed' || members.size === 0 || this.#releases.holds(text)) return false;
+    const prefix = topic.slice(0, -1);
+    return !this.#port.isUnsettled((one) => (isPattern ? one.startsWith(prefix) : one === topic));
+  }
+
+  #send(part: readonly { readonly shared: SharedSubscription; readonly wish: WireSubscription }[]): void {
+    const subscriptions = part.map(({ wish }) => wish);
+    const asked = part.map(({ shared }) => shared);
+    this.#port.commands.send('subscribe', { subscriptions }, (outcome) => this.#answered(asked, outcome));
   }
 
   #answered(asked: readonly SharedSubscription[], outcome: Outcome<'subscribe'>): void {
@@ -171,12 +237,17 @@ export class Subscriptions {
       this.#port.abandon(error);
       return;
     }
-    for (const shared of asked) this.#refuse(shared, error);
+    for (const shared of asked) {
+      // Nothing was judged: that is no refusal to tell.
+      if (error.code === 'rate_limited') this.#askLater(shared, error.retryAfterMs ?? 1_000);
+      else this.#refuse(shared, error);
+    }
   }
 
   #settle(shared: SharedSubscription, result: SubscribeResult): void {
     if ('error' in result) {
-      this.#refuse(shared, new ClientError(result.error));
+      if (result.error.code === 'already_subscribed') void this.#reconcile(shared);
+      else this.#refuse(shared, new ClientError(result.error));
       return;
     }
     this.#byView.set(result.view, shared);
@@ -195,12 +266,53 @@ export class Subscriptions {
     if (error.retry) this.#askLater(shared, Math.max(delayMs, error.retryAfterMs ?? 0));
   }
 
+  /**
+   * The gateway has this subscription already. If it is one that this side has given up, it is ended first; if it is one that this
+   * side holds for another (the namespace conflates by itself), they are one from now on.
+   */
+  async #reconcile(shared: SharedSubscription): Promise<void> {
+    const { topic, text } = shared;
+    shared.detached();
+    if (this.#releases.holds(text)) return;
+    const twin = this.#twinOf(shared);
+    if (twin) {
+      this.#merge(shared, twin);
+      return;
+    }
+    this.#askLater(shared, shared.backoff.next() ?? 0);
+    try {
+      const { subscriptions } = await this.#port.commands.request('status', {});
+      const ghosts = subscriptions.filter(
+        ({ topic: held, view }) => held === topic && !this.#byView.has(view),
+      );
+      for (const { view } of ghosts) this.#releases.add(view, text);
+    } catch {
+      // The connection is gone, or busy: then it is tried again at its time, as planned.
+    }
+  }
+
+  #twinOf({ topic, options }: SharedSubscription): SharedSubscription | undefined {
+    const other = subscriptionText({ topic, ...options, conflate: !options.conflate });
+    const twin = this.#byKey.get(other);
+    return twin?.phase === 'live' ? twin : undefined;
+  }
+
+  #merge(shared: SharedSubscription, twin: SharedSubscription): void {
+    for (const member of [...shared.members]) {
+      shared.leave(member);
+      this.#homes.set(member, twin);
+      if (twin.join(member)) this.#askAgain(twin);
+      queueMicrotask(() => twin.show(member));
+    }
+    this.#drop(shared);
+  }
+
   // -- leaving and beginning again ----------------------------------------------------------------------------------
 
   /** What is missing comes by subscribing anew from the position. Once at a time: until the answer, batches are ignored. */
   #recover(shared: SharedSubscription): void {
     this.#port.count('gaps', 1);
-    const nowMs = this.#port.runtime.now();
+    const nowMs = this.#port.runtime.monotonicMs();
     const waitMs = shared.recoveredAtMs + minRecoveryIntervalMs - nowMs;
     shared.recoveredAtMs = nowMs + Math.max(0, waitMs);
     if (waitMs <= 0) {
@@ -214,37 +326,32 @@ export class Subscriptions {
   #askAgain(shared: SharedSubscription): void {
     this.#release(shared);
     shared.detached();
-    this.#flush();
+    this.flush();
   }
 
   #askLater(shared: SharedSubscription, delayMs: number): void {
-    this.#stopRetry(shared);
     shared.phase = 'off';
-    shared.retryTimer = this.#port.runtime.setTimeout(() => {
-      shared.retryTimer = undefined;
-      shared.detached();
-      this.#flush();
-    }, delayMs);
+    this.#retries.add(shared, delayMs);
   }
 
-  #stopRetry(shared: SharedSubscription): void {
-    if (shared.retryTimer !== undefined) this.#port.runtime.clearTimeout(shared.retryTimer);
-    shared.retryTimer = undefined;
+  #askFor(all: readonly SharedSubscription[]): void {
+    for (const shared of all) shared.detached();
+    this.flush();
   }
 
   /** Nobody is left: forget it, unless the reply is still to come (then again) or somebody joined meanwhile. */
   #drop(shared: SharedSubscription): void {
     if (shared.members.size > 0 || shared.phase === 'asked') return;
-    this.#stopRetry(shared);
+    this.#retries.delete(shared);
     this.#release(shared);
-    this.#byKey.delete(subscriptionText({ topic: shared.topic, ...shared.options }));
+    if (this.#byKey.get(shared.text) === shared) this.#byKey.delete(shared.text);
   }
 
   #release(shared: SharedSubscription): void {
     if (this.#byView.get(shared.view) !== shared) return;
     this.#byView.delete(shared.view);
     this.#dictionaries.forget(shared.view);
-    if (this.#online) this.#port.commands.send('unsubscribe', { views: [shared.view] }, () => {});
+    if (this.#online) this.#releases.add(shared.view, shared.text);
   }
 
   // -- pushes -----------------------------------------------------------------------------------------------------
@@ -252,7 +359,7 @@ export class Subscriptions {
   #batch(frame: ServerKinds['batch']): void {
     const shared = this.#byView.get(frame.view);
     if (!shared) return;
-    const fresh = shared.batch(frame, (batch) => this.#dictionaries.expand(batch));
+    const fresh = shared.batch(frame);
     if (fresh === undefined) {
       this.#recover(shared);
       return;
@@ -266,14 +373,18 @@ export class Subscriptions {
   }
 
   #subscribedByGateway(result: SubscribeResult): void {
-    if ('error' in result) return;
+    if ('error' in result) {
+      const { error, topic } = result;
+      this.#port.report(new ClientError({ ...error, message: `${topic}: ${error.message}` }));
+      return;
+    }
     const shared = this.#sharedFor(result.topic, {});
     // Our own command is on its way and replaces what the gateway made.
     if (shared.phase === 'asked') return;
     if (shared.members.size === 0) this.#port.serverMade(this.add(result.topic, {}));
     // It begins behind what was missed while the client was away: ours, with its position, will replace it too.
     if (shared.wouldSkip(result)) {
-      this.#flush();
+      this.flush();
       return;
     }
     this.#byView.set(result.view, shared);

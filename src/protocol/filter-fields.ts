@@ -1,5 +1,6 @@
 import type { Fields } from './fields.ts';
 import type { Filter } from './frames.ts';
+import { isWellFormed } from './utf8.ts';
 
 export const maxFilterDepth = 8;
 export const maxFilterNodes = 64;
@@ -55,7 +56,7 @@ function invalid(fields: Fields, name: string, problem: string): Filter {
 
 function tag(fields: Fields): string {
   const value = fields.raw['tag'];
-  if (typeof value === 'string' && value !== '' && value.length <= fields.bounds.text) return value;
+  if (isText(value, fields.bounds.text) && value !== '') return value;
   fields.fail('tag', `must be a string of 1 to ${fields.bounds.text} characters`, 'invalid_filter');
   return '';
 }
@@ -63,7 +64,7 @@ function tag(fields: Fields): string {
 /** In JSON `value`; in protobuf the only one of `values`. */
 function oneValue(fields: Fields): string {
   const value = fields.raw['value'] ?? only(texts(fields));
-  if (typeof value === 'string' && value.length <= fields.bounds.text) return value;
+  if (isText(value, fields.bounds.text)) return value;
   fields.fail('value', `must be a string of at most ${fields.bounds.text} characters`, 'invalid_filter');
   return '';
 }
@@ -76,8 +77,13 @@ function texts(fields: Fields): readonly string[] {
   const values = fields.raw['values'];
   if (values === undefined || values === null) return [];
   const { text, list } = fields.bounds;
-  const fit = (value: unknown) => typeof value === 'string' && value.length <= text;
+  const fit = (value: unknown) => isText(value, text);
   if (Array.isArray(values) && values.length <= list && values.every(fit)) return values as string[];
   fields.fail('values', `must be at most ${list} strings of at most ${text} characters`, 'invalid_filter');
   return [];
+}
+
+/** Half of a surrogate pair would be another text once it was written. */
+function isText(value: unknown, max: number): value is string {
+  return typeof value === 'string' && value.length <= max && isWellFormed(value);
 }

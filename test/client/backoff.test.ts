@@ -1,28 +1,37 @@
 import { describe, expect, it } from 'vitest';
-import { Backoff } from '../../src/client/backoff.ts';
+import { Backoff, type BackoffOptions } from '../../src/client/backoff.ts';
 
-const next = (backoff: Backoff, count: number) => Array.from({ length: count }, () => backoff.next());
+/** The delays of the first attempts. */
+function delays(options: BackoffOptions, random: number, count = 7): (number | undefined)[] {
+  const backoff = new Backoff(options, () => random);
+  return Array.from({ length: count }, () => backoff.next());
+}
 
 describe('Backoff', () => {
-  it('waits 1, 2, 4, 8, 16 and then always 30 seconds', () => {
-    const seconds = next(new Backoff({}, () => 1), 8).map((ms) => (ms ?? 0) / 1_000);
-    expect(seconds).toEqual([1, 2, 4, 8, 16, 30, 30, 30]);
+  it('draws each delay between half of 1, 2, 4, 8, 16, 30 s and all of it', () => {
+    expect(delays({}, 0)).toEqual([500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000]);
+    expect(delays({}, 0.5, 2)).toEqual([750, 1_500]);
+    expect(delays({}, 0.999_999)).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
   });
 
-  it('begins anew after a reset', () => {
-    const backoff = new Backoff({ delaysMs: [10, 20] }, () => 1);
-    next(backoff, 3);
-    expect(backoff.attempts).toBe(3);
+  it('waits the delays themselves without jitter', () => {
+    expect(delays({ jitter: 'none' }, 0)).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+  });
+
+  it('draws between nothing and all of it with full jitter', () => {
+    expect(delays({ jitter: 'full' }, 0, 2)).toEqual([0, 0]);
+    expect(delays({ jitter: 'full' }, 0.25, 2)).toEqual([250, 500]);
+  });
+
+  it('does not end by itself, and ends after as many attempts as may be', () => {
+    expect(delays({}, 1, 1_000).at(-1)).toBe(30_000);
+    expect(delays({ delaysMs: [10], maxAttempts: 2 }, 1, 3)).toEqual([10, 10, undefined]);
+  });
+
+  it('begins anew after a success', () => {
+    const backoff = new Backoff({ maxAttempts: 1 }, () => 1);
+    expect([backoff.next(), backoff.next()]).toEqual([1_000, undefined]);
     backoff.reset();
-    expect(backoff.next()).toBe(10);
-  });
-
-  it('spreads with full jitter over the whole delay', () => {
-    expect(new Backoff({ jitter: 'full' }, () => 0).next()).toBe(0);
-    expect(new Backoff({ jitter: 'full' }, () => 0.25).next()).toBe(250);
-  });
-
-  it('ends after as many attempts as may be', () => {
-    expect(next(new Backoff({ delaysMs: [10], maxAttempts: 2 }, () => 1), 3)).toEqual([10, 10, undefined]);
+    expect([backoff.next(), backoff.attempts]).toEqual([1_000, 1]);
   });
 });

@@ -141,7 +141,7 @@ describe('reconnecting', () => {
       h.socket.end();
       await h.runtime.advance(10);
     }
-    await expect(connecting).rejects.toMatchObject({ code: 'attempts_exhausted' });
+    await expect(connecting).rejects.toMatchObject({ code: 'retries_over' });
     expect(h.sockets).toHaveLength(3);
   });
 
@@ -242,7 +242,7 @@ describe('a refused upgrade', () => {
     await settled();
     expect(h.client.getStatus()).toMatchObject({
       state: 'reconnecting',
-      error: { code: 'connection_failed' },
+      error: { code: 'upgrade_failed' },
     });
   });
 });

@@ -97,7 +97,7 @@ describe('publish', () => {
 
   it('rejects what JSON cannot say', async () => {
     const h = harness();
-    await expect(h.client.publish('a', 'test', 1n)).rejects.toBeInstanceOf(TypeError);
+    await expect(h.client.publish('a', 'test', 1n)).rejects.toMatchObject({ code: 'unsupported_value' });
   });
 });
 

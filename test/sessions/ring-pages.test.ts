@@ -48,7 +48,6 @@ async function outage({ view: more, pages: pagesOptions, ...options }: Options =
       nowMs: () => world.broker.nowMs(),
       pageBytes,
       pages,
-      modeOf: () => 'stream',
       outcome: () => undefined,
       delivered: () => undefined,
     });

@@ -123,8 +123,8 @@ export class LmdbEngine implements Engine {
     return this.#topics?.numbering(topic);
   }
 
-  numberings(afterSeq: number): Iterable<readonly [string, Numbering]> {
-    return this.#topics?.numberings(afterSeq) ?? [];
+  numberings(): Iterable<readonly [string, Numbering]> {
+    return this.#topics?.numberings() ?? [];
   }
 
   append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {

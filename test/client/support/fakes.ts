@@ -8,8 +8,11 @@ import { protobufCodec } from '../../../src/protocol/protobuf.ts';
 export class FakeRuntime implements Runtime {
   #nowMs = 1_000_000;
   readonly #timers = new Map<object, { atMs: number; callback: () => void }>();
-  randomValue = 0.5;
+  /** Delays are drawn at their longest. */
+  randomValue = 1;
   fetch: typeof fetch = () => Promise.reject(new TypeError('nobody there'));
+  /** Who watches the network and the page. */
+  readonly #watching = new Set<() => void>();
 
   now(): number {
     return this.#nowMs;
@@ -31,6 +34,25 @@ export class FakeRuntime implements Runtime {
 
   clearTimeout(handle: TimerHandle): void {
     this.#timers.delete(handle as object);
+  }
+
+  watch(noticed: () => void): () => void {
+    this.#watching.add(noticed);
+    return () => void this.#watching.delete(noticed);
+  }
+
+  get watchers(): number {
+    return this.#watching.size;
+  }
+
+  /** The network is back, or the page is seen again. */
+  notice(): void {
+    for (const noticed of [...this.#watching]) noticed();
+  }
+
+  /** The machine sleeps: time passes, and no timer runs. */
+  sleep(ms: number): void {
+    this.#nowMs += ms;
   }
 
   get timers(): number {
@@ -147,8 +169,9 @@ export interface Harness {
 
 export function harness({
   runtime = new FakeRuntime(),
+  url = 'ws://gateway.test/ws',
   ...options
-}: Omit<ClientOptions, 'runtime'> & { runtime?: FakeRuntime } = {}): Harness {
+}: Omit<ClientOptions, 'runtime'> & { runtime?: FakeRuntime; url?: string } = {}): Harness {
   const sockets: FakeSocket[] = [];
   class Recorded extends FakeSocket {
     constructor(url: string, protocols?: string[]) {
@@ -156,7 +179,7 @@ export function harness({
       sockets.push(this);
     }
   }
-  const client = new SluiceClient('ws://gateway.test/ws', { WebSocket: Recorded, runtime, ...options });
+  const client = new SluiceClient(url, { WebSocket: Recorded, runtime, ...options });
   return {
     client,
     runtime,

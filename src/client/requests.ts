@@ -1,0 +1,112 @@
+import { readCommand } from '../protocol/client-frames.ts';
+import { canonicalFilter } from '../protocol/equal-subscriptions.ts';
+import type { CommandKind, Commands, Filter, PublishFields } from '../protocol/frames.ts';
+import { publicationTypeProblem } from '../protocol/names.ts';
+import { isWellFormed } from '../protocol/utf8.ts';
+import { type ClientError, gatewayError } from './client-error.ts';
+import type { PublishOptions } from './client-types.ts';
+import { isPlain, payloadOf } from './payload.ts';
+import type { SubscribeOptions } from './subscribe-options.ts';
+
+/**
+ * What the application asks for, checked and copied at its call. What is wrong throws there, with the code that the gateway has for
+ * it, and nothing else is touched: no encoder meets a value that it can't write, in a later turn and beside others.
+ */
+
+export function checkedCommand<K extends CommandKind>(
+  kind: K,
+  fields: Readonly<Record<string, unknown>>,
+): Commands[K] {
+  const read = readCommand(kind, fields);
+  if (!read.ok) throw gatewayError(read.code, read.message);
+  const { kind: _kind, id: _id, ...checked } = read.frame;
+  return checked as unknown as Commands[K];
+}
+
+export function checkedPublish(
+  topic: unknown,
+  type: unknown,
+  data: unknown,
+  options: PublishOptions,
+): PublishFields {
+  const { key, tags, messageId, ttlMs, timestampMs, removed } = options;
+  if (typeof tags === 'object' && tags !== null && !isPlain(tags)) {
+    throw gatewayError('invalid_request', 'tags must be a plain object whose values are strings');
+  }
+  const own = { key, tags: tags && { ...tags }, messageId, ttlMs, timestampMs, removed };
+  const wanted = { topic: checkedTopic(topic), type, payload: payloadOf(data), ...own };
+  const fields = checkedCommand('publish', wanted);
+  const problem = publicationTypeProblem(fields.type);
+  if (problem !== undefined) throw gatewayError('invalid_type', problem);
+  return fields;
+}
+
+/** Filters that are well typed, yet too deep or without values, are for the gateway to refuse. */
+export function checkedSubscribe(
+  topic: unknown,
+  options: SubscribeOptions,
+): { readonly topic: string; readonly options: SubscribeOptions } {
+  const { filter, intervalMs, conflate, presence, last, since } = options;
+  const many = Array.isArray(since) ? since : undefined;
+  const begin = many ? undefined : since;
+  const rest = { intervalMs, conflate, presence, last, since: begin };
+  const { subscriptions } = checkedCommand('subscribe', {
+    subscriptions: [{ topic: checkedTopic(topic), ...rest }],
+  });
+  for (const position of many ?? []) {
+    checkedCommand('subscribe', { subscriptions: [{ topic: position?.topic, since: position }] });
+  }
+  if (filter !== undefined) checkFilter(filter, 0, { nodes: 0 });
+  const copied = { ...options, since: many ? many.map((each) => ({ ...each })) : begin && { ...begin } };
+  return {
+    topic: (subscriptions[0] as { topic: string }).topic,
+    options: { ...copied, filter: filter && canonicalFilter(filter) } as SubscribeOptions,
+  };
+}
+
+function checkedTopic(topic: unknown): string {
+  if (typeof topic !== 'string' || topic === '') throw gatewayError('invalid_topic', 'a topic is a string');
+  if (!isWellFormed(topic)) throw gatewayError('invalid_topic', 'half of a surrogate pair');
+  return topic;
+}
+
+/** Far above what a gateway takes: more has only a filter that holds itself, or the same part again and again. */
+const deepest = 100;
+const mostNodes = 10_000;
+
+const operands: Readonly<Record<Filter['op'], (filter: Readonly<Record<string, unknown>>) => boolean>> = {
+  eq: ({ tag, value }) => isText(tag) && isText(value),
+  prefix: ({ tag, value }) => isText(tag) && isText(value),
+  in: ({ tag, values }) => isText(tag) && Array.isArray(values) && Array.from(values).every(isText),
+  exists: ({ tag }) => isText(tag),
+  lt: isComparison,
+  lte: isComparison,
+  gt: isComparison,
+  gte: isComparison,
+  and: ({ filters }) => Array.isArray(filters),
+  or: ({ filters }) => Array.isArray(filters),
+  not: ({ filters }) => Array.isArray(filters),
+};
+
+function isComparison({ tag, number }: Readonly<Record<string, unknown>>): boolean {
+  return isText(tag) && Number.isFinite(number);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && isWellFormed(value);
+}
+
+function checkFilter(filter: unknown, depth: number, count: { nodes: number }): void {
+  const parts = (typeof filter === 'object' && filter !== null ? filter : {}) as Record<string, unknown>;
+  const { op, filters } = parts;
+  if (typeof op !== 'string' || !Object.hasOwn(operands, op)) throw invalidFilter('op is no operator');
+  if (depth > deepest || ++count.nodes > mostNodes) throw invalidFilter('it is too deep or too large');
+  if (!operands[op as Filter['op']](parts)) {
+    throw invalidFilter(`an operand of "${op}" is missing, or of another type`);
+  }
+  if (Array.isArray(filters)) for (const inner of Array.from(filters)) checkFilter(inner, depth + 1, count);
+}
+
+function invalidFilter(problem: string): ClientError {
+  return gatewayError('invalid_filter', `the filter can not be sent: ${problem}`);
+}

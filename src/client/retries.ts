@@ -1,0 +1,56 @@
+import type { Runtime, TimerHandle } from './runtime.ts';
+
+/** What is due within so long of each other is done together: a gateway that refused a hundred at once is asked for them in a few commands. */
+const togetherMs = 250;
+
+/** What is to be tried again, each not before its time, and those of about the same time at once. */
+export class Retries<T> {
+  readonly #dueMs = new Map<T, number>();
+  #timer: TimerHandle | undefined;
+  readonly #runtime: Runtime;
+  readonly #run: (due: readonly T[]) => void;
+
+  constructor(runtime: Runtime, run: (due: readonly T[]) => void) {
+    this.#runtime = runtime;
+    this.#run = run;
+  }
+
+  /** Replaces an earlier plan for the same one. */
+  add(one: T, delayMs: number): void {
+    this.#dueMs.delete(one);
+    const wishMs = this.#runtime.monotonicMs() + delayMs;
+    const later = [...this.#dueMs.values()].filter((due) => due >= wishMs && due <= wishMs + togetherMs);
+    this.#dueMs.set(one, later.length > 0 ? Math.min(...later) : wishMs);
+    this.#plan();
+  }
+
+  has(one: T): boolean {
+    return this.#dueMs.has(one);
+  }
+
+  delete(one: T): void {
+    if (this.#dueMs.delete(one)) this.#plan();
+  }
+
+  clear(): void {
+    this.#dueMs.clear();
+    this.#plan();
+  }
+
+  #plan(): void {
+    if (this.#timer !== undefined) this.#runtime.clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#dueMs.size === 0) return;
+    const delayMs = Math.max(0, Math.min(...this.#dueMs.values()) - this.#runtime.monotonicMs());
+    this.#timer = this.#runtime.setTimeout(() => this.#fire(), delayMs);
+  }
+
+  #fire(): void {
+    this.#timer = undefined;
+    const nowMs = this.#runtime.monotonicMs();
+    const due = [...this.#dueMs].filter(([, dueMs]) => dueMs <= nowMs).map(([one]) => one);
+    for (const one of due) this.#dueMs.delete(one);
+    if (due.length > 0) this.#run(due);
+    this.#plan();
+  }
+}
