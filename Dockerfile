@@ -8,7 +8,8 @@
 FROM node:24-trixie-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci
+# Without scripts: `prepare` would build what isn't here yet, and the binaries come with their packages.
+RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 RUN npm run build && npm prune --omit=dev
@@ -21,6 +22,7 @@ RUN cd node_modules/uWebSockets.js \
 FROM node:24-trixie-slim
 ENV NODE_ENV=production
 ENV SLUICE_HOST=0.0.0.0
+ENV SLUICE_RUN_FILE=/tmp/sluice.json
 # For the engine lmdb: a volume, or it goes with the container.
 ENV SLUICE_DATA_DIR=/data
 RUN mkdir /data && chown node:node /data
@@ -30,7 +32,8 @@ COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 USER node
 EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.SLUICE_PORT || 8080}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+# The run file says where the gateway listens, whatever its flags are. A large data folder takes its time to load.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
+  CMD ["node", "dist/cli.js", "health"]
 ENTRYPOINT ["node", "dist/cli.js"]
 CMD ["serve"]

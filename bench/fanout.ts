@@ -1,6 +1,4 @@
-import type { PublisherCalls } from './load/publisher.ts';
-import type { PublishJob } from './peers/peer.ts';
-import { loadCore } from './support/core.ts';
+import { publisherOption, publishFrom } from './support/publish-from.ts';
 import { median, percentText } from './support/report.ts';
 import {
   atMost,
@@ -12,20 +10,14 @@ import {
   scenario,
 } from './support/scenario.ts';
 import { peers, rawBatch, rawEach, type Subject, sluice } from './support/subject.ts';
-import { type Loaded, type Trial, topicNames, trial, withLoad, withWorkers } from './support/trial.ts';
-import { Worker } from './support/worker.ts';
+import { type Trial, topicNames, trial, withLoad, withWorkers } from './support/trial.ts';
 
 const options = {
   connections: { default: 1000, sentence: 'Subscribers of the one topic.' },
   rates: { default: '100,1000', sentence: 'Publications per second.' },
   bytes: { default: '200', sentence: 'Sizes of a payload.' },
   codecs: { default: 'protobuf,json', sentence: 'Codecs of the gateway to look at.' },
-  publisher: {
-    default: 'process',
-    sentence:
-      'Where the gateway’s publications come from: its own process, as with raw uWS, or over the network.',
-    choices: ['process', 'http', 'ws'],
-  },
+  publisher: publisherOption,
   compress: { default: true, sentence: 'Let the gateway compress (--no-compress: never).' },
   peers: {
     default: true,
@@ -54,27 +46,10 @@ function measure(subject: Subject, rate: number, bytes: number, options: Options
     withWorkers(async (keep) => {
       const { worker, receivers } = loaded;
       const job = { topics, rate, seconds, bytes };
-      const from = subject.peer === 'sluice' && publisher !== 'process' ? publisher : undefined;
-      const publish =
-        from === undefined
-          ? (each: PublishJob) => worker.call('publish', each)
-          : await outside(loaded, from as 'http' | 'ws', keep);
+      const publish = await publishFrom(publisher, subject, loaded, keep);
       return trial({ pid: worker.pid, receivers, publish, receiversEach: connections, job });
     }),
   );
-}
-
-/** A publisher that is a process of its own. */
-async function outside(
-  { port }: Loaded,
-  by: 'http' | 'ws',
-  keep: (worker: Worker<PublisherCalls>) => Worker<PublisherCalls>,
-) {
-  const publisher = keep(
-    new Worker<PublisherCalls>(new URL('./load/publisher.ts', import.meta.url), loadCore),
-  );
-  await publisher.call('connect', { port, by });
-  return (job: PublishJob) => publisher.call('publish', job);
 }
 
 interface Figures {

@@ -1,13 +1,30 @@
+import type { PeerCalls } from './peers/peer.ts';
+import type { Allocations } from './support/allocations.ts';
+import { allocationsTable, gapsTable, longestOwnMs } from './support/looks.ts';
+import type { LoopTrace } from './support/loop-watch.ts';
+import { publisherOption, publishFrom } from './support/publish-from.ts';
 import { median, percentText } from './support/report.ts';
 import { type Saturation, saturate } from './support/saturate.ts';
-import { atLeast, atMost, claim, type OptionsOf, scenario } from './support/scenario.ts';
+import {
+  atLeast,
+  atMost,
+  type Claim,
+  claim,
+  type OptionsOf,
+  type Ratio,
+  scenario,
+  type Table,
+} from './support/scenario.ts';
 import { rawEach, type Subject, sluice } from './support/subject.ts';
-import { type Trial, topicNames, trial, withLoad } from './support/trial.ts';
+import { settled, type Trial, topicNames, trial, withLoad, withWorkers } from './support/trial.ts';
+import type { Worker } from './support/worker.ts';
 
 const options = {
   topics: { default: 1000, sentence: 'Topics, each with one subscriber of its own.' },
   rate: { default: 20_000, sentence: 'Publications per second, to the topics in turn.' },
   bytes: { default: 200, sentence: 'Size of a payload.' },
+  codecs: { default: 'protobuf,json', sentence: 'Codecs of the gateway to look at.' },
+  publisher: publisherOption,
   warmUp: {
     default: 6,
     sentence: 'Seconds before: the compiler works on the core of the gateway, and a gateway runs for long.',
@@ -15,35 +32,67 @@ const options = {
   seconds: { default: 5, sentence: 'Measured time of each run.' },
   runs: { default: 3, sentence: 'Runs of each row; the table has their medians.' },
   probes: { default: 20, sentence: 'Connections that take the time.' },
+  saturation: {
+    default: true,
+    sentence: 'Also look for the most publications per second (--no-saturation: not).',
+  },
+  gaps: { default: false, sentence: 'Also record the gaps of each event loop, beside its collections.' },
+  allocations: { default: false, sentence: 'Also sample what the gateway allocates.' },
 } as const;
 type Options = OptionsOf<typeof options>;
 
 interface Seen {
   readonly steady: Trial;
-  readonly full: Saturation;
+  readonly full: Saturation | undefined;
+  readonly trace: LoopTrace | undefined;
+  readonly allocated: (Allocations & { readonly publications: number }) | undefined;
 }
 
-const subjects = [rawEach, sluice('protobuf')] as const;
 const cpuLimit = 1.8;
 const saturationLimit = 0.5;
+const ownStallMaxMs = 10;
+const ownBytesMax = 3000;
 
 function measure(subject: Subject, options: Options): Promise<Seen> {
-  const { topics: count, rate, bytes, warmUp, seconds, probes } = options;
+  const { topics: count, rate, bytes, warmUp, seconds, probes, publisher } = options;
   const topics = topicNames(count);
   const load = { topics, messageBytes: bytes, connections: count, spread: true, probes };
-  return withLoad(subject, load, async (loaded) => {
-    const { worker, receivers } = loaded;
-    const steady = await trial({
-      pid: worker.pid,
-      receivers,
-      publish: (job) => worker.call('publish', job),
-      receiversEach: 1,
-      job: { topics, rate, seconds, bytes },
-      warmUpSeconds: warmUp,
-    });
-    const full = await saturate({ loaded, topics, bytes, receiversEach: 1, firstRate: rate / 2, seconds });
-    return { steady, full };
-  });
+  return withLoad(subject, load, (loaded) =>
+    withWorkers(async (keep) => {
+      const { worker, receivers } = loaded;
+      const publish = await publishFrom(publisher, subject, loaded, keep);
+      const job = { topics, rate, seconds, bytes };
+      const steady = await trial({
+        pid: worker.pid,
+        receivers,
+        publish,
+        receiversEach: 1,
+        job,
+        warmUpSeconds: warmUp,
+      });
+      const again = () => settled(receivers, 1, () => publish(job));
+      const trace = options.gaps ? await traced(worker, again) : undefined;
+      const allocated = options.allocations ? await sampled(worker, again) : undefined;
+      const full = options.saturation
+        ? await saturate({ loaded, topics, bytes, receiversEach: 1, firstRate: rate / 2, seconds })
+        : undefined;
+      return { steady, full, trace, allocated };
+    }),
+  );
+}
+
+type Again = () => Promise<{ readonly sent: number }>;
+
+async function traced(worker: Worker<PeerCalls>, again: Again): Promise<LoopTrace> {
+  await worker.call('watchLoop');
+  await again();
+  return worker.call('loopTrace');
+}
+
+async function sampled(worker: Worker<PeerCalls>, again: Again): Promise<NonNullable<Seen['allocated']>> {
+  await worker.call('sampleAllocations');
+  const { sent } = await again();
+  return { ...(await worker.call('allocations')), publications: sent };
 }
 
 const columns = [
@@ -52,16 +101,117 @@ const columns = [
   'x raw',
   'p50 ms',
   'p99 ms',
-  'load CPU',
-  'most msg/s',
   'x raw',
-  'CPU',
-  'p99 ms',
+  'max ms',
   'load CPU',
+  'load loop p99 ms',
   'lost',
 ];
+const fullColumns = ['subject', 'most msg/s', 'x raw', 'CPU', 'p50 ms', 'p99 ms', 'load CPU'];
+
+/** The medians of all runs of each subject. */
+class Figures {
+  readonly #runs: ReadonlyMap<Subject, readonly Seen[]>;
+
+  constructor(runs: ReadonlyMap<Subject, readonly Seen[]>) {
+    this.#runs = runs;
+  }
+
+  of(subject: Subject, pick: (seen: Seen) => number): number {
+    return median(this.#runs.get(subject)!.map(pick));
+  }
+
+  toRaw(subject: Subject, pick: (seen: Seen) => number): number {
+    return this.of(subject, pick) / this.of(rawEach, pick);
+  }
+
+  /** No median: each one counts. */
+  lost(subject: Subject): number {
+    const runs = this.#runs.get(subject)!;
+    return runs.reduce((sum, { steady, full }) => sum + steady.lost + (full?.lost ?? 0), 0);
+  }
+
+  steadyRow(subject: Subject): (string | number)[] {
+    return [
+      subject.name,
+      percentText(this.of(subject, cpu)),
+      this.toRaw(subject, cpu),
+      this.of(subject, ({ steady }) => steady.received.latency.p50Ms),
+      this.of(subject, p99),
+      this.toRaw(subject, p99),
+      this.of(subject, ({ steady }) => steady.received.latency.maxMs),
+      percentText(this.of(subject, ({ steady }) => steady.received.cpu)),
+      this.of(subject, ({ steady }) => steady.received.loopDelayP99Ms),
+      this.lost(subject),
+    ];
+  }
+
+  fullRow(subject: Subject): (string | number)[] {
+    return [
+      subject.name,
+      Math.round(this.of(subject, most)),
+      this.toRaw(subject, most),
+      percentText(this.of(subject, ({ full }) => full!.cpu)),
+      this.of(subject, ({ full }) => full!.received.latency.p50Ms),
+      this.of(subject, ({ full }) => full!.received.latency.p99Ms),
+      percentText(this.of(subject, ({ full }) => full!.received.cpu)),
+    ];
+  }
+}
+
+const cpu = ({ steady }: Seen): number => steady.cpu;
+const p99 = ({ steady }: Seen): number => steady.received.latency.p99Ms;
+const most = ({ full }: Seen): number => full!.publicationsPerSecond;
+
+/** What the last run of each told of its process. */
+function looks(runs: ReadonlyMap<Subject, readonly Seen[]>): Table[] {
+  return [...runs].flatMap(([{ name }, seen]) => {
+    const { trace, allocated } = seen.at(-1)!;
+    return [
+      ...(trace === undefined ? [] : [gapsTable(name, trace)]),
+      ...(allocated === undefined ? [] : [allocationsTable(name, allocated, allocated.publications)]),
+    ];
+  });
+}
+
+function claims(figures: Figures, subject: Subject, seen: readonly Seen[], chosen: Options): Claim[] {
+  const { name } = subject;
+  const lost = figures.lost(subject);
+  const made = [claim(`${name}: nothing is lost, repeated or out of place`, lost === 0, lost)];
+  if (subject.dialect === 'protobuf')
+    made.push(
+      atMost(`${name}: CPU at ${chosen.rate}/s to raw uWS`, figures.toRaw(subject, cpu), cpuLimit, 'x'),
+    );
+  if (chosen.saturation && subject.dialect === 'protobuf') {
+    const ratio = figures.toRaw(subject, most);
+    made.push(atLeast(`${name}: publications/s at saturation to raw uWS`, ratio, saturationLimit, 'x'));
+  }
+  for (const { trace, allocated } of seen.slice(-1)) {
+    if (trace !== undefined)
+      made.push(atMost(`${name}: longest stall of its own`, longestOwnMs(trace), ownStallMaxMs, 'ms'));
+    if (allocated !== undefined) {
+      const each = allocated.ownBytes / allocated.publications;
+      made.push(atMost(`${name}: garbage per publication`, each, ownBytesMax, 'bytes'));
+    }
+  }
+  return made;
+}
+
+function ratios(figures: Figures, subject: Subject, { rate, saturation }: Options): Ratio[] {
+  // The names of the first subject are older than the second.
+  const prefix = subject.dialect === 'protobuf' ? '' : `${subject.name}: `;
+  const steady = [
+    { name: `${prefix}CPU at ${rate}/s to raw`, value: figures.toRaw(subject, cpu), better: 'lower' },
+    { name: `${prefix}p99 at ${rate}/s to raw`, value: figures.toRaw(subject, p99), better: 'lower' },
+  ] as const;
+  if (!saturation) return [...steady];
+  const name = `${prefix}publications/s at saturation to raw`;
+  return [...steady, { name, value: figures.toRaw(subject, most), better: 'higher' }];
+}
 
 export default scenario(options, async (chosen, say) => {
+  const own = chosen.codecs.split(',').map((codec) => sluice(codec as 'protobuf' | 'json'));
+  const subjects = [rawEach, ...own];
   const runs = new Map<Subject, Seen[]>(subjects.map((subject) => [subject, []]));
   for (let i = 0; i < chosen.runs; i++) {
     for (const [subject, done] of runs) {
@@ -69,39 +219,22 @@ export default scenario(options, async (chosen, say) => {
       done.push(await measure(subject, chosen));
     }
   }
-  const of = (subject: Subject, pick: (seen: Seen) => number) => median(runs.get(subject)!.map(pick));
-  const ratio = (subject: Subject, pick: (seen: Seen) => number) => of(subject, pick) / of(rawEach, pick);
-  const cpu = ({ steady }: Seen) => steady.cpu;
-  const most = ({ full }: Seen) => full.publicationsPerSecond;
-  const lost = (subject: Subject) =>
-    runs.get(subject)!.reduce((sum, { steady, full }) => sum + steady.lost + full.lost, 0);
-  const rows = subjects.map((subject) => [
-    subject.name,
-    percentText(of(subject, cpu)),
-    ratio(subject, cpu),
-    of(subject, ({ steady }) => steady.received.latency.p50Ms),
-    of(subject, ({ steady }) => steady.received.latency.p99Ms),
-    percentText(of(subject, ({ steady }) => steady.received.cpu)),
-    Math.round(of(subject, most)),
-    ratio(subject, most),
-    percentText(of(subject, ({ full }) => full.cpu)),
-    of(subject, ({ full }) => full.received.latency.p99Ms),
-    percentText(of(subject, ({ full }) => full.received.cpu)),
-    lost(subject),
-  ]);
-  const own = subjects[1];
-  const where = `${chosen.topics} topics with one subscriber each`;
+  const figures = new Figures(runs);
+  const where = `${chosen.topics} topics with one subscriber each; publisher of the gateway: ${chosen.publisher}`;
+  const steady = {
+    title: `${where}; at ${chosen.rate}/s`,
+    columns,
+    rows: subjects.map((subject) => figures.steadyRow(subject)),
+  };
+  const full = {
+    title: 'at saturation',
+    columns: fullColumns,
+    rows: chosen.saturation ? subjects.map((subject) => figures.fullRow(subject)) : [],
+  };
   return {
-    tables: [{ title: `${where}; at ${chosen.rate}/s, then at saturation`, columns, rows }],
-    claims: [
-      claim('nothing is lost, repeated or out of place on any connection', lost(own) === 0, lost(own)),
-      atMost(`${where}: CPU at ${chosen.rate}/s to raw uWS`, ratio(own, cpu), cpuLimit, 'x'),
-      atLeast(`${where}: publications/s at saturation to raw uWS`, ratio(own, most), saturationLimit, 'x'),
-    ],
-    ratios: [
-      { name: `CPU at ${chosen.rate}/s to raw`, value: ratio(own, cpu), better: 'lower' },
-      { name: 'publications/s at saturation to raw', value: ratio(own, most), better: 'higher' },
-    ],
+    tables: [steady, ...(chosen.saturation ? [full] : []), ...looks(runs)],
+    claims: own.flatMap((subject) => claims(figures, subject, runs.get(subject)!, chosen)),
+    ratios: own.flatMap((subject) => ratios(figures, subject, chosen)),
     facts: { runs: Object.fromEntries([...runs].map(([{ name }, done]) => [name, done])) },
   };
 });

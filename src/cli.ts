@@ -4,10 +4,21 @@ import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
 import { stringify } from 'yaml';
 import { type CliDeps, Exit } from './cli/deps.ts';
-import { collectTags, publish } from './cli/publish.ts';
+import { gatewayUrl } from './cli/gateway-url.ts';
+import { health } from './cli/health.ts';
+import { collectTags, type PublishFlags, publish } from './cli/publish.ts';
 import { serve } from './cli/serve.ts';
+import { untilSignalled } from './cli/signals.ts';
 import { mintToken } from './cli/token.ts';
-import { type Config, ConfigError, describeConfig, loadConfig, type OptionName, options } from './config.ts';
+import {
+  ConfigError,
+  type ConfigSources,
+  describeConfig,
+  loadConfig,
+  loadOptions,
+  type OptionName,
+  options,
+} from './config.ts';
 import { version } from './version.ts';
 
 /** Runs one command line, without the interpreter and the script. Answers the exit code: 1 failed, 2 wrong input. */
@@ -52,19 +63,31 @@ export function createProgram(deps: CliDeps): Command {
   program
     .command('serve', { isDefault: true })
     .description('Start the gateway.')
-    .action(async (flags) => serve(configOf(flags, deps), deps));
+    .action(async (flags) => serve(loadConfig(sourcesOf(flags, deps)), deps));
   program
     .command('publish')
     .description('Publish one update through a running gateway.')
     .argument('<topic>')
     .argument('[data]', 'JSON text, sent byte for byte; - reads it from standard input; absent: null')
-    .option('--url <URL>', 'the gateway', 'http://127.0.0.1:8080')
+    .option('--url <URL>', 'the gateway; default: the one that the variables or the file configure')
+    .option('--config <FILE>', 'JSON or YAML file of options (env: SLUICE_CONFIG)')
     .option('--type <TYPE>', 'the kind of update', 'update')
     .option('--key <KEY>', 'what this is the newest value of')
     .option('--tag <NAME=VALUE>', 'a tag for filters; repeatable', collectTags, {})
     .option('--message-id <ID>', 'makes a repeat of this command harmless')
     .option('--api-key <KEY>', 'default: the first of SLUICE_API_KEYS')
-    .action(async (topic: string, data: string | undefined, flags) => publish(topic, data, flags, deps));
+    .option(
+      '--token <TOKEN>',
+      'instead of a key; default: one for this topic, where only SLUICE_TOKEN_SECRET is set',
+    )
+    .action(async (topic: string, data: string | undefined, flags: PublishFlags & Remote) =>
+      publish(urlOf(flags, deps), await credentialFor(topic, flags, deps), topic, data, flags, deps),
+    );
+  program
+    .command('health')
+    .description('Ask the gateway on this machine whether it lives; exit with 1 when it does not.')
+    .option('--url <URL>', 'the gateway; default: the one of SLUICE_RUN_FILE, or that the options configure')
+    .action(async (flags: Remote) => health(urlOf(flags, deps), deps));
   program
     .command('token')
     .description('Mint a token (HS256) for a client.')
@@ -73,16 +96,18 @@ export function createProgram(deps: CliDeps): Command {
     .option('--subscribe <PATTERN...>', 'topics or patterns (prefix*) that it may subscribe to')
     .option('--publish <PATTERN...>', 'that it may publish to')
     .option('--presence <PATTERN...>', 'whose members it may list')
-    .action(async (flags) => deps.print(`${await mintToken(flags, configOf(flags, deps))}\n`));
+    .action(async (flags) =>
+      deps.print(`${await mintToken(flags, loadOptions(['tokenSecret'], sourcesOf(flags, deps)))}\n`),
+    );
   program
     .command('check-config')
     .description('Print the resolved configuration, secrets masked; exit with 2 when it has faults.')
-    .action((flags) => deps.print(stringify(describeConfig(configOf(flags, deps)))));
+    .action((flags) => deps.print(stringify(describeConfig(loadConfig(sourcesOf(flags, deps))))));
 
-  const secretOnly = (name: OptionName) => name === 'tokenSecret';
   addConfigOptions(commandOf(program, 'serve'));
   addConfigOptions(commandOf(program, 'check-config'));
-  addConfigOptions(commandOf(program, 'token'), secretOnly);
+  addConfigOptions(commandOf(program, 'token'), ['tokenSecret']);
+  addConfigOptions(commandOf(program, 'health'), whereOptions);
   return program;
 }
 
@@ -90,10 +115,13 @@ function commandOf(program: Command, name: string): Command {
   return program.commands.find((command) => command.name() === name)!;
 }
 
-function addConfigOptions(command: Command, wanted: (name: OptionName) => boolean = () => true): void {
+function addConfigOptions(
+  command: Command,
+  wanted: readonly OptionName[] = options.map(({ name }) => name),
+): void {
   command.option('--config <FILE>', 'JSON or YAML file of options (env: SLUICE_CONFIG)');
   for (const { name, flag, kind, sentence, defaultText, env } of options) {
-    if (!wanted(name)) continue;
+    if (!wanted.includes(name)) continue;
     const value = kind.placeholder ? ` <${kind.placeholder}${kind.repeatable ? '...' : ''}>` : '';
     const hints = [defaultText && `default: ${defaultText}`, `env: ${env}`].filter(Boolean).join(', ');
     command.addOption(new Option(`${flag}${value}`, `${sentence} (${hints})`));
@@ -104,22 +132,33 @@ function addConfigOptions(command: Command, wanted: (name: OptionName) => boolea
 
 type Flags = Readonly<Record<string, unknown>>;
 
-function configOf(flags: Flags, deps: CliDeps): Config {
+function sourcesOf(flags: Flags, deps: CliDeps): ConfigSources {
   const named = options.map(({ name, flag }) => [name, flags[new Option(flag).attributeName()]]);
   const file = typeof flags['config'] === 'string' ? flags['config'] : undefined;
-  return loadConfig({ flags: Object.fromEntries(named), env: deps.env, file });
+  return { flags: Object.fromEntries(named), env: deps.env, file };
 }
 
-/** The first signal drains; a second one, of somebody who is tired of waiting, ends the process at once. */
-function signals(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => {
-        process.once(signal, () => process.exit(1));
-        resolve(signal);
-      });
-    }
-  });
+/** A command that speaks to a running gateway. */
+interface Remote extends Flags {
+  readonly url?: string;
+  readonly apiKey?: string;
+  readonly token?: string;
+}
+
+const whereOptions = ['host', 'port', 'runFile'] as const;
+
+function urlOf(flags: Remote, deps: CliDeps): string {
+  return flags.url?.replace(/\/$/, '') ?? gatewayUrl(loadOptions(whereOptions, sourcesOf(flags, deps)));
+}
+
+/** What the gateway is to know the publisher by, if anything: its own keys or secret are as good as a flag. */
+async function credentialFor(topic: string, flags: Remote, deps: CliDeps): Promise<string | undefined> {
+  const given = flags.apiKey ?? flags.token;
+  if (given !== undefined) return given;
+  const { config } = flags;
+  const { apiKeys, tokenSecret } = loadOptions(['apiKeys', 'tokenSecret'], sourcesOf({ config }, deps));
+  if (apiKeys.length > 0 || tokenSecret === undefined) return apiKeys[0];
+  return mintToken({ publish: [topic], exp: '1m' }, { tokenSecret });
 }
 
 /** npm links the command, so the script's path is compared as the file that it really is. */
@@ -135,7 +174,12 @@ if (isMain) {
     isTerminal: process.stdout.isTTY === true,
     fetch,
     startServer: async (config, options) => (await import('./server.ts')).startServer(config, options),
-    untilStopped: signals,
+    untilStopped: () =>
+      untilSignalled({
+        on: (signal, listener) => process.on(signal, listener),
+        nowMs: () => performance.now(),
+        exit: process.exit,
+      }),
   });
   process.exit(exitCode);
 }

@@ -10,7 +10,8 @@ import {
   resolveNamespaces,
 } from './config/namespaces.ts';
 import { type Config, type OptionName, type OptionRow, options } from './config/options.ts';
-import { didYouMean } from './config/suggest.ts';
+import { isServiceLink } from './config/service-links.ts';
+import { didYouMean, nearestOf } from './config/suggest.ts';
 
 export { admitsAnonymous } from './config/access.ts';
 export { accessSummary, proxySuspected } from './config/access-summary.ts';
@@ -46,26 +47,63 @@ type Entries = Readonly<Record<string, unknown>>;
 
 /** Resolves flag over variable over file over default. Throws a `ConfigError`. */
 export function loadConfig(sources: ConfigSources = {}): Config {
-  const { flags = {}, env = {} } = sources;
-  const faults: string[] = [];
-  const path = sources.file ?? (env[configFileVariable] || undefined);
-  const file = path === undefined ? {} : readEntries(path, faults);
-  faults.push(...unknownVariables(env), ...unknownKeys(file, path), ...emptySecrets(file, path));
-
-  const values: Record<string, unknown> = {};
-  for (const row of options) {
-    const given = firstGiven(row, flags, env, file, path);
-    values[row.name] = given ? resolve(row, given, faults) : row.default;
-  }
+  const given = read(sources);
+  const { faults, file, path } = given;
+  faults.push(...unknownNames(given).map(({ fault }) => fault), ...emptySecrets(file, path));
+  const general = resolveAll(options, given) as Omit<Config, 'namespaces'>;
   const entries = parseNamespaces(file, path, faults);
   if (faults.length > 0) throw new ConfigError(faults);
 
-  const general = values as Omit<Config, 'namespaces'>;
   const base = { ...general, admitsAnonymous: admitsAnonymous(general) };
   const config = freeze({ ...general, namespaces: resolveNamespaces(base, entries) });
   const crossed = crossFaults(config);
   if (crossed.length > 0) throw new ConfigError(crossed);
   return config;
+}
+
+/**
+ * Resolves these options only, for a command that is no gateway: faults of other options, and between options, are not
+ * its concern. A name that none has is a fault where it may be a misspelt one of these. Throws a `ConfigError`.
+ */
+export function loadOptions<const N extends OptionName>(
+  names: readonly N[],
+  sources: ConfigSources,
+): Pick<Config, N> {
+  const given = read(sources);
+  const { faults } = given;
+  const rows = options.filter(({ name }) => names.some((each) => each === name));
+  const meant = rows.flatMap(({ name, env }) => [name, env]);
+  const misspelt = unknownNames(given).filter(
+    ({ nearest }) => nearest !== undefined && meant.includes(nearest),
+  );
+  faults.push(...misspelt.map(({ fault }) => fault));
+  const values = resolveAll(rows, given) as Pick<Config, N>;
+  if (faults.length > 0) throw new ConfigError(faults);
+  return values;
+}
+
+/** All that was given, and what is wrong with it so far. */
+interface Reading {
+  readonly flags: Entries;
+  readonly env: ConfigSources['env'] & object;
+  readonly file: Entries;
+  readonly path: string | undefined;
+  readonly faults: string[];
+}
+
+function read({ flags = {}, env = {}, file: named }: ConfigSources): Reading {
+  const faults: string[] = [];
+  const path = named ?? (env[configFileVariable] || undefined);
+  return { flags, env, path, file: path === undefined ? {} : readEntries(path, faults), faults };
+}
+
+function resolveAll(rows: readonly OptionRow[], reading: Reading): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const row of rows) {
+    const given = firstGiven(row, reading);
+    values[row.name] = given ? resolve(row, given, reading.faults) : row.default;
+  }
+  return values;
 }
 
 function readEntries(path: string, faults: string[]): Entries {
@@ -109,13 +147,7 @@ interface Given {
   readonly where: string;
 }
 
-function firstGiven(
-  row: OptionRow,
-  flags: Entries,
-  env: ConfigSources['env'] & object,
-  file: Entries,
-  path: string | undefined,
-): Given | undefined {
+function firstGiven(row: OptionRow, { flags, env, file, path }: Reading): Given | undefined {
   if (flags[row.name] !== undefined) return { value: flags[row.name], where: row.flag };
   // An empty variable is how compose files and CI say "not set"; so is one that Kubernetes put there.
   const variable = env[row.env];
@@ -181,31 +213,28 @@ function emptySecrets(file: Entries, path: string | undefined): string[] {
     .map((name) => `${name} in ${path}: is empty: leave it out, or give it a value; ${quotes}`);
 }
 
-function unknownKeys(file: Entries, path: string | undefined): string[] {
-  const known = [...options.map(({ name }) => name), 'namespaces'];
-  return Object.keys(file)
-    .filter((key) => !known.includes(key))
-    .map((key) => `${shownName(key)} in ${path}: is no option${didYouMean(key, known)}`);
+interface UnknownName {
+  readonly fault: string;
+  /** The name that it may be a slip of the pen for. */
+  readonly nearest: string | undefined;
 }
 
-function unknownVariables(env: ConfigSources['env'] & object): string[] {
-  const known = [...options.map((row) => row.env), configFileVariable];
-  return Object.entries(env)
-    .filter(
-      ([name, value]) => name.startsWith('SLUICE_') && !known.includes(name) && !isServiceLink(name, value),
-    )
-    .map(([name]) => `${name}: is no option${didYouMean(name, known)}`);
-}
-
-/**
- * Kubernetes gives every pod such variables of a Service that is called "sluice": SLUICE_SERVICE_HOST,
- * SLUICE_PORT=tcp://10.0.0.1:8080, SLUICE_PORT_8080_TCP_ADDR. They aren't options.
- */
-function isServiceLink(name: string, value = ''): boolean {
-  return (
-    /^SLUICE_(SERVICE_(HOST|PORT)|PORT_\d+_)/.test(name) ||
-    (name === 'SLUICE_PORT' && /^\w+:\/\//.test(value))
-  );
+function unknownNames({ env, file, path }: Reading): UnknownName[] {
+  const keys = [...options.map(({ name }) => name), 'namespaces'];
+  const variables = [...options.map((row) => row.env), configFileVariable];
+  const unknown = (name: string, where: string, known: readonly string[]): UnknownName => ({
+    fault: `${where}: is no option${didYouMean(name, known)}`,
+    nearest: nearestOf(name, known),
+  });
+  return [
+    ...Object.entries(env)
+      .filter(([name, value = '']) => name.startsWith('SLUICE_') && !isServiceLink(name, value))
+      .filter(([name]) => !variables.includes(name))
+      .map(([name]) => unknown(name, name, variables)),
+    ...Object.keys(file)
+      .filter((key) => !keys.includes(key))
+      .map((key) => unknown(key, `${shownName(key)} in ${path}`, keys)),
+  ];
 }
 
 function freeze(config: Config): Config {

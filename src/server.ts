@@ -43,7 +43,7 @@ import { namespaceOf } from './topics/names.ts';
 import type { TopicOptions } from './topics/topic.ts';
 import { serveHttp } from './transport/http.ts';
 import { HttpConnections } from './transport/http-connections.ts';
-import { listen } from './transport/listen.ts';
+import { type Listening, listen } from './transport/listen.ts';
 import { Upgrades } from './transport/upgrade.ts';
 import { loadUws } from './transport/uws.ts';
 import type { UwsConnection } from './transport/uws-connection.ts';
@@ -62,6 +62,8 @@ export interface RunningServer {
 
 export interface ServerOptions {
   readonly log?: Log;
+  /** Aborting it ends a start that is under way. */
+  readonly signal?: AbortSignal;
 }
 
 /** How long clients are asked to spread their reconnects over, when the gateway stops. */
@@ -75,7 +77,10 @@ const ringPagesMaxBytes = 4 * 1024 * 1024;
 /** Large messages of clients that wait for a later turn to be decoded. */
 const waitingMessagesMaxBytes = 16 * 1024 * 1024;
 
-/** Builds a gateway, starts it, and answers once it listens. Rejects with `code` EADDRINUSE, EACCES or ERR_UWS_LOAD. */
+/**
+ * Builds a gateway, starts it, and answers once it listens. Rejects with a `ListenError`, with `code` ERR_UWS_LOAD, with what
+ * the engine says, or with the reason of `signal`; then nothing stays open.
+ */
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
   const log = options.log ?? createLog(config);
   const uws = loadUws();
@@ -162,7 +167,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const unread = new HeldBytes(requestBytes);
   const exchanges = { unread, monotonicMs, writeTimeoutMs: config.writeTimeoutSeconds * 1000 };
   const requestLimits = new RequestLimits(config, monotonicMs);
-  const perIp = config.httpConnectionsPerSecondPerIp;
+  // WebSockets begin as such connections.
+  const perIp = Math.max(config.httpConnectionsPerSecondPerIp, 2 * config.handshakesPerSecondPerIp);
   const newConnections = new Buckets(perIp, perIp, monotonicMs);
   const httpConnections = new HttpConnections(app, {
     max: config.maxHttpConnections,
@@ -201,6 +207,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     admission,
     subscriber,
     context: {
+      broker,
       fanout,
       presence,
       catchUp: {
@@ -208,6 +215,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
         nowMs: () => broker.nowMs(),
         pageBytes: Math.min(config.batchMaxBytes, config.backpressureMaxBytes / 4),
         pages: ringPages,
+        modeOf: (topic) => namespaceOptions(config, namespaceOf(topic)).mode,
         outcome: (outcome) => metrics.recoveriesTotal.inc({ outcome }),
         delivered: (publications) => metrics.deliveriesTotal.inc(publications),
       },
@@ -307,8 +315,11 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   });
   serveHttp(app, { ...exchanges, api, incoming });
 
-  await broker.open(fanout);
-  const listening = await listen(uws, app, config.host, config.port).catch(async (error: unknown) => {
+  const open = async (): Promise<Listening> => {
+    await broker.open(fanout, options.signal);
+    return listen(uws, app, config.host, config.port);
+  };
+  const listening = await open().catch(async (error: unknown) => {
     await broker.close();
     throw error;
   });
@@ -325,6 +336,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const stopWatching = watchLoopDelay((seconds) => metrics.eventLoopDelaySeconds.observe(seconds));
   const sweeping = setInterval(() => {
     broker.sweep();
+    fanout.sweep();
     sessions.sweep();
     requestLimits.sweep();
     newConnections.sweep();

@@ -172,14 +172,54 @@ describe('loadConfig', () => {
     });
   });
 
-  test('is not confused by what Kubernetes sets for a Service called sluice', () => {
-    const env = {
-      SLUICE_SERVICE_HOST: '10.0.0.1',
-      SLUICE_SERVICE_PORT_HTTP: '8080',
-      SLUICE_PORT: 'tcp://10.0.0.1:8080',
-      SLUICE_PORT_8080_TCP_ADDR: '10.0.0.1',
-    };
-    expect(loadConfig({ env }).port).toBe(8080);
+  describe('with the variables of a Kubernetes Service', () => {
+    const linksOf = (service: string) => ({
+      [`${service}_SERVICE_HOST`]: '10.0.0.1',
+      [`${service}_SERVICE_PORT`]: '8080',
+      [`${service}_SERVICE_PORT_HTTP_ALT`]: '8080',
+      [`${service}_PORT`]: 'tcp://10.0.0.1:8080',
+      [`${service}_PORT_8080_TCP`]: 'tcp://10.0.0.1:8080',
+      [`${service}_PORT_8080_TCP_PROTO`]: 'tcp',
+      [`${service}_PORT_8080_TCP_PORT`]: '8080',
+      [`${service}_PORT_8080_TCP_ADDR`]: '10.0.0.1',
+      [`${service}_PORT_53_UDP`]: 'udp://[fd00::1]:53',
+      [`${service}_PORT_53_UDP_ADDR`]: 'fd00::1',
+    });
+
+    test.each([
+      'SLUICE',
+      'SLUICE_REDIS',
+      'SLUICE_HEADLESS',
+      'SLUICE_2',
+      'SLUICE_PORT',
+      'SLUICE_MAX_CONNECTIONS',
+    ])('ignores those of %s', (service) => {
+      const env = linksOf(service);
+      expect(loadConfig({ env })).toEqual(loadConfig());
+      expect(loadConfig({ env: { ...env, SLUICE_MAX_CONNECTIONS: '7' } }).maxConnections).toBe(7);
+    });
+
+    test.each(['tcp://10.0.0.1:8080', 'udp://10.0.0.1:8080', 'sctp://[fd00::1]:8080'])(
+      'takes the port from elsewhere when SLUICE_PORT is %s',
+      (link) => {
+        const env = { SLUICE_PORT: link };
+        expect(loadConfig({ env, file: fileOf('port: 9') }).port).toBe(9);
+        expect(loadConfig({ env, flags: { port: '10' } }).port).toBe(10);
+      },
+    );
+
+    test.each([
+      ['SLUICE_PROT', '9000', 'SLUICE_PROT: is no option, did you mean SLUICE_PORT?'],
+      ['SLUICE_HTTP_PORT', '9000', 'SLUICE_HTTP_PORT: is no option'],
+      ['SLUICE_REDIS_PORT', 'http://10.0.0.1:80', 'SLUICE_REDIS_PORT: is no option'],
+      ['SLUICE_PORT_TCP', 'tcp://10.0.0.1:80', 'SLUICE_PORT_TCP: is no option'],
+      ['SLUICE_SERVICE_HOSTS', '10.0.0.1', 'SLUICE_SERVICE_HOSTS: is no option'],
+      ['SLUICE_PORT', 'http://10.0.0.1:80', 'SLUICE_PORT: must be a whole number'],
+      ['SLUICE_PORT', 'tcp://10.0.0.1', 'SLUICE_PORT: must be a whole number'],
+      ['SLUICE_HOST', 'tcp://10.0.0.1:80', 'SLUICE_HOST: must be an IP address'],
+    ])('does not take %s=%s for one of them', (name, value, fault) => {
+      expect(faultsOf({ env: { [name]: value } })).toEqual([expect.stringContaining(fault)]);
+    });
   });
 
   test('reads the file that SLUICE_CONFIG names, also as JSON', () => {

@@ -1,4 +1,6 @@
 import type { Tags } from '../../src/protocol/frames.ts';
+import { AllocationSampler, type Allocations } from '../support/allocations.ts';
+import { type LoopTrace, LoopWatch } from '../support/loop-watch.ts';
 import { pace, SteeredPacer } from '../support/pacer.ts';
 import { StampedPayloads } from '../support/payload.ts';
 import { serveCalls, settledRssBytes } from '../support/worker.ts';
@@ -84,7 +86,27 @@ export function peerHandlers(peer: Peer) {
     return { sent: pacer.sent, failed: await publishing.end() };
   }
 
-  return { start, publish, steer, stop, rssBytes: settledRssBytes };
+  return { start, publish, steer, stop, rssBytes: settledRssBytes, ...looks() };
+}
+
+/** What a process can tell of itself: for runs of their own, as to look takes time. */
+function looks() {
+  let watch: LoopWatch | undefined;
+  let sampler: AllocationSampler | undefined;
+  return {
+    watchLoop(): void {
+      watch = new LoopWatch();
+    },
+    loopTrace(): Promise<LoopTrace> {
+      return watch!.end();
+    },
+    sampleAllocations(): void {
+      sampler = new AllocationSampler();
+    },
+    allocations(): Promise<Allocations> {
+      return sampler!.end();
+    },
+  };
 }
 
 export type PeerCalls = ReturnType<typeof peerHandlers>;

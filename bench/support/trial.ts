@@ -78,9 +78,7 @@ export async function trial(options: TrialOptions): Promise<Trial> {
   const { pid, receivers, publish, receiversEach, job, warmUpSeconds = defaultWarmUpSeconds } = options;
   const settle = (sent: number) =>
     receivers.call('settle', { publications: sent * receiversEach, withinMs: settleMs });
-  await receivers.call('mark');
-  const warm = await publish({ ...job, seconds: warmUpSeconds });
-  await settle(warm.sent);
+  await settled(receivers, receiversEach, () => publish({ ...job, seconds: warmUpSeconds }));
   await receivers.call('mark');
   const cpu = cpuMeter(pid);
   const report = await publish(job);
@@ -88,6 +86,18 @@ export async function trial(options: TrialOptions): Promise<Trial> {
   await settle(report.sent);
   const received = await receivers.call('read');
   return { ...report, cpu: cpuShare, received, lost: lostOf(report, received, receiversEach) };
+}
+
+/** Publishes, and waits until all of it has come. */
+export async function settled(
+  receivers: Worker<ReceiversCalls>,
+  receiversEach: number,
+  publish: () => Promise<PublishReport>,
+): Promise<PublishReport> {
+  await receivers.call('mark');
+  const report = await publish();
+  await receivers.call('settle', { publications: report.sent * receiversEach, withinMs: settleMs });
+  return report;
 }
 
 export function lostOf(

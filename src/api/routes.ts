@@ -65,8 +65,10 @@ export const routes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/api/topics',
-    summary: 'The topics that hold something, by name; Sluice’s own only with `?prefix=$`.',
+    summary:
+      'The topics that hold something, by name; Sluice’s own only with `?prefix=$`. A token needs a prefix all of which it may read.',
     access: 'read',
+    byToken: true,
     query: schemas.topicsQuery,
     answer: schemas.topicList,
     errors: [],

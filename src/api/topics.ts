@@ -14,10 +14,13 @@ type Params = z.output<typeof topicParams>;
 
 /** `GET /api/topics` */
 export async function listTopics(
-  { query }: Call<unknown, z.output<typeof topicsQuery>>,
-  { topics }: ApiPorts,
+  { query, identity }: Call<unknown, z.output<typeof topicsQuery>>,
+  { topics, authorize }: ApiPorts,
 ): Promise<ApiResponse> {
-  const prefix = canonicalTopic(`${query.prefix}*`).slice(0, -1);
+  const pattern = canonicalTopic(`${query.prefix}*`);
+  const refusal = authorize(identity, 'subscribe', pattern);
+  if (refusal !== undefined) throw refusal;
+  const prefix = pattern.slice(0, -1);
   const page = await topics.list({ ...query, prefix });
   return json(200, { topics: page.topics.map(infoBody), next: page.next });
 }

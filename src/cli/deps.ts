@@ -17,10 +17,11 @@ export interface CliDeps {
   /** Lines are for a person rather than for a collector of logs. */
   readonly isTerminal: boolean;
   readonly fetch: typeof fetch;
-  startServer(config: Config, options: { log: Log }): Promise<RunningServer>;
+  /** Aborting `signal` ends a start that is under way: it rejects with the signal's reason. */
+  startServer(config: Config, options: { log: Log; signal: AbortSignal }): Promise<RunningServer>;
   /** Instead of standard output. */
   readonly logTo?: DestinationStream;
-  /** Resolves when the process is asked to end. */
+  /** Resolves, with the reason, when the process is asked to end; from this call on that does not kill it. */
   untilStopped(): Promise<string>;
 }
 

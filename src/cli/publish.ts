@@ -2,16 +2,16 @@ import { InvalidArgumentError } from 'commander';
 import { type CliDeps, Exit } from './deps.ts';
 
 export interface PublishFlags {
-  readonly url: string;
   readonly type: string;
   readonly key?: string;
   readonly tag: Readonly<Record<string, string>>;
   readonly messageId?: string;
-  readonly apiKey?: string;
 }
 
-/** Publishes one update over HTTP and prints the answer. */
+/** Publishes one update over HTTP and prints the answer. `credential`: an API key or a token. */
 export async function publish(
+  url: string,
+  credential: string | undefined,
   topic: string,
   data: string | undefined,
   flags: PublishFlags,
@@ -20,18 +20,17 @@ export async function publish(
   const { type, key, messageId, tag } = flags;
   const tags = Object.keys(tag).length > 0 ? tag : undefined;
   const body = spliceData({ topic, type, key, tags, messageId }, await dataBytes(data, deps));
-  const apiKey = flags.apiKey ?? deps.env['SLUICE_API_KEYS']?.split(',')[0]?.trim();
   const headers = {
     'content-type': 'application/json',
-    ...(apiKey ? { authorization: `Bearer ${apiKey}` } : {}),
+    ...(credential ? { authorization: `Bearer ${credential}` } : {}),
   };
   const response = await deps
-    .fetch(`${flags.url.replace(/\/$/, '')}/api/publish`, { method: 'POST', headers, body })
+    .fetch(`${url}/api/publish`, { method: 'POST', headers, body })
     .catch((error: unknown) => {
-      throw new Exit(1, `No gateway answers at ${flags.url}.`, error);
+      throw new Exit(1, `No gateway answers at ${url}.`, error);
     });
   const answer = await response.text();
-  if (!response.ok) throw new Exit(1, `${flags.url} answered ${response.status}: ${answer}`);
+  if (!response.ok) throw new Exit(1, `${url} answered ${response.status}: ${answer}`);
   deps.print(`${answer}\n`);
 }
 

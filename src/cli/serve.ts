@@ -1,28 +1,56 @@
 import type { Config } from '../config.ts';
-import { createLog } from '../log.ts';
-import { type CliDeps, Exit } from './deps.ts';
+import { createLog, type Log } from '../log.ts';
+import { type CliDeps, Exit, type RunningServer } from './deps.ts';
+import { type RunningAt, removeRunFile, writeRunFile } from './run-file.ts';
+import { startFailure } from './start-failure.ts';
 
 /** Runs the gateway until the process is asked to end, then drains it. */
 export async function serve(config: Config, deps: CliDeps): Promise<void> {
   const log = createLog(config, deps.logTo);
-  const server = await deps.startServer(config, { log }).catch((error: unknown) => {
-    throw new Exit(1, startFailure(error, config), error);
+  const stop = new AbortController();
+  const stopped = deps.untilStopped().then((reason) => {
+    stop.abort();
+    return reason;
   });
+  const server = await start(config, deps, log, stop.signal);
+  if (server === undefined) {
+    log.info({ reason: await stopped }, 'stopped before it was ready');
+    return;
+  }
+  const forget = remember(config, server, log);
   const url = `http://${server.host.includes(':') ? `[${server.host}]` : server.host}:${server.port}`;
   if (deps.isTerminal || config.logFormat === 'pretty')
     deps.print(`Sluice is ready: ${url} (Ctrl-C ends it)\n`);
   else log.info({ url }, `Sluice is ready: ${url}`);
-  const reason = await deps.untilStopped();
+  const reason = await stopped;
   log.info({ reason }, 'draining');
   await server.close();
+  forget();
 }
 
-function startFailure(error: unknown, config: Config): string {
-  const { code, message } =
-    error instanceof Error ? (error as NodeJS.ErrnoException) : { message: String(error) };
-  if (code === 'EADDRINUSE') {
-    return `Port ${config.port} of ${config.host} is taken. Choose another with --port, or 0 for any free one.`;
+/** Nothing: it was stopped meanwhile. */
+async function start(
+  config: Config,
+  deps: CliDeps,
+  log: Log,
+  signal: AbortSignal,
+): Promise<RunningServer | undefined> {
+  try {
+    return await deps.startServer(config, { log, signal });
+  } catch (error) {
+    if (signal.aborted && error === signal.reason) return undefined;
+    throw new Exit(1, startFailure(error, config), error);
   }
-  if (code === 'EACCES') return `Port ${config.port} of ${config.host} may not be used by this user.`;
-  return `The gateway can't start: ${message}`;
+}
+
+/** Writes the run file; returns how to remove it. A gateway that can't write it runs all the same. */
+function remember({ runFile }: Config, { host, port }: RunningServer, log: Log): () => void {
+  if (runFile === '') return () => undefined;
+  const running: RunningAt = { pid: process.pid, host, port };
+  try {
+    writeRunFile(runFile, running);
+  } catch (error) {
+    log.warn({ error, runFile }, 'the run file cannot be written: sluice health may look at the wrong port');
+  }
+  return () => removeRunFile(runFile, running);
 }

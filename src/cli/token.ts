@@ -13,7 +13,7 @@ export interface TokenFlags extends Partial<Readonly<Record<(typeof actions)[num
 }
 
 /** A token of the claims that the gateway reads: sub, exp, topics. */
-export async function mintToken(flags: TokenFlags, config: Config): Promise<string> {
+export async function mintToken(flags: TokenFlags, config: Pick<Config, 'tokenSecret'>): Promise<string> {
   if (config.tokenSecret === undefined) {
     throw new Exit(
       2,

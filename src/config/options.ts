@@ -53,6 +53,11 @@ const optionTable = {
     'Address to listen on. Anything but loopback needs API keys or a token secret.',
   ),
   port: option(integer(0, 65_535), 8080, 'Port to listen on; 0 takes a free one.'),
+  runFile: option(
+    text('FILE', (value) => !value.includes('\0'), 'must be the path of a file'),
+    '',
+    'File that says where the gateway listens, while it runs: sluice health and sluice publish read it.',
+  ),
   apiKeys: option(
     list(
       'KEY',
@@ -110,7 +115,7 @@ const optionTable = {
   httpConnectionsPerSecondPerIp: option(
     integer(1, 1_000_000),
     500,
-    'New connections of any kind per second and address; trusted proxies have no such limit.',
+    'New connections of any kind per second and address, at least two for each handshake that it may make; trusted proxies have no such limit.',
   ),
   httpRequestsPerSecondPerIp: option(
     integer(1, 1_000_000),

@@ -17,11 +17,17 @@ function distance(left: string, right: string): number {
 
 const plain = (name: string) => name.toLowerCase().replace(/[-_]/g, '');
 
-/** ", did you mean X?" where one of the known names is close; else nothing. */
-export function didYouMean(name: string, known: readonly string[]): string {
+/** The one of the known names that is close enough to be meant. */
+export function nearestOf(name: string, known: readonly string[]): string | undefined {
   const ranked = known
     .map((each) => ({ each, away: distance(plain(name), plain(each)) }))
     .sort((left, right) => left.away - right.away);
   const best = ranked[0];
-  return best && best.away <= Math.max(1, Math.floor(name.length / 4)) ? `, did you mean ${best.each}?` : '';
+  return best && best.away <= Math.max(1, Math.floor(name.length / 4)) ? best.each : undefined;
+}
+
+/** ", did you mean X?" where one of the known names is close; else nothing. */
+export function didYouMean(name: string, known: readonly string[]): string {
+  const nearest = nearestOf(name, known);
+  return nearest === undefined ? '' : `, did you mean ${nearest}?`;
 }

@@ -20,8 +20,8 @@ const numberingsMax = 100_000;
 interface Head extends Numbering {
   offset: number;
   seq: number;
-  /** The numbering as it was when the content went; absent while there is content. */
-  idleAt: Numbering | undefined;
+  /** The numbering as it was when the content went, and the newest commit then; absent while there is content. */
+  idleAt: (Numbering & { readonly atSeq: number }) | undefined;
   messageIds: MessageIds | undefined;
   /** In state mode: the keys whose newest publication has a TTL, and its offset. */
   readonly expiring: Map<string, number> | undefined;
@@ -101,7 +101,7 @@ export class MemoryEngine implements Engine {
     head.messageIds = undefined;
     head.expiring?.clear();
     const { epoch, offset, seq, bornAfterSeq } = head;
-    head.idleAt = { epoch, offset, seq, bornAfterSeq };
+    head.idleAt = { epoch, offset, seq, bornAfterSeq, atSeq: this.#seq };
     this.#idle.set(topic, head);
     this.#dropNumberings();
     return true;
@@ -111,8 +111,12 @@ export class MemoryEngine implements Engine {
     return this.#heads.get(topic)?.idleAt;
   }
 
-  *numberings(): Iterable<readonly [string, Numbering]> {
-    for (const [topic, { idleAt }] of this.#idle) if (idleAt !== undefined) yield [topic, idleAt];
+  *numberings(afterSeq: number): Iterable<readonly [string, Numbering]> {
+    for (const [topic, { idleAt }] of this.#idle.newestFirst()) {
+      if (idleAt === undefined) continue;
+      if (idleAt.atSeq <= afterSeq) return;
+      if (idleAt.seq > afterSeq) yield [topic, idleAt];
+    }
   }
 
   async close(): Promise<void> {

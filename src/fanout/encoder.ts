@@ -28,13 +28,11 @@ export class Encoder {
 
   batch(
     feed: Feed,
-    after: number,
-    upto: number,
+    header: BatchHeader,
     publications: readonly StoredPublication[],
     receivers: number,
   ): Uint8Array {
     const { view, topic } = feed;
-    const header = batchHeader(feed, after, upto);
     const pieces = publications.map((publication) => publication.encoded(view.options.codec));
     const plain = view.options.codec.frameBatch(topic.name, header, pieces);
     const compression = this.#compressionOf(view, plain.length, receivers);
@@ -71,9 +69,12 @@ export class Encoder {
   }
 }
 
-/** Batches of a pattern's view name their topic and epoch; an exact view's subscriber knows them. */
-export function batchHeader(feed: Feed, after: number, upto: number): BatchHeader {
+/**
+ * Batches of a pattern's view name their topic and epoch, and, to live members, how far they are in all topics; an exact view's
+ * subscriber knows them.
+ */
+export function batchHeader(feed: Feed, after: number, upto: number, cursor?: string): BatchHeader {
   return feed.view.isPattern
-    ? { view: feed.view.id, topic: feed.topic.name, epoch: feed.topic.epoch, after, upto }
+    ? { view: feed.view.id, topic: feed.topic.name, epoch: feed.topic.epoch, after, upto, cursor }
     : { view: feed.view.id, after, upto };
 }

@@ -1,6 +1,7 @@
 import { SluiceError } from '../errors.ts';
 import type { ServerFrame } from '../protocol/frames.ts';
 import type { Broker, TopicListener } from '../topics/broker.ts';
+import { formatCursor } from '../topics/cursor.ts';
 import { isPattern, patternMatches } from '../topics/names.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic } from '../topics/topic.ts';
@@ -22,6 +23,12 @@ export interface FanoutOptions {
   readonly viewsMax: number;
 }
 
+/** Stands for the epoch before a reset, of which a new feed knows only that it was another one. */
+const formerEpoch = '?';
+
+/** A pattern's feed of a topic that has not published for this long is dropped. */
+const quietFeedMs = 10_000;
+
 /**
  * Decides when which view is flushed. A publication on an idle feed goes out at the end of the turn; a busy feed
  * collects for the namespace's delay, or the view's interval, or until it is large enough.
@@ -31,14 +38,16 @@ export class Fanout implements TopicListener {
   readonly #schedule: Schedule<Feed>;
   readonly #flusher: Flusher;
   readonly #views = new Map<string, View>();
-  readonly #patterns = new Set<View>();
+  /** Those that have members, in the order of `patternNumber`. */
+  readonly #patterns: View[] = [];
+  #patternNumber = 0;
   readonly #topics = new Map<Topic, TopicFeeds>();
   readonly #notices: { readonly view: View; readonly frame: ServerFrame }[] = [];
   #nextViewId = 1;
 
   constructor(options: FanoutOptions) {
     this.#options = options;
-    this.#flusher = new Flusher(options.sink, options.encoder, options.metrics);
+    this.#flusher = new Flusher({ ...options, cursorOf: (view) => this.cursorOf(view) });
     this.#schedule = new Schedule(options.turns, (next) => this.#turn(next));
   }
 
@@ -61,8 +70,17 @@ export class Fanout implements TopicListener {
   /** Subscriptions that hear this topic, by name or by pattern. */
   subscribers(topic: Topic): number {
     let count = 0;
-    for (const { view } of this.#topics.get(topic)?.feeds ?? []) count += view.holders;
+    for (const { options, isPattern, holders } of this.#views.values()) {
+      const { target } = options;
+      if (isPattern ? patternMatches(target, topic.name) : target === topic.name) count += holders;
+    }
     return count;
+  }
+
+  /** Where a live member of a pattern's view is. */
+  cursorOf(view: View): string {
+    const { epoch } = this.#options.broker.commits;
+    return formatCursor({ epoch, seq: view.sentSeq(this.#options.broker.seq), lacksValues: false });
   }
 
   /** The view of these options, made if need be, kept until `detach`. Throws `too_many_views`. */
@@ -73,7 +91,7 @@ export class Fanout implements TopicListener {
       this.#checkRoom(options.target);
       view = new View(this.#nextViewId++, options);
       this.#views.set(key, view);
-      this.#addFeeds(view);
+      if (!view.isPattern) this.#addFeed(view, this.#options.broker.hold(options.target));
     }
     view.holders++;
     return view;
@@ -82,14 +100,16 @@ export class Fanout implements TopicListener {
   detach(view: View): void {
     if (--view.holders > 0) return;
     this.#views.delete(view.key);
-    this.#patterns.delete(view);
-    for (const feed of view.feeds.values()) this.#removeFeed(feed);
-    view.feeds.clear();
+    this.#removeFeeds(view);
   }
 
-  /** One more connection gets the view's frames from now on, behind the positions of its feeds. */
+  /** One more connection gets the view's frames from now on, after the positions of its feeds. */
   addMember(view: View): void {
     if (view.members++ > 0) return;
+    if (view.isPattern) {
+      view.patternNumber = ++this.#patternNumber;
+      this.#patterns.push(view);
+    }
     for (const feed of view.feeds.values()) this.#activate(feed);
   }
 
@@ -98,6 +118,21 @@ export class Fanout implements TopicListener {
     for (const feed of view.feeds.values()) {
       feed.skipToNewest();
       this.#trim(feed.topicFeeds);
+    }
+    if (!view.isPattern) return;
+    view.patternNumber = 0;
+    this.#patterns.splice(this.#patterns.indexOf(view), 1);
+    this.#removeFeeds(view);
+  }
+
+  /** Drops the feeds of patterns whose topics are quiet; each is made anew when its topic publishes. Call it now and then. */
+  sweep(): void {
+    const nowMs = this.#options.turns.nowMs();
+    for (const view of this.#patterns) {
+      const quietMs = Math.max(quietFeedMs, view.options.intervalMs);
+      for (const feed of view.feeds.values()) {
+        if (feed.isLevel && nowMs - feed.flushedAtMs > quietMs) this.#forgetFeed(feed);
+      }
     }
   }
 
@@ -114,9 +149,9 @@ export class Fanout implements TopicListener {
     const first = publications[0];
     if (first === undefined) return;
     const known = this.#topics.get(topic);
-    if (known === undefined && this.#patterns.size === 0) return;
+    if (known === undefined && this.#patterns.length === 0) return;
     const topicFeeds = known ?? this.#topicFeeds(topic);
-    if (!topicFeeds.heardByPatterns) this.#addPatterns(topicFeeds, first.offset - 1);
+    if (topicFeeds.heardByPatterns < this.#patternNumber) this.#addPatterns(topicFeeds, first);
     let bytes = 0;
     for (const publication of publications) bytes += publication.bytes;
     let active = false;
@@ -127,6 +162,7 @@ export class Fanout implements TopicListener {
       } else {
         active = true;
         if (feed.view.options.intervalMs > 0) waits = true;
+        if (feed.view.isPattern && !feed.view.waiting.has(feed)) feed.view.waiting.set(feed, first.seq);
         feed.pendingBytes += bytes;
         this.#scheduleFlush(feed, topicFeeds.batch);
       }
@@ -142,13 +178,17 @@ export class Fanout implements TopicListener {
   }
 
   reset(topic: Topic): void {
-    const topicFeeds = this.#topics.get(topic);
-    if (topicFeeds === undefined) return;
+    const known = this.#topics.get(topic);
+    if (known === undefined && this.#patterns.length === 0) return;
+    const topicFeeds = known ?? this.#topicFeeds(topic);
+    this.#addPatterns(topicFeeds, undefined);
     this.#endLog(topicFeeds);
     for (const feed of topicFeeds.feeds) {
       feed.position = topic.ring.newest;
       feed.examined = feed.position;
       feed.pendingBytes = 0;
+      // Who falls behind before the flush has not been told.
+      if (feed.view.isPattern) feed.view.waiting.set(feed, topic.seq);
       feed.held?.clear();
       // `epoch` stays the old one: the flush sees the difference and tells the members.
       if (feed.view.members > 0) this.#schedule.ready(feed);
@@ -160,6 +200,7 @@ export class Fanout implements TopicListener {
     const topicFeeds = this.#topics.get(topic);
     for (const feed of topicFeeds?.feeds ?? []) {
       feed.view.feeds.delete(topic);
+      feed.view.waiting.delete(feed);
       feed.topicFeeds = undefined;
     }
     this.#topics.delete(topic);
@@ -193,6 +234,7 @@ export class Fanout implements TopicListener {
     const { topicFeeds } = feed;
     if (topicFeeds === undefined) return 0;
     const { frames, done } = this.#flusher.flush(feed, topicFeeds, budget, nowMs);
+    if (done && feed.position === feed.topic.ring.newest) feed.view.waiting.delete(feed);
     if (!done) this.#schedule.ready(feed);
     else if (feed.examined > feed.position) this.#schedule.wait(feed, silentCoverageMs);
     this.#trim(topicFeeds);
@@ -215,23 +257,11 @@ export class Fanout implements TopicListener {
     if (this.#views.size >= viewsMax) throw new SluiceError('too_many_views');
     const topic = isPattern(target) ? undefined : broker.find(target);
     const ofTarget = isPattern(target)
-      ? [...this.#patterns].filter((view) => view.options.target === target).length
+      ? [...this.#views.values()].filter((view) => view.options.target === target).length
       : topic === undefined
         ? 0
         : (this.#topics.get(topic)?.feeds.filter((feed) => !feed.view.isPattern).length ?? 0);
     if (ofTarget >= viewsPerTopic) throw new SluiceError('too_many_views');
-  }
-
-  #addFeeds(view: View): void {
-    const { broker } = this.#options;
-    if (!view.isPattern) {
-      this.#addFeed(view, broker.hold(view.options.target));
-      return;
-    }
-    this.#patterns.add(view);
-    for (const topic of broker.topics()) {
-      if (patternMatches(view.options.target, topic.name)) this.#addFeed(view, topic);
-    }
   }
 
   #addFeed(view: View, topic: Topic): Feed {
@@ -251,24 +281,44 @@ export class Fanout implements TopicListener {
         feeds: [],
         log: [],
         logAfter: topic.ring.newest,
-        heardByPatterns: false,
+        heardByPatterns: 0,
+        holdsTopic: false,
       };
       this.#topics.set(topic, topicFeeds);
     }
     return topicFeeds;
   }
 
-  /** The first publication since somebody hears the topic: patterns that did not know it get a feed behind `after`. */
-  #addPatterns(topicFeeds: TopicFeeds, after: number): void {
-    topicFeeds.heardByPatterns = true;
-    const { topic } = topicFeeds;
-    for (const view of this.#patterns) {
+  /**
+   * Gives each pattern that matches and has no feed of the topic one: before its publication `first`, or, where there is none,
+   * for the news that its numbering is another.
+   */
+  #addPatterns(topicFeeds: TopicFeeds, first: StoredPublication | undefined): void {
+    const { topic, heardByPatterns } = topicFeeds;
+    topicFeeds.heardByPatterns = this.#patternNumber;
+    for (let i = this.#patterns.length - 1; i >= 0; i--) {
+      const view = this.#patterns[i] as View;
+      if (first !== undefined && view.patternNumber <= heardByPatterns) return;
       if (view.feeds.has(topic) || !patternMatches(view.options.target, topic.name)) continue;
       const feed = this.#addFeed(view, topic);
-      feed.epoch = '';
-      feed.position = after;
-      feed.examined = after;
+      // The members know of a topic, unless it has held nothing since they joined.
+      if (first === undefined) feed.epoch = formerEpoch;
+      else if (topic.firstSeq === first.seq) feed.epoch = '';
+      feed.position = (first?.offset ?? topic.ring.newest + 1) - 1;
+      feed.examined = feed.position;
     }
+  }
+
+  /** So that its topic's next publication makes it anew. */
+  #forgetFeed(feed: Feed): void {
+    feed.view.feeds.delete(feed.topic);
+    this.#removeFeed(feed);
+  }
+
+  #removeFeeds(view: View): void {
+    for (const feed of view.feeds.values()) this.#removeFeed(feed);
+    view.feeds.clear();
+    view.waiting.clear();
   }
 
   #removeFeed(feed: Feed): void {
@@ -276,6 +326,7 @@ export class Fanout implements TopicListener {
     if (topicFeeds === undefined) return;
     feed.topicFeeds = undefined;
     topicFeeds.feeds.splice(topicFeeds.feeds.indexOf(feed), 1);
+    topicFeeds.heardByPatterns = 0;
     this.#trim(topicFeeds);
     if (topicFeeds.feeds.length === 0) this.#topics.delete(feed.topic);
     if (!feed.view.isPattern) this.#options.broker.release(feed.topic);
@@ -284,7 +335,7 @@ export class Fanout implements TopicListener {
   /** The first member came: what it holds is the topic as it is now. */
   #activate(feed: Feed): void {
     feed.skipToNewest();
-    if (feed.held === undefined) return;
+    if (feed.held === undefined || feed.view.isPattern) return;
     feed.held.clear();
     // Also what has expired: the member may have been sent it before.
     for (const publication of feed.topic.state?.values() ?? []) {
@@ -294,7 +345,11 @@ export class Fanout implements TopicListener {
 
   /** Lets go of what every feed has looked at. */
   #trim(topicFeeds: TopicFeeds | undefined): void {
-    if (topicFeeds === undefined || topicFeeds.log.length === 0) return;
+    if (topicFeeds === undefined) return;
+    if (topicFeeds.log.length === 0) {
+      this.#releaseCovered(topicFeeds);
+      return;
+    }
     let lowest = topicFeeds.topic.ring.newest;
     for (const feed of topicFeeds.feeds) {
       if (feed.view.members > 0 && feed.examined < lowest) lowest = feed.examined;
@@ -312,12 +367,24 @@ export class Fanout implements TopicListener {
   #beginLog(topicFeeds: TopicFeeds, publications: readonly StoredPublication[]): void {
     topicFeeds.log = publications.slice();
     topicFeeds.logAfter = (publications[0] as StoredPublication).offset - 1;
+    if (topicFeeds.holdsTopic) return;
+    topicFeeds.holdsTopic = true;
     this.#options.broker.holdTopic(topicFeeds.topic);
   }
 
   #endLog(topicFeeds: TopicFeeds): void {
     if (topicFeeds.log.length === 0) return;
     topicFeeds.log = [];
-    this.#options.broker.release(topicFeeds.topic);
+    this.#releaseCovered(topicFeeds);
+  }
+
+  /** Where nothing was for a view, its members must still be told that it is covered. */
+  #releaseCovered(topicFeeds: TopicFeeds): void {
+    const { topic, feeds, holdsTopic } = topicFeeds;
+    if (!holdsTopic) return;
+    const { newest } = topic.ring;
+    if (feeds.some(({ view, position }) => view.members > 0 && position < newest)) return;
+    topicFeeds.holdsTopic = false;
+    this.#options.broker.release(topic);
   }
 }

@@ -1,7 +1,7 @@
 import { crc32 } from '../protocol/crc32.ts';
 import type { ServerFrame } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
-import type { Encoder } from './encoder.ts';
+import { batchHeader, type Encoder } from './encoder.ts';
 import { conflate, removalOf } from './select.ts';
 import type { Sink } from './sink.ts';
 import { type Feed, silentCoverageMs, type TopicFeeds, type View } from './view.ts';
@@ -11,6 +11,14 @@ export interface FanoutMetrics {
   flushSeconds(seconds: number): void;
   /** From a publication's acceptance to the end of the drain that carried it. */
   deliverySeconds(seconds: number): void;
+}
+
+export interface FlusherOptions {
+  readonly sink: Sink;
+  readonly encoder: Encoder;
+  readonly metrics: FanoutMetrics;
+  /** Where the members of a pattern's view are, for the header of its batches. */
+  readonly cursorOf: (view: View) => string;
 }
 
 /** Publications that go out in one frame; with a session that gets a frame of its own, in two. */
@@ -42,13 +50,15 @@ export class Flusher {
   readonly #sink: Sink;
   readonly #encoder: Encoder;
   readonly #metrics: FanoutMetrics;
+  readonly #cursorOf: (view: View) => string;
   /** When the publications of this turn's frames were accepted. */
   #acceptedAtMs: number[] = [];
 
-  constructor(sink: Sink, encoder: Encoder, metrics: FanoutMetrics) {
+  constructor({ sink, encoder, metrics, cursorOf }: FlusherOptions) {
     this.#sink = sink;
     this.#encoder = encoder;
     this.#metrics = metrics;
+    this.#cursorOf = cursorOf;
   }
 
   /** What was flushed before has drained now. */
@@ -193,14 +203,16 @@ export class Flusher {
     const { view } = feed;
     const after = feed.position;
     const publications = forOthers;
-    const bytes = this.#encoder.batch(feed, after, upto, publications, view.members);
+    if (upto === feed.topic.ring.newest) view.waiting.delete(feed);
+    const header = batchHeader(feed, after, upto, view.isPattern ? this.#cursorOf(view) : undefined);
+    const bytes = this.#encoder.batch(feed, header, publications, view.members);
     const frame = { view, bytes, feed, epoch: feed.epoch, after, upto, publications: publications.length };
     if (session === undefined) {
       this.#sink.publish(frame);
     } else {
       this.#sink.publishExcept(frame, session, () => ({
         ...frame,
-        bytes: this.#encoder.batch(feed, after, upto, forSession, 1),
+        bytes: this.#encoder.batch(feed, header, forSession, 1),
         publications: forSession.length,
       }));
     }

@@ -2,6 +2,7 @@ import { isPattern } from '../topics/names.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic } from '../topics/topic.ts';
 import type { AnnouncedDictionary } from './dictionary.ts';
+import { HeldKeys } from './held-keys.ts';
 import { type ViewOptions, viewKey, wishKey } from './view-options.ts';
 
 /** All subscribers of one topic or pattern who may get the same bytes. Its number is this gateway's own. */
@@ -21,6 +22,14 @@ export class View {
   frames = 0;
   /** The newest that was announced. All its members have it; of those that came before, no batch makes use any more. */
   dictionary: AnnouncedDictionary | undefined;
+  /** A pattern's: its place among those that have members, in the order of their first member. 0: it has none. */
+  patternNumber = 0;
+  /**
+   * A pattern's feeds that the members have not been sent all coverage of, by the `seq` of the first that they lack: the longest
+   * waiting first. Also those with nothing for this view: until their coverage is sent, a member's position is an older one.
+   */
+  readonly waiting = new Map<Feed, number>();
+  /** Of an exact view its topic; of a pattern those that have published lately. */
   readonly feeds = new Map<Topic, Feed>();
 
   constructor(id: number, options: ViewOptions) {
@@ -30,6 +39,12 @@ export class View {
     this.options = options;
     this.isPattern = isPattern(options.target);
     this.channel = `v${id}`;
+  }
+
+  /** The members have been sent everything up to this commit, where `newest` is the newest of all. */
+  sentSeq(newest: number): number {
+    for (const seq of this.waiting.values()) return seq - 1;
+    return newest;
   }
 }
 
@@ -52,8 +67,8 @@ export class Feed {
   dueAtMs = 0;
   /** Its place among the topic's feeds, while it has one. */
   topicFeeds: TopicFeeds | undefined;
-  /** State mode with a filter: the keys that the members hold a value of. */
-  readonly held: Set<string> | undefined;
+  /** State mode with a filter: the keys that the members may hold a value of. */
+  readonly held: HeldKeys | undefined;
 
   constructor(view: View, topic: Topic) {
     this.view = view;
@@ -61,7 +76,8 @@ export class Feed {
     this.epoch = topic.epoch;
     this.position = topic.ring.newest;
     this.examined = this.position;
-    if (topic.state !== undefined && view.options.filter !== undefined) this.held = new Set();
+    if (topic.state !== undefined && view.options.filter !== undefined)
+      this.held = new HeldKeys(view.isPattern);
   }
 
   /** Takes it that the members have everything: there are none, or they got a snapshot. */
@@ -70,6 +86,12 @@ export class Feed {
     this.position = this.topic.ring.newest;
     this.examined = this.position;
     this.pendingBytes = 0;
+    this.view.waiting.delete(this);
+  }
+
+  /** Everything was sent, and nothing is about to be. */
+  get isLevel(): boolean {
+    return this.due === 'idle' && this.position === this.topic.ring.newest && this.epoch === this.topic.epoch;
   }
 
   matches(publication: StoredPublication): boolean {
@@ -98,8 +120,10 @@ export interface TopicFeeds {
   /** Contiguous, behind the offset `logAfter`. */
   log: StoredPublication[];
   logAfter: number;
-  /** The patterns that match have a feed of it. */
-  heardByPatterns: boolean;
+  /** Patterns up to this `patternNumber` have a feed of it, where they match. */
+  heardByPatterns: number;
+  /** Keeps the topic from being removed until all that was published is sent or covered. */
+  holdsTopic: boolean;
 }
 
 /** A view whose coverage has said nothing for so long says so with an empty batch. */

@@ -75,6 +75,7 @@ function subscription(fields: Fields): Subscription {
     topic: fields.topic('topic'),
     since: fields.optionalChild('since', position),
     positions: positions(fields),
+    cursor: fields.optionalText('cursor'),
     last: fields.positive('last', maxUint32),
     filter: fields.optionalChild('filter', readFilter),
     intervalMs: fields.positive('intervalMs', maxUint32),

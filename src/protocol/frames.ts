@@ -71,6 +71,7 @@ export interface Subscription {
   readonly topic: string;
   readonly since?: Position;
   readonly positions?: readonly TopicPosition[];
+  readonly cursor?: string;
   readonly last?: number;
   readonly filter?: Filter;
   readonly intervalMs?: number;
@@ -135,6 +136,7 @@ export interface Granted {
   readonly missing?: OffsetRange;
   readonly topics?: readonly TopicResult[];
   readonly intervalMs?: number;
+  readonly cursor?: string;
 }
 
 export interface Refused {
@@ -157,6 +159,8 @@ export interface BatchHeader {
   readonly epoch?: string;
   readonly after: number;
   readonly upto: number;
+  /** Only in live batches of a pattern's view. */
+  readonly cursor?: string;
 }
 
 /** The compressed publications of a batch. */
@@ -231,6 +235,7 @@ export interface ServerKinds {
     readonly offset: number;
     readonly recovered: boolean;
     readonly missing?: OffsetRange;
+    readonly cursor?: string;
   };
   message: { readonly type: string; readonly payload: Payload };
   goingAway: { readonly reconnectDelayMs: number; readonly reason: string };

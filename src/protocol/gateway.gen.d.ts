@@ -122,6 +122,7 @@ export namespace sluice {
             filter?: (sluice.v1.Filter.$Properties|null);
             intervalMs: number;
             conflate: boolean;
+            cursor: string;
             presence: boolean;
             static create(properties: sluice.v1.Subscription.$Shape): sluice.v1.Subscription & sluice.v1.Subscription.$Shape;
             static create(properties?: sluice.v1.Subscription.$Properties): sluice.v1.Subscription;
@@ -138,6 +139,7 @@ export namespace sluice {
                 filter?: (sluice.v1.Filter.$Properties|null);
                 intervalMs?: (number|null);
                 conflate?: (boolean|null);
+                cursor?: (string|null);
                 presence?: (boolean|null);
                 $unknowns?: Uint8Array[];
             }
@@ -674,6 +676,7 @@ export namespace sluice {
             missing?: (sluice.v1.Range.$Properties|null);
             topics: sluice.v1.TopicResult.$Properties[];
             intervalMs: number;
+            cursor: string;
             static create(properties: sluice.v1.SubscribeResult.$Shape): sluice.v1.SubscribeResult & sluice.v1.SubscribeResult.$Shape;
             static create(properties?: sluice.v1.SubscribeResult.$Properties): sluice.v1.SubscribeResult;
             static encode(message: sluice.v1.SubscribeResult.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
@@ -692,6 +695,7 @@ export namespace sluice {
                 missing?: (sluice.v1.Range.$Properties|null);
                 topics?: (sluice.v1.TopicResult.$Properties[]|null);
                 intervalMs?: (number|null);
+                cursor?: (string|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = sluice.v1.SubscribeResult.$Properties;
@@ -1094,6 +1098,7 @@ export namespace sluice {
             plainBytes: number;
             crc32: number;
             dictionary: number;
+            cursor: string;
             static create(properties: sluice.v1.Batch.$Shape): sluice.v1.Batch & sluice.v1.Batch.$Shape;
             static create(properties?: sluice.v1.Batch.$Properties): sluice.v1.Batch;
             static encode(message: sluice.v1.Batch.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
@@ -1112,6 +1117,7 @@ export namespace sluice {
                 plainBytes?: (number|null);
                 crc32?: (number|null);
                 dictionary?: (number|null);
+                cursor?: (string|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = {
@@ -1125,6 +1131,7 @@ export namespace sluice {
               plainBytes?: number|null;
               crc32?: number|null;
               dictionary?: number|null;
+              cursor?: string|null;
               $unknowns?: Uint8Array[];
             };
         }
@@ -1279,6 +1286,7 @@ export namespace sluice {
             offset: number;
             recovered: boolean;
             missing?: (sluice.v1.Range.$Properties|null);
+            cursor: string;
             static create(properties: sluice.v1.CaughtUp.$Shape): sluice.v1.CaughtUp & sluice.v1.CaughtUp.$Shape;
             static create(properties?: sluice.v1.CaughtUp.$Properties): sluice.v1.CaughtUp;
             static encode(message: sluice.v1.CaughtUp.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
@@ -1293,6 +1301,7 @@ export namespace sluice {
                 offset?: (number|null);
                 recovered?: (boolean|null);
                 missing?: (sluice.v1.Range.$Properties|null);
+                cursor?: (string|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = sluice.v1.CaughtUp.$Properties;

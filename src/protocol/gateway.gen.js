@@ -422,6 +422,7 @@ export const sluice = $root.sluice = (() => {
             Subscription.prototype.filter = null;
             Subscription.prototype.intervalMs = 0;
             Subscription.prototype.conflate = false;
+            Subscription.prototype.cursor = "";
             Subscription.prototype.presence = false;
 
             Subscription.create = function(properties) {
@@ -452,6 +453,8 @@ export const sluice = $root.sluice = (() => {
                     writer.uint32(56).bool(message.conflate);
                 if (message.presence != null && $Object.hasOwnProperty.call(message, "presence") && message.presence !== false)
                     writer.uint32(64).bool(message.presence);
+                if (message.cursor != null && $Object.hasOwnProperty.call(message, "cursor") && message.cursor !== "")
+                    writer.uint32(74).string(message.cursor);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -539,6 +542,15 @@ export const sluice = $root.sluice = (() => {
                                 message.conflate = value;
                             else
                                 delete message.conflate;
+                            continue;
+                        }
+                    case 9: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.cursor = value;
+                            else
+                                delete message.cursor;
                             continue;
                         }
                     case 8: {
@@ -2645,6 +2657,7 @@ export const sluice = $root.sluice = (() => {
             SubscribeResult.prototype.missing = null;
             SubscribeResult.prototype.topics = $util.emptyArray;
             SubscribeResult.prototype.intervalMs = 0;
+            SubscribeResult.prototype.cursor = "";
 
             let $oneOfFields;
 
@@ -2686,6 +2699,8 @@ export const sluice = $root.sluice = (() => {
                         $root.sluice.v1.TopicResult.encode(message.topics[i], writer.uint32(74).fork(), _depth + 1).ldelim();
                 if (message.intervalMs != null && $Object.hasOwnProperty.call(message, "intervalMs") && message.intervalMs !== 0)
                     writer.uint32(80).uint32(message.intervalMs);
+                if (message.cursor != null && $Object.hasOwnProperty.call(message, "cursor") && message.cursor !== "")
+                    writer.uint32(90).string(message.cursor);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2798,6 +2813,15 @@ export const sluice = $root.sluice = (() => {
                                 message.intervalMs = value;
                             else
                                 delete message.intervalMs;
+                            continue;
+                        }
+                    case 11: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.cursor = value;
+                            else
+                                delete message.cursor;
                             continue;
                         }
                     }
@@ -4441,6 +4465,7 @@ export const sluice = $root.sluice = (() => {
             Batch.prototype.plainBytes = 0;
             Batch.prototype.crc32 = 0;
             Batch.prototype.dictionary = 0;
+            Batch.prototype.cursor = "";
 
             Batch.create = function(properties) {
                 return new Batch(properties);
@@ -4474,6 +4499,8 @@ export const sluice = $root.sluice = (() => {
                     writer.uint32(77).fixed32(message.crc32);
                 if (message.dictionary != null && $Object.hasOwnProperty.call(message, "dictionary") && message.dictionary !== 0)
                     writer.uint32(80).uint32(message.dictionary);
+                if (message.cursor != null && $Object.hasOwnProperty.call(message, "cursor") && message.cursor !== "")
+                    writer.uint32(90).string(message.cursor);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -4594,6 +4621,15 @@ export const sluice = $root.sluice = (() => {
                                 message.dictionary = value;
                             else
                                 delete message.dictionary;
+                            continue;
+                        }
+                    case 11: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.cursor = value;
+                            else
+                                delete message.cursor;
                             continue;
                         }
                     }
@@ -5206,6 +5242,7 @@ export const sluice = $root.sluice = (() => {
             CaughtUp.prototype.offset = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             CaughtUp.prototype.recovered = false;
             CaughtUp.prototype.missing = null;
+            CaughtUp.prototype.cursor = "";
 
             CaughtUp.create = function(properties) {
                 return new CaughtUp(properties);
@@ -5230,6 +5267,8 @@ export const sluice = $root.sluice = (() => {
                     writer.uint32(40).bool(message.recovered);
                 if (message.missing != null && $Object.hasOwnProperty.call(message, "missing"))
                     $root.sluice.v1.Range.encode(message.missing, writer.uint32(50).fork(), _depth + 1).ldelim();
+                if (message.cursor != null && $Object.hasOwnProperty.call(message, "cursor") && message.cursor !== "")
+                    writer.uint32(58).string(message.cursor);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -5312,6 +5351,15 @@ export const sluice = $root.sluice = (() => {
                             if (wireType !== 2)
                                 break;
                             message.missing = $root.sluice.v1.Range.decode(reader, reader.size(), $undefined, _depth + 1, message.missing);
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.cursor = value;
+                            else
+                                delete message.cursor;
                             continue;
                         }
                     }

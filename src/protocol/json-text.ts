@@ -60,13 +60,14 @@ export function frameBatch(
   header: BatchHeader,
   publications: readonly Uint8Array[],
 ): Uint8Array {
+  const cursor = member('cursor', header.cursor);
   const epoch = member('epoch', header.epoch);
   // A publication of the batch has an offset in (after, upto]: here that is upto.
   if (publications.length === 1 && header.after === header.upto - 1) {
-    return flatBatch(publications[0]!, `${epoch},"view":${header.view}}`);
+    return flatBatch(publications[0]!, `${epoch},"view":${header.view}${cursor}}`);
   }
   const { view, after, upto } = header;
-  const place = `${member('topic', topic || undefined)}${epoch},"view":${view}`;
+  const place = `${member('topic', topic || undefined)}${epoch},"view":${view}${cursor}`;
   return frame(`{"type":"batch"${place},"after":${after},"upto":${upto},"messages":[`, publications);
 }
 

@@ -81,8 +81,8 @@ function filterToWire(filter: Filter): sluice.v1.Filter.$Properties {
 }
 
 export function batchHeaderToWire(header: BatchHeader): sluice.v1.Batch.$Properties {
-  const { view, topic, epoch, after, upto } = header;
-  return { view, topic, epoch, after, upto: upto === after + 1 ? 0 : upto };
+  const { view, topic, epoch, after, upto, cursor } = header;
+  return { view, topic, epoch, after, upto: upto === after + 1 ? 0 : upto, cursor };
 }
 
 export function serverFrameToWire(frame: ServerFrame): ServerWire {
@@ -117,7 +117,7 @@ export function serverFrameToWire(frame: ServerFrame): ServerWire {
 function resultToWire(result: SubscribeResult): sluice.v1.SubscribeResult.$Properties {
   if ('error' in result) return { topic: result.topic, error: result.error };
   // One by one: what is left over by a rest pattern is an object of the slow kind, and so is all that reads it.
-  const { topic, view, mode, epoch, offset, recovered, missing, topics, intervalMs } = result;
+  const { topic, view, mode, epoch, offset, recovered, missing, topics, intervalMs, cursor } = result;
   return {
     topic,
     view,
@@ -128,6 +128,7 @@ function resultToWire(result: SubscribeResult): sluice.v1.SubscribeResult.$Prope
     missing,
     topics: topics?.map((one) => ({ ...one, mode: modeToWire(one.mode) })),
     intervalMs,
+    cursor,
   };
 }
 

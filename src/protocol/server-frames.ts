@@ -94,6 +94,7 @@ const readers: { readonly [K in ServerKind]: (fields: Fields) => ServerKinds[K] 
     ...position(fields),
     recovered: fields.flag('recovered'),
     missing: fields.optionalChild('missing', range),
+    cursor: fields.optionalText('cursor'),
   }),
   message: (fields) => ({
     type: fields.anyText(fields.dialect.eventMember),
@@ -128,6 +129,7 @@ function batchHeader(fields: Fields): BatchHeader {
     view: fields.integer('view', maxUint32),
     topic: fields.optionalText('topic'),
     epoch: fields.optionalText('epoch'),
+    cursor: fields.optionalText('cursor'),
     ...(fields.positive('upto') === undefined ? one(fields) : range(fields)),
   };
 }
@@ -188,6 +190,7 @@ function subscribeResult(fields: Fields): SubscribeResult {
     view: fields.integer('view', maxUint32),
     topics: fields.optionalList('topics', topicResult),
     intervalMs: fields.positive('intervalMs', maxUint32),
+    cursor: fields.optionalText('cursor'),
   };
 }
 

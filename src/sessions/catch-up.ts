@@ -1,9 +1,10 @@
 import { batchHeader } from '../fanout/encoder.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import { conflate, removalOf } from '../fanout/select.ts';
-import type { ServerFrame } from '../protocol/frames.ts';
+import type { Mode, ServerFrame } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import { isLevel, type Leg, legEnd } from './leg.ts';
+import type { Gone } from './pattern-backlog.ts';
 import type { RingPage, RingPages } from './ring-pages.ts';
 import type { SessionView } from './session-view.ts';
 
@@ -25,6 +26,8 @@ export interface CatchUpOptions {
   /** A page ends with the publication that makes it as large as this, encoded, or before. */
   readonly pageBytes: number;
   readonly pages: RingPages;
+  /** Of a topic of this name. */
+  readonly modeOf: (topic: string) => Mode;
   readonly outcome: (outcome: 'recovered' | 'snapshot' | 'gap') => void;
   readonly delivered: (publications: number) => void;
 }
@@ -54,18 +57,49 @@ const pagePublications = 1000;
  * connection has drained.
  */
 export function catchUp(session: CatchUpSession, sessionView: SessionView, options: CatchUpOptions): boolean {
-  sessionView.updateLegs();
-  for (const leg of sessionView.legs) {
-    while (!isLevel(leg)) {
+  const { backlog } = sessionView;
+  for (const leg of sessionView.legs) if (!catchUpLeg(session, leg, options)) return false;
+  for (let item = backlog?.current; item !== undefined; item = backlog?.current) {
+    if ('leg' in item) {
+      if (!catchUpLeg(session, item.leg, options)) return false;
+    } else {
       if (!session.hasRoom()) return false;
-      sendNext(session, leg, options);
+      sendGone(session, sessionView, item.gone, options);
     }
+    backlog?.advance();
   }
-  // A leg of a pattern may have fallen behind while a later one was sent; all must be level in the same turn.
-  if (!sessionView.legs.every(isLevel) || sessionView.updateLegs())
-    return catchUp(session, sessionView, options);
   session.goLive(sessionView);
   return true;
+}
+
+function catchUpLeg(session: CatchUpSession, leg: Leg, options: CatchUpOptions): boolean {
+  while (!isLevel(leg)) {
+    if (!session.hasRoom()) return false;
+    sendNext(session, leg, options);
+  }
+  return true;
+}
+
+/** Names what is lost of a topic whose content is gone; of a state topic it says that there are no values any more. */
+function sendGone(
+  session: CatchUpSession,
+  { view }: SessionView,
+  { name, numbering: { epoch, offset } }: Gone,
+  { outcome, modeOf }: CatchUpOptions,
+): void {
+  if (modeOf(name) === 'state') {
+    const header = { view: view.id, topic: name, epoch, offset, first: true, last: true };
+    session.sendBytes(view.options.codec.frameSnapshot(header, []));
+    outcome('snapshot');
+    return;
+  }
+  if (offset === 0) return;
+  const missing = { after: 0, upto: offset };
+  session.sendFrame({
+    ...{ kind: 'caughtUp', id: 0, view: view.id, topic: name, epoch, offset },
+    ...{ recovered: false, missing },
+  });
+  outcome('gap');
 }
 
 function sendNext(session: CatchUpSession, leg: Leg, options: CatchUpOptions): void {
@@ -74,7 +108,7 @@ function sendNext(session: CatchUpSession, leg: Leg, options: CatchUpOptions): v
     startOver(session, leg, options);
   } else if (leg.snapshot !== undefined) {
     sendSnapshotPage(session, leg, options);
-  } else if (leg.position < topic.ring.reach) {
+  } else if (leg.position < topic.ring.reach || leg.position < 0) {
     if (topic.state !== undefined) {
       leg.snapshot = takeSnapshot(leg, options.nowMs());
       options.outcome('snapshot');

@@ -25,11 +25,22 @@ export function isLevel({ feed, epoch, position, snapshot }: Leg): boolean {
   return snapshot === undefined && epoch === feed.topic.epoch && position >= legEnd(feed);
 }
 
-/** What the members have been sent; the topic's newest where there are none, or where the view no longer hears of it. */
+/**
+ * Up to where it is caught up: what the members have been sent, or the topic's newest where there are none. In a pattern
+ * always the newest: by the time that its other topics are done the members may have been sent it.
+ */
 export function legEnd(feed: Feed): number {
   const { view, topic, position } = feed;
-  return view.members > 0 && view.feeds.get(topic) === feed ? position : topic.ring.newest;
+  return view.members > 0 && !view.isPattern ? position : topic.ring.newest;
 }
+
+/** It lacks everything: a snapshot will be taken when its turn comes. */
+export function legOfSnapshot(feed: Feed): Leg {
+  return { feed, epoch: feed.topic.epoch, position: neverSent, snapshot: undefined };
+}
+
+/** Before anything that a ring can hold: of a state topic a snapshot is due. */
+const neverSent = -1;
 
 /** Of a subscriber that is live: one for all, as there are thousands. */
 export const noLegs: readonly Leg[] = [];
@@ -48,14 +59,17 @@ export interface Start {
 /**
  * Where somebody continues who has had everything up to `since`. `recovered: false` only where the topic really lost
  * something: in a stream, what the ring no longer holds; in state mode nothing, as the snapshot is the whole truth.
+ * `knownSeq`: the commit of this engine's numbering up to which it has had everything; 0: unknown.
  */
-export function startSince(topic: Topic, since: Position): Start {
+export function startSince(topic: Topic, since: Position, knownSeq = 0): Start {
   const { epoch } = topic;
   const { reach, newest } = topic.ring;
   // Who subscribed when the topic held nothing was told the empty epoch, and has had nothing of any since.
   const hadNothing = since.epoch === '' && since.offset === 0;
-  const sameEpoch = since.epoch === epoch || hadNothing;
-  const offset = hadNothing ? topic.startOffset : since.offset;
+  // Every other numbering that the topic may have had ended by then, and it has had that.
+  const hadAllBefore = knownSeq >= topic.bornAfterSeq && (knownSeq > 0 || hadNothing);
+  const sameEpoch = since.epoch === epoch || hadAllBefore;
+  const offset = since.epoch === epoch ? since.offset : topic.startOffset;
   if (sameEpoch && offset >= reach && offset <= newest) {
     return {
       epoch,
@@ -94,7 +108,7 @@ export function startNew(feed: Feed, last: number): Start {
   const needsSnapshot = topic.state !== undefined;
   let position = newest;
   if (!needsSnapshot && last > 0) position = Math.max(reach, newest - last);
-  else if (!needsSnapshot && view.members > 0) position = feed.position;
+  else if (!needsSnapshot && view.members > 0 && !view.isPattern) position = feed.position;
   return {
     epoch: topic.epoch,
     position,

@@ -1,6 +1,8 @@
 import type { Feed, View } from '../fanout/view.ts';
 import type { Position } from '../protocol/frames.ts';
-import { isLevel, type Leg, noLegs } from './leg.ts';
+import type { Broker } from '../topics/broker.ts';
+import { type Leg, legOfSnapshot, noLegs } from './leg.ts';
+import { PatternBacklog } from './pattern-backlog.ts';
 
 /** One subscription of one session. */
 export class SessionView {
@@ -13,8 +15,12 @@ export class SessionView {
   readonly automatic: boolean;
   /** `live`: the view's frames come by themselves. `behind`: by catch-up only. */
   status: 'behind' | 'live' = 'behind';
-  /** While behind: how far it is with each topic. */
+  /** Of an exact topic, while behind: how far it is. */
   legs: readonly Leg[] = noLegs;
+  /** Of a pattern, while behind: what it lacks of its topics. */
+  backlog: PatternBacklog | undefined;
+  /** Its client is to be given a cursor when it goes live. */
+  owesCursor = false;
   /** It was live once, lagged, and is to be told when it is live again. */
   lagged = false;
   /** What tells this subscriber who joins and leaves; ends with it. */
@@ -42,30 +48,29 @@ export class SessionView {
   }
 
   /**
-   * Adds the pattern's topics that were born since, and lets go of those that were removed once nothing of them is
-   * missing, or was named as such. Answers whether there was anything to do.
-   */
-  updateLegs(): boolean {
-    const { feeds } = this.view;
-    if (this.legs.length === feeds.size && this.legs.every(({ feed }) => feeds.get(feed.topic) === feed))
-      return false;
-    const before = this.legs;
-    const kept = before.filter((leg) => feeds.get(leg.feed.topic) === leg.feed || !isLevel(leg));
-    const known = new Set(kept.map(({ feed }) => feed));
-    const born = [...feeds.values()].filter((feed) => !known.has(feed));
-    this.legs = [...kept, ...born.map((feed) => ({ feed, epoch: '', position: 0, snapshot: undefined }))];
-    return born.length > 0 || kept.length < before.length;
-  }
-
-  /**
    * Will have to be caught up from these positions; topics that aren't named from what the view was sent. Call it before
-   * leaving the view: where nobody is left, its feeds skip what they have not sent.
+   * leaving the view: where no member is left, its feeds skip what they have not sent.
    */
-  fallBehind(lost: ReadonlyMap<Feed, Position>): void {
+  fallBehind(lost: ReadonlyMap<Feed, Position>, broker: Broker): void {
     this.lagged = true;
-    this.legs = [...this.view.feeds.values()].map((feed) => {
+    const { isPattern, feeds, waiting } = this.view;
+    const legOf = (feed: Feed): Leg => {
       const { epoch, offset } = lost.get(feed) ?? { epoch: feed.epoch, offset: feed.position };
-      return { feed, epoch, position: offset, snapshot: undefined };
-    });
+      if (!isPattern || epoch !== '') return { feed, epoch, position: offset, snapshot: undefined };
+      // Its first batch would have introduced the topic.
+      if (feed.topic.state !== undefined) return legOfSnapshot(feed);
+      return { feed, epoch: feed.topic.epoch, position: offset, snapshot: undefined };
+    };
+    if (!isPattern) {
+      this.legs = [...feeds.values()].map(legOf);
+      return;
+    }
+    const behind = new Set(waiting.keys());
+    for (const feed of lost.keys()) if (feed.view === this.view) behind.add(feed);
+    this.backlog = new PatternBacklog(
+      broker,
+      this.view,
+      [...behind].map((feed) => ({ leg: legOf(feed) })),
+    );
   }
 }

@@ -5,6 +5,8 @@ import type { Fanout } from '../fanout/fanout.ts';
 import type { Feed, View } from '../fanout/view.ts';
 import type { Codec } from '../protocol/codec.ts';
 import type { Position, Reply, ServerFrame } from '../protocol/frames.ts';
+import type { Broker } from '../topics/broker.ts';
+import { cursorNow } from '../topics/cursor.ts';
 import { isReserved } from '../topics/names.ts';
 import { type CatchUpOptions, type CatchUpSession, catchUp } from './catch-up.ts';
 import { CommandQueue } from './command-queue.ts';
@@ -19,6 +21,7 @@ import type { TurnShare } from './turn-share.ts';
 
 /** What all sessions share. */
 export interface SessionContext {
+  readonly broker: Broker;
   readonly fanout: Fanout;
   readonly catchUp: CatchUpOptions;
   /** Milliseconds on a monotonic clock. */
@@ -30,6 +33,9 @@ export interface SessionContext {
   /** Commands that are run in order, and catching up, take part in it. */
   readonly turnShare: TurnShare;
 }
+
+/** One session is caught up for this long at a time, then others have their turn. */
+const catchUpTurnMs = 5;
 
 /** Does all at once, or waits for something and answers what is to be done then. Never throws or rejects. */
 type Command = () => void | Promise<() => void>;
@@ -76,6 +82,8 @@ export class Session implements CatchUpSession {
   #lagging = false;
   /** Its turn to be caught up is to come. */
   #catchUpAsked = false;
+  /** When the catching up of this turn is to end, on the monotonic clock. */
+  #catchUpUntilMs = Number.POSITIVE_INFINITY;
   /** What was buffered when somebody last looked, and since when it has not become less. */
   #progress: { bytes: number; sinceMs: number } | undefined;
   /** A command is being run that changes what the session takes part in. */
@@ -185,9 +193,14 @@ export class Session implements CatchUpSession {
   hasRoom(): boolean {
     return (
       !this.closed &&
+      !this.#isOverTime &&
       this.#waiting === undefined &&
       this.#connection.bufferedBytes() < this.#context.backpressureMaxBytes / 4
     );
+  }
+
+  get #isOverTime(): boolean {
+    return this.#context.monotonicMs() > this.#catchUpUntilMs;
   }
 
   // ---- views
@@ -224,9 +237,11 @@ export class Session implements CatchUpSession {
     sessionView.framesBefore = view.frames;
     this.#connection.join(view.channel);
     this.#context.fanout.addMember(view);
-    if (sessionView.lagged) this.#tellCaughtUp(sessionView);
+    if (sessionView.lagged || sessionView.owesCursor) this.#tellCaughtUp(sessionView);
     sessionView.lagged = false;
+    sessionView.owesCursor = false;
     sessionView.legs = noLegs;
+    sessionView.backlog = undefined;
   }
 
   /**
@@ -239,7 +254,7 @@ export class Session implements CatchUpSession {
     const live = [...this.views.values()].filter(({ status }) => status === 'live');
     if (live.length === 0) return;
     for (const sessionView of live) {
-      sessionView.fallBehind(lost);
+      sessionView.fallBehind(lost, this.#context.broker);
       this.#leave(sessionView);
       this.#fallBehind(sessionView);
     }
@@ -272,10 +287,12 @@ export class Session implements CatchUpSession {
     this.#catchUpAsked = false;
     if (this.closed || this.#waiting !== undefined) return;
     const before = this.#messages;
+    this.#catchUpUntilMs = this.#context.monotonicMs() + catchUpTurnMs;
     for (const sessionView of this.#behind ?? []) {
       // Also what lacks nothing waits for room: in a full buffer its next frame would be lost.
       if (this.#lagging && !this.hasRoom()) return;
       const done = catchUp(this, sessionView, this.#context.catchUp);
+      if (!done && this.#isOverTime) this.pump();
       // There was room for more: something has left the buffer. It may be as full again now.
       if (this.#messages > before) this.#progress = undefined;
       if (!done) return;
@@ -388,6 +405,7 @@ export class Session implements CatchUpSession {
       epoch: leg?.epoch ?? '',
       offset: leg?.position ?? 0,
       recovered: true,
+      cursor: view.isPattern ? cursorNow(this.#context.broker) : undefined,
     });
   }
 }

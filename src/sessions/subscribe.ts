@@ -1,39 +1,26 @@
 import type { Authorize } from '../auth/authorize.ts';
 import { SluiceError } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
-import type { Feed, View } from '../fanout/view.ts';
+import type { Feed } from '../fanout/view.ts';
 import { type ViewOptions, wishKey } from '../fanout/view-options.ts';
 import { snapInterval } from '../protocol/equal-subscriptions.ts';
-import type {
-  Granted,
-  Mode,
-  SubscribeResult,
-  Subscription,
-  TopicPosition,
-  TopicResult,
-} from '../protocol/frames.ts';
-import type { Broker } from '../topics/broker.ts';
+import type { Granted, SubscribeResult, Subscription } from '../protocol/frames.ts';
 import { type CompiledFilter, compileFilter, filterProblem } from '../topics/filter.ts';
-import { isPattern, patternMatches, patternProblem, topicProblem } from '../topics/names.ts';
-import { takeSnapshot } from './catch-up.ts';
-import { type Leg, type Start, startNew, startSince } from './leg.ts';
+import { isPattern, patternProblem, topicProblem } from '../topics/names.ts';
 import type { Presence } from './presence.ts';
 import type { Session } from './session.ts';
 import { SessionView } from './session-view.ts';
+import { type StartOptions, startPattern, startTopic } from './subscription-start.ts';
 import { wireError } from './wire-error.ts';
 
-export interface SubscribeOptions {
-  readonly broker: Broker;
+export interface SubscribeOptions extends StartOptions {
   readonly fanout: Fanout;
   readonly authorize: Authorize;
   readonly presence: Presence;
   readonly conflates: (target: string) => boolean;
   /** Sessions that know shared dictionaries get them. */
   readonly dictionaries: boolean;
-  /** Of a topic of this name. */
-  readonly modeOf: (topic: string) => Mode;
   readonly subscriptionsPerSession: number;
-  readonly outcome: (outcome: Start['outcome']) => void;
 }
 
 /** Why topics could not be loaded, by name. */
@@ -127,22 +114,25 @@ export class Subscriber {
     this.#makeRoom(session, options, subscription);
     const view = this.#options.fanout.attach(options);
     const sessionView = new SessionView(view, target, automatic);
-    const feeds = [...view.feeds.values()];
-    const starts = feeds.map((feed) => this.#start(feed, subscription));
-    sessionView.legs = feeds.map((feed, i) => this.#leg(feed, starts[i] as Start));
+    const granted = this.#begin(sessionView, subscription);
     session.addView(sessionView);
     if (subscription.presence === true) this.#watchOrUndo(session, sessionView);
-    const intervalMs = options.intervalMs || undefined;
+    return { ...granted, topic: target, view: view.id, intervalMs: options.intervalMs || undefined };
+  }
+
+  /** What the subscriber lacks goes into its view; returns what it is told. */
+  #begin(sessionView: SessionView, subscription: Subscription): Omit<Granted, 'topic' | 'view'> {
+    const { view } = sessionView;
     if (view.isPattern) {
-      const topics = feeds.map((feed, i) => topicResult(feed, starts[i] as Start));
-      topics.push(...this.#goneTopics(view, subscription));
-      return { topic: target, view: view.id, mode: 'stream', epoch: '', offset: 0, topics, intervalMs };
+      const { backlog, result } = startPattern(view, subscription, this.#options);
+      sessionView.backlog = backlog;
+      sessionView.owesCursor = backlog.current !== undefined;
+      return result;
     }
-    const [feed] = feeds as [Feed];
-    const [start] = starts as [Start];
-    const { epoch, position: offset, recovered, missing } = start;
-    const { mode } = feed.topic.options;
-    return { topic: target, view: view.id, mode, epoch, offset, recovered, missing, intervalMs };
+    const [feed] = view.feeds.values() as Iterable<Feed> as [Feed];
+    const { leg, result } = startTopic(feed, subscription, this.#options);
+    sessionView.legs = [leg];
+    return result;
   }
 
   #check(
@@ -163,7 +153,7 @@ export class Subscriber {
     if (since !== undefined && isPattern(target)) {
       throw new SluiceError(
         'invalid_request',
-        'a pattern continues by positions, one per topic, not by since',
+        'a pattern continues by cursor, or by positions, not by since',
       );
     }
     const refusal = this.#options.authorize(session.identity, 'subscribe', target);
@@ -198,7 +188,9 @@ export class Subscriber {
       return;
     }
     const watch = new SessionView(view, view.options.target, true, target);
-    watch.legs = [...view.feeds.values()].map((feed) => this.#leg(feed, startNew(feed, 0)));
+    watch.legs = [...view.feeds.values()].map(
+      (feed) => startTopic(feed, { topic: target }, this.#options).leg,
+    );
     sessionView.watch = watch;
     session.addView(watch);
   }
@@ -232,50 +224,4 @@ export class Subscriber {
     for (const existing of session.views.values()) if (!existing.automatic) own++;
     if (own >= this.#options.subscriptionsPerSession) throw new SluiceError('too_many_subscriptions');
   }
-
-  #start(feed: Feed, { since, positions, last }: Subscription): Start {
-    const wanted = since ?? positions?.find(({ topic }: TopicPosition) => topic === feed.topic.name);
-    if (wanted === undefined) {
-      // A client that names positions knew the pattern before: a topic that it doesn't name was born since.
-      return positions === undefined
-        ? startNew(feed, last ?? 0)
-        : this.#counted(startSince(feed.topic, { epoch: '', offset: 0 }));
-    }
-    return this.#counted(startSince(feed.topic, wanted));
-  }
-
-  #counted(start: Start): Start {
-    this.#options.outcome(start.outcome);
-    return start;
-  }
-
-  /** Topics that the client has a position in and whose content is gone: it is told what it missed of them. */
-  #goneTopics({ feeds, options }: View, { positions = [] }: Subscription): TopicResult[] {
-    const known = new Set([...feeds.keys()].map(({ name }) => name));
-    return positions
-      .filter(
-        ({ topic, epoch }) => epoch !== '' && !known.has(topic) && patternMatches(options.target, topic),
-      )
-      .map((position) => this.#goneTopic(position));
-  }
-
-  #goneTopic({ topic, epoch: knownEpoch, offset: knownOffset }: TopicPosition): TopicResult {
-    const mode = this.#options.modeOf(topic);
-    const { epoch, offset } = this.#options.broker.numbering(topic) ?? { epoch: '', offset: 0 };
-    const isSame = epoch === knownEpoch && knownOffset <= offset;
-    const recovered = isSame && knownOffset === offset;
-    const missing =
-      isSame && !recovered && mode === 'stream' ? { after: knownOffset, upto: offset } : undefined;
-    return { topic, epoch, offset, mode, recovered, missing };
-  }
-
-  #leg(feed: Feed, { epoch, position, needsSnapshot }: Start): Leg {
-    const snapshot = needsSnapshot ? takeSnapshot({ feed }, this.#options.broker.nowMs()) : undefined;
-    return { feed, epoch, position, snapshot };
-  }
-}
-
-function topicResult(feed: Feed, { epoch, position: offset, recovered, missing }: Start): TopicResult {
-  const { name, options } = feed.topic;
-  return { topic: name, epoch, offset, mode: options.mode, recovered, missing };
 }

@@ -1,3 +1,4 @@
+import { hostToReach } from '../config/reach.ts';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -31,11 +32,4 @@ export function builtInSources({ config, port, publish, metrics, log, canaryHead
     );
   }
   return sources;
-}
-
-/** Where a client on this machine reaches a server that listens there. */
-function hostToReach(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  if (host === '::') return '[::1]';
-  return host.includes(':') ? `[${host}]` : host;
 }

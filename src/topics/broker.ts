@@ -1,9 +1,10 @@
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout } from 'node:timers/promises';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Position, PublishFields } from '../protocol/frames.ts';
 import { nullPayload } from '../protocol/payload.ts';
 import { type AppendMetrics, Appends } from './appends.ts';
+import { ChangeOrder } from './change-order.ts';
 import { publishProblem, topicNameProblem } from './checks.ts';
 import type { AppendOutcome, AppendRequest, Engine, EngineFeed, Numbering } from './engine.ts';
 import { emptyHistory, type HistoryPage, historyPage } from './history.ts';
@@ -29,6 +30,9 @@ interface Expired {
   readonly topic: Topic;
   readonly publication: StoredPublication;
 }
+
+/** How long stored topics are loaded before the event loop gets a turn. */
+const loadTurnMs = 10;
 
 /** Where the probe publishes. */
 const probeTopic = '$probe';
@@ -85,6 +89,9 @@ export class Broker implements EngineFeed {
   #listener: TopicListener | undefined;
   #ringBytes = 0;
   #stateBytes = 0;
+  readonly #order = new ChangeOrder();
+  #changes = 0;
+  #seq = 0;
   #degraded: Error | undefined;
 
   constructor(options: BrokerOptions) {
@@ -97,11 +104,13 @@ export class Broker implements EngineFeed {
     this.#evicted = (reason, count) => options.metrics.evicted(reason, count);
   }
 
-  async open(listener: TopicListener): Promise<void> {
+  /** Rejects with what the engine says, or with the reason of `signal` once that is aborted; then close it. */
+  async open(listener: TopicListener, signal?: AbortSignal): Promise<void> {
     this.#listener = listener;
-    await this.#engine.open(this);
-    // Patterns, lists, limits and the sweep are about all topics, not only about those that somebody has asked for.
-    for (const name of this.#engine.names?.() ?? []) await this.load(name);
+    await this.#engine.open(this, signal);
+    this.#seq = this.#engine.seq;
+    await this.#loadStored(signal);
+    for (const topic of [...this.#topics.values()].sort((a, b) => a.seq - b.seq)) this.#order.touch(topic);
     this.#options.metrics.engineUp(true);
   }
 
@@ -115,7 +124,7 @@ export class Broker implements EngineFeed {
   }
 
   /** What `seq` counts in. */
-  get commits(): Pick<Engine, 'epoch' | 'seq' | 'forgottenSeq'> {
+  get commits(): Pick<Engine, 'epoch' | 'forgottenSeq'> {
     return this.#engine;
   }
 
@@ -125,14 +134,40 @@ export class Broker implements EngineFeed {
     return { epoch, offset };
   }
 
+  /** The newest commit that this node has heard of. */
+  get seq(): number {
+    return this.#seq;
+  }
+
+  /** A number that grows with each publication and reset of any topic. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** The topics that had a publication after this commit; the last changed first. */
+  *publishedAfter(seq: number): Iterable<Topic> {
+    for (let topic = this.#order.newest; topic !== undefined; topic = topic.changedBefore) {
+      if (topic.seq > seq) yield topic;
+      else if (topic.changedAtSeq <= seq) return;
+    }
+  }
+
+  /** The topics that have changed since `changes` had this value; the last changed first. */
+  *changedAfter(changes: number): Iterable<Topic> {
+    for (let topic = this.#order.newest; topic !== undefined; topic = topic.changedBefore) {
+      if (topic.changedAt <= changes) return;
+      yield topic;
+    }
+  }
+
   /** The numbering of a topic whose content is gone. */
   numbering(name: string): Numbering | undefined {
     return this.#engine.numbering(name);
   }
 
-  /** All of them. */
-  numberings(): Iterable<readonly [topic: string, numbering: Numbering]> {
-    return this.#engine.numberings();
+  /** Those that have one after this commit. */
+  numberings(afterSeq: number): Iterable<readonly [topic: string, numbering: Numbering]> {
+    return this.#engine.numberings(afterSeq);
   }
 
   /** Of all rings and states. */
@@ -220,7 +255,9 @@ export class Broker implements EngineFeed {
 
   release(topic: Topic): void {
     topic.holds--;
-    if (topic.holds === 0 && topic.epoch === '') this.#topics.delete(topic.name);
+    if (topic.holds > 0 || topic.epoch !== '') return;
+    this.#topics.delete(topic.name);
+    this.#order.delete(topic);
   }
 
   /**
@@ -262,6 +299,7 @@ export class Broker implements EngineFeed {
     if (topic.epoch === '') topic.epoch = epoch;
     else if (topic.epoch !== epoch) throw new Error(`${name}: epoch ${epoch} without a reset`);
     this.#change(topic, () => topic.apply(publications));
+    this.#changed(topic);
     this.#rings.set(name, topic);
     this.#shrink();
     this.#options.metrics.published(publications.length);
@@ -272,6 +310,8 @@ export class Broker implements EngineFeed {
     const topic = this.#topics.get(name);
     if (topic === undefined) return;
     this.#change(topic, () => topic.reset(epoch, offset));
+    this.#changed(topic);
+    topic.resetAt = topic.changedAt;
     this.#listener?.reset(topic);
   }
 
@@ -281,6 +321,20 @@ export class Broker implements EngineFeed {
   }
 
   // ---- private
+
+  /** Patterns, lists, limits and the sweep are about all topics, not only about those that a client has asked for. */
+  async #loadStored(signal: AbortSignal | undefined): Promise<void> {
+    let turnBeganMs = this.#monotonicMs();
+    for (const name of this.#engine.names?.() ?? []) {
+      signal?.throwIfAborted();
+      await this.load(name);
+      if (this.#monotonicMs() - turnBeganMs < loadTurnMs) continue;
+      // Signals to the process are heard in between only.
+      await nextTurn();
+      turnBeganMs = this.#monotonicMs();
+    }
+    signal?.throwIfAborted();
+  }
 
   /** What the engine is to be asked of each, or why it is not. `unloadable`: topics that could not be loaded. */
   #admitAll(
@@ -364,6 +418,13 @@ export class Broker implements EngineFeed {
     else if (outcome.duplicate) this.#options.metrics.duplicate();
   }
 
+  #changed(topic: Topic): void {
+    if (topic.seq > this.#seq) this.#seq = topic.seq;
+    topic.changedAt = ++this.#changes;
+    topic.changedAtSeq = this.#seq;
+    this.#order.touch(topic);
+  }
+
   #create(name: string): Topic {
     const topic = new Topic(name, this.#options.namespace(namespaceOf(name)), this.#evicted);
     const numbering = this.#engine.numbering(name);
@@ -435,6 +496,7 @@ export class Broker implements EngineFeed {
     this.#places.free(topic);
     if (topic.holds > 0) return;
     this.#topics.delete(topic.name);
+    this.#order.delete(topic);
     this.#listener?.removed(topic);
   }
 }

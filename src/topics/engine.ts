@@ -82,6 +82,8 @@ export interface StoredTopic extends Numbering {
  *   `load` answers lies at or before `offset`, and the next that is fed is `offset + 1`. Nothing where it holds no more
  *   than the feed of this process has delivered. A node calls it before it first uses a topic. It rejects where the
  *   engine can't read.
+ * - Aborting the signal of an `open` that takes its time makes it reject with the signal's reason. It may also finish; then
+ *   `close` follows.
  * - `names`, after `open`, are the topics that a node must know from the start; the longest idle first. Topics whose content
  *   is gone are not among them.
  * - Commits are numbered: `seq` ascends by at least one from publication to publication over all topics, in the order in
@@ -103,14 +105,17 @@ export interface Engine {
   readonly seq: number;
   /** The highest `seq` of a numbering that was dropped; 0: none was. */
   readonly forgottenSeq: number;
-  open(feed: EngineFeed): Promise<void>;
+  open(feed: EngineFeed, signal?: AbortSignal): Promise<void>;
   append(requests: readonly AppendRequest[]): Awaitable<readonly AppendOutcome[]>;
   load(topic: string): Promise<StoredTopic | undefined>;
   names?(): Iterable<string>;
   forget(topic: string): boolean;
   /** The numbering of a topic whose content is gone. */
   numbering(topic: string): Numbering | undefined;
-  /** The numberings of topics whose content is gone, by topic; the longest idle first. */
-  numberings(): Iterable<readonly [topic: string, numbering: Numbering]>;
+  /**
+   * The numberings of topics whose content is gone and whose newest `seq` is above `afterSeq`, by topic. Takes time for what
+   * was forgotten since that commit, not for all.
+   */
+  numberings(afterSeq: number): Iterable<readonly [topic: string, numbering: Numbering]>;
   close(): Promise<void>;
 }

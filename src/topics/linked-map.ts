@@ -49,9 +49,9 @@ export class LinkedMap<K, V> {
     this.#unlink(link);
   }
 
-  /** The oldest first. */
-  *[Symbol.iterator](): IterableIterator<readonly [K, V]> {
-    for (let link = this.#oldest; link !== undefined; link = link.newer) yield [link.key, link.value];
+  /** The newest first. */
+  *newestFirst(): IterableIterator<readonly [K, V]> {
+    for (let link = this.#newest; link !== undefined; link = link.older) yield [link.key, link.value];
   }
 
   #append(link: Link<K, V>): void {

@@ -25,6 +25,17 @@ export class Topic {
   seq = 0;
   /** The engine's `forgottenSeq` when the numbering began: up to that `seq` the topic may have had another epoch. */
   bornAfterSeq = 0;
+  /** The `seq` of the first publication that this object was given; 0: none was. */
+  firstSeq = 0;
+  /** The broker's number of its last change: a publication or a reset. */
+  changedAt = 0;
+  /** The newest commit of all topics at that time. */
+  changedAtSeq = 0;
+  /** What `changedAt` became when its numbering started anew last; 0: it never did. */
+  resetAt = 0;
+  /** Its neighbours in the order of changes. */
+  changedBefore: Topic | undefined;
+  changedAfter: Topic | undefined;
   /** How many parties need this object to stay: views, mostly. */
   holds = 0;
   /** Milliseconds since 1970 of the last publication. */
@@ -57,6 +68,7 @@ export class Topic {
     this.publications += publications.length;
     const newest = publications.at(-1);
     if (newest === undefined) return;
+    if (this.firstSeq === 0) this.firstSeq = (publications[0] as StoredPublication).seq;
     this.lastPublishedMs = newest.publishedMs;
     this.seq = newest.seq;
   }
@@ -77,6 +89,7 @@ export class Topic {
     // What is gone before the first of them was part of this epoch.
     if (first !== undefined) this.ring.reset(first.offset - 1, evictedSeq);
     this.state?.clear();
+    this.firstSeq = numbering.seq;
     this.ring.push(publications);
     for (const publication of state) this.state?.apply(publication);
     this.lastPublishedMs = publications.at(-1)?.publishedMs ?? 0;

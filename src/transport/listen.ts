@@ -1,10 +1,23 @@
 import type { TemplatedApp, us_listen_socket } from 'uWebSockets.js';
+import { createServer } from 'node:net';
 import type { Uws } from './uws.ts';
 
 export interface Listening {
   readonly port: number;
   /** Takes no more connections; those that are open stay. */
   stop(): void;
+}
+
+/** Why there is no listening on this host and port. `code` is the system's: EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOTFOUND … */
+export class ListenError extends Error {
+  readonly code: string;
+  readonly syscall = 'listen';
+
+  constructor(code: string, host: string, port: number, cause?: unknown) {
+    super(`cannot listen on ${host}:${port}: ${code}`, { cause });
+    this.name = 'ListenError';
+    this.code = code;
+  }
 }
 
 /**
@@ -18,22 +31,25 @@ interface Listener {
   listen(host: string, port: number, options: number, then: (socket: us_listen_socket | false) => void): void;
 }
 
-/** Begins to listen. Rejects with `code` EADDRINUSE or EACCES: the library doesn't say which, or why. */
-export function listen(uws: Uws, app: TemplatedApp, host: string, port: number): Promise<Listening> {
-  return new Promise((resolve, reject) => {
-    (app as unknown as Listener).listen(host, port, exclusivePort, (socket) => {
-      if (socket === false) {
-        const error: NodeJS.ErrnoException = new Error(`cannot listen on ${host}:${port}`);
-        const isPrivileged = port > 0 && port < 1024 && process.getuid?.() !== 0;
-        error.code = isPrivileged ? 'EACCES' : 'EADDRINUSE';
-        reject(error);
-      } else {
-        const listening = {
-          port: uws.us_socket_local_port(socket as never),
-          stop: () => uws.us_listen_socket_close(socket),
-        };
-        resolve(listening);
-      }
-    });
+/** Begins to listen. Rejects with a `ListenError`. */
+export async function listen(uws: Uws, app: TemplatedApp, host: string, port: number): Promise<Listening> {
+  const socket = await new Promise<us_listen_socket | false>((resolve) => {
+    (app as unknown as Listener).listen(host, port, exclusivePort, resolve);
   });
+  if (socket === false) throw await reasonNotToListen(host, port);
+  return {
+    port: uws.us_socket_local_port(socket as never),
+    stop: () => uws.us_listen_socket_close(socket),
+  };
+}
+
+/** The library doesn't say why it can't. Node does, when it tries the same. */
+async function reasonNotToListen(host: string, port: number): Promise<ListenError> {
+  const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
+    const server = createServer();
+    server.once('error', resolve);
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)));
+  });
+  // What Node could do a moment later: the port was taken until now.
+  return new ListenError(error?.code ?? 'EADDRINUSE', host, port, error);
 }

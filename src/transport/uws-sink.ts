@@ -17,6 +17,8 @@ interface TurnFrame {
   readonly frame: OutFrame;
   /** Got something else in its place. */
   readonly except: Session | undefined;
+  /** The only one that got it; undefined: all members did. */
+  readonly only: Session | undefined;
   /** How many frames had been published before. */
   readonly number: number;
 }
@@ -93,10 +95,11 @@ export class UwsSink implements Sink {
   #publishTo({ socket }: UwsConnection, session: Session, frame: OutFrame): void {
     const { bytes, view } = frame;
     const channel = `s${session.id}`;
-    this.#turn.push({ frame, except: undefined, number: this.#past.count });
+    this.#turn.push({ frame, except: undefined, only: session, number: this.#past.count });
     socket.subscribe(channel);
     this.#app.publish(channel, bytes, view.options.codec.binary, false);
     socket.unsubscribe(channel);
+    this.#metrics.delivered(frame.publications);
     this.#metrics.sentBytes(bytes.length);
   }
 
@@ -137,11 +140,11 @@ export class UwsSink implements Sink {
     let publications = 0;
     let frames = 0;
     for (let i = first; i < this.#turn.length; i++) {
-      const { frame, except } = this.#turn[i] as TurnFrame;
+      const { frame, except, only = session } = this.#turn[i] as TurnFrame;
       const { view, feed, epoch, after } = frame;
-      if (!views.has(view)) continue;
+      if (!views.has(view) || except === session || only !== session) continue;
       frames++;
-      if (except !== session) publications += frame.publications;
+      publications += frame.publications;
       if (feed !== undefined && !lost.has(feed)) lost.set(feed, { epoch, offset: after });
     }
     this.#metrics.retracted(publications);
@@ -151,7 +154,7 @@ export class UwsSink implements Sink {
   }
 
   #remember(frame: OutFrame, except: Session | undefined): void {
-    this.#turn.push({ frame, except, number: this.#past.count });
+    this.#turn.push({ frame, except, only: undefined, number: this.#past.count });
     const { view, bytes, publications } = frame;
     view.frames++;
     this.#past.add(view.id, bytes.length, publications);

@@ -1,5 +1,6 @@
 import uPlot from 'uplot';
 import type { SeriesData } from './series.ts';
+import { labelStride } from './tick-labels.ts';
 
 export interface ChartOptions {
   readonly lines: number;
@@ -9,6 +10,10 @@ export interface ChartOptions {
   /** The pointer is over a time, or over none. All charts share it. */
   readonly hover: (index: number | undefined) => void;
 }
+
+/** Of the values left of the plot, and of what is right of it. */
+const valuesPx = 64;
+const marginPx = 18;
 
 /** One chart that slides: its right edge is now. Colours come from the style sheet, so they follow light and dark. */
 export class Chart {
@@ -49,7 +54,7 @@ export class Chart {
     return {
       width: this.#host.clientWidth || 300,
       height: this.#host.clientHeight || 140,
-      padding: [8, 18, 0, 0],
+      padding: [8, marginPx, 0, 0],
       legend: { show: false },
       cursor: {
         y: false,
@@ -69,11 +74,11 @@ export class Chart {
           gap: 6,
           grid: { show: false },
           splits: () => this.#ticks(),
-          values: (_plot, splits) => splits.map((split) => this.#agoLabel(split)),
+          values: (_plot, splits) => this.#tickLabels(splits),
         },
         {
           ...axis,
-          size: 64,
+          size: valuesPx,
           gap: 8,
           grid: { stroke: color('--grid'), width: 1 },
           splits: (_plot, _axis, min, max) => [min, max / 2, max],
@@ -91,6 +96,13 @@ export class Chart {
       { length: steps + 1 },
       (_, index) => this.#nowSeconds - (this.#windowSeconds * (steps - index)) / steps,
     );
+  }
+
+  /** A narrow chart labels fewer ticks, the newest always. */
+  #tickLabels(splits: readonly number[]): string[] {
+    const steps = splits.length - 1;
+    const stride = labelStride(steps, this.#host.clientWidth - valuesPx - marginPx);
+    return splits.map((split, index) => ((steps - index) % stride === 0 ? this.#agoLabel(split) : ''));
   }
 
   #agoLabel(seconds: number): string {

@@ -1,27 +1,30 @@
 import { SluiceClient } from '../client/index.ts';
 import { ChangesView } from './changes-view.ts';
 import { ConnectionView, reason } from './connection-view.ts';
+import { Credential } from './credential.ts';
 import { DeliveryMeter } from './delivery.ts';
 import { DeliveryView } from './delivery-view.ts';
 import { byId } from './dom.ts';
 import { Machine } from './machine.ts';
-import { emptyNotice, refusedNotice } from './notice.ts';
+import { type Lack, notice } from './notice.ts';
 import { PanelView } from './panel-view.ts';
 import { Picker } from './picker.ts';
 import { monitoringTypes } from './reading.ts';
-import { listServers } from './servers.ts';
+import { ListError, listServers } from './servers.ts';
 import { Watch } from './watch.ts';
 
 const emptyPollMs = 2_000;
 const listPollMs = 30_000;
 
+/** Errors that another credential can mend. */
+const credentialCodes: readonly string[] = ['unauthorized', 'token_expired'];
+
 /** The page: one client, one server at a time, redrawn at most once a frame and at least once a second. */
 class Dashboard {
   readonly #query = new URLSearchParams(location.search);
-  /** Behind the `#`, where it goes into no log. */
-  readonly #token = new URLSearchParams(location.hash.slice(1)).get('token') ?? undefined;
-  readonly #client = new SluiceClient('/ws', {
-    token: this.#token,
+  readonly #credential = new Credential();
+  readonly #client = new SluiceClient('ws', {
+    token: () => this.#credential.value ?? '',
     clientName: 'sluice-dashboard',
     heartbeat: { intervalMs: 2_000 },
   });
@@ -36,6 +39,8 @@ class Dashboard {
   #watch: Watch | undefined;
   #topic: string | undefined;
   #topics: readonly string[] = [];
+  #listError: ListError | undefined;
+  #listTimer: ReturnType<typeof setTimeout> | undefined;
   #windowSeconds = 300;
   #drawnAtMs = 0;
   #drawPlanned = false;
@@ -73,15 +78,29 @@ class Dashboard {
 
   /** Until there is a server often, then now and then for those that come later. */
   async #findServers(): Promise<void> {
+    clearTimeout(this.#listTimer);
+    const credential = this.#credential.value;
     try {
-      this.#topics = await listServers(this.#token);
-    } catch {
-      // The connection's own state says what is wrong; `?topic=` needs no list.
+      this.#topics = await listServers(credential);
+      this.#listError = undefined;
+    } catch (error) {
+      // Where nothing answers, the connection's own state says so; `?topic=` needs no list.
+      this.#listError = error instanceof ListError ? error : undefined;
     }
+    // Another one was entered meanwhile, which has asked for itself.
+    if (credential !== this.#credential.value) return;
     const wanted = this.#topic ?? this.#query.get('topic') ?? this.#topics[0];
     if (wanted && wanted !== this.#topic) this.#look(wanted);
-    setTimeout(() => void this.#findServers(), this.#topic ? listPollMs : emptyPollMs);
+    clearTimeout(this.#listTimer);
+    this.#listTimer = setTimeout(() => void this.#findServers(), this.#topic ? listPollMs : emptyPollMs);
     this.#draw();
+  }
+
+  #useCredential(text: string): void {
+    this.#credential.set(text);
+    this.#client.close();
+    void this.#client.connect();
+    void this.#findServers();
   }
 
   #look(topic: string): void {
@@ -109,7 +128,7 @@ class Dashboard {
     const shown = this.#connection.show(nowMs);
     if (this.#topic) this.#picker.show(this.#topics, this.#topic);
     this.#delivery.show(nowMs);
-    this.#showNotice(shown === 'refused' && status.connectedAtMs === undefined);
+    this.#showNotice(this.#lack(shown === 'refused'));
     if (!this.#machine) return;
     // Without a connection the charts stand still: time going on would look like servers falling silent.
     if (shown === 'live' || this.#drawnAtMs === 0) this.#drawnAtMs = nowMs + status.serverOffsetMs;
@@ -117,16 +136,39 @@ class Dashboard {
     this.#changes.show(this.#machine.changes);
   }
 
-  #showNotice(refused: boolean): void {
-    const kind = refused && this.#client.getStats().connects === 0 ? 'refused' : this.#topic ? '' : 'empty';
-    document.body.dataset['view'] = kind || 'panels';
-    if (this.#notice.dataset['kind'] === kind) return;
-    this.#notice.dataset['kind'] = kind;
-    const retry = (): void => void this.#client.connect();
-    if (kind === 'refused')
-      this.#notice.replaceChildren(refusedNotice(reason(this.#client.getStatus().error), retry));
-    else if (kind === 'empty') this.#notice.replaceChildren(emptyNotice(location.origin));
-    else this.#notice.replaceChildren();
+  /** What keeps the page from showing a server; undefined: nothing. */
+  #lack(isRefused: boolean): Lack | undefined {
+    const { state, error } = this.#client.getStatus();
+    const hasCredential = this.#credential.value !== undefined;
+    if (state !== 'connected' && error && credentialCodes.includes(error.code)) {
+      return { kind: 'credential', reason: reason(error), wasRefused: hasCredential };
+    }
+    if (isRefused && this.#client.getStats().connects === 0)
+      return { kind: 'refused', reason: reason(error) };
+    const subscription = this.#watch?.subscription;
+    if (this.#topic && subscription?.state === 'refused' && !subscription.error?.retry) {
+      return { kind: 'topic', topic: this.#topic, reason: reason(subscription.error) };
+    }
+    if (this.#topic) return undefined;
+    if (this.#listError === undefined || state !== 'connected')
+      return { kind: 'empty', needsKey: hasCredential };
+    return { kind: 'list', reason: `${this.#listError.message}.` };
+  }
+
+  #showNotice(lack: Lack | undefined): void {
+    document.body.dataset['view'] = lack === undefined ? 'panels' : lack.kind;
+    const shown = JSON.stringify(lack ?? '');
+    if (this.#notice.dataset['shown'] === shown) return;
+    this.#notice.dataset['shown'] = shown;
+    this.#notice.replaceChildren();
+    if (lack === undefined) return;
+    this.#notice.append(
+      notice(lack, {
+        retry: () => void this.#client.connect(),
+        useCredential: (text) => this.#useCredential(text),
+        look: (server) => this.#look(server.includes(':') ? server : `server:${server}`),
+      }),
+    );
   }
 }
 

@@ -1,11 +1,47 @@
 import { el } from './dom.ts';
 
+/** What stands instead of the panels, while something is lacking. `reason`: a sentence of the gateway; empty: it said nothing. */
+export type Lack =
+  | { readonly kind: 'empty'; readonly needsKey: boolean }
+  | { readonly kind: 'credential'; readonly reason: string; readonly wasRefused: boolean }
+  | { readonly kind: 'list'; readonly reason: string }
+  | { readonly kind: 'topic'; readonly topic: string; readonly reason: string }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** What a notice can be answered by. */
+export interface Answers {
+  retry(): void;
+  useCredential(text: string): void;
+  look(server: string): void;
+}
+
+export function notice(lack: Lack, answers: Answers): HTMLElement {
+  switch (lack.kind) {
+    case 'empty':
+      return emptyNotice(lack.needsKey);
+    case 'credential':
+      return credentialNotice(lack, answers);
+    case 'list':
+      return serverNotice(
+        'Which server?',
+        `This gateway tells no list of servers here. ${lack.reason}`,
+        answers,
+      );
+    case 'topic':
+      return serverNotice(`${lack.topic} can’t be shown`, lack.reason, answers);
+    case 'refused':
+      return refusedNotice(lack.reason, answers);
+  }
+}
+
 /** No server publishes yet: how to make one. */
-export function emptyNotice(origin: string): HTMLElement {
+function emptyNotice(needsKey: boolean): HTMLElement {
+  const url = new URL('api/publish', location.href).href.replace(/[?#].*$/, '');
   const body = [
     '{"topic": "server:demo", "type": "monitoring_update", "key": "cpu",',
     '       "data": {"monitoring_type": "cpu", "value": 42, "unit": "%", "level": "ok"}}',
   ].join('\n');
+  const key = needsKey ? ` \\\n  -H 'authorization: Bearer API_KEY'` : '';
   return el(
     'div',
     { class: 'notice' },
@@ -20,14 +56,43 @@ export function emptyNotice(origin: string): HTMLElement {
     el('h3', {}, 'Start the gateway with its host source'),
     command('sluice serve --source-host'),
     el('h3', {}, 'Or publish something'),
-    command(`curl ${origin}/api/publish \\\n  -H 'content-type: application/json' \\\n  -d '${body}'`),
+    command(`curl ${url}${key} \\\n  -H 'content-type: application/json' \\\n  -d '${body}'`),
+  );
+}
+
+/** The gateway wants to know who looks. */
+function credentialNotice(
+  { reason, wasRefused }: Extract<Lack, { kind: 'credential' }>,
+  answers: Answers,
+): HTMLElement {
+  const title = wasRefused ? 'The gateway refused the connection' : 'This gateway needs a credential';
+  return el(
+    'div',
+    { class: 'notice', role: wasRefused ? 'alert' : 'status' },
+    el('h2', {}, title),
+    el('p', {}, `${reason} Enter a token, or an API key that may read. It is kept in this tab only.`),
+    form('Token or API key', { type: 'password', autocomplete: 'off' }, 'Connect', answers.useCredential),
+    el('h3', {}, 'To make a token'),
+    command("sluice token --subscribe 'server:*'"),
+  );
+}
+
+function serverNotice(title: string, text: string, answers: Answers): HTMLElement {
+  return el(
+    'div',
+    { class: 'notice', role: 'status' },
+    el('h2', {}, title),
+    el('p', {}, text),
+    form('Server', { type: 'text', autocomplete: 'off', placeholder: 'web-01' }, 'Show', answers.look),
+    el('h3', {}, 'Or show another credential'),
+    form('Token or API key', { type: 'password', autocomplete: 'off' }, 'Connect', answers.useCredential),
   );
 }
 
 /** The gateway won't have this page. */
-export function refusedNotice(reason: string, retry: () => void): HTMLElement {
+function refusedNotice(reason: string, answers: Answers): HTMLElement {
   const button = el('button', { type: 'button', class: 'primary' }, 'Try again');
-  button.addEventListener('click', retry);
+  button.addEventListener('click', () => answers.retry());
   return el(
     'div',
     { class: 'notice', role: 'alert' },
@@ -35,6 +100,26 @@ export function refusedNotice(reason: string, retry: () => void): HTMLElement {
     el('p', {}, reason),
     button,
   );
+}
+
+function form(
+  label: string,
+  attributes: Readonly<Record<string, string>>,
+  action: string,
+  answer: (text: string) => void,
+): HTMLElement {
+  const input = el('input', { ...attributes, spellcheck: 'false' });
+  const made = el(
+    'form',
+    { class: 'entry' },
+    el('label', {}, el('span', { class: 'entry-name' }, label), input),
+    el('button', { type: 'submit', class: 'primary' }, action),
+  );
+  made.addEventListener('submit', (event) => {
+    event.preventDefault();
+    answer(input.value);
+  });
+  return made;
 }
 
 function command(text: string): HTMLElement {

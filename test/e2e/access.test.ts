@@ -202,7 +202,9 @@ describe('anonymous access that is switched on', () => {
     for (const path of reads) expect([path, await get(path)]).toEqual([path, 200]);
     expect(await get('/api/topics/%24all/history')).toBe(200);
     expect(await get('/api/topics/user%3Aalice/history')).toBe(403);
-    expect(await get('/api/topics')).toBe(401);
+    expect(await get('/api/topics?prefix=payroll:')).toBe(200);
+    for (const prefix of ['', 'u', 'user:', 'user:alice', '%24'])
+      expect(await get(`/api/topics?prefix=${prefix}`)).toBe(403);
     const anonymous = await gateway.post('/api/publish', '{"topic":"payroll:2026"}');
     expect(anonymous.status).toBe(403);
     const client = await connect();
@@ -247,6 +249,14 @@ describe('a token', () => {
     await check(`?token=${grants}`, headers, 'rooms:1', true);
     for (const topic of ['payroll:2026', 'inbox', 'who', 'rooms', 'user:bob'])
       await check(`?token=${grants}`, headers, topic, false);
+    for (const [prefix, status] of Object.entries({
+      'rooms:': 200,
+      'rooms:1': 200,
+      rooms: 403,
+      '': 403,
+      inbox: 403,
+    }))
+      expect([prefix, await get(`/api/topics?prefix=${prefix}`, headers)]).toEqual([prefix, status]);
     const client = await connect(`?token=${grants}`);
     expect((await client.call({ type: 'presence', topic: 'who' })).type).toBe('presence');
     expect(await client.call({ type: 'presence', topic: 'rooms:1' })).toMatchObject({ code: 'forbidden' });

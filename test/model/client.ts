@@ -14,7 +14,7 @@ import { sweepMs, writeTimeoutMs } from './gateway.ts';
 import { Inflater } from './inflater.ts';
 import { filters, isState, type Model } from './model.ts';
 import type { Peer, Socket } from './network.ts';
-import { type Asked, checkAnswer, type Held, lookAt } from './prediction.ts';
+import { type Asked, checkAnswer, type Held, look, type Seen } from './prediction.ts';
 import { check, ModelSubscription, type Spec } from './subscription.ts';
 
 /** Where a new subscription wishes to begin; a state topic knows no `back`, as nobody has the map of that time. */
@@ -129,7 +129,7 @@ export class Client implements Peer {
     this.ends++;
     if (this.#gateway.endedBy(socket) === 'slow_consumer') {
       const stuckMs = this.#gateway.loop.nowMs() - socket.progressAtMs;
-      check(stuckMs > writeTimeoutMs - sweepMs, 'cut off though it reads', stuckMs);
+      check(stuckMs >= writeTimeoutMs - sweepMs, 'cut off though it reads', stuckMs);
     }
     const unread = socket.unread.map((message) => this.codec.decodeServerFrame(message));
     const frames = unread.flatMap((decoded) => (decoded.ok ? [decoded.frame] : []));
@@ -194,22 +194,27 @@ export class Client implements Peer {
   #ask(wishes: readonly { readonly subscription: ModelSubscription; readonly start: Start }[]): void {
     if (this.socket === undefined) return;
     const asked = wishes.map(({ subscription, start }): Asked => {
-      const topics = lookAt(this.#gateway.broker, subscription.spec.target);
+      const topics = look(this.#gateway.broker, subscription.spec.target).topics;
       return { subscription, wire: wireOf(subscription, start, topics) };
     });
     this.#say('subscribe', { subscriptions: asked.map(({ wire }) => wire) }, (frame) => {
       check(frame.kind === 'subscribed', 'not subscribed', frame);
       const held = this.#gateway.heldAtSubscribe(this.session);
       for (const [i, result] of frame.results.entries())
-        this.#granted(asked[i] as Asked, held[i] as Held[], result);
+        this.#granted(asked[i] as Asked, held[i] as Seen, result);
     });
   }
 
-  #granted(asked: Asked, held: readonly Held[], result: SubscribeResult): void {
+  #granted(asked: Asked, seen: Seen, result: SubscribeResult): void {
     check(!('error' in result), 'refused', asked.wire, result);
-    checkAnswer(asked.wire, held, result);
+    checkAnswer(asked.wire, seen, result);
     const { subscription, wire } = asked;
-    const topics: readonly TopicResult[] = result.topics ?? [result];
+    // What it was told that the gateway can't tell is not its business any more either.
+    const isUnknown = asked.wire.cursor !== undefined && result.recovered === false;
+    if (!subscription.wasLive || isUnknown) subscription.joinedSeq = seen.seq;
+    if (result.cursor !== undefined) subscription.cursor = result.cursor;
+    const isPattern = subscription.spec.target.endsWith('*');
+    const topics: readonly TopicResult[] = result.topics ?? (isPattern ? [] : [result]);
     for (const topic of topics) {
       const since = wire.since ?? wire.positions?.find((position) => position.topic === topic.topic);
       const continues =
@@ -235,7 +240,7 @@ export class Client implements Peer {
 }
 
 function wireOf(
-  { spec, positions, incomplete, wasLive }: ModelSubscription,
+  { spec, positions, incomplete, wasLive, cursor }: ModelSubscription,
   start: Start,
   topics: readonly Held[],
 ): Subscription {
@@ -252,8 +257,9 @@ function wireOf(
     const since = known[0] ?? startOf(start, target, topics[0]);
     return since === undefined
       ? { ...common, last }
-      : { ...common, since: { epoch: since.epoch, offset: since.offset } };
+      : { ...common, since: { epoch: since.epoch, offset: since.offset }, cursor };
   }
+  if (cursor !== undefined) return { ...common, cursor };
   if (!wasLive) return { ...common, last };
   const none: TopicPosition = { topic: target.slice(0, -1) || 'any', epoch: '', offset: 0 };
   return { ...common, positions: known.length > 0 ? known : [none] };

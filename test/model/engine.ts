@@ -41,6 +41,7 @@ export class ScriptedEngine implements Engine {
   readonly #innerOffsets = new Map<string, number>();
   readonly #tell: EngineFeed['appended'];
   #feed: EngineFeed | undefined;
+  #resets = 0;
 
   /** `committed` hears of everything before the gateway does. */
   constructor(inner: Engine, committed: EngineFeed['appended']) {
@@ -53,7 +54,7 @@ export class ScriptedEngine implements Engine {
   }
 
   get epoch(): string {
-    return this.#inner.epoch;
+    return `${this.#inner.epoch}-${this.#resets}`;
   }
 
   get seq(): number {
@@ -130,6 +131,7 @@ export class ScriptedEngine implements Engine {
   /** Behaves as if it had gone back in time. */
   reset(topic: string, base: number): void {
     const epoch = randomUUID();
+    this.#resets++;
     this.#renumbered.set(topic, { epoch, base: base - (this.#innerOffsets.get(topic) ?? 0) });
     this.#feed?.reset(topic, epoch, base);
   }
@@ -147,8 +149,8 @@ export class ScriptedEngine implements Engine {
     return inner && this.#toOuter(topic, inner);
   }
 
-  *numberings(): Iterable<readonly [string, Numbering]> {
-    for (const [topic, inner] of this.#inner.numberings()) yield [topic, this.#toOuter(topic, inner)];
+  *numberings(afterSeq: number): Iterable<readonly [string, Numbering]> {
+    for (const [topic, inner] of this.#inner.numberings(afterSeq)) yield [topic, this.#toOuter(topic, inner)];
   }
 
   #toOuter(topic: string, inner: Numbering): Numbering {

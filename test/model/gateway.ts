@@ -26,7 +26,7 @@ import { ScriptedEngine } from './engine.ts';
 import { Loop } from './loop.ts';
 import { isState } from './model.ts';
 import { Network, type Peer, type Socket } from './network.ts';
-import { type Held, lookAt } from './prediction.ts';
+import { look, type Seen } from './prediction.ts';
 
 /** What differs from run to run. */
 export interface GatewayOptions {
@@ -71,7 +71,7 @@ export class Gateway {
   deliveries = 0;
   readonly faults: unknown[] = [];
   readonly #admission: Admission;
-  readonly #held = new Map<string, (readonly Held[])[][]>();
+  readonly #held = new Map<string, Seen[][]>();
 
   constructor(options: GatewayOptions, nowMs: number, committed: EngineFeed['appended']) {
     this.loop = new Loop(nowMs);
@@ -146,12 +146,14 @@ export class Gateway {
         outcome: nothing,
       }),
       context: {
+        broker: this.broker,
         fanout,
         presence,
         catchUp: {
           fanout,
           nowMs: clock,
           pageBytes: Math.min(options.batchMaxBytes, options.backpressureMaxBytes / 4),
+          modeOf: (topic) => (isState(topic) ? 'state' : 'stream'),
           pages: new RingPages({
             maxBytes: 7000,
             compressMinBytes: options.compresses ? 1 : 0,
@@ -207,7 +209,7 @@ export class Gateway {
       upgraded: nothing,
     });
     void this.broker.open(fanout);
-    this.#sweepLater();
+    this.#sweepLater(fanout);
   }
 
   connect(codec: Codec, peer: Peer): Socket {
@@ -227,7 +229,7 @@ export class Gateway {
   }
 
   /** What there was to fulfil each wish from when the session's next subscribe command that was answered was run. */
-  heldAtSubscribe(session: string): readonly (readonly Held[])[] {
+  heldAtSubscribe(session: string): readonly Seen[] {
     const held = this.#held.get(session)?.shift();
     if (held === undefined) throw new Error('an answer to what was not asked');
     return held;
@@ -266,11 +268,12 @@ export class Gateway {
     this.deliveries += count;
   }
 
-  #sweepLater(): void {
+  #sweepLater(fanout: Fanout): void {
     this.loop.after(sweepMs, () => {
       this.broker.sweep();
+      fanout.sweep();
       this.sessions.sweep();
-      this.#sweepLater();
+      this.#sweepLater(fanout);
     });
   }
 }
@@ -278,16 +281,16 @@ export class Gateway {
 /** Notes what the rings hold when a subscribe command is run, which may be some turns after it was said. */
 class WatchedSubscriber extends Subscriber {
   readonly #broker: Broker;
-  readonly #held: Map<string, (readonly Held[])[][]>;
+  readonly #held: Map<string, Seen[][]>;
 
-  constructor(held: Map<string, (readonly Held[])[][]>, options: SubscribeOptions) {
+  constructor(held: Map<string, Seen[][]>, options: SubscribeOptions) {
     super(options);
     this.#broker = options.broker;
     this.#held = held;
   }
 
   override subscribe(session: Session, subscriptions: readonly Subscription[]): SubscribeResult[] {
-    const held = subscriptions.map(({ topic }) => lookAt(this.#broker, topic));
+    const held = subscriptions.map(({ topic }) => look(this.#broker, topic));
     this.#held.set(session.id, [...(this.#held.get(session.id) ?? []), held]);
     return super.subscribe(session, subscriptions);
   }

@@ -95,7 +95,11 @@ export class Model {
     const later = this.range(topic, epoch, offset, Number.POSITIVE_INFINITY).filter(
       (each) => (each.key ?? '') === (key ?? ''),
     );
-    const isFor = (each: StoredPublication) => matches(wish, each) && each.except !== reader.session;
+    // With a filter, every subscriber hears of a removal.
+    const isForAll = ({ removed }: StoredPublication) =>
+      isState(topic) && wish.filter !== undefined && removed === true;
+    const isFor = (each: StoredPublication) =>
+      matches(wish, each) && (isForAll(each) || each.except !== reader.session);
     if (isState(topic)) return later.some((each) => !matches(wish, each) || isFor(each));
     return wish.conflate && key !== undefined && later.some(isFor);
   }

@@ -1,5 +1,6 @@
 import type { Granted, Position, Subscription, TopicResult } from '../../src/protocol/frames.ts';
 import type { Broker } from '../../src/topics/broker.ts';
+import { parseCursor } from '../../src/topics/cursor.ts';
 import { isState } from './model.ts';
 import { check, type ModelSubscription } from './subscription.ts';
 
@@ -11,6 +12,31 @@ export interface Held {
   readonly start: number;
   readonly reach: number;
   readonly newest: number;
+  /** Up to this commit it may have had another epoch. */
+  readonly bornAfterSeq: number;
+}
+
+/** What there was to fulfil a subscription from. */
+export interface Seen {
+  readonly topics: readonly Held[];
+  /** Of the engine. */
+  readonly epoch: string;
+  readonly seq: number;
+  readonly forgottenSeq: number;
+  /** Topics without content that another subscription of the same command may have brought back. */
+  readonly gone: ReadonlySet<string>;
+}
+
+export function look(broker: Broker, target: string): Seen {
+  const { epoch, forgottenSeq } = broker.commits;
+  const gone = new Set([...broker.numberings(0)].map(([name]) => name));
+  return { topics: lookAt(broker, target), epoch, seq: broker.seq, forgottenSeq, gone };
+}
+
+/** The commit up to which the client has had everything; undefined: nothing is known of that. */
+function knownSeq(seen: Seen, text: string | undefined): number | undefined {
+  const cursor = text === undefined ? undefined : parseCursor(text);
+  return cursor?.epoch === seen.epoch && cursor.seq <= seen.seq ? cursor.seq : undefined;
 }
 
 /** One wish of a subscribe command. */
@@ -20,17 +46,18 @@ export interface Asked {
 }
 
 /** What the rings of the topics that a target is about hold at this moment. */
-export function lookAt(broker: Broker, target: string): Held[] {
+function lookAt(broker: Broker, target: string): Held[] {
   const isHeard = (name: string) =>
     target.endsWith('*') ? name.startsWith(target.slice(0, -1)) && !name.startsWith('$') : name === target;
   const gone = target.endsWith('*') ? undefined : broker.numbering(target);
   if (gone !== undefined && broker.find(target) === undefined) {
-    const { epoch, offset } = gone;
-    return [{ topic: target, epoch, start: 0, reach: offset, newest: offset }];
+    const { epoch, offset, bornAfterSeq } = gone;
+    return [{ topic: target, epoch, start: 0, reach: offset, newest: offset, bornAfterSeq }];
   }
   return [...broker.topics()]
     .filter(({ name }) => isHeard(name))
-    .map(({ name, epoch, startOffset: start, ring: { reach, newest } }) => ({
+    .map(({ name, epoch, bornAfterSeq, startOffset: start, ring: { reach, newest } }) => ({
+      bornAfterSeq,
       topic: name,
       epoch,
       start,
@@ -40,11 +67,19 @@ export function lookAt(broker: Broker, target: string): Held[] {
 }
 
 /** Whether the answer to a subscription is the only right one, where `topics` is what there was to fulfil it from. */
-export function checkAnswer(wire: Subscription, topics: readonly Held[], result: Granted): void {
-  const { topic: target, since, positions, last } = wire;
+export function checkAnswer(wire: Subscription, seen: Seen, result: Granted): void {
+  const { topics, forgottenSeq } = seen;
+  const { topic: target, since, positions, last, cursor } = wire;
   if (!target.endsWith('*')) {
-    const held = topics[0] ?? { topic: target, epoch: '', start: 0, reach: 0, newest: 0 };
-    checkStart(held, since, last, result);
+    const unknown = { epoch: '', start: 0, reach: 0, newest: 0, bornAfterSeq: forgottenSeq };
+    const held = topics[0] ?? { topic: target, ...unknown };
+    checkStart(held, since, last, result, knownSeq(seen, cursor));
+    return;
+  }
+  if (cursor !== undefined) {
+    check(result.topics === undefined, 'topics that were not asked for', target, result);
+    const isKnown = (knownSeq(seen, cursor) ?? -1) >= forgottenSeq;
+    check(result.recovered === isKnown, 'told wrong whether a pattern is recovered', cursor, seen, result);
     return;
   }
   const answered = new Map(result.topics?.map((topic) => [topic.topic, topic]));
@@ -63,6 +98,7 @@ export function checkAnswer(wire: Subscription, topics: readonly Held[], result:
     check(answer.recovered === missedNothing, 'a topic that is gone, told wrong', position, answer);
     answered.delete(position.topic);
   }
+  for (const name of seen.gone) answered.delete(name);
   check(answered.size === 0, 'topics that do not exist', target, [...answered.keys()]);
 }
 
@@ -71,8 +107,9 @@ function checkStart(
   since: Position | undefined,
   last: number | undefined,
   answer: TopicResult,
+  seq = 0,
 ): void {
-  const right = since === undefined ? startNew(held, last, answer) : startSince(held, since);
+  const right = since === undefined ? startNew(held, last, answer) : startSince(held, since, seq);
   const { epoch, offset, recovered, missing } = answer;
   const given = { epoch, offset, recovered, missing };
   check(JSON.stringify(given) === JSON.stringify(right), 'not the right start', {
@@ -86,10 +123,15 @@ function checkStart(
 
 type Start = Pick<TopicResult, 'epoch' | 'offset' | 'recovered' | 'missing'>;
 
-function startSince({ topic, epoch, start, reach, newest }: Held, since: Position): Start {
+function startSince(
+  { topic, epoch, start, reach, newest, bornAfterSeq }: Held,
+  since: Position,
+  seq: number,
+): Start {
   const hadNothing = since.epoch === '' && since.offset === 0;
-  const isKnown = since.epoch === epoch || hadNothing;
-  const after = hadNothing ? start : since.offset;
+  const hadAllBefore = seq >= bornAfterSeq && (seq > 0 || hadNothing);
+  const isKnown = since.epoch === epoch || hadAllBefore;
+  const after = since.epoch === epoch ? since.offset : start;
   if (isKnown && after >= reach && after <= newest)
     return { epoch, offset: after, recovered: true, missing: undefined };
   if (isState(topic)) return { epoch, offset: newest, recovered: true, missing: undefined };

@@ -26,6 +26,10 @@ export class ModelSubscription {
   readonly spec: Spec;
   view: number | undefined;
   wasLive = false;
+  /** A pattern's: where it continues. */
+  cursor: string | undefined;
+  /** What was committed before it joined is not its business. */
+  joinedSeq = Number.POSITIVE_INFINITY;
   readonly positions = new Positions();
   /** State: the offset of each key's value, by topic. */
   readonly maps = new Map<string, Map<string, number>>();
@@ -59,7 +63,10 @@ export class ModelSubscription {
     const verdict = judge(position, frame);
     check(verdict.kind !== 'gap', 'a gap that was not named', this.spec, topic, position, frame.after);
     check(verdict.kind !== 'epoch', 'an epoch that was not told', this.spec, topic, position, frame.epoch);
-    if (verdict.kind !== 'accept') return;
+    if (verdict.kind !== 'accept') {
+      this.#advance(frame.cursor);
+      return;
+    }
     const { epoch, offset: upto } = verdict.position;
     check(upto <= this.#model.newest(topic, epoch), 'coverage of what was not committed', topic, epoch, upto);
     let last = frame.after;
@@ -74,6 +81,12 @@ export class ModelSubscription {
       else this.#accept(topic, publication, original);
     }
     this.positions.set(topic, verdict.position);
+    this.#advance(frame.cursor);
+  }
+
+  /** It says that it has everything up to here. */
+  #advance(cursor: string | undefined): void {
+    if (cursor !== undefined) this.cursor = cursor;
   }
 
   snapshot(
@@ -107,14 +120,26 @@ export class ModelSubscription {
     // The news of an epoch that it has known since it subscribed.
     if (this.positions.get(topic)?.epoch === epoch) return;
     const start = this.#model.numbering(topic, epoch)?.start ?? offset;
-    check(offset <= start, 'a reset behind the first publication', this.spec, topic, epoch, offset, start);
+    const before = this.#model.range(topic, epoch, 0, offset).at(-1);
+    check(
+      offset <= start || (before !== undefined && before.seq <= this.joinedSeq),
+      'a reset after the first publication',
+      ...[this.spec, topic, epoch, offset, start],
+    );
     this.maps.delete(topic);
     this.incomplete.delete(topic);
     this.positions.set(topic, { epoch, offset });
   }
 
-  caughtUp({ topic, epoch, offset, recovered, missing }: ServerKinds['caughtUp'], reach: number): void {
-    if (recovered && this.spec.target.endsWith('*')) return;
+  caughtUp(frame: ServerKinds['caughtUp'], reach: number): void {
+    const { topic, epoch, offset, recovered, missing, cursor } = frame;
+    if (recovered && this.spec.target.endsWith('*')) {
+      check(cursor !== undefined, 'a pattern that was caught up without a cursor', this.spec);
+      this.#advance(cursor);
+      return;
+    }
+    const isNew = this.spec.target.endsWith('*') && this.positions.get(topic)?.epoch !== epoch;
+    if (isNew) this.positions.set(topic, { epoch, offset: this.#model.numbering(topic, epoch)?.start ?? 0 });
     const position = this.positions.get(topic);
     check(position?.epoch === epoch, 'caught up in another epoch', this.spec, topic, position, epoch);
     if (recovered) {
@@ -158,8 +183,9 @@ export class ModelSubscription {
     check(epoch !== undefined, 'a batch without a position', this.spec, topic);
     check(!isState(topic), 'a state topic that nobody announced', this.spec, topic);
     const start = this.#model.numbering(topic, epoch)?.start;
+    const before = this.#model.range(topic, epoch, 0, after).at(-1);
     check(
-      after === start,
+      after === start || (before !== undefined && before.seq <= this.joinedSeq),
       'a topic that begins in its middle',
       this.spec,
       topic,

@@ -58,7 +58,7 @@ export class World {
   /** The engine may have gone back in time. */
   reset(topic: string, base: number): void {
     const known = this.gateway.broker.find(topic);
-    if (known !== undefined && known.epoch !== '') this.gateway.engine.reset(topic, base);
+    if (known?.holdsContent === true) this.gateway.engine.reset(topic, base);
   }
 
   /** The process ends; another one begins with nothing. */
@@ -114,7 +114,11 @@ export class World {
     for (const topic of this.#topicsOf(target)) {
       const position = subscription.positions.get(topic);
       const known = this.gateway.broker.find(topic);
-      const right = known === undefined || known.epoch === '' ? undefined : known.position;
+      const after = known !== undefined && position?.epoch === known.epoch ? position.offset : 0;
+      const isOld = this.model
+        .range(topic, known?.epoch ?? '', after, Number.POSITIVE_INFINITY)
+        .every(({ seq }) => seq <= subscription.joinedSeq);
+      const right = known === undefined || known.epoch === '' || isOld ? undefined : known.position;
       check(
         right === undefined || (position?.epoch === right.epoch && position.offset === right.offset),
         'not up to date',

@@ -185,11 +185,13 @@ export async function makeGateway(options: GatewayOptions = {}) {
     admission,
     subscriber,
     context: {
+      broker,
       fanout,
       catchUp: {
         fanout,
         nowMs: () => broker.nowMs(),
         pageBytes: options.pageBytes ?? 65_536,
+        modeOf: (topic) => (topic.startsWith('state') ? 'state' : 'stream'),
         pages: new RingPages({
           maxBytes: 65_536,
           compressMinBytes: 256,

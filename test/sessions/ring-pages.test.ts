@@ -48,6 +48,7 @@ async function outage({ view: more, pages: pagesOptions, ...options }: Options =
       nowMs: () => world.broker.nowMs(),
       pageBytes,
       pages,
+      modeOf: () => 'stream',
       outcome: () => undefined,
       delivered: () => undefined,
     });

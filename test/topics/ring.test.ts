@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { PublishFields } from '../../src/protocol/frames.ts';
-import type { StoredPublication } from '../../src/topics/publication.ts';
+import { StoredPublication } from '../../src/topics/publication.ts';
 import { type EvictionReason, Ring, type RingLimits } from '../../src/topics/ring.ts';
-import { factsOf, json, stored } from './fixtures.ts';
+import { factsOf, fields, json, stored } from './fixtures.ts';
 
 const roomy: RingLimits = { maxPublications: 1000, maxAgeMs: 60_000, maxBytes: 1_000_000 };
 
@@ -212,5 +212,49 @@ describe('ring', () => {
         },
       ),
     );
+  });
+});
+
+describe('the numbers of commits', () => {
+  /** Each has the number ten times its offset. */
+  const committed = (offset: number, publishedMs = 0) =>
+    new StoredPublication(fields('t'), offset, 10 * offset, publishedMs, 0);
+
+  test.each([
+    [0, 2],
+    [29, 2],
+    [30, 3],
+    [31, 3],
+    [39, 3],
+    [40, 4],
+    [50, 5],
+    [99, 5],
+  ])('the last of up to commit %i is at offset %i', (seq, offset) => {
+    const { ring } = makeRing({ maxPublications: 3 });
+    ring.push([1, 2, 3, 4, 5].map((each) => committed(each)));
+    expect(ring.offsetAtSeq(seq)).toBe(offset);
+  });
+
+  test('an empty ring has had all of them evicted', () => {
+    expect(makeRing({}, 7).ring.offsetAtSeq(70)).toBe(7);
+  });
+
+  test('the highest that was evicted is known, whatever evicted it', () => {
+    const { ring } = makeRing({ maxPublications: 3, maxBytes: 3 * committed(1).bytes, maxAgeMs: 100 });
+    expect(ring.evictedSeq).toBe(0);
+    ring.push([1, 2, 3].map((offset) => committed(offset, offset)));
+    expect(ring.evictedSeq).toBe(0);
+    ring.push([committed(4, 4)]);
+    expect(ring.evictedSeq).toBe(10);
+    ring.evictAged(102);
+    expect(ring.evictedSeq).toBe(10);
+    ring.evictAged(103);
+    expect(ring.evictedSeq).toBe(20);
+    ring.evictAll();
+    expect([ring.evictedSeq, ring.reach]).toEqual([40, 4]);
+    ring.evictAll();
+    expect(ring.evictedSeq).toBe(40);
+    ring.reset(9, 50);
+    expect([ring.evictedSeq, ring.newest]).toEqual([50, 9]);
   });
 });

@@ -12,6 +12,22 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
+describe('a gateway that can’t listen says why', () => {
+  // 192.0.2.1 is for documentation, .invalid for names that don't exist (RFC 5737, RFC 6761).
+  it.each([
+    ['192.0.2.1', /^EADDRNOTAVAIL$/],
+    ['2001:db8::1', /^(EADDRNOTAVAIL|EAFNOSUPPORT)$/],
+    // The second where there is no name server that could know.
+    ['nosuchhost.invalid', /^(ENOTFOUND|EAI_AGAIN)$/],
+  ])('on %s', async (host, code) => {
+    await expect(startGateway({ host, apiKeys: ['k'.repeat(20)] })).rejects.toMatchObject({
+      name: 'ListenError',
+      syscall: 'listen',
+      code: expect.stringMatching(code),
+    });
+  });
+});
+
 describe('the port of a gateway', () => {
   it('is its own: a second gateway is refused, and the first goes on', async () => {
     const first = await startGateway({ port: await freePort() });

@@ -123,8 +123,8 @@ export class LmdbEngine implements Engine {
     return this.#topics?.numbering(topic);
   }
 
-  numberings(): Iterable<readonly [string, Numbering]> {
-    return this.#topics?.numberings() ?? [];
+  numberings(afterSeq: number): Iterable<readonly [string, Numbering]> {
+    return this.#topics?.numberings(afterSeq) ?? [];
   }
 
   append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Position, PublishFields } from '../../protocol/frames.ts';
 import type { Numbering, StoredTopic } from '../../topics/engine.ts';
 import { MessageIds } from '../../topics/idempotency.ts';
+import { LinkedMap } from '../../topics/linked-map.ts';
 import type { StoredPublication } from '../../topics/publication.ts';
 import type { TopicOptions } from '../../topics/topic.ts';
 import {
@@ -34,6 +35,11 @@ export type Retention = Pick<TopicOptions, 'mode' | 'maxPublications' | 'maxByte
 /** Numberings of topics without content that are kept by default. */
 const numberingsMax = 100_000;
 
+/** What is kept of a topic whose content is gone, and the newest commit when it went. */
+interface Idle extends HeadRecord {
+  readonly atSeq: number;
+}
+
 /** One topic as this process knows it: its stored head, and what is looked up once. */
 export interface Head extends HeadRecord {
   readonly name: string;
@@ -63,7 +69,7 @@ export class Topics {
   readonly #retention: (topic: string) => Retention;
   readonly #heads: Map<string, Head>;
   /** What is kept of topics whose content is gone, the longest idle first. */
-  readonly #idle: Map<string, HeadRecord>;
+  readonly #idle = new LinkedMap<string, Idle>();
   readonly #numberingsMax: number;
   #engine: EngineRecord;
   #isEngineStored: boolean;
@@ -106,7 +112,8 @@ export class Topics {
     }
     heads.sort((a, b) => a.touchedMs - b.touchedMs);
     this.#heads = new Map(heads.map((head) => [head.name, head]));
-    this.#idle = new Map(idle.sort(([, a], [, b]) => a.touchedMs - b.touchedMs));
+    idle.sort(([, a], [, b]) => a.touchedMs - b.touchedMs);
+    for (const [name, record] of idle) this.#idle.set(name, { ...record, atSeq: this.#seq });
     for (const { bytes } of heads) this.bytes += bytes;
     for (const number of this.gone) this.#nextNumber = Math.max(this.#nextNumber, number + 1);
   }
@@ -140,15 +147,19 @@ export class Topics {
     return this.#idle.get(name);
   }
 
-  numberings(): Iterable<readonly [string, Numbering]> {
-    return this.#idle;
+  *numberings(afterSeq: number): Iterable<readonly [string, Numbering]> {
+    for (const [name, idle] of this.#idle.newestFirst()) {
+      if (idle.atSeq <= afterSeq) return;
+      if (idle.seq > afterSeq) yield [name, idle];
+    }
   }
 
   /** The topic, in a new epoch when nothing is known of it. Written with its first publication. */
   findOrMake(name: string): Head {
     const known = this.#heads.get(name);
     if (known !== undefined) return known;
-    const head = this.#head(name, this.#idle.get(name) ?? this.#newHead());
+    const { atSeq: _, ...record } = this.#idle.get(name) ?? { ...this.#newHead(), atSeq: 0 };
+    const head = this.#head(name, record);
     head.messageIds = new MessageIds();
     this.#heads.set(name, head);
     return head;
@@ -166,6 +177,7 @@ export class Topics {
       evictedSeq: seq,
       bytes: 0,
       isIdle: true,
+      atSeq: this.#seq,
     });
   }
 
@@ -308,12 +320,12 @@ export class Topics {
 
   #dropNumberings(): void {
     let { forgottenSeq } = this.#engine;
-    for (const [name, { seq }] of this.#idle) {
-      if (this.#idle.size <= this.#numberingsMax) break;
-      if (this.#heads.has(name)) continue;
+    while (this.#idle.size > this.#numberingsMax) {
+      const { key: name, value } = this.#idle.oldest as { key: string; value: Idle };
       this.#idle.delete(name);
+      if (this.#heads.has(name)) continue;
       this.store.remove(headKey(name));
-      forgottenSeq = Math.max(forgottenSeq, seq);
+      forgottenSeq = Math.max(forgottenSeq, value.seq);
     }
     if (forgottenSeq === this.#engine.forgottenSeq) return;
     this.#engine = { ...this.#engine, forgottenSeq };

@@ -1,4 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { loadConfig } from '../../../src/config.ts';
+import { startServer } from '../../../src/server.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { type Frame, JsonClient } from '../../support/json-client.ts';
 import { publishRequest, RawSocket } from '../../support/raw-socket.ts';
@@ -108,6 +112,25 @@ describe('a gateway on lmdb', () => {
     for (const body of bodies) again.push(await (await gateway.post('/api/publish', body)).json());
     expect(again).toMatchObject([{ offset: 1, duplicate: true }, { offset: 2 }, { offset: 3 }]);
     expect(again.slice(1).some((answer) => 'duplicate' in (answer as object))).toBe(false);
+  });
+
+  test('that is stopped while it starts leaves its data folder in order, for the next one', async () => {
+    const first = await start();
+    const position = await publish(first, 'stats', 1);
+    await first.close();
+    const signal = AbortSignal.abort();
+    const flags = { engine: 'lmdb', dataDir: temporary.folder, port: 0, logLevel: 'silent' };
+    await expect(startServer(loadConfig({ flags }), { signal })).rejects.toBe(signal.reason);
+    const marker = readFileSync(join(temporary.folder, 'sluice.json'), 'utf8');
+    expect(JSON.parse(marker)).toMatchObject({ clean: true });
+    expect(await publish(await start(), 'stats', 2)).toEqual({ ...position, offset: 2 });
+  });
+
+  test('gives its data folder back when it can’t listen', async () => {
+    const other = await startGateway();
+    gateways.push(other);
+    await expect(start({ port: other.port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    await start();
   });
 
   test('does not start on the data folder of another, and says so', async () => {

@@ -44,10 +44,10 @@ export class GatewayProcess {
     await exited;
   }
 
-  async publish(topic: string, type: string, key: string, data: unknown): Promise<void> {
+  async publish(topic: string, type: string, key: string, data: unknown, headers = {}): Promise<void> {
     const response = await fetch(`${this.url}/api/publish`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify({ topic, type, key, data }),
     });
     if (!response.ok) throw new Error(await response.text());

@@ -1,0 +1,103 @@
+import { constants, type NodeGCPerformanceDetail, PerformanceObserver } from 'node:perf_hooks';
+
+/** A time in which the event loop did not come round. Milliseconds, `atMs` since the watch began. */
+export interface Gap {
+  readonly atMs: number;
+  readonly ms: number;
+  /** How much of it the process ran, with the collector's threads: what is left, the machine gave to others. */
+  readonly ranMs: number;
+  /** Of what it ran: the collector. */
+  readonly gcMs: number;
+}
+
+export interface Collection {
+  readonly atMs: number;
+  readonly ms: number;
+  readonly kind: string;
+}
+
+/** What a process did between two calls: the longest gaps of its event loop, and all collections of garbage. */
+export interface LoopTrace {
+  readonly seconds: number;
+  readonly gaps: readonly Gap[];
+  readonly collections: readonly Collection[];
+}
+
+/** As it is; the types of Node 20 lack the detail. */
+type CollectionEntry = PerformanceEntry & { readonly detail: NodeGCPerformanceDetail };
+
+/** Shorter gaps are no stall, and there are very many. */
+const leastGapMs = 3;
+const tickMs = 1;
+
+const kinds: Readonly<Record<number, string>> = {
+  [constants.NODE_PERFORMANCE_GC_MINOR]: 'scavenge',
+  [constants.NODE_PERFORMANCE_GC_MAJOR]: 'mark-compact',
+  [constants.NODE_PERFORMANCE_GC_INCREMENTAL]: 'incremental marking',
+  [constants.NODE_PERFORMANCE_GC_WEAKCB]: 'weak callbacks',
+};
+
+/** In the worker: looks at the clock each millisecond, and at how long the process has run. */
+export class LoopWatch {
+  readonly #startMs = performance.now();
+  readonly #gaps: Omit<Gap, 'gcMs'>[] = [];
+  readonly #collections: Collection[] = [];
+  readonly #observer: PerformanceObserver;
+  readonly #timer: NodeJS.Timeout;
+  #lastMs = this.#startMs;
+  #lastRanMs = ranMsOfProcess();
+
+  constructor() {
+    this.#observer = new PerformanceObserver((list) => this.#collected(list.getEntries()));
+    this.#observer.observe({ entryTypes: ['gc'] });
+    this.#timer = setInterval(() => this.#tick(), tickMs);
+  }
+
+  async end(): Promise<LoopTrace> {
+    clearInterval(this.#timer);
+    this.#tick();
+    // Collections are told a turn later.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    this.#observer.disconnect();
+    const gaps = this.#gaps.map((gap) => ({ ...gap, gcMs: this.#gcMs(gap) }));
+    return { seconds: (this.#lastMs - this.#startMs) / 1000, gaps, collections: this.#collections };
+  }
+
+  #tick(): void {
+    const nowMs = performance.now();
+    const ranMs = ranMsOfProcess();
+    const ms = nowMs - this.#lastMs - tickMs;
+    if (ms >= leastGapMs)
+      this.#gaps.push({
+        atMs: this.#lastMs - this.#startMs,
+        ms,
+        ranMs: Math.min(ms, ranMs - this.#lastRanMs),
+      });
+    this.#lastMs = nowMs;
+    this.#lastRanMs = ranMs;
+  }
+
+  #collected(entries: readonly PerformanceEntry[]): void {
+    for (const { startTime, duration, detail } of entries as readonly CollectionEntry[]) {
+      const { kind = 0 } = detail;
+      this.#collections.push({
+        atMs: startTime - this.#startMs,
+        ms: duration,
+        kind: kinds[kind] ?? String(kind),
+      });
+    }
+  }
+
+  #gcMs({ atMs, ms }: Omit<Gap, 'gcMs'>): number {
+    const endMs = atMs + ms + tickMs;
+    return this.#collections
+      .filter((each) => each.atMs + each.ms > atMs && each.atMs < endMs)
+      .reduce((sum, each) => sum + each.ms, 0);
+  }
+}
+
+/** On all threads: on a core of their own, as the server has here, they take it from each other. */
+function ranMsOfProcess(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}

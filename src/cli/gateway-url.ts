@@ -1,0 +1,13 @@
+import { urlToReach } from '../config/reach.ts';
+import type { Config } from '../config.ts';
+import { Exit } from './deps.ts';
+import { readRunFile } from './run-file.ts';
+
+/** Where a gateway of this configuration listens on this machine: its run file knows better than flags that it may have had. */
+export function gatewayUrl({ host, port, runFile }: Pick<Config, 'host' | 'port' | 'runFile'>): string {
+  const running = runFile === '' ? undefined : readRunFile(runFile);
+  if (running !== undefined) return urlToReach(running.host, running.port);
+  if (port === 0)
+    throw new Exit(2, 'Port 0 is any free port: name the gateway with --url, or its SLUICE_RUN_FILE.');
+  return urlToReach(host, port);
+}

@@ -1,0 +1,15 @@
+import { type CliDeps, Exit } from './deps.ts';
+
+/** Less than the 3 s that the Dockerfile gives the whole command. */
+const answerWithinMs = 2000;
+
+/** Asks a gateway whether it lives. */
+export async function health(url: string, deps: CliDeps): Promise<void> {
+  const response = await deps
+    .fetch(`${url}/healthz`, { signal: AbortSignal.timeout(answerWithinMs) })
+    .catch((error: unknown) => {
+      throw new Exit(1, `No gateway answers at ${url}.`, error);
+    });
+  if (!response.ok) throw new Exit(1, `${url}/healthz answered ${response.status}: ${await response.text()}`);
+  deps.print(`${url} is alive.\n`);
+}

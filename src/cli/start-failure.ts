@@ -1,0 +1,48 @@
+import type { Config } from '../config.ts';
+
+/** Why the gateway can't listen, by the code of the system's error, and the way out. */
+const listenFailures: Readonly<Record<string, (where: Pick<Config, 'host' | 'port'>) => string>> = {
+  EADDRINUSE: ({ host, port }) =>
+    `Port ${port} of ${host} is taken. Choose another with --port, or 0 for any free one.`,
+  EACCES: ({ host, port }) =>
+    `Port ${port} of ${host} may not be used by this user: ports below 1024 usually need root or CAP_NET_BIND_SERVICE. ` +
+    'Choose another with --port.',
+  EADDRNOTAVAIL: ({ host }) =>
+    `${host} is not an address of this machine. Choose one of its own with --host, or 0.0.0.0 for all of them.`,
+  EAFNOSUPPORT: ({ host }) =>
+    `${host} is an IPv6 address, and IPv6 is off on this machine. Choose an IPv4 address with --host, or 0.0.0.0 for all.`,
+  ENOTFOUND: ({ host }) =>
+    `The host ${host} is unknown: no address has this name. Choose another with --host.`,
+  EAI_AGAIN: ({ host }) =>
+    `The host ${host} can't be looked up at the moment: the name server does not answer. Give an address with --host.`,
+};
+
+/** What is wrong with a file or folder, by the code of the system's error. */
+const fileFailures: Readonly<Record<string, string>> = {
+  EACCES: 'may not be used by this user',
+  EPERM: 'may not be used by this user',
+  EROFS: 'is on a file system that is read-only',
+  ENOSPC: 'is on a disk that is full',
+  EDQUOT: "is over this user's disk quota",
+  ENOTDIR: 'lies below something that is no folder',
+  EEXIST: 'is there, and is no folder',
+  ENAMETOOLONG: 'has a name that is too long',
+  ELOOP: 'leads through a circle of symbolic links',
+  EMFILE: "can't be opened: this process has as many files open as it may (ulimit -n)",
+};
+
+/** Why the gateway did not start, in a sentence for the person who started it. */
+export function startFailure(error: unknown, config: Config): string {
+  const {
+    code = '',
+    syscall,
+    path,
+    message,
+  } = error instanceof Error
+    ? (error as NodeJS.ErrnoException)
+    : ({ message: String(error) } as NodeJS.ErrnoException);
+  if (syscall === 'listen') return listenFailures[code]?.(config) ?? `The gateway can't start: ${message}`;
+  const failure = path === undefined ? undefined : fileFailures[code];
+  if (failure !== undefined) return `${path} ${failure}. The data folder is ${config.dataDir} (--data-dir).`;
+  return `The gateway can't start: ${message}`;
+}

@@ -1,0 +1,40 @@
+const storageKey = 'sluice.credential';
+
+/**
+ * The token or API key that the page shows to the gateway: from behind the `#` of its address, where it goes into no log, or typed
+ * in, and then kept for as long as the tab is.
+ */
+export class Credential {
+  #value: string | undefined;
+
+  constructor() {
+    this.#value = new URLSearchParams(location.hash.slice(1)).get('token') || read();
+  }
+
+  get value(): string | undefined {
+    return this.#value;
+  }
+
+  set(text: string): void {
+    this.#value = text.trim() || undefined;
+    write(this.#value);
+  }
+}
+
+/** A browser may forbid storage to a page. */
+function read(): string | undefined {
+  try {
+    return sessionStorage.getItem(storageKey) || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function write(value: string | undefined): void {
+  try {
+    if (value === undefined) sessionStorage.removeItem(storageKey);
+    else sessionStorage.setItem(storageKey, value);
+  } catch {
+    // Then it lasts until the page is reloaded.
+  }
+}

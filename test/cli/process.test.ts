@@ -1,0 +1,191 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import WebSocket from 'ws';
+import { readRunFile } from '../../src/cli/run-file.ts';
+import { startServer } from '../../src/server.ts';
+import { startGateway } from '../support/gateway.ts';
+import { run } from './world.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-process-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** In a process group of its own, which is gone when the test has ended. */
+function start(command: string, args: readonly string[]) {
+  const child = spawn(command, args, {
+    cwd: root,
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'] },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  onTestFinished(() => kill(-(child.pid as number), 'SIGKILL'));
+  return { child, pid: child.pid as number, complaints: text(child.stderr), exit: once(child, 'exit') };
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended already.
+  }
+}
+
+async function ready({ stdout }: ChildProcess): Promise<URL> {
+  for await (const line of createInterface({ input: stdout as NodeJS.ReadableStream })) {
+    const url = /"url":"([^"]+)"/.exec(line)?.[1];
+    if (url !== undefined) return new URL(url);
+  }
+  throw new Error('it ended before it was ready');
+}
+
+async function connect(url: URL): Promise<WebSocket> {
+  const socket = new WebSocket(`ws://${url.host}/ws`);
+  await once(socket, 'open');
+  return socket;
+}
+
+const gatewayFlags = ['serve', '--port', '0', '--no-canary'];
+const fromSource = ['--import', 'tsx', 'src/cli.ts'];
+
+describe('`npm start`', () => {
+  // As after `npm run build`, which comes before it.
+  const npmStart = [
+    'start',
+    '--silent',
+    '--ignore-scripts',
+    '--',
+    '--port',
+    '0',
+    '--no-canary',
+    '--no-source-host',
+  ];
+
+  test.each([
+    ['SIGTERM to npm', 'SIGTERM', 1],
+    ['SIGINT to npm', 'SIGINT', 1],
+    ['SIGTERM to the process group, as supervisors do', 'SIGTERM', -1],
+    ['SIGINT to the process group, as Ctrl-C does', 'SIGINT', -1],
+  ] as const)('ends in order at %s, and leaves no gateway', async (_, signal, group) => {
+    const runFile = join(folder, 'run.json');
+    const npm = start('npm', [...npmStart, '--run-file', runFile]);
+    const client = await connect(await ready(npm.child));
+    const closed = once(client, 'close');
+    const gatewayPid = readRunFile(runFile)?.pid as number;
+    expect(gatewayPid).not.toBe(npm.pid);
+
+    kill(group * npm.pid, signal);
+    expect((await closed)[0]).toBe(4000);
+    await npm.exit;
+    await expect.poll(() => existsSync(`/proc/${gatewayPid}/cwd`)).toBe(false);
+    // It removes the file when it has drained: it was not ended at once by the same signal, passed on by npm.
+    expect(existsSync(runFile)).toBe(false);
+  });
+});
+
+describe('the image’s health check', () => {
+  const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
+  const variable = (name: string) => new RegExp(`^ENV ${name}=(\\S+)$`, 'm').exec(dockerfile)?.[1] as string;
+  const [, json = ''] = /^HEALTHCHECK [^[]*\\\n +CMD (\[.*\])$/m.exec(dockerfile) ?? [];
+  const command = JSON.parse(json) as string[];
+  const entry = JSON.parse(/^ENTRYPOINT (\[.*\])$/m.exec(dockerfile)?.[1] ?? '') as string[];
+
+  /** As in a container, but for the place of the run file. */
+  async function inContainer(args: readonly string[]) {
+    const env = {
+      SLUICE_HOST: variable('SLUICE_HOST'),
+      SLUICE_RUN_FILE: join(folder, variable('SLUICE_RUN_FILE').slice('/tmp/'.length)),
+    };
+    const child = spawn(process.execPath, [...fromSource, ...args], {
+      cwd: root,
+      env: { PATH: process.env['PATH'], ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    return { child, out: text(child.stderr), exit: once(child, 'exit') };
+  }
+
+  const credentials = ['--api-key', 'k'.repeat(20)];
+
+  test('is a command of the same program', () => {
+    expect(entry).toEqual(['node', 'dist/cli.js']);
+    expect(command.slice(0, entry.length)).toEqual(entry);
+  });
+
+  test.each([[['--port', '0']], [['--port', '0', '--host', '127.0.0.1']]])(
+    'finds the gateway that runs with %j, and not one that has ended',
+    async (flags) => {
+      const check = () => inContainer(command.slice(entry.length)).then(({ exit }) => exit);
+      const gateway = await inContainer(['serve', '--no-canary', ...flags, ...credentials]);
+      await ready(gateway.child);
+      expect(await check()).toEqual([0, null]);
+      gateway.child.kill('SIGKILL');
+      await gateway.exit;
+      expect(await check()).toEqual([1, null]);
+    },
+  );
+});
+
+describe('a gateway that loads a data folder', () => {
+  const dataFlags = () => ['--engine', 'lmdb', '--data-dir', join(folder, 'data')];
+  const marker = () => join(folder, 'data', 'sluice.json');
+  const isClean = () => (JSON.parse(readFileSync(marker(), 'utf8')) as { clean: boolean }).clean;
+
+  /** Until the data folder is another gateway's. */
+  async function taken(): Promise<void> {
+    const stop = new AbortController();
+    const changed = watch(join(folder, 'data'), { signal: stop.signal });
+    while (isClean()) await once(changed, 'change');
+    stop.abort();
+  }
+
+  test.each(['SIGTERM', 'SIGINT'] as const)('ends in order at %s', async (signal) => {
+    const filled = await startGateway({ engine: 'lmdb', dataDir: join(folder, 'data') });
+    const items = Array.from({ length: 5000 }, (_, i) => ({ topic: `t${i}`, data: i }));
+    await filled.post('/api/publish/batch', JSON.stringify(items));
+    await filled.close();
+    expect(isClean()).toBe(true);
+
+    const gateway = start(process.execPath, [...fromSource, ...gatewayFlags, ...dataFlags()]);
+    const out = text(gateway.child.stdout as NodeJS.ReadableStream);
+    await taken();
+    gateway.child.kill(signal);
+    expect([await gateway.exit, await gateway.complaints]).toEqual([[0, null], '']);
+    expect(await out).toContain(signal);
+    expect(isClean()).toBe(true);
+  });
+});
+
+describe('a gateway that can’t start', () => {
+  const apiKey = 'k'.repeat(20);
+
+  test('names the host that is unknown, and speaks of no port that is taken', async () => {
+    const args = ['--host', 'nosuchhost.invalid', '--api-key', apiKey, '--port', '0'];
+    const { exitCode, complaints } = await run(args, { startServer, untilStopped: forever });
+    expect(exitCode).toBe(1);
+    expect(complaints).toMatch(/^The host nosuchhost\.invalid (is unknown|can't be looked up)/);
+  });
+
+  test('names the data folder that it can’t make, and speaks of no port', async () => {
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    const dataDir = join(file, 'data');
+    const args = ['--port', '0', '--engine', 'lmdb', '--data-dir', dataDir];
+    const { exitCode, complaints } = await run(args, { startServer, untilStopped: forever });
+    expect(exitCode).toBe(1);
+    expect(complaints).toContain(`${dataDir} lies below something that is no folder`);
+    expect(complaints).not.toMatch(/port/i);
+  });
+});
+
+const forever = () => new Promise<string>(() => undefined);

@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'vitest';
+import { Topic } from '../../src/topics/topic.ts';
+import { defaultTopic, stored } from './fixtures.ts';
+
+function makeTopic(options: Partial<typeof defaultTopic> = {}): Topic {
+  return new Topic('t', { ...defaultTopic, ...options }, () => {});
+}
+
+const numbering = { epoch: 'old', offset: 7, seq: 40, bornAfterSeq: 5 };
+
+describe('a topic', () => {
+  test('resumes a numbering whose content is gone: nothing before it can be had', () => {
+    const topic = makeTopic();
+    topic.resume(numbering);
+    expect(topic).toMatchObject({ epoch: 'old', seq: 40, bornAfterSeq: 5, startOffset: 0 });
+    expect(topic.ring).toMatchObject({ newest: 7, reach: 7, count: 0, evictedSeq: 40 });
+    topic.apply([stored(8)]);
+    expect([topic.position, topic.seq]).toEqual([{ epoch: 'old', offset: 8 }, 8]);
+  });
+
+  test('begins a new epoch after the offset of a reset: what it held belongs to another', () => {
+    const topic = makeTopic({ mode: 'state' });
+    topic.apply([stored(1, { key: 'a' }), stored(2, { key: 'b' })]);
+    topic.reset('new', 9);
+    expect(topic).toMatchObject({ epoch: 'new', startOffset: 9, seq: 2, holdsContent: false });
+    expect(topic.ring).toMatchObject({ newest: 9, reach: 9, evictedSeq: 2 });
+    topic.resume(numbering);
+    expect(topic.startOffset).toBe(0);
+  });
+
+  test('is filled with what an engine kept: what is before it was of the same epoch', () => {
+    const topic = makeTopic({ mode: 'state' });
+    const publications = [stored(6, {}, 50), stored(7, { key: 'b' }, 60)];
+    topic.fill({
+      ...numbering,
+      evictedSeq: 33,
+      publications,
+      state: [stored(2, { key: 'a' }), ...publications],
+    });
+    expect(topic).toMatchObject({
+      epoch: 'old',
+      seq: 40,
+      bornAfterSeq: 5,
+      startOffset: 0,
+      lastPublishedMs: 60,
+    });
+    expect(topic.ring).toMatchObject({ newest: 7, reach: 5, evictedSeq: 33 });
+    expect(topic.state?.size).toBe(3);
+  });
+
+  test('is filled with a numbering alone where nothing was kept', () => {
+    const topic = makeTopic();
+    topic.fill({ ...numbering, evictedSeq: 40, publications: [], state: [] });
+    expect([topic.position.offset, topic.lastPublishedMs, topic.holdsContent]).toEqual([7, 0, false]);
+  });
+});
