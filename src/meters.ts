@@ -145,6 +145,7 @@ export function gauges(
     let ringPublications = 0;
     for (const { ring } of broker.topics()) ringPublications += ring.count;
     metrics.connections.set({ transport: 'websocket' }, sessions.count);
+    metrics.connectionsUnauthenticated.set(sessions.unauthenticated);
     metrics.sessionsLagging.set(lagging);
     metrics.backpressureBytes.set(buffered);
     metrics.waitingMessageBytes.set(waitingMessages.total);

@@ -40,6 +40,7 @@ const transports = { transport: ['websocket', 'sse', 'poll'] } as const;
  */
 export const table = {
   connections: gauge('Open connections.', transports),
+  connections_unauthenticated: gauge('Those of them that have shown no credential yet, where one is needed.'),
   connections_total: counter('Connections that were accepted.', transports),
   connections_rejected_total: counter('Connections that were refused, by error code.', { reason: 'open' }),
   connections_closed_total: counter('Connections that ended, by close code or "client".', { reason: 'open' }),

@@ -77,6 +77,11 @@ export class Sessions {
     return this.#byId.size;
   }
 
+  /** Of them, those that still have to authenticate. */
+  get unauthenticated(): number {
+    return this.#unauthenticated.size;
+  }
+
   get(id: string): Session | undefined {
     return this.#byId.get(id);
   }

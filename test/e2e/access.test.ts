@@ -184,6 +184,8 @@ describe('connections that have not authenticated', () => {
     expect([await upgrade(), await upgrade(), await upgrade()]).toEqual([101, 101, 429]);
     expect(await upgrade(`?token=${apiKey}`)).toBe(101);
     expect(await upgrade(`?token=${apiKey}`)).toBe(429);
+    expect(await gateway.metric('sluice_connections_unauthenticated')).toBe(2);
+    expect(await gateway.metric('sluice_connections')).toBe(3);
   });
 
   it('are closed with 4501 when 5 s have passed', async () => {
