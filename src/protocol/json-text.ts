@@ -1,7 +1,7 @@
 import { toBase64 } from './base64.ts';
 import { concatBytes } from './bytes.ts';
-import type { BatchHeader, HistoryHeader, Payload, Publication, SnapshotHeader } from './frames.ts';
-import { toInstant } from './instant.ts';
+import type { BatchHeader, HistoryHeader, Payload, Publication, SnapshotHeader, Tags } from './frames.ts';
+import { JsonWriter, jsonBytesMax } from './json-writer.ts';
 import { utf8 } from './utf8.ts';
 
 /** What stands in a frame in this order: text, or bytes that are JSON text in UTF-8 already. */
@@ -22,79 +22,117 @@ export function member(name: string, value: unknown): string {
   return value === undefined ? '' : `,"${name}":${JSON.stringify(value)}`;
 }
 
-/** `topic` may be empty: unknown. */
+/** Encoded publications live until the slowest view has sent them. */
+const publications = new JsonWriter(16_384);
+/** Frames of publications live for a turn or two: a slab of them is soon free. */
+const frames = new JsonWriter(16_384);
+
+/** Room for the names of the members that are written below, and for what stands between them. */
+const namesBytes = 200;
+const tagBytes = 8;
+
+/** `topic` may be empty: unknown. Stands in a slab of many: who keeps it for long keeps a copy. */
 export function encodePublication(topic: string, publication: Publication): Uint8Array {
-  const { type, key, tags, timestampMs, offset } = publication;
-  let head = `{"type":${JSON.stringify(type)}${member('topic', topic || undefined)}`;
-  if (key !== undefined) head += member('key', key);
-  if (tags !== undefined) head += member('tags', tags);
-  const removed = publication.removed ? ',"removed":true' : '';
-  const tail = `,"timestamp":"${toInstant(timestampMs)}","offset":${offset}${removed}}`;
-  const { format, bytes } = publication.payload;
-  if (format === 'json' && bytes.length > 0) return join([`${head},"data":`, bytes, tail]);
-  return join([head, ...payloadPieces(publication.payload), tail]);
+  const { type, key, tags, payload, timestampMs, offset } = publication;
+  publications.begin(publicationBytesMax(topic, publication, payload));
+  publications.ascii('{"type":').text(type);
+  if (topic !== '') publications.ascii(',"topic":').text(topic);
+  if (key !== undefined) publications.ascii(',"key":').text(key);
+  if (tags !== undefined) writeTags(publications, tags);
+  if (payload.format === 'binary') publications.ascii(',"dataBase64":').base64(payload.bytes);
+  else if (payload.bytes.length === 0) publications.ascii(',"data":null');
+  else publications.ascii(',"data":').bytes(payload.bytes);
+  publications.ascii(',"timestamp":').instant(timestampMs).ascii(',"offset":').number(offset);
+  if (publication.removed) publications.ascii(',"removed":true');
+  return publications.ascii('}').end();
 }
 
-const comma = 0x2c;
+function publicationBytesMax(topic: string, { type, key, tags }: Publication, { format, bytes }: Payload) {
+  const { text, number, instant, base64 } = jsonBytesMax;
+  let length = namesBytes + text(type) + text(topic) + instant + number;
+  length += format === 'binary' ? base64(bytes.length) : bytes.length;
+  if (key !== undefined) length += text(key);
+  for (const name in tags) length += tagBytes + text(name) + text(tags[name] as string);
+  return length;
+}
 
-/** `head`, the publications, `]}`: one allocation, one copy of each publication. */
-function frame(head: string, publications: readonly Uint8Array[]): Uint8Array {
-  const start = utf8(head);
-  let length = start.length + Math.max(0, publications.length - 1) + 2;
-  for (const publication of publications) length += publication.length;
-  const bytes = new Uint8Array(length);
-  bytes.set(start);
-  let at = start.length;
-  for (let i = 0; i < publications.length; i++) {
-    if (i > 0) bytes[at++] = comma;
-    bytes.set(publications[i]!, at);
-    at += publications[i]!.length;
+function writeTags(writer: JsonWriter, tags: Tags): void {
+  let separator = ',"tags":{';
+  for (const name in tags) {
+    writer
+      .ascii(separator)
+      .text(name)
+      .ascii(':')
+      .text(tags[name] as string);
+    separator = ',';
   }
-  bytes[at] = 0x5d;
-  bytes[at + 1] = 0x7d;
-  return bytes;
+  // None at all: nothing has opened the object yet.
+  writer.ascii(separator === ',' ? '}' : `${separator}}`);
 }
 
-export function frameBatch(
-  topic: string,
-  header: BatchHeader,
-  publications: readonly Uint8Array[],
-): Uint8Array {
-  const cursor = member('cursor', header.cursor);
-  const epoch = member('epoch', header.epoch);
+/** Begins a frame of so many bytes beside its texts. */
+function begin(
+  topic: string | undefined,
+  epoch: string | undefined,
+  pieces: readonly Uint8Array[],
+): JsonWriter {
+  const { text, number } = jsonBytesMax;
+  let length = namesBytes + 6 * number + text(topic ?? '') + text(epoch ?? '') + pieces.length;
+  for (const piece of pieces) length += piece.length;
+  return frames.begin(length);
+}
+
+function writeTopic(writer: JsonWriter, topic: string): void {
+  if (topic !== '') writer.ascii(',"topic":').text(topic);
+}
+
+function writeEpoch(writer: JsonWriter, epoch: string | undefined): void {
+  if (epoch !== undefined) writer.ascii(',"epoch":').text(epoch);
+}
+
+/** `"messages":[`, the publications, `]}`: one copy of each. */
+function endWithMessages(writer: JsonWriter, pieces: readonly Uint8Array[]): Uint8Array {
+  writer.ascii(',"messages":[');
+  for (let i = 0; i < pieces.length; i++) {
+    if (i > 0) writer.ascii(',');
+    writer.bytes(pieces[i] as Uint8Array);
+  }
+  return writer.ascii(']}').end();
+}
+
+export function frameBatch(topic: string, header: BatchHeader, pieces: readonly Uint8Array[]): Uint8Array {
+  const { view, epoch, after, upto } = header;
+  const writer = begin(topic, epoch, pieces);
   // A publication of the batch has an offset in (after, upto]: here that is upto.
-  if (publications.length === 1 && header.after === header.upto - 1) {
-    return flatBatch(publications[0]!, `${epoch},"view":${header.view}${cursor}}`);
+  if (pieces.length === 1 && after === upto - 1) {
+    // Its own object, with more members instead of the closing brace.
+    writer.bytes(pieces[0] as Uint8Array).back();
+    writeEpoch(writer, epoch);
+    return writer.ascii(',"view":').number(view).ascii('}').end();
   }
-  const { view, after, upto } = header;
-  const place = `${member('topic', topic || undefined)}${epoch},"view":${view}${cursor}`;
-  return frame(`{"type":"batch"${place},"after":${after},"upto":${upto},"messages":[`, publications);
+  writer.ascii('{"type":"batch"');
+  writeTopic(writer, topic);
+  writeEpoch(writer, epoch);
+  writer.ascii(',"view":').number(view).ascii(',"after":').number(after).ascii(',"upto":').number(upto);
+  return endWithMessages(writer, pieces);
 }
 
-/** The publication's own object, with more members instead of the closing brace. */
-function flatBatch(publication: Uint8Array, tail: string): Uint8Array {
-  const end = utf8(tail);
-  const bytes = new Uint8Array(publication.length - 1 + end.length);
-  bytes.set(publication.subarray(0, publication.length - 1));
-  bytes.set(end, publication.length - 1);
-  return bytes;
-}
-
-export function frameSnapshot(header: SnapshotHeader, publications: readonly Uint8Array[]): Uint8Array {
+export function frameSnapshot(header: SnapshotHeader, pieces: readonly Uint8Array[]): Uint8Array {
   const { view, topic, epoch, offset, first, last } = header;
-  const place = `"view":${view}${member('topic', topic)}${member('epoch', epoch)},"offset":${offset}`;
-  return frame(`{"type":"snapshot",${place},"first":${first},"last":${last},"messages":[`, publications);
+  const writer = begin(topic, epoch, pieces);
+  writer.ascii('{"type":"snapshot","view":').number(view).ascii(',"topic":').text(topic);
+  writeEpoch(writer, epoch);
+  writer.ascii(',"offset":').number(offset).ascii(`,"first":${first},"last":${last}`);
+  return endWithMessages(writer, pieces);
 }
 
-export function frameHistory(
-  id: number,
-  header: HistoryHeader,
-  publications: readonly Uint8Array[],
-): Uint8Array {
+export function frameHistory(id: number, header: HistoryHeader, pieces: readonly Uint8Array[]): Uint8Array {
   const { topic, epoch, after, upto, more, missing } = header;
-  const place = `${member('topic', topic)}${member('epoch', epoch)},"after":${after},"upto":${upto}`;
-  return frame(
-    `{"type":"history"${member('id', id || undefined)}${place},"more":${more}${member('missing', missing)},"messages":[`,
-    publications,
-  );
+  const writer = begin(topic, epoch, pieces).ascii('{"type":"history"');
+  if (id !== 0) writer.ascii(',"id":').number(id);
+  writer.ascii(',"topic":').text(topic);
+  writeEpoch(writer, epoch);
+  writer.ascii(',"after":').number(after).ascii(',"upto":').number(upto).ascii(`,"more":${more}`);
+  if (missing !== undefined) writer.ascii(member('missing', missing));
+  return endWithMessages(writer, pieces);
 }

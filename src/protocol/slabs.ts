@@ -7,6 +7,9 @@ export class Slabs {
   readonly #slabBytes: number;
   #slab = new Uint8Array(0);
   #used = 0;
+  /** What `open` gave last, and where in it. */
+  #opened = this.#slab;
+  #start = 0;
 
   constructor(slabBytes: number) {
     this.#slabBytes = slabBytes;
@@ -14,13 +17,39 @@ export class Slabs {
 
   /** So many bytes, all 0. More than a quarter of a slab is an array of its own. */
   take(length: number): Uint8Array {
-    if (4 * length > this.#slabBytes) return new Uint8Array(length);
-    if (this.#used + length > this.#slab.length) {
+    const bytes = this.open(length);
+    return bytes === this.#slab ? this.close(this.#start + length) : bytes;
+  }
+
+  /** For a piece whose length shows when it is written: an array with room for so many bytes from `start` on, until `close`. */
+  open(lengthMax: number): Uint8Array {
+    if (4 * lengthMax > this.#slabBytes) {
+      this.#start = 0;
+      this.#opened = new Uint8Array(lengthMax);
+      return this.#opened;
+    }
+    if (this.#used + lengthMax > this.#slab.length) {
       this.#slab = new Uint8Array(this.#slabBytes);
       this.#used = 0;
     }
-    const start = this.#used;
-    this.#used += length;
-    return this.#slab.subarray(start, this.#used);
+    this.#start = this.#used;
+    this.#opened = this.#slab;
+    return this.#slab;
+  }
+
+  get start(): number {
+    return this.#start;
+  }
+
+  /** The piece that was opened, up to `end`. */
+  close(end: number): Uint8Array {
+    if (this.#opened === this.#slab) {
+      this.#used = end;
+      return this.#slab.subarray(this.#start, end);
+    }
+    const bytes = this.#opened;
+    this.#opened = this.#slab;
+    // One of its own has no other pieces that what is left of it could be for.
+    return 4 * end < 3 * bytes.length ? bytes.slice(0, end) : bytes.subarray(0, end);
   }
 }

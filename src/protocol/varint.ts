@@ -15,3 +15,22 @@ export function writeVarint(bytes: Uint8Array, from: number, value: number): num
   bytes[at++] = rest;
   return at;
 }
+
+/** Where the one that begins at `from` ends. */
+export function skipVarint(bytes: Uint8Array, from: number): number {
+  let at = from;
+  while ((bytes[at] as number) > 0x7f) at++;
+  return at + 1;
+}
+
+/** The one that begins at `from`. */
+export function readVarint(bytes: Uint8Array, from: number): number {
+  let value = 0;
+  let scale = 1;
+  for (let at = from; ; at++) {
+    const byte = bytes[at] as number;
+    value += (byte & 0x7f) * scale;
+    if (!(byte > 0x7f)) return value;
+    scale *= 0x80;
+  }
+}

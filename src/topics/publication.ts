@@ -1,7 +1,7 @@
 import type { Codec } from '../protocol/codec.ts';
 import type { Payload, Publication, PublishFields, Tags } from '../protocol/frames.ts';
 import { protobufCodec } from '../protocol/protobuf.ts';
-import { readPublicationBytes } from '../protocol/publication-bytes.ts';
+import { readPayload, readPublicationBytes } from '../protocol/publication-bytes.ts';
 
 /** What it costs a ring beyond its parts, about: their framing, what stands beside them, and room to grow. */
 const overheadBytes = 96;
@@ -37,6 +37,8 @@ export class StoredPublication implements Publication {
   #payload: Payload | undefined;
   #protobuf: Uint8Array | undefined;
   #json: Uint8Array | undefined;
+  /** It is kept for a while: its bytes are to stand in no slab. */
+  #apartFromSlabs = false;
 
   constructor(fields: PublishFields, offset: number, seq: number, publishedMs: number, acceptedAtMs: number) {
     this.topic = fields.topic;
@@ -74,17 +76,20 @@ export class StoredPublication implements Publication {
   /** The same in bytes of its own, for those who keep it: others may stand in slabs. */
   own(): StoredPublication {
     const encoded = this.encoded(protobufCodec).slice();
-    return StoredPublication.decoded(this.topic, encoded, this.seq, this.publishedMs, this.apart);
+    const own = StoredPublication.decoded(this.topic, encoded, this.seq, this.publishedMs, this.apart);
+    own.#apartFromSlabs = true;
+    return own;
   }
 
   /** Lets go of the slab that its bytes stand in: for those who keep this one for a while. */
   detach(): void {
     this.#protobuf = this.encoded(protobufCodec).slice();
+    this.#json = this.#json?.slice();
+    this.#apartFromSlabs = true;
   }
 
   get payload(): Payload {
-    this.#payload ??= readPublicationBytes(this.#protobuf as Uint8Array).payload;
-    return this.#payload;
+    return this.#payload ?? readPayload(this.#protobuf as Uint8Array);
   }
 
   get apart(): Apart | undefined {
@@ -109,8 +114,13 @@ export class StoredPublication implements Publication {
       this.#payload = undefined;
       return this.#protobuf;
     }
-    this.#json ??= codec.encodePublication(this.topic, this);
+    this.#json ??= this.#encodedAsJson(codec);
     return this.#json;
+  }
+
+  #encodedAsJson(codec: Codec): Uint8Array {
+    const encoded = codec.encodePublication(this.topic, this);
+    return this.#apartFromSlabs ? encoded.slice() : encoded;
   }
 }
 

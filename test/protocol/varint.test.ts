@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Reader } from '../../src/protocol/schema.ts';
-import { varintLength, writeVarint } from '../../src/protocol/varint.ts';
+import { readVarint, skipVarint, varintLength, writeVarint } from '../../src/protocol/varint.ts';
 
 const limits = [7, 14, 21, 28, 31, 32, 35, 42, 49].flatMap((bits) => [2 ** bits - 1, 2 ** bits]);
 
@@ -14,6 +14,8 @@ describe('varints', () => {
         const end = writeVarint(bytes, from, value);
         expect(end - from).toBe(varintLength(value));
         expect(Number(new Reader(bytes.subarray(from, end)).uint64())).toBe(value);
+        expect(readVarint(bytes, from)).toBe(value);
+        expect(skipVarint(bytes, from)).toBe(end);
       }),
       { examples: limits.map((limit): [number, number] => [limit, 0]) },
     );

@@ -34,6 +34,23 @@ describe('a stored publication', () => {
     expect([publication.acceptedAtMs, own.acceptedAtMs]).toEqual([3, 0]);
   });
 
+  test.each(['own', 'detached'] as const)('%s, its JSON stands in bytes of its own too', (kind) => {
+    const publication = new StoredPublication(fields('t', { key: 'k' }), 1, 9, 2, 3);
+    const before = Uint8Array.from(publication.encoded(codecs.json));
+    if (kind === 'detached') publication.detach();
+    const kept = kind === 'own' ? publication.own() : publication;
+    const encoded = kept.encoded(codecs.json);
+    expect(encoded.buffer.byteLength).toBe(encoded.length);
+    expect(encoded).toEqual(before);
+  });
+
+  test('detached before, its JSON stands in bytes of its own', () => {
+    const publication = new StoredPublication(fields('t', { key: 'k' }), 1, 9, 2, 3);
+    publication.detach();
+    const encoded = publication.encoded(codecs.json);
+    expect(encoded.buffer.byteLength).toBe(encoded.length);
+  });
+
   test('an empty key is none, and so are empty tags, in every codec', () => {
     const { key, tags } = new StoredPublication(fields('t', { key: '', tags: {} }), 1, 9, 2, 3);
     expect([key, tags]).toEqual([undefined, undefined]);
