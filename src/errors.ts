@@ -136,7 +136,7 @@ const table = {
     number: 140,
     http: 429,
     retry: true,
-    summary: 'Too many requests: the token bucket is empty.',
+    summary: 'Too many requests, or messageIds to remember, within a time.',
   },
   too_many_subscriptions: {
     number: 141,

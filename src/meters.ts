@@ -26,7 +26,10 @@ export function brokerMetrics(metrics: Metrics): BrokerMetrics {
   return {
     published: (count) => metrics.publicationsTotal.inc(count),
     duplicate: () => metrics.publishDuplicatesTotal.inc(),
-    failed: (code) => metrics.publishErrorsTotal.inc({ code }),
+    failed(code) {
+      metrics.publishErrorsTotal.inc({ code });
+      if (code === 'rate_limited') metrics.rateLimitedTotal.inc({ scope: 'publish' });
+    },
     evicted: (reason, count) => evictions[reason].inc(count),
     publishSeconds: (seconds) => metrics.publishSeconds.observe(seconds),
     appendSeconds: (seconds) => metrics.engineAppendSeconds.observe(seconds),
@@ -157,6 +160,7 @@ export function gauges(
     metrics.topics.set(broker.size);
     metrics.ringPublications.set(ringPublications);
     metrics.ringBytes.set(broker.bytes);
+    metrics.messageIdBytes.set(broker.messageIdBytes);
   });
 }
 

@@ -1,10 +1,11 @@
 import type { Gate } from '../auth/gate.ts';
-import type { Identity } from '../auth/identity.ts';
+import { anonymousIdentity, type Identity } from '../auth/identity.ts';
 import { mediaType } from '../auth/local-guard.ts';
 import type { OriginPolicy } from '../auth/origins.ts';
-import { accountOf, addressPayer } from '../auth/payer.ts';
+import { addressPayer, payerOf } from '../auth/payer.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { type ErrorCode, SluiceError } from '../errors.ts';
+import type { Payer } from '../topics/payer.ts';
 import { preflight, withCors } from './cors.ts';
 import { type ApiResponse, errorResponse, type RequestHead } from './http.ts';
 import { type Match, matcher, type Place } from './match.ts';
@@ -68,9 +69,8 @@ interface Asked {
   readonly origin: string;
 }
 
-/** Who pays for a request. */
-interface Payer {
-  readonly account: string;
+/** Who pays for a request; until a token is verified, its address. */
+interface RequestPayer extends Payer {
   /** It is only an address: no key and no token says who it is. */
   readonly isAddress: boolean;
   readonly isLimited: boolean;
@@ -116,7 +116,7 @@ export function createApi(options: ApiOptions): Api {
     const path = found?.place.path ?? unmatched;
     const asked: Asked = { path, startMs, method: head.method, origin: head.header('origin') };
     const begun = begin(head, found);
-    const payer = payerOf(head, 'status' in begun ? undefined : begun.identity);
+    const payer = requestPayer(head, 'status' in begun ? undefined : begun.identity);
     const refusal = payer.isLimited ? limitProblem(payer) : undefined;
     if (refusal !== undefined || 'status' in begun) {
       const answer = refusal ?? (begun as ApiResponse);
@@ -132,18 +132,23 @@ export function createApi(options: ApiOptions): Api {
   }
 
   /** A token that has to be verified first is charged to its address until then. */
-  function payerOf(head: RequestHead, identity: Awaitable<Identity | SluiceError> | undefined): Payer {
+  function requestPayer(
+    head: RequestHead,
+    identity: Awaitable<Identity | SluiceError> | undefined,
+  ): RequestPayer {
     const known = identity instanceof Promise || identity instanceof SluiceError ? undefined : identity;
-    const account = known === undefined ? undefined : accountOf(known);
+    const address = addressPayer(addressKey(head));
+    const { account, isVerified } = payerOf(known ?? anonymousIdentity, address);
     return {
-      account: account ?? addressPayer(addressKey(head)),
-      isAddress: account === undefined,
+      account,
+      isVerified,
+      isAddress: account === address,
       // Keys, and this machine itself, are the operator.
       isLimited: options.limits !== undefined && (known === undefined || known.scopes.length === 0),
     };
   }
 
-  function limitProblem({ account, isAddress }: Payer): ApiResponse | undefined {
+  function limitProblem({ account, isAddress }: RequestPayer): ApiResponse | undefined {
     const retryAfterMs = options.limits?.take(account, isAddress) ?? 0;
     if (retryAfterMs === 0) return undefined;
     observer.rateLimited();
@@ -153,12 +158,12 @@ export function createApi(options: ApiOptions): Api {
   function settle(
     asked: Asked,
     begun: Begun,
-    payer: Payer,
+    payer: RequestPayer,
     body: Uint8Array | SluiceError,
   ): Awaitable<ApiResponse> {
-    if (!payer.isLimited) return answer(asked, begun, body);
+    if (!payer.isLimited) return answer(asked, begun, payer, body);
     const startMs = monotonicMs();
-    const answering = answer(asked, begun, body);
+    const answering = answer(asked, begun, payer, body);
     const tookMs = monotonicMs() - startMs;
     return whenDone(answering, (response) => {
       const bytes = response.omitBody === true ? 0 : response.body.length;
@@ -167,9 +172,14 @@ export function createApi(options: ApiOptions): Api {
     });
   }
 
-  function answer(asked: Asked, begun: Begun, body: Uint8Array | SluiceError): Awaitable<ApiResponse> {
+  function answer(
+    asked: Asked,
+    begun: Begun,
+    payer: Payer,
+    body: Uint8Array | SluiceError,
+  ): Awaitable<ApiResponse> {
     try {
-      const response = run(begun, body);
+      const response = run(begun, payer, body);
       return response instanceof Promise
         ? response.then(
             (each) => answered(asked, each),
@@ -242,12 +252,17 @@ export function createApi(options: ApiOptions): Api {
     return toResponse(answer, place.path);
   }
 
-  function run(begun: Begun, body: Uint8Array | SluiceError): Awaitable<ApiResponse> {
+  function run(begun: Begun, payer: Payer, body: Uint8Array | SluiceError): Awaitable<ApiResponse> {
     if (body instanceof SluiceError) throw body;
-    return whenDone(begun.identity, (who) => handle(begun, who, body));
+    return whenDone(begun.identity, (who) => handle(begun, payer, who, body));
   }
 
-  function handle(begun: Begun, identity: Identity | SluiceError, body: Uint8Array): Awaitable<ApiResponse> {
+  function handle(
+    begun: Begun,
+    payer: Payer,
+    identity: Identity | SluiceError,
+    body: Uint8Array,
+  ): Awaitable<ApiResponse> {
     if (identity instanceof SluiceError) throw identity;
     const { route, params, query, contentType, ifNoneMatch } = begun;
     const call: Call = {
@@ -257,6 +272,7 @@ export function createApi(options: ApiOptions): Api {
       contentType,
       ifNoneMatch,
       identity,
+      payer: payerOf(identity, payer.account),
     };
     return route.handle(call, ports);
   }

@@ -3,11 +3,12 @@ import type { Awaitable } from '../awaitable.ts';
 import type { Mode, PublishFields } from '../protocol/frames.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
 import type { HistoryPage } from '../topics/history.ts';
+import type { Payer } from '../topics/payer.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 
 export interface Publisher {
   /** Answers each, in their order; never rejects. Checks everything but that JSON is JSON. Keeps the payload bytes. */
-  publish(publishes: readonly PublishFields[]): Awaitable<readonly AppendOutcome[]>;
+  publish(publishes: readonly PublishFields[], payer: Payer): Awaitable<readonly AppendOutcome[]>;
 }
 
 export interface TopicInfo {

@@ -21,18 +21,18 @@ export function publish(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
   if (fields instanceof SluiceError) throw fields;
   const refusal = ports.authorize(call.identity, 'publish', fields.topic);
   if (refusal !== undefined) throw refusal;
-  return publishOne(fields, ports);
+  return publishOne(fields, call, ports);
 }
 
 /** `POST /api/broadcast` */
 export function broadcast(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
   const fields = isUtf8(call.body) ? readBroadcast(call.body) : notUtf8();
   if (fields instanceof SluiceError) throw fields;
-  return publishOne(fields, ports);
+  return publishOne(fields, call, ports);
 }
 
-function publishOne(fields: PublishFields, { publisher }: ApiPorts): Awaitable<ApiResponse> {
-  return whenDone(publisher.publish([fields]), ([outcome]) => {
+function publishOne(fields: PublishFields, { payer }: Call, { publisher }: ApiPorts): Awaitable<ApiResponse> {
+  return whenDone(publisher.publish([fields], payer), ([outcome]) => {
     if (!outcome!.ok) throw outcome!.error;
     return jsonText(200, publishedText(outcome!, JSON.stringify(outcome!.epoch)));
   });
@@ -42,7 +42,7 @@ function publishOne(fields: PublishFields, { publisher }: ApiPorts): Awaitable<A
 export function publishBatch(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
   const results = resultsOf(call, ports);
   const fields = results.filter((result) => !(result instanceof SluiceError)) as PublishFields[];
-  return whenDone(fields.length === 0 ? [] : ports.publisher.publish(fields), (outcomes) =>
+  return whenDone(fields.length === 0 ? [] : ports.publisher.publish(fields, call.payer), (outcomes) =>
     jsonText(200, resultsText(results, outcomes)),
   );
 }

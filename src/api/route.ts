@@ -3,6 +3,7 @@ import type { Access } from '../auth/gate.ts';
 import type { Identity } from '../auth/identity.ts';
 import type { Awaitable } from '../awaitable.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { Payer } from '../topics/payer.ts';
 import type { ApiResponse } from './http.ts';
 import type { ApiPorts } from './ports.ts';
 
@@ -15,6 +16,8 @@ export interface Call<Params = unknown, Query = unknown> {
   readonly contentType: string;
   readonly ifNoneMatch: string;
   readonly identity: Identity;
+  /** Who pays for what is kept because of it. */
+  readonly payer: Payer;
 }
 
 export interface RouteBody {

@@ -1,3 +1,4 @@
+import type { Payer } from '../topics/payer.ts';
 import type { Identity } from './identity.ts';
 
 // What is held and done for a client is charged to an account: that of the verified identity, else of the session, else
@@ -7,6 +8,13 @@ import type { Identity } from './identity.ts';
 export function accountOf({ apiKey, user }: Identity): string | undefined {
   if (apiKey !== undefined) return `key ${apiKey}`;
   return user === undefined ? undefined : `user ${user}`;
+}
+
+/** Who pays: the identity; where it names no one, the account of the session or address. */
+export function payerOf(identity: Identity, otherwise: string): Payer {
+  const account = accountOf(identity);
+  // This machine itself has all scopes and no name.
+  return { account: account ?? otherwise, isVerified: account !== undefined || identity.scopes.length > 0 };
 }
 
 /** The account of an address, by its key. */

@@ -155,6 +155,16 @@ const optionTable = {
     'Engine lmdb: answer a publish only when it is on the disk, so that a power failure loses nothing.',
   ),
   topicsMax: option(count, 100_000, 'Topics in all.'),
+  messageIdsMaxBytesPerClient: option(
+    bytes(KiB, 2 ** 40),
+    8 * MiB,
+    'messageIds that are remembered, for 5 minutes, of what one key, user or session publishes (an id: about 330 bytes).',
+  ),
+  messageIdsMaxBytes: option(
+    bytes(4 * KiB, 2 ** 40),
+    128 * MiB,
+    'The same of all together; clients without key or token have a quarter of it, and none takes more than is left.',
+  ),
   ringMaxPublications: option(
     namespaceKinds.ringMaxPublications,
     1000,

@@ -1,5 +1,6 @@
 import { type Config, namespaceOptions } from '../config.ts';
 import type { Engine } from '../topics/engine.ts';
+import type { MessageIdLimits } from '../topics/message-id-budget.ts';
 import { namespaceOf } from '../topics/names.ts';
 
 /** Engines by the name that `--engine` takes. Loaded only when chosen, with whatever they depend on. */
@@ -10,7 +11,7 @@ export const engines: Readonly<
     const { MemoryEngine } = await import('./memory.ts');
     return (config) => {
       const isState = (topic: string) => namespaceOptions(config, namespaceOf(topic)).mode === 'state';
-      return new MemoryEngine({ isState });
+      return new MemoryEngine({ isState, messageIds: messageIds(config) });
     };
   },
   lmdb: async () => {
@@ -26,7 +27,11 @@ export const engines: Readonly<
           maxAgeMs: options.ringMaxAgeSeconds * 1000,
         };
       };
-      return new LmdbEngine({ dataDir, sync, ringsMaxBytes, retention });
+      return new LmdbEngine({ dataDir, sync, ringsMaxBytes, retention, messageIds: messageIds(config) });
     };
   },
 };
+
+function messageIds({ messageIdsMaxBytesPerClient, messageIdsMaxBytes }: Config): MessageIdLimits {
+  return { perPayer: messageIdsMaxBytesPerClient, total: messageIdsMaxBytes };
+}

@@ -12,6 +12,7 @@ import type {
 } from '../topics/engine.ts';
 import { MessageIds, publicationDigest } from '../topics/idempotency.ts';
 import { LinkedMap } from '../topics/linked-map.ts';
+import { MessageIdBudget, type MessageIdLimits } from '../topics/message-id-budget.ts';
 import { StoredPublication } from '../topics/publication.ts';
 
 /** Numberings of topics without content that are kept by default: about 20 MB. */
@@ -32,6 +33,7 @@ export interface MemoryOptions {
   readonly isState: (topic: string) => boolean;
   /** Numberings of topics without content that are kept. */
   readonly numberingsMax?: number;
+  readonly messageIds?: MessageIdLimits;
   /** Milliseconds since 1970. */
   readonly nowMs?: () => number;
 }
@@ -50,6 +52,7 @@ export class MemoryEngine implements Engine {
   /** Those whose content is gone. */
   readonly #idle = new LinkedMap<string, Head>();
   readonly #numberingsMax: number;
+  readonly #messageIds: MessageIdBudget;
   #seq = 0;
   #forgottenSeq = 0;
   #feed: EngineFeed | undefined;
@@ -59,6 +62,7 @@ export class MemoryEngine implements Engine {
     this.#isState = options.isState;
     this.#nowMs = options.nowMs ?? Date.now;
     this.#numberingsMax = options.numberingsMax ?? numberingsMax;
+    this.#messageIds = new MessageIdBudget(options.messageIds);
   }
 
   get seq(): number {
@@ -67,6 +71,10 @@ export class MemoryEngine implements Engine {
 
   get forgottenSeq(): number {
     return this.#forgottenSeq;
+  }
+
+  get messageIdBytes(): number {
+    return this.#messageIds.bytesAt(this.#nowMs());
   }
 
   async open(feed: EngineFeed): Promise<void> {
@@ -124,17 +132,17 @@ export class MemoryEngine implements Engine {
   }
 
   /** What it makes goes behind `run`, to be told with it. */
-  #append(
-    { fields, publishedMs, acceptedAtMs, ifNewest }: AppendRequest,
-    run: StoredPublication[],
-  ): AppendOutcome {
+  #append(request: AppendRequest, run: StoredPublication[]): AppendOutcome {
+    const { fields, publishedMs, acceptedAtMs, ifNewest } = request;
     if (this.#closed || this.#feed === undefined)
       return { ok: false, error: new SluiceError('shutting_down') };
     if (ifNewest !== undefined && !this.#isNewest(fields, ifNewest))
       return { ok: false, error: new SluiceError('not_found') };
+    const refusal = this.#refusal(request);
+    if (refusal !== undefined) return { ok: false, error: refusal };
     const head = this.#head(fields.topic);
-    const seenBefore = fields.messageId === undefined ? undefined : this.#repeat(head, fields);
-    if (seenBefore !== undefined) return seenBefore;
+    const answer = fields.messageId === undefined ? undefined : this.#answer(head, request);
+    if (answer !== undefined) return answer;
     const publication = new StoredPublication(
       fields,
       head.offset + 1,
@@ -197,18 +205,22 @@ export class MemoryEngine implements Engine {
     }
   }
 
-  /** The answer to a message id that was seen before; remembers it when it wasn't. */
-  #repeat(head: Head, fields: AppendRequest['fields']): AppendOutcome | undefined {
-    const messageId = fields.messageId as string;
-    const digest = publicationDigest(fields);
-    const nowMs = this.#nowMs();
-    head.messageIds ??= new MessageIds();
-    const seen = head.messageIds.get(messageId, nowMs);
-    if (seen === undefined) {
-      head.messageIds.add(messageId, { offset: head.offset + 1, digest, atMs: nowMs });
-      return undefined;
-    }
-    if (seen.digest !== digest) return { ok: false, error: new SluiceError('message_id_conflict') };
-    return { ok: true, epoch: head.epoch, offset: seen.offset, duplicate: true };
+  /** A topic does not begin with a publish whose message id can't be remembered. */
+  #refusal({ fields: { topic, messageId }, payer }: AppendRequest): SluiceError | undefined {
+    if (messageId === undefined || this.#heads.has(topic)) return undefined;
+    return this.#messageIds.refusal(payer, messageId, this.#nowMs());
+  }
+
+  /** The answer to a publish whose message id decides it; otherwise the id is remembered. */
+  #answer(head: Head, { fields, payer }: AppendRequest): AppendOutcome | undefined {
+    head.messageIds ??= new MessageIds(this.#messageIds);
+    const candidate = {
+      messageId: fields.messageId as string,
+      digest: publicationDigest(fields),
+      payer,
+      epoch: head.epoch,
+      offset: head.offset + 1,
+    };
+    return head.messageIds.answer(candidate, this.#nowMs());
   }
 }

@@ -107,6 +107,7 @@ export const table = {
   topics: gauge('Topics.'),
   views: gauge('Views.'),
   subscriptions: gauge('Subscriptions of all sessions.'),
+  message_id_bytes: gauge('What the messageIds of the last 5 minutes that are remembered cost.'),
   ring_publications: gauge('Publications in all rings.'),
   ring_bytes: gauge('Bytes of all rings.'),
   ring_evictions_total: counter('Publications that left a ring, by the limit that they hit.', {

@@ -190,9 +190,10 @@ function publish(
     const problem = jsonPayloadProblem(payload.bytes);
     if (problem !== undefined) throw new SluiceError('invalid_json', problem);
   }
-  const outcomes = options.broker.publish([
-    { topic, type, payload, key, tags, messageId, ttlMs, except, timestampMs, removed, expectedOffset },
-  ]);
+  const outcomes = options.broker.publish(
+    [{ topic, type, payload, key, tags, messageId, ttlMs, except, timestampMs, removed, expectedOffset }],
+    session.publisher,
+  );
   return outcomes instanceof Promise ? outcomes.then((late) => () => published(late)) : published(outcomes);
 }
 

@@ -1,5 +1,5 @@
 import type { Identity } from '../auth/identity.ts';
-import { accountOf } from '../auth/payer.ts';
+import { payerOf } from '../auth/payer.ts';
 import type { CloseCode } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import type { Feed, View } from '../fanout/view.ts';
@@ -8,6 +8,7 @@ import type { Position, Reply, ServerFrame } from '../protocol/frames.ts';
 import type { Broker } from '../topics/broker.ts';
 import { cursorNow } from '../topics/cursor.ts';
 import { isReserved } from '../topics/names.ts';
+import type { Payer } from '../topics/payer.ts';
 import { type CatchUpOptions, type CatchUpSession, catchUp } from './catch-up.ts';
 import { CommandQueue } from './command-queue.ts';
 import type { Connection } from './connection.ts';
@@ -56,8 +57,8 @@ export class Session implements CatchUpSession {
   /** By number of the view. */
   readonly views = new Map<number, SessionView>();
   #identity: Identity;
-  /** The account that its work is charged to. */
-  payer: string;
+  /** Who pays for its work, and for what is kept because of it. */
+  #payer: Payer;
   /** Of refusals by the rate limit; absent where there were none. */
   refusalBucket: TokenBucket | undefined;
   /** The client's name for itself. */
@@ -101,7 +102,7 @@ export class Session implements CatchUpSession {
     this.id = id;
     this.peer = peer;
     this.#identity = peer.identity;
-    this.payer = this.#account();
+    this.#payer = payerOf(peer.identity, `session ${id}`);
     this.connectedAtMs = connectedAtMs;
     this.lastSeenMs = connectedAtMs;
     this.#connection = connection;
@@ -116,11 +117,17 @@ export class Session implements CatchUpSession {
 
   set identity(identity: Identity) {
     this.#identity = identity;
-    this.payer = this.#account();
+    this.#payer = payerOf(identity, `session ${this.id}`);
   }
 
-  #account(): string {
-    return accountOf(this.#identity) ?? `session ${this.id}`;
+  /** Who pays for what is kept because of it. */
+  get publisher(): Payer {
+    return this.#payer;
+  }
+
+  /** The account that its work is charged to. */
+  get payer(): string {
+    return this.#payer.account;
   }
 
   get codec(): Codec {

@@ -10,6 +10,7 @@ import type { AppendOutcome, AppendRequest, Engine, EngineFeed, Numbering } from
 import { emptyHistory, type HistoryPage, historyPage } from './history.ts';
 import { LinkedMap } from './linked-map.ts';
 import { namespaceOf, topicProblem } from './names.ts';
+import type { Payer } from './payer.ts';
 import { Places } from './places.ts';
 import type { StoredPublication } from './publication.ts';
 import type { EvictionReason } from './ring.ts';
@@ -23,6 +24,13 @@ export interface TopicListener {
   reset(topic: Topic): void;
   /** The topic held nothing any more, and nobody held it. */
   removed(topic: Topic): void;
+}
+
+/** When publishes were accepted, and who pays for them. */
+interface Accepted {
+  readonly nowMs: number;
+  readonly acceptedAtMs: number;
+  readonly payer: Payer | undefined;
 }
 
 /** A value of a state topic that has outlived its TTL. */
@@ -170,6 +178,11 @@ export class Broker implements EngineFeed {
     return this.#engine.numberings(afterSeq);
   }
 
+  /** What the message ids that are remembered cost. */
+  get messageIdBytes(): number {
+    return this.#engine.messageIdBytes;
+  }
+
   /** Of all rings and states. */
   get bytes(): number {
     return this.#ringBytes + this.#stateBytes;
@@ -186,13 +199,14 @@ export class Broker implements EngineFeed {
 
   /**
    * Publishes each and answers each, in their order; at once where the engine does. Never rejects. A JSON payload must have been
-   * checked to be JSON; the payload bytes must stay as they are until the answer.
+   * checked to be JSON; the payload bytes must stay as they are until the answer. `payer`: who pays for what is remembered
+   * of them; absent: the gateway.
    */
-  publish(publishes: readonly PublishFields[]): Awaitable<readonly AppendOutcome[]> {
+  publish(publishes: readonly PublishFields[], payer?: Payer): Awaitable<readonly AppendOutcome[]> {
     const acceptedAtMs = this.#monotonicMs();
     const nowMs = this.#nowMs();
     const answer = (unloadable?: ReadonlyMap<string, SluiceError>) => {
-      const admitted = this.#admitAll(publishes, nowMs, acceptedAtMs, unloadable);
+      const admitted = this.#admitAll(publishes, { nowMs, acceptedAtMs, payer }, unloadable);
       return whenDone(this.#appendAdmitted(admitted), (outcomes) => {
         for (const outcome of outcomes) this.#count(outcome);
         this.#options.metrics.publishSeconds((this.#monotonicMs() - acceptedAtMs) / 1000);
@@ -339,8 +353,7 @@ export class Broker implements EngineFeed {
   /** What the engine is to be asked of each, or why it is not. `unloadable`: topics that could not be loaded. */
   #admitAll(
     publishes: readonly PublishFields[],
-    nowMs: number,
-    acceptedAtMs: number,
+    accepted: Accepted,
     unloadable: ReadonlyMap<string, SluiceError> | undefined,
   ): (AppendRequest | SluiceError)[] {
     const { topicsMax, ringsMaxBytes } = this.#options;
@@ -348,9 +361,7 @@ export class Broker implements EngineFeed {
       topics: topicsMax - this.#places.promised,
       stateBytes: ringsMaxBytes - this.#stateBytes,
     });
-    return publishes.map(
-      (fields) => unloadable?.get(fields.topic) ?? this.#admit(fields, room, nowMs, acceptedAtMs),
-    );
+    return publishes.map((fields) => unloadable?.get(fields.topic) ?? this.#admit(fields, room, accepted));
   }
 
   /** Answers each: what was not admitted with why, the others with what the engine said, in their order. */
@@ -381,8 +392,7 @@ export class Broker implements EngineFeed {
   #admit(
     fields: PublishFields,
     room: Room,
-    nowMs: number,
-    acceptedAtMs: number,
+    { nowMs, acceptedAtMs, payer }: Accepted,
   ): AppendRequest | SluiceError {
     const topic = this.#topics.get(fields.topic);
     const problem =
@@ -394,7 +404,7 @@ export class Broker implements EngineFeed {
     const full = mode === 'state' ? room.valueProblem(fields, topic) : undefined;
     if (full !== undefined) return full;
     const resolved = fields.ttlMs === undefined && ttlMs !== undefined ? { ...fields, ttlMs } : fields;
-    return { fields: resolved, publishedMs: nowMs, acceptedAtMs };
+    return { fields: resolved, publishedMs: nowMs, acceptedAtMs, payer };
   }
 
   /** Loads what will be appended to; answers what could not be. */

@@ -1,6 +1,7 @@
 import type { Awaitable } from '../awaitable.ts';
 import type { SluiceError } from '../errors.ts';
 import type { Position, PublishFields } from '../protocol/frames.ts';
+import type { Payer } from './payer.ts';
 import type { StoredPublication } from './publication.ts';
 
 /**
@@ -13,6 +14,8 @@ export interface AppendRequest {
   readonly publishedMs: number;
   /** The same on the monotonic clock of this process. */
   readonly acceptedAtMs: number;
+  /** Who pays for remembering its `messageId`. Absent: the gateway itself. */
+  readonly payer?: Payer | undefined;
   /** Makes it an expiry: to be appended only while the newest publication of its key is the one at this position. */
   readonly ifNewest?: Position;
 }
@@ -67,9 +70,10 @@ export interface StoredTopic extends Numbering {
  *   durability), and not before the feed has had the publication.
  * - Offsets begin at 1 and grow by one per topic and epoch; requests of one call to one topic keep their order.
  *   Offsets are never used again within an epoch. An engine that may have gone back in time takes a new epoch.
- * - A `messageId` is remembered per topic for 5 minutes or the last 10 000, whichever is less. A repeat answers the
- *   first one's position with `duplicate: true` and is not fed again; the same id with another publication fails
- *   with `message_id_conflict`. Equal requests at the same time share one append.
+ * - A `messageId` is remembered per topic for 5 minutes, never less. A repeat answers the first one's position with
+ *   `duplicate: true` and is not fed again; the same id with another publication fails with `message_id_conflict`. Equal
+ *   requests at the same time share one append. What is remembered is charged to the request's payer (`MessageIdBudget`):
+ *   one that has too much gets `rate_limited` with `retryAfterMs` for a new id; its other requests, and those of others, go on.
  * - An append that fails with `engine_unavailable` was not committed; or, where the engine can't know, it knows the very same
  *   request again and answers what became of it. The broker tries such requests again, so nothing may be doubled.
  * - A request with `ifNewest` removes a key of a state topic whose value has outlived its TTL. The engine judges it where it
@@ -117,5 +121,7 @@ export interface Engine {
    * was forgotten since that commit, not for all.
    */
   numberings(afterSeq: number): Iterable<readonly [topic: string, numbering: Numbering]>;
+  /** What the message ids that it remembers cost. */
+  readonly messageIdBytes: number;
   close(): Promise<void>;
 }

@@ -6,6 +6,7 @@ import { allScopes, localIdentity } from '../../src/auth/identity.ts';
 import { SluiceError } from '../../src/errors.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
 import type { AppendOutcome } from '../../src/topics/engine.ts';
+import { gatewayPayer } from '../../src/topics/payer.ts';
 import { startApi } from './harness.ts';
 
 const path = '/api/publish/batch';
@@ -110,6 +111,7 @@ describe('a batch', () => {
         contentType,
         ifNoneMatch: '',
         identity,
+        payer: gatewayPayer,
       };
       const answer = async () => (await publishBatch(call, ports)).status;
       if (count > 1000) await expect(answer()).rejects.toThrow('at most 1000 items');

@@ -9,7 +9,13 @@ import type {
   Numbering,
   StoredTopic,
 } from '../../src/topics/engine.ts';
-import { messageIdsPerTopic, messageIdWindowMs } from '../../src/topics/idempotency.ts';
+import {
+  type MessageIdLimits,
+  messageIdBytes,
+  messageIdLimits,
+  messageIdWindowMs,
+} from '../../src/topics/message-id-budget.ts';
+import type { Payer } from '../../src/topics/payer.ts';
 import type { StoredPublication } from '../../src/topics/publication.ts';
 import { FakeClock, fields, json, summary } from '../topics/fixtures.ts';
 
@@ -27,6 +33,7 @@ export interface EngineTestOptions {
   readonly isState: (topic: string) => boolean;
   /** Numberings of topics without content that it keeps. */
   readonly numberingsMax: number;
+  readonly messageIds: MessageIdLimits;
 }
 
 const numberingsMax = 3;
@@ -91,7 +98,7 @@ export function engineContract(name: string, set: () => EngineUnderTest | Promis
       cleanUps = [];
     });
 
-    async function opened() {
+    async function opened(messageIds = messageIdLimits) {
       const under = await set();
       cleanUps.push(() => under.cleanUp?.());
       const clock = new FakeClock();
@@ -102,6 +109,7 @@ export function engineContract(name: string, set: () => EngineUnderTest | Promis
           ring,
           isState: (topic) => topic.startsWith('state'),
           numberingsMax,
+          messageIds,
         });
         await engine.open(feed);
         cleanUps.push(() => engine.close());
@@ -261,20 +269,67 @@ export function engineContract(name: string, set: () => EngineUnderTest | Promis
         ]);
       });
 
-      test('the last 10 000 of a topic are known', async () => {
-        const { engine } = await opened();
-        const ids = Array.from({ length: messageIdsPerTopic + 1 }, (_, i) =>
-          request('a', { messageId: `m${i}` }),
-        );
+      test('are known for five minutes, however many come after them', async () => {
+        const { engine, clock } = await opened();
+        const ids = Array.from({ length: 11_000 }, (_, i) => request('a', { messageId: `m${i}` }));
         await engine.append(ids);
-        const again = await engine.append([
-          request('a', { messageId: 'm1' }),
-          request('a', { messageId: 'm0' }),
+        clock.advance(messageIdWindowMs - 1);
+        expect(await engine.append([request('a', { messageId: 'm0' })])).toMatchObject([
+          { offset: 1, duplicate: true },
         ]);
-        expect(again).toMatchObject([
-          { offset: 2, duplicate: true },
-          { offset: messageIdsPerTopic + 2, duplicate: false },
-        ]);
+      });
+
+      describe('over the budget of their publisher', () => {
+        const alice: Payer = { account: 'user alice', isVerified: true };
+        const bob: Payer = { account: 'user bob', isVerified: true };
+        const by = (payer: Payer | undefined, topic: string, messageId?: string): AppendRequest => ({
+          ...request(topic, messageId === undefined ? {} : { messageId }),
+          payer,
+        });
+        const three = { perPayer: 3 * messageIdBytes('m1'), total: 100_000 };
+
+        test('are refused: the publisher’s own new ones only, until its oldest is forgotten', async () => {
+          const { engine, feed, clock } = await opened(three);
+          await engine.append([by(alice, 'a', 'm1')]);
+          clock.advance(1000);
+          const outcomes = await engine.append([
+            by(alice, 'a', 'm2'),
+            by(alice, 'b', 'm3'),
+            by(alice, 'a', 'm4'),
+            by(alice, 'a', 'm1'),
+            by(alice, 'a'),
+            by(bob, 'a', 'm4'),
+          ]);
+          expect(summary(outcomes)).toEqual([2, 1, 'rate_limited', 1, 3, 4]);
+          expect(outcomes[2]).toMatchObject({ error: { retryAfterMs: messageIdWindowMs - 1000 } });
+          expect(feed.offsets('a')).toEqual([1, 2, 3, 4]);
+          clock.advance(messageIdWindowMs - 1001);
+          expect(summary(await engine.append([by(alice, 'a', 'm5')]))).toEqual(['rate_limited']);
+          clock.advance(1);
+          expect(summary(await engine.append([by(alice, 'a', 'm5'), by(alice, 'a', 'm6')]))).toEqual([
+            5,
+            'rate_limited',
+          ]);
+        });
+
+        test('begin no topic', async () => {
+          const { engine } = await opened({ perPayer: messageIdBytes('m1'), total: 100_000 });
+          await engine.append([by(alice, 'a', 'm1')]);
+          const before = engine.seq;
+          expect(summary(await engine.append([by(alice, 'new', 'm2')]))).toEqual(['rate_limited']);
+          expect(engine.seq).toBe(before);
+          expect([...(engine.names?.() ?? [])]).not.toContain('new');
+          expect(engine.numbering('new')).toBeUndefined();
+        });
+
+        test('what is remembered is told, and told no more when it is forgotten', async () => {
+          const { engine, clock } = await opened(three);
+          expect(engine.messageIdBytes).toBe(0);
+          await engine.append([by(alice, 'a', 'm1'), by(bob, 'b', 'm2')]);
+          expect(engine.messageIdBytes).toBe(2 * messageIdBytes('m1'));
+          clock.advance(messageIdWindowMs);
+          expect(engine.messageIdBytes).toBe(0);
+        });
       });
     });
 
@@ -644,7 +699,13 @@ export function engineContract(name: string, set: () => EngineUnderTest | Promis
 
     test('an append before it was opened is refused', async () => {
       const under = await set();
-      const engine = await under.make({ nowMs: () => 0, ring, isState: () => false, numberingsMax });
+      const engine = await under.make({
+        nowMs: () => 0,
+        ring,
+        isState: () => false,
+        numberingsMax,
+        messageIds: messageIdLimits,
+      });
       const [outcome] = await engine.append([request('a')]);
       expect(outcome?.ok).toBe(false);
       await engine.close();

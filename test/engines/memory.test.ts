@@ -3,7 +3,8 @@ import { MemoryEngine } from '../../src/engines/memory.ts';
 import { engineContract, request } from './contract.ts';
 
 engineContract('memory', () => ({
-  make: ({ nowMs, isState, numberingsMax }) => new MemoryEngine({ nowMs, isState, numberingsMax }),
+  make: ({ nowMs, isState, numberingsMax, messageIds }) =>
+    new MemoryEngine({ nowMs, isState, numberingsMax, messageIds }),
 }));
 
 test('the memory engine feeds publications together that follow each other in one topic', async () => {

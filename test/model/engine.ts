@@ -53,6 +53,10 @@ export class ScriptedEngine implements Engine {
     return this.#waiting.size > 0;
   }
 
+  get messageIdBytes(): number {
+    return this.#inner.messageIdBytes;
+  }
+
   get epoch(): string {
     return `${this.#inner.epoch}-${this.#resets}`;
   }

@@ -832,6 +832,7 @@ class RetainingEngine implements Engine {
   readonly retains = true;
   readonly epoch = 'engine';
   readonly forgottenSeq = 0;
+  readonly messageIdBytes = 0;
   readonly kept = new Map<string, StoredTopic>();
   loads = 0;
   broken = false;

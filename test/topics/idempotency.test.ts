@@ -1,56 +1,159 @@
 import { describe, expect, test } from 'vitest';
-import {
-  MessageIds,
-  messageIdsPerTopic,
-  messageIdWindowMs,
-  publicationDigest,
-} from '../../src/topics/idempotency.ts';
-import { fields, json } from './fixtures.ts';
+import { MessageIds, publicationDigest } from '../../src/topics/idempotency.ts';
+import { MessageIdBudget, messageIdBytes, messageIdWindowMs } from '../../src/topics/message-id-budget.ts';
+import type { Payer } from '../../src/topics/payer.ts';
+import { fields, json, summary } from './fixtures.ts';
 
-function seen(offset: number, atMs: number) {
-  return { offset, digest: 'd', atMs };
+function user(name: string): Payer {
+  return { account: `user ${name}`, isVerified: true };
+}
+
+function session(name: string): Payer {
+  return { account: `session ${name}`, isVerified: false };
+}
+
+/** Publishes with message ids to one topic; each that is new gets the next offset. */
+class Publisher {
+  readonly ids: MessageIds;
+  nowMs = 0;
+  #offset = 0;
+
+  constructor(budget: MessageIdBudget) {
+    this.ids = new MessageIds(budget);
+  }
+
+  /** The offset that it has got, that of the first with this id, or an error code. */
+  publish(messageId: string, payer?: Payer, digest = 'd'): unknown {
+    const offset = this.#offset + 1;
+    const answer = this.ids.answer({ messageId, digest, payer, epoch: 'e', offset }, this.nowMs);
+    if (answer !== undefined) return summary([answer])[0];
+    this.#offset = offset;
+    return offset;
+  }
 }
 
 describe('message ids', () => {
   test('are remembered for five minutes and not a millisecond longer', () => {
-    const ids = new MessageIds();
-    ids.add('a', seen(1, 0));
+    const to = new Publisher(new MessageIdBudget());
+    to.publish('a');
     expect(messageIdWindowMs).toBe(300_000);
-    expect(ids.get('a', 299_999)?.offset).toBe(1);
-    expect(ids.get('a', 300_000)).toBeUndefined();
+    to.nowMs = 299_999;
+    expect([to.publish('a'), to.publish('a', undefined, 'other')]).toEqual([1, 'message_id_conflict']);
+    to.nowMs = 300_000;
+    expect(to.publish('a', undefined, 'other')).toBe(2);
   });
 
-  test('the last 10 000 are remembered, the oldest goes first', () => {
-    const ids = new MessageIds();
-    for (let i = 1; i <= messageIdsPerTopic; i++) ids.add(`m${i}`, seen(i, 0));
-    expect(ids.get('m1', 0)?.offset).toBe(1);
-    ids.add('one more', seen(10_001, 0));
-    expect(ids.get('m1', 0)).toBeUndefined();
-    expect(ids.get('m2', 0)?.offset).toBe(2);
-    expect(ids.prune(0)).toBe(10_000);
+  test('are remembered however many others come', () => {
+    const to = new Publisher(new MessageIdBudget());
+    for (let i = 1; i <= 20_000; i++) to.publish(`m${i}`);
+    expect([to.publish('m1'), to.publish('m20000')]).toEqual([1, 20_000]);
   });
 
   test('an id that is used anew after the window counts as the newest', () => {
-    const ids = new MessageIds();
-    ids.add('a', seen(1, 0));
-    ids.add('b', seen(2, 10));
-    ids.add('a', seen(3, 300_000));
-    expect(ids.prune(300_010)).toBe(1);
-    expect(ids.get('a', 300_010)?.offset).toBe(3);
+    const to = new Publisher(new MessageIdBudget());
+    to.publish('a');
+    to.nowMs = 10;
+    to.publish('b');
+    to.nowMs = 300_000;
+    expect(to.publish('a')).toBe(3);
+    expect(to.ids.prune(300_010)).toBe(1);
+    to.nowMs = 300_010;
+    expect(to.publish('a')).toBe(3);
   });
 
-  test('adding lets go of what is older than the window, so that busy topics do not hoard', () => {
-    const ids = new MessageIds();
-    for (let i = 1; i <= 100; i++) ids.add(`m${i}`, seen(i, 0));
-    ids.add('later', seen(101, messageIdWindowMs));
-    expect(ids.size).toBe(1);
+  test('a new id makes room of all that are older than the window, in any topic', () => {
+    const budget = new MessageIdBudget();
+    const [a, b] = [new Publisher(budget), new Publisher(budget)];
+    for (let i = 1; i <= 100; i++) a.publish(`m${i}`);
+    b.nowMs = messageIdWindowMs;
+    b.publish('later');
+    expect([a.ids.size, b.ids.size, budget.bytesAt(b.nowMs)]).toEqual([0, 1, messageIdBytes('later')]);
+    expect(budget.payers).toBe(1);
   });
 
   test('pruning answers how many live', () => {
-    const ids = new MessageIds();
-    ids.add('a', seen(1, 0));
-    ids.add('b', seen(2, 1));
-    expect([ids.prune(299_999), ids.prune(300_000), ids.prune(300_001)]).toEqual([2, 1, 0]);
+    const to = new Publisher(new MessageIdBudget());
+    to.publish('a');
+    to.nowMs = 1;
+    to.publish('b');
+    expect([to.ids.prune(299_999), to.ids.prune(300_000), to.ids.prune(300_001)]).toEqual([2, 1, 0]);
+  });
+
+  test('of a store are remembered until their window ends, in whatever order topics are read', () => {
+    const budget = new MessageIdBudget();
+    const [old, young] = [new Publisher(budget), new Publisher(budget)];
+    young.ids.restore('y', { offset: 1, digest: 'd', atMs: 5000 }, 10_000);
+    old.ids.restore('x', { offset: 1, digest: 'd', atMs: 1000 }, 10_000);
+    old.ids.restore('gone', { offset: 1, digest: 'd', atMs: 10_000 - messageIdWindowMs }, 10_000);
+    expect([old.ids.size, young.ids.size]).toEqual([1, 1]);
+    old.nowMs = 1000 + messageIdWindowMs - 1;
+    expect(old.publish('x', undefined, 'other')).toBe('message_id_conflict');
+    old.nowMs++;
+    expect(old.publish('x', undefined, 'other')).toBe(1);
+    expect(old.ids.prune(5000 + messageIdWindowMs)).toBe(1);
+    expect(old.publish('x', undefined, 'other')).toBe(1);
+  });
+
+  test('of a store whose clock was ahead are forgotten in time all the same', () => {
+    const { ids } = new Publisher(new MessageIdBudget());
+    ids.restore('m', { offset: 1, digest: 'd', atMs: 3_600_000 }, 1000);
+    expect([ids.prune(1000 + messageIdWindowMs - 1), ids.prune(1000 + messageIdWindowMs)]).toEqual([1, 0]);
+  });
+});
+
+describe('the budget of message ids', () => {
+  const bytes = messageIdBytes('m00');
+  const publish = (to: Publisher, payer: Payer, count: number, prefix = 'm') => {
+    const ids = Array.from({ length: count }, (_, i) => `${prefix}${String(i).padStart(2, '0')}`);
+    return ids.filter((id) => to.publish(id, payer) !== 'rate_limited').length;
+  };
+
+  test.each([
+    [9, 9],
+    [10, 10],
+    [11, 10],
+  ])('of %d ids where a publisher may have ten, %d are taken', (count, taken) => {
+    const to = new Publisher(new MessageIdBudget({ perPayer: 10 * bytes, total: 1000 * bytes }));
+    expect(publish(to, user('a'), count)).toBe(taken);
+    expect(publish(to, user('b'), 5, 'b')).toBe(5);
+  });
+
+  test('counts the characters of an id', () => {
+    const long = 'x'.repeat(200);
+    const budget = new MessageIdBudget({ perPayer: messageIdBytes(long), total: 100_000 });
+    const to = new Publisher(budget);
+    expect([to.publish(long, user('a')), to.publish('y', user('a'))]).toEqual([1, 'rate_limited']);
+    expect(messageIdBytes(long) - messageIdBytes('x')).toBe(2 * 199);
+  });
+
+  test('publishers without an identity have a quarter of the total together, whatever their number', () => {
+    const budget = new MessageIdBudget({ perPayer: 10 * bytes, total: 400 * bytes });
+    const to = new Publisher(budget);
+    for (let i = 0; i < 1000; i++) publish(to, session(`${i}`), 12, `${i}-`);
+    expect(budget.bytesAt(0)).toBeLessThanOrEqual(100 * messageIdBytes('999-11'));
+    expect(publish(to, user('a'), 12, 'a')).toBe(10);
+  });
+
+  test('verified publishers take no more than the total, whatever their number', () => {
+    const budget = new MessageIdBudget({ perPayer: 10 * bytes, total: 100 * bytes });
+    const to = new Publisher(budget);
+    for (let i = 0; i < 1000; i++) publish(to, user(`${i}`), 12, `${i}-`);
+    expect(budget.bytesAt(0)).toBeLessThanOrEqual(100 * bytes);
+  });
+
+  test('where many take all they can, there is room for one that comes later', () => {
+    const to = new Publisher(new MessageIdBudget({ perPayer: 200 * bytes, total: 4 * 400 * bytes }));
+    for (let i = 0; i < 99; i++)
+      for (let payer = 0; payer < 10; payer++) to.publish(`${payer}-${i}`.slice(0, 3), session(`${payer}`));
+    expect(publish(to, session('late'), 10, 'z')).toBe(10);
+  });
+
+  test('a publisher that holds nothing is told when there is room again', () => {
+    const budget = new MessageIdBudget({ perPayer: 10 * bytes, total: bytes });
+    const to = new Publisher(budget);
+    to.publish('m00', user('a'));
+    expect(budget.refusal(user('b'), 'm01', 1000)?.retryAfterMs).toBe(messageIdWindowMs - 1000);
+    expect(budget.refusal(user('b'), 'm01', messageIdWindowMs)).toBeUndefined();
   });
 });
 

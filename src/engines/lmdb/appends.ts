@@ -41,26 +41,27 @@ export function appendAll(topics: Topics, requests: readonly AppendRequest[], no
 
 function appendOne(
   topics: Topics,
-  { fields, publishedMs, acceptedAtMs, ifNewest }: AppendRequest,
+  { fields, publishedMs, acceptedAtMs, payer, ifNewest }: AppendRequest,
   nowMs: number,
   appended: Map<Head, Appended>,
 ): AppendOutcome {
   if (ifNewest !== undefined && !topics.isNewest(fields, ifNewest))
     return { ok: false, error: new SluiceError('not_found') };
+  const { messageId } = fields;
+  if (messageId !== undefined && topics.find(fields.topic) === undefined) {
+    // A topic does not begin with a publish whose message id can't be remembered.
+    const refusal = topics.messageIdBudget.refusal(payer, messageId, nowMs);
+    if (refusal !== undefined) return { ok: false, error: refusal };
+  }
   const head = topics.findOrMake(fields.topic);
   const { epoch } = head;
   const offset = head.offset + 1;
-  if (fields.messageId !== undefined) {
+  if (messageId !== undefined) {
     const digest = publicationDigest(fields);
-    const messageIds = topics.messageIds(head);
-    const seen = messageIds.get(fields.messageId, nowMs);
-    if (seen !== undefined) {
-      return seen.digest === digest
-        ? { ok: true, epoch, offset: seen.offset, duplicate: true }
-        : { ok: false, error: new SluiceError('message_id_conflict') };
-    }
-    messageIds.add(fields.messageId, { offset, digest, atMs: nowMs });
-    topics.putMessageId(head, fields.messageId, offset, digest, nowMs);
+    const candidate = { messageId, digest, payer, epoch, offset };
+    const answer = topics.messageIds(head, nowMs).answer(candidate, nowMs);
+    if (answer !== undefined) return answer;
+    topics.putMessageId(head, messageId, offset, digest, nowMs);
   }
   const publication = new StoredPublication(fields, offset, topics.nextSeq(), publishedMs, acceptedAtMs);
   topics.putPublication(head, publication);

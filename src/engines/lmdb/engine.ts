@@ -8,6 +8,7 @@ import type {
   Numbering,
   StoredTopic,
 } from '../../topics/engine.ts';
+import type { MessageIdLimits } from '../../topics/message-id-budget.ts';
 import { appendAll, type Batch } from './appends.ts';
 import { DataDir, kernelBootId } from './data-dir.ts';
 import { writtenKey } from './keys.ts';
@@ -24,6 +25,7 @@ export interface LmdbOptions {
   readonly retention: (topic: string) => Retention;
   /** Numberings of topics without content that are kept. */
   readonly numberingsMax?: number;
+  readonly messageIds?: MessageIdLimits;
   /** For the stored publications of all topics; the rings of the longest idle ones give way. */
   readonly ringsMaxBytes: number;
   /** Milliseconds since 1970. */
@@ -119,6 +121,10 @@ export class LmdbEngine implements Engine {
     return this.#told.forgottenSeq;
   }
 
+  get messageIdBytes(): number {
+    return this.#topics?.messageIdBudget.bytesAt(this.#nowMs()) ?? 0;
+  }
+
   numbering(topic: string): Numbering | undefined {
     return this.#topics?.numbering(topic);
   }
@@ -153,7 +159,8 @@ export class LmdbEngine implements Engine {
     if (topics === undefined || this.#closing !== undefined || this.#waiting.has(topic)) return false;
     const head = topics.find(topic);
     if (head === undefined) return true;
-    if (topics.messageIds(head).prune(this.#nowMs()) > 0) return false;
+    const nowMs = this.#nowMs();
+    if (topics.messageIds(head, nowMs).prune(nowMs) > 0) return false;
     topics.forget(head);
     this.#forgotten.push(head);
     this.#run();
@@ -193,7 +200,8 @@ export class LmdbEngine implements Engine {
 
   #openTopics(): Topics {
     const { dataDir, openStore = (folder, sync) => new Store(folder, sync) } = this.#options;
-    return new Topics(openStore(dataDir, this.#sync), this.#options.retention, this.#options.numberingsMax);
+    const { retention, numberingsMax, messageIds } = this.#options;
+    return new Topics(openStore(dataDir, this.#sync), retention, numberingsMax, messageIds);
   }
 
   #run(): void {

@@ -3,6 +3,7 @@ import type { Position, PublishFields } from '../../protocol/frames.ts';
 import type { Numbering, StoredTopic } from '../../topics/engine.ts';
 import { MessageIds } from '../../topics/idempotency.ts';
 import { LinkedMap } from '../../topics/linked-map.ts';
+import { MessageIdBudget, type MessageIdLimits } from '../../topics/message-id-budget.ts';
 import type { StoredPublication } from '../../topics/publication.ts';
 import type { TopicOptions } from '../../topics/topic.ts';
 import {
@@ -71,6 +72,7 @@ export class Topics {
   /** What is kept of topics whose content is gone, the longest idle first. */
   readonly #idle = new LinkedMap<string, Idle>();
   readonly #numberingsMax: number;
+  readonly messageIdBudget: MessageIdBudget;
   #engine: EngineRecord;
   #isEngineStored: boolean;
   /** The newest commit. */
@@ -84,8 +86,14 @@ export class Topics {
   /** Topics that were in state mode once and no longer are: they still have a state. */
   readonly staleStates: Head[] = [];
 
-  constructor(store: Store, retention: (topic: string) => Retention, kept = numberingsMax) {
+  constructor(
+    store: Store,
+    retention: (topic: string) => Retention,
+    kept = numberingsMax,
+    messageIds?: MessageIdLimits,
+  ) {
     this.store = store;
+    this.messageIdBudget = new MessageIdBudget(messageIds);
     this.#numberingsMax = kept;
     const engine = store.get(engineKey);
     this.#engine =
@@ -160,7 +168,7 @@ export class Topics {
     if (known !== undefined) return known;
     const { atSeq: _, ...record } = this.#idle.get(name) ?? { ...this.#newHead(), atSeq: 0 };
     const head = this.#head(name, record);
-    head.messageIds = new MessageIds();
+    head.messageIds = new MessageIds(this.messageIdBudget);
     this.#heads.set(name, head);
     return head;
   }
@@ -186,12 +194,12 @@ export class Topics {
     this.#idle.delete(name);
   }
 
-  messageIds(head: Head): MessageIds {
+  messageIds(head: Head, nowMs: number): MessageIds {
     if (head.messageIds !== undefined) return head.messageIds;
-    head.messageIds = new MessageIds();
+    head.messageIds = new MessageIds(this.messageIdBudget);
     for (const { key, value } of this.store.entries(topicRange('messageId', head.number))) {
       const { messageId, digest, atMs } = decodeMessageId(value);
-      head.messageIds.add(messageId, { offset: offsetOfKey(key), digest, atMs });
+      head.messageIds.restore(messageId, { offset: offsetOfKey(key), digest, atMs }, nowMs);
       head.storesMessageIds = true;
     }
     return head.messageIds;

@@ -6,12 +6,13 @@ for (const sync of [false, true]) {
   engineContract(sync ? 'lmdb with --sync' : 'lmdb', () => {
     const { folder, remove } = temporaryFolder();
     return {
-      make: ({ nowMs, ring, isState, numberingsMax }) =>
+      make: ({ nowMs, ring, isState, numberingsMax, messageIds }) =>
         new LmdbEngine({
           dataDir: folder,
           sync,
           nowMs,
           numberingsMax,
+          messageIds,
           ringsMaxBytes: 2 ** 28,
           retention: (topic) => ({ ...ring, mode: isState(topic) ? 'state' : 'stream' }),
         }),

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Store } from '../../../src/engines/lmdb/store.ts';
-import { messageIdWindowMs } from '../../../src/topics/idempotency.ts';
+import { messageIdWindowMs } from '../../../src/topics/message-id-budget.ts';
 import { json, openBroker, publishOne, summary } from '../../topics/fixtures.ts';
 import { loaded, offsets, request, requests, Stored } from './fixtures.ts';
 

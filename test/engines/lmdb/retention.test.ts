@@ -5,7 +5,7 @@ import { findWork, sweep } from '../../../src/engines/lmdb/retention.ts';
 import { Store } from '../../../src/engines/lmdb/store.ts';
 import { type Head, type Retention, Topics } from '../../../src/engines/lmdb/topics.ts';
 import type { PublishFields } from '../../../src/protocol/frames.ts';
-import { messageIdsPerTopic, messageIdWindowMs } from '../../../src/topics/idempotency.ts';
+import { messageIdWindowMs } from '../../../src/topics/message-id-budget.ts';
 import { StoredPublication } from '../../../src/topics/publication.ts';
 import { fields } from '../../topics/fixtures.ts';
 import { offsets, retention, temporaryFolder } from './fixtures.ts';
@@ -196,17 +196,20 @@ describe('message ids', () => {
     expect(kept.stored('messageId')).toBe(2);
   });
 
-  test('stay at most so many beyond those that are known', async () => {
-    const requests = Array.from({ length: messageIdsPerTopic + 500 }, (_, i) => ({
+  test('are all kept within the window, and known again after a restart', async () => {
+    const requests = Array.from({ length: 10_500 }, (_, i) => ({
       fields: fields('t', { messageId: `m${i}` }),
       publishedMs: 0,
       acceptedAtMs: 0,
     }));
     for (let at = 0; at < requests.length; at += 500)
       await kept.commit(() => appendAll(kept.topics, requests.slice(at, at + 500), kept.nowMs));
-    expect(kept.stored('messageId')).toBeLessThanOrEqual(messageIdsPerTopic + 64);
+    expect(kept.stored('messageId')).toBe(10_500);
     kept.reread();
-    expect(kept.topics.messageIds(kept.head()).size).toBe(messageIdsPerTopic);
+    expect(kept.topics.messageIds(kept.head(), kept.nowMs).size).toBe(10_500);
+    expect(kept.topics.messageIds(kept.head(), kept.nowMs + messageIdWindowMs - 1).size).toBe(10_500);
+    kept.reread();
+    expect(kept.topics.messageIds(kept.head(), kept.nowMs + messageIdWindowMs).size).toBe(0);
   });
 });
 
