@@ -1,5 +1,4 @@
 import type { CommandKind, ServerKinds } from '../protocol/frames.ts';
-import { canonicalTopic } from '../protocol/user-topics.ts';
 import type { Greeting } from './attempt.ts';
 import type { ClientError } from './client-error.ts';
 import { localError } from './client-error.ts';
@@ -43,7 +42,7 @@ export class SluiceClient {
     options: SubscribeOptions = {},
     listener?: PublicationListener<T>,
   ): Subscription<T> {
-    const subscription = this.#core.subscriptions.add<T>(canonicalTopic(topic), options);
+    const subscription = this.#core.subscriptions.add<T>(topic, options);
     if (listener) subscription.on('publication', listener);
     return subscription;
   }

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { harness, settled } from './support/fakes.ts';
+import {
+  FakeRuntime,
+  type FakeSocket,
+  type Harness,
+  harness,
+  publication,
+  settled,
+} from './support/fakes.ts';
 
 const published = (offset: number) => ({ kind: 'published', epoch: 'e1', offset, duplicate: false }) as const;
 
@@ -94,10 +101,259 @@ describe('publish', () => {
     await expect(publishing).rejects.toMatchObject({ code: 'closed' });
     await expect(h.client.publish('a', 'test', 1)).rejects.toMatchObject({ code: 'closed' });
   });
+});
 
-  it('rejects what JSON cannot say', async () => {
+const refused = (code: string, number: number, retryAfterMs?: number) =>
+  ({ kind: 'error', code, number, message: code, retry: true, retryAfterMs }) as const;
+
+const dataOf = (socket: FakeSocket): string[] =>
+  socket.frames.flatMap((frame) =>
+    frame.kind === 'publish' ? [new TextDecoder().decode(frame.payload.bytes)] : [],
+  );
+
+describe('the queue', () => {
+  const limits = {
+    frameMaxBytes: 2_000,
+    payloadMaxBytes: 1_000,
+    subscriptions: 100,
+    commandsPerSecond: 100,
+    idleTimeoutMs: 60_000,
+  };
+
+  it('keeps the order of what is published while it is sent', async () => {
     const h = harness();
-    await expect(h.client.publish('a', 'test', 1n)).rejects.toMatchObject({ code: 'unsupported_value' });
+    for (const n of [1, 2]) void h.client.publish('a', 'test', n);
+    const socket = await h.arrive();
+    void h.client.publish('a', 'test', 3);
+    for (const n of [1, 2, 3]) {
+      expect(dataOf(socket)).toEqual(['1', '2', '3'].slice(0, n));
+      socket.reply('publish', published(n));
+    }
+  });
+
+  it('keeps the order when the connection is lost while it is sent', async () => {
+    const h = harness();
+    for (const n of [1, 2, 3]) void h.client.publish('a', 'test', n);
+    const socket = await h.arrive();
+    socket.end();
+    await h.arrive();
+    for (const n of [1, 2, 3]) h.socket.reply('publish', published(n));
+    expect([dataOf(socket), dataOf(h.socket)]).toEqual([['1'], ['1', '2', '3']]);
+  });
+
+  it('keeps the order when many were on their way', async () => {
+    const h = harness();
+    const socket = await h.arrive();
+    for (const n of [1, 2, 3]) void h.client.publish('a', 'test', n);
+    const [, second] = socket.frames.filter(({ kind }) => kind === 'publish');
+    socket.push(published(2), second?.id);
+    socket.end();
+    void h.client.publish('a', 'test', 4);
+    await h.arrive();
+    for (const n of [1, 3, 4]) h.socket.reply('publish', published(n));
+    expect(dataOf(h.socket)).toEqual(['1', '3', '4']);
+  });
+
+  it.each([2, 3])('waits as long as the gateway says, with all %i, and keeps the order', async (count) => {
+    const h = harness();
+    for (let n = 1; n <= count; n++) void h.client.publish('a', 'test', n);
+    const socket = await h.arrive();
+    socket.reply('publish', refused('rate_limited', 140, 500));
+    await h.runtime.advance(499);
+    expect(dataOf(socket)).toEqual(['1']);
+    await h.runtime.advance(1);
+    for (let n = 1; n <= count; n++) socket.reply('publish', published(n));
+    expect(dataOf(socket)).toEqual(['1', '1', '2', '3'].slice(0, count + 1));
+  });
+
+  it('is sent once, also when the connection was lost while it waited', async () => {
+    const h = harness();
+    for (const n of [1, 2]) void h.client.publish('a', 'test', n);
+    const socket = await h.arrive();
+    socket.reply('publish', refused('rate_limited', 140, 5_000));
+    socket.end();
+    await h.arrive();
+    h.socket.reply('publish', published(1));
+    await h.runtime.advance(5_000);
+    expect([dataOf(h.socket), h.socket.count('publish')]).toEqual([['1', '2'], 2]);
+  });
+
+  it('takes what went out at once and was over the rate, in its order', async () => {
+    const h = harness();
+    const socket = await h.arrive();
+    const all = Promise.all([1, 2, 3].map((n) => h.client.publish('a', 'test', n)));
+    const [first, second, third] = socket.frames.filter(({ kind }) => kind === 'publish');
+    socket.push(published(1), first?.id);
+    socket.push(refused('rate_limited', 140, 200), second?.id);
+    socket.push(refused('rate_limited', 140, 300), third?.id);
+    const last = h.client.publish('a', 'test', 4);
+    await h.runtime.advance(299);
+    expect(dataOf(socket)).toEqual(['1', '2', '3']);
+    await h.runtime.advance(1);
+    for (const n of [2, 3, 4]) socket.reply('publish', published(n));
+    expect(dataOf(socket)).toEqual(['1', '2', '3', '2', '3', '4']);
+    expect((await all).map(({ offset }) => offset)).toEqual([1, 2, 3]);
+    await expect(last).resolves.toMatchObject({ offset: 4 });
+  });
+
+  it('is full of what is over the rate too: then the refusal is told', async () => {
+    const h = harness({ offlineQueue: { maxEntries: 1 } });
+    const socket = await h.arrive();
+    const both = [1, 2].map((n) => h.client.publish('a', 'test', n));
+    const [first, second] = socket.frames.filter(({ kind }) => kind === 'publish');
+    socket.push(refused('rate_limited', 140, 200), first?.id);
+    socket.push(refused('rate_limited', 140, 200), second?.id);
+    await expect(both[1]).rejects.toMatchObject({ code: 'rate_limited', retryAfterMs: 200 });
+  });
+
+  it.each([
+    ['a second loss', 200_000, 100_000],
+    ['a long time offline', 0, 240_001],
+  ])('does not send again what the gateway may have forgotten: after %s', async (_, connectedMs, awayMs) => {
+    const h = harness({ commandTimeoutMs: 1e9, heartbeat: { timeoutMs: 1e9 }, connectTimeoutMs: 1e9 });
+    const socket = await h.arrive();
+    const publishing = h.client.publish('a', 'test', 1);
+    const failed = expect(publishing).rejects.toMatchObject({ code: 'disconnected' });
+    await h.runtime.advance(connectedMs);
+    socket.end();
+    if (connectedMs > 0) {
+      await h.arrive();
+      expect(dataOf(h.socket)).toEqual(['1']);
+    }
+    await h.runtime.advance(awayMs);
+    if (connectedMs > 0) h.socket.end();
+    else h.socket.greet();
+    await failed;
+  });
+
+  it('gives each client messageIds of its own', async () => {
+    const ids = await Promise.all(
+      [0.25, 0.75].map(async (random) => {
+        const h = harness({ runtime: Object.assign(new FakeRuntime(), { randomValue: random }) });
+        const socket = await h.arrive();
+        void h.client.publish('a', 'test', 1);
+        return socket.command('publish').messageId;
+      }),
+    );
+    expect(ids[0]).not.toBe(ids[1]);
+  });
+
+  it.each([
+    ['payload_too_large', 1_000, 1_001, {}],
+    ['frame_too_large', 900, 900, { tags: { a: 'x'.repeat(1_000) } }],
+  ] as const)(
+    'rejects at the call what is larger than the gateway takes: %s',
+    async (code, fits, exceeds, options) => {
+      const h = harness();
+      void h.client.connect();
+      await settled();
+      h.socket.greet({ limits });
+      void h.client.publish('a', 'test', new Uint8Array(fits));
+      await expect(h.client.publish('a', 'test', new Uint8Array(exceeds), options)).rejects.toMatchObject({
+        code,
+      });
+      expect([h.socket.count('publish'), h.client.getStatus().state]).toEqual([1, 'connected']);
+      h.socket.end();
+      // The limits are known now.
+      await expect(h.client.publish('a', 'test', new Uint8Array(exceeds), options)).rejects.toMatchObject({
+        code,
+      });
+      expect(h.client.getStatus().queued).toBe(1);
+    },
+  );
+
+  it('rejects what turns out to be too large alone, and goes on with the rest', async () => {
+    const h = harness();
+    const poison = expect(h.client.publish('a', 'test', 'a'.repeat(3 << 20))).rejects.toMatchObject({
+      code: 'payload_too_large',
+    });
+    const good = h.client.publish('a', 'test', 2);
+    const socket = await h.arrive();
+    await poison;
+    socket.reply('publish', published(1));
+    await expect(good).resolves.toMatchObject({ offset: 1 });
+    expect([dataOf(socket), h.sockets.length]).toEqual([['2'], 1]);
+  });
+});
+
+describe('a publication except for its own client', () => {
+  const publishOwn = (h: Harness) => h.client.publish('chat', 'test', 1, { exceptSelf: true });
+  async function listening(h: Harness): Promise<number[]> {
+    const heard: number[] = [];
+    await h.arrive();
+    h.client.subscribe('chat', {}, ({ offset }) => heard.push(offset));
+    await settled();
+    h.socket.reply('subscribe', { kind: 'subscribed', results: [granted(0)] });
+    return heard;
+  }
+  const granted = (offset: number, recovered?: boolean) =>
+    ({ topic: 'chat', view: 7, mode: 'stream', epoch: 'e1', offset, recovered }) as const;
+  const batch = (after: number, upto: number) =>
+    ({
+      kind: 'batch',
+      view: 7,
+      after,
+      upto,
+      publications: Array.from({ length: upto - after }, (_, i) => publication(after + i + 1)),
+    }) as const;
+
+  it('names the session that sends it, not the one of the call', async () => {
+    const h = harness();
+    void publishOwn(h).catch(() => {});
+    await h.arrive();
+    expect(h.socket.command('publish').except).toBe('s1');
+    h.socket.end();
+    await h.runtime.advance(1_000);
+    h.socket.greet({ session: 's2' });
+    expect(h.socket.command('publish').except).toBe('s2');
+  });
+
+  it('does not come back by the catch-up of a later session', async () => {
+    const h = harness();
+    const heard = await listening(h);
+    const publishing = publishOwn(h);
+    h.socket.reply('publish', published(1));
+    await publishing;
+    h.socket.end();
+    await h.runtime.advance(1_000);
+    h.socket.greet({ session: 's2' });
+    h.socket.reply('subscribe', { kind: 'subscribed', results: [granted(0, true)] });
+    h.socket.push(batch(0, 2));
+    expect(heard).toEqual([2]);
+  });
+
+  it('does not come back when its acknowledgement was lost: the subscription waits until its place is known', async () => {
+    const h = harness();
+    const heard = await listening(h);
+    const other = h.client.subscribe('other');
+    const pattern = h.client.subscribe('ch*');
+    void publishOwn(h);
+    h.socket.end();
+    await h.runtime.advance(1_000);
+    h.socket.greet({ session: 's2' });
+    expect(h.socket.command('subscribe').subscriptions).toMatchObject([{ topic: 'other' }]);
+    expect([other.state, pattern.state]).toEqual(['pending', 'pending']);
+    h.socket.reply('publish', { ...published(1), duplicate: true });
+    expect(h.socket.command('subscribe').subscriptions).toMatchObject([
+      { topic: 'chat', since: { epoch: 'e1', offset: 0 } },
+      { topic: 'ch*' },
+    ]);
+    h.socket.reply('subscribe', { kind: 'subscribed', results: [granted(0, true)] });
+    h.socket.push(batch(0, 2));
+    expect(heard).toEqual([2]);
+  });
+
+  it.each(['timeout', 'forbidden'])('does not hold its topic for ever: %s', async (how) => {
+    const h = harness({ heartbeat: { timeoutMs: 1e9 } });
+    await listening(h);
+    void publishOwn(h).catch(() => {});
+    h.socket.end();
+    await h.runtime.advance(1_000);
+    h.socket.greet({ session: 's2' });
+    expect(h.socket.count('subscribe')).toBe(0);
+    if (how === 'timeout') await h.runtime.advance(10_000);
+    else h.socket.reply('publish', refused(how, 112));
+    expect(h.socket.count('subscribe')).toBe(1);
   });
 });
 
@@ -116,6 +372,68 @@ describe('other commands', () => {
     const failed = expect(status).rejects.toMatchObject({ code: 'timeout', retry: true });
     await h.runtime.advance(10_000);
     await failed;
+  });
+
+  it('have what is left of the 10 seconds when they had to wait', async () => {
+    const h = harness({ heartbeat: { timeoutMs: 1e9 } });
+    const status = h.client.status();
+    const failed = expect(status).rejects.toMatchObject({ code: 'timeout' });
+    await h.runtime.advance(6_000);
+    const socket = await h.arrive();
+    await h.runtime.advance(3_999);
+    expect(socket.count('status')).toBe(1);
+    await h.runtime.advance(1);
+    await failed;
+    expect(h.client.getStatus().state).toBe('connected');
+  });
+
+  it('fail when they were answered by something else', async () => {
+    const h = harness();
+    const socket = await h.arrive();
+    const status = h.client.status();
+    socket.reply('status', { kind: 'presence', topic: 'a', members: [], count: 0 });
+    await expect(status).rejects.toMatchObject({ code: 'invalid_message' });
+  });
+
+  it('are sent again when the rate is limited, as soon as the gateway says', async () => {
+    const h = harness();
+    const socket = await h.arrive();
+    const presence = h.client.presence('a');
+    socket.reply('presence', refused('rate_limited', 140, 700));
+    await h.runtime.advance(699);
+    expect(socket.count('presence')).toBe(1);
+    await h.runtime.advance(1);
+    socket.reply('presence', { kind: 'presence', topic: 'a', members: [], count: 3 });
+    await expect(presence).resolves.toMatchObject({ count: 3 });
+  });
+
+  it.each([10_000, undefined])('fail when that would be too late, or for ever (%j ms)', async (ms) => {
+    const h = harness({ commandTimeoutMs: 1_000 });
+    const socket = await h.arrive();
+    const presence = h.client.presence('a');
+    socket.reply('presence', refused('rate_limited', 140, ms));
+    await expect(presence).rejects.toMatchObject({ code: 'rate_limited' });
+  });
+
+  it('that wait for the rate fail when the client closes', async () => {
+    const h = harness();
+    const socket = await h.arrive();
+    const presence = h.client.presence('a');
+    socket.reply('presence', refused('rate_limited', 140, 700));
+    await settled();
+    h.client.close();
+    await expect(presence).rejects.toMatchObject({ code: 'closed' });
+    expect(h.runtime.timers).toBe(0);
+  });
+
+  it('a ping over the rate is no sign of death', async () => {
+    const h = harness();
+    const socket = await h.arrive();
+    socket.reply('ping', refused('rate_limited', 140, 10));
+    await h.runtime.advance(29_999);
+    expect([h.client.getStatus().state, socket.count('ping')]).toEqual(['connected', 1]);
+    await h.runtime.advance(1);
+    expect(socket.count('ping')).toBe(2);
   });
 
   it('fail with the connection that they went over', async () => {
