@@ -53,7 +53,10 @@ export class Connection {
   /** `connected` was told and `disconnected` wasn't yet. */
   #up = false;
   #timer: TimerHandle | undefined;
+  /** For people, by the wall clock. */
   #retryAtMs = 0;
+  /** The same on the monotonic clock. */
+  #waitsUntilMs = 0;
   /** The gateway said how long to wait: nothing but the application makes it shorter. */
   #waitIsTold = false;
   #beganAtMs = 0;
@@ -238,7 +241,7 @@ export class Connection {
   #learned({ error, retryAfterMs = 0 }: Refusal): void {
     if (this.#reported !== error.code) this.#port.error(error);
     this.#reported = error.code;
-    const remainingMs = this.#retryAtMs - this.#parts.runtime.now();
+    const remainingMs = this.#waitsUntilMs - this.#parts.runtime.monotonicMs();
     this.#waitFor(Math.max(retryAfterMs, remainingMs, 0), error, retryAfterMs > 0);
   }
 
@@ -246,6 +249,7 @@ export class Connection {
     this.#stopTimer();
     this.#waitIsTold = isTold;
     this.#retryAtMs = this.#parts.runtime.now() + delayMs;
+    this.#waitsUntilMs = this.#parts.runtime.monotonicMs() + delayMs;
     this.#timer = this.#parts.runtime.setTimeout(() => this.#toRetrying(), delayMs);
     this.#enter('reconnecting', error);
   }
@@ -265,5 +269,6 @@ export class Connection {
     if (this.#timer !== undefined) this.#parts.runtime.clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#retryAtMs = 0;
+    this.#waitsUntilMs = 0;
   }
 }

@@ -31,7 +31,7 @@ export class Core {
   readonly commands: PendingCommands;
   readonly subscriptions: Subscriptions;
   readonly queue: OfflineQueue;
-  readonly clock = new ServerClock();
+  readonly clock: ServerClock;
   readonly arrivals = new Arrivals();
   readonly stats: Counters = {
     connects: 0,
@@ -58,6 +58,7 @@ export class Core {
   constructor(url: string, options: ClientOptions) {
     const runtime = options.runtime ?? platformRuntime();
     this.#runtime = runtime;
+    this.clock = new ServerClock(runtime);
     this.events = new Emitter((fault, event) => this.#listenerFailed(fault, event));
     this.commands = new PendingCommands(runtime, options.commandTimeoutMs ?? 10_000, (frame) =>
       this.#send(frame),
@@ -103,7 +104,7 @@ export class Core {
       this.#backoff,
       {
         frame: (frame, bytes) => this.#received(frame, bytes),
-        greeted: (greeting) => this.clock.greeted(greeting.timeMs, runtime.now()),
+        greeted: (greeting) => this.clock.greeted(greeting.timeMs),
         connected: (greeting) => this.#connected(greeting),
         disconnected: (closed) => this.#disconnected(closed),
         state: (change) => this.#changed(change),

@@ -20,7 +20,7 @@ const probeTimeoutMs = 2_000;
 
 export interface Pulse {
   readonly roundTripMs: number;
-  /** By the local clock. */
+  /** On the monotonic clock. */
   readonly receivedAtMs: number;
   /** The gateway's clock when it answered. */
   readonly timeMs: number;
@@ -99,6 +99,6 @@ export class Heartbeat {
 
   #report(roundTripMs: number, timeMs: number): void {
     this.#roundTripMs = roundTripMs;
-    this.#beat({ roundTripMs, receivedAtMs: this.#runtime.now(), timeMs });
+    this.#beat({ roundTripMs, receivedAtMs: this.#runtime.monotonicMs(), timeMs });
   }
 }

@@ -1,17 +1,26 @@
 import type { Pulse } from './heartbeat.ts';
+import type { Runtime } from './runtime.ts';
 
 /**
  * What the gateway's clock shows, guessed from the pings. The pong is taken to have been written in the middle of the
- * round trip, so a guess is wrong by half a round trip at most: the quickest of the latest pings is believed.
+ * round trip, so a guess is wrong by half a round trip at most: the quickest of the latest pings is believed. Guesses are
+ * kept on the monotonic clock, so that they stay right when the local one is set.
  */
 export class ServerClock {
+  readonly #runtime: Runtime;
   #pulses: Pulse[] = [];
-  #greetingOffsetMs = 0;
+  /** What the gateway's clock is ahead of the monotonic one, by its greeting. */
+  #greetingAheadMs: number;
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+    this.#greetingAheadMs = runtime.now() - runtime.monotonicMs();
+  }
 
   /** The greeting tells the time too, less exactly. Forgets the pings of the previous connection. */
-  greeted(timeMs: number, nowMs: number): void {
+  greeted(timeMs: number): void {
     this.#pulses = [];
-    this.#greetingOffsetMs = timeMs - nowMs;
+    this.#greetingAheadMs = timeMs - this.#runtime.monotonicMs();
   }
 
   observe(pulse: Pulse): void {
@@ -25,8 +34,12 @@ export class ServerClock {
 
   /** To be added to the local clock to get the gateway's. */
   get offsetMs(): number {
+    return this.#aheadMs + this.#runtime.monotonicMs() - this.#runtime.now();
+  }
+
+  get #aheadMs(): number {
     const [first, ...rest] = this.#pulses;
-    if (!first) return this.#greetingOffsetMs;
+    if (!first) return this.#greetingAheadMs;
     const { timeMs, receivedAtMs, roundTripMs } = rest.reduce(
       (best, pulse) => (pulse.roundTripMs < best.roundTripMs ? pulse : best),
       first,

@@ -14,12 +14,20 @@ export class FakeRuntime implements Runtime {
   /** Who watches the network and the page. */
   readonly #watching = new Set<() => void>();
 
+  #wallAheadMs = 0;
+
   now(): number {
-    return this.#nowMs;
+    return this.#nowMs + this.#wallAheadMs;
   }
 
+  /** Begins elsewhere than the wall clock: who takes one for the other is found out. */
   monotonicMs(): number {
-    return this.#nowMs;
+    return this.#nowMs - 999_000;
+  }
+
+  /** The wall clock is set. */
+  stepWall(ms: number): void {
+    this.#wallAheadMs += ms;
   }
 
   random(): number {
