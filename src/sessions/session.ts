@@ -293,8 +293,13 @@ export class Session implements CatchUpSession {
   #catchUp(): void {
     this.#catchUpAsked = false;
     if (this.closed || this.#waiting !== undefined) return;
-    const before = this.#messages;
     this.#catchUpUntilMs = this.#context.monotonicMs() + catchUpTurnMs;
+    this.#catchUpViews();
+    this.#catchUpUntilMs = Number.POSITIVE_INFINITY;
+  }
+
+  #catchUpViews(): void {
+    const before = this.#messages;
     for (const sessionView of this.#behind ?? []) {
       // Also what lacks nothing waits for room: in a full buffer its next frame would be lost.
       if (this.#lagging && !this.hasRoom()) return;

@@ -67,6 +67,18 @@ describe('a connection that does not read', () => {
     }
   });
 
+  test('has a page of history made for it long after it was last caught up', async () => {
+    const { connect, publish, settle, turns } = await makeGateway();
+    await publish('a');
+    const { connection, command } = connect();
+    command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
+    await settle();
+    turns.advance(60_000);
+    command({ kind: 'history', id: 2, topic: 'a' });
+    await settle();
+    expect(connection.of('history').map(({ id }) => id)).toEqual([2]);
+  });
+
   test('is refused a page of history when 100 wait', async () => {
     const { connect, settle } = await makeGateway({ backpressureMaxBytes: 1000 });
     const { connection, command } = connect();
