@@ -3,28 +3,38 @@ import { type Apart, StoredPublication } from './publication.ts';
 
 /** A ring grows by what it holds, in segments from the one size to the other: many rings may grow at the same time. */
 const segmentBytes = { least: 256, most: 16_384 };
+/** Segments are as large as multiples of this: one whose publication left fits another that is a little larger. */
+const stepBytes = 64;
 /** What is left of a ring is packed anew when it fills no more than such a part of its segment. */
 const sparse = 4;
 
 /** Numbers kept of each: where its bytes end, when it was published, what it costs, its `seq`. */
 const factsEach = 4;
+const factsBytes = factsEach * Float64Array.BYTES_PER_ELEMENT;
 
-/** Encoded publications that follow each other, and what their encoding does not say. */
+/** What one takes of a segment. */
+function roomOf(encodedBytes: number): number {
+  return encodedBytes + factsBytes;
+}
+
+/**
+ * Encoded publications that follow each other, and what their encoding does not say. The ones are written from the front, the
+ * others from the back of the same buffer: arrays that grow are most of what outlives a scavenge, and so of what marks and compacts
+ * the heap (`bench -- unicast --gaps`).
+ */
 class Segment {
   readonly bytes: Uint8Array;
   /** How many were ever pushed before its first. */
   first = 0;
-  // One array for all: a topic may have a single publication, and there may be many such topics.
-  #facts: number[] = [];
+  count = 0;
+  readonly #facts: Float64Array;
   /** By their place in the segment, of those that have any. */
   #apart: Map<number, Apart> | undefined;
 
-  constructor(bytes: number) {
-    this.bytes = new Uint8Array(bytes);
-  }
-
-  get count(): number {
-    return this.#facts.length / factsEach;
+  constructor(room: number) {
+    const length = Math.ceil(room / stepBytes) * stepBytes;
+    this.#facts = new Float64Array(length / Float64Array.BYTES_PER_ELEMENT);
+    this.bytes = new Uint8Array(this.#facts.buffer);
   }
 
   /** Where the bytes of the one at this place begin. */
@@ -33,7 +43,7 @@ class Segment {
   }
 
   end(place: number): number {
-    return this.#facts[factsEach * place] as number;
+    return this.#facts[this.#factsOf(place)] as number;
   }
 
   encoded(place: number): Uint8Array {
@@ -41,39 +51,49 @@ class Segment {
   }
 
   publishedMs(place: number): number {
-    return this.#facts[factsEach * place + 1] as number;
+    return this.#facts[this.#factsOf(place) + 1] as number;
   }
 
   cost(place: number): number {
-    return this.#facts[factsEach * place + 2] as number;
+    return this.#facts[this.#factsOf(place) + 2] as number;
   }
 
   seq(place: number): number {
-    return this.#facts[factsEach * place + 3] as number;
+    return this.#facts[this.#factsOf(place) + 3] as number;
   }
 
   apart(place: number): Apart | undefined {
     return this.#apart?.get(place);
   }
 
-  hasRoom(bytes: number): boolean {
-    return this.begin(this.count) + bytes <= this.bytes.length;
+  hasRoom(encodedBytes: number): boolean {
+    const room = this.bytes.length - this.count * factsBytes - this.begin(this.count);
+    return roomOf(encodedBytes) <= room;
   }
 
   push({ publishedMs, bytes, seq, apart }: StoredPublication, encoded: Uint8Array): void {
-    const begin = this.begin(this.count);
+    const place = this.count++;
+    const begin = this.begin(place);
     this.bytes.set(encoded, begin);
     if (apart !== undefined) {
       this.#apart ??= new Map();
-      this.#apart.set(this.count, apart);
+      this.#apart.set(place, apart);
     }
-    this.#facts.push(begin + encoded.length, publishedMs, bytes, seq);
+    const facts = this.#factsOf(place);
+    this.#facts[facts] = begin + encoded.length;
+    this.#facts[facts + 1] = publishedMs;
+    this.#facts[facts + 2] = bytes;
+    this.#facts[facts + 3] = seq;
   }
 
   /** Empty, it may be used again. */
   clear(): void {
-    this.#facts = [];
+    this.count = 0;
     this.#apart = undefined;
+  }
+
+  #factsOf(place: number): number {
+    return this.#facts.length - factsEach * (place + 1);
   }
 }
 
@@ -86,8 +106,8 @@ export class PackedPublications {
   #segments: Segment[] = [];
   #spare: Segment | undefined;
   #topic = '';
-  /** Of all that are held. */
-  #encodedBytes = 0;
+  /** What all that are held take of their segments. */
+  #room = 0;
   #pushed = 0;
   #shifted = 0;
 
@@ -106,7 +126,7 @@ export class PackedPublications {
     const last = this.#segments.at(-1);
     const segment = last?.hasRoom(encoded.length) ? last : this.#begin(encoded.length);
     segment.push(publication, encoded);
-    this.#encodedBytes += encoded.length;
+    this.#room += roomOf(encoded.length);
     this.#pushed++;
   }
 
@@ -115,12 +135,11 @@ export class PackedPublications {
     const segment = this.#segments[0] as Segment;
     const place = this.#shifted++ - segment.first;
     const cost = segment.cost(place);
-    this.#encodedBytes -= segment.end(place) - segment.begin(place);
+    this.#room -= roomOf(segment.end(place) - segment.begin(place));
     if (place + 1 === segment.count) {
       this.#segments.shift();
       segment.clear();
-      // One that was made for a large publication is not kept for small ones.
-      this.#spare = segment.bytes.length <= segmentBytes.most ? segment : undefined;
+      this.#keepSpare(segment);
     }
     return cost;
   }
@@ -163,12 +182,19 @@ export class PackedPublications {
     const [segment, another] = this.#segments;
     if (segment === undefined || another !== undefined) return;
     const { length } = segment.bytes;
-    if (length <= segmentBytes.least || sparse * this.#encodedBytes > length) return;
+    if (length <= segmentBytes.least || sparse * this.#room > length) return;
     const kept = Array.from({ length: this.count }, (_, index) => this.copyAt(index));
     this.#segments = [];
-    this.#encodedBytes = 0;
+    this.#room = 0;
     this.#pushed = this.#shifted;
     for (const publication of kept) this.push(publication);
+  }
+
+  /** The larger one: with the smaller, three would take turns where two are enough. */
+  #keepSpare(segment: Segment): void {
+    // One that was made for a large publication is not kept for small ones.
+    if (segment.bytes.length > segmentBytes.most) return;
+    if (segment.bytes.length >= (this.#spare?.bytes.length ?? 0)) this.#spare = segment;
   }
 
   #find(index: number): { segment: Segment; place: number } {
@@ -193,12 +219,13 @@ export class PackedPublications {
     );
   }
 
-  /** A segment with room for so many bytes, behind the others. */
-  #begin(bytes: number): Segment {
+  /** A segment with room for one of so many bytes, behind the others. */
+  #begin(encodedBytes: number): Segment {
     const { least, most } = segmentBytes;
-    const length = Math.max(bytes, Math.min(most, Math.max(least, this.#encodedBytes)));
+    const room = roomOf(encodedBytes);
+    const length = Math.max(room, Math.min(most, Math.max(least, this.#room)));
     const spare = this.#spare;
-    const fits = spare !== undefined && spare.bytes.length >= bytes && 2 * spare.bytes.length >= length;
+    const fits = spare !== undefined && spare.bytes.length >= room && 2 * spare.bytes.length >= length;
     const segment = fits ? spare : new Segment(length);
     segment.first = this.#pushed;
     this.#spare = undefined;
