@@ -149,6 +149,11 @@ const optionTable = {
     'data',
     'Folder of the engine lmdb; one gateway at a time.',
   ),
+  anyFileSystem: option(
+    boolean,
+    false,
+    'Engine lmdb: take a data folder also on a network, FUSE or FAT file system, where a second gateway would not be noticed.',
+  ),
   sync: option(
     boolean,
     false,

@@ -17,7 +17,7 @@ export const engines: Readonly<
   lmdb: async () => {
     const { LmdbEngine } = await import('./lmdb/engine.ts');
     return (config) => {
-      const { dataDir, sync, ringsMaxBytes } = config;
+      const { dataDir, sync, anyFileSystem, ringsMaxBytes } = config;
       const retention = (topic: string) => {
         const options = namespaceOptions(config, namespaceOf(topic));
         return {
@@ -27,7 +27,8 @@ export const engines: Readonly<
           maxAgeMs: options.ringMaxAgeSeconds * 1000,
         };
       };
-      return new LmdbEngine({ dataDir, sync, ringsMaxBytes, retention, messageIds: messageIds(config) });
+      const limits = { ringsMaxBytes, retention, messageIds: messageIds(config) };
+      return new LmdbEngine({ dataDir, sync, anyFileSystem, ...limits });
     };
   },
 };

@@ -1,27 +1,52 @@
-import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { access, open, readFile, rename } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { open, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { takeLock } from './lock.ts';
+import { unsafeFileSystem } from './file-system.ts';
+import { type Lock, takeLock } from './lock.ts';
 
 /** Of the folder: what lies where, and the marker. */
-const formatVersion = 1;
+const formatVersion = 2;
 const markerName = 'sluice.json';
-const dataName = 'data.mdb';
+export const dataName = 'data.mdb';
+/** Holds a text of the owner's own: if it changes, another gateway took the folder. */
+const ownerName = 'owner';
 const lockTableName = 'lock.mdb';
 /** What may be torn is kept under this name until the next such case, for whoever wants to look at it. */
 const setAsideName = 'set-aside.mdb';
 
-export type DataDirCode = 'ERR_DATA_DIR_IN_USE' | 'ERR_DATA_DIR_FORMAT' | 'ERR_DATA_DIR_FOREIGN';
+export type DataDirCode =
+  | 'ERR_DATA_DIR_IN_USE'
+  | 'ERR_DATA_DIR_FORMAT'
+  | 'ERR_DATA_DIR_FOREIGN'
+  | 'ERR_DATA_DIR_FILE_SYSTEM'
+  | 'ERR_DATA_DIR_DAMAGED';
 
 /** Why a gateway does not start on this data folder. */
 export class DataDirError extends Error {
   readonly code: DataDirCode;
 
-  constructor(code: DataDirCode, message: string) {
-    super(message);
+  constructor(code: DataDirCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
     this.name = 'DataDirError';
     this.code = code;
   }
+}
+
+/** The error of a start on a damaged file, and of a topic that can't be read. */
+export function damagedData(file: string, how: string, cause?: unknown): DataDirError {
+  return new DataDirError(
+    'ERR_DATA_DIR_DAMAGED',
+    `${file} is damaged: ${how}. Put a copy in its place, or move it away and remove ${markerName} to begin anew`,
+    cause,
+  );
+}
+
+/** Whether an error says that what is stored is not what was written: a checksum, or lmdb's own errors (lmdb.h: MDB_KEYEXIST and on). */
+export function isDamage(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as { code?: unknown };
+  return code === 'ERR_DATA_DIR_DAMAGED' || (typeof code === 'number' && code <= -30_780 && code >= -30_799);
 }
 
 /** How the last gateway left the folder. */
@@ -33,6 +58,11 @@ interface Marker {
   readonly synced: boolean;
   /** Of the kernel that it ran on. */
   readonly bootId: string;
+  /** Something was stored: data.mdb must be there. */
+  readonly holdsData: boolean;
+  /** After a clean end: size and time of change of data.mdb, and its newest commit. */
+  readonly data?: string;
+  readonly seq?: number;
 }
 
 /** The kernel's identity from start to stop; nothing where it has none, as outside of Linux. */
@@ -44,74 +74,136 @@ export function kernelBootId(): string | undefined {
   }
 }
 
+export interface DataDirOptions {
+  /** Also where two gateways could own the folder; the caller answers for it that there is one. */
+  readonly anyFileSystem?: boolean;
+  /** As statfs(2) numbers them. */
+  readonly fileSystemType?: (folder: string) => number;
+}
+
 /**
  * The folder of the store: one gateway at a time, of a format that is known, and whole.
  *
  * Without `--sync` a commit is in the kernel's memory when it is answered: a crash of the process loses nothing, but after
  * a crash of the machine the file may hold any mixture of old and new pages, and lmdb would walk into them. So such data
  * is set aside: the topics begin anew, in new epochs, and every client is told. Nothing was lost, and everything is
- * kept, when the last gateway ended in order, or synced, or ran on the kernel that still runs.
+ * kept, when the last gateway ended in order, or synced, or wrote nothing, or ran on the kernel that still runs.
  */
 export class DataDir {
   readonly path: string;
   /** Whether the data of the last gateway was set aside. */
   readonly wasSetAside: boolean;
-  /** What the last gateway stored. */
-  readonly #isOnDisk: boolean;
+  /** The last gateway did not end in order, or the file was changed since: look at all of it before it is used. */
+  readonly needsCheck: boolean;
+  readonly #last: Marker | undefined;
   readonly #bootId: string;
-  readonly #unlock: () => void;
+  readonly #lock: Lock;
+  readonly #owner = randomUUID();
+  /** Which folder and file they were. */
+  #folderIdentity = '';
+  #dataIdentity: string | undefined;
+  #isMarked = false;
 
-  private constructor(path: string, unlock: () => void, bootId: string, last: Marker | undefined) {
-    const mayBeTorn =
-      last !== undefined && !last.clean && !last.synced && (bootId === '' || last.bootId !== bootId);
+  private constructor(path: string, lock: Lock, bootId: string, last: Marker | undefined) {
     this.path = path;
-    this.#unlock = unlock;
+    this.#lock = lock;
     this.#bootId = bootId;
-    this.wasSetAside = mayBeTorn;
-    this.#isOnDisk = last === undefined || last.clean || last.synced || mayBeTorn;
+    this.#last = last;
+    this.wasSetAside =
+      last?.holdsData === true && !last.clean && !last.synced && (bootId === '' || last.bootId !== bootId);
+    this.needsCheck =
+      last?.holdsData === true &&
+      !this.wasSetAside &&
+      (!last.clean || last.data !== stateOf(join(path, dataName)));
   }
 
-  /**
-   * Makes the folder if need be and takes it. `sync`: nothing will be answered before it is on the disk; then flush the
-   * store when it is open, and `markSynced`. Rejects with a `DataDirError`.
-   */
-  static async take(path: string, bootId: string | undefined, sync: boolean): Promise<DataDir> {
+  /** Makes the folder if need be and takes it. Rejects with a `DataDirError`. Changes nothing of what is stored, unless it sets it aside. */
+  static async take(
+    path: string,
+    bootId: string | undefined,
+    options: DataDirOptions = {},
+  ): Promise<DataDir> {
     mkdirSync(path, { recursive: true });
-    const unlock = await takeLock(path);
-    if (unlock === undefined)
+    const unsafe = unsafeFileSystem(path, options.fileSystemType);
+    if (unsafe !== undefined && options.anyFileSystem !== true) {
+      throw new DataDirError(
+        'ERR_DATA_DIR_FILE_SYSTEM',
+        `the data folder ${path} is on ${unsafe}, where two gateways could use it at once: choose a folder on a local disk, or say --any-file-system if no second gateway will ever use it`,
+      );
+    }
+    const lock = await takeLock(path, unsafe === undefined);
+    if (lock === undefined)
       throw new DataDirError('ERR_DATA_DIR_IN_USE', `another gateway runs on the data folder ${path}`);
     try {
-      const dir = new DataDir(path, unlock, bootId ?? '', await readMarker(path));
-      if (dir.wasSetAside) dir.#setAside();
-      await dir.#mark({ clean: false, synced: sync && dir.#isOnDisk });
+      const dir = new DataDir(path, lock, bootId ?? '', await readMarker(path));
+      await dir.#own();
       return dir;
     } catch (error) {
-      unlock();
+      lock.release();
       throw error;
     }
   }
 
-  /** All that the store holds is on the disk, and from now on whatever is answered. */
-  markSynced(): Promise<void> {
-    return this.#mark({ clean: false, synced: true });
+  /** The newest commit that must be there; undefined: that is not known. */
+  get expectedSeq(): number | undefined {
+    return this.#last?.clean === true && this.#last.holdsData ? this.#last.seq : undefined;
   }
 
-  /** Lets the next gateway in. `clean`: the store is closed, and all of it is on the disk. */
-  async release(clean: boolean): Promise<void> {
+  /** `markWritten` was called. */
+  get isMarked(): boolean {
+    return this.#isMarked;
+  }
+
+  /** The store is open: from now on its file must stay this one. */
+  watchData(): void {
+    this.#dataIdentity = identityOf(join(this.path, dataName));
+  }
+
+  /** Before the first commit. `synced`: all that the store holds is on the disk, and from now on whatever is answered. */
+  async markWritten(synced: boolean): Promise<void> {
+    if (this.#isMarked) return;
+    await this.#mark({ clean: false, synced, holdsData: true });
+    this.#isMarked = true;
+  }
+
+  /** Why commits would be lost: the folder or the file is not there any more, or is another one. Cheap: call it before each. */
+  lostFile(): Error | undefined {
+    const data = join(this.path, dataName);
+    if (identityOf(data) === this.#dataIdentity) return undefined;
+    return new Error(`${data} was removed or replaced while the gateway ran: stop it and put the file back`);
+  }
+
+  /** Why this gateway is not the owner of the folder any more. */
+  async lostOwnership(): Promise<Error | undefined> {
+    const path = join(this.path, ownerName);
+    const owner = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => error);
+    if (owner instanceof Error) return new Error(`${path} can't be read: ${owner.message}`, { cause: owner });
+    if (owner === this.#owner && identityOf(this.path) === this.#folderIdentity) return undefined;
+    return new Error(`another gateway has taken the data folder ${this.path}`);
+  }
+
+  /** Lets the next gateway in. `clean`: the store is closed, and all of it, up to the commit `seq`, is on the disk. */
+  async release(clean: boolean, seq?: number): Promise<void> {
     try {
-      if (clean) await this.#mark({ clean: true, synced: false });
+      const data = stateOf(join(this.path, dataName));
+      const holdsData = this.#isMarked || this.#last?.holdsData === true;
+      if (clean) await this.#mark({ clean: true, synced: false, holdsData, data, seq });
     } finally {
-      this.#unlock();
+      this.#lock.release();
     }
   }
 
-  #setAside(): void {
+  async #own(): Promise<void> {
+    this.#folderIdentity = identityOf(this.path) ?? '';
+    await writeFile(join(this.path, ownerName), this.#owner);
+    if (!this.wasSetAside) return;
     rmSync(join(this.path, lockTableName), { force: true });
     renameSync(join(this.path, dataName), join(this.path, setAsideName));
+    await this.#mark({ clean: true, synced: false, holdsData: false });
   }
 
   /** On the disk when it resolves, whatever happens to the machine in between: the old or the new one, whole. */
-  async #mark(state: Pick<Marker, 'clean' | 'synced'>): Promise<void> {
+  async #mark(state: Omit<Marker, 'format' | 'bootId'>): Promise<void> {
     const marker: Marker = { format: formatVersion, ...state, bootId: this.#bootId };
     const next = join(this.path, `${markerName}.next`);
     const file = await open(next, 'w');
@@ -132,12 +224,17 @@ export class DataDir {
 }
 
 async function readMarker(path: string): Promise<Marker | undefined> {
-  const hasData = await exists(join(path, dataName));
-  if (!(await exists(join(path, markerName)))) {
-    if (!hasData) return undefined;
+  const data = join(path, dataName);
+  const size = statSync(data, { throwIfNoEntry: false })?.size;
+  const text = await readFile(join(path, markerName), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (text === undefined) {
+    if (size === undefined) return undefined;
     throw new DataDirError('ERR_DATA_DIR_FOREIGN', `${path} holds ${dataName}, but not of Sluice`);
   }
-  const marker = parseMarker(await readFile(join(path, markerName), 'utf8'));
+  const marker = parseMarker(text);
   if (marker === undefined)
     throw new DataDirError('ERR_DATA_DIR_FOREIGN', `${join(path, markerName)} is not of Sluice`);
   if (marker.format !== formatVersion)
@@ -145,7 +242,26 @@ async function readMarker(path: string): Promise<Marker | undefined> {
       'ERR_DATA_DIR_FORMAT',
       `${path} has the format version ${marker.format}; this version of Sluice reads ${formatVersion}`,
     );
-  return hasData ? marker : undefined;
+  if (marker.holdsData && (size ?? 0) === 0) {
+    const what = size === undefined ? 'is missing' : 'is empty';
+    throw new DataDirError(
+      'ERR_DATA_DIR_DAMAGED',
+      `${data} ${what}, though topics were stored in it: put it back, or remove ${join(path, markerName)} to begin anew`,
+    );
+  }
+  return marker;
+}
+
+/** Undefined: there is none. */
+function identityOf(path: string): string | undefined {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats && `${stats.dev}:${stats.ino}`;
+}
+
+/** Size and time of change. */
+function stateOf(path: string): string | undefined {
+  const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return stats && `${stats.size} ${stats.mtimeNs}`;
 }
 
 function parseMarker(text: string): Marker | undefined {
@@ -155,11 +271,4 @@ function parseMarker(text: string): Marker | undefined {
   } catch {
     return undefined;
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

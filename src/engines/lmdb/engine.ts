@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SluiceError } from '../../errors.ts';
 import type {
@@ -10,7 +11,8 @@ import type {
 } from '../../topics/engine.ts';
 import type { MessageIdLimits } from '../../topics/message-id-budget.ts';
 import { appendAll, type Batch } from './appends.ts';
-import { DataDir, kernelBootId } from './data-dir.ts';
+import { checkData } from './check.ts';
+import { DataDir, DataDirError, damagedData, dataName, isDamage, kernelBootId } from './data-dir.ts';
 import { writtenKey } from './keys.ts';
 import { findWork, sweep } from './retention.ts';
 import { Store } from './store.ts';
@@ -23,6 +25,8 @@ export interface LmdbOptions {
   /** Whether an answer also means that it is on the disk. */
   readonly sync: boolean;
   readonly retention: (topic: string) => Retention;
+  /** Also on file systems where two gateways could use the folder at once. */
+  readonly anyFileSystem?: boolean;
   /** Numberings of topics without content that are kept. */
   readonly numberingsMax?: number;
   readonly messageIds?: MessageIdLimits;
@@ -32,6 +36,8 @@ export interface LmdbOptions {
   readonly nowMs?: () => number;
   /** Of the running kernel. */
   readonly bootId?: string;
+  /** Looks at all that is stored after an end that was not in order. */
+  readonly check?: (folder: string, signal?: AbortSignal) => Promise<void>;
   /** What keeps the topics of a folder. */
   readonly openStore?: (folder: string, sync: boolean) => Store;
 }
@@ -41,6 +47,9 @@ const requestsPerTransaction = 500;
 
 /** How often retention looks for something to do, and whether a store that failed works again. */
 const sweepEveryMs = 1000;
+
+/** How often it looks whether the folder is still its own. */
+const watchEveryMs = 2000;
 
 /** A store that failed is left alone for so long: each try opens it and reads all heads. */
 const failedRestMs = 100;
@@ -70,6 +79,9 @@ export class LmdbEngine implements Engine {
   #told = { epoch: '', seq: 0, forgottenSeq: 0 };
   #sweepIsDue = false;
   #sweeping: NodeJS.Timeout | undefined;
+  #watching: NodeJS.Timeout | undefined;
+  /** Why this gateway can't commit any more, whatever comes: the file or the folder is not its own. */
+  #lost: Error | undefined;
   #running: Promise<void> | undefined;
   /** Until the feed and the publishers have heard of the transaction under way. */
   #step: Promise<void> | undefined;
@@ -82,21 +94,21 @@ export class LmdbEngine implements Engine {
     this.#sync = options.sync || this.#bootId === undefined;
   }
 
-  /** Rejects with a `DataDirError`, or with what lmdb or the file system say. */
-  async open(feed: EngineFeed): Promise<void> {
-    const dir = await DataDir.take(this.#options.dataDir, this.#bootId, this.#sync);
+  /** Rejects with a `DataDirError`, with what lmdb or the file system say, or with the reason of `signal`. */
+  async open(feed: EngineFeed, signal?: AbortSignal): Promise<void> {
+    const { dataDir, anyFileSystem, check = checkData } = this.#options;
+    const dir = await DataDir.take(dataDir, this.#bootId, { anyFileSystem });
     try {
+      if (dir.needsCheck) await check(dataDir, signal);
       this.#topics = this.#openTopics();
-      if (this.#sync) {
-        // What a process without sync left, and the name of a file that was just made.
-        await this.#topics.store.flush();
-        await dir.markSynced();
-      }
+      dir.watchData();
+      this.#checkSeq(dir, this.#topics.seq);
     } catch (error) {
       await this.#topics?.store.close();
       this.#topics = undefined;
       await dir.release(false);
-      throw error;
+      const isNamed = error instanceof DataDirError || !isDamage(error);
+      throw isNamed ? error : damagedData(join(dataDir, dataName), error.message, error);
     }
     if (dir.wasSetAside) warnOfSetAside(dir.path);
     this.#dir = dir;
@@ -107,6 +119,8 @@ export class LmdbEngine implements Engine {
       this.#run();
     }, sweepEveryMs);
     this.#sweeping.unref();
+    this.#watching = setInterval(() => void this.#watch(dir), watchEveryMs);
+    this.#watching.unref();
   }
 
   get epoch(): string {
@@ -180,18 +194,26 @@ export class LmdbEngine implements Engine {
 
   async #close(): Promise<void> {
     clearInterval(this.#sweeping);
+    clearInterval(this.#watching);
     this.#sweepIsDue = false;
     while (this.#running !== undefined) await this.#running;
     const store = this.#topics?.store;
+    const seq = this.#topics?.seq;
     this.#topics = undefined;
     let isWhole = false;
     try {
-      await store?.flush();
+      if (this.#lost === undefined) await store?.flush();
       await store?.close();
-      isWhole = store !== undefined;
+      isWhole = store !== undefined && this.#lost === undefined;
     } finally {
-      await this.#dir?.release(isWhole);
+      await this.#dir?.release(isWhole, seq);
     }
+  }
+
+  /** A copy of an earlier time is whole, and yet not what was stored. */
+  #checkSeq({ path, expectedSeq = 0 }: DataDir, seq: number): void {
+    if (seq >= expectedSeq) return;
+    throw damagedData(join(path, dataName), `its newest commit is ${seq}, and ${expectedSeq} was stored`);
   }
 
   #note({ epoch, seq, forgottenSeq }: Topics): void {
@@ -289,9 +311,15 @@ export class LmdbEngine implements Engine {
   /** Answers why it was not committed. Then the cache is as the store is, or there is none. */
   async #transaction(work: (topics: Topics) => void): Promise<unknown> {
     if (this.#failure !== undefined && performance.now() < this.#failure.untilMs) return this.#failure.cause;
+    const lost = this.#lost ?? this.#dir?.lostFile();
+    if (lost !== undefined) {
+      this.#loseFolder(lost);
+      return lost;
+    }
     try {
       this.#topics ??= this.#reopened();
       const topics = this.#topics;
+      await this.#markWritten(topics);
       await topics.store.commit(() => work(topics));
     } catch (error) {
       await this.#fail(error);
@@ -302,6 +330,31 @@ export class LmdbEngine implements Engine {
       this.#feed?.degraded(undefined);
     }
     return undefined;
+  }
+
+  /** Once, before the first commit: from then on the data is as safe as the commits are. */
+  async #markWritten({ store }: Topics): Promise<void> {
+    const dir = this.#dir as DataDir;
+    // What a process without sync left, and the name of a file that was just made.
+    if (this.#sync && !dir.isMarked) await store.flush();
+    await dir.markWritten(this.#sync);
+  }
+
+  async #watch(dir: DataDir): Promise<void> {
+    if (this.#lost !== undefined || this.#closing !== undefined) return;
+    const lost = dir.lostFile() ?? (await dir.lostOwnership());
+    if (lost !== undefined && this.#closing === undefined) this.#loseFolder(lost);
+  }
+
+  /** For good: what is committed now would be lost, or mixed with what another gateway writes. */
+  #loseFolder(cause: Error): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = cause;
+    process.emitWarning(`${cause.message}. Nothing is stored until then.`, {
+      type: 'SluiceWarning',
+      code: 'SLUICE_DATA_LOST',
+    });
+    this.#feed?.degraded(cause);
   }
 
   async #fail(cause: unknown): Promise<void> {

@@ -21,6 +21,7 @@ const kinds = {
 } as const;
 
 export type TopicKind = 'publication' | 'state' | 'messageId';
+export type StoredKind = TopicKind | 'head' | 'gone';
 
 const numberBytes = 6;
 const offsetBytes = 8;
@@ -61,7 +62,12 @@ export function stateKey(topicNumber: number, key: string): Buffer {
 }
 
 /** All keys of one kind: from `start` up to, not including, `end`. */
-export function kindRange(kind: 'head' | 'gone'): { start: Buffer; end: Buffer } {
+/** Of a key of one of a topic's own records. */
+export function topicNumberOf(key: Uint8Array): number {
+  return numberOfGoneKey(key);
+}
+
+export function kindRange(kind: StoredKind): { start: Buffer; end: Buffer } {
   return { start: Buffer.of(kinds[kind]), end: Buffer.of(kinds[kind] + 1) };
 }
 

@@ -1,9 +1,11 @@
-import type { Mode, PublishFields, Tags } from '../../protocol/frames.ts';
+import { crc32 } from '../../protocol/crc32.ts';
+import type { Mode } from '../../protocol/frames.ts';
+import { protobufCodec } from '../../protocol/protobuf.ts';
 import { StoredPublication } from '../../topics/publication.ts';
 import { DataDirError } from './data-dir.ts';
 
 /**
- * The values of the store. Each begins with the version of its format, 2. Numbers are little-endian, texts are UTF-8
+ * The values of the store. Each begins with the version of its format, 2, and the CRC-32 of what follows. Numbers are little-endian, texts are UTF-8
  * behind their length in two bytes.
  */
 const recordVersion = 2;
@@ -58,13 +60,16 @@ const headNumbers = [
   'touchedMs',
 ] as const satisfies readonly (keyof HeadNumbers)[];
 
-const has = { removed: 1, binary: 2, key: 4, except: 8, tags: 16, expiry: 32, timestamp: 64 } as const;
+const has = { except: 1, ttl: 2 } as const;
+
+/** Version and checksum. */
+const headerBytes = 5;
 
 /** Where `publicationFacts` reads, without decoding the rest. */
-const publishedAt = 2;
-const costAt = 10;
-const offsetAt = 18;
-const seqAt = 26;
+const publishedAt = headerBytes + 1;
+const costAt = publishedAt + 8;
+const offsetAt = costAt + 8;
+const seqAt = offsetAt + 8;
 
 /** Writes records into one buffer: each is valid until the next one is begun. */
 export class RecordWriter {
@@ -94,50 +99,33 @@ export class RecordWriter {
     return this.#end();
   }
 
+  /** Its encoded bytes, and beside them what they do not say. */
   publication(publication: StoredPublication): Buffer {
-    const { type, payload, key, tags, removed, except, expiresAtMs, publishedMs, timestampMs } = publication;
+    const { publishedMs, bytes, offset, seq, except, ttlMs } = publication;
+    const encoded = publication.encoded(protobufCodec);
     this.#begin();
-    this.#byte(
-      (removed === true ? has.removed : 0) |
-        (payload.format === 'binary' ? has.binary : 0) |
-        (key === undefined ? 0 : has.key) |
-        (except === undefined ? 0 : has.except) |
-        (tags === undefined ? 0 : has.tags) |
-        (expiresAtMs === Number.POSITIVE_INFINITY ? 0 : has.expiry) |
-        (timestampMs === publishedMs ? 0 : has.timestamp),
-    );
+    this.#byte((except === undefined ? 0 : has.except) | (ttlMs === undefined ? 0 : has.ttl));
     this.#number(publishedMs);
-    this.#number(publication.bytes);
-    this.#number(publication.offset);
-    this.#number(publication.seq);
-    if (expiresAtMs !== Number.POSITIVE_INFINITY) this.#number(expiresAtMs);
-    if (timestampMs !== publishedMs) this.#number(timestampMs);
-    this.#text(type);
-    if (key !== undefined) this.#text(key);
+    this.#number(bytes);
+    this.#number(offset);
+    this.#number(seq);
     if (except !== undefined) this.#text(except);
-    if (tags !== undefined) this.#tags(tags);
-    this.#room(payload.bytes.length);
-    this.#bytes.set(payload.bytes, this.#at);
-    this.#at += payload.bytes.length;
+    if (ttlMs !== undefined) this.#number(ttlMs);
+    this.#room(encoded.length);
+    this.#bytes.set(encoded, this.#at);
+    this.#at += encoded.length;
     return this.#end();
   }
 
-  #tags(tags: Tags): void {
-    const entries = Object.entries(tags);
-    this.#byte(entries.length);
-    for (const [name, value] of entries) {
-      this.#text(name);
-      this.#text(value);
-    }
-  }
-
   #begin(): void {
-    this.#at = 0;
-    this.#byte(recordVersion);
+    this.#at = headerBytes;
+    this.#bytes[0] = recordVersion;
   }
 
   #end(): Buffer {
-    return this.#bytes.subarray(0, this.#at);
+    const record = this.#bytes.subarray(0, this.#at);
+    record.writeUInt32LE(crc32(record.subarray(headerBytes)), 1);
+    return record;
   }
 
   #byte(value: number): void {
@@ -167,10 +155,12 @@ export class RecordWriter {
 
 class RecordReader {
   readonly #bytes: Buffer;
-  #at = 1;
+  #at: number;
 
-  constructor(record: Uint8Array) {
+  /** Checks the record, and reads from `at`. */
+  constructor(record: Uint8Array, at = headerBytes) {
     this.#bytes = checked(record);
+    this.#at = at;
   }
 
   byte(): number {
@@ -214,28 +204,17 @@ export function decodeMessageId(record: Uint8Array): MessageIdRecord {
   return { atMs, digest, messageId: reader.text() };
 }
 
-/** The payload is a part of `record`: nobody else may write into that. */
+/** Its bytes are a part of `record`, which must not change. */
 export function decodePublication(topic: string, record: Uint8Array): StoredPublication {
-  const reader = new RecordReader(record);
-  const flags = reader.byte();
-  const publishedMs = reader.number();
-  reader.number();
-  const offset = reader.number();
-  const seq = reader.number();
-  const expiresAtMs = (flags & has.expiry) === 0 ? undefined : reader.number();
-  const timestampMs = (flags & has.timestamp) === 0 ? undefined : reader.number();
-  const fields: PublishFields = {
-    topic,
-    type: reader.text(),
-    key: (flags & has.key) === 0 ? undefined : reader.text(),
-    except: (flags & has.except) === 0 ? undefined : reader.text(),
-    tags: (flags & has.tags) === 0 ? undefined : readTags(reader),
-    removed: (flags & has.removed) === 0 ? undefined : true,
-    ttlMs: expiresAtMs === undefined ? undefined : expiresAtMs - publishedMs,
-    timestampMs,
-    payload: { format: (flags & has.binary) === 0 ? 'json' : 'binary', bytes: reader.rest() },
-  };
-  return new StoredPublication(fields, offset, seq, publishedMs, 0);
+  const { publishedMs, offset, seq } = publicationFacts(record);
+  const reader = new RecordReader(record, seqAt + 8);
+  const flags = record[headerBytes] as number;
+  const except = (flags & has.except) === 0 ? undefined : reader.text();
+  const ttlMs = (flags & has.ttl) === 0 ? undefined : reader.number();
+  const apart = except === undefined && ttlMs === undefined ? undefined : { except, ttlMs };
+  const publication = StoredPublication.decoded(topic, reader.rest(), seq, publishedMs, apart);
+  if (publication.offset !== offset) throw damaged('says two offsets');
+  return publication;
 }
 
 /** What retention wants to know of a publication. */
@@ -256,18 +235,16 @@ export function publicationFacts(record: Uint8Array): PublicationFacts {
   };
 }
 
-function readTags(reader: RecordReader): Tags {
-  const tags: Record<string, string> = {};
-  for (let left = reader.byte(); left > 0; left--) {
-    const name = reader.text();
-    Object.defineProperty(tags, name, { value: reader.text(), enumerable: true });
-  }
-  return tags;
+function checked(record: Uint8Array): Buffer {
+  const bytes = Buffer.from(record.buffer, record.byteOffset, record.length);
+  if (bytes.length < headerBytes) throw damaged('is too short');
+  if (bytes[0] !== recordVersion) throw new DataDirError('ERR_DATA_DIR_FORMAT', newerRecord(bytes[0]));
+  if (bytes.readUInt32LE(1) !== crc32(bytes.subarray(headerBytes))) throw damaged('fails its checksum');
+  return bytes;
 }
 
-function checked(record: Uint8Array): Buffer {
-  if (record[0] !== recordVersion) throw new DataDirError('ERR_DATA_DIR_FORMAT', newerRecord(record[0]));
-  return Buffer.from(record.buffer, record.byteOffset, record.length);
+function damaged(how: string): DataDirError {
+  return new DataDirError('ERR_DATA_DIR_DAMAGED', `a record ${how}`);
 }
 
 function newerRecord(version: number | undefined): string {

@@ -29,7 +29,7 @@ export class Store {
   readonly #sync: boolean;
 
   /** Throws what lmdb throws. */
-  constructor(folder: string, sync: boolean) {
+  constructor(folder: string, sync: boolean, readOnly = false) {
     this.#path = folder;
     this.#sync = sync;
     this.#db = open<Buffer, Buffer>(folder, {
@@ -38,6 +38,7 @@ export class Store {
       noSubdir: false,
       overlappingSync: false,
       noSync: !sync,
+      readOnly,
     });
   }
 
@@ -54,6 +55,11 @@ export class Store {
     } catch (error) {
       throw await causeOf(error);
     }
+  }
+
+  /** What holds it. */
+  get file(): string {
+    return join(this.#path, 'data.mdb');
   }
 
   put(key: Buffer, value: Buffer): void {

@@ -6,6 +6,7 @@ import { LinkedMap } from '../../topics/linked-map.ts';
 import { MessageIdBudget, type MessageIdLimits } from '../../topics/message-id-budget.ts';
 import type { StoredPublication } from '../../topics/publication.ts';
 import type { TopicOptions } from '../../topics/topic.ts';
+import { damagedData, isDamage } from './data-dir.ts';
 import {
   engineKey,
   goneKey,
@@ -107,7 +108,7 @@ export class Topics {
     const heads: Head[] = [];
     const idle: [name: string, record: HeadRecord][] = [];
     for (const { key, value } of store.entries(kindRange('head'))) {
-      const record = decodeHead(value);
+      const record = headOf(store, key, value);
       this.#seq = Math.max(this.#seq, record.seq);
       this.#nextNumber = Math.max(this.#nextNumber, record.number + 1);
       if (record.isIdle) {
@@ -215,6 +216,14 @@ export class Topics {
 
   /** What the topic's retention lets stand at this time, and the newest publication per key. */
   read(head: Head, nowMs: number): StoredTopic {
+    try {
+      return this.#read(head, nowMs);
+    } catch (error) {
+      throw inTopic(error, this.store.file, head.name);
+    }
+  }
+
+  #read(head: Head, nowMs: number): StoredTopic {
     const { name, number, epoch, offset, seq, evictedSeq, bornAfterSeq, retention } = head;
     const state: StoredPublication[] = [];
     if (head.mode === 'state') {
@@ -360,4 +369,18 @@ export class Topics {
     const firstYoung = publications.findIndex(({ publishedMs }) => publishedMs >= horizon);
     return firstYoung === -1 ? [] : publications.slice(firstYoung);
   }
+}
+
+function headOf({ file }: Store, key: Uint8Array, value: Uint8Array): HeadRecord {
+  try {
+    return decodeHead(value);
+  } catch (error) {
+    throw inTopic(error, file, nameOfHeadKey(key));
+  }
+}
+
+/** Damage says which file it is in and which topic is concerned. */
+function inTopic(error: unknown, file: string, topic: string): unknown {
+  if (!isDamage(error)) return error;
+  return damagedData(file, `topic ${topic}: ${error.message}`, error);
 }

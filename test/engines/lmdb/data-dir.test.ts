@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -17,36 +17,37 @@ afterEach(() => temporary.remove());
 
 /** A gateway that was here and ended in this way. */
 async function left({ sync, clean, bootId }: { sync: boolean; clean: boolean; bootId: string }) {
-  const dir = await DataDir.take(folder, bootId, sync);
+  const dir = await DataDir.take(folder, bootId);
   await new Store(folder, sync).close();
+  await dir.markWritten(sync);
   await dir.release(clean);
 }
 
 describe('the data folder', () => {
   test('is made, with the folders above it', async () => {
     folder = join(temporary.folder, 'a', 'b');
-    const dir = await DataDir.take(folder, 'boot', false);
+    const dir = await DataDir.take(folder, 'boot');
     expect([dir.wasSetAside, existsSync(folder)]).toEqual([false, true]);
     await dir.release(true);
   });
 
   test('is taken by one at a time', async () => {
-    const dir = await DataDir.take(folder, 'boot', false);
-    await expect(DataDir.take(folder, 'boot', false)).rejects.toMatchObject({
+    const dir = await DataDir.take(folder, 'boot');
+    await expect(DataDir.take(folder, 'boot')).rejects.toMatchObject({
       code: 'ERR_DATA_DIR_IN_USE',
       message: expect.stringContaining(folder),
     });
     await dir.release(true);
-    await (await DataDir.take(folder, 'boot', false)).release(true);
+    await (await DataDir.take(folder, 'boot')).release(true);
   });
 
   test('of a newer format is refused, and left as it is', async () => {
     await left({ sync: false, clean: true, bootId: 'boot' });
-    const newer = '{"format":2,"clean":true}';
+    const newer = '{"format":3,"clean":true}';
     writeFileSync(join(folder, 'sluice.json'), newer);
-    await expect(DataDir.take(folder, 'boot', false)).rejects.toMatchObject({
+    await expect(DataDir.take(folder, 'boot')).rejects.toMatchObject({
       code: 'ERR_DATA_DIR_FORMAT',
-      message: expect.stringMatching(/format version 2; this version of Sluice reads 1/),
+      message: expect.stringMatching(/format version 3; this version of Sluice reads 2/),
     });
     expect(readFileSync(join(folder, 'sluice.json'), 'utf8')).toBe(newer);
   });
@@ -56,7 +57,7 @@ describe('the data folder', () => {
     async (text) => {
       mkdirSync(folder);
       writeFileSync(join(folder, 'sluice.json'), text);
-      await expect(DataDir.take(folder, 'boot', false)).rejects.toMatchObject({
+      await expect(DataDir.take(folder, 'boot')).rejects.toMatchObject({
         code: 'ERR_DATA_DIR_FOREIGN',
       });
     },
@@ -64,7 +65,7 @@ describe('the data folder', () => {
 
   test('with a database of somebody else is refused', async () => {
     await new Store(folder, true).close();
-    await expect(DataDir.take(folder, 'boot', false)).rejects.toMatchObject({
+    await expect(DataDir.take(folder, 'boot')).rejects.toMatchObject({
       code: 'ERR_DATA_DIR_FOREIGN',
     });
   });
@@ -75,14 +76,14 @@ describe('the data folder', () => {
     ['crashed with its machine, but had synced', { sync: true, clean: false, bootId: 'before' }],
   ])('is trusted when the last gateway %s', async (_, last) => {
     await left(last);
-    const dir = await DataDir.take(folder, 'now', false);
+    const dir = await DataDir.take(folder, 'now');
     expect([dir.wasSetAside, existsSync(join(folder, 'data.mdb'))]).toEqual([false, true]);
     await dir.release(true);
   });
 
   test('is begun anew when the last gateway crashed with its machine and had not synced', async () => {
     await left({ sync: false, clean: false, bootId: 'before' });
-    const dir = await DataDir.take(folder, 'now', false);
+    const dir = await DataDir.take(folder, 'now');
     expect(dir.wasSetAside).toBe(true);
     expect(existsSync(join(folder, 'data.mdb'))).toBe(false);
     expect(existsSync(join(folder, 'set-aside.mdb'))).toBe(true);
@@ -96,17 +97,109 @@ describe('the data folder', () => {
     'that was not flushed is %s after a crash of the machine unless it was marked (%s)',
     async (_, marked) => {
       await left({ sync: false, clean: false, bootId: 'first' });
-      const dir = await DataDir.take(folder, 'first', true);
-      if (marked) await dir.markSynced();
+      const dir = await DataDir.take(folder, 'first');
+      if (marked) await dir.markWritten(true);
       await dir.release(false);
-      const next = await DataDir.take(folder, 'second', true);
+      const next = await DataDir.take(folder, 'second');
       expect(next.wasSetAside).toBe(!marked);
       await next.release(true);
     },
   );
+
+  test('is as it was after a gateway that stored nothing, however it ended', async () => {
+    await left({ sync: false, clean: true, bootId: 'before' });
+    // Killed while it loads.
+    await (await DataDir.take(folder, 'before')).release(false);
+    const dir = await DataDir.take(folder, 'now');
+    expect([dir.wasSetAside, dir.needsCheck]).toEqual([false, false]);
+    await dir.release(true);
+  });
+
+  test.each([
+    ['removed', () => rmSync(join(folder, 'data.mdb')), 'is missing'],
+    ['emptied', () => writeFileSync(join(folder, 'data.mdb'), ''), 'is empty'],
+  ])('whose data was %s is refused', async (_, damage, how) => {
+    await left({ sync: false, clean: true, bootId: 'boot' });
+    damage();
+    await expect(DataDir.take(folder, 'boot')).rejects.toMatchObject({
+      code: 'ERR_DATA_DIR_DAMAGED',
+      message: expect.stringMatching(new RegExp(`data.mdb ${how}.*remove`)),
+    });
+  });
+
+  test('that never held data may have none', async () => {
+    await (await DataDir.take(folder, 'boot')).release(true);
+    await (await DataDir.take(folder, 'boot')).release(true);
+  });
+
+  test.each([
+    ['an unclean end', { sync: false, clean: false, bootId: 'boot' }, () => undefined, true],
+    ['a clean end', { sync: false, clean: true, bootId: 'boot' }, () => undefined, false],
+    [
+      'a change behind its back',
+      { sync: false, clean: true, bootId: 'boot' },
+      () => writeFileSync(join(folder, 'data.mdb'), readFileSync(join(folder, 'data.mdb'))),
+      true,
+    ],
+  ])('after %s is looked at before it is used, or not', async (_, last, change, isLookedAt) => {
+    await left(last);
+    change();
+    const dir = await DataDir.take(folder, 'boot');
+    expect(dir.needsCheck).toBe(isLookedAt);
+    await dir.release(false);
+  });
+
+  test.each([
+    [0x6969, 'NFS'],
+    [0x65735546, 'FUSE'],
+    [0x2011bab0, 'exFAT'],
+  ])(
+    'on a file system that has no one owner (%d) is refused, unless an option says otherwise',
+    async (type, name) => {
+      const fileSystemType = () => type;
+      await expect(DataDir.take(folder, 'boot', { fileSystemType })).rejects.toMatchObject({
+        code: 'ERR_DATA_DIR_FILE_SYSTEM',
+        message: expect.stringMatching(new RegExp(`${folder} is on ${name}.*--any-file-system`)),
+      });
+      const dir = await DataDir.take(folder, 'boot', { fileSystemType, anyFileSystem: true });
+      await dir.release(true);
+    },
+  );
+
+  test('notices that another gateway took it', async () => {
+    const dir = await DataDir.take(folder, 'boot');
+    expect(await dir.lostOwnership()).toBeUndefined();
+    writeFileSync(join(folder, 'owner'), 'another');
+    expect((await dir.lostOwnership())?.message).toContain(folder);
+    await dir.release(false);
+  });
+
+  test('notices that it is gone, or was replaced', async () => {
+    const dir = await DataDir.take(folder, 'boot');
+    const away = `${folder}.away`;
+    renameSync(folder, away);
+    expect((await dir.lostOwnership())?.message).toContain(join(folder, 'owner'));
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'owner'), readFileSync(join(away, 'owner')));
+    expect((await dir.lostOwnership())?.message).toContain(folder);
+    await dir.release(false);
+  });
 });
 
 describe('the lock', () => {
+  test.runIf(process.platform === 'linux')('is of the folder, by whatever path', async () => {
+    const other = join(temporary.folder, 'other');
+    mkdirSync(folder);
+    symlinkSync(folder, other);
+    const lock = await takeLock(folder);
+    expect(await takeLock(other)).toBeUndefined();
+    // Also when the socket in the folder is gone.
+    rmSync(join(folder, 'lock'));
+    expect(await takeLock(other)).toBeUndefined();
+    lock?.release();
+    (await takeLock(other))?.release();
+  });
+
   test('of a process that is gone is taken over', async () => {
     // libuv removes the socket of a server that it closes; what a killed process leaves is made by moving it away.
     const server = createServer();
@@ -116,9 +209,9 @@ describe('the lock', () => {
     await new Promise((resolve) => server.close(resolve));
     expect(existsSync(join(temporary.folder, 'lock'))).toBe(true);
     const unlock = await takeLock(temporary.folder);
-    expect(unlock).toBeTypeOf('function');
+    expect(unlock).toBeDefined();
     expect(await takeLock(temporary.folder)).toBeUndefined();
-    unlock?.();
+    unlock?.release();
     expect(existsSync(join(temporary.folder, 'lock'))).toBe(false);
   });
 
@@ -126,16 +219,16 @@ describe('the lock', () => {
     const long = join(temporary.folder, 'x'.repeat(150));
     mkdirSync(long);
     const unlock = await takeLock(long);
-    expect(unlock).toBeTypeOf('function');
+    expect(unlock).toBeDefined();
     expect(await takeLock(long)).toBeUndefined();
-    unlock?.();
-    (await takeLock(long))?.();
+    unlock?.release();
+    (await takeLock(long))?.release();
   });
 
   test('is taken by one of many who come at once', async () => {
     const all = await Promise.all(Array.from({ length: 10 }, () => takeLock(temporary.folder)));
     expect(all.filter((unlock) => unlock !== undefined)).toHaveLength(1);
-    all.find((unlock) => unlock !== undefined)?.();
+    all.find((lock) => lock !== undefined)?.release();
   });
 });
 

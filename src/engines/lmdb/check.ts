@@ -1,0 +1,49 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { damagedData, dataName } from './data-dir.ts';
+
+/** The exit code of the check when it found damage and says so. */
+export const damageFound = 3;
+
+/**
+ * Looks at every record of a store in a process of its own: a damaged file may end the process that reads it. Rejects with a
+ * `DataDirError` that names the file and what is wrong with it, or with the reason of `signal`.
+ */
+export async function checkData(folder: string, signal?: AbortSignal): Promise<void> {
+  const file = join(folder, dataName);
+  const { code, by, said } = await run(folder, signal);
+  signal?.throwIfAborted();
+  if (code === 0) return;
+  const how =
+    code === damageFound
+      ? said.trim()
+      : `the check of it ended by ${by ?? `exit code ${code}`}: ${said.trim()}`;
+  throw damagedData(file, how.slice(0, 500));
+}
+
+interface Ended {
+  readonly code: number | null;
+  readonly by: NodeJS.Signals | null;
+  readonly said: string;
+}
+
+function run(folder: string, signal: AbortSignal | undefined): Promise<Ended> {
+  // Run from its source, it needs what runs its parent.
+  const isSource = import.meta.url.endsWith('.ts');
+  const script = fileURLToPath(new URL(`./check-process.${isSource ? 'ts' : 'js'}`, import.meta.url));
+  const loader = isSource ? ['--import', 'tsx'] : [];
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [...loader, script, folder], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      signal,
+      killSignal: 'SIGKILL',
+    });
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      if (said.length < 10_000) said += text;
+    });
+    child.on('error', (error) => (signal?.aborted === true ? undefined : reject(error)));
+    child.on('close', (code, by) => resolve({ code, by, said }));
+  });
+}

@@ -1,0 +1,136 @@
+import { existsSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { LmdbEngine } from '../../../src/engines/lmdb/engine.ts';
+import { factsOf, json, summary } from '../../topics/fixtures.ts';
+import { Feed, request, requests, Stored } from './fixtures.ts';
+
+let stored: Stored;
+let data: string;
+beforeEach(() => {
+  stored = new Stored();
+  data = join(stored.folder, 'data.mdb');
+});
+afterEach(() => stored.cleanUp());
+
+const topics = Array.from({ length: 40 }, (_, i) => `topic-${i}`);
+const pageBytes = 4096;
+
+/** What the engine holds of all topics, as it says. */
+async function contents(engine: LmdbEngine) {
+  const all = await Promise.all(topics.map((topic) => engine.load(topic)));
+  return all.map((topic) => topic?.publications.map(factsOf));
+}
+
+async function filled() {
+  const { engine } = await stored.open();
+  for (const topic of topics)
+    await engine.append(
+      requests(20, topic, (i) => ({ payload: json(`${topic} ${'payload '.repeat(20)} ${i}`) })),
+    );
+  const before = await contents(engine);
+  await engine.close();
+  return before;
+}
+
+/** All that was stored, or an error that names the file: never anything else, and never the end of this process. */
+async function openedAgain(before: unknown): Promise<'whole' | 'refused'> {
+  const engine = stored.make();
+  try {
+    await engine.open(new Feed());
+    expect(await contents(engine)).toEqual(before);
+    return 'whole';
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'ERR_DATA_DIR_DAMAGED', message: expect.stringContaining(data) });
+    return 'refused';
+  } finally {
+    await engine.close();
+  }
+}
+
+describe('a damaged file', () => {
+  test('with another byte in a payload is refused, and the topic named', async () => {
+    const before = await filled();
+    const bytes = readFileSync(data);
+    // Pages that are not in use any more hold copies.
+    const flip = () => {
+      for (let at = bytes.indexOf('topic-7 '); at !== -1; at = bytes.indexOf('topic-7 ', at + 1))
+        bytes[at + 10] = (bytes[at + 10] as number) ^ 1;
+      writeFileSync(data, bytes);
+    };
+    flip();
+    const engine = stored.make();
+    await expect(engine.open(new Feed())).rejects.toMatchObject({
+      code: 'ERR_DATA_DIR_DAMAGED',
+      message: expect.stringMatching(/data\.mdb is damaged: publication of topic topic-7.*checksum/),
+    });
+    flip();
+    expect(await openedAgain(before)).toBe('whole');
+  });
+
+  test.each([1, 3, 20])(
+    'that is %d pages too short is refused, or whole where these held nothing',
+    async (pages) => {
+      const before = await filled();
+      truncateSync(data, readFileSync(data).length - pages * pageBytes);
+      const outcome = await openedAgain(before);
+      if (pages === 20) expect(outcome).toBe('refused');
+    },
+  );
+
+  test.each([
+    ['zeros', (page: Uint8Array) => page.fill(0)],
+    ['ones', (page: Uint8Array) => page.fill(255)],
+    [
+      'the page after it',
+      (page: Uint8Array, all: Uint8Array, at: number) =>
+        page.set(all.slice(at + pageBytes, at + 2 * pageBytes)),
+    ],
+  ])('with a page of %s is refused or whole, whichever page it is', async (_, damage) => {
+    const before = await filled();
+    const whole = readFileSync(data);
+    const pages = whole.length / pageBytes;
+    let refused = 0;
+    for (let page = 0; page < pages - 1; page += Math.ceil(pages / 12)) {
+      const bytes = Buffer.from(whole);
+      damage(bytes.subarray(page * pageBytes, (page + 1) * pageBytes), bytes, page * pageBytes);
+      writeFileSync(data, bytes);
+      rmSync(join(stored.folder, 'lock.mdb'), { force: true });
+      if ((await openedAgain(before)) === 'refused') refused++;
+    }
+    expect(refused).toBeGreaterThan(3);
+  });
+});
+
+describe('while the gateway runs', () => {
+  test.each([
+    ['the file is removed', () => rmSync(data)],
+    [
+      'the file is replaced',
+      () => {
+        renameSync(data, `${data}.old`);
+        writeFileSync(data, readFileSync(`${data}.old`));
+      },
+    ],
+    ['the folder is moved', () => renameSync(stored.folder, `${stored.folder}.moved`)],
+  ])('and %s, nothing is acknowledged any more, and a warning names it', async (_, lose) => {
+    for (const sync of [false, true]) {
+      const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+      const own = new Stored();
+      data = join(own.folder, 'data.mdb');
+      stored = own;
+      const { engine, feed } = await own.open({ sync });
+      expect(summary(await engine.append([request('a')]))).toEqual([1]);
+      lose();
+      expect(summary(await engine.append([request('a')]))).toEqual(['engine_unavailable']);
+      expect(feed.causes.map((cause) => cause?.message)).toEqual([expect.stringContaining(data)]);
+      expect(warned).toHaveBeenCalledWith(
+        expect.stringContaining(data),
+        expect.objectContaining({ code: 'SLUICE_DATA_LOST' }),
+      );
+      warned.mockRestore();
+      await own.cleanUp();
+      if (existsSync(`${own.folder}.moved`)) rmSync(`${own.folder}.moved`, { recursive: true });
+    }
+  });
+});
