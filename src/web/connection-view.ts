@@ -14,7 +14,6 @@ const words: Readonly<Record<Shown, string>> = {
 
 /** The state of the connection: a pill that is always there, and a banner while something is wrong. */
 export class ConnectionView {
-  readonly #client: SluiceClient;
   readonly #pill = byId('connection');
   readonly #word = byId('connection-word');
   readonly #banner = byId('banner');
@@ -23,14 +22,12 @@ export class ConnectionView {
   readonly #retry = el('button', { type: 'button' }, 'Try now');
 
   constructor(client: SluiceClient) {
-    this.#client = client;
     this.#retry.addEventListener('click', () => void client.connect());
     this.#banner.append(el('div', { role: 'status' }, this.#message), this.#countdown, this.#retry);
   }
 
   /** Answers what is shown, for whoever greys the charts. */
-  show(nowMs: number): Shown {
-    const status = this.#client.getStatus();
+  show(status: ClientStatus, nowMs: number): Shown {
     const shown = shownFor(status);
     this.#pill.dataset['state'] = shown;
     setText(this.#word, words[shown]);

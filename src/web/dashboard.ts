@@ -1,4 +1,4 @@
-import { SluiceClient } from '../client/index.ts';
+import { type ClientError, type ClientStatus, SluiceClient } from '../client/index.ts';
 import { ChangesView } from './changes-view.ts';
 import { ConnectionView, reason } from './connection-view.ts';
 import { Credential } from './credential.ts';
@@ -40,6 +40,8 @@ class Dashboard {
   #topic: string | undefined;
   #topics: readonly string[] = [];
   #listError: ListError | undefined;
+  /** What the credential was refused with. */
+  #refusal: ClientError | undefined;
   #listTimer: ReturnType<typeof setTimeout> | undefined;
   #windowSeconds = 300;
   #drawnAtMs = 0;
@@ -61,7 +63,10 @@ class Dashboard {
     addEventListener('online', () => {
       if (this.#client.getStatus().state === 'reconnecting') void this.#client.connect();
     });
-    this.#client.on('state', () => this.#draw());
+    this.#client.on('state', ({ state, error }) => {
+      if (state !== 'closed' && error && credentialCodes.includes(error.code)) this.#stopFor(error);
+      this.#draw();
+    });
     this.#client.onConnect(() => {
       this.#roundTrips = 0;
       this.#meter.restart(Date.now());
@@ -96,8 +101,17 @@ class Dashboard {
     this.#draw();
   }
 
+  /** The same credential would be refused again and again: the next attempt is for another one. */
+  #stopFor(error: ClientError): void {
+    this.#refusal = error;
+    queueMicrotask(() => {
+      if (this.#refusal === error) this.#client.close();
+    });
+  }
+
   #useCredential(text: string): void {
     this.#credential.set(text);
+    this.#refusal = undefined;
     this.#client.close();
     void this.#client.connect();
     void this.#findServers();
@@ -124,8 +138,8 @@ class Dashboard {
 
   #draw(): void {
     const nowMs = Date.now();
-    const status = this.#client.getStatus();
-    const shown = this.#connection.show(nowMs);
+    const status = this.#status();
+    const shown = this.#connection.show(this.#status(), nowMs);
     if (this.#topic) this.#picker.show(this.#topics, this.#topic);
     this.#delivery.show(nowMs);
     this.#showNotice(this.#lack(shown === 'refused'));
@@ -136,9 +150,14 @@ class Dashboard {
     this.#changes.show(this.#machine.changes);
   }
 
+  #status(): ClientStatus {
+    const status = this.#client.getStatus();
+    return this.#refusal === undefined ? status : { ...status, state: 'closed', error: this.#refusal };
+  }
+
   /** What keeps the page from showing a server; undefined: nothing. */
   #lack(isRefused: boolean): Lack | undefined {
-    const { state, error } = this.#client.getStatus();
+    const { state, error } = this.#status();
     const hasCredential = this.#credential.value !== undefined;
     if (state !== 'connected' && error && credentialCodes.includes(error.code)) {
       return { kind: 'credential', reason: reason(error), wasRefused: hasCredential };
