@@ -149,6 +149,14 @@ describe('publish', () => {
     expect(result.complaints).toContain('answered 403: {"error":{"code":"forbidden"}}');
   });
 
+  test('repeats no password of an address', async () => {
+    const refused: typeof fetch = () => Promise.reject(new TypeError('fetch failed'));
+    const result = await run(['publish', 'stats', '--url', 'http://me:hunter2@127.0.0.1:1'], {
+      fetch: refused,
+    });
+    expect(result.complaints).toBe('No gateway answers at http://…@127.0.0.1:1.\n');
+  });
+
   test('refuses a tag without a name', async () => {
     const result = await run(['publish', 'stats', '--tag', '=x']);
     expect(result.exitCode).toBe(2);

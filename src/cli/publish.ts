@@ -27,11 +27,16 @@ export async function publish(
   const response = await deps
     .fetch(`${url}/api/publish`, { method: 'POST', headers, body })
     .catch((error: unknown) => {
-      throw new Exit(1, `No gateway answers at ${url}.`, error);
+      throw new Exit(1, `No gateway answers at ${withoutPassword(url)}.`, error);
     });
   const answer = await response.text();
-  if (!response.ok) throw new Exit(1, `${url} answered ${response.status}: ${answer}`);
+  if (!response.ok) throw new Exit(1, `${withoutPassword(url)} answered ${response.status}: ${answer}`);
   deps.print(`${answer}\n`);
+}
+
+/** For messages. */
+function withoutPassword(url: string): string {
+  return url.replace(/\/\/[^/@]*@/, '//…@');
 }
 
 /** Not of shared memory: what `fetch` takes. */
