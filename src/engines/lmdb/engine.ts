@@ -103,6 +103,7 @@ export class LmdbEngine implements Engine {
       this.#topics = this.#openTopics();
       dir.watchData();
       this.#checkSeq(dir, this.#topics.seq);
+      await this.#makeStates(dir, this.#topics, signal);
     } catch (error) {
       await this.#topics?.store.close();
       this.#topics = undefined;
@@ -207,6 +208,17 @@ export class LmdbEngine implements Engine {
       isWhole = store !== undefined && this.#lost === undefined;
     } finally {
       await this.#dir?.release(isWhole, seq);
+    }
+  }
+
+  /** Namespaces that became `state`: a snapshot has the newest values of what was a stream. */
+  async #makeStates(dir: DataDir, topics: Topics, signal: AbortSignal | undefined): Promise<void> {
+    if (topics.missingStates.length === 0) return;
+    await this.#markWritten(dir, topics);
+    for (let head = topics.missingStates.pop(); head !== undefined; head = topics.missingStates.pop()) {
+      const next = head;
+      await topics.store.commit(() => topics.putState(next));
+      signal?.throwIfAborted();
     }
   }
 
@@ -319,7 +331,7 @@ export class LmdbEngine implements Engine {
     try {
       this.#topics ??= this.#reopened();
       const topics = this.#topics;
-      await this.#markWritten(topics);
+      await this.#markWritten(this.#dir as DataDir, topics);
       await topics.store.commit(() => work(topics));
     } catch (error) {
       await this.#fail(error);
@@ -333,8 +345,7 @@ export class LmdbEngine implements Engine {
   }
 
   /** Once, before the first commit: from then on the data is as safe as the commits are. */
-  async #markWritten({ store }: Topics): Promise<void> {
-    const dir = this.#dir as DataDir;
+  async #markWritten(dir: DataDir, { store }: Topics): Promise<void> {
     // What a process without sync left, and the name of a file that was just made.
     if (this.#sync && !dir.isMarked) await store.flush();
     await dir.markWritten(this.#sync);

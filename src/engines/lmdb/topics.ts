@@ -86,6 +86,8 @@ export class Topics {
   readonly gone: number[];
   /** Topics that were in state mode once and no longer are: they still have a state. */
   readonly staleStates: Head[] = [];
+  /** Topics that were streams and are in state mode now: their state is still to be made of what they hold. */
+  readonly missingStates: Head[] = [];
 
   constructor(
     store: Store,
@@ -118,6 +120,7 @@ export class Topics {
       const head = this.#head(nameOfHeadKey(key), record);
       heads.push(head);
       if (record.mode === 'state' && head.mode !== 'state') this.staleStates.push(head);
+      if (record.mode !== 'state' && head.mode === 'state') this.missingStates.push(head);
     }
     heads.sort((a, b) => a.touchedMs - b.touchedMs);
     this.#heads = new Map(heads.map((head) => [head.name, head]));
@@ -257,10 +260,23 @@ export class Topics {
     this.store.put(offsetKey('publication', head.number, publication.offset), record);
     head.bytes += publication.bytes;
     this.bytes += publication.bytes;
-    if (head.mode !== 'state') return;
-    const key = stateKey(head.number, publication.key ?? '');
-    if (publication.removed === true) this.store.remove(key);
+    if (head.mode === 'state') this.#putValue(head, publication, record);
+  }
+
+  #putValue({ number }: Head, { key: name = '', removed }: StoredPublication, record: Buffer): void {
+    const key = stateKey(number, name);
+    if (removed === true) this.store.remove(key);
     else this.store.put(key, record);
+  }
+
+  /** Of a topic that was a stream: the newest publication per key of those that it holds. */
+  putState(head: Head): void {
+    for (const { key, value } of this.store.entries(topicRange('publication', head.number))) {
+      const publication = decodePublication(head.name, value);
+      if (offsetOfKey(key) <= head.reach) continue;
+      this.#putValue(head, publication, value);
+    }
+    this.putHead(head);
   }
 
   putMessageId(head: Head, messageId: string, offset: number, digest: string, atMs: number): void {

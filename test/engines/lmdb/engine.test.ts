@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { LmdbEngine } from '../../../src/engines/lmdb/engine.ts';
 import { Store } from '../../../src/engines/lmdb/store.ts';
 import { messageIdWindowMs } from '../../../src/topics/message-id-budget.ts';
 import { json, openBroker, publishOne, summary } from '../../topics/fixtures.ts';
@@ -135,6 +136,32 @@ describe('after reopening', () => {
       [undefined, 4, Number.POSITIVE_INFINITY],
       ['x', 5, Number.POSITIVE_INFINITY],
     ]);
+  });
+
+  test('a topic that was a stream has the newest values of what it holds as its state', async () => {
+    const first = await stored.open();
+    await first.engine.append([
+      request('a', { key: 'x', payload: json('old') }),
+      request('a', { key: 'y' }),
+      request('a', { key: 'z' }),
+      request('a', { key: 'x', payload: json('new') }),
+      request('a', { key: 'z', removed: true }),
+    ]);
+    await first.engine.close();
+    const state = { retention: { mode: 'state' } } as const;
+    const second = await stored.open(state);
+    const values = async (engine: LmdbEngine) =>
+      (await loaded(engine, 'a')).state.map(({ key, offset }) => [key, offset]);
+    const expected = [
+      ['y', 2],
+      ['x', 4],
+    ];
+    expect(await values(second.engine)).toEqual(expected);
+    // They stay when their publications have left the history.
+    await second.engine.append(requests(300, 'a', () => ({ key: 'w' })));
+    await second.engine.close();
+    const third = await stored.open(state);
+    expect(await values(third.engine)).toEqual([...expected, ['w', 305]]);
   });
 
   test('of a forgotten topic only the numbering is known', async () => {
