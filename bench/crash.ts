@@ -1,12 +1,17 @@
 import { crash } from '../test/engines/lmdb/crash/crashes.ts';
+import { race } from '../test/engines/lmdb/crash/races.ts';
 import { claim, scenario } from './support/scenario.ts';
 
 const options = {
   kills: { default: 100, sentence: 'How often the publisher is killed, without --sync and again with it.' },
+  races: {
+    default: 200,
+    sentence: 'How often two processes begin on the folder of a killed one in the same instant.',
+  },
   seed: { default: 1, sentence: 'Chooses the moments.' },
 } as const;
 
-export default scenario(options, async ({ kills, seed }, say) => {
+export default scenario(options, async ({ kills, races, seed }, say) => {
   const rows: (string | number)[][] = [];
   const claims = [];
   for (const sync of [false, true]) {
@@ -22,6 +27,15 @@ export default scenario(options, async ({ kills, seed }, say) => {
       ),
     );
   }
+  say(`two starters, ${races} rounds`);
+  const { twoOwners, noOwner } = await race(races);
+  claims.push(
+    claim(
+      `${races} times two processes begin on the folder of a killed one: one owner`,
+      twoOwners === 0 && noOwner === 0,
+      `${twoOwners} times two, ${noOwner} times none`,
+    ),
+  );
   const columns = ['engine', 'kills', 'acknowledged', 'stored without', 'faults'];
   return { tables: [{ title: `kill -9 of a publisher, seed ${seed}`, columns, rows }], claims };
 });

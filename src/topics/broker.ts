@@ -45,6 +45,9 @@ const loadTurnMs = 10;
 /** Where the probe publishes. */
 const probeTopic = '$probe';
 
+/** Probes that are asked for within this time share one: each is a commit, and anyone may ask. */
+const probeEveryMs = 1000;
+
 const noNames: readonly string[] = [];
 
 function isAdmitted(admitted: AppendRequest | SluiceError): admitted is AppendRequest {
@@ -101,6 +104,7 @@ export class Broker implements EngineFeed {
   #changes = 0;
   #seq = 0;
   #degraded: Error | undefined;
+  #probed: { readonly atMs: number; readonly problem: Promise<string | undefined> } | undefined;
 
   constructor(options: BrokerOptions) {
     this.#options = options;
@@ -217,9 +221,16 @@ export class Broker implements EngineFeed {
     return isLoaded ? answer() : this.#loadAll(publishes).then(answer);
   }
 
-  /** Publishes and waits until the feed has it: what is wrong with that, or nothing. */
+  /** Publishes and waits until the feed has it, at most once a second: what is wrong with that, or undefined. */
   async probe(): Promise<string | undefined> {
     if (this.#degraded !== undefined) return this.#degraded.message;
+    const nowMs = this.#monotonicMs();
+    if (this.#probed === undefined || nowMs - this.#probed.atMs >= probeEveryMs)
+      this.#probed = { atMs: nowMs, problem: this.#probe() };
+    return this.#probed.problem;
+  }
+
+  async #probe(): Promise<string | undefined> {
     const [outcome] = await this.publish([
       { topic: probeTopic, type: 'probe', payload: nullPayload, ttlMs: 1000 },
     ]);

@@ -754,6 +754,17 @@ describe('the engine', () => {
     expect(await broker.probe()).toBeUndefined();
   });
 
+  test('probes that come within a second share one', async () => {
+    const { broker, clock } = await openBroker();
+    await Promise.all([broker.probe(), broker.probe()]);
+    clock.advance(999);
+    await broker.probe();
+    expect(broker.find('$probe')?.ring.newest).toBe(1);
+    clock.advance(1);
+    expect(await broker.probe()).toBeUndefined();
+    expect(broker.find('$probe')?.ring.newest).toBe(2);
+  });
+
   test('the probe says why the engine is degraded', async () => {
     const { broker, counts } = await openBroker();
     broker.degraded(new Error('the disk is full'));

@@ -196,6 +196,8 @@ export class DataDir {
   async #own(): Promise<void> {
     this.#folderIdentity = identityOf(this.path) ?? '';
     await writeFile(join(this.path, ownerName), this.#owner);
+    // Before the store makes its file, which without a marker would be a stranger's.
+    if (this.#last === undefined) await this.#mark({ clean: true, synced: false, holdsData: false });
     if (!this.wasSetAside) return;
     rmSync(join(this.path, lockTableName), { force: true });
     renameSync(join(this.path, dataName), join(this.path, setAsideName));

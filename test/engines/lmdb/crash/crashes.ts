@@ -1,9 +1,8 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { join } from 'node:path';
+import { bundle } from './bundle.ts';
 import { checkStore } from './check.ts';
 import type { CrashTopic, PublisherArguments } from './plan.ts';
 
@@ -24,15 +23,13 @@ export interface CrashReport {
   readonly faults: readonly string[];
 }
 
-const root = fileURLToPath(new URL('../../../../', import.meta.url));
-
 /**
  * Kills a publisher again and again at moments that the seed chooses, each after so many acknowledgements, and looks at
  * the store behind it. The publisher comes as one file, so that a process costs a tenth of a second.
  */
 export async function crash(options: { kills: number; seed: number; sync: boolean }): Promise<CrashReport> {
   const random = generator(options.seed);
-  const publisher = await bundle();
+  const publisher = await bundle('publisher');
   const folder = mkdtempSync(join(tmpdir(), 'sluice-crash-'));
   const acknowledged: Acknowledged[] = [];
   const faults: string[] = [];
@@ -89,22 +86,6 @@ function parse(run: number): (line: string) => Acknowledged {
     if (number === 'failed') throw new Error(`the publisher was told ${topic}`);
     return { run, number: Number(number), topic, epoch, offset: Number(offset) };
   };
-}
-
-/** In node_modules, from where the packages that it leaves out are found. */
-async function bundle(): Promise<string> {
-  const outfile = join(root, 'node_modules/.cache/sluice', `crash-publisher-${process.pid}.mjs`);
-  mkdirSync(dirname(outfile), { recursive: true });
-  await build({
-    entryPoints: [fileURLToPath(new URL('./publisher.ts', import.meta.url))],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    logLevel: 'error',
-  });
-  return outfile;
 }
 
 /** mulberry32: small, and the same everywhere. */
