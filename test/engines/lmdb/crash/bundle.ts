@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -9,11 +9,12 @@ const root = fileURLToPath(new URL('../../../../', import.meta.url));
  * A process's script as one file, which loads in a tenth of a second; in node_modules, from where the packages that it leaves
  * out are found. The caller removes it.
  */
-export async function bundle(name: 'publisher' | 'racer'): Promise<string> {
-  const outfile = join(root, 'node_modules/.cache/sluice', `crash-${name}-${process.pid}.mjs`);
+export async function bundle(script: URL): Promise<string> {
+  const path = fileURLToPath(script);
+  const outfile = join(root, 'node_modules/.cache/sluice', `${basename(path, '.ts')}-${process.pid}.mjs`);
   mkdirSync(dirname(outfile), { recursive: true });
   await build({
-    entryPoints: [fileURLToPath(new URL(`./${name}.ts`, import.meta.url))],
+    entryPoints: [path],
     outfile,
     bundle: true,
     platform: 'node',

@@ -29,7 +29,7 @@ export interface CrashReport {
  */
 export async function crash(options: { kills: number; seed: number; sync: boolean }): Promise<CrashReport> {
   const random = generator(options.seed);
-  const publisher = await bundle('publisher');
+  const publisher = await bundle(new URL('./publisher.ts', import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), 'sluice-crash-'));
   const acknowledged: Acknowledged[] = [];
   const faults: string[] = [];

@@ -20,7 +20,7 @@ export interface RaceReport {
  * the same instant, as two supervisors would have them.
  */
 export async function race(rounds: number): Promise<RaceReport> {
-  const racer = await bundle('racer');
+  const racer = await bundle(new URL('./racer.ts', import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), 'sluice-race-'));
   const refusals = new Map<string, number>();
   let twoOwners = 0;
