@@ -365,6 +365,42 @@ describe('a token', () => {
     expect(h.sockets.map((socket) => socket.count('refresh'))).toEqual([0, 0]);
   });
 
+  it.each(['taken', 'refused', 'not there'])(
+    'is not cared for after the loss: the last one was %s',
+    async (how) => {
+      let count = 0;
+      let fail: (error: Error) => void = () => {};
+      const h = harness({
+        token: () => {
+          if (++count === 2 && how === 'not there') return new Promise((_, reject) => (fail = reject));
+          return `token-${count}`;
+        },
+        heartbeat: { intervalMs: 1e9, timeoutMs: 1e9 },
+        reconnect: { delaysMs: [1e9] },
+      });
+      const codes = errorsOf(h);
+      void h.client.connect();
+      await settled();
+      h.socket.greet({ expiresMs: h.runtime.now() + 20_000, timeMs: h.runtime.now() });
+      await h.runtime.advance(15_000);
+      if (how === 'taken')
+        h.socket.reply('refresh', { kind: 'refreshed', expiresMs: h.runtime.now() + 20_000 });
+      if (how === 'refused') {
+        h.socket.reply('refresh', {
+          kind: 'error',
+          code: 'forbidden',
+          number: 112,
+          message: '',
+          retry: false,
+        });
+      }
+      h.socket.end();
+      fail(new Error('no'));
+      await h.runtime.advance(60_000);
+      expect([count, codes]).toEqual([2, []]);
+    },
+  );
+
   it('whose refresh the gateway takes is another chance for what was refused', async () => {
     let count = 0;
     const h = harness({ token: () => `token-${++count}`, heartbeat: { intervalMs: 1e9, timeoutMs: 1e9 } });

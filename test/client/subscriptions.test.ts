@@ -890,8 +890,14 @@ describe('an unsubscribe', () => {
     await h.runtime.advance(1_000);
     const second = h.sockets.at(-1) as FakeSocket;
     second.greet();
-    await h.runtime.advance(5_000);
     expect([second.count('unsubscribe'), second.count('subscribe')]).toEqual([0, 1]);
+    grant(second, {});
+    const other = h.client.subscribe('b');
+    await settled();
+    grant(second, { topic: 'b', view: 8 });
+    other.unsubscribe();
+    await settled();
+    expect(second.command('unsubscribe').views).toEqual([8]);
   });
 
   it('that is not answered gives the connection up', async () => {
