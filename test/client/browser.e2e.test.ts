@@ -1,0 +1,133 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SluiceClient } from '../../src/client/index.ts';
+import { TestBrowser } from '../web/support/browser.ts';
+import { GatewayProcess, lastingPort } from '../web/support/gateway-process.ts';
+
+const bundle = new URL('../../dist/web/client.js', import.meta.url);
+
+let browser: TestBrowser;
+let gateway: GatewayProcess;
+let port: number;
+/** Another server, whose pages come with the SDK. */
+let site: Server;
+let siteUrl: string;
+
+beforeAll(async () => {
+  port = await lastingPort();
+  gateway = await GatewayProcess.start('--port', String(port));
+  const script = await readFile(bundle, 'utf8');
+  site = createServer((request, response) => {
+    const isScript = request.url === '/client.js';
+    response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html');
+    response.end(isScript ? script : '<!doctype html><title>Elsewhere</title>');
+  }).listen(0, '127.0.0.1');
+  await once(site, 'listening');
+  siteUrl = `http://127.0.0.1:${(site.address() as AddressInfo).port}/`;
+  browser = await TestBrowser.launch();
+}, 60_000);
+
+afterAll(async () => {
+  await browser.close();
+  site.close();
+  await gateway.kill();
+});
+
+type Sdk = typeof import('../../src/client/index.ts');
+type Window = typeof globalThis & { sdk: Sdk; client: SluiceClient };
+
+async function openWithSdk(url: string): Promise<Page> {
+  const { page } = await browser.open(url);
+  await page.addScriptTag({ type: 'module', content: `globalThis.sdk = await import('/client.js')` });
+  await page.waitForFunction(() => 'sdk' in globalThis);
+  return page;
+}
+
+/** How connecting ends in a page: by the promise, by the first error that is told, and in which state. */
+function connecting(page: Page, url: string): Promise<{ rejected: string; told: string; state: string }> {
+  return page.evaluate(async (target) => {
+    const client = new (globalThis as Window).sdk.SluiceClient(target);
+    const told = new Promise<string>((resolve) => client.onError(({ code }) => resolve(code)));
+    const rejected = await client.connect().then(
+      () => 'connected',
+      ({ code }: { code: string }) => code,
+    );
+    const { state } = client.getStatus();
+    const outcome = { rejected, told: await told, state };
+    client.close();
+    return outcome;
+  }, url);
+}
+
+describe('a page is told why its client does not connect', { timeout: 60_000 }, () => {
+  it('where its origin is not listed', async () => {
+    const page = await openWithSdk(siteUrl);
+    const code = 'origin_not_allowed';
+    expect(await connecting(page, `ws://127.0.0.1:${port}/ws`)).toEqual({
+      rejected: code,
+      told: code,
+      state: 'closed',
+    });
+  });
+
+  it('where the gateway is absent', async () => {
+    const absent = createTcpServer().listen(0, '127.0.0.1');
+    await once(absent, 'listening');
+    const { port: closed } = absent.address() as AddressInfo;
+    absent.close();
+    await once(absent, 'close');
+    const page = await openWithSdk(siteUrl);
+    const code = 'gateway_unreachable';
+    expect(await connecting(page, `ws://127.0.0.1:${closed}/ws`)).toEqual({
+      rejected: code,
+      told: code,
+      state: 'reconnecting',
+    });
+  });
+
+  it('where another server answers', async () => {
+    const page = await openWithSdk(siteUrl);
+    const code = 'not_a_gateway';
+    expect(await connecting(page, '/ws')).toEqual({ rejected: code, told: code, state: 'reconnecting' });
+  });
+
+  it('where another server answers, and not to this page', async () => {
+    const page = await openWithSdk(`http://127.0.0.1:${port}/healthz`);
+    const code = 'answer_hidden';
+    expect(await connecting(page, siteUrl)).toEqual({ rejected: code, told: code, state: 'reconnecting' });
+  });
+
+  it('where the path is wrong', async () => {
+    const page = await openWithSdk(`http://127.0.0.1:${port}/healthz`);
+    const code = 'not_found';
+    expect(await connecting(page, '/nowhere')).toEqual({ rejected: code, told: code, state: 'closed' });
+  });
+});
+
+describe('a page whose network comes back', { timeout: 60_000 }, () => {
+  it('is connected at once, however long its client would still have waited', async () => {
+    const page = await openWithSdk(`http://127.0.0.1:${port}/healthz`);
+    await page.evaluate(async () => {
+      const client = new (globalThis as Window).sdk.SluiceClient('/ws', {
+        reconnect: { delaysMs: [3_600_000] },
+      });
+      (globalThis as Window).client = client;
+      client.onError(() => {});
+      await client.connect();
+    });
+    const until = (wanted: string) =>
+      page.waitForFunction((state) => (globalThis as Window).client.getStatus().state === state, wanted);
+    await gateway.kill();
+    await until('reconnecting');
+    gateway = await GatewayProcess.start('--port', String(port));
+    await page.context().setOffline(true);
+    await page.context().setOffline(false);
+    await until('connected');
+    const attempts = await page.evaluate(() => (globalThis as Window).client.getStats().connects);
+    expect(attempts).toBe(2);
+  });
+});
