@@ -1,0 +1,201 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { connect as connectTcp, createServer, type Socket } from 'node:net';
+import { SignJWT } from 'jose';
+import { afterEach, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { type ClientOptions, SluiceClient, type Subscription } from '../../src/client/index.ts';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+
+const closing: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+async function start(...options: Parameters<typeof startGateway>): Promise<TestGateway> {
+  const gateway = await startGateway(...options);
+  closing.push(() => gateway.close());
+  return gateway;
+}
+
+function client(url: string, options: ClientOptions = {}): SluiceClient {
+  const made = new SluiceClient(url, { WebSocket, reconnect: { delaysMs: [50] }, ...options });
+  made.onError(() => {});
+  closing.push(() => made.close());
+  return made;
+}
+
+/** Between a client and its gateway: cuts all connections, and can change what clients send. */
+async function proxyTo(url: string, change = (chunk: Buffer): Buffer => chunk) {
+  const { hostname, port } = new URL(url);
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = connectTcp(Number(port), hostname);
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(one);
+      one.on('error', () => other.destroy()).on('close', () => other.destroy());
+    }
+    near.on('data', (chunk) => far.write(change(chunk)));
+    far.pipe(near);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
+  };
+  closing.push(() => {
+    server.close();
+    cut();
+  });
+  return { url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws`, cut };
+}
+
+function state(subscription: Subscription, wanted: Subscription['state']): Promise<void> {
+  if (subscription.state === wanted) return Promise.resolve();
+  return new Promise((resolve) => subscription.on('state', (now) => now === wanted && resolve()));
+}
+
+describe('a client of a real gateway', () => {
+  it('keeps its good subscriptions beside bad ones, also after a cut', async () => {
+    const gateway = await start();
+    const proxy = await proxyTo(gateway.wsUrl);
+    const reader = client(proxy.url);
+    void reader.connect();
+    const good = reader.subscribe('room:1');
+    const bad = reader.subscribe('room:2', { filter: { op: 'in', tag: 'id', values: [] } });
+    await Promise.all([state(good, 'live'), state(bad, 'refused')]);
+    proxy.cut();
+    await state(good, 'pending');
+    await Promise.all([state(good, 'live'), state(bad, 'refused')]);
+    expect(bad.error).toMatchObject({ code: 'invalid_filter' });
+  });
+
+  it('leaves no ghosts behind a rate limit, and subscribes again', async () => {
+    const gateway = await start({ commandsPerSecond: 5 });
+    const { wsUrl } = gateway;
+    const reader = client(wsUrl);
+    const { session } = await reader.connect();
+    const topics = Array.from({ length: 10 }, (_, n) => `t${n}`);
+    const first: Subscription[] = [];
+    for (const topic of topics) {
+      const one = reader.subscribe(topic);
+      first.push(one);
+      await state(one, 'live');
+    }
+    for (const one of first) one.unsubscribe();
+    const again = topics.map((topic) => reader.subscribe(topic));
+    const last = reader.subscribe('last');
+    await Promise.all([...again, last].map((one) => state(one, 'live')));
+    last.unsubscribe();
+    const watcher = client(wsUrl);
+    await watcher.connect();
+    await expect.poll(async () => (await watcher.presence('last')).count, { timeout: 20_000 }).toBe(0);
+    const here = await Promise.all(topics.slice(0, 2).map((topic) => watcher.presence(topic)));
+    expect(here.map(({ members }) => members.map((member) => member.session))).toEqual([
+      [session],
+      [session],
+    ]);
+  });
+
+  it('has more published than the rate allows, in order', async () => {
+    const { wsUrl } = await start({ commandsPerSecond: 20 });
+    const writer = client(wsUrl);
+    await writer.connect();
+    const published = await Promise.all(Array.from({ length: 40 }, (_, n) => writer.publish('t', 'test', n)));
+    expect(published.map(({ offset }) => offset).sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 40 }, (_, n) => n + 1),
+    );
+  });
+
+  it('is not cut for a message that is too large, and sends the others', async () => {
+    const { wsUrl } = await start();
+    const writer = client(wsUrl);
+    const poison = writer.publish('t', 'x', 'a'.repeat(3 << 20));
+    const good = writer.publish('t', 'x', 'b');
+    await Promise.all([
+      expect(poison).rejects.toMatchObject({ code: 'payload_too_large' }),
+      writer.connect(),
+    ]);
+    await expect(good).resolves.toMatchObject({ offset: 1 });
+    expect(writer.getStats()).toMatchObject({ connects: 1, disconnects: 0 });
+  });
+
+  it('does not hear its own publications after a cut', async () => {
+    const gateway = await start();
+    const proxy = await proxyTo(gateway.wsUrl);
+    const self = client(proxy.url);
+    const other = client(gateway.wsUrl);
+    await Promise.all([self.connect(), other.connect()]);
+    const heard: unknown[] = [];
+    const done = new Promise((resolve) => {
+      self.subscribe('chat', {}, ({ data }) => {
+        heard.push(data);
+        if (data === 'end') resolve(undefined);
+      });
+    });
+    await state(self.subscribe('chat'), 'live');
+    await self.publish('chat', 'm', 'before', { exceptSelf: true });
+    const underWay = self.publish('chat', 'm', 'under way', { exceptSelf: true });
+    proxy.cut();
+    await self.publish('chat', 'm', 'offline', { exceptSelf: true });
+    await underWay;
+    await other.publish('chat', 'm', 'theirs');
+    proxy.cut();
+    await self.publish('chat', 'm', 'after', { exceptSelf: true });
+    await other.publish('chat', 'm', 'end');
+    await done;
+    expect(heard).toEqual(['theirs', 'end']);
+    const { publications } = await other.history('chat');
+    expect(publications).toHaveLength(6);
+  });
+
+  it('counts two subscriptions for one that the gateway takes for one', async () => {
+    const { wsUrl } = await start();
+    const reader = client(wsUrl);
+    await reader.connect();
+    const all = [
+      reader.subscribe('t', { intervalMs: 60 }),
+      reader.subscribe('t', { intervalMs: 80 }),
+      reader.subscribe('u', { filter: { op: 'in', tag: 'k', values: ['a'] } }),
+      reader.subscribe('u', { filter: { op: 'eq', tag: 'k', value: 'a' } }),
+    ];
+    await Promise.all(all.map((one) => state(one, 'live')));
+    const held = (await reader.status()).subscriptions.filter(({ topic }) => topic !== '$all');
+    expect(held.map(({ topic }) => topic)).toEqual(['t', 'u']);
+  });
+
+  it('is let in with a token whose issuer is a little ahead', async () => {
+    const tokenSecret = 'a secret of at least 32 characters!';
+    const { wsUrl } = await start({ tokenSecret });
+    const secret = new TextEncoder().encode(tokenSecret);
+    let asked = 0;
+    const token = () => {
+      asked++;
+      const nbf = Math.floor(Date.now() / 1000) + 2;
+      return new SignJWT({ sub: 'alice', nbf }).setProtectedHeader({ alg: 'HS256' }).sign(secret);
+    };
+    const user = client(wsUrl, { token });
+    await expect(user.connect()).resolves.toMatchObject({ user: 'alice' });
+    expect(asked).toBe(1);
+  });
+
+  it('names HTTP/1.0 in between as the cause', async () => {
+    const { wsUrl } = await start();
+    const proxy = await proxyTo(wsUrl, (chunk) =>
+      Buffer.from(
+        chunk
+          .toString('latin1')
+          .replace('HTTP/1.1', 'HTTP/1.0')
+          .replace(/^(?:upgrade|connection): .*\r\n/gim, ''),
+        'latin1',
+      ),
+    );
+    const lost = client(proxy.url);
+    await expect(lost.connect()).rejects.toMatchObject({ code: 'http_version' });
+    expect(lost.getStatus()).toMatchObject({ state: 'reconnecting', reason: 'http_version' });
+  });
+});
