@@ -88,6 +88,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const metrics = createMetrics();
   const monotonicMs = () => performance.now();
   const startedAtMs = Date.now();
+  const startedAtMonotonicMs = monotonicMs();
   let draining = false;
 
   const namespace = (name: string): TopicOptions => {
@@ -179,7 +180,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const presence = new Presence({
     fanout,
     isOn: (topic) => namespaceOptions(config, namespaceOf(topic)).presence,
-    nowMs: () => broker.nowMs(),
+    nowMs: () => broker.wallMs(),
   });
   const subscriber = new Subscriber({
     broker,
@@ -351,6 +352,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     return {
       state: draining ? 'draining' : 'running',
       startedAtMs,
+      uptimeMs: monotonicMs() - startedAtMonotonicMs,
       engine: { name: engine.name, up: broker.degradedBy === undefined },
       connections: { active, total },
       publications,

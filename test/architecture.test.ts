@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-const leaves = ['awaitable', 'errors', 'config', 'log', 'metrics', 'protocol', 'version'];
+const leaves = ['awaitable', 'clock', 'errors', 'config', 'log', 'metrics', 'protocol', 'version'];
 
 /**
  * What each stage may import. A stage is a folder of src, or a file and the folder of the same name. The composition
@@ -15,6 +15,7 @@ const leaves = ['awaitable', 'errors', 'config', 'log', 'metrics', 'protocol', '
  */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   awaitable: [],
+  clock: [],
   errors: [],
   config: ['errors'],
   log: ['config', 'errors'],

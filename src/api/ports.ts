@@ -95,6 +95,7 @@ export interface GatewayStats {
   readonly state: 'running' | 'draining';
   /** Milliseconds since 1970. */
   readonly startedAtMs: number;
+  readonly uptimeMs: number;
   readonly engine: { readonly name: string; readonly up: boolean };
   readonly connections: { readonly active: number; readonly total: number };
   /** Committed by the engine. */

@@ -8,12 +8,12 @@ import type { readiness, stats } from './schemas.ts';
 
 /** `GET /api/stats` */
 export async function showStats(_call: Call, { service }: ApiPorts): Promise<ApiResponse> {
-  const { startedAtMs, ...counts } = await service.stats();
+  const { startedAtMs, uptimeMs, ...counts } = await service.stats();
   const body: z.output<typeof stats> = {
     version: service.version,
     ...counts,
     startedAt: toInstant(startedAtMs),
-    uptimeSeconds: Math.max(0, (Date.now() - startedAtMs) / 1000),
+    uptimeSeconds: uptimeMs / 1000,
   };
   return json(200, body);
 }

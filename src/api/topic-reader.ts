@@ -23,13 +23,13 @@ export function topicReader({ broker, namespace, subscribers }: TopicReaderOptio
       }
       names.sort();
       const page = names.slice(0, limit);
-      const topics = page.map((name) => info(broker.find(name) as Topic, subscribers));
+      const topics = page.map((name) => info(broker.find(name) as Topic));
       return { topics, next: names.length > limit ? page.at(-1) : undefined };
     },
 
     async info(name) {
       const topic = await broker.load(name);
-      if (topic !== undefined) return info(topic, subscribers);
+      if (topic !== undefined) return info(topic);
       const { mode } = namespace(namespaceOf(name));
       return {
         topic: name,
@@ -49,19 +49,19 @@ export function topicReader({ broker, namespace, subscribers }: TopicReaderOptio
         : stateOf(topic, { key, after, limit }, nowMs);
     },
   };
-}
 
-function info(topic: Topic, subscribers: TopicReaderOptions['subscribers']): TopicInfo {
-  return {
-    topic: topic.name,
-    ...topic.position,
-    mode: topic.options.mode,
-    publications: topic.ring.count,
-    bytes: topic.bytes,
-    keys: topic.state?.size,
-    subscribers: subscribers(topic),
-    lastPublishedMs: topic.lastPublishedMs || undefined,
-  };
+  function info(topic: Topic): TopicInfo {
+    return {
+      topic: topic.name,
+      ...topic.position,
+      mode: topic.options.mode,
+      publications: topic.ring.count,
+      bytes: topic.bytes,
+      keys: topic.state?.size,
+      subscribers: subscribers(topic),
+      lastPublishedMs: topic.lastPublishedMs === 0 ? undefined : broker.toWallMs(topic.lastPublishedMs),
+    };
+  }
 }
 
 function newestOf({ ring }: Topic, key: string | undefined, nowMs: number): readonly StoredPublication[] {

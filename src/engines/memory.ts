@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Awaitable } from '../awaitable.ts';
+import { steadyNowMs } from '../clock.ts';
 import { SluiceError } from '../errors.ts';
 import type { Position } from '../protocol/frames.ts';
 import type {
@@ -34,7 +35,7 @@ export interface MemoryOptions {
   /** Numberings of topics without content that are kept. */
   readonly numberingsMax?: number;
   readonly messageIds?: MessageIdLimits;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970 on a clock that does not jump. */
   readonly nowMs?: () => number;
 }
 
@@ -60,7 +61,7 @@ export class MemoryEngine implements Engine {
 
   constructor(options: MemoryOptions) {
     this.#isState = options.isState;
-    this.#nowMs = options.nowMs ?? Date.now;
+    this.#nowMs = options.nowMs ?? steadyNowMs;
     this.#numberingsMax = options.numberingsMax ?? numberingsMax;
     this.#messageIds = new MessageIdBudget(options.messageIds);
   }
@@ -133,7 +134,7 @@ export class MemoryEngine implements Engine {
 
   /** What it makes goes behind `run`, to be told with it. */
   #append(request: AppendRequest, run: StoredPublication[]): AppendOutcome {
-    const { fields, publishedMs, acceptedAtMs, ifNewest } = request;
+    const { fields, publishedMs, timestampMs, acceptedAtMs, ifNewest } = request;
     if (this.#closed || this.#feed === undefined)
       return { ok: false, error: new SluiceError('shutting_down') };
     if (ifNewest !== undefined && !this.#isNewest(fields, ifNewest))
@@ -149,6 +150,7 @@ export class MemoryEngine implements Engine {
       ++this.#seq,
       publishedMs,
       acceptedAtMs,
+      timestampMs,
     );
     head.offset = publication.offset;
     head.seq = publication.seq;

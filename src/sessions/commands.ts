@@ -246,13 +246,13 @@ function status(session: Session, _: Fields<'status'>, { broker }: CommandOption
     subscriptions: [...session.views.values()]
       .filter(({ watches }) => watches === undefined)
       .map(({ view, target }) => ({ topic: target, view: view.id })),
-    timeMs: broker.nowMs(),
+    timeMs: broker.wallMs(),
   };
 }
 
 function ping(_: Session, { roundTripMs }: Fields<'ping'>, options: CommandOptions): Answer {
   if (roundTripMs !== undefined && roundTripMs > 0) options.roundTripSeconds(roundTripMs / 1000);
-  return { kind: 'pong', timeMs: options.broker.nowMs() };
+  return { kind: 'pong', timeMs: options.broker.wallMs() };
 }
 
 function notSupported(): never {

@@ -98,7 +98,7 @@ export class Sessions {
     const session = new Session(
       this.#ids.next(),
       peer,
-      this.#options.commands.broker.nowMs(),
+      this.#options.commands.broker.wallMs(),
       connection,
       this.#options.context,
     );
@@ -135,7 +135,7 @@ export class Sessions {
 
   /** It gave a sign of life. */
   heard(session: Session): void {
-    session.lastSeenMs = this.#options.commands.broker.nowMs();
+    session.lastSeenMs = this.#options.commands.broker.wallMs();
   }
 
   /** The connection is gone. Answers why: by whose doing. */
@@ -212,7 +212,7 @@ export class Sessions {
   sweep(): void {
     const { writeTimeoutMs, context, admission, commands } = this.#options;
     const nowMs = context.monotonicMs();
-    const timeMs = commands.broker.nowMs();
+    const timeMs = commands.broker.wallMs();
     admission.sweep();
     this.#limits.sweep();
     this.#ownTopics.retry();
@@ -340,7 +340,7 @@ export class Sessions {
       kind: 'connected',
       id,
       session: session.id,
-      timeMs: this.#options.commands.broker.nowMs(),
+      timeMs: this.#options.commands.broker.wallMs(),
       version: this.#options.version,
       user: session.identity.user,
       limits: this.#options.limits,

@@ -63,7 +63,7 @@ export class HostSource implements Source {
   constructor(options: HostSourceOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#sampler = options.sampler ?? machineSampler(this.#clock.now);
+    this.#sampler = options.sampler ?? machineSampler();
     this.#thresholds = options.thresholds ?? defaultThresholds;
     this.#serverId = serverIdOf(options.serverId ?? hostname());
     this.topic = `server:${this.#serverId}`;

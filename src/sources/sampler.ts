@@ -70,14 +70,15 @@ type FileSystem = Systeminformation.FsSizeData;
 /** Asking for sizes starts `df`, and they change slowly: they are asked for once in so long. */
 const sizesMaxAgeMs = 10_000;
 
-function diskSampler(now: () => number): () => Promise<Sample> {
+/** `nowMs`: on a monotonic clock. */
+function diskSampler(nowMs: () => number): () => Promise<Sample> {
   let sizes: readonly FileSystem[] = [];
   let sizedAt = Number.NEGATIVE_INFINITY;
   return async () => {
-    if (now() - sizedAt >= sizesMaxAgeMs) {
+    if (nowMs() - sizedAt >= sizesMaxAgeMs) {
       // Read-only images (snap, squashfs) are always full.
       sizes = (await fsSize()).filter(({ size, rw }) => size > 0 && rw);
-      sizedAt = now();
+      sizedAt = nowMs();
     }
     const io: Systeminformation.FsStatsData | null = await fsStats();
     return {
@@ -131,6 +132,6 @@ async function network(): Promise<Sample> {
 }
 
 /** This machine. CPU and rates are since the previous look. */
-export function machineSampler(now: () => number = Date.now): Sampler {
-  return { cpu, memory, load, disk: diskSampler(now), network };
+export function machineSampler(nowMs: () => number = () => performance.now()): Sampler {
+  return { cpu, memory, load, disk: diskSampler(nowMs), network };
 }

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn, setTimeout } from 'node:timers/promises';
 import { type Awaitable, whenDone } from '../awaitable.ts';
+import { steadyNowMs } from '../clock.ts';
 import { SluiceError } from '../errors.ts';
 import type { Position, PublishFields } from '../protocol/frames.ts';
 import { nullPayload } from '../protocol/payload.ts';
@@ -29,6 +30,8 @@ export interface TopicListener {
 /** When publishes were accepted, and who pays for them. */
 interface Accepted {
   readonly nowMs: number;
+  /** By the wall clock. */
+  readonly timestampMs: number;
   readonly acceptedAtMs: number;
   readonly payer: Payer | undefined;
 }
@@ -73,8 +76,10 @@ export interface BrokerOptions {
   readonly topicsMax: number;
   /** For the rings and states of all topics. */
   readonly ringsMaxBytes: number;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970 on a clock that does not jump: for ages and TTLs. */
   readonly nowMs?: () => number;
+  /** Milliseconds since 1970 by the wall clock: for people. Absent: as `nowMs`, if that is given. */
+  readonly wallMs?: () => number;
   /** Milliseconds on a monotonic clock. */
   readonly monotonicMs?: () => number;
   /** Between two tries of an append. */
@@ -89,6 +94,7 @@ export class Broker implements EngineFeed {
   readonly #engine: Engine;
   readonly #options: BrokerOptions;
   readonly #nowMs: () => number;
+  readonly #wallMs: () => number;
   readonly #monotonicMs: () => number;
   readonly #appends: Appends;
   readonly #topics = new Map<string, Topic>();
@@ -109,7 +115,8 @@ export class Broker implements EngineFeed {
   constructor(options: BrokerOptions) {
     this.#options = options;
     this.#engine = options.engine;
-    this.#nowMs = options.nowMs ?? Date.now;
+    this.#nowMs = options.nowMs ?? steadyNowMs;
+    this.#wallMs = options.wallMs ?? options.nowMs ?? (() => Date.now());
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
     const { engine, metrics, wait = setTimeout } = options;
     this.#appends = new Appends({ engine, metrics, wait, monotonicMs: this.#monotonicMs });
@@ -197,8 +204,19 @@ export class Broker implements EngineFeed {
     return this.#degraded;
   }
 
+  /** Milliseconds since 1970 on the clock of ages and TTLs. */
   nowMs(): number {
     return this.#nowMs();
+  }
+
+  /** Milliseconds since 1970 for people and tokens; may jump. */
+  wallMs(): number {
+    return this.#wallMs();
+  }
+
+  /** When that was by the wall clock as it is set now. */
+  toWallMs(steadyMs: number): number {
+    return this.#wallMs() - this.#nowMs() + steadyMs;
   }
 
   /**
@@ -209,8 +227,9 @@ export class Broker implements EngineFeed {
   publish(publishes: readonly PublishFields[], payer?: Payer): Awaitable<readonly AppendOutcome[]> {
     const acceptedAtMs = this.#monotonicMs();
     const nowMs = this.#nowMs();
+    const timestampMs = this.#wallMs();
     const answer = (unloadable?: ReadonlyMap<string, SluiceError>) => {
-      const admitted = this.#admitAll(publishes, { nowMs, acceptedAtMs, payer }, unloadable);
+      const admitted = this.#admitAll(publishes, { nowMs, timestampMs, acceptedAtMs, payer }, unloadable);
       return whenDone(this.#appendAdmitted(admitted), (outcomes) => {
         for (const outcome of outcomes) this.#count(outcome);
         this.#options.metrics.publishSeconds((this.#monotonicMs() - acceptedAtMs) / 1000);
@@ -403,7 +422,7 @@ export class Broker implements EngineFeed {
   #admit(
     fields: PublishFields,
     room: Room,
-    { nowMs, acceptedAtMs, payer }: Accepted,
+    { nowMs, timestampMs, acceptedAtMs, payer }: Accepted,
   ): AppendRequest | SluiceError {
     const topic = this.#topics.get(fields.topic);
     const problem =
@@ -415,7 +434,7 @@ export class Broker implements EngineFeed {
     const full = mode === 'state' ? room.valueProblem(fields, topic) : undefined;
     if (full !== undefined) return full;
     const resolved = fields.ttlMs === undefined && ttlMs !== undefined ? { ...fields, ttlMs } : fields;
-    return { fields: resolved, publishedMs: nowMs, acceptedAtMs, payer };
+    return { fields: resolved, publishedMs: nowMs, timestampMs, acceptedAtMs, payer };
   }
 
   /** Loads what will be appended to; answers what could not be. */
@@ -496,10 +515,11 @@ export class Broker implements EngineFeed {
   /** Asks the engine once for each; what it could not do comes up again at a later sweep. */
   async #expire(expired: readonly Expired[], nowMs: number): Promise<void> {
     const acceptedAtMs = this.#monotonicMs();
+    const timestampMs = this.#wallMs();
     const requests = expired.map(({ topic: { epoch }, publication }): AppendRequest => {
       const { topic, type, key, tags, offset } = publication;
       const fields = { topic, type, key, tags, payload: nullPayload, removed: true };
-      return { fields, publishedMs: nowMs, acceptedAtMs, ifNewest: { epoch, offset } };
+      return { fields, publishedMs: nowMs, timestampMs, acceptedAtMs, ifNewest: { epoch, offset } };
     });
     const outcomes = await this.#appends.once(requests);
     for (const [i, { topic, publication }] of expired.entries()) {

@@ -10,8 +10,13 @@ import type { StoredPublication } from './publication.ts';
  */
 export interface AppendRequest {
   readonly fields: PublishFields;
-  /** When the node accepted it, milliseconds since 1970. Ages and TTLs count from here, never from `fields.timestampMs`. */
+  /**
+   * When the node accepted it, milliseconds since 1970 on a clock that does not jump (`steadyNowMs`). Ages and TTLs count from
+   * here, never from `fields.timestampMs`.
+   */
   readonly publishedMs: number;
+  /** The same by the wall clock, for readers, where the publisher gave no `timestampMs`. Absent: `publishedMs`. */
+  readonly timestampMs?: number | undefined;
   /** The same on the monotonic clock of this process. */
   readonly acceptedAtMs: number;
   /** Who pays for remembering its `messageId`. Absent: the gateway itself. */

@@ -16,7 +16,10 @@ export type Apart = Pick<PublishFields, 'except' | 'ttlMs'>;
 export class StoredPublication implements Publication {
   readonly topic: string;
   readonly offset: number;
-  /** When a gateway took it, milliseconds since 1970: ages and TTLs count from here, whatever the publisher's clock says. */
+  /**
+   * When a gateway took it, milliseconds since 1970 on a clock that does not jump: ages and TTLs count from here, whatever the
+   * publisher's clock or the wall clock says.
+   */
   readonly publishedMs: number;
   readonly type: string;
   readonly key: string | undefined;
@@ -32,7 +35,8 @@ export class StoredPublication implements Publication {
   readonly seq: number;
   /** What it costs a ring, in bytes. */
   readonly bytes: number;
-  readonly #ownTimestampMs: number | undefined;
+  /** What its readers see: the publisher's own, or when it was published. */
+  readonly timestampMs: number;
   /** As it was published, until it stands in the encoded bytes: they need not keep the body of a request alive. */
   #payload: Payload | undefined;
   #protobuf: Uint8Array | undefined;
@@ -40,12 +44,20 @@ export class StoredPublication implements Publication {
   /** It is kept for a while: its bytes are to stand in no slab. */
   #apartFromSlabs = false;
 
-  constructor(fields: PublishFields, offset: number, seq: number, publishedMs: number, acceptedAtMs: number) {
+  /** `timestampMs`: for readers, where the publisher gave none. */
+  constructor(
+    fields: PublishFields,
+    offset: number,
+    seq: number,
+    publishedMs: number,
+    acceptedAtMs: number,
+    timestampMs = publishedMs,
+  ) {
     this.topic = fields.topic;
     this.offset = offset;
     this.seq = seq;
     this.publishedMs = publishedMs;
-    this.#ownTimestampMs = fields.timestampMs;
+    this.timestampMs = fields.timestampMs ?? timestampMs;
     this.type = fields.type;
     this.#payload = fields.payload;
     // The encoding can't tell what is empty from what is not there.
@@ -97,12 +109,7 @@ export class StoredPublication implements Publication {
     return except === undefined && ttlMs === undefined ? undefined : { except, ttlMs };
   }
 
-  /** What its readers see: the publisher's own, or when it was published. */
-  get timestampMs(): number {
-    return this.#ownTimestampMs ?? this.publishedMs;
-  }
-
-  /** When it leaves ring and state, milliseconds since 1970; Infinity: when these do without it. */
+  /** When it leaves ring and state, on the clock of `publishedMs`; Infinity: when these do without it. */
   get expiresAtMs(): number {
     return this.ttlMs === undefined ? Number.POSITIVE_INFINITY : this.publishedMs + this.ttlMs;
   }

@@ -38,7 +38,7 @@ export class Topic {
   changedAfter: Topic | undefined;
   /** How many parties need this object to stay: views, mostly. */
   holds = 0;
-  /** Milliseconds since 1970 of the last publication. */
+  /** When the last publication was taken, on the clock of `publishedMs`. */
   lastPublishedMs = 0;
   publications = 0;
 

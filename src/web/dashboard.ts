@@ -28,7 +28,7 @@ class Dashboard {
     clientName: 'sluice-dashboard',
     heartbeat: { intervalMs: 2_000 },
   });
-  readonly #meter = new DeliveryMeter(Date.now());
+  readonly #meter = new DeliveryMeter(performance.now());
   readonly #connection = new ConnectionView(this.#client);
   readonly #delivery = new DeliveryView(byId('delivery'), this.#client, this.#meter);
   readonly #panels = monitoringTypes.map((type) => new PanelView(type));
@@ -69,11 +69,11 @@ class Dashboard {
     });
     this.#client.onConnect(() => {
       this.#roundTrips = 0;
-      this.#meter.restart(Date.now());
+      this.#meter.restart(performance.now());
     });
     // The first ping goes out while the page is still busy: its guess at the gateway's clock is a poor one.
     this.#client.on('roundTrip', () => {
-      if (++this.#roundTrips === 2) this.#meter.restart(Date.now());
+      if (++this.#roundTrips === 2) this.#meter.restart(performance.now());
     });
     this.#client.onError((error) => console.warn(`${error.code}: ${error.message}`));
     void this.#client.connect();
@@ -121,7 +121,7 @@ class Dashboard {
     this.#watch?.stop();
     this.#topic = topic;
     this.#machine = new Machine();
-    this.#meter.restart(Date.now());
+    this.#meter.restart(performance.now());
     this.#watch = new Watch(this.#client, topic, this.#machine, this.#meter, () => this.#planDraw());
     this.#query.set('topic', topic);
     this.#draw();
@@ -141,7 +141,7 @@ class Dashboard {
     const status = this.#status();
     const shown = this.#connection.show(this.#status(), nowMs);
     if (this.#topic) this.#picker.show(this.#topics, this.#topic);
-    this.#delivery.show(nowMs);
+    this.#delivery.show(performance.now());
     this.#showNotice(this.#lack(shown === 'refused'));
     if (!this.#machine) return;
     // Without a connection the charts stand still: time going on would look like servers falling silent.

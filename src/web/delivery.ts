@@ -8,7 +8,10 @@ export interface Latency {
   readonly p95Ms: number;
 }
 
-/** What the page sees of the delivery: how many messages a second, and how old they are when they come. */
+/**
+ * What the page sees of the delivery: how many messages a second, and how old they are when they come. `nowMs`: on a
+ * monotonic clock.
+ */
 export class DeliveryMeter {
   #arrivalsMs: number[] = [];
   #latenciesMs: number[] = [];

@@ -61,9 +61,8 @@ export class Watch {
   /** What was published while the page was away is old by no fault of the delivery. */
   #measure(timestampMs: number, meter: DeliveryMeter): void {
     const { serverOffsetMs, connectedAtMs = 0 } = this.#client.getStatus();
-    const nowMs = Date.now();
     if (timestampMs >= connectedAtMs + serverOffsetMs)
-      meter.arrived(nowMs, nowMs + serverOffsetMs - timestampMs);
+      meter.arrived(performance.now(), Date.now() + serverOffsetMs - timestampMs);
   }
 
   async #refill(): Promise<void> {

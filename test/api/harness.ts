@@ -79,6 +79,7 @@ export async function startApi(options: HarnessOptions = {}) {
       stats: () => ({
         state: 'running',
         startedAtMs: nowMs,
+        uptimeMs: 90_500,
         engine: { name: 'memory', up: true },
         connections: { active: connections.size, total: 7 },
         publications: 1,

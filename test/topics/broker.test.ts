@@ -998,3 +998,21 @@ describe('an engine that retains', () => {
     expect(broker.size).toBe(0);
   });
 });
+
+test('readers are told the time of the wall clock, ages count on a clock that does not jump', async () => {
+  const wall = new FakeClock(5_000_000);
+  const { broker, clock } = await openBroker({ topic: { maxAgeMs: 1000 }, wallMs: wall.read });
+  await broker.publish([fields('a'), fields('b', { timestampMs: 7 })]);
+  const [published] = broker.find('a')?.ring.slice(0) ?? [];
+  expect([published?.timestampMs, published?.publishedMs]).toEqual([5_000_000, clock.nowMs]);
+  expect(broker.find('b')?.ring.slice(0)[0]?.timestampMs).toBe(7);
+  wall.advance(3_600_000);
+  broker.sweep();
+  expect(broker.find('a')?.ring.count).toBe(1);
+  expect([broker.wallMs(), broker.nowMs()]).toEqual([8_600_000, clock.nowMs]);
+  clock.advance(1000);
+  expect(broker.toWallMs(clock.nowMs - 1000)).toBe(8_599_000);
+  clock.advance(1);
+  broker.sweep();
+  expect(broker.find('a')?.ring.count ?? 0).toBe(0);
+});

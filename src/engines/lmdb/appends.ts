@@ -41,7 +41,7 @@ export function appendAll(topics: Topics, requests: readonly AppendRequest[], no
 
 function appendOne(
   topics: Topics,
-  { fields, publishedMs, acceptedAtMs, payer, ifNewest }: AppendRequest,
+  { fields, publishedMs, timestampMs, acceptedAtMs, payer, ifNewest }: AppendRequest,
   nowMs: number,
   appended: Map<Head, Appended>,
 ): AppendOutcome {
@@ -63,7 +63,14 @@ function appendOne(
     if (answer !== undefined) return answer;
     topics.putMessageId(head, messageId, offset, digest, nowMs);
   }
-  const publication = new StoredPublication(fields, offset, topics.nextSeq(), publishedMs, acceptedAtMs);
+  const publication = new StoredPublication(
+    fields,
+    offset,
+    topics.nextSeq(),
+    publishedMs,
+    acceptedAtMs,
+    timestampMs,
+  );
   topics.putPublication(head, publication);
   head.offset = offset;
   head.seq = publication.seq;

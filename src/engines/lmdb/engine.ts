@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { steadyNowMs } from '../../clock.ts';
 import { SluiceError } from '../../errors.ts';
 import type {
   AppendOutcome,
@@ -32,7 +33,7 @@ export interface LmdbOptions {
   readonly messageIds?: MessageIdLimits;
   /** For the stored publications of all topics; the rings of the longest idle ones give way. */
   readonly ringsMaxBytes: number;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970 on a clock that does not jump. */
   readonly nowMs?: () => number;
   /** Of the running kernel. */
   readonly bootId?: string;
@@ -89,7 +90,7 @@ export class LmdbEngine implements Engine {
 
   constructor(options: LmdbOptions) {
     this.#options = options;
-    this.#nowMs = options.nowMs ?? Date.now;
+    this.#nowMs = options.nowMs ?? steadyNowMs;
     // Who can't tell a restart of the machine from one of the process must not depend on the difference.
     this.#sync = options.sync || this.#bootId === undefined;
   }

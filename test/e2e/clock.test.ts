@@ -1,0 +1,84 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SignJWT } from 'jose';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { JsonClient } from '../support/json-client.ts';
+
+const hourMs = 3_600_000;
+const tokenSecret = 'a secret of at least 32 bytes, for tests';
+const headers = { 'x-api-key': 'an-api-key-of-some-length' };
+
+let gateway: TestGateway;
+const clients: JsonClient[] = [];
+const folders: string[] = [];
+
+afterEach(async () => {
+  vi.useRealTimers();
+  await Promise.all(clients.splice(0).map((client) => client.close()));
+  await gateway.close();
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true });
+});
+
+/** Sets the wall clock of this process, and leaves the monotonic one. */
+function setWallClock(stepMs: number): void {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + stepMs });
+}
+
+async function get(path: string) {
+  const response = await fetch(gateway.url + path, { headers });
+  return (await response.json()) as Record<string, unknown>;
+}
+
+const publish = async (fields: object) =>
+  (await gateway.post('/api/publish', JSON.stringify(fields), headers)).json();
+
+const data = (page: Record<string, unknown>) =>
+  (page['messages'] as { data: unknown }[]).map((publication) => publication.data);
+
+describe.each([
+  ['memory', hourMs],
+  ['memory', -hourMs],
+  ['lmdb', hourMs],
+  ['lmdb', -hourMs],
+] as const)('of the engine %s, when the wall clock is set by %d ms', (engine, stepMs) => {
+  it('nothing ages, expires or is forgotten, and readers are told the time that it shows', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'sluice-clock-'));
+    folders.push(dataDir);
+    gateway = await startGateway({
+      ...{ engine, dataDir, ringMaxAgeSeconds: 600 },
+      ...{ apiKeys: [headers['x-api-key']], tokenSecret },
+    });
+    const first = { topic: 't', data: 1, messageId: 'm', ttlMs: 600_000 };
+    expect(await publish(first)).toMatchObject({ offset: 1 });
+    const before = Date.now();
+    setWallClock(stepMs);
+    gateway.broker.sweep();
+    expect(await publish(first)).toMatchObject({ offset: 1, duplicate: true });
+    expect(await publish({ topic: 't', data: 2 })).toMatchObject({ offset: 2 });
+    expect(data(await get('/api/topics/t/history'))).toEqual([1, 2]);
+    const info = await get('/api/topics/t');
+    const [, second] = (await get('/api/topics/t/history'))['messages'] as { timestamp: string }[];
+    for (const shown of [info['lastPublishedAt'], second?.timestamp]) {
+      const movedMs = Date.parse(shown as string) - before;
+      expect(Math.abs(movedMs - stepMs)).toBeLessThan(60_000);
+    }
+    const { uptimeSeconds } = await get('/api/stats');
+    expect(uptimeSeconds).toBeGreaterThanOrEqual(0);
+    expect(uptimeSeconds).toBeLessThan(600);
+  });
+});
+
+it('a token expires by the wall clock', async () => {
+  gateway = await startGateway({ apiKeys: [headers['x-api-key']], tokenSecret });
+  const token = await new SignJWT({ topics: [] })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject('alice')
+    .setExpirationTime('30m')
+    .sign(new TextEncoder().encode(tokenSecret));
+  const client = await JsonClient.open(`${gateway.wsUrl}?token=${token}`);
+  clients.push(client);
+  setWallClock(hourMs);
+  expect(await client.end()).toMatchObject({ code: 4501 });
+});
