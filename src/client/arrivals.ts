@@ -12,7 +12,7 @@ export class Arrivals {
 
   add(): Promise<Greeting> {
     const settled = new Promise<Greeting>((resolve, reject) => this.#waiting.push({ resolve, reject }));
-    // Nobody has to wait for it: the state and the event `error` tell the same.
+    // The promise may be ignored: the state and the event `error` tell the same.
     settled.catch(() => {});
     return settled;
   }

@@ -67,7 +67,7 @@ export class Attempt {
     this.#socket?.send(message);
   }
 
-  /** Lets go of the socket; nothing that it still does is reported. */
+  /** Closes the socket; nothing that it still does is reported. */
   drop(reason = ''): void {
     this.#over = true;
     this.#stopTimer();
@@ -76,7 +76,7 @@ export class Attempt {
     if (!socket) return;
     socket.onmessage = null;
     socket.onclose = null;
-    // `onerror` stays: the package `ws` throws where nobody listens to errors.
+    // `onerror` stays: the package `ws` throws where errors have no listener.
     socket.close(1000, reason);
   }
 

@@ -2,8 +2,9 @@ export interface BackoffOptions {
   /** Milliseconds before the first, second … attempt; the last one holds for all later ones. */
   readonly delaysMs?: readonly number[];
   /**
-   * How each delay is drawn, so that the clients of a gateway that crashed don't come back as one. `half`, the default: between half
-   * of the delay and all of it; `full`: between 0 and all of it; `none`: the delay itself.
+   * How each delay is drawn, so that the clients of a gateway that crashed don't come back as one. `half`,
+   * the default: between half of the delay and all of it; `full`: between 0 and all of it; `none`: the delay
+   * itself.
    */
   readonly jitter?: 'half' | 'full' | 'none';
   /** Attempts in a row to come back; then the client closes. Unlimited by default. */
@@ -44,7 +45,10 @@ export class Backoff {
     return Number.isFinite(this.#maxAttempts);
   }
 
-  /** The delay before the next attempt, which counts from now on; `undefined` when there were as many as may be. */
+  /**
+   * The delay before the next attempt, which counts from now on; `undefined` when there were as many as may
+   * be.
+   */
   next(): number | undefined {
     if (this.isOver) return undefined;
     const last = this.#delaysMs.length - 1;

@@ -1,6 +1,6 @@
 /**
- * Bytes, whatever realm they are of: in jsdom, in an iframe or in a `vm` context there are several classes named `ArrayBuffer`, and
- * `instanceof` knows one of them.
+ * Bytes, whatever realm they are of: in jsdom, in an iframe or in a `vm` context there are several classes
+ * named `ArrayBuffer`, and `instanceof` knows one of them.
  */
 
 type LengthOf = (this: unknown) => number;

@@ -1,7 +1,9 @@
 import { type ErrorCode, errorTable } from '../errors.ts';
 import type { WireError } from '../protocol/frames.ts';
 
-/** What can go wrong on this side of the wire. Numbers from 1000 up, so that they never meet the gateway's. */
+/**
+ * What can go wrong on this side of the wire. Numbers from 1000 up, so that they never meet the gateway's.
+ */
 const localErrors = {
   timeout: { number: 1000, retry: true, summary: 'No reply came in time; whether it was done is unknown.' },
   disconnected: { number: 1001, retry: true, summary: 'The connection was lost before the reply came.' },
@@ -51,7 +53,7 @@ export class ClientError extends Error {
   readonly number: number;
   /** The same call may succeed later. */
   readonly retry: boolean;
-  /** ... but not before so many milliseconds, where the gateway said so. */
+  /** ... but not before this many milliseconds, where the gateway said so. */
   readonly retryAfterMs: number | undefined;
 
   constructor(error: WireError, cause?: unknown) {

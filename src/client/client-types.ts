@@ -9,7 +9,10 @@ import type { PublicationListener } from './subscription.ts';
 export interface ClientEvents {
   connect: [greeting: Greeting];
   disconnect: [closed: ClosedBy];
-  /** Whatever nobody else heard: refused upgrades, lost tokens, subscriptions without a listener, listeners that threw. */
+  /**
+   * Errors that have no other listener: refused upgrades, lost tokens, subscriptions without one, listeners
+   * that threw.
+   */
   error: [error: ClientError];
   state: [change: StateChange];
   /** A heartbeat's round trip. */

@@ -23,9 +23,11 @@ export class SluiceClient {
   }
 
   /**
-   * Begins to connect; while the client waits to reconnect, tries at once. The client goes on trying by itself, but the promise
-   * settles: it resolves when the client is connected, and rejects with the reason when the attempt fails. Where the attempts are
-   * limited (`maxReconnectAttempts`) it rejects when the last one has failed. Nobody has to wait for it.
+   * Begins to connect; while the client waits to reconnect, tries at once. The client goes on trying by
+   * itself, but the promise
+   * settles: it resolves when the client is connected, and rejects with the reason when the attempt fails.
+   * Where the attempts are limited (`maxReconnectAttempts`) it rejects when the last one has failed. The
+   * promise may be ignored.
    */
   connect(): Promise<Greeting> {
     return this.#core.connect();
@@ -36,7 +38,10 @@ export class SluiceClient {
     this.#core.connection.close();
   }
 
-  /** One topic, or a pattern with a trailing `*`. The listener hears publications; the subscription tells everything else. */
+  /**
+   * One topic, or a pattern with a trailing `*`. The listener hears publications; the subscription tells
+   * everything else.
+   */
   subscribe<T = unknown>(
     topic: string,
     options: SubscribeOptions = {},
@@ -48,10 +53,11 @@ export class SluiceClient {
   }
 
   /**
-   * Settles when the gateway has committed it. Without a connection it waits in the queue, as it does while the gateway limits the
-   * rate; an acknowledgement that was lost is asked for again, and the messageId keeps it from counting twice. Bytes (an ArrayBuffer
-   * or a view on one) go as they are, all else as JSON. What can't be carried as it is rejects, and so does what is larger than
-   * the gateway takes. `timeout` rejects too: whether it was done is unknown then, and the same messageId may be used again.
+   * Settles when the gateway has committed it. Without a connection it waits in the queue, as it does while
+   * the gateway limits the rate; an acknowledgement that was lost is asked for again, and the messageId keeps
+   * it from counting twice. Bytes (an ArrayBuffer or a view on one) go as they are, all else as JSON. What
+   * can't be carried as it is rejects, and so does what is larger than the gateway takes. `timeout` rejects
+   * too: whether it was done is unknown then, and the same messageId may be used again.
    */
   async publish(
     topic: string,
@@ -126,7 +132,10 @@ export class SluiceClient {
     return this.on('error', listener);
   }
 
-  /** Rejects where it can't be sent; sent again while the gateway limits the rate, within the command's timeout. */
+  /**
+   * Rejects where it can't be sent; sent again while the gateway limits the rate, within the command's
+   * timeout.
+   */
   async #request<K extends CommandKind>(
     kind: K,
     fields: Readonly<Record<string, unknown>>,

@@ -8,8 +8,8 @@ export interface ClosedBy {
 }
 
 /**
- * 4500-4999 are final, everything else is worth another attempt. One exception: `unauthorized` is not, where another attempt
- * brings a token that is fresh, or brings the same one in time.
+ * 4500-4999 are final, everything else is worth another attempt. One exception: `unauthorized` is not, where
+ * another attempt brings a token that is fresh, or brings the same one in time.
  */
 export function mayReconnect(
   closed: ClosedBy,

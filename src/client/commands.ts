@@ -37,8 +37,9 @@ interface Waiting {
 }
 
 /**
- * Commands on their way: gives ids, matches replies, lets each end by reply, timeout or loss of the connection.
- * Outcomes are told synchronously, within the turn of the reply's message, because a batch may follow in the next one.
+ * Commands on their way: gives ids, matches replies, lets each end by reply, timeout or loss of the
+ * connection. Outcomes are told synchronously, within the turn of the reply's message, because a batch may
+ * follow in the next one.
  */
 export class PendingCommands {
   // 1 is the id of the handshake's `connect`; see connection.ts.
@@ -110,8 +111,9 @@ export class PendingCommands {
   }
 
   /**
-   * Sends when the connection is there, and again when the gateway has limited the rate and the time that it named is over. The
-   * timeout counts from now, all waiting included. What was sent when the connection was lost fails with `disconnected`.
+   * Sends when the connection is there, and again when the gateway has limited the rate and the time that it
+   * named is over. The timeout counts from now, all waiting included. What was sent when the connection was
+   * lost fails with `disconnected`.
    */
   request<K extends CommandKind>(kind: K, fields: Commands[K]): Promise<ReplyTo<K>> {
     return new Promise((resolve, reject) => {

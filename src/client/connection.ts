@@ -7,8 +7,9 @@ import { learnRefusal, type Refusal } from './refusal.ts';
 import type { TimerHandle } from './runtime.ts';
 
 /**
- * idle → connecting → connected → reconnecting → connected …, and closed at last. `reconnecting` covers the waits and
- * attempts after a loss, and those after a first attempt that failed. Each transition is one function named `to…`.
+ * idle → connecting → connected → reconnecting → connected …, and closed at last. `reconnecting` covers the
+ * waits and attempts after a loss, and those after a first attempt that failed. Each transition is one
+ * function named `to…`.
  */
 export type ConnectionState = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'closed';
 
@@ -91,8 +92,8 @@ export class Connection {
   }
 
   /**
-   * The surroundings have changed: a wait ends, and an attempt that began before is begun anew. Where the gateway has said how long to
-   * wait, that holds.
+   * The surroundings have changed: a wait ends, and an attempt that began before is begun anew. Where the
+   * gateway has said how long to wait, that holds.
    */
   woke(): void {
     if (this.#timer !== undefined) {
@@ -125,7 +126,7 @@ export class Connection {
     this.#goingAwayDelayMs = reconnectDelayMs;
   }
 
-  // -- transitions ------------------------------------------------------------------------------------------------
+  // -- transitions ------------------------------------------------------------------------------------
 
   #toConnecting(): void {
     this.#backoff.reset();
@@ -177,7 +178,7 @@ export class Connection {
     this.#port.state({ state, previous, retryAtMs, attempts, error, reason: error?.code });
   }
 
-  // -- attempts and waits -----------------------------------------------------------------------------------------
+  // -- attempts and waits -----------------------------------------------------------------------------
 
   #begin(): void {
     this.#run++;
@@ -197,7 +198,8 @@ export class Connection {
     const wasConnected = this.#up;
     if (!this.#lose(closed)) return;
     const { token } = this.#options;
-    // Without a refusal of the token, `unauthorized` before the connection was up means that it came too late.
+    // Without a refusal of the token, `unauthorized` before the connection was up means that it came too
+    // late.
     const mayHelp = wasConnected ? typeof token === 'function' : token !== undefined;
     const { error, final } = mayReconnect(closed, mayHelp);
     if (final) this.#toClosed(error);
@@ -220,7 +222,10 @@ export class Connection {
     this.#port.attemptFailed(error);
   }
 
-  /** No WebSocket opened, and a browser doesn't say why: asks. Where no attempt follows, first, so that the end has its reason. */
+  /**
+   * No WebSocket opened, and a browser doesn't say why: asks. Where no attempt follows, first, so that the
+   * end has its reason.
+   */
   async #unopened(error: ClientError): Promise<void> {
     this.#attempt = undefined;
     const isLast = this.#backoff.isOver;
@@ -254,7 +259,10 @@ export class Connection {
     this.#enter('reconnecting', error);
   }
 
-  /** Lets go of the socket. Answers false when a listener who heard of the loss has closed or restarted the client. */
+  /**
+   * Drops the socket. Returns false when a listener that heard of the loss has closed or restarted the
+   * client.
+   */
   #lose(closed: ClosedBy): boolean {
     this.#attempt?.drop(closed.reason);
     this.#attempt = undefined;

@@ -79,7 +79,10 @@ export class Core {
     });
   }
 
-  /** Begins to connect. Where the attempts are limited, settles with the end of all; otherwise with the first one's. */
+  /**
+   * Begins to connect. Where the attempts are limited, settles with the end of all; otherwise with the first
+   * one's.
+   */
   connect(): Promise<Greeting> {
     if (this.connection.state === 'connected' && this.greeting) return Promise.resolve(this.greeting);
     const arrival = this.arrivals.add();
@@ -87,7 +90,7 @@ export class Core {
     return arrival;
   }
 
-  // -- building ---------------------------------------------------------------------------------------------------
+  // -- building ---------------------------------------------------------------------------------------
 
   #makeConnection(url: string, options: ClientOptions): Connection {
     const runtime = this.#runtime;
@@ -162,7 +165,7 @@ export class Core {
     });
   }
 
-  // -- the connection ---------------------------------------------------------------------------------------------
+  // -- the connection ---------------------------------------------------------------------------------
 
   #connected(greeting: Greeting): void {
     this.greeting = greeting;
@@ -213,7 +216,10 @@ export class Core {
     this.connection.send(message);
   }
 
-  /** As far as the limits are known: before the first greeting they aren't, and it is asked again when it is sent. */
+  /**
+   * As far as the limits are known: before the first greeting they aren't, and it is asked again when it is
+   * sent.
+   */
   #sizeProblem(fields: PublishFields): ClientError | undefined {
     const limits = this.#limits;
     if (!limits) return undefined;
@@ -224,7 +230,7 @@ export class Core {
     return bytes > limits.frameMaxBytes ? tooLarge(limits) : undefined;
   }
 
-  // -- frames -----------------------------------------------------------------------------------------------------
+  // -- frames -----------------------------------------------------------------------------------------
 
   #received(frame: ServerFrame, bytes: number): void {
     this.stats.framesReceived++;
@@ -254,7 +260,7 @@ export class Core {
     }
   }
 
-  // -- errors -----------------------------------------------------------------------------------------------------
+  // -- errors -----------------------------------------------------------------------------------------
 
   #report(error: ClientError): void {
     if (!this.events.emit('error', error)) console.error(error);
@@ -268,7 +274,7 @@ export class Core {
   }
 }
 
-/** As long as the ids of sessions are: it stands in the frame of a publish with `exceptSelf`. */
+/** Longer than the id of any session: the frame of a publish with `exceptSelf` holds one. */
 const longestSession = 'x'.repeat(64);
 
 function bytesOf(frame: ClientFrame): number {

@@ -3,7 +3,9 @@ import type { Publication, ServerKinds } from '../protocol/frames.ts';
 
 const none: ReadonlyMap<number, Uint8Array> = new Map();
 
-/** Of each view of this connection the newest dictionary that was announced: batches make use of no older one. */
+/**
+ * Of each view of this connection the newest dictionary that was announced: batches make use of no older one.
+ */
 export class Dictionaries {
   readonly #byView = new Map<number, ReadonlyMap<number, Uint8Array>>();
 

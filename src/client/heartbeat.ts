@@ -7,8 +7,8 @@ export interface HeartbeatOptions {
 }
 
 /**
- * How the heartbeat reaches the gateway. `done` hears the pong's time; `alive` when the answer was another one (it limits the rate);
- * `silent` when none came in time.
+ * How the heartbeat reaches the gateway. `done` hears the pong's time; `alive` when the answer was another
+ * one (it limits the rate); `silent` when none came in time.
  */
 export type SendPing = (
   roundTripMs: number,
@@ -27,8 +27,9 @@ export interface Pulse {
 }
 
 /**
- * Pings on a beat while the connection is there, the first one at once; reports each round trip, and a connection on
- * which nothing moves any more. A pong may be late behind a long backlog: as long as anything arrives, it is alive.
+ * Pings on a beat while the connection is there, the first one at once; reports each round trip, and a
+ * connection on which nothing moves any more. A pong may be late after a long backlog: as long as anything
+ * arrives, it is alive.
  */
 export class Heartbeat {
   #timer: TimerHandle | undefined;

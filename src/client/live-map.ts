@@ -1,16 +1,19 @@
 import type { ReceivedPublication } from './received.ts';
 
 /**
- * A state topic as a map: the newest publication of each key. A snapshot replaces everything once its last page is
- * there; until then readers see what was before. A publication with `removed` deletes its key.
+ * A state topic as a map: the newest publication of each key. A snapshot replaces everything once its last
+ * page is there; until then readers see what was before. A publication with `removed` deletes its key.
  */
 export class LiveMap {
   #entries = new Map<string, ReceivedPublication>();
-  /** Somebody holds `#entries`: the next change is made in a copy. */
+  /** `#entries` was handed out: the next change is made in a copy. */
   #isGiven = false;
   #pages: Map<string, ReceivedPublication> | undefined;
 
-  /** As it is now: never changed later, and the same one until something changes. Only what was looked at is copied. */
+  /**
+   * As it is now: never changed later, and the same one until something changes. Only what was looked at is
+   * copied.
+   */
   get entries(): ReadonlyMap<string, ReceivedPublication> {
     this.#isGiven = true;
     return this.#entries;

@@ -42,19 +42,23 @@ export interface OfflineQueuePort {
 }
 
 /**
- * Publications on their way. While the connection is away they wait, in order, and go out one by one when it is back; so does what
- * the gateway refused to limit the rate, when the time that it named is over. One whose acknowledgement was lost with the
- * connection goes out again: its messageId keeps it from counting twice. One that can't be sent is rejected alone.
+ * Publications on their way. While the connection is away they wait, in order, and go out one by one when it
+ * is back; so does what the gateway refused to limit the rate, when the time that it named is over. One whose
+ * acknowledgement was lost with the connection goes out again: its messageId keeps it from counting twice.
+ * One that can't be sent is rejected alone.
  */
 export class OfflineQueue {
   #online = false;
-  /** Something is sent from the queue, or waits to be: what comes now has to wait behind it. */
+  /** Something is sent from the queue, or waits to be: what comes now has to wait too. */
   #draining = false;
   /** One of the queue is on its way. */
   #sending = false;
   #waiting: Entry[] = [];
   #timer: TimerHandle | undefined;
-  /** Sent on an earlier connection, with `exceptSelf`, and not acknowledged: where they are, or whether, isn't known. */
+  /**
+   * Sent on an earlier connection, with `exceptSelf`, and not acknowledged: where they are, or whether, isn't
+   * known.
+   */
   readonly #unsettled = new Set<Entry>();
   readonly #maxEntries: number;
   readonly #runtime: Runtime;
@@ -74,7 +78,10 @@ export class OfflineQueue {
     return this.#waiting.length;
   }
 
-  /** Whether the topic, or one of the pattern, may hold a publication of this client's own that it would not recognise. */
+  /**
+   * Whether the topic, or one of the pattern, may hold a publication of this client's own that it would not
+   * recognise.
+   */
   isUnsettled(matches: (topic: string) => boolean): boolean {
     for (const { fields } of this.#unsettled) if (matches(fields.topic)) return true;
     return false;
@@ -155,7 +162,10 @@ export class OfflineQueue {
     });
   }
 
-  /** It may be there already, and the gateway may have forgotten its messageId: sent again it could count twice. */
+  /**
+   * It may be there already, and the gateway may have forgotten its messageId: sent again it could count
+   * twice.
+   */
   #tooLate({ sentAtMs, mayBeThere }: Entry): ClientError | undefined {
     const isLate = mayBeThere && this.#runtime.monotonicMs() - (sentAtMs ?? 0) > maxResendAgeMs;
     return isLate ? localError('disconnected') : undefined;
@@ -179,7 +189,10 @@ export class OfflineQueue {
     this.#insert(entry);
   }
 
-  /** The gateway limits the rate: this one, and what the application publishes meanwhile, waits as long as it says. */
+  /**
+   * The gateway limits the rate: this one, and what the application publishes meanwhile, waits as long as it
+   * says.
+   */
   #putOff(entry: Entry, error: ClientError): void {
     if (this.#waiting.length >= this.#maxEntries) {
       this.#settle(entry, { ok: false, error });

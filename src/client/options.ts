@@ -5,16 +5,22 @@ import type { OfflineQueueOptions } from './offline-queue.ts';
 import type { Runtime, WebSocketClass } from './runtime.ts';
 
 export interface ClientOptions {
-  /** A JSON Web Token, or how to get one: asked before each attempt to connect, and before the old one expires. */
+  /**
+   * A JSON Web Token, or how to get one: asked before each attempt to connect, and before the old one
+   * expires.
+   */
   readonly token?: string | (() => string | Promise<string>);
   /** Where the platform has none (Node 20): the one of the package `ws`. */
   readonly WebSocket?: WebSocketClass;
   /**
-   * Waits of 1, 2, 4, 8, 16, 30 s, each drawn between half of it and all of it, for ever; `false`: one attempt, and none after
-   * a loss.
+   * Waits of 1, 2, 4, 8, 16, 30 s, each drawn between half of it and all of it, for ever; `false`: one
+   * attempt, and none after a loss.
    */
   readonly reconnect?: BackoffOptions | false;
-  /** The same as `reconnect.maxAttempts`: attempts in a row to come back; then the client closes with `retries_over`. */
+  /**
+   * The same as `reconnect.maxAttempts`: attempts in a row to come back; then the client closes with
+   * `retries_over`.
+   */
   readonly maxReconnectAttempts?: number;
   /** The same as `reconnect.jitter`. */
   readonly jitter?: BackoffOptions['jitter'];

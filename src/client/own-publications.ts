@@ -3,8 +3,9 @@ import type { TopicPosition } from '../protocol/frames.ts';
 const rememberedMax = 10_000;
 
 /**
- * Where this client's publications with `exceptSelf` are. The gateway keeps them from the session that published them; a later
- * session of the same client is another one to it, and leaves them out by this memory: of the latest 10 000.
+ * Where this client's publications with `exceptSelf` are. The gateway keeps them from the session that
+ * published them; a later session of the same client is another one to it, and leaves them out by this
+ * memory: of the latest 10 000.
  */
 export class OwnPublications {
   readonly #places = new Set<string>();

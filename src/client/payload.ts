@@ -6,9 +6,9 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /**
- * Bytes (an ArrayBuffer or a view on one) go as they are, everything else as JSON; nothing at all is null. Both are copied: what the
- * application does with its data later changes nothing. Throws `unsupported_value` where JSON would say something else than the
- * value, or nothing.
+ * Bytes (an ArrayBuffer or a view on one) go as they are, everything else as JSON; nothing at all is null.
+ * Both are copied: what the application does with its data later changes nothing. Throws `unsupported_value`
+ * where JSON would say something else than the value, or nothing.
  */
 export function payloadOf(data: unknown): Payload {
   try {
@@ -22,7 +22,7 @@ export function payloadOf(data: unknown): Payload {
 }
 
 export function readPayload(payload: Payload): unknown {
-  // Bytes of its own: the message that these stand in has other readers.
+  // A copy: the message that holds these bytes has other readers.
   if (payload.format === 'binary') return payload.bytes.slice();
   return payload.bytes.length === 0 ? null : JSON.parse(decoder.decode(payload.bytes));
 }
@@ -32,7 +32,10 @@ function unsupported(cause: unknown): ClientError {
   return localError('unsupported_value', `The value can not be carried as it is: ${why}`, cause);
 }
 
-/** For `JSON.stringify`: lets each value through unchanged, or throws. `this` holds the value as it was before `toJSON`. */
+/**
+ * For `JSON.stringify`: lets each value through unchanged, or throws. `this` holds the value as it was before
+ * `toJSON`.
+ */
 function faithful(this: unknown, name: string, value: unknown): unknown {
   const original = (this as Record<string, unknown>)[name];
   const problem = problemOf(value, original, Array.isArray(this));
@@ -41,7 +44,10 @@ function faithful(this: unknown, name: string, value: unknown): unknown {
   return value;
 }
 
-/** `original`: before `toJSON`, `value`: after. A member of an object that is undefined is as good as absent; an element isn't. */
+/**
+ * `original`: before `toJSON`, `value`: after. A member of an object that is undefined is as good as absent;
+ * an element isn't.
+ */
 function problemOf(value: unknown, original: unknown, inArray: boolean): string | undefined {
   switch (typeof value) {
     case 'undefined':

@@ -9,7 +9,7 @@ export interface Coverage {
 
 /**
  * What the receiver has to do with a batch.
- * accept: hand over the publications behind `from`, then stand at `position`.
+ * accept: hand over the publications with offsets greater than `from`; the position is `position` then.
  * skip: nothing in it is new.
  * gap: `missing` never came; nothing of the batch may be handed over before it was recovered.
  * epoch: the batch counts in another numbering than the position.

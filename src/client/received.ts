@@ -3,7 +3,10 @@ import type { Publication, Tags } from '../protocol/frames.ts';
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const unread = Symbol('unread');
 
-/** A publication as the application gets it. `data` is parsed on first use; most publications of a busy topic never are. */
+/**
+ * A publication as the application gets it. `data` is parsed on first use; most publications of a busy topic
+ * never are.
+ */
 export class ReceivedPublication<T = unknown> {
   readonly topic: string;
   readonly offset: number;
@@ -30,7 +33,10 @@ export class ReceivedPublication<T = unknown> {
     this.#bytes = publication.payload.bytes;
   }
 
-  /** The payload as it was published: JSON text in UTF-8, or any bytes. A copy at each use: write into it as you like. */
+  /**
+   * The payload as it was published: JSON text in UTF-8, or any bytes. A copy at each use: write into it as
+   * you like.
+   */
   get bytes(): Uint8Array {
     return this.#bytes.slice();
   }
@@ -40,7 +46,10 @@ export class ReceivedPublication<T = unknown> {
     return decoder.decode(this.#bytes);
   }
 
-  /** The parsed payload, the same one at each use; of a binary one its bytes, a copy at each use. Not checked against T. */
+  /**
+   * The parsed payload, the same one at each use; of a binary one its bytes, a copy at each use. Not checked
+   * against T.
+   */
   get data(): T {
     if (this.format === 'binary') return this.bytes as T;
     if (this.#data === unread) this.#data = this.#read();

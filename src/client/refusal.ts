@@ -4,15 +4,15 @@ import { type ClientError, gatewayError, localError } from './client-error.ts';
 /** What the HTTP side says about an upgrade that failed; see `learnRefusal`. */
 export interface Refusal {
   readonly error: ClientError;
-  /** No attempt before so many milliseconds. */
+  /** No attempt before this many milliseconds. */
   readonly retryAfterMs?: number;
 }
 
 const timeoutMs = 5_000;
 
 /**
- * To a browser a refused upgrade looks like a lost network (1006). The gateway answers a GET to the same URL with the reason;
- * what another server answers, or that none does, is a reason too.
+ * To a browser a refused upgrade looks like a lost network (1006). The gateway answers a GET to the same URL
+ * with the reason; what another server answers, or that none does, is a reason too.
  */
 export async function learnRefusal(url: string, get: typeof fetch): Promise<Refusal> {
   const address = url.replace(/^ws/, 'http');

@@ -11,12 +11,13 @@ export interface ReleasesPort {
   ended(): void;
 }
 
-/** A list of a command has at most so many entries. */
+/** The gateway takes 1000 entries in a list. */
 const viewsPerCommand = 500;
 
 /**
- * Views that are not wanted any more, until the gateway has ended them: in one command those of a turn, and again where it limits
- * the rate. A subscription like one that has not ended has to wait: the gateway would refuse it (`already_subscribed`).
+ * Views that are not wanted any more, until the gateway has ended them: in one command those of a turn, and
+ * again where it limits the rate. A subscription like one that has not ended has to wait: the gateway would
+ * refuse it (`already_subscribed`).
  */
 export class Releases {
   /** View to the text of its subscription. */

@@ -9,8 +9,9 @@ import { isPlain, payloadOf } from './payload.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 
 /**
- * What the application asks for, checked and copied at its call. What is wrong throws there, with the code that the gateway has for
- * it, and nothing else is touched: no encoder meets a value that it can't write, in a later turn and beside others.
+ * What the application asks for, checked and copied at its call. What is wrong throws there, with the code
+ * that the gateway has for it, and nothing else is touched: no encoder meets a value that it can't write, in
+ * a later turn and beside others.
  */
 
 export function checkedCommand<K extends CommandKind>(
@@ -70,7 +71,9 @@ function checkedTopic(topic: unknown): string {
   return topic;
 }
 
-/** Far above what a gateway takes: more has only a filter that holds itself, or the same part again and again. */
+/**
+ * Far above what a gateway takes: more has only a filter that holds itself, or the same part again and again.
+ */
 const deepest = 100;
 const mostNodes = 10_000;
 

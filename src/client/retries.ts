@@ -1,6 +1,9 @@
 import type { Runtime, TimerHandle } from './runtime.ts';
 
-/** What is due within so long of each other is done together: a gateway that refused a hundred at once is asked for them in a few commands. */
+/**
+ * What is due within so long of each other is done together: a gateway that refused a hundred at once is
+ * asked for them in a few commands.
+ */
 const togetherMs = 250;
 
 /** What is to be tried again, each not before its time, and those of about the same time at once. */

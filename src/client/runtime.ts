@@ -11,8 +11,8 @@ export interface Runtime {
   /** Absent where the platform has none; then refused upgrades stay without a reason. */
   readonly fetch?: typeof fetch;
   /**
-   * Calls `noticed` when the network comes or goes, and when the page is seen again, until the function that it returns is called.
-   * Absent where the platform has no such events.
+   * Calls `noticed` when the network comes or goes, and when the page is seen again, until the function that
+   * it returns is called. Absent where the platform has no such events.
    */
   watch?(noticed: () => void): () => void;
 }
@@ -68,7 +68,9 @@ function watchPage(noticed: () => void): () => void {
   };
 }
 
-/** Opens sockets of the class that was given, else of the platform's. Throws at once where there is neither. */
+/**
+ * Opens sockets of the class that was given, else of the platform's. Throws at once where there is neither.
+ */
 export function socketFactory(given?: WebSocketClass): (url: string, protocol: string) => Socket {
   const found = given ?? (globalThis as { WebSocket?: WebSocketClass }).WebSocket;
   if (!found) {

@@ -2,9 +2,10 @@ import type { Pulse } from './heartbeat.ts';
 import type { Runtime } from './runtime.ts';
 
 /**
- * What the gateway's clock shows, guessed from the pings. The pong is taken to have been written in the middle of the
- * round trip, so a guess is wrong by half a round trip at most: the quickest of the latest pings is believed. Guesses are
- * kept on the monotonic clock, so that they stay right when the local one is set.
+ * What the gateway's clock shows, guessed from the pings. The pong is taken to have been written in the
+ * middle of the round trip, so a guess is wrong by half a round trip at most: the quickest of the latest
+ * pings is believed. Guesses are kept on the monotonic clock, so that they stay right when the local one is
+ * set.
  */
 export class ServerClock {
   readonly #runtime: Runtime;

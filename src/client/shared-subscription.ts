@@ -29,7 +29,8 @@ const noEntries: StateMap = new Map();
 
 /**
  * One subscription on the wire and the local ones that share it: positions, live maps, delivery.
- * needed: to be asked for; asked: the command is out; live: batches may come; off: refused or ended, perhaps to be asked for later.
+ * needed: to be asked for; asked: the command is out; live: batches may come; off: refused or ended, perhaps
+ * to be asked for later.
  */
 export class SharedSubscription {
   readonly topic: string;
@@ -49,7 +50,9 @@ export class SharedSubscription {
   readonly #maps = new Map<string, LiveMap>();
   /** State topics whose snapshot isn't complete: their position doesn't count, a new snapshot is needed. */
   readonly #incomplete = new Set<string>();
-  /** Members whose `since` or `last` the gateway hasn't granted yet, and those of them that it was asked for. */
+  /**
+   * Members whose `since` or `last` the gateway hasn't granted yet, and those of them that it was asked for.
+   */
   readonly #wishes = new Set<Subscription>();
   #asked: readonly Subscription[] = [];
   /** The positions that were asked for last. */
@@ -93,7 +96,7 @@ export class SharedSubscription {
     }
   }
 
-  /** Somebody joined after what was asked was asked, and wants more. */
+  /** A member joined after the subscribe was sent, and wants more. */
   get mustAskAgain(): boolean {
     return this.#wishes.size > 0 || (this.#wantsPresence() && !this.#hasPresence);
   }
@@ -125,7 +128,7 @@ export class SharedSubscription {
     for (const member of this.members) member.enter('live');
   }
 
-  /** Whether a subscription that begins at `start` would leave a hole behind what was seen. */
+  /** Whether a subscription that begins at `start` would leave a hole after what was seen. */
   wouldSkip(start: Position): boolean {
     const position = this.#positions.get(this.topic);
     return (
@@ -146,7 +149,10 @@ export class SharedSubscription {
     for (const member of this.members) member.enter('pending');
   }
 
-  /** Answers how many publications were new; `undefined` when something is missing before or in the batch: then recover. */
+  /**
+   * Answers how many publications were new; `undefined` when something is missing before or in the batch:
+   * then recover.
+   */
   batch(batch: ServerKinds['batch']): number | undefined {
     const topic = batch.topic ?? this.topic;
     const position = this.#positionFor(topic, batch);
@@ -179,8 +185,8 @@ export class SharedSubscription {
   }
 
   /**
-   * Also the birth of a state topic in a pattern. What it stands in already is no news. Answers false when values of the new
-   * epoch may exist that this side doesn't hold: then ask for a snapshot.
+   * Also the birth of a state topic in a pattern. Its own epoch is no news. Answers false when values of the
+   * new epoch may exist that this side doesn't hold: then ask for a snapshot.
    */
   reset({ topic, epoch, offset, mode }: Omit<ServerKinds['reset'], 'view'>): boolean {
     if (this.#positions.get(topic)?.epoch === epoch) return true;
@@ -201,7 +207,10 @@ export class SharedSubscription {
     }
   }
 
-  /** With `recovered: false` it names what is gone, and more of the catch-up follows; otherwise live batches do. */
+  /**
+   * With `recovered: false` it names what is gone, and more of the catch-up follows; otherwise live batches
+   * do.
+   */
   caughtUp({ topic, epoch, offset, recovered, missing }: ServerKinds['caughtUp']): void {
     if (recovered) {
       for (const member of this.members) {
@@ -225,7 +234,7 @@ export class SharedSubscription {
     return [...this.members].some(({ options }) => options.presence);
   }
 
-  // -- inside -----------------------------------------------------------------------------------------------------
+  // -- inside -----------------------------------------------------------------------------------------
 
   #begin(start: TopicStart): void {
     const { topic, epoch, offset, mode } = start;
@@ -239,8 +248,9 @@ export class SharedSubscription {
   }
 
   /**
-   * A snapshot follows, and until it is complete the position only serves to judge batches. Behind offset 0, and of a topic
-   * that a pattern wasn't asked for, everything from the first publication may follow instead: on an empty map.
+   * A snapshot follows, and until it is complete the position only serves to judge batches. After offset 0,
+   * and of a topic that a pattern wasn't asked for, everything from the first publication may follow instead:
+   * on an empty map.
    */
   #beginState({ topic, offset }: TopicStart, wasAskedFor: boolean): void {
     if (offset === 0) this.#incomplete.delete(topic);
@@ -248,7 +258,10 @@ export class SharedSubscription {
     if (offset === 0 || (this.isPattern && !wasAskedFor)) this.#forget(topic);
   }
 
-  /** Without any position the gateway would take a pattern for new, and topics born meanwhile would begin at their end. */
+  /**
+   * Without any position the gateway would take a pattern for new, and topics born meanwhile would begin at
+   * their end.
+   */
   #patternStarts(): readonly TopicPosition[] {
     if (this.#starts.length > 0) return this.#starts;
     return [{ topic: this.topic.slice(0, -1) || 'any', epoch: '', offset: 0 }];
@@ -263,7 +276,9 @@ export class SharedSubscription {
     );
   }
 
-  /** A topic of a pattern that was born later begins with its first batch; one with another epoch begins anew. */
+  /**
+   * A topic of a pattern that was born later begins with its first batch; one with another epoch begins anew.
+   */
   #positionFor(topic: string, batch: ServerKinds['batch']): Position {
     const position = this.#positions.get(topic);
     if (!position) return { epoch: batch.epoch ?? '', offset: batch.after };
@@ -301,7 +316,7 @@ export class SharedSubscription {
     for (const member of this.members) this.#tellMap(member, map, topic);
   }
 
-  /** What nobody looks at needn't be copied at the next change. */
+  /** A map that was not handed out needn't be copied at the next change. */
   #tellMap(member: Subscription, map: LiveMap, topic: string): void {
     if (member.hears('map')) member.tell('map', map.entries, topic);
   }

@@ -8,8 +8,9 @@ export function sinceList(topic: string, since: SubscribeOptions['since']): read
 }
 
 /**
- * Where a shared subscription has to begin so that everybody gets theirs: per topic, the earliest of where it stands
- * and where members want to begin. Positions of another epoch than the one it stands in can't be compared and don't count.
+ * Where a shared subscription has to begin so that everybody gets theirs: per topic, the earliest of where it
+ * stands and where members want to begin. Positions of another epoch than its own can't be compared and don't
+ * count.
  */
 export function startingPoints(
   topic: string,
@@ -25,7 +26,9 @@ export function startingPoints(
   return [...starts.values()];
 }
 
-/** A wish for the last so many counts back from where the subscription stands; a new one leaves that to the gateway. */
+/**
+ * A wish for the last N counts back from the subscription's position; a new one leaves that to the gateway.
+ */
 function wantedBy(
   topic: string,
   known: readonly TopicPosition[],

@@ -3,14 +3,17 @@ import type { Filter, Position, TopicPosition } from '../protocol/frames.ts';
 export interface SubscribeOptions {
   /** Only publications whose tags match. */
   readonly filter?: Filter;
-  /** At most one batch in so many milliseconds. */
+  /** At most one batch in this many milliseconds. */
   readonly intervalMs?: number;
   /** In a stream topic: only the newest publication per key of each batch. */
   readonly conflate?: boolean;
-  /** Hear `joined` and `left`. After `caughtUp`, and after a reconnection, ask `presence()` again: those have passed. */
+  /**
+   * Hear `joined` and `left`. After `caughtUp`, and after a reconnection, ask `presence()` again: those have
+   * passed.
+   */
   readonly presence?: boolean;
-  /** Begin with the newest publications, at most so many. */
+  /** Begin with the newest N publications. */
   readonly last?: number;
-  /** Begin behind this position, e.g. one that a page kept; for a pattern, one per topic. */
+  /** Begin after this position, e.g. one that a page kept; for a pattern, one per topic. */
   readonly since?: Position | readonly TopicPosition[];
 }

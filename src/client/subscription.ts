@@ -6,7 +6,9 @@ import type { ReceivedPublication } from './received.ts';
 import { sinceList } from './starting-point.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 
-/** `refused` is tried again when the client reconnects, or sooner where the gateway says that it may succeed. */
+/**
+ * `refused` is tried again when the client reconnects, or sooner where the gateway says that it may succeed.
+ */
 export type SubscriptionState = 'pending' | 'live' | 'lagging' | 'refused' | 'closed';
 
 export interface PublicationMeta {
@@ -20,17 +22,22 @@ export interface SubscriptionEvents<T> {
   publication: [publication: ReceivedPublication<T>, meta: PublicationMeta];
   /** State topics: everything, by key. Replaces whatever was shown before. */
   snapshot: [entries: StateMap<T>, at: TopicPosition];
-  /** State topics: the map has changed, by a snapshot or a batch. Each time another map; those told before stay as they were. */
+  /**
+   * State topics: the map has changed, by a snapshot or a batch. Each time another map; those told before
+   * stay as they were.
+   */
   map: [entries: StateMap<T>, topic: string];
-  /** These offsets are lost: the gateway has them no more. Delivery goes on behind them. */
+  /** These offsets are lost: the gateway has them no more. Delivery goes on after them. */
   gap: [gap: { readonly topic: string; readonly epoch: string; readonly missing: OffsetRange }];
   /** After a reconnect or a gap: nothing was lost. */
   recovered: [at: TopicPosition];
   /** This client reads too slowly; updates come late until `caughtUp`. */
   lagging: [];
-  /** Updates come live again; what was lost meanwhile, `gap` has told. Of a pattern without epoch and offset. */
+  /**
+   * Updates come live again; what was lost meanwhile, `gap` has told. Of a pattern without epoch and offset.
+   */
   caughtUp: [at: TopicPosition];
-  /** The topic's numbering began anew; whether something was lost, nobody can say. */
+  /** The topic's numbering began anew; whether something was lost is unknown. */
   reset: [at: TopicPosition, previous: Position];
   joined: [member: Member, topic: string];
   left: [member: Member, topic: string];
@@ -52,7 +59,7 @@ export interface TopicStart extends TopicPosition {
 export interface SubscriptionHome {
   remove(subscription: Subscription): void;
   mapOf(subscription: Subscription, topic: string): StateMap;
-  /** Errors that nobody who listens to the subscription heard, and listeners that threw. */
+  /** Errors that no listener of the subscription heard, and listeners that threw. */
   report(error: ClientError): void;
 }
 
@@ -85,7 +92,10 @@ export class Subscription<T = unknown> {
     return this.#error;
   }
 
-  /** Up to where the application has seen everything. Kept and given as `since`, it continues there another day. */
+  /**
+   * Up to where the application has seen everything. Kept and given as `since`, it continues there another
+   * day.
+   */
   get position(): Position | undefined {
     return this.#positions.get(this.topic);
   }
@@ -96,8 +106,8 @@ export class Subscription<T = unknown> {
   }
 
   /**
-   * State topics: the newest publication of each key. Empty until the first snapshot. After each change it is another map, and until
-   * then the same one, as `useSyncExternalStore` wants it.
+   * State topics: the newest publication of each key. Empty until the first snapshot. After each change it is
+   * another map, and until then the same one, as `useSyncExternalStore` wants it.
    */
   current(topic = this.topic): StateMap<T> {
     return this.#home.mapOf(this as Subscription, topic) as StateMap<T>;
@@ -125,9 +135,9 @@ export class Subscription<T = unknown> {
     this.#home.remove(this as Subscription);
   }
 
-  // -- for the registry -------------------------------------------------------------------------------------------
+  // -- for the registry -------------------------------------------------------------------------------
 
-  /** Hands over what is new to this subscription, then stands at `upto`. */
+  /** Hands over what is new to this subscription; its position is `upto` then. */
   deliver(publications: readonly ReceivedPublication[], upto: TopicPosition, view: number): void {
     const { topic, epoch, offset } = upto;
     const from = this.floor(topic, epoch);
@@ -143,7 +153,9 @@ export class Subscription<T = unknown> {
     this.stand({ topic, epoch, offset: Math.max(from, offset) });
   }
 
-  /** The offset up to which this subscription has seen the topic in that epoch; 0 when it is another epoch. */
+  /**
+   * The offset up to which this subscription has seen the topic in that epoch; 0 when it is another epoch.
+   */
   floor(topic: string, epoch: string): number {
     const position = this.#positions.get(topic);
     return position?.epoch === epoch ? position.offset : 0;

@@ -24,7 +24,10 @@ export interface SubscriptionsPort {
   /** The gateway doesn't answer: the connection is of no use. */
   abandon(error: ClientError): void;
   report(error: ClientError): void;
-  /** The gateway subscribed this session by itself: who hears it while the application hasn't asked for the topic? */
+  /**
+   * The gateway subscribed this session by itself: who hears it while the application hasn't asked for the
+   * topic?
+   */
   serverMade(subscription: Subscription): void;
   count(what: 'gaps' | 'publications', many: number): void;
   /** The most bytes of a command, and how many one has with this subscription alone. */
@@ -42,7 +45,10 @@ const subscriptionsPerCommand = 500;
 /** A view whose batches never fit must not turn into a storm of subscribe commands. */
 const minRecoveryIntervalMs = 1_000;
 
-/** All subscriptions of a client: asks for them, in bulk where it can, and brings each frame to the one that it is for. */
+/**
+ * All subscriptions of a client: asks for them, in bulk where it can, and brings each frame to the one that
+ * it is for.
+ */
 export class Subscriptions {
   #online = false;
   #flushPlanned = false;
@@ -90,14 +96,14 @@ export class Subscriptions {
     return subscription;
   }
 
-  // -- SubscriptionHome -------------------------------------------------------------------------------------------
+  // -- SubscriptionHome -------------------------------------------------------------------------------
 
   remove(member: Subscription): void {
     const shared = this.#homes.get(member);
     if (!shared) return;
     this.#homes.delete(member);
     shared.leave(member);
-    // In the same turn somebody may join again (a component that remounts): then nothing has to go over the wire.
+    // In the same turn another may join (a component that remounts): then nothing has to be sent.
     if (shared.members.size === 0) queueMicrotask(() => this.#drop(shared));
   }
 
@@ -109,9 +115,12 @@ export class Subscriptions {
     this.#port.report(error);
   }
 
-  // -- the connection ---------------------------------------------------------------------------------------------
+  // -- the connection ---------------------------------------------------------------------------------
 
-  /** Everything in one bulk command, each from its own position. What the gateway made by itself is there already. */
+  /**
+   * Everything in one bulk command, each from its own position. What the gateway made by itself is there
+   * already.
+   */
   connected(): void {
     this.#online = true;
     this.askRefused();
@@ -145,7 +154,7 @@ export class Subscriptions {
         this.#batch(frame);
         break;
       case 'dictionary':
-        // Of a view that was left meanwhile nobody would ever forget it.
+        // That of a view that was left meanwhile would never be forgotten.
         if (this.#byView.has(frame.view)) this.#dictionaries.add(frame);
         break;
       case 'snapshot':
@@ -173,7 +182,7 @@ export class Subscriptions {
     }
   }
 
-  // -- asking -----------------------------------------------------------------------------------------------------
+  // -- asking -----------------------------------------------------------------------------------------
 
   #sharedFor(topic: string, options: SubscribeOptions): SharedSubscription {
     const key = subscriptionText({ topic, ...options });
@@ -267,8 +276,9 @@ export class Subscriptions {
   }
 
   /**
-   * The gateway has this subscription already. If it is one that this side has given up, it is ended first; if it is one that this
-   * side holds for another (the namespace conflates by itself), they are one from now on.
+   * The gateway has this subscription already. If it is one that this side has given up, it is ended first;
+   * if it is one that this side holds for another (the namespace conflates by itself), they are one from now
+   * on.
    */
   async #reconcile(shared: SharedSubscription): Promise<void> {
     const { topic, text } = shared;
@@ -307,9 +317,12 @@ export class Subscriptions {
     this.#drop(shared);
   }
 
-  // -- leaving and beginning again ----------------------------------------------------------------------------------
+  // -- leaving and beginning again --------------------------------------------------------------------
 
-  /** What is missing comes by subscribing anew from the position. Once at a time: until the answer, batches are ignored. */
+  /**
+   * What is missing comes by subscribing anew from the position. Once at a time: until the answer, batches
+   * are ignored.
+   */
   #recover(shared: SharedSubscription): void {
     this.#port.count('gaps', 1);
     const nowMs = this.#port.runtime.monotonicMs();
@@ -339,7 +352,10 @@ export class Subscriptions {
     this.flush();
   }
 
-  /** Nobody is left: forget it, unless the reply is still to come (then again) or somebody joined meanwhile. */
+  /**
+   * No member is left: forgets it, unless its reply is still to come (then later) or another member has
+   * joined.
+   */
   #drop(shared: SharedSubscription): void {
     if (shared.members.size > 0 || shared.phase === 'asked') return;
     this.#retries.delete(shared);
@@ -354,7 +370,7 @@ export class Subscriptions {
     if (this.#online) this.#releases.add(shared.view, shared.text);
   }
 
-  // -- pushes -----------------------------------------------------------------------------------------------------
+  // -- pushes -----------------------------------------------------------------------------------------
 
   #batch(frame: ServerKinds['batch']): void {
     const shared = this.#byView.get(frame.view);
@@ -382,7 +398,8 @@ export class Subscriptions {
     // Our own command is on its way and replaces what the gateway made.
     if (shared.phase === 'asked') return;
     if (shared.members.size === 0) this.#port.serverMade(this.add(result.topic, {}));
-    // It begins behind what was missed while the client was away: ours, with its position, will replace it too.
+    // It begins after what was missed while the client was away: ours, with its position, will replace it
+    // too.
     if (shared.wouldSkip(result)) {
       this.flush();
       return;

@@ -15,8 +15,9 @@ export interface TokenRefreshPort {
 const aDayMs = 86_400_000;
 
 /**
- * Gets a fresh token and hands it over before the old one expires; only where the application said how to get one. Where that fails
- * it is tried again, and the old token holds until it expires: then the gateway ends the connection, and the next one asks too.
+ * Gets a fresh token and hands it over before the old one expires; only where the application said how to get
+ * one. Where that fails it is tried again, and the old token holds until it expires: then the gateway ends
+ * the connection, and the next one asks too.
  */
 export class TokenRefresh {
   #timer: TimerHandle | undefined;

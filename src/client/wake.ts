@@ -5,8 +5,9 @@ const beatMs = 1_000;
 const gapMs = 2_000;
 
 /**
- * Notices within two seconds that the surroundings have changed: the network is back or gone, the page is seen again, the machine
- * was asleep. Either clock may show the sleep: the monotonic one stands still in it on some systems.
+ * Notices within two seconds that the surroundings have changed: the network is back or gone, the page is
+ * seen again, the machine was asleep. Either clock may show the sleep: the monotonic one stands still in it
+ * on some systems.
  */
 export class Wake {
   #timer: TimerHandle | undefined;

@@ -1,8 +1,8 @@
 import type { Filter } from './frames.ts';
 
 /**
- * When two subscriptions are the same, for the gateway and for its clients: they get the same bytes, and one session can
- * have only one of them.
+ * When two subscriptions are the same, for the gateway and for its clients: they get the same bytes, and one
+ * session can have only one of them.
  */
 
 /** What a subscription gets; not where it begins. */
@@ -37,7 +37,9 @@ function filterText(filter: Filter): string {
   return JSON.stringify(canonicalFilter(filter));
 }
 
-/** Sorted and without repeats, nested and/or flattened, one-element ones unwrapped, double negation removed. */
+/**
+ * Sorted and without repeats, nested and/or flattened, one-element ones unwrapped, double negation removed.
+ */
 export function canonicalFilter(filter: Filter): Filter {
   switch (filter.op) {
     case 'in': {

@@ -5,8 +5,8 @@ import type { Session } from './session.ts';
 import type { Subscriber, Unloaded } from './subscribe.ts';
 
 /**
- * The topics that sessions join without being asked: `$all` and, for users, their own. A session is told what it was
- * subscribed to, and what it could not be; what found no room is tried again, until there is some.
+ * The topics that sessions join without being asked: `$all` and, for users, their own. A session is told what
+ * it was subscribed to, and what it could not be; what found no room is tried again, until there is some.
  */
 export class OwnTopics {
   readonly #subscriber: Subscriber;

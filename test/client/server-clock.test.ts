@@ -4,7 +4,10 @@ import { FakeRuntime } from './support/fakes.ts';
 
 const runtime = new FakeRuntime();
 
-/** A ping that was answered by a gateway whose clock is `aheadMs` ahead, `skewMs` before or after the middle of the round trip. */
+/**
+ * A ping that was answered by a gateway whose clock is `aheadMs` ahead, `skewMs` before or after the middle
+ * of the round trip.
+ */
 const pulse = (roundTripMs: number, aheadMs: number, skewMs = 0) => ({
   roundTripMs,
   receivedAtMs: runtime.monotonicMs(),
