@@ -44,11 +44,14 @@ export class DictionarySource {
     this.#policy = policy;
   }
 
-  /** A batch that the view has sent. What somebody was not to get does not come to them in a dictionary either. */
+  /**
+   * A batch that the view has sent. Members that join later get the dictionary: nothing that a session is excepted from,
+   * and nothing that expires, is shown to them by it.
+   */
   add(publications: readonly StoredPublication[], codec: Codec): void {
     this.#batches++;
     for (const publication of publications) {
-      if (publication.except === undefined) this.#take(publication.encoded(codec));
+      if (publication.apart === undefined) this.#take(publication.encoded(codec));
     }
   }
 

@@ -79,11 +79,14 @@ describe('the dictionary of a view', () => {
     expect([isIn(-1), isIn(-2), isIn(-3)]).toEqual([false, false, true]);
   });
 
-  test('does not hold what somebody was not to get', async () => {
+  test.each([
+    ['a session is excepted from', { except: 'one' }],
+    ['expires: members that join later are sent the dictionary', { ttlMs: 1 }],
+  ])('does not hold what %s', async (_, apart) => {
     const { crowd, fill, publish, turns } = await world();
     const { view, heard } = crowd('a');
     for (let i = 0; i < 10; i++) {
-      await publish('a', { ...update(i, 'secret'), except: 'one' });
+      await publish('a', { ...update(i, 'secret'), ...apart });
       turns.advance(10);
     }
     await fill(view);
