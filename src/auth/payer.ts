@@ -11,10 +11,13 @@ function accountOf({ apiKey, user }: Identity): string | undefined {
 }
 
 /** Who pays: the identity; where it names no one, the account of the session or address. */
-export function payerOf(identity: Identity, otherwise: string): Payer {
+export function payerOf(identity: Identity, otherwise: string, address?: string): Payer {
   const account = accountOf(identity);
   // This machine itself has all scopes and no name.
-  return { account: account ?? otherwise, isVerified: account !== undefined || identity.scopes.length > 0 };
+  const isVerified = account !== undefined || identity.scopes.length > 0;
+  return isVerified || address === undefined
+    ? { account: account ?? otherwise, isVerified }
+    : { account: otherwise, isVerified, address };
 }
 
 /** The account of an address, by its key. */

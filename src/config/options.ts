@@ -221,8 +221,12 @@ const optionTable = {
   requestsMaxBytes: option(bytes(64 * KiB, 2 ** 40), 64 * MiB, 'The same of all clients together.'),
   subscriptionsPerSession: option(count, 100, 'Subscriptions of a session.'),
   commandsPerSecond: option(integer(1, 1_000_000), 100, 'Commands per second and session.'),
-  viewsPerTopic: option(count, 64, 'Distinct views (filter, interval, codec) of a topic.'),
-  viewsMax: option(count, 10_000, 'Distinct views in all.'),
+  viewsPerTopic: option(
+    count,
+    64,
+    'Distinct views with a filter or interval of a topic or pattern: a quarter for one key, user or session, and for the sessions without key or token of one address; half for all of these.',
+  ),
+  viewsMax: option(count, 10_000, 'The same of all topics together. Plain subscriptions always have room.'),
 
   sourceHost: option(
     boolean,

@@ -1,8 +1,8 @@
-import { SluiceError } from '../errors.ts';
 import type { ServerFrame } from '../protocol/frames.ts';
 import type { Broker, TopicListener } from '../topics/broker.ts';
 import { formatCursor } from '../topics/cursor.ts';
-import { isPattern, patternMatches } from '../topics/names.ts';
+import { patternMatches } from '../topics/names.ts';
+import type { Payer } from '../topics/payer.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic } from '../topics/topic.ts';
 import type { Encoder } from './encoder.ts';
@@ -11,16 +11,15 @@ import { Schedule, type Turns } from './schedule.ts';
 import type { Sink } from './sink.ts';
 import { type BatchOptions, Feed, silentCoverageMs, type TopicFeeds, View } from './view.ts';
 import { type ViewOptions, viewKey } from './view-options.ts';
+import { takesPlace, type ViewLimits, ViewRoom } from './view-room.ts';
 
-export interface FanoutOptions {
+export interface FanoutOptions extends ViewLimits {
   readonly broker: Broker;
   readonly sink: Sink;
   readonly encoder: Encoder;
   readonly turns: Turns;
   readonly metrics: FanoutMetrics;
   readonly batch: (topic: Topic) => BatchOptions;
-  readonly viewsPerTopic: number;
-  readonly viewsMax: number;
 }
 
 /** Stands for the epoch before a reset, of which a new feed knows only that it was another one. */
@@ -38,6 +37,7 @@ export class Fanout implements TopicListener {
   readonly #schedule: Schedule<Feed>;
   readonly #flusher: Flusher;
   readonly #views = new Map<string, View>();
+  readonly #room: ViewRoom;
   /** Those that have members, in the order of `patternNumber`. */
   readonly #patterns: View[] = [];
   #patternNumber = 0;
@@ -47,6 +47,7 @@ export class Fanout implements TopicListener {
 
   constructor(options: FanoutOptions) {
     this.#options = options;
+    this.#room = new ViewRoom(options);
     this.#flusher = new Flusher({ ...options, cursorOf: (view) => this.cursorOf(view) });
     this.#schedule = new Schedule(options.turns, (next) => this.#turn(next));
   }
@@ -83,22 +84,28 @@ export class Fanout implements TopicListener {
     return formatCursor({ epoch, seq: view.sentSeq(this.#options.broker.seq), lacksValues: false });
   }
 
-  /** The view of these options, made if need be, kept until `detach`. Throws `too_many_views`. */
-  attach(options: ViewOptions): View {
+  /**
+   * The view of these options, made if need be, kept until `detach` with the same payer; absent: the gateway itself. Throws
+   * `too_many_views`.
+   */
+  attach(options: ViewOptions, payer?: Payer): View {
     const key = viewKey(options);
     let view = this.#views.get(key);
     if (view === undefined) {
-      this.#checkRoom(options.target);
+      if (takesPlace(options)) this.#room.make(key, options, payer);
       view = new View(this.#nextViewId++, options);
       this.#views.set(key, view);
       if (!view.isPattern) this.#addFeed(view, this.#options.broker.hold(options.target));
     }
     view.holders++;
+    this.#room.hold(key, payer, 1);
     return view;
   }
 
-  detach(view: View): void {
+  detach(view: View, payer?: Payer): void {
+    this.#room.hold(view.key, payer, -1);
     if (--view.holders > 0) return;
+    this.#room.end(view.key);
     this.#views.delete(view.key);
     this.#removeFeeds(view);
   }
@@ -250,18 +257,6 @@ export class Fanout implements TopicListener {
     if (idleForMs >= delayMs || full) this.#schedule.ready(feed);
     else if (intervalMs > 0) this.#schedule.wait(feed, Math.ceil(delayMs - idleForMs));
     else this.#schedule.wait(feed, delayMs);
-  }
-
-  #checkRoom(target: string): void {
-    const { viewsMax, viewsPerTopic, broker } = this.#options;
-    if (this.#views.size >= viewsMax) throw new SluiceError('too_many_views');
-    const topic = isPattern(target) ? undefined : broker.find(target);
-    const ofTarget = isPattern(target)
-      ? [...this.#views.values()].filter((view) => view.options.target === target).length
-      : topic === undefined
-        ? 0
-        : (this.#topics.get(topic)?.feeds.filter((feed) => !feed.view.isPattern).length ?? 0);
-    if (ofTarget >= viewsPerTopic) throw new SluiceError('too_many_views');
   }
 
   #addFeed(view: View, topic: Topic): Feed {

@@ -1,6 +1,7 @@
 import type { Feed, View } from '../fanout/view.ts';
 import type { Position } from '../protocol/frames.ts';
 import type { Broker } from '../topics/broker.ts';
+import type { Payer } from '../topics/payer.ts';
 import { type Leg, legOfSnapshot, noLegs } from './leg.ts';
 import { PatternBacklog } from './pattern-backlog.ts';
 
@@ -13,6 +14,8 @@ export class SessionView {
   readonly watches: string | undefined;
   /** Made by the gateway itself: `$all`, the user's own topic. */
   readonly automatic: boolean;
+  /** Who pays for its place; absent: the gateway. Stays, though the session's identity changes. */
+  readonly payer: Payer | undefined;
   /** `live`: the view's frames come by themselves. `behind`: by catch-up only. */
   status: 'behind' | 'live' = 'behind';
   /** Of an exact topic, while behind: how far it is. */
@@ -32,7 +35,8 @@ export class SessionView {
   /** The dictionary that it was sent when it went live last. A later one may be among the frames that it lost. */
   #dictionary = 0;
 
-  constructor(view: View, target: string, automatic: boolean, watches?: string) {
+  constructor(view: View, target: string, automatic: boolean, watches?: string, payer?: Payer) {
+    this.payer = payer;
     this.watches = watches;
     this.view = view;
     this.target = target;

@@ -1,5 +1,5 @@
 import type { Identity } from '../auth/identity.ts';
-import { payerOf } from '../auth/payer.ts';
+import { addressPayer, payerOf } from '../auth/payer.ts';
 import type { CloseCode } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import type { Feed, View } from '../fanout/view.ts';
@@ -102,7 +102,7 @@ export class Session implements CatchUpSession {
     this.id = id;
     this.peer = peer;
     this.#identity = peer.identity;
-    this.#payer = payerOf(peer.identity, `session ${id}`);
+    this.#payer = payerOf(peer.identity, `session ${id}`, addressPayer(peer.addressKey));
     this.connectedAtMs = connectedAtMs;
     this.lastSeenMs = connectedAtMs;
     this.#connection = connection;
@@ -117,7 +117,7 @@ export class Session implements CatchUpSession {
 
   set identity(identity: Identity) {
     this.#identity = identity;
-    this.#payer = payerOf(identity, `session ${this.id}`);
+    this.#payer = payerOf(identity, `session ${this.id}`, addressPayer(this.peer.addressKey));
   }
 
   /** Who pays for what is kept because of it. */
@@ -224,7 +224,7 @@ export class Session implements CatchUpSession {
     this.views.delete(sessionView.view.id);
     this.#catchUpDone(sessionView);
     this.#leave(sessionView);
-    this.#context.fanout.detach(sessionView.view);
+    this.#context.fanout.detach(sessionView.view, sessionView.payer);
     const { watch, watches, target, view } = sessionView;
     if (watch !== undefined && --watch.watchers === 0) this.removeView(watch);
     if (watches !== undefined) this.#context.presence.unwatched(watches, view);

@@ -112,8 +112,9 @@ export class Subscriber {
     if (!automatic) this.#check(session, subscription);
     const options = this.#viewOptions(session, subscription);
     this.#makeRoom(session, options, subscription);
-    const view = this.#options.fanout.attach(options);
-    const sessionView = new SessionView(view, target, automatic);
+    const payer = session.publisher;
+    const view = this.#options.fanout.attach(options, payer);
+    const sessionView = new SessionView(view, target, automatic, undefined, payer);
     const granted = this.#begin(sessionView, subscription);
     session.addView(sessionView);
     if (subscription.presence === true) this.#watchOrUndo(session, sessionView);

@@ -4,6 +4,8 @@ export interface Payer {
   readonly account: string;
   /** A key, a user, or the gateway itself. Of sessions and addresses, anyone can have any number. */
   readonly isVerified: boolean;
+  /** Of a session that is not: the account of its address, which has a share of its own where places are few. */
+  readonly address?: string;
 }
 
 /** Publishes of the gateway's own. */

@@ -1,7 +1,7 @@
-import { SignJWT } from 'jose';
+import { type JWTPayload, SignJWT } from 'jose';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
-import { JsonClient } from '../support/json-client.ts';
+import { type Frame, JsonClient } from '../support/json-client.ts';
 import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
 
 const secret = 'a secret of at least 32 bytes, for tests';
@@ -44,8 +44,8 @@ async function rejected(reason: string): Promise<number> {
   return Number(line.exec(text)?.[1] ?? 0);
 }
 
-async function token(user: string, expiresIn = '1h'): Promise<string> {
-  return new SignJWT({ topics: [] })
+async function token(user: string, expiresIn = '1h', claims: JWTPayload = { topics: [] }): Promise<string> {
+  return new SignJWT(claims)
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject(user)
     .setExpirationTime(expiresIn)
@@ -265,26 +265,36 @@ describe('the rate of handshakes per address', () => {
   });
 });
 
-describe('a gateway whose views are used up', () => {
-  it('still opens sessions, and says what they lack', async () => {
-    gateway = await startGateway({ viewsMax: 1, tokenSecret: secret, anonymous: true });
-    const first = await connect();
-    const own = await first.until((frame) => frame.type === 'subscribed');
-    expect(own['results']).toMatchObject([{ topic: '$all', view: 1 }]);
-    const alice = await connect(undefined, `?token=${await token('alice')}`);
-    const pushed = await alice.until((frame) => frame.type === 'subscribed');
-    expect(pushed['results']).toMatchObject([
-      { topic: '$all', view: 1 },
-      { topic: 'user:alice', error: { code: 'too_many_views' } },
-    ]);
-    expect((await alice.call({ type: 'ping' })).type).toBe('pong');
-    await alice.close();
-    const late = await connect();
-    expect(await late.call({ type: 'connect', token: await token('alice') })).toMatchObject({
-      type: 'connected',
-      user: 'alice',
-    });
-    expect((await late.call({ type: 'ping' })).type).toBe('pong');
+describe('views with a filter', () => {
+  const filtered = (topic: string, prefix: string, count: number) =>
+    Array.from({ length: count }, (_, i) => ({
+      topic,
+      filter: { op: 'eq', tag: 'room', value: `${prefix}${i}` },
+    }));
+  const granted = (reply: Frame) =>
+    (reply['results'] as { error?: { code: string } }[]).filter(({ error }) => error === undefined).length;
+
+  it('of clients without a token leave room for others, and plain subscriptions always have it', async () => {
+    gateway = await startGateway({ tokenSecret: secret, anonymous: true });
+    for (const address of ['127.0.0.1', '127.0.0.1', '127.0.0.2', '127.0.0.3']) {
+      const client = await connect(address);
+      const reply = await client.call({
+        type: 'subscribe',
+        subscriptions: filtered('stats', client.texts[0]!, 64),
+      });
+      expect(granted(reply)).toBeLessThanOrEqual(16);
+      expect(JSON.stringify(reply)).toContain('too_many_views');
+    }
+    const claims = { topics: [{ pattern: '*', allow: ['subscribe'] }] };
+    const alice = await connect(undefined, `?token=${await token('alice', '1h', claims)}`);
+    expect(
+      granted(await alice.call({ type: 'subscribe', subscriptions: filtered('stats', 'alice', 16) })),
+    ).toBe(16);
+    const plain = await connect();
+    const own = await plain.until((frame) => frame.type === 'subscribed');
+    expect(own['results']).toMatchObject([{ topic: '$all' }]);
+    const topics = ['stats', 'st*', '$all'].map((topic) => ({ topic }));
+    expect(granted(await plain.call({ type: 'subscribe', subscriptions: topics }))).toBe(3);
   });
 });
 

@@ -206,26 +206,30 @@ describe('views', () => {
     expect(broker.find('a')).toBeUndefined();
   });
 
-  test('a topic may have 64 views of its own, and a pattern 64; another is too many', async () => {
+  test('a topic may have 64 views with a filter, and a pattern 64; another is too many', async () => {
     const { fanout, view } = await makeWorld();
     const attached = Array.from({ length: 64 }, (_, i) => view('a', { filter: onlyRoom(`${i}`) }));
-    expect(() => view('a')).toThrow(expect.objectContaining({ code: 'too_many_views' }));
+    const one = { filter: onlyRoom('one more') };
+    expect(() => view('a', one)).toThrow(expect.objectContaining({ code: 'too_many_views' }));
+    expect(() => view('a')).not.toThrow();
     expect(view('a', { filter: onlyRoom('5') })).toBe(attached[5]);
     for (let i = 0; i < 64; i++) view('*', { filter: onlyRoom(`${i}`) });
-    expect(() => view('*')).toThrow(expect.objectContaining({ code: 'too_many_views' }));
-    expect(() => view('b')).not.toThrow();
+    expect(() => view('*', one)).toThrow(expect.objectContaining({ code: 'too_many_views' }));
+    expect(() => view('b', one)).not.toThrow();
     fanout.detach(attached[0] as View);
     fanout.detach(attached[5] as View);
-    expect(() => view('a')).not.toThrow();
+    expect(() => view('a', one)).not.toThrow();
   });
 
   test('there may be so many views in all and no more', async () => {
     const { fanout, view } = await makeWorld({ fanout: { viewsMax: 3 } });
-    const attached = ['a', 'b', 'c*'].map((target) => view(target));
-    expect(() => view('d')).toThrow(expect.objectContaining({ code: 'too_many_views' }));
-    expect(() => view('a')).not.toThrow();
-    fanout.detach(attached[2] as View);
+    const slow = { intervalMs: 100 };
+    const attached = ['a', 'b', 'c*'].map((target) => view(target, slow));
+    expect(() => view('d', slow)).toThrow(expect.objectContaining({ code: 'too_many_views' }));
+    expect(() => view('a', slow)).not.toThrow();
     expect(() => view('d')).not.toThrow();
+    fanout.detach(attached[2] as View);
+    expect(() => view('d', slow)).not.toThrow();
   });
 
   test('counts subscriptions and who hears a topic', async () => {

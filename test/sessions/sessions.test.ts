@@ -635,27 +635,37 @@ describe('subscriptions', () => {
   });
 
   test('where there is no room for one more view, only that subscription is refused', async () => {
-    const { subscribe } = await client(codecs.protobuf, { fanout: { viewsMax: 2 } });
-    expect(await subscribe(1, { topic: 'a' }, { topic: 'b' })).toMatchObject([
+    const { subscribe } = await client(codecs.protobuf, { fanout: { viewsMax: 1 } });
+    const slow = { intervalMs: 100 };
+    expect(await subscribe(1, { topic: 'a', ...slow }, { topic: 'b', ...slow })).toMatchObject([
       { view: expect.any(Number) },
       { error: { code: 'too_many_views', retry: true } },
     ]);
   });
 
-  test('a session opens though there is no room for the views of its own topics, and is told', async () => {
-    const { connect, sessions } = await makeGateway({ fanout: { viewsMax: 1 } });
-    const { connection } = connect(user('alice'));
-    expect(connection.of('subscribed')).toMatchObject([
-      { results: [{ topic: '$all' }, { topic: 'user:alice', error: { code: 'too_many_views' } }] },
+  test('its own topics and plain subscriptions have room, however many views others have', async () => {
+    const { connect, sessions, settle } = await makeGateway({ fanout: { viewsMax: 1, viewsPerTopic: 1 } });
+    const other = connect();
+    const slow = ['a', '$all'].map((topic) => ({ topic, intervalMs: 100 }));
+    other.command({ kind: 'subscribe', id: 1, subscriptions: slow });
+    await settle();
+    const { connection, command } = connect(user('alice'));
+    command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }, { topic: 'a*' }, ...slow] });
+    await settle();
+    const results = connection.of('subscribed').flatMap(({ results: all }) => all);
+    expect(results.map((result) => ('error' in result ? result.error.code : result.topic))).toEqual([
+      ...['$all', 'user:alice', 'a', 'a*', 'a', 'too_many_views'],
     ]);
-    expect(sessions.count).toBe(1);
+    expect(sessions.count).toBe(2);
   });
 
-  test('a topic of its own that found no room is joined, and told, once there is some', async () => {
-    const { connect, sessions, settle, publish, turns } = await makeGateway({ fanout: { viewsMax: 2 } });
-    const other = connect();
-    other.command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
-    await settle();
+  test('a topic of its own that could not be joined is joined, and told, once it can', async () => {
+    const { connect, sessions, settle, publish, turns, fanout } = await makeGateway();
+    const attach = fanout.attach.bind(fanout);
+    fanout.attach = (options, payer) => {
+      if (options.target === 'user:alice') throw new SluiceError('too_many_views');
+      return attach(options, payer);
+    };
     const { connection } = connect(user('alice'));
     await settle();
     sessions.sweep();
@@ -663,7 +673,7 @@ describe('subscriptions', () => {
     expect(connection.of('subscribed')).toMatchObject([
       { results: [{ topic: '$all' }, { topic: 'user:alice', error: { code: 'too_many_views' } }] },
     ]);
-    other.command({ kind: 'unsubscribe', id: 2, topics: ['a'] });
+    fanout.attach = attach;
     connection.forget();
     sessions.sweep();
     await settle();
@@ -701,9 +711,14 @@ describe('subscriptions', () => {
   test('where there is no room to watch presence, the subscription is refused whole', async () => {
     const { subscribe, session, presence, fanout } = await client(
       codecs.protobuf,
-      { fanout: { viewsMax: 2 } },
+      {},
       { anonymous: false, permissions: [], scopes: ['read'] },
     );
+    const attach = fanout.attach.bind(fanout);
+    fanout.attach = (options, payer) => {
+      if (options.target === '$presence/a') throw new SluiceError('too_many_views');
+      return attach(options, payer);
+    };
     expect(await subscribe(1, { topic: 'a', presence: true })).toMatchObject([
       { error: { code: 'too_many_views' } },
     ]);

@@ -1,0 +1,123 @@
+import { SluiceError } from '../errors.ts';
+import type { Payer } from '../topics/payer.ts';
+import type { ViewOptions } from './view-options.ts';
+
+/** The part of all places that one payer may take. */
+const payerShare = 1 / 4;
+/** The part that those without a key or token may take together; half of it those of one address. */
+const unverifiedShare = 1 / 2;
+
+/** A view with a filter or an interval: of these a client can ask for any number. Plain views are as many as their topics. */
+export function takesPlace({ filter, intervalMs }: ViewOptions): boolean {
+  return filter !== undefined || intervalMs > 0;
+}
+
+/** Places for views, of one topic or of all: how many are taken, and how many views each payer subscribes to. */
+class Places {
+  taken = 0;
+  #unverified = 0;
+  readonly #held = new Map<string, number>();
+  readonly #max: number;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  /**
+   * A payer may make one more view while it has less than its share, and less than what is free: many payers that take all
+   * they can leave room for others. Without a payer it is the gateway itself, for which only the total counts.
+   */
+  hasRoom(payer: Payer | undefined): boolean {
+    const free = this.#max - this.taken;
+    if (payer === undefined) return free > 0;
+    const unverifiedMax = Math.ceil(this.#max * unverifiedShare);
+    const freeForPayer = payer.isVerified ? free : Math.min(free, unverifiedMax - this.#unverified);
+    const share = Math.ceil(this.#max * payerShare);
+    if (payer.address !== undefined && this.#heldBy(payer.address) >= share) return false;
+    return this.#heldBy(payer.account) < Math.min(share, freeForPayer);
+  }
+
+  #heldBy(account: string): number {
+    return this.#held.get(account) ?? 0;
+  }
+
+  made(isVerified: boolean, by: number): void {
+    this.taken += by;
+    if (!isVerified) this.#unverified += by;
+  }
+
+  hold(account: string, by: number): void {
+    const held = this.#heldBy(account) + by;
+    if (held > 0) this.#held.set(account, held);
+    else this.#held.delete(account);
+  }
+}
+
+/** A view that takes a place. */
+interface Placed {
+  readonly target: string;
+  /** Who made it is. */
+  readonly isVerified: boolean;
+  /** Subscriptions by account. */
+  readonly holders: Map<string, number>;
+}
+
+export interface ViewLimits {
+  readonly viewsPerTopic: number;
+  readonly viewsMax: number;
+}
+
+/** Sees to it that views with a filter or an interval stay few enough, and that no payer takes the places of all others. */
+export class ViewRoom {
+  readonly #limits: ViewLimits;
+  readonly #all: Places;
+  readonly #byTarget = new Map<string, Places>();
+  readonly #placed = new Map<string, Placed>();
+
+  constructor(limits: ViewLimits) {
+    this.#limits = limits;
+    this.#all = new Places(limits.viewsMax);
+  }
+
+  /** Takes a place for a new view, or throws `too_many_views`. */
+  make(key: string, { target }: ViewOptions, payer: Payer | undefined): void {
+    const places = this.#byTarget.get(target) ?? new Places(this.#limits.viewsPerTopic);
+    if (!places.hasRoom(payer)) throw tooMany(`with a filter or interval for ${target}`);
+    if (!this.#all.hasRoom(payer)) throw tooMany('with a filter or interval');
+    const isVerified = payer?.isVerified ?? true;
+    this.#byTarget.set(target, places);
+    this.#placed.set(key, { target, isVerified, holders: new Map() });
+    for (const each of [places, this.#all]) each.made(isVerified, 1);
+  }
+
+  /** The view is gone. */
+  end(key: string): void {
+    const placed = this.#placed.get(key);
+    if (placed === undefined) return;
+    this.#placed.delete(key);
+    const places = this.#byTarget.get(placed.target) as Places;
+    for (const each of [places, this.#all]) each.made(placed.isVerified, -1);
+    if (places.taken === 0) this.#byTarget.delete(placed.target);
+  }
+
+  /** One more subscription of this payer to the view, or with -1 one less. */
+  hold(key: string, payer: Payer | undefined, by: 1 | -1): void {
+    const placed = this.#placed.get(key);
+    if (placed === undefined || payer === undefined) return;
+    this.#hold(placed, payer.account, by);
+    if (payer.address !== undefined) this.#hold(placed, payer.address, by);
+  }
+
+  #hold(placed: Placed, account: string, by: 1 | -1): void {
+    const before = placed.holders.get(account) ?? 0;
+    if (before + by > 0) placed.holders.set(account, before + by);
+    else placed.holders.delete(account);
+    // Equal subscriptions share the view.
+    if (before + (by > 0 ? 0 : by) > 0) return;
+    for (const places of [this.#byTarget.get(placed.target), this.#all]) places?.hold(account, by);
+  }
+}
+
+function tooMany(what: string): SluiceError {
+  return new SluiceError('too_many_views', `too many distinct subscriptions ${what}`);
+}

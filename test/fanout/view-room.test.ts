@@ -1,0 +1,118 @@
+import { describe, expect, test } from 'vitest';
+import type { View } from '../../src/fanout/view.ts';
+import { compileFilter } from '../../src/topics/filter.ts';
+import type { Payer } from '../../src/topics/payer.ts';
+import { makeWorld, viewOptions } from './fixtures.ts';
+
+const user = (name: string): Payer => ({ account: `user ${name}`, isVerified: true });
+const session = (name: string, address = `address ${name}`): Payer => ({
+  ...{ account: `session ${name}`, isVerified: false, address },
+});
+const only = (room: string) => compileFilter({ op: 'eq', tag: 'room', value: room });
+
+async function room(limits: { viewsPerTopic?: number; viewsMax?: number }) {
+  const { fanout } = await makeWorld({ fanout: limits });
+  const attached = new Map<View, Payer>();
+  /** Distinct views until one is refused, at most `count`: how many there are. */
+  const take = (payer: Payer, count: number, target = 'a', prefix = payer.account) => {
+    for (let i = 0; i < count; i++) {
+      try {
+        attached.set(fanout.attach(viewOptions(target, { filter: only(`${prefix} ${i}`) }), payer), payer);
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'too_many_views', retry: true });
+        return i;
+      }
+    }
+    return count;
+  };
+  const leave = (payer: Payer) => {
+    for (const [view, owner] of attached) if (owner === payer) fanout.detach(view, payer);
+  };
+  return { fanout, take, leave };
+}
+
+describe('the places of views', () => {
+  test.each([
+    [15, 15],
+    [16, 16],
+    [17, 16],
+  ])('of %d views that one payer wants of a topic, it gets %d', async (wanted, got) => {
+    const { take } = await room({});
+    expect(take(user('alice'), wanted)).toBe(got);
+    expect(take(user('bob'), 16)).toBe(16);
+    expect(take(user('alice'), 16, 'b')).toBe(16);
+  });
+
+  test('plain views take none', async () => {
+    const { fanout, take } = await room({ viewsPerTopic: 4, viewsMax: 4 });
+    for (const name of ['a', 'b', 'c', 'd', 'e']) take(user(name), 4);
+    const payer = session('late');
+    for (const conflate of [false, true]) {
+      for (const target of ['a', '*', '$all', 'user:late']) {
+        expect(() => fanout.attach(viewOptions(target, { conflate }), payer)).not.toThrow();
+      }
+    }
+    expect(() => fanout.attach(viewOptions('a', { intervalMs: 100 }), payer)).toThrow('too many');
+  });
+
+  test('a view that there is takes no further place, though its subscriber may make no more', async () => {
+    const { fanout, take } = await room({});
+    take(user('alice'), 16, 'a', 'x');
+    expect(take(user('bob'), 16, 'a', 'x')).toBe(16);
+    expect(take(user('bob'), 1, 'a', 'y')).toBe(0);
+    expect(fanout.viewCount).toBe(16);
+  });
+
+  test('sessions without an identity leave half of a topic to others, whatever their number', async () => {
+    const { take } = await room({});
+    let taken = 0;
+    for (let i = 0; i < 100; i++) taken += take(session(`${i}`), 100);
+    expect(taken).toBeLessThanOrEqual(32);
+    expect(take(user('alice'), 16)).toBe(16);
+  });
+
+  test('a hundred sessions of a hundred subscriptions lock no one out', async () => {
+    const { take } = await room({ viewsMax: 10_000 });
+    for (let i = 0; i < 100; i++)
+      for (let topic = 0; topic < 10; topic++) take(session(`${i}`, 'address 1'), 10, `t${i}-${topic}`);
+    for (let i = 0; i < 100; i++) take(session(`on ${i}`, 'address 1'), 1, 'late');
+    expect(take(session('late'), 10, 'late')).toBe(10);
+    expect(take(user('alice'), 16, 'late')).toBe(16);
+  });
+
+  test('of all topics, one payer gets a quarter', async () => {
+    const { take } = await room({ viewsMax: 40 });
+    expect([take(user('alice'), 8, 'a'), take(user('alice'), 8, 'b')]).toEqual([8, 2]);
+    expect(take(user('bob'), 8, 'c')).toBe(8);
+  });
+
+  test('are given back, also where equal subscriptions shared a view', async () => {
+    const { fanout, take, leave } = await room({});
+    const alice = user('alice');
+    const twin = () => fanout.attach(viewOptions('a', { filter: only('user alice 0') }), alice);
+    expect(take(alice, 17)).toBe(16);
+    const view = twin();
+    leave(alice);
+    expect(fanout.viewCount).toBe(1);
+    expect(take(alice, 17, 'a', 'again')).toBe(15);
+    fanout.detach(view, alice);
+    expect(take(alice, 1, 'a', 'once more')).toBe(1);
+  });
+
+  test('a pattern that is subscribed to and left again and again uses up none', async () => {
+    const { fanout } = await room({});
+    for (let i = 0; i < 200; i++) {
+      const view = fanout.attach(viewOptions('a:*', { filter: only(`${i}`) }), user('alice'));
+      fanout.addMember(view);
+      fanout.removeMember(view);
+      fanout.detach(view, user('alice'));
+    }
+    expect(fanout.viewCount).toBe(0);
+  });
+
+  test('of patterns are not those of a topic', async () => {
+    const { take } = await room({});
+    for (const name of ['a', 'b', 'c', 'd', 'e']) take(user(name), 16, '*');
+    expect(take(user('late'), 16, 'a')).toBe(16);
+  });
+});
