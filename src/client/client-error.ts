@@ -34,7 +34,8 @@ const localErrors = {
   answer_hidden: {
     number: 1015,
     retry: true,
-    summary: 'Something answers at the URL, but not to pages of this origin.',
+    summary:
+      'Something answers at the URL, but not to pages of this origin: it may be missing from the list of origins.',
   },
   socket_refused: {
     number: 1016,

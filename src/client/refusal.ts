@@ -43,7 +43,9 @@ async function unanswered(
   try {
     const { type } = await look();
     if (type === 'opaque') {
-      const message = `${address} answers, but not to pages of this origin: is it listed at the gateway, and the URL right?`;
+      const message =
+        `${address} answers, but not to this page: the gateway’s list of origins lacks the page’s, ` +
+        'or the URL is of another server.';
       return localError('answer_hidden', message);
     }
   } catch {

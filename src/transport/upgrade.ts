@@ -1,7 +1,7 @@
 import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
 import { type ApiResponse, errorResponse } from '../api/http.ts';
 import { whenDone } from '../awaitable.ts';
-import { type ErrorCode, SluiceError } from '../errors.ts';
+import { SluiceError } from '../errors.ts';
 import type { Entrance } from '../sessions/entrance.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { requestHead } from './request-head.ts';
@@ -52,17 +52,13 @@ export class Upgrades {
 
   /**
    * `GET` of a WebSocket route without an upgrade: says whether, and if not why not, a client may connect. Browsers tell a
-   * page nothing of a refused upgrade, so pages of listed origins may read this, and others that their origin is the reason.
+   * page nothing of a refused upgrade, so pages of listed origins may read this.
    */
   explain(response: HttpResponse, request: HttpRequest): void {
     const { entrance, withCors } = this.#options;
     const exchange = new Exchange(response, this.#options);
     const origin = request.getHeader('origin');
-    const answer = (error: SluiceError) =>
-      exchange.answer(
-        originFaults.has(error.code) ? forAnyPage(refusal(error)) : withCors(refusal(error), origin),
-        noPayer,
-      );
+    const answer = (error: SluiceError) => exchange.answer(withCors(refusal(error), origin), noPayer);
     const entry = entrance.inquire(requestHead(response, request));
     if (entry instanceof SluiceError) {
       answer(entry);
@@ -75,13 +71,6 @@ export class Upgrades {
     this.#options.rejected(error);
     exchange.answer(refusal(error), noPayer);
   }
-}
-
-/** Refused for the page's own origin: the answer holds nothing else, and the page is to learn why it is not let in. */
-const originFaults: ReadonlySet<ErrorCode> = new Set(['origin_not_allowed', 'local_only']);
-
-function forAnyPage(answer: ApiResponse): ApiResponse {
-  return { ...answer, headers: { ...answer.headers, 'access-control-allow-origin': '*' } };
 }
 
 /** Refusals are small: the socket takes them, or the connection ends. */
