@@ -108,9 +108,10 @@ export class FaultClient {
       for (const publication of entries.values()) this.#write(kinds.entry, epoch, publication);
       write(kinds.snapshot, index, epoch, offset);
     });
-    subscription.on('gap', ({ epoch, missing }) =>
-      write(kinds.lost, index, epoch, missing.after, missing.upto),
-    );
+    subscription.on('gap', ({ epoch, missing }) => {
+      if (missing) write(kinds.lost, index, epoch, missing.after, missing.upto);
+      else this.errors.push(`a gap of unknown extent in ${subscription.topic}`);
+    });
     subscription.on('reset', ({ epoch, offset }) => write(kinds.reset, index, epoch, offset));
     subscription.on('error', (error) => this.errors.push(`${error.code}: ${error.message}`));
   }

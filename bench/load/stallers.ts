@@ -97,8 +97,8 @@ class Staller {
     subscription.on('gap', (gap) => this.#missed(gap));
   }
 
-  #missed({ missing }: { readonly missing: OffsetRange }): void {
-    this.lost += missing.upto - missing.after;
+  #missed({ missing }: { readonly missing?: OffsetRange }): void {
+    this.lost += missing ? missing.upto - missing.after : 1;
   }
 }
 

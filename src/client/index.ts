@@ -19,6 +19,7 @@ export type { ReceivedPublication } from './received.ts';
 export type { Runtime, WebSocketClass } from './runtime.ts';
 export type { SubscribeOptions } from './subscribe-options.ts';
 export type {
+  Gap,
   PublicationListener,
   PublicationMeta,
   StateMap,

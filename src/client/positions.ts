@@ -51,6 +51,10 @@ export class Positions {
     this.#byTopic.delete(topic);
   }
 
+  clear(): void {
+    this.#byTopic.clear();
+  }
+
   list(): TopicPosition[] {
     return [...this.#byTopic].map(([topic, { epoch, offset }]) => ({ topic, epoch, offset }));
   }

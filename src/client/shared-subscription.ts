@@ -12,13 +12,16 @@ import type { ClientError } from './client-error.ts';
 import { LiveMap } from './live-map.ts';
 import { judge, Positions } from './positions.ts';
 import { ReceivedPublication } from './received.ts';
-import { startingPoints } from './starting-point.ts';
+import { RecentTopics } from './recent-topics.ts';
+import { beginning, startingPoints } from './starting-point.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { StateMap, Subscription, TopicStart } from './subscription.ts';
 
 /** What a shared subscription needs from its surroundings. */
 export interface SharedPort {
   random(): number;
+  /** On a clock that doesn't jump. */
+  monotonicMs(): number;
   /** The publications of a batch, plain; `undefined` when its compressed body doesn't check. */
   expand(batch: ServerKinds['batch']): ServerKinds['batch']['publications'] | undefined;
   /** Whether this client published it, and doesn't want it back. */
@@ -26,6 +29,16 @@ export interface SharedPort {
 }
 
 const noEntries: StateMap = new Map();
+
+/** Of a pattern: more are forgotten when they have been quiet. */
+const topicsRemembered = 10_000;
+/** Longer than the gateway keeps anything back that it has not covered yet. */
+const quietMs = 60_000;
+
+function namespaceOf(topic: string): string {
+  const colon = topic.indexOf(':');
+  return colon === -1 ? topic : topic.slice(0, colon);
+}
 
 /**
  * One subscription on the wire and the local ones that share it: positions, live maps, delivery.
@@ -57,7 +70,18 @@ export class SharedSubscription {
   #asked: readonly Subscription[] = [];
   /** The positions that were asked for last. */
   #starts: readonly TopicPosition[] = [];
-
+  /** A pattern's cursor that was asked for last. */
+  #askedCursor: string | undefined;
+  /** The newest that the gateway gave: everything up to there has come, or was named as lost. */
+  #cursor: string | undefined;
+  /** A pattern's topic of which something is missing that `#cursor` may count as received. */
+  #suspect: string | undefined;
+  /** A pattern that continues by cursor: what is lost is named until it is caught up. */
+  #continues: 'no' | 'without loss' | 'with loss' = 'no';
+  /** A pattern's. */
+  readonly #recent = new RecentTopics();
+  /** Namespaces of forgotten state topics, whose maps were empty. */
+  readonly #stateNamespaces = new Set<string>();
   readonly #port: SharedPort;
 
   constructor(topic: string, options: SubscribeOptions, port: SharedPort) {
@@ -109,13 +133,25 @@ export class SharedSubscription {
     const presence = this.#hasPresence || undefined;
     const wish = { topic: this.topic, filter, intervalMs, conflate, presence };
     const known = this.#positions.list().filter(({ topic }) => !this.#incomplete.has(topic));
-    this.#asked = [...this.#wishes];
-    const wishes = this.#asked.map(({ options }) => options);
-    this.#starts = startingPoints(this.topic, known, wishes);
-    const [first] = this.#starts;
-    if (this.isPattern && (first || this.#wasLive)) return { ...wish, positions: this.#patternStarts() };
-    if (first) return { ...wish, since: { epoch: first.epoch, offset: first.offset } };
-    return { ...wish, last: Math.max(0, ...wishes.map(({ last = 0 }) => last)) || undefined };
+    const at = {
+      topic: this.topic,
+      known,
+      cursor: this.#cursor,
+      suspect: this.#suspect,
+      wasLive: this.#wasLive,
+    };
+    const wishes = [...this.#wishes];
+    const { wire, starts } = beginning(
+      at,
+      wishes.map(({ options }) => options),
+    );
+    this.#starts = starts;
+    this.#askedCursor = this.isPattern ? wire.cursor : undefined;
+    // One cursor at a time: the wishes for others are served after this one.
+    const wantsOther = ({ options: { cursor } }: Subscription) =>
+      cursor !== undefined && cursor !== wire.cursor;
+    this.#asked = this.isPattern ? wishes.filter((member) => !wantsOther(member)) : wishes;
+    return { ...wish, ...wire };
   }
 
   granted(result: Granted): void {
@@ -124,6 +160,9 @@ export class SharedSubscription {
     this.#wasLive = true;
     this.backoff.reset();
     for (const member of this.#asked) this.#wishes.delete(member);
+    if (this.#askedCursor !== undefined) this.#continued(result, this.#askedCursor);
+    // What one topic's older cursor says stays true.
+    this.#cursor = result.cursor ?? this.#askedCursor ?? (this.isPattern ? undefined : this.#cursor);
     for (const start of this.isPattern ? (result.topics ?? []) : [result]) this.#begin(start);
     for (const member of this.members) member.enter('live');
   }
@@ -157,16 +196,26 @@ export class SharedSubscription {
     const topic = batch.topic ?? this.topic;
     const position = this.#positionFor(topic, batch);
     const verdict = judge(position, batch);
-    if (verdict.kind === 'skip') return 0;
-    if (verdict.kind !== 'accept') return undefined;
+    if (verdict.kind === 'skip') {
+      this.#advance(batch.cursor);
+      return 0;
+    }
+    if (verdict.kind !== 'accept') {
+      this.#suspect = topic;
+      return undefined;
+    }
     const publications = batch.compressed ? this.#port.expand(batch) : batch.publications;
-    if (!publications) return undefined;
+    if (!publications) {
+      this.#suspect = topic;
+      return undefined;
+    }
     const { epoch } = verdict.position;
     const fresh = publications
       .filter(({ offset }) => offset > verdict.from && !this.#port.isOwn({ topic, epoch, offset }))
       .map((publication) => new ReceivedPublication(topic, publication));
-    this.#positions.set(topic, verdict.position);
+    this.#set(topic, verdict.position);
     this.#accept(topic, fresh, verdict.position);
+    this.#advance(batch.cursor);
     return fresh.length;
   }
 
@@ -176,7 +225,7 @@ export class SharedSubscription {
     const map = this.#learn(topic, 'state') as LiveMap;
     if (!map.page(publications, frame)) return;
     this.#incomplete.delete(topic);
-    this.#positions.set(topic, { epoch, offset });
+    this.#set(topic, { epoch, offset });
     for (const member of this.members) {
       member.stand({ topic, epoch, offset });
       member.tell('snapshot', map.entries, { topic, epoch, offset });
@@ -184,20 +233,16 @@ export class SharedSubscription {
     }
   }
 
-  /**
-   * Also the birth of a state topic in a pattern. Its own epoch is no news. Answers false when values of the
-   * new epoch may exist that this side doesn't hold: then ask for a snapshot.
-   */
-  reset({ topic, epoch, offset, mode }: Omit<ServerKinds['reset'], 'view'>): boolean {
-    if (this.#positions.get(topic)?.epoch === epoch) return true;
+  /** Also the birth of a state topic in a pattern. What it stands in already is no news. A map is empty until a snapshot comes. */
+  reset({ topic, epoch, offset, mode }: Omit<ServerKinds['reset'], 'view'>): void {
+    const previous = this.#positions.get(topic)?.epoch;
+    if (previous === epoch) return;
+    if (previous) this.#noteLoss();
     this.#learn(topic, mode);
-    this.#positions.set(topic, { epoch, offset });
+    this.#set(topic, { epoch, offset });
     for (const member of this.members) member.reset({ topic, epoch, offset });
-    if (mode === 'stream') return true;
     this.#forget(topic);
-    if (offset === 0) this.#incomplete.delete(topic);
-    else this.#incomplete.add(topic);
-    return offset === 0;
+    this.#incomplete.delete(topic);
   }
 
   lagging(): void {
@@ -207,23 +252,15 @@ export class SharedSubscription {
     }
   }
 
-  /**
-   * With `recovered: false` it names what is gone, and more of the catch-up follows; otherwise live batches
-   * do.
-   */
-  caughtUp({ topic, epoch, offset, recovered, missing }: ServerKinds['caughtUp']): void {
-    if (recovered) {
-      for (const member of this.members) {
-        member.enter('live');
-        member.tell('caughtUp', { topic, epoch, offset });
-      }
-      return;
-    }
-    if (offset > (this.#positions.get(topic)?.offset ?? 0)) this.#positions.set(topic, { epoch, offset });
-    for (const member of this.members) {
-      if (missing) member.lost(topic, epoch, missing);
-      member.stand({ topic, epoch, offset: Math.max(offset, member.floor(topic, epoch)) });
-    }
+  /** With `recovered: false` it names what is gone, and more of the catch-up follows; otherwise live batches do. */
+  caughtUp(frame: ServerKinds['caughtUp']): void {
+    if (frame.recovered) this.#level(frame);
+    else this.#lost(frame);
+  }
+
+  /** Where a member may continue another day. */
+  cursorOf(member: Subscription): string | undefined {
+    return this.#wishes.has(member) ? member.options.cursor : this.#cursor;
   }
 
   mapOf(topic: string): StateMap {
@@ -242,8 +279,9 @@ export class SharedSubscription {
     const continues =
       start.recovered === true && asked?.offset === offset && (asked.epoch || epoch) === epoch;
     this.#learn(topic, mode);
-    this.#positions.set(topic, { epoch, offset });
-    if (mode === 'state' && !continues) this.#beginState(start, asked !== undefined);
+    this.#set(topic, { epoch, offset });
+    if (mode === 'state' && start.recovered === false) this.#forget(topic);
+    else if (mode === 'state' && !continues) this.#beginState(start, asked !== undefined);
     for (const member of this.members) member.begin(start);
   }
 
@@ -258,17 +296,79 @@ export class SharedSubscription {
     if (offset === 0 || (this.isPattern && !wasAskedFor)) this.#forget(topic);
   }
 
-  /**
-   * Without any position the gateway would take a pattern for new, and topics born meanwhile would begin at
-   * their end.
-   */
-  #patternStarts(): readonly TopicPosition[] {
-    if (this.#starts.length > 0) return this.#starts;
-    return [{ topic: this.topic.slice(0, -1) || 'any', epoch: '', offset: 0 }];
+  /** The answer to a pattern's cursor. What was missed follows, and what is lost of it is named, topic by topic. */
+  #continued(result: Granted, asked: string): void {
+    // Where a member wanted to go back to is before the positions of the others, who drop what they had.
+    if (this.#asked.some(({ options }) => options.cursor === asked)) this.#positions.clear();
+    if (result.recovered === true) {
+      this.#continues = 'without loss';
+      if (result.cursor !== undefined) this.#endContinuation();
+      return;
+    }
+    this.#continues = 'with loss';
+    for (const member of this.members) if (member.hasBegun) member.lostSomething(this.topic, '');
   }
 
-  /** A live state topic shows the newcomer its map; otherwise `last` and an older `since` take going back. */
-  #mustServe({ options: { since, last } }: Subscription): boolean {
+  #endContinuation(): void {
+    const nothingLost = this.#continues === 'without loss';
+    this.#continues = 'no';
+    if (!nothingLost) return;
+    const at = { topic: this.topic, epoch: '', offset: 0 };
+    for (const member of this.members) if (member.hasBegun) member.tell('recovered', at);
+  }
+
+  #level({ topic, epoch, offset, cursor }: ServerKinds['caughtUp']): void {
+    this.#advance(cursor);
+    this.#endContinuation();
+    for (const member of this.members) {
+      if (member.state !== 'lagging') continue;
+      member.enter('live');
+      member.tell('caughtUp', { topic, epoch, offset });
+    }
+  }
+
+  /** Also of a topic that is gone, or that was born while this client was away. */
+  #lost({ topic, epoch, offset, missing }: ServerKinds['caughtUp']): void {
+    const position = this.#positions.get(topic);
+    if (position?.epoch !== epoch) {
+      this.reset({ topic, epoch, offset: missing?.after ?? offset, mode: 'stream' });
+    }
+    if (position?.epoch !== epoch || offset > position.offset) this.#set(topic, { epoch, offset });
+    for (const member of this.members) {
+      if (missing && member.lost(topic, epoch, missing)) this.#noteLoss();
+      member.stand({ topic, epoch, offset: Math.max(offset, member.floor(topic, epoch)) });
+    }
+  }
+
+  #noteLoss(): void {
+    if (this.#continues === 'without loss') this.#continues = 'with loss';
+  }
+
+  #set(topic: string, position: Position): void {
+    this.#positions.set(topic, position);
+    if (this.isPattern) this.#recent.heard(topic, this.#port.monotonicMs());
+  }
+
+  /** Everything up to this cursor has come. What came long before it needs no position any more: it will not come again. */
+  #advance(cursor: string | undefined): void {
+    if (cursor === undefined) return;
+    this.#cursor = cursor;
+    this.#suspect = undefined;
+    if (this.#recent.size <= topicsRemembered) return;
+    const nowMs = this.#port.monotonicMs();
+    const mayForget = (topic: string) => (this.#maps.get(topic)?.entries.size ?? 0) === 0;
+    const sinceMs = nowMs - quietMs - 2 * (this.options.intervalMs ?? 0);
+    for (const topic of this.#recent.forget(topicsRemembered, sinceMs, nowMs, mayForget)) {
+      if (this.#maps.delete(topic)) this.#stateNamespaces.add(namespaceOf(topic));
+      this.#incomplete.delete(topic);
+      this.#positions.delete(topic);
+      for (const member of this.members) member.forget(topic);
+    }
+  }
+
+  /** A live state topic shows the newcomer its map; otherwise `last` and an older `since` or `cursor` take going back. */
+  #mustServe({ options: { since, last, cursor } }: Subscription): boolean {
+    if (this.isPattern && cursor !== undefined) return cursor !== this.#cursor;
     if (this.#wasLive && this.#maps.has(this.topic)) return false;
     if (!since) return (last ?? 0) > 0;
     return startingPoints(this.topic, this.#positions.list(), [{ since }]).some(
@@ -276,15 +376,22 @@ export class SharedSubscription {
     );
   }
 
-  /**
-   * A topic of a pattern that was born later begins with its first batch; one with another epoch begins anew.
-   */
-  #positionFor(topic: string, batch: ServerKinds['batch']): Position {
+  /** A topic of a pattern that is not known begins with its first batch; one with another epoch begins anew. */
+  #positionFor(topic: string, { epoch, after }: ServerKinds['batch']): Position {
     const position = this.#positions.get(topic);
-    if (!position) return { epoch: batch.epoch ?? '', offset: batch.after };
-    if (batch.epoch === undefined || batch.epoch === position.epoch) return position;
-    this.reset({ topic, epoch: batch.epoch, offset: 0, mode: this.#maps.has(topic) ? 'state' : 'stream' });
-    return { epoch: batch.epoch, offset: 0 };
+    if (position && (epoch === undefined || epoch === position.epoch)) return position;
+    const start = { epoch: epoch ?? '', offset: after };
+    if (position) {
+      this.reset({ topic, epoch: start.epoch, offset: 0, mode: this.#maps.has(topic) ? 'state' : 'stream' });
+      const missing = { after: 0, upto: after };
+      for (const member of this.members) {
+        member.lost(topic, start.epoch, missing);
+        member.stand({ topic, ...start });
+      }
+    } else if (this.isPattern && this.#stateNamespaces.has(namespaceOf(topic))) {
+      this.#learn(topic, 'state');
+    }
+    return start;
   }
 
   #accept(topic: string, publications: readonly ReceivedPublication[], { epoch, offset }: Position): void {

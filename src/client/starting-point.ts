@@ -1,4 +1,4 @@
-import type { TopicPosition } from '../protocol/frames.ts';
+import type { Position, TopicPosition, Subscription as WireSubscription } from '../protocol/frames.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 
 /** `since` as a list: an exact topic's is a single position. */
@@ -37,4 +37,78 @@ function wantedBy(
   if (since) return sinceList(topic, since);
   if (!last) return [];
   return known.map(({ offset, ...position }) => ({ ...position, offset: Math.max(0, offset - last) }));
+}
+
+/** What a shared subscription knows of where it is. */
+export interface Whereabouts {
+  readonly topic: string;
+  /** Of topics whose snapshot is complete. */
+  readonly known: readonly TopicPosition[];
+  readonly cursor: string | undefined;
+  /** A pattern's topic of which something is missing that `cursor` counts as received. */
+  readonly suspect: string | undefined;
+  readonly wasLive: boolean;
+}
+
+/** Where the gateway is asked to begin. */
+export interface Beginning {
+  readonly wire: Pick<WireSubscription, 'since' | 'positions' | 'cursor' | 'last'>;
+  /** The positions among that. */
+  readonly starts: readonly TopicPosition[];
+}
+
+/** The gateway takes a list of up to this many positions. */
+const positionsMax = 1000;
+
+export function beginning(at: Whereabouts, wishes: readonly SubscribeOptions[]): Beginning {
+  return at.topic.endsWith('*') ? beginningOfPattern(at, wishes) : beginningOfTopic(at, wishes);
+}
+
+function beginningOfTopic({ topic, known, cursor }: Whereabouts, wishes: readonly SubscribeOptions[]) {
+  const starts = startingPoints(topic, known, wishes);
+  const [start] = starts;
+  if (!start) return { starts, wire: lastOf(wishes) };
+  const { epoch, offset } = start;
+  const wish = wishes.find(({ since }) => sinceList(topic, since).some((one) => isSame(one, start)));
+  return { starts, wire: { since: { epoch, offset }, cursor: start === known[0] ? cursor : wish?.cursor } };
+}
+
+/** By cursor where there is one: a single text, whatever the number of topics. */
+function beginningOfPattern(
+  { topic, known, cursor, suspect, wasLive }: Whereabouts,
+  wishes: readonly SubscribeOptions[],
+): Beginning {
+  const wished = wishes.find((wish) => wish.cursor !== undefined)?.cursor;
+  if (wished !== undefined) return { starts: [], wire: { cursor: wished } };
+  const goesBack = wishes.some(({ since, last }) => since || (last && known.length <= positionsMax));
+  if (cursor !== undefined && suspect === undefined && !goesBack) return { starts: [], wire: { cursor } };
+  const starts = startingPoints(topic, known, wishes);
+  if (starts.length === 0 && !wasLive) return { starts, wire: lastOf(wishes) };
+  const listed = starts.length <= positionsMax ? starts : mostNeeded(starts, known, suspect);
+  return { starts: listed, wire: { positions: listed.length > 0 ? listed : [nowhere(topic)] } };
+}
+
+/** Of topics that are not listed the gateway sends all that it has, which is dropped here where it came before. */
+function mostNeeded(
+  starts: readonly TopicPosition[],
+  known: readonly TopicPosition[],
+  suspect: string | undefined,
+): TopicPosition[] {
+  const asKnown = new Set(known);
+  const isNeeded = (start: TopicPosition) => start.topic === suspect || !asKnown.has(start);
+  const rest = starts.filter((start) => !isNeeded(start));
+  return [...starts.filter(isNeeded), ...rest].slice(0, positionsMax);
+}
+
+function lastOf(wishes: readonly SubscribeOptions[]) {
+  return { last: Math.max(0, ...wishes.map(({ last = 0 }) => last)) || undefined };
+}
+
+/** Without any position the gateway would take a pattern for new, and topics born meanwhile would begin at their end. */
+function nowhere(pattern: string): TopicPosition {
+  return { topic: pattern.slice(0, -1) || 'any', epoch: '', offset: 0 };
+}
+
+function isSame(a: Position, b: Position): boolean {
+  return a.epoch === b.epoch && a.offset === b.offset;
 }

@@ -14,6 +14,11 @@ export interface SubscribeOptions {
   readonly presence?: boolean;
   /** Begin with the newest N publications. */
   readonly last?: number;
-  /** Begin after this position, e.g. one that a page kept; for a pattern, one per topic. */
+  /** Begin after this position, e.g. one that a page kept; for a pattern, one per topic, or better `cursor`. */
   readonly since?: Position | readonly TopicPosition[];
+  /**
+   * For a pattern: begin where `cursor` of a subscription to it was, e.g. one that a page kept. For a topic, beside `since`: lets
+   * the gateway tell whether a topic that was empty then has had something that is gone.
+   */
+  readonly cursor?: string;
 }

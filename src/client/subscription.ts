@@ -16,6 +16,15 @@ export interface PublicationMeta {
   readonly epoch: string;
 }
 
+/** What was published and this subscription will not get. */
+export interface Gap {
+  /** Of a pattern itself, when the gateway can't tell which of its topics are concerned. */
+  readonly topic: string;
+  readonly epoch: string;
+  /** The offsets; absent: the gateway can't tell which, nor how many. */
+  readonly missing?: OffsetRange;
+}
+
 export type StateMap<T = unknown> = ReadonlyMap<string, ReceivedPublication<T>>;
 
 export interface SubscriptionEvents<T> {
@@ -27,8 +36,8 @@ export interface SubscriptionEvents<T> {
    * stay as they were.
    */
   map: [entries: StateMap<T>, topic: string];
-  /** These offsets are lost: the gateway has them no more. Delivery goes on after them. */
-  gap: [gap: { readonly topic: string; readonly epoch: string; readonly missing: OffsetRange }];
+  /** Something is lost: the gateway has it no more. Delivery goes on after it. */
+  gap: [gap: Gap];
   /** After a reconnect or a gap: nothing was lost. */
   recovered: [at: TopicPosition];
   /** This client reads too slowly; updates come late until `caughtUp`. */
@@ -59,6 +68,7 @@ export interface TopicStart extends TopicPosition {
 export interface SubscriptionHome {
   remove(subscription: Subscription): void;
   mapOf(subscription: Subscription, topic: string): StateMap;
+  cursorOf(subscription: Subscription): string | undefined;
   /** Errors that no listener of the subscription heard, and listeners that threw. */
   report(error: ClientError): void;
 }
@@ -72,6 +82,7 @@ export class Subscription<T = unknown> {
   readonly #positions = new Positions();
   readonly #events: Emitter<SubscriptionEvents<T>>;
   readonly #home: SubscriptionHome;
+  #wasLive = false;
 
   constructor(topic: string, options: SubscribeOptions, home: SubscriptionHome) {
     this.topic = topic;
@@ -100,9 +111,14 @@ export class Subscription<T = unknown> {
     return this.#positions.get(this.topic);
   }
 
-  /** The same for a pattern, by topic. */
+  /** The same for a pattern, by topic; without topics that have been quiet for long, when there are many. */
   get positions(): TopicPosition[] {
     return this.#positions.list();
+  }
+
+  /** Up to where the application has seen everything, of all topics. Kept and given as `cursor`, it continues there another day. */
+  get cursor(): string | undefined {
+    return this.#home.cursorOf(this as Subscription);
   }
 
   /**
@@ -165,34 +181,50 @@ export class Subscription<T = unknown> {
     this.#positions.set(topic, { epoch, offset });
   }
 
+  /** The topic has been quiet for long. */
+  forget(topic: string): void {
+    this.#positions.delete(topic);
+  }
+
+  /** Whether it has seen something, or seen that there is nothing: then there are things that it can miss. */
+  get hasBegun(): boolean {
+    return this.#wasLive || this.options.cursor !== undefined;
+  }
+
   /** The wire subscription begins, or begins again: what does that mean for what was seen here? */
   begin(start: TopicStart): void {
-    const { topic, epoch, offset, mode } = start;
+    const { topic, epoch, offset, recovered } = start;
     const own = this.#positions.get(topic);
     if (own?.epoch && own.epoch !== epoch) {
-      this.reset({ topic, epoch, offset });
-    } else if (!own || start.recovered === undefined) {
-      if (!own) this.stand({ topic, epoch, offset });
-    } else if (start.recovered) {
+      this.reset({ topic, epoch, offset: start.missing?.after ?? offset });
+      if (start.missing) this.#lostBefore(start, undefined);
+    } else if (own && recovered) {
       this.#events.emit('recovered', { topic, epoch, offset });
-    } else {
-      if (mode === 'stream') this.lost(topic, epoch, start.missing ?? { after: own.offset, upto: offset });
-      // A position that the topic never reached must not hide what comes.
-      if (own.offset > offset) this.stand({ topic, epoch, offset });
+    } else if (recovered === false) {
+      this.#lostBefore(start, own);
     }
+    // A position that the topic never reached must not hide what comes.
+    if (!own || (recovered === false && own.offset > offset)) this.stand({ topic, epoch, offset });
   }
 
   reset(at: TopicPosition): void {
     const previous = this.#positions.get(at.topic);
+    if (previous?.epoch === at.epoch) return;
     this.stand(at);
-    if (previous?.epoch && previous.epoch !== at.epoch) this.#events.emit('reset', at, previous);
+    if (previous?.epoch) this.#events.emit('reset', at, previous);
   }
 
-  /** Names a loss, as far as this subscription hasn't seen it already. */
-  lost(topic: string, epoch: string, missing: OffsetRange): void {
+  /** Names a loss, as far as this subscription hasn't seen it already. Returns whether there was any. */
+  lost(topic: string, epoch: string, missing: OffsetRange): boolean {
     const after = Math.max(missing.after, this.floor(topic, epoch));
-    if (after >= missing.upto) return;
+    if (after >= missing.upto) return false;
     this.#events.emit('gap', { topic, epoch, missing: { after, upto: missing.upto } });
+    return true;
+  }
+
+  /** Names a loss of which nobody knows the extent. */
+  lostSomething(topic: string, epoch: string): void {
+    this.#events.emit('gap', { topic, epoch });
   }
 
   hears(event: keyof SubscriptionEvents<T>): boolean {
@@ -205,6 +237,7 @@ export class Subscription<T = unknown> {
 
   enter(state: SubscriptionState, error?: ClientError): void {
     this.#error = error;
+    if (state === 'live') this.#wasLive = true;
     if (state === this.#state) return;
     this.#state = state;
     this.#events.emit('state', state);
@@ -213,5 +246,14 @@ export class Subscription<T = unknown> {
   refuse(error: ClientError): void {
     this.enter('refused', error);
     if (!this.#events.emit('error', error)) this.#home.report(error);
+  }
+
+  /** What is gone of a stream before it begins; `own`: where this subscription was, also in a topic that it knew as empty. */
+  #lostBefore({ topic, epoch, offset, mode, missing }: TopicStart, own: Position | undefined): void {
+    if (mode !== 'stream') return;
+    const range = missing ?? { after: own?.offset ?? 0, upto: offset };
+    const isUnknown = !missing && !own?.epoch && offset === 0;
+    if (isUnknown) this.lostSomething(topic, epoch);
+    else this.lost(topic, epoch, range);
   }
 }

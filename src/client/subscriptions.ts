@@ -73,6 +73,7 @@ export class Subscriptions {
     });
     this.#sharedPort = {
       random: () => port.runtime.random(),
+      monotonicMs: () => port.runtime.monotonicMs(),
       expand: (batch) => this.#dictionaries.expand(batch),
       isOwn: (position) => port.isOwn(position),
     };
@@ -109,6 +110,10 @@ export class Subscriptions {
 
   mapOf(member: Subscription, topic: string): StateMap {
     return this.#homes.get(member)?.mapOf(topic) ?? new Map();
+  }
+
+  cursorOf(member: Subscription): string | undefined {
+    return this.#homes.get(member)?.cursorOf(member);
   }
 
   report(error: ClientError): void {
@@ -384,8 +389,7 @@ export class Subscriptions {
   }
 
   #reset(frame: ServerKinds['reset']): void {
-    const shared = this.#byView.get(frame.view);
-    if (shared && !shared.reset(frame)) this.#askAgain(shared);
+    this.#byView.get(frame.view)?.reset(frame);
   }
 
   #subscribedByGateway(result: SubscribeResult): void {

@@ -38,11 +38,13 @@ export function startTopic(feed: Feed, subscription: Subscription, options: Star
   const start =
     since === undefined ? startNew(feed, last) : startSince(feed.topic, since, knownSeq(broker, cursor));
   if (since !== undefined) outcome(start.outcome);
-  const { epoch, position: offset, recovered, missing } = start;
+  const { epoch, position: offset, recovered, missing, needsSnapshot } = start;
   const { mode } = feed.topic.options;
+  const isLevel = offset === feed.topic.ring.newest && !needsSnapshot;
+  const now = isLevel ? cursorNow(broker) : undefined;
   return {
     leg: legOf(feed, start, broker.nowMs()),
-    result: { mode, epoch, offset, recovered, missing, cursor: cursorNow(broker) },
+    result: { mode, epoch, offset, recovered, missing, cursor: now },
   };
 }
 
@@ -78,8 +80,7 @@ function startAtCursor(view: View, text: string, { broker, modeOf, outcome }: St
     legOfTopic,
   );
   const isLevel = topics.size + lost.length === 0;
-  const next = isLevel ? cursorNow(broker) : cursor && text;
-  return { backlog, result: { ...noTopic, recovered, cursor: next } };
+  return { backlog, result: { ...noTopic, recovered, cursor: isLevel ? cursorNow(broker) : undefined } };
 }
 
 /** A client that knows no cursors: topics that it does not name were born since it knew the pattern. */

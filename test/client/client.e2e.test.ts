@@ -37,7 +37,7 @@ function record(subscription: Subscription) {
   };
   subscription.on('publication', ({ data }) => tell(data));
   subscription.on('snapshot', (entries) => tell(['snapshot', ...entries.keys()]));
-  subscription.on('gap', ({ missing }) => tell(['gap', missing.after, missing.upto]));
+  subscription.on('gap', ({ missing }) => tell(['gap', missing?.after, missing?.upto]));
   subscription.on('recovered', () => tell('recovered'));
   subscription.on('reset', () => tell('reset'));
   subscription.on('state', (state) => tell(state));
