@@ -185,9 +185,10 @@ export class DataDir {
   /** Lets the next gateway in. `clean`: the store is closed, and all of it, up to the commit `seq`, is on the disk. */
   async release(clean: boolean, seq?: number): Promise<void> {
     try {
+      if (!clean) return;
       const data = stateOf(join(this.path, dataName));
       const holdsData = this.#isMarked || this.#last?.holdsData === true;
-      if (clean) await this.#mark({ clean: true, synced: false, holdsData, data, seq });
+      await this.#mark({ clean: true, synced: false, holdsData, data, seq });
     } finally {
       this.#lock.release();
     }
@@ -254,10 +255,14 @@ async function readMarker(path: string): Promise<Marker | undefined> {
   return marker;
 }
 
-/** Undefined: there is none. */
+/** Undefined: it is not there, or can't be looked at. */
 function identityOf(path: string): string | undefined {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  return stats && `${stats.dev}:${stats.ino}`;
+  try {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    return stats && `${stats.dev}:${stats.ino}`;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Size and time of change. */

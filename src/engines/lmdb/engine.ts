@@ -202,6 +202,8 @@ export class LmdbEngine implements Engine {
     const store = this.#topics?.store;
     const seq = this.#topics?.seq;
     this.#topics = undefined;
+    // What lies there now may be another's: it is neither flushed nor called clean.
+    this.#lost ??= this.#dir?.lostFile() ?? (await this.#dir?.lostOwnership());
     let isWhole = false;
     try {
       if (this.#lost === undefined) await store?.flush();
