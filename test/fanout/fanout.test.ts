@@ -7,7 +7,16 @@ import type { PublishFields } from '../../src/protocol/frames.ts';
 import { patternMatches } from '../../src/topics/names.ts';
 import { StoredPublication } from '../../src/topics/publication.ts';
 import { json } from '../topics/fixtures.ts';
-import { decode, decodeBatch, makeWorld, offsetsOf, onlyRoom, type SentFrame, topicOf } from './fixtures.ts';
+import {
+  decode,
+  decodeBatch,
+  eagerCompression,
+  makeWorld,
+  offsetsOf,
+  onlyRoom,
+  type SentFrame,
+  topicOf,
+} from './fixtures.ts';
 
 function ranges(frames: readonly SentFrame[]): [number, number][] {
   return frames.map(({ after, upto }) => [after, upto]);
@@ -844,4 +853,51 @@ describe('coverage', () => {
       expect(got).toEqual(expect.arrayContaining(wanted));
     }
   }
+});
+
+test('no turn takes more frames than may be, whatever they are', async () => {
+  const step = fc.oneof(
+    fc.record({
+      do: fc.constant('publish' as const),
+      topic: fc.constantFrom('a', 'b', 'state'),
+      excepts: fc.array(fc.constantFrom(undefined, 's1', 's2', 's3'), { minLength: 1, maxLength: 80 }),
+    }),
+    fc.record({ do: fc.constant('announce' as const), count: fc.integer({ min: 1, max: 40 }) }),
+    fc.record({ do: fc.constant('reset' as const), topic: fc.integer({ min: 0, max: 39 }) }),
+    fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(1, 20, 200) }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 12 }), async (steps) => {
+      const { live, publish, turns, sink, fanout, broker } = await makeWorld(eagerCompression);
+      const views = ['a', 'b', 'state', '*'].flatMap((target) => [
+        live(target, { dictionaries: true }),
+        live(target, { intervalMs: 50 }),
+        live(target, { conflate: true, filter: onlyRoom('1') }),
+      ]);
+      // The engine can't reset: these get nothing more.
+      for (let i = 0; i < 40; i++) await publish(`r${i}`);
+      turns.settle();
+      let epochs = 0;
+      for (const each of steps) {
+        if (each.do === 'publish') {
+          const fields = each.excepts.map((except, i) => ({
+            except,
+            key: `${i % 3}`,
+            tags: { room: `${i % 2}` },
+          }));
+          await publish(each.topic, ...fields);
+        } else if (each.do === 'announce') {
+          const member = { session: 's', sinceMs: 0 };
+          for (let i = 0; i < each.count; i++)
+            fanout.announce(views[i % views.length] as View, { kind: 'joined', id: 0, topic: 'a', member });
+        } else if (each.do === 'reset') {
+          for (let i = each.topic; i < 40; i++) broker.reset(`r${i}`, `e${++epochs}`, 1);
+        } else turns.advance(each.ms);
+        turns.turn();
+      }
+      turns.advance(60_000);
+      expect(Math.max(0, ...sink.perTurn())).toBeLessThanOrEqual(sink.framesPerTurn);
+    }),
+    { numRuns: 100 },
+  );
 });

@@ -131,10 +131,11 @@ export class FakeSink implements Sink {
     return this.frames.filter((frame) => frame.view === view);
   }
 
-  /** How many frames each turn took that took any. */
+  /** How many frames each turn took that took any; what a session gets in place of a frame is one more. */
   perTurn(): number[] {
     const counts = new Map<number, number>();
-    for (const { turn } of this.frames) counts.set(turn, (counts.get(turn) ?? 0) + 1);
+    for (const { turn, instead } of this.frames)
+      counts.set(turn, (counts.get(turn) ?? 0) + (instead === undefined ? 1 : 2));
     return [...counts.values()];
   }
 
