@@ -47,6 +47,26 @@ describe('presence', () => {
     expect(left['member']).toEqual(joined['member']);
   });
 
+  it('goes on for those who stay when one of them leaves, and for one that comes later', async () => {
+    const watching = { ...subscribe, presence: true };
+    const [alice, bob] = [
+      await client('alice', ['subscribe', 'presence']),
+      await client('bob', ['subscribe', 'presence']),
+    ];
+    await alice.call(watching);
+    await bob.call(watching);
+    await alice.call({ type: 'unsubscribe', topic: 'room:1' });
+    const carol = await client('carol', ['subscribe']);
+    await carol.call(subscribe);
+    const hears = (who: JsonClient, type: string, name: string) =>
+      who.until((frame) => frame.type === type && (frame['member'] as { user?: string }).user === name);
+    await hears(bob, 'joined', 'carol');
+    await bob.close();
+    await alice.call(watching);
+    await carol.close();
+    await hears(alice, 'left', 'carol');
+  });
+
   it('ends with the subscription that asked for it', async () => {
     const alice = await client('alice', ['subscribe', 'presence']);
     await alice.call({ ...subscribe, presence: true });

@@ -48,6 +48,21 @@ describe('the work of a publish', () => {
     expect(counts.get('frameBatch')).toBe(6);
   });
 
+  test('is a deflate no more once earlier ones have shown that nothing is saved', async () => {
+    const { publish, turns, counts } = await crowd(100, 256);
+    const batch = async () => {
+      await publish('a', { payload: { format: 'binary', bytes: Uint8Array.from(randomBytes(1000)) } });
+      turns.advance(20);
+    };
+    await batch();
+    expect(counts.deflates).toBe(1);
+    for (let i = 0; i < 60; i++) await batch();
+    const { deflates } = counts;
+    expect(deflates).toBeLessThan(60);
+    for (let i = 0; i < 20; i++) await batch();
+    expect(counts.deflates).toBe(deflates);
+  });
+
   test('is nothing for a view without members', async () => {
     const { codec, counts } = countingCodec('protobuf');
     const world = await makeWorld({ compressMinBytes: 1 });

@@ -110,6 +110,24 @@ describe('the places of views', () => {
     expect(fanout.viewCount).toBe(0);
   });
 
+  test('a pattern that was left hears of no topic any more, and one that stays hears of each', async () => {
+    const { fanout, live, publish, turns, sink } = await makeWorld();
+    const stays = live('a:*');
+    const views = Array.from({ length: 10 }, (_, i) => {
+      const view = fanout.attach(viewOptions('a:*', { filter: only(`${i}`) }));
+      fanout.addMember(view);
+      return view;
+    });
+    for (const view of views) {
+      fanout.removeMember(view);
+      fanout.detach(view);
+    }
+    await publish('a:1');
+    turns.settle();
+    expect(views.filter(({ feeds }) => feeds.size > 0)).toEqual([]);
+    expect(sink.frames.map(({ view }) => view)).toEqual([stays]);
+  });
+
   test('of patterns are not those of a topic', async () => {
     const { take } = await room({});
     for (const name of ['a', 'b', 'c', 'd', 'e']) take(user(name), 16, '*');
