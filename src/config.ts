@@ -21,14 +21,19 @@ export { type Config, type OptionName, options } from './config/options.ts';
 /** Names the file where no flag does. */
 const configFileVariable = 'SLUICE_CONFIG';
 
+/** A wrong file can have thousands of faults. */
+const toldMax = 50;
+
 /** All faults of a configuration together, a sentence each. None of them holds the value of a secret. */
 export class ConfigError extends Error {
   readonly code = 'ERR_CONFIG';
   readonly faults: readonly string[];
 
   constructor(faults: readonly string[]) {
+    const told = faults.slice(0, toldMax);
+    if (faults.length > toldMax) told.push(`and ${faults.length - toldMax} more`);
     super(
-      `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n- ${faults.join('\n- ')}`,
+      `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n- ${told.join('\n- ')}`,
     );
     this.name = 'ConfigError';
     this.faults = faults;

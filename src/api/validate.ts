@@ -7,6 +7,18 @@ interface Fault {
   readonly message: string;
 }
 
+/** A request can have any number of faults: this many of them are told, and how many there are. */
+const toldMax = 10;
+const textMax = 100;
+
+/** No request has as many: the schema looks at each, and makes a fault of each that it does not know. */
+const membersMax = 100;
+
+function countMembers(value: unknown): number {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 0;
+  return Object.keys(value).length;
+}
+
 function faultsOf(issue: z.core.$ZodIssue): Fault[] {
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
@@ -15,15 +27,23 @@ function faultsOf(issue: z.core.$ZodIssue): Fault[] {
   return [{ path: path.join('.'), message: issue.message }];
 }
 
-/** The value as the schema has it, or the error `invalid_request` that lists every fault. */
+/** The value as the schema has it, or the error `invalid_request` that lists the first faults. */
 export function validate<T>(schema: z.ZodType<T>, value: unknown): T | SluiceError {
+  const members = countMembers(value);
+  if (members > membersMax) return new SluiceError('invalid_request', `an object with ${members} members`);
   const result = schema.safeParse(value);
   return result.success ? result.data : invalidRequest(result.error.issues.flatMap(faultsOf));
 }
 
 export function invalidRequest(faults: readonly Fault[]): SluiceError {
-  const message = faults
-    .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
-    .join('; ');
-  return new SluiceError('invalid_request', message, { details: faults });
+  const told = faults
+    .slice(0, toldMax)
+    .map(({ path, message }) => ({ path: shortened(path), message: shortened(message) }));
+  const parts = told.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+  if (faults.length > toldMax) parts.push(`and ${faults.length - toldMax} more faults`);
+  return new SluiceError('invalid_request', parts.join('; '), { details: told });
+}
+
+function shortened(text: string): string {
+  return text.length <= textMax ? text : `${text.slice(0, textMax)}…`;
 }
