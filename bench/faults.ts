@@ -40,6 +40,9 @@ function gatewayFlags({ engine, shortRings }: Options, folder: string): string[]
   // Both bound what a slow client holds: the kernel takes megabytes, the gateway's share is kept small.
   const ring = shortRings ? [50, '1MiB'] : [100_000, '256MiB'];
   return [
+    // Each publication has an id, and one publisher sends them all.
+    '--message-ids-max-bytes-per-client=1GiB',
+    '--message-ids-max-bytes=2GiB',
     `--engine=${engine}`,
     ...(engine === 'memory' ? [] : [`--data-dir=${join(folder, 'data')}`]),
     `--ring-max-publications=${ring[0]}`,
