@@ -1,9 +1,13 @@
+import { join } from 'node:path';
 import { damageFound } from './check.ts';
 import { faultOf } from './check-store.ts';
+import { dataName } from './data-dir.ts';
+import { faultOfPages } from './pages.ts';
 import { Store } from './store.ts';
 
-/** Reads all of the store in the folder that it is given. Exits with `damageFound` and says what is wrong, or with 0. */
+/** Reads all of the store in the folder that it is given. Exits with 0, or with `damageFound` and says what is wrong. */
 const [, , folder = ''] = process.argv;
-const fault = faultOf(new Store(folder, false, true));
+// The records first: their faults have the names of topics.
+const fault = faultOf(new Store(folder, false, true)) ?? faultOfPages(join(folder, dataName));
 if (fault !== undefined) process.stderr.write(fault);
 process.exit(fault === undefined ? 0 : damageFound);
