@@ -68,6 +68,11 @@ export const scenarios: Readonly<Record<string, Entry>> = {
     sentence: 'Cuts connections, stalls clients and kills the gateway, and accounts for every publication.',
     load: () => import('./faults.ts'),
   },
+  siege: {
+    sentence:
+      'Attacks by clients without a credential or with the poorest token: pong and room of others, RSS.',
+    load: () => import('./siege.ts'),
+  },
   crash: {
     sentence: 'Kills publishers to the engine lmdb again and again, and looks at what is stored.',
     load: () => import('./crash.ts'),

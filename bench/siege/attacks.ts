@@ -1,0 +1,197 @@
+import { connect, type Socket } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
+import WebSocket from 'ws';
+
+/** Where an attack goes, and as whom. */
+export interface Target {
+  readonly port: number;
+  /** Of the poorest valid kind; undefined: without any credential. */
+  readonly token: string | undefined;
+}
+
+export type Who = 'nobody' | 'anonymous' | 'poorest token';
+
+export interface Attack {
+  readonly sentence: string;
+  /** As whom it is run: before authentication also as nobody, on a gateway that admits none without a credential. */
+  readonly as: readonly Who[];
+  /** Topics that there are before. */
+  readonly topics?: number;
+  /** Opens what it needs and sends it. What it opened stays until the attacker's process ends. */
+  readonly run: (target: Target) => Promise<void>;
+}
+
+const everyone: readonly Who[] = ['nobody', 'anonymous', 'poorest token'];
+const members: readonly Who[] = ['anonymous', 'poorest token'];
+
+export const attacks = {
+  pages: {
+    sentence: '4000 pipelined pages on a socket that does not read',
+    as: everyone,
+    run: async ({ port }) => {
+      const socket = await open(port);
+      socket.pause();
+      socket.write('GET /dashboard.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'.repeat(4000));
+    },
+  },
+  heads: {
+    sentence: '300 sockets that send a head of 3 KiB and never end it',
+    as: everyone,
+    run: async ({ port }) => {
+      const sockets = await Promise.all(Array.from({ length: 300 }, () => open(port)));
+      for (const socket of sockets)
+        socket.write(`GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ${'x'.repeat(3000)}\r\n`);
+    },
+  },
+  bodies: {
+    sentence: '60 bodies of 7 MiB with a token that is none',
+    as: everyone,
+    run: async ({ port }) => {
+      const body = Buffer.alloc(7 * 1024 * 1024, 0x20);
+      const head = `POST /api/publish HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer a.b.c\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+      await Promise.all(
+        Array.from({ length: 60 }, async () => {
+          const socket = await open(port);
+          socket.write(head);
+          socket.write(body.subarray(0, body.length - 1));
+        }),
+      );
+    },
+  },
+  handshakes: {
+    sentence: '2000 upgrades as fast as they go, none of which goes on',
+    as: everyone,
+    run: async ({ port }) => {
+      for (let i = 0; i < 2000; i++)
+        void open(port).then((socket) =>
+          socket.write(
+            'GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+          ),
+        );
+    },
+  },
+  history: {
+    sentence: '10 clients that stop reading and ask for 104 pages of 1 MiB each',
+    as: members,
+    run: async (target) => {
+      for (let client = 0; client < 10; client++) {
+        const socket = await join(target);
+        socket.pause();
+        for (let id = 10; id < 114; id++)
+          socket.send(JSON.stringify({ type: 'history', id, topic: 'stats', limit: 1000 }));
+      }
+    },
+  },
+  patterns: {
+    sentence: '10 patterns over 100 000 topics, again and again',
+    as: members,
+    topics: 100_000,
+    run: async (target) => {
+      const socket = await join(target);
+      const subscriptions = ['d', 'de', 'dev', 'dev1', 'dev2', 'dev3', 'dev4', 'dev5', 'dev6', 'dev7'].map(
+        (prefix) => ({ topic: `${prefix}*` }),
+      );
+      const topics = subscriptions.map(({ topic }) => topic);
+      for (let id = 10; id < 70; id += 2) {
+        socket.send(JSON.stringify({ type: 'subscribe', id, subscriptions }));
+        socket.send(JSON.stringify({ type: 'unsubscribe', id: id + 1, topics }));
+        await setTimeout(50);
+      }
+    },
+  },
+  positions: {
+    sentence: '5 patterns with 1000 positions each, again and again',
+    as: members,
+    topics: 20_000,
+    run: async (target) => {
+      const socket = await join(target);
+      const positions = Array.from({ length: 1000 }, (_, i) => ({ topic: `dev${i}`, epoch: 'e', offset: 1 }));
+      const subscriptions = ['d*', 'de*', 'dev*', 'dev1*', 'dev2*'].map((topic) => ({ topic, positions }));
+      const topics = subscriptions.map(({ topic }) => topic);
+      for (let id = 10; id < 50; id += 2) {
+        socket.send(JSON.stringify({ type: 'subscribe', id, subscriptions }));
+        socket.send(JSON.stringify({ type: 'unsubscribe', id: id + 1, topics }));
+        await setTimeout(50);
+      }
+    },
+  },
+  members: {
+    sentence: '10 publishes with 500 000 unknown members',
+    as: members,
+    run: async ({ port, token }) => {
+      const strangers = Array.from({ length: 500_000 }, (_, i) => `"x${i}":1`).join(',');
+      const body = `{"topic":"a","type":"b","data":1,${strangers}}`;
+      const authorization = token === undefined ? '' : `Authorization: Bearer ${token}\r\n`;
+      for (let i = 0; i < 10; i++) {
+        const socket = await open(port);
+        socket.write(
+          `POST /api/publish HTTP/1.1\r\nHost: 127.0.0.1\r\n${authorization}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+        );
+      }
+    },
+  },
+  frames: {
+    sentence: '3000 frames of 100 KB, most of them over the rate',
+    as: members,
+    run: async (target) => {
+      const socket = await join(target);
+      const positions = Array.from({ length: 1000 }, (_, i) => ({
+        topic: `t${'x'.repeat(60)}${i}`,
+        epoch: 'e',
+        offset: 1,
+      }));
+      const text = JSON.stringify({ type: 'subscribe', id: 9, topic: 'x*', positions });
+      for (let i = 0; i < 3000; i++) {
+        socket.send(text);
+        if (i % 50 === 0) await setTimeout(10);
+      }
+    },
+  },
+  filters: {
+    sentence: '100 views of one topic, each with a filter of its own',
+    as: members,
+    run: async (target) => {
+      const socket = await join(target);
+      const subscriptions = Array.from({ length: 100 }, (_, i) => ({
+        topic: 'stats',
+        filter: { op: 'eq', tag: 'a', value: `${i}` },
+      }));
+      socket.send(JSON.stringify({ type: 'subscribe', id: 9, subscriptions }));
+    },
+  },
+  names: {
+    sentence: '100 clients with 100 subscriptions each to topics that do not exist',
+    as: members,
+    run: async (target) => {
+      for (let client = 0; client < 100; client++) {
+        const socket = await join(target);
+        const subscriptions = Array.from({ length: 100 }, (_, i) => ({ topic: `none:${client}:${i}` }));
+        socket.send(JSON.stringify({ type: 'subscribe', id: 9, subscriptions }));
+      }
+    },
+  },
+} as const satisfies Readonly<Record<string, Attack>>;
+
+export type AttackName = keyof typeof attacks;
+
+/** Attackers come from an address of their own. */
+const attackerAddress = '127.0.0.9';
+
+function open(port: number): Promise<Socket> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1', localAddress: attackerAddress });
+    socket.on('connect', () => resolve(socket));
+    // Being cut off is what an attacker may expect.
+    socket.on('error', () => resolve(socket));
+  });
+}
+
+async function join({ port, token }: Target): Promise<WebSocket> {
+  const query = token === undefined ? '' : `?token=${token}`;
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/ws${query}`, { localAddress: attackerAddress });
+  await new Promise<void>((resolve) => {
+    socket.on('open', () => resolve());
+    socket.on('error', () => resolve());
+  });
+  return socket;
+}
