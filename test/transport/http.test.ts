@@ -336,7 +336,7 @@ describe('connections', () => {
   });
 
   it('of one address that come too fast are closed, and those of others are not', async () => {
-    await start({ httpConnectionsPerSecondPerIp: 5 });
+    await start({ httpConnectionsPerSecondPerIp: 5, handshakesPerSecondPerIp: 2 });
     const sockets = await Promise.all(Array.from({ length: 20 }, () => raw('127.0.0.2')));
     for (const socket of sockets) await socket.send(get('/healthz'));
     await expect.poll(() => sockets.filter(({ ended }) => ended).length).toBeGreaterThanOrEqual(14);
