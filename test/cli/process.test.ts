@@ -139,13 +139,14 @@ describe('the image’s health check', () => {
 describe('a gateway that loads a data folder', () => {
   const dataFlags = () => ['--engine', 'lmdb', '--data-dir', join(folder, 'data')];
   const marker = () => join(folder, 'data', 'sluice.json');
+  const owner = () => readFileSync(join(folder, 'data', 'owner'), 'utf8');
   const isClean = () => (JSON.parse(readFileSync(marker(), 'utf8')) as { clean: boolean }).clean;
 
   /** Until the data folder is another gateway's. */
-  async function taken(): Promise<void> {
+  async function taken(before: string): Promise<void> {
     const stop = new AbortController();
     const changed = watch(join(folder, 'data'), { signal: stop.signal });
-    while (isClean()) await once(changed, 'change');
+    while (owner() === before || owner() === '') await once(changed, 'change');
     stop.abort();
   }
 
@@ -156,9 +157,10 @@ describe('a gateway that loads a data folder', () => {
     await filled.close();
     expect(isClean()).toBe(true);
 
+    const before = owner();
     const gateway = start(process.execPath, [...fromSource, ...gatewayFlags, ...dataFlags()]);
     const out = text(gateway.child.stdout as NodeJS.ReadableStream);
-    await taken();
+    await taken(before);
     gateway.child.kill(signal);
     expect([await gateway.exit, await gateway.complaints]).toEqual([[0, null], '']);
     expect(await out).toContain(signal);
