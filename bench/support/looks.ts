@@ -19,8 +19,10 @@ export function gapsTable(name: string, trace: LoopTrace): Table {
   const seen = `its own over 5 ms: ${own(5)}, over 10 ms: ${own(10)}`;
   return {
     title: `${name}: gaps of the event loop in ${trace.seconds.toFixed(1)} s, ${seen}; ${collected.join(', ')}`,
-    columns: ['at ms', 'gap ms', 'ran ms', 'collector ms'],
-    rows: longest.sort(byTime).map(({ atMs, ms, ranMs, gcMs }) => [atMs.toFixed(0), ms, ranMs, gcMs]),
+    columns: ['at ms', 'gap ms', 'ran ms', 'its helpers ms', 'collector ms'],
+    rows: longest
+      .sort(byTime)
+      .map(({ atMs, ms, ranMs, helpersMs, gcMs }) => [atMs.toFixed(0), ms, ranMs, helpersMs, gcMs]),
   };
 }
 

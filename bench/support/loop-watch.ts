@@ -1,3 +1,4 @@
+import { openSync, readSync } from 'node:fs';
 import { constants, type NodeGCPerformanceDetail, PerformanceObserver } from 'node:perf_hooks';
 
 /** A time in which the event loop did not come round. Milliseconds, `atMs` since the watch began. */
@@ -6,6 +7,8 @@ export interface Gap {
   readonly ms: number;
   /** How much of it the process ran, with the collector's threads: what is left, the machine gave to others. */
   readonly ranMs: number;
+  /** Of that: other threads than the loop's, which the collector and the compiler have. */
+  readonly helpersMs: number;
   /** Of what it ran: the collector. */
   readonly gcMs: number;
 }
@@ -46,6 +49,8 @@ export class LoopWatch {
   readonly #timer: NodeJS.Timeout;
   #lastMs = this.#startMs;
   #lastRanMs = ranMsOfProcess();
+  readonly #thread = new ThreadTime();
+  #lastThreadMs = this.#thread.ranMs();
 
   constructor() {
     this.#observer = new PerformanceObserver((list) => this.#collected(list.getEntries()));
@@ -66,13 +71,14 @@ export class LoopWatch {
   #tick(): void {
     const nowMs = performance.now();
     const ranMs = ranMsOfProcess();
+    const threadMs = this.#thread.ranMs();
     const ms = nowMs - this.#lastMs - tickMs;
-    if (ms >= leastGapMs)
-      this.#gaps.push({
-        atMs: this.#lastMs - this.#startMs,
-        ms,
-        ranMs: Math.min(ms, ranMs - this.#lastRanMs),
-      });
+    if (ms >= leastGapMs) {
+      const ran = ranMs - this.#lastRanMs;
+      const helpersMs = Math.max(0, ran - (threadMs - this.#lastThreadMs));
+      this.#gaps.push({ atMs: this.#lastMs - this.#startMs, ms, ranMs: Math.min(ms, ran), helpersMs });
+    }
+    this.#lastThreadMs = threadMs;
     this.#lastMs = nowMs;
     this.#lastRanMs = ranMs;
   }
@@ -100,4 +106,15 @@ export class LoopWatch {
 function ranMsOfProcess(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
+}
+
+/** Of the main thread. */
+class ThreadTime {
+  readonly #file = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r');
+  readonly #text = Buffer.alloc(64);
+
+  ranMs(): number {
+    const length = readSync(this.#file, this.#text, 0, this.#text.length, 0);
+    return Number(this.#text.toString('latin1', 0, this.#text.indexOf(' ') || length)) / 1e6;
+  }
 }

@@ -1,3 +1,4 @@
+import type { Codec } from '../protocol/codec.ts';
 import type { SharedDictionary } from '../protocol/compression.ts';
 import type { BatchHeader } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
@@ -33,7 +34,7 @@ export class Encoder {
     receivers: number,
   ): Uint8Array {
     const { view, topic } = feed;
-    const pieces = publications.map((publication) => publication.encoded(view.options.codec));
+    const pieces = encodedAll(publications, view.options.codec);
     const plain = view.options.codec.frameBatch(topic.name, header, pieces);
     const compression = this.#compressionOf(view, plain.length, receivers);
     if (compression === undefined || publications.length === 0) return this.#counted(plain, plain);
@@ -67,6 +68,14 @@ export class Encoder {
     this.#metrics.encoded(plain.length, bytes.length);
     return bytes;
   }
+}
+
+/** In an array of its size and without a closure (`bench -- unicast --allocations`). */
+function encodedAll(publications: readonly StoredPublication[], codec: Codec): Uint8Array[] {
+  const pieces = new Array<Uint8Array>(publications.length);
+  for (let i = 0; i < publications.length; i++)
+    pieces[i] = (publications[i] as StoredPublication).encoded(codec);
+  return pieces;
 }
 
 /**
