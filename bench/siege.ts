@@ -79,6 +79,7 @@ async function besiege(
     '--handshakes-per-second-per-ip=50',
     '--http-connections-per-second-per-ip=500',
     '--max-unauthenticated-per-ip=100',
+    '--topics-max=200000',
     ...(who === 'nobody' ? [] : ['--anonymous']),
   ]);
   const attacker = new Worker<AttackerCalls>(new URL('./siege/attacker.ts', import.meta.url), loadCore);

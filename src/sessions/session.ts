@@ -298,13 +298,19 @@ export class Session implements CatchUpSession {
     this.#catchUpUntilMs = Number.POSITIVE_INFINITY;
   }
 
+  /** The others have their turn first. */
+  #catchUpLater(): void {
+    this.#catchUpAsked = true;
+    this.#context.turnShare.later(() => this.#connection.together(() => this.#catchUp()));
+  }
+
   #catchUpViews(): void {
     const before = this.#messages;
     for (const sessionView of this.#behind ?? []) {
       // Also what lacks nothing waits for room: in a full buffer its next frame would be lost.
       if (this.#lagging && !this.hasRoom()) return;
       const done = catchUp(this, sessionView, this.#context.catchUp);
-      if (!done && this.#isOverTime) this.pump();
+      if (!done && this.#isOverTime) this.#catchUpLater();
       // There was room for more: something has left the buffer. It may be as full again now.
       if (this.#messages > before) this.#progress = undefined;
       if (!done) return;

@@ -29,6 +29,12 @@ export class TurnShare {
     if (this.#spentMs > 0 || this.#waiting.length > 0) this.#askForTurn();
   }
 
+  /** In one of the next turns: for work that has had its time in this one. */
+  later(work: () => void): void {
+    this.#waiting.push(work);
+    this.#askForTurn();
+  }
+
   #do(work: () => void): void {
     const startMs = this.#turns.nowMs();
     const spentMs = this.#spentMs;

@@ -33,6 +33,18 @@ describe('a share of the turns', () => {
     expect(done).toEqual([1, 2, 3, 4, 5, 6, 7]);
   });
 
+  test('is left to others by work that has had its time', () => {
+    const { turns, turnShare, done, work } = share(2);
+    turnShare.run(() => {
+      work(1)();
+      turnShare.later(work(2));
+    });
+    turnShare.run(work(3));
+    expect(done).toEqual([1]);
+    turns.turn();
+    expect(done).toEqual([1, 2, 3]);
+  });
+
   test('counts once what is done within other work', () => {
     const { turns, turnShare, done, work } = share(3);
     turnShare.run(() => {
