@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { Histogram, Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
 import { watchLoopDelay } from '../src/metrics/loop-delay.ts';
@@ -20,6 +21,19 @@ describe('the table of metrics', () => {
     for (const unbounded of ['topic', 'user', 'session', 'id', 'ip', 'key'])
       expect(labels).not.toContain(unbounded);
   });
+});
+
+test('promtool has nothing to say about them, those of the process included', async () => {
+  const metrics = createMetrics();
+  metrics.connectionsRejectedTotal.inc({ reason: 'rate_limited' });
+  metrics.httpRequestSeconds.observe({ route: '/metrics' }, 0.1);
+  const input = await metrics.registry.metrics();
+  const { status, stdout, stderr, error } = spawnSync('promtool', ['check', 'metrics'], {
+    input,
+    encoding: 'utf8',
+  });
+  expect(error).toBeUndefined();
+  expect([status, stdout, stderr]).toEqual([0, '', '']);
 });
 
 describe('createMetrics', () => {
