@@ -26,7 +26,6 @@ describe('the table of metrics', () => {
 test('promtool has nothing to say about them, those of the process included', async () => {
   const metrics = createMetrics();
   metrics.connectionsRejectedTotal.inc({ reason: 'rate_limited' });
-  metrics.httpRequestSeconds.observe({ route: '/metrics' }, 0.1);
   const input = await metrics.registry.metrics();
   const { status, stdout, stderr, error } = spawnSync('promtool', ['check', 'metrics'], {
     input,
