@@ -598,7 +598,7 @@ describe('uWebSockets.js, of HTTP requests on one connection,', () => {
     expect([raw.text, aborted]).toEqual(['', ['a']]);
   });
 
-  it('answers 505 by itself when the first line doesn’t come in one piece, though headers may', async () => {
+  it('wants the first line in one piece, though headers may come in several: answers 505, or waits', async () => {
     const { raw, handled, port } = await serveRequests((response, body) => response.end(body));
     const other = await RawSocket.open(port);
     cleanups.push(() => other.kill());
@@ -612,7 +612,8 @@ describe('uWebSockets.js, of HTTP requests on one connection,', () => {
     await raw.until((all) => bodies(all).length === 1);
     await raw.send(whole.slice(0, lineEnd - 4));
     await raw.end();
-    expect(raw.text).toContain('HTTP/1.1 505');
+    // The binary for Node 20 is an older one; those for 22 and later wait, and end the connection without an answer.
+    expect(raw.text.includes('HTTP/1.1 505')).toBe(process.versions.modules === '115');
     expect(handled).toEqual(['b', 'a']);
   });
 });
