@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { open, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unsafeFileSystem } from './file-system.ts';
@@ -109,8 +109,7 @@ export class DataDir {
     this.#lock = lock;
     this.#bootId = bootId;
     this.#last = last;
-    this.wasSetAside =
-      last?.holdsData === true && !last.clean && !last.synced && (bootId === '' || last.bootId !== bootId);
+    this.wasSetAside = last !== undefined && isUntrusted(last, bootId);
     this.needsCheck =
       last?.holdsData === true &&
       !this.wasSetAside &&
@@ -135,7 +134,7 @@ export class DataDir {
     if (lock === undefined)
       throw new DataDirError('ERR_DATA_DIR_IN_USE', `another gateway runs on the data folder ${path}`);
     try {
-      const dir = new DataDir(path, lock, bootId ?? '', await readMarker(path));
+      const dir = new DataDir(path, lock, bootId ?? '', await readMarker(path, bootId ?? ''));
       await dir.#own();
       return dir;
     } catch (error) {
@@ -177,6 +176,8 @@ export class DataDir {
   async lostOwnership(): Promise<Error | undefined> {
     const path = join(this.path, ownerName);
     const owner = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => error);
+    // The process may lack descriptors for a while: that says nothing of the folder.
+    if (owner instanceof Error && isOfProcess(owner)) return undefined;
     if (owner instanceof Error) return new Error(`${path} can't be read: ${owner.message}`, { cause: owner });
     if (owner === this.#owner && identityOf(this.path) === this.#folderIdentity) return undefined;
     return new Error(`another gateway has taken the data folder ${this.path}`);
@@ -187,7 +188,7 @@ export class DataDir {
     try {
       if (!clean) return;
       const data = stateOf(join(this.path, dataName));
-      const holdsData = this.#isMarked || this.#last?.holdsData === true;
+      const holdsData = this.#isMarked || (!this.wasSetAside && this.#last?.holdsData === true);
       await this.#mark({ clean: true, synced: false, holdsData, data, seq });
     } finally {
       this.#lock.release();
@@ -201,7 +202,8 @@ export class DataDir {
     if (this.#last === undefined) await this.#mark({ clean: true, synced: false, holdsData: false });
     if (!this.wasSetAside) return;
     rmSync(join(this.path, lockTableName), { force: true });
-    renameSync(join(this.path, dataName), join(this.path, setAsideName));
+    const data = join(this.path, dataName);
+    if (existsSync(data)) renameSync(data, join(this.path, setAsideName));
     await this.#mark({ clean: true, synced: false, holdsData: false });
   }
 
@@ -226,7 +228,12 @@ export class DataDir {
   }
 }
 
-async function readMarker(path: string): Promise<Marker | undefined> {
+/** After a crash of the machine the file may be torn. */
+function isUntrusted({ holdsData, clean, synced, bootId }: Marker, now: string): boolean {
+  return holdsData && !clean && !synced && (now === '' || bootId !== now);
+}
+
+async function readMarker(path: string, bootId: string): Promise<Marker | undefined> {
   const data = join(path, dataName);
   const size = statSync(data, { throwIfNoEntry: false })?.size;
   const text = await readFile(join(path, markerName), 'utf8').catch((error: NodeJS.ErrnoException) => {
@@ -245,7 +252,9 @@ async function readMarker(path: string): Promise<Marker | undefined> {
       'ERR_DATA_DIR_FORMAT',
       `${path} has the format version ${marker.format}; this version of Sluice reads ${formatVersion}`,
     );
-  if (marker.holdsData && (size ?? 0) === 0) {
+  // A crash of the machine may leave an empty file, and a gateway that was killed while it set it aside leaves none.
+  const mayLack = isUntrusted(marker, bootId) && (size === 0 || existsSync(join(path, setAsideName)));
+  if (marker.holdsData && (size ?? 0) === 0 && !mayLack) {
     const what = size === undefined ? 'is missing' : 'is empty';
     throw new DataDirError(
       'ERR_DATA_DIR_DAMAGED',
@@ -253,6 +262,10 @@ async function readMarker(path: string): Promise<Marker | undefined> {
     );
   }
   return marker;
+}
+
+function isOfProcess({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM';
 }
 
 /** Undefined: it is not there, or can't be looked at. */

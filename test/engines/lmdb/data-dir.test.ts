@@ -127,6 +127,31 @@ describe('the data folder', () => {
     });
   });
 
+  test('is begun anew also when the last gateway was killed while it set the data aside', async () => {
+    await left({ sync: false, clean: false, bootId: 'before' });
+    renameSync(join(folder, 'data.mdb'), join(folder, 'set-aside.mdb'));
+    const dir = await DataDir.take(folder, 'now');
+    expect([dir.wasSetAside, existsSync(join(folder, 'set-aside.mdb'))]).toEqual([true, true]);
+    await dir.release(true);
+    const next = await DataDir.take(folder, 'now');
+    expect(next.wasSetAside).toBe(false);
+    await next.release(true);
+  });
+
+  test('is begun anew when a crash of the machine left an empty file', async () => {
+    await left({ sync: false, clean: false, bootId: 'before' });
+    writeFileSync(join(folder, 'data.mdb'), '');
+    const dir = await DataDir.take(folder, 'now');
+    expect(dir.wasSetAside).toBe(true);
+    await dir.release(true);
+  });
+
+  test('whose data is gone after a crash of the machine, and was not set aside, is refused', async () => {
+    await left({ sync: false, clean: false, bootId: 'before' });
+    rmSync(join(folder, 'data.mdb'));
+    await expect(DataDir.take(folder, 'now')).rejects.toMatchObject({ code: 'ERR_DATA_DIR_DAMAGED' });
+  });
+
   test('that never held data may have none', async () => {
     await (await DataDir.take(folder, 'boot')).release(true);
     await (await DataDir.take(folder, 'boot')).release(true);
