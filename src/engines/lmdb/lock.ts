@@ -139,7 +139,10 @@ function isAnswered(address: string): Promise<boolean> {
       resolve(is);
     };
     socket.on('connect', answer(true));
-    socket.on('error', answer(false));
+    // Any other error is one of a socket that is there: its queue is full, or it is another user's.
+    socket.on('error', ({ code }: NodeJS.ErrnoException) =>
+      answer(code !== 'ECONNREFUSED' && code !== 'ENOENT')(),
+    );
   });
 }
 
