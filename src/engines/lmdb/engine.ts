@@ -121,7 +121,8 @@ export class LmdbEngine implements Engine {
       this.#run();
     }, sweepEveryMs);
     this.#sweeping.unref();
-    this.#watching = setInterval(() => void this.#watch(dir), watchEveryMs);
+    // What can't be looked at fails the next commit.
+    this.#watching = setInterval(() => void this.#watch(dir).catch(() => undefined), watchEveryMs);
     this.#watching.unref();
   }
 
@@ -326,12 +327,12 @@ export class LmdbEngine implements Engine {
   /** Answers why it was not committed. Then the cache is as the store is, or there is none. */
   async #transaction(work: (topics: Topics) => void): Promise<unknown> {
     if (this.#failure !== undefined && performance.now() < this.#failure.untilMs) return this.#failure.cause;
-    const lost = this.#lost ?? this.#dir?.lostFile();
-    if (lost !== undefined) {
-      this.#loseFolder(lost);
-      return lost;
-    }
     try {
+      const lost = this.#lost ?? this.#dir?.lostFile();
+      if (lost !== undefined) {
+        this.#loseFolder(lost);
+        return lost;
+      }
       this.#topics ??= this.#reopened();
       const topics = this.#topics;
       await this.#markWritten(this.#dir as DataDir, topics);
@@ -387,6 +388,9 @@ export class LmdbEngine implements Engine {
   }
 
   #reopened(): Topics {
+    // Opening would make a new file in its place.
+    const lost = this.#dir?.lostFile();
+    if (lost !== undefined) throw lost;
     const topics = this.#openTopics();
     for (const { name, number } of this.#forgotten) {
       const head = topics.find(name);

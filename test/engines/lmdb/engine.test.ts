@@ -1,3 +1,5 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LmdbEngine } from '../../../src/engines/lmdb/engine.ts';
 import { Store } from '../../../src/engines/lmdb/store.ts';
@@ -251,6 +253,85 @@ describe.each([false, true])('a store that fails (sync: %s)', (sync) => {
     expect(after).toMatchObject({ offset: 2, epoch: before?.ok === true && before.epoch });
     expect((await loaded(engine, 'a')).publications.map(({ offset }) => offset)).toEqual([2]);
   });
+});
+
+describe.each([false, true])('the marker of the folder (sync: %s)', (sync) => {
+  const marker = () => JSON.parse(readFileSync(join(stored.folder, 'sluice.json'), 'utf8'));
+
+  /** What the marker said at each step of the store. */
+  function recordingStore() {
+    const steps: unknown[] = [];
+    const note = (step: string) => {
+      const { clean, synced, holdsData } = marker();
+      steps.push([step, { clean, synced, holdsData }]);
+    };
+    class RecordingStore extends Store {
+      override async commit<T>(work: () => T): Promise<T> {
+        note('commit');
+        const result = await super.commit(work);
+        note('committed');
+        return result;
+      }
+      override async flush(): Promise<void> {
+        await super.flush();
+        note('flushed');
+      }
+    }
+    return { steps, openStore: (folder: string, to: boolean) => new RecordingStore(folder, to) };
+  }
+
+  test('says what is on the disk only after the flush', async () => {
+    const { steps, openStore } = recordingStore();
+    const { engine } = await stored.open({ sync, openStore });
+    await engine.append([request('a')]);
+    await engine.close();
+    const began = { clean: true, synced: false, holdsData: false };
+    const marked = { clean: false, synced: sync, holdsData: true };
+    expect(steps).toEqual([
+      ...(sync ? [['flushed', began]] : []),
+      ['commit', marked],
+      ['committed', marked],
+      ['flushed', marked],
+    ]);
+    expect(marker()).toMatchObject({ clean: true, holdsData: true });
+  });
+
+  test('closing waits for the transaction under way', async () => {
+    const { steps, openStore } = recordingStore();
+    const { engine } = await stored.open({ sync, openStore });
+    const append = engine.append([request('a')]);
+    await engine.close();
+    expect(steps.at(-1)).toEqual(['flushed', expect.anything()]);
+    expect(summary(await append)).toEqual([1]);
+    expect(marker()).toMatchObject({ clean: true, seq: 1 });
+  });
+
+  test('does not say that a store that can’t be opened again is in order', async () => {
+    const { faults, openStore } = failingStore();
+    const { engine } = await stored.open({ sync, openStore });
+    await engine.append([request('a')]);
+    faults.fail = new Error('broken');
+    faults.openFails = true;
+    await engine.append([request('a')]);
+    await engine.close();
+    expect(marker()).toMatchObject({ clean: false, holdsData: true });
+  });
+});
+
+test('a store that fails while its file is gone makes no other', async () => {
+  const { faults, openStore } = failingStore();
+  const { engine } = await stored.open({ openStore });
+  await engine.append([request('a')]);
+  const data = join(stored.folder, 'data.mdb');
+  const failing = engine.append([request('a')]);
+  Object.defineProperty(faults, 'fail', {
+    get: () => {
+      rmSync(data, { force: true });
+      return new Error('input/output error');
+    },
+  });
+  expect(summary(await failing)).toEqual(['engine_unavailable']);
+  expect(existsSync(data)).toBe(false);
 });
 
 describe('a broker on this engine', () => {
