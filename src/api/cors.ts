@@ -54,7 +54,7 @@ export function preflight(
 }
 
 /** What the gateway itself reads. */
-const ownHeaders = ['Authorization', 'Content-Encoding', 'Content-Type', 'If-None-Match', 'X-API-Key'];
+const ownHeaders = ['Authorization', 'Content-Type', 'If-None-Match', 'X-API-Key'];
 const otherHeadersMax = 32;
 const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/;
 

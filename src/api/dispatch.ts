@@ -268,7 +268,7 @@ export function createApi(options: ApiOptions): Api {
     const call: Call = {
       params: route.params === undefined ? params : readParams(route, params),
       query: route.query === undefined ? undefined : readQuery(route, query),
-      body: route.body === undefined ? noBody : body,
+      body: route.body === undefined ? noBody : withoutByteOrderMark(body),
       contentType,
       ifNoneMatch,
       identity,
@@ -303,6 +303,13 @@ function contentProblem(
   const length = head.header('content-length');
   if (Number(length) > bodyMaxBytes)
     return new SluiceError('frame_too_large', `a body has at most ${bodyMaxBytes} bytes`);
+  const encoding = head.header('content-encoding').trim().toLowerCase();
+  if (encoding !== '' && encoding !== 'identity') {
+    return new SluiceError(
+      'unsupported_media_type',
+      `a body can't be sent as ${encoding.slice(0, 20)}: send it without Content-Encoding`,
+    );
+  }
   if (body.mediaTypes.includes(mediaType(type))) return undefined;
   if (body.optional && type === '' && (length === '' || length === '0')) return undefined;
   return new SluiceError(
@@ -338,4 +345,9 @@ function readQuery(route: Route, query: string): unknown {
 function valid<T>(value: T | SluiceError): T {
   if (value instanceof SluiceError) throw value;
   return value;
+}
+
+/** Editors and some libraries begin UTF-8 with one; JSON knows none. */
+function withoutByteOrderMark(body: Uint8Array): Uint8Array {
+  return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body;
 }

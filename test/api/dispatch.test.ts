@@ -79,6 +79,34 @@ describe('content types', () => {
     },
   );
 
+  test.each(['gzip', 'br', 'x-gzip'])(
+    'a body that is sent as %s is refused by that name',
+    async (encoding) => {
+      const { post } = await startApi({ keys });
+      const headers = {
+        'content-type': 'application/json',
+        'content-encoding': encoding,
+        'x-api-key': keys[0]!,
+      };
+      const answer = await post('/api/publish', '{"topic":"t"}', headers);
+      expect([answer.status, answer.json()]).toMatchObject([
+        415,
+        { error: { code: 'unsupported_media_type', message: expect.stringContaining(encoding) } },
+      ]);
+    },
+  );
+
+  test('a byte order mark at the beginning is no part of the body', async () => {
+    const { post } = await startApi({ keys });
+    const ask = (path: string, type: string, body: string) =>
+      post(path, body, { 'content-type': type, 'x-api-key': keys[0]! });
+    expect((await ask('/api/publish', 'application/json', '\ufeff{"topic":"t"}')).status).toBe(200);
+    const lines = '\ufeff{"topic":"t"}\n{"topic":"t"}';
+    const batch = await ask('/api/publish/batch', 'application/x-ndjson', lines);
+    expect(JSON.stringify(batch.json())).not.toContain('error');
+    expect(batch.json()).toMatchObject({ results: [{ offset: 2 }, { offset: 3 }] });
+  });
+
   test('a batch may be lines', async () => {
     expect((await ask('application/x-ndjson', '/api/publish/batch')).status).toBe(200);
   });
