@@ -4,8 +4,11 @@ import { SluiceError } from '../errors.ts';
 import { type ApiResponse, json } from './http.ts';
 import type { Place } from './match.ts';
 
-/** Answers differ by origin, so caches must keep them apart. */
-const vary = Object.freeze({ vary: 'Origin' });
+/** Answers differ by origin, so caches must keep them apart, as by what else they say. */
+function varyOf({ headers }: ApiResponse): { vary: string } {
+  const { vary } = headers;
+  return { vary: vary === undefined ? 'Origin' : `${vary}, Origin` };
+}
 
 /**
  * Lets pages of listed origins read the answer. The origin is echoed, also for `*`; credentials of the browser's own
@@ -13,6 +16,7 @@ const vary = Object.freeze({ vary: 'Origin' });
  */
 export function withCors(response: ApiResponse, origin: string, origins: OriginPolicy): ApiResponse {
   if (!origins.hasList) return response;
+  const vary = varyOf(response);
   const headers = origins.lists(origin)
     ? {
         'access-control-allow-origin': origin,

@@ -86,6 +86,7 @@ interface Begun {
   readonly query: string;
   readonly contentType: string;
   readonly ifNoneMatch: string;
+  readonly acceptEncoding: string;
 }
 
 const unmatched = 'unmatched';
@@ -231,6 +232,7 @@ export function createApi(options: ApiOptions): Api {
       query: head.query,
       contentType,
       ifNoneMatch: route.access === 'none' ? head.header('if-none-match') : '',
+      acceptEncoding: route.access === 'none' ? head.header('accept-encoding') : '',
     };
   }
 
@@ -264,13 +266,14 @@ export function createApi(options: ApiOptions): Api {
     body: Uint8Array,
   ): Awaitable<ApiResponse> {
     if (identity instanceof SluiceError) throw identity;
-    const { route, params, query, contentType, ifNoneMatch } = begun;
+    const { route, params, query, contentType, ifNoneMatch, acceptEncoding } = begun;
     const call: Call = {
       params: route.params === undefined ? params : readParams(route, params),
       query: route.query === undefined ? undefined : readQuery(route, query),
       body: route.body === undefined ? noBody : withoutByteOrderMark(body),
       contentType,
       ifNoneMatch,
+      acceptEncoding,
       identity,
       payer: payerOf(identity, payer.account),
     };

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { SluiceError } from '../errors.ts';
 import type { ApiResponse } from './http.ts';
 import type { ApiPorts } from './ports.ts';
@@ -25,7 +26,26 @@ const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** By the array of bytes, of which there is one per built file. */
+/** By the array of bytes, of which there is one per built file: compressed once. */
+const compressed = new WeakMap<Uint8Array, Uint8Array>();
+
+function gzipped(bytes: Uint8Array): Uint8Array {
+  let gzip = compressed.get(bytes);
+  if (gzip === undefined) {
+    gzip = gzipSync(bytes, { level: 9 });
+    compressed.set(bytes, gzip);
+  }
+  return gzip;
+}
+
+/** RFC 9110, section 12.5.3, as browsers write it. */
+function takesGzip(acceptEncoding: string): boolean {
+  return acceptEncoding
+    .split(',')
+    .some((each) => /^\s*(?:x-)?gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*$).*)?$/i.test(each));
+}
+
+/** By the array of bytes, of which there is one per built file and encoding. */
 const etags = new WeakMap<Uint8Array, string>();
 
 function etagOf(bytes: Uint8Array): string {
@@ -40,14 +60,18 @@ function etagOf(bytes: Uint8Array): string {
 /** The handler of one built file. Browsers ask each time, and get 304 while it is the same. */
 export function page(name: `${string}.${keyof typeof mediaTypes}`) {
   const kind = name.slice(name.lastIndexOf('.') + 1) as keyof typeof mediaTypes;
-  return ({ ifNoneMatch }: Call, { assets }: ApiPorts): ApiResponse => {
-    const bytes = assets(name);
-    if (bytes === undefined) throw new SluiceError('not_found', `${name} was not built: npm run build`);
+  return ({ ifNoneMatch, acceptEncoding }: Call, { assets }: ApiPorts): ApiResponse => {
+    const plain = assets(name);
+    if (plain === undefined) throw new SluiceError('not_found', `${name} was not built: npm run build`);
+    const isGzip = takesGzip(acceptEncoding);
+    const bytes = isGzip ? gzipped(plain) : plain;
     const etag = etagOf(bytes);
     const headers = {
       'content-type': mediaTypes[kind],
       'cache-control': 'no-cache',
       etag,
+      vary: 'accept-encoding',
+      ...(isGzip ? { 'content-encoding': 'gzip' } : {}),
       'x-content-type-options': 'nosniff',
       'referrer-policy': 'no-referrer',
       ...(kind === 'html' ? { 'content-security-policy': contentSecurityPolicy } : {}),

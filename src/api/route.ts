@@ -15,6 +15,8 @@ export interface Call<Params = unknown, Query = unknown> {
   readonly body: Uint8Array;
   readonly contentType: string;
   readonly ifNoneMatch: string;
+  /** The header of that name, on routes that are open to all; else empty. */
+  readonly acceptEncoding: string;
   readonly identity: Identity;
   /** Who pays for what is kept because of it. */
   readonly payer: Payer;

@@ -1,3 +1,4 @@
+import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { startApi } from './harness.ts';
 
@@ -51,5 +52,35 @@ describe('pages', () => {
     const { get } = await startApi();
     const answer = await get('/');
     expect([answer.status, answer.json()]).toMatchObject([404, { error: { code: 'not_found' } }]);
+  });
+});
+
+describe('compression', () => {
+  test.each([
+    ['gzip, deflate, br', true],
+    ['br;q=1.0, gzip;q=0.8', true],
+    ['GZIP', true],
+    ['', false],
+    ['br', false],
+    ['gzip;q=0', false],
+    ['gzip;q=0.0, br', false],
+    ['not-gzip', false],
+  ])('a client that takes %j gets gzip: %s', async (encodings, isGzip) => {
+    const { get } = await startApi({ assets });
+    const { status, headers, body } = await get('/client.js', { 'accept-encoding': encodings });
+    expect([status, headers['content-encoding'], headers['vary']]).toEqual([
+      200,
+      isGzip ? 'gzip' : undefined,
+      expect.stringContaining('accept-encoding'),
+    ]);
+    const plain = await get('/client.js');
+    const text = isGzip ? gunzipSync(body as Uint8Array) : body;
+    expect(Buffer.from(text as Uint8Array).equals(Buffer.from(plain.body as Uint8Array))).toBe(true);
+    expect(headers['etag'] === plain.headers['etag']).toBe(!isGzip);
+    const again = await get('/client.js', {
+      'accept-encoding': encodings,
+      'if-none-match': headers['etag'] as string,
+    });
+    expect(again.status).toBe(304);
   });
 });

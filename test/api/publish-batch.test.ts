@@ -110,6 +110,7 @@ describe('a batch', () => {
         body: Buffer.from(bodyOf(count)),
         contentType,
         ifNoneMatch: '',
+        acceptEncoding: '',
         identity,
         payer: gatewayPayer,
       };
