@@ -70,7 +70,7 @@ function startAtCursor(view: View, text: string, { broker, modeOf, outcome }: St
   const published = cursor === undefined ? broker.topics() : broker.publishedAfter(seq);
   const topics = new Set(matching(view, published));
   if (lacksValues) for (const topic of matching(view, broker.topics())) if (topic.state) topics.add(topic);
-  const gone = cursor === undefined ? [] : goneAfter(broker, view, lacksValues ? 0 : seq);
+  const gone = goneAfter(broker, view, lacksValues ? 0 : seq);
   const lost = gone.filter(({ name, numbering }) => numbering.seq > seq || modeOf(name) === 'state');
   const backlog = new PatternBacklog(
     broker,

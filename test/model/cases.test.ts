@@ -190,3 +190,20 @@ test('who lost a dictionary with other frames is sent it before it is live again
   }
   await world.settle();
 });
+
+test('a topic that came and went in a numbering that began meanwhile is told to a cursor of an engine that went back', async () => {
+  const world = await live({ ...tight, isSlowEngine: true }, of('*'));
+  world.publish(many(5, to('m')));
+  await world.gateway.turn();
+  world.gateway.engine.commitAll();
+  world.reset('m', 0);
+  await world.gateway.advance(1);
+  world.publish([to('m', { removed: true }), to('a')]);
+  world.client(0).unsubscribe(0);
+  await world.gateway.advance(35_000);
+  world.gateway.engine.commitAll();
+  await world.gateway.advance(35_000);
+  world.client(0).takeUp(0);
+  world.publish([to('m'), to('a')]);
+  await world.settle();
+});
