@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { damageFound } from './check.ts';
-import { faultOf } from './check-store.ts';
+import { pageFault } from './check-pages.ts';
+import { recordFault } from './check-records.ts';
 import { dataName } from './data-dir.ts';
-import { faultOfPages } from './pages.ts';
 import { Store } from './store.ts';
 
 /** Reads all of the store in the folder that it is given. Exits with 0, or with `damageFound` and says what is wrong. */
 const [, , folder = ''] = process.argv;
 // The records first: their faults have the names of topics.
-const fault = faultOf(new Store(folder, false, true)) ?? faultOfPages(join(folder, dataName));
+const fault = recordFault(new Store(folder, false, true)) ?? pageFault(join(folder, dataName));
 if (fault !== undefined) process.stderr.write(fault);
 process.exit(fault === undefined ? 0 : damageFound);

@@ -11,14 +11,14 @@ import type {
   StoredTopic,
 } from '../../topics/engine.ts';
 import type { MessageIdLimits } from '../../topics/message-id-budget.ts';
-import { appendAll, type Batch } from './appends.ts';
+import { type AppendBatch, appendAll } from './append-batch.ts';
+import { AppendQueue, type QueuedAppend } from './append-queue.ts';
 import { checkData } from './check.ts';
 import { DataDir, DataDirError, damagedData, dataName, isDamage, kernelBootId } from './data-dir.ts';
 import { writtenKey } from './keys.ts';
 import { findWork, sweep } from './retention.ts';
 import { Store } from './store.ts';
 import { type Head, type Retention, Topics } from './topics.ts';
-import { type Waiting, WaitingAppends } from './waiting.ts';
 
 export interface LmdbOptions {
   /** A folder of its own; made if need be. */
@@ -68,7 +68,7 @@ export class LmdbEngine implements Engine {
   readonly #options: LmdbOptions;
   readonly #nowMs: () => number;
   readonly #sync: boolean;
-  readonly #waiting = new WaitingAppends();
+  readonly #queue = new AppendQueue();
   readonly #forgotten: Head[] = [];
   #dir: DataDir | undefined;
   #feed: EngineFeed | undefined;
@@ -154,7 +154,7 @@ export class LmdbEngine implements Engine {
     if (this.#feed === undefined || this.#closing !== undefined) {
       return Promise.resolve(requests.map(() => failed(new SluiceError('shutting_down'))));
     }
-    const answers = this.#waiting.add(requests);
+    const answers = this.#queue.add(requests);
     if (requests.length > 0) this.#run();
     return answers;
   }
@@ -173,7 +173,7 @@ export class LmdbEngine implements Engine {
 
   forget(topic: string): boolean {
     const topics = this.#topics;
-    if (topics === undefined || this.#closing !== undefined || this.#waiting.has(topic)) return false;
+    if (topics === undefined || this.#closing !== undefined || this.#queue.has(topic)) return false;
     const head = topics.find(topic);
     if (head === undefined) return true;
     const nowMs = this.#nowMs();
@@ -249,7 +249,7 @@ export class LmdbEngine implements Engine {
   }
 
   get #hasWork(): boolean {
-    return this.#waiting.count > 0 || this.#forgotten.length > 0 || this.#sweepIsDue;
+    return this.#queue.count > 0 || this.#forgotten.length > 0 || this.#sweepIsDue;
   }
 
   async #steps(): Promise<void> {
@@ -264,30 +264,30 @@ export class LmdbEngine implements Engine {
   }
 
   async #nextStep(): Promise<void> {
-    const batch = this.#waiting.take(requestsPerTransaction);
+    const batch = this.#queue.take(requestsPerTransaction);
     if (batch.length > 0 || this.#forgotten.length > 0) await this.#commit(batch);
     else if (this.#sweepIsDue) await this.#sweep();
   }
 
-  async #commit(waiting: readonly Waiting[]): Promise<void> {
-    const requests = waiting.map(({ request }) => request);
+  async #commit(queued: readonly QueuedAppend[]): Promise<void> {
+    const requests = queued.map(({ request }) => request);
     const forgotten = [...this.#forgotten];
-    let batch: Batch | undefined;
+    let batch: AppendBatch | undefined;
     const error = await this.#transaction((topics) => {
       for (const head of forgotten) topics.putIdle(head);
       batch = appendAll(topics, requests, this.#nowMs());
     });
     if (error === undefined || this.#holds(batch)) {
       this.#forgotten.splice(0, forgotten.length);
-      this.#tell(waiting, batch as Batch);
+      this.#tell(queued, batch as AppendBatch);
     } else {
       const outcome = failed(new SluiceError('engine_unavailable', undefined, { cause: error }));
-      this.#waiting.answer(waiting, () => outcome);
+      this.#queue.answer(queued, () => outcome);
     }
   }
 
   /** The feed hears of it, then the publishers: also when the feed breaks, which is nobody's but its own fault. */
-  #tell(waiting: readonly Waiting[], { outcomes, appended }: Batch): void {
+  #tell(queued: readonly QueuedAppend[], { outcomes, appended }: AppendBatch): void {
     try {
       for (const { head, epoch, publications } of appended) {
         this.#feed?.appended(head.name, epoch, publications);
@@ -295,12 +295,12 @@ export class LmdbEngine implements Engine {
       }
     } finally {
       if (this.#topics !== undefined) this.#note(this.#topics);
-      this.#waiting.answer(waiting, (i) => outcomes[i] as AppendOutcome);
+      this.#queue.answer(queued, (i) => outcomes[i] as AppendOutcome);
     }
   }
 
   /** Whether a failed commit was one all the same: what the store that was opened behind it says. */
-  #holds(batch: Batch | undefined): boolean {
+  #holds(batch: AppendBatch | undefined): boolean {
     const [first] = batch?.appended ?? [];
     if (first === undefined) return false;
     const head = this.#topics?.find(first.head.name);

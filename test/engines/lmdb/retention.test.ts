@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { appendAll } from '../../../src/engines/lmdb/appends.ts';
+import { appendAll } from '../../../src/engines/lmdb/append-batch.ts';
 import { topicRange } from '../../../src/engines/lmdb/keys.ts';
 import { findWork, sweep } from '../../../src/engines/lmdb/retention.ts';
 import { Store } from '../../../src/engines/lmdb/store.ts';

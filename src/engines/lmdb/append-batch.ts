@@ -18,14 +18,14 @@ export interface Appended {
   readonly publications: StoredPublication[];
 }
 
-export interface Batch {
+export interface AppendBatch {
   readonly outcomes: readonly AppendOutcome[];
   /** By topic, in the order of their first publication. */
   readonly appended: readonly Appended[];
 }
 
 /** Numbers the requests, writes what is new, and answers each. Within a transaction. */
-export function appendAll(topics: Topics, requests: readonly AppendRequest[], nowMs: number): Batch {
+export function appendAll(topics: Topics, requests: readonly AppendRequest[], nowMs: number): AppendBatch {
   const appended = new Map<Head, Appended>();
   topics.putEngine();
   const outcomes = requests.map((request) => appendOne(topics, request, nowMs, appended));

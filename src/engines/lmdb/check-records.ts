@@ -19,7 +19,7 @@ interface Seen {
 }
 
 /** What is wrong with the first damaged record, and of which topic it is; undefined: everything can be read and is there. */
-export function faultOf(store: Store): string | undefined {
+export function recordFault(store: Store): string | undefined {
   const topics = new Map<number, Seen>();
   const topicOf = (key: Uint8Array) => {
     const number = topicNumberOf(key);

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { faultOfPages } from '../../../src/engines/lmdb/pages.ts';
+import { pageFault } from '../../../src/engines/lmdb/check-pages.ts';
 import { Store } from '../../../src/engines/lmdb/store.ts';
 import { temporaryFolder } from './fixtures.ts';
 
@@ -52,11 +52,11 @@ function freeRoot(bytes: Buffer): number {
 describe('the pages of a file', () => {
   test.each([0, 1, 2, 3, 30, 300])('are in order after %d commits', async (commits) => {
     await filled(commits);
-    expect(faultOfPages(path)).toBeUndefined();
+    expect(pageFault(path)).toBeUndefined();
   });
 
   test.each([false, true])('are in order after each commit (sync: %s)', async (sync) => {
-    await filled(60, sync, () => expect(faultOfPages(path)).toBeUndefined());
+    await filled(60, sync, () => expect(pageFault(path)).toBeUndefined());
   });
 
   test.each([
@@ -69,7 +69,7 @@ describe('the pages of a file', () => {
     const at = freeRoot(bytes) * pageBytes;
     damage(bytes.subarray(at, at + pageBytes), bytes);
     writeFileSync(path, bytes);
-    expect(faultOfPages(path)).toMatch(/page/);
+    expect(pageFault(path)).toMatch(/page/);
   });
 
   test('are not when a page in use is listed as free', async () => {
@@ -82,7 +82,7 @@ describe('the pages of a file', () => {
     bytes.writeBigUInt64LE(1n, list);
     bytes.writeBigUInt64LE(BigInt(root), list + 8);
     writeFileSync(path, bytes);
-    expect(faultOfPages(path)).toBe(`page ${root} is free and in use`);
+    expect(pageFault(path)).toBe(`page ${root} is free and in use`);
   });
 
   test.each([0, 1])(
@@ -92,7 +92,7 @@ describe('the pages of a file', () => {
       const bytes = readFileSync(path);
       bytes.fill(0, number * pageBytes, (number + 1) * pageBytes);
       writeFileSync(path, bytes);
-      expect(faultOfPages(path)).toBe(`page ${number} is not one of a database`);
+      expect(pageFault(path)).toBe(`page ${number} is not one of a database`);
     },
   );
 });

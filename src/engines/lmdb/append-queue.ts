@@ -1,14 +1,14 @@
 import type { AppendOutcome, AppendRequest } from '../../topics/engine.ts';
 
 /** One publication and whoever waits for its answer. */
-export interface Waiting {
+export interface QueuedAppend {
   readonly request: AppendRequest;
   readonly answer: (outcome: AppendOutcome) => void;
 }
 
 /** What is to be appended, in the order in which it was asked for, until each is answered. */
-export class WaitingAppends {
-  #queue: Waiting[] = [];
+export class AppendQueue {
+  #queue: QueuedAppend[] = [];
   /** How many requests of a topic are not answered yet. */
   readonly #unanswered = new Map<string, number>();
 
@@ -41,14 +41,14 @@ export class WaitingAppends {
   }
 
   /** The next, at most so many. Each must be answered. */
-  take(max: number): readonly Waiting[] {
+  take(max: number): readonly QueuedAppend[] {
     if (this.#queue.length > max) return this.#queue.splice(0, max);
     const all = this.#queue;
     this.#queue = [];
     return all;
   }
 
-  answer(taken: readonly Waiting[], outcomeOf: (index: number) => AppendOutcome): void {
+  answer(taken: readonly QueuedAppend[], outcomeOf: (index: number) => AppendOutcome): void {
     for (const [i, { request, answer }] of taken.entries()) {
       const { topic } = request.fields;
       const left = (this.#unanswered.get(topic) ?? 1) - 1;

@@ -29,7 +29,7 @@ interface Meta {
 }
 
 /** What is wrong with the pages; undefined: nothing. */
-export function faultOfPages(path: string): string | undefined {
+export function pageFault(path: string): string | undefined {
   const fd = openSync(path, 'r');
   try {
     const first = metaOf(read(fd, 0, 4096), 0);
