@@ -1,5 +1,5 @@
 import type { Tags } from '../../src/protocol/frames.ts';
-import { protobufCodec } from '../../src/protocol/protobuf.ts';
+import { protobufCodec } from '../../src/protocol/protobuf/codec.ts';
 import type { PublishJob, PublishReport } from '../peers/peer.ts';
 import { HttpPool } from '../support/http-pool.ts';
 import { pace } from '../support/pacer.ts';

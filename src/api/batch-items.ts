@@ -1,4 +1,4 @@
-import { JsonScanner, type JsonText, type ScanFault } from '../protocol/json-scanner.ts';
+import { JsonScanner, type JsonText, type ScanFault } from '../protocol/json/scanner.ts';
 
 /** Takes an item of a batch: what scanning the bytes [start, end) of the body told. Its return value stands for the item. */
 type TakeItem<T> = (text: JsonText | ScanFault, start: number, end: number) => T;

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import type { z } from 'zod';
 import { SluiceError } from '../errors.ts';
-import { cutMembers } from '../protocol/envelope.ts';
 import { toInstant } from '../protocol/instant.ts';
+import { cutMembers } from '../protocol/json/envelope.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
 import { type ApiResponse, json } from './http.ts';
 import type { ApiPorts, ConnectionInfo } from './ports.ts';

@@ -1,10 +1,10 @@
-import { isNamed, plainString } from '../protocol/envelope.ts';
 import type { PublishFields } from '../protocol/frames.ts';
-import type { JsonText, Member, ScanFault } from '../protocol/json-scanner.ts';
+import { isNamed, plainString } from '../protocol/json/envelope.ts';
+import type { JsonText, Member, ScanFault } from '../protocol/json/scanner.ts';
+import type { Texts } from '../protocol/json/short-texts.ts';
 import { nullPayload } from '../protocol/payload.ts';
-import type { Texts } from '../protocol/short-texts.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
-import { keyMaxLength } from '../topics/checks.ts';
+import { keyMaxLength } from '../topics/publish-problem.ts';
 import { defaultType } from './schemas.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { keyMaxLength, messageIdMaxLength, tagMaxLength, tagsMax } from '../topics/checks.ts';
-import { topicNameMaxLength } from '../topics/names.ts';
+import { keyMaxLength, messageIdMaxLength, tagMaxLength, tagsMax } from '../topics/publish-problem.ts';
+import { topicNameMaxLength } from '../topics/topic-name.ts';
 
 /** Named schemas: components of the OpenAPI document. */
 export const components = z.registry<{ readonly id: string }>();

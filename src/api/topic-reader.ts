@@ -1,7 +1,7 @@
 import type { Broker } from '../topics/broker.ts';
-import { namespaceOf, patternMatches } from '../topics/names.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic, TopicOptions } from '../topics/topic.ts';
+import { namespaceOf, patternMatches } from '../topics/topic-name.ts';
 import type { LatestPage, TopicInfo, TopicReader } from './ports.ts';
 
 export interface TopicReaderOptions {

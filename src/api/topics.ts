@@ -1,10 +1,10 @@
 import type { z } from 'zod';
 import { SluiceError } from '../errors.ts';
 import { toInstant } from '../protocol/instant.ts';
-import { jsonCodec } from '../protocol/json.ts';
+import { jsonCodec } from '../protocol/json/codec.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
-import { topicProblem } from '../topics/names.ts';
 import type { StoredPublication } from '../topics/publication.ts';
+import { topicProblem } from '../topics/topic-name.ts';
 import { type ApiResponse, json, jsonText } from './http.ts';
 import type { ApiPorts, TopicInfo } from './ports.ts';
 import type { Call } from './route.ts';

@@ -1,5 +1,5 @@
 import { SluiceError } from '../errors.ts';
-import { broadcastTopic, isReserved } from '../topics/names.ts';
+import { broadcastTopic, isReserved } from '../topics/topic-name.ts';
 import type { Identity, Scope, TopicAction } from './identity.ts';
 import { may, mayAnywhere, type NamespaceAccessTable } from './permissions.ts';
 

@@ -1,5 +1,5 @@
 import { userTopicName } from '../protocol/user-topics.ts';
-import { isPattern, isReserved, namespaceOf, topicProblem } from '../topics/names.ts';
+import { isPattern, isReserved, namespaceOf, topicProblem } from '../topics/topic-name.ts';
 import type { Identity, TopicAction } from './identity.ts';
 
 /** What a namespace says about who may do what. */

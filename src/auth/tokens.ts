@@ -1,7 +1,13 @@
 import { errors, jwtVerify } from 'jose';
 import { z } from 'zod';
 import { canonicalTopic } from '../protocol/user-topics.ts';
-import { isPattern, isReserved, patternProblem, topicNameMaxLength, topicProblem } from '../topics/names.ts';
+import {
+  isPattern,
+  isReserved,
+  patternProblem,
+  topicNameMaxLength,
+  topicProblem,
+} from '../topics/topic-name.ts';
 import { type Identity, topicActions } from './identity.ts';
 import { userProblem } from './permissions.ts';
 import { digestOf, VerifiedTokens } from './verified-tokens.ts';

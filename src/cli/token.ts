@@ -2,7 +2,7 @@ import { SignJWT } from 'jose';
 import { userProblem } from '../auth/permissions.ts';
 import type { Config } from '../config.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
-import { isPattern, patternProblem, topicProblem } from '../topics/names.ts';
+import { isPattern, patternProblem, topicProblem } from '../topics/topic-name.ts';
 import { Exit } from './deps.ts';
 
 const actions = ['subscribe', 'publish', 'presence'] as const;

@@ -1,6 +1,6 @@
 import { maxUint32 } from '../protocol/fields.ts';
 import type { ClientFrame, Limits, PublishFields, ServerFrame, ServerKinds } from '../protocol/frames.ts';
-import { protobufCodec } from '../protocol/protobuf.ts';
+import { protobufCodec } from '../protocol/protobuf/codec.ts';
 import { Arrivals } from './arrivals.ts';
 import type { Greeting } from './attempt.ts';
 import { Backoff } from './backoff.ts';

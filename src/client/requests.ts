@@ -1,7 +1,7 @@
 import { readCommand } from '../protocol/client-frames.ts';
 import { canonicalFilter } from '../protocol/equal-subscriptions.ts';
+import { publicationTypeProblem } from '../protocol/frame-kinds.ts';
 import type { CommandKind, Commands, Filter, PublishFields } from '../protocol/frames.ts';
-import { publicationTypeProblem } from '../protocol/names.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
 import { type ClientError, gatewayError } from './client-error.ts';
 import type { PublishOptions } from './client-types.ts';

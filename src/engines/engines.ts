@@ -1,7 +1,7 @@
 import { type Config, namespaceOptions } from '../config.ts';
 import type { Engine } from '../topics/engine.ts';
 import type { MessageIdLimits } from '../topics/message-id-budget.ts';
-import { namespaceOf } from '../topics/names.ts';
+import { namespaceOf } from '../topics/topic-name.ts';
 
 /** Engines by the name that `--engine` takes. Loaded only when chosen, with whatever they depend on. */
 export const engines: Readonly<

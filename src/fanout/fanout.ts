@@ -1,10 +1,10 @@
 import type { ServerFrame } from '../protocol/frames.ts';
 import type { Broker, TopicListener } from '../topics/broker.ts';
 import { formatCursor } from '../topics/cursor.ts';
-import { patternMatches } from '../topics/names.ts';
 import type { Payer } from '../topics/payer.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic } from '../topics/topic.ts';
+import { patternMatches } from '../topics/topic-name.ts';
 import type { Encoder } from './encoder.ts';
 import { type FanoutMetrics, Flusher } from './flush.ts';
 import { Schedule, type Turns } from './schedule.ts';

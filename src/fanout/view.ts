@@ -1,6 +1,6 @@
-import { isPattern } from '../topics/names.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic } from '../topics/topic.ts';
+import { isPattern } from '../topics/topic-name.ts';
 import type { AnnouncedDictionary } from './dictionary.ts';
 import { HeldKeys } from './held-keys.ts';
 import { type ViewOptions, viewKey, wishKey } from './view-options.ts';

@@ -1,6 +1,6 @@
 import type { Codec } from './codec.ts';
-import { jsonCodec } from './json.ts';
-import { protobufCodec } from './protobuf.ts';
+import { jsonCodec } from './json/codec.ts';
+import { protobufCodec } from './protobuf/codec.ts';
 
 export const codecs: Readonly<Record<Codec['name'], Codec>> = { protobuf: protobufCodec, json: jsonCodec };
 

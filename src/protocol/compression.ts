@@ -1,7 +1,7 @@
 import { deflateSync, inflateSync } from 'fflate';
 import { crc32 } from './crc32.ts';
 import type { CompressedBody, Publication } from './frames.ts';
-import { decodeRun } from './protobuf.ts';
+import { decodeRun } from './protobuf/codec.ts';
 
 /** What one batch may hold before compression. */
 export const maxPlainBytes = 16 * 1024 * 1024;

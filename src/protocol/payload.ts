@@ -1,5 +1,5 @@
 import type { Payload } from './frames.ts';
-import { scanJson } from './json-scanner.ts';
+import { scanJson } from './json/scanner.ts';
 import { isUtf8, utf8 } from './utf8.ts';
 
 /** What an absent payload of a publication stands for. Shared: don't write into its bytes. */

@@ -6,7 +6,7 @@ import type { ClientFrame, CommandKind, Commands, Reply } from '../protocol/fram
 import { jsonPayloadProblem } from '../protocol/payload.ts';
 import type { Broker } from '../topics/broker.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
-import { topicProblem } from '../topics/names.ts';
+import { topicProblem } from '../topics/topic-name.ts';
 import type { Presence } from './presence.ts';
 import type { Session } from './session.ts';
 import type { Subscriber, Unloaded } from './subscribe.ts';

@@ -10,7 +10,7 @@ import { SluiceError } from '../errors.ts';
 import type { Codec } from '../protocol/codec.ts';
 import { negotiate } from '../protocol/codecs.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
-import { isPattern, patternProblem, topicProblem } from '../topics/names.ts';
+import { isPattern, patternProblem, topicProblem } from '../topics/topic-name.ts';
 import type { Admission } from './admission.ts';
 import type { Peer } from './session.ts';
 

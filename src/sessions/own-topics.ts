@@ -1,6 +1,6 @@
 import { userTopicOf } from '../auth/permissions.ts';
 import type { SubscribeResult } from '../protocol/frames.ts';
-import { broadcastTopic } from '../topics/names.ts';
+import { broadcastTopic } from '../topics/topic-name.ts';
 import type { Session } from './session.ts';
 import type { Subscriber, Unloaded } from './subscribe.ts';
 

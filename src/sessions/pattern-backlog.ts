@@ -1,8 +1,8 @@
 import { Feed, type View } from '../fanout/view.ts';
 import type { Broker } from '../topics/broker.ts';
 import type { Numbering } from '../topics/engine.ts';
-import { patternMatches } from '../topics/names.ts';
 import type { Topic } from '../topics/topic.ts';
+import { patternMatches } from '../topics/topic-name.ts';
 import { type Leg, legOfSnapshot } from './leg.ts';
 
 /** A topic whose content is gone, with publications that the subscriber has not had. */

@@ -6,7 +6,7 @@ import { type ViewOptions, wishKey } from '../fanout/view-options.ts';
 import { snapInterval } from '../protocol/equal-subscriptions.ts';
 import type { Granted, SubscribeResult, Subscription } from '../protocol/frames.ts';
 import { type CompiledFilter, compileFilter, filterProblem } from '../topics/filter.ts';
-import { isPattern, patternProblem, topicProblem } from '../topics/names.ts';
+import { isPattern, patternProblem, topicProblem } from '../topics/topic-name.ts';
 import type { Presence } from './presence.ts';
 import type { Session } from './session.ts';
 import { SessionView } from './session-view.ts';

@@ -4,19 +4,19 @@ import { steadyNowMs } from '../clock.ts';
 import { SluiceError } from '../errors.ts';
 import type { Position, PublishFields } from '../protocol/frames.ts';
 import { nullPayload } from '../protocol/payload.ts';
-import { type AppendMetrics, Appends } from './appends.ts';
+import { AppendRetry, type AppendRetryMetrics } from './append-retry.ts';
 import { ChangeOrder } from './change-order.ts';
-import { publishProblem, topicNameProblem } from './checks.ts';
 import type { AppendOutcome, AppendRequest, Engine, EngineFeed, Numbering } from './engine.ts';
 import { emptyHistory, type HistoryPage, historyPage } from './history.ts';
 import { LinkedMap } from './linked-map.ts';
-import { namespaceOf, topicProblem } from './names.ts';
 import type { Payer } from './payer.ts';
 import { Places } from './places.ts';
 import type { StoredPublication } from './publication.ts';
+import { publishProblem, topicNameProblem } from './publish-problem.ts';
+import { PublishQuota } from './publish-quota.ts';
 import type { EvictionReason } from './ring.ts';
-import { Room } from './room.ts';
 import { Topic, type TopicOptions } from './topic.ts';
+import { namespaceOf, topicProblem } from './topic-name.ts';
 
 /** Told of every change, in order, before the publisher has its answer. */
 export interface TopicListener {
@@ -68,7 +68,7 @@ function isAdmitted(admitted: AppendRequest | SluiceError): admitted is AppendRe
 }
 
 /** What the broker counts. */
-export interface BrokerMetrics extends AppendMetrics {
+export interface BrokerMetrics extends AppendRetryMetrics {
   published(count: number): void;
   duplicate(): void;
   failed(code: string): void;
@@ -106,7 +106,7 @@ export class Broker implements EngineFeed {
   readonly #nowMs: () => number;
   readonly #wallMs: () => number;
   readonly #monotonicMs: () => number;
-  readonly #appends: Appends;
+  readonly #appendRetry: AppendRetry;
   readonly #topics = new Map<string, Topic>();
   /** Those whose ring holds something; the one that has been idle for longest is the oldest. */
   readonly #rings = new LinkedMap<string, Topic>();
@@ -129,7 +129,7 @@ export class Broker implements EngineFeed {
     this.#wallMs = options.wallMs ?? options.nowMs ?? (() => Date.now());
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
     const { engine, metrics, wait = setTimeout } = options;
-    this.#appends = new Appends({ engine, metrics, wait, monotonicMs: this.#monotonicMs });
+    this.#appendRetry = new AppendRetry({ engine, metrics, wait, monotonicMs: this.#monotonicMs });
     this.#evicted = (reason, count) => options.metrics.evicted(reason, count);
   }
 
@@ -417,14 +417,14 @@ export class Broker implements EngineFeed {
     unloadable: ReadonlyMap<string, SluiceError> | undefined,
   ): (AppendRequest | SluiceError)[] {
     const { topicsMax, ringsMaxBytes } = this.#options;
-    const room = new Room({
+    const quota = new PublishQuota({
       topics: topicsMax - this.#places.promised,
       stateBytes: ringsMaxBytes - this.#stateBytes,
     });
     const admitted = new Array<AppendRequest | SluiceError>(publishes.length);
     for (let i = 0; i < publishes.length; i++) {
       const fields = publishes[i] as PublishFields;
-      admitted[i] = unloadable?.get(fields.topic) ?? this.#admit(fields, room, accepted);
+      admitted[i] = unloadable?.get(fields.topic) ?? this.#admit(fields, quota, accepted);
     }
     return admitted;
   }
@@ -432,7 +432,7 @@ export class Broker implements EngineFeed {
   /** Answers each: what was not admitted with why, the others with what the engine said, in their order. */
   #appendAdmitted(admitted: readonly (AppendRequest | SluiceError)[]): Awaitable<readonly AppendOutcome[]> {
     const requests = admitted.every(isAdmitted) ? admitted : admitted.filter(isAdmitted);
-    const appended = requests.length === 0 ? [] : this.#appends.append(requests);
+    const appended = requests.length === 0 ? [] : this.#appendRetry.append(requests);
     return appended instanceof Promise
       ? this.#mergedLater(admitted, requests, appended)
       : merged(admitted, appended);
@@ -461,17 +461,17 @@ export class Broker implements EngineFeed {
   /** What the engine is to be asked, or why it is not. */
   #admit(
     fields: PublishFields,
-    room: Room,
+    quota: PublishQuota,
     { nowMs, timestampMs, acceptedAtMs, payer }: Accepted,
   ): AppendRequest | SluiceError {
     const topic = this.#topics.get(fields.topic);
     const problem =
       (topic === undefined ? topicNameProblem(fields.topic) : undefined) ??
       publishProblem(fields, this.#options.payloadMaxBytes) ??
-      (this.#places.needsOne(fields.topic, topic) ? room.topicProblem(fields.topic) : undefined);
+      (this.#places.needsOne(fields.topic, topic) ? quota.topicProblem(fields.topic) : undefined);
     if (problem !== undefined) return problem;
     const { mode, ttlMs } = topic?.options ?? this.#options.namespace(namespaceOf(fields.topic));
-    const full = mode === 'state' ? room.valueProblem(fields, topic) : undefined;
+    const full = mode === 'state' ? quota.valueProblem(fields, topic) : undefined;
     if (full !== undefined) return full;
     const resolved = fields.ttlMs === undefined && ttlMs !== undefined ? { ...fields, ttlMs } : fields;
     return { fields: resolved, publishedMs: nowMs, timestampMs, acceptedAtMs, payer };
@@ -561,7 +561,7 @@ export class Broker implements EngineFeed {
       const fields = { topic, type, key, tags, payload: nullPayload, removed: true };
       return { fields, publishedMs: nowMs, timestampMs, acceptedAtMs, ifNewest: { epoch, offset } };
     });
-    const outcomes = await this.#appends.once(requests);
+    const outcomes = await this.#appendRetry.once(requests);
     for (const [i, { topic, publication }] of expired.entries()) {
       if (outcomes[i]?.ok === true) this.#options.metrics.evicted('ttl', 1);
       else topic.state?.expireAgain(publication);

@@ -1,5 +1,5 @@
-import { isReserved } from './names.ts';
 import type { Topic } from './topic.ts';
+import { isReserved } from './topic-name.ts';
 
 /**
  * Counts the topics that the limit of topics is about: those that hold content, those that are empty and not removed yet

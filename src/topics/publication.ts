@@ -1,7 +1,7 @@
 import type { Codec } from '../protocol/codec.ts';
 import type { Payload, Publication, PublishFields, Tags } from '../protocol/frames.ts';
-import { protobufCodec } from '../protocol/protobuf.ts';
-import { readPayload, readPublicationBytes } from '../protocol/publication-bytes.ts';
+import { protobufCodec } from '../protocol/protobuf/codec.ts';
+import { readPayload, readPublicationBytes } from '../protocol/protobuf/publication-bytes.ts';
 
 /** What it costs a ring beyond its parts, about: their framing, what stands beside them, and room to grow. */
 const overheadBytes = 96;

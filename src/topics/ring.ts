@@ -1,4 +1,4 @@
-import { PackedPublications } from './packed.ts';
+import { PackedPublications } from './packed-publications.ts';
 import type { StoredPublication } from './publication.ts';
 
 export interface RingLimits {

@@ -4,9 +4,9 @@ import { plainFields } from '../../src/api/plain-fields.ts';
 import { checkedFields, readPublish } from '../../src/api/publish-body.ts';
 import { SluiceError } from '../../src/errors.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
-import { scanJson } from '../../src/protocol/json-scanner.ts';
-import { plainTexts } from '../../src/protocol/short-texts.ts';
-import { keyMaxLength } from '../../src/topics/checks.ts';
+import { scanJson } from '../../src/protocol/json/scanner.ts';
+import { plainTexts } from '../../src/protocol/json/short-texts.ts';
+import { keyMaxLength } from '../../src/topics/publish-problem.ts';
 import { bodyMaxBytes, nowMs, payloadMaxBytes, startApi } from './harness.ts';
 
 const read = (text: string) => readPublish(Buffer.from(text));

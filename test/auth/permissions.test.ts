@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { anonymousIdentity, type Identity, type TopicAction } from '../../src/auth/identity.ts';
 import { covers, may, type NamespaceAccessTable, userTopicOf } from '../../src/auth/permissions.ts';
 import { canonicalTopic } from '../../src/protocol/user-topics.ts';
-import { patternMatches, topicProblem } from '../../src/topics/names.ts';
+import { patternMatches, topicProblem } from '../../src/topics/topic-name.ts';
 
 const open = { presence: true, anonymous: { subscribe: true, publish: false } };
 const namespaces: NamespaceAccessTable = {

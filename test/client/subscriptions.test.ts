@@ -4,7 +4,7 @@ import { concatBytes } from '../../src/protocol/bytes.ts';
 import { deflateBody, type SharedDictionary } from '../../src/protocol/compression.ts';
 import { crc32 } from '../../src/protocol/crc32.ts';
 import type { Granted, Reply } from '../../src/protocol/frames.ts';
-import { protobufCodec } from '../../src/protocol/protobuf.ts';
+import { protobufCodec } from '../../src/protocol/protobuf/codec.ts';
 import { type FakeSocket, type Harness, harness, publication, settled } from './support/fakes.ts';
 
 const granted = (over: Partial<Granted> = {}): Granted => ({

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { commandKinds, serverKinds } from '../../src/protocol/frame-kinds.ts';
 import type { Payload, Publication, ServerFrame } from '../../src/protocol/frames.ts';
-import { commandKinds, serverKinds } from '../../src/protocol/names.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';

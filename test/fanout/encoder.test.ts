@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test, vi } from 'vitest';
 import { codecs } from '../../src/protocol/codecs.ts';
-import { protobufCodec } from '../../src/protocol/protobuf.ts';
+import { protobufCodec } from '../../src/protocol/protobuf/codec.ts';
 import { json } from '../topics/fixtures.ts';
 import { countingCodec, decode, decodeBatch, makeWorld, offsetsOf, onlyRoom } from './fixtures.ts';
 

@@ -4,8 +4,8 @@ import type { View } from '../../src/fanout/view.ts';
 import type { ViewOptions } from '../../src/fanout/view-options.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
-import { patternMatches } from '../../src/topics/names.ts';
 import { StoredPublication } from '../../src/topics/publication.ts';
+import { patternMatches } from '../../src/topics/topic-name.ts';
 import { json } from '../topics/fixtures.ts';
 import {
   decode,

@@ -7,7 +7,7 @@ import { concatBytes } from '../../src/protocol/bytes.ts';
 import { deflateBody, expandBatch, maxPlainBytes, smallRunBytes } from '../../src/protocol/compression.ts';
 import { crc32 } from '../../src/protocol/crc32.ts';
 import type { CompressedBody, Publication } from '../../src/protocol/frames.ts';
-import { protobufCodec } from '../../src/protocol/protobuf.ts';
+import { protobufCodec } from '../../src/protocol/protobuf/codec.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 import { publication } from './arbitraries.ts';
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { codecs } from '../../src/protocol/codecs.ts';
-import { commandKinds, serverKinds } from '../../src/protocol/names.ts';
-import { readPublicationBytes } from '../../src/protocol/publication-bytes.ts';
+import { commandKinds, serverKinds } from '../../src/protocol/frame-kinds.ts';
+import { readPublicationBytes } from '../../src/protocol/protobuf/publication-bytes.ts';
 import { clientFrame, publication, serverFrame } from './arbitraries.ts';
 
 describe.each(Object.values(codecs))('the $name codec', (codec) => {

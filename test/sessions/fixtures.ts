@@ -18,7 +18,7 @@ import type { Peer, Session } from '../../src/sessions/session.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
 import { Subscriber } from '../../src/sessions/subscribe.ts';
 import { TurnShare } from '../../src/sessions/turn-share.ts';
-import { namespaceOf } from '../../src/topics/names.ts';
+import { namespaceOf } from '../../src/topics/topic-name.ts';
 import { decode, type FakeSink, makeWorld, type Receiver, type WorldOptions } from '../fanout/fixtures.ts';
 import { Expander } from '../support/expander.ts';
 

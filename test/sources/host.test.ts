@@ -8,7 +8,7 @@ import {
   type Sample,
   type Sampler,
 } from '../../src/sources/sampler.ts';
-import { topicProblem } from '../../src/topics/names.ts';
+import { topicProblem } from '../../src/topics/topic-name.ts';
 
 /** Lets everything happen that waits for nothing but promises. */
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));

@@ -7,7 +7,7 @@ import type {
   Publication,
   ServerFrame,
 } from '../../src/protocol/frames.ts';
-import { protobufCodec } from '../../src/protocol/protobuf.ts';
+import { protobufCodec } from '../../src/protocol/protobuf/codec.ts';
 import { Expander } from './expander.ts';
 
 type OfKind<K extends ServerFrame['kind']> = Extract<ServerFrame, { kind: K }>;

@@ -1,7 +1,7 @@
 import type { TemplatedApp, WebSocketBehavior } from 'uWebSockets.js';
 import { expect, test } from 'vitest';
 import { anonymousIdentity } from '../../src/auth/identity.ts';
-import { jsonCodec } from '../../src/protocol/json.ts';
+import { jsonCodec } from '../../src/protocol/json/codec.ts';
 import type { Session } from '../../src/sessions/session.ts';
 import type { Upgrades } from '../../src/transport/upgrade.ts';
 import type { Socket, SocketData, UwsConnection } from '../../src/transport/uws-connection.ts';

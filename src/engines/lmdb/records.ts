@@ -1,6 +1,6 @@
 import { crc32 } from '../../protocol/crc32.ts';
 import type { Mode } from '../../protocol/frames.ts';
-import { protobufCodec } from '../../protocol/protobuf.ts';
+import { protobufCodec } from '../../protocol/protobuf/codec.ts';
 import { StoredPublication } from '../../topics/publication.ts';
 import { DataDirError } from './data-dir.ts';
 

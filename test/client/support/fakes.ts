@@ -2,7 +2,7 @@ import { SluiceClient } from '../../../src/client/index.ts';
 import type { ClientOptions } from '../../../src/client/options.ts';
 import type { Runtime, Socket, TimerHandle } from '../../../src/client/runtime.ts';
 import type { ClientFrame, CommandKind, Reply, ServerFrame } from '../../../src/protocol/frames.ts';
-import { protobufCodec } from '../../../src/protocol/protobuf.ts';
+import { protobufCodec } from '../../../src/protocol/protobuf/codec.ts';
 
 /** A clock that only moves when it is told to, with its timers. */
 export class FakeRuntime implements Runtime {

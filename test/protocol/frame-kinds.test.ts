@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fromBase64, toBase64 } from '../../src/protocol/base64.ts';
 import { codecs, negotiate } from '../../src/protocol/codecs.ts';
-import { fromInstant, toInstant } from '../../src/protocol/instant.ts';
 import {
   commandKinds,
   isControlName,
   publicationTypeProblem,
   serverKinds,
-} from '../../src/protocol/names.ts';
+} from '../../src/protocol/frame-kinds.ts';
+import { fromInstant, toInstant } from '../../src/protocol/instant.ts';
 import { jsonPayloadProblem } from '../../src/protocol/payload.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 

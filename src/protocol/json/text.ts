@@ -1,8 +1,8 @@
-import { toBase64 } from './base64.ts';
-import { concatBytes } from './bytes.ts';
-import type { BatchHeader, HistoryHeader, Payload, Publication, SnapshotHeader, Tags } from './frames.ts';
-import { JsonWriter, jsonBytesMax } from './json-writer.ts';
-import { utf8 } from './utf8.ts';
+import { toBase64 } from '../base64.ts';
+import { concatBytes } from '../bytes.ts';
+import type { BatchHeader, HistoryHeader, Payload, Publication, SnapshotHeader, Tags } from '../frames.ts';
+import { utf8 } from '../utf8.ts';
+import { JsonWriter, jsonBytesMax } from './writer.ts';
 
 /** What stands in a frame in this order: text, or bytes that are JSON text in UTF-8 already. */
 type Piece = string | Uint8Array;

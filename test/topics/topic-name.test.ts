@@ -6,7 +6,7 @@ import {
   patternMatches,
   patternProblem,
   topicProblem,
-} from '../../src/topics/names.ts';
+} from '../../src/topics/topic-name.ts';
 
 describe('names of topics', () => {
   test.each([

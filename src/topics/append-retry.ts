@@ -4,15 +4,15 @@ import type { AppendOutcome, AppendRequest, Engine } from './engine.ts';
 /** An append that the engine could not do is tried again, after so long each time. Then the publisher is told. */
 const retryDelaysMs = [50, 200, 800];
 
-export interface AppendMetrics {
+export interface AppendRetryMetrics {
   appendSeconds(seconds: number): void;
   /** So many publications are given to the engine once more. */
   retried(count: number): void;
 }
 
-export interface AppendsOptions {
+export interface AppendRetryOptions {
   readonly engine: Engine;
-  readonly metrics: AppendMetrics;
+  readonly metrics: AppendRetryMetrics;
   /** Milliseconds on a monotonic clock. */
   readonly monotonicMs: () => number;
   /** Between two tries. */
@@ -20,10 +20,10 @@ export interface AppendsOptions {
 }
 
 /** Gives requests to the engine; what has failed and may be tried again, is, until it succeeds or has been tried often enough. */
-export class Appends {
-  readonly #options: AppendsOptions;
+export class AppendRetry {
+  readonly #options: AppendRetryOptions;
 
-  constructor(options: AppendsOptions) {
+  constructor(options: AppendRetryOptions) {
     this.#options = options;
   }
 

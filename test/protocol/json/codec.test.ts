@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Publication } from '../../src/protocol/frames.ts';
-import { jsonCodec } from '../../src/protocol/json.ts';
-import { utf8 } from '../../src/protocol/utf8.ts';
+import type { Publication } from '../../../src/protocol/frames.ts';
+import { jsonCodec } from '../../../src/protocol/json/codec.ts';
+import { utf8 } from '../../../src/protocol/utf8.ts';
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const decode = (json: string) => jsonCodec.decodeClientFrame(utf8(json));

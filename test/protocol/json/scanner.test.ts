@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { arrayElements, cutMembers, splitEnvelope } from '../../src/protocol/envelope.ts';
-import { maxDepth, memberName, scanJson } from '../../src/protocol/json-scanner.ts';
-import { isUtf8, utf8 } from '../../src/protocol/utf8.ts';
+import { arrayElements, cutMembers, splitEnvelope } from '../../../src/protocol/json/envelope.ts';
+import { maxDepth, memberName, scanJson } from '../../../src/protocol/json/scanner.ts';
+import { isUtf8, utf8 } from '../../../src/protocol/utf8.ts';
 
 const text = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes);
 const scan = (json: string) => scanJson(utf8(json));

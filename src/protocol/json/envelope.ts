@@ -1,11 +1,4 @@
-import {
-  type JsonText,
-  type Member,
-  memberName,
-  type ScanFault,
-  type Span,
-  scanJson,
-} from './json-scanner.ts';
+import { type JsonText, type Member, memberName, type ScanFault, type Span, scanJson } from './scanner.ts';
 import { plainTexts, type Texts } from './short-texts.ts';
 
 /** An object without the members that were cut out of it. */

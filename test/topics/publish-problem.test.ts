@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { PublishFields } from '../../src/protocol/frames.ts';
-import { publishProblem, topicNameProblem } from '../../src/topics/checks.ts';
+import { publishProblem, topicNameProblem } from '../../src/topics/publish-problem.ts';
 import { fields } from './fixtures.ts';
 
 const maxBytes = 100;

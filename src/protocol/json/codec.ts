@@ -1,10 +1,14 @@
-import { fromBase64, toBase64 } from './base64.ts';
-import { readClientFrame } from './client-frames.ts';
-import type { Codec, Decoded } from './codec.ts';
+import { fromBase64, toBase64 } from '../base64.ts';
+import { readClientFrame } from '../client-frames.ts';
+import type { Codec, Decoded } from '../codec.ts';
+import { type Dialect, maxUint32, type Raw } from '../fields.ts';
+import { isCommandKind, isServerKind } from '../frame-kinds.ts';
+import type { ClientFrame, Payload, Publication, ServerFrame } from '../frames.ts';
+import { fromInstant, toInstant } from '../instant.ts';
+import { readServerFrame } from '../server-frames.ts';
+import { isUtf8 } from '../utf8.ts';
 import { arrayElements, cutMembers, splitEnvelope } from './envelope.ts';
-import { type Dialect, maxUint32, type Raw } from './fields.ts';
-import type { ClientFrame, Payload, Publication, ServerFrame } from './frames.ts';
-import { fromInstant, toInstant } from './instant.ts';
+import { peekJsonId } from './peek-id.ts';
 import {
   encodePublication,
   frameBatch,
@@ -13,11 +17,7 @@ import {
   join,
   member,
   payloadPieces,
-} from './json-text.ts';
-import { isCommandKind, isServerKind } from './names.ts';
-import { peekJsonId } from './peek-id.ts';
-import { readServerFrame } from './server-frames.ts';
-import { isUtf8 } from './utf8.ts';
+} from './text.ts';
 
 /** `sluice.v1.json`: one flat JSON object per text message; see the head of `proto/gateway.proto`. */
 export const jsonCodec: Codec = {

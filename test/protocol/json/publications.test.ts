@@ -1,10 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { maxInstantMs } from '../../src/protocol/fields.ts';
-import type { Payload, Publication } from '../../src/protocol/frames.ts';
-import { jsonCodec } from '../../src/protocol/json.ts';
-import { readPayload, readPublicationBytes, writePublication } from '../../src/protocol/publication-bytes.ts';
-import { StoredPublication } from '../../src/topics/publication.ts';
+import { maxInstantMs } from '../../../src/protocol/fields.ts';
+import type { Payload, Publication } from '../../../src/protocol/frames.ts';
+import { jsonCodec } from '../../../src/protocol/json/codec.ts';
+import {
+  readPayload,
+  readPublicationBytes,
+  writePublication,
+} from '../../../src/protocol/protobuf/publication-bytes.ts';
+import { StoredPublication } from '../../../src/topics/publication.ts';
 
 /** JSON is written straight into bytes: here it is made of strings, by `JSON.stringify`. */
 function reference(topic: string, publication: Publication): string {

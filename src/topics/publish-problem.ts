@@ -1,9 +1,9 @@
 import { SluiceError } from '../errors.ts';
 import { maxInstantMs } from '../protocol/fields.ts';
+import { publicationTypeProblem } from '../protocol/frame-kinds.ts';
 import type { PublishFields } from '../protocol/frames.ts';
-import { publicationTypeProblem } from '../protocol/names.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
-import { topicProblem } from './names.ts';
+import { topicProblem } from './topic-name.ts';
 
 export const keyMaxLength = 200;
 export const tagsMax = 32;

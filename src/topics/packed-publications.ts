@@ -1,4 +1,4 @@
-import { protobufCodec } from '../protocol/protobuf.ts';
+import { protobufCodec } from '../protocol/protobuf/codec.ts';
 import { type Apart, StoredPublication } from './publication.ts';
 
 /** A ring grows by what it holds, in segments from the one size to the other: many rings may grow at the same time. */

@@ -1,4 +1,4 @@
-import { maxUint32 } from './fields.ts';
+import { maxUint32 } from '../fields.ts';
 
 /** So much of the beginning of a message, and of its end, is looked at. */
 const headBytes = 256;

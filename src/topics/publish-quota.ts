@@ -1,9 +1,9 @@
 import { SluiceError } from '../errors.ts';
 import type { PublishFields } from '../protocol/frames.ts';
-import { isReserved } from './names.ts';
 import { bytesOf } from './publication.ts';
 import { stateMaxKeys, valueBytesOf } from './state.ts';
 import type { Topic } from './topic.ts';
+import { isReserved } from './topic-name.ts';
 
 /** What one call makes of the keys of a topic. */
 interface Taken {
@@ -14,7 +14,7 @@ interface Taken {
 }
 
 /** What may still be added. */
-export interface RoomLeft {
+export interface QuotaLeft {
   readonly topics: number;
   /** To the states of all topics. */
   readonly stateBytes: number;
@@ -24,14 +24,14 @@ export interface RoomLeft {
  * Keeps the publishes of one call, together with what is there, within the limits of topics, keys and states: none of them
  * is applied before all have been looked at. Sluice's own topics always have room.
  */
-export class Room {
-  readonly #left: RoomLeft;
+export class PublishQuota {
+  readonly #left: QuotaLeft;
   // Made when they are needed: a publish to a stream topic that exists needs neither.
   #topics: Set<string> | undefined;
   #taken: Map<string, Taken> | undefined;
   #stateBytes = 0;
 
-  constructor(left: RoomLeft) {
+  constructor(left: QuotaLeft) {
     this.#left = left;
   }
 

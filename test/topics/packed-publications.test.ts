@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { codecs } from '../../src/protocol/codecs.ts';
-import { PackedPublications } from '../../src/topics/packed.ts';
+import { PackedPublications } from '../../src/topics/packed-publications.ts';
 import { factsOf, json, stored } from './fixtures.ts';
 
 /** What a segment keeps of each beside its encoding. */

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-const root = resolve(import.meta.dirname, '../..');
+const root = resolve(import.meta.dirname, '../../..');
 
 /** `npm run proto` in a copy of what it reads. */
 describe('the generated code', () => {
@@ -13,7 +13,7 @@ describe('the generated code', () => {
 
   beforeAll(async () => {
     copy = await mkdtemp(join(tmpdir(), 'sluice-proto-'));
-    await mkdir(join(copy, 'src/protocol'), { recursive: true });
+    await mkdir(join(copy, 'src/protocol/protobuf'), { recursive: true });
     await cp(join(root, 'package.json'), join(copy, 'package.json'));
     await cp(join(root, 'proto'), join(copy, 'proto'), { recursive: true });
     await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
@@ -26,7 +26,7 @@ describe('the generated code', () => {
 
   it.each(['gateway.gen.js', 'gateway.gen.d.ts'])('in %s is that of proto/gateway.proto', async (file) => {
     const [fresh, committed] = await Promise.all(
-      [copy, root].map((folder) => readFile(join(folder, 'src/protocol', file), 'utf8')),
+      [copy, root].map((folder) => readFile(join(folder, 'src/protocol/protobuf', file), 'utf8')),
     );
     expect(fresh === committed, `${file} is stale: npm run proto`).toBe(true);
   });

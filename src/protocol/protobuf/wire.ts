@@ -8,7 +8,7 @@ import type {
   ServerFrame,
   SubscribeResult,
   Subscription,
-} from './frames.ts';
+} from '../frames.ts';
 import { type sluice, v1 } from './schema.ts';
 
 /** Frames as the generated encoder takes them: the same names, but for payloads, filters and modes. */

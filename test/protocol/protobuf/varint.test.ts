@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Reader } from '../../src/protocol/schema.ts';
-import { readVarint, skipVarint, varintLength, writeVarint } from '../../src/protocol/varint.ts';
+import { Reader } from '../../../src/protocol/protobuf/schema.ts';
+import { readVarint, skipVarint, varintLength, writeVarint } from '../../../src/protocol/protobuf/varint.ts';
 
 const limits = [7, 14, 21, 28, 31, 32, 35, 42, 49].flatMap((bits) => [2 ** bits - 1, 2 ** bits]);
 

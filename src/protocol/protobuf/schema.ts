@@ -1,5 +1,5 @@
 // In this order, see there.
-import './protobuf-runtime.ts';
+import './runtime.ts';
 
 import $protobuf from 'protobufjs/minimal.js';
 import { sluice } from './gateway.gen.js';

@@ -1,7 +1,7 @@
-import type { Payload, Publication } from './frames.ts';
-import { nullPayload } from './payload.ts';
+import type { Payload, Publication } from '../frames.ts';
+import { nullPayload } from '../payload.ts';
+import { toWellFormed } from '../utf8.ts';
 import { Reader, utf8 } from './schema.ts';
-import { toWellFormed } from './utf8.ts';
 import { readVarint, skipVarint, varintLength, writeVarint } from './varint.ts';
 
 /**

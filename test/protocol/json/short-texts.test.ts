@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ShortTexts } from '../../src/protocol/short-texts.ts';
-import { toWellFormed, utf8 } from '../../src/protocol/utf8.ts';
+import { ShortTexts } from '../../../src/protocol/json/short-texts.ts';
+import { toWellFormed, utf8 } from '../../../src/protocol/utf8.ts';
 
 describe('short texts', () => {
   test('are what decoding gives, however alike those before were', () => {

@@ -1,6 +1,6 @@
-import { readClientFrame } from './client-frames.ts';
-import type { Codec, Decoded } from './codec.ts';
-import type { Dialect, Raw } from './fields.ts';
+import { readClientFrame } from '../client-frames.ts';
+import type { Codec, Decoded } from '../codec.ts';
+import type { Dialect, Raw } from '../fields.ts';
 import type {
   BatchHeader,
   ClientFrame,
@@ -9,14 +9,14 @@ import type {
   Publication,
   ServerFrame,
   SnapshotHeader,
-} from './frames.ts';
-import { batchHeaderToWire, clientFrameToWire, operatorName, serverFrameToWire } from './protobuf-wire.ts';
+} from '../frames.ts';
+import { readServerFrame } from '../server-frames.ts';
+import { Slabs } from '../slabs.ts';
+import { toWellFormed } from '../utf8.ts';
 import { writePublication } from './publication-bytes.ts';
 import { Reader, v1, Writer } from './schema.ts';
-import { readServerFrame } from './server-frames.ts';
-import { Slabs } from './slabs.ts';
-import { toWellFormed } from './utf8.ts';
 import { varintLength, writeVarint } from './varint.ts';
+import { batchHeaderToWire, clientFrameToWire, operatorName, serverFrameToWire } from './wire.ts';
 
 /** `sluice.v1.protobuf`: one frame of `proto/gateway.proto` per binary message. */
 export const protobufCodec: Required<Codec> = {
