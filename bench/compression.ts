@@ -3,9 +3,9 @@ import { LightSocket } from './support/light-socket.ts';
 import { cpuSeconds } from './support/proc.ts';
 import { median, percentText } from './support/report.ts';
 import { atMost, claim, type OptionsOf, scenario } from './support/scenario.ts';
-import { startSluice } from './support/subject.ts';
 import { readTrace, type TracedFields } from './support/trace.ts';
-import { startReceivers, withWorkers } from './support/trial.ts';
+import { startSluice } from './trials/subject.ts';
+import { startReceivers, withWorkers } from './trials/trial.ts';
 
 const options = {
   connections: { default: 1000, sentence: 'Subscribers of the topic.' },

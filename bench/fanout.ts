@@ -1,4 +1,3 @@
-import { publisherOption, publishFrom } from './support/publish-from.ts';
 import { median, percentText } from './support/report.ts';
 import {
   atMost,
@@ -9,8 +8,9 @@ import {
   type Ratio,
   scenario,
 } from './support/scenario.ts';
-import { peers, rawBatch, rawEach, type Subject, sluice } from './support/subject.ts';
-import { type Trial, topicNames, trial, withLoad, withWorkers } from './support/trial.ts';
+import { publisherOption, publishFrom } from './trials/publish-from.ts';
+import { peers, rawBatch, rawEach, type Subject, sluice } from './trials/subject.ts';
+import { type Trial, topicNames, trial, withLoad, withWorkers } from './trials/trial.ts';
 
 const options = {
   connections: { default: 1000, sentence: 'Subscribers of the one topic.' },

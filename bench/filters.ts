@@ -1,8 +1,8 @@
 import type { Filter } from '../src/protocol/frames.ts';
 import { median, percentText } from './support/report.ts';
 import { atMost, claim, type OptionsOf, scenario } from './support/scenario.ts';
-import { sluice, startSubject } from './support/subject.ts';
-import { startReceivers, type Trial, topicNames, trial, withWorkers } from './support/trial.ts';
+import { sluice, startSubject } from './trials/subject.ts';
+import { startReceivers, type Trial, topicNames, trial, withWorkers } from './trials/trial.ts';
 
 const options = {
   clientsEach: { default: 100, sentence: 'Connections that share a filter.' },

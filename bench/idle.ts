@@ -2,8 +2,8 @@ import { setTimeout } from 'node:timers/promises';
 import { cpuMeter } from './support/proc.ts';
 import { median, percentText } from './support/report.ts';
 import { claim, type OptionsOf, scenario } from './support/scenario.ts';
-import { rawEach, type Subject, sluice, startSubject } from './support/subject.ts';
-import { startReceivers, topicNames, withWorkers } from './support/trial.ts';
+import { rawEach, type Subject, sluice, startSubject } from './trials/subject.ts';
+import { startReceivers, topicNames, withWorkers } from './trials/trial.ts';
 
 const options = {
   connections: { default: 10_000, sentence: 'Connections, with a subscription each, that hear nothing.' },

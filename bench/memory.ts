@@ -1,7 +1,7 @@
 import { median } from './support/report.ts';
 import { atMost, numbers, type OptionsOf, type Ratio, scenario } from './support/scenario.ts';
-import { rawEach, type Subject, sluice, startSubject } from './support/subject.ts';
-import { startReceivers, topicNames, withWorkers } from './support/trial.ts';
+import { rawEach, type Subject, sluice, startSubject } from './trials/subject.ts';
+import { startReceivers, topicNames, withWorkers } from './trials/trial.ts';
 
 const options = {
   connections: { default: 8000, sentence: 'Idle connections.' },

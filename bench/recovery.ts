@@ -3,8 +3,8 @@ import type { Position } from '../src/protocol/frames.ts';
 import type { Received } from './load/receivers.ts';
 import { median, percentText } from './support/report.ts';
 import { atMost, claim, type OptionsOf, scenario } from './support/scenario.ts';
-import { type Started, sluice, startSubject } from './support/subject.ts';
-import { startReceivers, topicNames, withWorkers } from './support/trial.ts';
+import { type Started, sluice, startSubject } from './trials/subject.ts';
+import { startReceivers, topicNames, withWorkers } from './trials/trial.ts';
 
 const options = {
   clients: { default: 1000, sentence: 'Clients that come back at once.' },

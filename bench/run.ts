@@ -1,15 +1,22 @@
 import { Command } from 'commander';
-import { scenarios } from './scenarios.ts';
+import { type Entry, scenarios } from './scenarios.ts';
 import { comparison, type KeyedRatios, keyed, saveBaseline } from './support/baseline.ts';
 import { buildGateway } from './support/build.ts';
 import { asJson, asText, machine, machineText, tableText } from './support/report.ts';
 import { commandOption } from './support/scenario.ts';
 
 const [name = '', ...args] = process.argv.slice(2);
-const entry = Object.hasOwn(scenarios, name) ? scenarios[name] : undefined;
+const entries: Readonly<Record<string, Entry>> = {
+  claims: {
+    sentence: 'All that the gateway has to show, from short runs of the others, in one table.',
+    load: () => import('./claims.ts'),
+  },
+  ...scenarios,
+};
+const entry = Object.hasOwn(entries, name) ? entries[name] : undefined;
 
 if (entry === undefined) {
-  for (const [each, { sentence }] of Object.entries(scenarios)) console.log(`${each.padEnd(11)} ${sentence}`);
+  for (const [each, { sentence }] of Object.entries(entries)) console.log(`${each.padEnd(11)} ${sentence}`);
   process.exit(name === '' ? 0 : 2);
 }
 

@@ -1,8 +1,8 @@
 import { median, percentText } from './support/report.ts';
-import { type Saturation, saturate } from './support/saturate.ts';
 import { atLeast, type Claim, claim, type OptionsOf, type Ratio, scenario } from './support/scenario.ts';
-import { peers, rawBatch, rawEach, type Subject, sluice, socketIo, wsLoop } from './support/subject.ts';
-import { topicNames, withLoad } from './support/trial.ts';
+import { type Saturation, saturate } from './trials/saturate.ts';
+import { peers, rawBatch, rawEach, type Subject, sluice, socketIo, wsLoop } from './trials/subject.ts';
+import { topicNames, withLoad } from './trials/trial.ts';
 
 const options = {
   connections: { default: 1000, sentence: 'Subscribers of the one topic.' },

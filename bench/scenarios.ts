@@ -1,16 +1,12 @@
 import type { Scenario } from './support/scenario.ts';
 
-interface Entry {
+export interface Entry {
   readonly sentence: string;
   readonly load: () => Promise<{ readonly default: Scenario }>;
 }
 
-/** One line each; a file of this folder is loaded when it is asked for. */
+/** A file of this folder each, loaded when it is asked for. `claims` runs some of them and is listed in run.ts. */
 export const scenarios: Readonly<Record<string, Entry>> = {
-  claims: {
-    sentence: 'All that the gateway has to show, from short runs of the others, in one table.',
-    load: () => import('./claims.ts'),
-  },
   targets: {
     sentence: 'Loads the gateway as it ships, and checks the targets by its own /metrics and from outside.',
     load: () => import('./targets.ts'),

@@ -7,8 +7,8 @@ import { type Gateway, startGateway } from './support/gateway.ts';
 import { percentText } from './support/report.ts';
 import { atLeast, atMost, type Claim, claim, type OptionsOf, scenario } from './support/scenario.ts';
 import type { Scrape } from './support/scrape.ts';
-import { lostOf, startReceivers, withWorkers } from './support/trial.ts';
 import { Worker } from './support/worker.ts';
+import { lostOf, startReceivers, withWorkers } from './trials/trial.ts';
 
 const options = {
   connections: { default: 1000, sentence: 'Connections under load.' },

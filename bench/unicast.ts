@@ -2,9 +2,7 @@ import type { PeerCalls } from './peers/peer.ts';
 import type { Allocations } from './support/allocations.ts';
 import { allocationsTable, gapsTable, longestOwnMs } from './support/looks.ts';
 import type { LoopTrace } from './support/loop-watch.ts';
-import { publisherOption, publishFrom } from './support/publish-from.ts';
 import { median, percentText } from './support/report.ts';
-import { type Saturation, saturate } from './support/saturate.ts';
 import {
   atLeast,
   atMost,
@@ -15,9 +13,11 @@ import {
   scenario,
   type Table,
 } from './support/scenario.ts';
-import { rawEach, type Subject, sluice } from './support/subject.ts';
-import { settled, type Trial, topicNames, trial, withLoad, withWorkers } from './support/trial.ts';
 import type { Worker } from './support/worker.ts';
+import { publisherOption, publishFrom } from './trials/publish-from.ts';
+import { type Saturation, saturate } from './trials/saturate.ts';
+import { rawEach, type Subject, sluice } from './trials/subject.ts';
+import { settled, type Trial, topicNames, trial, withLoad, withWorkers } from './trials/trial.ts';
 
 const options = {
   topics: { default: 1000, sentence: 'Topics, each with one subscriber of its own.' },

@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
-import { dirname, join, normalize } from 'node:path';
+import { join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseSync, Visitor } from 'oxc-parser';
 import { describe, expect, test } from 'vitest';
+import { findCycle, readSources, requestsOf } from './support/imports.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -35,6 +35,38 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 };
 const compositionRoots = ['server', 'meters', 'cli', 'docs', 'index'];
 
+/**
+ * What each folder of bench and test may import besides itself and src. Files directly in bench or test may import every
+ * folder beside them, and are imported by none.
+ */
+const mayImportBesideSrc: Readonly<Record<string, readonly string[]>> = {
+  'bench/support': ['test/support'],
+  'bench/dialects': ['bench/support', 'test/support'],
+  'bench/peers': ['bench/support', 'test/support'],
+  'bench/load': ['bench/dialects', 'bench/peers', 'bench/support'],
+  'bench/trials': ['bench/dialects', 'bench/load', 'bench/peers', 'bench/support'],
+  'bench/faults': ['bench/support'],
+  'bench/siege': ['bench/support'],
+  'test/support': [],
+  'test/topics': ['test/support'],
+  'test/protocol': ['test/support'],
+  'test/auth': ['test/support'],
+  'test/sources': ['test/support'],
+  'test/transport': ['test/support'],
+  'test/cli': ['test/support'],
+  'test/web': ['test/support'],
+  'test/client': ['test/support', 'test/web'],
+  'test/engines': ['test/support', 'test/topics'],
+  'test/fanout': ['test/support', 'test/topics'],
+  'test/sessions': ['test/support', 'test/topics', 'test/fanout'],
+  'test/api': ['test/support', 'test/sessions'],
+  'test/model': ['test/support', 'test/fanout'],
+  'test/e2e': ['test/support', 'test/engines'],
+  'test/bench': ['bench'],
+};
+/** Scenarios of bench that run on what the tests of a stage brought. */
+const benchRoot = ['bench', 'test/engines'];
+
 /** Packages that one place hides from all others. */
 const quarantined: Readonly<Record<string, readonly string[]>> = {
   'uWebSockets.js': ['transport'],
@@ -53,16 +85,6 @@ const quarantined: Readonly<Record<string, readonly string[]>> = {
 const browserStages = ['protocol', 'client', 'web'];
 const nodeGlobals = ['Buffer', 'process', 'require', 'setImmediate', '__dirname', '__filename'];
 
-interface SourceFile {
-  /** Relative to src, with slashes. */
-  readonly path: string;
-  readonly stage: string;
-  /** Files of src, relative to it. */
-  readonly files: readonly string[];
-  readonly packages: readonly string[];
-  readonly identifiers: ReadonlySet<string>;
-}
-
 function stageOf(path: string): string {
   return path.split('/')[0]!.replace(/\.ts$/, '');
 }
@@ -72,73 +94,28 @@ function packageOf(specifier: string): string {
   return specifier.startsWith('@') ? parts.slice(0, 2).join('/') : parts[0]!;
 }
 
-interface Requests {
-  readonly specifiers: Set<string>;
-  readonly identifiers: Set<string>;
+/** `bench/load` of `bench/load/receiver.ts`, and `bench` of `bench/fanout.ts`. */
+function folderOf(path: string): string {
+  const parts = path.split('/');
+  return parts.slice(0, Math.min(2, parts.length - 1)).join('/');
 }
 
-/** Static, type-only, re-exporting and dynamic imports, and `import('…')` in types. */
-function requestsOf(path: string, source: string): Requests {
-  const specifiers = new Set<string>();
-  const identifiers = new Set<string>();
-  const { program, errors } = parseSync(path, source);
-  if (errors.length > 0) throw new Error(`${path}: ${errors[0]!.message}`);
-  const request = (node: { value?: unknown } | null | undefined) => {
-    if (typeof node?.value === 'string') specifiers.add(node.value);
-  };
-  new Visitor({
-    ImportDeclaration: (node) => request(node.source),
-    ExportNamedDeclaration: (node) => request(node.source),
-    ExportAllDeclaration: (node) => request(node.source),
-    ImportExpression: (node) => request(node.source as { value?: unknown }),
-    TSImportType: (node) => request(node.source),
-    Identifier: (node) => {
-      identifiers.add(node.name);
-    },
-  }).visit(program);
-  return { specifiers, identifiers };
+function allowedBesideSrc(path: string, file: string): boolean {
+  const [from, to] = [folderOf(path), folderOf(file)];
+  if (from === to || file.startsWith('src/')) return true;
+  if (from === 'test') return to.startsWith('test/');
+  const allowed = from === 'bench' ? benchRoot : (mayImportBesideSrc[from] ?? []);
+  return allowed.some((each) => to === each || to.startsWith(`${each}/`));
 }
 
-function readSources(): SourceFile[] {
-  const src = join(root, 'src');
-  return readdirSync(src, { recursive: true, encoding: 'utf8' })
-    .map((path) => path.replaceAll('\\', '/'))
-    .filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
-    .map((path) => {
-      const { specifiers, identifiers } = requestsOf(path, readFileSync(join(src, path), 'utf8'));
-      const all = [...specifiers];
-      return {
-        path,
-        stage: stageOf(path),
-        files: all.filter((each) => each.startsWith('.')).map((each) => normalize(join(dirname(path), each))),
-        packages: all.filter((each) => !each.startsWith('.')),
-        identifiers,
-      };
-    });
-}
-
-/** The first cycle found among the files, as its path; empty: none. */
-function findCycle(sources: readonly SourceFile[]): string[] {
-  const imports = new Map(sources.map((source) => [source.path, source.files]));
-  const done = new Set<string>();
-  const visit = (path: string, trail: readonly string[]): string[] => {
-    if (trail.includes(path)) return [...trail.slice(trail.indexOf(path)), path];
-    if (done.has(path)) return [];
-    for (const next of imports.get(path) ?? []) {
-      const cycle = visit(next, [...trail, path]);
-      if (cycle.length > 0) return cycle;
-    }
-    done.add(path);
-    return [];
-  };
-  for (const { path } of sources) {
-    const cycle = visit(path, []);
-    if (cycle.length > 0) return cycle;
-  }
-  return [];
-}
-
-const sources = readSources();
+const everything = ['src', 'bench', 'test'].flatMap((folder) =>
+  readSources(join(root, folder)).map((source) => ({
+    ...source,
+    path: `${folder}/${source.path}`,
+    files: source.files.map((file) => normalize(join(folder, file))),
+  })),
+);
+const sources = readSources(join(root, 'src')).map((source) => ({ ...source, stage: stageOf(source.path) }));
 
 describe('the architecture', () => {
   test('every file belongs to a stage that the design knows', () => {
@@ -157,7 +134,30 @@ describe('the architecture', () => {
   });
 
   test('no files import each other in a circle, types included', () => {
-    expect(findCycle(sources)).toEqual([]);
+    expect(findCycle(everything)).toEqual([]);
+  });
+
+  test('src knows nothing of bench and test', () => {
+    const wrong = everything.flatMap(({ path, files }) =>
+      files
+        .filter((file) => path.startsWith('src/') && !file.startsWith('src/') && file !== 'package.json')
+        .map((file) => `${path} imports ${file}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test('every folder of bench and test imports only what it may', () => {
+    const wrong = everything
+      .filter(({ path }) => !path.startsWith('src/'))
+      .flatMap(({ path, files }) =>
+        files.filter((file) => !allowedBesideSrc(path, file)).map((file) => `${path} imports ${file}`),
+      );
+    expect(wrong).toEqual([]);
+  });
+
+  test('no file imports a test', () => {
+    const imported = everything.flatMap(({ files }) => files);
+    expect(imported.filter((file) => file.endsWith('.test.ts'))).toEqual([]);
   });
 
   test('a quarantined package is imported only where it lives', () => {
@@ -228,17 +228,8 @@ describe('the reader of imports', () => {
   });
 
   test('finds a circle', () => {
-    const file = (path: string, ...files: string[]): SourceFile => ({
-      path,
-      stage: stageOf(path),
-      files,
-      packages: [],
-      identifiers: new Set(),
-    });
-    expect(findCycle([file('a.ts', 'b.ts'), file('b.ts', 'c.ts'), file('c.ts', 'b.ts')])).toEqual([
-      'b.ts',
-      'c.ts',
-      'b.ts',
-    ]);
+    const file = (path: string, ...files: string[]) => ({ path, files });
+    const circle = [file('a.ts', 'b.ts'), file('b.ts', 'c.ts'), file('c.ts', 'b.ts')];
+    expect(findCycle(circle)).toEqual(['b.ts', 'c.ts', 'b.ts']);
   });
 });

@@ -1,4 +1,4 @@
-import type { Coverage, Dialect, Opening } from '../support/dialect.ts';
+import type { Coverage, Dialect, Opening } from '../dialects/dialect.ts';
 import { frameHeadBytes } from '../support/frame-reader.ts';
 import type { Latencies } from '../support/latency.ts';
 import { nowUs } from '../support/payload.ts';

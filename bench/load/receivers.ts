@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { type DialectName, dialectOf, type Opening } from '../support/dialect.ts';
+import type { Opening } from '../dialects/dialect.ts';
+import { type DialectName, dialectOf } from '../dialects/dialects.ts';
 import { Latencies, type Percentiles } from '../support/latency.ts';
 import { mintTokens } from '../support/tokens.ts';
 import { serveCalls } from '../support/worker.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { peers, rawBatch, rawEach, type Subject } from '../../bench/support/subject.ts';
-import { topicNames, trial, withLoad } from '../../bench/support/trial.ts';
+import { peers, rawBatch, rawEach, type Subject } from '../../bench/trials/subject.ts';
+import { topicNames, trial, withLoad } from '../../bench/trials/trial.ts';
 
 const connections = 5;
 const subjects: readonly Subject[] = [rawEach, rawBatch, ...peers];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nextRate } from '../../bench/support/saturate.ts';
+import { nextRate } from '../../bench/trials/saturate.ts';
 
 test('asks for more while nobody is late, but not for much more than has arrived', () => {
   expect(nextRate(1000, 1000, 5, 'climbing')).toBeCloseTo(1300);

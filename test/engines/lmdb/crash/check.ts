@@ -1,7 +1,6 @@
 import { LmdbEngine } from '../../../../src/engines/lmdb/engine.ts';
 import type { StoredTopic } from '../../../../src/topics/engine.ts';
-import type { Acknowledged } from './crashes.ts';
-import { type CrashTopic, idOf, optionsOf, publishFields, shortRing } from './plan.ts';
+import { type Acknowledged, type CrashTopic, idOf, optionsOf, publishFields, shortRing } from './plan.ts';
 
 export interface Check {
   /** Offsets that were given, in all topics together. */

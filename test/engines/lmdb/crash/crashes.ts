@@ -4,15 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bundle } from './bundle.ts';
 import { checkStore } from './check.ts';
-import type { CrashTopic, PublisherArguments } from './plan.ts';
-
-export interface Acknowledged {
-  readonly run: number;
-  readonly number: number;
-  readonly topic: CrashTopic;
-  readonly epoch: string;
-  readonly offset: number;
-}
+import type { Acknowledged, CrashTopic, PublisherArguments } from './plan.ts';
 
 export interface CrashReport {
   readonly kills: number;

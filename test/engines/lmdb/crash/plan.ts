@@ -14,6 +14,14 @@ export const shortRing = 20;
 const topics = ['stream', 'state', 'ids', 'short'] as const;
 export type CrashTopic = (typeof topics)[number];
 
+export interface Acknowledged {
+  readonly run: number;
+  readonly number: number;
+  readonly topic: CrashTopic;
+  readonly epoch: string;
+  readonly offset: number;
+}
+
 export function topicOf(number: number): CrashTopic {
   return topics[number % topics.length] as CrashTopic;
 }

@@ -1,9 +1,9 @@
 import type { PublisherCalls } from '../load/publisher.ts';
 import type { PublishJob, PublishReport } from '../peers/peer.ts';
-import { loadCore } from './core.ts';
+import { loadCore } from '../support/core.ts';
+import { Worker } from '../support/worker.ts';
 import type { Subject } from './subject.ts';
 import type { Loaded } from './trial.ts';
-import { Worker } from './worker.ts';
 
 export const publisherOption = {
   default: 'process',

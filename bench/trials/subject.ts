@@ -1,8 +1,8 @@
+import type { DialectName } from '../dialects/dialects.ts';
 import type { PeerCalls, PeerOptions } from '../peers/peer.ts';
 import type { SluiceCalls } from '../peers/sluice.ts';
-import { serverCore } from './core.ts';
-import type { DialectName } from './dialect.ts';
-import { Worker } from './worker.ts';
+import { serverCore } from '../support/core.ts';
+import { Worker } from '../support/worker.ts';
 
 /** Servers that publish in their own process: the gateway as a library, and what it is compared with. */
 export interface Subject {

@@ -1,6 +1,6 @@
+import { stampOf } from '../support/payload.ts';
+import { opcodes } from '../support/raw-client.ts';
 import type { Dialect } from './dialect.ts';
-import { stampOf } from './payload.ts';
-import { opcodes } from './raw-client.ts';
 
 /** Messages of `messageBytes` each, one or many to a frame; subscribed by connecting; answered by `ready`. */
 export function rawDialect(messageBytes: number): Dialect {

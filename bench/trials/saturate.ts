@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Received } from '../load/receivers.ts';
-import { cpuMeter } from './proc.ts';
+import { cpuMeter } from '../support/proc.ts';
 import { type Loaded, lostOf } from './trial.ts';
 
 /** One more look at how far the receivers are behind. */

@@ -1,9 +1,9 @@
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { ClientFrame } from '../../src/protocol/frames.ts';
 import { Expander } from '../../test/support/expander.ts';
+import { stampOf } from '../support/payload.ts';
+import { opcodes } from '../support/raw-client.ts';
 import type { ClientMessage, Dialect, Opening } from './dialect.ts';
-import { stampOf } from './payload.ts';
-import { opcodes } from './raw-client.ts';
 
 type Codec = (typeof codecs)['json'];
 

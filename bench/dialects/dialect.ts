@@ -1,6 +1,4 @@
 import type { Subscription } from '../../src/protocol/frames.ts';
-import { gatewayDialects } from './gateway-dialects.ts';
-import { rawDialect, socketIoDialect } from './peer-dialects.ts';
 
 export interface ClientMessage {
   readonly opcode: number;
@@ -37,12 +35,4 @@ export interface Dialect {
   reader(): (message: Buffer) => readonly number[];
   /** What a client says from time to time, so that the other side knows that it is there. */
   heartbeat?(): ClientMessage;
-}
-
-export const dialectNames = ['protobuf', 'json', 'raw', 'socket.io'] as const;
-export type DialectName = (typeof dialectNames)[number];
-
-export function dialectOf(name: DialectName, messageBytes: number): Dialect {
-  if (name === 'raw') return rawDialect(messageBytes);
-  return name === 'socket.io' ? socketIoDialect : gatewayDialects[name];
 }

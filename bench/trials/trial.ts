@@ -1,9 +1,9 @@
 import type { OpenOptions, Received, ReceiversCalls } from '../load/receivers.ts';
 import type { PublishJob, PublishReport } from '../peers/peer.ts';
-import { loadCore } from './core.ts';
-import { cpuMeter } from './proc.ts';
+import { loadCore } from '../support/core.ts';
+import { cpuMeter } from '../support/proc.ts';
+import { Worker } from '../support/worker.ts';
 import { type Started, type Subject, startSubject } from './subject.ts';
-import { Worker } from './worker.ts';
 
 /** What is to be ended, whatever happens, the last one first. */
 export async function withWorkers<T>(
