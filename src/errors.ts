@@ -8,6 +8,11 @@ interface ErrorSpec {
   readonly http: number;
   /** The same request may succeed later. */
   readonly retry: boolean;
+  /**
+   * A fault of authentication, logged and counted as such. `credential`: the token or key is missing, wrong or out of its
+   * time. `access`: it is good, or none is needed, but it does not allow this from here.
+   */
+  readonly auth?: 'credential' | 'access';
   readonly summary: string;
 }
 
@@ -67,25 +72,46 @@ const table = {
     retry: false,
     summary: 'The protocol knows it; this gateway does not do it.',
   },
-  unauthorized: { number: 110, http: 401, retry: false, summary: 'A valid token or API key is needed.' },
-  token_expired: { number: 111, http: 401, retry: false, summary: 'The token has expired: get a new one.' },
+  unauthorized: {
+    number: 110,
+    http: 401,
+    retry: false,
+    auth: 'credential',
+    summary: 'A valid token or API key is needed.',
+  },
+  token_expired: {
+    number: 111,
+    http: 401,
+    retry: false,
+    auth: 'credential',
+    summary: 'The token has expired: get a new one.',
+  },
   token_not_yet_valid: {
     number: 116,
     http: 401,
     retry: true,
+    auth: 'credential',
     summary: 'The token is not valid yet: bring it again when it is.',
   },
-  forbidden: { number: 112, http: 403, retry: false, summary: 'These credentials do not allow it.' },
+  forbidden: {
+    number: 112,
+    http: 403,
+    retry: false,
+    auth: 'access',
+    summary: 'These credentials do not allow it.',
+  },
   origin_not_allowed: {
     number: 113,
     http: 403,
     retry: false,
+    auth: 'access',
     summary: 'The page’s origin is not on the list of origins.',
   },
   local_only: {
     number: 114,
     http: 403,
     retry: false,
+    auth: 'access',
     summary: 'Without keys only this machine itself may do it, and this request might come from elsewhere.',
   },
   not_found: { number: 120, http: 404, retry: false, summary: 'There is no such thing.' },
@@ -281,5 +307,9 @@ export class SluiceError extends Error {
 
   get retry(): boolean {
     return errorTable[this.code].retry;
+  }
+
+  get isAuthFault(): boolean {
+    return errorTable[this.code].auth !== undefined;
   }
 }

@@ -4,6 +4,11 @@ import type { Config } from './config.ts';
 
 export type Log = Logger;
 
+/** What a stage needs of a log to report its own faults. */
+export interface ErrorLog {
+  error(fields: Readonly<Record<string, unknown>>, message: string): void;
+}
+
 /**
  * Fields that are never written, whatever object they stand in. The last line of defence: nothing should log them in
  * the first place. pino looks at the top level and one below.

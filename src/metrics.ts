@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { type Spec, table } from './metrics/table.ts';
+import { type LabelSpec, type Spec, table } from './metrics/table.ts';
 import { type Labels, TalliedCounter, TalliedHistogram } from './metrics/tally.ts';
 
 const prefix = 'sluice_';
@@ -13,14 +13,17 @@ type Camel<S extends string> = S extends `${infer Head}_${infer Tail}`
   : S;
 
 export interface BareCounter {
+  readonly value: number;
   inc(value?: number): void;
 }
-/** `labels` gives the counter of one combination, always the same; keep it where increments are frequent. */
 export interface LabelledCounter<L> {
+  /** The sum over all labels. */
+  readonly value: number;
   inc(labels: L, value?: number): void;
+  /** The counter of one combination, always the same; keep it on hot paths. */
   labels(labels: L): BareCounter;
 }
-/** A counter that can take back what it counted too early. It never goes down: it waits until it is right again. */
+/** A counter that can take back what it counted too early. Its value never falls: later increments make up for it. */
 export interface NetCounter extends BareCounter {
   retract(value: number): void;
 }
@@ -34,12 +37,12 @@ export interface LabelledGauge<L> {
   inc(labels: L, value?: number): void;
   dec(labels: L, value?: number): void;
 }
-/** Seconds, or what the name says. */
+/** In the unit that the name ends in. */
 export interface BareHistogram {
   observe(value: number): void;
 }
 export interface LabelledHistogram<L> {
-  /** The histogram of one combination, always the same; keep it where observations are frequent. */
+  /** The histogram of one combination, always the same; keep it on hot paths. */
   labels(labels: L): BareHistogram;
 }
 
@@ -56,13 +59,13 @@ type Instrument<M> =
 type Instruments = { readonly [N in MetricName as Camel<N>]: Instrument<Table[N]> };
 
 export type Metrics = Instruments & {
-  /** Its `metrics()` is the answer to a scrape; it runs the `onScrape` callbacks first. */
+  /** Its `metrics()` returns the text of a scrape, after running the `onScrape` callbacks. */
   readonly registry: Registry;
-  /** Runs at each scrape, to set gauges from what their owner holds. Returns how to end it. */
+  /** Calls `collect` at each scrape, to set gauges from what their owner holds. Returns a function that ends this. */
   onScrape(collect: () => void): () => void;
 };
 
-/** A row of the table as README and dashboard test use it. */
+/** A row of the table, for the reference page and the tests. */
 export interface MetricRow {
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
@@ -86,10 +89,10 @@ class ScrapedRegistry extends Registry {
   }
 }
 
-/** prom-client's own of this process. Not those of the event loop: see `loop-delay.ts`. */
+/** prom-client's default metrics of this process, without those of the event loop: see `loop-delay.ts`. */
 function registerProcessMetrics(registry: Registry): void {
   const defaults = new Registry();
-  // Its monitor can't be left out, but it can be slow.
+  // prom-client always starts its event loop monitor; this makes it wake rarely.
   collectDefaultMetrics({ register: defaults, eventLoopMonitoringPrecision: 60_000 });
   for (const { name } of defaults.getMetricsAsArray()) {
     const metric = defaults.getSingleMetric(name);
@@ -97,12 +100,15 @@ function registerProcessMetrics(registry: Registry): void {
   }
 }
 
-/** The lag has a histogram of its own; gauges that end in `_total` are sums of ones that stay, and misnamed. */
+/** Event loop lag has a histogram of our own. The gauges named `_total` break the naming rules and only sum up others. */
 function isLeftOut(name: string): boolean {
   return name.startsWith('nodejs_eventloop_lag') || /^nodejs_active_\w+_total$/.test(name);
 }
 
-/** The metrics of one gateway, in a registry of its own. `processMetrics`: also CPU, memory and garbage collection of this process. */
+/**
+ * The metrics of one gateway, in a registry of their own. `processMetrics` (default true) adds CPU, memory and garbage
+ * collection of this process.
+ */
 export function createMetrics(options: { readonly processMetrics?: boolean } = {}): Metrics {
   const registry = new ScrapedRegistry();
   if (options.processMetrics ?? true) registerProcessMetrics(registry);
@@ -128,41 +134,65 @@ function instrument(name: string, spec: Table[MetricName], registry: Registry): 
   const fullName = `${prefix}${name}`;
   const { help } = spec;
   const labelNames = Object.keys(spec.labels);
+  const isBare = labelNames.length === 0;
   if (spec.type === 'gauge') return new Gauge({ name: fullName, help, labelNames, registers: [registry] });
+  const options = { name: fullName, help, labelNames, registry };
   if (spec.type === 'histogram') {
-    const made = new TalliedHistogram({
-      name: fullName,
-      help,
-      labelNames,
-      buckets: spec.buckets!,
-      registry,
-    });
-    return labelNames.length === 0 ? made.tally({}) : { labels: (labels: Labels) => made.tally(labels) };
+    const made = new TalliedHistogram({ ...options, buckets: spec.buckets! });
+    return isBare ? made.tally({}) : { labels: (labels: Labels) => made.tally(labels) };
   }
-  const made = new TalliedCounter({ name: fullName, help, labelNames, registers: [registry] });
-  if (labelNames.length === 0) return spec.type === 'net' ? netCounter(made.tally({})) : made.tally({});
-  // A series that begins at its first increment hides that increment from rate().
-  for (const [label, values] of Object.entries<readonly string[] | 'open'>(spec.labels)) {
-    if (values !== 'open' && labelNames.length === 1) {
-      for (const value of values) made.inc({ [label]: value }, 0);
-    }
-  }
-  return {
-    inc: (labels: Labels, value?: number) => made.inc(labels, value),
-    labels: (labels: Labels) => made.tally(labels),
-  };
+  const made = new TalliedCounter(options);
+  if (isBare) return spec.type === 'net' ? new NetTally(made.tally({})) : made.tally({});
+  startAtZero(made, spec.labels);
+  return new LabelledTallies(made);
 }
 
-function netCounter(made: BareCounter): NetCounter {
-  let owed = 0;
-  return {
-    inc(value = 1) {
-      const paid = Math.min(owed, value);
-      owed -= paid;
-      if (value > paid) made.inc(value - paid);
-    },
-    retract(value) {
-      owed += value;
-    },
-  };
+/** A series that begins at its first increment hides that increment from rate(). */
+function startAtZero(counter: TalliedCounter, labels: LabelSpec): void {
+  const [[label, values] = ['', 'open'], ...others] = Object.entries(labels);
+  if (others.length > 0 || values === 'open') return;
+  for (const value of values) counter.tally({ [label]: value });
+}
+
+class LabelledTallies implements LabelledCounter<Labels> {
+  readonly #counter: TalliedCounter;
+
+  constructor(counter: TalliedCounter) {
+    this.#counter = counter;
+  }
+
+  get value(): number {
+    return this.#counter.value;
+  }
+
+  inc(labels: Labels, value?: number): void {
+    this.#counter.tally(labels).inc(value);
+  }
+
+  labels(labels: Labels): BareCounter {
+    return this.#counter.tally(labels);
+  }
+}
+
+class NetTally implements NetCounter {
+  readonly #counter: BareCounter;
+  #owed = 0;
+
+  constructor(counter: BareCounter) {
+    this.#counter = counter;
+  }
+
+  get value(): number {
+    return this.#counter.value;
+  }
+
+  inc(value = 1): void {
+    const paid = Math.min(this.#owed, value);
+    this.#owed -= paid;
+    if (value > paid) this.#counter.inc(value - paid);
+  }
+
+  retract(value: number): void {
+    this.#owed += value;
+  }
 }

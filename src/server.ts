@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { assetsOf } from './api/assets.ts';
 import { withCors } from './api/cors.ts';
 import { createApi } from './api/dispatch.ts';
-import { requestMetrics } from './api/observe.ts';
 import type { GatewayStats, Readiness, Service } from './api/ports.ts';
 import { sessionDirectory } from './api/session-directory.ts';
 import { topicReader } from './api/topic-reader.ts';
@@ -23,7 +22,6 @@ import { Encoder } from './fanout/encoder.ts';
 import { Fanout } from './fanout/fanout.ts';
 import { eventLoop } from './fanout/schedule.ts';
 import { createLog, type Log } from './log.ts';
-import * as meters from './meters.ts';
 import { watchLoopDelay } from './metrics/loop-delay.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { Admission } from './sessions/admission.ts';
@@ -108,26 +106,26 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const broker = new Broker({
     engine,
     namespace,
-    metrics: meters.brokerMetrics(metrics),
+    metrics,
     payloadMaxBytes: config.payloadMaxBytes,
     topicsMax: config.topicsMax,
     ringsMaxBytes: config.ringsMaxBytes,
   });
 
   const connections = new Map<string, UwsConnection>();
-  const sink = new UwsSink(app, connections, meters.sinkMetrics(metrics));
+  const sink = new UwsSink(app, connections, metrics);
   const encoder = new Encoder({
     compressMinBytes: config.compressMinBytes,
     dictionaryMinBytes: config.dictionaryMinBytes,
     nowMs: eventLoop.nowMs,
-    metrics: meters.encoderMetrics(metrics),
+    metrics,
   });
   const fanout = new Fanout({
     broker,
     sink,
     encoder,
     turns: eventLoop,
-    metrics: meters.fanoutMetrics(metrics),
+    metrics,
     batch: (topic) => {
       const { batchMaxDelayMs, batchMaxBytes } = namespaceOptions(config, namespaceOf(topic.name));
       return { maxDelayMs: batchMaxDelayMs, maxBytes: batchMaxBytes };
@@ -174,7 +172,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const httpConnections = new HttpConnections(app, {
     max: config.maxHttpConnections,
     admits: (peer) => isProxy(peer) || newConnections.take(addressKey(peer)) === 0,
-    rejected: meters.connectionRejected(metrics),
+    metrics,
   });
   const admission = new Admission(config, monotonicMs);
   const presence = new Presence({
@@ -191,13 +189,12 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     conflates: (target) => namespaceOptions(config, namespaceOf(target)).conflate,
     modeOf: (topic) => namespaceOptions(config, namespaceOf(topic)).mode,
     subscriptionsPerSession: config.subscriptionsPerSession,
-    outcome: (outcome) => metrics.recoveriesTotal.inc({ outcome }),
+    metrics,
   });
   const ringPages = new RingPages({
     maxBytes: ringPagesMaxBytes,
     compressMinBytes: config.compressMinBytes,
-    framed: () => metrics.sharedPagesTotal.inc(),
-    deflated: () => metrics.sharedPageDeflatesTotal.inc(),
+    metrics,
   });
   const waitingMessages = new HeldBytes({
     perPayer: 2 * config.frameMaxBytes,
@@ -217,13 +214,12 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
         pageBytes: Math.min(config.batchMaxBytes, config.backpressureMaxBytes / 4),
         pages: ringPages,
         modeOf: (topic) => namespaceOptions(config, namespaceOf(topic)).mode,
-        outcome: (outcome) => metrics.recoveriesTotal.inc({ outcome }),
-        delivered: (publications) => metrics.deliveriesTotal.inc(publications),
+        metrics,
       },
       monotonicMs,
       backpressureMaxBytes: config.backpressureMaxBytes,
       commandsPerSecond: config.commandsPerSecond,
-      laggingBegan: () => metrics.sessionsLaggingTotal.inc(),
+      metrics,
       turnShare,
     },
     commands: {
@@ -231,7 +227,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       presence,
       identify: (credential) => credentials.identify(credential),
       authorize,
-      roundTripSeconds: (seconds) => metrics.clientRoundTripSeconds.observe(seconds),
+      metrics,
     },
     limits: {
       frameMaxBytes: config.frameMaxBytes,
@@ -244,9 +240,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     version,
     writeTimeoutMs: config.writeTimeoutSeconds * 1000,
     backpressureTotalMaxBytes: config.backpressureTotalMaxBytes,
-    metrics: meters.sessionsMetrics(metrics, log, refused),
+    metrics,
+    log,
+    refused,
   });
-  meters.gauges(metrics, { broker, fanout, sessions, incoming, unread, waitingMessages, httpConnections });
 
   const service: Service = {
     version,
@@ -274,7 +271,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     },
     gate,
     origins,
-    observer: requestMetrics(metrics),
+    metrics,
     log,
     limits: requestLimits,
     addressKey: (head) => addressKey(addressOf(head)),
@@ -300,7 +297,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     entrance,
     withCors: (answer, origin) => withCors(answer, origin, origins),
     ...exchanges,
-    rejected: meters.rejected(metrics),
+    metrics,
   });
   serveWebSockets(app, {
     upgrades,
@@ -311,10 +308,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     idleTimeoutSeconds: config.idleTimeoutSeconds,
     backpressureMaxBytes: config.backpressureMaxBytes,
     monotonicMs,
-    metrics: meters.webSocketMetrics(metrics),
+    metrics,
     upgraded: () => httpConnections.upgraded(),
   });
-  serveHttp(app, { ...exchanges, api, incoming });
+  serveHttp(app, { ...exchanges, api, incoming, metrics });
 
   const open = async (): Promise<Listening> => {
     await broker.open(fanout, options.signal);
@@ -344,20 +341,16 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     ringPages.sweep();
   }, sweepMs);
 
-  async function stats(): Promise<GatewayStats> {
-    const { active, total, publications, deliveries, sentBytes } = await meters.totals(
-      metrics,
-      sessions.count,
-    );
+  function stats(): GatewayStats {
     return {
       state: draining ? 'draining' : 'running',
       startedAtMs,
       uptimeMs: monotonicMs() - startedAtMonotonicMs,
       engine: { name: engine.name, up: broker.degradedBy === undefined },
-      connections: { active, total },
-      publications,
-      deliveries,
-      sentBytes,
+      connections: { active: sessions.count, total: metrics.connectionsTotal.value },
+      publications: metrics.publicationsTotal.value,
+      deliveries: metrics.deliveriesTotal.value,
+      sentBytes: metrics.sentBytesTotal.value,
       topics: broker.size,
       subscriptions: fanout.subscriptions(busiestTopics),
     };

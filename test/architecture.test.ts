@@ -33,7 +33,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   client: ['protocol', 'errors'],
   web: ['client', 'protocol', 'errors'],
 };
-const compositionRoots = ['server', 'meters', 'cli', 'docs', 'index'];
+const compositionRoots = ['server', 'cli', 'docs', 'index'];
 
 /**
  * What each folder of bench and test may import besides itself and src. Files directly in bench or test may import every

@@ -1,11 +1,36 @@
 import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseSync, Visitor } from 'oxc-parser';
 import { Histogram, Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
 import { watchLoopDelay } from '../src/metrics/loop-delay.ts';
+import { table } from '../src/metrics/table.ts';
 import { TalliedCounter, TalliedHistogram } from '../src/metrics/tally.ts';
 import { createMetrics, metricRows } from '../src/metrics.ts';
 
 const own = () => createMetrics({ processMetrics: false });
+
+/** Names and texts in the source of all other stages. */
+function usesOfMetrics(): { readonly names: ReadonlySet<string>; readonly texts: ReadonlySet<string> } {
+  const names = new Set<string>();
+  const texts = new Set<string>();
+  const src = fileURLToPath(new URL('../src', import.meta.url));
+  const paths = readdirSync(src, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts') && !path.startsWith('metrics'))
+    .filter((path) => !path.startsWith('web') && !path.startsWith('client'));
+  for (const path of paths) {
+    const { program } = parseSync(path, readFileSync(join(src, path), 'utf8'));
+    new Visitor({
+      MemberExpression: ({ property }) => void ('name' in property && names.add(String(property.name))),
+      Property: ({ key, value }) =>
+        void (value.type === 'Identifier' && 'name' in key && names.add(String(key.name))),
+      Literal: ({ value }) => void (typeof value === 'string' && texts.add(value)),
+    }).visit(program);
+  }
+  return { names, texts };
+}
 
 describe('the table of metrics', () => {
   test('names counters, times and sizes as Prometheus wants it', () => {
@@ -14,6 +39,18 @@ describe('the table of metrics', () => {
       expect(name.endsWith('_total')).toBe(type === 'counter');
       if (type === 'histogram') expect(name).toMatch(/_(seconds|publications)$/);
     }
+  });
+
+  test('has no row that no stage sets, and no label value', () => {
+    const { names, texts } = usesOfMetrics();
+    const unset = Object.entries(table).flatMap(([name, { labels }]) => {
+      const property = name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+      const values = Object.values<readonly string[] | 'open'>(labels).flatMap((each) =>
+        each === 'open' ? [] : each,
+      );
+      return [...(names.has(property) ? [] : [name]), ...values.filter((value) => !texts.has(value))];
+    });
+    expect(unset).toEqual([]);
   });
 
   test('has no label whose values are without bound', () => {
@@ -152,7 +189,7 @@ describe('what is added up here', () => {
     [
       'a counter',
       (registry: Registry) =>
-        new TalliedCounter({ name: 'a_total', help: 'help', labelNames: ['x', 'y'], registers: [registry] }),
+        new TalliedCounter({ name: 'a_total', help: 'help', labelNames: ['x', 'y'], registry }),
     ],
     [
       'a histogram',
@@ -218,6 +255,20 @@ test('the delay of the event loop is what a timer comes late by', () => {
   expect(seconds).toEqual([0, 0, 0.03, 1]);
   stop();
   expect(stops).toBe(1);
+});
+
+describe('the value of a counter', () => {
+  test('is what was counted so far, over all labels where it has any', () => {
+    const metrics = own();
+    metrics.publicationsTotal.inc(3);
+    metrics.httpRequestsTotal.inc({ route: '/', status: '200' }, 2);
+    metrics.httpRequestsTotal.labels({ route: '/', status: '404' }).inc();
+    metrics.deliveriesTotal.inc(5);
+    metrics.deliveriesTotal.retract(2);
+    metrics.deliveriesTotal.inc(3);
+    const { publicationsTotal, httpRequestsTotal, deliveriesTotal } = metrics;
+    expect([publicationsTotal.value, httpRequestsTotal.value, deliveriesTotal.value]).toEqual([3, 3, 6]);
+  });
 });
 
 describe('a net counter', () => {

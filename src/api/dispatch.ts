@@ -4,13 +4,15 @@ import { mediaType } from '../auth/local-guard.ts';
 import type { OriginPolicy } from '../auth/origins.ts';
 import { addressPayer, payerOf } from '../auth/payer.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
-import { type ErrorCode, SluiceError } from '../errors.ts';
+import { SluiceError } from '../errors.ts';
+import type { ErrorLog } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import type { Payer } from '../topics/payer.ts';
 import { preflight, withCors } from './cors.ts';
 import { type ApiResponse, errorResponse, type RequestHead } from './http.ts';
 import { type Match, matcher, type Place } from './match.ts';
 import { openapiRoute } from './openapi.ts';
-import type { ApiPorts, ErrorLog, RequestObserver } from './ports.ts';
+import type { ApiPorts } from './ports.ts';
 import type { Call, Route } from './route.ts';
 import { routes } from './routes.ts';
 import { validate } from './validate.ts';
@@ -19,7 +21,8 @@ export interface ApiOptions {
   readonly ports: ApiPorts;
   readonly gate: Gate;
   readonly origins: OriginPolicy;
-  readonly observer: RequestObserver;
+  readonly metrics: Pick<Metrics, 'httpRequestsTotal' | 'httpRequestSeconds'> &
+    Pick<Metrics, 'authFailuresTotal' | 'rateLimitedTotal'>;
   readonly log: ErrorLog;
   /** The key of the address that a request came from, as connections are counted by it. */
   readonly addressKey?: (head: RequestHead) => string;
@@ -93,18 +96,8 @@ const unmatched = 'unmatched';
 const noBody = new Uint8Array(0);
 /** The body of a request that is answered from its head. */
 const unread = { bodyMaxBytes: 0, verdict: undefined };
-/** Counted as failures of authentication. */
-const authCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'unauthorized',
-  'token_expired',
-  'token_not_yet_valid',
-  'forbidden',
-  'origin_not_allowed',
-  'local_only',
-]);
-
 export function createApi(options: ApiOptions): Api {
-  const { ports, gate, origins, observer, log } = options;
+  const { ports, gate, origins, metrics, log } = options;
   const monotonicMs = options.monotonicMs ?? (() => performance.now());
   const addressKey = options.addressKey ?? (({ peerAddress }) => peerAddress);
   const match = matcher([...routes, openapiRoute(routes, ports.service.version)]);
@@ -152,7 +145,7 @@ export function createApi(options: ApiOptions): Api {
   function limitProblem({ account, isAddress }: RequestPayer): ApiResponse | undefined {
     const retryAfterMs = options.limits?.take(account, isAddress) ?? 0;
     if (retryAfterMs === 0) return undefined;
-    observer.rateLimited();
+    metrics.rateLimitedTotal.inc({ scope: 'http' });
     return errorResponse(new SluiceError('rate_limited', undefined, { retryAfterMs }));
   }
 
@@ -193,7 +186,8 @@ export function createApi(options: ApiOptions): Api {
   }
 
   function answered({ path, startMs, method, origin }: Asked, response: ApiResponse): ApiResponse {
-    observer.answered(path, response.status, (monotonicMs() - startMs) / 1000);
+    metrics.httpRequestsTotal.inc({ route: path, status: String(response.status) });
+    metrics.httpRequestSeconds.labels({ route: path }).observe((monotonicMs() - startMs) / 1000);
     const answer = withCors(response, origin, origins);
     return method === 'HEAD' ? { ...answer, omitBody: true } : answer;
   }
@@ -285,7 +279,7 @@ export function createApi(options: ApiOptions): Api {
       log.error({ err: error, route: path }, 'a request failed');
       return errorResponse(new SluiceError('internal'));
     }
-    if (authCodes.has(error.code)) observer.authFailed(error.code);
+    if (error.isAuthFault) metrics.authFailuresTotal.inc({ reason: error.code });
     // The cause is for the operator, the table's words for the client.
     if (error.code === 'internal') log.error({ err: error, route: path }, 'a request failed');
     return errorResponse(error.code === 'internal' ? new SluiceError('internal') : error);

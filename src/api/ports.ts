@@ -143,16 +143,3 @@ export interface ApiPorts {
   /** Of a request's body. */
   readonly bodyMaxBytes: number;
 }
-
-/** Told of every request that was answered. `route` is a path of the table, or `unmatched`. */
-export interface RequestObserver {
-  answered(route: string, status: number, seconds: number): void;
-  /** A credential, origin or place was refused. */
-  authFailed(code: string): void;
-  /** A payer has asked too often, or for too much. */
-  rateLimited(): void;
-}
-
-export interface ErrorLog {
-  error(fields: Readonly<Record<string, unknown>>, message: string): void;
-}

@@ -1,4 +1,4 @@
-import type { ErrorCode, SluiceError } from '../errors.ts';
+import type { SluiceError } from '../errors.ts';
 
 /** Where a credential or a page came from. Copied out of the request, which may be gone by then. */
 export interface Source {
@@ -23,15 +23,6 @@ const everyMs = 10_000;
 /** An origin is what a client says: no more of it than a name may have. */
 const originMaxLength = 200;
 
-const logged: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'unauthorized',
-  'token_expired',
-  'token_not_yet_valid',
-  'forbidden',
-  'origin_not_allowed',
-  'local_only',
-]);
-
 interface Budget {
   lines: number;
   atMs: number;
@@ -46,7 +37,7 @@ interface Budget {
 export function logRefusals(log: RefusalLog, monotonicMs: () => number): Refused {
   const budgets = new Map<string, Budget>();
   return (door, error, { address, origin }) => {
-    if (!logged.has(error.code)) return;
+    if (!error.isAuthFault) return;
     const budget = budgetOf(`${door} ${error.code}`);
     if (budget.lines < 1) {
       budget.unlogged++;

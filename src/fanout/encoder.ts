@@ -1,3 +1,4 @@
+import type { BareCounter, Metrics } from '../metrics.ts';
 import type { Codec } from '../protocol/codec.ts';
 import type { SharedDictionary } from '../protocol/compression.ts';
 import type { BatchHeader } from '../protocol/frames.ts';
@@ -5,24 +6,27 @@ import type { StoredPublication } from '../topics/publication.ts';
 import { dictionaryPolicy } from './dictionary.ts';
 import { compressionCosts, gainNs } from './gain.ts';
 import type { Feed, View } from './view.ts';
-import { type CompressionMetrics, type CompressionOptions, ViewCompression } from './view-compression.ts';
-
-export interface EncoderMetrics extends CompressionMetrics {
-  encoded(plainBytes: number, wireBytes: number): void;
-}
+import { type CompressionOptions, ViewCompression } from './view-compression.ts';
 
 /** `compressMinBytes` 0: nothing is ever compressed. */
 export type EncoderOptions = Pick<CompressionOptions, 'compressMinBytes' | 'dictionaryMinBytes' | 'nowMs'> &
-  Partial<Pick<CompressionOptions, 'costs' | 'dictionaries'>> & { readonly metrics: EncoderMetrics };
+  Partial<Pick<CompressionOptions, 'costs' | 'dictionaries'>> & {
+    readonly metrics: CompressionOptions['metrics'] & Pick<Metrics, 'framesTotal' | 'frameBytesTotal'>;
+  };
 
 /** Turns publications into the bytes of a view's batches: framed once, compressed at most once. */
 export class Encoder {
-  readonly #metrics: EncoderMetrics;
+  readonly #frames: BareCounter;
+  readonly #plainBytes: BareCounter;
+  readonly #wireBytes: BareCounter;
   readonly #compression: CompressionOptions;
   readonly #compressions = new WeakMap<View, ViewCompression>();
 
   constructor(options: EncoderOptions) {
-    this.#metrics = options.metrics;
+    const { framesTotal, frameBytesTotal } = options.metrics;
+    this.#frames = framesTotal;
+    this.#plainBytes = frameBytesTotal.labels({ stage: 'plain' });
+    this.#wireBytes = frameBytesTotal.labels({ stage: 'wire' });
     const { costs = compressionCosts, dictionaries = dictionaryPolicy } = options;
     this.#compression = { ...options, costs, dictionaries };
   }
@@ -65,7 +69,9 @@ export class Encoder {
   }
 
   #counted(plain: Uint8Array, bytes: Uint8Array): Uint8Array {
-    this.#metrics.encoded(plain.length, bytes.length);
+    this.#frames.inc();
+    this.#plainBytes.inc(plain.length);
+    this.#wireBytes.inc(bytes.length);
     return bytes;
   }
 }

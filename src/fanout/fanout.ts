@@ -1,3 +1,4 @@
+import type { Metrics } from '../metrics.ts';
 import type { ServerFrame } from '../protocol/frames.ts';
 import type { Broker, TopicListener } from '../topics/broker.ts';
 import { formatCursor } from '../topics/cursor.ts';
@@ -6,7 +7,7 @@ import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic } from '../topics/topic.ts';
 import { patternMatches } from '../topics/topic-name.ts';
 import type { Encoder } from './encoder.ts';
-import { type FanoutMetrics, Flusher } from './flush.ts';
+import { Flusher, type FlusherOptions } from './flush.ts';
 import { Schedule, type Turns } from './schedule.ts';
 import type { Sink } from './sink.ts';
 import { type BatchOptions, Feed, silentCoverageMs, type TopicFeeds, View } from './view.ts';
@@ -18,7 +19,7 @@ export interface FanoutOptions extends ViewLimits {
   readonly sink: Sink;
   readonly encoder: Encoder;
   readonly turns: Turns;
-  readonly metrics: FanoutMetrics;
+  readonly metrics: FlusherOptions['metrics'] & Pick<Metrics, 'flushSeconds' | 'views' | 'onScrape'>;
   readonly batch: (topic: Topic) => BatchOptions;
 }
 
@@ -50,6 +51,7 @@ export class Fanout implements TopicListener {
     this.#room = new ViewRoom(options);
     this.#flusher = new Flusher({ ...options, cursorOf: (view) => this.cursorOf(view) });
     this.#schedule = new Schedule(options.turns, (next) => this.#turn(next));
+    options.metrics.onScrape(() => options.metrics.views.set(this.viewCount));
   }
 
   get viewCount(): number {
@@ -233,7 +235,7 @@ export class Fanout implements TopicListener {
       budget -= this.#flush(feed, budget, startMs);
     }
     if (budget === sink.framesPerTurn) return false;
-    metrics.flushSeconds((turns.nowMs() - startMs) / 1000);
+    metrics.flushSeconds.observe((turns.nowMs() - startMs) / 1000);
     return true;
   }
 

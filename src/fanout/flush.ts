@@ -1,3 +1,4 @@
+import type { Metrics } from '../metrics.ts';
 import { crc32 } from '../protocol/crc32.ts';
 import type { BatchHeader, ServerFrame } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
@@ -6,17 +7,10 @@ import { conflate, removalOf } from './select.ts';
 import type { OutFrame, Sink } from './sink.ts';
 import { type Feed, silentCoverageMs, type TopicFeeds, type View } from './view.ts';
 
-export interface FanoutMetrics {
-  batch(publications: number): void;
-  flushSeconds(seconds: number): void;
-  /** From a publication's acceptance to the end of the drain that carried it. */
-  deliverySeconds(seconds: number): void;
-}
-
 export interface FlusherOptions {
   readonly sink: Sink;
   readonly encoder: Encoder;
-  readonly metrics: FanoutMetrics;
+  readonly metrics: Pick<Metrics, 'deliverySeconds' | 'batchPublications'>;
   /** Where the members of a pattern's view are, for the header of its batches. */
   readonly cursorOf: (view: View) => string;
 }
@@ -56,7 +50,7 @@ const nothing: Run = { session: undefined, forSession: [], forOthers: [], bytes:
 export class Flusher {
   readonly #sink: Sink;
   readonly #encoder: Encoder;
-  readonly #metrics: FanoutMetrics;
+  readonly #metrics: FlusherOptions['metrics'];
   readonly #cursorOf: (view: View) => string;
   /** When the publications of this turn's frames were accepted. */
   #acceptedAtMs: number[] = [];
@@ -72,7 +66,7 @@ export class Flusher {
   drained(nowMs: number): void {
     if (this.#acceptedAtMs.length === 0) return;
     for (const acceptedAtMs of this.#acceptedAtMs)
-      this.#metrics.deliverySeconds((nowMs - acceptedAtMs) / 1000);
+      this.#metrics.deliverySeconds.observe((nowMs - acceptedAtMs) / 1000);
     this.#acceptedAtMs = [];
   }
 
@@ -221,7 +215,7 @@ export class Flusher {
     feed.position = upto;
     feed.examined = upto;
     feed.flushedAtMs = nowMs;
-    if (publications.length > 0) this.#metrics.batch(publications.length);
+    if (publications.length > 0) this.#metrics.batchPublications.observe(publications.length);
     for (const { acceptedAtMs } of publications) if (acceptedAtMs > 0) this.#acceptedAtMs.push(acceptedAtMs);
   }
 

@@ -1,3 +1,4 @@
+import type { Metrics } from '../metrics.ts';
 import { concatBytes } from '../protocol/bytes.ts';
 import type { Codec } from '../protocol/codec.ts';
 import { deflateBody, type SharedDictionary } from '../protocol/compression.ts';
@@ -7,14 +8,6 @@ import { type DictionaryPolicy, DictionarySource, DictionaryTrial } from './dict
 import { type CompressionCosts, gainNs } from './gain.ts';
 import type { View } from './view.ts';
 
-/** A fresh dictionary becomes the view's first, or takes the place of another, or isn't worth announcing. */
-export type TrialOutcome = 'first' | 'rotated' | 'rejected';
-
-export interface CompressionMetrics {
-  deflated(): void;
-  dictionaryTried(outcome: TrialOutcome): void;
-}
-
 export interface CompressionOptions {
   /** A batch smaller than this is never deflated without a dictionary. */
   readonly compressMinBytes: number;
@@ -22,7 +15,7 @@ export interface CompressionOptions {
   readonly dictionaryMinBytes: number;
   /** On a monotonic clock. */
   readonly nowMs: () => number;
-  readonly metrics: CompressionMetrics;
+  readonly metrics: Pick<Metrics, 'deflatesTotal' | 'dictionaryTrialsTotal'>;
   readonly costs: CompressionCosts;
   readonly dictionaries: DictionaryPolicy;
 }
@@ -72,7 +65,7 @@ export class ViewCompression {
       batch,
       gainWithDictionary > gain ? dictionary : undefined,
     );
-    metrics.deflated();
+    metrics.deflatesTotal.inc();
     const ratio = Math.min(1, message.length / batch.bytes);
     if (withDictionary) this.#ratioWithDictionary = 0.8 * this.#ratioWithDictionary + 0.2 * ratio;
     else this.#ratio = 0.8 * this.#ratio + 0.2 * ratio;
@@ -111,12 +104,13 @@ export class ViewCompression {
     if (isWorthIt === undefined) return;
     this.#trial = undefined;
     if (!isWorthIt || this.#gainOf(batch, ratio, data.length) <= 0) {
-      this.#options.metrics.dictionaryTried('rejected');
+      this.#options.metrics.dictionaryTrialsTotal.inc({ outcome: 'rejected' });
       return;
     }
     this.#fresh = fresh;
     this.#ratioWithDictionary = ratio;
-    this.#options.metrics.dictionaryTried(current === undefined ? 'first' : 'rotated');
+    const outcome = current === undefined ? 'first' : 'rotated';
+    this.#options.metrics.dictionaryTrialsTotal.inc({ outcome });
   }
 
   #deflate({ header, pieces }: PlainBatch, dictionary: SharedDictionary | undefined) {

@@ -32,16 +32,14 @@ const latency = [0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 
 const work = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, ...latency];
 const counts = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 
-const transports = { transport: ['websocket', 'sse', 'poll'] } as const;
-
 /**
  * Every metric, without the prefix `sluice_`. Base units. No topic, user or id is ever a label: their number is
  * unbounded. Gauges of what an owner holds anyway are set by it in an `onScrape` callback.
  */
 export const table = {
-  connections: gauge('Open connections.', transports),
+  connections: gauge('Open connections.', { transport: 'open' }),
   connections_unauthenticated: gauge('Those of them that have shown no credential yet, where one is needed.'),
-  connections_total: counter('Connections that were accepted.', transports),
+  connections_total: counter('Connections that were accepted.', { transport: 'open' }),
   connections_rejected_total: counter('Connections that were refused, by error code.', { reason: 'open' }),
   connections_closed_total: counter('Connections that ended, by close code or "client".', { reason: 'open' }),
   handshake_seconds: histogram('From the upgrade request to the greeting.', latency),

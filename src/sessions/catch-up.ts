@@ -1,6 +1,7 @@
 import { batchHeader } from '../fanout/encoder.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import { conflate, removalOf } from '../fanout/select.ts';
+import type { Metrics } from '../metrics.ts';
 import type { Mode, ServerFrame } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import { isLevel, type Leg, legEnd } from './leg.ts';
@@ -28,8 +29,7 @@ export interface CatchUpOptions {
   readonly pages: RingPages;
   /** Of a topic of this name. */
   readonly modeOf: (topic: string) => Mode;
-  readonly outcome: (outcome: 'recovered' | 'snapshot' | 'gap') => void;
-  readonly delivered: (publications: number) => void;
+  readonly metrics: Pick<Metrics, 'recoveriesTotal' | 'deliveriesTotal'>;
 }
 
 // A page that is not the last ends, in its second half, at the roundest offset: whoever comes back from whatever position
@@ -85,12 +85,12 @@ function sendGone(
   session: CatchUpSession,
   { view }: SessionView,
   { name, numbering: { epoch, offset } }: Gone,
-  { outcome, modeOf }: CatchUpOptions,
+  { metrics, modeOf }: CatchUpOptions,
 ): void {
   if (modeOf(name) === 'state') {
     const header = { view: view.id, topic: name, epoch, offset, first: true, last: true };
     session.sendBytes(view.options.codec.frameSnapshot(header, []));
-    outcome('snapshot');
+    metrics.recoveriesTotal.inc({ outcome: 'snapshot' });
     return;
   }
   if (offset === 0) return;
@@ -99,7 +99,7 @@ function sendGone(
     ...{ kind: 'caughtUp', id: 0, view: view.id, topic: name, epoch, offset },
     ...{ recovered: false, missing },
   });
-  outcome('gap');
+  metrics.recoveriesTotal.inc({ outcome: 'gap' });
 }
 
 function sendNext(session: CatchUpSession, leg: Leg, options: CatchUpOptions): void {
@@ -111,12 +111,12 @@ function sendNext(session: CatchUpSession, leg: Leg, options: CatchUpOptions): v
   } else if (leg.position < topic.ring.reach || leg.position < 0) {
     if (topic.state !== undefined) {
       leg.snapshot = takeSnapshot(leg, options.nowMs());
-      options.outcome('snapshot');
+      options.metrics.recoveriesTotal.inc({ outcome: 'snapshot' });
       return;
     }
     const missing = { after: leg.position, upto: topic.ring.reach };
     leg.position = missing.upto;
-    options.outcome('gap');
+    options.metrics.recoveriesTotal.inc({ outcome: 'gap' });
     session.sendFrame({
       kind: 'caughtUp',
       id: 0,
@@ -155,7 +155,7 @@ export function takeSnapshot({ feed }: Pick<Leg, 'feed'>, nowMs: number): NonNul
   return { offset: feed.topic.ring.newest, values, sent: 0 };
 }
 
-function sendSnapshotPage(session: CatchUpSession, leg: Leg, { pageBytes, delivered }: CatchUpOptions): void {
+function sendSnapshotPage(session: CatchUpSession, leg: Leg, { pageBytes, metrics }: CatchUpOptions): void {
   const { view, topic } = leg.feed;
   const snapshot = leg.snapshot as NonNullable<Leg['snapshot']>;
   const first = snapshot.sent === 0;
@@ -171,7 +171,7 @@ function sendSnapshotPage(session: CatchUpSession, leg: Leg, { pageBytes, delive
   const header = { view: view.id, topic: topic.name, epoch: leg.epoch, offset: snapshot.offset, first, last };
   const message = view.options.codec.frameSnapshot(header, pieces);
   session.sendBytes(message);
-  delivered(pieces.length);
+  metrics.deliveriesTotal.inc(pieces.length);
   if (!last) return;
   leg.position = snapshot.offset;
   leg.snapshot = undefined;
@@ -180,7 +180,7 @@ function sendSnapshotPage(session: CatchUpSession, leg: Leg, { pageBytes, delive
 function sendRingPage(session: CatchUpSession, leg: Leg, options: CatchUpOptions): void {
   const page = options.pages.find(leg.feed, leg.position) ?? ringPage(session, leg, options);
   session.sendBytes(page.message);
-  options.delivered(page.publications);
+  options.metrics.deliveriesTotal.inc(page.publications);
   leg.position = page.header.upto;
 }
 

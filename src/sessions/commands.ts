@@ -2,6 +2,7 @@ import { type Authorize, credentialNeeded } from '../auth/authorize.ts';
 import type { Verdict } from '../auth/credentials.ts';
 import type { Identity } from '../auth/identity.ts';
 import { SluiceError } from '../errors.ts';
+import type { Metrics } from '../metrics.ts';
 import type { ClientFrame, CommandKind, Commands, Reply } from '../protocol/frames.ts';
 import { jsonPayloadProblem } from '../protocol/payload.ts';
 import type { Broker } from '../topics/broker.ts';
@@ -18,7 +19,7 @@ export interface CommandOptions {
   /** Whose token or key it is. Never rejects. */
   readonly identify: (credential: string) => Verdict | Promise<Verdict>;
   readonly authorize: Authorize;
-  readonly roundTripSeconds: (seconds: number) => void;
+  readonly metrics: Pick<Metrics, 'clientRoundTripSeconds'>;
   /** Tells a session what it is; answers `connect`. */
   readonly greet: (session: Session, id: number) => void;
   /** Its credential was refused. */
@@ -251,7 +252,8 @@ function status(session: Session, _: Fields<'status'>, { broker }: CommandOption
 }
 
 function ping(_: Session, { roundTripMs }: Fields<'ping'>, options: CommandOptions): Answer {
-  if (roundTripMs !== undefined && roundTripMs > 0) options.roundTripSeconds(roundTripMs / 1000);
+  if (roundTripMs !== undefined && roundTripMs > 0)
+    options.metrics.clientRoundTripSeconds.observe(roundTripMs / 1000);
   return { kind: 'pong', timeMs: options.broker.wallMs() };
 }
 

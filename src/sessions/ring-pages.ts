@@ -1,5 +1,6 @@
 import { type CompressionCosts, compressionCosts, gainNs } from '../fanout/gain.ts';
 import type { Feed } from '../fanout/view.ts';
+import type { Metrics } from '../metrics.ts';
 import { deflateBody } from '../protocol/compression.ts';
 import type { BatchHeader } from '../protocol/frames.ts';
 import { LinkedMap } from '../topics/linked-map.ts';
@@ -31,9 +32,7 @@ export interface RingPagesOptions {
   readonly maxBytes: number;
   /** Smaller ones are never deflated; 0: none is. */
   readonly compressMinBytes: number;
-  /** A page that is kept for others. */
-  readonly framed: () => void;
-  readonly deflated: () => void;
+  readonly metrics: Pick<Metrics, 'sharedPagesTotal' | 'sharedPageDeflatesTotal'>;
   readonly costs?: CompressionCosts;
 }
 
@@ -87,7 +86,7 @@ export class RingPages {
     // A small message stands in a slab of many.
     const isAlone = page.message.length === page.message.buffer.byteLength;
     const kept = isAlone ? page : { ...page, message: page.message.slice() };
-    this.#options.framed();
+    this.#options.metrics.sharedPagesTotal.inc();
     const key = keyOf(feed, page.header.after);
     this.#delete(key);
     this.#pages.set(key, { page: kept, uses: 1, usedAt: this.#sweeps, mayBeDeflated });
@@ -120,7 +119,7 @@ export class RingPages {
     const { page } = shared;
     const body = deflateBody(page.message.subarray(page.message.length - page.runBytes));
     const deflated = view.options.codec.frameCompressedBatch?.(page.header, body) ?? page.message;
-    this.#options.deflated();
+    this.#options.metrics.sharedPageDeflatesTotal.inc();
     const message = deflated.length < page.message.length ? deflated : page.message;
     shared.page = { ...page, message };
     shared.mayBeDeflated = false;

@@ -3,6 +3,7 @@ import { addressPayer, payerOf } from '../auth/payer.ts';
 import type { CloseCode } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import type { Feed, View } from '../fanout/view.ts';
+import type { Metrics } from '../metrics.ts';
 import type { Codec } from '../protocol/codec.ts';
 import type { Position, Reply, ServerFrame } from '../protocol/frames.ts';
 import type { Broker } from '../topics/broker.ts';
@@ -30,7 +31,7 @@ export interface SessionContext {
   readonly backpressureMaxBytes: number;
   readonly commandsPerSecond: number;
   readonly presence: Presence;
-  readonly laggingBegan: () => void;
+  readonly metrics: Pick<Metrics, 'sessionsLaggingTotal'>;
   /** Commands that are run in order, and catching up, take part in it. */
   readonly turnShare: TurnShare;
 }
@@ -267,7 +268,7 @@ export class Session implements CatchUpSession {
     }
     if (!this.#lagging) {
       this.#lagging = true;
-      this.#context.laggingBegan();
+      this.#context.metrics.sessionsLaggingTotal.inc();
     }
     this.push({ kind: 'lagging', views: live.map(({ view }) => view.id) });
     // The connection may have drained between the drop and now: then it would not say so again.

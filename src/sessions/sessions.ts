@@ -1,10 +1,13 @@
 import { credentialNeeded } from '../auth/authorize.ts';
 import type { Identity } from '../auth/identity.ts';
+import type { Refused } from '../auth/refusals.ts';
 import { type CloseCode, SluiceError } from '../errors.ts';
+import type { ErrorLog } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import type { Decoded } from '../protocol/codec.ts';
 import type { ClientFrame, Limits, Reply } from '../protocol/frames.ts';
 import type { Admission } from './admission.ts';
-import type { ByteCharges } from './charges.ts';
+import type { HeldBytes } from './charges.ts';
 import { CommandLimits } from './command-limits.ts';
 import { type CommandOptions, commandTable, runCommand } from './commands.ts';
 import type { Connection } from './connection.ts';
@@ -16,16 +19,6 @@ import type { Subscriber, Unloaded } from './subscribe.ts';
 import { Unauthenticated } from './unauthenticated.ts';
 import { wireError, wireErrorOf } from './wire-error.ts';
 
-/** What the sessions count, and tell the log. */
-export interface SessionsMetrics {
-  command(kind: string): void;
-  commandError(code: string): void;
-  commandRateLimited(): void;
-  /** Its credential was refused, or it had none where one is needed. */
-  refused(error: SluiceError, session: Session): void;
-  fault(error: unknown, session: Session): void;
-}
-
 export interface SessionsOptions {
   readonly admission: Admission;
   readonly context: SessionContext;
@@ -33,11 +26,18 @@ export interface SessionsOptions {
   readonly commands: Omit<CommandOptions, 'greet' | 'identified' | 'refused' | 'repliedLarge' | 'subscriber'>;
   readonly limits: Limits;
   /** Messages that wait to be decoded. */
-  readonly waitingMessages: ByteCharges;
+  readonly waitingMessages: HeldBytes;
   readonly version: string;
   readonly writeTimeoutMs: number;
   readonly backpressureTotalMaxBytes: number;
-  readonly metrics: SessionsMetrics;
+  readonly metrics: Pick<
+    Metrics,
+    'commandsTotal' | 'commandErrorsTotal' | 'rateLimitedTotal' | 'authFailuresTotal'
+  > &
+    Pick<Metrics, 'connections' | 'connectionsUnauthenticated' | 'subscriptions' | 'sessionsLagging'> &
+    Pick<Metrics, 'backpressureBytes' | 'waitingMessageBytes' | 'onScrape'>;
+  readonly log: ErrorLog;
+  readonly refused: Refused;
 }
 
 /** All sessions of this gateway: opens them, hands them their commands, looks after the slow ones, and counts. */
@@ -55,12 +55,12 @@ export class Sessions {
   constructor(options: SessionsOptions) {
     this.#options = options;
     const { subscriber, metrics } = options;
-    this.#ownTopics = new OwnTopics(subscriber, (error, session) => metrics.fault(error, session));
+    this.#ownTopics = new OwnTopics(subscriber, (error, session) => this.#fault(error, session));
     this.#commands = {
       ...options.commands,
       subscriber: options.subscriber,
       greet: (session, id) => this.#greet(session, id),
-      refused: (session, error) => options.metrics.refused(error, session),
+      refused: (session, error) => this.#credentialRefused(session, error),
       identified: (session, identity) => this.#identified(session, identity),
       repliedLarge: (session, bytes) => this.#limits.replied(session, bytes),
     };
@@ -71,15 +71,11 @@ export class Sessions {
       held: options.waitingMessages,
       take: (session, message, isBinary) => this.#take(session, message, isBinary),
     });
+    metrics.onScrape(() => this.#setGauges());
   }
 
   get count(): number {
     return this.#byId.size;
-  }
-
-  /** Of them, those that still have to authenticate. */
-  get unauthenticated(): number {
-    return this.#unauthenticated.size;
   }
 
   get(id: string): Session | undefined {
@@ -164,7 +160,7 @@ export class Sessions {
 
   /** Answers a command without decoding it. */
   #refuse(session: Session, message: Uint8Array, isBinary: boolean, error: SluiceError): void {
-    this.#options.metrics.commandRateLimited();
+    this.#options.metrics.rateLimitedTotal.inc({ scope: 'command' });
     if (this.#limits.refused(session)) {
       this.#fail(session, isBinary === session.codec.binary ? session.codec.peekId(message) : 0, error);
     } else session.end('too_many_commands');
@@ -175,7 +171,7 @@ export class Sessions {
     if (decoded.ok) {
       this.#run(session, decoded.frame, message.length);
     } else {
-      this.#options.metrics.commandError(decoded.code);
+      this.#options.metrics.commandErrorsTotal.inc({ code: decoded.code });
       session.reply(decoded.id, { kind: 'error', ...wireErrorOf(decoded.code, decoded.message) });
       this.#endIfUnauthenticated(session);
     }
@@ -191,7 +187,7 @@ export class Sessions {
   #endIfUnauthenticated(session: Session): void {
     if (!isUnauthenticated(session) || session.endedBy !== undefined) return;
     // A bad credential has been told of.
-    if (!session.introduced) this.#options.metrics.refused(credentialNeeded(), session);
+    if (!session.introduced) this.#credentialRefused(session, credentialNeeded());
     this.end(session, 'unauthorized');
   }
 
@@ -279,7 +275,7 @@ export class Sessions {
 
   /** `bytes`: of its message. */
   #run(session: Session, frame: ClientFrame, bytes: number): void {
-    this.#options.metrics.command(frame.kind);
+    this.#options.metrics.commandsTotal.inc({ command: frame.kind });
     const { order } = commandTable[frame.kind];
     if (order === 'changes') {
       // What waited for its turn may come after the end of the session: nothing is to be taken up then.
@@ -329,10 +325,38 @@ export class Sessions {
 
   #fail(session: Session, id: number, error: unknown): void {
     const wire = wireError(error);
-    if (!(error instanceof SluiceError)) this.#options.metrics.fault(error, session);
-    this.#options.metrics.commandError(wire.code);
+    if (!(error instanceof SluiceError)) this.#fault(error, session);
+    this.#options.metrics.commandErrorsTotal.inc({ code: wire.code });
     session.reply(id, { kind: 'error', ...wire });
     if (!wire.retry) this.#endIfUnauthenticated(session);
+  }
+
+  #fault(error: unknown, session: Session): void {
+    this.#options.log.error({ err: error, session: session.id }, 'a command failed');
+  }
+
+  /** Its credential was refused, or it had none where one is needed. */
+  #credentialRefused({ peer }: Session, error: SluiceError): void {
+    this.#options.metrics.authFailuresTotal.inc({ reason: error.code });
+    this.#options.refused('connect', error, { address: peer.address, origin: '' });
+  }
+
+  #setGauges(): void {
+    const { metrics, waitingMessages } = this.#options;
+    let lagging = 0;
+    let unsentBytes = 0;
+    let subscriptions = 0;
+    for (const session of this.#byId.values()) {
+      if (session.isLagging) lagging++;
+      unsentBytes += session.unsentBytes();
+      subscriptions += session.views.size;
+    }
+    metrics.connections.set({ transport: 'websocket' }, this.#byId.size);
+    metrics.connectionsUnauthenticated.set(this.#unauthenticated.size);
+    metrics.sessionsLagging.set(lagging);
+    metrics.backpressureBytes.set(unsentBytes);
+    metrics.waitingMessageBytes.set(waitingMessages.total);
+    metrics.subscriptions.set(subscriptions);
   }
 
   #greet(session: Session, id: number): void {
@@ -374,7 +398,7 @@ export class Sessions {
 
   /** Tells a session what it was to be subscribed to and could not be. */
   #refused(session: Session, topics: readonly string[], error: unknown): void {
-    if (!(error instanceof SluiceError)) this.#options.metrics.fault(error, session);
+    if (!(error instanceof SluiceError)) this.#fault(error, session);
     session.push({
       kind: 'subscribed',
       results: topics.map((topic) => ({ topic, error: wireError(error) })),

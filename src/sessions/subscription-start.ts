@@ -1,4 +1,5 @@
 import { Feed, type View } from '../fanout/view.ts';
+import type { Metrics } from '../metrics.ts';
 import type { Granted, Mode, Subscription, TopicPosition, TopicResult } from '../protocol/frames.ts';
 import type { Broker } from '../topics/broker.ts';
 import { type Cursor, cursorNow, parseCursor } from '../topics/cursor.ts';
@@ -15,7 +16,7 @@ export interface StartOptions {
   readonly broker: Broker;
   /** Of a topic of this name. */
   readonly modeOf: (topic: string) => Mode;
-  readonly outcome: (outcome: Start['outcome']) => void;
+  readonly metrics: Pick<Metrics, 'recoveriesTotal'>;
 }
 
 /** What a subscriber is told of where it starts. */
@@ -33,11 +34,11 @@ export interface PatternStarted {
 
 /** Where a subscription to one topic starts. */
 export function startTopic(feed: Feed, subscription: Subscription, options: StartOptions): TopicStarted {
-  const { broker, outcome } = options;
+  const { broker, metrics } = options;
   const { since, last = 0, cursor } = subscription;
   const start =
     since === undefined ? startNew(feed, last) : startSince(feed.topic, since, knownSeq(broker, cursor));
-  if (since !== undefined) outcome(start.outcome);
+  if (since !== undefined) metrics.recoveriesTotal.inc({ outcome: start.outcome });
   const { epoch, position: offset, recovered, missing, needsSnapshot } = start;
   const { mode } = feed.topic.options;
   const isLevel = offset === feed.topic.ring.newest && !needsSnapshot;
@@ -57,11 +58,11 @@ export function startPattern(view: View, subscription: Subscription, options: St
 
 const noTopic = { mode: 'stream', epoch: '', offset: 0 } as const;
 
-function startAtCursor(view: View, text: string, { broker, modeOf, outcome }: StartOptions): PatternStarted {
+function startAtCursor(view: View, text: string, { broker, modeOf, metrics }: StartOptions): PatternStarted {
   const cursor = validCursor(broker, text);
   const seq = cursor?.seq ?? 0;
   const recovered = cursor !== undefined && seq >= broker.commits.forgottenSeq;
-  outcome(recovered ? 'recovered' : 'gap');
+  metrics.recoveriesTotal.inc({ outcome: recovered ? 'recovered' : 'gap' });
   const lacksValues = cursor?.lacksValues === true;
   const legOfTopic = (topic: Topic) =>
     lacksValues && topic.state !== undefined
@@ -87,12 +88,12 @@ function startAtCursor(view: View, text: string, { broker, modeOf, outcome }: St
 function startAtPositions(
   view: View,
   positions: readonly TopicPosition[],
-  { broker, modeOf, outcome }: StartOptions,
+  { broker, modeOf, metrics }: StartOptions,
 ): PatternStarted {
   const known = new Map(positions.map((position) => [position.topic, position]));
   const startOf = (topic: Topic) => {
     const start = startSince(topic, known.get(topic.name) ?? { epoch: '', offset: 0 });
-    outcome(start.outcome);
+    metrics.recoveriesTotal.inc({ outcome: start.outcome });
     return start;
   };
   const started = startEach(view, [...matching(view, broker.topics())], broker, startOf);

@@ -1,18 +1,13 @@
 import type { Awaitable } from '../awaitable.ts';
+import type { Metrics } from '../metrics.ts';
 import type { AppendOutcome, AppendRequest, Engine } from './engine.ts';
 
 /** An append that the engine could not do is tried again, after so long each time. Then the publisher is told. */
 const retryDelaysMs = [50, 200, 800];
 
-export interface AppendRetryMetrics {
-  appendSeconds(seconds: number): void;
-  /** So many publications are given to the engine once more. */
-  retried(count: number): void;
-}
-
 export interface AppendRetryOptions {
   readonly engine: Engine;
-  readonly metrics: AppendRetryMetrics;
+  readonly metrics: Pick<Metrics, 'engineAppendSeconds' | 'engineRetriesTotal'>;
   /** Milliseconds on a monotonic clock. */
   readonly monotonicMs: () => number;
   /** Between two tries. */
@@ -60,7 +55,7 @@ export class AppendRetry {
 
   #timed(outcomes: readonly AppendOutcome[], startMs: number): readonly AppendOutcome[] {
     const { metrics, monotonicMs } = this.#options;
-    metrics.appendSeconds((monotonicMs() - startMs) / 1000);
+    metrics.engineAppendSeconds.observe((monotonicMs() - startMs) / 1000);
     return outcomes;
   }
 
@@ -72,7 +67,7 @@ export class AppendRetry {
     for (const delayMs of retryDelaysMs) {
       const failed = requests.filter((_, i) => isRetryable(outcomes[i]));
       if (failed.length === 0) break;
-      this.#options.metrics.retried(failed.length);
+      this.#options.metrics.engineRetriesTotal.inc(failed.length);
       await this.#options.wait(delayMs);
       const again = (await this.once(failed)).values();
       outcomes = outcomes.map((outcome) =>

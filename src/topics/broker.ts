@@ -2,9 +2,10 @@ import { setImmediate as nextTurn, setTimeout } from 'node:timers/promises';
 import type { Awaitable } from '../awaitable.ts';
 import { steadyNowMs } from '../clock.ts';
 import { SluiceError } from '../errors.ts';
+import type { Metrics } from '../metrics.ts';
 import type { Position, PublishFields } from '../protocol/frames.ts';
 import { nullPayload } from '../protocol/payload.ts';
-import { AppendRetry, type AppendRetryMetrics } from './append-retry.ts';
+import { AppendRetry, type AppendRetryOptions } from './append-retry.ts';
 import { ChangeOrder } from './change-order.ts';
 import type { AppendOutcome, AppendRequest, Engine, EngineFeed, Numbering } from './engine.ts';
 import { emptyHistory, type HistoryPage, historyPage } from './history.ts';
@@ -67,21 +68,13 @@ function isAdmitted(admitted: AppendRequest | SluiceError): admitted is AppendRe
   return !(admitted instanceof SluiceError);
 }
 
-/** What the broker counts. */
-export interface BrokerMetrics extends AppendRetryMetrics {
-  published(count: number): void;
-  duplicate(): void;
-  failed(code: string): void;
-  evicted(reason: EvictionReason | 'ttl', count: number): void;
-  /** From a publish to its answers. */
-  publishSeconds(seconds: number): void;
-  engineUp(up: boolean): void;
-}
-
 export interface BrokerOptions {
   readonly engine: Engine;
   readonly namespace: (name: string) => TopicOptions;
-  readonly metrics: BrokerMetrics;
+  readonly metrics: AppendRetryOptions['metrics'] &
+    Pick<Metrics, 'publicationsTotal' | 'publishSeconds' | 'publishErrorsTotal' | 'publishDuplicatesTotal'> &
+    Pick<Metrics, 'rateLimitedTotal' | 'ringEvictionsTotal' | 'engineUp'> &
+    Pick<Metrics, 'topics' | 'ringPublications' | 'ringBytes' | 'messageIdBytes' | 'onScrape'>;
   readonly payloadMaxBytes: number;
   readonly topicsMax: number;
   /** For the rings and states of all topics. */
@@ -130,7 +123,14 @@ export class Broker implements EngineFeed {
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
     const { engine, metrics, wait = setTimeout } = options;
     this.#appendRetry = new AppendRetry({ engine, metrics, wait, monotonicMs: this.#monotonicMs });
-    this.#evicted = (reason, count) => options.metrics.evicted(reason, count);
+    const evictions = {
+      count: metrics.ringEvictionsTotal.labels({ reason: 'count' }),
+      age: metrics.ringEvictionsTotal.labels({ reason: 'age' }),
+      bytes: metrics.ringEvictionsTotal.labels({ reason: 'bytes' }),
+      total: metrics.ringEvictionsTotal.labels({ reason: 'total' }),
+    };
+    this.#evicted = (reason, count) => evictions[reason].inc(count);
+    metrics.onScrape(() => this.#setGauges());
   }
 
   /** Rejects with what the engine says, or with the reason of `signal` once that is aborted; then close it. */
@@ -140,7 +140,7 @@ export class Broker implements EngineFeed {
     this.#seq = this.#engine.seq;
     await this.#loadStored(signal);
     for (const topic of [...this.#topics.values()].sort((a, b) => a.seq - b.seq)) this.#order.touch(topic);
-    this.#options.metrics.engineUp(true);
+    this.#options.metrics.engineUp.set(1);
   }
 
   async close(): Promise<void> {
@@ -352,7 +352,7 @@ export class Broker implements EngineFeed {
     this.#changed(topic);
     this.#rings.set(name, topic);
     this.#shrink();
-    this.#options.metrics.published(publications.length);
+    this.#options.metrics.publicationsTotal.inc(publications.length);
     this.#listener?.appended(topic, publications);
   }
 
@@ -367,7 +367,7 @@ export class Broker implements EngineFeed {
 
   degraded(cause: Error | undefined): void {
     this.#degraded = cause;
-    this.#options.metrics.engineUp(cause === undefined);
+    this.#options.metrics.engineUp.set(cause === undefined ? 1 : 0);
   }
 
   // ---- private
@@ -406,7 +406,7 @@ export class Broker implements EngineFeed {
 
   #answered(outcomes: readonly AppendOutcome[], acceptedAtMs: number): readonly AppendOutcome[] {
     for (const outcome of outcomes) this.#count(outcome);
-    this.#options.metrics.publishSeconds((this.#monotonicMs() - acceptedAtMs) / 1000);
+    this.#options.metrics.publishSeconds.observe((this.#monotonicMs() - acceptedAtMs) / 1000);
     return outcomes;
   }
 
@@ -494,8 +494,22 @@ export class Broker implements EngineFeed {
   }
 
   #count(outcome: AppendOutcome): void {
-    if (!outcome.ok) this.#options.metrics.failed(outcome.error.code);
-    else if (outcome.duplicate) this.#options.metrics.duplicate();
+    const { metrics } = this.#options;
+    if (!outcome.ok) {
+      const { code } = outcome.error;
+      metrics.publishErrorsTotal.inc({ code });
+      if (code === 'rate_limited') metrics.rateLimitedTotal.inc({ scope: 'publish' });
+    } else if (outcome.duplicate) metrics.publishDuplicatesTotal.inc();
+  }
+
+  #setGauges(): void {
+    const { metrics } = this.#options;
+    let publications = 0;
+    for (const { ring } of this.topics()) publications += ring.count;
+    metrics.topics.set(this.size);
+    metrics.ringPublications.set(publications);
+    metrics.ringBytes.set(this.bytes);
+    metrics.messageIdBytes.set(this.messageIdBytes);
   }
 
   #changed(topic: Topic): void {
@@ -563,7 +577,7 @@ export class Broker implements EngineFeed {
     });
     const outcomes = await this.#appendRetry.once(requests);
     for (const [i, { topic, publication }] of expired.entries()) {
-      if (outcomes[i]?.ok === true) this.#options.metrics.evicted('ttl', 1);
+      if (outcomes[i]?.ok === true) this.#options.metrics.ringEvictionsTotal.inc({ reason: 'ttl' });
       else topic.state?.expireAgain(publication);
     }
   }

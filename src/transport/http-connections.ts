@@ -1,10 +1,14 @@
 import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
+import type { Metrics } from '../metrics.ts';
 
 export interface HttpConnectionOptions {
   readonly max: number;
   /** Takes a new connection of this peer; false: it has had too many of late. */
   readonly admits: (peerAddress: string) => boolean;
-  readonly rejected: (reason: 'too_many_connections' | 'rate_limited') => void;
+  readonly metrics: Pick<
+    Metrics,
+    'connectionsRejectedTotal' | 'rateLimitedTotal' | 'httpConnections' | 'onScrape'
+  >;
 }
 
 /**
@@ -19,10 +23,7 @@ export class HttpConnections {
   constructor(app: TemplatedApp, options: HttpConnectionOptions) {
     this.#options = options;
     app.filter(this.#changed);
-  }
-
-  get count(): number {
-    return this.#count;
+    options.metrics.onScrape(() => options.metrics.httpConnections.set(this.#count));
   }
 
   /** One became a WebSocket; the library counts it no more. */
@@ -37,10 +38,11 @@ export class HttpConnections {
   };
 
   #opened(response: HttpResponse): void {
-    const { max, admits, rejected } = this.#options;
+    const { max, admits, metrics } = this.#options;
     const isFull = this.#count > max;
     if (!isFull && admits(Buffer.from(response.getRemoteAddressAsText()).toString('latin1'))) return;
-    rejected(isFull ? 'too_many_connections' : 'rate_limited');
+    metrics.connectionsRejectedTotal.inc({ reason: isFull ? 'too_many_connections' : 'rate_limited' });
+    if (!isFull) metrics.rateLimitedTotal.inc({ scope: 'connection' });
     response.close();
   }
 }

@@ -2,6 +2,7 @@ import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets
 import { type ApiResponse, errorResponse } from '../api/http.ts';
 import { whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
+import type { Metrics } from '../metrics.ts';
 import type { Entrance } from '../sessions/entrance.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { requestHead } from './request-head.ts';
@@ -11,7 +12,7 @@ export interface UpgradeOptions extends ExchangeOptions {
   readonly entrance: Entrance;
   /** Lets pages of listed origins read an answer. */
   readonly withCors: (answer: ApiResponse, origin: string) => ApiResponse;
-  readonly rejected: (error: SluiceError) => void;
+  readonly metrics: Pick<Metrics, 'connectionsRejectedTotal' | 'authFailuresTotal' | 'rateLimitedTotal'>;
 }
 
 /** Upgrades of HTTP requests to WebSockets, for those whom the entrance lets in. */
@@ -68,7 +69,11 @@ export class Upgrades {
   }
 
   #refuse(exchange: Exchange, error: SluiceError): void {
-    this.#options.rejected(error);
+    const { metrics } = this.#options;
+    const { code } = error;
+    metrics.connectionsRejectedTotal.inc({ reason: code });
+    if (error.isAuthFault) metrics.authFailuresTotal.inc({ reason: code });
+    if (code === 'rate_limited') metrics.rateLimitedTotal.inc({ scope: 'handshake' });
     exchange.answer(refusal(error), noPayer);
   }
 }

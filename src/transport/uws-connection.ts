@@ -1,5 +1,6 @@
 import type { WebSocket } from 'uWebSockets.js';
 import { type CloseCode, closeTable } from '../errors.ts';
+import type { BareCounter } from '../metrics.ts';
 import type { Codec } from '../protocol/codec.ts';
 import type { Connection } from '../sessions/connection.ts';
 import type { Peer, Session } from '../sessions/session.ts';
@@ -32,22 +33,22 @@ export class UwsConnection implements Connection {
   readonly socket: Socket;
   /** Set as soon as it is open. */
   session: Session | undefined = undefined;
-  readonly #sent: (bytes: number) => void;
+  readonly #sentBytes: BareCounter;
   /** The socket is gone: every call on it would throw. */
   closed = false;
   /** What was buffered when the gateway ended it; the library can't tell any more once it is closed. */
   unsentBytes = 0;
 
-  constructor(socket: Socket, codec: Codec, sent: (bytes: number) => void) {
+  constructor(socket: Socket, codec: Codec, sentBytes: BareCounter) {
     this.socket = socket;
     this.codec = codec;
-    this.#sent = sent;
+    this.#sentBytes = sentBytes;
   }
 
   send(message: Uint8Array): 'sent' | 'dropped' {
     if (this.closed) return 'sent';
     if (this.socket.send(message, this.codec.binary, false) === sendDropped) return 'dropped';
-    this.#sent(message.length);
+    this.#sentBytes.inc(message.length);
     return 'sent';
   }
 

@@ -1,17 +1,13 @@
 import type { TemplatedApp } from 'uWebSockets.js';
 import { framesPerTurn, type OutFrame, type Sink } from '../fanout/sink.ts';
 import type { Feed, View } from '../fanout/view.ts';
+import type { Metrics } from '../metrics.ts';
 import type { Position } from '../protocol/frames.ts';
 import type { Session } from '../sessions/session.ts';
 import { PastFrames } from './past-frames.ts';
 import type { UwsConnection } from './uws-connection.ts';
 
-export interface SinkMetrics {
-  delivered(publications: number): void;
-  retracted(publications: number): void;
-  sentBytes(bytes: number): void;
-  dropped(frames: number): void;
-}
+type SinkMetrics = Pick<Metrics, 'deliveriesTotal' | 'sentBytesTotal' | 'dropsTotal'>;
 
 interface TurnFrame {
   readonly frame: OutFrame;
@@ -69,8 +65,8 @@ export class UwsSink implements Sink {
     const { view, bytes, publications } = frame;
     this.#remember(frame, undefined);
     this.#app.publish(view.channel, bytes, view.options.codec.binary, false);
-    this.#metrics.delivered(publications * view.members);
-    this.#metrics.sentBytes(bytes.length * view.members);
+    this.#metrics.deliveriesTotal.inc(publications * view.members);
+    this.#metrics.sentBytesTotal.inc(bytes.length * view.members);
   }
 
   publishExcept(frame: OutFrame, except: string, instead: () => OutFrame): void {
@@ -84,8 +80,8 @@ export class UwsSink implements Sink {
     this.#remember(frame, session);
     connection.socket.publish(view.channel, bytes, view.options.codec.binary, false);
     this.#publishTo(connection, session, instead());
-    this.#metrics.delivered(publications * (view.members - 1));
-    this.#metrics.sentBytes(bytes.length * (view.members - 1));
+    this.#metrics.deliveriesTotal.inc(publications * (view.members - 1));
+    this.#metrics.sentBytesTotal.inc(bytes.length * (view.members - 1));
   }
 
   /**
@@ -99,8 +95,8 @@ export class UwsSink implements Sink {
     socket.subscribe(channel);
     this.#app.publish(channel, bytes, view.options.codec.binary, false);
     socket.unsubscribe(channel);
-    this.#metrics.delivered(frame.publications);
-    this.#metrics.sentBytes(bytes.length);
+    this.#metrics.deliveriesTotal.inc(frame.publications);
+    this.#metrics.sentBytesTotal.inc(bytes.length);
   }
 
   /** Called from inside the library: only remembers. Pings and direct sends are no frame of the turn. */
@@ -115,7 +111,7 @@ export class UwsSink implements Sink {
   ended(session: Session, bufferedBytes: number): void {
     const heard = this.#heard(session);
     const publications = this.#past.publicationsIn(bufferedBytes, heard, (view) => session.views.has(view));
-    if (publications > 0) this.#metrics.retracted(publications);
+    if (publications > 0) this.#metrics.deliveriesTotal.retract(publications);
   }
 
   /** How many frames had been published when the session left off. */
@@ -147,8 +143,8 @@ export class UwsSink implements Sink {
       publications += frame.publications;
       if (feed !== undefined && !lost.has(feed)) lost.set(feed, { epoch, offset: after });
     }
-    this.#metrics.retracted(publications);
-    this.#metrics.dropped(frames);
+    this.#metrics.deliveriesTotal.retract(publications);
+    this.#metrics.dropsTotal.inc(frames);
     if (!session.isLagging) this.#lostSince.set(session, (this.#turn[first] as TurnFrame).number);
     session.lag(lost, frames);
   }

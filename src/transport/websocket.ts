@@ -1,17 +1,11 @@
 import type { TemplatedApp, WebSocketBehavior } from 'uWebSockets.js';
 import type { CloseCode } from '../errors.ts';
+import type { Metrics } from '../metrics.ts';
 import type { Session } from '../sessions/session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { Upgrades } from './upgrade.ts';
 import { type Opening, type Socket, type SocketData, UwsConnection } from './uws-connection.ts';
 import type { UwsSink } from './uws-sink.ts';
-
-export interface WebSocketMetrics {
-  opened(handshakeSeconds: number): void;
-  closed(reason: string): void;
-  idleTimeout(): void;
-  sentBytes(bytes: number): void;
-}
 
 export interface WebSocketOptions {
   readonly upgrades: Upgrades;
@@ -23,7 +17,8 @@ export interface WebSocketOptions {
   readonly idleTimeoutSeconds: number;
   readonly backpressureMaxBytes: number;
   readonly monotonicMs: () => number;
-  readonly metrics: WebSocketMetrics;
+  readonly metrics: Pick<Metrics, 'connectionsTotal' | 'connectionsClosedTotal' | 'handshakeSeconds'> &
+    Pick<Metrics, 'heartbeatTimeoutsTotal' | 'sentBytesTotal'>;
   /** A connection is no longer one of HTTP. */
   readonly upgraded: () => void;
 }
@@ -42,6 +37,7 @@ export function serveWebSockets(app: TemplatedApp, options: WebSocketOptions): v
 
 function behavior(options: WebSocketOptions): WebSocketBehavior<SocketData> {
   const { upgrades, sessions, sink, connections, metrics, monotonicMs } = options;
+  const opened = metrics.connectionsTotal.labels({ transport: 'websocket' });
   return {
     // Sluice compresses by itself, once per view: the library would once per subscriber.
     compression: 0,
@@ -54,13 +50,14 @@ function behavior(options: WebSocketOptions): WebSocketBehavior<SocketData> {
       options.upgraded();
       const data = socket.getUserData();
       const { peer, codec, topic, startedAtMs } = data.opening as Opening;
-      const connection = new UwsConnection(socket, codec, metrics.sentBytes);
+      const connection = new UwsConnection(socket, codec, metrics.sentBytesTotal);
       const session = sessions.open(peer, connection);
       connection.session = session;
       data.connection = connection;
       data.opening = undefined;
       connections.set(session.id, connection);
-      metrics.opened((monotonicMs() - startedAtMs) / 1000);
+      opened.inc();
+      metrics.handshakeSeconds.observe((monotonicMs() - startedAtMs) / 1000);
       if (topic !== undefined) sessions.subscribeAtOpening(session, topic);
     },
     message(socket, message, isBinary) {
@@ -84,8 +81,8 @@ function behavior(options: WebSocketOptions): WebSocketBehavior<SocketData> {
       connection.closed = true;
       connections.delete(session.id);
       session.endedBy ??= libraryEndedBy(code, message);
-      if (session.endedBy === 'idle_timeout') metrics.idleTimeout();
-      metrics.closed(sessions.close(session));
+      if (session.endedBy === 'idle_timeout') metrics.heartbeatTimeoutsTotal.inc();
+      metrics.connectionsClosedTotal.inc({ reason: sessions.close(session) });
     },
   };
 }

@@ -11,7 +11,7 @@ const example = (path: string) => path.replace(/\{\w+\}/, 'x');
 describe('without keys', () => {
   test('every route of the API but the probes is for this machine only', async () => {
     expect(guarded.length).toBeGreaterThan(8);
-    const { ask, authFailures } = await startApi();
+    const { ask, counts } = await startApi();
     for (const { method, path } of guarded) {
       const headers = { 'content-type': 'application/json' };
       const answer = await ask(method, example(path), { headers, body: '{}', peerAddress: '192.0.2.1' });
@@ -21,7 +21,7 @@ describe('without keys', () => {
         { error: { code: 'local_only' } },
       ]);
     }
-    expect(authFailures).toHaveLength(guarded.length);
+    expect(counts.labels('authFailuresTotal')).toHaveLength(guarded.length);
   });
 
   test.each([
@@ -107,7 +107,7 @@ describe('with tokens', () => {
   }
 
   test('a token publishes and reads what it permits', async () => {
-    const { get, post, authFailures } = await startApi({ keys: [key], tokenSecret });
+    const { get, post, counts } = await startApi({ keys: [key], tokenSecret });
     const headers = await bearer(
       { pattern: 'job:*', allow: ['publish'] },
       { pattern: 'stats', allow: ['subscribe'] },
@@ -118,7 +118,7 @@ describe('with tokens', () => {
     expect((await get('/api/topics/job%3A1/history', headers)).status).toBe(403);
     expect((await get('/api/topics/user%3Abob/latest', headers)).status).toBe(403);
     expect((await get('/api/topics/user%3Aalice/latest', headers)).status).toBe(200);
-    expect(authFailures).toEqual(['forbidden', 'forbidden', 'forbidden']);
+    expect(counts.labels('authFailuresTotal')).toEqual(['forbidden', 'forbidden', 'forbidden']);
   });
 
   test('a token reads what was broadcast, and no other topic of Sluice’s own', async () => {

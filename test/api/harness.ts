@@ -11,10 +11,9 @@ import { originPolicy } from '../../src/auth/origins.ts';
 import { tokenVerifier } from '../../src/auth/tokens.ts';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { SluiceError } from '../../src/errors.ts';
-import { brokerMetrics } from '../../src/meters.ts';
-import { createMetrics } from '../../src/metrics.ts';
 import { Broker } from '../../src/topics/broker.ts';
 import type { TopicOptions } from '../../src/topics/topic.ts';
+import { RecordedMetrics } from '../support/metrics.ts';
 
 export const bodyMaxBytes = 4096;
 export const payloadMaxBytes = 1024;
@@ -48,8 +47,7 @@ export interface Answer extends ApiResponse {
 export async function startApi(options: HarnessOptions = {}) {
   let nowAtMs = nowMs;
   const broker = await startBroker(() => nowAtMs);
-  const answered: { route: string; status: number; seconds: number }[] = [];
-  const authFailures: string[] = [];
+  const counts = new RecordedMetrics();
   const logged: unknown[] = [];
   const refused: Record<string, unknown>[] = [];
   const connections = new Map((options.connections ?? []).map((each) => [each.id, each]));
@@ -109,11 +107,7 @@ export async function startApi(options: HarnessOptions = {}) {
       admitsAnonymous: options.anonymous ?? false,
     }),
     origins,
-    observer: {
-      answered: (route, status, seconds) => answered.push({ route, status, seconds }),
-      authFailed: (code) => authFailures.push(code),
-      rateLimited: () => undefined,
-    },
+    metrics: counts.metrics,
     log: { error: (fields) => logged.push(fields) },
   });
 
@@ -153,7 +147,7 @@ export async function startApi(options: HarnessOptions = {}) {
     nowAtMs += ms;
   };
 
-  return { ask, post, get, advance, broker, ports, answered, authFailures, logged, refused };
+  return { ask, post, get, advance, broker, ports, counts, logged, refused };
 }
 
 const namespace = (name: string): TopicOptions => ({
@@ -169,7 +163,7 @@ async function startBroker(clock: () => number): Promise<Broker> {
   const broker = new Broker({
     engine: new MemoryEngine({ isState: (topic) => topic.startsWith('server') }),
     namespace,
-    metrics: brokerMetrics(createMetrics({ processMetrics: false })),
+    metrics: new RecordedMetrics().metrics,
     payloadMaxBytes,
     topicsMax: 100,
     ringsMaxBytes: 10_000_000,

@@ -57,15 +57,16 @@ describe('the dictionary of a view', () => {
       after.map(() => announced?.dictionary),
     );
     expect(heard.offsets).toEqual(heard.offsets.map((_, i) => i + 2));
-    expect(counts.trials).toEqual(['first']);
+    expect(counts.labels('dictionaryTrialsTotal')).toEqual(['first']);
   });
 
   test('makes single updates a third of what they are', async () => {
     const { crowd, fill, send, counts } = await world();
     await fill(crowd('a').view);
-    Object.assign(counts, { plainBytes: 0, wireBytes: 0 });
+    counts.forget();
     await send('a', 50);
-    expect(counts.wireBytes / counts.plainBytes).toBeLessThan(0.4);
+    const share = counts.of('frameBytesTotal', 'wire') / counts.of('frameBytesTotal', 'plain');
+    expect(share).toBeLessThan(0.4);
   });
 
   test('does not hold the batch that it was tried with', async () => {
@@ -98,11 +99,11 @@ describe('the dictionary of a view', () => {
     const few = crowd('a', {}, 50);
     const unable = crowd('a', { dictionaries: false });
     await send('a', 60);
-    expect([few.view.dictionary?.dictionary, unable.view.dictionary?.dictionary, counts.trials]).toEqual([
-      undefined,
-      undefined,
-      [],
-    ]);
+    expect([
+      few.view.dictionary?.dictionary,
+      unable.view.dictionary?.dictionary,
+      counts.labels('dictionaryTrialsTotal'),
+    ]).toEqual([undefined, undefined, []]);
     expect(few.heard.offsets).toEqual(unable.heard.offsets);
   });
 
@@ -112,7 +113,10 @@ describe('the dictionary of a view', () => {
     await send('a', 60, () => ({
       payload: { format: 'binary', bytes: Uint8Array.from(randomBytes(200)) },
     }));
-    expect([view.dictionary?.dictionary, counts.trials]).toEqual([undefined, ['rejected']]);
+    expect([view.dictionary?.dictionary, counts.labels('dictionaryTrialsTotal')]).toEqual([
+      undefined,
+      ['rejected'],
+    ]);
   });
 
   test('is none when the option says so', async () => {
@@ -120,7 +124,7 @@ describe('the dictionary of a view', () => {
       const { crowd, send, counts } = await world(off);
       const { view } = crowd('a');
       await send('a', 60);
-      expect([view.dictionary?.dictionary, counts.trials]).toEqual([undefined, []]);
+      expect([view.dictionary?.dictionary, counts.labels('dictionaryTrialsTotal')]).toEqual([undefined, []]);
     }
   });
 
@@ -167,7 +171,10 @@ describe('the dictionary of a view', () => {
     expect(view.dictionary?.data.length).toBeLessThanOrEqual(policy.maxBytes);
     const other = crowd('b');
     await send('b', 10, () => ({ payload: json('x'.repeat(policy.maxBytes)) }));
-    expect([other.view.dictionary?.dictionary, counts.trials]).toEqual([undefined, ['first']]);
+    expect([other.view.dictionary?.dictionary, counts.labels('dictionaryTrialsTotal')]).toEqual([
+      undefined,
+      ['first'],
+    ]);
   });
 
   test('is taken along in the budget of a turn', async () => {
@@ -199,7 +206,7 @@ describe('a fresh dictionary', () => {
     expect(heard.dictionaries.map(({ dictionary }) => dictionary)).toEqual([1, 2]);
     expect(heard.batches.at(-1)?.compressed?.dictionary).toBe(2);
     expect(view.dictionary?.dictionary).toBe(2);
-    expect(counts.trials).toEqual(['first', 'rotated']);
+    expect(counts.labels('dictionaryTrialsTotal')).toEqual(['first', 'rotated']);
     expect(heard.offsets).toEqual(heard.offsets.map((_, i) => i + 2));
   });
 
@@ -209,7 +216,7 @@ describe('a fresh dictionary', () => {
     await fill(view);
     turns.advance(policy.trialMs);
     await send('a', policy.trialBatches + policy.trialRuns);
-    expect(counts.trials).toEqual(['first', 'rejected']);
+    expect(counts.labels('dictionaryTrialsTotal')).toEqual(['first', 'rejected']);
     expect(heard.dictionaries.length).toBe(1);
   });
 
@@ -217,7 +224,7 @@ describe('a fresh dictionary', () => {
     const { crowd, fill, send, counts } = await world();
     await fill(crowd('a').view);
     await send('a', 2 * policy.trialBatches, other);
-    expect(counts.trials).toEqual(['first']);
+    expect(counts.labels('dictionaryTrialsTotal')).toEqual(['first']);
   });
 
   test('is better or not by what many batches say, unless it is the first', () => {

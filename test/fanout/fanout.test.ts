@@ -176,7 +176,7 @@ describe('flushing', () => {
     turns.advance(1);
     await publish('a', {}, {});
     turns.advance(20);
-    expect(counts.deliveries.map((seconds) => Math.round(seconds * 1000))).toEqual([0, 5, 5]);
+    expect(counts.values('deliverySeconds').map((seconds) => Math.round(seconds * 1000))).toEqual([0, 5, 5]);
   });
 
   test('a burst larger than the ring loses nothing for those who are live', async () => {

@@ -5,7 +5,6 @@ import type { CompressionCosts } from '../../src/fanout/gain.ts';
 import type { Turns } from '../../src/fanout/schedule.ts';
 import { framesPerTurn, type OutFrame, type Sink } from '../../src/fanout/sink.ts';
 import type { View } from '../../src/fanout/view.ts';
-import type { TrialOutcome } from '../../src/fanout/view-compression.ts';
 import type { ViewOptions } from '../../src/fanout/view-options.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
@@ -235,15 +234,7 @@ export interface WorldOptions {
 export async function makeWorld(options: WorldOptions = {}) {
   const turns = new FakeTurns();
   const sink = new FakeSink(() => turns.nowMs());
-  const counts = {
-    deflates: 0,
-    trials: [] as TrialOutcome[],
-    publications: 0,
-    plainBytes: 0,
-    wireBytes: 0,
-    deliveries: [] as number[],
-  };
-  const { broker, counts: brokerCounts } = makeBroker({
+  const { broker, counts } = makeBroker({
     nowMs: () => turns.nowMs(),
     monotonicMs: () => turns.nowMs(),
     topic: options.topic,
@@ -255,27 +246,14 @@ export async function makeWorld(options: WorldOptions = {}) {
     dictionaries: options.dictionaries,
     costs: options.costs,
     nowMs: () => turns.nowMs(),
-    metrics: {
-      encoded: (plainBytes, wireBytes) => {
-        counts.plainBytes += plainBytes;
-        counts.wireBytes += wireBytes;
-      },
-      deflated: () => void counts.deflates++,
-      dictionaryTried: (outcome) => void counts.trials.push(outcome),
-    },
+    metrics: counts.metrics,
   });
   const fanout = new Fanout({
     broker,
     sink,
     encoder,
     turns,
-    metrics: {
-      batch: (publications) => {
-        counts.publications += publications;
-      },
-      flushSeconds: () => undefined,
-      deliverySeconds: (seconds) => void counts.deliveries.push(seconds),
-    },
+    metrics: counts.metrics,
     batch: () => ({ maxDelayMs: 5, maxBytes: 65_536 }),
     viewsPerTopic: 64,
     viewsMax: 10_000,
@@ -296,7 +274,7 @@ export async function makeWorld(options: WorldOptions = {}) {
     const each = publishes.length === 0 ? [{}] : publishes;
     return broker.publish(each.map((more) => fields(topic, more)));
   };
-  return { broker, brokerCounts, fanout, turns, sink, counts, view, live, publish };
+  return { broker, fanout, turns, sink, counts, view, live, publish };
 }
 
 export function viewOptions(target: string, more: Partial<ViewOptions> = {}): ViewOptions {

@@ -5,6 +5,7 @@ import type { CloseCode } from '../../src/errors.ts';
 import { SluiceError } from '../../src/errors.ts';
 import { Encoder } from '../../src/fanout/encoder.ts';
 import { Fanout } from '../../src/fanout/fanout.ts';
+import { createMetrics, type Metrics } from '../../src/metrics.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import type { SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
 import { Admission } from '../../src/sessions/admission.ts';
@@ -15,7 +16,7 @@ import type { Session } from '../../src/sessions/session.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
 import { type SubscribeOptions, Subscriber } from '../../src/sessions/subscribe.ts';
 import { TurnShare } from '../../src/sessions/turn-share.ts';
-import { Broker, type BrokerMetrics } from '../../src/topics/broker.ts';
+import { Broker } from '../../src/topics/broker.ts';
 import type { EngineFeed } from '../../src/topics/engine.ts';
 import type { Upgrades } from '../../src/transport/upgrade.ts';
 import type { UwsConnection } from '../../src/transport/uws-connection.ts';
@@ -49,17 +50,6 @@ export const writeTimeoutMs = 30_000;
 export const sweepMs = 1000;
 const nothing = () => undefined;
 
-const brokerMetrics: BrokerMetrics = {
-  published: nothing,
-  duplicate: nothing,
-  failed: nothing,
-  evicted: nothing,
-  publishSeconds: nothing,
-  appendSeconds: nothing,
-  retried: nothing,
-  engineUp: nothing,
-};
-
 /** A gateway without sockets and clocks: all of it is real but uWebSockets.js, the event loop and when the engine commits. */
 export class Gateway {
   readonly loop: Loop;
@@ -79,6 +69,14 @@ export class Gateway {
     this.network = new Network(options, clock);
     this.engine = new ScriptedEngine(new MemoryEngine({ nowMs: clock, isState }), committed);
     this.engine.isSlow = options.isSlowEngine;
+    const metrics: Metrics = {
+      ...createMetrics({ processMetrics: false }),
+      deliveriesTotal: {
+        value: 0,
+        inc: (count = 1) => this.#delivered(count),
+        retract: (count) => this.#delivered(-count),
+      },
+    };
     this.broker = new Broker({
       engine: this.engine,
       namespace: (name) => ({
@@ -88,7 +86,7 @@ export class Gateway {
         maxBytes: options.ringMaxBytes,
         ttlMs: undefined,
       }),
-      metrics: brokerMetrics,
+      metrics,
       payloadMaxBytes: 65_536,
       topicsMax: 1000,
       ringsMaxBytes: options.ringsMaxBytes,
@@ -97,22 +95,17 @@ export class Gateway {
       wait: this.loop.wait,
     });
     const connections = new Map<string, UwsConnection>();
-    const sink = new UwsSink(this.network.app, connections, {
-      delivered: (count) => this.#delivered(count),
-      retracted: (count) => this.#delivered(-count),
-      sentBytes: nothing,
-      dropped: nothing,
-    });
+    const sink = new UwsSink(this.network.app, connections, metrics);
     const fanout = new Fanout({
       broker: this.broker,
       sink,
       encoder: new Encoder({
         ...(options.compresses ? eagerCompression : { compressMinBytes: 0, dictionaryMinBytes: 0 }),
         nowMs: clock,
-        metrics: { encoded: nothing, deflated: nothing, dictionaryTried: nothing },
+        metrics,
       }),
       turns: this.loop,
-      metrics: { batch: nothing, flushSeconds: nothing, deliverySeconds: nothing },
+      metrics,
       batch: () => ({ maxDelayMs: options.batchMaxDelayMs, maxBytes: options.batchMaxBytes }),
       viewsPerTopic: 1000,
       viewsMax: 10_000,
@@ -143,7 +136,7 @@ export class Gateway {
         dictionaries: options.compresses,
         modeOf: (topic) => (isState(topic) ? 'state' : 'stream'),
         subscriptionsPerSession: 100,
-        outcome: nothing,
+        metrics,
       }),
       context: {
         broker: this.broker,
@@ -157,17 +150,15 @@ export class Gateway {
           pages: new RingPages({
             maxBytes: 7000,
             compressMinBytes: options.compresses ? 1 : 0,
-            framed: nothing,
-            deflated: nothing,
+            metrics,
             costs: eagerCompression.costs,
           }),
-          outcome: nothing,
-          delivered: (count) => this.#delivered(count),
+          metrics,
         },
         monotonicMs: clock,
         backpressureMaxBytes: options.backpressureMaxBytes,
         commandsPerSecond: many,
-        laggingBegan: nothing,
+        metrics,
         turnShare: new TurnShare(this.loop, options.turnShareMs),
       },
       commands: {
@@ -175,7 +166,7 @@ export class Gateway {
         presence,
         identify: () => new SluiceError('unauthorized'),
         authorize,
-        roundTripSeconds: nothing,
+        metrics,
       },
       limits: {
         frameMaxBytes: 65_536,
@@ -188,13 +179,9 @@ export class Gateway {
       version: 'test',
       writeTimeoutMs,
       backpressureTotalMaxBytes: many,
-      metrics: {
-        command: nothing,
-        commandError: nothing,
-        commandRateLimited: nothing,
-        refused: nothing,
-        fault: (error) => this.faults.push(error),
-      },
+      metrics,
+      log: { error: ({ err }) => void this.faults.push(err) },
+      refused: nothing,
     });
     serveWebSockets(this.network.app, {
       upgrades: undefined as unknown as Upgrades,
@@ -205,7 +192,7 @@ export class Gateway {
       idleTimeoutSeconds: 60,
       backpressureMaxBytes: options.backpressureMaxBytes,
       monotonicMs: clock,
-      metrics: { opened: nothing, closed: nothing, idleTimeout: nothing, sentBytes: nothing },
+      metrics,
       upgraded: nothing,
     });
     void this.broker.open(fanout);

@@ -14,7 +14,6 @@ async function behind(
   options: WorldOptions & { view?: Partial<View['options']>; pageBytes?: number } = {},
 ) {
   const world = await makeWorld(options);
-  const outcomes: string[] = [];
   const frames: ServerFrame[] = [];
   let room = Number.POSITIVE_INFINITY;
   const view = world.view(target, options.view);
@@ -29,11 +28,9 @@ async function behind(
     pages: new RingPages({
       maxBytes: 65_536,
       compressMinBytes: 256,
-      framed: () => undefined,
-      deflated: () => undefined,
+      metrics: world.counts.metrics,
     }),
-    outcome: (outcome) => outcomes.push(outcome),
-    delivered: () => undefined,
+    metrics: world.counts.metrics,
   };
   const take = (frame: ServerFrame) => {
     room--;
@@ -64,7 +61,17 @@ async function behind(
   };
   const batches = () => frames.flatMap((frame) => (frame.kind === 'batch' ? [frame] : []));
   const snapshots = () => frames.flatMap((frame) => (frame.kind === 'snapshot' ? [frame] : []));
-  return { ...world, view, sessionView, frames, outcomes, from, pump, batches, snapshots };
+  return {
+    ...world,
+    view,
+    sessionView,
+    frames,
+    outcomes: () => world.counts.labels('recoveriesTotal'),
+    from,
+    pump,
+    batches,
+    snapshots,
+  };
 }
 
 const offsets = (publications: readonly { offset: number }[]) => publications.map(({ offset }) => offset);
@@ -79,7 +86,7 @@ describe('catching up', () => {
     expect(batches().map(({ after, upto, publications }) => [after, upto, offsets(publications)])).toEqual([
       [1, 3, [2, 3]],
     ]);
-    expect([view.members, sessionView.status, outcomes]).toEqual([1, 'live', []]);
+    expect([view.members, sessionView.status, outcomes()]).toEqual([1, 'live', []]);
   });
 
   test('sends nothing to who is level', async () => {
@@ -226,7 +233,7 @@ describe('catching up', () => {
       },
       { kind: 'batch', after: 3, upto: 5 },
     ]);
-    expect(outcomes).toEqual(['gap']);
+    expect(outcomes()).toEqual(['gap']);
   });
 
   test('a gap that opens while it catches up is named too', async () => {
@@ -257,7 +264,7 @@ describe('catching up', () => {
     expect(frames).toHaveLength(1);
     expect(snapshots()).toMatchObject([{ offset: 5, first: true, last: true, topic: 'state' }]);
     expect(snapshots().flatMap(({ publications }) => publications.map(({ key }) => key))).toEqual(['a', 'c']);
-    expect(outcomes).toEqual(['snapshot']);
+    expect(outcomes()).toEqual(['snapshot']);
   });
 
   test('a snapshot comes in pages of one state, with what changed meanwhile behind it', async () => {

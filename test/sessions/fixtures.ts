@@ -142,9 +142,8 @@ export interface GatewayOptions extends WorldOptions {
 /** Everything between connections and the engine, with a fake event loop, clock, sink and wire. */
 export async function makeGateway(options: GatewayOptions = {}) {
   const world = await makeWorld(options);
-  const { broker, fanout, turns, sink } = world;
-  const counts = new Map<string, number>();
-  const count = (name: string, by = 1) => void counts.set(name, (counts.get(name) ?? 0) + by);
+  const { broker, fanout, turns, sink, counts } = world;
+  const { metrics } = counts;
   const faults: unknown[] = [];
   const monotonicMs = () => turns.nowMs();
   const limitBytes = options.backpressureMaxBytes ?? 1_048_576;
@@ -169,7 +168,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
     dictionaries: true,
     modeOf: (topic) => (namespaceOf(topic) === 'state' ? 'state' : 'stream'),
     subscriptionsPerSession: options.subscriptionsPerSession ?? 100,
-    outcome: (outcome) => count(`outcome ${outcome}`),
+    metrics,
   });
   /** What a token stands for: known at once, or with a promise when that has been looked at. */
   const tokens = new Map<string, TokenResult | Promise<TokenResult>>();
@@ -195,17 +194,15 @@ export async function makeGateway(options: GatewayOptions = {}) {
         pages: new RingPages({
           maxBytes: 65_536,
           compressMinBytes: 256,
-          framed: () => count('framed'),
-          deflated: () => count('deflated'),
+          metrics,
         }),
-        outcome: (outcome) => count(`outcome ${outcome}`),
-        delivered: (publications) => count('delivered', publications),
+        metrics,
       },
       monotonicMs,
       backpressureMaxBytes: limitBytes,
       commandsPerSecond: limits.commandsPerSecond,
       presence,
-      laggingBegan: () => count('lagging'),
+      metrics,
       turnShare: new TurnShare(turns, options.turnShareMs ?? 5),
     },
     commands: {
@@ -217,20 +214,16 @@ export async function makeGateway(options: GatewayOptions = {}) {
           (result): Verdict => (result.ok ? result.identity : new SluiceError(result.code, result.message)),
         ),
       authorize,
-      roundTripSeconds: (seconds) => count('round trip', seconds),
+      metrics,
     },
     limits,
     waitingMessages: new HeldBytes({ perPayer: 131_072, total: 1_048_576 }),
     version: '0',
     writeTimeoutMs: 30_000,
     backpressureTotalMaxBytes: options.backpressureTotalMaxBytes ?? 1_000_000_000,
-    metrics: {
-      command: (kind) => count(`command ${kind}`),
-      commandError: (code) => count(`error ${code}`),
-      commandRateLimited: () => count('rate limited'),
-      refused: (error) => count(`refused ${error.code}`),
-      fault: (error) => void faults.push(error),
-    },
+    metrics,
+    log: { error: ({ err }) => void faults.push(err) },
+    refused: () => undefined,
   });
 
   /** Frames that were lost in a turn are told at the begin of the next one, as the transport does. */
@@ -272,7 +265,6 @@ export async function makeGateway(options: GatewayOptions = {}) {
     admission,
     presence,
     tokens,
-    counts,
     faults,
     connect,
     settle,

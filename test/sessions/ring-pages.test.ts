@@ -20,13 +20,11 @@ const pageBytes = 1000;
 async function outage({ view: more, pages: pagesOptions, ...options }: Options = {}) {
   const world = await makeWorld(options);
   const view = world.view('a', more);
-  let deflates = 0;
-  let framed = 0;
+  const { counts } = world;
   const pages = new RingPages({
     maxBytes: 1_000_000,
     compressMinBytes: 0,
-    framed: () => void framed++,
-    deflated: () => void deflates++,
+    metrics: counts.metrics,
     ...pagesOptions,
   });
   /** What somebody is sent who has had everything up to `position`. */
@@ -49,12 +47,18 @@ async function outage({ view: more, pages: pagesOptions, ...options }: Options =
       pageBytes,
       pages,
       modeOf: () => 'stream',
-      outcome: () => undefined,
-      delivered: () => undefined,
+      metrics: counts.metrics,
     });
     return sent;
   };
-  return { ...world, view, pages, back, deflates: () => deflates, framed: () => framed };
+  return {
+    ...world,
+    view,
+    pages,
+    back,
+    deflates: () => counts.of('sharedPageDeflatesTotal'),
+    framed: () => counts.of('sharedPagesTotal'),
+  };
 }
 
 /** As a client reads them. */

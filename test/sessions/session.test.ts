@@ -204,7 +204,7 @@ describe('lagging', () => {
     ]);
     expect([session.isLagging, session.isLiveIn(viewOf('a')), viewOf('a').members]).toEqual([true, false, 0]);
     expect(connection.joined.size).toBe(0);
-    expect(counts.get('lagging')).toBe(1);
+    expect(counts.of('sessionsLaggingTotal')).toBe(1);
     turns.settle();
   });
 

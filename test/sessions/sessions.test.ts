@@ -125,7 +125,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       const offsets = connection
         .of('batch')
         .flatMap(({ publications }) => publications.map(({ offset }) => offset));
-      expect([offsets, counts.get('outcome recovered')]).toEqual([[2, 3, 4], 1]);
+      expect([offsets, counts.of('recoveriesTotal', 'recovered')]).toEqual([[2, 3, 4], 1]);
     });
 
     test('subscribe in state mode sends a snapshot behind the reply', async () => {
@@ -446,7 +446,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       const { command, connection, turns, counts } = await client(codec);
       command({ kind: 'ping', id: 1, roundTripMs: 250 });
       expect(connection.replies(1)).toMatchObject([{ kind: 'pong', timeMs: turns.nowMs() }]);
-      expect(counts.get('round trip')).toBe(0.25);
+      expect(counts.of('clientRoundTripSeconds')).toBe(0.25);
     });
 
     test('call is not supported', async () => {
@@ -486,7 +486,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       expect(connection.replies(3)).toMatchObject([
         { kind: 'error', code: 'rate_limited', retry: true, retryAfterMs: 500 },
       ]);
-      expect(counts.get('rate limited')).toBe(1);
+      expect(counts.of('rateLimitedTotal', 'command')).toBe(1);
       turns.advance(500);
       command({ kind: 'ping', id: 4 });
       expect(await codeOf(4)).toBe('pong');

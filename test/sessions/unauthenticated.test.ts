@@ -89,7 +89,7 @@ describe('a session that has not authenticated', () => {
     expect(connection.replies(2)).toMatchObject([{ kind: 'connected', user: 'alice' }]);
     command({ kind: 'connect', id: 3, token: 'good' });
     expect(connection.replies(3)).toMatchObject([{ code: 'already_connected' }]);
-    expect(counts.get('error already_connected')).toBe(1);
+    expect(counts.of('commandErrorsTotal', 'already_connected')).toBe(1);
   });
 
   test('gives back the place that it had, whichever that is', async () => {

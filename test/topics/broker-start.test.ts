@@ -47,7 +47,7 @@ describe('a broker that loads what is stored', () => {
     });
     const { broker, clock, counts } = makeBroker({ engine });
     await expect(broker.open(ignore, stop.signal)).rejects.toBe(reason);
-    expect([seen.loaded, counts.of('up')]).toEqual([20, 0]);
+    expect([seen.loaded, counts.values('engineUp')]).toEqual([20, []]);
     expect(seen.signal).toBe(stop.signal);
   });
 
@@ -58,6 +58,6 @@ describe('a broker that loads what is stored', () => {
     });
     const { broker, counts } = makeBroker({ engine });
     await expect(broker.open(ignore, stop.signal)).rejects.toBe(reason);
-    expect(counts.of('up')).toBe(0);
+    expect(counts.values('engineUp')).toEqual([]);
   });
 });

@@ -46,13 +46,15 @@ describe('publishing', () => {
       fields('b'),
     ]);
     expect(summary(outcomes)).toEqual([1, 'invalid_topic', 2, 'invalid_type', 1]);
-    expect([counts.of('published'), counts.of('failed invalid_topic')]).toEqual([3, 1]);
+    expect([counts.of('publicationsTotal'), counts.of('publishErrorsTotal', 'invalid_topic')]).toEqual([
+      3, 1,
+    ]);
   });
 
   test('publishing nothing answers nothing and asks the engine nothing', async () => {
     const { broker, counts } = await openBroker();
     expect(await broker.publish([])).toEqual([]);
-    expect(counts.of('appendSeconds')).toBe(0);
+    expect(counts.values('engineAppendSeconds')).toEqual([]);
   });
 
   test('tells the listener before the publisher has the answer', async () => {
@@ -101,7 +103,7 @@ describe('publishing', () => {
     await publishOne(broker, fields('a', { messageId: 'm' }));
     const again = await publishOne(broker, fields('a', { messageId: 'm' }));
     expect(again).toMatchObject({ ok: true, offset: 1, duplicate: true });
-    expect([counts.of('duplicate'), listener.publications.length]).toEqual([1, 1]);
+    expect([counts.of('publishDuplicatesTotal'), listener.publications.length]).toEqual([1, 1]);
   });
 });
 
@@ -339,9 +341,9 @@ describe('the budget of bytes', () => {
     await broker.publish([fields('state', large), fields('idle', large), fields('idle', large)]);
     const { epoch } = topicOf(broker.find('idle'));
     await broker.publish([fields('busy', large)]);
-    expect([counts.of('evicted total'), broker.bytes]).toEqual([0, 4 * size + value]);
+    expect([counts.of('ringEvictionsTotal', 'total'), broker.bytes]).toEqual([0, 4 * size + value]);
     await broker.publish([fields('busy', large)]);
-    expect(counts.of('evicted total')).toBe(1);
+    expect(counts.of('ringEvictionsTotal', 'total')).toBe(1);
     const state = topicOf(broker.find('state'));
     expect([state.ring.count, state.state?.size, state.ring.newest]).toEqual([0, 1, 1]);
     await broker.publish([fields('busy', large)]);
@@ -373,7 +375,7 @@ describe('the budget of bytes', () => {
     const most = 2 * (size + valueBytesOf(size));
     const { broker, counts } = await openBroker({ ringsMaxBytes: most });
     await broker.publish([fields('a'), fields('state', { key: 'k' })]);
-    expect(counts.of('evicted total')).toBe(0);
+    expect(counts.of('ringEvictionsTotal', 'total')).toBe(0);
     await broker.publish([fields('state', { key: 'l' })]);
     expect([broker.find('a')?.ring.count, broker.find('state')?.ring.count]).toEqual([0, 2]);
     expect(broker.bytes).toBe(most);
@@ -585,7 +587,11 @@ describe('sweep', () => {
     expect(broker.find('a')?.ring.count).toBe(1);
     clock.advance(1);
     broker.sweep();
-    expect([broker.find('a'), broker.bytes, counts.of('evicted age')]).toEqual([undefined, 0, 1]);
+    expect([broker.find('a'), broker.bytes, counts.of('ringEvictionsTotal', 'age')]).toEqual([
+      undefined,
+      0,
+      1,
+    ]);
     expect(listener.heard.at(-1)).toEqual({ event: 'removed', topic: 'a' });
   });
 
@@ -653,7 +659,7 @@ describe('sweep', () => {
       { offset: 3, key: 'a', removed: true, tags: { room: '1' }, type: 'seat' },
     ]);
     await answered();
-    expect([broker.find('state')?.state?.size, counts.of('evicted ttl')]).toEqual([1, 1]);
+    expect([broker.find('state')?.state?.size, counts.of('ringEvictionsTotal', 'ttl')]).toEqual([1, 1]);
     broker.sweep();
     expect(listener.publications).toHaveLength(3);
   });
@@ -708,7 +714,7 @@ describe('expiry with an engine that takes its time', () => {
       [2, undefined],
       [3, true],
     ]);
-    expect(counts.of('evicted ttl')).toBe(1);
+    expect(counts.of('ringEvictionsTotal', 'ttl')).toBe(1);
   });
 
   test.each(['before', 'behind'])('leaves a newer value that is committed %s it', async (when) => {
@@ -720,7 +726,7 @@ describe('expiry with an engine that takes its time', () => {
     const offset = when === 'before' ? 3 : 4;
     expect(summary(await publish)).toEqual([offset]);
     expect(state?.get('a')?.offset).toBe(offset);
-    expect([state?.size, counts.of('evicted ttl')]).toEqual([2, offset - 3]);
+    expect([state?.size, counts.of('ringEvictionsTotal', 'ttl')]).toEqual([2, offset - 3]);
   });
 
   test('asks anew at a later sweep when the engine could not do it, and not before', async () => {
@@ -728,9 +734,12 @@ describe('expiry with an engine that takes its time', () => {
     broker.sweep();
     await engine.close();
     await engine.commit();
-    expect([engine.calls, state?.size, counts.of('retried'), counts.of('failed shutting_down')]).toEqual([
-      0, 2, 0, 0,
-    ]);
+    expect([
+      engine.calls,
+      state?.size,
+      counts.of('engineRetriesTotal'),
+      counts.of('publishErrorsTotal', 'shutting_down'),
+    ]).toEqual([0, 2, 0, 0]);
     broker.sweep();
     expect(engine.calls).toBe(1);
   });
@@ -768,10 +777,10 @@ describe('the engine', () => {
   test('the probe says why the engine is degraded', async () => {
     const { broker, counts } = await openBroker();
     broker.degraded(new Error('the disk is full'));
-    expect([await broker.probe(), counts.of('down')]).toEqual(['the disk is full', 1]);
+    expect([await broker.probe(), counts.values('engineUp')]).toEqual(['the disk is full', [1, 0]]);
     broker.degraded(undefined);
     expect(await broker.probe()).toBeUndefined();
-    expect([counts.of('down'), counts.of('up')]).toEqual([1, 2]);
+    expect(counts.values('engineUp')).toEqual([1, 0, 1]);
   });
 
   test('the probe fails while the feed has not had what was appended', async () => {
@@ -821,7 +830,7 @@ describe('the engine', () => {
     const wait = async (delayMs: number) => void waits.push(delayMs);
     const { broker, counts } = await openBroker({ engine, wait });
     const outcomes = await broker.publish([fields('a'), fields('flaky'), fields('a')]);
-    expect([summary(outcomes), engine.calls, waits, counts.of('retried')]).toEqual([
+    expect([summary(outcomes), engine.calls, waits, counts.of('engineRetriesTotal')]).toEqual([
       [1, 1, 2],
       [3, 1, 1],
       [50, 200],

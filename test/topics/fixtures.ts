@@ -1,15 +1,11 @@
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import type { Payload, PublishFields } from '../../src/protocol/frames.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
-import {
-  Broker,
-  type BrokerMetrics,
-  type BrokerOptions,
-  type TopicListener,
-} from '../../src/topics/broker.ts';
+import { Broker, type BrokerOptions, type TopicListener } from '../../src/topics/broker.ts';
 import type { AppendOutcome, AppendRequest } from '../../src/topics/engine.ts';
 import { StoredPublication } from '../../src/topics/publication.ts';
 import type { Topic, TopicOptions } from '../../src/topics/topic.ts';
+import { RecordedMetrics } from '../support/metrics.ts';
 
 export function json(value: unknown): Payload {
   return { format: 'json', bytes: utf8(JSON.stringify(value)) };
@@ -57,27 +53,6 @@ export const defaultTopic: TopicOptions = {
   ttlMs: undefined,
 };
 
-/** Counts what the broker reports, by name. */
-class BrokerCounts implements BrokerMetrics {
-  readonly counts = new Map<string, number>();
-  published = (count: number) => this.#add('published', count);
-  duplicate = () => this.#add('duplicate', 1);
-  failed = (code: string) => this.#add(`failed ${code}`, 1);
-  evicted = (reason: string, count: number) => this.#add(`evicted ${reason}`, count);
-  publishSeconds = () => this.#add('publishSeconds', 1);
-  appendSeconds = () => this.#add('appendSeconds', 1);
-  retried = (count: number) => this.#add('retried', count);
-  engineUp = (up: boolean) => this.#add(up ? 'up' : 'down', 1);
-
-  of(name: string): number {
-    return this.counts.get(name) ?? 0;
-  }
-
-  #add(name: string, count: number): void {
-    this.counts.set(name, this.of(name) + count);
-  }
-}
-
 export type Heard =
   | { readonly event: 'appended'; readonly topic: string; readonly offsets: readonly number[] }
   | { readonly event: 'reset' | 'removed'; readonly topic: string };
@@ -110,12 +85,12 @@ export function makeBroker(
   options: Partial<Omit<BrokerOptions, 'namespace'>> & { readonly topic?: Partial<TopicOptions> } = {},
 ) {
   const clock = new FakeClock();
-  const counts = new BrokerCounts();
+  const counts = new RecordedMetrics();
   const { topic, ...rest } = options;
   const broker = new Broker({
     engine: new MemoryEngine({ nowMs: clock.read, isState: (name) => name === 'state' }),
     namespace: (name) => ({ ...defaultTopic, mode: name === 'state' ? 'state' : 'stream', ...topic }),
-    metrics: counts,
+    metrics: counts.metrics,
     payloadMaxBytes: 65_536,
     topicsMax: 1000,
     ringsMaxBytes: 256 * 1_048_576,

@@ -6,6 +6,7 @@ import type { Session } from '../../src/sessions/session.ts';
 import type { Upgrades } from '../../src/transport/upgrade.ts';
 import type { Socket, SocketData, UwsConnection } from '../../src/transport/uws-connection.ts';
 import { serveWebSockets } from '../../src/transport/websocket.ts';
+import { RecordedMetrics } from '../support/metrics.ts';
 
 test('a connection is forgotten when it ends, and counted once each time', () => {
   const behaviors: WebSocketBehavior<SocketData>[] = [];
@@ -14,24 +15,20 @@ test('a connection is forgotten when it ends, and counted once each time', () =>
     get: () => undefined,
   } as unknown as TemplatedApp;
   const connections = new Map<string, UwsConnection>();
-  const counted: string[] = [];
+  const counts = new RecordedMetrics();
+  const told: string[] = [];
   const session = { id: 's1', endedBy: undefined } as unknown as Session;
   serveWebSockets(app, {
     upgrades: undefined as unknown as Upgrades,
     sessions: { open: () => session, close: () => 'client' } as never,
-    sink: { ended: () => counted.push('ended') } as never,
+    sink: { ended: () => told.push('ended') } as never,
     connections,
     frameMaxBytes: 1024,
     idleTimeoutSeconds: 60,
     backpressureMaxBytes: 4096,
     monotonicMs: () => 0,
-    metrics: {
-      opened: () => counted.push('opened'),
-      closed: (reason) => counted.push(`closed: ${reason}`),
-      idleTimeout: () => undefined,
-      sentBytes: () => undefined,
-    },
-    upgraded: () => counted.push('upgraded'),
+    metrics: counts.metrics,
+    upgraded: () => told.push('upgraded'),
   });
   const peer = { identity: anonymousIdentity, address: 'a', addressKey: 'a' };
   const data: SocketData = {
@@ -43,5 +40,7 @@ test('a connection is forgotten when it ends, and counted once each time', () =>
   expect([...connections.keys()]).toEqual(['s1']);
   behaviors[0]?.close?.(socket, 1000, new ArrayBuffer(0));
   expect(connections.size).toBe(0);
-  expect(counted).toEqual(['upgraded', 'opened', 'ended', 'closed: client']);
+  expect(told).toEqual(['upgraded', 'ended']);
+  expect(counts.labels('connectionsTotal')).toEqual(['websocket']);
+  expect(counts.labels('connectionsClosedTotal')).toEqual(['client']);
 });

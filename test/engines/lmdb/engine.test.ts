@@ -368,7 +368,8 @@ describe('a broker on this engine', () => {
     expect(await publishOne(broker, { topic: 'a', type: 't', payload: json(1) })).toMatchObject({
       offset: 1,
     });
-    expect([counts.of('retried'), counts.of('down'), broker.degradedBy]).toEqual([1, 1, undefined]);
+    expect([counts.of('engineRetriesTotal'), counts.values('engineUp')]).toEqual([1, [1, 0, 1]]);
+    expect(broker.degradedBy).toBeUndefined();
     await broker.close();
   });
 });
