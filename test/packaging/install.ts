@@ -1,0 +1,85 @@
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { promisify } from 'node:util';
+import { LocalRegistry } from './registry.ts';
+
+const run = promisify(execFile);
+const notInTheTree = ['node_modules', 'dist', 'coverage', 'data', '.git'];
+
+/** A folder for packages, trees and installs, and a registry to install from. Dispose of it. */
+export class Workshop {
+  readonly registry: LocalRegistry;
+  readonly #folder: string;
+  readonly #root: string;
+
+  private constructor(root: string, registry: LocalRegistry) {
+    this.#root = root;
+    this.registry = registry;
+    this.#folder = mkdtempSync(join(tmpdir(), 'sluice-packaging-'));
+  }
+
+  static async open(root: string, stubs: ReadonlySet<string>): Promise<Workshop> {
+    return new Workshop(root, await LocalRegistry.start(root, stubs));
+  }
+
+  close(): void {
+    this.registry.close();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Packs a copy of the tree, as nothing that is built may come from the tree itself. Returns the tarball's path. */
+  async pack(): Promise<string> {
+    const tree = this.#copyOfTree('packed');
+    symlinkSync(join(this.#root, 'node_modules'), join(tree, 'node_modules'));
+    const { stdout } = await this.run(tree, 'npm', 'pack', '--json', '--pack-destination', this.#folder);
+    const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
+    return join(this.#folder, filename);
+  }
+
+  /**
+   * Commits a copy of the tree to a repository of its own. Returns its address for npm. The lock file is left out: it has the
+   * checksums of the packages of another registry.
+   */
+  async repository(): Promise<string> {
+    const tree = this.#copyOfTree('repository');
+    rmSync(join(tree, 'package-lock.json'));
+    await this.run(tree, 'git', 'init', '--quiet');
+    await this.run(tree, 'git', 'add', '--all');
+    const author = ['-c', 'user.name=Sluice', '-c', 'user.email=sluice@example.org'];
+    await this.run(tree, 'git', ...author, 'commit', '--quiet', '--message', 'Everything');
+    return `git+file://${tree}`;
+  }
+
+  /** Installs into a folder in which nothing is. Returns the folder. */
+  async install(name: string, what: string): Promise<string> {
+    const folder = join(this.#folder, name);
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }');
+    await this.run(folder, 'npm', 'install', '--no-audit', '--no-fund', what);
+    return folder;
+  }
+
+  /** With nothing of the surroundings but where programs are: npm tells the scripts that it runs how to go on. */
+  async run(cwd: string, command: string, ...args: readonly string[]) {
+    const env = {
+      PATH: process.env['PATH'],
+      HOME: this.#folder,
+      npm_config_registry: this.registry.url,
+      npm_config_cache: join(this.#folder, '.npm'),
+      npm_config_update_notifier: 'false',
+    };
+    return run(command, args, { cwd, env, maxBuffer: 64 * 2 ** 20 });
+  }
+
+  #copyOfTree(name: string): string {
+    const tree = join(this.#folder, name);
+    const isOfTree = (path: string) =>
+      !relative(this.#root, path)
+        .split('/')
+        .some((part) => notInTheTree.includes(part));
+    cpSync(this.#root, tree, { recursive: true, filter: isOfTree });
+    return tree;
+  }
+}
