@@ -24,16 +24,16 @@ import { eventLoop } from './fanout/schedule.ts';
 import { createLog, type Log } from './log.ts';
 import { watchLoopDelay } from './metrics/loop-delay.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { Admission } from './sessions/admission.ts';
 import { HeldBytes } from './sessions/charges.ts';
-import { Entrance } from './sessions/entrance.ts';
-import { Buckets } from './sessions/limits.ts';
+import { ConnectionLimits } from './sessions/connection-limits.ts';
+import { Handshake } from './sessions/handshake.ts';
+import { PageCache } from './sessions/page-cache.ts';
 import { Presence } from './sessions/presence.ts';
 import { RequestLimits } from './sessions/request-limits.ts';
-import { RingPages } from './sessions/ring-pages.ts';
 import { Sessions } from './sessions/sessions.ts';
 import { Subscriber } from './sessions/subscribe.ts';
-import { TurnShare } from './sessions/turn-share.ts';
+import { TokenBuckets } from './sessions/token-bucket.ts';
+import { TurnBudget } from './sessions/turn-budget.ts';
 import { builtInSources } from './sources/built-in.ts';
 import type { SourcePublish } from './sources/source.ts';
 import { Broker } from './topics/broker.ts';
@@ -68,9 +68,9 @@ export interface ServerOptions {
 const reconnectSpreadMs = 2000;
 const sweepMs = 1000;
 /** Subscribing and catching up may take so much of a turn: what others wait for it at most. */
-const turnShareMs = 5;
+const turnBudgetMs = 5;
 /** Of pages for clients that come back: they reach thousands of publications back, for seconds. */
-const ringPagesMaxBytes = 4 * 1024 * 1024;
+const pageCacheMaxBytes = 4 * 1024 * 1024;
 
 /** Large messages of clients that wait for a later turn to be decoded. */
 const waitingMessagesMaxBytes = 16 * 1024 * 1024;
@@ -168,13 +168,13 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const requestLimits = new RequestLimits(config, monotonicMs);
   // WebSockets begin as such connections.
   const perIp = Math.max(config.httpConnectionsPerSecondPerIp, 2 * config.handshakesPerSecondPerIp);
-  const newConnections = new Buckets(perIp, perIp, monotonicMs);
+  const newConnections = new TokenBuckets(perIp, perIp, monotonicMs);
   const httpConnections = new HttpConnections(app, {
     max: config.maxHttpConnections,
     admits: (peer) => isProxy(peer) || newConnections.take(addressKey(peer)) === 0,
     metrics,
   });
-  const admission = new Admission(config, monotonicMs);
+  const connectionLimits = new ConnectionLimits(config, monotonicMs);
   const presence = new Presence({
     fanout,
     isOn: (topic) => namespaceOptions(config, namespaceOf(topic)).presence,
@@ -191,8 +191,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     subscriptionsPerSession: config.subscriptionsPerSession,
     metrics,
   });
-  const ringPages = new RingPages({
-    maxBytes: ringPagesMaxBytes,
+  const pageCache = new PageCache({
+    maxBytes: pageCacheMaxBytes,
     compressMinBytes: config.compressMinBytes,
     metrics,
   });
@@ -200,9 +200,9 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     perPayer: 2 * config.frameMaxBytes,
     total: Math.max(waitingMessagesMaxBytes, 2 * config.frameMaxBytes),
   });
-  const turnShare = new TurnShare(eventLoop, turnShareMs);
+  const turnBudget = new TurnBudget(eventLoop, turnBudgetMs);
   const sessions = new Sessions({
-    admission,
+    connectionLimits,
     subscriber,
     context: {
       broker,
@@ -212,7 +212,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
         fanout,
         nowMs: () => broker.nowMs(),
         pageBytes: Math.min(config.batchMaxBytes, config.backpressureMaxBytes / 4),
-        pages: ringPages,
+        pages: pageCache,
         modeOf: (topic) => namespaceOptions(config, namespaceOf(topic)).mode,
         metrics,
       },
@@ -220,7 +220,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       backpressureMaxBytes: config.backpressureMaxBytes,
       commandsPerSecond: config.commandsPerSecond,
       metrics,
-      turnShare,
+      turnBudget,
     },
     commands: {
       broker,
@@ -284,17 +284,17 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     }
     return admitsAnonymous(config) ? anonymousIdentity : unauthenticatedIdentity;
   };
-  const entrance = new Entrance({
+  const handshake = new Handshake({
     gate,
     credentials,
     identityOf,
     clientAddress: addressOf,
     refused,
-    admission,
+    connectionLimits,
     isDraining: () => draining,
   });
   const upgrades = new Upgrades({
-    entrance,
+    handshake,
     withCors: (answer, origin) => withCors(answer, origin, origins),
     ...exchanges,
     metrics,
@@ -338,7 +338,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     sessions.sweep();
     requestLimits.sweep();
     newConnections.sweep();
-    ringPages.sweep();
+    pageCache.sweep();
   }, sweepMs);
 
   function stats(): GatewayStats {

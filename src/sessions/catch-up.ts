@@ -4,10 +4,10 @@ import { conflate, removalOf } from '../fanout/select.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Mode, ServerFrame } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
-import { isLevel, type Leg, legEnd } from './leg.ts';
+import type { Page, PageCache } from './page-cache.ts';
 import type { Gone } from './pattern-backlog.ts';
-import type { RingPage, RingPages } from './ring-pages.ts';
 import type { SessionView } from './session-view.ts';
+import { backlogEnd, isLevel, type TopicBacklog } from './topic-backlog.ts';
 
 /** The session as the catch-up sees it. */
 export interface CatchUpSession {
@@ -26,7 +26,7 @@ export interface CatchUpOptions {
   readonly nowMs: () => number;
   /** A page ends with the publication that makes it as large as this, encoded, or before. */
   readonly pageBytes: number;
-  readonly pages: RingPages;
+  readonly pages: PageCache;
   /** Of a topic of this name. */
   readonly modeOf: (topic: string) => Mode;
   readonly metrics: Pick<Metrics, 'recoveriesTotal' | 'deliveriesTotal'>;
@@ -58,10 +58,10 @@ const pagePublications = 1000;
  */
 export function catchUp(session: CatchUpSession, sessionView: SessionView, options: CatchUpOptions): boolean {
   const { backlog } = sessionView;
-  for (const leg of sessionView.legs) if (!catchUpLeg(session, leg, options)) return false;
+  for (const backlog of sessionView.backlogs) if (!catchUpTopic(session, backlog, options)) return false;
   for (let item = backlog?.current; item !== undefined; item = backlog?.current) {
-    if ('leg' in item) {
-      if (!catchUpLeg(session, item.leg, options)) return false;
+    if ('backlog' in item) {
+      if (!catchUpTopic(session, item.backlog, options)) return false;
     } else {
       if (!session.hasRoom()) return false;
       sendGone(session, sessionView, item.gone, options);
@@ -72,10 +72,10 @@ export function catchUp(session: CatchUpSession, sessionView: SessionView, optio
   return true;
 }
 
-function catchUpLeg(session: CatchUpSession, leg: Leg, options: CatchUpOptions): boolean {
-  while (!isLevel(leg)) {
+function catchUpTopic(session: CatchUpSession, backlog: TopicBacklog, options: CatchUpOptions): boolean {
+  while (!isLevel(backlog)) {
     if (!session.hasRoom()) return false;
-    sendNext(session, leg, options);
+    sendNext(session, backlog, options);
   }
   return true;
 }
@@ -102,62 +102,69 @@ function sendGone(
   metrics.recoveriesTotal.inc({ outcome: 'gap' });
 }
 
-function sendNext(session: CatchUpSession, leg: Leg, options: CatchUpOptions): void {
-  const { topic, view } = leg.feed;
-  if (leg.epoch !== topic.epoch) {
-    startOver(session, leg, options);
-  } else if (leg.snapshot !== undefined) {
-    sendSnapshotPage(session, leg, options);
-  } else if (leg.position < topic.ring.reach || leg.position < 0) {
+function sendNext(session: CatchUpSession, backlog: TopicBacklog, options: CatchUpOptions): void {
+  const { topic, view } = backlog.feed;
+  if (backlog.epoch !== topic.epoch) {
+    startOver(session, backlog, options);
+  } else if (backlog.snapshot !== undefined) {
+    sendSnapshotPage(session, backlog, options);
+  } else if (backlog.position < topic.ring.reach || backlog.position < 0) {
     if (topic.state !== undefined) {
-      leg.snapshot = takeSnapshot(leg, options.nowMs());
+      backlog.snapshot = takeSnapshot(backlog, options.nowMs());
       options.metrics.recoveriesTotal.inc({ outcome: 'snapshot' });
       return;
     }
-    const missing = { after: leg.position, upto: topic.ring.reach };
-    leg.position = missing.upto;
+    const missing = { after: backlog.position, upto: topic.ring.reach };
+    backlog.position = missing.upto;
     options.metrics.recoveriesTotal.inc({ outcome: 'gap' });
     session.sendFrame({
       kind: 'caughtUp',
       id: 0,
       view: view.id,
       topic: topic.name,
-      epoch: leg.epoch,
-      offset: leg.position,
+      epoch: backlog.epoch,
+      offset: backlog.position,
       recovered: false,
       missing,
     });
   } else {
-    sendRingPage(session, leg, options);
+    sendRingPage(session, backlog, options);
   }
 }
 
 /** The numbering changed while this subscriber was behind: what it missed begins where the epoch does. */
-function startOver(session: CatchUpSession, leg: Leg, { nowMs }: CatchUpOptions): void {
-  const { topic, view } = leg.feed;
-  leg.epoch = topic.epoch;
-  leg.position = topic.startOffset;
-  leg.snapshot = undefined;
+function startOver(session: CatchUpSession, backlog: TopicBacklog, { nowMs }: CatchUpOptions): void {
+  const { topic, view } = backlog.feed;
+  backlog.epoch = topic.epoch;
+  backlog.position = topic.startOffset;
+  backlog.snapshot = undefined;
   session.sendFrame({
     kind: 'reset',
     id: 0,
     view: view.id,
     topic: topic.name,
-    epoch: leg.epoch,
-    offset: leg.position,
+    epoch: backlog.epoch,
+    offset: backlog.position,
     mode: topic.options.mode,
   });
-  if (topic.state !== undefined) leg.snapshot = takeSnapshot(leg, nowMs());
+  if (topic.state !== undefined) backlog.snapshot = takeSnapshot(backlog, nowMs());
 }
 
-export function takeSnapshot({ feed }: Pick<Leg, 'feed'>, nowMs: number): NonNullable<Leg['snapshot']> {
+export function takeSnapshot(
+  { feed }: Pick<TopicBacklog, 'feed'>,
+  nowMs: number,
+): NonNullable<TopicBacklog['snapshot']> {
   const values = [...feed.topic.snapshot(nowMs)].filter((publication) => feed.matches(publication));
   return { offset: feed.topic.ring.newest, values, sent: 0 };
 }
 
-function sendSnapshotPage(session: CatchUpSession, leg: Leg, { pageBytes, metrics }: CatchUpOptions): void {
-  const { view, topic } = leg.feed;
-  const snapshot = leg.snapshot as NonNullable<Leg['snapshot']>;
+function sendSnapshotPage(
+  session: CatchUpSession,
+  backlog: TopicBacklog,
+  { pageBytes, metrics }: CatchUpOptions,
+): void {
+  const { view, topic } = backlog.feed;
+  const snapshot = backlog.snapshot as NonNullable<TopicBacklog['snapshot']>;
   const first = snapshot.sent === 0;
   const pieces: Uint8Array[] = [];
   for (let bytes = 0; snapshot.sent < snapshot.values.length && bytes < pageBytes; snapshot.sent++) {
@@ -168,31 +175,44 @@ function sendSnapshotPage(session: CatchUpSession, leg: Leg, { pageBytes, metric
     bytes += piece.length;
   }
   const last = snapshot.sent === snapshot.values.length;
-  const header = { view: view.id, topic: topic.name, epoch: leg.epoch, offset: snapshot.offset, first, last };
+  const header = {
+    view: view.id,
+    topic: topic.name,
+    epoch: backlog.epoch,
+    offset: snapshot.offset,
+    first,
+    last,
+  };
   const message = view.options.codec.frameSnapshot(header, pieces);
   session.sendBytes(message);
   metrics.deliveriesTotal.inc(pieces.length);
   if (!last) return;
-  leg.position = snapshot.offset;
-  leg.snapshot = undefined;
+  backlog.position = snapshot.offset;
+  backlog.snapshot = undefined;
 }
 
-function sendRingPage(session: CatchUpSession, leg: Leg, options: CatchUpOptions): void {
-  const page = options.pages.find(leg.feed, leg.position) ?? ringPage(session, leg, options);
+function sendRingPage(session: CatchUpSession, backlog: TopicBacklog, options: CatchUpOptions): void {
+  const page = options.pages.find(backlog.feed, backlog.position) ?? pageOf(session, backlog, options);
   session.sendBytes(page.message);
   options.metrics.deliveriesTotal.inc(page.publications);
-  leg.position = page.header.upto;
+  backlog.position = page.header.upto;
 }
 
-/** What the ring holds behind the leg's position, as much as makes a page; kept for others unless it is for this session only. */
-function ringPage(session: CatchUpSession, leg: Leg, { nowMs, pageBytes, pages }: CatchUpOptions): RingPage {
-  const { feed } = leg;
+/** What the ring holds behind the backlog's position, as much as makes a page; kept for others unless it is for this session only. */
+function pageOf(
+  session: CatchUpSession,
+  backlog: TopicBacklog,
+  { nowMs, pageBytes, pages }: CatchUpOptions,
+): Page {
+  const { feed } = backlog;
   const { view, topic } = feed;
   const isState = topic.state !== undefined;
-  const end = pageEnd(leg.position, legEnd(feed));
+  const end = pageEnd(backlog.position, backlogEnd(feed));
   const conflates = isState || view.options.conflate;
   const now = nowMs();
-  const held = conflates ? [...topic.ring.between(leg.position, end)] : topic.ring.between(leg.position, end);
+  const held = conflates
+    ? [...topic.ring.between(backlog.position, end)]
+    : topic.ring.between(backlog.position, end);
   const kept = Array.isArray(held) ? conflate(held, feed, { session: session.id, nowMs: now }) : undefined;
   const pieces: Uint8Array[] = [];
   let upto = end;
@@ -208,7 +228,7 @@ function ringPage(session: CatchUpSession, leg: Leg, { nowMs, pageBytes, pages }
     }
     if (feed.exceptOf(publication) !== undefined || publication.ttlMs !== undefined) isForAll = false;
     if (kept?.has(publication) === false) continue;
-    const chosen = choose(session, leg, publication, now);
+    const chosen = choose(session, backlog, publication, now);
     if (chosen === undefined) continue;
     const piece = chosen.encoded(view.options.codec);
     pieces.push(piece);
@@ -217,10 +237,17 @@ function ringPage(session: CatchUpSession, leg: Leg, { nowMs, pageBytes, pages }
     if (2 * bytes >= pageBytes && roundness(offset) > roundest.roundness)
       roundest = { offset, pieces: pieces.length, bytes, roundness: roundness(offset) };
   }
-  const header = batchHeader(feed, leg.position, upto);
+  const header = batchHeader(feed, backlog.position, upto);
   const message = view.options.codec.frameBatch(topic.name, header, pieces);
-  const isFull = upto < legEnd(feed);
-  const page = { header, epoch: leg.epoch, isFull, publications: pieces.length, message, runBytes: bytes };
+  const isFull = upto < backlogEnd(feed);
+  const page = {
+    header,
+    epoch: backlog.epoch,
+    isFull,
+    publications: pieces.length,
+    message,
+    runBytes: bytes,
+  };
   return isForAll ? pages.add(feed, page) : page;
 }
 
@@ -233,7 +260,7 @@ function pageEnd(position: number, end: number): number {
 /** What this subscriber gets of a publication of the ring: itself, the removal of its key, or nothing. */
 function choose(
   session: CatchUpSession,
-  { feed }: Leg,
+  { feed }: TopicBacklog,
   publication: StoredPublication,
   nowMs: number,
 ): StoredPublication | undefined {

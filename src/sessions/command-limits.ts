@@ -1,5 +1,5 @@
-import { Buckets, TokenBucket } from './limits.ts';
 import type { Session } from './session.ts';
+import { TokenBucket, TokenBuckets } from './token-bucket.ts';
 
 /** What a command may take on average: with the rate of commands, the time of a second that one payer may use. */
 const workMsPerCommand = 1;
@@ -19,14 +19,14 @@ const freeMs = 0.05;
 export class CommandLimits {
   readonly #perSecond: number;
   readonly #nowMs: () => number;
-  readonly #work: Buckets;
+  readonly #work: TokenBuckets;
 
   /** `nowMs`: milliseconds on a monotonic clock. */
   constructor(commandsPerSecond: number, nowMs: () => number) {
     this.#perSecond = commandsPerSecond;
     this.#nowMs = nowMs;
     const workMs = commandsPerSecond * workMsPerCommand;
-    this.#work = new Buckets(workMs, workMs, nowMs);
+    this.#work = new TokenBuckets(workMs, workMs, nowMs);
   }
 
   /** Takes a command: 0, or in how many milliseconds there may be one. */

@@ -1,12 +1,12 @@
 import type { ByteCharges } from './charges.ts';
 import type { Session } from './session.ts';
-import type { TurnShare } from './turn-share.ts';
+import type { TurnBudget } from './turn-budget.ts';
 
 /** Messages up to this size take some ten microseconds to decode, and are taken as they come. */
 export const smallMessageBytes = 4096;
 
 export interface IntakeOptions {
-  readonly turnShare: TurnShare;
+  readonly turnBudget: TurnBudget;
   /** Messages that wait. */
   readonly held: ByteCharges;
   readonly take: (session: Session, message: Uint8Array, isBinary: boolean) => void;
@@ -37,11 +37,11 @@ export class Intake {
 
   /** False: it would have to wait, and there is no room for that. The message's bytes may die when this returns. */
   receive(session: Session, message: Uint8Array, isBinary: boolean): boolean {
-    const { turnShare, take } = this.#options;
+    const { turnBudget, take } = this.#options;
     const before = this.#waiting.get(session);
     if (before !== undefined) return this.#keep(session, before, message, isBinary);
     if (message.length <= smallMessageBytes) take(session, message, isBinary);
-    else if (turnShare.isFree) turnShare.run(() => take(session, message, isBinary));
+    else if (turnBudget.isFree) turnBudget.run(() => take(session, message, isBinary));
     else return this.#keep(session, [], message, isBinary);
     return true;
   }
@@ -58,7 +58,7 @@ export class Intake {
   }
 
   #askForTurn(session: Session, waiting: Waiting[]): void {
-    this.#options.turnShare.run(() => this.#takeNext(session, waiting));
+    this.#options.turnBudget.run(() => this.#takeNext(session, waiting));
   }
 
   #takeNext(session: Session, waiting: Waiting[]): void {

@@ -3,7 +3,7 @@ import type { Broker } from '../topics/broker.ts';
 import type { Numbering } from '../topics/engine.ts';
 import type { Topic } from '../topics/topic.ts';
 import { patternMatches } from '../topics/topic-name.ts';
-import { type Leg, legOfSnapshot } from './leg.ts';
+import { snapshotBacklog, type TopicBacklog } from './topic-backlog.ts';
 
 /** A topic whose content is gone, with publications that the subscriber has not had. */
 export interface Gone {
@@ -12,7 +12,7 @@ export interface Gone {
 }
 
 /** One topic that the subscriber lacks something of. */
-export type BacklogItem = { readonly leg: Leg } | { readonly gone: Gone };
+export type BacklogItem = { readonly backlog: TopicBacklog } | { readonly gone: Gone };
 
 /**
  * What one subscriber of a pattern lacks, topic by topic. A pattern may match a hundred thousand topics, so only those that
@@ -26,19 +26,19 @@ export class PatternBacklog {
   readonly #todo: (() => BacklogItem)[];
   #topics: readonly Topic[];
   #nextTopic = 0;
-  #legOf: (topic: Topic) => Leg;
+  #backlogOf: (topic: Topic) => TopicBacklog;
   #current: BacklogItem | undefined;
   /** When this pass began. */
   #seq: number;
   #changes: number;
 
-  /** `topics` get their legs by `legOf` when their turn comes, after `items`. */
+  /** `topics` get their backlogs by `backlogOf` when their turn comes, after `items`. */
   constructor(
     broker: Broker,
     view: View,
     items: readonly BacklogItem[],
     topics: readonly Topic[] = [],
-    legOf?: (topic: Topic) => Leg,
+    backlogOf?: (topic: Topic) => TopicBacklog,
   ) {
     this.#broker = broker;
     this.#view = view;
@@ -46,7 +46,7 @@ export class PatternBacklog {
     this.#changes = broker.changes;
     this.#todo = items.map((item) => () => item).reverse();
     this.#topics = topics;
-    this.#legOf = legOf ?? ((topic) => legAfter(view, topic, broker.seq));
+    this.#backlogOf = backlogOf ?? ((topic) => backlogAfter(view, topic, broker.seq));
   }
 
   /** What is to be sent next; undefined: nothing is lacking at this moment. */
@@ -65,7 +65,7 @@ export class PatternBacklog {
       const item = this.#todo.pop();
       if (item !== undefined) return item();
       const topic = this.#topics[this.#nextTopic++];
-      if (topic !== undefined) return { leg: this.#legOf(topic) };
+      if (topic !== undefined) return { backlog: this.#backlogOf(topic) };
       if (this.#changes === this.#broker.changes) return undefined;
       this.#lookAgain();
     }
@@ -79,7 +79,7 @@ export class PatternBacklog {
     this.#changes = this.#broker.changes;
     this.#topics = [...this.#broker.changedAfter(changes)].filter(({ name }) => patternMatches(target, name));
     this.#nextTopic = 0;
-    this.#legOf = (topic) => legAfter(this.#view, topic, seq, topic.resetAt > changes);
+    this.#backlogOf = (topic) => backlogAfter(this.#view, topic, seq, topic.resetAt > changes);
     for (const gone of goneAfter(this.#broker, this.#view, seq)) this.#todo.push(() => ({ gone }));
   }
 }
@@ -97,12 +97,12 @@ export function goneAfter(broker: Broker, { options }: View, seq: number): Gone[
  * What a subscriber lacks of a topic who has had everything up to this commit. `restarted`: what it has had was of another
  * numbering.
  */
-export function legAfter(view: View, topic: Topic, seq: number, restarted = false): Leg {
+export function backlogAfter(view: View, topic: Topic, seq: number, restarted = false): TopicBacklog {
   const feed = view.feeds.get(topic) ?? new Feed(view, topic);
   const { ring, epoch, startOffset } = topic;
   if (restarted) return { feed, epoch: '', position: startOffset, snapshot: undefined };
   const isLost = ring.evictedSeq > seq;
   // A subscriber that does not know the topic yet learns its mode from the snapshot.
-  if (topic.state !== undefined && (isLost || topic.firstSeq > seq)) return legOfSnapshot(feed);
+  if (topic.state !== undefined && (isLost || topic.firstSeq > seq)) return snapshotBacklog(feed);
   return { feed, epoch, position: isLost ? startOffset : ring.offsetAtSeq(seq), snapshot: undefined };
 }

@@ -1,4 +1,4 @@
-import { Buckets } from './limits.ts';
+import { TokenBuckets } from './token-bucket.ts';
 
 export interface RequestRates {
   readonly httpRequestsPerSecondPerIp: number;
@@ -16,15 +16,15 @@ const bytesPerMs = 200 * 1024;
  * operator's own.
  */
 export class RequestLimits {
-  readonly #addresses: Buckets;
-  readonly #users: Buckets;
-  readonly #work: Buckets;
+  readonly #addresses: TokenBuckets;
+  readonly #users: TokenBuckets;
+  readonly #work: TokenBuckets;
 
   constructor(rates: RequestRates, nowMs: () => number) {
     const { httpRequestsPerSecondPerIp: perIp, httpRequestsPerSecondPerUser: perUser } = rates;
-    this.#addresses = new Buckets(perIp, perIp, nowMs);
-    this.#users = new Buckets(perUser, perUser, nowMs);
-    this.#work = new Buckets(workMsPerSecond, workBurstMs, nowMs);
+    this.#addresses = new TokenBuckets(perIp, perIp, nowMs);
+    this.#users = new TokenBuckets(perUser, perUser, nowMs);
+    this.#work = new TokenBuckets(workMsPerSecond, workBurstMs, nowMs);
   }
 
   /** Takes a request of this payer: 0, or in how many milliseconds it may ask again. */

@@ -2,8 +2,8 @@ import type { Feed, View } from '../fanout/view.ts';
 import type { Position } from '../protocol/frames.ts';
 import type { Broker } from '../topics/broker.ts';
 import type { Payer } from '../topics/payer.ts';
-import { type Leg, legOfSnapshot, noLegs } from './leg.ts';
 import { PatternBacklog } from './pattern-backlog.ts';
+import { noBacklogs, snapshotBacklog, type TopicBacklog } from './topic-backlog.ts';
 
 /** One subscription of one session. */
 export class SessionView {
@@ -19,7 +19,7 @@ export class SessionView {
   /** `live`: the view's frames come by themselves. `behind`: by catch-up only. */
   status: 'behind' | 'live' = 'behind';
   /** Of an exact topic, while behind: how far it is. */
-  legs: readonly Leg[] = noLegs;
+  backlogs: readonly TopicBacklog[] = noBacklogs;
   /** Of a pattern, while behind: what it lacks of its topics. */
   backlog: PatternBacklog | undefined;
   /** Its client is to be given a cursor when it goes live. */
@@ -58,15 +58,15 @@ export class SessionView {
   fallBehind(lost: ReadonlyMap<Feed, Position>, broker: Broker): void {
     this.lagged = true;
     const { isPattern, feeds, waiting } = this.view;
-    const legOf = (feed: Feed): Leg => {
+    const backlogOf = (feed: Feed): TopicBacklog => {
       const { epoch, offset } = lost.get(feed) ?? { epoch: feed.epoch, offset: feed.position };
       if (!isPattern || epoch !== '') return { feed, epoch, position: offset, snapshot: undefined };
       // Its first batch would have introduced the topic.
-      if (feed.topic.state !== undefined) return legOfSnapshot(feed);
+      if (feed.topic.state !== undefined) return snapshotBacklog(feed);
       return { feed, epoch: feed.topic.epoch, position: offset, snapshot: undefined };
     };
     if (!isPattern) {
-      this.legs = [...feeds.values()].map(legOf);
+      this.backlogs = [...feeds.values()].map(backlogOf);
       return;
     }
     const behind = new Set(waiting.keys());
@@ -74,7 +74,7 @@ export class SessionView {
     this.backlog = new PatternBacklog(
       broker,
       this.view,
-      [...behind].map((feed) => ({ leg: legOf(feed) })),
+      [...behind].map((feed) => ({ backlog: backlogOf(feed) })),
     );
   }
 }

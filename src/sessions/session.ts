@@ -14,12 +14,12 @@ import { type CatchUpOptions, type CatchUpSession, catchUp } from './catch-up.ts
 import { CommandQueue } from './command-queue.ts';
 import type { Connection } from './connection.ts';
 import { LargeReplies } from './large-replies.ts';
-import { noLegs } from './leg.ts';
-import { TokenBucket } from './limits.ts';
 import { Outbox } from './outbox.ts';
 import type { Presence } from './presence.ts';
 import type { SessionView } from './session-view.ts';
-import type { TurnShare } from './turn-share.ts';
+import { TokenBucket } from './token-bucket.ts';
+import { noBacklogs } from './topic-backlog.ts';
+import type { TurnBudget } from './turn-budget.ts';
 
 /** What all sessions share. */
 export interface SessionContext {
@@ -33,7 +33,7 @@ export interface SessionContext {
   readonly presence: Presence;
   readonly metrics: Pick<Metrics, 'sessionsLaggingTotal'>;
   /** Commands that are run in order, and catching up, take part in it. */
-  readonly turnShare: TurnShare;
+  readonly turnBudget: TurnBudget;
 }
 
 /** One session is caught up for this long at a time, then others have their turn. */
@@ -213,7 +213,7 @@ export class Session implements CatchUpSession {
 
   // ---- views
 
-  /** Takes part in a view; the legs say what it has not had yet. Call `pump` once its reply is sent. */
+  /** Takes part in a view; the backlogs say what it has not had yet. Call `pump` once its reply is sent. */
   addView(sessionView: SessionView): void {
     this.views.set(sessionView.view.id, sessionView);
     this.#fallBehind(sessionView);
@@ -248,7 +248,7 @@ export class Session implements CatchUpSession {
     if (sessionView.lagged || sessionView.owesCursor) this.#tellCaughtUp(sessionView);
     sessionView.lagged = false;
     sessionView.owesCursor = false;
-    sessionView.legs = noLegs;
+    sessionView.backlogs = noBacklogs;
     sessionView.backlog = undefined;
   }
 
@@ -302,7 +302,7 @@ export class Session implements CatchUpSession {
   /** The others have their turn first. */
   #catchUpLater(): void {
     this.#catchUpAsked = true;
-    this.#context.turnShare.later(() => this.#connection.together(() => this.#catchUp()));
+    this.#context.turnBudget.later(() => this.#connection.together(() => this.#catchUp()));
   }
 
   #catchUpViews(): void {
@@ -360,7 +360,7 @@ export class Session implements CatchUpSession {
 
   /** Within the share of this turn, or of a later one: what it sends then leaves together, as it does from the transport's callbacks. */
   #inTurn(run: () => void): void {
-    this.#context.turnShare.run(run, () => this.#connection.together(run));
+    this.#context.turnBudget.run(run, () => this.#connection.together(run));
   }
 
   // ---- the end
@@ -415,14 +415,14 @@ export class Session implements CatchUpSession {
     this.#context.fanout.removeMember(sessionView.view);
   }
 
-  #tellCaughtUp({ view, target, legs }: SessionView): void {
-    const leg = view.isPattern ? undefined : legs[0];
+  #tellCaughtUp({ view, target, backlogs }: SessionView): void {
+    const backlog = view.isPattern ? undefined : backlogs[0];
     this.push({
       kind: 'caughtUp',
       view: view.id,
       topic: target,
-      epoch: leg?.epoch ?? '',
-      offset: leg?.position ?? 0,
+      epoch: backlog?.epoch ?? '',
+      offset: backlog?.position ?? 0,
       recovered: true,
       cursor: view.isPattern ? cursorNow(this.#context.broker) : undefined,
     });

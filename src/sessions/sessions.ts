@@ -6,11 +6,11 @@ import type { ErrorLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Decoded } from '../protocol/codec.ts';
 import type { ClientFrame, Limits, Reply } from '../protocol/frames.ts';
-import type { Admission } from './admission.ts';
 import type { HeldBytes } from './charges.ts';
 import { CommandLimits } from './command-limits.ts';
 import { type CommandOptions, commandTable, runCommand } from './commands.ts';
 import type { Connection } from './connection.ts';
+import type { ConnectionLimits } from './connection-limits.ts';
 import { Intake } from './intake.ts';
 import { OwnTopics } from './own-topics.ts';
 import { type Peer, Session, type SessionContext } from './session.ts';
@@ -20,7 +20,7 @@ import { Unauthenticated } from './unauthenticated.ts';
 import { wireError, wireErrorOf } from './wire-error.ts';
 
 export interface SessionsOptions {
-  readonly admission: Admission;
+  readonly connectionLimits: ConnectionLimits;
   readonly context: SessionContext;
   readonly subscriber: Subscriber;
   readonly commands: Omit<CommandOptions, 'greet' | 'identified' | 'refused' | 'repliedLarge' | 'subscriber'>;
@@ -64,10 +64,10 @@ export class Sessions {
       identified: (session, identity) => this.#identified(session, identity),
       repliedLarge: (session, bytes) => this.#limits.replied(session, bytes),
     };
-    const { turnShare, monotonicMs, commandsPerSecond } = options.context;
+    const { turnBudget, monotonicMs, commandsPerSecond } = options.context;
     this.#limits = new CommandLimits(commandsPerSecond, monotonicMs);
     this.#intake = new Intake({
-      turnShare,
+      turnBudget,
       held: options.waitingMessages,
       take: (session, message, isBinary) => this.#take(session, message, isBinary),
     });
@@ -87,7 +87,7 @@ export class Sessions {
   }
 
   /**
-   * The place in `Admission` has been taken; `close` gives it back. Greets the session. One that still has to authenticate joins
+   * The place in `ConnectionLimits` has been taken; `close` gives it back. Greets the session. One that still has to authenticate joins
    * nothing before.
    */
   open(peer: Peer, connection: Connection): Session {
@@ -99,7 +99,7 @@ export class Sessions {
       this.#options.context,
     );
     this.#byId.set(session.id, session);
-    if (peer.identity.user !== undefined) this.#options.admission.enterAs(peer.identity.user);
+    if (peer.identity.user !== undefined) this.#options.connectionLimits.enterAs(peer.identity.user);
     this.#greet(session, 0);
     if (isUnauthenticated(session)) this.#unauthenticated.add(session, this.#options.context.monotonicMs());
     else this.#ownTopics.join(session);
@@ -140,8 +140,8 @@ export class Sessions {
       session.dispose();
       this.#unauthenticated.remove(session);
       this.#ownTopics.forget(session);
-      this.#options.admission.leave(session.peer.addressKey, isUnauthenticated(session));
-      if (session.identity.user !== undefined) this.#options.admission.leaveAs(session.identity.user);
+      this.#options.connectionLimits.leave(session.peer.addressKey, isUnauthenticated(session));
+      if (session.identity.user !== undefined) this.#options.connectionLimits.leaveAs(session.identity.user);
       if (this.#byId.size === 0) this.#emptied?.();
     }
     return session.endedBy ?? 'client';
@@ -206,10 +206,10 @@ export class Sessions {
 
   /** Call it about once a second: ends sessions that don't read, whose token has expired, and the fattest of too fat ones. */
   sweep(): void {
-    const { writeTimeoutMs, context, admission, commands } = this.#options;
+    const { writeTimeoutMs, context, connectionLimits, commands } = this.#options;
     const nowMs = context.monotonicMs();
     const timeMs = commands.broker.wallMs();
-    admission.sweep();
+    connectionLimits.sweep();
     this.#limits.sweep();
     this.#ownTopics.retry();
     for (const session of this.#unauthenticated.overdue(nowMs)) this.#endIfUnauthenticated(session);
@@ -375,20 +375,20 @@ export class Sessions {
   #identified(session: Session, identity: Identity): void {
     // It ended while the token was looked at, and has given its places back.
     if (session.closed) return;
-    const { admission } = this.#options;
+    const { connectionLimits } = this.#options;
     const before = session.identity;
     const isNew = before.unauthenticated === true;
     const isOther = identity.user !== before.user;
     if (isOther && identity.user !== undefined) {
-      const problem = admission.userProblem(identity.user);
+      const problem = connectionLimits.userProblem(identity.user);
       if (problem !== undefined) throw problem;
     }
     if (isNew) {
-      const problem = admission.authenticate(session.peer.addressKey);
+      const problem = connectionLimits.authenticate(session.peer.addressKey);
       if (problem !== undefined) throw problem;
     }
-    if (isOther && identity.user !== undefined) admission.enterAs(identity.user);
-    if (isOther && before.user !== undefined) admission.leaveAs(before.user);
+    if (isOther && identity.user !== undefined) connectionLimits.enterAs(identity.user);
+    if (isOther && before.user !== undefined) connectionLimits.leaveAs(before.user);
     session.identity = identity;
     this.#options.subscriber.endForbidden(session);
     if (isNew || isOther) this.#ownTopics.join(session);

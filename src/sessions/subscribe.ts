@@ -131,8 +131,8 @@ export class Subscriber {
       return result;
     }
     const [feed] = view.feeds.values() as Iterable<Feed> as [Feed];
-    const { leg, result } = startTopic(feed, subscription, this.#options);
-    sessionView.legs = [leg];
+    const { backlog, result } = startTopic(feed, subscription, this.#options);
+    sessionView.backlogs = [backlog];
     return result;
   }
 
@@ -189,8 +189,8 @@ export class Subscriber {
       return;
     }
     const watch = new SessionView(view, view.options.target, true, target);
-    watch.legs = [...view.feeds.values()].map(
-      (feed) => startTopic(feed, { topic: target }, this.#options).leg,
+    watch.backlogs = [...view.feeds.values()].map(
+      (feed) => startTopic(feed, { topic: target }, this.#options).backlog,
     );
     sessionView.watch = watch;
     session.addView(watch);

@@ -6,8 +6,8 @@ import { type Cursor, cursorNow, parseCursor } from '../topics/cursor.ts';
 import type { Topic } from '../topics/topic.ts';
 import { patternMatches } from '../topics/topic-name.ts';
 import { takeSnapshot } from './catch-up.ts';
-import { type Leg, legOfSnapshot, type Start, startNew, startSince } from './leg.ts';
-import { type BacklogItem, goneAfter, legAfter, PatternBacklog } from './pattern-backlog.ts';
+import { type BacklogItem, backlogAfter, goneAfter, PatternBacklog } from './pattern-backlog.ts';
+import { type Start, snapshotBacklog, startNew, startSince, type TopicBacklog } from './topic-backlog.ts';
 
 /** Topics that the reply to a pattern lists; the others introduce themselves with their first frame. */
 const topicsListedMax = 1000;
@@ -23,7 +23,7 @@ export interface StartOptions {
 type StartResult = Omit<Granted, 'topic' | 'view' | 'intervalMs'>;
 
 export interface TopicStarted {
-  readonly leg: Leg;
+  readonly backlog: TopicBacklog;
   readonly result: StartResult;
 }
 
@@ -44,7 +44,7 @@ export function startTopic(feed: Feed, subscription: Subscription, options: Star
   const isLevel = offset === feed.topic.ring.newest && !needsSnapshot;
   const now = isLevel ? cursorNow(broker) : undefined;
   return {
-    leg: legOf(feed, start, broker.nowMs()),
+    backlog: backlogOf(feed, start, broker.nowMs()),
     result: { mode, epoch, offset, recovered, missing, cursor: now },
   };
 }
@@ -64,10 +64,10 @@ function startAtCursor(view: View, text: string, { broker, modeOf, metrics }: St
   const recovered = cursor !== undefined && seq >= broker.commits.forgottenSeq;
   metrics.recoveriesTotal.inc({ outcome: recovered ? 'recovered' : 'gap' });
   const lacksValues = cursor?.lacksValues === true;
-  const legOfTopic = (topic: Topic) =>
+  const backlogOfTopic = (topic: Topic) =>
     lacksValues && topic.state !== undefined
-      ? legOfSnapshot(feedOf(view, topic))
-      : legAfter(view, topic, seq, cursor === undefined);
+      ? snapshotBacklog(feedOf(view, topic))
+      : backlogAfter(view, topic, seq, cursor === undefined);
   const published = cursor === undefined ? broker.topics() : broker.publishedAfter(seq);
   const topics = new Set(matching(view, published));
   if (lacksValues) for (const topic of matching(view, broker.topics())) if (topic.state) topics.add(topic);
@@ -78,7 +78,7 @@ function startAtCursor(view: View, text: string, { broker, modeOf, metrics }: St
     view,
     lost.map((each) => ({ gone: each })),
     [...topics],
-    legOfTopic,
+    backlogOfTopic,
   );
   const isLevel = topics.size + lost.length === 0;
   return { backlog, result: { ...noTopic, recovered, cursor: isLevel ? cursorNow(broker) : undefined } };
@@ -128,10 +128,10 @@ function startEach(
 ): { backlog: PatternBacklog; topics: TopicResult[] } {
   const listed = topics.slice(0, topicsListedMax).map((topic) => ({ topic, start: startOf(topic) }));
   const items = listed.map(
-    ({ topic, start }): BacklogItem => ({ leg: lateLegOf(feedOf(view, topic), start) }),
+    ({ topic, start }): BacklogItem => ({ backlog: lateBacklogOf(feedOf(view, topic), start) }),
   );
   const backlog = new PatternBacklog(broker, view, items, topics.slice(topicsListedMax), (topic) =>
-    lateLegOf(feedOf(view, topic), startOf(topic)),
+    lateBacklogOf(feedOf(view, topic), startOf(topic)),
   );
   return { backlog, topics: listed.map(({ topic, start }) => resultOf(topic, start)) };
 }
@@ -155,12 +155,12 @@ function resultOf({ name, options }: Topic, { epoch, position, recovered, missin
   return { topic: name, epoch, offset: position, mode: options.mode, recovered, missing };
 }
 
-function legOf(feed: Feed, { epoch, position, needsSnapshot }: Start, nowMs: number): Leg {
+function backlogOf(feed: Feed, { epoch, position, needsSnapshot }: Start, nowMs: number): TopicBacklog {
   return { feed, epoch, position, snapshot: needsSnapshot ? takeSnapshot({ feed }, nowMs) : undefined };
 }
 
-function lateLegOf(feed: Feed, { epoch, position, needsSnapshot }: Start): Leg {
-  return needsSnapshot ? legOfSnapshot(feed) : { feed, epoch, position, snapshot: undefined };
+function lateBacklogOf(feed: Feed, { epoch, position, needsSnapshot }: Start): TopicBacklog {
+  return needsSnapshot ? snapshotBacklog(feed) : { feed, epoch, position, snapshot: undefined };
 }
 
 function feedOf(view: View, topic: Topic): Feed {

@@ -1,13 +1,13 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { RequestHead } from '../api/http.ts';
-import type { EntryRequest } from '../sessions/entrance.ts';
+import type { HandshakeRequest } from '../sessions/handshake.ts';
 
 /** A request's head, read from uWebSockets.js while the handler runs; both objects are dead after it. */
-export function requestHead(response: HttpResponse, request: HttpRequest): RequestHead & EntryRequest {
+export function requestHead(response: HttpResponse, request: HttpRequest): RequestHead & HandshakeRequest {
   return new UwsRequestHead(response, request);
 }
 
-class UwsRequestHead implements RequestHead, EntryRequest {
+class UwsRequestHead implements RequestHead, HandshakeRequest {
   readonly method: string;
   readonly path: string;
   readonly query: string;

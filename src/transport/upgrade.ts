@@ -3,19 +3,19 @@ import { type ApiResponse, errorResponse } from '../api/http.ts';
 import { whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Entrance } from '../sessions/entrance.ts';
+import type { Handshake } from '../sessions/handshake.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { requestHead } from './request-head.ts';
 import type { SocketData } from './uws-connection.ts';
 
 export interface UpgradeOptions extends ExchangeOptions {
-  readonly entrance: Entrance;
+  readonly handshake: Handshake;
   /** Lets pages of listed origins read an answer. */
   readonly withCors: (answer: ApiResponse, origin: string) => ApiResponse;
   readonly metrics: Pick<Metrics, 'connectionsRejectedTotal' | 'authFailuresTotal' | 'rateLimitedTotal'>;
 }
 
-/** Upgrades of HTTP requests to WebSockets, for those whom the entrance lets in. */
+/** Upgrades of HTTP requests to WebSockets, for those whom the handshake lets in. */
 export class Upgrades {
   readonly #options: UpgradeOptions;
 
@@ -24,31 +24,31 @@ export class Upgrades {
   }
 
   upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
-    const { entrance, monotonicMs } = this.#options;
+    const { handshake, monotonicMs } = this.#options;
     const startedAtMs = monotonicMs();
     const exchange = new Exchange(response, this.#options);
-    const entry = entrance.ask(requestHead(response, request));
-    if (entry instanceof SluiceError) {
-      this.#refuse(exchange, entry);
+    const asked = handshake.ask(requestHead(response, request));
+    if (asked instanceof SluiceError) {
+      this.#refuse(exchange, asked);
       return;
     }
     const key = request.getHeader('sec-websocket-key');
     const extensions = request.getHeader('sec-websocket-extensions');
-    const proceed = (identity: Awaited<ReturnType<Entrance['identify']>>) => {
+    const proceed = (identity: Awaited<ReturnType<Handshake['identify']>>) => {
       if (exchange.isOver) return;
-      const peer = identity instanceof SluiceError ? identity : entrance.admit(entry, identity);
+      const peer = identity instanceof SluiceError ? identity : handshake.admit(asked, identity);
       if (peer instanceof SluiceError) {
         this.#refuse(exchange, peer);
         return;
       }
-      const { codec, topic, subprotocol } = entry;
+      const { codec, topic, subprotocol } = asked;
       const data: SocketData = { opening: { peer, codec, topic, startedAtMs }, connection: undefined };
       exchange.upgraded();
       response.cork(() => response.upgrade(data, key, subprotocol, extensions, context));
     };
     // Not later than it must be: the library has been seen to close one in some ten thousand of those that are upgraded
     // outside of this handler, right behind its 101.
-    void whenDone(entrance.identify(entry), proceed);
+    void whenDone(handshake.identify(asked), proceed);
   }
 
   /**
@@ -56,16 +56,16 @@ export class Upgrades {
    * page nothing of a refused upgrade, so pages of listed origins may read this.
    */
   explain(response: HttpResponse, request: HttpRequest): void {
-    const { entrance, withCors } = this.#options;
+    const { handshake, withCors } = this.#options;
     const exchange = new Exchange(response, this.#options);
     const origin = request.getHeader('origin');
     const answer = (error: SluiceError) => exchange.answer(withCors(refusal(error), origin), noPayer);
-    const entry = entrance.inquire(requestHead(response, request));
-    if (entry instanceof SluiceError) {
-      answer(entry);
+    const asked = handshake.inquire(requestHead(response, request));
+    if (asked instanceof SluiceError) {
+      answer(asked);
       return;
     }
-    void whenDone(entrance.verdict(entry), answer);
+    void whenDone(handshake.verdict(asked), answer);
   }
 
   #refuse(exchange: Exchange, error: SluiceError): void {

@@ -14,7 +14,7 @@ const roomy: GatewayOptions = {
   backpressureMaxBytes: 100_000,
   kernelBytes: 100_000,
   isSlowEngine: false,
-  turnShareMs: 5,
+  turnBudgetMs: 5,
   compresses: false,
 };
 const tight: GatewayOptions = {

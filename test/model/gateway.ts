@@ -8,14 +8,14 @@ import { Fanout } from '../../src/fanout/fanout.ts';
 import { createMetrics, type Metrics } from '../../src/metrics.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import type { SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
-import { Admission } from '../../src/sessions/admission.ts';
 import { HeldBytes } from '../../src/sessions/charges.ts';
+import { ConnectionLimits } from '../../src/sessions/connection-limits.ts';
+import { PageCache } from '../../src/sessions/page-cache.ts';
 import { Presence } from '../../src/sessions/presence.ts';
-import { RingPages } from '../../src/sessions/ring-pages.ts';
 import type { Session } from '../../src/sessions/session.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
 import { type SubscribeOptions, Subscriber } from '../../src/sessions/subscribe.ts';
-import { TurnShare } from '../../src/sessions/turn-share.ts';
+import { TurnBudget } from '../../src/sessions/turn-budget.ts';
 import { Broker } from '../../src/topics/broker.ts';
 import type { EngineFeed } from '../../src/topics/engine.ts';
 import type { Upgrades } from '../../src/transport/upgrade.ts';
@@ -40,7 +40,7 @@ export interface GatewayOptions {
   readonly kernelBytes: number;
   readonly isSlowEngine: boolean;
   /** 0: each catch-up waits for a turn of its own. */
-  readonly turnShareMs: number;
+  readonly turnBudgetMs: number;
   /** As much as it can, with dictionaries that are replaced as often as they can be. */
   readonly compresses: boolean;
 }
@@ -60,7 +60,7 @@ export class Gateway {
   /** Publications that the gateway says receivers have had. */
   deliveries = 0;
   readonly faults: unknown[] = [];
-  readonly #admission: Admission;
+  readonly #connectionLimits: ConnectionLimits;
   readonly #held = new Map<string, Seen[][]>();
 
   constructor(options: GatewayOptions, nowMs: number, committed: EngineFeed['appended']) {
@@ -115,7 +115,7 @@ export class Gateway {
     });
     const presence = new Presence({ fanout, isOn: () => false, nowMs: clock });
     const many = Number.MAX_SAFE_INTEGER;
-    this.#admission = new Admission(
+    this.#connectionLimits = new ConnectionLimits(
       {
         maxConnections: many,
         maxConnectionsPerIp: many,
@@ -126,7 +126,7 @@ export class Gateway {
       clock,
     );
     this.sessions = new Sessions({
-      admission: this.#admission,
+      connectionLimits: this.#connectionLimits,
       subscriber: new WatchedSubscriber(this.#held, {
         broker: this.broker,
         fanout,
@@ -147,7 +147,7 @@ export class Gateway {
           nowMs: clock,
           pageBytes: Math.min(options.batchMaxBytes, options.backpressureMaxBytes / 4),
           modeOf: (topic) => (isState(topic) ? 'state' : 'stream'),
-          pages: new RingPages({
+          pages: new PageCache({
             maxBytes: 7000,
             compressMinBytes: options.compresses ? 1 : 0,
             metrics,
@@ -159,7 +159,7 @@ export class Gateway {
         backpressureMaxBytes: options.backpressureMaxBytes,
         commandsPerSecond: many,
         metrics,
-        turnShare: new TurnShare(this.loop, options.turnShareMs),
+        turnBudget: new TurnBudget(this.loop, options.turnBudgetMs),
       },
       commands: {
         broker: this.broker,
@@ -200,7 +200,7 @@ export class Gateway {
   }
 
   connect(codec: Codec, peer: Peer): Socket {
-    this.#admission.enter('here');
+    this.#connectionLimits.enter('here');
     return this.network.open(
       {
         opening: {

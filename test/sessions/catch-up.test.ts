@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { Feed, type View } from '../../src/fanout/view.ts';
 import type { ServerFrame } from '../../src/protocol/frames.ts';
 import { type CatchUpOptions, catchUp } from '../../src/sessions/catch-up.ts';
+import { PageCache } from '../../src/sessions/page-cache.ts';
 import { type BacklogItem, PatternBacklog } from '../../src/sessions/pattern-backlog.ts';
-import { RingPages } from '../../src/sessions/ring-pages.ts';
 import { SessionView } from '../../src/sessions/session-view.ts';
 import { decode, makeWorld, onlyRoom, topicOf, type WorldOptions } from '../fanout/fixtures.ts';
 import { json } from '../topics/fixtures.ts';
@@ -25,7 +25,7 @@ async function behind(
     nowMs: () => world.broker.nowMs(),
     pageBytes: options.pageBytes ?? 1000,
     modeOf: (topic) => (topic === 'state' ? 'state' : 'stream'),
-    pages: new RingPages({
+    pages: new PageCache({
       maxBytes: 65_536,
       compressMinBytes: 256,
       metrics: world.counts.metrics,
@@ -50,10 +50,10 @@ async function behind(
   const from = (topic: string, offset: number, epoch = topicOf(world.broker, topic).epoch) => {
     const known = topicOf(world.broker, topic);
     const feed = view.feeds.get(known) ?? new Feed(view, known);
-    const leg = { feed, epoch, position: offset, snapshot: undefined };
-    items.push({ leg });
+    const backlog = { feed, epoch, position: offset, snapshot: undefined };
+    items.push({ backlog });
     if (view.isPattern) sessionView.backlog = new PatternBacklog(world.broker, view, items);
-    else sessionView.legs = [leg];
+    else sessionView.backlogs = [backlog];
   };
   const pump = (pages = Number.POSITIVE_INFINITY) => {
     room = pages;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { CommandLimits } from '../../src/sessions/command-limits.ts';
-import { TokenBucket } from '../../src/sessions/limits.ts';
 import type { Session } from '../../src/sessions/session.ts';
+import { TokenBucket } from '../../src/sessions/token-bucket.ts';
 
 function makeLimits(perSecond: number) {
   const clock = { nowMs: 0 };

@@ -9,15 +9,15 @@ import { type CloseCode, SluiceError } from '../../src/errors.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { ClientFrame, Position, ServerFrame, ServerKind } from '../../src/protocol/frames.ts';
-import { Admission } from '../../src/sessions/admission.ts';
 import { HeldBytes } from '../../src/sessions/charges.ts';
 import type { Connection } from '../../src/sessions/connection.ts';
+import { ConnectionLimits } from '../../src/sessions/connection-limits.ts';
+import { PageCache } from '../../src/sessions/page-cache.ts';
 import { Presence } from '../../src/sessions/presence.ts';
-import { RingPages } from '../../src/sessions/ring-pages.ts';
 import type { Peer, Session } from '../../src/sessions/session.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
 import { Subscriber } from '../../src/sessions/subscribe.ts';
-import { TurnShare } from '../../src/sessions/turn-share.ts';
+import { TurnBudget } from '../../src/sessions/turn-budget.ts';
 import { namespaceOf } from '../../src/topics/topic-name.ts';
 import { decode, type FakeSink, makeWorld, type Receiver, type WorldOptions } from '../fanout/fixtures.ts';
 import { Expander } from '../support/expander.ts';
@@ -136,7 +136,7 @@ export interface GatewayOptions extends WorldOptions {
   readonly maxUnauthenticatedPerIp?: number;
   readonly maxConnectionsPerUser?: number;
   readonly pageBytes?: number;
-  readonly turnShareMs?: number;
+  readonly turnBudgetMs?: number;
 }
 
 /** Everything between connections and the engine, with a fake event loop, clock, sink and wire. */
@@ -147,7 +147,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
   const faults: unknown[] = [];
   const monotonicMs = () => turns.nowMs();
   const limitBytes = options.backpressureMaxBytes ?? 1_048_576;
-  const admission = new Admission(
+  const connectionLimits = new ConnectionLimits(
     {
       maxConnections: 1000,
       maxConnectionsPerIp: options.maxConnectionsPerIp ?? 1000,
@@ -181,7 +181,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
     idleTimeoutMs: 60_000,
   };
   const sessions = new Sessions({
-    admission,
+    connectionLimits,
     subscriber,
     context: {
       broker,
@@ -191,7 +191,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
         nowMs: () => broker.nowMs(),
         pageBytes: options.pageBytes ?? 65_536,
         modeOf: (topic) => (topic.startsWith('state') ? 'state' : 'stream'),
-        pages: new RingPages({
+        pages: new PageCache({
           maxBytes: 65_536,
           compressMinBytes: 256,
           metrics,
@@ -203,7 +203,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
       commandsPerSecond: limits.commandsPerSecond,
       presence,
       metrics,
-      turnShare: new TurnShare(turns, options.turnShareMs ?? 5),
+      turnBudget: new TurnBudget(turns, options.turnBudgetMs ?? 5),
     },
     commands: {
       broker,
@@ -237,7 +237,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
   const connect = (identity: Identity = anonymousIdentity, codec: Codec = codecs.protobuf) => {
     const connection = new FakeConnection(codec, sink, limitBytes);
     const peer = peerOf(identity);
-    admission.enter(peer.addressKey, identity.unauthenticated);
+    connectionLimits.enter(peer.addressKey, identity.unauthenticated);
     const session = sessions.open(peer, connection);
     connection.session = session;
     connection.onDrop = () => {
@@ -262,7 +262,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
     ...world,
     sessions,
     subscriber,
-    admission,
+    connectionLimits,
     presence,
     tokens,
     faults,

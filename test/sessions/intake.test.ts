@@ -3,16 +3,16 @@ import { HeldBytes } from '../../src/sessions/charges.ts';
 import { CommandQueue, queuedMaxBytes } from '../../src/sessions/command-queue.ts';
 import { Intake, smallMessageBytes } from '../../src/sessions/intake.ts';
 import type { Session } from '../../src/sessions/session.ts';
-import { TurnShare } from '../../src/sessions/turn-share.ts';
+import { TurnBudget } from '../../src/sessions/turn-budget.ts';
 import { FakeTurns } from '../fanout/fixtures.ts';
 
 function makeIntake(limits = { perPayer: 100_000, total: 1_000_000 }) {
   const turns = new FakeTurns();
-  const turnShare = new TurnShare(turns, 5);
+  const turnBudget = new TurnBudget(turns, 5);
   const held = new HeldBytes(limits);
   const taken: string[] = [];
   const intake = new Intake({
-    turnShare,
+    turnBudget,
     held,
     take: (session, message) => taken.push(`${session.payer} ${String.fromCharCode(message[0] as number)}`),
   });
@@ -20,7 +20,7 @@ function makeIntake(limits = { perPayer: 100_000, total: 1_000_000 }) {
   const large = (letter: string) => new Uint8Array(smallMessageBytes + 1).fill(letter.charCodeAt(0));
   const small = (letter: string) => new Uint8Array(smallMessageBytes).fill(letter.charCodeAt(0));
   /** This turn has no time left. */
-  const busy = () => turnShare.run(() => turns.advance(5));
+  const busy = () => turnBudget.run(() => turns.advance(5));
   return { turns, held, taken, intake, session, large, small, busy };
 }
 

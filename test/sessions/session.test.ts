@@ -275,7 +275,7 @@ describe('lagging', () => {
   });
 
   test('catching up waits for its share of a turn, and misses nothing of what comes meanwhile', async () => {
-    const { connect, publish, turns } = await makeGateway({ turnShareMs: 0 });
+    const { connect, publish, turns } = await makeGateway({ turnBudgetMs: 0 });
     await publish('a', {}, {});
     const { session, connection, command } = connect();
     turns.settle();
@@ -295,7 +295,7 @@ describe('lagging', () => {
   });
 
   test('what it is caught up with in a later turn leaves in one write', async () => {
-    const { connect, publish, turns } = await makeGateway({ turnShareMs: 0, pageBytes: 1000 });
+    const { connect, publish, turns } = await makeGateway({ turnBudgetMs: 0, pageBytes: 1000 });
     await publish('a', large, large, large, large);
     const { connection, command } = connect();
     turns.settle();
@@ -309,7 +309,7 @@ describe('lagging', () => {
   });
 
   test('a session that ended before its turn came is let be', async () => {
-    const { connect, sessions, turns } = await makeGateway({ turnShareMs: 0 });
+    const { connect, sessions, turns } = await makeGateway({ turnBudgetMs: 0 });
     const { session, connection } = connect();
     sessions.close(session);
     connection.forget();
@@ -329,7 +329,7 @@ describe('lagging', () => {
 
 describe('the end of a session', () => {
   test('releases its views, their members and its topics, and counts it out', async () => {
-    const { connect, sessions, fanout, broker, admission, presence } = await makeGateway();
+    const { connect, sessions, fanout, broker, connectionLimits, presence } = await makeGateway();
     const { session, connection, command } = connect();
     command(subscribe(1, 'a', 'p:*'));
     const views = [...session.views.values()].map(({ view }) => view);
@@ -338,7 +338,7 @@ describe('the end of a session', () => {
     expect(sessions.close(session)).toBe('client');
     expect([fanout.viewCount, broker.find('a'), presence.count('a')]).toEqual([0, undefined, 0]);
     expect(views.map(({ members, holders }) => members + holders)).toEqual([0, 0, 0]);
-    expect([sessions.count, admission.total]).toEqual([0, 0]);
+    expect([sessions.count, connectionLimits.total]).toEqual([0, 0]);
     session.push({ kind: 'pong', timeMs: 1 });
     session.pump();
     session.lag(new Map(), 0);
@@ -346,12 +346,12 @@ describe('the end of a session', () => {
   });
 
   test('closing twice counts once', async () => {
-    const { connect, sessions, admission } = await makeGateway();
+    const { connect, sessions, connectionLimits } = await makeGateway();
     const { session } = connect();
     connect();
     sessions.close(session);
     sessions.close(session);
-    expect(admission.total).toBe(1);
+    expect(connectionLimits.total).toBe(1);
   });
 
   test('messages that it was sent are counted, frames of its views among them', async () => {

@@ -777,7 +777,7 @@ describe('the order of commands', () => {
   });
 
   test('a publish behind a subscribe that waits is heard by it', async () => {
-    const { command, connection, settle } = await client(codecs.protobuf, { turnShareMs: 0 });
+    const { command, connection, settle } = await client(codecs.protobuf, { turnBudgetMs: 0 });
     command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
     command({ kind: 'publish', id: 2, topic: 'a', type: 'update', payload: json('mine') });
     await settle();
@@ -822,7 +822,7 @@ describe('the order of commands', () => {
   });
 
   test('a publish that waits keeps its payload though the message’s bytes die', async () => {
-    const { session, sessions, command, settle, broker } = await client(codecs.protobuf, { turnShareMs: 0 });
+    const { session, sessions, command, settle, broker } = await client(codecs.protobuf, { turnBudgetMs: 0 });
     const publish = { kind: 'publish', id: 2, topic: 'a', type: 'update', payload: json('keep me') } as const;
     const message = codecs.protobuf.encodeClientFrame(publish).slice();
     command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
@@ -833,7 +833,7 @@ describe('the order of commands', () => {
   });
 
   test('a publish that waits is done though its session ends: it came before', async () => {
-    const { session, sessions, command, settle, broker } = await client(codecs.protobuf, { turnShareMs: 0 });
+    const { session, sessions, command, settle, broker } = await client(codecs.protobuf, { turnBudgetMs: 0 });
     command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
     command({ kind: 'publish', id: 2, topic: 'a', type: 'update', payload: json(1) });
     sessions.close(session);
@@ -872,7 +872,7 @@ describe('the order of commands', () => {
   });
 
   test('what is still waiting when the session ends is not begun: no view, no place is kept', async () => {
-    const { tokens, command, settle, sessions, session, fanout, admission, connection } = await client(
+    const { tokens, command, settle, sessions, session, fanout, connectionLimits, connection } = await client(
       codecs.protobuf,
       { maxConnectionsPerUser: 1 },
     );
@@ -884,7 +884,7 @@ describe('the order of commands', () => {
     sessions.close(session);
     verify(verified(user('alice')));
     await settle();
-    expect([fanout.viewCount, admission.userProblem('alice'), connection.messages]).toEqual([
+    expect([fanout.viewCount, connectionLimits.userProblem('alice'), connection.messages]).toEqual([
       0,
       undefined,
       [],
@@ -930,7 +930,7 @@ describe('tokens', () => {
     ['yet to be verified', (result) => Promise.resolve(result)],
   ])('that are %s are answered for once each, in order, when their turn comes', async (_, known) => {
     const { tokens, command, connection, session, settle, faults } = await client(codecs.protobuf, {
-      turnShareMs: 0,
+      turnBudgetMs: 0,
     });
     tokens.set('old', known(refused));
     tokens.set('good', known(verified(alice)));
@@ -957,7 +957,9 @@ describe('tokens', () => {
 
 describe('users', () => {
   test('the cap of sessions per user holds for tokens that come by connect', async () => {
-    const { connect, tokens, settle, admission, sessions } = await makeGateway({ maxConnectionsPerUser: 1 });
+    const { connect, tokens, settle, connectionLimits, sessions } = await makeGateway({
+      maxConnectionsPerUser: 1,
+    });
     tokens.set('alice', verified(user('alice')));
     const [first, second] = [connect(), connect()];
     first.command({ kind: 'connect', id: 1, token: 'alice' });
@@ -969,11 +971,11 @@ describe('users', () => {
     ]);
     expect(second.session.identity.user).toBeUndefined();
     sessions.close(first.session);
-    expect(admission.userProblem('alice')).toBeUndefined();
+    expect(connectionLimits.userProblem('alice')).toBeUndefined();
   });
 
   test('who becomes another user gives the first one’s place back, and hears its topic no more', async () => {
-    const { connect, tokens, settle, admission, publish, session, connection, sessions } =
+    const { connect, tokens, settle, connectionLimits, publish, session, connection, sessions } =
       await (async () => {
         const gateway = await makeGateway({ maxConnectionsPerUser: 1 });
         return { ...gateway, ...gateway.connect(user('alice')) };
@@ -985,7 +987,7 @@ describe('users', () => {
       true,
     );
     await settle();
-    expect([admission.userProblem('alice'), admission.userProblem('bob')?.code]).toEqual([
+    expect([connectionLimits.userProblem('alice'), connectionLimits.userProblem('bob')?.code]).toEqual([
       undefined,
       'too_many_connections_of_user',
     ]);
@@ -996,7 +998,7 @@ describe('users', () => {
     expect(connection.messages).toEqual([]);
     connect(user('alice'));
     sessions.close(session);
-    expect(admission.userProblem('bob')).toBeUndefined();
+    expect(connectionLimits.userProblem('bob')).toBeUndefined();
   });
 
   test('a session whose token has expired is ended, and not before', async () => {

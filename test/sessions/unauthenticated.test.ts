@@ -93,12 +93,14 @@ describe('a session that has not authenticated', () => {
   });
 
   test('gives back the place that it had, whichever that is', async () => {
-    const { admission, command, settle, sessions, session, connect } = await stranger({
+    const { connectionLimits, command, settle, sessions, session, connect } = await stranger({
       maxUnauthenticatedPerIp: 1,
       maxConnectionsPerIp: 1,
     });
     const places = () =>
-      [true, false].map((unauthenticated) => admission.placeProblem('192.0.2.1', unauthenticated)?.code);
+      [true, false].map(
+        (unauthenticated) => connectionLimits.placeProblem('192.0.2.1', unauthenticated)?.code,
+      );
     expect(places()).toEqual(['too_many_connections_from_ip', undefined]);
     command({ kind: 'connect', id: 1, token: 'good' });
     await settle();
@@ -107,11 +109,11 @@ describe('a session that has not authenticated', () => {
     expect(places()).toEqual([undefined, undefined]);
     sessions.close(connect(unauthenticatedIdentity).session);
     expect(places()).toEqual([undefined, undefined]);
-    expect(admission.total).toBe(0);
+    expect(connectionLimits.total).toBe(0);
   });
 
   test('that leaves while its token is looked at takes no place', async () => {
-    const { admission, command, settle, sessions, session, tokens, connection } = await stranger();
+    const { connectionLimits, command, settle, sessions, session, tokens, connection } = await stranger();
     let verified: () => void = () => undefined;
     tokens.set(
       'slow',
@@ -121,6 +123,6 @@ describe('a session that has not authenticated', () => {
     sessions.close(session);
     verified();
     await settle();
-    expect([admission.total, admission.remembered, connection.joined.size]).toEqual([0, 0, 0]);
+    expect([connectionLimits.total, connectionLimits.remembered, connection.joined.size]).toEqual([0, 0, 0]);
   });
 });

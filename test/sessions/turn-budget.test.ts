@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { TurnShare } from '../../src/sessions/turn-share.ts';
+import { TurnBudget } from '../../src/sessions/turn-budget.ts';
 import { FakeTurns } from '../fanout/fixtures.ts';
 
 /** Each piece of work takes a millisecond. */
@@ -12,19 +12,19 @@ function share(perTurnMs: number) {
     beforeTurnEnd: (run: () => void) => turns.beforeTurnEnd(run),
     after: turns.after,
   };
-  const turnShare = new TurnShare(clock, perTurnMs);
+  const turnBudget = new TurnBudget(clock, perTurnMs);
   const done: number[] = [];
   const work = (id: number) => () => {
     nowMs++;
     done.push(id);
   };
-  return { turns, turnShare, done, work };
+  return { turns, turnBudget, done, work };
 }
 
 describe('a share of the turns', () => {
   test('is used at once, up to its end; the rest follows turn by turn, in order', () => {
-    const { turns, turnShare, done, work } = share(2);
-    for (let id = 1; id <= 7; id++) turnShare.run(work(id));
+    const { turns, turnBudget, done, work } = share(2);
+    for (let id = 1; id <= 7; id++) turnBudget.run(work(id));
     expect(done).toEqual([1, 2]);
     turns.turn();
     expect(done).toEqual([1, 2, 3, 4]);
@@ -34,53 +34,53 @@ describe('a share of the turns', () => {
   });
 
   test('is left to others by work that has had its time', () => {
-    const { turns, turnShare, done, work } = share(2);
-    turnShare.run(() => {
+    const { turns, turnBudget, done, work } = share(2);
+    turnBudget.run(() => {
       work(1)();
-      turnShare.later(work(2));
+      turnBudget.later(work(2));
     });
-    turnShare.run(work(3));
+    turnBudget.run(work(3));
     expect(done).toEqual([1]);
     turns.turn();
     expect(done).toEqual([1, 2, 3]);
   });
 
   test('counts once what is done within other work', () => {
-    const { turns, turnShare, done, work } = share(3);
-    turnShare.run(() => {
+    const { turns, turnBudget, done, work } = share(3);
+    turnBudget.run(() => {
       work(1)();
-      turnShare.run(work(2));
+      turnBudget.run(work(2));
     });
-    turnShare.run(work(3));
-    turnShare.run(work(4));
+    turnBudget.run(work(3));
+    turnBudget.run(work(4));
     expect(done).toEqual([1, 2, 3]);
     turns.turn();
     expect(done).toEqual([1, 2, 3, 4]);
   });
 
   test('nobody overtakes who waits', () => {
-    const { turns, turnShare, done, work } = share(1);
-    for (let id = 1; id <= 3; id++) turnShare.run(work(id));
+    const { turns, turnBudget, done, work } = share(1);
+    for (let id = 1; id <= 3; id++) turnBudget.run(work(id));
     turns.turn();
-    turnShare.run(work(4));
+    turnBudget.run(work(4));
     turns.settle();
     expect(done).toEqual([1, 2, 3, 4]);
   });
 
   test('is whole again in the next turn', () => {
-    const { turns, turnShare, done, work } = share(1);
-    turnShare.run(work(1));
+    const { turns, turnBudget, done, work } = share(1);
+    turnBudget.run(work(1));
     turns.settle();
-    turnShare.run(work(2));
+    turnBudget.run(work(2));
     expect([done, turns.asked]).toEqual([[1, 2], 1]);
     turns.settle();
     expect(turns.asked).toBe(0);
   });
 
   test('of nothing still does one thing in each turn', () => {
-    const { turns, turnShare, done, work } = share(0);
-    turnShare.run(work(1));
-    turnShare.run(work(2));
+    const { turns, turnBudget, done, work } = share(0);
+    turnBudget.run(work(1));
+    turnBudget.run(work(2));
     expect(done).toEqual([]);
     turns.turn();
     expect(done).toEqual([1]);
@@ -89,9 +89,9 @@ describe('a share of the turns', () => {
   });
 
   test('work may ask for more work', () => {
-    const { turns, turnShare, done, work } = share(2);
-    turnShare.run(() => turnShare.run(work(1)));
-    for (let id = 2; id <= 4; id++) turnShare.run(() => turnShare.run(work(id)));
+    const { turns, turnBudget, done, work } = share(2);
+    turnBudget.run(() => turnBudget.run(work(1)));
+    for (let id = 2; id <= 4; id++) turnBudget.run(() => turnBudget.run(work(id)));
     turns.settle();
     expect(done).toEqual([1, 2, 3, 4]);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Feed, View } from '../../src/fanout/view.ts';
 import type { Position } from '../../src/protocol/frames.ts';
-import { startNew, startSince } from '../../src/sessions/leg.ts';
+import { startNew, startSince } from '../../src/sessions/topic-backlog.ts';
 import { Topic } from '../../src/topics/topic.ts';
 import { viewOptions } from '../fanout/fixtures.ts';
 import { defaultTopic, stored } from '../topics/fixtures.ts';

@@ -1,7 +1,7 @@
 import { SluiceError } from '../errors.ts';
-import { Buckets } from './limits.ts';
+import { TokenBuckets } from './token-bucket.ts';
 
-export interface AdmissionLimits {
+export interface ConnectionLimitsOptions {
   readonly maxConnections: number;
   readonly maxConnectionsPerIp: number;
   /** Of connections that have not authenticated yet; they are no part of the other cap per address. */
@@ -14,21 +14,21 @@ export interface AdmissionLimits {
 const fullRetryAfterMs = 5000;
 
 /** Who may open a connection. Decided before the upgrade: what is refused here costs no session. */
-export class Admission {
-  readonly #limits: AdmissionLimits;
+export class ConnectionLimits {
+  readonly #limits: ConnectionLimitsOptions;
   readonly #perIp = new Map<string, number>();
   readonly #unauthenticatedPerIp = new Map<string, number>();
   readonly #perUser = new Map<string, number>();
-  readonly #handshakes: Buckets;
+  readonly #handshakes: TokenBuckets;
   #total = 0;
 
   /** `nowMs`: milliseconds on a monotonic clock. */
-  constructor(limits: AdmissionLimits, nowMs: () => number) {
+  constructor(limits: ConnectionLimitsOptions, nowMs: () => number) {
     this.#limits = limits;
     const { handshakesPerSecondPerIp, maxConnectionsPerIp } = limits;
     // All clients of one address reconnect together after a restart: that must fit into one burst.
     const burst = Math.max(handshakesPerSecondPerIp, maxConnectionsPerIp);
-    this.#handshakes = new Buckets(handshakesPerSecondPerIp, burst, nowMs);
+    this.#handshakes = new TokenBuckets(handshakesPerSecondPerIp, burst, nowMs);
   }
 
   get total(): number {

@@ -11,11 +11,11 @@ import type { Codec } from '../protocol/codec.ts';
 import { negotiate } from '../protocol/codecs.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
 import { isPattern, patternProblem, topicProblem } from '../topics/topic-name.ts';
-import type { Admission } from './admission.ts';
+import type { ConnectionLimits } from './connection-limits.ts';
 import type { Peer } from './session.ts';
 
 /** A request to open a connection. Its parts are read while `ask` runs, not after. */
-export interface EntryRequest extends RequestFacts {
+export interface HandshakeRequest extends RequestFacts {
   /** As sent: percent-encoded, without the query. */
   readonly path: string;
   readonly query: string;
@@ -24,7 +24,7 @@ export interface EntryRequest extends RequestFacts {
 }
 
 /** What a request asked for, copied out of it. */
-export interface Entry {
+export interface ConnectionRequest {
   readonly address: string;
   readonly addressKey: string;
   readonly codec: Codec;
@@ -39,46 +39,48 @@ export interface Entry {
   readonly fallback: Identity;
 }
 
-export interface EntranceOptions {
+export interface HandshakeOptions {
   readonly gate: Gate;
   readonly credentials: Credentials;
   /** Who a client without a credential is, given where it comes from. */
   readonly identityOf: (request: RequestFacts) => Identity;
   readonly clientAddress: ClientAddress;
-  readonly admission: Admission;
+  readonly connectionLimits: ConnectionLimits;
   readonly isDraining: () => boolean;
   readonly refused: Refused;
 }
 
 /** Decides about a connection before it is one: origin, caps, rate, subprotocol, path, credentials. */
-export class Entrance {
-  readonly #options: EntranceOptions;
+export class Handshake {
+  readonly #options: HandshakeOptions;
 
-  constructor(options: EntranceOptions) {
+  constructor(options: HandshakeOptions) {
     this.#options = options;
   }
 
   /** For those who come to enter: takes a handshake of their address. */
-  ask(request: EntryRequest): Entry | SluiceError {
-    const { admission, refused, clientAddress } = this.#options;
-    const entry = this.#ask(request, (key, unauthenticated) => admission.problem(key, unauthenticated));
-    if (entry instanceof SluiceError) {
-      refused('upgrade', entry, { address: clientAddress(request), origin: request.header('origin') });
+  ask(request: HandshakeRequest): ConnectionRequest | SluiceError {
+    const { connectionLimits, refused, clientAddress } = this.#options;
+    const asked = this.#ask(request, (key, unauthenticated) =>
+      connectionLimits.problem(key, unauthenticated),
+    );
+    if (asked instanceof SluiceError) {
+      refused('upgrade', asked, { address: clientAddress(request), origin: request.header('origin') });
     }
-    return entry;
+    return asked;
   }
 
   /** For those who only want to know: the same answer, and nothing is taken. */
-  inquire(request: EntryRequest): Entry | SluiceError {
+  inquire(request: HandshakeRequest): ConnectionRequest | SluiceError {
     return this.#ask(request, (key, unauthenticated) =>
-      this.#options.admission.outlook(key, unauthenticated),
+      this.#options.connectionLimits.outlook(key, unauthenticated),
     );
   }
 
   #ask(
-    request: EntryRequest,
-    admissionProblem: (addressKey: string, unauthenticated: boolean) => SluiceError | undefined,
-  ): Entry | SluiceError {
+    request: HandshakeRequest,
+    limitProblem: (addressKey: string, unauthenticated: boolean) => SluiceError | undefined,
+  ): ConnectionRequest | SluiceError {
     const { gate, clientAddress, isDraining, identityOf } = this.#options;
     if (isDraining()) return shuttingDown();
     const problem = gate.upgradeProblem(request);
@@ -87,7 +89,7 @@ export class Entrance {
     const key = addressKey(address);
     const credential = tokenOfQuery(request.query) ?? presentedCredential((name) => request.header(name));
     const fallback = identityOf(request);
-    const full = admissionProblem(key, credential === '' && fallback.unauthenticated === true);
+    const full = limitProblem(key, credential === '' && fallback.unauthenticated === true);
     if (full !== undefined) return full;
     const offered = request.header('sec-websocket-protocol');
     const codec = negotiate(offered === '' ? undefined : offered);
@@ -107,44 +109,47 @@ export class Entrance {
   }
 
   /** Whose credential it is, of a client that comes to enter. Never rejects. */
-  identify(entry: Entry): Verdict | Promise<Verdict> {
-    return whenDone(this.#identify(entry), (verdict) => {
-      if (verdict instanceof SluiceError) this.#options.refused('upgrade', verdict, entry);
+  identify(asked: ConnectionRequest): Verdict | Promise<Verdict> {
+    return whenDone(this.#identify(asked), (verdict) => {
+      if (verdict instanceof SluiceError) this.#options.refused('upgrade', verdict, asked);
       return verdict;
     });
   }
 
-  #identify({ credential, fallback }: Entry): Verdict | Promise<Verdict> {
+  #identify({ credential, fallback }: ConnectionRequest): Verdict | Promise<Verdict> {
     const { credentials } = this.#options;
     // A gateway that takes none can't know what it means; without it the client would be just as welcome.
     return credential === '' || !needsCredentials(credentials) ? fallback : credentials.identify(credential);
   }
 
   /** For those who inquire: why they may not connect, or that they may. */
-  verdict(entry: Entry): SluiceError | Promise<SluiceError> {
+  verdict(asked: ConnectionRequest): SluiceError | Promise<SluiceError> {
     const answer = (identity: Verdict) =>
       identity instanceof SluiceError
         ? identity
-        : (this.#problem(entry, identity) ?? new SluiceError('upgrade_required'));
-    return whenDone(this.#identify(entry), answer);
+        : (this.#problem(asked, identity) ?? new SluiceError('upgrade_required'));
+    return whenDone(this.#identify(asked), answer);
   }
 
   /** Takes the place, now that nothing else can fail. */
-  admit(entry: Entry, identity: Identity): Peer | SluiceError {
-    const problem = this.#problem(entry, identity);
+  admit(asked: ConnectionRequest, identity: Identity): Peer | SluiceError {
+    const problem = this.#problem(asked, identity);
     if (problem !== undefined) return problem;
-    const { address, addressKey: key } = entry;
-    this.#options.admission.enter(key, identity.unauthenticated);
+    const { address, addressKey: key } = asked;
+    this.#options.connectionLimits.enter(key, identity.unauthenticated);
     return { identity, address, addressKey: key };
   }
 
   /** Looks again: others may have come while the token was looked at. */
-  #problem({ addressKey: key }: Entry, { user, unauthenticated }: Identity): SluiceError | undefined {
-    const { admission, isDraining } = this.#options;
+  #problem(
+    { addressKey: key }: ConnectionRequest,
+    { user, unauthenticated }: Identity,
+  ): SluiceError | undefined {
+    const { connectionLimits, isDraining } = this.#options;
     if (isDraining()) return shuttingDown();
     return (
-      admission.placeProblem(key, unauthenticated) ??
-      (user === undefined ? undefined : admission.userProblem(user))
+      connectionLimits.placeProblem(key, unauthenticated) ??
+      (user === undefined ? undefined : connectionLimits.userProblem(user))
     );
   }
 }

@@ -12,7 +12,7 @@ export interface PendingSnapshot {
 }
 
 /** How far one subscriber is with one topic of its view, while it isn't live. */
-export interface Leg {
+export interface TopicBacklog {
   readonly feed: Feed;
   epoch: string;
   /** Everything up to here was sent to this subscriber, or named as missing. */
@@ -21,21 +21,21 @@ export interface Leg {
 }
 
 /** Nothing that the members have is missing: what comes next in the view follows what was sent. */
-export function isLevel({ feed, epoch, position, snapshot }: Leg): boolean {
-  return snapshot === undefined && epoch === feed.topic.epoch && position >= legEnd(feed);
+export function isLevel({ feed, epoch, position, snapshot }: TopicBacklog): boolean {
+  return snapshot === undefined && epoch === feed.topic.epoch && position >= backlogEnd(feed);
 }
 
 /**
  * Up to where it is caught up: what the members have been sent, or the topic's newest where there are none. In a pattern
  * always the newest: by the time that its other topics are done the members may have been sent it.
  */
-export function legEnd(feed: Feed): number {
+export function backlogEnd(feed: Feed): number {
   const { view, topic, position } = feed;
   return view.members > 0 && !view.isPattern ? position : topic.ring.newest;
 }
 
 /** It lacks everything: a snapshot will be taken when its turn comes. */
-export function legOfSnapshot(feed: Feed): Leg {
+export function snapshotBacklog(feed: Feed): TopicBacklog {
   return { feed, epoch: feed.topic.epoch, position: neverSent, snapshot: undefined };
 }
 
@@ -43,7 +43,7 @@ export function legOfSnapshot(feed: Feed): Leg {
 const neverSent = -1;
 
 /** Of a subscriber that is live: one for all, as there are thousands. */
-export const noLegs: readonly Leg[] = [];
+export const noBacklogs: readonly TopicBacklog[] = [];
 
 /** Where a subscriber starts in a topic, and what it is told of that. */
 export interface Start {

@@ -3,7 +3,7 @@ import type { View } from '../../src/fanout/view.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { ServerFrame } from '../../src/protocol/frames.ts';
 import { catchUp } from '../../src/sessions/catch-up.ts';
-import { RingPages, type RingPagesOptions } from '../../src/sessions/ring-pages.ts';
+import { PageCache, type PageCacheOptions } from '../../src/sessions/page-cache.ts';
 import { SessionView } from '../../src/sessions/session-view.ts';
 import { decode, makeWorld, onlyRoom, topicOf, type WorldOptions } from '../fanout/fixtures.ts';
 import { Expander } from '../support/expander.ts';
@@ -11,7 +11,7 @@ import { json } from '../topics/fixtures.ts';
 
 interface Options extends WorldOptions {
   readonly view?: Partial<View['options']>;
-  readonly pages?: Partial<RingPagesOptions>;
+  readonly pages?: Partial<PageCacheOptions>;
 }
 
 const pageBytes = 1000;
@@ -21,7 +21,7 @@ async function outage({ view: more, pages: pagesOptions, ...options }: Options =
   const world = await makeWorld(options);
   const view = world.view('a', more);
   const { counts } = world;
-  const pages = new RingPages({
+  const pages = new PageCache({
     maxBytes: 1_000_000,
     compressMinBytes: 0,
     metrics: counts.metrics,
@@ -33,7 +33,7 @@ async function outage({ view: more, pages: pagesOptions, ...options }: Options =
     const feed = view.feeds.get(topicOf(world.broker, 'a'));
     if (feed === undefined) throw new Error('no feed');
     const sessionView = new SessionView(view, 'a', false);
-    sessionView.legs = [{ feed, epoch: feed.topic.epoch, position, snapshot: undefined }];
+    sessionView.backlogs = [{ feed, epoch: feed.topic.epoch, position, snapshot: undefined }];
     const session = {
       id,
       hasRoom: () => true,

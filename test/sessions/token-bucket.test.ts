@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { TokenBucket } from '../../src/sessions/limits.ts';
+import { TokenBucket } from '../../src/sessions/token-bucket.ts';
 
 describe('token bucket', () => {
   test('gives a burst at once, and then says how long to wait', () => {

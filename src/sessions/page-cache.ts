@@ -4,10 +4,10 @@ import type { Metrics } from '../metrics.ts';
 import { deflateBody } from '../protocol/compression.ts';
 import type { BatchHeader } from '../protocol/frames.ts';
 import { LinkedMap } from '../topics/linked-map.ts';
-import { legEnd } from './leg.ts';
+import { backlogEnd } from './topic-backlog.ts';
 
 /** A batch of what a ring holds behind `header.after`, for one view. */
-export interface RingPage {
+export interface Page {
   readonly header: BatchHeader;
   readonly epoch: string;
   /** Cut: more was there behind it. Otherwise it ends where the view was then. */
@@ -19,7 +19,7 @@ export interface RingPage {
 }
 
 interface SharedPage {
-  page: RingPage;
+  page: Page;
   /** How often it was sent. */
   uses: number;
   /** How many sweeps there had been then. */
@@ -27,7 +27,7 @@ interface SharedPage {
   mayBeDeflated: boolean;
 }
 
-export interface RingPagesOptions {
+export interface PageCacheOptions {
   /** For all that is kept. */
   readonly maxBytes: number;
   /** Smaller ones are never deflated; 0: none is. */
@@ -47,14 +47,14 @@ const entryBytes = 512;
  * position: what the first was sent is framed once for all. When a page has been sent so often that deflating it would have
  * paid, it is deflated for the rest.
  */
-export class RingPages {
-  readonly #options: RingPagesOptions;
+export class PageCache {
+  readonly #options: PageCacheOptions;
   readonly #costs: CompressionCosts;
   readonly #pages = new LinkedMap<string, SharedPage>();
   #bytes = 0;
   #sweeps = 0;
 
-  constructor(options: RingPagesOptions) {
+  constructor(options: PageCacheOptions) {
     this.#options = options;
     this.#costs = options.costs ?? compressionCosts;
   }
@@ -68,11 +68,11 @@ export class RingPages {
    * The page behind this position, if somebody was sent it. Not one that there is more behind by now, unless it is full: each flush
    * would make one more page of what is left, and who comes late would get them all.
    */
-  find(feed: Feed, after: number): RingPage | undefined {
+  find(feed: Feed, after: number): Page | undefined {
     const key = keyOf(feed, after);
     const found = this.#pages.get(key);
     if (found === undefined || found.page.epoch !== feed.topic.epoch) return undefined;
-    if (!found.page.isFull && found.page.header.upto !== legEnd(feed)) return undefined;
+    if (!found.page.isFull && found.page.header.upto !== backlogEnd(feed)) return undefined;
     this.#pages.set(key, found);
     found.uses++;
     found.usedAt = this.#sweeps;
@@ -81,7 +81,7 @@ export class RingPages {
   }
 
   /** Keeps a page for others, and answers it: everybody who stands at `after` in this view gets the same. */
-  add(feed: Feed, page: RingPage): RingPage {
+  add(feed: Feed, page: Page): Page {
     const mayBeDeflated = this.#mayBeDeflated(feed, page.message.length);
     // A small message stands in a slab of many.
     const isAlone = page.message.length === page.message.buffer.byteLength;
@@ -134,7 +134,7 @@ export class RingPages {
   }
 }
 
-function bytesOf({ message }: RingPage): number {
+function bytesOf({ message }: Page): number {
   return entryBytes + message.length;
 }
 

@@ -43,7 +43,7 @@ export class TokenBucket {
 }
 
 /** A bucket for each of many payers. Those that are full again are forgotten by `sweep`. */
-export class Buckets {
+export class TokenBuckets {
   readonly #perSecond: number;
   readonly #burst: number;
   readonly #nowMs: () => number;

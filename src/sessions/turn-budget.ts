@@ -5,7 +5,7 @@ import type { Turns } from '../fanout/schedule.ts';
  * Each turn has so much time for it, the rest waits for the next turns, in the order of asking. What has begun is
  * finished, and something is done in every turn.
  */
-export class TurnShare {
+export class TurnBudget {
   readonly #turns: Turns;
   readonly #perTurnMs: number;
   #waiting: (() => void)[] = [];
