@@ -1,7 +1,7 @@
 import { SluiceClient } from '../../src/client/client.ts';
-import type { ReceivedPublication } from '../../src/client/received.ts';
+import type { ReceivedPublication } from '../../src/client/publication.ts';
 import { platformRuntime } from '../../src/client/runtime.ts';
-import type { Subscription } from '../../src/client/subscription.ts';
+import type { Subscription } from '../../src/client/subscriptions/subscription.ts';
 import { LightSocket } from '../support/light-socket.ts';
 import { localAddress } from '../support/raw-client.ts';
 import { type Journal, kinds } from './journal.ts';

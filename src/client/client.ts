@@ -1,17 +1,22 @@
 import type { CommandKind, ServerKinds } from '../protocol/frames.ts';
-import type { Greeting } from './attempt.ts';
 import type { ClientError } from './client-error.ts';
 import { localError } from './client-error.ts';
-import type { ClientEvents, ClientStats, ClientStatus, HistoryPage, PublishOptions } from './client-types.ts';
-import type { ClosedBy } from './closing.ts';
-import type { ReplyTo } from './commands.ts';
+import type { ClosedBy } from './connection/close-code.ts';
+import type { Greeting } from './connection/socket-session.ts';
 import { Core } from './core.ts';
+import type { ClientEvents } from './events.ts';
 import type { Published } from './offline-queue.ts';
 import type { ClientOptions } from './options.ts';
-import { ReceivedPublication } from './received.ts';
-import { checkedCommand, checkedPublish } from './requests.ts';
-import type { SubscribeOptions } from './subscribe-options.ts';
-import type { PublicationListener, Subscription } from './subscription.ts';
+import type { ReplyTo } from './pending-commands.ts';
+import { ReceivedPublication } from './publication.ts';
+import { checkedCommand, checkedPublish, type PublishOptions } from './requests.ts';
+import type { ClientStats, ClientStatus } from './status.ts';
+import type { SubscribeOptions } from './subscriptions/subscribe-options.ts';
+import type { PublicationListener, Subscription } from './subscriptions/subscription.ts';
+
+export interface HistoryPage<T> extends Omit<ServerKinds['history'], 'publications'> {
+  readonly publications: readonly ReceivedPublication<T>[];
+}
 
 /** A connection to a gateway that comes back by itself, and what goes over it. */
 export class SluiceClient {

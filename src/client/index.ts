@@ -1,23 +1,19 @@
 /** The SDK: a client for browsers and Node. */
 
 export type { Filter, Member, OffsetRange, Position, TopicPosition } from '../protocol/frames.ts';
-export type { Greeting } from './attempt.ts';
-export { SluiceClient } from './client.ts';
+export { type HistoryPage, SluiceClient } from './client.ts';
 export { ClientError, type LocalErrorCode } from './client-error.ts';
-export type {
-  ClientEvents,
-  ClientStats,
-  ClientStatus,
-  HistoryPage,
-  PublishOptions,
-} from './client-types.ts';
-export type { ClosedBy } from './closing.ts';
-export type { ConnectionState, StateChange } from './connection.ts';
+export type { ClosedBy } from './connection/close-code.ts';
+export type { ConnectionState, StateChange } from './connection/connection.ts';
+export type { Greeting } from './connection/socket-session.ts';
+export type { ClientEvents } from './events.ts';
 export type { Published } from './offline-queue.ts';
 export type { ClientOptions } from './options.ts';
-export type { ReceivedPublication } from './received.ts';
+export type { ReceivedPublication } from './publication.ts';
+export type { PublishOptions } from './requests.ts';
 export type { Runtime, WebSocketClass } from './runtime.ts';
-export type { SubscribeOptions } from './subscribe-options.ts';
+export type { ClientStats, ClientStatus } from './status.ts';
+export type { SubscribeOptions } from './subscriptions/subscribe-options.ts';
 export type {
   Gap,
   PublicationListener,
@@ -26,4 +22,4 @@ export type {
   Subscription,
   SubscriptionEvents,
   SubscriptionState,
-} from './subscription.ts';
+} from './subscriptions/subscription.ts';

@@ -1,6 +1,6 @@
 import type { Position, PublishFields } from '../protocol/frames.ts';
 import { type ClientError, localError } from './client-error.ts';
-import type { Outcome } from './commands.ts';
+import type { Outcome } from './pending-commands.ts';
 import type { Runtime, TimerHandle } from './runtime.ts';
 
 export interface Published extends Position {

@@ -1,6 +1,6 @@
-import type { BackoffOptions } from './backoff.ts';
 import { localError } from './client-error.ts';
-import type { HeartbeatOptions } from './heartbeat.ts';
+import type { BackoffOptions } from './connection/backoff.ts';
+import type { HeartbeatOptions } from './connection/heartbeat.ts';
 import type { OfflineQueueOptions } from './offline-queue.ts';
 import type { Runtime, WebSocketClass } from './runtime.ts';
 

@@ -1,12 +1,24 @@
 import { readCommand } from '../protocol/client-frames.ts';
 import { canonicalFilter } from '../protocol/equal-subscriptions.ts';
 import { publicationTypeProblem } from '../protocol/frame-kinds.ts';
-import type { CommandKind, Commands, Filter, PublishFields } from '../protocol/frames.ts';
+import type { CommandKind, Commands, Filter, PublishFields, Tags } from '../protocol/frames.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
 import { type ClientError, gatewayError } from './client-error.ts';
-import type { PublishOptions } from './client-types.ts';
 import { isPlain, payloadOf } from './payload.ts';
-import type { SubscribeOptions } from './subscribe-options.ts';
+import type { SubscribeOptions } from './subscriptions/subscribe-options.ts';
+
+export interface PublishOptions {
+  readonly key?: string;
+  readonly tags?: Tags;
+  /** Generated where absent, so that a publication that is sent again doesn't count twice. */
+  readonly messageId?: string;
+  readonly ttlMs?: number;
+  /** This client doesn't get it: also when it was offline, and after a reconnect. */
+  readonly exceptSelf?: boolean;
+  readonly timestampMs?: number;
+  /** State topics: delete the key. */
+  readonly removed?: boolean;
+}
 
 /**
  * What the application asks for, checked and copied at its call. What is wrong throws there, with the code

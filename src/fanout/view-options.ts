@@ -1,5 +1,5 @@
 import type { Codec } from '../protocol/codec.ts';
-import { wishText } from '../protocol/equal-subscriptions.ts';
+import { canonicalKey } from '../protocol/equal-subscriptions.ts';
 import type { CompiledFilter } from '../topics/filter.ts';
 
 /** What makes two subscribers get the same bytes. */
@@ -17,10 +17,10 @@ export interface ViewOptions {
 }
 
 /** What a subscriber asked for, however its bytes are compressed. */
-export function wishKey({ target, codec, filter, intervalMs, conflate }: ViewOptions): string {
-  return `${codec.name} ${wishText(target, filter?.canonical, intervalMs, conflate)}`;
+export function subscriptionKey({ target, codec, filter, intervalMs, conflate }: ViewOptions): string {
+  return `${codec.name} ${canonicalKey(target, filter?.canonical, intervalMs, conflate)}`;
 }
 
 export function viewKey(options: ViewOptions): string {
-  return options.dictionaries ? `dictionaries ${wishKey(options)}` : wishKey(options);
+  return options.dictionaries ? `dictionaries ${subscriptionKey(options)}` : subscriptionKey(options);
 }

@@ -3,13 +3,13 @@ import type { Topic } from '../topics/topic.ts';
 import { isPattern } from '../topics/topic-name.ts';
 import type { AnnouncedDictionary } from './dictionary.ts';
 import { HeldKeys } from './held-keys.ts';
-import { type ViewOptions, viewKey, wishKey } from './view-options.ts';
+import { subscriptionKey, type ViewOptions, viewKey } from './view-options.ts';
 
 /** All subscribers of one topic or pattern who may get the same bytes. Its number is this gateway's own. */
 export class View {
   readonly id: number;
   readonly key: string;
-  readonly wish: string;
+  readonly subscriptionKey: string;
   readonly options: ViewOptions;
   readonly isPattern: boolean;
   /** The name of the uWebSockets.js topic that carries it. */
@@ -35,7 +35,7 @@ export class View {
   constructor(id: number, options: ViewOptions) {
     this.id = id;
     this.key = viewKey(options);
-    this.wish = wishKey(options);
+    this.subscriptionKey = subscriptionKey(options);
     this.options = options;
     this.isPattern = isPattern(options.target);
     this.channel = `v${id}`;

@@ -51,7 +51,7 @@ const readers: { readonly [K in CommandKind]: (fields: Fields) => Commands[K] } 
     ttlMs: fields.positive('ttlMs'),
     except: fields.optionalText('except'),
     timestampMs: fields.optionalInstant('timestampMs'),
-    removed: fields.wish('removed'),
+    removed: fields.trueOrAbsent('removed'),
     expectedOffset: fields.present('expectedOffset'),
   }),
   history: (fields) => ({
@@ -79,8 +79,8 @@ function subscription(fields: Fields): Subscription {
     last: fields.positive('last', maxUint32),
     filter: fields.optionalChild('filter', readFilter),
     intervalMs: fields.positive('intervalMs', maxUint32),
-    conflate: fields.wish('conflate'),
-    presence: fields.wish('presence'),
+    conflate: fields.trueOrAbsent('conflate'),
+    presence: fields.trueOrAbsent('presence'),
   };
 }
 

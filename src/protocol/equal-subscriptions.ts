@@ -6,7 +6,7 @@ import type { Filter } from './frames.ts';
  */
 
 /** What a subscription gets; not where it begins. */
-export interface Wish {
+export interface Selection {
   /** A topic or a pattern. */
   readonly topic: string;
   readonly filter?: Filter;
@@ -23,12 +23,17 @@ export function snapInterval(intervalMs: number): number {
 }
 
 /** Equal subscriptions have equal texts, however they were written. */
-export function subscriptionText({ topic, filter, intervalMs = 0, conflate = false }: Wish): string {
-  return wishText(topic, filter && filterText(filter), snapInterval(intervalMs), conflate);
+export function subscriptionKey({ topic, filter, intervalMs = 0, conflate = false }: Selection): string {
+  return canonicalKey(topic, filter && filterText(filter), snapInterval(intervalMs), conflate);
 }
 
 /** The same of parts that are canonical already. */
-export function wishText(topic: string, filter: string | undefined, intervalMs: number, conflate: boolean) {
+export function canonicalKey(
+  topic: string,
+  filter: string | undefined,
+  intervalMs: number,
+  conflate: boolean,
+) {
   // No topic or pattern has a blank in it.
   return `${topic} ${intervalMs} ${conflate} ${filter ?? ''}`;
 }

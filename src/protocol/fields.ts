@@ -136,7 +136,7 @@ export class Fields {
   }
 
   /** True, or absent. */
-  wish(name: string): true | undefined {
+  trueOrAbsent(name: string): true | undefined {
     return this.flag(name) || undefined;
   }
 

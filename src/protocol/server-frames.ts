@@ -120,7 +120,7 @@ function readPublication(fields: Fields): Publication {
     payload: fields.payload() ?? nullPayload,
     key: fields.optionalText('key'),
     tags: fields.textMap('tags', Number.POSITIVE_INFINITY),
-    removed: fields.wish('removed'),
+    removed: fields.trueOrAbsent('removed'),
   };
 }
 

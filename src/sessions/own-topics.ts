@@ -74,13 +74,13 @@ export class OwnTopics {
     const proceed = (unloaded?: Unloaded) => {
       if (!session.closed) run(unloaded);
     };
-    const wishes = topics.map((topic) => ({ topic }));
-    if (!this.#subscriber.needsLoad(wishes)) {
+    const requests = topics.map((topic) => ({ topic }));
+    if (!this.#subscriber.needsLoad(requests)) {
       proceed();
       return;
     }
     session.inOrder(() =>
-      this.#subscriber.load(wishes).then(
+      this.#subscriber.load(requests).then(
         (unloaded) => () => proceed(unloaded),
         (error) => () => this.#fault(error, session),
       ),

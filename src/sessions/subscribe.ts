@@ -2,7 +2,7 @@ import type { Authorize } from '../auth/authorize.ts';
 import { SluiceError } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import type { Feed } from '../fanout/view.ts';
-import { type ViewOptions, wishKey } from '../fanout/view-options.ts';
+import { subscriptionKey, type ViewOptions } from '../fanout/view-options.ts';
 import { snapInterval } from '../protocol/equal-subscriptions.ts';
 import type { Granted, SubscribeResult, Subscription } from '../protocol/frames.ts';
 import { type CompiledFilter, compileFilter, filterProblem } from '../topics/filter.ts';
@@ -214,9 +214,9 @@ export class Subscriber {
   /** The same subscription twice is an error, unless the first was the gateway's own: then the client's replaces it. */
   #makeRoom(session: Session, options: ViewOptions, { topic }: Subscription): void {
     if (session.views.size === 0) return;
-    const wish = wishKey(options);
+    const key = subscriptionKey(options);
     for (const existing of session.views.values()) {
-      if (existing.view.wish !== wish) continue;
+      if (existing.view.subscriptionKey !== key) continue;
       if (!existing.automatic) throw new SluiceError('already_subscribed', `already subscribed to ${topic}`);
       session.removeView(existing);
       return;

@@ -1,7 +1,7 @@
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { payloadOf, readPayload } from '../../src/client/payload.ts';
-import { ReceivedPublication } from '../../src/client/received.ts';
+import { ReceivedPublication } from '../../src/client/publication.ts';
 import { publication } from './support/fakes.ts';
 
 const bytes = new Uint8Array([0, 1, 2, 3, 4, 5, 6, 7]);

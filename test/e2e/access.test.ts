@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { SignJWT } from 'jose';
 import { afterEach, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
-import type { StateChange } from '../../src/client/connection.ts';
+import type { StateChange } from '../../src/client/connection/connection.ts';
 import { SluiceClient } from '../../src/client/index.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';

@@ -195,7 +195,7 @@ describe('flushing', () => {
 });
 
 describe('views', () => {
-  test('equal wishes share a view until the last has left', async () => {
+  test('equal subscriptions share a view until the last has left', async () => {
     const { fanout, view } = await makeWorld();
     const first = view('a', { filter: onlyRoom('1') });
     const second = view('a', { filter: onlyRoom('1') });
@@ -778,7 +778,7 @@ describe('coverage', () => {
     laterMs: fc.constantFrom(0, 0, 1, 3, 10, 60, 700),
   });
 
-  const wishes: readonly [string, Partial<ViewOptions>][] = [
+  const requested: readonly [string, Partial<ViewOptions>][] = [
     ['p:1', {}],
     ['p:1', { codec: codecs.json }],
     ['p:1', { filter: onlyRoom('1') }],
@@ -799,7 +799,7 @@ describe('coverage', () => {
             topic: { maxPublications: 15 },
             fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 1000 }) },
           });
-          const views = wishes.map(([target, more]) => world.live(target, more));
+          const views = requested.map(([target, more]) => world.live(target, more));
           for (const { topic, publishes, laterMs } of steps) {
             await world.publish(topic, ...publishes);
             if (inTurn) world.turns.turn();

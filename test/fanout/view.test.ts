@@ -13,8 +13,8 @@ describe('intervals', () => {
     [60_000, 60_000],
     [60_001, 60_000],
     [1e12, 60_000],
-  ])('a wish of %i ms gets %i ms', (wish, granted) => {
-    expect(snapInterval(wish)).toBe(granted);
+  ])('an interval of %i ms gets %i ms', (wanted, granted) => {
+    expect(snapInterval(wanted)).toBe(granted);
   });
 
   test.each(intervalLadderMs.map((step, i) => [step, intervalLadderMs[i + 1] ?? step] as const))(
@@ -32,7 +32,7 @@ describe('intervals', () => {
 describe('the key of a view', () => {
   const base = viewOptions('t');
 
-  test('is the same for the same wishes, however a filter is written', () => {
+  test('is the same for equal subscriptions, however a filter is written', () => {
     const one = compileFilter({ op: 'in', tag: 'a', values: ['2', '1'] });
     const other = compileFilter({
       op: 'not',

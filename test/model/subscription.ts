@@ -1,4 +1,4 @@
-import { judge, Positions } from '../../src/client/positions.ts';
+import { judge, Positions } from '../../src/client/subscriptions/positions.ts';
 import type { Mode, OffsetRange, Publication, ServerKinds, TopicResult } from '../../src/protocol/frames.ts';
 import type { StoredPublication } from '../../src/topics/publication.ts';
 import { isSame, isState, type Model, matches, type Wish } from './model.ts';

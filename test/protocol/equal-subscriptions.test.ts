@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { subscriptionText, type Wish } from '../../src/protocol/equal-subscriptions.ts';
+import { type Selection, subscriptionKey } from '../../src/protocol/equal-subscriptions.ts';
 import type { Filter } from '../../src/protocol/frames.ts';
 import { compileFilter } from '../../src/topics/filter.ts';
 
 const a: Filter = { op: 'eq', tag: 'k', value: 'a' };
 const b: Filter = { op: 'exists', tag: 'h' };
 const c: Filter = { op: 'lt', tag: 'n', number: 0 };
-const text = (wish: Partial<Wish>) => subscriptionText({ topic: 't', ...wish });
+const text = (selection: Partial<Selection>) => subscriptionKey({ topic: 't', ...selection });
 
 describe('equal subscriptions have one text', () => {
-  test.each<readonly [string, Partial<Wish>, Partial<Wish>]>([
+  test.each<readonly [string, Partial<Selection>, Partial<Selection>]>([
     ['intervals on one step', { intervalMs: 60 }, { intervalMs: 80 }],
     ['no interval, written or not', {}, { intervalMs: 0 }],
     ['no conflation, written or not', {}, { conflate: false }],
@@ -32,7 +32,7 @@ describe('equal subscriptions have one text', () => {
     expect(text(one)).toBe(text(other));
   });
 
-  test.each<readonly [string, Partial<Wish>, Partial<Wish>]>([
+  test.each<readonly [string, Partial<Selection>, Partial<Selection>]>([
     ['another step', { intervalMs: 50 }, { intervalMs: 51 }],
     ['conflation', {}, { conflate: true }],
     ['another topic', {}, { topic: 'u' }],

@@ -1,5 +1,5 @@
-import { type ErrorCode, errorTable } from '../errors.ts';
-import { type ClientError, gatewayError, localError } from './client-error.ts';
+import { type ErrorCode, errorTable } from '../../errors.ts';
+import { type ClientError, gatewayError, localError } from '../client-error.ts';
 
 /** What the HTTP side says about an upgrade that failed; see `learnRefusal`. */
 export interface Refusal {

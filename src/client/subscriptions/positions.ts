@@ -1,4 +1,4 @@
-import type { OffsetRange, Position, TopicPosition } from '../protocol/frames.ts';
+import type { OffsetRange, Position, TopicPosition } from '../../protocol/frames.ts';
 
 /** What a batch covers: offsets (after, upto]. `epoch` only in views of a pattern. */
 export interface Coverage {

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { ClientError, StateChange } from '../../src/client/index.ts';
-import { FakeRuntime, type Harness, harness, settled } from './support/fakes.ts';
+import type { ClientError, StateChange } from '../../../src/client/index.ts';
+import { FakeRuntime, type Harness, harness, settled } from '../support/fakes.ts';
 
 const waitMs = ({ client, runtime }: Harness): number =>
   (client.getStatus().retryAtMs ?? Number.NaN) - runtime.now();

@@ -1,10 +1,15 @@
-import type { ServerFrame } from '../protocol/frames.ts';
-import { Attempt, type AttemptOptions, type AttemptParts, type Greeting } from './attempt.ts';
+import type { ServerFrame } from '../../protocol/frames.ts';
+import { type ClientError, localError } from '../client-error.ts';
+import type { TimerHandle } from '../runtime.ts';
 import type { Backoff } from './backoff.ts';
-import { type ClientError, localError } from './client-error.ts';
-import { type ClosedBy, mayReconnect } from './closing.ts';
+import { type ClosedBy, mayReconnect } from './close-code.ts';
 import { learnRefusal, type Refusal } from './refusal.ts';
-import type { TimerHandle } from './runtime.ts';
+import {
+  type Greeting,
+  SocketSession,
+  type SocketSessionOptions,
+  type SocketSessionParts,
+} from './socket-session.ts';
 
 /**
  * idle → connecting → connected → reconnecting → connected …, and closed at last. `reconnecting` covers the
@@ -37,7 +42,7 @@ export interface ConnectionPort {
   attemptFailed(error: ClientError): void;
 }
 
-export interface ConnectionOptions extends AttemptOptions {
+export interface ConnectionOptions extends SocketSessionOptions {
   /** A connection that lived so long was a success: the next backoff starts anew. */
   readonly stableAfterMs: number;
 }
@@ -50,7 +55,7 @@ const staleAttemptMs = 1_000;
 
 export class Connection {
   #state: ConnectionState = 'idle';
-  #attempt: Attempt | undefined;
+  #socketSession: SocketSession | undefined;
   /** `connected` was told and `disconnected` wasn't yet. */
   #up = false;
   #timer: TimerHandle | undefined;
@@ -70,11 +75,11 @@ export class Connection {
   /** Why the last attempt or connection ended, until the next success. */
   #lastError: ClientError | undefined;
   readonly #options: ConnectionOptions;
-  readonly #parts: AttemptParts;
+  readonly #parts: SocketSessionParts;
   readonly #backoff: Backoff;
   readonly #port: ConnectionPort;
 
-  constructor(options: ConnectionOptions, parts: AttemptParts, backoff: Backoff, port: ConnectionPort) {
+  constructor(options: ConnectionOptions, parts: SocketSessionParts, backoff: Backoff, port: ConnectionPort) {
     this.#options = options;
     this.#parts = parts;
     this.#backoff = backoff;
@@ -98,9 +103,9 @@ export class Connection {
   woke(): void {
     if (this.#timer !== undefined) {
       if (!this.#waitIsTold) this.#toRetrying();
-    } else if (this.#attempt && !this.#up) {
+    } else if (this.#socketSession && !this.#up) {
       if (this.#parts.runtime.monotonicMs() - this.#beganAtMs < staleAttemptMs) return;
-      this.#attempt.drop('the surroundings changed');
+      this.#socketSession.drop('the surroundings changed');
       this.#begin();
     }
   }
@@ -118,7 +123,7 @@ export class Connection {
   }
 
   send(message: Uint8Array): void {
-    this.#attempt?.send(message);
+    this.#socketSession?.send(message);
   }
 
   /** The gateway announced the end: how long to wait then. */
@@ -183,7 +188,7 @@ export class Connection {
   #begin(): void {
     this.#run++;
     this.#beganAtMs = this.#parts.runtime.monotonicMs();
-    this.#attempt = new Attempt(this.#options, this.#parts, {
+    this.#socketSession = new SocketSession(this.#options, this.#parts, {
       greeted: (greeting) => this.#port.greeted(greeting),
       accepted: (greeting) => this.#toConnected(greeting),
       frame: (frame, bytes) => this.#port.frame(frame, bytes),
@@ -216,7 +221,7 @@ export class Connection {
 
   /** An attempt is over; `mayMend`: though its error says that it is final. */
   #failed(error: ClientError, mayMend = false): void {
-    this.#attempt = undefined;
+    this.#socketSession = undefined;
     if (error.retry || mayMend) this.#toReconnecting(error);
     else this.#toClosed(error);
     this.#port.attemptFailed(error);
@@ -227,7 +232,7 @@ export class Connection {
    * end has its reason.
    */
   async #unopened(error: ClientError): Promise<void> {
-    this.#attempt = undefined;
+    this.#socketSession = undefined;
     const isLast = this.#backoff.isOver;
     if (!isLast) this.#toReconnecting(error);
     const run = this.#run;
@@ -264,13 +269,13 @@ export class Connection {
    * client.
    */
   #lose(closed: ClosedBy): boolean {
-    this.#attempt?.drop(closed.reason);
-    this.#attempt = undefined;
+    this.#socketSession?.drop(closed.reason);
+    this.#socketSession = undefined;
     if (!this.#up) return true;
     this.#up = false;
     const before = this.#state;
     this.#port.disconnected(closed);
-    return this.#state === before && this.#attempt === undefined;
+    return this.#state === before && this.#socketSession === undefined;
   }
 
   #stopTimer(): void {

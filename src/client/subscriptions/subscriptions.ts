@@ -1,19 +1,19 @@
-import { subscriptionText } from '../protocol/equal-subscriptions.ts';
+import { subscriptionKey } from '../../protocol/equal-subscriptions.ts';
 import type {
   ServerFrame,
   ServerKinds,
   SubscribeResult,
   TopicPosition,
   Subscription as WireSubscription,
-} from '../protocol/frames.ts';
+} from '../../protocol/frames.ts';
+import { ClientError, gatewayError } from '../client-error.ts';
+import type { Outcome, PendingCommands } from '../pending-commands.ts';
+import { checkedSubscribe } from '../requests.ts';
+import type { Runtime } from '../runtime.ts';
 import { splitBulk } from './bulk.ts';
-import { ClientError, gatewayError } from './client-error.ts';
-import type { Outcome, PendingCommands } from './commands.ts';
 import { Dictionaries } from './dictionaries.ts';
 import { Releases } from './releases.ts';
-import { checkedSubscribe } from './requests.ts';
 import { Retries } from './retries.ts';
-import type { Runtime } from './runtime.ts';
 import { type SharedPort, SharedSubscription } from './shared-subscription.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import { type StateMap, Subscription } from './subscription.ts';
@@ -190,7 +190,7 @@ export class Subscriptions {
   // -- asking -----------------------------------------------------------------------------------------
 
   #sharedFor(topic: string, options: SubscribeOptions): SharedSubscription {
-    const key = subscriptionText({ topic, ...options });
+    const key = subscriptionKey({ topic, ...options });
     const known = this.#byKey.get(key);
     if (known) return known;
     const shared = new SharedSubscription(topic, options, this.#sharedPort);
@@ -213,9 +213,9 @@ export class Subscriptions {
     this.#releases.flush();
     if (!this.#online) return;
     const needed = [...this.#byKey.values()].filter((shared) => this.#isDue(shared));
-    const wishes = needed.map((shared) => ({ shared, wish: shared.ask() }));
+    const requests = needed.map((shared) => ({ shared, request: shared.ask() }));
     const limits = { entries: subscriptionsPerCommand, bytes: this.#port.frameMaxBytes() };
-    const { parts, tooLarge } = splitBulk(wishes, ({ wish }) => this.#port.bytesOf(wish), limits);
+    const { parts, tooLarge } = splitBulk(requests, ({ request }) => this.#port.bytesOf(request), limits);
     for (const { shared } of tooLarge) {
       this.#refuse(
         shared,
@@ -231,8 +231,8 @@ export class Subscriptions {
     return !this.#port.isUnsettled((one) => (isPattern ? one.startsWith(prefix) : one === topic));
   }
 
-  #send(part: readonly { readonly shared: SharedSubscription; readonly wish: WireSubscription }[]): void {
-    const subscriptions = part.map(({ wish }) => wish);
+  #send(part: readonly { readonly shared: SharedSubscription; readonly request: WireSubscription }[]): void {
+    const subscriptions = part.map(({ request }) => request);
     const asked = part.map(({ shared }) => shared);
     this.#port.commands.send('subscribe', { subscriptions }, (outcome) => this.#answered(asked, outcome));
   }
@@ -307,7 +307,7 @@ export class Subscriptions {
   }
 
   #twinOf({ topic, options }: SharedSubscription): SharedSubscription | undefined {
-    const other = subscriptionText({ topic, ...options, conflate: !options.conflate });
+    const other = subscriptionKey({ topic, ...options, conflate: !options.conflate });
     const twin = this.#byKey.get(other);
     return twin?.phase === 'live' ? twin : undefined;
   }

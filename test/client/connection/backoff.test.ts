@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Backoff, type BackoffOptions } from '../../src/client/backoff.ts';
+import { Backoff, type BackoffOptions } from '../../../src/client/connection/backoff.ts';
 
 /** The delays of the first attempts. */
 function delays(options: BackoffOptions, random: number, count = 7): (number | undefined)[] {

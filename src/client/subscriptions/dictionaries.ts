@@ -1,5 +1,5 @@
-import { expandBatch } from '../protocol/compression.ts';
-import type { Publication, ServerKinds } from '../protocol/frames.ts';
+import { expandBatch } from '../../protocol/compression.ts';
+import type { Publication, ServerKinds } from '../../protocol/frames.ts';
 
 const none: ReadonlyMap<number, Uint8Array> = new Map();
 

@@ -1,5 +1,5 @@
-import type { Greeting } from './attempt.ts';
-import type { ClientError } from './client-error.ts';
+import type { ClientError } from '../client-error.ts';
+import type { Greeting } from './socket-session.ts';
 
 interface Arrival {
   readonly resolve: (greeting: Greeting) => void;

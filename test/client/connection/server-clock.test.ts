@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ServerClock } from '../../src/client/server-clock.ts';
-import { FakeRuntime } from './support/fakes.ts';
+import { ServerClock } from '../../../src/client/connection/server-clock.ts';
+import { FakeRuntime } from '../support/fakes.ts';
 
 const runtime = new FakeRuntime();
 

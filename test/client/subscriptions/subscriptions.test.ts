@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { Gap, ReceivedPublication, SubscribeOptions, Subscription } from '../../src/client/index.ts';
-import { concatBytes } from '../../src/protocol/bytes.ts';
-import { deflateBody, type SharedDictionary } from '../../src/protocol/compression.ts';
-import { crc32 } from '../../src/protocol/crc32.ts';
-import type { Granted, Reply } from '../../src/protocol/frames.ts';
-import { protobufCodec } from '../../src/protocol/protobuf/codec.ts';
-import { type FakeSocket, type Harness, harness, publication, settled } from './support/fakes.ts';
+import type { Gap, ReceivedPublication, SubscribeOptions, Subscription } from '../../../src/client/index.ts';
+import { concatBytes } from '../../../src/protocol/bytes.ts';
+import { deflateBody, type SharedDictionary } from '../../../src/protocol/compression.ts';
+import { crc32 } from '../../../src/protocol/crc32.ts';
+import type { Granted, Reply } from '../../../src/protocol/frames.ts';
+import { protobufCodec } from '../../../src/protocol/protobuf/codec.ts';
+import { type FakeSocket, type Harness, harness, publication, settled } from '../support/fakes.ts';
 
 const granted = (over: Partial<Granted> = {}): Granted => ({
   topic: 'a',
@@ -866,7 +866,7 @@ describe('a pattern with a cursor', () => {
     expect([h.socket.count('subscribe'), same.cursor]).toEqual([2, h.all.cursor]);
   });
 
-  it('serves one wish for a cursor after the other', async () => {
+  it('serves one cursor after the other', async () => {
     const h = await pattern();
     h.client.subscribe('p:*', { cursor: 'a' });
     h.client.subscribe('p:*', { cursor: 'b' });
@@ -883,8 +883,8 @@ describe('a pattern with a cursor', () => {
     const h = await pattern();
     for (let i = 0; i < 1001; i++) h.socket.push(of(`p:${i}`, 0, 1, `d${i}`));
     h.socket.push(of('p:1000', 2, 3, 'too far'));
-    const [wish] = asked(h.socket);
-    expect([wish?.positions?.length, wish?.positions?.[0], wish?.cursor]).toEqual([
+    const [request] = asked(h.socket);
+    expect([request?.positions?.length, request?.positions?.[0], request?.cursor]).toEqual([
       1000,
       { topic: 'p:1000', epoch: 'e1', offset: 1 },
       undefined,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { LiveMap } from '../../src/client/live-map.ts';
-import { ReceivedPublication } from '../../src/client/received.ts';
-import { publication } from './support/fakes.ts';
+import { ReceivedPublication } from '../../../src/client/publication.ts';
+import { LiveMap } from '../../../src/client/subscriptions/live-map.ts';
+import { publication } from '../support/fakes.ts';
 
 const received = (offset: number, key: string, removed = false) =>
   new ReceivedPublication('t', publication(offset, offset, { key, removed }));

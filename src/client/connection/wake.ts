@@ -1,4 +1,4 @@
-import type { Runtime, TimerHandle } from './runtime.ts';
+import type { Runtime, TimerHandle } from '../runtime.ts';
 
 const beatMs = 1_000;
 /** So late, a timer did not only wait its turn: the machine slept, or the page was frozen. */

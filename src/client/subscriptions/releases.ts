@@ -1,6 +1,6 @@
-import type { ClientError } from './client-error.ts';
-import type { PendingCommands } from './commands.ts';
-import type { Runtime, TimerHandle } from './runtime.ts';
+import type { ClientError } from '../client-error.ts';
+import type { PendingCommands } from '../pending-commands.ts';
+import type { Runtime, TimerHandle } from '../runtime.ts';
 
 export interface ReleasesPort {
   readonly commands: PendingCommands;

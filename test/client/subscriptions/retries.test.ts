@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Retries } from '../../src/client/retries.ts';
-import { FakeRuntime } from './support/fakes.ts';
+import { Retries } from '../../../src/client/subscriptions/retries.ts';
+import { FakeRuntime } from '../support/fakes.ts';
 
 function retries() {
   const runtime = new FakeRuntime();

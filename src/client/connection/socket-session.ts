@@ -1,13 +1,13 @@
-import type { Codec } from '../protocol/codec.ts';
-import type { ServerFrame, ServerKinds } from '../protocol/frames.ts';
-import { viewOf } from './binary.ts';
-import { ClientError, localError } from './client-error.ts';
-import type { ClosedBy } from './closing.ts';
-import type { Runtime, Socket, TimerHandle } from './runtime.ts';
+import type { Codec } from '../../protocol/codec.ts';
+import type { ServerFrame, ServerKinds } from '../../protocol/frames.ts';
+import { viewOf } from '../binary.ts';
+import { ClientError, localError } from '../client-error.ts';
+import type { Runtime, Socket, TimerHandle } from '../runtime.ts';
+import type { ClosedBy } from './close-code.ts';
 
 export type Greeting = ServerKinds['connected'];
 
-export interface AttemptOptions {
+export interface SocketSessionOptions {
   readonly url: string;
   /** Asked before each attempt. */
   readonly token?: string | (() => string | Promise<string>);
@@ -18,7 +18,7 @@ export interface AttemptOptions {
 }
 
 /** What an attempt reports. After `refused`, `failed` or `ended`, and after `drop()`, nothing more comes. */
-export interface AttemptPort {
+export interface SocketSessionPort {
   greeted(greeting: Greeting): void;
   /** The gateway has let us in. */
   accepted(greeting: Greeting): void;
@@ -35,7 +35,7 @@ export interface AttemptPort {
 }
 
 /** What an attempt needs to be made of. */
-export interface AttemptParts {
+export interface SocketSessionParts {
   readonly codec: Codec;
   readonly open: (url: string, protocol: string) => Socket;
   readonly runtime: Runtime;
@@ -45,17 +45,17 @@ export interface AttemptParts {
 const handshakeId = 1;
 
 /** One socket's life: token, upgrade, greeting, our `connect` and its reply, frames, end. */
-export class Attempt {
+export class SocketSession {
   #socket: Socket | undefined;
   #timer: TimerHandle | undefined;
   #token: string | undefined;
   #over = false;
   #accepted = false;
-  readonly #options: AttemptOptions;
-  readonly #parts: AttemptParts;
-  readonly #port: AttemptPort;
+  readonly #options: SocketSessionOptions;
+  readonly #parts: SocketSessionParts;
+  readonly #port: SocketSessionPort;
 
-  constructor(options: AttemptOptions, parts: AttemptParts, port: AttemptPort) {
+  constructor(options: SocketSessionOptions, parts: SocketSessionParts, port: SocketSessionPort) {
     this.#options = options;
     this.#parts = parts;
     this.#port = port;

@@ -1,4 +1,4 @@
-import type { Runtime, TimerHandle } from './runtime.ts';
+import type { Runtime, TimerHandle } from '../runtime.ts';
 
 export interface HeartbeatOptions {
   readonly intervalMs?: number;

@@ -1,5 +1,5 @@
-import { closeTable } from '../errors.ts';
-import { type ClientError, localError } from './client-error.ts';
+import { closeTable } from '../../errors.ts';
+import { type ClientError, localError } from '../client-error.ts';
 
 /** How a connection ended: the WebSocket close code and its reason. */
 export interface ClosedBy {

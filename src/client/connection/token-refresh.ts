@@ -1,8 +1,8 @@
-import { checkedToken } from './attempt.ts';
+import { ClientError, localError } from '../client-error.ts';
+import type { ClientOptions } from '../options.ts';
+import type { Runtime, TimerHandle } from '../runtime.ts';
 import { Backoff } from './backoff.ts';
-import { ClientError, localError } from './client-error.ts';
-import type { ClientOptions } from './options.ts';
-import type { Runtime, TimerHandle } from './runtime.ts';
+import { checkedToken } from './socket-session.ts';
 
 export interface TokenRefreshPort {
   /** Rejects with the gateway's refusal. */

@@ -1,5 +1,5 @@
+import type { Runtime } from '../runtime.ts';
 import type { Pulse } from './heartbeat.ts';
-import type { Runtime } from './runtime.ts';
 
 /**
  * What the gateway's clock shows, guessed from the pings. The pong is taken to have been written in the

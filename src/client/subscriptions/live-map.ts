@@ -1,4 +1,4 @@
-import type { ReceivedPublication } from './received.ts';
+import type { ReceivedPublication } from '../publication.ts';
 
 /**
  * A state topic as a map: the newest publication of each key. A snapshot replaces everything once its last

@@ -1,4 +1,4 @@
-import type { Position, TopicPosition, Subscription as WireSubscription } from '../protocol/frames.ts';
+import type { Position, TopicPosition, Subscription as WireSubscription } from '../../protocol/frames.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 
 /** `since` as a list: an exact topic's is a single position. */
@@ -15,10 +15,10 @@ export function sinceList(topic: string, since: SubscribeOptions['since']): read
 export function startingPoints(
   topic: string,
   known: readonly TopicPosition[],
-  wishes: readonly SubscribeOptions[],
+  requests: readonly SubscribeOptions[],
 ): TopicPosition[] {
   const starts = new Map(known.map((position) => [position.topic, position]));
-  for (const wanted of wishes.flatMap((wish) => wantedBy(topic, known, wish))) {
+  for (const wanted of requests.flatMap((request) => wantedBy(topic, known, request))) {
     const start = starts.get(wanted.topic);
     if (!start || (start.epoch === wanted.epoch && wanted.offset < start.offset))
       starts.set(wanted.topic, wanted);
@@ -27,7 +27,7 @@ export function startingPoints(
 }
 
 /**
- * A wish for the last N counts back from the subscription's position; a new one leaves that to the gateway.
+ * A request for the last N counts back from the subscription's position; a new one leaves that to the gateway.
  */
 function wantedBy(
   topic: string,
@@ -60,30 +60,33 @@ export interface Beginning {
 /** The gateway takes a list of up to this many positions. */
 const positionsMax = 1000;
 
-export function beginning(at: Whereabouts, wishes: readonly SubscribeOptions[]): Beginning {
-  return at.topic.endsWith('*') ? beginningOfPattern(at, wishes) : beginningOfTopic(at, wishes);
+export function beginning(at: Whereabouts, requests: readonly SubscribeOptions[]): Beginning {
+  return at.topic.endsWith('*') ? beginningOfPattern(at, requests) : beginningOfTopic(at, requests);
 }
 
-function beginningOfTopic({ topic, known, cursor }: Whereabouts, wishes: readonly SubscribeOptions[]) {
-  const starts = startingPoints(topic, known, wishes);
+function beginningOfTopic({ topic, known, cursor }: Whereabouts, requests: readonly SubscribeOptions[]) {
+  const starts = startingPoints(topic, known, requests);
   const [start] = starts;
-  if (!start) return { starts, wire: lastOf(wishes) };
+  if (!start) return { starts, wire: lastOf(requests) };
   const { epoch, offset } = start;
-  const wish = wishes.find(({ since }) => sinceList(topic, since).some((one) => isSame(one, start)));
-  return { starts, wire: { since: { epoch, offset }, cursor: start === known[0] ? cursor : wish?.cursor } };
+  const request = requests.find(({ since }) => sinceList(topic, since).some((one) => isSame(one, start)));
+  return {
+    starts,
+    wire: { since: { epoch, offset }, cursor: start === known[0] ? cursor : request?.cursor },
+  };
 }
 
 /** By cursor where there is one: a single text, whatever the number of topics. */
 function beginningOfPattern(
   { topic, known, cursor, suspect, wasLive }: Whereabouts,
-  wishes: readonly SubscribeOptions[],
+  requests: readonly SubscribeOptions[],
 ): Beginning {
-  const wished = wishes.find((wish) => wish.cursor !== undefined)?.cursor;
-  if (wished !== undefined) return { starts: [], wire: { cursor: wished } };
-  const goesBack = wishes.some(({ since, last }) => since || (last && known.length <= positionsMax));
+  const requested = requests.find((request) => request.cursor !== undefined)?.cursor;
+  if (requested !== undefined) return { starts: [], wire: { cursor: requested } };
+  const goesBack = requests.some(({ since, last }) => since || (last && known.length <= positionsMax));
   if (cursor !== undefined && suspect === undefined && !goesBack) return { starts: [], wire: { cursor } };
-  const starts = startingPoints(topic, known, wishes);
-  if (starts.length === 0 && !wasLive) return { starts, wire: lastOf(wishes) };
+  const starts = startingPoints(topic, known, requests);
+  if (starts.length === 0 && !wasLive) return { starts, wire: lastOf(requests) };
   const listed = starts.length <= positionsMax ? starts : mostNeeded(starts, known, suspect);
   return { starts: listed, wire: { positions: listed.length > 0 ? listed : [nowhere(topic)] } };
 }
@@ -100,8 +103,8 @@ function mostNeeded(
   return [...starts.filter(isNeeded), ...rest].slice(0, positionsMax);
 }
 
-function lastOf(wishes: readonly SubscribeOptions[]) {
-  return { last: Math.max(0, ...wishes.map(({ last = 0 }) => last)) || undefined };
+function lastOf(requests: readonly SubscribeOptions[]) {
+  return { last: Math.max(0, ...requests.map(({ last = 0 }) => last)) || undefined };
 }
 
 /** Without any position the gateway would take a pattern for new, and topics born meanwhile would begin at their end. */

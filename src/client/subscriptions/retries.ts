@@ -1,4 +1,4 @@
-import type { Runtime, TimerHandle } from './runtime.ts';
+import type { Runtime, TimerHandle } from '../runtime.ts';
 
 /**
  * What is due within so long of each other is done together: a gateway that refused a hundred at once is
@@ -21,9 +21,9 @@ export class Retries<T> {
   /** Replaces an earlier plan for the same one. */
   add(one: T, delayMs: number): void {
     this.#dueMs.delete(one);
-    const wishMs = this.#runtime.monotonicMs() + delayMs;
-    const later = [...this.#dueMs.values()].filter((due) => due >= wishMs && due <= wishMs + togetherMs);
-    this.#dueMs.set(one, later.length > 0 ? Math.min(...later) : wishMs);
+    const wantedMs = this.#runtime.monotonicMs() + delayMs;
+    const later = [...this.#dueMs.values()].filter((due) => due >= wantedMs && due <= wantedMs + togetherMs);
+    this.#dueMs.set(one, later.length > 0 ? Math.min(...later) : wantedMs);
     this.#plan();
   }
 

@@ -1,4 +1,4 @@
-import type { Filter, Position, TopicPosition } from '../protocol/frames.ts';
+import type { Filter, Position, TopicPosition } from '../../protocol/frames.ts';
 
 export interface SubscribeOptions {
   /** Only publications whose tags match. */

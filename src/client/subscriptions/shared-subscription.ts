@@ -1,4 +1,4 @@
-import { subscriptionText } from '../protocol/equal-subscriptions.ts';
+import { subscriptionKey } from '../../protocol/equal-subscriptions.ts';
 import type {
   Granted,
   Mode,
@@ -6,12 +6,12 @@ import type {
   ServerKinds,
   TopicPosition,
   Subscription as WireSubscription,
-} from '../protocol/frames.ts';
-import { Backoff } from './backoff.ts';
-import type { ClientError } from './client-error.ts';
+} from '../../protocol/frames.ts';
+import type { ClientError } from '../client-error.ts';
+import { Backoff } from '../connection/backoff.ts';
+import { ReceivedPublication } from '../publication.ts';
 import { LiveMap } from './live-map.ts';
 import { judge, Positions } from './positions.ts';
-import { ReceivedPublication } from './received.ts';
 import { RecentTopics } from './recent-topics.ts';
 import { beginning, startingPoints } from './starting-point.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
@@ -66,7 +66,7 @@ export class SharedSubscription {
   /**
    * Members whose `since` or `last` the gateway hasn't granted yet, and those of them that it was asked for.
    */
-  readonly #wishes = new Set<Subscription>();
+  readonly #unserved = new Set<Subscription>();
   #asked: readonly Subscription[] = [];
   /** The positions that were asked for last. */
   #starts: readonly TopicPosition[] = [];
@@ -87,7 +87,7 @@ export class SharedSubscription {
   constructor(topic: string, options: SubscribeOptions, port: SharedPort) {
     this.topic = topic;
     this.options = options;
-    this.text = subscriptionText({ topic, ...options });
+    this.text = subscriptionKey({ topic, ...options });
     this.backoff = new Backoff({}, () => port.random());
     this.#port = port;
   }
@@ -99,7 +99,7 @@ export class SharedSubscription {
   /** Adds a member. Answers whether the wire has to go back to serve its `since` or `last`. */
   join(member: Subscription): boolean {
     this.members.add(member);
-    if (this.#mustServe(member)) this.#wishes.add(member);
+    if (this.#mustServe(member)) this.#unserved.add(member);
     else for (const position of this.#positions.list()) member.stand(position);
     if (this.phase === 'live') member.enter('live');
     return this.phase === 'live' && this.mustAskAgain;
@@ -107,7 +107,7 @@ export class SharedSubscription {
 
   leave(member: Subscription): void {
     this.members.delete(member);
-    this.#wishes.delete(member);
+    this.#unserved.delete(member);
   }
 
   /** A member that came late to a state topic sees at once what the others see. */
@@ -122,7 +122,7 @@ export class SharedSubscription {
 
   /** A member joined after the subscribe was sent, and wants more. */
   get mustAskAgain(): boolean {
-    return this.#wishes.size > 0 || (this.#wantsPresence() && !this.#hasPresence);
+    return this.#unserved.size > 0 || (this.#wantsPresence() && !this.#hasPresence);
   }
 
   /** What to ask the gateway for, now. */
@@ -131,7 +131,7 @@ export class SharedSubscription {
     const { filter, intervalMs, conflate } = this.options;
     this.#hasPresence = this.#wantsPresence();
     const presence = this.#hasPresence || undefined;
-    const wish = { topic: this.topic, filter, intervalMs, conflate, presence };
+    const selection = { topic: this.topic, filter, intervalMs, conflate, presence };
     const known = this.#positions.list().filter(({ topic }) => !this.#incomplete.has(topic));
     const at = {
       topic: this.topic,
@@ -140,18 +140,18 @@ export class SharedSubscription {
       suspect: this.#suspect,
       wasLive: this.#wasLive,
     };
-    const wishes = [...this.#wishes];
+    const unserved = [...this.#unserved];
     const { wire, starts } = beginning(
       at,
-      wishes.map(({ options }) => options),
+      unserved.map(({ options }) => options),
     );
     this.#starts = starts;
     this.#askedCursor = this.isPattern ? wire.cursor : undefined;
-    // One cursor at a time: the wishes for others are served after this one.
+    // One cursor at a time: members that want another one are served after this one.
     const wantsOther = ({ options: { cursor } }: Subscription) =>
       cursor !== undefined && cursor !== wire.cursor;
-    this.#asked = this.isPattern ? wishes.filter((member) => !wantsOther(member)) : wishes;
-    return { ...wish, ...wire };
+    this.#asked = this.isPattern ? unserved.filter((member) => !wantsOther(member)) : unserved;
+    return { ...selection, ...wire };
   }
 
   granted(result: Granted): void {
@@ -159,7 +159,7 @@ export class SharedSubscription {
     this.view = result.view;
     this.#wasLive = true;
     this.backoff.reset();
-    for (const member of this.#asked) this.#wishes.delete(member);
+    for (const member of this.#asked) this.#unserved.delete(member);
     if (this.#askedCursor !== undefined) this.#continued(result, this.#askedCursor);
     // What one topic's older cursor says stays true.
     this.#cursor = result.cursor ?? this.#askedCursor ?? (this.isPattern ? undefined : this.#cursor);
@@ -260,7 +260,7 @@ export class SharedSubscription {
 
   /** Where a member may continue another day. */
   cursorOf(member: Subscription): string | undefined {
-    return this.#wishes.has(member) ? member.options.cursor : this.#cursor;
+    return this.#unserved.has(member) ? member.options.cursor : this.#cursor;
   }
 
   mapOf(topic: string): StateMap {

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { ClientError, StateChange } from '../../src/client/index.ts';
-import { harness, settled } from './support/fakes.ts';
+import type { ClientError, StateChange } from '../../../src/client/index.ts';
+import { harness, settled } from '../support/fakes.ts';
 
 function statesOf(h: ReturnType<typeof harness>): string[] {
   const states: string[] = [];

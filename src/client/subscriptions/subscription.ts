@@ -1,8 +1,8 @@
-import type { Member, Mode, OffsetRange, Position, TopicPosition } from '../protocol/frames.ts';
-import { type ClientError, localError } from './client-error.ts';
-import { Emitter } from './emitter.ts';
+import type { Member, Mode, OffsetRange, Position, TopicPosition } from '../../protocol/frames.ts';
+import { type ClientError, localError } from '../client-error.ts';
+import { Emitter } from '../emitter.ts';
+import type { ReceivedPublication } from '../publication.ts';
 import { Positions } from './positions.ts';
-import type { ReceivedPublication } from './received.ts';
 import { sinceList } from './starting-point.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 
