@@ -45,9 +45,9 @@ function gatewayFlags({ engine, shortRings }: Options, folder: string): string[]
     '--message-ids-max-bytes=2GiB',
     `--engine=${engine}`,
     ...(engine === 'memory' ? [] : [`--data-dir=${join(folder, 'data')}`]),
-    `--ring-max-publications=${ring[0]}`,
-    `--ring-max-bytes=${ring[1]}`,
-    '--rings-max-bytes=1GiB',
+    `--topic-history-max-publications=${ring[0]}`,
+    `--topic-history-max-bytes=${ring[1]}`,
+    '--history-max-bytes=1GiB',
     // The kernel takes megabytes for a client that doesn't read; what the gateway adds is kept small.
     '--backpressure-max-bytes=64KiB',
     '--payload-max-bytes=16KiB',

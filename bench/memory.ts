@@ -40,7 +40,11 @@ const storeRate = 25_000;
 /** What a publication takes that stays in a ring, in a gateway that nobody is connected to. */
 function bytesPerStored(count: number): Promise<number> {
   return withWorkers(async (keep) => {
-    const flags = { ringsMaxBytes: '4GiB', ringMaxBytes: '16MiB', ringMaxPublications: publicationsPerTopic };
+    const flags = {
+      historyMaxBytes: '4GiB',
+      topicHistoryMaxBytes: '16MiB',
+      topicHistoryMaxPublications: publicationsPerTopic,
+    };
     const { worker } = await startSubject(sluice('protobuf'), { topics: 0, flags }, nodeArgs);
     keep(worker);
     const topics = topicNames(Math.max(1, Math.ceil(count / publicationsPerTopic)));

@@ -106,8 +106,8 @@ async function run(options: Options, say: (line: string) => void): Promise<Seen>
     `--backpressure-max-bytes=${backpressureBytes}`,
     '--compress-min-bytes=0',
     // Above the longest stall, and no more: full rings are part of the base.
-    `--ring-max-publications=${Math.ceil(options.rate * options.seconds * 1.2)}`,
-    '--ring-max-bytes=64MiB',
+    `--topic-history-max-publications=${Math.ceil(options.rate * options.seconds * 1.2)}`,
+    '--topic-history-max-bytes=64MiB',
   ]);
   const { port, pid } = gateway;
   const parts: Parts = {

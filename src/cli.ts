@@ -63,7 +63,11 @@ export function createProgram(deps: CliDeps): Command {
   program
     .command('serve', { isDefault: true })
     .description('Start the gateway.')
-    .action(async (flags) => serve(loadConfig(sourcesOf(flags, deps)), deps));
+    .action(async (flags) => {
+      const warnings: string[] = [];
+      const warn = (sentence: string) => warnings.push(sentence);
+      await serve(loadConfig({ ...sourcesOf(flags, deps), warn }), deps, warnings);
+    });
   program
     .command('publish')
     .description('Publish one update through a running gateway.')
@@ -102,7 +106,10 @@ export function createProgram(deps: CliDeps): Command {
   program
     .command('check-config')
     .description('Print the resolved configuration, secrets masked; exit with 2 when it has faults.')
-    .action((flags) => deps.print(stringify(describeConfig(loadConfig(sourcesOf(flags, deps))))));
+    .action((flags) => {
+      const warn = (sentence: string) => deps.complain(`${sentence}\n`);
+      deps.print(stringify(describeConfig(loadConfig({ ...sourcesOf(flags, deps), warn }))));
+    });
 
   addConfigOptions(commandOf(program, 'serve'));
   addConfigOptions(commandOf(program, 'check-config'));
@@ -120,11 +127,12 @@ function addConfigOptions(
   wanted: readonly OptionName[] = options.map(({ name }) => name),
 ): void {
   command.option('--config <FILE>', 'JSON or YAML file of options (env: SLUICE_CONFIG)');
-  for (const { name, flag, kind, sentence, defaultText, env } of options) {
+  for (const { name, flag, kind, sentence, defaultText, env, renamedFrom } of options) {
     if (!wanted.includes(name)) continue;
     const value = kind.placeholder ? ` <${kind.placeholder}${kind.repeatable ? '...' : ''}>` : '';
     const hints = [defaultText && `default: ${defaultText}`, `env: ${env}`].filter(Boolean).join(', ');
     command.addOption(new Option(`${flag}${value}`, `${sentence} (${hints})`));
+    if (renamedFrom) command.addOption(new Option(`${renamedFrom.flag}${value}`, '').hideHelp());
     // To overrule a variable or a file.
     if (!value) command.addOption(new Option(flag.replace('--', '--no-'), '').hideHelp());
   }
@@ -133,7 +141,8 @@ function addConfigOptions(
 type Flags = Readonly<Record<string, unknown>>;
 
 function sourcesOf(flags: Flags, deps: CliDeps): ConfigSources {
-  const named = options.map(({ name, flag }) => [name, flags[new Option(flag).attributeName()]]);
+  const names = options.flatMap((row) => (row.renamedFrom ? [row, row.renamedFrom] : [row]));
+  const named = names.map(({ name, flag }) => [name, flags[new Option(flag).attributeName()]]);
   const file = typeof flags['config'] === 'string' ? flags['config'] : undefined;
   return { flags: Object.fromEntries(named), env: deps.env, file };
 }

@@ -9,7 +9,15 @@ import {
   namespacesSchema,
   resolveNamespaces,
 } from './config/namespaces.ts';
-import { type Config, type OptionName, type OptionRow, options } from './config/options.ts';
+import {
+  type Config,
+  type OldOptionName,
+  type OptionName,
+  type OptionNames,
+  type OptionRow,
+  options,
+  renamedOptions,
+} from './config/options.ts';
 import { isServiceLink } from './config/service-links.ts';
 import { didYouMean, nearestOf } from './config/suggest.ts';
 
@@ -42,10 +50,12 @@ export class ConfigError extends Error {
 
 export interface ConfigSources {
   /** By name of the option, as text or as the value itself. `undefined`: not given. */
-  readonly flags?: { readonly [N in OptionName]?: unknown };
+  readonly flags?: { readonly [N in OptionName | OldOptionName]?: unknown };
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Path of a JSON or YAML file. Default: what `SLUICE_CONFIG` says. */
   readonly file?: string;
+  /** Is told, in a sentence, of each old name that is still in use. */
+  readonly warn?: (sentence: string) => void;
 }
 
 type Entries = Readonly<Record<string, unknown>>;
@@ -56,7 +66,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const { faults, file, path } = given;
   faults.push(...unknownNames(given).map(({ fault }) => fault), ...emptySecrets(file, path));
   const general = resolveAll(options, given) as Omit<Config, 'namespaces'>;
-  const entries = parseNamespaces(file, path, faults);
+  const entries = parseNamespaces(given);
   if (faults.length > 0) throw new ConfigError(faults);
 
   const base = { ...general, admitsAnonymous: admitsAnonymous(general) };
@@ -94,18 +104,19 @@ interface Reading {
   readonly file: Entries;
   readonly path: string | undefined;
   readonly faults: string[];
+  readonly warn: (sentence: string) => void;
 }
 
-function read({ flags = {}, env = {}, file: named }: ConfigSources): Reading {
+function read({ flags = {}, env = {}, file: named, warn = () => undefined }: ConfigSources): Reading {
   const faults: string[] = [];
   const path = named ?? (env[configFileVariable] || undefined);
-  return { flags, env, path, file: path === undefined ? {} : readEntries(path, faults), faults };
+  return { flags, env, path, file: path === undefined ? {} : readEntries(path, faults), faults, warn };
 }
 
 function resolveAll(rows: readonly OptionRow[], reading: Reading): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   for (const row of rows) {
-    const given = firstGiven(row, reading);
+    const given = givenFor(row, reading);
     values[row.name] = given ? resolve(row, given, reading.faults) : row.default;
   }
   return values;
@@ -148,19 +159,31 @@ function yamlFault({ code, linePos }: YAMLError): string {
 
 interface Given {
   readonly value: unknown;
+  readonly spelling: keyof OptionNames;
   /** Where it was said: "--port", "SLUICE_PORT", "port in sluice.yaml". */
   readonly where: string;
 }
 
-function firstGiven(row: OptionRow, { flags, env, file, path }: Reading): Given | undefined {
-  if (flags[row.name] !== undefined) return { value: flags[row.name], where: row.flag };
+function givenFor(row: OptionRow, reading: Reading): Given | undefined {
+  const given = firstGiven(row, reading);
+  const old = row.renamedFrom && firstGiven(row.renamedFrom, reading);
+  if (old === undefined) return given;
+  const renamed = `${old.where}: is now called ${row[old.spelling]}`;
+  if (given === undefined) reading.warn(`${renamed}; the next version will not know the old name`);
+  else reading.faults.push(`${renamed}, and ${given.where} is given too: leave the old one out`);
+  return given ?? old;
+}
+
+function firstGiven(names: OptionNames, { flags, env, file, path }: Reading): Given | undefined {
+  const { name, flag, env: variable } = names;
+  if (flags[name] !== undefined) return { value: flags[name], spelling: 'flag', where: flag };
   // An empty variable is how compose files and CI say "not set"; so is one that Kubernetes put there.
-  const variable = env[row.env];
-  if (variable && !isServiceLink(row.env, variable)) return { value: variable, where: row.env };
-  const entry = Object.hasOwn(file, row.name) ? file[row.name] : undefined;
+  const text = env[variable];
+  if (text && !isServiceLink(variable, text)) return { value: text, spelling: 'env', where: variable };
+  const entry = Object.hasOwn(file, name) ? file[name] : undefined;
   return entry === undefined || entry === null
     ? undefined
-    : { value: entry, where: `${row.name} in ${path}` };
+    : { value: entry, spelling: 'name', where: `${name} in ${path}` };
 }
 
 function resolve(row: OptionRow, given: Given, faults: string[]): unknown {
@@ -189,8 +212,9 @@ function shownName(key: string): string {
   return /^[\w.-]{1,60}$/.test(key) ? key : `${(/^[\w.-]{0,60}/.exec(key) as RegExpExecArray)[0]}…`;
 }
 
-function parseNamespaces(file: Entries, path: string | undefined, faults: string[]) {
-  const result = namespacesSchema.safeParse(file['namespaces'] ?? {});
+function parseNamespaces(reading: Reading) {
+  const { file, path, faults } = reading;
+  const result = namespacesSchema.safeParse(withNewNames(file['namespaces'] ?? {}, reading));
   if (result.success) return result.data;
   for (const issue of result.error.issues) {
     faults.push(
@@ -198,6 +222,32 @@ function parseNamespaces(file: Entries, path: string | undefined, faults: string
     );
   }
   return {};
+}
+
+function isEntries(value: unknown): value is Entries {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The namespaces with old names of options replaced. */
+function withNewNames(namespaces: unknown, reading: Reading): unknown {
+  if (!isEntries(namespaces)) return namespaces;
+  const entries = Object.entries(namespaces).map(([name, entry]) => [
+    name,
+    isEntries(entry) ? withNewKeys(name, entry, reading) : entry,
+  ]);
+  return Object.fromEntries(entries);
+}
+
+function withNewKeys(namespace: string, entry: Entries, { path, faults, warn }: Reading): Entries {
+  const keys = Object.keys(entry).map((key) => {
+    const renamed = renamedOptions.get(key);
+    if (renamed === undefined) return [key, entry[key]];
+    const sentence = `namespaces.${shownName(namespace)}.${key} in ${path}: is now called ${renamed}`;
+    if (Object.hasOwn(entry, renamed)) faults.push(`${sentence}, which is given too: leave the old one out`);
+    else warn(`${sentence}; the next version will not know the old name`);
+    return [renamed, entry[key]];
+  });
+  return Object.fromEntries(keys);
 }
 
 const namespaceKeys = [...Object.keys(namespaceOptionsSchema.shape), 'subscribe', 'publish'];
@@ -218,6 +268,8 @@ function emptySecrets(file: Entries, path: string | undefined): string[] {
     .map((name) => `${name} in ${path}: is empty: leave it out, or give it a value; ${quotes}`);
 }
 
+const oldVariables = new Set(options.map(({ renamedFrom }) => renamedFrom?.env));
+
 interface UnknownName {
   readonly fault: string;
   /** The name that it may be a slip of the pen for. */
@@ -234,10 +286,10 @@ function unknownNames({ env, file, path }: Reading): UnknownName[] {
   return [
     ...Object.entries(env)
       .filter(([name, value = '']) => name.startsWith('SLUICE_') && !isServiceLink(name, value))
-      .filter(([name]) => !variables.includes(name))
+      .filter(([name]) => !variables.includes(name) && !oldVariables.has(name))
       .map(([name]) => unknown(name, name, variables)),
     ...Object.keys(file)
-      .filter((key) => !keys.includes(key))
+      .filter((key) => !keys.includes(key) && !renamedOptions.has(key))
       .map((key) => unknown(key, `${shownName(key)} in ${path}`, keys)),
   ];
 }

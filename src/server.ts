@@ -9,11 +9,11 @@ import { apiKeys } from './auth/api-keys.ts';
 import { authorizer, publishingAuthorizer } from './auth/authorize.ts';
 import { addressKey, clientAddress, trustedPeer } from './auth/client-address.ts';
 import { createCredentials, needsCredentials } from './auth/credentials.ts';
-import { createGate } from './auth/gate.ts';
 import { anonymousIdentity, type Identity, localIdentity, unauthenticatedIdentity } from './auth/identity.ts';
-import { localGuard } from './auth/local-guard.ts';
+import { loopbackAccess } from './auth/loopback-access.ts';
 import { originPolicy } from './auth/origins.ts';
 import { logRefusals } from './auth/refusals.ts';
+import { createRequestAccess } from './auth/request-access.ts';
 import type { RequestFacts } from './auth/request-facts.ts';
 import { tokenVerifier } from './auth/tokens.ts';
 import { accessSummary, admitsAnonymous, type Config, namespaceOptions, proxySuspected } from './config.ts';
@@ -42,7 +42,7 @@ import { namespaceOf } from './topics/topic-name.ts';
 import { serveHttp } from './transport/http.ts';
 import { HttpConnections } from './transport/http-connections.ts';
 import { type Listening, listen } from './transport/listen.ts';
-import { Upgrades } from './transport/upgrade.ts';
+import { UpgradeHandler } from './transport/upgrade.ts';
 import { loadUws } from './transport/uws.ts';
 import type { UwsConnection } from './transport/uws-connection.ts';
 import { UwsSink } from './transport/uws-sink.ts';
@@ -90,15 +90,13 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   let draining = false;
 
   const namespace = (name: string): TopicOptions => {
-    const { ringMaxPublications, ringMaxAgeSeconds, ringMaxBytes, mode, ttlMs } = namespaceOptions(
-      config,
-      name,
-    );
+    const { topicHistoryMaxPublications, topicHistoryMaxAgeSeconds, topicHistoryMaxBytes, mode, ttlMs } =
+      namespaceOptions(config, name);
     return {
       mode,
-      maxPublications: ringMaxPublications,
-      maxAgeMs: ringMaxAgeSeconds * 1000,
-      maxBytes: ringMaxBytes,
+      maxPublications: topicHistoryMaxPublications,
+      maxAgeMs: topicHistoryMaxAgeSeconds * 1000,
+      maxBytes: topicHistoryMaxBytes,
       ttlMs: ttlMs || undefined,
     };
   };
@@ -109,7 +107,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     metrics,
     payloadMaxBytes: config.payloadMaxBytes,
     topicsMax: config.topicsMax,
-    ringsMaxBytes: config.ringsMaxBytes,
+    historyMaxBytes: config.historyMaxBytes,
   });
 
   const connections = new Map<string, UwsConnection>();
@@ -141,15 +139,15 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const refused = logRefusals(log, monotonicMs);
   const addressOf = clientAddress(config.trustedProxies);
   const isProxy = trustedPeer(config.trustedProxies);
-  const localProblem = localGuard({
+  const loopbackProblem = loopbackAccess({
     origins,
     isProxy,
     suspected: (sign) => log.warn(proxySuspected(sign, config)),
   });
-  const gate = createGate({
+  const requestAccess = createRequestAccess({
     credentials,
     origins,
-    localProblem,
+    loopbackProblem,
     refused,
     sourceOf: (request) => ({
       address: addressOf({ peerAddress: request.peerAddress, forwardedFor: request.forwardedFor ?? '' }),
@@ -269,7 +267,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       authorizePublishing: publishingAuthorizer(config.namespaces),
       bodyMaxBytes: config.bodyMaxBytes,
     },
-    gate,
+    requestAccess,
     origins,
     metrics,
     log,
@@ -280,12 +278,12 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const identityOf = (request: RequestFacts): Identity => {
     if (request.header(canaryHeader) === canaryKey) return canaryIdentity;
     if (!needsCredentials(credentials)) {
-      return localProblem(request, []) === undefined ? localIdentity : anonymousIdentity;
+      return loopbackProblem(request, []) === undefined ? localIdentity : anonymousIdentity;
     }
     return admitsAnonymous(config) ? anonymousIdentity : unauthenticatedIdentity;
   };
   const handshake = new Handshake({
-    gate,
+    requestAccess,
     credentials,
     identityOf,
     clientAddress: addressOf,
@@ -293,14 +291,14 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     connectionLimits,
     isDraining: () => draining,
   });
-  const upgrades = new Upgrades({
+  const upgradeHandler = new UpgradeHandler({
     handshake,
     withCors: (answer, origin) => withCors(answer, origin, origins),
     ...exchanges,
     metrics,
   });
   serveWebSockets(app, {
-    upgrades,
+    upgradeHandler,
     sessions,
     sink,
     connections,

@@ -218,7 +218,7 @@ describe('check-config', () => {
     const result = await run(['check-config', '--port', '9000', '--token-secret', tokenSecret]);
     expect(result.exitCode).toBe(0);
     expect(result.out).toContain('port: 9000\n');
-    expect(result.out).toContain('ringMaxBytes: 1MiB\n');
+    expect(result.out).toContain('topicHistoryMaxBytes: 1MiB\n');
     expect(result.out).not.toContain(tokenSecret);
   });
 });

@@ -84,7 +84,7 @@ describe('loadConfig', () => {
     ['1MiB', 1_048_576],
     [70_000, 70_000],
   ])('reads the size %s', (text, bytes) => {
-    expect(loadConfig({ flags: { ringMaxBytes: text } }).ringMaxBytes).toBe(bytes);
+    expect(loadConfig({ flags: { topicHistoryMaxBytes: text } }).topicHistoryMaxBytes).toBe(bytes);
   });
 
   test.each(['64KB', '64k', '-1', '1e9', '', 'MiB', '0.3KiB', null, 1.5, [65_536]])(
@@ -234,7 +234,7 @@ describe('loadConfig', () => {
 describe('the faults', () => {
   test('come all together, each with its place', () => {
     const file = fileOf(
-      'prot: 1\nringMaxAgeSeconds: soon\nnamespaces:\n  job:\n    mode: queue\n    presense: true\n',
+      'prot: 1\ntopicHistoryMaxAgeSeconds: soon\nnamespaces:\n  job:\n    mode: queue\n    presense: true\n',
     );
     const env = { SLUICE_MAX_CONECTIONS: '5', SLUICE_VIEWS_MAX: 'many', HOME: '/' };
     const faults = faultsOf({ flags: { port: 'x' }, env, file });
@@ -243,7 +243,7 @@ describe('the faults', () => {
       `prot in ${file}: is no option, did you mean port?`,
       '--port: must be a whole number from 0 to 65535, not "x"',
       'SLUICE_VIEWS_MAX: must be a whole number from 1 to 10000000, not "many"',
-      `ringMaxAgeSeconds in ${file}: must be a whole number from 1 to 31536000, not "soon"`,
+      `topicHistoryMaxAgeSeconds in ${file}: must be a whole number from 1 to 31536000, not "soon"`,
       `namespaces.job.mode in ${file}: must be one of stream, state`,
       `namespaces.job in ${file}: has no option presense, did you mean presence?`,
     ];
@@ -363,8 +363,8 @@ describe('the checks across options', () => {
       { backpressureTotalMaxBytes: '63KiB' },
       'backpressureTotalMaxBytes (63KiB) must be at least backpressure',
     ],
-    [{ ringMaxBytes: '32KiB' }, 'ringMaxBytes (32KiB) must be between'],
-    [{ ringsMaxBytes: '512KiB' }, 'ringMaxBytes (1MiB) must be between'],
+    [{ topicHistoryMaxBytes: '32KiB' }, 'topicHistoryMaxBytes (32KiB) must be between'],
+    [{ historyMaxBytes: '512KiB' }, 'topicHistoryMaxBytes (1MiB) must be between'],
   ])('refuse %j', (flags, fault) => {
     expect(faultsOf({ flags })).toEqual([expect.stringContaining(fault)]);
   });
@@ -378,10 +378,10 @@ describe('the checks across options', () => {
 
 describe('namespaceOptions', () => {
   test('starts from the general options; server and job keep state', () => {
-    const config = loadConfig({ flags: { ringMaxPublications: 7 } });
+    const config = loadConfig({ flags: { topicHistoryMaxPublications: 7 } });
     expect(namespaceOptions(config, 'stats')).toMatchObject({
       mode: 'stream',
-      ringMaxPublications: 7,
+      topicHistoryMaxPublications: 7,
       anonymous: { subscribe: true, publish: false },
     });
     expect(namespaceOptions(config, 'server').mode).toBe('state');
@@ -390,25 +390,25 @@ describe('namespaceOptions', () => {
 
   test('puts an entry over what is built in, over `default`, over the general options', () => {
     const file = fileOf(`
-ringMaxPublications: 1
-ringMaxAgeSeconds: 10
+topicHistoryMaxPublications: 1
+topicHistoryMaxAgeSeconds: 10
 namespaces:
-  default: {ringMaxAgeSeconds: 20, mode: stream, anonymous: {subscribe: false}}
-  server: {ringMaxAgeSeconds: 30, anonymous: {publish: true}}
+  default: {topicHistoryMaxAgeSeconds: 20, mode: stream, anonymous: {subscribe: false}}
+  server: {topicHistoryMaxAgeSeconds: 30, anonymous: {publish: true}}
   job: {mode: stream}
 `);
     const config = loadConfig({ file });
     expect(namespaceOptions(config, 'other')).toMatchObject({
-      ringMaxPublications: 1,
-      ringMaxAgeSeconds: 20,
+      topicHistoryMaxPublications: 1,
+      topicHistoryMaxAgeSeconds: 20,
       anonymous: { subscribe: false, publish: false },
     });
     expect(namespaceOptions(config, 'server')).toMatchObject({
       mode: 'state',
-      ringMaxAgeSeconds: 30,
+      topicHistoryMaxAgeSeconds: 30,
       anonymous: { subscribe: false, publish: true },
     });
-    expect(namespaceOptions(config, 'job')).toMatchObject({ mode: 'stream', ringMaxAgeSeconds: 20 });
+    expect(namespaceOptions(config, 'job')).toMatchObject({ mode: 'stream', topicHistoryMaxAgeSeconds: 20 });
   });
 
   test.each(['__proto__', 'constructor', 'toString', ''])('takes the name %j for any other', (name) => {
@@ -426,7 +426,7 @@ namespaces:
 describe('describeConfig', () => {
   test('shows sizes with units, and that a secret is set but not which', () => {
     const described = describeConfig(loadConfig({ flags: { apiKeys: [apiKey], tokenSecret } }));
-    expect(described).toMatchObject({ ringMaxBytes: '1MiB', port: 8080, apiKeys: ['********'] });
+    expect(described).toMatchObject({ topicHistoryMaxBytes: '1MiB', port: 8080, apiKeys: ['********'] });
     expect(JSON.stringify(described)).not.toContain(apiKey);
     expect(JSON.stringify(described)).not.toContain(tokenSecret);
   });

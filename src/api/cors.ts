@@ -1,4 +1,4 @@
-import { isForwardingHeader } from '../auth/local-guard.ts';
+import { isForwardingHeader } from '../auth/loopback-access.ts';
 import type { OriginPolicy } from '../auth/origins.ts';
 import { SluiceError } from '../errors.ts';
 import { type ApiResponse, json } from './http.ts';

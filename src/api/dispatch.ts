@@ -1,8 +1,8 @@
-import type { Gate } from '../auth/gate.ts';
 import { anonymousIdentity, type Identity } from '../auth/identity.ts';
-import { mediaType } from '../auth/local-guard.ts';
+import { mediaType } from '../auth/loopback-access.ts';
 import type { OriginPolicy } from '../auth/origins.ts';
 import { addressPayer, payerOf } from '../auth/payer.ts';
+import type { RequestAccess } from '../auth/request-access.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { ErrorLog } from '../log.ts';
@@ -19,7 +19,7 @@ import { validate } from './validate.ts';
 
 export interface ApiOptions {
   readonly ports: ApiPorts;
-  readonly gate: Gate;
+  readonly requestAccess: RequestAccess;
   readonly origins: OriginPolicy;
   readonly metrics: Pick<Metrics, 'httpRequestsTotal' | 'httpRequestSeconds'> &
     Pick<Metrics, 'authFailuresTotal' | 'rateLimitedTotal'>;
@@ -97,7 +97,7 @@ const noBody = new Uint8Array(0);
 /** The body of a request that is answered from its head. */
 const unread = { bodyMaxBytes: 0, verdict: undefined };
 export function createApi(options: ApiOptions): Api {
-  const { ports, gate, origins, metrics, log } = options;
+  const { ports, requestAccess, origins, metrics, log } = options;
   const monotonicMs = options.monotonicMs ?? (() => performance.now());
   const addressKey = options.addressKey ?? (({ peerAddress }) => peerAddress);
   const match = matcher([...routes, openapiRoute(routes, ports.service.version)]);
@@ -213,7 +213,7 @@ export function createApi(options: ApiOptions): Api {
       byToken: route.byToken === true,
       mediaTypes: route.body?.mediaTypes ?? [],
     };
-    const identity = whenDone(gate.authorize(head, need), (who) => permitted(route, who));
+    const identity = whenDone(requestAccess.check(head, need), (who) => permitted(route, who));
     if (identity instanceof SluiceError) return toResponse(identity, place.path);
     const contentType = route.body === undefined ? '' : head.header('content-type');
     const problem = contentProblem(head, contentType, route, ports.bodyMaxBytes);
@@ -244,7 +244,7 @@ export function createApi(options: ApiOptions): Api {
     };
     const answer = preflight(place, asked, origins);
     if (!(answer instanceof SluiceError)) return answer;
-    gate.refusedOrigin(head, answer);
+    requestAccess.refusedOrigin(head, answer);
     return toResponse(answer, place.path);
   }
 

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { mediaType } from '../auth/local-guard.ts';
+import { mediaType } from '../auth/loopback-access.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { PublishFields } from '../protocol/frames.ts';

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import type { Access } from '../auth/gate.ts';
 import type { Identity } from '../auth/identity.ts';
+import type { AccessLevel } from '../auth/request-access.ts';
 import type { Awaitable } from '../awaitable.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Payer } from '../topics/payer.ts';
@@ -35,7 +35,7 @@ export interface Route {
   /** With `{name}` for a segment that is a parameter. */
   readonly path: string;
   readonly summary: string;
-  readonly access: Access;
+  readonly access: AccessLevel;
   /** A token will do too; the handler asks what it permits. */
   readonly byToken?: true;
   readonly params?: z.ZodObject;

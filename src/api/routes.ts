@@ -18,7 +18,7 @@ const publishErrors = [
 
 /**
  * Every route of the HTTP API, but for the document about them and those that become streams. A new one is a new entry:
- * matching, the gate, validation, metrics and `GET /openapi.json` follow from it.
+ * matching, access, validation, metrics and `GET /openapi.json` follow from it.
  */
 export const routes: readonly Route[] = [
   route({

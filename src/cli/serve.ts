@@ -4,9 +4,10 @@ import { type CliDeps, Exit, type RunningServer } from './deps.ts';
 import { type RunningAt, removeRunFile, writeRunFile } from './run-file.ts';
 import { startFailure } from './start-failure.ts';
 
-/** Runs the gateway until the process is asked to end, then drains it. */
-export async function serve(config: Config, deps: CliDeps): Promise<void> {
+/** Runs the gateway until the process is asked to end, then drains it. `warnings`: for the log, about the configuration. */
+export async function serve(config: Config, deps: CliDeps, warnings: readonly string[] = []): Promise<void> {
   const log = createLog(config, deps.logTo);
+  for (const warning of warnings) log.warn(warning);
   const stop = new AbortController();
   const stopped = deps.untilStopped().then((reason) => {
     stop.abort();

@@ -24,12 +24,15 @@ function bindsSafely(config: Config): string | undefined {
 }
 
 /** A ring must fit into the total and hold a publication; batches must fit into the backpressure. */
-function ringFaults(config: Config, own: Pick<Config, 'ringMaxBytes' | 'batchMaxBytes'>): string[] {
+function ringFaults(config: Config, own: Pick<Config, 'topicHistoryMaxBytes' | 'batchMaxBytes'>): string[] {
   const faults = [];
-  if (own.ringMaxBytes > config.ringsMaxBytes || own.ringMaxBytes < config.payloadMaxBytes) {
+  if (
+    own.topicHistoryMaxBytes > config.historyMaxBytes ||
+    own.topicHistoryMaxBytes < config.payloadMaxBytes
+  ) {
     faults.push(
-      `ringMaxBytes (${formatBytes(own.ringMaxBytes)}) must be between payloadMaxBytes ` +
-        `(${formatBytes(config.payloadMaxBytes)}) and ringsMaxBytes (${formatBytes(config.ringsMaxBytes)})`,
+      `topicHistoryMaxBytes (${formatBytes(own.topicHistoryMaxBytes)}) must be between payloadMaxBytes ` +
+        `(${formatBytes(config.payloadMaxBytes)}) and historyMaxBytes (${formatBytes(config.historyMaxBytes)})`,
     );
   }
   if (config.backpressureMaxBytes < own.batchMaxBytes) {

@@ -5,9 +5,9 @@ const day = 24 * 60 * 60;
 
 /** The options that a namespace may set for itself. Defaults: the options of the same name, and those below. */
 export const namespaceKinds = {
-  ringMaxPublications: integer(1, 10_000_000),
-  ringMaxAgeSeconds: integer(1, 365 * day),
-  ringMaxBytes: bytes(1024, 2 ** 36),
+  topicHistoryMaxPublications: integer(1, 10_000_000),
+  topicHistoryMaxAgeSeconds: integer(1, 365 * day),
+  topicHistoryMaxBytes: bytes(1024, 2 ** 36),
   batchMaxDelayMs: integer(0, 1000),
   batchMaxBytes: bytes(256, 2 ** 26),
 } as const;
@@ -24,9 +24,9 @@ const anonymousSchema = z.strictObject({
 /** What the topics of one namespace share. */
 export const namespaceOptionsSchema = z.strictObject({
   mode: choice(['stream', 'state']).schema,
-  ringMaxPublications: namespaceKinds.ringMaxPublications.schema,
-  ringMaxAgeSeconds: namespaceKinds.ringMaxAgeSeconds.schema,
-  ringMaxBytes: namespaceKinds.ringMaxBytes.schema,
+  topicHistoryMaxPublications: namespaceKinds.topicHistoryMaxPublications.schema,
+  topicHistoryMaxAgeSeconds: namespaceKinds.topicHistoryMaxAgeSeconds.schema,
+  topicHistoryMaxBytes: namespaceKinds.topicHistoryMaxBytes.schema,
   batchMaxDelayMs: namespaceKinds.batchMaxDelayMs.schema,
   batchMaxBytes: namespaceKinds.batchMaxBytes.schema,
   /** Stream mode: every view sends only the newest publication per key of each batch. */
@@ -75,12 +75,18 @@ export function resolveNamespaces(
   general: Ring & { readonly admitsAnonymous: boolean },
   entries: Readonly<Record<string, NamespaceEntry>>,
 ): Namespaces {
-  const { ringMaxPublications, ringMaxAgeSeconds, ringMaxBytes, batchMaxDelayMs, batchMaxBytes } = general;
+  const {
+    topicHistoryMaxPublications,
+    topicHistoryMaxAgeSeconds,
+    topicHistoryMaxBytes,
+    batchMaxDelayMs,
+    batchMaxBytes,
+  } = general;
   const base: NamespaceOptions = {
     mode: 'stream',
-    ringMaxPublications,
-    ringMaxAgeSeconds,
-    ringMaxBytes,
+    topicHistoryMaxPublications,
+    topicHistoryMaxAgeSeconds,
+    topicHistoryMaxBytes,
     batchMaxDelayMs,
     batchMaxBytes,
     conflate: false,

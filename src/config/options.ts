@@ -170,21 +170,21 @@ const optionTable = {
     128 * MiB,
     'The same of all together; clients without key or token have a quarter of it, and none takes more than is left.',
   ),
-  ringMaxPublications: option(
-    namespaceKinds.ringMaxPublications,
+  topicHistoryMaxPublications: option(
+    namespaceKinds.topicHistoryMaxPublications,
     1000,
-    'Publications that the ring of a topic keeps.',
+    'Publications that a topic keeps in its history.',
   ),
-  ringMaxAgeSeconds: option(
-    namespaceKinds.ringMaxAgeSeconds,
+  topicHistoryMaxAgeSeconds: option(
+    namespaceKinds.topicHistoryMaxAgeSeconds,
     3600,
-    'How long the ring of a topic keeps them.',
+    'How long a topic keeps them.',
   ),
-  ringMaxBytes: option(namespaceKinds.ringMaxBytes, MiB, 'Size of the ring of a topic.'),
-  ringsMaxBytes: option(
+  topicHistoryMaxBytes: option(namespaceKinds.topicHistoryMaxBytes, MiB, 'Size of the history of a topic.'),
+  historyMaxBytes: option(
     bytes(KiB, 2 ** 40),
     256 * MiB,
-    'Size of all rings and states together; the rings of idle topics give way first.',
+    'Size of all histories and states together; the histories of idle topics are evicted first.',
   ),
 
   batchMaxDelayMs: option(
@@ -250,6 +250,21 @@ const optionTable = {
 type Table = typeof optionTable;
 export type OptionName = keyof Table;
 
+/** New name -> old name. Flag, variable and file key of the old name work for one more version, with a warning. */
+const oldNames = {
+  topicHistoryMaxPublications: 'ringMaxPublications',
+  topicHistoryMaxAgeSeconds: 'ringMaxAgeSeconds',
+  topicHistoryMaxBytes: 'ringMaxBytes',
+  historyMaxBytes: 'ringsMaxBytes',
+} as const satisfies { readonly [N in OptionName]?: string };
+
+/** Old name -> new name. */
+export const renamedOptions: ReadonlyMap<string, string> = new Map(
+  Object.entries(oldNames).map(([name, oldName]) => [oldName, name]),
+);
+
+export type OldOptionName = (typeof oldNames)[keyof typeof oldNames];
+
 /** All options, resolved and checked. Deeply frozen. */
 export type Config = {
   readonly [N in OptionName]: Table[N] extends Spec<infer T> ? T : never;
@@ -258,25 +273,38 @@ export type Config = {
   readonly namespaces: Namespaces;
 };
 
-/** A row of the table as help, README and loader use it. */
-export interface OptionRow extends Spec<unknown> {
-  readonly name: OptionName;
+/** How an option is called in each source. */
+export interface OptionNames {
+  /** In a file. */
+  readonly name: OptionName | OldOptionName;
   /** `SLUICE_MAX_CONNECTIONS` */
   readonly env: string;
   /** `--max-connections` */
   readonly flag: string;
+}
+
+/** A row of the table as help, README and loader use it. */
+export interface OptionRow extends Omit<Spec<unknown>, 'flag'>, OptionNames {
+  readonly name: OptionName;
+  readonly renamedFrom: OptionNames | undefined;
   /** The default for people; empty where there is none. */
   readonly defaultText: string;
 }
 
-function row<T>(name: OptionName, spec: Spec<T>): OptionRow {
+function namesOf<N extends OptionName | OldOptionName>(name: N): OptionNames & { readonly name: N } {
   const words = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return { name, env: `SLUICE_${words.replaceAll('-', '_').toUpperCase()}`, flag: `--${words}` };
+}
+
+function row<T>(name: OptionName, spec: Spec<T>): OptionRow {
+  const names = namesOf(name);
+  const oldName = Object.hasOwn(oldNames, name) ? oldNames[name as keyof typeof oldNames] : undefined;
   return {
     ...spec,
+    ...names,
+    flag: spec.flag ?? names.flag,
     kind: { ...spec.kind, format: (value) => spec.kind.format(value as T) },
-    name,
-    env: `SLUICE_${words.replaceAll('-', '_').toUpperCase()}`,
-    flag: spec.flag ?? `--${words}`,
+    renamedFrom: oldName && namesOf(oldName),
     defaultText: spec.default === undefined ? '' : spec.kind.format(spec.default),
   };
 }

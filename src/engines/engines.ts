@@ -17,17 +17,17 @@ export const engines: Readonly<
   lmdb: async () => {
     const { LmdbEngine } = await import('./lmdb/engine.ts');
     return (config) => {
-      const { dataDir, sync, anyFileSystem, ringsMaxBytes } = config;
+      const { dataDir, sync, anyFileSystem, historyMaxBytes } = config;
       const retention = (topic: string) => {
         const options = namespaceOptions(config, namespaceOf(topic));
         return {
           mode: options.mode,
-          maxPublications: options.ringMaxPublications,
-          maxBytes: options.ringMaxBytes,
-          maxAgeMs: options.ringMaxAgeSeconds * 1000,
+          maxPublications: options.topicHistoryMaxPublications,
+          maxBytes: options.topicHistoryMaxBytes,
+          maxAgeMs: options.topicHistoryMaxAgeSeconds * 1000,
         };
       };
-      const limits = { ringsMaxBytes, retention, messageIds: messageIds(config) };
+      const limits = { historyMaxBytes, retention, messageIds: messageIds(config) };
       return new LmdbEngine({ dataDir, sync, anyFileSystem, ...limits });
     };
   },

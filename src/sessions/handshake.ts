@@ -1,9 +1,9 @@
 import { presentedCredential } from '../auth/api-keys.ts';
 import { addressKey, type ClientAddress } from '../auth/client-address.ts';
 import { type Credentials, needsCredentials, type Verdict } from '../auth/credentials.ts';
-import type { Gate } from '../auth/gate.ts';
 import type { Identity } from '../auth/identity.ts';
 import type { Refused } from '../auth/refusals.ts';
+import type { RequestAccess } from '../auth/request-access.ts';
 import type { RequestFacts } from '../auth/request-facts.ts';
 import { whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
@@ -40,7 +40,7 @@ export interface ConnectionRequest {
 }
 
 export interface HandshakeOptions {
-  readonly gate: Gate;
+  readonly requestAccess: RequestAccess;
   readonly credentials: Credentials;
   /** Who a client without a credential is, given where it comes from. */
   readonly identityOf: (request: RequestFacts) => Identity;
@@ -81,9 +81,9 @@ export class Handshake {
     request: HandshakeRequest,
     limitProblem: (addressKey: string, unauthenticated: boolean) => SluiceError | undefined,
   ): ConnectionRequest | SluiceError {
-    const { gate, clientAddress, isDraining, identityOf } = this.#options;
+    const { requestAccess, clientAddress, isDraining, identityOf } = this.#options;
     if (isDraining()) return shuttingDown();
-    const problem = gate.upgradeProblem(request);
+    const problem = requestAccess.upgradeProblem(request);
     if (problem !== undefined) return problem;
     const address = clientAddress(request);
     const key = addressKey(address);

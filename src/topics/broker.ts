@@ -78,7 +78,7 @@ export interface BrokerOptions {
   readonly payloadMaxBytes: number;
   readonly topicsMax: number;
   /** For the rings and states of all topics. */
-  readonly ringsMaxBytes: number;
+  readonly historyMaxBytes: number;
   /** Milliseconds since 1970 on a clock that does not jump: for ages and TTLs. */
   readonly nowMs?: () => number;
   /** Milliseconds since 1970 by the wall clock: for people. Absent: as `nowMs`, if that is given. */
@@ -416,10 +416,10 @@ export class Broker implements EngineFeed {
     accepted: Accepted,
     unloadable: ReadonlyMap<string, SluiceError> | undefined,
   ): (AppendRequest | SluiceError)[] {
-    const { topicsMax, ringsMaxBytes } = this.#options;
+    const { topicsMax, historyMaxBytes } = this.#options;
     const quota = new PublishQuota({
       topics: topicsMax - this.#places.promised,
-      stateBytes: ringsMaxBytes - this.#stateBytes,
+      stateBytes: historyMaxBytes - this.#stateBytes,
     });
     const admitted = new Array<AppendRequest | SluiceError>(publishes.length);
     for (let i = 0; i < publishes.length; i++) {
@@ -544,7 +544,7 @@ export class Broker implements EngineFeed {
    * own. Epochs, offsets and states stay.
    */
   #shrink(): void {
-    while (this.bytes > this.#options.ringsMaxBytes && this.#rings.size > 1) {
+    while (this.bytes > this.#options.historyMaxBytes && this.#rings.size > 1) {
       const idle = this.#rings.oldest?.value as Topic;
       this.#change(idle, () => idle.ring.evictAll());
     }

@@ -15,8 +15,8 @@ export interface UpgradeOptions extends ExchangeOptions {
   readonly metrics: Pick<Metrics, 'connectionsRejectedTotal' | 'authFailuresTotal' | 'rateLimitedTotal'>;
 }
 
-/** Upgrades of HTTP requests to WebSockets, for those whom the handshake lets in. */
-export class Upgrades {
+/** UpgradeHandler of HTTP requests to WebSockets, for those whom the handshake lets in. */
+export class UpgradeHandler {
   readonly #options: UpgradeOptions;
 
   constructor(options: UpgradeOptions) {

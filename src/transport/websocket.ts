@@ -3,12 +3,12 @@ import type { CloseCode } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Session } from '../sessions/session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
-import type { Upgrades } from './upgrade.ts';
+import type { UpgradeHandler } from './upgrade.ts';
 import { type Opening, type Socket, type SocketData, UwsConnection } from './uws-connection.ts';
 import type { UwsSink } from './uws-sink.ts';
 
 export interface WebSocketOptions {
-  readonly upgrades: Upgrades;
+  readonly upgradeHandler: UpgradeHandler;
   readonly sessions: Sessions;
   readonly sink: UwsSink;
   /** By session; kept by this transport, read by the sink. */
@@ -28,15 +28,15 @@ const toleratedFrames = 2;
 
 /** The WebSocket routes: sockets in and out, sessions behind them. */
 export function serveWebSockets(app: TemplatedApp, options: WebSocketOptions): void {
-  const { upgrades } = options;
+  const { upgradeHandler } = options;
   for (const path of ['/ws', '/ws/*']) {
     app.ws<SocketData>(path, behavior(options));
-    app.get(path, (response, request) => upgrades.explain(response, request));
+    app.get(path, (response, request) => upgradeHandler.explain(response, request));
   }
 }
 
 function behavior(options: WebSocketOptions): WebSocketBehavior<SocketData> {
-  const { upgrades, sessions, sink, connections, metrics, monotonicMs } = options;
+  const { upgradeHandler, sessions, sink, connections, metrics, monotonicMs } = options;
   const opened = metrics.connectionsTotal.labels({ transport: 'websocket' });
   return {
     // Sluice compresses by itself, once per view: the library would once per subscriber.
@@ -45,7 +45,7 @@ function behavior(options: WebSocketOptions): WebSocketBehavior<SocketData> {
     maxBackpressure: options.backpressureMaxBytes,
     idleTimeout: options.idleTimeoutSeconds,
     sendPingsAutomatically: true,
-    upgrade: (response, request, context) => upgrades.upgrade(response, request, context),
+    upgrade: (response, request, context) => upgradeHandler.upgrade(response, request, context),
     open(socket) {
       options.upgraded();
       const data = socket.getUserData();

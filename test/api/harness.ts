@@ -5,9 +5,9 @@ import { topicReader } from '../../src/api/topic-reader.ts';
 import { type ApiKey, apiKeys } from '../../src/auth/api-keys.ts';
 import { authorizer, publishingAuthorizer } from '../../src/auth/authorize.ts';
 import { createCredentials } from '../../src/auth/credentials.ts';
-import { createGate } from '../../src/auth/gate.ts';
-import { localGuard } from '../../src/auth/local-guard.ts';
+import { loopbackAccess } from '../../src/auth/loopback-access.ts';
 import { originPolicy } from '../../src/auth/origins.ts';
+import { createRequestAccess } from '../../src/auth/request-access.ts';
 import { tokenVerifier } from '../../src/auth/tokens.ts';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { SluiceError } from '../../src/errors.ts';
@@ -98,10 +98,10 @@ export async function startApi(options: HarnessOptions = {}) {
   const tokens = options.tokenSecret === undefined ? undefined : tokenVerifier(options.tokenSecret);
   const api = createApi({
     ports,
-    gate: createGate({
+    requestAccess: createRequestAccess({
       credentials: createCredentials(apiKeys(options.keys ?? []), tokens),
       origins,
-      localProblem: localGuard({ origins, isProxy: () => false, suspected: () => undefined }),
+      loopbackProblem: loopbackAccess({ origins, isProxy: () => false, suspected: () => undefined }),
       refused: (door, error, source) => refused.push({ door, code: error.code, who: error.who, ...source }),
       sourceOf: ({ peerAddress, header }) => ({ address: peerAddress, origin: header('origin') }),
       admitsAnonymous: options.anonymous ?? false,
@@ -166,7 +166,7 @@ async function startBroker(clock: () => number): Promise<Broker> {
     metrics: new RecordedMetrics().metrics,
     payloadMaxBytes,
     topicsMax: 100,
-    ringsMaxBytes: 10_000_000,
+    historyMaxBytes: 10_000_000,
     nowMs: clock,
   });
   await broker.open({ appended: nothing, reset: nothing, removed: nothing });

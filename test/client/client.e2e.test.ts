@@ -95,7 +95,7 @@ describe('against a real gateway', () => {
   });
 
   it('is told what the gateway no longer has', async () => {
-    const { wsUrl } = await start({ ringMaxPublications: 10 });
+    const { wsUrl } = await start({ topicHistoryMaxPublications: 10 });
     const reader = connect(wsUrl);
     const writer = connect(wsUrl);
     const { told, has } = record(reader.subscribe('stats'));

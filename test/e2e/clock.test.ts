@@ -47,7 +47,7 @@ describe.each([
     const dataDir = await mkdtemp(join(tmpdir(), 'sluice-clock-'));
     folders.push(dataDir);
     gateway = await startGateway({
-      ...{ engine, dataDir, ringMaxAgeSeconds: 600 },
+      ...{ engine, dataDir, topicHistoryMaxAgeSeconds: 600 },
       ...{ apiKeys: [headers['x-api-key']], tokenSecret },
     });
     const first = { topic: 't', data: 1, messageId: 'm', ttlMs: 600_000 };

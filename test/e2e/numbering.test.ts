@@ -26,7 +26,7 @@ async function start(engine: string, more: Record<string, unknown> = {}): Promis
 }
 
 /** A large publication makes all other rings give way. */
-const tiny = { ringsMaxBytes: 1024, ringMaxBytes: 1024, payloadMaxBytes: 1024 };
+const tiny = { historyMaxBytes: 1024, topicHistoryMaxBytes: 1024, payloadMaxBytes: 1024 };
 
 async function publish(topic: string, count = 1, data: unknown = 1): Promise<void> {
   const items = Array.from({ length: count }, () => ({ topic, type: 'update', data }));
@@ -182,7 +182,7 @@ describe('the SDK’s patterns', () => {
   }
 
   it('tell what is lost of a topic that was born while the client was away', async () => {
-    await start('memory', { ringMaxPublications: 10 });
+    await start('memory', { topicHistoryMaxPublications: 10 });
     const sdk = await client();
     const subscription = sdk.subscribe('o:*');
     const { told, until } = record(subscription);

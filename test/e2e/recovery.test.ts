@@ -137,7 +137,7 @@ describe('a subscription since a position', () => {
   });
 
   it('that the ring has lost is told what is missing, and goes on from the oldest that is kept', async () => {
-    gateway = await startGateway({ ringMaxPublications: 10 });
+    gateway = await startGateway({ topicHistoryMaxPublications: 10 });
     const { epoch } = await publishMany('t', 25);
     const client = await connect();
     const result = await subscribe(client, { topic: 't', since: { epoch, offset: 3 } });
@@ -294,7 +294,7 @@ describe('a new subscription', () => {
   });
 
   it('to a state topic since a position that the ring lost gets a snapshot, and nothing counts as missing', async () => {
-    gateway = await startGateway({ ringMaxPublications: 5 });
+    gateway = await startGateway({ topicHistoryMaxPublications: 5 });
     let epoch: unknown;
     for (let i = 0; i < 20; i++) epoch = (await publish('server:a', { key: `k${i % 3}`, data: i }))['epoch'];
     const client = await connect();
@@ -418,7 +418,7 @@ describe('a subscription with an interval', () => {
 
 describe('a subscription with a filter', () => {
   it('gets what matches, and its coverage moves over what does not before half a ring has passed', async () => {
-    gateway = await startGateway({ ringMaxPublications: 20, commandsPerSecond: 100_000 });
+    gateway = await startGateway({ topicHistoryMaxPublications: 20, commandsPerSecond: 100_000 });
     const client = await connect();
     const filter = {
       op: 'and',
@@ -473,7 +473,10 @@ describe('a namespace', () => {
   it('gives its topics the ring that the file says', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-'));
     const file = join(folder, 'sluice.yaml');
-    writeFileSync(file, 'namespaces: { short: { ringMaxPublications: 2 }, values: { mode: state } }\n');
+    writeFileSync(
+      file,
+      'namespaces: { short: { topicHistoryMaxPublications: 2 }, values: { mode: state } }\n',
+    );
     gateway = await startGateway({}, file);
     rmSync(folder, { recursive: true });
     await publishMany('short:a', 5);

@@ -26,7 +26,7 @@ async function publish(topic: string, count: number, bytes: number): Promise<voi
 
 describe('a page of history', () => {
   it('has at most 1000 publications, and says that there are more', async () => {
-    await start({ ringMaxPublications: 3000 });
+    await start({ topicHistoryMaxPublications: 3000 });
     await publish('long', 3000, 1);
     const client = await JsonClient.open(gateway.wsUrl);
     cleanups.push(() => client.close());
@@ -51,7 +51,7 @@ describe('a page of history', () => {
   });
 
   it('ends at 1 MiB over HTTP', async () => {
-    await start({ ringMaxBytes: '4MiB' });
+    await start({ topicHistoryMaxBytes: '4MiB' });
     await publish('large', 30, 60_000);
     const answer = await fetch(`${gateway.url}/api/topics/large/history?after=0&limit=1000`);
     expect(await answer.json()).toMatchObject({ after: 0, upto: 18, more: true });

@@ -6,9 +6,9 @@ import { type Fields, World } from './world.ts';
 /** What the random lives found, as short as it gets; and what they find too rarely. Each ends with the world's own checks. */
 
 const roomy: GatewayOptions = {
-  ringMaxPublications: 200,
-  ringMaxBytes: 1_000_000,
-  ringsMaxBytes: 1_000_000,
+  topicHistoryMaxPublications: 200,
+  topicHistoryMaxBytes: 1_000_000,
+  historyMaxBytes: 1_000_000,
   batchMaxDelayMs: 0,
   batchMaxBytes: 65_536,
   backpressureMaxBytes: 100_000,
@@ -19,7 +19,7 @@ const roomy: GatewayOptions = {
 };
 const tight: GatewayOptions = {
   ...roomy,
-  ringMaxPublications: 4,
+  topicHistoryMaxPublications: 4,
   batchMaxBytes: 200,
   backpressureMaxBytes: 800,
   kernelBytes: 100,

@@ -12,9 +12,9 @@ const { RUNS, MODEL_SEED, MODEL_PATH, MODEL_REPLAY } = process.env;
 const runs = Number(RUNS ?? 500);
 
 const options: fc.Arbitrary<GatewayOptions> = fc.record({
-  ringMaxPublications: fc.constantFrom(4, 12, 200),
-  ringMaxBytes: fc.constantFrom(2000, 1_000_000),
-  ringsMaxBytes: fc.constantFrom(4000, 1_000_000),
+  topicHistoryMaxPublications: fc.constantFrom(4, 12, 200),
+  topicHistoryMaxBytes: fc.constantFrom(2000, 1_000_000),
+  historyMaxBytes: fc.constantFrom(4000, 1_000_000),
   batchMaxDelayMs: fc.constantFrom(0, 5, 50),
   batchMaxBytes: fc.constantFrom(200, 65_536),
   backpressureMaxBytes: fc.constantFrom(800, 3000, 100_000),

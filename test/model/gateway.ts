@@ -18,7 +18,7 @@ import { type SubscribeOptions, Subscriber } from '../../src/sessions/subscribe.
 import { TurnBudget } from '../../src/sessions/turn-budget.ts';
 import { Broker } from '../../src/topics/broker.ts';
 import type { EngineFeed } from '../../src/topics/engine.ts';
-import type { Upgrades } from '../../src/transport/upgrade.ts';
+import type { UpgradeHandler } from '../../src/transport/upgrade.ts';
 import type { UwsConnection } from '../../src/transport/uws-connection.ts';
 import { UwsSink } from '../../src/transport/uws-sink.ts';
 import { serveWebSockets } from '../../src/transport/websocket.ts';
@@ -31,9 +31,9 @@ import { look, type Seen } from './prediction.ts';
 
 /** What differs from run to run. */
 export interface GatewayOptions {
-  readonly ringMaxPublications: number;
-  readonly ringMaxBytes: number;
-  readonly ringsMaxBytes: number;
+  readonly topicHistoryMaxPublications: number;
+  readonly topicHistoryMaxBytes: number;
+  readonly historyMaxBytes: number;
   readonly batchMaxDelayMs: number;
   readonly batchMaxBytes: number;
   readonly backpressureMaxBytes: number;
@@ -81,15 +81,15 @@ export class Gateway {
       engine: this.engine,
       namespace: (name) => ({
         mode: isState(name) ? 'state' : 'stream',
-        maxPublications: options.ringMaxPublications,
+        maxPublications: options.topicHistoryMaxPublications,
         maxAgeMs: ringMaxAgeMs,
-        maxBytes: options.ringMaxBytes,
+        maxBytes: options.topicHistoryMaxBytes,
         ttlMs: undefined,
       }),
       metrics,
       payloadMaxBytes: 65_536,
       topicsMax: 1000,
-      ringsMaxBytes: options.ringsMaxBytes,
+      historyMaxBytes: options.historyMaxBytes,
       nowMs: clock,
       monotonicMs: clock,
       wait: this.loop.wait,
@@ -184,7 +184,7 @@ export class Gateway {
       refused: nothing,
     });
     serveWebSockets(this.network.app, {
-      upgrades: undefined as unknown as Upgrades,
+      upgradeHandler: undefined as unknown as UpgradeHandler,
       sessions: this.sessions,
       sink,
       connections,

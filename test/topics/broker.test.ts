@@ -196,7 +196,7 @@ describe('the limit of topics', () => {
   });
 
   test('a topic whose ring gave way keeps its place until it is removed', async () => {
-    const { broker } = await openBroker({ topicsMax: 2, ringsMaxBytes: 1 });
+    const { broker } = await openBroker({ topicsMax: 2, historyMaxBytes: 1 });
     const publish = async (name: string) => summary(await broker.publish([fields(name)]));
     expect([await publish('a'), await publish('b'), broker.size]).toEqual([[1], [1], 2]);
     expect([await publish('c'), await publish('a')]).toEqual([['too_many_topics'], [2]]);
@@ -336,7 +336,7 @@ describe('the budget of bytes', () => {
   test('the rings of idle topics go first; epoch, offset and state stay', async () => {
     const size = stored(1, { payload: json('x'.repeat(100)) }).bytes;
     const value = valueBytesOf(size);
-    const { broker, counts } = await openBroker({ ringsMaxBytes: 4 * size + value });
+    const { broker, counts } = await openBroker({ historyMaxBytes: 4 * size + value });
     const large = { payload: json('x'.repeat(100)) };
     await broker.publish([fields('state', large), fields('idle', large), fields('idle', large)]);
     const { epoch } = topicOf(broker.find('idle'));
@@ -353,14 +353,14 @@ describe('the budget of bytes', () => {
   });
 
   test('the topic that is being published to keeps what it just got', async () => {
-    const { broker } = await openBroker({ ringsMaxBytes: 1 });
+    const { broker } = await openBroker({ historyMaxBytes: 1 });
     await broker.publish([fields('a'), fields('b')]);
     expect([broker.find('a')?.ring.count, broker.find('b')?.ring.count]).toEqual([0, 1]);
   });
 
   test('a topic whose ring gave way counts as used again once it is published to', async () => {
     const size = stored(1).bytes;
-    const { broker } = await openBroker({ ringsMaxBytes: 2 * size });
+    const { broker } = await openBroker({ historyMaxBytes: 2 * size });
     const counts = () => ['a', 'b', 'c'].map((name) => broker.find(name)?.ring.count ?? 0);
     await broker.publish([fields('a'), fields('b'), fields('c')]);
     expect(counts()).toEqual([0, 1, 1]);
@@ -373,7 +373,7 @@ describe('the budget of bytes', () => {
   test('states take from it: the rings give way, the values stay', async () => {
     const size = stored(1, { key: 'k' }).bytes;
     const most = 2 * (size + valueBytesOf(size));
-    const { broker, counts } = await openBroker({ ringsMaxBytes: most });
+    const { broker, counts } = await openBroker({ historyMaxBytes: most });
     await broker.publish([fields('a'), fields('state', { key: 'k' })]);
     expect(counts.of('ringEvictionsTotal', 'total')).toBe(0);
     await broker.publish([fields('state', { key: 'l' })]);
@@ -385,7 +385,7 @@ describe('the budget of bytes', () => {
     const value = (key: string, length: number) =>
       fields('state', { key, payload: json('x'.repeat(length)) });
     const size = valueBytesOf(stored(1, value('k', 10)).bytes);
-    const { broker } = await openBroker({ ringsMaxBytes: 3 * size });
+    const { broker } = await openBroker({ historyMaxBytes: 3 * size });
     expect(summary(await broker.publish(['a', 'b', 'c'].map((key) => value(key, 10))))).toEqual([1, 2, 3]);
     const outcomes = await broker.publish([
       value('d', 0),
@@ -404,7 +404,7 @@ describe('the budget of bytes', () => {
 
   test('gives states back what leaves them: by removal, by age, by a reset', async () => {
     const size = valueBytesOf(stored(1, { key: 'k' }).bytes);
-    const { broker, clock } = await openBroker({ ringsMaxBytes: size });
+    const { broker, clock } = await openBroker({ historyMaxBytes: size });
     const publish = async (key: string, more: Partial<PublishFields> = {}) =>
       (await publishOne(broker, fields('state', { key, ...more }))).ok;
     expect(await publish('a', { ttlMs: 100 })).toBe(true);
@@ -976,7 +976,7 @@ describe('an engine that retains', () => {
 
   test('a ring that was loaded gives way to others', async () => {
     const size = stored(1).bytes;
-    const { broker, engine } = await reopened({ ringsMaxBytes: 3 * size });
+    const { broker, engine } = await reopened({ historyMaxBytes: 3 * size });
     engine.kept.set('full', { ...(engine.kept.get('state') as StoredTopic), ...content() });
     const full = topicOf(await broker.load('full'));
     expect([full.ring.count, broker.bytes]).toEqual([2, 2 * size]);
@@ -988,7 +988,7 @@ describe('an engine that retains', () => {
 
   test('a ring that is loaded last makes others give way', async () => {
     const size = stored(1).bytes;
-    const { broker, engine } = await reopened({ ringsMaxBytes: 3 * size });
+    const { broker, engine } = await reopened({ historyMaxBytes: 3 * size });
     await broker.publish([fields('other'), fields('other')]);
     engine.kept.set('full', { ...(engine.kept.get('state') as StoredTopic), ...content() });
     await broker.load('full');

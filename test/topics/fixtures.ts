@@ -93,7 +93,7 @@ export function makeBroker(
     metrics: counts.metrics,
     payloadMaxBytes: 65_536,
     topicsMax: 1000,
-    ringsMaxBytes: 256 * 1_048_576,
+    historyMaxBytes: 256 * 1_048_576,
     nowMs: clock.read,
     monotonicMs: clock.read,
     wait: async () => undefined,

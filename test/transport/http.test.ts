@@ -90,7 +90,7 @@ describe('a client that reads slowly', () => {
   const messages = 18;
 
   async function startWithLargeTopic(more: Parameters<typeof startGateway>[0] = {}): Promise<void> {
-    await start({ ringMaxBytes: '16MiB', ...more });
+    await start({ topicHistoryMaxBytes: '16MiB', ...more });
     const item = JSON.stringify({ topic: 'full', data: 'x'.repeat(60_000) });
     await gateway.post('/api/publish/batch', `[${Array(20).fill(item).join()}]`);
   }

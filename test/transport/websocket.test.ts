@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { anonymousIdentity } from '../../src/auth/identity.ts';
 import { jsonCodec } from '../../src/protocol/json/codec.ts';
 import type { Session } from '../../src/sessions/session.ts';
-import type { Upgrades } from '../../src/transport/upgrade.ts';
+import type { UpgradeHandler } from '../../src/transport/upgrade.ts';
 import type { Socket, SocketData, UwsConnection } from '../../src/transport/uws-connection.ts';
 import { serveWebSockets } from '../../src/transport/websocket.ts';
 import { RecordedMetrics } from '../support/metrics.ts';
@@ -19,7 +19,7 @@ test('a connection is forgotten when it ends, and counted once each time', () =>
   const told: string[] = [];
   const session = { id: 's1', endedBy: undefined } as unknown as Session;
   serveWebSockets(app, {
-    upgrades: undefined as unknown as Upgrades,
+    upgradeHandler: undefined as unknown as UpgradeHandler,
     sessions: { open: () => session, close: () => 'client' } as never,
     sink: { ended: () => told.push('ended') } as never,
     connections,

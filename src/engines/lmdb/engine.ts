@@ -32,7 +32,7 @@ export interface LmdbOptions {
   readonly numberingsMax?: number;
   readonly messageIds?: MessageIdLimits;
   /** For the stored publications of all topics; the rings of the longest idle ones give way. */
-  readonly ringsMaxBytes: number;
+  readonly historyMaxBytes: number;
   /** Milliseconds since 1970 on a clock that does not jump. */
   readonly nowMs?: () => number;
   /** Of the running kernel. */
@@ -313,13 +313,13 @@ export class LmdbEngine implements Engine {
       await this.#transaction(({ store }) => store.put(writtenKey, Buffer.of(1)));
       return;
     }
-    const { ringsMaxBytes } = this.#options;
+    const { historyMaxBytes } = this.#options;
     const nowMs = this.#nowMs();
-    const work = this.#topics && findWork(this.#topics, ringsMaxBytes, nowMs);
+    const work = this.#topics && findWork(this.#topics, historyMaxBytes, nowMs);
     if (work === undefined) return;
     let isDone = true;
     const error = await this.#transaction((topics) => {
-      isDone = sweep(topics, work, ringsMaxBytes, nowMs);
+      isDone = sweep(topics, work, historyMaxBytes, nowMs);
     });
     if (error === undefined && !isDone && this.#closing === undefined) this.#sweepIsDue = true;
   }

@@ -13,7 +13,7 @@ for (const sync of [false, true]) {
           nowMs,
           numberingsMax,
           messageIds,
-          ringsMaxBytes: 2 ** 28,
+          historyMaxBytes: 2 ** 28,
           retention: (topic) => ({ ...ring, mode: isState(topic) ? 'state' : 'stream' }),
         }),
       cleanUp: remove,

@@ -265,7 +265,7 @@ test('the engine says that it began anew', async () => {
       dataDir: folder,
       sync: false,
       bootId,
-      ringsMaxBytes: 1e9,
+      historyMaxBytes: 1e9,
       retention: () => retention,
     });
   await left({ sync: false, clean: false, bootId: 'before' });

@@ -52,7 +52,7 @@ export class Stored {
     return new LmdbEngine({
       dataDir: this.folder,
       sync: false,
-      ringsMaxBytes: 2 ** 28,
+      historyMaxBytes: 2 ** 28,
       nowMs: this.clock.read,
       retention: () => ({ ...retention, ...own }),
       ...more,

@@ -74,12 +74,12 @@ describe('a gateway on lmdb', () => {
   });
 
   test('a client that knew a topic as empty is told, after a restart, what is gone', async () => {
-    const first = await start({ ringMaxPublications: 10 });
+    const first = await start({ topicHistoryMaxPublications: 10 });
     const many = Array.from({ length: 60 }, (_, data) => ({ topic: 'feed:1', type: 'update', data }));
     expect((await first.post('/api/publish/batch', JSON.stringify(many))).status).toBe(200);
     await first.close();
 
-    const gateway = await start({ ringMaxPublications: 10 });
+    const gateway = await start({ topicHistoryMaxPublications: 10 });
     const client = await JsonClient.open(gateway.wsUrl);
     const reply = await subscribe(client, { topic: 'feed:1', since: { epoch: '', offset: 0 } });
     expect(reply).toMatchObject({ results: [{ recovered: false, missing: { after: 0, upto: 50 } }] });

@@ -47,7 +47,7 @@ export function optionsOf(folder: string, sync: boolean): LmdbOptions {
   return {
     dataDir: folder,
     sync,
-    ringsMaxBytes: 2 ** 40,
+    historyMaxBytes: 2 ** 40,
     retention: (topic) => ({
       mode: topic === 'state' ? 'state' : 'stream',
       maxPublications: topic === 'short' ? shortRing : 10_000_000,

@@ -2,7 +2,7 @@ import { isLoopbackAddress } from './client-address.ts';
 import { isSameOrigin, type OriginPolicy } from './origins.ts';
 import type { RequestFacts } from './request-facts.ts';
 
-export interface LocalGuardOptions {
+export interface LoopbackAccessOptions {
   readonly origins: OriginPolicy;
   /** A proxy that the operator has named: what comes from there is not this machine's own, whatever it looks like. */
   readonly isProxy: (address: string) => boolean;
@@ -11,7 +11,7 @@ export interface LocalGuardOptions {
 }
 
 /** Why a request is not surely of this machine itself; undefined: it is. `mediaTypes`: what its body may be. */
-export type LocalGuard = (request: RequestFacts, mediaTypes: readonly string[]) => string | undefined;
+export type LoopbackAccess = (request: RequestFacts, mediaTypes: readonly string[]) => string | undefined;
 
 /**
  * Without keys only this machine itself may publish and administrate, and a loopback peer alone doesn't prove that it
@@ -22,7 +22,7 @@ export type LocalGuard = (request: RequestFacts, mediaTypes: readonly string[]) 
  *
  * None of the media types may be one that a plain HTML form can send.
  */
-export function localGuard({ origins, isProxy, suspected }: LocalGuardOptions): LocalGuard {
+export function loopbackAccess({ origins, isProxy, suspected }: LoopbackAccessOptions): LoopbackAccess {
   let isSuspected = false;
   return (request, mediaTypes) => {
     const far = peerProblem(request, isProxy) ?? hostProblem(request.header('host'));
@@ -39,7 +39,7 @@ export function localGuard({ origins, isProxy, suspected }: LocalGuardOptions): 
 
 function peerProblem(
   { peerAddress }: RequestFacts,
-  isProxy: LocalGuardOptions['isProxy'],
+  isProxy: LoopbackAccessOptions['isProxy'],
 ): string | undefined {
   if (!isLoopbackAddress(peerAddress)) return 'it came from another machine';
   return isProxy(peerAddress) ? 'it came from a trusted proxy' : undefined;

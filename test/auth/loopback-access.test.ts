@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isLoopbackHost, localGuard, mediaType } from '../../src/auth/local-guard.ts';
+import { isLoopbackHost, loopbackAccess, mediaType } from '../../src/auth/loopback-access.ts';
 import { originPolicy } from '../../src/auth/origins.ts';
 import { request } from './request.ts';
 
@@ -7,7 +7,7 @@ const json = ['application/json'];
 const noOrigins = originPolicy([]);
 
 const guard = (origins = noOrigins) =>
-  localGuard({ origins, isProxy: (address) => address === '127.0.0.9', suspected: () => undefined });
+  loopbackAccess({ origins, isProxy: (address) => address === '127.0.0.9', suspected: () => undefined });
 
 function post(headers: Record<string, string> = {}, peerAddress = '127.0.0.1', origins = noOrigins) {
   const all = { 'content-type': 'application/json', ...headers };
@@ -94,7 +94,7 @@ test('nginx with the two headers for WebSockets, and nothing else, is noticed by
 describe('signs of a proxy', () => {
   function signs(...headers: Record<string, string>[]): string[] {
     const told: string[] = [];
-    const local = localGuard({
+    const local = loopbackAccess({
       origins: noOrigins,
       isProxy: (address) => address === '127.0.0.9',
       suspected: (sign) => told.push(sign),

@@ -3,7 +3,7 @@ import { SluiceError } from '../errors.ts';
 import { presentedCredential } from './api-keys.ts';
 import { type Credentials, needsCredentials, type Verdict } from './credentials.ts';
 import { anonymousIdentity, type Identity, localIdentity, type Scope } from './identity.ts';
-import { isLoopbackHost, type LocalGuard } from './local-guard.ts';
+import { isLoopbackHost, type LoopbackAccess } from './loopback-access.ts';
 import type { OriginPolicy } from './origins.ts';
 import type { Refused, Source } from './refusals.ts';
 import type { RequestFacts } from './request-facts.ts';
@@ -12,20 +12,20 @@ import type { RequestFacts } from './request-facts.ts';
  * What a route asks of its caller. `none`: nothing. `metrics`: nothing where no credentials are configured; else a key that may
  * read, or to be this machine itself.
  */
-export type Access = 'none' | 'metrics' | Scope;
+export type AccessLevel = 'none' | 'metrics' | Scope;
 
-export interface Need {
-  readonly access: Access;
+export interface AccessRequirement {
+  readonly access: AccessLevel;
   /** A token will do, and no credential where anonymous access is on: then the handler asks `authorize` for the topic. */
   readonly byToken: boolean;
   /** What the body may be, where there is one. */
   readonly mediaTypes: readonly string[];
 }
 
-export interface GateOptions {
+export interface RequestAccessOptions {
   readonly credentials: Credentials;
   readonly origins: OriginPolicy;
-  readonly localProblem: LocalGuard;
+  readonly loopbackProblem: LoopbackAccess;
   readonly refused: Refused;
   /** Where a request comes from, for the log. */
   readonly sourceOf: (request: RequestFacts) => Source;
@@ -33,19 +33,19 @@ export interface GateOptions {
   readonly admitsAnonymous: boolean;
 }
 
-/** The door. It reads headers only while it is called, not after. */
-export interface Gate {
+/** Decides which requests are served. It reads headers only while a method runs. */
+export interface RequestAccess {
   /** The caller, who may; else why not. A promise only where a token has to be verified that is not known yet. Never rejects. */
-  authorize(request: RequestFacts, need: Need): Verdict | Promise<Verdict>;
+  check(request: RequestFacts, need: AccessRequirement): Verdict | Promise<Verdict>;
   /** Tells the log of an origin that was refused before it came to a route. */
   refusedOrigin(request: RequestFacts, error: SluiceError): void;
   /** Why a WebSocket (or another stream for browsers) may not be opened from there; undefined: it may. */
   upgradeProblem(request: RequestFacts): SluiceError | undefined;
 }
 
-export function createGate(options: GateOptions): Gate {
+export function createRequestAccess(options: RequestAccessOptions): RequestAccess {
   return {
-    authorize: (request, need) => reported(request, authorize(request, need, options), options),
+    check: (request, need) => reported(request, check(request, need, options), options),
     refusedOrigin: (request, error) => options.refused('http', error, options.sourceOf(request)),
     upgradeProblem: (request) => upgradeProblem(request, options),
   };
@@ -54,7 +54,7 @@ export function createGate(options: GateOptions): Gate {
 function reported(
   request: RequestFacts,
   verdict: Verdict | Promise<Verdict>,
-  { refused, sourceOf }: GateOptions,
+  { refused, sourceOf }: RequestAccessOptions,
 ): Verdict | Promise<Verdict> {
   if (!(verdict instanceof Promise)) {
     if (verdict instanceof SluiceError) refused('http', verdict, sourceOf(request));
@@ -67,7 +67,11 @@ function reported(
   });
 }
 
-function authorize(request: RequestFacts, need: Need, options: GateOptions): Verdict | Promise<Verdict> {
+function check(
+  request: RequestFacts,
+  need: AccessRequirement,
+  options: RequestAccessOptions,
+): Verdict | Promise<Verdict> {
   const { credentials } = options;
   const isGuarded = needsCredentials(credentials);
   if (need.access === 'none' || (need.access === 'metrics' && !isGuarded)) return anonymousIdentity;
@@ -79,7 +83,7 @@ function authorize(request: RequestFacts, need: Need, options: GateOptions): Ver
 }
 
 /** A key does what its scopes say; a token opens what tokens may open. */
-function identified(identity: Identity, { access, byToken }: Need): Verdict {
+function identified(identity: Identity, { access, byToken }: AccessRequirement): Verdict {
   const { apiKey: key, user } = identity;
   if (key === undefined) {
     if (byToken) return identity;
@@ -94,11 +98,15 @@ function identified(identity: Identity, { access, byToken }: Need): Verdict {
  * This machine itself is told by where the request comes from. Without API keys it may publish and administrate; reading needs
  * no token only where there are none.
  */
-function withoutCredential(request: RequestFacts, need: Need, options: GateOptions): Verdict {
+function withoutCredential(
+  request: RequestFacts,
+  need: AccessRequirement,
+  options: RequestAccessOptions,
+): Verdict {
   const { takesKeys, takesTokens } = options.credentials;
   const isReading = takesTokens && need.access === 'read';
   const trustsLocal = need.access === 'metrics' || (!takesKeys && !isReading);
-  const problem = trustsLocal ? options.localProblem(request, need.mediaTypes) : undefined;
+  const problem = trustsLocal ? options.loopbackProblem(request, need.mediaTypes) : undefined;
   if (trustsLocal && problem === undefined) return localIdentity;
   if (need.byToken && (takesKeys || takesTokens)) {
     return options.admitsAnonymous ? anonymousIdentity : new SluiceError('unauthorized', needed);
@@ -117,7 +125,7 @@ const needed = 'a credential is needed: an API key as X-API-Key, or it or a toke
  * rests on where a request comes from, and a rebound name is its page's own origin: then `Host` must be this
  * machine, unless the page's origin is listed.
  */
-function upgradeProblem(request: RequestFacts, options: GateOptions): SluiceError | undefined {
+function upgradeProblem(request: RequestFacts, options: RequestAccessOptions): SluiceError | undefined {
   const origin = request.header('origin');
   const host = request.header('host');
   if (!options.origins.allows(origin, host)) {
