@@ -39,14 +39,14 @@ import type { SourcePublish } from './sources/source.ts';
 import { Broker } from './topics/broker.ts';
 import type { TopicOptions } from './topics/topic.ts';
 import { namespaceOf } from './topics/topic-name.ts';
-import { serveHttp } from './transport/http.ts';
-import { HttpConnections } from './transport/http-connections.ts';
-import { type Listening, listen } from './transport/listen.ts';
-import { UpgradeHandler } from './transport/upgrade.ts';
-import { loadUws } from './transport/uws.ts';
-import type { UwsConnection } from './transport/uws-connection.ts';
-import { UwsSink } from './transport/uws-sink.ts';
-import { serveWebSockets } from './transport/websocket.ts';
+import type { UwsConnection } from './transport/uws/connection.ts';
+import { serveHttp } from './transport/uws/http.ts';
+import { HttpConnections } from './transport/uws/http-connections.ts';
+import { type Listening, listen } from './transport/uws/listen.ts';
+import { loadUws } from './transport/uws/load.ts';
+import { UwsSink } from './transport/uws/sink.ts';
+import { UpgradeHandler } from './transport/uws/upgrade.ts';
+import { serveWebSockets } from './transport/uws/websocket.ts';
 import { version } from './version.ts';
 
 export interface RunningServer {

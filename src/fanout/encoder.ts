@@ -3,8 +3,8 @@ import type { Codec } from '../protocol/codec.ts';
 import type { SharedDictionary } from '../protocol/compression.ts';
 import type { BatchHeader } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
+import { compressionCosts, savedNs } from './compression-cost.ts';
 import { dictionaryPolicy } from './dictionary.ts';
-import { compressionCosts, gainNs } from './gain.ts';
 import type { Feed, View } from './view.ts';
 import { type CompressionOptions, ViewCompression } from './view-compression.ts';
 
@@ -59,7 +59,7 @@ export class Encoder {
     const { compressMinBytes, costs } = this.#compression;
     const frame = view.options.codec.frameCompressedBatch;
     if (frame === undefined || compressMinBytes === 0) return undefined;
-    if (gainNs(costs, plainBytes, 0, receivers, 0) <= 0) return undefined;
+    if (savedNs(costs, plainBytes, 0, receivers, 0) <= 0) return undefined;
     let compression = this.#compressions.get(view);
     if (compression === undefined) {
       compression = new ViewCompression(view, frame, this.#compression);

@@ -12,7 +12,7 @@ import { Schedule, type Turns } from './schedule.ts';
 import type { Sink } from './sink.ts';
 import { type BatchOptions, Feed, silentCoverageMs, type TopicFeeds, View } from './view.ts';
 import { type ViewOptions, viewKey } from './view-options.ts';
-import { takesPlace, type ViewLimits, ViewRoom } from './view-room.ts';
+import { takesPlace, type ViewLimits, ViewQuota } from './view-quota.ts';
 
 export interface FanoutOptions extends ViewLimits {
   readonly broker: Broker;
@@ -38,7 +38,7 @@ export class Fanout implements TopicListener {
   readonly #schedule: Schedule<Feed>;
   readonly #flusher: Flusher;
   readonly #views = new Map<string, View>();
-  readonly #room: ViewRoom;
+  readonly #quota: ViewQuota;
   /** Those that have members, in the order of `patternNumber`. */
   readonly #patterns: View[] = [];
   #patternNumber = 0;
@@ -48,7 +48,7 @@ export class Fanout implements TopicListener {
 
   constructor(options: FanoutOptions) {
     this.#options = options;
-    this.#room = new ViewRoom(options);
+    this.#quota = new ViewQuota(options);
     this.#flusher = new Flusher({ ...options, cursorOf: (view) => this.cursorOf(view) });
     this.#schedule = new Schedule(options.turns, (next) => this.#turn(next));
     options.metrics.onScrape(() => options.metrics.views.set(this.viewCount));
@@ -62,9 +62,9 @@ export class Fanout implements TopicListener {
   subscriptions(limit: number): { total: number; busiest: Record<string, number> } {
     const counts = new Map<string, number>();
     let total = 0;
-    for (const { options, holders } of this.#views.values()) {
-      counts.set(options.target, (counts.get(options.target) ?? 0) + holders);
-      total += holders;
+    for (const { options, subscriptions } of this.#views.values()) {
+      counts.set(options.target, (counts.get(options.target) ?? 0) + subscriptions);
+      total += subscriptions;
     }
     const busiest = [...counts].sort(([, a], [, b]) => b - a).slice(0, limit);
     return { total, busiest: Object.fromEntries(busiest) };
@@ -73,9 +73,9 @@ export class Fanout implements TopicListener {
   /** Subscriptions that hear this topic, by name or by pattern. */
   subscribers(topic: Topic): number {
     let count = 0;
-    for (const { options, isPattern, holders } of this.#views.values()) {
+    for (const { options, isPattern, subscriptions } of this.#views.values()) {
       const { target } = options;
-      if (isPattern ? patternMatches(target, topic.name) : target === topic.name) count += holders;
+      if (isPattern ? patternMatches(target, topic.name) : target === topic.name) count += subscriptions;
     }
     return count;
   }
@@ -94,20 +94,20 @@ export class Fanout implements TopicListener {
     const key = viewKey(options);
     let view = this.#views.get(key);
     if (view === undefined) {
-      if (takesPlace(options)) this.#room.make(key, options, payer);
+      if (takesPlace(options)) this.#quota.make(key, options, payer);
       view = new View(this.#nextViewId++, options);
       this.#views.set(key, view);
-      if (!view.isPattern) this.#addFeed(view, this.#options.broker.hold(options.target));
+      if (!view.isPattern) this.#addFeed(view, this.#options.broker.retain(options.target));
     }
-    view.holders++;
-    this.#room.hold(key, payer, 1);
+    view.subscriptions++;
+    this.#quota.retain(key, payer);
     return view;
   }
 
   detach(view: View, payer?: Payer): void {
-    this.#room.hold(view.key, payer, -1);
-    if (--view.holders > 0) return;
-    this.#room.end(view.key);
+    this.#quota.release(view.key, payer);
+    if (--view.subscriptions > 0) return;
+    this.#quota.end(view.key);
     this.#views.delete(view.key);
     this.#removeFeeds(view);
   }
@@ -279,7 +279,7 @@ export class Fanout implements TopicListener {
         log: [],
         logAfter: topic.ring.newest,
         heardByPatterns: 0,
-        holdsTopic: false,
+        retainsTopic: false,
       };
       this.#topics.set(topic, topicFeeds);
     }
@@ -364,9 +364,9 @@ export class Fanout implements TopicListener {
   #beginLog(topicFeeds: TopicFeeds, publications: readonly StoredPublication[]): void {
     topicFeeds.log = publications.slice();
     topicFeeds.logAfter = (publications[0] as StoredPublication).offset - 1;
-    if (topicFeeds.holdsTopic) return;
-    topicFeeds.holdsTopic = true;
-    this.#options.broker.holdTopic(topicFeeds.topic);
+    if (topicFeeds.retainsTopic) return;
+    topicFeeds.retainsTopic = true;
+    this.#options.broker.retainTopic(topicFeeds.topic);
   }
 
   #endLog(topicFeeds: TopicFeeds): void {
@@ -377,11 +377,11 @@ export class Fanout implements TopicListener {
 
   /** Where nothing was for a view, its members must still be told that it is covered. */
   #releaseCovered(topicFeeds: TopicFeeds): void {
-    const { topic, feeds, holdsTopic } = topicFeeds;
-    if (!holdsTopic) return;
+    const { topic, feeds, retainsTopic } = topicFeeds;
+    if (!retainsTopic) return;
     const { newest } = topic.ring;
     if (feeds.some(({ view, position }) => view.members > 0 && position < newest)) return;
-    topicFeeds.holdsTopic = false;
+    topicFeeds.retainsTopic = false;
     this.#options.broker.release(topic);
   }
 }

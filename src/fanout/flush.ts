@@ -2,8 +2,8 @@ import type { Metrics } from '../metrics.ts';
 import { crc32 } from '../protocol/crc32.ts';
 import type { BatchHeader, ServerFrame } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
+import { conflate, removalOf } from './conflate.ts';
 import { batchHeader, type Encoder } from './encoder.ts';
-import { conflate, removalOf } from './select.ts';
 import type { OutFrame, Sink } from './sink.ts';
 import { type Feed, silentCoverageMs, type TopicFeeds, type View } from './view.ts';
 

@@ -4,8 +4,8 @@ import type { Codec } from '../protocol/codec.ts';
 import { deflateBody, type SharedDictionary } from '../protocol/compression.ts';
 import type { BatchHeader } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
+import { type CompressionCosts, savedNs } from './compression-cost.ts';
 import { type DictionaryPolicy, DictionarySource, DictionaryTrial } from './dictionary.ts';
-import { type CompressionCosts, gainNs } from './gain.ts';
 import type { View } from './view.ts';
 
 export interface CompressionOptions {
@@ -57,7 +57,7 @@ export class ViewCompression {
   compress(batch: PlainBatch): Uint8Array | undefined {
     const { compressMinBytes, metrics } = this.#options;
     const { dictionary } = this.#view;
-    const gain = batch.bytes < compressMinBytes ? 0 : this.#gainNs(batch, this.#ratio, 0);
+    const gain = batch.bytes < compressMinBytes ? 0 : this.#savedNs(batch, this.#ratio, 0);
     const gainWithDictionary =
       dictionary === undefined ? 0 : this.#gainOf(batch, this.#ratioWithDictionary, dictionary.data.length);
     if (Math.max(gain, gainWithDictionary) <= 0) return undefined;
@@ -122,10 +122,10 @@ export class ViewCompression {
   #gainOf(batch: PlainBatch, ratio: number, dictionaryBytes: number): number {
     const { dictionaryMinBytes } = this.#options;
     if (dictionaryMinBytes === 0 || batch.bytes < dictionaryMinBytes) return 0;
-    return this.#gainNs(batch, ratio, dictionaryBytes);
+    return this.#savedNs(batch, ratio, dictionaryBytes);
   }
 
-  #gainNs({ bytes, receivers }: PlainBatch, ratio: number, dictionaryBytes: number): number {
-    return gainNs(this.#options.costs, bytes, ratio, receivers, dictionaryBytes);
+  #savedNs({ bytes, receivers }: PlainBatch, ratio: number, dictionaryBytes: number): number {
+    return savedNs(this.#options.costs, bytes, ratio, receivers, dictionaryBytes);
   }
 }

@@ -15,7 +15,7 @@ export class View {
   /** The name of the uWebSockets.js topic that carries it. */
   readonly channel: string;
   /** Subscriptions, also those that lag or are being caught up. */
-  holders = 0;
+  subscriptions = 0;
   /** Connections that get its frames live. */
   members = 0;
   /** Frames that its members were sent since it exists. */
@@ -123,7 +123,7 @@ export interface TopicFeeds {
   /** Patterns up to this `patternNumber` have a feed of it, where they match. */
   heardByPatterns: number;
   /** Keeps the topic from being removed until all that was published is sent or covered. */
-  holdsTopic: boolean;
+  retainsTopic: boolean;
 }
 
 /** A view whose coverage has said nothing for so long says so with an empty batch. */

@@ -1,6 +1,6 @@
+import { conflate, removalOf } from '../fanout/conflate.ts';
 import { batchHeader } from '../fanout/encoder.ts';
 import type { Fanout } from '../fanout/fanout.ts';
-import { conflate, removalOf } from '../fanout/select.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Mode, ServerFrame } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';

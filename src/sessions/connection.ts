@@ -11,7 +11,7 @@ export interface Connection {
   /** `dropped`: the connection's buffer is full, nothing was sent. */
   send(message: Uint8Array): 'sent' | 'dropped';
   /** What is sent while this runs leaves in as few writes as can be. */
-  together(run: () => void): void;
+  cork(run: () => void): void;
   /** Bytes that were sent and have not left this process yet. */
   bufferedBytes(): number;
   /** From now on the connection gets what is published on this channel. */
@@ -20,5 +20,5 @@ export interface Connection {
   /** Ends the connection in order: the peer sees the code, if it still reads. */
   end(code: CloseCode): void;
   /** Ends the connection at once; the peer sees 1006. */
-  cut(): void;
+  terminate(): void;
 }

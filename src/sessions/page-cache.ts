@@ -1,4 +1,4 @@
-import { type CompressionCosts, compressionCosts, gainNs } from '../fanout/gain.ts';
+import { type CompressionCosts, compressionCosts, savedNs } from '../fanout/compression-cost.ts';
 import type { Feed } from '../fanout/view.ts';
 import type { Metrics } from '../metrics.ts';
 import { deflateBody } from '../protocol/compression.ts';
@@ -112,7 +112,7 @@ export class PageCache {
   }
 
   #pays({ page, uses }: SharedPage): boolean {
-    return gainNs(this.#costs, page.message.length, expectedRatio, uses, 0) > 0;
+    return savedNs(this.#costs, page.message.length, expectedRatio, uses, 0) > 0;
   }
 
   #deflate({ view }: Feed, shared: SharedPage): void {

@@ -93,7 +93,7 @@ export class Presence {
   /** The view has one watcher less. */
   unwatched(topic: string, view: View): void {
     const room = this.#rooms.get(topic);
-    if (room === undefined || view.holders > 0) return;
+    if (room === undefined || view.subscriptions > 0) return;
     room.watchers.delete(view.options.codec.name);
     this.#tidy(topic, room);
   }

@@ -184,7 +184,7 @@ export class Session implements CatchUpSession {
     this.#messages++;
     if (this.#waiting === undefined && this.#connection.send(message) === 'sent') return;
     this.#waiting ??= new Outbox();
-    if (!this.#waiting.add(message)) this.cut();
+    if (!this.#waiting.add(message)) this.terminate();
   }
 
   /**
@@ -302,7 +302,7 @@ export class Session implements CatchUpSession {
   /** The others have their turn first. */
   #catchUpLater(): void {
     this.#catchUpAsked = true;
-    this.#context.turnBudget.later(() => this.#connection.together(() => this.#catchUp()));
+    this.#context.turnBudget.later(() => this.#connection.cork(() => this.#catchUp()));
   }
 
   #catchUpViews(): void {
@@ -347,7 +347,7 @@ export class Session implements CatchUpSession {
       const waiting = command();
       if (waiting === undefined) continue;
       void waiting.then((finish) =>
-        this.#connection.together(() => {
+        this.#connection.cork(() => {
           finish();
           this.#run(this.#commands?.next());
         }),
@@ -360,7 +360,7 @@ export class Session implements CatchUpSession {
 
   /** Within the share of this turn, or of a later one: what it sends then leaves together, as it does from the transport's callbacks. */
   #inTurn(run: () => void): void {
-    this.#context.turnBudget.run(run, () => this.#connection.together(run));
+    this.#context.turnBudget.run(run, () => this.#connection.cork(run));
   }
 
   // ---- the end
@@ -383,10 +383,10 @@ export class Session implements CatchUpSession {
   }
 
   /** It doesn't read: ends it without a word, which it couldn't be sent. */
-  cut(): void {
+  terminate(): void {
     if (this.closed) return;
     this.endedBy ??= 'slow_consumer';
-    this.#connection.cut();
+    this.#connection.terminate();
   }
 
   /** The connection is gone: nothing is sent any more, and nobody counts it in. */

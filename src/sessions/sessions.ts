@@ -201,7 +201,7 @@ export class Sessions {
         resolve();
       };
     });
-    for (const session of [...this.#byId.values()]) session.cut();
+    for (const session of [...this.#byId.values()]) session.terminate();
   }
 
   /** Call it about once a second: ends sessions that don't read, whose token has expired, and the fattest of too fat ones. */
@@ -217,7 +217,7 @@ export class Sessions {
     for (const session of this.#byId.values()) {
       buffered += session.unsentBytes();
       const stuckSinceMs = session.stuckSinceMs();
-      if (stuckSinceMs !== undefined && nowMs - stuckSinceMs >= writeTimeoutMs) session.cut();
+      if (stuckSinceMs !== undefined && nowMs - stuckSinceMs >= writeTimeoutMs) session.terminate();
       else if ((session.identity.expiresAtMs ?? Number.POSITIVE_INFINITY) <= timeMs)
         this.end(session, 'unauthorized');
     }
@@ -247,7 +247,7 @@ export class Sessions {
     for (const session of fattest) {
       if (rest <= this.#options.backpressureTotalMaxBytes) return;
       rest -= session.unsentBytes();
-      session.cut();
+      session.terminate();
     }
   }
 

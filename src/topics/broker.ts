@@ -292,14 +292,14 @@ export class Broker implements EngineFeed {
   }
 
   /** The topic, made when there is none, and kept until `release`. Load it first. */
-  hold(name: string): Topic {
+  retain(name: string): Topic {
     const topic = this.#topics.get(name) ?? this.#create(name);
-    this.holdTopic(topic);
+    this.retainTopic(topic);
     return topic;
   }
 
   /** One that is there. */
-  holdTopic(topic: Topic): void {
+  retainTopic(topic: Topic): void {
     topic.holds++;
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { startFailure } from '../../src/cli/start-failure.ts';
 import { loadConfig } from '../../src/config.ts';
-import { ListenError } from '../../src/transport/listen.ts';
+import { ListenError } from '../../src/transport/uws/listen.ts';
 
 const config = loadConfig({ flags: { host: '127.0.0.9', port: 80, dataDir: '/srv/sluice' } });
 

@@ -1,7 +1,7 @@
+import type { CompressionCosts } from '../../src/fanout/compression-cost.ts';
 import type { DictionaryPolicy } from '../../src/fanout/dictionary.ts';
 import { Encoder } from '../../src/fanout/encoder.ts';
 import { Fanout, type FanoutOptions } from '../../src/fanout/fanout.ts';
-import type { CompressionCosts } from '../../src/fanout/gain.ts';
 import type { Turns } from '../../src/fanout/schedule.ts';
 import { framesPerTurn, type OutFrame, type Sink } from '../../src/fanout/sink.ts';
 import type { View } from '../../src/fanout/view.ts';

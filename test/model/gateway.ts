@@ -18,10 +18,10 @@ import { type SubscribeOptions, Subscriber } from '../../src/sessions/subscribe.
 import { TurnBudget } from '../../src/sessions/turn-budget.ts';
 import { Broker } from '../../src/topics/broker.ts';
 import type { EngineFeed } from '../../src/topics/engine.ts';
-import type { UpgradeHandler } from '../../src/transport/upgrade.ts';
-import type { UwsConnection } from '../../src/transport/uws-connection.ts';
-import { UwsSink } from '../../src/transport/uws-sink.ts';
-import { serveWebSockets } from '../../src/transport/websocket.ts';
+import type { UwsConnection } from '../../src/transport/uws/connection.ts';
+import { UwsSink } from '../../src/transport/uws/sink.ts';
+import type { UpgradeHandler } from '../../src/transport/uws/upgrade.ts';
+import { serveWebSockets } from '../../src/transport/uws/websocket.ts';
 import { eagerCompression } from '../fanout/fixtures.ts';
 import { ScriptedEngine } from './engine.ts';
 import { Loop } from './loop.ts';

@@ -1,5 +1,5 @@
 import type { TemplatedApp, WebSocketBehavior } from 'uWebSockets.js';
-import type { SocketData } from '../../src/transport/uws-connection.ts';
+import type { SocketData } from '../../src/transport/uws/connection.ts';
 
 /** The far end of a socket. */
 export interface Peer {

@@ -33,7 +33,7 @@ export class FakeConnection implements Connection, Receiver {
   session: Session | undefined;
   stalled = false;
   buffered = 0;
-  endedWith: CloseCode | 'cut' | undefined;
+  endedWith: CloseCode | 'terminated' | undefined;
   /** A live frame was lost. */
   onDrop: () => void = () => undefined;
   readonly #sink: FakeSink;
@@ -55,7 +55,7 @@ export class FakeConnection implements Connection, Receiver {
     return 'sent';
   }
 
-  together(run: () => void): void {
+  cork(run: () => void): void {
     const before = this.messages.length;
     run();
     this.writes.push(this.messages.slice(before));
@@ -84,8 +84,8 @@ export class FakeConnection implements Connection, Receiver {
     this.endedWith ??= code;
   }
 
-  cut(): void {
-    this.endedWith ??= 'cut';
+  terminate(): void {
+    this.endedWith ??= 'terminated';
   }
 
   /** The peer has read everything. */

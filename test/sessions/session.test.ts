@@ -34,7 +34,7 @@ describe('a connection that does not read', () => {
     for (let i = 0; i < waitingMessagesMax; i++) session.push({ kind: 'pong', timeMs: i });
     expect(connection.endedWith).toBeUndefined();
     session.push({ kind: 'pong', timeMs: 0 });
-    expect([connection.endedWith, session.endedBy]).toEqual(['cut', 'slow_consumer']);
+    expect([connection.endedWith, session.endedBy]).toEqual(['terminated', 'slow_consumer']);
   });
 
   test('is cut when the waiting messages have too many bytes', async () => {
@@ -45,7 +45,7 @@ describe('a connection that does not read', () => {
     session.sendBytes(new Uint8Array(waitingMaxBytes));
     expect([connection.endedWith, session.unsentBytes()]).toEqual([undefined, waitingMaxBytes + 11]);
     session.sendBytes(new Uint8Array(1));
-    expect(connection.endedWith).toBe('cut');
+    expect(connection.endedWith).toBe('terminated');
   });
 
   test('has no page of history made for it before it has room, and then one after the other', async () => {
@@ -104,7 +104,7 @@ describe('a connection that does not read', () => {
     sessions.sweep();
     turns.advance(30_000);
     sessions.sweep();
-    expect(connection.endedWith).toBe('cut');
+    expect(connection.endedWith).toBe('terminated');
   });
 
   test('is cut after the write timeout without a byte of progress', async () => {
@@ -119,7 +119,7 @@ describe('a connection that does not read', () => {
     expect(connection.endedWith).toBeUndefined();
     turns.advance(1);
     sessions.sweep();
-    expect(connection.endedWith).toBe('cut');
+    expect(connection.endedWith).toBe('terminated');
   });
 
   test('is not cut while its buffer shrinks, however slowly', async () => {
@@ -167,7 +167,7 @@ describe('a connection that does not read', () => {
       return connection;
     });
     sessions.sweep();
-    expect(three.map(({ endedWith }) => endedWith)).toEqual([undefined, 'cut', undefined]);
+    expect(three.map(({ endedWith }) => endedWith)).toEqual([undefined, 'terminated', undefined]);
     const [first, second, third] = three;
     if (first && second && third) second.buffered = 0;
     expect((first?.buffered ?? 0) + (third?.buffered ?? 0)).toBeLessThanOrEqual(100);
@@ -337,7 +337,7 @@ describe('the end of a session', () => {
     connection.forget();
     expect(sessions.close(session)).toBe('client');
     expect([fanout.viewCount, broker.find('a'), presence.count('a')]).toEqual([0, undefined, 0]);
-    expect(views.map(({ members, holders }) => members + holders)).toEqual([0, 0, 0]);
+    expect(views.map(({ members, subscriptions }) => members + subscriptions)).toEqual([0, 0, 0]);
     expect([sessions.count, connectionLimits.total]).toEqual([0, 0]);
     session.push({ kind: 'pong', timeMs: 1 });
     session.pump();

@@ -151,7 +151,7 @@ describe('the limit of topics', () => {
   test('topics that are only subscribed to take no place, and get one when they are published to', async () => {
     const { broker } = await openBroker({ topicsMax: 3 });
     const names = ['a', 'b', 'c', 'd'];
-    for (const name of names) broker.hold(name);
+    for (const name of names) broker.retain(name);
     expect([broker.size, summary(await broker.publish([fields('new'), fields('a')]))]).toEqual([0, [1, 1]]);
     const outcomes = await broker.publish(names.map((name) => fields(name)));
     expect(summary(outcomes)).toEqual([2, 1, 'too_many_topics', 'too_many_topics']);
@@ -160,7 +160,7 @@ describe('the limit of topics', () => {
 
   test('a topic gives its place back when its content is gone, though it is subscribed to', async () => {
     const { broker, clock } = await openBroker({ topicsMax: 1, topic: { maxAgeMs: 100 } });
-    broker.hold('a');
+    broker.retain('a');
     await broker.publish([fields('a')]);
     clock.advance(101);
     broker.sweep();
@@ -186,7 +186,7 @@ describe('the limit of topics', () => {
   test('message ids hold no place of a topic that is subscribed to and empty', async () => {
     const { broker, clock } = await openBroker({ topicsMax: 1, topic: { maxAgeMs: 100 } });
     await publishOne(broker, fields('a', { messageId: 'm' }));
-    const topic = broker.hold('a');
+    const topic = broker.retain('a');
     clock.advance(101);
     broker.sweep();
     expect([broker.size, summary(await broker.publish([fields('b')]))]).toEqual([0, [1]]);
@@ -513,7 +513,7 @@ describe('history', () => {
 
   test('a topic that is only subscribed to has the epoch "" too', async () => {
     const { broker } = await openBroker();
-    broker.hold('a');
+    broker.retain('a');
     expect(await broker.history('a', undefined, 10)).toMatchObject({ epoch: '', upto: 0 });
     expect([...broker.topics()]).toEqual([]);
   });
@@ -522,8 +522,8 @@ describe('history', () => {
 describe('holding a topic', () => {
   test('an empty topic goes with the last who held it', async () => {
     const { broker } = await openBroker();
-    const topic = broker.hold('a');
-    expect(broker.hold('a')).toBe(topic);
+    const topic = broker.retain('a');
+    expect(broker.retain('a')).toBe(topic);
     broker.release(topic);
     expect(broker.find('a')).toBe(topic);
     broker.release(topic);
@@ -536,7 +536,7 @@ describe('holding a topic', () => {
     const position = broker.find('a')?.position;
     clock.advance(101);
     broker.sweep();
-    const topic = broker.hold('a');
+    const topic = broker.retain('a');
     expect([topic.position, topic.seq, topic.ring.evictedSeq, topic.holdsContent]).toEqual([
       position,
       2,
@@ -545,7 +545,7 @@ describe('holding a topic', () => {
     ]);
     broker.release(topic);
     broker.sweep();
-    expect([broker.find('a'), broker.hold('a').position]).toEqual([undefined, position]);
+    expect([broker.find('a'), broker.retain('a').position]).toEqual([undefined, position]);
   });
 
   test('an unknown topic is told up to which commit it may have had another numbering', async () => {
@@ -557,11 +557,11 @@ describe('holding a topic', () => {
       monotonicMs: clock.read,
       topic: { maxAgeMs: 100 },
     });
-    expect(broker.hold('first').bornAfterSeq).toBe(0);
+    expect(broker.retain('first').bornAfterSeq).toBe(0);
     await broker.publish([fields('a'), fields('b')]);
     clock.advance(101);
     broker.sweep();
-    expect([broker.hold('a'), broker.hold('b')]).toMatchObject([
+    expect([broker.retain('a'), broker.retain('b')]).toMatchObject([
       { epoch: '', seq: 0, bornAfterSeq: 1 },
       { seq: 2, bornAfterSeq: 0 },
     ]);
@@ -569,7 +569,7 @@ describe('holding a topic', () => {
 
   test('a topic that has an epoch stays', async () => {
     const { broker } = await openBroker();
-    const topic = broker.hold('a');
+    const topic = broker.retain('a');
     await broker.publish([fields('a')]);
     broker.release(topic);
     expect(broker.find('a')).toBe(topic);
@@ -611,7 +611,7 @@ describe('sweep', () => {
 
   test('a topic stays while somebody holds it, and keeps its numbering', async () => {
     const { broker, clock } = await openBroker(aged);
-    const topic = broker.hold('a');
+    const topic = broker.retain('a');
     await broker.publish([fields('a')]);
     clock.advance(101);
     broker.sweep();

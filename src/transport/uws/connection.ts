@@ -1,9 +1,9 @@
 import type { WebSocket } from 'uWebSockets.js';
-import { type CloseCode, closeTable } from '../errors.ts';
-import type { BareCounter } from '../metrics.ts';
-import type { Codec } from '../protocol/codec.ts';
-import type { Connection } from '../sessions/connection.ts';
-import type { Peer, Session } from '../sessions/session.ts';
+import { type CloseCode, closeTable } from '../../errors.ts';
+import type { BareCounter } from '../../metrics.ts';
+import type { Codec } from '../../protocol/codec.ts';
+import type { Connection } from '../../sessions/connection.ts';
+import type { Peer, Session } from '../../sessions/session.ts';
 
 /** What an upgrade found out, for the opening of the socket. */
 export interface Opening {
@@ -52,7 +52,7 @@ export class UwsConnection implements Connection {
     return 'sent';
   }
 
-  together(run: () => void): void {
+  cork(run: () => void): void {
     if (this.closed) run();
     else this.socket.cork(run);
   }
@@ -75,7 +75,7 @@ export class UwsConnection implements Connection {
     this.socket.end(closeTable[code].number, code);
   }
 
-  cut(): void {
+  terminate(): void {
     if (this.closed) return;
     this.unsentBytes = this.bufferedBytes();
     this.socket.close();

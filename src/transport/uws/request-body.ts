@@ -1,8 +1,8 @@
 import type { HttpResponse } from 'uWebSockets.js';
-import { type Awaitable, whenDone } from '../awaitable.ts';
-import { SluiceError } from '../errors.ts';
-import { concatBytes } from '../protocol/bytes.ts';
-import type { ByteCharges } from '../sessions/charges.ts';
+import { type Awaitable, whenDone } from '../../awaitable.ts';
+import { SluiceError } from '../../errors.ts';
+import { concatBytes } from '../../protocol/bytes.ts';
+import type { ByteCharges } from '../../sessions/charges.ts';
 
 export interface BodyOptions {
   readonly bodyMaxBytes: number;

@@ -1,6 +1,6 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
-import type { RequestHead } from '../api/http.ts';
-import type { HandshakeRequest } from '../sessions/handshake.ts';
+import type { RequestHead } from '../../api/http.ts';
+import type { HandshakeRequest } from '../../sessions/handshake.ts';
 
 /** A request's head, read from uWebSockets.js while the handler runs; both objects are dead after it. */
 export function requestHead(response: HttpResponse, request: HttpRequest): RequestHead & HandshakeRequest {

@@ -1,11 +1,11 @@
 import type { TemplatedApp } from 'uWebSockets.js';
-import { framesPerTurn, type OutFrame, type Sink } from '../fanout/sink.ts';
-import type { Feed, View } from '../fanout/view.ts';
-import type { Metrics } from '../metrics.ts';
-import type { Position } from '../protocol/frames.ts';
-import type { Session } from '../sessions/session.ts';
+import { framesPerTurn, type OutFrame, type Sink } from '../../fanout/sink.ts';
+import type { Feed, View } from '../../fanout/view.ts';
+import type { Metrics } from '../../metrics.ts';
+import type { Position } from '../../protocol/frames.ts';
+import type { Session } from '../../sessions/session.ts';
+import type { UwsConnection } from './connection.ts';
 import { PastFrames } from './past-frames.ts';
-import type { UwsConnection } from './uws-connection.ts';
 
 type SinkMetrics = Pick<Metrics, 'deliveriesTotal' | 'sentBytesTotal' | 'dropsTotal'>;
 

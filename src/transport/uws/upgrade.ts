@@ -1,12 +1,12 @@
 import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
-import { type ApiResponse, errorResponse } from '../api/http.ts';
-import { whenDone } from '../awaitable.ts';
-import { SluiceError } from '../errors.ts';
-import type { Metrics } from '../metrics.ts';
-import type { Handshake } from '../sessions/handshake.ts';
+import { type ApiResponse, errorResponse } from '../../api/http.ts';
+import { whenDone } from '../../awaitable.ts';
+import { SluiceError } from '../../errors.ts';
+import type { Metrics } from '../../metrics.ts';
+import type { Handshake } from '../../sessions/handshake.ts';
+import type { SocketData } from './connection.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { requestHead } from './request-head.ts';
-import type { SocketData } from './uws-connection.ts';
 
 export interface UpgradeOptions extends ExchangeOptions {
   readonly handshake: Handshake;

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
-import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
+import { RawSocket, upgradeRequest } from '../../support/raw-socket.ts';
 
 // What Sluice relies on and the documentation of uWebSockets.js doesn't say, or says otherwise; see README. None of it
 // is about Sluice: when one of these fails after an upgrade, src/transport has to be thought over again.

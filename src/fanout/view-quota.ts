@@ -46,7 +46,7 @@ class Places {
     if (!isVerified) this.#unverified += by;
   }
 
-  hold(account: string, by: number): void {
+  count(account: string, by: number): void {
     const held = this.#heldBy(account) + by;
     if (held > 0) this.#held.set(account, held);
     else this.#held.delete(account);
@@ -68,7 +68,7 @@ export interface ViewLimits {
 }
 
 /** Sees to it that views with a filter or an interval stay few enough, and that no payer takes the places of all others. */
-export class ViewRoom {
+export class ViewQuota {
   readonly #limits: ViewLimits;
   readonly #all: Places;
   readonly #byTarget = new Map<string, Places>();
@@ -100,21 +100,30 @@ export class ViewRoom {
     if (places.taken === 0) this.#byTarget.delete(placed.target);
   }
 
-  /** One more subscription of this payer to the view, or with -1 one less. */
-  hold(key: string, payer: Payer | undefined, by: 1 | -1): void {
-    const placed = this.#placed.get(key);
-    if (placed === undefined || payer === undefined) return;
-    this.#hold(placed, payer.account, by);
-    if (payer.address !== undefined) this.#hold(placed, payer.address, by);
+  /** One more subscription of this payer to the view. */
+  retain(key: string, payer: Payer | undefined): void {
+    this.#count(key, payer, 1);
   }
 
-  #hold(placed: Placed, account: string, by: 1 | -1): void {
+  /** One less. */
+  release(key: string, payer: Payer | undefined): void {
+    this.#count(key, payer, -1);
+  }
+
+  #count(key: string, payer: Payer | undefined, by: 1 | -1): void {
+    const placed = this.#placed.get(key);
+    if (placed === undefined || payer === undefined) return;
+    this.#countAccount(placed, payer.account, by);
+    if (payer.address !== undefined) this.#countAccount(placed, payer.address, by);
+  }
+
+  #countAccount(placed: Placed, account: string, by: 1 | -1): void {
     const before = placed.holders.get(account) ?? 0;
     if (before + by > 0) placed.holders.set(account, before + by);
     else placed.holders.delete(account);
     // Equal subscriptions share the view.
     if (before + (by > 0 ? 0 : by) > 0) return;
-    for (const places of [this.#byTarget.get(placed.target), this.#all]) places?.hold(account, by);
+    for (const places of [this.#byTarget.get(placed.target), this.#all]) places?.count(account, by);
   }
 }
 

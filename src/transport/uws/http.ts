@@ -1,9 +1,9 @@
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
-import type { Api } from '../api/dispatch.ts';
-import { whenDone } from '../awaitable.ts';
-import type { SluiceError } from '../errors.ts';
-import type { Metrics } from '../metrics.ts';
-import type { HeldBytes } from '../sessions/charges.ts';
+import type { Api } from '../../api/dispatch.ts';
+import { whenDone } from '../../awaitable.ts';
+import type { SluiceError } from '../../errors.ts';
+import type { Metrics } from '../../metrics.ts';
+import type { HeldBytes } from '../../sessions/charges.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { RequestBody } from './request-body.ts';
 import { requestHead } from './request-head.ts';
@@ -20,7 +20,7 @@ export interface HttpOptions extends ExchangeOptions {
 /**
  * Serves everything that is not a WebSocket upgrade. Of requests that a client sends ahead of their answers, only those are
  * served whose predecessor is answered in the turn in which it came: otherwise the library ends the connection, before any
- * code of ours runs (test/transport/uws-facts.test.ts). What had begun goes on, and nothing after it begins.
+ * code of ours runs (test/transport/uws/facts.test.ts). What had begun goes on, and nothing after it begins.
  */
 export function serveHttp(app: TemplatedApp, options: HttpOptions): void {
   const { metrics, incoming, unread } = options;

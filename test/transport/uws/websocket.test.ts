@@ -1,12 +1,12 @@
 import type { TemplatedApp, WebSocketBehavior } from 'uWebSockets.js';
 import { expect, test } from 'vitest';
-import { anonymousIdentity } from '../../src/auth/identity.ts';
-import { jsonCodec } from '../../src/protocol/json/codec.ts';
-import type { Session } from '../../src/sessions/session.ts';
-import type { UpgradeHandler } from '../../src/transport/upgrade.ts';
-import type { Socket, SocketData, UwsConnection } from '../../src/transport/uws-connection.ts';
-import { serveWebSockets } from '../../src/transport/websocket.ts';
-import { RecordedMetrics } from '../support/metrics.ts';
+import { anonymousIdentity } from '../../../src/auth/identity.ts';
+import { jsonCodec } from '../../../src/protocol/json/codec.ts';
+import type { Session } from '../../../src/sessions/session.ts';
+import type { Socket, SocketData, UwsConnection } from '../../../src/transport/uws/connection.ts';
+import type { UpgradeHandler } from '../../../src/transport/uws/upgrade.ts';
+import { serveWebSockets } from '../../../src/transport/uws/websocket.ts';
+import { RecordedMetrics } from '../../support/metrics.ts';
 
 test('a connection is forgotten when it ends, and counted once each time', () => {
   const behaviors: WebSocketBehavior<SocketData>[] = [];

@@ -1,8 +1,8 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import { STATUS_CODES } from 'node:http';
-import { type ApiResponse, errorResponse } from '../api/http.ts';
-import { SluiceError } from '../errors.ts';
-import type { ByteCharges } from '../sessions/charges.ts';
+import { type ApiResponse, errorResponse } from '../../api/http.ts';
+import { SluiceError } from '../../errors.ts';
+import type { ByteCharges } from '../../sessions/charges.ts';
 
 /** What all exchanges share. */
 export interface ExchangeOptions {
@@ -25,7 +25,7 @@ const unreadRetryMs = 1000;
  * Everything is written by `tryEnd`, which leaves the rest to its caller when the socket is full. Until that rest is
  * written the exchange is unfinished, and the library ends the connection if the client sends its next request
  * meanwhile: a connection never holds more than one answer, however many requests were sent ahead. `end` would queue
- * them all (test/transport/uws-facts.test.ts).
+ * them all (test/transport/uws/facts.test.ts).
  */
 export class Exchange {
   readonly #response: HttpResponse;

@@ -1,11 +1,11 @@
 import type { TemplatedApp, WebSocketBehavior } from 'uWebSockets.js';
-import type { CloseCode } from '../errors.ts';
-import type { Metrics } from '../metrics.ts';
-import type { Session } from '../sessions/session.ts';
-import type { Sessions } from '../sessions/sessions.ts';
+import type { CloseCode } from '../../errors.ts';
+import type { Metrics } from '../../metrics.ts';
+import type { Session } from '../../sessions/session.ts';
+import type { Sessions } from '../../sessions/sessions.ts';
+import { type Opening, type Socket, type SocketData, UwsConnection } from './connection.ts';
+import type { UwsSink } from './sink.ts';
 import type { UpgradeHandler } from './upgrade.ts';
-import { type Opening, type Socket, type SocketData, UwsConnection } from './uws-connection.ts';
-import type { UwsSink } from './uws-sink.ts';
 
 export interface WebSocketOptions {
   readonly upgradeHandler: UpgradeHandler;
@@ -91,7 +91,7 @@ function sessionOf(socket: Socket): Session | undefined {
   return socket.getUserData().connection?.session;
 }
 
-/** What the library itself ended a connection for. It says so by a text only, that test/transport/uws-facts.test.ts holds it to. */
+/** What the library itself ended a connection for. It says so by a text only, that test/transport/uws/facts.test.ts holds it to. */
 function libraryEndedBy(code: number, message: ArrayBuffer): CloseCode | undefined {
   if (code !== 1006) return undefined;
   const reason = Buffer.from(message).toString('utf8');

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { PublishFields } from '../../src/protocol/frames.ts';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
-import { type Frame, JsonClient } from '../support/json-client.ts';
+import type { PublishFields } from '../../../src/protocol/frames.ts';
+import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import { type Frame, JsonClient } from '../../support/json-client.ts';
 
 const backpressureMaxBytes = 256 * 1024;
 

@@ -17,7 +17,7 @@ export const compressionCosts: CompressionCosts = {
 };
 
 /** What the gateway gains by deflating a batch to this part of its size; below 0 it doesn't pay. */
-export function gainNs(
+export function savedNs(
   costs: CompressionCosts,
   plainBytes: number,
   ratio: number,

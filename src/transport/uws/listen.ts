@@ -1,6 +1,6 @@
 import type { TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import { createServer } from 'node:net';
-import type { Uws } from './uws.ts';
+import type { Uws } from './load.ts';
 
 export interface Listening {
   readonly port: number;

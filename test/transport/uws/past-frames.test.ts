@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PastFrames } from '../../src/transport/past-frames.ts';
+import { PastFrames } from '../../../src/transport/uws/past-frames.ts';
 
 const [mine, others] = [1, 2];
 const hearsMine = (view: number) => view === mine;

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { startGateway } from '../support/gateway.ts';
+import { startGateway } from '../../support/gateway.ts';
 
 /** A port that was free a moment ago. */
 async function freePort(): Promise<number> {

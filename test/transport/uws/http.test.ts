@@ -1,8 +1,8 @@
 import { SignJWT } from 'jose';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
-import { JsonClient } from '../support/json-client.ts';
-import { publishRequest, RawSocket, upgradeRequest } from '../support/raw-socket.ts';
+import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import { JsonClient } from '../../support/json-client.ts';
+import { publishRequest, RawSocket, upgradeRequest } from '../../support/raw-socket.ts';
 
 const apiKey = 'a-key-of-some-length';
 const secret = 'a-secret-of-more-than-32-bytes-in-all';
