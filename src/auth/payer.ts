@@ -5,7 +5,7 @@ import type { Identity } from './identity.ts';
 // of the address. Accounts are keys of maps: no label and no log line shows one.
 
 /** The account of a verified identity; undefined: it names no one. */
-function accountOf({ apiKey, user }: Identity): string | undefined {
+export function accountOf({ apiKey, user }: Identity): string | undefined {
   if (apiKey !== undefined) return `key ${apiKey}`;
   return user === undefined ? undefined : `user ${user}`;
 }
