@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { crash } from './crash/crashes.ts';
-import { race } from './crash/races.ts';
+import { canContain, race } from './crash/races.ts';
 
 /** `npm run bench -- crash` kills a hundred times and more. */
 test.each([
@@ -16,7 +16,11 @@ test.each([
   60_000,
 );
 
-test('of two gateways that begin on the folder of a killed one in the same instant, one owns it', async () => {
-  const { twoOwners, noOwner, refusals } = await race(6);
-  expect([twoOwners, noOwner, [...refusals]]).toEqual([0, 0, [['ERR_DATA_DIR_IN_USE', 6]]]);
-}, 60_000);
+test.each([['processes', false], ...(canContain() ? [['containers', true] as const] : [])] as const)(
+  'of %s that begin on the folder of a killed one in the same instant, one owns it',
+  async (_, contained) => {
+    const { twoOwners, noOwner, refusals } = await race({ rounds: 6, starters: 3, contained });
+    expect([twoOwners, noOwner, [...refusals]]).toEqual([0, 0, [['ERR_DATA_DIR_IN_USE', 12]]]);
+  },
+  60_000,
+);

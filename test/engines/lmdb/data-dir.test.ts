@@ -1,9 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { DataDir } from '../../../src/engines/lmdb/data-dir.ts';
-import { takeLock } from '../../../src/engines/lmdb/lock.ts';
 import { Store } from '../../../src/engines/lmdb/store.ts';
 import { temporaryFolder } from './fixtures.ts';
 
@@ -208,52 +206,6 @@ describe('the data folder', () => {
     writeFileSync(join(folder, 'owner'), readFileSync(join(away, 'owner')));
     expect((await dir.lostOwnership())?.message).toContain(folder);
     await dir.release(false);
-  });
-});
-
-describe('the lock', () => {
-  test.runIf(process.platform === 'linux')('is of the folder, by whatever path', async () => {
-    const other = join(temporary.folder, 'other');
-    mkdirSync(folder);
-    symlinkSync(folder, other);
-    const lock = await takeLock(folder);
-    expect(await takeLock(other)).toBeUndefined();
-    // Also when the socket in the folder is gone.
-    rmSync(join(folder, 'lock'));
-    expect(await takeLock(other)).toBeUndefined();
-    lock?.release();
-    (await takeLock(other))?.release();
-  });
-
-  test('of a process that is gone is taken over', async () => {
-    // libuv removes the socket of a server that it closes; what a killed process leaves is made by moving it away.
-    const server = createServer();
-    await new Promise<void>((resolve) => server.listen(join(temporary.folder, 'alive'), resolve));
-    const { renameSync } = await import('node:fs');
-    renameSync(join(temporary.folder, 'alive'), join(temporary.folder, 'lock'));
-    await new Promise((resolve) => server.close(resolve));
-    expect(existsSync(join(temporary.folder, 'lock'))).toBe(true);
-    const unlock = await takeLock(temporary.folder);
-    expect(unlock).toBeDefined();
-    expect(await takeLock(temporary.folder)).toBeUndefined();
-    unlock?.release();
-    expect(existsSync(join(temporary.folder, 'lock'))).toBe(false);
-  });
-
-  test.runIf(process.platform === 'linux')('works in a folder with a long path', async () => {
-    const long = join(temporary.folder, 'x'.repeat(150));
-    mkdirSync(long);
-    const unlock = await takeLock(long);
-    expect(unlock).toBeDefined();
-    expect(await takeLock(long)).toBeUndefined();
-    unlock?.release();
-    (await takeLock(long))?.release();
-  });
-
-  test('is taken by one of many who come at once', async () => {
-    const all = await Promise.all(Array.from({ length: 10 }, () => takeLock(temporary.folder)));
-    expect(all.filter((unlock) => unlock !== undefined)).toHaveLength(1);
-    all.find((lock) => lock !== undefined)?.release();
   });
 });
 

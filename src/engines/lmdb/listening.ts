@@ -1,0 +1,38 @@
+import { connect, createServer } from 'node:net';
+
+/**
+ * Listens on the socket. Returns how to close it; undefined: the address is taken. `forAll`: every user may connect and so
+ * see whether the socket is alive; a socket without a file has no such limits.
+ */
+export function listen(path: string, forAll = false): Promise<(() => void) | undefined> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(undefined);
+      else reject(error);
+    });
+    server.listen({ path, writableAll: forAll }, () => {
+      server.unref();
+      resolve(() => server.close());
+    });
+  });
+}
+
+/** Whether a process listens on the socket. */
+export function isListening(address: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(address);
+    const settle = (is: boolean) => {
+      socket.destroy();
+      resolve(is);
+    };
+    socket.on('connect', () => settle(true));
+    // Any other error comes from a socket that exists: its queue may be full.
+    socket.on('error', ({ code }: NodeJS.ErrnoException) => settle(!isDead(code)));
+  });
+}
+
+/** `ENOTSOCK`, `ENOTDIR`: what a copy of the folder made of it. */
+function isDead(code: string | undefined): boolean {
+  return code === 'ECONNREFUSED' || code === 'ENOENT' || code === 'ENOTSOCK' || code === 'ENOTDIR';
+}

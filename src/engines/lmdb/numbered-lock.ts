@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { isListening, listen } from './listening.ts';
+
+/** Of the seventh owner: `lock.7`. Each lock is a folder with one socket. */
+const lockName = /^lock\.(\d{1,15})$/;
+/** Of a process that may become the next owner. */
+const candidatePrefix = 'lock.new-';
+const socketName = 's';
+
+/** A process loses a round only when another one wins it, so that many losses mean a folder that is not ours to judge. */
+const maxRounds = 100;
+
+/** The kernel takes 108 bytes as the path of a socket on Linux, 104 elsewhere, one of them a zero. */
+const maxSocketPathBytes = 103;
+
+/**
+ * Takes the next number of the folder and returns how to release it; undefined: the owner of the newest number is alive.
+ *
+ * - A process first listens on a socket in a folder of its own, then renames this folder to the next number. The rename
+ *   fails if the number is taken, so only one process gets it, and no lock is visible before its process listens.
+ * - Only the newest lock counts. Nothing removes it, not even the end of its owner, so the newest number never decreases.
+ *   A process that was delayed after it found the newest lock dead therefore sees that a newer one exists, and starts over.
+ */
+export async function takeNumberedLock(folder: string): Promise<(() => void) | undefined> {
+  const sockets = openSockets(folder);
+  try {
+    for (let round = 0; round < maxRounds; round++) {
+      const newest = newestNumber(folder);
+      if (await isListening(sockets.address(nameOf(newest)))) return undefined;
+      const release = await takeNumber(folder, newest + 1, sockets);
+      if (release === undefined) continue;
+      await removeDead(folder, newest + 1, sockets);
+      return release;
+    }
+    return undefined;
+  } finally {
+    sockets.close();
+  }
+}
+
+async function takeNumber(
+  folder: string,
+  number: number,
+  sockets: Sockets,
+): Promise<(() => void) | undefined> {
+  const name = candidatePrefix + randomBytes(6).toString('base64url');
+  const candidate = join(folder, name);
+  mkdirSync(candidate);
+  try {
+    const close = await listen(sockets.address(name), true);
+    if (isRenamed(candidate, join(folder, nameOf(number))) && newestNumber(folder) === number) return close;
+    close?.();
+    return undefined;
+  } catch (error) {
+    // The owner removed it as a dead one, before this process listened.
+    if (!existsSync(candidate)) return undefined;
+    throw error;
+  } finally {
+    rmSync(candidate, { recursive: true, force: true });
+  }
+}
+
+/** False: another folder has the name, or the owner removed this one. */
+function isRenamed(from: string, to: string): boolean {
+  try {
+    renameSync(from, to);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (['EEXIST', 'ENOTEMPTY', 'ENOTDIR', 'ENOENT'].includes(code ?? '')) return false;
+    throw error;
+  }
+}
+
+/** Older locks, and candidates of processes that were killed. What another user owns stays: it is dead anyway. */
+async function removeDead(folder: string, own: number, sockets: Sockets): Promise<void> {
+  for (const name of readdirSync(folder)) {
+    const isOld = numberOf(name) < own;
+    const isDead = isOld || (name.startsWith(candidatePrefix) && !(await isListening(sockets.address(name))));
+    try {
+      if (isDead) rmSync(join(folder, name), { recursive: true, force: true });
+    } catch {}
+  }
+}
+
+function newestNumber(folder: string): number {
+  const numbers = readdirSync(folder).map(numberOf);
+  return Math.max(0, ...numbers.filter((number) => !Number.isNaN(number)));
+}
+
+function nameOf(number: number): string {
+  return `lock.${number}`;
+}
+
+/** NaN: the name is not one of a lock. */
+function numberOf(name: string): number {
+  return Number(lockName.exec(name)?.[1] ?? Number.NaN);
+}
+
+interface Sockets {
+  /** Of the socket in this lock. */
+  address(lock: string): string;
+  close(): void;
+}
+
+/** A path that is too long is reached through the open folder. */
+function openSockets(folder: string): Sockets {
+  const longest = join(folder, `${candidatePrefix}12345678`, socketName);
+  if (Buffer.byteLength(longest) <= maxSocketPathBytes)
+    return { address: (lock) => join(folder, lock, socketName), close: () => undefined };
+  const handle = openSync(folder, 'r');
+  return {
+    address: (lock) => `/proc/self/fd/${handle}/${lock}/${socketName}`,
+    close: () => closeSync(handle),
+  };
+}
