@@ -16,6 +16,7 @@ import { logRefusals } from './auth/refusals.ts';
 import { createRequestAccess } from './auth/request-access.ts';
 import type { RequestFacts } from './auth/request-facts.ts';
 import { tokenVerifier } from './auth/tokens.ts';
+import { PageCache } from './catch-up/page-cache.ts';
 import { accessSummary, admitsAnonymous, type Config, namespaceOptions, proxySuspected } from './config.ts';
 import { engines } from './engines/engines.ts';
 import { Encoder } from './fanout/encoder.ts';
@@ -27,7 +28,6 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { HeldBytes } from './sessions/charges.ts';
 import { ConnectionLimits } from './sessions/connection-limits.ts';
 import { Handshake } from './sessions/handshake.ts';
-import { PageCache } from './sessions/page-cache.ts';
 import { Presence } from './sessions/presence.ts';
 import { RequestLimits } from './sessions/request-limits.ts';
 import { Sessions } from './sessions/sessions.ts';
@@ -207,7 +207,6 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       fanout,
       presence,
       catchUp: {
-        fanout,
         nowMs: () => broker.nowMs(),
         pageBytes: Math.min(config.batchMaxBytes, config.backpressureMaxBytes / 4),
         pages: pageCache,

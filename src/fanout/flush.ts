@@ -2,7 +2,8 @@ import type { Metrics } from '../metrics.ts';
 import { crc32 } from '../protocol/crc32.ts';
 import type { BatchHeader, ServerFrame } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
-import { conflate, removalOf } from './conflate.ts';
+import { choose } from './choose.ts';
+import { conflate } from './conflate.ts';
 import { batchHeader, type Encoder } from './encoder.ts';
 import type { OutFrame, Sink } from './sink.ts';
 import { type Feed, silentCoverageMs, type TopicFeeds, type View } from './view.ts';
@@ -101,7 +102,7 @@ export class Flusher {
     let run: Run | undefined;
     for (const publication of pending) {
       const isKept = kept === undefined || kept.has(publication);
-      const chosen = isKept ? this.#choose(feed, publication) : undefined;
+      const chosen = isKept ? choose(feed, publication, feed.held) : undefined;
       // A member that joined meanwhile may have it from its snapshot.
       if (!isKept && publication.removed !== true && feed.matches(publication))
         feed.held?.add(publication.key ?? '');
@@ -180,17 +181,6 @@ export class Flusher {
     });
     view.dictionary = { dictionary, data, announcement };
     return 1;
-  }
-
-  /** What this view sends of a publication: itself, the removal of its key, or nothing. */
-  #choose(feed: Feed, publication: StoredPublication): StoredPublication | undefined {
-    const key = publication.key ?? '';
-    if (feed.matches(publication)) {
-      if (publication.removed === true) feed.held?.delete(key);
-      else feed.held?.add(key);
-      return publication;
-    }
-    return feed.held?.delete(key) === true ? removalOf(publication) : undefined;
   }
 
   #silentTooLong(feed: Feed, newest: number, nowMs: number): boolean {

@@ -1,46 +1,75 @@
+import type { Backlog } from '../catch-up/catch-up.ts';
+import { backlogOfLost } from '../catch-up/lost-frames.ts';
+import { TopicBacklog } from '../catch-up/topic-backlog.ts';
 import type { Feed, View } from '../fanout/view.ts';
-import type { Position } from '../protocol/frames.ts';
+import type { Position, Reply } from '../protocol/frames.ts';
 import type { Broker } from '../topics/broker.ts';
+import { cursorNow } from '../topics/cursor.ts';
 import type { Payer } from '../topics/payer.ts';
-import { PatternBacklog } from './pattern-backlog.ts';
-import { noBacklogs, snapshotBacklog, type TopicBacklog } from './topic-backlog.ts';
 
-/** One subscription of one session. */
-export class SessionView {
+/** `catching up`: its frames come from its backlog. `live`: it gets the view's frames by themselves. `left`: it gets none. */
+type ViewState = 'catching up' | 'live' | 'left';
+
+export interface SessionViewFields {
   readonly view: View;
   /** As the client named it. */
   readonly target: string;
-  /** The topic whose presence this is about: its frames are Joined and Left. */
-  readonly watches: string | undefined;
   /** Made by the gateway itself: `$all`, the user's own topic. */
   readonly automatic: boolean;
-  /** Who pays for its place; absent: the gateway. Stays, though the session's identity changes. */
+  /** The topic whose presence this is about: its frames are Joined and Left. */
+  readonly watches?: string;
+  /** Who pays for its place; absent: the gateway. It stays, though the session's identity changes. */
+  readonly payer?: Payer;
+  /** What the subscriber lacks before it goes live. */
+  readonly backlog: Backlog;
+}
+
+/**
+ * One subscription of one session. Its state changes by `goLive`, `lag` and `leave` only:
+ *
+ *     catching up --goLive--> live --lag--> catching up        any --leave--> left
+ */
+export class SessionView {
+  readonly view: View;
+  readonly target: string;
+  readonly automatic: boolean;
+  readonly watches: string | undefined;
   readonly payer: Payer | undefined;
-  /** `live`: the view's frames come by themselves. `behind`: by catch-up only. */
-  status: 'behind' | 'live' = 'behind';
-  /** Of an exact topic, while behind: how far it is. */
-  backlogs: readonly TopicBacklog[] = noBacklogs;
-  /** Of a pattern, while behind: what it lacks of its topics. */
-  backlog: PatternBacklog | undefined;
-  /** Its client is to be given a cursor when it goes live. */
-  owesCursor = false;
-  /** It was live once, lagged, and is to be told when it is live again. */
-  lagged = false;
   /** What tells this subscriber who joins and leaves; ends with it. */
   watch: SessionView | undefined;
   /** Of a watch: how many subscriptions of the session it serves. */
   watchers = 1;
+  #state: ViewState = 'catching up';
+  /** While it is catching up. */
+  #backlog: Backlog | undefined;
+  /** The client is told when this subscription is live: it lagged, or needs the cursor of its pattern. */
+  #announcesLive: boolean;
   /** What `view.frames` was when it went live. */
-  framesBefore = 0;
+  #framesBefore = 0;
   /** The dictionary that it was sent when it went live last. A later one may be among the frames that it lost. */
   #dictionary = 0;
 
-  constructor(view: View, target: string, automatic: boolean, watches?: string, payer?: Payer) {
-    this.payer = payer;
-    this.watches = watches;
+  constructor({ view, target, automatic, watches, payer, backlog }: SessionViewFields) {
     this.view = view;
     this.target = target;
     this.automatic = automatic;
+    this.watches = watches;
+    this.payer = payer;
+    this.#backlog = backlog;
+    this.#announcesLive = view.isPattern && backlog.current !== undefined;
+  }
+
+  get isLive(): boolean {
+    return this.#state === 'live';
+  }
+
+  get backlog(): Backlog | undefined {
+    return this.#backlog;
+  }
+
+  /** Frames of the view that it was sent since it went live. */
+  get liveFrames(): number {
+    return this.#state === 'live' ? this.view.frames - this.#framesBefore : 0;
   }
 
   /** What it has to be sent before it goes live: the view's dictionary, unless it is sure to have that one. */
@@ -51,30 +80,42 @@ export class SessionView {
     return current.announcement;
   }
 
+  /** Its backlog is empty, and from now on it gets the view's frames. Returns what the client is to be told, if anything. */
+  goLive(broker: Broker): Reply | undefined {
+    const caughtUp = this.#announcesLive ? this.#caughtUp(broker) : undefined;
+    this.#state = 'live';
+    this.#framesBefore = this.view.frames;
+    this.#announcesLive = false;
+    this.#backlog = undefined;
+    return caughtUp;
+  }
+
   /**
-   * Will have to be caught up from these positions; topics that aren't named from what the view was sent. Call it before
-   * leaving the view: where no member is left, its feeds skip what they have not sent.
+   * Of the feeds in `lost` it lacks everything after these positions, of the others what the view has not sent yet. Call it
+   * before the session leaves the view.
    */
-  fallBehind(lost: ReadonlyMap<Feed, Position>, broker: Broker): void {
-    this.lagged = true;
-    const { isPattern, feeds, waiting } = this.view;
-    const backlogOf = (feed: Feed): TopicBacklog => {
-      const { epoch, offset } = lost.get(feed) ?? { epoch: feed.epoch, offset: feed.position };
-      if (!isPattern || epoch !== '') return { feed, epoch, position: offset, snapshot: undefined };
-      // Its first batch would have introduced the topic.
-      if (feed.topic.state !== undefined) return snapshotBacklog(feed);
-      return { feed, epoch: feed.topic.epoch, position: offset, snapshot: undefined };
+  lag(lost: ReadonlyMap<Feed, Position>, broker: Broker): void {
+    this.#state = 'catching up';
+    this.#backlog = backlogOfLost(this.view, lost, broker);
+    this.#announcesLive = true;
+  }
+
+  leave(): void {
+    this.#state = 'left';
+    this.#backlog = undefined;
+  }
+
+  #caughtUp(broker: Broker): Reply {
+    const { view, target } = this;
+    const backlog = this.#backlog instanceof TopicBacklog ? this.#backlog : undefined;
+    return {
+      kind: 'caughtUp',
+      view: view.id,
+      topic: target,
+      epoch: backlog?.epoch ?? '',
+      offset: backlog?.position ?? 0,
+      recovered: true,
+      cursor: view.isPattern ? cursorNow(broker) : undefined,
     };
-    if (!isPattern) {
-      this.backlogs = [...feeds.values()].map(backlogOf);
-      return;
-    }
-    const behind = new Set(waiting.keys());
-    for (const feed of lost.keys()) if (feed.view === this.view) behind.add(feed);
-    this.backlog = new PatternBacklog(
-      broker,
-      this.view,
-      [...behind].map((feed) => ({ backlog: backlogOf(feed) })),
-    );
   }
 }

@@ -1,5 +1,6 @@
 import type { Identity } from '../auth/identity.ts';
 import { addressPayer, payerOf } from '../auth/payer.ts';
+import { type CatchUpOptions, type CatchUpReceiver, catchUp } from '../catch-up/catch-up.ts';
 import type { CloseCode } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import type { Feed, View } from '../fanout/view.ts';
@@ -7,10 +8,8 @@ import type { Metrics } from '../metrics.ts';
 import type { Codec } from '../protocol/codec.ts';
 import type { Position, Reply, ServerFrame } from '../protocol/frames.ts';
 import type { Broker } from '../topics/broker.ts';
-import { cursorNow } from '../topics/cursor.ts';
 import type { Payer } from '../topics/payer.ts';
 import { isReserved } from '../topics/topic-name.ts';
-import { type CatchUpOptions, type CatchUpSession, catchUp } from './catch-up.ts';
 import { CommandQueue } from './command-queue.ts';
 import type { Connection } from './connection.ts';
 import { LargeReplies } from './large-replies.ts';
@@ -18,7 +17,6 @@ import { Outbox } from './outbox.ts';
 import type { Presence } from './presence.ts';
 import type { SessionView } from './session-view.ts';
 import { TokenBucket } from './token-bucket.ts';
-import { noBacklogs } from './topic-backlog.ts';
 import type { TurnBudget } from './turn-budget.ts';
 
 /** What all sessions share. */
@@ -50,7 +48,7 @@ export interface Peer {
 }
 
 /** One connected client. Everything that is sent to it alone goes through here; live batches don't. */
-export class Session implements CatchUpSession {
+export class Session implements CatchUpReceiver {
   readonly id: string;
   readonly peer: Peer;
   readonly connectedAtMs: number;
@@ -149,9 +147,7 @@ export class Session implements CatchUpSession {
   /** Messages that it was sent: replies, pushes, and the frames of its views. */
   get messageCount(): number {
     let count = this.#messages;
-    for (const { status, view, framesBefore } of this.views.values()) {
-      if (status === 'live') count += view.frames - framesBefore;
-    }
+    for (const { liveFrames } of this.views.values()) count += liveFrames;
     return count;
   }
 
@@ -224,7 +220,10 @@ export class Session implements CatchUpSession {
     if (this.views.get(sessionView.view.id) !== sessionView) return;
     this.views.delete(sessionView.view.id);
     this.#catchUpDone(sessionView);
-    this.#leave(sessionView);
+    this.#messages += sessionView.liveFrames;
+    const wasLive = sessionView.isLive;
+    sessionView.leave();
+    if (wasLive) this.#leave(sessionView);
     this.#context.fanout.detach(sessionView.view, sessionView.payer);
     const { watch, watches, target, view } = sessionView;
     if (watch !== undefined && --watch.watchers === 0) this.removeView(watch);
@@ -233,7 +232,7 @@ export class Session implements CatchUpSession {
   }
 
   isLiveIn(view: View): boolean {
-    return this.views.get(view.id)?.status === 'live';
+    return this.views.get(view.id)?.isLive === true;
   }
 
   goLive(sessionView: SessionView): void {
@@ -241,15 +240,10 @@ export class Session implements CatchUpSession {
     const dictionary = sessionView.missingDictionary();
     if (dictionary !== undefined) this.sendBytes(dictionary);
     if (this.closed) return;
-    sessionView.status = 'live';
-    sessionView.framesBefore = view.frames;
+    const caughtUp = sessionView.goLive(this.#context.broker);
     this.#connection.join(view.channel);
     this.#context.fanout.addMember(view);
-    if (sessionView.lagged || sessionView.owesCursor) this.#tellCaughtUp(sessionView);
-    sessionView.lagged = false;
-    sessionView.owesCursor = false;
-    sessionView.backlogs = noBacklogs;
-    sessionView.backlog = undefined;
+    if (caughtUp !== undefined) this.push(caughtUp);
   }
 
   /**
@@ -259,10 +253,11 @@ export class Session implements CatchUpSession {
   lag(lost: ReadonlyMap<Feed, Position>, lostFrames: number): void {
     if (this.closed) return;
     this.#messages -= lostFrames;
-    const live = [...this.views.values()].filter(({ status }) => status === 'live');
+    const live = [...this.views.values()].filter(({ isLive }) => isLive);
     if (live.length === 0) return;
     for (const sessionView of live) {
-      sessionView.fallBehind(lost, this.#context.broker);
+      this.#messages += sessionView.liveFrames;
+      sessionView.lag(lost, this.#context.broker);
       this.#leave(sessionView);
       this.#fallBehind(sessionView);
     }
@@ -310,7 +305,9 @@ export class Session implements CatchUpSession {
     for (const sessionView of this.#behind ?? []) {
       // Also what lacks nothing waits for room: in a full buffer its next frame would be lost.
       if (this.#lagging && !this.hasRoom()) return;
-      const done = catchUp(this, sessionView, this.#context.catchUp);
+      const { view, backlog } = sessionView;
+      const done = backlog === undefined || catchUp(this, view, backlog, this.#context.catchUp);
+      if (done) this.goLive(sessionView);
       if (!done && this.#isOverTime) this.#catchUpLater();
       // There was room for more: something has left the buffer. It may be as full again now.
       if (this.#messages > before) this.#progress = undefined;
@@ -407,25 +404,9 @@ export class Session implements CatchUpSession {
     if (this.#behind?.size === 0) this.#behind = undefined;
   }
 
-  #leave(sessionView: SessionView): void {
-    if (sessionView.status !== 'live') return;
-    sessionView.status = 'behind';
-    this.#messages += sessionView.view.frames - sessionView.framesBefore;
-    if (!this.closed) this.#connection.leave(sessionView.view.channel);
-    this.#context.fanout.removeMember(sessionView.view);
-  }
-
-  #tellCaughtUp({ view, target, backlogs }: SessionView): void {
-    const backlog = view.isPattern ? undefined : backlogs[0];
-    this.push({
-      kind: 'caughtUp',
-      view: view.id,
-      topic: target,
-      epoch: backlog?.epoch ?? '',
-      offset: backlog?.position ?? 0,
-      recovered: true,
-      cursor: view.isPattern ? cursorNow(this.#context.broker) : undefined,
-    });
+  #leave({ view }: SessionView): void {
+    if (!this.closed) this.#connection.leave(view.channel);
+    this.#context.fanout.removeMember(view);
   }
 }
 

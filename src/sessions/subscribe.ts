@@ -1,7 +1,10 @@
 import type { Authorize } from '../auth/authorize.ts';
+import type { Backlog } from '../catch-up/catch-up.ts';
+import { startPattern } from '../catch-up/start-pattern.ts';
+import { type StartOptions, type StartResult, startTopic } from '../catch-up/start-topic.ts';
 import { SluiceError } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
-import type { Feed } from '../fanout/view.ts';
+import type { Feed, View } from '../fanout/view.ts';
 import { subscriptionKey, type ViewOptions } from '../fanout/view-options.ts';
 import { snapInterval } from '../protocol/equal-subscriptions.ts';
 import type { Granted, SubscribeResult, Subscription } from '../protocol/frames.ts';
@@ -10,7 +13,6 @@ import { isPattern, patternProblem, topicProblem } from '../topics/topic-name.ts
 import type { Presence } from './presence.ts';
 import type { Session } from './session.ts';
 import { SessionView } from './session-view.ts';
-import { type StartOptions, startPattern, startTopic } from './subscription-start.ts';
 import { wireError } from './wire-error.ts';
 
 export interface SubscribeOptions extends StartOptions {
@@ -114,26 +116,18 @@ export class Subscriber {
     this.#makeRoom(session, options, subscription);
     const payer = session.publisher;
     const view = this.#options.fanout.attach(options, payer);
-    const sessionView = new SessionView(view, target, automatic, undefined, payer);
-    const granted = this.#begin(sessionView, subscription);
+    const { backlog, result } = this.#start(view, subscription);
+    const sessionView = new SessionView({ view, target, automatic, payer, backlog });
     session.addView(sessionView);
     if (subscription.presence === true) this.#watchOrUndo(session, sessionView);
-    return { ...granted, topic: target, view: view.id, intervalMs: options.intervalMs || undefined };
+    return { ...result, topic: target, view: view.id, intervalMs: options.intervalMs || undefined };
   }
 
-  /** What the subscriber lacks goes into its view; returns what it is told. */
-  #begin(sessionView: SessionView, subscription: Subscription): Omit<Granted, 'topic' | 'view'> {
-    const { view } = sessionView;
-    if (view.isPattern) {
-      const { backlog, result } = startPattern(view, subscription, this.#options);
-      sessionView.backlog = backlog;
-      sessionView.owesCursor = backlog.current !== undefined;
-      return result;
-    }
-    const [feed] = view.feeds.values() as Iterable<Feed> as [Feed];
-    const { backlog, result } = startTopic(feed, subscription, this.#options);
-    sessionView.backlogs = [backlog];
-    return result;
+  /** What the subscriber lacks of the view, and what it is told. */
+  #start(view: View, subscription: Subscription): { backlog: Backlog; result: StartResult } {
+    return view.isPattern
+      ? startPattern(view, subscription, this.#options)
+      : startTopic(feedOfTopic(view), subscription, this.#options);
   }
 
   #check(
@@ -188,10 +182,11 @@ export class Subscriber {
       sessionView.watch = shared;
       return;
     }
-    const watch = new SessionView(view, view.options.target, true, target);
-    watch.backlogs = [...view.feeds.values()].map(
-      (feed) => startTopic(feed, { topic: target }, this.#options).backlog,
-    );
+    const { backlog } = this.#start(view, { topic: target });
+    const watch = new SessionView({
+      ...{ view, target: view.options.target, automatic: true },
+      ...{ watches: target, backlog },
+    });
     sessionView.watch = watch;
     session.addView(watch);
   }
@@ -225,4 +220,10 @@ export class Subscriber {
     for (const existing of session.views.values()) if (!existing.automatic) own++;
     if (own >= this.#options.subscriptionsPerSession) throw new SluiceError('too_many_subscriptions');
   }
+}
+
+/** An exact view has the feed of its topic from the beginning. */
+function feedOfTopic({ feeds }: View): Feed {
+  const [feed] = feeds.values() as Iterable<Feed> as [Feed];
+  return feed;
 }

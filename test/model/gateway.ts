@@ -1,5 +1,6 @@
 import { authorizer } from '../../src/auth/authorize.ts';
 import { localIdentity } from '../../src/auth/identity.ts';
+import { PageCache } from '../../src/catch-up/page-cache.ts';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import type { CloseCode } from '../../src/errors.ts';
 import { SluiceError } from '../../src/errors.ts';
@@ -10,7 +11,6 @@ import type { Codec } from '../../src/protocol/codec.ts';
 import type { SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
 import { HeldBytes } from '../../src/sessions/charges.ts';
 import { ConnectionLimits } from '../../src/sessions/connection-limits.ts';
-import { PageCache } from '../../src/sessions/page-cache.ts';
 import { Presence } from '../../src/sessions/presence.ts';
 import type { Session } from '../../src/sessions/session.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
@@ -143,7 +143,6 @@ export class Gateway {
         fanout,
         presence,
         catchUp: {
-          fanout,
           nowMs: clock,
           pageBytes: Math.min(options.batchMaxBytes, options.backpressureMaxBytes / 4),
           modeOf: (topic) => (isState(topic) ? 'state' : 'stream'),

@@ -5,6 +5,7 @@ import { anonymousIdentity } from '../../src/auth/identity.ts';
 import type { NamespaceAccessTable } from '../../src/auth/permissions.ts';
 import type { TokenResult } from '../../src/auth/tokens.ts';
 import { whenDone } from '../../src/awaitable.ts';
+import { PageCache } from '../../src/catch-up/page-cache.ts';
 import { type CloseCode, SluiceError } from '../../src/errors.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
@@ -12,7 +13,6 @@ import type { ClientFrame, Position, ServerFrame, ServerKind } from '../../src/p
 import { HeldBytes } from '../../src/sessions/charges.ts';
 import type { Connection } from '../../src/sessions/connection.ts';
 import { ConnectionLimits } from '../../src/sessions/connection-limits.ts';
-import { PageCache } from '../../src/sessions/page-cache.ts';
 import { Presence } from '../../src/sessions/presence.ts';
 import type { Peer, Session } from '../../src/sessions/session.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
@@ -187,7 +187,6 @@ export async function makeGateway(options: GatewayOptions = {}) {
       broker,
       fanout,
       catchUp: {
-        fanout,
         nowMs: () => broker.nowMs(),
         pageBytes: options.pageBytes ?? 65_536,
         modeOf: (topic) => (topic.startsWith('state') ? 'state' : 'stream'),

@@ -284,9 +284,9 @@ describe('lagging', () => {
     turns.turn();
     await publish('a', {});
     expect([connection.of('subscribed').length, connection.of('batch').length]).toEqual([2, 0]);
-    expect([...session.views.values()].map(({ target, status }) => [target, status])).toContainEqual([
+    expect([...session.views.values()].map(({ target, isLive }) => [target, isLive])).toContainEqual([
       'a',
-      'behind',
+      false,
     ]);
     turns.settle();
     expect(connection.of('batch').flatMap((batch) => batch.publications.map(({ offset }) => offset))).toEqual(

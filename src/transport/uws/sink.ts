@@ -158,5 +158,5 @@ export class UwsSink implements Sink {
 }
 
 function liveViews({ views }: Session): Set<View> {
-  return new Set([...views.values()].filter(({ status }) => status === 'live').map(({ view }) => view));
+  return new Set([...views.values()].filter(({ isLive }) => isLive).map(({ view }) => view));
 }

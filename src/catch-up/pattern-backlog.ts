@@ -3,50 +3,52 @@ import type { Broker } from '../topics/broker.ts';
 import type { Numbering } from '../topics/engine.ts';
 import type { Topic } from '../topics/topic.ts';
 import { patternMatches } from '../topics/topic-name.ts';
-import { snapshotBacklog, type TopicBacklog } from './topic-backlog.ts';
+import { TopicBacklog } from './topic-backlog.ts';
 
 /** A topic whose content is gone, with publications that the subscriber has not had. */
-export interface Gone {
+export interface GoneTopic {
   readonly name: string;
   readonly numbering: Numbering;
 }
 
-/** One topic that the subscriber lacks something of. */
-export type BacklogItem = { readonly backlog: TopicBacklog } | { readonly gone: Gone };
+export type BacklogItem = TopicBacklog | GoneTopic;
+
+/** Makes the backlog of a topic when its turn comes. */
+export type BacklogOf = (topic: Topic) => TopicBacklog;
 
 /**
- * What one subscriber of a pattern lacks, topic by topic. A pattern may match a hundred thousand topics, so only those that
- * have something to send are looked at, and each only when its turn comes. When all are done, those that have changed
- * since are looked at again, until nothing changes within one turn of the event loop.
+ * What one subscriber lacks of a pattern, topic by topic. A pattern may match a hundred thousand topics, so only those that
+ * have something to send are looked at, and each only when its turn comes. After the last, the topics that have changed
+ * meanwhile are looked at again, until nothing changes within one turn of the event loop.
  */
 export class PatternBacklog {
   readonly #broker: Broker;
   readonly #view: View;
-  /** The next ones come last. */
-  readonly #todo: (() => BacklogItem)[];
+  /** Known items; the next one is the last. */
+  readonly #items: BacklogItem[];
   #topics: readonly Topic[];
   #nextTopic = 0;
-  #backlogOf: (topic: Topic) => TopicBacklog;
+  #backlogOf: BacklogOf;
   #current: BacklogItem | undefined;
-  /** When this pass began. */
+  /** The newest commit when this pass began. */
   #seq: number;
   #changes: number;
 
-  /** `topics` get their backlogs by `backlogOf` when their turn comes, after `items`. */
+  /** First come `items`, then `topics`, whose backlogs `backlogOf` makes. */
   constructor(
     broker: Broker,
     view: View,
     items: readonly BacklogItem[],
     topics: readonly Topic[] = [],
-    backlogOf?: (topic: Topic) => TopicBacklog,
+    backlogOf: BacklogOf = (topic) => backlogAfter(view, topic, broker.seq),
   ) {
     this.#broker = broker;
     this.#view = view;
     this.#seq = broker.seq;
     this.#changes = broker.changes;
-    this.#todo = items.map((item) => () => item).reverse();
+    this.#items = [...items].reverse();
     this.#topics = topics;
-    this.#backlogOf = backlogOf ?? ((topic) => backlogAfter(view, topic, broker.seq));
+    this.#backlogOf = backlogOf;
   }
 
   /** What is to be sent next; undefined: nothing is lacking at this moment. */
@@ -55,17 +57,17 @@ export class PatternBacklog {
     return this.#current;
   }
 
-  /** The current one is done. */
+  /** The current item was sent. */
   advance(): void {
     this.#current = undefined;
   }
 
   #next(): BacklogItem | undefined {
     for (;;) {
-      const item = this.#todo.pop();
-      if (item !== undefined) return item();
+      const item = this.#items.pop();
+      if (item !== undefined) return item;
       const topic = this.#topics[this.#nextTopic++];
-      if (topic !== undefined) return { backlog: this.#backlogOf(topic) };
+      if (topic !== undefined) return this.#backlogOf(topic);
       if (this.#changes === this.#broker.changes) return undefined;
       this.#lookAgain();
     }
@@ -80,13 +82,13 @@ export class PatternBacklog {
     this.#topics = [...this.#broker.changedAfter(changes)].filter(({ name }) => patternMatches(target, name));
     this.#nextTopic = 0;
     this.#backlogOf = (topic) => backlogAfter(this.#view, topic, seq, topic.resetAt > changes);
-    for (const gone of goneAfter(this.#broker, this.#view, seq)) this.#todo.push(() => ({ gone }));
+    this.#items.push(...goneAfter(this.#broker, this.#view, seq));
   }
 }
 
-/** The topics of a view's pattern whose content is gone, with publications after this commit. */
-export function goneAfter(broker: Broker, { options }: View, seq: number): Gone[] {
-  const gone: Gone[] = [];
+/** The topics of a pattern whose content is gone, with publications after this commit. */
+export function goneAfter(broker: Broker, { options }: View, seq: number): GoneTopic[] {
+  const gone: GoneTopic[] = [];
   for (const [name, numbering] of broker.numberings(seq)) {
     if (patternMatches(options.target, name)) gone.push({ name, numbering });
   }
@@ -94,15 +96,20 @@ export function goneAfter(broker: Broker, { options }: View, seq: number): Gone[
 }
 
 /**
- * What a subscriber lacks of a topic who has had everything up to this commit. `restarted`: what it has had was of another
- * numbering.
+ * What a subscriber of a pattern lacks of a topic when it has had everything up to this commit. `restarted`: what it has had
+ * was of another numbering.
  */
 export function backlogAfter(view: View, topic: Topic, seq: number, restarted = false): TopicBacklog {
-  const feed = view.feeds.get(topic) ?? new Feed(view, topic);
+  const feed = feedOf(view, topic);
   const { ring, epoch, startOffset } = topic;
-  if (restarted) return { feed, epoch: '', position: startOffset, snapshot: undefined };
+  if (restarted) return new TopicBacklog(feed, '', startOffset);
   const isLost = ring.evictedSeq > seq;
   // A subscriber that does not know the topic yet learns its mode from the snapshot.
-  if (topic.state !== undefined && (isLost || topic.firstSeq > seq)) return snapshotBacklog(feed);
-  return { feed, epoch, position: isLost ? startOffset : ring.offsetAtSeq(seq), snapshot: undefined };
+  if (topic.state !== undefined && (isLost || topic.firstSeq > seq)) return TopicBacklog.ofAllValues(feed);
+  return new TopicBacklog(feed, epoch, isLost ? startOffset : ring.offsetAtSeq(seq));
+}
+
+/** A pattern has a feed only of topics that have published lately; of others, what a new feed says is true. */
+export function feedOf(view: View, topic: Topic): Feed {
+  return view.feeds.get(topic) ?? new Feed(view, topic);
 }

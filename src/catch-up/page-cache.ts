@@ -2,21 +2,9 @@ import { type CompressionCosts, compressionCosts, savedNs } from '../fanout/comp
 import type { Feed } from '../fanout/view.ts';
 import type { Metrics } from '../metrics.ts';
 import { deflateBody } from '../protocol/compression.ts';
-import type { BatchHeader } from '../protocol/frames.ts';
 import { LinkedMap } from '../topics/linked-map.ts';
-import { backlogEnd } from './topic-backlog.ts';
-
-/** A batch of what a ring holds behind `header.after`, for one view. */
-export interface Page {
-  readonly header: BatchHeader;
-  readonly epoch: string;
-  /** Cut: more was there behind it. Otherwise it ends where the view was then. */
-  readonly isFull: boolean;
-  readonly publications: number;
-  readonly message: Uint8Array;
-  /** So many bytes at the end of the message are its publications. */
-  readonly runBytes: number;
-}
+import type { Page } from './page.ts';
+import { catchUpTarget } from './topic-backlog.ts';
 
 interface SharedPage {
   page: Page;
@@ -39,13 +27,13 @@ export interface PageCacheOptions {
 // What deflate leaves of pages of publications that look alike: of ten host metrics 26 % (design, section 3).
 const expectedRatio = 0.3;
 
-/** What an entry takes besides its message, roughly: header, key, place in the map. Pages of one small publication are mostly that. */
-const entryBytes = 512;
+/** Roughly what a page takes besides its message: header, key, place in the map. Pages of one small publication are mostly that. */
+const pageOverheadBytes = 512;
 
 /**
- * The pages that subscribers were caught up with lately. After an outage thousands come back to a view from about the same
- * position: what the first was sent is framed once for all. When a page has been sent so often that deflating it would have
- * paid, it is deflated for the rest.
+ * Pages that subscribers were caught up with lately. After an outage thousands of clients return to a view after about the
+ * same position: a page is framed once for all of them. A page that was sent often enough for compression to pay is deflated
+ * for the rest.
  */
 export class PageCache {
   readonly #options: PageCacheOptions;
@@ -59,20 +47,20 @@ export class PageCache {
     this.#costs = options.costs ?? compressionCosts;
   }
 
-  /** Of all that is kept: entries and messages. */
+  /** Of all pages, with their overhead. */
   get bytes(): number {
     return this.#bytes;
   }
 
   /**
-   * The page behind this position, if somebody was sent it. Not one that there is more behind by now, unless it is full: each flush
-   * would make one more page of what is left, and who comes late would get them all.
+   * The page after this position, if it is kept and either full or still up to date. A page that was the last and no longer
+   * is would be followed by one more for each flush since.
    */
   find(feed: Feed, after: number): Page | undefined {
     const key = keyOf(feed, after);
     const found = this.#pages.get(key);
     if (found === undefined || found.page.epoch !== feed.topic.epoch) return undefined;
-    if (!found.page.isFull && found.page.header.upto !== backlogEnd(feed)) return undefined;
+    if (!found.page.isFull && found.page.header.upto !== catchUpTarget(feed)) return undefined;
     this.#pages.set(key, found);
     found.uses++;
     found.usedAt = this.#sweeps;
@@ -80,10 +68,10 @@ export class PageCache {
     return found.page;
   }
 
-  /** Keeps a page for others, and answers it: everybody who stands at `after` in this view gets the same. */
+  /** Keeps a page for all subscribers of the view that continue after `header.after`. Returns the page as it is kept. */
   add(feed: Feed, page: Page): Page {
     const mayBeDeflated = this.#mayBeDeflated(feed, page.message.length);
-    // A small message stands in a slab of many.
+    // A small message shares its slab with others, which keeping it would keep alive.
     const isAlone = page.message.length === page.message.buffer.byteLength;
     const kept = isAlone ? page : { ...page, message: page.message.slice() };
     this.#options.metrics.sharedPagesTotal.inc();
@@ -96,7 +84,7 @@ export class PageCache {
     return kept;
   }
 
-  /** Lets go of what nobody has asked for since the last sweep but one. Call it about once a second. */
+  /** Drops the pages that were not asked for since the last sweep but one. Call it about once a second. */
   sweep(): void {
     this.#sweeps++;
     for (let { oldest } = this.#pages; oldest !== undefined; { oldest } = this.#pages) {
@@ -135,7 +123,7 @@ export class PageCache {
 }
 
 function bytesOf({ message }: Page): number {
-  return entryBytes + message.length;
+  return pageOverheadBytes + message.length;
 }
 
 function keyOf({ view, topic }: Feed, after: number): string {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { catchUp } from '../../src/catch-up/catch-up.ts';
+import { PageCache, type PageCacheOptions } from '../../src/catch-up/page-cache.ts';
+import { TopicBacklog } from '../../src/catch-up/topic-backlog.ts';
 import type { View } from '../../src/fanout/view.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { ServerFrame } from '../../src/protocol/frames.ts';
-import { catchUp } from '../../src/sessions/catch-up.ts';
-import { PageCache, type PageCacheOptions } from '../../src/sessions/page-cache.ts';
-import { SessionView } from '../../src/sessions/session-view.ts';
 import { decode, makeWorld, onlyRoom, topicOf, type WorldOptions } from '../fanout/fixtures.ts';
 import { Expander } from '../support/expander.ts';
 import { json } from '../topics/fixtures.ts';
@@ -27,22 +27,19 @@ async function outage({ view: more, pages: pagesOptions, ...options }: Options =
     metrics: counts.metrics,
     ...pagesOptions,
   });
-  /** What somebody is sent who has had everything up to `position`. */
+  /** What a client is sent that has had everything up to `position`. */
   const back = (position: number, id = 'me'): Uint8Array[] => {
     const sent: Uint8Array[] = [];
     const feed = view.feeds.get(topicOf(world.broker, 'a'));
     if (feed === undefined) throw new Error('no feed');
-    const sessionView = new SessionView(view, 'a', false);
-    sessionView.backlogs = [{ feed, epoch: feed.topic.epoch, position, snapshot: undefined }];
-    const session = {
+    const backlog = new TopicBacklog(feed, feed.topic.epoch, position);
+    const receiver = {
       id,
       hasRoom: () => true,
       sendBytes: (message: Uint8Array) => void sent.push(message),
       sendFrame: () => undefined,
-      goLive: () => undefined,
     };
-    catchUp(session, sessionView, {
-      fanout: world.fanout,
+    catchUp(receiver, view, backlog, {
       nowMs: () => world.broker.nowMs(),
       pageBytes,
       pages,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { startNew, startSince } from '../../src/catch-up/start-topic.ts';
 import { Feed, View } from '../../src/fanout/view.ts';
 import type { Position } from '../../src/protocol/frames.ts';
-import { startNew, startSince } from '../../src/sessions/topic-backlog.ts';
 import { Topic } from '../../src/topics/topic.ts';
 import { viewOptions } from '../fanout/fixtures.ts';
 import { defaultTopic, stored } from '../topics/fixtures.ts';
@@ -21,7 +21,7 @@ function makeTopic(mode: 'stream' | 'state', reach: number, newest: number, epoc
 
 const at = (epoch: string, offset: number): Position => ({ epoch, offset });
 
-describe('starting behind a position', () => {
+describe('starting after a position', () => {
   test.each<[string, Topic, Position, object]>([
     [
       'within the ring',

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { type Backlog, type CatchUpOptions, catchUp } from '../../src/catch-up/catch-up.ts';
+import { PageCache } from '../../src/catch-up/page-cache.ts';
+import { type BacklogItem, PatternBacklog } from '../../src/catch-up/pattern-backlog.ts';
+import { TopicBacklog } from '../../src/catch-up/topic-backlog.ts';
 import { Feed, type View } from '../../src/fanout/view.ts';
 import type { ServerFrame } from '../../src/protocol/frames.ts';
-import { type CatchUpOptions, catchUp } from '../../src/sessions/catch-up.ts';
-import { PageCache } from '../../src/sessions/page-cache.ts';
-import { type BacklogItem, PatternBacklog } from '../../src/sessions/pattern-backlog.ts';
-import { SessionView } from '../../src/sessions/session-view.ts';
 import { decode, makeWorld, onlyRoom, topicOf, type WorldOptions } from '../fanout/fixtures.ts';
 import { json } from '../topics/fixtures.ts';
 
@@ -17,11 +17,9 @@ async function behind(
   const frames: ServerFrame[] = [];
   let room = Number.POSITIVE_INFINITY;
   const view = world.view(target, options.view);
-  const sessionView = new SessionView(view, target, false);
   const items: BacklogItem[] = [];
-  if (view.isPattern) sessionView.backlog = new PatternBacklog(world.broker, view, items);
+  let lacking: Backlog = new PatternBacklog(world.broker, view, items);
   const catchUpOptions: CatchUpOptions = {
-    fanout: world.fanout,
     nowMs: () => world.broker.nowMs(),
     pageBytes: options.pageBytes ?? 1000,
     modeOf: (topic) => (topic === 'state' ? 'state' : 'stream'),
@@ -36,35 +34,31 @@ async function behind(
     room--;
     frames.push(frame);
   };
-  const session = {
+  const receiver = {
     id: 'me',
     hasRoom: () => room > 0,
     sendBytes: (message: Uint8Array) => take(decode(view.options.codec, message)),
     sendFrame: take,
-    goLive: (mine: SessionView) => {
-      mine.status = 'live';
-      world.fanout.addMember(mine.view);
-    },
   };
   /** Everything up to here it has had. */
   const from = (topic: string, offset: number, epoch = topicOf(world.broker, topic).epoch) => {
     const known = topicOf(world.broker, topic);
     const feed = view.feeds.get(known) ?? new Feed(view, known);
-    const backlog = { feed, epoch, position: offset, snapshot: undefined };
-    items.push({ backlog });
-    if (view.isPattern) sessionView.backlog = new PatternBacklog(world.broker, view, items);
-    else sessionView.backlogs = [backlog];
+    const backlog = new TopicBacklog(feed, epoch, offset);
+    items.push(backlog);
+    lacking = view.isPattern ? new PatternBacklog(world.broker, view, items) : backlog;
   };
   const pump = (pages = Number.POSITIVE_INFINITY) => {
     room = pages;
-    return catchUp(session, sessionView, catchUpOptions);
+    const done = catchUp(receiver, view, lacking, catchUpOptions);
+    if (done) world.fanout.addMember(view);
+    return done;
   };
   const batches = () => frames.flatMap((frame) => (frame.kind === 'batch' ? [frame] : []));
   const snapshots = () => frames.flatMap((frame) => (frame.kind === 'snapshot' ? [frame] : []));
   return {
     ...world,
     view,
-    sessionView,
     frames,
     outcomes: () => world.counts.labels('recoveriesTotal'),
     from,
@@ -79,14 +73,14 @@ const large = { payload: json('x'.repeat(600)) };
 
 describe('catching up', () => {
   test('sends what is missing and joins in the same turn', async () => {
-    const { publish, from, pump, batches, view, sessionView, outcomes } = await behind('a');
+    const { publish, from, pump, batches, view, outcomes } = await behind('a');
     await publish('a', {}, {}, {});
     from('a', 1);
     expect(pump()).toBe(true);
     expect(batches().map(({ after, upto, publications }) => [after, upto, offsets(publications)])).toEqual([
       [1, 3, [2, 3]],
     ]);
-    expect([view.members, sessionView.status, outcomes()]).toEqual([1, 'live', []]);
+    expect([view.members, outcomes()]).toEqual([1, []]);
   });
 
   test('sends nothing to who is level', async () => {

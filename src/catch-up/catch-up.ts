@@ -1,0 +1,166 @@
+import type { View } from '../fanout/view.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Mode, Position, ServerFrame } from '../protocol/frames.ts';
+import type { StoredPublication } from '../topics/publication.ts';
+import { makePage } from './page.ts';
+import type { PageCache } from './page-cache.ts';
+import type { BacklogItem, GoneTopic } from './pattern-backlog.ts';
+import { type PendingSnapshot, TopicBacklog } from './topic-backlog.ts';
+
+/** What one subscriber lacks of its view, item by item. */
+export interface Backlog {
+  /** What is to be sent next; undefined: nothing is lacking at this moment. */
+  readonly current: BacklogItem | undefined;
+  /** The current item was sent. */
+  advance(): void;
+}
+
+/** The subscriber that is caught up, as this stage sees it. */
+export interface CatchUpReceiver {
+  /** Of its session: a publication may except it. */
+  readonly id: string;
+  /** Whether one more page may be sent now. */
+  hasRoom(): boolean;
+  sendBytes(message: Uint8Array): void;
+  sendFrame(frame: ServerFrame): void;
+}
+
+export interface CatchUpOptions {
+  /** Milliseconds since 1970. */
+  readonly nowMs: () => number;
+  /** A page ends with the publication that makes it this large, encoded, or before. */
+  readonly pageBytes: number;
+  readonly pages: PageCache;
+  /** Of a topic of this name. */
+  readonly modeOf: (topic: string) => Mode;
+  readonly metrics: Pick<Metrics, 'recoveriesTotal' | 'deliveriesTotal'>;
+}
+
+/**
+ * Sends one subscriber what it lacks, page by page while there is room. Returns whether nothing is left; if so, it must join
+ * the view in this very turn. If not, call it again when the connection has drained.
+ */
+export function catchUp(
+  receiver: CatchUpReceiver,
+  view: View,
+  backlog: Backlog,
+  options: CatchUpOptions,
+): boolean {
+  for (let item = backlog.current; item !== undefined; item = backlog.current) {
+    if (item instanceof TopicBacklog) {
+      while (!item.isEmpty) {
+        if (!receiver.hasRoom()) return false;
+        sendNext(receiver, item, options);
+      }
+    } else {
+      if (!receiver.hasRoom()) return false;
+      sendGone(receiver, view, item, options);
+    }
+    backlog.advance();
+  }
+  return true;
+}
+
+/** The next frame of a topic: a reset, a page of values, the name of what is lost, or a page of publications. */
+function sendNext(receiver: CatchUpReceiver, backlog: TopicBacklog, options: CatchUpOptions): void {
+  if (backlog.isOfAnotherEpoch) sendReset(receiver, backlog, options);
+  else if (backlog.snapshot !== undefined) sendValues(receiver, backlog, backlog.snapshot, options);
+  else if (!backlog.isOutOfReach) sendPage(receiver, backlog, options);
+  else if (backlog.feed.topic.state === undefined) sendMissing(receiver, backlog, options);
+  else {
+    backlog.takeSnapshot(options.nowMs());
+    options.metrics.recoveriesTotal.inc({ outcome: 'snapshot' });
+  }
+}
+
+function sendReset(receiver: CatchUpReceiver, backlog: TopicBacklog, { nowMs }: CatchUpOptions): void {
+  const { topic, view } = backlog.feed;
+  const { epoch, offset } = backlog.startOver();
+  const { mode } = topic.options;
+  receiver.sendFrame({ kind: 'reset', id: 0, view: view.id, topic: topic.name, epoch, offset, mode });
+  if (topic.state !== undefined) backlog.takeSnapshot(nowMs());
+}
+
+function sendValues(
+  receiver: CatchUpReceiver,
+  backlog: TopicBacklog,
+  snapshot: PendingSnapshot,
+  { pageBytes, metrics }: CatchUpOptions,
+): void {
+  const { view, topic } = backlog.feed;
+  const { offset, values } = snapshot;
+  const { codec } = view.options;
+  const first = snapshot.sent === 0;
+  const pieces: Uint8Array[] = [];
+  for (let bytes = 0; snapshot.sent < values.length && bytes < pageBytes; snapshot.sent++) {
+    const publication = values[snapshot.sent] as StoredPublication;
+    if (publication.except === receiver.id) continue;
+    const piece = publication.encoded(codec);
+    pieces.push(piece);
+    bytes += piece.length;
+  }
+  const last = snapshot.sent === values.length;
+  const header = { view: view.id, topic: topic.name, epoch: backlog.epoch, offset, first, last };
+  receiver.sendBytes(codec.frameSnapshot(header, pieces));
+  metrics.deliveriesTotal.inc(pieces.length);
+  if (last) backlog.snapshotSent();
+}
+
+function sendPage(receiver: CatchUpReceiver, backlog: TopicBacklog, options: CatchUpOptions): void {
+  const { feed, position } = backlog;
+  const { pages, nowMs, pageBytes, metrics } = options;
+  let page = pages.find(feed, position);
+  if (page === undefined) {
+    const made = makePage(feed, position, { session: receiver.id, nowMs: nowMs() }, pageBytes);
+    page = made.isForAll ? pages.add(feed, made.page) : made.page;
+  }
+  receiver.sendBytes(page.message);
+  metrics.deliveriesTotal.inc(page.publications);
+  backlog.covered(page.header.upto);
+}
+
+function sendMissing(receiver: CatchUpReceiver, backlog: TopicBacklog, { metrics }: CatchUpOptions): void {
+  const { feed, epoch, position } = backlog;
+  const { topic, view } = feed;
+  const { reach } = topic.ring;
+  backlog.covered(reach);
+  sendLoss(receiver, view, topic.name, { epoch, offset: reach }, position);
+  metrics.recoveriesTotal.inc({ outcome: 'gap' });
+}
+
+/** Names what is lost of a topic whose content is gone. Of a state topic it says that there are no values any more. */
+function sendGone(
+  receiver: CatchUpReceiver,
+  view: View,
+  { name, numbering: { epoch, offset } }: GoneTopic,
+  { metrics, modeOf }: CatchUpOptions,
+): void {
+  if (modeOf(name) === 'state') {
+    const header = { view: view.id, topic: name, epoch, offset, first: true, last: true };
+    receiver.sendBytes(view.options.codec.frameSnapshot(header, []));
+    metrics.recoveriesTotal.inc({ outcome: 'snapshot' });
+  } else if (offset > 0) {
+    sendLoss(receiver, view, name, { epoch, offset }, 0);
+    metrics.recoveriesTotal.inc({ outcome: 'gap' });
+  }
+}
+
+/** Publications after `after`, up to `offset`, are lost. */
+function sendLoss(
+  receiver: CatchUpReceiver,
+  view: View,
+  topic: string,
+  { epoch, offset }: Position,
+  after: number,
+): void {
+  receiver.sendFrame({
+    kind: 'caughtUp',
+    id: 0,
+    view: view.id,
+    topic,
+    epoch,
+    offset,
+    recovered: false,
+    missing: { after, upto: offset },
+  });
+}

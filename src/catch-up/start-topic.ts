@@ -1,0 +1,130 @@
+import type { Feed } from '../fanout/view.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Granted, Mode, OffsetRange, Position, Subscription } from '../protocol/frames.ts';
+import type { Broker } from '../topics/broker.ts';
+import { type Cursor, cursorNow, parseCursor } from '../topics/cursor.ts';
+import type { Topic } from '../topics/topic.ts';
+import { TopicBacklog } from './topic-backlog.ts';
+
+export interface StartOptions {
+  readonly broker: Broker;
+  /** Of a topic of this name. */
+  readonly modeOf: (topic: string) => Mode;
+  readonly metrics: Pick<Metrics, 'recoveriesTotal'>;
+}
+
+/** What a subscriber is told of where it starts. */
+export type StartResult = Omit<Granted, 'topic' | 'view' | 'intervalMs'>;
+
+export interface TopicStarted {
+  readonly backlog: TopicBacklog;
+  readonly result: StartResult;
+}
+
+/** Where a subscription to one topic starts. */
+export function startTopic(feed: Feed, subscription: Subscription, options: StartOptions): TopicStarted {
+  const { broker, metrics } = options;
+  const { since, last = 0, cursor } = subscription;
+  const start =
+    since === undefined ? startNew(feed, last) : startSince(feed.topic, since, knownSeq(broker, cursor));
+  if (since !== undefined) metrics.recoveriesTotal.inc({ outcome: start.outcome });
+  const { epoch, position: offset, recovered, missing, needsSnapshot } = start;
+  const { mode } = feed.topic.options;
+  const isLevel = offset === feed.topic.ring.newest && !needsSnapshot;
+  const now = isLevel ? cursorNow(broker) : undefined;
+  return {
+    backlog: backlogOf(feed, start, broker.nowMs()),
+    result: { mode, epoch, offset, recovered, missing, cursor: now },
+  };
+}
+
+/** Where a subscriber starts in a topic, and what it is told of that. */
+export interface Start {
+  readonly epoch: string;
+  readonly position: number;
+  readonly recovered: boolean | undefined;
+  readonly missing: OffsetRange | undefined;
+  readonly needsSnapshot: boolean;
+  /** For the counter of recoveries. */
+  readonly outcome: 'recovered' | 'snapshot' | 'gap' | 'none';
+}
+
+/**
+ * Where a subscriber that has had everything up to `since` continues. `recovered` is false only where something is lost: in a
+ * stream, what the ring no longer holds; in state mode nothing, as the snapshot replaces everything. `knownSeq`: the commit
+ * of this engine's numbering up to which the subscriber has had everything; 0: unknown.
+ */
+export function startSince(topic: Topic, since: Position, knownSeq = 0): Start {
+  const { epoch } = topic;
+  const { reach, newest } = topic.ring;
+  // A client that subscribed when the topic held nothing was told the empty epoch. It has had nothing since.
+  const hadNothing = since.epoch === '' && since.offset === 0;
+  // All earlier numberings of the topic ended by then, and the client has had them.
+  const hadAllBefore = knownSeq >= topic.bornAfterSeq && (knownSeq > 0 || hadNothing);
+  const sameEpoch = since.epoch === epoch || hadAllBefore;
+  const offset = since.epoch === epoch ? since.offset : topic.startOffset;
+  if (sameEpoch && offset >= reach && offset <= newest) {
+    return {
+      epoch,
+      position: offset,
+      recovered: true,
+      missing: undefined,
+      needsSnapshot: false,
+      outcome: 'recovered',
+    };
+  }
+  if (topic.state !== undefined) {
+    return {
+      epoch,
+      position: newest,
+      recovered: true,
+      missing: undefined,
+      needsSnapshot: true,
+      outcome: 'snapshot',
+    };
+  }
+  const missing = sameEpoch && offset < reach ? { after: offset, upto: reach } : undefined;
+  return {
+    epoch,
+    position: sameEpoch && missing === undefined ? newest : reach,
+    recovered: false,
+    missing,
+    needsSnapshot: false,
+    outcome: 'gap',
+  };
+}
+
+/** Where a new subscriber starts: in state mode with a snapshot, in a stream after what its view was sent, or with the last N. */
+export function startNew(feed: Feed, last: number): Start {
+  const { topic, view } = feed;
+  const { reach, newest } = topic.ring;
+  const needsSnapshot = topic.state !== undefined;
+  let position = newest;
+  if (!needsSnapshot && last > 0) position = Math.max(reach, newest - last);
+  else if (!needsSnapshot && view.members > 0 && !view.isPattern) position = feed.position;
+  return {
+    epoch: topic.epoch,
+    position,
+    recovered: undefined,
+    missing: undefined,
+    needsSnapshot,
+    outcome: 'none',
+  };
+}
+
+function backlogOf(feed: Feed, { epoch, position, needsSnapshot }: Start, nowMs: number): TopicBacklog {
+  const backlog = new TopicBacklog(feed, epoch, position);
+  if (needsSnapshot) backlog.takeSnapshot(nowMs);
+  return backlog;
+}
+
+/** Up to which commit the client has had everything; 0: that is not known. */
+function knownSeq(broker: Broker, cursor: string | undefined): number {
+  return (cursor === undefined ? undefined : validCursor(broker, cursor))?.seq ?? 0;
+}
+
+/** Undefined: the text is of another numbering of commits, or no cursor at all. */
+export function validCursor({ commits, seq }: Broker, text: string): Cursor | undefined {
+  const cursor = parseCursor(text);
+  return cursor !== undefined && cursor.epoch === commits.epoch && cursor.seq <= seq ? cursor : undefined;
+}

@@ -1,0 +1,112 @@
+import type { Feed } from '../fanout/view.ts';
+import type { Position } from '../protocol/frames.ts';
+import type { StoredPublication } from '../topics/publication.ts';
+
+/** The values of a state topic as they were at `offset`, on their way to one subscriber. */
+export interface PendingSnapshot {
+  readonly offset: number;
+  readonly values: readonly StoredPublication[];
+  /** How many of them were sent. */
+  sent: number;
+}
+
+/** Before the reach of any ring: a state topic owes a snapshot. */
+const neverSent = -1;
+
+/**
+ * What one subscriber lacks of one topic of its view. It is in one of these states:
+ *
+ * - of another epoch: the numbering has changed; `startOver` comes next;
+ * - snapshot pending: pages of values are sent until `snapshotSent`;
+ * - out of reach: the ring no longer holds what follows `position`; `takeSnapshot` or `covered` comes next;
+ * - in the ring: pages of publications are sent, each followed by `covered`;
+ * - empty: the subscriber has everything that the view's members have.
+ */
+export class TopicBacklog {
+  readonly feed: Feed;
+  #epoch: string;
+  #position: number;
+  #snapshot: PendingSnapshot | undefined;
+
+  /** The subscriber has everything up to `position`, in the numbering of `epoch`. */
+  constructor(feed: Feed, epoch: string, position: number) {
+    this.feed = feed;
+    this.#epoch = epoch;
+    this.#position = position;
+  }
+
+  /** For a subscriber of a state topic that lacks all values. The snapshot is taken when its turn comes. */
+  static ofAllValues(feed: Feed): TopicBacklog {
+    return new TopicBacklog(feed, feed.topic.epoch, neverSent);
+  }
+
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  /** Everything up to here was sent to this subscriber, or named as missing. */
+  get position(): number {
+    return this.#position;
+  }
+
+  get snapshot(): PendingSnapshot | undefined {
+    return this.#snapshot;
+  }
+
+  get isOfAnotherEpoch(): boolean {
+    return this.#epoch !== this.feed.topic.epoch;
+  }
+
+  get isOutOfReach(): boolean {
+    return this.#position < this.feed.topic.ring.reach;
+  }
+
+  get isEmpty(): boolean {
+    return (
+      this.#snapshot === undefined && !this.isOfAnotherEpoch && this.#position >= catchUpTarget(this.feed)
+    );
+  }
+
+  /** As a backlog of one item: what is to be sent next. */
+  get current(): TopicBacklog | undefined {
+    return this.isEmpty ? undefined : this;
+  }
+
+  /** The item is empty. There is no other. */
+  advance(): void {}
+
+  /** The numbering has changed: what this subscriber lacks begins where the epoch does. */
+  startOver(): Position {
+    const { epoch, startOffset } = this.feed.topic;
+    this.#epoch = epoch;
+    this.#position = startOffset;
+    this.#snapshot = undefined;
+    return { epoch, offset: startOffset };
+  }
+
+  takeSnapshot(nowMs: number): void {
+    const { feed } = this;
+    const values = [...feed.topic.snapshot(nowMs)].filter((publication) => feed.matches(publication));
+    this.#snapshot = { offset: feed.topic.ring.newest, values, sent: 0 };
+  }
+
+  /** All values of the snapshot were sent. */
+  snapshotSent(): void {
+    this.#position = this.#snapshot?.offset ?? this.#position;
+    this.#snapshot = undefined;
+  }
+
+  /** Everything up to here was sent, or named as missing. */
+  covered(upto: number): void {
+    this.#position = upto;
+  }
+}
+
+/**
+ * The offset up to which a subscriber is caught up: what the view's members have been sent, or the topic's newest where
+ * there are none. In a pattern it is always the newest: by the time that its other topics are done, the members may have
+ * been sent it.
+ */
+export function catchUpTarget({ view, topic, position }: Feed): number {
+  return view.members > 0 && !view.isPattern ? position : topic.ring.newest;
+}

@@ -1,0 +1,35 @@
+import type { StoredPublication } from '../topics/publication.ts';
+import { type Reader, removalOf } from './conflate.ts';
+import type { Feed } from './view.ts';
+
+/** The keys of which receivers may hold a value: one that stops matching the filter is removed from them. */
+export interface KeysHeld {
+  add(key: string): void;
+  /** Returns whether a value of the key may have been held. */
+  delete(key: string): boolean;
+}
+
+/** Of a receiver of which it is not known what it holds. To remove a key twice does no harm. */
+export const anyKey: KeysHeld = { add: () => undefined, delete: () => true };
+
+/**
+ * What receivers get of a publication: itself, the removal of its key, or nothing. `held` is absent where no removals are
+ * due. `reader`: the one receiver, in place of all members of the view.
+ */
+export function choose(
+  feed: Feed,
+  publication: StoredPublication,
+  held: KeysHeld | undefined,
+  reader?: Reader,
+): StoredPublication | undefined {
+  const key = publication.key ?? '';
+  if (!feed.matches(publication)) return held?.delete(key) === true ? removalOf(publication) : undefined;
+  if (reader !== undefined && !isFor(reader, feed, publication)) return undefined;
+  if (publication.removed === true) held?.delete(key);
+  else held?.add(key);
+  return publication;
+}
+
+function isFor({ session, nowMs }: Reader, feed: Feed, publication: StoredPublication): boolean {
+  return feed.exceptOf(publication) !== session && publication.expiresAtMs > nowMs;
+}

@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest';
+import { startPattern } from '../../src/catch-up/start-pattern.ts';
+import { TopicBacklog } from '../../src/catch-up/topic-backlog.ts';
+import { makeWorld, topicOf } from '../fanout/fixtures.ts';
+
+/** A new subscriber of `p:*` that wants the last publication of each of `count` topics, and then takes its backlog. */
+async function subscribedTo(count: number) {
+  const world = await makeWorld({ topic: { maxPublications: 4 } });
+  for (let i = 0; i < count; i++) await world.publish(`p:${i}`, {}, {});
+  const view = world.view('p:*');
+  const options = { broker: world.broker, modeOf: () => 'stream' as const, metrics: world.counts.metrics };
+  const { backlog, result } = startPattern(view, { topic: 'p:*', last: 1 }, options);
+  /** After which offset of each topic it continues, in the order of its turn. */
+  const positions = () => {
+    const found: [topic: string, position: number][] = [];
+    for (let item = backlog.current; item !== undefined; item = backlog.current) {
+      if (item instanceof TopicBacklog) found.push([item.feed.topic.name, item.position]);
+      backlog.advance();
+    }
+    return found;
+  };
+  return { ...world, backlog, result, positions };
+}
+
+describe('a pattern with the last N of each topic', () => {
+  test.each([999, 1000, 1001])('lists at most 1000 of %i topics, and sends all of them', async (count) => {
+    const { result, positions } = await subscribedTo(count);
+    expect(result.topics).toHaveLength(Math.min(count, 1000));
+    expect(positions()).toEqual(Array.from({ length: count }, (_, i) => [`p:${i}`, 1]));
+  });
+
+  test('sends what is published before the turn of a topic that was not listed comes, too', async () => {
+    const { publish, positions } = await subscribedTo(1001);
+    await publish('p:1000', {}, {});
+    expect(positions().filter(([topic]) => topic === 'p:1000')).toEqual([
+      ['p:1000', 1],
+      ['p:1000', 2],
+    ]);
+  });
+
+  test('names what the ring of such a topic has lost by then', async () => {
+    const { publish, positions, broker } = await subscribedTo(1001);
+    await publish('p:1000', {}, {}, {}, {}, {});
+    const [[, position] = ['', -1]] = positions().filter(([topic]) => topic === 'p:1000');
+    expect(position).toBeLessThan(topicOf(broker, 'p:1000').ring.reach);
+  });
+});
