@@ -1,30 +1,40 @@
 import { statfsSync } from 'node:fs';
 
 /**
- * File systems on which two gateways could own one data folder, or on which a memory map does not see what another machine
- * writes. Numbers: linux/magic.h and the file systems' own headers, as statfs(2) gives them.
+ * File systems on which two gateways could own one data folder, or on which a memory map does not show what another machine
+ * writes. Numbers as statfs(2) returns them: linux/magic.h, and what coreutils' stat.c calls remote.
  */
 const unsafe: ReadonlyMap<number, string> = new Map([
-  [0x6969, 'NFS'],
-  [0x517b, 'SMB'],
-  [0xfe534d42, 'SMB'],
-  [0xff534d42, 'CIFS'],
-  [0x65735546, 'FUSE'],
-  [0x01021997, '9P'],
-  [0x00c36400, 'Ceph'],
+  [0x61636673, 'ACFS'],
   [0x5346414f, 'AFS'],
   [0x6b414653, 'AFS'],
+  [0x19830326, 'BeeGFS'],
+  [0x00c36400, 'Ceph'],
+  [0xff534d42, 'CIFS'],
   [0x73757245, 'Coda'],
-  [0x564c, 'NCP'],
+  [0x65735546, 'FUSE'],
   [0x01161970, 'GFS2'],
-  [0x7461636f, 'OCFS2'],
-  [0x0bd00bd0, 'Lustre'],
   [0x47504653, 'GPFS'],
+  [0x00c0ffee, 'a folder of the host of User Mode Linux'],
+  [0x013111a8, 'IBRIX'],
+  [0x0bd00bd0, 'Lustre'],
+  [0x564c, 'NCP'],
+  [0x6969, 'NFS'],
+  [0x01021997, '9P'],
+  [0x7461636f, 'OCFS2'],
+  [0x20030528, 'OrangeFS'],
+  [0xaad7aaea, 'PanFS'],
+  [0x7c7c6673, 'a folder shared by Parallels'],
+  [0x517b, 'SMB'],
+  [0xfe534d42, 'SMB'],
+  [0xbeefdead, 'StorNext'],
   [0x786f4256, 'a folder shared by VirtualBox'],
   [0xbacbacbc, 'a folder shared by VMware'],
+  [0xa501fcf5, 'VxFS'],
   // Without sockets:
   [0x4d44, 'FAT'],
   [0x2011bab0, 'exFAT'],
+  [0x4244, 'HFS'],
   [0x5346544e, 'NTFS'],
   [0x7366746e, 'NTFS'],
 ]);
@@ -37,7 +47,7 @@ export function unsafeFileSystem(
   return unsafe.get(typeOf(folder) >>> 0);
 }
 
-/** Other systems number theirs otherwise; 0: unknown. */
+/** 0: unknown, as other systems number theirs otherwise. */
 function fileSystemType(folder: string): number {
   return process.platform === 'linux' ? Number(statfsSync(folder).type) : 0;
 }

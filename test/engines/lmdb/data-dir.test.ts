@@ -176,6 +176,20 @@ describe('the data folder', () => {
     [0x6969, 'NFS'],
     [0x65735546, 'FUSE'],
     [0x2011bab0, 'exFAT'],
+    [0x19830326, 'BeeGFS'],
+    [0x20030528, 'OrangeFS'],
+    [0x0bd00bd0, 'Lustre'],
+    [0x47504653, 'GPFS'],
+    [0x5346414f, 'AFS'],
+    [0x6b414653, 'AFS'],
+    [0x73757245, 'Coda'],
+    [0x7461636f, 'OCFS2'],
+    [0x01161970, 'GFS2'],
+    [0x00c36400, 'Ceph'],
+    [0x01021997, '9P'],
+    // As statfs(2) returns it where its type has 32 bits.
+    [0xff534d42 | 0, 'CIFS'],
+    [0xaad7aaea, 'PanFS'],
   ])(
     'on a file system that has no one owner (%d) is refused, unless an option says otherwise',
     async (type, name) => {
