@@ -48,41 +48,42 @@ async function takeNumber(
   const name = candidatePrefix + randomBytes(6).toString('base64url');
   const candidate = join(folder, name);
   mkdirSync(candidate);
+  let close: (() => void) | undefined;
   try {
-    const close = await listen(sockets.address(name), true);
+    close = await listen(sockets.address(name), true);
     if (isRenamed(candidate, join(folder, nameOf(number))) && newestNumber(folder) === number) return close;
-    close?.();
-    return undefined;
   } catch (error) {
-    // The owner removed it as a dead one, before this process listened.
-    if (!existsSync(candidate)) return undefined;
-    throw error;
+    // An owner may have removed it as a dead one, before this process listened.
+    if (existsSync(candidate)) throw error;
   } finally {
     rmSync(candidate, { recursive: true, force: true });
   }
+  close?.();
+  return undefined;
 }
 
-/** False: another folder has the name, or the owner removed this one. */
+/** False: another folder has the name. */
 function isRenamed(from: string, to: string): boolean {
   try {
     renameSync(from, to);
     return true;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (['EEXIST', 'ENOTEMPTY', 'ENOTDIR', 'ENOENT'].includes(code ?? '')) return false;
+    if (['EEXIST', 'ENOTEMPTY', 'ENOTDIR'].includes(code ?? '')) return false;
     throw error;
   }
 }
 
-/** Older locks, and candidates of processes that were killed. What another user owns stays: it is dead anyway. */
+/** Older locks, and candidates of processes that were killed. As far as it can: what it leaves is dead anyway. */
 async function removeDead(folder: string, own: number, sockets: Sockets): Promise<void> {
-  for (const name of readdirSync(folder)) {
-    const isOld = numberOf(name) < own;
-    const isDead = isOld || (name.startsWith(candidatePrefix) && !(await isListening(sockets.address(name))));
-    try {
+  try {
+    for (const name of readdirSync(folder)) {
+      const isOld = numberOf(name) < own;
+      const isDead =
+        isOld || (name.startsWith(candidatePrefix) && !(await isListening(sockets.address(name))));
       if (isDead) rmSync(join(folder, name), { recursive: true, force: true });
-    } catch {}
-  }
+    }
+  } catch {}
 }
 
 function newestNumber(folder: string): number {

@@ -6,17 +6,20 @@ import { type Lock, takeLock } from '../../../src/engines/lmdb/lock.ts';
 import { takeNumberedLock } from '../../../src/engines/lmdb/numbered-lock.ts';
 import { temporaryFolder } from './fixtures.ts';
 
-/** What happens before the next socket listens, once. */
+/** What happens before and after the next socket begins to listen, once. */
 let beforeListening: (() => Promise<void>) | undefined;
+let afterListening: (() => Promise<void>) | undefined;
 vi.mock(import('../../../src/engines/lmdb/listening.ts'), async (original) => {
   const module = await original();
   return {
     ...module,
     listen: async (...args) => {
-      const before = beforeListening;
-      beforeListening = undefined;
+      const [before, after] = [beforeListening, afterListening];
+      beforeListening = afterListening = undefined;
       await before?.();
-      return module.listen(...args);
+      const close = await module.listen(...args);
+      await after?.();
+      return close;
     },
   };
 });
@@ -28,7 +31,7 @@ beforeEach(() => {
   ({ folder } = temporary);
 });
 afterEach(() => {
-  beforeListening = undefined;
+  beforeListening = afterListening = undefined;
   temporary.remove();
 });
 
@@ -154,7 +157,7 @@ describe('the lock in the folder', () => {
 
   test('is not taken with a number that an owner of a newer one has freed meanwhile', async () => {
     let newest: () => void = () => undefined;
-    beforeListening = async () => {
+    afterListening = async () => {
       (await taken())();
       newest = await taken();
     };
@@ -164,7 +167,7 @@ describe('the lock in the folder', () => {
   });
 
   test('is taken after all when the newer owner has gone meanwhile', async () => {
-    beforeListening = async () => {
+    afterListening = async () => {
       (await taken())();
       (await taken())();
     };
@@ -173,15 +176,21 @@ describe('the lock in the folder', () => {
     release();
   });
 
-  test('is taken after all when the owner removed the candidate, and has gone', async () => {
-    beforeListening = async () => {
-      (await taken())();
-      expect(locks()).toEqual(['lock.1']);
-    };
-    const release = await taken();
-    expect(locks()).toEqual(['lock.2']);
-    release();
-  });
+  test.each(['before', 'after'])(
+    'is taken after all when a gone owner removed the candidate %s it listened',
+    async (when) => {
+      const removed = async () => {
+        (await taken())();
+        for (const name of locks())
+          if (name.startsWith('lock.new-')) rmSync(join(folder, name), { recursive: true });
+      };
+      if (when === 'before') beforeListening = removed;
+      else afterListening = removed;
+      const release = await taken();
+      expect(locks()).toEqual(['lock.2']);
+      release();
+    },
+  );
 
   test('leaves a folder without candidates when it is refused', async () => {
     const release = await taken();
