@@ -100,7 +100,7 @@ export class DataDir {
   readonly #lock: Lock;
   readonly #owner = randomUUID();
   /** Which folder and file they were. */
-  #folderIdentity = '';
+  #folderIdentity: string | undefined;
   #dataIdentity: string | undefined;
   #isMarked = false;
 
@@ -168,7 +168,7 @@ export class DataDir {
   /** Why commits would be lost: the folder or the file is not there any more, or is another one. Cheap: call it before each. */
   lostFile(): Error | undefined {
     const data = join(this.path, dataName);
-    if (identityOf(data) === this.#dataIdentity) return undefined;
+    if (this.#dataIdentity !== undefined && identityOf(data) === this.#dataIdentity) return undefined;
     return new Error(`${data} was removed or replaced while the gateway ran: stop it and put the file back`);
   }
 
@@ -179,7 +179,8 @@ export class DataDir {
     // The process may lack descriptors for a while: that says nothing of the folder.
     if (owner instanceof Error && isOfProcess(owner)) return undefined;
     if (owner instanceof Error) return new Error(`${path} can't be read: ${owner.message}`, { cause: owner });
-    if (owner === this.#owner && identityOf(this.path) === this.#folderIdentity) return undefined;
+    const isSame = this.#folderIdentity !== undefined && identityOf(this.path) === this.#folderIdentity;
+    if (owner === this.#owner && isSame) return undefined;
     return new Error(`another gateway has taken the data folder ${this.path}`);
   }
 
@@ -196,8 +197,9 @@ export class DataDir {
   }
 
   async #own(): Promise<void> {
-    this.#folderIdentity = identityOf(this.path) ?? '';
     await writeFile(join(this.path, ownerName), this.#owner);
+    // Not before: the first write to a folder of a lower layer of overlayfs may give it another identity.
+    this.#folderIdentity = identityOf(this.path);
     // Before the store makes its file, which without a marker would be a stranger's.
     if (this.#last === undefined) await this.#mark({ clean: true, synced: false, holdsData: false });
     if (!this.wasSetAside) return;

@@ -52,8 +52,8 @@ const sweepEveryMs = 1000;
 /** How often it looks whether the folder is still its own. */
 const watchEveryMs = 2000;
 
-/** A store that failed is left alone for so long: each try opens it and reads all heads. */
-const failedRestMs = 100;
+/** A store that failed is not tried again before: each try opens it and reads all heads. */
+export const failedRestMs = 100;
 
 /**
  * Topics in a database on this machine's disk. They survive the end of the process at any instant and, with `sync`, of
@@ -74,8 +74,8 @@ export class LmdbEngine implements Engine {
   #feed: EngineFeed | undefined;
   /** Absent: closed, or it failed and could not be opened again. */
   #topics: Topics | undefined;
-  /** Why the last transaction failed, and until when (monotonic) the next is not tried. */
-  #failure: { readonly cause: unknown; readonly untilMs: number } | undefined;
+  /** Why the last transaction failed, and until when the next is not tried. */
+  #failure: { readonly cause: unknown; readonly untilAtMs: number } | undefined;
   /** What the feed has heard of. */
   #told = { epoch: '', seq: 0, forgottenSeq: 0 };
   #sweepIsDue = false;
@@ -101,14 +101,14 @@ export class LmdbEngine implements Engine {
     const dir = await DataDir.take(dataDir, this.#bootId, { anyFileSystem });
     try {
       if (dir.needsCheck) await check(dataDir, signal);
-      this.#topics = this.#openTopics();
+      this.#topics = await this.#openTopics();
       dir.watchData();
       this.#checkSeq(dir, this.#topics.seq);
       await this.#makeStates(dir, this.#topics, signal);
     } catch (error) {
-      await this.#topics?.store.close();
+      // The error of the start is the one to be thrown.
+      await this.#endStore(dir, this.#topics?.store, false).catch(() => undefined);
       this.#topics = undefined;
-      await dir.release(false);
       const isNamed = error instanceof DataDirError || !isDamage(error);
       throw isNamed ? error : damagedData(join(dataDir, dataName), error.message, error);
     }
@@ -203,15 +203,32 @@ export class LmdbEngine implements Engine {
     const store = this.#topics?.store;
     const seq = this.#topics?.seq;
     this.#topics = undefined;
-    // What lies there now may be another's: it is neither flushed nor called clean.
-    this.#lost ??= this.#dir?.lostFile() ?? (await this.#dir?.lostOwnership());
+    let isFlushed = false;
+    try {
+      // What lies there now may be another's: it is neither flushed nor called clean.
+      this.#lost ??= this.#dir?.lostFile() ?? (await this.#dir?.lostOwnership());
+      if (this.#lost === undefined && store !== undefined) {
+        await store.flush();
+        isFlushed = true;
+      }
+    } finally {
+      await this.#endStore(this.#dir, store, isFlushed, seq);
+    }
+  }
+
+  /** Closes the store and, however that ends, releases the folder. */
+  async #endStore(
+    dir: DataDir | undefined,
+    store: Store | undefined,
+    isFlushed: boolean,
+    seq?: number,
+  ): Promise<void> {
     let isWhole = false;
     try {
-      if (this.#lost === undefined) await store?.flush();
       await store?.close();
-      isWhole = store !== undefined && this.#lost === undefined;
+      isWhole = isFlushed;
     } finally {
-      await this.#dir?.release(isWhole, seq);
+      await dir?.release(isWhole, seq);
     }
   }
 
@@ -236,10 +253,16 @@ export class LmdbEngine implements Engine {
     this.#told = { epoch, seq, forgottenSeq };
   }
 
-  #openTopics(): Topics {
+  async #openTopics(): Promise<Topics> {
     const { dataDir, openStore = (folder, sync) => new Store(folder, sync) } = this.#options;
     const { retention, numberingsMax, messageIds } = this.#options;
-    return new Topics(openStore(dataDir, this.#sync), retention, numberingsMax, messageIds);
+    const store = openStore(dataDir, this.#sync);
+    try {
+      return new Topics(store, retention, numberingsMax, messageIds);
+    } catch (error) {
+      await store.close().catch(() => undefined);
+      throw error;
+    }
   }
 
   #run(): void {
@@ -326,14 +349,14 @@ export class LmdbEngine implements Engine {
 
   /** Answers why it was not committed. Then the cache is as the store is, or there is none. */
   async #transaction(work: (topics: Topics) => void): Promise<unknown> {
-    if (this.#failure !== undefined && performance.now() < this.#failure.untilMs) return this.#failure.cause;
+    if (this.#failure !== undefined && this.#nowMs() < this.#failure.untilAtMs) return this.#failure.cause;
     try {
       const lost = this.#lost ?? this.#dir?.lostFile();
       if (lost !== undefined) {
         this.#loseFolder(lost);
         return lost;
       }
-      this.#topics ??= this.#reopened();
+      this.#topics ??= await this.#reopened();
       const topics = this.#topics;
       await this.#markWritten(this.#dir as DataDir, topics);
       await topics.store.commit(() => work(topics));
@@ -374,24 +397,24 @@ export class LmdbEngine implements Engine {
 
   async #fail(cause: unknown): Promise<void> {
     const wasUp = this.#failure === undefined;
-    this.#failure = { cause, untilMs: performance.now() + failedRestMs };
+    this.#failure = { cause, untilAtMs: this.#nowMs() + failedRestMs };
     if (wasUp) this.#feed?.degraded(cause instanceof Error ? cause : new Error(String(cause)));
     // After some failures lmdb refuses or hangs until it is opened anew; and the cache is ahead of the store.
     const broken = this.#topics;
     this.#topics = undefined;
     try {
       await broken?.store.close();
-      this.#topics = this.#reopened();
+      this.#topics = await this.#reopened();
     } catch {
       // The next transaction tries to open it again, and says why that fails.
     }
   }
 
-  #reopened(): Topics {
+  async #reopened(): Promise<Topics> {
     // Opening would make a new file in its place.
     const lost = this.#dir?.lostFile();
     if (lost !== undefined) throw lost;
-    const topics = this.#openTopics();
+    const topics = await this.#openTopics();
     for (const { name, number } of this.#forgotten) {
       const head = topics.find(name);
       if (head?.number === number) topics.forget(head);

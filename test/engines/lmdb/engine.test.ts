@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { LmdbEngine } from '../../../src/engines/lmdb/engine.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { failedRestMs, type LmdbEngine } from '../../../src/engines/lmdb/engine.ts';
 import { Store } from '../../../src/engines/lmdb/store.ts';
 import { messageIdWindowMs } from '../../../src/topics/message-id-budget.ts';
 import { json, openBroker, publishOne, summary } from '../../topics/fixtures.ts';
-import { loaded, offsets, request, requests, Stored } from './fixtures.ts';
+import { Feed, loaded, offsets, request, requests, Stored } from './fixtures.ts';
 
 let stored: Stored;
 beforeEach(() => {
@@ -36,13 +36,10 @@ function failingStore() {
   return { faults, openStore };
 }
 
-/** Appends until the engine tries the store again: it rests after a failure. */
-async function appendedAgain(engine: Awaited<ReturnType<Stored['open']>>['engine']) {
-  for (;;) {
-    const outcomes = await engine.append([request('a')]);
-    if (outcomes[0]?.ok === true) return outcomes;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+/** Appends as soon as the engine tries the store again: it rests after a failure. */
+function appendedAgain(engine: LmdbEngine) {
+  stored.clock.advance(failedRestMs);
+  return engine.append([request('a')]);
 }
 
 describe('group commit', () => {
@@ -219,6 +216,19 @@ describe.each([false, true])('a store that fails (sync: %s)', (sync) => {
     expect(offsets(await loaded(engine, 'a'))).toEqual([1, 2, 3]);
   });
 
+  test('rests after a failure, and is tried again after that', async () => {
+    const { faults, openStore } = failingStore();
+    const { engine } = await stored.open({ sync, openStore });
+    faults.fail = new Error('no space left');
+    const outcomes = () => engine.append([request('a')]).then(summary);
+    expect(await outcomes()).toEqual(['engine_unavailable']);
+    faults.fail = undefined;
+    stored.clock.advance(failedRestMs - 1);
+    expect(await outcomes()).toEqual(['engine_unavailable']);
+    stored.clock.advance(1);
+    expect(await outcomes()).toEqual([1]);
+  });
+
   test('answers what became of a commit that reported a failure and was one', async () => {
     const { faults, openStore } = failingStore();
     const { engine, feed } = await stored.open({ sync, openStore });
@@ -334,6 +344,96 @@ test('a store that fails while its file is gone makes no other', async () => {
   expect(existsSync(data)).toBe(false);
 });
 
+describe('a start that fails', () => {
+  async function failedStart(more: Parameters<Stored['make']>[0]) {
+    await expect(stored.make(more).open(new Feed())).rejects.toThrow('no start');
+  }
+  const refuse = () => {
+    throw new Error('no start');
+  };
+
+  test('closes the store whose heads can’t be read, and frees the folder', async () => {
+    const first = await stored.open();
+    await first.engine.append([request('a')]);
+    await first.engine.close();
+    let isClosed = false;
+    class UnreadableStore extends Store {
+      override entries = refuse;
+      override async close(): Promise<void> {
+        await super.close();
+        isClosed = true;
+      }
+    }
+    await failedStart({ openStore: (folder, sync) => new UnreadableStore(folder, sync) });
+    expect(isClosed).toBe(true);
+    const { engine } = await stored.open();
+    expect(summary(await engine.append([request('a')]))).toEqual([2]);
+  });
+
+  test('frees the folder also when closing the store fails', async () => {
+    const first = await stored.open();
+    await first.engine.append([request('a')]);
+    await first.engine.close();
+    class UnclosableStore extends Store {
+      override commit = refuse;
+      override async close(): Promise<void> {
+        await super.close();
+        throw new Error('not closed');
+      }
+    }
+    const openStore = (folder: string, sync: boolean) => new UnclosableStore(folder, sync);
+    await failedStart({ openStore, retention: { mode: 'state' } });
+    const { engine } = await stored.open();
+    expect(summary(await engine.append([request('a')]))).toEqual([2]);
+  });
+});
+
+describe('an end that fails', () => {
+  test.each(['flush', 'close'] as const)(
+    'in %s frees the folder, which is not marked clean',
+    async (step) => {
+      let isClosed = false;
+      class FailingStore extends Store {
+        override async flush(): Promise<void> {
+          if (step === 'flush') throw new Error('no end');
+          await super.flush();
+        }
+        override async close(): Promise<void> {
+          await super.close();
+          isClosed = true;
+          if (step === 'close') throw new Error('no end');
+        }
+      }
+      const engine = stored.make({ openStore: (folder, sync) => new FailingStore(folder, sync) });
+      await engine.open(new Feed());
+      await engine.append([request('a')]);
+      await expect(engine.close()).rejects.toThrow('no end');
+      expect(isClosed).toBe(true);
+      expect(JSON.parse(readFileSync(join(stored.folder, 'sluice.json'), 'utf8'))).toMatchObject({
+        clean: false,
+      });
+      const next = await stored.open();
+      expect(summary(await next.engine.append([request('a')]))).toEqual([2]);
+    },
+  );
+});
+
+test('a file that is lost while the engine starts acknowledges nothing', async () => {
+  const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+  const openStore = (folder: string, sync: boolean) => {
+    const store = new Store(folder, sync);
+    rmSync(join(folder, 'data.mdb'));
+    return store;
+  };
+  const { engine } = await stored.open({ openStore });
+  expect(summary(await engine.append([request('a')]))).toEqual(['engine_unavailable']);
+  expect(warned).toHaveBeenCalledWith(
+    expect.stringContaining('data.mdb was removed'),
+    expect.objectContaining({ code: 'SLUICE_DATA_LOST' }),
+  );
+  warned.mockRestore();
+});
+
 describe('a broker on this engine', () => {
   test('knows all stored topics when it has opened', async () => {
     const make = () => stored.make({ retention: { mode: 'state', maxAgeMs: Number.POSITIVE_INFINITY } });
@@ -361,7 +461,7 @@ describe('a broker on this engine', () => {
       engine: stored.make({ openStore }),
       wait: async () => {
         faults.fail = undefined;
-        await new Promise((resolve) => setTimeout(resolve, 110));
+        stored.clock.advance(failedRestMs);
       },
     });
     faults.fail = new Error('once');
