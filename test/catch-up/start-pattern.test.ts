@@ -5,7 +5,7 @@ import { makeWorld, topicOf } from '../fanout/fixtures.ts';
 
 /** A new subscriber of `p:*` that wants the last publication of each of `count` topics, and then takes its backlog. */
 async function subscribedTo(count: number) {
-  const world = await makeWorld({ topic: { maxPublications: 4 } });
+  const world = await makeWorld({ topic: { maxPublications: 4 }, broker: { topicsMax: count } });
   for (let i = 0; i < count; i++) await world.publish(`p:${i}`, {}, {});
   const view = world.view('p:*');
   const options = { broker: world.broker, modeOf: () => 'stream' as const, metrics: world.counts.metrics };
