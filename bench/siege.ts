@@ -62,6 +62,14 @@ function claimsOf({ name, who, pongMs, growthBytes, others }: Besieged): Claim[]
   ];
 }
 
+/** What the token of each attacker permits; undefined: it has none. */
+const permissionsOf: Readonly<Record<Who, readonly object[] | undefined>> = {
+  nobody: undefined,
+  anonymous: undefined,
+  'poorest token': [],
+  publisher: [{ pattern: 'a', allow: ['publish'] }],
+};
+
 async function besiege(
   name: AttackName,
   { topics = 0 }: Attack,
@@ -88,7 +96,8 @@ async function besiege(
     await fill(gateway, topics);
     const calm = await victim.watch(seconds * 1000);
     const watched = victim.watch(seconds * 1000);
-    const token = who === 'poorest token' ? tokenOf({ sub: 'poor', topics: [] }) : undefined;
+    const permissions = permissionsOf[who];
+    const token = permissions && tokenOf({ sub: 'poor', topics: permissions });
     await attacker.call('attack', { name, target: { port: gateway.port, token } });
     const attacked = await watched;
     const others = await room(gateway);

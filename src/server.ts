@@ -5,6 +5,7 @@ import { createApi } from './api/dispatch.ts';
 import type { GatewayStats, Readiness, Service } from './api/ports.ts';
 import { sessionDirectory } from './api/session-directory.ts';
 import { topicReader } from './api/topic-reader.ts';
+import { Turns } from './api/turns.ts';
 import { apiKeys } from './auth/api-keys.ts';
 import { authorizer, publishingAuthorizer } from './auth/authorize.ts';
 import { addressKey, clientAddress, trustedPeer } from './auth/client-address.ts';
@@ -264,6 +265,11 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       assets: assetsOf(webFolder),
       authorize,
       authorizePublishing: publishingAuthorizer(config.namespaces),
+      turns: new Turns({
+        nextTurn: setImmediate,
+        monotonicMs,
+        spent: (account, ms) => requestLimits.spent(account, ms, 0),
+      }),
       bodyMaxBytes: config.bodyMaxBytes,
     },
     requestAccess,

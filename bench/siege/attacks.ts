@@ -9,7 +9,7 @@ export interface Target {
   readonly token: string | undefined;
 }
 
-export type Who = 'nobody' | 'anonymous' | 'poorest token';
+export type Who = 'nobody' | 'anonymous' | 'poorest token' | 'publisher';
 
 export interface Attack {
   readonly sentence: string;
@@ -23,6 +23,8 @@ export interface Attack {
 
 const everyone: readonly Who[] = ['nobody', 'anonymous', 'poorest token'];
 const members: readonly Who[] = ['anonymous', 'poorest token'];
+/** With a token that may publish to one topic. */
+const publishers: readonly Who[] = ['publisher'];
 
 export const attacks = {
   pages: {
@@ -130,6 +132,69 @@ export const attacks = {
       }
     },
   },
+  scanning: {
+    sentence: '10 publishes whose data has 700 000 members',
+    as: publishers,
+    run: async (target) => {
+      const data = `{${Array.from({ length: 700_000 }, (_, i) => `"x${i}":1`).join()}}`;
+      await post(target, '/api/publish', 10, `{"topic":"a","type":"b","data":${data}}`);
+    },
+  },
+  escapes: {
+    sentence: '10 publishes whose data has 500 000 members with escapes in their names',
+    as: publishers,
+    run: async (target) => {
+      const data = `{${Array.from({ length: 500_000 }, (_, i) => `"\\u0078${i}":1`).join()}}`;
+      await post(target, '/api/publish', 10, `{"topic":"a","type":"b","data":${data}}`);
+    },
+  },
+  tags: {
+    sentence: '10 publishes with 400 000 tags',
+    as: publishers,
+    run: async (target) => {
+      const tags = `{${Array.from({ length: 400_000 }, (_, i) => `"x${i}":"1"`).join()}}`;
+      await post(target, '/api/publish', 10, `{"topic":"a","type":"b","data":1,"tags":${tags}}`);
+    },
+  },
+  items: {
+    sentence: '10 batches of 600 000 items',
+    as: publishers,
+    run: (target) => post(target, '/api/publish/batch', 10, `[${'{"topic":1},'.repeat(600_000)}1]`),
+  },
+  batches: {
+    sentence: '10 batches of 1000 items with 600 members each',
+    as: publishers,
+    run: async (target) => {
+      const data = `{${Array.from({ length: 600 }, (_, i) => `"x${i}":1`).join()}}`;
+      await post(
+        target,
+        '/api/publish/batch',
+        10,
+        `[${Array(1000).fill(`{"topic":"a","data":${data}}`).join()}]`,
+      );
+    },
+  },
+  lines: {
+    sentence: '10 bodies of 900 lines with 900 members each, none of them known',
+    as: publishers,
+    run: async (target) => {
+      const line = `{"topic":"a",${Array.from({ length: 900 }, (_, i) => `"x${i}":1`).join()}}\n`;
+      await post(target, '/api/publish/batch', 10, line.repeat(900), 'application/x-ndjson');
+    },
+  },
+  publishes: {
+    sentence: '300 frames of 1 MiB whose data has 80 000 members',
+    as: publishers,
+    run: async (target) => {
+      const socket = await join(target);
+      const data = `{${Array.from({ length: 80_000 }, (_, i) => `"x${i}":1`).join()}}`;
+      const text = `{"type":"publish","id":9,"topic":"a","event":"b","data":${data}}`;
+      for (let i = 0; i < 300; i++) {
+        socket.send(text);
+        if (i % 10 === 0) await setTimeout(10);
+      }
+    },
+  },
   frames: {
     sentence: '3000 frames of 100 KB, most of them over the rate',
     as: members,
@@ -184,6 +249,18 @@ function open(port: number): Promise<Socket> {
     // Being cut off is what an attacker may expect.
     socket.on('error', () => resolve(socket));
   });
+}
+
+/** The same request `count` times at once, each on a socket of its own. */
+async function post(
+  { port, token }: Target,
+  path: string,
+  count: number,
+  body: string,
+  contentType = 'application/json',
+): Promise<void> {
+  const head = `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${token}\r\nContent-Type: ${contentType}\r\nContent-Length: ${body.length}\r\n\r\n`;
+  for (let i = 0; i < count; i++) (await open(port)).write(head + body);
 }
 
 async function join({ port, token }: Target): Promise<WebSocket> {

@@ -1,3 +1,5 @@
+import { SluiceError } from '../errors.ts';
+import { wantedObject } from '../protocol/json/envelope.ts';
 import { JsonScanner, type JsonText, type ScanFault } from '../protocol/json/scanner.ts';
 
 /** Takes an item of a batch: what scanning the bytes [start, end) of the body told. Its return value stands for the item. */
@@ -11,34 +13,72 @@ const closeBracket = 0x5d;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
+/** The items of a batch, read piece by piece. */
+export interface BatchItems<T> {
+  /** What was taken so far. */
+  readonly items: readonly T[];
+  /** Where the next item begins. */
+  readonly position: number;
+  /**
+   * Takes the next item, and the others that begin before this position. True: there are no more, or as many as may be.
+   * Throws `invalid_json` where the items of an array can't be told apart.
+   */
+  readUntil(position: number): boolean;
+}
+
 /**
- * The items of a JSON array. Whether an item is JSON is for who takes it, so that one bad item doesn't take the others
- * with it: where it ends is found by brackets and quotes then. Undefined: the text is no array, or it can't be told where
- * its items end; items before that place were taken all the same. Behind `most` items nothing is looked at.
+ * The items of a JSON array. Whether an item is JSON is judged by `take`, so that one bad item does not harm the others: its
+ * end is found by brackets and quotes alone then. After `most` items nothing is looked at.
  */
-export function arrayItems<T>(body: Uint8Array, most: number, take: TakeItem<T>): readonly T[] | undefined {
-  const first = skipSpace(body, 0);
-  if (body[first] !== openBracket) return undefined;
-  const scanner = new JsonScanner(body);
-  const items: T[] = [];
-  for (let start = first + 1; ; ) {
-    let text: JsonText | ScanFault = scanner.scanPrefix(start);
+export class ArrayItems<T> implements BatchItems<T> {
+  readonly items: T[] = [];
+  position: number;
+  readonly #body: Uint8Array;
+  readonly #scanner: JsonScanner;
+  readonly #most: number;
+  readonly #take: TakeItem<T>;
+
+  constructor(body: Uint8Array, most: number, take: TakeItem<T>) {
+    this.#body = body;
+    this.#scanner = new JsonScanner(body, wantedObject);
+    this.#most = most;
+    this.#take = take;
+    const first = skipSpace(body, 0);
+    if (body[first] !== openBracket) throw notAnArray();
+    this.position = first + 1;
+  }
+
+  readUntil(position: number): boolean {
+    do {
+      if (this.#readOne() || this.items.length >= this.#most) return true;
+    } while (this.position < position);
+    return false;
+  }
+
+  /** Whether it was the last. */
+  #readOne(): boolean {
+    const body = this.#body;
+    const start = this.position;
+    let text: JsonText | ScanFault = this.#scanner.scanPrefix(start);
     let end = text.ok ? skipSpace(body, text.end) : undefined;
     if (end === undefined || (body[end] !== comma && body[end] !== closeBracket)) {
       end = endOfItem(body, start);
-      if (end === undefined) return undefined;
-      text = scanner.scan(start, end);
+      if (end === undefined) throw notAnArray();
+      text = this.#scanner.scan(start, end);
     }
+    this.position = end + 1;
     if (body[end] === comma) {
-      items.push(take(text, start, end));
-      if (items.length >= most) return items;
-      start = end + 1;
-      continue;
+      this.items.push(this.#take(text, start, end));
+      return false;
     }
-    if (skipSpace(body, end + 1) !== body.length) return undefined;
-    if (items.length > 0 || !isBlank(body, start, end)) items.push(take(text, start, end));
-    return items;
+    if (skipSpace(body, end + 1) !== body.length) throw notAnArray();
+    if (this.items.length > 0 || !isBlank(body, start, end)) this.items.push(this.#take(text, start, end));
+    return true;
   }
+}
+
+function notAnArray(): SluiceError {
+  return new SluiceError('invalid_json', 'the body is not a JSON array');
 }
 
 /** Where the comma or the end of the array follows, by brackets and quotes alone. */
@@ -58,17 +98,36 @@ function endOfItem(body: Uint8Array, start: number): number | undefined {
 }
 
 /** The lines of an NDJSON text that aren't blank: the first `most` of them. */
-export function lines<T>(body: Uint8Array, most: number, take: TakeItem<T>): readonly T[] {
-  const scanner = new JsonScanner(body);
-  const taken: T[] = [];
-  // Blank lines are passed over in one go: a body may have millions.
-  for (let start = skipSpace(body, 0); start < body.length && taken.length < most; ) {
-    const newline = body.indexOf(0x0a, start);
-    const end = newline === -1 ? body.length : newline;
-    taken.push(take(scanner.scan(start, end), start, end));
-    start = skipSpace(body, end);
+export class LineItems<T> implements BatchItems<T> {
+  readonly items: T[] = [];
+  position: number;
+  readonly #body: Uint8Array;
+  readonly #scanner: JsonScanner;
+  readonly #most: number;
+  readonly #take: TakeItem<T>;
+
+  constructor(body: Uint8Array, most: number, take: TakeItem<T>) {
+    this.#body = body;
+    this.#scanner = new JsonScanner(body, wantedObject);
+    this.#most = most;
+    this.#take = take;
+    this.position = skipSpace(body, 0);
   }
-  return taken;
+
+  readUntil(position: number): boolean {
+    const body = this.#body;
+    while (this.position < position) {
+      const start = this.position;
+      if (start >= body.length) return true;
+      const newline = body.indexOf(0x0a, start);
+      const end = newline === -1 ? body.length : newline;
+      this.items.push(this.#take(this.#scanner.scan(start, end), start, end));
+      if (this.items.length >= this.#most) return true;
+      // Blank lines are skipped in one go: a body may have millions.
+      this.position = skipSpace(body, end);
+    }
+    return this.position >= body.length;
+  }
 }
 
 /** The position of the closing quote, or the end of the text. */

@@ -5,6 +5,7 @@ import type { AppendOutcome } from '../topics/engine.ts';
 import type { HistoryPage } from '../topics/history.ts';
 import type { Payer } from '../topics/payer.ts';
 import type { StoredPublication } from '../topics/publication.ts';
+import type { Turns } from './turns.ts';
 
 export interface Publisher {
   /** Answers each, in their order; never rejects. Checks everything but that JSON is JSON. Keeps the payload bytes. */
@@ -140,6 +141,7 @@ export interface ApiPorts {
   /** What each caller is held to, topic by topic. */
   readonly authorize: Authorize;
   readonly authorizePublishing: AuthorizePublishing;
+  readonly turns: Turns;
   /** Of a request's body. */
   readonly bodyMaxBytes: number;
 }

@@ -4,7 +4,7 @@ import { fromBase64 } from '../protocol/base64.ts';
 import { maxInstantMs } from '../protocol/fields.ts';
 import type { Payload, PublishFields } from '../protocol/frames.ts';
 import { fromInstant } from '../protocol/instant.ts';
-import { splitEnvelope } from '../protocol/json/envelope.ts';
+import { splitEnvelope, wantedObject } from '../protocol/json/envelope.ts';
 import { type JsonText, type ScanFault, scanJson } from '../protocol/json/scanner.ts';
 import { plainTexts } from '../protocol/json/short-texts.ts';
 import { nullPayload } from '../protocol/payload.ts';
@@ -20,7 +20,7 @@ import { invalidRequest, validate } from './validate.ts';
  */
 export function readPublish(
   body: Uint8Array,
-  text = scanJson(body),
+  text = scanJson(body, wantedObject),
   texts = plainTexts,
 ): PublishFields | SluiceError {
   const fields = plainFields(body, text, texts) ?? checkedFields(body, text, texts);
@@ -42,7 +42,7 @@ export function checkedFields(
 
 /** The same without a topic. */
 export function readBroadcast(body: Uint8Array): PublishFields | SluiceError {
-  const read = readEnvelope(body, scanJson(body), broadcastEnvelope);
+  const read = readEnvelope(body, scanJson(body, wantedObject), broadcastEnvelope);
   return read instanceof SluiceError ? read : fieldsOf(broadcastTopic, read.envelope, read.data);
 }
 
@@ -53,7 +53,9 @@ function readEnvelope<T>(
   texts = plainTexts,
 ): { readonly envelope: T; readonly data: Uint8Array | undefined } | SluiceError {
   const split = splitEnvelope(body, 'data', text, texts);
-  if (!split.ok) return new SluiceError('invalid_json', split.message);
+  if (!split.ok) {
+    return new SluiceError(split.reason === 'too_many' ? 'invalid_request' : 'invalid_json', split.message);
+  }
   const tags = split.envelope['tags'];
   // No object that is made from it by assignment could hold this one, so it would be lost without a word.
   if (typeof tags === 'object' && tags !== null && Object.hasOwn(tags, '__proto__')) {

@@ -2,6 +2,7 @@ import { createApi } from '../../src/api/dispatch.ts';
 import type { ApiResponse } from '../../src/api/http.ts';
 import type { ApiPorts, ConnectionInfo, Readiness } from '../../src/api/ports.ts';
 import { topicReader } from '../../src/api/topic-reader.ts';
+import { Turns } from '../../src/api/turns.ts';
 import { type ApiKey, apiKeys } from '../../src/auth/api-keys.ts';
 import { authorizer, publishingAuthorizer } from '../../src/auth/authorize.ts';
 import { createCredentials } from '../../src/auth/credentials.ts';
@@ -92,6 +93,7 @@ export async function startApi(options: HarnessOptions = {}) {
     assets: (name) => options.assets?.[name],
     authorize: authorizer(namespaces),
     authorizePublishing: publishingAuthorizer(namespaces),
+    turns: new Turns({ nextTurn: setImmediate, monotonicMs: () => 0, spent: () => undefined }),
     bodyMaxBytes,
     ...options.ports,
   };

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { arrayItems, lines } from '../../src/api/batch-items.ts';
+import { ArrayItems, LineItems } from '../../src/api/batch-items.ts';
 import { publishBatch } from '../../src/api/publish.ts';
 import type { Call } from '../../src/api/route.ts';
+import { Turns } from '../../src/api/turns.ts';
 import { allScopes, localIdentity } from '../../src/auth/identity.ts';
 import { SluiceError } from '../../src/errors.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
@@ -138,8 +139,19 @@ describe('a batch', () => {
 });
 
 describe('finding the items', () => {
-  const textsOf = (find: typeof lines | typeof arrayItems, body: string) =>
-    find(Buffer.from(body), 10, (_, start, end) => Buffer.from(body).toString('utf8', start, end).trim());
+  type Take<T> = ConstructorParameters<typeof ArrayItems<T>>[2];
+  type Items = typeof ArrayItems | typeof LineItems;
+
+  function readAll<T>(Kind: Items, body: Buffer, most: number, take: Take<T>): readonly T[] {
+    const items = new Kind(body, most, take);
+    items.readUntil(body.length);
+    return items.items;
+  }
+
+  const textsOf = (Kind: Items, body: string) =>
+    readAll(Kind, Buffer.from(body), 10, (_, start, end) =>
+      Buffer.from(body).toString('utf8', start, end).trim(),
+    );
 
   test.each([
     ['[]', []],
@@ -148,16 +160,18 @@ describe('finding the items', () => {
     ['["a,b","]","\\"],[",1]', ['"a,b"', '"]"', '"\\"],["', '1']],
     ['[,]', ['', '']],
     ['[1,]', ['1', '']],
-    ['["', undefined],
-    ['[1}', undefined],
   ])('of %s', (text, items) => {
-    expect(textsOf(arrayItems, text)).toEqual(items);
+    expect(textsOf(ArrayItems, text)).toEqual(items);
+  });
+
+  test.each(['["', '[1}', '{}'])('of %s, which is no array', (text) => {
+    expect(() => textsOf(ArrayItems, text)).toThrow('not a JSON array');
   });
 
   test.each([
-    ['arrays', arrayItems, (count: number) => `[${'{} ,'.repeat(count - 1)}{} ]`],
-    ['lines', lines, (count: number) => '{}\n\n'.repeat(count)],
-  ])('of %s ends behind as many as were asked for', (_, find, bodyOf) => {
+    ['arrays', ArrayItems, (count: number) => `[${'{} ,'.repeat(count - 1)}{} ]`],
+    ['lines', LineItems, (count: number) => '{}\n\n'.repeat(count)],
+  ])('of %s ends after the number that was asked for', (_, Kind, bodyOf) => {
     for (const [count, taken] of [
       [1, 1],
       [2, 2],
@@ -166,8 +180,29 @@ describe('finding the items', () => {
       [500, 3],
     ] as const) {
       const starts: number[] = [];
-      const items = find(Buffer.from(bodyOf(count)), 3, (_, start) => starts.push(start));
-      expect([items?.length, starts.length]).toEqual([taken, taken]);
+      const items = readAll(Kind, Buffer.from(bodyOf(count)), 3, (_, start) => starts.push(start));
+      expect([items.length, starts.length]).toEqual([taken, taken]);
+    }
+  });
+
+  test.each([
+    ['arrays', ArrayItems, '[ 1 ,[2,3], {"a":4} ,5]'],
+    ['lines', LineItems, '\n1\n[2,3] \n\n {"a":4}\n5'],
+  ])('of %s reads piece by piece what it reads in one go', (_, Kind, text) => {
+    const body = Buffer.from(text);
+    const take: Take<string> = (_, start, end) => text.slice(start, end);
+    const whole = readAll(Kind, body, 10, take);
+    expect(whole).toHaveLength(4);
+    for (let pieceBytes = 1; pieceBytes <= body.length; pieceBytes++) {
+      const items = new Kind(body, 10, take);
+      const ends: boolean[] = [];
+      while (ends.at(-1) !== true) {
+        const before = items.items.length;
+        ends.push(items.readUntil(items.position + pieceBytes));
+        // Of a piece of one byte, no more than the item that begins there.
+        if (pieceBytes === 1) expect(items.items.length - before).toBeLessThanOrEqual(1);
+      }
+      expect(items.items).toEqual(whole);
     }
   });
 
@@ -180,12 +215,87 @@ describe('finding the items', () => {
         return typeof value === 'function' ? value.bind(bytes) : value;
       },
     });
-    expect(lines(body, 10, (_, start, end) => [start, end])).toEqual([[2000, 2003]]);
+    expect(readAll(LineItems, body, 10, (_, start, end) => [start, end])).toEqual([[2000, 2003]]);
     expect(looks).toBeLessThan(4 * body.length);
   });
 
   test('of lines', () => {
-    expect(textsOf(lines, 'a\n \t\r\nb\n\nc')).toEqual(['a', 'b', 'c']);
-    expect(textsOf(lines, '')).toEqual([]);
+    expect(textsOf(LineItems, 'a\n \t\r\nb\n\nc')).toEqual(['a', 'b', 'c']);
+    expect(textsOf(LineItems, '')).toEqual([]);
+  });
+});
+
+describe('a large body', () => {
+  const large = 300 * 1024;
+  const padded = (text: string) => text.padEnd(large);
+
+  /** An API whose turns come when the test says so. */
+  async function startWithTurns() {
+    const next: (() => void)[] = [];
+    const spent: string[] = [];
+    let nowMs = 0;
+    const turns = new Turns({
+      nextTurn: (callback) => next.push(callback),
+      monotonicMs: () => nowMs++,
+      spent: (account, ms) => spent.push(`${account} ${ms}`),
+    });
+    const api = await startApi({ ports: { turns, bodyMaxBytes: 10 * large } });
+    return { ...api, spent, turn: () => next.splice(0).map((callback) => callback()).length };
+  }
+
+  const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+  test.each([
+    ['/api/publish', '{"topic":"a"}'],
+    ['/api/broadcast', '{"data":1}'],
+    ['/api/publish/batch', '[{"topic":"a"}]'],
+  ])('of %s is read in a turn of its own, one a turn, and charged to who sent it', async (path, text) => {
+    const { post, turn, spent } = await startWithTurns();
+    const answers: number[] = [];
+    for (let i = 0; i < 2; i++) void post(path, padded(text)).then(({ status }) => answers.push(status));
+    await settled();
+    expect([answers, spent]).toEqual([[], []]);
+    expect(turn()).toBe(1);
+    await settled();
+    expect([answers, spent.length]).toEqual([[200], 1]);
+    expect(turn()).toBe(1);
+    await settled();
+    expect([answers, spent.length]).toEqual([[200, 200], 2]);
+    expect(spent[0]).toBe('address 127.0.0.1 1');
+  });
+
+  test('is answered in the turn in which it comes, unless it is large', async () => {
+    const { post, turn } = await startWithTurns();
+    const body = '{"topic":"a"}'.padEnd(256 * 1024);
+    expect((await post('/api/publish', body)).status).toBe(200);
+    const answer = post('/api/publish', `${body} `);
+    await settled();
+    expect(turn()).toBe(1);
+    expect((await answer).status).toBe(200);
+  });
+
+  test.each([
+    ['an array', {}, (items: readonly string[]) => `[${items.join(',')}]`],
+    ['lines', ndjson, (items: readonly string[]) => items.join('\n')],
+  ])('that is a batch of %s is read over several turns', async (_, headers, bodyOf) => {
+    const { post, turn } = await startWithTurns();
+    const items = Array.from({ length: 600 }, (_, i) => `{"topic":"a${i % 3}","data":"${'x'.repeat(1000)}"}`);
+    const answering = post(path, bodyOf(items), headers);
+    let turns = 0;
+    for (await settled(); turn() > 0; await settled()) turns++;
+    expect(turns).toBe(3);
+    const { results } = (await answering).json<Results>();
+    expect(results.map(({ offset }) => offset)).toEqual(items.map((_, i) => Math.floor(i / 3) + 1));
+  });
+
+  test('that is wrong is refused, and the next one is read', async () => {
+    const { post, turn } = await startWithTurns();
+    const answers = [
+      post(path, padded('[{"topic":"a"}')),
+      post('/api/publish', padded('{')),
+      post(path, padded('[]')),
+    ];
+    for (await settled(); turn() > 0; await settled());
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([400, 400, 200]);
   });
 });

@@ -114,6 +114,22 @@ describe('POST /api/publish', () => {
     expect([await status(max), await status(max + 1)]).toEqual([200, 400]);
   });
 
+  test('a body has at most 100 members: what follows is not looked at', async () => {
+    const { post } = await startApi();
+    const answer = async (count: number, end = '}') => {
+      const strangers = Array.from({ length: count - 1 }, (_, i) => `,"x${i}":1`);
+      return (await post('/api/publish', `{"topic":"t"${strangers.join('')}${end}`)).json();
+    };
+    const members = {
+      error: { code: 'invalid_request', message: expect.stringContaining('is not known here') },
+    };
+    expect(await answer(99)).toMatchObject(members);
+    expect(await answer(100)).toMatchObject(members);
+    const over = { code: 'invalid_request', message: expect.stringContaining('more than 100 members') };
+    expect(await answer(101)).toMatchObject({ error: over });
+    expect(await answer(101, 'not looked at')).toMatchObject({ error: over });
+  });
+
   test('there are at most 32 tags', async () => {
     const { post } = await startApi();
     const status = async (count: number) => {

@@ -1,7 +1,6 @@
 import { SluiceError } from '../../errors.ts';
 import type { AppendOutcome, AppendRequest } from '../../topics/engine.ts';
 import { publicationDigest } from '../../topics/idempotency.ts';
-import { gatewayPayer } from '../../topics/payer.ts';
 import { StoredPublication } from '../../topics/publication.ts';
 import { isOverfull, trim, trimMessageIds } from './retention.ts';
 import type { Head, Topics } from './topics.ts';
@@ -62,7 +61,7 @@ function appendOne(
     const candidate = { messageId, digest, payer, epoch, offset };
     const answer = topics.messageIds(head, nowMs).answer(candidate, nowMs);
     if (answer !== undefined) return answer;
-    topics.putMessageId(head, offset, { messageId, digest, atMs: nowMs, payer: payer ?? gatewayPayer });
+    topics.putMessageId(head, messageId, offset, digest, nowMs);
   }
   const publication = new StoredPublication(
     fields,

@@ -1,7 +1,6 @@
 import { crc32 } from '../../protocol/crc32.ts';
 import type { Mode } from '../../protocol/frames.ts';
 import { protobufCodec } from '../../protocol/protobuf/codec.ts';
-import type { Payer } from '../../topics/payer.ts';
 import { StoredPublication } from '../../topics/publication.ts';
 import { DataDirError } from './data-dir.ts';
 
@@ -45,8 +44,6 @@ export interface MessageIdRecord {
   readonly messageId: string;
   readonly digest: string;
   readonly atMs: number;
-  /** Pays for it also after a restart. */
-  readonly payer: Pick<Payer, 'account' | 'isVerified'>;
 }
 
 type HeadNumbers = Omit<HeadRecord, 'epoch' | 'mode' | 'isIdle'>;
@@ -94,13 +91,11 @@ export class RecordWriter {
     return this.#end();
   }
 
-  messageId({ messageId, digest, atMs, payer }: MessageIdRecord): Buffer {
+  messageId({ messageId, digest, atMs }: MessageIdRecord): Buffer {
     this.#begin();
-    this.#byte(payer.isVerified ? 1 : 0);
     this.#number(atMs);
     this.#text(digest);
     this.#text(messageId);
-    this.#text(payer.account);
     return this.#end();
   }
 
@@ -204,11 +199,9 @@ export function decodeEngine(record: Uint8Array): EngineRecord {
 
 export function decodeMessageId(record: Uint8Array): MessageIdRecord {
   const reader = new RecordReader(record);
-  const isVerified = reader.byte() === 1;
   const atMs = reader.number();
   const digest = reader.text();
-  const messageId = reader.text();
-  return { atMs, digest, messageId, payer: { account: reader.text(), isVerified } };
+  return { atMs, digest, messageId: reader.text() };
 }
 
 /** Its bytes are a part of `record`, which must not change. */

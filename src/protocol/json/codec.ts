@@ -67,12 +67,19 @@ function failure(id: number, code: 'invalid_json' | 'invalid_frame' | 'invalid_r
   return { ok: false, id, code, message } as const;
 }
 
+const faultCodes = {
+  syntax: 'invalid_json',
+  other_kind: 'invalid_frame',
+  too_many: 'invalid_request',
+} as const;
+
 /** The envelope with its type and id; bytes of the members that were cut replace their values. */
 function openFrame(message: Uint8Array, cuts: readonly string[]) {
   if (!isUtf8(message)) return failure(0, 'invalid_json', 'the message is not UTF-8');
   const cut = cutMembers(message, cuts);
   if (!cut.ok) {
-    return failure(0, cut.otherKind ? 'invalid_frame' : 'invalid_json', cut.message);
+    const id = cut.reason === 'too_many' ? peekJsonId(message) : 0;
+    return failure(id, faultCodes[cut.reason ?? 'syntax'], cut.message);
   }
   const { type } = cut.envelope;
   const id = cut.envelope['id'] ?? 0;

@@ -1,5 +1,18 @@
-import { type JsonText, type Member, memberName, type ScanFault, type Span, scanJson } from './scanner.ts';
+import {
+  type JsonText,
+  type Member,
+  memberName,
+  type ScanFault,
+  type Span,
+  scanJson,
+  type Wanted,
+} from './scanner.ts';
 import { plainTexts, type Texts } from './short-texts.ts';
+
+/** No message and no request has as many members in its outermost object. */
+const maxMembers = 100;
+
+export const wantedObject: Wanted = { maxMembers, elements: false };
 
 /** An object without the members that were cut out of it. */
 export interface Envelope {
@@ -24,7 +37,7 @@ export interface Cut {
 export function splitEnvelope(
   bytes: Uint8Array,
   payloadMember: string,
-  text = scanJson(bytes),
+  text = scanJson(bytes, wantedObject),
   texts = plainTexts,
 ): Envelope | ScanFault {
   const cut = cutMembers(bytes, [payloadMember], text, texts);
@@ -35,7 +48,7 @@ export function splitEnvelope(
 export function cutMembers(
   bytes: Uint8Array,
   names: readonly string[],
-  text = scanJson(bytes),
+  text = scanJson(bytes, wantedObject),
   texts = plainTexts,
 ): Cut | ScanFault {
   if (!text.ok) return text;
@@ -90,7 +103,7 @@ function notThat(expected: string, text: JsonText): ScanFault {
     ok: false,
     message: `expected ${expected} at byte ${text.start}`,
     position: text.start,
-    otherKind: true,
+    reason: 'other_kind',
   };
 }
 

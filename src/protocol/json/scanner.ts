@@ -1,3 +1,5 @@
+import { NameTable, nameText } from './name-table.ts';
+
 /**
  * A single pass over the UTF-8 bytes of a JSON text: strict grammar (RFC 8259), no member twice in one object at any
  * depth, at most `maxDepth` levels; it reports where the members of an outermost object (or the elements of an outermost
@@ -25,36 +27,41 @@ export interface ScanFault {
   /** What is wrong, with the byte position. */
   readonly message: string;
   readonly position: number;
-  /** It is JSON, but not an object (or array) as the caller expected. */
-  readonly otherKind?: true;
+  /**
+   * Absent: it is no JSON. `other_kind`: it is JSON, but not an object (or array) as the caller expected. `too_many`: the
+   * outermost object has more members than the caller takes.
+   */
+  readonly reason?: 'other_kind' | 'too_many';
 }
+
+/** What a caller wants to know of an outermost object or array. */
+export interface Wanted {
+  /** An object with more members is a fault (`too_many`); what follows them is not looked at. */
+  readonly maxMembers: number;
+  readonly elements: boolean;
+}
+
+const everything: Wanted = { maxMembers: Number.POSITIVE_INFINITY, elements: true };
 
 export interface JsonText extends Span {
   readonly ok: true;
   readonly kind: 'object' | 'array' | 'scalar';
   /** Of an outermost object, in their order. */
   readonly members: readonly Member[];
-  /** Of an outermost array, in their order. */
+  /** Of an outermost array, in their order, if they were wanted. */
   readonly elements: readonly Span[];
 }
 
-/** Of the bytes [start, end); positions count from the begin of `bytes`. */
-export function scanJson(bytes: Uint8Array, start = 0, end = bytes.length): JsonText | ScanFault {
-  return new JsonScanner(bytes).scan(start, end);
+/** Scans all of `bytes`. */
+export function scanJson(bytes: Uint8Array, wanted = everything): JsonText | ScanFault {
+  return new JsonScanner(bytes, wanted).scan(0, bytes.length);
 }
-
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 export function memberName(bytes: Uint8Array, member: Member): string {
-  return nameText(bytes, member.nameStart, member.nameEnd, member.escaped);
+  return nameText(bytes, member.nameStart, member.nameEnd);
 }
 
-function nameText(bytes: Uint8Array, start: number, end: number, escaped: boolean): string {
-  if (!escaped) return decoder.decode(bytes.subarray(start, end));
-  return JSON.parse(decoder.decode(bytes.subarray(start - 1, end + 1))) as string;
-}
-
-// Above so many members an object's names go into a set; below, comparing them pairwise is quicker.
+// Above this many members an object's names go into a table; below, comparing them pairwise is quicker.
 const pairwiseNames = 32;
 
 const quote = 0x22;
@@ -78,19 +85,24 @@ const noElements: readonly Span[] = [];
 export class JsonScanner {
   private readonly bytes: Uint8Array;
   private readonly words: DataView;
+  private readonly wanted: Wanted;
   private end = 0;
   private problem = '';
   private position = 0;
+  private tooMany = false;
   private members: Member[] = [];
   private elements: Span[] = [];
   /** Digest, start and end of the names of the objects that are open: a stack of `top` numbers. */
   private readonly names: number[] = [];
   private top = 0;
+  /** One for each depth, used again: a text may have a million small objects. */
+  private readonly tables: (NameTable | undefined)[] = [];
   /** Whether the string that was read last has escapes. */
   private escaped = false;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, wanted = everything) {
     this.bytes = bytes;
+    this.wanted = wanted;
     this.words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
@@ -108,6 +120,7 @@ export class JsonScanner {
   scanPrefix(from: number, limit = this.bytes.length): JsonText | ScanFault {
     this.end = limit;
     this.top = 0;
+    this.tooMany = false;
     const start = this.space(from);
     const first = this.at(start);
     if (first === openBrace) this.members = [];
@@ -121,7 +134,9 @@ export class JsonScanner {
   }
 
   private fault(): ScanFault {
-    return { ok: false, message: `${this.problem} at byte ${this.position}`, position: this.position };
+    const { problem, position, tooMany } = this;
+    const message = `${problem} at byte ${position}`;
+    return tooMany ? { ok: false, message, position, reason: 'too_many' } : { ok: false, message, position };
   }
 
   private fail(problem: string, position: number): -1 {
@@ -173,7 +188,7 @@ export class JsonScanner {
     let pos = this.space(open + 1);
     if (this.at(pos) === closeBrace) return pos + 1;
     const mark = this.top;
-    let seen: Set<string> | undefined;
+    let seen: NameTable | undefined;
     for (;;) {
       const nameStart = pos + 1;
       if (this.at(pos) !== quote) return this.fail('expected a member name', pos);
@@ -182,11 +197,13 @@ export class JsonScanner {
       const nameEnd = pos - 1;
       const escaped = this.escaped;
       if (seen === undefined && (escaped || this.top - mark >= pairwiseNames * 3)) {
-        seen = this.nameSet(mark);
+        seen = this.tableOf(mark, depth);
       }
-      const twice =
-        seen === undefined ? this.pairwise(mark, nameStart, nameEnd) : this.inSet(seen, nameStart, nameEnd);
-      if (twice) return this.fail('a member that stands there twice', nameStart - 1);
+      const isNew =
+        seen === undefined ? this.pairwise(mark, nameStart, nameEnd) : seen.add(nameStart, nameEnd);
+      if (!isNew) return this.fail('a member that stands there twice', nameStart - 1);
+      if (depth === 1 && this.members.length >= this.wanted.maxMembers)
+        return this.failTooMany(nameStart - 1);
       pos = this.space(pos);
       if (this.at(pos) !== colon) return this.fail('expected ":"', pos);
       const start = this.space(pos + 1);
@@ -211,7 +228,7 @@ export class JsonScanner {
     for (;;) {
       const end = this.value(start, depth);
       if (end === failed) return failed;
-      if (depth === 1) this.elements.push({ start, end });
+      if (depth === 1 && this.wanted.elements) this.elements.push({ start, end });
       const pos = this.space(end);
       const c = this.at(pos);
       if (c === closeBracket) return pos + 1;
@@ -220,18 +237,23 @@ export class JsonScanner {
     }
   }
 
-  /** Whether the name, which has no escapes, stands in the open object already; else it is noted. */
+  private failTooMany(position: number): -1 {
+    this.tooMany = true;
+    return this.fail(`an object with more than ${this.wanted.maxMembers} members`, position);
+  }
+
+  /** Notes the name, which has no escapes. False: the open object has it already. */
   private pairwise(mark: number, start: number, end: number): boolean {
     const { names, top } = this;
     const digest = this.digest(start, end);
     for (let i = mark; i < top; i += 3) {
-      if (names[i] === digest && this.equal(names[i + 1]!, names[i + 2]!, start, end)) return true;
+      if (names[i] === digest && this.equal(names[i + 1]!, names[i + 2]!, start, end)) return false;
     }
     names[top] = digest;
     names[top + 1] = start;
     names[top + 2] = end;
     this.top = top + 3;
-    return false;
+    return true;
   }
 
   /** Equal names have equal ones, and most others don't. */
@@ -251,17 +273,13 @@ export class JsonScanner {
     return true;
   }
 
-  private nameSet(mark: number): Set<string> {
-    const seen = new Set<string>();
-    for (let i = mark; i < this.top; i += 3) {
-      seen.add(nameText(this.bytes, this.names[i + 1]!, this.names[i + 2]!, false));
-    }
-    return seen;
-  }
-
-  private inSet(seen: Set<string>, start: number, end: number): boolean {
-    const size = seen.size;
-    return seen.add(nameText(this.bytes, start, end, this.escaped)).size === size;
+  /** The names of the open object so far. */
+  private tableOf(mark: number, depth: number): NameTable {
+    const table = this.tables[depth] ?? new NameTable(this.bytes);
+    this.tables[depth] = table;
+    table.clear();
+    for (let i = mark; i < this.top; i += 3) table.add(this.names[i + 1]!, this.names[i + 2]!);
+    return table;
   }
 
   private string(open: number): number {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { arrayElements, cutMembers, splitEnvelope } from '../../../src/protocol/json/envelope.ts';
-import { maxDepth, memberName, scanJson } from '../../../src/protocol/json/scanner.ts';
+import { JsonScanner, maxDepth, memberName, scanJson } from '../../../src/protocol/json/scanner.ts';
 import { isUtf8, utf8 } from '../../../src/protocol/utf8.ts';
 
 const text = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes);
@@ -150,7 +150,7 @@ describe('the JSON scanner', () => {
           const json = `${' '.repeat(before % 4)}"${'x'.repeat(before)}${special}${'"'.repeat(behind % 2)}${'y'.repeat(behind)}"`;
           expect([json, scan(json).ok]).toEqual([json, parses(json)]);
           const within = utf8(`["${json}"]`);
-          expect(scanJson(within, 2, within.length - 2)).toMatchObject({ ok: parses(json) });
+          expect(new JsonScanner(within).scan(2, within.length - 2)).toMatchObject({ ok: parses(json) });
         }
       }
     }
@@ -192,6 +192,27 @@ describe('the JSON scanner', () => {
     }
   });
 
+  it('takes as many members of the outermost object as the caller wants, and no more', () => {
+    const object = (count: number) =>
+      utf8(`{${Array.from({ length: count }, (_, i) => `"name${i}":{"a":1,"b":2}`).join(',')}}`);
+    const wanted = { maxMembers: 3, elements: false };
+    expect(scanJson(object(2), wanted)).toMatchObject({ ok: true });
+    expect(scanJson(object(3), wanted)).toMatchObject({ ok: true });
+    expect(scanJson(object(4), wanted)).toMatchObject({ ok: false, reason: 'too_many' });
+    // Of one that is within another, any number.
+    expect(scanJson(utf8(`{"a":${text(object(4))}}`), wanted).ok).toBe(true);
+    // One that is wrong before is wrong.
+    expect(scanJson(utf8('{"a":1,"a":1,"b":1,"c":1}'), wanted)).not.toHaveProperty('reason');
+  });
+
+  it('notes the elements of an array only where they are wanted', () => {
+    expect(scanJson(utf8('[1,2]'))).toMatchObject({ elements: [{}, {}] });
+    expect(scanJson(utf8('[1,2]'), { maxMembers: 1, elements: false })).toMatchObject({
+      kind: 'array',
+      elements: [],
+    });
+  });
+
   it('tells names with equal digests apart', () => {
     // The digest is made of the length and of the first, the middle and the last byte.
     expect(scan('{"a1c1e":1,"a2c2e":2}').ok).toBe(true);
@@ -213,7 +234,7 @@ describe('the JSON scanner', () => {
     ]);
     const array = arrayElements(utf8('[ {"a": 1.0} ,2,[3]]'));
     expect(array.ok && array.elements.map(text)).toEqual(['{"a": 1.0}', '2', '[3]']);
-    expect(arrayElements(utf8('{}'))).toMatchObject({ ok: false, otherKind: true });
+    expect(arrayElements(utf8('{}'))).toMatchObject({ ok: false, reason: 'other_kind' });
   });
 });
 
@@ -260,7 +281,7 @@ describe('the envelope', () => {
   });
 
   it('of what is no object is refused', () => {
-    expect(splitEnvelope(utf8('[1]'), 'data')).toMatchObject({ ok: false, otherKind: true });
+    expect(splitEnvelope(utf8('[1]'), 'data')).toMatchObject({ ok: false, reason: 'other_kind' });
     expect(splitEnvelope(utf8('{"data":1'), 'data')).toMatchObject({ ok: false });
   });
 });

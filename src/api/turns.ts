@@ -1,0 +1,50 @@
+import type { Payer } from '../topics/payer.ts';
+
+export interface TurnsOptions {
+  /** Calls back in a later turn of the event loop, after what the sockets have sent meanwhile. */
+  readonly nextTurn: (callback: () => void) => void;
+  /** Milliseconds on a monotonic clock. */
+  readonly monotonicMs: () => number;
+  /** Told how long the work of this account took. */
+  readonly spent: (account: string, ms: number) => void;
+}
+
+/**
+ * Work that takes some milliseconds a piece, as reading a large body: one piece a turn of the event loop, whatever the
+ * number of requests, so that what other clients send is served in between. First come, first served.
+ */
+export class Turns {
+  readonly #options: TurnsOptions;
+  readonly #waiting: (() => void)[] = [];
+  #isScheduled = false;
+
+  constructor(options: TurnsOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves with what `work` returns, and rejects with what it throws. Its time is charged to the payer. */
+  run<T>({ account }: Payer, work: () => T | PromiseLike<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push(() => {
+        const startMs = this.#options.monotonicMs();
+        try {
+          resolve(work());
+        } catch (error) {
+          reject(error);
+        }
+        this.#options.spent(account, this.#options.monotonicMs() - startMs);
+      });
+      this.#schedule();
+    });
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#options.nextTurn(() => {
+      this.#isScheduled = false;
+      this.#waiting.shift()?.();
+      if (this.#waiting.length > 0) this.#schedule();
+    });
+  }
+}
