@@ -1,6 +1,5 @@
 import { maxUint32 } from '../protocol/fields.ts';
 import type { ClientFrame, Limits, PublishFields, ServerFrame, ServerKinds } from '../protocol/frames.ts';
-import { protobufCodec } from '../protocol/protobuf/codec.ts';
 import { ClientError, gatewayError, localError } from './client-error.ts';
 import { Arrivals } from './connection/arrivals.ts';
 import { Backoff } from './connection/backoff.ts';
@@ -22,6 +21,7 @@ import { checkedCommand } from './requests.ts';
 import { platformRuntime, type Runtime, socketFactory } from './runtime.ts';
 import type { ClientStats } from './status.ts';
 import { Subscriptions } from './subscriptions/subscriptions.ts';
+import { protobufCodec } from './wire/protobuf.ts';
 
 type Counters = { -readonly [K in keyof ClientStats]: number };
 
@@ -210,7 +210,7 @@ export class Core {
 
   /** Throws where the gateway would close the connection for it. */
   #send(frame: ClientFrame): void {
-    const message = protobufCodec.encodeClientFrame(frame);
+    const message = protobufCodec.encode(frame);
     if (this.#limits && message.byteLength > this.#limits.frameMaxBytes) throw tooLarge(this.#limits);
     this.stats.framesSent++;
     this.stats.bytesSent += message.byteLength;
@@ -279,7 +279,7 @@ export class Core {
 const longestSession = 'x'.repeat(64);
 
 function bytesOf(frame: ClientFrame): number {
-  return protobufCodec.encodeClientFrame(frame).byteLength;
+  return protobufCodec.encode(frame).byteLength;
 }
 
 function tooLarge({ frameMaxBytes }: Limits): ClientError {

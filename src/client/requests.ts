@@ -1,11 +1,11 @@
-import { readCommand } from '../protocol/client-frames.ts';
 import { canonicalFilter } from '../protocol/equal-subscriptions.ts';
-import { publicationTypeProblem } from '../protocol/frame-kinds.ts';
 import type { CommandKind, Commands, Filter, PublishFields, Tags } from '../protocol/frames.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
+import { checkedFields } from './check.ts';
 import { type ClientError, gatewayError } from './client-error.ts';
 import { isPlain, payloadOf } from './payload.ts';
 import type { SubscribeOptions } from './subscriptions/subscribe-options.ts';
+import { clientFrame, serverFrame, subscriptionFields } from './wire/tables.ts';
 
 export interface PublishOptions {
   readonly key?: string;
@@ -30,10 +30,8 @@ export function checkedCommand<K extends CommandKind>(
   kind: K,
   fields: Readonly<Record<string, unknown>>,
 ): Commands[K] {
-  const read = readCommand(kind, fields);
-  if (!read.ok) throw gatewayError(read.code, read.message);
-  const { kind: _kind, id: _id, ...checked } = read.frame;
-  return checked as unknown as Commands[K];
+  const { fields: table = [] } = clientFrame.find(({ name }) => name === kind) ?? {};
+  return checkedFields(table, fields) as unknown as Commands[K];
 }
 
 export function checkedPublish(
@@ -49,8 +47,12 @@ export function checkedPublish(
   const own = { key, tags: tags && { ...tags }, messageId, ttlMs, timestampMs, removed };
   const wanted = { topic: checkedTopic(topic), type, payload: payloadOf(data), ...own };
   const fields = checkedCommand('publish', wanted);
-  const problem = publicationTypeProblem(fields.type);
-  if (problem !== undefined) throw gatewayError('invalid_type', problem);
+  if (!/^[\w\-.:]{1,64}$/.test(fields.type)) {
+    throw gatewayError('invalid_type', 'a type is 1-64 characters of A-Z a-z 0-9 _ - . :');
+  }
+  if (controlNames.has(fields.type)) {
+    throw gatewayError('invalid_type', `"${fields.type}" is the name of a control frame`);
+  }
   return fields;
 }
 
@@ -63,19 +65,24 @@ export function checkedSubscribe(
   const many = Array.isArray(since) ? since : undefined;
   const begin = many ? undefined : since;
   const rest = { intervalMs, conflate, presence, last, since: begin };
-  const { subscriptions } = checkedCommand('subscribe', {
-    subscriptions: [{ topic: checkedTopic(topic), ...rest }],
-  });
+  const checked = checkedFields(subscriptionFields, { topic: checkedTopic(topic), ...rest });
   for (const position of many ?? []) {
-    checkedCommand('subscribe', { subscriptions: [{ topic: position?.topic, since: position }] });
+    checkedFields(subscriptionFields, { topic: position?.topic, since: position });
   }
   if (filter !== undefined) checkFilter(filter, 0, { nodes: 0 });
   const copied = { ...options, since: many ? many.map((each) => ({ ...each })) : begin && { ...begin } };
   return {
-    topic: (subscriptions[0] as { topic: string }).topic,
+    topic: checked['topic'] as string,
     options: { ...copied, filter: filter && canonicalFilter(filter) } as SubscribeOptions,
   };
 }
+
+/** Types that the gateway refuses: a JSON message says by its type which frame it is. */
+const controlNames: ReadonlySet<string> = new Set(
+  [...serverFrame, ...clientFrame]
+    .filter(({ fields }) => fields)
+    .flatMap(({ name }) => [name, name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)]),
+);
 
 function checkedTopic(topic: unknown): string {
   if (typeof topic !== 'string' || topic === '') throw gatewayError('invalid_topic', 'a topic is a string');

@@ -1,15 +1,7 @@
 import type { Decoded } from './codec.ts';
 import { type Bounds, type Dialect, type Fault, Fields, maxUint32, type Raw } from './fields.ts';
 import { readFilter } from './filter-fields.ts';
-import type {
-  ClientFrame,
-  CommandKind,
-  Commands,
-  Payload,
-  Position,
-  Subscription,
-  TopicPosition,
-} from './frames.ts';
+import type { ClientFrame, CommandKind, Commands, Position, Subscription, TopicPosition } from './frames.ts';
 import { nullPayload } from './payload.ts';
 import { canonicalTopic } from './user-topics.ts';
 
@@ -114,24 +106,4 @@ export function readClientFrame(
   const values = readers[kind](new Fields(raw, dialect, clientBounds, faults));
   if (faults.first !== undefined) return { ok: false, id, ...faults.first };
   return { ok: true, frame: { kind, id, ...values } as ClientFrame };
-}
-
-/** Fields as values of the program that has them, as in `Commands`; of any type. */
-const plain: Dialect = {
-  eventMember: 'type',
-  instant: (raw, name) => {
-    const value = raw[name] ?? null;
-    return typeof value === 'number' || value === null ? value : undefined;
-  },
-  payload: (raw) => (raw['payload'] as Payload | undefined) ?? null,
-  bytes: () => undefined,
-  operator: (value) => value,
-};
-
-/** A command of a sender, judged as its receiver will: what it would refuse is not worth sending. */
-export function readCommand<K extends CommandKind>(
-  kind: K,
-  fields: Raw,
-): Decoded<{ kind: K; id: number } & Commands[K]> {
-  return readClientFrame(kind, 0, fields, plain) as Decoded<{ kind: K; id: number } & Commands[K]>;
 }

@@ -1,13 +1,8 @@
-import { deflateSync, inflateSync } from 'fflate';
+import { deflateSync } from 'fflate';
 import { crc32 } from './crc32.ts';
 import type { CompressedBody, Publication } from './frames.ts';
+import { type InflateFault, inflateBody, smallRunBytes } from './inflate.ts';
 import { decodeRun } from './protobuf/codec.ts';
-
-/** What one batch may hold before compression. */
-export const maxPlainBytes = 16 * 1024 * 1024;
-
-/** Runs up to this size do not say how long they are: three bytes in seventy, of a small update with a dictionary. */
-export const smallRunBytes = 1024;
 
 export type DeflateLevel = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 
@@ -45,40 +40,20 @@ export function deflateBody(
 
 export type Expanded =
   | { readonly ok: true; readonly publications: readonly Publication[] }
-  | {
-      readonly ok: false;
-      /** `unknown_dictionary`: it isn't in `dictionaries`. `mismatch`: the bytes aren't those that were compressed. */
-      readonly reason: 'unknown_dictionary' | 'mismatch' | 'too_large';
-    };
+  | { readonly ok: false; readonly reason: InflateFault };
 
 /**
- * The publications of a batch, compressed or not. To the receiver every failure is a gap. Never throws, and never
- * allocates more than the body's `plainBytes` (or `smallRunBytes`), which may be `maxPlainBytes`.
+ * The publications of a batch, compressed or not. To the receiver every failure is a gap. Never throws, and allocates no more
+ * than `inflateBody`.
  */
 export function expandBatch(
   batch: { readonly publications: readonly Publication[]; readonly compressed?: CompressedBody },
   dictionaries: ReadonlyMap<number, Uint8Array>,
 ): Expanded {
-  const body = batch.compressed;
-  if (body === undefined) return { ok: true, publications: batch.publications };
-  if (body.plainBytes > maxPlainBytes) return { ok: false, reason: 'too_large' };
-  const dictionary = dictionaries.get(body.dictionary);
-  if (body.dictionary !== 0 && dictionary === undefined) return { ok: false, reason: 'unknown_dictionary' };
-  const run = inflateExactly(body, dictionary);
-  if (run === undefined || crc32(run) !== body.crc32) return { ok: false, reason: 'mismatch' };
+  if (batch.compressed === undefined) return { ok: true, publications: batch.publications };
+  const run = inflateBody(batch.compressed, dictionaries);
+  if (typeof run === 'string') return { ok: false, reason: run };
   const decoded = decodeRun(run);
   if (!decoded.ok || decoded.frame.kind !== 'batch') return { ok: false, reason: 'mismatch' };
   return { ok: true, publications: decoded.frame.publications };
-}
-
-/** fflate drops what it would write behind `out`, so a bomb ends in an array of that length with another CRC. */
-function inflateExactly(body: CompressedBody, dictionary: Uint8Array | undefined): Uint8Array | undefined {
-  try {
-    const { deflate, plainBytes } = body;
-    const out = new Uint8Array(plainBytes || smallRunBytes);
-    const run = inflateSync(deflate, { out, dictionary });
-    return plainBytes === 0 || run.length === plainBytes ? run : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,3 @@
-import { closeTable } from '../../errors.ts';
 import { type ClientError, localError } from '../client-error.ts';
 
 /** How a connection ended: the WebSocket close code and its reason. */
@@ -6,6 +5,16 @@ export interface ClosedBy {
   readonly code: number;
   readonly reason: string;
 }
+
+const unauthorized = 4501;
+
+/** Those that an application is told of. */
+const reasons: Readonly<Record<number, string>> = {
+  4000: 'The gateway stops or restarts.',
+  4500: 'An operator ended the connection.',
+  [unauthorized]: 'No valid token was shown in time, or it has expired.',
+  4502: 'A message was larger than the gateway takes.',
+};
 
 /**
  * 4500-4999 are final, everything else is worth another attempt. One exception: `unauthorized` is not, where
@@ -15,10 +24,13 @@ export function mayReconnect(
   closed: ClosedBy,
   tokenMayHelp: boolean,
 ): { readonly error: ClientError; readonly final: boolean } {
-  const known = Object.values(closeTable).find(({ number }) => number === closed.code);
-  const expired = closed.code === closeTable.unauthorized.number && tokenMayHelp;
-  const final = closed.code >= 4500 && closed.code <= 4999 && !expired;
-  const why = known?.summary ?? (closed.reason || `close code ${closed.code}`);
-  const code = final ? 'connection_ended' : 'connection_failed';
-  return { final, error: localError(code, final ? why : `The connection was lost: ${why}`) };
+  const { code } = closed;
+  const final = code >= 4500 && code <= 4999 && !(code === unauthorized && tokenMayHelp);
+  const why = reasons[code] ?? (closed.reason || `close code ${code}`);
+  return {
+    final,
+    error: final
+      ? localError('connection_ended', why)
+      : localError('connection_failed', `The connection was lost: ${why}`),
+  };
 }

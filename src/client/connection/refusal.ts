@@ -1,5 +1,5 @@
-import { type ErrorCode, errorTable } from '../../errors.ts';
 import { type ClientError, gatewayError, localError } from '../client-error.ts';
+import { gatewayNumber } from '../gateway-errors.ts';
 
 /** What the HTTP side says about an upgrade that failed; see `learnRefusal`. */
 export interface Refusal {
@@ -57,8 +57,8 @@ async function unanswered(
 /** The gateway's own error, as its HTTP side writes it. */
 async function toldByGateway(response: Response): Promise<Refusal | undefined> {
   const told = await readError(response);
-  if (told === undefined || !Object.hasOwn(errorTable, told.code)) return undefined;
-  if ((told.code as ErrorCode) === 'upgrade_required') return { error: localError('upgrade_failed') };
+  if (told === undefined || gatewayNumber(told.code) === undefined) return undefined;
+  if (told.code === 'upgrade_required') return { error: localError('upgrade_failed') };
   const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
   const retryAfterMs = Number.isFinite(seconds) ? seconds * 1_000 : undefined;
   return { error: gatewayError(told.code, told.message, retryAfterMs), retryAfterMs };

@@ -1,8 +1,8 @@
-import type { Codec } from '../../protocol/codec.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/frames.ts';
 import { viewOf } from '../binary.ts';
 import { ClientError, localError } from '../client-error.ts';
 import type { Runtime, Socket, TimerHandle } from '../runtime.ts';
+import type { ClientCodec } from '../wire/codec.ts';
 import type { ClosedBy } from './close-code.ts';
 
 export type Greeting = ServerKinds['connected'];
@@ -36,7 +36,7 @@ export interface SocketSessionPort {
 
 /** What an attempt needs to be made of. */
 export interface SocketSessionParts {
-  readonly codec: Codec;
+  readonly codec: ClientCodec;
   readonly open: (url: string, protocol: string) => Socket;
   readonly runtime: Runtime;
 }
@@ -115,11 +115,14 @@ export class SocketSession {
 
   #received(data: unknown): void {
     const bytes = viewOf(data) ?? new Uint8Array();
-    const decoded = this.#parts.codec.decodeServerFrame(bytes);
-    if (!decoded.ok) this.#port.invalid(localError('invalid_message', decoded.message));
-    else if (this.#accepted || !this.#handshake(decoded.frame)) {
-      this.#port.frame(decoded.frame, bytes.byteLength);
+    let frame: ServerFrame;
+    try {
+      frame = this.#parts.codec.decode(bytes);
+    } catch (cause) {
+      this.#port.invalid(localError('invalid_message', undefined, cause));
+      return;
     }
+    if (this.#accepted || !this.#handshake(frame)) this.#port.frame(frame, bytes.byteLength);
   }
 
   /** Answers whether the frame was of the handshake. */
@@ -138,9 +141,7 @@ export class SocketSession {
   #sayHello(): void {
     const { clientName: client, capabilities } = this.#options;
     const token = this.#token || undefined;
-    this.send(
-      this.#parts.codec.encodeClientFrame({ kind: 'connect', id: handshakeId, token, client, capabilities }),
-    );
+    this.send(this.#parts.codec.encode({ kind: 'connect', id: handshakeId, token, client, capabilities }));
   }
 
   #accept(greeting: Greeting): void {

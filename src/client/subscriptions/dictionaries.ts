@@ -1,5 +1,6 @@
-import { expandBatch } from '../../protocol/compression.ts';
 import type { Publication, ServerKinds } from '../../protocol/frames.ts';
+import { inflateBody } from '../../protocol/inflate.ts';
+import { decodeRun } from '../wire/protobuf.ts';
 
 const none: ReadonlyMap<number, Uint8Array> = new Map();
 
@@ -16,8 +17,13 @@ export class Dictionaries {
 
   /** `undefined`: the body doesn't check; to the receiver that is a gap. */
   expand(batch: ServerKinds['batch']): readonly Publication[] | undefined {
-    const expanded = expandBatch(batch, this.#byView.get(batch.view) ?? none);
-    return expanded.ok ? expanded.publications : undefined;
+    if (!batch.compressed) return batch.publications;
+    const run = inflateBody(batch.compressed, this.#byView.get(batch.view) ?? none);
+    try {
+      return typeof run === 'string' ? undefined : decodeRun(run);
+    } catch {
+      return undefined;
+    }
   }
 
   forget(view: number): void {

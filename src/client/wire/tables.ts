@@ -1,0 +1,108 @@
+import type { CommandKind, ServerKind } from '../../protocol/frames.ts';
+
+/**
+ * The messages of `proto/gateway.proto` that cross between a client and the gateway, as small as they can be shipped: their
+ * fields in the order of their numbers, `name:type`. A test compares them with the proto file.
+ *
+ * Types, in capitals where the default of proto3 means absence:
+ * s text, r text that has to be there; u uint32; n and P an integer up to 2^53-1; i an instant; b true or false; d double;
+ * f fixed32; x bytes;
+ * N and O an integer and a boolean whose absence is told apart from 0 and false; j and k a payload as JSON and as bytes;
+ * m the mode; o the operator of a filter; e the end of a batch (0: one after its beginning); t a map of texts.
+ * A name is that of a message. `*` begins a list, `+` one that is absent when it is empty, `!` a message that has to be
+ * there, `?` one that may be absent.
+ */
+const messages = {
+  limits: 'frameMaxBytes:u payloadMaxBytes:u subscriptions:u commandsPerSecond:u idleTimeoutMs:u',
+  range: 'after:n upto:n',
+  result:
+    'topic:s error:?failure view:u mode:m epoch:s offset:n recovered:O missing:?range topics:+topicResult intervalMs:U cursor:S',
+  topicResult: 'topic:s epoch:s offset:n recovered:O missing:?range mode:m',
+  failure: 'code:s number:u message:s retry:b retryAfterMs:U',
+  publication: 'offset:n timestampMs:i type:s json:j binary:k key:S tags:t removed:B',
+  member: 'session:s user:S sinceMs:i',
+  held: 'topic:s view:u',
+  position: 'epoch:s offset:n',
+  topicPosition: 'topic:r epoch:s offset:n',
+  filter: 'op:o tag:s values:*s number:d filters:*filter',
+  subscription:
+    'topic:r since:?position positions:*topicPosition last:U filter:?filter intervalMs:U conflate:B presence:B cursor:S',
+};
+
+/** In the order of their numbers in ServerFrame, from 2. */
+const serverKinds: Readonly<Record<ServerKind, string>> = {
+  connected: 'session:s timeMs:i version:s user:S limits:!limits capabilities:+s expiresMs:I',
+  subscribed: 'results:*result',
+  unsubscribed: 'views:*u reason:S',
+  published: 'epoch:s offset:n duplicate:b',
+  history: 'topic:s epoch:s after:n upto:n more:b publications:*publication missing:?range',
+  presence: 'topic:s members:*member count:u',
+  status: 'session:s user:S connectedAtMs:i messageCount:n subscriptions:*held timeMs:i',
+  refreshed: 'expiresMs:I',
+  pong: 'timeMs:i',
+  result: 'json:J binary:K',
+  error: messages.failure,
+  batch:
+    'view:u topic:S epoch:S after:n upto:e publications:*publication deflate:x plainBytes:u crc32:f dictionary:u cursor:S',
+  reset: 'view:u topic:s epoch:s offset:n mode:m',
+  snapshot: 'view:u topic:s epoch:s offset:n first:b publications:*publication last:b',
+  joined: 'topic:s member:!member',
+  left: 'topic:s member:!member',
+  lagging: 'views:*u',
+  caughtUp: 'view:u topic:s epoch:s offset:n recovered:b missing:?range cursor:S',
+  message: 'type:s json:j binary:k',
+  goingAway: 'reconnectDelayMs:u reason:s',
+  dictionary: 'dictionary:u view:u data:x crc32:f',
+};
+
+/** In the order of their numbers in ClientFrame, from 2. */
+const commands: Readonly<Record<CommandKind, string>> = {
+  connect: 'token:S client:S capabilities:*s',
+  subscribe: 'subscriptions:*subscription',
+  unsubscribe: 'views:*u topics:*s',
+  publish:
+    'topic:r type:r json:j binary:k key:S tags:t messageId:S ttlMs:P except:S timestampMs:I removed:B expectedOffset:N',
+  history: 'topic:r after:N limit:U',
+  presence: 'topic:r',
+  status: '',
+  refresh: 'token:r',
+  ping: 'roundTripMs:d',
+  call: 'method:r json:J binary:K',
+};
+
+export interface Field {
+  readonly name: string;
+  /** One letter, or `message` for a field with `fields`. */
+  readonly type: string;
+  /** `*`, `+`, `!`, `?` or nothing. */
+  readonly many: string;
+  /** Those of the message that it holds. */
+  readonly fields: readonly Field[] | undefined;
+}
+
+const known: Record<string, readonly Field[]> = {};
+
+function fieldsOf(text: string): readonly Field[] {
+  if (known[text]) return known[text];
+  const fields: Field[] = [];
+  known[text] = fields;
+  for (const [, name = '', many = '', type = ''] of text.matchAll(/(\w+):(\W?)(\w+)/g)) {
+    const inner: string | undefined = messages[type as keyof typeof messages];
+    fields.push({ name, many, type, fields: inner ? fieldsOf(inner) : undefined });
+  }
+  return fields;
+}
+
+function frame(kinds: Readonly<Record<string, string>>): readonly Field[] {
+  const inner = Object.keys(kinds).map((name) => ({
+    name,
+    many: '',
+    type: name,
+    fields: fieldsOf(kinds[name] as string),
+  }));
+  return [{ name: 'id', many: '', type: 'u', fields: undefined }, ...inner];
+}
+
+export const serverFrame: readonly Field[] = frame(serverKinds);
+export const clientFrame: readonly Field[] = frame(commands);
+export const subscriptionFields: readonly Field[] = fieldsOf(messages.subscription);

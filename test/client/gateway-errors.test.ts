@@ -1,0 +1,18 @@
+import { expect, it } from 'vitest';
+import { gatewayError } from '../../src/client/client-error.ts';
+import { gatewayNumber } from '../../src/client/gateway-errors.ts';
+import { errorTable } from '../../src/errors.ts';
+
+it.each(Object.entries(errorTable))(
+  'the code %s has the number and the verdict of the table',
+  (code, { number, retry }) => {
+    expect(gatewayError(code, 'm')).toMatchObject({ code, number, retry });
+  },
+);
+
+it('another code has no number and may be tried again', () => {
+  for (const code of ['nothing_known', '100', '']) {
+    expect(gatewayNumber(code)).toBeUndefined();
+    expect(gatewayError(code, 'm')).toMatchObject({ number: 0, retry: true });
+  }
+});

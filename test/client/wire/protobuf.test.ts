@@ -1,0 +1,200 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decodeRun, protobufCodec as small } from '../../../src/client/wire/protobuf.ts';
+import { commandKinds, serverKinds } from '../../../src/protocol/frame-kinds.ts';
+import type { ServerFrame } from '../../../src/protocol/frames.ts';
+import { protobufCodec, decodeRun as referenceRun } from '../../../src/protocol/protobuf/codec.ts';
+import { clientFrame, publication, serverFrame } from '../../protocol/arbitraries.ts';
+
+type Result = ServerFrame | 'refused';
+
+function bySmall(message: Uint8Array): Result {
+  try {
+    return small.decode(message);
+  } catch {
+    return 'refused';
+  }
+}
+
+function byReference(message: Uint8Array): Result {
+  const decoded = protobufCodec.decodeServerFrame(message);
+  return decoded.ok ? decoded.frame : 'refused';
+}
+
+function expectSame(message: Uint8Array): void {
+  expect(bySmall(message)).toEqual(byReference(message));
+}
+
+const anyServerFrame = fc.oneof(...serverKinds.map(serverFrame)).map(protobufCodec.encodeServerFrame);
+
+const varint = (value: bigint): number[] => {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128);
+  return [...bytes, Number(rest)];
+};
+
+const uint64 = fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.bigInt({ min: 0n, max: 300n }));
+/** Numbers of fields that the messages have, and one that none has. */
+const fieldNumber = fc.oneof(fc.nat(14), fc.nat(30), fc.constant(536_870_911));
+
+/** Any field of protobuf: of any number, wire type and content, also wrong ones; messages within messages. */
+const anyField: fc.Arbitrary<number[]> = fc.letrec<{ field: number[] }>((tie) => ({
+  field: fc.oneof(
+    { maxDepth: 3, depthSize: 'small' },
+    fc.tuple(fieldNumber, uint64).map(([n, value]) => [...varint(BigInt(n * 8)), ...varint(value)]),
+    fc
+      .tuple(fieldNumber, fc.array(fc.nat(255), { minLength: 4, maxLength: 4 }))
+      .map(([n, bytes]) => [...varint(BigInt(n) * 8n + 5n), ...bytes]),
+    fc
+      .tuple(fieldNumber, fc.array(fc.nat(255), { minLength: 8, maxLength: 8 }))
+      .map(([n, bytes]) => [...varint(BigInt(n) * 8n + 1n), ...bytes]),
+    fc
+      .tuple(fieldNumber, fc.array(fc.nat(255), { maxLength: 6 }))
+      .map(([n, bytes]) => [...varint(BigInt(n) * 8n + 2n), bytes.length, ...bytes]),
+    fc
+      .tuple(fieldNumber, fc.array(tie('field'), { maxLength: 4 }))
+      .map(([n, inner]) => [
+        ...varint(BigInt(n) * 8n + 2n),
+        ...varint(BigInt(inner.flat().length)),
+        ...inner.flat(),
+      ]),
+    fc
+      .tuple(fieldNumber, fc.nat(14), fc.array(tie('field'), { maxLength: 2 }))
+      .map(([n, end, inner]) => [
+        ...varint(BigInt(n) * 8n + 3n),
+        ...inner.flat(),
+        ...varint(BigInt(end < 12 ? n : end) * 8n + 4n),
+      ]),
+  ),
+})).field;
+
+const damage = fc.array(
+  fc.tuple(fc.nat(), fc.nat(255), fc.constantFrom('replace', 'insert', 'remove', 'cut')),
+  { minLength: 1, maxLength: 3 },
+);
+
+function damaged(bytes: Uint8Array, changes: readonly (readonly [number, number, string])[]): Uint8Array {
+  const list = [...bytes];
+  for (const [where, byte, how] of changes) {
+    const at = list.length === 0 ? 0 : where % list.length;
+    if (how === 'cut') list.length = at;
+    else list.splice(at, how === 'insert' ? 0 : 1, ...(how === 'remove' ? [] : [byte]));
+  }
+  return Uint8Array.from(list);
+}
+
+describe("the client's protobuf, beside protobufjs", () => {
+  it.each(serverKinds)('reads the frame %s as it was written', (kind) => {
+    fc.assert(
+      fc.property(serverFrame(kind), (frame) => {
+        expect(bySmall(protobufCodec.encodeServerFrame(frame))).toEqual(frame);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it.each(commandKinds)('writes the command %s so that the gateway reads it', (kind) => {
+    fc.assert(
+      fc.property(clientFrame(kind), (frame) => {
+        expect(protobufCodec.decodeClientFrame(small.encode(frame))).toEqual({ ok: true, frame });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('writes a command in as many bytes', () => {
+    fc.assert(
+      fc.property(fc.oneof(...commandKinds.map(clientFrame)), (frame) => {
+        expect(small.encode(frame).length).toBeLessThanOrEqual(protobufCodec.encodeClientFrame(frame).length);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('writes half a character as U+FFFD', () => {
+    const frame = { kind: 'presence', id: 2, topic: 'a\ud800b' } as const;
+    const read = protobufCodec.decodeClientFrame(small.encode(frame));
+    expect(read).toEqual({ ok: true, frame: { ...frame, topic: 'a\ufffdb' } });
+  });
+
+  it('reads or refuses random bytes alike', () => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), expectSame), { numRuns: 5000 });
+  });
+
+  it('reads or refuses damaged frames alike', () => {
+    fc.assert(
+      fc.property(anyServerFrame, damage, (message, changes) => expectSame(damaged(message, changes))),
+      { numRuns: 5000 },
+    );
+  });
+
+  it('reads or refuses every beginning of a frame alike', () => {
+    fc.assert(
+      fc.property(anyServerFrame, (message) => {
+        for (let length = 0; length < message.length; length++) expectSame(message.subarray(0, length));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('reads or refuses unknown, repeated and wrongly typed fields alike', () => {
+    fc.assert(
+      fc.property(fc.array(anyField, { maxLength: 4 }), (fields) =>
+        expectSame(Uint8Array.from(fields.flat())),
+      ),
+      { numRuns: 10_000 },
+    );
+  });
+
+  it('merges frames that were written one after the other alike', () => {
+    const several = fc.array(anyServerFrame, { minLength: 2, maxLength: 3 });
+    const again = fc.tuple(several, several).map(([a, b]) => [...a, ...b, ...a]);
+    fc.assert(
+      fc.property(fc.oneof(several, again), fc.array(anyField, { maxLength: 2 }), (messages, fields) =>
+        expectSame(Uint8Array.from([...messages.flatMap((one) => [...one]), ...fields.flat()])),
+      ),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('reads or refuses fields within a frame of each kind alike', () => {
+    const kind = fc.integer({ min: 2, max: 22 });
+    fc.assert(
+      fc.property(kind, fc.array(anyField, { maxLength: 5 }), (number, fields) => {
+        const inner = fields.flat();
+        expectSame(
+          Uint8Array.from([...varint(BigInt(number) * 8n + 2n), ...varint(BigInt(inner.length)), ...inner]),
+        );
+      }),
+      { numRuns: 10_000 },
+    );
+  });
+
+  it.each([99, 100, 101, 102])('skips or refuses groups %i deep alike', (depth) => {
+    const groups = [...Array(depth).fill(0x3b), ...Array(depth).fill(0x3c)];
+    const pong = [0x52, 0];
+    expectSame(Uint8Array.from([...groups, ...pong]));
+    expectSame(Uint8Array.from([0x52, ...varint(BigInt(groups.length)), ...groups]));
+  });
+
+  it('reads the publications of a compressed batch alike', () => {
+    fc.assert(
+      fc.property(fc.array(publication, { maxLength: 4 }), fc.option(damage), (publications, changes) => {
+        const encoded = publications.flatMap((one) => [...protobufCodec.encodePublication('t', one)]);
+        const run = changes ? damaged(Uint8Array.from(encoded), changes) : Uint8Array.from(encoded);
+        const reference = referenceRun(run);
+        const expected =
+          reference.ok && 'publications' in reference.frame ? reference.frame.publications : undefined;
+        let read: unknown;
+        try {
+          read = decodeRun(run);
+        } catch {
+          read = undefined;
+        }
+        expect(read).toEqual(expected);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});
