@@ -5,7 +5,7 @@ import { clientFrame as frames } from '../../src/client/wire/tables.ts';
 import { readClientFrame } from '../../src/protocol/client-frames.ts';
 import type { Dialect } from '../../src/protocol/fields.ts';
 import type { CommandKind, Payload } from '../../src/protocol/frames.ts';
-import { clientFrame } from '../protocol/arbitraries.ts';
+import { clientFrame } from '../support/arbitraries.ts';
 
 /** Fields as values of the program that has them. */
 const plain: Dialect = {

@@ -10,7 +10,7 @@ import type { CompressedBody, Publication } from '../../src/protocol/frames.ts';
 import { maxPlainBytes, smallRunBytes } from '../../src/protocol/inflate.ts';
 import { protobufCodec } from '../../src/protocol/protobuf/codec.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
-import { publication } from './arbitraries.ts';
+import { publication } from '../support/arbitraries.ts';
 
 const header = { view: 1, after: 0, upto: 9 };
 const none: ReadonlyMap<number, Uint8Array> = new Map();

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { codecs } from '../../src/protocol/codecs.ts';
 import { commandKinds, serverKinds } from '../../src/protocol/frame-kinds.ts';
-import { clientFrame, serverFrame } from './arbitraries.ts';
+import { clientFrame, serverFrame } from '../support/arbitraries.ts';
 
 const anyClientFrame = fc.oneof(...commandKinds.map(clientFrame));
 const anyServerFrame = fc.oneof(...serverKinds.map(serverFrame));

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { codecs } from '../../src/protocol/codecs.ts';
 import { commandKinds, serverKinds } from '../../src/protocol/frame-kinds.ts';
 import { readPublicationBytes } from '../../src/protocol/protobuf/publication-bytes.ts';
-import { clientFrame, publication, serverFrame } from './arbitraries.ts';
+import { clientFrame, publication, serverFrame } from '../support/arbitraries.ts';
 
 describe.each(Object.values(codecs))('the $name codec', (codec) => {
   it.each(commandKinds)('carries the command %s to the gateway', (kind) => {

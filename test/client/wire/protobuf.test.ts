@@ -4,7 +4,7 @@ import { decodeRun, protobufCodec as small } from '../../../src/client/wire/prot
 import { commandKinds, serverKinds } from '../../../src/protocol/frame-kinds.ts';
 import type { ServerFrame } from '../../../src/protocol/frames.ts';
 import { protobufCodec, decodeRun as referenceRun } from '../../../src/protocol/protobuf/codec.ts';
-import { clientFrame, publication, serverFrame } from '../../protocol/arbitraries.ts';
+import { clientFrame, publication, serverFrame } from '../../support/arbitraries.ts';
 
 type Result = ServerFrame | 'refused';
 
