@@ -6,13 +6,22 @@ import { damagedData, dataName } from './data-dir.ts';
 /** The exit code of the check when it found damage and says so. */
 export const damageFound = 3;
 
+/** Run from its source, it needs what runs its parent. */
+const isSource = import.meta.url.endsWith('.ts');
+const loader = isSource ? ['--import', 'tsx'] : [];
+const script = fileURLToPath(new URL(`./check-process.${isSource ? 'ts' : 'js'}`, import.meta.url));
+
 /**
- * Looks at every record of a store in a process of its own: a damaged file may end the process that reads it. Rejects with a
- * `DataDirError` that names the file and what is wrong with it, or with the reason of `signal`.
+ * Reads every record of a store in a process of its own, because a damaged file may end the process that reads it. Rejects
+ * with a `DataDirError` that names the file and what is wrong with it, or with the reason of `signal`.
  */
-export async function checkData(folder: string, signal?: AbortSignal): Promise<void> {
+export async function checkData(
+  folder: string,
+  signal?: AbortSignal,
+  command: readonly string[] = [...loader, script],
+): Promise<void> {
   const file = join(folder, dataName);
-  const { code, by, said } = await run(folder, signal);
+  const { code, by, said } = await run([...command, folder], signal);
   signal?.throwIfAborted();
   if (code === 0) return;
   const how =
@@ -28,13 +37,9 @@ interface Ended {
   readonly said: string;
 }
 
-function run(folder: string, signal: AbortSignal | undefined): Promise<Ended> {
-  // Run from its source, it needs what runs its parent.
-  const isSource = import.meta.url.endsWith('.ts');
-  const script = fileURLToPath(new URL(`./check-process.${isSource ? 'ts' : 'js'}`, import.meta.url));
-  const loader = isSource ? ['--import', 'tsx'] : [];
+function run(args: readonly string[], signal: AbortSignal | undefined): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...loader, script, folder], {
+    const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'ignore', 'pipe'],
       signal,
       killSignal: 'SIGKILL',
