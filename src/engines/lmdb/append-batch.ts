@@ -2,8 +2,9 @@ import { SluiceError } from '../../errors.ts';
 import type { AppendOutcome, AppendRequest } from '../../topics/engine.ts';
 import { publicationDigest } from '../../topics/idempotency.ts';
 import { StoredPublication } from '../../topics/publication.ts';
+import type { Head } from './head.ts';
 import { isOverfull, trim, trimMessageIds } from './retention.ts';
-import type { Head, Topics } from './topics.ts';
+import type { Topics } from './topics.ts';
 
 /** At most so many records leave per publication, so that a topic shrinks while it is used, and appends stay short. */
 const deletionsPerPublication = 4;

@@ -15,10 +15,11 @@ import { type AppendBatch, appendAll } from './append-batch.ts';
 import { AppendQueue, type QueuedAppend } from './append-queue.ts';
 import { checkData } from './check.ts';
 import { DataDir, DataDirError, damagedData, dataName, isDamage, kernelBootId } from './data-dir.ts';
+import type { Head, Retention } from './head.ts';
 import { writtenKey } from './keys.ts';
 import { findWork, sweep } from './retention.ts';
 import { Store } from './store.ts';
-import { type Head, type Retention, Topics } from './topics.ts';
+import { Topics } from './topics.ts';
 
 export interface LmdbOptions {
   /** A folder of its own; made if need be. */

@@ -1,6 +1,7 @@
+import type { Head } from './head.ts';
 import { goneKey, offsetKey, offsetOfKey, type TopicKind, topicRange } from './keys.ts';
 import { publicationFacts } from './records.ts';
-import type { Head, Topics } from './topics.ts';
+import type { Topics } from './topics.ts';
 
 /** How many records one transaction deletes at most, so that none holds up the publishers. */
 const deletionsPerStep = 1000;

@@ -1,12 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import type { Position, PublishFields } from '../../protocol/frames.ts';
 import type { Numbering, StoredTopic } from '../../topics/engine.ts';
 import { MessageIds } from '../../topics/idempotency.ts';
-import { LinkedMap } from '../../topics/linked-map.ts';
 import { MessageIdBudget, type MessageIdLimits } from '../../topics/message-id-budget.ts';
 import type { StoredPublication } from '../../topics/publication.ts';
-import type { TopicOptions } from '../../topics/topic.ts';
-import { damagedData, isDamage } from './data-dir.ts';
+import { type Head, headOf, idleRecord, newEpoch, newHeadRecord, type Retention } from './head.ts';
+import { IdleTopics } from './idle-topics.ts';
 import {
   engineKey,
   goneKey,
@@ -30,50 +28,21 @@ import {
   RecordWriter,
 } from './records.ts';
 import type { Store } from './store.ts';
-
-/** What the engine keeps of a topic: how many, how large, how old; and whether as a state. */
-export type Retention = Pick<TopicOptions, 'mode' | 'maxPublications' | 'maxBytes' | 'maxAgeMs'>;
+import { namingTopic, readTopic } from './topic-reader.ts';
 
 /** Numberings of topics without content that are kept by default. */
-const numberingsMax = 100_000;
-
-/** What is kept of a topic whose content is gone, and the newest commit when it went. */
-interface Idle extends HeadRecord {
-  readonly atSeq: number;
-}
-
-/** One topic as this process knows it: its stored head, and what is looked up once. */
-export interface Head extends HeadRecord {
-  readonly name: string;
-  readonly retention: Retention;
-  offset: number;
-  seq: number;
-  reach: number;
-  evictedSeq: number;
-  bytes: number;
-  touchedMs: number;
-  /** Of the oldest kept publication; NaN: not looked at. */
-  oldestMs: number;
-  /** Absent: not read from the store yet. */
-  messageIds: MessageIds | undefined;
-  /** Message ids up to this offset are deleted. */
-  messageIdsReach: number;
-  /** Whether there may be message ids in the store. */
-  storesMessageIds: boolean;
-}
+const maxNumberings = 100_000;
 
 /**
  * The topics of a store, the longest idle first. A cache of what is committed, except while a transaction is being made:
- * when that fails, throw this away with the store and read both again.
+ * if that fails, drop this object and the store, and read both again.
  */
 export class Topics {
   readonly store: Store;
-  readonly #retention: (topic: string) => Retention;
-  readonly #heads: Map<string, Head>;
-  /** What is kept of topics whose content is gone, the longest idle first. */
-  readonly #idle = new LinkedMap<string, Idle>();
-  readonly #numberingsMax: number;
   readonly messageIdBudget: MessageIdBudget;
+  readonly #retention: (topic: string) => Retention;
+  readonly #heads = new Map<string, Head>();
+  readonly #idle: IdleTopics;
   #engine: EngineRecord;
   #isEngineStored: boolean;
   /** The newest commit. */
@@ -84,50 +53,28 @@ export class Topics {
   bytes = 0;
   /** Numbers of forgotten topics that still have records. */
   readonly gone: number[];
-  /** Topics that were in state mode once and no longer are: they still have a state. */
+  /** Topics that left state mode and still have a stored state. */
   readonly staleStates: Head[] = [];
-  /** Topics that were streams and are in state mode now: their state is still to be made of what they hold. */
+  /** Topics that entered state mode, whose state is still to be made of their publications. */
   readonly missingStates: Head[] = [];
 
   constructor(
     store: Store,
     retention: (topic: string) => Retention,
-    kept = numberingsMax,
+    numberingsMax = maxNumberings,
     messageIds?: MessageIdLimits,
   ) {
     this.store = store;
+    this.#retention = retention;
     this.messageIdBudget = new MessageIdBudget(messageIds);
-    this.#numberingsMax = kept;
+    this.#idle = new IdleTopics(numberingsMax);
     const engine = store.get(engineKey);
-    this.#engine =
-      engine === undefined
-        ? { epoch: randomBytes(6).toString('base64url'), forgottenSeq: 0 }
-        : decodeEngine(engine);
+    this.#engine = engine === undefined ? { epoch: newEpoch(), forgottenSeq: 0 } : decodeEngine(engine);
     this.#isEngineStored = engine !== undefined;
     this.#seq = this.#engine.forgottenSeq;
-    this.#retention = retention;
     this.gone = store.keys(kindRange('gone')).map(numberOfGoneKey);
-    const heads: Head[] = [];
-    const idle: [name: string, record: HeadRecord][] = [];
-    for (const { key, value } of store.entries(kindRange('head'))) {
-      const record = headOf(store, key, value);
-      this.#seq = Math.max(this.#seq, record.seq);
-      this.#nextNumber = Math.max(this.#nextNumber, record.number + 1);
-      if (record.isIdle) {
-        idle.push([nameOfHeadKey(key), record]);
-        continue;
-      }
-      const head = this.#head(nameOfHeadKey(key), record);
-      heads.push(head);
-      if (record.mode === 'state' && head.mode !== 'state') this.staleStates.push(head);
-      if (record.mode !== 'state' && head.mode === 'state') this.missingStates.push(head);
-    }
-    heads.sort((a, b) => a.touchedMs - b.touchedMs);
-    this.#heads = new Map(heads.map((head) => [head.name, head]));
-    idle.sort(([, a], [, b]) => a.touchedMs - b.touchedMs);
-    for (const [name, record] of idle) this.#idle.set(name, { ...record, atSeq: this.#seq });
-    for (const { bytes } of heads) this.bytes += bytes;
     for (const number of this.gone) this.#nextNumber = Math.max(this.#nextNumber, number + 1);
+    this.#addAll(readHeads(store));
   }
 
   names(): string[] {
@@ -154,46 +101,34 @@ export class Topics {
     return this.#engine.forgottenSeq;
   }
 
-  /** Of a topic whose content is gone. */
+  /** Of a topic without content. */
   numbering(name: string): Numbering | undefined {
     return this.#idle.get(name);
   }
 
-  *numberings(afterSeq: number): Iterable<readonly [string, Numbering]> {
-    for (const [name, idle] of this.#idle.newestFirst()) {
-      if (idle.atSeq <= afterSeq) return;
-      if (idle.seq > afterSeq) yield [name, idle];
-    }
+  numberings(afterSeq: number): Iterable<readonly [string, Numbering]> {
+    return this.#idle.numberings(afterSeq);
   }
 
-  /** The topic, in a new epoch when nothing is known of it. Written with its first publication. */
+  /** The topic, in a new epoch if nothing is known of it. Written with its first publication. */
   findOrMake(name: string): Head {
     const known = this.#heads.get(name);
     if (known !== undefined) return known;
-    const { atSeq: _, ...record } = this.#idle.get(name) ?? { ...this.#newHead(), atSeq: 0 };
-    const head = this.#head(name, record);
+    const record = this.#idle.get(name) ?? newHeadRecord(this.#nextNumber++, this.forgottenSeq);
+    const head = headOf(name, record, this.#retention(name));
     head.messageIds = new MessageIds(this.messageIdBudget);
     this.#heads.set(name, head);
     return head;
   }
 
-  /** From this turn on the content is gone and only the numbering is kept; `putIdle` makes it so in the store. */
+  /** From this turn on the content is gone and only the numbering is kept. `putIdle` stores that. */
   forget(head: Head): void {
-    const { name, epoch, mode, offset, seq, bornAfterSeq, touchedMs } = head;
-    this.#heads.delete(name);
+    this.#heads.delete(head.name);
     this.bytes -= head.bytes;
-    this.#idle.set(name, {
-      ...{ epoch, mode, offset, seq, bornAfterSeq, touchedMs },
-      number: this.#nextNumber++,
-      reach: offset,
-      evictedSeq: seq,
-      bytes: 0,
-      isIdle: true,
-      atSeq: this.#seq,
-    });
+    this.#idle.add(head.name, idleRecord(head, this.#nextNumber++), this.#seq);
   }
 
-  /** The feed has had publications of this topic: it has content again. */
+  /** The feed has had publications of this topic, so it has content again. */
   told(name: string): void {
     this.#idle.delete(name);
   }
@@ -209,7 +144,7 @@ export class Topics {
     return head.messageIds;
   }
 
-  /** Whether the newest publication of this key, in state mode, is the one at this position. Sees what its transaction did. */
+  /** Whether the newest publication of this key, in state mode, is the one at this position. Sees its own transaction. */
   isNewest({ topic, key }: PublishFields, { epoch, offset }: Position): boolean {
     const head = this.#heads.get(topic);
     if (head?.epoch !== epoch || head.mode !== 'state') return false;
@@ -217,29 +152,8 @@ export class Topics {
     return record !== undefined && publicationFacts(record).offset === offset;
   }
 
-  /** What the topic's retention lets stand at this time, and the newest publication per key. */
   read(head: Head, nowMs: number): StoredTopic {
-    try {
-      return this.#read(head, nowMs);
-    } catch (error) {
-      throw inTopic(error, this.store.file, head.name);
-    }
-  }
-
-  #read(head: Head, nowMs: number): StoredTopic {
-    const { name, number, epoch, offset, seq, evictedSeq, bornAfterSeq, retention } = head;
-    const state: StoredPublication[] = [];
-    if (head.mode === 'state') {
-      for (const { value } of this.store.entries(topicRange('state', number)))
-        state.push(decodePublication(name, value));
-    }
-    // The longest unchanged first.
-    state.sort((a, b) => a.offset - b.offset);
-    const publications = this.#newest(head, retention, nowMs);
-    return {
-      ...{ epoch, offset, seq, bornAfterSeq, publications, state },
-      evictedSeq: this.#evictedSeq(head, publications) ?? evictedSeq,
-    };
+    return readTopic(this.store, head, nowMs);
   }
 
   // ---- within a transaction
@@ -269,12 +183,11 @@ export class Topics {
     else this.store.put(key, record);
   }
 
-  /** Of a topic that was a stream: the newest publication per key of those that it holds. */
+  /** Of a topic that was a stream: the newest publication per key of its publications. */
   putState(head: Head): void {
     for (const { key, value } of this.store.entries(topicRange('publication', head.number))) {
       const publication = decodePublication(head.name, value);
-      if (offsetOfKey(key) <= head.reach) continue;
-      this.#putValue(head, publication, value);
+      if (offsetOfKey(key) > head.reach) this.#putValue(head, publication, value);
     }
     this.putHead(head);
   }
@@ -298,7 +211,7 @@ export class Topics {
     this.#heads.set(head.name, head);
   }
 
-  /** Keeps the numbering only. What the topic had is deleted later, step by step. */
+  /** Stores the numbering only. The topic's records are deleted later, step by step. */
   putIdle({ name, number }: Head): void {
     const idle = this.#idle.get(name);
     if (idle !== undefined) this.store.put(headKey(name), this.#writer.head(idle));
@@ -309,94 +222,48 @@ export class Topics {
 
   // ---- private
 
-  #head(name: string, record: HeadRecord): Head {
-    const retention = this.#retention(name);
-    return {
-      ...record,
-      name,
-      retention,
-      isIdle: false,
-      mode: retention.mode,
-      oldestMs: Number.NaN,
-      messageIds: undefined,
-      messageIdsReach: 0,
-      storesMessageIds: false,
-    };
+  #addAll(records: readonly NamedRecord[]): void {
+    for (const { record } of records) {
+      this.#seq = Math.max(this.#seq, record.seq);
+      this.#nextNumber = Math.max(this.#nextNumber, record.number + 1);
+    }
+    for (const { name, record } of records) {
+      if (record.isIdle) this.#idle.add(name, record, this.#seq);
+      else this.#addHead(headOf(name, record, this.#retention(name)), record);
+    }
   }
 
-  #newHead(): HeadRecord {
-    return {
-      number: this.#nextNumber++,
-      epoch: randomBytes(6).toString('base64url'),
-      mode: 'stream',
-      offset: 0,
-      seq: 0,
-      reach: 0,
-      evictedSeq: 0,
-      bornAfterSeq: this.forgottenSeq,
-      isIdle: false,
-      bytes: 0,
-      touchedMs: 0,
-    };
-  }
-
-  /** Of what the store still has and retention no longer lets a ring have. */
-  #evictedSeq(
-    { number, offset, reach }: Head,
-    publications: readonly StoredPublication[],
-  ): number | undefined {
-    const first = publications[0]?.offset ?? offset + 1;
-    if (first - 1 <= reach) return undefined;
-    const record = this.store.get(offsetKey('publication', number, first - 1));
-    return record === undefined ? undefined : publicationFacts(record).seq;
+  #addHead(head: Head, { mode }: HeadRecord): void {
+    this.#heads.set(head.name, head);
+    this.bytes += head.bytes;
+    if (mode === 'state' && head.mode !== 'state') this.staleStates.push(head);
+    if (mode !== 'state' && head.mode === 'state') this.missingStates.push(head);
   }
 
   #dropNumberings(): void {
     let { forgottenSeq } = this.#engine;
-    while (this.#idle.size > this.#numberingsMax) {
-      const { key: name, value } = this.#idle.oldest as { key: string; value: Idle };
-      this.#idle.delete(name);
+    for (const { name, seq } of this.#idle.dropSurplus()) {
       if (this.#heads.has(name)) continue;
       this.store.remove(headKey(name));
-      forgottenSeq = Math.max(forgottenSeq, value.seq);
+      forgottenSeq = Math.max(forgottenSeq, seq);
     }
     if (forgottenSeq === this.#engine.forgottenSeq) return;
     this.#engine = { ...this.#engine, forgottenSeq };
     this.store.put(engineKey, this.#writer.engine(this.#engine));
   }
-
-  #newest({ name, number, reach, offset }: Head, limits: Retention, nowMs: number): StoredPublication[] {
-    const newestFirst: StoredPublication[] = [];
-    let bytes = 0;
-    const range = {
-      start: offsetKey('publication', number, offset),
-      end: offsetKey('publication', number, reach),
-      reverse: true,
-      limit: Math.min(offset - reach, limits.maxPublications),
-    };
-    for (const { value } of range.limit > 0 ? this.store.entries(range) : []) {
-      const publication = decodePublication(name, value);
-      bytes += publication.bytes;
-      if (bytes > limits.maxBytes && newestFirst.length > 0) break;
-      newestFirst.push(publication);
-    }
-    const publications = newestFirst.reverse();
-    const horizon = nowMs - limits.maxAgeMs;
-    const firstYoung = publications.findIndex(({ publishedMs }) => publishedMs >= horizon);
-    return firstYoung === -1 ? [] : publications.slice(firstYoung);
-  }
 }
 
-function headOf({ file }: Store, key: Uint8Array, value: Uint8Array): HeadRecord {
-  try {
-    return decodeHead(value);
-  } catch (error) {
-    throw inTopic(error, file, nameOfHeadKey(key));
-  }
+interface NamedRecord {
+  readonly name: string;
+  readonly record: HeadRecord;
 }
 
-/** Damage says which file it is in and which topic is concerned. */
-function inTopic(error: unknown, file: string, topic: string): unknown {
-  if (!isDamage(error)) return error;
-  return damagedData(file, `topic ${topic}: ${error.message}`, error);
+/** The longest idle first. */
+function readHeads(store: Store): NamedRecord[] {
+  const records: NamedRecord[] = [];
+  for (const { key, value } of store.entries(kindRange('head'))) {
+    const name = nameOfHeadKey(key);
+    records.push({ name, record: namingTopic(store, name, () => decodeHead(value)) });
+  }
+  return records.sort((a, b) => a.record.touchedMs - b.record.touchedMs);
 }

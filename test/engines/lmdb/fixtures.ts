@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LmdbEngine, type LmdbOptions } from '../../../src/engines/lmdb/engine.ts';
-import type { Retention } from '../../../src/engines/lmdb/topics.ts';
+import type { Retention } from '../../../src/engines/lmdb/head.ts';
 import type { PublishFields } from '../../../src/protocol/frames.ts';
 import type { AppendRequest, EngineFeed, StoredTopic } from '../../../src/topics/engine.ts';
 import type { StoredPublication } from '../../../src/topics/publication.ts';

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { appendAll } from '../../../src/engines/lmdb/append-batch.ts';
+import type { Head, Retention } from '../../../src/engines/lmdb/head.ts';
 import { topicRange } from '../../../src/engines/lmdb/keys.ts';
 import { findWork, sweep } from '../../../src/engines/lmdb/retention.ts';
 import { Store } from '../../../src/engines/lmdb/store.ts';
-import { type Head, type Retention, Topics } from '../../../src/engines/lmdb/topics.ts';
+import { Topics } from '../../../src/engines/lmdb/topics.ts';
 import type { PublishFields } from '../../../src/protocol/frames.ts';
 import { messageIdWindowMs } from '../../../src/topics/message-id-budget.ts';
 import { StoredPublication } from '../../../src/topics/publication.ts';

@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto';
+import type { MessageIds } from '../../topics/idempotency.ts';
+import type { TopicOptions } from '../../topics/topic.ts';
+import type { HeadRecord } from './records.ts';
+
+/** What the engine keeps of a topic: how many publications, how many bytes, how old; and whether a state. */
+export type Retention = Pick<TopicOptions, 'mode' | 'maxPublications' | 'maxBytes' | 'maxAgeMs'>;
+
+/** A topic with content, as this process knows it: its stored record, and what is looked up once. */
+export interface Head extends HeadRecord {
+  readonly name: string;
+  readonly retention: Retention;
+  offset: number;
+  seq: number;
+  reach: number;
+  evictedSeq: number;
+  bytes: number;
+  touchedMs: number;
+  /** When the oldest kept publication was published; NaN: not looked at. */
+  oldestMs: number;
+  /** Absent: not read from the store yet. */
+  messageIds: MessageIds | undefined;
+  /** Message ids up to this offset are deleted. */
+  messageIdsReach: number;
+  /** Whether there may be message ids in the store. */
+  storesMessageIds: boolean;
+}
+
+export function headOf(name: string, record: HeadRecord, retention: Retention): Head {
+  return {
+    ...record,
+    name,
+    retention,
+    isIdle: false,
+    mode: retention.mode,
+    oldestMs: Number.NaN,
+    messageIds: undefined,
+    messageIdsReach: 0,
+    storesMessageIds: false,
+  };
+}
+
+/** Of a topic that begins. */
+export function newHeadRecord(number: number, bornAfterSeq: number): HeadRecord {
+  return {
+    number,
+    epoch: newEpoch(),
+    mode: 'stream',
+    offset: 0,
+    seq: 0,
+    reach: 0,
+    evictedSeq: 0,
+    bornAfterSeq,
+    isIdle: false,
+    bytes: 0,
+    touchedMs: 0,
+  };
+}
+
+/** What remains of a topic when its content goes: the numbering, under a new number. */
+export function idleRecord(head: Head, number: number): HeadRecord {
+  const { epoch, mode, offset, seq, bornAfterSeq, touchedMs } = head;
+  return {
+    ...{ epoch, mode, offset, seq, bornAfterSeq, touchedMs, number },
+    reach: offset,
+    evictedSeq: seq,
+    bytes: 0,
+    isIdle: true,
+  };
+}
+
+export function newEpoch(): string {
+  return randomBytes(6).toString('base64url');
+}
