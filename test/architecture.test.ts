@@ -56,7 +56,7 @@ const mayImportBesideSrc: Readonly<Record<string, readonly string[]>> = {
   'test/transport': ['test/support'],
   'test/cli': ['test/support'],
   'test/web': ['test/support'],
-  'test/client': ['test/support', 'test/web'],
+  'test/client': ['test/support'],
   'test/engines': ['test/support', 'test/topics'],
   'test/fanout': ['test/support', 'test/topics'],
   'test/catch-up': ['test/fanout', 'test/topics', 'test/support'],

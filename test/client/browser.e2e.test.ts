@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SluiceClient } from '../../src/client/index.ts';
-import { TestBrowser } from '../web/support/browser.ts';
-import { GatewayProcess, lastingPort } from '../web/support/gateway-process.ts';
+import { TestBrowser } from '../support/browser.ts';
+import { GatewayProcess, lastingPort } from '../support/gateway-process.ts';
+import { type Site, startSite } from '../support/site.ts';
 
 const bundle = new URL('../../dist/web/client.js', import.meta.url);
 
@@ -14,20 +14,13 @@ let browser: TestBrowser;
 let gateway: GatewayProcess;
 let port: number;
 /** Another server, whose pages come with the SDK. */
-let site: Server;
-let siteUrl: string;
+let site: Site;
 
 beforeAll(async () => {
   port = await lastingPort();
   gateway = await GatewayProcess.start('--port', String(port));
-  const script = await readFile(bundle, 'utf8');
-  site = createServer((request, response) => {
-    const isScript = request.url === '/client.js';
-    response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html');
-    response.end(isScript ? script : '<!doctype html><title>Elsewhere</title>');
-  }).listen(0, '127.0.0.1');
-  await once(site, 'listening');
-  siteUrl = `http://127.0.0.1:${(site.address() as AddressInfo).port}/`;
+  const script = { type: 'text/javascript', content: await readFile(bundle, 'utf8') };
+  site = await startSite('<!doctype html><title>Elsewhere</title>', { '/client.js': script });
   browser = await TestBrowser.launch();
 }, 60_000);
 
@@ -65,7 +58,7 @@ function connecting(page: Page, url: string): Promise<{ rejected: string; told: 
 
 describe('a page is told why its client does not connect', { timeout: 60_000 }, () => {
   it('where its origin is not listed: it may not read the answer, but that there is one', async () => {
-    const page = await openWithSdk(siteUrl);
+    const page = await openWithSdk(site.url);
     const code = 'answer_hidden';
     expect(await connecting(page, `ws://127.0.0.1:${port}/ws`)).toEqual({
       rejected: code,
@@ -80,7 +73,7 @@ describe('a page is told why its client does not connect', { timeout: 60_000 }, 
     const { port: closed } = absent.address() as AddressInfo;
     absent.close();
     await once(absent, 'close');
-    const page = await openWithSdk(siteUrl);
+    const page = await openWithSdk(site.url);
     const code = 'gateway_unreachable';
     expect(await connecting(page, `ws://127.0.0.1:${closed}/ws`)).toEqual({
       rejected: code,
@@ -90,7 +83,7 @@ describe('a page is told why its client does not connect', { timeout: 60_000 }, 
   });
 
   it('where another server answers', async () => {
-    const page = await openWithSdk(siteUrl);
+    const page = await openWithSdk(site.url);
     const code = 'not_a_gateway';
     expect(await connecting(page, '/ws')).toEqual({ rejected: code, told: code, state: 'reconnecting' });
   });
@@ -98,7 +91,7 @@ describe('a page is told why its client does not connect', { timeout: 60_000 }, 
   it('where another server answers, and not to this page', async () => {
     const page = await openWithSdk(`http://127.0.0.1:${port}/healthz`);
     const code = 'answer_hidden';
-    expect(await connecting(page, siteUrl)).toEqual({ rejected: code, told: code, state: 'reconnecting' });
+    expect(await connecting(page, site.url)).toEqual({ rejected: code, told: code, state: 'reconnecting' });
   });
 
   it('where the path is wrong', async () => {

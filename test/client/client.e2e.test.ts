@@ -1,28 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
-import { WebSocket } from 'ws';
-import { type ClientOptions, SluiceClient, type Subscription } from '../../src/client/index.ts';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
-import { GatewayProcess, lastingPort } from '../web/support/gateway-process.ts';
-
-const closing: (() => void | Promise<void>)[] = [];
-
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
-async function start(...options: Parameters<typeof startGateway>): Promise<TestGateway> {
-  const gateway = await startGateway(...options);
-  closing.push(() => gateway.close());
-  return gateway;
-}
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { ClientOptions, SluiceClient, Subscription } from '../../src/client/index.ts';
+import { GatewayProcess, lastingPort } from '../support/gateway-process.ts';
+import { clientOfTest, gatewayOfTest } from '../support/sdk.ts';
 
 function connect(url: string, options: ClientOptions = {}): SluiceClient {
-  const client = new SluiceClient(url, { WebSocket, reconnect: { delaysMs: [50] }, ...options });
-  client.onError(() => {});
-  closing.push(() => client.close());
+  const client = clientOfTest(url, options);
   void client.connect();
   return client;
 }
@@ -52,7 +37,7 @@ function record(subscription: Subscription) {
 
 describe('against a real gateway', () => {
   it('publishes, and gets it back in order', async () => {
-    const { wsUrl } = await start();
+    const { wsUrl } = await gatewayOfTest();
     const client = connect(wsUrl);
     const subscription = client.subscribe('stats');
     const { told, has } = record(subscription);
@@ -66,7 +51,7 @@ describe('against a real gateway', () => {
   });
 
   it('counts a publication with the same messageId once', async () => {
-    const { wsUrl } = await start();
+    const { wsUrl } = await gatewayOfTest();
     const client = connect(wsUrl);
     const first = await client.publish('stats', 'test', 1, { messageId: 'm' });
     const again = await client.publish('stats', 'test', 1, { messageId: 'm' });
@@ -77,7 +62,7 @@ describe('against a real gateway', () => {
   });
 
   it('gets what it missed while it was away, without a seam', async () => {
-    const { wsUrl } = await start();
+    const { wsUrl } = await gatewayOfTest();
     const reader = connect(wsUrl);
     const writer = connect(wsUrl);
     const { told, has } = record(reader.subscribe('stats'));
@@ -95,7 +80,7 @@ describe('against a real gateway', () => {
   });
 
   it('is told what the gateway no longer has', async () => {
-    const { wsUrl } = await start({ topicHistoryMaxPublications: 10 });
+    const { wsUrl } = await gatewayOfTest({ topicHistoryMaxPublications: 10 });
     const reader = connect(wsUrl);
     const writer = connect(wsUrl);
     const { told, has } = record(reader.subscribe('stats'));
@@ -117,7 +102,7 @@ describe('against a real gateway', () => {
   });
 
   it('shows a state topic as a map, and keeps it current', async () => {
-    const { wsUrl } = await start();
+    const { wsUrl } = await gatewayOfTest();
     const client = connect(wsUrl);
     await client.publish('server:a', 'monitoring_update', 1, { key: 'cpu' });
     await client.publish('server:a', 'monitoring_update', 2, { key: 'disk' });
@@ -134,7 +119,7 @@ describe('against a real gateway', () => {
   });
 
   it('continues a pattern, with topics that were born while it was away', async () => {
-    const { wsUrl } = await start();
+    const { wsUrl } = await gatewayOfTest();
     const reader = connect(wsUrl);
     const writer = connect(wsUrl);
     const { told, has } = record(reader.subscribe('room:*'));
@@ -154,7 +139,7 @@ describe('against a real gateway', () => {
   });
 
   it('shares one wire subscription, and goes back for a latecomer', async () => {
-    const { wsUrl } = await start();
+    const { wsUrl } = await gatewayOfTest();
     const client = connect(wsUrl);
     const early = record(client.subscribe('stats'));
     await early.has('live');
@@ -171,7 +156,7 @@ describe('against a real gateway', () => {
   });
 
   it('filters by tags', async () => {
-    const { wsUrl } = await start();
+    const { wsUrl } = await gatewayOfTest();
     const client = connect(wsUrl);
     const { told, has } = record(
       client.subscribe('stats', { filter: { op: 'eq', tag: 'level', value: 'critical' } }),
@@ -184,7 +169,7 @@ describe('against a real gateway', () => {
   });
 
   it('answers history, presence and status', async () => {
-    const { wsUrl } = await start();
+    const { wsUrl } = await gatewayOfTest();
     const client = connect(wsUrl);
     const { session } = await client.connect();
     for (const n of [1, 2, 3]) await client.publish('stats', 'test', n);
@@ -198,7 +183,7 @@ describe('against a real gateway', () => {
   });
 
   it('rejects with the code of the gateway', async () => {
-    const { wsUrl } = await start();
+    const { wsUrl } = await gatewayOfTest();
     const client = connect(wsUrl);
     await expect(client.publish('bad topic', 'test')).rejects.toMatchObject({
       code: 'invalid_topic',
@@ -217,7 +202,7 @@ describe('against a real gateway', () => {
   });
 
   it('learns why its upgrade was refused', async () => {
-    const { wsUrl } = await start({ maxConnectionsPerIp: 1 });
+    const { wsUrl } = await gatewayOfTest({ maxConnectionsPerIp: 1 });
     const first = connect(wsUrl);
     await first.connect();
     const second = connect(wsUrl);
@@ -228,10 +213,10 @@ describe('against a real gateway', () => {
 
   it('has a live map of a state topic that is born inside a pattern', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-'));
-    closing.push(() => rm(folder, { recursive: true }));
+    onTestFinished(() => rm(folder, { recursive: true }));
     const file = join(folder, 'sluice.yaml');
     await writeFile(file, 'namespaces: { values: { mode: state } }\n');
-    const { wsUrl } = await start({}, file);
+    const { wsUrl } = await gatewayOfTest({}, file);
     const client = connect(wsUrl);
     const pattern = client.subscribe('values:*');
     const { told, has } = record(pattern);
@@ -258,7 +243,7 @@ describe('against a real gateway', () => {
   });
 
   it('hears broadcasts without asking for them', async () => {
-    const { wsUrl, post } = await start();
+    const { wsUrl, post } = await gatewayOfTest();
     const client = connect(wsUrl);
     await client.connect();
     const heard = new Promise((resolve) =>
@@ -274,7 +259,7 @@ describe('when the gateway is killed', { timeout: 60_000 }, () => {
   it('comes back by itself, tells that the topic began anew, and sends what was published meanwhile', async () => {
     const port = String(await lastingPort());
     let gateway = await GatewayProcess.start('--port', port);
-    closing.push(() => gateway.kill());
+    onTestFinished(() => gateway.kill());
     const client = connect(`ws://127.0.0.1:${port}/ws`);
     const { told, has } = record(client.subscribe('stats'));
     await has('live');

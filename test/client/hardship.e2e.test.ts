@@ -1,30 +1,10 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect as connectTcp, createServer, type Socket } from 'node:net';
-import { SignJWT } from 'jose';
-import { afterEach, describe, expect, it } from 'vitest';
-import { WebSocket } from 'ws';
-import { type ClientOptions, SluiceClient, type Subscription } from '../../src/client/index.ts';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
-
-const closing: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
-async function start(...options: Parameters<typeof startGateway>): Promise<TestGateway> {
-  const gateway = await startGateway(...options);
-  closing.push(() => gateway.close());
-  return gateway;
-}
-
-function client(url: string, options: ClientOptions = {}): SluiceClient {
-  const made = new SluiceClient(url, { WebSocket, reconnect: { delaysMs: [50] }, ...options });
-  made.onError(() => {});
-  closing.push(() => made.close());
-  return made;
-}
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Subscription } from '../../src/client/index.ts';
+import { clientOfTest, gatewayOfTest, state } from '../support/sdk.ts';
+import { signToken, tokenSecret } from '../support/tokens.ts';
 
 /** Between a client and its gateway: cuts all connections, and can change what clients send. */
 async function proxyTo(url: string, change = (chunk: Buffer): Buffer => chunk) {
@@ -47,23 +27,18 @@ async function proxyTo(url: string, change = (chunk: Buffer): Buffer => chunk) {
     for (const socket of sockets) socket.destroy();
     sockets.clear();
   };
-  closing.push(() => {
+  onTestFinished(() => {
     server.close();
     cut();
   });
   return { url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws`, cut };
 }
 
-function state(subscription: Subscription, wanted: Subscription['state']): Promise<void> {
-  if (subscription.state === wanted) return Promise.resolve();
-  return new Promise((resolve) => subscription.on('state', (now) => now === wanted && resolve()));
-}
-
 describe('a client of a real gateway', () => {
   it('keeps its good subscriptions beside bad ones, also after a cut', async () => {
-    const gateway = await start();
+    const gateway = await gatewayOfTest();
     const proxy = await proxyTo(gateway.wsUrl);
-    const reader = client(proxy.url);
+    const reader = clientOfTest(proxy.url);
     void reader.connect();
     const good = reader.subscribe('room:1');
     const bad = reader.subscribe('room:2', { filter: { op: 'in', tag: 'id', values: [] } });
@@ -75,9 +50,9 @@ describe('a client of a real gateway', () => {
   });
 
   it('leaves no ghosts behind a rate limit, and subscribes again', async () => {
-    const gateway = await start({ commandsPerSecond: 5 });
+    const gateway = await gatewayOfTest({ commandsPerSecond: 5 });
     const { wsUrl } = gateway;
-    const reader = client(wsUrl);
+    const reader = clientOfTest(wsUrl);
     const { session } = await reader.connect();
     const topics = Array.from({ length: 10 }, (_, n) => `t${n}`);
     const first: Subscription[] = [];
@@ -91,7 +66,7 @@ describe('a client of a real gateway', () => {
     const last = reader.subscribe('last');
     await Promise.all([...again, last].map((one) => state(one, 'live')));
     last.unsubscribe();
-    const watcher = client(wsUrl);
+    const watcher = clientOfTest(wsUrl);
     await watcher.connect();
     await expect.poll(async () => (await watcher.presence('last')).count, { timeout: 20_000 }).toBe(0);
     const here = await Promise.all(topics.slice(0, 2).map((topic) => watcher.presence(topic)));
@@ -102,8 +77,8 @@ describe('a client of a real gateway', () => {
   });
 
   it('has more published than the rate allows, in order', async () => {
-    const { wsUrl } = await start({ commandsPerSecond: 20 });
-    const writer = client(wsUrl);
+    const { wsUrl } = await gatewayOfTest({ commandsPerSecond: 20 });
+    const writer = clientOfTest(wsUrl);
     await writer.connect();
     const published = await Promise.all(Array.from({ length: 40 }, (_, n) => writer.publish('t', 'test', n)));
     expect(published.map(({ offset }) => offset).sort((a, b) => a - b)).toEqual(
@@ -112,8 +87,8 @@ describe('a client of a real gateway', () => {
   });
 
   it('is not cut for a message that is too large, and sends the others', async () => {
-    const { wsUrl } = await start();
-    const writer = client(wsUrl);
+    const { wsUrl } = await gatewayOfTest();
+    const writer = clientOfTest(wsUrl);
     const poison = writer.publish('t', 'x', 'a'.repeat(3 << 20));
     const good = writer.publish('t', 'x', 'b');
     await Promise.all([
@@ -125,10 +100,10 @@ describe('a client of a real gateway', () => {
   });
 
   it('does not hear its own publications after a cut', async () => {
-    const gateway = await start();
+    const gateway = await gatewayOfTest();
     const proxy = await proxyTo(gateway.wsUrl);
-    const self = client(proxy.url);
-    const other = client(gateway.wsUrl);
+    const self = clientOfTest(proxy.url);
+    const other = clientOfTest(gateway.wsUrl);
     await Promise.all([self.connect(), other.connect()]);
     const heard: unknown[] = [];
     const done = new Promise((resolve) => {
@@ -154,8 +129,8 @@ describe('a client of a real gateway', () => {
   });
 
   it('counts two subscriptions for one that the gateway takes for one', async () => {
-    const { wsUrl } = await start();
-    const reader = client(wsUrl);
+    const { wsUrl } = await gatewayOfTest();
+    const reader = clientOfTest(wsUrl);
     await reader.connect();
     const all = [
       reader.subscribe('t', { intervalMs: 60 }),
@@ -169,22 +144,20 @@ describe('a client of a real gateway', () => {
   });
 
   it('is let in with a token whose issuer is a little ahead', async () => {
-    const tokenSecret = 'a secret of at least 32 characters!';
-    const { wsUrl } = await start({ tokenSecret });
-    const secret = new TextEncoder().encode(tokenSecret);
+    const { wsUrl } = await gatewayOfTest({ tokenSecret });
     let asked = 0;
     const token = () => {
       asked++;
       const nbf = Math.floor(Date.now() / 1000) + 2;
-      return new SignJWT({ sub: 'alice', nbf }).setProtectedHeader({ alg: 'HS256' }).sign(secret);
+      return signToken({ sub: 'alice', nbf });
     };
-    const user = client(wsUrl, { token });
+    const user = clientOfTest(wsUrl, { token });
     await expect(user.connect()).resolves.toMatchObject({ user: 'alice' });
     expect(asked).toBe(1);
   });
 
   it('names HTTP/1.0 in between as the cause', async () => {
-    const { wsUrl } = await start();
+    const { wsUrl } = await gatewayOfTest();
     const proxy = await proxyTo(wsUrl, (chunk) =>
       Buffer.from(
         chunk
@@ -194,7 +167,7 @@ describe('a client of a real gateway', () => {
         'latin1',
       ),
     );
-    const lost = client(proxy.url);
+    const lost = clientOfTest(proxy.url);
     await expect(lost.connect()).rejects.toMatchObject({ code: 'http_version' });
     expect(lost.getStatus()).toMatchObject({ state: 'reconnecting', reason: 'http_version' });
   });

@@ -1,7 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SignJWT } from 'jose';
 import { afterEach, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import type { StateChange } from '../../src/client/connection/connection.ts';
@@ -10,9 +9,8 @@ import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
+import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
-const apiKey = 'an-api-key-of-some-length';
-const tokenSecret = 'a secret of at least 32 bytes, for tests';
 const byKey = { 'x-api-key': apiKey };
 
 let gateway: TestGateway;
@@ -33,9 +31,10 @@ type Grant = readonly [pattern: string, ...allow: string[]];
 
 function token(user: string | undefined, ...grants: Grant[]): Promise<string> {
   const topics = grants.map(([pattern, ...allow]) => ({ pattern, allow }));
-  const jwt = new SignJWT(grants.length === 0 ? {} : { topics }).setProtectedHeader({ alg: 'HS256' });
-  if (user !== undefined) jwt.setSubject(user);
-  return jwt.sign(new TextEncoder().encode(tokenSecret));
+  return signToken({
+    ...(user === undefined ? {} : { sub: user }),
+    ...(grants.length === 0 ? {} : { topics }),
+  });
 }
 
 async function get(path: string, headers: Record<string, string> = {}): Promise<number> {

@@ -1,10 +1,8 @@
-import { type JWTPayload, SignJWT } from 'jose';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
 import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
-
-const secret = 'a secret of at least 32 bytes, for tests';
+import { signToken, tokenSecret } from '../support/tokens.ts';
 
 let gateway: TestGateway;
 const clients: JsonClient[] = [];
@@ -44,12 +42,8 @@ async function rejected(reason: string): Promise<number> {
   return Number(line.exec(text)?.[1] ?? 0);
 }
 
-async function token(user: string, expiresIn = '1h', claims: JWTPayload = { topics: [] }): Promise<string> {
-  return new SignJWT(claims)
-    .setProtectedHeader({ alg: 'HS256' })
-    .setSubject(user)
-    .setExpirationTime(expiresIn)
-    .sign(new TextEncoder().encode(secret));
+async function token(user: string, expiresIn = '1h', claims: object = { topics: [] }): Promise<string> {
+  return signToken({ sub: user, ...claims }, { expiresIn });
 }
 
 const open = () => gateway.metric('sluice_connections');
@@ -111,7 +105,7 @@ describe('the cap per address', () => {
     gateway = await startGateway({
       maxConnectionsPerIp: 1,
       trustedProxies: '127.0.0.9',
-      tokenSecret: secret,
+      tokenSecret,
       anonymous: true,
     });
     const from = async (peer: string, forwarded: string) => {
@@ -134,7 +128,7 @@ describe('the cap per address', () => {
 
 describe('the cap per user', () => {
   it('refuses the user by the token of the upgrade with 429, wherever they come from', async () => {
-    gateway = await startGateway({ maxConnectionsPerUser: 2, tokenSecret: secret });
+    gateway = await startGateway({ maxConnectionsPerUser: 2, tokenSecret });
     const path = `/ws?token=${await token('alice')}`;
     const query = path.slice('/ws'.length);
     await connect('127.0.0.2', query);
@@ -152,7 +146,7 @@ describe('the cap per user', () => {
   });
 
   it('refuses the user by the token of connect, and the session stays who it was', async () => {
-    gateway = await startGateway({ maxConnectionsPerUser: 1, tokenSecret: secret, anonymous: true });
+    gateway = await startGateway({ maxConnectionsPerUser: 1, tokenSecret, anonymous: true });
     const alice = await token('alice');
     const first = await connect();
     expect(await first.call({ type: 'connect', token: alice })).toMatchObject({ user: 'alice' });
@@ -172,7 +166,7 @@ describe('the cap per user', () => {
   it('is not used up by connections that end while their token is looked at', async () => {
     gateway = await startGateway({
       maxConnectionsPerUser: 2,
-      tokenSecret: secret,
+      tokenSecret,
       anonymous: true,
       handshakesPerSecondPerIp: 1000,
     });
@@ -208,7 +202,7 @@ function masked(opcode: number, text: string): Buffer {
 
 describe('a token of the upgrade', () => {
   it('that is refused is told before the upgrade, and to a plain GET', async () => {
-    gateway = await startGateway({ tokenSecret: secret });
+    gateway = await startGateway({ tokenSecret });
     const expired = `/ws?token=${await token('alice', '-1s')}`;
     for (const answer of [await upgrade(undefined, expired), await explain(undefined, expired)]) {
       expect(answer.status).toBe(401);
@@ -226,7 +220,7 @@ describe('a token of the upgrade', () => {
   });
 
   it('is told to pages of listed origins only', async () => {
-    gateway = await startGateway({ tokenSecret: secret, origins: 'https://dash.example.org' });
+    gateway = await startGateway({ tokenSecret, origins: 'https://dash.example.org' });
     const url = `${gateway.url}/ws?token=x.y.z`;
     const listed = await fetch(url, { headers: { origin: 'https://dash.example.org' } });
     expect(listed.status).toBe(401);
@@ -275,7 +269,7 @@ describe('views with a filter', () => {
     (reply['results'] as { error?: { code: string } }[]).filter(({ error }) => error === undefined).length;
 
   it('of clients without a token leave room for others, and plain subscriptions always have it', async () => {
-    gateway = await startGateway({ tokenSecret: secret, anonymous: true });
+    gateway = await startGateway({ tokenSecret, anonymous: true });
     for (const address of ['127.0.0.1', '127.0.0.1', '127.0.0.2', '127.0.0.3']) {
       const client = await connect(address);
       const reply = await client.call({

@@ -1,14 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SignJWT } from 'jose';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
 const hourMs = 3_600_000;
-const tokenSecret = 'a secret of at least 32 bytes, for tests';
-const headers = { 'x-api-key': 'an-api-key-of-some-length' };
+const headers = { 'x-api-key': apiKey };
 
 let gateway: TestGateway;
 const clients: JsonClient[] = [];
@@ -48,7 +47,7 @@ describe.each([
     folders.push(dataDir);
     gateway = await startGateway({
       ...{ engine, dataDir, topicHistoryMaxAgeSeconds: 600 },
-      ...{ apiKeys: [headers['x-api-key']], tokenSecret },
+      ...{ apiKeys: [apiKey], tokenSecret },
     });
     const first = { topic: 't', data: 1, messageId: 'm', ttlMs: 600_000 };
     expect(await publish(first)).toMatchObject({ offset: 1 });
@@ -71,12 +70,8 @@ describe.each([
 });
 
 it('a token expires by the wall clock', async () => {
-  gateway = await startGateway({ apiKeys: [headers['x-api-key']], tokenSecret });
-  const token = await new SignJWT({ topics: [] })
-    .setProtectedHeader({ alg: 'HS256' })
-    .setSubject('alice')
-    .setExpirationTime('30m')
-    .sign(new TextEncoder().encode(tokenSecret));
+  gateway = await startGateway({ apiKeys: [apiKey], tokenSecret });
+  const token = await signToken({ sub: 'alice', topics: [] }, { expiresIn: '30m' });
   const client = await JsonClient.open(`${gateway.wsUrl}?token=${token}`);
   clients.push(client);
   setWallClock(hourMs);

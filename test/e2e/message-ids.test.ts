@@ -1,14 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SignJWT } from 'jose';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
-const apiKey = 'an-api-key-of-some-length';
 const otherKey = 'another-api-key-of-some-length';
-const tokenSecret = 'a secret of at least 32 bytes, for tests';
 
 /** Room for three ids of two characters each. */
 const limits = { messageIdsMaxBytesPerClient: 1024 };
@@ -28,10 +26,7 @@ async function connect(query = ''): Promise<JsonClient> {
 }
 
 function token(user: string): Promise<string> {
-  return new SignJWT({ topics: [{ pattern: '*', allow: ['publish', 'subscribe'] }] })
-    .setProtectedHeader({ alg: 'HS256' })
-    .setSubject(user)
-    .sign(new TextEncoder().encode(tokenSecret));
+  return signToken({ sub: user, topics: [{ pattern: '*', allow: ['publish', 'subscribe'] }] });
 }
 
 /** What becomes of a publish: its offset or the code of its error. */

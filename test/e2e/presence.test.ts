@@ -1,9 +1,8 @@
-import { SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { signToken, tokenSecret } from '../support/tokens.ts';
 
-const tokenSecret = 'a secret of at least thirty-two bytes';
 let gateway: TestGateway;
 
 beforeEach(async () => {
@@ -12,10 +11,7 @@ beforeEach(async () => {
 afterEach(() => gateway.close());
 
 async function client(user: string, allow: readonly string[]): Promise<JsonClient> {
-  const token = await new SignJWT({ sub: user, topics: [{ pattern: 'room:*', allow }] })
-    .setProtectedHeader({ alg: 'HS256' })
-    .setExpirationTime('1h')
-    .sign(new TextEncoder().encode(tokenSecret));
+  const token = await signToken({ sub: user, topics: [{ pattern: 'room:*', allow }] }, { expiresIn: '1h' });
   return JsonClient.open(`${gateway.wsUrl}?token=${token}`);
 }
 

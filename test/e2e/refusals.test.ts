@@ -1,13 +1,11 @@
-import { SignJWT } from 'jose';
 import { afterEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { type RunningServer, startServer } from '../../src/server.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
+import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
-const apiKey = 'an-api-key-of-some-length';
-const tokenSecret = 'a secret of at least 32 bytes, for tests';
 const wrongKey = 'wrong-key-that-must-not-be-logged';
 
 let server: RunningServer;
@@ -31,10 +29,6 @@ async function start(flags: Record<string, unknown>): Promise<void> {
 
 const warnings = () => lines.filter(({ level }) => Number(level) >= 40);
 
-function token(claims: Record<string, unknown>): Promise<string> {
-  return new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).sign(new TextEncoder().encode(tokenSecret));
-}
-
 async function request(head: readonly string[]): Promise<number> {
   const socket = await RawSocket.open(server.port);
   sockets.push(socket);
@@ -56,9 +50,9 @@ async function upgrade(path: string, ...headers: string[]): Promise<number> {
 describe('a refused credential', () => {
   it('has one line in the log with the names, and without the credential, by every door', async () => {
     await start({ apiKeys: [apiKey], tokenSecret });
-    const expired = await token({ sub: 'alice', exp: 1 });
-    const early = await token({ sub: 'bob', nbf: 4_000_000_000 });
-    const long = await token({ sub: 'x'.repeat(300) });
+    const expired = await signToken({ sub: 'alice', exp: 1 });
+    const early = await signToken({ sub: 'bob', nbf: 4_000_000_000 });
+    const long = await signToken({ sub: 'x'.repeat(300) });
     const bearer = (credential: string) => `Authorization: Bearer ${credential}`;
     expect(await get('/api/topics/x/history', `X-API-Key: ${wrongKey}`)).toBe(401);
     expect(await get('/api/topics/x/history', bearer(expired))).toBe(401);

@@ -1,14 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SignJWT } from 'jose';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 import { RawSocket } from '../support/raw-socket.ts';
-
-const secret = 'a secret of at least 32 bytes, for tests';
+import { signToken, tokenSecret } from '../support/tokens.ts';
 
 let gateway: TestGateway;
 const opened: { close(): Promise<void> }[] = [];
@@ -23,7 +21,7 @@ async function startClosed(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-'));
   const file = join(folder, 'sluice.yaml');
   await writeFile(file, 'namespaces: { closed: { anonymous: { subscribe: false } } }\n');
-  gateway = await startGateway({ tokenSecret: secret }, file);
+  gateway = await startGateway({ tokenSecret }, file);
   await rm(folder, { recursive: true });
 }
 
@@ -46,11 +44,7 @@ interface Grants {
 }
 
 async function token({ user = 'alice', expiresIn = '1h', topics = [] }: Grants = {}): Promise<string> {
-  return new SignJWT({ topics })
-    .setProtectedHeader({ alg: 'HS256' })
-    .setSubject(user)
-    .setExpirationTime(expiresIn)
-    .sign(new TextEncoder().encode(secret));
+  return signToken({ sub: user, topics }, { expiresIn });
 }
 
 const onlyResult = (reply: Frame) => (reply['results'] as Frame[])[0] as Frame;
@@ -265,7 +259,7 @@ describe('the end of a session', () => {
   });
 
   it('by the end of its token closes with 4501, unless it was refreshed in time', async () => {
-    gateway = await startGateway({ tokenSecret: secret });
+    gateway = await startGateway({ tokenSecret });
     const soon = Math.floor(Date.now() / 1000) + 2;
     const query = `?token=${await token({ expiresIn: soon })}`;
     const [expiring, refreshed] = [await connect(query), await connect(query)];
@@ -299,7 +293,7 @@ describe('a client that is dead', () => {
 
 describe('what a session may do', () => {
   it('without a token is what its namespace lets anonymous clients do', async () => {
-    gateway = await startGateway({ tokenSecret: secret, anonymous: true });
+    gateway = await startGateway({ tokenSecret, anonymous: true });
     const client = await connect();
     expect(onlyResult(await client.call({ type: 'subscribe', topic: 'open' }))).not.toHaveProperty('error');
     for (const topic of ['user:alice', 'user:*', '*', '$probe', '$p*']) {
@@ -312,7 +306,7 @@ describe('what a session may do', () => {
   });
 
   it('with a token is what that grants, and its user’s topic is joined for it', async () => {
-    gateway = await startGateway({ tokenSecret: secret });
+    gateway = await startGateway({ tokenSecret });
     const topics = [{ pattern: 'rooms:*', allow: ['publish'] }];
     const alice = await connect(`?token=${await token({ user: 'al ice', topics })}`);
     const joined = await alice.until(({ type }) => type === 'subscribed');

@@ -1,13 +1,11 @@
-import { SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { SluiceClient } from '../../src/client/index.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
 import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
+import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
-const apiKey = 'an-api-key-of-some-length';
-const tokenSecret = 'a secret of at least 32 bytes, for tests';
 const byKey = { 'x-api-key': apiKey };
 const canonical = 'user:alice@example.org';
 /** All of them name the same topic. */
@@ -30,10 +28,7 @@ afterEach(async () => {
 });
 
 function token(user: string, ...topics: { pattern: string; allow: string[] }[]): Promise<string> {
-  return new SignJWT({ topics })
-    .setProtectedHeader({ alg: 'HS256' })
-    .setSubject(user)
-    .sign(new TextEncoder().encode(tokenSecret));
+  return signToken({ sub: user, topics });
 }
 
 async function connect(credential: string, path = ''): Promise<JsonClient> {

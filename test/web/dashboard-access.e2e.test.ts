@@ -1,53 +1,22 @@
 import { hostname } from 'node:os';
-import { SignJWT } from 'jose';
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { TestBrowser } from './support/browser.ts';
+import { describe, expect, it } from 'vitest';
+import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 import { faintTexts } from './support/contrast.ts';
-import { buildWeb, GatewayProcess } from './support/gateway-process.ts';
+import { connectionState, cpu, useDashboard } from './support/dashboard.ts';
 import { PrefixProxy } from './support/prefix-proxy.ts';
 
-const apiKey = 'an-api-key-of-some-length';
-const tokenSecret = 'a secret of at least 32 bytes, for tests';
 const byKey = { 'x-api-key': apiKey };
 const guarded = ['--api-key', apiKey, '--token-secret', tokenSecret];
 
-let browser: TestBrowser;
-let gateway: GatewayProcess | undefined;
-let proxy: PrefixProxy | undefined;
-const pages: Page[] = [];
+const dashboard = useDashboard();
+const { start, open, keep } = dashboard;
 
-beforeAll(async () => {
-  await buildWeb();
-  browser = await TestBrowser.launch();
-}, 60_000);
-
-afterAll(() => browser.close());
-
-afterEach(async () => {
-  await Promise.all(pages.splice(0).map((page) => page.close()));
-  proxy?.close();
-  proxy = undefined;
-  await gateway?.kill();
-});
-
-async function start(...flags: string[]): Promise<GatewayProcess> {
-  gateway = await GatewayProcess.start('--port', '0', ...flags);
-  return gateway;
-}
-
-async function open(url: string) {
-  const opened = await browser.open(url);
-  pages.push(opened.page);
-  return opened;
-}
-
-const cpu = (value: number) => ({ monitoring_type: 'cpu', value, unit: '%', level: 'ok' });
 const publish = (topic: string, value: number) =>
-  gateway?.publish(topic, 'monitoring_update', 'cpu', cpu(value), byKey);
+  dashboard.gateway.publish(topic, 'monitoring_update', 'cpu', cpu(value), byKey);
 const reads = (page: Page, value: string) =>
   page.locator('[data-type=cpu] .headline').getByText(value).waitFor();
-const live = (page: Page) => page.locator('#connection[data-state=live]').waitFor();
+const live = (page: Page) => connectionState(page, 'live');
 
 async function enter(page: Page, label: string, value: string): Promise<void> {
   await page.getByLabel(label).fill(value);
@@ -56,9 +25,7 @@ async function enter(page: Page, label: string, value: string): Promise<void> {
 
 function token(...patterns: string[]): Promise<string> {
   const topics = patterns.map((pattern) => ({ pattern, allow: ['subscribe'] }));
-  return new SignJWT({ topics })
-    .setProtectedHeader({ alg: 'HS256' })
-    .sign(new TextEncoder().encode(tokenSecret));
+  return signToken({ topics });
 }
 
 describe('the dashboard of a gateway that wants a credential', { timeout: 60_000 }, () => {
@@ -150,7 +117,7 @@ describe('the dashboard', { timeout: 60_000 }, () => {
     await live(page);
     await page.locator('[data-type=memory] .badge:not([data-level=none])').waitFor();
     expect(await faintTexts(page, 4.5)).toEqual([]);
-    await gateway?.kill();
+    await dashboard.gateway.kill();
     await page.locator('#connection[data-state=reconnecting]').waitFor();
     await page.locator('#banner').getByText('The connection was lost').waitFor();
     expect(await faintTexts(page, 4.5)).toEqual([]);
@@ -194,10 +161,10 @@ describe('the dashboard', { timeout: 60_000 }, () => {
         return [document.documentElement.scrollWidth, ...cut, ...covered.map(() => 'a covered label')];
       });
     const change = { monitoring_type: 'network', from: 'critical', to: 'warning', value: 97, unit: '%' };
-    await gateway?.publish(`server:${hostname()}`, 'status_change', 'status:network', change);
+    await dashboard.gateway.publish(`server:${hostname()}`, 'status_change', 'status:network', change);
     await page.locator('.changes .arrow').first().waitFor();
     expect(await overflowing()).toEqual([320]);
-    await gateway?.kill();
+    await dashboard.gateway.kill();
     await page.locator('#connection[data-state=reconnecting]').waitFor();
     expect(await overflowing()).toEqual([320]);
   });
@@ -207,7 +174,7 @@ describe('below a path, behind a proxy that strips it', { timeout: 60_000 }, () 
   it('the dashboard, its files and its connection work', async () => {
     const { port } = await start(...guarded);
     await publish('server:web-01', 11);
-    proxy = await PrefixProxy.start('/push/', port);
+    const proxy = keep(await PrefixProxy.start('/push/', port));
     const { page, problems } = await open(`${proxy.url}#token=${await token('server:*')}`);
     await reads(page, '11.0');
     await live(page);
@@ -219,7 +186,7 @@ describe('below a path, behind a proxy that strips it', { timeout: 60_000 }, () 
   it('so does the SDK, imported and connected by relative addresses', async () => {
     const { port } = await start(...guarded);
     await publish('server:web-01', 11);
-    proxy = await PrefixProxy.start('/deep/er/', port);
+    const proxy = keep(await PrefixProxy.start('/deep/er/', port));
     const { page } = await open(`${proxy.url}healthz`);
     const credential = await token('server:*');
     await page.addScriptTag({

@@ -1,38 +1,12 @@
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { TestBrowser } from './support/browser.ts';
-import { buildWeb, GatewayProcess, lastingPort } from './support/gateway-process.ts';
+import { describe, expect, it } from 'vitest';
+import { lastingPort } from '../support/gateway-process.ts';
+import { cpu, connectionState as state, useDashboard } from './support/dashboard.ts';
 
-let browser: TestBrowser;
-let gateway: GatewayProcess | undefined;
-const pages: Page[] = [];
-
-beforeAll(async () => {
-  await buildWeb();
-  browser = await TestBrowser.launch();
-}, 60_000);
-
-afterAll(() => browser.close());
-
-afterEach(async () => {
-  await Promise.all(pages.splice(0).map((page) => page.close()));
-  await gateway?.kill();
-});
-
-async function start(...flags: string[]): Promise<GatewayProcess> {
-  gateway = await GatewayProcess.start('--port', '0', ...flags);
-  return gateway;
-}
-
-async function open(url: string) {
-  const opened = await browser.open(url);
-  pages.push(opened.page);
-  return opened;
-}
+const dashboard = useDashboard();
+const { start, open } = dashboard;
 
 const hostSource = ['--source-host', '--source-host-interval-ms', '200'];
-const state = (page: Page, name: string) => page.locator(`#connection[data-state=${name}]`).waitFor();
-const cpu = (value: number) => ({ monitoring_type: 'cpu', value, unit: '%', level: 'ok' });
 
 /** Waits until an element's text is another than it was; answers the new one. */
 async function changed(page: Page, selector: string, before: string | null): Promise<string | null> {
@@ -63,7 +37,7 @@ describe('the dashboard', { timeout: 60_000 }, () => {
 
   it('notices that the gateway was killed, keeps what it shows, and recovers by itself', async () => {
     const port = String(await lastingPort());
-    gateway = await GatewayProcess.start('--port', port, ...hostSource);
+    const gateway = await start('--port', port, ...hostSource);
     const { url } = gateway;
     const { page, problems } = await open(url);
     await state(page, 'live');
@@ -77,7 +51,7 @@ describe('the dashboard', { timeout: 60_000 }, () => {
       .waitFor();
     expect(await page.textContent('[data-type=memory] .headline .value')).toMatch(/^\d/);
     expect(memory).toMatch(/^\d/);
-    gateway = await GatewayProcess.start('--port', port, ...hostSource);
+    await start('--port', port, ...hostSource);
     await state(page, 'live');
     await page.locator('#banner').waitFor({ state: 'hidden' });
     expect(await page.textContent('[data-figure=reconnects] .value')).toBe('1');
@@ -94,7 +68,7 @@ describe('the dashboard', { timeout: 60_000 }, () => {
       expect.stringContaining('--source-host'),
       expect.stringContaining(`curl ${url}/api/publish`),
     ]);
-    await gateway?.publish('server:demo', 'monitoring_update', 'cpu', cpu(42));
+    await dashboard.gateway.publish('server:demo', 'monitoring_update', 'cpu', cpu(42));
     await page.locator('[data-type=cpu] .headline').getByText('42.0').waitFor();
     expect(await page.textContent('#server')).toBe('demo');
     await page.locator('[data-type=disk]').getByText('No samples yet').waitFor();
@@ -102,8 +76,8 @@ describe('the dashboard', { timeout: 60_000 }, () => {
 
   it('lets choose between servers', async () => {
     const { url } = await start();
-    await gateway?.publish('server:a', 'monitoring_update', 'cpu', cpu(11));
-    await gateway?.publish('server:b', 'monitoring_update', 'cpu', cpu(22));
+    await dashboard.gateway.publish('server:a', 'monitoring_update', 'cpu', cpu(11));
+    await dashboard.gateway.publish('server:b', 'monitoring_update', 'cpu', cpu(22));
     const { page } = await open(url);
     await page.locator('[data-type=cpu] .headline').getByText('11.0').waitFor();
     await page.getByLabel('Server').selectOption('b');
@@ -114,12 +88,15 @@ describe('the dashboard', { timeout: 60_000 }, () => {
 
   it('shows a change of level in the badge and in the list', async () => {
     const { url } = await start();
-    await gateway?.publish('server:a', 'monitoring_update', 'cpu', cpu(11));
+    await dashboard.gateway.publish('server:a', 'monitoring_update', 'cpu', cpu(11));
     const { page } = await open(url);
     await page.locator('[data-type=cpu] .badge[data-level=ok]').waitFor();
-    await gateway?.publish('server:a', 'monitoring_update', 'cpu', { ...cpu(97), level: 'critical' });
+    await dashboard.gateway.publish('server:a', 'monitoring_update', 'cpu', {
+      ...cpu(97),
+      level: 'critical',
+    });
     const change = { monitoring_type: 'cpu', from: 'ok', to: 'critical', value: 97, unit: '%' };
-    await gateway?.publish('server:a', 'status_change', 'status:cpu', change);
+    await dashboard.gateway.publish('server:a', 'status_change', 'status:cpu', change);
     await page.locator('[data-type=cpu] .badge').getByText('Critical').waitFor();
     await page.locator('.changes li').getByText('97 %').waitFor();
   });

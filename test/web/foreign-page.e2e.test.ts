@@ -1,23 +1,15 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TestBrowser } from './support/browser.ts';
-import { GatewayProcess } from './support/gateway-process.ts';
+import { TestBrowser } from '../support/browser.ts';
+import { GatewayProcess } from '../support/gateway-process.ts';
+import { type Site, startSite } from '../support/site.ts';
 
 let browser: TestBrowser;
 let gateway: GatewayProcess;
-let site: Server;
-let siteUrl: string;
+let site: Site;
 
 beforeAll(async () => {
   gateway = await GatewayProcess.start('--port', '0');
-  site = createServer((_request, response) => {
-    response.setHeader('content-type', 'text/html');
-    response.end('<!doctype html><title>Elsewhere</title><iframe name="sink"></iframe>');
-  }).listen(0, '127.0.0.1');
-  await once(site, 'listening');
-  siteUrl = `http://127.0.0.1:${(site.address() as AddressInfo).port}/`;
+  site = await startSite('<!doctype html><title>Elsewhere</title><iframe name="sink"></iframe>');
   browser = await TestBrowser.launch();
 }, 60_000);
 
@@ -32,7 +24,7 @@ const body = JSON.stringify({ topic: 'server:victim', type: 'test', key: 'cpu', 
 
 describe('a page of another origin', { timeout: 60_000 }, () => {
   it('cannot publish with JSON, because its preflight is refused', async () => {
-    const { page } = await browser.open(siteUrl);
+    const { page } = await browser.open(site.url);
     const outcome = await page.evaluate(
       async ([target, payload]) => {
         const request = { method: 'POST', headers: { 'content-type': 'application/json' }, body: payload };
@@ -48,7 +40,7 @@ describe('a page of another origin', { timeout: 60_000 }, () => {
   });
 
   it('cannot publish with a simple request, which needs no preflight', async () => {
-    const { page } = await browser.open(siteUrl);
+    const { page } = await browser.open(site.url);
     const answered = page.waitForResponse((response) => response.url().endsWith('/api/publish'));
     await page.evaluate(
       async ([target, payload]) => {
@@ -67,7 +59,7 @@ describe('a page of another origin', { timeout: 60_000 }, () => {
   });
 
   it('cannot publish with a form', async () => {
-    const { page } = await browser.open(siteUrl);
+    const { page } = await browser.open(site.url);
     const answered = page.waitForResponse((response) => response.url().endsWith('/api/publish'));
     await page.evaluate(
       ([target, payload]) => {
@@ -91,7 +83,7 @@ describe('a page of another origin', { timeout: 60_000 }, () => {
   });
 
   it('cannot open a WebSocket', async () => {
-    const { page } = await browser.open(siteUrl);
+    const { page } = await browser.open(site.url);
     const outcome = await page.evaluate(
       (target) =>
         new Promise<string>((resolve) => {

@@ -1,11 +1,8 @@
-import { SignJWT } from 'jose';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { JsonClient } from '../../support/json-client.ts';
 import { publishRequest, RawSocket, upgradeRequest } from '../../support/raw-socket.ts';
-
-const apiKey = 'a-key-of-some-length';
-const secret = 'a-secret-of-more-than-32-bytes-in-all';
+import { apiKey, signToken, tokenSecret } from '../../support/tokens.ts';
 
 let gateway: TestGateway;
 const cleanups: (() => unknown)[] = [];
@@ -37,11 +34,8 @@ const unreadBytes = () => series('sluice_http_held_bytes{what="answer"}');
 const bodyBytes = () => series('sluice_http_held_bytes{what="body"}');
 
 function token(): Promise<string> {
-  return new SignJWT({ topics: [{ pattern: '*', allow: ['publish'] }] })
-    .setProtectedHeader({ alg: 'HS256' })
-    .setSubject('alice')
-    .setExpirationTime('1h')
-    .sign(new TextEncoder().encode(secret));
+  const topics = [{ pattern: '*', allow: ['publish'] }];
+  return signToken({ sub: 'alice', topics }, { expiresIn: '1h' });
 }
 
 const get = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${headers}\r\n`;
@@ -164,7 +158,7 @@ describe('a body', () => {
     ['a token that is none', () => 'Bearer a.b.c'],
     ['an unknown key', () => 'Bearer another-key-of-some-length'],
   ])('is not waited for with %s', async (_, authorization) => {
-    await start({ apiKeys: apiKey, tokenSecret: secret });
+    await start({ apiKeys: apiKey, tokenSecret });
     const socket = await raw();
     await socket.send(post(`Authorization: ${authorization()}\r\nContent-Length: ${7 * MiB}`));
     await socket.send(Buffer.alloc(MiB, ' '));
@@ -173,18 +167,15 @@ describe('a body', () => {
   });
 
   it('is not waited for with a token that may publish nowhere', async () => {
-    await start({ apiKeys: apiKey, tokenSecret: secret });
-    const poorest = await new SignJWT({ topics: [] })
-      .setProtectedHeader({ alg: 'HS256' })
-      .setSubject('bob')
-      .sign(new TextEncoder().encode(secret));
+    await start({ apiKeys: apiKey, tokenSecret });
+    const poorest = await signToken({ sub: 'bob', topics: [] });
     const socket = await raw();
     await socket.send(post(`Authorization: Bearer ${poorest}\r\nContent-Length: ${7 * MiB}`));
     expect((await socket.answer()).status).toBe(403);
   });
 
   it('is taken with a token that has to be verified first, in pieces', async () => {
-    await start({ apiKeys: apiKey, tokenSecret: secret });
+    await start({ apiKeys: apiKey, tokenSecret });
     const body = JSON.stringify({ topic: 'pieces', data: 'x'.repeat(60_000) });
     const padded = body.replace('{', `{${' '.repeat(3 * MiB)}`);
     const socket = await raw();
@@ -283,7 +274,7 @@ describe('a client that leaves', () => {
         publishRequest('{"topic":"left","data":1}').replace('Host', 'Authorization: Bearer TOKEN\r\nHost'),
     ],
   ])('while the token of its %s is verified does no harm', async (_, request) => {
-    await start({ apiKeys: apiKey, tokenSecret: secret });
+    await start({ apiKeys: apiKey, tokenSecret });
     const { release, called } = slowVerify();
     await leaves(request().replace('TOKEN', await token()), release, called);
   });
@@ -362,7 +353,7 @@ describe('requests', () => {
   });
 
   it('of a user are refused above their own rate, wherever they come from', async () => {
-    await start({ apiKeys: apiKey, tokenSecret: secret, httpRequestsPerSecondPerUser: 5 });
+    await start({ apiKeys: apiKey, tokenSecret, httpRequestsPerSecondPerUser: 5 });
     const authorization = `Bearer ${await token()}`;
     const ask = () => gateway.post('/api/publish', '{"topic":"a","data":1}', { authorization });
     expect((await ask()).status).toBe(200);

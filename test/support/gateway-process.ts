@@ -1,14 +1,8 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { promisify } from 'node:util';
 
-const root = new URL('../../../', import.meta.url);
-
-/** Bundles what the browser gets, as `npm run build` does. */
-export async function buildWeb(): Promise<void> {
-  await promisify(execFile)('npm', ['run', '--silent', 'build:web'], { cwd: root });
-}
+const root = new URL('../../', import.meta.url);
 
 /** A gateway in a process of its own, so that it can be killed. */
 export class GatewayProcess {

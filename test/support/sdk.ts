@@ -1,0 +1,25 @@
+import { onTestFinished } from 'vitest';
+import { WebSocket } from 'ws';
+import { type ClientOptions, SluiceClient, type Subscription } from '../../src/client/index.ts';
+import { startGateway, type TestGateway } from './gateway.ts';
+
+/** A gateway that is closed with the test, after what the test opened later. */
+export async function gatewayOfTest(...options: Parameters<typeof startGateway>): Promise<TestGateway> {
+  const gateway = await startGateway(...options);
+  onTestFinished(() => gateway.close());
+  return gateway;
+}
+
+/** The SDK on the package `ws`, closed with the test. It reconnects soon, and its errors are the test's to look for. */
+export function clientOfTest(url: string, options: ClientOptions = {}): SluiceClient {
+  const client = new SluiceClient(url, { WebSocket, reconnect: { delaysMs: [50] }, ...options });
+  client.onError(() => undefined);
+  onTestFinished(() => client.close());
+  return client;
+}
+
+/** Resolves when the subscription is in a state. */
+export function state(subscription: Subscription, wanted: Subscription['state']): Promise<void> {
+  if (subscription.state === wanted) return Promise.resolve();
+  return new Promise((resolve) => subscription.on('state', (now) => now === wanted && resolve()));
+}
