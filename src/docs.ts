@@ -6,7 +6,7 @@ import { createProgram } from './cli.ts';
 import { options } from './config.ts';
 import { closeTable, errorTable } from './errors.ts';
 import { metricRows } from './metrics.ts';
-import { commandTable } from './sessions/commands.ts';
+import { commandTable } from './sessions/command-table.ts';
 
 type Cell = string | number;
 

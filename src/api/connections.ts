@@ -20,8 +20,8 @@ export async function listConnections(
   return json(200, { count: sessions.count, connections: connections.map(connectionBody), next });
 }
 
-function connectionBody({ connectedAtMs, lastSeenMs, ...info }: ConnectionInfo) {
-  return { ...info, connectedAt: toInstant(connectedAtMs), lastSeenAt: toInstant(lastSeenMs) };
+function connectionBody({ connectedAtMs, lastSeenAtMs, ...info }: ConnectionInfo) {
+  return { ...info, connectedAt: toInstant(connectedAtMs), lastSeenAt: toInstant(lastSeenAtMs) };
 }
 
 /** `POST /api/connections/{id}/disconnect` */

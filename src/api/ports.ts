@@ -73,7 +73,7 @@ export interface ConnectionInfo {
   /** Milliseconds since 1970, also the other times. */
   readonly connectedAtMs: number;
   /** Of the last message or pong. */
-  readonly lastSeenMs: number;
+  readonly lastSeenAtMs: number;
   /** Sent to it. */
   readonly messageCount: number;
   readonly subscriptions: readonly { readonly topic: string; readonly view: number }[];

@@ -26,7 +26,7 @@ export function sessionDirectory(sessions: Sessions): SessionDirectory {
     disconnect(id) {
       const session = sessions.get(id);
       if (session === undefined) return false;
-      sessions.end(session, 'disconnected');
+      session.goAway('disconnected');
       return true;
     },
   };
@@ -41,7 +41,7 @@ function info(session: Session): ConnectionInfo {
     codec: session.codec.name,
     address: session.peer.address,
     connectedAtMs: session.connectedAtMs,
-    lastSeenMs: session.lastSeenMs,
+    lastSeenAtMs: session.lastSeenAtMs,
     messageCount: session.messageCount,
     subscriptions: [...session.views.values()].map(({ view, target }) => ({ topic: target, view: view.id })),
   };

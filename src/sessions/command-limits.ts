@@ -48,9 +48,19 @@ export class CommandLimits {
     try {
       return run();
     } finally {
-      const tookMs = this.#nowMs() - startMs;
-      if (tookMs > freeMs) this.#work.spend(session.payer, tookMs);
+      this.worked(session, startMs);
     }
+  }
+
+  /** On the clock of `worked`. */
+  nowMs(): number {
+    return this.#nowMs();
+  }
+
+  /** Charges the time since `startMs`. */
+  worked(session: Session, startMs: number): void {
+    const tookMs = this.#nowMs() - startMs;
+    if (tookMs > freeMs) this.#work.spend(session.payer, tookMs);
   }
 
   /** Charges a large reply. */

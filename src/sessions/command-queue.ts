@@ -1,25 +1,84 @@
-/** Of the messages whose commands wait for the one that is run; a single one may be larger. */
-export const queuedMaxBytes = 256 * 1024;
-/** What an entry takes besides. */
-const entryBytes = 256;
+import { isPending } from '../awaitable.ts';
+import type { Connection } from './connection.ts';
+import type { Task } from './task.ts';
+import type { TurnBudget } from './turn-budget.ts';
 
-/** Commands of one session that wait for the one before, in their order. */
-export class CommandQueue<T> {
-  readonly #commands: { readonly command: T; readonly bytes: number }[] = [];
+/** Of the messages whose commands wait; a single one may be larger. */
+export const maxQueuedBytes = 256 * 1024;
+/** Roughly what a waiting command takes besides its message. */
+const commandOverheadBytes = 256;
+
+interface QueuedTask {
+  readonly task: Task;
+  readonly bytes: number;
+}
+
+/**
+ * Runs commands of one session that change what it takes part in, one after the other. Thousands of sessions may send some at
+ * once, after an outage: commands begin within the time that a turn has for them. What a command sends leaves in one write.
+ */
+export class CommandQueue {
+  readonly #connection: Connection;
+  readonly #turnBudget: TurnBudget;
+  #isBusy = false;
+  /** Undefined while nothing waits, as in most sessions. */
+  #waiting: QueuedTask[] | undefined;
   #bytes = 0;
 
-  /** `bytes`: of its message; 0: one of the gateway's own, which always has room. False: too much waits already. */
-  add(command: T, bytes: number): boolean {
-    const size = bytes + entryBytes;
-    if (bytes > 0 && this.#commands.length > 0 && this.#bytes + size > queuedMaxBytes) return false;
-    this.#commands.push({ command, bytes: size });
-    this.#bytes += size;
+  constructor(connection: Connection, turnBudget: TurnBudget) {
+    this.#connection = connection;
+    this.#turnBudget = turnBudget;
+  }
+
+  /** A command runs, or waits for its turn. */
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
+  /**
+   * `bytes`: of the command's message; 0: one of the gateway's own, which always has room. False: too much waits already, and
+   * the command is not run.
+   */
+  add(task: Task, bytes = 0): boolean {
+    if (this.#isBusy) return this.#wait(task, bytes + commandOverheadBytes, bytes === 0);
+    this.#isBusy = true;
+    const run = () => this.#run(task);
+    this.#turnBudget.run(run, () => this.#connection.cork(run));
     return true;
   }
 
-  next(): T | undefined {
-    const next = this.#commands.shift();
+  #wait(task: Task, bytes: number, isOwn: boolean): boolean {
+    this.#waiting ??= [];
+    if (!isOwn && this.#waiting.length > 0 && this.#bytes + bytes > maxQueuedBytes) return false;
+    this.#waiting.push({ task, bytes });
+    this.#bytes += bytes;
+    return true;
+  }
+
+  #run(first: Task | undefined): void {
+    for (let task = first; task !== undefined; task = this.#next()) {
+      const begun = task.begin();
+      if (isPending(begun)) {
+        this.#resume(task, begun);
+        return;
+      }
+      task.finish(begun);
+    }
+    this.#isBusy = false;
+    this.#waiting = undefined;
+  }
+
+  #resume(task: Task, begun: Promise<unknown>): void {
+    const finish = (late: unknown) => {
+      task.finish(late);
+      this.#run(this.#next());
+    };
+    void begun.then((late) => this.#connection.cork(() => finish(late)));
+  }
+
+  #next(): Task | undefined {
+    const next = this.#waiting?.shift();
     this.#bytes -= next?.bytes ?? 0;
-    return next?.command;
+    return next?.task;
   }
 }

@@ -1,60 +1,64 @@
-/** Commands of one session that wait to be answered by something large; more are refused. */
-export const waitingCommandsMax = 100;
+import type { Connection } from './connection.ts';
+import type { Outbox } from './outbox.ts';
+import { runTask, type Task } from './task.ts';
+import type { TurnBudget } from './turn-budget.ts';
 
-/** Builds and sends the reply; resolves when it is sent. Never throws or rejects. */
-type LargeReply = () => Promise<unknown> | undefined;
+/** Commands of one session that wait for their large replies to be made; more are refused. */
+export const maxWaitingReplies = 100;
 
-export interface LargeRepliesPort {
-  /** Whether the connection takes a large message now. */
-  readonly hasRoom: () => boolean;
-  /** Runs it now, or in one of the next turns. */
-  readonly inTurn: (run: () => void) => void;
+export interface LargeRepliesOptions {
+  readonly connection: Connection;
+  readonly outbox: Outbox;
+  readonly turnBudget: TurnBudget;
 }
 
 /**
- * Large replies of one session, one after the other, each made only when the connection has room for it: a client that
- * does not read has nothing made for it.
+ * Commands of one session that have large replies, one after the other, each run only when the connection has room: for a
+ * client that does not read, no reply is made.
  */
 export class LargeReplies {
-  readonly #port: LargeRepliesPort;
-  #waiting: LargeReply[] = [];
+  readonly #options: LargeRepliesOptions;
+  #waiting: Task[] = [];
   #isBusy = false;
 
-  constructor(port: LargeRepliesPort) {
-    this.#port = port;
+  constructor(options: LargeRepliesOptions) {
+    this.#options = options;
   }
 
   get isWaiting(): boolean {
     return this.#waiting.length > 0;
   }
 
-  /** False: too many wait. Else it is run exactly once, unless the session ends before. */
-  add(reply: LargeReply): boolean {
-    if (this.#waiting.length >= waitingCommandsMax) return false;
-    this.#waiting.push(reply);
+  /** False: too many wait. Else the task is run once, unless the session ends before. */
+  add(task: Task): boolean {
+    if (this.#waiting.length >= maxWaitingReplies) return false;
+    this.#waiting.push(task);
     this.pump();
     return true;
   }
 
   /** Call it when there may be room again. */
   pump(): void {
-    if (this.#isBusy || this.#waiting.length === 0 || !this.#port.hasRoom()) return;
+    const { connection, outbox, turnBudget } = this.#options;
+    if (this.#isBusy || this.#waiting.length === 0 || !outbox.hasRoom()) return;
     this.#isBusy = true;
-    this.#port.inTurn(() => this.#run());
-  }
-
-  #run(): void {
-    const reply = this.#waiting.shift();
-    const done = reply?.();
-    const proceed = () => {
-      this.#isBusy = false;
-      this.pump();
-    };
-    if (done instanceof Promise) void done.then(proceed);
-    else proceed();
+    const run = () => this.#run();
+    turnBudget.run(run, () => connection.cork(run));
   }
 
   clear(): void {
     this.#waiting = [];
+  }
+
+  #run(): void {
+    const task = this.#waiting.shift();
+    const pending = task === undefined ? undefined : runTask(task);
+    if (pending === undefined) this.#done();
+    else void pending.then(() => this.#done());
+  }
+
+  #done(): void {
+    this.#isBusy = false;
+    this.pump();
   }
 }

@@ -1,36 +1,127 @@
-/** Replies and pushes that wait for a full buffer to drain: how many, and how many bytes of them. */
-export const waitingMessagesMax = 100;
-export const waitingMaxBytes = 256 * 1024;
+import type { Reply, ServerFrame } from '../protocol/frames.ts';
+import type { Connection } from './connection.ts';
 
-/** What waits for the buffer of one connection to drain, in its order. */
+/** Messages that wait for a full buffer to drain: their number, and their bytes. */
+export const maxWaitingMessages = 100;
+export const maxWaitingBytes = 256 * 1024;
+
+export interface OutboxOptions {
+  readonly connection: Connection;
+  /** Above this a large message waits. */
+  readonly roomBytes: number;
+  /** More waits than may: the client does not read. */
+  readonly overflowed: { terminate(): void };
+}
+
+/**
+ * What is sent to one session alone: replies, pushes, and what it is caught up with. While its connection's buffer is full,
+ * messages wait here, in their order.
+ */
 export class Outbox {
-  #messages: Uint8Array[] = [];
-  #bytes = 0;
+  readonly #connection: Connection;
+  readonly #roomBytes: number;
+  readonly #overflowed: OutboxOptions['overflowed'];
+  /** Undefined while nothing waits, as in most sessions. */
+  #waiting: Uint8Array[] | undefined;
+  #waitingBytes = 0;
+  #messageCount = 0;
+  #isClosed = false;
+  /** What was buffered at the last look, and since when it has not become less. */
+  #stuck: { readonly bytes: number; readonly sinceMs: number } | undefined;
 
-  get isEmpty(): boolean {
-    return this.#messages.length === 0;
+  constructor({ connection, roomBytes, overflowed }: OutboxOptions) {
+    this.#connection = connection;
+    this.#roomBytes = roomBytes;
+    this.#overflowed = overflowed;
   }
 
-  get bytes(): number {
-    return this.#bytes;
+  get isWaiting(): boolean {
+    return this.#waiting !== undefined;
   }
 
-  /** False: that was too much. A single message may have any size. */
-  add(message: Uint8Array): boolean {
-    this.#messages.push(message);
-    this.#bytes += message.length;
-    const { length } = this.#messages;
-    return length <= waitingMessagesMax && (length === 1 || this.#bytes <= waitingMaxBytes);
+  /** Messages that were sent here, and those counted by `count`. */
+  get messageCount(): number {
+    return this.#messageCount;
   }
 
-  /** Sends what waits until `send` answers that the buffer is full. Returns whether anything was sent. */
-  flush(send: (message: Uint8Array) => boolean): boolean {
+  /** Of its connection. */
+  get bufferedBytes(): number {
+    return this.#isClosed ? 0 : this.#connection.bufferedBytes();
+  }
+
+  /** All that has not left this process. */
+  get unsentBytes(): number {
+    return this.bufferedBytes + this.#waitingBytes;
+  }
+
+  /** Whether a large message may be sent now. */
+  hasRoom(): boolean {
+    return (
+      !this.#isClosed && this.#waiting === undefined && this.#connection.bufferedBytes() < this.#roomBytes
+    );
+  }
+
+  push(push: Reply): void {
+    this.sendFrame({ ...push, id: 0 } as ServerFrame);
+  }
+
+  sendFrame(frame: ServerFrame): void {
+    if (!this.#isClosed) this.send(this.#connection.codec.encodeServerFrame(frame));
+  }
+
+  send(message: Uint8Array): void {
+    if (this.#isClosed) return;
+    this.#messageCount++;
+    if (this.#waiting !== undefined || this.#connection.send(message) === 'dropped') this.#wait(message);
+  }
+
+  /** Counts messages that came another way; fewer than none: they were lost. */
+  count(messages: number): void {
+    this.#messageCount += messages;
+  }
+
+  /** Sends what waits, as far as the buffer takes it. Returns whether nothing waits any more. */
+  drain(): boolean {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return true;
     let sent = 0;
-    while (sent < this.#messages.length && send(this.#messages[sent] as Uint8Array)) {
-      this.#bytes -= (this.#messages[sent] as Uint8Array).length;
+    while (sent < waiting.length && this.#connection.send(waiting[sent] as Uint8Array) === 'sent') {
+      this.#waitingBytes -= (waiting[sent] as Uint8Array).length;
       sent++;
     }
-    this.#messages = sent === this.#messages.length ? [] : this.#messages.slice(sent);
-    return sent > 0;
+    if (sent > 0) this.progressed();
+    this.#waiting = sent === waiting.length ? undefined : waiting.slice(sent);
+    return this.#waiting === undefined;
+  }
+
+  /** The client has read something, though its buffer may be as full as before. */
+  progressed(): void {
+    this.#stuck = undefined;
+  }
+
+  /** Since when the buffer has not become less, on the monotonic clock. Call it regularly while something waits. */
+  stuckSinceMs(nowMs: number): number {
+    const bytes = this.bufferedBytes;
+    const before = this.#stuck;
+    const sinceMs = before === undefined || bytes < before.bytes ? nowMs : before.sinceMs;
+    this.#stuck = { bytes, sinceMs };
+    return sinceMs;
+  }
+
+  /** The connection is gone. */
+  close(): void {
+    this.#isClosed = true;
+    this.#waiting = undefined;
+    this.#waitingBytes = 0;
+  }
+
+  /** A single message may have any size. */
+  #wait(message: Uint8Array): void {
+    this.#waiting ??= [];
+    this.#waiting.push(message);
+    this.#waitingBytes += message.length;
+    const { length } = this.#waiting;
+    if (length > maxWaitingMessages || (length > 1 && this.#waitingBytes > maxWaitingBytes))
+      this.#overflowed.terminate();
   }
 }

@@ -2,16 +2,17 @@ import { userTopicOf } from '../auth/permissions.ts';
 import type { SubscribeResult } from '../protocol/frames.ts';
 import { broadcastTopic } from '../topics/topic-name.ts';
 import type { Session } from './session.ts';
-import type { Subscriber, Unloaded } from './subscribe.ts';
+import { noneUnloaded, type Subscriber, type Unloaded } from './subscribe.ts';
+import { Failure } from './task.ts';
 
 /**
- * The topics that sessions join without being asked: `$all` and, for users, their own. A session is told what
- * it was subscribed to, and what it could not be; what found no room is tried again, until there is some.
+ * The topics that sessions join without asking: `$all` and, for users, their own. A session is told what it was subscribed to,
+ * and what it could not be. What found no place is tried again.
  */
 export class OwnTopics {
   readonly #subscriber: Subscriber;
   readonly #fault: (error: unknown, session: Session) => void;
-  /** What found no room. */
+  /** Topics that found no place. */
   readonly #lacking = new Map<Session, readonly string[]>();
 
   constructor(subscriber: Subscriber, fault: (error: unknown, session: Session) => void) {
@@ -32,7 +33,7 @@ export class OwnTopics {
     });
   }
 
-  /** Tries again what found no room. Call it about once a second. */
+  /** Tries again what found no place. Call it about once a second. */
   retry(): void {
     for (const [session, topics] of [...this.#lacking]) {
       this.#lacking.delete(session);
@@ -46,7 +47,7 @@ export class OwnTopics {
   }
 
   /** A session that has been told what it lacks is told again only what it got. */
-  #retry(session: Session, topics: readonly string[], unloaded: Unloaded | undefined): void {
+  #retry(session: Session, topics: readonly string[], unloaded: Unloaded): void {
     const joined = targetsOf(session);
     const missing = topics.filter((topic) => !joined.has(topic));
     const results = this.#subscribe(session, missing, unloaded).filter((result) => !('error' in result));
@@ -55,7 +56,7 @@ export class OwnTopics {
     session.pump();
   }
 
-  #subscribe(session: Session, topics: readonly string[], unloaded: Unloaded | undefined): SubscribeResult[] {
+  #subscribe(session: Session, topics: readonly string[], unloaded: Unloaded): SubscribeResult[] {
     const results = topics.map((topic) => this.#subscriber.subscribeAutomatically(session, topic, unloaded));
     const refused = results.filter((result) => 'error' in result && result.error.retry);
     if (refused.length > 0)
@@ -66,25 +67,14 @@ export class OwnTopics {
     return results;
   }
 
-  #whenLoaded(
-    session: Session,
-    topics: readonly string[],
-    run: (unloaded: Unloaded | undefined) => void,
-  ): void {
-    const proceed = (unloaded?: Unloaded) => {
-      if (!session.closed) run(unloaded);
+  #whenLoaded(session: Session, topics: readonly string[], run: (unloaded: Unloaded) => void): void {
+    const subscriptions = topics.map((topic) => ({ topic }));
+    const finish = (loaded: Unloaded | Failure) => {
+      if (loaded instanceof Failure) this.#fault(loaded.error, session);
+      else if (!session.closed) run(loaded);
     };
-    const requests = topics.map((topic) => ({ topic }));
-    if (!this.#subscriber.needsLoad(requests)) {
-      proceed();
-      return;
-    }
-    session.inOrder(() =>
-      this.#subscriber.load(requests).then(
-        (unloaded) => () => proceed(unloaded),
-        (error) => () => this.#fault(error, session),
-      ),
-    );
+    if (this.#subscriber.isLoaded(subscriptions)) finish(noneUnloaded);
+    else session.commands.add(this.#subscriber.afterLoad(subscriptions, finish));
   }
 }
 

@@ -4,20 +4,19 @@ import type { Refused } from '../auth/refusals.ts';
 import { type CloseCode, SluiceError } from '../errors.ts';
 import type { ErrorLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Decoded } from '../protocol/codec.ts';
-import type { ClientFrame, Limits, Reply } from '../protocol/frames.ts';
+import type { Limits } from '../protocol/frames.ts';
 import type { HeldBytes } from './charges.ts';
-import { CommandLimits } from './command-limits.ts';
-import { type CommandOptions, commandTable, runCommand } from './commands.ts';
+import { CommandRunner } from './command-runner.ts';
+import type { CommandOptions } from './command-table.ts';
 import type { Connection } from './connection.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
-import { Intake } from './intake.ts';
 import { OwnTopics } from './own-topics.ts';
 import { type Peer, Session, type SessionContext } from './session.ts';
 import { SessionIds } from './session-ids.ts';
 import type { Subscriber, Unloaded } from './subscribe.ts';
-import { Unauthenticated } from './unauthenticated.ts';
-import { wireError, wireErrorOf } from './wire-error.ts';
+import { Failure } from './task.ts';
+import { isUnauthenticated, Unauthenticated } from './unauthenticated.ts';
+import { wireError } from './wire-error.ts';
 
 export interface SessionsOptions {
   readonly connectionLimits: ConnectionLimits;
@@ -40,36 +39,36 @@ export interface SessionsOptions {
   readonly refused: Refused;
 }
 
-/** All sessions of this gateway: opens them, hands them their commands, looks after the slow ones, and counts. */
+/** All sessions of this gateway: opens, ends and counts them, and looks after the slow ones. */
 export class Sessions {
   readonly #options: SessionsOptions;
-  readonly #commands: CommandOptions;
   readonly #byId = new Map<string, Session>();
   readonly #ids = new SessionIds();
   readonly #unauthenticated = new Unauthenticated();
   readonly #ownTopics: OwnTopics;
-  readonly #limits: CommandLimits;
-  readonly #intake: Intake;
+  readonly #runner: CommandRunner;
   #emptied: (() => void) | undefined;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
-    const { subscriber, metrics } = options;
+    const { subscriber, metrics, log, waitingMessages, context } = options;
     this.#ownTopics = new OwnTopics(subscriber, (error, session) => this.#fault(error, session));
-    this.#commands = {
-      ...options.commands,
-      subscriber: options.subscriber,
-      greet: (session, id) => this.#greet(session, id),
-      refused: (session, error) => this.#credentialRefused(session, error),
-      identified: (session, identity) => this.#identified(session, identity),
-      repliedLarge: (session, bytes) => this.#limits.replied(session, bytes),
-    };
-    const { turnBudget, monotonicMs, commandsPerSecond } = options.context;
-    this.#limits = new CommandLimits(commandsPerSecond, monotonicMs);
-    this.#intake = new Intake({
-      turnBudget,
-      held: options.waitingMessages,
-      take: (session, message, isBinary) => this.#take(session, message, isBinary),
+    this.#runner = new CommandRunner({
+      commands: {
+        ...options.commands,
+        subscriber,
+        greet: (session, id) => this.#greet(session, id),
+        refused: (session, error) => this.#credentialRefused(session, error),
+        identified: (session, identity) => this.#identified(session, identity),
+      },
+      frameMaxBytes: options.limits.frameMaxBytes,
+      commandsPerSecond: context.commandsPerSecond,
+      waitingMessages,
+      turnBudget: context.turnBudget,
+      monotonicMs: context.monotonicMs,
+      failedFinally: (session) => this.#endIfUnauthenticated(session),
+      metrics,
+      log,
     });
     metrics.onScrape(() => this.#setGauges());
   }
@@ -106,35 +105,31 @@ export class Sessions {
     return session;
   }
 
-  /** Subscribes a new session to what the path of its connection named, and tells it: once it has authenticated. */
+  /** Subscribes a new session to the topic of its path, once it has authenticated, and tells it. */
   subscribeAtOpening(session: Session, topic: string): void {
     const { subscriber } = this.#options;
     if (isUnauthenticated(session)) {
       this.#unauthenticated.subscribeLater(session, topic);
       return;
     }
-    const proceed = (unloaded?: Unloaded) => {
-      if (session.closed) return;
-      const results = subscriber.subscribe(session, [{ topic }], unloaded);
-      session.sendFrame({ kind: 'subscribed', id: 0, results });
-      session.pump();
+    const subscriptions = [{ topic }];
+    const finish = (loaded: Unloaded | Failure) => {
+      if (loaded instanceof Failure) this.#refused(session, topic, loaded.error);
+      else if (!session.closed) {
+        const results = subscriber.subscribe(session, subscriptions, loaded);
+        session.sendFrame({ kind: 'subscribed', id: 0, results });
+        session.pump();
+      }
     };
-    session.inOrder(() =>
-      subscriber.needsLoad([{ topic }])
-        ? subscriber.load([{ topic }]).then(
-            (unloaded) => () => proceed(unloaded),
-            (error) => () => this.#refused(session, [topic], error),
-          )
-        : proceed(),
-    );
+    session.commands.add(subscriber.afterLoad(subscriptions, finish));
   }
 
   /** It gave a sign of life. */
   heard(session: Session): void {
-    session.lastSeenMs = this.#options.commands.broker.wallMs();
+    session.lastSeenAtMs = this.#options.commands.broker.wallMs();
   }
 
-  /** The connection is gone. Answers why: by whose doing. */
+  /** The connection is gone. Returns why: what the gateway ended it for, or that the client did. */
   close(session: Session): CloseCode | 'client' {
     if (this.#byId.delete(session.id)) {
       session.dispose();
@@ -152,46 +147,24 @@ export class Sessions {
     if (session.endedBy === 'too_many_commands') return;
     this.heard(session);
     if (isUnauthenticated(session) && this.#isIgnored(session, message.length)) return;
-    const waitMs = this.#limits.take(session);
-    if (waitMs > 0) this.#refuse(session, message, isBinary, rateLimited(waitMs));
-    else if (!this.#intake.receive(session, message, isBinary))
-      this.#refuse(session, message, isBinary, tooManyWaiting());
+    this.#runner.receive(session, message, isBinary);
   }
 
-  /** Answers a command without decoding it. */
-  #refuse(session: Session, message: Uint8Array, isBinary: boolean, error: SluiceError): void {
-    this.#options.metrics.rateLimitedTotal.inc({ scope: 'command' });
-    if (this.#limits.refused(session)) {
-      this.#fail(session, isBinary === session.codec.binary ? session.codec.peekId(message) : 0, error);
-    } else session.end('too_many_commands');
-  }
-
-  #take(session: Session, message: Uint8Array, isBinary: boolean): void {
-    const decoded = this.#limits.timed(session, () => this.#decode(session, message, isBinary));
-    if (decoded.ok) {
-      this.#run(session, decoded.frame, message.length);
-    } else {
-      this.#options.metrics.commandErrorsTotal.inc({ code: decoded.code });
-      session.reply(decoded.id, { kind: 'error', ...wireErrorOf(decoded.code, decoded.message) });
-      this.#endIfUnauthenticated(session);
-    }
-  }
-
-  /** It has been ended, or is now, as it has sent too much before it authenticated. */
+  /** Whether it has ended, or ends now because it sent too much before it authenticated. */
   #isIgnored(session: Session, bytes: number): boolean {
     if (this.#unauthenticated.received(session, bytes)) this.#endIfUnauthenticated(session);
     return session.endedBy !== undefined;
   }
 
-  /** To be called when it was refused something for good: it is there to authenticate, and for nothing else. */
+  /** Call it when it was refused something finally: it may only authenticate. */
   #endIfUnauthenticated(session: Session): void {
     if (!isUnauthenticated(session) || session.endedBy !== undefined) return;
-    // A bad credential has been told of.
+    // A bad credential is counted already.
     if (!session.introduced) this.#credentialRefused(session, credentialNeeded());
-    this.end(session, 'unauthorized');
+    session.goAway('unauthorized');
   }
 
-  /** Resolves when all connections are gone; what is left after `graceMs` is cut. */
+  /** Resolves when all connections are gone. Those that are left after `graceMs` are terminated. */
   async drained(graceMs: number): Promise<void> {
     if (this.#byId.size === 0) return;
     await new Promise<void>((resolve) => {
@@ -204,131 +177,43 @@ export class Sessions {
     for (const session of [...this.#byId.values()]) session.terminate();
   }
 
-  /** Call it about once a second: ends sessions that don't read, whose token has expired, and the fattest of too fat ones. */
+  /**
+   * Ends sessions that do not read or whose token has expired, and those with the largest buffers where all buffers together
+   * are too large. Call it about once a second.
+   */
   sweep(): void {
     const { writeTimeoutMs, context, connectionLimits, commands } = this.#options;
     const nowMs = context.monotonicMs();
     const timeMs = commands.broker.wallMs();
     connectionLimits.sweep();
-    this.#limits.sweep();
+    this.#runner.sweep();
     this.#ownTopics.retry();
     for (const session of this.#unauthenticated.overdue(nowMs)) this.#endIfUnauthenticated(session);
     let buffered = 0;
     for (const session of this.#byId.values()) {
-      buffered += session.unsentBytes();
+      buffered += session.unsentBytes;
       const stuckSinceMs = session.stuckSinceMs();
       if (stuckSinceMs !== undefined && nowMs - stuckSinceMs >= writeTimeoutMs) session.terminate();
       else if ((session.identity.expiresAtMs ?? Number.POSITIVE_INFINITY) <= timeMs)
-        this.end(session, 'unauthorized');
+        session.goAway('unauthorized');
     }
-    if (buffered > this.#options.backpressureTotalMaxBytes) this.#cutFattest(buffered);
+    if (buffered > this.#options.backpressureTotalMaxBytes) this.#terminateFattest(buffered);
   }
 
-  end(session: Session, code: CloseCode): void {
-    session.push({ kind: 'goingAway', reconnectDelayMs: 0, reason: code });
-    session.end(code);
-  }
-
-  /** Tells everybody to come back within `spreadMs`, each at another time, and ends all connections. */
+  /** Tells every client to come back within `spreadMs`, each at another time, and ends all connections. */
   endAll(spreadMs: number): void {
-    for (const session of [...this.#byId.values()]) {
-      session.push({
-        kind: 'goingAway',
-        reconnectDelayMs: Math.floor(Math.random() * spreadMs),
-        reason: 'going_away',
-      });
-      session.end('going_away');
-    }
+    for (const session of [...this.#byId.values()])
+      session.goAway('going_away', Math.floor(Math.random() * spreadMs));
   }
 
-  #cutFattest(buffered: number): void {
-    const fattest = [...this.#byId.values()].sort((a, b) => b.unsentBytes() - a.unsentBytes());
+  #terminateFattest(buffered: number): void {
+    const fattest = [...this.#byId.values()].sort((a, b) => b.unsentBytes - a.unsentBytes);
     let rest = buffered;
     for (const session of fattest) {
       if (rest <= this.#options.backpressureTotalMaxBytes) return;
-      rest -= session.unsentBytes();
+      rest -= session.unsentBytes;
       session.terminate();
     }
-  }
-
-  #decode({ codec }: Session, message: Uint8Array, isBinary: boolean): Decoded<ClientFrame> {
-    const { frameMaxBytes } = this.#options.limits;
-    if (message.length > frameMaxBytes) {
-      return {
-        ok: false,
-        id: 0,
-        code: 'frame_too_large',
-        message: `a message has at most ${frameMaxBytes} bytes`,
-      };
-    }
-    if (isBinary !== codec.binary) {
-      const expected = codec.binary ? 'binary' : 'text';
-      return {
-        ok: false,
-        id: 0,
-        code: 'invalid_frame',
-        message: `${codec.subprotocol} takes ${expected} messages`,
-      };
-    }
-    return codec.decodeClientFrame(message);
-  }
-
-  /** `bytes`: of its message. */
-  #run(session: Session, frame: ClientFrame, bytes: number): void {
-    this.#options.metrics.commandsTotal.inc({ command: frame.kind });
-    const { order } = commandTable[frame.kind];
-    if (order === 'changes') {
-      // What waited for its turn may come after the end of the session: nothing is to be taken up then.
-      const run = () => (session.closed ? undefined : this.#answer(session, frame));
-      if (!session.inOrder(run, bytes)) this.#fail(session, frame.id, tooManyWaiting());
-    } else if (order === 'follows' && session.isBusy) {
-      const kept = lasting(frame);
-      if (!session.inOrder(() => this.#begin(session, kept), bytes))
-        this.#fail(session, frame.id, tooManyWaiting());
-    } else this.#begin(session, frame);
-  }
-
-  /** A command that no other waits for. */
-  #begin(session: Session, frame: ClientFrame): void {
-    const run = () => this.#answer(session, frame)?.then((finish) => finish());
-    if (!commandTable[frame.kind].isLarge) void run();
-    else if (!session.replyLarge(run)) this.#fail(session, frame.id, tooManyWaiting());
-  }
-
-  /** Exactly one reply or error to each command: now, or when that runs which this resolves to. */
-  #answer(session: Session, frame: ClientFrame): void | Promise<() => void> {
-    if (isUnauthenticated(session) && frame.kind !== 'connect' && frame.kind !== 'ping') {
-      this.#fail(session, frame.id, credentialNeeded());
-      return undefined;
-    }
-    let waiting: Promise<() => void> | undefined;
-    this.#reply(session, frame.id, () => {
-      const answer = this.#limits.timed(session, () => runCommand(session, frame, this.#commands));
-      if (!(answer instanceof Promise)) return answer;
-      waiting = answer.then(
-        (rest) => () => this.#reply(session, frame.id, () => (typeof rest === 'function' ? rest() : rest)),
-        (error: unknown) => () => this.#fail(session, frame.id, error),
-      );
-      return undefined;
-    });
-    return waiting;
-  }
-
-  #reply(session: Session, id: number, run: () => Reply | undefined): void {
-    try {
-      const reply = run();
-      if (reply !== undefined) session.reply(id, reply);
-    } catch (error) {
-      this.#fail(session, id, error);
-    }
-  }
-
-  #fail(session: Session, id: number, error: unknown): void {
-    const wire = wireError(error);
-    if (!(error instanceof SluiceError)) this.#fault(error, session);
-    this.#options.metrics.commandErrorsTotal.inc({ code: wire.code });
-    session.reply(id, { kind: 'error', ...wire });
-    if (!wire.retry) this.#endIfUnauthenticated(session);
   }
 
   #fault(error: unknown, session: Session): void {
@@ -348,7 +233,7 @@ export class Sessions {
     let subscriptions = 0;
     for (const session of this.#byId.values()) {
       if (session.isLagging) lagging++;
-      unsentBytes += session.unsentBytes();
+      unsentBytes += session.unsentBytes;
       subscriptions += session.views.size;
     }
     metrics.connections.set({ transport: 'websocket' }, this.#byId.size);
@@ -396,35 +281,9 @@ export class Sessions {
     if (topic !== undefined) this.subscribeAtOpening(session, topic);
   }
 
-  /** Tells a session what it was to be subscribed to and could not be. */
-  #refused(session: Session, topics: readonly string[], error: unknown): void {
+  /** Tells a session why it is not subscribed to the topic of its path. */
+  #refused(session: Session, topic: string, error: unknown): void {
     if (!(error instanceof SluiceError)) this.#fault(error, session);
-    session.push({
-      kind: 'subscribed',
-      results: topics.map((topic) => ({ topic, error: wireError(error) })),
-    });
+    session.push({ kind: 'subscribed', results: [{ topic, error: wireError(error) }] });
   }
-}
-
-function isUnauthenticated({ identity }: Session): boolean {
-  return identity.unauthenticated === true;
-}
-
-function rateLimited(retryAfterMs: number): SluiceError {
-  return new SluiceError('rate_limited', undefined, { retryAfterMs });
-}
-
-function tooManyWaiting(): SluiceError {
-  return new SluiceError('rate_limited', 'too many commands wait, or too large ones', {
-    retryAfterMs: waitingRetryMs,
-  });
-}
-
-const waitingRetryMs = 1000;
-
-/** A command that is begun in a later turn: the bytes of its message die with this one. */
-function lasting(frame: ClientFrame): ClientFrame {
-  if (frame.kind !== 'publish') return frame;
-  const { format, bytes } = frame.payload;
-  return { ...frame, payload: { format, bytes: bytes.slice() } };
 }

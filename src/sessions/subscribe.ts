@@ -1,4 +1,5 @@
 import type { Authorize } from '../auth/authorize.ts';
+import type { Awaitable } from '../awaitable.ts';
 import type { Backlog } from '../catch-up/catch-up.ts';
 import { startPattern } from '../catch-up/start-pattern.ts';
 import { type StartOptions, type StartResult, startTopic } from '../catch-up/start-topic.ts';
@@ -13,6 +14,7 @@ import { isPattern, patternProblem, topicProblem } from '../topics/topic-name.ts
 import type { Presence } from './presence.ts';
 import type { Session } from './session.ts';
 import { SessionView } from './session-view.ts';
+import { type Failure, settled, type Task } from './task.ts';
 import { wireError } from './wire-error.ts';
 
 export interface SubscribeOptions extends StartOptions {
@@ -28,7 +30,7 @@ export interface SubscribeOptions extends StartOptions {
 /** Why topics could not be loaded, by name. */
 export type Unloaded = ReadonlyMap<string, SluiceError>;
 
-const noneUnloaded: Unloaded = new Map();
+export const noneUnloaded: Unloaded = new Map();
 
 /** Lets sessions take part in views. Everything from looking at a ring to joining a view happens in one turn. */
 export class Subscriber {
@@ -38,27 +40,23 @@ export class Subscriber {
     this.#options = options;
   }
 
-  /** Loads the topics that have to be first. Returns why some could not be: only their subscriptions fail. */
-  async load(subscriptions: readonly Subscription[]): Promise<Unloaded> {
-    const { broker } = this.#options;
-    const failed = new Map<string, SluiceError>();
-    const unloaded = subscriptions.filter(
-      ({ topic }) => !isPattern(topic) && topicProblem(topic) === undefined,
-    );
-    const load = async (topic: string) => {
-      try {
-        await broker.load(topic);
-      } catch (error) {
-        if (!(error instanceof SluiceError)) throw error;
-        failed.set(topic, error);
-      }
-    };
-    await Promise.all(unloaded.map(({ topic }) => load(topic)));
-    return failed;
+  /** Whether `load` has nothing to do. */
+  isLoaded(subscriptions: readonly Subscription[]): boolean {
+    return this.#unloaded(subscriptions).length === 0;
   }
 
-  needsLoad(subscriptions: readonly Subscription[]): boolean {
-    return subscriptions.some(({ topic }) => !isPattern(topic) && !this.#options.broker.isLoaded(topic));
+  /** Loads the topics that have to be. Returns why some could not be: only their subscriptions fail. */
+  load(subscriptions: readonly Subscription[]): Awaitable<Unloaded> {
+    const topics = this.#unloaded(subscriptions);
+    return topics.length === 0 ? noneUnloaded : this.#load(topics);
+  }
+
+  /** Loads the topics, and then runs `finish`. */
+  afterLoad(
+    subscriptions: readonly Subscription[],
+    finish: (loaded: Unloaded | Failure) => void,
+  ): Task<Unloaded | Failure> {
+    return { begin: () => settled(() => this.load(subscriptions)), finish };
   }
 
   /** One result each. The caller sends them, and then pumps the session. */
@@ -91,6 +89,27 @@ export class Subscriber {
     if (ended.length === 0) return;
     for (const sessionView of ended) session.removeView(sessionView);
     session.push({ kind: 'unsubscribed', views: ended.map(({ view }) => view.id), reason: 'forbidden' });
+  }
+
+  #unloaded(subscriptions: readonly Subscription[]): string[] {
+    const { broker } = this.#options;
+    return subscriptions
+      .map(({ topic }) => topic)
+      .filter((topic) => !isPattern(topic) && !broker.isLoaded(topic) && topicProblem(topic) === undefined);
+  }
+
+  async #load(topics: readonly string[]): Promise<Unloaded> {
+    const failed = new Map<string, SluiceError>();
+    const load = async (topic: string) => {
+      try {
+        await this.#options.broker.load(topic);
+      } catch (error) {
+        if (!(error instanceof SluiceError)) throw error;
+        failed.set(topic, error);
+      }
+    };
+    await Promise.all(topics.map(load));
+    return failed;
   }
 
   #result(

@@ -56,3 +56,7 @@ export class Unauthenticated {
     return sessions;
   }
 }
+
+export function isUnauthenticated({ identity }: Session): boolean {
+  return identity.unauthenticated === true;
+}

@@ -85,7 +85,7 @@ describe('what is answered is what is described', () => {
     codec: 'json',
     address: '127.0.0.1',
     connectedAtMs: nowMs,
-    lastSeenMs: nowMs,
+    lastSeenAtMs: nowMs,
     messageCount: 0,
     subscriptions: [],
   };

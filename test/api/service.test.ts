@@ -8,7 +8,7 @@ const connection = (id: string) => ({
   codec: 'json',
   address: '127.0.0.1',
   connectedAtMs: nowMs,
-  lastSeenMs: nowMs + 1000,
+  lastSeenAtMs: nowMs + 1000,
   messageCount: 3,
   subscriptions: [{ topic: 'stats', view: 1 }],
 });

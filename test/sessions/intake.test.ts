@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { HeldBytes } from '../../src/sessions/charges.ts';
-import { CommandQueue, queuedMaxBytes } from '../../src/sessions/command-queue.ts';
 import { Intake, smallMessageBytes } from '../../src/sessions/intake.ts';
 import type { Session } from '../../src/sessions/session.ts';
 import { TurnBudget } from '../../src/sessions/turn-budget.ts';
@@ -69,23 +68,8 @@ describe('messages', () => {
     busy();
     const a = session('a');
     for (const letter of ['1', '2']) intake.receive(a, large(letter), true);
-    a.closed = true;
+    Object.assign(a, { closed: true });
     turns.settle();
     expect([taken, held.total, intake.size]).toEqual([[], 0, 0]);
-  });
-});
-
-describe('commands that wait', () => {
-  const entry = 256;
-
-  test('have as many bytes as they may, and no more; the gateway’s own always have room', () => {
-    const queue = new CommandQueue<string>();
-    expect(queue.add('a', queuedMaxBytes - 2 * entry - 1)).toBe(true);
-    expect(queue.add('b', 2)).toBe(false);
-    expect(queue.add('b', 1)).toBe(true);
-    expect(queue.add('c', 1)).toBe(false);
-    expect(queue.add('own', 0)).toBe(true);
-    expect([queue.next(), queue.next(), queue.next(), queue.next()]).toEqual(['a', 'b', 'own', undefined]);
-    expect(queue.add('d', queuedMaxBytes * 2)).toBe(true);
   });
 });

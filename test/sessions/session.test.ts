@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { ServerFrame } from '../../src/protocol/frames.ts';
-import { waitingCommandsMax } from '../../src/sessions/large-replies.ts';
-import { waitingMaxBytes, waitingMessagesMax } from '../../src/sessions/outbox.ts';
+import { maxWaitingReplies } from '../../src/sessions/large-replies.ts';
+import { maxWaitingBytes, maxWaitingMessages } from '../../src/sessions/outbox.ts';
 import { topicOf } from '../fanout/fixtures.ts';
 import { json } from '../topics/fixtures.ts';
 import { makeGateway } from './fixtures.ts';
@@ -31,7 +31,7 @@ describe('a connection that does not read', () => {
     const { connection, session } = connect();
     connection.stalled = true;
     connection.buffered = 11;
-    for (let i = 0; i < waitingMessagesMax; i++) session.push({ kind: 'pong', timeMs: i });
+    for (let i = 0; i < maxWaitingMessages; i++) session.push({ kind: 'pong', timeMs: i });
     expect(connection.endedWith).toBeUndefined();
     session.push({ kind: 'pong', timeMs: 0 });
     expect([connection.endedWith, session.endedBy]).toEqual(['terminated', 'slow_consumer']);
@@ -42,8 +42,8 @@ describe('a connection that does not read', () => {
     const { connection, session } = connect();
     connection.stalled = true;
     connection.buffered = 11;
-    session.sendBytes(new Uint8Array(waitingMaxBytes));
-    expect([connection.endedWith, session.unsentBytes()]).toEqual([undefined, waitingMaxBytes + 11]);
+    session.sendBytes(new Uint8Array(maxWaitingBytes));
+    expect([connection.endedWith, session.unsentBytes]).toEqual([undefined, maxWaitingBytes + 11]);
     session.sendBytes(new Uint8Array(1));
     expect(connection.endedWith).toBe('terminated');
   });
@@ -85,14 +85,14 @@ describe('a connection that does not read', () => {
     connection.stalled = true;
     connection.buffered = 250;
     connection.forget();
-    for (let id = 1; id <= waitingCommandsMax + 1; id++) command({ kind: 'history', id, topic: 'a' });
+    for (let id = 1; id <= maxWaitingReplies + 1; id++) command({ kind: 'history', id, topic: 'a' });
     expect(connection.frames()).toMatchObject([
-      { kind: 'error', id: waitingCommandsMax + 1, code: 'rate_limited', retry: true },
+      { kind: 'error', id: maxWaitingReplies + 1, code: 'rate_limited', retry: true },
     ]);
     connection.stalled = false;
     connection.drain();
     for (let i = 0; i < 30; i++) await settle();
-    expect(connection.of('history')).toHaveLength(waitingCommandsMax);
+    expect(connection.of('history')).toHaveLength(maxWaitingReplies);
   });
 
   test('that waits for a page of history is cut after the write timeout', async () => {
@@ -157,6 +157,27 @@ describe('a connection that does not read', () => {
     expect(session.isWaiting).toBe(true);
     expect(connection.endedWith).toBeUndefined();
     expect(fanout.viewCount).toBe(2);
+  });
+
+  test('is not terminated for what it did not read before it was idle', async () => {
+    const { connect, sessions, turns, settle } = await makeGateway({ backpressureMaxBytes: 1000 });
+    const { connection, session, command } = connect();
+    connection.stalled = true;
+    connection.buffered = 250;
+    command({ kind: 'history', id: 1, topic: 'a' });
+    sessions.sweep();
+    connection.drain();
+    await settle();
+    sessions.sweep();
+    expect(session.isWaiting).toBe(false);
+    turns.advance(30_000);
+    connection.buffered = 500;
+    command({ kind: 'history', id: 2, topic: 'a' });
+    sessions.sweep();
+    expect(connection.endedWith).toBeUndefined();
+    turns.advance(30_000);
+    sessions.sweep();
+    expect(connection.endedWith).toBe('terminated');
   });
 
   test('the fattest are cut when all buffers together are too large, and no more than needed', async () => {

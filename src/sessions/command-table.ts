@@ -1,12 +1,14 @@
 import { type Authorize, credentialNeeded } from '../auth/authorize.ts';
 import type { Verdict } from '../auth/credentials.ts';
 import type { Identity } from '../auth/identity.ts';
+import type { Awaitable } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ClientFrame, CommandKind, Commands, Reply } from '../protocol/frames.ts';
 import { jsonPayloadProblem } from '../protocol/payload.ts';
 import type { Broker } from '../topics/broker.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
+import type { HistoryPage } from '../topics/history.ts';
 import { topicProblem } from '../topics/topic-name.ts';
 import type { Presence } from './presence.ts';
 import type { Session } from './session.ts';
@@ -17,153 +19,187 @@ export interface CommandOptions {
   readonly presence: Presence;
   readonly subscriber: Subscriber;
   /** Whose token or key it is. Never rejects. */
-  readonly identify: (credential: string) => Verdict | Promise<Verdict>;
+  readonly identify: (credential: string) => Awaitable<Verdict>;
   readonly authorize: Authorize;
   readonly metrics: Pick<Metrics, 'clientRoundTripSeconds'>;
-  /** Tells a session what it is; answers `connect`. */
+  /** Tells a session what it is: the reply to `connect`. */
   readonly greet: (session: Session, id: number) => void;
   /** Its credential was refused. */
   readonly refused: (session: Session, error: SluiceError) => void;
-  /** Who the session is has changed: the topics that are its own follow. Throws where the user may have no more sessions. */
+  /** The session has another identity, and gets the topics of its own. Throws where the user may have no more sessions. */
   readonly identified: (session: Session, identity: Identity) => void;
-  /** To be told of each large reply. */
+  /** Charges a large reply. */
   readonly repliedLarge: (session: Session, bytes: number) => void;
 }
 
 /** The most publications in one page of history, and the most bytes: a larger page ends before, with `more`. */
-const historyMaxPublications = 1000;
-const historyMaxBytes = 256 * 1024;
-const historyPublications = 100;
+const maxHistoryPublications = 1000;
+const maxHistoryBytes = 256 * 1024;
+const defaultHistoryPublications = 100;
 
 type Fields<K extends CommandKind> = Commands[K] & { readonly id: number };
 type Answer = Reply | undefined;
-/** What is left to do when that has come which a command had to wait for: done in one go, what it sends leaves together. */
-type Rest = () => Answer;
 
-/**
- * What each command does. It answers the reply, or throws an error of the table; nothing means that it has replied by
- * itself. Of the commands of one session, those that change what it is or takes part in run one after the other; what
- * `follows` begins when the changes that were asked for before it are done, and nothing waits for it. A ping asks whether the
- * connection is alive: an engine that makes a subscribe wait must not look like a dead connection.
- */
+/** What commands that have to await something begin with. */
+interface Begun {
+  readonly connect: Verdict | undefined;
+  readonly subscribe: Unloaded;
+  readonly publish: readonly AppendOutcome[];
+  readonly history: HistoryPage;
+  readonly refresh: Verdict;
+}
+
+interface CommandRow<K extends CommandKind, B> {
+  /**
+   * Commands of one session that change what it is or takes part in run one after the other. What `follows` begins when the
+   * changes asked for before it are done, and nothing waits for it. A ping asks whether the connection is alive: an engine
+   * that makes a subscribe wait must not look like a dead connection.
+   */
+  readonly order: 'changes' | 'follows' | 'free';
+  readonly summary: string;
+  /** Its reply may be large: the command is run once the connection has room for it. */
+  readonly isLarge?: true;
+  /** Returns the reply, or throws an error of the table. Undefined: it has replied by itself. */
+  readonly run: (session: Session, fields: Fields<K>, options: CommandOptions, begun: B) => Answer;
+}
+
+/** It does what has to be awaited, sends nothing, and may throw or reject with an error of the table. */
+type Begin<K extends CommandKind, B> = (
+  session: Session,
+  fields: Fields<K>,
+  options: CommandOptions,
+) => Awaitable<B>;
+
+/** What each command does. */
 type CommandTable = {
-  readonly [K in CommandKind]: {
-    readonly order: 'changes' | 'follows' | 'free';
-    readonly summary: string;
-    /** Its reply may be large: it is made once the connection has room for it. */
-    readonly isLarge?: true;
-    readonly run: (
-      session: Session,
-      fields: Fields<K>,
-      options: CommandOptions,
-    ) => Answer | Promise<Answer | Rest>;
-  };
+  readonly [K in CommandKind]: K extends keyof Begun
+    ? CommandRow<K, Begun[K]> & { readonly begin: Begin<K, Begun[K]> }
+    : CommandRow<K, undefined> & { readonly begin?: undefined };
 };
 
 export const commandTable: CommandTable = {
-  connect: { order: 'changes', summary: 'Says who connects: token, name, capabilities.', run: connect },
+  connect: {
+    order: 'changes',
+    summary: 'Says who connects: token, name, capabilities.',
+    begin: introduce,
+    run: connect,
+  },
   subscribe: {
     order: 'changes',
     summary: 'Subscribes to topics or patterns, from a position if wanted.',
+    begin: loadTopics,
     run: subscribe,
   },
   unsubscribe: { order: 'changes', summary: 'Ends subscriptions, by view or topic.', run: unsubscribe },
   publish: {
     order: 'follows',
     summary: 'Publishes; the reply comes once the engine has committed it.',
+    begin: append,
     run: publish,
   },
-  history: { order: 'follows', isLarge: true, summary: 'A page of the ring, oldest first.', run: history },
+  history: {
+    order: 'follows',
+    isLarge: true,
+    summary: 'A page of the ring, oldest first.',
+    begin: readHistory,
+    run: history,
+  },
   presence: { order: 'follows', isLarge: true, summary: 'Who is in a topic.', run: presence },
   status: { order: 'follows', summary: 'What the gateway knows of this session.', run: status },
-  refresh: { order: 'changes', summary: 'A new token for the same user.', run: refresh },
+  refresh: { order: 'changes', summary: 'A new token for the same user.', begin: identify, run: refresh },
   ping: { order: 'free', summary: 'Answered by pong; reports the last round trip.', run: ping },
   call: { order: 'follows', summary: 'A request to the application. Reserved.', run: notSupported },
 };
 
-/** Runs a command of any kind: the table is complete, so the kinds agree. */
+/** The first part of a command of any kind: the table is complete, so the kinds agree. */
+export function beginCommand(
+  session: Session,
+  frame: ClientFrame,
+  options: CommandOptions,
+): Awaitable<unknown> {
+  const begin = commandTable[frame.kind].begin as Begin<CommandKind, unknown> | undefined;
+  return begin?.(session, frame as Fields<CommandKind>, options);
+}
+
+/** The second part, after what `beginCommand` returned. */
 export function runCommand(
   session: Session,
   frame: ClientFrame,
   options: CommandOptions,
-): Answer | Promise<Answer | Rest> {
-  const { run } = commandTable[frame.kind] as CommandTable[CommandKind];
-  return (
-    run as (session: Session, fields: ClientFrame, options: CommandOptions) => Answer | Promise<Answer | Rest>
-  )(session, frame, options);
+  begun: unknown,
+): Answer {
+  const { run } = commandTable[frame.kind] as CommandRow<CommandKind, unknown>;
+  return run(session, frame as Fields<CommandKind>, options, begun);
 }
 
-function connect(
+function introduce(
   session: Session,
-  { id, token, client, capabilities }: Fields<'connect'>,
+  { token, client, capabilities }: Fields<'connect'>,
   options: CommandOptions,
-): Answer | Promise<Rest> {
+): Awaitable<Verdict | undefined> {
   const { unauthenticated } = session.identity;
-  // One that is still unauthenticated was refused for a while, and may try again.
+  // A client that is still unauthenticated was refused for a while, and may try again.
   if (session.introduced && unauthenticated !== true) throw new SluiceError('already_connected');
   if (!token && unauthenticated === true) throw credentialNeeded();
   session.introduced = true;
   session.client = client;
   session.knowsDictionaries = capabilities?.includes('dictionary') === true;
-  const greet = () => {
-    options.greet(session, id);
-    return undefined;
-  };
-  if (!token) return greet();
-  return verified(session, token, options, (identity) => {
-    options.identified(session, identity);
-    return greet();
-  });
+  return token ? options.identify(token) : undefined;
 }
 
-function refresh(
+function connect(
   session: Session,
-  { token }: Fields<'refresh'>,
+  { id }: Fields<'connect'>,
   options: CommandOptions,
-): Answer | Promise<Rest> {
-  return verified(session, token, options, (identity) => {
-    if (identity.user !== session.identity.user)
-      throw new SluiceError('forbidden', 'the token is another user’s');
-    options.identified(session, identity);
-    return { kind: 'refreshed', expiresMs: identity.expiresAtMs };
-  });
+  verdict: Verdict | undefined,
+): Answer {
+  if (verdict !== undefined) options.identified(session, accepted(session, verdict, options));
+  options.greet(session, id);
+  return undefined;
 }
 
-function verified(
-  session: Session,
-  credential: string,
-  { identify, refused }: CommandOptions,
-  proceed: (identity: Identity) => Answer,
-): Answer | Promise<Rest> {
-  const finish = (verdict: Verdict) => {
-    if (!(verdict instanceof SluiceError)) return proceed(verdict);
-    refused(session, verdict);
-    throw verdict;
-  };
-  const verdict = identify(credential);
-  return verdict instanceof Promise ? verdict.then((late) => () => finish(late)) : finish(verdict);
+function identify(_: Session, { token }: Fields<'refresh'>, options: CommandOptions): Awaitable<Verdict> {
+  return options.identify(token);
+}
+
+function refresh(session: Session, _: Fields<'refresh'>, options: CommandOptions, verdict: Verdict): Answer {
+  const identity = accepted(session, verdict, options);
+  if (identity.user !== session.identity.user)
+    throw new SluiceError('forbidden', 'the token is another user’s');
+  options.identified(session, identity);
+  return { kind: 'refreshed', expiresMs: identity.expiresAtMs };
+}
+
+function accepted(session: Session, verdict: Verdict, { refused }: CommandOptions): Identity {
+  if (!(verdict instanceof SluiceError)) return verdict;
+  refused(session, verdict);
+  throw verdict;
+}
+
+function loadTopics(
+  _: Session,
+  { subscriptions }: Fields<'subscribe'>,
+  { subscriber }: CommandOptions,
+): Awaitable<Unloaded> {
+  if (subscriptions.length === 0)
+    throw new SluiceError('invalid_request', 'subscribe names at least one topic');
+  return subscriber.load(subscriptions);
 }
 
 function subscribe(
   session: Session,
   { id, subscriptions }: Fields<'subscribe'>,
   { subscriber }: CommandOptions,
-): Answer | Promise<Rest> {
-  if (subscriptions.length === 0)
-    throw new SluiceError('invalid_request', 'subscribe names at least one topic');
-  const proceed = (unloaded?: Unloaded): Answer => {
-    if (session.closed) return undefined;
-    const results = subscriber.subscribe(session, subscriptions, unloaded);
-    session.sendFrame({ kind: 'subscribed', id, results });
-    session.pump();
-    return undefined;
-  };
-  return subscriber.needsLoad(subscriptions)
-    ? subscriber.load(subscriptions).then((unloaded) => () => proceed(unloaded))
-    : proceed();
+  unloaded: Unloaded,
+): Answer {
+  if (session.closed) return undefined;
+  const results = subscriber.subscribe(session, subscriptions, unloaded);
+  session.sendFrame({ kind: 'subscribed', id, results });
+  session.pump();
+  return undefined;
 }
 
-/** Ends those that there are. To end what isn't there is no fault of the others; only where there is none of them it is an error. */
+/** Ends the subscriptions that exist. It is an error only where none of them does. */
 function unsubscribe(session: Session, { views = [], topics = [] }: Fields<'unsubscribe'>): Answer {
   if (views.length + topics.length === 0)
     throw new SluiceError('invalid_request', 'unsubscribe names views or topics');
@@ -177,45 +213,57 @@ function unsubscribe(session: Session, { views = [], topics = [] }: Fields<'unsu
   return { kind: 'unsubscribed', views: ended.map(({ view }) => view.id) };
 }
 
-function publish(
+function append(
   session: Session,
   fields: Fields<'publish'>,
-  options: CommandOptions,
-): Answer | Promise<Rest> {
+  { authorize, broker }: CommandOptions,
+): Awaitable<readonly AppendOutcome[]> {
   const { topic, type, key, tags, messageId, ttlMs, except, timestampMs, removed, expectedOffset } = fields;
-  const refusal = options.authorize(session.identity, 'publish', topic);
+  const refusal = authorize(session.identity, 'publish', topic);
   if (refusal !== undefined) throw refusal;
-  // The message's bytes die with this turn.
+  // The bytes of the message are valid in this turn only.
   const payload = { format: fields.payload.format, bytes: fields.payload.bytes.slice() };
   if (payload.format === 'json' && session.codec.name === 'protobuf') {
     const problem = jsonPayloadProblem(payload.bytes);
     if (problem !== undefined) throw new SluiceError('invalid_json', problem);
   }
-  const outcomes = options.broker.publish(
+  return broker.publish(
     [{ topic, type, payload, key, tags, messageId, ttlMs, except, timestampMs, removed, expectedOffset }],
     session.publisher,
   );
-  return outcomes instanceof Promise ? outcomes.then((late) => () => published(late)) : published(outcomes);
 }
 
-function published([outcome]: readonly AppendOutcome[]): Answer {
+function publish(
+  _session: Session,
+  _fields: Fields<'publish'>,
+  _options: CommandOptions,
+  [outcome]: readonly AppendOutcome[],
+): Answer {
   if (outcome === undefined) throw new SluiceError('internal');
   if (!outcome.ok) throw outcome.error;
   const { epoch, offset, duplicate } = outcome;
   return { kind: 'published', epoch, offset, duplicate };
 }
 
-async function history(
+function readHistory(
   session: Session,
-  { id, topic, after, limit }: Fields<'history'>,
-  { broker, authorize, repliedLarge }: CommandOptions,
-): Promise<Answer> {
+  { topic, after, limit }: Fields<'history'>,
+  { broker, authorize }: CommandOptions,
+): Awaitable<HistoryPage> {
   const problem = topicProblem(topic);
   if (problem !== undefined) throw new SluiceError('invalid_topic', problem);
   const refusal = authorize(session.identity, 'subscribe', topic);
   if (refusal !== undefined) throw refusal;
-  const wanted = Math.min(limit || historyPublications, historyMaxPublications);
-  const page = await broker.history(topic, after, wanted, historyMaxBytes);
+  const wanted = Math.min(limit || defaultHistoryPublications, maxHistoryPublications);
+  return broker.history(topic, after, wanted, maxHistoryBytes);
+}
+
+function history(
+  session: Session,
+  { id, topic }: Fields<'history'>,
+  { repliedLarge }: CommandOptions,
+  page: HistoryPage,
+): Answer {
   if (session.closed) return undefined;
   const pieces = page.publications
     .filter(({ except }) => except !== session.id)

@@ -1,0 +1,223 @@
+import { credentialNeeded } from '../auth/authorize.ts';
+import type { Awaitable } from '../awaitable.ts';
+import { SluiceError } from '../errors.ts';
+import type { ErrorLog } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Decoded } from '../protocol/codec.ts';
+import type { ClientFrame } from '../protocol/frames.ts';
+import type { HeldBytes } from './charges.ts';
+import { CommandLimits } from './command-limits.ts';
+import { beginCommand, type CommandOptions, commandTable, runCommand } from './command-table.ts';
+import { Intake } from './intake.ts';
+import type { Session } from './session.ts';
+import { Failure, runTask, settled, type Task } from './task.ts';
+import type { TurnBudget } from './turn-budget.ts';
+import { isUnauthenticated } from './unauthenticated.ts';
+import { wireError, wireErrorOf } from './wire-error.ts';
+
+export interface CommandRunnerOptions {
+  readonly commands: Omit<CommandOptions, 'repliedLarge'>;
+  readonly frameMaxBytes: number;
+  readonly commandsPerSecond: number;
+  /** Messages that wait to be decoded. */
+  readonly waitingMessages: HeldBytes;
+  readonly turnBudget: TurnBudget;
+  /** Milliseconds on a monotonic clock. */
+  readonly monotonicMs: () => number;
+  /** A command failed, and to send it again would not help. */
+  readonly failedFinally: (session: Session) => void;
+  readonly metrics: Pick<Metrics, 'commandsTotal' | 'commandErrorsTotal' | 'rateLimitedTotal'>;
+  readonly log: ErrorLog;
+}
+
+/** After this long commands that were refused for want of space may be sent again. */
+const waitingRetryMs = 1000;
+
+/** Decodes and runs the commands of all sessions. Each gets exactly one reply or error. */
+export class CommandRunner {
+  readonly #options: CommandRunnerOptions;
+  readonly #commands: CommandOptions;
+  readonly #limits: CommandLimits;
+  readonly #intake: Intake;
+
+  constructor(options: CommandRunnerOptions) {
+    this.#options = options;
+    const { turnBudget, monotonicMs, commandsPerSecond, waitingMessages } = options;
+    this.#limits = new CommandLimits(commandsPerSecond, monotonicMs);
+    this.#commands = {
+      ...options.commands,
+      repliedLarge: (session, bytes) => this.#limits.replied(session, bytes),
+    };
+    this.#intake = new Intake({
+      turnBudget,
+      held: waitingMessages,
+      take: (session, message, isBinary) => this.#take(session, message, isBinary),
+    });
+  }
+
+  /** A message of the client. Its bytes may die when this returns. */
+  receive(session: Session, message: Uint8Array, isBinary: boolean): void {
+    const waitMs = this.#limits.take(session);
+    if (waitMs > 0) this.#refuse(session, message, isBinary, rateLimited(waitMs));
+    else if (!this.#intake.receive(session, message, isBinary))
+      this.#refuse(session, message, isBinary, tooManyWaiting());
+  }
+
+  /** Forgets payers whose buckets are full again. */
+  sweep(): void {
+    this.#limits.sweep();
+  }
+
+  /** The first part of a command. */
+  begin(session: Session, frame: ClientFrame): Awaitable<unknown> {
+    if (isUnauthenticated(session) && frame.kind !== 'connect' && frame.kind !== 'ping')
+      return new Failure(credentialNeeded());
+    const startMs = this.#limits.nowMs();
+    const begun = settled(() => beginCommand(session, frame, this.#commands));
+    this.#limits.worked(session, startMs);
+    return begun;
+  }
+
+  /** The second part, after what `begin` returned. */
+  finish(session: Session, frame: ClientFrame, begun: unknown): void {
+    if (begun instanceof Failure) {
+      this.#fail(session, frame.id, begun.error);
+      return;
+    }
+    const startMs = this.#limits.nowMs();
+    try {
+      const reply = runCommand(session, frame, this.#commands, begun);
+      if (reply !== undefined) session.reply(frame.id, reply);
+    } catch (error) {
+      this.#fail(session, frame.id, error);
+    } finally {
+      this.#limits.worked(session, startMs);
+    }
+  }
+
+  /** A command that no other waits for. */
+  runUnawaited(session: Session, frame: ClientFrame): void {
+    const command = new CommandTask(this, session, frame);
+    if (!commandTable[frame.kind].isLarge) void runTask(command);
+    else if (!session.replyLarge(command)) this.#fail(session, frame.id, tooManyWaiting());
+  }
+
+  /** Replies to a command without decoding it. */
+  #refuse(session: Session, message: Uint8Array, isBinary: boolean, error: SluiceError): void {
+    this.#options.metrics.rateLimitedTotal.inc({ scope: 'command' });
+    if (!this.#limits.refused(session)) session.end('too_many_commands');
+    else this.#fail(session, isBinary === session.codec.binary ? session.codec.peekId(message) : 0, error);
+  }
+
+  #take(session: Session, message: Uint8Array, isBinary: boolean): void {
+    const decoded = this.#limits.timed(session, () => this.#decode(session, message, isBinary));
+    if (decoded.ok) this.#run(session, decoded.frame, message.length);
+    else {
+      this.#options.metrics.commandErrorsTotal.inc({ code: decoded.code });
+      session.reply(decoded.id, { kind: 'error', ...wireErrorOf(decoded.code, decoded.message) });
+      this.#options.failedFinally(session);
+    }
+  }
+
+  #decode({ codec }: Session, message: Uint8Array, isBinary: boolean): Decoded<ClientFrame> {
+    const { frameMaxBytes } = this.#options;
+    if (message.length > frameMaxBytes) {
+      return {
+        ok: false,
+        id: 0,
+        code: 'frame_too_large',
+        message: `a message has at most ${frameMaxBytes} bytes`,
+      };
+    }
+    if (isBinary !== codec.binary) {
+      const expected = codec.binary ? 'binary' : 'text';
+      return {
+        ok: false,
+        id: 0,
+        code: 'invalid_frame',
+        message: `${codec.subprotocol} takes ${expected} messages`,
+      };
+    }
+    return codec.decodeClientFrame(message);
+  }
+
+  /** `bytes`: of its message. */
+  #run(session: Session, frame: ClientFrame, bytes: number): void {
+    this.#options.metrics.commandsTotal.inc({ command: frame.kind });
+    const { order } = commandTable[frame.kind];
+    const { commands } = session;
+    let task: Task | undefined;
+    if (order === 'changes') task = new ChangeTask(this, session, frame);
+    else if (order === 'follows' && commands.isBusy) task = new FollowingTask(this, session, lasting(frame));
+    if (task === undefined) this.runUnawaited(session, frame);
+    else if (!commands.add(task, bytes)) this.#fail(session, frame.id, tooManyWaiting());
+  }
+
+  #fail(session: Session, id: number, error: unknown): void {
+    const wire = wireError(error);
+    const { metrics, log, failedFinally } = this.#options;
+    if (!(error instanceof SluiceError)) log.error({ err: error, session: session.id }, 'a command failed');
+    metrics.commandErrorsTotal.inc({ code: wire.code });
+    session.reply(id, { kind: 'error', ...wire });
+    if (!wire.retry) failedFinally(session);
+  }
+}
+
+class CommandTask implements Task {
+  protected readonly runner: CommandRunner;
+  protected readonly session: Session;
+  protected readonly frame: ClientFrame;
+
+  constructor(runner: CommandRunner, session: Session, frame: ClientFrame) {
+    this.runner = runner;
+    this.session = session;
+    this.frame = frame;
+  }
+
+  begin(): Awaitable<unknown> {
+    return this.runner.begin(this.session, this.frame);
+  }
+
+  finish(begun: unknown): void {
+    this.runner.finish(this.session, this.frame, begun);
+  }
+}
+
+const skipped = Symbol('skipped');
+
+/** A command that changes what the session takes part in. It is not begun after the session's end. */
+class ChangeTask extends CommandTask {
+  override begin(): Awaitable<unknown> {
+    return this.session.closed ? skipped : super.begin();
+  }
+
+  override finish(begun: unknown): void {
+    if (begun !== skipped) super.finish(begun);
+  }
+}
+
+/** A command that waits for the changes before it. None waits for it. */
+class FollowingTask extends CommandTask {
+  override begin(): undefined {
+    this.runner.runUnawaited(this.session, this.frame);
+  }
+
+  override finish(): void {}
+}
+
+function rateLimited(retryAfterMs: number): SluiceError {
+  return new SluiceError('rate_limited', undefined, { retryAfterMs });
+}
+
+function tooManyWaiting(): SluiceError {
+  return new SluiceError('rate_limited', 'too many commands wait, or too large ones', {
+    retryAfterMs: waitingRetryMs,
+  });
+}
+
+/** For a command that begins in a later turn: the bytes of its message are valid in this one only. */
+function lasting(frame: ClientFrame): ClientFrame {
+  if (frame.kind !== 'publish') return frame;
+  const { format, bytes } = frame.payload;
+  return { ...frame, payload: { format, bytes: bytes.slice() } };
+}

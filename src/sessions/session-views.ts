@@ -1,0 +1,259 @@
+import { type CatchUpOptions, type CatchUpReceiver, catchUp } from '../catch-up/catch-up.ts';
+import type { Fanout } from '../fanout/fanout.ts';
+import type { Feed, View } from '../fanout/view.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Position, ServerFrame } from '../protocol/frames.ts';
+import type { Broker } from '../topics/broker.ts';
+import { isReserved } from '../topics/topic-name.ts';
+import type { Connection } from './connection.ts';
+import type { Outbox } from './outbox.ts';
+import type { Occupant, Presence } from './presence.ts';
+import type { SessionView } from './session-view.ts';
+import type { TurnBudget } from './turn-budget.ts';
+
+/**
+ * Where a session is on the ladder of slow clients:
+ *
+ * - `live`: it gets the frames of all its views by themselves;
+ * - `catching up`: of some views it still lacks what their members have, as after a subscribe;
+ * - `lagging`: its buffer was full and frames were lost. It has left all views, and is caught up as its buffer drains;
+ * - `ended`: its connection is gone.
+ */
+export type DeliveryState = 'live' | 'catching up' | 'lagging' | 'ended';
+
+export interface SessionViewsOptions {
+  readonly broker: Broker;
+  readonly fanout: Fanout;
+  readonly presence: Presence;
+  readonly catchUp: CatchUpOptions;
+  readonly turnBudget: TurnBudget;
+  /** Milliseconds on a monotonic clock. */
+  readonly monotonicMs: () => number;
+  readonly metrics: Pick<Metrics, 'sessionsLaggingTotal'>;
+}
+
+/** The session that the views are of. */
+export interface ViewsOwner extends Occupant {
+  /** Sends what waits, and goes on catching up. */
+  pump(): void;
+}
+
+/** One session is caught up for this long at a time, then others have their turn. */
+const catchUpTurnMs = 5;
+
+/**
+ * The views of one session. The state changes by these transitions only, each a method of this name:
+ *
+ *                       fellBehind                  lostFrames
+ *              live ------------------> catching up ----------> lagging
+ *               ^                            |                     |
+ *               +---------- caughtUp --------+----------+----------+
+ *
+ * and from each by `end` to ended.
+ */
+export class SessionViews implements CatchUpReceiver {
+  readonly #owner: ViewsOwner;
+  readonly #connection: Connection;
+  readonly #outbox: Outbox;
+  readonly #options: SessionViewsOptions;
+  /** By number of the view. */
+  readonly #views = new Map<number, SessionView>();
+  #state: DeliveryState = 'live';
+  /** Views that are not live. Undefined where all are, as in most sessions. */
+  #behind: Set<SessionView> | undefined;
+  #isTurnAsked = false;
+  /** When the catching up of this turn has to stop, on the monotonic clock. */
+  #turnEndsAtMs = Number.POSITIVE_INFINITY;
+
+  constructor(owner: ViewsOwner, connection: Connection, outbox: Outbox, options: SessionViewsOptions) {
+    this.#owner = owner;
+    this.#connection = connection;
+    this.#outbox = outbox;
+    this.#options = options;
+  }
+
+  get state(): DeliveryState {
+    return this.#state;
+  }
+
+  get all(): ReadonlyMap<number, SessionView> {
+    return this.#views;
+  }
+
+  /** Waits for its connection to drain, or for its turn. */
+  get isBehind(): boolean {
+    return this.#behind !== undefined;
+  }
+
+  /** Frames that it was sent by the views in which it is live. */
+  get liveFrames(): number {
+    let count = 0;
+    for (const { liveFrames } of this.#views.values()) count += liveFrames;
+    return count;
+  }
+
+  isLiveIn(view: View): boolean {
+    return this.#views.get(view.id)?.isLive === true;
+  }
+
+  /** Takes part in a view. Call the owner's `pump` once the reply is sent. */
+  add(sessionView: SessionView): void {
+    this.#views.set(sessionView.view.id, sessionView);
+    this.#fellBehind(sessionView);
+    if (isOfPresence(sessionView)) this.#options.presence.joined(this.#owner, sessionView.target);
+  }
+
+  remove(sessionView: SessionView): void {
+    const { view, payer, target, watch, watches, isLive } = sessionView;
+    if (this.#views.get(view.id) !== sessionView) return;
+    this.#views.delete(view.id);
+    this.#notBehind(sessionView);
+    this.#outbox.count(sessionView.liveFrames);
+    sessionView.leave();
+    if (isLive) this.#leave(view);
+    const { fanout, presence } = this.#options;
+    fanout.detach(view, payer);
+    if (watch !== undefined && --watch.watchers === 0) this.remove(watch);
+    if (watches !== undefined) presence.unwatched(watches, view);
+    else if (isOfPresence(sessionView)) presence.left(this.#owner, target);
+  }
+
+  /**
+   * Its buffer was full: of the feeds in `lost` it lacks everything after these positions, and `lostFrames` frames that its views
+   * sent did not reach it. It leaves all views in which it is live.
+   */
+  lag(lost: ReadonlyMap<Feed, Position>, lostFrames: number): void {
+    if (this.#state === 'ended') return;
+    this.#outbox.count(-lostFrames);
+    const live = [...this.#views.values()].filter(({ isLive }) => isLive);
+    if (live.length === 0) return;
+    for (const sessionView of live) {
+      this.#outbox.count(sessionView.liveFrames);
+      sessionView.lag(lost, this.#options.broker);
+      this.#leave(sessionView.view);
+      this.#fellBehind(sessionView);
+    }
+    this.#lostFrames();
+    this.#outbox.push({ kind: 'lagging', views: live.map(({ view }) => view.id) });
+    // The connection may have drained between the drop and now. Then it would not say so again.
+    this.#owner.pump();
+  }
+
+  /** Catches up as far as the buffer takes it, in this turn of the event loop or one of the next. */
+  catchUpSoon(): void {
+    if (this.#isTurnAsked) return;
+    this.#isTurnAsked = true;
+    const run = () => this.#catchUp();
+    this.#options.turnBudget.run(run, () => this.#connection.cork(run));
+  }
+
+  end(): void {
+    this.#state = 'ended';
+    for (const sessionView of [...this.#views.values()]) this.remove(sessionView);
+  }
+
+  // ---- CatchUpReceiver
+
+  get id(): string {
+    return this.#owner.id;
+  }
+
+  hasRoom(): boolean {
+    return !this.#isTurnOver && this.#outbox.hasRoom();
+  }
+
+  sendBytes(message: Uint8Array): void {
+    this.#outbox.send(message);
+  }
+
+  sendFrame(frame: ServerFrame): void {
+    this.#outbox.sendFrame(frame);
+  }
+
+  // ---- transitions
+
+  #fellBehind(sessionView: SessionView): void {
+    this.#behind ??= new Set();
+    this.#behind.add(sessionView);
+    if (this.#state === 'live') this.#state = 'catching up';
+  }
+
+  #lostFrames(): void {
+    if (this.#state === 'lagging') return;
+    this.#state = 'lagging';
+    this.#options.metrics.sessionsLaggingTotal.inc();
+  }
+
+  #caughtUp(): void {
+    if (this.#state !== 'ended') this.#state = 'live';
+    this.#outbox.progressed();
+  }
+
+  // ---- catching up
+
+  #catchUp(): void {
+    this.#isTurnAsked = false;
+    if (this.#state === 'ended' || this.#outbox.isWaiting) return;
+    this.#turnEndsAtMs = this.#options.monotonicMs() + catchUpTurnMs;
+    if (this.#catchUpViews()) this.#caughtUp();
+    this.#turnEndsAtMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** Returns whether all views are live. */
+  #catchUpViews(): boolean {
+    const before = this.#outbox.messageCount;
+    for (const sessionView of this.#behind ?? []) {
+      // A view that lacks nothing waits for room too: into a full buffer its next frame would be lost.
+      if (this.#state === 'lagging' && !this.hasRoom()) return false;
+      const isDone = this.#catchUpView(sessionView);
+      if (!isDone && this.#isTurnOver) this.#catchUpLater();
+      // There was room for more: something has left the buffer, though it may be as full again now.
+      if (this.#outbox.messageCount > before) this.#outbox.progressed();
+      if (!isDone) return false;
+      this.#notBehind(sessionView);
+    }
+    return true;
+  }
+
+  #catchUpView(sessionView: SessionView): boolean {
+    const { view, backlog } = sessionView;
+    if (backlog !== undefined && !catchUp(this, view, backlog, this.#options.catchUp)) return false;
+    this.#goLive(sessionView);
+    return true;
+  }
+
+  #goLive(sessionView: SessionView): void {
+    const { view } = sessionView;
+    const dictionary = sessionView.missingDictionary();
+    if (dictionary !== undefined) this.#outbox.send(dictionary);
+    if (this.#state === 'ended') return;
+    const caughtUp = sessionView.goLive(this.#options.broker);
+    this.#connection.join(view.channel);
+    this.#options.fanout.addMember(view);
+    if (caughtUp !== undefined) this.#outbox.push(caughtUp);
+  }
+
+  #catchUpLater(): void {
+    this.#isTurnAsked = true;
+    this.#options.turnBudget.later(() => this.#connection.cork(() => this.#catchUp()));
+  }
+
+  get #isTurnOver(): boolean {
+    return this.#options.monotonicMs() > this.#turnEndsAtMs;
+  }
+
+  #notBehind(sessionView: SessionView): void {
+    this.#behind?.delete(sessionView);
+    if (this.#behind?.size === 0) this.#behind = undefined;
+  }
+
+  #leave(view: View): void {
+    if (this.#state !== 'ended') this.#connection.leave(view.channel);
+    this.#options.fanout.removeMember(view);
+  }
+}
+
+/** A subscription by name is presence in the topic; hearing `$all` or a pattern isn't. */
+function isOfPresence({ target, view }: SessionView): boolean {
+  return !view.isPattern && !isReserved(target);
+}
