@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { steadyNowMs } from '../../clock.ts';
 import { SluiceError } from '../../errors.ts';
@@ -10,39 +9,14 @@ import type {
   Numbering,
   StoredTopic,
 } from '../../topics/engine.ts';
-import type { MessageIdLimits } from '../../topics/message-id-budget.ts';
 import { type AppendBatch, appendAll } from './append-batch.ts';
 import { AppendQueue, type QueuedAppend } from './append-queue.ts';
-import { checkData } from './check.ts';
-import { DataDir, DataDirError, damagedData, dataName, isDamage, kernelBootId } from './data-dir.ts';
-import type { Head, Retention } from './head.ts';
+import { Database } from './database.ts';
+import type { Head } from './head.ts';
 import { writtenKey } from './keys.ts';
+import type { LmdbOptions } from './options.ts';
 import { findWork, sweep } from './retention.ts';
-import { Store } from './store.ts';
-import { Topics } from './topics.ts';
-
-export interface LmdbOptions {
-  /** A folder of its own; made if need be. */
-  readonly dataDir: string;
-  /** Whether an answer also means that it is on the disk. */
-  readonly sync: boolean;
-  readonly retention: (topic: string) => Retention;
-  /** Also on file systems where two gateways could use the folder at once. */
-  readonly anyFileSystem?: boolean;
-  /** Numberings of topics without content that are kept. */
-  readonly numberingsMax?: number;
-  readonly messageIds?: MessageIdLimits;
-  /** For the stored publications of all topics; the rings of the longest idle ones give way. */
-  readonly historyMaxBytes: number;
-  /** Milliseconds since 1970 on a clock that does not jump. */
-  readonly nowMs?: () => number;
-  /** Of the running kernel. */
-  readonly bootId?: string;
-  /** Looks at all that is stored after an end that was not in order. */
-  readonly check?: (folder: string, signal?: AbortSignal) => Promise<void>;
-  /** What keeps the topics of a folder. */
-  readonly openStore?: (folder: string, sync: boolean) => Store;
-}
+import type { Topics } from './topics.ts';
 
 /** Publications of one transaction at most. More wait for the next, so that the event loop gets its turn. */
 const requestsPerTransaction = 500;
@@ -50,40 +24,27 @@ const requestsPerTransaction = 500;
 /** How often retention looks for something to do, and whether a store that failed works again. */
 const sweepEveryMs = 1000;
 
-/** How often it looks whether the folder is still its own. */
-const watchEveryMs = 2000;
-
-/** A store that failed is not tried again before: each try opens it and reads all heads. */
-export const failedRestMs = 100;
-
 /**
  * Topics in a database on this machine's disk. They survive the end of the process at any instant and, with `sync`, of
  * the machine; `Store` says what a commit is, `DataDir` when the data is trusted.
  *
- * Group commit: one transaction is under way at a time. Whatever is asked for meanwhile, or in the same turn of the event
- * loop, goes into the next one. Only when it is committed the feed hears of it, and then the publishers.
+ * Group commit: one transaction is under way at a time. Requests that come meanwhile, or in the same turn of the event loop,
+ * go into the next one. Only when it is committed the feed hears of it, and then the publishers.
  */
 export class LmdbEngine implements Engine {
   readonly name = 'lmdb';
   readonly retains = true;
   readonly #options: LmdbOptions;
   readonly #nowMs: () => number;
-  readonly #sync: boolean;
   readonly #queue = new AppendQueue();
+  /** Topics whose end is not committed yet. */
   readonly #forgotten: Head[] = [];
-  #dir: DataDir | undefined;
+  #database: Database | undefined;
   #feed: EngineFeed | undefined;
-  /** Absent: closed, or it failed and could not be opened again. */
-  #topics: Topics | undefined;
-  /** Why the last transaction failed, and until when the next is not tried. */
-  #failure: { readonly cause: unknown; readonly untilAtMs: number } | undefined;
   /** What the feed has heard of. */
   #told = { epoch: '', seq: 0, forgottenSeq: 0 };
   #sweepIsDue = false;
   #sweeping: NodeJS.Timeout | undefined;
-  #watching: NodeJS.Timeout | undefined;
-  /** Why this gateway can't commit any more, whatever comes: the file or the folder is not its own. */
-  #lost: Error | undefined;
   #running: Promise<void> | undefined;
   /** Until the feed and the publishers have heard of the transaction under way. */
   #step: Promise<void> | undefined;
@@ -92,39 +53,22 @@ export class LmdbEngine implements Engine {
   constructor(options: LmdbOptions) {
     this.#options = options;
     this.#nowMs = options.nowMs ?? steadyNowMs;
-    // Who can't tell a restart of the machine from one of the process must not depend on the difference.
-    this.#sync = options.sync || this.#bootId === undefined;
   }
 
-  /** Rejects with a `DataDirError`, with what lmdb or the file system say, or with the reason of `signal`. */
+  /** Rejects with a `DataDirError`, with an error of lmdb or the file system, or with the reason of `signal`. */
   async open(feed: EngineFeed, signal?: AbortSignal): Promise<void> {
-    const { dataDir, anyFileSystem, check = checkData } = this.#options;
-    const dir = await DataDir.take(dataDir, this.#bootId, { anyFileSystem });
-    try {
-      if (dir.needsCheck) await check(dataDir, signal);
-      this.#topics = await this.#openTopics();
-      dir.watchData();
-      this.#checkSeq(dir, this.#topics.seq);
-      await this.#makeStates(dir, this.#topics, signal);
-    } catch (error) {
-      // The error of the start is the one to be thrown.
-      await this.#endStore(dir, this.#topics?.store, false).catch(() => undefined);
-      this.#topics = undefined;
-      const isNamed = error instanceof DataDirError || !isDamage(error);
-      throw isNamed ? error : damagedData(join(dataDir, dataName), error.message, error);
-    }
-    if (dir.wasSetAside) warnOfSetAside(dir.path);
-    this.#dir = dir;
+    const listener = {
+      degraded: (cause: Error | undefined) => feed.degraded(cause),
+      reopened: (topics: Topics) => this.#forgetAgain(topics),
+    };
+    this.#database = await Database.open(this.#options, listener, signal);
     this.#feed = feed;
-    this.#note(this.#topics);
+    this.#note();
     this.#sweeping = setInterval(() => {
       this.#sweepIsDue = true;
       this.#run();
     }, sweepEveryMs);
     this.#sweeping.unref();
-    // What can't be looked at fails the next commit.
-    this.#watching = setInterval(() => void this.#watch(dir).catch(() => undefined), watchEveryMs);
-    this.#watching.unref();
   }
 
   get epoch(): string {
@@ -155,9 +99,9 @@ export class LmdbEngine implements Engine {
     if (this.#feed === undefined || this.#closing !== undefined) {
       return Promise.resolve(requests.map(() => failed(new SluiceError('shutting_down'))));
     }
-    const answers = this.#queue.add(requests);
+    const outcomes = this.#queue.add(requests);
     if (requests.length > 0) this.#run();
-    return answers;
+    return outcomes;
   }
 
   names(): Iterable<string> {
@@ -165,11 +109,12 @@ export class LmdbEngine implements Engine {
   }
 
   async load(topic: string): Promise<StoredTopic | undefined> {
-    // What is committed and not fed yet would come twice.
+    // What is committed but not fed yet would come twice.
     while (this.#step !== undefined) await this.#step;
-    if (this.#topics === undefined) throw new SluiceError('engine_unavailable');
-    const head = this.#topics.find(topic);
-    return head === undefined ? undefined : this.#topics.read(head, this.#nowMs());
+    const topics = this.#topics;
+    if (topics === undefined) throw new SluiceError('engine_unavailable');
+    const head = topics.find(topic);
+    return head === undefined ? undefined : topics.read(head, this.#nowMs());
   }
 
   forget(topic: string): boolean {
@@ -192,78 +137,29 @@ export class LmdbEngine implements Engine {
 
   // ---- private
 
-  get #bootId(): string | undefined {
-    return this.#options.bootId ?? kernelBootId();
+  get #topics(): Topics | undefined {
+    return this.#database?.topics;
   }
 
   async #close(): Promise<void> {
     clearInterval(this.#sweeping);
-    clearInterval(this.#watching);
     this.#sweepIsDue = false;
     while (this.#running !== undefined) await this.#running;
-    const store = this.#topics?.store;
-    const seq = this.#topics?.seq;
-    this.#topics = undefined;
-    let isFlushed = false;
-    try {
-      // What lies there now may be another's: it is neither flushed nor called clean.
-      this.#lost ??= this.#dir?.lostFile() ?? (await this.#dir?.lostOwnership());
-      if (this.#lost === undefined && store !== undefined) {
-        await store.flush();
-        isFlushed = true;
-      }
-    } finally {
-      await this.#endStore(this.#dir, store, isFlushed, seq);
+    await this.#database?.close();
+  }
+
+  /** The store does not know yet what is forgotten. */
+  #forgetAgain(topics: Topics): void {
+    for (const { name, number } of this.#forgotten) {
+      const head = topics.find(name);
+      if (head?.number === number) topics.forget(head);
     }
   }
 
-  /** Closes the store and, however that ends, releases the folder. */
-  async #endStore(
-    dir: DataDir | undefined,
-    store: Store | undefined,
-    isFlushed: boolean,
-    seq?: number,
-  ): Promise<void> {
-    let isWhole = false;
-    try {
-      await store?.close();
-      isWhole = isFlushed;
-    } finally {
-      await dir?.release(isWhole, seq);
-    }
-  }
-
-  /** Namespaces that became `state`: a snapshot has the newest values of what was a stream. */
-  async #makeStates(dir: DataDir, topics: Topics, signal: AbortSignal | undefined): Promise<void> {
-    if (topics.missingStates.length === 0) return;
-    await this.#markWritten(dir, topics);
-    for (let head = topics.missingStates.pop(); head !== undefined; head = topics.missingStates.pop()) {
-      const next = head;
-      await topics.store.commit(() => topics.putState(next));
-      signal?.throwIfAborted();
-    }
-  }
-
-  /** A copy of an earlier time is whole, and yet not what was stored. */
-  #checkSeq({ path, expectedSeq = 0 }: DataDir, seq: number): void {
-    if (seq >= expectedSeq) return;
-    throw damagedData(join(path, dataName), `its newest commit is ${seq}, and ${expectedSeq} was stored`);
-  }
-
-  #note({ epoch, seq, forgottenSeq }: Topics): void {
+  #note(): void {
+    if (this.#topics === undefined) return;
+    const { epoch, seq, forgottenSeq } = this.#topics;
     this.#told = { epoch, seq, forgottenSeq };
-  }
-
-  async #openTopics(): Promise<Topics> {
-    const { dataDir, openStore = (folder, sync) => new Store(folder, sync) } = this.#options;
-    const { retention, numberingsMax, messageIds } = this.#options;
-    const store = openStore(dataDir, this.#sync);
-    try {
-      return new Topics(store, retention, numberingsMax, messageIds);
-    } catch (error) {
-      await store.close().catch(() => undefined);
-      throw error;
-    }
   }
 
   #run(): void {
@@ -278,7 +174,7 @@ export class LmdbEngine implements Engine {
 
   async #steps(): Promise<void> {
     do {
-      // Whoever publishes in this turn shares the transaction.
+      // All requests of this turn share the transaction.
       await nextTurn();
       this.#step = this.#nextStep().finally(() => {
         this.#step = undefined;
@@ -288,8 +184,8 @@ export class LmdbEngine implements Engine {
   }
 
   async #nextStep(): Promise<void> {
-    const batch = this.#queue.take(requestsPerTransaction);
-    if (batch.length > 0 || this.#forgotten.length > 0) await this.#commit(batch);
+    const queued = this.#queue.take(requestsPerTransaction);
+    if (queued.length > 0 || this.#forgotten.length > 0) await this.#commit(queued);
     else if (this.#sweepIsDue) await this.#sweep();
   }
 
@@ -301,7 +197,7 @@ export class LmdbEngine implements Engine {
       for (const head of forgotten) topics.putIdle(head);
       batch = appendAll(topics, requests, this.#nowMs());
     });
-    if (error === undefined || this.#holds(batch)) {
+    if (error === undefined || this.#isCommitted(batch)) {
       this.#forgotten.splice(0, forgotten.length);
       this.#tell(queued, batch as AppendBatch);
     } else {
@@ -310,7 +206,7 @@ export class LmdbEngine implements Engine {
     }
   }
 
-  /** The feed hears of it, then the publishers: also when the feed breaks, which is nobody's but its own fault. */
+  /** The feed hears of it, then the publishers: also when the feed throws, which is not their fault. */
   #tell(queued: readonly QueuedAppend[], { outcomes, appended }: AppendBatch): void {
     try {
       for (const { head, epoch, publications } of appended) {
@@ -318,13 +214,13 @@ export class LmdbEngine implements Engine {
         this.#topics?.told(head.name);
       }
     } finally {
-      if (this.#topics !== undefined) this.#note(this.#topics);
+      this.#note();
       this.#queue.answer(queued, (i) => outcomes[i] as AppendOutcome);
     }
   }
 
-  /** Whether a failed commit was one all the same: what the store that was opened behind it says. */
-  #holds(batch: AppendBatch | undefined): boolean {
+  /** Whether a commit that reported a failure was one all the same, as the store says that was opened after it. */
+  #isCommitted(batch: AppendBatch | undefined): boolean {
     const [first] = batch?.appended ?? [];
     if (first === undefined) return false;
     const head = this.#topics?.find(first.head.name);
@@ -333,7 +229,7 @@ export class LmdbEngine implements Engine {
 
   async #sweep(): Promise<void> {
     this.#sweepIsDue = false;
-    if (this.#failure !== undefined) {
+    if (this.#database?.isFailing === true) {
       await this.#transaction(({ store }) => store.put(writtenKey, Buffer.of(1)));
       return;
     }
@@ -348,89 +244,11 @@ export class LmdbEngine implements Engine {
     if (error === undefined && !isDone && this.#closing === undefined) this.#sweepIsDue = true;
   }
 
-  /** Answers why it was not committed. Then the cache is as the store is, or there is none. */
-  async #transaction(work: (topics: Topics) => void): Promise<unknown> {
-    if (this.#failure !== undefined && this.#nowMs() < this.#failure.untilAtMs) return this.#failure.cause;
-    try {
-      const lost = this.#lost ?? this.#dir?.lostFile();
-      if (lost !== undefined) {
-        this.#loseFolder(lost);
-        return lost;
-      }
-      this.#topics ??= await this.#reopened();
-      const topics = this.#topics;
-      await this.#markWritten(this.#dir as DataDir, topics);
-      await topics.store.commit(() => work(topics));
-    } catch (error) {
-      await this.#fail(error);
-      return error;
-    }
-    if (this.#failure !== undefined) {
-      this.#failure = undefined;
-      this.#feed?.degraded(undefined);
-    }
-    return undefined;
-  }
-
-  /** Once, before the first commit: from then on the data is as safe as the commits are. */
-  async #markWritten(dir: DataDir, { store }: Topics): Promise<void> {
-    // What a process without sync left, and the name of a file that was just made.
-    if (this.#sync && !dir.isMarked) await store.flush();
-    await dir.markWritten(this.#sync);
-  }
-
-  async #watch(dir: DataDir): Promise<void> {
-    if (this.#lost !== undefined || this.#closing !== undefined) return;
-    const lost = dir.lostFile() ?? (await dir.lostOwnership());
-    if (lost !== undefined && this.#closing === undefined) this.#loseFolder(lost);
-  }
-
-  /** For good: what is committed now would be lost, or mixed with what another gateway writes. */
-  #loseFolder(cause: Error): void {
-    if (this.#lost !== undefined) return;
-    this.#lost = cause;
-    process.emitWarning(`${cause.message}. Nothing is stored until then.`, {
-      type: 'SluiceWarning',
-      code: 'SLUICE_DATA_LOST',
-    });
-    this.#feed?.degraded(cause);
-  }
-
-  async #fail(cause: unknown): Promise<void> {
-    const wasUp = this.#failure === undefined;
-    this.#failure = { cause, untilAtMs: this.#nowMs() + failedRestMs };
-    if (wasUp) this.#feed?.degraded(cause instanceof Error ? cause : new Error(String(cause)));
-    // After some failures lmdb refuses or hangs until it is opened anew; and the cache is ahead of the store.
-    const broken = this.#topics;
-    this.#topics = undefined;
-    try {
-      await broken?.store.close();
-      this.#topics = await this.#reopened();
-    } catch {
-      // The next transaction tries to open it again, and says why that fails.
-    }
-  }
-
-  async #reopened(): Promise<Topics> {
-    // Opening would make a new file in its place.
-    const lost = this.#dir?.lostFile();
-    if (lost !== undefined) throw lost;
-    const topics = await this.#openTopics();
-    for (const { name, number } of this.#forgotten) {
-      const head = topics.find(name);
-      if (head?.number === number) topics.forget(head);
-    }
-    return topics;
+  #transaction(work: (topics: Topics) => void): Promise<unknown> {
+    return (this.#database as Database).transaction(work);
   }
 }
 
 function failed(error: SluiceError): AppendOutcome {
   return { ok: false, error };
-}
-
-function warnOfSetAside(path: string): void {
-  process.emitWarning(
-    `The machine may have stopped while ${path} was not yet on its disk, so all topics begin anew. --sync prevents it.`,
-    { type: 'SluiceWarning', code: 'SLUICE_DATA_SET_ASIDE' },
-  );
 }

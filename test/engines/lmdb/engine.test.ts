@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { failedRestMs, type LmdbEngine } from '../../../src/engines/lmdb/engine.ts';
+import { failedRestMs } from '../../../src/engines/lmdb/database.ts';
+import type { LmdbEngine } from '../../../src/engines/lmdb/engine.ts';
 import { Store } from '../../../src/engines/lmdb/store.ts';
 import { messageIdWindowMs } from '../../../src/topics/message-id-budget.ts';
 import { json, openBroker, publishOne, summary } from '../../topics/fixtures.ts';

@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LmdbEngine, type LmdbOptions } from '../../../src/engines/lmdb/engine.ts';
+import { LmdbEngine } from '../../../src/engines/lmdb/engine.ts';
 import type { Retention } from '../../../src/engines/lmdb/head.ts';
+import type { LmdbOptions } from '../../../src/engines/lmdb/options.ts';
 import type { PublishFields } from '../../../src/protocol/frames.ts';
 import type { AppendRequest, EngineFeed, StoredTopic } from '../../../src/topics/engine.ts';
 import type { StoredPublication } from '../../../src/topics/publication.ts';

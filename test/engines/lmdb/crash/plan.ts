@@ -1,4 +1,4 @@
-import type { LmdbOptions } from '../../../../src/engines/lmdb/engine.ts';
+import type { LmdbOptions } from '../../../../src/engines/lmdb/options.ts';
 import type { PublishFields } from '../../../../src/protocol/frames.ts';
 
 /** What the publisher that is killed and the one who checks behind it must agree on. */

@@ -1,0 +1,244 @@
+import { join } from 'node:path';
+import { steadyNowMs } from '../../clock.ts';
+import { checkData } from './check.ts';
+import { DataDir, DataDirError, damagedData, dataName, isDamage, kernelBootId } from './data-dir.ts';
+import type { LmdbOptions } from './options.ts';
+import { Store } from './store.ts';
+import { Topics } from './topics.ts';
+
+/** How often it looks whether the folder is still its own. */
+const watchEveryMs = 2000;
+
+/** A store that failed is not tried again before: each try opens it and reads all heads. */
+export const failedRestMs = 100;
+
+/** Hears what happens to the database. */
+export interface DatabaseListener {
+  /** It can't commit (a cause), or can again (nothing). */
+  degraded(cause: Error | undefined): void;
+  /** It was opened again after a failure: these are the topics as they were committed. */
+  reopened(topics: Topics): void;
+}
+
+/**
+ * The store in the data folder, for one transaction at a time. It is in one of four states:
+ * - open;
+ * - failing: the last transaction failed. The store was opened again, or the next transaction will try to;
+ * - lost: the file or the folder is not this gateway's any more, so it never commits again;
+ * - closed.
+ */
+export class Database {
+  readonly #options: LmdbOptions;
+  readonly #dir: DataDir;
+  readonly #listener: DatabaseListener;
+  readonly #sync: boolean;
+  readonly #nowMs: () => number;
+  /** Absent: closed, or it failed and could not be opened again. */
+  #topics: Topics | undefined;
+  /** Why the last transaction failed, and until when the next is not tried. */
+  #failure: { readonly cause: unknown; readonly untilAtMs: number } | undefined;
+  /** Why it is lost. */
+  #lost: Error | undefined;
+  #watching: NodeJS.Timeout | undefined;
+  #isClosing = false;
+
+  private constructor(options: LmdbOptions, dir: DataDir, listener: DatabaseListener, sync: boolean) {
+    this.#options = options;
+    this.#dir = dir;
+    this.#listener = listener;
+    this.#sync = sync;
+    this.#nowMs = options.nowMs ?? steadyNowMs;
+  }
+
+  /** Rejects with a `DataDirError`, with an error of lmdb or the file system, or with the reason of `signal`. */
+  static async open(
+    options: LmdbOptions,
+    listener: DatabaseListener,
+    signal?: AbortSignal,
+  ): Promise<Database> {
+    const { dataDir, anyFileSystem, bootId = kernelBootId() } = options;
+    const dir = await DataDir.take(dataDir, bootId, { anyFileSystem });
+    // A restart of the machine and one of the process look the same without a boot id.
+    const database = new Database(options, dir, listener, options.sync || bootId === undefined);
+    try {
+      await database.#start(signal);
+    } catch (error) {
+      // The error of the start is the one to be thrown.
+      await database.#end(database.#topics?.store, false).catch(() => undefined);
+      const isNamed = error instanceof DataDirError || !isDamage(error);
+      throw isNamed ? error : damagedData(join(dataDir, dataName), error.message, error);
+    }
+    if (dir.wasSetAside) warnOfSetAside(dir.path);
+    database.#watch();
+    return database;
+  }
+
+  /** Absent: it can't be read at present. */
+  get topics(): Topics | undefined {
+    return this.#topics;
+  }
+
+  get isFailing(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /**
+   * Runs `work`, in which alone topics may be written, and commits what it wrote. Returns why it was not committed. Then
+   * `topics` is again what is committed, or absent.
+   */
+  async transaction(work: (topics: Topics) => void): Promise<unknown> {
+    if (this.#failure !== undefined && this.#nowMs() < this.#failure.untilAtMs) return this.#failure.cause;
+    try {
+      const lost = this.#lost ?? this.#dir.lostFile();
+      if (lost !== undefined) {
+        this.#lose(lost);
+        return lost;
+      }
+      this.#topics ??= await this.#reopened();
+      const topics = this.#topics;
+      await this.#markWritten(topics);
+      await topics.store.commit(() => work(topics));
+    } catch (error) {
+      await this.#fail(error);
+      return error;
+    }
+    this.#recover();
+    return undefined;
+  }
+
+  /** After the last transaction. Rejects if something could not be closed; the folder is released in any case. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    clearInterval(this.#watching);
+    const { store, seq } = this.#topics ?? {};
+    this.#topics = undefined;
+    let isFlushed = false;
+    try {
+      // The file may be another gateway's now: then it is neither flushed nor called clean.
+      this.#lost ??= this.#dir.lostFile() ?? (await this.#dir.lostOwnership());
+      if (this.#lost === undefined && store !== undefined) {
+        await store.flush();
+        isFlushed = true;
+      }
+    } finally {
+      await this.#end(store, isFlushed, seq);
+    }
+  }
+
+  async #start(signal: AbortSignal | undefined): Promise<void> {
+    const { dataDir, check = checkData } = this.#options;
+    if (this.#dir.needsCheck) await check(dataDir, signal);
+    this.#topics = await this.#openTopics();
+    this.#dir.watchData();
+    this.#checkSeq(this.#topics);
+    await this.#makeStates(this.#topics, signal);
+  }
+
+  /** Closes the store and, however that ends, releases the folder. */
+  async #end(store: Store | undefined, isFlushed: boolean, seq?: number): Promise<void> {
+    let isWhole = false;
+    try {
+      await store?.close();
+      isWhole = isFlushed;
+    } finally {
+      await this.#dir.release(isWhole, seq);
+    }
+  }
+
+  async #openTopics(): Promise<Topics> {
+    const { dataDir, openStore = (folder, sync) => new Store(folder, sync) } = this.#options;
+    const { retention, numberingsMax, messageIds } = this.#options;
+    const store = openStore(dataDir, this.#sync);
+    try {
+      return new Topics(store, retention, numberingsMax, messageIds);
+    } catch (error) {
+      await store.close().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** A copy of an earlier time is undamaged, and yet not what was stored. */
+  #checkSeq({ seq }: Topics): void {
+    const { path, expectedSeq = 0 } = this.#dir;
+    if (seq >= expectedSeq) return;
+    throw damagedData(join(path, dataName), `its newest commit is ${seq}, and ${expectedSeq} was stored`);
+  }
+
+  /** For namespaces that became `state`: their topics get the newest value per key of what they hold. */
+  async #makeStates(topics: Topics, signal: AbortSignal | undefined): Promise<void> {
+    if (topics.missingStates.length === 0) return;
+    await this.#markWritten(topics);
+    for (let head = topics.missingStates.pop(); head !== undefined; head = topics.missingStates.pop()) {
+      const next = head;
+      await topics.store.commit(() => topics.putState(next));
+      signal?.throwIfAborted();
+    }
+  }
+
+  /** Once, before the first commit: from then on the data is as safe as the commits are. */
+  async #markWritten({ store }: Topics): Promise<void> {
+    // What a process without sync left, and the name of a file that was just made.
+    if (this.#sync && !this.#dir.isMarked) await store.flush();
+    await this.#dir.markWritten(this.#sync);
+  }
+
+  async #fail(cause: unknown): Promise<void> {
+    const wasUp = this.#failure === undefined;
+    this.#failure = { cause, untilAtMs: this.#nowMs() + failedRestMs };
+    if (wasUp) this.#listener.degraded(cause instanceof Error ? cause : new Error(String(cause)));
+    // After some failures lmdb refuses or hangs until it is opened anew; and `topics` holds what was not committed.
+    const broken = this.#topics;
+    this.#topics = undefined;
+    try {
+      await broken?.store.close();
+      this.#topics = await this.#reopened();
+    } catch {
+      // The next transaction tries to open it again, and returns why that fails.
+    }
+  }
+
+  #recover(): void {
+    if (this.#failure === undefined) return;
+    this.#failure = undefined;
+    this.#listener.degraded(undefined);
+  }
+
+  async #reopened(): Promise<Topics> {
+    // Opening would make a new file instead of the lost one.
+    const lost = this.#dir.lostFile();
+    if (lost !== undefined) throw lost;
+    const topics = await this.#openTopics();
+    this.#listener.reopened(topics);
+    return topics;
+  }
+
+  #watch(): void {
+    // What fails while it looks fails the next commit as well.
+    this.#watching = setInterval(() => void this.#look().catch(() => undefined), watchEveryMs);
+    this.#watching.unref();
+  }
+
+  async #look(): Promise<void> {
+    if (this.#lost !== undefined || this.#isClosing) return;
+    const lost = this.#dir.lostFile() ?? (await this.#dir.lostOwnership());
+    if (lost !== undefined && !this.#isClosing) this.#lose(lost);
+  }
+
+  /** A commit would be lost, or mixed with those of another gateway. */
+  #lose(cause: Error): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = cause;
+    process.emitWarning(`${cause.message}. Nothing is stored until then.`, {
+      type: 'SluiceWarning',
+      code: 'SLUICE_DATA_LOST',
+    });
+    this.#listener.degraded(cause);
+  }
+}
+
+function warnOfSetAside(path: string): void {
+  process.emitWarning(
+    `The machine may have stopped while ${path} was not yet on its disk, so all topics begin anew. --sync prevents it.`,
+    { type: 'SluiceWarning', code: 'SLUICE_DATA_SET_ASIDE' },
+  );
+}
