@@ -59,10 +59,10 @@ export class MessageIds implements IdOwner {
   }
 
   /** Takes one that a store has kept, unless it is older than the window. Oldest first. */
-  restore(messageId: string, seen: Seen, nowMs: number): void {
+  restore(messageId: string, seen: Seen, payer: Payer, nowMs: number): void {
     if (nowMs - seen.atMs >= messageIdWindowMs || this.#byId.has(messageId)) return;
     // The clock may have been set back since.
-    this.#add(undefined, messageId, { ...seen, atMs: Math.min(seen.atMs, nowMs) });
+    this.#add(payer, messageId, { ...seen, atMs: Math.min(seen.atMs, nowMs) });
   }
 
   /** Forgets what is older than the window. Returns how many live. */
@@ -79,7 +79,7 @@ export class MessageIds implements IdOwner {
     if (this.#oldest === undefined) this.#newest = undefined;
   }
 
-  #add(payer: Payer | undefined, messageId: string, seen: Seen): void {
+  #add(payer: Payer, messageId: string, seen: Seen): void {
     const id = this.#budget.add(payer, messageId, seen, this);
     this.#byId.set(messageId, id);
     if (this.#newest === undefined) this.#oldest = id;

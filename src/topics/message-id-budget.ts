@@ -72,9 +72,6 @@ class Account {
   }
 }
 
-/** Ids that were read from a store: who paid for them is not known any more. */
-const storePayer: Payer = { account: 'store', isVerified: true };
-
 /**
  * The message ids of all topics of an engine, charged to who published them. None is dropped before its window ends, so
  * a payer that has too many is refused further ones. It may hold `perPayer`, and no more than what is then still free:
@@ -124,9 +121,9 @@ export class MessageIdBudget {
     return Math.max(1, (oldest?.atMs ?? nowMs) + messageIdWindowMs - nowMs);
   }
 
-  /** Charges the id. After `refusal` had nothing against it, or, without a payer, for what a store has. */
-  add(payer: Payer | undefined, messageId: string, seen: Seen, owner: IdOwner): RememberedId {
-    const account = this.#account(payer ?? storePayer);
+  /** Charges the id, which `refusal` allowed or a store has kept. */
+  add(payer: Payer, messageId: string, seen: Seen, owner: IdOwner): RememberedId {
+    const account = this.#account(payer);
     const id = new RememberedId(messageId, seen, account, owner);
     if (this.#newest === undefined) this.#oldest = id;
     else this.#newest.newer = id;

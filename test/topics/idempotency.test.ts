@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { MessageIds, publicationDigest } from '../../src/topics/idempotency.ts';
 import { MessageIdBudget, messageIdBytes, messageIdWindowMs } from '../../src/topics/message-id-budget.ts';
-import type { Payer } from '../../src/topics/payer.ts';
+import { gatewayPayer, type Payer } from '../../src/topics/payer.ts';
 import { fields, json, summary } from './fixtures.ts';
 
 function user(name: string): Payer {
@@ -82,9 +82,14 @@ describe('message ids', () => {
   test('of a store are remembered until their window ends, in whatever order topics are read', () => {
     const budget = new MessageIdBudget();
     const [old, young] = [new Publisher(budget), new Publisher(budget)];
-    young.ids.restore('y', { offset: 1, digest: 'd', atMs: 5000 }, 10_000);
-    old.ids.restore('x', { offset: 1, digest: 'd', atMs: 1000 }, 10_000);
-    old.ids.restore('gone', { offset: 1, digest: 'd', atMs: 10_000 - messageIdWindowMs }, 10_000);
+    young.ids.restore('y', { offset: 1, digest: 'd', atMs: 5000 }, gatewayPayer, 10_000);
+    old.ids.restore('x', { offset: 1, digest: 'd', atMs: 1000 }, gatewayPayer, 10_000);
+    old.ids.restore(
+      'gone',
+      { offset: 1, digest: 'd', atMs: 10_000 - messageIdWindowMs },
+      gatewayPayer,
+      10_000,
+    );
     expect([old.ids.size, young.ids.size]).toEqual([1, 1]);
     old.nowMs = 1000 + messageIdWindowMs - 1;
     expect(old.publish('x', undefined, 'other')).toBe('message_id_conflict');
@@ -96,7 +101,7 @@ describe('message ids', () => {
 
   test('of a store whose clock was ahead are forgotten in time all the same', () => {
     const { ids } = new Publisher(new MessageIdBudget());
-    ids.restore('m', { offset: 1, digest: 'd', atMs: 3_600_000 }, 1000);
+    ids.restore('m', { offset: 1, digest: 'd', atMs: 3_600_000 }, gatewayPayer, 1000);
     expect([ids.prune(1000 + messageIdWindowMs - 1), ids.prune(1000 + messageIdWindowMs)]).toEqual([1, 0]);
   });
 });

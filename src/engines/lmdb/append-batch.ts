@@ -1,6 +1,7 @@
 import { SluiceError } from '../../errors.ts';
 import type { AppendOutcome, AppendRequest } from '../../topics/engine.ts';
 import { publicationDigest } from '../../topics/idempotency.ts';
+import { gatewayPayer } from '../../topics/payer.ts';
 import { StoredPublication } from '../../topics/publication.ts';
 import type { Head } from './head.ts';
 import { isOverfull, trim, trimMessageIds } from './retention.ts';
@@ -62,7 +63,7 @@ function appendOne(
     const candidate = { messageId, digest, payer, epoch, offset };
     const answer = topics.messageIds(head, nowMs).answer(candidate, nowMs);
     if (answer !== undefined) return answer;
-    topics.putMessageId(head, messageId, offset, digest, nowMs);
+    topics.putMessageId(head, offset, { messageId, digest, atMs: nowMs, payer: payer ?? gatewayPayer });
   }
   const publication = new StoredPublication(
     fields,

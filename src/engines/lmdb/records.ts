@@ -1,6 +1,7 @@
 import { crc32 } from '../../protocol/crc32.ts';
 import type { Mode } from '../../protocol/frames.ts';
 import { protobufCodec } from '../../protocol/protobuf/codec.ts';
+import type { Payer } from '../../topics/payer.ts';
 import { StoredPublication } from '../../topics/publication.ts';
 import { DataDirError } from './data-dir.ts';
 
@@ -44,6 +45,8 @@ export interface MessageIdRecord {
   readonly messageId: string;
   readonly digest: string;
   readonly atMs: number;
+  /** Pays for it also after a restart. */
+  readonly payer: Pick<Payer, 'account' | 'isVerified'>;
 }
 
 type HeadNumbers = Omit<HeadRecord, 'epoch' | 'mode' | 'isIdle'>;
@@ -91,11 +94,13 @@ export class RecordWriter {
     return this.#end();
   }
 
-  messageId({ messageId, digest, atMs }: MessageIdRecord): Buffer {
+  messageId({ messageId, digest, atMs, payer }: MessageIdRecord): Buffer {
     this.#begin();
+    this.#byte(payer.isVerified ? 1 : 0);
     this.#number(atMs);
     this.#text(digest);
     this.#text(messageId);
+    this.#text(payer.account);
     return this.#end();
   }
 
@@ -199,9 +204,11 @@ export function decodeEngine(record: Uint8Array): EngineRecord {
 
 export function decodeMessageId(record: Uint8Array): MessageIdRecord {
   const reader = new RecordReader(record);
+  const isVerified = reader.byte() === 1;
   const atMs = reader.number();
   const digest = reader.text();
-  return { atMs, digest, messageId: reader.text() };
+  const messageId = reader.text();
+  return { atMs, digest, messageId, payer: { account: reader.text(), isVerified } };
 }
 
 /** Its bytes are a part of `record`, which must not change. */

@@ -24,6 +24,7 @@ import {
   decodePublication,
   type EngineRecord,
   type HeadRecord,
+  type MessageIdRecord,
   publicationFacts,
   RecordWriter,
 } from './records.ts';
@@ -137,8 +138,8 @@ export class Topics {
     if (head.messageIds !== undefined) return head.messageIds;
     head.messageIds = new MessageIds(this.messageIdBudget);
     for (const { key, value } of this.store.entries(topicRange('messageId', head.number))) {
-      const { messageId, digest, atMs } = decodeMessageId(value);
-      head.messageIds.restore(messageId, { offset: offsetOfKey(key), digest, atMs }, nowMs);
+      const { messageId, digest, atMs, payer } = decodeMessageId(value);
+      head.messageIds.restore(messageId, { offset: offsetOfKey(key), digest, atMs }, payer, nowMs);
       head.storesMessageIds = true;
     }
     return head.messageIds;
@@ -192,12 +193,9 @@ export class Topics {
     this.putHead(head);
   }
 
-  putMessageId(head: Head, messageId: string, offset: number, digest: string, atMs: number): void {
+  putMessageId(head: Head, offset: number, record: MessageIdRecord): void {
     head.storesMessageIds = true;
-    this.store.put(
-      offsetKey('messageId', head.number, offset),
-      this.#writer.messageId({ messageId, digest, atMs }),
-    );
+    this.store.put(offsetKey('messageId', head.number, offset), this.#writer.messageId(record));
   }
 
   putHead(head: Head): void {

@@ -4,7 +4,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { failedRestMs } from '../../../src/engines/lmdb/database.ts';
 import type { LmdbEngine } from '../../../src/engines/lmdb/engine.ts';
 import { Store } from '../../../src/engines/lmdb/store.ts';
-import { messageIdWindowMs } from '../../../src/topics/message-id-budget.ts';
+import { messageIdBytes, messageIdWindowMs } from '../../../src/topics/message-id-budget.ts';
+import type { Payer } from '../../../src/topics/payer.ts';
 import { json, openBroker, publishOne, summary } from '../../topics/fixtures.ts';
 import { Feed, loaded, offsets, request, requests, Stored } from './fixtures.ts';
 
@@ -114,6 +115,39 @@ describe('after reopening', () => {
     expect(third.engine.forget('a')).toBe(true);
     expect(await third.engine.append([request('a', { messageId: 'm' })])).toMatchObject([
       { offset: 2, duplicate: false },
+    ]);
+  });
+
+  test('message ids are charged to the clients that published them', async () => {
+    const limits = { perPayer: 2 * messageIdBytes('m1'), total: 10 * messageIdBytes('m1') };
+    const [alice, bob] = ['alice', 'bob'].map((name) => ({ account: `user ${name}`, isVerified: true }));
+    const stranger = { account: 'session 1', isVerified: false };
+    const publish = (messageId: string, payer?: Payer) => ({ ...request('a', { messageId }), payer });
+    const first = await stored.open({ messageIds: limits });
+    const before = [publish('m1', alice), publish('m2', bob), publish('m3', stranger), publish('m4')];
+    expect(summary(await first.engine.append(before))).toEqual([1, 2, 3, 4]);
+    await first.engine.close();
+    const { engine } = await stored.open({ messageIds: limits });
+    const after = [
+      publish('m5', alice),
+      publish('m6', alice),
+      publish('m7', bob),
+      publish('m8', bob),
+      // Clients without an identity have a quarter of the total together.
+      publish('m9', { account: 'session 2', isVerified: false }),
+      publish('n1', { account: 'session 3', isVerified: false }),
+      publish('n2'),
+      publish('n3'),
+    ];
+    expect(summary(await engine.append(after))).toEqual([
+      5,
+      'rate_limited',
+      6,
+      'rate_limited',
+      7,
+      'rate_limited',
+      8,
+      'rate_limited',
     ]);
   });
 

@@ -80,14 +80,17 @@ test('heads and message ids come back as they were written', () => {
   expect(decodeHead(Buffer.from(writer.head(head)))).toEqual(head);
   const engine = { epoch: 'e', forgottenSeq: 2 ** 52 };
   expect(decodeEngine(Buffer.from(writer.engine(engine)))).toEqual(engine);
-  const messageId = { messageId: 'né\u{1F600}', digest: 'd', atMs: 7 };
-  expect(decodeMessageId(Buffer.from(writer.messageId(messageId)))).toEqual(messageId);
+  for (const isVerified of [true, false]) {
+    const payer = { account: 'user ü', isVerified };
+    const messageId = { messageId: 'né\u{1F600}', digest: 'd', atMs: 7, payer };
+    expect(decodeMessageId(Buffer.from(writer.messageId(messageId)))).toEqual(messageId);
+  }
 });
 
 test('a record of a newer format is refused by name', () => {
-  const record = Buffer.from(new RecordWriter().messageId({ messageId: 'm', digest: 'd', atMs: 1 }));
+  const record = Buffer.from(new RecordWriter().engine({ epoch: 'e', forgottenSeq: 1 }));
   record[0] = 3;
-  expect(() => decodeMessageId(record)).toThrow(
+  expect(() => decodeEngine(record)).toThrow(
     expect.objectContaining({ code: 'ERR_DATA_DIR_FORMAT', message: expect.stringContaining('version 3') }),
   );
 });
