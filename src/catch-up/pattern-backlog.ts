@@ -13,6 +13,9 @@ export interface GoneTopic {
 
 export type BacklogItem = TopicBacklog | GoneTopic;
 
+/** Topics that were sent are remembered up to this number. Of others, a later pass repeats what clients drop by its offsets. */
+const maxSentTopics = 1000;
+
 /** Makes the backlog of a topic when its turn comes. */
 export type BacklogOf = (topic: Topic) => TopicBacklog;
 
@@ -30,6 +33,8 @@ export class PatternBacklog {
   #nextTopic = 0;
   #backlogOf: BacklogOf;
   #current: BacklogItem | undefined;
+  /** Topics that were sent, by name: a later pass continues where they ended. */
+  readonly #sent = new Map<string, TopicBacklog>();
   /** The newest commit when this pass began. */
   #seq: number;
   #changes: number;
@@ -59,6 +64,9 @@ export class PatternBacklog {
 
   /** The current item was sent. */
   advance(): void {
+    const item = this.#current;
+    if (item instanceof TopicBacklog && this.#sent.size < maxSentTopics)
+      this.#sent.set(item.feed.topic.name, item);
     this.#current = undefined;
   }
 
@@ -81,8 +89,19 @@ export class PatternBacklog {
     this.#changes = this.#broker.changes;
     this.#topics = [...this.#broker.changedAfter(changes)].filter(({ name }) => patternMatches(target, name));
     this.#nextTopic = 0;
-    this.#backlogOf = (topic) => backlogAfter(this.#view, topic, seq, topic.resetAt > changes);
-    this.#items.push(...goneAfter(this.#broker, this.#view, seq));
+    this.#backlogOf = (topic) =>
+      this.#afterSent(topic) ?? backlogAfter(this.#view, topic, seq, topic.resetAt > changes);
+    this.#items.push(...goneAfter(this.#broker, this.#view, seq).filter((gone) => !this.#wasSent(gone)));
+  }
+
+  #afterSent(topic: Topic): TopicBacklog | undefined {
+    const sent = this.#sent.get(topic.name);
+    return sent && new TopicBacklog(feedOf(this.#view, topic), sent.epoch, sent.position);
+  }
+
+  #wasSent({ name, numbering: { epoch, offset } }: GoneTopic): boolean {
+    const sent = this.#sent.get(name);
+    return sent !== undefined && sent.epoch === epoch && sent.position >= offset;
   }
 }
 

@@ -376,6 +376,47 @@ describe('catching up', () => {
     ]);
   });
 
+  test('a topic of a pattern that has lost publications before its turn is sent once', async () => {
+    const { publish, from, pump, frames } = await behind('p:*', { topic: { maxPublications: 4 } });
+    await publish('p:1', {}, {});
+    from('p:1', 2);
+    await publish('p:1', {}, {}, {}, {}, {}, {});
+    expect(pump()).toBe(true);
+    expect(frames).toMatchObject([
+      { kind: 'caughtUp', recovered: false, missing: { after: 2, upto: 4 } },
+      { kind: 'batch', after: 4, upto: 8 },
+    ]);
+    expect(frames).toHaveLength(2);
+  });
+
+  test.each([999, 1000, 1001])(
+    'what is sent of the first 1000 of %i topics is not sent again',
+    async (count) => {
+      const { publish, from, pump, batches } = await behind('p:*', { broker: { topicsMax: count } });
+      for (let i = 0; i < count; i++) await publish(`p:${i}`, {});
+      for (let i = 0; i < count; i++) from(`p:${i}`, 0);
+      await publish(`p:${count - 1}`, {});
+      expect(pump()).toBe(true);
+      expect(batches()).toHaveLength(count + (count > 1000 ? 1 : 0));
+    },
+  );
+
+  test('a topic of a pattern that was sent and then removed is not named as lost', async () => {
+    const { publish, from, pump, frames, broker, turns } = await behind('p:*', { topic: { maxAgeMs: 100 } });
+    await publish('p:1', {});
+    from('p:1', 0);
+    await publish('p:2', large, large, large);
+    from('p:2', 0);
+    await publish('p:1', {});
+    pump(2);
+    turns.advance(200);
+    broker.sweep();
+    expect(broker.find('p:1')).toBeUndefined();
+    expect(pump()).toBe(true);
+    const named = frames.flatMap((frame) => (frame.kind === 'caughtUp' ? [frame.topic] : []));
+    expect(named).toEqual(['p:2']);
+  });
+
   test('all topics of a pattern are level in the turn in which it joins', async () => {
     const { publish, from, pump, batches, view, turns, sink, live } = await behind('p:*');
     await publish('p:1', large, large);
