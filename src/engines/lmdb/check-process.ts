@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { damageFound } from './check.ts';
 import { pageFault } from './check-pages.ts';
 import { recordFault } from './check-records.ts';
-import { dataName } from './data-dir.ts';
+import { dataName } from './folder-files.ts';
 import { Store } from './store.ts';
 
 /** Reads all of the store in the folder that it is given. Exits with 0, or with `damageFound` and says what is wrong. */

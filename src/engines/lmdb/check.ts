@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { damagedData, dataName } from './data-dir.ts';
+import { damagedData } from './data-dir-error.ts';
+import { dataName } from './folder-files.ts';
 
 /** The exit code of the check when it found damage and says so. */
 export const damageFound = 3;

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { steadyNowMs } from '../../clock.ts';
 import { checkData } from './check.ts';
-import { DataDir, DataDirError, damagedData, dataName, isDamage, kernelBootId } from './data-dir.ts';
+import { DataDir, kernelBootId } from './data-dir.ts';
+import { DataDirError, damagedData, isDamage } from './data-dir-error.ts';
+import { dataName } from './folder-files.ts';
 import type { LmdbOptions } from './options.ts';
 import { Store } from './store.ts';
 import { Topics } from './topics.ts';

@@ -3,7 +3,7 @@ import type { Mode } from '../../protocol/frames.ts';
 import { protobufCodec } from '../../protocol/protobuf/codec.ts';
 import type { Payer } from '../../topics/payer.ts';
 import { StoredPublication } from '../../topics/publication.ts';
-import { DataDirError } from './data-dir.ts';
+import { DataDirError } from './data-dir-error.ts';
 
 /**
  * The values of the store. Each begins with the version of its format, 2, and the CRC-32 of what follows. Numbers are little-endian, texts are UTF-8

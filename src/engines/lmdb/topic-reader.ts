@@ -1,6 +1,6 @@
 import type { StoredTopic } from '../../topics/engine.ts';
 import type { StoredPublication } from '../../topics/publication.ts';
-import { damagedData, isDamage } from './data-dir.ts';
+import { damagedData, isDamage } from './data-dir-error.ts';
 import type { Head } from './head.ts';
 import { offsetKey, topicRange } from './keys.ts';
 import { decodePublication, publicationFacts } from './records.ts';

@@ -1,0 +1,96 @@
+import { existsSync, statSync } from 'node:fs';
+import { open, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DataDirError } from './data-dir-error.ts';
+import { dataName, markerName, setAsideName } from './folder-files.ts';
+
+/** Of the folder: its files, and the marker. */
+const formatVersion = 2;
+
+/** How the last gateway left the folder. */
+export interface Marker {
+  readonly format: number;
+  /** It ended in order: everything is on the disk. */
+  readonly clean: boolean;
+  /** Whatever it acknowledged was on the disk before. */
+  readonly synced: boolean;
+  /** Of the kernel that it ran on. */
+  readonly bootId: string;
+  /** Something was stored: data.mdb must be there. */
+  readonly holdsData: boolean;
+  /** After a clean end: size and time of change of data.mdb, and its newest commit. */
+  readonly data?: string;
+  readonly seq?: number;
+}
+
+/** Whether the data may be torn: it was not on the disk when the machine crashed. */
+export function isUntrusted({ holdsData, clean, synced, bootId }: Marker, now: string): boolean {
+  return holdsData && !clean && !synced && (now === '' || bootId !== now);
+}
+
+/** Undefined: the folder is new. Rejects if it is not of Sluice, of another format, or lacks its data. */
+export async function readMarker(path: string, bootId: string): Promise<Marker | undefined> {
+  const data = join(path, dataName);
+  const size = statSync(data, { throwIfNoEntry: false })?.size;
+  const text = await textOf(join(path, markerName));
+  if (text === undefined) {
+    if (size === undefined) return undefined;
+    throw new DataDirError('ERR_DATA_DIR_FOREIGN', `${path} holds ${dataName}, but not of Sluice`);
+  }
+  const marker = parseMarker(text);
+  if (marker === undefined)
+    throw new DataDirError('ERR_DATA_DIR_FOREIGN', `${join(path, markerName)} is not of Sluice`);
+  if (marker.format !== formatVersion)
+    throw new DataDirError(
+      'ERR_DATA_DIR_FORMAT',
+      `${path} has the format version ${marker.format}; this version of Sluice reads ${formatVersion}`,
+    );
+  // A crash of the machine may leave an empty file, and a gateway that was killed while it set the file aside leaves none.
+  const mayLack = isUntrusted(marker, bootId) && (size === 0 || existsSync(join(path, setAsideName)));
+  if (marker.holdsData && (size ?? 0) === 0 && !mayLack) throw lacksData(path, size);
+  return marker;
+}
+
+/** On the disk when it resolves. After a crash of the machine meanwhile there is the old or the new one, whole. */
+export async function writeMarker(path: string, state: Omit<Marker, 'format'>): Promise<void> {
+  const marker: Marker = { format: formatVersion, ...state };
+  const next = join(path, `${markerName}.next`);
+  const file = await open(next, 'w');
+  try {
+    await file.writeFile(`${JSON.stringify(marker)}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(next, join(path, markerName));
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+async function textOf(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function parseMarker(text: string): Marker | undefined {
+  try {
+    const marker = JSON.parse(text) as Partial<Marker> | null;
+    return typeof marker?.format === 'number' ? (marker as Marker) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function lacksData(path: string, size: number | undefined): DataDirError {
+  const file = `${join(path, dataName)} is ${size === undefined ? 'missing' : 'empty'}`;
+  const remedy = `put it back, or remove ${join(path, markerName)} to begin anew`;
+  return new DataDirError('ERR_DATA_DIR_DAMAGED', `${file}, though topics were stored in it: ${remedy}`);
+}
