@@ -1,194 +1,27 @@
 #!/usr/bin/env node
-import { realpathSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { Command, Option } from 'commander';
-import { stringify } from 'yaml';
-import { type CliDeps, Exit } from './cli/deps.ts';
-import { gatewayUrl } from './cli/gateway-url.ts';
-import { health } from './cli/health.ts';
-import { collectTags, type PublishFlags, publish } from './cli/publish.ts';
-import { serve } from './cli/serve.ts';
-import { untilSignalled } from './cli/signals.ts';
-import { mintToken } from './cli/token.ts';
-import {
-  ConfigError,
-  type ConfigSources,
-  describeConfig,
-  loadConfig,
-  loadOptions,
-  type OptionName,
-  options,
-} from './config.ts';
-import { version } from './version.ts';
+import { untilSignalled, whileLoading } from './cli/signals.ts';
 
-/** Runs one command line, without the interpreter and the script. Answers the exit code: 1 failed, 2 wrong input. */
-export async function runCli(args: readonly string[], deps: CliDeps): Promise<number> {
-  const program = createProgram(deps);
-  for (const command of [program, ...program.commands]) {
-    command
-      .exitOverride()
-      .configureOutput({ writeOut: deps.print, writeErr: (text) => deps.complain(withoutValues(text)) });
-  }
-  try {
-    await program.parseAsync(args, { from: 'user' });
-    return 0;
-  } catch (error) {
-    return explain(error, deps);
-  }
-}
+// Loading the rest takes a tenth of a second and more. A process that is the first of its container gets no signal before it
+// listens for it, so this file imports nothing else.
+const loaded = whileLoading(process);
+const { runCli } = await import('./cli/commands.ts');
 
-/** commander repeats an option that it doesn't know with its value, which may be a secret: `--token-secert=…`. */
-function withoutValues(text: string): string {
-  return text.replace(/(unknown option '-[\w-]+)=[\s\S]*'/g, "$1=…'");
-}
-
-function explain(error: unknown, deps: CliDeps): number {
-  if (error instanceof ConfigError) {
-    deps.complain(`${error.message}\n`);
-    return 2;
-  }
-  if (error instanceof Exit) {
-    deps.complain(`${error.message}\n`);
-    return error.exitCode;
-  }
-  // commander has printed its own message by now; it ends --help and --version the same way.
-  if (error instanceof Error && 'exitCode' in error) return error.exitCode === 0 ? 0 : 2;
-  throw error;
-}
-
-export function createProgram(deps: CliDeps): Command {
-  const program = new Command('sluice')
-    .description('Self-hosted real-time push gateway for dashboards.')
-    .version(version);
-  program
-    .command('serve', { isDefault: true })
-    .description('Start the gateway.')
-    .action(async (flags) => {
-      const warnings: string[] = [];
-      const warn = (sentence: string) => warnings.push(sentence);
-      await serve(loadConfig({ ...sourcesOf(flags, deps), warn }), deps, warnings);
+const exitCode = await runCli(process.argv.slice(2), {
+  env: process.env,
+  stdin: process.stdin,
+  print: (text) => process.stdout.write(text),
+  complain: (text) => process.stderr.write(text),
+  isTerminal: process.stdout.isTTY === true,
+  fetch,
+  startServer: async (config, options) => (await import('./server.ts')).startServer(config, options),
+  untilStopped: () => {
+    const stopped = untilSignalled({
+      on: (signal, listener) => process.on(signal, listener),
+      nowMs: () => performance.now(),
+      exit: process.exit,
     });
-  program
-    .command('publish')
-    .description('Publish one update through a running gateway.')
-    .argument('<topic>')
-    .argument('[data]', 'JSON text, sent byte for byte; - reads it from standard input; absent: null')
-    .option('--url <URL>', 'the gateway; default: the one that the variables or the file configure')
-    .option('--config <FILE>', 'JSON or YAML file of options (env: SLUICE_CONFIG)')
-    .option('--type <TYPE>', 'the kind of update', 'update')
-    .option('--key <KEY>', 'what this is the newest value of')
-    .option('--tag <NAME=VALUE>', 'a tag for filters; repeatable', collectTags, {})
-    .option('--message-id <ID>', 'makes a repeat of this command harmless')
-    .option('--api-key <KEY>', 'default: the first of SLUICE_API_KEYS')
-    .option(
-      '--token <TOKEN>',
-      'instead of a key; default: one for this topic, where only SLUICE_TOKEN_SECRET is set',
-    )
-    .action(async (topic: string, data: string | undefined, flags: PublishFlags & Remote) =>
-      publish(urlOf(flags, deps), await credentialFor(topic, flags, deps), topic, data, flags, deps),
-    );
-  program
-    .command('health')
-    .description('Ask the gateway on this machine whether it lives; exit with 1 when it does not.')
-    .option('--url <URL>', 'the gateway; default: the one of SLUICE_RUN_FILE, or that the options configure')
-    .action(async (flags: Remote) => health(urlOf(flags, deps), deps));
-  program
-    .command('token')
-    .description('Mint a token (HS256) for a client.')
-    .option('--sub <USER>', 'the user; without: an anonymous bearer')
-    .option('--exp <TIME>', 'how long it is good for: 30m, 1h, 7d', '1h')
-    .option('--subscribe <PATTERN...>', 'topics or patterns (prefix*) that it may subscribe to')
-    .option('--publish <PATTERN...>', 'that it may publish to')
-    .option('--presence <PATTERN...>', 'whose members it may list')
-    .action(async (flags) =>
-      deps.print(`${await mintToken(flags, loadOptions(['tokenSecret'], sourcesOf(flags, deps)))}\n`),
-    );
-  program
-    .command('check-config')
-    .description('Print the resolved configuration, secrets masked; exit with 2 when it has faults.')
-    .action((flags) => {
-      const warn = (sentence: string) => deps.complain(`${sentence}\n`);
-      deps.print(stringify(describeConfig(loadConfig({ ...sourcesOf(flags, deps), warn }))));
-    });
-
-  addConfigOptions(commandOf(program, 'serve'));
-  addConfigOptions(commandOf(program, 'check-config'));
-  addConfigOptions(commandOf(program, 'token'), ['tokenSecret']);
-  addConfigOptions(commandOf(program, 'health'), whereOptions);
-  return program;
-}
-
-function commandOf(program: Command, name: string): Command {
-  return program.commands.find((command) => command.name() === name)!;
-}
-
-function addConfigOptions(
-  command: Command,
-  wanted: readonly OptionName[] = options.map(({ name }) => name),
-): void {
-  command.option('--config <FILE>', 'JSON or YAML file of options (env: SLUICE_CONFIG)');
-  for (const { name, flag, kind, sentence, defaultText, env, renamedFrom } of options) {
-    if (!wanted.includes(name)) continue;
-    const value = kind.placeholder ? ` <${kind.placeholder}${kind.repeatable ? '...' : ''}>` : '';
-    const hints = [defaultText && `default: ${defaultText}`, `env: ${env}`].filter(Boolean).join(', ');
-    command.addOption(new Option(`${flag}${value}`, `${sentence} (${hints})`));
-    if (renamedFrom) command.addOption(new Option(`${renamedFrom.flag}${value}`, '').hideHelp());
-    // To overrule a variable or a file.
-    if (!value) command.addOption(new Option(flag.replace('--', '--no-'), '').hideHelp());
-  }
-}
-
-type Flags = Readonly<Record<string, unknown>>;
-
-function sourcesOf(flags: Flags, deps: CliDeps): ConfigSources {
-  const names = options.flatMap((row) => (row.renamedFrom ? [row, row.renamedFrom] : [row]));
-  const named = names.map(({ name, flag }) => [name, flags[new Option(flag).attributeName()]]);
-  const file = typeof flags['config'] === 'string' ? flags['config'] : undefined;
-  return { flags: Object.fromEntries(named), env: deps.env, file };
-}
-
-/** A command that speaks to a running gateway. */
-interface Remote extends Flags {
-  readonly url?: string;
-  readonly apiKey?: string;
-  readonly token?: string;
-}
-
-const whereOptions = ['host', 'port', 'runFile'] as const;
-
-function urlOf(flags: Remote, deps: CliDeps): string {
-  return flags.url?.replace(/\/$/, '') ?? gatewayUrl(loadOptions(whereOptions, sourcesOf(flags, deps)));
-}
-
-/** What the gateway is to know the publisher by, if anything: its own keys or secret are as good as a flag. */
-async function credentialFor(topic: string, flags: Remote, deps: CliDeps): Promise<string | undefined> {
-  const given = flags.apiKey ?? flags.token;
-  if (given !== undefined) return given;
-  const { config } = flags;
-  const { apiKeys, tokenSecret } = loadOptions(['apiKeys', 'tokenSecret'], sourcesOf({ config }, deps));
-  if (apiKeys.length > 0 || tokenSecret === undefined) return apiKeys[0];
-  return mintToken({ publish: [topic], exp: '1m' }, { tokenSecret });
-}
-
-/** npm links the command, so the script's path is compared as the file that it really is. */
-const isMain =
-  process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
-
-if (isMain) {
-  const exitCode = await runCli(process.argv.slice(2), {
-    env: process.env,
-    stdin: process.stdin,
-    print: (text) => process.stdout.write(text),
-    complain: (text) => process.stderr.write(text),
-    isTerminal: process.stdout.isTTY === true,
-    fetch,
-    startServer: async (config, options) => (await import('./server.ts')).startServer(config, options),
-    untilStopped: () =>
-      untilSignalled({
-        on: (signal, listener) => process.on(signal, listener),
-        nowMs: () => performance.now(),
-        exit: process.exit,
-      }),
-  });
-  process.exit(exitCode);
-}
+    loaded();
+    return stopped;
+  },
+});
+process.exit(exitCode);

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { routes } from './api/routes.ts';
+import { createProgram } from './cli/commands.ts';
 import type { CliDeps } from './cli/deps.ts';
-import { createProgram } from './cli.ts';
 import { options } from './config.ts';
 import { closeTable, errorTable } from './errors.ts';
 import { metricRows } from './metrics.ts';

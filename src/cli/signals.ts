@@ -1,6 +1,38 @@
+const signals = ['SIGINT', 'SIGTERM'] as const;
+type Signal = (typeof signals)[number];
+
+/** The members of Node's `process` that end it. */
+export interface LoadingProcess {
+  readonly pid: number;
+  on(signal: Signal, listener: (signal: Signal) => void): unknown;
+  off(signal: Signal, listener: (signal: Signal) => void): unknown;
+  kill(pid: number, signal: Signal): unknown;
+  exit(code: number): void;
+}
+
+/** What a shell reports of a process that this signal ended. */
+const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/**
+ * Ends the process at a signal, until the function that it returns is called: while there is nothing to drain. Without a
+ * listener the kernel drops signals to the first process of a container; all others die of the signal itself.
+ */
+export function whileLoading(process: LoadingProcess): () => void {
+  const stop = () => {
+    for (const signal of signals) process.off(signal, end);
+  };
+  const end = (signal: Signal) => {
+    stop();
+    process.kill(process.pid, signal);
+    process.exit(exitCodes[signal]);
+  };
+  for (const signal of signals) process.on(signal, end);
+  return stop;
+}
+
 /** What a process hears of the outside. */
 export interface SignalWorld {
-  on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
+  on(signal: Signal, listener: () => void): unknown;
   /** Monotonic, in milliseconds. */
   nowMs(): number;
   exit(code: number): void;
@@ -16,7 +48,7 @@ const sameRequestMs = 1000;
 export function untilSignalled(world: SignalWorld): Promise<string> {
   return new Promise((resolve) => {
     let askedAtMs: number | undefined;
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    for (const signal of signals) {
       world.on(signal, () => {
         if (askedAtMs === undefined) {
           askedAtMs = world.nowMs();

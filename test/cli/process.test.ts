@@ -136,6 +136,21 @@ describe('the image’s health check', () => {
   );
 });
 
+describe('a process that still loads its code', () => {
+  test('ends at SIGTERM also as the first of its container, which gets no signal that it does not listen for', async () => {
+    const isolated = ['--map-root-user', '--pid', '--fork', '--kill-child', process.execPath];
+    const { child, pid, complaints, exit } = start('unshare', [...isolated, 'dist/cli.js', ...gatewayFlags]);
+    const out = text(child.stdout as NodeJS.ReadableStream);
+    const children = () => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    await expect.poll(children, { interval: 1, timeout: 10_000 }).not.toBe('');
+    const gateway = Number(children());
+    // Those that come before Node runs the program's first line are lost.
+    const timer = setInterval(() => kill(gateway, 'SIGTERM'), 2);
+    await exit.finally(() => clearInterval(timer));
+    expect([await exit, await out, await complaints]).toEqual([[143, null], '', '']);
+  });
+});
+
 describe('a gateway that loads a data folder', () => {
   const dataFlags = () => ['--engine', 'lmdb', '--data-dir', join(folder, 'data')];
   const marker = () => join(folder, 'data', 'sluice.json');

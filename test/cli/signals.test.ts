@@ -1,5 +1,6 @@
+import { EventEmitter } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { untilSignalled } from '../../src/cli/signals.ts';
+import { untilSignalled, whileLoading } from '../../src/cli/signals.ts';
 
 function world() {
   const listeners = new Map<string, () => void>();
@@ -37,5 +38,35 @@ describe('signals', () => {
     send('SIGTERM', 0);
     send('SIGINT', 1000);
     expect(exits).toEqual([1]);
+  });
+});
+
+describe('a signal while the process loads its code', () => {
+  function loading() {
+    const events = new EventEmitter();
+    const calls: unknown[] = [];
+    const stop = whileLoading({
+      pid: 7,
+      on: (signal, listener) => events.on(signal, listener),
+      off: (signal, listener) => events.off(signal, listener),
+      kill: (pid, signal) => calls.push([pid, signal, events.listenerCount(signal)]),
+      exit: (code) => calls.push(code),
+    });
+    return { events, calls, stop };
+  }
+
+  test.each([
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ])('%s ends it by that signal, or by an exit where the kernel drops it', (signal, exitCode) => {
+    const { events, calls } = loading();
+    events.emit(signal, signal);
+    expect(calls).toEqual([[7, signal, 0], exitCode]);
+  });
+
+  test('is for others to hear once it is loaded', () => {
+    const { events, stop } = loading();
+    stop();
+    expect(events.eventNames()).toEqual([]);
   });
 });

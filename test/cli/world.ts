@@ -3,8 +3,8 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
+import { runCli } from '../../src/cli/commands.ts';
 import type { CliDeps } from '../../src/cli/deps.ts';
-import { runCli } from '../../src/cli.ts';
 
 export async function* chunks(...parts: string[]): AsyncGenerator<Uint8Array> {
   for (const part of parts) yield Buffer.from(part);
