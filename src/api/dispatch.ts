@@ -110,7 +110,7 @@ export function createApi(options: ApiOptions): Api {
     const path = found?.place.path ?? unmatched;
     const asked: Asked = { path, startMs, method: head.method, origin: head.header('origin') };
     const begun = begin(head, found);
-    const payer = requestPayer(head, 'status' in begun ? undefined : begun.identity);
+    const payer = requestPayer(head, 'status' in begun ? undefined : begun);
     const refusal = payer.isLimited ? limitProblem(payer) : undefined;
     if (refusal !== undefined || 'status' in begun) {
       const answer = refusal ?? (begun as ApiResponse);
@@ -126,10 +126,8 @@ export function createApi(options: ApiOptions): Api {
   }
 
   /** A token that has to be verified first is charged to its address until then. */
-  function requestPayer(
-    head: RequestHead,
-    identity: Awaitable<Identity | SluiceError> | undefined,
-  ): RequestPayer {
+  function requestPayer(head: RequestHead, begun: Begun | undefined): RequestPayer {
+    const identity = begun?.identity;
     const known = identity instanceof Promise || identity instanceof SluiceError ? undefined : identity;
     const account = known === undefined ? undefined : accountOf(known);
     // Keys, and this machine itself, are the operator.
@@ -139,7 +137,7 @@ export function createApi(options: ApiOptions): Api {
       account: account ?? addressPayer(addressKey(head)),
       isVerified: account !== undefined || isOperator,
       isAddress: account === undefined,
-      isLimited: options.limits !== undefined && !isOperator,
+      isLimited: options.limits !== undefined && !isOperator && begun?.route.isProbe !== true,
     };
   }
 

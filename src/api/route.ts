@@ -38,6 +38,8 @@ export interface Route {
   readonly access: AccessLevel;
   /** A token will do too; the handler asks what it permits. */
   readonly byToken?: true;
+  /** Asked by what watches the gateway, and cheap: never refused because its address asks too often. */
+  readonly isProbe?: true;
   readonly params?: z.ZodObject;
   /** Absent: the query is passed over. */
   readonly query?: z.ZodObject;
