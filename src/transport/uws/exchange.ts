@@ -18,6 +18,8 @@ const leastBytesPerSecond = 16 * 1024;
 /** Up to this size an answer usually fits into the socket: it is charged only when it does not. */
 const smallBytes = 16 * 1024;
 const unreadRetryMs = 1000;
+/** In seconds. The library closes a connection that was idle for 8 to 12 s; a client that knows it opens a new one in time. */
+const keepAlive = 'timeout=7';
 
 /**
  * One request and its answer.
@@ -73,6 +75,7 @@ export class Exchange {
     const response = this.#response;
     response.cork(() => {
       response.writeStatus(statusLine(status));
+      response.writeHeader('keep-alive', keepAlive);
       for (const name in headers) response.writeHeader(name, headers[name] as string);
       if (omitBody === true) this.#endWithLength(Buffer.byteLength(body));
       else this.#end(body);

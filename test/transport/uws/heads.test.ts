@@ -1,0 +1,101 @@
+import { afterEach, expect, test } from 'vitest';
+import { maxHeadBytes } from '../../../src/transport/uws/load.ts';
+import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import { RawSocket, upgradeRequest } from '../../support/raw-socket.ts';
+
+let gateway: TestGateway;
+const sockets: RawSocket[] = [];
+
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.kill();
+  await gateway.close();
+});
+
+async function open(): Promise<RawSocket> {
+  const socket = await RawSocket.open(gateway.port);
+  sockets.push(socket);
+  return socket;
+}
+
+/** A request whose head has `bytes` bytes. */
+function padded(head: string, bytes: number): string {
+  const start = `${head.slice(0, -2)}cookie: `;
+  return `${start}${'c'.repeat(bytes - start.length - 4)}\r\n\r\n`;
+}
+
+const get = 'GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n';
+
+/** Sends a text in segments, each of which the gateway has read before the next is sent. */
+async function sendInSegments(socket: RawSocket, text: string, count: number): Promise<void> {
+  const other = await open();
+  const size = Math.ceil(text.length / count);
+  for (let at = 0; at < text.length; at += size) {
+    const from = other.text.length;
+    await socket.send(text.slice(at, at + size));
+    await other.send(get);
+    await other.answer(from);
+  }
+}
+
+test.each([
+  ['below the limit', maxHeadBytes - 1, 200],
+  ['at the limit', maxHeadBytes, 200],
+  ['above the limit', maxHeadBytes + 1, 431],
+])('a head in several segments is served up to 16 KiB: %s', async (_, bytes, status) => {
+  gateway = await startGateway();
+  const socket = await open();
+  await sendInSegments(socket, padded(get, bytes), 4);
+  expect((await socket.answer()).status).toBe(status);
+});
+
+test('so is the head of an upgrade, as cookies and tokens make it long', async () => {
+  gateway = await startGateway();
+  const socket = await open();
+  await sendInSegments(socket, padded(upgradeRequest({}), 12_000), 3);
+  expect((await socket.answer()).status).toBe(101);
+});
+
+test('each answer says how long an idle connection is kept, which is less than the library keeps it', async () => {
+  gateway = await startGateway();
+  const statuses: number[] = [];
+  for (const path of ['/healthz', '/openapi.json', '/nothing']) {
+    const answer = await fetch(gateway.url + path);
+    expect(answer.headers.get('keep-alive')).toBe('timeout=7');
+    statuses.push(answer.status);
+  }
+  expect(statuses).toEqual([200, 200, 404]);
+});
+
+const host = 'host: localhost\r\n';
+const headers = (count: number) => Array.from({ length: count }, (_, i) => `x-${i}: v\r\n`).join('');
+
+test.each([
+  ['HTTP/1.0', `GET /healthz HTTP/1.0\r\n${host}\r\n`, 505],
+  ['HTTP/2 without TLS', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505],
+  ['no HTTP', 'hello\r\n\r\n', 505],
+  ['an absolute URL', `GET http://localhost/healthz HTTP/1.1\r\n${host}\r\n`, 505],
+  ['a length that is no number', `POST /api/publish HTTP/1.1\r\n${host}content-length: abc\r\n\r\n`, 400],
+  [
+    'two ways to tell the length',
+    `POST /api/publish HTTP/1.1\r\n${host}content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
+    400,
+  ],
+])('the library answers %s, as ANSWERS.md says', async (_, request, status) => {
+  gateway = await startGateway();
+  const socket = await open();
+  await socket.send(request);
+  expect((await socket.answer()).status).toBe(status);
+});
+
+test('the library serves 98 headers, and leaves more without an answer', async () => {
+  gateway = await startGateway();
+  const served = await open();
+  await served.send(`GET /healthz HTTP/1.1\r\n${host}${headers(97)}\r\n`);
+  expect((await served.answer()).status).toBe(200);
+  const ignored = await open();
+  await ignored.send(`GET /healthz HTTP/1.1\r\n${host}${headers(98)}\r\n`);
+  const other = await open();
+  await other.send(get);
+  await other.answer();
+  expect(ignored.text).toBe('');
+});
