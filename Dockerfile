@@ -8,11 +8,13 @@
 FROM node:24-trixie-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY src/client/package.json src/client/
 # Without scripts: `prepare` would build what isn't here yet, and the binaries come with their packages.
 RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
-RUN npm run build && npm prune --omit=dev
+# The workspace of the client is a link into src, which the image does not hold: dist has the built files.
+RUN npm run build && npm prune --omit=dev && rm node_modules/sluice-client
 # uWebSockets.js brings a binary for every platform and version of Node, 250 MB in all. One is used.
 RUN cd node_modules/uWebSockets.js \
  && find . -name '*.node' ! -name "uws_$(node -p 'process.platform + "_" + process.arch + "_" + process.versions.modules').node" -delete \

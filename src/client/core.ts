@@ -21,6 +21,7 @@ import { checkedCommand } from './requests.ts';
 import { platformRuntime, type Runtime, socketFactory } from './runtime.ts';
 import type { ClientStats } from './status.ts';
 import { Subscriptions } from './subscriptions/subscriptions.ts';
+import { clientVersion } from './version.ts';
 import { protobufCodec } from './wire/protobuf.ts';
 
 type Counters = { -readonly [K in keyof ClientStats]: number };
@@ -99,7 +100,8 @@ export class Core {
       {
         url: absoluteUrl(url),
         token: options.token,
-        clientName: checkedCommand('connect', { client: options.clientName }).client ?? 'sluice-js/0.1.0',
+        clientName:
+          checkedCommand('connect', { client: options.clientName }).client ?? `sluice-js/${clientVersion}`,
         capabilities: ['dictionary'],
         connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
         stableAfterMs: 5_000,

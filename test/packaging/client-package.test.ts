@@ -1,0 +1,121 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { clientVersion } from '../../src/client/version.ts';
+
+const run = promisify(execFile);
+const root = resolve(import.meta.dirname, '../..');
+const bin = (name: string): string => join(root, 'node_modules/.bin', name);
+
+interface Manifest {
+  readonly version: string;
+  readonly sideEffects: boolean;
+  readonly dependencies?: unknown;
+  readonly peerDependencies?: unknown;
+  readonly optionalDependencies?: unknown;
+}
+
+function manifestOf(folder: string): Manifest {
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
+}
+
+/** What `npm run build` made, packed: the tests of the suite run after it. */
+describe('the package sluice-client', () => {
+  let folder: string;
+  let tarball: string;
+  let unpacked: string;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'sluice-client-'));
+    const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
+    const { stdout } = await run('npm', args, { cwd: join(root, 'src/client') });
+    const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
+    tarball = join(folder, filename);
+    await run('tar', ['--extract', '--file', tarball, '--directory', folder]);
+    unpacked = join(folder, 'package');
+  });
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const files = (): readonly string[] =>
+    readdirSync(unpacked, { recursive: true, encoding: 'utf8' }).filter((path) =>
+      statSync(join(unpacked, path)).isFile(),
+    );
+
+  it('needs nothing else, has no side effects and takes less than 1 MB', () => {
+    const { sideEffects, dependencies, peerDependencies, optionalDependencies } = manifestOf(unpacked);
+    expect([sideEffects, dependencies, peerDependencies, optionalDependencies]).toEqual([
+      false,
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    const bytes = files().reduce((sum, path) => sum + statSync(join(unpacked, path)).size, 0);
+    expect(bytes).toBeLessThan(1_000_000);
+    expect(bytes).toBeGreaterThan(50_000);
+  });
+
+  it('has the version of the gateway, which the client tells it', () => {
+    expect(manifestOf(unpacked).version).toBe(manifestOf(root).version);
+    expect(clientVersion).toBe(manifestOf(root).version);
+  });
+
+  it('brings code without imports, without protobufjs, and whole source maps', () => {
+    const scripts = files().filter((path) => path.endsWith('.js'));
+    expect(scripts).toContain('dist/index.js');
+    for (const path of scripts) {
+      const code = readFileSync(join(unpacked, path), 'utf8');
+      expect(code).not.toMatch(/^\s*import\b|\brequire\(|\bprotobufjs\b|util\.Long/m);
+      const map = JSON.parse(readFileSync(join(unpacked, `${path}.map`), 'utf8')) as {
+        readonly sources: readonly string[];
+        readonly sourcesContent: readonly (string | null)[];
+      };
+      expect(map.sources.length).toBeGreaterThan(10);
+      expect(map.sourcesContent.length).toBe(map.sources.length);
+      expect(map.sourcesContent.every((content) => typeof content === 'string' && content !== '')).toBe(true);
+      expect(map.sources.filter((source) => source.includes('protobufjs'))).toEqual([]);
+    }
+  });
+
+  it('is what `sluice/client` is, in the built files of the gateway', () => {
+    for (const path of files().filter((each) => each.startsWith('dist/'))) {
+      expect(readFileSync(join(root, 'dist/client', path.slice('dist/'.length))), path).toEqual(
+        readFileSync(join(unpacked, path)),
+      );
+    }
+  });
+
+  it('leaves the globals as they are', async () => {
+    const script = `
+      const before = Object.getOwnPropertyNames(globalThis).join();
+      await import(${JSON.stringify(join(unpacked, 'dist/index.js'))});
+      console.log(Object.getOwnPropertyNames(globalThis).join() === before);
+    `;
+    const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script]);
+    expect(stdout.trim()).toBe('true');
+  });
+
+  it('is clean to publint', async () => {
+    const { stdout } = await run(bin('publint'), [unpacked, '--strict']);
+    expect(stdout).toContain('All good!');
+  }, 60_000);
+
+  // It is a module only, as all of the gateway: `require` of one works from Node 20.19 on.
+  it('has types that resolve everywhere', async () => {
+    const { stdout } = await run(bin('attw'), [
+      tarball,
+      '--ignore-rules',
+      'cjs-resolves-to-esm',
+      '--format',
+      'json',
+    ]);
+    const { analysis } = JSON.parse(stdout) as {
+      analysis: { problems: readonly { readonly kind: string }[]; types: unknown };
+    };
+    expect(analysis.types).toMatchObject({ kind: 'included' });
+    expect(analysis.problems.filter(({ kind }) => kind !== 'CJSResolvesToESM')).toEqual([]);
+  }, 60_000);
+});
