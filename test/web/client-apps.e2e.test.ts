@@ -1,0 +1,155 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { extname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { TestBrowser } from './support/browser.ts';
+
+const run = promisify(execFile);
+const root = resolve(import.meta.dirname, '../..');
+
+/** An application as a user of the package would begin it. */
+const main = `
+import { ClientError, type ReceivedPublication, SluiceClient } from 'sluice-client';
+
+interface Load {
+  readonly cpu: number;
+}
+
+const gateway = new URLSearchParams(location.search).get('gateway') ?? '';
+const client = new SluiceClient(gateway);
+const show = (text: string): void => {
+  document.title = text;
+};
+client.onError((error: ClientError) => show(error.code));
+const subscription = client.subscribe<Load>('load', {}, ({ data, offset }: ReceivedPublication<Load>) => {
+  show('offset ' + offset + ': ' + data.cpu.toFixed(1));
+});
+subscription.on('state', (state) => show(state));
+void client.connect();
+`;
+
+const strict = {
+  target: 'ES2022',
+  lib: ['ES2023', 'DOM'],
+  types: [],
+  strict: true,
+  noUncheckedIndexedAccess: true,
+  exactOptionalPropertyTypes: true,
+  verbatimModuleSyntax: true,
+  // The types of the package are checked too.
+  skipLibCheck: false,
+};
+
+const contentTypes: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript' };
+
+let folder: string;
+let tarball: string;
+let gateway: TestGateway;
+let browser: TestBrowser;
+let site: Server;
+/** What the site serves now. */
+let served: string;
+
+/** An empty application with the package, installed from its tarball without any registry. */
+async function application(name: string, compilerOptions: object): Promise<string> {
+  const app = join(folder, name);
+  mkdirSync(join(app, 'src'), { recursive: true });
+  writeFileSync(join(app, 'package.json'), '{ "private": true, "type": "module" }');
+  writeFileSync(
+    join(app, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions: { ...strict, ...compilerOptions }, include: ['src'] }),
+  );
+  writeFileSync(join(app, 'src/main.ts'), main);
+  await run('npm', ['install', '--offline', '--no-audit', '--no-fund', tarball], { cwd: app });
+  await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', app]);
+  return app;
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-apps-'));
+  const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
+  const { stdout } = await run('npm', pack, { cwd: join(root, 'src/client') });
+  const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
+  tarball = join(folder, filename);
+  site = createServer((request, response) => {
+    const path = new URL(request.url ?? '', 'http://site').pathname;
+    const file = path === '/' ? '/index.html' : path;
+    response.setHeader('content-type', contentTypes[extname(file)] ?? 'application/octet-stream');
+    if (existsSync(join(served, file))) response.end(readFileSync(join(served, file)));
+    else response.writeHead(404).end();
+  }).listen(0, '127.0.0.1');
+  await once(site, 'listening');
+  gateway = await startGateway({ origins: [siteOrigin()] });
+  browser = await TestBrowser.launch();
+}, 60_000);
+
+afterAll(async () => {
+  await browser.close();
+  site.close();
+  await gateway.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function siteOrigin(): string {
+  return `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
+}
+
+/** The built page, from its own origin, gets what is published at the gateway. */
+async function expectToReceive(built: string, cpu: number): Promise<void> {
+  served = built;
+  const { page, problems } = await browser.open(`${siteOrigin()}/?gateway=${gateway.wsUrl}`);
+  await page.waitForFunction(() => document.title === 'live');
+  const published = await gateway.post(
+    '/api/publish',
+    JSON.stringify({ topic: 'load', type: 'load', data: { cpu } }),
+  );
+  const { offset } = (await published.json()) as { offset: number };
+  const title = `offset ${offset}: ${cpu.toFixed(1)}`;
+  await page.waitForFunction((wanted) => document.title === wanted, title);
+  expect(problems).toEqual([]);
+  await page.close();
+}
+
+describe('the package sluice-client in an application of another origin', { timeout: 60_000 }, () => {
+  it('is built by Vite, type checked strictly, and receives', async () => {
+    const app = await application('vite', { module: 'ESNext', moduleResolution: 'bundler', noEmit: true });
+    writeFileSync(
+      join(app, 'index.html'),
+      '<!doctype html><title>…</title><script type="module" src="/src/main.ts"></script>',
+    );
+    const { build } = await import('vite');
+    await build({ root: app, logLevel: 'error', configFile: false });
+    await expectToReceive(join(app, 'dist'), 12.5);
+  });
+
+  it('is built by webpack, type checked strictly, and receives', async () => {
+    const app = await application('webpack', {
+      module: 'nodenext',
+      moduleResolution: 'nodenext',
+      rootDir: join(folder, 'webpack/src'),
+      outDir: join(folder, 'webpack/compiled'),
+    });
+    const { default: webpack } = await import('webpack');
+    const compiler = webpack({
+      mode: 'production',
+      context: app,
+      entry: './compiled/main.js',
+      output: { path: join(app, 'dist') },
+    });
+    const faults = await new Promise<unknown>((done) => {
+      compiler?.run((error, stats) => done(error ?? stats?.toJson({ all: false, errors: true }).errors));
+    });
+    expect(faults).toEqual([]);
+    writeFileSync(
+      join(app, 'dist/index.html'),
+      '<!doctype html><title>…</title><script src="/main.js"></script>',
+    );
+    await expectToReceive(join(app, 'dist'), 87.5);
+  });
+});
