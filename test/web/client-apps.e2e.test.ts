@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { extname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TestBrowser } from '../support/browser.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
-import { TestBrowser } from './support/browser.ts';
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '../..');
