@@ -37,8 +37,8 @@ export interface CatchUpOptions {
 }
 
 /**
- * Sends one subscriber what it lacks, page by page while there is room. Returns whether nothing is left; if so, it must join
- * the view in this very turn. If not, call it again when the connection has drained.
+ * Sends one subscriber what it lacks, page by page while there is room. Returns whether nothing is left; if so, it
+ * must join the view in this very turn. If not, call it again when the connection has drained.
  */
 export function catchUp(
   receiver: CatchUpReceiver,

@@ -6,9 +6,9 @@ import { PatternBacklog } from './pattern-backlog.ts';
 import { TopicBacklog } from './topic-backlog.ts';
 
 /**
- * What a live subscriber lacks after frames to it were lost: of the feeds in `lost` everything after these positions, of all
- * others what the view has not sent yet. Call it before the subscriber leaves the view: the feeds of a view without
- * members skip what they have not sent.
+ * What a live subscriber lacks after frames to it were lost: of the feeds in `lost` everything after these positions,
+ * of all others what the view has not sent yet. Call it before the subscriber leaves the view: the feeds of a view
+ * without members skip what they have not sent.
  */
 export function backlogOfLost(view: View, lost: ReadonlyMap<Feed, Position>, broker: Broker): Backlog {
   if (!view.isPattern) {

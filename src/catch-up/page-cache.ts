@@ -27,13 +27,16 @@ export interface PageCacheOptions {
 // What deflate leaves of pages of publications that look alike: of ten host metrics 26 % (design, section 3).
 const expectedRatio = 0.3;
 
-/** Roughly what a page takes besides its message: header, key, place in the map. Pages of one small publication are mostly that. */
+/**
+ * Roughly what a page takes besides its message: header, key, place in the map. Pages of one small publication are
+ * mostly that.
+ */
 const pageOverheadBytes = 512;
 
 /**
- * Pages that subscribers were caught up with lately. After an outage thousands of clients return to a view after about the
- * same position: a page is framed once for all of them. A page that was sent often enough for compression to pay is deflated
- * for the rest.
+ * Pages that subscribers were caught up with lately. After an outage thousands of clients return to a view after
+ * about the same position: a page is framed once for all of them. A page that was sent often enough for compression
+ * to pay is deflated for the rest.
  */
 export class PageCache {
   readonly #options: PageCacheOptions;
@@ -53,8 +56,8 @@ export class PageCache {
   }
 
   /**
-   * The page after this position, if it is kept and either full or still up to date. A page that was the last and no longer
-   * is would be followed by one more for each flush since.
+   * The page after this position, if it is kept and either full or still up to date. A page that was the last and no
+   * longer is would be followed by one more for each flush since.
    */
   find(feed: Feed, after: number): Page | undefined {
     const key = keyOf(feed, after);
@@ -68,7 +71,9 @@ export class PageCache {
     return found.page;
   }
 
-  /** Keeps a page for all subscribers of the view that continue after `header.after`. Returns the page as it is kept. */
+  /**
+   * Keeps a page for all subscribers of the view that continue after `header.after`. Returns the page as it is kept.
+   */
   add(feed: Feed, page: Page): Page {
     const mayBeDeflated = this.#mayBeDeflated(feed, page.message.length);
     // A small message shares its slab with others, which keeping it would keep alive.

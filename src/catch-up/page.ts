@@ -35,8 +35,9 @@ interface Cut {
 }
 
 /**
- * Makes a page of the publications after `position`, as large as `pageBytes` allows. A page that is not the last ends, in its
- * second half, at the roundest offset: subscribers that continue after different positions soon share their pages.
+ * Makes a page of the publications after `position`, as large as `pageBytes` allows. A page that is not the last
+ * ends, in its second half, at the roundest offset: subscribers that continue after different positions soon share
+ * their pages.
  */
 export function makePage(feed: Feed, position: number, reader: Reader, pageBytes: number): MadePage {
   const { view, topic } = feed;

@@ -13,16 +13,19 @@ export interface GoneTopic {
 
 export type BacklogItem = TopicBacklog | GoneTopic;
 
-/** Topics that were sent are remembered up to this number. Of others, a later pass repeats what clients drop by its offsets. */
+/**
+ * Topics that were sent are remembered up to this number. Of others, a later pass repeats what clients drop by its
+ * offsets.
+ */
 const maxSentTopics = 1000;
 
 /** Makes the backlog of a topic when its turn comes. */
 export type BacklogOf = (topic: Topic) => TopicBacklog;
 
 /**
- * What one subscriber lacks of a pattern, topic by topic. A pattern may match a hundred thousand topics, so only those that
- * have something to send are looked at, and each only when its turn comes. After the last, the topics that have changed
- * meanwhile are looked at again, until nothing changes within one turn of the event loop.
+ * What one subscriber lacks of a pattern, topic by topic. A pattern may match a hundred thousand topics, so only
+ * those that have something to send are looked at, and each only when its turn comes. After the last, the topics that
+ * have changed meanwhile are looked at again, until nothing changes within one turn of the event loop.
  */
 export class PatternBacklog {
   readonly #broker: Broker;
@@ -115,8 +118,8 @@ export function goneAfter(broker: Broker, { options }: View, seq: number): GoneT
 }
 
 /**
- * What a subscriber of a pattern lacks of a topic when it has had everything up to this commit. `restarted`: what it has had
- * was of another numbering.
+ * What a subscriber of a pattern lacks of a topic when it has had everything up to this commit. `restarted`: what it
+ * has had was of another numbering.
  */
 export function backlogAfter(view: View, topic: Topic, seq: number, restarted = false): TopicBacklog {
   const feed = feedOf(view, topic);

@@ -99,7 +99,10 @@ function lastBacklog(view: View, topic: Topic, seq: number, last: number): Topic
   return new TopicBacklog(feedOf(view, topic), epoch, position);
 }
 
-/** The topics that the reply lists start from where they are now. `laterOf` makes the backlogs of the others in their turn. */
+/**
+ * The topics that the reply lists start from where they are now. `laterOf` makes the backlogs of the others in their
+ * turn.
+ */
 function startEach(
   view: View,
   topics: readonly Topic[],

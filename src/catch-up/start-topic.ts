@@ -50,9 +50,9 @@ export interface Start {
 }
 
 /**
- * Where a subscriber that has had everything up to `since` continues. `recovered` is false only where something is lost: in a
- * stream, what the ring no longer holds; in state mode nothing, as the snapshot replaces everything. `knownSeq`: the commit
- * of this engine's numbering up to which the subscriber has had everything; 0: unknown.
+ * Where a subscriber that has had everything up to `since` continues. `recovered` is false only where something is
+ * lost: in a stream, what the ring no longer holds; in state mode nothing, as the snapshot replaces everything.
+ * `knownSeq`: the commit of this engine's numbering up to which the subscriber has had everything; 0: unknown.
  */
 export function startSince(topic: Topic, since: Position, knownSeq = 0): Start {
   const { epoch } = topic;
@@ -94,7 +94,10 @@ export function startSince(topic: Topic, since: Position, knownSeq = 0): Start {
   };
 }
 
-/** Where a new subscriber starts: in state mode with a snapshot, in a stream after what its view was sent, or with the last N. */
+/**
+ * Where a new subscriber starts: in state mode with a snapshot, in a stream after what its view was sent, or with the
+ * last N.
+ */
 export function startNew(feed: Feed, last: number): Start {
   const { topic, view } = feed;
   const { reach, newest } = topic.ring;

@@ -103,9 +103,9 @@ export class TopicBacklog {
 }
 
 /**
- * The offset up to which a subscriber is caught up: what the view's members have been sent, or the topic's newest where
- * there are none. In a pattern it is always the newest: by the time that its other topics are done, the members may have
- * been sent it.
+ * The offset up to which a subscriber is caught up: what the view's members have been sent, or the topic's newest
+ * where there are none. In a pattern it is always the newest: by the time that its other topics are done, the members
+ * may have been sent it.
  */
 export function catchUpTarget({ view, topic, position }: Feed): number {
   return view.members > 0 && !view.isPattern ? position : topic.ring.newest;

@@ -13,8 +13,8 @@ export interface KeysHeld {
 export const anyKey: KeysHeld = { add: () => undefined, delete: () => true };
 
 /**
- * What receivers get of a publication: itself, the removal of its key, or nothing. `held` is absent where no removals are
- * due. `reader`: the one receiver, in place of all members of the view.
+ * What receivers get of a publication: itself, the removal of its key, or nothing. `held` is absent where no removals
+ * are due. `reader`: the one receiver, in place of all members of the view.
  */
 export function choose(
   feed: Feed,

@@ -1,6 +1,6 @@
-/** Bytes that the gateway holds for others. Consumers: the transports. */
+/** Charges bytes that the gateway holds to the clients that cause it. */
 export interface ByteCharges {
-  /** Charges these bytes, unless the payer or all together would hold more than they may. */
+  /** Charges these bytes. False: the payer, or all payers together, would exceed their limit. */
   take(payer: string, bytes: number): boolean;
   /** The bytes are free again. */
   give(payer: string, bytes: number): void;
@@ -11,7 +11,7 @@ export interface ByteLimits {
   readonly total: number;
 }
 
-/** Counts bytes by payer. What one payer holds leaves the rest of the total to the others. */
+/** Counts bytes by payer. The limit per payer leaves the rest of the total to other payers. */
 export class HeldBytes implements ByteCharges {
   readonly #limits: ByteLimits;
   readonly #byPayer = new Map<string, number>();

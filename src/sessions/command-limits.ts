@@ -1,20 +1,22 @@
 import type { Session } from './session.ts';
 import { TokenBucket, TokenBuckets } from './token-bucket.ts';
 
-/** What a command may take on average: with the rate of commands, the time of a second that one payer may use. */
+/**
+ * The time that a command may take on average. Times the rate of commands, it is what one payer may use of a second.
+ */
 const workMsPerCommand = 1;
-/** A client may be refused this many times its rate, and this often at once, before it is ended. */
+/** A client is ended when its refusals exceed this multiple of its rate, or this burst. */
 const refusalsPerCommand = 10;
-const refusalsMin = 1000;
-/** Of a reply, what takes about a millisecond to put together and write (`bench -- siege`). */
+const minRefusalBurst = 1000;
+/** A reply of this size takes about a millisecond to build and write (`bench -- siege`). */
 const bytesPerMs = 200 * 1024;
-/** What takes less is paid for by the rate of commands. */
+/** Less time than this is covered by the rate of commands. */
 const freeMs = 0.05;
 
 /**
- * How often a session may send a command, and how long all commands of its payer may take: those of a user's sessions
- * together, else of the session. What a command takes is known only afterwards, so a payer may be in debt; until it is
- * paid its commands are refused.
+ * Limits how many commands a session sends, and how much time the commands of its payer take: of all sessions of a
+ * user, or of the session itself. The time of a command is known only afterwards, so a payer can be in debt. Until
+ * the debt is paid, its commands are refused.
  */
 export class CommandLimits {
   readonly #perSecond: number;
@@ -29,16 +31,16 @@ export class CommandLimits {
     this.#work = new TokenBuckets(workMs, workMs, nowMs);
   }
 
-  /** Takes a command: 0, or in how many milliseconds there may be one. */
+  /** Takes a command. Returns 0, or the milliseconds to wait before the next. */
   take(session: Session): number {
     return session.commandBucket.take(this.#nowMs()) || this.#work.waitMs(session.payer);
   }
 
-  /** Counts a refusal; false: it goes on in spite of so many that it is to be ended. */
+  /** Counts a refusal. False: there were so many that the session is to be ended. */
   refused(session: Session): boolean {
     const nowMs = this.#nowMs();
     const perSecond = refusalsPerCommand * this.#perSecond;
-    session.refusalBucket ??= new TokenBucket(perSecond, Math.max(refusalsMin, perSecond), nowMs);
+    session.refusalBucket ??= new TokenBucket(perSecond, Math.max(minRefusalBurst, perSecond), nowMs);
     return session.refusalBucket.take(nowMs) === 0;
   }
 

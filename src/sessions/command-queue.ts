@@ -14,8 +14,9 @@ interface QueuedTask {
 }
 
 /**
- * Runs commands of one session that change what it takes part in, one after the other. Thousands of sessions may send some at
- * once, after an outage: commands begin within the time that a turn has for them. What a command sends leaves in one write.
+ * Runs commands of one session that change what it takes part in, one after the other. Thousands of sessions may send
+ * some at once, after an outage: commands begin within the time that a turn has for them. What a command sends leaves
+ * in one write.
  */
 export class CommandQueue {
   readonly #connection: Connection;
@@ -36,8 +37,8 @@ export class CommandQueue {
   }
 
   /**
-   * `bytes`: of the command's message; 0: one of the gateway's own, which always has room. False: too much waits already, and
-   * the command is not run.
+   * `bytes`: of the command's message; 0: one of the gateway's own, which always has room. False: too much waits
+   * already, and the command is not run.
    */
   add(task: Task, bytes = 0): boolean {
     if (this.#isBusy) return this.#wait(task, bytes + commandOverheadBytes, bytes === 0);

@@ -26,7 +26,10 @@ export interface CommandOptions {
   readonly greet: (session: Session, id: number) => void;
   /** Its credential was refused. */
   readonly refused: (session: Session, error: SluiceError) => void;
-  /** The session has another identity, and gets the topics of its own. Throws where the user may have no more sessions. */
+  /**
+   * The session has another identity, and gets the topics of its own. Throws where the user may have no more
+   * sessions.
+   */
   readonly identified: (session: Session, identity: Identity) => void;
   /** Charges a large reply. */
   readonly repliedLarge: (session: Session, bytes: number) => void;
@@ -51,9 +54,9 @@ interface Begun {
 
 interface CommandRow<K extends CommandKind, B> {
   /**
-   * Commands of one session that change what it is or takes part in run one after the other. What `follows` begins when the
-   * changes asked for before it are done, and nothing waits for it. A ping asks whether the connection is alive: an engine
-   * that makes a subscribe wait must not look like a dead connection.
+   * Commands of one session that change what it is or takes part in run one after the other. What `follows` begins
+   * when the changes asked for before it are done, and nothing waits for it. A ping asks whether the connection is
+   * alive: an engine that makes a subscribe wait must not look like a dead connection.
    */
   readonly order: 'changes' | 'follows' | 'free';
   readonly summary: string;

@@ -46,7 +46,10 @@ export class ConnectionLimits {
     return rateProblem(this.#handshakes.take(addressKey)) ?? this.placeProblem(addressKey, unauthenticated);
   }
 
-  /** What `problem` would say now. Takes nothing, so that the handshake that follows the question is not used up by it. */
+  /**
+   * What `problem` would say now. Takes nothing, so that the handshake that follows the question is not used up by
+   * it.
+   */
   outlook(addressKey: string, unauthenticated = false): SluiceError | undefined {
     return rateProblem(this.#handshakes.waitMs(addressKey)) ?? this.placeProblem(addressKey, unauthenticated);
   }

@@ -4,15 +4,15 @@ import type { Codec } from '../protocol/codec.ts';
 /**
  * The wire under a session. Consumer: the session; each transport implements it.
  *
- * None of these is called from inside the transport's own callbacks about dropped messages.
+ * No method is called from inside the transport's own callbacks about dropped messages.
  */
 export interface Connection {
   readonly codec: Codec;
   /** `dropped`: the connection's buffer is full, nothing was sent. */
   send(message: Uint8Array): 'sent' | 'dropped';
-  /** What is sent while this runs leaves in as few writes as can be. */
+  /** What `run` sends leaves in as few writes as possible. */
   cork(run: () => void): void;
-  /** Bytes that were sent and have not left this process yet. */
+  /** Bytes that were sent and have not left this process. */
   bufferedBytes(): number;
   /** From now on the connection gets what is published on this channel. */
   join(channel: string): void;

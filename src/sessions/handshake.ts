@@ -19,7 +19,10 @@ export interface HandshakeRequest extends RequestFacts {
   /** As sent: percent-encoded, without the query. */
   readonly path: string;
   readonly query: string;
-  /** All lines of `X-Forwarded-For`, joined by commas. Few gateways stand behind proxies: found out when it is asked for. */
+  /**
+   * All lines of `X-Forwarded-For`, joined by commas. Few gateways stand behind proxies: found out when it is asked
+   * for.
+   */
   readonly forwardedFor: string;
 }
 

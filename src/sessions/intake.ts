@@ -2,7 +2,7 @@ import type { ByteCharges } from './charges.ts';
 import type { Session } from './session.ts';
 import type { TurnBudget } from './turn-budget.ts';
 
-/** Messages up to this size take some ten microseconds to decode, and are taken as they come. */
+/** Messages up to this size are decoded in about ten microseconds, at once. */
 export const smallMessageBytes = 4096;
 
 export interface IntakeOptions {
@@ -19,8 +19,8 @@ interface Waiting {
 }
 
 /**
- * Takes the messages of all sessions, each session's in their order. Large ones are decoded within the share of a turn:
- * many that come at once wait for later turns, and with them what their session sends after them.
+ * Takes the messages of all sessions, each session's in their order. Large ones are decoded within the turn budget:
+ * those that exceed it wait for later turns, and with them the later messages of their sessions.
  */
 export class Intake {
   readonly #options: IntakeOptions;
@@ -35,7 +35,10 @@ export class Intake {
     return this.#waiting.size;
   }
 
-  /** False: it would have to wait, and there is no room for that. The message's bytes may die when this returns. */
+  /**
+   * False: the message would have to wait, and too many bytes wait already. Its bytes are valid only until this
+   * returns.
+   */
   receive(session: Session, message: Uint8Array, isBinary: boolean): boolean {
     const { turnBudget, take } = this.#options;
     const before = this.#waiting.get(session);

@@ -13,8 +13,8 @@ export interface LargeRepliesOptions {
 }
 
 /**
- * Commands of one session that have large replies, one after the other, each run only when the connection has room: for a
- * client that does not read, no reply is made.
+ * Commands of one session that have large replies, one after the other, each run only when the connection has room:
+ * for a client that does not read, no reply is made.
  */
 export class LargeReplies {
   readonly #options: LargeRepliesOptions;

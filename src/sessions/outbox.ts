@@ -14,8 +14,8 @@ export interface OutboxOptions {
 }
 
 /**
- * What is sent to one session alone: replies, pushes, and what it is caught up with. While its connection's buffer is full,
- * messages wait here, in their order.
+ * What is sent to one session alone: replies, pushes, and what it is caught up with. While its connection's buffer is
+ * full, messages wait here, in their order.
  */
 export class Outbox {
   readonly #connection: Connection;

@@ -6,8 +6,8 @@ import { noneUnloaded, type Subscriber, type Unloaded } from './subscribe.ts';
 import { Failure } from './task.ts';
 
 /**
- * The topics that sessions join without asking: `$all` and, for users, their own. A session is told what it was subscribed to,
- * and what it could not be. What found no place is tried again.
+ * The topics that sessions join without asking: `$all` and, for users, their own. A session is told what it was
+ * subscribed to, and what it could not be. What found no place is tried again.
  */
 export class OwnTopics {
   readonly #subscriber: Subscriber;
@@ -46,7 +46,7 @@ export class OwnTopics {
     this.#lacking.delete(session);
   }
 
-  /** A session that has been told what it lacks is told again only what it got. */
+  /** The session was told what it lacks. It is told only what it gets now. */
   #retry(session: Session, topics: readonly string[], unloaded: Unloaded): void {
     const joined = targetsOf(session);
     const missing = topics.filter((topic) => !joined.has(topic));

@@ -11,52 +11,54 @@ export interface PresenceOptions {
   readonly nowMs: () => number;
 }
 
-/** Who joins and leaves: a session. */
+/** A session that joins and leaves. */
 export interface Occupant {
   readonly id: string;
   readonly identity: { readonly user?: string };
 }
 
-/** Members that are named in one answer; the count is always exact. */
-const presenceMaxMembers = 1000;
-/** In a topic with more members than this, nobody is told of each one that comes and goes. */
-const presenceMaxAnnounced = 1000;
+/** A reply lists at most this many members. Its count is exact. */
+const maxMembersListed = 1000;
+/** In a topic with more members than this, joins and leaves are not announced. */
+const maxMembersAnnounced = 1000;
 
 /** A session in a topic, and how many subscriptions to it keep it there. */
 interface Presentee extends Member {
   subscriptions: number;
 }
 
-interface Room {
+interface TopicPresence {
   readonly members: Map<string, Presentee>;
-  /** Those who watch, by codec. */
+  /** Views of the clients that watch, by codec. */
   readonly watchers: Map<Codec['name'], View>;
 }
 
-/** Who is subscribed to which topic by its name, on this node. Sessions with several subscriptions to it count once. */
+/**
+ * Which sessions are subscribed to which topic by name, on this node. Several subscriptions of a session count once.
+ */
 export class Presence {
   readonly #options: PresenceOptions;
-  readonly #rooms = new Map<string, Room>();
+  readonly #topics = new Map<string, TopicPresence>();
 
   constructor(options: PresenceOptions) {
     this.#options = options;
   }
 
   count(topic: string): number {
-    return this.#rooms.get(topic)?.members.size ?? 0;
+    return this.#topics.get(topic)?.members.size ?? 0;
   }
 
   list(topic: string): Member[] {
     const members: Member[] = [];
-    for (const member of this.#rooms.get(topic)?.members.values() ?? []) {
-      if (members.push(publicPart(member)) === presenceMaxMembers) break;
+    for (const member of this.#topics.get(topic)?.members.values() ?? []) {
+      if (members.push(publicPart(member)) === maxMembersListed) break;
     }
     return members;
   }
 
   joined({ id, identity }: Occupant, topic: string): void {
     if (!this.#options.isOn(topic)) return;
-    const { members } = this.#room(topic);
+    const { members } = this.#of(topic);
     const known = members.get(id);
     if (known !== undefined) {
       known.subscriptions++;
@@ -68,15 +70,15 @@ export class Presence {
   }
 
   left({ id }: Occupant, topic: string): void {
-    const room = this.#rooms.get(topic);
-    const known = room?.members.get(id);
-    if (room === undefined || known === undefined || --known.subscriptions > 0) return;
-    room.members.delete(id);
+    const presence = this.#topics.get(topic);
+    const known = presence?.members.get(id);
+    if (presence === undefined || known === undefined || --known.subscriptions > 0) return;
+    presence.members.delete(id);
     this.#announce(topic, 'left', known);
-    this.#tidy(topic, room);
+    this.#tidy(topic, presence);
   }
 
-  /** The view whose members are told who joins and leaves. To be detached by `unwatch`. */
+  /** The view whose members are told who joins and leaves. The caller detaches it, and then calls `unwatched`. */
   watch(topic: string, codec: Codec): View {
     const view = this.#options.fanout.attach({
       target: `$presence/${topic}`,
@@ -86,36 +88,36 @@ export class Presence {
       conflate: false,
       dictionaries: false,
     });
-    this.#room(topic).watchers.set(codec.name, view);
+    this.#of(topic).watchers.set(codec.name, view);
     return view;
   }
 
-  /** The view has one watcher less. */
+  /** A watcher has detached from the view. */
   unwatched(topic: string, view: View): void {
-    const room = this.#rooms.get(topic);
-    if (room === undefined || view.subscriptions > 0) return;
-    room.watchers.delete(view.options.codec.name);
-    this.#tidy(topic, room);
+    const presence = this.#topics.get(topic);
+    if (presence === undefined || view.subscriptions > 0) return;
+    presence.watchers.delete(view.options.codec.name);
+    this.#tidy(topic, presence);
   }
 
   #announce(topic: string, kind: 'joined' | 'left', member: Member): void {
-    const { members, watchers } = this.#room(topic);
-    if (members.size > presenceMaxAnnounced) return;
+    const { members, watchers } = this.#of(topic);
+    if (members.size > maxMembersAnnounced) return;
     for (const view of watchers.values())
       this.#options.fanout.announce(view, { kind, id: 0, topic, member: publicPart(member) });
   }
 
-  #room(topic: string): Room {
-    let room = this.#rooms.get(topic);
-    if (room === undefined) {
-      room = { members: new Map(), watchers: new Map() };
-      this.#rooms.set(topic, room);
+  #of(topic: string): TopicPresence {
+    let presence = this.#topics.get(topic);
+    if (presence === undefined) {
+      presence = { members: new Map(), watchers: new Map() };
+      this.#topics.set(topic, presence);
     }
-    return room;
+    return presence;
   }
 
-  #tidy(topic: string, { members, watchers }: Room): void {
-    if (members.size === 0 && watchers.size === 0) this.#rooms.delete(topic);
+  #tidy(topic: string, { members, watchers }: TopicPresence): void {
+    if (members.size === 0 && watchers.size === 0) this.#topics.delete(topic);
   }
 }
 

@@ -5,15 +5,15 @@ export interface RequestRates {
   readonly httpRequestsPerSecondPerUser: number;
 }
 
-/** Of a second, what the requests of one payer may take, and how much of that at once. */
+/** The time per second that the requests of one payer may take, and its burst. */
 const workMsPerSecond = 250;
 const workBurstMs = 100;
-/** An answer of this size costs about a millisecond to put together and write (`bench -- siege`). */
+/** A response of this size takes about a millisecond to build and write (`bench -- siege`). */
 const bytesPerMs = 200 * 1024;
 
 /**
- * How often users and addresses may ask by HTTP, and for how much work. API keys have no such limit: they are the
- * operator's own.
+ * Limits how many HTTP requests users and addresses send, and how much time these take. API keys are the operator's
+ * own and have no such limit.
  */
 export class RequestLimits {
   readonly #addresses: TokenBuckets;
@@ -27,12 +27,12 @@ export class RequestLimits {
     this.#work = new TokenBuckets(workMsPerSecond, workBurstMs, nowMs);
   }
 
-  /** Takes a request of this payer: 0, or in how many milliseconds it may ask again. */
+  /** Takes a request of this payer. Returns 0, or the milliseconds to wait before the next. */
   take(payer: string, isAddress: boolean): number {
     return (isAddress ? this.#addresses : this.#users).take(payer) || this.#work.waitMs(payer);
   }
 
-  /** What answering has cost. */
+  /** Charges what a response has cost. */
   spent(payer: string, ms: number, answerBytes: number): void {
     this.#work.spend(payer, ms + answerBytes / bytesPerMs);
   }

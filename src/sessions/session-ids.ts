@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 
-/** 72 bits: nobody guesses the id of a session. A multiple of 3, so that base64 has no padding. */
+/** 72 bits can't be guessed. A multiple of 3, so that base64 has no padding. */
 const idBytes = 9;
 const idsAtOnce = 256;
 
-/** Ids for sessions. Fetches random bytes for many of them: a call takes as long for one. */
+/** Makes ids of sessions. Random bytes are fetched for many ids at once: a call for one takes as long. */
 export class SessionIds {
   #random = Buffer.alloc(0);
   #used = 0;

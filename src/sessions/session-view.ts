@@ -7,7 +7,10 @@ import type { Broker } from '../topics/broker.ts';
 import { cursorNow } from '../topics/cursor.ts';
 import type { Payer } from '../topics/payer.ts';
 
-/** `catching up`: its frames come from its backlog. `live`: it gets the view's frames by themselves. `left`: it gets none. */
+/**
+ * `catching up`: its frames come from its backlog. `live`: it gets the view's frames by themselves. `left`: it gets
+ * none.
+ */
 type ViewState = 'catching up' | 'live' | 'left';
 
 export interface SessionViewFields {
@@ -80,7 +83,10 @@ export class SessionView {
     return current.announcement;
   }
 
-  /** Its backlog is empty, and from now on it gets the view's frames. Returns what the client is to be told, if anything. */
+  /**
+   * Its backlog is empty, and from now on it gets the view's frames. Returns what the client is to be told, if
+   * anything.
+   */
   goLive(broker: Broker): Reply | undefined {
     const caughtUp = this.#announcesLive ? this.#caughtUp(broker) : undefined;
     this.#state = 'live';
@@ -91,8 +97,8 @@ export class SessionView {
   }
 
   /**
-   * Of the feeds in `lost` it lacks everything after these positions, of the others what the view has not sent yet. Call it
-   * before the session leaves the view.
+   * Of the feeds in `lost` it lacks everything after these positions, of the others what the view has not sent yet.
+   * Call it before the session leaves the view.
    */
   lag(lost: ReadonlyMap<Feed, Position>, broker: Broker): void {
     this.#state = 'catching up';

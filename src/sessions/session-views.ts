@@ -119,8 +119,8 @@ export class SessionViews implements CatchUpReceiver {
   }
 
   /**
-   * Its buffer was full: of the feeds in `lost` it lacks everything after these positions, and `lostFrames` frames that its views
-   * sent did not reach it. It leaves all views in which it is live.
+   * Its buffer was full: of the feeds in `lost` it lacks everything after these positions, and `lostFrames` frames
+   * that its views sent did not reach it. It leaves all views in which it is live.
    */
   lag(lost: ReadonlyMap<Feed, Position>, lostFrames: number): void {
     if (this.#state === 'ended') return;

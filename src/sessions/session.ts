@@ -28,8 +28,8 @@ export interface Peer {
 }
 
 /**
- * One connected client: who it is, what it is sent (`Outbox`), what it takes part in (`SessionViews`, which hold its state),
- * and the commands that it runs in order (`CommandQueue`).
+ * One connected client: who it is, what it is sent (`Outbox`), what it takes part in (`SessionViews`, which hold its
+ * state), and the commands that it runs in order (`CommandQueue`).
  */
 export class Session {
   readonly id: string;

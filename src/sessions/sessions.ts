@@ -86,8 +86,8 @@ export class Sessions {
   }
 
   /**
-   * The place in `ConnectionLimits` has been taken; `close` gives it back. Greets the session. One that still has to authenticate joins
-   * nothing before.
+   * The place in `ConnectionLimits` has been taken; `close` gives it back. Greets the session. One that still has to
+   * authenticate joins nothing before.
    */
   open(peer: Peer, connection: Connection): Session {
     const session = new Session(
@@ -178,8 +178,8 @@ export class Sessions {
   }
 
   /**
-   * Ends sessions that do not read or whose token has expired, and those with the largest buffers where all buffers together
-   * are too large. Call it about once a second.
+   * Ends sessions that do not read or whose token has expired, and those with the largest buffers where all buffers
+   * together are too large. Call it about once a second.
    */
   sweep(): void {
     const { writeTimeoutMs, context, connectionLimits, commands } = this.#options;

@@ -22,7 +22,7 @@ export interface SubscribeOptions extends StartOptions {
   readonly authorize: Authorize;
   readonly presence: Presence;
   readonly conflates: (target: string) => boolean;
-  /** Sessions that know shared dictionaries get them. */
+  /** Whether sessions that know shared dictionaries get them. */
   readonly dictionaries: boolean;
   readonly subscriptionsPerSession: number;
 }
@@ -32,7 +32,7 @@ export type Unloaded = ReadonlyMap<string, SluiceError>;
 
 export const noneUnloaded: Unloaded = new Map();
 
-/** Lets sessions take part in views. Everything from looking at a ring to joining a view happens in one turn. */
+/** Subscribes sessions to views. Everything from reading a ring to joining a view happens in one turn. */
 export class Subscriber {
   readonly #options: SubscribeOptions;
 
@@ -59,7 +59,7 @@ export class Subscriber {
     return { begin: () => settled(() => this.load(subscriptions)), finish };
   }
 
-  /** One result each. The caller sends them, and then pumps the session. */
+  /** Returns a result for each. The caller sends them, and then pumps the session. */
   subscribe(
     session: Session,
     subscriptions: readonly Subscription[],
@@ -68,7 +68,7 @@ export class Subscriber {
     return subscriptions.map((subscription) => this.#result(session, subscription, false, unloaded));
   }
 
-  /** A subscription that the gateway makes by itself; permission is its own affair. */
+  /** For a subscription that the gateway makes by itself. It needs no permission. */
   subscribeAutomatically(
     session: Session,
     topic: string,
@@ -77,7 +77,7 @@ export class Subscriber {
     return this.#result(session, { topic }, true, unloaded);
   }
 
-  /** Ends what the session was subscribed to and may not be any more, and tells it. To be called when its identity has changed. */
+  /** Ends the subscriptions that the session's new identity forbids, and tells the client. */
   endForbidden(session: Session): void {
     const { authorize } = this.#options;
     const isForbidden = ({ target, watch }: SessionView) =>
@@ -132,7 +132,7 @@ export class Subscriber {
     const { topic: target } = subscription;
     if (!automatic) this.#check(session, subscription);
     const options = this.#viewOptions(session, subscription);
-    this.#makeRoom(session, options, subscription);
+    this.#checkPlace(session, options, subscription);
     const payer = session.publisher;
     const view = this.#options.fanout.attach(options, payer);
     const { backlog, result } = this.#start(view, subscription);
@@ -195,7 +195,7 @@ export class Subscriber {
     const view = this.#options.presence.watch(target, session.codec);
     const shared = session.views.get(view.id);
     if (shared !== undefined) {
-      // Another subscription of this session to the same topic watches already.
+      // Another subscription of the session watches the same topic.
       this.#options.fanout.detach(view);
       shared.watchers++;
       sessionView.watch = shared;
@@ -225,8 +225,8 @@ export class Subscriber {
     };
   }
 
-  /** The same subscription twice is an error, unless the first was the gateway's own: then the client's replaces it. */
-  #makeRoom(session: Session, options: ViewOptions, { topic }: Subscription): void {
+  /** Throws for a second equal subscription, unless the first was the gateway's own: the client's replaces that. */
+  #checkPlace(session: Session, options: ViewOptions, { topic }: Subscription): void {
     if (session.views.size === 0) return;
     const key = subscriptionKey(options);
     for (const existing of session.views.values()) {

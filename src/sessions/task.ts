@@ -1,8 +1,8 @@
 import { type Awaitable, isPending } from '../awaitable.ts';
 
 /**
- * A command in two parts: `begin` does what has to be awaited and sends nothing; `finish` does the rest in one go, so that all
- * that it sends can leave in one write. Neither throws or rejects.
+ * A command in two parts: `begin` does what has to be awaited and sends nothing; `finish` does the rest in one go, so
+ * that all that it sends can leave in one write. Neither throws or rejects.
  */
 export interface Task<T = unknown> {
   begin(): Awaitable<T>;

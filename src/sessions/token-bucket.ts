@@ -1,4 +1,4 @@
-/** Sums of fractions of tokens come out a little short: who waited as long as they were told is not to be refused. */
+/** Sums of fractions of tokens come out a little short. A client that waited as long as it was told is not refused. */
 const rounding = 1e-9;
 
 /** A token bucket: `perSecond` on average, bursts of `burst`. Times are milliseconds on a monotonic clock. */
@@ -15,20 +15,20 @@ export class TokenBucket {
     this.#atMs = nowMs;
   }
 
-  /** Takes one token: 0, or in how many milliseconds there will be one. */
+  /** Takes one token. Returns 0, or the milliseconds until there is one. */
   take(nowMs: number): number {
     const waitMs = this.waitMs(nowMs);
     if (waitMs === 0) this.#tokens = Math.max(0, this.#tokens - 1);
     return waitMs;
   }
 
-  /** Takes what something has cost, when that is known only afterwards: the bucket may be in debt then. */
+  /** Takes a cost that is known only afterwards. The bucket may then be in debt. */
   spend(tokens: number, nowMs: number): void {
     this.waitMs(nowMs);
     this.#tokens -= tokens;
   }
 
-  /** What `take` would answer. Takes nothing. */
+  /** What `take` would return. Takes nothing. */
   waitMs(nowMs: number): number {
     this.#tokens = Math.min(this.#burst, this.#tokens + ((nowMs - this.#atMs) / 1000) * this.#perSecond);
     this.#atMs = nowMs;
@@ -36,13 +36,13 @@ export class TokenBucket {
     return Math.ceil(((1 - rounding - this.#tokens) / this.#perSecond) * 1000);
   }
 
-  /** Whether it is as good as new, and needn't be remembered. */
+  /** Whether it equals a new one, and need not be remembered. */
   isFull(nowMs: number): boolean {
     return this.#tokens + ((nowMs - this.#atMs) / 1000) * this.#perSecond >= this.#burst;
   }
 }
 
-/** A bucket for each of many payers. Those that are full again are forgotten by `sweep`. */
+/** A bucket for each of many payers. `sweep` forgets the full ones. */
 export class TokenBuckets {
   readonly #perSecond: number;
   readonly #burst: number;
@@ -61,7 +61,7 @@ export class TokenBuckets {
     return this.#byPayer.size;
   }
 
-  /** Takes one token: 0, or in how many milliseconds there will be one. */
+  /** Takes one token. Returns 0, or the milliseconds until there is one. */
   take(payer: string): number {
     const nowMs = this.#nowMs();
     return this.#of(payer, nowMs).take(nowMs);
@@ -72,7 +72,7 @@ export class TokenBuckets {
     this.#of(payer, nowMs).spend(tokens, nowMs);
   }
 
-  /** What `take` would answer. Takes nothing. */
+  /** What `take` would return. Takes nothing. */
   waitMs(payer: string): number {
     return this.#byPayer.get(payer)?.waitMs(this.#nowMs()) ?? 0;
   }

@@ -1,9 +1,8 @@
 import type { Turns } from '../fanout/schedule.ts';
 
 /**
- * Work that many clients can ask for at once: all of it in one turn of the event loop would keep everybody else waiting.
- * Each turn has so much time for it, the rest waits for the next turns, in the order of asking. What has begun is
- * finished, and something is done in every turn.
+ * The time that one turn of the event loop spends on work that many clients can ask for at once. The rest of the work
+ * waits for the next turns, in its order. Work that has begun is finished, and each turn does at least one piece.
  */
 export class TurnBudget {
   readonly #turns: Turns;
@@ -17,19 +16,19 @@ export class TurnBudget {
     this.#perTurnMs = perTurnMs;
   }
 
-  /** Whether `run` would do it now. */
+  /** Whether `run` would work now. */
   get isFree(): boolean {
     return this.#waiting.length === 0 && this.#spentMs < this.#perTurnMs;
   }
 
-  /** Now, or in one of the next turns; `later` is what is to be done then, where that is not the same. */
+  /** Does `now` at once, or `later` in one of the next turns. */
   run(now: () => void, later = now): void {
     if (this.isFree) this.#do(now);
     else this.#waiting.push(later);
     if (this.#spentMs > 0 || this.#waiting.length > 0) this.#askForTurn();
   }
 
-  /** In one of the next turns: for work that has had its time in this one. */
+  /** For work that has had its time in this turn. */
   later(work: () => void): void {
     this.#waiting.push(work);
     this.#askForTurn();
@@ -39,7 +38,7 @@ export class TurnBudget {
     const startMs = this.#turns.nowMs();
     const spentMs = this.#spentMs;
     work();
-    // What the work has had done within it is part of it.
+    // Work that ran inside this work is part of its time.
     this.#spentMs = spentMs + this.#turns.nowMs() - startMs;
   }
 

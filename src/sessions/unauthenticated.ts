@@ -1,18 +1,18 @@
 import type { Session } from './session.ts';
 
-/** A client that authenticates at all does so with its first message: the time is for the network. */
+/** Clients authenticate by their first message. The time is for the network. */
 export const authenticateWithinMs = 5000;
-/** Of all messages of a session before it has authenticated. Tokens have a few kB at most. */
-export const unauthenticatedMaxBytes = 65_536;
+/** For all messages of a session before it has authenticated. Tokens have a few kB. */
+export const maxUnauthenticatedBytes = 65_536;
 
 interface Waiting {
   readonly untilMs: number;
   bytes: number;
-  /** Of the path of its connection: what it is subscribed to once it has authenticated. */
+  /** The topic of its connection's path: it is subscribed to it once it has authenticated. */
   topic: string | undefined;
 }
 
-/** Sessions that still have to authenticate: how long each may take, and how much it may send. */
+/** Sessions that still have to authenticate. Limits how long each takes, and how much it sends. */
 export class Unauthenticated {
   readonly #waiting = new Map<Session, Waiting>();
 
@@ -35,21 +35,21 @@ export class Unauthenticated {
     const waiting = this.#waiting.get(session);
     if (waiting === undefined) return false;
     waiting.bytes += bytes;
-    return waiting.bytes > unauthenticatedMaxBytes;
+    return waiting.bytes > maxUnauthenticatedBytes;
   }
 
-  /** It has authenticated, or is gone. Returns the topic of its path. */
+  /** The session has authenticated, or is gone. Returns the topic of its path. */
   remove(session: Session): string | undefined {
     const topic = this.#waiting.get(session)?.topic;
     this.#waiting.delete(session);
     return topic;
   }
 
-  /** Those whose time is over. */
+  /** Sessions whose time is over. */
   overdue(nowMs: number): readonly Session[] {
     const sessions: Session[] = [];
     for (const [session, { untilMs }] of this.#waiting) {
-      // In the order of their deadlines.
+      // They are in the order of their deadlines.
       if (untilMs > nowMs) break;
       sessions.push(session);
     }

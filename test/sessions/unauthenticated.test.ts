@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { unauthenticatedIdentity } from '../../src/auth/identity.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
-import { authenticateWithinMs, unauthenticatedMaxBytes } from '../../src/sessions/unauthenticated.ts';
+import { authenticateWithinMs, maxUnauthenticatedBytes } from '../../src/sessions/unauthenticated.ts';
 import { makeGateway, user } from './fixtures.ts';
 
 async function stranger(options: Parameters<typeof makeGateway>[0] = {}) {
@@ -44,9 +44,9 @@ describe('a session that has not authenticated', () => {
 
   const ping = codecs.json.encodeClientFrame({ kind: 'ping', id: 1 });
   test.each([
-    [unauthenticatedMaxBytes - ping.length - 1, undefined],
-    [unauthenticatedMaxBytes - ping.length, undefined],
-    [unauthenticatedMaxBytes - ping.length + 1, 'unauthorized'],
+    [maxUnauthenticatedBytes - ping.length - 1, undefined],
+    [maxUnauthenticatedBytes - ping.length, undefined],
+    [maxUnauthenticatedBytes - ping.length + 1, 'unauthorized'],
   ])('that sent %i bytes before a ping is ended with: %s', async (bytes, code) => {
     const gateway = await makeGateway({ frameMaxBytes: 1_000_000 });
     const { session, connection } = gateway.connect(unauthenticatedIdentity, codecs.json);
