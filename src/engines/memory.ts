@@ -42,8 +42,8 @@ export interface MemoryOptions {
 }
 
 /**
- * Topics in this process's memory: numbering and message ids. What was published is kept by the node's own rings, so
- * there is nothing to load. Commits at once, and so survives what the process survives.
+ * Topics in this process's memory: numbering and message ids. The node's rings keep what was published, so there is
+ * nothing to load. It commits at once. Nothing survives the process.
  */
 export class MemoryEngine implements Engine {
   readonly name = 'memory';
@@ -52,14 +52,14 @@ export class MemoryEngine implements Engine {
   readonly #isState: (topic: string) => boolean;
   readonly #nowMs: () => number;
   readonly #heads = new Map<string, Head>();
-  /** Those whose content is gone. */
+  /** Topics without content. */
   readonly #idle = new LinkedMap<string, Head>();
   readonly #numberingsMax: number;
   readonly #messageIds: MessageIdBudget;
   #seq = 0;
   #forgottenSeq = 0;
   #feed: EngineFeed | undefined;
-  /** Appended to one topic, and not told yet. */
+  /** Publications of one topic that the feed has not heard of yet. */
   #run: StoredPublication[] = noRun;
   #runEpoch = '';
   #closed = false;
@@ -128,7 +128,7 @@ export class MemoryEngine implements Engine {
     this.#closed = true;
   }
 
-  /** What it makes is told with the next `#tell`. */
+  /** The feed hears of it with the next `#tell`. */
   #append(request: AppendRequest): AppendOutcome {
     const { fields, publishedMs, timestampMs, acceptedAtMs, ifNewest } = request;
     if (this.#closed || this.#feed === undefined)

@@ -20,7 +20,7 @@ import type { StoredPublication } from '../../src/topics/publication.ts';
 import { FakeClock, fields, json, summary } from '../topics/fixtures.ts';
 
 export interface EngineUnderTest {
-  /** An engine that nobody has opened. Those of one `EngineUnderTest` share what is stored. */
+  /** An engine that is not open yet. Those of one `EngineUnderTest` share what is stored. */
   make(options: EngineTestOptions): Engine | Promise<Engine>;
   /** Of what the engines of one test have stored. */
   cleanUp?(): void | Promise<void>;
@@ -141,7 +141,7 @@ export function engineContract(name: string, set: () => EngineUnderTest | Promis
         ]);
       });
 
-      test('answers one epoch for all of a topic', async () => {
+      test('returns one epoch for all publications of a topic', async () => {
         const { engine } = await opened();
         const outcomes = await engine.append([request('a'), request('a')]);
         const [first, second] = positions(outcomes);
@@ -149,7 +149,7 @@ export function engineContract(name: string, set: () => EngineUnderTest | Promis
         expect(second?.epoch).toBe(first?.epoch);
       });
 
-      test('answers nothing to no requests', async () => {
+      test('returns nothing for no requests', async () => {
         const { engine, feed } = await opened();
         expect([await engine.append([]), feed.fed]).toEqual([[], []]);
       });
@@ -196,7 +196,7 @@ export function engineContract(name: string, set: () => EngineUnderTest | Promis
         expect(feed.of('a')).toMatchObject([{ publishedMs: 1000, timestampMs: 7, expiresAtMs: 1500 }]);
       });
 
-      test('feeds the epoch that it answers', async () => {
+      test('feeds the epoch that it returns', async () => {
         const { engine, feed } = await opened();
         const [position] = positions(await engine.append([request('a')]));
         expect(feed.fed.map(({ epoch }) => epoch)).toEqual([position?.epoch]);
@@ -204,7 +204,7 @@ export function engineContract(name: string, set: () => EngineUnderTest | Promis
     });
 
     describe('message ids', () => {
-      test('a repeat answers the first position and is not fed again', async () => {
+      test('a repeat has the first position and is not fed again', async () => {
         const { engine, feed } = await opened();
         const [first] = await engine.append([request('a', { messageId: 'm' })]);
         await engine.append([request('a')]);
@@ -238,7 +238,7 @@ export function engineContract(name: string, set: () => EngineUnderTest | Promis
         expect(feed.offsets('a')).toEqual([1]);
       });
 
-      test('the same id with another publication is a conflict, and harms nobody else', async () => {
+      test('the same id with another publication is a conflict, and affects no other request', async () => {
         const { engine, feed } = await opened();
         await engine.append([request('a', { messageId: 'm' })]);
         const outcomes = await engine.append([
@@ -370,7 +370,7 @@ export function engineContract(name: string, set: () => EngineUnderTest | Promis
         ]);
       });
 
-      test('leaves a newer value that stands before it, uses no offset and feeds nothing', async () => {
+      test('leaves a newer value that comes before it, uses no offset and feeds nothing', async () => {
         const { engine, feed, epoch } = await withValues();
         const outcomes = await engine.append([value('a'), expiry(epoch, 1, 'a'), value('c')]);
         expect(summary(outcomes)).toEqual([3, 'not_found', 4]);
@@ -384,7 +384,7 @@ export function engineContract(name: string, set: () => EngineUnderTest | Promis
         expect(summary(outcomes)).toEqual([3, 'not_found']);
       });
 
-      test('is undone by a newer value behind it', async () => {
+      test('is undone by a newer value after it', async () => {
         const { engine, feed, epoch } = await withValues();
         expect(summary(await engine.append([expiry(epoch, 1, 'a'), value('a')]))).toEqual([3, 4]);
         expect(feed.of('state').at(-1)).toMatchObject({ offset: 4, removed: undefined });
@@ -407,7 +407,7 @@ export function engineContract(name: string, set: () => EngineUnderTest | Promis
         expect(feed.offsets('state')).toEqual([1, 2, 3]);
       });
 
-      test('finds nothing behind a removal', async () => {
+      test('finds nothing after a removal', async () => {
         const { engine, epoch } = await withValues();
         const outcomes = await engine.append([value('a', { removed: true }), expiry(epoch, 1, 'a')]);
         expect(summary(outcomes)).toEqual([3, 'not_found']);
@@ -586,14 +586,14 @@ export function engineContract(name: string, set: () => EngineUnderTest | Promis
 
       test('an unknown topic is as good as forgotten', async () => {
         const { engine } = await opened();
-        expect(engine.forget('nobody')).toBe(true);
+        expect(engine.forget('unknown')).toBe(true);
       });
     });
 
     describe('load', () => {
       test('has nothing of an unknown topic', async () => {
         const { engine } = await opened();
-        expect(await engine.load('nobody')).toBeUndefined();
+        expect(await engine.load('unknown')).toBeUndefined();
       });
 
       test('an engine that retains has after reopening what was committed; another has nothing', async () => {

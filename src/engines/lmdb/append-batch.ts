@@ -7,12 +7,12 @@ import type { Head } from './head.ts';
 import { isOverfull, trim, trimMessageIds } from './retention.ts';
 import type { Topics } from './topics.ts';
 
-/** At most so many records leave per publication, so that a topic shrinks while it is used, and appends stay short. */
+/** Old records deleted per publication, so that a topic in use shrinks, and appends stay short. */
 const deletionsPerPublication = 4;
-/** More for each topic: what its slack holds goes at once. */
+/** More for each topic: its slack goes in one transaction. */
 const deletionsPerTopic = 128;
 
-/** What a transaction does to one topic. */
+/** The new publications of one topic. */
 export interface Appended {
   readonly head: Head;
   readonly epoch: string;
@@ -26,7 +26,7 @@ export interface AppendBatch {
   readonly appended: readonly Appended[];
 }
 
-/** Numbers the requests, writes what is new, and answers each. Within a transaction. */
+/** Numbers the requests, writes the new publications, and returns an outcome each. Within a transaction. */
 export function appendAll(topics: Topics, requests: readonly AppendRequest[], nowMs: number): AppendBatch {
   const appended = new Map<Head, Appended>();
   topics.putEngine();

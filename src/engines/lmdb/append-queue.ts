@@ -1,46 +1,46 @@
 import type { AppendOutcome, AppendRequest } from '../../topics/engine.ts';
 
-/** One publication and whoever waits for its answer. */
+/** A request that waits for its outcome. */
 export interface QueuedAppend {
   readonly request: AppendRequest;
-  readonly answer: (outcome: AppendOutcome) => void;
+  readonly settle: (outcome: AppendOutcome) => void;
 }
 
-/** What is to be appended, in the order in which it was asked for, until each is answered. */
+/** Requests in the order of their calls, each until it has its outcome. */
 export class AppendQueue {
   #queue: QueuedAppend[] = [];
-  /** How many requests of a topic are not answered yet. */
-  readonly #unanswered = new Map<string, number>();
+  /** Requests without an outcome, per topic. */
+  readonly #unsettled = new Map<string, number>();
 
-  /** Not taken yet. */
+  /** Requests that were not taken yet. */
   get count(): number {
     return this.#queue.length;
   }
 
-  /** Whether a request of this topic is not answered yet. */
+  /** Whether a request of this topic has no outcome yet. */
   has(topic: string): boolean {
-    return this.#unanswered.has(topic);
+    return this.#unsettled.has(topic);
   }
 
-  /** Resolves when all of them are answered, with the answers in their order. */
+  /** Resolves with the outcomes, in the order of the requests. */
   add(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
     if (requests.length === 0) return Promise.resolve([]);
     return new Promise((resolve) => {
       const outcomes: AppendOutcome[] = [];
-      // Requests are taken, and so answered, in the order in which they wait.
-      const answer = (outcome: AppendOutcome) => {
+      // Requests are taken, and so settled, in the order of the queue.
+      const settle = (outcome: AppendOutcome) => {
         outcomes.push(outcome);
         if (outcomes.length === requests.length) resolve(outcomes);
       };
       for (const request of requests) {
         const { topic } = request.fields;
-        this.#unanswered.set(topic, (this.#unanswered.get(topic) ?? 0) + 1);
-        this.#queue.push({ request, answer });
+        this.#unsettled.set(topic, (this.#unsettled.get(topic) ?? 0) + 1);
+        this.#queue.push({ request, settle });
       }
     });
   }
 
-  /** The next, at most so many. Each must be answered. */
+  /** Takes the next `max` requests at most. Each must be settled. */
   take(max: number): readonly QueuedAppend[] {
     if (this.#queue.length > max) return this.#queue.splice(0, max);
     const all = this.#queue;
@@ -48,13 +48,13 @@ export class AppendQueue {
     return all;
   }
 
-  answer(taken: readonly QueuedAppend[], outcomeOf: (index: number) => AppendOutcome): void {
-    for (const [i, { request, answer }] of taken.entries()) {
+  settle(taken: readonly QueuedAppend[], outcomeOf: (index: number) => AppendOutcome): void {
+    for (const [i, { request, settle }] of taken.entries()) {
       const { topic } = request.fields;
-      const left = (this.#unanswered.get(topic) ?? 1) - 1;
-      if (left === 0) this.#unanswered.delete(topic);
-      else this.#unanswered.set(topic, left);
-      answer(outcomeOf(i));
+      const left = (this.#unsettled.get(topic) ?? 1) - 1;
+      if (left === 0) this.#unsettled.delete(topic);
+      else this.#unsettled.set(topic, left);
+      settle(outcomeOf(i));
     }
   }
 }

@@ -5,7 +5,7 @@ import { recordFault } from './check-records.ts';
 import { dataName } from './folder-files.ts';
 import { Store } from './store.ts';
 
-/** Reads all of the store in the folder that it is given. Exits with 0, or with `damageFound` and says what is wrong. */
+/** Reads all of the store in the given folder. Exits with 0, or with `damageFound` and the fault on stderr. */
 const [, , folder = ''] = process.argv;
 // The records first: their faults have the names of topics.
 const fault = recordFault(new Store(folder, false, true)) ?? pageFault(join(folder, dataName));

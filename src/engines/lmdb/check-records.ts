@@ -10,7 +10,7 @@ import {
 import { decodeEngine, decodeHead, decodeMessageId, decodePublication, type HeadRecord } from './records.ts';
 import type { Store } from './store.ts';
 
-/** One topic, while its records are looked at. */
+/** One topic, while its records are read. */
 interface Seen {
   readonly name: string;
   readonly head: HeadRecord;
@@ -18,7 +18,7 @@ interface Seen {
   newest: number;
 }
 
-/** What is wrong with the first damaged record, and of which topic it is; undefined: everything can be read and is there. */
+/** The fault of the first damaged or missing record, and its topic; undefined: the store is whole. */
 export function recordFault(store: Store): string | undefined {
   const topics = new Map<number, Seen>();
   const topicOf = (key: Uint8Array) => {

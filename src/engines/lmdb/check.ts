@@ -13,8 +13,8 @@ const loader = isSource ? ['--import', 'tsx'] : [];
 const script = fileURLToPath(new URL(`./check-process.${isSource ? 'ts' : 'js'}`, import.meta.url));
 
 /**
- * Reads every record of a store in a process of its own, because a damaged file may end the process that reads it. Rejects
- * with a `DataDirError` that names the file and what is wrong with it, or with the reason of `signal`.
+ * Reads every record of a store in a process of its own, because a damaged file may end the process that reads it.
+ * Rejects with a `DataDirError` that names the file and what is wrong with it, or with the reason of `signal`.
  */
 export async function checkData(
   folder: string,

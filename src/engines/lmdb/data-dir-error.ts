@@ -27,7 +27,7 @@ export function damagedData(file: string, how: string, cause?: unknown): DataDir
   );
 }
 
-/** Whether the stored bytes are not those that were written: a checksum, or an error of lmdb (lmdb.h, from MDB_KEYEXIST). */
+/** Whether the error says that the store is damaged: by a checksum, or by lmdb (lmdb.h, MDB_KEYEXIST and on). */
 export function isDamage(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   const { code } = error as { code?: unknown };

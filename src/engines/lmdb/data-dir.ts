@@ -27,10 +27,10 @@ export interface DataDirOptions {
 /**
  * The folder of the store: owned by one gateway at a time, of a known format, and whole.
  *
- * Without `--sync` a commit is in the kernel's memory when it is acknowledged. A crash of the process loses nothing, but
- * after a crash of the machine the file may hold any mixture of old and new pages, which lmdb would trust. So such data is
- * set aside: the topics begin anew, in new epochs, and every client is told. Everything is kept if the last gateway ended
- * in order, or synced, or wrote nothing, or ran on the kernel that still runs.
+ * Without `--sync` a commit is in the kernel's memory when it is acknowledged. A crash of the process loses nothing,
+ * but after a crash of the machine the file may hold any mixture of old and new pages, which lmdb would trust. So such
+ * data is set aside: the topics begin anew, in new epochs, and every client is told. Everything is kept if the last
+ * gateway ended in order, or synced, or wrote nothing, or ran on the kernel that still runs.
  */
 export class DataDir {
   readonly path: string;

@@ -75,7 +75,7 @@ export class Database {
     return database;
   }
 
-  /** Absent: it can't be read at present. */
+  /** Absent: the store can't be read at present. */
   get topics(): Topics | undefined {
     return this.#topics;
   }
@@ -85,8 +85,8 @@ export class Database {
   }
 
   /**
-   * Runs `work`, in which alone topics may be written, and commits what it wrote. Returns why it was not committed. Then
-   * `topics` is again what is committed, or absent.
+   * Runs `work`, in which alone topics may be written, and commits what it wrote. Returns why it was not committed.
+   * Then `topics` is again what is committed, or absent.
    */
   async transaction(work: (topics: Topics) => void): Promise<unknown> {
     if (this.#failure !== undefined && this.#nowMs() < this.#failure.untilAtMs) return this.#failure.cause;
@@ -179,7 +179,7 @@ export class Database {
 
   /** Once, before the first commit: from then on the data is as safe as the commits are. */
   async #markWritten({ store }: Topics): Promise<void> {
-    // What a process without sync left, and the name of a file that was just made.
+    // The commits of a process without sync, and the name of a file that was just made.
     if (this.#sync && !this.#dir.isMarked) await store.flush();
     await this.#dir.markWritten(this.#sync);
   }
@@ -215,7 +215,7 @@ export class Database {
   }
 
   #watch(): void {
-    // What fails while it looks fails the next commit as well.
+    // A failure to look fails the next commit as well.
     this.#watching = setInterval(() => void this.#look().catch(() => undefined), watchEveryMs);
     this.#watching.unref();
   }

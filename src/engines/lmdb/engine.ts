@@ -28,8 +28,8 @@ const sweepEveryMs = 1000;
  * Topics in a database on this machine's disk. They survive the end of the process at any instant and, with `sync`, of
  * the machine; `Store` says what a commit is, `DataDir` when the data is trusted.
  *
- * Group commit: one transaction is under way at a time. Requests that come meanwhile, or in the same turn of the event loop,
- * go into the next one. Only when it is committed the feed hears of it, and then the publishers.
+ * Group commit: one transaction is under way at a time. Requests that come meanwhile, or in the same turn of the event
+ * loop, go into the next one. When it is committed, first the feed hears of it, then the publishers.
  */
 export class LmdbEngine implements Engine {
   readonly name = 'lmdb';
@@ -202,7 +202,7 @@ export class LmdbEngine implements Engine {
       this.#tell(queued, batch as AppendBatch);
     } else {
       const outcome = failed(new SluiceError('engine_unavailable', undefined, { cause: error }));
-      this.#queue.answer(queued, () => outcome);
+      this.#queue.settle(queued, () => outcome);
     }
   }
 
@@ -215,7 +215,7 @@ export class LmdbEngine implements Engine {
       }
     } finally {
       this.#note();
-      this.#queue.answer(queued, (i) => outcomes[i] as AppendOutcome);
+      this.#queue.settle(queued, (i) => outcomes[i] as AppendOutcome);
     }
   }
 

@@ -1,7 +1,7 @@
 import { statfsSync } from 'node:fs';
 
 /**
- * File systems on which two gateways could own one data folder, or on which a memory map does not show what another machine
+ * File systems on which two gateways could own one data folder, or a memory map does not show what another machine
  * writes. Numbers as statfs(2) returns them: linux/magic.h, and what coreutils' stat.c calls remote.
  */
 const unsafe: ReadonlyMap<number, string> = new Map([

@@ -1,7 +1,7 @@
 /**
- * The keys of the store. One byte says what it is; numbers are big-endian, so that the order of keys is the order of
+ * The keys of the store. The first byte is the kind; numbers are big-endian, so that the order of keys is the order of
  * offsets and the tail of a topic is one range. A topic's records carry its number, not its name: a topic that begins
- * anew takes a new number, and what is left of the old one can be deleted in its own time.
+ * anew takes a new number, and the records of the old number can be deleted later, step by step.
  */
 const kinds = {
   /** `h` name -> head */
@@ -14,7 +14,7 @@ const kinds = {
   messageId: 0x69,
   /** `g` number -> nothing: a forgotten topic that still has records */
   gone: 0x67,
-  /** `e` -> what is kept of the engine itself */
+  /** `e` -> the engine itself */
   engine: 0x65,
   /** `w` -> proof that the store can be written */
   written: 0x77,
@@ -61,12 +61,12 @@ export function stateKey(topicNumber: number, key: string): Buffer {
   return Buffer.concat([prefix(kinds.state, topicNumber, 0), Buffer.from(key)]);
 }
 
-/** All keys of one kind: from `start` up to, not including, `end`. */
-/** Of a key of one of a topic's own records. */
+/** Of the key of a topic's own record. */
 export function topicNumberOf(key: Uint8Array): number {
   return numberOfGoneKey(key);
 }
 
+/** All keys of one kind: from `start` up to, not including, `end`. */
 export function kindRange(kind: StoredKind): { start: Buffer; end: Buffer } {
   return { start: Buffer.of(kinds[kind]), end: Buffer.of(kinds[kind] + 1) };
 }

@@ -15,10 +15,10 @@ const nothing: Release = () => undefined;
  *
  * A lock is a listening socket, which the kernel closes however the process ends. There are two:
  * - One in the folder, for all processes that see the folder, also from other containers.
- * - One without a file, named by the folder's device and inode (Linux). It works within one network namespace, and still
- *   protects a folder whose lock files were removed.
+ * - One without a file, named by the folder's device and inode (Linux). It works within one network namespace, and
+ *   still protects a folder whose lock files were removed.
  *
- * `socketFile` false: the file system has no sockets, and the caller guarantees that no other container uses the folder.
+ * `socketFile` false: the file system has no sockets. The caller guarantees that no other container uses the folder.
  */
 export async function takeLock(folder: string, socketFile = true): Promise<Lock | undefined> {
   const releaseNumber = socketFile ? await takeNumberedLock(folder) : nothing;

@@ -45,7 +45,7 @@ export async function readMarker(path: string, bootId: string): Promise<Marker |
       'ERR_DATA_DIR_FORMAT',
       `${path} has the format version ${marker.format}; this version of Sluice reads ${formatVersion}`,
     );
-  // A crash of the machine may leave an empty file, and a gateway that was killed while it set the file aside leaves none.
+  // A crash of the machine may leave an empty file. A gateway that was killed while it set the file aside leaves none.
   const mayLack = isUntrusted(marker, bootId) && (size === 0 || existsSync(join(path, setAsideName)));
   if (marker.holdsData && (size ?? 0) === 0 && !mayLack) throw lacksData(path, size);
   return marker;

@@ -9,19 +9,19 @@ const lockName = /^lock\.(\d{1,15})$/;
 const candidatePrefix = 'lock.new-';
 const socketName = 's';
 
-/** A process loses a round only when another one wins it, so that many losses mean a folder that is not ours to judge. */
+/** A process loses a round only when another one wins it, so this many losses mean that something else is wrong. */
 const maxRounds = 100;
 
 /** The kernel takes 108 bytes as the path of a socket on Linux, 104 elsewhere, one of them a zero. */
 const maxSocketPathBytes = 103;
 
 /**
- * Takes the next number of the folder and returns how to release it; undefined: the owner of the newest number is alive.
+ * Takes the next number of the folder. Returns how to release it; undefined: the owner of the newest number is alive.
  *
  * - A process first listens on a socket in a folder of its own, then renames this folder to the next number. The rename
  *   fails if the number is taken, so only one process gets it, and no lock is visible before its process listens.
- * - Only the newest lock counts. Nothing removes it, not even the end of its owner, so the newest number never decreases.
- *   A process that was delayed after it found the newest lock dead therefore sees that a newer one exists, and starts over.
+ * - Only the newest lock counts. Nothing removes it, not even the end of its owner, so the newest number never
+ *   decreases. A process that was delayed after it found the newest lock dead sees a newer one, and starts over.
  */
 export async function takeNumberedLock(folder: string): Promise<(() => void) | undefined> {
   const sockets = openSockets(folder);

@@ -6,12 +6,13 @@ import { StoredPublication } from '../../topics/publication.ts';
 import { DataDirError } from './data-dir-error.ts';
 
 /**
- * The values of the store. Each begins with the version of its format, 2, and the CRC-32 of what follows. Numbers are little-endian, texts are UTF-8
- * behind their length in two bytes.
+ * The values of the store. Each begins with the version of its format and the CRC-32 of the rest. A publication is its
+ * protobuf bytes, after the facts that these do not contain or that retention reads without decoding them. Numbers are
+ * little-endian; a text is its length in two bytes, then UTF-8.
  */
 const recordVersion = 2;
 
-/** What is stored of a topic apart from its publications. */
+/** A topic apart from its publications. */
 export interface HeadRecord {
   readonly number: number;
   readonly epoch: string;
@@ -27,13 +28,13 @@ export interface HeadRecord {
   readonly bornAfterSeq: number;
   /** Its content is gone, only the numbering is kept. */
   readonly isIdle: boolean;
-  /** What the kept publications cost, as a ring counts. */
+  /** Cost of the kept publications, as a ring counts it. */
   readonly bytes: number;
   /** When something was last appended. */
   readonly touchedMs: number;
 }
 
-/** What is stored of the engine itself. */
+/** The engine itself. */
 export interface EngineRecord {
   /** The identity of the numbering of commits. */
   readonly epoch: string;
@@ -104,7 +105,7 @@ export class RecordWriter {
     return this.#end();
   }
 
-  /** Its encoded bytes, and beside them what they do not say. */
+  /** Its protobuf bytes, after the other facts. */
   publication(publication: StoredPublication): Buffer {
     const { publishedMs, bytes, offset, seq, except, ttlMs } = publication;
     const encoded = publication.encoded(protobufCodec);
@@ -211,7 +212,7 @@ export function decodeMessageId(record: Uint8Array): MessageIdRecord {
   return { atMs, digest, messageId, payer: { account: reader.text(), isVerified } };
 }
 
-/** Its bytes are a part of `record`, which must not change. */
+/** Its bytes are a view into `record`, which must not change. */
 export function decodePublication(topic: string, record: Uint8Array): StoredPublication {
   const { publishedMs, offset, seq } = publicationFacts(record);
   const reader = new RecordReader(record, seqAt + 8);
@@ -224,7 +225,7 @@ export function decodePublication(topic: string, record: Uint8Array): StoredPubl
   return publication;
 }
 
-/** What retention wants to know of a publication. */
+/** The facts of a publication that retention needs. */
 interface PublicationFacts {
   readonly publishedMs: number;
   readonly bytes: number;

@@ -6,23 +6,23 @@ import type { Topics } from './topics.ts';
 /** How many records one transaction deletes at most, so that none holds up the publishers. */
 const deletionsPerStep = 1000;
 
-/** A topic grows so far beyond its limits before the oldest go: they go together, and lie on the same pages. */
+/** How far a topic may grow beyond its limits. Its oldest records are then deleted together, from the same pages. */
 const slack = 1 / 8;
-/** A ring of few publications may hold so many more. */
+/** At least this many publications, for rings of few. */
 const slackMinCount = 16;
 
-/** Message ids that nobody remembers any more stay until there are so many offsets of them. */
+/** Message ids outside of the window are deleted when they span this many offsets. */
 const messageIdSlack = 64;
 
 /** How many heads of unknown age a sweep looks at. */
 const looksPerSweep = 1000;
 
-/** How many deletions are left in this transaction. */
+/** The deletions that are left to this transaction. */
 export interface Budget {
   left: number;
 }
 
-/** Right after an append: whether the topic has outgrown its limits by so much that it should be trimmed. */
+/** Right after an append: whether the topic has outgrown its limits and the slack. */
 export function isOverfull({ offset, reach, bytes, retention }: Head): boolean {
   const { maxPublications, maxBytes } = retention;
   return (
@@ -85,7 +85,7 @@ export interface Sweep {
   readonly tooMuch: boolean;
 }
 
-/** Looks for what time or the total limit made superfluous; nothing: nothing to do. Reads only. */
+/** Finds what age or the total limit made superfluous; undefined: nothing to do. Only reads. */
 export function findWork(topics: Topics, totalMaxBytes: number, nowMs: number): Sweep | undefined {
   const aged: Head[] = [];
   let looks = looksPerSweep;
@@ -100,7 +100,7 @@ export function findWork(topics: Topics, totalMaxBytes: number, nowMs: number): 
   return aged.length > 0 || tooMuch || leftovers > 0 ? { aged, tooMuch } : undefined;
 }
 
-/** Does it, at most `deletionsPerStep` of it: answers whether that sufficed. Within a transaction. */
+/** Deletes at most `deletionsPerStep` records. Returns whether that was enough. Within a transaction. */
 export function sweep(topics: Topics, work: Sweep, totalMaxBytes: number, nowMs: number): boolean {
   const budget = { left: deletionsPerStep };
   purge(topics, budget);
@@ -118,7 +118,7 @@ export function sweep(topics: Topics, work: Sweep, totalMaxBytes: number, nowMs:
 
 const topicKinds: readonly TopicKind[] = ['publication', 'state', 'messageId'];
 
-/** Deletes what forgotten topics left behind, and states that are none any more. */
+/** Deletes the records of forgotten topics, and the states of topics that left state mode. */
 function purge(topics: Topics, budget: Budget): void {
   for (let number = topics.gone[0]; number !== undefined; number = topics.gone[0]) {
     for (const kind of topicKinds) if (!deleteAll(topics, kind, number, budget)) return;
@@ -132,7 +132,7 @@ function purge(topics: Topics, budget: Budget): void {
   }
 }
 
-/** False: the budget did not suffice. */
+/** False: the budget was not enough. */
 function deleteAll(topics: Topics, kind: TopicKind, number: number, budget: Budget): boolean {
   if (budget.left === 0) return false;
   const keys = topics.store.keys({ ...topicRange(kind, number), limit: budget.left });

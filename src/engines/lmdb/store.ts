@@ -16,12 +16,12 @@ interface Range {
  * mdb.c):
  * - Without `sync` the file is opened with `noSync`. A commit writes its pages and then the page that makes them valid,
  *   with plain writes. The kernel has them all when the transaction returns, so the end of the process, however it
- *   comes, loses nothing; the order in which they reach the disk is the kernel's affair. `transactionSync` runs it on
+ *   comes, loses nothing; the order in which they reach the disk is up to the kernel. `transactionSync` runs it on
  *   this thread in some 20 us, where the way through lmdb's own thread takes 80.
  * - With `sync` it is opened with neither `noSync` nor `overlappingSync`: a commit writes its pages, flushes them
  *   (fdatasync), and then writes the page that makes them valid through a descriptor that flushes by itself (O_DSYNC).
- *   The promise of the transaction resolves behind that, on lmdb's own thread. With `overlappingSync`, the
- *   default, a promise may resolve before the flush, and `flushed` would have to be awaited as well.
+ *   The promise of the transaction resolves after that, on lmdb's own thread. With `overlappingSync`, the default, a
+ *   promise may resolve before the flush, and `flushed` would have to be awaited as well.
  */
 export class Store {
   readonly #db: RootDatabase<Buffer, Buffer>;
@@ -57,7 +57,7 @@ export class Store {
     }
   }
 
-  /** What holds it. */
+  /** The path of the database. */
   get file(): string {
     return join(this.#path, 'data.mdb');
   }
@@ -98,7 +98,7 @@ export class Store {
   }
 }
 
-/** A failed asynchronous commit says why in a promise of its own, which nobody else handles. */
+/** A failed asynchronous commit has its cause in another promise, which must be handled too. */
 async function causeOf(error: unknown): Promise<unknown> {
   const { commitError } = error as { commitError?: Promise<never> };
   if (commitError === undefined) return error;

@@ -35,8 +35,8 @@ import { namingTopic, readTopic } from './topic-reader.ts';
 const maxNumberings = 100_000;
 
 /**
- * The topics of a store, the longest idle first. A cache of what is committed, except while a transaction is being made:
- * if that fails, drop this object and the store, and read both again.
+ * The topics of a store, the longest idle first. A cache of what is committed, except within a transaction: if that
+ * fails, drop this object and the store, and read both again.
  */
 export class Topics {
   readonly store: Store;
@@ -145,7 +145,7 @@ export class Topics {
     return head.messageIds;
   }
 
-  /** Whether the newest publication of this key, in state mode, is the one at this position. Sees its own transaction. */
+  /** Whether the newest publication of this key, in state mode, is at this position. Sees its own transaction. */
   isNewest({ topic, key }: PublishFields, { epoch, offset }: Position): boolean {
     const head = this.#heads.get(topic);
     if (head?.epoch !== epoch || head.mode !== 'state') return false;

@@ -61,7 +61,7 @@ describe('the data folder', () => {
     },
   );
 
-  test('with a database of somebody else is refused', async () => {
+  test('with the database of another program is refused', async () => {
     await new Store(folder, true).close();
     await expect(DataDir.take(folder, 'boot')).rejects.toMatchObject({
       code: 'ERR_DATA_DIR_FOREIGN',
@@ -159,7 +159,7 @@ describe('the data folder', () => {
     ['an unclean end', { sync: false, clean: false, bootId: 'boot' }, () => undefined, true],
     ['a clean end', { sync: false, clean: true, bootId: 'boot' }, () => undefined, false],
     [
-      'a change behind its back',
+      'a change of the file',
       { sync: false, clean: true, bootId: 'boot' },
       () => writeFileSync(join(folder, 'data.mdb'), readFileSync(join(folder, 'data.mdb'))),
       true,

@@ -132,7 +132,7 @@ describe('close', () => {
     expect(marker().clean).toBe(false);
   });
 
-  test('does not call a file whole that was put in the place of its own', async () => {
+  test('does not call a file whole that replaced its own', async () => {
     const { engine } = await stored.open();
     await engine.append([request('a')]);
     const data = join(stored.folder, 'data.mdb');

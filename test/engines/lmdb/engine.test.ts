@@ -264,7 +264,7 @@ describe.each([false, true])('a store that fails (sync: %s)', (sync) => {
     expect(await outcomes()).toEqual([1]);
   });
 
-  test('answers what became of a commit that reported a failure and was one', async () => {
+  test('acknowledges a commit that reported a failure and yet took place', async () => {
     const { faults, openStore } = failingStore();
     const { engine, feed } = await stored.open({ sync, openStore });
     faults.fail = new Error('input/output error');

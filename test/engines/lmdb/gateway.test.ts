@@ -100,7 +100,7 @@ describe('a gateway on lmdb', () => {
     expect([topics.length, await gateway.metric('sluice_topics')]).toEqual([3, 3]);
   });
 
-  test('ends a connection that sends requests ahead; what was begun is committed once, the rest never was', async () => {
+  test('ends a connection that sends requests ahead: what was begun is committed once, the rest never', async () => {
     const gateway = await start();
     const raw = await RawSocket.open(gateway.port);
     const bodies = ['a', 'b', 'c'].map((messageId) => JSON.stringify({ topic: 'ahead', messageId }));

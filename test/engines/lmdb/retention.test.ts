@@ -15,7 +15,7 @@ const enough = 2 ** 40;
 /** What one publication of these tests costs. */
 const cost = new StoredPublication(fields('t'), 1, 1, 0, 0).bytes;
 
-/** The store and the cache in front of it, without the engine's turns and timers. */
+/** The store and its topics, without the engine's turns and timers. */
 class Kept {
   readonly #folder = temporaryFolder();
   readonly #store = new Store(this.#folder.folder, false);
@@ -37,7 +37,7 @@ class Kept {
     await this.#store.commit(() => appendAll(this.topics, requests, this.nowMs));
   }
 
-  /** Until nothing is left to do; answers how many transactions that took. */
+  /** Until nothing is left to do; returns how many transactions that took. */
   async sweep(totalMaxBytes = enough): Promise<number> {
     for (let steps = 0; ; steps++) {
       const work = findWork(this.topics, totalMaxBytes, this.nowMs);

@@ -6,8 +6,8 @@ import { build } from 'esbuild';
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
 
 /**
- * A process's script as one file, which loads in a tenth of a second; in node_modules, from where the packages that it leaves
- * out are found. The caller removes it.
+ * The script of a process as one file, which loads in a tenth of a second. It is in node_modules, so that it finds the
+ * packages. The caller removes it.
  */
 export async function bundle(script: URL): Promise<string> {
   const path = fileURLToPath(script);

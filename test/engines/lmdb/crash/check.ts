@@ -81,7 +81,7 @@ function stateFaults({ publications, state }: StoredTopic): string[] {
     : [`the state has ${state.length} keys of ${newest.size}, ${wrong.length} of them wrong`];
 }
 
-/** A publisher who asks again after the crash gets the answer of before. */
+/** A publish that is repeated after the crash has the outcome of before. */
 async function repeatFaults(engine: LmdbEngine, told: readonly Acknowledged[]): Promise<string[]> {
   const last = told.slice(-50);
   const outcomes = await engine.append(

@@ -16,8 +16,8 @@ export interface CrashReport {
 }
 
 /**
- * Kills a publisher again and again at moments that the seed chooses, each after so many acknowledgements, and looks at
- * the store behind it. The publisher comes as one file, so that a process costs a tenth of a second.
+ * Kills a publisher again and again, each time after a number of acknowledgements that the seed chooses, and then
+ * checks the store. The publisher is one file, so that a process costs a tenth of a second.
  */
 export async function crash(options: { kills: number; seed: number; sync: boolean }): Promise<CrashReport> {
   const random = generator(options.seed);
@@ -33,7 +33,7 @@ export async function crash(options: { kills: number; seed: number; sync: boolea
       acknowledged.push(
         ...(await killed(publisher, { folder, run, sync: options.sync, publishers }, enough)),
       );
-      // Every third is left to the next publisher, which then opens what a crash left behind.
+      // Every third time the next publisher is the first to open what a crash left.
       if (run % 3 === 1 && run < options.kills - 1) continue;
       const check = await checkStore(folder, options.sync, acknowledged);
       faults.push(...check.faults.map((fault) => `seed ${options.seed}, kill ${run}: ${fault}`));
@@ -51,7 +51,7 @@ export async function crash(options: { kills: number; seed: number; sync: boolea
   };
 }
 
-/** Runs the publisher until it has written `enough` acknowledgements; answers all that it has written. */
+/** Runs the publisher until it has written `enough` acknowledgements; returns everything that it has written. */
 function killed(publisher: string, args: PublisherArguments, enough: number): Promise<Acknowledged[]> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [publisher, JSON.stringify(args)], {

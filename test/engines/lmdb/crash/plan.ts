@@ -1,7 +1,7 @@
 import type { LmdbOptions } from '../../../../src/engines/lmdb/options.ts';
 import type { PublishFields } from '../../../../src/protocol/frames.ts';
 
-/** What the publisher that is killed and the one who checks behind it must agree on. */
+/** What the publisher that is killed and the check after it must agree on. */
 export interface PublisherArguments {
   readonly folder: string;
   readonly run: number;

@@ -10,7 +10,7 @@ import { optionsOf, type PublisherArguments, publishFields, topicOf } from './pl
 const { folder, run, sync, publishers } = JSON.parse(process.argv[2] as string) as PublisherArguments;
 const engine = new LmdbEngine({
   ...optionsOf(folder, sync),
-  // Its script is not in the bundle; who kills this process looks at the store.
+  // Its script is not in the bundle. The test that kills this process checks the store.
   check: async () => undefined,
 });
 await engine.open({ appended: () => undefined, reset: () => undefined, degraded: () => process.exit(3) });

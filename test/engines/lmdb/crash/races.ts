@@ -23,8 +23,8 @@ export interface RaceOptions {
 }
 
 /**
- * Round by round: the owner of a data folder is killed, and processes that have loaded their code begin on the folder in the
- * same instant, as several supervisors would have them.
+ * Round by round, the owner of a data folder is killed, and processes that have loaded their code begin on the folder
+ * in the same instant, as several supervisors would start them.
  */
 export async function race({ rounds, starters, contained = false }: RaceOptions): Promise<RaceReport> {
   const racer = await bundle(new URL('./racer.ts', import.meta.url));
