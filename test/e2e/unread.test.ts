@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
-import { clientFrame, RawSocket } from '../support/raw-socket.ts';
 import { Witness } from '../support/witness.ts';
 
 let gateway: TestGateway;
@@ -58,8 +57,11 @@ describe('a page of history', () => {
   });
 });
 
+/** As many commands as a session may send at once: none is refused, however fast they come. */
+const commandIds = Array.from({ length: 100 }, (_, i) => i + 1);
+
 describe('clients that stop reading', () => {
-  it('have no pages made for them, and what waits for them is counted', async () => {
+  it('have no pages made for them, what waits for them is counted, and they get it all once they read', async () => {
     await start();
     await publish('stats', 16, 65_000);
     const witness = await Witness.open(gateway);
@@ -67,22 +69,23 @@ describe('clients that stop reading', () => {
     const before = process.memoryUsage().rss;
     const clients = await Promise.all(
       Array.from({ length: 10 }, async () => {
-        const raw = await RawSocket.webSocket(gateway.port);
-        cleanups.push(() => raw.kill());
-        raw.socket.pause();
-        for (let id = 1; id <= 104; id++) {
-          const command = JSON.stringify({ type: 'history', id, topic: 'stats', limit: 1000 });
-          void raw.send(clientFrame(1, Buffer.from(command)));
+        const client = await JsonClient.open(gateway.wsUrl);
+        cleanups.push(() => client.socket.terminate());
+        client.socket.pause();
+        for (const id of commandIds) {
+          client.socket.send(JSON.stringify({ type: 'history', id, topic: 'stats', limit: 1000 }));
         }
-        return raw;
+        return client;
       }),
     );
     await expect.poll(() => gateway.metric('sluice_backpressure_bytes')).toBeGreaterThan(10 * 64 * 1024);
     await witness.missedNothing();
     expect(await gateway.metric('sluice_backpressure_bytes')).toBeLessThan(10 * 1024 * 1024);
     expect(process.memoryUsage().rss - before).toBeLessThan(100 * 2 ** 20);
-    // Those that read again have each of their replies.
-    clients[0]?.socket.resume();
-    await clients[0]?.until((text) => text.includes('"id":104'));
+    const [client] = clients as [JsonClient];
+    client.socket.resume();
+    await client.until(({ id }) => id === commandIds.at(-1));
+    const replies = client.frames.filter(({ id }) => id !== undefined);
+    expect(replies.map(({ type, id }) => [type, id])).toEqual(commandIds.map((id) => ['history', id]));
   });
 });
