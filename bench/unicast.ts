@@ -36,6 +36,10 @@ const options = {
     default: true,
     sentence: 'Also look for the most publications per second (--no-saturation: not).',
   },
+  nodeArgs: {
+    default: '',
+    sentence: 'Arguments of Node for every subject, with spaces between them, as --single-threaded-gc.',
+  },
   gaps: { default: false, sentence: 'Also record the gaps of each event loop, beside its collections.' },
   allocations: { default: false, sentence: 'Also sample what the gateway allocates.' },
 } as const;
@@ -55,8 +59,9 @@ const ownBytesMax = 3000;
 
 function measure(subject: Subject, options: Options): Promise<Seen> {
   const { topics: count, rate, bytes, warmUp, seconds, probes, publisher } = options;
+  const nodeArgs = options.nodeArgs.split(' ').filter(Boolean);
   const topics = topicNames(count);
-  const load = { topics, messageBytes: bytes, connections: count, spread: true, probes };
+  const load = { topics, messageBytes: bytes, connections: count, spread: true, probes, nodeArgs };
   return withLoad(subject, load, (loaded) =>
     withWorkers(async (keep) => {
       const { worker, receivers } = loaded;

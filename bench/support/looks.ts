@@ -7,16 +7,31 @@ import type { Table } from './scenario.ts';
 const shownGaps = 10;
 const shownSites = 15;
 
+/** The machine took this much of a gap, milliseconds: a publisher that keeps its rate has a backlog then. */
+const takenMs = 5;
+/** As long after that, milliseconds, a gap is work on the backlog. */
+const backlogMs = 100;
+
+/** Gaps that are the process's own: what it ran in them is not the backlog of time that the machine took from it. */
+function ownGaps({ gaps }: LoopTrace): readonly Gap[] {
+  const taken = gaps.filter(({ ms, ranMs }) => ms - ranMs >= takenMs);
+  const isBacklog = (gap: Gap) =>
+    taken.some(({ atMs, ms }) => gap.atMs > atMs && gap.atMs - (atMs + ms) < backlogMs);
+  return gaps.filter((gap) => !isBacklog(gap));
+}
+
 /** The longest stall that the process made itself, milliseconds: what its threads ran, not what the machine took from them. */
-export function longestOwnMs({ gaps }: LoopTrace): number {
-  return Math.max(0, ...gaps.map(({ ranMs }) => ranMs));
+export function longestOwnMs(trace: LoopTrace): number {
+  return Math.max(0, ...ownGaps(trace).map(({ ranMs }) => ranMs));
 }
 
 export function gapsTable(name: string, trace: LoopTrace): Table {
-  const longest = [...trace.gaps].sort((a, b) => b.ranMs - a.ranMs).slice(0, shownGaps);
-  const own = (ms: number) => trace.gaps.filter(({ ranMs }) => ranMs > ms).length;
+  const owned = ownGaps(trace);
+  const longest = [...owned].sort((a, b) => b.ranMs - a.ranMs).slice(0, shownGaps);
+  const own = (ms: number) => owned.filter(({ ranMs }) => ranMs > ms).length;
   const collected = collections(trace).map(([kind, of]) => `${of.count} ${kind} (longest ${of.longest} ms)`);
-  const seen = `its own over 5 ms: ${own(5)}, over 10 ms: ${own(10)}`;
+  const backlog = trace.gaps.length - owned.length;
+  const seen = `its own over 5 ms: ${own(5)}, over 10 ms: ${own(10)} (${backlog} more after the machine took its core)`;
   return {
     title: `${name}: gaps of the event loop in ${trace.seconds.toFixed(1)} s, ${seen}; ${collected.join(', ')}`,
     columns: ['at ms', 'gap ms', 'ran ms', 'its helpers ms', 'collector ms'],

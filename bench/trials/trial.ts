@@ -30,17 +30,19 @@ export interface Loaded extends Started {
 
 export type LoadOptions = Omit<OpenOptions, 'port' | 'dialect'> & {
   readonly flags?: Readonly<Record<string, unknown>>;
+  /** Of the subject's Node. */
+  readonly nodeArgs?: readonly string[];
 };
 
 /** Starts a subject and connects to it; `run` has both. */
 export function withLoad<T>(
   subject: Subject,
-  { flags, ...opening }: LoadOptions,
+  { flags, nodeArgs, ...opening }: LoadOptions,
   run: (loaded: Loaded) => Promise<T>,
 ): Promise<T> {
   return withWorkers(async (keep) => {
     const { topics, spread } = opening;
-    const started = await startSubject(subject, { topics: topics.length, spread, flags });
+    const started = await startSubject(subject, { topics: topics.length, spread, flags }, nodeArgs);
     keep(started.worker);
     const receivers = keep(startReceivers());
     await receivers.call('open', { port: started.port, dialect: subject.dialect, ...opening });
