@@ -40,7 +40,6 @@ import type { SourcePublish } from './sources/source.ts';
 import { Broker } from './topics/broker.ts';
 import type { TopicOptions } from './topics/topic.ts';
 import { namespaceOf } from './topics/topic-name.ts';
-import type { UwsConnection } from './transport/uws/connection.ts';
 import { serveHttp } from './transport/uws/http.ts';
 import { HttpConnections } from './transport/uws/http-connections.ts';
 import { type Listening, listen } from './transport/uws/listen.ts';
@@ -111,8 +110,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     historyMaxBytes: config.historyMaxBytes,
   });
 
-  const connections = new Map<string, UwsConnection>();
-  const sink = new UwsSink(app, connections, metrics);
+  const sink = new UwsSink(app, metrics);
   const encoder = new Encoder({
     compressMinBytes: config.compressMinBytes,
     dictionaryMinBytes: config.dictionaryMinBytes,
@@ -121,7 +119,6 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   });
   const fanout = new Fanout({
     broker,
-    sink,
     encoder,
     turns: eventLoop,
     metrics,
@@ -306,7 +303,6 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     upgradeHandler,
     sessions,
     sink,
-    connections,
     frameMaxBytes: config.frameMaxBytes,
     idleTimeoutSeconds: config.idleTimeoutSeconds,
     backpressureMaxBytes: config.backpressureMaxBytes,

@@ -37,7 +37,7 @@ function info(session: Session): ConnectionInfo {
     id: session.id,
     user: session.identity.user,
     client: session.client,
-    transport: 'websocket',
+    transport: session.transport,
     codec: session.codec.name,
     address: session.peer.address,
     connectedAtMs: session.connectedAtMs,

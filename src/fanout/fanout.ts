@@ -8,15 +8,15 @@ import type { Topic } from '../topics/topic.ts';
 import { patternMatches } from '../topics/topic-name.ts';
 import type { Encoder } from './encoder.ts';
 import { Flusher, type FlusherOptions } from './flush.ts';
+import { Outlets } from './outlets.ts';
 import { Schedule, type Turns } from './schedule.ts';
-import type { Sink } from './sink.ts';
+import type { Member } from './sink.ts';
 import { type BatchOptions, Feed, silentCoverageMs, type TopicFeeds, View } from './view.ts';
 import { type ViewOptions, viewKey } from './view-options.ts';
 import { takesPlace, type ViewLimits, ViewQuota } from './view-quota.ts';
 
 export interface FanoutOptions extends ViewLimits {
   readonly broker: Broker;
-  readonly sink: Sink;
   readonly encoder: Encoder;
   readonly turns: Turns;
   readonly metrics: FlusherOptions['metrics'] & Pick<Metrics, 'flushSeconds' | 'views' | 'onScrape'>;
@@ -36,6 +36,7 @@ const quietFeedMs = 10_000;
 export class Fanout implements TopicListener {
   readonly #options: FanoutOptions;
   readonly #schedule: Schedule<Feed>;
+  readonly #outlets = new Outlets();
   readonly #flusher: Flusher;
   readonly #views = new Map<string, View>();
   readonly #quota: ViewQuota;
@@ -49,7 +50,11 @@ export class Fanout implements TopicListener {
   constructor(options: FanoutOptions) {
     this.#options = options;
     this.#quota = new ViewQuota(options);
-    this.#flusher = new Flusher({ ...options, cursorOf: (view) => this.cursorOf(view) });
+    this.#flusher = new Flusher({
+      ...options,
+      outlets: this.#outlets,
+      cursorOf: (view) => this.cursorOf(view),
+    });
     this.#schedule = new Schedule(options.turns, (next) => this.#turn(next));
     options.metrics.onScrape(() => options.metrics.views.set(this.viewCount));
   }
@@ -112,9 +117,12 @@ export class Fanout implements TopicListener {
     this.#removeFeeds(view);
   }
 
-  /** One more connection gets the view's frames from now on, after the positions of its feeds. */
-  addMember(view: View): void {
-    if (view.members++ > 0) return;
+  /** The member gets the view's frames from now on, after the positions of its feeds. */
+  addMember(view: View, member: Member): void {
+    const isFirst = view.members === 0;
+    this.#outlets.addMember(view, member.sink);
+    member.join(view);
+    if (!isFirst) return;
     if (view.isPattern) {
       view.patternNumber = ++this.#patternNumber;
       this.#patterns.push(view);
@@ -122,8 +130,10 @@ export class Fanout implements TopicListener {
     for (const feed of view.feeds.values()) this.#activate(feed);
   }
 
-  removeMember(view: View): void {
-    if (--view.members > 0) return;
+  removeMember(view: View, member: Member): void {
+    member.leave(view);
+    this.#outlets.removeMember(view, member.sink);
+    if (view.members > 0) return;
     for (const feed of view.feeds.values()) {
       feed.skipToNewest();
       this.#trim(feed.topicFeeds);
@@ -217,37 +227,49 @@ export class Fanout implements TopicListener {
 
   // ---- private
 
-  /** Works on as many ready feeds as one turn takes. Asks for one more turn after it, to see what was dropped. */
+  /** Works on as many ready feeds as the sinks take in one turn. Asks for one more turn after it, to see what was dropped. */
   #turn(next: () => Feed | undefined): boolean {
-    const { sink, turns, metrics } = this.#options;
-    sink.beginTurn();
+    const { turns, metrics } = this.#options;
+    const outlets = this.#outlets;
+    outlets.beginTurn();
     const startMs = turns.nowMs();
     this.#flusher.drained(startMs);
-    let budget = sink.framesPerTurn;
-    let notice = this.#notices.length > 0 ? this.#notices.shift() : undefined;
-    for (; notice !== undefined; notice = budget > 0 ? this.#notices.shift() : undefined) {
-      this.#flusher.announce(notice.view, notice.frame);
-      budget--;
-    }
-    while (budget > 0) {
+    if (this.#notices.length > 0) this.#sendNotices();
+    let later: Feed[] | undefined;
+    while (!outlets.isExhausted) {
       const feed = next();
       if (feed === undefined) break;
-      budget -= this.#flush(feed, budget, startMs);
+      if (this.#flush(feed, startMs)) continue;
+      later ??= [];
+      later.push(feed);
     }
-    if (budget === sink.framesPerTurn) return false;
+    if (later !== undefined) for (const feed of later) this.#schedule.ready(feed);
+    if (!outlets.hasSent) return false;
     metrics.flushSeconds.observe((turns.nowMs() - startMs) / 1000);
     return true;
   }
 
-  #flush(feed: Feed, budget: number, nowMs: number): number {
-    const { topicFeeds } = feed;
-    if (topicFeeds === undefined) return 0;
-    const { frames, done } = this.#flusher.flush(feed, topicFeeds, budget, nowMs);
-    if (done && feed.position === feed.topic.ring.newest) feed.view.waiting.delete(feed);
-    if (!done) this.#schedule.ready(feed);
+  #sendNotices(): void {
+    const notices = this.#notices.splice(0);
+    for (const notice of notices) {
+      const isBlocked = this.#outlets.isExhausted || this.#outlets.budgetOf(notice.view) === 0;
+      if (isBlocked) this.#notices.push(notice);
+      else this.#flusher.announce(notice.view, notice.frame);
+    }
+  }
+
+  /** False: the sinks of its view take no more in this turn, and it has more to send. */
+  #flush(feed: Feed, nowMs: number): boolean {
+    const { topicFeeds, view } = feed;
+    if (topicFeeds === undefined) return true;
+    const budget = this.#outlets.budgetOf(view);
+    if (budget === 0) return false;
+    const isDone = this.#flusher.flush(feed, topicFeeds, budget, nowMs);
+    if (isDone && feed.position === feed.topic.ring.newest) view.waiting.delete(feed);
+    if (!isDone) this.#outlets.exhaust(view);
     else if (feed.examined > feed.position) this.#schedule.wait(feed, silentCoverageMs);
     this.#trim(topicFeeds);
-    return frames;
+    return isDone;
   }
 
   #scheduleFlush(feed: Feed, batch: BatchOptions): void {

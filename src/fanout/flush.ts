@@ -5,11 +5,12 @@ import type { StoredPublication } from '../topics/publication.ts';
 import { choose } from './choose.ts';
 import { conflate } from './conflate.ts';
 import { batchHeader, type Encoder } from './encoder.ts';
-import type { OutFrame, Sink } from './sink.ts';
+import type { Outlets } from './outlets.ts';
+import type { OutFrame } from './sink.ts';
 import { type Feed, silentCoverageMs, type TopicFeeds, type View } from './view.ts';
 
 export interface FlusherOptions {
-  readonly sink: Sink;
+  readonly outlets: Outlets;
   readonly encoder: Encoder;
   readonly metrics: Pick<Metrics, 'deliverySeconds' | 'batchPublications'>;
   /** Where the members of a pattern's view are, for the header of its batches. */
@@ -49,15 +50,15 @@ const nothing: Run = { session: undefined, forSession: [], forOthers: [], bytes:
 
 /** Makes the frames of one feed and hands them to the sink. */
 export class Flusher {
-  readonly #sink: Sink;
+  readonly #outlets: Outlets;
   readonly #encoder: Encoder;
   readonly #metrics: FlusherOptions['metrics'];
   readonly #cursorOf: (view: View) => string;
   /** When the publications of this turn's frames were accepted. */
   #acceptedAtMs: number[] = [];
 
-  constructor({ sink, encoder, metrics, cursorOf }: FlusherOptions) {
-    this.#sink = sink;
+  constructor({ outlets, encoder, metrics, cursorOf }: FlusherOptions) {
+    this.#outlets = outlets;
     this.#encoder = encoder;
     this.#metrics = metrics;
     this.#cursorOf = cursorOf;
@@ -74,26 +75,21 @@ export class Flusher {
   /** A frame that covers nothing. Answers its bytes. */
   announce(view: View, frame: ServerFrame): Uint8Array {
     const bytes = view.options.codec.encodeServerFrame(frame);
-    this.#sink.publish({ view, bytes, feed: undefined, epoch: '', after: 0, upto: 0, publications: 0 });
+    this.#outlets.publish({ view, bytes, feed: undefined, epoch: '', after: 0, upto: 0, publications: 0 });
     return bytes;
   }
 
-  /** Sends what is new since the feed's position, in at most `budget` frames; `done` says whether that was all. */
-  flush(
-    feed: Feed,
-    topicFeeds: TopicFeeds,
-    budget: number,
-    nowMs: number,
-  ): { frames: number; done: boolean } {
+  /** Sends what is new since the feed's position, in at most `budget` frames. False: that was not all. */
+  flush(feed: Feed, topicFeeds: TopicFeeds, budget: number, nowMs: number): boolean {
     if (feed.view.members === 0) {
       feed.skipToNewest();
-      return { frames: 0, done: true };
+      return true;
     }
     const examined = feed.examined - topicFeeds.logAfter;
     const pending = examined === 0 ? topicFeeds.log : topicFeeds.log.slice(examined);
     let frames = this.#announceEpoch(feed, pending.length > 0);
     if (frames < budget && pending.length > 0) frames += this.#announceDictionary(feed.view);
-    if (frames >= budget) return { frames, done: false };
+    if (frames >= budget) return false;
     const { intervalMs, conflate: wantsConflation } = feed.view.options;
     const isState = feed.topic.state !== undefined;
     const conflates = wantsConflation || (isState && intervalMs > 0);
@@ -116,14 +112,14 @@ export class Flusher {
       if (run !== undefined && (run.session !== session || run.bytes + bytes > topicFeeds.batch.maxBytes)) {
         if (frames + framesOf(run) > budget) {
           holdRemoved(feed, [...run.forOthers, ...run.forSession, chosen]);
-          return { frames: budget, done: false };
+          return false;
         }
         this.#send(feed, run, run.upto, nowMs);
         frames += framesOf(run);
         run = undefined;
         if (frames >= budget) {
           holdRemoved(feed, [chosen]);
-          return { frames, done: false };
+          return false;
         }
       }
       if (run === undefined) run = beginRun(session, only, chosen);
@@ -135,14 +131,13 @@ export class Flusher {
       const last = run ?? nothing;
       if (frames + framesOf(last) > budget) {
         holdRemoved(feed, [...last.forOthers, ...last.forSession]);
-        return { frames: budget, done: false };
+        return false;
       }
       this.#send(feed, last, newest, nowMs);
-      frames += framesOf(last);
     }
     feed.examined = newest;
     feed.pendingBytes = 0;
-    return { frames, done: true };
+    return true;
   }
 
   /** Tells the members that the numbering is a new one, and which mode the topic has. */
@@ -162,7 +157,7 @@ export class Flusher {
       offset,
       mode: topic.options.mode,
     });
-    this.#sink.publish({ view, bytes, feed, epoch, after: offset, upto: offset, publications: 0 });
+    this.#outlets.publish({ view, bytes, feed, epoch, after: offset, upto: offset, publications: 0 });
     return 1;
   }
 
@@ -199,7 +194,7 @@ export class Flusher {
     const header = batchHeader(feed, after, upto, view.isPattern ? this.#cursorOf(view) : undefined);
     const bytes = this.#encoder.batch(feed, header, publications, view.members);
     const frame = { view, bytes, feed, epoch: feed.epoch, after, upto, publications: publications.length };
-    if (session === undefined) this.#sink.publish(frame);
+    if (session === undefined) this.#outlets.publish(frame);
     else this.#publishExcept(frame, session, feed, header, forSession);
     feed.epoch = feed.topic.epoch;
     feed.position = upto;
@@ -217,7 +212,7 @@ export class Flusher {
     header: BatchHeader,
     forSession: readonly StoredPublication[],
   ): void {
-    this.#sink.publishExcept(frame, session, () => ({
+    this.#outlets.publishExcept(frame, session, () => ({
       ...frame,
       bytes: this.#encoder.batch(feed, header, forSession, 1),
       publications: forSession.length,

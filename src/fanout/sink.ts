@@ -1,10 +1,11 @@
+import type { Position } from '../protocol/frames.ts';
 import type { Feed, View } from './view.ts';
 
 /** One message to the members of a view. The bytes are shared by all of them and never changed. */
 export interface OutFrame {
   readonly view: View;
   readonly bytes: Uint8Array;
-  /** Whose coverage or numbering it tells; nothing for frames that are about neither (joined, left, dictionary). */
+  /** Whose coverage or numbering it tells; undefined for frames that are about neither (joined, left, dictionary). */
   readonly feed: Feed | undefined;
   /** The epoch of the feed that the members know before this frame. */
   readonly epoch: string;
@@ -16,20 +17,54 @@ export interface OutFrame {
 }
 
 /**
- * Where frames go out. Consumer: the fan-out; the uWebSockets.js transport implements it.
+ * The frames of one transport on their way out. Consumer: the fan-out; each transport implements it, once per event
+ * loop, application or listener that it serves. The fan-out serves any number of sinks at once and knows those whose
+ * connections are members of a view.
  *
- * Contract: frames of one view reach each member in the order of `publish`; a member that can't take a frame leaves the
- * view before the next `publish` and its session is told, per feed, behind which epoch and `after` it lacks frames. No more than
- * `framesPerTurn` frames are published between two `beginTurn`.
+ * A sink delivers the frames of all views to each member in the order in which they were published. A member that cannot
+ * take a frame gets no later one of the same turn either: its `Receiver` is told by `lag` at the next `beginTurn`.
+ *
+ * A sink counts what it sends in the metrics `deliveriesTotal` and `sentBytesTotal`, and takes back what a member did not
+ * get.
  */
 export interface Sink {
-  readonly framesPerTurn: number;
+  /** The name of the transport in metrics and in `GET /api/connections`. */
+  readonly transport: string;
+  /** At most this many frames are published between two calls of `beginTurn`. */
+  readonly maxFramesPerTurn: number;
   /** A new turn of the event loop: what the last one wrote has drained, or was dropped for some members. */
   beginTurn(): void;
-  publish(frame: OutFrame): void;
-  /** The same, but the session named `except`, if it is a member, gets `instead()`. */
-  publishExcept(frame: OutFrame, except: string, instead: () => OutFrame): void;
+  /** `members`: how many connections of this sink are members of the view, at least one. */
+  publish(frame: OutFrame, members: number): void;
+  /**
+   * The same, but the session named `except`, if it is a member of the view in this sink, gets `instead()`. It counts as
+   * two frames.
+   */
+  publishExcept(frame: OutFrame, members: number, except: string, instead: () => OutFrame): void;
 }
 
-/** As uWebSockets.js drains at most 32 messages at once and reports one drop per drain, a turn stays below. */
-export const framesPerTurn = 31;
+/** A connection as a member of views. Consumer: the fan-out; the connections of each transport implement it. */
+export interface Member {
+  readonly sink: Sink;
+  /** From now on the connection gets what its sink publishes of this view. */
+  join(view: View): void;
+  /** It gets nothing more of this view, except frames of this turn. */
+  leave(view: View): void;
+}
+
+/** The subscriber behind a connection, as a sink knows it. Consumer: the sinks; the session implements it. */
+export interface Receiver {
+  readonly id: string;
+  /** It lacks frames of its views and is being caught up. */
+  readonly isLagging: boolean;
+  /** The views of which it gets the frames that are published. */
+  readonly liveViews: Iterable<View>;
+  isLiveIn(view: View): boolean;
+  /** It subscribes to the view of this number, live or not. */
+  isSubscribedTo(viewId: number): boolean;
+  /**
+   * Its connection could not take `lostFrames` frames: of each feed in `lost` it lacks everything after this position. It
+   * leaves all views, and is caught up. Not to be called while a frame is published.
+   */
+  lag(lost: ReadonlyMap<Feed, Position>, lostFrames: number): void;
+}

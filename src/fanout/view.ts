@@ -12,14 +12,14 @@ export class View {
   readonly subscriptionKey: string;
   readonly options: ViewOptions;
   readonly isPattern: boolean;
-  /** The name of the uWebSockets.js topic that carries it. */
+  /** A name of this view alone, for transports that publish by name. */
   readonly channel: string;
   /** Subscriptions, also those that lag or are being caught up. */
   subscriptions = 0;
-  /** Connections that get its frames live. */
-  members = 0;
-  /** Frames that its members were sent since it exists. */
-  frames = 0;
+  #members = 0;
+  /** By the number of the sink that serves them. */
+  readonly #membersOf: number[] = [];
+  #frames = 0;
   /** The newest that was announced. All its members have it; of those that came before, no batch makes use any more. */
   dictionary: AnnouncedDictionary | undefined;
   /** A pattern's: its place among those that have members, in the order of their first member. 0: it has none. */
@@ -39,6 +39,37 @@ export class View {
     this.options = options;
     this.isPattern = isPattern(options.target);
     this.channel = `v${id}`;
+  }
+
+  /** Connections that get its frames live. */
+  get members(): number {
+    return this.#members;
+  }
+
+  /** Those that the sink of this number serves. */
+  membersOf(sink: number): number {
+    return this.#membersOf[sink] ?? 0;
+  }
+
+  addMember(sink: number): void {
+    this.#members++;
+    while (this.#membersOf.length <= sink) this.#membersOf.push(0);
+    this.#membersOf[sink] = this.membersOf(sink) + 1;
+  }
+
+  removeMember(sink: number): void {
+    this.#members--;
+    this.#membersOf[sink] = this.membersOf(sink) - 1;
+  }
+
+  /** Frames that its members were sent since it exists. */
+  get frames(): number {
+    return this.#frames;
+  }
+
+  /** One more frame goes to all members. */
+  sent(): void {
+    this.#frames++;
   }
 
   /** The members have been sent everything up to this commit, where `newest` is the newest of all. */

@@ -1,4 +1,5 @@
 import type { CloseCode } from '../errors.ts';
+import type { Member } from '../fanout/sink.ts';
 import type { Codec } from '../protocol/codec.ts';
 
 /**
@@ -6,7 +7,7 @@ import type { Codec } from '../protocol/codec.ts';
  *
  * No method is called from inside the transport's own callbacks about dropped messages.
  */
-export interface Connection {
+export interface Connection extends Member {
   readonly codec: Codec;
   /** `dropped`: the connection's buffer is full, nothing was sent. */
   send(message: Uint8Array): 'sent' | 'dropped';
@@ -14,9 +15,6 @@ export interface Connection {
   cork(run: () => void): void;
   /** Bytes that were sent and have not left this process. */
   bufferedBytes(): number;
-  /** From now on the connection gets what is published on this channel. */
-  join(channel: string): void;
-  leave(channel: string): void;
   /** Ends the connection in order: the peer sees the code, if it still reads. */
   end(code: CloseCode): void;
   /** Ends the connection at once; the peer sees 1006. */

@@ -92,6 +92,12 @@ export class SessionViews implements CatchUpReceiver {
     return count;
   }
 
+  get live(): View[] {
+    const live: View[] = [];
+    for (const { isLive, view } of this.#views.values()) if (isLive) live.push(view);
+    return live;
+  }
+
   isLiveIn(view: View): boolean {
     return this.#views.get(view.id)?.isLive === true;
   }
@@ -228,8 +234,7 @@ export class SessionViews implements CatchUpReceiver {
     if (dictionary !== undefined) this.#outbox.send(dictionary);
     if (this.#state === 'ended') return;
     const caughtUp = sessionView.goLive(this.#options.broker);
-    this.#connection.join(view.channel);
-    this.#options.fanout.addMember(view);
+    this.#options.fanout.addMember(view, this.#connection);
     if (caughtUp !== undefined) this.#outbox.push(caughtUp);
   }
 
@@ -248,8 +253,7 @@ export class SessionViews implements CatchUpReceiver {
   }
 
   #leave(view: View): void {
-    if (this.#state !== 'ended') this.#connection.leave(view.channel);
-    this.#options.fanout.removeMember(view);
+    this.#options.fanout.removeMember(view, this.#connection);
   }
 }
 

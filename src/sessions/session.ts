@@ -1,6 +1,7 @@
 import type { Identity } from '../auth/identity.ts';
 import { addressPayer, payerOf } from '../auth/payer.ts';
 import type { CloseCode } from '../errors.ts';
+import type { Receiver } from '../fanout/sink.ts';
 import type { Feed, View } from '../fanout/view.ts';
 import type { Codec } from '../protocol/codec.ts';
 import type { Position, Reply, ServerFrame } from '../protocol/frames.ts';
@@ -31,7 +32,7 @@ export interface Peer {
  * One connected client: who it is, what it is sent (`Outbox`), what it takes part in (`SessionViews`, which hold its
  * state), and the commands that it runs in order (`CommandQueue`).
  */
-export class Session {
+export class Session implements Receiver {
   readonly id: string;
   readonly peer: Peer;
   readonly connectedAtMs: number;
@@ -98,6 +99,11 @@ export class Session {
   /** The account that its work is charged to. */
   get payer(): string {
     return this.#payer.account;
+  }
+
+  /** The name of its transport. */
+  get transport(): string {
+    return this.#connection.sink.transport;
   }
 
   get codec(): Codec {
@@ -180,6 +186,14 @@ export class Session {
 
   removeView(sessionView: SessionView): void {
     this.#views.remove(sessionView);
+  }
+
+  get liveViews(): readonly View[] {
+    return this.#views.live;
+  }
+
+  isSubscribedTo(viewId: number): boolean {
+    return this.#views.all.has(viewId);
   }
 
   isLiveIn(view: View): boolean {

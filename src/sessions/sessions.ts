@@ -236,7 +236,6 @@ export class Sessions {
       unsentBytes += session.unsentBytes;
       subscriptions += session.views.size;
     }
-    metrics.connections.set({ transport: 'websocket' }, this.#byId.size);
     metrics.connectionsUnauthenticated.set(this.#unauthenticated.size);
     metrics.sessionsLagging.set(lagging);
     metrics.backpressureBytes.set(unsentBytes);

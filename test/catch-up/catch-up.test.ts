@@ -51,7 +51,7 @@ async function behind(
   const pump = (pages = Number.POSITIVE_INFINITY) => {
     room = pages;
     const done = catchUp(receiver, view, lacking, catchUpOptions);
-    if (done) world.fanout.addMember(view);
+    if (done) world.fanout.addMember(view, world.sink.member);
     return done;
   };
   const batches = () => frames.flatMap((frame) => (frame.kind === 'batch' ? [frame] : []));

@@ -133,7 +133,7 @@ describe('starting after a position', () => {
 describe('starting anew', () => {
   function feedOf(topic: Topic, sentUpto: number, members: number): Feed {
     const view = new View(1, viewOptions('t'));
-    view.members = members;
+    for (let i = 0; i < members; i++) view.addMember(0);
     const feed = new Feed(view, topic);
     feed.position = sentUpto;
     return feed;

@@ -20,7 +20,7 @@ async function world(options: WorldOptions = {}) {
   await made.publish('a');
   const crowd = (target: string, more: Partial<ViewOptions> = {}, members = 2000) => {
     const view = made.view(target, { dictionaries: true, ...more });
-    for (let i = 0; i < members; i++) made.fanout.addMember(view);
+    for (let i = 0; i < members; i++) made.fanout.addMember(view, made.sink.member);
     return { view, heard: new Listener(made.sink, view) };
   };
   /** Each in a batch of its own. */
@@ -187,7 +187,7 @@ describe('the dictionary of a view', () => {
       turns.settle();
     }
     await fill(view);
-    expect(Math.max(...sink.perTurn())).toBe(sink.framesPerTurn);
+    expect(Math.max(...sink.perTurn())).toBe(sink.maxFramesPerTurn);
     expect(heard.offsets).toEqual(heard.offsets.map((_, i) => i + 2));
   });
 });

@@ -10,7 +10,7 @@ async function crowd(members: number, compressMinBytes: number, codec = codecs.p
   const world = await makeWorld({ compressMinBytes });
   await world.publish('a');
   const view = world.view('a', { codec });
-  for (let i = 0; i < members; i++) world.fanout.addMember(view);
+  for (let i = 0; i < members; i++) world.fanout.addMember(view, world.sink.member);
   return { ...world, view };
 }
 

@@ -256,7 +256,7 @@ describe('views', () => {
     const attached = view('a');
     await publish('a', {}, {});
     turns.settle();
-    fanout.addMember(attached);
+    fanout.addMember(attached, sink.member);
     await publish('a');
     turns.settle();
     expect(ranges(sink.of(attached))).toEqual([[2, 3]]);
@@ -266,10 +266,10 @@ describe('views', () => {
     const { live, fanout, publish, turns, sink } = await makeWorld();
     const view = live('a');
     await publish('a');
-    fanout.removeMember(view);
+    fanout.removeMember(view, sink.member);
     turns.settle();
     expect(sink.frames).toEqual([]);
-    fanout.addMember(view);
+    fanout.addMember(view, sink.member);
     await publish('a');
     turns.advance(10);
     expect(ranges(batches(sink.of(view)))).toEqual([[1, 2]]);
@@ -553,7 +553,7 @@ describe('patterns', () => {
     await publish('a');
     const exact = live('a');
     await publish('a');
-    fanout.removeMember(exact);
+    fanout.removeMember(exact, sink.member);
     fanout.detach(exact);
     await publish('a');
     turns.advance(100);
@@ -597,7 +597,7 @@ describe('patterns', () => {
   });
 
   test('a pattern holds no topic once it has nothing to send', async () => {
-    const { live, publish, turns, broker, fanout } = await makeWorld();
+    const { live, publish, turns, broker, fanout, sink } = await makeWorld();
     const view = live('*');
     await publish('a');
     turns.settle();
@@ -605,7 +605,7 @@ describe('patterns', () => {
     turns.advance(1);
     await publish('a');
     expect(broker.find('a')?.holds).toBe(1);
-    fanout.removeMember(view);
+    fanout.removeMember(view, sink.member);
     fanout.detach(view);
     expect(broker.find('a')?.holds).toBe(0);
   });
@@ -728,7 +728,7 @@ describe('conflation and receivers that differ', () => {
         .filter((frame) => frame.turn === turn)
         .reduce((sum, { instead }) => sum + (instead ? 2 : 1), 0);
     const turnsOf = new Set(sink.of(view).map(({ turn }) => turn));
-    for (const turn of turnsOf) expect(published(turn)).toBeLessThanOrEqual(sink.framesPerTurn);
+    for (const turn of turnsOf) expect(published(turn)).toBeLessThanOrEqual(sink.maxFramesPerTurn);
     expect(sink.of(view).flatMap(offsetsOf)).toHaveLength(100);
   });
 });
@@ -896,7 +896,7 @@ test('no turn takes more frames than may be, whatever they are', async () => {
         turns.turn();
       }
       turns.advance(60_000);
-      expect(Math.max(0, ...sink.perTurn())).toBeLessThanOrEqual(sink.framesPerTurn);
+      expect(Math.max(0, ...sink.perTurn())).toBeLessThanOrEqual(sink.maxFramesPerTurn);
     }),
     { numRuns: 100 },
   );

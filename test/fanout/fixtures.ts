@@ -3,7 +3,7 @@ import type { DictionaryPolicy } from '../../src/fanout/dictionary.ts';
 import { Encoder } from '../../src/fanout/encoder.ts';
 import { Fanout, type FanoutOptions } from '../../src/fanout/fanout.ts';
 import type { Turns } from '../../src/fanout/schedule.ts';
-import { framesPerTurn, type OutFrame, type Sink } from '../../src/fanout/sink.ts';
+import type { Member, OutFrame, Sink } from '../../src/fanout/sink.ts';
 import type { View } from '../../src/fanout/view.ts';
 import type { ViewOptions } from '../../src/fanout/view-options.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
@@ -80,7 +80,7 @@ export class FakeTurns implements Turns {
 }
 
 /** Takes the bytes of a channel that it joined. */
-export interface Receiver {
+export interface Hearer {
   /** The id of its session. */
   readonly id?: string;
   receive(bytes: Uint8Array): void;
@@ -96,9 +96,12 @@ export interface SentFrame extends OutFrame {
 
 /** Writes down the frames, and hands their bytes to who joined the channel. */
 export class FakeSink implements Sink {
-  readonly framesPerTurn = framesPerTurn;
+  readonly transport = 'fake';
+  readonly maxFramesPerTurn = 31;
+  /** One that hears nothing. */
+  readonly member: Member = { sink: this, join: () => undefined, leave: () => undefined };
   readonly frames: SentFrame[] = [];
-  readonly channels = new Map<string, Set<Receiver>>();
+  readonly channels = new Map<string, Set<Hearer>>();
   turns = 0;
   /** Called before the frames of a turn, as drops are told there. */
   onTurn: () => void = () => undefined;
@@ -118,7 +121,7 @@ export class FakeSink implements Sink {
     for (const receiver of this.channels.get(frame.view.channel) ?? []) receiver.receive(frame.bytes);
   }
 
-  publishExcept(frame: OutFrame, except: string, instead: () => OutFrame): void {
+  publishExcept(frame: OutFrame, _members: number, except: string, instead: () => OutFrame): void {
     const other = instead();
     this.#record(frame, except, other);
     for (const receiver of this.channels.get(frame.view.channel) ?? []) {
@@ -139,7 +142,6 @@ export class FakeSink implements Sink {
   }
 
   #record(frame: OutFrame, except: string | undefined, instead: OutFrame | undefined): void {
-    frame.view.frames++;
     this.frames.push({ ...frame, turn: this.turns, atMs: this.#nowMs(), except, instead });
   }
 }
@@ -173,7 +175,7 @@ export function decode(codec: Codec, bytes: Uint8Array): ServerFrame {
 export type Batch = Extract<ServerFrame, { kind: 'batch' }>;
 
 /** Hears a view as a client does. */
-export class Listener implements Receiver {
+export class Listener implements Hearer {
   readonly frames: ServerFrame[] = [];
   readonly #expander = new Expander();
 
@@ -250,7 +252,6 @@ export async function makeWorld(options: WorldOptions = {}) {
   });
   const fanout = new Fanout({
     broker,
-    sink,
     encoder,
     turns,
     metrics: counts.metrics,
@@ -266,7 +267,7 @@ export async function makeWorld(options: WorldOptions = {}) {
   /** A view with one member. */
   const live = (target: string, more: Partial<ViewOptions> = {}): View => {
     const attached = view(target, more);
-    fanout.addMember(attached);
+    fanout.addMember(attached, sink.member);
     return attached;
   };
   /** Publishes in one turn, and does not end it. */

@@ -11,7 +11,7 @@ const session = (name: string, address = `address ${name}`): Payer => ({
 const only = (room: string) => compileFilter({ op: 'eq', tag: 'room', value: room });
 
 async function room(limits: { viewsPerTopic?: number; viewsMax?: number }) {
-  const { fanout } = await makeWorld({ fanout: limits });
+  const { fanout, sink } = await makeWorld({ fanout: limits });
   const attached = new Map<View, Payer>();
   /** Distinct views until one is refused, at most `count`: how many there are. */
   const take = (payer: Payer, count: number, target = 'a', prefix = payer.account) => {
@@ -28,7 +28,7 @@ async function room(limits: { viewsPerTopic?: number; viewsMax?: number }) {
   const leave = (payer: Payer) => {
     for (const [view, owner] of attached) if (owner === payer) fanout.detach(view, payer);
   };
-  return { fanout, take, leave };
+  return { fanout, sink, take, leave };
 }
 
 describe('the places of views', () => {
@@ -100,11 +100,11 @@ describe('the places of views', () => {
   });
 
   test('a pattern that is subscribed to and left again and again uses up none', async () => {
-    const { fanout } = await room({});
+    const { fanout, sink } = await room({});
     for (let i = 0; i < 200; i++) {
       const view = fanout.attach(viewOptions('a:*', { filter: only(`${i}`) }), user('alice'));
-      fanout.addMember(view);
-      fanout.removeMember(view);
+      fanout.addMember(view, sink.member);
+      fanout.removeMember(view, sink.member);
       fanout.detach(view, user('alice'));
     }
     expect(fanout.viewCount).toBe(0);
@@ -115,11 +115,11 @@ describe('the places of views', () => {
     const stays = live('a:*');
     const views = Array.from({ length: 10 }, (_, i) => {
       const view = fanout.attach(viewOptions('a:*', { filter: only(`${i}`) }));
-      fanout.addMember(view);
+      fanout.addMember(view, sink.member);
       return view;
     });
     for (const view of views) {
-      fanout.removeMember(view);
+      fanout.removeMember(view, sink.member);
       fanout.detach(view);
     }
     await publish('a:1');

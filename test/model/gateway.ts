@@ -18,7 +18,6 @@ import { type SubscribeOptions, Subscriber } from '../../src/sessions/subscribe.
 import { TurnBudget } from '../../src/sessions/turn-budget.ts';
 import { Broker } from '../../src/topics/broker.ts';
 import type { EngineFeed } from '../../src/topics/engine.ts';
-import type { UwsConnection } from '../../src/transport/uws/connection.ts';
 import { UwsSink } from '../../src/transport/uws/sink.ts';
 import type { UpgradeHandler } from '../../src/transport/uws/upgrade.ts';
 import { serveWebSockets } from '../../src/transport/uws/websocket.ts';
@@ -94,11 +93,9 @@ export class Gateway {
       monotonicMs: clock,
       wait: this.loop.wait,
     });
-    const connections = new Map<string, UwsConnection>();
-    const sink = new UwsSink(this.network.app, connections, metrics);
+    const sink = new UwsSink(this.network.app, metrics);
     const fanout = new Fanout({
       broker: this.broker,
-      sink,
       encoder: new Encoder({
         ...(options.compresses ? eagerCompression : { compressMinBytes: 0, dictionaryMinBytes: 0 }),
         nowMs: clock,
@@ -186,7 +183,6 @@ export class Gateway {
       upgradeHandler: undefined as unknown as UpgradeHandler,
       sessions: this.sessions,
       sink,
-      connections,
       frameMaxBytes: 65_536,
       idleTimeoutSeconds: 60,
       backpressureMaxBytes: options.backpressureMaxBytes,

@@ -7,6 +7,7 @@ import type { TokenResult } from '../../src/auth/tokens.ts';
 import { whenDone } from '../../src/awaitable.ts';
 import { PageCache } from '../../src/catch-up/page-cache.ts';
 import { type CloseCode, SluiceError } from '../../src/errors.ts';
+import type { View } from '../../src/fanout/view.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { ClientFrame, Position, ServerFrame, ServerKind } from '../../src/protocol/frames.ts';
@@ -19,11 +20,11 @@ import { Sessions } from '../../src/sessions/sessions.ts';
 import { Subscriber } from '../../src/sessions/subscribe.ts';
 import { TurnBudget } from '../../src/sessions/turn-budget.ts';
 import { namespaceOf } from '../../src/topics/topic-name.ts';
-import { decode, type FakeSink, makeWorld, type Receiver, type WorldOptions } from '../fanout/fixtures.ts';
+import { decode, type FakeSink, type Hearer, makeWorld, type WorldOptions } from '../fanout/fixtures.ts';
 import { Expander } from '../support/expander.ts';
 
 /** A connection whose peer reads at once, unless it is stalled: then bytes pile up, and above the limit are dropped. */
-export class FakeConnection implements Connection, Receiver {
+export class FakeConnection implements Connection, Hearer {
   readonly codec: Codec;
   readonly limitBytes: number;
   readonly messages: Uint8Array[] = [];
@@ -36,11 +37,11 @@ export class FakeConnection implements Connection, Receiver {
   endedWith: CloseCode | 'terminated' | undefined;
   /** A live frame was lost. */
   onDrop: () => void = () => undefined;
-  readonly #sink: FakeSink;
+  readonly sink: FakeSink;
 
   constructor(codec: Codec, sink: FakeSink, limitBytes: number) {
     this.codec = codec;
-    this.#sink = sink;
+    this.sink = sink;
     this.limitBytes = limitBytes;
   }
 
@@ -69,15 +70,15 @@ export class FakeConnection implements Connection, Receiver {
     return this.buffered;
   }
 
-  join(channel: string): void {
+  join({ channel }: View): void {
     this.joined.add(channel);
-    const receivers = this.#sink.channels.get(channel) ?? new Set();
-    this.#sink.channels.set(channel, receivers.add(this));
+    const receivers = this.sink.channels.get(channel) ?? new Set();
+    this.sink.channels.set(channel, receivers.add(this));
   }
 
-  leave(channel: string): void {
+  leave({ channel }: View): void {
     this.joined.delete(channel);
-    this.#sink.channels.get(channel)?.delete(this);
+    this.sink.channels.get(channel)?.delete(this);
   }
 
   end(code: CloseCode): void {

@@ -1,5 +1,7 @@
 import type { WebSocket } from 'uWebSockets.js';
 import { type CloseCode, closeTable } from '../../errors.ts';
+import type { Sink } from '../../fanout/sink.ts';
+import type { View } from '../../fanout/view.ts';
 import type { BareCounter } from '../../metrics.ts';
 import type { Codec } from '../../protocol/codec.ts';
 import type { Connection } from '../../sessions/connection.ts';
@@ -29,6 +31,7 @@ export type Socket = WebSocket<SocketData>;
 const sendDropped = 2;
 
 export class UwsConnection implements Connection {
+  readonly sink: Sink;
   readonly codec: Codec;
   readonly socket: Socket;
   /** Set as soon as it is open. */
@@ -39,7 +42,8 @@ export class UwsConnection implements Connection {
   /** What was buffered when the gateway ended it; the library can't tell any more once it is closed. */
   unsentBytes = 0;
 
-  constructor(socket: Socket, codec: Codec, sentBytes: BareCounter) {
+  constructor(sink: Sink, socket: Socket, codec: Codec, sentBytes: BareCounter) {
+    this.sink = sink;
     this.socket = socket;
     this.codec = codec;
     this.#sentBytes = sentBytes;
@@ -61,11 +65,11 @@ export class UwsConnection implements Connection {
     return this.closed ? 0 : this.socket.getBufferedAmount();
   }
 
-  join(channel: string): void {
+  join({ channel }: View): void {
     if (!this.closed) this.socket.subscribe(channel);
   }
 
-  leave(channel: string): void {
+  leave({ channel }: View): void {
     if (!this.closed) this.socket.unsubscribe(channel);
   }
 

@@ -1,27 +1,36 @@
-import type { TemplatedApp } from 'uWebSockets.js';
-import { framesPerTurn, type OutFrame, type Sink } from '../../fanout/sink.ts';
+import type { TemplatedApp, WebSocket } from 'uWebSockets.js';
+import type { OutFrame, Receiver, Sink } from '../../fanout/sink.ts';
 import type { Feed, View } from '../../fanout/view.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Position } from '../../protocol/frames.ts';
-import type { Session } from '../../sessions/session.ts';
-import type { UwsConnection } from './connection.ts';
 import { PastFrames } from './past-frames.ts';
 
 type SinkMetrics = Pick<Metrics, 'deliveriesTotal' | 'sentBytesTotal' | 'dropsTotal'>;
 
+/** What the sink uses of a socket. */
+type PublishingSocket = Pick<WebSocket<unknown>, 'publish' | 'subscribe' | 'unsubscribe'>;
+
+interface PublishingConnection {
+  readonly socket: PublishingSocket;
+  readonly session: Receiver | undefined;
+}
+
+/** The library drains at most 32 messages of a socket at once and reports one drop per drain: a turn stays below. */
+const maxFramesPerTurn = 31;
+
 interface TurnFrame {
   readonly frame: OutFrame;
-  /** Got something else in its place. */
-  readonly except: Session | undefined;
+  /** Got another frame instead. */
+  readonly except: Receiver | undefined;
   /** The only one that got it; undefined: all members did. */
-  readonly only: Session | undefined;
+  readonly only: Receiver | undefined;
   /** How many frames had been published before. */
   readonly number: number;
 }
 
 interface Dropped {
-  readonly session: Session;
-  /** Whose frames it was to get when it was told; it may have left one of them since. */
+  readonly receiver: Receiver;
+  /** The views in which it was live when it was reported; it may have left one of them since. */
   readonly views: Set<View>;
   /** Index in the turn's frames of the first that it did not get. */
   first: number;
@@ -30,26 +39,44 @@ interface Dropped {
 /**
  * Writes frames by uWebSockets.js's own publish, once per view.
  *
- * What a socket over its limit did not get is told by `dropped`, from inside the library's drain, where nothing may be
- * done but remember. It names the first frame of a drain that was lost; the rest of the drain is lost for that socket
- * without a word, whatever its topic. So the frames of a turn are kept, and before the next one is published the
- * session leaves its views and is told where to continue in each.
+ * The library calls `dropped` for a socket over its limit from inside its drain, where nothing may be sent: the sink only
+ * remembers it. The call names the first frame of a drain that was lost; the rest of the drain is lost for that socket
+ * without a call, whatever its topic. So the frames of a turn are kept, and before the next frame is published the session
+ * is told where to continue in each of its views.
  */
 export class UwsSink implements Sink {
-  readonly framesPerTurn = framesPerTurn;
+  readonly transport = 'websocket';
+  readonly maxFramesPerTurn = maxFramesPerTurn;
   readonly #app: TemplatedApp;
-  readonly #connections: ReadonlyMap<string, UwsConnection>;
   readonly #metrics: SinkMetrics;
+  /** The open connections by the id of their session. */
+  readonly #connections = new Map<string, PublishingConnection>();
   #turn: TurnFrame[] = [];
   #dropped = new Map<string, Dropped>();
   readonly #past = new PastFrames();
-  /** At which of the frames that were published each lagging session left off. */
-  readonly #lostSince = new WeakMap<Session, number>();
+  /** How many frames had been published when a lagging session lost its first one. */
+  readonly #lostSince = new WeakMap<Receiver, number>();
 
-  constructor(app: TemplatedApp, connections: ReadonlyMap<string, UwsConnection>, metrics: SinkMetrics) {
+  constructor(app: TemplatedApp, metrics: SinkMetrics) {
     this.#app = app;
-    this.#connections = connections;
     this.#metrics = metrics;
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  add(receiver: Receiver, connection: PublishingConnection): void {
+    this.#connections.set(receiver.id, connection);
+  }
+
+  /** The connection ended with `unsentBytes` in its buffer: takes back what was counted as delivered. */
+  remove(receiver: Receiver, unsentBytes: number): void {
+    this.#connections.delete(receiver.id);
+    const published = this.#publishedTo(receiver);
+    const isOurs = (view: number) => receiver.isSubscribedTo(view);
+    const publications = this.#past.publicationsIn(unsentBytes, published, isOurs);
+    if (publications > 0) this.#metrics.deliveriesTotal.retract(publications);
   }
 
   beginTurn(): void {
@@ -61,37 +88,38 @@ export class UwsSink implements Sink {
     if (this.#turn.length > 0) this.#turn = [];
   }
 
-  publish(frame: OutFrame): void {
+  publish(frame: OutFrame, members: number): void {
     const { view, bytes, publications } = frame;
     this.#remember(frame, undefined);
     this.#app.publish(view.channel, bytes, view.options.codec.binary, false);
-    this.#metrics.deliveriesTotal.inc(publications * view.members);
-    this.#metrics.sentBytesTotal.inc(bytes.length * view.members);
+    this.#metrics.deliveriesTotal.inc(publications * members);
+    this.#metrics.sentBytesTotal.inc(bytes.length * members);
   }
 
-  publishExcept(frame: OutFrame, except: string, instead: () => OutFrame): void {
+  publishExcept(frame: OutFrame, members: number, except: string, instead: () => OutFrame): void {
+    const { view, bytes, publications } = frame;
     const connection = this.#connections.get(except);
     const session = connection?.session;
-    if (connection === undefined || session === undefined || !session.isLiveIn(frame.view)) {
-      this.publish(frame);
+    if (connection === undefined || session?.isLiveIn(view) !== true) {
+      this.publish(frame, members);
       return;
     }
-    const { view, bytes, publications } = frame;
+    const { socket } = connection;
     this.#remember(frame, session);
-    connection.socket.publish(view.channel, bytes, view.options.codec.binary, false);
-    this.#publishTo(connection, session, instead());
-    this.#metrics.deliveriesTotal.inc(publications * (view.members - 1));
-    this.#metrics.sentBytesTotal.inc(bytes.length * (view.members - 1));
+    socket.publish(view.channel, bytes, view.options.codec.binary, false);
+    this.#publishTo(socket, session, instead());
+    this.#metrics.deliveriesTotal.inc(publications * (members - 1));
+    this.#metrics.sentBytesTotal.inc(bytes.length * (members - 1));
   }
 
   /**
-   * A frame for one member, by the same queue as the view's: a direct send would come before the frames of this turn that
+   * A frame for one member, by the same queue as the view's. A direct send would come before the frames of this turn that
    * the library is still to drop, or after them as if they had come. What is queued goes out though the channel is left.
    */
-  #publishTo({ socket }: UwsConnection, session: Session, frame: OutFrame): void {
+  #publishTo(socket: PublishingSocket, receiver: Receiver, frame: OutFrame): void {
     const { bytes, view } = frame;
-    const channel = `s${session.id}`;
-    this.#turn.push({ frame, except: undefined, only: session, number: this.#past.count });
+    const channel = `s${receiver.id}`;
+    this.#turn.push({ frame, except: undefined, only: receiver, number: this.#past.count });
     socket.subscribe(channel);
     this.#app.publish(channel, bytes, view.options.codec.binary, false);
     socket.unsubscribe(channel);
@@ -99,64 +127,51 @@ export class UwsSink implements Sink {
     this.#metrics.sentBytesTotal.inc(bytes.length);
   }
 
-  /** Called from inside the library: only remembers. Pings and direct sends are no frame of the turn. */
-  dropped(session: Session, message: ArrayBuffer): void {
+  /** Called from inside the library: only remembers. Pings and direct sends are not frames of the turn. */
+  dropped(receiver: Receiver, message: ArrayBuffer): void {
     if (message.byteLength === 0) return;
     const bytes = Buffer.from(message);
     const first = this.#turn.findIndex(({ frame }) => bytes.equals(frame.bytes));
-    if (first !== -1) this.#missed(session, first);
+    if (first !== -1) this.#missed(receiver, first);
   }
 
-  /** The session ended with so many bytes unsent: takes back what was counted as delivered. */
-  ended(session: Session, bufferedBytes: number): void {
-    const heard = this.#heard(session);
-    const publications = this.#past.publicationsIn(bufferedBytes, heard, (view) => session.views.has(view));
-    if (publications > 0) this.#metrics.deliveriesTotal.retract(publications);
-  }
-
-  /** How many frames had been published when the session left off. */
-  #heard(session: Session): number {
-    const dropped = this.#dropped.get(session.id);
+  /** How many frames had been published when the session lost its first one; all, where it lost none. */
+  #publishedTo(receiver: Receiver): number {
+    const dropped = this.#dropped.get(receiver.id);
     if (dropped !== undefined) return (this.#turn[dropped.first] as TurnFrame).number;
-    return (session.isLagging ? this.#lostSince.get(session) : undefined) ?? this.#past.count;
+    return (receiver.isLagging ? this.#lostSince.get(receiver) : undefined) ?? this.#past.count;
   }
 
-  #missed(session: Session, first: number): void {
-    const known = this.#dropped.get(session.id);
+  #missed(receiver: Receiver, first: number): void {
+    const known = this.#dropped.get(receiver.id);
     if (known === undefined) {
-      this.#dropped.set(session.id, { session, views: liveViews(session), first });
+      this.#dropped.set(receiver.id, { receiver, views: new Set(receiver.liveViews), first });
       return;
     }
-    for (const view of liveViews(session)) known.views.add(view);
+    for (const view of receiver.liveViews) known.views.add(view);
     known.first = Math.min(known.first, first);
   }
 
-  #lag({ session, views, first }: Dropped): void {
+  #lag({ receiver, views, first }: Dropped): void {
     const lost = new Map<Feed, Position>();
     let publications = 0;
     let frames = 0;
     for (let i = first; i < this.#turn.length; i++) {
-      const { frame, except, only = session } = this.#turn[i] as TurnFrame;
+      const { frame, except, only = receiver } = this.#turn[i] as TurnFrame;
       const { view, feed, epoch, after } = frame;
-      if (!views.has(view) || except === session || only !== session) continue;
+      if (!views.has(view) || except === receiver || only !== receiver) continue;
       frames++;
       publications += frame.publications;
       if (feed !== undefined && !lost.has(feed)) lost.set(feed, { epoch, offset: after });
     }
     this.#metrics.deliveriesTotal.retract(publications);
     this.#metrics.dropsTotal.inc(frames);
-    if (!session.isLagging) this.#lostSince.set(session, (this.#turn[first] as TurnFrame).number);
-    session.lag(lost, frames);
+    if (!receiver.isLagging) this.#lostSince.set(receiver, (this.#turn[first] as TurnFrame).number);
+    receiver.lag(lost, frames);
   }
 
-  #remember(frame: OutFrame, except: Session | undefined): void {
+  #remember(frame: OutFrame, except: Receiver | undefined): void {
     this.#turn.push({ frame, except, only: undefined, number: this.#past.count });
-    const { view, bytes, publications } = frame;
-    view.frames++;
-    this.#past.add(view.id, bytes.length, publications);
+    this.#past.add(frame.view.id, frame.bytes.length, frame.publications);
   }
-}
-
-function liveViews({ views }: Session): Set<View> {
-  return new Set([...views.values()].filter(({ isLive }) => isLive).map(({ view }) => view));
 }

@@ -11,14 +11,12 @@ export interface WebSocketOptions {
   readonly upgradeHandler: UpgradeHandler;
   readonly sessions: Sessions;
   readonly sink: UwsSink;
-  /** By session; kept by this transport, read by the sink. */
-  readonly connections: Map<string, UwsConnection>;
   readonly frameMaxBytes: number;
   readonly idleTimeoutSeconds: number;
   readonly backpressureMaxBytes: number;
   readonly monotonicMs: () => number;
   readonly metrics: Pick<Metrics, 'connectionsTotal' | 'connectionsClosedTotal' | 'handshakeSeconds'> &
-    Pick<Metrics, 'heartbeatTimeoutsTotal' | 'sentBytesTotal'>;
+    Pick<Metrics, 'connections' | 'heartbeatTimeoutsTotal' | 'onScrape' | 'sentBytesTotal'>;
   /** A connection is no longer one of HTTP. */
   readonly upgraded: () => void;
 }
@@ -28,7 +26,8 @@ const toleratedFrames = 2;
 
 /** The WebSocket routes: sockets in and out, sessions behind them. */
 export function serveWebSockets(app: TemplatedApp, options: WebSocketOptions): void {
-  const { upgradeHandler } = options;
+  const { upgradeHandler, sink, metrics } = options;
+  metrics.onScrape(() => metrics.connections.set({ transport: sink.transport }, sink.connectionCount));
   for (const path of ['/ws', '/ws/*']) {
     app.ws<SocketData>(path, behavior(options));
     app.get(path, (response, request) => upgradeHandler.explain(response, request));
@@ -36,8 +35,8 @@ export function serveWebSockets(app: TemplatedApp, options: WebSocketOptions): v
 }
 
 function behavior(options: WebSocketOptions): WebSocketBehavior<SocketData> {
-  const { upgradeHandler, sessions, sink, connections, metrics, monotonicMs } = options;
-  const opened = metrics.connectionsTotal.labels({ transport: 'websocket' });
+  const { upgradeHandler, sessions, sink, metrics, monotonicMs } = options;
+  const opened = metrics.connectionsTotal.labels({ transport: sink.transport });
   return {
     // Sluice compresses by itself, once per view: the library would once per subscriber.
     compression: 0,
@@ -50,12 +49,12 @@ function behavior(options: WebSocketOptions): WebSocketBehavior<SocketData> {
       options.upgraded();
       const data = socket.getUserData();
       const { peer, codec, topic, startedAtMs } = data.opening as Opening;
-      const connection = new UwsConnection(socket, codec, metrics.sentBytesTotal);
+      const connection = new UwsConnection(sink, socket, codec, metrics.sentBytesTotal);
       const session = sessions.open(peer, connection);
       connection.session = session;
       data.connection = connection;
       data.opening = undefined;
-      connections.set(session.id, connection);
+      sink.add(session, connection);
       opened.inc();
       metrics.handshakeSeconds.observe((monotonicMs() - startedAtMs) / 1000);
       if (topic !== undefined) sessions.subscribeAtOpening(session, topic);
@@ -77,9 +76,8 @@ function behavior(options: WebSocketOptions): WebSocketBehavior<SocketData> {
       const { connection } = socket.getUserData();
       const session = connection?.session;
       if (session === undefined || connection === undefined) return;
-      sink.ended(session, connection.unsentBytes);
+      sink.remove(session, connection.unsentBytes);
       connection.closed = true;
-      connections.delete(session.id);
       session.endedBy ??= libraryEndedBy(code, message);
       if (session.endedBy === 'idle_timeout') metrics.heartbeatTimeoutsTotal.inc();
       metrics.connectionsClosedTotal.inc({ reason: sessions.close(session) });

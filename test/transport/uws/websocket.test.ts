@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { anonymousIdentity } from '../../../src/auth/identity.ts';
 import { jsonCodec } from '../../../src/protocol/json/codec.ts';
 import type { Session } from '../../../src/sessions/session.ts';
-import type { Socket, SocketData, UwsConnection } from '../../../src/transport/uws/connection.ts';
+import type { Socket, SocketData } from '../../../src/transport/uws/connection.ts';
 import type { UpgradeHandler } from '../../../src/transport/uws/upgrade.ts';
 import { serveWebSockets } from '../../../src/transport/uws/websocket.ts';
 import { RecordedMetrics } from '../../support/metrics.ts';
@@ -14,15 +14,21 @@ test('a connection is forgotten when it ends, and counted once each time', () =>
     ws: (_: string, behavior: WebSocketBehavior<SocketData>) => void behaviors.push(behavior),
     get: () => undefined,
   } as unknown as TemplatedApp;
-  const connections = new Map<string, UwsConnection>();
+  const connections = new Set<string>();
   const counts = new RecordedMetrics();
   const told: string[] = [];
   const session = { id: 's1', endedBy: undefined } as unknown as Session;
   serveWebSockets(app, {
     upgradeHandler: undefined as unknown as UpgradeHandler,
     sessions: { open: () => session, close: () => 'client' } as never,
-    sink: { ended: () => told.push('ended') } as never,
-    connections,
+    sink: {
+      transport: 'websocket',
+      add: ({ id }: Session) => connections.add(id),
+      remove: ({ id }: Session) => connections.delete(id),
+      get connectionCount() {
+        return connections.size;
+      },
+    } as never,
     frameMaxBytes: 1024,
     idleTimeoutSeconds: 60,
     backpressureMaxBytes: 4096,
@@ -37,10 +43,10 @@ test('a connection is forgotten when it ends, and counted once each time', () =>
   };
   const socket = { getUserData: () => data } as unknown as Socket;
   behaviors[0]?.open?.(socket);
-  expect([...connections.keys()]).toEqual(['s1']);
+  expect([...connections]).toEqual(['s1']);
   behaviors[0]?.close?.(socket, 1000, new ArrayBuffer(0));
   expect(connections.size).toBe(0);
-  expect(told).toEqual(['upgraded', 'ended']);
+  expect(told).toEqual(['upgraded']);
   expect(counts.labels('connectionsTotal')).toEqual(['websocket']);
   expect(counts.labels('connectionsClosedTotal')).toEqual(['client']);
 });

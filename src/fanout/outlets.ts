@@ -1,0 +1,121 @@
+import type { OutFrame, Sink } from './sink.ts';
+import type { View } from './view.ts';
+
+interface Outlet {
+  readonly sink: Sink;
+  /** Its members of all views. */
+  members: number;
+  /** Frames that it may still be sent in this turn. */
+  left: number;
+}
+
+/** The sinks that have members. A frame goes to each sink that has members of its view, within that sink's budget of this turn. */
+export class Outlets {
+  /** By the number that views count their members under. The place of a sink that was dropped is taken by the next one. */
+  readonly #outlets: (Outlet | undefined)[] = [];
+  /** Outlets with a budget left, of all that there are. */
+  #open = 0;
+  #size = 0;
+  #sentFrames = 0;
+
+  /** No sink can take another frame in this turn. */
+  get isExhausted(): boolean {
+    return this.#open === 0 && this.#size > 0;
+  }
+
+  /** A frame was published in this turn. */
+  get hasSent(): boolean {
+    return this.#sentFrames > 0;
+  }
+
+  addMember(view: View, sink: Sink): void {
+    const number = this.#numberOf(sink);
+    (this.#outlets[number] as Outlet).members++;
+    view.addMember(number);
+  }
+
+  removeMember(view: View, sink: Sink): void {
+    const number = this.#numberOf(sink);
+    (this.#outlets[number] as Outlet).members--;
+    view.removeMember(number);
+  }
+
+  /** Renews the budgets. Drops sinks without members, once they have seen the end of the turn before. */
+  beginTurn(): void {
+    const outlets = this.#outlets;
+    for (let number = 0; number < outlets.length; number++) {
+      const outlet = outlets[number];
+      if (outlet === undefined) continue;
+      outlet.sink.beginTurn();
+      outlet.left = outlet.sink.maxFramesPerTurn;
+      if (outlet.members > 0) continue;
+      outlets[number] = undefined;
+      this.#size--;
+    }
+    this.#open = this.#size;
+    this.#sentFrames = 0;
+  }
+
+  /** How many more frames of this view may be published in this turn. */
+  budgetOf(view: View): number {
+    let budget = Number.POSITIVE_INFINITY;
+    for (let number = 0; number < this.#outlets.length; number++) {
+      const outlet = this.#outlets[number];
+      if (outlet !== undefined && view.membersOf(number) > 0 && outlet.left < budget) budget = outlet.left;
+    }
+    return budget;
+  }
+
+  publish(frame: OutFrame): void {
+    const { view } = frame;
+    view.sent();
+    this.#sentFrames++;
+    for (let number = 0; number < this.#outlets.length; number++) {
+      const members = view.membersOf(number);
+      if (members === 0) continue;
+      const outlet = this.#outlets[number] as Outlet;
+      this.#spend(outlet, 1);
+      outlet.sink.publish(frame, members);
+    }
+  }
+
+  publishExcept(frame: OutFrame, except: string, instead: () => OutFrame): void {
+    const { view } = frame;
+    view.sent();
+    this.#sentFrames += 2;
+    for (let number = 0; number < this.#outlets.length; number++) {
+      const members = view.membersOf(number);
+      if (members === 0) continue;
+      const outlet = this.#outlets[number] as Outlet;
+      this.#spend(outlet, 2);
+      outlet.sink.publishExcept(frame, members, except, instead);
+    }
+  }
+
+  /** Nothing more is published to the sinks of this view in this turn: its next frames need more than their budgets. */
+  exhaust(view: View): void {
+    for (let number = 0; number < this.#outlets.length; number++) {
+      if (view.membersOf(number) === 0) continue;
+      const outlet = this.#outlets[number] as Outlet;
+      this.#spend(outlet, outlet.left);
+    }
+  }
+
+  #spend(outlet: Outlet, frames: number): void {
+    if (outlet.left === 0) return;
+    outlet.left -= frames;
+    if (outlet.left === 0) this.#open--;
+  }
+
+  /** Of a sink that has no place yet a new one. */
+  #numberOf(sink: Sink): number {
+    const known = this.#outlets.findIndex((outlet) => outlet?.sink === sink);
+    if (known !== -1) return known;
+    const free = this.#outlets.indexOf(undefined);
+    const number = free === -1 ? this.#outlets.length : free;
+    this.#outlets[number] = { sink, members: 0, left: sink.maxFramesPerTurn };
+    this.#size++;
+    this.#open++;
+    return number;
+  }
+}
