@@ -1,6 +1,6 @@
-import { inflateSync } from 'fflate';
 import { crc32 } from './crc32.ts';
 import type { CompressedBody } from './frames.ts';
+import { inflateRaw } from './inflate-raw.ts';
 
 /** What one batch may hold before compression. */
 export const maxPlainBytes = 16 * 1024 * 1024;
@@ -28,12 +28,11 @@ export function inflateBody(
   return run !== undefined && crc32(run) === body.crc32 ? run : 'mismatch';
 }
 
-/** fflate drops what it would write after `out`, so a bomb ends in an array of that length with another CRC. */
+/** A bomb ends where `out` does. */
 function inflateExactly(body: CompressedBody, dictionary: Uint8Array | undefined): Uint8Array | undefined {
   try {
     const { deflate, plainBytes } = body;
-    const out = new Uint8Array(plainBytes || smallRunBytes);
-    const run = inflateSync(deflate, { out, dictionary });
+    const run = inflateRaw(deflate, new Uint8Array(plainBytes || smallRunBytes), dictionary);
     return plainBytes === 0 || run.length === plainBytes ? run : undefined;
   } catch {
     return undefined;
