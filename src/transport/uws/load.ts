@@ -2,6 +2,7 @@ import type * as uws from 'uWebSockets.js';
 import { createRequire } from 'node:module';
 
 export type Uws = typeof uws;
+export type App = uws.TemplatedApp;
 
 /** Thrown when no binary of uWebSockets.js fits this machine. `code` is for the command line. */
 class UwsLoadError extends Error {

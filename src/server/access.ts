@@ -1,0 +1,51 @@
+import { apiKeys } from '../auth/api-keys.ts';
+import { type Authorize, authorizer } from '../auth/authorize.ts';
+import { type ClientAddress, clientAddress, trustedPeer } from '../auth/client-address.ts';
+import { type Credentials, createCredentials } from '../auth/credentials.ts';
+import { type LoopbackAccess, loopbackAccess } from '../auth/loopback-access.ts';
+import { type OriginPolicy, originPolicy } from '../auth/origins.ts';
+import { logRefusals, type Refused } from '../auth/refusals.ts';
+import { createRequestAccess, type RequestAccess } from '../auth/request-access.ts';
+import { tokenVerifier } from '../auth/tokens.ts';
+import { admitsAnonymous, proxySuspected } from '../config.ts';
+import type { Environment } from './environment.ts';
+
+/** Who clients are and what they may do: the same for HTTP and WebSockets. */
+export interface Access {
+  readonly credentials: Credentials;
+  readonly authorize: Authorize;
+  readonly origins: OriginPolicy;
+  readonly refused: Refused;
+  readonly addressOf: ClientAddress;
+  /** Whether this peer is a proxy that the operator has named. */
+  readonly isProxy: (peerAddress: string) => boolean;
+  readonly loopbackProblem: LoopbackAccess;
+  readonly requestAccess: RequestAccess;
+}
+
+export function createAccess({ config, log, monotonicMs }: Environment): Access {
+  const tokens = config.tokenSecret === undefined ? undefined : tokenVerifier(config.tokenSecret);
+  const credentials = createCredentials(apiKeys(config.apiKeys), tokens);
+  const origins = originPolicy(config.origins);
+  const refused = logRefusals(log, monotonicMs);
+  const addressOf = clientAddress(config.trustedProxies);
+  const isProxy = trustedPeer(config.trustedProxies);
+  const loopbackProblem = loopbackAccess({
+    origins,
+    isProxy,
+    suspected: (sign) => log.warn(proxySuspected(sign, config)),
+  });
+  const requestAccess = createRequestAccess({
+    credentials,
+    origins,
+    loopbackProblem,
+    refused,
+    sourceOf: (request) => ({
+      address: addressOf({ peerAddress: request.peerAddress, forwardedFor: request.forwardedFor ?? '' }),
+      origin: request.header('origin'),
+    }),
+    admitsAnonymous: admitsAnonymous(config),
+  });
+  const authorize = authorizer(config.namespaces);
+  return { credentials, authorize, origins, refused, addressOf, isProxy, loopbackProblem, requestAccess };
+}

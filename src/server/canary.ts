@@ -1,0 +1,23 @@
+import { randomBytes } from 'node:crypto';
+import type { Identity } from '../auth/identity.ts';
+import type { RequestFacts } from '../auth/request-facts.ts';
+
+/** The gateway's own client, which measures publish to receive. */
+export interface Canary {
+  /** Headers of its connection. They hold a key that only this process knows. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Its identity, where the request has the key. */
+  identityOf(request: RequestFacts): Identity | undefined;
+}
+
+const headerName = 'x-sluice-canary';
+/** It may read its topic, whatever access the gateway has. */
+const identity: Identity = { anonymous: false, permissions: [], scopes: ['read'] };
+
+export function createCanary(): Canary {
+  const key = randomBytes(24).toString('base64url');
+  return {
+    headers: { [headerName]: key },
+    identityOf: (request) => (request.header(headerName) === key ? identity : undefined),
+  };
+}

@@ -1,0 +1,18 @@
+import type { Config } from '../config.ts';
+import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+
+/** What every part of a gateway is built from. */
+export interface Environment {
+  readonly config: Config;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly monotonicMs: () => number;
+  /** The gateway is stopping: it takes no more connections. */
+  readonly isDraining: () => boolean;
+}
+
+/** A part that drops what it no longer needs, once a second. */
+export interface Swept {
+  sweep(): void;
+}

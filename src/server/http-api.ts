@@ -1,0 +1,64 @@
+import { assetsOf } from '../api/assets.ts';
+import { type Api, createApi } from '../api/dispatch.ts';
+import { sessionDirectory } from '../api/session-directory.ts';
+import { topicReader } from '../api/topic-reader.ts';
+import { Turns } from '../api/turns.ts';
+import { publishingAuthorizer } from '../auth/authorize.ts';
+import { addressKey } from '../auth/client-address.ts';
+import type { Fanout } from '../fanout/fanout.ts';
+import { RequestLimits } from '../sessions/request-limits.ts';
+import type { Sessions } from '../sessions/sessions.ts';
+import type { Access } from './access.ts';
+import type { Environment, Swept } from './environment.ts';
+import { createService } from './service.ts';
+import type { Storage } from './storage.ts';
+
+/** The files for browsers that `npm run build` makes: found from dist/server and from src/server. */
+const webFolder = new URL('../../dist/web/', import.meta.url);
+
+export interface HttpApi {
+  readonly api: Api;
+  readonly swept: readonly Swept[];
+}
+
+/** The routes of HTTP, and how often clients may ask them. */
+export function createHttpApi(
+  environment: Environment,
+  storage: Storage,
+  fanout: Fanout,
+  sessions: Sessions,
+  access: Access,
+): HttpApi {
+  const { config, log, metrics, monotonicMs } = environment;
+  const { authorize, origins, requestAccess, addressOf } = access;
+  const { broker, topicOptions } = storage;
+  const limits = new RequestLimits(config, monotonicMs);
+  const api = createApi({
+    ports: {
+      publisher: broker,
+      topics: topicReader({
+        broker,
+        namespace: topicOptions,
+        subscribers: (topic) => fanout.subscribers(topic),
+      }),
+      sessions: sessionDirectory(sessions),
+      service: createService(environment, storage, fanout, sessions),
+      assets: assetsOf(webFolder),
+      authorize,
+      authorizePublishing: publishingAuthorizer(config.namespaces),
+      turns: new Turns({
+        nextTurn: setImmediate,
+        monotonicMs,
+        spent: (account, ms) => limits.spent(account, ms, 0),
+      }),
+      bodyMaxBytes: config.bodyMaxBytes,
+    },
+    requestAccess,
+    origins,
+    metrics,
+    log,
+    limits,
+    addressKey: (head) => addressKey(addressOf(head)),
+  });
+  return { api, swept: [limits] };
+}

@@ -1,0 +1,107 @@
+import { PageCache } from '../catch-up/page-cache.ts';
+import { namespaceOptions } from '../config.ts';
+import type { Fanout } from '../fanout/fanout.ts';
+import { eventLoop } from '../fanout/schedule.ts';
+import { HeldBytes } from '../sessions/charges.ts';
+import { ConnectionLimits } from '../sessions/connection-limits.ts';
+import { Presence } from '../sessions/presence.ts';
+import { Sessions } from '../sessions/sessions.ts';
+import { Subscriber } from '../sessions/subscribe.ts';
+import { TurnBudget } from '../sessions/turn-budget.ts';
+import type { Broker } from '../topics/broker.ts';
+import { namespaceOf } from '../topics/topic-name.ts';
+import { version } from '../version.ts';
+import type { Access } from './access.ts';
+import type { Environment, Swept } from './environment.ts';
+
+export interface SessionStage {
+  readonly sessions: Sessions;
+  readonly connectionLimits: ConnectionLimits;
+  readonly swept: readonly Swept[];
+}
+
+/** The time of one turn that subscribing and catching up may take, so that other clients wait no longer for them. */
+const turnBudgetMs = 5;
+/** Pages of clients that come back: thousands of publications, kept for seconds. */
+const pageCacheMaxBytes = 4 * 1024 * 1024;
+/** Large messages that wait for a later turn to be decoded. */
+const waitingMessagesMaxBytes = 16 * 1024 * 1024;
+
+/** Sessions: their commands, their subscriptions, and what they catch up on. */
+export function createSessions(
+  environment: Environment,
+  broker: Broker,
+  fanout: Fanout,
+  access: Access,
+): SessionStage {
+  const { config, log, metrics, monotonicMs } = environment;
+  const { authorize, credentials, refused } = access;
+  const optionsOf = (topic: string) => namespaceOptions(config, namespaceOf(topic));
+  const presence = new Presence({
+    fanout,
+    isOn: (topic) => optionsOf(topic).presence,
+    nowMs: () => broker.wallMs(),
+  });
+  const pageCache = new PageCache({
+    maxBytes: pageCacheMaxBytes,
+    compressMinBytes: config.compressMinBytes,
+    metrics,
+  });
+  const connectionLimits = new ConnectionLimits(config, monotonicMs);
+  const sessions = new Sessions({
+    connectionLimits,
+    subscriber: new Subscriber({
+      broker,
+      fanout,
+      authorize,
+      presence,
+      dictionaries: config.compressMinBytes > 0 && config.dictionaryMinBytes > 0,
+      conflates: (target) => optionsOf(target).conflate,
+      modeOf: (topic) => optionsOf(topic).mode,
+      subscriptionsPerSession: config.subscriptionsPerSession,
+      metrics,
+    }),
+    context: {
+      broker,
+      fanout,
+      presence,
+      catchUp: {
+        nowMs: () => broker.nowMs(),
+        pageBytes: Math.min(config.batchMaxBytes, config.backpressureMaxBytes / 4),
+        pages: pageCache,
+        modeOf: (topic) => optionsOf(topic).mode,
+        metrics,
+      },
+      monotonicMs,
+      backpressureMaxBytes: config.backpressureMaxBytes,
+      commandsPerSecond: config.commandsPerSecond,
+      metrics,
+      turnBudget: new TurnBudget(eventLoop, turnBudgetMs),
+    },
+    commands: {
+      broker,
+      presence,
+      identify: (credential) => credentials.identify(credential),
+      authorize,
+      metrics,
+    },
+    limits: {
+      frameMaxBytes: config.frameMaxBytes,
+      payloadMaxBytes: config.payloadMaxBytes,
+      subscriptions: config.subscriptionsPerSession,
+      commandsPerSecond: config.commandsPerSecond,
+      idleTimeoutMs: config.idleTimeoutSeconds * 1000,
+    },
+    waitingMessages: new HeldBytes({
+      perPayer: 2 * config.frameMaxBytes,
+      total: Math.max(waitingMessagesMaxBytes, 2 * config.frameMaxBytes),
+    }),
+    version,
+    writeTimeoutMs: config.writeTimeoutSeconds * 1000,
+    backpressureTotalMaxBytes: config.backpressureTotalMaxBytes,
+    metrics,
+    log,
+    refused,
+  });
+  return { sessions, connectionLimits, swept: [sessions, pageCache] };
+}

@@ -1,0 +1,36 @@
+import { namespaceOptions } from '../config.ts';
+import { engines } from '../engines/engines.ts';
+import { Broker } from '../topics/broker.ts';
+import type { TopicOptions } from '../topics/topic.ts';
+import type { Environment } from './environment.ts';
+
+export interface Storage {
+  readonly engineName: string;
+  readonly broker: Broker;
+  /** The options of the topics of a namespace. */
+  readonly topicOptions: (namespace: string) => TopicOptions;
+}
+
+/** Topics and the engine that stores them. The broker is not open yet. */
+export async function createStorage({ config, metrics }: Environment): Promise<Storage> {
+  const topicOptions = (namespace: string): TopicOptions => {
+    const options = namespaceOptions(config, namespace);
+    return {
+      mode: options.mode,
+      maxPublications: options.topicHistoryMaxPublications,
+      maxAgeMs: options.topicHistoryMaxAgeSeconds * 1000,
+      maxBytes: options.topicHistoryMaxBytes,
+      ttlMs: options.ttlMs || undefined,
+    };
+  };
+  const engine = await (await engines[config.engine]())(config);
+  const broker = new Broker({
+    engine,
+    namespace: topicOptions,
+    metrics,
+    payloadMaxBytes: config.payloadMaxBytes,
+    topicsMax: config.topicsMax,
+    historyMaxBytes: config.historyMaxBytes,
+  });
+  return { engineName: engine.name, broker, topicOptions };
+}

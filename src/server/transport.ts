@@ -1,0 +1,94 @@
+import { withCors } from '../api/cors.ts';
+import type { Api } from '../api/dispatch.ts';
+import { addressKey } from '../auth/client-address.ts';
+import { needsCredentials } from '../auth/credentials.ts';
+import {
+  anonymousIdentity,
+  type Identity,
+  localIdentity,
+  unauthenticatedIdentity,
+} from '../auth/identity.ts';
+import type { RequestFacts } from '../auth/request-facts.ts';
+import { admitsAnonymous } from '../config.ts';
+import { HeldBytes } from '../sessions/charges.ts';
+import { Handshake } from '../sessions/handshake.ts';
+import { TokenBuckets } from '../sessions/token-bucket.ts';
+import { serveHttp } from '../transport/uws/http.ts';
+import { HttpConnections } from '../transport/uws/http-connections.ts';
+import type { App } from '../transport/uws/load.ts';
+import { UwsSink } from '../transport/uws/sink.ts';
+import { UpgradeHandler } from '../transport/uws/upgrade.ts';
+import { serveWebSockets } from '../transport/uws/websocket.ts';
+import type { Access } from './access.ts';
+import type { Canary } from './canary.ts';
+import type { Environment, Swept } from './environment.ts';
+import type { SessionStage } from './session-stage.ts';
+
+export interface Served {
+  readonly api: Api;
+  readonly sessionStage: SessionStage;
+  readonly access: Access;
+  readonly canary: Canary;
+}
+
+/** Serves HTTP and WebSockets by this app, which does not listen yet. Returns what is to be swept. */
+export function serveApp(app: App, environment: Environment, served: Served): readonly Swept[] {
+  const { config, metrics, monotonicMs } = environment;
+  const requestBytes = {
+    perPayer: Math.max(config.requestsMaxBytesPerClient, config.bodyMaxBytes),
+    total: Math.max(config.requestsMaxBytes, config.bodyMaxBytes),
+  };
+  const unread = new HeldBytes(requestBytes);
+  const exchanges = { unread, monotonicMs, writeTimeoutMs: config.writeTimeoutSeconds * 1000 };
+  const { httpConnections, newConnections } = countConnections(app, environment, served.access);
+  serveWebSockets(app, {
+    upgradeHandler: new UpgradeHandler({
+      handshake: createHandshake(environment, served),
+      withCors: (answer, origin) => withCors(answer, origin, served.access.origins),
+      ...exchanges,
+      metrics,
+    }),
+    sessions: served.sessionStage.sessions,
+    sink: new UwsSink(app, metrics),
+    frameMaxBytes: config.frameMaxBytes,
+    idleTimeoutSeconds: config.idleTimeoutSeconds,
+    backpressureMaxBytes: config.backpressureMaxBytes,
+    monotonicMs,
+    metrics,
+    upgraded: () => httpConnections.upgraded(),
+  });
+  serveHttp(app, { ...exchanges, api: served.api, incoming: new HeldBytes(requestBytes), metrics });
+  return [newConnections];
+}
+
+function countConnections(app: App, { config, metrics, monotonicMs }: Environment, access: Access) {
+  // Each WebSocket begins as an HTTP connection.
+  const perSecond = Math.max(config.httpConnectionsPerSecondPerIp, 2 * config.handshakesPerSecondPerIp);
+  const newConnections = new TokenBuckets(perSecond, perSecond, monotonicMs);
+  const httpConnections = new HttpConnections(app, {
+    max: config.maxHttpConnections,
+    admits: (peer) => access.isProxy(peer) || newConnections.take(addressKey(peer)) === 0,
+    metrics,
+  });
+  return { httpConnections, newConnections };
+}
+
+function createHandshake(environment: Environment, { sessionStage, access, canary }: Served): Handshake {
+  const { config, isDraining } = environment;
+  const { requestAccess, credentials, addressOf, refused, loopbackProblem } = access;
+  const withoutCredential = (request: RequestFacts): Identity => {
+    if (needsCredentials(credentials)) {
+      return admitsAnonymous(config) ? anonymousIdentity : unauthenticatedIdentity;
+    }
+    return loopbackProblem(request, []) === undefined ? localIdentity : anonymousIdentity;
+  };
+  return new Handshake({
+    requestAccess,
+    credentials,
+    identityOf: (request) => canary.identityOf(request) ?? withoutCredential(request),
+    clientAddress: addressOf,
+    refused,
+    connectionLimits: sessionStage.connectionLimits,
+    isDraining,
+  });
+}
