@@ -20,7 +20,7 @@ const viewsPerCommand = 500;
  * refuse it (`already_subscribed`).
  */
 export class Releases {
-  /** View to the text of its subscription. */
+  /** View to the key of its subscription. */
   readonly #wanted = new Map<number, string>();
   #planned = false;
   #timer: TimerHandle | undefined;
@@ -30,17 +30,17 @@ export class Releases {
     this.#port = port;
   }
 
-  add(view: number, text: string): void {
-    this.#wanted.set(view, text);
+  add(view: number, key: string): void {
+    this.#wanted.set(view, key);
     if (this.#planned) return;
     this.#planned = true;
     queueMicrotask(() => this.flush());
   }
 
   /** Whether an equal subscription may still be there when one that is sent now arrives. */
-  holds(text: string): boolean {
+  holds(key: string): boolean {
     if (this.#timer === undefined) return false;
-    for (const held of this.#wanted.values()) if (held === text) return true;
+    for (const held of this.#wanted.values()) if (held === key) return true;
     return false;
   }
 
@@ -69,7 +69,7 @@ export class Releases {
   }
 
   #later(entries: readonly (readonly [number, string])[], delayMs: number): void {
-    for (const [view, text] of entries) this.#wanted.set(view, text);
+    for (const [view, key] of entries) this.#wanted.set(view, key);
     this.#stopTimer();
     this.#timer = this.#port.runtime.setTimeout(() => {
       this.#timer = undefined;

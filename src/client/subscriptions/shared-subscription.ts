@@ -10,10 +10,12 @@ import type {
 import type { ClientError } from '../client-error.ts';
 import { Backoff } from '../connection/backoff.ts';
 import { ReceivedPublication } from '../publication.ts';
-import { LiveMap } from './live-map.ts';
-import { judge, Positions } from './positions.ts';
-import { RecentTopics } from './recent-topics.ts';
-import { beginning, startingPoints } from './starting-point.ts';
+import { Continuation } from './continuation.ts';
+import { KnownTopics } from './known-topics.ts';
+import type { LiveMap } from './live-map.ts';
+import { judge } from './positions.ts';
+import { StartRequest } from './start-request.ts';
+import { startingPoints } from './starting-point.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { StateMap, Subscription, TopicStart } from './subscription.ts';
 
@@ -30,91 +32,79 @@ export interface SharedPort {
 
 const noEntries: StateMap = new Map();
 
-/** Of a pattern: more are forgotten when they have been quiet. */
-const topicsRemembered = 10_000;
-/** Longer than the gateway keeps anything back that it has not covered yet. */
-const quietMs = 60_000;
-
-function namespaceOf(topic: string): string {
-  const colon = topic.indexOf(':');
-  return colon === -1 ? topic : topic.slice(0, colon);
-}
+const minRecoveryIntervalMs = 1_000;
 
 /**
- * One subscription on the wire and the local ones that share it: positions, live maps, delivery.
- * needed: to be asked for; asked: the command is out; live: batches may come; off: refused or ended, perhaps
- * to be asked for later.
+ * needed → asked → live → needed …: to be asked for; the command is out; batches may come. `off`: refused, ended or put off,
+ * perhaps to be asked for later. Each transition is one function named `to…`.
  */
+export type WireState = 'needed' | 'asked' | 'live' | 'off';
+
+/** One subscription on the wire and the local ones that share it: what to ask for, positions, live maps, delivery. */
 export class SharedSubscription {
   readonly topic: string;
   readonly options: SubscribeOptions;
   /** Equal for equal subscriptions. */
-  readonly text: string;
+  readonly key: string;
   readonly members = new Set<Subscription>();
-  phase: 'needed' | 'asked' | 'live' | 'off' = 'needed';
-  view = 0;
   /** Between attempts after a refusal that may pass. */
   readonly backoff: Backoff;
-  recoveredAtMs = Number.NEGATIVE_INFINITY;
+  #state: WireState = 'needed';
+  #view = 0;
+  #recoveredAtMs = Number.NEGATIVE_INFINITY;
   #wasLive = false;
   #hasPresence = false;
-  readonly #positions = new Positions();
-  /** Of each state topic, from when it is known to be one. */
-  readonly #maps = new Map<string, LiveMap>();
-  /** State topics whose snapshot isn't complete: their position doesn't count, a new snapshot is needed. */
-  readonly #incomplete = new Set<string>();
-  /**
-   * Members whose `since` or `last` the gateway hasn't granted yet, and those of them that it was asked for.
-   */
-  readonly #unserved = new Set<Subscription>();
-  #asked: readonly Subscription[] = [];
-  /** The positions that were asked for last. */
-  #starts: readonly TopicPosition[] = [];
-  /** A pattern's cursor that was asked for last. */
-  #askedCursor: string | undefined;
+  readonly #topics: KnownTopics;
+  readonly #start: StartRequest;
   /** The newest that the gateway gave: everything up to there has come, or was named as lost. */
   #cursor: string | undefined;
   /** A pattern's topic of which something is missing that `#cursor` may count as received. */
   #suspect: string | undefined;
-  /** A pattern that continues by cursor: what is lost is named until it is caught up. */
-  #continues: 'no' | 'without loss' | 'with loss' = 'no';
-  /** A pattern's. */
-  readonly #recent = new RecentTopics();
-  /** Namespaces of forgotten state topics, whose maps were empty. */
-  readonly #stateNamespaces = new Set<string>();
+  readonly #continuation = new Continuation();
   readonly #port: SharedPort;
 
   constructor(topic: string, options: SubscribeOptions, port: SharedPort) {
     this.topic = topic;
     this.options = options;
-    this.text = subscriptionKey({ topic, ...options });
+    this.key = subscriptionKey({ topic, ...options });
+    this.#start = new StartRequest(this.isPattern);
+    this.#topics = new KnownTopics(this.isPattern, () => port.monotonicMs());
     this.backoff = new Backoff({}, () => port.random());
     this.#port = port;
+  }
+
+  get state(): WireState {
+    return this.#state;
+  }
+
+  /** The number by which the gateway's frames name it while it is live. */
+  get view(): number {
+    return this.#view;
   }
 
   get isPattern(): boolean {
     return this.topic.endsWith('*');
   }
 
-  /** Adds a member. Answers whether the wire has to go back to serve its `since` or `last`. */
+  /** Adds a member. Returns whether the wire has to go back to serve its `since` or `last`. */
   join(member: Subscription): boolean {
     this.members.add(member);
-    if (this.#mustServe(member)) this.#unserved.add(member);
-    else for (const position of this.#positions.list()) member.stand(position);
-    if (this.phase === 'live') member.enter('live');
-    return this.phase === 'live' && this.mustAskAgain;
+    if (this.#mustServe(member)) this.#start.add(member);
+    else for (const position of this.#topics.positions()) member.stand(position);
+    if (this.#state === 'live') member.enter('live');
+    return this.#state === 'live' && this.mustAskAgain;
   }
 
   leave(member: Subscription): void {
     this.members.delete(member);
-    this.#unserved.delete(member);
+    this.#start.delete(member);
   }
 
   /** A member that came late to a state topic sees at once what the others see. */
   show(member: Subscription): void {
-    for (const position of this.#positions.list()) {
-      const map = this.#maps.get(position.topic);
-      if (!map || this.#incomplete.has(position.topic)) continue;
+    for (const position of this.#topics.positions()) {
+      const map = this.#topics.completeMap(position.topic);
+      if (!map) continue;
       member.tell('snapshot', map.entries, position);
       this.#tellMap(member, map, position.topic);
     }
@@ -122,54 +112,43 @@ export class SharedSubscription {
 
   /** A member joined after the subscribe was sent, and wants more. */
   get mustAskAgain(): boolean {
-    return this.#unserved.size > 0 || (this.#wantsPresence() && !this.#hasPresence);
+    return !this.#start.isEmpty || (this.#wantsPresence() && !this.#hasPresence);
   }
 
-  /** What to ask the gateway for, now. */
-  ask(): WireSubscription {
-    this.phase = 'asked';
+  /** Returns what to ask the gateway for. */
+  toAsked(): WireSubscription {
+    this.#state = 'asked';
     const { filter, intervalMs, conflate } = this.options;
     this.#hasPresence = this.#wantsPresence();
     const presence = this.#hasPresence || undefined;
     const selection = { topic: this.topic, filter, intervalMs, conflate, presence };
-    const known = this.#positions.list().filter(({ topic }) => !this.#incomplete.has(topic));
-    const at = {
+    const wire = this.#start.ask({
       topic: this.topic,
-      known,
+      known: this.#topics.completePositions(),
       cursor: this.#cursor,
       suspect: this.#suspect,
       wasLive: this.#wasLive,
-    };
-    const unserved = [...this.#unserved];
-    const { wire, starts } = beginning(
-      at,
-      unserved.map(({ options }) => options),
-    );
-    this.#starts = starts;
-    this.#askedCursor = this.isPattern ? wire.cursor : undefined;
-    // One cursor at a time: members that want another one are served after this one.
-    const wantsOther = ({ options: { cursor } }: Subscription) =>
-      cursor !== undefined && cursor !== wire.cursor;
-    this.#asked = this.isPattern ? unserved.filter((member) => !wantsOther(member)) : unserved;
+    });
     return { ...selection, ...wire };
   }
 
-  granted(result: Granted): void {
-    this.phase = 'live';
-    this.view = result.view;
+  /** Asked for, or made by the gateway on its own: granted. */
+  toLive(result: Granted): void {
+    this.#state = 'live';
+    this.#view = result.view;
     this.#wasLive = true;
     this.backoff.reset();
-    for (const member of this.#asked) this.#unserved.delete(member);
-    if (this.#askedCursor !== undefined) this.#continued(result, this.#askedCursor);
+    this.#start.granted();
+    if (this.#start.cursor !== undefined) this.#continued(result);
     // What one topic's older cursor says stays true.
-    this.#cursor = result.cursor ?? this.#askedCursor ?? (this.isPattern ? undefined : this.#cursor);
+    this.#cursor = result.cursor ?? this.#start.cursor ?? (this.isPattern ? undefined : this.#cursor);
     for (const start of this.isPattern ? (result.topics ?? []) : [result]) this.#begin(start);
     for (const member of this.members) member.enter('live');
   }
 
   /** Whether a subscription that begins at `start` would leave a hole after what was seen. */
   wouldSkip(start: Position): boolean {
-    const position = this.#positions.get(this.topic);
+    const position = this.#topics.position(this.topic);
     return (
       position !== undefined &&
       (position.epoch || start.epoch) === start.epoch &&
@@ -177,19 +156,30 @@ export class SharedSubscription {
     );
   }
 
-  refused(error: ClientError): void {
-    this.phase = 'off';
-    for (const member of this.members) member.refuse(error);
+  /** Refused, ended or put off. With an error the members hear of it. */
+  toOff(error?: ClientError): void {
+    this.#state = 'off';
+    if (error) for (const member of this.members) member.refuse(error);
   }
 
-  /** The view is gone, with the connection or by our own doing; positions stay. */
-  detached(): void {
-    this.phase = 'needed';
+  /** The view is gone, with the connection or by our own doing. Positions stay. */
+  toNeeded(): void {
+    this.#state = 'needed';
     for (const member of this.members) member.enter('pending');
   }
 
   /**
-   * Answers how many publications were new; `undefined` when something is missing before or in the batch:
+   * Something is missing: how long to wait before the next attempt to recover it. A view whose batches never fit must not turn
+   * into a storm of subscribe commands.
+   */
+  recoveryDelayMs(nowMs: number): number {
+    const waitMs = Math.max(0, this.#recoveredAtMs + minRecoveryIntervalMs - nowMs);
+    this.#recoveredAtMs = nowMs + waitMs;
+    return waitMs;
+  }
+
+  /**
+   * Returns how many publications were new; `undefined` when something is missing before or in the batch:
    * then recover.
    */
   batch(batch: ServerKinds['batch']): number | undefined {
@@ -213,7 +203,7 @@ export class SharedSubscription {
     const fresh = publications
       .filter(({ offset }) => offset > verdict.from && !this.#port.isOwn({ topic, epoch, offset }))
       .map((publication) => new ReceivedPublication(topic, publication));
-    this.#set(topic, verdict.position);
+    this.#topics.setPosition(topic, verdict.position);
     this.#accept(topic, fresh, verdict.position);
     this.#advance(batch.cursor);
     return fresh.length;
@@ -222,10 +212,11 @@ export class SharedSubscription {
   snapshot(frame: ServerKinds['snapshot']): void {
     const { topic, epoch, offset } = frame;
     const publications = frame.publications.map((publication) => new ReceivedPublication(topic, publication));
-    const map = this.#learn(topic, 'state') as LiveMap;
+    this.#topics.setMode(topic, 'state');
+    const map = this.#topics.map(topic) as LiveMap;
     if (!map.page(publications, frame)) return;
-    this.#incomplete.delete(topic);
-    this.#set(topic, { epoch, offset });
+    this.#topics.setComplete(topic, true);
+    this.#topics.setPosition(topic, { epoch, offset });
     for (const member of this.members) {
       member.stand({ topic, epoch, offset });
       member.tell('snapshot', map.entries, { topic, epoch, offset });
@@ -233,16 +224,19 @@ export class SharedSubscription {
     }
   }
 
-  /** Also the birth of a state topic in a pattern. What it stands in already is no news. A map is empty until a snapshot comes. */
+  /**
+   * Also the birth of a state topic in a pattern. Of a numbering that is known nothing is said. A map is empty until
+   * a snapshot comes.
+   */
   reset({ topic, epoch, offset, mode }: Omit<ServerKinds['reset'], 'view'>): void {
-    const previous = this.#positions.get(topic)?.epoch;
+    const previous = this.#topics.position(topic)?.epoch;
     if (previous === epoch) return;
-    if (previous) this.#noteLoss();
+    if (previous) this.#continuation.noteLoss();
     this.#learn(topic, mode);
-    this.#set(topic, { epoch, offset });
+    this.#topics.setPosition(topic, { epoch, offset });
     for (const member of this.members) member.reset({ topic, epoch, offset });
     this.#forget(topic);
-    this.#incomplete.delete(topic);
+    this.#topics.setComplete(topic, true);
   }
 
   lagging(): void {
@@ -260,11 +254,11 @@ export class SharedSubscription {
 
   /** Where a member may continue another day. */
   cursorOf(member: Subscription): string | undefined {
-    return this.#unserved.has(member) ? member.options.cursor : this.#cursor;
+    return this.#start.has(member) ? member.options.cursor : this.#cursor;
   }
 
   mapOf(topic: string): StateMap {
-    return this.#maps.get(topic)?.entries ?? noEntries;
+    return this.#topics.map(topic)?.entries ?? noEntries;
   }
 
   #wantsPresence(): boolean {
@@ -275,11 +269,11 @@ export class SharedSubscription {
 
   #begin(start: TopicStart): void {
     const { topic, epoch, offset, mode } = start;
-    const asked = this.#starts.find((position) => position.topic === topic);
+    const asked = this.#start.startOf(topic);
     const continues =
       start.recovered === true && asked?.offset === offset && (asked.epoch || epoch) === epoch;
     this.#learn(topic, mode);
-    this.#set(topic, { epoch, offset });
+    this.#topics.setPosition(topic, { epoch, offset });
     if (mode === 'state' && start.recovered === false) this.#forget(topic);
     else if (mode === 'state' && !continues) this.#beginState(start, asked !== undefined);
     for (const member of this.members) member.begin(start);
@@ -291,28 +285,25 @@ export class SharedSubscription {
    * on an empty map.
    */
   #beginState({ topic, offset }: TopicStart, wasAskedFor: boolean): void {
-    if (offset === 0) this.#incomplete.delete(topic);
-    else this.#incomplete.add(topic);
+    this.#topics.setComplete(topic, offset === 0);
     if (offset === 0 || (this.isPattern && !wasAskedFor)) this.#forget(topic);
   }
 
-  /** The answer to a pattern's cursor. What was missed follows, and what is lost of it is named, topic by topic. */
-  #continued(result: Granted, asked: string): void {
+  /** The reply to a pattern's cursor. What was missed follows, and what is lost of it is named, topic by topic. */
+  #continued(result: Granted): void {
     // Where a member wanted to go back to is before the positions of the others, who drop what they had.
-    if (this.#asked.some(({ options }) => options.cursor === asked)) this.#positions.clear();
+    if (this.#start.goesBack) this.#topics.clearPositions();
     if (result.recovered === true) {
-      this.#continues = 'without loss';
+      this.#continuation.begin(true);
       if (result.cursor !== undefined) this.#endContinuation();
       return;
     }
-    this.#continues = 'with loss';
+    this.#continuation.begin(false);
     for (const member of this.members) if (member.hasBegun) member.lostSomething(this.topic, '');
   }
 
   #endContinuation(): void {
-    const nothingLost = this.#continues === 'without loss';
-    this.#continues = 'no';
-    if (!nothingLost) return;
+    if (!this.#continuation.end()) return;
     const at = { topic: this.topic, epoch: '', offset: 0 };
     for (const member of this.members) if (member.hasBegun) member.tell('recovered', at);
   }
@@ -329,39 +320,24 @@ export class SharedSubscription {
 
   /** Also of a topic that is gone, or that was born while this client was away. */
   #lost({ topic, epoch, offset, missing }: ServerKinds['caughtUp']): void {
-    const position = this.#positions.get(topic);
+    const position = this.#topics.position(topic);
     if (position?.epoch !== epoch) {
       this.reset({ topic, epoch, offset: missing?.after ?? offset, mode: 'stream' });
     }
-    if (position?.epoch !== epoch || offset > position.offset) this.#set(topic, { epoch, offset });
+    if (position?.epoch !== epoch || offset > position.offset)
+      this.#topics.setPosition(topic, { epoch, offset });
     for (const member of this.members) {
-      if (missing && member.lost(topic, epoch, missing)) this.#noteLoss();
+      if (missing && member.lost(topic, epoch, missing)) this.#continuation.noteLoss();
       member.stand({ topic, epoch, offset: Math.max(offset, member.floor(topic, epoch)) });
     }
   }
 
-  #noteLoss(): void {
-    if (this.#continues === 'without loss') this.#continues = 'with loss';
-  }
-
-  #set(topic: string, position: Position): void {
-    this.#positions.set(topic, position);
-    if (this.isPattern) this.#recent.heard(topic, this.#port.monotonicMs());
-  }
-
-  /** Everything up to this cursor has come. What came long before it needs no position any more: it will not come again. */
+  /** Everything up to this cursor has come. What came long before it will not come again, and needs no position. */
   #advance(cursor: string | undefined): void {
     if (cursor === undefined) return;
     this.#cursor = cursor;
     this.#suspect = undefined;
-    if (this.#recent.size <= topicsRemembered) return;
-    const nowMs = this.#port.monotonicMs();
-    const mayForget = (topic: string) => (this.#maps.get(topic)?.entries.size ?? 0) === 0;
-    const sinceMs = nowMs - quietMs - 2 * (this.options.intervalMs ?? 0);
-    for (const topic of this.#recent.forget(topicsRemembered, sinceMs, nowMs, mayForget)) {
-      if (this.#maps.delete(topic)) this.#stateNamespaces.add(namespaceOf(topic));
-      this.#incomplete.delete(topic);
-      this.#positions.delete(topic);
+    for (const topic of this.#topics.forgetQuiet(this.options.intervalMs ?? 0)) {
       for (const member of this.members) member.forget(topic);
     }
   }
@@ -369,33 +345,38 @@ export class SharedSubscription {
   /** A live state topic shows the newcomer its map; otherwise `last` and an older `since` or `cursor` take going back. */
   #mustServe({ options: { since, last, cursor } }: Subscription): boolean {
     if (this.isPattern && cursor !== undefined) return cursor !== this.#cursor;
-    if (this.#wasLive && this.#maps.has(this.topic)) return false;
+    if (this.#wasLive && this.#topics.map(this.topic)) return false;
     if (!since) return (last ?? 0) > 0;
-    return startingPoints(this.topic, this.#positions.list(), [{ since }]).some(
-      ({ topic, offset }) => offset !== this.#positions.get(topic)?.offset,
+    return startingPoints(this.topic, this.#topics.positions(), [{ since }]).some(
+      ({ topic, offset }) => offset !== this.#topics.position(topic)?.offset,
     );
   }
 
   /** A topic of a pattern that is not known begins with its first batch; one with another epoch begins anew. */
   #positionFor(topic: string, { epoch, after }: ServerKinds['batch']): Position {
-    const position = this.#positions.get(topic);
+    const position = this.#topics.position(topic);
     if (position && (epoch === undefined || epoch === position.epoch)) return position;
     const start = { epoch: epoch ?? '', offset: after };
     if (position) {
-      this.reset({ topic, epoch: start.epoch, offset: 0, mode: this.#maps.has(topic) ? 'state' : 'stream' });
+      this.reset({
+        topic,
+        epoch: start.epoch,
+        offset: 0,
+        mode: this.#topics.map(topic) ? 'state' : 'stream',
+      });
       const missing = { after: 0, upto: after };
       for (const member of this.members) {
         member.lost(topic, start.epoch, missing);
         member.stand({ topic, ...start });
       }
-    } else if (this.isPattern && this.#stateNamespaces.has(namespaceOf(topic))) {
+    } else if (this.isPattern && this.#topics.isStateNamespace(topic)) {
       this.#learn(topic, 'state');
     }
     return start;
   }
 
   #accept(topic: string, publications: readonly ReceivedPublication[], { epoch, offset }: Position): void {
-    const map = this.#maps.get(topic);
+    const map = this.#topics.map(topic);
     map?.apply(publications.map((one) => one.copy()));
     for (const member of this.members) {
       member.deliver(publications, { topic, epoch, offset }, this.view);
@@ -403,20 +384,13 @@ export class SharedSubscription {
     }
   }
 
-  /** Which mode it has: a state topic has a map from now on. */
-  #learn(topic: string, mode: Mode): LiveMap | undefined {
-    if (mode === 'stream') {
-      this.#forget(topic);
-      this.#maps.delete(topic);
-      this.#incomplete.delete(topic);
-    } else if (!this.#maps.has(topic)) {
-      this.#maps.set(topic, new LiveMap());
-    }
-    return this.#maps.get(topic);
+  #learn(topic: string, mode: Mode): void {
+    if (mode === 'stream') this.#forget(topic);
+    this.#topics.setMode(topic, mode);
   }
 
   #forget(topic: string): void {
-    const map = this.#maps.get(topic);
+    const map = this.#topics.map(topic);
     const wasEmpty = map?.size === 0;
     map?.clear();
     if (!map || wasEmpty) return;

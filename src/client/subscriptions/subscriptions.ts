@@ -42,9 +42,6 @@ export interface SubscriptionsPort {
 /** Half of what a list of a command may have. */
 const subscriptionsPerCommand = 500;
 
-/** A view whose batches never fit must not turn into a storm of subscribe commands. */
-const minRecoveryIntervalMs = 1_000;
-
 /**
  * All subscriptions of a client: asks for them, in bulk where it can, and brings each frame to the one that
  * it is for.
@@ -91,7 +88,7 @@ export class Subscriptions {
     const shared = this.#sharedFor(topic, options);
     this.#homes.set(member, shared);
     if (shared.join(member)) this.#askAgain(shared);
-    else if (shared.phase === 'needed') this.#planFlush();
+    else if (shared.state === 'needed') this.#planFlush();
     // Not before the caller has had the time to listen.
     queueMicrotask(() => shared.show(member));
     return subscription;
@@ -135,7 +132,7 @@ export class Subscriptions {
   /** What was refused may be granted now: to another connection, or with another token. */
   askRefused(): void {
     const refused = [...this.#byKey.values()].filter(
-      (shared) => shared.phase === 'off' && !this.#retries.has(shared),
+      (shared) => shared.state === 'off' && !this.#retries.has(shared),
     );
     this.#askFor(refused);
   }
@@ -147,7 +144,7 @@ export class Subscriptions {
     this.#releases.clear();
     this.#retries.clear();
     for (const shared of this.#byKey.values()) {
-      if (shared.phase !== 'off') shared.detached();
+      if (shared.state !== 'off') shared.toNeeded();
       this.#drop(shared);
     }
   }
@@ -213,7 +210,7 @@ export class Subscriptions {
     this.#releases.flush();
     if (!this.#online) return;
     const needed = [...this.#byKey.values()].filter((shared) => this.#isDue(shared));
-    const requests = needed.map((shared) => ({ shared, request: shared.ask() }));
+    const requests = needed.map((shared) => ({ shared, request: shared.toAsked() }));
     const limits = { entries: subscriptionsPerCommand, bytes: this.#port.frameMaxBytes() };
     const { parts, tooLarge } = splitBulk(requests, ({ request }) => this.#port.bytesOf(request), limits);
     for (const { shared } of tooLarge) {
@@ -225,8 +222,8 @@ export class Subscriptions {
     for (const part of parts) this.#send(part);
   }
 
-  #isDue({ phase, members, text, topic, isPattern }: SharedSubscription): boolean {
-    if (phase !== 'needed' || members.size === 0 || this.#releases.holds(text)) return false;
+  #isDue({ state, members, key, topic, isPattern }: SharedSubscription): boolean {
+    if (state !== 'needed' || members.size === 0 || this.#releases.holds(key)) return false;
     const prefix = topic.slice(0, -1);
     return !this.#port.isUnsettled((one) => (isPattern ? one.startsWith(prefix) : one === topic));
   }
@@ -265,13 +262,13 @@ export class Subscriptions {
       return;
     }
     this.#byView.set(result.view, shared);
-    shared.granted(result);
+    shared.toLive(result);
     if (shared.members.size === 0) this.#drop(shared);
     else if (shared.mustAskAgain) this.#askAgain(shared);
   }
 
   #refuse(shared: SharedSubscription, error: ClientError): void {
-    shared.refused(error);
+    shared.toOff(error);
     if (shared.members.size === 0) {
       this.#drop(shared);
       return;
@@ -286,9 +283,9 @@ export class Subscriptions {
    * on.
    */
   async #reconcile(shared: SharedSubscription): Promise<void> {
-    const { topic, text } = shared;
-    shared.detached();
-    if (this.#releases.holds(text)) return;
+    const { topic, key } = shared;
+    shared.toNeeded();
+    if (this.#releases.holds(key)) return;
     const twin = this.#twinOf(shared);
     if (twin) {
       this.#merge(shared, twin);
@@ -300,7 +297,7 @@ export class Subscriptions {
       const ghosts = subscriptions.filter(
         ({ topic: held, view }) => held === topic && !this.#byView.has(view),
       );
-      for (const { view } of ghosts) this.#releases.add(view, text);
+      for (const { view } of ghosts) this.#releases.add(view, key);
     } catch {
       // The connection is gone, or busy: then it is tried again at its time, as planned.
     }
@@ -309,7 +306,7 @@ export class Subscriptions {
   #twinOf({ topic, options }: SharedSubscription): SharedSubscription | undefined {
     const other = subscriptionKey({ topic, ...options, conflate: !options.conflate });
     const twin = this.#byKey.get(other);
-    return twin?.phase === 'live' ? twin : undefined;
+    return twin?.state === 'live' ? twin : undefined;
   }
 
   #merge(shared: SharedSubscription, twin: SharedSubscription): void {
@@ -330,10 +327,8 @@ export class Subscriptions {
    */
   #recover(shared: SharedSubscription): void {
     this.#port.count('gaps', 1);
-    const nowMs = this.#port.runtime.monotonicMs();
-    const waitMs = shared.recoveredAtMs + minRecoveryIntervalMs - nowMs;
-    shared.recoveredAtMs = nowMs + Math.max(0, waitMs);
-    if (waitMs <= 0) {
+    const waitMs = shared.recoveryDelayMs(this.#port.runtime.monotonicMs());
+    if (waitMs === 0) {
       this.#askAgain(shared);
       return;
     }
@@ -343,17 +338,17 @@ export class Subscriptions {
 
   #askAgain(shared: SharedSubscription): void {
     this.#release(shared);
-    shared.detached();
+    shared.toNeeded();
     this.flush();
   }
 
   #askLater(shared: SharedSubscription, delayMs: number): void {
-    shared.phase = 'off';
+    shared.toOff();
     this.#retries.add(shared, delayMs);
   }
 
   #askFor(all: readonly SharedSubscription[]): void {
-    for (const shared of all) shared.detached();
+    for (const shared of all) shared.toNeeded();
     this.flush();
   }
 
@@ -362,17 +357,17 @@ export class Subscriptions {
    * joined.
    */
   #drop(shared: SharedSubscription): void {
-    if (shared.members.size > 0 || shared.phase === 'asked') return;
+    if (shared.members.size > 0 || shared.state === 'asked') return;
     this.#retries.delete(shared);
     this.#release(shared);
-    if (this.#byKey.get(shared.text) === shared) this.#byKey.delete(shared.text);
+    if (this.#byKey.get(shared.key) === shared) this.#byKey.delete(shared.key);
   }
 
   #release(shared: SharedSubscription): void {
     if (this.#byView.get(shared.view) !== shared) return;
     this.#byView.delete(shared.view);
     this.#dictionaries.forget(shared.view);
-    if (this.#online) this.#releases.add(shared.view, shared.text);
+    if (this.#online) this.#releases.add(shared.view, shared.key);
   }
 
   // -- pushes -----------------------------------------------------------------------------------------
@@ -400,7 +395,7 @@ export class Subscriptions {
     }
     const shared = this.#sharedFor(result.topic, {});
     // Our own command is on its way and replaces what the gateway made.
-    if (shared.phase === 'asked') return;
+    if (shared.state === 'asked') return;
     if (shared.members.size === 0) this.#port.serverMade(this.add(result.topic, {}));
     // It begins after what was missed while the client was away: ours, with its position, will replace it
     // too.
@@ -409,7 +404,7 @@ export class Subscriptions {
       return;
     }
     this.#byView.set(result.view, shared);
-    shared.granted(result);
+    shared.toLive(result);
   }
 
   #endedByGateway({ views, reason }: ServerKinds['unsubscribed']): void {
