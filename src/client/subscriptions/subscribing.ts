@@ -1,0 +1,255 @@
+import { subscriptionKey } from '../../protocol/equal-subscriptions.ts';
+import type { SubscribeResult, Subscription as WireSubscription } from '../../protocol/frames.ts';
+import { ClientError, gatewayError } from '../client-error.ts';
+import type { Outcome, PendingCommands } from '../pending-commands.ts';
+import type { Runtime } from '../runtime.ts';
+import { splitBulk } from './bulk.ts';
+import type { Dictionaries } from './dictionaries.ts';
+import type { Registry } from './registry.ts';
+import { Releases } from './releases.ts';
+import { Retries } from './retries.ts';
+import type { SharedSubscription } from './shared-subscription.ts';
+
+/** What asking for subscriptions needs from its surroundings. */
+export interface SubscribingPort {
+  readonly commands: PendingCommands;
+  readonly runtime: Runtime;
+  /** The gateway doesn't reply: the connection is of no use. */
+  abandon(error: ClientError): void;
+  count(what: 'gaps' | 'publications', many: number): void;
+  /** The most bytes of a command, and how many one has with this subscription alone. */
+  frameMaxBytes(): number;
+  bytesOf(subscription: WireSubscription): number;
+  /** Whether a publication of this client that it doesn't want back may be in these topics, not known yet where. */
+  isUnsettled(matches: (topic: string) => boolean): boolean;
+}
+
+/** Half of what a list of a command may have. */
+const subscriptionsPerCommand = 500;
+
+/** Asks the gateway for subscriptions, in bulk where it can, again where that may succeed, and ends those that have no member left. */
+export class Subscribing {
+  #online = false;
+  #flushPlanned = false;
+  readonly #registry: Registry;
+  readonly #dictionaries: Dictionaries;
+  /** Refused, or not recoverable yet: asked for again at their time. */
+  readonly #retries: Retries<SharedSubscription>;
+  readonly #releases: Releases;
+  readonly #port: SubscribingPort;
+
+  constructor(registry: Registry, dictionaries: Dictionaries, port: SubscribingPort) {
+    this.#registry = registry;
+    this.#dictionaries = dictionaries;
+    this.#port = port;
+    this.#retries = new Retries(port.runtime, (due) => this.#askFor(due));
+    this.#releases = new Releases({
+      commands: port.commands,
+      runtime: port.runtime,
+      abandon: (error) => port.abandon(error),
+      ended: () => this.flush(),
+    });
+  }
+
+  connected(): void {
+    this.#online = true;
+    this.askRefused();
+    this.flush();
+  }
+
+  disconnected(): void {
+    this.#online = false;
+    this.#registry.byView.clear();
+    this.#dictionaries.clear();
+    this.#releases.clear();
+    this.#retries.clear();
+    for (const shared of this.#registry.all()) {
+      if (shared.state !== 'off') shared.toNeeded();
+      this.drop(shared);
+    }
+  }
+
+  /** What was refused may be granted now: to another connection, or with another token. */
+  askRefused(): void {
+    this.#askFor(
+      this.#registry.all().filter((shared) => shared.state === 'off' && !this.#retries.has(shared)),
+    );
+  }
+
+  // -- asking -----------------------------------------------------------------------------------------
+
+  /** All subscriptions of a turn go out as one command. */
+  planFlush(): void {
+    if (this.#flushPlanned) return;
+    this.#flushPlanned = true;
+    queueMicrotask(() => {
+      this.#flushPlanned = false;
+      this.flush();
+    });
+  }
+
+  /** Asks for what is needed, in as few commands as there may be. */
+  flush(): void {
+    this.#releases.flush();
+    if (!this.#online) return;
+    const needed = this.#registry.all().filter((shared) => this.#isDue(shared));
+    const requests = needed.map((shared) => ({ shared, request: shared.toAsked() }));
+    const limits = { entries: subscriptionsPerCommand, bytes: this.#port.frameMaxBytes() };
+    const { parts, tooLarge } = splitBulk(requests, ({ request }) => this.#port.bytesOf(request), limits);
+    for (const { shared } of tooLarge) {
+      this.refuse(
+        shared,
+        gatewayError('frame_too_large', 'The subscription is larger than a command may be.'),
+      );
+    }
+    for (const part of parts) this.#send(part);
+  }
+
+  #isDue({ state, members, key, topic, isPattern }: SharedSubscription): boolean {
+    if (state !== 'needed' || members.size === 0 || this.#releases.holds(key)) return false;
+    const prefix = topic.slice(0, -1);
+    return !this.#port.isUnsettled((one) => (isPattern ? one.startsWith(prefix) : one === topic));
+  }
+
+  #send(part: readonly { readonly shared: SharedSubscription; readonly request: WireSubscription }[]): void {
+    const subscriptions = part.map(({ request }) => request);
+    const asked = part.map(({ shared }) => shared);
+    this.#port.commands.send('subscribe', { subscriptions }, (outcome) => this.#answered(asked, outcome));
+  }
+
+  #answered(asked: readonly SharedSubscription[], outcome: Outcome<'subscribe'>): void {
+    if (outcome.ok) {
+      asked.forEach((shared, index) => {
+        const result = outcome.reply.results[index];
+        if (result) this.#settle(shared, result);
+      });
+      return;
+    }
+    const { error } = outcome;
+    if (error.code === 'disconnected') return;
+    if (error.code === 'timeout') {
+      this.#port.abandon(error);
+      return;
+    }
+    for (const shared of asked) {
+      // Nothing was judged: that is no refusal to tell.
+      if (error.code === 'rate_limited') this.#askLater(shared, error.retryAfterMs ?? 1_000);
+      else this.refuse(shared, error);
+    }
+  }
+
+  #settle(shared: SharedSubscription, result: SubscribeResult): void {
+    if ('error' in result) {
+      if (result.error.code === 'already_subscribed') void this.#reconcile(shared);
+      else this.refuse(shared, new ClientError(result.error));
+      return;
+    }
+    this.#registry.byView.set(result.view, shared);
+    shared.toLive(result);
+    if (shared.members.size === 0) this.drop(shared);
+    else if (shared.mustAskAgain) this.askAgain(shared);
+  }
+
+  refuse(shared: SharedSubscription, error: ClientError): void {
+    shared.toOff(error);
+    if (shared.members.size === 0) {
+      this.drop(shared);
+      return;
+    }
+    const delayMs = shared.backoff.next() ?? 0;
+    if (error.retry) this.#askLater(shared, Math.max(delayMs, error.retryAfterMs ?? 0));
+  }
+
+  /**
+   * The gateway has this subscription already. If it is one that this side has given up, it is ended first;
+   * if it is one that this side holds for another (the namespace conflates by itself), they are one from now
+   * on.
+   */
+  async #reconcile(shared: SharedSubscription): Promise<void> {
+    const { topic, key } = shared;
+    shared.toNeeded();
+    if (this.#releases.holds(key)) return;
+    const twin = this.#twinOf(shared);
+    if (twin) {
+      this.#merge(shared, twin);
+      return;
+    }
+    this.#askLater(shared, shared.backoff.next() ?? 0);
+    try {
+      const { subscriptions } = await this.#port.commands.request('status', {});
+      const ghosts = subscriptions.filter(
+        ({ topic: held, view }) => held === topic && !this.#registry.byView.has(view),
+      );
+      for (const { view } of ghosts) this.#releases.add(view, key);
+    } catch {
+      // The connection is gone, or busy: then it is tried again at its time, as planned.
+    }
+  }
+
+  #twinOf({ topic, options }: SharedSubscription): SharedSubscription | undefined {
+    const other = subscriptionKey({ topic, ...options, conflate: !options.conflate });
+    const twin = this.#registry.byKey.get(other);
+    return twin?.state === 'live' ? twin : undefined;
+  }
+
+  #merge(shared: SharedSubscription, twin: SharedSubscription): void {
+    for (const member of [...shared.members]) {
+      shared.leave(member);
+      this.#registry.homes.set(member, twin);
+      if (twin.join(member)) this.askAgain(twin);
+      queueMicrotask(() => twin.show(member));
+    }
+    this.drop(shared);
+  }
+
+  // -- leaving and beginning again --------------------------------------------------------------------
+
+  /**
+   * What is missing comes by subscribing anew from the position. Once at a time: until the answer, batches
+   * are ignored.
+   */
+  recover(shared: SharedSubscription): void {
+    this.#port.count('gaps', 1);
+    const waitMs = shared.recoveryDelayMs(this.#port.runtime.monotonicMs());
+    if (waitMs === 0) {
+      this.askAgain(shared);
+      return;
+    }
+    this.#release(shared);
+    this.#askLater(shared, waitMs);
+  }
+
+  askAgain(shared: SharedSubscription): void {
+    this.#release(shared);
+    shared.toNeeded();
+    this.flush();
+  }
+
+  #askLater(shared: SharedSubscription, delayMs: number): void {
+    shared.toOff();
+    this.#retries.add(shared, delayMs);
+  }
+
+  #askFor(all: readonly SharedSubscription[]): void {
+    for (const shared of all) shared.toNeeded();
+    this.flush();
+  }
+
+  /**
+   * No member is left: forgets it, unless its reply is still to come (then later) or another member has
+   * joined.
+   */
+  drop(shared: SharedSubscription): void {
+    if (shared.members.size > 0 || shared.state === 'asked') return;
+    this.#retries.delete(shared);
+    this.#release(shared);
+    if (this.#registry.byKey.get(shared.key) === shared) this.#registry.byKey.delete(shared.key);
+  }
+
+  #release(shared: SharedSubscription): void {
+    if (this.#registry.byView.get(shared.view) !== shared) return;
+    this.#registry.byView.delete(shared.view);
+    this.#dictionaries.forget(shared.view);
+    if (this.#online) this.#releases.add(shared.view, shared.key);
+  }
+}
