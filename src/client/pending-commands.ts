@@ -1,20 +1,13 @@
-import type { ClientFrame, CommandKind, Commands, ServerFrame, ServerKinds } from '../protocol/frames.ts';
+import {
+  type ClientFrame,
+  type CommandKind,
+  type Commands,
+  replyKinds,
+  type ServerFrame,
+  type ServerKinds,
+} from '../protocol/frames.ts';
 import { ClientError, localError } from './client-error.ts';
 import type { Runtime, TimerHandle } from './runtime.ts';
-
-/** Which kind of frame answers which command. */
-const replyKinds = {
-  connect: 'connected',
-  subscribe: 'subscribed',
-  unsubscribe: 'unsubscribed',
-  publish: 'published',
-  history: 'history',
-  presence: 'presence',
-  status: 'status',
-  refresh: 'refreshed',
-  ping: 'pong',
-  call: 'result',
-} as const satisfies Record<CommandKind, keyof ServerKinds>;
 
 export type ReplyTo<K extends CommandKind> = ServerKinds[(typeof replyKinds)[K]];
 

@@ -1,17 +1,4 @@
-import type { CommandKind, ServerKind } from './frames.ts';
-
-const commands: Record<CommandKind, true> = {
-  connect: true,
-  subscribe: true,
-  unsubscribe: true,
-  publish: true,
-  history: true,
-  presence: true,
-  status: true,
-  refresh: true,
-  ping: true,
-  call: true,
-};
+import { type CommandKind, replyKinds, type ServerKind } from './frames.ts';
 
 const kinds: Record<ServerKind, true> = {
   connected: true,
@@ -37,11 +24,11 @@ const kinds: Record<ServerKind, true> = {
   dictionary: true,
 };
 
-export const commandKinds = Object.keys(commands) as CommandKind[];
+export const commandKinds = Object.keys(replyKinds) as CommandKind[];
 export const serverKinds = Object.keys(kinds) as ServerKind[];
 
 export function isCommandKind(name: string): name is CommandKind {
-  return Object.hasOwn(commands, name);
+  return Object.hasOwn(replyKinds, name);
 }
 
 export function isServerKind(name: string): name is ServerKind {

@@ -106,6 +106,20 @@ export interface Commands {
 
 export type CommandKind = keyof Commands;
 
+/** The kind of frame that replies to each command. */
+export const replyKinds = {
+  connect: 'connected',
+  subscribe: 'subscribed',
+  unsubscribe: 'unsubscribed',
+  publish: 'published',
+  history: 'history',
+  presence: 'presence',
+  status: 'status',
+  refresh: 'refreshed',
+  ping: 'pong',
+  call: 'result',
+} as const satisfies Record<CommandKind, keyof ServerKinds>;
+
 /** A command with its id; 0: its reply carries none. */
 export type ClientFrame = {
   [K in CommandKind]: { readonly kind: K; readonly id: number } & Commands[K];
