@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
+import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { routes } from './api/routes.ts';
 import { createProgram } from './cli/commands.ts';
@@ -7,6 +8,14 @@ import { options } from './config.ts';
 import { closeTable, errorTable } from './errors.ts';
 import { metricRows } from './metrics.ts';
 import { commandTable } from './sessions/command-table.ts';
+
+/** A reference page, generated from a table and kept beside it. */
+export interface Page {
+  /** Relative to the repository. */
+  readonly path: string;
+  readonly title: string;
+  readonly sections: () => readonly string[];
+}
 
 type Cell = string | number;
 
@@ -19,10 +28,10 @@ function table(head: readonly string[], rows: readonly (readonly Cell[])[]): str
 const code = (text: string) => (text === '' ? '' : `\`${text}\``);
 const yes = (value: boolean) => (value ? 'yes' : 'no');
 
-/** Nothing of it is called: the program is only looked at. */
+/** The program is only described, so nothing of these is called. */
 const unusedDeps = { env: {} } as CliDeps;
 
-function commandRows(): string[][] {
+function commandLineRows(): string[][] {
   return createProgram(unusedDeps).commands.map((command) => {
     const usage = command.registeredArguments.map((each) =>
       each.required ? `<${each.name()}>` : `[${each.name()}]`,
@@ -31,77 +40,120 @@ function commandRows(): string[][] {
   });
 }
 
-/** What stands between `<!-- generated:NAME -->` and `<!-- /generated -->`. A new section is a new entry. */
-const sections: Readonly<Record<string, () => string>> = {
-  options: () =>
-    table(
-      ['option', 'default', 'flag', 'variable', 'what it does'],
-      options.map(({ name, defaultText, flag, env, sentence }) => [
-        code(name),
-        defaultText,
-        code(flag),
-        code(env),
-        sentence,
-      ]),
-    ),
-  metrics: () =>
-    table(
-      ['metric', 'type', 'labels', 'what it says'],
-      metricRows.map(({ name, type, labels, help }) => [code(name), type, labels.map(code).join(', '), help]),
-    ),
-  errors: () =>
-    table(
-      ['code', 'number', 'HTTP', 'retry', 'when'],
-      Object.entries(errorTable).map(([name, { number, http, retry, summary }]) => [
-        code(name),
-        number,
-        http,
-        yes(retry),
-        summary,
-      ]),
-    ),
-  'close-codes': () =>
-    table(
-      ['close code', 'name', 'reconnect', 'when'],
-      Object.entries(closeTable).map(([name, { number, retry, summary }]) => [
-        number,
-        code(name),
-        yes(retry),
-        summary,
-      ]),
-    ),
-  'protocol-commands': () =>
-    table(
-      ['command', 'what it does'],
-      Object.entries(commandTable).map(([name, { summary }]) => [code(name), summary]),
-    ),
-  routes: () =>
-    table(
-      ['route', 'needs', 'what it does'],
-      routes.map(({ method, path, access, byToken, summary }) => [
-        code(`${method} ${path}`),
-        access === 'none' ? '' : `${access}${byToken ? ', or a token' : ''}`,
-        summary,
-      ]),
-    ),
-  commands: () => table(['command', 'what it does'], commandRows()),
-};
-
-const marked = /(<!-- generated:([\w-]+) -->\n)[\s\S]*?(<!-- \/generated -->)/g;
-
-/** The text with every generated section made anew. Throws where a marker names no section. */
-export function renderDocs(text: string): string {
-  return text.replace(marked, (_, begin: string, name: string, end: string) => {
-    const section = Object.hasOwn(sections, name) ? sections[name] : undefined;
-    if (!section)
-      throw new Error(`README.md wants the section ${name}; there are ${Object.keys(sections).join(', ')}`);
-    return `${begin}\n${section()}\n\n${end}`;
-  });
+function optionRows(): string[][] {
+  return options.map(({ name, defaultText, flag, env, sentence }) => [
+    code(name),
+    defaultText,
+    code(flag),
+    code(env),
+    sentence,
+  ]);
 }
 
-export const sectionNames: readonly string[] = Object.keys(sections);
+function metricCells(): string[][] {
+  return metricRows.map(({ name, type, labels, help }) => [
+    code(name),
+    type,
+    labels.map(code).join(', '),
+    help,
+  ]);
+}
+
+function errorRows(): Cell[][] {
+  return Object.entries(errorTable).map(([name, { number, http, retry, auth = '', summary }]) => [
+    code(name),
+    number,
+    http,
+    yes(retry),
+    auth,
+    summary,
+  ]);
+}
+
+function closeRows(): Cell[][] {
+  return Object.entries(closeTable).map(([name, { number, retry, summary }]) => [
+    number,
+    code(name),
+    yes(retry),
+    summary,
+  ]);
+}
+
+function routeRows(): string[][] {
+  return routes.map(({ method, path, access, byToken, summary }) => [
+    code(`${method} ${path}`),
+    access === 'none' ? '' : `${access}${byToken ? ', or a token' : ''}`,
+    summary,
+  ]);
+}
+
+export const pages: readonly Page[] = [
+  {
+    path: 'src/config/OPTIONS.md',
+    title: 'Options',
+    sections: () => [
+      'Each is a flag, an environment variable and a key of the file that `--config` names, in this order of precedence. ' +
+        '`sluice check-config` prints what they resolve to.',
+      table(['option', 'default', 'flag', 'variable', 'what it does'], optionRows()),
+    ],
+  },
+  {
+    path: 'src/cli/COMMANDS.md',
+    title: 'Command line',
+    sections: () => [
+      table(['command', 'what it does'], commandLineRows()),
+      'Each takes `--help`. The flags of `serve` and `check-config` are the [options](../config/OPTIONS.md).',
+    ],
+  },
+  {
+    path: 'src/sessions/COMMANDS.md',
+    title: 'Protocol commands',
+    sections: () => [
+      'What a client may send over a WebSocket. Fields, replies and pushes: [gateway.proto](../../proto/gateway.proto).',
+      table(
+        ['command', 'what it does'],
+        Object.entries(commandTable).map(([name, { summary }]) => [code(name), summary]),
+      ),
+    ],
+  },
+  {
+    path: 'src/api/ROUTES.md',
+    title: 'Routes',
+    sections: () => [
+      '`GET /openapi.json` describes them in full. `needs` is the scope of the API key; a token is enough where it says so.',
+      table(['route', 'needs', 'what it does'], routeRows()),
+      'Besides these, `GET /ws` is the WebSocket; `/ws/{topic}` and `/ws/monitoring/{server}` subscribe at once. Without ' +
+        'an upgrade they say whether a client may connect, and if not, why.',
+    ],
+  },
+  {
+    path: 'src/metrics/METRICS.md',
+    title: 'Metrics',
+    sections: () => [
+      '`GET /metrics` in the text format of Prometheus; `grafana/dashboard.json` shows them. Besides these it has the ' +
+        '`process_…` and `nodejs_…` metrics of prom-client.',
+      table(['metric', 'type', 'labels', 'what it says'], metricCells()),
+    ],
+  },
+  {
+    path: 'src/ERRORS.md',
+    title: 'Errors and close codes',
+    sections: () => [
+      'A client may rely on code, number and retry; messages are for people. `auth` marks faults of authentication, which ' +
+        'are logged and counted as such: of the credential itself, or of what it may do from here.',
+      table(['code', 'number', 'HTTP', 'retry', 'auth', 'when'], errorRows()),
+      'A connection that the gateway closes has one of these codes. 4000 to 4499 mean that the client may reconnect.',
+      table(['close code', 'name', 'reconnect', 'when'], closeRows()),
+    ],
+  },
+];
+
+export function render({ path, title, sections }: Page): string {
+  const generator = relative(dirname(path), 'src/docs.ts');
+  const note = `<!-- Generated by \`npm run docs\` (${generator}). -->`;
+  return `${[`# ${title}`, note, ...sections()].join('\n\n')}\n`;
+}
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const readme = new URL('../README.md', import.meta.url);
-  writeFileSync(readme, renderDocs(readFileSync(readme, 'utf8')));
+  for (const page of pages) writeFileSync(new URL(`../${page.path}`, import.meta.url), render(page));
 }

@@ -1,28 +1,84 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { renderDocs, sectionNames } from '../src/docs.ts';
+import { pages, render } from '../src/docs.ts';
 
-const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+const root = fileURLToPath(new URL('..', import.meta.url));
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+const readme = read('README.md');
+const { files: packed } = JSON.parse(read('package.json')) as { readonly files: readonly string[] };
 
-describe('the generated sections', () => {
-  test('are fresh in the README: `npm run docs` writes them', () => {
-    expect(renderDocs(readme)).toBe(readme);
+/** The files that a page links to, relative to the repository. */
+function linksOf(path: string): string[] {
+  const targets = [...read(path).matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)].map(([, target]) => target!);
+  return targets.filter((target) => !/^[a-z]+:/.test(target)).map((target) => join(dirname(path), target));
+}
+
+/** The package has this file because of an entry of `files`, or always. */
+function isPacked(path: string): boolean {
+  if (path === 'README.md' || path === 'package.json') return true;
+  return packed.some((entry) => path === entry || path.startsWith(`${entry}/`));
+}
+
+describe('the reference pages', () => {
+  test.each(pages.map((page) => [page.path, page] as const))(
+    '%s is fresh: `npm run docs` writes it',
+    (path, page) => {
+      expect(read(path)).toBe(render(page));
+    },
+  );
+
+  test('are linked from the README', () => {
+    const linked = linksOf('README.md');
+    expect(pages.map(({ path }) => path).filter((path) => !linked.includes(path))).toEqual([]);
+  });
+});
+
+describe('links', () => {
+  const documents = [
+    'README.md',
+    'bench/README.md',
+    'src/transport/uws/ANSWERS.md',
+    ...pages.map(({ path }) => path),
+  ];
+
+  test.each(documents)('of %s lead to files that exist', (path) => {
+    expect(linksOf(path).filter((target) => !existsSync(join(root, target)))).toEqual([]);
   });
 
-  test.each(sectionNames)('have %s in the README', (name) => {
-    expect(readme).toContain(`<!-- generated:${name} -->`);
+  test('of the README lead to files that the npm package has', () => {
+    expect(linksOf('README.md').filter((target) => !isPacked(target))).toEqual([]);
   });
 
-  test('leave all other text alone, and may stand anywhere', () => {
-    const text = 'before\n<!-- generated:commands -->\nold\n<!-- /generated -->\nafter <!-- generated -->\n';
-    const rendered = renderDocs(text);
-    expect(rendered).toMatch(/^before\n<!-- generated:commands -->\n\n\| command /);
-    expect(rendered).toMatch(/<!-- \/generated -->\nafter <!-- generated -->\n$/);
-    expect(rendered).not.toContain('old');
-    expect(renderDocs(rendered)).toBe(rendered);
+  test('of the README to its own sections lead to headings', () => {
+    const anchors = [...readme.matchAll(/^#+ (.+)$/gm)].map(([, text]) =>
+      text!
+        .toLowerCase()
+        .replace(/[^\w -]/g, '')
+        .replaceAll(' ', '-'),
+    );
+    const wanted = [...readme.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor]) => anchor!);
+    expect(wanted.filter((anchor) => !anchors.includes(anchor))).toEqual([]);
   });
+});
 
-  test('refuse a name that nobody makes', () => {
-    expect(() => renderDocs('<!-- generated:nothing -->\n<!-- /generated -->')).toThrow('nothing');
-  });
+test('the README has at most 300 lines of at most 120 characters', () => {
+  const lines = readme.split('\n');
+  expect(lines.length).toBeLessThanOrEqual(301);
+  const tooLong = lines.filter((line) => line.length > 120 && !line.startsWith('|'));
+  expect(tooLong).toEqual([]);
+});
+
+test('the README names only files, flags and scripts that exist', () => {
+  const paths = [...readme.matchAll(/`((?:src|test|bench|proto|grafana|\.ci)\/[\w./-]*)`/g)].map(
+    ([, path]) => path!,
+  );
+  expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  const { scripts } = JSON.parse(read('package.json')) as { readonly scripts: Record<string, string> };
+  const run = [...readme.matchAll(/npm run ([\w:]+)/g)].map(([, script]) => script!);
+  expect(run.filter((script) => scripts[script] === undefined)).toEqual([]);
+  const flags = [...readme.matchAll(/`(--[a-z-]+)/g)].map(([, flag]) => flag!);
+  const known = read('src/config/OPTIONS.md');
+  expect(flags.filter((flag) => !known.includes(`\`${flag}\``))).toEqual([]);
 });
