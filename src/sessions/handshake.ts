@@ -11,6 +11,7 @@ import type { Codec } from '../protocol/codec.ts';
 import { negotiate } from '../protocol/codecs.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
 import { isPattern, patternProblem, topicProblem } from '../topics/topic-name.ts';
+import type { Holder } from './connection-caps.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
 import type { Peer } from './session.ts';
 
@@ -64,9 +65,7 @@ export class Handshake {
   /** For those who come to enter: takes a handshake of their address. */
   ask(request: HandshakeRequest): ConnectionRequest | SluiceError {
     const { connectionLimits, refused, clientAddress } = this.#options;
-    const asked = this.#ask(request, (key, unauthenticated) =>
-      connectionLimits.problem(key, unauthenticated),
-    );
+    const asked = this.#ask(request, (holder) => connectionLimits.handshakeProblem(holder));
     if (asked instanceof SluiceError) {
       refused('upgrade', asked, { address: clientAddress(request), origin: request.header('origin') });
     }
@@ -75,24 +74,24 @@ export class Handshake {
 
   /** For those who only want to know: the same answer, and nothing is taken. */
   inquire(request: HandshakeRequest): ConnectionRequest | SluiceError {
-    return this.#ask(request, (key, unauthenticated) =>
-      this.#options.connectionLimits.outlook(key, unauthenticated),
-    );
+    return this.#ask(request, (holder) => this.#options.connectionLimits.outlook(holder));
   }
 
   #ask(
     request: HandshakeRequest,
-    limitProblem: (addressKey: string, unauthenticated: boolean) => SluiceError | undefined,
+    limitProblem: (holder: Holder) => SluiceError | undefined,
   ): ConnectionRequest | SluiceError {
-    const { requestAccess, clientAddress, isDraining, identityOf } = this.#options;
-    if (isDraining()) return shuttingDown();
+    const { requestAccess, clientAddress, identityOf } = this.#options;
+    const draining = this.#drainingProblem();
+    if (draining !== undefined) return draining;
     const problem = requestAccess.upgradeProblem(request);
     if (problem !== undefined) return problem;
     const address = clientAddress(request);
     const key = addressKey(address);
     const credential = tokenOfQuery(request.query) ?? presentedCredential((name) => request.header(name));
     const fallback = identityOf(request);
-    const full = limitProblem(key, credential === '' && fallback.unauthenticated === true);
+    const unauthenticated = credential === '' && fallback.unauthenticated === true;
+    const full = limitProblem({ addressKey: key, unauthenticated });
     if (full !== undefined) return full;
     const offered = request.header('sec-websocket-protocol');
     const codec = negotiate(offered === '' ? undefined : offered);
@@ -130,31 +129,29 @@ export class Handshake {
     const answer = (identity: Verdict) =>
       identity instanceof SluiceError
         ? identity
-        : (this.#problem(asked, identity) ?? new SluiceError('upgrade_required'));
+        : (this.#drainingProblem() ??
+          this.#options.connectionLimits.problem(holderOf(asked, identity)) ??
+          new SluiceError('upgrade_required'));
     return whenDone(this.#identify(asked), answer);
   }
 
-  /** Takes the place, now that nothing else can fail. */
+  /** Takes the place, now that nothing else can fail. Others may have come while the token was verified. */
   admit(asked: ConnectionRequest, identity: Identity): Peer | SluiceError {
-    const problem = this.#problem(asked, identity);
-    if (problem !== undefined) return problem;
+    const draining = this.#drainingProblem();
+    if (draining !== undefined) return draining;
+    const seat = this.#options.connectionLimits.take(holderOf(asked, identity));
+    if (seat instanceof SluiceError) return seat;
     const { address, addressKey: key } = asked;
-    this.#options.connectionLimits.enter(key, identity.unauthenticated);
-    return { identity, address, addressKey: key };
+    return { identity, address, addressKey: key, seat };
   }
 
-  /** Looks again: others may have come while the token was looked at. */
-  #problem(
-    { addressKey: key }: ConnectionRequest,
-    { user, unauthenticated }: Identity,
-  ): SluiceError | undefined {
-    const { connectionLimits, isDraining } = this.#options;
-    if (isDraining()) return shuttingDown();
-    return (
-      connectionLimits.placeProblem(key, unauthenticated) ??
-      (user === undefined ? undefined : connectionLimits.userProblem(user))
-    );
+  #drainingProblem(): SluiceError | undefined {
+    return this.#options.isDraining() ? shuttingDown() : undefined;
   }
+}
+
+function holderOf({ addressKey: key }: ConnectionRequest, { user, unauthenticated }: Identity): Holder {
+  return { addressKey: key, user, unauthenticated };
 }
 
 function shuttingDown(): SluiceError {

@@ -8,6 +8,7 @@ import type { Position, Reply, ServerFrame } from '../protocol/frames.ts';
 import type { Payer } from '../topics/payer.ts';
 import { CommandQueue } from './command-queue.ts';
 import type { Connection } from './connection.ts';
+import type { Seat } from './connection-caps.ts';
 import { LargeReplies } from './large-replies.ts';
 import { Outbox } from './outbox.ts';
 import type { SessionView } from './session-view.ts';
@@ -26,6 +27,8 @@ export interface Peer {
   readonly identity: Identity;
   readonly address: string;
   readonly addressKey: string;
+  /** Its place under the caps on connections. */
+  readonly seat: Seat;
 }
 
 /**

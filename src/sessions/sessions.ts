@@ -86,8 +86,8 @@ export class Sessions {
   }
 
   /**
-   * The place in `ConnectionLimits` has been taken; `close` gives it back. Greets the session. One that still has to
-   * authenticate joins nothing before.
+   * Begins a session and greets it. `close` gives the peer's seat back. A session that still has to authenticate joins
+   * nothing before.
    */
   open(peer: Peer, connection: Connection): Session {
     const session = new Session(
@@ -98,7 +98,6 @@ export class Sessions {
       this.#options.context,
     );
     this.#byId.set(session.id, session);
-    if (peer.identity.user !== undefined) this.#options.connectionLimits.enterAs(peer.identity.user);
     this.#greet(session, 0);
     if (isUnauthenticated(session)) this.#unauthenticated.add(session, this.#options.context.monotonicMs());
     else this.#ownTopics.join(session);
@@ -135,8 +134,7 @@ export class Sessions {
       session.dispose();
       this.#unauthenticated.remove(session);
       this.#ownTopics.forget(session);
-      this.#options.connectionLimits.leave(session.peer.addressKey, isUnauthenticated(session));
-      if (session.identity.user !== undefined) this.#options.connectionLimits.leaveAs(session.identity.user);
+      session.peer.seat.leave();
       if (this.#byId.size === 0) this.#emptied?.();
     }
     return session.endedBy ?? 'client';
@@ -259,20 +257,12 @@ export class Sessions {
   #identified(session: Session, identity: Identity): void {
     // It ended while the token was looked at, and has given its places back.
     if (session.closed) return;
-    const { connectionLimits } = this.#options;
+    const { seat, addressKey } = session.peer;
     const before = session.identity;
     const isNew = before.unauthenticated === true;
     const isOther = identity.user !== before.user;
-    if (isOther && identity.user !== undefined) {
-      const problem = connectionLimits.userProblem(identity.user);
-      if (problem !== undefined) throw problem;
-    }
-    if (isNew) {
-      const problem = connectionLimits.authenticate(session.peer.addressKey);
-      if (problem !== undefined) throw problem;
-    }
-    if (isOther && identity.user !== undefined) connectionLimits.enterAs(identity.user);
-    if (isOther && before.user !== undefined) connectionLimits.leaveAs(before.user);
+    const problem = seat.move({ addressKey, user: identity.user, unauthenticated: identity.unauthenticated });
+    if (problem !== undefined) throw problem;
     session.identity = identity;
     this.#options.subscriber.endForbidden(session);
     if (isNew || isOther) this.#ownTopics.join(session);

@@ -195,11 +195,12 @@ export class Gateway {
   }
 
   connect(codec: Codec, peer: Peer): Socket {
-    this.#connectionLimits.enter('here');
+    const seat = this.#connectionLimits.take({ addressKey: 'here' });
+    if (seat instanceof SluiceError) throw seat;
     return this.network.open(
       {
         opening: {
-          peer: { identity: localIdentity, address: 'here', addressKey: 'here' },
+          peer: { identity: localIdentity, address: 'here', addressKey: 'here', seat },
           codec,
           topic: undefined,
           startedAtMs: this.loop.nowMs(),

@@ -1,185 +1,226 @@
 import { describe, expect, test } from 'vitest';
+import { SluiceError } from '../../src/errors.ts';
+import type { Holder } from '../../src/sessions/connection-caps.ts';
 import { ConnectionLimits, type ConnectionLimitsOptions } from '../../src/sessions/connection-limits.ts';
 
-function makeAdmission(limits: Partial<ConnectionLimitsOptions> = {}) {
+function makeLimits(options: Partial<ConnectionLimitsOptions> = {}) {
   const clock = { nowMs: 0 };
-  const connectionLimits = new ConnectionLimits(
+  const limits = new ConnectionLimits(
     {
       maxConnections: 100,
       maxConnectionsPerIp: 100,
       maxUnauthenticatedPerIp: 100,
       maxConnectionsPerUser: 100,
       handshakesPerSecondPerIp: 100,
-      ...limits,
+      ...options,
     },
     () => clock.nowMs,
   );
-  return { connectionLimits, clock };
+  const take = (addressKey: string, more: Omit<Holder, 'addressKey'> = {}) => {
+    const seat = limits.take({ addressKey, ...more });
+    if (seat instanceof SluiceError) throw seat;
+    return seat;
+  };
+  const problem = (addressKey: string, more: Omit<Holder, 'addressKey'> = {}) =>
+    limits.problem({ addressKey, ...more })?.code;
+  const handshake = (addressKey: string) => limits.handshakeProblem({ addressKey });
+  const outlook = (addressKey: string) => limits.outlook({ addressKey });
+  return { limits, clock, take, problem, handshake, outlook };
 }
 
-describe('connectionLimits', () => {
+const unauthenticated = true;
+
+describe('the caps on connections', () => {
   test('there is a place below the cap of all connections, and none at it', () => {
-    const { connectionLimits } = makeAdmission({ maxConnections: 2 });
-    connectionLimits.enter('a');
-    expect(connectionLimits.placeProblem('b')).toBeUndefined();
-    connectionLimits.enter('b');
-    expect(connectionLimits.placeProblem('c')).toMatchObject({
+    const { limits, take, problem } = makeLimits({ maxConnections: 2 });
+    const seat = take('a');
+    expect(problem('b')).toBeUndefined();
+    take('b');
+    expect(limits.take({ addressKey: 'c' })).toMatchObject({
       code: 'too_many_connections',
       retryAfterMs: 5000,
     });
-    expect(connectionLimits.total).toBe(2);
-    connectionLimits.leave('a');
-    expect([connectionLimits.placeProblem('c'), connectionLimits.total]).toEqual([undefined, 1]);
+    expect([problem('c'), limits.total]).toEqual(['too_many_connections', 2]);
+    seat.leave();
+    expect([problem('c'), limits.total]).toEqual([undefined, 1]);
   });
 
-  test('the cap per address is one address’s own affair', () => {
-    const { connectionLimits } = makeAdmission({ maxConnectionsPerIp: 2 });
-    connectionLimits.enter('a');
-    expect(connectionLimits.placeProblem('a')).toBeUndefined();
-    connectionLimits.enter('a');
-    expect(connectionLimits.placeProblem('a')?.code).toBe('too_many_connections_from_ip');
-    expect(connectionLimits.placeProblem('b')).toBeUndefined();
-    connectionLimits.leave('a');
-    expect(connectionLimits.placeProblem('a')).toBeUndefined();
+  test('the cap of one address leaves other addresses alone', () => {
+    const { take, problem } = makeLimits({ maxConnectionsPerIp: 2 });
+    const seat = take('a');
+    expect(problem('a')).toBeUndefined();
+    take('a');
+    expect([problem('a'), problem('b')]).toEqual(['too_many_connections_from_ip', undefined]);
+    seat.leave();
+    expect(problem('a')).toBeUndefined();
   });
 
-  test('the cap per user is one user’s own affair', () => {
-    const { connectionLimits } = makeAdmission({ maxConnectionsPerUser: 2 });
-    connectionLimits.enterAs('u');
-    expect(connectionLimits.userProblem('u')).toBeUndefined();
-    connectionLimits.enterAs('u');
-    expect(connectionLimits.userProblem('u')?.code).toBe('too_many_connections_of_user');
-    expect(connectionLimits.userProblem('v')).toBeUndefined();
-    connectionLimits.leaveAs('u');
-    expect(connectionLimits.userProblem('u')).toBeUndefined();
+  test('the cap of one user leaves other users alone', () => {
+    const { take, problem } = makeLimits({ maxConnectionsPerUser: 2 });
+    const seat = take('a', { user: 'u' });
+    expect(problem('b', { user: 'u' })).toBeUndefined();
+    take('b', { user: 'u' });
+    expect([problem('c', { user: 'u' }), problem('c', { user: 'v' }), problem('c')]).toEqual([
+      'too_many_connections_of_user',
+      undefined,
+      undefined,
+    ]);
+    seat.leave();
+    expect(problem('c', { user: 'u' })).toBeUndefined();
   });
 
-  test('looking takes no place', () => {
-    const { connectionLimits } = makeAdmission({ maxConnections: 1 });
-    for (let i = 0; i < 3; i++) expect(connectionLimits.problem('a')).toBeUndefined();
-    expect(connectionLimits.total).toBe(0);
+  test('a place that is refused by one cap is taken under none', () => {
+    const { limits, take, problem } = makeLimits({ maxConnectionsPerUser: 1, maxConnectionsPerIp: 2 });
+    take('a', { user: 'u' });
+    expect(limits.take({ addressKey: 'b', user: 'u' })).toBeInstanceOf(SluiceError);
+    expect([limits.total, problem('b')]).toEqual([1, undefined]);
+    take('b');
+    expect(problem('b')).toBeUndefined();
   });
 
-  test('handshakes of one address come out of its bucket, refused ones too', () => {
-    const { connectionLimits, clock } = makeAdmission({
-      handshakesPerSecondPerIp: 2,
-      maxConnectionsPerIp: 2,
+  test('a question takes no place', () => {
+    const { limits, handshake } = makeLimits({ maxConnections: 1 });
+    for (let i = 0; i < 3; i++) expect(handshake('a')).toBeUndefined();
+    expect(limits.total).toBe(0);
+  });
+});
+
+describe('a seat', () => {
+  test('gives its place back once, however often it is told', () => {
+    const { limits, take } = makeLimits();
+    const seat = take('a', { user: 'u' });
+    take('a', { user: 'u' });
+    seat.leave();
+    seat.leave();
+    expect(limits.total).toBe(1);
+    expect(seat.move({ addressKey: 'a', user: 'v' })).toBeUndefined();
+    expect([limits.total, limits.remembered]).toEqual([1, 3]);
+  });
+
+  test('moves to the place of another user, and gives that of the first one back', () => {
+    const { take, problem } = makeLimits({ maxConnectionsPerUser: 1 });
+    const seat = take('a', { user: 'u' });
+    expect(seat.move({ addressKey: 'a', user: 'u' })).toBeUndefined();
+    expect(seat.move({ addressKey: 'a', user: 'v' })).toBeUndefined();
+    expect([problem('b', { user: 'u' }), problem('b', { user: 'v' })]).toEqual([
+      undefined,
+      'too_many_connections_of_user',
+    ]);
+  });
+
+  test('keeps its place where the other one is not free', () => {
+    const { limits, take, problem } = makeLimits({ maxConnectionsPerUser: 1 });
+    take('a', { user: 'v' });
+    const seat = take('a', { user: 'u' });
+    expect(seat.move({ addressKey: 'a', user: 'v' })?.code).toBe('too_many_connections_of_user');
+    expect(problem('b', { user: 'u' })).toBe('too_many_connections_of_user');
+    seat.leave();
+    expect([problem('b', { user: 'u' }), limits.total]).toEqual([undefined, 1]);
+  });
+});
+
+describe('connections that have not authenticated', () => {
+  test('have a cap of their own, and move to the other one', () => {
+    const { limits, take, problem } = makeLimits({ maxUnauthenticatedPerIp: 2, maxConnectionsPerIp: 1 });
+    const first = take('a', { unauthenticated });
+    expect(problem('a', { unauthenticated })).toBeUndefined();
+    const second = take('a', { unauthenticated });
+    expect(limits.problem({ addressKey: 'a', unauthenticated })).toMatchObject({
+      code: 'too_many_connections_from_ip',
+      message: expect.stringContaining('not authenticated'),
     });
-    connectionLimits.enter('a');
-    connectionLimits.enter('a');
-    expect(connectionLimits.problem('a')?.code).toBe('too_many_connections_from_ip');
-    expect(connectionLimits.problem('a')?.code).toBe('too_many_connections_from_ip');
-    expect(connectionLimits.problem('a')).toMatchObject({ code: 'rate_limited', retryAfterMs: 500 });
-    expect(connectionLimits.problem('b')).toBeUndefined();
+    expect([problem('b', { unauthenticated }), problem('a')]).toEqual([undefined, undefined]);
+    expect(first.move({ addressKey: 'a' })).toBeUndefined();
+    expect(problem('a', { unauthenticated })).toBeUndefined();
+    expect(second.move({ addressKey: 'a' })?.code).toBe('too_many_connections_from_ip');
+    expect(limits.total).toBe(2);
+    first.leave();
+    expect(second.move({ addressKey: 'a' })).toBeUndefined();
+  });
+
+  test('count among all connections', () => {
+    const { take, problem } = makeLimits({ maxConnections: 1 });
+    take('a', { unauthenticated });
+    expect(problem('b')).toBe('too_many_connections');
+  });
+});
+
+describe('the rate of handshakes', () => {
+  test('takes each handshake from the bucket of its address, also one that is refused', () => {
+    const { clock, take, handshake } = makeLimits({ handshakesPerSecondPerIp: 2, maxConnectionsPerIp: 2 });
+    take('a');
+    take('a');
+    expect(handshake('a')?.code).toBe('too_many_connections_from_ip');
+    expect(handshake('a')?.code).toBe('too_many_connections_from_ip');
+    expect(handshake('a')).toMatchObject({ code: 'rate_limited', retryAfterMs: 500 });
+    expect(handshake('b')).toBeUndefined();
     clock.nowMs += 500;
-    expect(connectionLimits.problem('a')?.code).toBe('too_many_connections_from_ip');
+    expect(handshake('a')?.code).toBe('too_many_connections_from_ip');
   });
 
   test('the outlook says what a handshake would be told, and takes none', () => {
-    const { connectionLimits, clock } = makeAdmission({
-      handshakesPerSecondPerIp: 3,
-      maxConnectionsPerIp: 1,
-    });
-    const outlooks = () => Array.from({ length: 5 }, () => connectionLimits.outlook('a')?.code);
+    const { clock, handshake, outlook } = makeLimits({ handshakesPerSecondPerIp: 3, maxConnectionsPerIp: 1 });
+    const outlooks = () => Array.from({ length: 5 }, () => outlook('a')?.code);
     const all = (code?: string) => Array.from({ length: 5 }, () => code);
     for (let taken = 0; taken < 3; taken++) {
       expect(outlooks()).toEqual(all());
-      expect(connectionLimits.problem('a')).toBeUndefined();
+      expect(handshake('a')).toBeUndefined();
     }
     expect(outlooks()).toEqual(all('rate_limited'));
-    expect(connectionLimits.outlook('a')).toMatchObject({ retryAfterMs: 334 });
+    expect(outlook('a')).toMatchObject({ retryAfterMs: 334 });
     clock.nowMs += 333;
     expect(outlooks()).toEqual(all('rate_limited'));
     clock.nowMs += 1;
     expect(outlooks()).toEqual(all());
-    expect(connectionLimits.problem('a')).toBeUndefined();
+    expect(handshake('a')).toBeUndefined();
     expect(outlooks()).toEqual(all('rate_limited'));
   });
 
   test('the outlook knows of full places, and of addresses that never came', () => {
-    const { connectionLimits } = makeAdmission({ maxConnections: 2, maxConnectionsPerIp: 1 });
-    connectionLimits.enter('a');
-    expect([connectionLimits.outlook('a')?.code, connectionLimits.outlook('b')]).toEqual([
-      'too_many_connections_from_ip',
-      undefined,
-    ]);
-    connectionLimits.enter('b');
-    expect(connectionLimits.outlook('c')?.code).toBe('too_many_connections');
+    const { take, outlook } = makeLimits({ maxConnections: 2, maxConnectionsPerIp: 1 });
+    take('a');
+    expect([outlook('a')?.code, outlook('b')]).toEqual(['too_many_connections_from_ip', undefined]);
+    take('b');
+    expect(outlook('c')?.code).toBe('too_many_connections');
   });
 
-  test('all connections of an address may come back in one burst', () => {
-    const { connectionLimits } = makeAdmission({ handshakesPerSecondPerIp: 1, maxConnectionsPerIp: 50 });
-    for (let i = 0; i < 50; i++) expect(connectionLimits.problem('a')).toBeUndefined();
-    expect(connectionLimits.problem('a')?.code).toBe('rate_limited');
+  test('lets all connections of an address come back in one burst', () => {
+    const { handshake } = makeLimits({ handshakesPerSecondPerIp: 1, maxConnectionsPerIp: 50 });
+    for (let i = 0; i < 50; i++) expect(handshake('a')).toBeUndefined();
+    expect(handshake('a')?.code).toBe('rate_limited');
   });
 
   test('an address is not forgotten, and so forgiven, before its bucket is full', () => {
-    const { connectionLimits, clock } = makeAdmission({
-      handshakesPerSecondPerIp: 1,
-      maxConnectionsPerIp: 1,
-    });
-    connectionLimits.problem('a');
+    const { limits, clock, handshake } = makeLimits({ handshakesPerSecondPerIp: 1, maxConnectionsPerIp: 1 });
+    handshake('a');
     clock.nowMs += 999;
-    connectionLimits.sweep();
-    expect(connectionLimits.problem('a')?.code).toBe('rate_limited');
+    limits.sweep();
+    expect(handshake('a')?.code).toBe('rate_limited');
     clock.nowMs += 1;
-    connectionLimits.sweep();
-    expect(connectionLimits.problem('a')).toBeUndefined();
+    limits.sweep();
+    expect(handshake('a')).toBeUndefined();
   });
+});
 
-  test('connections that have not authenticated have a cap of their own, and give way to the other one', () => {
-    const { connectionLimits } = makeAdmission({ maxUnauthenticatedPerIp: 2, maxConnectionsPerIp: 1 });
-    connectionLimits.enter('a', true);
-    expect(connectionLimits.placeProblem('a', true)).toBeUndefined();
-    connectionLimits.enter('a', true);
-    expect(connectionLimits.placeProblem('a', true)).toMatchObject({
-      code: 'too_many_connections_from_ip',
-      message: expect.stringContaining('not authenticated'),
-    });
-    expect([connectionLimits.problem('a', true)?.code, connectionLimits.outlook('a', true)?.code]).toEqual([
-      'too_many_connections_from_ip',
-      'too_many_connections_from_ip',
-    ]);
-    expect([connectionLimits.placeProblem('b', true), connectionLimits.placeProblem('a')]).toEqual([
-      undefined,
-      undefined,
-    ]);
-    expect(connectionLimits.authenticate('a')).toBeUndefined();
-    expect(connectionLimits.placeProblem('a', true)).toBeUndefined();
-    expect(connectionLimits.authenticate('a')?.code).toBe('too_many_connections_from_ip');
-    expect(connectionLimits.total).toBe(2);
-    connectionLimits.leave('a');
-    expect(connectionLimits.authenticate('a')).toBeUndefined();
+test('nothing is remembered of addresses that are gone and whose bucket is full', () => {
+  const { limits, clock, take, handshake } = makeLimits({
+    maxConnections: 1000,
+    handshakesPerSecondPerIp: 1,
+    maxConnectionsPerIp: 1,
   });
-
-  test('they count among all connections', () => {
-    const { connectionLimits } = makeAdmission({ maxConnections: 1 });
-    connectionLimits.enter('a', true);
-    expect(connectionLimits.placeProblem('b')?.code).toBe('too_many_connections');
+  const seats = Array.from({ length: 1000 }, (_, i) => {
+    const address = `192.0.2.${i}`;
+    handshake(address);
+    return take(address, { user: address, unauthenticated: i % 2 === 0 });
   });
-
-  test('nothing is remembered of addresses that are gone and whose bucket is full', () => {
-    const { connectionLimits, clock } = makeAdmission({
-      handshakesPerSecondPerIp: 1,
-      maxConnectionsPerIp: 1,
-    });
-    for (let i = 0; i < 1000; i++) {
-      const address = `192.0.2.${i}`;
-      connectionLimits.problem(address);
-      connectionLimits.enter(address, i % 2 === 0);
-      connectionLimits.enterAs(address);
-    }
-    expect(connectionLimits.remembered).toBe(3000);
-    for (let i = 0; i < 1000; i++) {
-      connectionLimits.leave(`192.0.2.${i}`, i % 2 === 0);
-      connectionLimits.leaveAs(`192.0.2.${i}`);
-    }
-    expect(connectionLimits.remembered).toBe(1000);
-    clock.nowMs += 999;
-    connectionLimits.sweep();
-    expect(connectionLimits.remembered).toBe(1000);
-    clock.nowMs += 1;
-    connectionLimits.sweep();
-    expect(connectionLimits.remembered).toBe(0);
-  });
+  // Of each address a bucket, a connection and a user; and the number of all connections.
+  expect(limits.remembered).toBe(3001);
+  for (const seat of seats) seat.leave();
+  expect(limits.remembered).toBe(1000);
+  clock.nowMs += 999;
+  limits.sweep();
+  expect(limits.remembered).toBe(1000);
+  clock.nowMs += 1;
+  limits.sweep();
+  expect(limits.remembered).toBe(0);
 });

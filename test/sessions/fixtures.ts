@@ -123,8 +123,13 @@ export function user(name: string, more: Partial<Identity> = {}): Identity {
   return { user: name, anonymous: false, permissions: [], scopes: [], ...more };
 }
 
-function peerOf(identity: Identity = anonymousIdentity): Peer {
-  return { identity, address: '192.0.2.1', addressKey: '192.0.2.1' };
+/** A connection of one and the same address. Throws where the limits have no place for it. */
+function peerOf(identity: Identity, limits: ConnectionLimits): Peer {
+  const addressKey = '192.0.2.1';
+  const { user, unauthenticated } = identity;
+  const seat = limits.take({ addressKey, user, unauthenticated });
+  if (seat instanceof SluiceError) throw seat;
+  return { identity, address: addressKey, addressKey, seat };
 }
 
 export interface GatewayOptions extends WorldOptions {
@@ -236,8 +241,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
 
   const connect = (identity: Identity = anonymousIdentity, codec: Codec = codecs.protobuf) => {
     const connection = new FakeConnection(codec, sink, limitBytes);
-    const peer = peerOf(identity);
-    connectionLimits.enter(peer.addressKey, identity.unauthenticated);
+    const peer = peerOf(identity, connectionLimits);
     const session = sessions.open(peer, connection);
     connection.session = session;
     connection.onDrop = () => {

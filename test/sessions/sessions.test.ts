@@ -884,11 +884,11 @@ describe('the order of commands', () => {
     sessions.close(session);
     verify(verified(user('alice')));
     await settle();
-    expect([fanout.viewCount, connectionLimits.userProblem('alice'), connection.messages]).toEqual([
-      0,
-      undefined,
-      [],
-    ]);
+    expect([
+      fanout.viewCount,
+      connectionLimits.problem({ addressKey: 'other', user: 'alice' }),
+      connection.messages,
+    ]).toEqual([0, undefined, []]);
   });
 });
 
@@ -971,7 +971,7 @@ describe('users', () => {
     ]);
     expect(second.session.identity.user).toBeUndefined();
     sessions.close(first.session);
-    expect(connectionLimits.userProblem('alice')).toBeUndefined();
+    expect(connectionLimits.problem({ addressKey: 'other', user: 'alice' })).toBeUndefined();
   });
 
   test('who becomes another user gives the first one’s place back, and hears its topic no more', async () => {
@@ -987,10 +987,10 @@ describe('users', () => {
       true,
     );
     await settle();
-    expect([connectionLimits.userProblem('alice'), connectionLimits.userProblem('bob')?.code]).toEqual([
-      undefined,
-      'too_many_connections_of_user',
-    ]);
+    expect([
+      connectionLimits.problem({ addressKey: 'other', user: 'alice' }),
+      connectionLimits.problem({ addressKey: 'other', user: 'bob' })?.code,
+    ]).toEqual([undefined, 'too_many_connections_of_user']);
     expect([...session.views.values()].map(({ target }) => target)).toEqual(['$all', 'user:bob']);
     connection.forget();
     await publish('user:alice', {});
@@ -998,7 +998,7 @@ describe('users', () => {
     expect(connection.messages).toEqual([]);
     connect(user('alice'));
     sessions.close(session);
-    expect(connectionLimits.userProblem('bob')).toBeUndefined();
+    expect(connectionLimits.problem({ addressKey: 'other', user: 'bob' })).toBeUndefined();
   });
 
   test('a session whose token has expired is ended, and not before', async () => {

@@ -99,7 +99,7 @@ describe('a session that has not authenticated', () => {
     });
     const places = () =>
       [true, false].map(
-        (unauthenticated) => connectionLimits.placeProblem('192.0.2.1', unauthenticated)?.code,
+        (unauthenticated) => connectionLimits.problem({ addressKey: '192.0.2.1', unauthenticated })?.code,
       );
     expect(places()).toEqual(['too_many_connections_from_ip', undefined]);
     command({ kind: 'connect', id: 1, token: 'good' });

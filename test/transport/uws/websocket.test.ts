@@ -36,7 +36,8 @@ test('a connection is forgotten when it ends, and counted once each time', () =>
     metrics: counts.metrics,
     upgraded: () => told.push('upgraded'),
   });
-  const peer = { identity: anonymousIdentity, address: 'a', addressKey: 'a' };
+  const seat = { move: () => undefined, leave: () => undefined };
+  const peer = { identity: anonymousIdentity, address: 'a', addressKey: 'a', seat };
   const data: SocketData = {
     opening: { peer, codec: jsonCodec, topic: undefined, startedAtMs: 0 },
     connection: undefined,
