@@ -8,8 +8,8 @@ import type { ServerFrame } from '../../src/protocol/frames.ts';
 import { decode, makeWorld, onlyRoom, topicOf, type WorldOptions } from '../fanout/fixtures.ts';
 import { json } from '../topics/fixtures.ts';
 
-/** One subscriber that is behind in a view, and takes as many pages as there is room for. */
-async function behind(
+/** One subscriber that has to catch up with a view, and takes as many pages as there is room for. */
+async function subscriber(
   target: string,
   options: WorldOptions & { view?: Partial<View['options']>; pageBytes?: number } = {},
 ) {
@@ -73,7 +73,7 @@ const large = { payload: json('x'.repeat(600)) };
 
 describe('catching up', () => {
   test('sends what is missing and joins in the same turn', async () => {
-    const { publish, from, pump, batches, view, outcomes } = await behind('a');
+    const { publish, from, pump, batches, view, outcomes } = await subscriber('a');
     await publish('a', {}, {}, {});
     from('a', 1);
     expect(pump()).toBe(true);
@@ -83,15 +83,15 @@ describe('catching up', () => {
     expect([view.members, outcomes()]).toEqual([1, []]);
   });
 
-  test('sends nothing to who is level', async () => {
-    const { publish, from, pump, frames } = await behind('a');
+  test('sends nothing to a subscriber that lacks nothing', async () => {
+    const { publish, from, pump, frames } = await subscriber('a');
     await publish('a', {}, {});
     from('a', 2);
     expect([pump(), frames]).toEqual([true, []]);
   });
 
   test('sends page by page, as there is room, and what was published meanwhile too', async () => {
-    const { publish, from, pump, batches, view } = await behind('a');
+    const { publish, from, pump, batches, view } = await subscriber('a');
     await publish('a', large, large, large, large);
     from('a', 0);
     expect([pump(1), batches().map(({ upto }) => upto)]).toEqual([false, [2]]);
@@ -105,15 +105,15 @@ describe('catching up', () => {
     ]);
   });
 
-  test('without room nothing is sent and nobody joins', async () => {
-    const { publish, from, pump, frames, view } = await behind('a');
+  test('without room nothing is sent, and the subscriber does not join', async () => {
+    const { publish, from, pump, frames, view } = await subscriber('a');
     await publish('a');
     from('a', 0);
     expect([pump(0), frames, view.members]).toEqual([false, [], 0]);
   });
 
   test('keys and tags count towards a page, as they are sent too', async () => {
-    const { publish, from, pump, batches } = await behind('a');
+    const { publish, from, pump, batches } = await subscriber('a');
     await publish(
       'a',
       ...Array.from({ length: 10 }, () => ({ tags: { a: 'x'.repeat(190), b: 'y'.repeat(190) } })),
@@ -124,7 +124,7 @@ describe('catching up', () => {
   });
 
   test('where others are live, it joins at what they were sent: the next batch follows', async () => {
-    const { publish, from, pump, batches, live, turns, sink, view } = await behind('a');
+    const { publish, from, pump, batches, live, turns, sink, view } = await subscriber('a');
     await publish('a');
     const members = live('a');
     await publish('a', {}, {});
@@ -139,7 +139,7 @@ describe('catching up', () => {
   });
 
   test('a publication that its publisher excepted it from is covered and not sent', async () => {
-    const { publish, from, pump, batches } = await behind('a');
+    const { publish, from, pump, batches } = await subscriber('a');
     await publish('a', { except: 'me' }, { except: 'other' }, { except: 'me' });
     from('a', 0);
     pump();
@@ -149,7 +149,7 @@ describe('catching up', () => {
   });
 
   test('conflation replaces nothing by what it is excepted from or what has expired', async () => {
-    const { publish, from, pump, batches, turns } = await behind('a', { view: { conflate: true } });
+    const { publish, from, pump, batches, turns } = await subscriber('a', { view: { conflate: true } });
     await publish('a', { key: 'k' }, { key: 'k', except: 'me' }, { key: 'l' }, { key: 'l', ttlMs: 5 });
     from('a', 0);
     turns.advance(5);
@@ -158,7 +158,7 @@ describe('catching up', () => {
   });
 
   test('in state mode an expired value replaces an older one', async () => {
-    const { publish, from, pump, batches, turns } = await behind('state');
+    const { publish, from, pump, batches, turns } = await subscriber('state');
     await publish('state', { key: 'k' }, { key: 'l' }, { key: 'k', ttlMs: 5 });
     from('state', 0);
     turns.advance(5);
@@ -167,7 +167,7 @@ describe('catching up', () => {
   });
 
   test('the filter of the subscription applies', async () => {
-    const { publish, from, pump, batches } = await behind('a', { view: { filter: onlyRoom('1') } });
+    const { publish, from, pump, batches } = await subscriber('a', { view: { filter: onlyRoom('1') } });
     await publish('a', { tags: { room: '2' } }, { tags: { room: '1' } }, { tags: { room: '2' } });
     from('a', 0);
     pump();
@@ -177,7 +177,7 @@ describe('catching up', () => {
   });
 
   test('in state mode what stopped matching is removed', async () => {
-    const { publish, from, pump, batches } = await behind('state', { view: { filter: onlyRoom('1') } });
+    const { publish, from, pump, batches } = await subscriber('state', { view: { filter: onlyRoom('1') } });
     await publish('state', { key: 'a', tags: { room: '1' } }, { key: 'a', tags: { room: '2' } });
     from('state', 1);
     pump();
@@ -187,7 +187,7 @@ describe('catching up', () => {
   });
 
   test('in state mode only the newest publication of each key is sent', async () => {
-    const { publish, from, pump, batches } = await behind('state');
+    const { publish, from, pump, batches } = await subscriber('state');
     await publish('state', { key: 'a' }, { key: 'b' }, { key: 'a' });
     from('state', 0);
     pump();
@@ -195,7 +195,9 @@ describe('catching up', () => {
   });
 
   test('what has expired is covered and not sent; its removal is, however late', async () => {
-    const { publish, from, pump, batches, turns, broker } = await behind('state', { topic: { ttlMs: 100 } });
+    const { publish, from, pump, batches, turns, broker } = await subscriber('state', {
+      topic: { ttlMs: 100 },
+    });
     await publish('state', { key: 'a' });
     await publish('state', { key: 'b', ttlMs: 100_000 });
     turns.advance(100);
@@ -210,7 +212,7 @@ describe('catching up', () => {
   });
 
   test('a gap is named, and delivery goes on from the oldest that is kept', async () => {
-    const { publish, from, pump, frames, outcomes, broker } = await behind('a', {
+    const { publish, from, pump, frames, outcomes, broker } = await subscriber('a', {
       topic: { maxPublications: 2 },
     });
     await publish('a', {}, {}, {}, {}, {});
@@ -231,7 +233,7 @@ describe('catching up', () => {
   });
 
   test('a gap that opens while it catches up is named too', async () => {
-    const { publish, from, pump, frames } = await behind('a', { topic: { maxPublications: 4 } });
+    const { publish, from, pump, frames } = await subscriber('a', { topic: { maxPublications: 4 } });
     await publish('a', large, large, large, large);
     from('a', 0);
     pump(1);
@@ -242,7 +244,7 @@ describe('catching up', () => {
   });
 
   test('in state mode a snapshot takes the place of what the ring has lost', async () => {
-    const { publish, from, pump, snapshots, frames, outcomes } = await behind('state', {
+    const { publish, from, pump, snapshots, frames, outcomes } = await subscriber('state', {
       topic: { maxPublications: 2 },
     });
     await publish(
@@ -261,8 +263,8 @@ describe('catching up', () => {
     expect(outcomes()).toEqual(['snapshot']);
   });
 
-  test('a snapshot comes in pages of one state, with what changed meanwhile behind it', async () => {
-    const { publish, from, pump, snapshots, batches } = await behind('state', {
+  test('a snapshot comes in pages of one state, followed by what changed meanwhile', async () => {
+    const { publish, from, pump, snapshots, batches } = await subscriber('state', {
       topic: { maxPublications: 2 },
     });
     await publish('state', ...['a', 'b', 'c', 'd', 'e'].map((key) => ({ key, ...large })));
@@ -283,7 +285,7 @@ describe('catching up', () => {
   });
 
   test('an empty snapshot is one page that is first and last', async () => {
-    const { publish, from, pump, snapshots } = await behind('state', { topic: { maxPublications: 1 } });
+    const { publish, from, pump, snapshots } = await subscriber('state', { topic: { maxPublications: 1 } });
     await publish('state', { key: 'a' }, { key: 'a', removed: true }, { key: 'a', removed: true });
     from('state', 0);
     pump();
@@ -291,7 +293,7 @@ describe('catching up', () => {
   });
 
   test('a snapshot leaves out what does not match, and what it was excepted from', async () => {
-    const { publish, from, pump, snapshots } = await behind('state', {
+    const { publish, from, pump, snapshots } = await subscriber('state', {
       topic: { maxPublications: 1 },
       view: { filter: onlyRoom('1') },
     });
@@ -309,7 +311,7 @@ describe('catching up', () => {
   });
 
   test('a reset meanwhile is told, and all of the new epoch is sent', async () => {
-    const { publish, from, pump, frames, broker } = await behind('a');
+    const { publish, from, pump, frames, broker } = await subscriber('a');
     await publish('a', large, large, large);
     from('a', 0);
     pump(1);
@@ -320,7 +322,7 @@ describe('catching up', () => {
   });
 
   test('a reset in state mode is followed by a snapshot', async () => {
-    const { publish, from, pump, frames, broker } = await behind('state');
+    const { publish, from, pump, frames, broker } = await subscriber('state');
     await publish('state', { key: 'a' });
     from('state', 0);
     broker.reset('state', 'new', 0);
@@ -332,7 +334,9 @@ describe('catching up', () => {
   });
 
   test('a reset during a snapshot begins another one', async () => {
-    const { publish, from, pump, frames, broker } = await behind('state', { topic: { maxPublications: 1 } });
+    const { publish, from, pump, frames, broker } = await subscriber('state', {
+      topic: { maxPublications: 1 },
+    });
     await publish('state', ...['a', 'b', 'c'].map((key) => ({ key, ...large })));
     from('state', 0);
     pump(1);
@@ -347,7 +351,7 @@ describe('catching up', () => {
   });
 
   test('topics of a pattern that are born meanwhile are sent from their beginning', async () => {
-    const { publish, pump, frames, live, broker } = await behind('p:*');
+    const { publish, pump, frames, live, broker } = await subscriber('p:*');
     live('p:*');
     await publish('p:1');
     expect(pump()).toBe(true);
@@ -356,7 +360,7 @@ describe('catching up', () => {
   });
 
   test('what a removed topic still had to send is named, and a topic that is born meanwhile not overlooked', async () => {
-    const { publish, pump, from, frames, live, broker, turns } = await behind('p:*', {
+    const { publish, pump, from, frames, live, broker, turns } = await subscriber('p:*', {
       topic: { maxAgeMs: 100 },
     });
     live('p:*');
@@ -377,7 +381,7 @@ describe('catching up', () => {
   });
 
   test('a topic of a pattern that has lost publications before its turn is sent once', async () => {
-    const { publish, from, pump, frames } = await behind('p:*', { topic: { maxPublications: 4 } });
+    const { publish, from, pump, frames } = await subscriber('p:*', { topic: { maxPublications: 4 } });
     await publish('p:1', {}, {});
     from('p:1', 2);
     await publish('p:1', {}, {}, {}, {}, {}, {});
@@ -392,7 +396,7 @@ describe('catching up', () => {
   test.each([999, 1000, 1001])(
     'what is sent of the first 1000 of %i topics is not sent again',
     async (count) => {
-      const { publish, from, pump, batches } = await behind('p:*', { broker: { topicsMax: count } });
+      const { publish, from, pump, batches } = await subscriber('p:*', { broker: { topicsMax: count } });
       for (let i = 0; i < count; i++) await publish(`p:${i}`, {});
       for (let i = 0; i < count; i++) from(`p:${i}`, 0);
       await publish(`p:${count - 1}`, {});
@@ -402,7 +406,9 @@ describe('catching up', () => {
   );
 
   test('a topic of a pattern that was sent and then removed is not named as lost', async () => {
-    const { publish, from, pump, frames, broker, turns } = await behind('p:*', { topic: { maxAgeMs: 100 } });
+    const { publish, from, pump, frames, broker, turns } = await subscriber('p:*', {
+      topic: { maxAgeMs: 100 },
+    });
     await publish('p:1', {});
     from('p:1', 0);
     await publish('p:2', large, large, large);
@@ -418,7 +424,7 @@ describe('catching up', () => {
   });
 
   test('all topics of a pattern are level in the turn in which it joins', async () => {
-    const { publish, from, pump, batches, view, turns, sink, live } = await behind('p:*');
+    const { publish, from, pump, batches, view, turns, sink, live } = await subscriber('p:*');
     await publish('p:1', large, large);
     await publish('p:2', large, large, large, large);
     from('p:1', 0);

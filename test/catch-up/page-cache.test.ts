@@ -16,7 +16,7 @@ interface Options extends WorldOptions {
 
 const pageBytes = 1000;
 
-/** One topic, and subscribers of one view who come back. */
+/** One topic, and subscribers of one view that return. */
 async function outage({ view: more, pages: pagesOptions, ...options }: Options = {}) {
   const world = await makeWorld(options);
   const view = world.view('a', more);
@@ -73,8 +73,8 @@ const offsets = (messages: readonly Uint8Array[]) =>
 const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 const many = (count: number) => Array.from({ length: count }, () => ({ payload: json('x'.repeat(40)) }));
 
-describe('pages for those who come back', () => {
-  test('are framed once for all who stand at the same position', async () => {
+describe('pages for clients that return', () => {
+  test('are framed once for all at the same position', async () => {
     const { publish, back } = await outage();
     await publish('a', ...many(100));
     const first = back(10);
@@ -158,7 +158,7 @@ describe('pages for those who come back', () => {
     expect(back(0).map((message) => offsets([message]))).toEqual([[1, 2, 3]]);
   });
 
-  test('are let go of, the one longest unused first, when they are too large together', async () => {
+  test('are evicted, the one longest unused first, when they are too large together', async () => {
     const { publish, back, pages } = await outage({ pages: { maxBytes: 3000 } });
     await publish('a', ...many(100));
     const first = back(0);
@@ -188,7 +188,7 @@ test('pages count with what an entry takes besides its message', async () => {
   expect((await sent(bytes - 1)).isFirstKept).toBe(false);
 });
 
-test('pages are let go of when nobody has asked for them for two sweeps', async () => {
+test('pages are evicted when no client has needed them for two sweeps', async () => {
   const { publish, back, pages } = await outage();
   await publish('a', ...many(10));
   const [first] = back(0);

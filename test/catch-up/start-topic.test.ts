@@ -72,7 +72,7 @@ describe('starting after a position', () => {
       { position: 3, recovered: false, missing: { after: 0, upto: 3 } },
     ],
     [
-      'of a topic that held nothing then, in an epoch that begins behind 100',
+      'of a topic that held nothing then, in an epoch that begins after 100',
       makeTopic('stream', 100, 105, 'E', 100),
       at('', 0),
       { position: 100, recovered: true, missing: undefined },
@@ -140,9 +140,14 @@ describe('starting anew', () => {
   }
 
   test.each<[string, Feed, number, object]>([
-    ['where nobody is live, behind the newest', feedOf(makeTopic('stream', 3, 8), 5, 0), 0, { position: 8 }],
     [
-      'where others are live, behind what they were sent',
+      'where no member is live, after the newest',
+      feedOf(makeTopic('stream', 3, 8), 5, 0),
+      0,
+      { position: 8 },
+    ],
+    [
+      'where others are live, after what they were sent',
       feedOf(makeTopic('stream', 3, 8), 5, 2),
       0,
       { position: 5 },

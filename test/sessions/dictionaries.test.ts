@@ -53,7 +53,7 @@ test('clients of all kinds hear the same, each in its own way', async () => {
   expect(used).toEqual([current, 0, 0, current]);
 });
 
-test('who joins later is sent the dictionary after the reply, before the first batch', async () => {
+test('a client that joins later is sent the dictionary after the reply, before the first batch', async () => {
   const { join, send } = await gateway({ dictionaries: once });
   const first = await join();
   await send(20);
@@ -69,7 +69,7 @@ test('who joins later is sent the dictionary after the reply, before the first b
   ]);
 });
 
-test('what is caught up is compressed with none, and the dictionary comes behind it', async () => {
+test('catching up uses no dictionary, and the dictionary follows it', async () => {
   const { join, send, connect, settle } = await gateway();
   await join();
   await send(20);
@@ -85,7 +85,7 @@ test('what is caught up is compressed with none, and the dictionary comes behind
   expect(late.connection.of('batch')).toMatchObject([{ after: 5, upto: 20, compressed: undefined }]);
 });
 
-test('who lost frames is sent the dictionary that came meanwhile, before it is live again', async () => {
+test('a client that lost frames is sent the dictionary that came meanwhile, before it is live again', async () => {
   const { join, send } = await gateway({ backpressureMaxBytes: 300 });
   const [slow, quick] = [await join(), await join()];
   await send(10);
@@ -102,7 +102,7 @@ test('who lost frames is sent the dictionary that came meanwhile, before it is l
   expect(slow.connection.of('batch').at(-1)?.compressed?.dictionary).toBe(numbers(quick.connection).at(-1));
 });
 
-test('who lost the very frame of the dictionary is sent it again', async () => {
+test('a client that lost the dictionary itself is sent it again', async () => {
   const { join, send, sink } = await gateway();
   const [slow, quick] = [await join(), await join()];
   const { connection } = slow;
@@ -121,7 +121,7 @@ test('who lost the very frame of the dictionary is sent it again', async () => {
   expect(heard(connection)).toEqual(range(1, 30));
 });
 
-test('who comes back with the dictionary that it was sent is not sent it again', async () => {
+test('a client that returns with the dictionary is not sent it again', async () => {
   const { join, send, turns } = await gateway({
     backpressureMaxBytes: 300,
     dictionaries: once,

@@ -176,7 +176,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
     subscriptionsPerSession: options.subscriptionsPerSession ?? 100,
     metrics,
   });
-  /** What a token stands for: known at once, or with a promise when that has been looked at. */
+  /** Whose token it is: known at once, or by a promise. */
   const tokens = new Map<string, TokenResult | Promise<TokenResult>>();
   const refused: TokenResult = { ok: false, code: 'unauthorized', message: 'no such token' };
   const limits = {

@@ -52,7 +52,7 @@ describe('an outbox whose connection is full', () => {
     expect([outbox.drain(), sent(), outbox.isWaiting]).toEqual([true, [1, 2, 3], false]);
   });
 
-  test('has later messages wait behind earlier ones, though there is room again', () => {
+  test('sends no later message before an earlier one, though there is room again', () => {
     const { connection, outbox, read } = makeOutbox();
     outbox.send(Uint8Array.of(1));
     read();

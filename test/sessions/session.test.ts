@@ -26,7 +26,7 @@ describe('a connection that does not read', () => {
     expect([connection.frames().map(({ id }) => id), session.isWaiting]).toEqual([[1, 2, 3], false]);
   });
 
-  test('is cut when more than 100 messages wait', async () => {
+  test('is terminated when more than 100 messages wait', async () => {
     const { connect } = await makeGateway({ backpressureMaxBytes: 10 });
     const { connection, session } = connect();
     connection.stalled = true;
@@ -37,7 +37,7 @@ describe('a connection that does not read', () => {
     expect([connection.endedWith, session.endedBy]).toEqual(['terminated', 'slow_consumer']);
   });
 
-  test('is cut when the waiting messages have too many bytes', async () => {
+  test('is terminated when the waiting messages have too many bytes', async () => {
     const { connect } = await makeGateway({ backpressureMaxBytes: 10 });
     const { connection, session } = connect();
     connection.stalled = true;
@@ -95,7 +95,7 @@ describe('a connection that does not read', () => {
     expect(connection.of('history')).toHaveLength(maxWaitingReplies);
   });
 
-  test('that waits for a page of history is cut after the write timeout', async () => {
+  test('that waits for a page of history is terminated after the write timeout', async () => {
     const { connect, sessions, turns } = await makeGateway({ backpressureMaxBytes: 1000 });
     const { connection, command } = connect();
     connection.stalled = true;
@@ -107,7 +107,7 @@ describe('a connection that does not read', () => {
     expect(connection.endedWith).toBe('terminated');
   });
 
-  test('is cut after the write timeout without a byte of progress', async () => {
+  test('is terminated after the write timeout without a byte of progress', async () => {
     const { connect, sessions, turns } = await makeGateway({ backpressureMaxBytes: 10 });
     const { connection, command } = connect();
     connection.stalled = true;
@@ -122,7 +122,7 @@ describe('a connection that does not read', () => {
     expect(connection.endedWith).toBe('terminated');
   });
 
-  test('is not cut while its buffer shrinks, however slowly', async () => {
+  test('is not terminated while its buffer shrinks, however slowly', async () => {
     const { connect, sessions, turns } = await makeGateway({ backpressureMaxBytes: 10 });
     const { connection, command } = connect();
     connection.stalled = true;
@@ -136,7 +136,7 @@ describe('a connection that does not read', () => {
     expect(connection.endedWith).toBeUndefined();
   });
 
-  test('is not cut while it reads what it is caught up with, though its buffer fills again each time', async () => {
+  test('is not terminated while it reads what it is caught up with, though its buffer fills again each time', async () => {
     const { connect, sessions, turns, publish, fanout, settle } = await makeGateway({
       backpressureMaxBytes: 4000,
       pageBytes: 1000,
@@ -180,7 +180,7 @@ describe('a connection that does not read', () => {
     expect(connection.endedWith).toBe('terminated');
   });
 
-  test('the fattest are cut when all buffers together are too large, and no more than needed', async () => {
+  test('the fattest are terminated when all buffers together are too large, and no more than needed', async () => {
     const { connect, sessions } = await makeGateway({ backpressureTotalMaxBytes: 100 });
     const three = [50, 80, 40].map((buffered) => {
       const { connection } = connect();

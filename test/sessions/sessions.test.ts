@@ -95,7 +95,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       expect(session.identity.user).toBeUndefined();
     });
 
-    test('subscribe answers each topic, then come the updates', async () => {
+    test('subscribe replies for each topic, then come the updates', async () => {
       const { subscribe, publish, turns, connection, broker } = await client(codec);
       await publish('a', {});
       const results = await subscribe(1, { topic: 'a' }, { topic: 'not a topic' }, { topic: 'state' });
@@ -112,7 +112,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       ]);
     });
 
-    test('subscribe with a position sends what was missed behind the reply, once', async () => {
+    test('subscribe with a position sends what was missed after the reply, once', async () => {
       const { subscribe, publish, turns, connection, broker, counts } = await client(codec);
       await publish('a', {}, {}, {});
       const { epoch } = topicOf(broker, 'a');
@@ -128,7 +128,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       expect([offsets, counts.of('recoveriesTotal', 'recovered')]).toEqual([[2, 3, 4], 1]);
     });
 
-    test('subscribe in state mode sends a snapshot behind the reply', async () => {
+    test('subscribe in state mode sends a snapshot after the reply', async () => {
       const { subscribe, publish, connection } = await client(codec);
       await publish('state', { key: 'a' }, { key: 'b' }, { key: 'a' });
       await subscribe(1, { topic: 'state' });
@@ -146,7 +146,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       ).toEqual([3, 4]);
     });
 
-    test('a pattern answers the positions of its topics, and takes them back', async () => {
+    test('a pattern returns the positions of its topics, and takes them back', async () => {
       const { subscribe, publish, connection, command, settle, broker } = await client(codec);
       await publish('p:1', {}, {});
       const [result] = await subscribe(1, { topic: 'p:*' });
@@ -164,7 +164,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       ]);
     });
 
-    test('a pattern answers the mode of each topic, also of those that are no more', async () => {
+    test('a pattern returns the mode of each topic, also of those that are no more', async () => {
       const { subscribe, publish } = await client(codec);
       await publish('state:1', { key: 'a' });
       await publish('p:1');
@@ -261,7 +261,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       expect([await codeOf(1), session.knowsDictionaries]).toEqual(['connected', true]);
     });
 
-    test('publish answers the position, and a repeat the same one', async () => {
+    test('publish returns the position, and a repeat the same one', async () => {
       const { command, connection, settle, broker } = await client(codec);
       const publish = {
         kind: 'publish',
@@ -294,7 +294,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       expect(topicOf(broker, 'a').ring.slice(0)[0]?.payload).toEqual(json('keep me'));
     });
 
-    test('history answers a page without what the session was excepted from', async () => {
+    test('history returns a page without what the session was excepted from', async () => {
       const { command, connection, settle, publish, session, broker } = await client(codec, {
         topic: { maxPublications: 4 },
       });
@@ -318,7 +318,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       expect(broker.find('nobody')).toBeUndefined();
     });
 
-    test('presence answers who is in a topic', async () => {
+    test('presence returns who is in a topic', async () => {
       const { command, connection, connect, session, settle } = await client(
         codec,
         {},
@@ -342,7 +342,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       ]);
     });
 
-    test('status answers what the gateway knows of the session', async () => {
+    test('status returns what the gateway knows of the session', async () => {
       const { subscribe, command, connection, session } = await client(codec, {}, user('alice'));
       await subscribe(1, { topic: 'a' });
       command({ kind: 'status', id: 2 });
@@ -442,7 +442,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       expect(targets).toEqual(['$all', 'open', 'user:bob']);
     });
 
-    test('ping answers the time, and its round trip is reported', async () => {
+    test('ping returns the time, and its round trip is reported', async () => {
       const { command, connection, turns, counts } = await client(codec);
       command({ kind: 'ping', id: 1, roundTripMs: 250 });
       expect(connection.replies(1)).toMatchObject([{ kind: 'pong', timeMs: turns.nowMs() }]);
@@ -552,7 +552,7 @@ describe('permissions', () => {
     expect(await codeOf(2)).toBe('published');
   });
 
-  test('nobody publishes to Sluice’s own topics, whatever their scopes', async () => {
+  test('no client publishes to Sluice’s own topics, whatever its scopes', async () => {
     const { command, codeOf } = await client(
       codecs.protobuf,
       {},
@@ -581,7 +581,7 @@ describe('subscriptions', () => {
     ['since and last', { topic: 'a', since: { epoch: 'E', offset: 1 }, last: 1 }, 'invalid_request'],
     ['a pattern with since', { topic: 'p:*', since: { epoch: 'E', offset: 1 } }, 'invalid_request'],
     ['a pattern with presence', { topic: 'p:*', presence: true }, 'invalid_request'],
-    ['presence where nobody may see it', { topic: 'a', presence: true }, 'forbidden'],
+    ['presence where it may not be seen', { topic: 'a', presence: true }, 'forbidden'],
     ['a pattern with two stars', { topic: 'p*:*' }, 'invalid_topic'],
     ['one of Sluice’s own topics', { topic: '$probe' }, 'forbidden'],
   ])('refused: %s', async (_, subscription, code) => {
@@ -725,7 +725,7 @@ describe('subscriptions', () => {
     expect([session.views.size, presence.count('a'), fanout.viewCount]).toEqual([1, 0, 1]);
   });
 
-  test('who watches presence is told who comes and goes', async () => {
+  test('a client that watches presence is told which sessions join and leave', async () => {
     const { subscribe, connect, connection, turns, sessions } = await client(
       codecs.protobuf,
       {},
@@ -776,7 +776,7 @@ describe('the order of commands', () => {
     ]);
   });
 
-  test('a publish behind a subscribe that waits is heard by it', async () => {
+  test('a publish after a subscribe that waits reaches it', async () => {
     const { command, connection, settle } = await client(codecs.protobuf, { turnBudgetMs: 0 });
     command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
     command({ kind: 'publish', id: 2, topic: 'a', type: 'update', payload: json('mine') });
@@ -841,7 +841,7 @@ describe('the order of commands', () => {
     expect(topicOf(broker, 'a').ring.newest).toBe(1);
   });
 
-  test('what was waited for is answered in one write, with what waited behind it', async () => {
+  test('a command that waited and those after it reply in one write', async () => {
     const { tokens, command, connection, settle } = await client();
     tokens.set('good', Promise.resolve(verified(user('alice', granted))));
     command({ kind: 'connect', id: 1, token: 'good' });
@@ -974,7 +974,7 @@ describe('users', () => {
     expect(connectionLimits.problem({ addressKey: 'other', user: 'alice' })).toBeUndefined();
   });
 
-  test('who becomes another user gives the first one’s place back, and hears its topic no more', async () => {
+  test('a session that becomes another user gives the first one’s place back, and leaves its topic', async () => {
     const { connect, tokens, settle, connectionLimits, publish, session, connection, sessions } =
       await (async () => {
         const gateway = await makeGateway({ maxConnectionsPerUser: 1 });

@@ -58,7 +58,7 @@ describe('a share of the turns', () => {
     expect(done).toEqual([1, 2, 3, 4]);
   });
 
-  test('nobody overtakes who waits', () => {
+  test('no work overtakes work that waits', () => {
     const { turns, turnBudget, done, work } = share(1);
     for (let id = 1; id <= 3; id++) turnBudget.run(work(id));
     turns.turn();
