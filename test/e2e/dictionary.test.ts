@@ -14,8 +14,12 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-async function start(): Promise<TestGateway> {
-  const gateway = await startGateway({ maxConnectionsPerIp: 1000, handshakesPerSecondPerIp: 1000 });
+async function start(flags: Parameters<typeof startGateway>[0] = {}): Promise<TestGateway> {
+  const gateway = await startGateway({
+    maxConnectionsPerIp: 1000,
+    handshakesPerSecondPerIp: 1000,
+    ...flags,
+  });
   closing.push(() => gateway.close());
   return gateway;
 }
@@ -106,4 +110,16 @@ it('clients that know dictionaries, and clients that don’t, hear the same, ear
   const plainBytes = readings(21, 60).join('').length;
   expect(late.client.getStats().bytesReceived).toBeLessThan(plainBytes / 2);
   expect(await gateway.metric('sluice_dictionary_trials_total')).toBe(1);
+});
+
+it.each([
+  ['without a dictionary where dictionaryMinBytes is 0', { dictionaryMinBytes: 0 }, [0]],
+  ['not at all where compressMinBytes is 0', { compressMinBytes: 0 }, []],
+])('batches are deflated %s', async (_, flags, expected) => {
+  const gateway = await start(flags);
+  const clients = await Promise.all(Array.from({ length: crowd }, () => join(gateway, ['dictionary'])));
+  await publish(gateway, 1, 60);
+  const [{ client, view, used }] = clients as [(typeof clients)[0]];
+  await client.count(view, 60);
+  expect([...new Set(used())].filter((dictionary) => dictionary !== undefined)).toEqual(expected);
 });

@@ -1,0 +1,185 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { startGateway, type TestGateway } from './support/gateway.ts';
+import { type Frame, JsonClient } from './support/json-client.ts';
+
+/** What startServer reads from the configuration and no other test of a running gateway shows: each has its effect outside. */
+
+let gateway: TestGateway;
+const cleanups: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).reverse()) await clean();
+});
+
+type Flags = Parameters<typeof startGateway>[0];
+
+async function start(flags: Flags = {}, namespaces?: string): Promise<void> {
+  gateway = await startGateway(flags, namespaces === undefined ? undefined : file(namespaces));
+  cleanups.push(() => gateway.close());
+}
+
+function file(namespaces: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-server-'));
+  cleanups.push(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'sluice.yaml');
+  writeFileSync(path, `namespaces: ${namespaces}\n`);
+  return path;
+}
+
+async function connect(): Promise<JsonClient> {
+  const client = await JsonClient.open(gateway.wsUrl);
+  cleanups.push(() => client.close());
+  return client;
+}
+
+async function publish(topic: string, fields: Record<string, unknown> = {}): Promise<number> {
+  const answer = await gateway.post('/api/publish', JSON.stringify({ topic, type: 'e', data: 1, ...fields }));
+  return answer.status;
+}
+
+async function subscribe(
+  client: JsonClient,
+  ...subscriptions: Record<string, unknown>[]
+): Promise<unknown[]> {
+  const reply = await client.call({ type: 'subscribe', subscriptions });
+  return (reply['results'] as (Frame & { error?: Frame })[]).map(({ error }) => error?.['code'] ?? 'ok');
+}
+
+const filter = { op: 'eq', tag: 'a', value: '1' };
+
+describe('the limits of subscriptions', () => {
+  it('are those of subscriptionsPerSession', async () => {
+    await start({ subscriptionsPerSession: 2 });
+    const client = await connect();
+    const codes = await subscribe(client, { topic: 'a' }, { topic: 'b' }, { topic: 'c' });
+    expect(codes).toEqual(['ok', 'ok', 'too_many_subscriptions']);
+    expect(client.frames[0]).toMatchObject({ limits: { subscriptions: 2 } });
+  });
+
+  it('are those of viewsPerTopic', async () => {
+    await start({ viewsPerTopic: 1 });
+    const other = { ...filter, value: '2' };
+    const codes = await subscribe(
+      await connect(),
+      { topic: 'a', filter },
+      { topic: 'b', filter },
+      { topic: 'a', filter: other },
+    );
+    expect(codes).toEqual(['ok', 'ok', 'too_many_views']);
+  });
+
+  it('are those of viewsMax', async () => {
+    await start({ viewsMax: 1 });
+    const codes = await subscribe(
+      await connect(),
+      { topic: 'a', filter },
+      { topic: 'b' },
+      { topic: 'c', filter },
+    );
+    expect(codes).toEqual(['ok', 'ok', 'too_many_views']);
+  });
+});
+
+describe('a batch', () => {
+  const sizes = (client: JsonClient) =>
+    client.frames.filter(({ type }) => type === 'batch').map(({ messages }) => (messages as Frame[]).length);
+
+  /** Publishes one by one until a batch has so many that no batch of the default 5 ms could have them. */
+  async function collects(topic: string): Promise<void> {
+    const client = await connect();
+    await subscribe(client, { topic });
+    while (!sizes(client).some((size) => size >= 20)) await publish(topic, { data: 'x'.repeat(200) });
+    expect(Math.max(...sizes(client))).toBeLessThan(60);
+  }
+
+  it('waits for batchMaxDelayMs, or until it has batchMaxBytes', async () => {
+    await start({ batchMaxDelayMs: 1000, batchMaxBytes: '8KiB', compressMinBytes: 0 });
+    await collects('a');
+  });
+
+  it('takes both from the namespace where it says something else', async () => {
+    await start({ compressMinBytes: 0 }, '{ slow: { batchMaxDelayMs: 1000, batchMaxBytes: 8192 } }');
+    await collects('slow:a');
+  });
+
+  it('has the newest of each key only, where the namespace conflates', async () => {
+    await start({}, '{ c: { conflate: true } }');
+    const client = await connect();
+    await subscribe(client, { topic: 'c:a' });
+    const items = Array.from({ length: 100 }, (_, data) => ({ topic: 'c:a', key: 'k', data }));
+    await gateway.post('/api/publish/batch', JSON.stringify(items));
+    const batch = await client.until((frame) => frame['upto'] === 100);
+    expect((batch['messages'] as Frame[]).map(({ data }) => data)).toEqual([99]);
+  });
+});
+
+describe('a session that does not read', () => {
+  /** How many sessions lag that read nothing of these megabytes. The kernel buffers up to 6 MB of a connection over loopback. */
+  async function lagging(sessions: number, megabytes: number, flags: Flags): Promise<number> {
+    await start({ topicHistoryMaxBytes: '64MiB', ...flags });
+    for (let i = 0; i < sessions; i++) {
+      const client = await connect();
+      await subscribe(client, { topic: 'a' });
+      client.socket.pause();
+      cleanups.push(() => client.socket.terminate());
+    }
+    const item = JSON.stringify({ topic: 'a', data: 'x'.repeat(50_000) });
+    for (let i = 0; i < megabytes; i++)
+      await gateway.post('/api/publish/batch', `[${Array(20).fill(item).join()}]`);
+    return gateway.metric('sluice_sessions_lagging_total');
+  }
+
+  it('lags from backpressureMaxBytes on', async () => {
+    expect(await lagging(1, 14, {})).toBe(1);
+  });
+
+  it('does not lag below it', async () => {
+    expect(await lagging(4, 14, { backpressureMaxBytes: '16MiB' })).toBe(0);
+  });
+
+  it('is ended when all together have backpressureTotalMaxBytes', async () => {
+    const flags = { backpressureMaxBytes: '16MiB', backpressureTotalMaxBytes: '16MiB' };
+    expect(await lagging(4, 14, flags)).toBe(0);
+    await expect.poll(() => gateway.metric('sluice_connections')).toBeLessThan(4);
+  });
+});
+
+describe('what the gateway does by itself', () => {
+  it('ends the time to live of a key: its subscribers hear of it', async () => {
+    await start({}, '{ s: { mode: state, ttlMs: 100 } }');
+    const client = await connect();
+    await subscribe(client, { topic: 's:a' });
+    await publish('s:a', { key: 'k' });
+    await client.until((frame) => JSON.stringify(frame).includes('"removed":true'));
+  });
+
+  it('publishes this machine’s metrics with sourceHost', async () => {
+    await start({ sourceHost: true, sourceHostIntervalMs: 100 });
+    const client = await connect();
+    await subscribe(client, { topic: 'server:*' });
+    const frame = await client.until(({ topic }) => String(topic).startsWith('server:'));
+    expect(await client.count(String(frame['topic']), 2)).not.toHaveLength(0);
+  });
+
+  it('ends with it: no timer is left after close', async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const before = timers();
+    const closing = await startGateway({ sourceHost: true, canary: true });
+    expect(timers()).toBeGreaterThan(before);
+    await closing.close();
+    await expect.poll(timers).toBe(before);
+  });
+});
+
+describe('messageIdsMaxBytes', () => {
+  it('is what all messageIds together may take', async () => {
+    await start({ messageIdsMaxBytes: '8KiB' });
+    const statuses: number[] = [];
+    for (let i = 0; i < 40; i++) statuses.push(await publish('a', { messageId: `id-${i}` }));
+    expect(statuses[0]).toBe(200);
+    expect(statuses.at(-1)).toBe(429);
+  });
+});
