@@ -5,9 +5,6 @@ import { startGateway, type TestGateway } from '../support/gateway.ts';
 const sockets = 1000;
 const stalledSockets = 10;
 const publications = 1000;
-const everyMs = 10;
-// 18 MB: what the kernel buffers of a connection over loopback never take.
-const fatPublications = 300;
 
 /** Counts what comes of a topic without parsing payloads: there are a million. */
 class Receiver {
@@ -46,8 +43,7 @@ class Receiver {
       text.startsWith('{"type":"fat"') ||
       text.startsWith('{"type":"batch"');
     if (text.includes('"id":1')) this.subscribed = 1;
-    if (text.startsWith('{"type":"caughtUp"'))
-      this.caughtUp.add((JSON.parse(text) as { topic: string }).topic);
+    if (text.startsWith('{"type":"caughtUp"')) this.#caughtUpIn(JSON.parse(text));
     if (isData) {
       for (const [, topic, offset] of text.matchAll(/"topic":"(ticks|fat)","data":.*?"offset":(\d+)/g)) {
         if (topic === 'fat') this.fat++;
@@ -57,6 +53,11 @@ class Receiver {
     this.#done?.();
   }
 
+  /** Where something is missing, that is told first, and the end of catching up by a frame of its own. */
+  #caughtUpIn({ topic, recovered }: { readonly topic: string; readonly recovered: boolean }): void {
+    if (recovered) this.caughtUp.add(topic);
+  }
+
   #tick(offset: number): void {
     this.ticks++;
     if (offset !== this.next) this.faults++;
@@ -64,13 +65,23 @@ class Receiver {
   }
 }
 
-async function publishTicks(gateway: TestGateway): Promise<void> {
+async function publishTicks(gateway: TestGateway, everyMs: number): Promise<void> {
   for (let i = 1; i <= publications; i++) {
     const data = new TextEncoder().encode(JSON.stringify({ i, at: Date.now(), pad: 'x'.repeat(100) }));
     await gateway.broker.publish([
       { topic: 'ticks', type: 'tick', payload: { format: 'json', bytes: data } },
     ]);
     await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
+
+/** How much the kernel takes of a connection is its own affair, so this goes on until all that do not read lag. */
+async function publishUntilLagging(gateway: TestGateway): Promise<void> {
+  const bytes = new TextEncoder().encode(JSON.stringify('f'.repeat(60_000)));
+  while ((await gateway.metric('sluice_sessions_lagging')) < stalledSockets) {
+    for (let i = 0; i < 10; i++) {
+      await gateway.broker.publish([{ topic: 'fat', type: 'fat', payload: { format: 'json', bytes } }]);
+    }
   }
 }
 
@@ -87,6 +98,8 @@ async function start(stalled: number): Promise<void> {
   gateway = await startGateway({
     maxConnectionsPerIp: 2 * sockets,
     handshakesPerSecondPerIp: 2 * sockets,
+    // Clients that do not read do not answer pings: none is to end for that, however long a busy machine takes.
+    idleTimeoutSeconds: 300,
     writeTimeoutSeconds: 600,
   });
   receivers = Array.from(
@@ -96,10 +109,10 @@ async function start(stalled: number): Promise<void> {
   await Promise.all(receivers.map((receiver) => receiver.until(() => receiver.subscribed === 1)));
 }
 
-describe('1000 sockets on one topic, 100 publications a second', () => {
-  it('get every publication once and in order, and the metrics count what they counted', async () => {
+describe('1000 sockets on one topic', () => {
+  it('get 100 publications a second once and in order, and the metrics count what they counted', async () => {
     await start(0);
-    await publishTicks(gateway);
+    await publishTicks(gateway, 10);
     await Promise.all(receivers.map((receiver) => receiver.until(() => receiver.ticks >= publications)));
     expect(receivers.filter(({ ticks, faults }) => ticks !== publications || faults > 0)).toHaveLength(0);
     expect(await gateway.metric('sluice_connections')).toBe(sockets);
@@ -112,19 +125,19 @@ describe('1000 sockets on one topic, 100 publications a second', () => {
     const stalled = receivers.slice(0, stalledSockets);
     const healthy = receivers.slice(stalledSockets);
     for (const { socket } of stalled) socket.pause();
-    const fat = new TextEncoder().encode(JSON.stringify('f'.repeat(60_000)));
-    for (let i = 0; i < fatPublications; i++) {
-      await gateway.broker.publish([{ topic: 'fat', type: 'fat', payload: { format: 'json', bytes: fat } }]);
-    }
-    await publishTicks(gateway);
+    await publishUntilLagging(gateway);
+    await publishTicks(gateway, 1);
     await Promise.all(healthy.map((receiver) => receiver.until(() => receiver.ticks >= publications)));
     expect(healthy.filter(({ ticks, faults }) => ticks !== publications || faults > 0)).toHaveLength(0);
     expect(await gateway.metric('sluice_sessions_lagging')).toBe(stalledSockets);
     expect(stalled.every(({ ticks }) => ticks < publications)).toBe(true);
 
     for (const { socket } of stalled) socket.resume();
-    // It may have all ticks and still lag in the other topic.
-    await Promise.all(stalled.map((receiver) => receiver.until(() => receiver.caughtUp.size === 2)));
+    // It may have all ticks and still lag in another topic.
+    const heard = ['ticks', 'fat', '$all'];
+    await Promise.all(
+      stalled.map((receiver) => receiver.until(() => heard.every((topic) => receiver.caughtUp.has(topic)))),
+    );
     expect(stalled.filter(({ ticks, faults }) => ticks !== publications || faults > 0)).toHaveLength(0);
     expect(await gateway.metric('sluice_sessions_lagging')).toBe(0);
     const counted = receivers.reduce((sum, { ticks, fat: fats }) => sum + ticks + fats, 0);
