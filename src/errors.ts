@@ -244,11 +244,6 @@ const closes = {
     retry: true,
     summary: 'No message and no pong within the idle timeout. The client, if it is still there, sees 1006.',
   },
-  unreachable_state: {
-    number: 4003,
-    retry: true,
-    summary: 'The gateway lost track of the session; its log has the cause.',
-  },
   too_many_commands: {
     number: 4004,
     retry: true,

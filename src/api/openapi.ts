@@ -110,6 +110,11 @@ function errorResponses(each: Route): Json {
   );
 }
 
+/** Faults of authentication, without those of pages, which only upgrades and preflights refuse. */
+const authCodes = (Object.keys(errorTable) as ErrorCode[]).filter(
+  (code) => errorTable[code].auth !== undefined && code !== 'origin_not_allowed',
+);
+
 /** What the table says, and what follows from the shape of the route. */
 function errorsOf(each: Route): readonly ErrorCode[] {
   const guarded = each.access !== 'none';
@@ -117,9 +122,7 @@ function errorsOf(each: Route): readonly ErrorCode[] {
     ...each.errors,
     ...(each.params || each.query || each.body ? (['invalid_request'] as const) : []),
     ...(each.body ? (['frame_too_large', 'unsupported_media_type'] as const) : []),
-    ...(guarded
-      ? (['unauthorized', 'token_expired', 'token_not_yet_valid', 'forbidden', 'local_only'] as const)
-      : []),
+    ...(guarded ? authCodes : []),
     'internal',
   ];
 }

@@ -21,7 +21,6 @@ export function apiKeys(keys: readonly (string | ApiKey)[]): ApiKeys {
   const known = keys.map((each, index) => {
     const { name, key, scopes }: ApiKey = typeof each === 'string' ? { key: each } : each;
     const identity: Identity = Object.freeze({
-      anonymous: false,
       permissions: [],
       apiKey: name ?? `key-${index + 1}`,
       scopes: scopes ?? allScopes,

@@ -18,8 +18,6 @@ export interface TopicPermission {
 export interface Identity {
   /** `sub` of the token. */
   readonly user?: string;
-  /** Neither token nor key, and not this machine itself. */
-  readonly anonymous: boolean;
   /** Has shown no credential where one is needed: a session that may send `connect`, and is no part of anything before. */
   readonly unauthenticated?: true;
   readonly permissions: readonly TopicPermission[];
@@ -31,11 +29,10 @@ export interface Identity {
   readonly scopes: readonly Scope[];
 }
 
-export const anonymousIdentity: Identity = Object.freeze({ anonymous: true, permissions: [], scopes: [] });
+export const anonymousIdentity: Identity = Object.freeze({ permissions: [], scopes: [] });
 
 /** A client that has opened a connection and still has to show a credential. */
 export const unauthenticatedIdentity: Identity = Object.freeze({
-  anonymous: true,
   unauthenticated: true,
   permissions: [],
   scopes: [],
@@ -43,7 +40,6 @@ export const unauthenticatedIdentity: Identity = Object.freeze({
 
 /** This machine itself, where no keys are configured and the local guard found nothing. */
 export const localIdentity: Identity = Object.freeze({
-  anonymous: false,
   permissions: [],
   scopes: allScopes,
 });

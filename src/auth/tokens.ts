@@ -156,7 +156,6 @@ function readClaims(payload: unknown): TokenResult {
     ok: true,
     identity: {
       user: sub,
-      anonymous: false,
       permissions: topics,
       expiresAtMs: exp === undefined ? undefined : Math.min(Math.floor(exp * 1000), lastInstantMs),
       scopes: [],

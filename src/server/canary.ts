@@ -12,7 +12,7 @@ export interface Canary {
 
 const headerName = 'x-sluice-canary';
 /** It may read its topic, whatever access the gateway has. */
-const identity: Identity = { anonymous: false, permissions: [], scopes: ['read'] };
+const identity: Identity = { permissions: [], scopes: ['read'] };
 
 export function createCanary(): Canary {
   const key = randomBytes(24).toString('base64url');

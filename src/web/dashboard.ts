@@ -1,3 +1,4 @@
+import { needsOtherCredential } from '../client/gateway-errors.ts';
 import { type ClientError, type ClientStatus, SluiceClient } from '../client/index.ts';
 import { ChangesView } from './changes-view.ts';
 import { ConnectionView, reason } from './connection-view.ts';
@@ -15,9 +16,6 @@ import { Watch } from './watch.ts';
 
 const emptyPollMs = 2_000;
 const listPollMs = 30_000;
-
-/** Errors that another credential can mend. */
-const credentialCodes: readonly string[] = ['unauthorized', 'token_expired'];
 
 /** The page: one client, one server at a time, redrawn at most once a frame and at least once a second. */
 class Dashboard {
@@ -64,7 +62,7 @@ class Dashboard {
       if (this.#client.getStatus().state === 'reconnecting') void this.#client.connect();
     });
     this.#client.on('state', ({ state, error }) => {
-      if (state !== 'closed' && error && credentialCodes.includes(error.code)) this.#stopFor(error);
+      if (state !== 'closed' && error && needsOtherCredential(error.code)) this.#stopFor(error);
       this.#draw();
     });
     this.#client.onConnect(() => {
@@ -159,7 +157,7 @@ class Dashboard {
   #lack(isRefused: boolean): Lack | undefined {
     const { state, error } = this.#status();
     const hasCredential = this.#credential.value !== undefined;
-    if (state !== 'connected' && error && credentialCodes.includes(error.code)) {
+    if (state !== 'connected' && error && needsOtherCredential(error.code)) {
       return { kind: 'credential', reason: reason(error), wasRefused: hasCredential };
     }
     if (isRefused && this.#client.getStats().connects === 0)

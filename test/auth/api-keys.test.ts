@@ -10,7 +10,7 @@ test('each of several keys is known by its own name', () => {
   const keys = apiKeys([first, { name: 'backend', key: second, scopes: ['publish'] }]);
   expect(keys.size).toBe(2);
   expect(keys.identify(first)).toMatchObject({ apiKey: 'key-1', scopes: ['publish', 'read', 'admin'] });
-  expect(keys.identify(second)).toMatchObject({ apiKey: 'backend', scopes: ['publish'], anonymous: false });
+  expect(keys.identify(second)).toMatchObject({ apiKey: 'backend', scopes: ['publish'] });
 });
 
 test.each(['', 'x', first.slice(0, -1), `${first}x`, first.toUpperCase()])(

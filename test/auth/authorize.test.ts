@@ -13,10 +13,9 @@ const authorize = authorizer({
   default: { presence: true, anonymous: { subscribe: false, publish: false } },
   public: { presence: true, anonymous: { subscribe: true, publish: true } },
 });
-const key = (...scopes: Scope[]): Identity => ({ anonymous: false, permissions: [], apiKey: 'k', scopes });
+const key = (...scopes: Scope[]): Identity => ({ permissions: [], apiKey: 'k', scopes });
 const alice: Identity = {
   user: 'alice',
-  anonymous: false,
   permissions: [{ pattern: 'room:*', allow: ['subscribe'] }],
   scopes: [],
 };

@@ -15,7 +15,7 @@ const namespaces: NamespaceAccessTable = {
 
 function identity(user: string | undefined, ...grants: [string, ...TopicAction[]][]): Identity {
   const permissions = grants.map(([pattern, ...allow]) => ({ pattern, allow }));
-  return { user, anonymous: false, permissions, scopes: [] };
+  return { user, permissions, scopes: [] };
 }
 
 describe('anonymous clients', () => {

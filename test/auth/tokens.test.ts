@@ -20,7 +20,6 @@ test('a good token tells the user, the permissions and when it ends', async () =
     ok: true,
     identity: {
       user: 'alice',
-      anonymous: false,
       permissions: topics,
       expiresAtMs: nowMs + 60_000,
       scopes: [],
@@ -30,7 +29,7 @@ test('a good token tells the user, the permissions and when it ends', async () =
 
 test('a token needs neither subject, nor end, nor topics', async () => {
   const result = await verifier.verify(await sign({}));
-  expect(result).toMatchObject({ ok: true, identity: { anonymous: false, permissions: [] } });
+  expect(result).toMatchObject({ ok: true, identity: { permissions: [] } });
 });
 
 describe('the end of a token', () => {

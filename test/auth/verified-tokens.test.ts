@@ -3,7 +3,7 @@ import { anonymousIdentity, type Identity } from '../../src/auth/identity.ts';
 import { VerifiedTokens } from '../../src/auth/verified-tokens.ts';
 
 const nowMs = Date.parse('2026-01-01T00:00:00Z');
-const alice: Identity = { ...anonymousIdentity, user: 'alice', anonymous: false };
+const alice: Identity = { ...anonymousIdentity, user: 'alice' };
 
 /** Each counts as 512 and this. */
 const length = 488;

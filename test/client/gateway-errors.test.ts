@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { gatewayError } from '../../src/client/client-error.ts';
-import { gatewayNumber } from '../../src/client/gateway-errors.ts';
+import { gatewayNumber, needsOtherCredential } from '../../src/client/gateway-errors.ts';
 import { errorTable } from '../../src/errors.ts';
 
 it.each(Object.entries(errorTable))(
@@ -16,3 +16,10 @@ it('another code has no number and may be tried again', () => {
     expect(gatewayError(code, 'm')).toMatchObject({ number: 0, retry: true });
   }
 });
+
+it.each(Object.entries(errorTable))(
+  'the table says whether another credential can mend %s',
+  (code, { auth, retry }) => {
+    expect(needsOtherCredential(code)).toBe(auth === 'credential' && !retry);
+  },
+);

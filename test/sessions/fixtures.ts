@@ -120,7 +120,7 @@ const namespaces: NamespaceAccessTable = {
 };
 
 export function user(name: string, more: Partial<Identity> = {}): Identity {
-  return { user: name, anonymous: false, permissions: [], scopes: [], ...more };
+  return { user: name, permissions: [], scopes: [], ...more };
 }
 
 /** A connection of one and the same address. Throws where the limits have no place for it. */

@@ -712,7 +712,7 @@ describe('subscriptions', () => {
     const { subscribe, session, presence, fanout } = await client(
       codecs.protobuf,
       {},
-      { anonymous: false, permissions: [], scopes: ['read'] },
+      { permissions: [], scopes: ['read'] },
     );
     const attach = fanout.attach.bind(fanout);
     fanout.attach = (options, payer) => {
@@ -729,7 +729,7 @@ describe('subscriptions', () => {
     const { subscribe, connect, connection, turns, sessions } = await client(
       codecs.protobuf,
       {},
-      { anonymous: false, permissions: [], scopes: ['read'] },
+      { permissions: [], scopes: ['read'] },
     );
     await subscribe(1, { topic: 'a', presence: true });
     const bob = connect(user('bob'));

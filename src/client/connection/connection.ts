@@ -1,5 +1,6 @@
 import type { ServerFrame } from '../../protocol/frames.ts';
 import { type ClientError, localError } from '../client-error.ts';
+import { needsOtherCredential } from '../gateway-errors.ts';
 import type { TimerHandle } from '../runtime.ts';
 import type { Backoff } from './backoff.ts';
 import { type ClosedBy, mayReconnect } from './close-code.ts';
@@ -46,9 +47,6 @@ export interface ConnectionOptions extends SocketSessionOptions {
   /** A connection that lived so long was a success: the next backoff starts anew. */
   readonly stableAfterMs: number;
 }
-
-/** What another token may mend. */
-const tokenErrors: ReadonlySet<string> = new Set(['token_expired', 'unauthorized']);
 
 /** An attempt that is younger saw the surroundings as they are. */
 const staleAttemptMs = 1_000;
@@ -215,7 +213,7 @@ export class Connection {
 
   #refused(error: ClientError): void {
     if (!this.#lose({ code: 1000, reason: error.code })) return;
-    const freshToken = tokenErrors.has(error.code) && typeof this.#options.token === 'function';
+    const freshToken = needsOtherCredential(error.code) && typeof this.#options.token === 'function';
     this.#failed(error, freshToken);
   }
 
