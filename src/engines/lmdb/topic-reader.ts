@@ -62,11 +62,10 @@ function withoutOld(publications: StoredPublication[], horizonMs: number): Store
 /** The `seq` of the publication before the first one, if the store still has it. */
 function evictedSeqBefore(
   store: Store,
-  { number, offset, reach }: Head,
+  { number, offset }: Head,
   publications: readonly StoredPublication[],
 ): number | undefined {
   const first = publications[0]?.offset ?? offset + 1;
-  if (first - 1 <= reach) return undefined;
   const record = store.get(offsetKey('publication', number, first - 1));
   return record === undefined ? undefined : publicationFacts(record).seq;
 }

@@ -186,10 +186,8 @@ export class Topics {
 
   /** Of a topic that was a stream: the newest publication per key of its publications. */
   putState(head: Head): void {
-    for (const { key, value } of this.store.entries(topicRange('publication', head.number))) {
-      const publication = decodePublication(head.name, value);
-      if (offsetOfKey(key) > head.reach) this.#putValue(head, publication, value);
-    }
+    for (const { value } of this.store.entries(topicRange('publication', head.number)))
+      this.#putValue(head, decodePublication(head.name, value), value);
     this.putHead(head);
   }
 

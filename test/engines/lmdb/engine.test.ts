@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { failedRestMs } from '../../../src/engines/lmdb/database.ts';
@@ -90,6 +90,105 @@ describe('load', () => {
       await append;
     });
     await Promise.all(appends);
+  });
+
+  test('waits for the feed when the transaction is committed', async () => {
+    let committed: () => void = () => undefined;
+    let proceed: () => void = () => undefined;
+    class PausingStore extends Store {
+      override async commit<T>(work: () => T): Promise<T> {
+        const result = await super.commit(work);
+        committed();
+        await new Promise<void>((resolve) => {
+          proceed = resolve;
+        });
+        return result;
+      }
+    }
+    const { engine, feed } = await stored.open({
+      openStore: (folder, sync) => new PausingStore(folder, sync),
+    });
+    const isCommitted = new Promise<void>((resolve) => {
+      committed = resolve;
+    });
+    const append = engine.append([request('a')]);
+    await isCommitted;
+    const fed = engine.load('a').then(() => feed.fed.length);
+    await new Promise((resolve) => setImmediate(resolve));
+    proceed();
+    expect(await fed).toBe(1);
+    await append;
+  });
+});
+
+describe('in its own time', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  /** Resolves at the next transaction, which `Stored` makes of this store. */
+  function committingStore() {
+    const commits: (() => void)[] = [];
+    const { faults, openStore } = failingStore();
+    const next = () => new Promise<void>((resolve) => commits.push(resolve));
+    return {
+      faults,
+      next,
+      openStore: (folder: string, sync: boolean) => {
+        const store = openStore(folder, sync);
+        const commit = store.commit.bind(store);
+        store.commit = async (work) => {
+          try {
+            return await commit(work);
+          } finally {
+            commits.shift()?.();
+          }
+        };
+        return store;
+      },
+    };
+  }
+
+  test('it finds that a store that failed works again', async () => {
+    const { faults, next, openStore } = committingStore();
+    const { engine, feed } = await stored.open({ openStore });
+    faults.fail = new Error('no space left');
+    await engine.append([request('a')]);
+    faults.fail = undefined;
+    stored.clock.advance(failedRestMs);
+    const recovered = new Promise((resolve) => {
+      feed.degraded = resolve;
+    });
+    const tried = next();
+    vi.advanceTimersByTime(1000);
+    await tried;
+    expect(await recovered).toBeUndefined();
+  });
+
+  test('it deletes what is too old, all of it, step by step', async () => {
+    const { next, openStore } = committingStore();
+    const { engine } = await stored.open({ openStore, retention: { maxPublications: 5000, maxAgeMs: 1000 } });
+    await engine.append(requests(2500, 'a'));
+    stored.clock.advance(1001);
+    const steps = [next(), next(), next()];
+    vi.advanceTimersByTime(1000);
+    await Promise.all(steps);
+    expect((await loaded(engine, 'a')).publications).toEqual([]);
+  });
+
+  test('it notices that another gateway took the folder', async () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const { feed } = await stored.open();
+    const lost = new Promise<Error | undefined>((resolve) => {
+      feed.degraded = resolve;
+    });
+    writeFileSync(join(stored.folder, 'owner'), 'another');
+    vi.advanceTimersByTime(2000);
+    expect((await lost)?.message).toContain('another gateway has taken the data folder');
+    warned.mockRestore();
   });
 });
 

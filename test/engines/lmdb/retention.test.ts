@@ -23,9 +23,12 @@ class Kept {
   topics: Topics;
   readonly limits: Retention;
 
-  constructor(limits: Partial<Retention>) {
+  readonly #numberingsMax: number | undefined;
+
+  constructor(limits: Partial<Retention>, numberingsMax?: number) {
     this.limits = { ...retention, ...limits };
-    this.topics = new Topics(this.#store, () => this.limits);
+    this.#numberingsMax = numberingsMax;
+    this.topics = new Topics(this.#store, () => this.limits, numberingsMax);
   }
 
   async append(count: number, more: Partial<PublishFields> = {}, topic = 't'): Promise<void> {
@@ -47,11 +50,18 @@ class Kept {
   }
 
   reread(limits = this.limits): void {
-    this.topics = new Topics(this.#store, () => limits);
+    this.topics = new Topics(this.#store, () => limits, this.#numberingsMax);
   }
 
   head(topic = 't'): Head {
     return this.topics.find(topic) as Head;
+  }
+
+  /** As the engine does when its node gives a topic back. */
+  async forget(topic: string): Promise<void> {
+    const head = this.head(topic);
+    this.topics.forget(head);
+    await this.#store.commit(() => this.topics.putIdle(head));
   }
 
   /** What a node is given. */
@@ -75,8 +85,8 @@ class Kept {
 
 let kept: Kept;
 let all: Kept[] = [];
-const using = (limits: Partial<Retention> = {}) => {
-  kept = new Kept(limits);
+const using = (limits: Partial<Retention> = {}, numberingsMax?: number) => {
+  kept = new Kept(limits, numberingsMax);
   all.push(kept);
   return kept;
 };
@@ -214,7 +224,47 @@ describe('message ids', () => {
   });
 });
 
+describe('the newest commit that is no longer kept', () => {
+  const evictedSeq = () => kept.topics.read(kept.head(), kept.nowMs).evictedSeq;
+
+  test.each([false, true])('is the one before what a node is given (restarted: %s)', async (restarted) => {
+    using({ maxPublications: 10, maxAgeMs: 1000 });
+    await kept.append(10);
+    expect(evictedSeq()).toBe(0);
+    // Within the slack the store keeps more than a node is given.
+    await kept.append(5);
+    if (restarted) kept.reread();
+    expect([kept.stored('publication'), evictedSeq()]).toEqual([15, 5]);
+    kept.nowMs += 1001;
+    await kept.sweep();
+    if (restarted) kept.reread();
+    expect([kept.stored('publication'), evictedSeq()]).toEqual([0, 15]);
+  });
+});
+
 describe('leftovers', () => {
+  test('of a topic whose numbering was dropped are not those of a later topic', async () => {
+    using({}, 0);
+    await kept.append(3, {}, 'old');
+    await kept.forget('old');
+    kept.reread();
+    await kept.append(2, {}, 'new');
+    await kept.sweep();
+    kept.reread();
+    expect([kept.topics.names(), kept.read('new')]).toEqual([['new'], [1, 2]]);
+  });
+
+  test('a topic that has content again stays when its old numbering is dropped', async () => {
+    using({}, 1);
+    await kept.append(1, {}, 'again');
+    await kept.forget('again');
+    await kept.append(1, {}, 'again');
+    await kept.append(1, {}, 'other');
+    await kept.forget('other');
+    kept.reread();
+    expect([kept.topics.names(), kept.read('again')]).toEqual([['again'], [2]]);
+  });
+
   test('a forgotten topic is deleted in bounded steps, also after a restart', async () => {
     using({ maxPublications: 5000, mode: 'state' });
     for (let i = 0; i < 4; i++) await kept.append(500, { key: `k${i}` });
