@@ -19,8 +19,8 @@ const maxNumbers: Readonly<Record<string, number>> = {
 };
 
 /**
- * The fields of a command, judged as the gateway does: what it would refuse is not worth sending. Lists are the client's own,
- * and so are payloads and filters. Throws `invalid_request`.
+ * The fields of a command, judged as the gateway does: what it would refuse is not worth sending. Lists are the
+ * client's own, and so are payloads and filters. Throws `invalid_request`.
  */
 export function checkedFields(fields: readonly Field[], values: Raw): Raw {
   const checked: Raw = {};

@@ -2,8 +2,8 @@ import type { WireError } from '../protocol/frames.ts';
 import { gatewayNumber, mayRetry } from './gateway-errors.ts';
 
 /**
- * The errors of this side of the wire, `code: message`, numbered from 1000 so that they never meet the gateway's. A `!` says that
- * the same call may succeed later.
+ * The errors of this side of the wire, `code: message`, numbered from 1000 so that they never meet the gateway's. A `!`
+ * says that the same call may succeed later.
  */
 const localErrors = {
   timeout: '!No reply came in time; whether it was done is unknown.',

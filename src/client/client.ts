@@ -18,7 +18,7 @@ export interface HistoryPage<T> extends Omit<ServerKinds['history'], 'publicatio
   readonly publications: readonly ReceivedPublication<T>[];
 }
 
-/** A connection to a gateway that comes back by itself, and what goes over it. */
+/** A client of a gateway: connects, reconnects, subscribes and publishes. */
 export class SluiceClient {
   readonly #core: Core;
 
@@ -75,7 +75,7 @@ export class SluiceClient {
     return this.#core.queue.publish(fields, options.exceptSelf === true);
   }
 
-  /** A page of what the gateway keeps of a topic, oldest first, after the offset `after`. */
+  /** A page of the topic's history, oldest first: publications with offsets greater than `after`. */
   async history<T = unknown>(
     topic: string,
     options: { readonly after?: number; readonly limit?: number } = {},
@@ -84,17 +84,17 @@ export class SluiceClient {
     return { ...page, publications: page.publications.map((one) => new ReceivedPublication<T>(topic, one)) };
   }
 
-  /** Who is in a topic. */
+  /** The sessions that are subscribed to the topic and listed there. */
   presence(topic: string): Promise<ServerKinds['presence']> {
     return this.#request('presence', { topic });
   }
 
-  /** What the gateway knows of this session. */
+  /** Asks the gateway what it knows of this session. */
   status(): Promise<ServerKinds['status']> {
     return this.#request('status', {});
   }
 
-  /** What this side knows, without asking. */
+  /** What the client knows, without asking the gateway. */
   getStatus(): ClientStatus {
     const { state, retryAtMs, attempts, error, reason } = this.#core.lastChange;
     return {

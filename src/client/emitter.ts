@@ -14,7 +14,7 @@ export class Emitter<Events extends { [K in keyof Events]: unknown[] }> {
     this.#onFault = onFault;
   }
 
-  /** Answers a function that removes the listener. */
+  /** Returns a function that removes the listener. */
   on<K extends keyof Events>(event: K, listener: Listener<Events[K]>): () => void {
     this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), listener]);
     return () => this.off(event, listener);
@@ -29,7 +29,7 @@ export class Emitter<Events extends { [K in keyof Events]: unknown[] }> {
     return (this.#listeners.get(event)?.length ?? 0) > 0;
   }
 
-  /** Whether anybody heard it. */
+  /** Returns whether there was a listener. */
   emit<K extends keyof Events>(event: K, ...args: Events[K]): boolean {
     const listeners = this.#listeners.get(event) as readonly Listener<Events[K]>[] | undefined;
     if (!listeners?.length) return false;

@@ -17,6 +17,6 @@ export interface ClientEvents {
   roundTrip: [milliseconds: number];
   /** To this session alone, outside of topics. */
   message: [message: { readonly type: string; readonly data: unknown }];
-  /** Of topics that the gateway subscribed this session to by itself: `$all`, `user:…`. */
+  /** Publications of topics that the gateway subscribed this session to: `$all`, `user:…`. */
   publication: Parameters<PublicationListener<unknown>>;
 }

@@ -1,6 +1,6 @@
 /**
- * The gateway's error codes: the part of `src/errors.ts` that a page needs, as small as it can be shipped. A number holds for the
- * code after it, and grows by one with each. A test compares them with the table.
+ * The gateway's error codes: the part of `src/errors.ts` that a page needs, as small as it can be shipped. A number
+ * holds for the code after it, and grows by one with each. A test compares them with the table.
  */
 const codes = (
   '100 invalid_frame unknown_command invalid_request invalid_json invalid_topic invalid_type invalid_filter ' +

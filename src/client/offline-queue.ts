@@ -31,13 +31,13 @@ export interface OfflineQueueOptions {
 
 export interface OfflineQueuePort {
   send(fields: PublishFields, settle: (outcome: Outcome<'publish'>) => void): void;
-  /** What keeps it from being sent by itself, as far as that is known now; undefined: nothing. */
+  /** Why the publication can't be sent, as far as that is known now. Undefined: it can. */
   problem(fields: PublishFields): ClientError | undefined;
   /** The id of the session that sends now. */
   session(): string | undefined;
   /** A publication with `exceptSelf` has its place. */
   placed(topic: string, position: Position): void;
-  /** What `isUnsettled` answered may have changed. */
+  /** The result of `isUnsettled` may have changed. */
   settled(): void;
 }
 
@@ -49,7 +49,7 @@ export interface OfflineQueuePort {
  */
 export class OfflineQueue {
   #online = false;
-  /** Something is sent from the queue, or waits to be: what comes now has to wait too. */
+  /** The queue is being sent: a new publication has to wait its turn. */
   #draining = false;
   /** One of the queue is on its way. */
   #sending = false;
@@ -122,7 +122,7 @@ export class OfflineQueue {
     this.#stopTimer();
   }
 
-  /** The client closes: nothing that waits will ever go out. */
+  /** The client closes: rejects all that wait. */
   rejectAll(error: ClientError): void {
     const waiting = this.#waiting;
     this.#waiting = [];

@@ -21,10 +21,10 @@ interface Pending {
   settle(outcome: Outcome<CommandKind>): void;
 }
 
-/** A request that is not on its way: it waits for the connection, or as long as the gateway said. */
+/** A request that has not been sent: it waits for the connection, or for the delay that the gateway named. */
 interface Waiting {
   readonly timer: TimerHandle;
-  /** Undefined: only time makes it go on. */
+  /** Sends it when the connection is there. Undefined: it waits for its timer alone. */
   readonly start: (() => void) | undefined;
   readonly reject: (error: ClientError) => void;
 }
@@ -35,7 +35,7 @@ interface Waiting {
  * follow in the next one.
  */
 export class PendingCommands {
-  // 1 is the id of the handshake's `connect`; see connection.ts.
+  // 1 is the id of the handshake's `connect`; see socket-session.ts.
   #lastId = 1;
   #open = false;
   readonly #pending = new Map<number, Pending>();
@@ -61,7 +61,7 @@ export class PendingCommands {
     }
   }
 
-  /** The connection is lost: whatever was sent gets no reply any more. What waits goes on waiting. */
+  /** The connection is lost: commands that were sent get no reply. Those that wait go on waiting. */
   disconnected(error: ClientError): void {
     this.#open = false;
     const pending = [...this.#pending.values()];
@@ -72,7 +72,7 @@ export class PendingCommands {
     }
   }
 
-  /** The client closes: what waits waits for nothing. */
+  /** The client closes: commands that wait are rejected. */
   rejectWaiting(error: ClientError): void {
     for (const waiting of [...this.#waiting]) {
       this.#endWait(waiting);
@@ -144,7 +144,7 @@ export class PendingCommands {
     this.#runtime.clearTimeout(waiting.timer);
   }
 
-  /** Whether the frame was the reply to a command of ours. */
+  /** Returns whether the frame was the reply to a pending command. */
   resolve(frame: ServerFrame): boolean {
     const pending = this.#pending.get(frame.id);
     if (frame.id === 0 || !pending) return false;
@@ -166,7 +166,7 @@ function noConnection(): ClientError {
   return localError('timeout', 'There was no connection in time; nothing was sent.');
 }
 
-/** Whatever an encoder or a socket threw. */
+/** For what an encoder or a socket threw. */
 function asClientError(cause: unknown): ClientError {
   if (cause instanceof ClientError) return cause;
   return localError('unsupported_value', 'The command could not be written.', cause);

@@ -73,7 +73,7 @@ export class ReceivedPublication<T = unknown> {
     });
   }
 
-  /** Keeps the payload apart from the message that it came in: for what is kept longer than its batch. */
+  /** Copies the payload out of its message, so that keeping this publication does not keep the message alive. */
   detach(): this {
     if (this.#bytes.buffer.byteLength > this.#bytes.byteLength) this.#bytes = this.#bytes.slice();
     return this;

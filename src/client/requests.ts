@@ -21,9 +21,8 @@ export interface PublishOptions {
 }
 
 /**
- * What the application asks for, checked and copied at its call. What is wrong throws there, with the code
- * that the gateway has for it, and nothing else is touched: no encoder meets a value that it can't write, in
- * a later turn and beside others.
+ * Checks and copies the application's arguments when it calls. A wrong argument throws there, with the gateway's code
+ * for it: no encoder meets a value that it can't write, in a later turn and beside other commands.
  */
 
 export function checkedCommand<K extends CommandKind>(

@@ -1,4 +1,4 @@
-/** What the SDK needs from its surroundings. Tests inject their own; everybody else gets the platform's. */
+/** What the SDK needs of its platform. Tests inject their own. */
 export interface Runtime {
   /** Milliseconds since 1970. */
   now(): number;
@@ -34,7 +34,7 @@ export interface Socket {
 /** A WHATWG WebSocket class: a browser's, Node's own (22 and newer), or the one of the package `ws`. */
 export type WebSocketClass = new (url: string, protocols?: string[]) => object;
 
-/** A longer one would fire at once. */
+/** A longer timer would fire at once. */
 const longestTimerMs = 2 ** 31 - 1;
 
 export function platformRuntime(): Runtime {

@@ -5,13 +5,13 @@ import { labelStride } from './tick-labels.ts';
 export interface ChartOptions {
   readonly lines: number;
   readonly format: (value: number) => string;
-  /** The least that the axis reaches up to. */
+  /** The axis reaches at least up to this value. */
   readonly top: () => number;
-  /** The pointer is over a time, or over none. All charts share it. */
+  /** The time under the pointer, or none. All charts share it. */
   readonly hover: (index: number | undefined) => void;
 }
 
-/** Of the values left of the plot, and of what is right of it. */
+/** Left of the plot, for the values, and right of it. */
 const valuesPx = 64;
 const marginPx = 18;
 
@@ -123,7 +123,7 @@ function lineStyle(index: number, color: (name: string) => () => string): uPlot.
   };
 }
 
-/** Strong at the top of the plot, nothing at its foot. The style sheet gives colours of lines as #rrggbb. */
+/** Strong at the top of the plot, transparent at its bottom. The style sheet has line colours as #rrggbb. */
 function fade(plot: uPlot, color: string): CanvasGradient {
   const { top, height } = plot.bbox;
   const gradient = plot.ctx.createLinearGradient(0, top, 0, top + height);

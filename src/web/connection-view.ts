@@ -26,7 +26,7 @@ export class ConnectionView {
     this.#banner.append(el('div', { role: 'status' }, this.#message), this.#countdown, this.#retry);
   }
 
-  /** Answers what is shown, for whoever greys the charts. */
+  /** Returns the state that is shown, by which the page greys the charts. */
   show(status: ClientStatus, nowMs: number): Shown {
     const shown = shownFor(status);
     this.#pill.dataset['state'] = shown;

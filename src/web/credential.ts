@@ -1,8 +1,8 @@
 const storageKey = 'sluice.credential';
 
 /**
- * The token or API key that the page shows to the gateway: from behind the `#` of its address, where it goes into no log, or typed
- * in, and then kept for as long as the tab is.
+ * The token or API key of the page: the fragment of its address, which goes into no log, or typed in, and then kept
+ * while the tab is open.
  */
 export class Credential {
   #value: string | undefined;

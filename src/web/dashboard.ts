@@ -38,7 +38,7 @@ class Dashboard {
   #topic: string | undefined;
   #topics: readonly string[] = [];
   #listError: ListError | undefined;
-  /** What the credential was refused with. */
+  /** The error with which the credential was refused. */
   #refusal: ClientError | undefined;
   #listTimer: ReturnType<typeof setTimeout> | undefined;
   #windowSeconds = 300;
@@ -57,7 +57,7 @@ class Dashboard {
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
       for (const panel of this.#panels) panel.repaint();
     });
-    // Networks that come back are worth an attempt at once.
+    // The network is back: tries at once.
     addEventListener('online', () => {
       if (this.#client.getStatus().state === 'reconnecting') void this.#client.connect();
     });
@@ -69,7 +69,7 @@ class Dashboard {
       this.#roundTrips = 0;
       this.#meter.restart(performance.now());
     });
-    // The first ping goes out while the page is still busy: its guess at the gateway's clock is a poor one.
+    // The first ping goes out while the page is busy, so its estimate of the gateway's clock is poor.
     this.#client.on('roundTrip', () => {
       if (++this.#roundTrips === 2) this.#meter.restart(performance.now());
     });
@@ -79,7 +79,7 @@ class Dashboard {
     void this.#findServers();
   }
 
-  /** Until there is a server often, then now and then for those that come later. */
+  /** Polls often until there is a server, then rarely for new ones. */
   async #findServers(): Promise<void> {
     clearTimeout(this.#listTimer);
     const credential = this.#credential.value;
@@ -87,10 +87,10 @@ class Dashboard {
       this.#topics = await listServers(credential);
       this.#listError = undefined;
     } catch (error) {
-      // Where nothing answers, the connection's own state says so; `?topic=` needs no list.
+      // Without a response the connection's state says why; `?topic=` needs no list.
       this.#listError = error instanceof ListError ? error : undefined;
     }
-    // Another one was entered meanwhile, which has asked for itself.
+    // Another credential was entered meanwhile, and has its own request.
     if (credential !== this.#credential.value) return;
     const wanted = this.#topic ?? this.#query.get('topic') ?? this.#topics[0];
     if (wanted && wanted !== this.#topic) this.#look(wanted);
@@ -99,7 +99,7 @@ class Dashboard {
     this.#draw();
   }
 
-  /** The same credential would be refused again and again: the next attempt is for another one. */
+  /** The same credential would be refused again: waits for another one. */
   #stopFor(error: ClientError): void {
     this.#refusal = error;
     queueMicrotask(() => {
@@ -142,7 +142,7 @@ class Dashboard {
     this.#delivery.show(performance.now());
     this.#showNotice(this.#lack(shown === 'refused'));
     if (!this.#machine) return;
-    // Without a connection the charts stand still: time going on would look like servers falling silent.
+    // Without a connection the charts stop: moving on would look like silent servers.
     if (shown === 'live' || this.#drawnAtMs === 0) this.#drawnAtMs = nowMs + status.serverOffsetMs;
     for (const panel of this.#panels) panel.show(this.#machine, this.#drawnAtMs, this.#windowSeconds);
     this.#changes.show(this.#machine.changes);
@@ -153,7 +153,7 @@ class Dashboard {
     return this.#refusal === undefined ? status : { ...status, state: 'closed', error: this.#refusal };
   }
 
-  /** What keeps the page from showing a server; undefined: nothing. */
+  /** Why the page can't show a server. Undefined: it can. */
   #lack(isRefused: boolean): Lack | undefined {
     const { state, error } = this.#status();
     const hasCredential = this.#credential.value !== undefined;

@@ -1,6 +1,6 @@
-/** How far back the message rate looks. */
+/** The window of the message rate. */
 const rateWindowMs = 10_000;
-/** How many latencies a percentile is made of. */
+/** Latencies that a percentile is made of. */
 const latencySamples = 200;
 
 export interface Latency {
@@ -9,8 +9,7 @@ export interface Latency {
 }
 
 /**
- * What the page sees of the delivery: how many messages a second, and how old they are when they come. `nowMs`: on a
- * monotonic clock.
+ * Measures the delivery: messages per second, and their age on arrival. `nowMs` is on a monotonic clock.
  */
 export class DeliveryMeter {
   #arrivalsMs: number[] = [];
@@ -28,7 +27,7 @@ export class DeliveryMeter {
     if (this.#latenciesMs.length > latencySamples) this.#latenciesMs.shift();
   }
 
-  /** What came before a loss of the connection says nothing about the time after it. */
+  /** Forgets what came before a loss of the connection. */
   restart(nowMs: number): void {
     this.#arrivalsMs = [];
     this.#latenciesMs = [];

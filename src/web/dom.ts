@@ -17,7 +17,7 @@ export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** An element of the page's own HTML; that it is there is the page's promise. */
+/** An element of the page's own HTML, which is always there. */
 export function byId(id: string): HTMLElement {
   const element = document.getElementById(id);
   if (!element) throw new Error(`the page has no #${id}`);

@@ -1,6 +1,6 @@
 import { el } from './dom.ts';
 
-/** What stands instead of the panels, while something is lacking. `reason`: a sentence of the gateway; empty: it said nothing. */
+/** What the page shows while it can't show panels. `reason`: a sentence of the gateway; empty: it gave none. */
 export type Lack =
   | { readonly kind: 'empty'; readonly needsKey: boolean }
   | { readonly kind: 'credential'; readonly reason: string; readonly wasRefused: boolean }
@@ -8,7 +8,7 @@ export type Lack =
   | { readonly kind: 'topic'; readonly topic: string; readonly reason: string }
   | { readonly kind: 'refused'; readonly reason: string };
 
-/** What a notice can be answered by. */
+/** What the visitor may do about a notice. */
 export interface Answers {
   retry(): void;
   useCredential(text: string): void;
@@ -60,7 +60,7 @@ function emptyNotice(needsKey: boolean): HTMLElement {
   );
 }
 
-/** The gateway wants to know who looks. */
+/** The gateway wants a credential. */
 function credentialNotice(
   { reason, wasRefused }: Extract<Lack, { kind: 'credential' }>,
   answers: Answers,
@@ -89,7 +89,7 @@ function serverNotice(title: string, text: string, answers: Answers): HTMLElemen
   );
 }
 
-/** The gateway won't have this page. */
+/** The gateway refuses this page's origin. */
 function refusedNotice(reason: string, answers: Answers): HTMLElement {
   const button = el('button', { type: 'button', class: 'primary' }, 'Try again');
   button.addEventListener('click', () => answers.retry());

@@ -7,7 +7,7 @@ import { panels } from './panels.ts';
 import type { MonitoringType, Reading } from './reading.ts';
 import type { SeriesData } from './series.ts';
 
-/** Without a sample for so long a panel says so. */
+/** After this time without a sample a panel says so. */
 const staleAfterMs = 15_000;
 
 /** The card of one monitoring type: level, newest value, chart. */

@@ -1,7 +1,7 @@
 import { bytes, bytesPerSecond, percent, plain, type Quantity } from './format.ts';
 import { isRecord, type MonitoringType, numberIn, type Reading } from './reading.ts';
 
-/** How one monitoring type is shown. The lines' first one is the strong one. */
+/** How one monitoring type is shown. The first line is the strong one. */
 export interface PanelSpec {
   readonly title: string;
   readonly lines: readonly {
@@ -12,7 +12,7 @@ export interface PanelSpec {
   readonly format: (value: number) => Quantity;
   readonly headline: (reading: Reading) => Quantity;
   readonly detail: (reading: Reading) => string;
-  /** The least that the axis reaches up to. */
+  /** The axis reaches at least up to this value. */
   readonly top: (reading: Reading | undefined) => number;
 }
 

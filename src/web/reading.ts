@@ -1,4 +1,4 @@
-/** What the page understands of a monitoring publication. Everything else of it is left alone. */
+/** The part of a monitoring publication that the page uses. */
 
 export const monitoringTypes = ['cpu', 'memory', 'load', 'disk', 'network'] as const;
 export type MonitoringType = (typeof monitoringTypes)[number];
@@ -27,7 +27,7 @@ export interface StatusChange {
   readonly unit: string;
 }
 
-/** The part of a publication that is looked at. */
+/** The part of a publication that is read. */
 export interface Publication {
   readonly type: string;
   readonly offset: number;

@@ -1,10 +1,10 @@
-/** Where two samples are further apart than this, the line between them would be a guess. */
+/** Between samples that are further apart than this, no line is drawn. */
 const longestLineSeconds = 15;
 
 /** The lines of one chart: times in seconds since 1970, and a value (or nothing) per line. */
 export type SeriesData = [times: number[], ...lines: (number | null)[][]];
 
-/** Samples of the last so many seconds, in the order of their time. */
+/** The samples of a window of time, in order. */
 export class Series {
   readonly #times: number[] = [];
   readonly #lines: (number | null)[][];
@@ -19,7 +19,7 @@ export class Series {
     return this.#times.at(-1);
   }
 
-  /** A sample that is older than others takes its place among them; one of the same time is known already. */
+  /** Inserts a sample by its time; one of the same time is known already. */
   add(seconds: number, values: readonly (number | undefined)[]): void {
     let index = this.#times.length;
     while (index > 0 && (this.#times[index - 1] as number) > seconds) index--;
@@ -31,7 +31,7 @@ export class Series {
     this.#forget((this.#times.at(-1) as number) - this.#keepSeconds);
   }
 
-  /** For the chart; with an empty place wherever nothing is known for long. */
+  /** For the chart, with a null where no sample is known for long. */
   data(): SeriesData {
     const times: number[] = [];
     const lines: (number | null)[][] = this.#lines.map(() => []);

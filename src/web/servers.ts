@@ -2,7 +2,7 @@ import { isRecord } from './reading.ts';
 
 /** Why there is no list. */
 export class ListError extends Error {
-  /** Of the answer. */
+  /** The status of the response. */
   readonly status: number;
 
   constructor(status: number, message: string) {

@@ -3,12 +3,12 @@ import type { DeliveryMeter } from './delivery.ts';
 import type { Machine } from './machine.ts';
 import type { Publication } from './reading.ts';
 
-/** No more than this of history: what the charts can show, at a publication a second and type. */
+/** The history that the charts can show, at one publication per second and type. */
 const mostPages = 20;
 
 /**
- * Fills a machine from its topic: with the live stream, the snapshot, and, so that the charts have no hole after a reload or an
- * outage, what the gateway still has of the time before. `changed` is called whenever something came.
+ * Fills a machine from its topic: the snapshot, the live stream, and the history, so that the charts have no hole after
+ * a reload or an outage. `changed` is called after each.
  */
 export class Watch {
   readonly subscription: Subscription<unknown>;
@@ -58,7 +58,7 @@ export class Watch {
     this.#changed();
   }
 
-  /** What was published while the page was away is old by no fault of the delivery. */
+  /** Publications of the time when the page was away don't count as late. */
   #measure(timestampMs: number, meter: DeliveryMeter): void {
     const { serverOffsetMs, connectedAtMs = 0 } = this.#client.getStatus();
     if (timestampMs >= connectedAtMs + serverOffsetMs)
@@ -75,7 +75,7 @@ export class Watch {
         after = page.upto;
       }
     } catch {
-      // Not allowed, or the connection is gone again: the charts begin with what is live.
+      // Not allowed, or the connection is gone again: the charts begin with live samples.
     }
   }
 }

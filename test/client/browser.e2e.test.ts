@@ -82,13 +82,13 @@ describe('a page is told why its client does not connect', { timeout: 60_000 }, 
     });
   });
 
-  it('where another server answers', async () => {
+  it('where another server responds', async () => {
     const page = await openWithSdk(site.url);
     const code = 'not_a_gateway';
     expect(await connecting(page, '/ws')).toEqual({ rejected: code, told: code, state: 'reconnecting' });
   });
 
-  it('where another server answers, and not to this page', async () => {
+  it('where another server responds, and not to this page', async () => {
     const page = await openWithSdk(`http://127.0.0.1:${port}/healthz`);
     const code = 'answer_hidden';
     expect(await connecting(page, site.url)).toEqual({ rejected: code, told: code, state: 'reconnecting' });

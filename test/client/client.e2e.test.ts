@@ -168,7 +168,7 @@ describe('against a real gateway', () => {
     expect(told.filter((one) => typeof one === 'number')).toEqual([2]);
   });
 
-  it('answers history, presence and status', async () => {
+  it('returns history, presence and status', async () => {
     const { wsUrl } = await gatewayOfTest();
     const client = connect(wsUrl);
     const { session } = await client.connect();
@@ -256,7 +256,7 @@ describe('against a real gateway', () => {
 });
 
 describe('when the gateway is killed', { timeout: 60_000 }, () => {
-  it('comes back by itself, tells that the topic began anew, and sends what was published meanwhile', async () => {
+  it('reconnects, tells that the topic has a new epoch, and sends what was published meanwhile', async () => {
     const port = String(await lastingPort());
     let gateway = await GatewayProcess.start('--port', port);
     onTestFinished(() => gateway.kill());

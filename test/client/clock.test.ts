@@ -41,7 +41,7 @@ describe.each([
     expect(codes).toEqual(['timeout']);
   });
 
-  it('a publish without an answer is sent again as if nothing were', async () => {
+  it('a publish without a reply is sent again as usual', async () => {
     const h = harness();
     const first = await h.arrive();
     let failed = false;

@@ -387,7 +387,7 @@ describe('other commands', () => {
     expect(h.client.getStatus().state).toBe('connected');
   });
 
-  it('fail when they were answered by something else', async () => {
+  it('fail when the reply is of another kind', async () => {
     const h = harness();
     const socket = await h.arrive();
     const status = h.client.status();

@@ -8,7 +8,7 @@ const { start, open } = dashboard;
 
 const hostSource = ['--source-host', '--source-host-interval-ms', '200'];
 
-/** Waits until an element's text is another than it was; answers the new one. */
+/** Waits until the text of an element changes; returns the new one. */
 async function changed(page: Page, selector: string, before: string | null): Promise<string | null> {
   await page.waitForFunction(
     ([query, text]) => document.querySelector(query as string)?.textContent !== text,

@@ -16,7 +16,7 @@ const defaultDelaysMs = [1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
 /** The least part of a delay that is waited. */
 const leastShares = { half: 0.5, full: 0, none: 1 } as const;
 
-/** How long to wait before attempt 1, 2, 3 …; remembers how many there were in a row. */
+/** How long to wait before attempt 1, 2, 3 … Counts the attempts in a row. */
 export class Backoff {
   #attempts = 0;
   readonly #delaysMs: readonly number[];
@@ -35,7 +35,7 @@ export class Backoff {
     return this.#attempts;
   }
 
-  /** There may be no further attempt. */
+  /** No attempt is left. */
   get isOver(): boolean {
     return this.#attempts >= this.#maxAttempts;
   }
@@ -46,8 +46,7 @@ export class Backoff {
   }
 
   /**
-   * The delay before the next attempt, which counts from now on; `undefined` when there were as many as may
-   * be.
+   * Counts the next attempt and returns the delay before it; `undefined` when `maxAttempts` is reached.
    */
   next(): number | undefined {
     if (this.isOver) return undefined;

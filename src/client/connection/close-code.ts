@@ -8,7 +8,7 @@ export interface ClosedBy {
 
 const unauthorized = 4501;
 
-/** Those that an application is told of. */
+/** The close codes whose meaning the application is told. */
 const reasons: Readonly<Record<number, string>> = {
   4000: 'The gateway stops or restarts.',
   4500: 'An operator ended the connection.',

@@ -44,11 +44,11 @@ export interface ConnectionPort {
 }
 
 export interface ConnectionOptions extends SocketSessionOptions {
-  /** A connection that lived so long was a success: the next backoff starts anew. */
+  /** After a connection that lived this long, the backoff starts from its first delay. */
   readonly stableAfterMs: number;
 }
 
-/** An attempt that is younger saw the surroundings as they are. */
+/** An attempt that is younger than this saw the network as it is. */
 const staleAttemptMs = 1_000;
 
 export class Connection {
@@ -61,12 +61,12 @@ export class Connection {
   #retryAtMs = 0;
   /** The same on the monotonic clock. */
   #waitsUntilMs = 0;
-  /** The gateway said how long to wait: nothing but the application makes it shorter. */
+  /** The gateway named the delay: only the application may cut it short. */
   #waitIsTold = false;
   #beganAtMs = 0;
-  /** Counts what makes a question for the reason of a failure obsolete. */
+  /** Grows when a question for the reason of a failure becomes obsolete. */
   #run = 0;
-  /** The reason that was reported last since the last success: told once. */
+  /** The reason that was reported last since the last success, so that it is reported once. */
   #reported: string | undefined;
   #connectedAtMs = 0;
   #goingAwayDelayMs: number | undefined;
@@ -88,15 +88,15 @@ export class Connection {
     return this.#state;
   }
 
-  /** Begins, from `idle` or `closed`; ends a wait between two attempts; otherwise nothing to do. */
+  /** Connects from `idle` or `closed`, and ends a wait between two attempts. */
   connect(): void {
     if (this.#state === 'idle' || this.#state === 'closed') this.#toConnecting();
     else if (this.#state === 'reconnecting' && this.#timer !== undefined) this.#toRetrying();
   }
 
   /**
-   * The surroundings have changed: a wait ends, and an attempt that began before is begun anew. Where the
-   * gateway has said how long to wait, that holds.
+   * The network or the page has changed: a wait ends, and an older attempt is started again. A delay that the gateway
+   * named holds.
    */
   woke(): void {
     if (this.#timer !== undefined) {
@@ -114,7 +114,7 @@ export class Connection {
     if (this.#lose({ code: 1000, reason: 'closed by the application' })) this.#toClosed();
   }
 
-  /** The peer is gone without a word, or out of step: give this connection up and begin anew. */
+  /** The peer is silent, or out of step: drops this connection and connects again. */
   abandon(error: ClientError): void {
     if (this.#state !== 'connected') return;
     if (this.#lose({ code: 1006, reason: error.code })) this.#toReconnecting(error);
@@ -124,7 +124,7 @@ export class Connection {
     this.#socketSession?.send(message);
   }
 
-  /** The gateway announced the end: how long to wait then. */
+  /** The gateway announced that it will close the connection, and the delay before the next attempt. */
   goingAway(reconnectDelayMs: number): void {
     this.#goingAwayDelayMs = reconnectDelayMs;
   }
@@ -226,8 +226,8 @@ export class Connection {
   }
 
   /**
-   * No WebSocket opened, and a browser doesn't say why: asks. Where no attempt follows, first, so that the
-   * end has its reason.
+   * No WebSocket opened, and a browser doesn't say why: asks the gateway. Where no attempt follows it asks first, so
+   * that `closed` has its reason.
    */
   async #unopened(error: ClientError): Promise<void> {
     this.#socketSession = undefined;
@@ -263,8 +263,7 @@ export class Connection {
   }
 
   /**
-   * Drops the socket. Returns false when a listener that heard of the loss has closed or restarted the
-   * client.
+   * Drops the socket. Returns false when a listener to the loss has closed or restarted the client.
    */
   #lose(closed: ClosedBy): boolean {
     this.#socketSession?.drop(closed.reason);

@@ -2,13 +2,13 @@ import type { Runtime, TimerHandle } from '../runtime.ts';
 
 export interface HeartbeatOptions {
   readonly intervalMs?: number;
-  /** Without any message for so long after a ping, the connection is dead. */
+  /** Without any message for this long after a ping, the connection is dead. */
   readonly timeoutMs?: number;
 }
 
 /**
- * How the heartbeat reaches the gateway. `done` hears the pong's time; `alive` when the answer was another
- * one (it limits the rate); `silent` when none came in time.
+ * Sends a ping. `done` gets the pong's time, `alive` when the reply was another one (the rate is limited), or `silent`
+ * when no reply came in time.
  */
 export type SendPing = (
   roundTripMs: number,
@@ -22,14 +22,13 @@ export interface Pulse {
   readonly roundTripMs: number;
   /** On the monotonic clock. */
   readonly receivedAtMs: number;
-  /** The gateway's clock when it answered. */
+  /** The gateway's clock when it replied. */
   readonly timeMs: number;
 }
 
 /**
  * Pings on a beat while the connection is there, the first one at once; reports each round trip, and a
- * connection on which nothing moves any more. A pong may be late after a long backlog: as long as anything
- * arrives, it is alive.
+ * connection that is silent. A pong may be late after a long backlog: while anything arrives, the connection is alive.
  */
 export class Heartbeat {
   #timer: TimerHandle | undefined;

@@ -1,7 +1,7 @@
 import { type ClientError, gatewayError, localError } from '../client-error.ts';
 import { gatewayNumber } from '../gateway-errors.ts';
 
-/** What the HTTP side says about an upgrade that failed; see `learnRefusal`. */
+/** Why an upgrade failed, by HTTP; see `learnRefusal`. */
 export interface Refusal {
   readonly error: ClientError;
   /** No attempt before this many milliseconds. */
@@ -11,8 +11,8 @@ export interface Refusal {
 const timeoutMs = 5_000;
 
 /**
- * To a browser a refused upgrade looks like a lost network (1006). The gateway answers a GET to the same URL
- * with the reason; what another server answers, or that none does, is a reason too.
+ * To a browser a refused upgrade looks like a lost network (1006). The gateway's response to a GET of the same URL has
+ * the reason; the response of another server, or none, is a reason too.
  */
 export async function learnRefusal(url: string, get: typeof fetch): Promise<Refusal> {
   const address = url.replace(/^ws/, 'http');
@@ -34,7 +34,7 @@ function deadline(): AbortSignal | undefined {
   return globalThis.AbortSignal?.timeout?.(timeoutMs);
 }
 
-/** A page may not read the answers of all servers, but it can find out whether there is one. */
+/** A page may not read the responses of all servers, but it can find out whether there is one. */
 async function unanswered(
   address: string,
   cause: unknown,
@@ -49,7 +49,7 @@ async function unanswered(
       return localError('answer_hidden', message);
     }
   } catch {
-    // Nothing there.
+    // No server.
   }
   return localError('gateway_unreachable', `Nothing answers at ${address}.`, cause);
 }
@@ -76,7 +76,7 @@ async function readError(
   }
 }
 
-/** What the status alone says, where something else than a gateway answered. */
+/** The error by the status alone, where another server than a gateway responded. */
 function ofStatus(status: number, address: string): ClientError {
   if (status === 426) return localError('upgrade_failed');
   if (status === 505) return localError('http_version');

@@ -2,15 +2,14 @@ import type { Runtime } from '../runtime.ts';
 import type { Pulse } from './heartbeat.ts';
 
 /**
- * What the gateway's clock shows, guessed from the pings. The pong is taken to have been written in the
- * middle of the round trip, so a guess is wrong by half a round trip at most: the quickest of the latest
- * pings is believed. Guesses are kept on the monotonic clock, so that they stay right when the local one is
- * set.
+ * Estimates the gateway's clock from the pings. The pong is taken to have been written in the middle of the round trip,
+ * so an estimate is wrong by half a round trip at most: the quickest of the latest pings counts. Estimates are kept on
+ * the monotonic clock, so that they stay right when the local clock is set.
  */
 export class ServerClock {
   readonly #runtime: Runtime;
   #pulses: Pulse[] = [];
-  /** What the gateway's clock is ahead of the monotonic one, by its greeting. */
+  /** By how much the gateway's clock is ahead of the monotonic one, by its greeting. */
   #greetingAheadMs: number;
 
   constructor(runtime: Runtime) {

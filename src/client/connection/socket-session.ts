@@ -9,39 +9,39 @@ export type Greeting = ServerKinds['connected'];
 
 export interface SocketSessionOptions {
   readonly url: string;
-  /** Asked before each attempt. */
+  /** A function is called before each attempt. */
   readonly token?: string | (() => string | Promise<string>);
   readonly clientName: string;
   readonly capabilities: readonly string[];
-  /** From the beginning of an attempt until the gateway has answered `connect`. */
+  /** From the beginning of an attempt until the gateway has replied to `connect`. */
   readonly connectTimeoutMs: number;
 }
 
-/** What an attempt reports. After `refused`, `failed` or `ended`, and after `drop()`, nothing more comes. */
+/** What a session of a socket reports. After `refused`, `failed`, `ended` or `drop()` it reports nothing more. */
 export interface SocketSessionPort {
   greeted(greeting: Greeting): void;
-  /** The gateway has let us in. */
+  /** The gateway has accepted the client. */
   accepted(greeting: Greeting): void;
-  /** Every frame but those of the handshake. `bytes` is the message's length. */
+  /** Each frame except those of the handshake. `bytes` is the message's length. */
   frame(frame: ServerFrame, bytes: number): void;
-  /** Something came that is no frame; the connection goes on. */
+  /** A message was no frame. The connection goes on. */
   invalid(error: ClientError): void;
-  /** The gateway answered `connect` with an error. */
+  /** The gateway replied to `connect` with an error. */
   refused(error: ClientError): void;
-  /** No token, or not let in in time. */
+  /** There is no token, or the client was not accepted in time. */
   failed(error: ClientError): void;
   /** The socket closed; `opened`: the upgrade had succeeded. */
   ended(closed: ClosedBy, opened: boolean): void;
 }
 
-/** What an attempt needs to be made of. */
+/** What a session of a socket uses. */
 export interface SocketSessionParts {
   readonly codec: ClientCodec;
   readonly open: (url: string, protocol: string) => Socket;
   readonly runtime: Runtime;
 }
 
-/** The only command with this id; those of `PendingCommands` begin after it. */
+/** The ids of `PendingCommands` begin after it. */
 const handshakeId = 1;
 
 /** One socket's life: token, upgrade, greeting, our `connect` and its reply, frames, end. */
@@ -91,7 +91,7 @@ export class SocketSession {
     try {
       if (!this.#over) this.#open();
     } catch (cause) {
-      // Of its own accord, by the URL alone (ws: in a page of https:): another attempt ends the same.
+      // By its URL alone (ws: in a page of https:), so another attempt would fail too.
       this.#fail(localError('socket_refused', undefined, cause));
     }
   }
@@ -125,7 +125,7 @@ export class SocketSession {
     if (this.#accepted || !this.#handshake(frame)) this.#port.frame(frame, bytes.byteLength);
   }
 
-  /** Answers whether the frame was of the handshake. */
+  /** Returns whether the frame belongs to the handshake. */
   #handshake(frame: ServerFrame): boolean {
     if (frame.kind === 'connected' && frame.id === 0) {
       this.#port.greeted(frame);
@@ -162,7 +162,7 @@ export class SocketSession {
   }
 }
 
-/** Throws where it is no token: one that is no text would throw later, where it is written. */
+/** Throws where the value is no token, as it would throw later, when it is written. */
 export function checkedToken(token: unknown): string | undefined {
   if (token === undefined || token === null || typeof token === 'string') return token ?? undefined;
   throw new TypeError(`A token is a string, not a value of type ${typeof token}`);

@@ -34,7 +34,10 @@ export class TokenRefresh {
     this.#backoff = new Backoff({}, () => runtime.random());
   }
 
-  /** `expiresMs` and `nowMs` by the gateway's clock. After three quarters of what is left, at most a day. */
+  /**
+   * `expiresMs` and `nowMs` by the gateway's clock. Refreshes after three quarters of the time that is left, at most a
+   * day.
+   */
   plan(expiresMs: number | undefined, nowMs: number): void {
     this.stop();
     this.#backoff.reset();

@@ -1,6 +1,6 @@
 /**
- * A pattern that continues by its cursor: none → complete → none, or none → complete → lossy → none. Losses are named one by one
- * until the catch-up ends; only then is it known whether there was none.
+ * A pattern that continues by its cursor: none → complete → none, or none → complete → lossy → none. Losses are named
+ * one by one until the catch-up ends; only then is it known whether there was none.
  */
 export class Continuation {
   #state: 'none' | 'complete' | 'lossy' = 'none';

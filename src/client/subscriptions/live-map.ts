@@ -2,7 +2,7 @@ import type { ReceivedPublication } from '../publication.ts';
 
 /**
  * A state topic as a map: the newest publication of each key. A snapshot replaces everything once its last
- * page is there; until then readers see what was before. A publication with `removed` deletes its key.
+ * page is there; until then readers see the old entries. A publication with `removed` deletes its key.
  */
 export class LiveMap {
   #entries = new Map<string, ReceivedPublication>();
@@ -11,8 +11,8 @@ export class LiveMap {
   #pages: Map<string, ReceivedPublication> | undefined;
 
   /**
-   * As it is now: never changed later, and the same one until something changes. Only what was looked at is
-   * copied.
+   * The entries now. The map is never changed later, and is the same one until something changes. Only a map that was
+   * read is copied.
    */
   get entries(): ReadonlyMap<string, ReceivedPublication> {
     this.#isGiven = true;
@@ -23,7 +23,7 @@ export class LiveMap {
     return this.#entries.size;
   }
 
-  /** A page of a snapshot. Answers whether it was the last one and the map is new. */
+  /** Adds a page of a snapshot. Returns whether it was the last one, and the map is new. */
   page(
     publications: readonly ReceivedPublication[],
     page: { readonly first: boolean; readonly last: boolean },

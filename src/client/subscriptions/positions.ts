@@ -8,10 +8,10 @@ export interface Coverage {
 }
 
 /**
- * What the receiver has to do with a batch.
- * accept: hand over the publications with offsets greater than `from`; the position is `position` then.
+ * What to do with a batch.
+ * accept: deliver the publications with offsets greater than `from`; then the position is `position`.
  * skip: nothing in it is new.
- * gap: `missing` never came; nothing of the batch may be handed over before it was recovered.
+ * gap: `missing` never came; nothing of the batch may be delivered before it was recovered.
  * epoch: the batch counts in another numbering than the position.
  */
 export type Verdict =

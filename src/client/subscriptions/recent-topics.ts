@@ -1,4 +1,4 @@
-/** The topics of a pattern, in the order in which they were heard of last: those that are gone must not be remembered for good. */
+/** The topics of a pattern, those heard of longest ago first, so that topics that are gone can be forgotten. */
 export class RecentTopics {
   readonly #heardAtMs = new Map<string, number>();
 
@@ -12,8 +12,8 @@ export class RecentTopics {
   }
 
   /**
-   * Forgets and returns what is too many and was not heard of since `sinceMs`, the oldest first, a few at a time. Topics that
-   * may not be forgotten are kept as if they were heard of now.
+   * Where there are more than `max`, forgets topics that were not heard of since `sinceMs`, oldest first, a few at a
+   * time, and returns them. Topics that may not be forgotten are kept as if they were heard of now.
    */
   forget(max: number, sinceMs: number, nowMs: number, mayForget: (topic: string) => boolean): string[] {
     const forgotten: string[] = [];
@@ -28,5 +28,5 @@ export class RecentTopics {
   }
 }
 
-/** More than can be born between two looks, on average. */
+/** More than the topics that are born between two calls, on average. */
 const topicsPerLook = 16;

@@ -5,9 +5,9 @@ import type { Runtime, TimerHandle } from '../runtime.ts';
 export interface ReleasesPort {
   readonly commands: PendingCommands;
   readonly runtime: Runtime;
-  /** The gateway doesn't answer: the connection is of no use. */
+  /** The gateway doesn't reply: the connection is of no use. */
   abandon(error: ClientError): void;
-  /** Views have ended that `holds` answered for. */
+  /** Views have ended for which `holds` returned true. */
   ended(): void;
 }
 
@@ -15,9 +15,8 @@ export interface ReleasesPort {
 const viewsPerCommand = 500;
 
 /**
- * Views that are not wanted any more, until the gateway has ended them: in one command those of a turn, and
- * again where it limits the rate. A subscription like one that has not ended has to wait: the gateway would
- * refuse it (`already_subscribed`).
+ * Views that are no longer wanted, until the gateway has ended them: those of a turn in one command, and again where it
+ * limits the rate. An equal subscription has to wait until then: the gateway would refuse it (`already_subscribed`).
  */
 export class Releases {
   /** View to the key of its subscription. */
@@ -37,21 +36,21 @@ export class Releases {
     queueMicrotask(() => this.flush());
   }
 
-  /** Whether an equal subscription may still be there when one that is sent now arrives. */
+  /** Whether an equal subscription may still exist when a command that is sent now arrives. */
   holds(key: string): boolean {
     if (this.#timer === undefined) return false;
     for (const held of this.#wanted.values()) if (held === key) return true;
     return false;
   }
 
-  /** Sends what was added. What is sent after it arrives after it. */
+  /** Sends the views that were added. A command that is sent later arrives later. */
   flush(): void {
     this.#planned = false;
     if (this.#timer !== undefined) return;
     while (this.#wanted.size > 0) this.#send([...this.#wanted].slice(0, viewsPerCommand));
   }
 
-  /** They have ended with the connection. */
+  /** The views have ended with the connection. */
   clear(): void {
     this.#wanted.clear();
     this.#stopTimer();

@@ -1,12 +1,12 @@
 import type { Runtime, TimerHandle } from '../runtime.ts';
 
 /**
- * What is due within so long of each other is done together: a gateway that refused a hundred at once is
- * asked for them in a few commands.
+ * Retries that are due within this time of each other run together: subscriptions that were refused at once are asked
+ * for in a few commands.
  */
 const togetherMs = 250;
 
-/** What is to be tried again, each not before its time, and those of about the same time at once. */
+/** Plans retries: none before its time, and those of about the same time at once. */
 export class Retries<T> {
   readonly #dueMs = new Map<T, number>();
   #timer: TimerHandle | undefined;

@@ -35,8 +35,8 @@ const noEntries: StateMap = new Map();
 const minRecoveryIntervalMs = 1_000;
 
 /**
- * needed → asked → live → needed …: to be asked for; the command is out; batches may come. `off`: refused, ended or put off,
- * perhaps to be asked for later. Each transition is one function named `to…`.
+ * needed → asked → live → needed …: to be asked for; the command is out; batches may come. `off`: refused, ended or put
+ * off, perhaps to be asked for later. Each transition is one function named `to…`.
  */
 export type WireState = 'needed' | 'asked' | 'live' | 'off';
 
@@ -169,8 +169,8 @@ export class SharedSubscription {
   }
 
   /**
-   * Something is missing: how long to wait before the next attempt to recover it. A view whose batches never fit must not turn
-   * into a storm of subscribe commands.
+   * Something is missing: how long to wait before the next attempt to recover it. A view whose batches never fit must
+   * not turn into a storm of subscribe commands.
    */
   recoveryDelayMs(nowMs: number): number {
     const waitMs = Math.max(0, this.#recoveredAtMs + minRecoveryIntervalMs - nowMs);
@@ -246,13 +246,13 @@ export class SharedSubscription {
     }
   }
 
-  /** With `recovered: false` it names what is gone, and more of the catch-up follows; otherwise live batches do. */
+  /** `recovered: false` names what is gone, and the catch-up goes on; otherwise live batches follow. */
   caughtUp(frame: ServerKinds['caughtUp']): void {
     if (frame.recovered) this.#level(frame);
     else this.#lost(frame);
   }
 
-  /** Where a member may continue another day. */
+  /** From where a member may continue another day. */
   cursorOf(member: Subscription): string | undefined {
     return this.#start.has(member) ? member.options.cursor : this.#cursor;
   }
@@ -289,9 +289,9 @@ export class SharedSubscription {
     if (offset === 0 || (this.isPattern && !wasAskedFor)) this.#forget(topic);
   }
 
-  /** The reply to a pattern's cursor. What was missed follows, and what is lost of it is named, topic by topic. */
+  /** The reply to a pattern's cursor. Missed publications follow, and lost ones are named, topic by topic. */
   #continued(result: Granted): void {
-    // Where a member wanted to go back to is before the positions of the others, who drop what they had.
+    // A member goes back to before the positions of the others, which skip what they had.
     if (this.#start.goesBack) this.#topics.clearPositions();
     if (result.recovered === true) {
       this.#continuation.begin(true);
@@ -342,7 +342,9 @@ export class SharedSubscription {
     }
   }
 
-  /** A live state topic shows the newcomer its map; otherwise `last` and an older `since` or `cursor` take going back. */
+  /**
+   * A live state topic shows the newcomer its map; otherwise `last` and an older `since` or `cursor` take going back.
+   */
   #mustServe({ options: { since, last, cursor } }: Subscription): boolean {
     if (this.isPattern && cursor !== undefined) return cursor !== this.#cursor;
     if (this.#wasLive && this.#topics.map(this.topic)) return false;
@@ -352,7 +354,7 @@ export class SharedSubscription {
     );
   }
 
-  /** A topic of a pattern that is not known begins with its first batch; one with another epoch begins anew. */
+  /** A topic of a pattern that is not known begins with its first batch; one with another epoch is reset. */
   #positionFor(topic: string, { epoch, after }: ServerKinds['batch']): Position {
     const position = this.#topics.position(topic);
     if (position && (epoch === undefined || epoch === position.epoch)) return position;

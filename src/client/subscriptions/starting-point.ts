@@ -8,9 +8,8 @@ export function sinceList(topic: string, since: SubscribeOptions['since']): read
 }
 
 /**
- * Where a shared subscription has to begin so that everybody gets theirs: per topic, the earliest of where it
- * stands and where members want to begin. Positions of another epoch than its own can't be compared and don't
- * count.
+ * Where a shared subscription has to begin so that each member gets its own: per topic, the earliest of its position
+ * and of where members want to begin. Positions of another epoch can't be compared and don't count.
  */
 export function startingPoints(
   topic: string,
@@ -39,7 +38,7 @@ function wantedBy(
   return known.map(({ offset, ...position }) => ({ ...position, offset: Math.max(0, offset - last) }));
 }
 
-/** What a shared subscription knows of where it is. */
+/** Where a shared subscription is. */
 export interface Whereabouts {
   readonly topic: string;
   /** Of topics whose snapshot is complete. */
@@ -91,7 +90,7 @@ function beginningOfPattern(
   return { starts: listed, wire: { positions: listed.length > 0 ? listed : [nowhere(topic)] } };
 }
 
-/** Of topics that are not listed the gateway sends all that it has, which is dropped here where it came before. */
+/** Of topics that are not listed the gateway sends all that it has; the client skips what it had. */
 function mostNeeded(
   starts: readonly TopicPosition[],
   known: readonly TopicPosition[],
@@ -107,7 +106,9 @@ function lastOf(requests: readonly SubscribeOptions[]) {
   return { last: Math.max(0, ...requests.map(({ last = 0 }) => last)) || undefined };
 }
 
-/** Without any position the gateway would take a pattern for new, and topics born meanwhile would begin at their end. */
+/**
+ * Without any position the gateway would take a pattern for new, and topics born meanwhile would begin at their end.
+ */
 function nowhere(pattern: string): TopicPosition {
   return { topic: pattern.slice(0, -1) || 'any', epoch: '', offset: 0 };
 }

@@ -17,8 +17,8 @@ export interface SubscribeOptions {
   /** Begin after this position, e.g. one that a page kept; for a pattern, one per topic, or better `cursor`. */
   readonly since?: Position | readonly TopicPosition[];
   /**
-   * For a pattern: begin where `cursor` of a subscription to it was, e.g. one that a page kept. For a topic, beside `since`: lets
-   * the gateway tell whether a topic that was empty then has had something that is gone.
+   * For a pattern: begin where `cursor` of a subscription to it was, e.g. one that a page kept. For a topic, beside
+   * `since`: lets the gateway tell whether a topic that was empty then has had something that is gone.
    */
   readonly cursor?: string;
 }

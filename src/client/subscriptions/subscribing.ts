@@ -27,7 +27,10 @@ export interface SubscribingPort {
 /** Half of what a list of a command may have. */
 const subscriptionsPerCommand = 500;
 
-/** Asks the gateway for subscriptions, in bulk where it can, again where that may succeed, and ends those that have no member left. */
+/**
+ * Asks the gateway for subscriptions, in bulk where it can, asks again where that may succeed, and ends those that have
+ * no member left.
+ */
 export class Subscribing {
   #online = false;
   #flushPlanned = false;
@@ -69,7 +72,7 @@ export class Subscribing {
     }
   }
 
-  /** What was refused may be granted now: to another connection, or with another token. */
+  /** Asks again for refused subscriptions, which another connection or another token may be granted. */
   askRefused(): void {
     this.#askFor(
       this.#registry.all().filter((shared) => shared.state === 'off' && !this.#retries.has(shared)),
@@ -88,7 +91,7 @@ export class Subscribing {
     });
   }
 
-  /** Asks for what is needed, in as few commands as there may be. */
+  /** Asks for the subscriptions that are needed, in as few commands as possible. */
   flush(): void {
     this.#releases.flush();
     if (!this.#online) return;
@@ -132,7 +135,7 @@ export class Subscribing {
       return;
     }
     for (const shared of asked) {
-      // Nothing was judged: that is no refusal to tell.
+      // The gateway did not look at them: members are not told of a refusal.
       if (error.code === 'rate_limited') this.#askLater(shared, error.retryAfterMs ?? 1_000);
       else this.refuse(shared, error);
     }
@@ -161,9 +164,8 @@ export class Subscribing {
   }
 
   /**
-   * The gateway has this subscription already. If it is one that this side has given up, it is ended first;
-   * if it is one that this side holds for another (the namespace conflates by itself), they are one from now
-   * on.
+   * The gateway has this subscription already. One that the client has dropped is ended first. One that the client
+   * holds under another key (the namespace conflates by default) and this one are merged.
    */
   async #reconcile(shared: SharedSubscription): Promise<void> {
     const { topic, key } = shared;
@@ -182,7 +184,7 @@ export class Subscribing {
       );
       for (const { view } of ghosts) this.#releases.add(view, key);
     } catch {
-      // The connection is gone, or busy: then it is tried again at its time, as planned.
+      // The connection is gone or busy: the planned retry asks again.
     }
   }
 
@@ -205,8 +207,8 @@ export class Subscribing {
   // -- leaving and beginning again --------------------------------------------------------------------
 
   /**
-   * What is missing comes by subscribing anew from the position. Once at a time: until the answer, batches
-   * are ignored.
+   * Fetches what is missing by subscribing again from the position. One at a time: until the reply, batches are
+   * ignored.
    */
   recover(shared: SharedSubscription): void {
     this.#port.count('gaps', 1);
@@ -236,8 +238,7 @@ export class Subscribing {
   }
 
   /**
-   * No member is left: forgets it, unless its reply is still to come (then later) or another member has
-   * joined.
+   * Forgets a subscription without members, unless its reply is outstanding (then later) or another member has joined.
    */
   drop(shared: SharedSubscription): void {
     if (shared.members.size > 0 || shared.state === 'asked') return;

@@ -16,7 +16,7 @@ export interface PublicationMeta {
   readonly epoch: string;
 }
 
-/** What was published and this subscription will not get. */
+/** Publications that this subscription will not get. */
 export interface Gap {
   /** Of a pattern itself, when the gateway can't tell which of its topics are concerned. */
   readonly topic: string;
@@ -36,17 +36,17 @@ export interface SubscriptionEvents<T> {
    * stay as they were.
    */
   map: [entries: StateMap<T>, topic: string];
-  /** Something is lost: the gateway has it no more. Delivery goes on after it. */
+  /** Publications are lost: the gateway no longer has them. Delivery goes on after them. */
   gap: [gap: Gap];
   /** After a reconnect or a gap: nothing was lost. */
   recovered: [at: TopicPosition];
   /** This client reads too slowly; updates come late until `caughtUp`. */
   lagging: [];
   /**
-   * Updates come live again; what was lost meanwhile, `gap` has told. Of a pattern without epoch and offset.
+   * Updates come live again; `gap` has named what was lost. For a pattern, without epoch and offset.
    */
   caughtUp: [at: TopicPosition];
-  /** The topic's numbering began anew; whether something was lost is unknown. */
+  /** The topic has a new epoch; whether something was lost is unknown. */
   reset: [at: TopicPosition, previous: Position];
   joined: [member: Member, topic: string];
   left: [member: Member, topic: string];
@@ -56,7 +56,7 @@ export interface SubscriptionEvents<T> {
 
 export type PublicationListener<T> = (publication: ReceivedPublication<T>, meta: PublicationMeta) => void;
 
-/** What the gateway says about a topic when a subscription begins. */
+/** What the gateway says of a topic when a subscription begins. */
 export interface TopicStart extends TopicPosition {
   readonly mode: Mode;
   /** Absent when no position was given. */
@@ -64,7 +64,7 @@ export interface TopicStart extends TopicPosition {
   readonly missing?: OffsetRange;
 }
 
-/** What a subscription needs from the registry that it lives in. */
+/** What a subscription needs from the registry that holds it. */
 export interface SubscriptionHome {
   remove(subscription: Subscription): void;
   mapOf(subscription: Subscription, topic: string): StateMap;
@@ -104,8 +104,7 @@ export class Subscription<T = unknown> {
   }
 
   /**
-   * Up to where the application has seen everything. Kept and given as `since`, it continues there another
-   * day.
+   * Up to where the application has seen everything. As the option `since` it continues there another day.
    */
   get position(): Position | undefined {
     return this.#positions.get(this.topic);
@@ -116,7 +115,10 @@ export class Subscription<T = unknown> {
     return this.#positions.list();
   }
 
-  /** Up to where the application has seen everything, of all topics. Kept and given as `cursor`, it continues there another day. */
+  /**
+   * Up to where the application has seen everything, of all topics. As the option `cursor` it continues there another
+   * day.
+   */
   get cursor(): string | undefined {
     return this.#home.cursorOf(this as Subscription);
   }
@@ -143,7 +145,7 @@ export class Subscription<T = unknown> {
     this.#events.off(event, listener);
   }
 
-  /** Nothing is called any more, also not the rest of the batch that is being handed over. */
+  /** No listener is called from now on, not even for the rest of the current batch. */
   unsubscribe(): void {
     if (this.#state === 'closed') return;
     this.enter('closed');
@@ -153,7 +155,7 @@ export class Subscription<T = unknown> {
 
   // -- for the registry -------------------------------------------------------------------------------
 
-  /** Hands over what is new to this subscription; its position is `upto` then. */
+  /** Delivers the publications that are new to this subscription, and moves its position to `upto`. */
   deliver(publications: readonly ReceivedPublication[], upto: TopicPosition, view: number): void {
     const { topic, epoch, offset } = upto;
     const from = this.floor(topic, epoch);
@@ -186,12 +188,12 @@ export class Subscription<T = unknown> {
     this.#positions.delete(topic);
   }
 
-  /** Whether it has seen something, or seen that there is nothing: then there are things that it can miss. */
+  /** Whether it has seen publications, or that there are none: from then on it can miss some. */
   get hasBegun(): boolean {
     return this.#wasLive || this.options.cursor !== undefined;
   }
 
-  /** The wire subscription begins, or begins again: what does that mean for what was seen here? */
+  /** The wire subscription begins, or begins again: tells what was recovered, lost or reset. */
   begin(start: TopicStart): void {
     const { topic, epoch, offset, recovered } = start;
     const own = this.#positions.get(topic);
@@ -222,7 +224,7 @@ export class Subscription<T = unknown> {
     return true;
   }
 
-  /** Names a loss of which nobody knows the extent. */
+  /** Names a loss of unknown extent. */
   lostSomething(topic: string, epoch: string): void {
     this.#events.emit('gap', { topic, epoch });
   }
@@ -248,7 +250,10 @@ export class Subscription<T = unknown> {
     if (!this.#events.emit('error', error)) this.#home.report(error);
   }
 
-  /** What is gone of a stream before it begins; `own`: where this subscription was, also in a topic that it knew as empty. */
+  /**
+   * Names what is gone of a stream before its beginning. `own`: where this subscription was, also in a topic that it
+   * knew as empty.
+   */
   #lostBefore({ topic, epoch, offset, mode, missing }: TopicStart, own: Position | undefined): void {
     if (mode !== 'stream') return;
     const range = missing ?? { after: own?.offset ?? 0, upto: offset };

@@ -18,8 +18,7 @@ export interface SubscriptionsPort extends SubscribingPort {
 }
 
 /**
- * All subscriptions of a client: asks for them, in bulk where it can, and brings each frame to the one that
- * it is for.
+ * All subscriptions of a client. Brings each frame to the subscription that it is for.
  */
 export class Subscriptions {
   readonly #registry = new Registry();
@@ -43,7 +42,7 @@ export class Subscriptions {
     return this.#registry.homes.size;
   }
 
-  /** Throws where the gateway could not even be told what is wanted. */
+  /** Throws where the arguments can't be sent. */
   add<T>(wantedTopic: string, wanted: SubscribeOptions): Subscription<T> {
     const { topic, options } = checkedSubscribe(wantedTopic, wanted);
     const subscription = new Subscription<T>(topic, options, this);
@@ -83,8 +82,7 @@ export class Subscriptions {
   // -- the connection ---------------------------------------------------------------------------------
 
   /**
-   * Everything in one bulk command, each from its own position. What the gateway made by itself is there
-   * already.
+   * Asks for all in one command, each from its own position. Subscriptions that the gateway made are there already.
    */
   connected(): void {
     this.#subscribing.connected();
@@ -98,7 +96,7 @@ export class Subscriptions {
     this.#subscribing.askRefused();
   }
 
-  /** Asks for what is needed and could not be asked for before. */
+  /** Asks for subscriptions that had to wait. */
   flush(): void {
     this.#subscribing.flush();
   }
@@ -173,11 +171,10 @@ export class Subscriptions {
       return;
     }
     const shared = this.#sharedFor(result.topic, {});
-    // Our own command is on its way and replaces what the gateway made.
+    // The client's own command is on its way and replaces the gateway's subscription.
     if (shared.state === 'asked') return;
     if (shared.members.size === 0) this.#port.serverMade(this.add(result.topic, {}));
-    // It begins after what was missed while the client was away: ours, with its position, will replace it
-    // too.
+    // It begins after publications that the client missed: the client's own, from its position, replaces it too.
     if (shared.wouldSkip(result)) {
       this.flush();
       return;

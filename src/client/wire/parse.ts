@@ -20,8 +20,8 @@ function wireTypeOf({ type, fields }: Field): number {
 }
 
 /**
- * Reads protobuf by the tables, as protobufjs does: unknown fields are skipped, the last of several counts, a message that comes
- * twice is one. Throws where protobufjs throws. Bytes are views into the message.
+ * Reads protobuf by the tables, as protobufjs does: unknown fields are skipped, the last of several counts, a message
+ * that comes twice is one. Throws where protobufjs throws. Bytes are views into the message.
  */
 export class Parser {
   /** Of a frame. */
@@ -104,7 +104,7 @@ export class Parser {
     return this.#within(() => this.message(fields, raw, depth + 1));
   }
 
-  /** What stands in the bytes whose number comes first. */
+  /** Reads within the next bytes, whose length comes first. */
   #within<T>(read: () => T): T {
     const length = this.#limited(4, 7);
     const end = this.#end;

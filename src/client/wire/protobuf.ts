@@ -33,7 +33,7 @@ export function decodeRun(run: Uint8Array): readonly Publication[] {
   return publications as readonly Publication[];
 }
 
-/** What of a batch says how it is compressed stands apart, where it is. */
+/** Moves the fields of a compressed body, where the batch has one, into a member of their own. */
 function compressed(fields: Raw): Raw {
   if (!('deflate' in fields)) return fields;
   const { deflate, plainBytes, crc32, dictionary, ...batch } = fields;

@@ -1,16 +1,18 @@
 import type { CommandKind, ServerKind } from '../../protocol/frames.ts';
 
 /**
- * The messages of `proto/gateway.proto` that cross between a client and the gateway, as small as they can be shipped: their
- * fields in the order of their numbers, `name:type`. A test compares them with the proto file.
+ * The messages of `proto/gateway.proto` that cross between a client and the gateway, as small as they can be shipped:
+ * their fields in the order of their numbers, `name:type`. A test compares them with the proto file.
  *
  * Types, in capitals where the default of proto3 means absence:
- * s text, r text that has to be there; u uint32; n and P an integer up to 2^53-1; i an instant; b true or false; d double;
- * f fixed32; x bytes;
- * N and O an integer and a boolean whose absence is told apart from 0 and false; j and k a payload as JSON and as bytes;
- * m the mode; o the operator of a filter; e the end of a batch (0: one after its beginning); t a map of texts.
- * A name is that of a message. `*` begins a list, `+` one that is absent when it is empty, `!` a message that has to be
- * there, `?` one that may be absent.
+ * - `s` text, `r` text that has to be there, `t` a map of texts, `x` bytes;
+ * - `u` uint32, `n` and `P` an integer up to 2^53-1, `i` an instant, `d` double, `f` fixed32, `b` true or false;
+ * - `N` and `O` an integer and a boolean whose absence is told apart from 0 and false;
+ * - `j` and `k` a payload as JSON and as bytes, `m` the mode, `o` the operator of a filter;
+ * - `e` the end of a batch (0: one after its beginning); a name is that of a message.
+ *
+ * `*` begins a list, `+` one that is absent when it is empty, `!` a message that has to be there, `?` one that may be
+ * absent.
  */
 const messages = {
   limits: 'frameMaxBytes:u payloadMaxBytes:u subscriptions:u commandsPerSecond:u idleTimeoutMs:u',
@@ -76,7 +78,7 @@ export interface Field {
   readonly type: string;
   /** `*`, `+`, `!`, `?` or nothing. */
   readonly many: string;
-  /** Those of the message that it holds. */
+  /** The fields of the message that it holds. */
   readonly fields: readonly Field[] | undefined;
 }
 

@@ -23,12 +23,12 @@ describe('Backoff', () => {
     expect(delays({ jitter: 'full' }, 0.25, 2)).toEqual([250, 500]);
   });
 
-  it('does not end by itself, and ends after as many attempts as may be', () => {
+  it('has no end by default, and ends after `maxAttempts`', () => {
     expect(delays({}, 1, 1_000).at(-1)).toBe(30_000);
     expect(delays({ delaysMs: [10], maxAttempts: 2 }, 1, 3)).toEqual([10, 10, undefined]);
   });
 
-  it('begins anew after a success', () => {
+  it('starts from the first delay after a success', () => {
     const backoff = new Backoff({ maxAttempts: 1 }, () => 1);
     expect([backoff.next(), backoff.next()]).toEqual([1_000, undefined]);
     backoff.reset();

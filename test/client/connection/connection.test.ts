@@ -47,7 +47,7 @@ describe('connecting', () => {
     expect(changes.at(-1)).toMatchObject({ state: 'reconnecting', error: { code: 'token_failed' } });
   });
 
-  it('gives an attempt up that takes too long', async () => {
+  it('ends an attempt that takes too long', async () => {
     const h = harness({ connectTimeoutMs: 5_000 });
     void h.client.connect();
     await settled();
@@ -56,7 +56,7 @@ describe('connecting', () => {
     expect(h.client.getStatus()).toMatchObject({ state: 'reconnecting', error: { code: 'timeout' } });
   });
 
-  it('ends for good when the gateway refuses the token', async () => {
+  it('closes when the gateway refuses the token', async () => {
     const h = harness({ token: 'bad' });
     const connecting = h.client.connect();
     const errors: ClientError[] = [];
@@ -278,7 +278,7 @@ describe('heartbeat', () => {
     });
   });
 
-  it('waits for a pong that is late behind other messages', async () => {
+  it('waits for a pong that is late after other messages', async () => {
     const h = harness();
     await h.arrive();
     await h.runtime.advance(9_000);

@@ -33,7 +33,7 @@ describe('the waits of two clients', () => {
 });
 
 describe('limited attempts', () => {
-  it('end closed, with the reason, and connect() begins anew', async () => {
+  it('end closed, with the reason, and connect() starts again', async () => {
     const h = await lost({ maxReconnectAttempts: 2 });
     for (const ms of [1_000, 2_000]) {
       await h.runtime.advance(ms);
@@ -65,7 +65,7 @@ describe('limited attempts', () => {
     expect(h.client.getStatus()).toMatchObject({ state: 'closed', reason: 'gateway_unreachable' });
   });
 
-  it('can be closed, or begun anew, while the reason of the last is asked for', async () => {
+  it('can be closed, or started again, while the reason of the last is asked for', async () => {
     const runtime = new FakeRuntime();
     runtime.fetch = () => new Promise(() => {});
     const h = harness({ reconnect: false, runtime });
@@ -165,7 +165,7 @@ describe('a reason that the application is told', () => {
     }
   });
 
-  it('a URL that the platform refuses, for good', async () => {
+  it('a URL that the platform refuses, finally', async () => {
     const { client } = harness({
       WebSocket: class {
         constructor() {
@@ -207,7 +207,7 @@ describe('surroundings that change', () => {
     expect(h.sockets).toHaveLength(1);
   });
 
-  it('begin an attempt anew that began before, and let a younger one be', async () => {
+  it('start an older attempt again, and leave a younger one alone', async () => {
     const h = await lost();
     await h.runtime.advance(1_000);
     expect(h.sockets).toHaveLength(2);
@@ -238,7 +238,7 @@ describe('surroundings that change', () => {
     expect(h.client.getStatus()).toMatchObject({ state: 'reconnecting', reason: 'heartbeat_timeout' });
   });
 
-  it('leave a connection alone that answers', async () => {
+  it('leave a connection alone that responds', async () => {
     const h = harness();
     await h.arrive();
     await h.runtime.advance(5_000);
@@ -301,7 +301,7 @@ describe('a token', () => {
     },
   );
 
-  it.each(['token_expired', 'unauthorized'])('that is fixed is refused as %s for good', async (code) => {
+  it.each(['token_expired', 'unauthorized'])('that is fixed is refused as %s, finally', async (code) => {
     const h = harness({ token: 'fixed' });
     errorsOf(h);
     await refuse(h, code, 111, false);

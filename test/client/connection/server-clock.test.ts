@@ -15,7 +15,7 @@ const pulse = (roundTripMs: number, aheadMs: number, skewMs = 0) => ({
 });
 
 describe('the clock of the gateway', () => {
-  it('is guessed from the greeting before the first pong', () => {
+  it('is estimated from the greeting before the first pong', () => {
     const clock = new ServerClock(runtime);
     clock.greeted(runtime.now() + 1_000);
     expect([clock.offsetMs, clock.roundTripMs]).toEqual([1_000, undefined]);
@@ -40,7 +40,7 @@ describe('the clock of the gateway', () => {
     expect(clock.offsetMs).toBe(500);
   });
 
-  it('is guessed anew on another connection', () => {
+  it('is estimated again on another connection', () => {
     const clock = new ServerClock(runtime);
     clock.observe(pulse(1, 900));
     clock.greeted(runtime.now());

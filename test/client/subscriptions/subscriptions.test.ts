@@ -104,7 +104,7 @@ describe('subscribing', () => {
     expect(told).toEqual([5]);
   });
 
-  it('parses data only when somebody looks, and keeps the text as it was', async () => {
+  it('parses data only when it is read, and keeps the text as it was', async () => {
     const { socket, client } = await live();
     const received: ReceivedPublication<{ n: number }>[] = [];
     client.subscribe<{ n: number }>('a', {}, (one) => received.push(one));
@@ -151,7 +151,7 @@ describe('subscribing', () => {
     expect(subscription.state).toBe('live');
   });
 
-  it('reports a refusal to the client when nobody listens to the subscription', async () => {
+  it('reports a refusal to the client when the subscription has no listener', async () => {
     const h = harness();
     const codes: string[] = [];
     h.client.onError(({ code }) => codes.push(code));
@@ -167,7 +167,7 @@ describe('subscribing', () => {
 });
 
 describe('sharing', () => {
-  it('uses one wire subscription for equal ones, and gives it up with the last', async () => {
+  it('uses one wire subscription for equal ones, and ends it with the last', async () => {
     const { client, socket, subscription, told } = await live();
     const second = client.subscribe('a');
     const also = record(second);
@@ -183,7 +183,7 @@ describe('sharing', () => {
     expect(socket.count('subscribe')).toBe(1);
   });
 
-  it('sends nothing when somebody leaves and joins in one turn', async () => {
+  it('sends nothing when a member leaves and another joins in one turn', async () => {
     const { client, socket, subscription } = await live();
     subscription.unsubscribe();
     client.subscribe('a');
@@ -281,7 +281,7 @@ describe('after a reconnect', () => {
     expect(client.getStats().gaps).toBe(0);
   });
 
-  it('names what is lost, and goes on behind it', async () => {
+  it('names what is lost, and goes on after it', async () => {
     const { socket, told, runtime, sockets } = await live();
     socket.push(batch(0, 2));
     socket.end();
@@ -413,7 +413,7 @@ describe('pushes', () => {
     expect(socket.count('subscribe')).toBe(1);
   });
 
-  it('stands behind what was lost, also when the connection ends before the rest of the catch-up', async () => {
+  it('continues after what was lost, also when the connection ends before the rest of the catch-up', async () => {
     const { socket, told, subscription, runtime, sockets } = await live();
     const gone = { kind: 'caughtUp', view: 7, topic: 'a', epoch: 'e1', recovered: false } as const;
     socket.push(batch(0, 1));
@@ -439,7 +439,7 @@ describe('pushes', () => {
     [5, [1, 2, 3, 4, 5], 5],
     [6, [1, 2, 3, 4, 5, 6], 6],
   ])(
-    'names nothing as lost that it has: it stands at %i and is told (1, 5]',
+    'names nothing as lost that it has: its position is %i and it is told (1, 5]',
     async (upto, expected, offset) => {
       const { socket, told, subscription } = await live();
       socket.push(batch(0, upto));
@@ -458,7 +458,7 @@ describe('pushes', () => {
     },
   );
 
-  it('takes a reset for no news when it stands in that epoch already', async () => {
+  it('ignores a reset to the epoch that it has', async () => {
     const { socket, told, subscription } = await live({ offset: 3 });
     socket.push(reset({ offset: 3 }));
     socket.push(batch(3, 5));
@@ -489,7 +489,7 @@ describe('pushes', () => {
     expect(told).toEqual([1, ['reset', 'e10']]);
   });
 
-  it('empties the map of a state topic that begins anew, and fetches what is there already', async () => {
+  it('empties the map of a state topic with a new epoch, and fetches what is there already', async () => {
     const { socket, subscription } = await live({ mode: 'state', offset: 1 });
     const publications = [publication(1, 'x', { key: 'cpu' })];
     socket.push({
@@ -1187,7 +1187,7 @@ describe('a subscribe', () => {
     expect(told).toEqual([[], []]);
   });
 
-  it('that is not answered gives the connection up: nobody knows what the gateway has', async () => {
+  it('without a reply ends the connection: what the gateway has is unknown', async () => {
     const h = harness({ heartbeat: { timeoutMs: 1e9 } });
     h.client.subscribe('a');
     const socket = await h.arrive();
@@ -1259,7 +1259,7 @@ describe('an unsubscribe', () => {
     expect(second.command('unsubscribe').views).toEqual([8]);
   });
 
-  it('that is not answered gives the connection up', async () => {
+  it('without a reply ends the connection', async () => {
     const h = harness({ heartbeat: { timeoutMs: 1e9 } });
     const subscription = h.client.subscribe('a');
     const socket = await h.arrive();
@@ -1290,7 +1290,7 @@ describe('a subscription that the gateway has already', () => {
     expect(again.state).toBe('live');
   });
 
-  it('and nobody here has, is ended and asked for again', async () => {
+  it('and the client does not, is ended and asked for again', async () => {
     const h = harness();
     const subscription = h.client.subscribe('a');
     const told = record(subscription);

@@ -10,7 +10,7 @@ export class FakeRuntime implements Runtime {
   readonly #timers = new Map<object, { atMs: number; callback: () => void }>();
   /** Delays are drawn at their longest. */
   randomValue = 1;
-  fetch: typeof fetch = () => Promise.reject(new TypeError('nobody there'));
+  fetch: typeof fetch = () => Promise.reject(new TypeError('no server'));
   /** Who watches the network and the page. */
   readonly #watching = new Set<() => void>();
 
@@ -207,7 +207,7 @@ export function harness({
   };
 }
 
-/** A publication as it stands in a batch. */
+/** A publication as it is in a batch. */
 export function publication(
   offset: number,
   data: unknown = offset,

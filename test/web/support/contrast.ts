@@ -6,8 +6,9 @@ interface Faint {
 }
 
 /**
- * The visible texts of a page whose contrast is below `least` (WCAG 2: 4.5 for text of any size), by their computed colours: text
- * over the backgrounds of all ancestors, with their opacities. Pictures, like the canvas of a chart, aren't looked at.
+ * The visible texts of a page whose contrast is below `least` (WCAG 2: 4.5 for text of any size), by their computed
+ * colours: text over the backgrounds of all ancestors, with their opacities. Pictures, like the canvas of a chart,
+ * aren't looked at.
  */
 export function faintTexts(page: Page, least: number): Promise<Faint[]> {
   return page.evaluate((leastRatio) => {

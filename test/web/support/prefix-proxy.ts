@@ -2,7 +2,10 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 
-/** A reverse proxy that serves a gateway below a path, which it strips, as `location /push/ { proxy_pass http://gateway/; }` does. */
+/**
+ * A reverse proxy that serves a gateway below a path, which it strips, as `location /push/ { proxy_pass
+ * http://gateway/; }` does.
+ */
 export class PrefixProxy {
   readonly url: string;
   /** Requests outside of the prefix: pages that are below it must not make any. */
