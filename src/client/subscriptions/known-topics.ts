@@ -57,6 +57,10 @@ export class KnownTopics {
     return this.#incomplete.has(topic) ? undefined : this.#maps.get(topic);
   }
 
+  modeOf(topic: string): Mode {
+    return this.#maps.has(topic) ? 'state' : 'stream';
+  }
+
   /** A stream has no map; a state topic has one from now on. */
   setMode(topic: string, mode: Mode): void {
     if (mode === 'stream') {

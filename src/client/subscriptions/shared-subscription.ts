@@ -190,12 +190,8 @@ export class SharedSubscription {
       this.#advance(batch.cursor);
       return 0;
     }
-    if (verdict.kind !== 'accept') {
-      this.#suspect = topic;
-      return undefined;
-    }
-    const publications = batch.compressed ? this.#port.expand(batch) : batch.publications;
-    if (!publications) {
+    const publications = verdict.kind === 'accept' ? this.#port.expand(batch) : undefined;
+    if (verdict.kind !== 'accept' || !publications) {
       this.#suspect = topic;
       return undefined;
     }
@@ -360,12 +356,7 @@ export class SharedSubscription {
     if (position && (epoch === undefined || epoch === position.epoch)) return position;
     const start = { epoch: epoch ?? '', offset: after };
     if (position) {
-      this.reset({
-        topic,
-        epoch: start.epoch,
-        offset: 0,
-        mode: this.#topics.map(topic) ? 'state' : 'stream',
-      });
+      this.reset({ topic, epoch: start.epoch, offset: 0, mode: this.#topics.modeOf(topic) });
       const missing = { after: 0, upto: after };
       for (const member of this.members) {
         member.lost(topic, start.epoch, missing);

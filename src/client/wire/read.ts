@@ -1,9 +1,11 @@
 import { maxInstantMs } from '../../protocol/fields.ts';
-import { nullPayload } from '../../protocol/payload.ts';
+import { utf8 } from '../../protocol/utf8.ts';
 import type { Raw } from './parse.ts';
 import type { Field } from './tables.ts';
 
 const noBytes = new Uint8Array();
+/** What an absent payload of a publication means. */
+const nullPayload = { format: 'json', bytes: utf8('null') };
 
 function fail(name: string): never {
   throw new RangeError(`invalid ${name}`);
