@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { codecs } from '../../src/protocol/codecs.ts';
+import type { PublishFields } from '../../src/protocol/frames.ts';
 import { PackedPublications } from '../../src/topics/packed-publications.ts';
 import { factsOf, json, stored } from './fixtures.ts';
 
@@ -7,8 +8,9 @@ import { factsOf, json, stored } from './fixtures.ts';
 const factsBytes = 32;
 
 /** A publication whose encoding has so many bytes. */
-function sized(offset: number, bytes: number) {
-  const withPayload = (length: number) => stored(offset, { payload: json('x'.repeat(length)) }, 1000);
+function sized(offset: number, bytes: number, more: Partial<PublishFields> = {}) {
+  const withPayload = (length: number) =>
+    stored(offset, { ...more, payload: json('x'.repeat(length)) }, 1000);
   const encoded = (length: number) => withPayload(length).encoded(codecs.protobuf).length;
   let length = bytes;
   while (encoded(length) > bytes) length--;
@@ -76,6 +78,20 @@ describe('packed publications', () => {
     expect(most).toBeLessThan(1000 * (140 + factsBytes) + 4 * 16_384);
     expect(factsOf(first)).toEqual(factsOf(stored(1, { payload: json('x'.repeat(100)) })));
     expect(factsOf(packed.at(999))).toEqual(factsOf(stored(3000, { payload: json('x'.repeat(100)) })));
+  });
+
+  test('a segment that is used again keeps nothing of those that left it', () => {
+    const packed = new PackedPublications();
+    const segmentOf = (index: number) => packed.at(index).encoded(codecs.protobuf).buffer;
+    // One segment each: the next comes into the one that the last but one has left.
+    const plain = (offset: number) => sized(offset, 256 - factsBytes);
+    packed.push(sized(1, 256 - factsBytes, { except: 's', ttlMs: 5 }));
+    const first = segmentOf(0);
+    packed.push(plain(2));
+    packed.shift();
+    packed.push(plain(3));
+    expect(segmentOf(1)).toBe(first);
+    expect(factsOf(packed.at(1))).toEqual(factsOf(plain(3)));
   });
 
   test('give back the room of those that have left, and keep the others', () => {

@@ -49,6 +49,15 @@ describe('ring', () => {
     expect([offsets(ring.slice(0)), ring.bytes, evicted]).toEqual([[2, 3], 2 * bytes, [['bytes', 1]]]);
   });
 
+  test('evicts as many as a large one takes the place of', () => {
+    const large = { payload: json('x'.repeat(1000)) };
+    const maxBytes = stored(6, large).bytes + 2 * stored(1).bytes;
+    const { ring, evicted } = makeRing({ maxBytes });
+    for (let offset = 1; offset <= 5; offset++) ring.push([stored(offset)]);
+    ring.push([stored(6, large)]);
+    expect([offsets(ring.slice(0)), ring.bytes, evicted]).toEqual([[4, 5, 6], maxBytes, [['bytes', 3]]]);
+  });
+
   test('takes many at once, more than it keeps too, and tells once how many left', () => {
     const { ring, evicted } = makeRing({ maxPublications: 3 });
     ring.push([]);
