@@ -112,6 +112,50 @@ describe('content types', () => {
   });
 });
 
+describe('limits', () => {
+  const keys = ['a-key-of-some-length'];
+  const key = { 'x-api-key': keys[0]! };
+
+  /** An API whose limits note who was charged, and refuse nothing. */
+  async function charges() {
+    const taken: string[] = [];
+    const spent: string[] = [];
+    const limits = {
+      take: (payer: string) => {
+        taken.push(payer);
+        return 0;
+      },
+      spent: (payer: string) => void spent.push(payer),
+    };
+    return { ...(await startApi({ keys, limits })), taken, spent };
+  }
+
+  test('charge an address for requests without a credential, also for those that are refused', async () => {
+    const { get, post, taken, spent } = await charges();
+    await get('/nothing');
+    await post('/api/publish', '{}');
+    expect([taken, spent]).toEqual([['address 127.0.0.1', 'address 127.0.0.1'], []]);
+    await get('/openapi.json');
+    expect(spent).toEqual(['address 127.0.0.1']);
+  });
+
+  test.each([
+    ['a request', { 'content-type': 'application/json' }],
+    ['a body of another type', { 'content-type': 'text/plain' }],
+    ['a compressed body', { 'content-type': 'application/json', 'content-encoding': 'gzip' }],
+  ])('take nothing for %s with an API key', async (_, headers) => {
+    const { post, taken, spent } = await charges();
+    await post('/api/publish', '{"topic":"t"}', { ...key, ...headers });
+    expect([taken, spent]).toEqual([[], []]);
+  });
+
+  test.each(['/healthz', '/readyz'])('take nothing for the probe %s', async (path) => {
+    const { get, taken, spent } = await charges();
+    expect((await get(path)).status).toBe(200);
+    expect([taken, spent]).toEqual([[], []]);
+  });
+});
+
 describe('errors', () => {
   const failing = (error: unknown) => {
     const publish = () => {

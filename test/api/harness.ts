@@ -1,4 +1,4 @@
-import { createApi } from '../../src/api/dispatch.ts';
+import { createApi, type Limits } from '../../src/api/dispatch.ts';
 import type { ApiResponse } from '../../src/api/http.ts';
 import type { ApiPorts, ConnectionInfo, Readiness } from '../../src/api/ports.ts';
 import { topicReader } from '../../src/api/topic-reader.ts';
@@ -21,6 +21,7 @@ export const payloadMaxBytes = 1024;
 export const nowMs = Date.parse('2026-01-01T00:00:00.000Z');
 
 interface HarnessOptions {
+  readonly limits?: Limits;
   readonly keys?: readonly (string | ApiKey)[];
   readonly tokenSecret?: string;
   /** Anonymous access is on. */
@@ -111,6 +112,7 @@ export async function startApi(options: HarnessOptions = {}) {
     origins,
     metrics: counts.metrics,
     log: { error: (fields) => logged.push(fields) },
+    ...(options.limits && { limits: options.limits }),
   });
 
   /** As a transport does it: the head first, then as much of the body as is wanted. */

@@ -1,0 +1,42 @@
+import { SluiceError } from '../errors.ts';
+import type { Route } from './route.ts';
+import { validate } from './validate.ts';
+
+/** The parameters of the path, as the route's schema has them. `raw`: percent-encoded. Throws `invalid_request`. */
+export function readParams({ params }: Route, raw: Readonly<Record<string, string>>): unknown {
+  if (params === undefined) return raw;
+  const decoded: Record<string, string> = {};
+  for (const name in raw) decoded[name] = percentDecoded(raw[name]!);
+  return valid(validate(params, decoded));
+}
+
+function percentDecoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new SluiceError('invalid_request', 'the path is not percent-encoded UTF-8');
+  }
+}
+
+/** The query, as the route's schema has it; undefined: the route takes none. Throws `invalid_request`. */
+export function readQuery({ query: schema }: Route, query: string): unknown {
+  if (schema === undefined) return undefined;
+  const values: Record<string, string> = Object.create(null) as Record<string, string>;
+  for (const [name, value] of new URLSearchParams(query)) {
+    if (name in values) {
+      throw new SluiceError('invalid_request', `${JSON.stringify(name)} stands twice in the query`);
+    }
+    values[name] = value;
+  }
+  return valid(validate(schema, { ...values }));
+}
+
+function valid<T>(value: T | SluiceError): T {
+  if (value instanceof SluiceError) throw value;
+  return value;
+}
+
+/** Some editors and libraries begin UTF-8 with a byte order mark. JSON has none. */
+export function withoutByteOrderMark(body: Uint8Array): Uint8Array {
+  return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body;
+}

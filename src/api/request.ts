@@ -1,0 +1,40 @@
+import type { Identity } from '../auth/identity.ts';
+import type { Awaitable } from '../awaitable.ts';
+import type { SluiceError } from '../errors.ts';
+import type { RequestHead } from './http.ts';
+import type { Match } from './match.ts';
+import type { Route } from './route.ts';
+
+/** The label of requests that no route takes. */
+const unmatched = 'unmatched';
+
+/**
+ * A request, from its head to its answer. The steps of `head-steps.ts` fill it in, in their order: the head is gone when
+ * the body arrives.
+ */
+export class ApiRequest {
+  readonly startMs: number;
+  readonly method: string;
+  readonly origin: string;
+  /** Percent-encoded, like the parameters of the path. */
+  readonly query: string;
+  /** The pattern of the path, for metrics and the log. */
+  readonly path: string;
+  readonly match: Match | undefined;
+  /** Set by the step `findRoute`. */
+  route!: Route;
+  /** Set by the step `identify`: the caller, or why the request is refused. */
+  identity: Awaitable<Identity | SluiceError> | undefined;
+  contentType = '';
+  ifNoneMatch = '';
+  acceptEncoding = '';
+
+  constructor(head: RequestHead, match: Match | undefined, startMs: number) {
+    this.startMs = startMs;
+    this.method = head.method;
+    this.origin = head.header('origin');
+    this.query = head.query;
+    this.match = match;
+    this.path = match?.place.path ?? unmatched;
+  }
+}
