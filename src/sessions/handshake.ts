@@ -20,33 +20,30 @@ export interface HandshakeRequest extends RequestFacts {
   /** As sent: percent-encoded, without the query. */
   readonly path: string;
   readonly query: string;
-  /**
-   * All lines of `X-Forwarded-For`, joined by commas. Few gateways stand behind proxies: found out when it is asked
-   * for.
-   */
+  /** All lines of `X-Forwarded-For`, joined by commas. Read on demand: few gateways are behind proxies. */
   readonly forwardedFor: string;
 }
 
-/** What a request asked for, copied out of it. */
+/** What a request to connect asks for, copied out of it. */
 export interface ConnectionRequest {
   readonly address: string;
   readonly addressKey: string;
   readonly codec: Codec;
-  /** What the answer names as chosen; empty when none was offered. */
+  /** The subprotocol that the response names; empty when the client offered none. */
   readonly subprotocol: string;
-  /** Of the path: what the session is to be subscribed to at once. */
+  /** The topic of the path. The session is subscribed to it at once. */
   readonly topic: string | undefined;
   readonly credential: string;
-  /** Of the page; empty: none. */
+  /** Of the page that connects; empty: none. */
   readonly origin: string;
-  /** Who it is if it has no credential. */
+  /** The identity of a client without a credential. */
   readonly fallback: Identity;
 }
 
 export interface HandshakeOptions {
   readonly requestAccess: RequestAccess;
   readonly credentials: Credentials;
-  /** Who a client without a credential is, given where it comes from. */
+  /** The identity of a client without a credential, by where it comes from. */
   readonly identityOf: (request: RequestFacts) => Identity;
   readonly clientAddress: ClientAddress;
   readonly connectionLimits: ConnectionLimits;
@@ -62,7 +59,7 @@ export class Handshake {
     this.#options = options;
   }
 
-  /** For those who come to enter: takes a handshake of their address. */
+  /** For a client that connects. Takes a handshake from the bucket of its address. */
   ask(request: HandshakeRequest): ConnectionRequest | SluiceError {
     const { connectionLimits, refused, clientAddress } = this.#options;
     const asked = this.#ask(request, (holder) => connectionLimits.handshakeProblem(holder));
@@ -72,7 +69,7 @@ export class Handshake {
     return asked;
   }
 
-  /** For those who only want to know: the same answer, and nothing is taken. */
+  /** For a client that only asks whether it may connect. Returns the same as `ask`, and takes nothing. */
   inquire(request: HandshakeRequest): ConnectionRequest | SluiceError {
     return this.#ask(request, (holder) => this.#options.connectionLimits.outlook(holder));
   }
@@ -110,7 +107,7 @@ export class Handshake {
     };
   }
 
-  /** Whose credential it is, of a client that comes to enter. Never rejects. */
+  /** Whose credential the connecting client has. Never rejects. */
   identify(asked: ConnectionRequest): Verdict | Promise<Verdict> {
     return whenDone(this.#identify(asked), (verdict) => {
       if (verdict instanceof SluiceError) this.#options.refused('upgrade', verdict, asked);
@@ -120,12 +117,12 @@ export class Handshake {
 
   #identify({ credential, fallback }: ConnectionRequest): Verdict | Promise<Verdict> {
     const { credentials } = this.#options;
-    // A gateway that takes none can't know what it means; without it the client would be just as welcome.
+    // A gateway that needs no credentials can't verify one, and lets the client in without it.
     return credential === '' || !needsCredentials(credentials) ? fallback : credentials.identify(credential);
   }
 
-  /** For those who inquire: why they may not connect, or that they may. */
-  verdict(asked: ConnectionRequest): SluiceError | Promise<SluiceError> {
+  /** For a client that inquires: why it may not connect, or `upgrade_required`: it may. */
+  explain(asked: ConnectionRequest): SluiceError | Promise<SluiceError> {
     const answer = (identity: Verdict) =>
       identity instanceof SluiceError
         ? identity
@@ -158,7 +155,7 @@ function shuttingDown(): SluiceError {
   return new SluiceError('shutting_down', undefined, { retryAfterMs: 1000 });
 }
 
-/** An empty one is none: what a page's template leaves there must not hide a credential in the headers. */
+/** An empty token is none: what a page's template leaves empty must not hide a credential in the headers. */
 function tokenOfQuery(query: string): string | undefined {
   return query === '' ? undefined : new URLSearchParams(query).getAll('token').find((token) => token !== '');
 }

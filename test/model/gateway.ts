@@ -22,6 +22,7 @@ import { UwsSink } from '../../src/transport/uws/sink.ts';
 import type { UpgradeHandler } from '../../src/transport/uws/upgrade.ts';
 import { serveWebSockets } from '../../src/transport/uws/websocket.ts';
 import { eagerCompression } from '../fanout/fixtures.ts';
+import { wideLimits } from '../support/wide-limits.ts';
 import { ScriptedEngine } from './engine.ts';
 import { Loop } from './loop.ts';
 import { isState } from './model.ts';
@@ -112,16 +113,7 @@ export class Gateway {
     });
     const presence = new Presence({ fanout, isOn: () => false, nowMs: clock });
     const many = Number.MAX_SAFE_INTEGER;
-    this.#connectionLimits = new ConnectionLimits(
-      {
-        maxConnections: many,
-        maxConnectionsPerIp: many,
-        maxUnauthenticatedPerIp: many,
-        maxConnectionsPerUser: many,
-        handshakesPerSecondPerIp: many,
-      },
-      clock,
-    );
+    this.#connectionLimits = new ConnectionLimits(wideLimits, clock);
     this.sessions = new Sessions({
       connectionLimits: this.#connectionLimits,
       subscriber: new WatchedSubscriber(this.#held, {

@@ -2,20 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { SluiceError } from '../../src/errors.ts';
 import type { Holder } from '../../src/sessions/connection-caps.ts';
 import { ConnectionLimits, type ConnectionLimitsOptions } from '../../src/sessions/connection-limits.ts';
+import { wideLimits } from '../support/wide-limits.ts';
 
 function makeLimits(options: Partial<ConnectionLimitsOptions> = {}) {
   const clock = { nowMs: 0 };
-  const limits = new ConnectionLimits(
-    {
-      maxConnections: 100,
-      maxConnectionsPerIp: 100,
-      maxUnauthenticatedPerIp: 100,
-      maxConnectionsPerUser: 100,
-      handshakesPerSecondPerIp: 100,
-      ...options,
-    },
-    () => clock.nowMs,
-  );
+  const limits = new ConnectionLimits({ ...wideLimits, ...options }, () => clock.nowMs);
   const take = (addressKey: string, more: Omit<Holder, 'addressKey'> = {}) => {
     const seat = limits.take({ addressKey, ...more });
     if (seat instanceof SluiceError) throw seat;

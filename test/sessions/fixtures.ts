@@ -22,6 +22,7 @@ import { TurnBudget } from '../../src/sessions/turn-budget.ts';
 import { namespaceOf } from '../../src/topics/topic-name.ts';
 import { decode, type FakeSink, type Hearer, makeWorld, type WorldOptions } from '../fanout/fixtures.ts';
 import { Expander } from '../support/expander.ts';
+import { wideLimits } from '../support/wide-limits.ts';
 
 /** A connection whose peer reads at once, unless it is stalled: then bytes pile up, and above the limit are dropped. */
 export class FakeConnection implements Connection, Hearer {
@@ -155,11 +156,10 @@ export async function makeGateway(options: GatewayOptions = {}) {
   const limitBytes = options.backpressureMaxBytes ?? 1_048_576;
   const connectionLimits = new ConnectionLimits(
     {
-      maxConnections: 1000,
+      ...wideLimits,
       maxConnectionsPerIp: options.maxConnectionsPerIp ?? 1000,
       maxUnauthenticatedPerIp: options.maxUnauthenticatedPerIp ?? 1000,
       maxConnectionsPerUser: options.maxConnectionsPerUser ?? 20,
-      handshakesPerSecondPerIp: 1000,
     },
     monotonicMs,
   );

@@ -65,7 +65,7 @@ export class UpgradeHandler {
       answer(asked);
       return;
     }
-    void whenDone(handshake.verdict(asked), answer);
+    void whenDone(handshake.explain(asked), answer);
   }
 
   #refuse(exchange: Exchange, error: SluiceError): void {
