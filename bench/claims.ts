@@ -10,7 +10,7 @@ const options = {
 
 type Chosen = Readonly<Record<string, number | string | boolean>>;
 
-/** Each with what is not its default, besides seconds and runs. */
+/** The options of each scenario that differ from their defaults, besides seconds and runs. */
 const plan: Readonly<Record<string, Chosen>> = {
   fanout: { peers: false },
   saturation: {},
@@ -32,7 +32,7 @@ async function runScenario(name: string, chosen: Chosen, say: (line: string) => 
   return each.run(values, (line) => say(`${name}: ${line}`));
 }
 
-/** One that cannot be run to its end keeps the others from nothing. */
+/** A scenario that fails does not stop the others. */
 function broken(error: unknown): Outcome {
   const reason = error instanceof Error ? error.message.split('\n', 1)[0]! : String(error);
   return { tables: [], claims: [claim('it runs to its end', false, reason)] };

@@ -52,7 +52,7 @@ function unheard(fields: readonly TracedFields[], from: number): readonly Traced
 
 interface Seen {
   readonly bytes: number;
-  /** Dictionaries, and whatever else is no batch, spread over the deliveries. */
+  /** Dictionaries and other frames that are not batches, per delivery. */
   readonly otherBytes: number;
   readonly cpuUs: number;
   /** Publications that a client on the SDK did not get as they were recorded. */

@@ -33,7 +33,7 @@ const fullRate = 2000;
 const reachWithinMs = 30_000;
 /** Between a kill and the new start. */
 const downMs = 300;
-/** The clients are there before the storm, so that publications come before and behind every subscription. */
+/** The clients are there before the storm, so that every subscription has publications before and after it. */
 const calmSeconds = 1;
 
 function gatewayFlags({ engine, shortRings }: Options, folder: string): string[] {
@@ -65,7 +65,7 @@ interface Seen {
   /** Clients that did not get to the end. */
   readonly behind: readonly string[];
   readonly markers: number;
-  /** By the gateway's count: who is cut before it has read its backlog doesn't hear of it. */
+  /** By the gateway's count: a client that is cut before it has read its backlog is not told. */
   readonly lags: number;
 }
 

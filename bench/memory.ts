@@ -37,7 +37,7 @@ const payloadBytes = 200;
 const publicationsPerTopic = 1000;
 const storeRate = 25_000;
 
-/** What a publication takes that stays in a ring, in a gateway that nobody is connected to. */
+/** The memory of a publication that stays in a ring, in a gateway without connections. */
 function bytesPerStored(count: number): Promise<number> {
   return withWorkers(async (keep) => {
     const flags = {

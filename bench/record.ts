@@ -26,7 +26,7 @@ export default scenario(options, async ({ publications, intervalMs }, say) => {
     serverId: 'web-01',
   });
   source.start();
-  // Its own timer keeps nobody waiting.
+  // Its own timer does not keep the process alive.
   while (recorded.length < publications) await setTimeout(intervalMs);
   await source.stop();
   writeFileSync(tracePath, recorded.slice(0, publications).map(traceLine).join(''));

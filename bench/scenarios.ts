@@ -37,7 +37,7 @@ export const scenarios: Readonly<Record<string, Entry>> = {
     load: () => import('./storm.ts'),
   },
   recovery: {
-    sentence: '1000 clients come back at once, each 500 publications behind; latency of those that stayed.',
+    sentence: '1000 clients that missed 500 publications each come back at once; latency of the others.',
     load: () => import('./recovery.ts'),
   },
   stalled: {

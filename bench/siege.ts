@@ -64,7 +64,7 @@ function claimsOf({ name, who, pongMs, growthBytes, others }: Besieged): Claim[]
 
 /** What the token of each attacker permits; undefined: it has none. */
 const permissionsOf: Readonly<Record<Who, readonly object[] | undefined>> = {
-  nobody: undefined,
+  'no credential': undefined,
   anonymous: undefined,
   'poorest token': [],
   publisher: [{ pattern: 'a', allow: ['publish'] }],
@@ -88,7 +88,7 @@ async function besiege(
     '--http-connections-per-second-per-ip=500',
     '--max-unauthenticated-per-ip=100',
     '--topics-max=200000',
-    ...(who === 'nobody' ? [] : ['--anonymous']),
+    ...(who === 'no credential' ? [] : ['--anonymous']),
   ]);
   const attacker = new Worker<AttackerCalls>(new URL('./siege/attacker.ts', import.meta.url), loadCore);
   const victim = await Victim.join(gateway);

@@ -91,7 +91,7 @@ function measure(kind: Kind, { connections, inFlight, rounds, warmUps }: Options
 const quietMs = 50;
 const quietShare = 0.1;
 
-/** Until a process has seen the last connections close: that is no part of the next ones. */
+/** Until a process has seen the last connections close, which must not count for the next ones. */
 async function quiet(pid: number): Promise<void> {
   for (let before = cpuSeconds(pid), share = 1; share > quietShare; ) {
     await setTimeout(quietMs);

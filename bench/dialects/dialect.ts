@@ -5,12 +5,12 @@ export interface ClientMessage {
   readonly payload: Uint8Array;
 }
 
-/** What a connection asks for when it is open. */
+/** What a connection subscribes to once it is open. */
 export interface Opening {
   readonly topics: readonly string[];
   /** Besides the topic: filter, position … */
   readonly subscription?: Omit<Subscription, 'topic'>;
-  /** Introduces itself as the SDK does, with this token. */
+  /** Sends `connect` with this token, as the SDK does. */
   readonly token?: string;
 }
 
@@ -19,7 +19,7 @@ export interface Coverage {
   readonly upto: number;
 }
 
-/** How a receiver reads what a server sends, as little of it as it needs. */
+/** How a receiver reads what a server sends. It reads as little as it needs. */
 export interface Dialect {
   readonly path?: string;
   readonly subprotocol?: string;
@@ -27,12 +27,12 @@ export interface Dialect {
   readonly countingBytes: number;
   /** The messages that open a connection, besides the handshake. */
   open(opening: Opening): readonly ClientMessage[];
-  /** Whether it is the answer to the last of them. */
+  /** Whether a message is the reply to the last of them. */
   isReply(bytes: Buffer, start: number, end: number): boolean;
-  /** What of its topic a message covers, or how many publications it holds; undefined: it is no batch. */
+  /** The offsets of its topic that a message covers, or how many publications it holds; undefined if it is not a batch. */
   covered(bytes: Buffer, start: number, end: number, length: number): Coverage | number | undefined;
-  /** Reads whole messages of one connection, all of them: when each publication was made. */
+  /** Reads every message of one connection and returns when each publication was made. */
   reader(): (message: Buffer) => readonly number[];
-  /** What a client says from time to time, so that the other side knows that it is there. */
+  /** What a client sends from time to time to show that it is alive. */
   heartbeat?(): ClientMessage;
 }

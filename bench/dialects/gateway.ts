@@ -10,7 +10,7 @@ type Codec = (typeof codecs)['json'];
 const connectId = 2;
 const subscribeId = 1;
 
-/** As the SDK does it: who it is and what it can do, then what it wants. */
+/** As the SDK does: `connect` with its token and capabilities, then `subscribe`. */
 function open(codec: Codec, { topics, subscription, token }: Opening): readonly ClientMessage[] {
   const frames: ClientFrame[] = [];
   if (codec.binary) frames.push({ kind: 'connect', id: connectId, token, capabilities: ['dictionary'] });
@@ -25,7 +25,7 @@ function messageOf(codec: Codec, frame: ClientFrame): ClientMessage {
   return { opcode: codec.binary ? opcodes.binary : opcodes.text, payload: codec.encodeClientFrame(frame) };
 }
 
-/** Of one connection, which is told of dictionaries before they are used. */
+/** The reader of one connection, which gets each dictionary before the batches that use it. */
 function reader(codec: Codec, read: ReadBatches): (message: Buffer) => readonly number[] {
   const expander = new Expander();
   return (message) => {
@@ -34,7 +34,7 @@ function reader(codec: Codec, read: ReadBatches): (message: Buffer) => readonly 
     // What is cut from a Buffer is a Buffer, whose `slice` makes no copy: a dictionary would change with the next message.
     const bytes = new Uint8Array(message.buffer, message.byteOffset, message.length);
     const decoded = codec.decodeServerFrame(bytes);
-    if (!decoded.ok) throw new Error(`the gateway sent what is no frame: ${decoded.message}`);
+    if (!decoded.ok) throw new Error(`the gateway sent a malformed frame: ${decoded.message}`);
     const frame = expander.take(decoded.frame);
     if (frame.kind !== 'batch') return [];
     const stamps = frame.publications.map(({ payload }) => stampOf(payload.bytes));
@@ -43,7 +43,7 @@ function reader(codec: Codec, read: ReadBatches): (message: Buffer) => readonly 
   };
 }
 
-/** The newest batches with their stamps: what a view sends is the same for all that take the time, and inflated once. */
+/** The newest batches with their stamps. A view sends all its probes the same bytes, so each batch is inflated once. */
 class ReadBatches {
   readonly #batches: { readonly message: Buffer; readonly stamps: readonly number[] }[] = [];
 
@@ -88,7 +88,7 @@ const protobuf: Dialect = {
       else if (tag > fieldUpto) break;
       else if ((tag & 7) === 2) at += value;
     }
-    // Who says nothing about where it ends covers one offset.
+    // A batch without `upto` covers one offset.
     return { after, upto: after + 1 };
   },
   reader: () => reader(codecs.protobuf, readBatches.protobuf),

@@ -19,7 +19,7 @@ export class FaultClient {
   #socket: LightSocket | undefined;
   #started = false;
   #lagging = false;
-  /** By the gateway's clock. What was published before is no news to a client that was away. */
+  /** By the gateway's clock. A client that was away does not count what was published before. */
   #greetedAtMs = 0;
   lags = 0;
   isStalled = false;

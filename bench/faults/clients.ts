@@ -12,7 +12,7 @@ export interface StartOptions {
   readonly port: number;
   readonly path: string;
   readonly seed: number;
-  /** Numbers of the clients: `first`, and so many from there on. */
+  /** The clients are numbered from `first` on. */
   readonly first: number;
   readonly count: number;
 }
@@ -20,7 +20,7 @@ export interface StartOptions {
 export interface StormOptions {
   readonly seconds: number;
   readonly cutsPerSecond: number;
-  /** So many stop reading at any time. */
+  /** How many are stalled at any time. */
   readonly stalled: number;
   readonly longestStallMs: number;
 }
@@ -79,7 +79,7 @@ function cutOne(): void {
   }
 }
 
-/** Most of them of a fat topic: those of the others leave less behind than the kernel takes. */
+/** Most of them subscribe to a fat topic: the kernel buffers all that the other topics send. */
 async function stallOneAfterTheOther(untilMs: number, longestMs: number): Promise<void> {
   const fat = clients.filter(({ index }) => isFat(index));
   for (;;) {
@@ -99,7 +99,7 @@ function pick<T>(from: readonly T[]): T {
   return from[Math.floor(random() * from.length)]!;
 }
 
-/** Who has not got to the end of its topic in time. */
+/** The clients that did not reach the end of their topic in time. */
 async function reach({
   markers,
   withinMs,

@@ -6,17 +6,17 @@ export const kinds = {
   acknowledged: 1,
   /** The publisher: sent, and never answered. */
   unanswered: 2,
-  /** A client: begins behind this offset. */
+  /** A client begins after this offset. */
   start: 3,
-  /** A client: handed to its application as it was published; or after it had been away, or behind. */
+  /** A client handed it to its application: live, or after it had been away or lagged. */
   live: 4,
   recovered: 5,
-  /** A client: a value of a snapshot; and behind all of its values, the offset of the snapshot. */
+  /** A client got a value of a snapshot, and after all of its values the offset of the snapshot. */
   entry: 6,
   snapshot: 7,
   /** A client: told that the offsets (offset, hash] are lost. */
   lost: 8,
-  /** A client: told that the topic's numbering began anew, behind this offset. */
+  /** A client was told that the topic's numbering began anew, after this offset. */
   reset: 9,
 } as const;
 export type Kind = (typeof kinds)[keyof typeof kinds];

@@ -3,7 +3,7 @@ import { topics } from './plan.ts';
 
 /** What the publisher was told of one epoch of one topic. */
 export interface Numbering {
-  /** By offset; undefined: nobody was told that this offset is theirs. */
+  /** By offset; undefined where no publisher was given this offset. */
   readonly acknowledged: (JournalRecord | undefined)[];
 }
 
@@ -13,7 +13,7 @@ export class Published {
   /** Payloads that were sent, whatever became of them: serial number to hash. */
   readonly sent = new Map<number, number>();
   acknowledged = 0;
-  /** A publication that stands at two offsets, or two at one. */
+  /** A publication that has two offsets, or two publications with the same one. */
   doubled = 0;
 
   constructor(path: string) {

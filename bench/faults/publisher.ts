@@ -14,7 +14,7 @@ export interface PublisherReport {
   readonly duplicates: number;
   readonly retries: number;
   readonly unanswered: number;
-  /** Refused for good: nothing of what is published here should be. */
+  /** Refused with a final error, which no publication here should be. */
   readonly refused: number;
   readonly firstRefusal: string | undefined;
 }

@@ -40,7 +40,7 @@ export function emptyTally(): Tally {
 /** One client's time in one epoch. */
 interface Visit {
   readonly epoch: string;
-  /** It begins behind this offset. */
+  /** It begins after this offset. */
   readonly after: number;
   last: number;
   readonly seen: Set<number>;
@@ -79,7 +79,7 @@ export class Replay {
       case kinds.snapshot: {
         this.#tally.snapshots++;
         const now = this.#visit(epoch);
-        if (offset < now.last) this.#outOfOrder(`a snapshot of ${offset} behind ${now.last}`);
+        if (offset < now.last) this.#outOfOrder(`a snapshot of ${offset} after ${now.last}`);
         now.last = Math.max(now.last, offset);
         break;
       }
@@ -92,7 +92,7 @@ export class Replay {
     }
   }
 
-  /** Call it once behind the last record. */
+  /** Call it once, after the last record. */
   account(): void {
     const numberings = this.#published.byTopic[this.#topic]!;
     for (const [i, now] of this.#visits.entries()) {
@@ -116,7 +116,7 @@ export class Replay {
       this.#tally.toldAsLost++;
     } else {
       this.#tally.unaccounted++;
-      this.#complain(`${offset} of ${now.epoch} is unaccounted for; it stood at ${now.last}`);
+      this.#complain(`${offset} of ${now.epoch} is unaccounted for; its position was ${now.last}`);
     }
   }
 
@@ -127,7 +127,7 @@ export class Replay {
       this.#tally.repeats++;
       this.#complain(`${offset} was handed over again`);
     } else if (offset <= now.last) {
-      this.#outOfOrder(`${offset} behind ${now.last}`);
+      this.#outOfOrder(`${offset} after ${now.last}`);
     }
     now.last = Math.max(now.last, offset);
     this.#see(now, record);

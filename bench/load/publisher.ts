@@ -24,7 +24,7 @@ function httpDoor(port: number): Door {
   };
 }
 
-/** The gateway lets a session send 100 commands a second: start it with `--commands-per-second`. */
+/** A session may send 100 commands a second by default: start the gateway with `--commands-per-second`. */
 function webSocketDoor(port: number): Promise<Door> {
   const waiting = new Map<number, (published: boolean) => void>();
   let lastId = 0;

@@ -10,7 +10,7 @@ export interface ReceiverOptions {
   readonly opening: Opening;
 }
 
-/** One connection: counts by what messages say that they cover; with `latencies` it also reads when each was made. */
+/** One connection. Counts publications by what messages cover; with `latencies` it also reads when each was made. */
 export class Receiver {
   readonly ready: Promise<void>;
   /** Since `mark`. */
@@ -21,7 +21,7 @@ export class Receiver {
   seams = 0;
   closed = false;
   #position: number;
-  /** Looking for the answer is over when it has come. */
+  /** Only the first messages are searched for the reply. */
   #awaitsReply = false;
   readonly #dialect: Dialect;
   readonly #client: RawClient;
@@ -44,7 +44,7 @@ export class Receiver {
         opened: () => {
           for (const { opcode, payload } of dialect.open(opening)) this.#client.send(opcode, payload);
           this.#awaitsReply = opening.topics.length > 0;
-          // Nothing to subscribe to: being connected is all.
+          // Nothing to subscribe to: it is ready once it is connected.
           if (opening.topics.length === 0) resolve();
         },
         frame: (opcode, bytes, start, end, length) => {
@@ -111,7 +111,7 @@ function deferred(): { promise: Promise<void>; resolve(): void; reject(error: Er
     resolve = yes;
     reject = no;
   });
-  // Whoever opens many looks at them one after the other.
+  // A caller that opens many awaits them one after the other.
   promise.catch(() => undefined);
   return { promise, resolve: () => resolve(), reject: (error) => reject(error) };
 }

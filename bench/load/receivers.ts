@@ -13,7 +13,7 @@ export interface OpenOptions extends Omit<Opening, 'token'> {
   readonly dialect: DialectName;
   readonly messageBytes: number;
   readonly connections: number;
-  /** So many of them, spread evenly, decode what they get. Default: none. */
+  /** How many of them, spread evenly, decode what they get. Default: none. */
   readonly probes?: number;
   /** Each hears one of the topics, in turn, instead of all of them. */
   readonly spread?: boolean;
@@ -25,7 +25,7 @@ export interface OpenOptions extends Omit<Opening, 'token'> {
   };
   /** Handshakes under way at once: a listening socket queues no more than a few hundred. */
   readonly inFlight?: number;
-  /** Connections that are refused or lost are counted; otherwise they are tried again a few times, as clients do. */
+  /** Refused or lost connections are only counted. By default they are retried a few times, as clients do. */
   readonly mayFail?: boolean;
 }
 
@@ -33,12 +33,12 @@ export interface Received {
   readonly publications: number;
   readonly fewest: number;
   readonly most: number;
-  /** Times that a message did not follow the one before it. */
+  /** How often a message did not follow the one before it. */
   readonly seams: number;
   readonly frames: number;
-  /** Of messages, with what frames them. */
+  /** Of messages, with their WebSocket headers. */
   readonly bytes: number;
-  /** Of those of them that carry no publications: dictionaries, say. */
+  /** Of messages without publications, such as dictionaries. */
   readonly otherBytes: number;
   readonly closed: number;
   readonly latency: Percentiles;
@@ -62,7 +62,7 @@ export interface Opened {
   readonly seconds: number;
   /** Share of a core meanwhile. */
   readonly cpu: number;
-  /** Connections that were refused or lost, those included that came about when they were tried again. */
+  /** Connections that were refused or lost, including those that succeeded when they were retried. */
   readonly failed: number;
 }
 
@@ -111,7 +111,7 @@ async function openingsOf(options: OpenOptions): Promise<readonly ReceiverOption
   });
 }
 
-/** From here on it is counted. */
+/** Counting starts here. */
 function mark(): void {
   for (const receiver of receivers) receiver.mark();
   restartClocks();
@@ -158,12 +158,12 @@ function read(): Received {
 
 export interface Wanted {
   readonly publications: number;
-  /** Each connection has to have so many, instead of all of them together. */
+  /** The number is per connection, instead of for all of them together. */
   readonly each?: boolean;
   readonly withinMs: number;
 }
 
-/** Answers when so many publications have come since `mark`, or when it takes too long. */
+/** Returns when that many publications have come since `mark`, or when it takes too long. */
 async function settle({ publications, each, withinMs }: Wanted): Promise<boolean> {
   const untilMs = performance.now() + withinMs;
   const lacks = () =>
@@ -177,7 +177,7 @@ async function settle({ publications, each, withinMs }: Wanted): Promise<boolean
   return true;
 }
 
-/** From now on each connection gives a sign of life once in so many milliseconds, evenly spread. */
+/** From now on each connection sends a heartbeat once per interval, evenly spread. */
 function beat({ everyMs }: { everyMs: number }): void {
   const tickMs = 100;
   let next = 0;

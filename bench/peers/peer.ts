@@ -12,7 +12,7 @@ export interface PublishJob {
   readonly rate: number;
   readonly seconds: number;
   readonly bytes: number;
-  /** Of a state topic: so many, in turn. Publishers in a server's own process have none. */
+  /** How many keys of a state topic are used in turn. Publishers in a server's own process have none. */
   readonly keys?: number;
   /** The gateway's filters look at them. */
   readonly tags?: Tags;
@@ -22,16 +22,16 @@ export interface PublishReport {
   readonly sent: number;
   /** Refused or never answered. */
   readonly failed: number;
-  /** How far the publisher itself was behind its own clock, at worst. */
+  /** The publisher's own worst delay. */
   readonly latestMs: number;
 }
 
 export interface PeerOptions {
   /** Named topic0, topic1 … */
   readonly topics: number;
-  /** The connections take turns with the topics, instead of hearing all of them. For servers that nobody asks. */
+  /** The connections take turns with the topics, instead of hearing all of them. For servers without a subscribe command. */
   readonly spread?: boolean;
-  /** 0: a frame per message; otherwise all messages of so many milliseconds stand in one. The gateway batches as it likes. */
+  /** 0: a frame per message; otherwise one frame per interval. The gateway batches by its own rules. */
   readonly batchMs?: number;
   /** Of the gateway. */
   readonly flags?: Readonly<Record<string, unknown>>;
@@ -41,7 +41,7 @@ export interface PeerOptions {
 export interface Peer {
   /** Answers its port. */
   start(options: PeerOptions): Promise<number>;
-  /** To all who hear the topic. Answers whether it was taken. */
+  /** Sends to all subscribers of the topic. Returns whether it was accepted. */
   send(topic: string, message: Buffer, job: Pick<PublishJob, 'tags'>): boolean | Promise<boolean>;
 }
 
@@ -53,7 +53,7 @@ export function topicsOf({ topics, spread }: PeerOptions, index: number): string
 
 type SteerJob = Omit<PublishJob, 'rate' | 'seconds'>;
 
-/** In the worker: answers the calls that all servers answer. */
+/** Serves, in the worker, the calls that all servers share. */
 export function peerHandlers(peer: Peer) {
   let batchMs = 0;
   let steered: { pacer: SteeredPacer; publishing: Publishing } | undefined;
@@ -69,7 +69,7 @@ export function peerHandlers(peer: Peer) {
     return { sent, latestMs, failed: await publishing.end() };
   }
 
-  /** Publishes at this rate from now on, and answers how much it was until now. */
+  /** Publishes at this rate from now on, and returns how many were published until now. */
   function steer({ rate, ...job }: SteerJob & { readonly rate: number }): number {
     if (steered === undefined) {
       const publishing = new Publishing(peer, job, batchMs);
@@ -144,7 +144,7 @@ class Publishing {
     else pending.push(message);
   }
 
-  /** Answers how many messages were refused. */
+  /** Returns how many messages were refused. */
   async end(): Promise<number> {
     clearInterval(this.#timer);
     this.#flush();

@@ -9,11 +9,11 @@ export interface Target {
   readonly token: string | undefined;
 }
 
-export type Who = 'nobody' | 'anonymous' | 'poorest token' | 'publisher';
+export type Who = 'no credential' | 'anonymous' | 'poorest token' | 'publisher';
 
 export interface Attack {
   readonly sentence: string;
-  /** As whom it is run: before authentication also as nobody, on a gateway that admits none without a credential. */
+  /** Who attacks. What comes before authentication is also tried without a credential, on a gateway that demands one. */
   readonly as: readonly Who[];
   /** Topics that there are before. */
   readonly topics?: number;
@@ -21,7 +21,7 @@ export interface Attack {
   readonly run: (target: Target) => Promise<void>;
 }
 
-const everyone: readonly Who[] = ['nobody', 'anonymous', 'poorest token'];
+const everyone: readonly Who[] = ['no credential', 'anonymous', 'poorest token'];
 const members: readonly Who[] = ['anonymous', 'poorest token'];
 /** With a token that may publish to one topic. */
 const publishers: readonly Who[] = ['publisher'];

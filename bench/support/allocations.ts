@@ -46,7 +46,7 @@ export class AllocationSampler {
   }
 }
 
-/** What ships stands in `dist`, and so does what it calls for. */
+/** The gateway runs from `dist`; so do its allocations. */
 const isServers = (url: string): boolean => url.includes('/dist/');
 
 export function allocationsOf(head: Node): Allocations {

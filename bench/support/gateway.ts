@@ -7,7 +7,7 @@ import { root } from './build.ts';
 import { endNode, serverCore, startNode } from './core.ts';
 import { Scrape } from './scrape.ts';
 
-/** So that a load from a few addresses is not taken for an attack. */
+/** A load from a few addresses must not be taken for an attack. */
 const roomyFlags: readonly string[] = [
   '--shutdown-grace-seconds=1',
   '--max-connections=100000',
@@ -22,7 +22,7 @@ const roomyFlags: readonly string[] = [
 export interface Gateway {
   readonly pid: number;
   readonly port: number;
-  /** Its metrics, all of them as of now. */
+  /** All its metrics as of now. */
   scrape(): Promise<Scrape>;
   /** The sum of a metric over its labels. */
   metric(name: string): Promise<number>;
@@ -31,7 +31,7 @@ export interface Gateway {
   end(): Promise<void>;
 }
 
-/** Starts what `npm run build` made, and answers once it listens. Without `port` on a free one. */
+/** Starts what `npm run build` made, and returns once it listens. Without `port` on a free one. */
 export async function startGateway(flags: readonly string[], port?: number): Promise<Gateway> {
   const chosen = port ?? (await freePort());
   const args = [join(root, 'dist', 'cli.js'), 'serve', `--port=${chosen}`, ...roomyFlags, ...flags];
@@ -48,8 +48,8 @@ export async function startGateway(flags: readonly string[], port?: number): Pro
 }
 
 /**
- * By asking for it: the library gives a port that it was free to choose (0) away without SO_REUSEADDR, and then nobody can
- * listen there again, after a crash for one, until the last of its connections is out of TIME_WAIT.
+ * By asking for it: the library gives a port that it was free to choose (0) away without SO_REUSEADDR, and then the port can't be
+ * used again, after a crash for one, until the last of its connections is out of TIME_WAIT.
  */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -62,7 +62,7 @@ async function freePort(): Promise<number> {
 
 const keptLines = 50;
 
-/** What it says is read all the time, or its pipe would fill. */
+/** Its output is read all the time, or the pipe would fill. */
 function listening(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     const said: string[] = [];

@@ -1,6 +1,6 @@
 /**
  * Calls `emit` `rate` times a second, on time whatever happened before (open loop): what is late is made up for at
- * once. Answers how often it did, and how late it was at worst.
+ * once. Returns how often it did, and how late it was at worst.
  */
 export function pace(
   rate: number,

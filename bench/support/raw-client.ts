@@ -90,7 +90,7 @@ export class RawClient {
     this.#head = undefined;
     this.#listener.opened();
     const used = end + 4 - before;
-    // The listener may have let go of it.
+    // The listener may have destroyed it.
     if (used < length && !this.#over) this.#reader.push(shared.subarray(used, length), length - used);
   }
 

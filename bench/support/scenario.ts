@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 
-/** An option of a scenario: what it is when nobody says, and a sentence for `--help`. Lists are written `100,1000`. */
+/** An option of a scenario: its default, and a sentence for `--help`. Lists are written `100,1000`. */
 export interface OptionSpec<T extends number | string | boolean = number | string | boolean> {
   readonly default: T;
   readonly sentence: string;
@@ -18,11 +18,11 @@ export interface Table {
   readonly rows: readonly (readonly (string | number)[])[];
 }
 
-/** Something that the scenario says is so. The process fails when one doesn't hold. */
+/** A statement that the scenario checks. The process fails when one doesn't hold. */
 export interface Claim {
   readonly name: string;
   readonly holds: boolean;
-  /** What was seen, beside what was wanted. */
+  /** What was seen. */
   readonly seen: string;
   /** Where what is wanted is a number. */
   readonly target?: Target;
@@ -35,7 +35,7 @@ interface Target {
   readonly unit: string;
 }
 
-/** How far a subject is from what it is compared with in the same run: what other machines and days can be held to. */
+/** A subject compared with another of the same run. Unlike figures, ratios can be compared across machines and days. */
 export interface Ratio {
   readonly name: string;
   readonly value: number;
@@ -113,6 +113,6 @@ export function commandOption(name: string, spec: OptionSpec): Option {
 }
 
 function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new Error(`${text} is no whole number`);
+  if (!/^\d{1,9}$/.test(text)) throw new Error(`${text} is not a whole number`);
   return Number(text);
 }

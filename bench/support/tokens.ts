@@ -1,6 +1,6 @@
 import { SignJWT } from 'jose';
 
-/** A token for each of so many users, who may subscribe to everything. Of the same second, the same tokens. */
+/** A token for each of `count` users, who may subscribe to everything. The same second gives the same tokens. */
 export function mintTokens(
   secret: string,
   count: number,

@@ -62,7 +62,7 @@ export class Worker<H extends Handlers> {
 
 /** In the worker: what the process takes when the garbage is gone. */
 export async function settledRssBytes(): Promise<number> {
-  // What finalizers let go of is garbage of the next round, and pages are given back a little later.
+  // What finalizers release is garbage of the next round, and pages are returned a little later.
   for (let i = 0; i < 5; i++) {
     globalThis.gc?.();
     await setTimeout(100);

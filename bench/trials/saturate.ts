@@ -3,18 +3,18 @@ import type { Received } from '../load/receivers.ts';
 import { cpuMeter } from '../support/proc.ts';
 import { type Loaded, lostOf } from './trial.ts';
 
-/** One more look at how far the receivers are behind. */
+/** How often it looks how far the receivers lag. */
 const lookEveryMs = 50;
-/** Publications that wait so long to be received are too many, those that wait less can be more. */
+/** Above the long backlog the rate is lowered, below the short one it is raised. */
 const shortBacklogMs = 40;
 const longBacklogMs = 80;
-/** Against the rate that was seen to arrive: nobody can know more of what is possible. */
+/** Relative to the rate that was seen to arrive, which is all that is known to be possible. */
 const rise = { climbing: 1.3, holding: 1.1 } as const;
 const fall = 0.8;
 const leastRate = 20;
-/** On their way at any time, also where nobody is late. */
+/** Under way at any time, even when no receiver is late. */
 const freePublications = 8;
-/** One long backlog may be the machine's doing. */
+/** A single long backlog may come from the machine. */
 const lateLooks = 3;
 const climbMaxMs = 15_000;
 /** From the first long backlog on: until what it swings around is found. */
@@ -50,7 +50,7 @@ export interface SaturateOptions {
 
 /**
  * Publishes as much as the receivers get without falling behind: more while they keep up, less when they are
- * about a tenth of a second late. Once it has found out how much that is, measures for so many seconds.
+ * about a tenth of a second late. Once it has found out how much that is, measures for `seconds`.
  */
 export async function saturate(options: SaturateOptions): Promise<Saturation> {
   const { loaded, receiversEach, seconds } = options;
@@ -100,7 +100,7 @@ class Pilot {
     while (performance.now() < untilMs) await this.look('holding');
   }
 
-  /** Answers whether the receivers are late. */
+  /** Returns whether the receivers are late. */
   async look(phase: keyof typeof rise): Promise<boolean> {
     const { loaded, topics, bytes, receiversEach } = this.#options;
     await setTimeout(lookEveryMs);

@@ -9,7 +9,7 @@ export interface Subject {
   readonly name: string;
   readonly peer: keyof typeof files;
   readonly dialect: DialectName;
-  /** Of those that don't batch by themselves. */
+  /** For servers that don't batch by themselves. */
   readonly batchMs?: number;
 }
 
@@ -59,7 +59,7 @@ export function startSubject(
   return started(worker, { ...options, batchMs: subject.batchMs });
 }
 
-/** With the calls that only the gateway answers. */
+/** With the calls that only the gateway has. */
 export function startSluice(flags: PeerOptions['flags']): Promise<Started<SluiceCalls>> {
   return started(new Worker<SluiceCalls>(files.sluice, serverCore), { topics: 0, flags });
 }

@@ -5,7 +5,7 @@ import { cpuMeter } from '../support/proc.ts';
 import { Worker } from '../support/worker.ts';
 import { type Started, type Subject, startSubject } from './subject.ts';
 
-/** What is to be ended, whatever happens, the last one first. */
+/** Ends what `run` keeps, however it ends, the last one first. */
 export async function withWorkers<T>(
   run: (keep: <W extends { end(): unknown }>(worker: W) => W) => Promise<T>,
 ): Promise<T> {
@@ -90,7 +90,7 @@ export async function trial(options: TrialOptions): Promise<Trial> {
   return { ...report, cpu: cpuShare, received, lost: lostOf(report, received, receiversEach) };
 }
 
-/** Publishes, and waits until all of it has come. */
+/** Publishes, and waits until everything has arrived. */
 export async function settled(
   receivers: Worker<ReceiversCalls>,
   receiversEach: number,

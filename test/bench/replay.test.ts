@@ -54,12 +54,12 @@ const each = (kind: typeof live | typeof recovered, ...offsets: number[]): Line[
   offsets.map((offset) => ({ kind, offset }));
 
 describe('the account of a client of a stream', () => {
-  it('is even when everything behind the start was handed over', () => {
+  it('is even when everything after the start was handed over', () => {
     const lines = [{ kind: start, offset: 1 }, ...each(live, 2), ...each(recovered, 3, 4)];
     expect(tallyOf(streamClient, lines)).toEqual({ live: 1, recovered: 2 });
   });
 
-  it('names a hole that nobody told, also at the end', () => {
+  it('names a hole that was not told, also at the end', () => {
     expect(tallyOf(streamClient, [{ kind: start, offset: 0 }, ...each(live, 1, 3)])).toEqual({
       live: 2,
       unaccounted: 2,

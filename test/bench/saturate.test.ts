@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { nextRate } from '../../bench/trials/saturate.ts';
 
-test('asks for more while nobody is late, but not for much more than has arrived', () => {
+test('asks for more while no receiver is late, but not for much more than has arrived', () => {
   expect(nextRate(1000, 1000, 5, 'climbing')).toBeCloseTo(1300);
   expect(nextRate(1000, 1000, 5, 'holding')).toBeCloseTo(1100);
   expect(nextRate(1000, 500, 5, 'climbing')).toBe(1000);

@@ -77,7 +77,7 @@ async function protobufError(client: ProtobufClient, message: Uint8Array | strin
   return client.until((frame) => frame.kind === 'error' && client.frames.indexOf(frame) >= before);
 }
 
-describe('a message that is no frame', () => {
+describe('a message that is not a frame', () => {
   it('in JSON gets its error, with the id where that could be read, and the session goes on', async () => {
     const client = await jsonClient();
     const table: [string, string, number | undefined][] = [
@@ -323,7 +323,7 @@ describe('a connection that is killed', () => {
     await expect.poll(() => gateway.metric('sluice_connections')).toBe(1);
   });
 
-  it('right behind its commands leaves no subscription behind', async () => {
+  it('right after its commands leaves no subscription', async () => {
     const views = await gateway.metric('sluice_views');
     for (let i = 0; i < 10; i++) {
       const socket = await rawWebSocket();

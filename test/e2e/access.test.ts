@@ -120,7 +120,7 @@ describe('a client that shows its credential in `connect`', () => {
     expect(joined()).toEqual(['$all', 'user:alice', 'rooms:1']);
   });
 
-  it('may send commands behind it at once', async () => {
+  it('may send commands right after it', async () => {
     gateway = await startGateway({ apiKeys: [apiKey], tokenSecret });
     await publish('rooms:1');
     const client = await connect();
@@ -300,7 +300,7 @@ describe('the credential of an upgrade', () => {
     expect((await keyed.call({ type: 'history', topic: 'payroll:2026' })).type).toBe('history');
   });
 
-  it('that is no known key is refused with 401, to an upgrade and to the question', async () => {
+  it('that is not a known key is refused with 401, to an upgrade and to a plain request', async () => {
     gateway = await startGateway({ apiKeys: [apiKey] });
     const wrong = { 'x-api-key': 'mistyped-key-of-some-length' };
     expect(await get('/ws', wrong)).toBe(401);

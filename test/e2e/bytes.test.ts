@@ -59,7 +59,7 @@ async function publish(topic: string, data: string, more = ''): Promise<{ epoch:
   return (await answer.json()) as { epoch: string; offset: number };
 }
 
-/** Subscribes and answers the number of the view. */
+/** Subscribes and returns the number of the view. */
 async function viewOf(client: ProtobufClient, topic: string, since?: { epoch: string; offset: number }) {
   const reply = await client.call('subscribe', { subscriptions: [{ topic, since }] });
   const result = reply.kind === 'subscribed' ? reply.results[0] : undefined;
@@ -343,7 +343,7 @@ describe('what no subscriber could read', () => {
     expect(json.closed).toBeUndefined();
   };
 
-  it('as it is no UTF-8 is refused, and no subscriber is harmed', async () => {
+  it('that is not UTF-8 is refused, and no subscriber is harmed', async () => {
     await subscribed();
     for (const bytes of Object.values(noUtf8)) {
       await refused(bytesOf(`{"topic":"${topic}","type":"e","data":"`, bytes, '"}'), 'invalid_json');
@@ -366,7 +366,7 @@ describe('what no subscriber could read', () => {
     await unharmed();
   });
 
-  it('as it is no JSON, or has a member twice, is refused, and no subscriber is harmed', async () => {
+  it('that is not JSON, or has a member twice, is refused, and no subscriber is harmed', async () => {
     await subscribed();
     for (const text of noJson) {
       await refused(`{"topic":"${topic}","type":"e","data":${text}}`, 'invalid_json');
@@ -380,7 +380,7 @@ describe('what no subscriber could read', () => {
     expect(errors.map((error) => error['code'])).toEqual(noJson.map(() => 'invalid_json'));
     await refused(`{"topic":"${topic}","topic":"${topic}","type":"e","data":1}`, 'invalid_json');
     await refused(`{"topic":"${topic}","type":"e","data":1,"d\\u0061ta":2}`, 'invalid_json');
-    // One byte order mark at the beginning is no part of the body; anywhere else it is no JSON.
+    // A byte order mark at the beginning is not part of the body; anywhere else it is not JSON.
     await refused(`\uFEFF\uFEFF{"topic":"${topic}","type":"e","data":1}`, 'invalid_json');
     await refused(`{"topic":"${topic}","type":"e","data":\uFEFF1}`, 'invalid_json');
     await unharmed();

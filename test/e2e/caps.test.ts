@@ -20,7 +20,7 @@ async function connect(localAddress?: string, query = ''): Promise<JsonClient> {
   return client;
 }
 
-/** What an upgrade is answered by. */
+/** The answer to an upgrade. */
 async function upgrade(localAddress?: string, path?: string) {
   const socket = await RawSocket.open(gateway.port, localAddress);
   sockets.push(socket);
@@ -28,7 +28,7 @@ async function upgrade(localAddress?: string, path?: string) {
   return socket.answer();
 }
 
-/** What a plain GET of the same URL is told. */
+/** The answer to a plain GET of the same URL. */
 async function explain(localAddress?: string, path = '/ws') {
   const socket = await RawSocket.open(gateway.port, localAddress);
   sockets.push(socket);

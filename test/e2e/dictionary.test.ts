@@ -5,7 +5,7 @@ import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 
-/** So many that deflating 1 kB pays for itself. */
+/** Enough for deflating 1 kB to pay for itself. */
 const crowd = 150;
 
 const closing: (() => void | Promise<void>)[] = [];

@@ -18,7 +18,7 @@ async function client(user: string, allow: readonly string[]): Promise<JsonClien
 const subscribe = { type: 'subscribe', topic: 'room:1' };
 
 describe('presence', () => {
-  it('lists who is subscribed by name, each session once', async () => {
+  it('lists the subscribed sessions by user, each once', async () => {
     const alice = await client('alice', ['subscribe', 'presence']);
     const bob = await client('bob', ['subscribe']);
     await alice.call(subscribe);
@@ -29,7 +29,7 @@ describe('presence', () => {
     expect((list['members'] as { user: string }[]).map(({ user }) => user).sort()).toEqual(['alice', 'bob']);
   });
 
-  it('tells those who asked for it who joins and leaves', async () => {
+  it('tells the sessions that asked for it which ones join and leave', async () => {
     const alice = await client('alice', ['subscribe', 'presence']);
     await alice.call({ ...subscribe, presence: true });
     const bob = await client('bob', ['subscribe']);
@@ -43,7 +43,7 @@ describe('presence', () => {
     expect(left['member']).toEqual(joined['member']);
   });
 
-  it('goes on for those who stay when one of them leaves, and for one that comes later', async () => {
+  it('goes on for the watchers that stay when one of them leaves, and for one that comes later', async () => {
     const watching = { ...subscribe, presence: true };
     const [alice, bob] = [
       await client('alice', ['subscribe', 'presence']),
@@ -86,7 +86,7 @@ describe('presence', () => {
     );
   });
 
-  it('is refused to those whose token does not allow it', async () => {
+  it('is refused to a client whose token does not allow it', async () => {
     const bob = await client('bob', ['subscribe']);
     expect(await bob.call({ type: 'presence', topic: 'room:1' })).toMatchObject({
       type: 'error',

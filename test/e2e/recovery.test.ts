@@ -172,7 +172,7 @@ describe('a subscription since a position', () => {
     expect(result).toMatchObject({ recovered: false, epoch: born['epoch'], offset: 0 });
     expect(result).not.toHaveProperty('missing');
     expect(offsets(await client.count('t', 7))).toEqual(range(0, 7));
-    // Of a topic that nobody has published to since, too.
+    // Also of a topic without publications since.
     const unknown = await subscribe(await connect(), { topic: 'quiet', since });
     expect(unknown).toMatchObject({ recovered: false, epoch: '', offset: 0 });
   });
@@ -235,7 +235,7 @@ describe('a new subscription', () => {
     const reset = client.frames.findIndex(({ type }) => type === 'reset');
     expect(client.frames[reset]).toMatchObject({ topic: 'unborn', epoch, offset: 0 });
     expect(client.frames.findIndex((frame) => frame['offset'] === 1)).toBeGreaterThan(reset);
-    // Who was told the empty epoch has had nothing, and misses nothing.
+    // A client that was told the empty epoch has had nothing, and misses nothing.
     const again = await connect();
     const result = await subscribe(again, { topic: 'unborn', since: { epoch: '', offset: 0 } });
     expect(result).toMatchObject({ recovered: true, epoch });

@@ -79,7 +79,7 @@ describe('a refused credential', () => {
     expect(metrics).toContain('sluice_auth_failures_total{reason="unauthorized"} 4\n');
   });
 
-  it('is no line for the plain question, which SDKs repeat', async () => {
+  it('does not log the plain request, which SDKs repeat', async () => {
     await start({ apiKeys: [apiKey] });
     expect(await get('/ws', `X-API-Key: ${wrongKey}`)).toBe(401);
     expect(warnings()).toEqual([]);

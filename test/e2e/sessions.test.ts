@@ -145,7 +145,7 @@ describe('the commands of a session', () => {
     expect(status['messageCount']).toBe(client.frames.indexOf(status));
   });
 
-  it('history is read page by page to its end, which stays behind when there is more', async () => {
+  it('history is read page by page to its end', async () => {
     gateway = await startGateway();
     const client = await connect();
     for (let i = 0; i < 7; i++) await publish('pages');
@@ -228,7 +228,7 @@ describe('the commands of a session', () => {
 });
 
 describe('the end of a session', () => {
-  it('by an operator closes it with 4500, which is no reason to come back', async () => {
+  it('by an operator closes it with 4500, and clients do not come back', async () => {
     gateway = await startGateway();
     const [client, other] = [await connect(), await connect()];
     const session = client.frames[0]?.['session'] as string;

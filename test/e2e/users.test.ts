@@ -113,7 +113,7 @@ describe('a user whose name is an address', () => {
     }
   });
 
-  it('is heard by nobody else, in no spelling', async () => {
+  it('is heard by no other user, in any spelling', async () => {
     const mallory = await connect(
       await token(
         'mallory',

@@ -53,14 +53,14 @@ test('a topic of a pattern that is gone when the client returns is named', async
   await world.settle();
 });
 
-test('a state topic begins with its snapshot, though somebody asks for the last publication', async () => {
+test('a state topic begins with its snapshot, though a client asks for the last publication', async () => {
   const world = new World(roomy);
   world.publish([to('m', { key: 'k1' }), to('m', { key: 'k2' })]);
   world.client(0).subscribe([of('m')], { at: 'last', count: 1 });
   await world.settle();
 });
 
-test('the empty coverage of who is excepted does not overtake what its full buffer lost', async () => {
+test('the empty coverage of an excepted session does not overtake what its full buffer lost', async () => {
   const world = await live(tight, of('a'));
   world.publish([...many(40, to('a')), to('a', { except: world.client(0).session })]);
   await world.settle();
@@ -170,7 +170,7 @@ async function publishApart(world: World, count: number, size: number): Promise<
   }
 }
 
-test('who comes back is sent the dictionary that others have', async () => {
+test('a client that comes back is sent the dictionary that others have', async () => {
   const world = await withDictionary(roomy);
   world.client(0).disconnect();
   await world.gateway.turn();

@@ -17,7 +17,7 @@ import type { Peer, Socket } from './network.ts';
 import { type Asked, checkAnswer, type Held, look, type Seen } from './prediction.ts';
 import { check, ModelSubscription, type Spec } from './subscription.ts';
 
-/** Where a new subscription wishes to begin; a state topic knows no `back`, as nobody has the map of that time. */
+/** Where a new subscription wishes to begin; a state topic has no `back`, as its map of that time is gone. */
 export type Start =
   | { readonly at: 'end' }
   | { readonly at: 'last' | 'back'; readonly count: number }
@@ -83,7 +83,7 @@ export class Client implements Peer {
     if (this.socket !== undefined) this.socket.isAbandoned = true;
   }
 
-  /** From now on it reads so many bytes in a turn. */
+  /** The bytes that it reads in a turn, from now on. */
   read(bytes: number): void {
     if (this.socket !== undefined) this.socket.readBytes = bytes;
   }

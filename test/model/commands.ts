@@ -134,7 +134,7 @@ const engine = [
   step('restart', fc.constant(null), (world) => world.restart()),
 ];
 
-/** Up to so many steps; fast-check leaves out those that a failure does not need. */
+/** At most this many steps; fast-check leaves out those that a failure does not need. */
 export const steps = (maxCommands: number): fc.Arbitrary<Iterable<Command>> =>
   fc.commands([...publishes, ...publishes, ...subscriptions, ...connections, ...times, ...times, ...engine], {
     maxCommands,

@@ -31,7 +31,7 @@ export class ScriptedEngine implements Engine {
   readonly retains = false;
   /** Appends wait for `commit`. */
   isSlow = false;
-  /** So many appends fail. */
+  /** How many appends fail. */
   failures = 0;
   readonly #inner: Engine;
   readonly #waiting = new Map<string, Waiting[]>();

@@ -9,7 +9,7 @@ export interface Numbering {
   readonly publications: StoredPublication[];
 }
 
-/** What somebody asks of a topic. */
+/** What a client asks of a topic. */
 export interface Wish {
   /** An index into `filters`. */
   readonly filter: number | undefined;

@@ -8,7 +8,7 @@ import { check, type ModelSubscription } from './subscription.ts';
 export interface Held {
   readonly topic: string;
   readonly epoch: string;
-  /** The epoch begins behind it. */
+  /** The epoch begins after it. */
   readonly start: number;
   readonly reach: number;
   readonly newest: number;

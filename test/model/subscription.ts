@@ -47,7 +47,7 @@ export class ModelSubscription {
 
   /** The gateway's answer: batches follow from here. `continues`: what was handed over before stays. */
   begin({ topic, epoch, offset, mode }: TopicResult, continues: boolean): void {
-    // Of a pattern itself nobody says one.
+    // A pattern itself has none.
     check(topic.endsWith('*') || mode === modeOf(topic), 'another mode', this.spec, topic, mode);
     if (!continues) this.maps.delete(topic);
     this.incomplete.delete(topic);
@@ -97,7 +97,12 @@ export class ModelSubscription {
     check(page !== undefined, 'a snapshot that does not begin', this.spec, topic);
     for (const publication of publications) {
       const original = this.#model.get(topic, epoch, publication.offset);
-      check(original && isSame(publication, original), 'a publication that nobody made', topic, publication);
+      check(
+        original && isSame(publication, original),
+        'a publication that was not published',
+        topic,
+        publication,
+      );
       page.set(publication.key ?? '', publication.offset);
     }
     this.#pages.set(topic, page);
@@ -173,7 +178,7 @@ export class ModelSubscription {
         newest,
       );
     }
-    check(map.size === 0, 'keys that nobody published', this.spec, topic, [...map]);
+    check(map.size === 0, 'keys that were not published', this.spec, topic, [...map]);
   }
 
   /** A stream of a pattern that was born later begins with its first batch; state topics are announced. */
@@ -181,7 +186,7 @@ export class ModelSubscription {
     const position = this.positions.get(topic);
     if (position !== undefined && (epoch === undefined || epoch === position.epoch)) return position;
     check(epoch !== undefined, 'a batch without a position', this.spec, topic);
-    check(!isState(topic), 'a state topic that nobody announced', this.spec, topic);
+    check(!isState(topic), 'a state topic that was not announced', this.spec, topic);
     const start = this.#model.numbering(topic, epoch)?.start;
     const before = this.#model.range(topic, epoch, 0, after).at(-1);
     check(
@@ -206,7 +211,13 @@ export class ModelSubscription {
     if (isRemoval) {
       check((publication.key ?? '') === key, 'a removal of another key', topic, publication, original);
     } else {
-      check(isSame(publication, original), 'a publication that nobody made', topic, publication, original);
+      check(
+        isSame(publication, original),
+        'a publication that was not published',
+        topic,
+        publication,
+        original,
+      );
       check(matches(this.spec, original), 'a publication that it did not ask for', this.spec, publication);
       // With a filter, everybody hears of a removal.
       const isForAll = isState(topic) && this.spec.filter !== undefined && original.removed === true;

@@ -149,7 +149,7 @@ export class World {
     for (const [n, outcome] of this.#outcomes) {
       check(
         commits.get(n) === (outcome.ok ? 1 : undefined),
-        'committed so many times',
+        'committed more than once',
         n,
         commits.get(n),
         outcome,
@@ -158,7 +158,7 @@ export class World {
     for (const [n, count] of commits) check(count === 1, 'committed more than once', n);
   }
 
-  /** What nobody published is the removal of a value that was the newest of its key and had expired. */
+  /** What was not published is the removal of a value that was the newest of its key and had expired. */
   #checkExpiries(): void {
     for (const { epoch, publications } of this.#numberings()) {
       const newest = new Map<string, StoredPublication>();

@@ -171,7 +171,7 @@ const place = fc.oneof(
   fc.record({ topic: name, epoch: name }),
   fc.constant({ topic: undefined, epoch: undefined }),
 );
-/** A batch covers something: (0, 0] can't be said, as upto 0 stands for after + 1. */
+/** A batch covers something: (0, 0] can't be said, as upto 0 means after + 1. */
 const covered = range.filter(({ upto }) => upto > 0);
 const batch = fc
   .tuple(uint32, place, covered, publications, fc.boolean())

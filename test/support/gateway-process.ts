@@ -30,7 +30,7 @@ export class GatewayProcess {
     }
   }
 
-  /** As a crash: no goodbye. */
+  /** As a crash would: no close frames. */
   async kill(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exited = once(this.#child, 'exit');

@@ -3,7 +3,7 @@ import WebSocket, { type ClientOptions } from 'ws';
 
 export type Frame = Readonly<Record<string, unknown>> & { readonly type: string };
 
-/** A stranger's client: the package `ws` and JSON, none of our code. Keeps all that it gets, in order. */
+/** A client without any code of Sluice: the package `ws` and JSON. Keeps all that it receives, in order. */
 export class JsonClient {
   readonly socket: WebSocket;
   readonly frames: Frame[] = [];
@@ -42,7 +42,7 @@ export class JsonClient {
     return this.until((frame) => frame['id'] === id);
   }
 
-  /** The first frame, of all that came or will come, that is such. Rejects when the connection ends before. */
+  /** The first matching frame of all that came or will come. Rejects when the connection ends before. */
   async until(isIt: (frame: Frame) => boolean): Promise<Frame> {
     let looked = 0;
     for (;;) {
@@ -67,7 +67,7 @@ export class JsonClient {
     return found;
   }
 
-  /** Resolves when so many publications of the topic are there. */
+  /** Resolves when at least `count` publications of the topic have come. */
   async count(topic: string, count: number): Promise<Frame[]> {
     for (;;) {
       const found = this.publications(topic);

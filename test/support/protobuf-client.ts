@@ -25,7 +25,7 @@ export class ProtobufClient {
     this.socket = new WebSocket(url, [protobufCodec.subprotocol], options);
     this.socket.on('message', (data: Buffer) => {
       const decoded = protobufCodec.decodeServerFrame(data);
-      if (!decoded.ok) throw new Error(`the gateway sent what is no frame: ${decoded.message}`);
+      if (!decoded.ok) throw new Error(`the gateway sent a malformed frame: ${decoded.message}`);
       this.frames.push(this.#expander.take(decoded.frame));
       this.#wake();
     });
@@ -74,7 +74,7 @@ export class ProtobufClient {
     );
   }
 
-  /** Resolves when so many publications of the view are there. */
+  /** Resolves when at least `count` publications of the view have come. */
   async count(view: number, count: number): Promise<Publication[]> {
     for (;;) {
       const found = this.publications(view);

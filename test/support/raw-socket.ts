@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-/** A TCP connection without manners: sends what it is told, and ends without a goodbye. */
+/** A plain TCP connection: sends any bytes, and can end without a close frame. */
 export class RawSocket {
   readonly socket: Socket;
   ended = false;
@@ -36,12 +36,12 @@ export class RawSocket {
     return raw;
   }
 
-  /** What came so far, a character a byte. */
+  /** All that was received, one character per byte. */
   get text(): string {
     return this.#received.toString('latin1');
   }
 
-  /** Resolves once it is handed to the kernel. */
+  /** Resolves once the kernel has it. */
   send(bytes: string | Uint8Array): Promise<void> {
     return new Promise((resolve) => this.socket.write(bytes, () => resolve()));
   }
@@ -54,7 +54,7 @@ export class RawSocket {
     return this.text;
   }
 
-  /** The HTTP answer that begins at `from`, once it is whole by its content-length. */
+  /** The HTTP response that begins at `from`, once it is complete by its content-length. */
   async answer(
     from = 0,
   ): Promise<{ status: number; headers: Map<string, string>; body: string; end: number }> {
@@ -77,7 +77,7 @@ export class RawSocket {
     while (!this.ended) await this.#change();
   }
 
-  /** Gone, with a reset where the kernel still had something to send. */
+  /** Ends with a reset. */
   kill(): void {
     this.socket.resetAndDestroy();
   }
@@ -126,7 +126,7 @@ export function publishRequest(body: string): string {
   ].join('\r\n');
 }
 
-/** A frame as a client sends it: RFC 6455, section 5.2. The mask is zero, so the payload stands as it is. */
+/** A frame as a client sends it: RFC 6455, section 5.2. The mask is zero, so the payload is unchanged. */
 export function clientFrame(
   opcode: number,
   payload: Uint8Array,

@@ -4,7 +4,7 @@ import { JsonClient } from './json-client.ts';
 
 const topic = 'witness';
 
-/** A well-behaved subscriber, by which a test sees that the gateway goes on whatever others do to it. */
+/** A well-behaved subscriber: it shows that the gateway goes on, whatever other clients do. */
 export class Witness {
   readonly client: JsonClient;
   readonly #gateway: TestGateway;
@@ -21,7 +21,7 @@ export class Witness {
     return new Witness(gateway, client);
   }
 
-  /** Publishes once more, over HTTP, and asserts that it has had every publication until now, once and in order. */
+  /** Publishes once more, over HTTP, and asserts that it has received every publication so far, once and in order. */
   async missedNothing(): Promise<void> {
     const wanted = ++this.#published;
     const answer = await this.#gateway.post(

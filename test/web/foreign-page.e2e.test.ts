@@ -19,7 +19,7 @@ afterAll(async () => {
   await gateway.kill();
 });
 
-/** What a script of the other site can try, each by its own way around the browser's rules. */
+/** What a script of the other site tries to publish. */
 const body = JSON.stringify({ topic: 'server:victim', type: 'test', key: 'cpu', data: 1 });
 
 describe('a page of another origin', { timeout: 60_000 }, () => {
@@ -97,7 +97,7 @@ describe('a page of another origin', { timeout: 60_000 }, () => {
     expect(await gateway.metric('sluice_publications_total')).toBe(0);
   });
 
-  it('leaves nothing behind', async () => {
+  it('leaves nothing published', async () => {
     const listed = (await (await fetch(`${gateway.url}/api/topics`)).json()) as {
       topics: { topic: string }[];
     };
