@@ -169,7 +169,10 @@ class Victim {
     return new Victim(socket, pid);
   }
 
-  /** The slowest pong, and the largest RSS, of this time. A pong that did not come counts as long as it was waited for. */
+  /**
+   * The slowest pong, and the largest RSS, of this time. A pong that did not come counts as long as it was waited
+   * for.
+   */
   async watch(ms: number): Promise<{ worstMs: number; peakBytes: number }> {
     const endMs = performance.now() + ms;
     let worstMs = 0;

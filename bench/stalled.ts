@@ -22,7 +22,9 @@ type Options = OptionsOf<typeof options>;
 const MiB = 2 ** 20;
 const backpressureBytes = 64 * 1024;
 const frameBytes = 64 * 1024;
-/** All are in the stream, those that stall in the state topic too: what it carries fills the kernel's 3 MB in a phase. */
+/**
+ * All are in the stream, those that stall in the state topic too: what it carries fills the kernel's 3 MB in a phase.
+ */
 const stream = { topic: 'stats', bytes: 1000 } as const;
 const state = { topic: 'server:stalled', bytes: 4000, keys: 20 } as const;
 const catchUpWithinMs = 20_000;

@@ -35,7 +35,9 @@ interface Part {
   readonly lost: number;
 }
 
-/** A gateway as it ships, in a process of its own, with a publisher and connections that speak to it by network alone. */
+/**
+ * A gateway as it ships, in a process of its own, with a publisher and connections that speak to it by network alone.
+ */
 class Rig {
   readonly gateway: Gateway;
   readonly #publisher: Worker<PublisherCalls>;
@@ -137,7 +139,10 @@ function loadClaims({ before, after, received, lost }: Part, { connections, rate
   ];
 }
 
-/** With all of them connected, nothing is published: what is left is keeping them. A scrape costs as much as a second of that. */
+/**
+ * With all of them connected, nothing is published: what is left is keeping them. A scrape costs as much as a second
+ * of that.
+ */
 async function heartbeats(rig: Rig, receivers: Worker<ReceiversCalls>, { seconds, connections }: Options) {
   await receivers.call('beat', { everyMs: beatMs });
   const [before, startMs] = [await rig.gateway.scrape(), performance.now()];

@@ -37,8 +37,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 const compositionRoots = ['server', 'cli', 'docs', 'index'];
 
 /**
- * What each folder of bench and test may import besides itself and src. Files directly in bench or test may import every
- * folder beside them, and are imported by none.
+ * What each folder of bench and test may import besides itself and src. Files directly in bench or test may import
+ * every folder beside them, and are imported by none.
  */
 const mayImportBesideSrc: Readonly<Record<string, readonly string[]>> = {
   'bench/support': ['test/support'],

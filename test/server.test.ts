@@ -5,7 +5,10 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from './support/gateway.ts';
 import { type Frame, JsonClient } from './support/json-client.ts';
 
-/** What startServer reads from the configuration and no other test of a running gateway shows: each has its effect outside. */
+/**
+ * What startServer reads from the configuration and no other test of a running gateway shows: each has its effect
+ * outside.
+ */
 
 let gateway: TestGateway;
 const cleanups: (() => unknown)[] = [];
@@ -117,7 +120,10 @@ describe('a batch', () => {
 });
 
 describe('a session that does not read', () => {
-  /** How many sessions lag that read nothing of these megabytes. The kernel buffers up to 6 MB of a connection over loopback. */
+  /**
+   * How many sessions lag that read nothing of these megabytes. The kernel buffers up to 6 MB of a connection over
+   * loopback.
+   */
   async function lagging(sessions: number, megabytes: number, flags: Flags): Promise<number> {
     await start({ topicHistoryMaxBytes: '64MiB', ...flags });
     for (let i = 0; i < sessions; i++) {

@@ -29,7 +29,10 @@ export interface Dialect {
   open(opening: Opening): readonly ClientMessage[];
   /** Whether a message is the reply to the last of them. */
   isReply(bytes: Buffer, start: number, end: number): boolean;
-  /** The offsets of its topic that a message covers, or how many publications it holds; undefined if it is not a batch. */
+  /**
+   * The offsets of its topic that a message covers, or how many publications it holds; undefined if it is not a
+   * batch.
+   */
   covered(bytes: Buffer, start: number, end: number, length: number): Coverage | number | undefined;
   /** Reads every message of one connection and returns when each publication was made. */
   reader(): (message: Buffer) => readonly number[];

@@ -17,7 +17,10 @@ export interface OpenOptions extends Omit<Opening, 'token'> {
   readonly probes?: number;
   /** Each hears one of the topics, in turn, instead of all of them. */
   readonly spread?: boolean;
-  /** Each brings a token of its own user, signed with `secret`: with its first command, as the SDK does, or in the address. */
+  /**
+   * Each brings a token of its own user, signed with `secret`: with its first command, as the SDK does, or in the
+   * address.
+   */
   readonly tokens?: {
     readonly secret: string;
     readonly in: 'connect' | 'url';

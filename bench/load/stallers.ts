@@ -116,8 +116,8 @@ async function start({ count, ...options }: StartOptions & { readonly count: num
 }
 
 /**
- * A phase begins. A client that is to stall begins on a new connection: for one that was read fast the kernel would take tens of
- * megabytes before the gateway notices anything.
+ * A phase begins. A client that is to stall begins on a new connection: for one that was read fast the kernel would
+ * take tens of megabytes before the gateway notices anything.
  */
 async function begin({ stalls }: { stalls: boolean }): Promise<void> {
   if (stalls) {

@@ -29,7 +29,10 @@ export interface PublishReport {
 export interface PeerOptions {
   /** Named topic0, topic1 … */
   readonly topics: number;
-  /** The connections take turns with the topics, instead of hearing all of them. For servers without a subscribe command. */
+  /**
+   * The connections take turns with the topics, instead of hearing all of them. For servers without a subscribe
+   * command.
+   */
   readonly spread?: boolean;
   /** 0: a frame per message; otherwise one frame per interval. The gateway batches by its own rules. */
   readonly batchMs?: number;

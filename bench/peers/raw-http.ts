@@ -2,7 +2,10 @@ import type * as Uws from 'uWebSockets.js';
 import { createRequire } from 'node:module';
 import { serveCalls } from '../support/worker.ts';
 
-/** The limit of `POST /api/publish`: reads the same body, checks it with JSON.parse, and answers. Nothing is kept or sent. */
+/**
+ * The limit of `POST /api/publish`: reads the same body, checks it with JSON.parse, and answers. Nothing is kept or
+ * sent.
+ */
 
 const uws = createRequire(import.meta.url)('uWebSockets.js') as typeof Uws;
 

@@ -13,7 +13,9 @@ export type Who = 'no credential' | 'anonymous' | 'poorest token' | 'publisher';
 
 export interface Attack {
   readonly sentence: string;
-  /** Who attacks. What comes before authentication is also tried without a credential, on a gateway that demands one. */
+  /**
+   * Who attacks. What comes before authentication is also tried without a credential, on a gateway that demands one.
+   */
   readonly as: readonly Who[];
   /** Topics that there are before. */
   readonly topics?: number;

@@ -48,8 +48,8 @@ export async function startGateway(flags: readonly string[], port?: number): Pro
 }
 
 /**
- * By asking for it: the library gives a port that it was free to choose (0) away without SO_REUSEADDR, and then the port can't be
- * used again, after a crash for one, until the last of its connections is out of TIME_WAIT.
+ * By asking for it: the library gives a port that it was free to choose (0) away without SO_REUSEADDR, and then the
+ * port can't be used again, after a crash for one, until the last of its connections is out of TIME_WAIT.
  */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');

@@ -20,7 +20,10 @@ function ownGaps({ gaps }: LoopTrace): readonly Gap[] {
   return gaps.filter((gap) => !isBacklog(gap));
 }
 
-/** The longest stall that the process made itself, milliseconds: what its threads ran, not what the machine took from them. */
+/**
+ * The longest stall that the process made itself, milliseconds: what its threads ran, not what the machine took from
+ * them.
+ */
 export function longestOwnMs(trace: LoopTrace): number {
   return Math.max(0, ...ownGaps(trace).map(({ ranMs }) => ranMs));
 }

@@ -25,7 +25,9 @@ export interface RawClientListener {
 // Every socket reads into it: the bytes are used up before the next one reads.
 const shared = Buffer.allocUnsafeSlow(256 * 1024);
 
-/** A WebSocket client on a bare socket that costs as little as can be: no events, no copies, no allocation per frame. */
+/**
+ * A WebSocket client on a bare socket that costs as little as can be: no events, no copies, no allocation per frame.
+ */
 export class RawClient {
   readonly #socket: Socket;
   readonly #reader: FrameReader;

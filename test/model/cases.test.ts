@@ -3,7 +3,10 @@ import type { GatewayOptions } from './gateway.ts';
 import type { Spec } from './subscription.ts';
 import { type Fields, World } from './world.ts';
 
-/** What the random lives found, as short as it gets; and what they find too rarely. Each ends with the world's own checks. */
+/**
+ * What the random lives found, as short as it gets; and what they find too rarely. Each ends with the world's own
+ * checks.
+ */
 
 const roomy: GatewayOptions = {
   topicHistoryMaxPublications: 200,

@@ -35,7 +35,9 @@ export class Client implements Peer {
   readonly wanted = new Set<ModelSubscription>();
   /** Ended, and perhaps continued one day. */
   readonly idle = new Set<ModelSubscription>();
-  /** Publications in all that came, also what it threw away, and those that were on their way when a connection ended. */
+  /**
+   * Publications in all that came, also what it threw away, and those that were on their way when a connection ended.
+   */
   received = 0;
   cutOff = 0;
   ends = 0;

@@ -23,8 +23,8 @@ interface Renumbered {
 }
 
 /**
- * An engine around another that commits when it is told to: topics in any order, one topic's appends in theirs. It can fail
- * and start topics anew.
+ * An engine around another that commits when it is told to: topics in any order, one topic's appends in theirs. It
+ * can fail and start topics anew.
  */
 export class ScriptedEngine implements Engine {
   readonly name = 'scripted';

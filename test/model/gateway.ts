@@ -50,7 +50,10 @@ export const writeTimeoutMs = 30_000;
 export const sweepMs = 1000;
 const nothing = () => undefined;
 
-/** A gateway without sockets and clocks: all of it is real but uWebSockets.js, the event loop and when the engine commits. */
+/**
+ * A gateway without sockets and clocks: all of it is real but uWebSockets.js, the event loop and when the engine
+ * commits.
+ */
 export class Gateway {
   readonly loop: Loop;
   readonly network: Network;

@@ -8,7 +8,10 @@ export class Inflater {
   /** All that were ever announced, by view and number: what was lost may be any batch with any of them. */
   readonly #all = new Map<number, Map<number, Uint8Array>>();
 
-  /** The next frame that it has. Throws where the dictionary of a batch was not announced before it, or is not the newest. */
+  /**
+   * The next frame that it has. Throws where the dictionary of a batch was not announced before it, or is not the
+   * newest.
+   */
   take(frame: ServerFrame): ServerFrame {
     this.#remember(frame);
     return this.#expander.take(frame);

@@ -17,9 +17,9 @@ export interface NetworkLimits {
 const queueMax = 32;
 
 /**
- * What the gateway sees of uWebSockets.js, after its source (TopicTree.h, WebSocket.h, AsyncSocket.h): publishing queues per
- * subscriber; a drain ends with the first message that is over the limit, which alone is reported, and forgets the rest; a
- * direct send looks at the limit, then drains, then writes.
+ * What the gateway sees of uWebSockets.js, after its source (TopicTree.h, WebSocket.h, AsyncSocket.h): publishing
+ * queues per subscriber; a drain ends with the first message that is over the limit, which alone is reported, and
+ * forgets the rest; a direct send looks at the limit, then drains, then writes.
  */
 export class Network {
   readonly limits: NetworkLimits;

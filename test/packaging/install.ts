@@ -39,8 +39,8 @@ export class Workshop {
   }
 
   /**
-   * Commits a copy of the tree to a repository of its own. Returns its address for npm. The lock file is left out: it has the
-   * checksums of the packages of another registry.
+   * Commits a copy of the tree to a repository of its own. Returns its address for npm. The lock file is left out: it
+   * has the checksums of the packages of another registry.
    */
   async repository(): Promise<string> {
     const tree = this.#copyOfTree('repository');

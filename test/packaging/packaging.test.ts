@@ -13,7 +13,9 @@ const { version, devDependencies } = JSON.parse(readFileSync(join(root, 'package
   readonly devDependencies: Readonly<Record<string, string>>;
 };
 
-/** What `npm run build` needs of the packages for development. npm installs all of them before it packs a repository. */
+/**
+ * What `npm run build` needs of the packages for development. npm installs all of them before it packs a repository.
+ */
 const neededToBuild = ['@types/node', '@types/ws', 'esbuild', 'typescript', 'uplot'];
 const stubs = new Set(Object.keys(devDependencies).filter((name) => !neededToBuild.includes(name)));
 

@@ -20,8 +20,8 @@ interface Installed {
 }
 
 /**
- * A package registry that serves what is installed in node_modules, and nothing else. An install from it needs no network
- * and can't be mended by what others have published meanwhile.
+ * A package registry that serves what is installed in node_modules, and nothing else. An install from it needs no
+ * network and can't be mended by what others have published meanwhile.
  */
 export class LocalRegistry {
   readonly url: string;

@@ -3,7 +3,10 @@ import type { ServerFrame } from '../../src/protocol/frames.ts';
 
 const none: ReadonlyMap<number, Uint8Array> = new Map();
 
-/** Takes the frames of one connection in their order, as a client does: of a view's dictionaries only the newest counts. */
+/**
+ * Takes the frames of one connection in their order, as a client does: of a view's dictionaries only the newest
+ * counts.
+ */
 export class Expander {
   readonly #byView = new Map<number, ReadonlyMap<number, Uint8Array>>();
 

@@ -58,8 +58,8 @@ export class GatewayProcess {
 }
 
 /**
- * A port to start on twice. Not one that the system hands out by itself: those may be taken by any outgoing connection meanwhile,
- * and Linux keeps one that was bound as 0 busy while connections of the killed process linger.
+ * A port to start on twice. Not one that the system hands out by itself: those may be taken by any outgoing
+ * connection meanwhile, and Linux keeps one that was bound as 0 busy while connections of the killed process linger.
  */
 export async function lastingPort(): Promise<number> {
   for (;;) {

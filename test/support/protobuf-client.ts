@@ -12,7 +12,10 @@ import { Expander } from './expander.ts';
 
 type OfKind<K extends ServerFrame['kind']> = Extract<ServerFrame, { kind: K }>;
 
-/** A client that speaks `sluice.v1.protobuf` by the codec of `src/protocol`. Keeps all that it gets, in order, batches expanded. */
+/**
+ * A client that speaks `sluice.v1.protobuf` by the codec of `src/protocol`. Keeps all that it gets, in order, batches
+ * expanded.
+ */
 export class ProtobufClient {
   readonly socket: WebSocket;
   readonly frames: ServerFrame[] = [];
