@@ -31,7 +31,7 @@ const entries = {
 } as const;
 
 /** In bytes, gzip at level 9. */
-const budgets = { 'sluice-client': 22_000 } as const satisfies Partial<Record<keyof typeof entries, number>>;
+const budgets = { 'sluice-client': 22_200 } as const satisfies Partial<Record<keyof typeof entries, number>>;
 
 describe('the size of the client', () => {
   const sizes = new Map<string, { minified: number; gzip: number }>();

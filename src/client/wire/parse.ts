@@ -1,4 +1,4 @@
-import type { Field } from './tables.ts';
+import { type Field, field } from './tables.ts';
 
 /** The fields of a message as they came, without defaults. */
 export type Raw = Record<string, unknown>;
@@ -6,18 +6,7 @@ export type Raw = Record<string, unknown>;
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const maxDepth = 100;
 
-const tagFields: readonly Field[] = ['name', 'value'].map((name) => ({
-  name,
-  many: '',
-  type: 's',
-  fields: undefined,
-}));
-
-/** The wire type of a field: 0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes. */
-function wireTypeOf({ type, fields }: Field): number {
-  if (fields || 'srSxjJkKt'.includes(type)) return 2;
-  return type === 'd' ? 1 : type === 'f' ? 5 : 0;
-}
+const tagFields: readonly Field[] = [field('name', 's'), field('value', 's')];
 
 /**
  * Reads protobuf by the tables, as protobufjs does: unknown fields are skipped, the last of several counts, a message
@@ -38,51 +27,56 @@ export class Parser {
   message(fields: readonly Field[], raw: Raw, depth = 0): Raw {
     while (this.#at < this.#end) {
       const tag = this.#limited(4, 15);
+      const wireType = tag & 7;
       const field = fields[(tag >>> 3) - 1];
-      if (field && (tag & 7) === wireTypeOf(field)) this.#field(field, raw, depth);
-      // A list of integers in one piece.
-      else if (field?.many && field.type === 'u' && (tag & 7) === 2) {
-        this.#within(() => {
-          while (this.#at < this.#end) this.#field(field, raw, depth);
-        });
-      } else this.#skip(tag, depth);
+      if (field?.wireType === wireType) this.#field(field, raw, depth);
+      else if (field?.isList && field.type === 'u' && wireType === 2) this.#packed(field, raw, depth);
+      else this.#skip(tag, depth);
     }
     return raw;
   }
 
+  /** A list of integers in one piece. */
+  #packed(field: Field, raw: Raw, depth: number): void {
+    const end = this.#enter();
+    while (this.#at < this.#end) this.#field(field, raw, depth);
+    this.#end = end;
+  }
+
   #field(field: Field, raw: Raw, depth: number): void {
-    const { name, type, many, fields } = field;
+    const { name, type, fields, isList } = field;
     if (type === 't') {
-      const { name: key = '', value = '' } = this.#inner(tagFields, {}, depth - 1);
-      raw[name] ??= {};
-      // An own property, whatever its name.
-      Object.defineProperty(raw[name], key as string, {
-        value,
-        enumerable: true,
-        configurable: true,
-        writable: true,
-      });
+      this.#tag(raw, name, depth);
       return;
     }
-    const isList = many === '*' || many === '+';
+    const before = raw[name];
     const value = fields
-      ? this.#inner(fields, isList ? {} : ((raw[name] as Raw | undefined) ?? {}), depth)
-      : this.#value(type);
+      ? this.#inner(fields, isList ? {} : ((before as Raw | undefined) ?? {}), depth)
+      : this.#value(field);
     if (!isList) raw[name] = value;
-    else if (raw[name]) (raw[name] as unknown[]).push(value);
+    else if (before) (before as unknown[]).push(value);
     else raw[name] = [value];
-    if (/[jk]/i.test(type)) delete raw[name === 'json' ? 'binary' : 'json'];
+    if (field.isPayload) drop(raw, name === 'json' ? 'binary' : 'json');
     if (depth === 0 && fields) {
-      if (this.kind && this.kind !== name) delete raw[this.kind];
+      if (this.kind && this.kind !== name) drop(raw, this.kind);
       this.kind = name;
     }
   }
 
-  #value(type: string): unknown {
+  #tag(raw: Raw, name: string, depth: number): void {
+    const { name: key = '', value = '' } = this.#inner(tagFields, {}, depth - 1);
+    raw[name] ??= {};
+    const tags = raw[name] as Raw;
+    if (key !== '__proto__') tags[key as string] = value;
+    // An assignment would replace the prototype.
+    else Object.defineProperty(tags, key, { value, enumerable: true, configurable: true, writable: true });
+  }
+
+  #value({ type, bits }: Field): unknown {
     switch (type) {
       case 's':
       case 'S':
-        return decoder.decode(this.#take(this.#limited(4, 7)));
+        return textOf(this.#take(this.#limited(4, 7)));
       case 'x':
       case 'j':
       case 'J':
@@ -96,23 +90,24 @@ export class Parser {
         return type === 'd' ? view.getFloat64(0, true) : view.getUint32(0, true);
       }
       default:
-        return this.#varint(type);
+        return this.#varint(bits);
     }
   }
 
   #inner(fields: readonly Field[], raw: Raw, depth: number): Raw {
-    return this.#within(() => this.message(fields, raw, depth + 1));
+    const end = this.#enter();
+    this.message(fields, raw, depth + 1);
+    this.#end = end;
+    return raw;
   }
 
-  /** Reads within the next bytes, whose length comes first. */
-  #within<T>(read: () => T): T {
+  /** Reads within the next bytes, whose length comes first, until the end that it returns is restored. */
+  #enter(): number {
     const length = this.#limited(4, 7);
     const end = this.#end;
     this.#end = this.#at + length;
     if (this.#end > end) throw new RangeError();
-    const value = read();
-    this.#end = end;
-    return value;
+    return end;
   }
 
   #byte(): number {
@@ -140,17 +135,16 @@ export class Parser {
   }
 
   /** Ten bytes at most; what exceeds 64 bits is cut off, and 32 bits where the type has those. */
-  #varint(type: string): number | boolean {
+  #varint(bits: number): number | boolean {
     let value = 0;
-    let any = false;
+    let any = 0;
     for (let i = 0; i < 10; i++) {
       const byte = this.#byte();
-      const bits = byte & 127;
-      any ||= bits > 0;
-      const shift = 7 * i;
-      const kept = 'uUm'.includes(type) ? (i < 4 ? bits : i > 4 ? 0 : bits & 15) : i > 8 ? bits & 1 : bits;
-      value += kept * 2 ** shift;
-      if (byte < 128) return 'bBO'.includes(type) ? any : value;
+      const low = byte & 127;
+      any |= low;
+      if (bits === 64) value += (i > 8 ? low & 1 : low) * 2 ** (7 * i);
+      else if (i < 5) value += (i > 3 ? low & 15 : low) * 2 ** (7 * i);
+      if (byte < 128) return bits === 1 ? any > 0 : value;
     }
     throw new RangeError();
   }
@@ -174,4 +168,21 @@ export class Parser {
       }
     } else throw new RangeError();
   }
+}
+
+/** Without `delete`, which makes objects slow. */
+function drop(raw: Raw, name: string): void {
+  if (raw[name]) raw[name] = undefined;
+}
+
+/** Most texts are short and ASCII, and a decoder takes long to begin. */
+function textOf(bytes: Uint8Array): string {
+  if (bytes.length > 32) return decoder.decode(bytes);
+  let text = '';
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] as number;
+    if (byte > 127) return decoder.decode(bytes);
+    text += String.fromCharCode(byte);
+  }
+  return text;
 }

@@ -15,9 +15,9 @@ function fail(name: string): never {
 export function read(fields: readonly Field[], raw: Raw): Raw {
   const out: Raw = {};
   // Of a subscription that was refused nothing else counts.
-  for (const { name, type, many, fields: inner } of raw['error'] ? fields.slice(0, 2) : fields) {
+  for (const { name, type, many, isList, fields: inner } of raw['error'] ? fields.slice(0, 2) : fields) {
     const value = raw[name];
-    if (many === '*' || many === '+') {
+    if (isList) {
       const list = (value ?? []) as readonly unknown[];
       if (many === '*' || list.length > 0)
         out[name] = inner ? list.map((one) => read(inner, one as Raw)) : list;
@@ -35,7 +35,7 @@ function readValue(out: Raw, raw: Raw, name: string, type: string): void {
   if (
     typeof value === 'number' &&
     type !== 'd' &&
-    !(value <= (/i/i.test(type) ? maxInstantMs : Number.MAX_SAFE_INTEGER))
+    !(value <= (type === 'i' || type === 'I' ? maxInstantMs : Number.MAX_SAFE_INTEGER))
   )
     fail(name);
   switch (type) {

@@ -80,6 +80,25 @@ export interface Field {
   readonly many: string;
   /** The fields of the message that it holds. */
   readonly fields: readonly Field[] | undefined;
+  readonly isList: boolean;
+  readonly isPayload: boolean;
+  /** 0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes. */
+  readonly wireType: number;
+  /** Of a varint: 32 or 64; 1 for true or false. */
+  readonly bits: number;
+}
+
+export function field(name: string, type: string, many = '', fields?: readonly Field[]): Field {
+  return {
+    name,
+    type,
+    many,
+    fields,
+    isList: many === '*' || many === '+',
+    isPayload: !fields && 'jJkK'.includes(type),
+    wireType: fields || 'srSxjJkKt'.includes(type) ? 2 : type === 'd' ? 1 : type === 'f' ? 5 : 0,
+    bits: 'uUm'.includes(type) ? 32 : 'bBO'.includes(type) ? 1 : 64,
+  };
 }
 
 const known: Record<string, readonly Field[]> = {};
@@ -90,19 +109,14 @@ function fieldsOf(text: string): readonly Field[] {
   known[text] = fields;
   for (const [, name = '', many = '', type = ''] of text.matchAll(/(\w+):(\W?)(\w+)/g)) {
     const inner: string | undefined = messages[type as keyof typeof messages];
-    fields.push({ name, many, type, fields: inner ? fieldsOf(inner) : undefined });
+    fields.push(field(name, type, many, inner ? fieldsOf(inner) : undefined));
   }
   return fields;
 }
 
 function frame(kinds: Readonly<Record<string, string>>): readonly Field[] {
-  const inner = Object.keys(kinds).map((name) => ({
-    name,
-    many: '',
-    type: name,
-    fields: fieldsOf(kinds[name] as string),
-  }));
-  return [{ name: 'id', many: '', type: 'u', fields: undefined }, ...inner];
+  const inner = Object.keys(kinds).map((name) => field(name, name, '', fieldsOf(kinds[name] as string)));
+  return [field('id', 'u'), ...inner];
 }
 
 export const serverFrame: readonly Field[] = frame(serverKinds);

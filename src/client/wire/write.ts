@@ -11,9 +11,9 @@ export class Writer {
 
   message(fields: readonly Field[], values: Raw): this {
     fields.forEach((field, index) => {
-      const { name, many, type } = field;
-      const value = /[jk]/i.test(type) ? payload(type, values) : values[name];
-      if (many === '*' || many === '+') this.#list(field, index + 1, (value ?? []) as readonly unknown[]);
+      const { name, type } = field;
+      const value = field.isPayload ? payload(type, values) : values[name];
+      if (field.isList) this.#list(field, index + 1, (value ?? []) as readonly unknown[]);
       else if (type === 'N' ? value !== undefined : value instanceof Uint8Array || value)
         this.#field(field, index + 1, value);
     });
