@@ -1,7 +1,7 @@
-/** A result that may be there already: what is done at once costs no microtask. */
+/** A result, or a promise of it. A result that is available at once costs no microtask. */
 export type Awaitable<T> = T | Promise<T>;
 
-/** Goes on with it as soon as it is there. */
+/** Calls `next` with the result: at once, or when it resolves. */
 export function whenDone<T, U>(result: Awaitable<T>, next: (result: T) => Awaitable<U>): Awaitable<U> {
   return isPending(result) ? result.then(next) : next(result);
 }

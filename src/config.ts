@@ -143,7 +143,7 @@ function parseYaml(text: string, path: string, faults: string[]): unknown {
     try {
       return document.toJS();
     } catch {
-      problems.push(`is not YAML: an alias stands for nothing; ${quotes}`);
+      problems.push(`is not YAML: an alias refers to nothing; ${quotes}`);
     }
   }
   faults.push(...problems.map((problem) => `${path}: ${problem}`));

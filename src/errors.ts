@@ -1,5 +1,5 @@
 /**
- * Every error and close code that leaves the gateway, in one table each. A peer may rely on `code`, `number` and
+ * Every error and close code that the gateway sends, in one table each. A peer may rely on `code`, `number` and
  * `retry`; the message is for people.
  */
 
@@ -261,9 +261,9 @@ const closes = {
 export type CloseCode = keyof typeof closes;
 export const closeTable: Readonly<Record<CloseCode, CloseSpec>> = closes;
 
-/** Whose credential it was that is refused: for the log, never for the client. */
+/** Whose credential was refused: for the log, never for the client. */
 interface Who {
-  /** `sub` of a token whose signature was right. */
+  /** `sub` of a token with a valid signature. */
   readonly user?: string;
   /** The name of an API key. */
   readonly key?: string;

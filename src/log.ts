@@ -10,8 +10,8 @@ export interface ErrorLog {
 }
 
 /**
- * Fields that are never written, whatever object they stand in. The last line of defence: nothing should log them in
- * the first place. pino looks at the top level and one below.
+ * Fields that are never written, at the top level of a log line or one below, which is as far as pino looks. The last
+ * line of defence: no code should log them at all.
  */
 const secretFields = [
   'token',
@@ -29,7 +29,7 @@ const redact = {
   censor: '[redacted]',
 };
 
-/** A token may also stand in the address of a request. */
+/** A token may also be part of the URL of a request. */
 const serializers = {
   url: (url: unknown) => String(url).replace(/([?&]token=)[^&]*/g, '$1[redacted]'),
 };
@@ -48,6 +48,6 @@ export function createLog(
   };
   if (destination) return pino(options, destination);
   if (config.logFormat === 'json') return pino(options);
-  // In this thread and synchronous: it is for people at a terminal, and must not lose the last lines of a crash.
+  // In this thread and synchronous, so that a terminal shows the last lines before a crash.
   return pino(options, pretty({ sync: true, translateTime: 'SYS:HH:MM:ss.l' }));
 }

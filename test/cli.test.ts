@@ -154,7 +154,7 @@ describe('publish', () => {
     const result = await run(['publish', 'stats', '--url', 'http://me:hunter2@127.0.0.1:1'], {
       fetch: refused,
     });
-    expect(result.complaints).toBe('No gateway answers at http://…@127.0.0.1:1.\n');
+    expect(result.complaints).toBe('No gateway responds at http://…@127.0.0.1:1.\n');
   });
 
   test('refuses a tag without a name', async () => {

@@ -418,7 +418,7 @@ namespaces:
 
   test('refuses a name that no topic can have', () => {
     expect(faultsOf({ file: fileOf('namespaces: {"a:b": {}}') })).toEqual([
-      expect.stringContaining('must be named by what stands before the first ":"'),
+      expect.stringContaining('must be named by what precedes the first ":"'),
     ]);
   });
 });

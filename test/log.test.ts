@@ -20,7 +20,7 @@ test('writes lines of JSON at the level of the configuration', () => {
   });
 });
 
-test('never writes a secret, wherever it stands', () => {
+test('never writes a secret, in whatever object it is', () => {
   const { log, lines } = logOf('info');
   const headers = { authorization: 'hunter2', cookie: 'hunter2', 'x-api-key': 'hunter2' };
   log.info({ token: 'hunter2', config: { apiKeys: ['hunter2'], tokenSecret: 'hunter2' } }, 'start');

@@ -53,14 +53,14 @@ describe('the table of metrics', () => {
     expect(unset).toEqual([]);
   });
 
-  test('has no label whose values are without bound', () => {
+  test('has no label with an unbounded number of values', () => {
     const labels = metricRows.flatMap((row) => row.labels);
     for (const unbounded of ['topic', 'user', 'session', 'id', 'ip', 'key'])
       expect(labels).not.toContain(unbounded);
   });
 });
 
-test('promtool has nothing to say about them, those of the process included', async () => {
+test('promtool accepts them, and those of the process', async () => {
   const metrics = createMetrics();
   metrics.connectionsRejectedTotal.inc({ reason: 'rate_limited' });
   const input = await metrics.registry.metrics();
@@ -111,7 +111,7 @@ describe('createMetrics', () => {
     expect(() => metrics.publicationsTotal.inc({ topic: 'stats' })).toThrow('topic');
   });
 
-  test('asks the owners at each scrape, until they end it', async () => {
+  test('calls the owners at each scrape, until they end it', async () => {
     const metrics = own();
     let topics = 0;
     const end = metrics.onScrape(() => metrics.topics.set(++topics));
@@ -121,7 +121,7 @@ describe('createMetrics', () => {
     expect(await metrics.registry.metrics()).toContain('sluice_topics 2');
   });
 
-  test('reports the process too; the delay of its event loop in a histogram of its own', async () => {
+  test('reports the process too, with a histogram of our own for the delay of its event loop', async () => {
     const text = await createMetrics().registry.metrics();
     for (const name of [
       'process_resident_memory_bytes',
@@ -133,10 +133,10 @@ describe('createMetrics', () => {
   });
 });
 
-describe('what is added up here', () => {
+describe('counters and histograms', () => {
   const bounds = [0.001, 0.01, 0.1];
 
-  test('is what prom-client makes of the same observations', async () => {
+  test('have the same text as prom-client for the same observations', async () => {
     const [registry, theirs] = [new Registry(), new Registry()];
     const tallied = new TalliedHistogram({
       name: 'a_seconds',
@@ -163,7 +163,7 @@ describe('what is added up here', () => {
     expect(await registry.getSingleMetricAsString('a_seconds')).toContain('a_seconds_count{route="/a"} 9');
   });
 
-  test('starts at 0 and is there at every look, not only at the first', async () => {
+  test('start at 0 and are in every scrape, not only the first', async () => {
     const metrics = own();
     expect(await metrics.registry.metrics()).toContain('sluice_publish_seconds_count 0');
     for (const count of [1, 2]) {
@@ -175,7 +175,7 @@ describe('what is added up here', () => {
     }
   });
 
-  test('is a number, of a counter none below 0', () => {
+  test('take numbers only, and counters none below 0', () => {
     const metrics = own();
     metrics.publicationsTotal.inc(0);
     expect(() => metrics.publicationsTotal.inc(-1)).toThrow('no number');
@@ -197,7 +197,7 @@ describe('what is added up here', () => {
         new TalliedHistogram({ name: 'a', help: 'help', labelNames: ['x', 'y'], buckets: bounds, registry }),
     ],
   ])('of %s', (_, make) => {
-    test('has one tally for one combination of labels, in whatever order they stand', () => {
+    test('has one tally for one combination of labels, in any order', () => {
       const made = make(new Registry());
       const tally = made.tally({ x: '1', y: '2' });
       expect(made.tally({ x: '1', y: '2' })).toBe(tally);
@@ -222,7 +222,7 @@ describe('what is added up here', () => {
     });
   });
 
-  test('counts for a combination however often that is looked up', async () => {
+  test('count for a combination however often it is looked up', async () => {
     const metrics = own();
     for (let i = 0; i < 3; i++) {
       metrics.httpRequestsTotal.labels({ route: '/', status: '200' }).inc();
@@ -235,7 +235,7 @@ describe('what is added up here', () => {
   });
 });
 
-test('the delay of the event loop is what a timer comes late by', () => {
+test('the delay of the event loop is how late a timer runs', () => {
   let nowMs = 1000;
   let look = (): void => undefined;
   let stops = 0;
@@ -258,7 +258,7 @@ test('the delay of the event loop is what a timer comes late by', () => {
 });
 
 describe('the value of a counter', () => {
-  test('is what was counted so far, over all labels where it has any', () => {
+  test('is what was counted so far, summed over its labels', () => {
     const metrics = own();
     metrics.publicationsTotal.inc(3);
     metrics.httpRequestsTotal.inc({ route: '/', status: '200' }, 2);

@@ -12,7 +12,7 @@ export interface ApiKey {
 
 export interface ApiKeys {
   readonly size: number;
-  /** Whose key it is; undefined: nobody's. Takes as long for a wrong key as for a right one. */
+  /** Whose key it is; undefined: it is unknown. Takes as long for a wrong key as for a right one. */
   identify(presented: string): Identity | undefined;
 }
 
@@ -34,7 +34,7 @@ export function apiKeys(keys: readonly (string | ApiKey)[]): ApiKeys {
       if (known.length === 0) return undefined;
       const digest = sha256(presented);
       let found: Identity | undefined;
-      // All of them, also behind a hit: the time must not tell which key, or how much of it, was right.
+      // All of them, also after a hit: the time must not tell which key, or how much of it, was right.
       for (const each of known) if (timingSafeEqual(each.digest, digest)) found = each.identity;
       return found;
     },

@@ -18,7 +18,7 @@ export function isLoopbackAddress(text: string): boolean {
 
 /**
  * What connections are counted by: the address, and of an IPv6 address its /64, because one customer usually has all of
- * that. IPv4-mapped addresses count as IPv4. What is no address stands for itself.
+ * that. IPv4-mapped addresses count as IPv4. Text that is no address is returned as it is.
  */
 export function addressKey(text: string): string {
   if (isIPv4(text)) return text;
@@ -41,7 +41,7 @@ export type ClientAddress = (request: ClientHops) => string;
 
 /**
  * Goes from the peer to the left as long as who speaks is a trusted proxy, and ends at the first that isn't: what
- * stands further left is hearsay. An entry that is no address ends it too, at the proxy that wrote it.
+ * is further left is not verified. An entry that is no address ends it too, at the proxy that wrote it.
  */
 export function clientAddress(proxies: readonly string[]): ClientAddress {
   const ranges = proxies.map(parseRange);

@@ -8,7 +8,7 @@ export interface OriginPolicy {
   names(origin: string): boolean;
   /**
    * Whether a request with these headers may come from where it comes from. No origin: the client is no browser. The
-   * origin `null` (sandboxed frames, files) is nobody's own, so it has to be listed, or `*`.
+   * origin `null` (sandboxed frames, files) belongs to no host, so it has to be listed, or `*`.
    */
   allows(origin: string, host: string): boolean;
 }
@@ -29,7 +29,7 @@ export function originPolicy(origins: readonly string[]): OriginPolicy {
 const hostShape = /^[A-Za-z0-9._:[\]-]+$/;
 
 /**
- * Whether the page came from the host that it now asks. The scheme isn't compared: behind a proxy that ends TLS the
+ * Whether the page came from the host that it now asks. The scheme isn't compared: with a proxy that ends TLS the
  * gateway doesn't know its own.
  */
 export function isSameOrigin(origin: string, host: string): boolean {

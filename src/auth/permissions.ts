@@ -32,10 +32,10 @@ export function userProblem(user: string): string | undefined {
 }
 
 /**
- * Whether this identity may do this with this topic, or with all topics that the pattern stands for. The name has been
+ * Whether this identity may do this with this topic, or with all topics that match the pattern. The name has been
  * checked to be well-formed.
  *
- * - Names that begin with `$` are Sluice's own: nobody may, the gateway itself joins sessions to `$all`.
+ * - Names that begin with `$` are Sluice's own and refused; the gateway itself joins sessions to `$all`.
  * - `user:{sub}` is heard by that user only, whatever any token grants; so no pattern that reaches into `user:`
  *   is granted to anybody. Publishing to it needs a permission like any other topic.
  * - What a namespace allows to anonymous clients it allows to everybody. A pattern that spans several namespaces needs it
@@ -77,7 +77,7 @@ export function mayAnywhere(
   );
 }
 
-/** Whether every topic that `wanted` (a topic or pattern) stands for is also one of `granted`. */
+/** Whether every topic that matches `wanted` (a topic or pattern) also matches `granted`. */
 export function covers(granted: string, wanted: string): boolean {
   if (!isPattern(granted)) return granted === wanted;
   const prefix = granted.slice(0, -1);

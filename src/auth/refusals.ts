@@ -17,7 +17,7 @@ interface RefusalLog {
   warn(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
-/** Of one code and door: so many lines at once, and then one every so often. */
+/** Per code and door: a burst of lines, and then one per interval. */
 const linesAtOnce = 10;
 const everyMs = 10_000;
 /** An origin is what a client says: no more of it than a name may have. */

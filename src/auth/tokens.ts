@@ -41,7 +41,7 @@ const permissionSchema = z.strictObject({
     .transform(canonicalTopic)
     .superRefine((pattern, context) => {
       const problem = isReserved(pattern)
-        ? 'names that begin with "$" are granted to nobody'
+        ? 'names that begin with "$" cannot be granted'
         : isPattern(pattern)
           ? patternProblem(pattern)
           : topicProblem(pattern);
@@ -50,7 +50,7 @@ const permissionSchema = z.strictObject({
   allow: z.array(z.enum(topicActions)),
 });
 
-/** Other claims are the issuer's own business. Without `sub` the token grants topics to nobody in particular. */
+/** Other claims are ignored. Without `sub` the token grants topics without naming a user. */
 const claimsSchema = z.object({
   sub: z
     .string()

@@ -8,7 +8,7 @@ export async function health(url: string, deps: CliDeps): Promise<void> {
   const response = await deps
     .fetch(`${url}/healthz`, { signal: AbortSignal.timeout(answerWithinMs) })
     .catch((error: unknown) => {
-      throw new Exit(1, `No gateway answers at ${url}.`, error);
+      throw new Exit(1, `No gateway responds at ${url}.`, error);
     });
   if (!response.ok) throw new Exit(1, `${url}/healthz answered ${response.status}: ${await response.text()}`);
   deps.print(`${url} is alive.\n`);

@@ -27,7 +27,7 @@ export async function publish(
   const response = await deps
     .fetch(`${url}/api/publish`, { method: 'POST', headers, body })
     .catch((error: unknown) => {
-      throw new Exit(1, `No gateway answers at ${withoutPassword(url)}.`, error);
+      throw new Exit(1, `No gateway responds at ${withoutPassword(url)}.`, error);
     });
   const answer = await response.text();
   if (!response.ok) throw new Exit(1, `${withoutPassword(url)} answered ${response.status}: ${answer}`);
@@ -49,7 +49,7 @@ async function dataBytes(data: string | undefined, deps: CliDeps): Promise<Bytes
   return Buffer.concat(chunks);
 }
 
-/** The bytes go into the envelope as they stand; that they are one JSON value keeps them from being more than that. */
+/** The bytes go into the envelope unchanged. They were checked to be one JSON value, so they cannot add members to it. */
 function spliceData(envelope: object, data: Bytes | undefined): Bytes {
   const head = JSON.stringify(envelope);
   if (data === undefined) return Buffer.from(head);

@@ -57,9 +57,7 @@ const builtIn: Readonly<Record<string, NamespaceEntry>> = {
 };
 
 export const namespacesSchema = z.record(
-  z
-    .string()
-    .regex(/^[A-Za-z0-9_\-./@%$]{1,200}$/, 'must be named by what stands before the first ":" of a topic'),
+  z.string().regex(/^[A-Za-z0-9_\-./@%$]{1,200}$/, 'must be named by what precedes the first ":" of a topic'),
   namespaceEntrySchema,
 );
 
@@ -104,7 +102,7 @@ export function resolveNamespaces(
 }
 
 /**
- * The options of a namespace: what stands before the first ":" of a topic, or all of a name that has none. Names come
+ * The options of a namespace: what precedes the first ":" of a topic, or the whole name if it has none. Names come
  * from clients, so nothing is stored per name.
  */
 export function namespaceOptions(

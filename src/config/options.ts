@@ -39,8 +39,8 @@ const MiB = 2 ** 20;
 const count = integer(1, 10_000_000);
 
 /**
- * Every option: what it is called, what it is when nobody says, what it may be, what it does. Flags, variables, help,
- * the README and the type `Config` come from here, so a new option is one new entry.
+ * Every option: its name, default, allowed values and purpose. Flags, variables, help,
+ * OPTIONS.md and the type `Config` come from here, so a new option is one new entry.
  */
 const optionTable = {
   host: option(
@@ -283,7 +283,7 @@ export interface OptionNames {
   readonly flag: string;
 }
 
-/** A row of the table as help, README and loader use it. */
+/** A row of the table as help, OPTIONS.md and loader use it. */
 export interface OptionRow extends Omit<Spec<unknown>, 'flag'>, OptionNames {
   readonly name: OptionName;
   readonly renamedFrom: OptionNames | undefined;

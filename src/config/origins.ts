@@ -1,7 +1,7 @@
 /** Schemes of pages and apps that have origins of their own; what else is special in URLs has none, or isn't a page. */
 const webScheme = /^https?:$/;
 const otherSpecialScheme = /^(?:wss?|ftp|file|blob|data|about|javascript):/i;
-/** `capacitor://localhost`, `chrome-extension://ID`: compared as it stands. */
+/** `capacitor://localhost`, `chrome-extension://ID`: compared verbatim. */
 const appOrigin = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*,\\]+$/;
 
 /** Pages without an origin of their own: sandboxed frames, and files. */
@@ -9,11 +9,11 @@ const namelessOrigins: readonly string[] = ['null', 'file://'];
 
 /**
  * What is wrong with an entry of the list of origins, to be read after "origins: "; undefined: nothing. An origin is written as
- * browsers send it, because it is compared as it stands.
+ * browsers send it, because it is compared verbatim.
  */
 export function originFault(value: string): string | undefined {
   if (value === '*' || namelessOrigins.includes(value)) return undefined;
-  if (value.includes('*')) return 'must name each origin: * stands for all of them, and for no part of one';
+  if (value.includes('*')) return 'must name each origin: * means all of them, and cannot be part of one';
   if (!URL.canParse(value)) return generalFault;
   const url = new URL(value);
   if (webScheme.test(url.protocol)) {

@@ -6,7 +6,7 @@ export function urlToReach(host: string, port: number): string {
   return `http://${hostToReach(host)}:${port}`;
 }
 
-/** As it stands in a URL. The address that means all addresses is reached at loopback. */
+/** As it is written in a URL. The address that means all addresses is reached at loopback. */
 export function hostToReach(host: string): string {
   if (!isAddress(host)) return host;
   const address = ipaddr.parse(host);

@@ -7,11 +7,11 @@ import { z } from 'zod';
  */
 export interface Kind<T> {
   readonly schema: z.ZodType<T>;
-  /** What stands behind the flag in the help; absent: the flag takes no value. */
+  /** What follows the flag in the help; absent: the flag takes no value. */
   readonly placeholder?: string;
   /** The flag may be given several times. */
   readonly repeatable?: true;
-  /** For people: help, README, check-config. Empty: nothing worth saying. */
+  /** For people: help, OPTIONS.md, check-config. Empty: nothing worth saying. */
   format(value: T): string;
 }
 
@@ -104,7 +104,7 @@ export function text(placeholder: string, isValid: (value: string) => boolean, f
   };
 }
 
-/** A secret is taken as it stands, spaces included. `undefined`: not set. */
+/** A secret is taken verbatim, spaces included. `undefined`: not set. */
 export function secretText(minBytes: number): Kind<string | undefined> {
   return {
     schema: parsed<string | undefined>((input) =>
@@ -118,8 +118,8 @@ export function secretText(minBytes: number): Kind<string | undefined> {
 }
 
 /**
- * Several texts: an array, or one text with commas between them. `faultOf`: what is wrong with one of them (an empty one stands
- * for what is no text); undefined: nothing.
+ * Several texts: an array, or one text with commas between them. `faultOf`: what is wrong with one of them (it is called with an empty
+ * text for a value that is no text); undefined: nothing.
  */
 export function list(
   placeholder: string,

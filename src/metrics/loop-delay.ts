@@ -1,10 +1,10 @@
 const everyMs = 50;
 
-/** What it takes of a machine; tests bring their own. */
+/** The clock and timer that it uses; tests bring their own. */
 interface LoopClock {
   /** Milliseconds on a monotonic clock. */
   nowMs(): number;
-  /** Calls `look` about so often; the answer ends that. */
+  /** Calls `look` at about this interval. Returns a function that ends it. */
   every(intervalMs: number, look: () => void): () => void;
 }
 
@@ -17,10 +17,11 @@ const loopClock: LoopClock = {
 };
 
 /**
- * Tells twenty times a second by how many seconds a timer came late: what anything else that was due then had to wait for.
- * A stop of the loop that is longer than 50 ms is always seen. The answer ends it. (The monitor of `perf_hooks` that
- * prom-client starts wakes an idle process a hundred times a second, which is most of what the process does, and its values
- * include its own 10 ms.)
+ * Calls `delayed` twenty times a second with the seconds that a timer was late, which is how long other due work had to
+ * wait. Every pause of the loop over 50 ms is seen. Returns a function that ends it.
+ *
+ * Not the monitor of `perf_hooks` that prom-client starts: it wakes an idle process a hundred times a second, and its values
+ * include its own 10 ms.
  */
 export function watchLoopDelay(delayed: (seconds: number) => void, clock: LoopClock = loopClock): () => void {
   let lastMs = clock.nowMs();

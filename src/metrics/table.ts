@@ -1,4 +1,4 @@
-/** Label -> its values where they are a closed set (then counters start at 0), or `open`. */
+/** Label -> its values if they are a closed set (then counters start at 0), else `open`. */
 export type LabelSpec = Readonly<Record<string, readonly string[] | 'open'>>;
 
 export interface Spec<T extends 'counter' | 'net' | 'gauge' | 'histogram', S extends LabelSpec> {
@@ -28,26 +28,28 @@ const histogram = <const S extends LabelSpec = None>(
 ): Spec<'histogram', S> => ({ type: 'histogram', help, buckets, labels: labels ?? ({} as S) });
 
 const latency = [0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-/** For work of this process alone, most of which takes microseconds. */
+/** For work within this process, most of which takes microseconds. */
 const work = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, ...latency];
 const counts = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 
 /**
- * Every metric, without the prefix `sluice_`. Base units. No topic, user or id is ever a label: their number is
- * unbounded. Gauges of what an owner holds anyway are set by it in an `onScrape` callback.
+ * Every metric, without the prefix `sluice_`, in base units. No topic, user or id is ever a label, because their number is
+ * unbounded. The owner of what a gauge shows sets it in an `onScrape` callback.
  */
 export const table = {
   connections: gauge('Open connections.', { transport: 'open' }),
-  connections_unauthenticated: gauge('Those of them that have shown no credential yet, where one is needed.'),
+  connections_unauthenticated: gauge('Open connections that have not shown the credential that is needed.'),
   connections_total: counter('Connections that were accepted.', { transport: 'open' }),
   connections_rejected_total: counter('Connections that were refused, by error code.', { reason: 'open' }),
   connections_closed_total: counter('Connections that ended, by close code or "client".', { reason: 'open' }),
   handshake_seconds: histogram('From the upgrade request to the greeting.', latency),
-  heartbeat_timeouts_total: counter('Connections that were dead: neither message nor pong in time.'),
+  heartbeat_timeouts_total: counter(
+    'Connections that ended because neither a message nor a pong came in time.',
+  ),
   client_round_trip_seconds: histogram('Round trip of a ping, as clients report it.', latency),
 
   commands_total: counter('Commands of clients.', { command: 'open' }),
-  command_errors_total: counter('Commands that were answered by an error.', { code: 'open' }),
+  command_errors_total: counter('Commands that got an error as their reply.', { code: 'open' }),
   rate_limited_total: counter('Refusals by a token bucket.', {
     scope: ['connection', 'handshake', 'command', 'publish', 'http'],
   }),
@@ -59,32 +61,30 @@ export const table = {
   publish_errors_total: counter('Publishes that were refused or failed.', { code: 'open' }),
   publish_duplicates_total: counter('Publishes whose messageId was seen before.'),
   publish_seconds: histogram('From a publish to its acknowledgement.', work),
-  engine_append_seconds: histogram('What the engine takes to commit.', work),
-  engine_retries_total: counter('Publications that were given to the engine once more.'),
+  engine_append_seconds: histogram('Time that the engine takes to commit.', work),
+  engine_retries_total: counter('Publications that were given to the engine again.'),
   engine_up: gauge('1 while the engine accepts publications.'),
 
   deliveries_total: net(
-    'Publications handed to receivers, less what was dropped, or unsent when a session ended.',
+    'Publications handed to receivers, minus those dropped or unsent when a session ended.',
   ),
-  frames_total: counter('Live batches that were framed: once per view, not per receiver.'),
-  frame_bytes_total: counter('Their bytes, before (plain) and after (wire) compression.', {
+  frames_total: counter('Live batches that were framed, once per view.'),
+  frame_bytes_total: counter('Bytes of live batches, before (plain) and after (wire) compression.', {
     stage: ['plain', 'wire'],
   }),
-  deflates_total: counter('Live batches that were deflated: at most once per view.'),
-  shared_pages_total: counter(
-    'Pages of catch-ups that were framed for all who stand at the same position, not per receiver.',
-  ),
+  deflates_total: counter('Live batches that were deflated, at most once per view.'),
+  shared_pages_total: counter('Catch-up pages that were framed once for all receivers at the same position.'),
   shared_page_deflates_total: counter(
-    'Those of them that were deflated, once they had been sent often enough.',
+    'Shared catch-up pages that were deflated, after they had been sent often enough.',
   ),
   dictionary_trials_total: counter(
-    'Dictionaries that were made: the first of a view, in the place of an older one, or not worth announcing.',
+    'Dictionaries that were tried: the first of a view, one that replaced an older one, or one not worth announcing.',
     { outcome: ['first', 'rotated', 'rejected'] },
   ),
   sent_bytes_total: counter('Bytes of messages handed to connections.'),
   batch_publications: histogram('Publications per batch.', counts),
   flush_seconds: histogram(
-    'What a flush takes: filter, frame, compress, publish to all views of a topic.',
+    'Time of a flush: filter, frame, compress, publish to all views of a topic.',
     work,
   ),
   delivery_seconds: histogram(
@@ -95,29 +95,32 @@ export const table = {
 
   drops_total: counter('Frames that sessions lost to backpressure; catch-up sends their publications again.'),
   sessions_lagging: gauge('Sessions that read too slowly and get no live batches.'),
-  sessions_lagging_total: counter('How often a session began to lag.'),
-  recoveries_total: counter('Catch-ups and subscriptions with `since`, by what they got.', {
+  sessions_lagging_total: counter('Times that a session began to lag.'),
+  recoveries_total: counter('Catch-ups and subscriptions with `since`, by outcome.', {
     outcome: ['recovered', 'snapshot', 'gap', 'none'],
   }),
-  waiting_message_bytes: gauge('Large messages of clients that wait for a later turn to be decoded.'),
+  waiting_message_bytes: gauge('Bytes of large client messages that wait for a later turn to be decoded.'),
   backpressure_bytes: gauge('Unsent bytes of all sessions, buffered or waiting for the buffer.'),
 
   topics: gauge('Topics.'),
   views: gauge('Views.'),
   subscriptions: gauge('Subscriptions of all sessions.'),
-  message_id_bytes: gauge('What the messageIds of the last 5 minutes that are remembered cost.'),
+  message_id_bytes: gauge('Bytes of the messageIds that are remembered, for 5 minutes.'),
   ring_publications: gauge('Publications in all rings.'),
   ring_bytes: gauge('Bytes of all rings.'),
   ring_evictions_total: counter('Publications that left a ring, by the limit that they hit.', {
     reason: ['count', 'age', 'bytes', 'total', 'ttl'],
   }),
 
-  event_loop_delay_seconds: histogram('How late timers run, looked at 20 times a second.', latency),
+  event_loop_delay_seconds: histogram('How late timers run, measured 20 times a second.', latency),
   source_errors_total: counter('Failures of built-in sources.', { source: 'open' }),
-  http_connections: gauge('Open connections that are no WebSockets (yet).'),
-  http_held_bytes: gauge('Bodies of requests that are under way, and answers that clients have not read.', {
-    what: ['body', 'answer'],
-  }),
+  http_connections: gauge('Open connections that are not WebSockets (yet).'),
+  http_held_bytes: gauge(
+    'Bytes of request bodies being received, and of responses that clients have not read.',
+    {
+      what: ['body', 'answer'],
+    },
+  ),
   http_requests_total: counter('HTTP requests, by route pattern and status.', {
     route: 'open',
     status: 'open',

@@ -13,7 +13,7 @@ export interface SourceDeps {
   readonly publish: SourcePublish;
   readonly metrics: Metrics;
   readonly log: Log;
-  /** What lets the canary hear its topic. */
+  /** Headers that let the canary subscribe to its topic. */
   readonly canaryHeaders: Readonly<Record<string, string>>;
 }
 

@@ -10,7 +10,7 @@ const canaryTopic = '$canary';
 export interface CanaryOptions {
   /** Of the gateway's own WebSocket, over loopback. */
   readonly url: string;
-  /** What lets it hear a topic of Sluice's own. */
+  /** They let it subscribe to a topic of Sluice's own. */
   readonly headers: Readonly<Record<string, string>>;
   readonly intervalMs: number;
   readonly publish: SourcePublish;
@@ -22,8 +22,8 @@ export interface CanaryOptions {
 }
 
 /**
- * A client like any other, in the gateway itself: publishes regularly, and measures how long it takes until it has
- * received that over a real connection. What it measures is what a client on this machine would.
+ * A client inside the gateway. It publishes regularly and measures the time until it receives the publication over a real
+ * connection, as a client on this machine would.
  */
 export class Canary implements Source {
   readonly name = 'canary';
@@ -32,7 +32,7 @@ export class Canary implements Source {
   #socket: WebSocket | undefined;
   #stopTicking: (() => void) | undefined;
   #subscribed = false;
-  /** When the publication that is under way was handed in. */
+  /** When the publication that it waits for was published. */
   #sentAtMs: number | undefined;
 
   constructor(options: CanaryOptions) {

@@ -12,7 +12,7 @@ import {
 } from './sampler.ts';
 import { type Source, type SourceClock, type SourcePublish, systemClock } from './source.ts';
 
-/** Percent. The network has none: how much is too much, only its owner knows. */
+/** Percent. The network has no threshold, because its capacity is unknown. */
 const defaultThresholds: Partial<Readonly<Record<MonitoringType, Thresholds>>> = {
   cpu: { warning: 80, critical: 95, margin: 5 },
   memory: { warning: 85, critical: 95, margin: 3 },
@@ -32,7 +32,7 @@ export interface HostSourceOptions {
   readonly serverId?: string;
 }
 
-/** A name that is safe in a topic, in a path segment and in a tag. */
+/** A name that is valid in a topic, a path segment and a tag. */
 export function serverIdOf(name: string): string {
   const safe = name.replace(/[^A-Za-z0-9_\-.]/g, '-').slice(0, 100);
   return /^\.{0,2}$/.test(safe) ? 'localhost' : safe;
@@ -55,7 +55,7 @@ export class HostSource implements Source {
   readonly #serverId: string;
   readonly #levels = new Map<MonitoringType, Level>();
   readonly #running = new Set<MonitoringType>();
-  /** By key: where publishing is slower than sampling, only the newest waits. */
+  /** By key: if publishing is slower than sampling, only the newest sample waits. */
   readonly #ready = new Map<string, PublishFields>();
   #publishing: Promise<void> | undefined;
   #stopTicking: (() => void) | undefined;
@@ -109,7 +109,7 @@ export class HostSource implements Source {
     this.#levels.set(type, level);
     const base = { server_id: this.#serverId, monitoring_type: type };
     this.#add('monitoring_update', type, type, level, { ...base, value, unit, level, ...details });
-    // Also at the first sample, so that the snapshot of whoever comes later has it.
+    // Also at the first sample, so that the snapshot of a later subscriber has it.
     if (level !== previous) {
       const change = {
         from: previous ?? null,
@@ -157,7 +157,7 @@ export class HostSource implements Source {
     }
   }
 
-  /** For the next interval, where nothing newer is ready: a change of level is not said again. */
+  /** For the next interval, unless something newer is ready: a change of level is not published again. */
   #keep(fields: readonly PublishFields[]): void {
     for (const field of fields) {
       if (field.key !== undefined && !this.#ready.has(field.key)) this.#ready.set(field.key, field);

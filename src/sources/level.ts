@@ -1,10 +1,10 @@
 export type Level = 'ok' | 'warning' | 'critical';
 
-/** In the unit of the value that they judge. */
+/** In the unit of the value. */
 export interface Thresholds {
   readonly warning: number;
   readonly critical: number;
-  /** How far below a threshold the value must fall before its level ends, so that noise around it is one alarm. */
+  /** How far below a threshold the value must fall before its level ends, so that noise around it raises one alarm. */
   readonly margin: number;
 }
 

@@ -5,18 +5,18 @@ export const monitoringTypes = ['cpu', 'memory', 'load', 'disk', 'network'] as c
 export type MonitoringType = (typeof monitoringTypes)[number];
 
 export interface Sample {
-  /** What thresholds judge: percent; of the network, bytes per second. */
+  /** Compared with the thresholds: percent, for the network bytes per second. */
   readonly value: number;
   readonly unit: '%' | 'bytes/s';
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** Looks at a machine. Each function is called again only after its last call has settled. */
+/** Samples a machine. Each function is called again only after its last call has settled. */
 export type Sampler = Readonly<Record<MonitoringType, () => Promise<Sample>>>;
 
 const rounded = (value: number, digits = 1) => Number(value.toFixed(digits));
 const percent = (part: number, whole: number) => (whole > 0 ? rounded((100 * part) / whole) : 0);
-/** systeminformation has no rate yet at its first look, and says null. */
+/** systeminformation returns null for rates at the first call. */
 const rate = (value: number | null) => rounded(Math.max(0, value ?? 0), 0);
 
 async function cpu(): Promise<Sample> {
@@ -67,7 +67,7 @@ async function load(): Promise<Sample> {
 
 type FileSystem = Systeminformation.FsSizeData;
 
-/** Asking for sizes starts `df`, and they change slowly: they are asked for once in so long. */
+/** Asking for sizes starts `df`, and they change slowly: the interval between two calls. */
 const sizesMaxAgeMs = 10_000;
 
 /** `nowMs`: on a monotonic clock. */
@@ -98,7 +98,7 @@ function diskSampler(nowMs: () => number): () => Promise<Sample> {
   };
 }
 
-/** Hosts of containers have an interface for each; looking at one starts a process. */
+/** Container hosts have an interface per container, and sampling one starts a process. */
 const interfacesMax = 8;
 
 /** By name: for "the default interface" systeminformation would block the event loop on `ip route`. */
@@ -131,7 +131,7 @@ async function network(): Promise<Sample> {
   };
 }
 
-/** This machine. CPU and rates are since the previous look. */
+/** This machine. CPU and rates are averages since the previous sample. */
 export function machineSampler(nowMs: () => number = () => performance.now()): Sampler {
   return { cpu, memory, load, disk: diskSampler(nowMs), network };
 }

@@ -1,6 +1,6 @@
 import type { PublishFields } from '../protocol/frames.ts';
 
-/** A built-in producer of publications. Which ones run, the composition root decides. */
+/** A built-in producer of publications. The composition root decides which ones run. */
 export interface Source {
   /** The label of its metrics and log lines. */
   readonly name: string;
@@ -10,14 +10,14 @@ export interface Source {
   stop(): Promise<void>;
 }
 
-/** What a source needs of the gateway: publish several at once. Rejects when they could not be committed. */
+/** What a source needs from the gateway: publish several at once. Rejects when they could not be committed. */
 export type SourcePublish = (fields: readonly PublishFields[]) => Promise<unknown>;
 
 /** Time, as a source sees it. */
 export interface SourceClock {
   /** Milliseconds since 1970, UTC. */
   now(): number;
-  /** Calls `tick` every so often, until the returned function is called. */
+  /** Calls `tick` at this interval, until the returned function is called. */
   every(intervalMs: number, tick: () => void): () => void;
 }
 

@@ -82,7 +82,7 @@ export class Chart {
           gap: 8,
           grid: { stroke: color('--grid'), width: 1 },
           splits: (_plot, _axis, min, max) => [min, max / 2, max],
-          // Halves of good numbers need no zeros behind the point.
+          // Halves of round numbers need no zeros after the point.
           values: (_plot, splits) => splits.map((split) => format(split).replace(/\.0+(?= |$)/, '')),
         },
       ],

@@ -94,7 +94,7 @@ describe.each([
     const result = await run(command, { fetch: refused, env: { SLUICE_PORT: '9000' } });
     expect(result).toMatchObject({
       exitCode: 1,
-      complaints: 'No gateway answers at http://127.0.0.1:9000.\n',
+      complaints: 'No gateway responds at http://127.0.0.1:9000.\n',
     });
   });
 });

@@ -11,7 +11,7 @@ it('measures publish to receive through a connection of its own', async () => {
   await gateway.close();
 });
 
-it('is alone in hearing its topic', async () => {
+it('is the only subscriber of its topic', async () => {
   const gateway = await startGateway({
     canary: true,
     anonymous: true,

@@ -131,7 +131,7 @@ describe('the host source', () => {
     });
   });
 
-  test('has no opinion on how much traffic is too much', async () => {
+  test('has no threshold for traffic', async () => {
     const world = play();
     world.values.network = 1e12;
     world.source.start();
@@ -177,7 +177,7 @@ describe('the host source', () => {
     expect(started).toBe(2);
   });
 
-  test('keeps what the gateway did not take, the newest of each key', async () => {
+  test('keeps the newest of each key when the gateway did not accept it', async () => {
     let isDown = true;
     const taken: (readonly PublishFields[])[] = [];
     const world = play({

@@ -16,7 +16,7 @@ describe('the sampler of this machine', () => {
     for (const type of monitoringTypes) samples[type] = await sampler[type]();
   });
 
-  test('looks at everything, in numbers that JSON can carry', () => {
+  test('samples everything, in numbers that JSON can hold', () => {
     for (const type of monitoringTypes) {
       expect(samples[type].value, type).toBeGreaterThanOrEqual(0);
       expect(JSON.parse(JSON.stringify(samples[type])), type).toEqual(samples[type]);
@@ -36,7 +36,7 @@ describe('the sampler of this machine', () => {
     expect(samples.load.details).toMatchObject({ load1: expect.any(Number), cores: expect.any(Number) });
   });
 
-  test('adds memory up', () => {
+  test('sums memory up', () => {
     const memory = samples.memory.details as {
       total_bytes: number;
       used_bytes: number;
