@@ -53,7 +53,7 @@ const mayImportBesideSrc: Readonly<Record<string, readonly string[]>> = {
   'test/protocol': ['test/support'],
   'test/auth': ['test/support'],
   'test/sources': ['test/support'],
-  'test/transport': ['test/support'],
+  'test/transport': ['test/support', 'test/topics', 'test/fanout', 'test/sessions'],
   'test/cli': ['test/support'],
   'test/web': ['test/support'],
   'test/client': ['test/support'],

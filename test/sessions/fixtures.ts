@@ -125,7 +125,7 @@ export function user(name: string, more: Partial<Identity> = {}): Identity {
 }
 
 /** A connection of one and the same address. Throws where the limits have no place for it. */
-function peerOf(identity: Identity, limits: ConnectionLimits): Peer {
+export function peerOf(identity: Identity, limits: ConnectionLimits): Peer {
   const addressKey = '192.0.2.1';
   const { user, unauthenticated } = identity;
   const seat = limits.take({ addressKey, user, unauthenticated });
