@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { MemoryEngine } from '../../src/engines/memory.ts';
-import { engineContract, request } from './contract.ts';
+import { request } from './contract/harness.ts';
+import { engineContract } from './contract.ts';
 
 engineContract('memory', () => ({
   make: ({ nowMs, isState, numberingsMax, messageIds }) =>

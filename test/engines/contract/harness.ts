@@ -1,0 +1,128 @@
+import { afterEach } from 'vitest';
+import type { PublishFields } from '../../../src/protocol/frames.ts';
+import type { AppendOutcome, AppendRequest, Engine, EngineFeed } from '../../../src/topics/engine.ts';
+import { type MessageIdLimits, messageIdLimits } from '../../../src/topics/message-id-budget.ts';
+import type { StoredPublication } from '../../../src/topics/publication.ts';
+import { FakeClock, fields } from '../../topics/fixtures.ts';
+
+export interface EngineUnderTest {
+  /** An engine that is not open yet. Those of one `EngineUnderTest` share what is stored. */
+  make(options: EngineTestOptions): Engine | Promise<Engine>;
+  /** Of what the engines of one test have stored. */
+  cleanUp?(): void | Promise<void>;
+}
+
+export interface EngineTestOptions {
+  readonly nowMs: () => number;
+  /** What a retaining engine keeps of a topic. */
+  readonly ring: { readonly maxPublications: number; readonly maxBytes: number; readonly maxAgeMs: number };
+  readonly isState: (topic: string) => boolean;
+  /** Numberings of topics without content that it keeps. */
+  readonly numberingsMax: number;
+  readonly messageIds: MessageIdLimits;
+}
+
+export const numberingsMax = 3;
+export const ring = { maxPublications: 10, maxBytes: 1_048_576, maxAgeMs: 3_600_000 };
+
+interface Fed {
+  readonly topic: string;
+  readonly epoch: string;
+  readonly publications: readonly StoredPublication[];
+}
+
+class RecordingFeed implements EngineFeed {
+  readonly fed: Fed[] = [];
+  readonly resets: { topic: string; epoch: string; offset: number }[] = [];
+  readonly causes: (Error | undefined)[] = [];
+
+  /** Called while the engine tells of new publications. */
+  hook: (topic: string) => void = () => undefined;
+
+  appended(topic: string, epoch: string, publications: readonly StoredPublication[]): void {
+    this.hook(topic);
+    this.fed.push({ topic, epoch, publications });
+  }
+
+  reset(topic: string, epoch: string, offset: number): void {
+    this.resets.push({ topic, epoch, offset });
+  }
+
+  degraded(cause: Error | undefined): void {
+    this.causes.push(cause);
+  }
+
+  of(topic: string): StoredPublication[] {
+    return this.fed.filter((each) => each.topic === topic).flatMap(({ publications }) => publications);
+  }
+
+  offsets(topic: string): number[] {
+    return this.of(topic).map(({ offset }) => offset);
+  }
+}
+
+export function request(topic: string, more: Partial<PublishFields> = {}, publishedMs = 1000): AppendRequest {
+  return { fields: fields(topic, more), publishedMs, acceptedAtMs: 5 };
+}
+
+export function positions(outcomes: readonly AppendOutcome[]) {
+  return outcomes.map((outcome) =>
+    outcome.ok ? { epoch: outcome.epoch, offset: outcome.offset } : undefined,
+  );
+}
+
+export type EngineSet = () => EngineUnderTest | Promise<EngineUnderTest>;
+
+/** Opens an engine of a set of its own, and opens further ones of the same set. After the test all are closed. */
+export function opener(set: EngineSet) {
+  let cleanUps: (() => void | Promise<void>)[] = [];
+
+  afterEach(async () => {
+    for (const cleanUp of cleanUps.reverse()) await cleanUp();
+    cleanUps = [];
+  });
+
+  return async (messageIds = messageIdLimits) => {
+    const under = await set();
+    cleanUps.push(() => under.cleanUp?.());
+    const clock = new FakeClock();
+    const reopen = async () => {
+      const feed = new RecordingFeed();
+      const engine = await under.make({
+        nowMs: clock.read,
+        ring,
+        isState: (topic) => topic.startsWith('state'),
+        numberingsMax,
+        messageIds,
+      });
+      await engine.open(feed);
+      cleanUps.push(() => engine.close());
+      return { engine, feed };
+    };
+    return { ...(await reopen()), clock, reopen };
+  };
+}
+
+export type Opened = ReturnType<typeof opener>;
+
+/** What of a publication must survive; when this process accepted it needn't. */
+export function plain(publication: StoredPublication | undefined) {
+  if (publication === undefined) return undefined;
+  const { topic, offset, publishedMs, timestampMs, type, payload, key, tags, removed, except, expiresAtMs } =
+    publication;
+  const bytes = [...payload.bytes];
+  return {
+    topic,
+    offset,
+    publishedMs,
+    timestampMs,
+    type,
+    format: payload.format,
+    bytes,
+    key,
+    tags,
+    removed,
+    except,
+    expiresAtMs,
+  };
+}
