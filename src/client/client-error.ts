@@ -17,13 +17,13 @@ const localErrors = {
   token_failed: '!There is no token.',
   invalid_message: 'The gateway sent a message that is no frame.',
   listener_failed: 'A listener threw.',
-  gateway_unreachable: '!Nothing answers at the URL.',
-  not_a_gateway: '!What answers at the URL is no Sluice gateway.',
+  gateway_unreachable: '!No server responds at the URL.',
+  not_a_gateway: '!The server at the URL is no Sluice gateway.',
   upgrade_failed:
-    '!The gateway answers, but no WebSocket opened: a proxy drops the headers Upgrade and Connection, or the gateway has just come back.',
+    '!The gateway responds, but no WebSocket opened: a proxy drops the headers Upgrade and Connection, or the gateway has just come back.',
   http_version:
     '!A proxy speaks HTTP/1.0 to the gateway; WebSockets need 1.1 (nginx: proxy_http_version 1.1).',
-  answer_hidden: '!Something answers at the URL, but not to this origin: is it in the list of origins?',
+  answer_hidden: '!A server responds at the URL, but not to this origin: is it in the list of origins?',
   socket_refused: 'The platform refused to open the WebSocket.',
   invalid_url: 'Not the URL of a WebSocket.',
   unsupported_value: 'The value can not be carried as it is.',

@@ -9,28 +9,28 @@ export type Lack =
   | { readonly kind: 'refused'; readonly reason: string };
 
 /** What the visitor may do about a notice. */
-export interface Answers {
+export interface NoticeActions {
   retry(): void;
   useCredential(text: string): void;
   look(server: string): void;
 }
 
-export function notice(lack: Lack, answers: Answers): HTMLElement {
+export function notice(lack: Lack, actions: NoticeActions): HTMLElement {
   switch (lack.kind) {
     case 'empty':
       return emptyNotice(lack.needsKey);
     case 'credential':
-      return credentialNotice(lack, answers);
+      return credentialNotice(lack, actions);
     case 'list':
       return serverNotice(
         'Which server?',
         `This gateway tells no list of servers here. ${lack.reason}`,
-        answers,
+        actions,
       );
     case 'topic':
-      return serverNotice(`${lack.topic} can’t be shown`, lack.reason, answers);
+      return serverNotice(`${lack.topic} can’t be shown`, lack.reason, actions);
     case 'refused':
-      return refusedNotice(lack.reason, answers);
+      return refusedNotice(lack.reason, actions);
   }
 }
 
@@ -63,7 +63,7 @@ function emptyNotice(needsKey: boolean): HTMLElement {
 /** The gateway wants a credential. */
 function credentialNotice(
   { reason, wasRefused }: Extract<Lack, { kind: 'credential' }>,
-  answers: Answers,
+  actions: NoticeActions,
 ): HTMLElement {
   const title = wasRefused ? 'The gateway refused the connection' : 'This gateway needs a credential';
   return el(
@@ -71,28 +71,28 @@ function credentialNotice(
     { class: 'notice', role: wasRefused ? 'alert' : 'status' },
     el('h2', {}, title),
     el('p', {}, `${reason} Enter a token, or an API key that may read. It is kept in this tab only.`),
-    form('Token or API key', { type: 'password', autocomplete: 'off' }, 'Connect', answers.useCredential),
+    form('Token or API key', { type: 'password', autocomplete: 'off' }, 'Connect', actions.useCredential),
     el('h3', {}, 'To make a token'),
     command("sluice token --subscribe 'server:*'"),
   );
 }
 
-function serverNotice(title: string, text: string, answers: Answers): HTMLElement {
+function serverNotice(title: string, text: string, actions: NoticeActions): HTMLElement {
   return el(
     'div',
     { class: 'notice', role: 'status' },
     el('h2', {}, title),
     el('p', {}, text),
-    form('Server', { type: 'text', autocomplete: 'off', placeholder: 'web-01' }, 'Show', answers.look),
+    form('Server', { type: 'text', autocomplete: 'off', placeholder: 'web-01' }, 'Show', actions.look),
     el('h3', {}, 'Or show another credential'),
-    form('Token or API key', { type: 'password', autocomplete: 'off' }, 'Connect', answers.useCredential),
+    form('Token or API key', { type: 'password', autocomplete: 'off' }, 'Connect', actions.useCredential),
   );
 }
 
 /** The gateway refuses this page's origin. */
-function refusedNotice(reason: string, answers: Answers): HTMLElement {
+function refusedNotice(reason: string, actions: NoticeActions): HTMLElement {
   const button = el('button', { type: 'button', class: 'primary' }, 'Try again');
-  button.addEventListener('click', () => answers.retry());
+  button.addEventListener('click', () => actions.retry());
   return el(
     'div',
     { class: 'notice', role: 'alert' },
@@ -106,7 +106,7 @@ function form(
   label: string,
   attributes: Readonly<Record<string, string>>,
   action: string,
-  answer: (text: string) => void,
+  submitted: (text: string) => void,
 ): HTMLElement {
   const input = el('input', { ...attributes, spellcheck: 'false' });
   const made = el(
@@ -117,7 +117,7 @@ function form(
   );
   made.addEventListener('submit', (event) => {
     event.preventDefault();
-    answer(input.value);
+    submitted(input.value);
   });
   return made;
 }

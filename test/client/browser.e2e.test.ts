@@ -57,7 +57,7 @@ function connecting(page: Page, url: string): Promise<{ rejected: string; told: 
 }
 
 describe('a page is told why its client does not connect', { timeout: 60_000 }, () => {
-  it('where its origin is not listed: it may not read the answer, but that there is one', async () => {
+  it('where its origin is not listed: it may not read the response, but learns that there is one', async () => {
     const page = await openWithSdk(site.url);
     const code = 'answer_hidden';
     expect(await connecting(page, `ws://127.0.0.1:${port}/ws`)).toEqual({

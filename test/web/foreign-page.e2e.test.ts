@@ -29,7 +29,7 @@ describe('a page of another origin', { timeout: 60_000 }, () => {
       async ([target, payload]) => {
         const request = { method: 'POST', headers: { 'content-type': 'application/json' }, body: payload };
         return fetch(`${target}/api/publish`, request).then(
-          ({ status }) => `answered ${status}`,
+          ({ status }) => `status ${status}`,
           () => 'blocked',
         );
       },
@@ -41,7 +41,7 @@ describe('a page of another origin', { timeout: 60_000 }, () => {
 
   it('cannot publish with a simple request, which needs no preflight', async () => {
     const { page } = await browser.open(site.url);
-    const answered = page.waitForResponse((response) => response.url().endsWith('/api/publish'));
+    const response = page.waitForResponse((response) => response.url().endsWith('/api/publish'));
     await page.evaluate(
       async ([target, payload]) => {
         const request = {
@@ -54,13 +54,13 @@ describe('a page of another origin', { timeout: 60_000 }, () => {
       },
       [gateway.url, body],
     );
-    expect((await answered).status()).toBe(403);
+    expect((await response).status()).toBe(403);
     expect(await gateway.metric('sluice_publications_total')).toBe(0);
   });
 
   it('cannot publish with a form', async () => {
     const { page } = await browser.open(site.url);
-    const answered = page.waitForResponse((response) => response.url().endsWith('/api/publish'));
+    const response = page.waitForResponse((response) => response.url().endsWith('/api/publish'));
     await page.evaluate(
       ([target, payload]) => {
         const form = document.createElement('form');
@@ -78,7 +78,7 @@ describe('a page of another origin', { timeout: 60_000 }, () => {
       },
       [gateway.url, `${body.slice(0, -1)},"x":"}`],
     );
-    expect((await answered).status()).toBe(403);
+    expect((await response).status()).toBe(403);
     expect(await gateway.metric('sluice_publications_total')).toBe(0);
   });
 

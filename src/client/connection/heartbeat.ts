@@ -13,7 +13,7 @@ export interface HeartbeatOptions {
 export type SendPing = (
   roundTripMs: number,
   timeoutMs: number,
-  done: (answer: number | 'alive' | 'silent') => void,
+  done: (reply: number | 'alive' | 'silent') => void,
 ) => void;
 
 const probeTimeoutMs = 2_000;
@@ -88,11 +88,11 @@ export class Heartbeat {
   #send(timeoutMs: number): void {
     const run = this.#run;
     const sentAtMs = this.#runtime.monotonicMs();
-    this.#ping(this.#roundTripMs, timeoutMs, (answer) => {
+    this.#ping(this.#roundTripMs, timeoutMs, (reply) => {
       if (run !== this.#run) return;
       this.#probing = false;
-      if (answer === 'silent' && this.#heardAtMs <= sentAtMs) return this.#dead();
-      if (typeof answer === 'number') this.#report(this.#runtime.monotonicMs() - sentAtMs, answer);
+      if (reply === 'silent' && this.#heardAtMs <= sentAtMs) return this.#dead();
+      if (typeof reply === 'number') this.#report(this.#runtime.monotonicMs() - sentAtMs, reply);
       this.#timer = this.#runtime.setTimeout(() => this.#send(this.#timeoutMs), this.#intervalMs);
     });
   }

@@ -22,7 +22,7 @@ export async function learnRefusal(url: string, get: typeof fetch): Promise<Refu
     response = await get(address, { ...asked, headers: { accept: 'application/json' }, signal: deadline() });
   } catch (cause) {
     return {
-      error: await unanswered(address, cause, () =>
+      error: await noResponse(address, cause, () =>
         get(address, { ...asked, mode: 'no-cors', signal: deadline() }),
       ),
     };
@@ -35,7 +35,7 @@ function deadline(): AbortSignal | undefined {
 }
 
 /** A page may not read the responses of all servers, but it can find out whether there is one. */
-async function unanswered(
+async function noResponse(
   address: string,
   cause: unknown,
   look: () => Promise<Response>,
@@ -44,14 +44,14 @@ async function unanswered(
     const { type } = await look();
     if (type === 'opaque') {
       const message =
-        `${address} answers, but not to this page: the gateway’s list of origins lacks the page’s, ` +
+        `${address} responds, but not to this page: the gateway’s list of origins lacks the page’s, ` +
         'or the URL is of another server.';
       return localError('answer_hidden', message);
     }
   } catch {
     // No server.
   }
-  return localError('gateway_unreachable', `Nothing answers at ${address}.`, cause);
+  return localError('gateway_unreachable', `No server responds at ${address}.`, cause);
 }
 
 /** The gateway's own error, as its HTTP side writes it. */
@@ -86,5 +86,5 @@ function ofStatus(status: number, address: string): ClientError {
       `A proxy at ${address} does not reach the gateway (HTTP ${status}).`,
     );
   }
-  return localError('not_a_gateway', `What answers at ${address} (HTTP ${status}) is no Sluice gateway.`);
+  return localError('not_a_gateway', `The server at ${address} (HTTP ${status}) is no Sluice gateway.`);
 }

@@ -117,10 +117,10 @@ export class Subscribing {
   #send(part: readonly { readonly shared: SharedSubscription; readonly request: WireSubscription }[]): void {
     const subscriptions = part.map(({ request }) => request);
     const asked = part.map(({ shared }) => shared);
-    this.#port.commands.send('subscribe', { subscriptions }, (outcome) => this.#answered(asked, outcome));
+    this.#port.commands.send('subscribe', { subscriptions }, (outcome) => this.#replied(asked, outcome));
   }
 
-  #answered(asked: readonly SharedSubscription[], outcome: Outcome<'subscribe'>): void {
+  #replied(asked: readonly SharedSubscription[], outcome: Outcome<'subscribe'>): void {
     if (outcome.ok) {
       asked.forEach((shared, index) => {
         const result = outcome.reply.results[index];

@@ -197,14 +197,14 @@ describe('reconnecting', () => {
 });
 
 describe('a refused upgrade', () => {
-  const answer = (status: number, code: string, headers: Record<string, string> = {}) =>
+  const respondWith = (status: number, code: string, headers: Record<string, string> = {}) =>
     vi.fn<typeof fetch>(async () =>
       Response.json({ error: { code, message: `because ${code}` } }, { status, headers }),
     );
 
   it('is explained by a GET to the same address, and honours its Retry-After', async () => {
     const h = harness();
-    const fetch = answer(429, 'too_many_connections_from_ip', { 'retry-after': '20' });
+    const fetch = respondWith(429, 'too_many_connections_from_ip', { 'retry-after': '20' });
     h.runtime.fetch = fetch;
     const quick = harness({ runtime: h.runtime });
     const errors: string[] = [];
@@ -222,7 +222,7 @@ describe('a refused upgrade', () => {
 
   it('is final when the gateway says that it will not do', async () => {
     const runtime = harness().runtime;
-    runtime.fetch = answer(403, 'origin_not_allowed');
+    runtime.fetch = respondWith(403, 'origin_not_allowed');
     const h = harness({ runtime });
     const connecting = h.client.connect();
     h.client.onError(() => {});
@@ -234,7 +234,7 @@ describe('a refused upgrade', () => {
 
   it('is no refusal when the route is ready for upgrades', async () => {
     const runtime = harness().runtime;
-    runtime.fetch = answer(426, 'upgrade_required');
+    runtime.fetch = respondWith(426, 'upgrade_required');
     const h = harness({ runtime });
     void h.client.connect();
     await settled();

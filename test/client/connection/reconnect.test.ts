@@ -79,7 +79,7 @@ describe('limited attempts', () => {
 });
 
 describe('a reason that the application is told', () => {
-  const answers: [string, () => Promise<Response>, string, boolean][] = [
+  const responses: [string, () => Promise<Response>, string, boolean][] = [
     ['an absent gateway', () => Promise.reject(new TypeError('refused')), 'gateway_unreachable', false],
     [
       'a gateway that a proxy does not reach',
@@ -116,9 +116,9 @@ describe('a reason that the application is told', () => {
     ],
   ];
 
-  it.each(answers)('%s', async (_, answer, code, isFinal) => {
+  it.each(responses)('%s', async (_, respond, code, isFinal) => {
     const h = harness();
-    h.runtime.fetch = answer;
+    h.runtime.fetch = respond;
     const codes = errorsOf(h);
     const connecting = h.client.connect();
     await settled();
@@ -129,7 +129,7 @@ describe('a reason that the application is told', () => {
     expect(h.client.getStatus()).toMatchObject({ state, reason: code });
   });
 
-  it('an answer that a page of this origin may not read', async () => {
+  it('a response that a page of this origin may not read', async () => {
     const h = harness();
     h.runtime.fetch = vi.fn<typeof fetch>(async (_, init) => {
       if (init?.mode !== 'no-cors') throw new TypeError('CORS');

@@ -5,7 +5,7 @@ import { FakeRuntime } from '../support/fakes.ts';
 const runtime = new FakeRuntime();
 
 /**
- * A ping that was answered by a gateway whose clock is `aheadMs` ahead, `skewMs` before or after the middle
+ * A ping that got its pong from a gateway whose clock is `aheadMs` ahead, `skewMs` before or after the middle
  * of the round trip.
  */
 const pulse = (roundTripMs: number, aheadMs: number, skewMs = 0) => ({
