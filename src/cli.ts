@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { untilSignalled, whileLoading } from './cli/signals.ts';
 
-// Loading the rest takes a tenth of a second and more. A process that is the first of its container gets no signal before it
-// listens for it, so this file imports nothing else.
+// Loading the rest takes a tenth of a second and more. A process that is the first of its container gets no signal
+// before it listens for it, so this file imports nothing else.
 const loaded = whileLoading(process);
 const { runCli } = await import('./cli/commands.ts');
 

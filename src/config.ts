@@ -135,7 +135,10 @@ function readEntries(path: string, faults: string[]): Entries {
   return {};
 }
 
-/** The parser's own messages quote the file, and with it its secrets. Its warnings are faults: it has passed over something. */
+/**
+ * The parser's own messages quote the file, and with it its secrets. Its warnings are faults: it has passed over
+ * something.
+ */
 function parseYaml(text: string, path: string, faults: string[]): unknown {
   const document = parseDocument(text, { logLevel: 'silent' });
   const problems = [...document.errors, ...document.warnings].map(yamlFault);
@@ -196,7 +199,10 @@ function resolve(row: OptionRow, given: Given, faults: string[]): unknown {
 
 const secretNames = options.filter(({ secret }) => secret).map(({ name }) => name);
 
-/** A value of an option that is no secret, for a fault; it may hold one all the same, where a line of the file slipped into it. */
+/**
+ * A value of an option that is no secret, for a fault; it may hold one all the same, where a line of the file slipped
+ * into it.
+ */
 function printable(value: unknown): string {
   const isList = Array.isArray(value) && value.every((item) => typeof item !== 'object');
   if (typeof value === 'object' && value !== null && !isList)

@@ -9,8 +9,8 @@ interface ErrorSpec {
   /** The same request may succeed later. */
   readonly retry: boolean;
   /**
-   * A fault of authentication, logged and counted as such. `credential`: the token or key is missing, wrong or out of its
-   * time. `access`: it is good, or none is needed, but it does not allow this from here.
+   * A fault of authentication, logged and counted as such. `credential`: the token or key is missing, wrong or out of
+   * its time. `access`: it is good, or none is needed, but it does not allow this from here.
    */
   readonly auth?: 'credential' | 'access';
   readonly summary: string;

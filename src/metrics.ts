@@ -100,7 +100,9 @@ function registerProcessMetrics(registry: Registry): void {
   }
 }
 
-/** Event loop lag has a histogram of our own. The gauges named `_total` break the naming rules and only sum up others. */
+/**
+ * Event loop lag has a histogram of our own. The gauges named `_total` break the naming rules and only sum up others.
+ */
 function isLeftOut(name: string): boolean {
   return name.startsWith('nodejs_eventloop_lag') || /^nodejs_active_\w+_total$/.test(name);
 }

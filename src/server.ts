@@ -36,8 +36,8 @@ const reconnectSpreadMs = 2000;
 const sweepMs = 1000;
 
 /**
- * Builds a gateway, starts it, and resolves once it listens. Rejects with a `ListenError`, with `code` ERR_UWS_LOAD, with
- * the error of the engine, or with the reason of `signal`; then nothing stays open.
+ * Builds a gateway, starts it, and resolves once it listens. Rejects with a `ListenError`, with `code` ERR_UWS_LOAD,
+ * with the error of the engine, or with the reason of `signal`; then nothing stays open.
  */
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
   const log = options.log ?? createLog(config);

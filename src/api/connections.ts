@@ -34,7 +34,7 @@ export async function disconnect(
   return json(200, { id, disconnected: true });
 }
 
-/** The body may be left out; a wish that nobody will grant must not be passed over. */
+/** The body may be left out. Unknown members are refused, because ignoring them would hide a mistake. */
 function refuseMembers(body: Uint8Array): void {
   if (body.length === 0) return;
   if (!isUtf8(body)) throw new SluiceError('invalid_json', 'the body is not UTF-8');

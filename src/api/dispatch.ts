@@ -33,7 +33,10 @@ export interface ApiOptions {
 
 /** How often and for how much work a payer may ask. */
 export interface Limits {
-  /** Takes a request. Returns 0, or in how many milliseconds the payer may ask again. `isAddress`: it is only an address. */
+  /**
+   * Takes a request. Returns 0, or in how many milliseconds the payer may ask again. `isAddress`: it is only an
+   * address.
+   */
   take(payer: string, isAddress: boolean): number;
   spent(payer: string, ms: number, answerBytes: number): void;
 }

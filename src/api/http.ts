@@ -1,7 +1,9 @@
 import type { RequestFacts } from '../auth/request-facts.ts';
 import type { SluiceError } from '../errors.ts';
 
-/** A request before its body. Header functions are only called while `open` runs, so they may read from what dies then. */
+/**
+ * A request before its body. Header functions are only called while `open` runs, so they may read from what dies then.
+ */
 export interface RequestHead extends RequestFacts {
   /** As sent: percent-encoded, without the query. */
   readonly path: string;
@@ -20,7 +22,7 @@ export interface ApiResponse {
   readonly omitBody?: true;
 }
 
-/** Answers hold what a key was needed for, so no cache may keep them and no browser may guess at them. */
+/** Responses hold what a key was needed for, so no cache may keep them and no browser may sniff their type. */
 const jsonHeaders = Object.freeze({
   'content-type': 'application/json; charset=utf-8',
   'cache-control': 'no-store',
@@ -36,7 +38,7 @@ export function json(status: number, value: unknown): ApiResponse {
   return jsonText(status, JSON.stringify(value));
 }
 
-/** The one shape of errors, as it stands in bodies. */
+/** The shape of all errors in bodies. */
 export interface ErrorBody {
   readonly code: string;
   readonly message: string;

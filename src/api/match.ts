@@ -1,6 +1,6 @@
 import type { Route } from './route.ts';
 
-/** The routes of one path, by method. GET answers HEAD too. */
+/** The routes of one path, by method. GET serves HEAD too. */
 export interface Place {
   readonly path: string;
   readonly byMethod: ReadonlyMap<string, Route>;
@@ -22,7 +22,7 @@ interface Pattern {
 
 const noParams = Object.freeze({});
 
-/** Finds what a path stands for. Paths without parameters win over patterns, and are looked up at once. */
+/** Finds the routes of a path. Paths without parameters win over patterns, and are looked up at once. */
 export function matcher(routes: readonly Route[]): (path: string) => Match | undefined {
   const fixed = new Map<string, Match>();
   const patterns: Pattern[] = [];

@@ -9,8 +9,8 @@ import type { Route } from './route.ts';
 const unmatched = 'unmatched';
 
 /**
- * A request, from its head to its answer. The steps of `head-steps.ts` fill it in, in their order: the head is gone when
- * the body arrives.
+ * A request, from its head to its answer. The steps of `head-steps.ts` fill it in, in their order: the head is gone
+ * when the body arrives.
  */
 export class ApiRequest {
   readonly startMs: number;

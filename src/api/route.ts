@@ -44,7 +44,7 @@ export interface Route {
   /** Absent: the query is passed over. */
   readonly query?: z.ZodObject;
   readonly body?: RouteBody;
-  /** What 200 answers: JSON of this schema, or another media type. */
+  /** The body of a 200: JSON of this schema, or another media type. */
   readonly answer: z.ZodType | string;
   /** What it may answer besides what every route may. */
   readonly errors: readonly ErrorCode[];

@@ -24,7 +24,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/api/publish',
-    summary: 'Publish one update; answers once the engine has committed it.',
+    summary: 'Publish one update; the response comes once the engine has committed it.',
     access: 'publish',
     byToken: true,
     body: { mediaTypes: [json], schema: schemas.publishBody },
@@ -143,7 +143,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/healthz',
-    summary: 'The process answers.',
+    summary: 'The process is alive.',
     access: 'none',
     isProbe: true,
     answer: schemas.health,

@@ -18,7 +18,7 @@ export async function showStats(_call: Call, { service }: ApiPorts): Promise<Api
   return json(200, body);
 }
 
-/** `GET /healthz`: the process answers. */
+/** `GET /healthz`: the process is alive. */
 export function showHealth(): ApiResponse {
   return json(200, { status: 'ok' });
 }

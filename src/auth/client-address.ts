@@ -32,7 +32,10 @@ export function addressKey(text: string): string {
 /** Whose hands a request came through. Read only as far as it must be. */
 interface ClientHops {
   readonly peerAddress: string;
-  /** Every line of `X-Forwarded-For` in their order, joined by commas: a proxy may add its own below one that the client made up. */
+  /**
+   * Every line of `X-Forwarded-For` in their order, joined by commas: a proxy may add its own below one that the client
+   * made up.
+   */
   readonly forwardedFor: string;
 }
 

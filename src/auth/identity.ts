@@ -18,7 +18,9 @@ export interface TopicPermission {
 export interface Identity {
   /** `sub` of the token. */
   readonly user?: string;
-  /** Has shown no credential where one is needed: a session that may send `connect`, and is no part of anything before. */
+  /**
+   * Has shown no credential where one is needed: a session that may send `connect`, and is no part of anything before.
+   */
   readonly unauthenticated?: true;
   readonly permissions: readonly TopicPermission[];
   /** When the token expires, milliseconds since 1970. */

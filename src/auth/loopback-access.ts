@@ -17,8 +17,8 @@ export type LoopbackAccess = (request: RequestFacts, mediaTypes: readonly string
  * Without keys only this machine itself may publish and administrate, and a loopback peer alone doesn't prove that it
  * is: any page in a local browser can send requests to 127.0.0.1, a name that the page's owner controls can be made to
  * resolve to it (DNS rebinding), and through a local proxy every client is loopback. Each check below defeats one of
- * these. Returns the first that failed. A proxy that keeps no trace of itself, and writes a loopback `Host`, can't be told
- * from a local program: that is what the operator has to name it for.
+ * these. Returns the first that failed. A proxy that keeps no trace of itself, and writes a loopback `Host`, can't be
+ * told from a local program: that is what the operator has to name it for.
  *
  * None of the media types may be one that a plain HTML form can send.
  */

@@ -1,10 +1,14 @@
-/** Which web pages may talk to the gateway. Configured by the list of origins; the gateway's own is always among them. */
+/**
+ * Which web pages may talk to the gateway. Configured by the list of origins; the gateway's own is always among them.
+ */
 export interface OriginPolicy {
   /** Any origin is listed at all. */
   readonly hasList: boolean;
   /** The origin is listed, by name or by `*`. False for an absent one. */
   lists(origin: string): boolean;
-  /** The origin is listed by name: the operator trusts this very page. Never `null`, which any page can have in a frame. */
+  /**
+   * The origin is listed by name: the operator trusts this very page. Never `null`, which any page can have in a frame.
+   */
   names(origin: string): boolean;
   /**
    * Whether a request with these headers may come from where it comes from. No origin: the client is no browser. The

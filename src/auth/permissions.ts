@@ -38,8 +38,8 @@ export function userProblem(user: string): string | undefined {
  * - Names that begin with `$` are Sluice's own and refused; the gateway itself joins sessions to `$all`.
  * - `user:{sub}` is heard by that user only, whatever any token grants; so no pattern that reaches into `user:`
  *   is granted to anybody. Publishing to it needs a permission like any other topic.
- * - What a namespace allows to anonymous clients it allows to everybody. A pattern that spans several namespaces needs it
- *   from all of them.
+ * - What a namespace allows to anonymous clients it allows to everybody. A pattern that spans several namespaces needs
+ *   it from all of them.
  * - Otherwise one permission must cover the topic, or all of the pattern.
  */
 export function may(

@@ -30,9 +30,9 @@ interface Budget {
 }
 
 /**
- * A line for each refusal, with the names that are known: the address, the page's origin, the user of a token that was signed
- * right, the name of a key. Never the credential, and no more lines than a person can read; the next line says how many there
- * would have been. `monotonicMs`: milliseconds.
+ * A line for each refusal, with the names that are known: the address, the page's origin, the user of a token that was
+ * signed right, the name of a key. Never the credential, and no more lines than a person can read; the next line says
+ * how many there would have been. `monotonicMs`: milliseconds.
  */
 export function logRefusals(log: RefusalLog, monotonicMs: () => number): Refused {
   const budgets = new Map<string, Budget>();

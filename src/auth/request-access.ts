@@ -9,14 +9,16 @@ import type { Refused, Source } from './refusals.ts';
 import type { RequestFacts } from './request-facts.ts';
 
 /**
- * What a route asks of its caller. `none`: nothing. `metrics`: nothing where no credentials are configured; else a key that may
- * read, or to be this machine itself.
+ * What a route asks of its caller. `none`: nothing. `metrics`: nothing where no credentials are configured; else a key
+ * that may read, or to be this machine itself.
  */
 export type AccessLevel = 'none' | 'metrics' | Scope;
 
 export interface AccessRequirement {
   readonly access: AccessLevel;
-  /** A token will do, and no credential where anonymous access is on: then the handler asks `authorize` for the topic. */
+  /**
+   * A token will do, and no credential where anonymous access is on: then the handler asks `authorize` for the topic.
+   */
   readonly byToken: boolean;
   /** What the body may be, where there is one. */
   readonly mediaTypes: readonly string[];
@@ -35,7 +37,10 @@ export interface RequestAccessOptions {
 
 /** Decides which requests are served. It reads headers only while a method runs. */
 export interface RequestAccess {
-  /** The caller, who may; else why not. A promise only where a token has to be verified that is not known yet. Never rejects. */
+  /**
+   * The caller, who may; else why not. A promise only where a token has to be verified that is not known yet. Never
+   * rejects.
+   */
   check(request: RequestFacts, need: AccessRequirement): Verdict | Promise<Verdict>;
   /** Tells the log of an origin that was refused before it came to a route. */
   refusedOrigin(request: RequestFacts, error: SluiceError): void;
@@ -95,8 +100,8 @@ function identified(identity: Identity, { access, byToken }: AccessRequirement):
 }
 
 /**
- * This machine itself is told by where the request comes from. Without API keys it may publish and administrate; reading needs
- * no token only where there are none.
+ * This machine itself is told by where the request comes from. Without API keys it may publish and administrate;
+ * reading needs no token only where there are none.
  */
 function withoutCredential(
   request: RequestFacts,

@@ -10,8 +10,9 @@ interface Verified {
 const entryBytes = 512;
 
 /**
- * Whose tokens they were that have been verified lately: clients that lost their connection come back, all at once, with
- * the tokens that they came with. Keeps SHA-256 of them only, as `apiKeys` does, and forgets the oldest for the newest.
+ * Whose tokens they were that have been verified lately: clients that lost their connection come back, all at once,
+ * with the tokens that they came with. Keeps SHA-256 of them only, as `apiKeys` does, and forgets the oldest for the
+ * newest.
  */
 export class VerifiedTokens {
   readonly #maxBytes: number;

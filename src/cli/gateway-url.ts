@@ -3,7 +3,10 @@ import type { Config } from '../config.ts';
 import { Exit } from './deps.ts';
 import { readRunFile } from './run-file.ts';
 
-/** Where a gateway of this configuration listens on this machine: its run file knows better than flags that it may have had. */
+/**
+ * Where a gateway of this configuration listens on this machine: its run file knows better than flags that it may have
+ * had.
+ */
 export function gatewayUrl({ host, port, runFile }: Pick<Config, 'host' | 'port' | 'runFile'>): string {
   const running = runFile === '' ? undefined : readRunFile(runFile);
   if (running !== undefined) return urlToReach(running.host, running.port);

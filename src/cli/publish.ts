@@ -49,7 +49,9 @@ async function dataBytes(data: string | undefined, deps: CliDeps): Promise<Bytes
   return Buffer.concat(chunks);
 }
 
-/** The bytes go into the envelope unchanged. They were checked to be one JSON value, so they cannot add members to it. */
+/**
+ * The bytes go into the envelope unchanged. They were checked to be one JSON value, so they cannot add members to it.
+ */
 function spliceData(envelope: object, data: Bytes | undefined): Bytes {
   const head = JSON.stringify(envelope);
   if (data === undefined) return Buffer.from(head);

@@ -4,7 +4,9 @@ import { type CliDeps, Exit, type RunningServer } from './deps.ts';
 import { type RunningAt, removeRunFile, writeRunFile } from './run-file.ts';
 import { startFailure } from './start-failure.ts';
 
-/** Runs the gateway until the process is asked to end, then drains it. `warnings`: for the log, about the configuration. */
+/**
+ * Runs the gateway until the process is asked to end, then drains it. `warnings`: for the log, about the configuration.
+ */
 export async function serve(config: Config, deps: CliDeps, warnings: readonly string[] = []): Promise<void> {
   const log = createLog(config, deps.logTo);
   for (const warning of warnings) log.warn(warning);

@@ -14,8 +14,8 @@ export interface LoadingProcess {
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /**
- * Ends the process at a signal, until the function that it returns is called: while there is nothing to drain. Without a
- * listener the kernel drops signals to the first process of a container; all others die of the signal itself.
+ * Ends the process at a signal, until the function that it returns is called: while there is nothing to drain. Without
+ * a listener the kernel drops signals to the first process of a container; all others die of the signal itself.
  */
 export function whileLoading(process: LoadingProcess): () => void {
   const stop = () => {
@@ -44,7 +44,10 @@ export interface SignalWorld {
  */
 const sameRequestMs = 1000;
 
-/** Resolves at the first signal, which drains. A later one, from a person who is tired of waiting, ends the process at once. */
+/**
+ * Resolves at the first signal, which drains. A later one, from a person who is tired of waiting, ends the process at
+ * once.
+ */
 export function untilSignalled(world: SignalWorld): Promise<string> {
   return new Promise((resolve) => {
     let askedAtMs: number | undefined;

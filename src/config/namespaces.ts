@@ -14,8 +14,9 @@ export const namespaceKinds = {
 
 const anonymousSchema = z.strictObject({
   /**
-   * What every client that is let in may do with topics of this namespace, whatever its token says. Clients without a credential
-   * are let in where the option `anonymous` is on, and there by default they may subscribe (and read the history).
+   * What every client that is let in may do with topics of this namespace, whatever its token says. Clients without a
+   * credential are let in where the option `anonymous` is on, and there by default they may subscribe (and read the
+   * history).
    */
   subscribe: boolean.schema,
   publish: boolean.schema,

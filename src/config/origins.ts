@@ -8,8 +8,8 @@ const appOrigin = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*,\\]+$/;
 const namelessOrigins: readonly string[] = ['null', 'file://'];
 
 /**
- * What is wrong with an entry of the list of origins, to be read after "origins: "; undefined: nothing. An origin is written as
- * browsers send it, because it is compared verbatim.
+ * What is wrong with an entry of the list of origins, to be read after "origins: "; undefined: nothing. An origin is
+ * written as browsers send it, because it is compared verbatim.
  */
 export function originFault(value: string): string | undefined {
   if (value === '*' || namelessOrigins.includes(value)) return undefined;

@@ -1,7 +1,7 @@
 /**
  * What Kubernetes puts into the environment of every pod for each Service of its namespace
- * (https://kubernetes.io/docs/tutorials/services/connect-applications-service/). A Service whose name begins with "sluice"
- * has variables that look like options: `SLUICE_REDIS_SERVICE_HOST`, `SLUICE_REDIS_SERVICE_PORT_HTTP`,
+ * (https://kubernetes.io/docs/tutorials/services/connect-applications-service/). A Service whose name begins with
+ * "sluice" has variables that look like options: `SLUICE_REDIS_SERVICE_HOST`, `SLUICE_REDIS_SERVICE_PORT_HTTP`,
  * `SLUICE_REDIS_PORT=tcp://10.0.0.1:6379`, `SLUICE_REDIS_PORT_6379_TCP_ADDR`.
  */
 const namePattern =

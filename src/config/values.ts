@@ -118,8 +118,8 @@ export function secretText(minBytes: number): Kind<string | undefined> {
 }
 
 /**
- * Several texts: an array, or one text with commas between them. `faultOf`: what is wrong with one of them (it is called with an empty
- * text for a value that is no text); undefined: nothing.
+ * Several texts: an array, or one text with commas between them. `faultOf`: what is wrong with one of them (it is
+ * called with an empty text for a value that is no text); undefined: nothing.
  */
 export function list(
   placeholder: string,

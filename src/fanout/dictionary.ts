@@ -14,16 +14,16 @@ export interface DictionaryPolicy {
   readonly fillBytes: number;
   /** ... and the one that makes it full fits in. Deflate would reach back 32 KiB. */
   readonly maxBytes: number;
-  /** Between the beginnings of two trials lie at least so many batches, and so much time. */
+  /** At least this many batches, and this much time, pass between the starts of two trials. */
   readonly trialBatches: number;
   readonly trialMs: number;
   /** How many batches show whether a fresh one is better than the one that there is. */
   readonly trialRuns: number;
 }
 
-// Host metrics of five kinds, 203 bytes of JSON each, one at a time, all of the message on the wire: with 1 KiB of earlier
-// publications 40 % is left, with 2 KiB 33, with 4 KiB 32, with 16 KiB 30; each KiB costs deflate about 8 us a call. Five minutes
-// later it is 1 to 3 % more. What single batches say of that is mostly chance.
+// Host metrics of five kinds, 203 bytes of JSON each, one at a time, all of the message on the wire: with 1 KiB of
+// earlier publications 40 % is left, with 2 KiB 33, with 4 KiB 32, with 16 KiB 30; each KiB costs deflate about 8 us a
+// call. Five minutes later it is 1 to 3 % more. What single batches say of that is mostly chance.
 export const dictionaryPolicy: DictionaryPolicy = {
   fillBytes: 4096,
   maxBytes: 16_384,
@@ -45,8 +45,8 @@ export class DictionarySource {
   }
 
   /**
-   * A batch that the view has sent. Members that join later get the dictionary: nothing that a session is excepted from,
-   * and nothing that expires, is shown to them by it.
+   * A batch that the view has sent. Members that join later get the dictionary: nothing that a session is excepted
+   * from, and nothing that expires, is shown to them by it.
    */
   add(publications: readonly StoredPublication[], codec: Codec): void {
     this.#batches++;
@@ -70,7 +70,7 @@ export class DictionarySource {
   #take(piece: Uint8Array): void {
     const { fillBytes, maxBytes } = this.#policy;
     if (piece.length > maxBytes) return;
-    // It would keep the slab that it stands in.
+    // It would keep the slab alive that it is a part of.
     this.#pieces.push(piece.slice());
     this.#bytes += piece.length;
     for (let oldest = this.#pieces[0]; oldest !== undefined; oldest = this.#pieces[0]) {

@@ -49,7 +49,7 @@ export class Encoder {
     return this.#counted(plain, bytes);
   }
 
-  /** A dictionary that pays, once: whoever takes it announces it before the view's next batch. */
+  /** A dictionary that pays, once: the caller announces it before the view's next batch. */
   freshDictionary(view: View): SharedDictionary | undefined {
     return this.#compressions.get(view)?.takeFresh();
   }
@@ -85,8 +85,8 @@ function encodedAll(publications: readonly StoredPublication[], codec: Codec): U
 }
 
 /**
- * Batches of a pattern's view name their topic and epoch, and, to live members, how far they are in all topics; an exact view's
- * subscriber knows them.
+ * Batches of a pattern's view name their topic and epoch, and, to live members, how far they are in all topics; an
+ * exact view's subscriber knows them.
  */
 export function batchHeader(feed: Feed, after: number, upto: number, cursor?: string): BatchHeader {
   return feed.view.isPattern

@@ -9,9 +9,14 @@ interface Outlet {
   left: number;
 }
 
-/** The sinks that have members. A frame goes to each sink that has members of its view, within that sink's budget of this turn. */
+/**
+ * The sinks that have members. A frame goes to each sink that has members of its view, within that sink's budget of
+ * this turn.
+ */
 export class Outlets {
-  /** By the number that views count their members under. The place of a sink that was dropped is taken by the next one. */
+  /**
+   * By the number that views count their members under. The place of a sink that was dropped is taken by the next one.
+   */
   readonly #outlets: (Outlet | undefined)[] = [];
   /** Outlets with a budget left, of all that there are. */
   #open = 0;

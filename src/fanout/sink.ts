@@ -21,11 +21,12 @@ export interface OutFrame {
  * loop, application or listener that it serves. The fan-out serves any number of sinks at once and knows those whose
  * connections are members of a view.
  *
- * A sink delivers the frames of all views to each member in the order in which they were published. A member that cannot
- * take a frame gets no later one of the same turn either: its `Receiver` is told by `lag` at the next `beginTurn`.
+ * A sink delivers the frames of all views to each member in the order in which they were published. A member that
+ * cannot take a frame gets no later one of the same turn either: its `Receiver` is told by `lag` at the next
+ * `beginTurn`.
  *
- * A sink counts what it sends in the metrics `deliveriesTotal` and `sentBytesTotal`, and takes back what a member did not
- * get.
+ * A sink counts what it sends in the metrics `deliveriesTotal` and `sentBytesTotal`, and takes back what a member did
+ * not get.
  */
 export interface Sink {
   /** The name of the transport in metrics and in `GET /api/connections`. */
@@ -37,8 +38,8 @@ export interface Sink {
   /** `members`: how many connections of this sink are members of the view, at least one. */
   publish(frame: OutFrame, members: number): void;
   /**
-   * The same, but the session named `except`, if it is a member of the view in this sink, gets `instead()`. It counts as
-   * two frames.
+   * The same, but the session named `except`, if it is a member of the view in this sink, gets `instead()`. It counts
+   * as two frames.
    */
   publishExcept(frame: OutFrame, members: number, except: string, instead: () => OutFrame): void;
 }
@@ -52,7 +53,7 @@ export interface Member {
   leave(view: View): void;
 }
 
-/** The subscriber behind a connection, as a sink knows it. Consumer: the sinks; the session implements it. */
+/** The subscriber of a connection, as a sink knows it. Consumer: the sinks; the session implements it. */
 export interface Receiver {
   readonly id: string;
   /** It lacks frames of its views and is being caught up. */
@@ -63,8 +64,8 @@ export interface Receiver {
   /** It subscribes to the view of this number, live or not. */
   isSubscribedTo(viewId: number): boolean;
   /**
-   * Its connection could not take `lostFrames` frames: of each feed in `lost` it lacks everything after this position. It
-   * leaves all views, and is caught up. Not to be called while a frame is published.
+   * Its connection could not take `lostFrames` frames: of each feed in `lost` it lacks everything after this position.
+   * It leaves all views, and is caught up. Not to be called while a frame is published.
    */
   lag(lost: ReadonlyMap<Feed, Position>, lostFrames: number): void;
 }

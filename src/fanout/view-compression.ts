@@ -73,8 +73,9 @@ export class ViewCompression {
   }
 
   /**
-   * Takes what a batch can tell, where a dictionary may pay; `sentBytes` is what became of it. Now and then a dictionary is made
-   * of the publications before, and it is seen how much smaller the next batches would have been with it.
+   * Takes what a batch can tell, where a dictionary may pay; `sentBytes` is what became of it. Now and then a
+   * dictionary is made of the publications before, and it is seen how much smaller the next batches would have been
+   * with it.
    */
   learn(batch: PlainBatch, sentBytes: number): void {
     const { dictionaries, nowMs } = this.#options;
@@ -88,7 +89,7 @@ export class ViewCompression {
     this.#source.add(batch.publications, codec);
   }
 
-  /** A dictionary that is better than the view's, once: whoever takes it announces it. */
+  /** A dictionary that is better than the view's, once: the caller announces it. */
   takeFresh(): SharedDictionary | undefined {
     const fresh = this.#fresh;
     this.#fresh = undefined;

@@ -7,7 +7,10 @@ const payerShare = 1 / 4;
 /** The part that those without a key or token may take together; half of it those of one address. */
 const unverifiedShare = 1 / 2;
 
-/** A view with a filter or an interval: of these a client can ask for any number. Plain views are as many as their topics. */
+/**
+ * A view with a filter or an interval: of these a client can ask for any number. Plain views are as many as their
+ * topics.
+ */
 export function takesPlace({ filter, intervalMs }: ViewOptions): boolean {
   return filter !== undefined || intervalMs > 0;
 }
@@ -24,8 +27,8 @@ class Places {
   }
 
   /**
-   * A payer may make one more view while it has less than its share, and less than what is free: many payers that take all
-   * they can leave room for others. Without a payer it is the gateway itself, for which only the total counts.
+   * A payer may make one more view while it has less than its share, and less than what is free: many payers that take
+   * all they can leave room for others. Without a payer it is the gateway itself, for which only the total counts.
    */
   hasRoom(payer: Payer | undefined): boolean {
     const free = this.#max - this.taken;
@@ -67,7 +70,9 @@ export interface ViewLimits {
   readonly viewsMax: number;
 }
 
-/** Sees to it that views with a filter or an interval stay few enough, and that no payer takes the places of all others. */
+/**
+ * Sees to it that views with a filter or an interval stay few enough, and that no payer takes the places of all others.
+ */
 export class ViewQuota {
   readonly #limits: ViewLimits;
   readonly #all: Places;

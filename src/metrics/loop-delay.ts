@@ -20,8 +20,8 @@ const loopClock: LoopClock = {
  * Calls `delayed` twenty times a second with the seconds that a timer was late, which is how long other due work had to
  * wait. Every pause of the loop over 50 ms is seen. Returns a function that ends it.
  *
- * Not the monitor of `perf_hooks` that prom-client starts: it wakes an idle process a hundred times a second, and its values
- * include its own 10 ms.
+ * Not the monitor of `perf_hooks` that prom-client starts: it wakes an idle process a hundred times a second, and its
+ * values include its own 10 ms.
  */
 export function watchLoopDelay(delayed: (seconds: number) => void, clock: LoopClock = loopClock): () => void {
   let lastMs = clock.nowMs();

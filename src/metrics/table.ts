@@ -33,8 +33,8 @@ const work = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, ...latency];
 const counts = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 
 /**
- * Every metric, without the prefix `sluice_`, in base units. No topic, user or id is ever a label, because their number is
- * unbounded. The owner of what a gauge shows sets it in an `onScrape` callback.
+ * Every metric, without the prefix `sluice_`, in base units. No topic, user or id is ever a label, because their number
+ * is unbounded. The owner of what a gauge shows sets it in an `onScrape` callback.
  */
 export const table = {
   connections: gauge('Open connections.', { transport: 'open' }),

@@ -1,8 +1,8 @@
 import type { Counter, Histogram, Registry } from 'prom-client';
 
-// Counters and histograms add up here. prom-client looks up the labels of each increment and each observation again: 0.2 and
-// 0.8 us, ten times a publication, which was a tenth of what a publication costs (`bench -- unicast`). It only reads these
-// sums, at a scrape.
+// Counters and histograms add up here. prom-client looks up the labels of each increment and each observation again:
+// 0.2 and 0.8 us, ten times a publication, which was a tenth of what a publication costs (`bench -- unicast`). It only
+// reads these sums, at a scrape.
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -31,8 +31,8 @@ class Branch<T> {
 }
 
 /**
- * The series of a metric, one for each combination of labels, found value by value. Each HTTP request looks up two. A lookup
- * takes 0.1 us; a map keyed by the JSON of the labels took ten times as long (Node 20).
+ * The series of a metric, one for each combination of labels, found value by value. Each HTTP request looks up two. A
+ * lookup takes 0.1 us; a map keyed by the JSON of the labels took ten times as long (Node 20).
  */
 class SeriesTree<T> {
   readonly all: Series<T>[] = [];

@@ -1,4 +1,4 @@
-/** The parts, one behind the other, in one new array. */
+/** The parts, one after the other, in one new array. */
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;
   for (const part of parts) length += part.length;

@@ -36,11 +36,11 @@ export interface Codec {
   encodeServerFrame(frame: ServerFrame): Uint8Array;
   decodeServerFrame(message: Uint8Array): Decoded<ServerFrame>;
 
-  /** The bytes of one publication as they stand in every batch, snapshot and history page of this codec. */
+  /** The bytes of one publication as they are in every batch, snapshot and history page of this codec. */
   encodePublication(topic: string, publication: Publication): Uint8Array;
   /**
-   * `topic` is the batch's topic, also where the header has none (exact views). Where batches can be compressed, the frame ends with
-   * the publications.
+   * `topic` is the batch's topic, also where the header has none (exact views). Where batches can be compressed, the
+   * frame ends with the publications.
    */
   frameBatch(topic: string, header: BatchHeader, publications: readonly Uint8Array[]): Uint8Array;
   frameSnapshot(header: SnapshotHeader, publications: readonly Uint8Array[]): Uint8Array;

@@ -13,9 +13,10 @@ export interface SharedDictionary {
 }
 
 /**
- * A run longer than so many dictionaries goes without. Where fflate finds that a stored block is the shortest, it writes the
- * dictionary into it too, and the receiver gets other bytes than were deflated. But it also counts the dictionary as a part
- * of that block, and its fixed code takes at most nine bits a byte: up to eight times the dictionary the fixed code wins.
+ * A run longer than this many dictionaries is deflated without one. Where fflate finds that a stored block is the shortest, it
+ * writes the dictionary into it too, and the receiver gets other bytes than were deflated. But it also counts the
+ * dictionary as a part of that block, and its fixed code takes at most nine bits a byte: up to eight times the
+ * dictionary the fixed code wins.
  */
 const dictionaryReach = 8;
 
@@ -23,7 +24,7 @@ function canUseDictionary(runBytes: number, dictionary: Uint8Array): boolean {
   return runBytes <= dictionaryReach * dictionary.length;
 }
 
-/** `run`: publications as the protobuf codec encodes them, one behind the other. */
+/** `run`: publications as the protobuf codec encodes them, one after the other. */
 export function deflateBody(
   run: Uint8Array,
   shared?: SharedDictionary,
@@ -43,8 +44,8 @@ export type Expanded =
   | { readonly ok: false; readonly reason: InflateFault };
 
 /**
- * The publications of a batch, compressed or not. To the receiver every failure is a gap. Never throws, and allocates no more
- * than `inflateBody`.
+ * The publications of a batch, compressed or not. To the receiver every failure is a gap. Never throws, and allocates
+ * no more than `inflateBody`.
  */
 export function expandBatch(
   batch: { readonly publications: readonly Publication[]; readonly compressed?: CompressedBody },

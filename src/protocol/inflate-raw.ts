@@ -39,8 +39,8 @@ function fixedTables(): readonly [Table, Table] {
 }
 
 /**
- * Inflates into `out` and returns the part of it that was written. Throws where the stream is none, is cut off, or is longer than
- * `out`. What follows the stream is ignored.
+ * Inflates into `out` and returns the part of it that was written. Throws where the stream is none, is cut off, or is
+ * longer than `out`. What follows the stream is ignored.
  */
 export function inflateRaw(
   source: Uint8Array,

@@ -14,8 +14,8 @@ export const smallRunBytes = 1024;
 export type InflateFault = 'unknown_dictionary' | 'mismatch' | 'too_large';
 
 /**
- * The publications of a compressed batch, encoded. Never throws, and never allocates more than the body's `plainBytes` (or
- * `smallRunBytes`), which may be `maxPlainBytes`.
+ * The publications of a compressed batch, encoded. Never throws, and never allocates more than the body's `plainBytes`
+ * (or `smallRunBytes`), which may be `maxPlainBytes`.
  */
 export function inflateBody(
   body: CompressedBody,

@@ -2,7 +2,7 @@ import type { Payload } from './frames.ts';
 import { scanJson } from './json/scanner.ts';
 import { isUtf8, utf8 } from './utf8.ts';
 
-/** What an absent payload of a publication stands for. Shared: don't write into its bytes. */
+/** The value of an absent payload of a publication. Shared: don't write into its bytes. */
 export const nullPayload: Payload = { format: 'json', bytes: utf8('null') };
 
 /** What is wrong with the bytes of a JSON payload (error `invalid_json`); undefined: nothing. */

@@ -1,7 +1,7 @@
 /**
- * Cuts small arrays from larger ones. An array of its own costs 2 us in Node 20, mostly for the collector's book-keeping, a piece of
- * a slab a fifth of that (`bench -- unicast`). What is left of a slab keeps all of it alive: the pieces should end at about
- * the same time, soon.
+ * Cuts small arrays from larger ones. An array of its own costs 2 us in Node 20, mostly for the collector's
+ * book-keeping, a piece of a slab a fifth of that (`bench -- unicast`). What is left of a slab keeps all of it alive:
+ * the pieces should end at about the same time, soon.
  */
 export class Slabs {
   readonly #slabBytes: number;
@@ -21,7 +21,10 @@ export class Slabs {
     return bytes === this.#slab ? this.close(this.#start + length) : bytes;
   }
 
-  /** For a piece whose length shows when it is written: an array with room for so many bytes from `start` on, until `close`. */
+  /**
+   * For a piece whose length shows when it is written: an array with room for so many bytes from `start` on, until
+   * `close`.
+   */
   open(lengthMax: number): Uint8Array {
     if (4 * lengthMax > this.#slabBytes) {
       this.#start = 0;

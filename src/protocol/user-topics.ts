@@ -5,8 +5,8 @@ const plainCharacter = /[A-Za-z0-9_\-.:/@]/;
 const otherCharacters = /[^A-Za-z0-9_\-.:/@%]+/gu;
 
 /**
- * The name of the topic of this user: characters that names of topics can't have, and `%`, are percent-encoded, and no others, so
- * that `alice@example.org` is `user:alice@example.org`. Undefined: the user is no text that UTF-8 can write.
+ * The name of the topic of this user: characters that names of topics can't have, and `%`, are percent-encoded, and no
+ * others, so that `alice@example.org` is `user:alice@example.org`. Undefined: the user is no text that UTF-8 can write.
  */
 export function userTopicName(user: string): string | undefined {
   const encoded = encodeOthers(user.replaceAll('%', '%25'));
@@ -14,15 +14,15 @@ export function userTopicName(user: string): string | undefined {
 }
 
 /**
- * The one spelling of the name of a topic or pattern. Only topics of users have several: there `%40` and `@`, `%c3` and `%C3`, a
- * space and `%20` mean the same, and a `%` that begins no escape means itself. All other names are returned as they are. To be
- * called by every door, before anything is compared with the name.
+ * The one spelling of the name of a topic or pattern. Only topics of users have several: there `%40` and `@`, `%c3` and
+ * `%C3`, a space and `%20` mean the same, and a `%` that begins no escape means itself. All other names are returned as
+ * they are. To be called by every door, before anything is compared with the name.
  */
 export function canonicalTopic(name: string): string {
   if (!name.startsWith(userPrefix)) return name;
   const rest = name.slice(userPrefix.length);
   if (!rest.endsWith('*')) return userPrefix + canonicalRest(rest);
-  // A pattern may end within an escape: what it stands for may go on there.
+  // A pattern may end within an escape: the escaped character may continue there.
   const [, whole = '', cut = ''] = /^(.*?)(%[0-9A-Fa-f]?)?\*$/s.exec(rest) ?? [];
   return `${userPrefix}${canonicalRest(whole)}${cut.toUpperCase()}*`;
 }

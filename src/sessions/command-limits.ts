@@ -36,7 +36,7 @@ export class CommandLimits {
     return session.commandBucket.take(this.#nowMs()) || this.#work.waitMs(session.payer);
   }
 
-  /** Counts a refusal. False: there were so many that the session is to be ended. */
+  /** Counts a refusal. False: there were too many, and the session is to be ended. */
   refused(session: Session): boolean {
     const nowMs = this.#nowMs();
     const perSecond = refusalsPerCommand * this.#perSecond;

@@ -2,7 +2,7 @@ import type { Awaitable } from '../awaitable.ts';
 import type { Metrics } from '../metrics.ts';
 import type { AppendOutcome, AppendRequest, Engine } from './engine.ts';
 
-/** An append that the engine could not do is tried again, after so long each time. Then the publisher is told. */
+/** An append that the engine could not do is tried again after these delays. Then the publisher is told. */
 const retryDelaysMs = [50, 200, 800];
 
 export interface AppendRetryOptions {
@@ -14,7 +14,10 @@ export interface AppendRetryOptions {
   readonly wait: (delayMs: number) => Promise<unknown>;
 }
 
-/** Gives requests to the engine; what has failed and may be tried again, is, until it succeeds or has been tried often enough. */
+/**
+ * Gives requests to the engine; what has failed and may be tried again, is, until it succeeds or has been tried often
+ * enough.
+ */
 export class AppendRetry {
   readonly #options: AppendRetryOptions;
 
@@ -22,7 +25,7 @@ export class AppendRetry {
     this.#options = options;
   }
 
-  /** Answers each, in their order; at once where the engine does. */
+  /** Returns an outcome for each, in order; at once if the engine does. */
   append(requests: readonly AppendRequest[]): Awaitable<readonly AppendOutcome[]> {
     const outcomes = this.once(requests);
     if (outcomes instanceof Promise) return this.#retriedLater(requests, outcomes);

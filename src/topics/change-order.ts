@@ -1,6 +1,9 @@
 import type { Topic } from './topic.ts';
 
-/** The topics of a node in the order of their last change. A list through the topics themselves: each publication moves one. */
+/**
+ * The topics of a node in the order of their last change. A list through the topics themselves: each publication moves
+ * one.
+ */
 export class ChangeOrder {
   #oldest: Topic | undefined;
   #newest: Topic | undefined;

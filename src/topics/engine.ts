@@ -5,14 +5,14 @@ import type { Payer } from './payer.ts';
 import type { StoredPublication } from './publication.ts';
 
 /**
- * What an engine is asked to append. The broker has filled in the namespace's TTL. The payload bytes belong to the engine
- * from here on: nobody changes them.
+ * What an engine is asked to append. The broker has filled in the namespace's TTL. The payload bytes belong to the
+ * engine from here on: they are never changed.
  */
 export interface AppendRequest {
   readonly fields: PublishFields;
   /**
-   * When the node accepted it, milliseconds since 1970 on a clock that does not jump (`steadyNowMs`). Ages and TTLs count from
-   * here, never from `fields.timestampMs`.
+   * When the node accepted it, milliseconds since 1970 on a clock that does not jump (`steadyNowMs`). Ages and TTLs
+   * count from here, never from `fields.timestampMs`.
    */
   readonly publishedMs: number;
   /** The same by the wall clock, for readers, where the publisher gave no `timestampMs`. Absent: `publishedMs`. */
@@ -36,7 +36,7 @@ export interface EngineFeed {
    * from call to call within a topic and epoch; a publication comes here exactly once.
    */
   appended(topic: string, epoch: string, publications: readonly StoredPublication[]): void;
-  /** The numbering of this topic starts anew: the next `appended` begins behind `offset`. */
+  /** The numbering of this topic starts anew: the next `appended` begins after `offset`. */
   reset(topic: string, epoch: string, offset: number): void;
   /** The engine can't do its work (a cause), or can again (nothing). Subscribers stay; publishes fail meanwhile. */
   degraded(cause: Error | undefined): void;
@@ -50,8 +50,8 @@ export interface Numbering {
   /** The `seq` of the newest publication. */
   readonly seq: number;
   /**
-   * The engine's `forgottenSeq` when this numbering began: up to that `seq` the topic may have had another one. 0: this is
-   * its first.
+   * The engine's `forgottenSeq` when this numbering began: up to that `seq` the topic may have had another one. 0: this
+   * is its first.
    */
   readonly bornAfterSeq: number;
 }
@@ -70,38 +70,43 @@ export interface StoredTopic extends Numbering {
  * Where topics are numbered and stored, and how nodes hear of each other.
  *
  * Contract (`test/engines/contract.ts` runs it on every engine):
- * - `append` takes many and answers each, in the order of the requests, whatever happens to the others. It never
- *   rejects; it may answer at once. An answer is given once the engine has committed (what that means is the engine's promise of
- *   durability), and not before the feed has had the publication.
+ * - `append` takes many and returns an outcome for each, in the order of the requests, whatever happens to the others. It never
+ *   rejects; it may answer at once. An answer is given once the engine has committed (what that means is the engine's
+ *   promise of durability), and not before the feed has had the publication.
  * - Offsets begin at 1 and grow by one per topic and epoch; requests of one call to one topic keep their order.
  *   Offsets are never used again within an epoch. An engine that may have gone back in time takes a new epoch.
- * - A `messageId` is remembered per topic for 5 minutes, never less. A repeat answers the first one's position with
- *   `duplicate: true` and is not fed again; the same id with another publication fails with `message_id_conflict`. Equal
- *   requests at the same time share one append. What is remembered is charged to the request's payer (`MessageIdBudget`):
- *   one that has too much gets `rate_limited` with `retryAfterMs` for a new id; its other requests, and those of others, go on.
- * - An append that fails with `engine_unavailable` was not committed; or, where the engine can't know, it knows the very same
- *   request again and answers what became of it. The broker tries such requests again, so nothing may be doubled.
- * - A request with `ifNewest` removes a key of a state topic whose value has outlived its TTL. The engine judges it where it
- *   would give the offset: only if the newest publication of that key then stands at this very epoch and offset, it is
- *   appended like any other. Otherwise (a newer value, a removal, another epoch, no such topic, no state mode) it is
- *   answered `not_found` and has done nothing: no offset is used, nothing is fed, no topic begins. So it may come late,
- *   behind values that were on their way, and from several nodes that share the engine: it takes away that one value, once.
- *   It is asked for only where the publication has a TTL, without a `messageId`, and not tried again; a later sweep asks anew.
- * - `load` answers all that the engine holds of a topic, at one point of its order: whatever was fed of the topic before
- *   `load` answers lies at or before `offset`, and the next that is fed is `offset + 1`. Nothing where it holds no more
- *   than the feed of this process has delivered. A node calls it before it first uses a topic. It rejects where the
- *   engine can't read.
- * - Aborting the signal of an `open` that takes its time makes it reject with the signal's reason. It may also finish; then
- *   `close` follows.
- * - `names`, after `open`, are the topics that a node must know from the start; the longest idle first. Topics whose content
- *   is gone are not among them.
- * - Commits are numbered: `seq` ascends by at least one from publication to publication over all topics, in the order in
- *   which the feed hears of them, and `epoch` is the identity of that numbering. An engine that may have gone back in time
- *   takes a new one.
+ * - A `messageId` is remembered per topic for 5 minutes, never less. A repeat returns the first one's position with
+ *   `duplicate: true` and is not fed again; the same id with another publication fails with `message_id_conflict`.
+ *   Equal requests at the same time share one append. What is remembered is charged to the request's payer
+ *   (`MessageIdBudget`): one that has too much gets `rate_limited` with `retryAfterMs` for a new id; its other
+ *   requests, and those of others, go on.
+ * - An append that fails with `engine_unavailable` was not committed; or, where the engine can't know, it knows the
+ *   very same request again and returns what became of it. The broker tries such requests again, so nothing may be
+ *   doubled.
+ * - A request with `ifNewest` removes a key of a state topic whose value has outlived its TTL. The engine judges it
+ *   where it would give the offset: only if the newest publication of that key then stands at this very epoch and
+ *   offset, it is appended like any other. Otherwise (a newer value, a removal, another epoch, no such topic, no state
+ *   mode) it is answered `not_found` and has done nothing: no offset is used, nothing is fed, no topic begins. So it
+ *   may come late, after values that were on their way, and from several nodes that share the engine: it takes away
+ *   that one value, once. It is asked for only where the publication has a TTL, without a `messageId`, and not tried
+ *   again; a later sweep asks anew.
+ * - `load` returns all that the engine holds of a topic, at one point of its order: whatever was fed of the topic
+ *   before `load` returns lies at or before `offset`, and the next that is fed is `offset + 1`. Nothing where it holds
+ *   no more than the feed of this process has delivered. A node calls it before it first uses a topic. It rejects where
+ *   the engine can't read.
+ * - Aborting the signal of an `open` that takes its time makes it reject with the signal's reason. It may also finish;
+ *   then `close` follows.
+ * - `names`, after `open`, are the topics that a node must know from the start; the longest idle first. Topics whose
+ *   content is gone are not among them.
+ * - Commits are numbered: `seq` ascends by at least one from publication to publication over all topics, in the order
+ *   in which the feed hears of them, and `epoch` is the identity of that numbering. An engine that may have gone back
+ *   in time takes a new one.
  * - `forget` drops the content of a topic that the broker removed. It must refuse (false) while message ids live. The
- *   numbering stays, so that a client that comes back is told the truth: the topic's next append continues it, `numbering`
- *   returns it, and `numberings` lists it. The engine keeps a bounded number of them and drops the longest idle first; `forgottenSeq` is the highest `seq` among the dropped. A topic whose numbering was dropped begins a new epoch.
- *   When such a topic is appended to, `numbering` still returns the old one until the feed has had the publication.
+ *   numbering stays, so that a client that comes back is told the truth: the topic's next append continues it,
+ *   `numbering` returns it, and `numberings` lists it. The engine keeps a bounded number of them and drops the longest
+ *   idle first; `forgottenSeq` is the highest `seq` among the dropped. A topic whose numbering was dropped begins a new
+ *   epoch. When such a topic is appended to, `numbering` still returns the old one until the feed has had the
+ *   publication.
  * - After `close` every append fails with `shutting_down`; `close` waits for those under way.
  */
 export interface Engine {
@@ -122,8 +127,8 @@ export interface Engine {
   /** The numbering of a topic whose content is gone. */
   numbering(topic: string): Numbering | undefined;
   /**
-   * The numberings of topics whose content is gone and whose newest `seq` is above `afterSeq`, by topic. Takes time for what
-   * was forgotten since that commit, not for all.
+   * The numberings of topics whose content is gone and whose newest `seq` is above `afterSeq`, by topic. Takes time for
+   * what was forgotten since that commit, not for all.
    */
   numberings(afterSeq: number): Iterable<readonly [topic: string, numbering: Numbering]>;
   /** What the message ids that it remembers cost. */

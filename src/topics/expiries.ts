@@ -1,4 +1,4 @@
-/** When the value that stands at this offset expires. */
+/** When the value at this offset expires. */
 export interface Expiry {
   readonly atMs: number;
   readonly offset: number;
@@ -34,7 +34,7 @@ export class Expiries {
     return soonest;
   }
 
-  /** Lets go of the others. */
+  /** Drops the others. */
   retain(isWanted: (expiry: Expiry) => boolean): void {
     // A sorted array is a heap.
     this.#heap = this.#heap.filter(isWanted).sort((a, b) => a.atMs - b.atMs);

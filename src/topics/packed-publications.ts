@@ -18,9 +18,9 @@ function roomOf(encodedBytes: number): number {
 }
 
 /**
- * Encoded publications that follow each other, and what their encoding does not say. The ones are written from the front, the
- * others from the back of the same buffer: arrays that grow are most of what outlives a scavenge, and so of what marks and compacts
- * the heap (`bench -- unicast --gaps`).
+ * Encoded publications that follow each other, and what their encoding does not say. The ones are written from the
+ * front, the others from the back of the same buffer: arrays that grow are most of what outlives a scavenge, and so of
+ * what marks and compacts the heap (`bench -- unicast --gaps`).
  */
 class Segment {
   readonly bytes: Uint8Array;
@@ -98,9 +98,9 @@ class Segment {
 }
 
 /**
- * The publications of one topic, first in, first out, as bytes: their protobuf encoding, one behind the other, and what that
- * does not say beside it. As objects they would take two to three times the memory, and be visited and moved by the garbage
- * collector again and again (`bench -- memory`, `bench -- unicast`). Segments are used again.
+ * The publications of one topic, first in, first out, as bytes: their protobuf encoding, one after the other, and what
+ * that does not say beside it. As objects they would take two to three times the memory, and be visited and moved by
+ * the garbage collector again and again (`bench -- memory`, `bench -- unicast`). Segments are used again.
  */
 export class PackedPublications {
   #segments: Segment[] = [];
@@ -130,7 +130,7 @@ export class PackedPublications {
     this.#pushed++;
   }
 
-  /** Lets go of the oldest and answers what it cost, in bytes. */
+  /** Drops the oldest and returns its cost in bytes. */
   shift(): number {
     const segment = this.#segments[0] as Segment;
     const place = this.#shifted++ - segment.first;
@@ -163,8 +163,8 @@ export class PackedPublications {
   }
 
   /**
-   * The one at this index, 0 the oldest. Its bytes are those of the segment: it is to be forgotten before the next push. Others
-   * take a `copyAt`.
+   * The one at this index, 0 the oldest. Its bytes are those of the segment: it is to be forgotten before the next
+   * push. Others take a `copyAt`.
    */
   at(index: number): StoredPublication {
     const { segment, place } = this.#find(index);
@@ -219,7 +219,7 @@ export class PackedPublications {
     );
   }
 
-  /** A segment with room for one of so many bytes, behind the others. */
+  /** A segment with room for one more of this many bytes, after the others. */
   #begin(encodedBytes: number): Segment {
     const { least, most } = segmentBytes;
     const room = roomOf(encodedBytes);

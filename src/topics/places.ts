@@ -2,9 +2,9 @@ import type { Topic } from './topic.ts';
 import { isReserved } from './topic-name.ts';
 
 /**
- * Counts the topics that the limit of topics is about: those that hold content, those that are empty and not removed yet
- * (their message ids live), and those that publishes under way will begin. A topic that is only subscribed to takes no place,
- * nor do Sluice's own.
+ * Counts the topics that the limit of topics is about: those that hold content, those that are empty and not removed
+ * yet (their message ids live), and those that publishes under way will begin. A topic that is only subscribed to takes
+ * no place, nor do Sluice's own.
  */
 export class Places {
   #filled = 0;

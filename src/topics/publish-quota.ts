@@ -21,8 +21,8 @@ export interface QuotaLeft {
 }
 
 /**
- * Keeps the publishes of one call, together with what is there, within the limits of topics, keys and states: none of them
- * is applied before all have been looked at. Sluice's own topics always have room.
+ * Keeps the publishes of one call, together with what is there, within the limits of topics, keys and states: none of
+ * them is applied before all have been looked at. Sluice's own topics always have room.
  */
 export class PublishQuota {
   readonly #left: QuotaLeft;
@@ -44,7 +44,10 @@ export class PublishQuota {
     return undefined;
   }
 
-  /** Takes the room that a value of a state topic needs, or says why there is none. `topic`: undefined where there is none yet. */
+  /**
+   * Takes the room that a value of a state topic needs, or says why there is none. `topic`: undefined where there is
+   * none yet.
+   */
   valueProblem(fields: PublishFields, topic: Topic | undefined): SluiceError | undefined {
     if (fields.removed === true) return undefined;
     const key = fields.key ?? '';

@@ -13,8 +13,8 @@ export type EvictionReason = 'count' | 'age' | 'bytes' | 'total';
 export type Evicted = (reason: EvictionReason, count: number) => void;
 
 /**
- * The newest publications of one topic, contiguous by offset. Pushing and evicting are O(1), finding an offset is arithmetic.
- * They are kept as bytes: what is asked for comes as a copy.
+ * The newest publications of one topic, contiguous by offset. Pushing and evicting are O(1), finding an offset is
+ * arithmetic. They are kept as bytes: what is asked for comes as a copy.
  *
  * The ring covers (`oldest` - 1, `newest`]; an empty ring covers nothing and keeps `newest`, so that what comes next is
  * still known to follow.
@@ -47,7 +47,7 @@ export class Ring {
     return this.#newest;
   }
 
-  /** The offset behind which everything is held: a reader at this position or later misses nothing. */
+  /** Everything after this offset is held: a reader at this position or later misses nothing. */
   get reach(): number {
     return this.#newest - this.#packed.count;
   }
@@ -68,7 +68,7 @@ export class Ring {
     return this.reach + low;
   }
 
-  /** Adds publications behind the newest one, in order. Evicts what no longer fits; the newest of all always stays. */
+  /** Adds publications after the newest one, in order. Evicts what no longer fits; the newest of all always stays. */
   push(publications: readonly StoredPublication[]): void {
     const { maxPublications, maxBytes } = this.#limits;
     let tooMany = 0;
@@ -87,7 +87,7 @@ export class Ring {
     return (this.#packed.oldestMs ?? nowMs) < nowMs - this.#limits.maxAgeMs;
   }
 
-  /** Lets go of what is older than the limit of age at this time (milliseconds since 1970). */
+  /** Evicts what is older than the limit of age at this time (milliseconds since 1970). */
   evictAged(nowMs: number): void {
     let count = 0;
     for (; this.hasAged(nowMs); count++) this.#shift();
@@ -96,14 +96,14 @@ export class Ring {
     this.#evicted('age', count);
   }
 
-  /** Lets go of everything, because all rings together are too large. */
+  /** Evicts everything, because all rings together are too large. */
   evictAll(): void {
     const { count } = this.#packed;
     this.reset(this.#newest, count > 0 ? this.#packed.seqAt(count - 1) : this.#evictedSeq);
     if (count > 0) this.#evicted('total', count);
   }
 
-  /** Begins anew behind `newest`; what was held belongs to another epoch. */
+  /** Begins anew after `newest`; what was held belongs to another epoch. */
   reset(newest: number, evictedSeq: number): void {
     this.#packed = new PackedPublications();
     this.#bytes = 0;

@@ -6,12 +6,12 @@ export const stateMaxKeys = 10_000;
 /** An object, its key and its place. */
 const valueOverheadBytes = 400;
 
-/** What a state counts for a publication of which a ring counts `bytes`: its bytes stand there in each codec. */
+/** What a state counts for a publication of which a ring counts `bytes`: its bytes are held in each codec. */
 export function valueBytesOf(bytes: number): number {
   return valueOverheadBytes + 2 * bytes;
 }
 
-/** Expiries of values that were replaced or removed are let go of when they outnumber the keys by so many. */
+/** Expiries of values that were replaced or removed are dropped when they outnumber the keys by this many. */
 const staleExpiriesMax = 64;
 
 /** The newest publication per key of a state topic, apart from the ring. */
@@ -33,7 +33,7 @@ export class State {
     return this.#expiries.size;
   }
 
-  /** Takes the newest value of its key, or, when it says `removed`, lets go of the key. */
+  /** Takes the newest value of its key, or, when it says `removed`, drops the key. */
   apply(publication: StoredPublication): void {
     const key = publication.key ?? '';
     this.delete(key);
@@ -43,7 +43,9 @@ export class State {
     this.#expires(publication);
   }
 
-  /** The values that expired at this time (milliseconds since 1970), each once: the caller is to see to their removal. */
+  /**
+   * The values that expired at this time (milliseconds since 1970), each once: the caller is to see to their removal.
+   */
   takeExpired(nowMs: number): readonly StoredPublication[] {
     const expired: StoredPublication[] = [];
     for (let due = this.#expiries.takeDue(nowMs); due !== undefined; due = this.#expiries.takeDue(nowMs)) {

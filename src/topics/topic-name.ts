@@ -1,6 +1,6 @@
 import { canonicalTopic } from '../protocol/user-topics.ts';
 
-/** The grammar of topic names and patterns. Each check answers what is wrong, or nothing. */
+/** The grammar of topic names and patterns. Each check returns what is wrong, or undefined. */
 
 export const topicNameMaxLength = 200;
 
@@ -19,7 +19,7 @@ export function topicProblem(name: string): string | undefined {
   return undefined;
 }
 
-/** A pattern is a prefix (it may be empty) and one trailing `*`, which stands for any characters. */
+/** A pattern is a prefix (it may be empty) and one trailing `*`, which matches any characters. */
 export function isPattern(name: string): boolean {
   return name.endsWith('*');
 }

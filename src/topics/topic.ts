@@ -19,7 +19,7 @@ export class Topic {
   readonly state: State | undefined;
   /** Empty until something was published. */
   epoch = '';
-  /** The offset that this epoch begins behind. */
+  /** The offset after which this epoch begins. */
   startOffset = 0;
   /** Of the newest publication; 0: nothing was published. */
   seq = 0;
@@ -95,7 +95,7 @@ export class Topic {
     this.lastPublishedMs = publications.at(-1)?.publishedMs ?? 0;
   }
 
-  /** The numbering starts anew behind `offset`. */
+  /** The numbering starts anew after `offset`. */
   reset(epoch: string, offset: number): void {
     this.epoch = epoch;
     this.startOffset = offset;

@@ -201,7 +201,8 @@ test('pages are evicted when no client has needed them for two sweeps', async ()
 });
 
 describe('deflating them', () => {
-  // A byte less for one receiver is worth as much as deflating one byte: three receivers pay for it, with 0.7 saved each.
+  // A byte less for one receiver is worth as much as deflating one byte: three receivers pay for it, with 0.7 saved
+  // each.
   const costs = { callNs: 0, byteNs: 2, dictionaryByteNs: 0, savedByteNs: 1 };
   const page = many(15);
 

@@ -15,8 +15,8 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 type Hash = (bytes: Uint8Array, start: number, end: number) => number;
 
 /**
- * The member names of one JSON object, to find one that occurs twice. It compares the bytes of names by a hash: to decode
- * each name and keep it in a set took 2 us a name, so that a body of 8 MiB stopped the event loop for 1.5 s.
+ * The member names of one JSON object, to find one that occurs twice. It compares the bytes of names by a hash: to
+ * decode each name and keep it in a set took 2 us a name, so that a body of 8 MiB stopped the event loop for 1.5 s.
  */
 export class NameTable {
   readonly #bytes: Uint8Array;
@@ -158,7 +158,7 @@ function mixedCharacter(hash: number, code: number): number {
   return mixed(mixed(mixed(mixed(hash, 0xf0 | (code >> 18)), second), third), last);
 }
 
-/** What the valid escape at `at` stands for, as a UTF-16 unit. */
+/** The value of the valid escape at `at`, as a UTF-16 unit. */
 function escapedUnit(bytes: Uint8Array, at: number): number {
   switch (bytes[at + 1]) {
     case 0x62:

@@ -7,8 +7,8 @@ const tailBytes = 32;
 const ascii = new TextDecoder('latin1');
 
 /**
- * The id of a JSON command that is not to be decoded, where it is among the first members or is the last one; else 0. Never an
- * id that stands elsewhere: in a string, or in an object within the command.
+ * The id of a JSON command that is not to be decoded, where it is among the first members or is the last one; else 0.
+ * Never an id elsewhere: in a string, or in an object within the command.
  */
 export function peekJsonId(message: Uint8Array): number {
   const head = ascii.decode(message.subarray(0, headBytes));

@@ -14,8 +14,8 @@ export const plainTexts: Texts = {
 };
 
 /**
- * Remembers short texts of ASCII: in the items of a batch the same names, topics and types stand again and again, and to
- * compare them costs a fraction of decoding. Equal texts are one string then.
+ * Remembers short texts of ASCII: in the items of a batch the same names, topics and types occur again and again, and
+ * to compare them costs a fraction of decoding. Equal texts are one string then.
  */
 export class ShortTexts implements Texts {
   readonly #known: (string | undefined)[] = new Array(slots).fill(undefined);

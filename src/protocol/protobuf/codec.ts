@@ -39,8 +39,8 @@ export const protobufCodec: Required<Codec> = {
 const scratchMaxBytes = 65_536;
 
 /**
- * Writes into one buffer again and again, and copies what it wrote to an array of its own, at its exact size. The writers
- * of protobufjs cut small messages from shared slabs of 8 KiB, and a new one allocates thrice.
+ * Writes into one buffer again and again, and copies what it wrote to an array of its own, at its exact size. The
+ * writers of protobufjs cut small messages from shared slabs of 8 KiB, and a new one allocates thrice.
  */
 class ScratchWriter extends Writer {
   static override alloc(size: number): Uint8Array {
@@ -53,8 +53,8 @@ class ScratchWriter extends Writer {
     return this;
   }
 
-  // protobufjs makes an object of each; here nearly all are safe integers. A negative one is left to it: that arrives as one
-  // above 2^53-1, and is refused.
+  // protobufjs makes an object of each; here nearly all are safe integers. A negative one is left to it: that arrives
+  // as one above 2^53-1, and is refused.
   override uint64(value: number): this {
     if (!(value >= 0 && Number.isSafeInteger(value))) {
       super.uint64(value);
@@ -164,7 +164,7 @@ export function decodeRun(run: Uint8Array): Decoded<ServerFrame> {
 
 // ---- encoding ----
 
-/** Stands in a slab of many: who keeps it for long keeps a copy. */
+/** It is part of a slab of many: keep a copy if it is kept for long. */
 function encodePublication(_topic: string, publication: Publication): Uint8Array {
   return writePublication(publication, (length) => publicationSlabs.take(length));
 }

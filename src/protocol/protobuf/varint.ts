@@ -5,7 +5,7 @@ export function varintLength(value: number): number {
   return length;
 }
 
-/** Writes it at `from` and answers where it ends. */
+/** Writes it at `from` and returns where it ends. */
 export function writeVarint(bytes: Uint8Array, from: number, value: number): number {
   let at = from;
   let rest = value;

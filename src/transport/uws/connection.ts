@@ -27,7 +27,7 @@ export interface SocketData {
 
 export type Socket = WebSocket<SocketData>;
 
-/** What `send` answers when the socket's buffer is over its limit and the message is gone. */
+/** What `send` returns when the socket's buffer is over its limit and the message is gone. */
 const sendDropped = 2;
 
 export class UwsConnection implements Connection {

@@ -13,8 +13,8 @@ export interface HttpConnectionOptions {
 
 /**
  * Counts connections that speak HTTP, from their first byte on, and closes those that are too many. The library tells
- * the address of one that opens, but not of one that closes, so an address is held to a rate: what is idle is ended by the
- * library after 10 s.
+ * the address of one that opens, but not of one that closes, so an address is held to a rate: what is idle is ended by
+ * the library after 10 s.
  */
 export class HttpConnections {
   readonly #options: HttpConnectionOptions;

@@ -12,15 +12,15 @@ export interface HttpOptions extends ExchangeOptions {
   readonly api: Api;
   /** Bodies that have not come to their end, or whose requests are not answered yet. */
   readonly incoming: HeldBytes;
-  /** Answers that clients have not read. */
+  /** Responses that clients have not read. */
   readonly unread: HeldBytes;
   readonly metrics: Pick<Metrics, 'httpHeldBytes' | 'onScrape'>;
 }
 
 /**
- * Serves everything that is not a WebSocket upgrade. Of requests that a client sends ahead of their answers, only those are
- * served whose predecessor is answered in the turn in which it came: otherwise the library ends the connection, before any
- * code of ours runs (test/transport/uws/facts.test.ts). What had begun goes on, and nothing after it begins.
+ * Serves everything that is not a WebSocket upgrade. Of requests that a client sends ahead of their answers, only those
+ * are served whose predecessor is answered in the turn in which it came: otherwise the library ends the connection,
+ * before any code of ours runs (test/transport/uws/facts.test.ts). What had begun goes on, and nothing after it begins.
  */
 export function serveHttp(app: TemplatedApp, options: HttpOptions): void {
   const { metrics, incoming, unread } = options;

@@ -8,7 +8,10 @@ export interface Listening {
   stop(): void;
 }
 
-/** Why there is no listening on this host and port. `code` is the system's: EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOTFOUND … */
+/**
+ * Why there is no listening on this host and port. `code` is the system's: EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOTFOUND
+ * …
+ */
 export class ListenError extends Error {
   readonly code: string;
   readonly syscall = 'listen';
@@ -21,8 +24,8 @@ export class ListenError extends Error {
 }
 
 /**
- * `LIBUS_LISTEN_EXCLUSIVE_PORT`. By default the library lets several processes share a port: a second gateway, started by
- * accident, would take half of the clients away from the first without a word.
+ * `LIBUS_LISTEN_EXCLUSIVE_PORT`. By default the library lets several processes share a port: a second gateway, started
+ * by accident, would take half of the clients away from the first without a word.
  */
 const exclusivePort = 1;
 

@@ -28,7 +28,8 @@ const headLimitVariable = 'UWS_HTTP_MAX_HEADERS_SIZE';
 
 /** Loads the native library. Not an import at the top: a machine without a fitting binary is to get a clear message. */
 export function loadUws(): Uws {
-  // The library reads it once, while it is loaded. Where the embedding program has loaded it before, its own limit holds.
+  // The library reads it once, while it is loaded. Where the embedding program has loaded it before, its own limit
+  // holds.
   process.env[headLimitVariable] ??= String(maxHeadBytes);
   try {
     return createRequire(import.meta.url)('uWebSockets.js') as Uws;

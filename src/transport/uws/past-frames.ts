@@ -1,9 +1,9 @@
-/** Frames that a session may still have in its buffer when it ends are looked for among so many. */
+/** When a session ends, the frames that its buffer may still hold are looked for among this many. */
 const kept = 4096;
 
 /**
- * What is remembered of the frames that were published: not their bytes, which would be megabytes. Numbers in arrays that
- * stay: objects would live just long enough to be the collector's most expensive ones.
+ * What is remembered of the frames that were published: not their bytes, which would be megabytes. Numbers in arrays
+ * that stay: objects would live just long enough to be the collector's most expensive ones.
  */
 export class PastFrames {
   /** Frames that were published in all. */
@@ -20,8 +20,8 @@ export class PastFrames {
   }
 
   /**
-   * How many publications stand in the last so many bytes of the first `heard` frames, of those views that `hears` says. A
-   * frame that stands there in part counts.
+   * How many publications are in the last `bytes` bytes of the first `heard` frames, of those views that `hears`
+   * says. A frame that is there in part counts.
    */
   publicationsIn(bytes: number, heard: number, hears: (view: number) => boolean): number {
     let rest = bytes;

@@ -47,8 +47,8 @@ class UwsRequestHead implements RequestHead, HandshakeRequest {
 }
 
 /**
- * All lines of a header, joined by commas. `getHeader` knows the first line only, and a proxy may have added its own below
- * one that the client made up.
+ * All lines of a header, joined by commas. `getHeader` knows the first line only, and a proxy may have added its own
+ * below one that the client made up.
  */
 function headerLines(request: HttpRequest, name: string): string {
   const lines: string[] = [];

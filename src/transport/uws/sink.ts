@@ -39,10 +39,10 @@ interface Dropped {
 /**
  * Writes frames by uWebSockets.js's own publish, once per view.
  *
- * The library calls `dropped` for a socket over its limit from inside its drain, where nothing may be sent: the sink only
- * remembers it. The call names the first frame of a drain that was lost; the rest of the drain is lost for that socket
- * without a call, whatever its topic. So the frames of a turn are kept, and before the next frame is published the session
- * is told where to continue in each of its views.
+ * The library calls `dropped` for a socket over its limit from inside its drain, where nothing may be sent: the sink
+ * only remembers it. The call names the first frame of a drain that was lost; the rest of the drain is lost for that
+ * socket without a call, whatever its topic. So the frames of a turn are kept, and before the next frame is published
+ * the session is told where to continue in each of its views.
  */
 export class UwsSink implements Sink {
   readonly transport = 'websocket';
@@ -113,8 +113,9 @@ export class UwsSink implements Sink {
   }
 
   /**
-   * A frame for one member, by the same queue as the view's. A direct send would come before the frames of this turn that
-   * the library is still to drop, or after them as if they had come. What is queued goes out though the channel is left.
+   * A frame for one member, by the same queue as the view's. A direct send would come before the frames of this turn
+   * that the library is still to drop, or after them as if they had come. What is queued goes out though the channel is
+   * left.
    */
   #publishTo(socket: PublishingSocket, receiver: Receiver, frame: OutFrame): void {
     const { bytes, view } = frame;

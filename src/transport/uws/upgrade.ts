@@ -47,13 +47,13 @@ export class UpgradeHandler {
       response.cork(() => response.upgrade(data, key, subprotocol, extensions, context));
     };
     // Not later than it must be: the library has been seen to close one in some ten thousand of those that are upgraded
-    // outside of this handler, right behind its 101.
+    // outside of this handler, right after its 101.
     void whenDone(handshake.identify(asked), proceed);
   }
 
   /**
-   * `GET` of a WebSocket route without an upgrade: says whether, and if not why not, a client may connect. Browsers tell a
-   * page nothing of a refused upgrade, so pages of listed origins may read this.
+   * `GET` of a WebSocket route without an upgrade: says whether, and if not why not, a client may connect. Browsers
+   * tell a page nothing of a refused upgrade, so pages of listed origins may read this.
    */
   explain(response: HttpResponse, request: HttpRequest): void {
     const { handshake, withCors } = this.#options;

@@ -24,7 +24,7 @@ export interface WebSocketOptions {
 /** Messages up to this many times the limit get an error as their answer; larger ones end the connection (1006). */
 const toleratedFrames = 2;
 
-/** The WebSocket routes: sockets in and out, sessions behind them. */
+/** The WebSocket routes: they open sessions and bring them messages. */
 export function serveWebSockets(app: TemplatedApp, options: WebSocketOptions): void {
   const { upgradeHandler, sink, metrics } = options;
   metrics.onScrape(() => metrics.connections.set({ transport: sink.transport }, sink.connectionCount));
@@ -89,7 +89,10 @@ function sessionOf(socket: Socket): Session | undefined {
   return socket.getUserData().connection?.session;
 }
 
-/** What the library itself ended a connection for. It says so by a text only, that test/transport/uws/facts.test.ts holds it to. */
+/**
+ * What the library itself ended a connection for. It says so by a text only, that test/transport/uws/facts.test.ts
+ * holds it to.
+ */
 function libraryEndedBy(code: number, message: ArrayBuffer): CloseCode | undefined {
   if (code !== 1006) return undefined;
   const reason = Buffer.from(message).toString('utf8');
