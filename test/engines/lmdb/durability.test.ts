@@ -3,7 +3,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Store } from '../../../src/engines/lmdb/store.ts';
-import { request, Stored } from './fixtures.ts';
+import { summary } from '../../topics/fixtures.ts';
+import { failingStore, request, Stored } from './fixtures.ts';
 
 let stored: Stored;
 beforeEach(() => {
@@ -14,7 +15,7 @@ afterEach(async () => {
   await stored.cleanUp();
 });
 
-function marker(): { clean: boolean; synced: boolean; bootId: string } {
+function marker(): { clean: boolean; synced: boolean; bootId: string; holdsData: boolean } {
   return JSON.parse(readFileSync(join(stored.folder, 'sluice.json'), 'utf8'));
 }
 
@@ -149,6 +150,67 @@ describe('close', () => {
     writeFileSync(join(stored.folder, 'owner'), 'another');
     await engine.close();
     expect(marker().clean).toBe(false);
+  });
+});
+
+describe.each([false, true])('the marker of the folder (sync: %s)', (sync) => {
+  /** What the marker said at each step of the store. */
+  function markingStore() {
+    const steps: unknown[] = [];
+    const note = (step: string) => {
+      const { clean, synced, holdsData } = marker();
+      steps.push([step, { clean, synced, holdsData }]);
+    };
+    class MarkingStore extends Store {
+      override async commit<T>(work: () => T): Promise<T> {
+        note('commit');
+        const result = await super.commit(work);
+        note('committed');
+        return result;
+      }
+      override async flush(): Promise<void> {
+        await super.flush();
+        note('flushed');
+      }
+    }
+    return { steps, openStore: (folder: string, to: boolean) => new MarkingStore(folder, to) };
+  }
+
+  test('says what is on the disk only after the flush', async () => {
+    const { steps, openStore } = markingStore();
+    const { engine } = await stored.open({ sync, openStore });
+    await engine.append([request('a')]);
+    await engine.close();
+    const began = { clean: true, synced: false, holdsData: false };
+    const marked = { clean: false, synced: sync, holdsData: true };
+    expect(steps).toEqual([
+      ...(sync ? [['flushed', began]] : []),
+      ['commit', marked],
+      ['committed', marked],
+      ['flushed', marked],
+    ]);
+    expect(marker()).toMatchObject({ clean: true, holdsData: true });
+  });
+
+  test('closing waits for the transaction under way', async () => {
+    const { steps, openStore } = markingStore();
+    const { engine } = await stored.open({ sync, openStore });
+    const append = engine.append([request('a')]);
+    await engine.close();
+    expect(steps.at(-1)).toEqual(['flushed', expect.anything()]);
+    expect(summary(await append)).toEqual([1]);
+    expect(marker()).toMatchObject({ clean: true, seq: 1 });
+  });
+
+  test('does not say that a store that can’t be opened again is in order', async () => {
+    const { faults, openStore } = failingStore();
+    const { engine } = await stored.open({ sync, openStore });
+    await engine.append([request('a')]);
+    faults.fail = new Error('broken');
+    faults.openFails = true;
+    await engine.append([request('a')]);
+    await engine.close();
+    expect(marker()).toMatchObject({ clean: false, holdsData: true });
   });
 });
 

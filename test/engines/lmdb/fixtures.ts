@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { LmdbEngine } from '../../../src/engines/lmdb/engine.ts';
 import type { Retention } from '../../../src/engines/lmdb/head.ts';
 import type { LmdbOptions } from '../../../src/engines/lmdb/options.ts';
+import { Store } from '../../../src/engines/lmdb/store.ts';
 import type { PublishFields } from '../../../src/protocol/frames.ts';
 import type { AppendRequest, EngineFeed, StoredTopic } from '../../../src/topics/engine.ts';
 import type { StoredPublication } from '../../../src/topics/publication.ts';
@@ -98,4 +99,27 @@ export async function loaded(engine: LmdbEngine, topic: string): Promise<StoredT
 
 export function offsets({ publications }: Pick<StoredTopic, 'publications'>): number[] {
   return publications.map(({ offset }) => offset);
+}
+
+/** A store whose commits fail when it is told to. */
+export function failingStore() {
+  const faults = { fail: undefined as Error | undefined, openFails: false, afterCommit: false };
+  class FailingStore extends Store {
+    override async commit<T>(work: () => T): Promise<T> {
+      if (faults.fail !== undefined && !faults.afterCommit) {
+        return super.commit(() => {
+          work();
+          throw faults.fail;
+        });
+      }
+      const result = await super.commit(work);
+      if (faults.fail !== undefined) throw faults.fail;
+      return result;
+    }
+  }
+  const openStore = (folder: string, sync: boolean): Store => {
+    if (faults.openFails) throw new Error('cannot be opened');
+    return new FailingStore(folder, sync);
+  };
+  return { faults, openStore };
 }
