@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '../src/config.ts';
 import { engines } from '../src/engines/engines.ts';
+import { publishOf } from '../src/protocol/publication.ts';
 import type { AppendRequest, Engine } from '../src/topics/engine.ts';
 import { median } from './support/report.ts';
 import { numbers, scenario } from './support/scenario.ts';
@@ -56,7 +57,7 @@ async function measure(
 export default scenario(options, async ({ publishers, topics, bytes, seconds, runs, dir }, say) => {
   const payload = { format: 'json', bytes: Buffer.from(JSON.stringify('x'.repeat(bytes - 2))) } as const;
   const requests = Array.from({ length: topics }, (_, i) => ({
-    fields: { topic: `topic${i}`, type: 'update', payload },
+    fields: publishOf({ topic: `topic${i}`, type: 'update', payload }),
     publishedMs: Date.now(),
     acceptedAtMs: 0,
   }));

@@ -1,5 +1,6 @@
 import type { Tags } from '../../src/protocol/frames.ts';
 import { protobufCodec } from '../../src/protocol/protobuf/codec.ts';
+import { publishOf } from '../../src/protocol/publication.ts';
 import type { PublishJob, PublishReport } from '../peers/peer.ts';
 import { HttpPool } from '../support/http-pool.ts';
 import { pace } from '../support/pacer.ts';
@@ -44,11 +45,7 @@ function webSocketDoor(port: number): Promise<Door> {
                   protobufCodec.encodeClientFrame({
                     kind: 'publish',
                     id,
-                    topic,
-                    type: 'update',
-                    key,
-                    tags,
-                    payload,
+                    ...publishOf({ topic, type: 'update', key, tags, payload }),
                   }),
                 );
               }),

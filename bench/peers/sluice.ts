@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type * as Library from '../../src/index.ts';
+import { publishOf } from '../../src/protocol/publication.ts';
 import type { TracedFields } from '../support/trace.ts';
 import { serveCalls } from '../support/worker.ts';
 import { peerHandlers } from './peer.ts';
@@ -19,7 +20,7 @@ const handlers = peerHandlers({
   },
   send(topic, message, { tags }) {
     const payload = { format: 'json', bytes: message } as const;
-    const outcomes = server!.broker.publish([{ topic, type: 'update', payload, tags }]);
+    const outcomes = server!.broker.publish([publishOf({ topic, type: 'update', payload, tags })]);
     return outcomes instanceof Promise ? outcomes.then(([outcome]) => outcome!.ok) : outcomes[0]!.ok;
   },
 });

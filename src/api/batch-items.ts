@@ -1,6 +1,5 @@
 import { SluiceError } from '../errors.ts';
-import { wantedObject } from '../protocol/json/envelope.ts';
-import { JsonScanner, type JsonText, type ScanFault } from '../protocol/json/scanner.ts';
+import type { JsonScanner, JsonText, ScanFault } from '../protocol/json/scanner.ts';
 
 /** Takes an item of a batch: what scanning the bytes [start, end) of the body told. Its return value stands for the item. */
 type TakeItem<T> = (text: JsonText | ScanFault, start: number, end: number) => T;
@@ -38,9 +37,9 @@ export class ArrayItems<T> implements BatchItems<T> {
   readonly #most: number;
   readonly #take: TakeItem<T>;
 
-  constructor(body: Uint8Array, most: number, take: TakeItem<T>) {
+  constructor(scanner: JsonScanner, body: Uint8Array, most: number, take: TakeItem<T>) {
+    this.#scanner = scanner;
     this.#body = body;
-    this.#scanner = new JsonScanner(body, wantedObject);
     this.#most = most;
     this.#take = take;
     const first = skipSpace(body, 0);
@@ -106,9 +105,9 @@ export class LineItems<T> implements BatchItems<T> {
   readonly #most: number;
   readonly #take: TakeItem<T>;
 
-  constructor(body: Uint8Array, most: number, take: TakeItem<T>) {
+  constructor(scanner: JsonScanner, body: Uint8Array, most: number, take: TakeItem<T>) {
+    this.#scanner = scanner;
     this.#body = body;
-    this.#scanner = new JsonScanner(body, wantedObject);
     this.#most = most;
     this.#take = take;
     this.position = skipSpace(body, 0);

@@ -5,6 +5,7 @@ import type { AppendOutcome } from '../topics/engine.ts';
 import type { HistoryPage } from '../topics/history.ts';
 import type { Payer } from '../topics/payer.ts';
 import type { StoredPublication } from '../topics/publication.ts';
+import type { PublishBodies } from './publish-body.ts';
 import type { Turns } from './turns.ts';
 
 export interface Publisher {
@@ -142,6 +143,7 @@ export interface ApiPorts {
   readonly authorize: Authorize;
   readonly authorizePublishing: AuthorizePublishing;
   readonly turns: Turns;
+  readonly bodies: PublishBodies;
   /** Of a request's body. */
   readonly bodyMaxBytes: number;
 }

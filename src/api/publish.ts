@@ -3,13 +3,11 @@ import { mediaType } from '../auth/loopback-access.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { PublishFields } from '../protocol/frames.ts';
-import type { JsonText, ScanFault } from '../protocol/json/scanner.ts';
-import { ShortTexts } from '../protocol/json/short-texts.ts';
+import { JsonScanner, type JsonText, type ScanFault } from '../protocol/json/scanner.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
 import { ArrayItems, type BatchItems, LineItems } from './batch-items.ts';
 import { type ApiResponse, errorBody, jsonText } from './http.ts';
 import type { ApiPorts } from './ports.ts';
-import { readBroadcast, readPublish } from './publish-body.ts';
 import type { Call } from './route.ts';
 import { batchItemsMax } from './schemas.ts';
 
@@ -38,7 +36,8 @@ function inTurn(
 }
 
 function publishNow(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
-  const fields = isUtf8(call.body) ? readPublish(call.body) : notUtf8();
+  const { body } = call;
+  const fields = isUtf8(body) ? ports.bodies.publish(body) : notUtf8();
   if (fields instanceof SluiceError) throw fields;
   const refusal = ports.authorize(call.identity, 'publish', fields.topic);
   if (refusal !== undefined) throw refusal;
@@ -46,7 +45,8 @@ function publishNow(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
 }
 
 function broadcastNow(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
-  const fields = isUtf8(call.body) ? readBroadcast(call.body) : notUtf8();
+  const { body } = call;
+  const fields = isUtf8(body) ? ports.bodies.broadcast(body) : notUtf8();
   if (fields instanceof SluiceError) throw fields;
   return publishOne(fields, call, ports);
 }
@@ -77,7 +77,12 @@ function resultsOf(call: Call, ports: ApiPorts): Awaitable<Results> {
   const { body, contentType } = call;
   const Items = mediaType(contentType) === ndjson ? LineItems : ArrayItems;
   // One more shows that there are too many, without reading the hundred thousand that a body may have.
-  const items = new Items(body, batchItemsMax + 1, itemReader(call, ports));
+  const items = new Items(
+    new JsonScanner(body, ports.bodies.wanted),
+    body,
+    batchItemsMax + 1,
+    itemReader(call, ports),
+  );
   if (body.length > pieceBytes) return readInTurns(items, call, ports);
   items.readUntil(body.length);
   return checked(items);
@@ -95,12 +100,11 @@ function checked({ items }: BatchItems<Results[number]>): Results {
 }
 
 /** Reads the items of one body. */
-function itemReader({ body, identity }: Call, { authorize }: ApiPorts) {
+function itemReader({ body, identity }: Call, { authorize, bodies }: ApiPorts) {
   const isText = isUtf8(body);
-  const texts = new ShortTexts();
   return (text: JsonText | ScanFault, start: number, end: number): PublishFields | SluiceError => {
     if (!isText && !isUtf8(body.subarray(start, end))) return notUtf8();
-    const fields = readPublish(body, text, texts);
+    const fields = bodies.publish(body, text);
     if (fields instanceof SluiceError) return fields;
     return authorize(identity, 'publish', fields.topic) ?? fields;
   };

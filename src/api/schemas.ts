@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { keyMaxLength, messageIdMaxLength, tagMaxLength, tagsMax } from '../topics/publish-problem.ts';
+import { jsonName } from '../protocol/json/names.ts';
+import { type Kinds, type Member, memberRows } from '../protocol/publication.ts';
+import { tagMaxLength, tagsMax } from '../topics/publish-problem.ts';
 import { topicNameMaxLength } from '../topics/topic-name.ts';
 
 /** Named schemas: components of the OpenAPI document. */
@@ -33,32 +35,28 @@ const topicName = z.string().min(1).max(topicNameMaxLength);
 
 export const defaultType = 'publication';
 
-/** null means absent, as in the wire protocol. */
-const publicationMembers = {
-  type: z.string().nullish().describe(`The kind of update; default "${defaultType}".`),
-  key: z.string().max(keyMaxLength).nullish().describe('State mode: what this is the newest value of.'),
-  tags: z
-    .record(z.string().min(1).max(tagMaxLength), z.string().max(tagMaxLength))
-    .refine((tags) => Object.keys(tags).length <= tagsMax, `at most ${tagsMax} tags`)
-    .nullish()
-    .describe('What filters look at.'),
-  messageId: z
-    .string()
-    .min(1)
-    .max(messageIdMaxLength)
-    .nullish()
-    .describe('A repeat within 5 minutes answers the first offset, and is not published again.'),
-  ttlMs: z.int().min(1).nullish().describe('Dropped from history and state after so long.'),
-  except: z.string().min(1).max(200).nullish().describe('The id of a session that is not to get it.'),
-  timestamp: instant.nullish().describe('Default: the gateway’s clock.'),
-  removed: z.boolean().nullish().describe('State mode: this key has no value any more.'),
-  dataBase64: z.string().nullish().describe('Instead of `data`: any bytes.'),
+const schemasOf: { readonly [K in keyof Kinds]: (member: Member) => z.ZodType<Kinds[K] | string> } = {
+  text: ({ minLength = 0, maxLength = Number.MAX_SAFE_INTEGER }) => z.string().min(minLength).max(maxLength),
+  tags: () =>
+    z
+      .record(z.string().min(1).max(tagMaxLength), z.string().max(tagMaxLength))
+      .refine((tags) => Object.keys(tags).length <= tagsMax, `at most ${tagsMax} tags`),
+  flag: () => z.boolean(),
+  duration: () => z.int().min(1),
+  instant: () => instant,
+  integer: () => z.int().min(0),
 };
 
-/** A publish without the bytes of `data`. */
-export const publishEnvelope = z.strictObject({ topic: z.string(), ...publicationMembers });
-export type PublishEnvelope = z.output<typeof publishEnvelope>;
-export const broadcastEnvelope = z.strictObject(publicationMembers);
+/** null means absent, as in the wire protocol. */
+const publicationMembers: Readonly<Record<string, z.ZodType>> = {
+  type: z.string().nullish().describe(`The kind of update; default "${defaultType}".`),
+  ...Object.fromEntries(
+    memberRows
+      .filter(({ isReserved }) => isReserved !== true)
+      .map((row) => [jsonName(row), schemasOf[row.kind](row).nullish().describe(row.sentence)]),
+  ),
+  dataBase64: z.string().nullish().describe('Instead of `data`: any bytes.'),
+};
 
 const data = z.unknown().optional().describe('Any JSON value; delivered byte for byte. Default: null.');
 export const publishBody = component(

@@ -1,4 +1,5 @@
 import { nullPayload } from '../protocol/payload.ts';
+import { publishOf } from '../protocol/publication.ts';
 import { StoredPublication } from '../topics/publication.ts';
 import type { Feed } from './view.ts';
 
@@ -10,7 +11,7 @@ import type { Feed } from './view.ts';
 export function removalOf(publication: StoredPublication): StoredPublication {
   const { topic, type, key, offset, seq, timestampMs, acceptedAtMs } = publication;
   return new StoredPublication(
-    { topic, type, key, payload: nullPayload, removed: true },
+    publishOf({ topic, type, key, payload: nullPayload, removed: true }),
     offset,
     seq,
     timestampMs,

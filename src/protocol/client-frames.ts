@@ -2,14 +2,15 @@ import type { Decoded } from './codec.ts';
 import { type Bounds, type Dialect, type Fault, Fields, maxUint32, type Raw } from './fields.ts';
 import { readFilter } from './filter-fields.ts';
 import type { ClientFrame, CommandKind, Commands, Position, Subscription, TopicPosition } from './frames.ts';
+import { readOptionalMembers } from './optional-members.ts';
 import { nullPayload } from './payload.ts';
+import { draftPublish, memberRows, type PublishFields } from './publication.ts';
 import { canonicalTopic } from './user-topics.ts';
 
 /** What one command may hold, whatever the limit for whole messages is. */
 const clientBounds: Bounds = { text: 1024, list: 1000 };
 /** Tokens with many claims are long. */
 const maxTokenLength = 16_384;
-export const maxTags = 64;
 
 const readers: { readonly [K in CommandKind]: (fields: Fields) => Commands[K] } = {
   connect: (fields) => ({
@@ -33,19 +34,7 @@ const readers: { readonly [K in CommandKind]: (fields: Fields) => Commands[K] } 
     if (views.length + topics.length === 0) fields.fail('views', 'or topics must name at least one');
     return { views: present(views), topics: present(topics) };
   },
-  publish: (fields) => ({
-    topic: fields.topic('topic'),
-    type: fields.text(fields.dialect.eventMember),
-    payload: fields.payload() ?? nullPayload,
-    key: fields.optionalText('key'),
-    tags: fields.textMap('tags', maxTags),
-    messageId: fields.optionalText('messageId'),
-    ttlMs: fields.positive('ttlMs'),
-    except: fields.optionalText('except'),
-    timestampMs: fields.optionalInstant('timestampMs'),
-    removed: fields.trueOrAbsent('removed'),
-    expectedOffset: fields.present('expectedOffset'),
-  }),
+  publish: readPublish,
   history: (fields) => ({
     topic: fields.topic('topic'),
     after: fields.present('after'),
@@ -61,6 +50,17 @@ const readers: { readonly [K in CommandKind]: (fields: Fields) => Commands[K] } 
   },
   call: (fields) => ({ method: fields.text('method'), payload: fields.payload() }),
 };
+
+function readPublish(fields: Fields): PublishFields {
+  // Lengths are judged by the broker.
+  const publish = draftPublish(
+    fields.topic('topic', Number.POSITIVE_INFINITY),
+    fields.text(fields.dialect.eventMember, Number.POSITIVE_INFINITY),
+    fields.payload() ?? nullPayload,
+  );
+  readOptionalMembers(fields, memberRows, publish);
+  return publish;
+}
 
 function subscription(fields: Fields): Subscription {
   return {

@@ -89,8 +89,8 @@ export class Fields {
   }
 
   /** The name of a topic or pattern, in its one spelling. */
-  topic(name: string): string {
-    return canonicalTopic(this.text(name));
+  topic(name: string, max = this.bounds.text): string {
+    return canonicalTopic(this.text(name, max));
   }
 
   /** May be empty. */
@@ -230,7 +230,7 @@ export class Fields {
   }
 
   /** An object whose members are strings; empty: absent. */
-  textMap(name: string, max: number): Readonly<Record<string, string>> | undefined {
+  textMap(name: string): Readonly<Record<string, string>> | undefined {
     const value = this.raw[name];
     if (value === undefined || value === null) return undefined;
     if (!isRecord(value)) {
@@ -238,10 +238,9 @@ export class Fields {
       return undefined;
     }
     const keys = Object.keys(value);
-    if (keys.length > max) this.fail(name, `may have ${max} members at most`);
     for (const key of keys) {
-      this.#checkText(`a name in ${name}`, key, this.bounds.text);
-      this.#checkText(`a value in ${name}`, value[key], this.bounds.text);
+      this.#checkText(`a name in ${name}`, key, Number.POSITIVE_INFINITY);
+      this.#checkText(`a value in ${name}`, value[key], Number.POSITIVE_INFINITY);
     }
     return keys.length === 0 ? undefined : (value as Readonly<Record<string, string>>);
   }

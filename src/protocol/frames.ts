@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.ts';
+import type { Payload, Publication, PublishFields, Tags } from './publication.ts';
 
 /**
  * The frames of the protocol as values, the same for every codec. `proto/gateway.proto` says what each field means;
@@ -6,42 +7,7 @@ import type { ErrorCode } from '../errors.ts';
  * absent field is `undefined`.
  */
 
-/** What a publication carries: JSON text in UTF-8 (kept byte for byte) or any bytes. */
-export interface Payload {
-  readonly format: 'json' | 'binary';
-  readonly bytes: Uint8Array;
-}
-
-export type Tags = Readonly<Record<string, string>>;
-
-/** One update, as a receiver sees it. */
-export interface Publication {
-  readonly offset: number;
-  /** Milliseconds since 1970, UTC. */
-  readonly timestampMs: number;
-  readonly type: string;
-  readonly payload: Payload;
-  readonly key?: string;
-  readonly tags?: Tags;
-  /** State mode: the key has no value any more. */
-  readonly removed?: boolean;
-}
-
-/** What a publisher asks for. */
-export interface PublishFields {
-  readonly topic: string;
-  readonly type: string;
-  readonly payload: Payload;
-  readonly key?: string;
-  readonly tags?: Tags;
-  readonly messageId?: string;
-  readonly ttlMs?: number;
-  /** The id of a session that is not to get it. */
-  readonly except?: string;
-  readonly timestampMs?: number;
-  readonly removed?: boolean;
-  readonly expectedOffset?: number;
-}
+export type { Payload, Publication, PublishFields, Tags };
 
 export interface Position {
   readonly epoch: string;

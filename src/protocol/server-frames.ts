@@ -14,7 +14,9 @@ import type {
   TopicResult,
   WireError,
 } from './frames.ts';
+import { readOptionalMembers } from './optional-members.ts';
 import { nullPayload } from './payload.ts';
+import { draftPublication, seenRows } from './publication.ts';
 
 /** The gateway bounds what it sends; the message that holds it bounds the rest. */
 const serverBounds: Bounds = { text: Number.POSITIVE_INFINITY, list: Number.POSITIVE_INFINITY };
@@ -113,15 +115,14 @@ const readers: { readonly [K in ServerKind]: (fields: Fields) => ServerKinds[K] 
 };
 
 function readPublication(fields: Fields): Publication {
-  return {
-    offset: fields.integer('offset'),
-    timestampMs: fields.instant('timestampMs'),
-    type: fields.anyText('type'),
-    payload: fields.payload() ?? nullPayload,
-    key: fields.optionalText('key'),
-    tags: fields.textMap('tags', Number.POSITIVE_INFINITY),
-    removed: fields.trueOrAbsent('removed'),
-  };
+  const publication = draftPublication(
+    fields.integer('offset'),
+    fields.instant('timestampMs'),
+    fields.anyText('type'),
+    fields.payload() ?? nullPayload,
+  );
+  readOptionalMembers(fields, seenRows, publication);
+  return publication;
 }
 
 function batchHeader(fields: Fields): BatchHeader {

@@ -1,5 +1,6 @@
 import { assetsOf } from '../api/assets.ts';
 import { type Api, createApi } from '../api/dispatch.ts';
+import { PublishBodies } from '../api/publish-body.ts';
 import { sessionDirectory } from '../api/session-directory.ts';
 import { topicReader } from '../api/topic-reader.ts';
 import { Turns } from '../api/turns.ts';
@@ -46,6 +47,7 @@ export function createHttpApi(
       assets: assetsOf(webFolder),
       authorize,
       authorizePublishing: publishingAuthorizer(config.namespaces),
+      bodies: new PublishBodies(config.payloadMaxBytes),
       turns: new Turns({
         nextTurn: setImmediate,
         monotonicMs,

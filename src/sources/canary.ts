@@ -1,6 +1,7 @@
 import WebSocket from 'ws';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { publishOf } from '../protocol/publication.ts';
 import { utf8 } from '../protocol/utf8.ts';
 import type { Source, SourceClock, SourcePublish } from './source.ts';
 import { systemClock } from './source.ts';
@@ -62,7 +63,7 @@ export class Canary implements Source {
     this.#sentAtMs = this.#monotonicMs();
     const payload = { format: 'json', bytes: utf8('null') } as const;
     this.#options
-      .publish([{ topic: canaryTopic, type: 'canary', payload, ttlMs: 1000 }])
+      .publish([publishOf({ topic: canaryTopic, type: 'canary', payload, ttlMs: 1000 })])
       .catch((error: unknown) => {
         this.#sentAtMs = undefined;
         this.#failed(error);

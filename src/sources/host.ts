@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { PublishFields } from '../protocol/frames.ts';
+import { publishOf } from '../protocol/publication.ts';
 import { type Level, nextLevel, type Thresholds } from './level.ts';
 import {
   type MonitoringType,
@@ -129,7 +130,7 @@ export class HostSource implements Source {
     level: Level,
     data: Readonly<Record<string, unknown>>,
   ): void {
-    this.#ready.set(key, {
+    const fields = publishOf({
       topic: this.topic,
       type: kind,
       key,
@@ -137,6 +138,7 @@ export class HostSource implements Source {
       timestampMs: this.#clock.now(),
       payload: { format: 'json', bytes: Buffer.from(JSON.stringify(data)) },
     });
+    this.#ready.set(key, fields);
   }
 
   #flush(): void {

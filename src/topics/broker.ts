@@ -5,6 +5,7 @@ import { SluiceError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Position, PublishFields } from '../protocol/frames.ts';
 import { nullPayload } from '../protocol/payload.ts';
+import { publishOf } from '../protocol/publication.ts';
 import { AppendRetry, type AppendRetryOptions } from './append-retry.ts';
 import { ChangeOrder } from './change-order.ts';
 import type { AppendOutcome, AppendRequest, Engine, EngineFeed, Numbering } from './engine.ts';
@@ -257,7 +258,7 @@ export class Broker implements EngineFeed {
 
   async #probe(): Promise<string | undefined> {
     const [outcome] = await this.publish([
-      { topic: probeTopic, type: 'probe', payload: nullPayload, ttlMs: 1000 },
+      publishOf({ topic: probeTopic, type: 'probe', payload: nullPayload, ttlMs: 1000 }),
     ]);
     if (outcome === undefined || !outcome.ok) return outcome?.error.message ?? 'no answer';
     return (this.#topics.get(probeTopic)?.ring.newest ?? 0) >= outcome.offset
@@ -572,7 +573,7 @@ export class Broker implements EngineFeed {
     const timestampMs = this.#wallMs();
     const requests = expired.map(({ topic: { epoch }, publication }): AppendRequest => {
       const { topic, type, key, tags, offset } = publication;
-      const fields = { topic, type, key, tags, payload: nullPayload, removed: true };
+      const fields = publishOf({ topic, type, key, tags, payload: nullPayload, removed: true });
       return { fields, publishedMs: nowMs, timestampMs, acceptedAtMs, ifNewest: { epoch, offset } };
     });
     const outcomes = await this.#appendRetry.once(requests);

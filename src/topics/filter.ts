@@ -1,8 +1,6 @@
 import { canonicalFilter } from '../protocol/equal-subscriptions.ts';
+import { maxFilterDepth, maxFilterNodes } from '../protocol/filter-fields.ts';
 import type { Filter, Tags } from '../protocol/frames.ts';
-
-export const filterMaxNodes = 64;
-export const filterMaxDepth = 8;
 
 /** A filter ready for use. Equal filters, however they were written, have the same canonical text. */
 export interface CompiledFilter {
@@ -16,8 +14,8 @@ const noTags: Tags = {};
 
 /** What is wrong with the filter's size, or nothing; the decoders have checked its shape. */
 export function filterProblem(filter: Filter): string | undefined {
-  if (depthOf(filter) > filterMaxDepth) return `a filter is at most ${filterMaxDepth} deep`;
-  if (nodesOf(filter) > filterMaxNodes) return `a filter has at most ${filterMaxNodes} conditions`;
+  if (depthOf(filter) > maxFilterDepth) return `a filter is at most ${maxFilterDepth} deep`;
+  if (nodesOf(filter) > maxFilterNodes) return `a filter has at most ${maxFilterNodes} conditions`;
   return emptyNode(filter) ? 'and, or and in need at least one part, not needs exactly one' : undefined;
 }
 

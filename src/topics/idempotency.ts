@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { SluiceError } from '../errors.ts';
-import type { PublishFields } from '../protocol/frames.ts';
+import { type Kinds, memberRows, type PublishFields } from '../protocol/publication.ts';
 import type { AppendOutcome } from './engine.ts';
 import {
   type IdOwner,
@@ -88,14 +88,26 @@ export class MessageIds implements IdOwner {
   }
 }
 
-/**
- * Tells whether two publishes with the same message id are the same publication. Who doesn't get it is no part of it: a client
- * that sends one again after a reconnect names its new session.
- */
+const identifyingRows = memberRows.filter(({ identifies }) => identifies);
+
+/** Tells whether two publishes with the same message id are the same publication. */
 export function publicationDigest(fields: PublishFields): string {
-  const tags = Object.entries(fields.tags ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  const values = identifyingRows.map(({ name, kind }) => canonical[kind](fields[name] as never));
   return createHash('sha256')
-    .update(JSON.stringify([fields.type, fields.key, tags, fields.removed === true, fields.payload.format]))
+    .update(JSON.stringify([fields.type, ...values, fields.payload.format]))
     .update(fields.payload.bytes)
     .digest('base64');
 }
+
+type Canonical<T> = (value: T | undefined) => unknown;
+const asItIs: Canonical<string | number> = (value) => value;
+
+/** Equal for values that are the same to subscribers. */
+const canonical: { readonly [K in keyof Kinds]: Canonical<Kinds[K]> } = {
+  text: asItIs,
+  tags: (tags = {}) => Object.entries(tags).sort(([a], [b]) => (a < b ? -1 : 1)),
+  flag: (value) => value === true,
+  duration: asItIs,
+  instant: asItIs,
+  integer: asItIs,
+};

@@ -1,13 +1,22 @@
 import type { Codec } from '../protocol/codec.ts';
-import type { Payload, Publication, PublishFields, Tags } from '../protocol/frames.ts';
 import { protobufCodec } from '../protocol/protobuf/codec.ts';
 import { readPayload, readPublicationBytes } from '../protocol/protobuf/publication-bytes.ts';
+import {
+  type BesideMembers,
+  draftBeside,
+  type KeptFields,
+  type Kinds,
+  memberRows,
+  type Payload,
+  type Publication,
+  type Tags,
+} from '../protocol/publication.ts';
 
 /** What it costs a ring beyond its parts, about: their framing, what stands beside them, and room to grow. */
 const overheadBytes = 96;
 
 /** What the encoding of a publication does not say, as it is not for subscribers. */
-export type Apart = Pick<PublishFields, 'except' | 'ttlMs'>;
+export type Apart = BesideMembers;
 
 /**
  * A publication that an engine has given its place. Immutable. Its bytes per codec are made at most once, when the
@@ -46,7 +55,7 @@ export class StoredPublication implements Publication {
 
   /** `timestampMs`: for readers, where the publisher gave none. */
   constructor(
-    fields: PublishFields,
+    fields: KeptFields,
     offset: number,
     seq: number,
     publishedMs: number,
@@ -79,7 +88,7 @@ export class StoredPublication implements Publication {
     apart: Apart | undefined,
   ): StoredPublication {
     const publication = readPublicationBytes(encoded);
-    const fields = apart === undefined ? { topic, ...publication } : { topic, ...publication, ...apart };
+    const fields: KeptFields = { topic, ...publication, ...(apart ?? nothingBeside) };
     const stored = new StoredPublication(fields, publication.offset, seq, publishedMs, 0);
     stored.#protobuf = encoded;
     return stored;
@@ -131,11 +140,24 @@ export class StoredPublication implements Publication {
   }
 }
 
+const nothingBeside = draftBeside();
+const keptTexts = keptNames('text');
+const keptTags = keptNames('tags');
+
+/** Members that take more than a number. */
+function keptNames<K extends 'text' | 'tags'>(wanted: K) {
+  type Name = { [N in keyof KeptFields]: KeptFields[N] extends Kinds[K] | undefined ? N : never };
+  return memberRows
+    .filter(({ kind, kept }) => kind === wanted && kept !== 'never')
+    .map(({ name }) => name as Exclude<Name[keyof KeptFields], 'topic' | 'type'>);
+}
+
 /** What a ring will count for it. */
-export function bytesOf({ payload, type, key, except, tags }: PublishFields): number {
-  const parts =
-    payload.bytes.length + type.length + (key?.length ?? 0) + (except?.length ?? 0) + tagsLength(tags);
-  return overheadBytes + parts;
+export function bytesOf(fields: KeptFields): number {
+  let bytes = overheadBytes + fields.payload.bytes.length + fields.type.length;
+  for (const name of keptTexts) bytes += fields[name]?.length ?? 0;
+  for (const name of keptTags) bytes += tagsLength(fields[name]);
+  return bytes;
 }
 
 function hasTags(tags: Tags | undefined): boolean {

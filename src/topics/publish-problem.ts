@@ -1,15 +1,19 @@
 import { SluiceError } from '../errors.ts';
 import { maxInstantMs } from '../protocol/fields.ts';
 import { publicationTypeProblem } from '../protocol/frame-kinds.ts';
-import type { PublishFields } from '../protocol/frames.ts';
+
+import {
+  type Kinds,
+  memberRows,
+  type NamedMember,
+  type PublishFields,
+  type Tags,
+} from '../protocol/publication.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
 import { topicProblem } from './topic-name.ts';
 
-export const keyMaxLength = 200;
 export const tagsMax = 32;
 export const tagMaxLength = 200;
-export const messageIdMaxLength = 200;
-const exceptMaxLength = 200;
 
 /** What is wrong with the name of a topic that is not there yet. */
 export function topicNameProblem(name: string): SluiceError | undefined {
@@ -27,52 +31,53 @@ export function publishProblem(fields: PublishFields, payloadMaxBytes: number): 
       `the payload has ${fields.payload.bytes.length} bytes; at most ${payloadMaxBytes} are taken`,
     );
   }
-  const problem =
-    keyProblem(fields) ?? exceptProblem(fields) ?? tagsProblem(fields) ?? numbersProblem(fields);
-  if (problem !== undefined) return new SluiceError('invalid_request', problem);
+  for (const row of memberRows) {
+    const value = fields[row.name];
+    if (value === undefined) continue;
+    const problem = problems[row.kind](value as never, row);
+    if (problem !== undefined) return memberProblem(row.name, problem);
+  }
   if (fields.expectedOffset !== undefined)
     return new SluiceError('not_supported', 'expectedOffset is reserved');
   return undefined;
 }
 
-function keyProblem({ key, messageId }: PublishFields): string | undefined {
-  if (key !== undefined && key.length > keyMaxLength) return `key has at most ${keyMaxLength} characters`;
-  // Half a surrogate pair can't be written as UTF-8: the codecs would disagree on the key.
-  if (key !== undefined && !isWellFormed(key)) return 'key is not well-formed Unicode';
-  if (messageId === undefined) return undefined;
-  if (messageId === '') return 'messageId must not be empty';
-  return messageId.length > messageIdMaxLength
-    ? `messageId has at most ${messageIdMaxLength} characters`
-    : undefined;
+/** With the member in its details, as the faults of an HTTP body have it. */
+function memberProblem(path: string, message: string): SluiceError {
+  return new SluiceError('invalid_request', message, { details: [{ path, message }] });
 }
 
-function exceptProblem({ except }: PublishFields): string | undefined {
-  if (except === undefined || (except !== '' && except.length <= exceptMaxLength)) return undefined;
-  return `except has 1 to ${exceptMaxLength} characters`;
+const problems: { readonly [K in keyof Kinds]: (value: Kinds[K], row: NamedMember) => string | undefined } = {
+  text: textProblem,
+  tags: tagsProblem,
+  flag: () => undefined,
+  duration: (value, { name }) =>
+    Number.isSafeInteger(value) && value > 0 ? undefined : `${name} is a positive integer`,
+  instant: (value) =>
+    Number.isSafeInteger(value) && value >= 0 && value <= maxInstantMs
+      ? undefined
+      : 'timestamp is out of range',
+  integer: (value, { name }) =>
+    Number.isSafeInteger(value) && value >= 0 ? undefined : `${name} is not an integer`,
+};
+
+function textProblem(text: string, { name, minLength = 0, maxLength }: NamedMember): string | undefined {
+  if (text.length < minLength) return `${name} must not be empty`;
+  if (maxLength !== undefined && text.length > maxLength)
+    return `${name} has at most ${maxLength} characters`;
+  // Half a surrogate pair can't be written as UTF-8: the codecs would disagree on the text.
+  return isWellFormed(text) ? undefined : `${name} is not well-formed Unicode`;
 }
 
-function tagsProblem({ tags }: PublishFields): string | undefined {
-  if (tags === undefined) return undefined;
+function tagsProblem(tags: Tags): string | undefined {
   let count = 0;
   for (const name in tags) {
     if (++count > tagsMax) return `at most ${tagsMax} tags`;
+    const value = tags[name] as string;
     if (name === '' || name.length > tagMaxLength)
       return `the name of a tag has 1 to ${tagMaxLength} characters`;
-    if (!isWellFormed(name) || !isWellFormed(tags[name] as string)) return 'tags are not well-formed Unicode';
-    if ((tags[name] as string).length > tagMaxLength)
-      return `the value of a tag has at most ${tagMaxLength} characters`;
-  }
-  return undefined;
-}
-
-function numbersProblem({ ttlMs, timestampMs }: PublishFields): string | undefined {
-  if (ttlMs !== undefined && !(Number.isSafeInteger(ttlMs) && ttlMs > 0))
-    return 'ttlMs is a positive integer';
-  if (
-    timestampMs !== undefined &&
-    !(Number.isSafeInteger(timestampMs) && timestampMs >= 0 && timestampMs <= maxInstantMs)
-  ) {
-    return 'timestamp is out of range';
+    if (!isWellFormed(name) || !isWellFormed(value)) return 'tags are not well-formed Unicode';
+    if (value.length > tagMaxLength) return `the value of a tag has at most ${tagMaxLength} characters`;
   }
   return undefined;
 }

@@ -1,6 +1,7 @@
 import { createApi, type Limits } from '../../src/api/dispatch.ts';
 import type { ApiResponse } from '../../src/api/http.ts';
 import type { ApiPorts, ConnectionInfo, Readiness } from '../../src/api/ports.ts';
+import { PublishBodies } from '../../src/api/publish-body.ts';
 import { topicReader } from '../../src/api/topic-reader.ts';
 import { Turns } from '../../src/api/turns.ts';
 import { type ApiKey, apiKeys } from '../../src/auth/api-keys.ts';
@@ -94,6 +95,7 @@ export async function startApi(options: HarnessOptions = {}) {
     assets: (name) => options.assets?.[name],
     authorize: authorizer(namespaces),
     authorizePublishing: publishingAuthorizer(namespaces),
+    bodies: new PublishBodies(payloadMaxBytes),
     turns: new Turns({ nextTurn: setImmediate, monotonicMs: () => 0, spent: () => undefined }),
     bodyMaxBytes,
     ...options.ports,

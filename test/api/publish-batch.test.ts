@@ -6,6 +6,7 @@ import { Turns } from '../../src/api/turns.ts';
 import { allScopes, localIdentity } from '../../src/auth/identity.ts';
 import { SluiceError } from '../../src/errors.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
+import { JsonScanner } from '../../src/protocol/json/scanner.ts';
 import type { AppendOutcome } from '../../src/topics/engine.ts';
 import { gatewayPayer } from '../../src/topics/payer.ts';
 import { startApi } from './harness.ts';
@@ -139,11 +140,11 @@ describe('a batch', () => {
 });
 
 describe('finding the items', () => {
-  type Take<T> = ConstructorParameters<typeof ArrayItems<T>>[2];
+  type Take<T> = ConstructorParameters<typeof ArrayItems<T>>[3];
   type Items = typeof ArrayItems | typeof LineItems;
 
   function readAll<T>(Kind: Items, body: Buffer, most: number, take: Take<T>): readonly T[] {
-    const items = new Kind(body, most, take);
+    const items = new Kind(new JsonScanner(body), body, most, take);
     items.readUntil(body.length);
     return items.items;
   }
@@ -194,7 +195,7 @@ describe('finding the items', () => {
     const whole = readAll(Kind, body, 10, take);
     expect(whole).toHaveLength(4);
     for (let pieceBytes = 1; pieceBytes <= body.length; pieceBytes++) {
-      const items = new Kind(body, 10, take);
+      const items = new Kind(new JsonScanner(body), body, 10, take);
       const ends: boolean[] = [];
       while (ends.at(-1) !== true) {
         const before = items.items.length;

@@ -30,7 +30,17 @@ function byClient(kind: CommandKind, values: Record<string, unknown>): Verdict {
   }
 }
 
+/** A publish that the gateway's broker refuses, which judges its lengths; the client knows of coarser limits. */
+function isFarTooLong(values: Record<string, unknown>): boolean {
+  return Object.entries(values).some(([name, value]) => {
+    if (name === 'none' || name === 'payload') return false;
+    if (typeof value === 'string') return value.length > 1024;
+    return name === 'tags' && typeof value === 'object' && Object.keys(value ?? {}).length > 64;
+  });
+}
+
 function byGateway(kind: CommandKind, values: Record<string, unknown>): Verdict {
+  if (kind === 'publish' && isFarTooLong(values)) return 'refused';
   const read = readClientFrame(kind, 0, values, plain);
   if (!read.ok) return 'refused';
   const { kind: _kind, id: _id, ...fields } = read.frame;

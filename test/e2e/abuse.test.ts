@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ServerFrame } from '../../src/protocol/frames.ts';
 import { protobufCodec } from '../../src/protocol/protobuf/codec.ts';
+import { publishOf } from '../../src/protocol/publication.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
@@ -244,11 +245,10 @@ describe('a payload', () => {
     const protobuf = await protobufClient();
     for (const format of ['json', 'binary'] as const) {
       const call = (bytes: number) =>
-        protobuf.call('publish', {
-          topic: 'sized',
-          type: 'e',
-          payload: { format, bytes: Buffer.from(text(bytes)) },
-        });
+        protobuf.call(
+          'publish',
+          publishOf({ topic: 'sized', type: 'e', payload: { format, bytes: Buffer.from(text(bytes)) } }),
+        );
       expect((await call(payloadMaxBytes)).kind).toBe('published');
       expect(await call(payloadMaxBytes + 1)).toMatchObject({ kind: 'error', code: 'payload_too_large' });
     }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { commandKinds, serverKinds } from '../../src/protocol/frame-kinds.ts';
 import type { Payload, Publication, ServerFrame } from '../../src/protocol/frames.ts';
+import { publishOf } from '../../src/protocol/publication.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
@@ -169,7 +170,9 @@ describe('the bytes of data', () => {
     }
     for (const data of every) {
       const payload: Payload = { format: 'json', bytes: Buffer.from(data) };
-      expect((await protobuf.call('publish', { topic, type: 'e', payload })).kind).toBe('published');
+      expect((await protobuf.call('publish', publishOf({ topic, type: 'e', payload }))).kind).toBe(
+        'published',
+      );
     }
     await json.count(topic, 2 * every.length);
     const texts = jsonDataTexts(json, topic);
@@ -189,7 +192,7 @@ describe('the bytes of data', () => {
     const view = await viewOf(protobuf, topic);
     await gateway.post('/api/publish', JSON.stringify({ topic, type: 'e', dataBase64: base64 }));
     await json.call({ type: 'publish', topic, event: 'e', dataBase64: base64 });
-    await protobuf.call('publish', { topic, type: 'e', payload: { format: 'binary', bytes } });
+    await protobuf.call('publish', publishOf({ topic, type: 'e', payload: { format: 'binary', bytes } }));
     await gateway.post('/api/publish', JSON.stringify({ topic, type: 'e', dataBase64: '' }));
     const frames = await json.count(topic, 4);
     expect(frames.map((frame) => frame['dataBase64'])).toEqual([base64, base64, base64, '']);
@@ -350,11 +353,14 @@ describe('what no subscriber could read', () => {
       await refused(bytesOf(`{"topic":"${topic}","type":"e","key":"`, bytes, '"}'), 'invalid_json');
       await refused(bytesOf(`{"topic":"${topic}","type":"e","data":1}`, bytes), 'invalid_json');
       await refused(bytesOf(bytes, `{"topic":"${topic}","type":"e","data":1}`), 'invalid_json');
-      const reply = await protobuf.call('publish', {
-        topic,
-        type: 'e',
-        payload: { format: 'json', bytes: bytesOf('"', bytes, '"') },
-      });
+      const reply = await protobuf.call(
+        'publish',
+        publishOf({
+          topic,
+          type: 'e',
+          payload: { format: 'json', bytes: bytesOf('"', bytes, '"') },
+        }),
+      );
       expect(reply).toMatchObject({ kind: 'error', code: 'invalid_json' });
     }
     const lines = await gateway.post(
@@ -372,7 +378,7 @@ describe('what no subscriber could read', () => {
       await refused(`{"topic":"${topic}","type":"e","data":${text}}`, 'invalid_json');
       json.socket.send(`{"type":"publish","id":7,"topic":"${topic}","event":"e","data":${text}}`);
       const payload: Payload = { format: 'json', bytes: Buffer.from(text) };
-      const reply = await protobuf.call('publish', { topic, type: 'e', payload });
+      const reply = await protobuf.call('publish', publishOf({ topic, type: 'e', payload }));
       expect(reply, text).toMatchObject({ kind: 'error', code: 'invalid_json' });
     }
     await json.call({ type: 'ping' });
@@ -393,7 +399,7 @@ describe('what no subscriber could read', () => {
       const overJson = await json.call({ type: 'publish', topic, event: type, data: 1 });
       expect(overJson, type).toMatchObject({ type: 'error', code: 'invalid_type' });
       const payload: Payload = { format: 'json', bytes: Buffer.from('1') };
-      const overProtobuf = await protobuf.call('publish', { topic, type, payload });
+      const overProtobuf = await protobuf.call('publish', publishOf({ topic, type, payload }));
       expect(overProtobuf, type).toMatchObject({ kind: 'error', code: 'invalid_type' });
     }
     await refused(JSON.stringify({ topic, type: 'has space', data: 1 }), 'invalid_type');

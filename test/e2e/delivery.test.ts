@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
+import { publishOf } from '../../src/protocol/publication.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 
 const sockets = 1000;
@@ -69,7 +70,7 @@ async function publishTicks(gateway: TestGateway, everyMs: number): Promise<void
   for (let i = 1; i <= publications; i++) {
     const data = new TextEncoder().encode(JSON.stringify({ i, at: Date.now(), pad: 'x'.repeat(100) }));
     await gateway.broker.publish([
-      { topic: 'ticks', type: 'tick', payload: { format: 'json', bytes: data } },
+      publishOf({ topic: 'ticks', type: 'tick', payload: { format: 'json', bytes: data } }),
     ]);
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
@@ -80,7 +81,9 @@ async function publishUntilLagging(gateway: TestGateway): Promise<void> {
   const bytes = new TextEncoder().encode(JSON.stringify('f'.repeat(60_000)));
   while ((await gateway.metric('sluice_sessions_lagging')) < stalledSockets) {
     for (let i = 0; i < 10; i++) {
-      await gateway.broker.publish([{ topic: 'fat', type: 'fat', payload: { format: 'json', bytes } }]);
+      await gateway.broker.publish([
+        publishOf({ topic: 'fat', type: 'fat', payload: { format: 'json', bytes } }),
+      ]);
     }
   }
 }

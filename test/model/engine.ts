@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { whenDone } from '../../src/awaitable.ts';
 import { SluiceError } from '../../src/errors.ts';
+import { publishOf } from '../../src/protocol/publication.ts';
 import type {
   AppendOutcome,
   AppendRequest,
@@ -170,7 +171,7 @@ export class ScriptedEngine implements Engine {
 function shifted(publication: StoredPublication, base: number): StoredPublication {
   const { timestampMs, offset, seq, publishedMs, acceptedAtMs } = publication;
   return new StoredPublication(
-    { ...publication, payload: publication.payload, timestampMs },
+    publishOf({ ...publication, payload: publication.payload, timestampMs }),
     offset + base,
     seq,
     publishedMs,

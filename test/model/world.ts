@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { whenDone } from '../../src/awaitable.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
+import { publishOf } from '../../src/protocol/publication.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 import type { AppendOutcome } from '../../src/topics/engine.ts';
 import type { StoredPublication } from '../../src/topics/publication.ts';
@@ -10,7 +11,7 @@ import { Gateway, type GatewayOptions } from './gateway.ts';
 import { isState, Model, type Numbering } from './model.ts';
 import { check, type ModelSubscription } from './subscription.ts';
 
-export type Fields = Omit<PublishFields, 'type' | 'payload'> & { readonly size: number };
+export type Fields = Partial<PublishFields> & Pick<PublishFields, 'topic'> & { readonly size: number };
 
 /** The same in every publication, and nothing that deflate alone would make smaller. */
 const noise = createHash('shake256', { outputLength: 300 }).update('').digest('base64');
@@ -41,14 +42,15 @@ export class World {
   publish(publications: readonly Fields[]): void {
     const numbers = publications.map(() => this.#published++);
     const publishes = publications.map(
-      ({ size, ...fields }, i): PublishFields => ({
-        ...fields,
-        type: 'update',
-        payload: {
-          format: 'json',
-          bytes: utf8(JSON.stringify({ n: numbers[i], pad: noise.slice(0, size) })),
-        },
-      }),
+      ({ size, ...fields }, i): PublishFields =>
+        publishOf({
+          ...fields,
+          type: 'update',
+          payload: {
+            format: 'json',
+            bytes: utf8(JSON.stringify({ n: numbers[i], pad: noise.slice(0, size) })),
+          },
+        }),
     );
     void whenDone(this.gateway.broker.publish(publishes), (outcomes) => {
       for (const [i, outcome] of outcomes.entries()) this.#outcomes.set(numbers[i] as number, outcome);

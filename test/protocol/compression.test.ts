@@ -11,6 +11,7 @@ import { maxPlainBytes, smallRunBytes } from '../../src/protocol/inflate.ts';
 import { protobufCodec } from '../../src/protocol/protobuf/codec.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 import { publication } from '../support/arbitraries.ts';
+import { publicationOf } from '../support/publication-of.ts';
 
 const header = { view: 1, after: 0, upto: 9 };
 const none: ReadonlyMap<number, Uint8Array> = new Map();
@@ -25,15 +26,16 @@ function received(body: CompressedBody) {
   return decoded.frame;
 }
 
-const stats = (load: number): Publication => ({
-  offset: 1,
-  timestampMs: 1,
-  type: 'stats_update',
-  payload: {
-    format: 'json',
-    bytes: utf8(`{"load":${load},"host":"web-01","region":"eu-central","cores":8}`),
-  },
-});
+const stats = (load: number) =>
+  publicationOf({
+    offset: 1,
+    timestampMs: 1,
+    type: 'stats_update',
+    payload: {
+      format: 'json',
+      bytes: utf8(`{"load":${load},"host":"web-01","region":"eu-central","cores":8}`),
+    },
+  });
 
 /** Always the same for a length. */
 function noise(length: number): Uint8Array {

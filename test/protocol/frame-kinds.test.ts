@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fromBase64, toBase64 } from '../../src/protocol/base64.ts';
 import { codecs, negotiate } from '../../src/protocol/codecs.ts';
 import {
   commandKinds,
@@ -9,6 +8,7 @@ import {
   serverKinds,
 } from '../../src/protocol/frame-kinds.ts';
 import { fromInstant, toInstant } from '../../src/protocol/instant.ts';
+import { fromBase64, toBase64 } from '../../src/protocol/json/base64.ts';
 import { jsonPayloadProblem } from '../../src/protocol/payload.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 

@@ -4,6 +4,7 @@ import type { TokenResult } from '../../src/auth/tokens.ts';
 import { SluiceError } from '../../src/errors.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { Filter, SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
+import { publishOf } from '../../src/protocol/publication.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 import { topicOf } from '../fanout/fixtures.ts';
 import { json, WaitingEngine } from '../topics/fixtures.ts';
@@ -265,10 +266,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       const { command, connection, settle, broker } = await client(codec);
       const publish = {
         kind: 'publish',
-        topic: 'a',
-        type: 'update',
-        payload: json([1]),
-        messageId: 'm',
+        ...publishOf({ topic: 'a', type: 'update', payload: json([1]), messageId: 'm' }),
       } as const;
       command({ ...publish, id: 1 });
       command({ ...publish, id: 2 });
@@ -285,7 +283,11 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       const engine = new WaitingEngine({ isState: () => false });
       const { session, sessions, settle, broker } = await client(codec, { broker: { engine } });
       const message = codec
-        .encodeClientFrame({ kind: 'publish', id: 1, topic: 'a', type: 'update', payload: json('keep me') })
+        .encodeClientFrame({
+          kind: 'publish',
+          id: 1,
+          ...publishOf({ topic: 'a', type: 'update', payload: json('keep me') }),
+        })
         .slice();
       sessions.receive(session, message, codec.binary);
       message.fill(0);
@@ -498,9 +500,9 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       command({ kind: 'connect', id: 1, token: 'bad' });
       command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: 'a' }] });
       command({ kind: 'subscribe', id: 3, subscriptions: [{ topic: 'a' }] });
-      command({ kind: 'publish', id: 4, topic: 'a', type: 'update', payload });
-      command({ kind: 'publish', id: 5, topic: 'a b', type: 'update', payload });
-      command({ kind: 'publish', id: 6, topic: 'a', type: 'batch', payload });
+      command({ kind: 'publish', id: 4, ...publishOf({ topic: 'a', type: 'update', payload }) });
+      command({ kind: 'publish', id: 5, ...publishOf({ topic: 'a b', type: 'update', payload }) });
+      command({ kind: 'publish', id: 6, ...publishOf({ topic: 'a', type: 'batch', payload }) });
       command({ kind: 'history', id: 7, topic: '..' });
       command({ kind: 'unsubscribe', id: 8, views: [9999] });
       command({ kind: 'status', id: 9 });
@@ -534,7 +536,11 @@ describe('permissions', () => {
       { topic: 'user:alice' },
     ];
     expect(await subscribe(1, ...closed)).toMatchObject(closed.map(() => ({ error: { code: 'forbidden' } })));
-    command({ kind: 'publish', id: 2, topic: 'closed:1', type: 'update', payload: json(1) });
+    command({
+      kind: 'publish',
+      id: 2,
+      ...publishOf({ topic: 'closed:1', type: 'update', payload: json(1) }),
+    });
     expect(await codeOf(2)).toBe('forbidden');
     command({ kind: 'history', id: 3, topic: 'closed:1' });
     expect(await codeOf(3)).toBe('forbidden');
@@ -548,7 +554,11 @@ describe('permissions', () => {
       { view: expect.any(Number) },
       { view: expect.any(Number) },
     ]);
-    command({ kind: 'publish', id: 2, topic: 'closed:1', type: 'update', payload: json(1) });
+    command({
+      kind: 'publish',
+      id: 2,
+      ...publishOf({ topic: 'closed:1', type: 'update', payload: json(1) }),
+    });
     expect(await codeOf(2)).toBe('published');
   });
 
@@ -558,13 +568,16 @@ describe('permissions', () => {
       {},
       user('root', { scopes: ['publish', 'read', 'admin'] }),
     );
-    command({ kind: 'publish', id: 1, topic: '$all', type: 'update', payload: json(1) });
+    command({ kind: 'publish', id: 1, ...publishOf({ topic: '$all', type: 'update', payload: json(1) }) });
     expect(await codeOf(1)).toBe('forbidden');
   });
 
   test('a payload that is not JSON is refused in protobuf too', async () => {
     const { command, codeOf } = await client();
-    const publish = { kind: 'publish', topic: 'a', type: 'update' } as const;
+    const publish = {
+      kind: 'publish',
+      ...publishOf({ topic: 'a', type: 'update', payload: json(1) }),
+    } as const;
     command({ ...publish, id: 1, payload: { format: 'json', bytes: utf8('{"a":1') } });
     expect(await codeOf(1)).toBe('invalid_json');
     command({ ...publish, id: 2, payload: { format: 'json', bytes: Uint8Array.of(0x22, 0xff, 0x22) } });
@@ -779,7 +792,7 @@ describe('the order of commands', () => {
   test('a publish after a subscribe that waits reaches it', async () => {
     const { command, connection, settle } = await client(codecs.protobuf, { turnBudgetMs: 0 });
     command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
-    command({ kind: 'publish', id: 2, topic: 'a', type: 'update', payload: json('mine') });
+    command({ kind: 'publish', id: 2, ...publishOf({ topic: 'a', type: 'update', payload: json('mine') }) });
     await settle();
     expect(connection.frames().flatMap(({ id }) => (id === 0 ? [] : [id]))).toEqual([1, 2]);
     expect(connection.replies(1)).toMatchObject([{ results: [{ topic: 'a', offset: 0 }] }]);
@@ -811,7 +824,7 @@ describe('the order of commands', () => {
     let verify: (result: TokenResult) => void = () => undefined;
     tokens.set('slow', new Promise((resolve) => (verify = resolve)));
     command({ kind: 'connect', id: 1, token: 'slow' });
-    command({ kind: 'publish', id: 2, topic: 'a', type: 'update', payload: json(1) });
+    command({ kind: 'publish', id: 2, ...publishOf({ topic: 'a', type: 'update', payload: json(1) }) });
     command({ kind: 'subscribe', id: 3, subscriptions: [{ topic: 'b' }] });
     verify(verified(user('alice')));
     const answered = () => connection.frames().flatMap(({ id }) => (id === 0 ? [] : [id]));
@@ -823,7 +836,11 @@ describe('the order of commands', () => {
 
   test('a publish that waits keeps its payload though the message’s bytes die', async () => {
     const { session, sessions, command, settle, broker } = await client(codecs.protobuf, { turnBudgetMs: 0 });
-    const publish = { kind: 'publish', id: 2, topic: 'a', type: 'update', payload: json('keep me') } as const;
+    const publish = {
+      kind: 'publish',
+      id: 2,
+      ...publishOf({ topic: 'a', type: 'update', payload: json('keep me') }),
+    } as const;
     const message = codecs.protobuf.encodeClientFrame(publish).slice();
     command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
     sessions.receive(session, message, true);
@@ -835,7 +852,7 @@ describe('the order of commands', () => {
   test('a publish that waits is done though its session ends: it came before', async () => {
     const { session, sessions, command, settle, broker } = await client(codecs.protobuf, { turnBudgetMs: 0 });
     command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
-    command({ kind: 'publish', id: 2, topic: 'a', type: 'update', payload: json(1) });
+    command({ kind: 'publish', id: 2, ...publishOf({ topic: 'a', type: 'update', payload: json(1) }) });
     sessions.close(session);
     await settle();
     expect(topicOf(broker, 'a').ring.newest).toBe(1);

@@ -1,5 +1,6 @@
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import type { Payload, PublishFields } from '../../src/protocol/frames.ts';
+import { publishOf } from '../../src/protocol/publication.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 import { Broker, type BrokerOptions, type TopicListener } from '../../src/topics/broker.ts';
 import type { AppendOutcome, AppendRequest } from '../../src/topics/engine.ts';
@@ -12,7 +13,7 @@ export function json(value: unknown): Payload {
 }
 
 export function fields(topic: string, more: Partial<PublishFields> = {}): PublishFields {
-  return { topic, type: 'update', payload: json(1), ...more };
+  return publishOf({ topic, type: 'update', payload: json(1), ...more });
 }
 
 /** A publication as an engine makes it. */

@@ -4,6 +4,7 @@ import type { Sink } from '../../src/fanout/sink.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { ClientFrame, PublishFields, ServerFrame, ServerKind } from '../../src/protocol/frames.ts';
+import { publishOf } from '../../src/protocol/publication.ts';
 import type { Session } from '../../src/sessions/session.ts';
 import { decode, eagerCompression } from '../fanout/fixtures.ts';
 import { type GatewayOptions, makeGateway } from '../sessions/fixtures.ts';
@@ -141,7 +142,7 @@ export function sinkContract({ name, open, backpressureMaxBytes, overflowBytes }
       const topics = range(3 * sink.maxFramesPerTurn).map((i) => `t:${i}`);
       const member = await connect(codecs.protobuf, topics);
       const publishAll = () =>
-        broker.publish(topics.map((topic) => ({ topic, type: 'e', payload: json(1) })));
+        broker.publish(topics.map((topic) => publishOf({ topic, type: 'e', payload: json(1) })));
       await publishAll();
       await until(() => member.offsets().length === topics.length);
       turns.advance(20);

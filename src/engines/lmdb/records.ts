@@ -1,8 +1,9 @@
 import { crc32 } from '../../protocol/crc32.ts';
 import type { Mode } from '../../protocol/frames.ts';
 import { protobufCodec } from '../../protocol/protobuf/codec.ts';
+import { type BesideKind, besideRows, draftBeside, type Kinds } from '../../protocol/publication.ts';
 import type { Payer } from '../../topics/payer.ts';
-import { StoredPublication } from '../../topics/publication.ts';
+import { type Apart, StoredPublication } from '../../topics/publication.ts';
 import { DataDirError } from './data-dir-error.ts';
 
 /**
@@ -64,8 +65,6 @@ const headNumbers = [
   'touchedMs',
 ] as const satisfies readonly (keyof HeadNumbers)[];
 
-const has = { except: 1, ttl: 2 } as const;
-
 /** Version and checksum. */
 const headerBytes = 5;
 
@@ -107,20 +106,27 @@ export class RecordWriter {
 
   /** Its protobuf bytes, after the other facts. */
   publication(publication: StoredPublication): Buffer {
-    const { publishedMs, bytes, offset, seq, except, ttlMs } = publication;
+    const { publishedMs, bytes, offset, seq, apart } = publication;
     const encoded = publication.encoded(protobufCodec);
     this.#begin();
-    this.#byte((except === undefined ? 0 : has.except) | (ttlMs === undefined ? 0 : has.ttl));
+    this.#byte(apart === undefined ? 0 : flagsOf(apart));
     this.#number(publishedMs);
     this.#number(bytes);
     this.#number(offset);
     this.#number(seq);
-    if (except !== undefined) this.#text(except);
-    if (ttlMs !== undefined) this.#number(ttlMs);
+    if (apart !== undefined) this.#apart(apart);
     this.#room(encoded.length);
     this.#bytes.set(encoded, this.#at);
     this.#at += encoded.length;
     return this.#end();
+  }
+
+  #apart(apart: Apart): void {
+    for (const { name } of besideRows) {
+      const value = apart[name];
+      if (typeof value === 'string') this.#text(value);
+      else if (value !== undefined) this.#number(value);
+    }
   }
 
   #begin(): void {
@@ -217,13 +223,39 @@ export function decodePublication(topic: string, record: Uint8Array): StoredPubl
   const { publishedMs, offset, seq } = publicationFacts(record);
   const reader = new RecordReader(record, seqAt + 8);
   const flags = record[headerBytes] as number;
-  const except = (flags & has.except) === 0 ? undefined : reader.text();
-  const ttlMs = (flags & has.ttl) === 0 ? undefined : reader.number();
-  const apart = except === undefined && ttlMs === undefined ? undefined : { except, ttlMs };
+  const apart = flags === 0 ? undefined : readApart(reader, flags);
   const publication = StoredPublication.decoded(topic, reader.rest(), seq, publishedMs, apart);
   if (publication.offset !== offset) throw damaged('says two offsets');
   return publication;
 }
+
+/** A bit for each member that is there. */
+function flagsOf(apart: Apart): number {
+  let flags = 0;
+  for (const [i, { name }] of besideRows.entries()) if (apart[name] !== undefined) flags |= 1 << i;
+  return flags;
+}
+
+function readApart(reader: RecordReader, flags: number): Apart {
+  const apart = draftBeside();
+  for (const [i, { name, kind }] of besideRows.entries())
+    if ((flags & (1 << i)) !== 0) setApart(apart, name, storedReaders[kind](reader));
+  return apart;
+}
+
+function setApart<N extends keyof Apart>(
+  apart: { -readonly [K in N]: Apart[K] },
+  name: N,
+  value: unknown,
+): void {
+  apart[name] = value as Apart[N];
+}
+
+/** Kinds that a store keeps beside the encoded bytes. */
+const storedReaders: { readonly [K in BesideKind]: (reader: RecordReader) => Kinds[K] } = {
+  text: (reader) => reader.text(),
+  duration: (reader) => reader.number(),
+};
 
 /** The facts of a publication that retention needs. */
 interface PublicationFacts {

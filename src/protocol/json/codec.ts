@@ -1,4 +1,3 @@
-import { fromBase64, toBase64 } from '../base64.ts';
 import { readClientFrame } from '../client-frames.ts';
 import type { Codec, Decoded } from '../codec.ts';
 import { type Dialect, maxUint32, type Raw } from '../fields.ts';
@@ -7,8 +6,12 @@ import type { ClientFrame, Payload, Publication, ServerFrame } from '../frames.t
 import { fromInstant, toInstant } from '../instant.ts';
 import { readServerFrame } from '../server-frames.ts';
 import { isUtf8 } from '../utf8.ts';
-import { arrayElements, cutMembers, splitEnvelope } from './envelope.ts';
+import { fromBase64, toBase64 } from './base64.ts';
+import { arrayElements, cutObject, memberValue, scanObject, splitEnvelope } from './envelope.ts';
+import { instantName } from './names.ts';
 import { peekJsonId } from './peek-id.ts';
+import { framePublish, isFaults, readJsonPublish } from './publish.ts';
+import type { JsonText } from './scanner.ts';
 import {
   encodePublication,
   frameBatch,
@@ -57,10 +60,6 @@ const dialect: Dialect = {
   operator: (value) => value,
 };
 
-function instantName(name: string): string {
-  return name.endsWith('Ms') ? name.slice(0, -2) : name;
-}
-
 // ---- decoding ----
 
 function failure(id: number, code: 'invalid_json' | 'invalid_frame' | 'invalid_request', message: string) {
@@ -71,42 +70,57 @@ const faultCodes = {
   syntax: 'invalid_json',
   other_kind: 'invalid_frame',
   too_many: 'invalid_request',
+  too_long: 'invalid_request',
 } as const;
 
-/** The envelope with its type and id; bytes of the members that were cut replace their values. */
-function openFrame(message: Uint8Array, cuts: readonly string[]) {
+/** A message whose members were found, with its type and id. */
+function openFrame(message: Uint8Array) {
   if (!isUtf8(message)) return failure(0, 'invalid_json', 'the message is not UTF-8');
-  const cut = cutMembers(message, cuts);
-  if (!cut.ok) {
-    const id = cut.reason === 'too_many' ? peekJsonId(message) : 0;
-    return failure(id, faultCodes[cut.reason ?? 'syntax'], cut.message);
+  const text = scanObject(message);
+  if (!text.ok) {
+    const id = text.reason === 'too_many' ? peekJsonId(message) : 0;
+    return failure(id, faultCodes[text.reason ?? 'syntax'], text.message);
   }
-  const { type } = cut.envelope;
-  const id = cut.envelope['id'] ?? 0;
+  const type = memberValue(message, text, 'type');
+  const id = memberValue(message, text, 'id') ?? 0;
   if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id > maxUint32) {
     return failure(0, 'invalid_request', `id must be an integer from 0 to ${maxUint32}`);
   }
   if (typeof type !== 'string') return failure(id, 'invalid_frame', 'type must be a string');
-  const raw: Record<string, unknown> = cut.envelope;
+  return { ok: true, type, id, text } as const;
+}
+
+/** The other members, parsed, but for those of `cuts`, which are their bytes. */
+function rawOf(message: Uint8Array, text: JsonText, cuts: readonly string[]): Record<string, unknown> {
+  const { envelope, values } = cutObject(message, text, cuts);
   cuts.forEach((name, i) => {
-    raw[name] = cut.values[i];
+    envelope[name] = values[i];
   });
-  return { ok: true, type, id, raw } as const;
+  return envelope;
 }
 
 function decodeClientFrame(message: Uint8Array): Decoded<ClientFrame> {
-  const opened = openFrame(message, ['data']);
+  const opened = openFrame(message);
   if (!opened.ok) return opened;
-  const { type, id, raw } = opened;
+  const { type, id, text } = opened;
   if (!isCommandKind(type)) {
     return { ok: false, id, code: 'unknown_command', message: `unknown command ${quoted(type)}` };
   }
+  if (type === 'publish') return decodePublish(message, id, text);
+  const raw = rawOf(message, text, ['data']);
   if (type === 'subscribe') raw['subscriptions'] ??= [raw];
   if (type === 'unsubscribe') {
     raw['views'] = withSingle(raw, 'view', 'views');
     raw['topics'] = withSingle(raw, 'topic', 'topics');
   }
   return readClientFrame(type, id, raw, dialect);
+}
+
+function decodePublish(message: Uint8Array, id: number, text: JsonText): Decoded<ClientFrame> {
+  const read = readJsonPublish(message, text, framePublish);
+  if (!isFaults(read)) return { ok: true, frame: { kind: 'publish', id, ...read } };
+  const [fault] = read;
+  return failure(id, 'invalid_request', `${fault?.path} ${fault?.message}`);
 }
 
 /** `{"view": 1}` is `{"views": [1]}`. */
@@ -122,9 +136,10 @@ function quoted(text: string): string {
 }
 
 function decodeServerFrame(message: Uint8Array): Decoded<ServerFrame> {
-  const opened = openFrame(message, ['data', 'messages']);
+  const opened = openFrame(message);
   if (!opened.ok) return opened;
-  const { type, id, raw } = opened;
+  const { type, id, text } = opened;
+  const raw = rawOf(message, text, ['data', 'messages']);
   if (!isServerKind(type)) {
     if (!isFlatPublication(raw)) {
       return { ok: false, id, code: 'unknown_command', message: `unknown frame ${quoted(type)}` };

@@ -12,7 +12,7 @@ import { plainTexts, type Texts } from './short-texts.ts';
 /** No message and no request has as many members in its outermost object. */
 const maxMembers = 100;
 
-export const wantedObject: Wanted = { maxMembers, elements: false };
+export const wantedObject: Wanted = { maxMembers, maxNestedBytes: Number.POSITIVE_INFINITY, elements: false };
 
 /** An object without the members that were cut out of it. */
 export interface Envelope {
@@ -30,37 +30,44 @@ export interface Cut {
   readonly values: readonly (Uint8Array | undefined)[];
 }
 
-/**
- * Parses a JSON object except for one member, whose bytes are left as they are. Strict, see `scanJson`; the caller
- * has checked that the text is UTF-8, and may have scanned it.
- */
-export function splitEnvelope(
-  bytes: Uint8Array,
-  payloadMember: string,
-  text = scanJson(bytes, wantedObject),
-  texts = plainTexts,
-): Envelope | ScanFault {
-  const cut = cutMembers(bytes, [payloadMember], text, texts);
+/** Scans a JSON text that has to be an object. Strict, see `scanJson`; the caller has checked that it is UTF-8. */
+export function scanObject(bytes: Uint8Array, wanted = wantedObject): JsonText | ScanFault {
+  return asObject(scanJson(bytes, wanted));
+}
+
+/** The text if it is an object. */
+export function asObject(text: JsonText | ScanFault): JsonText | ScanFault {
+  return !text.ok || text.kind === 'object' ? text : notThat('an object', text);
+}
+
+/** Parses a JSON object except for one member, whose bytes are left as they are. */
+export function splitEnvelope(bytes: Uint8Array, payloadMember: string): Envelope | ScanFault {
+  const cut = cutMembers(bytes, [payloadMember]);
   return cut.ok ? { ok: true, envelope: cut.envelope, payload: cut.values[0] } : cut;
 }
 
 /** The same for several members. */
-export function cutMembers(
-  bytes: Uint8Array,
-  names: readonly string[],
-  text = scanJson(bytes, wantedObject),
-  texts = plainTexts,
-): Cut | ScanFault {
-  if (!text.ok) return text;
-  if (text.kind !== 'object') return notThat('an object', text);
+export function cutMembers(bytes: Uint8Array, names: readonly string[]): Cut | ScanFault {
+  const text = scanObject(bytes);
+  return text.ok ? cutObject(bytes, text, names) : text;
+}
+
+/** The same of an object that was scanned. */
+export function cutObject(bytes: Uint8Array, { members }: JsonText, names: readonly string[]): Cut {
   const values: (Uint8Array | undefined)[] = names.map(() => undefined);
   const envelope: Record<string, unknown> = {};
-  for (const member of text.members) {
+  for (const member of members) {
     const index = indexOfName(bytes, member, names);
     if (index >= 0) values[index] = bytes.subarray(member.start, member.end);
-    else setOwn(envelope, nameOf(bytes, member, texts), parsed(bytes, member, texts));
+    else setOwn(envelope, memberName(bytes, member), parsed(bytes, member));
   }
   return { ok: true, envelope, values };
+}
+
+/** The value of one member; undefined: there is none. */
+export function memberValue(bytes: Uint8Array, { members }: JsonText, name: string): unknown {
+  for (const member of members) if (isNamed(bytes, member, name)) return parsed(bytes, member);
+  return undefined;
 }
 
 /** As JSON.parse does it: an assignment to `__proto__` would replace the prototype. */
@@ -69,13 +76,9 @@ function setOwn(object: Record<string, unknown>, name: string, value: unknown): 
   else Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true });
 }
 
-function nameOf(bytes: Uint8Array, member: Member, texts: Texts): string {
-  return member.escaped ? memberName(bytes, member) : texts.decode(bytes, member.nameStart, member.nameEnd);
-}
-
 /** What JSON.parse makes of it. */
-function parsed(bytes: Uint8Array, span: Span, texts: Texts): unknown {
-  return plainString(bytes, span, texts) ?? JSON.parse(texts.decode(bytes, span.start, span.end));
+function parsed(bytes: Uint8Array, span: Span): unknown {
+  return plainString(bytes, span, plainTexts) ?? JSON.parse(plainTexts.decode(bytes, span.start, span.end));
 }
 
 /** The string, if it is one and has no escapes, as most: then it is its bytes. */

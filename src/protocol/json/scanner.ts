@@ -29,19 +29,27 @@ export interface ScanFault {
   readonly position: number;
   /**
    * Absent: it is no JSON. `other_kind`: it is JSON, but not an object (or array) as the caller expected. `too_many`: the
-   * outermost object has more members than the caller takes.
+   * outermost object has more members than the caller takes. `too_long`: an object or array within it is longer than that.
    */
-  readonly reason?: 'other_kind' | 'too_many';
+  readonly reason?: 'other_kind' | 'too_many' | 'too_long';
+  /** Of `too_long`: the name of the member. */
+  readonly member?: string;
 }
 
 /** What a caller wants to know of an outermost object or array. */
 export interface Wanted {
   /** An object with more members is a fault (`too_many`); what follows them is not looked at. */
   readonly maxMembers: number;
+  /** An object or array in one of its members that is longer is a fault (`too_long`). */
+  readonly maxNestedBytes: number;
   readonly elements: boolean;
 }
 
-const everything: Wanted = { maxMembers: Number.POSITIVE_INFINITY, elements: true };
+const everything: Wanted = {
+  maxMembers: Number.POSITIVE_INFINITY,
+  maxNestedBytes: Number.POSITIVE_INFINITY,
+  elements: true,
+};
 
 export interface JsonText extends Span {
   readonly ok: true;
@@ -74,6 +82,8 @@ const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
 const failed = -1;
+/** `\\u0000` is the longest that is read as one. */
+const cutBytes = 6;
 const noMembers: readonly Member[] = [];
 const noElements: readonly Span[] = [];
 
@@ -89,14 +99,15 @@ export class JsonScanner {
   private end = 0;
   private problem = '';
   private position = 0;
-  private tooMany = false;
+  private reason: ScanFault['reason'];
+  private member: string | undefined;
   private members: Member[] = [];
   private elements: Span[] = [];
   /** Digest, start and end of the names of the objects that are open: a stack of `top` numbers. */
   private readonly names: number[] = [];
   private top = 0;
   /** One for each depth, used again: a text may have a million small objects. */
-  private readonly tables: (NameTable | undefined)[] = [];
+  private tables: (NameTable | undefined)[] | undefined;
   /** Whether the string that was read last has escapes. */
   private escaped = false;
 
@@ -120,7 +131,8 @@ export class JsonScanner {
   scanPrefix(from: number, limit = this.bytes.length): JsonText | ScanFault {
     this.end = limit;
     this.top = 0;
-    this.tooMany = false;
+    this.reason = undefined;
+    this.member = undefined;
     const start = this.space(from);
     const first = this.at(start);
     if (first === openBrace) this.members = [];
@@ -134,9 +146,8 @@ export class JsonScanner {
   }
 
   private fault(): ScanFault {
-    const { problem, position, tooMany } = this;
-    const message = `${problem} at byte ${position}`;
-    return tooMany ? { ok: false, message, position, reason: 'too_many' } : { ok: false, message, position };
+    const { problem, position, reason, member } = this;
+    return { ok: false, message: `${problem} at byte ${position}`, position, reason, member };
   }
 
   private fail(problem: string, position: number): -1 {
@@ -207,7 +218,7 @@ export class JsonScanner {
       pos = this.space(pos);
       if (this.at(pos) !== colon) return this.fail('expected ":"', pos);
       const start = this.space(pos + 1);
-      const end = this.value(start, depth);
+      const end = depth === 1 ? this.memberValue(start, nameStart, nameEnd) : this.value(start, depth);
       if (end === failed) return failed;
       if (depth === 1) this.members.push({ start, end, nameStart, nameEnd, escaped });
       pos = this.space(end);
@@ -237,8 +248,24 @@ export class JsonScanner {
     }
   }
 
+  /** The value of a member of the outermost object, looked at up to its longest allowed end. */
+  private memberValue(start: number, nameStart: number, nameEnd: number): number {
+    const { end } = this;
+    const limit = start + this.wanted.maxNestedBytes;
+    if (limit >= end || !(this.at(start) === openBrace || this.at(start) === openBracket))
+      return this.value(start, 1);
+    this.end = limit;
+    const valueEnd = this.value(start, 1);
+    this.end = end;
+    // A text that is cut off fails at its end, or where its last word or escape begins.
+    if (valueEnd !== failed || this.position < limit - cutBytes) return valueEnd;
+    this.reason = 'too_long';
+    this.member = nameText(this.bytes, nameStart, nameEnd);
+    return this.fail(`more than ${this.wanted.maxNestedBytes} bytes`, start);
+  }
+
   private failTooMany(position: number): -1 {
-    this.tooMany = true;
+    this.reason = 'too_many';
     return this.fail(`an object with more than ${this.wanted.maxMembers} members`, position);
   }
 
@@ -275,6 +302,7 @@ export class JsonScanner {
 
   /** The names of the open object so far. */
   private tableOf(mark: number, depth: number): NameTable {
+    this.tables ??= [];
     const table = this.tables[depth] ?? new NameTable(this.bytes);
     this.tables[depth] = table;
     table.clear();

@@ -1,7 +1,9 @@
-import { toBase64 } from '../base64.ts';
 import { concatBytes } from '../bytes.ts';
 import type { BatchHeader, HistoryHeader, Payload, Publication, SnapshotHeader, Tags } from '../frames.ts';
+import { type Kinds, seenRows } from '../publication.ts';
 import { utf8 } from '../utf8.ts';
+import { toBase64 } from './base64.ts';
+import { jsonName } from './names.ts';
 import { JsonWriter, jsonBytesMax } from './writer.ts';
 
 /** What stands in a frame in this order: text, or bytes that are JSON text in UTF-8 already. */
@@ -33,31 +35,77 @@ const tagBytes = 8;
 
 /** `topic` may be empty: unknown. Stands in a slab of many: who keeps it for long keeps a copy. */
 export function encodePublication(topic: string, publication: Publication): Uint8Array {
-  const { type, key, tags, payload, timestampMs, offset } = publication;
+  const { type, payload, timestampMs, offset } = publication;
   publications.begin(publicationBytesMax(topic, publication, payload));
   publications.ascii('{"type":').text(type);
   if (topic !== '') publications.ascii(',"topic":').text(topic);
-  if (key !== undefined) publications.ascii(',"key":').text(key);
-  if (tags !== undefined) writeTags(publications, tags);
+  writeMembers(before, publication);
   if (payload.format === 'binary') publications.ascii(',"dataBase64":').base64(payload.bytes);
   else if (payload.bytes.length === 0) publications.ascii(',"data":null');
   else publications.ascii(',"data":').bytes(payload.bytes);
   publications.ascii(',"timestamp":').instant(timestampMs).ascii(',"offset":').number(offset);
-  if (publication.removed) publications.ascii(',"removed":true');
+  writeMembers(after, publication);
   return publications.ascii('}').end();
 }
 
-function publicationBytesMax(topic: string, { type, key, tags }: Publication, { format, bytes }: Payload) {
+/** Flags are written last, the other optional members before the payload. */
+const before = rowsOf((kind) => kind !== 'flag');
+const after = rowsOf((kind) => kind === 'flag');
+
+function rowsOf(belongs: (kind: keyof Kinds) => boolean): readonly WrittenRow[] {
+  return seenRows
+    .filter(({ kind }) => belongs(kind))
+    .map((row) => ({ ...row, start: `,"${jsonName(row)}":` }));
+}
+
+type WrittenRow = (typeof seenRows)[number] & { readonly start: string };
+
+function writeMembers(rows: readonly WrittenRow[], publication: Publication): void {
+  for (const { name, kind, start } of rows) {
+    const value = publication[name];
+    if (value !== undefined && value !== false) writers[kind](publications.ascii(start), value as never);
+  }
+}
+
+const writers: { readonly [K in keyof Kinds]: (writer: JsonWriter, value: Kinds[K]) => void } = {
+  text: (writer, value) => writer.text(value),
+  tags: writeTags,
+  flag: (writer, value) => writer.ascii(`${value}`),
+  duration: (writer, value) => writer.number(value),
+  instant: (writer, value) => writer.instant(value),
+  integer: (writer, value) => writer.number(value),
+};
+
+/** At most so many bytes of JSON. */
+const bytesMax: { readonly [K in keyof Kinds]: (value: Kinds[K]) => number } = {
+  text: jsonBytesMax.text,
+  tags: tagsBytesMax,
+  flag: () => 5,
+  duration: () => jsonBytesMax.number,
+  instant: () => jsonBytesMax.instant,
+  integer: () => jsonBytesMax.number,
+};
+
+function tagsBytesMax(tags: Tags): number {
+  let length = 2;
+  for (const name in tags)
+    length += tagBytes + jsonBytesMax.text(name) + jsonBytesMax.text(tags[name] as string);
+  return length;
+}
+
+function publicationBytesMax(topic: string, publication: Publication, { format, bytes }: Payload) {
   const { text, number, instant, base64 } = jsonBytesMax;
-  let length = namesBytes + text(type) + text(topic) + instant + number;
+  let length = namesBytes + text(publication.type) + text(topic) + instant + number;
   length += format === 'binary' ? base64(bytes.length) : bytes.length;
-  if (key !== undefined) length += text(key);
-  for (const name in tags) length += tagBytes + text(name) + text(tags[name] as string);
+  for (const { name, kind } of seenRows) {
+    const value = publication[name];
+    if (value !== undefined) length += name.length + 4 + bytesMax[kind](value as never);
+  }
   return length;
 }
 
 function writeTags(writer: JsonWriter, tags: Tags): void {
-  let separator = ',"tags":{';
+  let separator = '{';
   for (const name in tags) {
     writer
       .ascii(separator)

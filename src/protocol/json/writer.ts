@@ -1,7 +1,7 @@
-import { toBase64 } from '../base64.ts';
 import { maxInstantMs } from '../fields.ts';
 import { toInstant } from '../instant.ts';
 import { Slabs } from '../slabs.ts';
+import { toBase64 } from './base64.ts';
 
 /** A UTF-16 unit takes at most so many bytes: `\u0000`. */
 const escapedBytes = 6;

@@ -1,5 +1,12 @@
-import type { Payload, Publication } from '../frames.ts';
 import { nullPayload } from '../payload.ts';
+import {
+  draftPublication,
+  type Kinds,
+  type Payload,
+  type Publication,
+  seenRows,
+  type Tags,
+} from '../publication.ts';
 import { toWellFormed } from '../utf8.ts';
 import { Reader, utf8 } from './schema.ts';
 import { readVarint, skipVarint, varintLength, writeVarint } from './varint.ts';
@@ -10,17 +17,8 @@ import { readVarint, skipVarint, varintLength, writeVarint } from './varint.ts';
  * as long (`bench -- unicast`).
  */
 
-/** The numbers of the fields of Publication, and of the one that holds it. */
-const fields = {
-  offset: 1,
-  timestampMs: 2,
-  type: 3,
-  json: 4,
-  binary: 5,
-  key: 6,
-  tags: 7,
-  removed: 8,
-} as const;
+/** The numbers of the fields that every Publication has, and of the one that holds it. */
+const fields = { offset: 1, timestampMs: 2, type: 3, json: 4, binary: 5 } as const;
 const tagFields = { name: 1, value: 2 } as const;
 const publicationsField = 6;
 
@@ -41,20 +39,97 @@ function textLength(text: string): number {
   return fieldLength(utf8.length(toWellFormed(text)));
 }
 
+/** How an optional member is written and read. */
+interface Kind<T> {
+  /** With its tag. */
+  length(value: T): number;
+  /** Returns where it ends. */
+  write(bytes: Uint8Array, from: number, field: number, value: T): number;
+  /** `before`: what was read of the same member already. */
+  read(reader: InstanceType<typeof Reader>, before: T | undefined): T | undefined;
+  readonly tag: (field: number) => number;
+}
+
+const number: Kind<number> = {
+  length: (value) => 1 + varintLength(value),
+  write: writeNumber,
+  read: (reader) => Number(reader.uint64()) || undefined,
+  tag: varintTag,
+};
+
+const kinds: { readonly [K in keyof Kinds]: Kind<Kinds[K]> } = {
+  text: {
+    length: textLength,
+    write: writeText,
+    read: (reader) => reader.string(),
+    tag: lengthTag,
+  },
+  tags: {
+    length: tagsLength,
+    write: writeTags,
+    read: (reader, before) => withTag(before ?? {}, reader),
+    tag: lengthTag,
+  },
+  flag: {
+    length: () => 2,
+    write: (bytes, from, field) => writeNumber(bytes, from, field, 1),
+    read: (reader) => reader.bool() || undefined,
+    tag: varintTag,
+  },
+  duration: number,
+  instant: number,
+  integer: number,
+};
+
+/** An optional member with the functions of its kind. */
+const optional = seenRows.map(({ name, kind, publicationField = 0 }) => ({
+  ...(kinds[kind] as Kind<unknown>),
+  name,
+  field: publicationField,
+}));
+
+/** By the tag that begins them. */
+const optionalByTag = new Map(optional.map((row) => [row.tag(row.field), row]));
+
+/** Left out, as in proto3. */
+function isDefault(value: unknown): boolean {
+  return value === undefined || value === '' || value === false || value === 0;
+}
+
+function tagsLength(tags: Tags): number {
+  let length = 0;
+  for (const name in tags) length += fieldLength(textLength(name) + textLength(tags[name] as string));
+  return length;
+}
+
+function writeTags(bytes: Uint8Array, from: number, field: number, tags: Tags): number {
+  let at = from;
+  for (const name in tags) {
+    const value = tags[name] as string;
+    at = writeHead(bytes, at, field, textLength(name) + textLength(value));
+    at = writeText(bytes, at, tagFields.name, name);
+    at = writeText(bytes, at, tagFields.value, value);
+  }
+  return at;
+}
+
 /** Of the Publication alone. */
-function innerLength({ offset, timestampMs, type, payload, key, tags, removed }: Publication): number {
+function innerLength(publication: Publication): number {
+  const { offset, timestampMs, type, payload } = publication;
   let length = fieldLength(payload.bytes.length);
   if (offset !== 0) length += 1 + varintLength(offset);
   if (timestampMs !== 0) length += 1 + varintLength(timestampMs);
   if (type !== '') length += textLength(type);
-  if (key !== undefined && key !== '') length += textLength(key);
-  for (const name in tags) length += fieldLength(textLength(name) + textLength(tags[name] as string));
-  return removed === true ? length + 2 : length;
+  for (const row of optional) {
+    const value = publication[row.name];
+    if (!isDefault(value)) length += row.length(value);
+  }
+  return length;
 }
 
 /** Writes it into bytes that `take` gives, as many as it needs. Half characters become U+FFFD. */
 export function writePublication(publication: Publication, take: (length: number) => Uint8Array): Uint8Array {
-  const { offset, timestampMs, type, payload, key, tags, removed } = publication;
+  const { offset, timestampMs, type, payload } = publication;
   const length = innerLength(publication);
   const bytes = take(fieldLength(length));
   let at = writeHead(bytes, 0, publicationsField, length);
@@ -64,14 +139,10 @@ export function writePublication(publication: Publication, take: (length: number
   at = writeHead(bytes, at, fields[payload.format], payload.bytes.length);
   bytes.set(payload.bytes, at);
   at += payload.bytes.length;
-  if (key !== undefined && key !== '') at = writeText(bytes, at, fields.key, key);
-  for (const name in tags) {
-    const value = tags[name] as string;
-    at = writeHead(bytes, at, fields.tags, textLength(name) + textLength(value));
-    at = writeText(bytes, at, tagFields.name, name);
-    at = writeText(bytes, at, tagFields.value, value);
+  for (const row of optional) {
+    const value = publication[row.name];
+    if (!isDefault(value)) at = row.write(bytes, at, row.field, value);
   }
-  if (removed === true) writeNumber(bytes, at, fields.removed, 1);
   return bytes;
 }
 
@@ -96,26 +167,26 @@ export function readPublicationBytes(encoded: Uint8Array): Publication {
   const reader = new Reader(encoded);
   reader.uint32();
   const end = reader.uint32() + reader.pos;
-  let offset = 0;
-  let timestampMs = 0;
-  let type = '';
-  let payload = nullPayload;
-  let key: string | undefined;
-  let tags: Record<string, string> | undefined;
-  let removed: true | undefined;
+  const publication = draftPublication(0, 0, '', nullPayload);
   while (reader.pos < end) {
     const tag = reader.uint32();
-    if (tag === varintTag(fields.offset)) offset = Number(reader.uint64());
-    else if (tag === varintTag(fields.timestampMs)) timestampMs = Number(reader.uint64());
-    else if (tag === lengthTag(fields.type)) type = reader.string();
-    else if (tag === lengthTag(fields.json)) payload = { format: 'json', bytes: viewOf(reader, encoded) };
-    else if (tag === lengthTag(fields.binary)) payload = { format: 'binary', bytes: viewOf(reader, encoded) };
-    else if (tag === lengthTag(fields.key)) key = reader.string();
-    else if (tag === lengthTag(fields.tags)) tags = withTag(tags ?? {}, reader);
-    else if (tag === varintTag(fields.removed)) removed = reader.bool() || undefined;
-    else throw new TypeError(`no field of a publication: ${tag}`);
+    if (tag === varintTag(fields.offset)) publication.offset = Number(reader.uint64());
+    else if (tag === varintTag(fields.timestampMs)) publication.timestampMs = Number(reader.uint64());
+    else if (tag === lengthTag(fields.type)) publication.type = reader.string();
+    else if (tag === lengthTag(fields.json)) publication.payload = payloadOf('json', reader, encoded);
+    else if (tag === lengthTag(fields.binary)) publication.payload = payloadOf('binary', reader, encoded);
+    else readOptional(publication, tag, reader);
   }
-  return { offset, timestampMs, type, payload, key, tags, removed };
+  return publication;
+}
+
+type Draft = ReturnType<typeof draftPublication>;
+
+function readOptional(publication: Draft, tag: number, reader: InstanceType<typeof Reader>): void {
+  const row = optionalByTag.get(tag);
+  if (row === undefined) throw new TypeError(`no field of a publication: ${tag}`);
+  const { name } = row;
+  publication[name] = row.read(reader, publication[name]) as never;
 }
 
 /**
@@ -139,7 +210,7 @@ export function readPayload(encoded: Uint8Array): Payload {
   }
 }
 
-function withTag(tags: Record<string, string>, reader: InstanceType<typeof Reader>): Record<string, string> {
+function withTag(tags: Tags, reader: InstanceType<typeof Reader>): Tags {
   reader.uint32();
   reader.uint32();
   const name = reader.string();
@@ -148,9 +219,13 @@ function withTag(tags: Record<string, string>, reader: InstanceType<typeof Reade
   return Object.defineProperty(tags, name, { value: reader.string(), enumerable: true });
 }
 
-function viewOf(reader: InstanceType<typeof Reader>, encoded: Uint8Array): Uint8Array {
+function payloadOf(
+  format: Payload['format'],
+  reader: InstanceType<typeof Reader>,
+  encoded: Uint8Array,
+): Payload {
   const length = reader.uint32();
   const start = reader.pos;
   reader.skip(length);
-  return encoded.subarray(start, reader.pos);
+  return { format, bytes: encoded.subarray(start, reader.pos) };
 }

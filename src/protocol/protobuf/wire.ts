@@ -5,6 +5,7 @@ import type {
   Mode,
   Payload,
   Publication,
+  PublishFields,
   ServerFrame,
   SubscribeResult,
   Subscription,
@@ -46,10 +47,17 @@ function payloadToWire(payload: Payload | undefined): { json?: Uint8Array; binar
   return payload.format === 'json' ? { json: payload.bytes } : { binary: payload.bytes };
 }
 
-function publicationToWire(publication: Publication): sluice.v1.Publication.$Properties {
-  const { offset, timestampMs, type, payload, key, tags, removed } = publication;
-  return { offset, timestampMs, type, ...payloadToWire(payload), key, tags, removed };
+function publicationToWire({ payload, ...members }: Publication): sluice.v1.Publication.$Properties {
+  return { ...members, ...payloadToWire(payload) };
 }
+
+/** A member that `proto/gateway.proto` lacks does not compile here; afterwards `npm run proto`. */
+type Lacking<Fields, Wire> = Exclude<keyof Fields, keyof Wire | 'payload'>;
+const lacking: readonly [
+  Lacking<PublishFields, sluice.v1.Publish.$Properties>,
+  Lacking<Publication, sluice.v1.Publication.$Properties>,
+][] = [];
+lacking satisfies readonly [never, never][];
 
 export function clientFrameToWire(frame: ClientFrame): ClientWire {
   const { id } = frame;

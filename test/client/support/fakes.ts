@@ -3,6 +3,7 @@ import type { ClientOptions } from '../../../src/client/options.ts';
 import type { Runtime, Socket, TimerHandle } from '../../../src/client/runtime.ts';
 import type { ClientFrame, CommandKind, Reply, ServerFrame } from '../../../src/protocol/frames.ts';
 import { protobufCodec } from '../../../src/protocol/protobuf/codec.ts';
+import { publicationOf } from '../../support/publication-of.ts';
 
 /** A clock that only moves when it is told to, with its timers. */
 export class FakeRuntime implements Runtime {
@@ -214,5 +215,6 @@ export function publication(
   over: { key?: string; removed?: boolean } = {},
 ) {
   const bytes = new TextEncoder().encode(JSON.stringify(data));
-  return { offset, timestampMs: 1_000, type: 'test', payload: { format: 'json', bytes }, ...over } as const;
+  const payload = { format: 'json', bytes } as const;
+  return publicationOf({ offset, timestampMs: 1_000, type: 'test', payload, ...over });
 }

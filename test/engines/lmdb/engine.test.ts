@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { failedRestMs } from '../../../src/engines/lmdb/database.ts';
 import type { LmdbEngine } from '../../../src/engines/lmdb/engine.ts';
 import { Store } from '../../../src/engines/lmdb/store.ts';
+import { publishOf } from '../../../src/protocol/publication.ts';
 import { messageIdBytes, messageIdWindowMs } from '../../../src/topics/message-id-budget.ts';
 import type { Payer } from '../../../src/topics/payer.ts';
 import { json, openBroker, publishOne, summary } from '../../topics/fixtures.ts';
@@ -306,7 +307,7 @@ describe('a broker on this engine', () => {
     const make = () => stored.make({ retention: { mode: 'state', maxAgeMs: Number.POSITIVE_INFINITY } });
     const first = await openBroker({ engine: make() });
     for (const topic of ['server:a', 'server:b', 'state']) {
-      await publishOne(first.broker, { topic, type: 't', key: 'k', payload: json(topic) });
+      await publishOne(first.broker, publishOf({ topic, type: 't', key: 'k', payload: json(topic) }));
     }
     const before = first.broker.find('server:a')?.position;
     await first.broker.close();
@@ -316,7 +317,7 @@ describe('a broker on this engine', () => {
     expect(broker.find('server:a')?.position).toEqual(before);
     expect(broker.find('state')?.state?.get('k')?.offset).toBe(1);
     expect(listener.heard).toEqual([]);
-    const next = await publishOne(broker, { topic: 'server:a', type: 't', payload: json(2) });
+    const next = await publishOne(broker, publishOf({ topic: 'server:a', type: 't', payload: json(2) }));
     expect(next).toMatchObject({ epoch: before?.epoch, offset: 2 });
     expect(broker.find('server:a')?.ring.count).toBe(2);
     await broker.close();
@@ -332,7 +333,7 @@ describe('a broker on this engine', () => {
       },
     });
     faults.fail = new Error('once');
-    expect(await publishOne(broker, { topic: 'a', type: 't', payload: json(1) })).toMatchObject({
+    expect(await publishOne(broker, publishOf({ topic: 'a', type: 't', payload: json(1) }))).toMatchObject({
       offset: 1,
     });
     expect([counts.of('engineRetriesTotal'), counts.values('engineUp')]).toEqual([1, [1, 0, 1]]);

@@ -8,6 +8,7 @@ import {
   publicationFacts,
   RecordWriter,
 } from '../../../src/engines/lmdb/records.ts';
+import { publishOf } from '../../../src/protocol/publication.ts';
 import { StoredPublication } from '../../../src/topics/publication.ts';
 
 const text = fc.string({ unit: 'grapheme', maxLength: 200 });
@@ -29,7 +30,13 @@ const publication = fc.record({
 });
 
 function made({ offset: at, publishedMs, format, bytes, ...rest }: ReturnType<typeof sample>) {
-  return new StoredPublication({ topic: 't', ...rest, payload: { format, bytes } }, at, at, publishedMs, 5);
+  return new StoredPublication(
+    publishOf({ topic: 't', ...rest, payload: { format, bytes } }),
+    at,
+    at,
+    publishedMs,
+    5,
+  );
 }
 
 function sample() {

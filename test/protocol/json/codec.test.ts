@@ -1,18 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import type { Publication } from '../../../src/protocol/frames.ts';
 import { jsonCodec } from '../../../src/protocol/json/codec.ts';
+import { publishOf } from '../../../src/protocol/publication.ts';
 import { utf8 } from '../../../src/protocol/utf8.ts';
+import { publicationOf } from '../../support/publication-of.ts';
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const decode = (json: string) => jsonCodec.decodeClientFrame(utf8(json));
 const data = '{"b":  1.50, "a":"\\u0000ü"}';
 const timestampMs = Date.UTC(2026, 10, 22, 1, 2, 3, 4);
-const stats: Publication = {
+const stats = publicationOf({
   offset: 7,
   timestampMs,
   type: 'stats_update',
   payload: { format: 'json', bytes: utf8(data) },
-};
+});
 
 describe('a batch in JSON', () => {
   const encoded = jsonCodec.encodePublication('stats', stats);
@@ -86,7 +88,8 @@ describe('the other frames in JSON', () => {
 
   it('leave tags alone, whatever their names are', () => {
     const tags = JSON.parse('{"timeMs":"soon","__proto__":"x"}') as Record<string, string>;
-    const frame = { kind: 'publish', id: 1, topic: 't', type: 'y', payload: stats.payload, tags } as const;
+    const fields = publishOf({ topic: 't', type: 'y', payload: stats.payload, tags });
+    const frame = { kind: 'publish', id: 1, ...fields } as const;
     const decoded = jsonCodec.decodeClientFrame(jsonCodec.encodeClientFrame(frame));
     expect(decoded.ok && decoded.frame.kind === 'publish' && JSON.stringify(decoded.frame.tags)).toBe(
       JSON.stringify(tags),

@@ -8,7 +8,9 @@ import {
   readPublicationBytes,
   writePublication,
 } from '../../../src/protocol/protobuf/publication-bytes.ts';
+import { publishOf } from '../../../src/protocol/publication.ts';
 import { StoredPublication } from '../../../src/topics/publication.ts';
+import { publicationOf } from '../../support/publication-of.ts';
 
 /** JSON is written straight into bytes: here it is made of strings, by `JSON.stringify`. */
 function reference(topic: string, publication: Publication): string {
@@ -85,7 +87,7 @@ describe('publications in JSON', () => {
       fc.property(text, publication, (topic, each) => {
         const bytes = writePublication(each, (length) => new Uint8Array(length));
         expect(readPayload(bytes)).toEqual(readPublicationBytes(bytes).payload);
-        const fresh = new StoredPublication({ topic, ...each }, each.offset, 1, 5, 5);
+        const fresh = new StoredPublication(publishOf({ topic, ...each }), each.offset, 1, 5, 5);
         const fromRing = StoredPublication.decoded(topic, bytes, 1, 5, undefined);
         expect(decoded(fresh.encoded(jsonCodec))).toBe(reference(topic, { ...each, ...asStored(fresh) }));
         expect(readPayload(bytes).bytes).toEqual(fromRing.payload.bytes);
@@ -131,12 +133,12 @@ describe('frames of publications in JSON', () => {
   });
 
   it('of one publication are the publication with the view in it, many of them in one slab', () => {
-    const one: Publication = {
+    const one = publicationOf({
       offset: 9,
       timestampMs: 5,
       type: 'x',
       payload: { format: 'json', bytes: utf8('1') },
-    };
+    });
     const pieces = [jsonCodec.encodePublication('t', one)];
     const framed = Array.from({ length: 300 }, (_, view) =>
       jsonCodec.frameBatch('t', { view, after: 8, upto: 9 }, pieces),

@@ -195,19 +195,43 @@ describe('the JSON scanner', () => {
   it('takes as many members of the outermost object as the caller wants, and no more', () => {
     const object = (count: number) =>
       utf8(`{${Array.from({ length: count }, (_, i) => `"name${i}":{"a":1,"b":2}`).join(',')}}`);
-    const wanted = { maxMembers: 3, elements: false };
+    const wanted = { maxMembers: 3, maxNestedBytes: 1000, elements: false };
     expect(scanJson(object(2), wanted)).toMatchObject({ ok: true });
     expect(scanJson(object(3), wanted)).toMatchObject({ ok: true });
     expect(scanJson(object(4), wanted)).toMatchObject({ ok: false, reason: 'too_many' });
     // Of one that is within another, any number.
     expect(scanJson(utf8(`{"a":${text(object(4))}}`), wanted).ok).toBe(true);
     // One that is wrong before is wrong.
-    expect(scanJson(utf8('{"a":1,"a":1,"b":1,"c":1}'), wanted)).not.toHaveProperty('reason');
+    expect(scanJson(utf8('{"a":1,"a":1,"b":1,"c":1}'), wanted)).toMatchObject({ reason: undefined });
+  });
+
+  it('takes an object or array of as many bytes in a member as the caller wants, and no more', () => {
+    const wanted = { maxMembers: 9, maxNestedBytes: 20, elements: false };
+    const texts = [
+      (bytes: number) => `{"x":"${'y'.repeat(bytes - 8)}"}`,
+      (bytes: number) => `[true${',1'.repeat((bytes - 6) / 2)}]`,
+      (bytes: number) => `[1${' '.repeat(bytes - 9)},false]`,
+      (bytes: number) => `["${'y'.repeat(bytes - 10)}\\u00e9"]`,
+    ];
+    for (const text of texts) {
+      const scanned = (bytes: number) => {
+        expect(text(bytes)).toHaveLength(bytes);
+        return scanJson(utf8(`{"a":1,"d\\u0061ta":${text(bytes)},"b":2}`), wanted);
+      };
+      expect(scanned(18).ok).toBe(true);
+      expect(scanned(20).ok).toBe(true);
+      for (const bytes of [22, 24, 26, 40, 1000])
+        expect(scanned(bytes)).toMatchObject({ ok: false, reason: 'too_long', member: 'data' });
+    }
+    // A text may be longer, and the outermost object.
+    expect(scanJson(utf8(`{"a":"${'y'.repeat(30)}","b":[1]}`), wanted).ok).toBe(true);
+    // What is wrong before the limit is wrong.
+    expect(scanJson(utf8(`{"a":[tru${',1'.repeat(30)}]}`), wanted)).toMatchObject({ reason: undefined });
   });
 
   it('notes the elements of an array only where they are wanted', () => {
     expect(scanJson(utf8('[1,2]'))).toMatchObject({ elements: [{}, {}] });
-    expect(scanJson(utf8('[1,2]'), { maxMembers: 1, elements: false })).toMatchObject({
+    expect(scanJson(utf8('[1,2]'), { maxMembers: 1, maxNestedBytes: 1000, elements: false })).toMatchObject({
       kind: 'array',
       elements: [],
     });

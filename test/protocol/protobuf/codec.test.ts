@@ -3,14 +3,15 @@ import type { Publication } from '../../../src/protocol/frames.ts';
 import { protobufCodec } from '../../../src/protocol/protobuf/codec.ts';
 import { v1 } from '../../../src/protocol/protobuf/schema.ts';
 import { utf8 } from '../../../src/protocol/utf8.ts';
+import { publicationOf } from '../../support/publication-of.ts';
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
-const one: Publication = {
+const one = publicationOf({
   offset: 7,
   timestampMs: 1,
   type: 'x',
   payload: { format: 'json', bytes: utf8('1.0') },
-};
+});
 
 describe('the protobuf codec', () => {
   it.each([

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { PublishFields } from '../../../src/protocol/frames.ts';
+import { publishOf } from '../../../src/protocol/publication.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { type Frame, JsonClient } from '../../support/json-client.ts';
 
@@ -21,7 +22,8 @@ async function connect(): Promise<JsonClient> {
 
 function publication(topic: string, bytes: number, more: Partial<PublishFields> = {}): PublishFields {
   const json = JSON.stringify('x'.repeat(bytes));
-  return { topic, type: 'e', payload: { format: 'json', bytes: Buffer.from(json) }, ...more };
+  const payload = { format: 'json', bytes: Buffer.from(json) } as const;
+  return publishOf({ topic, type: 'e', payload, ...more });
 }
 
 /** Publishes until the client, which doesn't read, is over its limit, and not a frame more: it has lost none yet. */

@@ -1,5 +1,6 @@
 import type { LmdbOptions } from '../../../../src/engines/lmdb/options.ts';
 import type { PublishFields } from '../../../../src/protocol/frames.ts';
+import { publishOf } from '../../../../src/protocol/publication.ts';
 
 /** What the publisher that is killed and the check after it must agree on. */
 export interface PublisherArguments {
@@ -30,13 +31,13 @@ export function topicOf(number: number): CrashTopic {
 export function publishFields(run: number, number: number): PublishFields {
   const id = `${run}:${number}`;
   const topic = topicOf(number);
-  return {
+  return publishOf({
     topic,
     type: 'crash',
     payload: { format: 'json', bytes: Buffer.from(JSON.stringify(id.padEnd(40 + (number % 7) * 100))) },
     key: topic === 'state' ? `k${number % 100}` : undefined,
     messageId: topic === 'ids' ? id : undefined,
-  };
+  });
 }
 
 export function idOf({ payload }: Pick<PublishFields, 'payload'>): string {

@@ -1,0 +1,235 @@
+import { maxInstantMs } from '../fields.ts';
+import { fromInstant } from '../instant.ts';
+import { nullPayload } from '../payload.ts';
+import {
+  draftPublish,
+  type Kinds,
+  type MemberName,
+  memberRows,
+  type NamedMember,
+  type Payload,
+  type PublishFields,
+  type Tags,
+} from '../publication.ts';
+import { canonicalTopic } from '../user-topics.ts';
+import { isWellFormed } from '../utf8.ts';
+import { fromBase64 } from './base64.ts';
+import { isNamed, plainString } from './envelope.ts';
+import { jsonName } from './names.ts';
+import { type JsonText, type Member, memberName, type Span } from './scanner.ts';
+import { plainTexts, type Texts } from './short-texts.ts';
+
+/** Where the publishes of HTTP bodies and those of frames differ. */
+export interface PublishDialect {
+  /** The member that holds the type: a frame's `type` is its own. */
+  readonly typeMember: 'type' | 'event';
+  /** Absent: a type has to be there. */
+  readonly defaultType?: string;
+  /** Absent: the member `topic`, which has to be there. */
+  readonly topic?: string;
+  /** Members that are not known are faults. Otherwise they are ignored. */
+  readonly isStrict: boolean;
+  /** Whether "", 0 and false are absence, as in protobuf. */
+  readonly emptyIsAbsent: boolean;
+}
+
+/** In a frame. */
+export const framePublish: PublishDialect = { typeMember: 'event', isStrict: false, emptyIsAbsent: true };
+
+/** A member that is not as it must be (error `invalid_request`). */
+export interface PublishFault {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** No value but a text is longer within the broker's limits, whatever its escapes: what is longer is not parsed. */
+const maxValueBytes = 256 * 1024;
+
+const halfPair = 'has half of a surrogate pair';
+
+const quote = 0x22;
+const letterN = 0x6e;
+
+type Draft = ReturnType<typeof draftPublish>;
+
+/** A member that JSON has in its place, as `timestamp` for `timestampMs`. */
+interface Row extends NamedMember {
+  readonly member: string;
+}
+
+const rows: readonly Row[] = memberRows.map((row) => ({
+  ...row,
+  member: jsonName(row),
+}));
+
+/**
+ * What a JSON object asks to publish, or the faults of its members: straight from the bytes to the fields. Lengths are judged by
+ * the broker. `data` is a view into the bytes.
+ */
+export function readJsonPublish(
+  bytes: Uint8Array,
+  { members }: JsonText,
+  dialect: PublishDialect,
+  texts: Texts = plainTexts,
+): PublishFields | readonly PublishFault[] {
+  return new PublishReader(bytes, dialect, texts).read(members);
+}
+
+export function isFaults(read: PublishFields | readonly PublishFault[]): read is readonly PublishFault[] {
+  return Array.isArray(read);
+}
+
+/** `private` rather than `#`, which is slower: see `JsonScanner`. */
+class PublishReader {
+  private readonly bytes: Uint8Array;
+  private readonly dialect: PublishDialect;
+  private readonly texts: Texts;
+  private faults: PublishFault[] | undefined;
+
+  constructor(bytes: Uint8Array, dialect: PublishDialect, texts: Texts) {
+    this.bytes = bytes;
+    this.dialect = dialect;
+    this.texts = texts;
+  }
+
+  read(members: readonly Member[]): PublishFields | readonly PublishFault[] {
+    const { typeMember, defaultType } = this.dialect;
+    let { topic } = this.dialect;
+    const hasTopic = topic === undefined;
+    let type: string | undefined;
+    let data: Member | undefined;
+    let base64: Member | undefined;
+    const fields = draftPublish('', '', nullPayload);
+    for (const member of members) {
+      if (this.isNamed(member, 'data')) data = member;
+      else if (hasTopic && this.isNamed(member, 'topic')) topic = this.text(member, 'topic');
+      else if (this.isNamed(member, typeMember)) type = this.text(member, typeMember);
+      else if (this.isNamed(member, 'dataBase64')) base64 = member;
+      else this.optional(fields, member);
+    }
+    fields.topic = canonicalTopic(topic ?? this.missing('topic'));
+    fields.type = type ?? defaultType ?? this.missing(typeMember);
+    fields.payload = this.payload(data, base64);
+    return this.faults ?? fields;
+  }
+
+  private optional(fields: Draft, member: Member): void {
+    const row = this.rowOf(member);
+    if (row !== undefined) setMember(fields, row.name, this.value(row, member));
+    else if (this.dialect.isStrict) this.fail(memberName(this.bytes, member), 'is not known here');
+  }
+
+  private rowOf(member: Member): Row | undefined {
+    for (const row of rows) {
+      if (!this.isNamed(member, row.member)) continue;
+      return row.isReserved && this.dialect.isStrict ? undefined : row;
+    }
+    return undefined;
+  }
+
+  private value({ kind, member: name }: Row, span: Span): Kinds[keyof Kinds] | undefined {
+    switch (kind) {
+      case 'text':
+        return this.text(span, name);
+      case 'tags':
+        return this.tags(span, name);
+      case 'flag':
+        return this.flag(span, name);
+      case 'instant':
+        return this.instant(span, name);
+      case 'duration':
+        return this.integer(span, name, this.dialect.emptyIsAbsent ? 0 : 1) || undefined;
+      case 'integer':
+        return this.integer(span, name, 0);
+    }
+  }
+
+  /** Undefined: null, or empty where that is absence; or it was a fault. */
+  private text(span: Span, name: string): string | undefined {
+    const plain = plainString(this.bytes, span, this.texts);
+    const value = plain ?? this.parsed(span, name);
+    if (value === null || value === undefined) return undefined;
+    if (typeof value !== 'string') return this.fail(name, 'must be a string');
+    // Only escapes can say half a pair.
+    if (plain === undefined && !isWellFormed(value)) return this.fail(name, halfPair);
+    return value === '' && this.dialect.emptyIsAbsent ? undefined : value;
+  }
+
+  private tags(span: Span, name: string): Tags | undefined {
+    const value = this.parsed(span, name);
+    if (value === null || value === undefined) return undefined;
+    if (typeof value !== 'object' || Array.isArray(value)) return this.fail(name, 'must be an object');
+    for (const [tag, text] of Object.entries(value)) {
+      // An object that is made from this one by assignment would lose it.
+      if (tag === '__proto__' && this.dialect.isStrict)
+        return this.fail(`${name}.__proto__`, 'is no name of a tag');
+      if (typeof text !== 'string') return this.fail(`${name}.${tag}`, 'must be a string');
+      if (!isWellFormed(tag) || !isWellFormed(text)) return this.fail(name, halfPair);
+    }
+    return value as Tags;
+  }
+
+  private flag(span: Span, name: string): boolean | undefined {
+    const value = this.parsed(span, name);
+    if (typeof value === 'boolean') return value || undefined;
+    return value === null || value === undefined ? undefined : this.fail(name, 'must be true or false');
+  }
+
+  private integer(span: Span, name: string, min: number): number | undefined {
+    const value = this.parsed(span, name);
+    if (value === null || value === undefined) return undefined;
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min) return value;
+    return this.fail(name, `must be an integer from ${min} to ${Number.MAX_SAFE_INTEGER}`);
+  }
+
+  private instant(span: Span, name: string): number | undefined {
+    const text = this.text(span, name);
+    if (text === undefined) return undefined;
+    const ms = fromInstant(text);
+    if (ms === undefined || ms < 0 || ms > maxInstantMs)
+      return this.fail(name, 'must be a point in time from 1970 to 9999');
+    return ms === 0 && this.dialect.emptyIsAbsent ? undefined : ms;
+  }
+
+  private payload(data: Member | undefined, base64: Member | undefined): Payload {
+    const text = base64 && this.text(base64, 'dataBase64');
+    const isBinary = base64 !== undefined && !this.isNull(base64);
+    if (!isBinary) {
+      if (data === undefined) return nullPayload;
+      return { format: 'json', bytes: this.bytes.subarray(data.start, data.end) };
+    }
+    if (data !== undefined) this.fail('dataBase64', 'stands instead of data');
+    const bytes = fromBase64(text ?? '');
+    if (bytes === undefined) this.fail('dataBase64', 'is not base64 (RFC 4648, with padding)');
+    return bytes === undefined ? nullPayload : { format: 'binary', bytes };
+  }
+
+  private isNamed(member: Member, name: string): boolean {
+    return isNamed(this.bytes, member, name);
+  }
+
+  private isNull({ start }: Span): boolean {
+    return this.bytes[start] === letterN;
+  }
+
+  /** What JSON.parse makes of it. */
+  private parsed({ start, end }: Span, name: string): unknown {
+    if (this.bytes[start] !== quote && end - start > maxValueBytes)
+      return this.fail(name, `has more than ${maxValueBytes} bytes`);
+    return JSON.parse(plainTexts.decode(this.bytes, start, end));
+  }
+
+  private missing(name: string): string {
+    this.fail(name, 'is missing');
+    return '';
+  }
+
+  private fail(path: string, message: string): undefined {
+    this.faults ??= [];
+    this.faults.push({ path, message });
+  }
+}
+
+function setMember<N extends MemberName>(fields: Draft, name: N, value: unknown): void {
+  fields[name] = value as Draft[N];
+}

@@ -1,0 +1,210 @@
+/** What a publication carries: JSON text in UTF-8 (kept byte for byte) or any bytes. */
+export interface Payload {
+  readonly format: 'json' | 'binary';
+  readonly bytes: Uint8Array;
+}
+
+export type Tags = Readonly<Record<string, string>>;
+
+/** What a member may hold. Durations and instants are milliseconds, instants since 1970 in UTC. */
+export interface Kinds {
+  readonly text: string;
+  readonly tags: Tags;
+  readonly flag: boolean;
+  readonly duration: number;
+  readonly instant: number;
+  readonly integer: number;
+}
+
+export interface Member {
+  readonly kind: keyof Kinds;
+  /** Its number in Publication of `proto/gateway.proto`. Absent: subscribers do not see it, or every publication has it. */
+  readonly publicationField?: number;
+  /** What engines keep: `encoded`, in the bytes of the publication; `beside` them; or nothing of it. */
+  readonly kept: 'encoded' | 'beside' | 'never';
+  /** Whether two publishes with one message id and different values of it are different publications. */
+  readonly identifies: boolean;
+  /** Of a text, in UTF-16 units. */
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  /** It is part of the protocol, and refused for now. */
+  readonly isReserved?: true;
+  /** For the API's documentation. */
+  readonly sentence: string;
+}
+
+/**
+ * The optional members of a publish, one row each. The types below, the codecs, the API's schemas, the limits, the digest of
+ * a message id and the stores follow from these rows, or do not compile without them. A new member is a row here, a field
+ * in `proto/gateway.proto`, and what the compiler names then.
+ */
+const optionalMembers = {
+  key: {
+    kind: 'text',
+    publicationField: 6,
+    kept: 'encoded',
+    identifies: true,
+    maxLength: 200,
+    sentence: 'State mode: what this is the newest value of.',
+  },
+  tags: {
+    kind: 'tags',
+    publicationField: 7,
+    kept: 'encoded',
+    identifies: true,
+    sentence: 'What filters look at.',
+  },
+  messageId: {
+    kind: 'text',
+    kept: 'never',
+    identifies: false,
+    minLength: 1,
+    maxLength: 200,
+    sentence: 'A repeat within 5 minutes answers the first offset, and is not published again.',
+  },
+  except: {
+    kind: 'text',
+    kept: 'beside',
+    // A client that sends one again after a reconnect names its new session.
+    identifies: false,
+    minLength: 1,
+    maxLength: 200,
+    sentence: 'The id of a session that is not to get it.',
+  },
+  ttlMs: {
+    kind: 'duration',
+    kept: 'beside',
+    identifies: false,
+    sentence: 'Dropped from history and state after so long.',
+  },
+  timestampMs: {
+    kind: 'instant',
+    kept: 'encoded',
+    identifies: false,
+    sentence: 'Default: the gateway’s clock.',
+  },
+  removed: {
+    kind: 'flag',
+    publicationField: 8,
+    kept: 'encoded',
+    identifies: true,
+    sentence: 'State mode: this key has no value any more.',
+  },
+  expectedOffset: {
+    kind: 'integer',
+    kept: 'never',
+    identifies: false,
+    isReserved: true,
+    sentence: 'Publish only if the topic’s offset is this one.',
+  },
+} as const satisfies Readonly<Record<string, Member>>;
+
+type Members = typeof optionalMembers;
+export type MemberName = keyof Members;
+export type ValueOf<N extends MemberName> = Kinds[Members[N]['kind']] | undefined;
+
+type OptionalMembers = { readonly [N in MemberName]: ValueOf<N> };
+type SeenMembers = {
+  readonly [N in MemberName as Members[N] extends { readonly publicationField: number }
+    ? N
+    : never]: ValueOf<N>;
+};
+
+/** What engines keep of a publication beside its encoded bytes. */
+export type BesideMembers = {
+  readonly [N in MemberName as Members[N]['kept'] extends 'beside' ? N : never]: ValueOf<N>;
+};
+
+/** What a publisher asks for. */
+export interface PublishFields extends OptionalMembers {
+  readonly topic: string;
+  readonly type: string;
+  readonly payload: Payload;
+}
+
+/** What of it is kept once it has its place. */
+export type KeptFields = Omit<
+  PublishFields,
+  { [N in MemberName]: Members[N]['kept'] extends 'never' ? N : never }[MemberName]
+>;
+
+/** One update, as a receiver sees it. */
+export interface Publication extends SeenMembers {
+  readonly offset: number;
+  /** Milliseconds since 1970, UTC. */
+  readonly timestampMs: number;
+  readonly type: string;
+  readonly payload: Payload;
+}
+
+/** The kinds of the members that engines keep beside the encoded bytes. */
+export type BesideKind = Members[keyof BesideMembers]['kind'];
+
+/** A row with its name. */
+export interface NamedMember extends Member {
+  readonly name: MemberName;
+}
+
+type Rows<N extends MemberName> = readonly (NamedMember & {
+  readonly name: N;
+  readonly kind: Members[N]['kind'];
+})[];
+
+function rowsOf<N extends MemberName>(belongs: (member: Member) => boolean): Rows<N> {
+  return (Object.entries(optionalMembers) as [N, Member & { readonly kind: Members[N]['kind'] }][])
+    .filter(([, member]) => belongs(member))
+    .map(([name, member]) => ({ ...member, name }));
+}
+
+export const memberRows: Rows<MemberName> = rowsOf(() => true);
+export const seenRows: Rows<keyof SeenMembers> = rowsOf(
+  ({ publicationField }) => publicationField !== undefined,
+);
+/** In this order they are stored. */
+export const besideRows: Rows<keyof BesideMembers> = rowsOf(({ kept }) => kept === 'beside');
+
+type Draft<T> = { -readonly [N in keyof T]: T[N] };
+
+// Object literals, all members written out: what is copied from another object is made ten times more slowly.
+
+/** A publish without optional members, to write them into. */
+export function draftPublish(topic: string, type: string, payload: Payload): Draft<PublishFields> {
+  return {
+    topic,
+    type,
+    payload,
+    key: undefined,
+    tags: undefined,
+    messageId: undefined,
+    except: undefined,
+    ttlMs: undefined,
+    timestampMs: undefined,
+    removed: undefined,
+    expectedOffset: undefined,
+  };
+}
+
+/** A publication without optional members, to write them into. */
+export function draftPublication(
+  offset: number,
+  timestampMs: number,
+  type: string,
+  payload: Payload,
+): Draft<Publication> {
+  return { offset, timestampMs, type, payload, key: undefined, tags: undefined, removed: undefined };
+}
+
+/** Nothing beside the encoded bytes, to write it into. */
+export function draftBeside(): Draft<BesideMembers> {
+  return { except: undefined, ttlMs: undefined };
+}
+
+/** A publish with the members that are given. */
+export function publishOf({
+  topic,
+  type,
+  payload,
+  ...members
+}: Pick<PublishFields, 'topic' | 'type' | 'payload'> & Partial<OptionalMembers>): PublishFields {
+  return Object.assign(draftPublish(topic, type, payload), members);
+}
