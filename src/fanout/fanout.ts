@@ -7,11 +7,13 @@ import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic } from '../topics/topic.ts';
 import { patternMatches } from '../topics/topic-name.ts';
 import type { Encoder } from './encoder.ts';
-import { Flusher, type FlusherOptions } from './flush.ts';
+import { Flusher, type FlusherOptions, silentCoverageMs } from './flush.ts';
 import { Outlets } from './outlets.ts';
+import { PatternViews } from './pattern-views.ts';
 import { Schedule, type Turns } from './schedule.ts';
 import type { Member } from './sink.ts';
-import { type BatchOptions, Feed, silentCoverageMs, type TopicFeeds, View } from './view.ts';
+import { TopicFeeds } from './topic-feeds.ts';
+import { type BatchOptions, type Feed, View } from './view.ts';
 import { type ViewOptions, viewKey } from './view-options.ts';
 import { takesPlace, type ViewLimits, ViewQuota } from './view-quota.ts';
 
@@ -22,9 +24,6 @@ export interface FanoutOptions extends ViewLimits {
   readonly metrics: FlusherOptions['metrics'] & Pick<Metrics, 'flushSeconds' | 'views' | 'onScrape'>;
   readonly batch: (topic: Topic) => BatchOptions;
 }
-
-/** Stands for the epoch before a reset, of which a new feed knows only that it was another one. */
-const formerEpoch = '?';
 
 /** A pattern's feed of a topic that has not published for this long is dropped. */
 const quietFeedMs = 10_000;
@@ -40,9 +39,7 @@ export class Fanout implements TopicListener {
   readonly #flusher: Flusher;
   readonly #views = new Map<string, View>();
   readonly #quota: ViewQuota;
-  /** Those that have members, in the order of `patternNumber`. */
-  readonly #patterns: View[] = [];
-  #patternNumber = 0;
+  readonly #patterns = new PatternViews();
   readonly #topics = new Map<Topic, TopicFeeds>();
   readonly #notices: { readonly view: View; readonly frame: ServerFrame }[] = [];
   #nextViewId = 1;
@@ -104,14 +101,15 @@ export class Fanout implements TopicListener {
       this.#views.set(key, view);
       if (!view.isPattern) this.#addFeed(view, this.#options.broker.retain(options.target));
     }
-    view.subscriptions++;
+    view.subscribed();
     this.#quota.retain(key, payer);
     return view;
   }
 
   detach(view: View, payer?: Payer): void {
     this.#quota.release(view.key, payer);
-    if (--view.subscriptions > 0) return;
+    view.unsubscribed();
+    if (view.subscriptions > 0) return;
     this.#quota.end(view.key);
     this.#views.delete(view.key);
     this.#removeFeeds(view);
@@ -123,11 +121,8 @@ export class Fanout implements TopicListener {
     this.#outlets.addMember(view, member.sink);
     member.join(view);
     if (!isFirst) return;
-    if (view.isPattern) {
-      view.patternNumber = ++this.#patternNumber;
-      this.#patterns.push(view);
-    }
-    for (const feed of view.feeds.values()) this.#activate(feed);
+    if (view.isPattern) this.#patterns.add(view);
+    for (const feed of view.feeds.values()) feed.beganWithMember();
   }
 
   removeMember(view: View, member: Member): void {
@@ -136,21 +131,20 @@ export class Fanout implements TopicListener {
     if (view.members > 0) return;
     for (const feed of view.feeds.values()) {
       feed.skipToNewest();
-      this.#trim(feed.topicFeeds);
+      feed.group?.trim();
     }
     if (!view.isPattern) return;
-    view.patternNumber = 0;
-    this.#patterns.splice(this.#patterns.indexOf(view), 1);
+    this.#patterns.remove(view);
     this.#removeFeeds(view);
   }
 
   /** Drops the feeds of patterns whose topics are quiet; each is made anew when its topic publishes. Call it now and then. */
   sweep(): void {
     const nowMs = this.#options.turns.nowMs();
-    for (const view of this.#patterns) {
+    for (const view of this.#patterns.all) {
       const quietMs = Math.max(quietFeedMs, view.options.intervalMs);
       for (const feed of view.feeds.values()) {
-        if (feed.isLevel && nowMs - feed.flushedAtMs > quietMs) this.#forgetFeed(feed);
+        if (feed.isLevel && nowMs - feed.flushedAtMs > quietMs) this.#removeFeed(feed);
       }
     }
   }
@@ -168,9 +162,9 @@ export class Fanout implements TopicListener {
     const first = publications[0];
     if (first === undefined) return;
     const known = this.#topics.get(topic);
-    if (known === undefined && this.#patterns.length === 0) return;
+    if (known === undefined && this.#patterns.isEmpty) return;
     const topicFeeds = known ?? this.#topicFeeds(topic);
-    if (topicFeeds.heardByPatterns < this.#patternNumber) this.#addPatterns(topicFeeds, first);
+    if (topicFeeds.knownPatterns < this.#patterns.newest) this.#addPatterns(topicFeeds, first);
     let bytes = 0;
     for (const publication of publications) bytes += publication.bytes;
     let active = false;
@@ -181,35 +175,24 @@ export class Fanout implements TopicListener {
       } else {
         active = true;
         if (feed.view.options.intervalMs > 0) waits = true;
-        if (feed.view.isPattern && !feed.view.waiting.has(feed)) feed.view.waiting.set(feed, first.seq);
-        feed.pendingBytes += bytes;
+        feed.queued(bytes, first.seq);
         this.#scheduleFlush(feed, topicFeeds.batch);
       }
     }
     if (!active) return;
     if (waits) for (const publication of publications) publication.detach();
-    if (topicFeeds.log.length === 0) this.#beginLog(topicFeeds, publications);
-    else for (const publication of publications) topicFeeds.log.push(publication);
-    // A feed that waits for its interval must not make the log grow past what the ring would hold.
-    if (topicFeeds.log.length >= Math.max(64, topic.options.maxPublications / 2)) {
-      for (const feed of topicFeeds.feeds) this.#schedule.ready(feed);
-    }
+    topicFeeds.append(publications);
+    if (topicFeeds.isFull) for (const feed of topicFeeds.feeds) this.#schedule.ready(feed);
   }
 
   reset(topic: Topic): void {
     const known = this.#topics.get(topic);
-    if (known === undefined && this.#patterns.length === 0) return;
+    if (known === undefined && this.#patterns.isEmpty) return;
     const topicFeeds = known ?? this.#topicFeeds(topic);
     this.#addPatterns(topicFeeds, undefined);
-    this.#endLog(topicFeeds);
+    topicFeeds.clear();
     for (const feed of topicFeeds.feeds) {
-      feed.position = topic.ring.newest;
-      feed.examined = feed.position;
-      feed.pendingBytes = 0;
-      // Who falls behind before the flush has not been told.
-      if (feed.view.isPattern) feed.view.waiting.set(feed, topic.seq);
-      feed.held?.clear();
-      // `epoch` stays the old one: the flush sees the difference and tells the members.
+      feed.restarted();
       if (feed.view.members > 0) this.#schedule.ready(feed);
       else feed.skipToNewest();
     }
@@ -218,9 +201,8 @@ export class Fanout implements TopicListener {
   removed(topic: Topic): void {
     const topicFeeds = this.#topics.get(topic);
     for (const feed of topicFeeds?.feeds ?? []) {
-      feed.view.feeds.delete(topic);
-      feed.view.waiting.delete(feed);
-      feed.topicFeeds = undefined;
+      feed.view.removeFeed(feed);
+      feed.left();
     }
     this.#topics.delete(topic);
   }
@@ -260,15 +242,14 @@ export class Fanout implements TopicListener {
 
   /** False: the sinks of its view take no more in this turn, and it has more to send. */
   #flush(feed: Feed, nowMs: number): boolean {
-    const { topicFeeds, view } = feed;
-    if (topicFeeds === undefined) return true;
+    const { group, view } = feed;
+    if (group === undefined) return true;
     const budget = this.#outlets.budgetOf(view);
     if (budget === 0) return false;
-    const isDone = this.#flusher.flush(feed, topicFeeds, budget, nowMs);
-    if (isDone && feed.position === feed.topic.ring.newest) view.waiting.delete(feed);
+    const isDone = this.#flusher.flush(feed, group, budget, nowMs);
     if (!isDone) this.#outlets.exhaust(view);
     else if (feed.examined > feed.position) this.#schedule.wait(feed, silentCoverageMs);
-    this.#trim(topicFeeds);
+    group.trim();
     return isDone;
   }
 
@@ -284,126 +265,48 @@ export class Fanout implements TopicListener {
   }
 
   #addFeed(view: View, topic: Topic): Feed {
-    const feed = new Feed(view, topic);
-    view.feeds.set(topic, feed);
-    feed.topicFeeds = this.#topicFeeds(topic);
-    feed.topicFeeds.feeds.push(feed);
+    const feed = view.addFeed(topic);
+    const group = this.#topicFeeds(topic);
+    group.add(feed);
+    feed.joined(group);
     return feed;
   }
 
   #topicFeeds(topic: Topic): TopicFeeds {
     let topicFeeds = this.#topics.get(topic);
     if (topicFeeds === undefined) {
-      topicFeeds = {
-        topic,
-        batch: this.#options.batch(topic),
-        feeds: [],
-        log: [],
-        logAfter: topic.ring.newest,
-        heardByPatterns: 0,
-        retainsTopic: false,
-      };
+      topicFeeds = new TopicFeeds(topic, this.#options.batch(topic), this.#options.broker);
       this.#topics.set(topic, topicFeeds);
     }
     return topicFeeds;
   }
 
   /**
-   * Gives each pattern that matches and has no feed of the topic one: before its publication `first`, or, where there is none,
-   * for the news that its numbering is another.
+   * Gives each pattern that matches and has no feed of the topic one: before its publication `first`, or, where that is
+   * undefined, for the news that its numbering is another one.
    */
   #addPatterns(topicFeeds: TopicFeeds, first: StoredPublication | undefined): void {
-    const { topic, heardByPatterns } = topicFeeds;
-    topicFeeds.heardByPatterns = this.#patternNumber;
-    for (let i = this.#patterns.length - 1; i >= 0; i--) {
-      const view = this.#patterns[i] as View;
-      if (first !== undefined && view.patternNumber <= heardByPatterns) return;
-      if (view.feeds.has(topic) || !patternMatches(view.options.target, topic.name)) continue;
+    const { topic, knownPatterns } = topicFeeds;
+    topicFeeds.knowsPatterns(this.#patterns.newest);
+    for (const view of this.#patterns.matching(topic.name, first === undefined ? 0 : knownPatterns)) {
+      if (view.feeds.has(topic)) continue;
       const feed = this.#addFeed(view, topic);
-      // The members know of a topic, unless it has held nothing since they joined.
-      if (first === undefined) feed.epoch = formerEpoch;
-      else if (topic.firstSeq === first.seq) feed.epoch = '';
-      feed.position = (first?.offset ?? topic.ring.newest + 1) - 1;
-      feed.examined = feed.position;
+      if (first === undefined) feed.beganAnew();
+      else feed.beganBefore(first);
     }
-  }
-
-  /** So that its topic's next publication makes it anew. */
-  #forgetFeed(feed: Feed): void {
-    feed.view.feeds.delete(feed.topic);
-    this.#removeFeed(feed);
   }
 
   #removeFeeds(view: View): void {
     for (const feed of view.feeds.values()) this.#removeFeed(feed);
-    view.feeds.clear();
-    view.waiting.clear();
   }
 
   #removeFeed(feed: Feed): void {
-    const { topicFeeds } = feed;
-    if (topicFeeds === undefined) return;
-    feed.topicFeeds = undefined;
-    topicFeeds.feeds.splice(topicFeeds.feeds.indexOf(feed), 1);
-    topicFeeds.heardByPatterns = 0;
-    this.#trim(topicFeeds);
-    if (topicFeeds.feeds.length === 0) this.#topics.delete(feed.topic);
-    if (!feed.view.isPattern) this.#options.broker.release(feed.topic);
-  }
-
-  /** The first member came: what it holds is the topic as it is now. */
-  #activate(feed: Feed): void {
-    feed.skipToNewest();
-    if (feed.held === undefined || feed.view.isPattern) return;
-    feed.held.clear();
-    // Also what has expired: the member may have been sent it before.
-    for (const publication of feed.topic.state?.values() ?? []) {
-      if (feed.matches(publication)) feed.held.add(publication.key ?? '');
-    }
-  }
-
-  /** Lets go of what every feed has looked at. */
-  #trim(topicFeeds: TopicFeeds | undefined): void {
-    if (topicFeeds === undefined) return;
-    if (topicFeeds.log.length === 0) {
-      this.#releaseCovered(topicFeeds);
-      return;
-    }
-    let lowest = topicFeeds.topic.ring.newest;
-    for (const feed of topicFeeds.feeds) {
-      if (feed.view.members > 0 && feed.examined < lowest) lowest = feed.examined;
-    }
-    const done = lowest - topicFeeds.logAfter;
-    if (done >= topicFeeds.log.length) {
-      this.#endLog(topicFeeds);
-    } else if (done > topicFeeds.log.length / 2) {
-      topicFeeds.log.splice(0, done);
-      topicFeeds.logAfter = lowest;
-    }
-  }
-
-  /** A topic that has something to send stays, though its ring be empty and only patterns hear it. */
-  #beginLog(topicFeeds: TopicFeeds, publications: readonly StoredPublication[]): void {
-    topicFeeds.log = publications.slice();
-    topicFeeds.logAfter = (publications[0] as StoredPublication).offset - 1;
-    if (topicFeeds.retainsTopic) return;
-    topicFeeds.retainsTopic = true;
-    this.#options.broker.retainTopic(topicFeeds.topic);
-  }
-
-  #endLog(topicFeeds: TopicFeeds): void {
-    if (topicFeeds.log.length === 0) return;
-    topicFeeds.log = [];
-    this.#releaseCovered(topicFeeds);
-  }
-
-  /** Where nothing was for a view, its members must still be told that it is covered. */
-  #releaseCovered(topicFeeds: TopicFeeds): void {
-    const { topic, feeds, retainsTopic } = topicFeeds;
-    if (!retainsTopic) return;
-    const { newest } = topic.ring;
-    if (feeds.some(({ view, position }) => view.members > 0 && position < newest)) return;
-    topicFeeds.retainsTopic = false;
-    this.#options.broker.release(topic);
+    const { group, view, topic } = feed;
+    view.removeFeed(feed);
+    if (group === undefined) return;
+    feed.left();
+    group.remove(feed);
+    if (group.feeds.length === 0) this.#topics.delete(topic);
+    if (!view.isPattern) this.#options.broker.release(topic);
   }
 }

@@ -7,7 +7,7 @@ import { conflate } from './conflate.ts';
 import { batchHeader, type Encoder } from './encoder.ts';
 import type { Outlets } from './outlets.ts';
 import type { OutFrame } from './sink.ts';
-import { type Feed, silentCoverageMs, type TopicFeeds, type View } from './view.ts';
+import type { Feed, FeedGroup, View } from './view.ts';
 
 export interface FlusherOptions {
   readonly outlets: Outlets;
@@ -48,6 +48,9 @@ function holdRemoved({ held }: Feed, publications: readonly StoredPublication[])
 
 const nothing: Run = { session: undefined, forSession: [], forOthers: [], bytes: 0, upto: 0 };
 
+/** A view whose coverage has said nothing for this long says so with an empty batch. */
+export const silentCoverageMs = 10_000;
+
 /** Makes the frames of one feed and hands them to the sink. */
 export class Flusher {
   readonly #outlets: Outlets;
@@ -80,13 +83,12 @@ export class Flusher {
   }
 
   /** Sends what is new since the feed's position, in at most `budget` frames. False: that was not all. */
-  flush(feed: Feed, topicFeeds: TopicFeeds, budget: number, nowMs: number): boolean {
+  flush(feed: Feed, group: FeedGroup, budget: number, nowMs: number): boolean {
     if (feed.view.members === 0) {
       feed.skipToNewest();
       return true;
     }
-    const examined = feed.examined - topicFeeds.logAfter;
-    const pending = examined === 0 ? topicFeeds.log : topicFeeds.log.slice(examined);
+    const pending = group.after(feed.examined);
     let frames = this.#announceEpoch(feed, pending.length > 0);
     if (frames < budget && pending.length > 0) frames += this.#announceDictionary(feed.view);
     if (frames >= budget) return false;
@@ -103,13 +105,13 @@ export class Flusher {
       if (!isKept && publication.removed !== true && feed.matches(publication))
         feed.held?.add(publication.key ?? '');
       if (chosen === undefined) {
-        if (run === undefined) feed.examined = publication.offset;
+        if (run === undefined) feed.examine(publication.offset);
         continue;
       }
       const only = kept?.get(publication);
       const session = only ?? feed.exceptOf(chosen);
       const bytes = chosen.encoded(feed.view.options.codec).length;
-      if (run !== undefined && (run.session !== session || run.bytes + bytes > topicFeeds.batch.maxBytes)) {
+      if (run !== undefined && (run.session !== session || run.bytes + bytes > group.batch.maxBytes)) {
         if (frames + framesOf(run) > budget) {
           holdRemoved(feed, [...run.forOthers, ...run.forSession, chosen]);
           return false;
@@ -135,8 +137,7 @@ export class Flusher {
       }
       this.#send(feed, last, newest, nowMs);
     }
-    feed.examined = newest;
-    feed.pendingBytes = 0;
+    feed.finished();
     return true;
   }
 
@@ -147,7 +148,7 @@ export class Flusher {
     const { epoch, position: offset } = feed;
     // Of a stream that is new to a pattern the first batch says all that its members need to know.
     if (view.isPattern && epoch === '' && isNews && topic.state === undefined) return 0;
-    feed.epoch = topic.epoch;
+    feed.announcedEpoch();
     const bytes = view.options.codec.encodeServerFrame({
       kind: 'reset',
       id: 0,
@@ -174,7 +175,7 @@ export class Flusher {
       data,
       crc32: crc32(data),
     });
-    view.dictionary = { dictionary, data, announcement };
+    view.announced({ dictionary, data, announcement });
     return 1;
   }
 
@@ -190,16 +191,13 @@ export class Flusher {
     const { view } = feed;
     const after = feed.position;
     const publications = forOthers;
-    if (upto === feed.topic.ring.newest) view.waiting.delete(feed);
+    if (upto === feed.topic.ring.newest) view.lacksNothing(feed);
     const header = batchHeader(feed, after, upto, view.isPattern ? this.#cursorOf(view) : undefined);
     const bytes = this.#encoder.batch(feed, header, publications, view.members);
     const frame = { view, bytes, feed, epoch: feed.epoch, after, upto, publications: publications.length };
     if (session === undefined) this.#outlets.publish(frame);
     else this.#publishExcept(frame, session, feed, header, forSession);
-    feed.epoch = feed.topic.epoch;
-    feed.position = upto;
-    feed.examined = upto;
-    feed.flushedAtMs = nowMs;
+    feed.sent(upto, nowMs);
     if (publications.length > 0) this.#metrics.batchPublications.observe(publications.length);
     for (const { acceptedAtMs } of publications) if (acceptedAtMs > 0) this.#acceptedAtMs.push(acceptedAtMs);
   }

@@ -2,11 +2,11 @@
 export interface Turns {
   /** Milliseconds on a monotonic clock. */
   nowMs(): number;
-  /** Runs at the end of the current turn of the event loop; what is published then is written right behind it. */
+  /** Runs at the end of the current turn of the event loop; what is published then is written right after it. */
   atTurnEnd(run: () => void): void;
   /**
-   * The same, ahead of all that `atTurnEnd` was asked for: who joins or leaves a view does so when nothing of it is published and
-   * not yet written.
+   * The same, before all that `atTurnEnd` was asked for: a member joins or leaves a view when nothing of the view is published
+   * and not yet written.
    */
   beforeTurnEnd(run: () => void): void;
   after(delayMs: number, run: () => void): void;
@@ -48,11 +48,40 @@ class EventLoop implements Turns {
 
 export const eventLoop: Turns = new EventLoop();
 
-/** Something with work to do now, later, or not at all. The schedule alone writes `due`. */
-export interface Schedulable {
-  due: 'idle' | 'waiting' | 'ready';
+/** Something with work to do: now, later, or not at all. Only a `Schedule` calls its methods. */
+export abstract class Scheduled {
+  #due: 'idle' | 'waiting' | 'ready' = 'idle';
   /** While it waits: until when. */
-  dueAtMs: number;
+  #dueAtMs = 0;
+
+  get due(): 'idle' | 'waiting' | 'ready' {
+    return this.#due;
+  }
+
+  /** False: it is ready already. */
+  becomeReady(): boolean {
+    if (this.#due === 'ready') return false;
+    this.#due = 'ready';
+    return true;
+  }
+
+  /** False: it is ready, or waits for an earlier time. */
+  waitUntil(atMs: number): boolean {
+    if (this.#due === 'ready' || (this.#due === 'waiting' && this.#dueAtMs <= atMs)) return false;
+    this.#due = 'waiting';
+    this.#dueAtMs = atMs;
+    return true;
+  }
+
+  /** It may have been worked on since it began to wait for this time, and wait for another one. */
+  waitsUntil(atMs: number): boolean {
+    return this.#due === 'waiting' && this.#dueAtMs === atMs;
+  }
+
+  /** It is being worked on. */
+  becomeIdle(): void {
+    this.#due = 'idle';
+  }
 }
 
 /** Under a load that never lets the ready items run out, the places of those that are done are given back. */
@@ -64,11 +93,11 @@ interface Lane<T> {
 }
 
 /**
- * Whose turn it is to be flushed. Items that wait the same time stand in one lane, in the order of their time, so that
+ * Whose turn it is to be flushed. Items that wait the same time are in one lane, in the order of their time, so that
  * waiting costs O(1) and one timer a lane. Ready items are worked on at the end of the turn, in a fair order, as many as
  * `work` says; the rest at the end of the next one.
  */
-export class Schedule<T extends Schedulable> {
+export class Schedule<T extends Scheduled> {
   readonly #turns: Turns;
   readonly #work: (next: () => T | undefined) => boolean;
   readonly #lanes = new Map<number, Lane<T>>();
@@ -76,7 +105,7 @@ export class Schedule<T extends Schedulable> {
   #head = 0;
   #turnAsked = false;
 
-  /** `work` takes ready items by `next` and answers whether it wants another turn though none may be left. */
+  /** `work` takes ready items by `next` and returns whether it wants another turn though none may be left. */
   constructor(turns: Turns, work: (next: () => T | undefined) => boolean) {
     this.#turns = turns;
     this.#work = work;
@@ -84,8 +113,7 @@ export class Schedule<T extends Schedulable> {
 
   /** The item is to be worked on at the end of this turn. */
   ready(item: T): void {
-    if (item.due === 'ready') return;
-    item.due = 'ready';
+    if (!item.becomeReady()) return;
     this.#ready.push(item);
     this.wake();
   }
@@ -93,9 +121,7 @@ export class Schedule<T extends Schedulable> {
   /** The item is to be worked on in `delayMs`, unless it gets ready sooner or waits for less already. */
   wait(item: T, delayMs: number): void {
     const atMs = this.#turns.nowMs() + delayMs;
-    if (item.due === 'ready' || (item.due === 'waiting' && item.dueAtMs <= atMs)) return;
-    item.due = 'waiting';
-    item.dueAtMs = atMs;
+    if (!item.waitUntil(atMs)) return;
     let lane = this.#lanes.get(delayMs);
     if (lane === undefined) {
       lane = { items: [], armed: false };
@@ -128,7 +154,7 @@ export class Schedule<T extends Schedulable> {
       this.#ready = this.#ready.slice(this.#head);
       this.#head = 0;
     }
-    item.due = 'idle';
+    item.becomeIdle();
     return item;
   }
 
@@ -141,8 +167,7 @@ export class Schedule<T extends Schedulable> {
       // A timer may come up to a millisecond early.
       while (due < lane.items.length && (lane.items[due]?.atMs ?? 0) <= nowMs + 1) due++;
       for (const { item, atMs } of lane.items.splice(0, due)) {
-        // It may have been worked on since, and wait for another time.
-        if (item.due === 'waiting' && item.dueAtMs === atMs) this.ready(item);
+        if (item.waitsUntil(atMs)) this.ready(item);
       }
       const next = lane.items[0];
       if (next !== undefined) this.#arm(lane, delayMs, Math.max(1, next.atMs - nowMs));

@@ -3,9 +3,13 @@ import type { Topic } from '../topics/topic.ts';
 import { isPattern } from '../topics/topic-name.ts';
 import type { AnnouncedDictionary } from './dictionary.ts';
 import { HeldKeys } from './held-keys.ts';
+import { Scheduled } from './schedule.ts';
 import { subscriptionKey, type ViewOptions, viewKey } from './view-options.ts';
 
-/** All subscribers of one topic or pattern who may get the same bytes. Its number is this gateway's own. */
+/**
+ * All subscribers of one topic or pattern who may get the same bytes. Only the fan-out calls the methods that change it; its
+ * number is this gateway's own.
+ */
 export class View {
   readonly id: number;
   readonly key: string;
@@ -14,23 +18,15 @@ export class View {
   readonly isPattern: boolean;
   /** A name of this view alone, for transports that publish by name. */
   readonly channel: string;
-  /** Subscriptions, also those that lag or are being caught up. */
-  subscriptions = 0;
+  #subscriptions = 0;
   #members = 0;
   /** By the number of the sink that serves them. */
   readonly #membersOf: number[] = [];
   #frames = 0;
-  /** The newest that was announced. All its members have it; of those that came before, no batch makes use any more. */
-  dictionary: AnnouncedDictionary | undefined;
-  /** A pattern's: its place among those that have members, in the order of their first member. 0: it has none. */
-  patternNumber = 0;
-  /**
-   * A pattern's feeds that the members have not been sent all coverage of, by the `seq` of the first that they lack: the longest
-   * waiting first. Also those with nothing for this view: until their coverage is sent, a member's position is an older one.
-   */
-  readonly waiting = new Map<Feed, number>();
-  /** Of an exact view its topic; of a pattern those that have published lately. */
-  readonly feeds = new Map<Topic, Feed>();
+  #dictionary: AnnouncedDictionary | undefined;
+  #patternNumber = 0;
+  readonly #waiting = new Map<Feed, number>();
+  readonly #feeds = new Map<Topic, Feed>();
 
   constructor(id: number, options: ViewOptions) {
     this.id = id;
@@ -41,12 +37,27 @@ export class View {
     this.channel = `v${id}`;
   }
 
-  /** Connections that get its frames live. */
+  // ---- subscriptions: live, lagging or being caught up
+
+  get subscriptions(): number {
+    return this.#subscriptions;
+  }
+
+  subscribed(): void {
+    this.#subscriptions++;
+  }
+
+  unsubscribed(): void {
+    this.#subscriptions--;
+  }
+
+  // ---- members: connections that get its frames live
+
   get members(): number {
     return this.#members;
   }
 
-  /** Those that the sink of this number serves. */
+  /** The members that the sink of this number serves. */
   membersOf(sink: number): number {
     return this.#membersOf[sink] ?? 0;
   }
@@ -62,6 +73,8 @@ export class View {
     this.#membersOf[sink] = this.membersOf(sink) - 1;
   }
 
+  // ---- what the members were sent
+
   /** Frames that its members were sent since it exists. */
   get frames(): number {
     return this.#frames;
@@ -72,70 +85,83 @@ export class View {
     this.#frames++;
   }
 
+  /** The newest that was announced. All members have it; no batch uses an earlier one any more. */
+  get dictionary(): AnnouncedDictionary | undefined {
+    return this.#dictionary;
+  }
+
+  announced(dictionary: AnnouncedDictionary): void {
+    this.#dictionary = dictionary;
+  }
+
+  // ---- feeds
+
+  /** Of an exact view its topic; of a pattern the topics that have published lately. */
+  get feeds(): ReadonlyMap<Topic, Feed> {
+    return this.#feeds;
+  }
+
+  addFeed(topic: Topic): Feed {
+    const feed = new Feed(this, topic);
+    this.#feeds.set(topic, feed);
+    return feed;
+  }
+
+  removeFeed(feed: Feed): void {
+    this.#feeds.delete(feed.topic);
+    this.#waiting.delete(feed);
+  }
+
+  // ---- patterns
+
+  /** Its place among the patterns that have members, in the order of their first member. 0: it has none. */
+  get patternNumber(): number {
+    return this.#patternNumber;
+  }
+
+  numberPattern(number: number): void {
+    this.#patternNumber = number;
+  }
+
+  /**
+   * A pattern's feeds that the members have not been sent all coverage of, by the `seq` of the first commit that they lack: the
+   * longest waiting first. Feeds with nothing for this view wait too: a member's position stays until their coverage is sent.
+   */
+  get waiting(): ReadonlyMap<Feed, number> {
+    return this.#waiting;
+  }
+
+  /** The members lack the feed from this commit on. */
+  lacks(feed: Feed, seq: number): void {
+    if (this.isPattern && !this.#waiting.has(feed)) this.#waiting.set(feed, seq);
+  }
+
+  /** The members lack the feed from this commit on, and nothing before: its topic began anew. */
+  lacksAnew(feed: Feed, seq: number): void {
+    if (this.isPattern) this.#waiting.set(feed, seq);
+  }
+
+  /** The members have been sent all coverage of the feed. */
+  lacksNothing(feed: Feed): void {
+    this.#waiting.delete(feed);
+  }
+
   /** The members have been sent everything up to this commit, where `newest` is the newest of all. */
   sentSeq(newest: number): number {
-    for (const seq of this.waiting.values()) return seq - 1;
+    for (const seq of this.#waiting.values()) return seq - 1;
     return newest;
   }
 }
 
-/** One topic as one view sees it: what the view's members have been sent of it. */
-export class Feed {
-  readonly view: View;
-  readonly topic: Topic;
-  /** Of the frames sent so far; behind the topic's own until the next flush. */
-  epoch: string;
-  /** The members have been sent coverage up to here. */
-  position: number;
-  /** Looked at up to here: (position, examined] held nothing for this view. At least `position`. */
-  examined: number;
-  /** Bytes that wait for a flush. */
-  pendingBytes = 0;
-  /** When it was last flushed, on the monotonic clock. */
-  flushedAtMs = Number.NEGATIVE_INFINITY;
-  /** Where the feed stands with the schedule. */
-  due: 'idle' | 'waiting' | 'ready' = 'idle';
-  dueAtMs = 0;
-  /** Its place among the topic's feeds, while it has one. */
-  topicFeeds: TopicFeeds | undefined;
-  /** State mode with a filter: the keys that the members may hold a value of. */
-  readonly held: HeldKeys | undefined;
-
-  constructor(view: View, topic: Topic) {
-    this.view = view;
-    this.topic = topic;
-    this.epoch = topic.epoch;
-    this.position = topic.ring.newest;
-    this.examined = this.position;
-    if (topic.state !== undefined && view.options.filter !== undefined)
-      this.held = new HeldKeys(view.isPattern);
-  }
-
-  /** Takes it that the members have everything: there are none, or they got a snapshot. */
-  skipToNewest(): void {
-    this.epoch = this.topic.epoch;
-    this.position = this.topic.ring.newest;
-    this.examined = this.position;
-    this.pendingBytes = 0;
-    this.view.waiting.delete(this);
-  }
-
-  /** Everything was sent, and nothing is about to be. */
-  get isLevel(): boolean {
-    return this.due === 'idle' && this.position === this.topic.ring.newest && this.epoch === this.topic.epoch;
-  }
-
-  matches(publication: StoredPublication): boolean {
-    return this.view.options.filter?.matches(publication.tags) ?? true;
-  }
-
-  /**
-   * The session that is not to get this publication. With a filter, everybody hears of a removal: whoever kept the key would
-   * keep it for good when the next value doesn't match.
-   */
-  exceptOf({ except, removed }: StoredPublication): string | undefined {
-    return this.held !== undefined && removed === true ? undefined : except;
-  }
+/** The feeds of one topic, as each of them knows them. */
+export interface FeedGroup {
+  readonly batch: BatchOptions;
+  readonly feeds: readonly Feed[];
+  /** The publications after this offset that were not sent to all. */
+  after(offset: number): readonly StoredPublication[];
+  /** Drops the publications that every feed has looked at. */
+  trim(): void;
+  remove(feed: Feed): void;
 }
 
 export interface BatchOptions {
@@ -143,19 +169,174 @@ export interface BatchOptions {
   readonly maxBytes: number;
 }
 
-/** The feeds of one topic, and what they have still to send: kept here until all have, whatever the ring evicts. */
-export interface TopicFeeds {
-  readonly topic: Topic;
-  readonly batch: BatchOptions;
-  readonly feeds: Feed[];
-  /** Contiguous, behind the offset `logAfter`. */
-  log: StoredPublication[];
-  logAfter: number;
-  /** Patterns up to this `patternNumber` have a feed of it, where they match. */
-  heardByPatterns: number;
-  /** Keeps the topic from being removed until all that was published is sent or covered. */
-  retainsTopic: boolean;
-}
+/** Stands for the epoch before a reset, of which a new feed knows only that it was another one. */
+const formerEpoch = '?';
 
-/** A view whose coverage has said nothing for so long says so with an empty batch. */
-export const silentCoverageMs = 10_000;
+/**
+ * One topic as one view sees it: what the view's members have been sent of it.
+ *
+ *     ... sent to the members | nothing for this view | to be looked at | ...
+ *                         position                examined        the topic's newest
+ *
+ * Each transition is one method: `joined` and `left`, `began…`, `restarted`, `queued`; `announcedEpoch`, `examine`, `sent` and
+ * `finished` in a flush; `skipToNewest`.
+ */
+export class Feed extends Scheduled {
+  readonly view: View;
+  readonly topic: Topic;
+  /** In state mode with a filter: the keys that the members may hold a value of. */
+  readonly held: HeldKeys | undefined;
+  #epoch: string;
+  #position: number;
+  #examined: number;
+  #pendingBytes = 0;
+  #flushedAtMs = Number.NEGATIVE_INFINITY;
+  #group: FeedGroup | undefined;
+
+  constructor(view: View, topic: Topic) {
+    super();
+    this.view = view;
+    this.topic = topic;
+    this.#epoch = topic.epoch;
+    this.#position = topic.ring.newest;
+    this.#examined = this.#position;
+    if (topic.state !== undefined && view.options.filter !== undefined)
+      this.held = new HeldKeys(view.isPattern);
+  }
+
+  /** The epoch of the frames sent so far. The topic may have another one until the next flush. */
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  /** The members have been sent coverage up to here. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Looked at up to here: (position, examined] held nothing for this view. */
+  get examined(): number {
+    return this.#examined;
+  }
+
+  /** Bytes that wait for a flush. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  /** When it was last flushed, on the monotonic clock. */
+  get flushedAtMs(): number {
+    return this.#flushedAtMs;
+  }
+
+  /** The feeds of its topic, while it is one of them. */
+  get group(): FeedGroup | undefined {
+    return this.#group;
+  }
+
+  /** Everything was sent, and nothing is about to be. */
+  get isLevel(): boolean {
+    return (
+      this.due === 'idle' && this.#position === this.topic.ring.newest && this.#epoch === this.topic.epoch
+    );
+  }
+
+  // ---- transitions
+
+  joined(group: FeedGroup): void {
+    this.#group = group;
+  }
+
+  left(): void {
+    this.#group = undefined;
+  }
+
+  /** The first member came: what it holds is the topic as it is now. */
+  beganWithMember(): void {
+    this.skipToNewest();
+    if (this.held === undefined || this.view.isPattern) return;
+    this.held.clear();
+    // Also what has expired: the member may have been sent it before.
+    for (const publication of this.topic.state?.values() ?? []) {
+      if (this.matches(publication)) this.held.add(publication.key ?? '');
+    }
+  }
+
+  /** The members have everything: there are none, or they got a snapshot. */
+  skipToNewest(): void {
+    this.#epoch = this.topic.epoch;
+    this.#moveTo(this.topic.ring.newest);
+    this.#pendingBytes = 0;
+    this.view.lacksNothing(this);
+  }
+
+  /** A pattern's feed begins before this publication. The members know the topic, unless it held nothing since they joined. */
+  beganBefore({ offset, seq }: StoredPublication): void {
+    if (this.topic.firstSeq === seq) this.#epoch = '';
+    this.#moveTo(offset - 1);
+  }
+
+  /** A pattern's feed begins with the news that the topic's numbering is another one. */
+  beganAnew(): void {
+    this.#epoch = formerEpoch;
+    this.#moveTo(this.topic.ring.newest);
+  }
+
+  /** The topic began a new numbering. `epoch` stays: the next flush sees the difference and tells the members. */
+  restarted(): void {
+    this.#moveTo(this.topic.ring.newest);
+    this.#pendingBytes = 0;
+    // A member that lags before the flush has not been told.
+    this.view.lacksAnew(this, this.topic.seq);
+    this.held?.clear();
+  }
+
+  /** Publications of so many bytes wait for a flush; `seq` is the first one's. */
+  queued(bytes: number, seq: number): void {
+    this.view.lacks(this, seq);
+    this.#pendingBytes += bytes;
+  }
+
+  /** The members are told of the topic's numbering. */
+  announcedEpoch(): void {
+    this.#epoch = this.topic.epoch;
+  }
+
+  /** Everything up to this offset that was not sent is nothing for this view. */
+  examine(upto: number): void {
+    this.#examined = upto;
+  }
+
+  /** The members were sent coverage up to this offset. */
+  sent(upto: number, nowMs: number): void {
+    this.#epoch = this.topic.epoch;
+    this.#moveTo(upto);
+    this.#flushedAtMs = nowMs;
+  }
+
+  /** A flush has looked at everything. */
+  finished(): void {
+    this.#examined = this.topic.ring.newest;
+    this.#pendingBytes = 0;
+    if (this.#position === this.#examined) this.view.lacksNothing(this);
+  }
+
+  #moveTo(position: number): void {
+    this.#position = position;
+    this.#examined = position;
+  }
+
+  // ---- its filter
+
+  matches(publication: StoredPublication): boolean {
+    return this.view.options.filter?.matches(publication.tags) ?? true;
+  }
+
+  /**
+   * The session that does not get this publication. With a filter every session is told of a removal: one that is not told would
+   * keep the key forever when the next value does not match.
+   */
+  exceptOf({ except, removed }: StoredPublication): string | undefined {
+    return this.held !== undefined && removed === true ? undefined : except;
+  }
+}

@@ -135,7 +135,7 @@ describe('starting anew', () => {
     const view = new View(1, viewOptions('t'));
     for (let i = 0; i < members; i++) view.addMember(0);
     const feed = new Feed(view, topic);
-    feed.position = sentUpto;
+    feed.sent(sentUpto, 0);
     return feed;
   }
 

@@ -1,14 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { eventLoop, type Schedulable, Schedule } from '../../src/fanout/schedule.ts';
+import { eventLoop, Schedule, Scheduled } from '../../src/fanout/schedule.ts';
 import { FakeTurns } from './fixtures.ts';
 
-interface Item extends Schedulable {
+class Item extends Scheduled {
   readonly name: string;
+
+  constructor(name: string) {
+    super();
+    this.name = name;
+  }
 }
 
-function item(name: string): Item {
-  return { name, due: 'idle', dueAtMs: 0 };
-}
+const item = (name: string) => new Item(name);
 
 function makeSchedule(perTurn = Number.POSITIVE_INFINITY) {
   const turns = new FakeTurns();

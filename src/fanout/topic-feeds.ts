@@ -1,0 +1,114 @@
+import type { Broker } from '../topics/broker.ts';
+import type { StoredPublication } from '../topics/publication.ts';
+import type { Topic } from '../topics/topic.ts';
+import type { BatchOptions, Feed, FeedGroup } from './view.ts';
+
+/**
+ * The feeds of one topic, and the publications that they have still to send: kept here until all have sent or covered them,
+ * whatever the ring evicts.
+ */
+export class TopicFeeds implements FeedGroup {
+  readonly topic: Topic;
+  readonly batch: BatchOptions;
+  readonly #broker: Pick<Broker, 'retainTopic' | 'release'>;
+  readonly #feeds: Feed[] = [];
+  /** Contiguous, after the offset `#logAfter`. */
+  #log: StoredPublication[] = [];
+  #logAfter: number;
+  /** Patterns up to this number have a feed of the topic, where they match. */
+  #knownPatterns = 0;
+  /** Keeps the topic from being removed until all that was published is sent or covered. */
+  #retainsTopic = false;
+
+  constructor(topic: Topic, batch: BatchOptions, broker: Pick<Broker, 'retainTopic' | 'release'>) {
+    this.topic = topic;
+    this.batch = batch;
+    this.#broker = broker;
+    this.#logAfter = topic.ring.newest;
+  }
+
+  get feeds(): readonly Feed[] {
+    return this.#feeds;
+  }
+
+  add(feed: Feed): void {
+    this.#feeds.push(feed);
+  }
+
+  remove(feed: Feed): void {
+    this.#feeds.splice(this.#feeds.indexOf(feed), 1);
+    this.#knownPatterns = 0;
+    this.trim();
+  }
+
+  get knownPatterns(): number {
+    return this.#knownPatterns;
+  }
+
+  /** Each pattern up to this number has been matched with the topic. */
+  knowsPatterns(upto: number): void {
+    this.#knownPatterns = upto;
+  }
+
+  after(offset: number): readonly StoredPublication[] {
+    const known = offset - this.#logAfter;
+    return known === 0 ? this.#log : this.#log.slice(known);
+  }
+
+  /** As long as it may be: a feed that waits for its interval must not make it grow past what the ring would hold. */
+  get isFull(): boolean {
+    return this.#log.length >= Math.max(64, this.topic.options.maxPublications / 2);
+  }
+
+  append(publications: readonly StoredPublication[]): void {
+    if (this.#log.length > 0) {
+      for (const publication of publications) this.#log.push(publication);
+      return;
+    }
+    this.#log = publications.slice();
+    this.#logAfter = (publications[0] as StoredPublication).offset - 1;
+    this.#retainTopic();
+  }
+
+  /** Drops what every feed has looked at. */
+  trim(): void {
+    if (this.#log.length === 0) {
+      this.#releaseTopic();
+      return;
+    }
+    let lowest = this.topic.ring.newest;
+    for (const { view, examined } of this.#feeds) {
+      if (view.members > 0 && examined < lowest) lowest = examined;
+    }
+    const done = lowest - this.#logAfter;
+    if (done >= this.#log.length) {
+      this.clear();
+    } else if (done > this.#log.length / 2) {
+      this.#log.splice(0, done);
+      this.#logAfter = lowest;
+    }
+  }
+
+  /** Drops all publications: they are sent, or the topic began anew. */
+  clear(): void {
+    if (this.#log.length === 0) return;
+    this.#log = [];
+    this.#releaseTopic();
+  }
+
+  /** A topic with something to send stays, though its ring is empty and only patterns subscribe to it. */
+  #retainTopic(): void {
+    if (this.#retainsTopic) return;
+    this.#retainsTopic = true;
+    this.#broker.retainTopic(this.topic);
+  }
+
+  /** Not before the members of each view are told that everything is covered, also where nothing was for the view. */
+  #releaseTopic(): void {
+    if (!this.#retainsTopic) return;
+    const { newest } = this.topic.ring;
+    if (this.#feeds.some(({ view, position }) => view.members > 0 && position < newest)) return;
+    this.#retainsTopic = false;
+    this.#broker.release(this.topic);
+  }
+}
