@@ -144,9 +144,7 @@ function introduce(
   // A client that is still unauthenticated was refused for a while, and may try again.
   if (session.introduced && unauthenticated !== true) throw new SluiceError('already_connected');
   if (!token && unauthenticated === true) throw credentialNeeded();
-  session.introduced = true;
-  session.client = client;
-  session.knowsDictionaries = capabilities?.includes('dictionary') === true;
+  session.introduce({ client, knowsDictionaries: capabilities?.includes('dictionary') === true });
   return token ? options.identify(token) : undefined;
 }
 

@@ -38,10 +38,6 @@ export class SessionView {
   readonly automatic: boolean;
   readonly watches: string | undefined;
   readonly payer: Payer | undefined;
-  /** What tells this subscriber who joins and leaves; ends with it. */
-  watch: SessionView | undefined;
-  /** Of a watch: how many subscriptions of the session it serves. */
-  watchers = 1;
   #state: ViewState = 'catching up';
   /** While it is catching up. */
   #backlog: Backlog | undefined;
@@ -49,6 +45,10 @@ export class SessionView {
   #announcesLive: boolean;
   /** What `view.frames` was when it went live. */
   #framesBefore = 0;
+  /** What tells this subscriber which sessions join and leave. */
+  #watch: SessionView | undefined;
+  /** Of a watch: the subscriptions of the session that it serves. */
+  #watchers = 0;
   /** The dictionary that it was sent when it went live last. A later one may be among the frames that it lost. */
   #dictionary = 0;
 
@@ -68,6 +68,10 @@ export class SessionView {
 
   get backlog(): Backlog | undefined {
     return this.#backlog;
+  }
+
+  get watch(): SessionView | undefined {
+    return this.#watch;
   }
 
   /** Frames of the view that it was sent since it went live. */
@@ -104,6 +108,19 @@ export class SessionView {
     this.#state = 'catching up';
     this.#backlog = backlogOfLost(this.view, lost, broker);
     this.#announcesLive = true;
+  }
+
+  /** From now on `watch` tells this subscriber which sessions join and leave, until `unwatch`. */
+  watchBy(watch: SessionView): void {
+    this.#watch = watch;
+    watch.#watchers++;
+  }
+
+  /** Returns its watch, if that serves no other subscription now. */
+  unwatch(): SessionView | undefined {
+    const watch = this.#watch;
+    this.#watch = undefined;
+    return watch !== undefined && --watch.#watchers === 0 ? watch : undefined;
   }
 
   leave(): void {

@@ -110,7 +110,7 @@ export class SessionViews implements CatchUpReceiver {
   }
 
   remove(sessionView: SessionView): void {
-    const { view, payer, target, watch, watches, isLive } = sessionView;
+    const { view, payer, target, watches, isLive } = sessionView;
     if (this.#views.get(view.id) !== sessionView) return;
     this.#views.delete(view.id);
     this.#notBehind(sessionView);
@@ -119,7 +119,8 @@ export class SessionViews implements CatchUpReceiver {
     if (isLive) this.#leave(view);
     const { fanout, presence } = this.#options;
     fanout.detach(view, payer);
-    if (watch !== undefined && --watch.watchers === 0) this.remove(watch);
+    const watch = sessionView.unwatch();
+    if (watch !== undefined) this.remove(watch);
     if (watches !== undefined) presence.unwatched(watches, view);
     else if (isOfPresence(sessionView)) presence.left(this.#owner, target);
   }

@@ -22,6 +22,14 @@ export interface SessionContext extends SessionViewsOptions {
   readonly commandsPerSecond: number;
 }
 
+/** What a client says of itself. */
+export interface Introduction {
+  /** Its name for itself. */
+  readonly client: string | undefined;
+  /** It can inflate with shared dictionaries. */
+  readonly knowsDictionaries: boolean;
+}
+
 /** Who a connection belongs to, and where it comes from. */
 export interface Peer {
   readonly identity: Identity;
@@ -42,18 +50,14 @@ export class Session implements Receiver {
   readonly commandBucket: TokenBucket;
   /** Of refusals by the rate limit; absent where there were none. */
   refusalBucket: TokenBucket | undefined;
-  /** The client's name for itself. */
-  client: string | undefined;
-  /** It has sent `connect`. */
-  introduced = false;
-  /** It said that it can inflate with shared dictionaries. */
-  knowsDictionaries = false;
   /** Of the last message or pong, milliseconds since 1970. */
   lastSeenAtMs: number;
   /** What the gateway itself ended it for. */
   endedBy: CloseCode | undefined;
   /** Commands that change what the session is or takes part in, and those that follow them. */
   readonly commands: CommandQueue;
+  /** What its `connect` said; absent before. */
+  #introduction: Introduction | undefined;
   #identity: Identity;
   #payer: Payer;
   readonly #context: SessionContext;
@@ -83,6 +87,23 @@ export class Session implements Receiver {
     this.#views = new SessionViews(this, connection, this.#outbox, context);
     this.commands = new CommandQueue(connection, turnBudget);
     this.commandBucket = new TokenBucket(commandsPerSecond, commandsPerSecond, context.monotonicMs());
+  }
+
+  get introduced(): boolean {
+    return this.#introduction !== undefined;
+  }
+
+  get client(): string | undefined {
+    return this.#introduction?.client;
+  }
+
+  get knowsDictionaries(): boolean {
+    return this.#introduction?.knowsDictionaries === true;
+  }
+
+  /** It has sent `connect`. */
+  introduce(introduction: Introduction): void {
+    this.#introduction = introduction;
   }
 
   get identity(): Identity {

@@ -197,8 +197,7 @@ export class Subscriber {
     if (shared !== undefined) {
       // Another subscription of the session watches the same topic.
       this.#options.fanout.detach(view);
-      shared.watchers++;
-      sessionView.watch = shared;
+      sessionView.watchBy(shared);
       return;
     }
     const { backlog } = this.#start(view, { topic: target });
@@ -206,7 +205,7 @@ export class Subscriber {
       ...{ view, target: view.options.target, automatic: true },
       ...{ watches: target, backlog },
     });
-    sessionView.watch = watch;
+    sessionView.watchBy(watch);
     session.addView(watch);
   }
 
