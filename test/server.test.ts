@@ -90,7 +90,7 @@ describe('a batch', () => {
   const sizes = (client: JsonClient) =>
     client.frames.filter(({ type }) => type === 'batch').map(({ messages }) => (messages as Frame[]).length);
 
-  /** Publishes one by one until a batch has so many that no batch of the default 5 ms could have them. */
+  /** Publishes one by one until a batch has more than any batch of the default 5 ms could have. */
   async function collects(topic: string): Promise<void> {
     const client = await connect();
     await subscribe(client, { topic });

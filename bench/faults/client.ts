@@ -64,7 +64,7 @@ export class FaultClient {
     return position?.epoch === epoch && position.offset >= offset;
   }
 
-  /** Where it stands, for a report of who didn't get there. */
+  /** Its position, for a report of the clients that did not get there. */
   get where(): string {
     const { epoch, offset } = this.#subscription.position ?? { epoch: '', offset: -1 };
     const { state } = this.#client.getStatus();

@@ -13,7 +13,7 @@ export interface CannonReport {
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** Answers that were no success, and requests that got none. */
+  /** Responses that were no success, and requests that got none. */
   readonly failed: number;
 }
 

@@ -130,7 +130,7 @@ async function begin({ stalls }: { stalls: boolean }): Promise<void> {
   }
 }
 
-/** Reads on, and answers when all are where the topics are, or when it takes too long. */
+/** Reads on, and resolves when all have reached their topics, or when it takes too long. */
 async function resume({
   offset,
   stateOffset,

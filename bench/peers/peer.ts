@@ -42,7 +42,7 @@ export interface PeerOptions {
 
 /** A server that publishes in its own process. */
 export interface Peer {
-  /** Answers its port. */
+  /** Returns its port. */
   start(options: PeerOptions): Promise<number>;
   /** Sends to all subscribers of the topic. Returns whether it was accepted. */
   send(topic: string, message: Buffer, job: Pick<PublishJob, 'tags'>): boolean | Promise<boolean>;

@@ -7,7 +7,7 @@ import { type PeerOptions, servePeer, topicsOf } from './peer.ts';
 
 /**
  * The package `ws`, as its documentation shows it: a loop over the clients that sends to each. With `batchMs` as fast
- * as it can be had: what gathers in that time stands in one frame, that is made once and written to the sockets
+ * as it can be had: what gathers in that time is one frame, that is made once and written to the sockets
  * behind its back.
  */
 

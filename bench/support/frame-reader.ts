@@ -1,5 +1,5 @@
 /**
- * Told of each WebSocket message: its payload begins at `start`; as much of it as was wanted stands before `end`;
+ * Told of each WebSocket message: its payload begins at `start`; as much of it as was wanted is before `end`;
  * all of it is `length` bytes. The bytes are gone when this returns.
  */
 export type FrameListener = (
@@ -10,7 +10,7 @@ export type FrameListener = (
   length: number,
 ) => void;
 
-/** What stands before a payload that a server sends. */
+/** What precedes a payload that a server sends. */
 export function frameHeadBytes(payloadBytes: number): number {
   return payloadBytes < 126 ? 2 : payloadBytes < 65_536 ? 4 : 10;
 }

@@ -54,7 +54,7 @@ export interface OpenRequest {
   readonly verdict: Promise<SluiceError | undefined> | undefined;
   /**
    * Returns the answer; never rejects. Call it once, with the whole body, which must not change after that, or with the
-   * error that stands for it.
+   * error in its place.
    */
   finish(body: Uint8Array | SluiceError): Awaitable<ApiResponse>;
 }

@@ -216,7 +216,7 @@ const optionTable = {
   requestsMaxBytesPerClient: option(
     bytes(64 * KiB, 2 ** 40),
     16 * MiB,
-    'Bodies that are under way and answers that are unread, each, of one key, user or address; at least a whole body.',
+    'Bodies that are under way and responses that are unread, each, of one key, user or address; at least a whole body.',
   ),
   requestsMaxBytes: option(bytes(64 * KiB, 2 ** 40), 64 * MiB, 'The same of all clients together.'),
   subscriptionsPerSession: option(count, 100, 'Subscriptions of a session.'),

@@ -22,7 +22,7 @@ export class Slabs {
   }
 
   /**
-   * For a piece whose length shows when it is written: an array with room for so many bytes from `start` on, until
+   * For a piece whose length is known once it is written: an array with room for this many bytes from `start` on, until
    * `close`.
    */
   open(lengthMax: number): Uint8Array {

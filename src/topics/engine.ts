@@ -84,7 +84,7 @@ export interface StoredTopic extends Numbering {
  *   very same request again and returns what became of it. The broker tries such requests again, so nothing may be
  *   doubled.
  * - A request with `ifNewest` removes a key of a state topic whose value has outlived its TTL. The engine judges it
- *   where it would give the offset: only if the newest publication of that key then stands at this very epoch and
+ *   where it would give the offset: only if the newest publication of that key then has this very epoch and
  *   offset, it is appended like any other. Otherwise (a newer value, a removal, another epoch, no such topic, no state
  *   mode) it is answered `not_found` and has done nothing: no offset is used, nothing is fed, no topic begins. So it
  *   may come late, after values that were on their way, and from several nodes that share the engine: it takes away

@@ -8,7 +8,7 @@ const preflight = (origin: string) => ({
   'access-control-request-headers': 'content-type',
 });
 
-test('a listed page may read answers, also errors', async () => {
+test('a listed page may read responses, also errors', async () => {
   const { get } = await startApi({ origins: [dash] });
   for (const path of ['/healthz', '/nothing', '/api/stats']) {
     const { headers } = await get(path, { origin: dash });

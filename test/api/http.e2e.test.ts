@@ -50,7 +50,7 @@ test('what was published can be read back, byte for byte', async () => {
   }
 });
 
-test('requests that were sent ahead are answered in their order, where the engine answers at once', async () => {
+test('requests that were sent ahead are answered in their order, if the engine commits at once', async () => {
   const raw = await RawSocket.open(local.port);
   const bodies = [1, 2, 3].map((data) => JSON.stringify({ topic: 'ahead', data }));
   await raw.send(bodies.map((body) => publishRequest(body)).join(''));

@@ -123,7 +123,7 @@ test('history comes in pages, names what is gone, and keeps the bytes of the pay
   expect((await get(path)).json()).toMatchObject({ after: 3, upto: 8 });
 });
 
-test('latest answers the newest value of every key, or of one', async () => {
+test('latest returns the newest value of every key, or of one', async () => {
   const { get } = await withPublications();
   const path = '/api/topics/server%3Aweb-01/latest';
   const all = await get(path);
@@ -156,7 +156,7 @@ test.each([
   ['after=1&after=2', 400],
   ['afterr=1', 400],
   ['__proto__=1', 400],
-])('the query ?%s answers %d', async (query, status) => {
+])('the query ?%s gets %d', async (query, status) => {
   const { get } = await startApi();
   expect((await get(`/api/topics/t/history?${query}`)).status).toBe(status);
 });

@@ -14,7 +14,7 @@ test('each of several keys is known by its own name', () => {
 });
 
 test.each(['', 'x', first.slice(0, -1), `${first}x`, first.toUpperCase()])(
-  '%j is nobody’s key',
+  '%j is an unknown key',
   (presented) => {
     expect(apiKeys([first]).identify(presented)).toBeUndefined();
   },
@@ -34,7 +34,7 @@ describe('the credential of a request', () => {
   const of = (headers: Record<string, string>) =>
     presentedCredential((name) => request({ headers }).header(name));
 
-  test('stands in either header', () => {
+  test('may be in either header', () => {
     expect(of({ 'x-api-key': first })).toBe(first);
     expect(of({ authorization: `Bearer ${first}` })).toBe(first);
     expect(of({ authorization: `bearer   ${first}  ` })).toBe(first);

@@ -30,7 +30,7 @@ describe('authorize', () => {
     }
   });
 
-  test('lets nobody publish to Sluice’s own topics', () => {
+  test('refuses every publish to Sluice’s own topics', () => {
     for (const identity of [anonymousIdentity, alice, localIdentity, key('publish', 'read', 'admin')]) {
       for (const topic of ['$all', '$probe', '$*'])
         expect(code(identity, 'publish', topic)).toBe('forbidden');

@@ -171,7 +171,7 @@ describe('web pages', () => {
     expect(get({ ...headers, referer: 'http://localhost:8080/' })).toBeUndefined();
   });
 
-  test('a page that is listed by name is trusted, a star trusts nobody', () => {
+  test('a page that is listed by name is trusted, a star trusts none', () => {
     const headers = { origin: 'http://localhost:5173', 'sec-fetch-site': 'same-site' };
     expect(post(headers, '127.0.0.1', originPolicy(['http://localhost:5173']))).toBeUndefined();
     expect(post(headers, '127.0.0.1', originPolicy(['*']))).toContain('another origin');

@@ -57,7 +57,7 @@ describe('origins that are no web pages’', () => {
   const listed = ['capacitor://localhost', 'chrome-extension://abc', 'null', 'file://'];
   const policy = originPolicy(listed);
 
-  test('are compared as they stand', () => {
+  test('are compared verbatim', () => {
     for (const origin of listed) expect([origin, policy.allows(origin, 'localhost')]).toEqual([origin, true]);
     for (const origin of [
       'capacitor://localhost2',

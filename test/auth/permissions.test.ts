@@ -115,7 +115,7 @@ describe('the topic of a user', () => {
   });
 });
 
-test.each(['$all', '$presence', '$*'])('nobody may touch %s', (topic) => {
+test.each(['$all', '$presence', '$*'])('no identity may touch %s', (topic) => {
   const all = identity('root', ['*', 'subscribe', 'publish', 'presence'], ['$*', 'subscribe', 'publish']);
   for (const action of ['subscribe', 'publish', 'presence'] as const) {
     expect(may(all, action, topic, namespaces)).toBe(false);

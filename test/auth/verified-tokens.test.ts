@@ -20,7 +20,7 @@ test.each([
   [-1, true],
   [0, false],
   [1, false],
-])('%j ms behind its end: known is %j', (ms, known) => {
+])('%j ms after its end: known is %j', (ms, known) => {
   const tokens = new VerifiedTokens(bytesOfTwo);
   tokens.add('a', length, { ...alice, expiresAtMs: nowMs });
   expect(tokens.find('a', nowMs + ms) !== undefined).toBe(known);

@@ -89,7 +89,7 @@ describe.each([
     expect(complaints).toContain(fault);
   });
 
-  test('says where no gateway answers', async () => {
+  test('says where no gateway responds', async () => {
     const refused: typeof fetch = () => Promise.reject(new TypeError('fetch failed'));
     const result = await run(command, { fetch: refused, env: { SLUICE_PORT: '9000' } });
     expect(result).toMatchObject({

@@ -159,7 +159,7 @@ describe('the commands of a session', () => {
       more = page['more'] as boolean;
     }
     expect(read).toEqual(upTo(7));
-    expect(await client.call({ type: 'history', topic: 'nobody' })).toMatchObject({
+    expect(await client.call({ type: 'history', topic: 'unknown' })).toMatchObject({
       after: 0,
       upto: 0,
       more: false,
@@ -193,7 +193,7 @@ describe('the commands of a session', () => {
     ]);
   });
 
-  it('publish answers where the publication stands, and a repeat of its messageId the same', async () => {
+  it('publish returns the position of the publication, and a repeat of its messageId the same', async () => {
     gateway = await startGateway();
     const client = await connect();
     const command = { type: 'publish', topic: 'p', event: 'e', data: 1, messageId: 'm1' };

@@ -14,7 +14,7 @@ const update = (i: number, shape = 'metrics') => ({
   payload: json({ [`${shape}Host`]: 'web-01', [`${shape}Load`]: i * 1.37, [`${shape}Cores`]: [i, i % 7] }),
 });
 
-/** Crowded views that somebody listens to. */
+/** Crowded views with a listener. */
 async function world(options: WorldOptions = {}) {
   const made = await makeWorld({ compressMinBytes: 256, ...options });
   await made.publish('a');

@@ -5,7 +5,7 @@ import { protobufCodec } from '../../src/protocol/protobuf/codec.ts';
 import { json } from '../topics/fixtures.ts';
 import { countingCodec, decode, decodeBatch, makeWorld, offsetsOf, onlyRoom } from './fixtures.ts';
 
-/** A view of topic `a` with so many members, before whose batches no epoch is announced. */
+/** A view of topic `a` with this many members, before whose batches no epoch is announced. */
 async function crowd(members: number, compressMinBytes: number, codec = codecs.protobuf) {
   const world = await makeWorld({ compressMinBytes });
   await world.publish('a');

@@ -164,7 +164,7 @@ describe('flushing', () => {
     await publish('a');
     turns.settle();
     expect(sink.turns).toBe(2);
-    await publish('nobody hears this');
+    await publish('unheard');
     turns.settle();
     expect(sink.turns).toBe(2);
   });
@@ -230,7 +230,7 @@ describe('views', () => {
     expect(() => view('a', one)).not.toThrow();
   });
 
-  test('there may be so many views in all and no more', async () => {
+  test('the number of views has a limit', async () => {
     const { fanout, view } = await makeWorld({ fanout: { viewsMax: 3 } });
     const slow = { intervalMs: 100 };
     const attached = ['a', 'b', 'c*'].map((target) => view(target, slow));

@@ -55,7 +55,7 @@ export class FakeTurns implements Turns {
     for (const run of due) run();
   }
 
-  /** Turns until nobody asks for one more. */
+  /** Turns until no further turn is asked for. */
   settle(): void {
     for (let turns = 0; this.asked > 0; turns++) {
       if (turns > 10_000) throw new Error('the turns never end');

@@ -87,7 +87,7 @@ export class Model {
     return this.range(topic, epoch, offset - 1, offset)[0];
   }
 
-  /** Whether one that stands here needn't see this publication, as a later one of its key replaces it. */
+  /** Whether one at this position needn't see this publication, as a later one of its key replaces it. */
   isSuperseded(
     { topic, epoch, wish, reader }: { topic: string; epoch: string; wish: Wish; reader: Reader },
     { key, offset }: StoredPublication,

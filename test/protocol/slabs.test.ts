@@ -43,7 +43,7 @@ describe('slabs', () => {
     [511, 2048],
     [512, 2048],
     [513, 513],
-  ])('%d bytes stand in a buffer of %d', (length, buffer) => {
+  ])('%d bytes are in a buffer of %d', (length, buffer) => {
     const piece = new Slabs(2048).take(length);
     expect([piece.length, piece.buffer.byteLength]).toEqual([length, buffer]);
   });

@@ -36,7 +36,7 @@ function manyKeys(count: number, prefix = 'k'): PublishFields[] {
 }
 
 describe('publishing', () => {
-  test('answers each in its order, faults among them', async () => {
+  test('returns an outcome for each in order, faults among them', async () => {
     const { broker, counts } = await openBroker();
     const outcomes = await broker.publish([
       fields('a'),
@@ -51,7 +51,7 @@ describe('publishing', () => {
     ]);
   });
 
-  test('publishing nothing answers nothing and asks the engine nothing', async () => {
+  test('publishing nothing returns nothing and calls no engine', async () => {
     const { broker, counts } = await openBroker();
     expect(await broker.publish([])).toEqual([]);
     expect(counts.values('engineAppendSeconds')).toEqual([]);
@@ -98,7 +98,7 @@ describe('publishing', () => {
     expect(listener.publications.map(({ expiresAtMs }) => expiresAtMs - clock.nowMs)).toEqual([100, 7]);
   });
 
-  test('answers duplicates with the first position, and counts them', async () => {
+  test('returns the first position for duplicates, and counts them', async () => {
     const { broker, counts, listener } = await openBroker();
     await publishOne(broker, fields('a', { messageId: 'm' }));
     const again = await publishOne(broker, fields('a', { messageId: 'm' }));
@@ -450,7 +450,7 @@ describe('history', () => {
     [6, 1, { after: 6, upto: 7, more: true, missing: undefined }],
     [8, 10, { after: 8, upto: 8, more: false, missing: undefined }],
     [99, 10, { after: 8, upto: 8, more: false, missing: undefined }],
-  ])('behind %s, at most %i', async (after, limit, page) => {
+  ])('after %s, at most %i', async (after, limit, page) => {
     const { broker } = await filled();
     const { publications, epoch, ...rest } = await broker.history('a', after, limit);
     expect(rest).toEqual(page);
@@ -483,13 +483,13 @@ describe('history', () => {
 
   test('an unknown topic has the epoch "" and offset 0, and asking stores nothing', async () => {
     const { broker } = await openBroker();
-    expect(await broker.history('nobody', 5, 10)).toMatchObject({
+    expect(await broker.history('unknown', 5, 10)).toMatchObject({
       epoch: '',
       after: 0,
       upto: 0,
       more: false,
     });
-    expect([broker.find('nobody'), broker.size]).toEqual([undefined, 0]);
+    expect([broker.find('unknown'), broker.size]).toEqual([undefined, 0]);
   });
 
   test.each([
@@ -579,7 +579,7 @@ describe('holding a topic', () => {
 describe('sweep', () => {
   const aged = { topic: { maxAgeMs: 100 } };
 
-  test('lets go of what is too old, and of a topic that holds nothing any more', async () => {
+  test('evicts what is too old, and removes a topic without content', async () => {
     const { broker, clock, listener, counts } = await openBroker(aged);
     await broker.publish([fields('a')]);
     clock.advance(100);
@@ -609,7 +609,7 @@ describe('sweep', () => {
     expect(broker.find('a')).toMatchObject({ seq: 2, ring: { reach: 1, newest: 2, evictedSeq: 1 } });
   });
 
-  test('a topic stays while somebody holds it, and keeps its numbering', async () => {
+  test('a topic stays while it is held, and keeps its numbering', async () => {
     const { broker, clock } = await openBroker(aged);
     const topic = broker.retain('a');
     await broker.publish([fields('a')]);
@@ -717,9 +717,9 @@ describe('expiry with an engine that takes its time', () => {
     expect(counts.of('ringEvictionsTotal', 'ttl')).toBe(1);
   });
 
-  test.each(['before', 'behind'])('leaves a newer value that is committed %s it', async (when) => {
+  test.each(['before', 'after'])('leaves a newer value that is committed %s it', async (when) => {
     const { broker, engine, state, counts } = await withExpired();
-    if (when === 'behind') broker.sweep();
+    if (when === 'after') broker.sweep();
     const publish = broker.publish([fields('state', { key: 'a', ttlMs: 500 })]);
     if (when === 'before') broker.sweep();
     await engine.commit();
@@ -1003,7 +1003,7 @@ describe('an engine that retains', () => {
 
   test('asking for an unknown topic stores nothing', async () => {
     const { broker } = await reopened();
-    expect(await broker.history('nobody', undefined, 10)).toMatchObject({ epoch: '', upto: 0 });
+    expect(await broker.history('unknown', undefined, 10)).toMatchObject({ epoch: '', upto: 0 });
     expect(broker.size).toBe(0);
   });
 });

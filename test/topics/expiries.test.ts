@@ -14,7 +14,7 @@ test('nothing is due before its time', () => {
   expect([expiries.takeDue(100), expiries.size]).toEqual([undefined, 0]);
 });
 
-test('what is not wanted any more is let go of', () => {
+test('what is not wanted any more is dropped', () => {
   const expiries = new Expiries();
   for (let offset = 1; offset <= 10; offset++) expiries.add(expiry(100 - offset, offset));
   expiries.retain(({ offset }) => offset % 5 === 0);

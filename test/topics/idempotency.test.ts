@@ -71,7 +71,7 @@ describe('message ids', () => {
     expect(budget.payers).toBe(1);
   });
 
-  test('pruning answers how many live', () => {
+  test('pruning returns how many live', () => {
     const to = new Publisher(new MessageIdBudget());
     to.publish('a');
     to.nowMs = 1;

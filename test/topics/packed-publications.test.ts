@@ -7,7 +7,7 @@ import { factsOf, json, stored } from './fixtures.ts';
 /** What a segment keeps of each beside its encoding. */
 const factsBytes = 32;
 
-/** A publication whose encoding has so many bytes. */
+/** A publication whose encoding has this many bytes. */
 function sized(offset: number, bytes: number, more: Partial<PublishFields> = {}) {
   const withPayload = (length: number) =>
     stored(offset, { ...more, payload: json('x'.repeat(length)) }, 1000);
@@ -43,7 +43,7 @@ describe('packed publications', () => {
   test.each([
     [1, 2],
     [10, 16],
-  ])('%i that come and go stand in %i segments at most, which are used again', (most, segments) => {
+  ])('%i that come and go take %i segments at most, which are used again', (most, segments) => {
     const packed = new PackedPublications();
     const used = new Set<ArrayBufferLike>();
     for (let offset = 1; offset <= 500; offset++) {

@@ -23,7 +23,7 @@ describe('a stored publication', () => {
     expect(publication.payload.bytes.buffer).toBe(encoded.buffer);
   });
 
-  test('kept for long, it stands in bytes of its own, and is the same', () => {
+  test('kept for long, it has bytes of its own, and is the same', () => {
     const more = { key: 'k', tags: { a: 'b' }, except: 's', ttlMs: 9, timestampMs: 5 };
     const publication = new StoredPublication(fields('t', more), 1, 9, 2, 3);
     const own = publication.own();
@@ -34,7 +34,7 @@ describe('a stored publication', () => {
     expect([publication.acceptedAtMs, own.acceptedAtMs]).toEqual([3, 0]);
   });
 
-  test.each(['own', 'detached'] as const)('%s, its JSON stands in bytes of its own too', (kind) => {
+  test.each(['own', 'detached'] as const)('%s, its JSON has bytes of its own too', (kind) => {
     const publication = new StoredPublication(fields('t', { key: 'k' }), 1, 9, 2, 3);
     const before = Uint8Array.from(publication.encoded(codecs.json));
     if (kind === 'detached') publication.detach();
@@ -44,7 +44,7 @@ describe('a stored publication', () => {
     expect(encoded).toEqual(before);
   });
 
-  test('detached before, its JSON stands in bytes of its own', () => {
+  test('detached before, its JSON has bytes of its own', () => {
     const publication = new StoredPublication(fields('t', { key: 'k' }), 1, 9, 2, 3);
     publication.detach();
     const encoded = publication.encoded(codecs.json);
@@ -56,7 +56,7 @@ describe('a stored publication', () => {
     expect([key, tags]).toEqual([undefined, undefined]);
   });
 
-  test('detached, it stands in bytes of its own', () => {
+  test('detached, it has bytes of its own', () => {
     const body = new Uint8Array(1000);
     const payload = { format: 'binary', bytes: body.subarray(1, 4) } as const;
     const publication = new StoredPublication(fields('t', { payload }), 1, 9, 2, 3);

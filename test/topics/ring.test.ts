@@ -94,7 +94,7 @@ describe('ring', () => {
     },
   );
 
-  test('lets go of everything at once, and what comes next follows', () => {
+  test('evicts everything at once, and what comes next follows', () => {
     const { ring, evicted } = makeRing();
     for (let offset = 1; offset <= 40; offset++) ring.push([stored(offset)]);
     ring.evictAll();
@@ -118,7 +118,7 @@ describe('ring', () => {
     expect(bytes?.buffer.byteLength).toBeLessThan(100);
   });
 
-  test('evicting nothing tells nobody', () => {
+  test('evicting nothing reports nothing', () => {
     const { ring, evicted } = makeRing();
     ring.evictAll();
     ring.evictAged(1_000_000);

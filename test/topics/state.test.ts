@@ -33,7 +33,7 @@ describe('state', () => {
     expect([state.size, state.get('')?.offset]).toEqual([1, 2]);
   });
 
-  test('a removal lets go of the key, also of one that is not there', () => {
+  test('a removal drops the key, also of one that is not there', () => {
     const state = new State();
     state.apply(stored(1, { key: 'a' }));
     state.apply(stored(2, { key: 'a', removed: true }));

@@ -43,7 +43,7 @@ describe('names of topics', () => {
     expect(topicProblem(name)).toContain(why);
   });
 
-  test('the namespace is what stands before the first colon, or all', () => {
+  test('the namespace is what precedes the first colon, or all', () => {
     expect(['server:web:1', 'stats', ':x', 'a:'].map(namespaceOf)).toEqual(['server', 'stats', '', 'a']);
   });
 
@@ -77,7 +77,7 @@ describe('patterns', () => {
     ['server:*', 'server:', true],
     ['server:*', 'server', false],
     ['server:*', 'servers:1', false],
-  ])('%j stands for %j: %s', (pattern, topic, matches) => {
+  ])('%j matches %j: %s', (pattern, topic, matches) => {
     expect(patternMatches(pattern, topic)).toBe(matches);
   });
 });

@@ -6,7 +6,7 @@ const gapMs = 2_000;
 
 /**
  * Notices within two seconds that the surroundings have changed: the network is back or gone, the page is
- * seen again, the machine was asleep. Either clock may show the sleep: the monotonic one stands still in it
+ * seen again, the machine was asleep. Either clock may show the sleep: the monotonic one stops during it
  * on some systems.
  */
 export class Wake {

@@ -6,7 +6,7 @@ import type { ByteCharges } from '../../sessions/charges.ts';
 
 /** What all exchanges share. */
 export interface ExchangeOptions {
-  /** Answers that their clients have not read yet. */
+  /** Responses that their clients have not read yet. */
   readonly unread: ByteCharges;
   readonly monotonicMs: () => number;
   /** An answer that is read too slowly after this long is given up. */
@@ -141,7 +141,7 @@ export class Exchange {
 
 function tooMuchUnread(): ApiResponse {
   return errorResponse(
-    new SluiceError('rate_limited', 'too many answers wait to be read: read those first', {
+    new SluiceError('rate_limited', 'too many responses wait to be read: read those first', {
       retryAfterMs: unreadRetryMs,
     }),
   );

@@ -130,7 +130,7 @@ describe('uWebSockets.js, in `cork`', () => {
     await expect.poll(() => received).toEqual(['A1', '1', '2', 'A2']);
   });
 
-  it('ends a connection with its code, behind what was sent', async () => {
+  it('ends a connection with its code, after what was sent', async () => {
     const server = await serve({});
     const peer = await client(server.port);
     const received: string[] = [];
@@ -163,7 +163,7 @@ describe('uWebSockets.js, in `cork`', () => {
 });
 
 describe('uWebSockets.js, of a socket over its limit', () => {
-  it('answers `send` by 2, drops the frame, and calls `dropped` for it at once', async () => {
+  it('returns 2 from `send`, drops the frame, and calls `dropped` for it at once', async () => {
     const { socket, dropped, peer, received } = await stalled();
     const before = socket.getBufferedAmount();
     expect(socket.send('lost', false, false)).toBe(2);
@@ -327,7 +327,7 @@ describe('uWebSockets.js, of a socket over its limit whose client has just begun
       expect(await publishAtOnce(count)).toEqual({ dropped: [], received: range(0, count) });
   });
 
-  it('loses the first drain of 33 or more, and delivers what comes behind it: a hole, reported as one frame', async () => {
+  it('loses the first drain of 33 or more, and delivers what comes after it: a hole, reported as one frame', async () => {
     expect(await publishAtOnce(33)).toEqual({ dropped: ['<0>'], received: [32] });
     expect(await publishAtOnce(64)).toEqual({ dropped: ['<0>'], received: range(32, 64) });
     expect(await publishAtOnce(100)).toEqual({ dropped: ['<0>', '<32>', '<64>'], received: range(96, 100) });
@@ -350,7 +350,7 @@ describe('uWebSockets.js, when sockets leave their topics as soon as `dropped` n
     losses: number;
   }
 
-  it('loses nothing but the reported frame and those behind it, with at most 31 frames a turn', async () => {
+  it('loses nothing but the reported frame and those after it, with at most 31 frames a turn', async () => {
     const dropped = new Map<string, number>();
     const server = await serve({
       maxBackpressure: limit,
@@ -427,7 +427,7 @@ describe('uWebSockets.js, when sockets leave their topics as soon as `dropped` n
 });
 
 describe('uWebSockets.js, inside `dropped`,', () => {
-  /** Runs a server and its stalled client in a process of their own; answers how that ended. */
+  /** Runs a server and its stalled client in a process of their own; returns how that ended. */
   async function fate(
     misdeed: string,
   ): Promise<{ code: number | null; signal: string | null; output: string }> {
@@ -538,7 +538,7 @@ describe('uWebSockets.js, of messages,', () => {
 describe('uWebSockets.js, of HTTP requests on one connection,', () => {
   type Answer = (response: uws.HttpResponse, body: string) => void;
 
-  /** Answers each by its query, in its own way; `aborted` has those that nobody could answer any more. */
+  /** Serves each by its query, in its own way; `aborted` has those whose connection ended before. */
   async function serveRequests(answer: Answer) {
     const handled: string[] = [];
     const aborted: string[] = [];

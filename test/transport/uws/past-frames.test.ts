@@ -16,7 +16,7 @@ describe('frames that were published', () => {
     [4095, 7],
     [4096, 0],
     [4097, 0],
-  ])('are known among the last 4096: behind a session’s last one came %i', (later, expected) => {
+  ])('are known among the last 4096: after a session’s last one came %i', (later, expected) => {
     const past = new PastFrames();
     past.add(mine, 100, 7);
     add(past, others, later);
