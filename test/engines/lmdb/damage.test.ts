@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { checkData } from '../../../src/engines/lmdb/check.ts';
@@ -113,7 +113,7 @@ describe('a damaged file', () => {
   });
 });
 
-describe('while the gateway runs', () => {
+describe.each([false, true])('while the gateway runs (sync: %s)', (sync) => {
   test.each([
     ['the file is removed', () => rmSync(data)],
     [
@@ -125,24 +125,19 @@ describe('while the gateway runs', () => {
     ],
     ['the folder is moved', () => renameSync(stored.folder, `${stored.folder}.moved`)],
   ])('and %s, nothing is acknowledged any more, and a warning names it', async (_, lose) => {
-    for (const sync of [false, true]) {
-      const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
-      const own = new Stored();
-      data = join(own.folder, 'data.mdb');
-      stored = own;
-      const { engine, feed } = await own.open({ sync });
-      expect(summary(await engine.append([request('a')]))).toEqual([1]);
-      lose();
-      for (let i = 0; i < 2; i++)
-        expect(summary(await engine.append([request('a')]))).toEqual(['engine_unavailable']);
-      // Said once, however often it is noticed.
-      expect(feed.causes.map((cause) => cause?.message)).toEqual([expect.stringContaining(data)]);
-      expect(warned.mock.calls).toEqual([
-        [expect.stringContaining(data), expect.objectContaining({ code: 'SLUICE_DATA_LOST' })],
-      ]);
-      warned.mockRestore();
-      await own.cleanUp();
-      if (existsSync(`${own.folder}.moved`)) rmSync(`${own.folder}.moved`, { recursive: true });
-    }
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const { engine, feed } = await stored.open({ sync });
+    expect(summary(await engine.append([request('a')]))).toEqual([1]);
+    lose();
+    for (let i = 0; i < 2; i++)
+      expect(summary(await engine.append([request('a')]))).toEqual(['engine_unavailable']);
+    // Said once, however often it is noticed.
+    expect(feed.causes.map((cause) => cause?.message)).toEqual([expect.stringContaining(data)]);
+    expect(warned.mock.calls).toEqual([
+      [expect.stringContaining(data), expect.objectContaining({ code: 'SLUICE_DATA_LOST' })],
+    ]);
+    warned.mockRestore();
+    await engine.close();
+    rmSync(`${stored.folder}.moved`, { recursive: true, force: true });
   });
 });
