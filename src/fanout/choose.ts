@@ -14,7 +14,7 @@ export const anyKey: KeysHeld = { add: () => undefined, delete: () => true };
 
 /**
  * What receivers get of a publication: itself, the removal of its key, or nothing. `held` is absent where no removals
- * are due. `reader`: the one receiver, in place of all members of the view.
+ * are due. `reader`: the only receiver, rather than all members of the view.
  */
 export function choose(
   feed: Feed,

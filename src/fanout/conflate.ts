@@ -4,9 +4,9 @@ import { StoredPublication } from '../topics/publication.ts';
 import type { Feed } from './view.ts';
 
 /**
- * What a view sends in place of a publication that stopped matching its filter: the key is gone, for this view. It goes to every
- * member, also to the session that the publication excepts: the next value may match as little, and then nothing would tell
- * that session that its older value is gone.
+ * What a view sends instead of a publication that stopped matching its filter: the key is gone, for this view. It goes
+ * to every member, also to the session that the publication excepts: the next value may match as little, and then
+ * nothing would tell that session that its older value is gone.
  */
 export function removalOf(publication: StoredPublication): StoredPublication {
   const { topic, type, key, offset, seq, timestampMs, acceptedAtMs } = publication;
@@ -19,7 +19,7 @@ export function removalOf(publication: StoredPublication): StoredPublication {
   );
 }
 
-/** One session that is caught up by itself, in place of all members of the view. */
+/** One session that is caught up by itself, rather than with all members of the view. */
 export interface Reader {
   readonly session: string;
   /** Milliseconds since 1970: what has expired by then is not sent. */
@@ -27,12 +27,12 @@ export interface Reader {
 }
 
 /**
- * The publications that conflation keeps: the newest per key that a receiver gets. The value is the session that alone still
- * needs the publication, because it is excepted from a newer one; undefined: everyone that it is for.
+ * The publications that conflation keeps: the newest per key that a receiver gets. The value is the session that alone
+ * still needs the publication, because it is excepted from a newer one; undefined: everyone that it is for.
  *
- * In a stream, publications without a key all stay, and what a receiver does not get (by filter, `except` or TTL) replaces
- * nothing. In state mode no key is a key too; a value that does not match the filter replaces an older one, and
- * so does one that has expired.
+ * In a stream, publications without a key all stay, and what a receiver does not get (by filter, `except` or TTL)
+ * replaces nothing. In state mode no key is a key too; a value that does not match the filter replaces an older one,
+ * and so does one that has expired.
  */
 export function conflate(
   publications: readonly StoredPublication[],

@@ -5,7 +5,7 @@ import type { StoredPublication } from '../topics/publication.ts';
 
 /** One that the members of a view were told of. */
 export interface AnnouncedDictionary extends SharedDictionary {
-  /** The frame that says so, for those who join later. */
+  /** The frame that says so, for members that join later. */
   readonly announcement: Uint8Array;
 }
 
@@ -17,7 +17,7 @@ export interface DictionaryPolicy {
   /** At least this many batches, and this much time, pass between the starts of two trials. */
   readonly trialBatches: number;
   readonly trialMs: number;
-  /** How many batches show whether a fresh one is better than the one that there is. */
+  /** How many batches show whether a fresh one is better than the current one. */
   readonly trialRuns: number;
 }
 

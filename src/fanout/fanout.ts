@@ -89,8 +89,8 @@ export class Fanout implements TopicListener {
   }
 
   /**
-   * The view of these options, made if need be, kept until `detach` with the same payer; absent: the gateway itself. Throws
-   * `too_many_views`.
+   * The view of these options, made if need be, kept until `detach` with the same payer; absent: the gateway itself.
+   * Throws `too_many_views`.
    */
   attach(options: ViewOptions, payer?: Payer): View {
     const key = viewKey(options);
@@ -138,7 +138,10 @@ export class Fanout implements TopicListener {
     this.#removeFeeds(view);
   }
 
-  /** Drops the feeds of patterns whose topics are quiet; each is made anew when its topic publishes. Call it now and then. */
+  /**
+   * Drops the feeds of patterns whose topics are quiet; each is made anew when its topic publishes. Call it now and
+   * then.
+   */
   sweep(): void {
     const nowMs = this.#options.turns.nowMs();
     for (const view of this.#patterns.all) {
@@ -209,7 +212,10 @@ export class Fanout implements TopicListener {
 
   // ---- private
 
-  /** Works on as many ready feeds as the sinks take in one turn. Asks for one more turn after it, to see what was dropped. */
+  /**
+   * Works on as many ready feeds as the sinks take in one turn. Asks for one more turn after it, to see what was
+   * dropped.
+   */
   #turn(next: () => Feed | undefined): boolean {
     const { turns, metrics } = this.#options;
     const outlets = this.#outlets;

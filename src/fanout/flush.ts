@@ -75,7 +75,7 @@ export class Flusher {
     this.#acceptedAtMs = [];
   }
 
-  /** A frame that covers nothing. Answers its bytes. */
+  /** Sends a frame that covers nothing. Returns its bytes. */
   announce(view: View, frame: ServerFrame): Uint8Array {
     const bytes = view.options.codec.encodeServerFrame(frame);
     this.#outlets.publish({ view, bytes, feed: undefined, epoch: '', after: 0, upto: 0, publications: 0 });

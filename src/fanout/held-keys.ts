@@ -1,6 +1,7 @@
 /**
  * The keys of a state topic that the members of a view may hold a value of. A pattern's view gets its feed of a topic
- * late, when values were sent already, and takes it that they hold every key: a removal too many does no harm.
+ * late, when values were sent already, so the members are taken to hold every key: to remove a key that they do not
+ * hold does no harm.
  */
 export class HeldKeys {
   /** `#all`: the keys that they do not hold. Otherwise those that they do. */

@@ -5,8 +5,8 @@ export interface Turns {
   /** Runs at the end of the current turn of the event loop; what is published then is written right after it. */
   atTurnEnd(run: () => void): void;
   /**
-   * The same, before all that `atTurnEnd` was asked for: a member joins or leaves a view when nothing of the view is published
-   * and not yet written.
+   * The same, before all that `atTurnEnd` was asked for: a member joins or leaves a view when nothing of the view is
+   * published and not yet written.
    */
   beforeTurnEnd(run: () => void): void;
   after(delayMs: number, run: () => void): void;
@@ -94,8 +94,8 @@ interface Lane<T> {
 
 /**
  * Whose turn it is to be flushed. Items that wait the same time are in one lane, in the order of their time, so that
- * waiting costs O(1) and one timer a lane. Ready items are worked on at the end of the turn, in a fair order, as many as
- * `work` says; the rest at the end of the next one.
+ * waiting costs O(1) and one timer a lane. Ready items are worked on at the end of the turn, in a fair order, as many
+ * as `work` says; the rest at the end of the next one.
  */
 export class Schedule<T extends Scheduled> {
   readonly #turns: Turns;

@@ -4,8 +4,8 @@ import type { Topic } from '../topics/topic.ts';
 import type { BatchOptions, Feed, FeedGroup } from './view.ts';
 
 /**
- * The feeds of one topic, and the publications that they have still to send: kept here until all have sent or covered them,
- * whatever the ring evicts.
+ * The feeds of one topic, and the publications that they have still to send: kept here until all have sent or covered
+ * them, whatever the ring evicts.
  */
 export class TopicFeeds implements FeedGroup {
   readonly topic: Topic;

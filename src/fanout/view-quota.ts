@@ -59,7 +59,7 @@ class Places {
 /** A view that takes a place. */
 interface Placed {
   readonly target: string;
-  /** Who made it is. */
+  /** The payer that made it is. */
   readonly isVerified: boolean;
   /** Subscriptions by account. */
   readonly holders: Map<string, number>;

@@ -7,8 +7,8 @@ import { Scheduled } from './schedule.ts';
 import { subscriptionKey, type ViewOptions, viewKey } from './view-options.ts';
 
 /**
- * All subscribers of one topic or pattern who may get the same bytes. Only the fan-out calls the methods that change it; its
- * number is this gateway's own.
+ * All subscribers of one topic or pattern that may get the same bytes. Only the fan-out calls the methods that change
+ * it; its number is this gateway's own.
  */
 export class View {
   readonly id: number;
@@ -124,8 +124,9 @@ export class View {
   }
 
   /**
-   * A pattern's feeds that the members have not been sent all coverage of, by the `seq` of the first commit that they lack: the
-   * longest waiting first. Feeds with nothing for this view wait too: a member's position stays until their coverage is sent.
+   * A pattern's feeds that the members have not been sent all coverage of, by the `seq` of the first commit that they
+   * lack: the longest waiting first. Feeds with nothing for this view wait too: a member's position stays until their
+   * coverage is sent.
    */
   get waiting(): ReadonlyMap<Feed, number> {
     return this.#waiting;
@@ -178,8 +179,8 @@ const formerEpoch = '?';
  *     ... sent to the members | nothing for this view | to be looked at | ...
  *                         position                examined        the topic's newest
  *
- * Each transition is one method: `joined` and `left`, `began…`, `restarted`, `queued`; `announcedEpoch`, `examine`, `sent` and
- * `finished` in a flush; `skipToNewest`.
+ * Each transition is one method: `joined` and `left`, `began…`, `restarted`, `queued`, `skipToNewest`, and in a flush
+ * `announcedEpoch`, `examine`, `sent` and `finished`.
  */
 export class Feed extends Scheduled {
   readonly view: View;
@@ -270,7 +271,10 @@ export class Feed extends Scheduled {
     this.view.lacksNothing(this);
   }
 
-  /** A pattern's feed begins before this publication. The members know the topic, unless it held nothing since they joined. */
+  /**
+   * A pattern's feed begins before this publication. The members know the topic, unless it held nothing since they
+   * joined.
+   */
   beganBefore({ offset, seq }: StoredPublication): void {
     if (this.topic.firstSeq === seq) this.#epoch = '';
     this.#moveTo(offset - 1);
@@ -291,7 +295,7 @@ export class Feed extends Scheduled {
     this.held?.clear();
   }
 
-  /** Publications of so many bytes wait for a flush; `seq` is the first one's. */
+  /** Publications of `bytes` bytes wait for a flush; `seq` is the first one's. */
   queued(bytes: number, seq: number): void {
     this.view.lacks(this, seq);
     this.#pendingBytes += bytes;
@@ -333,8 +337,8 @@ export class Feed extends Scheduled {
   }
 
   /**
-   * The session that does not get this publication. With a filter every session is told of a removal: one that is not told would
-   * keep the key forever when the next value does not match.
+   * The session that does not get this publication. With a filter every session is told of a removal: one that is not
+   * told would keep the key forever when the next value does not match.
    */
   exceptOf({ except, removed }: StoredPublication): string | undefined {
     return this.held !== undefined && removed === true ? undefined : except;

@@ -18,7 +18,10 @@ const leastBytesPerSecond = 16 * 1024;
 /** Up to this size an answer usually fits into the socket: it is charged only when it does not. */
 const smallBytes = 16 * 1024;
 const unreadRetryMs = 1000;
-/** In seconds. The library closes a connection that was idle for 8 to 12 s; a client that knows it opens a new one in time. */
+/**
+ * In seconds. The library closes a connection that was idle for 8 to 12 s; a client that knows it opens a new one in
+ * time.
+ */
 const keepAlive = 'timeout=7';
 
 /**

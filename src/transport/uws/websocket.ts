@@ -21,7 +21,7 @@ export interface WebSocketOptions {
   readonly upgraded: () => void;
 }
 
-/** Messages up to this many times the limit get an error as their answer; larger ones end the connection (1006). */
+/** Messages up to this many times the limit get an error as their reply; larger ones end the connection (1006). */
 const toleratedFrames = 2;
 
 /** The WebSocket routes: they open sessions and bring them messages. */
