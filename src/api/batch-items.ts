@@ -1,7 +1,7 @@
 import { SluiceError } from '../errors.ts';
 import type { JsonScanner, JsonText, ScanFault } from '../protocol/json/scanner.ts';
 
-/** Takes an item of a batch: what scanning the bytes [start, end) of the body told. Its return value stands for the item. */
+/** Turns the scan of one item, the bytes [start, end) of the body, into what the caller keeps of it. */
 type TakeItem<T> = (text: JsonText | ScanFault, start: number, end: number) => T;
 
 const quote = 0x22;
@@ -14,20 +14,20 @@ const closeBrace = 0x7d;
 
 /** The items of a batch, read piece by piece. */
 export interface BatchItems<T> {
-  /** What was taken so far. */
+  /** The items that were read so far. */
   readonly items: readonly T[];
   /** Where the next item begins. */
   readonly position: number;
   /**
-   * Takes the next item, and the others that begin before this position. True: there are no more, or as many as may be.
-   * Throws `invalid_json` where the items of an array can't be told apart.
+   * Reads the next item, and those after it that begin before this position. Returns true when all are read, or as many
+   * as are allowed. Throws `invalid_json` where the items of an array can't be separated.
    */
   readUntil(position: number): boolean;
 }
 
 /**
- * The items of a JSON array. Whether an item is JSON is judged by `take`, so that one bad item does not harm the others: its
- * end is found by brackets and quotes alone then. After `most` items nothing is looked at.
+ * The items of a JSON array. `take` decides whether an item is JSON. The end of a bad item is found by brackets and
+ * quotes alone, so that it does not harm the others. Reading ends after `most` items.
  */
 export class ArrayItems<T> implements BatchItems<T> {
   readonly items: T[] = [];

@@ -34,7 +34,7 @@ export async function disconnect(
   return json(200, { id, disconnected: true });
 }
 
-/** The body may be left out. Unknown members are refused, because ignoring them would hide a mistake. */
+/** The body may be left out. Members that have no effect are refused, so that no client relies on them. */
 function refuseMembers(body: Uint8Array): void {
   if (body.length === 0) return;
   if (!isUtf8(body)) throw new SluiceError('invalid_json', 'the body is not UTF-8');

@@ -4,7 +4,7 @@ import { SluiceError } from '../errors.ts';
 import { type ApiResponse, json } from './http.ts';
 import type { Place } from './match.ts';
 
-/** Responses differ by origin, so caches must keep them apart, also by the other names in `Vary`. */
+/** Answers differ by origin, so `Vary` says it, beside what it says already. */
 function varyOf({ headers }: ApiResponse): { vary: string } {
   const { vary } = headers;
   return { vary: vary === undefined ? 'Origin' : `${vary}, Origin` };
@@ -12,7 +12,7 @@ function varyOf({ headers }: ApiResponse): { vary: string } {
 
 /**
  * Lets pages of listed origins read the answer. The origin is echoed, also for `*`; credentials of the browser's own
- * (cookies) are never used, keys and tokens are sent in headers.
+ * (cookies) are never used: keys and tokens come in headers.
  */
 export function withCors(response: ApiResponse, origin: string, origins: OriginPolicy): ApiResponse {
   if (!origins.hasList) return response;
@@ -64,8 +64,8 @@ const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/;
 
 /**
  * Libraries of tracing and telemetry add headers to every request of a page (`traceparent`, `tracestate`, `baggage`,
- * `sentry-trace` …), more of them each year. The gateway doesn't look at them, so a listed page may send them; not
- * those that would speak for a proxy.
+ * `sentry-trace` …), more of them each year. The gateway ignores them, so a listed page may send them. Headers that
+ * only a proxy should add are not allowed.
  */
 function allowedHeaders(asked: string): string {
   const own = new Set(ownHeaders.map((name) => name.toLowerCase()));

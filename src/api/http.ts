@@ -1,9 +1,7 @@
 import type { RequestFacts } from '../auth/request-facts.ts';
 import type { SluiceError } from '../errors.ts';
 
-/**
- * A request before its body. Header functions are only called while `open` runs, so they may read from what dies then.
- */
+/** A request before its body. Its functions are only called while `open` runs: after that the head is gone. */
 export interface RequestHead extends RequestFacts {
   /** As sent: percent-encoded, without the query. */
   readonly path: string;
@@ -15,14 +13,14 @@ export interface RequestHead extends RequestFacts {
 
 export interface ApiResponse {
   readonly status: number;
-  /** Names in lower case; without content-length, which the transport knows. Shared: not to be changed. */
+  /** Names in lower case. Without content-length, which the transport adds. Shared: must not be changed. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array;
   /** The answer to HEAD: send the headers and the length of `body`, not `body`. */
   readonly omitBody?: true;
 }
 
-/** Responses hold what a key was needed for, so no cache may keep them and no browser may sniff their type. */
+/** Answers may hold data that needs a credential: no cache may keep them, and no browser may guess their type. */
 const jsonHeaders = Object.freeze({
   'content-type': 'application/json; charset=utf-8',
   'cache-control': 'no-store',
@@ -38,7 +36,7 @@ export function json(status: number, value: unknown): ApiResponse {
   return jsonText(status, JSON.stringify(value));
 }
 
-/** The shape of all errors in bodies. */
+/** The shape of every error in a body. */
 export interface ErrorBody {
   readonly code: string;
   readonly message: string;

@@ -22,7 +22,7 @@ interface Pattern {
 
 const noParams = Object.freeze({});
 
-/** Finds the routes of a path. Paths without parameters win over patterns, and are looked up at once. */
+/** Finds the place of a path. Paths without parameters win over patterns, and need one lookup. */
 export function matcher(routes: readonly Route[]): (path: string) => Match | undefined {
   const fixed = new Map<string, Match>();
   const patterns: Pattern[] = [];

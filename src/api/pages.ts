@@ -12,8 +12,8 @@ const mediaTypes = {
 } as const;
 
 /**
- * Only the gateway's own scripts run, no page may frame this one, and it may send nothing anywhere but over WebSockets
- * (to another gateway, too). Styles may be inline: the charts set them on their elements.
+ * Only the gateway's own scripts run, no page may frame this one, and it sends data only to the gateway or over
+ * WebSockets (to other gateways, too). Inline styles are allowed: the charts set them on their elements.
  */
 const contentSecurityPolicy = [
   "default-src 'self'",

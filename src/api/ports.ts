@@ -42,9 +42,9 @@ export interface LatestPage extends PageEnd {
   readonly publications: readonly StoredPublication[];
 }
 
-/** Reads nothing into being: asking for an unknown topic stores nothing. */
+/** Reading an unknown topic creates nothing. */
 export interface TopicReader {
-  /** By name in ascending order, from behind `after`. */
+  /** Topics with names after `after`, in ascending order. */
   list(query: {
     readonly prefix: string;
     readonly after: string;
@@ -54,8 +54,8 @@ export interface TopicReader {
   /** Without `after`: from the oldest kept publication. */
   history(topic: string, after: number | undefined, limit: number): Awaitable<HistoryPage>;
   /**
-   * State mode: the newest publication per key, by key in ascending order from behind `after`, or of one key only. Stream
-   * mode: the newest publication, of that key where one is asked for.
+   * State mode: the newest publication of each key after `after`, in ascending order, or of one key only. Stream mode:
+   * the newest publication, or the newest of one key.
    */
   latest(
     topic: string,
@@ -66,7 +66,7 @@ export interface TopicReader {
 export interface ConnectionInfo {
   readonly id: string;
   readonly user?: string;
-  /** What the client calls itself. */
+  /** The name that the client gave itself. */
   readonly client?: string;
   readonly transport: string;
   readonly codec: string;
@@ -82,14 +82,14 @@ export interface ConnectionInfo {
 
 export interface SessionDirectory {
   readonly count: number;
-  /** By id in ascending order, from behind `after`. `topic`: only sessions subscribed to it, by this very name. */
+  /** Sessions with ids after `after`, in ascending order. `topic`: only those subscribed to exactly this name. */
   list(query: {
     readonly topic?: string;
     readonly user?: string;
     readonly after: string;
     readonly limit: number;
   }): Awaitable<{ readonly connections: readonly ConnectionInfo[] } & PageEnd>;
-  /** Ends it (close code `disconnected`); false: there is none. */
+  /** Ends a session with the close code `disconnected`. Returns false where there is none. */
   disconnect(id: string): Awaitable<boolean>;
 }
 
@@ -115,7 +115,7 @@ export interface GatewayStats {
 
 export interface Readiness {
   readonly ok: boolean;
-  /** What was tried, and "ok" or what went wrong. Shown to anybody: no secrets, no addresses. */
+  /** Check -> "ok" or what failed. Shown to every client, so it holds no secrets and no addresses. */
   readonly checks: Readonly<Record<string, string>>;
 }
 
@@ -129,7 +129,7 @@ export interface Service {
   metricsText(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
-/** Built files for browsers, by name: "dashboard.html". The same array each time, never changed; undefined: not built. */
+/** Built files for browsers, by name: "dashboard.html". Returns the same array each time; undefined: not built. */
 export type Assets = (name: string) => Uint8Array | undefined;
 
 /** What the handlers work with. */

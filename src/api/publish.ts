@@ -13,7 +13,7 @@ import { batchItemsMax } from './schemas.ts';
 
 export const ndjson = 'application/x-ndjson';
 
-/** A body is read in pieces of about this size, each in a turn of its own: 5 ms at worst. A smaller one is read at once. */
+/** A larger body is read in pieces of about this size, each in its own turn, which takes 5 ms at worst. */
 const pieceBytes = 256 * 1024;
 
 /** `POST /api/publish` */
@@ -114,7 +114,7 @@ function notUtf8(): SluiceError {
   return new SluiceError('invalid_json', 'the body is not UTF-8');
 }
 
-/** `outcomes`: of the results that are no errors. */
+/** `outcomes`: of the results that are not errors. */
 function resultsText(results: Results, outcomes: readonly AppendOutcome[]): string {
   // Most outcomes of a batch have the epoch of the one before.
   let epoch: string | undefined;

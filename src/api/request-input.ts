@@ -24,7 +24,7 @@ export function readQuery({ query: schema }: Route, query: string): unknown {
   const values: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const [name, value] of new URLSearchParams(query)) {
     if (name in values) {
-      throw new SluiceError('invalid_request', `${JSON.stringify(name)} stands twice in the query`);
+      throw new SluiceError('invalid_request', `${JSON.stringify(name)} is given twice in the query`);
     }
     values[name] = value;
   }

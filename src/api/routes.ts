@@ -17,7 +17,7 @@ const publishErrors = [
 ] as const;
 
 /**
- * Every route of the HTTP API, but for the document about them and those that become streams. A new one is a new entry:
+ * Every route of the HTTP API except the OpenAPI document and the streams. A new route is a new entry:
  * matching, access, validation, metrics and `GET /openapi.json` follow from it.
  */
 export const routes: readonly Route[] = [

@@ -12,7 +12,7 @@ function component<T extends z.ZodType>(id: string, schema: T): T {
   return schema;
 }
 
-/** A whole number as it stands in a query. */
+/** A whole number in a query. */
 function wholeNumber(min: number, max: number) {
   return z
     .string()
@@ -22,7 +22,7 @@ function wholeNumber(min: number, max: number) {
 }
 
 const pageMax = 1000;
-const limit = wholeNumber(1, pageMax).default(100).describe(`At most so many, ${pageMax} at most.`);
+const limit = wholeNumber(1, pageMax).default(100).describe(`Maximum number of entries, at most ${pageMax}.`);
 const after = z.string().default('').describe('`next` of the page before.');
 const next = z.string().optional().describe('There is more: `after` of the next page.');
 

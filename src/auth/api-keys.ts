@@ -12,7 +12,7 @@ export interface ApiKey {
 
 export interface ApiKeys {
   readonly size: number;
-  /** Whose key it is; undefined: it is unknown. Takes as long for a wrong key as for a right one. */
+  /** The identity of a key; undefined: there is no such key. Takes as long for a wrong key as for a right one. */
   identify(presented: string): Identity | undefined;
 }
 
@@ -30,11 +30,11 @@ export function apiKeys(keys: readonly (string | ApiKey)[]): ApiKeys {
   return {
     size: known.length,
     identify(presented) {
-      // A token comes by here: who verifies it makes a digest of it too.
+      // This may be a token. Its verifier makes a digest of it too, so none is made here in vain.
       if (known.length === 0) return undefined;
       const digest = sha256(presented);
       let found: Identity | undefined;
-      // All of them, also after a hit: the time must not tell which key, or how much of it, was right.
+      // All keys are compared, also after a hit: the time must not reveal which key, or how much of it, was right.
       for (const each of known) if (timingSafeEqual(each.digest, digest)) found = each.identity;
       return found;
     },

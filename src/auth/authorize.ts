@@ -4,8 +4,8 @@ import type { Identity, Scope, TopicAction } from './identity.ts';
 import { may, mayAnywhere, type NamespaceAccessTable } from './permissions.ts';
 
 /**
- * Why this identity may not do this with a topic, or with every topic of a pattern; undefined: it may. Every door asks
- * here: WebSocket commands, paths of WebSockets, HTTP. The name is well-formed.
+ * Returns why this identity may not do this with a topic, or with every topic of a pattern; undefined: it may.
+ * WebSocket commands, paths of WebSockets and HTTP all call it. The name is well-formed.
  *
  * - A session that has not authenticated may do nothing: `unauthorized`.
  * - Names that begin with `$` are Sluice's own: no client publishes there. `$all`, the broadcasts, may be read by all
@@ -39,7 +39,10 @@ export function authorizer(namespaces: NamespaceAccessTable): Authorize {
   };
 }
 
-/** Why this identity may publish to no topic at all; undefined: there may be one. What it sends is not needed then. */
+/**
+ * Returns why this identity may publish to no topic at all, so that its body need not be read; undefined: it may to
+ * some.
+ */
 export type AuthorizePublishing = (identity: Identity) => SluiceError | undefined;
 
 export function publishingAuthorizer(namespaces: NamespaceAccessTable): AuthorizePublishing {

@@ -10,15 +10,15 @@ function parseAddress(text: string): Address | undefined {
 }
 
 export function isLoopbackAddress(text: string): boolean {
-  // The spellings that nearly every local request has.
+  // Nearly every local request has one of these two spellings.
   if (text === '::1') return true;
   if (isIPv4(text)) return text.startsWith('127.');
   return parseAddress(text)?.range() === 'loopback';
 }
 
 /**
- * What connections are counted by: the address, and of an IPv6 address its /64, because one customer usually has all of
- * that. IPv4-mapped addresses count as IPv4. Text that is no address is returned as it is.
+ * The key that connections are counted by: the address, or the /64 of an IPv6 address, because one customer usually has
+ * all of it. IPv4-mapped addresses count as IPv4. A text that is not an address is its own key.
  */
 export function addressKey(text: string): string {
   if (isIPv4(text)) return text;
@@ -29,13 +29,10 @@ export function addressKey(text: string): string {
   return `${ipaddr.fromByteArray(network).toString()}/64`;
 }
 
-/** Whose hands a request came through. Read only as far as it must be. */
+/** The hops of a request. `forwardedFor` is read only where it is needed. */
 interface ClientHops {
   readonly peerAddress: string;
-  /**
-   * Every line of `X-Forwarded-For` in their order, joined by commas: a proxy may add its own below one that the client
-   * made up.
-   */
+  /** All lines of `X-Forwarded-For` in order, joined by commas: a proxy may add a line after one from the client. */
   readonly forwardedFor: string;
 }
 
@@ -43,8 +40,9 @@ interface ClientHops {
 export type ClientAddress = (request: ClientHops) => string;
 
 /**
- * Goes from the peer to the left as long as who speaks is a trusted proxy, and ends at the first that isn't: what
- * is further left is not verified. An entry that is no address ends it too, at the proxy that wrote it.
+ * Reads the hops from the right, starting at the peer, while the hop is a trusted proxy. The first other hop is the
+ * client: entries further left could be made up. An entry that is not an address ends the search at the proxy that
+ * wrote it.
  */
 export function clientAddress(proxies: readonly string[]): ClientAddress {
   const ranges = proxies.map(parseRange);
@@ -66,7 +64,7 @@ export function clientAddress(proxies: readonly string[]): ClientAddress {
   };
 }
 
-/** Whether a peer is one of these proxies, so that its connections are those of many clients. */
+/** Whether a peer is one of these proxies, whose connections belong to many clients. */
 export function trustedPeer(trustedProxies: readonly string[]): (peerAddress: string) => boolean {
   const ranges = trustedProxies.map(parseRange);
   return (peerAddress) => {

@@ -4,14 +4,14 @@ import type { ApiKeys } from './api-keys.ts';
 import type { Identity } from './identity.ts';
 import type { TokenResult, TokenVerifier } from './tokens.ts';
 
-/** Why not is for the client; it never holds any part of the credential. */
+/** The caller, or why it is refused. The error is for the client, and holds no part of the credential. */
 export type Verdict = Identity | SluiceError;
 
-/** What may be shown to this gateway, and whose it is: the same by every door. */
+/** The credentials that this gateway accepts: the same for HTTP, upgrades and the command `connect`. */
 export interface Credentials {
   readonly takesKeys: boolean;
   readonly takesTokens: boolean;
-  /** A promise only where a token has to be verified that is not known yet. Never rejects. */
+  /** Returns a promise only where a new token has to be verified. Never rejects. */
   identify(credential: string): Verdict | Promise<Verdict>;
 }
 
@@ -33,7 +33,7 @@ export function createCredentials(keys: ApiKeys, tokens?: TokenVerifier): Creden
   };
 }
 
-/** Whether anything has to be shown at all: without keys and a token secret, where a request comes from has to do. */
+/** Whether clients need a credential. Without keys and token secret the origin of a request decides. */
 export function needsCredentials({ takesKeys, takesTokens }: Credentials): boolean {
   return takesKeys || takesTokens;
 }

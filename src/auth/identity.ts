@@ -1,4 +1,4 @@
-/** What an API key is good for; a route of the API needs one of them. */
+/** What an API key allows. Each route of the API needs one of them. */
 export type Scope = 'publish' | 'read' | 'admin';
 
 export const allScopes: readonly Scope[] = ['publish', 'read', 'admin'];
@@ -14,20 +14,18 @@ export interface TopicPermission {
   readonly allow: readonly TopicAction[];
 }
 
-/** Who sent a request or opened a session. Holds no credential, so it may be logged. */
+/** The client that sent a request or opened a session. Holds no credential, so it may be logged. */
 export interface Identity {
   /** `sub` of the token. */
   readonly user?: string;
-  /**
-   * Has shown no credential where one is needed: a session that may send `connect`, and is no part of anything before.
-   */
+  /** A credential is needed and was not shown yet: such a session may only send `connect` and `ping`. */
   readonly unauthenticated?: true;
   readonly permissions: readonly TopicPermission[];
   /** When the token expires, milliseconds since 1970. */
   readonly expiresAtMs?: number;
   /** The name of the key, never the key. */
   readonly apiKey?: string;
-  /** Of a key, or of this machine where there are no keys; empty for tokens and anonymous clients. */
+  /** Of a key, or of this machine where no keys are configured; empty for tokens and anonymous clients. */
   readonly scopes: readonly Scope[];
 }
 
@@ -40,7 +38,7 @@ export const unauthenticatedIdentity: Identity = Object.freeze({
   scopes: [],
 });
 
-/** This machine itself, where no keys are configured and the local guard found nothing. */
+/** This machine itself, where no keys are configured and `loopbackAccess` has no objection. */
 export const localIdentity: Identity = Object.freeze({
   permissions: [],
   scopes: allScopes,

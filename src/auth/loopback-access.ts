@@ -4,21 +4,23 @@ import type { RequestFacts } from './request-facts.ts';
 
 export interface LoopbackAccessOptions {
   readonly origins: OriginPolicy;
-  /** A proxy that the operator has named: what comes from there is not this machine's own, whatever it looks like. */
+  /** Whether the operator has named this peer as a proxy: its requests are never this machine's own. */
   readonly isProxy: (address: string) => boolean;
-  /** Told once, of the first sign that a proxy on this machine passes requests on. */
+  /** Called once, at the first sign that a proxy on this machine forwards requests. */
   readonly suspected: (sign: string) => void;
 }
 
-/** Why a request is not surely of this machine itself; undefined: it is. `mediaTypes`: what its body may be. */
+/**
+ * Returns why a request may not be this machine's own; undefined: it is. `mediaTypes`: the allowed types of its body.
+ */
 export type LoopbackAccess = (request: RequestFacts, mediaTypes: readonly string[]) => string | undefined;
 
 /**
  * Without keys only this machine itself may publish and administrate, and a loopback peer alone doesn't prove that it
  * is: any page in a local browser can send requests to 127.0.0.1, a name that the page's owner controls can be made to
- * resolve to it (DNS rebinding), and through a local proxy every client is loopback. Each check below defeats one of
- * these. Returns the first that failed. A proxy that keeps no trace of itself, and writes a loopback `Host`, can't be
- * told from a local program: that is what the operator has to name it for.
+ * resolve to it (DNS rebinding), and behind a local proxy every client is loopback. Each check below defeats one of
+ * these. Returns the first that failed. A proxy that leaves no trace and sends a loopback `Host` looks like a local
+ * program: the operator has to name it.
  *
  * None of the media types may be one that a plain HTML form can send.
  */
@@ -47,17 +49,17 @@ function peerProblem(
 
 const loopbackName = /^(?:localhost|127(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}|\[::1\])(?::\d{1,5})?$/i;
 
-/** Whether a `Host` names this machine in a way that no DNS server has a say in. */
+/** Whether a `Host` names this machine without the help of a DNS server. */
 export function isLoopbackHost(host: string): boolean {
   return loopbackName.test(host);
 }
 
-/** `Host` still holds the rebound name. */
+/** After DNS rebinding, `Host` still has the name that was rebound. */
 function hostProblem(host: string): string | undefined {
   return isLoopbackHost(host) ? undefined : 'its Host is not localhost, 127.0.0.1 or [::1]';
 }
 
-/** What proxies and CDNs add, besides everything that begins as below. */
+/** Headers that proxies and CDNs add, besides those with the prefixes below. */
 const forwardingHeaders: ReadonlySet<string> = new Set([
   'via',
   'cdn-loop',
@@ -88,7 +90,7 @@ const forwardingPrefixes = [
   'tailscale-',
 ] as const;
 
-/** Whether a header (in lower case) speaks for a proxy. */
+/** Whether proxies add this header (in lower case). */
 export function isForwardingHeader(name: string): boolean {
   return forwardingHeaders.has(name) || forwardingPrefixes.some((prefix) => name.startsWith(prefix));
 }
@@ -97,14 +99,14 @@ function proxyProblem(request: RequestFacts): string | undefined {
   for (const name of request.headerNames()) {
     if (isForwardingHeader(name)) return `a proxy passed it on (header ${name})`;
   }
-  // What nginx sends for every request, when it is set up for WebSockets by their two headers and nothing else.
+  // nginx sends this for every request when it is set up for WebSockets with their two headers only.
   const announcesUpgrade = /\bupgrade\b/i.test(request.header('connection'));
   return announcesUpgrade && request.header('upgrade') === ''
     ? 'a proxy passed it on (Connection: upgrade, without Upgrade)'
     : undefined;
 }
 
-/** What proxies send, and other programs seldom do: too little to refuse a request. */
+/** Proxies often send these, other programs seldom do. That is not enough to refuse a request. */
 function proxyHint(request: RequestFacts): string | undefined {
   if (/\bclose\b/i.test(request.header('connection'))) return 'Connection: close';
   const origin = request.header('origin') || request.header('referer');
@@ -122,19 +124,19 @@ function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : '';
 }
 
-/** A page that the operator listed by name may; `*` is no such trust. */
+/** Pages that the operator listed by name are trusted; pages that only match `*` are not. */
 function pageProblem(request: RequestFacts, origins: OriginPolicy): string | undefined {
   const origin = request.header('origin');
   if (origin !== '' && origins.names(origin)) return undefined;
   if (origin !== '' && !isSameOrigin(origin, request.header('host'))) {
     return 'a web page of another origin sent it (header origin)';
   }
-  // A page's own GET brings no Origin; a proxy may have made its Host a loopback one.
+  // A page's GET to its own origin has no Origin header, and a proxy may have set a loopback Host.
   const referer = request.header('referer');
   if (origin === '' && !isLoopbackOrigin(referer)) {
     return `a page of ${hostOf(referer)} sent it (header referer)`;
   }
-  // Requests of a page that bring no Origin, like images and scripts. `same-site` is another port of this host.
+  // Some requests of a page have no Origin: images and scripts. `same-site` is another port of this host.
   const site = request.header('sec-fetch-site');
   if (site === '' || site === 'same-origin' || site === 'none') return undefined;
   return `a web page of another origin sent it (header sec-fetch-site: ${site === 'same-site' ? site : 'cross-site'})`;

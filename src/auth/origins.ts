@@ -1,18 +1,14 @@
-/**
- * Which web pages may talk to the gateway. Configured by the list of origins; the gateway's own is always among them.
- */
+/** The web pages that may use the gateway: the configured origins, and always the gateway's own. */
 export interface OriginPolicy {
   /** Any origin is listed at all. */
   readonly hasList: boolean;
   /** The origin is listed, by name or by `*`. False for an absent one. */
   lists(origin: string): boolean;
-  /**
-   * The origin is listed by name: the operator trusts this very page. Never `null`, which any page can have in a frame.
-   */
+  /** The origin is listed by name, so the operator trusts this page. Never `null`, which a page in a frame can have. */
   names(origin: string): boolean;
   /**
-   * Whether a request with these headers may come from where it comes from. No origin: the client is no browser. The
-   * origin `null` (sandboxed frames, files) belongs to no host, so it has to be listed, or `*`.
+   * Whether a request with these headers is allowed. Without an origin the client is not a browser. The origin `null`
+   * (sandboxed frames, files) belongs to no host, so it has to be listed, or `*`.
    */
   allows(origin: string, host: string): boolean;
 }
@@ -33,15 +29,15 @@ export function originPolicy(origins: readonly string[]): OriginPolicy {
 const hostShape = /^[A-Za-z0-9._:[\]-]+$/;
 
 /**
- * Whether the page came from the host that it now asks. The scheme isn't compared: with a proxy that ends TLS the
- * gateway doesn't know its own.
+ * Whether the page was loaded from this host. The scheme isn't compared: behind a proxy that ends TLS the gateway
+ * doesn't know its own.
  */
 export function isSameOrigin(origin: string, host: string): boolean {
   if (host === '' || !hostShape.test(host)) return false;
   if (origin === `http://${host}` || origin === `https://${host}`) return true;
   const { protocol, host: originHost } = parseOrigin(origin);
   if (protocol !== 'http:' && protocol !== 'https:') return false;
-  // Through the same parser: case, and a default port that one side spells out.
+  // Both are parsed, because they may differ in case, and in a default port that one of them has.
   return originHost !== '' && originHost === parseOrigin(`${protocol}//${host}`).host;
 }
 

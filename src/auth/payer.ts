@@ -1,16 +1,16 @@
 import type { Payer } from '../topics/payer.ts';
 import type { Identity } from './identity.ts';
 
-// What is held and done for a client is charged to an account: that of the verified identity, else of the session, else
-// of the address. Accounts are keys of maps: no label and no log line shows one.
+// Memory and work for a client are charged to an account: that of its verified identity, else its session, else its
+// address. Accounts are keys of maps, and appear in no label and no log line.
 
-/** The account of a verified identity; undefined: it names no one. */
+/** The account of a verified identity; undefined: it has no name. */
 export function accountOf({ apiKey, user }: Identity): string | undefined {
   if (apiKey !== undefined) return `key ${apiKey}`;
   return user === undefined ? undefined : `user ${user}`;
 }
 
-/** Who pays: the identity; where it names no one, the account of the session or address. */
+/** The payer: the identity, or the account of the session or address where the identity has no name. */
 export function payerOf(identity: Identity, otherwise: string, address?: string): Payer {
   const account = accountOf(identity);
   // This machine itself has all scopes and no name.

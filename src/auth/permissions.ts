@@ -2,9 +2,9 @@ import { userTopicName } from '../protocol/user-topics.ts';
 import { isPattern, isReserved, namespaceOf, topicProblem } from '../topics/topic-name.ts';
 import type { Identity, TopicAction } from './identity.ts';
 
-/** What a namespace says about who may do what. */
+/** Access to the topics of a namespace. */
 export interface NamespaceAccess {
-  /** Whether anybody may list or watch the members of its topics. */
+  /** Whether the members of its topics may be listed and watched at all. */
   readonly presence: boolean;
   readonly anonymous: { readonly subscribe: boolean; readonly publish: boolean };
 }
@@ -32,14 +32,14 @@ export function userProblem(user: string): string | undefined {
 }
 
 /**
- * Whether this identity may do this with this topic, or with all topics that match the pattern. The name has been
- * checked to be well-formed.
+ * Whether this identity may do this with this topic, or with every topic that the pattern matches. The name is
+ * well-formed.
  *
- * - Names that begin with `$` are Sluice's own and refused; the gateway itself joins sessions to `$all`.
- * - `user:{sub}` is heard by that user only, whatever any token grants; so no pattern that reaches into `user:`
- *   is granted to anybody. Publishing to it needs a permission like any other topic.
- * - What a namespace allows to anonymous clients it allows to everybody. A pattern that spans several namespaces needs
- *   it from all of them.
+ * - Names that begin with `$` are Sluice's own: no client may. The gateway itself joins sessions to `$all`.
+ * - Only that user receives `user:{sub}`, whatever a token grants, so no pattern that matches topics of `user:` is
+ *   granted. Publishing to it needs a permission like any other topic.
+ * - What a namespace allows to anonymous clients it allows to all. A pattern that spans several namespaces needs it
+ *   from each of them.
  * - Otherwise one permission must cover the topic, or all of the pattern.
  */
 export function may(
@@ -61,11 +61,11 @@ export function may(
   ) {
     return true;
   }
-  // Who is in a topic is told to those only who were expressly allowed to know it.
+  // Presence always needs a permission: what a namespace allows to anonymous clients is not enough.
   return action !== 'presence' && touched.every(({ anonymous }) => anonymous[action]);
 }
 
-/** Whether there may be a topic with which this identity may do this; `false` needs no look at any name. */
+/** Whether this identity may do this with any topic at all; false: no topic needs to be checked. */
 export function mayAnywhere(
   { permissions }: Identity,
   action: 'subscribe' | 'publish',
@@ -77,7 +77,7 @@ export function mayAnywhere(
   );
 }
 
-/** Whether every topic that matches `wanted` (a topic or pattern) also matches `granted`. */
+/** Whether every topic that `wanted` (a topic or pattern) matches is also matched by `granted`. */
 export function covers(granted: string, wanted: string): boolean {
   if (!isPattern(granted)) return granted === wanted;
   const prefix = granted.slice(0, -1);

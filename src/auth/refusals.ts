@@ -1,26 +1,26 @@
 import type { SluiceError } from '../errors.ts';
 
-/** Where a credential or a page came from. Copied out of the request, which may be gone by then. */
+/** Where a credential or a page came from. A copy: the request may be gone when it is logged. */
 export interface Source {
-  /** Of the client, as far as trusted proxies say it. */
+  /** Of the client, as trusted proxies report it. */
   readonly address: string;
-  /** Of the page; empty: no browser says that there is one. */
+  /** Of the page; empty: the request has none. */
   readonly origin: string;
 }
 
 export type Door = 'http' | 'upgrade' | 'connect';
 
-/** Told of every credential and every origin that a door refused. */
+/** Called for every credential and every origin that is refused, with the way by which it came. */
 export type Refused = (door: Door, error: SluiceError, source: Source) => void;
 
 interface RefusalLog {
   warn(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
-/** Per code and door: a burst of lines, and then one per interval. */
+/** For each code and door: `linesAtOnce` lines, then one every `everyMs`. */
 const linesAtOnce = 10;
 const everyMs = 10_000;
-/** An origin is what a client says: no more of it than a name may have. */
+/** A client can send any text as its origin: only the beginning is logged. */
 const originMaxLength = 200;
 
 interface Budget {
@@ -30,9 +30,9 @@ interface Budget {
 }
 
 /**
- * A line for each refusal, with the names that are known: the address, the page's origin, the user of a token that was
- * signed right, the name of a key. Never the credential, and no more lines than a person can read; the next line says
- * how many there would have been. `monotonicMs`: milliseconds.
+ * Logs a line for each refusal, with the names that are known: the address, the page's origin, the user of a token with
+ * a valid signature, the name of a key. Never the credential. The number of lines is limited; the next line says how
+ * many were left out.
  */
 export function logRefusals(log: RefusalLog, monotonicMs: () => number): Refused {
   const budgets = new Map<string, Budget>();

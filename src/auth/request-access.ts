@@ -9,18 +9,19 @@ import type { Refused, Source } from './refusals.ts';
 import type { RequestFacts } from './request-facts.ts';
 
 /**
- * What a route asks of its caller. `none`: nothing. `metrics`: nothing where no credentials are configured; else a key
- * that may read, or to be this machine itself.
+ * What a route needs from its caller. `none`: nothing. `metrics`: nothing where no credentials are configured; else a
+ * key with the scope `read`, or this machine itself.
  */
 export type AccessLevel = 'none' | 'metrics' | Scope;
 
 export interface AccessRequirement {
   readonly access: AccessLevel;
   /**
-   * A token will do, and no credential where anonymous access is on: then the handler asks `authorize` for the topic.
+   * A token is enough, and no credential where anonymous access is on. The handler then calls `authorize` for the
+   * topic.
    */
   readonly byToken: boolean;
-  /** What the body may be, where there is one. */
+  /** The allowed types of the body, where there is one. */
   readonly mediaTypes: readonly string[];
 }
 
@@ -31,20 +32,17 @@ export interface RequestAccessOptions {
   readonly refused: Refused;
   /** Where a request comes from, for the log. */
   readonly sourceOf: (request: RequestFacts) => Source;
-  /** Clients without a credential are let in, to do what the namespaces allow. */
+  /** Clients without a credential are admitted, and may do what the namespaces allow. */
   readonly admitsAnonymous: boolean;
 }
 
 /** Decides which requests are served. It reads headers only while a method runs. */
 export interface RequestAccess {
-  /**
-   * The caller, who may; else why not. A promise only where a token has to be verified that is not known yet. Never
-   * rejects.
-   */
+  /** Returns the caller, or why it is refused. A promise only where a new token has to be verified. Never rejects. */
   check(request: RequestFacts, need: AccessRequirement): Verdict | Promise<Verdict>;
-  /** Tells the log of an origin that was refused before it came to a route. */
+  /** Logs an origin that was refused before the request reached a route. */
   refusedOrigin(request: RequestFacts, error: SluiceError): void;
-  /** Why a WebSocket (or another stream for browsers) may not be opened from there; undefined: it may. */
+  /** Returns why this page may not open a WebSocket (or another stream); undefined: it may. */
   upgradeProblem(request: RequestFacts): SluiceError | undefined;
 }
 
@@ -87,7 +85,7 @@ function check(
   );
 }
 
-/** A key does what its scopes say; a token opens what tokens may open. */
+/** A key needs the scope of the route. A token is enough for routes that take tokens. */
 function identified(identity: Identity, { access, byToken }: AccessRequirement): Verdict {
   const { apiKey: key, user } = identity;
   if (key === undefined) {
@@ -100,8 +98,8 @@ function identified(identity: Identity, { access, byToken }: AccessRequirement):
 }
 
 /**
- * This machine itself is told by where the request comes from. Without API keys it may publish and administrate;
- * reading needs no token only where there are none.
+ * This machine itself is recognised by where the request comes from. Without API keys it may publish and administrate.
+ * It reads without a token only where no token secret is configured.
  */
 function withoutCredential(
   request: RequestFacts,

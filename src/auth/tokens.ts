@@ -21,18 +21,18 @@ export type TokenResult =
       readonly message: string;
       /** `sub`, where the signature was right. For the log. */
       readonly user?: string;
-      /** In how many milliseconds it may be good. */
+      /** The number of milliseconds after which it may be valid. */
       readonly retryAfterMs?: number;
     };
 
 export interface TokenVerifier {
-  /** At once where the token is known from before. Never rejects. */
+  /** Returns at once where the token was verified before. Never rejects. */
   verify(token: string): TokenResult | Promise<TokenResult>;
 }
 
 const permissionsMax = 1000;
 
-/** 9999-12-31T23:59:59.999Z: the last instant that clients can be told of. */
+/** 9999-12-31T23:59:59.999Z: the last instant that the protocol can express. */
 const lastInstantMs = 253_402_300_799_999;
 
 const permissionSchema = z.strictObject({
@@ -50,7 +50,7 @@ const permissionSchema = z.strictObject({
   allow: z.array(z.enum(topicActions)),
 });
 
-/** Other claims are ignored. Without `sub` the token grants topics without naming a user. */
+/** Other claims are ignored. Without `sub` the token grants topics to its bearer, who has no name. */
 const claimsSchema = z.object({
   sub: z
     .string()
@@ -63,10 +63,10 @@ const claimsSchema = z.object({
   topics: z.array(permissionSchema).max(permissionsMax).default([]),
 });
 
-/** For as many tokens of 300 characters as there may be connections by default. */
+/** Enough for 10 000 tokens of 300 characters: the default of `maxConnections`. */
 const verifiedMaxBytes = 8 * 1024 * 1024;
 
-/** So far ahead of this machine's clock may that of an issuer be: a token is good as soon as it is made. */
+/** How far an issuer's clock may be ahead of this machine's, so that a new token is valid at once. */
 const issuerAheadMaxMs = 5_000;
 const retryAfterMaxMs = 60_000;
 
@@ -138,7 +138,7 @@ function refusal(error: unknown): string {
   return 'the token is malformed, or not signed with the gateway’s secret';
 }
 
-/** No more of it than the name of a topic may have. */
+/** Cut to the length of a topic's name. */
 function userOf(payload: unknown): string | undefined {
   const { sub } = payload as { readonly sub?: unknown };
   return typeof sub === 'string' ? sub.slice(0, topicNameMaxLength) : undefined;

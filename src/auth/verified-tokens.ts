@@ -6,31 +6,30 @@ interface Verified {
   readonly bytes: number;
 }
 
-/** What an entry takes besides its claims, roughly: digest, place in the map, identity. */
+/** About what an entry takes besides its claims: digest, place in the map, identity. */
 const entryBytes = 512;
 
 /**
- * Whose tokens they were that have been verified lately: clients that lost their connection come back, all at once,
- * with the tokens that they came with. Keeps SHA-256 of them only, as `apiKeys` does, and forgets the oldest for the
- * newest.
+ * The identities of recently verified tokens: after a restart of a proxy all clients reconnect at once, with the tokens
+ * that they had. Keeps only SHA-256 of the tokens, as `apiKeys` does, and evicts the oldest for the newest.
  */
 export class VerifiedTokens {
   readonly #maxBytes: number;
   readonly #verified = new Map<string, Verified>();
   #bytes = 0;
 
-  /** `maxBytes`: for all, by the length of tokens, as their claims are kept. */
+  /** `maxBytes`: of all entries, by the length of their tokens. */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
-  /** Whose token has this digest; undefined: it has to be verified, as it is unknown or has expired. */
+  /** The identity of the token with this digest; undefined: it is unknown or has expired, and has to be verified. */
   find(digest: string, nowMs: number): Identity | undefined {
     const identity = this.#verified.get(digest)?.identity;
     return (identity?.expiresAtMs ?? Number.POSITIVE_INFINITY) > nowMs ? identity : undefined;
   }
 
-  /** To be called with tokens whose signature was right; they are `length` characters long. */
+  /** Call it with tokens whose signature is valid. `length`: in characters. */
   add(digest: string, length: number, identity: Identity): void {
     const bytes = length + entryBytes;
     if (this.#verified.has(digest) || bytes > this.#maxBytes) return;
