@@ -1,7 +1,6 @@
 import { setImmediate as nextTurn, setTimeout } from 'node:timers/promises';
 import type { Awaitable } from '../awaitable.ts';
 import { steadyNowMs } from '../clock.ts';
-import { SluiceError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Position, PublishFields } from '../protocol/frames.ts';
 import { nullPayload } from '../protocol/payload.ts';
@@ -9,16 +8,16 @@ import { publishOf } from '../protocol/publication.ts';
 import { AppendRetry, type AppendRetryOptions } from './append-retry.ts';
 import { ChangeOrder } from './change-order.ts';
 import type { AppendOutcome, AppendRequest, Engine, EngineFeed, Numbering } from './engine.ts';
+import { EngineProbe } from './engine-probe.ts';
 import { emptyHistory, type HistoryPage, historyPage } from './history.ts';
 import { LinkedMap } from './linked-map.ts';
 import type { Payer } from './payer.ts';
 import { Places } from './places.ts';
 import type { StoredPublication } from './publication.ts';
-import { publishProblem, topicNameProblem } from './publish-problem.ts';
-import { PublishQuota } from './publish-quota.ts';
+import { PublishPath } from './publish-path.ts';
 import type { EvictionReason } from './ring.ts';
 import { Topic, type TopicOptions } from './topic.ts';
-import { namespaceOf, topicProblem } from './topic-name.ts';
+import { namespaceOf } from './topic-name.ts';
 
 /** Told of every change, in order, before the publisher has its answer. */
 export interface TopicListener {
@@ -29,15 +28,6 @@ export interface TopicListener {
   removed(topic: Topic): void;
 }
 
-/** When publishes were accepted, and who pays for them. */
-interface Accepted {
-  readonly nowMs: number;
-  /** By the wall clock. */
-  readonly timestampMs: number;
-  readonly acceptedAtMs: number;
-  readonly payer: Payer | undefined;
-}
-
 /** A value of a state topic that has outlived its TTL. */
 interface Expired {
   readonly topic: Topic;
@@ -46,28 +36,6 @@ interface Expired {
 
 /** How long stored topics are loaded before the event loop gets a turn. */
 const loadTurnMs = 10;
-
-/** Where the probe publishes. */
-const probeTopic = '$probe';
-
-/** Probes that are asked for within this time share one: each is a commit, and anyone may ask. */
-const probeEveryMs = 1000;
-
-/** The answers to all, in their order: what was not admitted has its error. */
-function merged(
-  admitted: readonly (AppendRequest | SluiceError)[],
-  appended: readonly AppendOutcome[],
-): readonly AppendOutcome[] {
-  if (appended.length === admitted.length) return appended;
-  const answers = appended.values();
-  return admitted.map((each) =>
-    isAdmitted(each) ? (answers.next().value as AppendOutcome) : { ok: false, error: each },
-  );
-}
-
-function isAdmitted(admitted: AppendRequest | SluiceError): admitted is AppendRequest {
-  return !(admitted instanceof SluiceError);
-}
 
 export interface BrokerOptions {
   readonly engine: Engine;
@@ -114,7 +82,8 @@ export class Broker implements EngineFeed {
   #changes = 0;
   #seq = 0;
   #degraded: Error | undefined;
-  #probed: { readonly atMs: number; readonly problem: Promise<string | undefined> } | undefined;
+  readonly #publishPath: PublishPath;
+  readonly #engineProbe: EngineProbe;
 
   constructor(options: BrokerOptions) {
     this.#options = options;
@@ -123,7 +92,16 @@ export class Broker implements EngineFeed {
     this.#wallMs = options.wallMs ?? options.nowMs ?? (() => Date.now());
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
     const { engine, metrics, wait = setTimeout } = options;
+    const clocks = { nowMs: this.#nowMs, wallMs: this.#wallMs, monotonicMs: this.#monotonicMs };
     this.#appendRetry = new AppendRetry({ engine, metrics, wait, monotonicMs: this.#monotonicMs });
+    this.#publishPath = new PublishPath({
+      ...options,
+      ...clocks,
+      topics: this,
+      places: this.#places,
+      appendRetry: this.#appendRetry,
+    });
+    this.#engineProbe = new EngineProbe(this, this.#monotonicMs);
     const evictions = {
       count: metrics.ringEvictionsTotal.labels({ reason: 'count' }),
       age: metrics.ringEvictionsTotal.labels({ reason: 'age' }),
@@ -169,7 +147,7 @@ export class Broker implements EngineFeed {
     return this.#seq;
   }
 
-  /** A number that grows with each publication and reset of any topic. */
+  /** Grows with each publication and each reset of any topic. */
   get changes(): number {
     return this.#changes;
   }
@@ -210,6 +188,11 @@ export class Broker implements EngineFeed {
     return this.#ringBytes + this.#stateBytes;
   }
 
+  /** Of all states. */
+  get stateBytes(): number {
+    return this.#stateBytes;
+  }
+
   /** Why the engine can't work at the moment. */
   get degradedBy(): Error | undefined {
     return this.#degraded;
@@ -236,34 +219,12 @@ export class Broker implements EngineFeed {
    * of them; absent: the gateway.
    */
   publish(publishes: readonly PublishFields[], payer?: Payer): Awaitable<readonly AppendOutcome[]> {
-    const acceptedAtMs = this.#monotonicMs();
-    const nowMs = this.#nowMs();
-    const accepted = { nowMs, timestampMs: this.#wallMs(), acceptedAtMs, payer };
-    const isLoaded = !this.#engine.retains || publishes.every(({ topic }) => this.isLoaded(topic));
-    if (!isLoaded) return this.#publishLater(publishes, accepted);
-    const outcomes = this.#appendAdmitted(this.#admitAll(publishes, accepted, undefined));
-    return outcomes instanceof Promise
-      ? this.#answeredLater(outcomes, acceptedAtMs)
-      : this.#answered(outcomes, acceptedAtMs);
+    return this.#publishPath.publish(publishes, payer);
   }
 
   /** Publishes and waits until the feed has it, at most once a second: what is wrong with that, or undefined. */
   async probe(): Promise<string | undefined> {
-    if (this.#degraded !== undefined) return this.#degraded.message;
-    const nowMs = this.#monotonicMs();
-    if (this.#probed === undefined || nowMs - this.#probed.atMs >= probeEveryMs)
-      this.#probed = { atMs: nowMs, problem: this.#probe() };
-    return this.#probed.problem;
-  }
-
-  async #probe(): Promise<string | undefined> {
-    const [outcome] = await this.publish([
-      publishOf({ topic: probeTopic, type: 'probe', payload: nullPayload, ttlMs: 1000 }),
-    ]);
-    if (outcome === undefined || !outcome.ok) return outcome?.error.message ?? 'no answer';
-    return (this.#topics.get(probeTopic)?.ring.newest ?? 0) >= outcome.offset
-      ? undefined
-      : 'the feed is behind the engine';
+    return this.#degraded === undefined ? this.#engineProbe.problem() : this.#degraded.message;
   }
 
   /** The topic as this node has it; nothing when nobody published or subscribed here. */
@@ -276,7 +237,7 @@ export class Broker implements EngineFeed {
     for (const topic of this.#topics.values()) if (topic.epoch !== '') yield topic;
   }
 
-  /** Whether `open` would have to ask the engine first. */
+  /** Whether `load` has nothing to ask the engine. */
   isLoaded(name: string): boolean {
     return !this.#engine.retains || this.#topics.has(name);
   }
@@ -385,122 +346,6 @@ export class Broker implements EngineFeed {
       turnBeganMs = this.#monotonicMs();
     }
     signal?.throwIfAborted();
-  }
-
-  // What is done at once makes no closures (`bench -- unicast --allocations`).
-
-  async #publishLater(
-    publishes: readonly PublishFields[],
-    accepted: Accepted,
-  ): Promise<readonly AppendOutcome[]> {
-    const unloadable = await this.#loadAll(publishes);
-    const outcomes = await this.#appendAdmitted(this.#admitAll(publishes, accepted, unloadable));
-    return this.#answered(outcomes, accepted.acceptedAtMs);
-  }
-
-  async #answeredLater(
-    outcomes: Promise<readonly AppendOutcome[]>,
-    acceptedAtMs: number,
-  ): Promise<readonly AppendOutcome[]> {
-    return this.#answered(await outcomes, acceptedAtMs);
-  }
-
-  #answered(outcomes: readonly AppendOutcome[], acceptedAtMs: number): readonly AppendOutcome[] {
-    for (const outcome of outcomes) this.#count(outcome);
-    this.#options.metrics.publishSeconds.observe((this.#monotonicMs() - acceptedAtMs) / 1000);
-    return outcomes;
-  }
-
-  /** What the engine is to be asked of each, or why it is not. `unloadable`: topics that could not be loaded. */
-  #admitAll(
-    publishes: readonly PublishFields[],
-    accepted: Accepted,
-    unloadable: ReadonlyMap<string, SluiceError> | undefined,
-  ): (AppendRequest | SluiceError)[] {
-    const { topicsMax, historyMaxBytes } = this.#options;
-    const quota = new PublishQuota({
-      topics: topicsMax - this.#places.promised,
-      stateBytes: historyMaxBytes - this.#stateBytes,
-    });
-    const admitted = new Array<AppendRequest | SluiceError>(publishes.length);
-    for (let i = 0; i < publishes.length; i++) {
-      const fields = publishes[i] as PublishFields;
-      admitted[i] = unloadable?.get(fields.topic) ?? this.#admit(fields, quota, accepted);
-    }
-    return admitted;
-  }
-
-  /** Answers each: what was not admitted with why, the others with what the engine said, in their order. */
-  #appendAdmitted(admitted: readonly (AppendRequest | SluiceError)[]): Awaitable<readonly AppendOutcome[]> {
-    const requests = admitted.every(isAdmitted) ? admitted : admitted.filter(isAdmitted);
-    const appended = requests.length === 0 ? [] : this.#appendRetry.append(requests);
-    return appended instanceof Promise
-      ? this.#mergedLater(admitted, requests, appended)
-      : merged(admitted, appended);
-  }
-
-  async #mergedLater(
-    admitted: readonly (AppendRequest | SluiceError)[],
-    requests: readonly AppendRequest[],
-    appending: Promise<readonly AppendOutcome[]>,
-  ): Promise<readonly AppendOutcome[]> {
-    const coming = this.#expect(requests);
-    const appended = await appending;
-    for (const name of coming) this.#places.arrived(name);
-    return merged(admitted, appended);
-  }
-
-  /** Takes the places of topics that these requests will begin. Returns their names. */
-  #expect(requests: readonly AppendRequest[]): readonly string[] {
-    const names = requests
-      .map(({ fields }) => fields.topic)
-      .filter((name) => this.#topics.get(name)?.holdsContent !== true);
-    for (const name of names) this.#places.expect(name);
-    return names;
-  }
-
-  /** What the engine is to be asked, or why it is not. */
-  #admit(
-    fields: PublishFields,
-    quota: PublishQuota,
-    { nowMs, timestampMs, acceptedAtMs, payer }: Accepted,
-  ): AppendRequest | SluiceError {
-    const topic = this.#topics.get(fields.topic);
-    const problem =
-      (topic === undefined ? topicNameProblem(fields.topic) : undefined) ??
-      publishProblem(fields, this.#options.payloadMaxBytes) ??
-      (this.#places.needsOne(fields.topic, topic) ? quota.topicProblem(fields.topic) : undefined);
-    if (problem !== undefined) return problem;
-    const { mode, ttlMs } = topic?.options ?? this.#options.namespace(namespaceOf(fields.topic));
-    const full = mode === 'state' ? quota.valueProblem(fields, topic) : undefined;
-    if (full !== undefined) return full;
-    const resolved = fields.ttlMs === undefined && ttlMs !== undefined ? { ...fields, ttlMs } : fields;
-    return { fields: resolved, publishedMs: nowMs, timestampMs, acceptedAtMs, payer };
-  }
-
-  /** Loads what will be appended to; answers what could not be. */
-  async #loadAll(publishes: readonly PublishFields[]): Promise<ReadonlyMap<string, SluiceError>> {
-    const failed = new Map<string, SluiceError>();
-    const names = new Set(publishes.map(({ topic }) => topic));
-    const load = async (name: string) => {
-      if (this.isLoaded(name) || topicProblem(name) !== undefined) return;
-      try {
-        await this.load(name);
-      } catch (cause) {
-        failed.set(name, new SluiceError('engine_unavailable', undefined, { cause }));
-      }
-    };
-    await Promise.all([...names].map(load));
-    return failed;
-  }
-
-  #count(outcome: AppendOutcome): void {
-    const { metrics } = this.#options;
-    if (!outcome.ok) {
-      const { code } = outcome.error;
-      metrics.publishErrorsTotal.inc({ code });
-      if (code === 'rate_limited') metrics.rateLimitedTotal.inc({ scope: 'publish' });
-    } else if (outcome.duplicate) metrics.publishDuplicatesTotal.inc();
   }
 
   #setGauges(): void {

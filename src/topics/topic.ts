@@ -40,7 +40,6 @@ export class Topic {
   holds = 0;
   /** When the last publication was taken, on the clock of `publishedMs`. */
   lastPublishedMs = 0;
-  publications = 0;
 
   constructor(name: string, options: TopicOptions, evicted: Evicted) {
     this.name = name;
@@ -65,7 +64,6 @@ export class Topic {
   apply(publications: readonly StoredPublication[]): void {
     this.ring.push(publications);
     if (this.state !== undefined) for (const publication of publications) this.state.apply(publication);
-    this.publications += publications.length;
     const newest = publications.at(-1);
     if (newest === undefined) return;
     if (this.firstSeq === 0) this.firstSeq = (publications[0] as StoredPublication).seq;

@@ -1,0 +1,47 @@
+import type { Awaitable } from '../awaitable.ts';
+import { nullPayload } from '../protocol/payload.ts';
+import type { PublishFields } from '../protocol/publication.ts';
+import { publishOf } from '../protocol/publication.ts';
+import type { AppendOutcome } from './engine.ts';
+import type { Topic } from './topic.ts';
+
+/** Where it publishes. */
+const probeTopic = '$probe';
+
+/** Probes that are asked for within this time share one: each is a commit, and any client may ask. */
+const probeEveryMs = 1000;
+
+interface Probed {
+  publish(publishes: readonly PublishFields[]): Awaitable<readonly AppendOutcome[]>;
+  find(name: string): Topic | undefined;
+}
+
+/** Finds out whether the engine works, by the whole loop: a publish, and its return by the feed. */
+export class EngineProbe {
+  readonly #broker: Probed;
+  readonly #monotonicMs: () => number;
+  #last: { readonly atMs: number; readonly problem: Promise<string | undefined> } | undefined;
+
+  constructor(broker: Probed, monotonicMs: () => number) {
+    this.#broker = broker;
+    this.#monotonicMs = monotonicMs;
+  }
+
+  /** What does not work; undefined: it works. */
+  problem(): Promise<string | undefined> {
+    const nowMs = this.#monotonicMs();
+    if (this.#last === undefined || nowMs - this.#last.atMs >= probeEveryMs)
+      this.#last = { atMs: nowMs, problem: this.#probe() };
+    return this.#last.problem;
+  }
+
+  async #probe(): Promise<string | undefined> {
+    const [outcome] = await this.#broker.publish([
+      publishOf({ topic: probeTopic, type: 'probe', payload: nullPayload, ttlMs: 1000 }),
+    ]);
+    if (outcome === undefined || !outcome.ok) return outcome?.error.message ?? 'no answer';
+    return (this.#broker.find(probeTopic)?.ring.newest ?? 0) >= outcome.offset
+      ? undefined
+      : 'the feed is behind the engine';
+  }
+}
