@@ -154,7 +154,7 @@ function ratios(all: readonly Figures[], base: BaseOf): Ratio[] {
   });
 }
 
-/** The rows of issue 4: what the claims are about, and the CPU that they allow. */
+/** The rows that the claims are about, and the CPU that they allow. */
 const cpuLimit = { protobuf: 1.3, json: 1.5 } as const;
 
 function claims(all: readonly Figures[], base: BaseOf, { connections }: Options): Claim[] {

@@ -202,7 +202,7 @@ export default scenario(options, async (chosen, say) => {
       ['connections cut', clients.cuts],
       ['stalls', clients.stalls],
       ['times that a client lagged', seen.lags],
-      ['… and heard of it', clients.lags],
+      ['… and were told', clients.lags],
       ['gaps that the SDK noticed', clients.gaps],
       ['numberings that began anew', tally.resets],
     ];

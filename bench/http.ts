@@ -16,7 +16,7 @@ const options = {
 const apiKey = 'a key for this benchmark only';
 const headers = { 'content-type': 'application/json', 'x-api-key': apiKey.replaceAll(' ', '-') };
 const warmUpSeconds = 1;
-/** As issue and README say: the share of the raw handler's requests that the gateway has to manage. */
+/** The share of the raw handler's requests that the gateway has to manage. */
 const wantedRatio = 0.5;
 
 /** About 230 bytes, as dashboards' updates are. */

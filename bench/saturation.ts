@@ -67,7 +67,7 @@ function figures(subject: Subject, runs: readonly Saturation[]): Figures {
   };
 }
 
-/** What issue 4 wants: of raw uWS, of NATS on such a machine, of the peers. */
+/** The targets: a share of raw uWS, of NATS on such a machine, and of the peers. */
 const ofRaw = 0.7;
 const natsPerSecond = 4.5e6;
 const timesNats = 4;

@@ -48,7 +48,7 @@ interface Parts {
   readonly stallers: Worker<StallersCalls>;
 }
 
-/** Counts what was published, as it is what everybody must get to. */
+/** Counts publications: the last one is what every client must reach. */
 class Load {
   #sent = 0;
   readonly #parts: Parts;
@@ -164,7 +164,7 @@ function claims({ phases, afterBytes, leftBytes }: Seen, { stalled }: Options): 
     Phase[],
   ];
   const p99 = (some: readonly Phase[]) => median(some.map(({ others }) => others.latency.p99Ms));
-  // Of the phase before anybody stalled.
+  // Of the phase before the first client stalled.
   const baseBytes = calm[0]!.peakBytes;
   const peakBytes = Math.max(...rough.map(({ peakBytes: bytes }) => bytes));
   const boundBytes = (baseBytes + stalled * (backpressureBytes + frameBytes)) * 1.1;

@@ -44,7 +44,7 @@ async function publish({ rate, seconds }: { rate: number; seconds: number }): Pr
   await Promise.all(all);
 }
 
-/** One more publication in each topic: its position is where everybody has to get. */
+/** One more publication in each topic: every client has to reach its position. */
 async function mark(): Promise<(Marker | undefined)[]> {
   nextSerial = Math.ceil(nextSerial / topics.length) * topics.length;
   return Promise.all(topics.map(() => publishOne(nextSerial++)));

@@ -15,7 +15,7 @@ export interface OpenOptions extends Omit<Opening, 'token'> {
   readonly connections: number;
   /** How many of them, spread evenly, decode what they get. Default: none. */
   readonly probes?: number;
-  /** Each hears one of the topics, in turn, instead of all of them. */
+  /** Each subscribes to one of the topics, in turn, instead of all of them. */
   readonly spread?: boolean;
   /**
    * Each brings a token of its own user, signed with `secret`: with its first command, as the SDK does, or in the

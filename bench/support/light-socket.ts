@@ -46,7 +46,7 @@ export class LightSocket implements Socket {
     this.#client.destroy();
   }
 
-  /** The network fails: the other side gets a reset, this one hears of a close without a reason. */
+  /** The network fails: the other side gets a reset, this one a close without a reason. */
   cut(): void {
     this.close();
     this.#closed(1006, '');

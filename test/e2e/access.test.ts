@@ -80,7 +80,7 @@ describe.each([
       const client = await connect();
       expect([command, await client.call(command)]).toMatchObject([command, { code: 'unauthorized' }]);
       expect(await client.end()).toEqual({ code: 4501, reason: 'unauthorized' });
-      // The greeting, the error, the goodbye: no `subscribed`, for `$all` neither.
+      // The greeting, the error and the close frame: no `subscribed`, not even for `$all`.
       expect(client.frames.map(({ type }) => type)).toEqual(['connected', 'error', 'goingAway']);
     }
   });

@@ -140,7 +140,7 @@ test('the first publications of a topic that is new to a pattern are lost with t
   await world.settle();
 });
 
-test('a pattern hears of a reset before it heard of the topic', async () => {
+test('a pattern is told of a reset before it is told of the topic', async () => {
   const world = await live(roomy, of('*'));
   world.publish([to('a')]);
   world.reset('a', 0);

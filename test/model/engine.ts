@@ -44,7 +44,7 @@ export class ScriptedEngine implements Engine {
   #feed: EngineFeed | undefined;
   #resets = 0;
 
-  /** `committed` hears of everything before the gateway does. */
+  /** `committed` is told of everything before the gateway is. */
   constructor(inner: Engine, committed: EngineFeed['appended']) {
     this.#inner = inner;
     this.#tell = committed;

@@ -236,7 +236,7 @@ export class Gateway {
     await this.turn();
   }
 
-  /** Turns, until everybody who reads has read everything. */
+  /** Turns, until every client that reads has read everything. */
   async quiet(): Promise<void> {
     const isDone = () => this.loop.isQuiet && [...this.network.sockets].every(({ isIdle }) => isIdle);
     for (let turns = 0; !isDone() && turns < 5000; turns++) await this.turn();

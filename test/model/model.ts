@@ -95,7 +95,7 @@ export class Model {
     const later = this.range(topic, epoch, offset, Number.POSITIVE_INFINITY).filter(
       (each) => (each.key ?? '') === (key ?? ''),
     );
-    // With a filter, every subscriber hears of a removal.
+    // With a filter, every subscriber is told of a removal.
     const isForAll = ({ removed }: StoredPublication) =>
       isState(topic) && wish.filter !== undefined && removed === true;
     const isFor = (each: StoredPublication) =>

@@ -219,7 +219,7 @@ export class ModelSubscription {
         original,
       );
       check(matches(this.spec, original), 'a publication that it did not ask for', this.spec, publication);
-      // With a filter, everybody hears of a removal.
+      // With a filter, every subscriber is told of a removal.
       const isForAll = isState(topic) && this.spec.filter !== undefined && original.removed === true;
       const isOwn = original.except === this.#who.session && !isForAll;
       check(!isOwn, 'its own publication', this.spec, publication);
