@@ -219,8 +219,7 @@ function append(
   fields: Fields<'publish'>,
   { authorize, broker }: CommandOptions,
 ): Awaitable<readonly AppendOutcome[]> {
-  const { topic, type, key, tags, messageId, ttlMs, except, timestampMs, removed, expectedOffset } = fields;
-  const refusal = authorize(session.identity, 'publish', topic);
+  const refusal = authorize(session.identity, 'publish', fields.topic);
   if (refusal !== undefined) throw refusal;
   // The bytes of the message are valid in this turn only.
   const payload = { format: fields.payload.format, bytes: fields.payload.bytes.slice() };
@@ -228,10 +227,7 @@ function append(
     const problem = jsonPayloadProblem(payload.bytes);
     if (problem !== undefined) throw new SluiceError('invalid_json', problem);
   }
-  return broker.publish(
-    [{ topic, type, payload, key, tags, messageId, ttlMs, except, timestampMs, removed, expectedOffset }],
-    session.publisher,
-  );
+  return broker.publish([{ ...fields, payload }], session.publisher);
 }
 
 function publish(

@@ -1,4 +1,22 @@
 import type { CommandKind, ServerKind } from '../../protocol/frames.ts';
+import type { Publication, PublishFields } from '../../protocol/publication.ts';
+
+const publication = 'offset:n timestampMs:i type:s json:j binary:k key:S tags:t removed:B';
+const publish =
+  'topic:r type:r json:j binary:k key:S tags:t messageId:S ttlMs:P except:S timestampMs:I removed:B expectedOffset:N';
+
+type NamesOf<Text extends string> = Text extends `${infer Name}:${string} ${infer Rest}`
+  ? Name | NamesOf<Rest>
+  : Text extends `${infer Name}:${string}`
+    ? Name
+    : never;
+
+/** A member of a publication that the two texts above lack does not compile here. */
+const lacking: readonly (
+  | Exclude<keyof Publication, NamesOf<typeof publication> | 'payload'>
+  | Exclude<keyof PublishFields, NamesOf<typeof publish> | 'payload'>
+)[] = [];
+lacking satisfies readonly never[];
 
 /**
  * The messages of `proto/gateway.proto` that cross between a client and the gateway, as small as they can be shipped:
@@ -21,7 +39,7 @@ const messages = {
     'topic:s error:?failure view:u mode:m epoch:s offset:n recovered:O missing:?range topics:+topicResult intervalMs:U cursor:S',
   topicResult: 'topic:s epoch:s offset:n recovered:O missing:?range mode:m',
   failure: 'code:s number:u message:s retry:b retryAfterMs:U',
-  publication: 'offset:n timestampMs:i type:s json:j binary:k key:S tags:t removed:B',
+  publication,
   member: 'session:s user:S sinceMs:i',
   held: 'topic:s view:u',
   position: 'epoch:s offset:n',
@@ -62,8 +80,7 @@ const commands: Readonly<Record<CommandKind, string>> = {
   connect: 'token:S client:S capabilities:*s',
   subscribe: 'subscriptions:*subscription',
   unsubscribe: 'views:*u topics:*s',
-  publish:
-    'topic:r type:r json:j binary:k key:S tags:t messageId:S ttlMs:P except:S timestampMs:I removed:B expectedOffset:N',
+  publish,
   history: 'topic:r after:N limit:U',
   presence: 'topic:r',
   status: '',
