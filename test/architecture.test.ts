@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -225,6 +225,41 @@ describe('the architecture', () => {
     const entries = readdirSync(root).filter((name) => !name.startsWith('.') && !name.endsWith('.log'));
     expect(entries).toEqual(expect.arrayContaining(wanted));
     expect(entries.filter((name) => ![...wanted, ...beside, ...ignored].includes(name))).toEqual([]);
+  });
+});
+
+describe('comments and names', () => {
+  const paths = ['src', 'test', 'bench', 'proto'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .map((path) => `${folder}/${path.replaceAll('\\', '/')}`)
+      .filter(
+        (path) =>
+          /\.(ts|proto)$/.test(path) && !path.includes('.gen.') && !/\b(dist|node_modules)\//.test(path),
+      ),
+  );
+  const lines = paths.flatMap((path) =>
+    readFileSync(join(root, path), 'utf8')
+      .split('\n')
+      .map((text, index) => ({ text, at: `${path}:${index + 1}: ${text.trim()}` })),
+  );
+
+  test('have at most 120 columns in comments', () => {
+    const comments = lines.filter(({ text }) => /^\s*(\/\/|\*|\/\*)/.test(text));
+    expect(comments.filter(({ text }) => text.length > 120).map(({ at }) => at)).toEqual([]);
+  });
+
+  test('keep to plain English', () => {
+    const words = [
+      '[Ww]hoever',
+      '[Ss]omebody',
+      '[Nn]obody',
+      '[Ll]ets? go of',
+      'in the place of',
+      'of those who',
+    ];
+    const banned = new RegExp(`\\b(${words.join('|')})\\b`);
+    const others = lines.filter(({ at }) => !at.startsWith('test/architecture.test.ts'));
+    expect(others.filter(({ text }) => banned.test(text)).map(({ at }) => at)).toEqual([]);
   });
 });
 

@@ -9,7 +9,10 @@ import type { PublishBodies } from './publish-body.ts';
 import type { Turns } from './turns.ts';
 
 export interface Publisher {
-  /** Answers each, in their order; never rejects. Checks everything but that JSON is JSON. Keeps the payload bytes. */
+  /**
+   * Returns an outcome for each, in order; never rejects. Checks everything but that JSON is JSON. Keeps the payload
+   * bytes.
+   */
   publish(publishes: readonly PublishFields[], payer: Payer): Awaitable<readonly AppendOutcome[]>;
 }
 

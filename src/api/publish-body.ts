@@ -30,8 +30,8 @@ export class PublishBodies {
   }
 
   /**
-   * What `body` asks to publish, or what is wrong with it. `data` is taken byte for byte, and stays a part of `body`: rings
-   * and states keep copies. Where only a part of `body` is meant, `text` is what scanning it told.
+   * What `body` asks to publish, or what is wrong with it. `data` is taken byte for byte, and stays a part of `body`:
+   * rings and states keep copies. Where only a part of `body` is meant, `text` is what scanning it told.
    */
   publish(body: Uint8Array, text = scanJson(body, this.wanted)): PublishFields | SluiceError {
     const fields = this.#read(body, text, publishBody);

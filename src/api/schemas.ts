@@ -86,7 +86,7 @@ export const topicsQuery = z.strictObject({
 export const historyQuery = z.strictObject({
   after: wholeNumber(0, Number.MAX_SAFE_INTEGER)
     .optional()
-    .describe('Behind this offset; default: from the oldest one kept.'),
+    .describe('After this offset; default: from the oldest one kept.'),
   limit,
 });
 export const latestQuery = z.strictObject({

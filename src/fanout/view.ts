@@ -170,7 +170,7 @@ export interface BatchOptions {
   readonly maxBytes: number;
 }
 
-/** Stands for the epoch before a reset, of which a new feed knows only that it was another one. */
+/** The epoch before a reset, as a new feed knows it: only that it was another one. */
 const formerEpoch = '?';
 
 /**

@@ -13,10 +13,10 @@ export interface SharedDictionary {
 }
 
 /**
- * A run longer than this many dictionaries is deflated without one. Where fflate finds that a stored block is the shortest, it
- * writes the dictionary into it too, and the receiver gets other bytes than were deflated. But it also counts the
- * dictionary as a part of that block, and its fixed code takes at most nine bits a byte: up to eight times the
- * dictionary the fixed code wins.
+ * A run longer than this many dictionaries is deflated without one. Where fflate finds that a stored block is the
+ * shortest, it writes the dictionary into it too, and the receiver gets other bytes than were deflated. But it also
+ * counts the dictionary as a part of that block, and its fixed code takes at most nine bits a byte: up to eight times
+ * the dictionary the fixed code wins.
  */
 const dictionaryReach = 8;
 

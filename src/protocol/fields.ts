@@ -46,7 +46,7 @@ export const maxInstantMs = 253_402_300_799_999;
 
 /**
  * Reads and checks the fields of one message. Nothing throws: the first fault is kept in `faults`, and
- * what a reader returns then is a stand-in that nobody may use. A field that is absent, null, or has the default
+ * what a reader returns then is a placeholder that must not be used. A field that is absent, null, or has the default
  * of proto3 is absent where it is optional.
  */
 export class Fields {

@@ -47,7 +47,7 @@ export interface Subscription {
   readonly fault?: { readonly code: ErrorCode; readonly message: string };
 }
 
-/** An error as it stands on the wire; `src/errors.ts` has the table. */
+/** An error on the wire; `src/errors.ts` has the table. */
 export interface WireError {
   readonly code: string;
   readonly number: number;

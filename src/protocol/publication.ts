@@ -18,7 +18,9 @@ export interface Kinds {
 
 export interface Member {
   readonly kind: keyof Kinds;
-  /** Its number in Publication of `proto/gateway.proto`. Absent: subscribers do not see it, or every publication has it. */
+  /**
+   * Its number in Publication of `proto/gateway.proto`. Absent: subscribers do not see it, or every publication has it.
+   */
   readonly publicationField?: number;
   /** What engines keep: `encoded`, in the bytes of the publication; `beside` them; or nothing of it. */
   readonly kept: 'encoded' | 'beside' | 'never';
@@ -34,9 +36,9 @@ export interface Member {
 }
 
 /**
- * The optional members of a publish, one row each. The types below, the codecs, the API's schemas, the limits, the digest of
- * a message id and the stores follow from these rows, or do not compile without them. A new member is a row here, a field
- * in `proto/gateway.proto`, and what the compiler names then.
+ * The optional members of a publish, one row each. The types below, the codecs, the API's schemas, the limits, the
+ * digest of a message id and the stores follow from these rows, or do not compile without them. A new member is a row
+ * here, a field in `proto/gateway.proto`, and what the compiler names then.
  */
 const optionalMembers = {
   key: {
@@ -60,7 +62,7 @@ const optionalMembers = {
     identifies: false,
     minLength: 1,
     maxLength: 200,
-    sentence: 'A repeat within 5 minutes answers the first offset, and is not published again.',
+    sentence: 'A repeat within 5 minutes returns the first offset, and is not published again.',
   },
   except: {
     kind: 'text',
@@ -75,7 +77,7 @@ const optionalMembers = {
     kind: 'duration',
     kept: 'beside',
     identifies: false,
-    sentence: 'Dropped from history and state after so long.',
+    sentence: 'Dropped from history and state after this time.',
   },
   timestampMs: {
     kind: 'instant',

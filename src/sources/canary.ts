@@ -23,8 +23,8 @@ export interface CanaryOptions {
 }
 
 /**
- * A client inside the gateway. It publishes regularly and measures the time until it receives the publication over a real
- * connection, as a client on this machine would.
+ * A client inside the gateway. It publishes regularly and measures the time until it receives the publication over a
+ * real connection, as a client on this machine would.
  */
 export class Canary implements Source {
   readonly name = 'canary';

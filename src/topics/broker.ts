@@ -24,7 +24,7 @@ export interface TopicListener {
   appended(topic: Topic, publications: readonly StoredPublication[]): void;
   /** The numbering of the topic started anew. */
   reset(topic: Topic): void;
-  /** The topic held nothing any more, and nobody held it. */
+  /** The topic has neither content nor a holder any more. */
   removed(topic: Topic): void;
 }
 
@@ -214,9 +214,9 @@ export class Broker implements EngineFeed {
   }
 
   /**
-   * Publishes each and answers each, in their order; at once where the engine does. Never rejects. A JSON payload must have been
-   * checked to be JSON; the payload bytes must stay as they are until the answer. `payer`: who pays for what is remembered
-   * of them; absent: the gateway.
+   * Publishes each and answers each, in their order; at once where the engine does. Never rejects. A JSON payload must
+   * have been checked to be JSON; the payload bytes must stay as they are until the answer. `payer`: who pays for what
+   * is remembered of them; absent: the gateway.
    */
   publish(publishes: readonly PublishFields[], payer?: Payer): Awaitable<readonly AppendOutcome[]> {
     return this.#publishPath.publish(publishes, payer);
@@ -227,7 +227,7 @@ export class Broker implements EngineFeed {
     return this.#degraded === undefined ? this.#engineProbe.problem() : this.#degraded.message;
   }
 
-  /** The topic as this node has it; nothing when nobody published or subscribed here. */
+  /** The topic as this node has it; undefined if it has neither publications nor subscribers here. */
   find(name: string): Topic | undefined {
     return this.#topics.get(name);
   }
@@ -273,8 +273,8 @@ export class Broker implements EngineFeed {
   }
 
   /**
-   * A page of the publications in the ring with offsets greater than `after`. A topic whose content is gone has its numbering
-   * still; an unknown one has the epoch "" and offset 0.
+   * A page of the publications in the ring with offsets greater than `after`. A topic whose content is gone has its
+   * numbering still; an unknown one has the epoch "" and offset 0.
    */
   async history(
     name: string,
@@ -290,7 +290,7 @@ export class Broker implements EngineFeed {
   }
 
   /**
-   * Lets go of what is too old, topic by topic, and of topics that hold nothing any more; expires keys of state topics
+   * Evicts what is too old, topic by topic, and removes topics without content; expires keys of state topics
    * by appending their removal, so that subscribers hear of it in order. Call it about once a second.
    */
   sweep(): void {
@@ -386,8 +386,8 @@ export class Broker implements EngineFeed {
   }
 
   /**
-   * Empties the rings of the topics that have been idle for longest, until all fit; the one that was used last keeps its
-   * own. Epochs, offsets and states stay.
+   * Empties the rings of the topics that have been idle for longest, until all fit; the one that was used last keeps
+   * its own. Epochs, offsets and states stay.
    */
   #shrink(): void {
     while (this.bytes > this.#options.historyMaxBytes && this.#rings.size > 1) {

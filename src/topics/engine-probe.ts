@@ -42,6 +42,6 @@ export class EngineProbe {
     if (outcome === undefined || !outcome.ok) return outcome?.error.message ?? 'no answer';
     return (this.#broker.find(probeTopic)?.ring.newest ?? 0) >= outcome.offset
       ? undefined
-      : 'the feed is behind the engine';
+      : 'the feed lags behind the engine';
   }
 }

@@ -70,9 +70,9 @@ export interface StoredTopic extends Numbering {
  * Where topics are numbered and stored, and how nodes hear of each other.
  *
  * Contract (`test/engines/contract.ts` runs it on every engine):
- * - `append` takes many and returns an outcome for each, in the order of the requests, whatever happens to the others. It never
- *   rejects; it may answer at once. An answer is given once the engine has committed (what that means is the engine's
- *   promise of durability), and not before the feed has had the publication.
+ * - `append` takes many and returns an outcome for each, in the order of the requests, whatever happens to the others.
+ *   It never rejects; it may answer at once. An answer is given once the engine has committed (what that means is the
+ *   engine's promise of durability), and not before the feed has had the publication.
  * - Offsets begin at 1 and grow by one per topic and epoch; requests of one call to one topic keep their order.
  *   Offsets are never used again within an epoch. An engine that may have gone back in time takes a new epoch.
  * - A `messageId` is remembered per topic for 5 minutes, never less. A repeat returns the first one's position with

@@ -42,8 +42,8 @@ export class MessageIds implements IdOwner {
   }
 
   /**
-   * The answer to a publish whose id was seen before, or which its payer can't have remembered. Undefined: it is new, and
-   * remembered from now on.
+   * The answer to a publish whose id was seen before, or which its payer can't have remembered. Undefined: it is new,
+   * and remembered from now on.
    */
   answer({ messageId, digest, payer, epoch, offset }: Candidate, nowMs: number): AppendOutcome | undefined {
     const seen = this.#byId.get(messageId);

@@ -12,7 +12,7 @@ import {
   type Tags,
 } from '../protocol/publication.ts';
 
-/** What it costs a ring beyond its parts, about: their framing, what stands beside them, and room to grow. */
+/** What it costs a ring beyond its parts, about: their framing, what is stored beside them, and room to grow. */
 const overheadBytes = 96;
 
 /** What the encoding of a publication does not say, as it is not for subscribers. */
@@ -26,8 +26,8 @@ export class StoredPublication implements Publication {
   readonly topic: string;
   readonly offset: number;
   /**
-   * When a gateway took it, milliseconds since 1970 on a clock that does not jump: ages and TTLs count from here, whatever the
-   * publisher's clock or the wall clock says.
+   * When a gateway took it, milliseconds since 1970 on a clock that does not jump: ages and TTLs count from here,
+   * whatever the publisher's clock or the wall clock says.
    */
   readonly publishedMs: number;
   readonly type: string;
@@ -46,11 +46,11 @@ export class StoredPublication implements Publication {
   readonly bytes: number;
   /** What its readers see: the publisher's own, or when it was published. */
   readonly timestampMs: number;
-  /** As it was published, until it stands in the encoded bytes: they need not keep the body of a request alive. */
+  /** As it was published, until the encoded bytes have a copy, so that the body of a request is not kept alive. */
   #payload: Payload | undefined;
   #protobuf: Uint8Array | undefined;
   #json: Uint8Array | undefined;
-  /** It is kept for a while: its bytes are to stand in no slab. */
+  /** It is kept for a while: its bytes must not be part of a slab. */
   #apartFromSlabs = false;
 
   /** `timestampMs`: for readers, where the publisher gave none. */
@@ -79,7 +79,10 @@ export class StoredPublication implements Publication {
     this.bytes = bytesOf(fields);
   }
 
-  /** From its protobuf bytes, which the caller must not change. It came from a ring or a store, so nobody times it. */
+  /**
+   * From its protobuf bytes, which the caller must not change. It came from a ring or a store, so its delivery is not
+   * timed.
+   */
   static decoded(
     topic: string,
     encoded: Uint8Array,
@@ -94,7 +97,7 @@ export class StoredPublication implements Publication {
     return stored;
   }
 
-  /** The same in bytes of its own, for those who keep it: others may stand in slabs. */
+  /** The same in bytes of its own, to be kept: others may be part of slabs. */
   own(): StoredPublication {
     const encoded = this.encoded(protobufCodec).slice();
     const own = StoredPublication.decoded(this.topic, encoded, this.seq, this.publishedMs, this.apart);
@@ -102,7 +105,7 @@ export class StoredPublication implements Publication {
     return own;
   }
 
-  /** Lets go of the slab that its bytes stand in: for those who keep this one for a while. */
+  /** Copies the bytes out of the shared slab, so that keeping this publication does not keep the slab alive. */
   detach(): void {
     this.#protobuf = this.encoded(protobufCodec).slice();
     this.#json = this.#json?.slice();
@@ -123,7 +126,7 @@ export class StoredPublication implements Publication {
     return this.ttlMs === undefined ? Number.POSITIVE_INFINITY : this.publishedMs + this.ttlMs;
   }
 
-  /** Its bytes as they stand in every frame of this codec. The caller must not change them. */
+  /** Its bytes in every frame of this codec. The caller must not change them. */
   encoded(codec: Codec): Uint8Array {
     if (codec.name === 'protobuf') {
       this.#protobuf ??= codec.encodePublication(this.topic, this);

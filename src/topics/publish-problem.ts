@@ -21,7 +21,10 @@ export function topicNameProblem(name: string): SluiceError | undefined {
   return problem === undefined ? undefined : new SluiceError('invalid_topic', problem);
 }
 
-/** What a publish must satisfy, besides its topic, whatever door it comes through; the door has checked that JSON payloads are JSON. */
+/**
+ * What a publish must satisfy, besides its topic, whatever door it comes through; the door has checked that JSON
+ * payloads are JSON.
+ */
 export function publishProblem(fields: PublishFields, payloadMaxBytes: number): SluiceError | undefined {
   const type = publicationTypeProblem(fields.type);
   if (type !== undefined) return new SluiceError('invalid_type', type);

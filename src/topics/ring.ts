@@ -16,8 +16,8 @@ export type Evicted = (reason: EvictionReason, count: number) => void;
  * The newest publications of one topic, contiguous by offset. Pushing and evicting are O(1), finding an offset is
  * arithmetic. They are kept as bytes: what is asked for comes as a copy.
  *
- * The ring covers offsets (`reach`, `newest`]. An empty ring covers none and keeps `newest`, which the next offset has to
- * follow.
+ * The ring covers offsets (`reach`, `newest`]. An empty ring covers none and keeps `newest`, which the next offset has
+ * to follow.
  */
 export class Ring {
   readonly #limits: RingLimits;

@@ -59,7 +59,7 @@ describe('POST /api/publish', () => {
     expect(broker.size).toBe(0);
   });
 
-  test('bytes that are not UTF-8 are refused, wherever they stand', async () => {
+  test('bytes that are not UTF-8 are refused, wherever they are', async () => {
     const { post } = await startApi();
     const body = Buffer.concat([
       Buffer.from('{"topic":"t","data":"'),
@@ -201,7 +201,7 @@ describe('what a body asks to publish', () => {
     );
   });
 
-  test('is what its members say, wherever they stand and however they are written', () => {
+  test('is what its members say, wherever they are and however they are written', () => {
     const text = fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom('', 'a/b', '😀', '"\\', '\u0001'));
     const name = text.filter((each) => each !== '__proto__');
     const members = {

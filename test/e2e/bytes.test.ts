@@ -183,7 +183,7 @@ describe('the bytes of data', () => {
     expect(all).toEqual([...asJson(every), ...every.map((text) => `json:${text}`)]);
   });
 
-  it('that are no JSON stand as base64 in JSON, and as they are in protobuf', async () => {
+  it('that are no JSON are base64 in JSON, and as they are in protobuf', async () => {
     const topic = newTopic();
     const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
     const base64 = Buffer.from(bytes).toString('base64');
@@ -412,7 +412,7 @@ describe('what no subscriber could read', () => {
     for (const fields of ['"key":"\\ud800"', '"tags":{"a":"\\udc00"}', '"tags":{"\\ud800":"a"}']) {
       await refused(`{"topic":"${topic}","type":"e",${fields},"data":1}`, 'invalid_request');
     }
-    // In data it is ASCII, and stays as it stands.
+    // In data it is ASCII, and stays unchanged.
     const elsewhere = newTopic();
     await json.call({ type: 'subscribe', topic: elsewhere });
     await publish(elsewhere, '"\\ud800"');

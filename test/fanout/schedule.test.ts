@@ -54,7 +54,7 @@ describe('schedule', () => {
     expect(done).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  test('an item that gets ready again while it is worked on stands at the end', () => {
+  test('an item that gets ready again while it is worked on is last', () => {
     const turns = new FakeTurns();
     const done: string[] = [];
     const [a, b] = [item('a'), item('b')];

@@ -97,7 +97,7 @@ describe('a compressed batch', () => {
       const deflate = body.deflate.slice();
       deflate[i] = deflate[i]! ^ 0x55;
       const expanded = expandBatch(received({ ...body, deflate }), none);
-      // A bit behind the end of the stream may be anything.
+      // A bit after the end of the stream may be anything.
       if (i < body.deflate.length - 1) expect(expanded).toEqual({ ok: false, reason: 'mismatch' });
     }
     expect(expandBatch(received({ ...body, crc32: body.crc32 ^ 1 }), none).ok).toBe(false);

@@ -138,7 +138,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       ]);
     });
 
-    test('subscribe with the last N sends so many', async () => {
+    test('subscribe with the last N sends N', async () => {
       const { subscribe, publish, connection } = await client(codec);
       await publish('a', {}, {}, {}, {});
       await subscribe(1, { topic: 'a', last: 2 });
@@ -312,12 +312,12 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
 
     test('history of an unknown topic is empty, and asking stores nothing', async () => {
       const { command, connection, settle, broker } = await client(codec);
-      command({ kind: 'history', id: 1, topic: 'nobody' });
+      command({ kind: 'history', id: 1, topic: 'unknown' });
       await settle();
       expect(connection.replies(1)).toMatchObject([
         { kind: 'history', epoch: '', upto: 0, publications: [] },
       ]);
-      expect(broker.find('nobody')).toBeUndefined();
+      expect(broker.find('unknown')).toBeUndefined();
     });
 
     test('presence returns who is in a topic', async () => {
@@ -610,7 +610,7 @@ describe('subscriptions', () => {
     expect(await codeOf(1)).toBe('invalid_request');
   });
 
-  test('a session may have so many of its own and no more; those of the gateway don’t count', async () => {
+  test('a session has a limit of its own; those of the gateway don’t count', async () => {
     const { subscribe } = await client(codecs.protobuf, { subscriptionsPerSession: 2 }, user('alice'));
     expect(await subscribe(1, { topic: 'a' }, { topic: 'b' }, { topic: 'c' })).toMatchObject([
       { view: expect.any(Number) },

@@ -790,7 +790,7 @@ describe('the engine', () => {
       }
     }
     const { broker } = await openBroker({ engine: new DeafEngine({ isState: () => false }) });
-    expect(await broker.probe()).toBe('the feed is behind the engine');
+    expect(await broker.probe()).toBe('the feed lags behind the engine');
   });
 
   test('the probe fails once the engine is closed', async () => {

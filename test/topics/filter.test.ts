@@ -97,14 +97,14 @@ const filters: fc.Arbitrary<Filter> = fc.letrec<{ node: Filter; leaf: Filter }>(
 
 describe('the canonical form of a filter', () => {
   test.each<[string, Filter, Filter]>([
-    ['parts stand in another order', and(a, b), and(b, a)],
+    ['parts are in another order', and(a, b), and(b, a)],
     ['parts are repeated', or(a, b, a), or(a, b)],
     ['a list has one part', and(a), a],
     ['lists of one kind are nested', or(a, or(b, or(c))), or(c, b, a)],
     ['a list of one part hides a list of the same kind', and(a, or(and(b, c))), and(a, b, c)],
     ['it is negated twice', not(not(a)), a],
     ['a doubly negated list is flattened', and(a, not(not(and(b, c)))), and(a, b, c)],
-    ['values stand in another order, and repeated', isIn('a', '2', '1', '2'), isIn('a', '1', '2')],
+    ['values are in another order, and repeated', isIn('a', '2', '1', '2'), isIn('a', '1', '2')],
     ['one of one value is that value', isIn('a', '1', '1'), a],
   ])('is the same where %s', (_, one, other) => {
     expect(compileFilter(one).canonical).toBe(compileFilter(other).canonical);

@@ -122,7 +122,7 @@ export function summary(outcomes: readonly AppendOutcome[]): (number | string)[]
   return outcomes.map((outcome) => (outcome.ok ? outcome.offset : outcome.error.code));
 }
 
-/** Lets go on whoever waits for an answer. */
+/** Lets pending promises settle. */
 export function answered(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

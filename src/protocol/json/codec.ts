@@ -166,7 +166,7 @@ function batchOf(raw: Raw): Raw {
   return { ...raw, topic: raw['epoch'] === undefined ? undefined : raw['topic'], deflate: undefined };
 }
 
-/** What isn't a list or an object stands in as `false`, for the reader to refuse. */
+/** What is neither list nor object becomes `false`, which the reader refuses. */
 function publications(messages: Uint8Array): unknown {
   const array = arrayElements(messages);
   if (!array.ok) return false;
@@ -180,7 +180,7 @@ function publications(messages: Uint8Array): unknown {
 
 // ---- encoding ----
 
-/** The frame's members as they stand in JSON: points in time as text, absent ones left out. */
+/** The frame's members in JSON: points in time as text, absent ones left out. */
 function wire(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(wire);
   if (typeof value !== 'object' || value === null) return value;

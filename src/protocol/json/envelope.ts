@@ -17,7 +17,9 @@ export const wantedObject: Wanted = { maxMembers, maxNestedBytes: Number.POSITIV
 /** An object without the members that were cut out of it. */
 export interface Envelope {
   readonly ok: true;
-  /** The other members, parsed. A member named `__proto__` is an own property like any other: don't copy by assignment. */
+  /**
+   * The other members, parsed. A member named `__proto__` is an own property like any other: don't copy by assignment.
+   */
   readonly envelope: Record<string, unknown>;
   /** The exact bytes of the member's value: a view into the text. */
   readonly payload?: Uint8Array;

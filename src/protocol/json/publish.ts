@@ -63,8 +63,8 @@ const rows: readonly Row[] = memberRows.map((row) => ({
 }));
 
 /**
- * What a JSON object asks to publish, or the faults of its members: straight from the bytes to the fields. Lengths are judged by
- * the broker. `data` is a view into the bytes.
+ * What a JSON object asks to publish, or the faults of its members: straight from the bytes to the fields. Lengths are
+ * judged by the broker. `data` is a view into the bytes.
  */
 export function readJsonPublish(
   bytes: Uint8Array,
@@ -198,7 +198,7 @@ class PublishReader {
       if (data === undefined) return nullPayload;
       return { format: 'json', bytes: this.bytes.subarray(data.start, data.end) };
     }
-    if (data !== undefined) this.fail('dataBase64', 'stands instead of data');
+    if (data !== undefined) this.fail('dataBase64', 'replaces data: send one of them');
     const bytes = fromBase64(text ?? '');
     if (bytes === undefined) this.fail('dataBase64', 'is not base64 (RFC 4648, with padding)');
     return bytes === undefined ? nullPayload : { format: 'binary', bytes };

@@ -2,8 +2,8 @@ import { NameTable, nameText } from './name-table.ts';
 
 /**
  * A single pass over the UTF-8 bytes of a JSON text: strict grammar (RFC 8259), no member twice in one object at any
- * depth, at most `maxDepth` levels; it reports where the members of an outermost object (or the elements of an outermost
- * array) stand. It builds no values and doesn't look at the UTF-8 itself: see `isUtf8`. Never throws.
+ * depth, at most `maxDepth` levels; it reports where the members of an outermost object (or the elements of an
+ * outermost array) are. It builds no values and doesn't look at the UTF-8 itself: see `isUtf8`. Never throws.
  */
 
 export const maxDepth = 64;
@@ -28,8 +28,9 @@ export interface ScanFault {
   readonly message: string;
   readonly position: number;
   /**
-   * Absent: it is no JSON. `other_kind`: it is JSON, but not an object (or array) as the caller expected. `too_many`: the
-   * outermost object has more members than the caller takes. `too_long`: an object or array within it is longer than that.
+   * Absent: it is no JSON. `other_kind`: it is JSON, but not an object (or array) as the caller expected. `too_many`:
+   * the outermost object has more members than the caller takes. `too_long`: an object or array within it is longer
+   * than that.
    */
   readonly reason?: 'other_kind' | 'too_many' | 'too_long';
   /** Of `too_long`: the name of the member. */
@@ -121,13 +122,15 @@ export class JsonScanner {
   scan(start: number, end: number): JsonText | ScanFault {
     const text = this.scanPrefix(start, end);
     if (!text.ok) return text;
-    const behind = this.space(text.end);
-    if (behind === end) return text;
-    this.fail('expected the end of the text', behind);
+    const next = this.space(text.end);
+    if (next === end) return text;
+    this.fail('expected the end of the text', next);
     return this.fault();
   }
 
-  /** The JSON text that begins at `from`, or at the first byte behind it that is no white space; anything may follow. */
+  /**
+   * The JSON text that begins at `from`, or at the first byte after it that is no white space; anything may follow.
+   */
   scanPrefix(from: number, limit = this.bytes.length): JsonText | ScanFault {
     this.end = limit;
     this.top = 0;
@@ -212,7 +215,7 @@ export class JsonScanner {
       }
       const isNew =
         seen === undefined ? this.pairwise(mark, nameStart, nameEnd) : seen.add(nameStart, nameEnd);
-      if (!isNew) return this.fail('a member that stands there twice', nameStart - 1);
+      if (!isNew) return this.fail('a member that occurs twice', nameStart - 1);
       if (depth === 1 && this.members.length >= this.wanted.maxMembers)
         return this.failTooMany(nameStart - 1);
       pos = this.space(pos);
@@ -325,9 +328,9 @@ export class JsonScanner {
   }
 
   /**
-   * Where a quote, a backslash, a control character or the end is. Four bytes at a time: a borrow marks what is asked for,
-   * and wrongly only what lies behind that, so that the first mark is right. Texts of 520 bytes take half the time of
-   * looking at each byte, and no more than JSON.parse (Node 20).
+   * Where a quote, a backslash, a control character or the end is. Four bytes at a time: a borrow marks what is asked
+   * for, and wrongly only what lies after that, so that the first mark is right. Texts of 520 bytes take half the time
+   * of looking at each byte, and no more than JSON.parse (Node 20).
    */
   private plainEnd(from: number): number {
     const { bytes, words, end } = this;

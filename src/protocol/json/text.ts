@@ -6,7 +6,7 @@ import { toBase64 } from './base64.ts';
 import { jsonName } from './names.ts';
 import { JsonWriter, jsonBytesMax } from './writer.ts';
 
-/** What stands in a frame in this order: text, or bytes that are JSON text in UTF-8 already. */
+/** The parts of a frame, in order: text, or bytes that are JSON text in UTF-8 already. */
 type Piece = string | Uint8Array;
 
 export function join(pieces: readonly Piece[]): Uint8Array {
@@ -29,11 +29,11 @@ const publications = new JsonWriter(16_384);
 /** Frames of publications live for a turn or two: a slab of them is soon free. */
 const frames = new JsonWriter(16_384);
 
-/** Room for the names of the members that are written below, and for what stands between them. */
+/** Room for the names of the members that are written below, and for what is between them. */
 const namesBytes = 200;
 const tagBytes = 8;
 
-/** `topic` may be empty: unknown. Stands in a slab of many: who keeps it for long keeps a copy. */
+/** `topic` may be empty: unknown. It is part of a slab of many: keep a copy if it is kept for long. */
 export function encodePublication(topic: string, publication: Publication): Uint8Array {
   const { type, payload, timestampMs, offset } = publication;
   publications.begin(publicationBytesMax(topic, publication, payload));
@@ -76,7 +76,7 @@ const writers: { readonly [K in keyof Kinds]: (writer: JsonWriter, value: Kinds[
   integer: (writer, value) => writer.number(value),
 };
 
-/** At most so many bytes of JSON. */
+/** At most this many bytes of JSON. */
 const bytesMax: { readonly [K in keyof Kinds]: (value: Kinds[K]) => number } = {
   text: jsonBytesMax.text,
   tags: tagsBytesMax,
@@ -118,7 +118,7 @@ function writeTags(writer: JsonWriter, tags: Tags): void {
   writer.ascii(separator === ',' ? '}' : `${separator}}`);
 }
 
-/** Begins a frame of so many bytes beside its texts. */
+/** Begins a frame of this many bytes besides its texts. */
 function begin(
   topic: string | undefined,
   epoch: string | undefined,

@@ -3,7 +3,7 @@ import { toInstant } from '../instant.ts';
 import { Slabs } from '../slabs.ts';
 import { toBase64 } from './base64.ts';
 
-/** A UTF-16 unit takes at most so many bytes: `\u0000`. */
+/** The most bytes that a UTF-16 unit takes: `\u0000`. */
 const escapedBytes = 6;
 /** `9007199254740991`, and a sign that no number of the protocol has. */
 const numberBytes = 17;
@@ -14,7 +14,7 @@ const quote = 0x22;
 const backslash = 0x5c;
 const digit0 = 0x30;
 
-/** At most so many bytes of JSON. */
+/** At most this many bytes of JSON. */
 export const jsonBytesMax = {
   text: (text: string): number => escapedBytes * text.length + 2,
   number: numberBytes,
@@ -23,8 +23,8 @@ export const jsonBytesMax = {
 } as const;
 
 /**
- * Writes JSON straight into slabs: text that is joined from strings first, and encoded then, is three to four times the garbage, and
- * an array for each is what most of a scavenge's time goes to (`bench -- unicast --allocations --gaps`).
+ * Writes JSON straight into slabs: text that is joined from strings first, and encoded then, is three to four times the
+ * garbage, and an array for each is what most of a scavenge's time goes to (`bench -- unicast --allocations --gaps`).
  */
 export class JsonWriter {
   readonly #slabs: Slabs;
@@ -38,7 +38,7 @@ export class JsonWriter {
     this.#slabs = new Slabs(slabBytes);
   }
 
-  /** A new text, of at most so many bytes. */
+  /** A new text, of at most this many bytes. */
   begin(bytesMax: number): this {
     this.#bytes = this.#slabs.open(bytesMax);
     this.#at = this.#slabs.start;

@@ -12,9 +12,9 @@ import { Reader, utf8 } from './schema.ts';
 import { readVarint, skipVarint, varintLength, writeVarint } from './varint.ts';
 
 /**
- * A publication as it stands in a field `publications` of Batch, Snapshot and HistoryPage alike: tag, length and Publication of
- * `proto/gateway.proto`. By hand, as each publication is written so, heard or not, and the generated code takes three times
- * as long (`bench -- unicast`).
+ * A publication as it is in a field `publications` of Batch, Snapshot and HistoryPage alike: tag, length and
+ * Publication of `proto/gateway.proto`. By hand, as each publication is written so, heard or not, and the generated
+ * code takes three times as long (`bench -- unicast`).
  */
 
 /** The numbers of the fields that every Publication has, and of the one that holds it. */
@@ -26,7 +26,7 @@ const publicationsField = 6;
 const varintTag = (field: number): number => field * 8;
 const lengthTag = (field: number): number => field * 8 + 2;
 
-/** What stands in front of `length` bytes: tag and length. */
+/** What precedes `length` bytes: tag and length. */
 function headLength(length: number): number {
   return 1 + varintLength(length);
 }
@@ -190,8 +190,8 @@ function readOptional(publication: Draft, tag: number, reader: InstanceType<type
 }
 
 /**
- * The payload alone of what `writePublication` wrote. By hand: the reader and the other members would be most of what is
- * allocated for it (`bench -- unicast --allocations`).
+ * The payload alone of what `writePublication` wrote. By hand: the reader and the other members would be most of what
+ * is allocated for it (`bench -- unicast --allocations`).
  */
 export function readPayload(encoded: Uint8Array): Payload {
   let at = skipVarint(encoded, 1);

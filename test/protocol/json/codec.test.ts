@@ -150,7 +150,7 @@ describe('a command in JSON', () => {
     expect(decoded.ok && decoded.frame.kind === 'publish' && text(decoded.frame.payload.bytes)).toBe('null');
   });
 
-  it('may have fields that nobody knows', () => {
+  it('may have unknown fields', () => {
     expect(decode('{"type":"presence","id":2,"topic":"x","new":{"a":[1]}}')).toEqual({
       ok: true,
       frame: { kind: 'presence', id: 2, topic: 'x' },

@@ -75,7 +75,7 @@ describe('publications in JSON', () => {
   test('are what JSON.stringify writes', () => {
     fc.assert(
       fc.property(text, fc.array(publication, { minLength: 1, maxLength: 4 }), (topic, publications) => {
-        // All before any is looked at: they stand in the same slabs.
+        // All before any is looked at: they are in the same slabs.
         const encoded = publications.map((each) => jsonCodec.encodePublication(topic, each));
         expect(encoded.map(decoded)).toEqual(publications.map((each) => reference(topic, each)));
       }),

@@ -126,7 +126,7 @@ describe('the JSON scanner', () => {
     );
   });
 
-  it('finds the end of a string, and what may not stand in one, wherever it stands', () => {
+  it('finds the end of a string, and what may not be in one, wherever it is', () => {
     const specials = [
       '',
       '"',
@@ -145,9 +145,9 @@ describe('the JSON scanner', () => {
       '\u{10ffff}',
     ];
     for (let before = 0; before < 9; before++) {
-      for (let behind = 0; behind < 6; behind++) {
+      for (let after = 0; after < 6; after++) {
         for (const special of specials) {
-          const json = `${' '.repeat(before % 4)}"${'x'.repeat(before)}${special}${'"'.repeat(behind % 2)}${'y'.repeat(behind)}"`;
+          const json = `${' '.repeat(before % 4)}"${'x'.repeat(before)}${special}${'"'.repeat(after % 2)}${'y'.repeat(after)}"`;
           expect([json, scan(json).ok]).toEqual([json, parses(json)]);
           const within = utf8(`["${json}"]`);
           expect(new JsonScanner(within).scan(2, within.length - 2)).toMatchObject({ ok: parses(json) });
@@ -243,7 +243,7 @@ describe('the JSON scanner', () => {
     expect(scan('{"a1c1e":1,"a2c2e":2,"a1c1e":3}').ok).toBe(false);
   });
 
-  it('reports members and elements where they stand', () => {
+  it('reports members and elements where they are', () => {
     const json = utf8(' {"a" : [1, {"x":2}] ,"\\u00fc":"ö"}');
     const object = scanJson(json);
     if (!object.ok) throw new Error(object.message);
@@ -263,7 +263,7 @@ describe('the JSON scanner', () => {
 });
 
 describe('the envelope', () => {
-  it('is parsed, and the payload is left as it stands', () => {
+  it('is parsed, and the payload is left unchanged', () => {
     const split = splitEnvelope(utf8('{"topic":"x","data": {"b":  1.50, "a":"\\u0000ü"} ,"n":1}'), 'data');
     if (!split.ok) throw new Error(split.message);
     expect(split.envelope).toEqual({ topic: 'x', n: 1 });

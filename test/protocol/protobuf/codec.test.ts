@@ -105,7 +105,7 @@ describe('the protobuf codec', () => {
     });
   });
 
-  it('names the id of a frame that breaks behind it', () => {
+  it('names the id of a frame that breaks after it', () => {
     expect(protobufCodec.decodeClientFrame(bytes(8, 5, 0x52, 200))).toMatchObject({
       ok: false,
       code: 'invalid_frame',

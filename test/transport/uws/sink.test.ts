@@ -51,7 +51,7 @@ function coverage(client: JsonClient, topic: string): [number, number][] {
 }
 
 describe('a session whose buffer is full', () => {
-  it('gets the empty coverage of what is not for it behind what was published before, not ahead of it', async () => {
+  it('gets the empty coverage of what is not for it after what was published before, not ahead of it', async () => {
     gateway = await startGateway({ backpressureMaxBytes, payloadMaxBytes: 61_440 });
     const [mine, other] = [await connect(), await connect()];
     const session = mine.frames[0]?.['session'] as string;
