@@ -26,10 +26,10 @@ export { accessSummary, proxySuspected } from './config/access-summary.ts';
 export { namespaceOptions } from './config/namespaces.ts';
 export { type Config, type OptionName, options } from './config/options.ts';
 
-/** Names the file where no flag does. */
+/** Names the file, unless a flag does. */
 const configFileVariable = 'SLUICE_CONFIG';
 
-/** A wrong file can have thousands of faults. */
+/** The number of faults that are listed: a wrong file can have thousands. */
 const toldMax = 50;
 
 /** All faults of a configuration together, a sentence each. None of them holds the value of a secret. */
@@ -54,7 +54,7 @@ export interface ConfigSources {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Path of a JSON or YAML file. Default: what `SLUICE_CONFIG` says. */
   readonly file?: string;
-  /** Is told, in a sentence, of each old name that is still in use. */
+  /** Called with a sentence for each old name that is used. */
   readonly warn?: (sentence: string) => void;
 }
 
@@ -77,8 +77,8 @@ export function loadConfig(sources: ConfigSources = {}): Config {
 }
 
 /**
- * Resolves these options only, for a command that is no gateway: faults of other options, and between options, are not
- * its concern. A name that none has is a fault where it may be a misspelt one of these. Throws a `ConfigError`.
+ * Resolves these options only, for a command that is not a gateway: faults of other options, and between options, are
+ * not its concern. A name that none has is a fault where it may be a misspelt one of these. Throws a `ConfigError`.
  */
 export function loadOptions<const N extends OptionName>(
   names: readonly N[],
@@ -97,7 +97,7 @@ export function loadOptions<const N extends OptionName>(
   return values;
 }
 
-/** All that was given, and what is wrong with it so far. */
+/** What was given, and the faults found so far. */
 interface Reading {
   readonly flags: Entries;
   readonly env: ConfigSources['env'] & object;
@@ -135,10 +135,7 @@ function readEntries(path: string, faults: string[]): Entries {
   return {};
 }
 
-/**
- * The parser's own messages quote the file, and with it its secrets. Its warnings are faults: it has passed over
- * something.
- */
+/** The parser's own messages quote the file, with its secrets. Its warnings are faults: it has ignored something. */
 function parseYaml(text: string, path: string, faults: string[]): unknown {
   const document = parseDocument(text, { logLevel: 'silent' });
   const problems = [...document.errors, ...document.warnings].map(yamlFault);
@@ -163,7 +160,7 @@ function yamlFault({ code, linePos }: YAMLError): string {
 interface Given {
   readonly value: unknown;
   readonly spelling: keyof OptionNames;
-  /** Where it was said: "--port", "SLUICE_PORT", "port in sluice.yaml". */
+  /** The place, for messages: "--port", "SLUICE_PORT", "port in sluice.yaml". */
   readonly where: string;
 }
 
@@ -267,7 +264,7 @@ function explain(issue: z.core.$ZodIssue): string {
   return issue.message;
 }
 
-/** A secret that is left out by mistake would leave the gateway open. */
+/** An empty secret is a fault: left out by mistake, it would leave the gateway open. */
 function emptySecrets(file: Entries, path: string | undefined): string[] {
   return secretNames
     .filter((name) => Object.hasOwn(file, name) && (file[name] === null || file[name] === ''))
@@ -278,7 +275,7 @@ const oldVariables = new Set(options.map(({ renamedFrom }) => renamedFrom?.env))
 
 interface UnknownName {
   readonly fault: string;
-  /** The name that it may be a slip of the pen for. */
+  /** The name that may have been meant. */
   readonly nearest: string | undefined;
 }
 

@@ -8,13 +8,13 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-/** The world around the commands. */
+/** What the commands need from the process. */
 export interface CliDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdin: AsyncIterable<Uint8Array>;
   print(text: string): void;
   complain(text: string): void;
-  /** Lines are for a person rather than for a collector of logs. */
+  /** Output goes to a person, and not to a collector of logs. */
   readonly isTerminal: boolean;
   readonly fetch: typeof fetch;
   /** Aborting `signal` ends a start that is under way: it rejects with the signal's reason. */
@@ -25,7 +25,7 @@ export interface CliDeps {
   untilStopped(): Promise<string>;
 }
 
-/** Ends the process with this code, after what it has to say was said. */
+/** Ends the process with this code, after its message was printed. */
 export class Exit extends Error {
   readonly exitCode: number;
   constructor(exitCode: number, message: string, cause?: unknown) {

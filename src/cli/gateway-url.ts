@@ -3,10 +3,7 @@ import type { Config } from '../config.ts';
 import { Exit } from './deps.ts';
 import { readRunFile } from './run-file.ts';
 
-/**
- * Where a gateway of this configuration listens on this machine: its run file knows better than flags that it may have
- * had.
- */
+/** The URL of a gateway of this configuration on this machine. Its run file takes precedence: it may have had flags. */
 export function gatewayUrl({ host, port, runFile }: Pick<Config, 'host' | 'port' | 'runFile'>): string {
   const running = runFile === '' ? undefined : readRunFile(runFile);
   if (running !== undefined) return urlToReach(running.host, running.port);

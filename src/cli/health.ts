@@ -1,9 +1,9 @@
 import { type CliDeps, Exit } from './deps.ts';
 
-/** Less than the 3 s that the Dockerfile gives the whole command. */
+/** Less than the 3 s that the Dockerfile allows for the whole command. */
 const answerWithinMs = 2000;
 
-/** Asks a gateway whether it lives. */
+/** Checks that a gateway is alive. */
 export async function health(url: string, deps: CliDeps): Promise<void> {
   const response = await deps
     .fetch(`${url}/healthz`, { signal: AbortSignal.timeout(answerWithinMs) })

@@ -8,7 +8,7 @@ export interface PublishFlags {
   readonly messageId?: string;
 }
 
-/** Publishes one update over HTTP and prints the answer. `credential`: an API key or a token. */
+/** Publishes one update over HTTP and prints the result. `credential`: an API key or a token. */
 export async function publish(
   url: string,
   credential: string | undefined,
@@ -39,7 +39,7 @@ function withoutPassword(url: string): string {
   return url.replace(/\/\/[^/@]*@/, '//…@');
 }
 
-/** Not of shared memory: what `fetch` takes. */
+/** The bytes that `fetch` takes: not of shared memory. */
 type Bytes = Uint8Array<ArrayBuffer>;
 
 async function dataBytes(data: string | undefined, deps: CliDeps): Promise<Bytes | undefined> {
@@ -63,7 +63,7 @@ function spliceData(envelope: object, data: Bytes | undefined): Bytes {
   return Buffer.concat([Buffer.from(`${head.slice(0, -1)},"data":`), data, Buffer.from('}')]);
 }
 
-/** For commander: NAME=VALUE, again and again. */
+/** For commander: parses NAME=VALUE of a repeatable flag. */
 export function collectTags(
   value: string,
   tags: Readonly<Record<string, string>>,

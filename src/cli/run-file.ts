@@ -7,14 +7,14 @@ export interface RunningAt {
   readonly port: number;
 }
 
-/** A reader finds the whole of it or none. Throws what the file system says. */
+/** Writes the file atomically. Throws the error of the file system. */
 export function writeRunFile(path: string, running: RunningAt): void {
   const next = `${path}.${running.pid}`;
   writeFileSync(next, `${JSON.stringify(running)}\n`);
   renameSync(next, path);
 }
 
-/** Nothing where there is none, or something else. */
+/** Undefined: there is no such file, or it is not a run file. */
 export function readRunFile(path: string): RunningAt | undefined {
   try {
     const { pid, host, port } = JSON.parse(readFileSync(path, 'utf8')) as Partial<RunningAt>;
@@ -25,7 +25,7 @@ export function readRunFile(path: string): RunningAt | undefined {
   }
 }
 
-/** Unless another gateway has written its own by now. */
+/** Removes the file, unless another gateway has replaced it. */
 export function removeRunFile(path: string, { pid }: RunningAt): void {
   if (readRunFile(path)?.pid === pid) rmSync(path, { force: true });
 }

@@ -31,7 +31,7 @@ export async function serve(config: Config, deps: CliDeps, warnings: readonly st
   forget();
 }
 
-/** Nothing: it was stopped meanwhile. */
+/** Undefined: it was stopped while it started. */
 async function start(
   config: Config,
   deps: CliDeps,

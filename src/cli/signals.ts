@@ -30,7 +30,7 @@ export function whileLoading(process: LoadingProcess): () => void {
   return stop;
 }
 
-/** What a process hears of the outside. */
+/** The process, as far as its signals are concerned. */
 export interface SignalWorld {
   on(signal: Signal, listener: () => void): unknown;
   /** Monotonic, in milliseconds. */
@@ -45,8 +45,7 @@ export interface SignalWorld {
 const sameRequestMs = 1000;
 
 /**
- * Resolves at the first signal, which drains. A later one, from a person who is tired of waiting, ends the process at
- * once.
+ * Resolves at the first signal, which drains. A later one ends the process at once.
  */
 export function untilSignalled(world: SignalWorld): Promise<string> {
   return new Promise((resolve) => {

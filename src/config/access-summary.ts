@@ -2,7 +2,7 @@ import { admitsAnonymous, needsCredentials } from './access.ts';
 import type { Config } from './options.ts';
 import { isLoopback } from './values.ts';
 
-/** Who may do what, in sentences for the log: what an operator has to know before others find it out. */
+/** Sentences for the log that say which clients may do what, so that no operator opens a gateway by mistake. */
 export function accessSummary(config: Config): string {
   const parts = needsCredentials(config)
     ? [readers(config), tokenHolders(config), publishers(config)]
@@ -13,15 +13,15 @@ export function accessSummary(config: Config): string {
   return parts.filter((part) => part !== undefined).join(' ');
 }
 
-/** Absent where the operator has named one: what it passes on is no longer taken for this machine's own. */
+/** Undefined where the operator has named a local proxy: then its requests do not count as this machine's own. */
 function localProxy({ trustedProxies }: Config): string | undefined {
   if (trustedProxies.some((range) => isLoopback(range.split('/')[0] as string))) return undefined;
-  return `A proxy on this machine that adds no header makes everyone look local: ${remedy} where there is one.`;
+  return `A proxy on this machine that adds no header makes every client look local: ${remedy} where there is one.`;
 }
 
 const remedy = 'give --api-key, or --trusted-proxy 127.0.0.1,';
 
-/** For the log, once: a request came with a loopback `Host`, and with this sign of a proxy. */
+/** A warning for the log: a request with a loopback `Host` had this sign of a proxy. */
 export function proxySuspected(sign: string, config: Config): string {
   const open = config.apiKeys.length > 0 ? 'read /metrics' : 'publish and administrate';
   return (
@@ -54,7 +54,7 @@ function publishers(config: Config): string {
         .join(' ');
 }
 
-/** What the namespaces allow to all: "nothing", "everything but secret", "the namespaces a, b". */
+/** What the namespaces allow to all clients: "nothing", "everything but secret", "the namespaces a, b". */
 function openNamespaces({ namespaces }: Config): { subscribe: string; publish: string } {
   return { subscribe: list('subscribe'), publish: list('publish') };
 

@@ -11,7 +11,7 @@ const atLeast = (config: Config, left: SizeName, right: SizeName): string | unde
     ? undefined
     : `${left} (${formatBytes(config[left])}) must be at least ${right} (${formatBytes(config[right])})`;
 
-/** Without keys only loopback is safe: everybody who reaches the port could publish and administrate. */
+/** Without keys only loopback is safe: every client that reaches the port could publish and administrate. */
 function bindsSafely(config: Config): string | undefined {
   if (isLoopback(config.host) || needsCredentials(config)) return undefined;
   const setters = options
@@ -23,7 +23,7 @@ function bindsSafely(config: Config): string | undefined {
   );
 }
 
-/** A ring must fit into the total and hold a publication; batches must fit into the backpressure. */
+/** A history must fit into the total and hold a publication; batches must fit into the backpressure. */
 function ringFaults(config: Config, own: Pick<Config, 'topicHistoryMaxBytes' | 'batchMaxBytes'>): string[] {
   const faults = [];
   if (
@@ -44,7 +44,7 @@ function ringFaults(config: Config, own: Pick<Config, 'topicHistoryMaxBytes' | '
   return faults;
 }
 
-/** What a namespace inherits is said once, without its name. */
+/** A fault that namespaces inherit is listed once, without their names. */
 function allRingFaults(config: Config): string[] {
   const general = ringFaults(config, config);
   const own = Object.entries(config.namespaces).flatMap(([name, namespace]) =>
@@ -55,7 +55,7 @@ function allRingFaults(config: Config): string[] {
   return [...general, ...own];
 }
 
-/** What no option can say for itself. Every fault is a sentence. */
+/** Faults between options, a sentence each. */
 export function crossFaults(config: Config): string[] {
   const sizes = [
     bindsSafely(config),
@@ -64,7 +64,7 @@ export function crossFaults(config: Config): string[] {
       : `payloadMaxBytes (${formatBytes(config.payloadMaxBytes)}) must be less than ` +
         `frameMaxBytes (${formatBytes(config.frameMaxBytes)})`,
     atLeast(config, 'bodyMaxBytes', 'frameMaxBytes'),
-    // A buffer overshoots its limit by one frame: with a payload that is no larger it at most doubles.
+    // A buffer overshoots its limit by one frame: with a payload of at most that size it doubles.
     atLeast(config, 'backpressureMaxBytes', 'payloadMaxBytes'),
     atLeast(config, 'backpressureTotalMaxBytes', 'backpressureMaxBytes'),
     atLeast(config, 'requestsMaxBytes', 'requestsMaxBytesPerClient'),

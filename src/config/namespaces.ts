@@ -32,9 +32,9 @@ export const namespaceOptionsSchema = z.strictObject({
   batchMaxBytes: namespaceKinds.batchMaxBytes.schema,
   /** Stream mode: every view sends only the newest publication per key of each batch. */
   conflate: boolean.schema,
-  /** Whether the members of a topic may be listed and watched, by whom permission allows it. */
+  /** Whether the members of a topic may be listed and watched, by clients with the permission. */
   presence: boolean.schema,
-  /** For publications that bring no ttl of their own. 0: none. */
+  /** For publications without a ttl of their own. 0: none. */
   ttlMs: integer(0, 365 * day * 1000).schema,
   anonymous: anonymousSchema,
 });

@@ -90,7 +90,7 @@ const optionTable = {
   trustedProxies: option(
     list('CIDR', unless(isAddressRange, 'must be IP addresses or ranges like 10.0.0.0/8')),
     [],
-    'Proxies whose word on the client’s address is taken; what they pass on never counts as this machine’s own.',
+    'Proxies whose X-Forwarded-For is believed; requests through them never count as this machine’s own.',
     { flag: '--trusted-proxy' },
   ),
 
@@ -110,7 +110,7 @@ const optionTable = {
   maxHttpConnections: option(
     count,
     20_000,
-    'Connections that are no WebSockets (yet); further ones are closed at once.',
+    'Connections that are not WebSockets (yet); further ones are closed at once.',
   ),
   httpConnectionsPerSecondPerIp: option(
     integer(1, 1_000_000),
@@ -130,12 +130,12 @@ const optionTable = {
   idleTimeoutSeconds: option(
     integer(10, 300),
     60,
-    'A connection is dead after so long without a message or pong.',
+    'A connection without a message or pong for this time is dead.',
   ),
   writeTimeoutSeconds: option(
     integer(1, 3600),
     30,
-    'A connection whose buffer makes no progress for so long is cut.',
+    'A connection whose buffer makes no progress for this time is closed.',
   ),
   shutdownGraceSeconds: option(integer(0, 3600), 5, 'Time to drain the connections at shutdown.'),
 
@@ -157,7 +157,7 @@ const optionTable = {
   sync: option(
     boolean,
     false,
-    'Engine lmdb: answer a publish only when it is on the disk, so that a power failure loses nothing.',
+    'Engine lmdb: acknowledge a publish only when it is on the disk, so that a power failure loses nothing.',
   ),
   topicsMax: option(count, 100_000, 'Topics in all.'),
   messageIdsMaxBytesPerClient: option(
@@ -168,7 +168,7 @@ const optionTable = {
   messageIdsMaxBytes: option(
     bytes(4 * KiB, 2 ** 40),
     128 * MiB,
-    'The same of all together; clients without key or token have a quarter of it, and none takes more than is left.',
+    'The same of all together; clients without key or token share a quarter of it.',
   ),
   topicHistoryMaxPublications: option(
     namespaceKinds.topicHistoryMaxPublications,
@@ -233,7 +233,7 @@ const optionTable = {
     false,
     'Publish this machine’s CPU, memory, load, disk and network to server:HOSTNAME.',
   ),
-  sourceHostIntervalMs: option(integer(100, 3_600_000), 1000, 'How often it does.'),
+  sourceHostIntervalMs: option(integer(100, 3_600_000), 1000, 'Time between two readings of the host.'),
   canary: option(
     boolean,
     true,

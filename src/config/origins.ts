@@ -1,4 +1,4 @@
-/** Schemes of pages and apps that have origins of their own; what else is special in URLs has none, or isn't a page. */
+/** Schemes of pages with an origin. The other special schemes of URLs have none, or are not for pages. */
 const webScheme = /^https?:$/;
 const otherSpecialScheme = /^(?:wss?|ftp|file|blob|data|about|javascript):/i;
 /** `capacitor://localhost`, `chrome-extension://ID`: compared verbatim. */

@@ -7,11 +7,11 @@
 const namePattern =
   /^SLUICE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;
 
-/** By the name alone `*_PORT` might be an option, or a slip of the pen for one: the value decides. */
+/** By its name `*_PORT` could be an option, or a misspelt one: the value decides. */
 const portNamePattern = /^SLUICE_(\w+_)?PORT$/;
 const portValuePattern = /^(tcp|udp|sctp):\/\/\S+:\d+$/;
 
-/** Whether this variable says where a Service is, rather than being an option, or a misspelt one. */
+/** Whether this variable is the address of a Service, and not an option or a misspelt one. */
 export function isServiceLink(name: string, value: string): boolean {
   return namePattern.test(name) || (portNamePattern.test(name) && portValuePattern.test(value));
 }

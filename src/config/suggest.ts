@@ -17,7 +17,7 @@ function distance(left: string, right: string): number {
 
 const plain = (name: string) => name.toLowerCase().replace(/[-_]/g, '');
 
-/** The one of the known names that is close enough to be meant. */
+/** The known name that is close enough to be meant. */
 export function nearestOf(name: string, known: readonly string[]): string | undefined {
   const ranked = known
     .map((each) => ({ each, away: distance(plain(name), plain(each)) }))

@@ -200,7 +200,7 @@ describe('a gateway that can’t start', () => {
     const args = ['--port', '0', '--engine', 'lmdb', '--data-dir', dataDir];
     const { exitCode, complaints } = await run(args, { startServer, untilStopped: forever });
     expect(exitCode).toBe(1);
-    expect(complaints).toContain(`${dataDir} lies below something that is no folder`);
+    expect(complaints).toContain(`${dataDir} lies below something that is not a folder`);
     expect(complaints).not.toMatch(/port/i);
   });
 });

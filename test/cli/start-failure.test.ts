@@ -28,8 +28,8 @@ describe('a gateway that does not start says why', () => {
     ['EPERM', 'may not be used by this user'],
     ['EROFS', 'read-only'],
     ['ENOSPC', 'full'],
-    ['ENOTDIR', 'no folder'],
-    ['EEXIST', 'no folder'],
+    ['ENOTDIR', 'not a folder'],
+    ['EEXIST', 'not a folder'],
   ])('a file: %s, whose code a port may have too', (code, cause) => {
     const sentence = startFailure(fileError(code), config);
     expect(sentence).toContain('/srv/sluice/lock ');
