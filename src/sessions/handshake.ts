@@ -160,10 +160,12 @@ function tokenOfQuery(query: string): string | undefined {
   return query === '' ? undefined : new URLSearchParams(query).getAll('token').find((token) => token !== '');
 }
 
-/** `/ws`: nothing; `/ws/monitoring/{server}`: that server's topic; `/ws/{topic}`: that topic, as one segment. */
+/**
+ * After the first segment, which is the transport's own (`/ws`): nothing, `monitoring/{server}` for that server's
+ * topic, or `{topic}` as one segment.
+ */
 function topicOfPath(path: string): string | undefined | SluiceError {
-  if (path === '/ws') return undefined;
-  const rest = path.replace(/^\/ws\/?/, '');
+  const rest = path.replace(/^\/[^/]*\/?/, '');
   if (rest === '') return undefined;
   const monitoring = /^monitoring\/([^/]+)$/.exec(rest)?.[1];
   const segment = monitoring ?? rest;
