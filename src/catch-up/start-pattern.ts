@@ -61,7 +61,7 @@ function startAtPositions(
   const known = new Map(positions.map((position) => [position.topic, position]));
   const startOf = (topic: Topic) => {
     const start = startSince(topic, known.get(topic.name) ?? { epoch: '', offset: 0 });
-    metrics.recoveriesTotal.inc({ outcome: start.outcome });
+    if (start.outcome !== undefined) metrics.recoveriesTotal.inc({ outcome: start.outcome });
     return start;
   };
   const started = startEach(view, [...matching(view, broker.topics())], broker, startOf);

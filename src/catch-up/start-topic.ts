@@ -27,7 +27,7 @@ export function startTopic(feed: Feed, subscription: Subscription, options: Star
   const { since, last = 0, cursor } = subscription;
   const start =
     since === undefined ? startNew(feed, last) : startSince(feed.topic, since, knownSeq(broker, cursor));
-  if (since !== undefined) metrics.recoveriesTotal.inc({ outcome: start.outcome });
+  if (start.outcome !== undefined) metrics.recoveriesTotal.inc({ outcome: start.outcome });
   const { epoch, position: offset, recovered, missing, needsSnapshot } = start;
   const { mode } = feed.topic.options;
   const isLevel = offset === feed.topic.ring.newest && !needsSnapshot;
@@ -46,7 +46,7 @@ export interface Start {
   readonly missing: OffsetRange | undefined;
   readonly needsSnapshot: boolean;
   /** For the counter of recoveries. */
-  readonly outcome: 'recovered' | 'snapshot' | 'gap' | 'none';
+  readonly outcome: 'recovered' | 'snapshot' | 'gap' | undefined;
 }
 
 /**
@@ -111,7 +111,7 @@ export function startNew(feed: Feed, last: number): Start {
     recovered: undefined,
     missing: undefined,
     needsSnapshot,
-    outcome: 'none',
+    outcome: undefined,
   };
 }
 

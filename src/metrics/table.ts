@@ -97,7 +97,7 @@ export const table = {
   sessions_lagging: gauge('Sessions that read too slowly and get no live batches.'),
   sessions_lagging_total: counter('Times that a session began to lag.'),
   recoveries_total: counter('Catch-ups and subscriptions with `since`, by outcome.', {
-    outcome: ['recovered', 'snapshot', 'gap', 'none'],
+    outcome: ['recovered', 'snapshot', 'gap'],
   }),
   waiting_message_bytes: gauge('Bytes of large client messages that wait for a later turn to be decoded.'),
   backpressure_bytes: gauge('Unsent bytes of all sessions, buffered or waiting for the buffer.'),

@@ -176,6 +176,6 @@ describe('starting anew', () => {
   ])('%s', (_, feed, last, expected) => {
     const start = startNew(feed, last);
     expect(start).toMatchObject(expected);
-    expect([start.recovered, start.missing, start.outcome]).toEqual([undefined, undefined, 'none']);
+    expect([start.recovered, start.missing, start.outcome]).toEqual([undefined, undefined, undefined]);
   });
 });
