@@ -8,7 +8,7 @@ const workMsPerCommand = 1;
 /** A client is ended when its refusals exceed this multiple of its rate, or this burst. */
 const refusalsPerCommand = 10;
 const minRefusalBurst = 1000;
-/** A reply of this size takes about a millisecond to build and write (`bench -- siege`). */
+/** A reply of this size is charged as a millisecond. An estimate: `bench -- siege` shows that it suffices. */
 const bytesPerMs = 200 * 1024;
 /** Less time than this is covered by the rate of commands. */
 const freeMs = 0.05;

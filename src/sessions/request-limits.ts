@@ -8,7 +8,7 @@ export interface RequestRates {
 /** The time per second that the requests of one payer may take, and its burst. */
 const workMsPerSecond = 250;
 const workBurstMs = 100;
-/** A response of this size takes about a millisecond to build and write (`bench -- siege`). */
+/** A response of this size is charged as a millisecond. An estimate: `bench -- siege` shows that it suffices. */
 const bytesPerMs = 200 * 1024;
 
 /**
