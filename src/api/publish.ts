@@ -5,6 +5,7 @@ import { SluiceError } from '../errors.ts';
 import type { PublishFields } from '../protocol/frames.ts';
 import { JsonScanner, type JsonText, type ScanFault } from '../protocol/json/scanner.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
+import type { Payer } from '../topics/payer.ts';
 import { ArrayItems, type BatchItems, LineItems } from './batch-items.ts';
 import { type ApiResponse, errorBody, jsonText } from './http.ts';
 import type { ApiPorts } from './ports.ts';
@@ -26,13 +27,18 @@ export function broadcast(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
   return inTurn(call, ports, broadcastNow);
 }
 
+/** Keys, and this machine itself, are the operator, whose time is not counted. */
+function chargedOf({ identity, payer }: Call): Payer | undefined {
+  return identity.scopes.length > 0 ? undefined : payer;
+}
+
 function inTurn(
   call: Call,
   ports: ApiPorts,
   handle: (call: Call, ports: ApiPorts) => Awaitable<ApiResponse>,
 ): Awaitable<ApiResponse> {
   if (call.body.length <= pieceBytes) return handle(call, ports);
-  return ports.turns.run(call.payer, () => handle(call, ports));
+  return ports.turns.run(chargedOf(call), () => handle(call, ports));
 }
 
 function publishNow(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
@@ -88,9 +94,9 @@ function resultsOf(call: Call, ports: ApiPorts): Awaitable<Results> {
   return checked(items);
 }
 
-async function readInTurns(items: BatchItems<Results[number]>, { payer }: Call, { turns }: ApiPorts) {
+async function readInTurns(items: BatchItems<Results[number]>, call: Call, { turns }: ApiPorts) {
   const readPiece = () => items.readUntil(items.position + pieceBytes);
-  while (!(await turns.run(payer, readPiece)));
+  while (!(await turns.run(chargedOf(call), readPiece)));
   return checked(items);
 }
 

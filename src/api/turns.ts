@@ -22,8 +22,8 @@ export class Turns {
     this.#options = options;
   }
 
-  /** Resolves with what `work` returns, and rejects with what it throws. Its time is charged to the payer. */
-  run<T>({ account }: Payer, work: () => T | PromiseLike<T>): Promise<T> {
+  /** Resolves with what `work` returns, and rejects with what it throws. Its time is charged to the payer, if any. */
+  run<T>(payer: Payer | undefined, work: () => T | PromiseLike<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push(() => {
         const startMs = this.#options.monotonicMs();
@@ -32,7 +32,7 @@ export class Turns {
         } catch (error) {
           reject(error);
         }
-        this.#options.spent(account, this.#options.monotonicMs() - startMs);
+        if (payer !== undefined) this.#options.spent(payer.account, this.#options.monotonicMs() - startMs);
       });
       this.#schedule();
     });

@@ -250,19 +250,39 @@ describe('a large body', () => {
     ['/api/publish', '{"topic":"a"}'],
     ['/api/broadcast', '{"data":1}'],
     ['/api/publish/batch', '[{"topic":"a"}]'],
-  ])('of %s is read in a turn of its own, one a turn, and charged to who sent it', async (path, text) => {
-    const { post, turn, spent } = await startWithTurns();
-    const answers: number[] = [];
-    for (let i = 0; i < 2; i++) void post(path, padded(text)).then(({ status }) => answers.push(status));
-    await settled();
-    expect([answers, spent]).toEqual([[], []]);
+  ])(
+    'of %s is read in a turn of its own, one a turn, and not charged to the operator',
+    async (path, text) => {
+      const { post, turn, spent } = await startWithTurns();
+      const answers: number[] = [];
+      for (let i = 0; i < 2; i++) void post(path, padded(text)).then(({ status }) => answers.push(status));
+      await settled();
+      expect([answers, spent]).toEqual([[], []]);
+      expect(turn()).toBe(1);
+      await settled();
+      expect(answers).toEqual([200]);
+      expect(turn()).toBe(1);
+      await settled();
+      expect([answers, spent]).toEqual([[200, 200], []]);
+    },
+  );
+
+  test('of a user is charged to the user', async () => {
+    const { ports, turn, spent } = await startWithTurns();
+    const call: Call = {
+      params: {},
+      query: {},
+      body: Buffer.from(padded('[{"topic":"a"}]')),
+      contentType: 'application/json',
+      ifNoneMatch: '',
+      acceptEncoding: '',
+      identity: { ...localIdentity, scopes: [] },
+      payer: { account: 'user a', isVerified: true },
+    };
+    const answer = publishBatch(call, ports);
     expect(turn()).toBe(1);
-    await settled();
-    expect([answers, spent.length]).toEqual([[200], 1]);
-    expect(turn()).toBe(1);
-    await settled();
-    expect([answers, spent.length]).toEqual([[200, 200], 2]);
-    expect(spent[0]).toBe('address 127.0.0.1 1');
+    await answer;
+    expect(spent).toEqual(['user a 1']);
   });
 
   test('is answered in the turn in which it comes, unless it is large', async () => {
