@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { ArrayItems, LineItems } from '../../src/api/batch-items.ts';
+import type { ApiPorts } from '../../src/api/ports.ts';
 import { publishBatch } from '../../src/api/publish.ts';
 import type { Call } from '../../src/api/route.ts';
 import { Turns } from '../../src/api/turns.ts';
-import { allScopes, localIdentity } from '../../src/auth/identity.ts';
+import { localIdentity } from '../../src/auth/identity.ts';
 import { SluiceError } from '../../src/errors.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
 import { JsonScanner } from '../../src/protocol/json/scanner.ts';
@@ -99,11 +100,11 @@ describe('a batch', () => {
       [40_000, 1001],
     ] as const) {
       let read = 0;
-      const identity = {
-        ...localIdentity,
-        get scopes() {
+      const counting: ApiPorts = {
+        ...ports,
+        authorize: (...asked) => {
           read++;
-          return allScopes;
+          return ports.authorize(...asked);
         },
       };
       const call: Call = {
@@ -113,10 +114,10 @@ describe('a batch', () => {
         contentType,
         ifNoneMatch: '',
         acceptEncoding: '',
-        identity,
+        identity: localIdentity,
         payer: gatewayPayer,
       };
-      const answer = async () => (await publishBatch(call, ports)).status;
+      const answer = async () => (await publishBatch(call, counting)).status;
       if (count > 1000) await expect(answer()).rejects.toThrow('at most 1000 items');
       else expect(await answer()).toBe(200);
       expect(read).toBe(expected);
