@@ -143,10 +143,10 @@ export const attacks = {
     },
   },
   escapes: {
-    sentence: '10 publishes whose data has 500 000 members with escapes in their names',
+    sentence: '10 publishes whose data has 400 000 members with escapes in their names',
     as: publishers,
     run: async (target) => {
-      const data = `{${Array.from({ length: 500_000 }, (_, i) => `"\\u0078${i}":1`).join()}}`;
+      const data = `{${Array.from({ length: 400_000 }, (_, i) => `"\\u0078${i}":1`).join()}}`;
       await post(target, '/api/publish', 10, `{"topic":"a","type":"b","data":${data}}`);
     },
   },
