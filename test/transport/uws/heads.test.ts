@@ -72,7 +72,6 @@ const headers = (count: number) => Array.from({ length: count }, (_, i) => `x-${
 test.each([
   ['HTTP/1.0', `GET /healthz HTTP/1.0\r\n${host}\r\n`, 505],
   ['HTTP/2 without TLS', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505],
-  ['no HTTP', 'hello\r\n\r\n', 505],
   ['an absolute URL', `GET http://localhost/healthz HTTP/1.1\r\n${host}\r\n`, 505],
   ['a length that is no number', `POST /api/publish HTTP/1.1\r\n${host}content-length: abc\r\n\r\n`, 400],
   [
@@ -87,15 +86,29 @@ test.each([
   expect((await socket.answer()).status).toBe(status);
 });
 
-test('the library serves 98 headers, and leaves more without an answer', async () => {
+/** The binary for Node 20 is older than those for 22 and 24. */
+const isOlderBinary = process.versions.modules === '115';
+
+/** Sends a request, has another one answered, and returns what came for the first by then. */
+async function meanwhile(request: string): Promise<string> {
+  const socket = await open();
+  await socket.send(request);
+  const other = await open();
+  await other.send(get);
+  await other.answer();
+  return socket.text;
+}
+
+test('the library answers what is not HTTP with 505 on Node 20, and waits for more on later ones', async () => {
+  gateway = await startGateway();
+  expect((await meanwhile('hello\r\n\r\n')).startsWith('HTTP/1.1 505')).toBe(isOlderBinary);
+});
+
+test('the library serves 98 headers; more it leaves without an answer on Node 20, and refuses on later ones', async () => {
   gateway = await startGateway();
   const served = await open();
   await served.send(`GET /healthz HTTP/1.1\r\n${host}${headers(97)}\r\n`);
   expect((await served.answer()).status).toBe(200);
-  const ignored = await open();
-  await ignored.send(`GET /healthz HTTP/1.1\r\n${host}${headers(98)}\r\n`);
-  const other = await open();
-  await other.send(get);
-  await other.answer();
-  expect(ignored.text).toBe('');
+  const told = await meanwhile(`GET /healthz HTTP/1.1\r\n${host}${headers(98)}\r\n`);
+  expect(told.split('\r\n')[0]).toBe(isOlderBinary ? '' : 'HTTP/1.1 431 Request Header Fields Too Large');
 });
