@@ -43,10 +43,10 @@ const get = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: 127.0
 const healthy = async () => (await fetch(`${gateway.url}/healthz`)).status;
 
 describe('a client that sends requests ahead and reads none of the answers', () => {
-  it.each<[what: string, request: string, count?: number]>([
+  it.each([
     ['a large file', get('/dashboard.js')],
-    // The kernel takes as much as 100 000 of these answers.
-    ['a file that it has', get('/dashboard.js', 'If-None-Match: *\r\n'), 200_000],
+    // The kernel may take all of these: then the connection ends for being idle.
+    ['a file that it has', get('/dashboard.js', 'If-None-Match: *\r\n')],
     ['heads of a file', get('/dashboard.js').replace('GET', 'HEAD')],
     ['methods', get('/healthz').replace('GET', 'OPTIONS')],
     ['a small answer', get('/healthz')],
@@ -56,14 +56,14 @@ describe('a client that sends requests ahead and reads none of the answers', () 
     ['the document', get('/openapi.json')],
     ['whether it may connect', get('/ws')],
     ['a connection that it may not have', upgradeRequest({ protocol: 'unknown' })],
-  ])('is ended once its socket is full of %s', async (_, request, count = 40_000) => {
+  ])('is ended once its socket is full of %s', async (_, request) => {
     await start({ handshakesPerSecondPerIp: 1_000_000, httpRequestsPerSecondPerIp: 1_000_000 });
     for (let i = 0; i < 20; i++)
       await gateway.post('/api/publish', JSON.stringify({ topic: 'full', data: 'x'.repeat(50_000) }));
     const before = process.memoryUsage().rss;
     const socket = await raw();
     socket.socket.pause();
-    await Promise.race([socket.send(request.repeat(count)), socket.end()]);
+    await Promise.race([socket.send(request.repeat(40_000)), socket.end()]);
     expect(await healthy()).toBe(200);
     expect(process.memoryUsage().rss - before).toBeLessThan(100 * 2 ** 20);
     // What the kernel has of it still comes, and then the end.
