@@ -9,6 +9,9 @@ interface Outlet {
   left: number;
 }
 
+/** With fewer, a frame that excepts a session would never be published. */
+const minFramesPerTurn = 2;
+
 /**
  * The sinks that have members. A frame goes to each sink that has members of its view, within that sink's budget of
  * this turn.
@@ -97,12 +100,16 @@ export class Outlets {
     }
   }
 
-  /** Nothing more is published to the sinks of this view in this turn: its next frames need more than their budgets. */
+  /**
+   * Nothing more is published to this view in this turn: its next frames need more than its budget. Its sinks with more
+   * left than that still take frames of other views.
+   */
   exhaust(view: View): void {
+    const budget = this.budgetOf(view);
     for (let number = 0; number < this.#outlets.length; number++) {
       if (view.membersOf(number) === 0) continue;
       const outlet = this.#outlets[number] as Outlet;
-      this.#spend(outlet, outlet.left);
+      if (outlet.left === budget) this.#spend(outlet, budget);
     }
   }
 
@@ -116,6 +123,7 @@ export class Outlets {
   #numberOf(sink: Sink): number {
     const known = this.#outlets.findIndex((outlet) => outlet?.sink === sink);
     if (known !== -1) return known;
+    checkBudget(sink);
     const free = this.#outlets.indexOf(undefined);
     const number = free === -1 ? this.#outlets.length : free;
     this.#outlets[number] = { sink, members: 0, left: sink.maxFramesPerTurn };
@@ -123,4 +131,11 @@ export class Outlets {
     this.#open++;
     return number;
   }
+}
+
+function checkBudget({ transport, maxFramesPerTurn }: Sink): void {
+  if (Number.isSafeInteger(maxFramesPerTurn) && maxFramesPerTurn >= minFramesPerTurn) return;
+  throw new Error(
+    `the sink of ${transport} must take an integer of at least ${minFramesPerTurn} frames a turn, not ${maxFramesPerTurn}`,
+  );
 }

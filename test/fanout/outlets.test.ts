@@ -86,3 +86,36 @@ test('a sink without members is asked nothing any more, and another one may take
   turns.settle();
   expect([sinks[0].perTurn(), sinks[1].frames.length]).toEqual([[1], 2]);
 });
+
+test.each([[Number.NEGATIVE_INFINITY], [0], [1], [2.5], [Number.NaN], [Number.POSITIVE_INFINITY]])(
+  'a sink that takes %d frames a turn is refused when it is first seen',
+  async (budget) => {
+    const { sinks, fanout } = await makeSinks(budget, 31);
+    const view = fanout.attach(viewOptions('a'));
+    expect(() => fanout.addMember(view, sinks[0].member)).toThrow(
+      `the sink of fake must take an integer of at least 2 frames a turn, not ${budget}`,
+    );
+    expect(view.members).toBe(0);
+  },
+);
+
+test.each([2, 3])('a sink that takes %d frames a turn is sent what excepts a session', async (budget) => {
+  const { sinks, live, publish, turns } = await makeSinks(budget, 31);
+  await live('a', sinks[0]);
+  await publish('a', { except: 's' }, { except: 't' });
+  turns.settle();
+  expect(sinks[0].perTurn()).toEqual([2, 2]);
+});
+
+test('a view whose next frame is too much for its smaller sink leaves the larger one to other views', async () => {
+  const { sinks, live, publish, publishAll, turns } = await makeSinks(2, 31);
+  await live('both', ...sinks);
+  for (const topic of topics('large', 20)) await live(topic, sinks[1]);
+  await publish('both', {}, { except: 's' });
+  await publishAll(topics('large', 20));
+  turns.settle();
+  expect(sinks.map((sink) => sink.perTurn())).toEqual([
+    [1, 2],
+    [21, 2],
+  ]);
+});
