@@ -25,21 +25,31 @@ export interface OutFrame {
  * cannot take a frame gets no later one of the same turn either: its `Receiver` is told by `lag` at the next
  * `beginTurn`.
  *
- * A sink counts what it sends in the metrics `deliveriesTotal` and `sentBytesTotal`, and takes back what a member did
- * not get.
+ * A sink counts each publication once per member in the metric `deliveriesTotal`, and each frame's bytes in
+ * `sentBytesTotal`. Of what a member did not get it takes the deliveries back: the frames that it lost, which it counts
+ * in `dropsTotal`, and those in the buffer of a connection that ended.
  */
 export interface Sink {
   /** The name of the transport in metrics and in `GET /api/connections`. */
   readonly transport: string;
-  /** At most this many frames are published between two calls of `beginTurn`. */
+  /**
+   * At most this many frames are published between two calls of `beginTurn`. An integer of at least 2, as
+   * `publishExcept` counts as two frames; it never changes.
+   */
   readonly maxFramesPerTurn: number;
-  /** A new turn of the event loop: what the last one wrote has drained, or was dropped for some members. */
+  /**
+   * A new turn of the event loop: what the last one wrote has drained, or was dropped for some members. Calls `lag` of
+   * these members, and counts what they lost.
+   */
   beginTurn(): void;
-  /** `members`: how many connections of this sink are members of the view, at least one. */
+  /**
+   * Sends the frame to all members, and counts it. `members`: how many connections of this sink are members of the
+   * view, at least one.
+   */
   publish(frame: OutFrame, members: number): void;
   /**
    * The same, but the session named `except`, if it is a member of the view in this sink, gets `instead()`. It counts
-   * as two frames.
+   * as two frames of the turn.
    */
   publishExcept(frame: OutFrame, members: number, except: string, instead: () => OutFrame): void;
 }

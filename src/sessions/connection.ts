@@ -5,15 +5,27 @@ import type { Codec } from '../protocol/codec.ts';
 /**
  * The wire under a session. Consumer: the session; each transport implements it.
  *
- * No method is called from inside the transport's own callbacks about dropped messages.
+ * The transport
+ * - calls `sessions.open`, and then `sessions.receive` for each message of the peer, in order;
+ * - calls `sessions.heard` for each other sign of life, like a pong;
+ * - calls `session.pump` when the buffer has drained;
+ * - counts the connection in the metrics, and its end with the reason that `sessions.close` returns;
+ * - when the connection is gone, however it ended: removes it from its sink first, so that what was not delivered is
+ *   taken back while the session still knows its views, and then calls `sessions.close`, exactly once.
+ *
+ * No method is called from inside the transport's own callbacks about dropped messages. All may be called after the
+ * connection is gone, and then send nothing.
  */
 export interface Connection extends Member {
   readonly codec: Codec;
-  /** `dropped`: the connection's buffer is full, nothing was sent. */
+  /**
+   * Sends one message to this peer alone, and counts its bytes in `sentBytesTotal`. `dropped`: the connection's buffer
+   * is full, nothing was sent or counted. Once the connection is gone it is `sent`, as nothing is to be sent again.
+   */
   send(message: Uint8Array): 'sent' | 'dropped';
-  /** What `run` sends leaves in as few writes as possible. */
+  /** Calls `run` once, at once, also when the connection is gone. What it sends leaves in as few writes as possible. */
   cork(run: () => void): void;
-  /** Bytes that were sent and have not left this process. */
+  /** Bytes that were sent and have not left this process; 0 once the connection is gone. */
   bufferedBytes(): number;
   /** Ends the connection in order: the peer sees the code, if it still reads. */
   end(code: CloseCode): void;

@@ -86,6 +86,7 @@ export class MemoryConnection implements Connection, Member {
   #receiver: (Receiver & { pump(): void }) | undefined;
   #unread: { readonly bytes: Uint8Array; readonly publications: number }[] = [];
   #isPaused = false;
+  #isClosed = false;
   #onEnd: (code: CloseCode | 'terminated') => void = () => undefined;
 
   constructor(sink: MemorySink, codec: Codec, limitBytes: number) {
@@ -115,6 +116,7 @@ export class MemoryConnection implements Connection, Member {
 
   /** `dropped`: too much is unread already. */
   take(bytes: Uint8Array, publications: number): 'sent' | 'dropped' {
+    if (this.#isClosed) return 'sent';
     if (this.bufferedBytes() > this.#limitBytes) return 'dropped';
     if (this.#isPaused) this.#unread.push({ bytes, publications });
     else this.messages.push(bytes);
@@ -135,7 +137,7 @@ export class MemoryConnection implements Connection, Member {
   }
 
   join(view: View): void {
-    this.sink.membersOf(view).add(this);
+    if (!this.#isClosed) this.sink.membersOf(view).add(this);
   }
 
   leave(view: View): void {
@@ -151,6 +153,8 @@ export class MemoryConnection implements Connection, Member {
   }
 
   #close(code: CloseCode | 'terminated'): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.sink.ended(this.#unread.reduce((sum, { publications }) => sum + publications, 0));
     this.#unread = [];
     this.#onEnd(code);
