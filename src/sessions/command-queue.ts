@@ -1,6 +1,6 @@
 import { isPending } from '../awaitable.ts';
 import type { Connection } from './connection.ts';
-import type { Task } from './task.ts';
+import type { Task, TaskFaults } from './task.ts';
 import type { TurnBudget } from './turn-budget.ts';
 
 /** Of the messages whose commands wait; a single one may be larger. */
@@ -21,14 +21,17 @@ interface QueuedTask {
 export class CommandQueue {
   readonly #connection: Connection;
   readonly #turnBudget: TurnBudget;
+  readonly #faults: TaskFaults;
   #isBusy = false;
   /** Undefined while nothing waits, as in most sessions. */
   #waiting: QueuedTask[] | undefined;
   #bytes = 0;
 
-  constructor(connection: Connection, turnBudget: TurnBudget) {
+  /** `faults` is told what a task throws; the next one runs all the same. */
+  constructor(connection: Connection, turnBudget: TurnBudget, faults: TaskFaults) {
     this.#connection = connection;
     this.#turnBudget = turnBudget;
+    this.#faults = faults;
   }
 
   /** A command runs, or waits for its turn. */
@@ -58,23 +61,40 @@ export class CommandQueue {
 
   #run(first: Task | undefined): void {
     for (let task = first; task !== undefined; task = this.#next()) {
-      const begun = task.begin();
-      if (isPending(begun)) {
-        this.#resume(task, begun);
-        return;
-      }
-      task.finish(begun);
+      if (this.#isPending(task)) return;
     }
     this.#isBusy = false;
     this.#waiting = undefined;
   }
 
+  /** Whether it awaits something, after which the queue goes on; else it is done. */
+  #isPending(task: Task): boolean {
+    try {
+      const begun = task.begin();
+      if (isPending(begun)) {
+        this.#resume(task, begun);
+        return true;
+      }
+      task.finish(begun);
+    } catch (error) {
+      this.#faults.failed(error);
+    }
+    return false;
+  }
+
   #resume(task: Task, begun: Promise<unknown>): void {
-    const finish = (late: unknown) => {
-      task.finish(late);
+    const end = (finish: () => void) => {
+      try {
+        finish();
+      } catch (error) {
+        this.#faults.failed(error);
+      }
       this.#run(this.#next());
     };
-    void begun.then((late) => this.#connection.cork(() => finish(late)));
+    void begun.then(
+      (late) => this.#connection.cork(() => end(() => task.finish(late))),
+      (error: unknown) => this.#connection.cork(() => end(() => this.#faults.failed(error))),
+    );
   }
 
   #next(): Task | undefined {

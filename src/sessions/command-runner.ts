@@ -98,7 +98,7 @@ export class CommandRunner {
   /** A command that no other waits for. */
   runUnawaited(session: Session, frame: ClientFrame): void {
     const command = new CommandTask(this, session, frame);
-    if (!commandTable[frame.kind].isLarge) void runTask(command);
+    if (!commandTable[frame.kind].isLarge) void runTask(command, session);
     else if (!session.replyLarge(command)) this.#fail(session, frame.id, tooManyWaiting());
   }
 

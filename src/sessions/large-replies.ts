@@ -1,6 +1,6 @@
 import type { Connection } from './connection.ts';
 import type { Outbox } from './outbox.ts';
-import { runTask, type Task } from './task.ts';
+import { runTask, type Task, type TaskFaults } from './task.ts';
 import type { TurnBudget } from './turn-budget.ts';
 
 /** Commands of one session that wait for their large replies to be made; more are refused. */
@@ -10,6 +10,7 @@ export interface LargeRepliesOptions {
   readonly connection: Connection;
   readonly outbox: Outbox;
   readonly turnBudget: TurnBudget;
+  readonly faults: TaskFaults;
 }
 
 /**
@@ -52,7 +53,7 @@ export class LargeReplies {
 
   #run(): void {
     const task = this.#waiting.shift();
-    const pending = task === undefined ? undefined : runTask(task);
+    const pending = task === undefined ? undefined : runTask(task, this.#options.faults);
     if (pending === undefined) this.#done();
     else void pending.then(() => this.#done());
   }

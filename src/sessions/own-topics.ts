@@ -71,10 +71,19 @@ export class OwnTopics {
     const subscriptions = topics.map((topic) => ({ topic }));
     const finish = (loaded: Unloaded | Failure) => {
       if (loaded instanceof Failure) this.#fault(loaded.error, session);
-      else if (!session.closed) run(loaded);
+      else if (!session.closed) this.#guarded(session, () => run(loaded));
     };
     if (this.#subscriber.isLoaded(subscriptions)) finish(noneUnloaded);
     else session.commands.add(this.#subscriber.afterLoad(subscriptions, finish));
+  }
+
+  /** A fault here must not keep a connection from opening. */
+  #guarded(session: Session, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#fault(error, session);
+    }
   }
 }
 

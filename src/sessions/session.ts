@@ -13,13 +13,15 @@ import { LargeReplies } from './large-replies.ts';
 import { Outbox } from './outbox.ts';
 import type { SessionView } from './session-view.ts';
 import { type DeliveryState, SessionViews, type SessionViewsOptions } from './session-views.ts';
-import type { Task } from './task.ts';
+import type { Task, TaskFaults } from './task.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 /** What all sessions share. */
 export interface SessionContext extends SessionViewsOptions {
   readonly backpressureMaxBytes: number;
   readonly commandsPerSecond: number;
+  /** A command of the session threw, which is a fault of the gateway. */
+  readonly commandFailed: (error: unknown, session: Session) => void;
 }
 
 /** What a client says of itself. */
@@ -43,7 +45,7 @@ export interface Peer {
  * One connected client: who it is, what it is sent (`Outbox`), what it takes part in (`SessionViews`, which hold its
  * state), and the commands that it runs in order (`CommandQueue`).
  */
-export class Session implements Receiver {
+export class Session implements Receiver, TaskFaults {
   readonly id: string;
   readonly peer: Peer;
   readonly connectedAtMs: number;
@@ -85,7 +87,7 @@ export class Session implements Receiver {
     const { backpressureMaxBytes, commandsPerSecond, turnBudget } = context;
     this.#outbox = new Outbox({ connection, roomBytes: backpressureMaxBytes / 4, overflowed: this });
     this.#views = new SessionViews(this, connection, this.#outbox, context);
-    this.commands = new CommandQueue(connection, turnBudget);
+    this.commands = new CommandQueue(connection, turnBudget, this);
     this.commandBucket = new TokenBucket(commandsPerSecond, commandsPerSecond, context.monotonicMs());
   }
 
@@ -185,8 +187,13 @@ export class Session implements Receiver {
       connection: this.#connection,
       outbox: this.#outbox,
       turnBudget: this.#context.turnBudget,
+      faults: this,
     });
     return this.#largeReplies.add(task);
+  }
+
+  failed(error: unknown): void {
+    this.#context.commandFailed(error, this);
   }
 
   /** Sends what waits, and what the session still has to catch up with. Call it when the connection has drained. */

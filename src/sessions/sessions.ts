@@ -20,7 +20,7 @@ import { wireError } from './wire-error.ts';
 
 export interface SessionsOptions {
   readonly connectionLimits: ConnectionLimits;
-  readonly context: SessionContext;
+  readonly context: Omit<SessionContext, 'commandFailed'>;
   readonly subscriber: Subscriber;
   readonly commands: Omit<CommandOptions, 'greet' | 'identified' | 'refused' | 'repliedLarge' | 'subscriber'>;
   readonly limits: Limits;
@@ -42,6 +42,7 @@ export interface SessionsOptions {
 /** All sessions of this gateway: opens, ends and counts them, and looks after the slow ones. */
 export class Sessions {
   readonly #options: SessionsOptions;
+  readonly #context: SessionContext;
   readonly #byId = new Map<string, Session>();
   readonly #ids = new SessionIds();
   readonly #unauthenticated = new Unauthenticated();
@@ -52,6 +53,7 @@ export class Sessions {
   constructor(options: SessionsOptions) {
     this.#options = options;
     const { subscriber, metrics, log, waitingMessages, context } = options;
+    this.#context = { ...context, commandFailed: (error, session) => this.#fault(error, session) };
     this.#ownTopics = new OwnTopics(subscriber, (error, session) => this.#fault(error, session));
     this.#runner = new CommandRunner({
       commands: {
@@ -95,7 +97,7 @@ export class Sessions {
       peer,
       this.#options.commands.broker.wallMs(),
       connection,
-      this.#options.context,
+      this.#context,
     );
     this.#byId.set(session.id, session);
     this.#greet(session, 0);
@@ -114,13 +116,19 @@ export class Sessions {
     const subscriptions = [{ topic }];
     const finish = (loaded: Unloaded | Failure) => {
       if (loaded instanceof Failure) this.#refused(session, topic, loaded.error);
-      else if (!session.closed) {
-        const results = subscriber.subscribe(session, subscriptions, loaded);
-        session.sendFrame({ kind: 'subscribed', id: 0, results });
-        session.pump();
-      }
+      else if (!session.closed) this.#subscribeToPath(session, topic, loaded);
     };
     session.commands.add(subscriber.afterLoad(subscriptions, finish));
+  }
+
+  #subscribeToPath(session: Session, topic: string, loaded: Unloaded): void {
+    try {
+      const results = this.#options.subscriber.subscribe(session, [{ topic }], loaded);
+      session.sendFrame({ kind: 'subscribed', id: 0, results });
+    } catch (error) {
+      this.#refused(session, topic, error);
+    }
+    session.pump();
   }
 
   /** It gave a sign of life. */

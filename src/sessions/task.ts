@@ -2,18 +2,29 @@ import { type Awaitable, isPending } from '../awaitable.ts';
 
 /**
  * A command in two parts: `begin` does what has to be awaited and sends nothing; `finish` does the rest in one go, so
- * that all that it sends can leave in one write. Neither throws or rejects.
+ * that all that it sends can leave in one write. What they throw is a fault of the gateway: a client is told of its
+ * errors by `finish`.
  */
 export interface Task<T = unknown> {
   begin(): Awaitable<T>;
   finish(begun: T): void;
 }
 
-/** Runs a task that no other waits for. Resolves when it is done; undefined: it is done already. */
-export function runTask(task: Task): Promise<void> | undefined {
-  const begun = task.begin();
-  if (isPending(begun)) return begun.then((late) => task.finish(late));
-  task.finish(begun);
+/** Reports what a task threw; never throws. Consumer: what runs tasks; the session implements it. */
+export interface TaskFaults {
+  failed(error: unknown): void;
+}
+
+/** Runs a task that no other waits for. Resolves when it is done, or has failed; undefined: it is done already. */
+export function runTask(task: Task, faults: TaskFaults): Promise<void> | undefined {
+  const failed = (error: unknown) => faults.failed(error);
+  try {
+    const begun = task.begin();
+    if (isPending(begun)) return begun.then((late) => task.finish(late)).catch(failed);
+    task.finish(begun);
+  } catch (error) {
+    failed(error);
+  }
   return undefined;
 }
 

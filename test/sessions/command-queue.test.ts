@@ -9,8 +9,11 @@ import { FakeConnection } from './fixtures.ts';
 const overheadBytes = 256;
 
 function makeQueue() {
+  const faults: unknown[] = [];
   const connection = new FakeConnection(codecs.json, new FakeSink(() => 0), 1000);
-  const queue = new CommandQueue(connection, new TurnBudget(new FakeTurns(), 5));
+  const queue = new CommandQueue(connection, new TurnBudget(new FakeTurns(), 5), {
+    failed: (error) => faults.push(error),
+  });
   const done: string[] = [];
   const send = (name: string) => {
     done.push(name);
@@ -26,7 +29,7 @@ function makeQueue() {
     const wait: Task = { begin: () => begun, finish: () => send(name) };
     return { wait, resolve };
   };
-  return { connection, queue, done, task, pending };
+  return { connection, queue, done, faults, task, pending };
 }
 
 describe('commands of one session', () => {
@@ -75,5 +78,30 @@ describe('commands of one session', () => {
       await Promise.resolve();
     }
     expect(done).toHaveLength(6);
+  });
+
+  const fault = new Error('broken');
+  const throwing = (): never => {
+    throw fault;
+  };
+
+  test.each<[string, Task]>([
+    ['throws as it begins', { begin: throwing, finish: () => undefined }],
+    ['throws as it finishes', { begin: () => undefined, finish: throwing }],
+    ['is rejected', { begin: () => Promise.reject(fault), finish: () => undefined }],
+    ['throws after it has waited', { begin: () => Promise.resolve(), finish: throwing }],
+  ])('go on after one that %s', async (_, broken) => {
+    const { queue, done, faults, task, pending } = makeQueue();
+    const { wait, resolve } = pending('a');
+    queue.add(wait);
+    queue.add(broken);
+    queue.add(task('b'));
+    resolve();
+    await new Promise(setImmediate);
+    expect([done, faults, queue.isBusy]).toEqual([['a', 'b'], [fault], false]);
+    expect(queue.add(broken)).toBe(true);
+    await new Promise(setImmediate);
+    queue.add(task('c'));
+    expect([done, faults, queue.isBusy]).toEqual([['a', 'b', 'c'], [fault, fault], false]);
   });
 });

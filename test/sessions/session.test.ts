@@ -536,3 +536,16 @@ describe('the promise on delivery', () => {
     expect(other).toEqual(one);
   });
 });
+
+test('a large reply that fails by a fault of the gateway is logged, and the next one is sent', async () => {
+  const { connect, faults, settle } = await makeGateway();
+  const { session } = connect();
+  await settle();
+  const fault = new Error('broken');
+  const sent: string[] = [];
+  const broken = () => Promise.reject(fault);
+  session.replyLarge({ begin: broken, finish: () => undefined });
+  session.replyLarge({ begin: () => undefined, finish: () => sent.push('next') });
+  await settle();
+  expect([faults, sent, session.isWaiting]).toEqual([[fault], ['next'], false]);
+});

@@ -1069,3 +1069,35 @@ describe('faults', () => {
     expect(faults).toEqual([secret]);
   });
 });
+
+describe('a fault of the gateway in a subscription that no command asked for', () => {
+  const fault = new Error('broken');
+  const broken = (): never => {
+    throw fault;
+  };
+
+  test('to the topic of the path is logged, and the client is told', async () => {
+    const { sessions, subscriber, faults, connect, settle } = await makeGateway();
+    const { session, connection, command } = connect();
+    await settle();
+    connection.forget();
+    subscriber.subscribe = broken;
+    sessions.subscribeAtOpening(session, 't');
+    await settle();
+    expect(faults).toEqual([fault]);
+    const [told] = connection.of('subscribed');
+    expect(told?.results).toMatchObject([{ topic: 't', error: { code: 'internal' } }]);
+    command({ kind: 'ping', id: 1 });
+    expect(connection.replies(1)).toHaveLength(1);
+  });
+
+  test('to its own topics is logged, and the session opens', async () => {
+    const { subscriber, faults, connect, settle } = await makeGateway();
+    subscriber.subscribeAutomatically = broken;
+    const { connection, command } = connect();
+    await settle();
+    expect(faults).toEqual([fault]);
+    command({ kind: 'ping', id: 1 });
+    expect(connection.replies(1)).toHaveLength(1);
+  });
+});
