@@ -1,4 +1,4 @@
-import type { Identity } from '../auth/identity.ts';
+import { type Identity, isOperator } from '../auth/identity.ts';
 import type { OriginPolicy } from '../auth/origins.ts';
 import { accountOf, addressPayer, payerOf } from '../auth/payer.ts';
 import type { RequestAccess } from '../auth/request-access.ts';
@@ -91,7 +91,7 @@ export function createApi(options: ApiOptions): Api {
       return { bodyMaxBytes: 0, payer, verdict: undefined, finish: () => answered(request, answer) };
     }
     return {
-      bodyMaxBytes: request.route.body === undefined ? 0 : ports.bodyMaxBytes,
+      bodyMaxBytes: request.foundRoute().body === undefined ? 0 : ports.bodyMaxBytes,
       payer,
       verdict: identity instanceof Promise ? identity.then(refusalOf) : undefined,
       finish: (body) => (isLimited ? charged(request, payer, body) : finish(request, payer, body)),
@@ -161,7 +161,8 @@ export function createApi(options: ApiOptions): Api {
     body: Uint8Array,
   ): Awaitable<ApiResponse> {
     if (identity instanceof SluiceError) throw identity;
-    const { route, match: found, query, contentType, ifNoneMatch, acceptEncoding } = request;
+    const { match: found, query, contentType, ifNoneMatch, acceptEncoding } = request;
+    const route = request.foundRoute();
     const call = {
       params: readParams(route, found?.params ?? {}),
       query: readQuery(route, query),
@@ -193,9 +194,9 @@ export function createApi(options: ApiOptions): Api {
   }
 }
 
-/** Operators (API keys, and this machine itself) and probes ask as often as they like. */
+/** Operators and probes ask as often as they like. */
 function isExempt({ route }: ApiRequest, identity: Identity | undefined): boolean {
-  return (identity !== undefined && identity.scopes.length > 0) || route?.isProbe === true;
+  return (identity !== undefined && isOperator(identity)) || route?.isProbe === true;
 }
 
 function refusalOf(identity: Identity | SluiceError): SluiceError | undefined {

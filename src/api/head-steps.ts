@@ -69,7 +69,7 @@ function identify(
   head: RequestHead,
   { requestAccess, ports }: HeadStepOptions,
 ): SluiceError | undefined {
-  const { route } = request;
+  const route = request.foundRoute();
   const need = {
     access: route.access,
     byToken: route.byToken === true,
@@ -91,10 +91,11 @@ function mayPublish(
 }
 
 function checkContent(
-  { route: { body } }: ApiRequest,
+  request: ApiRequest,
   head: RequestHead,
   { ports: { bodyMaxBytes } }: HeadStepOptions,
 ): SluiceError | undefined {
+  const { body } = request.foundRoute();
   if (body === undefined) return undefined;
   const length = head.header('content-length');
   if (Number(length) > bodyMaxBytes) {
@@ -117,7 +118,7 @@ function checkContent(
 }
 
 function copyHeaders(request: ApiRequest, head: RequestHead): undefined {
-  const { access, body } = request.route;
+  const { access, body } = request.foundRoute();
   if (body !== undefined) request.contentType = head.header('content-type');
   if (access !== 'none') return;
   request.ifNoneMatch = head.header('if-none-match');

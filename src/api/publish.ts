@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { isOperator } from '../auth/identity.ts';
 import { mediaType } from '../auth/loopback-access.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
@@ -27,9 +28,9 @@ export function broadcast(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
   return inTurn(call, ports, broadcastNow);
 }
 
-/** Keys, and this machine itself, are the operator, whose time is not counted. */
+/** The time of an operator is not counted. */
 function chargedOf({ identity, payer }: Call): Payer | undefined {
-  return identity.scopes.length > 0 ? undefined : payer;
+  return isOperator(identity) ? undefined : payer;
 }
 
 function inTurn(

@@ -9,7 +9,7 @@ import type { Route } from './route.ts';
 const unmatched = 'unmatched';
 
 /**
- * A request, from its head to its answer. The steps of `head-steps.ts` fill it in, in their order: the head is gone
+ * A request, from its head to its response. The steps of `head-steps.ts` fill it in, in their order: the head is gone
  * when the body arrives.
  */
 export class ApiRequest {
@@ -21,8 +21,8 @@ export class ApiRequest {
   /** The pattern of the path, for metrics and the log. */
   readonly path: string;
   readonly match: Match | undefined;
-  /** Set by the step `findRoute`. */
-  route!: Route;
+  /** Set by the step `findRoute`, if there is one. */
+  route: Route | undefined;
   /** Set by the step `identify`: the caller, or why the request is refused. */
   identity: Awaitable<Identity | SluiceError> | undefined;
   contentType = '';
@@ -36,5 +36,12 @@ export class ApiRequest {
     this.query = head.query;
     this.match = match;
     this.path = match?.place.path ?? unmatched;
+  }
+
+  /** The route, after the step `findRoute`. */
+  foundRoute(): Route {
+    if (this.route === undefined)
+      throw new Error('the route of this request was not looked for, or not found');
+    return this.route;
   }
 }

@@ -29,6 +29,11 @@ export interface Identity {
   readonly scopes: readonly Scope[];
 }
 
+/** An operator: an API key, or this machine itself. Its requests are not limited, and its time is not charged. */
+export function isOperator({ scopes }: Identity): boolean {
+  return scopes.length > 0;
+}
+
 export const anonymousIdentity: Identity = Object.freeze({ permissions: [], scopes: [] });
 
 /** A client that has opened a connection and still has to show a credential. */

@@ -1,5 +1,5 @@
 import type { Payer } from '../topics/payer.ts';
-import type { Identity } from './identity.ts';
+import { type Identity, isOperator } from './identity.ts';
 
 // Memory and work for a client are charged to an account: that of its verified identity, else its session, else its
 // address. Accounts are keys of maps, and appear in no label and no log line.
@@ -14,7 +14,7 @@ export function accountOf({ apiKey, user }: Identity): string | undefined {
 export function payerOf(identity: Identity, otherwise: string, address?: string): Payer {
   const account = accountOf(identity);
   // This machine itself has all scopes and no name.
-  const isVerified = account !== undefined || identity.scopes.length > 0;
+  const isVerified = account !== undefined || isOperator(identity);
   return isVerified || address === undefined
     ? { account: account ?? otherwise, isVerified }
     : { account: otherwise, isVerified, address };
