@@ -8,9 +8,11 @@ type Json = Readonly<Record<string, unknown>>;
 
 const schemaPath = (id: string) => `#/components/schemas/${id}`;
 
-/** `GET /openapi.json`, which describes itself too. */
+/**
+ * `GET /openapi.json`, which describes itself too. The document takes milliseconds to build, which no client is to be
+ * charged for: it is built at once.
+ */
 export function openapiRoute(routes: readonly Route[], version: string): Route {
-  let text: string | undefined;
   const self: Route = route({
     method: 'GET',
     path: '/openapi.json',
@@ -18,11 +20,9 @@ export function openapiRoute(routes: readonly Route[], version: string): Route {
     access: 'none',
     answer: z.looseObject({ openapi: z.string() }),
     errors: [],
-    handle: () => {
-      text ??= JSON.stringify(openapiDocument([...routes, self], version));
-      return jsonText(200, text);
-    },
+    handle: () => jsonText(200, text),
   });
+  const text = JSON.stringify(openapiDocument([...routes, self], version));
   return self;
 }
 

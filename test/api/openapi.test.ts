@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { openapiRoute } from '../../src/api/openapi.ts';
+import type { Call } from '../../src/api/route.ts';
 import { routes } from '../../src/api/routes.ts';
 import { nowMs, startApi } from './harness.ts';
 
@@ -114,4 +116,22 @@ describe('what is answered is what is described', () => {
     const shape = z.strictObject({ error: z.strictObject({ code: z.string(), message: z.string() }) });
     expect(shape.safeParse((await get('/nothing')).json()).success).toBe(true);
   });
+});
+
+test('the document is built with its route, and not for the client that asks first', async () => {
+  const summary = 'Counts how often it is described.';
+  let reads = 0;
+  const described = {
+    ...routes[0]!,
+    get summary() {
+      reads++;
+      return summary;
+    },
+  };
+  const self = openapiRoute([described], '1.2.3');
+  expect(reads).toBe(1);
+  const { ports } = await startApi();
+  const { body } = await self.handle({} as Call, ports);
+  expect(Buffer.from(body).toString()).toContain(summary);
+  expect(reads).toBe(1);
 });
