@@ -46,9 +46,9 @@ export interface Route {
   readonly body?: RouteBody;
   /** The body of a 200: JSON of this schema, or another media type. */
   readonly answer: z.ZodType | string;
-  /** What it may answer besides what every route may. */
+  /** The errors that it may respond with besides those of every route. */
   readonly errors: readonly ErrorCode[];
-  /** Throws a `SluiceError` to answer it. */
+  /** Throws a `SluiceError` to respond with it. */
   handle(call: Call, ports: ApiPorts): Awaitable<ApiResponse>;
 }
 

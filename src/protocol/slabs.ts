@@ -15,7 +15,7 @@ export class Slabs {
     this.#slabBytes = slabBytes;
   }
 
-  /** So many bytes, all 0. More than a quarter of a slab is an array of its own. */
+  /** An array of `length` bytes, all 0. More than a quarter of a slab is an array of its own. */
   take(length: number): Uint8Array {
     const bytes = this.open(length);
     return bytes === this.#slab ? this.close(this.#start + length) : bytes;

@@ -214,9 +214,9 @@ export class Broker implements EngineFeed {
   }
 
   /**
-   * Publishes each and answers each, in their order; at once where the engine does. Never rejects. A JSON payload must
-   * have been checked to be JSON; the payload bytes must stay as they are until the answer. `payer`: who pays for what
-   * is remembered of them; absent: the gateway.
+   * Publishes each and returns an outcome for each, in their order; at once where the engine does. Never rejects. A
+   * JSON payload must have been checked to be JSON; the payload bytes must not change before the outcomes are there.
+   * `payer`: who pays for what is remembered of them; absent: the gateway.
    */
   publish(publishes: readonly PublishFields[], payer?: Payer): Awaitable<readonly AppendOutcome[]> {
     return this.#publishPath.publish(publishes, payer);

@@ -112,7 +112,7 @@ export class PublishPath {
     return admitted;
   }
 
-  /** Answers each: what was not admitted with why, the others with what the engine said, in their order. */
+  /** Returns an outcome for each, in their order: the error of those not admitted, else the engine's outcome. */
   #appendAdmitted(admitted: readonly (AppendRequest | SluiceError)[]): Awaitable<readonly AppendOutcome[]> {
     const requests = admitted.every(isAdmitted) ? admitted : admitted.filter(isAdmitted);
     const appended = requests.length === 0 ? [] : this.#options.appendRetry.append(requests);
@@ -160,7 +160,7 @@ export class PublishPath {
     return { fields: resolved, publishedMs: nowMs, timestampMs, acceptedAtMs, payer };
   }
 
-  /** Loads what will be appended to; answers what could not be. */
+  /** Loads the topics that will be appended to; returns why some could not be. */
   async #loadAll(publishes: readonly PublishFields[]): Promise<ReadonlyMap<string, SluiceError>> {
     const failed = new Map<string, SluiceError>();
     const names = new Set(publishes.map(({ topic }) => topic));
@@ -186,15 +186,15 @@ export class PublishPath {
   }
 }
 
-/** The answers to all, in their order: what was not admitted has its error. */
+/** The outcomes of all, in their order: what was not admitted has its error. */
 function merged(
   admitted: readonly (AppendRequest | SluiceError)[],
   appended: readonly AppendOutcome[],
 ): readonly AppendOutcome[] {
   if (appended.length === admitted.length) return appended;
-  const answers = appended.values();
+  const outcomes = appended.values();
   return admitted.map((each) =>
-    isAdmitted(each) ? (answers.next().value as AppendOutcome) : { ok: false, error: each },
+    isAdmitted(each) ? (outcomes.next().value as AppendOutcome) : { ok: false, error: each },
   );
 }
 

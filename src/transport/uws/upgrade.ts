@@ -15,7 +15,7 @@ export interface UpgradeOptions extends ExchangeOptions {
   readonly metrics: Pick<Metrics, 'connectionsRejectedTotal' | 'authFailuresTotal' | 'rateLimitedTotal'>;
 }
 
-/** UpgradeHandler of HTTP requests to WebSockets, for those whom the handshake lets in. */
+/** Upgrades HTTP requests to WebSockets, where the handshake admits the client. */
 export class UpgradeHandler {
   readonly #options: UpgradeOptions;
 
