@@ -149,7 +149,18 @@ describe('a process that still loads its code', () => {
     // Those that come before Node runs the program's first line are lost.
     const timer = setInterval(() => kill(gateway, 'SIGTERM'), 2);
     await exit.finally(() => clearInterval(timer));
-    expect([await exit, await out, await complaints]).toEqual([[143, null], '', '']);
+    const ended = {
+      exit: await exit,
+      complaints: await complaints,
+      drained: (await out).includes('"draining"'),
+    };
+    // From Node 22 on, code is loaded without a turn of the loop: the signal is seen once the gateway can drain.
+    const isSeenWhileLoading = Number(process.versions.node.split('.')[0]) < 22;
+    expect(ended).toEqual({
+      exit: [isSeenWhileLoading ? 143 : 0, null],
+      complaints: '',
+      drained: !isSeenWhileLoading,
+    });
   });
 });
 
