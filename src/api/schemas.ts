@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { jsonName } from '../protocol/json/names.ts';
 import { type Kinds, type Member, memberRows } from '../protocol/publication.ts';
-import { tagMaxLength, tagsMax } from '../topics/publish-problem.ts';
+import { maxTagLength, maxTags } from '../protocol/publish-limits.ts';
 import { topicNameMaxLength } from '../topics/topic-name.ts';
 
 /** Named schemas: components of the OpenAPI document. */
@@ -39,8 +39,8 @@ const schemasOf: { readonly [K in keyof Kinds]: (member: Member) => z.ZodType<Ki
   text: ({ minLength = 0, maxLength = Number.MAX_SAFE_INTEGER }) => z.string().min(minLength).max(maxLength),
   tags: () =>
     z
-      .record(z.string().min(1).max(tagMaxLength), z.string().max(tagMaxLength))
-      .refine((tags) => Object.keys(tags).length <= tagsMax, `at most ${tagsMax} tags`),
+      .record(z.string().min(1).max(maxTagLength), z.string().max(maxTagLength))
+      .refine((tags) => Object.keys(tags).length <= maxTags, `at most ${maxTags} tags`),
   flag: () => z.boolean(),
   duration: () => z.int().min(1),
   instant: () => instant,

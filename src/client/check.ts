@@ -1,4 +1,5 @@
 import { maxInstantMs, maxUint32 } from '../protocol/fields.ts';
+import { maxMemberLengths, maxTagLength, maxTags } from '../protocol/publish-limits.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
 import { gatewayError } from './client-error.ts';
@@ -6,8 +7,13 @@ import type { Raw } from './wire/parse.ts';
 import type { Field } from './wire/tables.ts';
 
 const maxTextLength = 1024;
-const maxTokenLength = 16_384;
-const maxTags = 64;
+
+/** By the name of the field. */
+const maxLengths: Readonly<Record<string, number>> = {
+  ...maxMemberLengths,
+  tags: maxTagLength,
+  token: 16_384,
+};
 
 /** Where a whole number ends, by the type of the field. Both 0 and absence are absence in capitals, but for N. */
 const maxNumbers: Readonly<Record<string, number>> = {
@@ -58,7 +64,7 @@ function checkedValue(name: string, type: string, value: unknown): unknown {
 
 function checkedText(name: string, type: string, value: unknown): string | undefined {
   const text = value === undefined && type !== 'r' ? '' : value;
-  const max = name === 'token' ? maxTokenLength : maxTextLength;
+  const max = maxLengths[name] ?? maxTextLength;
   if (typeof text !== 'string' || text.length > max || !isWellFormed(text) || (type === 'r' && !text))
     fail(name, `must be a string of at most ${max} characters`);
   if (type === 's') return text;
@@ -69,7 +75,10 @@ function checkedTags(name: string, value: unknown): unknown {
   if (value === undefined) return undefined;
   if (!isRecord(value) || Object.keys(value).length > maxTags)
     fail(name, `must be an object of at most ${maxTags} strings`);
-  for (const text of Object.entries(value).flat()) checkedText(name, 's', text ?? null);
+  for (const [tag, text] of Object.entries(value)) {
+    checkedText(name, 'r', tag);
+    checkedText(name, 's', text ?? null);
+  }
   return Object.keys(value).length > 0 ? value : undefined;
 }
 

@@ -1,3 +1,5 @@
+import { maxMemberLengths } from './publish-limits.ts';
+
 /** What a publication carries: JSON text in UTF-8 (kept byte for byte) or any bytes. */
 export interface Payload {
   readonly format: 'json' | 'binary';
@@ -46,7 +48,7 @@ const optionalMembers = {
     publicationField: 6,
     kept: 'encoded',
     identifies: true,
-    maxLength: 200,
+    maxLength: maxMemberLengths.except,
     sentence: 'State mode: what this is the newest value of.',
   },
   tags: {
@@ -61,7 +63,7 @@ const optionalMembers = {
     kept: 'never',
     identifies: false,
     minLength: 1,
-    maxLength: 200,
+    maxLength: maxMemberLengths.key,
     sentence: 'A repeat within 5 minutes returns the first offset, and is not published again.',
   },
   except: {
@@ -70,7 +72,7 @@ const optionalMembers = {
     // A client that sends one again after a reconnect names its new session.
     identifies: false,
     minLength: 1,
-    maxLength: 200,
+    maxLength: maxMemberLengths.messageId,
     sentence: 'The id of a session that is not to get it.',
   },
   ttlMs: {

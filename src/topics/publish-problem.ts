@@ -1,7 +1,6 @@
 import { SluiceError } from '../errors.ts';
 import { maxInstantMs } from '../protocol/fields.ts';
 import { publicationTypeProblem } from '../protocol/frame-kinds.ts';
-
 import {
   type Kinds,
   memberRows,
@@ -9,11 +8,9 @@ import {
   type PublishFields,
   type Tags,
 } from '../protocol/publication.ts';
+import { maxTagLength, maxTags } from '../protocol/publish-limits.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
 import { topicProblem } from './topic-name.ts';
-
-export const tagsMax = 32;
-export const tagMaxLength = 200;
 
 /** What is wrong with the name of a topic that is not there yet. */
 export function topicNameProblem(name: string): SluiceError | undefined {
@@ -75,12 +72,12 @@ function textProblem(text: string, { name, minLength = 0, maxLength }: NamedMemb
 function tagsProblem(tags: Tags): string | undefined {
   let count = 0;
   for (const name in tags) {
-    if (++count > tagsMax) return `at most ${tagsMax} tags`;
+    if (++count > maxTags) return `at most ${maxTags} tags`;
     const value = tags[name] as string;
-    if (name === '' || name.length > tagMaxLength)
-      return `the name of a tag has 1 to ${tagMaxLength} characters`;
+    if (name === '' || name.length > maxTagLength)
+      return `the name of a tag has 1 to ${maxTagLength} characters`;
     if (!isWellFormed(name) || !isWellFormed(value)) return 'tags are not well-formed Unicode';
-    if (value.length > tagMaxLength) return `the value of a tag has at most ${tagMaxLength} characters`;
+    if (value.length > maxTagLength) return `the value of a tag has at most ${maxTagLength} characters`;
   }
   return undefined;
 }

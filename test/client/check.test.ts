@@ -4,7 +4,8 @@ import { checkedFields } from '../../src/client/check.ts';
 import { clientFrame as frames } from '../../src/client/wire/tables.ts';
 import { readClientFrame } from '../../src/protocol/client-frames.ts';
 import type { Dialect } from '../../src/protocol/fields.ts';
-import type { CommandKind, Payload } from '../../src/protocol/frames.ts';
+import type { ClientFrame, CommandKind, Payload } from '../../src/protocol/frames.ts';
+import { publishProblem } from '../../src/topics/publish-problem.ts';
 import { clientFrame } from '../support/arbitraries.ts';
 
 /** Fields as values of the program that has them. */
@@ -30,19 +31,23 @@ function byClient(kind: CommandKind, values: Record<string, unknown>): Verdict {
   }
 }
 
-/** A publish that the gateway's broker refuses, which judges its lengths; the client knows of coarser limits. */
-function isFarTooLong(values: Record<string, unknown>): boolean {
-  return Object.entries(values).some(([name, value]) => {
-    if (name === 'none' || name === 'payload') return false;
-    if (typeof value === 'string') return value.length > 1024;
-    return name === 'tags' && typeof value === 'object' && Object.keys(value ?? {}).length > 64;
-  });
+/**
+ * A publish whose optional members the broker refuses. Topics and types have error codes of their own, so the client
+ * leaves them to the gateway, up to the length of any text.
+ */
+function isRefused(frame: ClientFrame): boolean {
+  if (frame.kind !== 'publish') return false;
+  const members = { ...frame, type: 'update', expectedOffset: undefined };
+  return (
+    frame.topic.length > 1024 ||
+    frame.type.length > 1024 ||
+    publishProblem(members, Number.POSITIVE_INFINITY) !== undefined
+  );
 }
 
 function byGateway(kind: CommandKind, values: Record<string, unknown>): Verdict {
-  if (kind === 'publish' && isFarTooLong(values)) return 'refused';
   const read = readClientFrame(kind, 0, values, plain);
-  if (!read.ok) return 'refused';
+  if (!read.ok || isRefused(read.frame)) return 'refused';
   const { kind: _kind, id: _id, ...fields } = read.frame;
   return fields;
 }
@@ -52,10 +57,18 @@ const kinds = ['publish', 'history', 'presence', 'refresh', 'connect', 'status']
 const anything = fc.oneof(
   fc.constantFrom(undefined, null, '', 0, 1, -1, 1.5, Number.NaN, true, false, 2 ** 32, 2 ** 53, 2 ** 60),
   fc.constantFrom('\ud800', 'user:a b*', 'user:%40', 'x'.repeat(1024), 'x'.repeat(1025), 'x'.repeat(16_385)),
+  fc.constantFrom(
+    'x'.repeat(200),
+    'x'.repeat(201),
+    { ['x'.repeat(200)]: '' },
+    { ['x'.repeat(201)]: '' },
+    { '': 'b' },
+  ),
+  fc.constantFrom({ a: 'x'.repeat(200) }, { a: 'x'.repeat(201) }),
   fc.constantFrom(253_402_300_799_999, 253_402_300_800_000, 0xffff_ffff, Number.MAX_SAFE_INTEGER),
   fc.constantFrom([], {}, { a: 'b' }, { a: 1 }, { '\ud800': 'b' }, { a: undefined }),
   fc
-    .constantFrom(64, 65)
+    .constantFrom(32, 33)
     .map((many) => Object.fromEntries(Array.from({ length: many }, (_, i) => [`k${i}`, 'v']))),
   fc.string(),
 );
@@ -84,5 +97,24 @@ describe.each(kinds)("the client's check of %s", (kind) => {
       ),
       { numRuns: 3000 },
     );
+  });
+});
+
+describe("the client's check of a publish", () => {
+  const base = { topic: 't', type: 'update' };
+  const manyTags = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`t${i}`, 'v']));
+
+  it.each([
+    ['a key', { key: 'x'.repeat(200) }, { key: 'x'.repeat(201) }],
+    ['a message id', { messageId: 'x'.repeat(200) }, { messageId: 'x'.repeat(201) }],
+    ['an excepted session', { except: 'x'.repeat(200) }, { except: 'x'.repeat(201) }],
+    ['the number of tags', { tags: manyTags(32) }, { tags: manyTags(33) }],
+    ['the name of a tag', { tags: { ['x'.repeat(200)]: '' } }, { tags: { ['x'.repeat(201)]: '' } }],
+    ['the value of a tag', { tags: { a: 'x'.repeat(200) } }, { tags: { a: 'x'.repeat(201) } }],
+    ['the shortest name of a tag', { tags: { a: '' } }, { tags: { '': '' } }],
+  ])('limits %s', (_what, fits, exceeds) => {
+    expect(byClient('publish', { ...base, ...fits })).toMatchObject(fits);
+    expect(byClient('publish', { ...base, ...exceeds })).toBe('refused');
   });
 });
