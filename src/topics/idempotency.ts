@@ -100,11 +100,11 @@ export function publicationDigest(fields: PublishFields): string {
 }
 
 type Canonical<T> = (value: T | undefined) => unknown;
-const asItIs: Canonical<string | number> = (value) => value;
+const asItIs: Canonical<number> = (value) => value;
 
 /** Equal for values that are the same to subscribers. */
 const canonical: { readonly [K in keyof Kinds]: Canonical<Kinds[K]> } = {
-  text: asItIs,
+  text: (value) => value || undefined,
   tags: (tags = {}) => Object.entries(tags).sort(([a], [b]) => (a < b ? -1 : 1)),
   flag: (value) => value === true,
   duration: asItIs,

@@ -204,6 +204,15 @@ describe('the commands of a session', () => {
     expect(await client.call({ ...command, data: 2 })).toMatchObject({ code: 'message_id_conflict' });
   });
 
+  it('an empty key by HTTP and over WebSocket is the same publication', async () => {
+    gateway = await startGateway();
+    const client = await connect();
+    await publish('p', { type: 'e', data: 1, key: '', messageId: 'm1' });
+    const command = { type: 'publish', topic: 'p', event: 'e', data: 1, messageId: 'm1' };
+    for (const repeat of [{ ...command, key: '' }, command])
+      expect(await client.call(repeat)).toMatchObject({ type: 'published', offset: 1, duplicate: true });
+  });
+
   it('except keeps a publication from one session, whose coverage moves on all the same', async () => {
     gateway = await startGateway();
     const [mine, other] = [await connect(), await connect()];

@@ -173,6 +173,12 @@ describe('digest of a publication', () => {
     expect(publicationDigest({ ...base, except: 's' })).toBe(publicationDigest(base));
   });
 
+  test('does not tell an empty member from an absent one, which are the same to subscribers', () => {
+    const absent = { ...base, key: undefined, tags: undefined, removed: undefined };
+    const empty = { ...base, key: '', tags: {}, removed: false };
+    expect(publicationDigest(empty)).toBe(publicationDigest(absent));
+  });
+
   test('does not depend on the message id', () => {
     expect(publicationDigest({ ...base, messageId: 'x' })).toBe(publicationDigest(base));
   });
