@@ -18,6 +18,9 @@ export interface Kinds {
   readonly integer: number;
 }
 
+/** The bits of one byte. */
+type StoredBit = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
+
 export interface Member {
   readonly kind: keyof Kinds;
   /**
@@ -26,6 +29,11 @@ export interface Member {
   readonly publicationField?: number;
   /** What engines keep: `encoded`, in the bytes of the publication; `beside` them; or nothing of it. */
   readonly kept: 'encoded' | 'beside' | 'never';
+  /**
+   * Of what is kept `beside`: its bit in stored records, whose values follow in the order of their bits. Data on disk
+   * depends on it: never change it, and never use it for another member.
+   */
+  readonly storedBit?: StoredBit;
   /** Whether two publishes with one message id and different values of it are different publications. */
   readonly identifies: boolean;
   /** Of a text, in UTF-16 units. */
@@ -48,7 +56,7 @@ const optionalMembers = {
     publicationField: 6,
     kept: 'encoded',
     identifies: true,
-    maxLength: maxMemberLengths.except,
+    maxLength: maxMemberLengths.key,
     sentence: 'State mode: what this is the newest value of.',
   },
   tags: {
@@ -63,21 +71,23 @@ const optionalMembers = {
     kept: 'never',
     identifies: false,
     minLength: 1,
-    maxLength: maxMemberLengths.key,
+    maxLength: maxMemberLengths.messageId,
     sentence: 'A repeat within 5 minutes returns the first offset, and is not published again.',
   },
   except: {
     kind: 'text',
     kept: 'beside',
+    storedBit: 0,
     // A client that sends one again after a reconnect names its new session.
     identifies: false,
     minLength: 1,
-    maxLength: maxMemberLengths.messageId,
+    maxLength: maxMemberLengths.except,
     sentence: 'The id of a session that is not to get it.',
   },
   ttlMs: {
     kind: 'duration',
     kept: 'beside',
+    storedBit: 1,
     identifies: false,
     sentence: 'Dropped from history and state after this time.',
   },
@@ -141,6 +151,16 @@ export interface Publication extends SeenMembers {
   readonly payload: Payload;
 }
 
+type SameBit<N extends keyof BesideMembers> = {
+  [Other in Exclude<keyof BesideMembers, N>]: Members[Other]['storedBit'] extends Members[N]['storedBit']
+    ? Other
+    : never;
+}[Exclude<keyof BesideMembers, N>];
+
+/** Two members with one stored bit do not compile here. */
+const withSameBit: readonly { [N in keyof BesideMembers]: SameBit<N> }[keyof BesideMembers][] = [];
+withSameBit satisfies readonly never[];
+
 /** The kinds of the members that engines keep beside the encoded bytes. */
 export type BesideKind = Members[keyof BesideMembers]['kind'];
 
@@ -165,7 +185,9 @@ export const seenRows: Rows<keyof SeenMembers> = rowsOf(
   ({ publicationField }) => publicationField !== undefined,
 );
 /** In this order they are stored. */
-export const besideRows: Rows<keyof BesideMembers> = rowsOf(({ kept }) => kept === 'beside');
+export const besideRows = rowsOf<keyof BesideMembers>(({ kept }) => kept === 'beside')
+  .map((row) => ({ ...row, storedBit: optionalMembers[row.name].storedBit }))
+  .sort((a, b) => a.storedBit - b.storedBit);
 
 type Draft<T> = { -readonly [N in keyof T]: T[N] };
 

@@ -229,17 +229,21 @@ export function decodePublication(topic: string, record: Uint8Array): StoredPubl
   return publication;
 }
 
+const unknownMember = 'a record of the data has a member that this version of Sluice does not know';
+const knownFlags = besideRows.reduce((flags, { storedBit }) => flags | (1 << storedBit), 0);
+
 /** A bit for each member that is there. */
 function flagsOf(apart: Apart): number {
   let flags = 0;
-  for (const [i, { name }] of besideRows.entries()) if (apart[name] !== undefined) flags |= 1 << i;
+  for (const { name, storedBit } of besideRows) if (apart[name] !== undefined) flags |= 1 << storedBit;
   return flags;
 }
 
 function readApart(reader: RecordReader, flags: number): Apart {
+  if ((flags & ~knownFlags) !== 0) throw new DataDirError('ERR_DATA_DIR_FORMAT', unknownMember);
   const apart = draftBeside();
-  for (const [i, { name, kind }] of besideRows.entries())
-    if ((flags & (1 << i)) !== 0) setApart(apart, name, storedReaders[kind](reader));
+  for (const { name, kind, storedBit } of besideRows)
+    if ((flags & (1 << storedBit)) !== 0) setApart(apart, name, storedReaders[kind](reader));
   return apart;
 }
 
