@@ -22,7 +22,7 @@ export type Apart = BesideMembers;
  * A publication that an engine has given its place. Immutable. Its bytes per codec are made at most once, when the
  * first view of that codec needs them, and shared by every batch and snapshot from then on.
  */
-export class StoredPublication implements Publication {
+export class StoredPublication implements Publication, Apart {
   readonly topic: string;
   readonly offset: number;
   /**
@@ -34,10 +34,8 @@ export class StoredPublication implements Publication {
   readonly key: string | undefined;
   readonly tags: Tags | undefined;
   readonly removed: boolean | undefined;
-  /** The id of the session that is not to get it. */
-  readonly except: string | undefined;
-  /** A removal has none and so never expires: who was away must still hear of it. */
-  readonly ttlMs: number | undefined;
+  /** What its encoding does not say; undefined: nothing. */
+  readonly apart: Apart | undefined;
   /** `publishedMs` on the monotonic clock of this process; 0: it came from another node or a store. */
   readonly acceptedAtMs: number;
   /** The number of its commit: ascends over all topics of an engine. */
@@ -73,8 +71,7 @@ export class StoredPublication implements Publication {
     this.key = fields.key === '' ? undefined : fields.key;
     this.tags = hasTags(fields.tags) ? fields.tags : undefined;
     this.removed = fields.removed === true ? true : undefined;
-    this.except = fields.except;
-    this.ttlMs = this.removed === true ? undefined : fields.ttlMs;
+    this.apart = apartOf(fields, this.removed === true);
     this.acceptedAtMs = acceptedAtMs;
     this.bytes = bytesOf(fields);
   }
@@ -90,9 +87,10 @@ export class StoredPublication implements Publication {
     publishedMs: number,
     apart: Apart | undefined,
   ): StoredPublication {
-    const publication = readPublicationBytes(encoded);
-    const fields: KeptFields = { topic, ...publication, ...(apart ?? nothingBeside) };
-    const stored = new StoredPublication(fields, publication.offset, seq, publishedMs, 0);
+    const { offset, type, payload, timestampMs, key, tags, removed } = readPublicationBytes(encoded);
+    const { except, ttlMs } = apart ?? nothingBeside;
+    const fields: KeptFields = { topic, type, payload, timestampMs, key, tags, removed, except, ttlMs };
+    const stored = new StoredPublication(fields, offset, seq, publishedMs, 0);
     stored.#protobuf = encoded;
     return stored;
   }
@@ -116,9 +114,14 @@ export class StoredPublication implements Publication {
     return this.#payload ?? readPayload(this.#protobuf as Uint8Array);
   }
 
-  get apart(): Apart | undefined {
-    const { except, ttlMs } = this;
-    return except === undefined && ttlMs === undefined ? undefined : { except, ttlMs };
+  /** The id of the session that is not to get it. */
+  get except(): string | undefined {
+    return this.apart?.except;
+  }
+
+  /** A removal has none and so never expires: who was away must still hear of it. */
+  get ttlMs(): number | undefined {
+    return this.apart?.ttlMs;
   }
 
   /** When it leaves ring and state, on the clock of `publishedMs`; Infinity: when these do without it. */
@@ -143,7 +146,20 @@ export class StoredPublication implements Publication {
   }
 }
 
+/** What the constructor sets one by one. A member that is kept, but neither set there nor apart, does not compile. */
+type SetAlone = 'topic' | 'type' | 'payload' | 'key' | 'tags' | 'removed' | 'timestampMs';
+const forgotten: readonly Exclude<keyof KeptFields, SetAlone | keyof Apart>[] = [];
+forgotten satisfies readonly never[];
+
 const nothingBeside = draftBeside();
+
+/** Most publications have nothing apart, and so no object for it. */
+function apartOf(fields: KeptFields, isRemoval: boolean): Apart | undefined {
+  const { except } = fields;
+  const ttlMs = isRemoval ? undefined : fields.ttlMs;
+  return except === undefined && ttlMs === undefined ? undefined : { except, ttlMs };
+}
+
 const keptTexts = keptNames('text');
 const keptTags = keptNames('tags');
 

@@ -2,8 +2,26 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { codecs } from '../../src/protocol/codecs.ts';
 import { maxInstantMs } from '../../src/protocol/fields.ts';
+import {
+  besideRows,
+  draftBeside,
+  type KeptFields,
+  type PublishFields,
+} from '../../src/protocol/publication.ts';
 import { StoredPublication } from '../../src/topics/publication.ts';
 import { factsOf, fields } from './fixtures.ts';
+
+type KeptMember = Exclude<keyof KeptFields, 'topic' | 'type' | 'payload'>;
+
+/** A value of each member that engines keep. */
+const keptSamples: { readonly [N in KeptMember]: NonNullable<KeptFields[N]> } = {
+  key: 'k',
+  tags: { a: 'b' },
+  removed: true,
+  except: 's',
+  ttlMs: 9,
+  timestampMs: 5,
+};
 
 describe('a stored publication', () => {
   test('keeps its payload once: where it was until it is encoded, then in its encoded bytes', () => {
@@ -49,6 +67,27 @@ describe('a stored publication', () => {
     publication.detach();
     const encoded = publication.encoded(codecs.json);
     expect(encoded.buffer.byteLength).toBe(encoded.length);
+  });
+
+  test.each(Object.entries(keptSamples))('keeps %s where it is the only one', (name, sample) => {
+    const publication = new StoredPublication(fields('t', { [name]: sample }), 1, 9, 2, 3);
+    expect(publication[name as keyof typeof keptSamples]).toEqual(sample);
+    expect(publication.own()[name as keyof typeof keptSamples]).toEqual(sample);
+  });
+
+  test.each(besideRows.map(({ name }) => name))('has %s apart where it is the only one', (name) => {
+    const sample = keptSamples[name];
+    const publication = new StoredPublication(fields('t', { [name]: sample }), 1, 9, 2, 3);
+    expect(publication.apart).toEqual({ ...draftBeside(), [name]: sample });
+    expect(publication.own().apart).toEqual(publication.apart);
+  });
+
+  test.each<[string, Partial<PublishFields>]>([
+    ['it was given nothing', {}],
+    ['all that it was given is encoded', { key: 'k', tags: { a: 'b' }, timestampMs: 5 }],
+    ['it is a removal, which has no TTL', { removed: true, ttlMs: 9 }],
+  ])('has nothing apart where %s', (_, more) => {
+    expect(new StoredPublication(fields('t', more), 1, 9, 2, 3).apart).toBeUndefined();
   });
 
   test('an empty key is none, and so are empty tags, in every codec', () => {
