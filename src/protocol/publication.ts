@@ -210,6 +210,24 @@ export function draftPublish(topic: string, type: string, payload: Payload): Dra
   };
 }
 
+/** The same publish with another payload. What else `publish` has, as a frame, is left out. */
+export function publishFrom(publish: PublishFields, payload: Payload): Draft<PublishFields> {
+  const { topic, type, key, tags, messageId, except, ttlMs, timestampMs, removed, expectedOffset } = publish;
+  return {
+    topic,
+    type,
+    payload,
+    key,
+    tags,
+    messageId,
+    except,
+    ttlMs,
+    timestampMs,
+    removed,
+    expectedOffset,
+  };
+}
+
 /** A publication without optional members, to write them into. */
 export function draftPublication(
   offset: number,

@@ -6,6 +6,7 @@ import { SluiceError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ClientFrame, CommandKind, Commands, Reply } from '../protocol/frames.ts';
 import { jsonPayloadProblem } from '../protocol/payload.ts';
+import { publishFrom } from '../protocol/publication.ts';
 import type { Broker } from '../topics/broker.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
 import type { HistoryPage } from '../topics/history.ts';
@@ -227,7 +228,7 @@ function append(
     const problem = jsonPayloadProblem(payload.bytes);
     if (problem !== undefined) throw new SluiceError('invalid_json', problem);
   }
-  return broker.publish([{ ...fields, payload }], session.publisher);
+  return broker.publish([publishFrom(fields, payload)], session.publisher);
 }
 
 function publish(

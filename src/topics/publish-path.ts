@@ -1,7 +1,7 @@
 import type { Awaitable } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
-import type { PublishFields } from '../protocol/publication.ts';
+import { type PublishFields, publishFrom } from '../protocol/publication.ts';
 import type { AppendRetry } from './append-retry.ts';
 import type { AppendOutcome, AppendRequest } from './engine.ts';
 import type { Payer } from './payer.ts';
@@ -61,8 +61,7 @@ export class PublishPath {
     const { topics, nowMs, wallMs, monotonicMs } = this.#options;
     const acceptedAtMs = monotonicMs();
     const accepted = { nowMs: nowMs(), timestampMs: wallMs(), acceptedAtMs, payer };
-    const isLoaded = publishes.every(({ topic }) => topics.isLoaded(topic));
-    if (!isLoaded) return this.#publishLater(publishes, accepted);
+    if (!areLoaded(publishes, topics)) return this.#publishLater(publishes, accepted);
     const outcomes = this.#appendAdmitted(this.#admitAll(publishes, accepted, undefined));
     return outcomes instanceof Promise
       ? this.#answeredLater(outcomes, acceptedAtMs)
@@ -156,7 +155,7 @@ export class PublishPath {
     const { mode, ttlMs } = topic?.options ?? this.#options.namespace(namespaceOf(fields.topic));
     const full = mode === 'state' ? quota.valueProblem(fields, topic) : undefined;
     if (full !== undefined) return full;
-    const resolved = fields.ttlMs === undefined && ttlMs !== undefined ? { ...fields, ttlMs } : fields;
+    const resolved = fields.ttlMs === undefined && ttlMs !== undefined ? withTtl(fields, ttlMs) : fields;
     return { fields: resolved, publishedMs: nowMs, timestampMs, acceptedAtMs, payer };
   }
 
@@ -184,6 +183,18 @@ export class PublishPath {
       if (code === 'rate_limited') metrics.rateLimitedTotal.inc({ scope: 'publish' });
     } else if (outcome.duplicate) metrics.publishDuplicatesTotal.inc();
   }
+}
+
+/** A loop, as a callback would be made for each publish. */
+function areLoaded(publishes: readonly PublishFields[], topics: PublishedTopics): boolean {
+  for (const { topic } of publishes) if (!topics.isLoaded(topic)) return false;
+  return true;
+}
+
+function withTtl(fields: PublishFields, ttlMs: number): PublishFields {
+  const changed = publishFrom(fields, fields.payload);
+  changed.ttlMs = ttlMs;
+  return changed;
 }
 
 /** The outcomes of all, in their order: what was not admitted has its error. */
