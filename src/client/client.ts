@@ -18,6 +18,9 @@ export interface HistoryPage<T> extends Omit<ServerKinds['history'], 'publicatio
   readonly publications: readonly ReceivedPublication<T>[];
 }
 
+/** What every client offers, whatever holds its connection. */
+export type Client = Pick<SluiceClient, keyof SluiceClient>;
+
 /** A client of a gateway: connects, reconnects, subscribes and publishes. */
 export class SluiceClient {
   readonly #core: Core;

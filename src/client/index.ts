@@ -1,7 +1,7 @@
 /** The SDK: a client for browsers and Node. */
 
 export type { Filter, Member, OffsetRange, Position, TopicPosition } from '../protocol/frames.ts';
-export { type HistoryPage, SluiceClient } from './client.ts';
+export { type Client, type HistoryPage, SluiceClient } from './client.ts';
 export { ClientError, type LocalErrorCode } from './client-error.ts';
 export type { ClosedBy } from './connection/close-code.ts';
 export type { ConnectionState, StateChange } from './connection/connection.ts';

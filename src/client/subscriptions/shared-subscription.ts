@@ -17,7 +17,7 @@ import { judge } from './positions.ts';
 import { StartRequest } from './start-request.ts';
 import { startingPoints } from './starting-point.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
-import type { StateMap, Subscription, TopicStart } from './subscription.ts';
+import type { LocalSubscription, StateMap, TopicStart } from './subscription.ts';
 
 /** What a shared subscription needs from its surroundings. */
 export interface SharedPort {
@@ -46,7 +46,7 @@ export class SharedSubscription {
   readonly options: SubscribeOptions;
   /** Equal for equal subscriptions. */
   readonly key: string;
-  readonly members = new Set<Subscription>();
+  readonly members = new Set<LocalSubscription>();
   /** Between attempts after a refusal that may pass. */
   readonly backoff: Backoff;
   #state: WireState = 'needed';
@@ -87,7 +87,7 @@ export class SharedSubscription {
   }
 
   /** Adds a member. Returns whether the wire has to go back to serve its `since` or `last`. */
-  join(member: Subscription): boolean {
+  join(member: LocalSubscription): boolean {
     this.members.add(member);
     if (this.#mustServe(member)) this.#start.add(member);
     else for (const position of this.#topics.positions()) member.stand(position);
@@ -95,13 +95,13 @@ export class SharedSubscription {
     return this.#state === 'live' && this.mustAskAgain;
   }
 
-  leave(member: Subscription): void {
+  leave(member: LocalSubscription): void {
     this.members.delete(member);
     this.#start.delete(member);
   }
 
   /** A member that came late to a state topic sees at once what the others see. */
-  show(member: Subscription): void {
+  show(member: LocalSubscription): void {
     for (const position of this.#topics.positions()) {
       const map = this.#topics.completeMap(position.topic);
       if (!map) continue;
@@ -249,7 +249,7 @@ export class SharedSubscription {
   }
 
   /** From where a member may continue another day. */
-  cursorOf(member: Subscription): string | undefined {
+  cursorOf(member: LocalSubscription): string | undefined {
     return this.#start.has(member) ? member.options.cursor : this.#cursor;
   }
 
@@ -341,7 +341,7 @@ export class SharedSubscription {
   /**
    * A live state topic shows the newcomer its map; otherwise `last` and an older `since` or `cursor` take going back.
    */
-  #mustServe({ options: { since, last, cursor } }: Subscription): boolean {
+  #mustServe({ options: { since, last, cursor } }: LocalSubscription): boolean {
     if (this.isPattern && cursor !== undefined) return cursor !== this.#cursor;
     if (this.#wasLive && this.#topics.map(this.topic)) return false;
     if (!since) return (last ?? 0) > 0;
@@ -391,7 +391,7 @@ export class SharedSubscription {
   }
 
   /** A map that was not handed out needn't be copied at the next change. */
-  #tellMap(member: Subscription, map: LiveMap, topic: string): void {
+  #tellMap(member: LocalSubscription, map: LiveMap, topic: string): void {
     if (member.hears('map')) member.tell('map', map.entries, topic);
   }
 }

@@ -1,12 +1,12 @@
 import type { TopicPosition } from '../../protocol/frames.ts';
 import { type Beginning, beginning, type Whereabouts } from './starting-point.ts';
-import type { Subscription } from './subscription.ts';
+import type { LocalSubscription } from './subscription.ts';
 
 /** Where members want to begin that the gateway has not granted yet, and where it was asked to begin last. */
 export class StartRequest {
   readonly #isPattern: boolean;
-  readonly #unserved = new Set<Subscription>();
-  #asked: readonly Subscription[] = [];
+  readonly #unserved = new Set<LocalSubscription>();
+  #asked: readonly LocalSubscription[] = [];
   #starts: readonly TopicPosition[] = [];
   #cursor: string | undefined;
 
@@ -14,15 +14,15 @@ export class StartRequest {
     this.#isPattern = isPattern;
   }
 
-  add(member: Subscription): void {
+  add(member: LocalSubscription): void {
     this.#unserved.add(member);
   }
 
-  delete(member: Subscription): void {
+  delete(member: LocalSubscription): void {
     this.#unserved.delete(member);
   }
 
-  has(member: Subscription): boolean {
+  has(member: LocalSubscription): boolean {
     return this.#unserved.has(member);
   }
 
@@ -54,7 +54,7 @@ export class StartRequest {
     );
     this.#starts = starts;
     this.#cursor = this.#isPattern ? wire.cursor : undefined;
-    const isServed = ({ options: { cursor } }: Subscription) =>
+    const isServed = ({ options: { cursor } }: LocalSubscription) =>
       !this.#isPattern || cursor === undefined || cursor === wire.cursor;
     this.#asked = unserved.filter(isServed);
     return wire;

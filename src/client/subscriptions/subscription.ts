@@ -66,15 +66,49 @@ export interface TopicStart extends TopicPosition {
 
 /** What a subscription needs from the registry that holds it. */
 export interface SubscriptionHome {
-  remove(subscription: Subscription): void;
-  mapOf(subscription: Subscription, topic: string): StateMap;
-  cursorOf(subscription: Subscription): string | undefined;
+  remove(subscription: LocalSubscription): void;
+  mapOf(subscription: LocalSubscription, topic: string): StateMap;
+  cursorOf(subscription: LocalSubscription): string | undefined;
   /** Errors that no listener of the subscription heard, and listeners that threw. */
   report(error: ClientError): void;
 }
 
-/** One interest of the application in a topic or pattern. Equal ones share one subscription on the wire. */
-export class Subscription<T = unknown> {
+/** One interest of the application in a topic or pattern. */
+export interface Subscription<T = unknown> {
+  readonly topic: string;
+  readonly options: SubscribeOptions;
+  readonly state: SubscriptionState;
+  /** Why it is `refused`. */
+  readonly error: ClientError | undefined;
+  /** Up to where the application has seen everything. As the option `since` it continues there another day. */
+  readonly position: Position | undefined;
+  /** The same for a pattern, by topic; without topics that have been quiet for long, when there are many. */
+  readonly positions: TopicPosition[];
+  /**
+   * Up to where the application has seen everything, of all topics. As the option `cursor` it continues there another
+   * day.
+   */
+  readonly cursor: string | undefined;
+  /**
+   * State topics: the newest publication of each key. Empty until the first snapshot. After each change it is another
+   * map, and until then the same one, as `useSyncExternalStore` wants it. `topic`: one of a pattern.
+   */
+  current(topic?: string): StateMap<T>;
+  /** Returns a function that removes the listener. */
+  on<K extends keyof SubscriptionEvents<T>>(
+    event: K,
+    listener: (...args: SubscriptionEvents<T>[K]) => void,
+  ): () => void;
+  off<K extends keyof SubscriptionEvents<T>>(
+    event: K,
+    listener: (...args: SubscriptionEvents<T>[K]) => void,
+  ): void;
+  /** No listener is called from now on, not even for the rest of the current batch. */
+  unsubscribe(): void;
+}
+
+/** A subscription of this client. Equal ones share one subscription on the wire. */
+export class LocalSubscription<T = unknown> implements Subscription<T> {
   readonly topic: string;
   readonly options: SubscribeOptions;
   #state: SubscriptionState = 'pending';
@@ -98,37 +132,24 @@ export class Subscription<T = unknown> {
     return this.#state;
   }
 
-  /** Why it is `refused`. */
   get error(): ClientError | undefined {
     return this.#error;
   }
 
-  /**
-   * Up to where the application has seen everything. As the option `since` it continues there another day.
-   */
   get position(): Position | undefined {
     return this.#positions.get(this.topic);
   }
 
-  /** The same for a pattern, by topic; without topics that have been quiet for long, when there are many. */
   get positions(): TopicPosition[] {
     return this.#positions.list();
   }
 
-  /**
-   * Up to where the application has seen everything, of all topics. As the option `cursor` it continues there another
-   * day.
-   */
   get cursor(): string | undefined {
-    return this.#home.cursorOf(this as Subscription);
+    return this.#home.cursorOf(this as LocalSubscription);
   }
 
-  /**
-   * State topics: the newest publication of each key. Empty until the first snapshot. After each change it is
-   * another map, and until then the same one, as `useSyncExternalStore` wants it.
-   */
   current(topic = this.topic): StateMap<T> {
-    return this.#home.mapOf(this as Subscription, topic) as StateMap<T>;
+    return this.#home.mapOf(this as LocalSubscription, topic) as StateMap<T>;
   }
 
   on<K extends keyof SubscriptionEvents<T>>(
@@ -145,12 +166,11 @@ export class Subscription<T = unknown> {
     this.#events.off(event, listener);
   }
 
-  /** No listener is called from now on, not even for the rest of the current batch. */
   unsubscribe(): void {
     if (this.#state === 'closed') return;
     this.enter('closed');
     this.#events.clear();
-    this.#home.remove(this as Subscription);
+    this.#home.remove(this as LocalSubscription);
   }
 
   // -- for the registry -------------------------------------------------------------------------------

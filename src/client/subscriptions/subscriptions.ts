@@ -7,12 +7,12 @@ import { Registry } from './registry.ts';
 import { type SharedPort, SharedSubscription } from './shared-subscription.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import { Subscribing, type SubscribingPort } from './subscribing.ts';
-import { type StateMap, Subscription } from './subscription.ts';
+import { LocalSubscription, type StateMap } from './subscription.ts';
 
 export interface SubscriptionsPort extends SubscribingPort {
   report(error: ClientError): void;
   /** The gateway subscribed this session by itself, to a topic that the application hasn't asked for. */
-  serverMade(subscription: Subscription): void;
+  serverMade(subscription: LocalSubscription): void;
   /** Whether this client published it, and doesn't want it back. */
   isOwn(position: TopicPosition): boolean;
 }
@@ -43,10 +43,10 @@ export class Subscriptions {
   }
 
   /** Throws where the arguments can't be sent. */
-  add<T>(wantedTopic: string, wanted: SubscribeOptions): Subscription<T> {
+  add<T>(wantedTopic: string, wanted: SubscribeOptions): LocalSubscription<T> {
     const { topic, options } = checkedSubscribe(wantedTopic, wanted);
-    const subscription = new Subscription<T>(topic, options, this);
-    const member = subscription as Subscription;
+    const subscription = new LocalSubscription<T>(topic, options, this);
+    const member = subscription as LocalSubscription;
     const shared = this.#sharedFor(topic, options);
     this.#registry.homes.set(member, shared);
     if (shared.join(member)) this.#subscribing.askAgain(shared);
@@ -58,7 +58,7 @@ export class Subscriptions {
 
   // -- SubscriptionHome -------------------------------------------------------------------------------
 
-  remove(member: Subscription): void {
+  remove(member: LocalSubscription): void {
     const shared = this.#registry.homes.get(member);
     if (!shared) return;
     this.#registry.homes.delete(member);
@@ -67,11 +67,11 @@ export class Subscriptions {
     if (shared.members.size === 0) queueMicrotask(() => this.#subscribing.drop(shared));
   }
 
-  mapOf(member: Subscription, topic: string): StateMap {
+  mapOf(member: LocalSubscription, topic: string): StateMap {
     return this.#registry.homes.get(member)?.mapOf(topic) ?? new Map();
   }
 
-  cursorOf(member: Subscription): string | undefined {
+  cursorOf(member: LocalSubscription): string | undefined {
     return this.#registry.homes.get(member)?.cursorOf(member);
   }
 
