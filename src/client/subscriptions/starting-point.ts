@@ -19,10 +19,14 @@ export function startingPoints(
   const starts = new Map(known.map((position) => [position.topic, position]));
   for (const wanted of requests.flatMap((request) => wantedBy(topic, known, request))) {
     const start = starts.get(wanted.topic);
-    if (!start || (start.epoch === wanted.epoch && wanted.offset < start.offset))
-      starts.set(wanted.topic, wanted);
+    if (!start || isEarlier(wanted, start)) starts.set(wanted.topic, wanted);
   }
   return [...starts.values()];
+}
+
+/** A client that knew the topic as empty lacks everything of whatever epoch it has now. */
+function isEarlier(wanted: Position, start: Position): boolean {
+  return (wanted.epoch === start.epoch || wanted.epoch === '') && wanted.offset < start.offset;
 }
 
 /**

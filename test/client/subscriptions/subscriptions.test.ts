@@ -216,6 +216,20 @@ describe('sharing', () => {
     expect(late).toEqual([10, 11, 12, 13]);
   });
 
+  it('goes back for a latecomer that knew the topic as empty', async () => {
+    const { client, socket, told } = await live({ offset: 10 });
+    socket.push(batch(10, 11));
+    const late = record(client.subscribe('a', { since: { epoch: '', offset: 0 } }));
+    await settled();
+    expect(socket.command('subscribe').subscriptions[0]?.since).toEqual({ epoch: '', offset: 0 });
+    grant(socket, { offset: 0, recovered: true });
+    socket.push(batch(0, 11));
+    expect(late.filter((one) => typeof one === 'number')).toEqual(
+      Array.from({ length: 11 }, (_, index) => index + 1),
+    );
+    expect(told.filter((one) => typeof one === 'number')).toEqual([11]);
+  });
+
   it('shows a latecomer of a state topic the map at once', async () => {
     const { client, socket } = await live({ mode: 'state', offset: 3 });
     const publications = [publication(2, 'x', { key: 'cpu' }), publication(3, 'y', { key: 'disk' })];

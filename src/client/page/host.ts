@@ -1,0 +1,105 @@
+import type { Client } from '../client.ts';
+import { ClientError, localError } from '../client-error.ts';
+import type { StateChange } from '../connection/connection.ts';
+import type { Greeting } from '../connection/socket-session.ts';
+import { ClientSource } from './client-source.ts';
+import { type FromHost, plainChange, plainError, plainEvent, plainReply, type ToHost } from './messages.ts';
+import type { Attachment, CallName, Calls } from './source.ts';
+
+/** What the holder of a client knows of its connection. */
+export interface Connected {
+  readonly greeting: Greeting | undefined;
+  readonly change: StateChange;
+}
+
+/** Serves one other page with the client that this tab or worker holds. */
+export class Host {
+  readonly #attachments = new Map<number, Attachment>();
+  readonly #client: Client;
+  readonly #source: ClientSource;
+  readonly #connected: () => Connected;
+  readonly #post: (message: FromHost) => void;
+
+  constructor(client: Client, connected: () => Connected, post: (message: FromHost) => void) {
+    this.#client = client;
+    this.#source = new ClientSource(client);
+    this.#connected = connected;
+    this.#post = post;
+  }
+
+  tell(message: FromHost): void {
+    this.#post(message);
+  }
+
+  receive(message: ToHost): void {
+    switch (message.kind) {
+      case 'hello': {
+        const { greeting, change } = this.#connected();
+        this.#post({ kind: 'welcome', greeting, change: plainChange(change) });
+        this.#status('status');
+        break;
+      }
+      case 'attach':
+        this.#attach(message);
+        break;
+      case 'detach':
+        this.#attachments.get(message.id)?.end();
+        this.#attachments.delete(message.id);
+        break;
+      case 'call':
+        void this.#call(message.id, message.name, message.args);
+        break;
+      case 'connect':
+        this.#client
+          .connect()
+          .catch((fault) => this.#post({ kind: 'unconnected', error: plainError(asClientError(fault)) }));
+        break;
+      case 'ping':
+        this.#status('pong');
+        break;
+      case 'bye':
+        this.close();
+        break;
+    }
+  }
+
+  /** The page is gone. */
+  close(): void {
+    for (const attachment of this.#attachments.values()) attachment.end();
+    this.#attachments.clear();
+  }
+
+  #attach({ id, topic, options }: ToHost & { kind: 'attach' }): void {
+    try {
+      const attachment = this.#source.subscribe(topic, options, (events) =>
+        this.#post({ kind: 'events', id, events: events.map(plainEvent) }),
+      );
+      this.#attachments.set(id, attachment);
+    } catch (fault) {
+      const error = plainError(asClientError(fault));
+      this.#post({ kind: 'events', id, events: [{ kind: 'error', error }] });
+    }
+  }
+
+  async #call(id: number, name: CallName, args: readonly unknown[]): Promise<void> {
+    try {
+      const value = await this.#source.call(name, args as Parameters<Calls[CallName]>);
+      this.#post({ kind: 'reply', id, value: plainReply(value) });
+    } catch (fault) {
+      this.#post({ kind: 'refusal', id, error: plainError(asClientError(fault)) });
+    }
+  }
+
+  #status(kind: 'pong' | 'status'): void {
+    const { error, ...status } = this.#client.getStatus();
+    this.#post({
+      kind,
+      status: { ...status, error: error && plainError(error) },
+      stats: this.#client.getStats(),
+    });
+  }
+}
+
+function asClientError(fault: unknown): ClientError {
+  return fault instanceof ClientError ? fault : localError('listener_failed', String(fault), fault);
+}

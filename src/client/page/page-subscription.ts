@@ -1,0 +1,301 @@
+import type { Position, TopicPosition } from '../../protocol/frames.ts';
+import { type ClientError, localError } from '../client-error.ts';
+import { Emitter } from '../emitter.ts';
+import type { ReceivedPublication } from '../publication.ts';
+import { LiveMap } from '../subscriptions/live-map.ts';
+import { Positions } from '../subscriptions/positions.ts';
+import { sinceList } from '../subscriptions/starting-point.ts';
+import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
+import type {
+  Gap,
+  PublicationMeta,
+  StateMap,
+  Subscription,
+  SubscriptionEvents,
+  SubscriptionState,
+} from '../subscriptions/subscription.ts';
+import type { Attachment, Source, SourceEvent } from './source.ts';
+
+export interface PageSubscribeOptions extends SubscribeOptions {
+  /** `frame`: all that has come since is delivered once per animation frame. By default at once. */
+  readonly deliver?: 'frame';
+}
+
+export interface PageSubscriptionPort {
+  remove(subscription: PageSubscription): void;
+  report(error: ClientError): void;
+  nextFrame(run: () => void): void;
+  /** Whether this page published it, and doesn't want it back. */
+  isOwn(position: TopicPosition): boolean;
+  /** Whether such a publication is on its way, not known yet where. */
+  isUnsettled(): boolean;
+}
+
+const noEntries: StateMap = new Map();
+/** A page that is not painted delivers no later than this. */
+const maxWaitingEvents = 10_000;
+
+/**
+ * A subscription of a page, by any source. It keeps the position of the application, so that another source goes on
+ * where the last one ended.
+ */
+export class PageSubscription<T = unknown> implements Subscription<T> {
+  readonly topic: string;
+  readonly options: PageSubscribeOptions;
+  #state: SubscriptionState = 'pending';
+  #error: ClientError | undefined;
+  #cursor: string | undefined;
+  #attachment: Attachment | undefined;
+  #waiting: SourceEvent[] = [];
+  readonly #positions = new Positions();
+  readonly #maps = new Map<string, LiveMap>();
+  /** Of topics that are known to be of mode `state`. */
+  readonly #stateNamespaces = new Set<string>();
+  readonly #events: Emitter<SubscriptionEvents<T>>;
+  readonly #port: PageSubscriptionPort;
+
+  constructor(topic: string, options: PageSubscribeOptions, port: PageSubscriptionPort) {
+    this.topic = topic;
+    this.options = options;
+    this.#port = port;
+    this.#cursor = options.cursor;
+    for (const { topic: name, ...position } of sinceList(topic, options.since))
+      this.#positions.set(name, position);
+    this.#events = new Emitter((fault, event) =>
+      port.report(localError('listener_failed', `A listener to ${String(event)} of ${topic} threw.`, fault)),
+    );
+  }
+
+  get state(): SubscriptionState {
+    return this.#state;
+  }
+
+  get error(): ClientError | undefined {
+    return this.#error;
+  }
+
+  get position(): Position | undefined {
+    return this.#positions.get(this.topic);
+  }
+
+  get positions(): TopicPosition[] {
+    return this.#positions.list();
+  }
+
+  get cursor(): string | undefined {
+    return this.#cursor;
+  }
+
+  current(topic = this.topic): StateMap<T> {
+    return (this.#maps.get(topic)?.entries ?? noEntries) as StateMap<T>;
+  }
+
+  on<K extends keyof SubscriptionEvents<T>>(
+    event: K,
+    listener: (...args: SubscriptionEvents<T>[K]) => void,
+  ): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  off<K extends keyof SubscriptionEvents<T>>(
+    event: K,
+    listener: (...args: SubscriptionEvents<T>[K]) => void,
+  ): void {
+    this.#events.off(event, listener);
+  }
+
+  unsubscribe(): void {
+    if (this.#state === 'closed') return;
+    this.#enter('closed');
+    this.#events.clear();
+    this.#attachment?.end();
+    this.#attachment = undefined;
+    this.#port.remove(this as PageSubscription);
+  }
+
+  // -- for the page client ----------------------------------------------------------------------------
+
+  /** Goes on by this source, from where the application is. */
+  attach(source: Source): void {
+    if (this.#attachment || this.#state === 'closed') return;
+    const { deliver, ...options } = this.options;
+    this.#attachment = source.subscribe(this.topic, { ...options, ...this.#start() }, (events) => {
+      if (deliver === 'frame' && this.#waiting.length === 0) this.#port.nextFrame(() => this.settled());
+      this.#waiting.push(...events);
+      if (deliver !== 'frame' || this.#waiting.length > maxWaitingEvents) this.settled();
+    });
+  }
+
+  /** Ends what the source serves. The position stays. */
+  detach(): void {
+    this.#attachment?.end();
+    this.#attachment = undefined;
+    this.settled();
+    if (this.#state !== 'closed') this.#enter('pending');
+  }
+
+  /** Delivers what waits, unless a publication is on its way that must not be among it. */
+  settled(): void {
+    if (this.#waiting.length === 0 || this.#port.isUnsettled()) return;
+    const events = this.#waiting;
+    this.#waiting = [];
+    this.#take(events);
+  }
+
+  // -- inside -----------------------------------------------------------------------------------------
+
+  /** Nothing has been seen yet: as the application wants it. */
+  #start(): Pick<SubscribeOptions, 'since' | 'cursor' | 'last'> {
+    if (this.topic.endsWith('*')) return this.#startOfPattern();
+    const position = this.position;
+    return position ? { since: position, cursor: this.#cursor, last: undefined } : {};
+  }
+
+  #startOfPattern(): Pick<SubscribeOptions, 'since' | 'cursor' | 'last'> {
+    if (this.#cursor !== undefined) return { since: undefined, cursor: this.#cursor, last: undefined };
+    const { positions } = this;
+    return positions.length > 0 ? { since: positions, last: undefined } : {};
+  }
+
+  #take(events: readonly SourceEvent[]): void {
+    const arrived: ReceivedPublication[] = [];
+    const changed = new Set<string>();
+    for (const event of events) {
+      if (this.#state === 'closed') return;
+      switch (event.kind) {
+        case 'publication':
+          if (this.#deliver(event.publication, event.meta)) arrived.push(event.publication);
+          break;
+        case 'isState':
+          this.#stateNamespaces.add(namespaceOf(event.topic));
+          break;
+        case 'snapshot':
+          this.#apply(arrived.splice(0), changed);
+          this.#snapshot(event.publications, event.at);
+          changed.add(event.at.topic);
+          break;
+        case 'reset':
+          this.#apply(arrived.splice(0), changed);
+          if (this.#reset(event.at)) changed.add(event.at.topic);
+          break;
+        case 'gap':
+          this.#gap(event.gap);
+          break;
+        case 'at':
+          if (event.position) this.#moveTo({ topic: this.topic, ...event.position });
+          this.#cursor = event.cursor ?? this.#cursor;
+          break;
+        case 'state':
+          if (event.state !== 'closed') this.#enter(event.state);
+          break;
+        case 'error':
+          this.#refuse(event.error);
+          break;
+        case 'recovered':
+        case 'caughtUp':
+          this.#events.emit(event.kind, event.at);
+          break;
+        case 'lagging':
+          this.#events.emit('lagging');
+          break;
+        case 'joined':
+        case 'left':
+          this.#events.emit(event.kind, event.member, event.topic);
+          break;
+      }
+    }
+    this.#apply(arrived, changed);
+    for (const topic of changed) {
+      if (this.#events.hears('map')) this.#events.emit('map', this.current(topic), topic);
+    }
+  }
+
+  /** Another source may send what this page has had. Returns whether it is new. */
+  #deliver(publication: ReceivedPublication, meta: PublicationMeta): boolean {
+    const { topic, offset } = publication;
+    const { epoch } = meta;
+    if (offset <= this.#floor(topic, epoch)) return false;
+    this.#positions.set(topic, { epoch, offset });
+    if (this.#port.isOwn({ topic, epoch, offset })) return true;
+    this.#events.emit('publication', publication as ReceivedPublication<T>, meta);
+    return true;
+  }
+
+  #floor(topic: string, epoch: string): number {
+    const position = this.#positions.get(topic);
+    return position?.epoch === epoch ? position.offset : 0;
+  }
+
+  #moveTo({ topic, epoch, offset }: TopicPosition): void {
+    if (offset > this.#floor(topic, epoch) || this.#positions.get(topic)?.epoch !== epoch) {
+      this.#positions.set(topic, { epoch, offset });
+    }
+  }
+
+  /** Changes the maps of the topics that have one. */
+  #apply(publications: readonly ReceivedPublication[], changed: Set<string>): void {
+    for (const publication of publications) {
+      const { topic } = publication;
+      if (!this.#stateNamespaces.has(namespaceOf(topic))) continue;
+      this.#mapOf(topic).apply([publication.copy()]);
+      changed.add(topic);
+    }
+  }
+
+  #mapOf(topic: string): LiveMap {
+    let map = this.#maps.get(topic);
+    if (!map) {
+      map = new LiveMap();
+      this.#maps.set(topic, map);
+    }
+    return map;
+  }
+
+  #snapshot(publications: readonly ReceivedPublication[], at: TopicPosition): void {
+    this.#stateNamespaces.add(namespaceOf(at.topic));
+    this.#mapOf(at.topic).page(publications, { first: true, last: true });
+    this.#positions.set(at.topic, { epoch: at.epoch, offset: at.offset });
+    this.#events.emit('snapshot', this.current(at.topic), at);
+  }
+
+  /** Returns whether the topic's map has changed. */
+  #reset(at: TopicPosition): boolean {
+    const previous = this.#positions.get(at.topic);
+    if (previous?.epoch === at.epoch) return false;
+    this.#positions.set(at.topic, { epoch: at.epoch, offset: at.offset });
+    const map = this.#maps.get(at.topic);
+    map?.clear();
+    if (previous?.epoch) this.#events.emit('reset', at, previous);
+    return map !== undefined;
+  }
+
+  /** Names what this page has not seen of it. */
+  #gap(gap: Gap): void {
+    const { topic, epoch, missing } = gap;
+    if (!missing) {
+      this.#events.emit('gap', gap);
+      return;
+    }
+    const after = Math.max(missing.after, this.#floor(topic, epoch));
+    if (after < missing.upto)
+      this.#events.emit('gap', { topic, epoch, missing: { after, upto: missing.upto } });
+  }
+
+  #enter(state: SubscriptionState): void {
+    if (state !== 'refused') this.#error = undefined;
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#events.emit('state', state);
+  }
+
+  #refuse(error: ClientError): void {
+    this.#error = error;
+    this.#enter('refused');
+    if (!this.#events.emit('error', error)) this.#port.report(error);
+  }
+}
+
+function namespaceOf(topic: string): string {
+  const colon = topic.indexOf(':');
+  return colon === -1 ? topic : topic.slice(0, colon);
+}

@@ -1,0 +1,69 @@
+import { ClientError } from '../client-error.ts';
+import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
+import { type FromHost, liveEvent, liveReply, type ToHost } from './messages.ts';
+import type { Attachment, CallName, Calls, Source, SourceEvent } from './source.ts';
+
+interface Waiting {
+  readonly name: CallName;
+  resolve(value: unknown): void;
+  reject(error: ClientError): void;
+}
+
+/** A client that another tab holds. A call never settles when that tab goes away first: ask the next holder. */
+export class RemoteSource implements Source {
+  #lastId = 0;
+  readonly #listeners = new Map<number, (events: readonly SourceEvent[]) => void>();
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #post: (message: ToHost) => void;
+
+  constructor(post: (message: ToHost) => void) {
+    this.#post = post;
+  }
+
+  subscribe(
+    topic: string,
+    options: SubscribeOptions,
+    listener: (events: readonly SourceEvent[]) => void,
+  ): Attachment {
+    const id = ++this.#lastId;
+    this.#listeners.set(id, listener);
+    this.#post({ kind: 'attach', id, topic, options });
+    return {
+      end: () => {
+        this.#listeners.delete(id);
+        this.#post({ kind: 'detach', id });
+      },
+    };
+  }
+
+  call<K extends CallName>(name: K, args: Parameters<Calls[K]>): Promise<Awaited<ReturnType<Calls[K]>>> {
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { name, resolve: resolve as (value: unknown) => void, reject });
+      this.#post({ kind: 'call', id, name, args });
+    });
+  }
+
+  /** A message of the holder; those that are not about subscriptions and calls are left to the caller. */
+  receive(message: FromHost): void {
+    switch (message.kind) {
+      case 'events':
+        this.#listeners.get(message.id)?.(message.events.map(liveEvent));
+        break;
+      case 'reply': {
+        const waiting = this.#take(message.id);
+        waiting?.resolve(liveReply(waiting.name, message.value));
+        break;
+      }
+      case 'refusal':
+        this.#take(message.id)?.reject(new ClientError(message.error));
+        break;
+    }
+  }
+
+  #take(id: number): Waiting | undefined {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    return waiting;
+  }
+}

@@ -1,0 +1,51 @@
+import type { OpenChannel } from './channel.ts';
+import { openBroadcastChannel } from './channel.ts';
+import type { Locks } from './election.ts';
+
+/** What a page client needs of its page. Tests inject their own. */
+export interface Surroundings {
+  /** Absent outside of secure contexts (HTTPS, localhost), and where the browser has no Web Locks. */
+  readonly locks?: Locks;
+  readonly openChannel: OpenChannel;
+  isHidden(): boolean;
+  /**
+   * Calls `seen` when the page is shown or hidden, and `left` when it goes away, perhaps to come back. Returns a
+   * function that ends this.
+   */
+  watch(changed: () => void, left: () => void, back: () => void): () => void;
+  /** Before the next repaint; at once in a page that is not painted. */
+  nextFrame(run: () => void): void;
+  /** A short text that differs for different inputs. */
+  digest(text: string): Promise<string>;
+}
+
+export function pageSurroundings(): Surroundings {
+  const locks = globalThis.navigator?.locks as unknown as Locks | undefined;
+  const page = globalThis.document as Document | undefined;
+  return {
+    locks: globalThis.isSecureContext ? locks : undefined,
+    openChannel: openBroadcastChannel,
+    isHidden: () => page?.visibilityState === 'hidden',
+    watch(changed, left, back) {
+      const returned = (event: PageTransitionEvent): void => {
+        if (event.persisted) back();
+      };
+      page?.addEventListener('visibilitychange', changed);
+      globalThis.addEventListener?.('pagehide', left);
+      globalThis.addEventListener?.('pageshow', returned as EventListener);
+      return () => {
+        page?.removeEventListener('visibilitychange', changed);
+        globalThis.removeEventListener?.('pagehide', left);
+        globalThis.removeEventListener?.('pageshow', returned as EventListener);
+      };
+    },
+    nextFrame(run) {
+      if (page && page.visibilityState !== 'hidden') requestAnimationFrame(run);
+      else queueMicrotask(run);
+    },
+    async digest(text) {
+      const bytes = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
+      return [...new Uint8Array(bytes, 0, 12)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    },
+  };
+}

@@ -1,0 +1,233 @@
+import type { Runtime, TimerHandle } from '../runtime.ts';
+import type { Channel, OpenChannel } from './channel.ts';
+import { Election, type Locks } from './election.ts';
+import type { Host } from './host.ts';
+import type { FromHost, ToHost } from './messages.ts';
+
+export interface TabsOptions {
+  /** Equal for tabs that share: of the URL and the identity. */
+  readonly name: string;
+  /** A leader that has not responded for this long is deposed. */
+  readonly leaderTimeoutMs: number;
+}
+
+export interface TabsParts {
+  readonly locks: Locks;
+  readonly openChannel: OpenChannel;
+  readonly runtime: Pick<Runtime, 'monotonicMs' | 'random' | 'setTimeout' | 'clearTimeout'>;
+}
+
+export interface TabsPort {
+  /** This tab holds the client from now on. `hostFor` others is asked as they come. */
+  lead(): void;
+  hostFor(post: (message: FromHost) => void): Host;
+  /** Another tab holds it: `post` reaches it. Also when that tab is another one than before. */
+  follow(post: (message: ToHost) => void): void;
+  /** Of the tab that is followed. */
+  receive(message: FromHost): void;
+  /** Neither is known yet, or the lead was lost. */
+  lost(): void;
+}
+
+type OnCommon = { readonly kind: 'who' } | { readonly kind: 'leader'; readonly tab: string };
+interface Letter {
+  readonly from: string;
+  readonly toHost?: ToHost;
+  readonly fromHost?: FromHost;
+}
+
+/**
+ * One client for all tabs of a browser: the tab that holds a lock leads. The others send it what they want, each by the
+ * inbox of its own that every tab has. A tab that is gone is noticed by the lock that it held.
+ */
+export class Tabs {
+  readonly #tab: string;
+  readonly #common: Channel;
+  readonly #inbox: Channel;
+  readonly #outboxes = new Map<string, Channel>();
+  readonly #hosts = new Map<string, Host>();
+  readonly #election: Election;
+  /** Its own id: this tab leads. */
+  #leader: string | undefined;
+  #heardAtMs: number;
+  #unanswered = 0;
+  #timer: TimerHandle | undefined;
+  #isOver = false;
+  /** Other tabs may hear of this one. */
+  #isKnown = false;
+  readonly #alive = new AbortController();
+  readonly #options: TabsOptions;
+  readonly #parts: TabsParts;
+  readonly #port: TabsPort;
+
+  constructor(options: TabsOptions, parts: TabsParts, port: TabsPort) {
+    const { name } = options;
+    this.#options = options;
+    this.#parts = parts;
+    this.#port = port;
+    this.#tab = parts.runtime.random().toString(36).slice(2) + parts.runtime.random().toString(36).slice(2);
+    this.#heardAtMs = parts.runtime.monotonicMs();
+    this.#common = parts.openChannel(name, (message) => this.#heardCommon(message as OnCommon));
+    this.#inbox = parts.openChannel(`${name}/${this.#tab}`, (message) => this.#heard(message as Letter));
+    this.#election = new Election(parts.locks, `${name}/leader`, {
+      elected: () => this.#elected(),
+      deposed: () => this.#deposed(),
+    });
+    this.#holdLife(() => {
+      this.#isKnown = true;
+      this.#common.post({ kind: 'who' } satisfies OnCommon);
+      this.#election.stand();
+      this.#watch();
+    });
+  }
+
+  get leads(): boolean {
+    return this.#leader === this.#tab;
+  }
+
+  /** To all pages that are served by this tab. */
+  tellAll(message: FromHost): void {
+    for (const host of this.#hosts.values()) host.tell(message);
+  }
+
+  close(): void {
+    this.#isOver = true;
+    if (this.#leader !== undefined && !this.leads) this.#write(this.#leader, { kind: 'bye' });
+    this.#endHosts();
+    this.#alive.abort();
+    this.#election.withdraw();
+    this.#parts.runtime.clearTimeout(this.#timer as TimerHandle);
+    for (const channel of [this.#common, this.#inbox, ...this.#outboxes.values()]) channel.close();
+  }
+
+  // -- who leads --------------------------------------------------------------------------------------
+
+  #elected(): void {
+    if (this.#isOver) return;
+    this.#leader = this.#tab;
+    this.#port.lead();
+    this.#common.post({ kind: 'leader', tab: this.#tab } satisfies OnCommon);
+  }
+
+  #deposed(): void {
+    if (this.#isOver) return;
+    this.#endHosts();
+    this.#leader = undefined;
+    this.#heardAtMs = this.#parts.runtime.monotonicMs();
+    this.#port.lost();
+    this.#common.post({ kind: 'who' } satisfies OnCommon);
+    this.#election.stand();
+  }
+
+  #heardCommon(message: OnCommon): void {
+    if (message.kind === 'who') {
+      if (this.leads) this.#common.post({ kind: 'leader', tab: this.#tab } satisfies OnCommon);
+      return;
+    }
+    // A tab that leads learns from its lock, not from others, that it was deposed.
+    if (!this.#isKnown || this.leads || message.tab === this.#leader) return;
+    const leader = message.tab;
+    this.#leader = leader;
+    this.#heardNow();
+    this.#port.follow((request) => this.#write(leader, request));
+  }
+
+  /**
+   * Holds a lock as long as this tab lives: a tab that waits for it learns of the end. Other tabs hear of this one from
+   * `begin` on, so that none of them gets the lock first.
+   */
+  #holdLife(begin: () => void): void {
+    const { signal } = this.#alive;
+    const ended = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+    void this.#parts.locks.request(`${this.#options.name}/${this.#tab}`, {}, () => {
+      if (this.#isOver) return undefined;
+      begin();
+      return ended;
+    });
+  }
+
+  // -- letters ----------------------------------------------------------------------------------------
+
+  #heard({ from, toHost, fromHost }: Letter): void {
+    if (toHost !== undefined && this.leads) this.#hostOf(from).receive(toHost);
+    // What a deposed leader still says is too late: its place is taken.
+    if (fromHost === undefined || from !== this.#leader) return;
+    this.#heardNow();
+    this.#port.receive(fromHost);
+  }
+
+  #hostOf(tab: string): Host {
+    const known = this.#hosts.get(tab);
+    if (known) return known;
+    const host = this.#port.hostFor((fromHost) => this.#outboxOf(tab).post({ from: this.#tab, fromHost }));
+    this.#hosts.set(tab, host);
+    const { signal } = this.#alive;
+    this.#parts.locks
+      .request(`${this.#options.name}/${tab}`, { signal }, () => {
+        this.#hosts.get(tab)?.close();
+        this.#hosts.delete(tab);
+        this.#outboxes.get(tab)?.close();
+        this.#outboxes.delete(tab);
+        return undefined;
+      })
+      // This tab ended first.
+      .catch(() => undefined);
+    return host;
+  }
+
+  #write(tab: string, toHost: ToHost): void {
+    this.#outboxOf(tab).post({ from: this.#tab, toHost } satisfies Letter);
+  }
+
+  #outboxOf(tab: string): Channel {
+    const known = this.#outboxes.get(tab);
+    if (known) return known;
+    const channel = this.#parts.openChannel(`${this.#options.name}/${tab}`, () => undefined);
+    this.#outboxes.set(tab, channel);
+    return channel;
+  }
+
+  #endHosts(): void {
+    for (const host of this.#hosts.values()) host.close();
+    this.#hosts.clear();
+  }
+
+  // -- whether the leader is there --------------------------------------------------------------------
+
+  #heardNow(): void {
+    this.#heardAtMs = this.#parts.runtime.monotonicMs();
+    this.#unanswered = 0;
+  }
+
+  /**
+   * Asks the leader, three times in its time-out: a message wakes a hidden tab, whose timers are slow, and not a frozen
+   * one. Counted in questions, so that a follower that was frozen itself asks anew when it wakes.
+   */
+  #watch(): void {
+    const { runtime } = this.#parts;
+    const { leaderTimeoutMs } = this.#options;
+    this.#timer = runtime.setTimeout(() => {
+      if (this.#isOver) return;
+      if (!this.leads) this.#ask();
+      this.#watch();
+    }, leaderTimeoutMs / 3);
+  }
+
+  #ask(): void {
+    const { runtime } = this.#parts;
+    const silentMs = runtime.monotonicMs() - this.#heardAtMs;
+    // Several followers may notice at once: the first to take over says so, and the others follow.
+    if (
+      this.#unanswered >= 3 + Math.floor(runtime.random() * 3) &&
+      silentMs >= this.#options.leaderTimeoutMs
+    ) {
+      this.#heardNow();
+      this.#leader = undefined;
+      this.#election.steal();
+      return;
+    }
+    this.#unanswered++;
+    if (this.#leader === undefined) this.#common.post({ kind: 'who' } satisfies OnCommon);
+    else this.#write(this.#leader, { kind: 'ping' });
+  }
+}

@@ -1,0 +1,261 @@
+import { build } from 'esbuild';
+import type { Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { PageClient, PageClientOptions } from '../../../src/client/page/index.ts';
+import { TestBrowser } from '../../support/browser.ts';
+import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import { type Site, startSite } from '../../support/site.ts';
+
+let browser: TestBrowser;
+let gateway: TestGateway;
+let site: Site;
+const opened: Page[] = [];
+
+beforeAll(async () => {
+  const entry = new URL('../../../src/client/page/index.ts', import.meta.url).pathname;
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    write: false,
+  });
+  const content = outputFiles[0]?.text ?? '';
+  site = await startSite('<!doctype html><title>Tabs</title>', {
+    '/page.js': { type: 'text/javascript', content },
+  });
+  gateway = await startGateway({ origins: [site.url.slice(0, -1)], batchMaxDelayMs: 0 });
+  browser = await TestBrowser.launch();
+}, 60_000);
+
+afterEach(async () => {
+  for (const page of opened.splice(0)) await page.close();
+  await expect.poll(connections).toBe(0);
+});
+
+afterAll(async () => {
+  await browser.close();
+  site.close();
+  await gateway.close();
+});
+
+type Window = typeof globalThis & {
+  PageClient: typeof PageClient;
+  client: PageClient;
+  seen: number[];
+  gaps: unknown[];
+  states: string[];
+  map: Record<string, unknown>;
+  hide(hidden: boolean): void;
+};
+
+/** Opens a tab with a client that is subscribed to `topic`, and waits until the subscription is live. */
+async function openTab(topic: string, options: PageClientOptions = {}): Promise<Page> {
+  const { page } = await browser.open(site.url);
+  opened.push(page);
+  await page.addScriptTag({
+    type: 'module',
+    content: `globalThis.PageClient = (await import('/page.js')).PageClient`,
+  });
+  await page.waitForFunction(() => 'PageClient' in globalThis);
+  const arguments_ = { url: gateway.wsUrl, topic, options };
+  await page.evaluate(async (given) => {
+    const window = globalThis as Window;
+    window.hide = (hidden) => {
+      Object.defineProperty(document, 'visibilityState', {
+        configurable: true,
+        value: hidden ? 'hidden' : 'visible',
+      });
+      document.dispatchEvent(new Event('visibilitychange'));
+    };
+    window.seen = [];
+    window.gaps = [];
+    window.map = {};
+    window.client = new window.PageClient(given.url, { leaderTimeoutMs: 600, ...given.options });
+    const subscription = window.client.subscribe(given.topic, {}, ({ offset }) => window.seen.push(offset));
+    subscription.on('gap', (gap) => window.gaps.push(gap));
+    subscription.on('map', (entries) => {
+      window.map = Object.fromEntries([...entries].map(([key, { data }]) => [key, data]));
+    });
+    const live = new Promise<void>((resolve) => {
+      subscription.on('state', (state) => state === 'live' && resolve());
+    });
+    await window.client.connect();
+    await live;
+  }, arguments_);
+  return page;
+}
+
+async function publish(topic: string, count: number, key?: string): Promise<void> {
+  for (let index = 0; index < count; index++) {
+    const response = await gateway.post(
+      '/api/publish',
+      JSON.stringify({ topic, type: 'update', key, data: { index } }),
+    );
+    expect(response.status).toBe(200);
+  }
+}
+
+const connections = () => gateway.metric('sluice_connections');
+const seen = (page: Page) => page.evaluate(() => (globalThis as Window).seen);
+const gaps = (page: Page) => page.evaluate(() => (globalThis as Window).gaps);
+const role = (page: Page) => page.evaluate(() => (globalThis as Window).client.sharing.role);
+const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
+
+/**
+ * Stops the page's scripts, as a browser does with one that was hidden for long. Returns a function that wakes it.
+ * (Chromium without a window has no hidden pages, and freezes no others.)
+ */
+async function freeze(page: Page): Promise<() => Promise<void>> {
+  const session = await page.context().newCDPSession(page);
+  await session.send('Debugger.enable');
+  const paused = new Promise((resolve) => session.once('Debugger.paused', resolve));
+  await session.send('Debugger.pause');
+  await paused;
+  return async () => {
+    await session.send('Debugger.resume');
+    await session.detach();
+  };
+}
+
+describe('tabs of a browser', { timeout: 60_000 }, () => {
+  it('share one connection, and each gets every publication', async () => {
+    const [one, two] = [await openTab('shared'), await openTab('shared')];
+    expect(await connections()).toBe(1);
+    expect([await role(one), await role(two)]).toEqual(['leader', 'follower']);
+    await publish('shared', 5);
+    for (const page of [one, two]) await expect.poll(() => seen(page)).toEqual(upTo(5));
+  });
+
+  it('have a connection each where the identities differ, or an option says so', async () => {
+    await openTab('apart', { identity: 'alice' });
+    await openTab('apart', { identity: 'bob' });
+    const own = await openTab('apart', { identity: 'alice', tabs: 'own' });
+    expect(await connections()).toBe(3);
+    expect(await own.evaluate(() => (globalThis as Window).client.sharing)).toEqual({
+      role: 'alone',
+      reason: 'not_wanted',
+    });
+  });
+
+  it('lose nothing when the tab that leads is closed while publications come', async () => {
+    const [leader, follower] = [await openTab('closing'), await openTab('closing')];
+    const published = publish('closing', 200);
+    await expect.poll(async () => (await seen(follower)).length).toBeGreaterThan(20);
+    await leader.close();
+    await published;
+    await expect.poll(() => seen(follower)).toEqual(upTo(200));
+    expect([await gaps(follower), await role(follower), await connections()]).toEqual([[], 'leader', 1]);
+  });
+
+  it('lose nothing when the tab that leads freezes, and it is complete when it wakes', async () => {
+    const [leader, follower] = [await openTab('freezing'), await openTab('freezing')];
+    await publish('freezing', 3);
+    await expect.poll(() => seen(follower)).toEqual(upTo(3));
+    const wake = await freeze(leader);
+    await publish('freezing', 50);
+    await expect.poll(() => role(follower)).toBe('leader');
+    await expect.poll(() => seen(follower)).toEqual(upTo(53));
+    await wake();
+    await expect.poll(() => role(leader)).toBe('follower');
+    await publish('freezing', 1);
+    for (const page of [leader, follower]) await expect.poll(() => seen(page)).toEqual(upTo(54));
+    expect([await gaps(leader), await gaps(follower), await connections()]).toEqual([[], [], 1]);
+  });
+
+  it('publish through the one that leads; one that freezes meanwhile makes no duplicate', async () => {
+    const [leader, follower] = [await openTab('asking'), await openTab('asking')];
+    const wake = await freeze(leader);
+    const place = await follower.evaluate(() =>
+      (globalThis as Window).client.publish('asking', 'update', { from: 'follower' }),
+    );
+    expect(place.offset).toBe(1);
+    await expect.poll(() => seen(follower)).toEqual([1]);
+    await wake();
+    await expect.poll(() => seen(leader)).toEqual([1]);
+  });
+
+  it('get their own publications but where they say exceptSelf, and the other tabs get them then', async () => {
+    const [one, two] = [await openTab('except'), await openTab('except')];
+    await two.evaluate(async () => {
+      const { client } = globalThis as Window;
+      await client.publish('except', 'update', 1, { exceptSelf: true });
+      await client.publish('except', 'update', 2);
+    });
+    await expect.poll(() => seen(two)).toEqual([2]);
+    await expect.poll(() => seen(one)).toEqual([1, 2]);
+  });
+});
+
+describe('a hidden tab', { timeout: 60_000 }, () => {
+  it('costs no deliveries, and is complete when it is shown again', async () => {
+    const page = await openTab('hidden');
+    await publish('hidden', 2);
+    await expect.poll(() => seen(page)).toEqual(upTo(2));
+    await page.evaluate(() => (globalThis as Window).hide(true));
+    await expect.poll(() => gateway.metric('sluice_subscriptions')).toBe(1);
+    const before = await gateway.metric('sluice_deliveries_total');
+    await publish('hidden', 20);
+    expect(await gateway.metric('sluice_deliveries_total')).toBe(before);
+    expect(await seen(page)).toEqual(upTo(2));
+    await page.evaluate(() => (globalThis as Window).hide(false));
+    await expect.poll(() => seen(page)).toEqual(upTo(22));
+    expect(await gaps(page)).toEqual([]);
+  });
+
+  it('resumes a pattern, its topics born meanwhile included', async () => {
+    const page = await openTab('log:*');
+    await publish('log:a', 2);
+    await expect.poll(() => seen(page)).toEqual([1, 2]);
+    await page.evaluate(() => (globalThis as Window).hide(true));
+    await expect.poll(() => gateway.metric('sluice_subscriptions')).toBe(1);
+    await publish('log:a', 2);
+    await publish('log:b', 1);
+    await page.evaluate(() => (globalThis as Window).hide(false));
+    await expect.poll(async () => (await seen(page)).sort()).toEqual([1, 1, 2, 3, 4]);
+    expect(await gaps(page)).toEqual([]);
+  });
+
+  it('that leads goes on for those that are seen', async () => {
+    const [leader, follower] = [await openTab('led'), await openTab('led')];
+    await leader.evaluate(() => (globalThis as Window).hide(true));
+    await publish('led', 5);
+    await expect.poll(() => seen(follower)).toEqual(upTo(5));
+    expect([await seen(leader), await role(leader)]).toEqual([[], 'leader']);
+    await leader.evaluate(() => (globalThis as Window).hide(false));
+    await expect.poll(() => seen(leader)).toEqual(upTo(5));
+  });
+
+  it('has the whole map of a state topic when it is shown again', async () => {
+    const page = await openTab('server:tabs');
+    await publish('server:tabs', 1, 'a');
+    await publish('server:tabs', 1, 'b');
+    const map = () => page.evaluate(() => (globalThis as Window).map);
+    await expect.poll(map).toEqual({ a: { index: 0 }, b: { index: 0 } });
+    await page.evaluate(() => (globalThis as Window).hide(true));
+    await expect.poll(() => gateway.metric('sluice_subscriptions')).toBe(1);
+    await publish('server:tabs', 3, 'b');
+    await publish('server:tabs', 1, 'c');
+    await page.evaluate(() => (globalThis as Window).hide(false));
+    await expect.poll(map).toEqual({ a: { index: 0 }, b: { index: 2 }, c: { index: 0 } });
+  });
+});
+
+it('delivers once per animation frame where it is asked to, in order', async () => {
+  const page = await openTab('frames');
+  const frames = page.evaluate(
+    () =>
+      new Promise<number[][]>((resolve) => {
+        const batches: number[][] = [[]];
+        const options = { deliver: 'frame', since: { epoch: '', offset: 0 } } as const;
+        (globalThis as Window).client.subscribe('frames', options, ({ offset }) => {
+          if (batches.at(-1)?.length === 0) requestAnimationFrame(() => batches.push([]));
+          batches.at(-1)?.push(offset);
+          if (offset === 100) resolve(batches);
+        });
+      }),
+  );
+  await publish('frames', 100);
+  const delivered = (await frames).filter((batch) => batch.length > 0);
+  expect(delivered.flat()).toEqual(upTo(100));
+});
