@@ -25,6 +25,7 @@ import { RemoteSource } from './remote-source.ts';
 import type { CallName, Calls, Source } from './source.ts';
 import { pageSurroundings, type Surroundings } from './surroundings.ts';
 import { Tabs } from './tabs.ts';
+import { openWorker, type WorkerScope } from './worker.ts';
 
 export interface PageClientOptions extends ClientOptions {
   /** `own`: this tab has a connection of its own. By default all tabs with an equal URL and identity share one. */
@@ -38,15 +39,20 @@ export interface PageClientOptions extends ClientOptions {
   readonly whenHidden?: 'pause' | 'continue';
   /** A tab that leads and has not responded for this long is replaced: 6000 by default. */
   readonly leaderTimeoutMs?: number;
+  /**
+   * A worker whose script calls `serveWorker(globalThis)`: it holds the connection and decodes what comes, for this tab
+   * alone. Not with the options `WebSocket` and `runtime`.
+   */
+  readonly worker?: WorkerScope;
   /** What the client needs of the page, for tests. */
   readonly surroundings?: Surroundings;
 }
 
 /**
- * Who holds the connection: this tab for itself (`alone`), this tab for all (`leader`), or another tab (`follower`).
- * `undecided` before `connect()`, and while the tabs find out.
+ * Who holds the connection: this tab for itself (`alone`), this tab for all (`leader`), another tab (`follower`), or its
+ * worker. `undecided` before `connect()`, and while the tabs find out.
  */
-export type TabRole = 'undecided' | 'alone' | 'leader' | 'follower';
+export type TabRole = 'undecided' | 'alone' | 'leader' | 'follower' | 'worker';
 
 export interface Sharing {
   readonly role: TabRole;
@@ -233,7 +239,8 @@ export class PageClient implements Client {
       () => this.#start(),
     );
     const { locks } = this.#surroundings;
-    if (this.#options.tabs === 'own') this.#toAlone('not_wanted');
+    if (this.#options.worker) this.#toWorker(this.#options.worker);
+    else if (this.#options.tabs === 'own') this.#toAlone('not_wanted');
     else if (!locks) this.#toAlone('no_web_locks');
     else void this.#share(locks, run);
   }
@@ -245,7 +252,22 @@ export class PageClient implements Client {
     this.#stopWatching?.();
     this.#tabs?.close();
     this.#tabs = undefined;
+    if (this.#options.worker && this.#holder.kind === 'remote') this.#holder.post({ kind: 'bye' });
     this.#toNone();
+  }
+
+  #toWorker(worker: WorkerScope): void {
+    const {
+      token,
+      WebSocket: _class,
+      runtime: _runtime,
+      surroundings: _around,
+      worker: _worker,
+      ...options
+    } = this.#options;
+    const opening = { url: this.#url, options, token };
+    this.#toRemote(openWorker(worker, opening, (message) => this.#received(message)));
+    this.#sharing = { role: 'worker' };
   }
 
   #toAlone(reason: Sharing['reason']): void {

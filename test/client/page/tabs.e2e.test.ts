@@ -23,6 +23,10 @@ beforeAll(async () => {
   const content = outputFiles[0]?.text ?? '';
   site = await startSite('<!doctype html><title>Tabs</title>', {
     '/page.js': { type: 'text/javascript', content },
+    '/worker.js': {
+      type: 'text/javascript',
+      content: `import { serveWorker } from '/page.js'; serveWorker(globalThis);`,
+    },
   });
   gateway = await startGateway({ origins: [site.url.slice(0, -1)], batchMaxDelayMs: 0 });
   browser = await TestBrowser.launch();
@@ -258,4 +262,47 @@ it('delivers once per animation frame where it is asked to, in order', async () 
   await publish('frames', 100);
   const delivered = (await frames).filter((batch) => batch.length > 0);
   expect(delivered.flat()).toEqual(upTo(100));
+});
+
+it('holds the connection in a worker where it is given one', async () => {
+  const { page } = await browser.open(site.url);
+  opened.push(page);
+  await page.addScriptTag({
+    type: 'module',
+    content: `globalThis.PageClient = (await import('/page.js')).PageClient`,
+  });
+  await page.waitForFunction(() => 'PageClient' in globalThis);
+  const outcome = page.evaluate(async (url) => {
+    const worker = new Worker('/worker.js', { type: 'module' });
+    const client = new (globalThis as Window).PageClient(url, { worker });
+    const data: unknown[] = [];
+    const all = new Promise<void>((resolve) => {
+      client.subscribe('worked', { since: { epoch: '', offset: 0 } }, (publication) => {
+        if (data.push(publication.data) === 3) resolve();
+      });
+    });
+    await client.connect();
+    await client.publish('worked', 'update', { first: [1, 'ü'] });
+    await client.publish('worked', 'update', 2);
+    const refused = await client.publish('no topic', 'update').catch(({ code }: { code: string }) => code);
+    await client.publish('worked', 'update', null);
+    await all;
+    const { publications } = await client.history('worked', { limit: 1 });
+    const { role } = client.sharing;
+    client.close();
+    return {
+      data,
+      refused,
+      history: publications.map((one) => one.data),
+      role,
+      state: client.getStatus().state,
+    };
+  }, gateway.wsUrl);
+  expect(await outcome).toEqual({
+    data: [{ first: [1, 'ü'] }, 2, null],
+    refused: 'invalid_topic',
+    history: [{ first: [1, 'ü'] }],
+    role: 'worker',
+    state: 'closed',
+  });
 });
