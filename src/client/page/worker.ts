@@ -30,7 +30,7 @@ export interface WorkerScope {
   postMessage(message: unknown): void;
 }
 
-/** Holds the client of the page that started this worker: `serveWorker(globalThis)` is the worker's whole script. */
+/** Holds the client of the page that started this worker, whose whole script is `serveWorker(globalThis)`. */
 export function serveWorker(scope: WorkerScope): void {
   const post = (message: FromWorker): void => scope.postMessage(message);
   const tokens = new Map<number, (token: string | undefined) => void>();
