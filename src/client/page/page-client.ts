@@ -49,7 +49,7 @@ export interface PageClientOptions extends ClientOptions {
 }
 
 /**
- * Who holds the connection: this tab for itself (`alone`), this tab for all (`leader`), another tab (`follower`), or its
+ * Who holds the connection: this tab for itself (`alone`), this tab for all (`leader`), another tab (`follower`), or a
  * worker. `undecided` before `connect()`, and while the tabs find out.
  */
 export type TabRole = 'undecided' | 'alone' | 'leader' | 'follower' | 'worker';
