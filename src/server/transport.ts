@@ -1,3 +1,4 @@
+import { applicantReader } from '../api/applicant.ts';
 import { withCors } from '../api/cors.ts';
 import type { Api } from '../api/dispatch.ts';
 import { addressKey } from '../auth/client-address.ts';
@@ -10,8 +11,8 @@ import {
 } from '../auth/identity.ts';
 import type { RequestFacts } from '../auth/request-facts.ts';
 import { admitsAnonymous } from '../config.ts';
+import { Admission } from '../sessions/admission.ts';
 import { HeldBytes } from '../sessions/charges.ts';
-import { Handshake } from '../sessions/handshake.ts';
 import { TokenBuckets } from '../sessions/token-bucket.ts';
 import { serveHttp } from '../transport/uws/http.ts';
 import { HttpConnections } from '../transport/uws/http-connections.ts';
@@ -43,7 +44,7 @@ export function serveApp(app: App, environment: Environment, served: Served): re
   const { httpConnections, newConnections } = countConnections(app, environment, served.access);
   serveWebSockets(app, {
     upgradeHandler: new UpgradeHandler({
-      handshake: createHandshake(environment, served),
+      ...createDoor(environment, served),
       withCors: (answer, origin) => withCors(answer, origin, served.access.origins),
       ...exchanges,
       metrics,
@@ -73,22 +74,23 @@ function countConnections(app: App, { config, metrics, monotonicMs }: Environmen
   return { httpConnections, newConnections };
 }
 
-function createHandshake(environment: Environment, { sessionStage, access, canary }: Served): Handshake {
+/** How requests for connections are read, and who gets one. */
+function createDoor(environment: Environment, { sessionStage, access, canary }: Served) {
   const { config, isDraining } = environment;
   const { requestAccess, credentials, addressOf, refused, loopbackProblem } = access;
+  const { connectionLimits } = sessionStage;
   const withoutCredential = (request: RequestFacts): Identity => {
     if (needsCredentials(credentials)) {
       return admitsAnonymous(config) ? anonymousIdentity : unauthenticatedIdentity;
     }
     return loopbackProblem(request, []) === undefined ? localIdentity : anonymousIdentity;
   };
-  return new Handshake({
+  const readApplicant = applicantReader({
     requestAccess,
-    credentials,
     identityOf: (request) => canary.identityOf(request) ?? withoutCredential(request),
     clientAddress: addressOf,
     refused,
-    connectionLimits: sessionStage.connectionLimits,
-    isDraining,
   });
+  const admission = new Admission({ credentials, connectionLimits, isDraining, refused });
+  return { readApplicant, admission };
 }

@@ -3,15 +3,8 @@ import type { Member } from '../fanout/sink.ts';
 import type { Codec } from '../protocol/codec.ts';
 
 /**
- * The wire under a session. Consumer: the session; each transport implements it.
- *
- * The transport
- * - calls `sessions.open`, and then `sessions.receive` for each message of the peer, in order;
- * - calls `sessions.heard` for each other sign of life, like a pong;
- * - calls `session.pump` when the buffer has drained;
- * - counts the connection in the metrics, and its end with the reason that `sessions.close` returns;
- * - when the connection is gone, however it ended: removes it from its sink first, so that what was not delivered is
- *   taken back while the session still knows its views, and then calls `sessions.close`, exactly once.
+ * The wire under a session. Consumer: the session; each transport implements it, and tells by `Lifecycle` what becomes
+ * of it.
  *
  * No method is called from inside the transport's own callbacks about dropped messages. All may be called after the
  * connection is gone, and then send nothing.

@@ -10,10 +10,11 @@ import { subscriptionKey, type ViewOptions } from '../fanout/view-options.ts';
 import { snapInterval } from '../protocol/equal-subscriptions.ts';
 import type { Granted, SubscribeResult, Subscription } from '../protocol/frames.ts';
 import { type CompiledFilter, compileFilter, filterProblem } from '../topics/filter.ts';
-import { isPattern, patternProblem, topicProblem } from '../topics/topic-name.ts';
+import { isPattern, topicProblem } from '../topics/topic-name.ts';
 import type { Presence } from './presence.ts';
 import type { Session } from './session.ts';
 import { SessionView } from './session-view.ts';
+import { targetProblem } from './target.ts';
 import { type Failure, settled, type Task } from './task.ts';
 import { wireError } from './wire-error.ts';
 
@@ -154,8 +155,8 @@ export class Subscriber {
     { topic: target, filter, presence, since, last, fault: malformed }: Subscription,
   ): void {
     if (malformed !== undefined) throw new SluiceError(malformed.code, malformed.message);
-    const problem = isPattern(target) ? patternProblem(target) : topicProblem(target);
-    if (problem !== undefined) throw new SluiceError('invalid_topic', problem);
+    const problem = targetProblem(target);
+    if (problem !== undefined) throw problem;
     if (presence === true) this.#checkPresence(session, target);
     if (filter !== undefined) {
       const fault = filterProblem(filter);

@@ -1,13 +1,12 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { RequestHead } from '../../api/http.ts';
-import type { HandshakeRequest } from '../../sessions/handshake.ts';
 
 /** A request's head, read from uWebSockets.js while the handler runs; both objects are dead after it. */
-export function requestHead(response: HttpResponse, request: HttpRequest): RequestHead & HandshakeRequest {
+export function requestHead(response: HttpResponse, request: HttpRequest): RequestHead {
   return new UwsRequestHead(response, request);
 }
 
-class UwsRequestHead implements RequestHead, HandshakeRequest {
+class UwsRequestHead implements RequestHead {
   readonly method: string;
   readonly path: string;
   readonly query: string;

@@ -62,10 +62,6 @@ export class UwsSink implements Sink {
     this.#metrics = metrics;
   }
 
-  get connectionCount(): number {
-    return this.#connections.size;
-  }
-
   add(receiver: Receiver, connection: PublishingConnection): void {
     this.#connections.set(receiver.id, connection);
   }

@@ -1,21 +1,24 @@
 import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
-import { type ApiResponse, errorResponse } from '../../api/http.ts';
+import type { ReadApplicant } from '../../api/applicant.ts';
+import { type ApiResponse, errorResponse, type RequestHead } from '../../api/http.ts';
 import { whenDone } from '../../awaitable.ts';
 import { SluiceError } from '../../errors.ts';
 import type { Metrics } from '../../metrics.ts';
-import type { Handshake } from '../../sessions/handshake.ts';
+import type { Admission, Applicant } from '../../sessions/admission.ts';
+import { readWebSocketRequest, type WebSocketRequest } from '../websocket-request.ts';
 import type { SocketData } from './connection.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { requestHead } from './request-head.ts';
 
 export interface UpgradeOptions extends ExchangeOptions {
-  readonly handshake: Handshake;
+  readonly readApplicant: ReadApplicant;
+  readonly admission: Admission;
   /** Lets pages of listed origins read an answer. */
   readonly withCors: (answer: ApiResponse, origin: string) => ApiResponse;
   readonly metrics: Pick<Metrics, 'connectionsRejectedTotal' | 'authFailuresTotal' | 'rateLimitedTotal'>;
 }
 
-/** Upgrades HTTP requests to WebSockets, where the handshake admits the client. */
+/** Upgrades HTTP requests to WebSockets, where the client is admitted. */
 export class UpgradeHandler {
   readonly #options: UpgradeOptions;
 
@@ -24,31 +27,31 @@ export class UpgradeHandler {
   }
 
   upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
-    const { handshake, monotonicMs } = this.#options;
+    const { admission, monotonicMs } = this.#options;
     const startedAtMs = monotonicMs();
     const exchange = new Exchange(response, this.#options);
-    const asked = handshake.ask(requestHead(response, request));
+    const asked = this.#ask(requestHead(response, request));
     if (asked instanceof SluiceError) {
       this.#refuse(exchange, asked);
       return;
     }
+    const { applicant, codec, topic, subprotocol } = asked;
     const key = request.getHeader('sec-websocket-key');
     const extensions = request.getHeader('sec-websocket-extensions');
-    const proceed = (identity: Awaited<ReturnType<Handshake['identify']>>) => {
+    const proceed = (identity: Awaited<ReturnType<Admission['identify']>>) => {
       if (exchange.isOver) return;
-      const peer = identity instanceof SluiceError ? identity : handshake.admit(asked, identity);
+      const peer = identity instanceof SluiceError ? identity : admission.admit(applicant, identity);
       if (peer instanceof SluiceError) {
         this.#refuse(exchange, peer);
         return;
       }
-      const { codec, topic, subprotocol } = asked;
       const data: SocketData = { opening: { peer, codec, topic, startedAtMs }, connection: undefined };
       exchange.upgraded();
       response.cork(() => response.upgrade(data, key, subprotocol, extensions, context));
     };
     // Not later than it must be: the library has been seen to close one in some ten thousand of those that are upgraded
     // outside of this handler, right after its 101.
-    void whenDone(handshake.identify(asked), proceed);
+    void whenDone(admission.identify(applicant, 'upgrade'), proceed);
   }
 
   /**
@@ -56,16 +59,26 @@ export class UpgradeHandler {
    * tell a page nothing of a refused upgrade, so pages of listed origins may read this.
    */
   explain(response: HttpResponse, request: HttpRequest): void {
-    const { handshake, withCors } = this.#options;
+    const { readApplicant, admission, withCors } = this.#options;
     const exchange = new Exchange(response, this.#options);
-    const origin = request.getHeader('origin');
-    const answer = (error: SluiceError) => exchange.answer(withCors(refusal(error), origin), noPayer);
-    const asked = handshake.inquire(requestHead(response, request));
-    if (asked instanceof SluiceError) {
-      answer(asked);
-      return;
-    }
-    void whenDone(handshake.explain(asked), answer);
+    const head = requestHead(response, request);
+    const origin = head.header('origin');
+    const answer = (error = new SluiceError('upgrade_required')) =>
+      exchange.answer(withCors(refusal(error), origin), noPayer);
+    const applicant = readApplicant(head);
+    const asked = applicant instanceof SluiceError ? applicant : readWebSocketRequest(head);
+    if (applicant instanceof SluiceError || asked instanceof SluiceError) answer(asked as SluiceError);
+    else void whenDone(admission.inquire(applicant), answer);
+  }
+
+  #ask(head: RequestHead): (WebSocketRequest & { readonly applicant: Applicant }) | SluiceError {
+    const { readApplicant, admission } = this.#options;
+    const applicant = readApplicant(head, 'upgrade');
+    if (applicant instanceof SluiceError) return applicant;
+    const problem = admission.ask(applicant);
+    if (problem !== undefined) return problem;
+    const asked = readWebSocketRequest(head);
+    return asked instanceof SluiceError ? asked : { ...asked, applicant };
   }
 
   #refuse(exchange: Exchange, error: SluiceError): void {

@@ -1,6 +1,7 @@
 import type { TemplatedApp, WebSocketBehavior } from 'uWebSockets.js';
 import type { CloseCode } from '../../errors.ts';
 import type { Metrics } from '../../metrics.ts';
+import { Lifecycle, type LifecycleOptions } from '../../sessions/lifecycle.ts';
 import type { Session } from '../../sessions/session.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import { type Opening, type Socket, type SocketData, UwsConnection } from './connection.ts';
@@ -15,8 +16,7 @@ export interface WebSocketOptions {
   readonly idleTimeoutSeconds: number;
   readonly backpressureMaxBytes: number;
   readonly monotonicMs: () => number;
-  readonly metrics: Pick<Metrics, 'connectionsTotal' | 'connectionsClosedTotal' | 'handshakeSeconds'> &
-    Pick<Metrics, 'connections' | 'heartbeatTimeoutsTotal' | 'onScrape' | 'sentBytesTotal'>;
+  readonly metrics: LifecycleOptions['metrics'] & Pick<Metrics, 'sentBytesTotal'>;
   /** A connection is no longer one of HTTP. */
   readonly upgraded: () => void;
 }
@@ -26,17 +26,16 @@ const toleratedFrames = 2;
 
 /** The WebSocket routes: they open sessions and bring them messages. */
 export function serveWebSockets(app: TemplatedApp, options: WebSocketOptions): void {
-  const { upgradeHandler, sink, metrics } = options;
-  metrics.onScrape(() => metrics.connections.set({ transport: sink.transport }, sink.connectionCount));
+  const { upgradeHandler } = options;
+  const lifecycle = new Lifecycle({ ...options, transport: options.sink.transport });
   for (const path of ['/ws', '/ws/*']) {
-    app.ws<SocketData>(path, behavior(options));
+    app.ws<SocketData>(path, behavior(lifecycle, options));
     app.get(path, (response, request) => upgradeHandler.explain(response, request));
   }
 }
 
-function behavior(options: WebSocketOptions): WebSocketBehavior<SocketData> {
-  const { upgradeHandler, sessions, sink, metrics, monotonicMs } = options;
-  const opened = metrics.connectionsTotal.labels({ transport: sink.transport });
+function behavior(lifecycle: Lifecycle, options: WebSocketOptions): WebSocketBehavior<SocketData> {
+  const { upgradeHandler, sessions, sink, metrics } = options;
   return {
     // Sluice compresses by itself, once per view: the library would once per subscriber.
     compression: 0,
@@ -50,27 +49,28 @@ function behavior(options: WebSocketOptions): WebSocketBehavior<SocketData> {
       const data = socket.getUserData();
       const { peer, codec, topic, startedAtMs } = data.opening as Opening;
       const connection = new UwsConnection(sink, socket, codec, metrics.sentBytesTotal);
-      const session = sessions.open(peer, connection);
+      const session = lifecycle.open(peer, connection, startedAtMs);
       connection.session = session;
       data.connection = connection;
       data.opening = undefined;
       sink.add(session, connection);
-      opened.inc();
-      metrics.handshakeSeconds.observe((monotonicMs() - startedAtMs) / 1000);
       if (topic !== undefined) sessions.subscribeAtOpening(session, topic);
     },
     message(socket, message, isBinary) {
       const session = sessionOf(socket);
-      if (session !== undefined) sessions.receive(session, new Uint8Array(message), isBinary);
+      if (session !== undefined) lifecycle.receive(session, new Uint8Array(message), isBinary);
     },
     dropped(socket, message) {
       const session = sessionOf(socket);
       if (session !== undefined) sink.dropped(session, message);
     },
-    drain: (socket) => sessionOf(socket)?.pump(),
+    drain(socket) {
+      const session = sessionOf(socket);
+      if (session !== undefined) lifecycle.drained(session);
+    },
     pong(socket) {
       const session = sessionOf(socket);
-      if (session !== undefined) sessions.heard(session);
+      if (session !== undefined) lifecycle.heard(session);
     },
     close(socket, code, message) {
       const { connection } = socket.getUserData();
@@ -78,9 +78,7 @@ function behavior(options: WebSocketOptions): WebSocketBehavior<SocketData> {
       if (session === undefined || connection === undefined) return;
       sink.remove(session, connection.unsentBytes);
       connection.closed = true;
-      session.endedBy ??= libraryEndedBy(code, message);
-      if (session.endedBy === 'idle_timeout') metrics.heartbeatTimeoutsTotal.inc();
-      metrics.connectionsClosedTotal.inc({ reason: sessions.close(session) });
+      lifecycle.closed(session, libraryEndedBy(code, message));
     },
   };
 }

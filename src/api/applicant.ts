@@ -1,0 +1,49 @@
+import { presentedCredential } from '../auth/api-keys.ts';
+import { addressKey, type ClientAddress } from '../auth/client-address.ts';
+import type { Identity } from '../auth/identity.ts';
+import type { Door, Refused } from '../auth/refusals.ts';
+import type { RequestAccess } from '../auth/request-access.ts';
+import type { RequestFacts } from '../auth/request-facts.ts';
+import type { SluiceError } from '../errors.ts';
+import type { Applicant } from '../sessions/admission.ts';
+import type { RequestHead } from './http.ts';
+
+export interface ApplicantOptions {
+  readonly requestAccess: Pick<RequestAccess, 'upgradeProblem'>;
+  /** The identity of a client without a credential, by where it comes from. */
+  readonly identityOf: (request: RequestFacts) => Identity;
+  readonly clientAddress: ClientAddress;
+  readonly refused: Refused;
+}
+
+/**
+ * Who asks for a connection by an HTTP request, or why pages of its origin may not. The head is read only while this
+ * runs. What is refused is logged by its door; absent: the client only asks whether it may.
+ */
+export type ReadApplicant = (head: RequestHead, door?: Door) => Applicant | SluiceError;
+
+/** A credential is a header of the request or `?token=`. */
+export function applicantReader(options: ApplicantOptions): ReadApplicant {
+  const { requestAccess, identityOf, clientAddress, refused } = options;
+  return (head, door) => {
+    const origin = head.header('origin');
+    const address = clientAddress(head);
+    const problem = requestAccess.upgradeProblem(head);
+    if (problem !== undefined) {
+      if (door !== undefined) refused(door, problem, { address, origin });
+      return problem;
+    }
+    return {
+      address,
+      addressKey: addressKey(address),
+      origin,
+      credential: tokenOfQuery(head.query) ?? presentedCredential((name) => head.header(name)),
+      fallback: identityOf(head),
+    };
+  };
+}
+
+/** An empty token is none: what a page's template leaves empty must not hide a credential in the headers. */
+function tokenOfQuery(query: string): string | undefined {
+  return query === '' ? undefined : new URLSearchParams(query).getAll('token').find((token) => token !== '');
+}

@@ -1,0 +1,98 @@
+import { type Credentials, needsCredentials, type Verdict } from '../auth/credentials.ts';
+import type { Identity } from '../auth/identity.ts';
+import type { Door, Refused, Source } from '../auth/refusals.ts';
+import { whenDone } from '../awaitable.ts';
+import { SluiceError } from '../errors.ts';
+import type { Holder } from './connection-caps.ts';
+import type { ConnectionLimits } from './connection-limits.ts';
+import type { Peer } from './session.ts';
+
+/** A client that asks for a connection, as a transport has read its request. A copy: the request may be gone. */
+export interface Applicant extends Source {
+  /** The address, as connections are counted by it. */
+  readonly addressKey: string;
+  /** Empty: none. */
+  readonly credential: string;
+  /** Its identity, if it shows no credential. */
+  readonly fallback: Identity;
+}
+
+export interface AdmissionOptions {
+  readonly credentials: Credentials;
+  readonly connectionLimits: Pick<ConnectionLimits, 'handshakeProblem' | 'outlook' | 'problem' | 'take'>;
+  readonly isDraining: () => boolean;
+  readonly refused: Refused;
+}
+
+/**
+ * Decides which clients get a connection, whatever the transport: while the gateway runs, within the limits, by their
+ * credentials. A transport calls `ask`, then `identify`, then `admit`; the seat of the peer is given back by
+ * `Sessions.close`. A client that only asks whether it may connect is answered by `inquire`.
+ */
+export class Admission {
+  readonly #options: AdmissionOptions;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a handshake from the bucket of its address. Returns why it it may not; undefined: `identify` follows. */
+  ask(applicant: Applicant): SluiceError | undefined {
+    const { connectionLimits } = this.#options;
+    return (
+      this.#drainingProblem() ?? connectionLimits.handshakeProblem(holderOf(applicant, applicant.fallback))
+    );
+  }
+
+  /** Whose credential it has; by `door` it came. Never rejects. */
+  identify(applicant: Applicant, door: Door): Verdict | Promise<Verdict> {
+    return whenDone(this.#identify(applicant), (verdict) => {
+      if (verdict instanceof SluiceError) this.#options.refused(door, verdict, applicant);
+      return verdict;
+    });
+  }
+
+  /** Takes the place, now that nothing else can fail. Others may have come while the credential was verified. */
+  admit({ address, addressKey }: Applicant, identity: Identity): Peer | SluiceError {
+    const draining = this.#drainingProblem();
+    if (draining !== undefined) return draining;
+    const seat = this.#options.connectionLimits.take(holderOf({ addressKey }, identity));
+    return seat instanceof SluiceError ? seat : { identity, address, addressKey, seat };
+  }
+
+  /** Why it may not connect; undefined: it may. Takes nothing, and never rejects. */
+  inquire(applicant: Applicant): SluiceError | undefined | Promise<SluiceError | undefined> {
+    const { connectionLimits } = this.#options;
+    const { fallback } = applicant;
+    const problem = this.#drainingProblem() ?? connectionLimits.outlook(holderOf(applicant, fallback));
+    if (problem !== undefined) return problem;
+    return whenDone(this.#identify(applicant), (identity) =>
+      identity instanceof SluiceError
+        ? identity
+        : (this.#drainingProblem() ?? connectionLimits.problem(holderOf(applicant, identity))),
+    );
+  }
+
+  #identify({ credential, fallback }: Applicant): Verdict | Promise<Verdict> {
+    const { credentials } = this.#options;
+    // A gateway that needs no credentials can't verify one, and lets the client in without it.
+    if (credential === '' || !needsCredentials(credentials)) return fallback;
+    return credentials.identify(credential);
+  }
+
+  #drainingProblem(): SluiceError | undefined {
+    return this.#options.isDraining() ? shuttingDown() : undefined;
+  }
+}
+
+/** A client that shows a credential does not count as one that has none, though it was not verified yet. */
+function holderOf(
+  { addressKey, credential = '' }: Pick<Applicant, 'addressKey'> & Partial<Pick<Applicant, 'credential'>>,
+  { user, unauthenticated }: Identity,
+): Holder {
+  return { addressKey, user, unauthenticated: credential === '' && unauthenticated };
+}
+
+function shuttingDown(): SluiceError {
+  return new SluiceError('shutting_down', undefined, { retryAfterMs: 1000 });
+}

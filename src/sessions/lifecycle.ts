@@ -1,0 +1,72 @@
+import type { CloseCode } from '../errors.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Connection } from './connection.ts';
+import type { Peer, Session } from './session.ts';
+import type { Sessions } from './sessions.ts';
+
+export interface LifecycleOptions {
+  readonly sessions: Sessions;
+  /** The name of the transport in metrics. */
+  readonly transport: string;
+  /** Milliseconds on a monotonic clock. */
+  readonly monotonicMs: () => number;
+  readonly metrics: Pick<Metrics, 'connectionsTotal' | 'connectionsClosedTotal' | 'handshakeSeconds'> &
+    Pick<Metrics, 'connections' | 'heartbeatTimeoutsTotal' | 'onScrape'>;
+}
+
+/**
+ * What a transport does with its connections, the counterpart of `Connection`: it makes one of these, and calls for
+ * each connection `open`, then any of `receive`, `heard` and `drained`, and `closed` exactly once, however it ended.
+ */
+export class Lifecycle {
+  readonly #options: LifecycleOptions;
+  readonly #opened: { inc(): void };
+  #openNow = 0;
+
+  constructor(options: LifecycleOptions) {
+    this.#options = options;
+    const { metrics, transport } = options;
+    this.#opened = metrics.connectionsTotal.labels({ transport });
+    metrics.onScrape(() => metrics.connections.set({ transport }, this.#openNow));
+  }
+
+  /**
+   * An admitted peer is connected: begins its session, which may send at once. `startedAtMs`: when the connection was
+   * asked for, on the monotonic clock.
+   */
+  open(peer: Peer, connection: Connection, startedAtMs: number): Session {
+    const { sessions, metrics, monotonicMs } = this.#options;
+    const session = sessions.open(peer, connection);
+    this.#openNow++;
+    this.#opened.inc();
+    metrics.handshakeSeconds.observe((monotonicMs() - startedAtMs) / 1000);
+    return session;
+  }
+
+  /** A message of the peer, in order. Its bytes may die when this returns. */
+  receive(session: Session, message: Uint8Array, isBinary: boolean): void {
+    this.#options.sessions.receive(session, message, isBinary);
+  }
+
+  /** Another sign of life, like a pong. */
+  heard(session: Session): void {
+    this.#options.sessions.heard(session);
+  }
+
+  /** Its buffer has drained. */
+  drained(session: Session): void {
+    session.pump();
+  }
+
+  /**
+   * The connection is gone. The transport removes it from its sink before, so that what was not delivered is taken back
+   * while the session still knows its views. `endedBy`: what the transport itself ended it for.
+   */
+  closed(session: Session, endedBy?: CloseCode): void {
+    const { sessions, metrics } = this.#options;
+    session.endedBy ??= endedBy;
+    if (session.endedBy === 'idle_timeout') metrics.heartbeatTimeoutsTotal.inc();
+    metrics.connectionsClosedTotal.inc({ reason: sessions.close(session) });
+    this.#openNow--;
+  }
+}

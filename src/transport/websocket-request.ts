@@ -1,0 +1,51 @@
+import { SluiceError } from '../errors.ts';
+import type { Codec } from '../protocol/codec.ts';
+import { negotiate } from '../protocol/codecs.ts';
+import { canonicalTopic } from '../protocol/user-topics.ts';
+import { targetProblem } from '../sessions/target.ts';
+
+/** What the request for a WebSocket asks for. */
+export interface WebSocketRequest {
+  readonly codec: Codec;
+  /** The subprotocol that the response names; empty when the client offered none. */
+  readonly subprotocol: string;
+  /** The topic of the path. The session is subscribed to it at once. */
+  readonly topic: string | undefined;
+}
+
+interface RequestLine {
+  /** As sent: percent-encoded, without the query. */
+  readonly path: string;
+  header(name: string): string;
+}
+
+export function readWebSocketRequest(request: RequestLine): WebSocketRequest | SluiceError {
+  const offered = request.header('sec-websocket-protocol');
+  const codec = negotiate(offered === '' ? undefined : offered);
+  if (codec === undefined) return new SluiceError('unknown_subprotocol');
+  const topic = topicOfPath(request.path);
+  if (topic instanceof SluiceError) return topic;
+  return { codec, subprotocol: offered === '' ? '' : codec.subprotocol, topic };
+}
+
+/**
+ * After the first segment, which is the transport's own (`/ws`): nothing, `monitoring/{server}` for that server's
+ * topic, or `{topic}` as one segment.
+ */
+function topicOfPath(path: string): string | undefined | SluiceError {
+  const rest = path.replace(/^\/[^/]*\/?/, '');
+  if (rest === '') return undefined;
+  const monitoring = /^monitoring\/([^/]+)$/.exec(rest)?.[1];
+  const segment = monitoring ?? rest;
+  if (segment.includes('/')) {
+    return new SluiceError('not_found', 'a topic is one percent-encoded segment of the path');
+  }
+  let name: string;
+  try {
+    name = decodeURIComponent(segment);
+  } catch {
+    return new SluiceError('invalid_topic', 'the path is not percent-encoded UTF-8');
+  }
+  const topic = canonicalTopic(monitoring === undefined ? name : `server:${name}`);
+  return targetProblem(topic) ?? topic;
+}
