@@ -21,7 +21,7 @@ import {
 import { isServiceLink } from './config/service-links.ts';
 import { didYouMean, nearestOf } from './config/suggest.ts';
 
-export { admitsAnonymous } from './config/access.ts';
+export { admitsAnonymous, takesTokens } from './config/access.ts';
 export { accessSummary, proxySuspected } from './config/access-summary.ts';
 export { namespaceOptions } from './config/namespaces.ts';
 export { type Config, type OptionName, options } from './config/options.ts';

@@ -93,6 +93,13 @@ const table = {
     auth: 'credential',
     summary: 'The token is not valid yet: bring it again when it is.',
   },
+  token_keys_unavailable: {
+    number: 117,
+    http: 503,
+    retry: true,
+    auth: 'credential',
+    summary: 'The keys that tokens are signed with could not be loaded yet: try again.',
+  },
   forbidden: {
     number: 112,
     http: 403,

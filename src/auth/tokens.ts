@@ -10,13 +10,14 @@ import {
 } from '../topics/topic-name.ts';
 import { type Identity, topicActions } from './identity.ts';
 import { userProblem } from './permissions.ts';
+import { NoKeys, type TokenAlgorithm, type TokenKeys } from './token-keys.ts';
 import { digestOf, VerifiedTokens } from './verified-tokens.ts';
 
 export type TokenResult =
   | { readonly ok: true; readonly identity: Identity }
   | {
       readonly ok: false;
-      readonly code: 'unauthorized' | 'token_expired' | 'token_not_yet_valid';
+      readonly code: 'unauthorized' | 'token_expired' | 'token_not_yet_valid' | 'token_keys_unavailable';
       /** For the client. Never holds any part of the token. */
       readonly message: string;
       /** `sub`, where the signature was right. For the log. */
@@ -60,55 +61,81 @@ const claimsSchema = z.object({
     })
     .optional(),
   exp: z.number().optional(),
+  nbf: z.number().optional(),
   topics: z.array(permissionSchema).max(permissionsMax).default([]),
 });
 
 /** Enough for 10 000 tokens of 300 characters: the default of `maxConnections`. */
 const verifiedMaxBytes = 8 * 1024 * 1024;
 
-/** How far an issuer's clock may be ahead of this machine's, so that a new token is valid at once. */
-const issuerAheadMaxMs = 5_000;
 const retryAfterMaxMs = 60_000;
 
-/** Verifies tokens signed with HS256 and this secret. `nowMs`: milliseconds since 1970. */
-export function tokenVerifier(secret: string, nowMs: () => number = Date.now): TokenVerifier {
-  // Given the bytes, jose would import them again for each token: half of what verifying one costs (`bench -- storm`).
-  const key = crypto.subtle.importKey(
-    'raw',
-    new TextEncoder().encode(secret),
-    { name: 'HMAC', hash: 'SHA-256' },
-    false,
-    ['verify'],
-  );
+export interface TokenOptions {
+  readonly keys: TokenKeys;
+  /** Pinned: what a token's header says is compared with these, and trusted in nothing else. */
+  readonly algorithms: readonly TokenAlgorithm[];
+  /** The claim `iss` must be this; empty: it is not looked at. */
+  readonly issuer: string;
+  /** The claim `aud` must hold one of these; empty: it is not looked at. */
+  readonly audience: readonly string[];
+  /** How far the clocks of issuer and gateway may be apart: for `nbf` and `exp`. */
+  readonly clockToleranceMs: number;
+}
+
+/** `nowMs`: milliseconds since 1970. */
+export function tokenVerifier(options: TokenOptions, nowMs: () => number = Date.now): TokenVerifier {
+  const { keys, algorithms, issuer, audience, clockToleranceMs } = options;
+  const claims = {
+    algorithms: [...algorithms],
+    issuer: issuer === '' ? undefined : issuer,
+    audience: audience.length === 0 ? undefined : [...audience],
+    clockTolerance: clockToleranceMs / 1000,
+  };
   const verified = new VerifiedTokens(verifiedMaxBytes);
-  async function verify(token: string, digest: string, atMs = nowMs()): Promise<TokenResult> {
+  let revision = keys.revision;
+  async function verify(token: string, digest: string): Promise<TokenResult> {
     try {
-      const options = { algorithms: ['HS256'], currentDate: new Date(atMs) };
-      const { payload } = await jwtVerify(token, await key, options);
-      const result = readClaims(payload);
+      const { payload } = await jwtVerify(token, (header) => keys.find(header), {
+        ...claims,
+        currentDate: new Date(nowMs()),
+      });
+      const result = readClaims(payload, clockToleranceMs);
       if (result.ok) verified.add(digest, token.length, result.identity);
       return result;
     } catch (error) {
-      if (error instanceof errors.JWTExpired) {
-        const user = userOf(error.payload);
-        return { ok: false, code: 'token_expired', message: 'the token has expired', user };
-      }
-      const notBeforeMs = startOf(error);
-      if (notBeforeMs > atMs) {
-        const aheadMs = notBeforeMs - issuerAheadMaxMs - nowMs();
-        return aheadMs <= 0 ? verify(token, digest, notBeforeMs) : notYet(aheadMs, error);
-      }
-      const user = error instanceof errors.JWTClaimValidationFailed ? userOf(error.payload) : undefined;
-      return { ok: false, code: 'unauthorized', message: refusal(error), user };
+      return refusalOf(error, nowMs() + clockToleranceMs, algorithms);
     }
   }
   return {
     verify(token) {
+      // A key that is gone must not go on serving by what it signed before.
+      if (revision !== keys.revision) verified.clear();
+      revision = keys.revision;
       const digest = digestOf(token);
       const identity = verified.find(digest, nowMs());
       return identity === undefined ? verify(token, digest) : { ok: true, identity };
     },
   };
+}
+
+/** `latestStartMs`: tokens whose `nbf` is later are not valid yet. */
+function refusalOf(error: unknown, latestStartMs: number, algorithms: readonly string[]): TokenResult {
+  if (error instanceof NoKeys) {
+    return {
+      ok: false,
+      code: 'token_keys_unavailable',
+      message: 'the keys of tokens could not be loaded yet',
+    };
+  }
+  if (error instanceof errors.JWTExpired) return expired(error.payload);
+  const aheadMs = startOf(error) - latestStartMs;
+  if (aheadMs > 0) return notYet(aheadMs, error);
+  const user = error instanceof errors.JWTClaimValidationFailed ? userOf(error.payload) : undefined;
+  return { ok: false, code: 'unauthorized', message: refusal(error, algorithms), user };
+}
+
+function expired(payload: unknown): TokenResult {
+  return { ok: false, code: 'token_expired', message: 'the token has expired', user: userOf(payload) };
 }
 
 /** `nbf`, in milliseconds, where a signed token was refused for it alone; otherwise 0. */
@@ -130,12 +157,14 @@ function notYet(aheadMs: number, error: unknown): TokenResult {
   };
 }
 
-function refusal(error: unknown): string {
+function refusal(error: unknown, algorithms: readonly string[]): string {
   if (error instanceof errors.JWTClaimValidationFailed) {
-    return `the token is not valid now: its claim ${error.claim}`;
+    return `the token is not valid here or now: its claim ${error.claim}`;
   }
-  if (error instanceof errors.JOSEAlgNotAllowed) return 'the token must be signed with HS256';
-  return 'the token is malformed, or not signed with the gateway’s secret';
+  if (error instanceof errors.JOSEAlgNotAllowed)
+    return `the token must be signed with ${algorithms.join(' or ')}`;
+  if (error instanceof errors.JWKSNoMatchingKey) return 'the token is signed with a key that is not known';
+  return 'the token is malformed, or not signed with a key that the gateway trusts';
 }
 
 /** Cut to the length of a topic's name. */
@@ -144,20 +173,22 @@ function userOf(payload: unknown): string | undefined {
   return typeof sub === 'string' ? sub.slice(0, topicNameMaxLength) : undefined;
 }
 
-function readClaims(payload: unknown): TokenResult {
+function readClaims(payload: unknown, clockToleranceMs: number): TokenResult {
   const claims = claimsSchema.safeParse(payload);
   if (!claims.success) {
     const [issue] = claims.error.issues;
     const message = `the token’s claim ${issue?.path.join('.')}: ${issue?.message}`;
     return { ok: false, code: 'unauthorized', message, user: userOf(payload) };
   }
-  const { sub, exp, topics } = claims.data;
+  const { sub, exp, nbf, topics } = claims.data;
+  if (exp !== undefined && exp <= (nbf ?? Number.NEGATIVE_INFINITY)) return expired(payload);
+  const expiresAtMs = exp === undefined ? undefined : Math.floor(exp * 1000) + clockToleranceMs;
   return {
     ok: true,
     identity: {
       user: sub,
       permissions: topics,
-      expiresAtMs: exp === undefined ? undefined : Math.min(Math.floor(exp * 1000), lastInstantMs),
+      expiresAtMs: expiresAtMs && Math.min(expiresAtMs, lastInstantMs),
       scopes: [],
     },
   };

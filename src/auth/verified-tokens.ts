@@ -29,6 +29,11 @@ export class VerifiedTokens {
     return (identity?.expiresAtMs ?? Number.POSITIVE_INFINITY) > nowMs ? identity : undefined;
   }
 
+  clear(): void {
+    this.#verified.clear();
+    this.#bytes = 0;
+  }
+
   /** Call it with tokens whose signature is valid. `length`: in characters. */
   add(digest: string, length: number, identity: Identity): void {
     const bytes = length + entryBytes;

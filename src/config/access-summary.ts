@@ -1,4 +1,4 @@
-import { admitsAnonymous, needsCredentials } from './access.ts';
+import { admitsAnonymous, needsCredentials, takesTokens } from './access.ts';
 import type { Config } from './options.ts';
 import { isLoopback } from './values.ts';
 
@@ -7,7 +7,7 @@ export function accessSummary(config: Config): string {
   const parts = needsCredentials(config)
     ? [readers(config), tokenHolders(config), publishers(config)]
     : [
-        'Neither API keys nor a token secret are configured: requests of this machine itself may do everything.',
+        'Neither API keys nor tokens are configured: requests of this machine itself may do everything.',
         localProxy(config),
       ];
   return parts.filter((part) => part !== undefined).join(' ');
@@ -38,7 +38,7 @@ function readers(config: Config): string {
 }
 
 function tokenHolders(config: Config): string | undefined {
-  if (config.tokenSecret === undefined) return undefined;
+  if (!takesTokens(config)) return undefined;
   const { subscribe, publish } = openNamespaces(config);
   return (
     'A token reads its user’s topic, $all and what its claim `topics` lists, and publishes what that lists; ' +

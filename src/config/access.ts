@@ -1,13 +1,27 @@
 /** The options that decide whether a client needs a credential. */
-interface Access {
+interface Access extends TokenSources {
   readonly apiKeys: readonly string[];
-  readonly tokenSecret: string | undefined;
   readonly anonymous: boolean;
 }
 
-/** Without API keys and token secret no client needs a credential, and only this machine can reach the gateway. */
-export function needsCredentials({ apiKeys, tokenSecret }: Omit<Access, 'anonymous'>): boolean {
-  return apiKeys.length > 0 || tokenSecret !== undefined;
+/** The options of which any makes the gateway take tokens. */
+interface TokenSources {
+  readonly tokenSecret: string | undefined;
+  readonly tokenKeysFile: string;
+  readonly tokenKeysUrl: string;
+}
+
+export function takesTokens({ tokenSecret, tokenKeysFile, tokenKeysUrl }: TokenSources): boolean {
+  return tokenSecret !== undefined || hasPublicKeys({ tokenKeysFile, tokenKeysUrl });
+}
+
+export function hasPublicKeys({ tokenKeysFile, tokenKeysUrl }: Omit<TokenSources, 'tokenSecret'>): boolean {
+  return tokenKeysFile !== '' || tokenKeysUrl !== '';
+}
+
+/** Without API keys and tokens no client needs a credential, and only this machine can reach the gateway. */
+export function needsCredentials(access: Omit<Access, 'anonymous'>): boolean {
+  return access.apiKeys.length > 0 || takesTokens(access);
 }
 
 /** Whether clients without a credential are admitted. */

@@ -1,4 +1,4 @@
-import { needsCredentials } from './access.ts';
+import { hasPublicKeys, needsCredentials } from './access.ts';
 import { type Config, options } from './options.ts';
 import { formatBytes, isLoopback } from './values.ts';
 
@@ -21,6 +21,21 @@ function bindsSafely(config: Config): string | undefined {
     `host ${config.host} can be reached from other machines, so the gateway needs credentials: ` +
     `set ${setters.join(' or ')}, or listen on 127.0.0.1`
   );
+}
+
+/** Where tokens come from, and what they are signed with. */
+function tokenFaults(config: Config): string[] {
+  const faults = [];
+  const wants = (algorithm: string) => config.tokenAlgorithms.includes(algorithm);
+  if (config.tokenKeysFile !== '' && config.tokenKeysUrl !== '') {
+    faults.push('tokenKeysFile and tokenKeysUrl are two sources of the same keys: give one of them');
+  }
+  if (wants('HS256') && config.tokenSecret === undefined)
+    faults.push('tokenAlgorithms has HS256, which needs tokenSecret');
+  if (config.tokenAlgorithms.some((algorithm) => algorithm !== 'HS256') && !hasPublicKeys(config)) {
+    faults.push('tokenAlgorithms has algorithms of public keys, which need tokenKeysFile or tokenKeysUrl');
+  }
+  return faults;
 }
 
 /** A history must fit into the total and hold a publication; batches must fit into the backpressure. */
@@ -68,6 +83,7 @@ export function crossFaults(config: Config): string[] {
     atLeast(config, 'backpressureMaxBytes', 'payloadMaxBytes'),
     atLeast(config, 'backpressureTotalMaxBytes', 'backpressureMaxBytes'),
     atLeast(config, 'requestsMaxBytes', 'requestsMaxBytesPerClient'),
+    ...tokenFaults(config),
     config.sync && config.engine !== 'lmdb' ? `sync is for the engine lmdb, not ${config.engine}` : undefined,
   ];
   return [...sizes.filter((fault) => fault !== undefined), ...allRingFaults(config)];

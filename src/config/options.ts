@@ -6,6 +6,7 @@ import {
   choice,
   integer,
   isAddressRange,
+  isKeysUrl,
   type Kind,
   list,
   secretText,
@@ -75,6 +76,49 @@ const optionTable = {
     undefined,
     'Secret that JSON Web Tokens (HS256) are signed with; at least 32 bytes.',
     { secret: true },
+  ),
+  tokenKeysFile: option(
+    text('FILE', (value) => !value.includes('\0'), 'must be the path of a file'),
+    '',
+    'File with the public keys that JSON Web Tokens (RS256, ES256, EdDSA) are signed with: a JSON Web Key Set, or PEM. Read again when it changes.',
+  ),
+  tokenKeysUrl: option(
+    text(
+      'URL',
+      (value) => value === '' || isKeysUrl(value),
+      'must be an https URL, or an http URL of this machine',
+    ),
+    '',
+    'URL of a JSON Web Key Set with the public keys of tokens, as identity providers publish it. Loaded again every 10 minutes, and for a key that is not known.',
+  ),
+  tokenAlgorithms: option(
+    list(
+      'ALG',
+      unless(
+        (item) => ['HS256', 'RS256', 'ES256', 'EdDSA'].includes(item),
+        'must be of HS256, RS256, ES256, EdDSA',
+      ),
+    ),
+    [],
+    'Algorithms that tokens may be signed with. By default HS256 where there is a secret, and RS256, ES256, EdDSA where there are public keys.',
+  ),
+  tokenIssuer: option(
+    text('TEXT', () => true, 'must be a text'),
+    '',
+    'What the claim iss of a token must be. By default it is not looked at.',
+  ),
+  tokenAudience: option(
+    list(
+      'TEXT',
+      unless((item) => item !== '', 'must be texts'),
+    ),
+    [],
+    'What the claim aud of a token must hold, one of these. By default it is not looked at.',
+  ),
+  tokenClockToleranceSeconds: option(
+    integer(0, 300),
+    5,
+    'How far the clocks of the issuer of tokens and of this machine may be apart.',
   ),
   anonymous: option(
     boolean,

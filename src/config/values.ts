@@ -154,3 +154,11 @@ export function isLoopback(host: string): boolean {
   if (host === 'localhost') return true;
   return isAddress(host) && ipaddr.process(host).range() === 'loopback';
 }
+
+/** Keys that decide who is who don't come over the network in plain text. */
+export function isKeysUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { protocol, hostname, username, password } = new URL(value);
+  if (username !== '' || password !== '') return false;
+  return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname.replace(/^\[|\]$/g, '')));
+}

@@ -6,9 +6,9 @@ import { type LoopbackAccess, loopbackAccess } from '../auth/loopback-access.ts'
 import { type OriginPolicy, originPolicy } from '../auth/origins.ts';
 import { logRefusals, type Refused } from '../auth/refusals.ts';
 import { createRequestAccess, type RequestAccess } from '../auth/request-access.ts';
-import { tokenVerifier } from '../auth/tokens.ts';
-import { admitsAnonymous, proxySuspected } from '../config.ts';
+import { admitsAnonymous, proxySuspected, takesTokens } from '../config.ts';
 import type { Environment } from './environment.ts';
+import { createTokenVerifier } from './tokens.ts';
 
 /** Who clients are and what they may do: the same for HTTP and WebSockets. */
 export interface Access {
@@ -23,8 +23,9 @@ export interface Access {
   readonly requestAccess: RequestAccess;
 }
 
-export function createAccess({ config, log, monotonicMs }: Environment): Access {
-  const tokens = config.tokenSecret === undefined ? undefined : tokenVerifier(config.tokenSecret);
+export function createAccess(environment: Environment): Access {
+  const { config, log, monotonicMs } = environment;
+  const tokens = takesTokens(config) ? createTokenVerifier(environment) : undefined;
   const credentials = createCredentials(apiKeys(config.apiKeys), tokens);
   const origins = originPolicy(config.origins);
   const refused = logRefusals(log, monotonicMs);

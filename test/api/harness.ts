@@ -10,12 +10,12 @@ import { createCredentials } from '../../src/auth/credentials.ts';
 import { loopbackAccess } from '../../src/auth/loopback-access.ts';
 import { originPolicy } from '../../src/auth/origins.ts';
 import { createRequestAccess } from '../../src/auth/request-access.ts';
-import { tokenVerifier } from '../../src/auth/tokens.ts';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { SluiceError } from '../../src/errors.ts';
 import { Broker } from '../../src/topics/broker.ts';
 import type { TopicOptions } from '../../src/topics/topic.ts';
 import { RecordedMetrics } from '../support/metrics.ts';
+import { testTokens } from '../support/tokens.ts';
 
 export const bodyMaxBytes = 4096;
 export const payloadMaxBytes = 1024;
@@ -100,7 +100,7 @@ export async function startApi(options: HarnessOptions = {}) {
     bodyMaxBytes,
     ...options.ports,
   };
-  const tokens = options.tokenSecret === undefined ? undefined : tokenVerifier(options.tokenSecret);
+  const tokens = options.tokenSecret === undefined ? undefined : testTokens(options.tokenSecret);
   const api = createApi({
     ports,
     requestAccess: createRequestAccess({

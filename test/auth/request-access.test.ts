@@ -7,8 +7,9 @@ import { loopbackAccess } from '../../src/auth/loopback-access.ts';
 import { originPolicy } from '../../src/auth/origins.ts';
 import type { Refused } from '../../src/auth/refusals.ts';
 import { type AccessLevel, createRequestAccess } from '../../src/auth/request-access.ts';
-import { type TokenVerifier, tokenVerifier } from '../../src/auth/tokens.ts';
+import type { TokenVerifier } from '../../src/auth/tokens.ts';
 import { SluiceError } from '../../src/errors.ts';
+import { testTokens } from '../support/tokens.ts';
 import { request } from './request.ts';
 
 const key = 'a-key-of-some-length';
@@ -127,7 +128,7 @@ describe('with tokens', () => {
   const nowMs = Date.parse('2026-01-01T00:00:00Z');
   const requestAccess = makeAccess(
     noKeys,
-    tokenVerifier(secret, () => nowMs),
+    testTokens(secret, () => nowMs),
   );
   const remote = (token: string) =>
     request({ peerAddress: '192.0.2.1', headers: { authorization: `Bearer ${token}` } });
@@ -201,7 +202,7 @@ describe('with anonymous access switched on', () => {
 describe('opening a WebSocket', () => {
   const bare = makeAccess();
   const keyed = makeAccess(apiKeys([key]));
-  const tokened = makeAccess(noKeys, tokenVerifier(secret));
+  const tokened = makeAccess(noKeys, testTokens(secret));
   const listed = makeAccess(noKeys, undefined, ['https://dash.example.org']);
   const problem = (requestAccess: typeof bare, headers: Record<string, string>) =>
     requestAccess.upgradeProblem(request({ headers }))?.code;

@@ -1,11 +1,20 @@
 import { type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
-import { tokenVerifier } from '../../src/auth/tokens.ts';
+import { secretKeys } from '../../src/auth/token-keys.ts';
+import { type TokenOptions, tokenVerifier } from '../../src/auth/tokens.ts';
 
 const secret = 'a secret of thirty-two bytes or more';
 const nowMs = Date.parse('2026-01-01T00:00:00Z');
 const nowSeconds = nowMs / 1000;
-const verifier = tokenVerifier(secret, () => nowMs);
+const options: TokenOptions = {
+  keys: secretKeys(secret),
+  algorithms: ['HS256'],
+  issuer: '',
+  audience: [],
+  clockToleranceMs: 0,
+};
+const tolerant = tokenVerifier({ ...options, clockToleranceMs: 5_000 }, () => nowMs);
+const verifier = tokenVerifier(options, () => nowMs);
 
 function sign(claims: JWTPayload, options: { secret?: string; alg?: string } = {}): Promise<string> {
   return new SignJWT(claims)
@@ -51,6 +60,19 @@ describe('the end of a token', () => {
   });
 
   test.each([
+    [-4, true],
+    [-5, false],
+    [-6, false],
+  ])('%j s from now, by clocks that may be 5 s apart: good is %j', async (seconds, good) => {
+    const result = await tolerant.verify(await sign({ sub: 'alice', exp: nowSeconds + seconds }));
+    expect(result).toMatchObject(
+      good
+        ? { ok: true, identity: { expiresAtMs: nowMs + (seconds + 5) * 1000 } }
+        : { ok: false, code: 'token_expired' },
+    );
+  });
+
+  test.each([
     [0, undefined],
     [5, undefined],
     [6, 1_000],
@@ -59,7 +81,7 @@ describe('the end of a token', () => {
   ])(
     'a token that is valid in %j s may be brought again in %j ms, and is good if that is nothing',
     async (seconds, ms) => {
-      const result = await verifier.verify(await sign({ sub: 'alice', nbf: nowSeconds + seconds }));
+      const result = await tolerant.verify(await sign({ sub: 'alice', nbf: nowSeconds + seconds }));
       expect(result).toEqual(
         ms === undefined
           ? expect.objectContaining({ ok: true })
@@ -75,14 +97,14 @@ describe('the end of a token', () => {
   );
 
   test('a token that ends before it begins is expired', async () => {
-    const result = await verifier.verify(await sign({ nbf: nowSeconds + 4, exp: nowSeconds + 3 }));
+    const result = await tolerant.verify(await sign({ nbf: nowSeconds + 4, exp: nowSeconds + 3 }));
     expect(result).toMatchObject({ ok: false, code: 'token_expired' });
   });
 });
 
 describe('a token that was verified before', () => {
   test('is answered at once, and alike', async () => {
-    const { verify } = tokenVerifier(secret, () => nowMs);
+    const { verify } = tokenVerifier(options, () => nowMs);
     const token = await sign({ sub: 'alice', exp: nowSeconds + 60 });
     const first = verify(token);
     expect(first).toBeInstanceOf(Promise);
@@ -96,7 +118,7 @@ describe('a token that was verified before', () => {
     [60_001, false],
   ])('is as good %j ms later as one that comes then: %j', async (ms, good) => {
     let atMs = nowMs;
-    const { verify } = tokenVerifier(secret, () => atMs);
+    const { verify } = tokenVerifier(options, () => atMs);
     const token = await sign({ sub: 'alice', exp: nowSeconds + 60 });
     await verify(token);
     atMs += ms;
@@ -104,7 +126,7 @@ describe('a token that was verified before', () => {
   });
 
   test('is refused again when it was refused', async () => {
-    const { verify } = tokenVerifier(secret, () => nowMs);
+    const { verify } = tokenVerifier(options, () => nowMs);
     const token = await sign({ sub: 'mallory' }, { secret: 'another secret of thirty-two bytes' });
     expect(await verify(token)).toMatchObject({ ok: false });
     expect(await verify(token)).toMatchObject({ ok: false });

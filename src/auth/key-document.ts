@@ -1,0 +1,34 @@
+import { readFile, stat } from 'node:fs/promises';
+
+const documentMaxBytes = 256 * 1024;
+const fetchTimeoutMs = 5_000;
+
+/** Reads a document of keys from a file. */
+export async function readKeyFile(path: string): Promise<string> {
+  const { size } = await stat(path);
+  if (size > documentMaxBytes) throw new RangeError(`it is larger than ${documentMaxBytes} bytes`);
+  return readFile(path, 'utf8');
+}
+
+/** Fetches a document of keys: within 5 s, at most 256 KiB, without following redirects. */
+export async function fetchKeyDocument(url: string): Promise<string> {
+  const signal = AbortSignal.timeout(fetchTimeoutMs);
+  const response = await fetch(url, { signal, redirect: 'error', headers: { accept: 'application/json' } });
+  if (response.status !== 200) {
+    await response.body?.cancel();
+    throw new Error(`the server returned ${response.status}`);
+  }
+  return readBounded(response);
+}
+
+async function readBounded(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength;
+    // Leaving the loop cancels the body.
+    if (bytes > documentMaxBytes) throw new RangeError(`it is larger than ${documentMaxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

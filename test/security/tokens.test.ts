@@ -1,0 +1,157 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+
+type Pair = Awaited<ReturnType<typeof generateKeyPair>>;
+
+let pair: Pair;
+let next: Pair;
+const ends: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  pair = await generateKeyPair('ES256', { extractable: true });
+  next = await generateKeyPair('RS256', { extractable: true });
+});
+
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end();
+});
+
+async function gatewayWith(flags: Parameters<typeof startGateway>[0]): Promise<TestGateway> {
+  const gateway = await startGateway(flags);
+  ends.push(() => gateway.close());
+  return gateway;
+}
+
+/** A server of keys, as an identity provider has one. Returns its URL. */
+async function serveKeys(listener: RequestListener): Promise<string> {
+  const server: Server = createServer(listener).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  ends.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`;
+}
+
+async function documentOf(...pairs: Pair[]): Promise<string> {
+  const keys = pairs.map(async (each, index) => ({ ...(await exportJWK(each.publicKey)), kid: `k${index}` }));
+  return JSON.stringify({ keys: await Promise.all(keys) });
+}
+
+const topics = [{ pattern: 'stats', allow: ['subscribe'] }];
+
+function sign(by: Pair, alg: string, claims: Record<string, unknown> = {}, kid = 'k0'): Promise<string> {
+  return new SignJWT({ sub: 'alice', topics, ...claims })
+    .setProtectedHeader({ alg, kid })
+    .sign(by.privateKey);
+}
+
+async function status(gateway: TestGateway, token: string): Promise<number> {
+  const response = await fetch(`${gateway.url}/api/topics/stats/history`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  await response.text();
+  return response.status;
+}
+
+describe('tokens of an identity provider', () => {
+  it('are taken by the keys that it publishes, also after it has replaced them', async () => {
+    let document = await documentOf(pair);
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-keys-'));
+    ends.push(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'keys.json');
+    await writeFile(file, document);
+    const gateway = await gatewayWith({ tokenKeysFile: file });
+    expect(await status(gateway, await sign(pair, 'ES256'))).toBe(200);
+    expect(await status(gateway, await sign(next, 'RS256', {}, 'k1'))).toBe(401);
+    document = await documentOf(pair, next);
+    await writeFile(file, document);
+    const replaced = await sign(next, 'RS256', {}, 'k1');
+    await expect.poll(() => status(gateway, replaced)).toBe(200);
+  });
+
+  it('are taken by a key in PEM', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-keys-'));
+    ends.push(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'key.pem');
+    await writeFile(file, await exportSPKI(pair.publicKey));
+    const gateway = await gatewayWith({ tokenKeysFile: file });
+    expect(await status(gateway, await sign(pair, 'ES256'))).toBe(200);
+  });
+
+  it('are compared with the issuer and audience that are configured', async () => {
+    const document = await documentOf(pair);
+    const url = await serveKeys((_, response) => response.end(document));
+    const gateway = await gatewayWith({
+      tokenKeysUrl: url,
+      tokenIssuer: 'https://id.example',
+      tokenAudience: ['push'],
+    });
+    const good = { iss: 'https://id.example', aud: ['web', 'push'] };
+    expect(await status(gateway, await sign(pair, 'ES256', good))).toBe(200);
+    for (const claims of [
+      {},
+      { ...good, iss: 'https://evil.example' },
+      { ...good, aud: 'web' },
+      { aud: 'push' },
+    ]) {
+      expect(await status(gateway, await sign(pair, 'ES256', claims))).toBe(401);
+    }
+  });
+
+  it('of an algorithm that is not listed are refused', async () => {
+    const document = await documentOf(pair, next);
+    const url = await serveKeys((_, response) => response.end(document));
+    const gateway = await gatewayWith({ tokenKeysUrl: url, tokenAlgorithms: ['RS256'] });
+    expect(await status(gateway, await sign(next, 'RS256', {}, 'k1'))).toBe(200);
+    expect(await status(gateway, await sign(pair, 'ES256'))).toBe(401);
+  });
+});
+
+describe('a server of keys', () => {
+  it.each<[string, RequestListener]>([
+    [
+      'that returns 100 MB',
+      (_, response) => {
+        const chunk = Buffer.alloc(65_536, 'x');
+        const write = (): void => {
+          while (!response.destroyed && response.write(chunk));
+          response.once('drain', write);
+        };
+        write();
+      },
+    ],
+    ['that redirects', (_, response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end()],
+    ['that returns a page', (_, response) => response.end('<html></html>')],
+    ['that returns a secret', (_, response) => response.end('{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}')],
+    ['that fails', (_, response) => response.writeHead(500).end()],
+  ])('%s is not believed: tokens are refused for now, and others are served', async (_, listener) => {
+    const url = await serveKeys(listener);
+    const key = 'an-api-key-of-some-length';
+    const gateway = await gatewayWith({ tokenKeysUrl: url, apiKeys: [key] });
+    expect(await status(gateway, await sign(pair, 'ES256'))).toBe(503);
+    expect(await status(gateway, key)).toBe(200);
+  });
+
+  it('that hangs delays only tokens of keys that are not known', async () => {
+    let hangs = false;
+    const document = await documentOf(pair);
+    const url = await serveKeys((_, response) => {
+      if (!hangs) response.end(document);
+    });
+    const gateway = await gatewayWith({ tokenKeysUrl: url });
+    expect(await status(gateway, await sign(pair, 'ES256'))).toBe(200);
+    hangs = true;
+    const unknown = await sign(next, 'RS256', {}, 'k9');
+    const refused = Promise.all(Array.from({ length: 20 }, () => status(gateway, unknown)));
+    expect(await status(gateway, await sign(pair, 'ES256', { jti: 'another' }))).toBe(200);
+    expect(await refused).toEqual(Array.from({ length: 20 }, () => 401));
+  });
+});
