@@ -50,9 +50,14 @@ export function isControlName(name: string): boolean {
 
 const publicationType = /^[A-Za-z0-9_\-.:]{1,64}$/;
 
+/** The last good type: most publications have the type of the one before (`bench -- http`). */
+let lastGood = '';
+
 /** What is wrong with the type of a publication (error `invalid_type`); undefined: nothing. */
 export function publicationTypeProblem(type: string): string | undefined {
+  if (type === lastGood && type !== '') return undefined;
   if (!publicationType.test(type)) return 'a type is 1-64 characters of A-Z a-z 0-9 _ - . :';
   if (controlNames.has(type)) return `"${type}" is the name of a control frame`;
+  lastGood = type;
   return undefined;
 }

@@ -4,6 +4,8 @@ import { readPayload, readPublicationBytes } from '../protocol/protobuf/publicat
 import {
   type BesideMembers,
   draftBeside,
+  hasBeside,
+  hasSeenMembers,
   type KeptFields,
   type Kinds,
   memberRows,
@@ -174,6 +176,7 @@ function keptNames<K extends 'text' | 'tags'>(wanted: K) {
 /** What a ring will count for it. */
 export function bytesOf(fields: KeptFields): number {
   let bytes = overheadBytes + fields.payload.bytes.length + fields.type.length;
+  if (!hasSeenMembers(fields) && !hasBeside(fields)) return bytes;
   for (const name of keptTexts) bytes += fields[name]?.length ?? 0;
   for (const name of keptTags) bytes += tagsLength(fields[name]);
   return bytes;

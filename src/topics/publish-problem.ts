@@ -2,6 +2,7 @@ import { SluiceError } from '../errors.ts';
 import { maxInstantMs } from '../protocol/fields.ts';
 import { publicationTypeProblem } from '../protocol/frame-kinds.ts';
 import {
+  hasMembers,
   type Kinds,
   memberRows,
   type NamedMember,
@@ -31,6 +32,10 @@ export function publishProblem(fields: PublishFields, payloadMaxBytes: number): 
       `the payload has ${fields.payload.bytes.length} bytes; at most ${payloadMaxBytes} are taken`,
     );
   }
+  return hasMembers(fields) ? membersProblem(fields) : undefined;
+}
+
+function membersProblem(fields: PublishFields): SluiceError | undefined {
   for (const row of memberRows) {
     const value = fields[row.name];
     if (value === undefined) continue;

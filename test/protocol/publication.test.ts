@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { nullPayload } from '../../src/protocol/payload.ts';
-import { type PublishFields, publishFrom, publishOf } from '../../src/protocol/publication.ts';
+import {
+  besideRows,
+  hasBeside,
+  hasMembers,
+  hasSeenMembers,
+  memberRows,
+  type PublishFields,
+  publishFrom,
+  publishOf,
+  seenRows,
+} from '../../src/protocol/publication.ts';
 
 const members: Required<PublishFields> = {
   topic: 't',
@@ -16,6 +26,22 @@ const members: Required<PublishFields> = {
   expectedOffset: 7,
 };
 
+const bare = publishOf({ topic: 't', type: 'u', payload: nullPayload });
+
+describe('what asks for optional members', () => {
+  for (const { name, has, rows } of [
+    { name: 'hasMembers', has: hasMembers, rows: memberRows },
+    { name: 'hasSeenMembers', has: hasSeenMembers, rows: seenRows },
+    { name: 'hasBeside', has: hasBeside, rows: besideRows },
+  ]) {
+    it(`${name} finds each of its rows, and nothing else`, () => {
+      expect(has(bare)).toBe(false);
+      const found = memberRows.filter(({ name: row }) => has({ ...bare, [row]: members[row] }));
+      expect(found.map((row) => row.name).sort()).toEqual(rows.map((row) => row.name).sort());
+    });
+  }
+});
+
 describe('a publish with another payload', () => {
   const payload = { format: 'binary', bytes: new Uint8Array([7]) } as const;
 
@@ -26,7 +52,6 @@ describe('a publish with another payload', () => {
   });
 
   it('lacks what the publish lacks', () => {
-    const bare = publishOf({ topic: 't', type: 'u', payload: nullPayload });
     expect(publishFrom(bare, payload)).toStrictEqual({ ...bare, payload });
   });
 });

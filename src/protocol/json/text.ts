@@ -1,6 +1,6 @@
 import { concatBytes } from '../bytes.ts';
 import type { BatchHeader, HistoryHeader, Payload, Publication, SnapshotHeader, Tags } from '../frames.ts';
-import { type Kinds, seenRows } from '../publication.ts';
+import { hasSeenMembers, type Kinds, seenRows } from '../publication.ts';
 import { utf8 } from '../utf8.ts';
 import { toBase64 } from './base64.ts';
 import { jsonName } from './names.ts';
@@ -39,12 +39,13 @@ export function encodePublication(topic: string, publication: Publication): Uint
   publications.begin(publicationBytesMax(topic, publication, payload));
   publications.ascii('{"type":').text(type);
   if (topic !== '') publications.ascii(',"topic":').text(topic);
-  writeMembers(before, publication);
+  const hasMembers = hasSeenMembers(publication);
+  if (hasMembers) writeMembers(before, publication);
   if (payload.format === 'binary') publications.ascii(',"dataBase64":').base64(payload.bytes);
   else if (payload.bytes.length === 0) publications.ascii(',"data":null');
   else publications.ascii(',"data":').bytes(payload.bytes);
   publications.ascii(',"timestamp":').instant(timestampMs).ascii(',"offset":').number(offset);
-  writeMembers(after, publication);
+  if (hasMembers) writeMembers(after, publication);
   return publications.ascii('}').end();
 }
 
@@ -97,6 +98,7 @@ function publicationBytesMax(topic: string, publication: Publication, { format, 
   const { text, number, instant, base64 } = jsonBytesMax;
   let length = namesBytes + text(publication.type) + text(topic) + instant + number;
   length += format === 'binary' ? base64(bytes.length) : bytes.length;
+  if (!hasSeenMembers(publication)) return length;
   for (const { name, kind } of seenRows) {
     const value = publication[name];
     if (value !== undefined) length += name.length + 4 + bytesMax[kind](value as never);
