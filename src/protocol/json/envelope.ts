@@ -7,7 +7,7 @@ import {
   scanJson,
   type Wanted,
 } from './scanner.ts';
-import { plainTexts, type Texts } from './short-texts.ts';
+import { plainTexts } from './short-texts.ts';
 
 /** No message and no request has as many members in its outermost object. */
 const maxMembers = 100;
@@ -79,19 +79,10 @@ function setOwn(object: Record<string, unknown>, name: string, value: unknown): 
 }
 
 /** What JSON.parse makes of it. */
-function parsed(bytes: Uint8Array, span: Span): unknown {
-  return plainString(bytes, span, plainTexts) ?? JSON.parse(plainTexts.decode(bytes, span.start, span.end));
+function parsed(bytes: Uint8Array, { start, end, plain }: Member): unknown {
+  if (plain) return plainTexts.decode(bytes, start + 1, end - 1);
+  return JSON.parse(plainTexts.decode(bytes, start, end));
 }
-
-/** The string, if it is one and has no escapes, as most: then it is its bytes. */
-export function plainString(bytes: Uint8Array, { start, end }: Span, texts: Texts): string | undefined {
-  if (bytes[start] !== quote) return undefined;
-  for (let i = start; i < end; i++) if (bytes[i] === backslash) return undefined;
-  return texts.decode(bytes, start + 1, end - 1);
-}
-
-const quote = 0x22;
-const backslash = 0x5c;
 
 /** The elements of a JSON array: views into the text. Strict, see `scanJson`. */
 export function arrayElements(

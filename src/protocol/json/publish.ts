@@ -14,9 +14,9 @@ import {
 import { canonicalTopic } from '../user-topics.ts';
 import { isWellFormed } from '../utf8.ts';
 import { fromBase64 } from './base64.ts';
-import { isNamed, plainString } from './envelope.ts';
+import { isNamed } from './envelope.ts';
 import { jsonName } from './names.ts';
-import { type JsonText, type Member, memberName, type Span } from './scanner.ts';
+import { type JsonText, type Member, memberName } from './scanner.ts';
 import { plainTexts, type Texts } from './short-texts.ts';
 
 /** Where the publishes of HTTP bodies and those of frames differ. */
@@ -127,36 +127,40 @@ class PublishReader {
     return undefined;
   }
 
-  private value({ kind, member: name }: Row, span: Span): Kinds[keyof Kinds] | undefined {
+  private value({ kind, member: name }: Row, member: Member): Kinds[keyof Kinds] | undefined {
     switch (kind) {
       case 'text':
-        return this.text(span, name);
+        return this.text(member, name);
       case 'tags':
-        return this.tags(span, name);
+        return this.tags(member, name);
       case 'flag':
-        return this.flag(span, name);
+        return this.flag(member, name);
       case 'instant':
-        return this.instant(span, name);
+        return this.instant(member, name);
       case 'duration':
-        return this.integer(span, name, this.dialect.emptyIsAbsent ? 0 : 1) || undefined;
+        return this.integer(member, name, this.dialect.emptyIsAbsent ? 0 : 1) || undefined;
       case 'integer':
-        return this.integer(span, name, 0);
+        return this.integer(member, name, 0);
     }
   }
 
   /** Undefined: null, or empty where that is absence; or it was a fault. */
-  private text(span: Span, name: string): string | undefined {
-    const plain = plainString(this.bytes, span, this.texts);
-    const value = plain ?? this.parsed(span, name);
-    if (value === null || value === undefined) return undefined;
-    if (typeof value !== 'string') return this.fail(name, 'must be a string');
-    // Only escapes can say half a pair.
-    if (plain === undefined && !isWellFormed(value)) return this.fail(name, halfPair);
+  private text(member: Member, name: string): string | undefined {
+    const { start, end, plain } = member;
+    const value = plain ? this.texts.decode(this.bytes, start + 1, end - 1) : this.escapedText(member, name);
     return value === '' && this.dialect.emptyIsAbsent ? undefined : value;
   }
 
-  private tags(span: Span, name: string): Tags | undefined {
-    const value = this.parsed(span, name);
+  private escapedText(member: Member, name: string): string | undefined {
+    const value = this.parsed(member, name);
+    if (value === null || value === undefined) return undefined;
+    if (typeof value !== 'string') return this.fail(name, 'must be a string');
+    // Only escapes can say half a pair.
+    return isWellFormed(value) ? value : this.fail(name, halfPair);
+  }
+
+  private tags(member: Member, name: string): Tags | undefined {
+    const value = this.parsed(member, name);
     if (value === null || value === undefined) return undefined;
     if (typeof value !== 'object' || Array.isArray(value)) return this.fail(name, 'must be an object');
     for (const [tag, text] of Object.entries(value)) {
@@ -169,21 +173,21 @@ class PublishReader {
     return value as Tags;
   }
 
-  private flag(span: Span, name: string): boolean | undefined {
-    const value = this.parsed(span, name);
+  private flag(member: Member, name: string): boolean | undefined {
+    const value = this.parsed(member, name);
     if (typeof value === 'boolean') return value || undefined;
     return value === null || value === undefined ? undefined : this.fail(name, 'must be true or false');
   }
 
-  private integer(span: Span, name: string, min: number): number | undefined {
-    const value = this.parsed(span, name);
+  private integer(member: Member, name: string, min: number): number | undefined {
+    const value = this.parsed(member, name);
     if (value === null || value === undefined) return undefined;
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min) return value;
     return this.fail(name, `must be an integer from ${min} to ${Number.MAX_SAFE_INTEGER}`);
   }
 
-  private instant(span: Span, name: string): number | undefined {
-    const text = this.text(span, name);
+  private instant(member: Member, name: string): number | undefined {
+    const text = this.text(member, name);
     if (text === undefined) return undefined;
     const ms = fromInstant(text);
     if (ms === undefined || ms < 0 || ms > maxInstantMs)
@@ -208,12 +212,12 @@ class PublishReader {
     return isNamed(this.bytes, member, name);
   }
 
-  private isNull({ start }: Span): boolean {
+  private isNull({ start }: Member): boolean {
     return this.bytes[start] === letterN;
   }
 
   /** What JSON.parse makes of it. */
-  private parsed({ start, end }: Span, name: string): unknown {
+  private parsed({ start, end }: Member, name: string): unknown {
     if (this.bytes[start] !== quote && end - start > maxValueBytes)
       return this.fail(name, `has more than ${maxValueBytes} bytes`);
     return JSON.parse(plainTexts.decode(this.bytes, start, end));

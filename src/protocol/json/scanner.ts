@@ -20,6 +20,8 @@ export interface Member extends Span {
   readonly nameEnd: number;
   /** The name has escapes: its bytes aren't its text. */
   readonly escaped: boolean;
+  /** The value is a string without escapes: the bytes between its quotes are its text. */
+  readonly plain: boolean;
 }
 
 export interface ScanFault {
@@ -223,7 +225,11 @@ export class JsonScanner {
       const start = this.space(pos + 1);
       const end = depth === 1 ? this.memberValue(start, nameStart, nameEnd) : this.value(start, depth);
       if (end === failed) return failed;
-      if (depth === 1) this.members.push({ start, end, nameStart, nameEnd, escaped });
+      if (depth === 1) {
+        // Of a string, `this.escaped` is what reading it has found.
+        const plain = this.bytes[start] === quote && !this.escaped;
+        this.members.push({ start, end, nameStart, nameEnd, escaped, plain });
+      }
       pos = this.space(end);
       const c = this.at(pos);
       if (c === closeBrace) {
