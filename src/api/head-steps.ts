@@ -108,7 +108,9 @@ function checkContent(
       `a body can't be sent as ${encoding.slice(0, 20)}: send it without Content-Encoding`,
     );
   }
+  // Each header that is asked for is a call into the library.
   const type = head.header('content-type');
+  request.contentType = type;
   if (body.mediaTypes.includes(mediaType(type))) return undefined;
   if (body.optional && type === '' && (length === '' || length === '0')) return undefined;
   return new SluiceError(
@@ -118,9 +120,7 @@ function checkContent(
 }
 
 function copyHeaders(request: ApiRequest, head: RequestHead): undefined {
-  const { access, body } = request.foundRoute();
-  if (body !== undefined) request.contentType = head.header('content-type');
-  if (access !== 'none') return;
+  if (request.foundRoute().access !== 'none') return;
   request.ifNoneMatch = head.header('if-none-match');
   request.acceptEncoding = head.header('accept-encoding');
 }

@@ -71,10 +71,20 @@ export function publishBatch(call: Call, ports: ApiPorts): Awaitable<ApiResponse
 }
 
 function publishAll(results: Results, { payer }: Call, { publisher }: ApiPorts): Awaitable<ApiResponse> {
-  const fields = results.filter((result) => !(result instanceof SluiceError)) as PublishFields[];
+  const fields = areAllRead(results) ? results : results.filter(isRead);
   return whenDone(fields.length === 0 ? [] : publisher.publish(fields, payer), (outcomes) =>
     jsonText(200, resultsText(results, outcomes)),
   );
+}
+
+function isRead(result: Results[number]): result is PublishFields {
+  return !(result instanceof SluiceError);
+}
+
+/** A loop, as a copy without errors would be made for each batch. */
+function areAllRead(results: Results): results is readonly PublishFields[] {
+  for (const result of results) if (!isRead(result)) return false;
+  return true;
 }
 
 /** What each item asks to publish, or what is wrong with it. */

@@ -123,7 +123,7 @@ export class PackedPublications {
   push(publication: StoredPublication): void {
     this.#topic = publication.topic;
     const encoded = publication.encoded(protobufCodec);
-    const last = this.#segments.at(-1);
+    const last = this.#segments[this.#segments.length - 1];
     const segment = last?.hasRoom(encoded.length) ? last : this.#begin(encoded.length);
     segment.push(publication, encoded);
     this.#room += roomOf(encoded.length);
@@ -146,7 +146,7 @@ export class PackedPublications {
 
   /** The `seq` of the oldest. */
   get oldestSeq(): number | undefined {
-    const [segment] = this.#segments;
+    const segment = this.#segments[0];
     return segment?.seq(this.#shifted - segment.first);
   }
 
@@ -158,7 +158,7 @@ export class PackedPublications {
 
   /** When the oldest was published, milliseconds since 1970. */
   get oldestMs(): number | undefined {
-    const [segment] = this.#segments;
+    const segment = this.#segments[0];
     return segment?.publishedMs(this.#shifted - segment.first);
   }
 

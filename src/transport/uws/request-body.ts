@@ -29,7 +29,8 @@ export class RequestBody {
   readonly #response: HttpResponse;
   readonly #options: BodyOptions;
   readonly #finish: FinishBody;
-  #chunks: Uint8Array[] = [];
+  /** The pieces so far. Most bodies come in one piece, and need no list. */
+  #chunks: Uint8Array[] | undefined;
   #bytes = 0;
   #held = 0;
   #over = false;
@@ -48,7 +49,7 @@ export class RequestBody {
   /** The client is gone. */
   drop(): void {
     this.#over = true;
-    this.#chunks = [];
+    this.#chunks = undefined;
     if (this.#held > 0) this.#options.incoming.give(this.#options.payer, this.#held);
     this.#held = 0;
   }
@@ -62,10 +63,16 @@ export class RequestBody {
     } else if (this.#bytes > smallBytes && !this.#hold(chunk.byteLength)) {
       this.#end(tooMuchIncoming());
     } else {
-      this.#chunks.push(new Uint8Array(chunk.slice(0)));
-      if (isLast) this.#end(this.#chunks.length === 1 ? this.#chunks[0]! : concatBytes(this.#chunks));
-      else if (this.#pending) this.#pause();
+      const copy = new Uint8Array(chunk.slice(0));
+      if (isLast) this.#end(this.#chunks === undefined ? copy : concatBytes([...this.#chunks, copy]));
+      else this.#keep(copy);
     }
+  }
+
+  #keep(chunk: Uint8Array): void {
+    this.#chunks ??= [];
+    this.#chunks.push(chunk);
+    if (this.#pending) this.#pause();
   }
 
   #hold(bytes: number): boolean {
@@ -92,7 +99,7 @@ export class RequestBody {
     const held = this.#held;
     this.#held = 0;
     this.#over = true;
-    this.#chunks = [];
+    this.#chunks = undefined;
     const { incoming, payer } = this.#options;
     void whenDone(this.#finish(body), () => {
       if (held > 0) incoming.give(payer, held);
