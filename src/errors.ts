@@ -165,6 +165,18 @@ const table = {
     retry: false,
     summary: 'The messageId was used for another publication in this topic.',
   },
+  position_conflict: {
+    number: 134,
+    http: 409,
+    retry: false,
+    summary: 'The newest publication of the topic is another one than the publisher expects.',
+  },
+  job_conflict: {
+    number: 135,
+    http: 409,
+    retry: false,
+    summary: 'The job has ended, or its progress would go backwards.',
+  },
   rate_limited: {
     number: 140,
     http: 429,

@@ -1,6 +1,6 @@
 import type { Authorize, AuthorizePublishing } from '../auth/authorize.ts';
 import type { Awaitable } from '../awaitable.ts';
-import type { Mode, PublishFields } from '../protocol/frames.ts';
+import type { Mode, Position, PublishFields } from '../protocol/frames.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
 import type { HistoryPage } from '../topics/history.ts';
 import type { Payer } from '../topics/payer.ts';
@@ -11,9 +11,13 @@ import type { Turns } from './turns.ts';
 export interface Publisher {
   /**
    * Returns an outcome for each, in order; never rejects. Checks everything but that JSON is JSON. Keeps the payload
-   * bytes.
+   * bytes. `expected`: fails with `position_conflict` unless the newest publication of the topic is there.
    */
-  publish(publishes: readonly PublishFields[], payer: Payer): Awaitable<readonly AppendOutcome[]>;
+  publish(
+    publishes: readonly PublishFields[],
+    payer: Payer,
+    expected?: Position,
+  ): Awaitable<readonly AppendOutcome[]>;
 }
 
 export interface TopicInfo {

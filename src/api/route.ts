@@ -31,7 +31,7 @@ export interface RouteBody {
 }
 
 export interface Route {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT';
   /** With `{name}` for a segment that is a parameter. */
   readonly path: string;
   readonly summary: string;

@@ -1,4 +1,5 @@
 import { disconnect, listConnections } from './connections.ts';
+import { showJob, updateJob } from './jobs.ts';
 import { page } from './pages.ts';
 import { broadcast, ndjson, publish, publishBatch } from './publish.ts';
 import { type Route, route } from './route.ts';
@@ -108,6 +109,30 @@ export const routes: readonly Route[] = [
     answer: schemas.latestPage,
     errors: ['invalid_topic', 'engine_unavailable'],
     handle: showLatest,
+  }),
+  route({
+    method: 'PUT',
+    path: '/api/jobs/{id}',
+    summary:
+      'Report the progress of a job, to the topic `job:{id}`: `job_progress`, `job_completed` or `job_error`. The same report again changes nothing.',
+    access: 'publish',
+    byToken: true,
+    params: schemas.jobParams,
+    body: { mediaTypes: [json], schema: schemas.jobBody },
+    answer: schemas.job,
+    errors: ['invalid_topic', 'job_conflict', 'too_many_topics', ...publishErrors],
+    handle: updateJob,
+  }),
+  route({
+    method: 'GET',
+    path: '/api/jobs/{id}/status',
+    summary: 'Where a job is, for clients that poll.',
+    access: 'read',
+    byToken: true,
+    params: schemas.jobParams,
+    answer: schemas.job,
+    errors: ['invalid_topic', 'not_found', 'engine_unavailable'],
+    handle: showJob,
   }),
   route({
     method: 'GET',

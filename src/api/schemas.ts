@@ -68,6 +68,39 @@ export const batchItemsMax = 1000;
 export const batchBody = component('PublishBatch', z.array(publishBody).max(batchItemsMax));
 export const emptyBody = component('Empty', z.strictObject({}));
 
+export const jobParams = z.object({
+  id: z
+    .string()
+    .min(1)
+    .max(topicNameMaxLength - 'job:'.length)
+    .describe('One percent-encoded segment, of the characters of topics.'),
+});
+export const jobBody = component(
+  'JobUpdate',
+  z.strictObject({
+    progress: z
+      .number()
+      .min(0)
+      .max(100)
+      .optional()
+      .describe('Percent. Default: as before; 100 where the job is completed.'),
+    status: z
+      .string()
+      .min(1)
+      .max(64)
+      .default('running')
+      .describe('`completed` and `error` end the job; everything else is the application’s.'),
+    current_step: z.string().max(1000).optional(),
+    error: z.string().max(4000).optional().describe('What went wrong, for people.'),
+    details: z.unknown().optional().describe('Any JSON value.'),
+    restart: z
+      .boolean()
+      .default(false)
+      .describe('The job begins anew: it may have ended, and progress may go backwards.'),
+    messageId: z.string().min(1).max(128).optional(),
+  }),
+);
+
 export const topicParams = z.object({
   topic: z
     .string()
@@ -118,6 +151,22 @@ export const published = component(
       .literal(true)
       .optional()
       .describe('The messageId was seen before: this is its first position.'),
+  }),
+);
+export const job = component(
+  'Job',
+  z.object({
+    job_id: z.string(),
+    progress: z.number(),
+    status: z.string(),
+    current_step: z.string().optional(),
+    error: z.string().optional(),
+    details: z.unknown().optional(),
+    timestamp: instant,
+    ended: z.boolean().describe('It is completed or has failed.'),
+    topic: z.string(),
+    epoch,
+    offset,
   }),
 );
 export const batchPublished = component(

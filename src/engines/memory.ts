@@ -20,6 +20,7 @@ import { StoredPublication } from '../topics/publication.ts';
 const numberingsMax = 100_000;
 
 const noRun: StoredPublication[] = [];
+const nowhere: Position = { epoch: '', offset: 0 };
 
 interface Head extends Numbering {
   offset: number;
@@ -130,11 +131,13 @@ export class MemoryEngine implements Engine {
 
   /** The feed hears of it with the next `#tell`. */
   #append(request: AppendRequest): AppendOutcome {
-    const { fields, publishedMs, timestampMs, acceptedAtMs, ifNewest } = request;
+    const { fields, publishedMs, timestampMs, acceptedAtMs, ifNewest, expected } = request;
     if (this.#closed || this.#feed === undefined)
       return { ok: false, error: new SluiceError('shutting_down') };
     if (ifNewest !== undefined && !this.#isNewest(fields, ifNewest))
       return { ok: false, error: new SluiceError('not_found') };
+    if (expected !== undefined && !this.#isAt(fields.topic, expected))
+      return { ok: false, error: new SluiceError('position_conflict') };
     const refusal = this.#refusal(request);
     if (refusal !== undefined) return { ok: false, error: refusal };
     const head = this.#head(fields.topic);
@@ -187,6 +190,11 @@ export class MemoryEngine implements Engine {
   #isNewest({ topic, key }: AppendRequest['fields'], { epoch, offset }: Position): boolean {
     const head = this.#heads.get(topic);
     return head?.epoch === epoch && head.expiring?.get(key ?? '') === offset;
+  }
+
+  #isAt(topic: string, expected: Position): boolean {
+    const { epoch, offset } = this.#heads.get(topic) ?? nowhere;
+    return epoch === expected.epoch && offset === expected.offset;
   }
 
   #head(topic: string): Head {

@@ -216,10 +216,15 @@ export class Broker implements EngineFeed {
   /**
    * Publishes each and returns an outcome for each, in their order; at once where the engine does. Never rejects. A
    * JSON payload must have been checked to be JSON; the payload bytes must not change before the outcomes are there.
-   * `payer`: who pays for what is remembered of them; absent: the gateway.
+   * `payer`: who pays for what is remembered of them; absent: the gateway. `expected`: the position of the newest
+   * publication of the topic; where it is another one by then, the outcome is `position_conflict`.
    */
-  publish(publishes: readonly PublishFields[], payer?: Payer): Awaitable<readonly AppendOutcome[]> {
-    return this.#publishPath.publish(publishes, payer);
+  publish(
+    publishes: readonly PublishFields[],
+    payer?: Payer,
+    expected?: Position,
+  ): Awaitable<readonly AppendOutcome[]> {
+    return this.#publishPath.publish(publishes, payer, expected);
   }
 
   /** Publishes and waits until the feed has it, at most once a second: what is wrong with that, or undefined. */

@@ -21,6 +21,8 @@ export interface AppendRequest {
   readonly acceptedAtMs: number;
   /** Who pays for remembering its `messageId`. Absent: the gateway itself. */
   readonly payer?: Payer | undefined;
+  /** To be appended only while the newest publication of the topic is there; the epoch "": there never was one. */
+  readonly expected?: Position | undefined;
   /** Makes it an expiry: to be appended only while the newest publication of its key is the one at this position. */
   readonly ifNewest?: Position;
 }
@@ -90,6 +92,9 @@ export interface StoredTopic extends Numbering {
  *   may come late, after values that were on their way, and from several nodes that share the engine: it takes away
  *   that one value, once. It is asked for only where the publication has a TTL, without a `messageId`, and not tried
  *   again; a later sweep asks anew.
+ * - A request with `expected` is judged where the engine would give the offset, before its `messageId`: unless the
+ *   newest publication of the topic then has this very epoch and offset, it fails with `position_conflict` and has done
+ *   nothing. The epoch "" with offset 0 stands for a topic without a numbering.
  * - `load` returns all that the engine holds of a topic, at one point of its order: whatever was fed of the topic
  *   before `load` returns lies at or before `offset`, and the next that is fed is `offset + 1`. Nothing where it holds
  *   no more than the feed of this process has delivered. A node calls it before it first uses a topic. It rejects where

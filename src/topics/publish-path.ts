@@ -1,6 +1,7 @@
 import type { Awaitable } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Position } from '../protocol/frames.ts';
 import { type PublishFields, publishFrom } from '../protocol/publication.ts';
 import type { AppendRetry } from './append-retry.ts';
 import type { AppendOutcome, AppendRequest } from './engine.ts';
@@ -46,6 +47,7 @@ interface Accepted {
   readonly timestampMs: number;
   readonly acceptedAtMs: number;
   readonly payer: Payer | undefined;
+  readonly expected: Position | undefined;
 }
 
 /** The way of a publish to the engine: judged, given its topic, appended, counted. */
@@ -57,10 +59,14 @@ export class PublishPath {
   }
 
   /** See `Broker.publish`. */
-  publish(publishes: readonly PublishFields[], payer?: Payer): Awaitable<readonly AppendOutcome[]> {
+  publish(
+    publishes: readonly PublishFields[],
+    payer?: Payer,
+    expected?: Position,
+  ): Awaitable<readonly AppendOutcome[]> {
     const { topics, nowMs, wallMs, monotonicMs } = this.#options;
     const acceptedAtMs = monotonicMs();
-    const accepted = { nowMs: nowMs(), timestampMs: wallMs(), acceptedAtMs, payer };
+    const accepted = { nowMs: nowMs(), timestampMs: wallMs(), acceptedAtMs, payer, expected };
     if (!areLoaded(publishes, topics)) return this.#publishLater(publishes, accepted);
     const outcomes = this.#appendAdmitted(this.#admitAll(publishes, accepted, undefined));
     return outcomes instanceof Promise
@@ -144,7 +150,7 @@ export class PublishPath {
   #admit(
     fields: PublishFields,
     quota: PublishQuota,
-    { nowMs, timestampMs, acceptedAtMs, payer }: Accepted,
+    { nowMs, timestampMs, acceptedAtMs, payer, expected }: Accepted,
   ): AppendRequest | SluiceError {
     const topic = this.#options.topics.find(fields.topic);
     const problem =
@@ -156,7 +162,7 @@ export class PublishPath {
     const full = mode === 'state' ? quota.valueProblem(fields, topic) : undefined;
     if (full !== undefined) return full;
     const resolved = fields.ttlMs === undefined && ttlMs !== undefined ? withTtl(fields, ttlMs) : fields;
-    return { fields: resolved, publishedMs: nowMs, timestampMs, acceptedAtMs, payer };
+    return { fields: resolved, publishedMs: nowMs, timestampMs, acceptedAtMs, payer, expected };
   }
 
   /** Loads the topics that will be appended to; returns why some could not be. */

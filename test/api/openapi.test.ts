@@ -96,6 +96,7 @@ describe('what is answered is what is described', () => {
     routes.filter(({ answer }) => typeof answer !== 'string').map((route) => [route.path, route] as const),
   )('%s', async (path, { method, answer }) => {
     const { ask, post } = await startApi({ connections: [example] });
+    await ask('PUT', '/api/jobs/x', { headers: { 'content-type': 'application/json' }, body: '{}' });
     await post('/api/publish', '{"topic":"x","key":"k","tags":{"a":"b"},"data":{"any":1}}');
     const bodies: Record<string, string> = {
       '/api/publish': '{"topic":"x"}',

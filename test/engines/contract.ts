@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { messageIdLimits } from '../../src/topics/message-id-budget.ts';
 import { appendContract } from './contract/append.ts';
 import { closeContract } from './contract/close.ts';
+import { expectedContract } from './contract/expected.ts';
 import { expiryContract } from './contract/expiry.ts';
 import { forgetContract } from './contract/forget.ts';
 import { type EngineSet, numberingsMax, opener, request, ring } from './contract/harness.ts';
@@ -17,6 +18,7 @@ export function engineContract(name: string, set: EngineSet): void {
     const opened = opener(set);
     appendContract(opened);
     messageIdsContract(opened);
+    expectedContract(opened);
     expiryContract(opened);
     forgetContract(opened);
     loadContract(opened);

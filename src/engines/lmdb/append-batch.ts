@@ -1,4 +1,5 @@
 import { SluiceError } from '../../errors.ts';
+import type { Position } from '../../protocol/frames.ts';
 import type { AppendOutcome, AppendRequest } from '../../topics/engine.ts';
 import { publicationDigest } from '../../topics/idempotency.ts';
 import { gatewayPayer } from '../../topics/payer.ts';
@@ -43,12 +44,14 @@ export function appendAll(topics: Topics, requests: readonly AppendRequest[], no
 
 function appendOne(
   topics: Topics,
-  { fields, publishedMs, timestampMs, acceptedAtMs, payer, ifNewest }: AppendRequest,
+  { fields, publishedMs, timestampMs, acceptedAtMs, payer, ifNewest, expected }: AppendRequest,
   nowMs: number,
   appended: Map<Head, Appended>,
 ): AppendOutcome {
   if (ifNewest !== undefined && !topics.isNewest(fields, ifNewest))
     return { ok: false, error: new SluiceError('not_found') };
+  if (expected !== undefined && !isAt(topics.find(fields.topic) ?? topics.numbering(fields.topic), expected))
+    return { ok: false, error: new SluiceError('position_conflict') };
   const { messageId } = fields;
   if (messageId !== undefined && topics.find(fields.topic) === undefined) {
     // A topic does not begin with a publish whose message id can't be remembered.
@@ -80,4 +83,8 @@ function appendOne(
   if (known === undefined) appended.set(head, { head, epoch, publications: [publication] });
   else known.publications.push(publication);
   return { ok: true, epoch, offset, duplicate: false };
+}
+
+function isAt(newest: Position | undefined, expected: Position): boolean {
+  return (newest?.epoch ?? '') === expected.epoch && (newest?.offset ?? 0) === expected.offset;
 }

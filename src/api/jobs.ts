@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import type { z } from 'zod';
+import type { TopicAction } from '../auth/identity.ts';
+import { SluiceError } from '../errors.ts';
+import type { Position, PublishFields } from '../protocol/frames.ts';
+import { toInstant } from '../protocol/instant.ts';
+import { publishOf } from '../protocol/publication.ts';
+import { topicProblem } from '../topics/topic-name.ts';
+import { type ApiResponse, json } from './http.ts';
+import { readJsonBody } from './json-body.ts';
+import type { ApiPorts } from './ports.ts';
+import type { Call } from './route.ts';
+import { job, jobBody, type jobParams } from './schemas.ts';
+
+/** What the topic says of a job. */
+const reported = job.omit({ ended: true, topic: true, epoch: true, offset: true });
+
+type Params = z.output<typeof jobParams>;
+type Update = z.output<typeof jobBody>;
+type Job = z.output<typeof reported>;
+
+/** Where a job is, and at which position of its topic that was said. */
+interface Known {
+  readonly position: Position;
+  /** Absent: nothing was reported yet, or it is too long ago. */
+  readonly job: Job | undefined;
+}
+
+/** Other reports that come in between make a report look again. More than a few at once are no use of a job. */
+const triesMax = 20;
+
+/** `PUT /api/jobs/{id}` */
+export async function updateJob(call: Call<Params>, ports: ApiPorts): Promise<ApiResponse> {
+  const topic = jobTopic(call, ports, 'publish');
+  const update = readJsonBody(call.body, jobBody);
+  const messageId = update.messageId ?? randomUUID();
+  for (let tries = 0; tries < triesMax; tries++) {
+    const known = await readJob(topic, ports);
+    const next = nextJob(call.params.id, update, known.job);
+    if (known.job !== undefined && isSame(next, known.job))
+      return jobResponse(known.job, topic, known.position);
+    const fields = publicationOf(topic, next, messageId);
+    // The engine compares the position where it gives the offset: no report overtakes another, on any node.
+    const [outcome] = await ports.publisher.publish([fields], call.payer, known.position);
+    if (outcome?.ok) return jobResponse(next, topic, outcome);
+    if (outcome?.error.code !== 'position_conflict') throw outcome?.error;
+  }
+  throw new SluiceError('job_conflict', 'too many reports of this job at the same time');
+}
+
+/** `GET /api/jobs/{id}/status` */
+export async function showJob(call: Call<Params>, ports: ApiPorts): Promise<ApiResponse> {
+  const topic = jobTopic(call, ports, 'subscribe');
+  const known = await readJob(topic, ports);
+  if (known.job === undefined) throw new SluiceError('not_found', 'nothing was reported of this job');
+  return jobResponse(known.job, topic, known.position);
+}
+
+function jobTopic({ params: { id }, identity }: Call<Params>, ports: ApiPorts, action: TopicAction): string {
+  const topic = `job:${id}`;
+  const problem = topicProblem(topic);
+  if (problem !== undefined) throw new SluiceError('invalid_topic', problem);
+  const refusal = ports.authorize(identity, action, topic);
+  if (refusal !== undefined) throw refusal;
+  return topic;
+}
+
+async function readJob(topic: string, { topics }: ApiPorts): Promise<Known> {
+  const { epoch, offset, publications } = await topics.latest(topic, { after: '', limit: 1 });
+  const newest = publications[0];
+  return { position: { epoch, offset }, job: newest && jobOf(newest.payload.bytes) };
+}
+
+/** Undefined: it was published by other means, and says nothing of a job. */
+function jobOf(payload: Uint8Array): Job | undefined {
+  try {
+    return reported.safeParse(JSON.parse(Buffer.from(payload).toString())).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the topic says next. Throws `job_conflict` where it may not say so. */
+function nextJob(id: string, update: Update, known: Job | undefined): Job {
+  const { status, current_step, error, details, restart } = update;
+  const before = restart ? undefined : known;
+  const progress = update.progress ?? (status === 'completed' ? 100 : (before?.progress ?? 0));
+  const next = {
+    job_id: id,
+    progress,
+    status,
+    current_step,
+    error,
+    details,
+    timestamp: toInstant(Date.now()),
+  };
+  if (before === undefined || isSame(next, before)) return next;
+  if (isEnd(before.status)) {
+    throw new SluiceError('job_conflict', `the job has ended: its status is ${before.status}`);
+  }
+  if (progress < before.progress) {
+    throw new SluiceError('job_conflict', `the progress is ${before.progress} already`);
+  }
+  return next;
+}
+
+function isEnd(status: string): boolean {
+  return status === 'completed' || status === 'error';
+}
+
+/** Whether they say the same, at whatever time. */
+function isSame(next: Job, known: Job): boolean {
+  const said = ({ timestamp: _, ...rest }: Job) =>
+    JSON.stringify(
+      Object.entries(rest)
+        .filter(([, v]) => v !== undefined)
+        .sort(),
+    );
+  return said(next) === said(known);
+}
+
+function publicationOf(topic: string, next: Job, messageId: string): PublishFields {
+  const type =
+    next.status === 'completed' ? 'job_completed' : next.status === 'error' ? 'job_error' : 'job_progress';
+  const payload = { format: 'json', bytes: Buffer.from(JSON.stringify(next)) } as const;
+  return publishOf({ topic, type, payload, messageId });
+}
+
+function jobResponse(known: Job, topic: string, { epoch, offset }: Position): ApiResponse {
+  return json(200, { ...known, ended: isEnd(known.status), topic, epoch, offset });
+}
