@@ -1,7 +1,7 @@
 import { SluiceError } from '../errors.ts';
 import { broadcastTopic, isReserved } from '../topics/topic-name.ts';
 import type { Identity, Scope, TopicAction } from './identity.ts';
-import { may, mayAnywhere, type NamespaceAccessTable } from './permissions.ts';
+import { covers, may, mayAnywhere, type NamespaceAccessTable } from './permissions.ts';
 
 /**
  * Returns why this identity may not do this with a topic, or with every topic of a pattern; undefined: it may.
@@ -64,5 +64,14 @@ function isAllowed(
 ): boolean {
   if (action === 'publish' && isReserved(topicOrPattern)) return false;
   if (action === 'subscribe' && topicOrPattern === broadcastTopic) return true;
-  return identity.scopes.includes(scopeFor[action]) || may(identity, action, topicOrPattern, namespaces);
+  return hasScope(identity, action, topicOrPattern) || may(identity, action, topicOrPattern, namespaces);
+}
+
+/** A key that is limited to some topics reads and publishes no others, and none of Sluice's own. */
+function hasScope({ scopes, topics }: Identity, action: TopicAction, topicOrPattern: string): boolean {
+  if (!scopes.includes(scopeFor[action])) return false;
+  return (
+    topics === undefined ||
+    (!isReserved(topicOrPattern) && topics.some((each) => covers(each, topicOrPattern)))
+  );
 }

@@ -27,6 +27,8 @@ export interface Identity {
   readonly apiKey?: string;
   /** Of a key, or of this machine where no keys are configured; empty for tokens and anonymous clients. */
   readonly scopes: readonly Scope[];
+  /** Of a key that is limited to some topics: these topics and patterns. */
+  readonly topics?: readonly string[];
 }
 
 /** An operator: an API key, or this machine itself. Its requests are not limited, and its time is not charged. */

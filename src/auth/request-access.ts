@@ -93,6 +93,9 @@ function identified(identity: Identity, { access, byToken }: AccessRequirement):
     return new SluiceError('forbidden', 'this needs an API key, not a token', { who: { user } });
   }
   const scope: Scope = access === 'metrics' || access === 'none' ? 'read' : access;
+  if (identity.topics !== undefined && !byToken) {
+    return new SluiceError('forbidden', 'this API key is limited to some topics', { who: { key } });
+  }
   if (identity.scopes.includes(scope)) return identity;
   return new SluiceError('forbidden', `this API key lacks the scope ${scope}`, { who: { key } });
 }

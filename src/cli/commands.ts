@@ -13,6 +13,7 @@ import { version } from '../version.ts';
 import { type CliDeps, Exit } from './deps.ts';
 import { gatewayUrl } from './gateway-url.ts';
 import { health } from './health.ts';
+import { makeKey } from './key.ts';
 import { collectTags, type PublishFlags, publish } from './publish.ts';
 import { serve } from './serve.ts';
 import { mintToken } from './token.ts';
@@ -100,6 +101,11 @@ export function createProgram(deps: CliDeps): Command {
       deps.print(`${await mintToken(flags, loadOptions(['tokenSecret'], sourcesOf(flags, deps)))}\n`),
     );
   program
+    .command('key')
+    .description('Make an API key, and what the gateway is to know it by.')
+    .option('--name <NAME>', 'what logs and metrics call it: A-Z a-z 0-9 _ . -', 'key')
+    .action(({ name }: { readonly name: string }) => deps.print(makeKey(name)));
+  program
     .command('check-config')
     .description('Print the resolved configuration, secrets masked; exit with 2 when it has faults.')
     .action((flags) => {
@@ -162,6 +168,7 @@ async function credentialFor(topic: string, flags: Remote, deps: CliDeps): Promi
   if (given !== undefined) return given;
   const { config } = flags;
   const { apiKeys, tokenSecret } = loadOptions(['apiKeys', 'tokenSecret'], sourcesOf({ config }, deps));
-  if (apiKeys.length > 0 || tokenSecret === undefined) return apiKeys[0];
+  if (apiKeys.length > 0 || tokenSecret === undefined)
+    return apiKeys.find(({ key }) => key !== undefined)?.key;
   return mintToken({ publish: [topic], exp: '1m' }, { tokenSecret });
 }

@@ -1,6 +1,6 @@
 /** The options that decide whether a client needs a credential. */
 interface Access extends TokenSources {
-  readonly apiKeys: readonly string[];
+  readonly apiKeys: readonly unknown[];
   readonly anonymous: boolean;
 }
 

@@ -1,3 +1,4 @@
+import { apiKeyList } from './api-keys.ts';
 import { type Namespaces, namespaceKinds } from './namespaces.ts';
 import { originFault } from './origins.ts';
 import {
@@ -60,15 +61,9 @@ const optionTable = {
     'File that says where the gateway listens, while it runs: sluice health and sluice publish read it.',
   ),
   apiKeys: option(
-    list(
-      'KEY',
-      unless(
-        (item) => /^[!-~]{16,}$/.test(item),
-        'must be keys of at least 16 characters each: ASCII without spaces and commas',
-      ),
-    ),
+    apiKeyList,
     [],
-    'Keys that may publish and administrate over HTTP.',
+    'Keys that may publish, read and administrate, as `NAME=sha256:HEX` (`sluice key` makes one) or in plain text. In a file also objects of `name`, `sha256` or `key`, `scopes` (publish, read, admin) and `topics`.',
     { secret: true, flag: '--api-key' },
   ),
   tokenSecret: option(

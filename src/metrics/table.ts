@@ -57,6 +57,8 @@ export const table = {
     reason: 'open',
   }),
 
+  api_key_uses_total: counter('Requests and connections with an API key, by its name.', { api_key: 'open' }),
+
   publications_total: counter('Publications that the engine has committed.'),
   publish_errors_total: counter('Publishes that were refused or failed.', { code: 'open' }),
   publish_duplicates_total: counter('Publishes whose messageId was seen before.'),

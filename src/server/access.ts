@@ -24,9 +24,15 @@ export interface Access {
 }
 
 export function createAccess(environment: Environment): Access {
-  const { config, log, monotonicMs } = environment;
+  const { config, log, metrics, monotonicMs } = environment;
   const tokens = takesTokens(config) ? createTokenVerifier(environment) : undefined;
-  const credentials = createCredentials(apiKeys(config.apiKeys), tokens);
+  const keys = apiKeys(config.apiKeys, (name) => metrics.apiKeyUsesTotal.labels({ api_key: name }));
+  if (config.apiKeys.some(({ key }) => key !== undefined)) {
+    log.warn(
+      'API keys are configured in plain text: `sluice key` makes one that the gateway knows by its SHA-256 only.',
+    );
+  }
+  const credentials = createCredentials(keys, tokens);
   const origins = originPolicy(config.origins);
   const refused = logRefusals(log, monotonicMs);
   const addressOf = clientAddress(config.trustedProxies);

@@ -214,3 +214,27 @@ describe('the run file', () => {
     expect(existsSync(runFile)).toBe(false);
   });
 });
+
+describe('key', () => {
+  test('makes a key that the gateway knows by its SHA-256, and by the name that logs and metrics show', async () => {
+    const { out: printed, exitCode } = await run(['key', '--name', 'backend']);
+    expect(exitCode).toBe(0);
+    const [, key = '', stored = ''] = /(slk_\S{32})[\s\S]*?(backend=sha256:[0-9a-f]{64})/.exec(printed) ?? [];
+    const gateway = await startGateway({ apiKeys: [stored] });
+    try {
+      const ask = (presented: string) =>
+        fetch(`${gateway.url}/api/stats`, { headers: { 'x-api-key': presented } }).then(
+          ({ status }) => status,
+        );
+      expect([await ask(key), await ask(stored), await ask(`${key}x`)]).toEqual([200, 401, 401]);
+      const metrics = await fetch(`${gateway.url}/metrics`, { headers: { 'x-api-key': key } });
+      expect(await metrics.text()).toContain('sluice_api_key_uses_total{api_key="backend"} 2');
+    } finally {
+      await gateway.close();
+    }
+  });
+
+  test.each(['', 'a b', 'x'.repeat(65), 'ü'])('is not called %j', async (name) => {
+    expect(await run(['key', '--name', name])).toMatchObject({ exitCode: 2 });
+  });
+});
