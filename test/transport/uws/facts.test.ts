@@ -475,9 +475,9 @@ describe('uWebSockets.js, inside `dropped`,', () => {
       end: "socket.end(4001, 'slow');",
     };
     for (const [name, misdeed] of Object.entries(misdeeds)) {
-      // What is read after it was freed need not be gone at once.
+      // What is read after it was freed need not be gone at once: `end` is often survived (Node 24).
       let signal: string | null = null;
-      for (let tries = 0; tries < 5 && signal === null; tries++) ({ signal } = await fate(misdeed));
+      for (let tries = 0; tries < 40 && signal === null; tries++) ({ signal } = await fate(misdeed));
       expect(['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL'], name).toContain(signal);
     }
   });
