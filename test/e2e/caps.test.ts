@@ -202,7 +202,7 @@ function masked(opcode: number, text: string): Buffer {
 
 describe('a token of the upgrade', () => {
   it('that is refused is told before the upgrade, and to a plain GET', async () => {
-    gateway = await startGateway({ tokenSecret });
+    gateway = await startGateway({ tokenSecret, tokenClockToleranceSeconds: 0 });
     const expired = `/ws?token=${await token('alice', '-1s')}`;
     for (const answer of [await upgrade(undefined, expired), await explain(undefined, expired)]) {
       expect(answer.status).toBe(401);
