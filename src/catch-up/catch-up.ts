@@ -91,8 +91,13 @@ function sendValues(
   const { offset, values } = snapshot;
   const { codec } = view.options;
   const first = snapshot.sent === 0;
+  const { publicationsPerFrame: most = values.length } = codec;
   const pieces: Uint8Array[] = [];
-  for (let bytes = 0; snapshot.sent < values.length && bytes < pageBytes; snapshot.sent++) {
+  for (
+    let bytes = 0;
+    snapshot.sent < values.length && bytes < pageBytes && pieces.length < most;
+    snapshot.sent++
+  ) {
     const publication = values[snapshot.sent] as StoredPublication;
     if (publication.except === receiver.id) continue;
     const piece = publication.encoded(codec);

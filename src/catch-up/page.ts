@@ -26,6 +26,8 @@ export interface MadePage {
 
 /** A page covers at most this many publications: an empty page must not walk a whole ring. */
 const maxPagePublications = 1000;
+/** The same where a page holds few, so that each walks a small part of a ring. */
+const maxShortPagePublications = 100;
 
 /** What is left of a run of publications when a page is cut there. */
 interface Cut {
@@ -43,7 +45,8 @@ export function makePage(feed: Feed, position: number, reader: Reader, pageBytes
   const { view, topic } = feed;
   const { codec } = view.options;
   const target = catchUpTarget(feed);
-  const end = pageEnd(position, target);
+  const perPage = codec.publicationsPerFrame ?? Number.POSITIVE_INFINITY;
+  const end = pageEnd(position, target, perPage < maxShortPagePublications);
   const held = topic.state === undefined ? undefined : anyKey;
   const { publications, kept } = conflated(feed, position, end, reader);
   const pieces: Uint8Array[] = [];
@@ -52,6 +55,10 @@ export function makePage(feed: Feed, position: number, reader: Reader, pageBytes
   let isForAll = true;
   let cut: Cut = { offset: 0, pieces: 0, bytes: 0 };
   for (const publication of publications) {
+    if (pieces.length >= perPage) {
+      upto = publication.offset - 1;
+      break;
+    }
     if (bytes >= pageBytes) {
       upto = cut.offset;
       pieces.length = cut.pieces;
@@ -91,9 +98,10 @@ function conflated(
 }
 
 /** Up to where a page that begins after `position` goes at most. */
-function pageEnd(position: number, target: number): number {
-  const end = position + maxPagePublications;
-  return target <= end ? target : roundest(end - maxPagePublications / 2, end);
+function pageEnd(position: number, target: number, isShort: boolean): number {
+  const most = isShort ? maxShortPagePublications : maxPagePublications;
+  const end = position + most;
+  return target <= end ? target : roundest(end - most / 2, end);
 }
 
 const maxRoundness = 0x4000_0000;

@@ -1,5 +1,5 @@
 import { concatBytes } from '../protocol/bytes.ts';
-import type { Codec } from '../protocol/codec.ts';
+import type { GatewayCodec } from '../protocol/codec.ts';
 import type { SharedDictionary } from '../protocol/compression.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 
@@ -48,7 +48,7 @@ export class DictionarySource {
    * A batch that the view has sent. Members that join later get the dictionary: nothing that a session is excepted
    * from, and nothing that expires, is shown to them by it.
    */
-  add(publications: readonly StoredPublication[], codec: Codec): void {
+  add(publications: readonly StoredPublication[], codec: GatewayCodec): void {
     this.#batches++;
     for (const publication of publications) {
       if (publication.apart === undefined) this.#take(publication.encoded(codec));

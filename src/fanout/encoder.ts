@@ -1,5 +1,5 @@
 import type { BareCounter, Metrics } from '../metrics.ts';
-import type { Codec } from '../protocol/codec.ts';
+import type { GatewayCodec } from '../protocol/codec.ts';
 import type { SharedDictionary } from '../protocol/compression.ts';
 import type { BatchHeader } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
@@ -77,7 +77,7 @@ export class Encoder {
 }
 
 /** In an array of its size and without a closure (`bench -- unicast --allocations`). */
-function encodedAll(publications: readonly StoredPublication[], codec: Codec): Uint8Array[] {
+function encodedAll(publications: readonly StoredPublication[], codec: GatewayCodec): Uint8Array[] {
   const pieces = new Array<Uint8Array>(publications.length);
   for (let i = 0; i < publications.length; i++)
     pieces[i] = (publications[i] as StoredPublication).encoded(codec);

@@ -25,6 +25,8 @@ interface Run {
   readonly forSession: StoredPublication[];
   readonly forOthers: StoredPublication[];
   bytes: number;
+  /** Publications of both. */
+  count: number;
   /** The newest offset of both. */
   upto: number;
 }
@@ -32,8 +34,8 @@ interface Run {
 /** With lists of one: one that a first publication is pushed to has room for 17 (`bench -- unicast --allocations`). */
 function beginRun(session: string | undefined, only: string | undefined, first: StoredPublication): Run {
   return only === undefined
-    ? { session, forSession: [], forOthers: [first], bytes: 0, upto: 0 }
-    : { session, forSession: [first], forOthers: [], bytes: 0, upto: 0 };
+    ? { session, forSession: [], forOthers: [first], bytes: 0, count: 0, upto: 0 }
+    : { session, forSession: [first], forOthers: [], bytes: 0, count: 0, upto: 0 };
 }
 
 function framesOf({ session }: Run): number {
@@ -46,7 +48,7 @@ function holdRemoved({ held }: Feed, publications: readonly StoredPublication[])
   for (const { removed, key } of publications) if (removed === true) held.add(key ?? '');
 }
 
-const nothing: Run = { session: undefined, forSession: [], forOthers: [], bytes: 0, upto: 0 };
+const nothing: Run = { session: undefined, forSession: [], forOthers: [], bytes: 0, count: 0, upto: 0 };
 
 /** A view whose coverage has said nothing for this long says so with an empty batch. */
 export const silentCoverageMs = 10_000;
@@ -92,7 +94,8 @@ export class Flusher {
     let frames = this.#announceEpoch(feed, pending.length > 0);
     if (frames < budget && pending.length > 0) frames += this.#announceDictionary(feed.view);
     if (frames >= budget) return false;
-    const { intervalMs, conflate: wantsConflation } = feed.view.options;
+    const { intervalMs, conflate: wantsConflation, codec } = feed.view.options;
+    const perFrame = codec.publicationsPerFrame ?? Number.POSITIVE_INFINITY;
     const isState = feed.topic.state !== undefined;
     const conflates = wantsConflation || (isState && intervalMs > 0);
     const kept = conflates ? conflate(pending, feed) : undefined;
@@ -110,8 +113,11 @@ export class Flusher {
       }
       const only = kept?.get(publication);
       const session = only ?? feed.exceptOf(chosen);
-      const bytes = chosen.encoded(feed.view.options.codec).length;
-      if (run !== undefined && (run.session !== session || run.bytes + bytes > group.batch.maxBytes)) {
+      const bytes = chosen.encoded(codec).length;
+      if (
+        run !== undefined &&
+        (run.session !== session || run.bytes + bytes > group.batch.maxBytes || run.count >= perFrame)
+      ) {
         if (frames + framesOf(run) > budget) {
           holdRemoved(feed, [...run.forOthers, ...run.forSession, chosen]);
           return false;
@@ -127,6 +133,7 @@ export class Flusher {
       if (run === undefined) run = beginRun(session, only, chosen);
       else (only === undefined ? run.forOthers : run.forSession).push(chosen);
       run.bytes += bytes;
+      run.count++;
       run.upto = chosen.offset;
     }
     if (run !== undefined || this.#silentTooLong(feed, newest, nowMs)) {

@@ -74,8 +74,10 @@ export class Outlets {
     return budget;
   }
 
+  /** An empty frame is not sent. */
   publish(frame: OutFrame): void {
     const { view } = frame;
+    if (frame.bytes.length === 0) return;
     view.sent();
     this.#sentFrames++;
     for (let number = 0; number < this.#outlets.length; number++) {

@@ -4,6 +4,7 @@ import type { Feed, View } from './view.ts';
 /** One message to the members of a view. The bytes are shared by all of them and never changed. */
 export interface OutFrame {
   readonly view: View;
+  /** Empty where the codec has no word for it: then nothing is sent. */
   readonly bytes: Uint8Array;
   /** Whose coverage or numbering it tells; undefined for frames that are about neither (joined, left, dictionary). */
   readonly feed: Feed | undefined;

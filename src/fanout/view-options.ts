@@ -1,4 +1,4 @@
-import type { Codec } from '../protocol/codec.ts';
+import type { GatewayCodec } from '../protocol/codec.ts';
 import { canonicalKey } from '../protocol/equal-subscriptions.ts';
 import type { CompiledFilter } from '../topics/filter.ts';
 
@@ -6,7 +6,7 @@ import type { CompiledFilter } from '../topics/filter.ts';
 export interface ViewOptions {
   /** A topic or a pattern. */
   readonly target: string;
-  readonly codec: Codec;
+  readonly codec: GatewayCodec;
   readonly filter: CompiledFilter | undefined;
   /** On the ladder; 0: as publications come. */
   readonly intervalMs: number;

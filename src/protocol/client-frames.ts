@@ -8,7 +8,7 @@ import { draftPublish, memberRows, type PublishFields } from './publication.ts';
 import { canonicalTopic } from './user-topics.ts';
 
 /** What one command may hold, whatever the limit for whole messages is. */
-const clientBounds: Bounds = { text: 1024, list: 1000 };
+export const clientBounds: Bounds = { text: 1024, list: 1000 };
 /** Tokens with many claims are long. */
 const maxTokenLength = 16_384;
 

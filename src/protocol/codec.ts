@@ -15,26 +15,29 @@ export type Decoded<T> =
   | { readonly ok: false; readonly id: number; readonly code: ErrorCode; readonly message: string };
 
 /**
- * Frames as bytes and back. Pure; runs in browsers too. Decoding never throws and never keeps a reference into the
- * message that it was given unless it says so: payload bytes are views into it, so a caller whose buffer
+ * The gateway's side of a wire: commands from bytes, frames to bytes. Decoding never throws and never keeps a reference
+ * into the message that it was given unless it says so: payload bytes are views into it, so a caller whose buffer
  * dies (uWebSockets.js) copies the message, or the payloads that it keeps.
  *
  * A publication is encoded once per codec (`encodePublication`); batches, snapshots and history pages are a header and
  * those bytes, put together by the `frame…` functions without looking inside.
+ *
+ * What is encoded may be empty: then this wire has no word for it, and nothing is sent.
  */
-export interface Codec {
-  readonly name: 'protobuf' | 'json';
+export interface GatewayCodec {
+  /** Codecs of one name encode publications and frames of views alike: their subscribers share views. */
+  readonly name: string;
   /** What a WebSocket client offers to get it. */
   readonly subprotocol: string;
   /** Whether its messages are binary WebSocket messages (else text). */
   readonly binary: boolean;
+  /** A batch or a page of a snapshot has at most this many publications; absent: any number. */
+  readonly publicationsPerFrame?: number;
 
-  encodeClientFrame(frame: ClientFrame): Uint8Array;
   decodeClientFrame(message: Uint8Array): Decoded<ClientFrame>;
   /** The id of a command that is refused without being decoded, where a bounded look finds it; else 0. Never throws. */
   peekId(message: Uint8Array): number;
   encodeServerFrame(frame: ServerFrame): Uint8Array;
-  decodeServerFrame(message: Uint8Array): Decoded<ServerFrame>;
 
   /** The bytes of one publication as they are in every batch, snapshot and history page of this codec. */
   encodePublication(topic: string, publication: Publication): Uint8Array;
@@ -47,4 +50,11 @@ export interface Codec {
   frameHistory(id: number, header: HistoryHeader, publications: readonly Uint8Array[]): Uint8Array;
   /** A batch whose publications are deflated; absent in codecs that have no compression. */
   frameCompressedBatch?(header: BatchHeader, body: CompressedBody): Uint8Array;
+}
+
+/** Both sides of a wire of the protocol. Pure; runs in browsers too. */
+export interface Codec extends GatewayCodec {
+  readonly name: 'protobuf' | 'json';
+  encodeClientFrame(frame: ClientFrame): Uint8Array;
+  decodeServerFrame(message: Uint8Array): Decoded<ServerFrame>;
 }

@@ -43,6 +43,8 @@ export interface Subscription {
   readonly intervalMs?: number;
   readonly conflate?: boolean;
   readonly presence?: boolean;
+  /** It ends the session's other subscriptions to topics of its target. Never on the wire. */
+  readonly replaces?: boolean;
   /** Decoded from what was none: to be refused with it, without harm to the others of its command. */
   readonly fault?: { readonly code: ErrorCode; readonly message: string };
 }
@@ -60,7 +62,12 @@ export interface WireError {
 export interface Commands {
   connect: { readonly token?: string; readonly client?: string; readonly capabilities?: readonly string[] };
   subscribe: { readonly subscriptions: readonly Subscription[] };
-  unsubscribe: { readonly views?: readonly number[]; readonly topics?: readonly string[] };
+  unsubscribe: {
+    readonly views?: readonly number[];
+    readonly topics?: readonly string[];
+    /** All subscriptions whose topic or pattern begins so. Never on the wire. */
+    readonly prefix?: string;
+  };
   publish: PublishFields;
   history: { readonly topic: string; readonly after?: number; readonly limit?: number };
   presence: { readonly topic: string };
@@ -86,9 +93,20 @@ export const replyKinds = {
   call: 'result',
 } as const satisfies Record<CommandKind, keyof ServerKinds>;
 
-/** A command with its id; 0: its reply carries none. */
+/** What every command has. */
+export interface CommandHead {
+  /** 0: its reply carries none. */
+  readonly id: number;
+  /**
+   * How it is replied to, where not as its codec encodes replies. Undefined: this reply is encoded by the codec. Never
+   * on the wire.
+   */
+  readonly answer?: (reply: ServerFrame) => Uint8Array | undefined;
+}
+
+/** A command. */
 export type ClientFrame = {
-  [K in CommandKind]: { readonly kind: K; readonly id: number } & Commands[K];
+  [K in CommandKind]: { readonly kind: K } & CommandHead & Commands[K];
 }[CommandKind];
 
 export interface Limits {

@@ -4,7 +4,7 @@ import { SluiceError } from '../errors.ts';
 import type { ErrorLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Decoded } from '../protocol/codec.ts';
-import type { ClientFrame } from '../protocol/frames.ts';
+import type { ClientFrame, CommandHead } from '../protocol/frames.ts';
 import type { HeldBytes } from './charges.ts';
 import { CommandLimits } from './command-limits.ts';
 import { beginCommand, type CommandOptions, commandTable, runCommand } from './command-table.ts';
@@ -81,15 +81,15 @@ export class CommandRunner {
   /** The second part, after what `begin` returned. */
   finish(session: Session, frame: ClientFrame, begun: unknown): void {
     if (begun instanceof Failure) {
-      this.#fail(session, frame.id, begun.error);
+      this.#fail(session, frame, begun.error);
       return;
     }
     const startMs = this.#limits.nowMs();
     try {
       const reply = runCommand(session, frame, this.#commands, begun);
-      if (reply !== undefined) session.reply(frame.id, reply);
+      if (reply !== undefined) session.reply(frame, reply);
     } catch (error) {
-      this.#fail(session, frame.id, error);
+      this.#fail(session, frame, error);
     } finally {
       this.#limits.worked(session, startMs);
     }
@@ -99,14 +99,19 @@ export class CommandRunner {
   runUnawaited(session: Session, frame: ClientFrame): void {
     const command = new CommandTask(this, session, frame);
     if (!commandTable[frame.kind].isLarge) void runTask(command, session);
-    else if (!session.replyLarge(command)) this.#fail(session, frame.id, tooManyWaiting());
+    else if (!session.replyLarge(command)) this.#fail(session, frame, tooManyWaiting());
   }
 
   /** Replies to a command without decoding it. */
   #refuse(session: Session, message: Uint8Array, isBinary: boolean, error: SluiceError): void {
     this.#options.metrics.rateLimitedTotal.inc({ scope: 'command' });
     if (!this.#limits.refused(session)) session.end('too_many_commands');
-    else this.#fail(session, isBinary === session.codec.binary ? session.codec.peekId(message) : 0, error);
+    else
+      this.#fail(
+        session,
+        { id: isBinary === session.codec.binary ? session.codec.peekId(message) : 0 },
+        error,
+      );
   }
 
   #take(session: Session, message: Uint8Array, isBinary: boolean): void {
@@ -114,7 +119,7 @@ export class CommandRunner {
     if (decoded.ok) this.#run(session, decoded.frame, message.length);
     else {
       this.#options.metrics.commandErrorsTotal.inc({ code: decoded.code });
-      session.reply(decoded.id, { kind: 'error', ...wireErrorOf(decoded.code, decoded.message) });
+      session.reply(decoded, { kind: 'error', ...wireErrorOf(decoded.code, decoded.message) });
       this.#options.failedFinally(session);
     }
   }
@@ -150,15 +155,15 @@ export class CommandRunner {
     if (order === 'changes') task = new ChangeTask(this, session, frame);
     else if (order === 'follows' && commands.isBusy) task = new FollowingTask(this, session, lasting(frame));
     if (task === undefined) this.runUnawaited(session, frame);
-    else if (!commands.add(task, bytes)) this.#fail(session, frame.id, tooManyWaiting());
+    else if (!commands.add(task, bytes)) this.#fail(session, frame, tooManyWaiting());
   }
 
-  #fail(session: Session, id: number, error: unknown): void {
+  #fail(session: Session, command: CommandHead, error: unknown): void {
     const wire = wireError(error);
     const { metrics, log, failedFinally } = this.#options;
     if (!(error instanceof SluiceError)) log.error({ err: error, session: session.id }, 'a command failed');
     metrics.commandErrorsTotal.inc({ code: wire.code });
-    session.reply(id, { kind: 'error', ...wire });
+    session.reply(command, { kind: 'error', ...wire });
     if (!wire.retry) failedFinally(session);
   }
 }

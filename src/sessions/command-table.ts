@@ -4,7 +4,7 @@ import type { Identity } from '../auth/identity.ts';
 import type { Awaitable } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
-import type { ClientFrame, CommandKind, Commands, Reply } from '../protocol/frames.ts';
+import type { ClientFrame, CommandHead, CommandKind, Commands, Payload, Reply } from '../protocol/frames.ts';
 import { jsonPayloadProblem } from '../protocol/payload.ts';
 import { publishFrom } from '../protocol/publication.ts';
 import type { Broker } from '../topics/broker.ts';
@@ -32,6 +32,8 @@ export interface CommandOptions {
    * sessions.
    */
   readonly identified: (session: Session, identity: Identity) => void;
+  /** Answers a request to the application, or throws an error of the table. Undefined: it has no such method. */
+  readonly answerCall?: (session: Session, method: string) => Payload | undefined;
   /** Charges a large reply. */
   readonly repliedLarge: (session: Session, bytes: number) => void;
 }
@@ -41,7 +43,7 @@ const maxHistoryPublications = 1000;
 const maxHistoryBytes = 256 * 1024;
 const defaultHistoryPublications = 100;
 
-type Fields<K extends CommandKind> = Commands[K] & { readonly id: number };
+type Fields<K extends CommandKind> = Commands[K] & CommandHead;
 type Answer = Reply | undefined;
 
 /** What commands that have to await something begin with. */
@@ -112,7 +114,7 @@ export const commandTable: CommandTable = {
   status: { order: 'follows', summary: 'What the gateway knows of this session.', run: status },
   refresh: { order: 'changes', summary: 'A new token for the same user.', begin: identify, run: refresh },
   ping: { order: 'free', summary: 'Answered by pong; reports the last round trip.', run: ping },
-  call: { order: 'follows', summary: 'A request to the application. Reserved.', run: notSupported },
+  call: { order: 'follows', summary: 'A request to the application. Reserved.', run: call },
 };
 
 /** The first part of a command of any kind: the table is complete, so the kinds agree. */
@@ -190,25 +192,28 @@ function loadTopics(
 
 function subscribe(
   session: Session,
-  { id, subscriptions }: Fields<'subscribe'>,
+  command: Fields<'subscribe'>,
   { subscriber }: CommandOptions,
   unloaded: Unloaded,
 ): Answer {
   if (session.closed) return undefined;
-  const results = subscriber.subscribe(session, subscriptions, unloaded);
-  session.sendFrame({ kind: 'subscribed', id, results });
+  const results = subscriber.subscribe(session, command.subscriptions, unloaded);
+  session.reply(command, { kind: 'subscribed', results });
   session.pump();
   return undefined;
 }
 
 /** Ends the subscriptions that exist. It is an error only where none of them does. */
-function unsubscribe(session: Session, { views = [], topics = [] }: Fields<'unsubscribe'>): Answer {
-  if (views.length + topics.length === 0)
+function unsubscribe(session: Session, { views = [], topics = [], prefix }: Fields<'unsubscribe'>): Answer {
+  if (views.length + topics.length === 0 && prefix === undefined)
     throw new SluiceError('invalid_request', 'unsubscribe names views or topics');
   const ids = new Set(views);
   const targets = new Set(topics);
   const ended = [...session.views.values()].filter(
-    ({ view, target }) => ids.has(view.id) || targets.has(target),
+    ({ view, target, automatic }) =>
+      ids.has(view.id) ||
+      targets.has(target) ||
+      (prefix !== undefined && !automatic && target.startsWith(prefix)),
   );
   if (ended.length === 0) throw new SluiceError('not_subscribed');
   for (const sessionView of ended) session.removeView(sessionView);
@@ -303,6 +308,8 @@ function ping(_: Session, { roundTripMs }: Fields<'ping'>, options: CommandOptio
   return { kind: 'pong', timeMs: options.broker.wallMs() };
 }
 
-function notSupported(): never {
-  throw new SluiceError('not_supported');
+function call(session: Session, { method }: Fields<'call'>, { answerCall }: CommandOptions): Answer {
+  const payload = answerCall?.(session, method);
+  if (payload === undefined) throw new SluiceError('not_supported');
+  return { kind: 'result', payload };
 }

@@ -1,6 +1,6 @@
 import type { CloseCode } from '../errors.ts';
 import type { Member } from '../fanout/sink.ts';
-import type { Codec } from '../protocol/codec.ts';
+import type { GatewayCodec } from '../protocol/codec.ts';
 
 /**
  * The wire under a session. Consumer: the session; each transport implements it, and tells by `Lifecycle` what becomes
@@ -10,7 +10,7 @@ import type { Codec } from '../protocol/codec.ts';
  * connection is gone, and then send nothing.
  */
 export interface Connection extends Member {
-  readonly codec: Codec;
+  readonly codec: GatewayCodec;
   /**
    * Sends one message to this peer alone, and counts its bytes in `sentBytesTotal`. `dropped`: the connection's buffer
    * is full, nothing was sent or counted. Once the connection is gone it is `sent`, as nothing is to be sent again.

@@ -69,8 +69,9 @@ export class Outbox {
     if (!this.#isClosed) this.send(this.#connection.codec.encodeServerFrame(frame));
   }
 
+  /** An empty message is none. */
   send(message: Uint8Array): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || message.length === 0) return;
     this.#messageCount++;
     if (this.#waiting !== undefined || this.#connection.send(message) === 'dropped') this.#wait(message);
   }

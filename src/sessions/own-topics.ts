@@ -22,7 +22,8 @@ export class OwnTopics {
 
   join(session: Session): void {
     const { user } = session.identity;
-    const own = user === undefined ? [broadcastTopic] : [broadcastTopic, userTopicOf(user)];
+    const users = user === undefined ? [] : [userTopicOf(user)];
+    const own = [broadcastTopic, ...(session.peer.joins ?? []), ...users];
     const joined = targetsOf(session);
     const topics = own.filter((topic): topic is string => topic !== undefined && !joined.has(topic));
     this.#lacking.delete(session);

@@ -1,6 +1,6 @@
 import type { Fanout } from '../fanout/fanout.ts';
 import type { View } from '../fanout/view.ts';
-import type { Codec } from '../protocol/codec.ts';
+import type { GatewayCodec } from '../protocol/codec.ts';
 import type { Member } from '../protocol/frames.ts';
 
 export interface PresenceOptions {
@@ -30,7 +30,7 @@ interface Presentee extends Member {
 interface TopicPresence {
   readonly members: Map<string, Presentee>;
   /** Views of the clients that watch, by codec. */
-  readonly watchers: Map<Codec['name'], View>;
+  readonly watchers: Map<string, View>;
 }
 
 /**
@@ -79,7 +79,7 @@ export class Presence {
   }
 
   /** The view whose members are told who joins and leaves. The caller detaches it, and then calls `unwatched`. */
-  watch(topic: string, codec: Codec): View {
+  watch(topic: string, codec: GatewayCodec): View {
     const view = this.#options.fanout.attach({
       target: `$presence/${topic}`,
       codec,

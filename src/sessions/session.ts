@@ -3,8 +3,8 @@ import { addressPayer, payerOf } from '../auth/payer.ts';
 import type { CloseCode } from '../errors.ts';
 import type { Receiver } from '../fanout/sink.ts';
 import type { Feed, View } from '../fanout/view.ts';
-import type { Codec } from '../protocol/codec.ts';
-import type { Position, Reply, ServerFrame } from '../protocol/frames.ts';
+import type { GatewayCodec } from '../protocol/codec.ts';
+import type { CommandHead, Position, Reply, ServerFrame } from '../protocol/frames.ts';
 import type { Payer } from '../topics/payer.ts';
 import { CommandQueue } from './command-queue.ts';
 import type { Connection } from './connection.ts';
@@ -39,6 +39,8 @@ export interface Peer {
   readonly addressKey: string;
   /** Its place under the caps on connections. */
   readonly seat: Seat;
+  /** Topics that it joins without asking, besides `$all` and its user's; absent: none. */
+  readonly joins?: readonly string[];
 }
 
 /**
@@ -132,7 +134,7 @@ export class Session implements Receiver, TaskFaults {
     return this.#connection.sink.transport;
   }
 
-  get codec(): Codec {
+  get codec(): GatewayCodec {
     return this.#connection.codec;
   }
 
@@ -165,8 +167,11 @@ export class Session implements Receiver, TaskFaults {
 
   // ---- sending
 
-  reply(id: number, reply: Reply): void {
-    this.sendFrame({ ...reply, id } as ServerFrame);
+  reply({ id, answer }: CommandHead, reply: Reply): void {
+    const frame = { ...reply, id } as ServerFrame;
+    const answered = answer?.(frame);
+    if (answered === undefined) this.sendFrame(frame);
+    else this.sendBytes(answered);
   }
 
   push(push: Reply): void {

@@ -1,4 +1,5 @@
 import type { Authorize } from '../auth/authorize.ts';
+import { covers } from '../auth/permissions.ts';
 import type { Awaitable } from '../awaitable.ts';
 import type { Backlog } from '../catch-up/catch-up.ts';
 import { startPattern } from '../catch-up/start-pattern.ts';
@@ -134,6 +135,7 @@ export class Subscriber {
     if (!automatic) this.#check(session, subscription);
     const options = this.#viewOptions(session, subscription);
     this.#checkPlace(session, options, subscription);
+    if (subscription.replaces === true) this.#endReplaced(session, target);
     const payer = session.publisher;
     const view = this.#options.fanout.attach(options, payer);
     const { backlog, result } = this.#start(view, subscription);
@@ -238,6 +240,14 @@ export class Subscriber {
     let own = 0;
     for (const existing of session.views.values()) if (!existing.automatic) own++;
     if (own >= this.#options.subscriptionsPerSession) throw new SluiceError('too_many_subscriptions');
+  }
+
+  /** What a subscriber without offsets would get twice. */
+  #endReplaced(session: Session, target: string): void {
+    for (const existing of [...session.views.values()]) {
+      if (existing.automatic || existing.watches !== undefined) continue;
+      if (covers(target, existing.target) || covers(existing.target, target)) session.removeView(existing);
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Codec } from '../protocol/codec.ts';
+import type { GatewayCodec } from '../protocol/codec.ts';
 import { protobufCodec } from '../protocol/protobuf/codec.ts';
 import { readPayload, readPublicationBytes } from '../protocol/protobuf/publication-bytes.ts';
 import {
@@ -50,6 +50,8 @@ export class StoredPublication implements Publication, Apart {
   #payload: Payload | undefined;
   #protobuf: Uint8Array | undefined;
   #json: Uint8Array | undefined;
+  /** Of codecs besides the protocol's own; undefined in most. */
+  #others: Map<string, Uint8Array> | undefined;
   /** It is kept for a while: its bytes must not be part of a slab. */
   #apartFromSlabs = false;
 
@@ -109,6 +111,7 @@ export class StoredPublication implements Publication, Apart {
   detach(): void {
     this.#protobuf = this.encoded(protobufCodec).slice();
     this.#json = this.#json?.slice();
+    this.#others = undefined;
     this.#apartFromSlabs = true;
   }
 
@@ -132,17 +135,28 @@ export class StoredPublication implements Publication, Apart {
   }
 
   /** Its bytes in every frame of this codec. The caller must not change them. */
-  encoded(codec: Codec): Uint8Array {
+  encoded(codec: GatewayCodec): Uint8Array {
     if (codec.name === 'protobuf') {
       this.#protobuf ??= codec.encodePublication(this.topic, this);
       this.#payload = undefined;
       return this.#protobuf;
     }
-    this.#json ??= this.#encodedAsJson(codec);
+    if (codec.name !== 'json') return this.#encodedForOthers(codec);
+    this.#json ??= this.#encodedApart(codec);
     return this.#json;
   }
 
-  #encodedAsJson(codec: Codec): Uint8Array {
+  #encodedForOthers(codec: GatewayCodec): Uint8Array {
+    this.#others ??= new Map();
+    let encoded = this.#others.get(codec.name);
+    if (encoded === undefined) {
+      encoded = this.#encodedApart(codec);
+      this.#others.set(codec.name, encoded);
+    }
+    return encoded;
+  }
+
+  #encodedApart(codec: GatewayCodec): Uint8Array {
     const encoded = codec.encodePublication(this.topic, this);
     return this.#apartFromSlabs ? encoded.slice() : encoded;
   }

@@ -1,12 +1,12 @@
 import { SluiceError } from '../errors.ts';
-import type { Codec } from '../protocol/codec.ts';
+import type { GatewayCodec } from '../protocol/codec.ts';
 import { negotiate } from '../protocol/codecs.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
 import { targetProblem } from '../sessions/target.ts';
 
 /** What the request for a WebSocket asks for. */
 export interface WebSocketRequest {
-  readonly codec: Codec;
+  readonly codec: GatewayCodec;
   /** The subprotocol that the response names; empty when the client offered none. */
   readonly subprotocol: string;
   /** The topic of the path. The session is subscribed to it at once. */

@@ -6,7 +6,7 @@ import type { Turns } from '../../src/fanout/schedule.ts';
 import type { Member, OutFrame, Sink } from '../../src/fanout/sink.ts';
 import type { View } from '../../src/fanout/view.ts';
 import type { ViewOptions } from '../../src/fanout/view-options.ts';
-import type { Codec } from '../../src/protocol/codec.ts';
+import type { Codec, GatewayCodec } from '../../src/protocol/codec.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import { expandBatch } from '../../src/protocol/compression.ts';
 import type { PublishFields, ServerFrame } from '../../src/protocol/frames.ts';
@@ -167,8 +167,8 @@ export function countingCodec(name: Codec['name']): { codec: Codec; counts: Map<
   return { codec, counts };
 }
 
-export function decode(codec: Codec, bytes: Uint8Array): ServerFrame {
-  const decoded = codec.decodeServerFrame(bytes);
+export function decode({ name }: Pick<GatewayCodec, 'name'>, bytes: Uint8Array): ServerFrame {
+  const decoded = codecs[name as Codec['name']].decodeServerFrame(bytes);
   if (!decoded.ok) throw new Error(decoded.message);
   return decoded.frame;
 }

@@ -22,7 +22,7 @@ describe('an outbox whose connection is full', () => {
     const { connection, outbox } = makeOutbox();
     for (let i = 0; i < maxWaitingMessages; i++) outbox.send(new Uint8Array(10));
     expect(connection.endedWith).toBeUndefined();
-    outbox.send(new Uint8Array(0));
+    outbox.send(new Uint8Array(1));
     expect(connection.endedWith).toBe('terminated');
   });
 

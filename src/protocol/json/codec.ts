@@ -6,6 +6,7 @@ import type { ClientFrame, Payload, Publication, ServerFrame } from '../frames.t
 import { fromInstant, toInstant } from '../instant.ts';
 import { readServerFrame } from '../server-frames.ts';
 import { isUtf8 } from '../utf8.ts';
+import { aliasOf, readAlias } from './aliases.ts';
 import { fromBase64, toBase64 } from './base64.ts';
 import { arrayElements, cutObject, memberValue, scanObject, splitEnvelope } from './envelope.ts';
 import { instantName } from './names.ts';
@@ -38,7 +39,7 @@ export const jsonCodec: Codec = {
   frameHistory,
 };
 
-const dialect: Dialect = {
+const jsonDialect: Dialect = {
   eventMember: 'event',
   instant(raw, name) {
     const value = raw[instantName(name)] ?? null;
@@ -104,6 +105,8 @@ function decodeClientFrame(message: Uint8Array): Decoded<ClientFrame> {
   if (!opened.ok) return opened;
   const { type, id, text } = opened;
   if (!isCommandKind(type)) {
+    const alias = aliasOf(type);
+    if (alias !== undefined) return readAlias(alias, id, rawOf(message, text, []), jsonDialect);
     return { ok: false, id, code: 'unknown_command', message: `unknown command ${quoted(type)}` };
   }
   if (type === 'publish') return decodePublish(message, id, text);
@@ -113,7 +116,7 @@ function decodeClientFrame(message: Uint8Array): Decoded<ClientFrame> {
     raw['views'] = withSingle(raw, 'view', 'views');
     raw['topics'] = withSingle(raw, 'topic', 'topics');
   }
-  return readClientFrame(type, id, raw, dialect);
+  return readClientFrame(type, id, raw, jsonDialect);
 }
 
 function decodePublish(message: Uint8Array, id: number, text: JsonText): Decoded<ClientFrame> {
@@ -144,11 +147,11 @@ function decodeServerFrame(message: Uint8Array): Decoded<ServerFrame> {
     if (!isFlatPublication(raw)) {
       return { ok: false, id, code: 'unknown_command', message: `unknown frame ${quoted(type)}` };
     }
-    return readServerFrame('batch', 0, batchOfFlat(raw), dialect);
+    return readServerFrame('batch', 0, batchOfFlat(raw), jsonDialect);
   }
   const messages = raw['messages'];
   raw['publications'] = messages instanceof Uint8Array ? publications(messages) : undefined;
-  return readServerFrame(type, id, type === 'batch' ? batchOf(raw) : raw, dialect);
+  return readServerFrame(type, id, type === 'batch' ? batchOf(raw) : raw, jsonDialect);
 }
 
 function isFlatPublication(raw: Raw): boolean {

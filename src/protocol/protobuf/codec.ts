@@ -19,7 +19,7 @@ import { varintLength, writeVarint } from './varint.ts';
 import { batchHeaderToWire, clientFrameToWire, operatorName, serverFrameToWire } from './wire.ts';
 
 /** `sluice.v1.protobuf`: one frame of `proto/gateway.proto` per binary message. */
-export const protobufCodec: Required<Codec> = {
+export const protobufCodec: Codec & Required<Pick<Codec, 'frameCompressedBatch'>> = {
   name: 'protobuf',
   subprotocol: 'sluice.v1.protobuf',
   binary: true,

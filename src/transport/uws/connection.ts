@@ -3,14 +3,14 @@ import { type CloseCode, closeTable } from '../../errors.ts';
 import type { Sink } from '../../fanout/sink.ts';
 import type { View } from '../../fanout/view.ts';
 import type { BareCounter } from '../../metrics.ts';
-import type { Codec } from '../../protocol/codec.ts';
+import type { GatewayCodec } from '../../protocol/codec.ts';
 import type { Connection } from '../../sessions/connection.ts';
 import type { Peer, Session } from '../../sessions/session.ts';
 
 /** What an upgrade found out, for the opening of the socket. */
 export interface Opening {
   readonly peer: Peer;
-  readonly codec: Codec;
+  readonly codec: GatewayCodec;
   /** Of the path: what the session is to be subscribed to at once. */
   readonly topic: string | undefined;
   /** When the upgrade was asked for, on the monotonic clock. */
@@ -32,7 +32,7 @@ const sendDropped = 2;
 
 export class UwsConnection implements Connection {
   readonly sink: Sink;
-  readonly codec: Codec;
+  readonly codec: GatewayCodec;
   readonly socket: Socket;
   /** Set as soon as it is open. */
   session: Session | undefined = undefined;
@@ -42,7 +42,7 @@ export class UwsConnection implements Connection {
   /** What was buffered when the gateway ended it; the library can't tell any more once it is closed. */
   unsentBytes = 0;
 
-  constructor(sink: Sink, socket: Socket, codec: Codec, sentBytes: BareCounter) {
+  constructor(sink: Sink, socket: Socket, codec: GatewayCodec, sentBytes: BareCounter) {
     this.sink = sink;
     this.socket = socket;
     this.codec = codec;

@@ -102,7 +102,7 @@ export class UwsSink implements Sink {
     }
     const { socket } = connection;
     this.#remember(frame, session);
-    socket.publish(view.channel, bytes, view.options.codec.binary, false);
+    if (bytes.length > 0) socket.publish(view.channel, bytes, view.options.codec.binary, false);
     this.#publishTo(socket, session, instead());
     this.#metrics.deliveriesTotal.inc(publications * (members - 1));
     this.#metrics.sentBytesTotal.inc(bytes.length * (members - 1));
@@ -115,6 +115,7 @@ export class UwsSink implements Sink {
    */
   #publishTo(socket: PublishingSocket, receiver: Receiver, frame: OutFrame): void {
     const { bytes, view } = frame;
+    if (bytes.length === 0) return;
     const channel = `s${receiver.id}`;
     this.#turn.push({ frame, except: undefined, only: receiver, number: this.#past.count });
     socket.subscribe(channel);
