@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { routes } from './api/routes.ts';
 import { createProgram } from './cli/commands.ts';
 import type { CliDeps } from './cli/deps.ts';
+import { namespaceSentences } from './config/namespaces.ts';
 import { options } from './config.ts';
 import { closeTable, errorTable } from './errors.ts';
 import { metricRows } from './metrics.ts';
@@ -46,6 +47,14 @@ function optionRows(): string[][] {
     defaultText,
     code(flag),
     code(env),
+    sentence,
+  ]);
+}
+
+function namespaceRows(): string[][] {
+  return Object.entries(namespaceSentences).map(([name, [defaultText, sentence]]) => [
+    code(name),
+    defaultText,
     sentence,
   ]);
 }
@@ -95,6 +104,10 @@ export const pages: readonly Page[] = [
       'Each is a flag, an environment variable and a key of the file that `--config` names, in this order of precedence. ' +
         '`sluice check-config` prints what they resolve to.',
       table(['option', 'default', 'flag', 'variable', 'what it does'], optionRows()),
+      '## Namespaces',
+      'Topics whose names begin with the same text before the first `:` share options, which the key `namespaces` of the ' +
+        'file sets: `namespaces: {server: {refreshMs: 30000}, default: {mode: stream}}`. `default` is for all others.',
+      table(['option', 'default', 'what it does'], namespaceRows()),
     ],
   },
   {

@@ -10,6 +10,7 @@ export const namespaceKinds = {
   topicHistoryMaxBytes: bytes(1024, 2 ** 36),
   batchMaxDelayMs: integer(0, 1000),
   batchMaxBytes: bytes(256, 2 ** 26),
+  batchMaxPublications: integer(1, 1_000_000),
 } as const;
 
 const anonymousSchema = z.strictObject({
@@ -30,6 +31,17 @@ export const namespaceOptionsSchema = z.strictObject({
   topicHistoryMaxBytes: namespaceKinds.topicHistoryMaxBytes.schema,
   batchMaxDelayMs: namespaceKinds.batchMaxDelayMs.schema,
   batchMaxBytes: namespaceKinds.batchMaxBytes.schema,
+  batchMaxPublications: namespaceKinds.batchMaxPublications.schema,
+  /**
+   * State mode: subscribers get the whole snapshot again after this time, besides every change at once. At least 1000;
+   * 0: they don't.
+   */
+  refreshMs: integer(0, day * 1000).schema.refine(
+    (ms) => ms === 0 || ms >= 1000,
+    'must be 0, or at least 1000',
+  ),
+  /** `always`; or `changed`: only where something was published since the last time. */
+  refresh: choice(['always', 'changed']).schema,
   /** Stream mode: every view sends only the newest publication per key of each batch. */
   conflate: boolean.schema,
   /** Whether the members of a topic may be listed and watched, by clients with the permission. */
@@ -38,6 +50,40 @@ export const namespaceOptionsSchema = z.strictObject({
   ttlMs: integer(0, 365 * day * 1000).schema,
   anonymous: anonymousSchema,
 });
+
+/** For OPTIONS.md: default and purpose of each; an empty default is the option of the same name. */
+export const namespaceSentences: Readonly<
+  Record<keyof z.output<typeof namespaceOptionsSchema>, readonly [defaultText: string, sentence: string]>
+> = {
+  mode: [
+    'stream',
+    '`stream`: every publication matters. `state`: the newest of each key; subscribers get a snapshot, then changes. `server` and `job` are `state` by default.',
+  ],
+  topicHistoryMaxPublications: ['', 'As the option of this name.'],
+  topicHistoryMaxAgeSeconds: ['', 'As the option of this name.'],
+  topicHistoryMaxBytes: ['', 'As the option of this name.'],
+  batchMaxDelayMs: ['', 'As the option of this name.'],
+  batchMaxBytes: ['', 'As the option of this name.'],
+  batchMaxPublications: ['', 'As the option of this name.'],
+  refreshMs: [
+    '0',
+    'State mode: subscribers get the whole snapshot again after this time, besides each change at once. At least 1000; 0: they don’t.',
+  ],
+  refresh: ['always', '`always`, or `changed`: only where something was published since the last time.'],
+  conflate: ['false', 'Stream mode: every view sends only the newest publication per key of each batch.'],
+  presence: [
+    'true',
+    'Whether the members of a topic may be listed and watched, by clients with the permission.',
+  ],
+  ttlMs: [
+    '0',
+    'How long publications without a `ttl` of their own are kept and sent. 0: as long as the history.',
+  ],
+  anonymous: [
+    '`subscribe` as `anonymous`, `publish` false',
+    '`{subscribe, publish}`: what every client that is let in may do, whatever its token says.',
+  ],
+};
 
 const namespaceEntrySchema = namespaceOptionsSchema
   .partial()
@@ -80,6 +126,7 @@ export function resolveNamespaces(
     topicHistoryMaxBytes,
     batchMaxDelayMs,
     batchMaxBytes,
+    batchMaxPublications,
   } = general;
   const base: NamespaceOptions = {
     mode: 'stream',
@@ -88,6 +135,9 @@ export function resolveNamespaces(
     topicHistoryMaxBytes,
     batchMaxDelayMs,
     batchMaxBytes,
+    batchMaxPublications,
+    refreshMs: 0,
+    refresh: 'always',
     conflate: false,
     presence: true,
     ttlMs: 0,

@@ -232,6 +232,11 @@ const optionTable = {
     'Longest time that a busy topic collects a batch.',
   ),
   batchMaxBytes: option(namespaceKinds.batchMaxBytes, 64 * KiB, 'A batch of this size goes out at once.'),
+  batchMaxPublications: option(
+    namespaceKinds.batchMaxPublications,
+    10_000,
+    'Publications of a live batch; more go out in several.',
+  ),
   compressMinBytes: option(bytes(0, 2 ** 30), 256, 'Batches from this size may be compressed; 0: never.'),
   dictionaryMinBytes: option(
     bytes(0, 2 ** 30),

@@ -10,6 +10,7 @@ import type { Encoder } from './encoder.ts';
 import { Flusher, type FlusherOptions, silentCoverageMs } from './flush.ts';
 import { Outlets } from './outlets.ts';
 import { PatternViews } from './pattern-views.ts';
+import { Refresh, type RefreshOptions } from './refresh.ts';
 import { Schedule, type Turns } from './schedule.ts';
 import type { Member } from './sink.ts';
 import { TopicFeeds } from './topic-feeds.ts';
@@ -23,6 +24,7 @@ export interface FanoutOptions extends ViewLimits {
   readonly turns: Turns;
   readonly metrics: FlusherOptions['metrics'] & Pick<Metrics, 'flushSeconds' | 'views' | 'onScrape'>;
   readonly batch: (topic: Topic) => BatchOptions;
+  readonly refresh: (topic: Topic) => RefreshOptions;
 }
 
 /** A pattern's feed of a topic that has not published for this long is dropped. */
@@ -42,6 +44,7 @@ export class Fanout implements TopicListener {
   readonly #patterns = new PatternViews();
   readonly #topics = new Map<Topic, TopicFeeds>();
   readonly #notices: { readonly view: View; readonly frame: ServerFrame }[] = [];
+  readonly #refresh: Refresh;
   #nextViewId = 1;
 
   constructor(options: FanoutOptions) {
@@ -53,6 +56,12 @@ export class Fanout implements TopicListener {
       cursorOf: (view) => this.cursorOf(view),
     });
     this.#schedule = new Schedule(options.turns, (next) => this.#turn(next));
+    this.#refresh = new Refresh({
+      ...options,
+      viewsOf: (topic) => this.#viewsOf(topic),
+      announce: (view, frame) => this.announce(view, frame),
+      waiting: () => this.#notices.length,
+    });
     options.metrics.onScrape(() => options.metrics.views.set(this.viewCount));
   }
 
@@ -139,11 +148,12 @@ export class Fanout implements TopicListener {
   }
 
   /**
-   * Drops the feeds of patterns whose topics are quiet; each is made anew when its topic publishes. Call it now and
-   * then.
+   * Drops the feeds of patterns whose topics are quiet; each is made anew when its topic publishes. Sends snapshots
+   * again that are due. Call it about once a second.
    */
   sweep(): void {
     const nowMs = this.#options.turns.nowMs();
+    this.#refresh.sweep();
     for (const view of this.#patterns.all) {
       const quietMs = Math.max(quietFeedMs, view.options.intervalMs);
       for (const feed of view.feeds.values()) {
@@ -268,6 +278,13 @@ export class Fanout implements TopicListener {
     if (idleForMs >= delayMs || full) this.#schedule.ready(feed);
     else if (intervalMs > 0) this.#schedule.wait(feed, Math.ceil(delayMs - idleForMs));
     else this.#schedule.wait(feed, delayMs);
+  }
+
+  /** The views with members that get what this topic publishes. */
+  #viewsOf(topic: Topic): Iterable<View> {
+    const own = this.#topics.get(topic)?.feeds ?? [];
+    const views = new Set([...this.#patterns.matching(topic.name, 0), ...own.map(({ view }) => view)]);
+    return [...views].filter(({ members }) => members > 0);
   }
 
   #addFeed(view: View, topic: Topic): Feed {

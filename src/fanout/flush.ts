@@ -42,6 +42,11 @@ function framesOf({ session }: Run): number {
   return session === undefined ? 1 : 2;
 }
 
+/** Whether what takes `bytes` more has to go in the next one. */
+function isFull(run: Run, bytes: number, maxBytes: number, maxPublications: number): boolean {
+  return run.bytes + bytes > maxBytes || run.count >= maxPublications;
+}
+
 /** What was chosen and not sent is looked at again in the next turn, and must look the same then. */
 function holdRemoved({ held }: Feed, publications: readonly StoredPublication[]): void {
   if (held === undefined) return;
@@ -95,7 +100,8 @@ export class Flusher {
     if (frames < budget && pending.length > 0) frames += this.#announceDictionary(feed.view);
     if (frames >= budget) return false;
     const { intervalMs, conflate: wantsConflation, codec } = feed.view.options;
-    const perFrame = codec.publicationsPerFrame ?? Number.POSITIVE_INFINITY;
+    const { maxPublications } = group.batch;
+    const perFrame = Math.min(maxPublications, codec.publicationsPerFrame ?? maxPublications);
     const isState = feed.topic.state !== undefined;
     const conflates = wantsConflation || (isState && intervalMs > 0);
     const kept = conflates ? conflate(pending, feed) : undefined;
@@ -116,7 +122,7 @@ export class Flusher {
       const bytes = chosen.encoded(codec).length;
       if (
         run !== undefined &&
-        (run.session !== session || run.bytes + bytes > group.batch.maxBytes || run.count >= perFrame)
+        (run.session !== session || isFull(run, bytes, group.batch.maxBytes, perFrame))
       ) {
         if (frames + framesOf(run) > budget) {
           holdRemoved(feed, [...run.forOthers, ...run.forSession, chosen]);

@@ -168,6 +168,7 @@ export interface FeedGroup {
 export interface BatchOptions {
   readonly maxDelayMs: number;
   readonly maxBytes: number;
+  readonly maxPublications: number;
 }
 
 /** The epoch before a reset, as a new feed knows it: only that it was another one. */

@@ -3,6 +3,7 @@ import { Encoder } from '../fanout/encoder.ts';
 import { Fanout } from '../fanout/fanout.ts';
 import { eventLoop } from '../fanout/schedule.ts';
 import type { Broker } from '../topics/broker.ts';
+import type { Topic } from '../topics/topic.ts';
 import { namespaceOf } from '../topics/topic-name.ts';
 import type { Environment } from './environment.ts';
 
@@ -14,14 +15,23 @@ export function createFanout({ config, metrics }: Environment, broker: Broker): 
     nowMs: eventLoop.nowMs,
     metrics,
   });
+  const optionsOf = (topic: Topic) => namespaceOptions(config, namespaceOf(topic.name));
   return new Fanout({
     broker,
     encoder,
     turns: eventLoop,
     metrics,
     batch: (topic) => {
-      const { batchMaxDelayMs, batchMaxBytes } = namespaceOptions(config, namespaceOf(topic.name));
-      return { maxDelayMs: batchMaxDelayMs, maxBytes: batchMaxBytes };
+      const { batchMaxDelayMs, batchMaxBytes, batchMaxPublications } = optionsOf(topic);
+      return {
+        maxDelayMs: batchMaxDelayMs,
+        maxBytes: batchMaxBytes,
+        maxPublications: batchMaxPublications,
+      };
+    },
+    refresh: (topic) => {
+      const { refreshMs, refresh } = optionsOf(topic);
+      return { everyMs: refreshMs, onlyChanged: refresh === 'changed' };
     },
     viewsPerTopic: config.viewsPerTopic,
     viewsMax: config.viewsMax,

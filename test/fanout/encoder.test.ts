@@ -75,7 +75,9 @@ describe('the work of a publish', () => {
 
   test('is not done again where a batch is cut or put off', async () => {
     const { codec, counts } = countingCodec('json');
-    const world = await makeWorld({ fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 1 }) } });
+    const world = await makeWorld({
+      fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 1, maxPublications: 10_000 }) },
+    });
     await world.publish('a');
     world.live('a', { codec });
     await world.publish('a', ...Array.from({ length: 100 }, () => update));

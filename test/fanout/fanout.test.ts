@@ -80,7 +80,7 @@ describe('flushing', () => {
 
   test('a busy topic does not wait once it has enough for a batch', async () => {
     const { live, publish, turns, sink } = await makeWorld({
-      fanout: { batch: () => ({ maxDelayMs: 50, maxBytes: 2000 }) },
+      fanout: { batch: () => ({ maxDelayMs: 50, maxBytes: 2000, maxPublications: 10_000 }) },
     });
     const view = live('a');
     await publish('a');
@@ -107,7 +107,7 @@ describe('flushing', () => {
 
   test('batches are cut at the limit of bytes, and what is larger goes alone', async () => {
     const { live, publish, turns, sink } = await makeWorld({
-      fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 1000 }) },
+      fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 1000, maxPublications: 10_000 }) },
     });
     const view = live('a');
     const sized = (bytes: number) => ({ payload: json('x'.repeat(bytes)) });
@@ -125,7 +125,7 @@ describe('flushing', () => {
 
   test('tags count towards the limit of a batch, as they are sent too', async () => {
     const { live, publish, turns, sink } = await makeWorld({
-      fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 1000 }) },
+      fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 1000, maxPublications: 10_000 }) },
     });
     const view = live('a');
     await publish('a', ...many(10, { tags: { a: 'x'.repeat(190), b: 'y'.repeat(190) } }));
@@ -136,7 +136,7 @@ describe('flushing', () => {
 
   test('a turn takes at most 31 frames, and the rest goes in the next ones', async () => {
     const { live, publish, turns, sink } = await makeWorld({
-      fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 1 }) },
+      fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 1, maxPublications: 10_000 }) },
     });
     const view = live('a');
     const other = live('b');
@@ -371,7 +371,7 @@ describe('filters', () => {
 
   test('a match soon after much that did not match does not wait for the ten seconds', async () => {
     const { live, publish, turns, sink } = await makeWorld({
-      fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 2000 }) },
+      fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 2000, maxPublications: 10_000 }) },
     });
     await publish('a');
     const view = live('a', { filter: onlyRoom('1') });
@@ -432,7 +432,7 @@ describe('filters', () => {
 
   test('a removal that a full turn puts off is sent in the next one', async () => {
     const { live, publish, turns, sink } = await makeWorld({
-      fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 1 }) },
+      fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 1, maxPublications: 10_000 }) },
     });
     await publish('state', ...Array.from({ length: 40 }, (_, i) => ({ key: `k${i}`, ...inRoom('1') })));
     const view = live('state', { filter: onlyRoom('1') });
@@ -797,7 +797,7 @@ describe('coverage', () => {
         async (steps, inTurn) => {
           const world = await makeWorld({
             topic: { maxPublications: 15 },
-            fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 1000 }) },
+            fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 1000, maxPublications: 10_000 }) },
           });
           const views = requested.map(([target, more]) => world.live(target, more));
           for (const { topic, publishes, laterMs } of steps) {

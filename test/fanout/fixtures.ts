@@ -226,7 +226,7 @@ export const eagerCompression = {
 export interface WorldOptions {
   readonly topic?: Partial<TopicOptions>;
   readonly broker?: Partial<Omit<BrokerOptions, 'namespace'>>;
-  readonly fanout?: Partial<Pick<FanoutOptions, 'batch' | 'viewsPerTopic' | 'viewsMax'>>;
+  readonly fanout?: Partial<Pick<FanoutOptions, 'batch' | 'refresh' | 'viewsPerTopic' | 'viewsMax'>>;
   readonly compressMinBytes?: number;
   readonly dictionaryMinBytes?: number;
   readonly dictionaries?: DictionaryPolicy;
@@ -256,7 +256,8 @@ export async function makeWorld(options: WorldOptions = {}) {
     encoder,
     turns,
     metrics: counts.metrics,
-    batch: () => ({ maxDelayMs: 5, maxBytes: 65_536 }),
+    batch: () => ({ maxDelayMs: 5, maxBytes: 65_536, maxPublications: 10_000 }),
+    refresh: () => ({ everyMs: 0, onlyChanged: false }),
     viewsPerTopic: 64,
     viewsMax: 10_000,
     ...options.fanout,

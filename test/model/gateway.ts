@@ -107,7 +107,12 @@ export class Gateway {
       }),
       turns: this.loop,
       metrics,
-      batch: () => ({ maxDelayMs: options.batchMaxDelayMs, maxBytes: options.batchMaxBytes }),
+      batch: () => ({
+        maxDelayMs: options.batchMaxDelayMs,
+        maxBytes: options.batchMaxBytes,
+        maxPublications: 10_000,
+      }),
+      refresh: () => ({ everyMs: 0, onlyChanged: false }),
       viewsPerTopic: 1000,
       viewsMax: 10_000,
     });
