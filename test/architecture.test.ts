@@ -66,6 +66,7 @@ const mayImportBesideSrc: Readonly<Record<string, readonly string[]>> = {
   'test/model': ['test/support', 'test/fanout'],
   'test/e2e': ['test/support', 'test/engines'],
   'test/security': ['test/support'],
+  'test/systems': ['test/support'],
   'test/bench': ['bench'],
 };
 /** Scenarios of bench that run on what the tests of a stage brought. */
