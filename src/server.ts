@@ -5,7 +5,7 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { createAccess } from './server/access.ts';
 import { createCanary } from './server/canary.ts';
 import { createFanout } from './server/delivery.ts';
-import type { Environment, Swept } from './server/environment.ts';
+import { type Environment, reconnectSpreadMs, type Swept } from './server/environment.ts';
 import { createHttpApi } from './server/http-api.ts';
 import { createSessions } from './server/session-stage.ts';
 import { createStorage } from './server/storage.ts';
@@ -31,8 +31,6 @@ export interface ServerOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The time over which clients are asked to spread their reconnects when the gateway stops. */
-const reconnectSpreadMs = 2000;
 const sweepMs = 1000;
 
 /**
@@ -60,7 +58,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const sessionStage = createSessions(environment, broker, fanout, access);
   const { sessions } = sessionStage;
   const httpApi = createHttpApi(environment, storage, fanout, sessions, access);
-  const connections = serveApp(app, environment, { api: httpApi.api, sessionStage, access, canary });
+  const connections = serveApp(app, environment, { api: httpApi.api, broker, sessionStage, access, canary });
 
   const listening = await broker
     .open(fanout, options.signal)

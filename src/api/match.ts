@@ -40,7 +40,7 @@ function placesOf(routes: readonly Route[]): Place[] {
     for (const route of routes) {
       if (route.path !== path) continue;
       byMethod.set(route.method, route);
-      if (route.method === 'GET') byMethod.set('HEAD', route);
+      if (route.method === 'GET' && route.isStream !== true) byMethod.set('HEAD', route);
     }
     return { path, byMethod, allow: [...byMethod.keys(), 'OPTIONS'].join(', ') };
   });

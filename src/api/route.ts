@@ -40,6 +40,8 @@ export interface Route {
   readonly byToken?: true;
   /** Asked by what watches the gateway, and cheap: never refused because its address asks too often. */
   readonly isProbe?: true;
+  /** Served by the transport, which knows more than requests and answers; listed here for what is said of it. */
+  readonly isStream?: true;
   readonly params?: z.ZodObject;
   /** Absent: the query is passed over. */
   readonly query?: z.ZodObject;

@@ -1,3 +1,4 @@
+import { SluiceError } from '../errors.ts';
 import { disconnect, listConnections } from './connections.ts';
 import { showJob, updateJob } from './jobs.ts';
 import { page } from './pages.ts';
@@ -5,6 +6,7 @@ import { broadcast, ndjson, publish, publishBatch } from './publish.ts';
 import { type Route, route } from './route.ts';
 import * as schemas from './schemas.ts';
 import { showHealth, showMetrics, showReadiness, showStats } from './service.ts';
+import { sseBody, sseQuery } from './stream-request.ts';
 import { listTopics, showHistory, showLatest, showTopic } from './topics.ts';
 
 const json = 'application/json';
@@ -17,8 +19,22 @@ const publishErrors = [
   'engine_unavailable',
 ] as const;
 
+/** A client is admitted as one that opens a WebSocket; what it may read is asked of each topic. */
+function stream(spec: Pick<Route, 'method' | 'path' | 'summary' | 'query' | 'body' | 'answer'>): Route {
+  return {
+    ...spec,
+    access: 'read',
+    byToken: true,
+    isStream: true,
+    errors: ['invalid_topic', 'invalid_filter'],
+    handle: () => {
+      throw new SluiceError('not_supported', 'the transport serves this route');
+    },
+  };
+}
+
 /**
- * Every route of the HTTP API except the OpenAPI document and the streams. A new route is a new entry:
+ * Every route of the HTTP API except the OpenAPI document and the WebSocket. A new route is a new entry:
  * matching, access, validation, metrics and `GET /openapi.json` follow from it.
  */
 export const routes: readonly Route[] = [
@@ -155,6 +171,18 @@ export const routes: readonly Route[] = [
     errors: ['invalid_json', 'not_found'],
     handle: disconnect,
   }),
+  ...(['GET', 'POST'] as const).map((method) =>
+    stream({
+      method,
+      path: '/sse',
+      summary:
+        method === 'GET'
+          ? 'Topics as a stream of Server-Sent Events, which resumes by its `Last-Event-ID`.'
+          : 'The same, for lists of topics that outgrow a URL.',
+      ...(method === 'GET' ? { query: sseQuery } : { body: { mediaTypes: [json], schema: sseBody } }),
+      answer: 'text/event-stream',
+    }),
+  ),
   route({
     method: 'GET',
     path: '/metrics',

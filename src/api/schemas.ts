@@ -13,7 +13,7 @@ function component<T extends z.ZodType>(id: string, schema: T): T {
 }
 
 /** A whole number in a query. */
-function wholeNumber(min: number, max: number) {
+export function wholeNumber(min: number, max: number) {
   return z
     .string()
     .regex(/^\d{1,16}$/, 'must be a whole number')

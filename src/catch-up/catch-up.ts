@@ -2,6 +2,7 @@ import type { View } from '../fanout/view.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Mode, Position, ServerFrame } from '../protocol/frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
+import type { Lag } from './lag.ts';
 import { makePage } from './page.ts';
 import type { PageCache } from './page-cache.ts';
 import type { BacklogItem, GoneTopic } from './pattern-backlog.ts';
@@ -13,6 +14,8 @@ export interface Backlog {
   readonly current: BacklogItem | undefined;
   /** The current item was sent. */
   advance(): void;
+  /** How far the subscriber is, for its cursor; undefined: in everything that there is. */
+  readonly lag: Lag | undefined;
 }
 
 /** The subscriber that is caught up, as this stage sees it. */
@@ -61,7 +64,10 @@ export function catchUp(
   return true;
 }
 
-/** The next frame of a topic: a reset, a page of values, the name of what is lost, or a page of publications. */
+/**
+ * The next frame of a topic. The backlog covers it before it is sent, so that a cursor that goes with it counts it: a
+ * reset, a page of values, the name of what is lost, or a page of publications.
+ */
 function sendNext(receiver: CatchUpReceiver, backlog: TopicBacklog, options: CatchUpOptions): void {
   if (backlog.isOfAnotherEpoch) sendReset(receiver, backlog, options);
   else if (backlog.snapshot !== undefined) sendValues(receiver, backlog, backlog.snapshot, options);
@@ -77,8 +83,8 @@ function sendReset(receiver: CatchUpReceiver, backlog: TopicBacklog, { nowMs }: 
   const { topic, view } = backlog.feed;
   const { epoch, offset } = backlog.startOver();
   const { mode } = topic.options;
-  receiver.sendFrame({ kind: 'reset', id: 0, view: view.id, topic: topic.name, epoch, offset, mode });
   if (topic.state !== undefined) backlog.takeSnapshot(nowMs());
+  receiver.sendFrame({ kind: 'reset', id: 0, view: view.id, topic: topic.name, epoch, offset, mode });
 }
 
 function sendValues(
@@ -106,9 +112,9 @@ function sendValues(
   }
   const last = snapshot.sent === values.length;
   const header = { view: view.id, topic: topic.name, epoch: backlog.epoch, offset, first, last };
+  if (last) backlog.snapshotSent();
   receiver.sendBytes(codec.frameSnapshot(header, pieces));
   metrics.deliveriesTotal.inc(pieces.length);
-  if (last) backlog.snapshotSent();
 }
 
 function sendPage(receiver: CatchUpReceiver, backlog: TopicBacklog, options: CatchUpOptions): void {
@@ -119,9 +125,9 @@ function sendPage(receiver: CatchUpReceiver, backlog: TopicBacklog, options: Cat
     const made = makePage(feed, position, { session: receiver.id, nowMs: nowMs() }, pageBytes);
     page = made.isForAll ? pages.add(feed, made.page) : made.page;
   }
+  backlog.covered(page.header.upto);
   receiver.sendBytes(page.message);
   metrics.deliveriesTotal.inc(page.publications);
-  backlog.covered(page.header.upto);
 }
 
 function sendMissing(receiver: CatchUpReceiver, backlog: TopicBacklog, { metrics }: CatchUpOptions): void {

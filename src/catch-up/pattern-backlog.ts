@@ -1,8 +1,10 @@
 import { Feed, type View } from '../fanout/view.ts';
 import type { Broker } from '../topics/broker.ts';
+import { exceptionsMax, type Had, lowestOf } from '../topics/cursor.ts';
 import type { Numbering } from '../topics/engine.ts';
 import type { Topic } from '../topics/topic.ts';
 import { patternMatches } from '../topics/topic-name.ts';
+import type { Lag } from './lag.ts';
 import { TopicBacklog } from './topic-backlog.ts';
 
 /** A topic whose content is gone, with publications that the subscriber has not had. */
@@ -22,6 +24,23 @@ const maxSentTopics = 1000;
 /** Makes the backlog of a topic when its turn comes. */
 export type BacklogOf = (topic: Topic) => TopicBacklog;
 
+/** Topics whose backlogs are made in their turn, and how far the subscriber is before. */
+export interface Later {
+  readonly topics: readonly Topic[];
+  readonly backlogOf: BacklogOf;
+  /** In all topics but the exceptions. */
+  readonly had: Had;
+  readonly exceptions?:
+    | {
+        hadOf(topic: string): Had;
+        /** No topic is behind this. */
+        readonly lowest: Had;
+        /** Topics that lack nothing, though they would by `had`. */
+        readonly level: readonly Topic[];
+      }
+    | undefined;
+}
+
 /**
  * What one subscriber lacks of a pattern, topic by topic. A pattern may match a hundred thousand topics, so only
  * those that have something to send are looked at, and each only when its turn comes. After the last, the topics that
@@ -35,6 +54,8 @@ export class PatternBacklog {
   #topics: readonly Topic[];
   #nextTopic = 0;
   #backlogOf: BacklogOf;
+  #had: Had;
+  #exceptions: Later['exceptions'];
   #current: BacklogItem | undefined;
   /** Topics that were sent, by name: a later pass continues where they ended. */
   readonly #sent = new Map<string, TopicBacklog>();
@@ -42,21 +63,46 @@ export class PatternBacklog {
   #seq: number;
   #changes: number;
 
-  /** First come `items`, then `topics`, whose backlogs `backlogOf` makes. */
-  constructor(
-    broker: Broker,
-    view: View,
-    items: readonly BacklogItem[],
-    topics: readonly Topic[] = [],
-    backlogOf: BacklogOf = (topic) => backlogAfter(view, topic, broker.seq),
-  ) {
+  /** First come `items`, then those of `later`; absent: the subscriber has everything else. */
+  constructor(broker: Broker, view: View, items: readonly BacklogItem[], later?: Later) {
     this.#broker = broker;
     this.#view = view;
     this.#seq = broker.seq;
     this.#changes = broker.changes;
     this.#items = [...items].reverse();
-    this.#topics = topics;
-    this.#backlogOf = backlogOf;
+    this.#topics = later?.topics ?? [];
+    this.#backlogOf = later?.backlogOf ?? ((topic) => backlogAfter(view, topic, broker.seq));
+    this.#had = later?.had ?? { seq: broker.seq, lacksValues: false };
+    this.#exceptions = later?.exceptions;
+  }
+
+  /** Where more topics are elsewhere than a cursor can name, it is the earliest position of all. */
+  get lag(): Lag {
+    const topics = new Map<string, Had>();
+    // A topic that is sent again is further in its new backlog.
+    for (const item of [...this.#sent.values(), ...this.#items, this.#current])
+      if (item instanceof TopicBacklog) this.#addLag(topics, item);
+    for (const { name } of this.#exceptions?.level ?? []) {
+      if (topics.size > exceptionsMax) break;
+      topics.set(name, { seq: this.#seq, lacksValues: false });
+    }
+    if (this.#exceptions !== undefined)
+      for (let i = this.#nextTopic; i < this.#topics.length && topics.size <= exceptionsMax; i++)
+        this.#addLater(topics, this.#topics[i] as Topic);
+    if (topics.size <= exceptionsMax) return { ...this.#had, topics };
+    return lowestOf([this.#exceptions?.lowest ?? this.#had, ...topics.values()]);
+  }
+
+  #addLag(topics: Map<string, Had>, { feed, lag }: TopicBacklog): void {
+    const { seq, lacksValues } = this.#had;
+    const { name, seq: newest } = feed.topic;
+    const now = { seq: this.#broker.seq, lacksValues: false };
+    if (lag !== undefined || lacksValues || newest > seq) topics.set(name, lag ?? now);
+  }
+
+  #addLater(topics: Map<string, Had>, { name }: Topic): void {
+    const had = this.#exceptions?.hadOf(name) ?? this.#had;
+    if (had.seq !== this.#had.seq || had.lacksValues !== this.#had.lacksValues) topics.set(name, had);
   }
 
   /** What is to be sent next; undefined: nothing is lacking at this moment. */
@@ -92,6 +138,8 @@ export class PatternBacklog {
     this.#changes = this.#broker.changes;
     this.#topics = [...this.#broker.changedAfter(changes)].filter(({ name }) => patternMatches(target, name));
     this.#nextTopic = 0;
+    this.#had = { seq, lacksValues: false };
+    this.#exceptions = undefined;
     this.#backlogOf = (topic) =>
       this.#afterSent(topic) ?? backlogAfter(this.#view, topic, seq, topic.resetAt > changes);
     this.#items.push(...goneAfter(this.#broker, this.#view, seq).filter((gone) => !this.#wasSent(gone)));

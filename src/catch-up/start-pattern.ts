@@ -1,10 +1,10 @@
 import type { View } from '../fanout/view.ts';
 import type { Subscription, TopicPosition, TopicResult } from '../protocol/frames.ts';
 import type { Broker } from '../topics/broker.ts';
-import { cursorNow } from '../topics/cursor.ts';
+import { cursorNow, type Had, Resumption } from '../topics/cursor.ts';
 import type { Topic } from '../topics/topic.ts';
 import { patternMatches } from '../topics/topic-name.ts';
-import { type BacklogOf, backlogAfter, feedOf, goneAfter, PatternBacklog } from './pattern-backlog.ts';
+import { backlogAfter, feedOf, goneAfter, type Later, PatternBacklog } from './pattern-backlog.ts';
 import {
   type Start,
   type StartOptions,
@@ -34,23 +34,44 @@ const noTopic = { mode: 'stream', epoch: '', offset: 0 } as const;
 
 function startAtCursor(view: View, text: string, { broker, modeOf, metrics }: StartOptions): PatternStarted {
   const cursor = validCursor(broker, text);
-  const seq = cursor?.seq ?? 0;
-  const recovered = cursor !== undefined && seq >= broker.commits.forgottenSeq;
+  const had = cursor && new Resumption(cursor, view.options.target);
+  const lowest = had?.lowest ?? nothingHad;
+  const recovered = had !== undefined && lowest.seq >= broker.commits.forgottenSeq;
   metrics.recoveriesTotal.inc({ outcome: recovered ? 'recovered' : 'gap' });
-  const lacksValues = cursor?.lacksValues === true;
+  const hadOf = (topic: string): Had => had?.hadOf(topic) ?? nothingHad;
+  const lacksValues = (topic: Topic) => topic.state !== undefined && hadOf(topic.name).lacksValues;
   const backlogOfTopic = (topic: Topic) =>
-    lacksValues && topic.state !== undefined
+    lacksValues(topic)
       ? TopicBacklog.ofAllValues(feedOf(view, topic))
-      : backlogAfter(view, topic, seq, cursor === undefined);
-  const published = cursor === undefined ? broker.topics() : broker.publishedAfter(seq);
-  const topics = new Set(matching(view, published));
-  if (lacksValues) for (const topic of matching(view, broker.topics())) if (topic.state) topics.add(topic);
-  const gone = goneAfter(broker, view, lacksValues ? 0 : seq);
-  const lost = gone.filter(({ name, numbering }) => numbering.seq > seq || modeOf(name) === 'state');
-  const backlog = new PatternBacklog(broker, view, lost, [...topics], backlogOfTopic);
+      : backlogAfter(view, topic, hadOf(topic.name).seq, cursor === undefined);
+  const published = cursor === undefined ? broker.topics() : broker.publishedAfter(lowest.seq);
+  const base = had?.had ?? nothingHad;
+  const topics = new Set<Topic>();
+  const level = new Set<Topic>();
+  const place = (topic: Topic) => {
+    const lacks = ({ seq, lacksValues }: Had) =>
+      topic.seq > seq || (lacksValues && topic.state !== undefined);
+    if (lacks(hadOf(topic.name))) topics.add(topic);
+    else if (lacks(base)) level.add(topic);
+  };
+  for (const topic of matching(view, published)) place(topic);
+  if (lowest.lacksValues) for (const topic of matching(view, broker.topics())) place(topic);
+  const lost = goneAfter(broker, view, lowest.lacksValues ? 0 : lowest.seq).filter(
+    ({ name, numbering }) =>
+      numbering.seq > hadOf(name).seq || (modeOf(name) === 'state' && hadOf(name).lacksValues),
+  );
+  const backlog = new PatternBacklog(broker, view, lost, {
+    topics: [...topics],
+    backlogOf: backlogOfTopic,
+    had: base,
+    exceptions: had?.hasExceptions ? { hadOf, lowest, level: [...level] } : undefined,
+  });
   const isLevel = topics.size + lost.length === 0;
   return { backlog, result: { ...noTopic, recovered, cursor: isLevel ? cursorNow(broker) : undefined } };
 }
+
+/** Of a client whose cursor is of another numbering of commits. */
+const nothingHad: Had = { seq: 0, lacksValues: false };
 
 /** For a client that knows no cursors. Topics that it does not name were born since it knew the pattern. */
 function startAtPositions(
@@ -64,7 +85,11 @@ function startAtPositions(
     if (start.outcome !== undefined) metrics.recoveriesTotal.inc({ outcome: start.outcome });
     return start;
   };
-  const started = startEach(view, [...matching(view, broker.topics())], broker, startOf);
+  const matches = [...matching(view, broker.topics())];
+  const started = startEach(view, matches, broker, startOf, {
+    backlogOf: (topic) => backlogFrom(view, topic, startOf(topic)),
+    had: { seq: matches.length > maxTopicsListed ? 0 : broker.seq, lacksValues: false },
+  });
   const isGone = ({ topic, epoch }: TopicPosition) =>
     epoch !== '' && patternMatches(view.options.target, topic) && broker.find(topic) === undefined;
   const gone = positions.filter(isGone).map((position) => goneResult(position, broker, modeOf));
@@ -82,9 +107,12 @@ function startPatternNew(view: View, last: number, { broker }: StartOptions): Pa
     else if (level.length < maxTopicsListed) level.push(topic);
   }
   const { seq } = broker;
-  const { backlog, topics } = startEach(view, lacking, broker, startOf, (topic) =>
-    lastBacklog(view, topic, seq, last),
-  );
+  // Of those that are not listed nothing was sent yet.
+  const had = { seq: last > 0 ? 0 : seq, lacksValues };
+  const { backlog, topics } = startEach(view, lacking, broker, startOf, {
+    backlogOf: (topic) => lastBacklog(view, topic, seq, last),
+    had: lacking.length > maxTopicsListed ? had : { seq, lacksValues: false },
+  });
   const rest = level.slice(0, maxTopicsListed - topics.length);
   const listed = [...topics, ...rest.map((topic) => resultOf(topic, startOf(topic)))];
   return { backlog, result: { ...noTopic, topics: listed, cursor: cursorNow(broker, lacksValues) } };
@@ -100,7 +128,7 @@ function lastBacklog(view: View, topic: Topic, seq: number, last: number): Topic
 }
 
 /**
- * The topics that the reply lists start from where they are now. `laterOf` makes the backlogs of the others in their
+ * The topics that the reply lists start from where they are now. `later` makes the backlogs of the others in their
  * turn.
  */
 function startEach(
@@ -108,11 +136,14 @@ function startEach(
   topics: readonly Topic[],
   broker: Broker,
   startOf: (topic: Topic) => Start,
-  laterOf: BacklogOf = (topic) => backlogFrom(view, topic, startOf(topic)),
+  later: Omit<Later, 'topics'>,
 ): { backlog: PatternBacklog; topics: TopicResult[] } {
   const listed = topics.slice(0, maxTopicsListed).map((topic) => ({ topic, start: startOf(topic) }));
   const items = listed.map(({ topic, start }) => backlogFrom(view, topic, start));
-  const backlog = new PatternBacklog(broker, view, items, topics.slice(maxTopicsListed), laterOf);
+  const backlog = new PatternBacklog(broker, view, items, {
+    ...later,
+    topics: topics.slice(maxTopicsListed),
+  });
   return { backlog, topics: listed.map(({ topic, start }) => resultOf(topic, start)) };
 }
 

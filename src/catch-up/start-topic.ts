@@ -2,7 +2,7 @@ import type { Feed } from '../fanout/view.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Granted, Mode, OffsetRange, Position, Subscription } from '../protocol/frames.ts';
 import type { Broker } from '../topics/broker.ts';
-import { type Cursor, cursorNow, parseCursor } from '../topics/cursor.ts';
+import { type Cursor, cursorNow, type Had, parseCursor, Resumption } from '../topics/cursor.ts';
 import type { Topic } from '../topics/topic.ts';
 import { TopicBacklog } from './topic-backlog.ts';
 
@@ -26,7 +26,11 @@ export function startTopic(feed: Feed, subscription: Subscription, options: Star
   const { broker, metrics } = options;
   const { since, last = 0, cursor } = subscription;
   const start =
-    since === undefined ? startNew(feed, last) : startSince(feed.topic, since, knownSeq(broker, cursor));
+    since !== undefined
+      ? startSince(feed.topic, since, knownSeq(broker, cursor))
+      : cursor !== undefined
+        ? startAtCursor(feed.topic, validCursor(broker, cursor))
+        : startNew(feed, last);
   if (start.outcome !== undefined) metrics.recoveriesTotal.inc({ outcome: start.outcome });
   const { epoch, position: offset, recovered, missing, needsSnapshot } = start;
   const { mode } = feed.topic.options;
@@ -73,16 +77,7 @@ export function startSince(topic: Topic, since: Position, knownSeq = 0): Start {
       outcome: 'recovered',
     };
   }
-  if (topic.state !== undefined) {
-    return {
-      epoch,
-      position: newest,
-      recovered: true,
-      missing: undefined,
-      needsSnapshot: true,
-      outcome: 'snapshot',
-    };
-  }
+  if (topic.state !== undefined) return snapshotOf(topic);
   const missing = sameEpoch && offset < reach ? { after: offset, upto: reach } : undefined;
   return {
     epoch,
@@ -91,6 +86,41 @@ export function startSince(topic: Topic, since: Position, knownSeq = 0): Start {
     missing,
     needsSnapshot: false,
     outcome: 'gap',
+  };
+}
+
+/**
+ * Where a subscriber continues that has a cursor and no position in the topic. Undefined: the cursor is of another
+ * numbering of commits, so it is not known what the subscriber has had.
+ */
+function startAtCursor(topic: Topic, cursor: Cursor | undefined): Start {
+  const { ring, epoch, bornAfterSeq, startOffset } = topic;
+  const { seq, lacksValues } = cursor === undefined ? nothingHad : new Resumption(cursor, topic.name).had;
+  const isKnown = cursor !== undefined && seq >= bornAfterSeq;
+  const isEvicted = ring.evictedSeq > seq;
+  if (topic.state !== undefined && (lacksValues || !isKnown || isEvicted)) return snapshotOf(topic);
+  const isLost = !isKnown || isEvicted;
+  return {
+    epoch,
+    position: ring.offsetAtSeq(seq),
+    recovered: !isLost,
+    missing:
+      isKnown && startOffset < ring.reach && isEvicted ? { after: startOffset, upto: ring.reach } : undefined,
+    needsSnapshot: false,
+    outcome: isLost ? 'gap' : 'recovered',
+  };
+}
+
+const nothingHad: Had = { seq: 0, lacksValues: true };
+
+function snapshotOf({ epoch, ring }: Topic): Start {
+  return {
+    epoch,
+    position: ring.newest,
+    recovered: true,
+    missing: undefined,
+    needsSnapshot: true,
+    outcome: 'snapshot',
   };
 }
 
@@ -129,5 +159,7 @@ function knownSeq(broker: Broker, cursor: string | undefined): number {
 /** Undefined: the text is of another numbering of commits, or no cursor at all. */
 export function validCursor({ commits, seq }: Broker, text: string): Cursor | undefined {
   const cursor = parseCursor(text);
-  return cursor !== undefined && cursor.epoch === commits.epoch && cursor.seq <= seq ? cursor : undefined;
+  if (cursor === undefined || cursor.epoch !== commits.epoch || cursor.seq > seq) return undefined;
+  for (const had of cursor.exceptions?.values() ?? []) if (had.seq > seq) return undefined;
+  return cursor;
 }

@@ -1,5 +1,6 @@
 import type { Feed } from '../fanout/view.ts';
 import type { Position } from '../protocol/frames.ts';
+import type { Had } from '../topics/cursor.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 
 /** The values of a state topic as they were at `offset`, on their way to one subscriber. */
@@ -65,6 +66,16 @@ export class TopicBacklog {
     return (
       this.#snapshot === undefined && !this.isOfAnotherEpoch && this.#position >= catchUpTarget(this.feed)
     );
+  }
+
+  /** How far the subscriber is; undefined: in everything that the ring holds. */
+  get lag(): Had | undefined {
+    const { ring, state, seq } = this.feed.topic;
+    if (this.#snapshot !== undefined || this.#position === neverSent) return { seq, lacksValues: true };
+    const position = this.isOfAnotherEpoch ? neverSent : this.#position;
+    const lacking = ring.seqAfter(position);
+    if (lacking === undefined) return undefined;
+    return { seq: Math.max(0, lacking - 1), lacksValues: state !== undefined && position < ring.reach };
   }
 
   /** As a backlog of one item: what is to be sent next. */

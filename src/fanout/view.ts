@@ -331,6 +331,15 @@ export class Feed extends Scheduled {
     this.#examined = position;
   }
 
+  /**
+   * The first commit that members lack that were sent everything up to this offset, for their cursors. Undefined: they
+   * lack nothing.
+   */
+  lackingAfter(offset: number): number | undefined {
+    const { ring, epoch, seq } = this.topic;
+    return ring.seqAfter(offset) ?? (this.#epoch === epoch ? undefined : seq);
+  }
+
   // ---- its filter
 
   matches(publication: StoredPublication): boolean {

@@ -16,3 +16,6 @@ export interface Environment {
 export interface Swept {
   sweep(): void;
 }
+
+/** The time over which clients are asked to spread their reconnects. */
+export const reconnectSpreadMs = 2000;

@@ -1,6 +1,7 @@
 import { applicantReader } from '../api/applicant.ts';
 import { withCors } from '../api/cors.ts';
 import type { Api } from '../api/dispatch.ts';
+import type { ApiResponse } from '../api/http.ts';
 import { addressKey } from '../auth/client-address.ts';
 import { needsCredentials } from '../auth/credentials.ts';
 import {
@@ -13,26 +14,33 @@ import type { RequestFacts } from '../auth/request-facts.ts';
 import { admitsAnonymous } from '../config.ts';
 import { Admission } from '../sessions/admission.ts';
 import { HeldBytes } from '../sessions/charges.ts';
+import { StreamCursors } from '../sessions/stream-cursors.ts';
 import { TokenBuckets } from '../sessions/token-bucket.ts';
+import type { Broker } from '../topics/broker.ts';
 import { serveHttp } from '../transport/uws/http.ts';
 import { HttpConnections } from '../transport/uws/http-connections.ts';
 import type { App } from '../transport/uws/load.ts';
 import { UwsSink } from '../transport/uws/sink.ts';
+import { EventStreams } from '../transport/uws/sse.ts';
 import { UpgradeHandler } from '../transport/uws/upgrade.ts';
 import { serveWebSockets } from '../transport/uws/websocket.ts';
 import type { Access } from './access.ts';
 import type { Canary } from './canary.ts';
-import type { Environment, Swept } from './environment.ts';
+import { type Environment, reconnectSpreadMs, type Swept } from './environment.ts';
 import type { SessionStage } from './session-stage.ts';
 
 export interface Served {
   readonly api: Api;
+  readonly broker: Broker;
   readonly sessionStage: SessionStage;
   readonly access: Access;
   readonly canary: Canary;
 }
 
-/** Serves HTTP and WebSockets by this app, which does not listen yet. Returns what is to be swept. */
+/** Proxies close a connection that is silent for a minute, some earlier. */
+const heartbeatMaxMs = 15_000;
+
+/** Serves HTTP, WebSockets and streams by this app, which does not listen yet. Returns what is to be swept. */
 export function serveApp(app: App, environment: Environment, served: Served): readonly Swept[] {
   const { config, metrics, monotonicMs } = environment;
   const requestBytes = {
@@ -42,14 +50,15 @@ export function serveApp(app: App, environment: Environment, served: Served): re
   const unread = new HeldBytes(requestBytes);
   const exchanges = { unread, monotonicMs, writeTimeoutMs: config.writeTimeoutSeconds * 1000 };
   const { httpConnections, newConnections } = countConnections(app, environment, served.access);
+  const incoming = new HeldBytes(requestBytes);
+  const { sessions } = served.sessionStage;
+  const doors = {
+    ...createDoor(environment, served),
+    withCors: (answer: ApiResponse, origin: string) => withCors(answer, origin, served.access.origins),
+  };
   serveWebSockets(app, {
-    upgradeHandler: new UpgradeHandler({
-      ...createDoor(environment, served),
-      withCors: (answer, origin) => withCors(answer, origin, served.access.origins),
-      ...exchanges,
-      metrics,
-    }),
-    sessions: served.sessionStage.sessions,
+    upgradeHandler: new UpgradeHandler({ ...doors, ...exchanges, metrics }),
+    sessions,
     sink: new UwsSink(app, metrics),
     frameMaxBytes: config.frameMaxBytes,
     idleTimeoutSeconds: config.idleTimeoutSeconds,
@@ -58,8 +67,20 @@ export function serveApp(app: App, environment: Environment, served: Served): re
     metrics,
     upgraded: () => httpConnections.upgraded(),
   });
-  serveHttp(app, { ...exchanges, api: served.api, incoming: new HeldBytes(requestBytes), metrics });
-  return [newConnections];
+  const streams = new EventStreams(app, {
+    ...doors,
+    ...exchanges,
+    sessions,
+    cursors: new StreamCursors(served.broker),
+    incoming,
+    bodyMaxBytes: config.frameMaxBytes,
+    backpressureMaxBytes: config.backpressureMaxBytes,
+    heartbeatMs: Math.min(heartbeatMaxMs, (config.idleTimeoutSeconds * 1000) / 4),
+    reconnectSpreadMs,
+    metrics,
+  });
+  serveHttp(app, { ...exchanges, api: served.api, incoming, metrics });
+  return [newConnections, streams];
 }
 
 function countConnections(app: App, { config, metrics, monotonicMs }: Environment, access: Access) {

@@ -11,6 +11,8 @@ import type { Peer } from './session.ts';
 export interface Applicant extends Source {
   /** The address, as connections are counted by it. */
   readonly addressKey: string;
+  /** The account of the address: of what is held before it is known who asks. */
+  readonly payer: string;
   /** Empty: none. */
   readonly credential: string;
   /** Its identity, if it shows no credential. */

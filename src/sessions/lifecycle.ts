@@ -32,11 +32,11 @@ export class Lifecycle {
 
   /**
    * An admitted peer is connected: begins its session, which may send at once. `startedAtMs`: when the connection was
-   * asked for, on the monotonic clock.
+   * asked for, on the monotonic clock. `cursor`: of a stream, where its client continues.
    */
-  open(peer: Peer, connection: Connection, startedAtMs: number): Session {
+  open(peer: Peer, connection: Connection, startedAtMs: number, cursor?: string): Session {
     const { sessions, metrics, monotonicMs } = this.#options;
-    const session = sessions.open(peer, connection);
+    const session = sessions.open(peer, connection, cursor);
     this.#openNow++;
     this.#opened.inc();
     metrics.handshakeSeconds.observe((monotonicMs() - startedAtMs) / 1000);

@@ -13,14 +13,18 @@ export class OwnTopics {
   readonly #subscriber: Subscriber;
   readonly #fault: (error: unknown, session: Session) => void;
   /** Topics that found no place. */
-  readonly #lacking = new Map<Session, readonly string[]>();
+  readonly #lacking = new Map<
+    Session,
+    { readonly topics: readonly string[]; readonly cursor: string | undefined }
+  >();
 
   constructor(subscriber: Subscriber, fault: (error: unknown, session: Session) => void) {
     this.#subscriber = subscriber;
     this.#fault = fault;
   }
 
-  join(session: Session): void {
+  /** `cursor`: where the client of a stream continues. */
+  join(session: Session, cursor?: string): void {
     const { user } = session.identity;
     const users = user === undefined ? [] : [userTopicOf(user)];
     const own = [broadcastTopic, ...(session.peer.joins ?? []), ...users];
@@ -28,7 +32,7 @@ export class OwnTopics {
     const topics = own.filter((topic): topic is string => topic !== undefined && !joined.has(topic));
     this.#lacking.delete(session);
     this.#whenLoaded(session, topics, (unloaded) => {
-      const results = this.#subscribe(session, topics, unloaded);
+      const results = this.#subscribe(session, topics, cursor, unloaded);
       session.sendFrame({ kind: 'subscribed', id: 0, results });
       session.pump();
     });
@@ -36,9 +40,9 @@ export class OwnTopics {
 
   /** Tries again what found no place. Call it about once a second. */
   retry(): void {
-    for (const [session, topics] of [...this.#lacking]) {
+    for (const [session, { topics, cursor }] of [...this.#lacking]) {
       this.#lacking.delete(session);
-      this.#whenLoaded(session, topics, (unloaded) => this.#retry(session, topics, unloaded));
+      this.#whenLoaded(session, topics, (unloaded) => this.#retry(session, topics, cursor, unloaded));
     }
   }
 
@@ -48,23 +52,28 @@ export class OwnTopics {
   }
 
   /** The session was told what it lacks. It is told only what it gets now. */
-  #retry(session: Session, topics: readonly string[], unloaded: Unloaded): void {
+  #retry(session: Session, topics: readonly string[], cursor: string | undefined, unloaded: Unloaded): void {
     const joined = targetsOf(session);
     const missing = topics.filter((topic) => !joined.has(topic));
-    const results = this.#subscribe(session, missing, unloaded).filter((result) => !('error' in result));
+    const results = this.#subscribe(session, missing, cursor, unloaded).filter(
+      (result) => !('error' in result),
+    );
     if (results.length === 0) return;
     session.push({ kind: 'subscribed', results });
     session.pump();
   }
 
-  #subscribe(session: Session, topics: readonly string[], unloaded: Unloaded): SubscribeResult[] {
-    const results = topics.map((topic) => this.#subscriber.subscribeAutomatically(session, topic, unloaded));
+  #subscribe(
+    session: Session,
+    topics: readonly string[],
+    cursor: string | undefined,
+    unloaded: Unloaded,
+  ): SubscribeResult[] {
+    const results = topics.map((topic) =>
+      this.#subscriber.subscribeAutomatically(session, { topic, cursor }, unloaded),
+    );
     const refused = results.filter((result) => 'error' in result && result.error.retry);
-    if (refused.length > 0)
-      this.#lacking.set(
-        session,
-        refused.map(({ topic }) => topic),
-      );
+    if (refused.length > 0) this.#lacking.set(session, { topics: refused.map(({ topic }) => topic), cursor });
     return results;
   }
 

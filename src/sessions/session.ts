@@ -155,6 +155,11 @@ export class Session implements Receiver, TaskFaults {
     return this.#views.isBehind || this.#outbox.isWaiting || this.#largeReplies?.isWaiting === true;
   }
 
+  /** Messages for it wait for its buffer to drain, after what is in there. */
+  get hasWaitingMessages(): boolean {
+    return this.#outbox.isWaiting;
+  }
+
   /** Messages that it was sent: replies, pushes, and the frames of its views. */
   get messageCount(): number {
     return this.#outbox.messageCount + this.#views.liveFrames;

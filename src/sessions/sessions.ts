@@ -4,7 +4,7 @@ import type { Refused } from '../auth/refusals.ts';
 import { type CloseCode, SluiceError } from '../errors.ts';
 import type { ErrorLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Limits } from '../protocol/frames.ts';
+import type { Limits, SubscribeResult, Subscription } from '../protocol/frames.ts';
 import type { HeldBytes } from './charges.ts';
 import { CommandRunner } from './command-runner.ts';
 import type { CommandOptions } from './command-table.ts';
@@ -89,9 +89,9 @@ export class Sessions {
 
   /**
    * Begins a session and greets it. `close` gives the peer's seat back. A session that still has to authenticate joins
-   * nothing before.
+   * nothing before. `cursor`: of a stream, where its client continues.
    */
-  open(peer: Peer, connection: Connection): Session {
+  open(peer: Peer, connection: Connection, cursor?: string): Session {
     const session = new Session(
       this.#ids.next(),
       peer,
@@ -102,7 +102,7 @@ export class Sessions {
     this.#byId.set(session.id, session);
     this.#greet(session, 0);
     if (isUnauthenticated(session)) this.#unauthenticated.add(session, this.#options.context.monotonicMs());
-    else this.#ownTopics.join(session);
+    else this.#ownTopics.join(session, cursor);
     return session;
   }
 
@@ -119,6 +119,37 @@ export class Sessions {
       else if (!session.closed) this.#subscribeToPath(session, topic, loaded);
     };
     session.commands.add(subscriber.afterLoad(subscriptions, finish));
+  }
+
+  /**
+   * Subscribes the session of a stream, which has no commands. Calls `finish` with the results, or with why there are
+   * none, unless it has ended meanwhile; `finish` tells the client, and then pumps the session.
+   */
+  subscribeStream(
+    session: Session,
+    subscriptions: readonly Subscription[],
+    finish: (results: readonly SubscribeResult[] | SluiceError) => void,
+  ): void {
+    const { subscriber } = this.#options;
+    const subscribe = (loaded: Unloaded | Failure) => {
+      if (!session.closed) finish(this.#resultsOf(session, subscriptions, loaded));
+    };
+    session.commands.add(subscriber.afterLoad(subscriptions, subscribe));
+  }
+
+  #resultsOf(
+    session: Session,
+    subscriptions: readonly Subscription[],
+    loaded: Unloaded | Failure,
+  ): readonly SubscribeResult[] | SluiceError {
+    try {
+      if (loaded instanceof Failure) throw loaded.error;
+      return this.#options.subscriber.subscribe(session, subscriptions, loaded);
+    } catch (error) {
+      if (error instanceof SluiceError) return error;
+      this.#fault(error, session);
+      return new SluiceError('internal');
+    }
   }
 
   #subscribeToPath(session: Session, topic: string, loaded: Unloaded): void {

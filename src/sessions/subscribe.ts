@@ -73,10 +73,10 @@ export class Subscriber {
   /** For a subscription that the gateway makes by itself. It needs no permission. */
   subscribeAutomatically(
     session: Session,
-    topic: string,
+    subscription: Pick<Subscription, 'topic' | 'cursor'>,
     unloaded: Unloaded = noneUnloaded,
   ): SubscribeResult {
-    return this.#result(session, { topic }, true, unloaded);
+    return this.#result(session, subscription, true, unloaded);
   }
 
   /** Ends the subscriptions that the session's new identity forbids, and tells the client. */

@@ -1,19 +1,69 @@
-/** How far a client is in everything that an engine commits: one position for any number of topics. */
-export interface Cursor {
-  /** The identity of the engine's numbering of commits. */
-  readonly epoch: string;
+import { createHash } from 'node:crypto';
+
+/** How far a client is in a set of topics. */
+export interface Had {
   /** The client has had, or was told that it lacks, everything up to this commit. */
   readonly seq: number;
   /** It had not been sent the values of state topics yet, and needs all of them. */
   readonly lacksValues: boolean;
 }
 
-const cursorMaxLength = 1024;
-const form = /^([A-Za-z0-9_-]+)\.([0-9a-z]+)(!?)$/;
+/** How far a client is in everything that an engine commits: one position for any number of topics. */
+export interface Cursor extends Had {
+  /** The identity of the engine's numbering of commits. */
+  readonly epoch: string;
+  /** Of a stream: where it was elsewhere than at `seq`, by `exceptionKey`. */
+  readonly exceptions?: ReadonlyMap<string, Had>;
+  /** Of a stream: its session, and `subscriptionsKey` of what it was subscribed to. */
+  readonly stream?: { readonly session: string; readonly subscriptions: string } | undefined;
+}
 
-/** `EPOCH.SEQ`, the number in base 36; with a `!` where values are lacking. Opaque to clients. */
-export function formatCursor({ epoch, seq, lacksValues }: Cursor): string {
-  return `${epoch}.${seq.toString(36)}${lacksValues ? '!' : ''}`;
+export const cursorMaxLength = 1024;
+/** They fit into a cursor, whatever else it says. */
+export const exceptionsMax = 48;
+
+const keyBytes = 6;
+const form =
+  /^([A-Za-z0-9_-]+)\.([0-9a-z]+)(!?)((?:~[A-Za-z0-9_-]{8}\.[0-9a-z]+!?)*)(?:@([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{8}))?$/;
+const exceptionForm = /~([A-Za-z0-9_-]{8})\.([0-9a-z]+)(!?)/g;
+
+/**
+ * `EPOCH.SEQ`, the number in base 36; with a `!` where values are lacking. Of a stream it goes on with `~KEY.SEQ` for
+ * each exception and `@SESSION.SUBSCRIPTIONS`. Opaque to clients. Its characters need no encoding in a URL or a header.
+ */
+export function formatCursor({ epoch, seq, lacksValues, exceptions, stream }: Cursor): string {
+  let text = `${epoch}.${hadText({ seq, lacksValues })}`;
+  for (const [key, had] of exceptions ?? []) text += exceptionText(key, had);
+  return stream === undefined ? text : text + streamText(stream);
+}
+
+/** The pieces of a stream's cursor, for those that write many. */
+export function hadText({ seq, lacksValues }: Had): string {
+  return lacksValues ? `${seq.toString(36)}!` : seq.toString(36);
+}
+
+export function exceptionText(key: string, had: Had): string {
+  return `~${key}.${hadText(had)}`;
+}
+
+export function streamText({ session, subscriptions }: NonNullable<Cursor['stream']>): string {
+  return `@${session}.${subscriptions}`;
+}
+
+/**
+ * The key of what a stream subscribes to, a topic or a pattern; with `topic`, of this topic as a part of the pattern.
+ */
+export function exceptionKey(target: string, topic?: string): string {
+  return digest(topic === undefined ? target : `${target}\n${topic}`);
+}
+
+/** The same for equal sets of subscriptions only, by `subscriptionKey` of each. */
+export function subscriptionsKey(keys: readonly string[]): string {
+  return digest([...keys].sort().join('\n'));
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest().toString('base64url', 0, keyBytes);
 }
 
 /** Of a client that has had everything up to now. */
@@ -29,9 +79,76 @@ interface Commits {
 /** Undefined: no cursor of this gateway's making. */
 export function parseCursor(text: string): Cursor | undefined {
   if (text.length > cursorMaxLength) return undefined;
-  const [, epoch, digits, mark] = form.exec(text) ?? [];
-  if (epoch === undefined || digits === undefined) return undefined;
+  const [, epoch, digits, mark, rest, session, subscriptions] = form.exec(text) ?? [];
+  if (epoch === undefined) return undefined;
+  const had = parseHad(digits, mark);
+  const exceptions = parseExceptions(rest ?? '');
+  if (had === undefined || exceptions === undefined) return undefined;
+  const stream =
+    session === undefined || subscriptions === undefined ? undefined : { session, subscriptions };
+  return {
+    epoch,
+    ...had,
+    ...(exceptions.size > 0 && { exceptions }),
+    ...(stream !== undefined && { stream }),
+  };
+}
+
+function parseExceptions(text: string): Map<string, Had> | undefined {
+  const exceptions = new Map<string, Had>();
+  for (const [, key, digits, mark] of text.matchAll(exceptionForm)) {
+    const had = parseHad(digits, mark);
+    if (had === undefined) return undefined;
+    const other = exceptions.get(key as string);
+    // Several subscriptions to one topic.
+    exceptions.set(key as string, other === undefined ? had : lowestOf([had, other]));
+  }
+  return exceptions;
+}
+
+/** A client that is there has had as much as any of these. */
+export function lowestOf(all: Iterable<Had>): Had {
+  let seq = Number.MAX_SAFE_INTEGER;
+  let lacksValues = false;
+  for (const had of all) {
+    seq = Math.min(seq, had.seq);
+    if (had.lacksValues) lacksValues = true;
+  }
+  return { seq, lacksValues };
+}
+
+function parseHad(digits = '', mark = ''): Had | undefined {
   const seq = Number.parseInt(digits, 36);
   if (!Number.isSafeInteger(seq) || seq.toString(36) !== digits) return undefined;
-  return { epoch, seq, lacksValues: mark === '!' };
+  return { seq, lacksValues: mark === '!' };
+}
+
+/** What a cursor says of one subscription, to a topic or a pattern. */
+export class Resumption {
+  readonly #target: string;
+  readonly #cursor: Cursor;
+  /** Of the topics that are no exceptions. */
+  readonly had: Had;
+
+  constructor(cursor: Cursor, target: string) {
+    this.#target = target;
+    this.#cursor = cursor;
+    this.had = cursor.exceptions?.get(exceptionKey(target)) ?? cursor;
+  }
+
+  /** Of a topic as a part of the pattern. */
+  hadOf(topic: string): Had {
+    const { exceptions } = this.#cursor;
+    if (exceptions === undefined) return this.had;
+    return exceptions.get(exceptionKey(this.#target, topic)) ?? this.had;
+  }
+
+  /** No topic is behind this. Which topics the exceptions are about can't be told from their keys. */
+  get lowest(): Had {
+    return lowestOf([this.had, ...(this.#cursor.exceptions?.values() ?? [])]);
+  }
+
+  get hasExceptions(): boolean {
+    return this.#cursor.exceptions !== undefined;
+  }
 }

@@ -68,6 +68,15 @@ export class Ring {
     return this.reach + low;
   }
 
+  /**
+   * The `seq` of the first publication after this offset; undefined: there is none. Where publications after it were
+   * evicted, that of the newest of these.
+   */
+  seqAfter(offset: number): number | undefined {
+    if (offset < this.reach) return this.#evictedSeq;
+    return offset < this.#newest ? this.#packed.seqAt(offset - this.reach) : undefined;
+  }
+
   /** Adds publications after the newest one, in order. Evicts what no longer fits; the newest of all always stays. */
   push(publications: readonly StoredPublication[]): void {
     const { maxPublications, maxBytes } = this.#limits;

@@ -38,13 +38,22 @@ export interface ContractOptions {
   readonly backpressureMaxBytes: number;
   /** So many bytes that a far end does not read overflow all buffers on the way. */
   readonly overflowBytes: number;
+  /** The formats that its connections have; the first is the usual one. */
+  readonly formats?: readonly [Codec, ...Codec[]];
 }
 
 /** One turn of the real event loop: what was written arrives. */
 const loopTurn = () => new Promise<void>((resolve) => void setImmediate(resolve));
 
 /** What every sink and its connections promise to the fan-out and to sessions. */
-export function sinkContract({ name, open, backpressureMaxBytes, overflowBytes }: ContractOptions): void {
+export function sinkContract({
+  name,
+  open,
+  backpressureMaxBytes,
+  overflowBytes,
+  formats = [codecs.protobuf, codecs.json],
+}: ContractOptions): void {
+  const [usual] = formats;
   const opened: Transport[] = [];
   afterEach(() => {
     for (const transport of opened.splice(0)) transport.close();
@@ -64,7 +73,7 @@ export function sinkContract({ name, open, backpressureMaxBytes, overflowBytes }
         await settle();
       }
     };
-    const connect = async (codec: Codec = codecs.protobuf, topics: readonly string[] = ['t']) => {
+    const connect = async (codec: Codec = usual, topics: readonly string[] = ['t']) => {
       const far = await transport.connect(codec);
       const command = (frame: ClientFrame) =>
         gateway.sessions.receive(far.session, codec.encodeClientFrame(frame), codec.binary);
@@ -94,7 +103,7 @@ export function sinkContract({ name, open, backpressureMaxBytes, overflowBytes }
     return { ...gateway, transport, connect, publish, publishEach, until, settle };
   }
 
-  const isBatch = (bytes: Uint8Array) => decode(codecs.protobuf, bytes).kind === 'batch';
+  const isBatch = (bytes: Uint8Array) => decode(usual, bytes).kind === 'batch';
   const range = (upto: number) => Array.from({ length: upto }, (_, i) => i + 1);
 
   /** Publishes to a client that does not read until it has lost a frame. Returns how many it published. */
@@ -109,10 +118,7 @@ export function sinkContract({ name, open, backpressureMaxBytes, overflowBytes }
   describe(`delivery by ${name}`, () => {
     test('each member gets the frames of its views in the order in which they were published', async () => {
       const { connect, publish, until } = await start();
-      const members = [
-        await connect(codecs.protobuf, ['a', 'b']),
-        await connect(codecs.protobuf, ['b', 'a']),
-      ];
+      const members = [await connect(usual, ['a', 'b']), await connect(usual, ['b', 'a'])];
       for (let i = 0; i < 20; i++) await publish(i % 2 === 0 ? 'a' : 'b', { payload: json(i) });
       const payloads = ({ of }: (typeof members)[0]) =>
         of('batch').flatMap(({ publications }) =>
@@ -140,7 +146,7 @@ export function sinkContract({ name, open, backpressureMaxBytes, overflowBytes }
       const { connect, broker, transport, until, turns } = await start({ subscriptionsPerSession: 1000 });
       const { sink } = transport;
       const topics = range(3 * sink.maxFramesPerTurn).map((i) => `t:${i}`);
-      const member = await connect(codecs.protobuf, topics);
+      const member = await connect(usual, topics);
       const publishAll = () =>
         broker.publish(topics.map((topic) => publishOf({ topic, type: 'e', payload: json(1) })));
       await publishAll();
@@ -193,15 +199,17 @@ export function sinkContract({ name, open, backpressureMaxBytes, overflowBytes }
 
     test('each connection gets its own format, compressed for those that can inflate it', async () => {
       const { connect, publish, until } = await start(eagerCompression);
-      const members = [await connect(codecs.protobuf), await connect(codecs.json)];
+      const members: Awaited<ReturnType<typeof connect>>[] = [];
+      for (const codec of formats) members.push(await connect(codec));
       for (let load = 0; load < 30; load++)
         await publish('t', { payload: json({ metricsHost: 'web-01', load }) });
       await until(() => members.every(({ offsets }) => offsets().length === 30));
-      expect(members.map(({ offsets }) => offsets())).toEqual([range(30), range(30)]);
+      expect(members.map(({ offsets }) => offsets())).toEqual(formats.map(() => range(30)));
       const isCompressed = ({ of }: (typeof members)[0]) =>
         of('batch').some(({ compressed }) => compressed !== undefined);
-      expect(members.map(isCompressed)).toEqual([true, false]);
-      expect(members.map(({ of }) => of('dictionary').length > 0)).toEqual([true, false]);
+      const inflates = formats.map((codec) => codec === codecs.protobuf);
+      expect(members.map(isCompressed)).toEqual(inflates);
+      expect(members.map(({ of }) => of('dictionary').length > 0)).toEqual(inflates);
     });
 
     test('members end with a code, or are terminated, and no frame goes to them any more', async () => {

@@ -3,11 +3,11 @@ import type { ReadApplicant } from '../../api/applicant.ts';
 import { type ApiResponse, errorResponse, type RequestHead } from '../../api/http.ts';
 import { whenDone } from '../../awaitable.ts';
 import { SluiceError } from '../../errors.ts';
-import type { Metrics } from '../../metrics.ts';
 import type { Admission, Applicant } from '../../sessions/admission.ts';
 import { readWebSocketRequest, type WebSocketRequest } from '../websocket-request.ts';
 import type { SocketData } from './connection.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
+import { countRefusal, type RefusalMetrics } from './refusals.ts';
 import { requestHead } from './request-head.ts';
 
 export interface UpgradeOptions extends ExchangeOptions {
@@ -15,7 +15,7 @@ export interface UpgradeOptions extends ExchangeOptions {
   readonly admission: Admission;
   /** Lets pages of listed origins read an answer. */
   readonly withCors: (answer: ApiResponse, origin: string) => ApiResponse;
-  readonly metrics: Pick<Metrics, 'connectionsRejectedTotal' | 'authFailuresTotal' | 'rateLimitedTotal'>;
+  readonly metrics: RefusalMetrics;
 }
 
 /** Upgrades HTTP requests to WebSockets, where the client is admitted. */
@@ -82,11 +82,7 @@ export class UpgradeHandler {
   }
 
   #refuse(exchange: Exchange, error: SluiceError): void {
-    const { metrics } = this.#options;
-    const { code } = error;
-    metrics.connectionsRejectedTotal.inc({ reason: code });
-    if (error.isAuthFault) metrics.authFailuresTotal.inc({ reason: code });
-    if (code === 'rate_limited') metrics.rateLimitedTotal.inc({ scope: 'handshake' });
+    countRefusal(this.#options.metrics, error);
     exchange.answer(refusal(error), noPayer);
   }
 }

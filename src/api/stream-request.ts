@@ -1,0 +1,186 @@
+import { z } from 'zod';
+import { SluiceError } from '../errors.ts';
+import type { Subscription } from '../protocol/frames.ts';
+import { jsonCodec } from '../protocol/json/codec.ts';
+import { type Cursor, cursorMaxLength, parseCursor } from '../topics/cursor.ts';
+import { withoutByteOrderMark } from './request-input.ts';
+import { wholeNumber } from './schemas.ts';
+import { validate } from './validate.ts';
+
+/** What a client asks a stream or a poll for. */
+export interface StreamRequest {
+  readonly subscriptions: readonly Subscription[];
+  /** Where it continues; undefined: it begins. A cursor of another make counts as one that is too old. */
+  readonly cursor: Cursor | undefined;
+  readonly eventNames: 'message' | 'type';
+  readonly timeoutSeconds: number;
+}
+
+const names = z.enum(['message', 'type']).default('message');
+const timeoutMaxSeconds = 60;
+const defaultTimeoutSeconds = 25;
+
+const words = {
+  topic: 'A topic or a pattern; may be given many times.',
+  filter: 'Of all topics: only publications whose tags match, as in the subscribe command.',
+  last: 'Of all topics: for a client without a cursor, the newest N publications first.',
+  intervalMs: 'Of all topics: at most one batch in this time.',
+  conflate: 'Of all topics: only the newest publication per key of each batch.',
+  subscriptions: 'Further subscriptions, each with its own options, as in the subscribe command.',
+  cursor: 'Continue here: the newest cursor that the client had. `Last-Event-ID` is the same, and wins.',
+  events: '`type`: events are named by the types of their publications, rather than all `message`.',
+  timeoutSeconds: 'How long a poll waits for something; 0: not at all.',
+} as const;
+
+const cursorText = z.string().max(cursorMaxLength).optional().describe(words.cursor);
+
+const queryShape = {
+  topic: z.array(z.string()).default([]).describe(words.topic),
+  filter: jsonText().optional().describe(`${words.filter} JSON.`),
+  last: wholeNumber(0, 2 ** 32 - 1)
+    .optional()
+    .describe(words.last),
+  intervalMs: wholeNumber(0, 2 ** 32 - 1)
+    .optional()
+    .describe(words.intervalMs),
+  conflate: z
+    .enum(['true', 'false'])
+    .transform((text) => text === 'true')
+    .pipe(z.boolean())
+    .optional()
+    .describe(words.conflate),
+  subscriptions: jsonText().optional().describe(`${words.subscriptions} A JSON array.`),
+  cursor: cursorText,
+  lastEventId: cursorText.describe('The same, as some clients name it.'),
+  token: z.string().optional().describe('A short-lived token, where no header can be sent.'),
+};
+const bodyShape = {
+  topic: z
+    .union([z.string(), z.array(z.string())])
+    .optional()
+    .describe(words.topic),
+  filter: z.unknown().optional().describe(words.filter),
+  last: z.int().min(0).optional().describe(words.last),
+  intervalMs: z.int().min(0).optional().describe(words.intervalMs),
+  conflate: z.boolean().optional().describe(words.conflate),
+  subscriptions: z.array(z.unknown()).optional().describe(words.subscriptions),
+  cursor: cursorText,
+};
+const events = { events: names.describe(words.events) };
+const timeout = {
+  timeoutSeconds: z
+    .int()
+    .min(0)
+    .max(timeoutMaxSeconds)
+    .default(defaultTimeoutSeconds)
+    .describe(words.timeoutSeconds),
+};
+const timeoutOfQuery = {
+  timeoutSeconds: wholeNumber(0, timeoutMaxSeconds)
+    .default(defaultTimeoutSeconds)
+    .describe(words.timeoutSeconds),
+};
+
+export const sseQuery = z.strictObject({ ...queryShape, ...events });
+export const sseBody = z.strictObject({ ...bodyShape, ...events });
+export const pollQuery = z.strictObject({ ...queryShape, ...timeoutOfQuery });
+export const pollBody = z.strictObject({ ...bodyShape, ...timeout });
+
+/** A parameter whose text is JSON. */
+function jsonText() {
+  return z
+    .string()
+    .transform((text, context): unknown => {
+      try {
+        return JSON.parse(text);
+      } catch {
+        context.addIssue({ code: 'custom', message: 'is not JSON' });
+        return z.NEVER;
+      }
+    })
+    .pipe(z.unknown());
+}
+
+/** The members that all shapes have. */
+interface Asked {
+  readonly topic?: string | readonly string[] | undefined;
+  readonly filter?: unknown;
+  readonly last?: number | undefined;
+  readonly intervalMs?: number | undefined;
+  readonly conflate?: boolean | undefined;
+  readonly subscriptions?: unknown;
+  readonly cursor?: string | undefined;
+  readonly lastEventId?: string | undefined;
+  readonly events?: 'message' | 'type';
+  readonly timeoutSeconds?: number;
+}
+
+/** `lastEventId`: the header of that name; empty: none. */
+export function readStreamQuery(
+  schema: typeof sseQuery | typeof pollQuery,
+  query: string,
+  lastEventId: string,
+): StreamRequest | SluiceError {
+  const values: Record<string, string | string[]> = Object.create(null) as Record<string, string>;
+  const topics: string[] = [];
+  for (const [name, value] of new URLSearchParams(query)) {
+    if (name === 'topic') topics.push(value);
+    else if (name in values) {
+      return new SluiceError('invalid_request', `${JSON.stringify(name)} is given twice in the query`);
+    } else values[name] = value;
+  }
+  const asked = validate<Asked>(schema, { ...values, topic: topics });
+  return asked instanceof SluiceError ? asked : streamRequest(asked, lastEventId);
+}
+
+export function readStreamBody(
+  schema: typeof sseBody | typeof pollBody,
+  body: Uint8Array,
+  lastEventId: string,
+): StreamRequest | SluiceError {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(withoutByteOrderMark(body)));
+  } catch (cause) {
+    return new SluiceError('invalid_json', 'the body is not JSON in UTF-8', { cause });
+  }
+  const asked = validate<Asked>(schema, value);
+  return asked instanceof SluiceError ? asked : streamRequest(asked, lastEventId);
+}
+
+function streamRequest(asked: Asked, lastEventId: string): StreamRequest | SluiceError {
+  const subscriptions = subscriptionsOf(asked);
+  if (subscriptions instanceof SluiceError) return subscriptions;
+  const text = lastEventId || asked.cursor || asked.lastEventId || '';
+  return {
+    subscriptions,
+    cursor: text === '' ? undefined : (parseCursor(text) ?? unknownCursor),
+    eventNames: asked.events ?? 'message',
+    timeoutSeconds: asked.timeoutSeconds ?? defaultTimeoutSeconds,
+  };
+}
+
+/** No engine numbers its commits so. */
+const unknownCursor: Cursor = { epoch: '-', seq: 0, lacksValues: false };
+
+/** As the subscribe command reads them: what is wrong with one of many is told in its own result. */
+function subscriptionsOf({
+  topic = [],
+  filter,
+  last,
+  intervalMs,
+  conflate,
+  subscriptions,
+}: Asked): readonly Subscription[] | SluiceError {
+  if (subscriptions !== undefined && !Array.isArray(subscriptions)) {
+    return new SluiceError('invalid_request', 'subscriptions: must be an array');
+  }
+  const topics = new Set(typeof topic === 'string' ? [topic] : topic);
+  const each = [...topics].map((name) => ({ topic: name, filter, last, intervalMs, conflate }));
+  const all: readonly unknown[] = [...each, ...((subscriptions as readonly unknown[] | undefined) ?? [])];
+  if (all.length === 0) return [];
+  const command = JSON.stringify({ type: 'subscribe', subscriptions: all });
+  const decoded = jsonCodec.decodeClientFrame(new TextEncoder().encode(command));
+  if (!decoded.ok) return new SluiceError(decoded.code, decoded.message);
+  return decoded.frame.kind === 'subscribe' ? decoded.frame.subscriptions : [];
+}

@@ -1,0 +1,7 @@
+import type { Had } from '../topics/cursor.ts';
+
+/** How far a subscriber is in a view that it lacks something of. */
+export interface Lag extends Had {
+  /** Topics of a pattern in which it is elsewhere, by name; those that lack nothing too. */
+  readonly topics?: ReadonlyMap<string, Had>;
+}

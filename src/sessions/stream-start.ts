@@ -1,0 +1,36 @@
+import { subscriptionKey } from '../protocol/equal-subscriptions.ts';
+import type { Subscription } from '../protocol/frames.ts';
+import { type Cursor, formatCursor, type Had, subscriptionsKey } from '../topics/cursor.ts';
+
+/** Where a stream begins. */
+export interface StreamStart {
+  readonly subscriptions: readonly Subscription[];
+  /** For the topics that the session joins by itself; undefined: they begin. */
+  readonly cursor: string | undefined;
+  /** `subscriptionsKey` of the subscriptions. */
+  readonly subscriptionsKey: string;
+}
+
+/**
+ * A stream that continues at a cursor begins nowhere else. Where it is subscribed to something else than before, it may
+ * lack the values of state topics, and gets all of them.
+ */
+export function streamStart(subscriptions: readonly Subscription[], cursor: Cursor | undefined): StreamStart {
+  const key = subscriptionsKey(subscriptions.map(subscriptionKey));
+  if (cursor === undefined) return { subscriptions, cursor: undefined, subscriptionsKey: key };
+  const isSame = cursor.stream === undefined || cursor.stream.subscriptions === key;
+  const text = formatCursor(isSame ? { ...cursor, stream: undefined } : lackingValues(cursor));
+  const continued = subscriptions.map(({ since: _since, positions: _positions, last: _last, ...rest }) => ({
+    ...rest,
+    cursor: text,
+  }));
+  return { subscriptions: continued, cursor: text, subscriptionsKey: key };
+}
+
+function lackingValues({ epoch, seq, exceptions }: Cursor): Cursor {
+  const lacking = [...(exceptions ?? [])].map(([key, had]): [string, Had] => [
+    key,
+    { ...had, lacksValues: true },
+  ]);
+  return { epoch, seq, lacksValues: true, ...(lacking.length > 0 && { exceptions: new Map(lacking) }) };
+}

@@ -1,0 +1,280 @@
+import type { HttpResponse } from 'uWebSockets.js';
+import type { CloseCode } from '../../errors.ts';
+import type { View } from '../../fanout/view.ts';
+import type { BareCounter } from '../../metrics.ts';
+import type { Codec } from '../../protocol/codec.ts';
+import { codecs } from '../../protocol/codecs.ts';
+import type { Connection } from '../../sessions/connection.ts';
+import type { Session } from '../../sessions/session.ts';
+import type { CursorHolder, StreamCursors } from '../../sessions/stream-cursors.ts';
+import { type EventNames, emptyComment, eventBytes, heartbeat, idLine } from '../event-stream.ts';
+import type { SseSink } from './sse-sink.ts';
+
+/** What a connection uses of the library's response. */
+export type StreamResponse = Pick<HttpResponse, 'write' | 'cork' | 'onWritable' | 'end' | 'close'>;
+
+export interface SseConnectionOptions {
+  readonly response: StreamResponse;
+  readonly sink: SseSink;
+  readonly cursors: StreamCursors;
+  readonly names: EventNames;
+  /** `subscriptionsKey` of what the client asks for. */
+  readonly subscriptions: string;
+  /** Above this it takes no more frames. */
+  readonly backpressureMaxBytes: number;
+  readonly sentBytes: BareCounter;
+  readonly monotonicMs: () => number;
+}
+
+/** Whole events, which leave in one piece or not at all. */
+interface Piece {
+  readonly parts: readonly (Uint8Array | string)[];
+  readonly bytes: number;
+  /** Of a frame that was published; 0 for what was sent to this client alone. */
+  readonly publications: number;
+}
+
+/** The library gives up a response that makes no progress for 8 to 12 s, unless something is written meanwhile. */
+const keptAliveMs = 4000;
+
+/**
+ * A stream of Server-Sent Events as the connection of a session.
+ *
+ * The library buffers whatever is written and tells of a full socket only by the result, so the connection stops there:
+ * what follows waits here, as references to shared bytes, until the socket takes more. While the library holds a
+ * remainder, it writes it only together with something new: then a comment is written
+ * (test/transport/uws/facts.test.ts).
+ */
+export class SseConnection implements Connection {
+  readonly codec: Codec = codecs.json;
+  readonly sink: SseSink;
+  readonly names: EventNames;
+  readonly #options: SseConnectionOptions;
+  readonly #response: StreamResponse;
+  /** Messages before the response has begun. */
+  #held: Uint8Array[] | undefined = [];
+  /** Of them, and of frames before that. */
+  #heldBytes = 0;
+  #holder: CursorHolder | undefined;
+  /** Frames of this turn. */
+  #turn: Piece[] = [];
+  #queue: Piece[] = [];
+  #queuedBytes = 0;
+  /** What the library may still hold a part of; undefined: the socket has taken everything. */
+  #stuck: Piece | undefined;
+  #stuckSinceMs = 0;
+  #wroteAtMs = 0;
+  #isCorked = false;
+  #closed = false;
+  session: Session | undefined = undefined;
+
+  constructor(options: SseConnectionOptions) {
+    this.#options = options;
+    this.#response = options.response;
+    this.sink = options.sink;
+    this.names = options.names;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Publications that were published to it and are still in this process. */
+  get unsentPublications(): number {
+    let count = this.#stuck?.publications ?? 0;
+    for (const { publications } of [...this.#queue, ...this.#turn]) count += publications;
+    return count;
+  }
+
+  /**
+   * The response may begin: `writeHead` writes its head, and `subscribed` sends what the client is told first. Only now
+   * the client's cursor covers all that it subscribes to.
+   */
+  begin(session: Session, writeHead: () => void, subscribed: () => void): void {
+    this.#corked(() => {
+      writeHead();
+      this.#response.onWritable(() => this.#writable());
+      const held = this.#held ?? [];
+      this.#held = undefined;
+      this.#heldBytes = 0;
+      for (const message of held) this.#sendNow(message);
+      this.#flush();
+      this.#holder = { session, subscriptions: this.#options.subscriptions };
+      subscribed();
+    });
+  }
+
+  /** A frame of a view. False: the client reads too slowly, and does not get it. */
+  publish(piece: Piece): boolean {
+    if (this.#closed) return true;
+    if (this.bufferedBytes() > this.#options.backpressureMaxBytes) return false;
+    if (this.#held !== undefined) this.#heldBytes += piece.bytes;
+    this.#turn.push(piece);
+    return true;
+  }
+
+  /** The parts of a published frame, for `publish`. */
+  frame(event: Uint8Array, bytes: number, publications: number): Piece {
+    return { parts: this.#withId(event), bytes, publications };
+  }
+
+  /** Writes the frames of this turn, in one go. */
+  flush(): void {
+    if (this.#closed || this.#held !== undefined || this.#turn.length === 0) return;
+    this.cork(() => this.#flush());
+  }
+
+  send(message: Uint8Array): 'sent' | 'dropped' {
+    if (this.#closed) return 'sent';
+    if (this.bufferedBytes() > this.#options.backpressureMaxBytes) return 'dropped';
+    if (this.#held !== undefined) {
+      this.#held.push(message);
+      this.#heldBytes += message.length;
+    } else {
+      this.cork(() => {
+        this.#flush();
+        this.#sendNow(message);
+      });
+    }
+    return 'sent';
+  }
+
+  cork(run: () => void): void {
+    if (this.#isCorked || this.#closed || this.#held !== undefined) run();
+    else this.#corked(run);
+  }
+
+  bufferedBytes(): number {
+    return this.#closed ? 0 : this.#heldBytes + this.#queuedBytes + (this.#stuck?.bytes ?? 0);
+  }
+
+  join(view: View): void {
+    if (!this.#closed) this.sink.join(view, this);
+  }
+
+  leave(view: View): void {
+    this.sink.leave(view, this);
+  }
+
+  /** What the client has not read by now it gets when it comes back. */
+  end(_code: CloseCode): void {
+    if (this.#held !== undefined) this.terminate();
+    else if (!this.#closed) {
+      this.flush();
+      this.cork(() => this.#response.end(undefined, true));
+      this.gone();
+    }
+  }
+
+  terminate(): void {
+    // The library tells of it at once, by the same callback as of a client that is gone.
+    if (!this.#closed) this.#response.close();
+  }
+
+  /** The response is over: nothing may be called on it any more. */
+  gone(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.sink.gone(this);
+    this.#turn = [];
+    this.#queue = [];
+    this.#stuck = undefined;
+  }
+
+  /** Writes something into a silent stream. Call it about once a second. Ends a client that takes nothing. */
+  beat(nowMs: number, heartbeatMs: number, writeTimeoutMs: number): void {
+    if (this.#closed || this.#held !== undefined) return;
+    const silentMs = nowMs - this.#wroteAtMs;
+    if (this.#stuck === undefined) {
+      if (silentMs >= heartbeatMs) this.#comment(heartbeat);
+    } else if (nowMs - this.#stuckSinceMs >= writeTimeoutMs) this.session?.terminate();
+    else if (silentMs >= keptAliveMs) this.#comment(emptyComment);
+  }
+
+  #sendNow(message: Uint8Array): void {
+    this.#options.sentBytes.inc(message.length);
+    this.#write(this.#pieceOf(message));
+  }
+
+  #corked(run: () => void): void {
+    this.#isCorked = true;
+    this.#response.cork(() => {
+      try {
+        run();
+      } finally {
+        this.#isCorked = false;
+      }
+    });
+  }
+
+  #pieceOf(message: Uint8Array): Piece {
+    const { before, event } = eventBytes(message, this.names);
+    const parts = this.#withId(event);
+    if (before.length > 0) parts.unshift(before);
+    return { parts, bytes: message.length, publications: 0 };
+  }
+
+  #withId(event: Uint8Array): (Uint8Array | string)[] {
+    const isKnown = this.#holder !== undefined && !this.sink.hasLost(this);
+    const cursor = isKnown ? this.#options.cursors.of(this.#holder as CursorHolder) : undefined;
+    return cursor === undefined ? [event] : [idLine(cursor), event];
+  }
+
+  #flush(): void {
+    const turn = this.#turn;
+    if (turn.length === 0) return;
+    this.#turn = [];
+    for (const piece of turn) this.#write(piece);
+  }
+
+  /** Call it corked. */
+  #write(piece: Piece): void {
+    if (this.#closed) return;
+    if (this.#stuck === undefined) this.#put(piece);
+    else {
+      this.#queue.push(piece);
+      this.#queuedBytes += piece.bytes;
+    }
+  }
+
+  #put(piece: Piece): void {
+    let isTaken = true;
+    for (const part of piece.parts) if (!this.#response.write(part)) isTaken = false;
+    this.#wroteAtMs = this.#options.monotonicMs();
+    if (isTaken) return;
+    this.#stuck = piece;
+    this.#stuckSinceMs = this.#wroteAtMs;
+  }
+
+  #comment(comment: Uint8Array): void {
+    this.cork(() => {
+      const isTaken = this.#response.write(comment);
+      this.#wroteAtMs = this.#options.monotonicMs();
+      if (!isTaken) this.#stick();
+    });
+  }
+
+  /** The library holds something, though all of it may be no more than a comment. */
+  #stick(): void {
+    if (this.#stuck === undefined) this.#stuckSinceMs = this.#wroteAtMs;
+    this.#stuck ??= { parts: [], bytes: emptyComment.length, publications: 0 };
+  }
+
+  /** The socket takes more: the remainder leaves with the next write. Returns whether all was taken. */
+  #writable(): boolean {
+    if (this.#closed) return true;
+    this.cork(() => {
+      this.#stuck = undefined;
+      if (this.#queue.length === 0) this.#comment(emptyComment);
+      while (this.#queue.length > 0 && this.#stuck === undefined) {
+        const piece = this.#queue.shift() as Piece;
+        this.#queuedBytes -= piece.bytes;
+        this.#put(piece);
+      }
+    });
+    if (this.#closed) return true;
+    if (this.#stuck !== undefined) return false;
+    this.session?.pump();
+    return true;
+  }
+}

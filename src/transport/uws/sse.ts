@@ -1,0 +1,166 @@
+import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
+import { type ApiResponse, errorResponse } from '../../api/http.ts';
+import { sseBody, sseQuery } from '../../api/stream-request.ts';
+import { SluiceError } from '../../errors.ts';
+import type { Metrics } from '../../metrics.ts';
+import type { SubscribeResult } from '../../protocol/frames.ts';
+import { Lifecycle, type LifecycleOptions } from '../../sessions/lifecycle.ts';
+import type { Session } from '../../sessions/session.ts';
+import type { Sessions } from '../../sessions/sessions.ts';
+import type { StreamCursors } from '../../sessions/stream-cursors.ts';
+import { streamStart } from '../../sessions/stream-start.ts';
+import { wireErrorOf } from '../../sessions/wire-error.ts';
+import { jsonEvent, retryLine } from '../event-stream.ts';
+import { Exchange, type ExchangeOptions } from './exchange.ts';
+import { countRefusal, type RefusalMetrics } from './refusals.ts';
+import { SseConnection } from './sse-connection.ts';
+import { SseSink } from './sse-sink.ts';
+import { refusalOf, StreamDoor, type StreamDoorOptions, type Visitor } from './stream-door.ts';
+
+export interface SseOptions extends StreamDoorOptions, ExchangeOptions {
+  readonly sessions: Sessions;
+  readonly cursors: StreamCursors;
+  /** Lets pages of listed origins read an answer. */
+  readonly withCors: (answer: ApiResponse, origin: string) => ApiResponse;
+  readonly backpressureMaxBytes: number;
+  /** A stream is never silent for longer. */
+  readonly heartbeatMs: number;
+  /** Clients come back within this time, each at another one. */
+  readonly reconnectSpreadMs: number;
+  readonly metrics: LifecycleOptions['metrics'] &
+    RefusalMetrics &
+    Pick<Metrics, 'deliveriesTotal' | 'sentBytesTotal' | 'dropsTotal'>;
+}
+
+const reconnectMinMs = 1000;
+
+/** No cache may keep a stream, and no proxy hold back its beginning or compress it: nginx heeds the last one. */
+const streamHeaders = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+  'x-content-type-options': 'nosniff',
+} as const;
+
+/** `GET` and `POST /sse`: a session for each stream. */
+export class EventStreams {
+  readonly #options: SseOptions;
+  readonly #door: StreamDoor;
+  readonly #lifecycle: Lifecycle;
+  readonly sink: SseSink;
+
+  constructor(app: TemplatedApp, options: SseOptions) {
+    this.#options = options;
+    this.#door = new StreamDoor(options);
+    this.#lifecycle = new Lifecycle({ ...options, transport: 'sse' });
+    this.sink = new SseSink({
+      ...options,
+      closed: ({ session }) => {
+        if (session !== undefined) this.#lifecycle.closed(session);
+      },
+    });
+    app.get('/sse', (response, request) => this.#serve(response, request));
+    app.post('/sse', (response, request) => this.#serve(response, request));
+  }
+
+  /** Keeps silent streams open, and ends those whose clients take nothing. Call it about once a second. */
+  sweep(): void {
+    const { monotonicMs, heartbeatMs, writeTimeoutMs } = this.#options;
+    this.sink.beat(monotonicMs(), heartbeatMs, writeTimeoutMs);
+  }
+
+  #serve(response: HttpResponse, request: HttpRequest): void {
+    const startedAtMs = this.#options.monotonicMs();
+    const exchange = new Exchange(response, this.#options);
+    const origin = request.getHeader('origin');
+    const refuse = (error: SluiceError) => this.#refuse(exchange, error, origin);
+    this.#door.receive(
+      response,
+      request,
+      { query: sseQuery, body: sseBody },
+      {
+        get isOver() {
+          return exchange.isOver;
+        },
+        onAborted: (run) => exchange.onAborted(run),
+        enter: (visitor) => this.#enter(response, exchange, visitor, { origin, startedAtMs }),
+        refuse,
+      },
+    );
+  }
+
+  #enter(
+    response: HttpResponse,
+    exchange: Exchange,
+    { asked, admit }: Visitor,
+    { origin, startedAtMs }: { origin: string; startedAtMs: number },
+  ): void {
+    const peer = admit();
+    if (peer instanceof SluiceError) {
+      this.#refuse(exchange, peer, origin);
+      return;
+    }
+    const { sessions, metrics } = this.#options;
+    const start = streamStart(asked.subscriptions, asked.cursor);
+    const connection = new SseConnection({
+      ...this.#options,
+      response,
+      sink: this.sink,
+      names: asked.eventNames,
+      subscriptions: start.subscriptionsKey,
+      sentBytes: metrics.sentBytesTotal,
+    });
+    exchange.onAborted(() => connection.gone());
+    const session = this.#lifecycle.open(peer, connection, startedAtMs, start.cursor);
+    connection.session = session;
+    this.sink.add(connection);
+    sessions.subscribeStream(session, start.subscriptions, (results) => {
+      if (exchange.isOver) return;
+      const refusal = refusalOf(results);
+      if (refusal !== undefined) {
+        connection.gone();
+        this.#refuse(exchange, refusal, origin);
+      } else {
+        exchange.upgraded();
+        this.#begin(response, connection, session, results as readonly SubscribeResult[], origin);
+      }
+    });
+  }
+
+  #begin(
+    response: HttpResponse,
+    connection: SseConnection,
+    session: Session,
+    results: readonly SubscribeResult[],
+    origin: string,
+  ): void {
+    const { headers } = this.#options.withCors({ status: 200, headers: streamHeaders, body: '' }, origin);
+    const writeHead = () => {
+      response.writeStatus('200 OK');
+      for (const name in headers) response.writeHeader(name, headers[name] as string);
+      response.write(retryLine(this.#reconnectMs()));
+    };
+    connection.begin(session, writeHead, () => session.sendFrame({ kind: 'subscribed', id: 0, results }));
+    session.pump();
+  }
+
+  /**
+   * A browser's EventSource ends for good at any status but 200. So what passes is told in a stream that ends, and the
+   * client comes back.
+   */
+  #refuse(exchange: Exchange, error: SluiceError, origin: string): void {
+    const { metrics, withCors } = this.#options;
+    countRefusal(metrics, error);
+    exchange.answer(withCors(error.retry ? this.#passing(error) : errorResponse(error), origin), 'refusals');
+  }
+
+  #passing({ code, message, retryAfterMs }: SluiceError): ApiResponse {
+    const retry = retryLine(retryAfterMs ?? this.#reconnectMs());
+    const event = jsonEvent('error', { type: 'error', ...wireErrorOf(code, message, retryAfterMs) });
+    return { status: 200, headers: streamHeaders, body: Buffer.concat([retry, event]) };
+  }
+
+  #reconnectMs(): number {
+    return reconnectMinMs + Math.floor(Math.random() * this.#options.reconnectSpreadMs);
+  }
+}

@@ -1,0 +1,126 @@
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { ReadApplicant } from '../../api/applicant.ts';
+import {
+  type pollBody,
+  type pollQuery,
+  readStreamBody,
+  readStreamQuery,
+  type StreamRequest,
+  type sseBody,
+  type sseQuery,
+} from '../../api/stream-request.ts';
+import { whenDone } from '../../awaitable.ts';
+import { type ErrorCode, SluiceError } from '../../errors.ts';
+import type { SubscribeResult } from '../../protocol/frames.ts';
+import type { Admission, Applicant } from '../../sessions/admission.ts';
+import type { ByteCharges } from '../../sessions/charges.ts';
+import type { Peer } from '../../sessions/session.ts';
+import { RequestBody } from './request-body.ts';
+import { requestHead } from './request-head.ts';
+
+export interface StreamDoorOptions {
+  readonly readApplicant: ReadApplicant;
+  readonly admission: Admission;
+  /** Bodies that have not come to their end yet. */
+  readonly incoming: ByteCharges;
+  readonly bodyMaxBytes: number;
+}
+
+/** The shapes of what a route takes. */
+export interface StreamShapes {
+  readonly query: typeof sseQuery | typeof pollQuery;
+  readonly body: typeof sseBody | typeof pollBody;
+}
+
+/** A request that was read and whose client is known. `admit` takes the place of a new connection. */
+export interface Visitor {
+  readonly applicant: Applicant;
+  readonly asked: StreamRequest;
+  readonly identity: Peer['identity'];
+  admit(): Peer | SluiceError;
+}
+
+/** Where the outcome of a request goes. */
+export interface Reception {
+  /** The client is gone. */
+  readonly isOver: boolean;
+  onAborted(run: () => void): void;
+  enter(visitor: Visitor): void;
+  refuse(error: SluiceError): void;
+}
+
+/** Reads requests of streams and polls, by GET or by POST, and finds out who sends them. */
+export class StreamDoor {
+  readonly #options: StreamDoorOptions;
+
+  constructor(options: StreamDoorOptions) {
+    this.#options = options;
+  }
+
+  /** Calls `enter` or `refuse` of the reception once, unless the client is gone before. */
+  receive(response: HttpResponse, request: HttpRequest, shapes: StreamShapes, reception: Reception): void {
+    const { readApplicant, admission } = this.#options;
+    const head = requestHead(response, request);
+    const lastEventId = head.header('last-event-id');
+    const applicant = readApplicant(head, 'http');
+    const problem = applicant instanceof SluiceError ? applicant : admission.ask(applicant);
+    if (problem !== undefined || applicant instanceof SluiceError) {
+      reception.refuse(problem as SluiceError);
+      return;
+    }
+    const proceed = (asked: StreamRequest | SluiceError) => this.#identify(applicant, asked, reception);
+    if (head.method !== 'POST') {
+      proceed(readStreamQuery(shapes.query, head.query, lastEventId));
+      return;
+    }
+    const type = head.header('content-type');
+    if (!isJson(type)) {
+      reception.refuse(
+        new SluiceError('unsupported_media_type', 'the Content-Type must be application/json'),
+      );
+      return;
+    }
+    const { bodyMaxBytes, incoming } = this.#options;
+    const options = { bodyMaxBytes, incoming, payer: applicant.payer, verdict: undefined };
+    const body = new RequestBody(response, options, (bytes) =>
+      proceed(bytes instanceof SluiceError ? bytes : readStreamBody(shapes.body, bytes, lastEventId)),
+    );
+    reception.onAborted(() => body.drop());
+  }
+
+  #identify(applicant: Applicant, asked: StreamRequest | SluiceError, reception: Reception): void {
+    if (asked instanceof SluiceError) {
+      reception.refuse(asked);
+      return;
+    }
+    const { admission } = this.#options;
+    void whenDone(admission.identify(applicant, 'http'), (identity) => {
+      if (reception.isOver) return;
+      const verdict =
+        !(identity instanceof SluiceError) && identity.unauthenticated === true
+          ? new SluiceError('unauthorized', 'a token or an API key is needed')
+          : identity;
+      if (verdict instanceof SluiceError) reception.refuse(verdict);
+      else
+        reception.enter({
+          applicant,
+          asked,
+          identity: verdict,
+          admit: () => admission.admit(applicant, verdict),
+        });
+    });
+  }
+}
+
+function isJson(contentType: string): boolean {
+  return contentType.split(';', 1)[0]?.trim().toLowerCase() === 'application/json';
+}
+
+/** Why there is nothing to stream: every subscription was refused. One that may be granted later says so. */
+export function refusalOf(results: readonly SubscribeResult[] | SluiceError): SluiceError | undefined {
+  if (results instanceof SluiceError) return results;
+  const refused = results.flatMap((result) => ('error' in result ? [result.error] : []));
+  if (refused.length === 0 || refused.length < results.length) return undefined;
+  const { code, message, retryAfterMs } = refused.find(({ retry }) => retry) ?? refused[0]!;
+  return new SluiceError(code as ErrorCode, message, retryAfterMs === undefined ? {} : { retryAfterMs });
+}
