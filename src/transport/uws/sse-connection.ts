@@ -1,5 +1,6 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import type { CloseCode } from '../../errors.ts';
+import type { Sink } from '../../fanout/sink.ts';
 import type { View } from '../../fanout/view.ts';
 import type { BareCounter } from '../../metrics.ts';
 import type { Codec } from '../../protocol/codec.ts';
@@ -8,14 +9,23 @@ import type { Connection } from '../../sessions/connection.ts';
 import type { Session } from '../../sessions/session.ts';
 import type { CursorHolder, StreamCursors } from '../../sessions/stream-cursors.ts';
 import { type EventNames, emptyComment, eventBytes, heartbeat, idLine } from '../event-stream.ts';
-import type { SseSink } from './sse-sink.ts';
 
 /** What a connection uses of the library's response. */
 export type StreamResponse = Pick<HttpResponse, 'write' | 'cork' | 'onWritable' | 'end' | 'close'>;
 
+/** The sink, as its connections know it. */
+export interface StreamSink extends Sink {
+  join(view: View, connection: SseConnection): void;
+  leave(view: View, connection: SseConnection): void;
+  /** It lost frames and was not told of it yet. */
+  hasLost(connection: SseConnection): boolean;
+  /** Takes back what was counted as delivered and was not. */
+  gone(connection: SseConnection): void;
+}
+
 export interface SseConnectionOptions {
   readonly response: StreamResponse;
-  readonly sink: SseSink;
+  readonly sink: StreamSink;
   readonly cursors: StreamCursors;
   readonly names: EventNames;
   /** `subscriptionsKey` of what the client asks for. */
@@ -47,7 +57,7 @@ const keptAliveMs = 4000;
  */
 export class SseConnection implements Connection {
   readonly codec: Codec = codecs.json;
-  readonly sink: SseSink;
+  readonly sink: StreamSink;
   readonly names: EventNames;
   readonly #options: SseConnectionOptions;
   readonly #response: StreamResponse;

@@ -1,10 +1,10 @@
-import type { OutFrame, Receiver, Sink } from '../../fanout/sink.ts';
+import type { OutFrame, Receiver } from '../../fanout/sink.ts';
 import type { Feed, View } from '../../fanout/view.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Position } from '../../protocol/frames.ts';
 import type { StreamCursors } from '../../sessions/stream-cursors.ts';
 import { type EventNames, eventBytes } from '../event-stream.ts';
-import type { SseConnection } from './sse-connection.ts';
+import type { SseConnection, StreamSink } from './sse-connection.ts';
 
 type SinkMetrics = Pick<Metrics, 'deliveriesTotal' | 'sentBytesTotal' | 'dropsTotal'>;
 
@@ -30,7 +30,7 @@ const maxFramesPerTurn = 31;
  * is written, before the shared bytes. What a member gets in one turn of the fan-out leaves in one write, right after
  * it.
  */
-export class SseSink implements Sink {
+export class SseSink implements StreamSink {
   readonly transport = 'sse';
   readonly maxFramesPerTurn = maxFramesPerTurn;
   readonly #options: SseSinkOptions;
@@ -60,12 +60,10 @@ export class SseSink implements Sink {
     if (members?.size === 0) this.#members.delete(view);
   }
 
-  /** It lost frames and was not told of it yet. */
   hasLost(connection: SseConnection): boolean {
     return this.#losses.has(connection);
   }
 
-  /** Takes back what was counted as delivered and was not. */
   gone(connection: SseConnection): void {
     this.#losses.delete(connection);
     this.#dirty.delete(connection);
