@@ -15,6 +15,7 @@ interface Manifest {
   readonly sideEffects: boolean;
   readonly dependencies?: unknown;
   readonly peerDependencies?: unknown;
+  readonly peerDependenciesMeta?: unknown;
   readonly optionalDependencies?: unknown;
 }
 
@@ -46,12 +47,13 @@ describe('the package sluice-client', () => {
     );
 
   it('needs nothing else, has no side effects and takes less than 1 MB', () => {
-    const { sideEffects, dependencies, peerDependencies, optionalDependencies } = manifestOf(unpacked);
-    expect([sideEffects, dependencies, peerDependencies, optionalDependencies]).toEqual([
-      false,
-      undefined,
-      undefined,
-      undefined,
+    const { sideEffects, dependencies, optionalDependencies, peerDependencies, peerDependenciesMeta } =
+      manifestOf(unpacked);
+    expect([sideEffects, dependencies, optionalDependencies]).toEqual([false, undefined, undefined]);
+    // For `sluice-client/react` alone.
+    expect([peerDependencies, peerDependenciesMeta]).toEqual([
+      { react: '>=18' },
+      { react: { optional: true } },
     ]);
     const bytes = files().reduce((sum, path) => sum + statSync(join(unpacked, path)).size, 0);
     expect(bytes).toBeLessThan(1_000_000);
@@ -71,7 +73,9 @@ describe('the package sluice-client', () => {
       const code = readFileSync(join(unpacked, path), 'utf8');
       expect(code).not.toMatch(/\brequire\(|\bprotobufjs\b|util\.Long/);
       const imported = [...code.matchAll(/^(?:import|\} from)\b.*?(["'])(.+)\1/gm)].map(([, , name]) => name);
-      expect(imported.filter((name) => !name?.startsWith('./') && !name?.startsWith('../'))).toEqual([]);
+      const foreign = imported.filter((name) => !name?.startsWith('./') && !name?.startsWith('../'));
+      const react = path === 'dist/react/index.js' ? ['react', 'react/jsx-runtime'] : [];
+      expect(new Set(foreign)).toEqual(new Set(react));
       const map = JSON.parse(readFileSync(join(unpacked, `${path}.map`), 'utf8')) as {
         readonly sources: readonly string[];
         readonly sourcesContent: readonly (string | null)[];

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { resolve } from 'node:path';
 
-const root = new URL('../../', import.meta.url);
+const root = resolve(import.meta.dirname, '../..');
 
 /** A gateway in a process of its own, so that it can be killed. */
 export class GatewayProcess {

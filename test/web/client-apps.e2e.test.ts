@@ -1,6 +1,14 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -34,6 +42,34 @@ subscription.on('state', (state) => show(state));
 void client.connect();
 `;
 
+/** The same with React. */
+const reactMain = `
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { ConnectionStatus, SluiceProvider, useLatest, useTopic } from 'sluice-client/react';
+
+interface Load {
+  readonly cpu: number;
+}
+
+function Title() {
+  const { state } = useTopic<Load>('load');
+  const latest = useLatest<Load>('load', {});
+  const text = latest ? 'offset ' + latest.offset + ': ' + latest.data.cpu.toFixed(1) : state;
+  return <title>{text}</title>;
+}
+
+const url = new URLSearchParams(location.search).get('gateway') ?? '';
+createRoot(document.body).render(
+  <StrictMode>
+    <SluiceProvider url={url}>
+      <Title />
+      <ConnectionStatus />
+    </SluiceProvider>
+  </StrictMode>,
+);
+`;
+
 const strict = {
   target: 'ES2022',
   lib: ['ES2023', 'DOM'],
@@ -56,8 +92,14 @@ let site: Server;
 /** What the site serves now. */
 let served: string;
 
+const plain = { file: 'src/main.ts', text: main, packages: [] };
+
 /** An empty application with the package, installed from its tarball without any registry. */
-async function application(name: string, compilerOptions: object): Promise<string> {
+async function application(
+  name: string,
+  compilerOptions: object,
+  source: { readonly file: string; readonly text: string; readonly packages: readonly string[] } = plain,
+): Promise<string> {
   const app = join(folder, name);
   mkdirSync(join(app, 'src'), { recursive: true });
   writeFileSync(join(app, 'package.json'), '{ "private": true, "type": "module" }');
@@ -65,8 +107,12 @@ async function application(name: string, compilerOptions: object): Promise<strin
     join(app, 'tsconfig.json'),
     JSON.stringify({ compilerOptions: { ...strict, ...compilerOptions }, include: ['src'] }),
   );
-  writeFileSync(join(app, 'src/main.ts'), main);
+  writeFileSync(join(app, source.file), source.text);
   await run('npm', ['install', '--offline', '--no-audit', '--no-fund', tarball], { cwd: app });
+  for (const each of source.packages) {
+    mkdirSync(join(app, 'node_modules', each, '..'), { recursive: true });
+    symlinkSync(join(root, 'node_modules', each), join(app, 'node_modules', each));
+  }
   await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', app]);
   return app;
 }
@@ -126,6 +172,23 @@ describe('the package sluice-client in an application of another origin', { time
     const { build } = await import('vite');
     await build({ root: app, logLevel: 'error', configFile: false });
     await expectToReceive(join(app, 'dist'), 12.5);
+  });
+
+  it('is built by Vite with React, type checked strictly, and receives', async () => {
+    const app = await application(
+      'vite-react',
+      { module: 'ESNext', moduleResolution: 'bundler', noEmit: true, jsx: 'react-jsx' },
+      {
+        file: 'src/main.tsx',
+        text: reactMain,
+        packages: ['react', 'react-dom', '@types/react', '@types/react-dom'],
+      },
+    );
+    const script = '<script type="module" src="/src/main.tsx"></script>';
+    writeFileSync(join(app, 'index.html'), `<!doctype html><body>${script}</body>`);
+    const { build } = await import('vite');
+    await build({ root: app, logLevel: 'error', configFile: false });
+    await expectToReceive(join(app, 'dist'), 34.5);
   });
 
   it('is built by webpack, type checked strictly, and receives', async () => {

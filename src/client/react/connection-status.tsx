@@ -1,0 +1,48 @@
+import { type HTMLAttributes, type ReactNode, useEffect, useState } from 'react';
+import { type Connection, useConnection } from './hooks.ts';
+
+/** Says to people, and to screen readers, whether the page is live, and offers to try at once where it isn't. */
+export function ConnectionStatus(props: HTMLAttributes<HTMLSpanElement>): ReactNode {
+  const connection = useConnection();
+  const seconds = useSecondsUntil(connection.retryAtMs);
+  const canRetry = connection.state === 'closed' || seconds !== undefined;
+  return (
+    <span role="status" data-state={connection.state} {...props}>
+      {describe(connection, seconds)}
+      {canRetry && (
+        <>
+          {' '}
+          <button type="button" onClick={connection.retry}>
+            Try now
+          </button>
+        </>
+      )}
+    </span>
+  );
+}
+
+function describe({ state, reason }: Connection, seconds: number | undefined): string {
+  switch (state) {
+    case 'idle':
+      return 'Not connected';
+    case 'connecting':
+      return 'Connecting…';
+    case 'connected':
+      return 'Live';
+    case 'reconnecting':
+      return seconds === undefined ? 'Reconnecting…' : `Offline, next attempt in ${seconds} s`;
+    case 'closed':
+      return reason === undefined ? 'Disconnected' : `Disconnected: ${reason.replaceAll('_', ' ')}`;
+  }
+}
+
+/** Whole seconds, counted down; undefined: there is nothing to wait for. */
+function useSecondsUntil(atMs: number | undefined): number | undefined {
+  const [, tick] = useState(0);
+  useEffect(() => {
+    if (atMs === undefined) return;
+    const timer = setInterval(() => tick((ticks) => ticks + 1), 1000);
+    return () => clearInterval(timer);
+  }, [atMs]);
+  return atMs === undefined ? undefined : Math.max(0, Math.ceil((atMs - Date.now()) / 1000));
+}

@@ -1,0 +1,141 @@
+import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
+import type {
+  PublicationListener,
+  ReceivedPublication,
+  StateChange,
+  StateMap,
+  SubscribeOptions,
+} from '../index.ts';
+import { useClient } from './context.tsx';
+import { type Follow, TopicStore, type TopicView } from './topic-store.ts';
+
+const noOptions: SubscribeOptions = {};
+const noEntries: StateMap<never> = new Map();
+
+/** A subscription that lasts as long as the component shows this topic with equal options. */
+function useTopicStore<T, V>(
+  topic: string | undefined,
+  options: SubscribeOptions,
+  initial: V,
+  follow: Follow<T, V>,
+): TopicStore<T, V> {
+  const client = useClient();
+  // A component may write its options in place: equal ones are the same subscription.
+  const key = JSON.stringify(options);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `key` stands for the options; the rest never changes.
+  return useMemo(() => new TopicStore(client, { topic, options }, initial, follow), [client, topic, key]);
+}
+
+function useView<T, V>(store: TopicStore<T, V>): TopicView<T, V> {
+  return useSyncExternalStore(store.subscribe, store.view, store.initial);
+}
+
+/**
+ * Subscribes to a topic or pattern while the component is mounted; `undefined`: to nothing. The listener hears each
+ * publication, and renders nothing by itself: it may be another function at each render.
+ */
+export function useTopic<T = unknown>(
+  topic: string | undefined,
+  listener?: PublicationListener<T>,
+  options: SubscribeOptions = noOptions,
+): Omit<TopicView<T, unknown>, 'value'> {
+  const latest = useRef(listener);
+  useEffect(() => {
+    latest.current = listener;
+  });
+  const store = useTopicStore<T, undefined>(topic, options, undefined, (subscription) => {
+    subscription.on('publication', (...args) => void latest.current?.(...args));
+    return undefined;
+  });
+  const { state, error, hasGap, subscription } = useView(store);
+  return { state, error, hasGap, subscription };
+}
+
+/** The newest publication of a topic or pattern; undefined before the first. */
+export function useLatest<T = unknown>(
+  topic: string | undefined,
+  options: SubscribeOptions = latestOptions,
+): ReceivedPublication<T> | undefined {
+  const store = useTopicStore<T, ReceivedPublication<T> | undefined>(topic, options, undefined, followLatest);
+  return useView(store).value;
+}
+
+const latestOptions: SubscribeOptions = { last: 1 };
+
+function followLatest<T>(
+  ...[subscription, set]: Parameters<Follow<T, ReceivedPublication<T> | undefined>>
+): ReceivedPublication<T> | undefined {
+  subscription.on('publication', set);
+  subscription.on('snapshot', (entries) => {
+    set([...entries.values()].reduce<ReceivedPublication<T> | undefined>(newer, undefined));
+  });
+  return undefined;
+}
+
+function newer<T>(a: ReceivedPublication<T> | undefined, b: ReceivedPublication<T>): ReceivedPublication<T> {
+  return a !== undefined && a.offset > b.offset ? a : b;
+}
+
+/**
+ * A part of a state topic, chosen from its newest publications by key. Renders only when the part changes by `isEqual`.
+ * The selector should be a function of the entries alone; it may be another one at each render.
+ */
+export function useTopicState<T = unknown, S = StateMap<T>>(
+  topic: string | undefined,
+  selector: (entries: StateMap<T>) => S,
+  isEqual: (a: S, b: S) => boolean = Object.is,
+  options: SubscribeOptions = noOptions,
+): S {
+  const store = useTopicStore<T, StateMap<T>>(topic, options, noEntries, followMap);
+  const selected = useRef<{ readonly entries: StateMap<T>; readonly selector: unknown; readonly part: S }>(
+    undefined,
+  );
+  const select = (entries: StateMap<T>): S => {
+    const known = selected.current;
+    if (known?.entries === entries && known.selector === selector) return known.part;
+    const part = selector(entries);
+    const kept = known !== undefined && isEqual(known.part, part) ? known.part : part;
+    selected.current = { entries, selector, part: kept };
+    return kept;
+  };
+  return useSyncExternalStore(
+    store.subscribe,
+    () => select(store.view().value),
+    () => select(noEntries),
+  );
+}
+
+function followMap<T>(...[subscription, set]: Parameters<Follow<T, StateMap<T>>>): StateMap<T> {
+  subscription.on('map', set);
+  return subscription.current();
+}
+
+export interface Connection extends Omit<StateChange, 'previous'> {
+  /** Tries at once, while the client waits to reconnect or is closed. */
+  retry(): void;
+}
+
+const idle: StateChange = { state: 'idle', previous: 'idle', attempts: 0 };
+
+/** The state of the connection. */
+export function useConnection(): Connection {
+  const client = useClient();
+  const store = useMemo(() => {
+    let change = idle;
+    const read = (): StateChange => {
+      const status = client?.getStatus();
+      if (status === undefined) return idle;
+      const isKnown = change.state === status.state && change.retryAtMs === status.retryAtMs;
+      if (!isKnown) change = { ...status, previous: change.state };
+      return change;
+    };
+    return { subscribe: (notify: () => void) => client?.on('state', notify) ?? (() => undefined), read };
+  }, [client]);
+  const { state, retryAtMs, attempts, error, reason } = useSyncExternalStore(
+    store.subscribe,
+    store.read,
+    () => idle,
+  );
+  const retry = useMemo(() => () => void client?.connect().catch(() => undefined), [client]);
+  return { state, retryAtMs, attempts, error, reason, retry };
+}

@@ -1,0 +1,7 @@
+/** React hooks and components on a client. */
+
+export { ConnectionStatus } from './connection-status.tsx';
+export { SluiceProvider, type SluiceProviderProps, useClient } from './context.tsx';
+export { type Connection, useConnection, useLatest, useTopic, useTopicState } from './hooks.ts';
+export { type Job, type JobView, useJob } from './job.ts';
+export type { TopicView } from './topic-store.ts';

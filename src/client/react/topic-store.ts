@@ -1,0 +1,76 @@
+import type { Client, ClientError, SubscribeOptions, Subscription, SubscriptionState } from '../index.ts';
+
+/** What is shown of a subscription. Another object after each change. */
+export interface TopicView<T, V> {
+  readonly value: V;
+  readonly state: SubscriptionState;
+  readonly error: ClientError | undefined;
+  /** Publications were lost since the subscription began, and were named by `gap`. */
+  readonly hasGap: boolean;
+  readonly subscription: Subscription<T> | undefined;
+}
+
+/** Called when the subscription begins: listens to what makes the value, and returns the first one. */
+export type Follow<T, V> = (subscription: Subscription<T>, set: (value: V) => void) => V;
+
+/**
+ * A subscription as an external store of React: it begins with the first component that looks, and ends with the last.
+ */
+export class TopicStore<T, V> {
+  #view: TopicView<T, V>;
+  readonly #initial: TopicView<T, V>;
+  readonly #notify = new Set<() => void>();
+  readonly #begin: () => Subscription<T> | undefined;
+  readonly #follow: Follow<T, V>;
+
+  constructor(
+    client: Client | undefined,
+    wanted: { readonly topic: string | undefined; readonly options: SubscribeOptions },
+    initial: V,
+    follow: Follow<T, V>,
+  ) {
+    const { topic, options } = wanted;
+    this.#begin = () => (topic === undefined ? undefined : client?.subscribe<T>(topic, options));
+    this.#follow = follow;
+    this.#initial = {
+      value: initial,
+      state: 'pending',
+      error: undefined,
+      hasGap: false,
+      subscription: undefined,
+    };
+    this.#view = this.#initial;
+  }
+
+  readonly view = (): TopicView<T, V> => this.#view;
+  readonly initial = (): TopicView<T, V> => this.#initial;
+
+  readonly subscribe = (notify: () => void): (() => void) => {
+    this.#notify.add(notify);
+    if (this.#notify.size === 1) this.#start();
+    return () => {
+      this.#notify.delete(notify);
+      if (this.#notify.size === 0) this.#stop();
+    };
+  };
+
+  #start(): void {
+    const subscription = this.#begin();
+    if (subscription === undefined) return;
+    const value = this.#follow(subscription, (next) => this.#set({ value: next }));
+    subscription.on('state', (state) => this.#set({ state, error: subscription.error }));
+    subscription.on('error', (error) => this.#set({ error }));
+    subscription.on('gap', () => this.#set({ hasGap: true }));
+    this.#set({ value, state: subscription.state, error: subscription.error, subscription });
+  }
+
+  #stop(): void {
+    this.#view.subscription?.unsubscribe();
+    this.#view = this.#initial;
+  }
+
+  #set(change: Partial<TopicView<T, V>>): void {
+    this.#view = { ...this.#view, ...change };
+    for (const notify of this.#notify) notify();
+  }
+}

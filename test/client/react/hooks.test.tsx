@@ -1,0 +1,221 @@
+// @vitest-environment jsdom
+
+import { act, cleanup, render, screen, waitFor } from '@testing-library/react';
+import { type ReactNode, StrictMode } from 'react';
+import { renderToString } from 'react-dom/server';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { StateMap } from '../../../src/client/index.ts';
+import {
+  ConnectionStatus,
+  SluiceProvider,
+  useConnection,
+  useJob,
+  useLatest,
+  useTopic,
+  useTopicState,
+} from '../../../src/client/react/index.ts';
+import { GatewayProcess, lastingPort } from '../../support/gateway-process.ts';
+
+let gateway: GatewayProcess;
+let port: number;
+
+beforeAll(async () => {
+  port = await lastingPort();
+  gateway = await GatewayProcess.start('--port', String(port), '--origin', '*');
+}, 60_000);
+
+afterEach(cleanup);
+afterAll(() => gateway.kill());
+
+const url = () => `ws://127.0.0.1:${port}/ws`;
+const within = { timeout: 20_000 };
+
+function show(children: ReactNode) {
+  return render(
+    <StrictMode>
+      <SluiceProvider url={url()} options={{ jitter: 'none' }}>
+        {children}
+      </SluiceProvider>
+    </StrictMode>,
+  );
+}
+
+const shows = (text: string) =>
+  waitFor(() => expect(screen.getByTestId('shown').textContent).toBe(text), within);
+
+describe('useTopic', () => {
+  it('calls the latest listener once per publication, also in strict mode, and renders nothing for it', async () => {
+    const heard: string[] = [];
+    let renders = 0;
+    function Listening({ name }: { readonly name: string }) {
+      renders++;
+      const { state } = useTopic<number>('heard', ({ data }) => void heard.push(`${name} ${data}`));
+      return <p data-testid="shown">{state}</p>;
+    }
+    const { rerender } = show(<Listening name="a" />);
+    await shows('live');
+    await gateway.publish('heard', 'update', '', 1);
+    await waitFor(() => expect(heard).toEqual(['a 1']), within);
+    const before = renders;
+    await gateway.publish('heard', 'update', '', 2);
+    await waitFor(() => expect(heard).toEqual(['a 1', 'a 2']), within);
+    expect(renders).toBe(before);
+    rerender(
+      <StrictMode>
+        <SluiceProvider url={url()} options={{ jitter: 'none' }}>
+          <Listening name="b" />
+        </SluiceProvider>
+      </StrictMode>,
+    );
+    await gateway.publish('heard', 'update', '', 3);
+    await waitFor(() => expect(heard).toEqual(['a 1', 'a 2', 'b 3']), within);
+  });
+
+  it('ends the subscription with the component', async () => {
+    function Subscribed() {
+      return <p data-testid="shown">{useTopic('ended').state}</p>;
+    }
+    const { unmount } = show(<Subscribed />);
+    await shows('live');
+    unmount();
+    await waitFor(async () => expect(await gateway.metric('sluice_connections')).toBe(0), within);
+  });
+
+  it('tells why it is refused', async () => {
+    function Refused() {
+      const { state, error } = useTopic('$secret');
+      return <p data-testid="shown">{`${state} ${error?.code}`}</p>;
+    }
+    show(<Refused />);
+    await shows('refused forbidden');
+  });
+});
+
+it('useLatest shows the newest publication, also one from before', async () => {
+  await gateway.publish('latest', 'update', '', { n: 1 });
+  function Latest({ topic }: { readonly topic: string | undefined }) {
+    const latest = useLatest<{ n: number }>(topic);
+    return <p data-testid="shown">{latest ? `${latest.topic} ${latest.data.n}` : 'nothing'}</p>;
+  }
+  const { rerender } = show(<Latest topic="latest" />);
+  await shows('latest 1');
+  await gateway.publish('latest', 'update', '', { n: 2 });
+  await shows('latest 2');
+  rerender(
+    <StrictMode>
+      <SluiceProvider url={url()} options={{ jitter: 'none' }}>
+        <Latest topic={undefined} />
+      </SluiceProvider>
+    </StrictMode>,
+  );
+  await shows('nothing');
+});
+
+describe('useTopicState', () => {
+  it('renders only when what is selected changes', async () => {
+    const topic = 'server:selected';
+    await gateway.publish(topic, 'update', 'cpu', 1);
+    let renders = 0;
+    const cpu = (entries: StateMap<number>) => entries.get('cpu')?.data;
+    function Selected() {
+      renders++;
+      return <p data-testid="shown">{String(useTopicState<number, number | undefined>(topic, cpu))}</p>;
+    }
+    show(<Selected />);
+    await shows('1');
+    const before = renders;
+    let keys = 0;
+    function Counted() {
+      const size = useTopicState(topic, (entries) => entries.size);
+      keys = size;
+      return null;
+    }
+    show(<Counted />);
+    await gateway.publish(topic, 'update', 'memory', 7);
+    await waitFor(() => expect(keys).toBe(2), within);
+    expect(renders).toBe(before);
+    await gateway.publish(topic, 'update', 'cpu', 2);
+    await shows('2');
+  });
+
+  it('keeps a part that is equal by the given comparison', async () => {
+    const topic = 'server:equal';
+    await gateway.publish(topic, 'update', 'a', 1);
+    const parts = new Set<unknown>();
+    let size = 0;
+    function Parts() {
+      const part = useTopicState<number, { keys: number }>(
+        topic,
+        (entries) => ({ keys: Math.min(entries.size, 1) }),
+        (a, b) => a.keys === b.keys,
+      );
+      parts.add(part);
+      size = useTopicState(topic, (entries) => entries.size);
+      return <p data-testid="shown">{part.keys}</p>;
+    }
+    show(<Parts />);
+    await shows('1');
+    const before = parts.size;
+    await gateway.publish(topic, 'update', 'b', 1);
+    await waitFor(() => expect(size).toBe(2), within);
+    expect(parts.size).toBe(before);
+  });
+});
+
+it('useJob shows progress until the end', async () => {
+  const report = async (body: unknown) => {
+    const response = await fetch(`${gateway.url}/api/jobs/7`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    expect(response.status).toBe(200);
+  };
+  function Progress() {
+    const { job, ended } = useJob('7');
+    return <p data-testid="shown">{`${job?.progress} ${job?.status} ${ended}`}</p>;
+  }
+  show(<Progress />);
+  await shows('undefined undefined false');
+  await report({ progress: 40 });
+  await shows('40 running false');
+  await report({ status: 'completed' });
+  await shows('100 completed true');
+});
+
+describe('the connection', () => {
+  it('is described in words, counts down, and can be tried at once', async () => {
+    show(<ConnectionStatus />);
+    await waitFor(() => expect(screen.getByRole('status').textContent).toBe('Live'), within);
+    await gateway.kill();
+    const retry = await screen.findByRole('button', { name: 'Try now' }, within);
+    expect(screen.getByRole('status').textContent).toMatch(/^Offline, next attempt in \d+ s Try now$/);
+    gateway = await GatewayProcess.start('--port', String(port), '--origin', '*');
+    act(() => retry.click());
+    await waitFor(() => expect(screen.getByRole('status').textContent).toBe('Live'), within);
+  });
+
+  it('is nothing yet while a server renders', () => {
+    function Everything() {
+      const { state } = useConnection();
+      const topic = useTopic('a').state;
+      const size = useTopicState('server:a', (entries) => entries.size);
+      return <p>{`${state} ${topic} ${useLatest('a')?.offset} ${size} ${useJob('1').job?.progress}`}</p>;
+    }
+    const { document } = globalThis;
+    try {
+      // As on a server.
+      Reflect.deleteProperty(globalThis, 'document');
+      const html = renderToString(
+        <SluiceProvider url="/ws">
+          <Everything />
+          <ConnectionStatus />
+        </SluiceProvider>,
+      );
+      expect(html).toContain('idle pending undefined 0 undefined');
+      expect(html).toContain('Not connected');
+    } finally {
+      globalThis.document = document;
+    }
+  });
+});
