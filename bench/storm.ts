@@ -52,6 +52,9 @@ interface Storm {
   /** Connections that one second of the server's core is enough for. */
   readonly perCoreSecond: number;
   readonly loadCpu: number;
+  /** From the begin of a connection to the answer to its subscription. */
+  readonly readyP50Ms: number;
+  readonly readyP99Ms: number;
   /** Connections that did not get their subscription. */
   readonly failed: number;
 }
@@ -78,10 +81,17 @@ function measure(kind: Kind, { connections, inFlight, rounds, warmUps }: Options
         inFlight,
         mayFail: true,
       });
-      const { seconds, cpu: loadCpu, failed } = opened;
+      const { seconds, cpu: loadCpu, failed, ready } = opened;
       const taken = cpuSeconds(worker.pid) - before;
       if (round >= warmUps)
-        seen.push({ perSecond: connections / seconds, perCoreSecond: connections / taken, loadCpu, failed });
+        seen.push({
+          perSecond: connections / seconds,
+          perCoreSecond: connections / taken,
+          loadCpu,
+          readyP50Ms: ready.p50Ms,
+          readyP99Ms: ready.p99Ms,
+          failed,
+        });
       await receivers.call('close');
     }
     return medianOf(seen);
@@ -107,6 +117,8 @@ function medianOf(seen: readonly Storm[]): Storm {
     perSecond: of((storm) => storm.perSecond),
     perCoreSecond: of((storm) => storm.perCoreSecond),
     loadCpu: of((storm) => storm.loadCpu),
+    readyP50Ms: of((storm) => storm.readyP50Ms),
+    readyP99Ms: of((storm) => storm.readyP99Ms),
     // No median: each one counts.
     failed: seen.reduce((sum, storm) => sum + storm.failed, 0),
   };
@@ -122,20 +134,23 @@ export default scenario(options, async (chosen, say) => {
   }
   const figures = new Map([...runs].map(([kind, done]) => [kind, medianOf(done)]));
   const base = figures.get(raw)!;
-  const rows = [...figures].map(([{ name }, { perSecond, perCoreSecond, loadCpu, failed: lost }]) => [
+  const rows = [...figures].map(([{ name }, storm]) => [
     name,
-    Math.round(perSecond),
-    perSecond / base.perSecond,
-    Math.round(perCoreSecond),
-    perCoreSecond / base.perCoreSecond,
-    percentText(loadCpu),
-    lost,
+    Math.round(storm.perSecond),
+    storm.perSecond / base.perSecond,
+    Math.round(storm.perCoreSecond),
+    storm.perCoreSecond / base.perCoreSecond,
+    storm.readyP50Ms,
+    storm.readyP99Ms,
+    percentText(storm.loadCpu),
+    storm.failed,
   ]);
   const seen = figures.get(own)!;
   const failed = [...figures.values()].reduce((sum, each) => sum + each.failed, 0);
   const ratio = seen.perSecond / base.perSecond;
   const coreRatio = seen.perCoreSecond / base.perCoreSecond;
-  const columns = ['', 'connections/s', 'x raw', '… per second of its core', 'x raw', 'load CPU', 'failed'];
+  const perCore = '… per second of its core';
+  const columns = ['', 'connections/s', 'x raw', perCore, 'x raw', 'p50 ms', 'p99 ms', 'load CPU', 'failed'];
   return {
     tables: [{ title: `${chosen.connections} connections at once, one subscription each`, columns, rows }],
     claims: [

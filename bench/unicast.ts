@@ -25,8 +25,14 @@ const options = {
   bytes: { default: 200, sentence: 'Size of a payload.' },
   codecs: { default: 'protobuf,json', sentence: 'Codecs of the gateway to look at.' },
   publisher: publisherOption,
+  ring: {
+    default: 200,
+    sentence:
+      'Publications that the gateway keeps of a topic: few enough for the rings to be full before it counts. While ' +
+      'rings fill, the memory that they take makes V8 mark the heap every few seconds.',
+  },
   warmUp: {
-    default: 6,
+    default: 12,
     sentence: 'Seconds before: the compiler works on the core of the gateway, and a gateway runs for long.',
   },
   seconds: { default: 5, sentence: 'Measured time of each run.' },
@@ -58,10 +64,11 @@ const ownStallMaxMs = 10;
 const ownBytesMax = 3000;
 
 function measure(subject: Subject, options: Options): Promise<Seen> {
-  const { topics: count, rate, bytes, warmUp, seconds, probes, publisher } = options;
+  const { topics: count, rate, bytes, ring, warmUp, seconds, probes, publisher } = options;
   const nodeArgs = options.nodeArgs.split(' ').filter(Boolean);
   const topics = topicNames(count);
-  const load = { topics, messageBytes: bytes, connections: count, spread: true, probes, nodeArgs };
+  const flags = subject.peer === 'sluice' ? { ringMaxPublications: ring } : undefined;
+  const load = { topics, messageBytes: bytes, connections: count, spread: true, probes, nodeArgs, flags };
   return withLoad(subject, load, (loaded) =>
     withWorkers(async (keep) => {
       const { worker, receivers } = loaded;

@@ -67,6 +67,8 @@ export interface Opened {
   readonly cpu: number;
   /** Connections that were refused or lost, including those that succeeded when they were retried. */
   readonly failed: number;
+  /** From the begin of a connection to the answer to its subscription, those that failed left out. */
+  readonly ready: Percentiles;
 }
 
 async function open(options: OpenOptions): Promise<Opened> {
@@ -77,11 +79,14 @@ async function open(options: OpenOptions): Promise<Opened> {
   const every = probes > 0 ? Math.max(1, Math.floor(connections / probes)) : Number.POSITIVE_INFINITY;
   let next = 0;
   let failed = 0;
+  const ready = new Latencies();
   const openOne = async (index: number, triesLeft: number): Promise<void> => {
     const measured = index % every === 0 ? latencies : undefined;
+    const beganMs = performance.now();
     const receiver = new Receiver(first + index, dialect, openings[index]!, measured);
     try {
       await receiver.ready;
+      ready.add(1000 * (performance.now() - beganMs));
       receivers.push(receiver);
     } catch (error) {
       failed++;
@@ -97,7 +102,7 @@ async function open(options: OpenOptions): Promise<Opened> {
   const startCpu = process.cpuUsage();
   await Promise.all(Array.from({ length: Math.min(inFlight, connections) }, openNext));
   const seconds = (performance.now() - startMs) / 1000;
-  return { seconds, cpu: cpuSince(startCpu) / seconds, failed };
+  return { seconds, cpu: cpuSince(startCpu) / seconds, failed, ready: ready.read() };
 }
 
 async function openingsOf(options: OpenOptions): Promise<readonly ReceiverOptions[]> {
