@@ -15,6 +15,10 @@ export const scenarios: Readonly<Record<string, Entry>> = {
     sentence: 'CPU, latency and deliveries to 1000 connections on one topic, beside raw uWebSockets.js.',
     load: () => import('./fanout.ts'),
   },
+  sse: {
+    sentence: 'Streams of Server-Sent Events beside as many WebSockets of the JSON codec: CPU and latency.',
+    load: () => import('./sse.ts'),
+  },
   saturation: {
     sentence: 'The most deliveries per second to 1000 connections, beside raw uWS, ws and socket.io.',
     load: () => import('./saturation.ts'),

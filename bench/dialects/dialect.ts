@@ -22,6 +22,8 @@ export interface Coverage {
 /** How a receiver reads what a server sends. It reads as little as it needs. */
 export interface Dialect {
   readonly path?: string;
+  /** Present: it is a stream of Server-Sent Events, at this path and query, and sends nothing itself. */
+  streamPath?(opening: Opening): string;
   readonly subprotocol?: string;
   /** How much of each payload `covered` looks at. */
   readonly countingBytes: number;

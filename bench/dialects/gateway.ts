@@ -131,4 +131,16 @@ const json: Dialect = {
   heartbeat: () => messageOf(codecs.json, { kind: 'ping', id: 0, roundTripMs: 1 }),
 };
 
-export const gatewayDialects = { protobuf, json } as const;
+const streamBegin = Buffer.from('{"type":"subscribed"');
+
+/** The frames of the JSON codec as events: the subscriptions are in the address. */
+const sse: Dialect = {
+  ...json,
+  open: () => [],
+  streamPath: ({ topics }) => `/sse?${topics.map((topic) => `topic=${encodeURIComponent(topic)}`).join('&')}`,
+  isReply: (bytes, start) =>
+    bytes.compare(streamBegin, 0, streamBegin.length, start, start + streamBegin.length) === 0,
+  heartbeat: undefined,
+};
+
+export const gatewayDialects = { protobuf, json, sse } as const;

@@ -1,4 +1,5 @@
 import type { Coverage, Dialect, Opening } from '../dialects/dialect.ts';
+import { EventStreamClient } from '../support/event-stream-client.ts';
 import { frameHeadBytes } from '../support/frame-reader.ts';
 import type { Latencies } from '../support/latency.ts';
 import { nowUs } from '../support/payload.ts';
@@ -24,7 +25,7 @@ export class Receiver {
   /** Only the first messages are searched for the reply. */
   #awaitsReply = false;
   readonly #dialect: Dialect;
-  readonly #client: RawClient;
+  readonly #client: RawClient | EventStreamClient;
   readonly #latencies: Latencies | undefined;
   readonly #stamps: ((message: Buffer) => readonly number[]) | undefined;
 
@@ -37,31 +38,43 @@ export class Receiver {
     const { port, opening, path = dialect.path } = options;
     this.#position = opening.subscription?.since?.offset ?? -1;
     const wantedBytes = latencies === undefined ? dialect.countingBytes : Number.POSITIVE_INFINITY;
+    const read = (bytes: Buffer, start: number, end: number, length: number) => {
+      if (this.#awaitsReply && dialect.isReply(bytes, start, end)) {
+        this.#awaitsReply = false;
+        resolve();
+      } else {
+        this.#read(bytes, start, end, length);
+      }
+    };
+    const closed = (reason: string) => {
+      this.closed = true;
+      reject(new Error(reason));
+    };
+    if (dialect.streamPath !== undefined) {
+      this.#awaitsReply = true;
+      this.#client = new EventStreamClient(
+        { port, path: dialect.streamPath(opening), localAddress: localAddress(index) },
+        { event: (bytes, start, end) => read(bytes, start, end, end - start), closed },
+      );
+      return;
+    }
     const { subprotocol } = dialect;
-    this.#client = new RawClient(
+    const client = new RawClient(
       { port, path, subprotocol, wantedBytes, localAddress: localAddress(index) },
       {
         opened: () => {
-          for (const { opcode, payload } of dialect.open(opening)) this.#client.send(opcode, payload);
+          for (const { opcode, payload } of dialect.open(opening)) client.send(opcode, payload);
           this.#awaitsReply = opening.topics.length > 0;
           // Nothing to subscribe to: it is ready once it is connected.
           if (opening.topics.length === 0) resolve();
         },
         frame: (opcode, bytes, start, end, length) => {
-          if (opcode === opcodes.close) return;
-          if (this.#awaitsReply && dialect.isReply(bytes, start, end)) {
-            this.#awaitsReply = false;
-            resolve();
-          } else {
-            this.#read(bytes, start, end, length);
-          }
+          if (opcode !== opcodes.close) read(bytes, start, end, length);
         },
-        closed: (reason) => {
-          this.closed = true;
-          reject(new Error(reason));
-        },
+        closed,
       },
     );
+    this.#client = client;
   }
 
   mark(): void {
@@ -74,7 +87,8 @@ export class Receiver {
 
   heartbeat(): void {
     const message = this.#dialect.heartbeat?.();
-    if (message !== undefined && !this.closed) this.#client.send(message.opcode, message.payload);
+    if (message === undefined || this.closed || this.#client instanceof EventStreamClient) return;
+    this.#client.send(message.opcode, message.payload);
   }
 
   close(): void {

@@ -28,7 +28,8 @@ const wsBest: Subject = { name: 'ws, one frame of 5 ms', peer: 'ws', dialect: 'r
 export const socketIo: Subject = { name: 'socket.io', peer: 'socket.io', dialect: 'socket.io' };
 export const peers: readonly Subject[] = [wsLoop, wsBest, socketIo];
 
-export function sluice(codec: 'protobuf' | 'json'): Subject {
+/** `sse`: the same JSON as a stream of Server-Sent Events. */
+export function sluice(codec: 'protobuf' | 'json' | 'sse'): Subject {
   return { name: `sluice ${codec}`, peer: 'sluice', dialect: codec };
 }
 
