@@ -4,7 +4,7 @@ import { readFilter } from './filter-fields.ts';
 import type { ClientFrame, CommandKind, Commands, Position, Subscription, TopicPosition } from './frames.ts';
 import { readOptionalMembers } from './optional-members.ts';
 import { nullPayload } from './payload.ts';
-import { draftPublish, memberRows, type PublishFields } from './publication.ts';
+import { draftPublish, memberRows, type PublishFields, publishCommand } from './publication.ts';
 import { canonicalTopic } from './user-topics.ts';
 
 /** What one command may hold, whatever the limit for whole messages is. */
@@ -105,5 +105,6 @@ export function readClientFrame(
   const faults: { first?: Fault } = {};
   const values = readers[kind](new Fields(raw, dialect, clientBounds, faults));
   if (faults.first !== undefined) return { ok: false, id, ...faults.first };
-  return { ok: true, frame: { kind, id, ...values } as ClientFrame };
+  const frame = kind === 'publish' ? publishCommand(id, values as PublishFields) : { kind, id, ...values };
+  return { ok: true, frame: frame as ClientFrame };
 }

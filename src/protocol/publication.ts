@@ -268,6 +268,28 @@ export function publishFrom(publish: PublishFields, payload: Payload): Draft<Pub
   };
 }
 
+/** The command to publish it, with the number of the command. */
+export function publishCommand(id: number, publish: PublishFields) {
+  const { topic, type, payload, key, tags, messageId, except, ttlMs, timestampMs, removed, expectedOffset } =
+    publish;
+  const fields: PublishFields & { readonly kind: 'publish'; readonly id: number } = {
+    kind: 'publish',
+    id,
+    topic,
+    type,
+    payload,
+    key,
+    tags,
+    messageId,
+    except,
+    ttlMs,
+    timestampMs,
+    removed,
+    expectedOffset,
+  };
+  return fields;
+}
+
 /** A publication without optional members, to write them into. */
 export function draftPublication(
   offset: number,

@@ -4,6 +4,7 @@ import { type Dialect, maxUint32, type Raw } from '../fields.ts';
 import { isCommandKind, isServerKind } from '../frame-kinds.ts';
 import type { ClientFrame, Payload, Publication, ServerFrame } from '../frames.ts';
 import { fromInstant, toInstant } from '../instant.ts';
+import { publishCommand } from '../publication.ts';
 import { readServerFrame } from '../server-frames.ts';
 import { isUtf8 } from '../utf8.ts';
 import { aliasOf, readAlias } from './aliases.ts';
@@ -121,7 +122,7 @@ function decodeClientFrame(message: Uint8Array): Decoded<ClientFrame> {
 
 function decodePublish(message: Uint8Array, id: number, text: JsonText): Decoded<ClientFrame> {
   const read = readJsonPublish(message, text, framePublish);
-  if (!isFaults(read)) return { ok: true, frame: { kind: 'publish', id, ...read } };
+  if (!isFaults(read)) return { ok: true, frame: publishCommand(id, read) };
   const [fault] = read;
   return failure(id, 'invalid_request', `${fault?.path} ${fault?.message}`);
 }
