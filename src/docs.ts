@@ -4,10 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { routes } from './api/routes.ts';
 import { createProgram } from './cli/commands.ts';
 import type { CliDeps } from './cli/deps.ts';
+import { compatRoutes } from './compat/routes.ts';
+import { systemsOf } from './compat/systems.ts';
 import { namespaceSentences } from './config/namespaces.ts';
 import { options } from './config.ts';
 import { closeTable, errorTable } from './errors.ts';
 import { metricRows } from './metrics.ts';
+import { aliasesIn } from './protocol/json/aliases.ts';
 import { commandTable } from './sessions/command-table.ts';
 
 /** A reference page, generated from a table and kept beside it. */
@@ -96,6 +99,65 @@ function routeRows(): string[][] {
   ]);
 }
 
+const noStats = () => {
+  throw new Error('the routes are only described');
+};
+
+/** The messages of each system are those of its wire, made only to be described. */
+function systemSections(): string[] {
+  const systems = systemsOf({ compat: ['a', 'b', 'c', 'd', 'e'], compatNamespaces: [] });
+  const rows = systems.map(({ name, title, namespace, paths, wire }) => [
+    code(name),
+    title,
+    code(`${namespace}:`),
+    paths.map(code).join(', '),
+    Object.keys(wire({ namespace, now: () => '' }).commands)
+      .map(code)
+      .join(', '),
+  ]);
+  const routes = compatRoutes(systems, { stats: noStats, sentBytes: () => 0, isRunning: () => true });
+  return [
+    'Systems that Sluice replaces. With `--compat a,b,c,d,e` their clients and backends run unmodified on the paths below; ' +
+      'all other paths, and those of the gateway itself, stay what they are. `--compat-namespace b=prices` changes the ' +
+      'namespace of a system’s topics, `--compat-port` gives system b a port of its own.',
+    table(['system', 'what it was', 'topics', 'WebSocket', 'a client sends'], rows),
+    'What a message holds is in the file of each system beside this page. A client of these systems needs its token in ' +
+      '`?token=`, and gets what the token allows. The gateway catches a slow one up like any other; what is lost is told ' +
+      'by an `error` with the code `messages_lost`. Systems a, b and d have broadcasts: what is published to ' +
+      '`compat:a`, `compat:b` or `compat:d` goes to all clients of that system.',
+    table(
+      ['route', 'needs', 'what it does'],
+      routes
+        .filter(({ access }) => access !== 'none')
+        .map(({ method, path, access, byToken, summary }) => [
+          code(`${method} ${path}`),
+          `${access}${byToken ? ', or a token' : ''}`,
+          summary,
+        ]),
+    ),
+    'On `/ws` the JSON codec takes these names beside its own: ' +
+      `${Object.keys(aliasesIn({ rooms: 'room', jobs: 'job' }))
+        .map(code)
+        .join(', ')}. \`get_status\` and \`stats\` are answered as systems b and d did.`,
+    'Environment variables there, and the options here:',
+    table(
+      ['variable', 'system', 'option'],
+      environmentNames.map(([name, system, option]) => [code(name), system, option]),
+    ),
+  ];
+}
+
+const environmentNames = [
+  ['WEBSOCKET_HEARTBEAT_INTERVAL', 'a', '`idleTimeoutSeconds`: the gateway pings before it is over'],
+  ['WEBSOCKET_CONNECTION_TIMEOUT', 'a', '`idleTimeoutSeconds`'],
+  ['WEBSOCKET_MAX_CONNECTIONS', 'a', '`maxConnections`'],
+  ['WEBSOCKET_MAX_CONNECTIONS_PER_IP', 'a', '`maxConnectionsPerIp`'],
+  ['WEBSOCKET_PUSH_INTERVAL', 'a', '`refreshMs` of the namespace, in milliseconds'],
+  ['WEBSOCKET_ENABLED', 'e', '`compat` names e, or not'],
+  ['WEBSOCKET_PORT', 'e', '`port`'],
+  ['WEBSOCKET_CORS_ORIGINS', 'e', '`origins`'],
+] as const;
+
 export const pages: readonly Page[] = [
   {
     path: 'src/config/OPTIONS.md',
@@ -138,6 +200,11 @@ export const pages: readonly Page[] = [
       'Besides these, `GET /ws` is the WebSocket; `/ws/{topic}` and `/ws/monitoring/{server}` subscribe at once. Without ' +
         'an upgrade they say whether a client may connect, and if not, why.',
     ],
+  },
+  {
+    path: 'src/compat/SYSTEMS.md',
+    title: 'Older systems',
+    sections: systemSections,
   },
   {
     path: 'src/metrics/METRICS.md',

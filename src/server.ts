@@ -4,6 +4,7 @@ import { watchLoopDelay } from './metrics/loop-delay.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createAccess } from './server/access.ts';
 import { createCanary } from './server/canary.ts';
+import { createCompat } from './server/compat.ts';
 import { createFanout } from './server/delivery.ts';
 import { type Environment, reconnectSpreadMs, type Swept } from './server/environment.ts';
 import { createHttpApi } from './server/http-api.ts';
@@ -14,11 +15,13 @@ import { builtInSources } from './sources/built-in.ts';
 import type { SourcePublish } from './sources/source.ts';
 import type { Broker } from './topics/broker.ts';
 import { listen } from './transport/uws/listen.ts';
-import { loadUws } from './transport/uws/load.ts';
+import { type App, loadUws, type Uws } from './transport/uws/load.ts';
 
 export interface RunningServer {
   readonly host: string;
   readonly port: number;
+  /** Of `compatPort`. */
+  readonly compatPort: number | undefined;
   readonly broker: Broker;
   readonly metrics: Metrics;
   /** Takes no more connections, tells the clients to come back later, drains, and ends. */
@@ -54,15 +57,18 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const access = createAccess(environment);
   const storage = await createStorage(environment);
   const { broker } = storage;
+  const compat = createCompat(environment, broker, access);
   const fanout = createFanout(environment, broker);
-  const sessionStage = createSessions(environment, broker, fanout, access);
+  const sessionStage = createSessions(environment, broker, fanout, access, compat);
   const { sessions } = sessionStage;
-  const httpApi = createHttpApi(environment, storage, fanout, sessions, access);
-  const connections = serveApp(app, environment, { api: httpApi.api, broker, sessionStage, access, canary });
+  const httpApi = createHttpApi(environment, storage, fanout, sessions, access, compat);
+  const apart = config.compatPort === undefined ? undefined : uws.App();
+  const served = { api: httpApi.api, broker, sessionStage, access, canary, compat };
+  const connections = serveApp(app, apart, environment, served);
 
   const listening = await broker
     .open(fanout, options.signal)
-    .then(() => listen(uws, app, config.host, config.port))
+    .then(() => listenAll(uws, config, app, apart))
     .catch(async (error: unknown) => {
       await broker.close();
       throw error;
@@ -82,17 +88,38 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     isDraining = true;
     await Promise.all(stops.map((stop) => stop()));
     listening.stop();
+    listening.apart?.stop();
     sessions.endAll(reconnectSpreadMs);
     await sessions.drained(config.shutdownGraceSeconds * 1000);
     await broker.close();
     app.close();
+    apart?.close();
   }
   let draining: Promise<void> | undefined;
   const close = () => {
     draining ??= drain();
     return draining;
   };
-  return { host: config.host, port: listening.port, broker, metrics, close };
+  return {
+    host: config.host,
+    port: listening.port,
+    compatPort: listening.apart?.port,
+    broker,
+    metrics,
+    close,
+  };
+}
+
+/** Listens with both apps, or with none. */
+async function listenAll(uws: Uws, { host, port, compatPort }: Config, app: App, apart: App | undefined) {
+  const listening = await listen(uws, app, host, port);
+  if (apart === undefined || compatPort === undefined) return { ...listening, apart: undefined };
+  try {
+    return { ...listening, apart: await listen(uws, apart, host, compatPort) };
+  } catch (error) {
+    listening.stop();
+    throw error;
+  }
 }
 
 type Stop = () => unknown;

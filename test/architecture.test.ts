@@ -29,6 +29,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'catch-up': ['topics', 'fanout', ...leaves],
   sessions: ['topics', 'fanout', 'catch-up', 'auth', ...leaves],
   api: ['topics', 'sessions', 'auth', ...leaves],
+  compat: ['topics', 'sessions', 'api', 'auth', ...leaves],
   transport: ['sessions', 'api', 'fanout', ...leaves],
   sources: leaves,
   client: ['protocol', 'errors'],
@@ -67,6 +68,7 @@ const mayImportBesideSrc: Readonly<Record<string, readonly string[]>> = {
   'test/e2e': ['test/support', 'test/engines'],
   'test/security': ['test/support'],
   'test/systems': ['test/support'],
+  'test/compat': ['test/support', 'test/systems'],
   'test/bench': ['bench'],
 };
 /** Scenarios of bench that run on what the tests of a stage brought. */

@@ -2,7 +2,8 @@
 # Runs the whole suite on other versions of Node: `test/other-nodes.sh` (22 and 24) or `test/other-nodes.sh 24`.
 #
 # Their binaries of uWebSockets.js need glibc 2.38, so each runs in a Debian 13 root of its own making. Needs root, debootstrap
-# and npm. The root, with chromium and promtool, and each Node are kept in OTHER_NODES_CACHE (1.5 GB) for the next time. Nothing
+# and npm. The root, with chromium, promtool and python3-websockets, and each Node are kept in OTHER_NODES_CACHE (1.5 GB)
+# for the next time. Nothing
 # stays mounted: the mounts live in a namespace that ends with the run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -26,10 +27,11 @@ fi
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 authorities=/etc/ssl/certs/ca-certificates.crt
 [ ! -e "$authorities" ] || cp "$authorities" "$root$authorities"
-if [ ! -e "$root/usr/bin/chromium" ] || [ ! -e "$root/usr/bin/promtool" ]; then
+if [ ! -e "$root/usr/bin/chromium" ] || [ ! -e "$root/usr/bin/promtool" ] ||
+  [ ! -e "$root/usr/lib/python3/dist-packages/websockets" ]; then
   in_root apt-get update
   in_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get install --yes --no-install-recommends chromium git prometheus
+    apt-get install --yes --no-install-recommends chromium git prometheus python3-websockets
 fi
 
 for major in ${*:-22 24}; do

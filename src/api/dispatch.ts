@@ -14,10 +14,13 @@ import { openapiRoute } from './openapi.ts';
 import type { ApiPorts } from './ports.ts';
 import { ApiRequest } from './request.ts';
 import { readParams, readQuery, withoutByteOrderMark } from './request-input.ts';
+import type { Route } from './route.ts';
 import { routes } from './routes.ts';
 
 export interface ApiOptions {
   readonly ports: ApiPorts;
+  /** Besides those of every gateway. */
+  readonly moreRoutes?: readonly Route[];
   readonly requestAccess: RequestAccess;
   readonly origins: OriginPolicy;
   readonly metrics: Pick<Metrics, 'httpRequestsTotal' | 'httpRequestSeconds'> &
@@ -73,7 +76,8 @@ export function createApi(options: ApiOptions): Api {
   const { ports, origins, metrics, log, limits } = options;
   const monotonicMs = options.monotonicMs ?? (() => performance.now());
   const addressKey = options.addressKey ?? (({ peerAddress }) => peerAddress);
-  const match = matcher([...routes, openapiRoute(routes, ports.service.version)]);
+  const all = [...routes, ...(options.moreRoutes ?? [])];
+  const match = matcher([...all, openapiRoute(all, ports.service.version)]);
 
   return { open };
 

@@ -23,6 +23,13 @@ function bindsSafely(config: Config): string | undefined {
   );
 }
 
+/** A port of its own is for a system that is served. */
+function compatFault({ compat, compatPort, port }: Config): string | undefined {
+  if (compatPort === undefined) return undefined;
+  if (!compat.includes('b')) return 'compatPort is for system b, which compat does not name';
+  return compatPort !== 0 && compatPort === port ? 'compatPort must be another port than port' : undefined;
+}
+
 /** Where tokens come from, and what they are signed with. */
 function tokenFaults(config: Config): string[] {
   const faults = [];
@@ -74,6 +81,7 @@ function allRingFaults(config: Config): string[] {
 export function crossFaults(config: Config): string[] {
   const sizes = [
     bindsSafely(config),
+    compatFault(config),
     config.payloadMaxBytes < config.frameMaxBytes
       ? undefined
       : `payloadMaxBytes (${formatBytes(config.payloadMaxBytes)}) must be less than ` +

@@ -10,6 +10,7 @@ import {
   isKeysUrl,
   type Kind,
   list,
+  optionalInteger,
   secretText,
   text,
 } from './values.ts';
@@ -35,6 +36,9 @@ function option<T>(
 ): Spec<T> {
   return { kind, default: value, sentence, ...more };
 }
+
+const systemNames = ['a', 'b', 'c', 'd', 'e'] as const;
+type SystemName = (typeof systemNames)[number];
 
 const KiB = 2 ** 10;
 const MiB = 2 ** 20;
@@ -271,6 +275,32 @@ const optionTable = {
     'Distinct views with a filter or interval of a topic or pattern: a quarter for one key, user or session, and for the sessions without key or token of one address; half for all of these.',
   ),
   viewsMax: option(count, 10_000, 'The same of all topics together. Plain subscriptions always have room.'),
+
+  compat: option(
+    list(
+      'SYSTEM',
+      unless(
+        (item) => (systemNames as readonly string[]).includes(item),
+        `must be of ${systemNames.join(', ')}`,
+      ),
+    ) as Kind<readonly SystemName[]>,
+    [] as readonly SystemName[],
+    'Older systems whose clients are served on their own paths: a (server monitoring), b (market data), c (web administration), d (notifications), e (job progress).',
+  ),
+  compatPort: option(
+    optionalInteger(0, 65_535),
+    undefined,
+    'A port of its own for the WebSockets of system b, besides its path; 0 takes a free one.',
+  ),
+  compatNamespaces: option(
+    list(
+      'SYSTEM=NAMESPACE',
+      unless((item) => /^[a-e]=[A-Za-z0-9_.-]{1,100}$/.test(item), 'must be like b=market'),
+    ),
+    [],
+    'Namespaces of the topics of older systems, instead of server, market, admin, room and job.',
+    { flag: '--compat-namespace' },
+  ),
 
   sourceHost: option(
     boolean,

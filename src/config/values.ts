@@ -44,6 +44,16 @@ export function integer(min: number, max: number): Kind<number> {
   };
 }
 
+/** `undefined`: not set. */
+export function optionalInteger(min: number, max: number): Kind<number | undefined> {
+  const { schema, placeholder } = integer(min, max);
+  return {
+    schema: schema.optional(),
+    placeholder,
+    format: (value) => (value === undefined ? '' : String(value)),
+  };
+}
+
 const byteUnits = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
 
 /** "64KiB" of 65536; what no unit divides stays a plain number. */

@@ -10,6 +10,7 @@ import type { Fanout } from '../fanout/fanout.ts';
 import { RequestLimits } from '../sessions/request-limits.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { Access } from './access.ts';
+import type { Compat } from './compat.ts';
 import type { Environment, Swept } from './environment.ts';
 import { createService } from './service.ts';
 import type { Storage } from './storage.ts';
@@ -29,6 +30,7 @@ export function createHttpApi(
   fanout: Fanout,
   sessions: Sessions,
   access: Access,
+  compat: Compat,
 ): HttpApi {
   const { config, log, metrics, monotonicMs } = environment;
   const { authorize, origins, requestAccess, addressOf } = access;
@@ -55,6 +57,7 @@ export function createHttpApi(
       }),
       bodyMaxBytes: config.bodyMaxBytes,
     },
+    moreRoutes: compat.routes,
     requestAccess,
     origins,
     metrics,

@@ -12,6 +12,7 @@ import type { Broker } from '../topics/broker.ts';
 import { namespaceOf } from '../topics/topic-name.ts';
 import { version } from '../version.ts';
 import type { Access } from './access.ts';
+import type { Compat } from './compat.ts';
 import type { Environment, Swept } from './environment.ts';
 
 export interface SessionStage {
@@ -33,6 +34,7 @@ export function createSessions(
   broker: Broker,
   fanout: Fanout,
   access: Access,
+  compat: Compat,
 ): SessionStage {
   const { config, log, metrics, monotonicMs } = environment;
   const { authorize, credentials, refused } = access;
@@ -83,6 +85,7 @@ export function createSessions(
       presence,
       identify: (credential) => credentials.identify(credential),
       authorize,
+      answerCall: compat.answerCall,
       metrics,
     },
     limits: {
@@ -102,6 +105,7 @@ export function createSessions(
     metrics,
     log,
     refused,
+    observer: compat.sessions,
   });
-  return { sessions, connectionLimits, swept: [sessions, pageCache] };
+  return { sessions, connectionLimits, swept: [sessions, pageCache, compat.sessions] };
 }

@@ -26,6 +26,7 @@ import { UpgradeHandler } from '../transport/uws/upgrade.ts';
 import { serveWebSockets } from '../transport/uws/websocket.ts';
 import type { Access } from './access.ts';
 import type { Canary } from './canary.ts';
+import type { Compat } from './compat.ts';
 import { type Environment, reconnectSpreadMs, type Swept } from './environment.ts';
 import type { SessionStage } from './session-stage.ts';
 
@@ -35,13 +36,22 @@ export interface Served {
   readonly sessionStage: SessionStage;
   readonly access: Access;
   readonly canary: Canary;
+  readonly compat: Compat;
 }
 
 /** Proxies close a connection that is silent for a minute, some earlier. */
 const heartbeatMaxMs = 15_000;
 
-/** Serves HTTP, WebSockets and streams by this app, which does not listen yet. Returns what is to be swept. */
-export function serveApp(app: App, environment: Environment, served: Served): readonly Swept[] {
+/**
+ * Serves HTTP, WebSockets and streams by this app, and by `apart` the older system that has a port of its own. Neither
+ * listens yet. Returns what is to be swept.
+ */
+export function serveApp(
+  app: App,
+  apart: App | undefined,
+  environment: Environment,
+  served: Served,
+): readonly Swept[] {
   const { config, metrics, monotonicMs } = environment;
   const requestBytes = {
     perPayer: Math.max(config.requestsMaxBytesPerClient, config.bodyMaxBytes),
@@ -49,17 +59,19 @@ export function serveApp(app: App, environment: Environment, served: Served): re
   };
   const unread = new HeldBytes(requestBytes);
   const exchanges = { unread, monotonicMs, writeTimeoutMs: config.writeTimeoutSeconds * 1000 };
-  const { httpConnections, newConnections } = countConnections(app, environment, served.access);
+  const { httpConnections, newConnections } = countConnections(environment, served.access);
+  httpConnections.watch(app);
+  const sink = new UwsSink(app, metrics);
   const incoming = new HeldBytes(requestBytes);
   const { sessions } = served.sessionStage;
   const doors = {
     ...createDoor(environment, served),
     withCors: (answer: ApiResponse, origin: string) => withCors(answer, origin, served.access.origins),
   };
-  serveWebSockets(app, {
+  const servePaths = serveWebSockets(app, {
     upgradeHandler: new UpgradeHandler({ ...doors, ...exchanges, metrics }),
     sessions,
-    sink: new UwsSink(app, metrics),
+    sink,
     frameMaxBytes: config.frameMaxBytes,
     idleTimeoutSeconds: config.idleTimeoutSeconds,
     backpressureMaxBytes: config.backpressureMaxBytes,
@@ -67,6 +79,12 @@ export function serveApp(app: App, environment: Environment, served: Served): re
     metrics,
     upgraded: () => httpConnections.upgraded(),
   });
+  const { compat } = served;
+  servePaths(app, sink, compat.doors);
+  if (apart !== undefined) {
+    httpConnections.watch(apart);
+    servePaths(apart, new UwsSink(apart, metrics), compat.doorsApart);
+  }
   const streams = new EventStreams(app, {
     ...doors,
     ...exchanges,
@@ -83,11 +101,11 @@ export function serveApp(app: App, environment: Environment, served: Served): re
   return [newConnections, streams];
 }
 
-function countConnections(app: App, { config, metrics, monotonicMs }: Environment, access: Access) {
+function countConnections({ config, metrics, monotonicMs }: Environment, access: Access) {
   // Each WebSocket begins as an HTTP connection.
   const perSecond = Math.max(config.httpConnectionsPerSecondPerIp, 2 * config.handshakesPerSecondPerIp);
   const newConnections = new TokenBuckets(perSecond, perSecond, monotonicMs);
-  const httpConnections = new HttpConnections(app, {
+  const httpConnections = new HttpConnections({
     max: config.maxHttpConnections,
     admits: (peer) => access.isProxy(peer) || newConnections.take(addressKey(peer)) === 0,
     metrics,

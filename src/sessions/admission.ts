@@ -17,6 +17,8 @@ export interface Applicant extends Source {
   readonly credential: string;
   /** Its identity, if it shows no credential. */
   readonly fallback: Identity;
+  /** As whom it connects where it asks, or why it may not; absent: as who it is. */
+  readonly adopt?: (identity: Identity) => Verdict;
 }
 
 export interface AdmissionOptions {
@@ -75,7 +77,15 @@ export class Admission {
     );
   }
 
-  #identify({ credential, fallback }: Applicant): Verdict | Promise<Verdict> {
+  #identify(applicant: Applicant): Verdict | Promise<Verdict> {
+    const { adopt } = applicant;
+    if (adopt === undefined) return this.#verify(applicant);
+    return whenDone(this.#verify(applicant), (verdict) =>
+      verdict instanceof SluiceError ? verdict : adopt(verdict),
+    );
+  }
+
+  #verify({ credential, fallback }: Applicant): Verdict | Promise<Verdict> {
     const { credentials } = this.#options;
     // A gateway that needs no credentials can't verify one, and lets the client in without it.
     if (credential === '' || !needsCredentials(credentials)) return fallback;

@@ -37,6 +37,8 @@ export interface SessionsOptions {
     Pick<Metrics, 'backpressureBytes' | 'waitingMessageBytes' | 'onScrape'>;
   readonly log: ErrorLog;
   readonly refused: Refused;
+  /** Told of each session that begins and that is gone. */
+  readonly observer?: { opened(session: Session): void; closed(session: Session): void };
 }
 
 /** All sessions of this gateway: opens, ends and counts them, and looks after the slow ones. */
@@ -100,6 +102,7 @@ export class Sessions {
       this.#context,
     );
     this.#byId.set(session.id, session);
+    this.#options.observer?.opened(session);
     this.#greet(session, 0);
     if (isUnauthenticated(session)) this.#unauthenticated.add(session, this.#options.context.monotonicMs());
     else this.#ownTopics.join(session, cursor);
@@ -171,6 +174,7 @@ export class Sessions {
   close(session: Session): CloseCode | 'client' {
     if (this.#byId.delete(session.id)) {
       session.dispose();
+      this.#options.observer?.closed(session);
       this.#unauthenticated.remove(session);
       this.#ownTopics.forget(session);
       session.peer.seat.leave();

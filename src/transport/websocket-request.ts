@@ -2,6 +2,7 @@ import { SluiceError } from '../errors.ts';
 import type { GatewayCodec } from '../protocol/codec.ts';
 import { negotiate } from '../protocol/codecs.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
+import type { Applicant } from '../sessions/admission.ts';
 import { targetProblem } from '../sessions/target.ts';
 
 /** What the request for a WebSocket asks for. */
@@ -11,6 +12,10 @@ export interface WebSocketRequest {
   readonly subprotocol: string;
   /** The topic of the path. The session is subscribed to it at once. */
   readonly topic: string | undefined;
+  /** Topics that its sessions join without asking; absent: none of its own. */
+  readonly joins?: readonly string[];
+  /** As whom the client connects, or why it may not; absent: as who it is. */
+  readonly adopt?: Applicant['adopt'];
 }
 
 interface RequestLine {

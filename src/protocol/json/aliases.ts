@@ -22,7 +22,7 @@ export interface AliasNamespaces {
  * Names of messages of the systems that Sluice replaces, as commands. The JSON codec takes them beside its own names,
  * with the namespaces `room` and `job`; a path of such a system (`src/compat/`) takes its part of them.
  */
-function aliasesIn({ rooms, jobs }: AliasNamespaces) {
+export function aliasesIn({ rooms, jobs }: AliasNamespaces) {
   return {
     join_job: (fields) => subscribe(topicIn(jobs, fields, jobMembers)),
     leave_job: (fields) => unsubscribe(topicIn(jobs, fields, jobMembers)),
@@ -59,7 +59,7 @@ function unsubscribe(topic: string): AliasCommand {
 }
 
 /** The topic that one of these members names, here or in `data`. */
-function topicIn(namespace: string, fields: Fields, members: readonly string[]): string {
+export function topicIn(namespace: string, fields: Fields, members: readonly string[]): string {
   return `${namespace}:${oneOf(fields, members)}`;
 }
 
@@ -77,7 +77,7 @@ function oneOf(fields: Fields, members: readonly string[]): string {
 }
 
 /** `status` with its subscriptions by name. `connected_at`: seconds since 1970. */
-function statusText(
+export function statusText(
   reply: ServerFrame,
   nameOf: (topic: string) => string | undefined,
 ): Uint8Array | undefined {

@@ -40,7 +40,7 @@ export const jsonCodec: Codec = {
   frameHistory,
 };
 
-const jsonDialect: Dialect = {
+export const jsonDialect: Dialect = {
   eventMember: 'event',
   instant(raw, name) {
     const value = raw[instantName(name)] ?? null;

@@ -20,10 +20,14 @@ export class HttpConnections {
   readonly #options: HttpConnectionOptions;
   #count = 0;
 
-  constructor(app: TemplatedApp, options: HttpConnectionOptions) {
+  constructor(options: HttpConnectionOptions) {
     this.#options = options;
-    app.filter(this.#changed);
     options.metrics.onScrape(() => options.metrics.httpConnections.set(this.#count));
+  }
+
+  /** Counts those of this app, too. */
+  watch(app: TemplatedApp): void {
+    app.filter(this.#changed);
   }
 
   /** One became a WebSocket; the library counts it no more. */

@@ -10,6 +10,9 @@ import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { countRefusal, type RefusalMetrics } from './refusals.ts';
 import { requestHead } from './request-head.ts';
 
+/** What the request for a WebSocket asks for, or what is wrong with it. */
+export type ReadWebSocketRequest = (head: RequestHead) => WebSocketRequest | SluiceError;
+
 export interface UpgradeOptions extends ExchangeOptions {
   readonly readApplicant: ReadApplicant;
   readonly admission: Admission;
@@ -26,16 +29,22 @@ export class UpgradeHandler {
     this.#options = options;
   }
 
-  upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
+  /** `read`: what a request of this path asks for. */
+  upgrade(
+    response: HttpResponse,
+    request: HttpRequest,
+    context: us_socket_context_t,
+    read: ReadWebSocketRequest,
+  ): void {
     const { admission, monotonicMs } = this.#options;
     const startedAtMs = monotonicMs();
     const exchange = new Exchange(response, this.#options);
-    const asked = this.#ask(requestHead(response, request));
+    const asked = this.#ask(requestHead(response, request), read);
     if (asked instanceof SluiceError) {
       this.#refuse(exchange, asked);
       return;
     }
-    const { applicant, codec, topic, subprotocol } = asked;
+    const { applicant, codec, topic, joins, subprotocol } = asked;
     const key = request.getHeader('sec-websocket-key');
     const extensions = request.getHeader('sec-websocket-extensions');
     const proceed = (identity: Awaited<ReturnType<Admission['identify']>>) => {
@@ -45,7 +54,11 @@ export class UpgradeHandler {
         this.#refuse(exchange, peer);
         return;
       }
-      const data: SocketData = { opening: { peer, codec, topic, startedAtMs }, connection: undefined };
+      const opened = joins === undefined ? peer : { ...peer, joins };
+      const data: SocketData = {
+        opening: { peer: opened, codec, topic, startedAtMs },
+        connection: undefined,
+      };
       exchange.upgraded();
       response.cork(() => response.upgrade(data, key, subprotocol, extensions, context));
     };
@@ -71,14 +84,19 @@ export class UpgradeHandler {
     else void whenDone(admission.inquire(applicant), answer);
   }
 
-  #ask(head: RequestHead): (WebSocketRequest & { readonly applicant: Applicant }) | SluiceError {
+  #ask(
+    head: RequestHead,
+    read: ReadWebSocketRequest,
+  ): (WebSocketRequest & { readonly applicant: Applicant }) | SluiceError {
     const { readApplicant, admission } = this.#options;
     const applicant = readApplicant(head, 'upgrade');
     if (applicant instanceof SluiceError) return applicant;
     const problem = admission.ask(applicant);
     if (problem !== undefined) return problem;
-    const asked = readWebSocketRequest(head);
-    return asked instanceof SluiceError ? asked : { ...asked, applicant };
+    const asked = read(head);
+    if (asked instanceof SluiceError) return asked;
+    const { adopt } = asked;
+    return { ...asked, applicant: adopt === undefined ? applicant : { ...applicant, adopt } };
   }
 
   #refuse(exchange: Exchange, error: SluiceError): void {

@@ -4,9 +4,10 @@ import type { Metrics } from '../../metrics.ts';
 import { Lifecycle, type LifecycleOptions } from '../../sessions/lifecycle.ts';
 import type { Session } from '../../sessions/session.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
+import { readWebSocketRequest } from '../websocket-request.ts';
 import { type Opening, type Socket, type SocketData, UwsConnection } from './connection.ts';
 import type { UwsSink } from './sink.ts';
-import type { UpgradeHandler } from './upgrade.ts';
+import type { ReadWebSocketRequest, UpgradeHandler } from './upgrade.ts';
 
 export interface WebSocketOptions {
   readonly upgradeHandler: UpgradeHandler;
@@ -24,17 +25,37 @@ export interface WebSocketOptions {
 /** Messages up to this many times the limit get an error as their reply; larger ones end the connection (1006). */
 const toleratedFrames = 2;
 
-/** The WebSocket routes: they open sessions and bring them messages. */
-export function serveWebSockets(app: TemplatedApp, options: WebSocketOptions): void {
+/** A path of WebSockets besides the protocol's own, with `{name}` for a segment. */
+export interface WebSocketPath {
+  readonly path: string;
+  readonly read: ReadWebSocketRequest;
+}
+
+/** Serves paths of other wires on this app, which this sink publishes to. They answer nothing but upgrades. */
+type ServePaths = (app: TemplatedApp, sink: UwsSink, paths: readonly WebSocketPath[]) => void;
+
+/** The WebSocket routes: they open sessions and bring them messages. Returns how to serve more of them. */
+export function serveWebSockets(app: TemplatedApp, options: WebSocketOptions): ServePaths {
   const { upgradeHandler } = options;
   const lifecycle = new Lifecycle({ ...options, transport: options.sink.transport });
   for (const path of ['/ws', '/ws/*']) {
-    app.ws<SocketData>(path, behavior(lifecycle, options));
+    app.ws<SocketData>(path, behavior(lifecycle, options, readWebSocketRequest));
     app.get(path, (response, request) => upgradeHandler.explain(response, request));
   }
+  return (other, sink, paths) => {
+    for (const { path, read } of paths)
+      other.ws<SocketData>(
+        path.replaceAll(/\{(\w+)\}/g, ':$1'),
+        behavior(lifecycle, { ...options, sink }, read),
+      );
+  };
 }
 
-function behavior(lifecycle: Lifecycle, options: WebSocketOptions): WebSocketBehavior<SocketData> {
+function behavior(
+  lifecycle: Lifecycle,
+  options: WebSocketOptions,
+  read: ReadWebSocketRequest,
+): WebSocketBehavior<SocketData> {
   const { upgradeHandler, sessions, sink, metrics } = options;
   return {
     // Sluice compresses by itself, once per view: the library would once per subscriber.
@@ -43,7 +64,7 @@ function behavior(lifecycle: Lifecycle, options: WebSocketOptions): WebSocketBeh
     maxBackpressure: options.backpressureMaxBytes,
     idleTimeout: options.idleTimeoutSeconds,
     sendPingsAutomatically: true,
-    upgrade: (response, request, context) => upgradeHandler.upgrade(response, request, context),
+    upgrade: (response, request, context) => upgradeHandler.upgrade(response, request, context, read),
     open(socket) {
       options.upgraded();
       const data = socket.getUserData();

@@ -1,0 +1,146 @@
+import type { GatewayCodec } from '../protocol/codec.ts';
+import type { Publication, ServerFrame, WireError } from '../protocol/frames.ts';
+import { toInstant } from '../protocol/instant.ts';
+import { aliasOf, readAlias } from '../protocol/json/aliases.ts';
+import { jsonDialect } from '../protocol/json/codec.ts';
+import { cutMembers } from '../protocol/json/envelope.ts';
+import { memberName, scanJson } from '../protocol/json/scanner.ts';
+import { join, payloadPieces } from '../protocol/json/text.ts';
+import { isUtf8 } from '../protocol/utf8.ts';
+import { type Framing, type Message, nothing, type Wire } from './wire.ts';
+
+type Problem = Pick<WireError, 'code' | 'message'>;
+
+/** A batch of a system that has them has at most so many messages. */
+const batchMessagesMax = 10;
+
+/**
+ * The codec of one system: its messages as commands, publications and frames as its messages. Frames that the system
+ * has no word for are not sent. What is lost is told by an error.
+ */
+export function compatCodec(name: string, wire: Wire): GatewayCodec {
+  const frame = (topic: string, pieces: readonly Uint8Array[]) => {
+    const said = pieces.filter(({ length }) => length > 0);
+    if (said.length <= 1) return said[0] ?? nothing;
+    if (wire.batch === undefined) throw new Error(`${name} sends one publication at a time`);
+    return join(wire.batch(topic, said));
+  };
+  const encodePublication = (topic: string, publication: Publication) =>
+    // No system knew removals.
+    publication.removed === true ? nothing : messageOf(wire.publication(topic, publication), publication);
+  const encodeAll = (topic: string, all: readonly Publication[]) =>
+    frame(
+      topic,
+      all.map((publication) => encodePublication(topic, publication)),
+    );
+  return {
+    name: `compat-${name}`,
+    subprotocol: '',
+    binary: false,
+    publicationsPerFrame: wire.batch === undefined ? 1 : batchMessagesMax,
+    decodeClientFrame: (message) => {
+      const read = readMessage(message);
+      if (!read.ok) return read;
+      const alias = aliasOf(read.type, wire.commands);
+      if (alias !== undefined) return readAlias(alias, 0, read.raw, jsonDialect);
+      return failure('unknown_command', `unknown message type ${JSON.stringify(read.type.slice(0, 64))}`);
+    },
+    peekId: () => 0,
+    encodeServerFrame: (reply) => {
+      if (reply.kind === 'batch' || reply.kind === 'snapshot')
+        return encodeAll(reply.topic ?? '', reply.publications);
+      const message = wordsFor(wire, reply);
+      return message === undefined ? nothing : join([JSON.stringify(message)]);
+    },
+    encodePublication,
+    frameBatch: (topic, _header, pieces) => frame(topic, pieces),
+    frameSnapshot: ({ topic }, pieces) => frame(topic, pieces),
+    // No system asked for it.
+    frameHistory: () => nothing,
+  };
+}
+
+function wordsFor(wire: Wire, reply: ServerFrame): Message | undefined {
+  const say = wire.words[reply.kind] as ((of: ServerFrame) => Message) | undefined;
+  if (say !== undefined) return say(reply);
+  const problem = problemOf(reply);
+  return problem && wire.error(problem);
+}
+
+/** What a client has to be told, whatever its system. */
+function problemOf(reply: ServerFrame): Problem | undefined {
+  switch (reply.kind) {
+    case 'error':
+      return reply;
+    case 'subscribed': {
+      const errors = reply.results.flatMap((result) => ('error' in result ? [result.error] : []));
+      const told = errors.filter(({ code }) => code !== 'already_subscribed');
+      const [first] = told;
+      return first && { code: first.code, message: told.map(({ message }) => message).join('; ') };
+    }
+    case 'unsubscribed':
+      return reply.reason === undefined
+        ? undefined
+        : { code: reply.reason, message: 'a subscription has ended' };
+    case 'caughtUp': {
+      const { missing, topic } = reply;
+      if (missing === undefined) return undefined;
+      return {
+        code: 'messages_lost',
+        message: `${missing.upto - missing.after} messages of ${topic} are lost`,
+      };
+    }
+    default:
+      return undefined;
+  }
+}
+
+const faultCodes = {
+  syntax: 'invalid_json',
+  other_kind: 'invalid_frame',
+  too_many: 'invalid_request',
+  too_long: 'invalid_request',
+} as const;
+
+function failure(code: (typeof faultCodes)[keyof typeof faultCodes] | 'unknown_command', message: string) {
+  return { ok: false, id: 0, code, message } as const;
+}
+
+function readMessage(message: Uint8Array) {
+  if (!isUtf8(message)) return failure('invalid_json', 'the message is not UTF-8');
+  const cut = cutMembers(message, []);
+  if (!cut.ok) return failure(faultCodes[cut.reason ?? 'syntax'], cut.message);
+  const { type } = cut.envelope;
+  if (typeof type !== 'string') return failure('invalid_frame', 'type must be a string');
+  return { ok: true, type, raw: cut.envelope } as const;
+}
+
+/** The message of a publication: its payload byte for byte. */
+function messageOf({ before, payload, after }: Framing, publication: Publication): Uint8Array {
+  const head = JSON.stringify(before).slice(0, -1);
+  const members = payload === 'members' ? membersOf(publication, before) : undefined;
+  const body = members?.pieces ?? payloadPieces(publication.payload);
+  const rest = Object.entries(after).filter(([name]) => members?.names.has(name) !== true);
+  const tail = JSON.stringify(Object.fromEntries(rest)).slice(1);
+  return join([head, ...body, tail === '}' ? tail : `,${tail}`]);
+}
+
+/** The members of a payload that is an object, but for those that the message begins with. */
+function membersOf({ payload }: Publication, before: Message) {
+  const text = payload.format === 'json' ? scanJson(payload.bytes) : undefined;
+  if (text?.ok !== true || text.kind !== 'object') return undefined;
+  const pieces: (string | Uint8Array)[] = [];
+  const names = new Set<string>();
+  for (const member of text.members) {
+    const name = memberName(payload.bytes, member);
+    if (Object.hasOwn(before, name)) continue;
+    names.add(name);
+    pieces.push(',', payload.bytes.subarray(member.nameStart - 1, member.end));
+  }
+  return { pieces, names };
+}
+
+/** When a publication was made, as the systems write it. */
+export function timeOf({ timestampMs }: Publication): string {
+  return toInstant(timestampMs);
+}

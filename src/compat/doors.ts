@@ -1,0 +1,99 @@
+import type { RequestHead } from '../api/http.ts';
+import type { Authorize } from '../auth/authorize.ts';
+import type { Verdict } from '../auth/credentials.ts';
+import type { Identity } from '../auth/identity.ts';
+import { userProblem, userTopicOf } from '../auth/permissions.ts';
+import { SluiceError } from '../errors.ts';
+import type { GatewayCodec } from '../protocol/codec.ts';
+import { targetProblem } from '../sessions/target.ts';
+import { compatCodec } from './codec.ts';
+import { broadcastTopicOf, type System } from './systems.ts';
+
+export interface DoorOptions {
+  readonly authorize: Authorize;
+  /** The time of day, as the systems write it. */
+  readonly now: () => string;
+}
+
+/** What a request for a WebSocket of a system asks for. */
+export interface CompatRequest {
+  readonly codec: GatewayCodec;
+  /** The clients offer none. */
+  readonly subprotocol: '';
+  readonly topic: string | undefined;
+  readonly joins: readonly string[];
+  /** As whom the client connects, or why it may not. */
+  readonly adopt: (identity: Identity) => Verdict;
+}
+
+/** A path on which a system is spoken to. */
+export interface Door {
+  /** With `{name}` for a segment. */
+  readonly path: string;
+  readonly read: (head: RequestHead) => CompatRequest | SluiceError;
+}
+
+/** The doors of a system: its paths, or these. */
+export function doorsOf(system: System, options: DoorOptions, paths = system.paths): readonly Door[] {
+  const { wire, namespace, name, hasBroadcasts } = system;
+  const { now, authorize } = options;
+  const shared = compatCodec(name, wire({ namespace, now }));
+  const joins = hasBroadcasts ? [broadcastTopicOf(name)] : [];
+  const request = { codec: shared, subprotocol: '', topic: undefined, joins, adopt: identified } as const;
+
+  const openings: Readonly<Record<string, (value: string) => CompatRequest | SluiceError>> = {
+    server: (server) => {
+      const topic = `${namespace}:${server}`;
+      return targetProblem(topic) ?? { ...request, topic };
+    },
+    user: (user) => {
+      const topic = userTopicOf(user);
+      if (topic === undefined) return new SluiceError('invalid_request', `the user ${userProblem(user)}`);
+      // Of the shared name: it says the same to all, but for replies, which name the user.
+      const codec = compatCodec(name, wire({ namespace, now, user }));
+      return { ...request, codec, adopt: (identity) => adoptUser(identity, user, topic, authorize) };
+    },
+  };
+
+  return paths.map((path) => ({
+    path,
+    read: (head) => {
+      const found = parameterOf(path, head.path);
+      if (found === undefined) return request;
+      const value = decoded(found.value);
+      if (value === undefined)
+        return new SluiceError('invalid_request', 'the path is not percent-encoded UTF-8');
+      return openings[found.name]?.(value) ?? request;
+    },
+  }));
+}
+
+/** No message of these systems shows a credential later. */
+function identified(identity: Identity): Verdict {
+  if (identity.unauthenticated !== true) return identity;
+  return new SluiceError('unauthorized', 'a token or an API key is needed: ?token=');
+}
+
+/** Only a user connects as that user, and an operator that may read what the user gets. */
+function adoptUser(identity: Identity, user: string, topic: string, authorize: Authorize): Verdict {
+  const verdict = identified(identity);
+  if (verdict instanceof SluiceError || verdict.user === user) return verdict;
+  if (authorize(identity, 'subscribe', topic) === undefined) return { ...identity, user };
+  return new SluiceError('forbidden', 'this path is for another user', { who: { user: identity.user } });
+}
+
+/** The segment that the pattern's only parameter stands for. */
+function parameterOf(pattern: string, path: string) {
+  const wanted = pattern.split('/');
+  const index = wanted.findIndex((segment) => segment.startsWith('{'));
+  if (index === -1) return undefined;
+  return { name: (wanted[index] as string).slice(1, -1), value: path.split('/')[index] ?? '' };
+}
+
+function decoded(segment: string): string | undefined {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return undefined;
+  }
+}

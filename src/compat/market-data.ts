@@ -1,0 +1,41 @@
+import { toInstant } from '../protocol/instant.ts';
+import { type AliasCommand, aliasesIn, statusText, topicIn } from '../protocol/json/aliases.ts';
+import { timeOf } from './codec.ts';
+import { nameIn, nothing, quietEnd, type Wire, type WireOptions } from './wire.ts';
+
+const members = ['symbol'];
+
+/** System B: market data, whose symbols (`BTC/USDT`) are the topics `market:BTC/USDT`. */
+export function marketData({ namespace, now }: WireOptions): Wire {
+  const symbolOf = (topic: string) => nameIn(namespace, topic);
+  const { get_status } = aliasesIn({ rooms: 'room', jobs: 'job' });
+  const ping = (answer?: AliasCommand['answer']): AliasCommand => ({ kind: 'ping', answer });
+  return {
+    commands: {
+      ping: () => ping(),
+      // What it says to a ping of the gateway.
+      pong: () => ping(() => nothing),
+      subscribe: (fields) => ({
+        kind: 'subscribe',
+        subscriptions: [{ topic: topicIn(namespace, fields, members) }],
+      }),
+      unsubscribe: (fields) => ({
+        kind: 'unsubscribe',
+        topics: [topicIn(namespace, fields, members)],
+        answer: quietEnd,
+      }),
+      get_status: () => ({ ...get_status(), answer: (reply) => statusText(reply, symbolOf) }),
+    },
+    words: {
+      pong: ({ timeMs }) => ({ type: 'pong', timestamp: toInstant(timeMs) }),
+      // The gateway's own ping.
+      message: ({ type }) => ({ type, timestamp: now() }),
+    },
+    error: ({ code, message }) => ({ type: 'error', code, message, timestamp: now() }),
+    publication: (topic, publication) => ({
+      before: { type: publication.type, symbol: symbolOf(topic) },
+      payload: 'data',
+      after: { timestamp: timeOf(publication) },
+    }),
+  };
+}

@@ -1,0 +1,65 @@
+import { isUtf8 } from 'node:buffer';
+import { type ApiResponse, json } from '../api/http.ts';
+import type { ApiPorts } from '../api/ports.ts';
+import type { Call } from '../api/route.ts';
+import { SluiceError } from '../errors.ts';
+import { cutMembers } from '../protocol/json/envelope.ts';
+import { publishOf, type Tags } from '../protocol/publication.ts';
+import { targetProblem } from '../sessions/target.ts';
+
+/** Reading one this large takes a few milliseconds. */
+const bodyMaxBytes = 256 * 1024;
+
+/** The body of an old backend's request. */
+export interface OldBody {
+  readonly members: Readonly<Record<string, unknown>>;
+  /** Its member `data`, byte for byte; the whole body where it has none. */
+  readonly data: Uint8Array;
+}
+
+export function readOldBody(body: Uint8Array): OldBody {
+  if (body.length > bodyMaxBytes)
+    throw new SluiceError('frame_too_large', `this body has at most ${bodyMaxBytes} bytes`);
+  if (!isUtf8(body)) throw new SluiceError('invalid_json', 'the body is not UTF-8');
+  const cut = cutMembers(body, ['data']);
+  if (!cut.ok) throw new SluiceError('invalid_json', cut.message);
+  return { members: cut.envelope, data: cut.values[0] ?? body };
+}
+
+/** The text of the first of these members that is there. Throws for what is neither text nor number. */
+export function textOf(members: Readonly<Record<string, unknown>>, ...names: string[]): string | undefined {
+  const name = names.find((each) => members[each] !== undefined && members[each] !== null);
+  const value = name === undefined ? undefined : members[name];
+  if (value === undefined) return undefined;
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return String(value);
+  if (typeof value === 'string' && value !== '') return value;
+  throw new SluiceError('invalid_request', `${name} must be a text that is not empty`);
+}
+
+export interface OldPublish {
+  readonly type: string;
+  readonly data: Uint8Array;
+  readonly key?: string;
+  readonly tags?: Tags;
+  readonly except?: string;
+}
+
+/** Publishes to each of the topics, where the caller may to all. Answers how many sessions hear them now. */
+export async function publishToAll(
+  topics: readonly string[],
+  { type, data, key, tags, except }: OldPublish,
+  { identity, payer }: Call,
+  ports: ApiPorts,
+): Promise<ApiResponse> {
+  for (const topic of topics) {
+    const problem = targetProblem(topic) ?? ports.authorize(identity, 'publish', topic);
+    if (problem !== undefined) throw problem;
+  }
+  const payload = { format: 'json', bytes: data } as const;
+  const publishes = topics.map((topic) => publishOf({ topic, type, payload, key, tags, except }));
+  const outcomes = await ports.publisher.publish(publishes, payer);
+  for (const outcome of outcomes) if (!outcome.ok) throw outcome.error;
+  let recipients = 0;
+  for (const topic of topics) recipients += (await ports.topics.info(topic)).subscribers;
+  return json(200, { success: true, topics, recipients });
+}

@@ -1,0 +1,295 @@
+import { z } from 'zod';
+import { disconnect } from '../api/connections.ts';
+import { type ApiResponse, json } from '../api/http.ts';
+import { type Route, route } from '../api/route.ts';
+import * as schemas from '../api/schemas.ts';
+import { userProblem, userTopicOf } from '../auth/permissions.ts';
+import { SluiceError } from '../errors.ts';
+import { type OldBody, publishToAll, readOldBody, textOf } from './publishing.ts';
+import { monitoringTags } from './server-monitoring.ts';
+import type { SystemStats } from './system-sessions.ts';
+import { broadcastTopicOf, type System, type SystemName } from './systems.ts';
+import { nameIn } from './wire.ts';
+
+/** What the routes are made with. */
+export interface CompatRouteOptions {
+  readonly stats: (name: SystemName) => SystemStats;
+  /** Bytes that all connections of the gateway were sent. */
+  readonly sentBytes: () => number;
+  readonly isRunning: () => boolean;
+}
+
+const body = { mediaTypes: ['application/json'], schema: z.looseObject({}) } as const;
+const anyAnswer = z.looseObject({});
+const published = z.object({ success: z.literal(true), topics: z.array(z.string()), recipients: z.int() });
+const publishErrors = ['invalid_json', 'invalid_topic', 'invalid_type', 'engine_unavailable'] as const;
+/** The most users that one request may name. */
+const usersMax = 1000;
+const connectionsListed = 100;
+
+type RoutesOf = (system: System, options: CompatRouteOptions) => readonly Route[];
+
+/** The routes that the backends of each system called. */
+const routesBySystem: Readonly<Record<SystemName, RoutesOf>> = {
+  a: monitoringRoutes,
+  b: marketRoutes,
+  c: () => [],
+  d: notificationRoutes,
+  e: () => [],
+};
+
+export function compatRoutes(systems: readonly System[], options: CompatRouteOptions): readonly Route[] {
+  return systems.flatMap((system) => [
+    ...routesBySystem[system.name](system, options),
+    ...system.paths.filter((path) => path !== '/').map(upgradeRoute),
+  ]);
+}
+
+/** The path of a WebSocket, asked for without an upgrade. */
+function upgradeRoute(path: string): Route {
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name as string, z.string()] as const);
+  return route({
+    method: 'GET',
+    path,
+    summary: 'A WebSocket of an older system.',
+    access: 'none',
+    params: names.length === 0 ? undefined : z.object(Object.fromEntries(names)),
+    answer: anyAnswer,
+    errors: ['upgrade_required'],
+    handle: () => {
+      throw new SluiceError('upgrade_required');
+    },
+  });
+}
+
+function monitoringRoutes({ name, namespace }: System, options: CompatRouteOptions): readonly Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/api/v1/websocket/stats',
+      summary: 'Server monitoring: its connections and messages.',
+      access: 'read',
+      answer: anyAnswer,
+      errors: [],
+      handle: () => {
+        const { active, total, messages, subscriptions } = options.stats(name);
+        return json(200, {
+          active_connections: active,
+          total_connections: total,
+          messages_sent: messages,
+          bytes_sent: options.sentBytes(),
+          subscriptions: countsByName(namespace, subscriptions),
+        });
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/api/v1/websocket/broadcast',
+      summary:
+        'Server monitoring: an update of the server that `server_id` names, or one for all its connections.',
+      access: 'publish',
+      byToken: true,
+      body,
+      answer: published,
+      errors: publishErrors,
+      handle: (call, ports) => {
+        const old = readOldBody(call.body);
+        const members = { ...membersOf(old.data), ...old.members };
+        const server = textOf(members, 'server_id', 'serverId');
+        const type = textOf(members, 'monitoring_type', 'monitoringType');
+        const level = textOf(members, 'alert_level', 'alertLevel', 'level');
+        const tags = {
+          ...(type === undefined ? {} : { [monitoringTags.type]: type }),
+          ...(level === undefined ? {} : { [monitoringTags.level]: level }),
+        };
+        const topic = server === undefined ? broadcastTopicOf(name) : `${namespace}:${server}`;
+        const update = { type: typeOf(old, 'monitoring_update'), data: old.data, key: type, tags };
+        return publishToAll([topic], update, call, ports);
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/api/v1/websocket/connections/{id}/disconnect',
+      summary: 'Server monitoring: end a connection.',
+      access: 'admin',
+      params: schemas.connectionParams,
+      body: { mediaTypes: ['application/json'], optional: true, schema: schemas.emptyBody },
+      answer: schemas.disconnected,
+      errors: ['invalid_json', 'not_found'],
+      handle: disconnect,
+    }),
+  ];
+}
+
+function marketRoutes(
+  { name, namespace }: System,
+  { stats, isRunning }: CompatRouteOptions,
+): readonly Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/market/stats',
+      summary: 'Market data: its connections, messages and symbols.',
+      access: 'read',
+      answer: anyAnswer,
+      errors: [],
+      handle: () => {
+        const { active, total, messages, subscriptions } = stats(name);
+        return json(200, {
+          active_connections: active,
+          total_connections: total,
+          total_messages: messages,
+          subscriptions: countsByName(namespace, subscriptions),
+          is_running: isRunning(),
+        });
+      },
+    }),
+  ];
+}
+
+function notificationRoutes({ name, namespace }: System, { stats }: CompatRouteOptions): readonly Route[] {
+  const userParams = z.object({ user: z.string().min(1).max(1024) });
+  return [
+    route({
+      method: 'GET',
+      path: '/api/v1/ws/stats',
+      summary: 'Notifications: connections, users and rooms.',
+      access: 'read',
+      answer: anyAnswer,
+      errors: [],
+      handle: () => json(200, notificationStats(stats(name), namespace)),
+    }),
+    route({
+      method: 'POST',
+      path: '/api/v1/ws/broadcast',
+      summary: 'Notifications: a system message to all, to the room `room`, or to the users `user_ids`.',
+      access: 'publish',
+      byToken: true,
+      body,
+      answer: published,
+      errors: publishErrors,
+      handle: (call, ports) => {
+        const old = readOldBody(call.body);
+        const topics = receiversOf(old, namespace) ?? [broadcastTopicOf(name)];
+        const message = { type: typeOf(old, 'system_message'), data: old.data };
+        return publishToAll(topics, message, call, ports);
+      },
+    }),
+    ...(
+      [
+        ['/api/v1/ws/notify/{user}', 'notification', 'a notification for a user.'],
+        ['/api/v1/ws/sync-update/{user}', 'sync_update', 'a change for the user’s devices but `except`.'],
+      ] as const
+    ).map(([path, type, summary]) =>
+      route({
+        method: 'POST',
+        path,
+        summary: `Notifications: ${summary}`,
+        access: 'publish',
+        byToken: true,
+        params: userParams,
+        body,
+        answer: published,
+        errors: publishErrors,
+        handle: (call, ports) => {
+          const old = readOldBody(call.body);
+          const except = textOf(old.members, 'except', 'exclude_connection');
+          const message = { type: typeOf(old, type), data: old.data, except };
+          return publishToAll([topicOfUser(call.params.user)], message, call, ports);
+        },
+      }),
+    ),
+    route({
+      method: 'GET',
+      path: '/api/v1/ws/connections/{user}',
+      summary: 'Notifications: the connections of a user.',
+      access: 'read',
+      byToken: true,
+      params: userParams,
+      answer: anyAnswer,
+      errors: ['invalid_topic'],
+      handle: async ({ params: { user }, identity }, { sessions, authorize }) => {
+        const refusal = authorize(identity, 'subscribe', topicOfUser(user));
+        if (refusal !== undefined) throw refusal;
+        const { connections } = await sessions.list({ user, after: '', limit: connectionsListed });
+        const ids = connections.map(({ id }) => id);
+        return json(200, {
+          user_id: user,
+          is_online: ids.length > 0,
+          connection_count: ids.length,
+          connections: ids,
+        });
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/api/v1/notifications/demo',
+      summary: 'Notifications: a notification to try it, for `user_id`.',
+      access: 'publish',
+      byToken: true,
+      body,
+      answer: published,
+      errors: publishErrors,
+      handle: (call, ports): Promise<ApiResponse> => {
+        const { members } = readOldBody(call.body);
+        const user = textOf(members, 'user_id', 'user') ?? call.identity.user;
+        if (user === undefined) throw new SluiceError('invalid_request', 'user_id is missing');
+        const data = Buffer.from(
+          JSON.stringify({ title: 'Demo', message: 'This is a notification.', ...members }),
+        );
+        return publishToAll([topicOfUser(user)], { type: 'notification', data }, call, ports);
+      },
+    }),
+  ];
+}
+
+/** Also what a client is told that asks for `stats`. */
+export function notificationStats({ active, users, subscriptions }: SystemStats, namespace: string) {
+  return {
+    total_connections: active,
+    total_users: users,
+    total_rooms: Object.keys(countsByName(namespace, subscriptions)).length,
+  };
+}
+
+/** Without the namespace; what is of another one is left out. */
+function countsByName(
+  namespace: string,
+  counts: ReadonlyMap<string, number>,
+): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    [...counts].flatMap(([topic, count]) => {
+      const name = nameIn(namespace, topic);
+      return name === undefined ? [] : [[name, count]];
+    }),
+  );
+}
+
+function typeOf({ members }: OldBody, fallback: string): string {
+  return textOf(members, 'type') ?? fallback;
+}
+
+/** The members of data that is an object. */
+function membersOf(data: Uint8Array): Readonly<Record<string, unknown>> {
+  const value: unknown = JSON.parse(Buffer.from(data).toString());
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Readonly<Record<string, unknown>>)
+    : {};
+}
+
+/** The topics of the room or the users that a broadcast names; undefined: it is for all. */
+function receiversOf({ members }: OldBody, namespace: string): readonly string[] | undefined {
+  const room = textOf(members, 'room', 'room_id');
+  const users = members['user_ids'];
+  if (users === undefined || users === null) return room === undefined ? undefined : [`${namespace}:${room}`];
+  const isList = Array.isArray(users) && users.length > 0 && users.length <= usersMax;
+  if (!isList || !users.every((user) => typeof user === 'string'))
+    throw new SluiceError('invalid_request', `user_ids must be a list of 1 to ${usersMax} texts`);
+  return users.map(topicOfUser);
+}
+
+function topicOfUser(user: string): string {
+  const topic = userTopicOf(user);
+  if (topic === undefined) throw new SluiceError('invalid_topic', `the user ${userProblem(user)}`);
+  return topic;
+}

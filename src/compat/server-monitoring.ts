@@ -1,0 +1,74 @@
+import type { Fields } from '../protocol/fields.ts';
+import type { Filter, Subscription } from '../protocol/frames.ts';
+import { timeOf } from './codec.ts';
+import { nameIn, quietEnd, type Wire, type WireOptions } from './wire.ts';
+
+/** Names of the members of `data`: as the system wrote them, and as others do. */
+const members = {
+  servers: ['server_ids', 'server_id', 'serverIds', 'servers'],
+  types: ['monitoring_types', 'monitoring_type', 'monitoringTypes', 'types'],
+  levels: ['alert_levels', 'alert_level', 'alertLevels', 'levels'],
+} as const;
+
+/** The tags of a publication that its subscribers filter by. */
+export const monitoringTags = { type: 'type', level: 'level' } as const;
+
+/** System A: monitoring of servers, whose topics are `server:{id}`. */
+export function serverMonitoring({ namespace, now }: WireOptions): Wire {
+  const topicsOf = (fields: Fields) => {
+    const ids = fields.optionalChild('data', (data) => texts(data, members.servers)) ?? [];
+    return ids.map((id) => `${namespace}:${id}`);
+  };
+  return {
+    commands: {
+      ping: () => ({ kind: 'ping' }),
+      subscribe: (fields) => {
+        const filter = fields.optionalChild('data', filterOf);
+        const topics = topicsOf(fields);
+        const all = topics.length === 0 ? [`${namespace}:*`] : topics;
+        const subscriptions = [...new Set(all)].map(
+          // A client without offsets can't tell what it gets twice: its newest filter of a server holds.
+          (topic): Subscription => ({ topic, filter, replaces: true }),
+        );
+        return { kind: 'subscribe', subscriptions };
+      },
+      unsubscribe: (fields) => {
+        const topics = topicsOf(fields);
+        const ended = topics.length === 0 ? { prefix: `${namespace}:` } : { topics };
+        return { kind: 'unsubscribe', ...ended, answer: quietEnd };
+      },
+    },
+    words: { pong: () => ({ type: 'pong', data: {}, timestamp: now() }) },
+    error: ({ code, message }) => ({ type: 'error', data: { code, message }, timestamp: now() }),
+    publication: (topic, publication) => ({
+      before: { type: publication.type, server_id: nameIn(namespace, topic) },
+      payload: 'data',
+      after: { timestamp: timeOf(publication) },
+    }),
+  };
+}
+
+/** Conditions that are named must all hold. */
+function filterOf(data: Fields): Filter | undefined {
+  const filters: Filter[] = [];
+  const types = texts(data, members.types);
+  const levels = texts(data, members.levels);
+  if (types.length > 0) filters.push({ op: 'in', tag: monitoringTags.type, values: types });
+  if (levels.length > 0) filters.push({ op: 'in', tag: monitoringTags.level, values: levels });
+  return filters.length > 1 ? { op: 'and', filters } : filters[0];
+}
+
+/** The texts of all these members; each a text, a number, or a list of them. */
+function texts(data: Fields, names: readonly string[]): string[] {
+  return names.flatMap((name) => {
+    const value = data.raw[name] ?? [];
+    const all: readonly unknown[] = Array.isArray(value) ? value : [value];
+    if (all.length > data.bounds.list) data.fail(name, `may have ${data.bounds.list} entries at most`);
+    return all.slice(0, data.bounds.list).map((each) => {
+      if (typeof each === 'number' && Number.isSafeInteger(each)) return String(each);
+      if (typeof each === 'string' && each !== '' && each.length <= data.bounds.text) return each;
+      data.fail(name, `must be texts of 1 to ${data.bounds.text} characters`);
+      return '';
+    });
+  });
+}

@@ -1,0 +1,100 @@
+import { nullPayload } from '../protocol/payload.ts';
+import type { Session } from '../sessions/session.ts';
+import { codecNameOf, type SystemName } from './systems.ts';
+
+export interface SystemSessionsOptions {
+  readonly systems: readonly SystemName[];
+  /** Milliseconds on a monotonic clock. */
+  readonly monotonicMs: () => number;
+  /** Systems whose gateways sent pings as messages do so this often. */
+  readonly pingMs: number;
+}
+
+/** What a system counts of its connections. */
+export interface SystemStats {
+  readonly active: number;
+  readonly total: number;
+  /** Sent to them, those that are gone included. */
+  readonly messages: number;
+  readonly users: number;
+  /** Topic or pattern -> subscriptions, of the topics that clients have asked for. */
+  readonly subscriptions: ReadonlyMap<string, number>;
+}
+
+interface Counted {
+  readonly name: SystemName;
+  /** When each was sent its last ping. */
+  readonly pingedAtMs: Map<Session, number>;
+  total: number;
+  messagesOfEnded: number;
+  stats: { readonly value: SystemStats; readonly atMs: number } | undefined;
+}
+
+/** To count again costs a look at every connection. */
+const statsAgeMs = 1000;
+/** A market's gateway pinged by messages of its own, besides those of WebSocket. */
+const pinging: ReadonlySet<SystemName> = new Set(['b']);
+
+/** The sessions of each system: counted apart, so that no system sees another. */
+export class SystemSessions {
+  readonly #options: SystemSessionsOptions;
+  readonly #byCodec: ReadonlyMap<string, Counted>;
+
+  constructor(options: SystemSessionsOptions) {
+    this.#options = options;
+    this.#byCodec = new Map(
+      options.systems.map((name) => [
+        codecNameOf(name),
+        { name, pingedAtMs: new Map(), total: 0, messagesOfEnded: 0, stats: undefined },
+      ]),
+    );
+  }
+
+  opened(session: Session): void {
+    const counted = this.#byCodec.get(session.codec.name);
+    if (counted === undefined) return;
+    counted.pingedAtMs.set(session, this.#options.monotonicMs());
+    counted.total++;
+  }
+
+  closed(session: Session): void {
+    const counted = this.#byCodec.get(session.codec.name);
+    if (counted?.pingedAtMs.delete(session)) counted.messagesOfEnded += session.messageCount;
+  }
+
+  /** Of a system that is served. At most a second old. */
+  stats(name: SystemName): SystemStats {
+    const counted = this.#byCodec.get(codecNameOf(name));
+    if (counted === undefined) throw new Error(`the system ${name} is not served`);
+    const nowMs = this.#options.monotonicMs();
+    if (counted.stats === undefined || nowMs - counted.stats.atMs >= statsAgeMs)
+      counted.stats = { value: count(counted), atMs: nowMs };
+    return counted.stats.value;
+  }
+
+  /** Sends the pings that are due. Call it about once a second. */
+  sweep(): void {
+    const nowMs = this.#options.monotonicMs();
+    for (const { name, pingedAtMs } of this.#byCodec.values()) {
+      if (!pinging.has(name)) continue;
+      for (const [session, atMs] of pingedAtMs) {
+        if (nowMs - atMs < this.#options.pingMs) continue;
+        pingedAtMs.set(session, nowMs);
+        session.push({ kind: 'message', type: 'ping', payload: nullPayload });
+      }
+    }
+  }
+}
+
+function count({ pingedAtMs, total, messagesOfEnded }: Counted): SystemStats {
+  const subscriptions = new Map<string, number>();
+  const users = new Set<string>();
+  let messages = messagesOfEnded;
+  for (const session of pingedAtMs.keys()) {
+    messages += session.messageCount;
+    if (session.identity.user !== undefined) users.add(session.identity.user);
+    for (const { target, automatic } of session.views.values())
+      if (!automatic) subscriptions.set(target, (subscriptions.get(target) ?? 0) + 1);
+  }
+  return { active: pingedAtMs.size, total, messages, users: users.size, subscriptions };
+}

@@ -1,0 +1,79 @@
+import type { Config } from '../config.ts';
+import { jobProgress } from './job-progress.ts';
+import { marketData } from './market-data.ts';
+import { notifications } from './notifications.ts';
+import { serverMonitoring } from './server-monitoring.ts';
+import { webAdministration } from './web-administration.ts';
+import type { Wire, WireOptions } from './wire.ts';
+
+export type SystemName = Config['compat'][number];
+
+interface SystemRow {
+  readonly title: string;
+  /** Of its topics, unless `compatNamespaces` names another. */
+  readonly namespace: string;
+  /** Of its WebSockets. `{server}`: the topic of that server is subscribed to at once; `{user}`: only for that user. */
+  readonly paths: readonly string[];
+  readonly wire: (options: WireOptions) => Wire;
+  /** Its connections all get what is published to `compat:NAME`. */
+  readonly hasBroadcasts: boolean;
+}
+
+/** The systems that Sluice replaces. What each says and hears is in the file of its wire. */
+const systemTable: Readonly<Record<SystemName, SystemRow>> = {
+  a: {
+    title: 'server monitoring',
+    namespace: 'server',
+    paths: ['/api/v1/websocket/ws', '/api/v1/websocket/ws/monitoring/{server}'],
+    wire: serverMonitoring,
+    hasBroadcasts: true,
+  },
+  b: {
+    title: 'market data',
+    namespace: 'market',
+    paths: ['/market/ws'],
+    wire: marketData,
+    hasBroadcasts: true,
+  },
+  c: {
+    title: 'web administration',
+    namespace: 'admin',
+    paths: ['/api/ws/realtime'],
+    wire: webAdministration,
+    hasBroadcasts: false,
+  },
+  d: {
+    title: 'notifications of a knowledge platform',
+    namespace: 'room',
+    paths: ['/api/v1/ws/{user}'],
+    wire: notifications,
+    hasBroadcasts: true,
+  },
+  e: { title: 'job progress', namespace: 'job', paths: ['/'], wire: jobProgress, hasBroadcasts: false },
+};
+
+/** A system that a gateway serves. */
+export interface System extends SystemRow {
+  readonly name: SystemName;
+}
+
+/** Those of the options `compat` and `compatNamespaces`. */
+export function systemsOf({
+  compat,
+  compatNamespaces,
+}: Pick<Config, 'compat' | 'compatNamespaces'>): readonly System[] {
+  const own = new Map(compatNamespaces.map((entry) => entry.split('=') as [string, string]));
+  return [...new Set(compat)].map((name) => {
+    const row = systemTable[name];
+    return { ...row, name, namespace: own.get(name) ?? row.namespace };
+  });
+}
+
+/** What all connections of this system get. */
+export function broadcastTopicOf(name: SystemName): string {
+  return `compat:${name}`;
+}
+
+export function codecNameOf(name: SystemName): string {
+  return `compat-${name}`;
+}

@@ -1,0 +1,53 @@
+import type { Fields } from '../protocol/fields.ts';
+import type { Publication, Reply, ServerKind, WireError } from '../protocol/frames.ts';
+import type { AliasCommand } from '../protocol/json/aliases.ts';
+
+/** A message, before it is JSON. Members that are undefined are left out. */
+export type Message = Readonly<Record<string, unknown>> & { readonly type: string };
+
+type ReplyOf<K extends ServerKind> = Extract<Reply, { kind: K }>;
+
+/** What the gateway says in words of the system; a kind of frame that is not here is not told. */
+export type Words = { readonly [K in ServerKind]?: (reply: ReplyOf<K>) => Message };
+
+/** How one system's messages are written, and what they mean. Made for a gateway, or for one connection. */
+export interface Wire {
+  /** What a client may send, by `type`. */
+  readonly commands: Readonly<Record<string, (fields: Fields) => AliasCommand>>;
+  readonly words: Words;
+  readonly error: (problem: Pick<WireError, 'code' | 'message'>) => Message;
+  /** The message of a publication, around its payload. */
+  readonly publication: (topic: string, publication: Publication) => Framing;
+  /** Several messages as one. Absent: each is sent by itself. */
+  readonly batch?: (topic: string, messages: readonly Uint8Array[]) => readonly (string | Uint8Array)[];
+}
+
+/** The members of a message before and after its payload. */
+export interface Framing {
+  readonly before: Message;
+  /** The payload is the member `data`; or its own members are the message's. */
+  readonly payload: 'data' | 'members';
+  readonly after: Readonly<Record<string, unknown>>;
+}
+
+/** What wires are made with. */
+export interface WireOptions {
+  /** The namespace of the system's topics. */
+  readonly namespace: string;
+  /** The time of day, as the systems write it. */
+  readonly now: () => string;
+  /** The user of the connection, where the path names one. */
+  readonly user?: string;
+}
+
+/** The name within the namespace; undefined: the topic is of another one. */
+export function nameIn(namespace: string, topic: string): string | undefined {
+  return topic.startsWith(`${namespace}:`) ? topic.slice(namespace.length + 1) : undefined;
+}
+
+/** Nothing is said, unless it failed for another reason than that there was nothing to end. */
+export function quietEnd(reply: { readonly kind: ServerKind; readonly code?: string }) {
+  return reply.kind === 'unsubscribed' || reply.code === 'not_subscribed' ? nothing : undefined;
+}
+
+export const nothing = new Uint8Array(0);

@@ -1,0 +1,57 @@
+import type { Route } from '../api/route.ts';
+import { type Door, doorsOf } from '../compat/doors.ts';
+import { compatRoutes, notificationStats } from '../compat/routes.ts';
+import { SystemSessions } from '../compat/system-sessions.ts';
+import { codecNameOf, systemsOf } from '../compat/systems.ts';
+import { SluiceError } from '../errors.ts';
+import { toInstant } from '../protocol/instant.ts';
+import type { CommandOptions } from '../sessions/command-table.ts';
+import type { Broker } from '../topics/broker.ts';
+import type { Access } from './access.ts';
+import type { Environment } from './environment.ts';
+
+/** What serves the clients and backends of the older systems. Empty where none is asked for. */
+export interface Compat {
+  readonly sessions: SystemSessions;
+  readonly routes: readonly Route[];
+  readonly doors: readonly Door[];
+  /** On the port of their own. */
+  readonly doorsApart: readonly Door[];
+  readonly answerCall: NonNullable<CommandOptions['answerCall']>;
+}
+
+/** The system that may have a port of its own: there every path is its. */
+const apart = 'b';
+
+export function createCompat(environment: Environment, broker: Broker, { authorize }: Access): Compat {
+  const { config, metrics, monotonicMs, isDraining } = environment;
+  const systems = systemsOf(config);
+  const sessions = new SystemSessions({
+    systems: systems.map(({ name }) => name),
+    monotonicMs,
+    pingMs: (config.idleTimeoutSeconds * 1000) / 2,
+  });
+  const doorOptions = { authorize, now: () => toInstant(broker.wallMs()) };
+  const notifying = systems.find(({ name }) => name === 'd');
+  return {
+    sessions,
+    routes: compatRoutes(systems, {
+      stats: (name) => sessions.stats(name),
+      sentBytes: () => metrics.sentBytesTotal.value,
+      isRunning: () => !isDraining(),
+    }),
+    doors: systems.flatMap((system) => doorsOf(system, doorOptions)),
+    doorsApart: systems
+      .filter(({ name }) => name === apart)
+      .flatMap((system) => doorsOf(system, doorOptions, ['/*'])),
+    answerCall: ({ codec, identity }, method) => {
+      if (method !== 'stats' || notifying === undefined) return undefined;
+      // The system told its clients; others need what `GET /api/stats` needs.
+      const isClient = codec.name === codecNameOf(notifying.name);
+      if (!isClient && !identity.scopes.includes('read'))
+        throw new SluiceError('forbidden', 'not allowed to read stats');
+      const stats = notificationStats(sessions.stats(notifying.name), notifying.namespace);
+      return { format: 'json', bytes: Buffer.from(JSON.stringify(stats)) };
+    },
+  };
+}

@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { apiKey } from '../support/tokens.ts';
+import { NotificationBell } from '../systems/clients/notifications.ts';
+import { type SystemsGateway, startSystems } from '../systems/gateway.ts';
+
+let gateway: SystemsGateway;
+let base: string;
+const opened: NotificationBell[] = [];
+
+beforeAll(async () => {
+  gateway = await startSystems({ compat: ['d'], maxConnectionsPerUser: 3 });
+  base = `ws://127.0.0.1:${gateway.port}`;
+});
+afterAll(async () => {
+  await Promise.all(opened.map((client) => client.close()));
+  await gateway.close();
+});
+
+async function open(user: string, ...rooms: readonly string[]): Promise<NotificationBell> {
+  const may = rooms.map((room) => ({ pattern: `room:${room}`, allow: ['subscribe'] }) as const);
+  const bell = await NotificationBell.open(base, user, await gateway.token(user, ...may));
+  opened.push(bell);
+  return bell;
+}
+
+describe('the clients of the knowledge platform', () => {
+  test('of one user all get what is for that user', async () => {
+    const devices = [await open('ada@example.org'), await open('ada@example.org')];
+    const other = await open('bob');
+    const path = '/api/v1/ws/notify/ada%40example.org';
+    expect(await gateway.send('POST', path, { data: { title: 'Hello' } })).toMatchObject({ recipients: 2 });
+    for (const device of devices) {
+      expect(await device.message('notification')).toEqual({
+        type: 'notification',
+        data: { title: 'Hello' },
+        timestamp: expect.stringMatching(/Z$/),
+        user_id: 'ada@example.org',
+      });
+      expect(device.unread).toBe(1);
+    }
+    await other.ask({ type: 'ping' }, 'pong');
+    expect(other.unread).toBe(0);
+  });
+
+  test('get changes on their other devices only, where the backend names one', async () => {
+    const [one, two] = [await open('sync'), await open('sync')];
+    const listed = await gateway.read<{ connections: string[] }>('/api/v1/ws/connections/sync');
+    expect(listed).toMatchObject({ user_id: 'sync', is_online: true, connection_count: 2 });
+    const [except] = listed.connections;
+    await gateway.send('POST', '/api/v1/ws/sync-update/sync', { data: { note: 1 }, except });
+    await gateway.send('POST', '/api/v1/ws/notify/sync', { data: {} });
+    await Promise.all([one.message('notification'), two.message('notification')]);
+    expect([one, two].flatMap((each) => each.of('sync_update'))).toMatchObject([{ data: { note: 1 } }]);
+  });
+
+  test('enter and leave rooms, and hear what is said there', async () => {
+    const member = await open('carl', 'content-7');
+    const stranger = await open('dora');
+    await member.enter('content-7');
+    stranger.send({ type: 'room_subscribe', room: 'content-7' });
+    expect(await stranger.message('error')).toMatchObject({ data: { code: 'forbidden' }, user_id: 'dora' });
+    const say = (text: string) =>
+      gateway.send('POST', '/api/v1/ws/broadcast', {
+        room: 'content-7',
+        type: 'sync_update',
+        data: { text },
+      });
+    await say('in');
+    expect(await member.message('sync_update')).toMatchObject({ room: 'content-7', data: { text: 'in' } });
+    await member.leave('content-7');
+    await member.leave('content-7');
+    await say('out');
+    await member.ask({ type: 'ping' }, 'pong');
+    expect(member.of('sync_update')).toHaveLength(1);
+    expect([...stranger.of('sync_update'), ...member.of('error')]).toEqual([]);
+  });
+
+  test('get system messages that are for all, or for some of them', async () => {
+    const [eva, finn] = [await open('eva'), await open('finn')];
+    const native = await gateway.open('eva');
+    await gateway.send('POST', '/api/v1/ws/broadcast', { user_ids: ['eva'], data: { to: 'some' } });
+    await gateway.send('POST', '/api/v1/ws/broadcast', { message: 'to all' });
+    for (const each of [eva, finn])
+      await each.message('system_message', ({ data }) => (data as { message?: string }).message === 'to all');
+    expect(finn.of('system_message')).toHaveLength(1);
+    expect(eva.of('system_message')).toHaveLength(2);
+    await native.call({ type: 'ping' });
+    // Not one of the system's clients: it has what is for its user, and no broadcast of the system.
+    expect(native.frames.filter(({ type }) => type === 'system_message')).toHaveLength(1);
+  });
+
+  test('ask for stats, which count connections, users and rooms', async () => {
+    const bell = await open('gus', 'stats-room');
+    const reply = await bell.enter('stats-room');
+    expect(reply).toMatchObject({ type: 'stats', user_id: 'gus', timestamp: expect.any(String) });
+    expect(Object.keys(reply['data'] as object)).toEqual(['total_connections', 'total_users', 'total_rooms']);
+    expect(Object.keys(await gateway.read('/api/v1/ws/stats'))).toEqual(Object.keys(reply['data'] as object));
+  });
+
+  test('connect as themselves only, with a token, and not too often', async () => {
+    const path = `${base}/api/v1/ws/hal`;
+    expect(await new NotificationBell(path).refused()).toBe(401);
+    expect(await new NotificationBell(`${path}?token=${await gateway.token('ida')}`).refused()).toBe(403);
+    expect(await new NotificationBell(`${base}/api/v1/ws/%ff?token=${apiKey}`).refused()).toBe(400);
+    for (let i = 0; i < 3; i++) await open('hal');
+    expect(await new NotificationBell(`${path}?token=${await gateway.token('hal')}`).refused()).toBe(429);
+    const backend = await NotificationBell.open(base, 'jo', apiKey);
+    opened.push(backend);
+    await gateway.send('POST', '/api/v1/notifications/demo', { user_id: 'jo' });
+    expect(await backend.message('notification')).toMatchObject({ user_id: 'jo', data: { title: 'Demo' } });
+  });
+
+  test('are published to only by those who may', async () => {
+    const publish = async (path: string, body: object, credential: string) => {
+      const headers = { authorization: `Bearer ${credential}`, 'content-type': 'application/json' };
+      const answer = await fetch(gateway.url + path, { method: 'POST', body: JSON.stringify(body), headers });
+      return answer.status;
+    };
+    const user = await gateway.token('kim', { pattern: 'room:own', allow: ['publish'] });
+    expect(await publish('/api/v1/ws/broadcast', { room: 'own', data: 1 }, user)).toBe(200);
+    expect(await publish('/api/v1/ws/broadcast', { room: 'other', data: 1 }, user)).toBe(403);
+    expect(await publish('/api/v1/ws/broadcast', { data: 1 }, user)).toBe(403);
+    expect(await publish('/api/v1/ws/notify/lea', { data: 1 }, user)).toBe(403);
+    expect(await publish('/api/v1/notifications/demo', {}, apiKey)).toBe(400);
+    expect(await publish('/api/v1/ws/broadcast', { user_ids: [] }, apiKey)).toBe(400);
+    const read = (path: string, credential: string) =>
+      fetch(gateway.url + path, { headers: { authorization: `Bearer ${credential}` } });
+    expect((await read('/api/v1/ws/connections/kim', user)).status).toBe(200);
+    expect((await read('/api/v1/ws/connections/lea', user)).status).toBe(403);
+  });
+});

@@ -1,0 +1,170 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { apiKey } from '../support/tokens.ts';
+import type { OldMessage } from '../systems/clients/old-client.ts';
+import { MonitoringPanel } from '../systems/clients/server-monitoring.ts';
+import { type SystemsGateway, startSystems } from '../systems/gateway.ts';
+
+let gateway: SystemsGateway;
+let base: string;
+const opened: MonitoringPanel[] = [];
+
+beforeAll(async () => {
+  gateway = await startSystems({ compat: ['a'] });
+  base = `ws://127.0.0.1:${gateway.port}`;
+});
+afterAll(async () => {
+  await Promise.all(opened.map((client) => client.close()));
+  await gateway.close();
+});
+
+async function open(path?: string, token = apiKey): Promise<MonitoringPanel> {
+  const panel = await MonitoringPanel.open(base, token, path);
+  opened.push(panel);
+  return panel;
+}
+
+const update = (server: string, type: string, level: string, cpu: number) =>
+  gateway.send('POST', '/api/v1/websocket/broadcast', {
+    type: 'monitoring_update',
+    data: { server_id: server, monitoring_type: type, alert_level: level, cpu },
+  });
+
+describe('the clients of server monitoring', () => {
+  test('get what an old backend sends of the server of their path, as an object of three members', async () => {
+    const panel = await open('ws/monitoring/path-1');
+    await panel.heartbeat();
+    await update('path-2', 'cpu', 'info', 1);
+    expect(await update('path-1', 'cpu', 'info', 2)).toMatchObject({ success: true, recipients: 1 });
+    expect(await panel.message('monitoring_update')).toEqual({
+      type: 'monitoring_update',
+      server_id: 'path-1',
+      data: { server_id: 'path-1', monitoring_type: 'cpu', alert_level: 'info', cpu: 2 },
+      timestamp: expect.stringMatching(/Z$/),
+    });
+    expect([...panel.cpu]).toEqual([['path-1', 2]]);
+  });
+
+  test('filter by server, monitoring type and alert level, all at once', async () => {
+    const panel = await open();
+    panel.watch(['f-1', 'f-2'], ['cpu', 'disk'], ['critical']);
+    await panel.heartbeat();
+    await update('f-3', 'cpu', 'critical', 1);
+    await update('f-1', 'memory', 'critical', 2);
+    await update('f-1', 'cpu', 'info', 3);
+    await update('f-1', 'cpu', 'critical', 4);
+    await update('f-2', 'disk', 'critical', 5);
+    await panel.until(() => panel.cpu.size === 2);
+    expect(panel.of('monitoring_update').map(({ data }) => (data as { cpu: number }).cpu)).toEqual([4, 5]);
+  });
+
+  test('get nothing twice when they subscribe again with another filter', async () => {
+    const panel = await open();
+    panel.watch([], [], ['critical']);
+    panel.watch(['again']);
+    panel.watch(['again']);
+    await panel.heartbeat();
+    await update('again', 'cpu', 'critical', 1);
+    await update('again', 'cpu', 'info', 2);
+    const isOurs = ({ server_id }: OldMessage) => server_id === 'again';
+    await panel.until(() => panel.of('monitoring_update').filter(isOurs).length >= 2);
+    await panel.heartbeat();
+    expect(panel.of('monitoring_update').filter(isOurs)).toMatchObject([
+      { data: { alert_level: 'critical' } },
+      { data: { alert_level: 'info' } },
+    ]);
+    expect(panel.of('error')).toEqual([]);
+  });
+
+  test('end some subscriptions, or all, also such as they have not', async () => {
+    const panel = await open();
+    panel.watch(['end-1', 'end-2']);
+    panel.send({ type: 'unsubscribe', data: { server_ids: ['end-1'] } });
+    await panel.heartbeat();
+    await update('end-1', 'cpu', 'info', 1);
+    await update('end-2', 'cpu', 'info', 2);
+    await panel.message('monitoring_update');
+    panel.send({ type: 'unsubscribe' });
+    panel.send({ type: 'unsubscribe' });
+    await panel.heartbeat();
+    await update('end-2', 'cpu', 'info', 3);
+    await panel.heartbeat();
+    expect(panel.of('monitoring_update')).toMatchObject([{ data: { cpu: 2 } }]);
+    expect(panel.of('error')).toEqual([]);
+  });
+
+  test('get the newest values when they subscribe', async () => {
+    await update('new', 'cpu', 'info', 1);
+    await update('new', 'cpu', 'info', 2);
+    await update('new', 'disk', 'info', 3);
+    const panel = await open();
+    panel.watch(['new']);
+    await panel.until(() => panel.of('monitoring_update').length === 2);
+    await panel.heartbeat();
+    expect(panel.of('monitoring_update').map(({ data }) => (data as { cpu: number }).cpu)).toEqual([2, 3]);
+  });
+
+  test('all get a broadcast that names no server, and no one else does', async () => {
+    const panel = await open();
+    await panel.heartbeat();
+    const native = await gateway.open();
+    await gateway.send('POST', '/api/v1/websocket/broadcast', {
+      type: 'status_change',
+      data: { to: 'down' },
+    });
+    expect(await panel.message('status_change')).toMatchObject({ data: { to: 'down' } });
+    await native.call({ type: 'ping' });
+    expect(native.frames.some(({ type }) => type === 'status_change')).toBe(false);
+  });
+
+  test.each([
+    ['no JSON', 'subscribe', 'invalid_json'],
+    ['a list', '[]', 'invalid_frame'],
+    ['no type', '{"data":{}}', 'invalid_frame'],
+    ['an unknown type', '{"type":"publish","topic":"server:x","event":"y"}', 'unknown_command'],
+    ['data that is none', '{"type":"subscribe","data":[1]}', 'invalid_request'],
+    ['a server that is none', '{"type":"subscribe","data":{"server_ids":[{}]}}', 'invalid_request'],
+    ['a name that is none', '{"type":"subscribe","data":{"server_ids":["a b"]}}', 'invalid_topic'],
+    ['a member twice', '{"type":"ping","type":"ping"}', 'invalid_json'],
+  ])('are told what is wrong with %s', async (_, text, code) => {
+    const panel = await open();
+    panel.socket.send(text);
+    expect(await panel.message('error')).toMatchObject({
+      type: 'error',
+      data: { code, message: expect.any(String) },
+      timestamp: expect.stringMatching(/Z$/),
+    });
+    expect((await panel.heartbeat()).type).toBe('pong');
+  });
+
+  test('need a token, and get what it allows', async () => {
+    expect(await new MonitoringPanel(`${base}/api/v1/websocket/ws`).refused()).toBe(401);
+    const token = await gateway.token('watcher', { pattern: 'server:mine', allow: ['subscribe'] });
+    const panel = await open('ws', token);
+    panel.watch(['mine']);
+    panel.watch(['theirs']);
+    expect(await panel.message('error')).toMatchObject({ data: { code: 'forbidden' } });
+    await update('mine', 'cpu', 'info', 1);
+    await panel.message('monitoring_update');
+  });
+
+  test('are counted, listed and ended by the old routes, which need a key', async () => {
+    const panel = await open();
+    panel.watch(['counted']);
+    await panel.heartbeat();
+    const stats = await gateway.read<{ active_connections: number; subscriptions: object }>(
+      '/api/v1/websocket/stats',
+    );
+    expect(stats).toMatchObject({ total_connections: expect.any(Number), messages_sent: expect.any(Number) });
+    expect(stats.active_connections).toBeGreaterThan(0);
+    const { connections } = await gateway.read<{ connections: { id: string; codec: string }[] }>(
+      '/api/connections?topic=server:counted',
+    );
+    expect(connections).toMatchObject([{ codec: 'compat-a' }]);
+    const path = `/api/v1/websocket/connections/${connections[0]?.id}/disconnect`;
+    expect((await fetch(gateway.url + path, { method: 'POST' })).status).toBe(401);
+    expect(await gateway.send('POST', path, {})).toMatchObject({ disconnected: true });
+    await expect(panel.until(() => false)).rejects.toThrow('closed with 4500');
+    expect((await fetch(`${gateway.url}/api/v1/websocket/stats`)).status).toBe(401);
+    expect((await fetch(`${gateway.url}/api/v1/websocket/ws`)).status).toBe(426);
+  });
+});
