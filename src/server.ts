@@ -1,4 +1,5 @@
 import { accessSummary, type Config } from './config.ts';
+import { eventLoop } from './fanout/schedule.ts';
 import { createLog, type Log } from './log.ts';
 import { watchLoopDelay } from './metrics/loop-delay.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -11,6 +12,7 @@ import { createHttpApi } from './server/http-api.ts';
 import { createSessions } from './server/session-stage.ts';
 import { createStorage } from './server/storage.ts';
 import { serveApp } from './server/transport.ts';
+import { TurnBudget } from './sessions/turn-budget.ts';
 import { builtInSources } from './sources/built-in.ts';
 import type { SourcePublish } from './sources/source.ts';
 import type { Broker } from './topics/broker.ts';
@@ -35,6 +37,8 @@ export interface ServerOptions {
 }
 
 const sweepMs = 1000;
+/** The time of a turn that subscribing, catching up and refreshing may take, so that others wait no longer for them. */
+const turnBudgetMs = 5;
 
 /**
  * Builds a gateway, starts it, and resolves once it listens. Rejects with a `ListenError`, with `code` ERR_UWS_LOAD,
@@ -58,8 +62,9 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const storage = await createStorage(environment);
   const { broker } = storage;
   const compat = createCompat(environment, broker, access);
-  const fanout = createFanout(environment, broker);
-  const sessionStage = createSessions(environment, broker, fanout, access, compat);
+  const turnBudget = new TurnBudget(eventLoop, turnBudgetMs);
+  const fanout = createFanout(environment, broker, turnBudget);
+  const sessionStage = createSessions(environment, broker, fanout, access, compat, turnBudget);
   const { sessions } = sessionStage;
   const httpApi = createHttpApi(environment, storage, fanout, sessions, access, compat);
   const apart = config.compatPort === undefined ? undefined : uws.App();

@@ -10,7 +10,7 @@ import type { Encoder } from './encoder.ts';
 import { Flusher, type FlusherOptions, silentCoverageMs } from './flush.ts';
 import { Outlets } from './outlets.ts';
 import { PatternViews } from './pattern-views.ts';
-import { Refresh, type RefreshOptions } from './refresh.ts';
+import { Refresher, type RefreshOptions } from './refresher.ts';
 import { Schedule, type Turns } from './schedule.ts';
 import type { Member } from './sink.ts';
 import { TopicFeeds } from './topic-feeds.ts';
@@ -22,9 +22,10 @@ export interface FanoutOptions extends ViewLimits {
   readonly broker: Broker;
   readonly encoder: Encoder;
   readonly turns: Turns;
-  readonly metrics: FlusherOptions['metrics'] & Pick<Metrics, 'flushSeconds' | 'views' | 'onScrape'>;
+  readonly metrics: FlusherOptions['metrics'] &
+    Pick<Metrics, 'flushSeconds' | 'views' | 'refreshesTotal' | 'onScrape'>;
   readonly batch: (topic: Topic) => BatchOptions;
-  readonly refresh: (topic: Topic) => RefreshOptions;
+  readonly refresh: RefreshOptions;
 }
 
 /** A pattern's feed of a topic that has not published for this long is dropped. */
@@ -44,7 +45,7 @@ export class Fanout implements TopicListener {
   readonly #patterns = new PatternViews();
   readonly #topics = new Map<Topic, TopicFeeds>();
   readonly #notices: { readonly view: View; readonly frame: ServerFrame }[] = [];
-  readonly #refresh: Refresh;
+  readonly #refresher: Refresher;
   #nextViewId = 1;
 
   constructor(options: FanoutOptions) {
@@ -56,11 +57,12 @@ export class Fanout implements TopicListener {
       cursorOf: (view) => this.cursorOf(view),
     });
     this.#schedule = new Schedule(options.turns, (next) => this.#turn(next));
-    this.#refresh = new Refresh({
+    this.#refresher = new Refresher({
       ...options,
-      viewsOf: (topic) => this.#viewsOf(topic),
-      announce: (view, frame) => this.announce(view, frame),
-      waiting: () => this.#notices.length,
+      ...options.refresh,
+      outlets: this.#outlets,
+      viewsOf: (topic) => this.#liveViews(topic),
+      wake: () => this.#schedule.wake(),
     });
     options.metrics.onScrape(() => options.metrics.views.set(this.viewCount));
   }
@@ -129,6 +131,7 @@ export class Fanout implements TopicListener {
     const isFirst = view.members === 0;
     this.#outlets.addMember(view, member.sink);
     member.join(view);
+    this.#refresher.joined(view);
     if (!isFirst) return;
     if (view.isPattern) this.#patterns.add(view);
     for (const feed of view.feeds.values()) feed.beganWithMember();
@@ -137,6 +140,7 @@ export class Fanout implements TopicListener {
   removeMember(view: View, member: Member): void {
     member.leave(view);
     this.#outlets.removeMember(view, member.sink);
+    this.#refresher.left(view);
     if (view.members > 0) return;
     for (const feed of view.feeds.values()) {
       feed.skipToNewest();
@@ -148,12 +152,11 @@ export class Fanout implements TopicListener {
   }
 
   /**
-   * Drops the feeds of patterns whose topics are quiet; each is made anew when its topic publishes. Sends snapshots
-   * again that are due. Call it about once a second.
+   * Drops the feeds of patterns whose topics are quiet; each is made anew when its topic publishes. Call it now and
+   * then.
    */
   sweep(): void {
     const nowMs = this.#options.turns.nowMs();
-    this.#refresh.sweep();
     for (const view of this.#patterns.all) {
       const quietMs = Math.max(quietFeedMs, view.options.intervalMs);
       for (const feed of view.feeds.values()) {
@@ -188,7 +191,7 @@ export class Fanout implements TopicListener {
       } else {
         active = true;
         if (feed.view.options.intervalMs > 0) waits = true;
-        feed.queued(bytes, first.seq);
+        feed.queued(publications.length, bytes, first.seq);
         this.#scheduleFlush(feed, topicFeeds.batch);
       }
     }
@@ -199,6 +202,7 @@ export class Fanout implements TopicListener {
   }
 
   reset(topic: Topic): void {
+    this.#refresher.dropped(topic);
     const known = this.#topics.get(topic);
     if (known === undefined && this.#patterns.isEmpty) return;
     const topicFeeds = known ?? this.#topicFeeds(topic);
@@ -212,6 +216,7 @@ export class Fanout implements TopicListener {
   }
 
   removed(topic: Topic): void {
+    this.#refresher.dropped(topic);
     const topicFeeds = this.#topics.get(topic);
     for (const feed of topicFeeds?.feeds ?? []) {
       feed.view.removeFeed(feed);
@@ -232,6 +237,7 @@ export class Fanout implements TopicListener {
     outlets.beginTurn();
     const startMs = turns.nowMs();
     this.#flusher.drained(startMs);
+    this.#refresher.turn();
     if (this.#notices.length > 0) this.#sendNotices();
     let later: Feed[] | undefined;
     while (!outlets.isExhausted) {
@@ -242,7 +248,7 @@ export class Fanout implements TopicListener {
       later.push(feed);
     }
     if (later !== undefined) for (const feed of later) this.#schedule.ready(feed);
-    if (!outlets.hasSent) return false;
+    if (!outlets.hasSent) return this.#refresher.isBusy;
     metrics.flushSeconds.observe((turns.nowMs() - startMs) / 1000);
     return true;
   }
@@ -260,6 +266,7 @@ export class Fanout implements TopicListener {
   #flush(feed: Feed, nowMs: number): boolean {
     const { group, view } = feed;
     if (group === undefined) return true;
+    if (this.#refresher.holds(view, feed.topic)) return false;
     const budget = this.#outlets.budgetOf(view);
     if (budget === 0) return false;
     const isDone = this.#flusher.flush(feed, group, budget, nowMs);
@@ -274,17 +281,18 @@ export class Fanout implements TopicListener {
     const { intervalMs } = feed.view.options;
     const delayMs = Math.max(intervalMs, batch.maxDelayMs);
     const idleForMs = this.#options.turns.nowMs() - feed.flushedAtMs;
-    const full = intervalMs === 0 && feed.pendingBytes >= batch.maxBytes;
+    const full = intervalMs === 0 && feed.isFull(batch);
     if (idleForMs >= delayMs || full) this.#schedule.ready(feed);
     else if (intervalMs > 0) this.#schedule.wait(feed, Math.ceil(delayMs - idleForMs));
     else this.#schedule.wait(feed, delayMs);
   }
 
   /** The views with members that get what this topic publishes. */
-  #viewsOf(topic: Topic): Iterable<View> {
-    const own = this.#topics.get(topic)?.feeds ?? [];
-    const views = new Set([...this.#patterns.matching(topic.name, 0), ...own.map(({ view }) => view)]);
-    return [...views].filter(({ members }) => members > 0);
+  *#liveViews(topic: Topic): Iterable<View> {
+    for (const { view } of this.#topics.get(topic)?.feeds ?? []) {
+      if (!view.isPattern && view.members > 0) yield view;
+    }
+    yield* this.#patterns.matching(topic.name, 0);
   }
 
   #addFeed(view: View, topic: Topic): Feed {

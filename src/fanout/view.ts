@@ -191,6 +191,7 @@ export class Feed extends Scheduled {
   #epoch: string;
   #position: number;
   #examined: number;
+  #pendingPublications = 0;
   #pendingBytes = 0;
   #flushedAtMs = Number.NEGATIVE_INFINITY;
   #group: FeedGroup | undefined;
@@ -221,9 +222,9 @@ export class Feed extends Scheduled {
     return this.#examined;
   }
 
-  /** Bytes that wait for a flush. */
-  get pendingBytes(): number {
-    return this.#pendingBytes;
+  /** What waits for a flush is enough for a batch. */
+  isFull({ maxBytes, maxPublications }: BatchOptions): boolean {
+    return this.#pendingBytes >= maxBytes || this.#pendingPublications >= maxPublications;
   }
 
   /** When it was last flushed, on the monotonic clock. */
@@ -268,7 +269,7 @@ export class Feed extends Scheduled {
   skipToNewest(): void {
     this.#epoch = this.topic.epoch;
     this.#moveTo(this.topic.ring.newest);
-    this.#pendingBytes = 0;
+    this.#nothingPending();
     this.view.lacksNothing(this);
   }
 
@@ -290,15 +291,16 @@ export class Feed extends Scheduled {
   /** The topic began a new numbering. `epoch` stays: the next flush sees the difference and tells the members. */
   restarted(): void {
     this.#moveTo(this.topic.ring.newest);
-    this.#pendingBytes = 0;
+    this.#nothingPending();
     // A member that lags before the flush has not been told.
     this.view.lacksAnew(this, this.topic.seq);
     this.held?.clear();
   }
 
-  /** Publications of `bytes` bytes wait for a flush; `seq` is the first one's. */
-  queued(bytes: number, seq: number): void {
+  /** So many more publications wait for a flush, of `bytes` bytes; `seq` is the first one's. */
+  queued(publications: number, bytes: number, seq: number): void {
     this.view.lacks(this, seq);
+    this.#pendingPublications += publications;
     this.#pendingBytes += bytes;
   }
 
@@ -322,8 +324,13 @@ export class Feed extends Scheduled {
   /** A flush has looked at everything. */
   finished(): void {
     this.#examined = this.topic.ring.newest;
-    this.#pendingBytes = 0;
+    this.#nothingPending();
     if (this.#position === this.#examined) this.view.lacksNothing(this);
+  }
+
+  #nothingPending(): void {
+    this.#pendingPublications = 0;
+    this.#pendingBytes = 0;
   }
 
   #moveTo(position: number): void {

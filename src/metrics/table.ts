@@ -75,6 +75,7 @@ export const table = {
     stage: ['plain', 'wire'],
   }),
   deflates_total: counter('Live batches that were deflated, at most once per view.'),
+  refreshes_total: counter('Snapshots of state topics that were sent again, once per view.'),
   shared_pages_total: counter('Catch-up pages that were framed once for all receivers at the same position.'),
   shared_page_deflates_total: counter(
     'Shared catch-up pages that were deflated, after they had been sent often enough.',

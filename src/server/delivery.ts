@@ -1,6 +1,7 @@
 import { namespaceOptions } from '../config.ts';
 import { Encoder } from '../fanout/encoder.ts';
 import { Fanout } from '../fanout/fanout.ts';
+import type { WorkBudget } from '../fanout/refresher.ts';
 import { eventLoop } from '../fanout/schedule.ts';
 import type { Broker } from '../topics/broker.ts';
 import type { Topic } from '../topics/topic.ts';
@@ -8,7 +9,7 @@ import { namespaceOf } from '../topics/topic-name.ts';
 import type { Environment } from './environment.ts';
 
 /** What batches, encodes and sends publications to their subscribers. */
-export function createFanout({ config, metrics }: Environment, broker: Broker): Fanout {
+export function createFanout({ config, metrics }: Environment, broker: Broker, budget: WorkBudget): Fanout {
   const encoder = new Encoder({
     compressMinBytes: config.compressMinBytes,
     dictionaryMinBytes: config.dictionaryMinBytes,
@@ -29,9 +30,16 @@ export function createFanout({ config, metrics }: Environment, broker: Broker): 
         maxPublications: batchMaxPublications,
       };
     },
-    refresh: (topic) => {
-      const { refreshMs, refresh } = optionsOf(topic);
-      return { everyMs: refreshMs, onlyChanged: refresh === 'changed' };
+    refresh: {
+      plans: [...new Set(Object.values(config.namespaces))]
+        .filter(({ refreshMs }) => refreshMs > 0)
+        .map((options) => ({
+          everyMs: options.refreshMs,
+          onlyChanged: options.refresh === 'changed',
+          includes: (topic) => optionsOf(topic) === options,
+        })),
+      pageBytes: Math.min(config.batchMaxBytes, config.backpressureMaxBytes / 4),
+      budget,
     },
     viewsPerTopic: config.viewsPerTopic,
     viewsMax: config.viewsMax,

@@ -1,13 +1,12 @@
 import { PageCache } from '../catch-up/page-cache.ts';
 import { namespaceOptions } from '../config.ts';
 import type { Fanout } from '../fanout/fanout.ts';
-import { eventLoop } from '../fanout/schedule.ts';
 import { HeldBytes } from '../sessions/charges.ts';
 import { ConnectionLimits } from '../sessions/connection-limits.ts';
 import { Presence } from '../sessions/presence.ts';
 import { Sessions } from '../sessions/sessions.ts';
 import { Subscriber } from '../sessions/subscribe.ts';
-import { TurnBudget } from '../sessions/turn-budget.ts';
+import type { TurnBudget } from '../sessions/turn-budget.ts';
 import type { Broker } from '../topics/broker.ts';
 import { namespaceOf } from '../topics/topic-name.ts';
 import { version } from '../version.ts';
@@ -21,8 +20,6 @@ export interface SessionStage {
   readonly swept: readonly Swept[];
 }
 
-/** The time of one turn that subscribing and catching up may take, so that other clients wait no longer for them. */
-const turnBudgetMs = 5;
 /** Pages of clients that come back: thousands of publications, kept for seconds. */
 const pageCacheMaxBytes = 4 * 1024 * 1024;
 /** Large messages that wait for a later turn to be decoded. */
@@ -35,6 +32,7 @@ export function createSessions(
   fanout: Fanout,
   access: Access,
   compat: Compat,
+  turnBudget: TurnBudget,
 ): SessionStage {
   const { config, log, metrics, monotonicMs } = environment;
   const { authorize, credentials, refused } = access;
@@ -78,7 +76,7 @@ export function createSessions(
       backpressureMaxBytes: config.backpressureMaxBytes,
       commandsPerSecond: config.commandsPerSecond,
       metrics,
-      turnBudget: new TurnBudget(eventLoop, turnBudgetMs),
+      turnBudget,
     },
     commands: {
       broker,

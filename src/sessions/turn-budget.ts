@@ -34,6 +34,12 @@ export class TurnBudget {
     this.#askForTurn();
   }
 
+  /** Other work has taken this much of the turn. */
+  charge(ms: number): void {
+    this.#spentMs += ms;
+    if (ms > 0) this.#askForTurn();
+  }
+
   #do(work: () => void): void {
     const startMs = this.#turns.nowMs();
     const spentMs = this.#spentMs;

@@ -63,6 +63,14 @@ export class FakeTurns implements Turns {
     }
   }
 
+  /** Moves on, and runs what is due, all in one turn that has not ended. */
+  elapse(ms: number): void {
+    this.#nowMs += ms;
+    const due = this.#timers.filter(({ atMs }) => atMs <= this.#nowMs);
+    this.#timers = this.#timers.filter((timer) => !due.includes(timer));
+    for (const { run } of due) run();
+  }
+
   /** Moves on, and runs what is due in its order, each in a turn of its own. */
   advance(ms: number): void {
     this.settle();
@@ -233,6 +241,12 @@ export interface WorldOptions {
   readonly costs?: CompressionCosts;
 }
 
+export const noRefresh: FanoutOptions['refresh'] = {
+  plans: [],
+  pageBytes: 16_384,
+  budget: { isFree: true, charge: () => undefined },
+};
+
 /** A fan-out with a real broker and real codecs between a fake event loop and a fake sink. */
 export async function makeWorld(options: WorldOptions = {}) {
   const turns = new FakeTurns();
@@ -257,7 +271,7 @@ export async function makeWorld(options: WorldOptions = {}) {
     turns,
     metrics: counts.metrics,
     batch: () => ({ maxDelayMs: 5, maxBytes: 65_536, maxPublications: 10_000 }),
-    refresh: () => ({ everyMs: 0, onlyChanged: false }),
+    refresh: noRefresh,
     viewsPerTopic: 64,
     viewsMax: 10_000,
     ...options.fanout,

@@ -1,28 +1,24 @@
 import { describe, expect, test } from 'vitest';
-import { codecs } from '../../src/protocol/codecs.ts';
 import type { ServerFrame } from '../../src/protocol/frames.ts';
 import { json } from '../topics/fixtures.ts';
-import { Listener, makeWorld, onlyRoom, viewOptions } from './fixtures.ts';
+import { countingCodec, decode, Listener, makeWorld, noRefresh, onlyRoom } from './fixtures.ts';
 
 type Snapshot = Extract<ServerFrame, { kind: 'snapshot' }>;
 
 const everyMs = 10_000;
 
 async function refreshing(onlyChanged = false) {
+  const plans = [{ everyMs, onlyChanged, includes: () => true }];
   const world = await makeWorld({
     topic: { mode: 'state' },
-    fanout: { refresh: () => ({ everyMs, onlyChanged }) },
+    fanout: { refresh: { ...noRefresh, plans, pageBytes: 50_000 } },
   });
-  /** As the gateway does it, once a second. */
-  const pass = (ms: number) => {
-    for (let passed = 0; passed < ms; passed += 1000) {
-      world.turns.advance(1000);
-      world.fanout.sweep();
-      world.turns.settle();
-    }
-  };
-  return { ...world, pass };
+  return { ...world, pass: (ms: number) => world.turns.advance(ms) };
 }
+
+/** Values that fill a page each. */
+const large = (count: number) =>
+  Array.from({ length: count }, (_, i) => ({ key: `k${i}`, payload: json('x'.repeat(50_000)) }));
 
 const snapshotsOf = (listener: Listener): Snapshot[] =>
   listener.frames.filter((frame): frame is Snapshot => frame.kind === 'snapshot');
@@ -34,11 +30,11 @@ describe('a state topic that is sent again', () => {
     const { live, publish, turns, sink, pass } = await refreshing();
     const listener = new Listener(sink, live('a'));
     await publish('a', { key: 'x' }, { key: 'y' });
-    pass(1000);
+    turns.settle();
     expect(listener.offsets).toEqual([1, 2]);
-    pass(everyMs - 1000);
+    pass(everyMs - 1);
     expect(snapshotsOf(listener)).toEqual([]);
-    pass(1000);
+    pass(1);
     await publish('a', { key: 'x' });
     turns.settle();
     pass(everyMs);
@@ -58,8 +54,8 @@ describe('a state topic that is sent again', () => {
     const listener = new Listener(sink, live('a'));
     await publish('a', { key: 'x' });
     pass(4 * everyMs);
-    expect(snapshotsOf(listener)).toHaveLength(0);
-    await publish('a', { key: 'x' });
+    expect(snapshotsOf(listener)).toHaveLength(1);
+    await publish('b', { key: 'x' });
     pass(4 * everyMs);
     expect(snapshotsOf(listener)).toHaveLength(1);
   });
@@ -70,59 +66,147 @@ describe('a state topic that is sent again', () => {
     await publish('a:2', { key: 'z' });
     const exact = new Listener(sink, live('a:1', { filter: onlyRoom('r') }));
     const pattern = new Listener(sink, live('a:*'));
-    pass(everyMs + 1000);
+    pass(everyMs);
     expect(keysOf(snapshotsOf(exact))).toEqual([['x']]);
     expect(snapshotsOf(pattern).map(({ topic }) => topic)).toEqual(['a:1', 'a:2']);
   });
 
-  test('comes in pages with nothing between them', async () => {
-    const { live, publish, sink, pass } = await refreshing();
+  test('holds back what is published between its pages, until the last', async () => {
+    const { live, publish, turns, sink } = await refreshing();
     const listener = new Listener(sink, live('a'));
-    const large = Array.from({ length: 200 }, (_, i) => ({
-      key: `k${i}`,
-      payload: json('x'.repeat(50_000)),
-    }));
-    await publish('a', ...large);
-    pass(everyMs + 1000);
-    const pages = snapshotsOf(listener);
-    expect(pages.length).toBeGreaterThan(31);
-    const begin = listener.frames.indexOf(pages[0] as Snapshot);
-    expect(listener.frames.slice(begin, begin + pages.length)).toEqual(pages);
-    expect(pages.filter(({ first }) => first)).toEqual([pages[0]]);
-    expect(pages.filter(({ last }) => last)).toEqual([pages.at(-1)]);
-    expect(keysOf(pages).flat()).toHaveLength(200);
+    await publish('a', ...large(3));
+    turns.settle();
+    const before = listener.frames.length;
+    turns.elapse(everyMs);
+    turns.turn();
+    await publish('a', { key: 'k0' });
+    turns.settle();
+    const frames = listener.frames.slice(before);
+    expect(frames.map(({ kind }) => kind)).toEqual(['snapshot', 'snapshot', 'snapshot', 'batch']);
+    expect(snapshotsOf(listener).map(({ first, last, offset }) => [first, last, offset])).toEqual([
+      [true, false, 3],
+      [false, false, 3],
+      [false, true, 3],
+    ]);
+    expect(listener.offsets.at(-1)).toBe(4);
+  });
+
+  test('begins again when a member comes between its pages, a few times', async () => {
+    const { fanout, live, publish, turns, sink } = await refreshing();
+    const view = live('a');
+    const listener = new Listener(sink, view);
+    await publish('a', ...large(3));
+    turns.settle();
+    turns.elapse(everyMs);
+    for (let comers = 0; comers < 5; comers++) {
+      turns.turn();
+      fanout.addMember(view, sink.member);
+    }
+    turns.settle();
+    const begun = snapshotsOf(listener).filter(({ first }) => first);
+    expect([begun.length, snapshotsOf(listener).some(({ last }) => last)]).toEqual([3, false]);
+    turns.advance(everyMs);
+    expect(
+      snapshotsOf(listener)
+        .slice(-3)
+        .map(({ last }) => last),
+    ).toEqual([false, false, true]);
+  });
+
+  test('is dropped where the topic begins anew or everybody has left', async () => {
+    const { broker, fanout, live, publish, turns, sink } = await refreshing();
+    const view = live('a');
+    const listener = new Listener(sink, view);
+    await publish('a', ...large(3));
+    turns.settle();
+    turns.elapse(everyMs);
+    turns.turn();
+    broker.reset('a', 'anew', 3);
+    turns.settle();
+    expect(snapshotsOf(listener)).toHaveLength(1);
+    await publish('b', ...large(3));
+    const other = live('b');
+    turns.settle();
+    turns.elapse(everyMs);
+    turns.turn();
+    turns.turn();
+    fanout.removeMember(other, sink.member);
+    turns.settle();
+    expect(turns.asked).toBe(0);
+  });
+
+  test('gives an excepted session its snapshot without what it is excepted from', async () => {
+    const { live, publish, sink, pass } = await refreshing();
+    const view = live('a');
+    const [me, you] = ['me', 'you'].map((id) => {
+      const keys: (string | undefined)[] = [];
+      const receive = (bytes: Uint8Array) => {
+        const frame = decode(view.options.codec, bytes);
+        if (frame.kind === 'snapshot') keys.push(...frame.publications.map(({ key }) => key));
+      };
+      sink.channels.set(view.channel, (sink.channels.get(view.channel) ?? new Set()).add({ id, receive }));
+      return keys;
+    });
+    await publish('a', { key: 'x', except: 'me' }, { key: 'y' }, { key: 'z', except: 'you' });
+    pass(everyMs);
+    expect([me, you]).toEqual([
+      ['y', 'z'],
+      ['y', 'x'],
+    ]);
+  });
+
+  test('is encoded once, and framed once per view', async () => {
+    const { codec, counts } = countingCodec('protobuf');
+    const { fanout, publish, pass, live, sink } = await refreshing();
+    const [one, other] = [live('a', { codec }), live('b', { codec })];
+    for (let members = 0; members < 10; members++) fanout.addMember(one, sink.member);
+    await publish('a', { key: 'x' });
+    pass(everyMs - 1);
+    const encoded = counts.get('encodePublication');
+    pass(1);
+    expect(counts.get('encodePublication')).toBe(encoded);
+    expect(sink.of(one).map(({ bytes }) => decode(codec, bytes).kind)).toEqual([
+      'reset',
+      'batch',
+      'snapshot',
+    ]);
+    expect(sink.of(other)).toHaveLength(0);
   });
 
   test('costs nothing without subscribers', async () => {
-    const { view, publish, sink, pass } = await refreshing();
+    const { view, publish, sink, turns, pass } = await refreshing();
     view('a');
     await publish('a', { key: 'x' });
     pass(3 * everyMs);
-    expect(sink.frames).toEqual([]);
+    expect([sink.frames, turns.timers]).toEqual([[], 0]);
   });
 
   test('a stream is not sent again', async () => {
-    const world = await makeWorld({ fanout: { refresh: () => ({ everyMs, onlyChanged: false }) } });
+    const plans = [{ everyMs, onlyChanged: false, includes: () => true }];
+    const world = await makeWorld({ fanout: { refresh: { ...noRefresh, plans } } });
     const listener = new Listener(world.sink, world.live('a'));
     await world.publish('a');
     world.turns.advance(2 * everyMs);
-    for (let i = 0; i < 3; i++) world.fanout.sweep();
-    world.turns.settle();
     expect([listener.offsets, snapshotsOf(listener)]).toEqual([[1], []]);
   });
 
-  test('a thousand topics that are due at once follow one another', async () => {
-    const { fanout, live, publish, turns, sink, pass } = await refreshing();
+  test.each([
+    [true, 8],
+    [false, 1],
+  ])('a thousand topics follow one another; a turn that is free: %s, takes %i', async (isFree, perTurn) => {
+    const charged: number[] = [];
+    const plans = [{ everyMs, onlyChanged: false, includes: () => true }];
+    const budget = { isFree, charge: (ms: number) => void charged.push(ms) };
+    const { live, publish, turns, sink } = await makeWorld({
+      topic: { mode: 'state' },
+      fanout: { refresh: { plans, pageBytes: 1000, budget } },
+    });
     for (let i = 0; i < 1000; i++) await publish(`a:${i}`, { key: 'x' });
-    const listener = new Listener(sink, live('a:*', viewOptions('a:*', { codec: codecs.protobuf })));
-    pass(everyMs);
-    turns.advance(1000);
-    fanout.sweep();
-    turns.turn();
-    expect(snapshotsOf(listener).length).toBeLessThanOrEqual(64);
-    turns.advance(1000);
+    const listener = new Listener(sink, live('a:*'));
+    turns.advance(everyMs);
     expect(new Set(snapshotsOf(listener).map(({ topic }) => topic)).size).toBe(1000);
-    expect(Math.max(...sink.perTurn())).toBeLessThanOrEqual(31);
+    expect(Math.max(...sink.perTurn())).toBe(perTurn);
+    expect(charged.length).toBeGreaterThanOrEqual(1000);
   });
 });
 

@@ -6,6 +6,7 @@ import type { CloseCode } from '../../src/errors.ts';
 import { SluiceError } from '../../src/errors.ts';
 import { Encoder } from '../../src/fanout/encoder.ts';
 import { Fanout } from '../../src/fanout/fanout.ts';
+import type { RefreshPlan } from '../../src/fanout/refresher.ts';
 import { createMetrics, type Metrics } from '../../src/metrics.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import type { SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
@@ -36,6 +37,11 @@ export interface GatewayOptions {
   readonly historyMaxBytes: number;
   readonly batchMaxDelayMs: number;
   readonly batchMaxBytes: number;
+  readonly batchMaxPublications: number;
+  /** 0: state topics are not refreshed. */
+  readonly refreshMs: number;
+  /** Only what has changed. */
+  readonly refreshesChanged: boolean;
   readonly backpressureMaxBytes: number;
   readonly kernelBytes: number;
   readonly isSlowEngine: boolean;
@@ -49,6 +55,11 @@ const ringMaxAgeMs = 60_000;
 export const writeTimeoutMs = 30_000;
 export const sweepMs = 1000;
 const nothing = () => undefined;
+
+function refreshPlansOf({ refreshMs, refreshesChanged }: GatewayOptions): RefreshPlan[] {
+  if (refreshMs === 0) return [];
+  return [{ everyMs: refreshMs, onlyChanged: refreshesChanged, includes: () => true }];
+}
 
 /**
  * A gateway without sockets and clocks: all of it is real but uWebSockets.js, the event loop and when the engine
@@ -98,6 +109,8 @@ export class Gateway {
       wait: this.loop.wait,
     });
     const sink = new UwsSink(this.network.app, metrics);
+    const turnBudget = new TurnBudget(this.loop, options.turnBudgetMs);
+    const pageBytes = Math.min(options.batchMaxBytes, options.backpressureMaxBytes / 4);
     const fanout = new Fanout({
       broker: this.broker,
       encoder: new Encoder({
@@ -110,9 +123,9 @@ export class Gateway {
       batch: () => ({
         maxDelayMs: options.batchMaxDelayMs,
         maxBytes: options.batchMaxBytes,
-        maxPublications: 10_000,
+        maxPublications: options.batchMaxPublications,
       }),
-      refresh: () => ({ everyMs: 0, onlyChanged: false }),
+      refresh: { plans: refreshPlansOf(options), pageBytes, budget: turnBudget },
       viewsPerTopic: 1000,
       viewsMax: 10_000,
     });
@@ -141,7 +154,7 @@ export class Gateway {
         presence,
         catchUp: {
           nowMs: clock,
-          pageBytes: Math.min(options.batchMaxBytes, options.backpressureMaxBytes / 4),
+          pageBytes,
           modeOf: (topic) => (isState(topic) ? 'state' : 'stream'),
           pages: new PageCache({
             maxBytes: 7000,
@@ -155,7 +168,7 @@ export class Gateway {
         backpressureMaxBytes: options.backpressureMaxBytes,
         commandsPerSecond: many,
         metrics,
-        turnBudget: new TurnBudget(this.loop, options.turnBudgetMs),
+        turnBudget,
       },
       commands: {
         broker: this.broker,

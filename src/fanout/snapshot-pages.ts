@@ -1,0 +1,103 @@
+import type { StoredPublication } from '../topics/publication.ts';
+import type { Topic } from '../topics/topic.ts';
+import type { Outlets } from './outlets.ts';
+import type { View } from './view.ts';
+
+/**
+ * The values of a state topic for all members of one view, page by page. Each value is encoded once per codec, each
+ * page framed once.
+ */
+export class SnapshotPages {
+  readonly view: View;
+  readonly topic: Topic;
+  readonly #epoch: string;
+  readonly #offset: number;
+  readonly #values: readonly StoredPublication[];
+  readonly #pageBytes: number;
+  #next = 0;
+  #isFirst = true;
+
+  constructor(view: View, topic: Topic, nowMs: number, pageBytes: number) {
+    this.view = view;
+    this.topic = topic;
+    this.#epoch = topic.epoch;
+    this.#offset = topic.ring.newest;
+    this.#values = valuesFor(view, topic, nowMs);
+    this.#pageBytes = pageBytes;
+    holdAll(view, topic, this.#values);
+  }
+
+  /** Some pages were sent, and some are left. */
+  get hasBegun(): boolean {
+    return !this.#isFirst;
+  }
+
+  /** How many frames the next page takes of a sink's turn. */
+  get nextFrames(): number {
+    return this.#values[this.#next]?.except === undefined ? 1 : 2;
+  }
+
+  /** Publishes the next page. Returns whether it was the last. */
+  publishNext(outlets: Outlets): boolean {
+    const { except } = this.#values[this.#next] ?? {};
+    const pieces = this.#takePieces(except);
+    const last = this.#next === this.#values.length;
+    const { codec } = this.view.options;
+    const header = {
+      view: this.view.id,
+      topic: this.topic.name,
+      epoch: this.#epoch,
+      offset: this.#offset,
+      first: this.#isFirst,
+      last,
+    };
+    this.#isFirst = false;
+    const frameOf = (publications: readonly Uint8Array[]) => ({
+      view: this.view,
+      bytes: codec.frameSnapshot(header, publications),
+      // Who loses it lacks nothing that the topic's batches do not bring: it covers nothing.
+      feed: undefined,
+      epoch: '',
+      after: 0,
+      upto: 0,
+      publications: publications.length,
+    });
+    if (except === undefined) outlets.publish(frameOf(pieces));
+    else outlets.publishExcept(frameOf(pieces), except, () => frameOf([]));
+    return last;
+  }
+
+  /** The encoded values of one page: all of them except the same session, or none. */
+  #takePieces(except: string | undefined): Uint8Array[] {
+    const { codec } = this.view.options;
+    const { publicationsPerFrame: most = this.#values.length } = codec;
+    const pieces: Uint8Array[] = [];
+    for (let bytes = 0; bytes < this.#pageBytes && pieces.length < most; this.#next++) {
+      const value = this.#values[this.#next];
+      if (value === undefined || value.except !== except) break;
+      const piece = value.encoded(codec);
+      pieces.push(piece);
+      bytes += piece.length;
+    }
+    return pieces;
+  }
+}
+
+/** Those that match the view's filter; the ones that except a session come last, session by session. */
+function valuesFor({ options }: View, topic: Topic, nowMs: number): readonly StoredPublication[] {
+  const forAll: StoredPublication[] = [];
+  const bySession = new Map<string, StoredPublication[]>();
+  for (const value of topic.snapshot(nowMs)) {
+    if (options.filter?.matches(value.tags) === false) continue;
+    const { except } = value;
+    if (except === undefined) forAll.push(value);
+    else bySession.set(except, [...(bySession.get(except) ?? []), value]);
+  }
+  return bySession.size === 0 ? forAll : [...forAll, ...[...bySession.values()].flat()];
+}
+
+/** A value may reach the members by the snapshot before its batch: its removal is due to them. */
+function holdAll(view: View, topic: Topic, values: readonly StoredPublication[]): void {
+  const held = view.feeds.get(topic)?.held;
+  if (held !== undefined) for (const { key } of values) held.add(key ?? '');
+}
