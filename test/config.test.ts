@@ -369,6 +369,13 @@ describe('the checks across options', () => {
     expect(faultsOf({ flags })).toEqual([expect.stringContaining(fault)]);
   });
 
+  test('refuse to refresh a stream', () => {
+    expect(faultsOf({ file: fileOf('namespaces: {tick: {refreshMs: 1000}}') })).toEqual([
+      expect.stringContaining('namespaces.tick: refreshMs is for the mode state'),
+    ]);
+    expect(faultsOf({ file: fileOf('namespaces: {server: {refreshMs: 1000}}') })).toEqual([]);
+  });
+
   test('look at the namespaces too', () => {
     expect(faultsOf({ file: fileOf('namespaces: {tick: {batchMaxBytes: 1MiB}}') })).toEqual([
       expect.stringContaining('namespaces.tick: batchMaxBytes (1MiB) must be at most backpressureMaxBytes'),

@@ -1,4 +1,5 @@
 import { hasPublicKeys, needsCredentials } from './access.ts';
+import type { NamespaceOptions } from './namespaces.ts';
 import { type Config, options } from './options.ts';
 import { formatBytes, isLoopback } from './values.ts';
 
@@ -66,11 +67,16 @@ function ringFaults(config: Config, own: Pick<Config, 'topicHistoryMaxBytes' | '
   return faults;
 }
 
+/** What would silently do nothing. */
+function modeFaults({ mode, refreshMs }: NamespaceOptions): string[] {
+  return refreshMs > 0 && mode !== 'state' ? ['refreshMs is for the mode state: a stream has no values'] : [];
+}
+
 /** A fault that namespaces inherit is listed once, without their names. */
 function allRingFaults(config: Config): string[] {
   const general = ringFaults(config, config);
   const own = Object.entries(config.namespaces).flatMap(([name, namespace]) =>
-    ringFaults(config, namespace)
+    [...ringFaults(config, namespace), ...modeFaults(namespace)]
       .filter((fault) => !general.includes(fault))
       .map((fault) => `namespaces.${name}: ${fault}`),
   );

@@ -239,7 +239,7 @@ const optionTable = {
   batchMaxPublications: option(
     namespaceKinds.batchMaxPublications,
     10_000,
-    'Publications of a live batch; more go out in several.',
+    'Publications of a live batch: as many go out at once, more in several.',
   ),
   compressMinBytes: option(bytes(0, 2 ** 30), 256, 'Batches from this size may be compressed; 0: never.'),
   dictionaryMinBytes: option(

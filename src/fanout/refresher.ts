@@ -62,8 +62,8 @@ interface Round {
 /**
  * Sends the snapshots of state topics again, round by round: every `everyMs` each topic of a plan, to each of its
  * views, one after the other. Each turn sends one page at least, and more while the turn has time and frames left, so
- * that thousands of topics take as many turns as they need. A round that is not over when the next one is due takes
- * its place. Nothing is scheduled while nobody listens.
+ * that thousands of topics take as many turns as they need. A round that is due before the last one of its plan is over
+ * is left out. Without members nothing is scheduled.
  *
  * A snapshot may take several turns. Until its last page is sent the topic's batches to the view wait (`holds`), as the
  * last page replaces what was sent before it.

@@ -53,9 +53,9 @@ export class Lifecycle {
     this.#options.sessions.heard(session);
   }
 
-  /** Its buffer has drained. */
+  /** Something has left its buffer. */
   drained(session: Session): void {
-    session.pump();
+    session.drained();
   }
 
   /**

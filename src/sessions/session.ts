@@ -206,7 +206,13 @@ export class Session implements Receiver, TaskFaults {
     this.#context.commandFailed(error, this);
   }
 
-  /** Sends what waits, and what the session still has to catch up with. Call it when the connection has drained. */
+  /** The client reads, though frames of its live views may fill the buffer as fast. */
+  drained(): void {
+    this.#outbox.progressed();
+    this.pump();
+  }
+
+  /** Sends what waits, and what the session still has to catch up with, as far as there is room. */
   pump(): void {
     if (this.closed || !this.#outbox.drain()) return;
     this.#largeReplies?.pump();

@@ -94,6 +94,30 @@ describe('flushing', () => {
   });
 
   test.each([
+    [1, []],
+    [2, [[1, 3]]],
+    [
+      3,
+      [
+        [1, 3],
+        [3, 4],
+      ],
+    ],
+  ])('a busy topic with %i publications, of at most 2 a batch, sends at once %j', async (count, sent) => {
+    const { live, publish, turns, sink } = await makeWorld({
+      fanout: { batch: () => ({ maxDelayMs: 50, maxBytes: 65_536, maxPublications: 2 }) },
+    });
+    const view = live('a');
+    await publish('a');
+    turns.settle();
+    await publish('a', ...many(count));
+    turns.settle();
+    expect(ranges(batches(sink.of(view))).slice(1)).toEqual(sent);
+    turns.advance(50);
+    expect(batches(sink.of(view)).at(-1)?.upto).toBe(1 + count);
+  });
+
+  test.each([
     [0, false],
     [50, true],
   ])('a log for an interval of %i ms keeps no body of a request: %s', async (intervalMs, detaches) => {
