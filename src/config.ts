@@ -54,6 +54,8 @@ export interface ConfigSources {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Path of a JSON or YAML file. Default: what `SLUICE_CONFIG` says. */
   readonly file?: string;
+  /** What a file would hold, from a program, instead of a file. */
+  readonly entries?: Entries;
   /** Called with a sentence for each old name that is used. */
   readonly warn?: (sentence: string) => void;
 }
@@ -107,8 +109,15 @@ interface Reading {
   readonly warn: (sentence: string) => void;
 }
 
-function read({ flags = {}, env = {}, file: named, warn = () => undefined }: ConfigSources): Reading {
+function read({
+  flags = {},
+  env = {},
+  file: named,
+  entries,
+  warn = () => undefined,
+}: ConfigSources): Reading {
   const faults: string[] = [];
+  if (entries !== undefined) return { flags, env, path: 'the options', file: entries, faults, warn };
   const path = named ?? (env[configFileVariable] || undefined);
   return { flags, env, path, file: path === undefined ? {} : readEntries(path, faults), faults, warn };
 }

@@ -1,6 +1,17 @@
-/** The gateway as a library: build a configuration, start a server, publish in process through its broker. */
+/** The gateway as a library. */
 
-export { type Config, ConfigError, loadConfig } from './config.ts';
-export { SluiceError } from './errors.ts';
-export type { Payload, PublishFields } from './protocol/frames.ts';
-export { type RunningServer, type ServerOptions, startServer } from './server.ts';
+export type { ConfiguredKey } from './config/api-keys.ts';
+export { ConfigError } from './config.ts';
+export { type ErrorCode, SluiceError } from './errors.ts';
+export type {
+  DisconnectEvent,
+  GatewayEventName,
+  GatewayEvents,
+  GatewayListener,
+  SessionEvent,
+  SubscribeEvent,
+  UnsubscribeEvent,
+} from './gateway/events.ts';
+export type { GatewayOptions } from './gateway/options.ts';
+export { createGateway, type Gateway, type PublishOutcome } from './gateway.ts';
+export type { PublicationInput, PublicationOptions, Published } from './publisher/publication.ts';

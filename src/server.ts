@@ -12,6 +12,7 @@ import { createHttpApi } from './server/http-api.ts';
 import { createSessions } from './server/session-stage.ts';
 import { createStorage } from './server/storage.ts';
 import { serveApp } from './server/transport.ts';
+import type { SessionEvents } from './sessions/session-events.ts';
 import { TurnBudget } from './sessions/turn-budget.ts';
 import { builtInSources } from './sources/built-in.ts';
 import type { SourcePublish } from './sources/source.ts';
@@ -34,6 +35,8 @@ export interface ServerOptions {
   readonly log?: Log;
   /** Aborting it ends a start that is under way. */
   readonly signal?: AbortSignal;
+  /** Told what sessions do. */
+  readonly events?: SessionEvents;
 }
 
 const sweepMs = 1000;
@@ -64,7 +67,15 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const compat = createCompat(environment, broker, access);
   const turnBudget = new TurnBudget(eventLoop, turnBudgetMs);
   const fanout = createFanout(environment, broker, turnBudget);
-  const sessionStage = createSessions(environment, broker, fanout, access, compat, turnBudget);
+  const sessionStage = createSessions(
+    environment,
+    broker,
+    fanout,
+    access,
+    compat,
+    turnBudget,
+    options.events,
+  );
   const { sessions } = sessionStage;
   const httpApi = createHttpApi(environment, storage, fanout, sessions, access, compat);
   const apart = config.compatPort === undefined ? undefined : uws.App();

@@ -33,9 +33,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   transport: ['sessions', 'api', 'fanout', ...leaves],
   sources: leaves,
   client: ['protocol', 'errors'],
+  publisher: ['protocol', 'errors'],
   web: ['client', 'protocol', 'errors'],
 };
-const compositionRoots = ['server', 'cli', 'docs', 'index'];
+const compositionRoots = ['server', 'cli', 'docs', 'gateway', 'index'];
 
 /**
  * What each folder of bench and test may import besides itself and src. Files directly in bench or test may import

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
-import type * as Library from '../../src/index.ts';
+import type * as ConfigModule from '../../src/config.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
+import type * as ServerModule from '../../src/server.ts';
 import type { TracedFields } from '../support/trace.ts';
 import { serveCalls } from '../support/worker.ts';
 import { peerHandlers } from './peer.ts';
@@ -8,10 +9,11 @@ import { peerHandlers } from './peer.ts';
 /** A gateway with a publisher in its own process, as raw uWebSockets.js has it. */
 
 // What `npm run build` made: that is what ships.
-const built = new URL('../../dist/index.js', import.meta.url).href;
-const { loadConfig, startServer } = (await import(built)) as typeof Library;
+const built = (file: string) => import(new URL(`../../dist/${file}`, import.meta.url).href);
+const { loadConfig } = (await built('config.js')) as typeof ConfigModule;
+const { startServer } = (await built('server.js')) as typeof ServerModule;
 
-let server: Library.RunningServer | undefined;
+let server: ServerModule.RunningServer | undefined;
 
 const handlers = peerHandlers({
   async start({ flags }) {

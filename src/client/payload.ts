@@ -1,5 +1,6 @@
+import { viewOf } from '../protocol/binary.ts';
 import type { Payload } from '../protocol/frames.ts';
-import { viewOf } from './binary.ts';
+import { faithfulJson } from '../protocol/json/faithful.ts';
 import { type ClientError, localError } from './client-error.ts';
 
 const encoder = new TextEncoder();
@@ -14,7 +15,7 @@ export function payloadOf(data: unknown): Payload {
   try {
     const bytes = viewOf(data);
     if (bytes) return { format: 'binary', bytes: bytes.slice() };
-    const json = data === undefined ? 'null' : JSON.stringify(data, faithful);
+    const json = data === undefined ? 'null' : faithfulJson(data);
     return { format: 'json', bytes: encoder.encode(json) };
   } catch (cause) {
     throw unsupported(cause);
@@ -30,68 +31,4 @@ export function readPayload(payload: Payload): unknown {
 function unsupported(cause: unknown): ClientError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return localError('unsupported_value', `The value can not be carried as it is: ${why}`, cause);
-}
-
-/**
- * For `JSON.stringify`: lets each value through unchanged, or throws. `this` holds the value as it was before
- * `toJSON`.
- */
-function faithful(this: unknown, name: string, value: unknown): unknown {
-  const original = (this as Record<string, unknown>)[name];
-  const problem = problemOf(value, original, Array.isArray(this));
-  if (problem !== undefined)
-    throw new TypeError(name === '' ? problem : `${problem}, at ${JSON.stringify(name)}`);
-  return value;
-}
-
-/**
- * `original`: before `toJSON`, `value`: after. A member of an object that is undefined is as good as absent;
- * an element isn't.
- */
-function problemOf(value: unknown, original: unknown, inArray: boolean): string | undefined {
-  switch (typeof value) {
-    case 'undefined':
-      return inArray || original !== undefined ? 'undefined, or a hole of an array' : undefined;
-    case 'bigint':
-    case 'function':
-    case 'symbol':
-      return `a ${typeof value}`;
-    case 'number':
-      return Number.isFinite(value) ? undefined : `${value}`;
-    case 'object':
-      if (value === null)
-        return original === null ? undefined : 'a value that becomes null (an invalid Date?)';
-      return objectProblem(value, original);
-    default:
-      return undefined;
-  }
-}
-
-/** What `JSON.stringify` writes as the text, number or boolean inside. */
-const boxes: ReadonlySet<string> = new Set(['[object Number]', '[object String]', '[object Boolean]']);
-
-function objectProblem(value: object, original: unknown): string | undefined {
-  if (viewOf(original) || viewOf(value))
-    return 'bytes inside of other data (they go as a whole payload, or as text)';
-  if (Array.isArray(value)) return undefined;
-  const tag = Object.prototype.toString.call(value);
-  if (boxes.has(tag)) return Number.isNaN(Number(value)) && tag === '[object Number]' ? 'NaN' : undefined;
-  if (tag !== '[object Object]') return `${tag.slice('[object '.length, -1)} has no form in JSON`;
-  if (
-    Object.getOwnPropertySymbols(value).some((name) =>
-      Object.prototype.propertyIsEnumerable.call(value, name),
-    )
-  ) {
-    return 'a member whose name is a symbol';
-  }
-  // Of an instance its own members are carried; with none of those nothing would be.
-  if (!isPlain(value) && Object.keys(value).length === 0)
-    return 'an instance of a class without members of its own';
-  return undefined;
-}
-
-/** Made by braces, `JSON.parse` or `Object.create(null)`, in any realm. */
-export function isPlain(value: object): boolean {
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

@@ -1,9 +1,10 @@
 import { canonicalFilter } from '../protocol/equal-subscriptions.ts';
 import type { CommandKind, Commands, Filter, PublishFields, Tags } from '../protocol/frames.ts';
+import { isPlain } from '../protocol/json/faithful.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
 import { checkedFields } from './check.ts';
 import { type ClientError, gatewayError } from './client-error.ts';
-import { isPlain, payloadOf } from './payload.ts';
+import { payloadOf } from './payload.ts';
 import type { SubscribeOptions } from './subscriptions/subscribe-options.ts';
 import { clientFrame, serverFrame, subscriptionFields } from './wire/tables.ts';
 

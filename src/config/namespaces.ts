@@ -85,7 +85,7 @@ export const namespaceSentences: Readonly<
   ],
 };
 
-const namespaceEntrySchema = namespaceOptionsSchema
+export const namespaceEntrySchema = namespaceOptionsSchema
   .partial()
   .extend({ anonymous: anonymousSchema.partial().optional() });
 

@@ -14,6 +14,11 @@ const headerName = 'x-sluice-canary';
 /** It may read its topic, whatever access the gateway has. */
 const identity: Identity = { permissions: [], scopes: ['read'] };
 
+/** Whether this is the gateway's own client. */
+export function isCanary(candidate: Identity): boolean {
+  return candidate === identity;
+}
+
 export function createCanary(): Canary {
   const key = randomBytes(24).toString('base64url');
   return {

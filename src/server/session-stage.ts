@@ -4,6 +4,7 @@ import type { Fanout } from '../fanout/fanout.ts';
 import { HeldBytes } from '../sessions/charges.ts';
 import { ConnectionLimits } from '../sessions/connection-limits.ts';
 import { Presence } from '../sessions/presence.ts';
+import type { SessionEvents } from '../sessions/session-events.ts';
 import { Sessions } from '../sessions/sessions.ts';
 import { Subscriber } from '../sessions/subscribe.ts';
 import type { TurnBudget } from '../sessions/turn-budget.ts';
@@ -33,6 +34,7 @@ export function createSessions(
   access: Access,
   compat: Compat,
   turnBudget: TurnBudget,
+  events?: SessionEvents,
 ): SessionStage {
   const { config, log, metrics, monotonicMs } = environment;
   const { authorize, credentials, refused } = access;
@@ -77,6 +79,7 @@ export function createSessions(
       commandsPerSecond: config.commandsPerSecond,
       metrics,
       turnBudget,
+      events,
     },
     commands: {
       broker,

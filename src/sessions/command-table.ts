@@ -216,7 +216,7 @@ function unsubscribe(session: Session, { views = [], topics = [], prefix }: Fiel
       (prefix !== undefined && !automatic && target.startsWith(prefix)),
   );
   if (ended.length === 0) throw new SluiceError('not_subscribed');
-  for (const sessionView of ended) session.removeView(sessionView);
+  for (const sessionView of ended) session.removeView(sessionView, 'client');
   return { kind: 'unsubscribed', views: ended.map(({ view }) => view.id) };
 }
 

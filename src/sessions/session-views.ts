@@ -8,6 +8,7 @@ import { isReserved } from '../topics/topic-name.ts';
 import type { Connection } from './connection.ts';
 import type { Outbox } from './outbox.ts';
 import type { Occupant, Presence } from './presence.ts';
+import type { UnsubscribeReason } from './session-events.ts';
 import type { SessionView } from './session-view.ts';
 import type { TurnBudget } from './turn-budget.ts';
 
@@ -36,6 +37,8 @@ export interface SessionViewsOptions {
 export interface ViewsOwner extends Occupant {
   /** Sends what waits, and goes on catching up. */
   pump(): void;
+  /** It no longer takes part in this view. */
+  viewRemoved(sessionView: SessionView, reason: UnsubscribeReason): void;
 }
 
 /** One session is caught up for this long at a time, then others have their turn. */
@@ -109,7 +112,7 @@ export class SessionViews implements CatchUpReceiver {
     if (isOfPresence(sessionView)) this.#options.presence.joined(this.#owner, sessionView.target);
   }
 
-  remove(sessionView: SessionView): void {
+  remove(sessionView: SessionView, reason: UnsubscribeReason): void {
     const { view, payer, target, watches, isLive } = sessionView;
     if (this.#views.get(view.id) !== sessionView) return;
     this.#views.delete(view.id);
@@ -120,9 +123,10 @@ export class SessionViews implements CatchUpReceiver {
     const { fanout, presence } = this.#options;
     fanout.detach(view, payer);
     const watch = sessionView.unwatch();
-    if (watch !== undefined) this.remove(watch);
+    if (watch !== undefined) this.remove(watch, reason);
     if (watches !== undefined) presence.unwatched(watches, view);
     else if (isOfPresence(sessionView)) presence.left(this.#owner, target);
+    this.#owner.viewRemoved(sessionView, reason);
   }
 
   /**
@@ -156,7 +160,7 @@ export class SessionViews implements CatchUpReceiver {
 
   end(): void {
     this.#state = 'ended';
-    for (const sessionView of [...this.#views.values()]) this.remove(sessionView);
+    for (const sessionView of [...this.#views.values()]) this.remove(sessionView, 'disconnect');
   }
 
   // ---- CatchUpReceiver

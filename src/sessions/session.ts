@@ -11,6 +11,7 @@ import type { Connection } from './connection.ts';
 import type { Seat } from './connection-caps.ts';
 import { LargeReplies } from './large-replies.ts';
 import { Outbox } from './outbox.ts';
+import type { SessionEvents, UnsubscribeReason } from './session-events.ts';
 import type { SessionView } from './session-view.ts';
 import { type DeliveryState, SessionViews, type SessionViewsOptions } from './session-views.ts';
 import type { Task, TaskFaults } from './task.ts';
@@ -22,6 +23,8 @@ export interface SessionContext extends SessionViewsOptions {
   readonly commandsPerSecond: number;
   /** A command of the session threw, which is a fault of the gateway. */
   readonly commandFailed: (error: unknown, session: Session) => void;
+  /** Absent: nothing is told. */
+  readonly events?: SessionEvents;
 }
 
 /** What a client says of itself. */
@@ -229,10 +232,15 @@ export class Session implements Receiver, TaskFaults {
   /** Takes part in a view. Call `pump` once the reply is sent. */
   addView(sessionView: SessionView): void {
     this.#views.add(sessionView);
+    if (!sessionView.automatic) this.#context.events?.subscribed(this, sessionView.target);
   }
 
-  removeView(sessionView: SessionView): void {
-    this.#views.remove(sessionView);
+  removeView(sessionView: SessionView, reason: UnsubscribeReason): void {
+    this.#views.remove(sessionView, reason);
+  }
+
+  viewRemoved({ automatic, target }: SessionView, reason: UnsubscribeReason): void {
+    if (!automatic) this.#context.events?.unsubscribed(this, target, reason);
   }
 
   get liveViews(): readonly View[] {

@@ -105,7 +105,10 @@ export class Sessions {
     this.#options.observer?.opened(session);
     this.#greet(session, 0);
     if (isUnauthenticated(session)) this.#unauthenticated.add(session, this.#options.context.monotonicMs());
-    else this.#ownTopics.join(session, cursor);
+    else {
+      this.#context.events?.connected(session);
+      this.#ownTopics.join(session, cursor);
+    }
     return session;
   }
 
@@ -175,6 +178,8 @@ export class Sessions {
     if (this.#byId.delete(session.id)) {
       session.dispose();
       this.#options.observer?.closed(session);
+      if (!isUnauthenticated(session))
+        this.#context.events?.disconnected(session, session.endedBy ?? 'client');
       this.#unauthenticated.remove(session);
       this.#ownTopics.forget(session);
       session.peer.seat.leave();
@@ -307,6 +312,7 @@ export class Sessions {
     const problem = seat.move({ addressKey, user: identity.user, unauthenticated: identity.unauthenticated });
     if (problem !== undefined) throw problem;
     session.identity = identity;
+    if (isNew) this.#context.events?.connected(session);
     this.#options.subscriber.endForbidden(session);
     if (isNew || isOther) this.#ownTopics.join(session);
     const topic = this.#unauthenticated.remove(session);

@@ -89,7 +89,7 @@ export class Subscriber {
       (sessionView) => sessionView.watches === undefined && isForbidden(sessionView),
     );
     if (ended.length === 0) return;
-    for (const sessionView of ended) session.removeView(sessionView);
+    for (const sessionView of ended) session.removeView(sessionView, 'forbidden');
     session.push({ kind: 'unsubscribed', views: ended.map(({ view }) => view.id), reason: 'forbidden' });
   }
 
@@ -188,7 +188,7 @@ export class Subscriber {
     try {
       this.#watch(session, sessionView);
     } catch (error) {
-      session.removeView(sessionView);
+      session.removeView(sessionView, 'refused');
       throw error;
     }
   }
@@ -234,7 +234,7 @@ export class Subscriber {
     for (const existing of session.views.values()) {
       if (existing.view.subscriptionKey !== key) continue;
       if (!existing.automatic) throw new SluiceError('already_subscribed', `already subscribed to ${topic}`);
-      session.removeView(existing);
+      session.removeView(existing, 'replaced');
       return;
     }
     let own = 0;
@@ -246,7 +246,8 @@ export class Subscriber {
   #endReplaced(session: Session, target: string): void {
     for (const existing of [...session.views.values()]) {
       if (existing.automatic || existing.watches !== undefined) continue;
-      if (covers(target, existing.target) || covers(existing.target, target)) session.removeView(existing);
+      if (covers(target, existing.target) || covers(existing.target, target))
+        session.removeView(existing, 'replaced');
     }
   }
 }

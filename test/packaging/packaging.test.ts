@@ -78,7 +78,7 @@ async function expectToWork(folder: string): Promise<void> {
     '--eval',
     'import("sluice").then((it) => console.log(Object.keys(it).sort().join()))',
   );
-  expect(library.stdout.trim()).toBe('ConfigError,SluiceError,loadConfig,startServer');
+  expect(library.stdout.trim()).toBe('ConfigError,SluiceError,createGateway');
 }
 
 describe('the package', () => {

@@ -1,5 +1,6 @@
+import { viewOf } from '../../protocol/binary.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/frames.ts';
-import { viewOf } from '../binary.ts';
+
 import { ClientError, localError } from '../client-error.ts';
 import type { Runtime, Socket, TimerHandle } from '../runtime.ts';
 import type { ClientCodec } from '../wire/codec.ts';

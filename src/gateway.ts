@@ -1,0 +1,157 @@
+import { PublishBodies } from './api/publish-body.ts';
+import { loadConfig } from './config.ts';
+import { SluiceError } from './errors.ts';
+import { type GatewayEventName, type GatewayListener, Listeners } from './gateway/events.ts';
+import type { GatewayOptions } from './gateway/options.ts';
+import { createLog } from './log.ts';
+import type { PublishFields } from './protocol/publication.ts';
+import {
+  type BroadcastInput,
+  type PublicationInput,
+  type PublicationOptions,
+  type Published,
+  publicationText,
+} from './publisher/publication.ts';
+import { isCanary } from './server/canary.ts';
+import { type RunningServer, startServer } from './server.ts';
+import type { AppendOutcome } from './topics/engine.ts';
+
+/** What became of one publication of a batch. */
+export type PublishOutcome =
+  | ({ readonly ok: true } & Published)
+  | { readonly ok: false; readonly error: SluiceError };
+
+/** A gateway in this process. */
+export interface Gateway {
+  /**
+   * Starts it, and resolves once it takes connections; a repeated call waits for the same start. Rejects where the
+   * address can't be listened on, or the engine can't be opened; then it may be called again.
+   */
+  listen(): Promise<void>;
+  /** Where it listens. Throws `ERR_GATEWAY_STATE` while it does not. */
+  readonly port: number;
+  /**
+   * Publishes, as one that may publish to every topic, and resolves once the engine has committed it. Rejects with a
+   * `SluiceError`, whose `code` is one of `src/ERRORS.md`.
+   */
+  publish(topic: string, type: string, data?: unknown, options?: PublicationOptions): Promise<Published>;
+  /** Publishes each, in order, and tells what became of each. One that is refused does not harm the others. */
+  publishBatch(publications: readonly PublicationInput[]): Promise<readonly PublishOutcome[]>;
+  /** Publishes to every session, in the topic `$all`. */
+  broadcast(type: string, data?: unknown, options?: PublicationOptions): Promise<Published>;
+  /**
+   * Calls `listener` for each event of this name, until the function that it returns is called. Listeners run in the
+   * order of the events. One that throws is logged, and harms nothing else.
+   */
+  on<N extends GatewayEventName>(name: N, listener: GatewayListener<N>): () => void;
+  /**
+   * Takes no more connections, tells the clients to come back later, waits for what is under way (at most
+   * `shutdownGraceSeconds`), and ends. It can't be started again.
+   */
+  close(): Promise<void>;
+}
+
+class GatewayStateError extends Error {
+  readonly code = 'ERR_GATEWAY_STATE';
+}
+
+/** Builds a gateway that does not listen yet. Throws a `ConfigError` with all faults of the options together. */
+export function createGateway(options: GatewayOptions = {}): Gateway {
+  const warnings: string[] = [];
+  const config = loadConfig({ entries: options, warn: (warning) => warnings.push(warning) });
+  const log = createLog(config);
+  for (const warning of warnings) log.warn(warning);
+  const listeners = new Listeners(log, ({ identity }) => isCanary(identity));
+  const bodies = new PublishBodies(config.payloadMaxBytes);
+  const stop = new AbortController();
+  let starting: Promise<RunningServer> | undefined;
+  let running: RunningServer | undefined;
+  let closing: Promise<void> | undefined;
+
+  async function listen(): Promise<void> {
+    if (closing !== undefined) throw new GatewayStateError('the gateway is closed');
+    starting ??= startServer(config, { log, signal: stop.signal, events: listeners });
+    try {
+      running = await starting;
+    } catch (error) {
+      starting = undefined;
+      throw error;
+    }
+  }
+
+  async function end(): Promise<void> {
+    stop.abort();
+    const server = await starting?.catch(() => undefined);
+    await server?.close();
+    running = undefined;
+  }
+
+  function close(): Promise<void> {
+    closing ??= end();
+    return closing;
+  }
+
+  function serverNow(): RunningServer {
+    if (running === undefined) throw new GatewayStateError('the gateway does not listen');
+    return running;
+  }
+
+  async function commit(fields: readonly PublishFields[]): Promise<readonly AppendOutcome[]> {
+    const { broker } = serverNow();
+    if (closing !== undefined) throw new SluiceError('shutting_down');
+    return broker.publish(fields);
+  }
+
+  async function publishOne(fields: PublishFields | SluiceError): Promise<Published> {
+    if (fields instanceof SluiceError) throw fields;
+    const [outcome] = await commit([fields]);
+    if (!outcome!.ok) throw outcome!.error;
+    return publishedOf(outcome!);
+  }
+
+  const readPublication = (input: PublicationInput) => read(input, (body) => bodies.publish(body));
+  const readBroadcast = (input: BroadcastInput) => read(input, (body) => bodies.broadcast(body));
+
+  return {
+    listen,
+    close,
+    get port() {
+      return serverNow().port;
+    },
+    on: (name, listener) => listeners.on(name, listener),
+    publish: async (topic, type, data, more) => publishOne(readPublication({ ...more, topic, type, data })),
+    broadcast: async (type, data, more) => publishOne(readBroadcast({ ...more, type, data })),
+    async publishBatch(publications) {
+      const inputs = publications.map(readPublication);
+      const outcomes = (await commit(inputs.filter(isFields))).values();
+      return inputs.map((input) =>
+        isFields(input) ? outcomeOf(outcomes.next().value as AppendOutcome) : { ok: false, error: input },
+      );
+    },
+  };
+}
+
+/** The same checks as of a publish over HTTP. */
+function read<T extends PublicationInput | BroadcastInput>(
+  input: T,
+  readBody: (body: Uint8Array) => PublishFields | SluiceError,
+): PublishFields | SluiceError {
+  try {
+    return readBody(Buffer.from(publicationText(input)));
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return new SluiceError('invalid_request', `this can't be carried as JSON: ${why}`, { cause });
+  }
+}
+
+function isFields(input: PublishFields | SluiceError): input is PublishFields {
+  return !(input instanceof SluiceError);
+}
+
+function publishedOf({ epoch, offset, duplicate }: AppendOutcome & { readonly ok: true }): Published {
+  return duplicate ? { epoch, offset, duplicate } : { epoch, offset };
+}
+
+function outcomeOf(outcome: AppendOutcome): PublishOutcome {
+  return outcome.ok ? { ok: true, ...publishedOf(outcome) } : { ok: false, error: outcome.error };
+}

@@ -1,0 +1,23 @@
+import type { z } from 'zod';
+import type { ConfiguredKey } from '../config/api-keys.ts';
+import type { namespaceEntrySchema } from '../config/namespaces.ts';
+import type { Config, OptionName } from '../config/options.ts';
+
+/** What an option may be given as: its value, or the text that a flag or variable would have. */
+type Given<T> = T extends readonly unknown[] ? string | readonly string[] : T | string;
+
+/** Only the command line writes one. */
+type Unused = 'runFile';
+
+/**
+ * The options of the gateway, by the names of `src/config/OPTIONS.md`: `{ port: 0, maxConnections: 100,
+ * topicHistoryMaxBytes: '4MiB', namespaces: { job: { refreshMs: 30_000 } } }`. Neither variables nor a file are read.
+ */
+export type GatewayOptions = {
+  readonly [N in Exclude<OptionName, Unused | 'apiKeys'>]?: Given<Config[N]>;
+} & {
+  /** Keys that may publish, read and administrate: texts as `sluice key` prints them, or objects. */
+  readonly apiKeys?: string | readonly (string | ConfiguredKey)[];
+  /** By namespace, options of its own. */
+  readonly namespaces?: Readonly<Record<string, z.input<typeof namespaceEntrySchema>>>;
+};

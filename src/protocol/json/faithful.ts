@@ -1,0 +1,73 @@
+import { viewOf } from '../binary.ts';
+
+/**
+ * The value as JSON. Throws where JSON would say something else than the value, or nothing: for `NaN`, a `Map`, a
+ * function, bytes inside of other data.
+ */
+export function faithfulJson(value: unknown): string {
+  return JSON.stringify(value, faithful);
+}
+
+/**
+ * For `JSON.stringify`: lets each value through unchanged, or throws. `this` holds the value as it was before
+ * `toJSON`.
+ */
+function faithful(this: unknown, name: string, value: unknown): unknown {
+  const original = (this as Record<string, unknown>)[name];
+  const problem = problemOf(value, original, Array.isArray(this));
+  if (problem !== undefined)
+    throw new TypeError(name === '' ? problem : `${problem}, at ${JSON.stringify(name)}`);
+  return value;
+}
+
+/**
+ * `original`: before `toJSON`, `value`: after. A member of an object that is undefined is as good as absent;
+ * an element isn't.
+ */
+function problemOf(value: unknown, original: unknown, inArray: boolean): string | undefined {
+  switch (typeof value) {
+    case 'undefined':
+      return inArray || original !== undefined ? 'undefined, or a hole of an array' : undefined;
+    case 'bigint':
+    case 'function':
+    case 'symbol':
+      return `a ${typeof value}`;
+    case 'number':
+      return Number.isFinite(value) ? undefined : `${value}`;
+    case 'object':
+      if (value === null)
+        return original === null ? undefined : 'a value that becomes null (an invalid Date?)';
+      return objectProblem(value, original);
+    default:
+      return undefined;
+  }
+}
+
+/** What `JSON.stringify` writes as the text, number or boolean inside. */
+const boxes: ReadonlySet<string> = new Set(['[object Number]', '[object String]', '[object Boolean]']);
+
+function objectProblem(value: object, original: unknown): string | undefined {
+  if (viewOf(original) || viewOf(value))
+    return 'bytes inside of other data (they go as a whole payload, or as text)';
+  if (Array.isArray(value)) return undefined;
+  const tag = Object.prototype.toString.call(value);
+  if (boxes.has(tag)) return Number.isNaN(Number(value)) && tag === '[object Number]' ? 'NaN' : undefined;
+  if (tag !== '[object Object]') return `${tag.slice('[object '.length, -1)} has no form in JSON`;
+  if (
+    Object.getOwnPropertySymbols(value).some((name) =>
+      Object.prototype.propertyIsEnumerable.call(value, name),
+    )
+  ) {
+    return 'a member whose name is a symbol';
+  }
+  // Of an instance its own members are carried; with none of those nothing would be.
+  if (!isPlain(value) && Object.keys(value).length === 0)
+    return 'an instance of a class without members of its own';
+  return undefined;
+}
+
+/** Made by braces, `JSON.parse` or `Object.create(null)`, in any realm. */
+export function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}

@@ -1,0 +1,36 @@
+import type { Identity } from '../auth/identity.ts';
+import type { CloseCode } from '../errors.ts';
+
+/** What is told of a session. */
+export interface ObservedSession {
+  readonly id: string;
+  readonly identity: Identity;
+  /** The name of its transport. */
+  readonly transport: string;
+  readonly peer: { readonly address: string };
+}
+
+/**
+ * Why a subscription ended. `client`: it unsubscribed. `replaced`: by another subscription of the session. `forbidden`:
+ * its new credential does not allow it. `refused`: what was asked for with it could not be had. `disconnect`: the
+ * session has ended.
+ */
+export type UnsubscribeReason = 'client' | 'replaced' | 'forbidden' | 'refused' | 'disconnect';
+
+/** Why a session ended: what the gateway itself ended it for, or that the client or the network did. */
+export type DisconnectReason = CloseCode | 'client';
+
+/**
+ * Told what sessions do, in the order in which it happens. Consumer: the sessions, which call it in the middle of their
+ * work: a method must not throw, wait, or call the gateway.
+ *
+ * A session that still has to authenticate is connected once it has. Subscriptions that the gateway makes by itself are
+ * not told. Each subscription that began ends once, at the latest before its session does.
+ */
+export interface SessionEvents {
+  connected(session: ObservedSession): void;
+  /** `target`: a topic or pattern. */
+  subscribed(session: ObservedSession, target: string): void;
+  unsubscribed(session: ObservedSession, target: string, reason: UnsubscribeReason): void;
+  disconnected(session: ObservedSession, reason: DisconnectReason): void;
+}

@@ -1,0 +1,234 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import {
+  ConfigError,
+  createGateway,
+  type Gateway,
+  type GatewayEventName,
+  SluiceError,
+} from '../src/index.ts';
+import { JsonClient } from './support/json-client.ts';
+import { signToken, tokenSecret } from './support/tokens.ts';
+
+const quiet = { port: 0, logLevel: 'silent', canary: false, shutdownGraceSeconds: 1 } as const;
+
+function codeOf(error: unknown): string {
+  return (error as { readonly code: string }).code;
+}
+
+describe('the options of an embedded gateway', () => {
+  it('are refused together, each by its name', () => {
+    const options = {
+      ...quiet,
+      port: 70_000,
+      engine: 'oracle',
+      maxConections: 5,
+      namespaces: { a: { mode: 'x' } },
+    };
+    const create = () => createGateway(options as never);
+    expect(create).toThrow(ConfigError);
+    expect(create).toThrow(/port in the options: .*70000/);
+    expect(create).toThrow(/engine in the options/);
+    expect(create).toThrow(/maxConections in the options: is no option/);
+    expect(create).toThrow(/namespaces\.a\.mode in the options/);
+  });
+
+  it('never show a secret in a fault', () => {
+    expect(() => createGateway({ ...quiet, tokenSecret: 'too-short-secret' })).not.toThrow(
+      /too-short-secret/,
+    );
+    expect(() => createGateway({ ...quiet, tokenSecret: 'too-short-secret' })).toThrow(/tokenSecret/);
+  });
+
+  it('come from nowhere else: neither variables nor files are read', async () => {
+    process.env['SLUICE_PORT'] = 'wrong';
+    onTestFinished(() => {
+      delete process.env['SLUICE_PORT'];
+    });
+    expect(() => createGateway(quiet)).not.toThrow();
+  });
+});
+
+describe('the life of an embedded gateway', () => {
+  it('begins with listen, once, and ends with close for good', async () => {
+    const gateway = createGateway(quiet);
+    expect(() => gateway.port).toThrow(expect.objectContaining({ code: 'ERR_GATEWAY_STATE' }));
+    expect(await gateway.publish('a', 't').catch(codeOf)).toBe('ERR_GATEWAY_STATE');
+    await Promise.all([gateway.listen(), gateway.listen()]);
+    expect((await fetch(`http://127.0.0.1:${gateway.port}/readyz`)).status).toBe(200);
+    const { port } = gateway;
+    await Promise.all([gateway.close(), gateway.close()]);
+    await expect(fetch(`http://127.0.0.1:${port}/readyz`)).rejects.toThrow();
+    expect(await gateway.listen().catch(codeOf)).toBe('ERR_GATEWAY_STATE');
+    expect(await gateway.publish('a', 't').catch(codeOf)).toBe('ERR_GATEWAY_STATE');
+  });
+
+  it('may be tried again where the port was taken', async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const { port } = other.address() as { readonly port: number };
+    const gateway = createGateway({ ...quiet, port });
+    onTestFinished(() => gateway.close());
+    await expect(gateway.listen()).rejects.toThrow();
+    await new Promise((resolve) => other.close(resolve));
+    await gateway.listen();
+    expect(gateway.port).toBe(port);
+  });
+
+  it('may end before it began, and while it begins', async () => {
+    const gateway = createGateway(quiet);
+    await gateway.close();
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-embedded-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const starting = createGateway({ ...quiet, engine: 'lmdb', dataDir: folder });
+    const listening = starting.listen().then(
+      () => 'listened',
+      () => 'stopped',
+    );
+    await starting.close();
+    expect(await listening).toMatch(/listened|stopped/);
+    // The folder is free again.
+    const next = createGateway({ ...quiet, engine: 'lmdb', dataDir: folder });
+    await next.listen();
+    await next.close();
+  });
+});
+
+describe('an embedded gateway', () => {
+  let gateway: Gateway;
+  const told: (readonly [GatewayEventName, Readonly<Record<string, unknown>>])[] = [];
+  const stops: (() => void)[] = [];
+
+  beforeAll(async () => {
+    gateway = createGateway({ ...quiet, canary: true, tokenSecret, anonymous: true });
+    // Neither harms the gateway or the listeners after it.
+    gateway.on('connect', () => {
+      throw new Error('a listener that throws');
+    });
+    gateway.on('subscribe', async () => {
+      throw new Error('a listener that rejects');
+    });
+    for (const name of ['connect', 'subscribe', 'unsubscribe', 'disconnect'] as const)
+      stops.push(gateway.on(name, (event) => told.push([name, { ...event }])));
+    await gateway.listen();
+  });
+  afterAll(() => gateway.close());
+
+  const url = () => `ws://127.0.0.1:${gateway.port}/ws`;
+
+  async function connections(): Promise<number> {
+    const text = await (await fetch(`http://127.0.0.1:${gateway.port}/metrics`)).text();
+    return Number(/^sluice_connections\{transport="websocket"\} (\d+)$/m.exec(text)?.[1]);
+  }
+
+  async function connect(credential?: string): Promise<JsonClient> {
+    const client = await JsonClient.open(credential ? `${url()}?token=${credential}` : url());
+    onTestFinished(() => client.close());
+    return client;
+  }
+
+  it('publishes to its subscribers, and says where each publication stands', async () => {
+    const client = await connect();
+    await client.call({ type: 'subscribe', topic: 'news' });
+    const options = { key: 'k', tags: { a: '1' }, timestamp: new Date(0) };
+    const { epoch, offset } = await gateway.publish('news', 'created', { n: 1 }, options);
+    expect([typeof epoch, offset]).toEqual(['string', 1]);
+    const frame = await client.until(({ topic, offset: at }) => topic === 'news' && at === 1);
+    expect(frame).toMatchObject({
+      type: 'created',
+      data: { n: 1 },
+      timestamp: '1970-01-01T00:00:00.000Z',
+      key: 'k',
+    });
+    await gateway.publish('news', 'bytes', new Uint8Array([1, 2]));
+    expect(await client.until(({ offset: at }) => at === 2)).toMatchObject({ dataBase64: 'AQI=' });
+    const first = await gateway.publish('news', 'once', 1, { messageId: 'm' });
+    expect(await gateway.publish('news', 'once', 1, { messageId: 'm' })).toEqual({
+      ...first,
+      duplicate: true,
+    });
+    await gateway.broadcast('hello', 'all');
+    expect(await client.until(({ type }) => type === 'hello')).toMatchObject({ topic: '$all', data: 'all' });
+  });
+
+  it('refuses what HTTP would refuse, with its code', async () => {
+    const refused = async (...args: Parameters<Gateway['publish']>) => {
+      const error = await gateway.publish(...args).catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(SluiceError);
+      return codeOf(error);
+    };
+    expect(await refused('bad topic', 't')).toBe('invalid_topic');
+    expect(await refused('$all', 't')).toBe('invalid_topic');
+    expect(await refused('a', 'subscribed')).toBe('invalid_type');
+    expect(await refused('a', 't', Number.NaN)).toBe('invalid_request');
+    expect(await refused('a', 't', 1, { tags: 5 } as never)).toBe('invalid_request');
+    expect(await refused('a', 't', 1, { colour: 'red' } as never)).toBe('invalid_request');
+    expect(await refused(5 as never, 't')).toBe('invalid_request');
+    expect(await refused('a', 't', 'x'.repeat(65_537))).toBe('payload_too_large');
+  });
+
+  it('tells what became of each publication of a batch', async () => {
+    const outcomes = await gateway.publishBatch([
+      { topic: 'batch', type: 't', data: 1 },
+      { topic: 'bad topic', type: 't' },
+      { topic: 'batch', type: 't', data: 2 },
+    ]);
+    expect(outcomes.map((each) => (each.ok ? each.offset : each.error.code))).toEqual([
+      1,
+      'invalid_topic',
+      2,
+    ]);
+    expect(await gateway.publishBatch([])).toEqual([]);
+  });
+
+  it('tells what sessions do, in order, without its own', async () => {
+    // The canary, and no client that is left.
+    await expect.poll(connections).toBe(1);
+    expect(told.filter(([, { topic }]) => String(topic).startsWith('$'))).toEqual([]);
+    told.length = 0;
+    const client = await connect(
+      await signToken({ sub: 'alice', topics: [{ pattern: '*', allow: ['subscribe'] }] }),
+    );
+    await client.call({ type: 'subscribe', topic: 'a' });
+    await client.call({ type: 'subscribe', topic: 'b:*', filter: { op: 'eq', tag: 'x', value: '1' } });
+    await client.call({ type: 'unsubscribe', topics: ['a'] });
+    await client.close();
+    await expect.poll(() => told.at(-1)?.[0]).toBe('disconnect');
+    expect(told.map(([name, { topic, reason }]) => [name, topic, reason])).toEqual([
+      ['connect', undefined, undefined],
+      ['subscribe', 'a', undefined],
+      ['subscribe', 'b:*', undefined],
+      ['unsubscribe', 'a', 'client'],
+      ['unsubscribe', 'b:*', 'disconnect'],
+      ['disconnect', undefined, 'client'],
+    ]);
+    const session = told[0]?.[1]['session'];
+    for (const [, event] of told)
+      expect(event).toMatchObject({ session, user: 'alice', address: '127.0.0.1' });
+    for (const [, event] of told) expect(event['transport']).toBe('websocket');
+  });
+
+  it('lets listeners call it, and stop', async () => {
+    const heard: unknown[] = [];
+    const stop = gateway.on('subscribe', async ({ topic }) => {
+      if (topic === 'asked') heard.push(await gateway.publish('asked', 'welcome', topic));
+    });
+    const client = await connect();
+    await client.call({ type: 'subscribe', topic: 'asked' });
+    expect(await client.until(({ type }) => type === 'welcome')).toMatchObject({ data: 'asked' });
+    stop();
+    await client.call({ type: 'unsubscribe', topics: ['asked'] });
+    await client.call({ type: 'subscribe', topic: 'asked' });
+    await gateway.publish('asked', 'last');
+    await client.until(({ type }) => type === 'last');
+    expect(heard).toHaveLength(1);
+  });
+
+  it('refuses to listen for what does not happen', () => {
+    expect(() => gateway.on('conect' as never, () => undefined)).toThrow(/there is no event conect/);
+    expect(() => gateway.on('connect', undefined as never)).toThrow(TypeError);
+  });
+});
