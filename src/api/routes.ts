@@ -6,7 +6,7 @@ import { broadcast, ndjson, publish, publishBatch } from './publish.ts';
 import { type Route, route } from './route.ts';
 import * as schemas from './schemas.ts';
 import { showHealth, showMetrics, showReadiness, showStats } from './service.ts';
-import { sseBody, sseQuery } from './stream-request.ts';
+import { pollAnswer, pollBody, pollQuery, sseBody, sseQuery } from './stream-request.ts';
 import { listTopics, showHistory, showLatest, showTopic } from './topics.ts';
 
 const json = 'application/json';
@@ -171,18 +171,35 @@ export const routes: readonly Route[] = [
     errors: ['invalid_json', 'not_found'],
     handle: disconnect,
   }),
-  ...(['GET', 'POST'] as const).map((method) =>
-    stream({
-      method,
-      path: '/sse',
-      summary:
-        method === 'GET'
-          ? 'Topics as a stream of Server-Sent Events, which resumes by its `Last-Event-ID`.'
-          : 'The same, for lists of topics that outgrow a URL.',
-      ...(method === 'GET' ? { query: sseQuery } : { body: { mediaTypes: [json], schema: sseBody } }),
-      answer: 'text/event-stream',
-    }),
-  ),
+  stream({
+    method: 'GET',
+    path: '/sse',
+    summary: 'Topics as a stream of Server-Sent Events, which resumes by its `Last-Event-ID`.',
+    query: sseQuery,
+    answer: 'text/event-stream',
+  }),
+  stream({
+    method: 'POST',
+    path: '/sse',
+    summary: 'The same, for lists of topics that outgrow a URL.',
+    body: { mediaTypes: [json], schema: sseBody },
+    answer: 'text/event-stream',
+  }),
+  stream({
+    method: 'GET',
+    path: '/poll',
+    summary:
+      'Long polling: what came after a cursor, once there is something; 204 where nothing comes in time.',
+    query: pollQuery,
+    answer: pollAnswer,
+  }),
+  stream({
+    method: 'POST',
+    path: '/poll',
+    summary: 'The same, for lists of topics that outgrow a URL.',
+    body: { mediaTypes: [json], schema: pollBody },
+    answer: pollAnswer,
+  }),
   route({
     method: 'GET',
     path: '/metrics',

@@ -12,6 +12,8 @@ export interface StreamRequest {
   readonly subscriptions: readonly Subscription[];
   /** Where it continues; undefined: it begins. A cursor of another make counts as one that is too old. */
   readonly cursor: Cursor | undefined;
+  /** The same as it came; empty: there is none. */
+  readonly text: string;
   readonly eventNames: 'message' | 'type';
   readonly timeoutSeconds: number;
 }
@@ -86,6 +88,13 @@ export const sseBody = z.strictObject({ ...bodyShape, ...events });
 export const pollQuery = z.strictObject({ ...queryShape, ...timeoutOfQuery });
 export const pollBody = z.strictObject({ ...bodyShape, ...timeout });
 
+export const pollAnswer = z.object({
+  events: z.array(z.looseObject({ type: z.string() })).describe('Frames of the JSON codec, in order.'),
+  cursor: z
+    .string()
+    .describe('Where the next poll goes on; also the header Sluice-Cursor, which a 204 has, too.'),
+});
+
 /** A parameter whose text is JSON. */
 function jsonText() {
   return z
@@ -155,6 +164,7 @@ function streamRequest(asked: Asked, lastEventId: string): StreamRequest | Sluic
   return {
     subscriptions,
     cursor: text === '' ? undefined : (parseCursor(text) ?? unknownCursor),
+    text,
     eventNames: asked.events ?? 'message',
     timeoutSeconds: asked.timeoutSeconds ?? defaultTimeoutSeconds,
   };

@@ -20,6 +20,7 @@ import type { Broker } from '../topics/broker.ts';
 import { serveHttp } from '../transport/uws/http.ts';
 import { HttpConnections } from '../transport/uws/http-connections.ts';
 import type { App } from '../transport/uws/load.ts';
+import { Polls } from '../transport/uws/polls.ts';
 import { UwsSink } from '../transport/uws/sink.ts';
 import { EventStreams } from '../transport/uws/sse.ts';
 import { UpgradeHandler } from '../transport/uws/upgrade.ts';
@@ -85,7 +86,7 @@ export function serveApp(
     httpConnections.watch(apart);
     servePaths(apart, new UwsSink(apart, metrics), compat.doorsApart);
   }
-  const streams = new EventStreams(app, {
+  const common = {
     ...doors,
     ...exchanges,
     sessions,
@@ -93,12 +94,16 @@ export function serveApp(
     incoming,
     bodyMaxBytes: config.frameMaxBytes,
     backpressureMaxBytes: config.backpressureMaxBytes,
+    metrics,
+  };
+  const polls = new Polls(app, common);
+  const streams = new EventStreams(app, {
+    ...common,
     heartbeatMs: Math.min(heartbeatMaxMs, (config.idleTimeoutSeconds * 1000) / 4),
     reconnectSpreadMs,
-    metrics,
   });
   serveHttp(app, { ...exchanges, api: served.api, incoming, metrics });
-  return [newConnections, streams];
+  return [newConnections, streams, polls];
 }
 
 function countConnections({ config, metrics, monotonicMs }: Environment, access: Access) {

@@ -27,10 +27,12 @@ export interface SessionViewFields {
   readonly backlog: Backlog;
 }
 
+const nothingLost: ReadonlyMap<Feed, Position> = new Map();
+
 /**
  * One subscription of one session. Its state changes by `goLive`, `lag` and `leave` only:
  *
- *     catching up --goLive--> live --lag--> catching up        any --leave--> left
+ *     catching up --goLive--> live --lag, park--> catching up        any --leave--> left
  */
 export class SessionView {
   readonly view: View;
@@ -108,6 +110,12 @@ export class SessionView {
     this.#state = 'catching up';
     this.#backlog = backlogOfLost(this.view, lost, broker);
     this.#announcesLive = true;
+  }
+
+  /** It gets no frames until it is caught up, and is told neither of this nor of that. Call it as `lag`. */
+  park(broker: Broker): void {
+    this.#state = 'catching up';
+    this.#backlog = backlogOfLost(this.view, nothingLost, broker);
   }
 
   /** From now on `watch` tells this subscriber which sessions join and leave, until `unwatch`. */

@@ -65,6 +65,7 @@ export class SessionViews implements CatchUpReceiver {
   /** Views that are not live. Undefined where all are, as in most sessions. */
   #behind: Set<SessionView> | undefined;
   #isTurnAsked = false;
+  #isParked = false;
   /** When the catching up of this turn has to stop, on the monotonic clock. */
   #turnEndsAtMs = Number.POSITIVE_INFINITY;
 
@@ -150,6 +151,28 @@ export class SessionViews implements CatchUpReceiver {
     this.#owner.pump();
   }
 
+  get isParked(): boolean {
+    return this.#isParked;
+  }
+
+  /**
+   * Its client is away for a moment: it leaves all views in which it is live, and is caught up only after `unpark`.
+   */
+  park(): void {
+    this.#isParked = true;
+    for (const sessionView of this.#views.values()) {
+      if (!sessionView.isLive) continue;
+      this.#outbox.count(sessionView.liveFrames);
+      sessionView.park(this.#options.broker);
+      this.#leave(sessionView.view);
+      this.#fellBehind(sessionView);
+    }
+  }
+
+  unpark(): void {
+    this.#isParked = false;
+  }
+
   /** Catches up as far as the buffer takes it, in this turn of the event loop or one of the next. */
   catchUpSoon(): void {
     if (this.#isTurnAsked) return;
@@ -204,7 +227,7 @@ export class SessionViews implements CatchUpReceiver {
 
   #catchUp(): void {
     this.#isTurnAsked = false;
-    if (this.#state === 'ended' || this.#outbox.isWaiting) return;
+    if (this.#state === 'ended' || this.#isParked || this.#outbox.isWaiting) return;
     this.#turnEndsAtMs = this.#options.monotonicMs() + catchUpTurnMs;
     if (this.#catchUpViews()) this.#caughtUp();
     this.#turnEndsAtMs = Number.POSITIVE_INFINITY;

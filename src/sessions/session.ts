@@ -259,11 +259,22 @@ export class Session implements Receiver, TaskFaults {
     this.#views.lag(lost, lostFrames);
   }
 
+  /** Its client is away for a moment. It is sent nothing more of its views until `unpark`. */
+  park(): void {
+    this.#views.park();
+  }
+
+  unpark(): void {
+    this.#views.unpark();
+    this.pump();
+  }
+
   // ---- the end
 
   /** Since when it waits without a byte of progress, on the monotonic clock. Call it regularly. */
   stuckSinceMs(): number | undefined {
-    if (this.isWaiting) return this.#outbox.stuckSinceMs(this.#context.monotonicMs());
+    if (this.isWaiting && !this.#views.isParked)
+      return this.#outbox.stuckSinceMs(this.#context.monotonicMs());
     this.#outbox.progressed();
     return undefined;
   }

@@ -165,7 +165,9 @@ export class SseClient {
 }
 
 /** The publications of a frame of the JSON codec. */
-function publicationsOf(frame: Record<string, unknown>): { topic: string; offset: number; data: unknown }[] {
+export function publicationsOf(
+  frame: Record<string, unknown>,
+): { topic: string; offset: number; data: unknown }[] {
   type Publication = { topic: string; offset: number; data: unknown };
   if (frame['type'] === 'batch' || frame['type'] === 'snapshot') return frame['messages'] as Publication[];
   return 'offset' in frame && 'timestamp' in frame && 'view' in frame

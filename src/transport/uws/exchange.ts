@@ -61,9 +61,14 @@ export class Exchange {
     this.#aborted = run;
   }
 
-  /** The connection becomes a WebSocket: there is no answer. */
+  /** The connection becomes a WebSocket or a stream: there is no answer. */
   upgraded(): void {
     this.#over = true;
+  }
+
+  /** Ends the connection without an answer. */
+  close(): void {
+    if (!this.#over) this.#response.close();
   }
 
   /** `payer`: of what the client has not read yet. */
@@ -80,7 +85,8 @@ export class Exchange {
       response.writeStatus(statusLine(status));
       response.writeHeader('keep-alive', keepAlive);
       for (const name in headers) response.writeHeader(name, headers[name] as string);
-      if (omitBody === true) this.#endWithLength(Buffer.byteLength(body));
+      if (status === 204) response.endWithoutBody();
+      else if (omitBody === true) this.#endWithLength(Buffer.byteLength(body));
       else this.#end(body);
     });
   }

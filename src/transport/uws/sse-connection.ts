@@ -1,6 +1,6 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import type { CloseCode } from '../../errors.ts';
-import type { Sink } from '../../fanout/sink.ts';
+import type { OutFrame } from '../../fanout/sink.ts';
 import type { View } from '../../fanout/view.ts';
 import type { BareCounter } from '../../metrics.ts';
 import type { Codec } from '../../protocol/codec.ts';
@@ -9,23 +9,14 @@ import type { Connection } from '../../sessions/connection.ts';
 import type { Session } from '../../sessions/session.ts';
 import type { CursorHolder, StreamCursors } from '../../sessions/stream-cursors.ts';
 import { type EventNames, emptyComment, eventBytes, heartbeat, idLine } from '../event-stream.ts';
+import type { SharedEvents, StreamMember, StreamSink } from './stream-sink.ts';
 
 /** What a connection uses of the library's response. */
 export type StreamResponse = Pick<HttpResponse, 'write' | 'cork' | 'onWritable' | 'end' | 'close'>;
 
-/** The sink, as its connections know it. */
-export interface StreamSink extends Sink {
-  join(view: View, connection: SseConnection): void;
-  leave(view: View, connection: SseConnection): void;
-  /** It lost frames and was not told of it yet. */
-  hasLost(connection: SseConnection): boolean;
-  /** Takes back what was counted as delivered and was not. */
-  gone(connection: SseConnection): void;
-}
-
 export interface SseConnectionOptions {
   readonly response: StreamResponse;
-  readonly sink: StreamSink;
+  readonly sink: StreamSink<SseConnection>;
   readonly cursors: StreamCursors;
   readonly names: EventNames;
   /** `subscriptionsKey` of what the client asks for. */
@@ -55,9 +46,9 @@ const keptAliveMs = 4000;
  * remainder, it writes it only together with something new: then a comment is written
  * (test/transport/uws/facts.test.ts).
  */
-export class SseConnection implements Connection {
+export class SseConnection implements Connection, StreamMember {
   readonly codec: Codec = codecs.json;
-  readonly sink: StreamSink;
+  readonly sink: StreamSink<SseConnection>;
   readonly names: EventNames;
   readonly #options: SseConnectionOptions;
   readonly #response: StreamResponse;
@@ -89,7 +80,6 @@ export class SseConnection implements Connection {
     return this.#closed;
   }
 
-  /** Publications that were published to it and are still in this process. */
   get unsentPublications(): number {
     let count = this.#stuck?.publications ?? 0;
     for (const { publications } of [...this.#queue, ...this.#turn]) count += publications;
@@ -114,21 +104,14 @@ export class SseConnection implements Connection {
     });
   }
 
-  /** A frame of a view. False: the client reads too slowly, and does not get it. */
-  publish(piece: Piece): boolean {
+  take({ bytes, publications }: OutFrame, events: SharedEvents): boolean {
     if (this.#closed) return true;
     if (this.bufferedBytes() > this.#options.backpressureMaxBytes) return false;
-    if (this.#held !== undefined) this.#heldBytes += piece.bytes;
-    this.#turn.push(piece);
+    if (this.#held !== undefined) this.#heldBytes += bytes.length;
+    this.#turn.push({ parts: this.#withId(events.of(this.names)), bytes: bytes.length, publications });
     return true;
   }
 
-  /** The parts of a published frame, for `publish`. */
-  frame(event: Uint8Array, bytes: number, publications: number): Piece {
-    return { parts: this.#withId(event), bytes, publications };
-  }
-
-  /** Writes the frames of this turn, in one go. */
   flush(): void {
     if (this.#closed || this.#held !== undefined || this.#turn.length === 0) return;
     this.cork(() => this.#flush());

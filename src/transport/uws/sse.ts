@@ -14,8 +14,8 @@ import { jsonEvent, retryLine } from '../event-stream.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { countRefusal, type RefusalMetrics } from './refusals.ts';
 import { SseConnection } from './sse-connection.ts';
-import { SseSink } from './sse-sink.ts';
 import { refusalOf, StreamDoor, type StreamDoorOptions, type Visitor } from './stream-door.ts';
+import { StreamSink } from './stream-sink.ts';
 
 export interface SseOptions extends StreamDoorOptions, ExchangeOptions {
   readonly sessions: Sessions;
@@ -47,14 +47,15 @@ export class EventStreams {
   readonly #options: SseOptions;
   readonly #door: StreamDoor;
   readonly #lifecycle: Lifecycle;
-  readonly sink: SseSink;
+  readonly sink: StreamSink<SseConnection>;
 
   constructor(app: TemplatedApp, options: SseOptions) {
     this.#options = options;
     this.#door = new StreamDoor(options);
     this.#lifecycle = new Lifecycle({ ...options, transport: 'sse' });
-    this.sink = new SseSink({
+    this.sink = new StreamSink({
       ...options,
+      transport: 'sse',
       closed: ({ session }) => {
         if (session !== undefined) this.#lifecycle.closed(session);
       },
@@ -66,7 +67,8 @@ export class EventStreams {
   /** Keeps silent streams open, and ends those whose clients take nothing. Call it about once a second. */
   sweep(): void {
     const { monotonicMs, heartbeatMs, writeTimeoutMs } = this.#options;
-    this.sink.beat(monotonicMs(), heartbeatMs, writeTimeoutMs);
+    const nowMs = monotonicMs();
+    for (const connection of this.sink.connections) connection.beat(nowMs, heartbeatMs, writeTimeoutMs);
   }
 
   #serve(response: HttpResponse, request: HttpRequest): void {

@@ -40,11 +40,20 @@ export interface Visitor {
   admit(): Peer | SluiceError;
 }
 
+/** A request whose client is not known yet. */
+interface Read {
+  readonly applicant: Applicant;
+  readonly asked: StreamRequest | SluiceError;
+  readonly continues: boolean;
+}
+
 /** Where the outcome of a request goes. */
 export interface Reception {
   /** The client is gone. */
   readonly isOver: boolean;
   onAborted(run: () => void): void;
+  /** It goes on with a session that it has already, which is charged for it: no handshake is taken. Absent: never. */
+  continues?(applicant: Applicant, asked: StreamRequest): boolean;
   enter(visitor: Visitor): void;
   refuse(error: SluiceError): void;
 }
@@ -63,18 +72,28 @@ export class StreamDoor {
     const head = requestHead(response, request);
     const lastEventId = head.header('last-event-id');
     const applicant = readApplicant(head, 'http');
-    const problem = applicant instanceof SluiceError ? applicant : admission.ask(applicant);
-    if (problem !== undefined || applicant instanceof SluiceError) {
-      reception.refuse(problem as SluiceError);
+    if (applicant instanceof SluiceError) {
+      reception.refuse(applicant);
       return;
     }
-    const proceed = (asked: StreamRequest | SluiceError) => this.#identify(applicant, asked, reception);
-    if (head.method !== 'POST') {
-      proceed(readStreamQuery(shapes.query, head.query, lastEventId));
+    const isQuery = head.method !== 'POST';
+    const asked = isQuery ? readStreamQuery(shapes.query, head.query, lastEventId) : undefined;
+    const continues =
+      asked !== undefined &&
+      !(asked instanceof SluiceError) &&
+      reception.continues?.(applicant, asked) === true;
+    const problem = continues ? undefined : admission.ask(applicant);
+    if (problem !== undefined) {
+      reception.refuse(problem);
       return;
     }
-    const type = head.header('content-type');
-    if (!isJson(type)) {
+    const proceed = (request: StreamRequest | SluiceError) =>
+      this.#identify({ applicant, asked: request, continues }, reception);
+    if (asked !== undefined) {
+      proceed(asked);
+      return;
+    }
+    if (!isJson(head.header('content-type'))) {
       reception.refuse(
         new SluiceError('unsupported_media_type', 'the Content-Type must be application/json'),
       );
@@ -88,7 +107,7 @@ export class StreamDoor {
     reception.onAborted(() => body.drop());
   }
 
-  #identify(applicant: Applicant, asked: StreamRequest | SluiceError, reception: Reception): void {
+  #identify({ applicant, asked, continues }: Read, reception: Reception): void {
     if (asked instanceof SluiceError) {
       reception.refuse(asked);
       return;
@@ -106,7 +125,8 @@ export class StreamDoor {
           applicant,
           asked,
           identity: verdict,
-          admit: () => admission.admit(applicant, verdict),
+          admit: () =>
+            (continues ? admission.ask(applicant) : undefined) ?? admission.admit(applicant, verdict),
         });
     });
   }

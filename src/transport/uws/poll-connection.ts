@@ -1,0 +1,227 @@
+import type { CloseCode } from '../../errors.ts';
+import type { OutFrame } from '../../fanout/sink.ts';
+import type { View } from '../../fanout/view.ts';
+import type { BareCounter } from '../../metrics.ts';
+import type { Codec } from '../../protocol/codec.ts';
+import { codecs } from '../../protocol/codecs.ts';
+import type { Connection } from '../../sessions/connection.ts';
+import type { Session } from '../../sessions/session.ts';
+import type { StreamCursors } from '../../sessions/stream-cursors.ts';
+import type { StreamMember, StreamSink } from './stream-sink.ts';
+
+/** What a poll is answered with. */
+export interface PollAnswer {
+  /** Frames of the JSON codec; empty: there was nothing. */
+  readonly frames: readonly Uint8Array[];
+  /** Where the next poll goes on; undefined: where this one did. */
+  readonly cursor: string | undefined;
+}
+
+/** A poll that waits for its answer. */
+export interface Poll {
+  answer(answer: PollAnswer): void;
+  /** Ends without an answer. */
+  drop(): void;
+}
+
+export interface PollConnectionOptions {
+  readonly sink: StreamSink<PollConnection>;
+  readonly cursors: StreamCursors;
+  /** `subscriptionsKey` of what the client asks for. */
+  readonly subscriptions: string;
+  /** The session that the client's first cursor names. */
+  readonly formerSession: string | undefined;
+  readonly backpressureMaxBytes: number;
+  readonly sentBytes: BareCounter;
+  readonly monotonicMs: () => number;
+}
+
+/**
+ * The polls of one client as the connection of a session. While a poll waits, the first thing that comes answers it, with
+ * all that comes in the same turn of the event loop. Between polls the session is parked: it keeps its places, and what
+ * comes meanwhile it gets from the rings.
+ */
+export class PollConnection implements Connection, StreamMember {
+  readonly codec: Codec = codecs.json;
+  readonly sink: StreamSink<PollConnection>;
+  readonly subscriptions: string;
+  readonly formerSession: string | undefined;
+  readonly #options: PollConnectionOptions;
+  #poll: Poll | undefined;
+  #frames: Uint8Array[] = [];
+  #bytes = 0;
+  #unsentPublications = 0;
+  #isAnswerAsked = false;
+  /** The session is subscribed to what the client asked for. */
+  #hasBegun = false;
+  /** The cursor of the last answer. Its client continues there; at any other the session can't. */
+  #cursor: string | undefined;
+  #parkedAtMs = 0;
+  #closed = false;
+  session: Session | undefined = undefined;
+
+  constructor(options: PollConnectionOptions) {
+    this.#options = options;
+    this.sink = options.sink;
+    this.subscriptions = options.subscriptions;
+    this.formerSession = options.formerSession;
+  }
+
+  get unsentPublications(): number {
+    return this.#unsentPublications;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Whether a poll with this cursor finds the session where it left it. */
+  continuesAt(cursor: string): boolean {
+    return !this.#closed && cursor === this.#cursor;
+  }
+
+  /** Since when no poll waits, on the monotonic clock; undefined: one does. */
+  get parkedAtMs(): number | undefined {
+    return this.#poll === undefined ? this.#parkedAtMs : undefined;
+  }
+
+  /** The first poll: it waits for the session to be subscribed. */
+  open(poll: Poll): void {
+    this.#poll = poll;
+  }
+
+  /** The session is subscribed, and the client was told of it: only now its cursor covers everything. */
+  begin(): void {
+    this.#hasBegun = true;
+    this.#askForAnswer();
+    this.session?.pump();
+  }
+
+  /** The client polls again. A poll that waits already is answered with nothing. */
+  wait(poll: Poll): void {
+    if (this.#poll !== undefined) this.#finish([], this.#cursor);
+    this.#poll = poll;
+    this.session?.unpark();
+  }
+
+  /** This poll has waited long enough: it is answered once the session has been caught up, with nothing if need be. */
+  timeUp(poll: Poll): void {
+    if (this.#poll !== poll || this.#isAnswerAsked) return;
+    if (this.#hasBegun && this.session?.isWaiting !== true) this.#answer();
+    else setImmediate(() => this.timeUp(poll));
+  }
+
+  /** The client of this poll is gone. What was to be its answer is lost, so no later poll may continue here. */
+  abandoned(poll: Poll): void {
+    if (this.#poll !== poll) return;
+    this.#poll = undefined;
+    if (this.#frames.length > 0) this.#cursor = undefined;
+    this.#park();
+  }
+
+  take({ bytes, publications }: OutFrame): boolean {
+    if (this.#closed) return true;
+    if (this.#poll === undefined || this.#bytes > this.#options.backpressureMaxBytes) return false;
+    this.#unsentPublications += publications;
+    this.#collect(bytes);
+    return true;
+  }
+
+  flush(): void {}
+
+  send(message: Uint8Array): 'sent' | 'dropped' {
+    if (this.#closed) return 'sent';
+    if (this.#poll === undefined) return 'dropped';
+    this.#options.sentBytes.inc(message.length);
+    this.#collect(message);
+    return 'sent';
+  }
+
+  cork(run: () => void): void {
+    run();
+  }
+
+  /** Between polls there is no room. */
+  bufferedBytes(): number {
+    if (this.#closed) return 0;
+    return this.#poll === undefined ? this.#options.backpressureMaxBytes : this.#bytes;
+  }
+
+  join(view: View): void {
+    if (!this.#closed) this.sink.join(view, this);
+  }
+
+  leave(view: View): void {
+    this.sink.leave(view, this);
+  }
+
+  end(_code: CloseCode): void {
+    if (this.#closed) return;
+    // The client is told why, and continues with another session.
+    if (this.#poll !== undefined) this.#finish(this.#frames, undefined);
+    this.gone();
+  }
+
+  terminate(): void {
+    if (this.#closed) return;
+    this.#poll?.drop();
+    this.gone();
+  }
+
+  gone(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.sink.gone(this);
+    this.#poll = undefined;
+    this.#reset();
+  }
+
+  #collect(frame: Uint8Array): void {
+    this.#frames.push(frame);
+    this.#bytes += frame.length;
+    this.#askForAnswer();
+  }
+
+  #askForAnswer(): void {
+    if (!this.#hasBegun || this.#isAnswerAsked || this.#frames.length === 0) return;
+    this.#isAnswerAsked = true;
+    setImmediate(() => this.#answerIfKnown());
+  }
+
+  /** Where frames were lost, the client's position is known only when the session has been told of it. */
+  #answerIfKnown(): void {
+    if (this.#closed || this.#poll === undefined || !this.#isAnswerAsked) return;
+    if (this.sink.hasLost(this)) setImmediate(() => this.#answerIfKnown());
+    else this.#answer();
+  }
+
+  #answer(): void {
+    const { session } = this;
+    if (session === undefined) return;
+    const cursor = this.#options.cursors.of({ session, subscriptions: this.subscriptions });
+    if (cursor !== undefined) this.#cursor = cursor;
+    this.#finish(this.#frames, cursor);
+    this.#park();
+  }
+
+  #finish(frames: readonly Uint8Array[], cursor: string | undefined): void {
+    const poll = this.#poll;
+    this.#poll = undefined;
+    this.#unsentPublications = 0;
+    poll?.answer({ frames, cursor });
+  }
+
+  #park(): void {
+    this.sink.unsent(this.#unsentPublications);
+    this.#reset();
+    this.#parkedAtMs = this.#options.monotonicMs();
+    this.session?.park();
+  }
+
+  #reset(): void {
+    this.#frames = [];
+    this.#bytes = 0;
+    this.#unsentPublications = 0;
+    this.#isAnswerAsked = false;
+  }
+}

@@ -1,0 +1,229 @@
+import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
+import { type ApiResponse, errorResponse, jsonText } from '../../api/http.ts';
+import { pollBody, pollQuery } from '../../api/stream-request.ts';
+import { SluiceError } from '../../errors.ts';
+import type { Metrics } from '../../metrics.ts';
+import { concatBytes } from '../../protocol/bytes.ts';
+import { Lifecycle, type LifecycleOptions } from '../../sessions/lifecycle.ts';
+import type { Sessions } from '../../sessions/sessions.ts';
+import type { StreamCursors } from '../../sessions/stream-cursors.ts';
+import { type StreamStart, streamStart } from '../../sessions/stream-start.ts';
+import { Exchange, type ExchangeOptions } from './exchange.ts';
+import { type Poll, type PollAnswer, PollConnection } from './poll-connection.ts';
+import { countRefusal, type RefusalMetrics } from './refusals.ts';
+import { refusalOf, StreamDoor, type StreamDoorOptions, type Visitor } from './stream-door.ts';
+import { StreamSink } from './stream-sink.ts';
+
+export interface PollsOptions extends StreamDoorOptions, ExchangeOptions {
+  readonly sessions: Sessions;
+  readonly cursors: StreamCursors;
+  /** Lets pages of listed origins read an answer. */
+  readonly withCors: (answer: ApiResponse, origin: string) => ApiResponse;
+  readonly backpressureMaxBytes: number;
+  readonly metrics: LifecycleOptions['metrics'] &
+    RefusalMetrics &
+    Pick<Metrics, 'deliveriesTotal' | 'sentBytesTotal' | 'dropsTotal'>;
+}
+
+/** A session that polls is gone when it has not polled for this long. */
+const pollGoneMs = 30_000;
+
+/** One request. */
+interface Asking {
+  readonly exchange: Exchange;
+  readonly visitor: Visitor;
+  readonly origin: string;
+  readonly start: StreamStart;
+  readonly startedAtMs: number;
+}
+
+/** `GET` and `POST /poll`: a session for the polls of one client, from the first until 30 s after the last. */
+export class Polls {
+  readonly #options: PollsOptions;
+  readonly #door: StreamDoor;
+  readonly #lifecycle: Lifecycle;
+  readonly #sink: StreamSink<PollConnection>;
+  /** By the id of their session, which their cursors name, and by that of the cursor that they began with. */
+  readonly #connections = new Map<string, PollConnection>();
+
+  constructor(app: TemplatedApp, options: PollsOptions) {
+    this.#options = options;
+    this.#door = new StreamDoor(options);
+    this.#lifecycle = new Lifecycle({ ...options, transport: 'poll' });
+    this.#sink = new StreamSink({
+      ...options,
+      transport: 'poll',
+      closed: (connection) => this.#closed(connection),
+    });
+    app.get('/poll', (response, request) => this.#serve(response, request));
+    app.post('/poll', (response, request) => this.#serve(response, request));
+  }
+
+  /** Ends the sessions that no longer poll. Call it about once a second. */
+  sweep(): void {
+    const nowMs = this.#options.monotonicMs();
+    for (const connection of this.#sink.connections) {
+      const { parkedAtMs, session } = connection;
+      if (parkedAtMs !== undefined && nowMs - parkedAtMs >= pollGoneMs) session?.end('idle_timeout');
+    }
+  }
+
+  #closed(connection: PollConnection): void {
+    const { session, formerSession } = connection;
+    if (session === undefined) return;
+    for (const id of [session.id, formerSession])
+      if (id !== undefined && this.#connections.get(id) === connection) this.#connections.delete(id);
+    this.#lifecycle.closed(session);
+  }
+
+  #serve(response: HttpResponse, request: HttpRequest): void {
+    const startedAtMs = this.#options.monotonicMs();
+    const exchange = new Exchange(response, this.#options);
+    const origin = request.getHeader('origin');
+    this.#door.receive(
+      response,
+      request,
+      { query: pollQuery, body: pollBody },
+      {
+        get isOver() {
+          return exchange.isOver;
+        },
+        onAborted: (run) => exchange.onAborted(run),
+        continues: (applicant, { cursor }) => {
+          const known = this.#connections.get(cursor?.stream?.session ?? '');
+          return known?.session?.peer.addressKey === applicant.addressKey;
+        },
+        enter: (visitor) => {
+          const start = streamStart(visitor.asked.subscriptions, visitor.asked.cursor);
+          this.#enter({ exchange, visitor, origin, start, startedAtMs });
+        },
+        refuse: (error) => this.#refuse(exchange, error, origin),
+      },
+    );
+  }
+
+  #enter(asking: Asking): void {
+    const { visitor, start, exchange, origin } = asking;
+    const { text, cursor } = visitor.asked;
+    const known = this.#connections.get(cursor?.stream?.session ?? '');
+    if (known === undefined || !isOf(known, visitor, start)) {
+      this.#open(asking);
+      return;
+    }
+    const waitMs = known.session?.commandBucket.take(this.#options.monotonicMs()) ?? 0;
+    if (waitMs > 0) {
+      this.#refuse(exchange, new SluiceError('rate_limited', undefined, { retryAfterMs: waitMs }), origin);
+    } else if (known.continuesAt(text)) this.#wait(asking, known);
+    else {
+      // An answer was lost on its way. The session is further than its client.
+      known.session?.end('going_away');
+      this.#open(asking);
+    }
+  }
+
+  #wait(asking: Asking, connection: PollConnection): void {
+    const { session } = connection;
+    if (session === undefined) return;
+    this.#lifecycle.heard(session);
+    connection.wait(this.#poll(asking, connection));
+  }
+
+  #open(asking: Asking): void {
+    const { visitor, start, exchange, origin, startedAtMs } = asking;
+    const peer = visitor.admit();
+    if (peer instanceof SluiceError) {
+      this.#refuse(exchange, peer, origin);
+      return;
+    }
+    const { sessions, metrics } = this.#options;
+    const connection = new PollConnection({
+      ...this.#options,
+      sink: this.#sink,
+      subscriptions: start.subscriptionsKey,
+      formerSession: visitor.asked.cursor?.stream?.session,
+      sentBytes: metrics.sentBytesTotal,
+    });
+    connection.open(this.#poll(asking, connection));
+    const session = this.#lifecycle.open(peer, connection, startedAtMs, start.cursor);
+    connection.session = session;
+    this.#sink.add(connection);
+    this.#connections.set(session.id, connection);
+    const { formerSession } = connection;
+    // The client polls with this cursor again when the answer is lost.
+    if (formerSession !== undefined && !this.#connections.has(formerSession))
+      this.#connections.set(formerSession, connection);
+    sessions.subscribeStream(session, start.subscriptions, (results) => {
+      const refusal = refusalOf(results);
+      if (refusal !== undefined) {
+        connection.gone();
+        this.#refuse(exchange, refusal, origin);
+      } else if (!(results instanceof SluiceError)) {
+        session.sendFrame({ kind: 'subscribed', id: 0, results });
+        connection.begin();
+      }
+    });
+  }
+
+  /** The request as its connection knows it. Its time begins to run. */
+  #poll({ exchange, visitor, origin }: Asking, connection: PollConnection): Poll {
+    const { timeoutSeconds, text } = visitor.asked;
+    const poll: Poll = {
+      answer: (answer) => {
+        clearTimeout(timer);
+        this.#answer(exchange, answer, { connection, origin, text });
+      },
+      drop: () => {
+        clearTimeout(timer);
+        exchange.close();
+      },
+    };
+    const timer = setTimeout(() => connection.timeUp(poll), timeoutSeconds * 1000);
+    exchange.onAborted(() => {
+      clearTimeout(timer);
+      connection.abandoned(poll);
+    });
+    return poll;
+  }
+
+  #answer(
+    exchange: Exchange,
+    { frames, cursor }: PollAnswer,
+    { connection, origin, text }: { connection: PollConnection; origin: string; text: string },
+  ): void {
+    const { withCors } = this.#options;
+    const payer = connection.session?.payer ?? '';
+    exchange.answer(withCors(pollResponse(frames, cursor ?? text), origin), payer);
+  }
+
+  #refuse(exchange: Exchange, error: SluiceError, origin: string): void {
+    countRefusal(this.#options.metrics, error);
+    exchange.answer(this.#options.withCors(errorResponse(error), origin), 'refusals');
+  }
+}
+
+/** A session goes on only for its own client, and only with what it is subscribed to. */
+function isOf(
+  { session, subscriptions }: PollConnection,
+  { applicant, identity }: Visitor,
+  start: StreamStart,
+) {
+  if (session === undefined || subscriptions !== start.subscriptionsKey) return false;
+  const { user, apiKey } = session.identity;
+  const isSame = user === identity.user && apiKey === identity.apiKey;
+  return isSame && session.peer.addressKey === applicant.addressKey;
+}
+
+const utf8 = new TextEncoder();
+const comma = utf8.encode(',');
+
+/** `{"events":[…],"cursor":"…"}`, or, where there was nothing, only the header. */
+function pollResponse(frames: readonly Uint8Array[], cursor: string): ApiResponse {
+  const header = { 'sluice-cursor': cursor };
+  if (frames.length === 0)
+    return { status: 204, headers: { ...header, 'cache-control': 'no-store' }, body: '' };
+  const parts: Uint8Array[] = [utf8.encode('{"events":[')];
+  for (const [i, frame] of frames.entries()) parts.push(...(i > 0 ? [comma, frame] : [frame]));
+  parts.push(utf8.encode(`],"cursor":${JSON.stringify(cursor)}}`));
+  const answer = jsonText(200, concatBytes(parts));
+  return { ...answer, headers: { ...answer.headers, ...header } };
+}

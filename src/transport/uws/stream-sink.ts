@@ -1,0 +1,187 @@
+import type { OutFrame, Receiver, Sink } from '../../fanout/sink.ts';
+import type { Feed, View } from '../../fanout/view.ts';
+import type { Metrics } from '../../metrics.ts';
+import type { Position } from '../../protocol/frames.ts';
+import type { StreamCursors } from '../../sessions/stream-cursors.ts';
+import { type EventNames, eventBytes } from '../event-stream.ts';
+
+/** A connection as a member of the views of this sink. */
+export interface StreamMember {
+  /** Set as soon as it is open. */
+  readonly session: Receiver | undefined;
+  /** Publications that were published to it and are still in this process. */
+  readonly unsentPublications: number;
+  /** A frame of a view, to be written by `flush`. False: the client reads too slowly, and does not get it. */
+  take(frame: OutFrame, events: SharedEvents): boolean;
+  /** The turn is over: what was taken leaves. */
+  flush(): void;
+}
+
+/** One frame as an event, made once for all members that want the same name. */
+export class SharedEvents {
+  readonly #bytes: Uint8Array;
+  #unnamed: Uint8Array | undefined;
+  #named: Uint8Array | undefined;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  of(names: EventNames): Uint8Array {
+    if (names === 'type') {
+      this.#named ??= eventBytes(this.#bytes, names).event;
+      return this.#named;
+    }
+    this.#unnamed ??= eventBytes(this.#bytes, names).event;
+    return this.#unnamed;
+  }
+}
+
+export interface StreamSinkOptions<M> {
+  readonly transport: string;
+  readonly cursors: StreamCursors;
+  readonly metrics: Pick<Metrics, 'deliveriesTotal' | 'sentBytesTotal' | 'dropsTotal'>;
+  /** Told of a connection that is gone, after it was removed here. */
+  readonly closed: (member: M) => void;
+}
+
+/** What a member lost in this turn. */
+interface Loss {
+  readonly receiver: Receiver;
+  readonly lost: Map<Feed, Position>;
+  frames: number;
+}
+
+/** As many as the sink of WebSockets, whose views it shares. */
+const maxFramesPerTurn = 31;
+
+/**
+ * Hands frames to members that the library's own publish can't serve, one by one. Bytes are made once per frame and
+ * shared; what a member gets in one turn of the fan-out leaves together, right after it.
+ */
+export class StreamSink<M extends StreamMember = StreamMember> implements Sink {
+  readonly transport: string;
+  readonly maxFramesPerTurn = maxFramesPerTurn;
+  readonly #options: StreamSinkOptions<M>;
+  readonly #members = new Map<View, Set<M>>();
+  readonly #connections = new Set<M>();
+  /** Connections that have frames of this turn. */
+  #dirty = new Set<M>();
+  readonly #losses = new Map<M, Loss>();
+
+  constructor(options: StreamSinkOptions<M>) {
+    this.transport = options.transport;
+    this.#options = options;
+  }
+
+  /** Those that are open. */
+  get connections(): Iterable<M> {
+    return this.#connections;
+  }
+
+  add(member: M): void {
+    this.#connections.add(member);
+  }
+
+  join(view: View, member: M): void {
+    const members = this.#members.get(view);
+    if (members === undefined) this.#members.set(view, new Set([member]));
+    else members.add(member);
+  }
+
+  leave(view: View, member: M): void {
+    const members = this.#members.get(view);
+    members?.delete(member);
+    if (members?.size === 0) this.#members.delete(view);
+  }
+
+  /** It lost frames and was not told of it yet. */
+  hasLost(member: M): boolean {
+    return this.#losses.has(member);
+  }
+
+  /** The connection is gone. Takes back what was counted as delivered and was not. */
+  gone(member: M): void {
+    this.#losses.delete(member);
+    this.#dirty.delete(member);
+    this.unsent(member.unsentPublications);
+    if (this.#connections.delete(member)) this.#options.closed(member);
+  }
+
+  /** So many publications that were counted as delivered were not. */
+  unsent(publications: number): void {
+    if (publications > 0) this.#options.metrics.deliveriesTotal.retract(publications);
+  }
+
+  beginTurn(): void {
+    if (this.#losses.size === 0) return;
+    const losses = [...this.#losses.values()];
+    this.#losses.clear();
+    for (const { receiver, lost, frames } of losses) receiver.lag(lost, frames);
+  }
+
+  publish(frame: OutFrame): void {
+    const members = this.#members.get(frame.view);
+    if (members === undefined) return;
+    this.#options.cursors.publishing(frame, () => this.#publish(frame, members, undefined));
+  }
+
+  publishExcept(frame: OutFrame, _members: number, except: string, instead: () => OutFrame): void {
+    const members = this.#members.get(frame.view);
+    if (members === undefined) return;
+    this.#options.cursors.publishing(frame, () => {
+      const excepted = this.#publish(frame, members, except);
+      if (excepted !== undefined) this.#publish(instead(), [excepted], undefined);
+    });
+  }
+
+  /** Returns the member that is excepted, if it is one. */
+  #publish(frame: OutFrame, members: Iterable<M>, except: string | undefined): M | undefined {
+    const { metrics } = this.#options;
+    const { bytes, publications } = frame;
+    const events = new SharedEvents(bytes);
+    let excepted: M | undefined;
+    let count = 0;
+    for (const member of members) {
+      if (except !== undefined && member.session?.id === except) excepted = member;
+      else if (this.#hand(member, frame, events)) count++;
+    }
+    metrics.deliveriesTotal.inc(publications * count);
+    metrics.sentBytesTotal.inc(bytes.length * count);
+    return excepted;
+  }
+
+  /** Returns whether it could take the frame. */
+  #hand(member: M, frame: OutFrame, events: SharedEvents): boolean {
+    const loss = this.#losses.get(member);
+    if (loss === undefined) {
+      if (member.take(frame, events)) {
+        if (this.#dirty.size === 0) queueMicrotask(() => this.#flush());
+        this.#dirty.add(member);
+        return true;
+      }
+      if (member.session === undefined) return false;
+      this.#losses.set(member, lossOf(member.session, frame));
+    } else addLoss(loss, frame);
+    this.#options.metrics.dropsTotal.inc();
+    return false;
+  }
+
+  #flush(): void {
+    const dirty = this.#dirty;
+    this.#dirty = new Set();
+    for (const member of dirty) member.flush();
+  }
+}
+
+function lossOf(receiver: Receiver, frame: OutFrame): Loss {
+  const loss: Loss = { receiver, lost: new Map(), frames: 0 };
+  addLoss(loss, frame);
+  return loss;
+}
+
+/** It gets no later frame of the same turn either. */
+function addLoss(loss: Loss, { feed, epoch, after }: OutFrame): void {
+  loss.frames++;
+  if (feed !== undefined && !loss.lost.has(feed)) loss.lost.set(feed, { epoch, offset: after });
+}

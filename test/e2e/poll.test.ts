@@ -1,0 +1,166 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { JsonClient } from '../support/json-client.ts';
+import { publicationsOf } from '../support/sse-client.ts';
+
+let gateway: TestGateway;
+const opened: { close(): unknown }[] = [];
+
+beforeAll(async () => {
+  const limits = {
+    maxConnectionsPerIp: 50,
+    handshakesPerSecondPerIp: 60,
+    httpConnectionsPerSecondPerIp: 10_000,
+  };
+  gateway = await startGateway(limits);
+});
+afterAll(() => gateway.close());
+afterEach(async () => {
+  for (const each of opened.splice(0)) await each.close();
+});
+
+interface Answer {
+  readonly status: number;
+  readonly cursor: string;
+  readonly events: Record<string, unknown>[];
+}
+
+async function poll(query: string, init: RequestInit = {}): Promise<Answer> {
+  const answer = await fetch(`${gateway.url}/poll?${query}`, init);
+  const text = await answer.text();
+  const body = text === '' ? { events: [] } : (JSON.parse(text) as { events: Record<string, unknown>[] });
+  return { status: answer.status, cursor: answer.headers.get('sluice-cursor') ?? '', events: body.events };
+}
+
+async function publish(topic: string, data: unknown): Promise<void> {
+  const answer = await gateway.post('/api/publish', JSON.stringify({ topic, type: 'e', data }));
+  expect(answer.status).toBe(200);
+}
+
+const dataOf = ({ events }: Answer) => events.flatMap(publicationsOf).map(({ data }) => data);
+const range = (upto: number) => Array.from({ length: upto }, (_, i) => i + 1);
+
+async function connections(topic: string): Promise<{ id: string; transport: string }[]> {
+  const answer = await fetch(`${gateway.url}/api/connections?topic=${topic}`);
+  return ((await answer.json()) as { connections: { id: string; transport: string }[] }).connections;
+}
+
+test('the first poll says what it is subscribed to; the next waits for the first publication', async () => {
+  const first = await poll('topic=first&topic=firsts:*');
+  expect(first.status).toBe(200);
+  expect(first.events.map(({ type }) => type)).toEqual(['connected', 'subscribed', 'subscribed']);
+  const waiting = poll(`topic=first&topic=firsts:*&cursor=${first.cursor}`);
+  await publish('firsts:a', 1);
+  const second = await waiting;
+  expect(dataOf(second)).toEqual([1]);
+  await publish('first', 2);
+  await publish('firsts:b', 3);
+  const third = await poll(`topic=first&topic=firsts:*&cursor=${second.cursor}`);
+  expect(dataOf(third)).toEqual([2, 3]);
+});
+
+test('a poll that has waited long enough is answered by 204 and the cursor', async () => {
+  const first = await poll('topic=quiet');
+  const none = await poll(`topic=quiet&cursor=${first.cursor}&timeoutSeconds=0`);
+  expect([none.status, none.events]).toEqual([204, []]);
+  await publish('quiet', 1);
+  expect(dataOf(await poll(`topic=quiet&cursor=${none.cursor}&timeoutSeconds=0`))).toEqual([1]);
+  const started = performance.now();
+  const waited = await poll(`topic=quiet&cursor=${none.cursor}&timeoutSeconds=1`);
+  expect(dataOf(waited)).toEqual([1]);
+  const late = await poll(`topic=quiet&cursor=${waited.cursor}&timeoutSeconds=1`);
+  expect(late.status).toBe(204);
+  expect(performance.now() - started).toBeGreaterThan(900);
+});
+
+test('the polls of a client are one connection, which stays in its topics between them', async () => {
+  const watcher = await JsonClient.open(gateway.wsUrl);
+  opened.push(watcher);
+  await watcher.call({ type: 'subscribe', topic: 'room:2', presence: true });
+  let { cursor, events } = await poll('topic=room:2');
+  const { session } = events[0] as { session: string };
+  for (let i = 0; i < 5; i++) ({ cursor } = await poll(`topic=room:2&cursor=${cursor}&timeoutSeconds=0`));
+  const listed = (await connections('room:2')).filter(({ transport }) => transport === 'poll');
+  expect(listed.map(({ id }) => id)).toEqual([session]);
+  await watcher.call({ type: 'ping' });
+  const told = watcher.frames.filter(({ type }) => type === 'joined' || type === 'left');
+  expect(told.map(({ type }) => type)).toEqual(['joined']);
+  await gateway.post(`/api/connections/${session}/disconnect`, '{}');
+  expect((await connections('room:2')).filter(({ transport }) => transport === 'poll')).toEqual([]);
+});
+
+test('polling takes no handshake but for the first poll', async () => {
+  let { cursor } = await poll('topic=often');
+  for (let i = 0; i < 90; i++) {
+    const next = await poll(`topic=often&cursor=${cursor}&timeoutSeconds=0`);
+    expect(next.status).toBe(204);
+    ({ cursor } = next);
+  }
+});
+
+test('an answer that was lost is given again', async () => {
+  const first = await poll('topic=lost');
+  await publish('lost', 1);
+  for (let i = 0; i < 3; i++) {
+    const again = await poll(`topic=lost&cursor=${first.cursor}`);
+    expect(dataOf(again)).toEqual([1]);
+  }
+  expect((await connections('lost')).length).toBe(1);
+});
+
+test('a poll that waits is answered with nothing when its client polls again, or goes on when it is cut', async () => {
+  const first = await poll('topic=twice');
+  const cut = new AbortController();
+  const gone = poll(`topic=twice&cursor=${first.cursor}`, { signal: cut.signal }).catch(() => 'cut');
+  const one = poll(`topic=twice&cursor=${first.cursor}`);
+  const two = poll(`topic=twice&cursor=${first.cursor}`);
+  cut.abort();
+  expect(await gone).toBe('cut');
+  const early = await Promise.race([one, two]);
+  expect([early.status, early.cursor]).toEqual([204, first.cursor]);
+  await publish('twice', 1);
+  const answers = await Promise.all([one, two]);
+  expect(answers.flatMap(dataOf)).toEqual([1]);
+});
+
+test('takes lists by POST, and refuses what no stream takes with a status', async () => {
+  await publish('posted', 1);
+  const init = (body: unknown) => ({
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  const first = await poll('', init({ topic: ['posted'], last: 1 }));
+  await publish('posted', 2);
+  const next = await poll('', init({ topic: ['posted'], last: 1, cursor: first.cursor }));
+  expect([first, next].flatMap(dataOf)).toEqual([1, 2]);
+  expect((await poll('topic=a%20b')).status).toBe(400);
+  expect((await poll('topic=a&timeoutSeconds=61')).status).toBe(400);
+  expect((await poll('topic=a&events=type')).status).toBe(400);
+  expect((await poll('', { method: 'POST', body: '{}' })).status).toBe(415);
+});
+
+test('polls while much is published lose nothing, repeat nothing, and keep the order', async () => {
+  const query = 'topic=much:a&topic=muchs:*';
+  let { cursor } = await poll(query);
+  const topics = ['much:a', 'muchs:1', 'muchs:2'];
+  const each = 200;
+  const publishing = (async () => {
+    for (let n = 1; n <= each; n++) {
+      const items = topics.map((topic) => ({ topic, type: 'e', data: n }));
+      await gateway.post('/api/publish/batch', JSON.stringify(items));
+    }
+  })();
+  const seen = new Map<string, unknown[]>(topics.map((topic) => [topic, []]));
+  const count = () => [...seen.values()].reduce((sum, list) => sum + list.length, 0);
+  for (let polls = 0; count() < each * topics.length; polls++) {
+    // Now and then an answer is lost.
+    if (polls % 5 === 4) await poll(`${query}&cursor=${cursor}&timeoutSeconds=0`);
+    const answer = await poll(`${query}&cursor=${cursor}&timeoutSeconds=5`);
+    expect(answer.status).toBe(200);
+    for (const { topic, data } of answer.events.flatMap(publicationsOf)) seen.get(topic)?.push(data);
+    ({ cursor } = answer);
+  }
+  await publishing;
+  expect(Object.fromEntries(seen)).toEqual(Object.fromEntries(topics.map((topic) => [topic, range(each)])));
+});
