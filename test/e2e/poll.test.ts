@@ -55,8 +55,13 @@ test('the first poll says what it is subscribed to; the next waits for the first
   expect(dataOf(second)).toEqual([1]);
   await publish('first', 2);
   await publish('firsts:b', 3);
-  const third = await poll(`topic=first&topic=firsts:*&cursor=${second.cursor}`);
-  expect(dataOf(third)).toEqual([2, 3]);
+  const rest: unknown[] = [];
+  for (let { cursor } = second; rest.length < 2; ) {
+    const next = await poll(`topic=first&topic=firsts:*&cursor=${cursor}`);
+    rest.push(...dataOf(next));
+    ({ cursor } = next);
+  }
+  expect(rest).toEqual([2, 3]);
 });
 
 test('a poll that has waited long enough is answered by 204 and the cursor', async () => {
