@@ -38,8 +38,8 @@ export interface PollConnectionOptions {
 
 /**
  * The polls of one client as the connection of a session. While a poll waits, the first thing that comes answers it,
- * with all that comes in the same turn of the event loop. Between polls the session is parked: it keeps its places, and what
- * comes meanwhile it gets from the rings.
+ * with all that comes in the same turn of the event loop. Between polls the session is parked: it keeps its places, and
+ * what comes meanwhile it gets from the rings.
  */
 export class PollConnection implements Connection, StreamMember {
   readonly codec: Codec = codecs.json;
