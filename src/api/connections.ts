@@ -20,7 +20,7 @@ export async function listConnections(
   return json(200, { count: sessions.count, connections: connections.map(connectionBody), next });
 }
 
-function connectionBody({ connectedAtMs, lastSeenAtMs, ...info }: ConnectionInfo) {
+export function connectionBody({ connectedAtMs, lastSeenAtMs, ...info }: ConnectionInfo) {
   return { ...info, connectedAt: toInstant(connectedAtMs), lastSeenAt: toInstant(lastSeenAtMs) };
 }
 

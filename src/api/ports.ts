@@ -96,6 +96,11 @@ export interface SessionDirectory {
     readonly after: string;
     readonly limit: number;
   }): Awaitable<{ readonly connections: readonly ConnectionInfo[] } & PageEnd>;
+  /**
+   * Connections of a user but for the session `except`. `topic`: only those subscribed to exactly this name. Takes time
+   * for these connections alone.
+   */
+  countOf(user: string, topic?: string, except?: string): number;
   /** Ends a session with the close code `disconnected`. Returns false where there is none. */
   disconnect(id: string): Awaitable<boolean>;
 }
@@ -107,6 +112,8 @@ export interface GatewayStats {
   readonly uptimeMs: number;
   readonly engine: { readonly name: string; readonly up: boolean };
   readonly connections: { readonly active: number; readonly total: number };
+  /** Users with at least one connection. */
+  readonly users: number;
   /** Committed by the engine. */
   readonly publications: number;
   /** Publications handed to receivers. */
@@ -115,6 +122,8 @@ export interface GatewayStats {
   readonly topics: number;
   readonly subscriptions: {
     readonly total: number;
+    /** Topics and patterns with at least one. */
+    readonly topics: number;
     /** Topic or pattern -> subscriptions; only the busiest ones, the owner says how many. */
     readonly busiest: Readonly<Record<string, number>>;
   };

@@ -1,12 +1,19 @@
+import type { z } from 'zod';
 import { SluiceError } from '../errors.ts';
-import { asObject, wantedObject } from '../protocol/json/envelope.ts';
+import { asObject, isNamed, memberValue, wantedObject } from '../protocol/json/envelope.ts';
 import { isFaults, type PublishDialect, readJsonPublish } from '../protocol/json/publish.ts';
-import { type JsonText, type ScanFault, scanJson, type Wanted } from '../protocol/json/scanner.ts';
+import {
+  type JsonText,
+  type Member,
+  type ScanFault,
+  scanJson,
+  type Wanted,
+} from '../protocol/json/scanner.ts';
 import { ShortTexts } from '../protocol/json/short-texts.ts';
 import type { PublishFields } from '../protocol/publication.ts';
 import { broadcastTopic, isReserved } from '../topics/topic-name.ts';
-import { defaultType } from './schemas.ts';
-import { invalidRequest } from './validate.ts';
+import { defaultType, recipients } from './schemas.ts';
+import { invalidRequest, validate } from './validate.ts';
 
 const publishBody: PublishDialect = {
   typeMember: 'type',
@@ -16,7 +23,18 @@ const publishBody: PublishDialect = {
 };
 const broadcastBody: PublishDialect = { ...publishBody, topic: broadcastTopic };
 
-/** No tags within the broker's limits are longer. */
+/** The members of a broadcast that say whom it is for. */
+const lists = ['users', 'topics'] as const;
+
+export type Recipients = z.output<typeof recipients>;
+
+export interface Broadcast {
+  readonly fields: PublishFields;
+  /** Absent: all. */
+  readonly recipients: Recipients | undefined;
+}
+
+/** No tags within the broker's limits, and no recipients, are longer. */
 const nestedMinBytes = 128 * 1024;
 
 /** The bodies of publishes, with the names and texts of the last ones: most repeat them. */
@@ -41,9 +59,28 @@ export class PublishBodies {
     return fields;
   }
 
-  /** The same without a topic. */
+  /** The same without a topic: it is this one. */
+  publishTo(topic: string, defaultType: string, body: Uint8Array): PublishFields | SluiceError {
+    return this.#read(body, scanJson(body, this.wanted), { ...publishBody, topic, defaultType });
+  }
+
+  /** The same to all. */
   broadcast(body: Uint8Array): PublishFields | SluiceError {
     return this.#read(body, scanJson(body, this.wanted), broadcastBody);
+  }
+
+  /** The same to all, or to those that it names. */
+  addressed(body: Uint8Array): Broadcast | SluiceError {
+    const text = asObject(scanJson(body, this.wanted));
+    if (!text.ok) return scanProblem(text);
+    const isRecipients = (member: Member) => lists.some((list) => isNamed(body, member, list));
+    const publication = { ...text, members: text.members.filter((member) => !isRecipients(member)) };
+    const fields = this.#read(body, publication, broadcastBody);
+    if (fields instanceof SluiceError) return fields;
+    if (publication.members.length === text.members.length) return { fields, recipients: undefined };
+    const named = lists.map((list) => [list, memberValue(body, text, list)]);
+    const valid = validate(recipients, Object.fromEntries(named));
+    return valid instanceof SluiceError ? valid : { fields, recipients: valid };
   }
 
   #read(

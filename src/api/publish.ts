@@ -23,20 +23,16 @@ export function publish(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
   return inTurn(call, ports, publishNow);
 }
 
-/** `POST /api/broadcast` */
-export function broadcast(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
-  return inTurn(call, ports, broadcastNow);
-}
-
 /** The time of an operator is not counted. */
 function chargedOf({ identity, payer }: Call): Payer | undefined {
   return isOperator(identity) ? undefined : payer;
 }
 
-function inTurn(
-  call: Call,
+/** Runs `handle` at once, or in a turn of its own where the body is large. */
+export function inTurn<C extends Call>(
+  call: C,
   ports: ApiPorts,
-  handle: (call: Call, ports: ApiPorts) => Awaitable<ApiResponse>,
+  handle: (call: C, ports: ApiPorts) => Awaitable<ApiResponse>,
 ): Awaitable<ApiResponse> {
   if (call.body.length <= pieceBytes) return handle(call, ports);
   return ports.turns.run(chargedOf(call), () => handle(call, ports));
@@ -51,14 +47,11 @@ function publishNow(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
   return publishOne(fields, call, ports);
 }
 
-function broadcastNow(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
-  const { body } = call;
-  const fields = isUtf8(body) ? ports.bodies.broadcast(body) : notUtf8();
-  if (fields instanceof SluiceError) throw fields;
-  return publishOne(fields, call, ports);
-}
-
-function publishOne(fields: PublishFields, { payer }: Call, { publisher }: ApiPorts): Awaitable<ApiResponse> {
+export function publishOne(
+  fields: PublishFields,
+  { payer }: Call,
+  { publisher }: ApiPorts,
+): Awaitable<ApiResponse> {
   return whenDone(publisher.publish([fields], payer), ([outcome]) => {
     if (!outcome!.ok) throw outcome!.error;
     return jsonText(200, publishedText(outcome!, JSON.stringify(outcome!.epoch)));
@@ -127,7 +120,7 @@ function itemReader({ body, identity }: Call, { authorize, bodies }: ApiPorts) {
   };
 }
 
-function notUtf8(): SluiceError {
+export function notUtf8(): SluiceError {
   return new SluiceError('invalid_json', 'the body is not UTF-8');
 }
 

@@ -1,13 +1,15 @@
 import { SluiceError } from '../errors.ts';
+import { broadcast } from './broadcast.ts';
 import { disconnect, listConnections } from './connections.ts';
 import { showJob, updateJob } from './jobs.ts';
 import { page } from './pages.ts';
-import { broadcast, ndjson, publish, publishBatch } from './publish.ts';
+import { ndjson, publish, publishBatch } from './publish.ts';
 import { type Route, route } from './route.ts';
 import * as schemas from './schemas.ts';
 import { showHealth, showMetrics, showReadiness, showStats } from './service.ts';
 import { pollAnswer, pollBody, pollQuery, sseBody, sseQuery } from './stream-request.ts';
 import { listTopics, showHistory, showLatest, showTopic } from './topics.ts';
+import { listUserConnections, notifyUser, syncUser } from './users.ts';
 
 const json = 'application/json';
 const publishErrors = [
@@ -63,12 +65,49 @@ export const routes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/api/broadcast',
-    summary: 'Publish one update to every session.',
+    summary:
+      'Publish one update to every session, or to the users and topics that are named, each with its own result.',
     access: 'publish',
     body: { mediaTypes: [json], schema: schemas.broadcastBody },
-    answer: schemas.published,
+    answer: schemas.broadcastAnswer,
     errors: publishErrors,
     handle: broadcast,
+  }),
+  route({
+    method: 'POST',
+    path: '/api/users/{user}/notify',
+    summary: 'Publish to all devices of a user, now or when they come: the topic `user:{user}`.',
+    access: 'publish',
+    byToken: true,
+    params: schemas.userParams,
+    body: { mediaTypes: [json], schema: schemas.notifyBody },
+    answer: schemas.notified,
+    errors: ['too_many_topics', ...publishErrors],
+    handle: notifyUser,
+  }),
+  route({
+    method: 'POST',
+    path: '/api/users/{user}/sync',
+    summary: 'The same to all devices but the one whose session is named.',
+    access: 'publish',
+    byToken: true,
+    params: schemas.userParams,
+    body: { mediaTypes: [json], schema: schemas.syncBody },
+    answer: schemas.notified,
+    errors: ['too_many_topics', ...publishErrors],
+    handle: syncUser,
+  }),
+  route({
+    method: 'GET',
+    path: '/api/users/{user}/connections',
+    summary: 'The open connections of a user, by id. A token may see those of its own user.',
+    access: 'read',
+    byToken: true,
+    params: schemas.userParams,
+    query: schemas.userConnectionsQuery,
+    answer: schemas.connectionList,
+    errors: [],
+    handle: listUserConnections,
   }),
   route({
     method: 'GET',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { jsonName } from '../protocol/json/names.ts';
 import { type Kinds, type Member, memberRows } from '../protocol/publication.ts';
-import { maxTagLength, maxTags } from '../protocol/publish-limits.ts';
+import { maxMemberLengths, maxTagLength, maxTags } from '../protocol/publish-limits.ts';
 import { topicNameMaxLength } from '../topics/topic-name.ts';
 
 /** Named schemas: components of the OpenAPI document. */
@@ -63,7 +63,41 @@ export const publishBody = component(
   'Publish',
   z.strictObject({ topic: topicName, ...publicationMembers, data }),
 );
-export const broadcastBody = component('Broadcast', z.strictObject({ ...publicationMembers, data }));
+const recipientsMax = 500;
+const names = (of: string) =>
+  z.array(z.string().min(1).max(topicNameMaxLength)).max(recipientsMax).optional().describe(of);
+/** Whom a broadcast is for. Never null: a list that is missing by mistake would mean everyone. */
+export const recipients = z
+  .strictObject({
+    users: names('Only to these users, each by its plain id (the `sub` of its tokens).'),
+    topics: names('Only to these topics.'),
+  })
+  .refine(
+    ({ users = [], topics = [] }) => users.length + topics.length <= recipientsMax,
+    `at most ${recipientsMax} users and topics together`,
+  );
+export const broadcastBody = component(
+  'Broadcast',
+  z.strictObject({ ...publicationMembers, data, ...recipients.shape }),
+);
+export const notifyBody = component('Notification', z.strictObject({ ...publicationMembers, data }));
+export const syncBody = component(
+  'Sync',
+  z.strictObject({
+    ...publicationMembers,
+    data,
+    except: z.string().min(1).max(maxMemberLengths.except).describe('The session of the device that has it.'),
+  }),
+);
+export const userParams = z.object({
+  user: z
+    .string()
+    .min(1)
+    .max(topicNameMaxLength)
+    .describe(
+      'The plain id (the `sub` of its tokens) as one percent-encoded segment: `alice%40example.org`, `a%2Fb`.',
+    ),
+});
 export const batchItemsMax = 1000;
 export const batchBody = component('PublishBatch', z.array(publishBody).max(batchItemsMax));
 export const emptyBody = component('Empty', z.strictObject({}));
@@ -133,6 +167,7 @@ export const connectionsQuery = z.strictObject({
   after,
   limit,
 });
+export const userConnectionsQuery = z.strictObject({ after, limit });
 
 // ---- answers
 
@@ -153,6 +188,26 @@ export const published = component(
       .describe('The messageId was seen before: this is its first position.'),
   }),
 );
+export const notified = component(
+  'Notified',
+  published.extend({
+    connections: z.int().describe('Connections of the user that get it now. Others get it when they come.'),
+  }),
+);
+const broadcastResults = component(
+  'BroadcastResults',
+  z.object({
+    results: z
+      .array(
+        z.union([
+          z.object({ user: z.string().optional(), topic: z.string(), ...published.shape }),
+          z.object({ user: z.string().optional(), topic: z.string().optional(), error }),
+        ]),
+      )
+      .describe('Where users or topics are named: one each, the users first, in their order.'),
+  }),
+);
+export const broadcastAnswer = component('BroadcastAnswer', z.union([published, broadcastResults]));
 export const job = component(
   'Job',
   z.object({
@@ -240,7 +295,11 @@ const connection = component(
 );
 export const connectionList = component(
   'ConnectionList',
-  z.object({ count: z.int().describe('All connections.'), connections: z.array(connection), next }),
+  z.object({
+    count: z.int().describe('All connections; all of the user, of whom one asked.'),
+    connections: z.array(connection),
+    next,
+  }),
 );
 export const disconnected = component(
   'Disconnected',
@@ -256,11 +315,16 @@ export const stats = component(
     uptimeSeconds: z.number(),
     engine: z.object({ name: z.string(), up: z.boolean() }),
     connections: z.object({ active: z.int(), total: z.int() }),
+    users: z.int().describe('With at least one connection.'),
     publications: z.int(),
     deliveries: z.int(),
     sentBytes: z.int(),
     topics: z.int(),
-    subscriptions: z.object({ total: z.int(), busiest: z.record(z.string(), z.int()) }),
+    subscriptions: z.object({
+      total: z.int(),
+      topics: z.int().describe('Topics and patterns with at least one subscription.'),
+      busiest: z.record(z.string(), z.int()),
+    }),
   }),
 );
 export const health = component('Health', z.object({ status: z.literal('ok') }));

@@ -11,16 +11,22 @@ export function sessionDirectory(sessions: Sessions): SessionDirectory {
 
     list({ topic, user, after, limit }) {
       const found: Session[] = [];
-      for (const session of sessions.all()) {
+      for (const session of user === undefined ? sessions.all() : sessions.ofUser(user)) {
         if (session.id <= after) continue;
-        if (user !== undefined && session.identity.user !== user) continue;
-        if (topic !== undefined && ![...session.views.values()].some(({ target }) => target === topic))
-          continue;
+        if (topic !== undefined && !isSubscribed(session, topic)) continue;
         found.push(session);
       }
       found.sort((a, b) => (a.id < b.id ? -1 : 1));
       const page = found.slice(0, limit);
       return { connections: page.map(info), next: found.length > limit ? page.at(-1)?.id : undefined };
+    },
+
+    countOf(user, topic, except) {
+      let count = 0;
+      for (const session of sessions.ofUser(user)) {
+        if (session.id !== except && (topic === undefined || isSubscribed(session, topic))) count++;
+      }
+      return count;
     },
 
     disconnect(id) {
@@ -30,6 +36,11 @@ export function sessionDirectory(sessions: Sessions): SessionDirectory {
       return true;
     },
   };
+}
+
+function isSubscribed(session: Session, topic: string): boolean {
+  for (const { target } of session.views.values()) if (target === topic) return true;
+  return false;
 }
 
 function info(session: Session): ConnectionInfo {

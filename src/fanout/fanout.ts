@@ -72,7 +72,7 @@ export class Fanout implements TopicListener {
   }
 
   /** All subscriptions, and the topics and patterns that have most of them. */
-  subscriptions(limit: number): { total: number; busiest: Record<string, number> } {
+  subscriptions(limit: number): { total: number; topics: number; busiest: Record<string, number> } {
     const counts = new Map<string, number>();
     let total = 0;
     for (const { options, subscriptions } of this.#views.values()) {
@@ -80,7 +80,8 @@ export class Fanout implements TopicListener {
       total += subscriptions;
     }
     const busiest = [...counts].sort(([, a], [, b]) => b - a).slice(0, limit);
-    return { total, busiest: Object.fromEntries(busiest) };
+    const topics = [...counts.values()].filter((each) => each > 0).length;
+    return { total, topics, busiest: Object.fromEntries(busiest) };
   }
 
   /** Subscriptions that hear this topic, by name or by pattern. */

@@ -27,6 +27,7 @@ export function createService(
       uptimeMs: monotonicMs() - startedAtMonotonicMs,
       engine: { name: engineName, up: broker.degradedBy === undefined },
       connections: { active: sessions.count, total: metrics.connectionsTotal.value },
+      users: sessions.userCount,
       publications: metrics.publicationsTotal.value,
       deliveries: metrics.deliveriesTotal.value,
       sentBytes: metrics.sentBytesTotal.value,

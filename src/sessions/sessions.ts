@@ -16,6 +16,7 @@ import { SessionIds } from './session-ids.ts';
 import type { Subscriber, Unloaded } from './subscribe.ts';
 import { Failure } from './task.ts';
 import { isUnauthenticated, Unauthenticated } from './unauthenticated.ts';
+import { UserSessions } from './user-sessions.ts';
 import { wireError } from './wire-error.ts';
 
 export interface SessionsOptions {
@@ -46,6 +47,7 @@ export class Sessions {
   readonly #options: SessionsOptions;
   readonly #context: SessionContext;
   readonly #byId = new Map<string, Session>();
+  readonly #users = new UserSessions();
   readonly #ids = new SessionIds();
   readonly #unauthenticated = new Unauthenticated();
   readonly #ownTopics: OwnTopics;
@@ -89,6 +91,15 @@ export class Sessions {
     return this.#byId.values();
   }
 
+  ofUser(user: string): ReadonlySet<Session> {
+    return this.#users.of(user);
+  }
+
+  /** Users with at least one connection. */
+  get userCount(): number {
+    return this.#users.size;
+  }
+
   /**
    * Begins a session and greets it. `close` gives the peer's seat back. A session that still has to authenticate joins
    * nothing before. `cursor`: of a stream, where its client continues.
@@ -103,6 +114,7 @@ export class Sessions {
     );
     this.#byId.set(session.id, session);
     this.#options.observer?.opened(session);
+    this.#users.add(session);
     this.#greet(session, 0);
     if (isUnauthenticated(session)) this.#unauthenticated.add(session, this.#options.context.monotonicMs());
     else {
@@ -178,6 +190,7 @@ export class Sessions {
     if (this.#byId.delete(session.id)) {
       session.dispose();
       this.#options.observer?.closed(session);
+      this.#users.remove(session);
       if (!isUnauthenticated(session))
         this.#context.events?.disconnected(session, session.endedBy ?? 'client');
       this.#unauthenticated.remove(session);
@@ -311,7 +324,9 @@ export class Sessions {
     const isOther = identity.user !== before.user;
     const problem = seat.move({ addressKey, user: identity.user, unauthenticated: identity.unauthenticated });
     if (problem !== undefined) throw problem;
+    this.#users.remove(session);
     session.identity = identity;
+    this.#users.add(session);
     if (isNew) this.#context.events?.connected(session);
     this.#options.subscriber.endForbidden(session);
     if (isNew || isOther) this.#ownTopics.join(session);

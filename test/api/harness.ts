@@ -65,14 +65,17 @@ export async function startApi(options: HarnessOptions = {}) {
       get count() {
         return connections.size;
       },
-      list({ after, limit }) {
-        const ids = [...connections.keys()].filter((id) => id > after).sort();
+      list({ user, after, limit }) {
+        const isAsked = (id: string) => user === undefined || connections.get(id)?.user === user;
+        const ids = [...connections.keys()].filter((id) => id > after && isAsked(id)).sort();
         const page = ids.slice(0, limit);
         return {
           connections: page.map((id) => connections.get(id)!),
           next: ids.length > limit ? page.at(-1) : undefined,
         };
       },
+      countOf: (user, _topic, except) =>
+        [...connections.values()].filter((each) => each.user === user && each.id !== except).length,
       disconnect: (id) => connections.delete(id),
     },
     service: {
@@ -83,11 +86,12 @@ export async function startApi(options: HarnessOptions = {}) {
         uptimeMs: 90_500,
         engine: { name: 'memory', up: true },
         connections: { active: connections.size, total: 7 },
+        users: 3,
         publications: 1,
         deliveries: 2,
         sentBytes: 3,
         topics: broker.size,
-        subscriptions: { total: 1, busiest: { 'BTC/USDT': 1 } },
+        subscriptions: { total: 1, topics: 1, busiest: { 'BTC/USDT': 1 } },
       }),
       ready: async () => options.readiness ?? { ok: true, checks: { engine: 'ok' } },
       metricsText: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'sluice_topics 1\n' }),

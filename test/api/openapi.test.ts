@@ -101,6 +101,7 @@ describe('what is answered is what is described', () => {
     const bodies: Record<string, string> = {
       '/api/publish': '{"topic":"x"}',
       '/api/publish/batch': '[{"topic":"x"},{}]',
+      '/api/users/{user}/sync': '{"except":"x"}',
     };
     const headers = { 'content-type': 'application/json' };
     const target = path.replace(/\{\w+\}/, 'x');

@@ -1,0 +1,79 @@
+import { isUtf8 } from 'node:buffer';
+import type { z } from 'zod';
+import type { TopicAction } from '../auth/identity.ts';
+import { userProblem, userTopicOf } from '../auth/permissions.ts';
+import { type Awaitable, whenDone } from '../awaitable.ts';
+import { SluiceError } from '../errors.ts';
+import type { PublishFields } from '../protocol/publication.ts';
+import { connectionBody } from './connections.ts';
+import { type ApiResponse, json } from './http.ts';
+import type { ApiPorts } from './ports.ts';
+import { inTurn, notUtf8 } from './publish.ts';
+import type { Call } from './route.ts';
+import type { userConnectionsQuery, userParams } from './schemas.ts';
+import { invalidRequest } from './validate.ts';
+
+type Params = z.output<typeof userParams>;
+
+/** `POST /api/users/{user}/notify` */
+export function notifyUser(call: Call<Params>, ports: ApiPorts): Awaitable<ApiResponse> {
+  return inTurn(call, ports, () => tell(call, ports, notificationOf(call, ports, 'notification')));
+}
+
+/** `POST /api/users/{user}/sync` */
+export function syncUser(call: Call<Params>, ports: ApiPorts): Awaitable<ApiResponse> {
+  return inTurn(call, ports, () => {
+    const fields = notificationOf(call, ports, 'sync_update');
+    if (fields.except === undefined)
+      throw invalidRequest([{ path: 'except', message: 'names the session of the device that has it' }]);
+    return tell(call, ports, fields);
+  });
+}
+
+/** `GET /api/users/{user}/connections` */
+export async function listUserConnections(
+  call: Call<Params, z.output<typeof userConnectionsQuery>>,
+  ports: ApiPorts,
+): Promise<ApiResponse> {
+  const { user } = call.params;
+  topicOf(call, ports, 'presence');
+  const { connections, next } = await ports.sessions.list({ ...call.query, user });
+  return json(200, {
+    count: ports.sessions.countOf(user),
+    connections: connections.map(connectionBody),
+    next,
+  });
+}
+
+/** Why there can't be a user of this name. */
+export function userFault(user: string): SluiceError | undefined {
+  const problem = userProblem(user);
+  return problem === undefined ? undefined : invalidRequest([{ path: 'user', message: problem }]);
+}
+
+/** Of the user that the path names, for a caller that may do this with it. */
+function topicOf({ params: { user }, identity }: Call<Params>, ports: ApiPorts, action: TopicAction): string {
+  const topic = userTopicOf(user);
+  if (topic === undefined) throw userFault(user);
+  const refusal = ports.authorize(identity, action, topic);
+  if (refusal !== undefined) throw refusal;
+  return topic;
+}
+
+function notificationOf(call: Call<Params>, ports: ApiPorts, defaultType: string): PublishFields {
+  const topic = topicOf(call, ports, 'publish');
+  const fields = isUtf8(call.body) ? ports.bodies.publishTo(topic, defaultType, call.body) : notUtf8();
+  if (fields instanceof SluiceError) throw fields;
+  return fields;
+}
+
+/** Whatever becomes of the push: what is stored is there when the user comes. */
+function tell({ params: { user }, payer }: Call<Params>, ports: ApiPorts, fields: PublishFields) {
+  const { topic, except } = fields;
+  return whenDone(ports.publisher.publish([fields], payer), ([outcome]) => {
+    if (outcome?.ok !== true) throw outcome?.error;
+    const { epoch, offset, duplicate } = outcome;
+    const connections = ports.sessions.countOf(user, topic, except);
+    return json(200, { epoch, offset, duplicate: duplicate || undefined, connections });
+  });
+}
