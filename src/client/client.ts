@@ -102,6 +102,7 @@ export class SluiceClient {
     const { state, retryAtMs, attempts, error, reason } = this.#core.lastChange;
     return {
       state,
+      transport: this.#core.transports.current,
       session: this.#core.greeting?.session,
       user: this.#core.greeting?.user,
       connectedAtMs: this.#core.connectedAtMs,

@@ -12,8 +12,9 @@ import { TokenRefresh } from './connection/token-refresh.ts';
 import { Wake } from './connection/wake.ts';
 import { Emitter } from './emitter.ts';
 import type { ClientEvents } from './events.ts';
+import { Transports } from './http/transports.ts';
 import { OfflineQueue } from './offline-queue.ts';
-import { absoluteUrl, backoffOptions, type ClientOptions } from './options.ts';
+import { absoluteUrl, backoffOptions, type ClientOptions, transportsOptions } from './options.ts';
 import { OwnPublications } from './own-publications.ts';
 import { readPayload } from './payload.ts';
 import { type Outcome, PendingCommands } from './pending-commands.ts';
@@ -29,6 +30,7 @@ type Counters = { -readonly [K in keyof ClientStats]: number };
 /** Builds the parts of a client, connects them and brings each frame to the one that it is for. */
 export class Core {
   readonly events: Emitter<ClientEvents>;
+  readonly transports: Transports;
   readonly connection: Connection;
   readonly commands: PendingCommands;
   readonly subscriptions: Subscriptions;
@@ -66,6 +68,11 @@ export class Core {
       this.#send(frame),
     );
     this.#backoff = new Backoff(backoffOptions(options), () => runtime.random());
+    this.transports = new Transports(transportsOptions(options, runtime), {
+      runtime,
+      openWebSocket: (address, protocol) => socketFactory(options.WebSocket)(address, protocol),
+      better: () => this.connection.reopen(),
+    });
     this.connection = this.#makeConnection(url, options);
     this.subscriptions = this.#makeSubscriptions();
     this.queue = this.#makeQueue(options);
@@ -106,7 +113,11 @@ export class Core {
         connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
         stableAfterMs: 5_000,
       },
-      { codec: protobufCodec, open: socketFactory(options.WebSocket), runtime },
+      {
+        codec: protobufCodec,
+        open: (address, protocol, token) => this.transports.open(address, protocol, token),
+        runtime,
+      },
       this.#backoff,
       {
         frame: (frame, bytes) => this.#received(frame, bytes),
@@ -115,6 +126,7 @@ export class Core {
         disconnected: (closed) => this.#disconnected(closed),
         state: (change) => this.#changed(change),
         error: (error) => this.#report(error),
+        failed: (error) => this.transports.failed(error),
         attemptFailed: (error) => {
           if (!this.#backoff.ends) this.arrivals.failed(error);
         },
@@ -179,6 +191,7 @@ export class Core {
     this.subscriptions.connected();
     this.queue.connected();
     this.#heartbeat.start();
+    this.transports.connected();
     this.#refresh.plan(greeting.expiresMs, greeting.timeMs);
   }
 
@@ -188,6 +201,7 @@ export class Core {
     this.stats.disconnects++;
     this.#heartbeat.stop();
     this.#refresh.stop();
+    this.transports.disconnected();
     this.commands.disconnected(localError('disconnected'));
     this.subscriptions.disconnected();
     this.queue.disconnected();
@@ -216,7 +230,7 @@ export class Core {
     if (this.#limits && message.byteLength > this.#limits.frameMaxBytes) throw tooLarge(this.#limits);
     this.stats.framesSent++;
     this.stats.bytesSent += message.byteLength;
-    this.connection.send(message);
+    this.connection.send(frame, message);
   }
 
   /**

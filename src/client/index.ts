@@ -7,6 +7,7 @@ export type { ClosedBy } from './connection/close-code.ts';
 export type { ConnectionState, StateChange } from './connection/connection.ts';
 export type { Greeting } from './connection/socket-session.ts';
 export type { ClientEvents } from './events.ts';
+export type { Transport } from './http/transports.ts';
 export type { Published } from './offline-queue.ts';
 export type { ClientOptions } from './options.ts';
 export type { ReceivedPublication } from './publication.ts';

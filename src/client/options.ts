@@ -1,6 +1,7 @@
 import { localError } from './client-error.ts';
 import type { BackoffOptions } from './connection/backoff.ts';
 import type { HeartbeatOptions } from './connection/heartbeat.ts';
+import type { Transport, TransportsOptions } from './http/transports.ts';
 import type { OfflineQueueOptions } from './offline-queue.ts';
 import type { Runtime, WebSocketClass } from './runtime.ts';
 
@@ -24,6 +25,16 @@ export interface ClientOptions {
   readonly maxReconnectAttempts?: number;
   /** The same as `reconnect.jitter`. */
   readonly jitter?: BackoffOptions['jitter'];
+  /**
+   * How frames may come, in the order in which it is tried: by default `websocket`, `sse`, `poll`. Where something on
+   * the way refuses one, the next is used, until the first works again. What comes over HTTP is JSON: payloads are
+   * equal, but not byte for byte.
+   */
+  readonly transports?: readonly Transport[];
+  /** `false`: the same as `transports` without `websocket`. */
+  readonly enableWebSocket?: boolean;
+  /** Milliseconds between two polls. 0, the default: the gateway holds each poll until there is something. */
+  readonly fallbackPollingInterval?: number;
   /** A ping every 30 s; without any message for 10 s after it the connection is dead. */
   readonly heartbeat?: HeartbeatOptions;
   /** Publications that wait while the connection is away: 100. */
@@ -51,6 +62,16 @@ export function absoluteUrl(url: string): string {
   absolute.hash = '';
   if (!/^wss?:$/.test(absolute.protocol)) throw localError('invalid_url', `Not a URL of a WebSocket: ${url}`);
   return absolute.href;
+}
+
+/** Without `fetch` there are WebSockets only. */
+export function transportsOptions(options: ClientOptions, { fetch }: Runtime): TransportsOptions {
+  const { transports = ['websocket', 'sse', 'poll'], enableWebSocket = true } = options;
+  const wanted = transports.filter((each) => (each === 'websocket' ? enableWebSocket : fetch));
+  return {
+    transports: wanted.length > 0 ? wanted : ['websocket'],
+    pollIntervalMs: options.fallbackPollingInterval ?? 0,
+  };
 }
 
 export function backoffOptions(options: ClientOptions): BackoffOptions {

@@ -1,3 +1,5 @@
+import type { ClientFrame } from '../protocol/frames.ts';
+
 /** What the SDK needs of its platform. Tests inject their own. */
 export interface Runtime {
   /** Milliseconds since 1970. */
@@ -29,6 +31,11 @@ export interface Socket {
   onerror: (() => void) | null;
   send(data: Uint8Array): void;
   close(code?: number, reason?: string): void;
+}
+
+/** A connection that takes and gives frames themselves, by other means than a WebSocket. */
+export interface FrameSocket extends Socket {
+  sendFrame(frame: ClientFrame): void;
 }
 
 /** A WHATWG WebSocket class: a browser's, Node's own (22 and newer), or the one of the package `ws`. */

@@ -1,8 +1,11 @@
 import type { ClientError } from './client-error.ts';
 import type { ConnectionState } from './connection/connection.ts';
+import type { Transport } from './http/transports.ts';
 
 export interface ClientStatus {
   readonly state: ConnectionState;
+  /** How frames come, or will be asked for next. */
+  readonly transport: Transport;
   readonly session: string | undefined;
   readonly user: string | undefined;
   readonly connectedAtMs: number | undefined;

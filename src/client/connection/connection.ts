@@ -1,4 +1,4 @@
-import type { ServerFrame } from '../../protocol/frames.ts';
+import type { ClientFrame, ServerFrame } from '../../protocol/frames.ts';
 import { type ClientError, localError } from '../client-error.ts';
 import { needsOtherCredential } from '../gateway-errors.ts';
 import type { TimerHandle } from '../runtime.ts';
@@ -39,6 +39,8 @@ export interface ConnectionPort {
   disconnected(closed: ClosedBy): void;
   state(change: StateChange): void;
   error(error: ClientError): void;
+  /** An attempt to connect has failed, or no gateway lets it in; each time. */
+  failed(error: ClientError): void;
   /** An attempt to connect has failed, and as far as that can be found out, this is why. */
   attemptFailed(error: ClientError): void;
 }
@@ -120,8 +122,14 @@ export class Connection {
     if (this.#lose({ code: 1006, reason: error.code })) this.#toReconnecting(error);
   }
 
-  send(message: Uint8Array): void {
-    this.#socketSession?.send(message);
+  send(frame: ClientFrame, message: Uint8Array): void {
+    this.#socketSession?.send(frame, message);
+  }
+
+  /** Connects anew at once: another transport is better. */
+  reopen(): void {
+    if (this.#state !== 'connected') return;
+    if (this.#lose({ code: 1000, reason: 'another transport is better' })) this.#toRetrying();
   }
 
   /** The gateway announced that it will close the connection, and the delay before the next attempt. */
@@ -220,6 +228,7 @@ export class Connection {
   /** An attempt is over; `mayMend`: though its error says that it is final. */
   #failed(error: ClientError, mayMend = false): void {
     this.#socketSession = undefined;
+    this.#port.failed(error);
     if (error.retry || mayMend) this.#toReconnecting(error);
     else this.#toClosed(error);
     this.#port.attemptFailed(error);
@@ -242,6 +251,7 @@ export class Connection {
       this.#failed(reason);
       return;
     }
+    this.#port.failed(reason);
     if (refusal) this.#learned(refusal);
     this.#port.attemptFailed(reason);
   }

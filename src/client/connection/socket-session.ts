@@ -1,8 +1,7 @@
 import { viewOf } from '../../protocol/binary.ts';
-import type { ServerFrame, ServerKinds } from '../../protocol/frames.ts';
-
+import type { ClientFrame, ServerFrame, ServerKinds } from '../../protocol/frames.ts';
 import { ClientError, localError } from '../client-error.ts';
-import type { Runtime, Socket, TimerHandle } from '../runtime.ts';
+import type { FrameSocket, Runtime, Socket, TimerHandle } from '../runtime.ts';
 import type { ClientCodec } from '../wire/codec.ts';
 import type { ClosedBy } from './close-code.ts';
 
@@ -38,7 +37,7 @@ export interface SocketSessionPort {
 /** What a session of a socket uses. */
 export interface SocketSessionParts {
   readonly codec: ClientCodec;
-  readonly open: (url: string, protocol: string) => Socket;
+  readonly open: (url: string, protocol: string, token: string | undefined) => Socket;
   readonly runtime: Runtime;
 }
 
@@ -64,8 +63,11 @@ export class SocketSession {
     void this.#begin();
   }
 
-  send(message: Uint8Array): void {
-    this.#socket?.send(message);
+  /** `message`: the frame as a WebSocket carries it. */
+  send(frame: ClientFrame, message: Uint8Array): void {
+    const socket = this.#socket;
+    if (socket && 'sendFrame' in socket) (socket as FrameSocket).sendFrame(frame);
+    else socket?.send(message);
   }
 
   /** Closes the socket; nothing that it still does is reported. */
@@ -98,7 +100,11 @@ export class SocketSession {
   }
 
   #open(): void {
-    const socket = this.#parts.open(this.#options.url, this.#parts.codec.subprotocol);
+    const socket = this.#parts.open(
+      this.#options.url,
+      this.#parts.codec.subprotocol,
+      this.#token || undefined,
+    );
     let opened = false;
     this.#socket = socket;
     socket.binaryType = 'arraybuffer';
@@ -118,7 +124,7 @@ export class SocketSession {
     const bytes = viewOf(data) ?? new Uint8Array();
     let frame: ServerFrame;
     try {
-      frame = this.#parts.codec.decode(bytes);
+      frame = isFrame(data) ? data : this.#parts.codec.decode(bytes);
     } catch (cause) {
       this.#port.invalid(localError('invalid_message', undefined, cause));
       return;
@@ -142,7 +148,8 @@ export class SocketSession {
   #sayHello(): void {
     const { clientName: client, capabilities } = this.#options;
     const token = this.#token || undefined;
-    this.send(this.#parts.codec.encode({ kind: 'connect', id: handshakeId, token, client, capabilities }));
+    const frame = { kind: 'connect', id: handshakeId, token, client, capabilities } as const;
+    this.send(frame, this.#parts.codec.encode(frame));
   }
 
   #accept(greeting: Greeting): void {
@@ -161,6 +168,11 @@ export class SocketSession {
     if (this.#timer !== undefined) this.#parts.runtime.clearTimeout(this.#timer);
     this.#timer = undefined;
   }
+}
+
+/** What a `FrameSocket` gives. */
+function isFrame(data: unknown): data is ServerFrame {
+  return typeof data === 'object' && data !== null && 'kind' in data;
 }
 
 /** Throws where the value is no token, as it would throw later, when it is written. */

@@ -186,6 +186,7 @@ export class PageClient implements Client {
     const known = this.#holder.kind === 'own' ? this.#holder.client.getStatus() : this.#remoteStatus?.status;
     return {
       state,
+      transport: known?.transport ?? 'websocket',
       session: this.#greeting?.session,
       user: this.#greeting?.user,
       connectedAtMs: known?.connectedAtMs,

@@ -1,0 +1,352 @@
+import type {
+  ClientFrame,
+  Granted,
+  ServerFrame,
+  ServerKinds,
+  SubscribeResult,
+  Subscription,
+  WireError,
+} from '../../protocol/frames.ts';
+import { gatewayError } from '../client-error.ts';
+import type { FrameSocket, Runtime } from '../runtime.ts';
+import { publishBody, readJsonFrame } from './json-frames.ts';
+
+/** How frames come in. Ends when the gateway ends them; throws where the connection is lost. */
+export type Receive = (request: ReceiveRequest) => Promise<void>;
+
+export interface ReceiveRequest {
+  readonly base: string;
+  readonly fetch: typeof fetch;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly subscriptions: readonly Subscription[];
+  readonly signal: AbortSignal;
+  /** `cursor`: up to this frame and with it everything was received. */
+  frame(frame: ServerFrame, cursor: string | undefined): void;
+  /** A sign of life. */
+  heard(): void;
+}
+
+interface Wanted {
+  readonly topic: string;
+  /** What it asks for, but for where it begins. */
+  readonly selection: Subscription;
+  /** Where it begins, until it has begun. */
+  start: Subscription | undefined;
+  /** The number that the client knows it by. */
+  view: number;
+  /** The number that the gateway's frames name it by. */
+  gatewayView: number;
+  epoch: string;
+  /** The command that waits for its result. */
+  command: number;
+}
+
+/** Frames and commands of a client over HTTP: a stream or polls bring the frames, and each command is a request. */
+export class HttpSocket implements FrameSocket {
+  binaryType = '';
+  readonly protocol = '';
+  onopen: FrameSocket['onopen'] = null;
+  onmessage: FrameSocket['onmessage'] = null;
+  onclose: FrameSocket['onclose'] = null;
+  onerror: FrameSocket['onerror'] = null;
+  #token: string | undefined;
+  #greeting: ServerKinds['connected'] | undefined;
+  /** Of the stream that is open now. A command to leave this session out means it. */
+  #session = '';
+  #cursor: string | undefined;
+  #wanted: Wanted[] = [];
+  #lastView = 0;
+  #run = 0;
+  #abort = new AbortController();
+  #isPlanned = false;
+  #closed = false;
+  #heardAtMs = 0;
+  readonly #base: string;
+  readonly #receive: Receive;
+  readonly #runtime: Runtime;
+
+  /** `url`: of the WebSocket; the streams are beside it. */
+  constructor(url: string, token: string | undefined, receive: Receive, runtime: Runtime) {
+    this.#base = url.replace(/^ws/, 'http').replace(/[^/]*(\?.*)?$/, '');
+    this.#token = token;
+    this.#receive = receive;
+    this.#runtime = runtime;
+    this.#plan();
+  }
+
+  /** Bytes are for WebSockets. */
+  send(): void {}
+
+  close(code = 1000, reason = ''): void {
+    this.#end(code, reason);
+  }
+
+  sendFrame(frame: ClientFrame): void {
+    const { id } = frame;
+    switch (frame.kind) {
+      case 'connect':
+        if (this.#greeting) this.#reply({ ...this.#greeting, kind: 'connected', id });
+        break;
+      case 'subscribe':
+        for (const subscription of frame.subscriptions) this.#want(subscription, id);
+        this.#plan();
+        break;
+      case 'unsubscribe':
+        this.#wanted = this.#wanted.filter(({ view }) => !frame.views?.includes(view));
+        this.#plan();
+        this.#reply({ kind: 'unsubscribed', id, views: frame.views ?? [] });
+        break;
+      case 'publish': {
+        const { kind: _kind, id: _id, except, ...fields } = frame;
+        const own = except === this.#greeting?.session ? this.#session : except;
+        void this.#ask(id, 'api/publish', publishBody({ ...fields, except: own }), (reply) => ({
+          ...(reply as { epoch: string; offset: number }),
+          kind: 'published',
+          id,
+          duplicate: (reply as { duplicate?: boolean }).duplicate === true,
+        }));
+        break;
+      }
+      case 'history': {
+        const { topic, after, limit } = frame;
+        const query = new URLSearchParams();
+        if (after !== undefined) query.set('after', String(after));
+        if (limit !== undefined) query.set('limit', String(limit));
+        const path = `api/topics/${encodeURIComponent(topic)}/history?${query}`;
+        void this.#ask(id, path, undefined, (reply) =>
+          readJsonFrame({ ...(reply as Record<string, unknown>), type: 'history', id }),
+        );
+        break;
+      }
+      case 'status':
+        this.#reply({ kind: 'status', id, ...this.#status() });
+        break;
+      case 'refresh':
+        this.#token = frame.token;
+        this.#plan();
+        this.#reply({ kind: 'refreshed', id });
+        break;
+      case 'ping':
+        if (this.#runtime.monotonicMs() - this.#heardAtMs < silentMs) {
+          this.#reply({ kind: 'pong', id, timeMs: this.#runtime.now() });
+        }
+        break;
+      default:
+        this.#fail(id, gatewayError('not_supported', 'It needs a WebSocket.'));
+    }
+  }
+
+  // -- the stream -------------------------------------------------------------------------------------
+
+  #want(subscription: Subscription, command: number): void {
+    const { since: _since, positions: _positions, last: _last, cursor: _cursor, ...selection } = subscription;
+    const more = { view: 0, gatewayView: 0, epoch: '', command };
+    this.#wanted.push({ topic: subscription.topic, selection, start: subscription, ...more });
+  }
+
+  /** Opens the stream anew, with what is wanted by the end of this turn. */
+  #plan(): void {
+    if (this.#isPlanned || this.#closed) return;
+    this.#isPlanned = true;
+    queueMicrotask(() => {
+      this.#isPlanned = false;
+      void this.#open();
+    });
+  }
+
+  async #open(): Promise<void> {
+    if (this.#closed) return;
+    const run = ++this.#run;
+    this.#abort.abort();
+    this.#abort = new AbortController();
+    const asked = [...this.#wanted];
+    let subscribed = 0;
+    try {
+      await this.#receive({
+        base: this.#base,
+        fetch: this.#runtime.fetch as typeof fetch,
+        headers: this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` },
+        subscriptions: asked.map(({ selection, start }) => start ?? { ...selection, cursor: this.#cursor }),
+        signal: this.#abort.signal,
+        heard: () => {
+          this.#heardAtMs = this.#runtime.monotonicMs();
+        },
+        frame: (frame, cursor) => {
+          if (run !== this.#run || this.#closed) return;
+          if (cursor !== undefined) this.#cursor = cursor;
+          if (frame.kind === 'subscribed') {
+            if (subscribed++ === 0) this.#joined(frame.results);
+            else this.#granted(asked, frame.results);
+          } else this.#received(frame);
+        },
+      });
+      if (run === this.#run) this.#end(1006, '');
+    } catch (cause) {
+      if (run === this.#run) this.#lost(cause);
+    }
+  }
+
+  #received(frame: ServerFrame): void {
+    if (frame.kind === 'connected') this.#connected(frame);
+    else if (frame.kind === 'error' && !this.#greeting) this.#refused(frame);
+    else if ('view' in frame) {
+      const wanted = this.#wanted.find(({ gatewayView }) => gatewayView === frame.view);
+      if (!wanted) return;
+      if ('epoch' in frame && !wanted.topic.endsWith('*')) wanted.epoch = frame.epoch ?? wanted.epoch;
+      this.#tell({ ...frame, view: wanted.view });
+    } else if ('views' in frame) {
+      this.#tell({ ...frame, views: frame.views.flatMap((view) => this.#viewOf(view) ?? []) });
+    } else this.#tell(frame);
+  }
+
+  #connected(frame: ServerFrame & { kind: 'connected' }): void {
+    this.#session = frame.session;
+    if (this.#greeting) return;
+    this.#greeting = frame;
+    this.onopen?.();
+    this.#tell({ ...frame, id: 0 });
+  }
+
+  /** The topics that every session joins. From now on they are asked for, so that another stream goes on there. */
+  #joined(results: readonly SubscribeResult[]): void {
+    const fresh = results.filter((result) => !this.#wanted.some(({ topic }) => topic === result.topic));
+    const known = fresh.map((result) => {
+      if ('error' in result) return result;
+      this.#want({ topic: result.topic }, 0);
+      return this.#begun(this.#wanted.at(-1) as Wanted, result);
+    });
+    if (known.length > 0) this.#tell({ kind: 'subscribed', id: 0, results: known });
+  }
+
+  #granted(asked: readonly Wanted[], results: readonly SubscribeResult[]): void {
+    const replies = new Map<number, SubscribeResult[]>();
+    asked.forEach((wanted, index) => {
+      const result = results[index];
+      if (!result) return;
+      if (wanted.start === undefined) this.#continued(wanted, result);
+      else {
+        const told = 'error' in result ? this.#refusedOne(wanted, result) : this.#begun(wanted, result);
+        replies.set(wanted.command, [...(replies.get(wanted.command) ?? []), told]);
+      }
+    });
+    for (const [id, told] of replies) this.#tell({ kind: 'subscribed', id, results: told });
+  }
+
+  #begun(wanted: Wanted, result: Granted): Granted {
+    wanted.start = undefined;
+    wanted.gatewayView = result.view;
+    wanted.view = ++this.#lastView;
+    wanted.epoch = result.epoch;
+    return { ...result, view: wanted.view };
+  }
+
+  #refusedOne(wanted: Wanted, result: SubscribeResult): SubscribeResult {
+    this.#wanted = this.#wanted.filter((each) => each !== wanted);
+    return result;
+  }
+
+  /** Goes on by another stream. What is lost comes as `caughtUp` by itself. */
+  #continued(wanted: Wanted, result: SubscribeResult): void {
+    if ('error' in result) {
+      this.#refusedOne(wanted, result);
+      this.#tell({ kind: 'unsubscribed', id: 0, views: [wanted.view], reason: result.error.code });
+      return;
+    }
+    const { topic, epoch, offset, mode } = result;
+    wanted.gatewayView = result.view;
+    if (epoch !== wanted.epoch && !topic.endsWith('*')) {
+      wanted.epoch = epoch;
+      this.#tell({ kind: 'reset', id: 0, view: wanted.view, topic, epoch, offset, mode });
+    }
+  }
+
+  #viewOf(gatewayView: number): number | undefined {
+    return this.#wanted.find((wanted) => wanted.gatewayView === gatewayView)?.view;
+  }
+
+  #refused(error: WireError): void {
+    this.#tell({ ...error, kind: 'error', id: handshakeId });
+  }
+
+  /** The gateway's own error says why; anything else is a lost connection. */
+  #lost(cause: unknown): void {
+    const error = (cause as { readonly error?: WireError }).error;
+    if (error && !this.#greeting) {
+      this.onopen?.();
+      this.#refused(error);
+    } else this.#end(error?.code === 'unauthorized' ? 4501 : 1006, error?.code ?? '');
+  }
+
+  #end(code: number, reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#abort.abort();
+    this.onclose?.({ code, reason });
+  }
+
+  // -- commands ---------------------------------------------------------------------------------------
+
+  async #ask(
+    id: number,
+    path: string,
+    body: string | undefined,
+    replyOf: (reply: unknown) => ServerFrame,
+  ): Promise<void> {
+    const headers: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
+    if (this.#token !== undefined) headers['authorization'] = `Bearer ${this.#token}`;
+    try {
+      const method = body === undefined ? 'GET' : 'POST';
+      const response = await (this.#runtime.fetch as typeof fetch)(this.#base + path, {
+        method,
+        headers,
+        body,
+      });
+      if (response.ok) this.#reply(replyOf(await response.json()));
+      else this.#fail(id, await errorOf(response));
+    } catch {
+      // Without a reply the command times out, or goes out again by the next connection.
+    }
+  }
+
+  #status(): Omit<ServerKinds['status'], 'kind'> {
+    const { session = '', user, timeMs = 0 } = this.#greeting ?? {};
+    const subscriptions = this.#wanted.map(({ topic, view }) => ({ topic, view }));
+    return {
+      session,
+      user,
+      connectedAtMs: timeMs,
+      messageCount: 0,
+      subscriptions,
+      timeMs: this.#runtime.now(),
+    };
+  }
+
+  #fail(id: number, { code, number, message, retry, retryAfterMs }: WireError): void {
+    this.#reply({ kind: 'error', id, code, number, message, retry, retryAfterMs });
+  }
+
+  /** Not before the caller has returned, as with a wire. */
+  #reply(frame: ServerFrame): void {
+    queueMicrotask(() => this.#tell(frame));
+  }
+
+  #tell(frame: ServerFrame): void {
+    if (!this.#closed) this.onmessage?.({ data: frame });
+  }
+}
+
+/** The id of the command `connect`. */
+const handshakeId = 1;
+/** A stream has a comment at least every 25 s, and a poll its end. */
+const silentMs = 40_000;
+
+/** The gateway's error in a response; of another server one of its status. */
+export async function errorOf(response: Response): Promise<WireError> {
+  const retryAfterMs = Number(response.headers.get('retry-after')) * 1000 || undefined;
+  try {
+    const { error } = (await response.json()) as { error: { code: string; message: string } };
+    return gatewayError(error.code, error.message, retryAfterMs);
+  } catch {
+    return gatewayError('internal', `The server returned ${response.status}.`, retryAfterMs);
+  }
+}

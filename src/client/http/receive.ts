@@ -1,0 +1,46 @@
+import type { WireError } from '../../protocol/frames.ts';
+import { EventReader } from './event-reader.ts';
+import { errorOf, type Receive, type ReceiveRequest } from './http-socket.ts';
+import { readJsonFrame } from './json-frames.ts';
+
+/** The gateway refused the request. */
+class Refused extends Error {
+  readonly error: WireError;
+
+  constructor(error: WireError) {
+    super(error.message);
+    this.error = error;
+  }
+}
+
+async function post(
+  { base, fetch, headers, signal }: ReceiveRequest,
+  path: string,
+  body: object,
+): Promise<Response> {
+  const response = await fetch(base + path, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    cache: 'no-store',
+    signal,
+  });
+  if (!response.ok) throw new Refused(await errorOf(response));
+  return response;
+}
+
+/** Frames come as Server-Sent Events. */
+export const receiveStream: Receive = async (request) => {
+  const response = await post(request, 'sse', { subscriptions: request.subscriptions });
+  const reader = response.body?.getReader();
+  const decoder = new TextDecoder();
+  const events = new EventReader();
+  for (;;) {
+    const piece = await reader?.read();
+    if (!piece || piece.done) return;
+    request.heard();
+    for (const { id, data } of events.read(decoder.decode(piece.value, { stream: true }))) {
+      request.frame(readJsonFrame(JSON.parse(data) as Record<string, unknown>), id);
+    }
+  }
+};
