@@ -191,7 +191,6 @@ export class Core {
     this.subscriptions.connected();
     this.queue.connected();
     this.#heartbeat.start();
-    this.transports.connected();
     this.#refresh.plan(greeting.expiresMs, greeting.timeMs);
   }
 
@@ -201,7 +200,6 @@ export class Core {
     this.stats.disconnects++;
     this.#heartbeat.stop();
     this.#refresh.stop();
-    this.transports.disconnected();
     this.commands.disconnected(localError('disconnected'));
     this.subscriptions.disconnected();
     this.queue.disconnected();

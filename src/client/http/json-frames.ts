@@ -38,16 +38,16 @@ function membersOf(raw: Raw): Raw {
   for (const [name, value] of Object.entries(raw)) {
     if (name === 'data') members['payload'] = jsonPayload(value);
     else if (name === 'dataBase64') members['payload'] = binaryPayload(value as string);
-    else if (name === 'messages') members['publications'] = valueOf(value);
+    else if (name === 'messages') members['publications'] = memberOf(value);
     else if (name === 'tags') members['tags'] = value;
     else if (typeof value === 'string' && instants.test(name)) members[`${name}Ms`] = Date.parse(value);
-    else members[name] = valueOf(value);
+    else members[name] = memberOf(value);
   }
   return members;
 }
 
-function valueOf(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(valueOf);
+function memberOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(memberOf);
   return typeof value === 'object' && value !== null ? membersOf(value as Raw) : value;
 }
 

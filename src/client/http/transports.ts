@@ -1,7 +1,6 @@
 import type { ClientError } from '../client-error.ts';
-import type { Runtime, Socket, TimerHandle } from '../runtime.ts';
-import { HttpSocket } from './http-socket.ts';
-import { receiveStream } from './receive.ts';
+import type { Runtime, Socket } from '../runtime.ts';
+import { LaterSocket } from './later-socket.ts';
 
 /** How frames come: `websocket`, `sse` (a stream of Server-Sent Events), or `poll`. */
 export type Transport = 'websocket' | 'sse' | 'poll';
@@ -16,33 +15,19 @@ export interface TransportsOptions {
 export interface TransportsPort {
   readonly runtime: Runtime;
   openWebSocket(url: string, protocol: string): Socket;
-  /** The first transport works again. */
+  /** A WebSocket opens again. */
   better(): void;
 }
 
-/** Reasons why a transport may work where the one before it did not: the gateway, or something there, responds. */
-const reasonsToFallBack: ReadonlySet<string> = new Set([
-  'upgrade_failed',
-  'http_version',
-  'socket_refused',
-  'timeout',
-  'not_found',
-  'connection_failed',
-]);
+/** Reasons why the next transport may work where this one did not: something responds there. */
+const reasonsToFallBack =
+  /^(upgrade_failed|http_version|socket_refused|timeout|not_found|connection_failed)$/;
 
-const firstLookMs = 5_000;
-const longestLookMs = 60_000;
-
-/**
- * Chooses how the client connects: falls back where a transport is refused on the way, and looks from time to time
- * whether the first one works again.
- */
+/** Chooses how the client connects, and falls back where a transport is refused on the way. */
 export class Transports {
   #index = 0;
-  #url = '';
-  #protocol = '';
-  #timer: TimerHandle | undefined;
-  #lookMs = firstLookMs;
+  /** Ends what goes on beside a connection over HTTP. */
+  #stop: (() => void) | undefined;
   readonly #options: TransportsOptions;
   readonly #port: TransportsPort;
 
@@ -52,56 +37,32 @@ export class Transports {
   }
 
   get current(): Transport {
-    return this.#options.transports[this.#index] ?? 'websocket';
+    return this.#options.transports[this.#index] as Transport;
   }
 
   open(url: string, protocol: string, token: string | undefined): Socket {
-    this.#url = url;
-    this.#protocol = protocol;
-    if (this.current === 'websocket') return this.#port.openWebSocket(url, protocol);
-    return new HttpSocket(url, token, receiveStream, this.#port.runtime);
-  }
-
-  connected(): void {
-    this.#lookMs = firstLookMs;
-    if (this.#index > 0 && this.#options.transports[0] === 'websocket') this.#lookLater();
-  }
-
-  /** Ended, or about to be ended. */
-  disconnected(): void {
-    if (this.#timer !== undefined) this.#port.runtime.clearTimeout(this.#timer);
-    this.#timer = undefined;
+    const { current } = this;
+    const { runtime, openWebSocket, better } = this.#port;
+    if (current === 'websocket') return openWebSocket(url, protocol);
+    const { transports, pollIntervalMs } = this.#options;
+    const loading = import('./open.ts').then(({ openHttp, lookForWebSocket }) => () => {
+      if (transports[0] === 'websocket') {
+        this.#stop = lookForWebSocket(
+          runtime,
+          () => openWebSocket(url, protocol),
+          () => {
+            this.#index = 0;
+            better();
+          },
+        );
+      }
+      return openHttp(url, { token, runtime, transport: current, pollIntervalMs });
+    });
+    return new LaterSocket(loading, () => this.#stop?.());
   }
 
   /** An attempt to connect has failed. */
   failed({ code }: ClientError): void {
-    if (reasonsToFallBack.has(code)) this.#index = (this.#index + 1) % this.#options.transports.length;
-  }
-
-  #lookLater(): void {
-    this.#timer = this.#port.runtime.setTimeout(() => this.#look(), this.#lookMs);
-    this.#lookMs = Math.min(2 * this.#lookMs, longestLookMs);
-  }
-
-  /** Whether a WebSocket opens now. */
-  #look(): void {
-    let isOver = false;
-    const socket = this.#port.openWebSocket(this.#url, this.#protocol);
-    const end = (opened: boolean): void => {
-      if (isOver) return;
-      isOver = true;
-      socket.onclose = null;
-      socket.close();
-      if (this.#timer === undefined) return;
-      if (opened) {
-        this.#index = 0;
-        this.#port.better();
-      } else this.#lookLater();
-    };
-    socket.onerror = () => {};
-    // The first message, not the opening: a proxy may open what it never serves.
-    socket.onmessage = () => end(true);
-    socket.onclose = () => end(false);
-    this.#port.runtime.setTimeout(() => end(false), firstLookMs);
+    if (reasonsToFallBack.test(code)) this.#index = (this.#index + 1) % this.#options.transports.length;
   }
 }

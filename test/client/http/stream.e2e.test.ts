@@ -1,0 +1,223 @@
+import { once } from 'node:events';
+import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { type AddressInfo, type Socket, connect as tcpConnect } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
+import { type ClientOptions, SluiceClient } from '../../../src/client/index.ts';
+import { startGateway, type TestGateway } from '../../support/gateway.ts';
+
+let gateway: TestGateway;
+const ends: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  gateway = await startGateway({ maxConnectionsPerIp: 1000, handshakesPerSecondPerIp: 10_000 });
+});
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end();
+});
+afterAll(() => gateway.close());
+
+function clientOf(options: ClientOptions = {}, url = gateway.wsUrl): SluiceClient {
+  const client = new SluiceClient(url, { WebSocket, transports: ['sse'], jitter: 'none', ...options });
+  client.onError(() => undefined);
+  ends.push(() => client.close());
+  return client;
+}
+
+async function publish(topic: string, count: number, more: object = {}): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    const response = await gateway.post('/api/publish', JSON.stringify({ topic, data: i, ...more }));
+    expect(response.status).toBe(200);
+  }
+}
+
+const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
+
+/** Subscribes, and waits until it is live. */
+async function offsetsOf(client: SluiceClient, topic: string, options = {}): Promise<number[]> {
+  const offsets: number[] = [];
+  const subscription = client.subscribe(topic, options, ({ offset }) => offsets.push(offset));
+  subscription.on('gap', (gap) => offsets.push(Number.NaN, gap.missing?.after ?? -1));
+  await new Promise<void>((resolve) => {
+    subscription.on('state', (state) => state === 'live' && resolve());
+  });
+  return offsets;
+}
+
+describe('a client of a stream', () => {
+  it('subscribes, publishes and reads history as over a WebSocket', async () => {
+    const client = clientOf();
+    const greeting = await client.connect();
+    expect([client.getStatus().transport, greeting.limits.subscriptions]).toEqual(['sse', 100]);
+    const heard: unknown[] = [];
+    client.subscribe('all', {}, ({ data, key, tags, type }) => heard.push([data, key, tags, type]));
+    await expect.poll(() => gateway.metric('sluice_subscriptions')).toBe(2);
+    const options = { key: 'k', tags: { a: 'b' }, timestampMs: 1_700_000_000_000 };
+    const place = await client.publish('all', 'update', { n: [1, 'ü'] }, options);
+    expect(place).toMatchObject({ offset: 1, epoch: expect.any(String) });
+    await client.publish('all', 'bytes', new Uint8Array([0, 255]));
+    await expect.poll(() => heard).toHaveLength(2);
+    expect(heard).toEqual([
+      [{ n: [1, 'ü'] }, 'k', { a: 'b' }, 'update'],
+      [new Uint8Array([0, 255]), undefined, {}, 'bytes'],
+    ]);
+    const page = await client.history('all', { limit: 1 });
+    expect(page.publications.map(({ data, timestampMs }) => [data, timestampMs])).toEqual([
+      [{ n: [1, 'ü'] }, 1_700_000_000_000],
+    ]);
+    await expect(client.publish('no topic', 'update')).rejects.toMatchObject({ code: 'invalid_topic' });
+    await expect(client.presence('all')).rejects.toMatchObject({ code: 'not_supported' });
+  });
+
+  it('changes its topics without losing or repeating anything', async () => {
+    const client = clientOf();
+    void client.connect();
+    const first = await offsetsOf(client, 'first');
+    const publishing = publish('first', 60);
+    await expect.poll(() => first.length).toBeGreaterThan(5);
+    const second = await offsetsOf(client, 'second');
+    const pattern = await offsetsOf(client, 'third:*');
+    const late = await offsetsOf(client, 'first', { since: { epoch: '', offset: 0 }, intervalMs: 50 });
+    await publish('second', 3);
+    await publish('third:a', 2);
+    await publishing;
+    await expect.poll(() => first).toEqual(upTo(60));
+    await expect.poll(() => late).toEqual(upTo(60));
+    await expect.poll(() => second).toEqual(upTo(3));
+    await expect.poll(() => pattern).toEqual(upTo(2));
+  });
+
+  it('has live maps of state topics', async () => {
+    await publish('server:sse', 1, { key: 'a' });
+    const client = clientOf();
+    void client.connect();
+    const subscription = client.subscribe<number>('server:sse');
+    const map = () => Object.fromEntries([...subscription.current()].map(([key, { data }]) => [key, data]));
+    await expect.poll(map).toEqual({ a: 0 });
+    await publish('server:sse', 2, { key: 'b' });
+    client.subscribe('other');
+    await publish('server:sse', 1, { key: 'a', removed: true, data: null });
+    await expect.poll(map).toEqual({ b: 1 });
+  });
+
+  it('leaves its own publications out where it says exceptSelf', async () => {
+    const client = clientOf();
+    void client.connect();
+    const offsets = await offsetsOf(client, 'own');
+    await offsetsOf(client, 'another');
+    await client.publish('own', 'update', 1, { exceptSelf: true });
+    await client.publish('own', 'update', 2);
+    await expect.poll(() => offsets).toEqual([2]);
+  });
+
+  it('is told of a topic that it may not have, and goes on with the others', async () => {
+    const client = clientOf();
+    void client.connect();
+    const refused = client.subscribe('$secret');
+    const offsets = await offsetsOf(client, 'granted');
+    await expect.poll(() => refused.state).toBe('refused');
+    expect(refused.error?.code).toBe('forbidden');
+    await publish('granted', 2);
+    await expect.poll(() => offsets).toEqual([1, 2]);
+  });
+
+  it('is told why it is not let in', async () => {
+    const guarded = await startGateway({ apiKeys: ['an-api-key-of-some-length'] });
+    ends.push(() => guarded.close());
+    const client = clientOf({}, guarded.wsUrl);
+    await expect(client.connect()).rejects.toMatchObject({ code: 'unauthorized' });
+  });
+});
+
+/** A proxy in front of the gateway that passes requests on, and upgrades only while it is told to. */
+async function startProxy() {
+  let passesUpgrades = false;
+  const sockets = new Set<Socket>();
+  const server = createServer((incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const { method, url: path, headers } = incoming;
+    const passed = httpRequest(
+      { port: gateway.port, host: '127.0.0.1', method, path, headers },
+      (response) => {
+        outgoing.writeHead(response.statusCode ?? 502, response.headers);
+        response.pipe(outgoing);
+      },
+    );
+    passed.on('error', () => outgoing.destroy());
+    outgoing.on('close', () => passed.destroy());
+    incoming.pipe(passed);
+  });
+  server.on('upgrade', (incoming, socket: Socket, head) => {
+    if (!passesUpgrades) {
+      socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+      return;
+    }
+    const upstream = tcpConnect(gateway.port, '127.0.0.1', () => {
+      const lines = incoming.rawHeaders.reduce(
+        (text: string, each: string, i: number) => text + each + (i % 2 === 0 ? ': ' : '\r\n'),
+        '',
+      );
+      upstream.write(`GET ${incoming.url} HTTP/1.1\r\n${lines}\r\n`);
+      upstream.write(head);
+      upstream.pipe(socket).pipe(upstream);
+    });
+    for (const each of [upstream, socket]) each.on('error', () => undefined);
+  });
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const cut = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  ends.push(() => {
+    cut();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `ws://127.0.0.1:${port}/ws`,
+    cut,
+    passUpgrades() {
+      passesUpgrades = true;
+    },
+  };
+}
+
+describe('behind a proxy', { timeout: 60_000 }, () => {
+  it('that refuses upgrades a client falls back, and is back on a WebSocket when it may, without a gap', async () => {
+    const proxy = await startProxy();
+    const client = clientOf({ transports: undefined }, proxy.url);
+    const transports: string[] = [];
+    client.onConnect(() => transports.push(client.getStatus().transport));
+    void client.connect().catch(() => undefined);
+    const offsets = await offsetsOf(client, 'back');
+    await publish('back', 5);
+    await expect.poll(() => offsets).toEqual(upTo(5));
+    proxy.passUpgrades();
+    const publishing = (async () => {
+      while (client.getStatus().transport !== 'websocket') await publish('back', 10);
+    })();
+    await expect.poll(() => transports.at(-1), { timeout: 40_000 }).toBe('websocket');
+    await publishing;
+    await publish('back', 5);
+    const { offset } = await client.publish('back', 'last');
+    await expect.poll(() => offsets).toEqual(upTo(offset));
+    expect(transports).toEqual(['sse', 'websocket']);
+  });
+
+  it('that cuts streams at random a client sees each publication exactly once, in order', async () => {
+    const proxy = await startProxy();
+    const reconnect = { delaysMs: [1, 5, 10] };
+    const client = clientOf({ reconnect } as ClientOptions, proxy.url);
+    void client.connect().catch(() => undefined);
+    const offsets = await offsetsOf(client, 'cut');
+    for (let round = 0; round < 20; round++) {
+      await publish('cut', 10);
+      proxy.cut();
+    }
+    await expect.poll(() => offsets.length, { timeout: 40_000 }).toBeGreaterThanOrEqual(200);
+    expect(offsets).toEqual(upTo(200));
+  });
+});
