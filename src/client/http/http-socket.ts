@@ -22,6 +22,8 @@ export interface ReceiveRequest {
   readonly signal: AbortSignal;
   /** `cursor`: up to this frame and with it everything was received. */
   frame(frame: ServerFrame, cursor: string | undefined): void;
+  /** Up to this cursor everything was received. */
+  covered(cursor: string): void;
   /** A sign of life. */
   heard(): void;
 }
@@ -171,9 +173,14 @@ export class HttpSocket implements FrameSocket {
         heard: () => {
           this.#heardAtMs = this.#runtime.monotonicMs();
         },
+        covered: (cursor) => {
+          if (run === this.#run) this.#cursor = cursor;
+        },
         frame: (frame, cursor) => {
           if (run !== this.#run || this.#closed) return;
           if (cursor !== undefined) this.#cursor = cursor;
+          // Polls go on by another session where the one before is gone.
+          if (frame.kind === 'connected') subscribed = 0;
           if (frame.kind === 'subscribed') {
             if (subscribed++ === 0) this.#joined(frame.results);
             else this.#granted(asked, frame.results);

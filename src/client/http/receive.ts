@@ -44,3 +44,33 @@ export const receiveStream: Receive = async (request) => {
     }
   }
 };
+
+/** Frames come as the answers of polls. `intervalMs` 0: the gateway holds each poll until there is something. */
+export const receivePolls =
+  (intervalMs: number, wait: (delayMs: number, signal: AbortSignal) => Promise<void>): Receive =>
+  async (request) => {
+    let cursor: string | undefined;
+    const timeoutSeconds = intervalMs > 0 ? 0 : longPollSeconds;
+    for (;;) {
+      const response = await post(request, 'poll', {
+        subscriptions: request.subscriptions,
+        timeoutSeconds: cursor === undefined ? 0 : timeoutSeconds,
+        cursor,
+      });
+      request.heard();
+      cursor = response.headers.get('sluice-cursor') ?? cursor;
+      if (response.status === 200) {
+        const answer = (await response.json()) as {
+          readonly events: Record<string, unknown>[];
+          readonly cursor: string;
+        };
+        cursor = answer.cursor;
+        for (const event of answer.events) request.frame(readJsonFrame(event), undefined);
+        request.covered(cursor);
+      }
+      if (intervalMs > 0) await wait(intervalMs, request.signal);
+    }
+  };
+
+/** Below what proxies wait for a response by default. */
+const longPollSeconds = 25;

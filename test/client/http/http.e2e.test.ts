@@ -17,8 +17,8 @@ afterEach(async () => {
 });
 afterAll(() => gateway.close());
 
-function clientOf(options: ClientOptions = {}, url = gateway.wsUrl): SluiceClient {
-  const client = new SluiceClient(url, { WebSocket, transports: ['sse'], jitter: 'none', ...options });
+function clientAt(url: string, options: ClientOptions): SluiceClient {
+  const client = new SluiceClient(url, { WebSocket, jitter: 'none', ...options });
   client.onError(() => undefined);
   ends.push(() => client.close());
   return client;
@@ -44,42 +44,50 @@ async function offsetsOf(client: SluiceClient, topic: string, options = {}): Pro
   return offsets;
 }
 
-describe('a client of a stream', () => {
+describe.each(['sse', 'poll'] as const)('a client by %s', (transport) => {
+  const clientOf = (options: ClientOptions = {}, url = gateway.wsUrl) =>
+    clientAt(url, { transports: [transport], ...options });
+
   it('subscribes, publishes and reads history as over a WebSocket', async () => {
     const client = clientOf();
     const greeting = await client.connect();
-    expect([client.getStatus().transport, greeting.limits.subscriptions]).toEqual(['sse', 100]);
+    expect([client.getStatus().transport, greeting.limits.subscriptions]).toEqual([transport, 100]);
     const heard: unknown[] = [];
-    client.subscribe('all', {}, ({ data, key, tags, type }) => heard.push([data, key, tags, type]));
+    client.subscribe(`all-${transport}`, {}, ({ data, key, tags, type }) =>
+      heard.push([data, key, tags, type]),
+    );
     await expect.poll(() => gateway.metric('sluice_subscriptions')).toBe(2);
     const options = { key: 'k', tags: { a: 'b' }, timestampMs: 1_700_000_000_000 };
-    const place = await client.publish('all', 'update', { n: [1, 'ü'] }, options);
+    const place = await client.publish(`all-${transport}`, 'update', { n: [1, 'ü'] }, options);
     expect(place).toMatchObject({ offset: 1, epoch: expect.any(String) });
-    await client.publish('all', 'bytes', new Uint8Array([0, 255]));
+    await client.publish(`all-${transport}`, 'bytes', new Uint8Array([0, 255]));
     await expect.poll(() => heard).toHaveLength(2);
     expect(heard).toEqual([
       [{ n: [1, 'ü'] }, 'k', { a: 'b' }, 'update'],
       [new Uint8Array([0, 255]), undefined, {}, 'bytes'],
     ]);
-    const page = await client.history('all', { limit: 1 });
+    const page = await client.history(`all-${transport}`, { limit: 1 });
     expect(page.publications.map(({ data, timestampMs }) => [data, timestampMs])).toEqual([
       [{ n: [1, 'ü'] }, 1_700_000_000_000],
     ]);
     await expect(client.publish('no topic', 'update')).rejects.toMatchObject({ code: 'invalid_topic' });
-    await expect(client.presence('all')).rejects.toMatchObject({ code: 'not_supported' });
+    await expect(client.presence(`all-${transport}`)).rejects.toMatchObject({ code: 'not_supported' });
   });
 
   it('changes its topics without losing or repeating anything', async () => {
     const client = clientOf();
     void client.connect();
-    const first = await offsetsOf(client, 'first');
-    const publishing = publish('first', 60);
+    const first = await offsetsOf(client, `first-${transport}`);
+    const publishing = publish(`first-${transport}`, 60);
     await expect.poll(() => first.length).toBeGreaterThan(5);
-    const second = await offsetsOf(client, 'second');
-    const pattern = await offsetsOf(client, 'third:*');
-    const late = await offsetsOf(client, 'first', { since: { epoch: '', offset: 0 }, intervalMs: 50 });
-    await publish('second', 3);
-    await publish('third:a', 2);
+    const second = await offsetsOf(client, `second-${transport}`);
+    const pattern = await offsetsOf(client, `third-${transport}:*`);
+    const late = await offsetsOf(client, `first-${transport}`, {
+      since: { epoch: '', offset: 0 },
+      intervalMs: 50,
+    });
+    await publish(`second-${transport}`, 3);
+    await publish(`third-${transport}:a`, 2);
     await publishing;
     await expect.poll(() => first).toEqual(upTo(60));
     await expect.poll(() => late).toEqual(upTo(60));
@@ -88,25 +96,25 @@ describe('a client of a stream', () => {
   });
 
   it('has live maps of state topics', async () => {
-    await publish('server:sse', 1, { key: 'a' });
+    await publish(`server:${transport}`, 1, { key: 'a' });
     const client = clientOf();
     void client.connect();
-    const subscription = client.subscribe<number>('server:sse');
+    const subscription = client.subscribe<number>(`server:${transport}`);
     const map = () => Object.fromEntries([...subscription.current()].map(([key, { data }]) => [key, data]));
     await expect.poll(map).toEqual({ a: 0 });
-    await publish('server:sse', 2, { key: 'b' });
+    await publish(`server:${transport}`, 2, { key: 'b' });
     client.subscribe('other');
-    await publish('server:sse', 1, { key: 'a', removed: true, data: null });
+    await publish(`server:${transport}`, 1, { key: 'a', removed: true, data: null });
     await expect.poll(map).toEqual({ b: 1 });
   });
 
   it('leaves its own publications out where it says exceptSelf', async () => {
     const client = clientOf();
     void client.connect();
-    const offsets = await offsetsOf(client, 'own');
-    await offsetsOf(client, 'another');
-    await client.publish('own', 'update', 1, { exceptSelf: true });
-    await client.publish('own', 'update', 2);
+    const offsets = await offsetsOf(client, `own-${transport}`);
+    await offsetsOf(client, `another-${transport}`);
+    await client.publish(`own-${transport}`, 'update', 1, { exceptSelf: true });
+    await client.publish(`own-${transport}`, 'update', 2);
     await expect.poll(() => offsets).toEqual([2]);
   });
 
@@ -114,10 +122,10 @@ describe('a client of a stream', () => {
     const client = clientOf();
     void client.connect();
     const refused = client.subscribe('$secret');
-    const offsets = await offsetsOf(client, 'granted');
+    const offsets = await offsetsOf(client, `granted-${transport}`);
     await expect.poll(() => refused.state).toBe('refused');
     expect(refused.error?.code).toBe('forbidden');
-    await publish('granted', 2);
+    await publish(`granted-${transport}`, 2);
     await expect.poll(() => offsets).toEqual([1, 2]);
   });
 
@@ -188,7 +196,7 @@ async function startProxy() {
 describe('behind a proxy', { timeout: 60_000 }, () => {
   it('that refuses upgrades a client falls back, and is back on a WebSocket when it may, without a gap', async () => {
     const proxy = await startProxy();
-    const client = clientOf({ transports: undefined }, proxy.url);
+    const client = clientAt(proxy.url, {});
     const transports: string[] = [];
     client.onConnect(() => transports.push(client.getStatus().transport));
     void client.connect().catch(() => undefined);
@@ -207,17 +215,21 @@ describe('behind a proxy', { timeout: 60_000 }, () => {
     expect(transports).toEqual(['sse', 'websocket']);
   });
 
-  it('that cuts streams at random a client sees each publication exactly once, in order', async () => {
-    const proxy = await startProxy();
-    const reconnect = { delaysMs: [1, 5, 10] };
-    const client = clientOf({ reconnect } as ClientOptions, proxy.url);
-    void client.connect().catch(() => undefined);
-    const offsets = await offsetsOf(client, 'cut');
-    for (let round = 0; round < 20; round++) {
-      await publish('cut', 10);
-      proxy.cut();
-    }
-    await expect.poll(() => offsets.length, { timeout: 40_000 }).toBeGreaterThanOrEqual(200);
-    expect(offsets).toEqual(upTo(200));
-  });
+  it.each(['sse', 'poll'] as const)(
+    'that cuts %s at random a client sees each publication exactly once, in order',
+    async (transport) => {
+      const proxy = await startProxy();
+      const topic = `cut-${transport}`;
+      const reconnect = { delaysMs: [1, 5, 10] };
+      const client = clientAt(proxy.url, { reconnect, transports: [transport] } as ClientOptions);
+      void client.connect().catch(() => undefined);
+      const offsets = await offsetsOf(client, topic);
+      for (let round = 0; round < 20; round++) {
+        await publish(topic, 10);
+        proxy.cut();
+      }
+      await expect.poll(() => offsets.length, { timeout: 40_000 }).toBeGreaterThanOrEqual(200);
+      expect(offsets).toEqual(upTo(200));
+    },
+  );
 });
