@@ -10,23 +10,7 @@ import type {
 import { gatewayError } from '../client-error.ts';
 import type { FrameSocket, Runtime } from '../runtime.ts';
 import { publishBody, readJsonFrame } from './json-frames.ts';
-
-/** How frames come in. Ends when the gateway ends them; throws where the connection is lost. */
-export type Receive = (request: ReceiveRequest) => Promise<void>;
-
-export interface ReceiveRequest {
-  readonly base: string;
-  readonly fetch: typeof fetch;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly subscriptions: readonly Subscription[];
-  readonly signal: AbortSignal;
-  /** `cursor`: up to this frame and with it everything was received. */
-  frame(frame: ServerFrame, cursor: string | undefined): void;
-  /** Up to this cursor everything was received. */
-  covered(cursor: string): void;
-  /** A sign of life. */
-  heard(): void;
-}
+import { errorOf, type Receive } from './receive.ts';
 
 interface Wanted {
   readonly topic: string;
@@ -346,14 +330,3 @@ export class HttpSocket implements FrameSocket {
 const handshakeId = 1;
 /** A stream has a comment at least every 25 s, and a poll its end. */
 const silentMs = 40_000;
-
-/** The gateway's error in a response; of another server one of its status. */
-export async function errorOf(response: Response): Promise<WireError> {
-  const retryAfterMs = Number(response.headers.get('retry-after')) * 1000 || undefined;
-  try {
-    const { error } = (await response.json()) as { error: { code: string; message: string } };
-    return gatewayError(error.code, error.message, retryAfterMs);
-  } catch {
-    return gatewayError('internal', `The server returned ${response.status}.`, retryAfterMs);
-  }
-}

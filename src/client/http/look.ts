@@ -3,10 +3,7 @@ import type { Runtime, Socket } from '../runtime.ts';
 const firstMs = 5_000;
 const longestMs = 60_000;
 
-/**
- * Looks from time to time whether a WebSocket opens again, and calls `found` when one does. Returns a function that ends
- * this.
- */
+/** Looks from time to time whether a WebSocket opens again, and calls `found` when one does. Returns how to end it. */
 export function lookForWebSocket(runtime: Runtime, open: () => Socket, found: () => void): () => void {
   let waitMs = firstMs;
   let timer = runtime.setTimeout(look, waitMs);

@@ -1,14 +1,13 @@
 import type { FrameSocket, Runtime } from '../runtime.ts';
 import { HttpSocket } from './http-socket.ts';
 import { receivePolls, receiveStream } from './receive.ts';
-import type { Transport } from './transports.ts';
 
 export { lookForWebSocket } from './look.ts';
 
 export interface HttpOptions {
   readonly token: string | undefined;
   readonly runtime: Runtime;
-  readonly transport: Transport;
+  readonly transport: 'sse' | 'poll';
   readonly pollIntervalMs: number;
 }
 

@@ -1,7 +1,24 @@
-import type { WireError } from '../../protocol/frames.ts';
+import type { ServerFrame, Subscription, WireError } from '../../protocol/frames.ts';
+import { gatewayError } from '../client-error.ts';
 import { EventReader } from './event-reader.ts';
-import { errorOf, type Receive, type ReceiveRequest } from './http-socket.ts';
 import { readJsonFrame } from './json-frames.ts';
+
+/** How frames come in. Ends when the gateway ends them; throws where the connection is lost. */
+export type Receive = (request: ReceiveRequest) => Promise<void>;
+
+export interface ReceiveRequest {
+  readonly base: string;
+  readonly fetch: typeof fetch;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly subscriptions: readonly Subscription[];
+  readonly signal: AbortSignal;
+  /** `cursor`: up to this frame and with it everything was received. */
+  frame(frame: ServerFrame, cursor: string | undefined): void;
+  /** Up to this cursor everything was received. */
+  covered(cursor: string): void;
+  /** A sign of life. */
+  heard(): void;
+}
 
 /** The gateway refused the request. */
 class Refused extends Error {
@@ -74,3 +91,14 @@ export const receivePolls =
 
 /** Below what proxies wait for a response by default. */
 const longPollSeconds = 25;
+
+/** The gateway's error in a response; of another server one of its status. */
+export async function errorOf(response: Response): Promise<WireError> {
+  const retryAfterMs = Number(response.headers.get('retry-after')) * 1000 || undefined;
+  try {
+    const { error } = (await response.json()) as { error: { code: string; message: string } };
+    return gatewayError(error.code, error.message, retryAfterMs);
+  } catch {
+    return gatewayError('internal', `The server returned ${response.status}.`, retryAfterMs);
+  }
+}
