@@ -2,6 +2,12 @@ import { nullPayload } from '../protocol/payload.ts';
 import type { Session } from '../sessions/session.ts';
 import { codecNameOf, type SystemName } from './systems.ts';
 
+/** What is asked of a session. */
+export type CountedSession = Pick<Session, 'codec' | 'messageCount' | 'push'> & {
+  readonly identity: Pick<Session['identity'], 'user'>;
+  readonly views: ReadonlyMap<number, { readonly target: string; readonly automatic: boolean }>;
+};
+
 export interface SystemSessionsOptions {
   readonly systems: readonly SystemName[];
   /** Milliseconds on a monotonic clock. */
@@ -24,7 +30,7 @@ export interface SystemStats {
 interface Counted {
   readonly name: SystemName;
   /** When each was sent its last ping. */
-  readonly pingedAtMs: Map<Session, number>;
+  readonly pingedAtMs: Map<CountedSession, number>;
   total: number;
   messagesOfEnded: number;
   stats: { readonly value: SystemStats; readonly atMs: number } | undefined;
@@ -50,14 +56,14 @@ export class SystemSessions {
     );
   }
 
-  opened(session: Session): void {
+  opened(session: CountedSession): void {
     const counted = this.#byCodec.get(session.codec.name);
     if (counted === undefined) return;
     counted.pingedAtMs.set(session, this.#options.monotonicMs());
     counted.total++;
   }
 
-  closed(session: Session): void {
+  closed(session: CountedSession): void {
     const counted = this.#byCodec.get(session.codec.name);
     if (counted?.pingedAtMs.delete(session)) counted.messagesOfEnded += session.messageCount;
   }

@@ -1,0 +1,220 @@
+import { EventEmitter } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import WebSocket from 'ws';
+import { SluiceClient } from '../../src/client/index.ts';
+import { TestBrowser } from '../support/browser.ts';
+import { type Site, startSite } from '../support/site.ts';
+import { apiKey } from '../support/tokens.ts';
+import { OldClient, type OldMessage } from './clients/old-client.ts';
+import { type SystemsGateway, startSystems } from './gateway.ts';
+
+const topics = ['stats', 'rules', 'system', 'logs', 'alerts', 'notifications'];
+/** A helper for each kind of broadcast, as the old backend had them. */
+const kinds = {
+  stats_update: 'stats',
+  rule_change: 'rules',
+  system_event: 'system',
+  log: 'logs',
+  alert: 'alerts',
+  notification: 'notifications',
+} as const;
+type Kind = keyof typeof kinds;
+
+let site: Site;
+let gateway: SystemsGateway;
+let url: string;
+const opened: { close(): unknown }[] = [];
+
+beforeAll(async () => {
+  const page = new URL('clients/web-administration.html', import.meta.url);
+  site = await startSite(readFileSync(page, 'utf8'));
+  gateway = await startSystems({ compat: ['c', 'd'], origins: [new URL(site.url).origin] });
+  url = `ws://127.0.0.1:${gateway.port}/api/ws/realtime?token=${apiKey}`;
+});
+afterAll(async () => {
+  await Promise.all(opened.map((client) => client.close()));
+  await gateway.close();
+  site.close();
+});
+
+async function open(): Promise<OldClient> {
+  const client = await new OldClient(url).opened();
+  opened.push(client);
+  return client;
+}
+
+const broadcast = (type: Kind, data: object) =>
+  gateway.publish({ topic: `admin:${kinds[type]}`, type, data });
+
+/** What came, alone or in batches. */
+const flat = ({ messages }: OldClient): OldMessage[] =>
+  messages.flatMap((each) => (each.type === 'batch' ? (each['messages'] as OldMessage[]) : [each]));
+
+test('C1: all topics and types are what they were', async () => {
+  const client = await open();
+  for (const topic of topics) {
+    expect(await client.ask({ type: 'subscribe', topic }, 'subscription')).toMatchObject({ topic });
+    expect(await client.ask({ type: 'subscribe', topic }, 'subscription')).toMatchObject({ topic });
+  }
+  for (const type of Object.keys(kinds) as Kind[]) await broadcast(type, { of: type });
+  await broadcast('rule_change', { rule_id: 7, action: 'updated', details: { on: true } });
+  await client.until(() => flat(client).filter(({ type }) => type in kinds).length === 7);
+  for (const [type, topic] of Object.entries(kinds)) {
+    const [message] = flat(client).filter((each) => each.type === type);
+    expect(message).toEqual({ type, topic, data: { of: type }, timestamp: expect.stringMatching(/Z$/) });
+  }
+  expect(flat(client).find(({ rule_id }) => rule_id === 7)).toMatchObject({
+    type: 'rule_change',
+    topic: 'rules',
+    action: 'updated',
+    details: { on: true },
+    data: { rule_id: 7 },
+  });
+  expect(await client.ask({ type: 'ping' }, 'pong')).toMatchObject({ timestamp: expect.any(String) });
+  for (const topic of topics) {
+    expect(await client.ask({ type: 'unsubscribe', topic }, 'unsubscription')).toMatchObject({ topic });
+    expect(await client.ask({ type: 'unsubscribe', topic }, 'unsubscription')).toMatchObject({ topic });
+  }
+  await broadcast('alert', { late: true });
+  expect(await client.ask({ type: 'subscribe', topic: 'cookies' }, 'error')).toMatchObject({
+    code: 'invalid_request',
+    message: expect.stringContaining('must be one of stats'),
+  });
+  expect(flat(client).filter(({ type }) => type === 'alert')).toHaveLength(1);
+});
+
+test('C2: events that follow each other leave in batches of at most 10', async () => {
+  const client = await open();
+  await client.ask({ type: 'subscribe', topic: 'logs' }, 'subscription');
+  const items = Array.from({ length: 35 }, (_, i) => ({ topic: 'admin:logs', type: 'log', data: { i } }));
+  await gateway.send('POST', '/api/publish/batch', items);
+  await client.until(() => flat(client).filter(({ type }) => type === 'log').length === 35);
+  const logs = flat(client).filter(({ type }) => type === 'log');
+  expect(logs.map(({ data }) => (data as { i: number }).i)).toEqual(items.map(({ data }) => data.i));
+  const batches = client.of('batch');
+  expect(batches.length).toBeGreaterThanOrEqual(3);
+  for (const batch of batches) {
+    expect(batch).toMatchObject({ topic: 'logs', count: (batch['messages'] as unknown[]).length });
+    expect(batch['count']).toBeLessThanOrEqual(10);
+  }
+});
+
+test('C3: an application’s own events are bridged, each kind by its helper', async () => {
+  const client = await open();
+  for (const topic of ['rules', 'system']) await client.ask({ type: 'subscribe', topic }, 'subscription');
+  const bus = new EventEmitter();
+  const backend = new SluiceClient(gateway.wsUrl, { WebSocket, token: apiKey });
+  opened.push(backend);
+  await backend.connect();
+  for (const type of Object.keys(kinds) as Kind[])
+    bus.on(type, (data: object) => backend.publish(`admin:${kinds[type]}`, type, data));
+  bus.emit('rule_change', { rule_id: 'r1', action: 'deleted' });
+  bus.emit('system_event', { level: 'warning' });
+  expect(await client.message('rule_change')).toMatchObject({ rule_id: 'r1', action: 'deleted' });
+  expect(await client.message('system_event')).toMatchObject({ data: { level: 'warning' } });
+});
+
+test('C4: each client gets an id on connecting', async () => {
+  const clients = [await open(), await open()];
+  const ids = await Promise.all(
+    clients.map(async (client) => (await client.message('connected'))['client_id']),
+  );
+  for (const id of ids) expect(id).toMatch(/^client_[\w-]{12}$/);
+  expect(new Set(ids).size).toBe(2);
+});
+
+test('C5: the old page shows its state, comes back by itself, and sends what it kept', async () => {
+  const browser = await TestBrowser.launch();
+  opened.push(browser);
+  const { page, problems } = await browser.open(`${site.url}?gateway=${encodeURIComponent(url)}`);
+  await page.locator('#state', { hasText: 'online' }).waitFor();
+  await gateway.publish({ topic: 'admin:stats', type: 'stats_update', data: { text: 'first' } });
+  await page.locator('li', { hasText: 'stats_update first' }).waitFor();
+  const clientId = await page.evaluate(() => {
+    const { client } = globalThis as unknown as { client: { getStatus(): { clientId: string } } };
+    return client.getStatus().clientId;
+  });
+  await gateway.send('POST', `/api/connections/${clientId.replace('client_', '')}/disconnect`, {});
+  await page.locator('#state', { hasText: 'offline' }).waitFor();
+  const queued = await page.evaluate(() => {
+    const { client } = globalThis as unknown as {
+      client: { send(message: object): void; getStatus(): { queued: number } };
+    };
+    for (let i = 0; i < 101; i++) client.send({ type: 'subscribe', topic: i === 0 ? 'nothing' : 'logs' });
+    return client.getStatus().queued;
+  });
+  expect(queued).toBe(100);
+  await page.locator('#state', { hasText: 'online' }).waitFor();
+  await page.locator('li', { hasText: 'error topic must be one of' }).waitFor();
+  await gateway.publish({ topic: 'admin:alerts', type: 'alert', data: { text: 'second' } });
+  await page.locator('li', { hasText: 'alert second' }).waitFor();
+  expect(await page.locator('li', { hasText: 'stats_update first' }).count()).toBe(1);
+  expect(problems).toEqual([]);
+});
+
+test('C5: the SDK reconnects, keeps 100 messages meanwhile, tells its state, and loses nothing', async () => {
+  const sockets: WebSocket[] = [];
+  class Tracked extends WebSocket {
+    constructor(...args: ConstructorParameters<typeof WebSocket>) {
+      super(...args);
+      sockets.push(this);
+    }
+  }
+  const client = new SluiceClient(gateway.wsUrl, {
+    WebSocket: Tracked,
+    token: apiKey,
+    reconnect: { delaysMs: [50], maxAttempts: 10 },
+  });
+  opened.push(client);
+  const states: string[] = [];
+  client.on('state', ({ state }) => states.push(state));
+  const heard: unknown[] = [];
+  const subscription = client.subscribe('admin:system', {}, ({ data }) => heard.push(data));
+  await client.connect();
+  await broadcast('system_event', { n: 1 });
+  await expect.poll(() => heard).toEqual([{ n: 1 }]);
+  const gone = new Promise((resolve) => client.on('disconnect', resolve));
+  sockets.at(-1)?.terminate();
+  await gone;
+  await broadcast('system_event', { n: 2 });
+  const kept = Array.from({ length: 100 }, (_, i) =>
+    client.publish('admin:notifications', 'notification', { i }),
+  );
+  await expect(client.publish('admin:notifications', 'notification', {})).rejects.toMatchObject({
+    code: 'offline_queue_full',
+  });
+  expect(client.getStatus()).toMatchObject({ state: 'reconnecting', queued: 100 });
+  const offsets = (await Promise.all(kept)).map(({ offset }) => offset);
+  expect(offsets).toEqual([...offsets].sort((a, b) => a - b));
+  await expect.poll(() => heard).toEqual([{ n: 1 }, { n: 2 }]);
+  expect(client.getStats()).toMatchObject({ connects: 2, disconnects: 1 });
+  expect(states).toEqual(expect.arrayContaining(['connected', 'reconnecting']));
+  subscription.unsubscribe();
+  await expect
+    .poll(async () => (await client.status()).subscriptions.map(({ topic }) => topic))
+    .not.toContain('admin:system');
+});
+
+test('C6: a log stream pauses and goes on without a loss; a task shows its progress', async () => {
+  const client = new SluiceClient(gateway.wsUrl, { WebSocket, token: apiKey });
+  opened.push(client);
+  await client.connect();
+  const lines: unknown[] = [];
+  const stream = client.subscribe('admin:logs', {}, ({ data }) =>
+    lines.push((data as { line: number }).line),
+  );
+  await expect.poll(() => stream.state).toBe('live');
+  await broadcast('log', { line: 1 });
+  await expect.poll(() => lines).toEqual([1]);
+  const since = stream.position;
+  stream.unsubscribe();
+  for (const line of [2, 3]) await broadcast('log', { line });
+  client.subscribe('admin:logs', { since }, ({ data }) => lines.push((data as { line: number }).line));
+  await broadcast('log', { line: 4 });
+  await expect.poll(() => lines).toEqual([1, 2, 3, 4]);
+  await gateway.send('PUT', '/api/jobs/c6', { status: 'running', progress: 30 });
+  const job = client.subscribe('job:c6');
+  await expect.poll(() => job.current().size).toBe(1);
+  expect([...job.current().values()]).toMatchObject([{ data: { progress: 30 } }]);
+});
