@@ -82,7 +82,7 @@ function jobOf(payload: Uint8Array): Job | undefined {
 
 /** What the topic says next. Throws `job_conflict` where it may not say so. */
 function nextJob(id: string, update: Update, known: Job | undefined): Job {
-  const { status, current_step, error, details, restart } = update;
+  const { status, currentStep, current_step = currentStep, error, details, restart } = update;
   const before = restart ? undefined : known;
   const progress = update.progress ?? (status === 'completed' ? 100 : (before?.progress ?? 0));
   const next = {

@@ -125,6 +125,11 @@ export const jobBody = component(
       .default('running')
       .describe('`completed` and `error` end the job; everything else is the application’s.'),
     current_step: z.string().max(1000).optional(),
+    currentStep: z
+      .string()
+      .max(1000)
+      .optional()
+      .describe('Another name of `current_step`, which comes first.'),
     error: z.string().max(4000).optional().describe('What went wrong, for people.'),
     details: z.unknown().optional().describe('Any JSON value.'),
     restart: z

@@ -34,7 +34,7 @@ describe('PUT /api/jobs/{id}', () => {
       epoch: expect.any(String),
       offset: 1,
     });
-    await put(api, '42', { current_step: 'storing' });
+    await put(api, '42', { currentStep: 'storing' });
     expect((await status(api, '42')).json()).toMatchObject({
       progress: 10.5,
       current_step: 'storing',
@@ -65,6 +65,7 @@ describe('PUT /api/jobs/{id}', () => {
     [{ status: 'x'.repeat(64) }, 200],
     [{ status: 'x'.repeat(65) }, 400],
     [{ current_step: 'x'.repeat(1001) }, 400],
+    [{ currentStep: 'x'.repeat(1001) }, 400],
     [{ unknown: 1 }, 400],
     ['{"progress":1,"progress":2}', 400],
     ['[]', 400],

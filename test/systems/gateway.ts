@@ -36,11 +36,17 @@ export interface SystemsGateway extends TestGateway {
   token(user: string, ...permissions: readonly Permission[]): Promise<string>;
 }
 
-/** `flags` as on the command line. Close it: it closes the clients that it opened, and removes its files. */
-export async function startSystems(flags: Parameters<typeof startGateway>[0] = {}): Promise<SystemsGateway> {
+/**
+ * `flags` as on the command line, `more` namespaces of one system. Close it: it closes the clients that it opened, and
+ * removes its files.
+ */
+export async function startSystems(
+  flags: Parameters<typeof startGateway>[0] = {},
+  more: Readonly<Record<string, object>> = {},
+): Promise<SystemsGateway> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-systems-'));
   const file = join(folder, 'sluice.json');
-  writeFileSync(file, JSON.stringify({ namespaces }));
+  writeFileSync(file, JSON.stringify({ namespaces: { ...namespaces, ...more } }));
   const gateway = await startGateway({ apiKeys: [apiKey], tokenSecret, ...flags }, file);
   const clients: JsonClient[] = [];
   const headers = { 'x-api-key': apiKey, 'content-type': 'application/json' };

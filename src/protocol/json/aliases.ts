@@ -60,7 +60,10 @@ function unsubscribe(topic: string): AliasCommand {
 
 /** The topic that one of these members names, here or in `data`. */
 export function topicIn(namespace: string, fields: Fields, members: readonly string[]): string {
-  return `${namespace}:${oneOf(fields, members)}`;
+  const name = oneOf(fields, members);
+  // One room or job, not all whose names begin alike.
+  if (name.endsWith('*')) fields.fail(members[0] as string, 'is no pattern', 'invalid_topic');
+  return `${namespace}:${name}`;
 }
 
 /** The text of the first of these members that is there, in the message or in its `data`. A number is its digits. */

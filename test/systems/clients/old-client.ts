@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import WebSocket from 'ws';
+import WebSocket, { type ClientOptions } from 'ws';
 
 export type OldMessage = Readonly<Record<string, unknown>> & { readonly type: string };
 
@@ -10,8 +10,8 @@ export class OldClient {
   closed: number | undefined;
   readonly #waiting = new Set<() => void>();
 
-  constructor(url: string) {
-    this.socket = new WebSocket(url);
+  constructor(url: string, options: ClientOptions = {}) {
+    this.socket = new WebSocket(url, options);
     this.socket.on('message', (data) => {
       this.messages.push(JSON.parse(data.toString()) as OldMessage);
       this.#wake();

@@ -1,0 +1,255 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import type { ClientError } from '../../src/client/index.ts';
+import { JsonClient } from '../support/json-client.ts';
+import { clientOfTest, state } from '../support/sdk.ts';
+import { apiKey } from '../support/tokens.ts';
+import { OldClient } from './clients/old-client.ts';
+import { type SystemsGateway, startSystems } from './gateway.ts';
+
+let gateway: SystemsGateway;
+beforeAll(async () => {
+  gateway = await startSystems({
+    compat: ['a', 'b', 'c', 'd', 'e'],
+    origins: ['https://jobs.example.org'],
+    handshakesPerSecondPerIp: 500,
+    maxConnectionsPerIp: 500,
+  });
+});
+afterAll(() => gateway.close());
+
+const report = (id: string, update: object) => gateway.send('PUT', `/api/jobs/${id}`, update);
+
+/** As long as a step's name may be. */
+const longStep = 'storing'.padEnd(1000, '.');
+
+/** What a client of a job may do. */
+const follow = (pattern: string) => ({ pattern, allow: ['subscribe'] }) as const;
+
+/** As a worker without the API key. */
+async function reportAs(token: string, id: string, update: object): Promise<number> {
+  const { status } = await fetch(`${gateway.url}/api/jobs/${encodeURIComponent(id)}`, {
+    method: 'PUT',
+    body: JSON.stringify(update),
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+  });
+  return status;
+}
+
+async function poll(id: string, token = apiKey) {
+  const response = await fetch(`${gateway.url}/api/jobs/${encodeURIComponent(id)}/status`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+test.each([
+  ['completed', 'job_completed', 100],
+  ['error', 'job_error', 60],
+])('E1: a job tells its progress, and that it has ended: %s', async (status, type, progress) => {
+  const client = await gateway.open();
+  const id = `e1-${status}`;
+  await client.call({ type: 'join_job', job_id: id });
+  await report(id, { progress: 25, status: 'running', current_step: 'unpacking' });
+  await report(id, { progress: 60, currentStep: longStep });
+  await report(id, { status, error: status === 'error' ? 'disk full' : undefined });
+  const told = await client.count(`job:${id}`, 3);
+  expect(told.map((each) => [each.type, each['data']])).toEqual([
+    [
+      'job_progress',
+      {
+        job_id: id,
+        progress: 25,
+        status: 'running',
+        current_step: 'unpacking',
+        timestamp: expect.stringMatching(/Z$/),
+      },
+    ],
+    ['job_progress', expect.objectContaining({ progress: 60, current_step: longStep })],
+    [type, expect.objectContaining({ progress, status })],
+  ]);
+  await expect(report(id, { progress: 99 })).rejects.toThrow('409');
+  expect((await report(id, { restart: true, progress: 1 }))['ended']).toBe(false);
+});
+
+test('E2: only those who joined a job hear of it, until they leave', async () => {
+  const [member, other] = [await gateway.open(), await gateway.open()];
+  await member.call({ type: 'join_job', job_id: 'e2' });
+  await other.call({ type: 'join_job', job_id: 'e2-other' });
+  await report('e2', { progress: 1 });
+  await member.count('job:e2', 1);
+  await member.call({ type: 'leave_job', job_id: 'e2' });
+  await report('e2', { progress: 2 });
+  for (const each of [member, other]) await each.call({ type: 'ping' });
+  expect(member.publications('job:e2')).toHaveLength(1);
+  expect(other.publications('job:e2')).toEqual([]);
+});
+
+test('E3: who polls sees what who listens was told; an unknown job is not found', async () => {
+  const client = await gateway.open();
+  await client.call({ type: 'join_job', job_id: 'e3' });
+  expect((await poll('e3')).status).toBe(404);
+  await report('e3', { progress: 40, status: 'running', current_step: 'copying' });
+  const [told] = await client.count('job:e3', 1);
+  const { body } = await poll('e3');
+  expect(body).toMatchObject({ ...(told?.['data'] as object), ended: false, offset: told?.['offset'] });
+  await report('e3', { status: 'completed' });
+  expect((await poll('e3')).body).toMatchObject({ progress: 100, status: 'completed', ended: true });
+});
+
+describe('E4', () => {
+  test('messages queue while a client is offline', async () => {
+    const listener = await gateway.open();
+    await listener.call({ type: 'join_job', job_id: 'e4' });
+    const client = clientOfTest(gateway.wsUrl, { token: apiKey });
+    const published = [10, 20, 30].map((progress) => client.publish('job:e4', 'job_progress', { progress }));
+    await client.connect();
+    await Promise.all(published);
+    const told = await listener.count('job:e4', 3);
+    expect(told.map(({ data }) => (data as { progress: number }).progress)).toEqual([10, 20, 30]);
+  });
+
+  test('duplicates are dropped', async () => {
+    const client = await gateway.open();
+    await client.call({ type: 'join_job', job_id: 'e4-twice' });
+    const once = { progress: 5, messageId: 'm-1' };
+    expect(await report('e4-twice', once)).toMatchObject({ offset: 1 });
+    expect(await report('e4-twice', once)).toMatchObject({ offset: 1 });
+    await report('e4-twice', { progress: 6 });
+    expect(await client.count('job:e4-twice', 2)).toMatchObject([{ offset: 1 }, { offset: 2 }]);
+  });
+
+  test.each([
+    ['{"progress":101}', 400],
+    ['{"progress":-1}', 400],
+    ['{"progress":"half"}', 400],
+    ['{"status":""}', 400],
+    [`{"current_step":"${'x'.repeat(1001)}"}`, 400],
+    ['{"progress":', 400],
+    ['[]', 400],
+  ])('a malformed report gets a clear error: %.40s', async (body, status) => {
+    const headers = { 'x-api-key': apiKey, 'content-type': 'application/json' };
+    const answer = await fetch(`${gateway.url}/api/jobs/e4-bad`, { method: 'PUT', body, headers });
+    const { error } = (await answer.json()) as { error: { code: string; message: string } };
+    expect(answer.status).toBe(status);
+    expect(error).toEqual(
+      expect.objectContaining({ code: expect.stringMatching(/^invalid_/), message: expect.any(String) }),
+    );
+    expect((await poll('e4-bad')).status).toBe(404);
+  });
+
+  test('reports that race are told in order, none of them backwards', async () => {
+    const client = await gateway.open();
+    await client.call({ type: 'join_job', job_id: 'e4-race' });
+    const token = await gateway.token('worker', { pattern: 'job:e4-race', allow: ['publish'] });
+    const reports = Array.from({ length: 15 }, (_, i) => ({ progress: (i * 7) % 15 }));
+    const statuses = await Promise.all(reports.map((each) => reportAs(token, 'e4-race', each)));
+    expect(new Set(statuses)).toEqual(new Set([200, 409]));
+    const accepted = statuses.filter((each) => each === 200).length;
+    const told = await client.count('job:e4-race', accepted);
+    const progress = told.map(({ data }) => (data as { progress: number }).progress);
+    expect(progress).toEqual([...progress].sort((a, b) => a - b));
+    expect((await poll('e4-race')).body['progress']).toBe(14);
+  });
+
+  test('the user is told when the retries are over', async () => {
+    const closed = await startSystems();
+    const { wsUrl } = closed;
+    await closed.close();
+    const client = clientOfTest(wsUrl, { maxReconnectAttempts: 2, jitter: 'none' });
+    const failed = new Promise<ClientError | undefined>((resolve) =>
+      client.on('state', (change) => change.state === 'closed' && resolve(change.error)),
+    );
+    client.connect().catch(() => undefined);
+    expect((await failed)?.code).toBe('retries_over');
+    expect(client.getStatus()).toMatchObject({ state: 'closed', reason: 'retries_over' });
+  });
+});
+
+describe('E5', () => {
+  test('only who may, joins, polls and reports', async () => {
+    const client = await gateway.open('e5-user', follow('job:e5-mine'));
+    expect(await client.call({ type: 'join_job', job_id: 'e5-mine' })).toMatchObject({ type: 'subscribed' });
+    const refused = await client.call({ type: 'join_job', job_id: 'e5-theirs' });
+    expect(JSON.stringify(refused)).toContain('"forbidden"');
+    const token = await gateway.token('e5-user', follow('job:e5-mine'));
+    await report('e5-mine', { progress: 1 });
+    await report('e5-theirs', { progress: 1 });
+    expect((await poll('e5-mine', token)).status).toBe(200);
+    expect((await poll('e5-theirs', token)).status).toBe(403);
+    expect(await reportAs(token, 'e5-mine', { progress: 2 })).toBe(403);
+    expect((await fetch(`${gateway.url}/api/jobs/e5-mine/status`)).status).toBe(401);
+  });
+
+  test.each(['a b', 'x*', 'ü', 'a/../b', '../../etc/passwd', 'a\nb', 'x'.repeat(200)])(
+    'the id %j is refused by every door',
+    async (id) => {
+      const client = await gateway.open();
+      const joined = await client.call({ type: 'join_job', job_id: id });
+      expect(JSON.stringify(joined)).toContain('"invalid_topic"');
+      expect((await poll(id)).body).toMatchObject({ error: { code: expect.stringMatching(/^invalid_/) } });
+      expect(await reportAs(apiKey, id, { progress: 1 })).toBe(400);
+    },
+  );
+
+  test('handshakes are rate limited', async () => {
+    const narrow = await startSystems({ handshakesPerSecondPerIp: 2, maxConnectionsPerIp: 2 });
+    const attempts = Array.from({ length: 10 }, async () => {
+      const socket = new WebSocket(`${narrow.wsUrl}?token=${apiKey}`);
+      return new Promise<number>((resolve) => {
+        socket.on('open', () => {
+          socket.terminate();
+          resolve(101);
+        });
+        socket.on('unexpected-response', (_, response) => {
+          response.resume();
+          resolve(response.statusCode ?? 0);
+        });
+      });
+    });
+    expect(new Set(await Promise.all(attempts))).toEqual(new Set([101, 429]));
+    await narrow.close();
+  });
+});
+
+describe('E6: what its environment said', () => {
+  test('pages of other origins are refused', async () => {
+    const from = (origin: string) =>
+      new OldClient(`ws://127.0.0.1:${gateway.port}/?token=${apiKey}`, { origin });
+    expect(await from('https://evil.example.org').refused()).toBe(403);
+    const allowed = await from('https://jobs.example.org').opened();
+    expect((await allowed.ask({ type: 'ping' }, 'pong')).type).toBe('pong');
+    await allowed.close();
+  });
+
+  test('without it in `compat` its WebSocket is not there', async () => {
+    const without = await startSystems({ compat: ['a'] });
+    expect(await new OldClient(`ws://127.0.0.1:${without.port}/?token=${apiKey}`).refused()).toBe(404);
+    await without.close();
+  });
+});
+
+describe('E7', () => {
+  test('half of the updates arrive within a tenth of a second', async () => {
+    const client = clientOfTest(gateway.wsUrl, { token: apiKey });
+    const arrivals: ((atMs: number) => void)[] = [];
+    const subscription = client.subscribe('job:e7', {}, () => arrivals.shift()?.(performance.now()));
+    await client.connect();
+    await state(subscription, 'live');
+    const tookMs: number[] = [];
+    for (let progress = 1; progress <= 40; progress++) {
+      const startMs = performance.now();
+      const arrived = new Promise<number>((resolve) => arrivals.push(resolve));
+      await report('e7', { progress });
+      tookMs.push((await arrived) - startMs);
+    }
+    expect(tookMs.sort((a, b) => a - b)[20]).toBeLessThan(100);
+  });
+
+  test('every one of a hundred connections succeeds at the first attempt', async () => {
+    const url = `${gateway.wsUrl}?token=${apiKey}`;
+    const clients = await Promise.all(Array.from({ length: 100 }, () => JsonClient.open(url)));
+    expect(clients.filter(({ closed }) => closed !== undefined)).toEqual([]);
+    for (const client of clients) client.socket.terminate();
+  });
+});
