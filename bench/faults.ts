@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import type { ClientsCalls, ClientsReport } from './faults/clients.ts';
+import type { ClientsCalls, ClientsReport, Transport } from './faults/clients.ts';
 import type { ComparisonCalls, Verdict } from './faults/comparison.ts';
 import { type Marker, topics } from './faults/plan.ts';
 import type { PublisherCalls, PublisherReport } from './faults/publisher.ts';
@@ -18,6 +18,11 @@ const options = {
   stalled: { default: 50, sentence: 'Clients that don’t read at any time.' },
   longestStallMs: { default: 8000, sentence: 'How long one of them doesn’t read at most.' },
   kills: { default: 2, sentence: 'Times that the gateway is killed (SIGKILL) and started again.' },
+  transport: {
+    default: 'ws',
+    sentence: 'How the clients are connected: the SDK by WebSocket, or streams of Server-Sent Events.',
+    choices: ['ws', 'sse'],
+  },
   engine: { default: 'lmdb', sentence: 'Engine of the gateway.', choices: ['lmdb', 'memory'] },
   shortRings: {
     default: false,
@@ -97,11 +102,18 @@ async function run(options: Options, folder: string, say: (line: string) => void
       worker: start(new Worker<ClientsCalls>(new URL('./faults/clients.ts', import.meta.url))),
     }));
     const count = Math.ceil(options.clients / clientProcesses);
-    const { seed, seconds, rate } = options;
+    const { seed, seconds, rate, transport } = options;
     const publishing = publisher.call('publish', { rate, seconds: seconds + calmSeconds });
     await Promise.all(
       groups.map(({ worker, path }, i) =>
-        worker.call('start', { port, path, seed, first: i * count, count }),
+        worker.call('start', {
+          port,
+          transport: transport as Transport,
+          path,
+          seed,
+          first: i * count,
+          count,
+        }),
       ),
     );
     say(`${options.clients} clients are connected; the storm begins`);
@@ -207,7 +219,7 @@ export default scenario(options, async (chosen, say) => {
       ['numberings that began anew', tally.resets],
     ];
     const rings = chosen.shortRings ? 'short' : 'long';
-    const title = `seed ${chosen.seed}: ${chosen.clients} clients, ${chosen.rate}/s for ${chosen.seconds} s, ${chosen.engine}, ${chosen.kills} kills, ${rings} rings`;
+    const title = `seed ${chosen.seed}: ${chosen.clients} clients by ${chosen.transport}, ${chosen.rate}/s for ${chosen.seconds} s, ${chosen.engine}, ${chosen.kills} kills, ${rings} rings`;
     for (const problem of [...verdict.problems, ...seen.behind.slice(0, 20)]) say(problem);
     for (const [error, count] of Object.entries(clients.errors)) say(`${count} x ${error}`);
     if (publisher.firstRefusal !== undefined) say(publisher.firstRefusal);

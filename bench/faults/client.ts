@@ -10,8 +10,28 @@ import { hashOf, type Marker, serialOf, topicOfClient, topics } from './plan.ts'
 /** Soon, and not all at once: a run is short. */
 const reconnect = { delaysMs: [100, 200, 400, 800], jitter: 'full' } as const;
 
-/** An application on the real SDK that writes down what it is handed, in the order in which it is. */
-export class FaultClient {
+/** A client that writes down what its application is handed, in the order in which it is. */
+export interface FaultClient {
+  readonly index: number;
+  readonly isConnected: boolean;
+  readonly isStalled: boolean;
+  /** Times that it was told that it lags. */
+  readonly lags: number;
+  readonly stats: { readonly connects: number; readonly gaps: number };
+  readonly errors: readonly string[];
+  /** Its position, for a report of the clients that did not get there. */
+  readonly where: string;
+  hasReached(marker: Marker): boolean;
+  /** The network fails. */
+  cut(): void;
+  /** The application hangs. */
+  pause(): void;
+  resume(): void;
+  close(): void;
+}
+
+/** An application on the real SDK. */
+export class SdkClient implements FaultClient {
   readonly index: number;
   readonly #journal: Journal;
   readonly #client: SluiceClient;
@@ -64,7 +84,6 @@ export class FaultClient {
     return position?.epoch === epoch && position.offset >= offset;
   }
 
-  /** Its position, for a report of the clients that did not get there. */
   get where(): string {
     const { epoch, offset } = this.#subscription.position ?? { epoch: '', offset: -1 };
     const { state } = this.#client.getStatus();

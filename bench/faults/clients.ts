@@ -2,14 +2,20 @@ import { setTimeout } from 'node:timers/promises';
 import { pace } from '../support/pacer.ts';
 import { seededRandom } from '../support/payload.ts';
 import { serveCalls } from '../support/worker.ts';
-import { FaultClient } from './client.ts';
+import { type FaultClient, SdkClient } from './client.ts';
 import { Journal } from './journal.ts';
 import { isFat, type Marker, topicOfClient } from './plan.ts';
+import { StreamClient } from './stream-client.ts';
 
 /** Many clients of the gateway, and what happens to them. */
 
+const makers = { ws: SdkClient, sse: StreamClient } as const;
+
+export type Transport = keyof typeof makers;
+
 export interface StartOptions {
   readonly port: number;
+  readonly transport: Transport;
   readonly path: string;
   readonly seed: number;
   /** The clients are numbered from `first` on. */
@@ -47,11 +53,11 @@ let random: () => number;
 let cuts = 0;
 let stalls = 0;
 
-async function start({ port, path, seed, first, count }: StartOptions): Promise<void> {
+async function start({ port, transport, path, seed, first, count }: StartOptions): Promise<void> {
   journal = new Journal(path);
   random = seededRandom(seed + first + 1);
   for (let i = 0; i < count; i++) {
-    clients.push(new FaultClient(first + i, port, journal));
+    clients.push(new makers[transport](first + i, port, journal));
     if (i % perTurn === perTurn - 1) await setTimeout(10);
   }
   const untilMs = performance.now() + connectWithinMs;

@@ -9,7 +9,7 @@ export interface SseEvent {
 }
 
 /** Parses Server-Sent Events by the rules of the HTML standard, as the chunks come. */
-class SseParser {
+export class SseParser {
   retryMs: number | undefined;
   lastEventId = '';
   comments = 0;
