@@ -98,21 +98,29 @@ export class Replay {
     for (const [i, now] of this.#visits.entries()) {
       const isOver = i < this.#visits.length - 1;
       const acknowledged = numberings.get(now.epoch)?.acknowledged ?? [];
+      const newest = isOver && topics[this.#topic]!.mode === 'state' ? newestByKey(acknowledged) : undefined;
       for (let offset = now.after + 1; offset < acknowledged.length; offset++) {
         const record = acknowledged[offset];
-        if (record !== undefined) this.#accountFor(now, record, isOver);
+        if (record !== undefined) this.#accountFor(now, record, isOver, newest);
       }
     }
   }
 
-  #accountFor(now: Visit, { offset, serial }: JournalRecord, isOver: boolean): void {
+  /** `newest`: of a state topic whose numbering is over, the newest offset of each key. */
+  #accountFor(
+    now: Visit,
+    { offset, serial }: JournalRecord,
+    isOver: boolean,
+    newest: ReadonlyMap<number, number> | undefined,
+  ): void {
     const told = now.told.some(({ after, upto }) => offset > after && offset <= upto);
     if (now.seen.has(offset)) {
       if (told) this.#wronglyTold(`${offset} was handed over, and told as lost`);
     } else if (topics[this.#topic]!.mode === 'state' && (now.newestOfKey.get(keyOf(serial)) ?? 0) > offset) {
       this.#tally.superseded++;
-    } else if (told || (isOver && offset > now.last)) {
-      // The numbering began anew: whatever the client had not had by then is gone, and it knows.
+    } else if (told || (isOver && Math.max(offset, newest?.get(keyOf(serial)) ?? 0) > now.last)) {
+      // The numbering began anew: whatever the client had not had by then is gone, and it knows. A client that was
+      // being caught up is sent only the newest value of each key: those that it replaces are gone with it.
       this.#tally.toldAsLost++;
     } else {
       this.#tally.unaccounted++;
@@ -167,6 +175,13 @@ export class Replay {
     this.#tally.wronglyTold++;
     this.#complain(problem);
   }
+}
+
+function newestByKey(acknowledged: readonly (JournalRecord | undefined)[]): ReadonlyMap<number, number> {
+  const newest = new Map<number, number>();
+  for (const record of acknowledged)
+    if (record !== undefined) newest.set(keyOf(record.serial), record.offset);
+  return newest;
 }
 
 function visit(epoch: string, after: number): Visit {

@@ -55,6 +55,8 @@ export class StreamClient implements FaultClient {
   #gaps = 0;
   #isOpen = false;
   #isLagging = false;
+  /** Its numbering began anew with this connection. */
+  #isAnew = false;
   #isClosed = false;
   lags = 0;
   isStalled = false;
@@ -167,10 +169,12 @@ export class StreamClient implements FaultClient {
     this.#connects++;
     if (this.#position < 0) this.#begin(own, false);
     else if (own.epoch !== this.#epoch) this.#begin(own, true);
+    else this.#isAnew = false;
   }
 
   /** A numbering: the first one, or another. */
   #begin({ epoch = '', offset = 0 }: Frame, isAnother: boolean): void {
+    this.#isAnew = isAnother;
     this.#journal.add(isAnother ? kinds.reset : kinds.start, this.index, epoch, offset);
     this.#epoch = epoch;
     this.#position = offset;
@@ -181,17 +185,22 @@ export class StreamClient implements FaultClient {
     this.lags++;
   }
 
-  /** What is missing is named, whether it was missed away or lagging. */
-  #caughtUp({ recovered, missing, epoch }: Frame): void {
+  /**
+   * What is missing is named, whether it was missed away or lagging. A cursor is no offset of the topic, so the range
+   * may begin with the numbering: the client knows how much of it it has had.
+   */
+  #caughtUp({ recovered, missing }: Frame): void {
     this.#isLagging = false;
     if (recovered !== false) return;
     this.#gaps++;
-    if (epoch !== undefined && epoch !== this.#epoch) return;
-    if (missing === undefined) this.errors.push(`a gap of unknown extent in ${this.#topic}`);
-    else {
-      this.#journal.add(kinds.lost, this.index, this.#epoch, missing.after, missing.upto);
-      this.#position = Math.max(this.#position, missing.upto);
+    if (missing === undefined) {
+      // Another numbering: what went before is lost as a whole.
+      if (!this.#isAnew) this.errors.push(`a gap of unknown extent in ${this.#topic}`);
+      return;
     }
+    const after = Math.max(missing.after, this.#position);
+    if (missing.upto > after) this.#journal.add(kinds.lost, this.index, this.#epoch, after, missing.upto);
+    this.#position = Math.max(this.#position, missing.upto);
   }
 
   #batch(after: number, upto: number, publications: readonly Publication[], epoch = this.#epoch): void {
