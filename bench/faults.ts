@@ -20,8 +20,8 @@ const options = {
   kills: { default: 2, sentence: 'Times that the gateway is killed (SIGKILL) and started again.' },
   transport: {
     default: 'ws',
-    sentence: 'How the clients are connected: the SDK by WebSocket, or streams of Server-Sent Events.',
-    choices: ['ws', 'sse'],
+    sentence: 'How the clients are connected: the SDK by WebSocket, Server-Sent Events, or polls.',
+    choices: ['ws', 'sse', 'poll'],
   },
   engine: { default: 'lmdb', sentence: 'Engine of the gateway.', choices: ['lmdb', 'memory'] },
   shortRings: {
@@ -189,7 +189,10 @@ function claims({ verdict, publisher, behind, markers, lags }: Seen, options: Op
     ...(keeps && !options.shortRings ? [none('told as lost, with long rings', tally.toldAsLost)] : []),
     ...(options.shortRings ? [some('told as lost, with short rings', tally.toldAsLost)] : []),
     ...(options.cuts > 0 ? [some('recovered', tally.recovered)] : []),
-    ...(options.stalled > 0 && options.rate >= fullRate ? [some('times that a client lagged', lags)] : []),
+    // A client that does not poll is sent nothing, and so never lags.
+    ...(options.stalled > 0 && options.rate >= fullRate && options.transport !== 'poll'
+      ? [some('times that a client lagged', lags)]
+      : []),
   ];
 }
 

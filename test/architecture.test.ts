@@ -48,7 +48,7 @@ const mayImportBesideSrc: Readonly<Record<string, readonly string[]>> = {
   'bench/peers': ['bench/support', 'test/support'],
   'bench/load': ['bench/dialects', 'bench/peers', 'bench/support'],
   'bench/trials': ['bench/dialects', 'bench/load', 'bench/peers', 'bench/support'],
-  'bench/faults': ['bench/support'],
+  'bench/faults': ['bench/support', 'test/support'],
   'bench/siege': ['bench/support'],
   'test/support': [],
   'test/topics': ['test/support'],

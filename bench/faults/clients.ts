@@ -5,11 +5,12 @@ import { serveCalls } from '../support/worker.ts';
 import { type FaultClient, SdkClient } from './client.ts';
 import { Journal } from './journal.ts';
 import { isFat, type Marker, topicOfClient } from './plan.ts';
+import { PollClient } from './poll-client.ts';
 import { StreamClient } from './stream-client.ts';
 
 /** Many clients of the gateway, and what happens to them. */
 
-const makers = { ws: SdkClient, sse: StreamClient } as const;
+const makers = { ws: SdkClient, sse: StreamClient, poll: PollClient } as const;
 
 export type Transport = keyof typeof makers;
 

@@ -119,6 +119,13 @@ describe('the account of a client of a state topic', () => {
     ];
     expect(tallyOf(stateClient, lines)).toEqual({ snapshots: 1, snapshotValues: 2, superseded: 2 });
   });
+
+  it('takes what a newer value was still to replace for told, once the numbering began anew', () => {
+    const caughtUpTo3 = [{ kind: start, offset: 0 }, ...each(recovered, 3)];
+    expect(tallyOf(stateClient, caughtUpTo3)).toEqual({ recovered: 1, superseded: 1, unaccounted: 2 });
+    const lines = [...caughtUpTo3, { kind: reset, offset: 0, epoch: 'e2' }];
+    expect(tallyOf(stateClient, lines)).toEqual({ recovered: 1, superseded: 1, toldAsLost: 2, resets: 1 });
+  });
 });
 
 it('a publication at two offsets is counted as published twice', () => {

@@ -1,0 +1,167 @@
+import { type Journal, kinds } from './journal.ts';
+import { hashOf, type Marker, serialOf, topicOfClient, topics } from './plan.ts';
+
+interface Publication {
+  readonly offset: number;
+  readonly timestamp: string;
+  readonly data: unknown;
+}
+
+/** The members of the frames that are looked at. */
+export interface Frame {
+  readonly type: string;
+  readonly topic?: string;
+  readonly epoch?: string;
+  readonly time?: string;
+  readonly offset?: number;
+  readonly after?: number;
+  readonly upto?: number;
+  readonly first?: boolean;
+  readonly last?: boolean;
+  readonly recovered?: boolean;
+  readonly missing?: { readonly after: number; readonly upto: number };
+  readonly messages?: readonly Publication[];
+  readonly results?: readonly Frame[];
+}
+
+/**
+ * An application that reads the frames of the JSON codec by itself. By the client rule it skips what it has had
+ * already; a hole is for the comparison to find.
+ */
+export class FrameApplication {
+  readonly topic: string;
+  readonly errors: string[] = [];
+  connects = 0;
+  gaps = 0;
+  lags = 0;
+  readonly #index: number;
+  readonly #journal: Journal;
+  readonly #subscribed: () => void;
+  #epoch = '';
+  #position = -1;
+  #entries: Publication[] = [];
+  #greetedAtMs = 0;
+  #isLagging = false;
+  /** Its numbering began anew with this connection. */
+  #isAnew = false;
+
+  /** `subscribed` is called whenever the gateway has confirmed the subscription. */
+  constructor(index: number, journal: Journal, subscribed: () => void) {
+    this.topic = topics[topicOfClient(index)]!.name;
+    this.#index = index;
+    this.#journal = journal;
+    this.#subscribed = subscribed;
+  }
+
+  get where(): string {
+    return `${this.topic} at ${this.#epoch}/${this.#position}`;
+  }
+
+  hasReached({ epoch, offset }: Marker): boolean {
+    return this.#epoch === epoch && this.#position >= offset;
+  }
+
+  /** The connection is gone, or its session. */
+  away(): void {
+    this.#isLagging = false;
+    this.#entries = [];
+  }
+
+  take(frame: Frame): void {
+    if (frame.type === 'connected') this.#greetedAtMs = Date.parse(frame.time!);
+    else if (frame.type === 'subscribed') this.#begun(frame.results!);
+    else if (frame.type === 'error') this.errors.push(JSON.stringify(frame));
+    else if (frame.topic !== this.topic) return;
+    else this.#takeOwn(frame);
+  }
+
+  #takeOwn(frame: Frame): void {
+    switch (frame.type) {
+      case 'lagging':
+        this.#isLagging = true;
+        this.lags++;
+        break;
+      case 'caughtUp':
+        this.#isLagging = false;
+        this.#gap(frame);
+        break;
+      case 'reset':
+        this.#begin(frame, true);
+        break;
+      case 'snapshot':
+        this.#snapshot(frame);
+        break;
+      case 'batch':
+        this.#batch(frame.after!, frame.upto!, frame.messages!, frame.epoch);
+        break;
+      default:
+        this.#batch(frame.offset! - 1, frame.offset!, [frame as unknown as Publication]);
+    }
+  }
+
+  #begun(results: readonly Frame[]): void {
+    const own = results.find(({ topic }) => topic === this.topic);
+    if (own === undefined) return;
+    this.connects++;
+    if (this.#position < 0) this.#begin(own, false);
+    else if (own.epoch !== this.#epoch) this.#begin(own, true);
+    else this.#isAnew = false;
+    this.#gap(own);
+    this.#subscribed();
+  }
+
+  /** A numbering: the first one, or another. */
+  #begin({ epoch = '', offset = 0 }: Frame, isAnother: boolean): void {
+    this.#isAnew = isAnother;
+    this.#journal.add(isAnother ? kinds.reset : kinds.start, this.#index, epoch, offset);
+    this.#epoch = epoch;
+    this.#position = offset;
+  }
+
+  /**
+   * What is missing is named, whether it was missed away or lagging. A cursor is no offset of the topic, so the range
+   * may begin with the numbering: the client knows how much of it it has had.
+   */
+  #gap({ recovered, missing }: Frame): void {
+    if (recovered !== false) return;
+    this.gaps++;
+    if (missing === undefined) {
+      // Another numbering: what went before is lost as a whole.
+      if (!this.#isAnew) this.errors.push(`a gap of unknown extent in ${this.topic}`);
+      return;
+    }
+    const after = Math.max(missing.after, this.#position);
+    if (missing.upto > after) this.#journal.add(kinds.lost, this.#index, this.#epoch, after, missing.upto);
+    this.#position = Math.max(this.#position, missing.upto);
+  }
+
+  #batch(after: number, upto: number, publications: readonly Publication[], epoch = this.#epoch): void {
+    // A topic that held nothing has its epoch from now on.
+    if (this.#epoch === '') this.#epoch = epoch;
+    if (after > this.#position)
+      this.errors.push(`a hole from ${this.#position} to ${after} in ${this.topic}`);
+    for (const publication of publications) {
+      if (publication.offset <= this.#position) continue;
+      const isNews = !this.#isLagging && Date.parse(publication.timestamp) >= this.#greetedAtMs;
+      this.#write(isNews ? kinds.live : kinds.recovered, publication);
+    }
+    this.#position = Math.max(this.#position, upto);
+  }
+
+  #snapshot({ first, last, offset = 0, epoch = this.#epoch, messages = [] }: Frame): void {
+    if (first === true) this.#entries = [];
+    this.#entries.push(...messages);
+    if (last !== true) return;
+    if (this.#epoch === '') this.#epoch = epoch;
+    for (const entry of this.#entries) this.#write(kinds.entry, entry);
+    this.#entries = [];
+    this.#journal.add(kinds.snapshot, this.#index, this.#epoch, offset);
+    this.#position = Math.max(this.#position, offset);
+  }
+
+  #write(kind: 4 | 5 | 6, { offset, data }: Publication): void {
+    // As it was published: the publisher writes no white space.
+    const bytes = Buffer.from(JSON.stringify(data));
+    this.#journal.add(kind, this.#index, this.#epoch, offset, hashOf(bytes), serialOf(bytes));
+  }
+}

@@ -1,0 +1,77 @@
+import { setTimeout as later } from 'node:timers';
+import type { FaultClient } from './client.ts';
+import { FrameApplication } from './frame-application.ts';
+import type { Journal } from './journal.ts';
+import type { Marker } from './plan.ts';
+
+/** Soon, and not all at once: a run is short. */
+const delaysMs = [100, 200, 400, 800];
+
+/** A client by HTTP, as simple as they are: whenever it was cut off it comes back, with the cursor that it had last. */
+export abstract class HttpFaultClient implements FaultClient {
+  readonly index: number;
+  isConnected = false;
+  isStalled = false;
+  protected readonly port: number;
+  protected readonly application: FrameApplication;
+  protected cursor = '';
+  protected isClosed = false;
+  #tries = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(index: number, port: number, journal: Journal) {
+    this.index = index;
+    this.port = port;
+    this.application = new FrameApplication(index, journal, () => {
+      this.isConnected = true;
+      this.#tries = 0;
+    });
+    queueMicrotask(() => this.open());
+  }
+
+  protected abstract open(): void;
+  abstract cut(): void;
+
+  get errors(): readonly string[] {
+    return this.application.errors;
+  }
+
+  get lags(): number {
+    return this.application.lags;
+  }
+
+  get stats(): { readonly connects: number; readonly gaps: number } {
+    return this.application;
+  }
+
+  get where(): string {
+    return `client ${this.index}: ${this.isConnected ? 'open' : 'away'}, ${this.application.where}`;
+  }
+
+  hasReached(marker: Marker): boolean {
+    return this.application.hasReached(marker);
+  }
+
+  pause(): void {
+    this.isStalled = true;
+  }
+
+  resume(): void {
+    this.isStalled = false;
+  }
+
+  close(): void {
+    this.isClosed = true;
+    clearTimeout(this.#timer);
+    this.cut();
+  }
+
+  /** Opens again soon. */
+  protected away(): void {
+    this.isConnected = false;
+    this.application.away();
+    if (this.isClosed) return;
+    const delayMs = delaysMs[Math.min(this.#tries++, delaysMs.length - 1)]!;
+    this.#timer = later(() => this.open(), delayMs * (0.5 + Math.random() / 2));
+  }
+}

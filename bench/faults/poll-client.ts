@@ -1,0 +1,70 @@
+import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { localAddress } from '../support/raw-client.ts';
+import type { Frame } from './frame-application.ts';
+import { HttpFaultClient } from './http-client.ts';
+
+/** Seconds that a poll waits. */
+const timeoutSeconds = 5;
+
+/** By polls, one after the other. One that stalls does not poll. */
+export class PollClient extends HttpFaultClient {
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  #request: ClientRequest | undefined;
+  #isWaiting = false;
+
+  cut(): void {
+    this.#request?.destroy();
+  }
+
+  override resume(): void {
+    super.resume();
+    if (this.#isWaiting) this.open();
+  }
+
+  override close(): void {
+    super.close();
+    this.#agent.destroy();
+  }
+
+  protected open(): void {
+    this.#isWaiting = this.isStalled;
+    if (this.isStalled || this.isClosed) return;
+    void this.#poll().then(
+      () => this.open(),
+      () => this.away(),
+    );
+  }
+
+  async #poll(): Promise<void> {
+    const query = new URLSearchParams({
+      topic: this.application.topic,
+      timeoutSeconds: String(timeoutSeconds),
+      ...(this.cursor !== '' && { cursor: this.cursor }),
+    });
+    const response = await this.#get(`/poll?${query}`);
+    const body = await text(response);
+    const { statusCode: status, headers } = response;
+    if (status !== 200 && status !== 204) throw new Error(body);
+    if (status === 200)
+      for (const frame of (JSON.parse(body) as { events: Frame[] }).events) this.application.take(frame);
+    this.cursor = String(headers['sluice-cursor'] ?? this.cursor);
+  }
+
+  #get(path: string): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      this.#request = request(
+        {
+          host: '127.0.0.1',
+          port: this.port,
+          path,
+          agent: this.#agent,
+          localAddress: localAddress(this.index, 100),
+        },
+        resolve,
+      );
+      this.#request.on('error', reject);
+      this.#request.end();
+    });
+  }
+}
