@@ -1,0 +1,134 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
+import { SluiceClient, type Transport } from '../../../src/client/index.ts';
+import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import { lastingPort } from '../../support/gateway-process.ts';
+
+let gateway: TestGateway;
+let folder: string;
+let port: number;
+let nginx: ChildProcess;
+const clients: SluiceClient[] = [];
+
+/** Without a line about upgrades. uWebSockets.js upgrades a request that has a key, and nginx passes the key on. */
+const plain = 'proxy_http_version 1.1;';
+/** Of a proxy that knows nothing of WebSockets. */
+const refusing = `${plain} proxy_set_header Sec-WebSocket-Key "";`;
+const upgrading = `${plain} proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;`;
+/** As nginx does without a line about it. */
+const oldest = '';
+
+/** Debian's nginx in front of the gateway, with these lines about the proxy. */
+async function configure(lines: string): Promise<void> {
+  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (each) => `${each}_temp_path ${folder}/${each};`,
+  );
+  await writeFile(
+    join(folder, 'nginx.conf'),
+    `daemon off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
+     events { worker_connections 200; }
+     http { access_log off; ${paths.join(' ')}
+       server { listen 127.0.0.1:${port};
+         location / { proxy_pass http://127.0.0.1:${gateway.port}; proxy_set_header Host $host; ${lines} } } }`,
+  );
+}
+
+async function listens(): Promise<void> {
+  await expect
+    .poll(async () => {
+      const socket = connect(port, '127.0.0.1');
+      const reached = await Promise.race([
+        once(socket, 'connect').then(() => true),
+        once(socket, 'error').then(() => false),
+      ]).catch(() => false);
+      socket.destroy();
+      return reached;
+    })
+    .toBe(true);
+}
+
+async function startNginx(lines: string): Promise<void> {
+  await configure(lines);
+  nginx = spawn('/usr/sbin/nginx', ['-c', join(folder, 'nginx.conf'), '-p', folder], { stdio: 'ignore' });
+  await listens();
+}
+
+beforeAll(async () => {
+  gateway = await startGateway({ trustedProxies: ['127.0.0.1'], anonymous: true, apiKeys: ['k'.repeat(20)] });
+});
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.close();
+  nginx.kill('SIGTERM');
+  await once(nginx, 'exit');
+  await rm(folder, { recursive: true });
+});
+
+afterAll(() => gateway.close());
+
+async function proxied(lines: string) {
+  folder = await mkdtemp(join(tmpdir(), 'sluice-nginx-'));
+  port = await lastingPort();
+  await startNginx(lines);
+  const client = new SluiceClient(`ws://127.0.0.1:${port}/ws`, {
+    WebSocket,
+    jitter: 'none',
+    connectTimeoutMs: 2_000,
+  });
+  clients.push(client);
+  const errors: string[] = [];
+  const transports: Transport[] = [];
+  client.onError(({ code }) => errors.push(code));
+  client.onConnect(() => transports.push(client.getStatus().transport));
+  return { client, errors, transports };
+}
+
+async function publish(topic: string, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    const response = await gateway.post('/api/publish', JSON.stringify({ topic, data: i }), {
+      'x-api-key': 'k'.repeat(20),
+    });
+    expect(response.status).toBe(200);
+  }
+}
+
+const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
+
+describe('behind nginx', { timeout: 60_000 }, () => {
+  it('of which only HTTP/1.1 is asked, a client has a WebSocket', async () => {
+    const { client } = await proxied(plain);
+    await client.connect();
+    expect(client.getStatus().transport).toBe('websocket');
+  });
+
+  it('that does not upgrade, a client gets a stream, and a WebSocket when nginx learns to, without a gap', async () => {
+    const { client, transports } = await proxied(refusing);
+    const offsets: number[] = [];
+    const subscription = client.subscribe('nginx', {}, ({ offset }) => offsets.push(offset));
+    const gaps: unknown[] = [];
+    subscription.on('gap', (gap) => gaps.push(gap));
+    void client.connect().catch(() => undefined);
+    await expect.poll(() => subscription.state).toBe('live');
+    await publish('nginx', 10);
+    await expect.poll(() => offsets).toEqual(upTo(10));
+    expect(transports).toEqual(['sse']);
+    await configure(upgrading);
+    nginx.kill('SIGHUP');
+    await expect.poll(() => transports.at(-1), { timeout: 40_000 }).toBe('websocket');
+    await publish('nginx', 10);
+    await expect.poll(() => offsets).toEqual(upTo(20));
+    expect([transports, gaps]).toEqual([['sse', 'websocket'], []]);
+  });
+
+  it('as it comes, which speaks HTTP/1.0, a client names the cause', async () => {
+    const { client, errors } = await proxied(oldest);
+    await expect(client.connect()).rejects.toMatchObject({ code: 'http_version' });
+    await expect.poll(() => errors).toContain('http_version');
+  });
+});
