@@ -90,6 +90,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       throw error;
     });
   log.info(accessSummary(config));
+  if (config.compat.length > 0)
+    log.info({ compat: config.compat, compatPort: listening.apart?.port }, 'serves older systems');
 
   const swept: readonly Swept[] = [broker, fanout, ...sessionStage.swept, ...httpApi.swept, ...connections];
   const stops = [

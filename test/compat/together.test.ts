@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import WebSocket from 'ws';
+import { ConfigError, loadConfig } from '../../src/config.ts';
+import { startGateway } from '../support/gateway.ts';
+import { apiKey } from '../support/tokens.ts';
+import { OldClient } from '../systems/clients/old-client.ts';
+import { type SystemsGateway, startSystems } from '../systems/gateway.ts';
+
+const paths = {
+  a: '/api/v1/websocket/ws/monitoring/web-01',
+  b: '/market/ws',
+  c: '/api/ws/realtime',
+  d: '/api/v1/ws/alice',
+  e: '/',
+} as const;
+
+let gateway: SystemsGateway;
+beforeAll(async () => {
+  gateway = await startSystems({ compat: ['a', 'b', 'c', 'd', 'e'] });
+});
+afterAll(() => gateway.close());
+
+const urlOf = (path: string, token = apiKey) => `ws://127.0.0.1:${gateway.port}${path}?token=${token}`;
+
+describe('the five systems on one gateway', () => {
+  test('do not touch each other, nor the clients of the gateway itself', async () => {
+    const open = async (path: string) => new OldClient(urlOf(path)).opened();
+    const [a, b, c, d, e] = await Promise.all(Object.values(paths).map(open));
+    const native = await gateway.open();
+    b?.send({ type: 'subscribe', symbol: 'web-01' });
+    await c?.ask({ type: 'subscribe', topic: 'stats' }, 'subscription');
+    d?.send({ type: 'room_subscribe', room: 'web-01' });
+    e?.send({ type: 'join_job', job_id: 'web-01' });
+    const all = [a, b, c, d, e];
+    for (const each of all) await each?.ask({ type: 'ping' }, 'pong');
+    // The same name in each system.
+    for (const topic of ['server:web-01', 'market:web-01', 'admin:stats', 'room:web-01', 'job:web-01'])
+      await gateway.publish({ topic, type: 'news', data: { of: topic } });
+    for (const topic of ['compat:a', 'compat:b', 'compat:d', 'user:alice'])
+      await gateway.publish({ topic, type: 'news', data: { of: topic } });
+    await gateway.send('POST', '/api/broadcast', { type: 'last', data: {} });
+    for (const each of all) await each?.message('last');
+    await native.until(({ type }) => type === 'last');
+    const heard = all.map((each) =>
+      each?.of('news').map(({ data, of }) => of ?? (data as { of: string }).of),
+    );
+    expect(heard).toEqual([
+      ['server:web-01', 'compat:a'],
+      ['market:web-01', 'compat:b'],
+      ['admin:stats'],
+      ['room:web-01', 'compat:d', 'user:alice'],
+      ['job:web-01'],
+    ]);
+    expect(native.frames.filter(({ type }) => type === 'news')).toEqual([]);
+    await Promise.all(all.map((each) => each?.close()));
+  });
+
+  test('let in no page of a foreign origin, and no client without a credential', async () => {
+    for (const path of Object.values(paths)) {
+      const foreign = new WebSocket(urlOf(path), { headers: { origin: 'https://evil.example' } });
+      const status = await new Promise((resolve) => {
+        foreign.on('unexpected-response', (_, response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        foreign.on('error', () => undefined);
+      });
+      expect([path, status]).toEqual([path, 403]);
+      expect([path, await new OldClient(urlOf(path, '')).refused()]).toEqual([path, 401]);
+      expect([path, await new OldClient(urlOf(path, 'wrong')).refused()]).toEqual([path, 401]);
+    }
+  });
+
+  test('leave the paths of the gateway itself what they are', async () => {
+    const client = await gateway.open();
+    expect(await client.call({ type: 'subscribe', topic: 'market:X' })).toMatchObject({ type: 'subscribed' });
+    expect(await client.call({ type: 'status' })).toMatchObject({ session: expect.any(String) });
+    // Old names, beside its own.
+    expect(await client.call({ type: 'stats' })).toMatchObject({ type: 'stats', id: 3, data: {} });
+    const plain = await gateway.open('eve');
+    expect(await plain.call({ type: 'stats' })).toMatchObject({ type: 'error', code: 'forbidden' });
+    expect(await plain.call({ type: 'room_subscribe', room: 'secret' })).toMatchObject({
+      results: [{ topic: 'room:secret', error: { code: 'forbidden' } }],
+    });
+    const document = await gateway.read<{ paths: object }>('/openapi.json');
+    expect(Object.keys(document.paths)).toEqual(
+      expect.arrayContaining(['/market/stats', '/api/v1/ws/stats']),
+    );
+  });
+});
+
+describe('a gateway without older systems', () => {
+  test('knows none of their paths', async () => {
+    const plain = await startGateway();
+    for (const path of ['/api/v1/websocket/stats', '/market/stats', '/api/v1/ws/stats', '/api/ws/realtime'])
+      expect([path, (await fetch(plain.url + path)).status]).toEqual([path, 404]);
+    for (const path of Object.values(paths))
+      expect([path, await new OldClient(`ws://127.0.0.1:${plain.port}${path}`).refused()]).not.toEqual([
+        path,
+        101,
+      ]);
+    expect(plain.compatPort).toBeUndefined();
+    await plain.close();
+  });
+});
+
+describe('the options of older systems', () => {
+  const faultsOf = (flags: object) => {
+    try {
+      loadConfig({ flags });
+      return [];
+    } catch (error) {
+      return error instanceof ConfigError ? error.faults : [String(error)];
+    }
+  };
+
+  test('name systems that there are, and a port only for the one that may have one', () => {
+    expect(loadConfig({ flags: { compat: 'a,b' } }).compat).toEqual(['a', 'b']);
+    expect(loadConfig({}).compatPort).toBeUndefined();
+    expect(loadConfig({ flags: { compat: 'b', compatPort: '9001' } }).compatPort).toBe(9001);
+    expect(faultsOf({ compat: 'a,f' })).toEqual([
+      expect.stringMatching(/^--compat: must be of a, b, c, d, e/),
+    ]);
+    expect(faultsOf({ compat: 'a', compatPort: 9001 })).toEqual([
+      'compatPort is for system b, which compat does not name',
+    ]);
+    expect(faultsOf({ compat: 'b', compatPort: 8080 })).toEqual([
+      'compatPort must be another port than port',
+    ]);
+    expect(faultsOf({ compat: 'b', compatPort: 65_536 })).toHaveLength(1);
+    expect(faultsOf({ compatNamespaces: 'b:x' })).toHaveLength(1);
+  });
+
+  test('give a system another namespace', async () => {
+    const other = await startGateway({ compat: ['b'], compatNamespaces: ['b=prices'] });
+    const client = await new OldClient(`ws://127.0.0.1:${other.port}/market/ws`).opened();
+    client.send({ type: 'subscribe', symbol: 'X' });
+    await client.ask({ type: 'get_status' }, 'status');
+    await other.post('/api/publish', JSON.stringify({ topic: 'market:X', type: 'tick', data: 1 }));
+    await other.post('/api/publish', JSON.stringify({ topic: 'prices:X', type: 'tick', data: 2 }));
+    expect(await client.message('tick')).toMatchObject({ symbol: 'X', data: 2 });
+    await client.close();
+    await other.close();
+  });
+});
