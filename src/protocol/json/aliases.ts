@@ -102,6 +102,6 @@ function statsText(reply: ServerFrame): Uint8Array | undefined {
   return join([
     `{"type":"stats"${member('id', reply.id || undefined)}`,
     ...payloadPieces(reply.payload),
-    '}',
+    `${member('timestamp', toInstant(Date.now()))}}`,
   ]);
 }
