@@ -41,6 +41,16 @@ const roundTrip = `
   client.close();
 `;
 
+/** Publishes, and says where, and which native code was loaded for it. */
+const publishing = `
+  import { Publisher } from 'sluice/publisher';
+  const publisher = new Publisher({ url: process.argv[2] });
+  const { offset } = await publisher.publish('published', 'update', 1);
+  await publisher.close();
+  const { sharedObjects } = process.report.getReport();
+  console.log(JSON.stringify({ offset, native: sharedObjects.filter((path) => path.endsWith('.node')) }));
+`;
+
 async function startedUrl(folder: string): Promise<string> {
   const args = ['serve', '--port', '0', '--no-canary', '--log-format', 'json'];
   const gateway = spawn(join(folder, 'node_modules/.bin/sluice'), args, {
@@ -72,6 +82,9 @@ async function expectToWork(folder: string): Promise<void> {
   const socketUrl = `${url.replace('http', 'ws')}/ws`;
   const received = await workshop.run(folder, 'node', 'round-trip.js', socketUrl);
   expect(received.stdout.trim()).toBe('{"sent":true}');
+  writeFileSync(join(folder, 'publishing.js'), publishing);
+  const published = await workshop.run(folder, 'node', 'publishing.js', url);
+  expect(JSON.parse(published.stdout)).toEqual({ offset: 1, native: [] });
   const library = await workshop.run(
     folder,
     'node',

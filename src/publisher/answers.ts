@@ -1,0 +1,55 @@
+import type { Answer } from './connection.ts';
+import { gatewayError, localError, type PublishError } from './publish-error.ts';
+
+type Members = Readonly<Record<string, unknown>>;
+
+/** What the gateway answered for one entry, or why it was refused. */
+export type Result = Members | PublishError;
+
+/**
+ * The result of each of `count` entries that were sent together, or one error for all of them. `isBatch`: the body was
+ * an array.
+ */
+export function resultsOf(answer: Answer, count: number, isBatch: boolean): readonly Result[] | PublishError {
+  const body = parsed(answer.text);
+  if (answer.status < 200 || answer.status > 299) return refusalOf(answer, body);
+  const results = isBatch ? body?.['results'] : [body];
+  if (!Array.isArray(results) || results.length !== count || !results.every(isMembers))
+    return localError('unexpected_answer', `${answer.status} without a result for each publication`);
+  return results.map((result) => ('error' in result ? itemError(result['error']) : result));
+}
+
+function refusalOf({ status, retryAfterMs }: Answer, body: Members | undefined): PublishError {
+  // A proxy may answer for a gateway that is not there.
+  const mayRetry = status === 408 || status === 429 || status >= 500;
+  const error = errorOf(body?.['error']);
+  if (error !== undefined)
+    return gatewayError(error.code, error.message, mayRetry, { details: error.details, retryAfterMs });
+  const told = localError('unexpected_answer', `the answer has status ${status} and no error of a gateway`);
+  return gatewayError(told.code, told.message, mayRetry, { retryAfterMs });
+}
+
+function itemError(value: unknown): PublishError {
+  const error = errorOf(value);
+  if (error === undefined) return localError('unexpected_answer', 'a result is an error without a code');
+  return gatewayError(error.code, error.message, false, { details: error.details });
+}
+
+function errorOf(value: unknown) {
+  if (!isMembers(value)) return undefined;
+  const { code, message, details } = value;
+  return typeof code === 'string' ? { code, message: String(message), details } : undefined;
+}
+
+function parsed(text: string): Members | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isMembers(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isMembers(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,117 @@
+import * as http from 'node:http';
+import * as https from 'node:https';
+
+/** An answer of whatever server responds at the URL. */
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+  /** What `Retry-After` says, if it says seconds. */
+  readonly retryAfterMs: number | undefined;
+}
+
+/** The request ended without an answer: what the gateway did of it is unknown. */
+export class NoAnswer extends Error {
+  /** It used a connection that was idle before, which the other side may have closed at that moment. */
+  readonly isReused: boolean;
+
+  constructor(message: string, isReused: boolean, cause?: unknown) {
+    super(message, { cause });
+    this.isReused = isReused;
+  }
+}
+
+/** A thousand results are about 100 KiB, or 300 KiB where all are errors. */
+const answerMaxBytes = 8 * 2 ** 20;
+/** Where the other side does not say how long it keeps an idle connection. Node's servers keep it for 5 s. */
+const usualIdleMs = 4000;
+/** An idle connection is closed this long before the other side would. */
+const idleMarginMs = 1000;
+
+/**
+ * One connection to a gateway, kept alive between requests and opened again when it is needed. One request at a time. An
+ * idle connection does not keep the process alive.
+ */
+export class Connection {
+  readonly #base: URL;
+  readonly #client: typeof http | typeof https;
+  readonly #agent: http.Agent;
+  #idleTimer: NodeJS.Timeout | undefined;
+
+  constructor(base: URL) {
+    this.#base = base;
+    this.#client = base.protocol === 'https:' ? https : http;
+    this.#agent = new this.#client.Agent({ keepAlive: true, maxSockets: 1 });
+  }
+
+  /** Resolves with whatever is answered. Rejects with `NoAnswer`, at the latest after `timeoutMs`, or at an abort. */
+  request(
+    method: string,
+    path: string,
+    headers: http.OutgoingHttpHeaders,
+    body: Uint8Array,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    clearTimeout(this.#idleTimer);
+    return new Promise((resolve, reject) => {
+      const request = this.#client.request(this.#urlOf(path), {
+        method,
+        agent: this.#agent,
+        headers: { ...headers, 'content-length': body.length },
+        signal,
+      });
+      const timer = setTimeout(
+        () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)),
+        timeoutMs,
+      );
+      const failed = (error: Error) => {
+        clearTimeout(timer);
+        reject(new NoAnswer(error.message, request.reusedSocket, error));
+      };
+      request.once('response', (response) => {
+        this.#read(response).then((answer) => {
+          clearTimeout(timer);
+          resolve(answer);
+        }, failed);
+      });
+      request.on('error', failed);
+      request.end(body);
+    });
+  }
+
+  close(): void {
+    clearTimeout(this.#idleTimer);
+    this.#agent.destroy();
+  }
+
+  #urlOf(path: string): URL {
+    const url = new URL(this.#base);
+    url.pathname = `${url.pathname.replace(/\/$/, '')}${path}`;
+    return url;
+  }
+
+  async #read(response: http.IncomingMessage): Promise<Answer> {
+    const pieces: Buffer[] = [];
+    let bytes = 0;
+    for await (const piece of response) {
+      bytes += (piece as Buffer).length;
+      if (bytes > answerMaxBytes) throw new Error(`the answer has more than ${answerMaxBytes} bytes`);
+      pieces.push(piece as Buffer);
+    }
+    this.#closeWhenIdle(response.headers['keep-alive']);
+    const seconds = response.headers['retry-after'];
+    return {
+      status: response.statusCode ?? 0,
+      text: Buffer.concat(pieces).toString(),
+      retryAfterMs: seconds !== undefined && /^\d{1,7}$/.test(seconds) ? Number(seconds) * 1000 : undefined,
+    };
+  }
+
+  /** No request is under way, so the agent has idle connections only. */
+  #closeWhenIdle(keepAlive: string | string[] | undefined): void {
+    const seconds = /timeout=(\d{1,6})/.exec(String(keepAlive))?.[1];
+    const keptMs = seconds === undefined ? usualIdleMs : Number(seconds) * 1000;
+    this.#idleTimer = setTimeout(() => this.#agent.destroy(), Math.max(0, keptMs - idleMarginMs));
+    this.#idleTimer.unref();
+  }
+}

@@ -1,0 +1,54 @@
+import type { PublicationInput, Published } from './publication.ts';
+
+/** An `EventEmitter`, or what has its two methods. */
+export interface EventSource {
+  on(event: string, listener: (...args: unknown[]) => void): unknown;
+  off(event: string, listener: (...args: unknown[]) => void): unknown;
+}
+
+/**
+ * Where an event goes. A topic: the type is the name of the event, and the data its argument, or a list of them where
+ * there are several. A function: what it makes of the arguments is published; undefined: nothing.
+ */
+export type Route =
+  | string
+  | ((...args: never[]) => PublicationInput | readonly PublicationInput[] | undefined);
+
+/** By name of the event. */
+export type Routes = Readonly<Record<string, Route>>;
+
+type Publish = (publication: PublicationInput) => Promise<Published>;
+
+/**
+ * Publishes the events of `emitter`. Returns how to stop. Neither a route that throws nor a publication that fails
+ * reaches the emitter: `onError` is told.
+ */
+export function forwardEvents(
+  emitter: EventSource,
+  routes: Routes,
+  publish: Publish,
+  onError: (error: Error) => void,
+): () => void {
+  const listeners = Object.entries(routes).map(([event, route]) => {
+    const listener = (...args: unknown[]) => {
+      try {
+        for (const publication of publicationsOf(event, route, args)) publish(publication).catch(onError);
+      } catch (error) {
+        onError(error instanceof Error ? error : new Error(String(error), { cause: error }));
+      }
+    };
+    emitter.on(event, listener);
+    return { event, listener };
+  });
+  return () => {
+    for (const { event, listener } of listeners.splice(0)) emitter.off(event, listener);
+  };
+}
+
+function publicationsOf(event: string, route: Route, args: readonly unknown[]): readonly PublicationInput[] {
+  if (typeof route === 'string')
+    return [{ topic: route, type: event, data: args.length > 1 ? args : args[0] }];
+  const made = route(...(args as never[]));
+  if (made === undefined) return [];
+  return Array.isArray(made) ? made : [made as PublicationInput];
+}

@@ -1,0 +1,89 @@
+/** How to reach a gateway, and how much a publisher may hold. */
+export interface PublisherOptions {
+  /** Of the gateway, or of the path below which a proxy serves it: `http://127.0.0.1:8080`. */
+  readonly url: string;
+  /** An API key or token, or a function that returns it, which is called for each request. */
+  readonly credential?: string | (() => string | Promise<string>);
+  /** Publications that wait for their acknowledgement. Default: 10 000. One more is refused with `queue_full`. */
+  readonly queueMaxPublications?: number;
+  /** Their bytes. Default: 16 MiB. */
+  readonly queueMaxBytes?: number;
+  /** Publications of one request, 1 to 1000. Default: 1000. */
+  readonly batchMaxPublications?: number;
+  /** Bytes of one request; a larger publication is sent alone. Default: 256 KiB. */
+  readonly batchMaxBytes?: number;
+  /** How long a publication is tried, from the call to its end. At most 240 000; default: 30 000. */
+  readonly totalTimeoutMs?: number;
+  /** How long one request may take. Default: 10 000. */
+  readonly requestTimeoutMs?: number;
+  /**
+   * Gives every publication without a `messageId` a generated one, so that a retry publishes nothing twice. Default:
+   * true. The gateway remembers ids for 5 minutes, and by default 25 000 of a publisher: one that sends more than 80
+   * publications a second needs a larger `messageIdsMaxBytesPerClient` there, or false here.
+   */
+  readonly messageIds?: boolean;
+  /**
+   * Told of each publication that failed, besides its promise. With it, a rejected promise without a handler does not
+   * end the process.
+   */
+  readonly onError?: (error: Error) => void;
+}
+
+type NumberName =
+  | 'queueMaxPublications'
+  | 'queueMaxBytes'
+  | 'batchMaxPublications'
+  | 'batchMaxBytes'
+  | 'totalTimeoutMs'
+  | 'requestTimeoutMs';
+
+export type Settings = Required<Pick<PublisherOptions, NumberName | 'messageIds'>> &
+  Pick<PublisherOptions, 'credential' | 'onError'> & { readonly url: URL };
+
+/** The gateway remembers a messageId for 5 minutes: a retry has to come before. */
+const totalTimeoutMaxMs = 240_000;
+
+const numbers: { readonly [N in NumberName]: { readonly usual: number; readonly max: number } } = {
+  queueMaxPublications: { usual: 10_000, max: 10_000_000 },
+  queueMaxBytes: { usual: 16 * 2 ** 20, max: 2 ** 40 },
+  batchMaxPublications: { usual: 1000, max: 1000 },
+  batchMaxBytes: { usual: 256 * 2 ** 10, max: 2 ** 30 },
+  totalTimeoutMs: { usual: 30_000, max: totalTimeoutMaxMs },
+  requestTimeoutMs: { usual: 10_000, max: totalTimeoutMaxMs },
+};
+
+const others = ['url', 'credential', 'messageIds', 'onError'];
+
+/** Throws a `TypeError` that names all faults. It never shows a credential. */
+export function settingsOf(options: PublisherOptions): Settings {
+  const faults: string[] = [];
+  const url = urlOf(options.url, faults);
+  const entries = Object.entries(numbers).map(([name, { usual, max }]) => {
+    const value = options[name as NumberName] ?? usual;
+    if (!Number.isInteger(value) || value < 1 || value > max)
+      faults.push(`${name} must be an integer from 1 to ${max}`);
+    return [name, value];
+  });
+  const { credential, messageIds = true, onError } = options;
+  if (!['undefined', 'string', 'function'].includes(typeof credential))
+    faults.push('credential must be a text or a function');
+  if (typeof messageIds !== 'boolean') faults.push('messageIds must be true or false');
+  if (onError !== undefined && typeof onError !== 'function') faults.push('onError must be a function');
+  const known = [...Object.keys(numbers), ...others];
+  faults.push(
+    ...Object.keys(options)
+      .filter((name) => !known.includes(name))
+      .map((name) => `${name} is no option`),
+  );
+  if (faults.length > 0) throw new TypeError(`The options of the publisher: ${faults.join('; ')}`);
+  return { ...Object.fromEntries(entries), url, credential, messageIds, onError };
+}
+
+function urlOf(text: unknown, faults: string[]): URL {
+  const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    faults.push('url must be the URL of a gateway, as http://127.0.0.1:8080');
+  else if (url.username !== '' || url.password !== '')
+    faults.push('url must not hold a password: use credential');
+  return url ?? new URL('http://invalid');
+}

@@ -1,0 +1,52 @@
+import { type ErrorCode, errorTable } from '../errors.ts';
+
+/** The errors of this side of the wire. `retry`: the same call may succeed later. */
+const localErrors = {
+  queue_full: { retry: true, summary: 'The queue of the publisher is full.' },
+  timed_out: { retry: true, summary: 'The gateway did not acknowledge it in time.' },
+  unreachable: { retry: true, summary: 'The request ended without an answer.' },
+  unexpected_answer: { retry: false, summary: 'The answer is none of a Sluice gateway.' },
+  credential_failed: { retry: true, summary: 'The function that gives the credential threw.' },
+  unsupported_value: { retry: false, summary: 'The value can not be carried as JSON.' },
+  closed: { retry: false, summary: 'The publisher is closed.' },
+} as const;
+
+export type LocalErrorCode = keyof typeof localErrors;
+
+interface More {
+  readonly details?: unknown;
+  readonly retryAfterMs?: number;
+  readonly cause?: unknown;
+}
+
+/** Every error that a publication is refused with. `code` is stable; the message is for people. */
+export class PublishError extends Error {
+  /** One of the gateway's (`src/ERRORS.md`), or of this side: `queue_full`, `timed_out`, `closed` … */
+  readonly code: string;
+  /** The same publication may be taken later. */
+  readonly retry: boolean;
+  /** The members that are wrong, where the gateway said so. */
+  readonly details: unknown;
+  /** ... but not before this many milliseconds, where the gateway said so. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: string, message: string, retry: boolean, { details, retryAfterMs, cause }: More = {}) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'PublishError';
+    this.code = code;
+    this.retry = retry;
+    this.details = details;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+export function localError(code: LocalErrorCode, message?: string, cause?: unknown): PublishError {
+  const { retry, summary } = localErrors[code];
+  return new PublishError(code, message ?? summary, retry, { cause });
+}
+
+/** An error that the gateway answered. Of a code that is not known here, `mayRetry` says whether to try again. */
+export function gatewayError(code: string, message: string, mayRetry: boolean, more: More): PublishError {
+  const retry = Object.hasOwn(errorTable, code) ? errorTable[code as ErrorCode].retry : mayRetry;
+  return new PublishError(code, message, retry, more);
+}

@@ -1,0 +1,175 @@
+import { randomBytes } from 'node:crypto';
+import { Broadcasts } from './broadcasts.ts';
+import { Connection } from './connection.ts';
+import { batchable, Delivery } from './delivery.ts';
+import { type EventSource, forwardEvents, type Routes } from './forward.ts';
+import { type PublisherOptions, type Settings, settingsOf } from './options.ts';
+import {
+  type BroadcastInput,
+  type PublicationInput,
+  type PublicationOptions,
+  type Published,
+  publicationText,
+} from './publication.ts';
+import { localError, PublishError } from './publish-error.ts';
+import { type Entry, Queue } from './queue.ts';
+
+/** What `PUT /api/jobs/{id}` takes. */
+export interface JobReport {
+  /** 0 to 100. Default: as before; 100 where the job is completed. */
+  readonly progress?: number;
+  /** `completed` and `error` end the job. Default: `running`. */
+  readonly status?: string;
+  readonly current_step?: string;
+  readonly error?: string;
+  readonly details?: unknown;
+  /** The job begins anew: it may have ended, and progress may go backwards. */
+  readonly restart?: boolean;
+}
+
+/** A message to one user. */
+export interface UserMessage extends PublicationOptions {
+  /** Default: `notification`, or `sync_update`. */
+  readonly type?: string;
+}
+
+/** How many connections of the user were there. */
+export interface UserPublished extends Published {
+  readonly connections: number;
+}
+
+type Target = Pick<Entry, 'method' | 'path' | 'order'>;
+
+/**
+ * Publishes to a gateway over HTTP: over one connection that is kept alive, in batches while a request is out, and again
+ * where a request failed, until `totalTimeoutMs`. Each promise settles with the position of its publication, or rejects
+ * with a `PublishError` of its own. Publications to one topic are published in the order of the calls.
+ */
+export class Publisher {
+  /** A helper per kind of broadcast. */
+  readonly send: Broadcasts;
+  readonly #settings: Settings;
+  readonly #queue: Queue;
+  readonly #connection: Connection;
+  readonly #delivery: Delivery;
+  /** Ids of this publisher begin so. */
+  readonly #idPrefix = randomBytes(9).toString('base64url');
+  #nextId = 0;
+  #closing: Promise<void> | undefined;
+
+  /** Throws a `TypeError` that names all faults of the options. It connects with the first publication. */
+  constructor(options: PublisherOptions) {
+    this.#settings = settingsOf(options);
+    this.#queue = new Queue(this.#settings);
+    this.#connection = new Connection(this.#settings.url);
+    this.#delivery = new Delivery(this.#queue, this.#connection, this.#settings, () => performance.now());
+    this.send = new Broadcasts((topic, type, data, more) => this.publish(topic, type, data, more));
+  }
+
+  /** Publications that wait for their acknowledgement. */
+  get queued(): number {
+    return this.#queue.size;
+  }
+
+  /** `data` is copied at once. Bytes go as they are, everything else as JSON. */
+  publish(topic: string, type: string, data?: unknown, options?: PublicationOptions): Promise<Published> {
+    return this.#publication({ ...options, topic, type, data });
+  }
+
+  /** To every session, in the topic `$all`. */
+  broadcast(type: string, data?: unknown, options?: PublicationOptions): Promise<Published> {
+    const target = { method: 'POST', path: '/api/broadcast', order: '$all' } as const;
+    return this.#message(target, { ...options, type, data });
+  }
+
+  /** To all devices of a user, also to those that come later. */
+  notifyUser(user: string, data: unknown, message: UserMessage = {}): Promise<UserPublished> {
+    return this.#toUser(user, 'notify', { ...message, data });
+  }
+
+  /** To all devices of a user but the session `except`, which has it already. */
+  syncUser(user: string, except: string, data: unknown, message: UserMessage = {}): Promise<UserPublished> {
+    return this.#toUser(user, 'sync', { ...message, except, data });
+  }
+
+  /** Reports the progress of a job. Rejects with `job_conflict` where it has ended or would go backwards. */
+  reportJob(id: string, report: JobReport): Promise<Published> {
+    const path = `/api/jobs/${encodeURIComponent(id)}`;
+    const messageId = this.#settings.messageIds ? this.#newId() : undefined;
+    const target = { method: 'PUT', path, order: path } as const;
+    return this.#enqueue(target, () => JSON.stringify({ ...report, messageId }), true);
+  }
+
+  /**
+   * Publishes the events of an `EventEmitter`, until the function that it returns is called. Errors go to `onError`, by
+   * default that of the publisher; without one they become warnings of the process.
+   */
+  forward(
+    emitter: EventSource,
+    routes: Routes,
+    { onError = this.#settings.onError ?? warn }: { readonly onError?: (error: Error) => void } = {},
+  ): () => void {
+    return forwardEvents(emitter, routes, (publication) => this.#publication(publication), onError);
+  }
+
+  /** Takes no more publications, and resolves once each has settled: at the latest after `totalTimeoutMs`. */
+  close(): Promise<void> {
+    this.#closing ??= this.#delivery.finished().then(() => this.#connection.close());
+    return this.#closing;
+  }
+
+  #publication(publication: PublicationInput): Promise<Published> {
+    return this.#message({ method: 'POST', path: batchable, order: publication.topic }, publication);
+  }
+
+  #toUser(user: string, action: 'notify' | 'sync', message: object): Promise<UserPublished> {
+    const path = `/api/users/${encodeURIComponent(user)}`;
+    const target = { method: 'POST', path: `${path}/${action}`, order: path } as const;
+    return this.#message(target, message as BroadcastInput);
+  }
+
+  /** What is published, with a messageId. */
+  #message<T extends Published>(target: Target, input: PublicationInput | BroadcastInput): Promise<T> {
+    const hasOwnId = input.messageId !== undefined || !this.#settings.messageIds;
+    const message = hasOwnId ? input : { ...input, messageId: this.#newId() };
+    return this.#enqueue(target, () => publicationText(message), !hasOwnId);
+  }
+
+  #newId(): string {
+    return `${this.#idPrefix}-${(this.#nextId++).toString(36)}`;
+  }
+
+  #enqueue<T>(target: Target, write: () => string, hidesDuplicate: boolean): Promise<T> {
+    const promise = new Promise<T>((resolve, reject) => {
+      if (this.#closing !== undefined) throw localError('closed');
+      this.#queue.add({
+        ...target,
+        body: bodyOf(write),
+        expiresAtMs: performance.now() + this.#settings.totalTimeoutMs,
+        hidesDuplicate,
+        resolve: (answer) => resolve(answer as T),
+        reject,
+        isUnsure: false,
+        isSettled: false,
+      });
+      this.#delivery.start();
+    });
+    const { onError } = this.#settings;
+    if (onError !== undefined) promise.catch(onError);
+    return promise;
+  }
+}
+
+function bodyOf(write: () => string): Uint8Array {
+  try {
+    return Buffer.from(write());
+  } catch (cause) {
+    throw localError('unsupported_value', `It can't be carried as JSON: ${(cause as Error).message}`, cause);
+  }
+}
+
+function warn(error: Error): void {
+  process.emitWarning(`an event was not published: ${error.message}`, {
+    code: error instanceof PublishError ? error.code : 'route_failed',
+  });
+}

@@ -1,0 +1,86 @@
+import { localError, type PublishError } from './publish-error.ts';
+
+/** A request to the gateway that is to be acknowledged. */
+export interface Entry {
+  readonly method: 'POST' | 'PUT';
+  readonly path: string;
+  /** What may not be overtaken by a later entry of the same order, as a topic. */
+  readonly order: string;
+  readonly body: Uint8Array;
+  /** When it is given up, on the clock of the queue. */
+  readonly expiresAtMs: number;
+  /** Its messageId is generated: to its publisher a repeat is not a duplicate. */
+  readonly hidesDuplicate: boolean;
+  readonly resolve: (answer: Readonly<Record<string, unknown>>) => void;
+  readonly reject: (error: PublishError) => void;
+  /** A request with it had no answer: whether it was published is unknown. */
+  isUnsure: boolean;
+  isSettled: boolean;
+}
+
+export interface QueueLimits {
+  readonly queueMaxPublications: number;
+  readonly queueMaxBytes: number;
+}
+
+/** Entries in the order in which they came, from the call to their end. All expire after the same time. */
+export class Queue {
+  readonly #limits: QueueLimits;
+  #entries: Entry[] = [];
+  #bytes = 0;
+
+  constructor(limits: QueueLimits) {
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  get first(): Entry | undefined {
+    return this.#entries[0];
+  }
+
+  /** Throws `queue_full`. */
+  add(entry: Entry): void {
+    const { queueMaxPublications, queueMaxBytes } = this.#limits;
+    const { length } = entry.body;
+    if (this.#entries.length >= queueMaxPublications)
+      throw localError('queue_full', `${queueMaxPublications} publications wait already`);
+    if (this.#bytes + length > queueMaxBytes)
+      throw localError('queue_full', `with ${length} bytes more than ${queueMaxBytes} would wait`);
+    this.#bytes += length;
+    this.#entries.push(entry);
+  }
+
+  /**
+   * The next ones that can go in one request, without taking them out: those of the first one's path, if that takes
+   * batches, up to these limits, and at least one.
+   */
+  next(batchPath: string, maxEntries: number, maxBytes: number): readonly Entry[] {
+    const [first] = this.#entries;
+    if (first?.path !== batchPath) return first === undefined ? [] : [first];
+    let bytes = 0;
+    let count = 0;
+    for (const { path, body } of this.#entries) {
+      bytes += body.length + 1;
+      if (count > 0 && (path !== batchPath || count === maxEntries || bytes >= maxBytes)) break;
+      count++;
+    }
+    return this.#entries.slice(0, count);
+  }
+
+  /** Takes out what is settled. */
+  prune(): void {
+    this.#entries = this.#entries.filter(({ isSettled, body }) => {
+      if (isSettled) this.#bytes -= body.length;
+      return !isSettled;
+    });
+  }
+
+  /** Those that expire before or at this time. */
+  expiring(atMs: number): readonly Entry[] {
+    const end = this.#entries.findIndex(({ expiresAtMs }) => expiresAtMs > atMs);
+    return end === -1 ? [...this.#entries] : this.#entries.slice(0, end);
+  }
+}

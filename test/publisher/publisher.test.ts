@@ -1,0 +1,465 @@
+import { EventEmitter, once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { PublishError, Publisher, type PublisherOptions } from '../../src/publisher/index.ts';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { lastingPort } from '../support/gateway-process.ts';
+import { JsonClient } from '../support/json-client.ts';
+import { CuttingProxy, Front } from './front.ts';
+
+let gateway: TestGateway;
+let front: Front;
+let topics = 0;
+/** Of the test alone. */
+let topic: string;
+
+beforeAll(async () => {
+  gateway = await startGateway({ topicHistoryMaxPublications: 10_000 });
+  front = await Front.before(gateway.url);
+});
+afterAll(async () => {
+  await front.close();
+  await gateway.close();
+});
+beforeEach(() => {
+  topic = `topic-${++topics}`;
+  front.requests.length = 0;
+  front.sockets.length = 0;
+  front.intercept = () => false;
+});
+
+function publisherOf(options: Partial<PublisherOptions> = {}): Publisher {
+  const publisher = new Publisher({ url: front.url, ...options });
+  onTestFinished(() => publisher.close());
+  return publisher;
+}
+
+async function history(name: string, url = gateway.url): Promise<readonly { type: string; data: unknown }[]> {
+  const publications: { type: string; data: unknown; offset: number }[] = [];
+  for (;;) {
+    const after = publications.at(-1)?.offset ?? 0;
+    const answer = await fetch(`${url}/api/topics/${name}/history?after=${after}&limit=1000`);
+    const page = ((await answer.json()) as { messages: typeof publications }).messages;
+    if (page.length === 0) return publications;
+    publications.push(...page);
+  }
+}
+
+const dataOf = async (name: string, url?: string) => (await history(name, url)).map(({ data }) => data);
+
+function codeOf(error: unknown): string {
+  expect(error).toBeInstanceOf(PublishError);
+  return (error as PublishError).code;
+}
+
+/** Publishes 0 to `count` - 1. */
+function publishAll(publisher: Publisher, count: number, to = topic) {
+  return Promise.all(Array.from({ length: count }, (_, i) => publisher.publish(to, 'n', i)));
+}
+
+const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+describe('a publish', () => {
+  it('resolves with its position, and carries what it was given', async () => {
+    const publisher = publisherOf();
+    const client = await JsonClient.open(gateway.wsUrl);
+    onTestFinished(() => client.close());
+    await client.call({ type: 'subscribe', topic });
+    const data = { a: 1 };
+    const first = publisher.publish(topic, 'made', data, { tags: { a: '1' }, timestamp: new Date(0) });
+    data.a = 2;
+    expect(await first).toEqual({ epoch: expect.any(String), offset: 1 });
+    expect((await publisher.publish(topic, 'bytes', new Uint8Array([1, 2]))).offset).toBe(2);
+    const [made, bytes] = await client.count(topic, 2);
+    expect(made).toMatchObject({ type: 'made', data: { a: 1 }, timestamp: '1970-01-01T00:00:00.000Z' });
+    expect(bytes).toMatchObject({ type: 'bytes', dataBase64: 'AQI=' });
+  });
+
+  it('says that a messageId of the application was seen before, and never so of its own', async () => {
+    const publisher = publisherOf();
+    const { epoch } = await publisher.publish(topic, 't', 1, { messageId: 'm' });
+    expect(await publisher.publish(topic, 't', 1, { messageId: 'm' })).toEqual({
+      epoch,
+      offset: 1,
+      duplicate: true,
+    });
+    expect(await publisher.publish(topic, 't', 1)).toEqual({ epoch, offset: 2 });
+  });
+
+  it('that is wrong is refused alone, with its own code', async () => {
+    const publisher = publisherOf();
+    const codes = await Promise.all([
+      publisher.publish(topic, 't', 1).then(({ offset }) => offset),
+      publisher.publish('bad topic', 't').catch(codeOf),
+      publisher.publish(topic, 'subscribed').catch(codeOf),
+      publisher.publish(topic, 't', () => 1).catch(codeOf),
+      publisher.publish(topic, 't', 1, { colour: 'red' } as never).catch(codeOf),
+      publisher.publish(topic, 't', 'x'.repeat(65_537)).catch(codeOf),
+      publisher.publish(topic, 't', 2).then(({ offset }) => offset),
+    ]);
+    expect(codes).toEqual([
+      ...[1, 'invalid_topic', 'invalid_type', 'unsupported_value', 'invalid_request', 'payload_too_large', 2],
+    ]);
+    expect(await publisher.publish('bad topic', 't').catch((error) => [error.code, error.retry])).toEqual([
+      ...['invalid_topic', false],
+    ]);
+  });
+
+  it('is refused by a key without permission, with the code of the gateway', async () => {
+    const closed = await startGateway({ apiKeys: 'a-key-of-sixteen-characters' });
+    onTestFinished(() => closed.close());
+    const without = publisherOf({ url: closed.url });
+    expect(
+      await Promise.all([without.publish('a', 't').catch(codeOf), without.publish('b', 't').catch(codeOf)]),
+    ).toEqual([...['unauthorized', 'unauthorized']]);
+    const calls: number[] = [];
+    const credential = async () => {
+      calls.push(1);
+      return 'a-key-of-sixteen-characters';
+    };
+    expect((await publisherOf({ url: closed.url, credential }).publish('a', 't')).offset).toBe(1);
+    expect(calls).toHaveLength(1);
+  });
+});
+
+describe('the connection', () => {
+  it('is kept for all requests', async () => {
+    const publisher = publisherOf();
+    for (const i of numbers(20)) await publisher.publish(topic, 'n', i);
+    expect([front.requests.length, front.sockets.length]).toEqual([20, 1]);
+  });
+
+  it('is closed, while it is idle, before the other side would', async () => {
+    front.intercept = (_, response) => {
+      response.setHeader('keep-alive', 'timeout=2');
+      response.setHeader('connection', 'keep-alive');
+      response.end('{"epoch":"e","offset":1}');
+      return true;
+    };
+    const publisher = publisherOf();
+    await publisher.publish(topic, 'n');
+    const [socket] = front.sockets;
+    await once(socket!, 'end');
+    front.intercept = () => false;
+    await publisher.publish(topic, 'n');
+    expect(front.sockets).toHaveLength(2);
+  });
+
+  it('that ends as it is used again is replaced at once, and nothing is published twice', async () => {
+    const publisher = publisherOf();
+    for (const i of numbers(10)) {
+      await publisher.publish(topic, 'n', i);
+      front.intercept = (request) => {
+        front.intercept = () => false;
+        request.socket.destroy();
+        return true;
+      };
+    }
+    expect(await dataOf(topic)).toEqual(numbers(10));
+    expect(front.sockets).toHaveLength(10);
+  });
+});
+
+describe('a batch', () => {
+  it('takes what is published in one turn, and while a request is out', async () => {
+    const publisher = publisherOf();
+    const published = await publishAll(publisher, 2500);
+    expect(published.map(({ offset }) => offset)).toEqual(numbers(2500).map((i) => i + 1));
+    expect(front.requests).toEqual(Array(3).fill('POST /api/publish/batch'));
+    expect(await dataOf(topic)).toEqual(numbers(2500));
+  });
+
+  it('has at most batchMaxPublications', async () => {
+    for (const [count, requests] of [
+      [9, 1],
+      [10, 1],
+      [11, 2],
+    ] as const) {
+      front.requests.length = 0;
+      await publishAll(publisherOf({ batchMaxPublications: 10 }), count, `${topic}-${count}`);
+      expect(front.requests).toHaveLength(requests);
+    }
+  });
+
+  it('has at most batchMaxBytes, and a larger publication goes alone', async () => {
+    const publisher = publisherOf({ batchMaxBytes: 10_000 });
+    const large = 'x'.repeat(20_000);
+    await Promise.all(
+      [...numbers(20), large].map((_, i) =>
+        publisher.publish(topic, 'n', i === 20 ? large : 'y'.repeat(900)),
+      ),
+    );
+    expect(front.requests).toEqual([...Array(2).fill('POST /api/publish/batch'), 'POST /api/publish']);
+  });
+
+  it('becomes smaller where the gateway takes less', async () => {
+    const small = await startGateway({ bodyMaxBytes: '128KiB', frameMaxBytes: '128KiB' });
+    onTestFinished(() => small.close());
+    const publisher = publisherOf({ url: small.url, batchMaxBytes: 2 ** 20 });
+    const data = 'x'.repeat(50_000);
+    const published = await Promise.all(numbers(20).map(() => publisher.publish(topic, 't', data)));
+    expect(published.map(({ offset }) => offset)).toEqual(numbers(20).map((i) => i + 1));
+  });
+});
+
+describe('what fails for now', () => {
+  it('is sent again: behind a proxy that cuts connections all is published once, in order', async () => {
+    let seed = 7;
+    const random = () => {
+      seed = (seed * 16_807) % 2_147_483_647;
+      return seed / 2_147_483_647;
+    };
+    const before = await gateway.metric('sluice_publish_duplicates_total');
+    const proxy = await CuttingProxy.before(gateway.port, () => 1 + Math.floor(random() * 6000));
+    onTestFinished(() => proxy.close());
+    const publisher = publisherOf({ url: proxy.url, batchMaxPublications: 7, totalTimeoutMs: 200_000 });
+    const sent = numbers(600).map((i) => publisher.publish(`${topic}-${i % 3}`, 'n', i));
+    await Promise.all(sent);
+    expect(proxy.cuts).toBeGreaterThan(10);
+    // Some were committed by a request whose answer was cut off.
+    expect(await gateway.metric('sluice_publish_duplicates_total')).toBeGreaterThan(before);
+    for (const each of numbers(3))
+      expect(await dataOf(`${topic}-${each}`)).toEqual(numbers(600).filter((i) => i % 3 === each));
+  }, 60_000);
+
+  it('outlives a gateway that restarts: with lmdb all is published once, in order', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'sluice-publisher-'));
+    onTestFinished(() => rmSync(dataDir, { recursive: true }));
+    const options = { engine: 'lmdb', dataDir, port: await lastingPort() } as const;
+    const first = await startGateway(options);
+    const publisher = publisherOf({ url: first.url, batchMaxPublications: 5 });
+    const sent = numbers(300).map((i) => publisher.publish(topic, 'n', i));
+    await sent[20];
+    await first.close();
+    const second = await startGateway(options);
+    onTestFinished(() => second.close());
+    await Promise.all(sent);
+    expect(await dataOf(topic, second.url)).toEqual(numbers(300));
+  });
+
+  it('waits as long as Retry-After says, and is told of what comes too late', async () => {
+    const times: number[] = [];
+    front.intercept = (_, response) => {
+      times.push(performance.now());
+      if (times.length > 1) return false;
+      response.writeHead(429, { 'retry-after': '1' });
+      response.end('{"error":{"code":"rate_limited","message":"slower"}}');
+      return true;
+    };
+    expect((await publisherOf().publish(topic, 't')).offset).toBe(1);
+    expect(times[1]! - times[0]!).toBeGreaterThan(990);
+    times.length = 0;
+    const hurried = publisherOf({ totalTimeoutMs: 900 });
+    expect(await hurried.publish(topic, 't').catch((error) => [error.code, error.retryAfterMs])).toEqual([
+      ...['rate_limited', 1000],
+    ]);
+    expect(times).toHaveLength(1);
+  });
+
+  it('is sent again after a 503, also of a proxy, and after a request without an answer', async () => {
+    const troubles = ['gateway', 'proxy', 'silence'];
+    front.intercept = (_, response) => {
+      const trouble = troubles.shift();
+      if (trouble === 'gateway')
+        response.writeHead(503).end('{"error":{"code":"shutting_down","message":"later"}}');
+      if (trouble === 'proxy') response.writeHead(502).end('<html>');
+      return trouble !== undefined;
+    };
+    const publisher = publisherOf({ requestTimeoutMs: 200 });
+    await publishAll(publisher, 3);
+    expect(await dataOf(topic)).toEqual([0, 1, 2]);
+    expect(front.requests).toHaveLength(4);
+  });
+
+  it('is given up after totalTimeoutMs, and what comes after it goes its way', async () => {
+    front.intercept = () => true;
+    const publisher = publisherOf({ totalTimeoutMs: 300 });
+    const error = await publisher.publish(topic, 't', 1).catch((reason: unknown) => reason);
+    expect(codeOf(error)).toBe('timed_out');
+    expect((error as Error).message).toMatch(/unknown/);
+    front.intercept = () => false;
+    expect((await publisher.publish(topic, 't', 2)).offset).toBe(1);
+  });
+
+  it('is refused where no server is, in time', async () => {
+    const server = await Front.before(gateway.url);
+    await server.close();
+    const publisher = publisherOf({ url: server.url, totalTimeoutMs: 300 });
+    expect(await publisher.publish(topic, 't').catch(codeOf)).toBe('timed_out');
+  });
+
+  it('is not sent again after a later one of its topic was taken', async () => {
+    front.intercept = (_, response) => {
+      front.intercept = () => false;
+      const busy = '{"error":{"code":"engine_unavailable","message":"busy"}}';
+      response.end(`{"results":[${busy},{"epoch":"e","offset":1},${busy}]}`);
+      return true;
+    };
+    const publisher = publisherOf();
+    const outcomes = await Promise.all([
+      publisher.publish(topic, 't', 1).catch(codeOf),
+      publisher.publish(topic, 't', 2),
+      publisher.publish(`${topic}-other`, 't', 3),
+    ]);
+    expect(outcomes).toEqual([
+      'engine_unavailable',
+      { epoch: 'e', offset: 1 },
+      { epoch: expect.any(String), offset: 1 },
+    ]);
+  });
+});
+
+describe('the queue', () => {
+  it('takes up to queueMaxPublications', async () => {
+    const publisher = publisherOf({ queueMaxPublications: 5 });
+    const outcomes = await Promise.all(
+      numbers(6).map((i) => publisher.publish(topic, 'n', i).then(({ offset }) => offset, codeOf)),
+    );
+    expect(outcomes).toEqual([1, 2, 3, 4, 5, 'queue_full']);
+    expect(publisher.queued).toBe(0);
+    expect(await publisher.publish(topic, 'n', 6)).toMatchObject({ offset: 6 });
+  });
+
+  it('takes up to queueMaxBytes', async () => {
+    const body = (data: string) => JSON.stringify({ topic, type: 't', data }).length;
+    const room = body('x'.repeat(100));
+    const outcomes = (size: number) => {
+      const publisher = publisherOf({ queueMaxBytes: room, messageIds: false });
+      return publisher.publish(topic, 't', 'x'.repeat(size)).then(() => 'taken', codeOf);
+    };
+    expect(await Promise.all([99, 100, 101].map(outcomes))).toEqual(['taken', 'taken', 'queue_full']);
+  });
+
+  it('is flushed by close, after which nothing is taken', async () => {
+    const publisher = publisherOf();
+    const sent = publishAll(publisher, 100);
+    await publisher.close();
+    expect(await publisher.publish(topic, 'n').catch(codeOf)).toBe('closed');
+    expect(await dataOf(topic)).toEqual(numbers(100));
+    expect(await sent).toHaveLength(100);
+    expect(front.sockets.filter(({ destroyed }) => !destroyed).length).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('the helpers', () => {
+  it('publish each kind of broadcast to its topic', async () => {
+    const { send } = publisherOf();
+    await Promise.all([
+      send.stats({ cpu: 1 }),
+      send.ruleChange({ rule_id: 7, action: 'updated', details: { port: 80 } }),
+      send.systemEvent('started'),
+      send.log('line'),
+      send.alert('fire'),
+      send.notification('hello'),
+    ]);
+    const told = await Promise.all(
+      ['stats', 'rules', 'system', 'logs', 'alerts', 'notifications'].map(
+        async (name) => (await history(name))[0],
+      ),
+    );
+    expect(told.map((each) => [each?.type, each?.data])).toEqual([
+      ['stats_update', { cpu: 1 }],
+      ['rule_change', { rule_id: 7, action: 'updated', details: { port: 80 } }],
+      ['system_event', 'started'],
+      ['log', 'line'],
+      ['alert', 'fire'],
+      ['notification', 'hello'],
+    ]);
+  });
+
+  it('publish to all sessions', async () => {
+    const client = await JsonClient.open(gateway.wsUrl);
+    onTestFinished(() => client.close());
+    await publisherOf().broadcast('maintenance', { at: 'noon' });
+    expect(await client.until(({ type }) => type === 'maintenance')).toMatchObject({
+      topic: '$all',
+      data: { at: 'noon' },
+    });
+  });
+
+  it('report the progress of a job', async () => {
+    const publisher = publisherOf();
+    const id = `import/${topics}`.replace('/', '-');
+    expect(await publisher.reportJob(id, { progress: 40, current_step: 'reading' })).toMatchObject({
+      offset: 1,
+    });
+    expect(await publisher.reportJob(id, { progress: 30 }).catch(codeOf)).toBe('job_conflict');
+    expect(await publisher.reportJob(id, { status: 'completed' })).toMatchObject({ progress: 100 });
+  });
+});
+
+describe('forward', () => {
+  it('publishes the events of an emitter until it is stopped', async () => {
+    const emitter = new EventEmitter();
+    const publisher = publisherOf();
+    const stop = publisher.forward(emitter, {
+      saved: topic,
+      moved: (from: string, to: string) => ({ topic, type: 'move', data: { from, to } }),
+      ignored: () => undefined,
+    });
+    emitter.emit('saved', { id: 1 });
+    emitter.emit('saved', 1, 2);
+    emitter.emit('moved', 'a', 'b');
+    emitter.emit('ignored');
+    stop();
+    stop();
+    expect(emitter.eventNames()).toEqual([]);
+    await publisher.close();
+    expect((await history(topic)).map(({ type, data }) => [type, data])).toEqual([
+      ['saved', { id: 1 }],
+      ['saved', [1, 2]],
+      ['move', { from: 'a', to: 'b' }],
+    ]);
+  });
+
+  it('tells onError of what can not be published, and never throws into the emitter', async () => {
+    const emitter = new EventEmitter();
+    const errors: Error[] = [];
+    const publisher = publisherOf();
+    const routes = {
+      bad: 'bad topic',
+      broken: () => {
+        throw new Error('a route that throws');
+      },
+    };
+    publisher.forward(emitter, routes, { onError: (error) => errors.push(error) });
+    emitter.emit('broken');
+    emitter.emit('bad', 1);
+    await publisher.close();
+    expect(errors.map(({ message }) => message)).toEqual([
+      'a route that throws',
+      expect.stringContaining(''),
+    ]);
+    expect(codeOf(errors[1])).toBe('invalid_topic');
+  });
+});
+
+describe('the options', () => {
+  it('are refused together', () => {
+    const options = { url: 'ftp://x', queueMaxBytes: 0, totalTimeoutMs: 240_001, bathMaxBytes: 1 };
+    expect(() => new Publisher(options as never)).toThrow(
+      /url .*queueMaxBytes .*totalTimeoutMs .*bathMaxBytes is no option/,
+    );
+    expect(() => new Publisher({ url: 'http://user:secret@host' })).toThrow(/password/);
+    expect(() => new Publisher({ url: 'http://user:secret@host' })).not.toThrow(/secret/);
+  });
+
+  it('may name the path below which a proxy serves the gateway', async () => {
+    front.intercept = (request) => {
+      request.url = request.url?.replace('/below', '');
+      return false;
+    };
+    expect((await publisherOf({ url: `${front.url}/below/` }).publish(topic, 't')).offset).toBe(1);
+    expect(front.requests).toEqual(['POST /below/api/publish']);
+  });
+
+  it('tell onError of each failure, so that none ends the process', async () => {
+    const codes: string[] = [];
+    const publisher = publisherOf({ onError: (error) => codes.push(codeOf(error)) });
+    void publisher.publish('bad topic', 't');
+    await publisher.close();
+    await expect.poll(() => codes).toEqual(['invalid_topic']);
+  });
+});
