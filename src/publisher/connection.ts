@@ -28,8 +28,8 @@ const usualIdleMs = 4000;
 const idleMarginMs = 1000;
 
 /**
- * One connection to a gateway, kept alive between requests and opened again when it is needed. One request at a time. An
- * idle connection does not keep the process alive.
+ * One connection to a gateway, kept alive between requests and opened again when it is needed. One request at a time.
+ * An idle connection does not keep the process alive.
  */
 export class Connection {
   readonly #base: URL;

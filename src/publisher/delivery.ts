@@ -109,8 +109,8 @@ export class Delivery {
   }
 
   /**
-   * The result of each entry, or one error for all of them. Entries that expire meanwhile are rejected at once, and with
-   * the last of them the request is given up.
+   * The result of each entry, or one error for all of them. Entries that expire meanwhile are rejected at once, and
+   * with the last of them the request is given up.
    */
   async #request(entries: readonly Entry[]): Promise<readonly Result[] | PublishError> {
     const given = new AbortController();

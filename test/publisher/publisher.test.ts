@@ -379,6 +379,17 @@ describe('the helpers', () => {
     });
   });
 
+  it('publish to all devices of a user, and to the others of a device', async () => {
+    const publisher = publisherOf();
+    const told = await publisher.notifyUser('a/b@example.org', { text: 'hello' });
+    expect(told).toEqual({ epoch: expect.any(String), offset: 1, connections: 0 });
+    const synced = await publisher.syncUser('a/b@example.org', 'a-session', { read: [1] }, { type: 'read' });
+    expect(synced).toMatchObject({ epoch: told.epoch, offset: 2 });
+    expect((await history(encodeURIComponent('user:a/b@example.org'))).map(({ type }) => type)).toEqual([
+      ...['notification', 'read'],
+    ]);
+  });
+
   it('report the progress of a job', async () => {
     const publisher = publisherOf();
     const id = `import/${topics}`.replace('/', '-');
