@@ -58,6 +58,7 @@ const mayImportBesideSrc: Readonly<Record<string, readonly string[]>> = {
   'test/transport': ['test/support', 'test/topics', 'test/fanout', 'test/sessions'],
   'test/cli': ['test/support'],
   'test/config': [],
+  'test/publisher': ['test/support'],
   'test/web': ['test/support'],
   'test/client': ['test/support'],
   'test/engines': ['test/support', 'test/topics'],
