@@ -1,3 +1,4 @@
+import { isExcepted, type Reader } from '../fanout/conflate.ts';
 import type { View } from '../fanout/view.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Mode, Position, ServerFrame } from '../protocol/frames.ts';
@@ -22,6 +23,8 @@ export interface Backlog {
 export interface CatchUpReceiver {
   /** Of its session: a publication may except it. */
   readonly id: string;
+  /** That of the session which its client had before; undefined: it is not known. */
+  readonly formerId?: string | undefined;
   /** Whether one more page may be sent now. */
   hasRoom(): boolean;
   sendBytes(message: Uint8Array): void;
@@ -97,6 +100,7 @@ function sendValues(
   const { offset, values } = snapshot;
   const { codec } = view.options;
   const first = snapshot.sent === 0;
+  const reader = readerOf(receiver);
   const { publicationsPerFrame: most = values.length } = codec;
   const pieces: Uint8Array[] = [];
   for (
@@ -105,7 +109,7 @@ function sendValues(
     snapshot.sent++
   ) {
     const publication = values[snapshot.sent] as StoredPublication;
-    if (publication.except === receiver.id) continue;
+    if (isExcepted(reader, publication.except)) continue;
     const piece = publication.encoded(codec);
     pieces.push(piece);
     bytes += piece.length;
@@ -117,12 +121,16 @@ function sendValues(
   metrics.deliveriesTotal.inc(pieces.length);
 }
 
+function readerOf({ id, formerId }: CatchUpReceiver): Omit<Reader, 'nowMs'> {
+  return { session: id, formerSession: formerId };
+}
+
 function sendPage(receiver: CatchUpReceiver, backlog: TopicBacklog, options: CatchUpOptions): void {
   const { feed, position } = backlog;
   const { pages, nowMs, pageBytes, metrics } = options;
   let page = pages.find(feed, position);
   if (page === undefined) {
-    const made = makePage(feed, position, { session: receiver.id, nowMs: nowMs() }, pageBytes);
+    const made = makePage(feed, position, { ...readerOf(receiver), nowMs: nowMs() }, pageBytes);
     page = made.isForAll ? pages.add(feed, made.page) : made.page;
   }
   backlog.covered(page.header.upto);

@@ -1,5 +1,5 @@
 import type { StoredPublication } from '../topics/publication.ts';
-import { type Reader, removalOf } from './conflate.ts';
+import { isExcepted, type Reader, removalOf } from './conflate.ts';
 import type { Feed } from './view.ts';
 
 /** The keys of which receivers may hold a value: one that stops matching the filter is removed from them. */
@@ -30,6 +30,6 @@ export function choose(
   return publication;
 }
 
-function isFor({ session, nowMs }: Reader, feed: Feed, publication: StoredPublication): boolean {
-  return feed.exceptOf(publication) !== session && publication.expiresAtMs > nowMs;
+function isFor(reader: Reader, feed: Feed, publication: StoredPublication): boolean {
+  return !isExcepted(reader, feed.exceptOf(publication)) && publication.expiresAtMs > reader.nowMs;
 }

@@ -22,8 +22,17 @@ export function removalOf(publication: StoredPublication): StoredPublication {
 /** One session that is caught up by itself, rather than with all members of the view. */
 export interface Reader {
   readonly session: string;
+  /** The session that its client had before, of whose time publications may be that except it. */
+  readonly formerSession?: string | undefined;
   /** Milliseconds since 1970: what has expired by then is not sent. */
   readonly nowMs: number;
+}
+
+export function isExcepted(
+  { session, formerSession }: Omit<Reader, 'nowMs'>,
+  except: string | undefined,
+): boolean {
+  return except !== undefined && (except === session || except === formerSession);
 }
 
 /**
@@ -49,7 +58,7 @@ export function conflate(
     if (!isState && !matches) continue;
     const except = matches ? feed.exceptOf(publication) : undefined;
     const hasExpired = matches && reader !== undefined && publication.expiresAtMs <= reader.nowMs;
-    if (except !== undefined && except === reader?.session) continue;
+    if (reader !== undefined && isExcepted(reader, except)) continue;
     if (hasExpired && !isState) continue;
     if (!isState && publication.key === undefined) {
       kept.set(publication, undefined);

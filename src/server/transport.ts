@@ -40,6 +40,8 @@ export interface Served {
   readonly compat: Compat;
 }
 
+/** A hundred subscriptions with long filters. */
+const streamBodyMaxBytes = 256 * 1024;
 /** Proxies close a connection that is silent for a minute, some earlier. */
 const heartbeatMaxMs = 15_000;
 
@@ -92,7 +94,7 @@ export function serveApp(
     sessions,
     cursors: new StreamCursors(served.broker),
     incoming,
-    bodyMaxBytes: config.frameMaxBytes,
+    bodyMaxBytes: Math.min(streamBodyMaxBytes, config.frameMaxBytes),
     backpressureMaxBytes: config.backpressureMaxBytes,
     metrics,
   };

@@ -3,6 +3,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Connection } from './connection.ts';
 import type { Peer, Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
+import type { Continuation } from './stream-start.ts';
 
 export interface LifecycleOptions {
   readonly sessions: Sessions;
@@ -32,11 +33,12 @@ export class Lifecycle {
 
   /**
    * An admitted peer is connected: begins its session, which may send at once. `startedAtMs`: when the connection was
-   * asked for, on the monotonic clock. `cursor`: of a stream, where its client continues.
+   * asked for, on the monotonic clock. `continuation`: of a stream whose client had
+   * another one before.
    */
-  open(peer: Peer, connection: Connection, startedAtMs: number, cursor?: string): Session {
+  open(peer: Peer, connection: Connection, startedAtMs: number, continuation?: Continuation): Session {
     const { sessions, metrics, monotonicMs } = this.#options;
-    const session = sessions.open(peer, connection, cursor);
+    const session = sessions.open(peer, connection, continuation);
     this.#openNow++;
     this.#opened.inc();
     metrics.handshakeSeconds.observe((monotonicMs() - startedAtMs) / 1000);

@@ -35,6 +35,8 @@ export interface SessionViewsOptions {
 
 /** The session that the views are of. */
 export interface ViewsOwner extends Occupant {
+  /** The session that its client had before; undefined: it is not known. */
+  readonly formerId: string | undefined;
   /** Sends what waits, and goes on catching up. */
   pump(): void;
   /** It no longer takes part in this view. */
@@ -190,6 +192,10 @@ export class SessionViews implements CatchUpReceiver {
 
   get id(): string {
     return this.#owner.id;
+  }
+
+  get formerId(): string | undefined {
+    return this.#owner.formerId;
   }
 
   hasRoom(): boolean {

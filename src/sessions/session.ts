@@ -53,6 +53,8 @@ export interface Peer {
 export class Session implements Receiver, TaskFaults {
   readonly id: string;
   readonly peer: Peer;
+  /** The session that its client had before, by what the client says. */
+  readonly formerId: string | undefined;
   readonly connectedAtMs: number;
   readonly commandBucket: TokenBucket;
   /** Of refusals by the rate limit; absent where there were none. */
@@ -80,8 +82,10 @@ export class Session implements Receiver, TaskFaults {
     connectedAtMs: number,
     connection: Connection,
     context: SessionContext,
+    formerId?: string,
   ) {
     this.id = id;
+    this.formerId = formerId;
     this.peer = peer;
     this.#identity = peer.identity;
     this.#payer = payerOf(peer.identity, `session ${id}`, addressPayer(peer.addressKey));

@@ -13,6 +13,7 @@ import type { ConnectionLimits } from './connection-limits.ts';
 import { OwnTopics } from './own-topics.ts';
 import { type Peer, Session, type SessionContext } from './session.ts';
 import { SessionIds } from './session-ids.ts';
+import type { Continuation } from './stream-start.ts';
 import type { Subscriber, Unloaded } from './subscribe.ts';
 import { Failure } from './task.ts';
 import { isUnauthenticated, Unauthenticated } from './unauthenticated.ts';
@@ -102,15 +103,16 @@ export class Sessions {
 
   /**
    * Begins a session and greets it. `close` gives the peer's seat back. A session that still has to authenticate joins
-   * nothing before. `cursor`: of a stream, where its client continues.
+   * nothing before. `continuation`: of a stream whose client had another one before.
    */
-  open(peer: Peer, connection: Connection, cursor?: string): Session {
+  open(peer: Peer, connection: Connection, continuation?: Continuation): Session {
     const session = new Session(
       this.#ids.next(),
       peer,
       this.#options.commands.broker.wallMs(),
       connection,
       this.#context,
+      continuation?.formerSession,
     );
     this.#byId.set(session.id, session);
     this.#options.observer?.opened(session);
@@ -119,7 +121,7 @@ export class Sessions {
     if (isUnauthenticated(session)) this.#unauthenticated.add(session, this.#options.context.monotonicMs());
     else {
       this.#context.events?.connected(session);
-      this.#ownTopics.join(session, cursor);
+      this.#ownTopics.join(session, continuation?.cursor);
     }
     return session;
   }

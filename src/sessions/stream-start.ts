@@ -2,11 +2,17 @@ import { subscriptionKey } from '../protocol/equal-subscriptions.ts';
 import type { Subscription } from '../protocol/frames.ts';
 import { type Cursor, formatCursor, type Had, subscriptionsKey } from '../topics/cursor.ts';
 
+/** Where a stream goes on that was another session before. */
+export interface Continuation {
+  readonly cursor: string;
+  readonly formerSession: string | undefined;
+}
+
 /** Where a stream begins. */
 export interface StreamStart {
   readonly subscriptions: readonly Subscription[];
-  /** For the topics that the session joins by itself; undefined: they begin. */
-  readonly cursor: string | undefined;
+  /** Undefined: it is its client's first. */
+  readonly continuation: Continuation | undefined;
   /** `subscriptionsKey` of the subscriptions. */
   readonly subscriptionsKey: string;
 }
@@ -17,14 +23,15 @@ export interface StreamStart {
  */
 export function streamStart(subscriptions: readonly Subscription[], cursor: Cursor | undefined): StreamStart {
   const key = subscriptionsKey(subscriptions.map(subscriptionKey));
-  if (cursor === undefined) return { subscriptions, cursor: undefined, subscriptionsKey: key };
+  if (cursor === undefined) return { subscriptions, continuation: undefined, subscriptionsKey: key };
   const isSame = cursor.stream === undefined || cursor.stream.subscriptions === key;
   const text = formatCursor(isSame ? { ...cursor, stream: undefined } : lackingValues(cursor));
   const continued = subscriptions.map(({ since: _since, positions: _positions, last: _last, ...rest }) => ({
     ...rest,
     cursor: text,
   }));
-  return { subscriptions: continued, cursor: text, subscriptionsKey: key };
+  const continuation = { cursor: text, formerSession: cursor.stream?.session };
+  return { subscriptions: continued, continuation, subscriptionsKey: key };
 }
 
 function lackingValues({ epoch, seq, exceptions }: Cursor): Cursor {

@@ -20,7 +20,7 @@ export interface Cursor extends Had {
 
 export const cursorMaxLength = 1024;
 /** They fit into a cursor, whatever else it says. */
-export const exceptionsMax = 48;
+export const exceptionsMax = 40;
 
 const keyBytes = 6;
 const form =

@@ -185,6 +185,44 @@ describe('resuming by the cursor', () => {
     }
   });
 
+  test('does not get what its former session was excepted from', async () => {
+    const client = await stream('topic=own');
+    const { session } = client.of('connected')[0] as { session: string };
+    await publish('own', 'mine', { except: session });
+    await publish('own', 'theirs');
+    await client.until(() => client.publications.length === 1);
+    client.close();
+    await publish('own', 'mine too', { except: session });
+    await publish('own', 'theirs too');
+    const again = await open('topic=own', { headers: { 'last-event-id': client.parser.lastEventId } });
+    await again.until(() => again.publications.length === 1);
+    expect([...dataOf(client), ...dataOf(again)]).toEqual(['theirs', 'theirs too']);
+  });
+
+  test('of more topics than a cursor names loses nothing, and repeats by offset', async () => {
+    const topics = range(0, 100).map((n) => `crowd:${n}`);
+    const client = await stream('topic=crowd:*&intervalMs=100');
+    const publishAll = async (data: number) => {
+      const items = topics.map((topic) => ({ topic, type: 'e', data }));
+      await gateway.post('/api/publish/batch', JSON.stringify(items));
+    };
+    for (const data of [1, 2]) await publishAll(data);
+    await client.until(() => client.publications.length > 100);
+    client.close();
+    await publishAll(3);
+    expect(client.events.every(({ id }) => id.length <= 1024)).toBe(true);
+    const again = await open('topic=crowd:*&intervalMs=100', {
+      headers: { 'last-event-id': client.parser.lastEventId },
+    });
+    const both = () => [...client.publications, ...again.publications];
+    await again.until(() => new Set(both().map(({ topic, offset }) => `${topic} ${offset}`)).size === 300);
+    for (const topic of topics) {
+      const offsets = again.publications.filter((each) => each.topic === topic).map(({ offset }) => offset);
+      expect(offsets).toEqual([...offsets].sort((a, b) => a - b));
+    }
+    expect(again.of('gap')).toEqual([]);
+  });
+
   test('names what is gone', async () => {
     const client = await stream('topic=short:a');
     await publish('short:a', 1);

@@ -144,7 +144,7 @@ export class Polls {
       sentBytes: metrics.sentBytesTotal,
     });
     connection.open(this.#poll(asking, connection));
-    const session = this.#lifecycle.open(peer, connection, startedAtMs, start.cursor);
+    const session = this.#lifecycle.open(peer, connection, startedAtMs, start.continuation);
     connection.session = session;
     this.#sink.add(connection);
     this.#connections.set(session.id, connection);

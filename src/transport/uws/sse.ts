@@ -113,7 +113,7 @@ export class EventStreams {
       sentBytes: metrics.sentBytesTotal,
     });
     exchange.onAborted(() => connection.gone());
-    const session = this.#lifecycle.open(peer, connection, startedAtMs, start.cursor);
+    const session = this.#lifecycle.open(peer, connection, startedAtMs, start.continuation);
     connection.session = session;
     this.sink.add(connection);
     sessions.subscribeStream(session, start.subscriptions, (results) => {

@@ -9,7 +9,7 @@ import {
   type sseBody,
   type sseQuery,
 } from '../../api/stream-request.ts';
-import { whenDone } from '../../awaitable.ts';
+import { type Awaitable, whenDone } from '../../awaitable.ts';
 import { type ErrorCode, SluiceError } from '../../errors.ts';
 import type { SubscribeResult } from '../../protocol/frames.ts';
 import type { Admission, Applicant } from '../../sessions/admission.ts';
@@ -41,9 +41,9 @@ export interface Visitor {
 }
 
 /** A request whose client is not known yet. */
-interface Read {
+interface Unread {
   readonly applicant: Applicant;
-  readonly asked: StreamRequest | SluiceError;
+  readonly read: () => StreamRequest | SluiceError;
   readonly continues: boolean;
 }
 
@@ -87,10 +87,8 @@ export class StreamDoor {
       reception.refuse(problem);
       return;
     }
-    const proceed = (request: StreamRequest | SluiceError) =>
-      this.#identify({ applicant, asked: request, continues }, reception);
     if (asked !== undefined) {
-      proceed(asked);
+      void this.#identify({ applicant, read: () => asked, continues }, reception);
       return;
     }
     if (!isJson(head.header('content-type'))) {
@@ -101,35 +99,38 @@ export class StreamDoor {
     }
     const { bodyMaxBytes, incoming } = this.#options;
     const options = { bodyMaxBytes, incoming, payer: applicant.payer, verdict: undefined };
-    const body = new RequestBody(response, options, (bytes) =>
-      proceed(bytes instanceof SluiceError ? bytes : readStreamBody(shapes.body, bytes, lastEventId)),
-    );
+    const body = new RequestBody(response, options, (bytes) => {
+      const read = () =>
+        bytes instanceof SluiceError ? bytes : readStreamBody(shapes.body, bytes, lastEventId);
+      return this.#identify({ applicant, read, continues }, reception);
+    });
     reception.onAborted(() => body.drop());
   }
 
-  #identify({ applicant, asked, continues }: Read, reception: Reception): void {
-    if (asked instanceof SluiceError) {
-      reception.refuse(asked);
-      return;
-    }
+  /** What a client asks for is read only when it is known who it is: a long list takes a while. */
+  #identify({ applicant, read, continues }: Unread, reception: Reception): Awaitable<void> {
     const { admission } = this.#options;
-    void whenDone(admission.identify(applicant, 'http'), (identity) => {
+    return whenDone(admission.identify(applicant, 'http'), (verdict) => {
       if (reception.isOver) return;
-      const verdict =
-        !(identity instanceof SluiceError) && identity.unauthenticated === true
-          ? new SluiceError('unauthorized', 'a token or an API key is needed')
-          : identity;
-      if (verdict instanceof SluiceError) reception.refuse(verdict);
-      else
-        reception.enter({
-          applicant,
-          asked,
-          identity: verdict,
-          admit: () =>
-            (continues ? admission.ask(applicant) : undefined) ?? admission.admit(applicant, verdict),
-        });
+      const identity = isUnauthenticated(verdict) ? credentialNeeded() : verdict;
+      const asked = identity instanceof SluiceError ? identity : read();
+      if (identity instanceof SluiceError || asked instanceof SluiceError) {
+        reception.refuse(asked as SluiceError);
+        return;
+      }
+      const admit = () =>
+        (continues ? admission.ask(applicant) : undefined) ?? admission.admit(applicant, identity);
+      reception.enter({ applicant, asked, identity, admit });
     });
   }
+}
+
+function isUnauthenticated(verdict: Peer['identity'] | SluiceError): boolean {
+  return !(verdict instanceof SluiceError) && verdict.unauthenticated === true;
+}
+
+function credentialNeeded(): SluiceError {
+  return new SluiceError('unauthorized', 'a token or an API key is needed');
 }
 
 function isJson(contentType: string): boolean {

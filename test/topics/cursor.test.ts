@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest';
+import {
+  type Cursor,
+  cursorMaxLength,
+  exceptionKey,
+  exceptionsMax,
+  formatCursor,
+  parseCursor,
+  Resumption,
+  subscriptionsKey,
+} from '../../src/topics/cursor.ts';
+
+const plain: Cursor = { epoch: 'Abc-_123', seq: 1234, lacksValues: false };
+const stream = { session: 'abcdefghijkl', subscriptions: subscriptionsKey(['a', 'b']) };
+
+function withExceptions(count: number): Cursor {
+  const entries = Array.from({ length: count }, (_, i) => [
+    exceptionKey('pattern:*', `pattern:${i}`),
+    { seq: Number.MAX_SAFE_INTEGER - i, lacksValues: i % 2 === 0 },
+  ]);
+  const exceptions = new Map(entries as [string, { seq: number; lacksValues: boolean }][]);
+  return { ...plain, seq: Number.MAX_SAFE_INTEGER, exceptions, stream };
+}
+
+describe('a cursor', () => {
+  test.each([
+    ['of a pattern', plain],
+    ['that lacks values', { ...plain, lacksValues: true }],
+    ['at no commit', { ...plain, seq: 0 }],
+    ['of a stream', { ...plain, stream }],
+    ['with one exception', withExceptions(1)],
+    ['with all exceptions that it takes', withExceptions(exceptionsMax)],
+  ])('%s is read as it was written, and has at most 1 kB', (_, cursor) => {
+    const text = formatCursor(cursor);
+    expect(parseCursor(text)).toEqual(cursor);
+    expect(text.length).toBeLessThanOrEqual(cursorMaxLength);
+    expect(encodeURIComponent(text).replaceAll('%40', '@')).toBe(text);
+  });
+
+  test.each([
+    '',
+    'Abc',
+    'Abc.',
+    '.1',
+    'Abc.-1',
+    'Abc.01',
+    'Abc.1!!',
+    'Abc.zzzzzzzzzzzz',
+    'Abc.1~short.1',
+    'Abc.1~12345678',
+    'Abc.1~12345678.zzzzzzzzzzzz',
+    'Abc.1@session',
+    'Abc.1@session.short',
+    'Abc.1@se ssion.12345678',
+    `${'a'.repeat(cursorMaxLength)}.1`,
+  ])('is none of the text %j', (text) => {
+    expect(parseCursor(text)).toBeUndefined();
+  });
+
+  test('of several subscriptions to one topic has the earliest of their positions', () => {
+    const key = exceptionKey('a');
+    const cursor = parseCursor(`Abc.z~${key}.9~${key}.5!~${key}.7`) as Cursor;
+    expect(new Resumption(cursor, 'a').had).toEqual({ seq: 5, lacksValues: true });
+  });
+});
+
+describe('what a cursor says of a subscription', () => {
+  const at = (seq: number) => ({ seq, lacksValues: false });
+  const cursor: Cursor = {
+    ...plain,
+    seq: 100,
+    exceptions: new Map([
+      [exceptionKey('a'), at(90)],
+      [exceptionKey('b:*'), at(80)],
+      [exceptionKey('b:*', 'b:1'), at(95)],
+    ]),
+  };
+
+  test('is the position of its topic, of the topic in its pattern, or of everything', () => {
+    const had = (target: string, topic: string) => new Resumption(cursor, target).hadOf(topic).seq;
+    expect(new Resumption(cursor, 'a').had.seq).toBe(90);
+    expect(had('b:*', 'b:1')).toBe(95);
+    expect(had('b:*', 'b:2')).toBe(80);
+    expect(new Resumption(cursor, 'b:1').had.seq).toBe(100);
+    expect(had('c:*', 'b:1')).toBe(100);
+    expect(new Resumption(cursor, 'c').lowest).toEqual(at(80));
+  });
+});
+
+test('the key of subscriptions depends on what they are, not on their order', () => {
+  expect(subscriptionsKey(['a', 'b'])).toBe(subscriptionsKey(['b', 'a']));
+  expect(subscriptionsKey(['a', 'b'])).not.toBe(subscriptionsKey(['a b']));
+});
