@@ -11,6 +11,7 @@ export type { Transport } from './http/transports.ts';
 export type { Published } from './offline-queue.ts';
 export type { ClientOptions } from './options.ts';
 export type { ReceivedPublication } from './publication.ts';
+export { publications } from './publications.ts';
 export type { PublishOptions } from './requests.ts';
 export type { Runtime, WebSocketClass } from './runtime.ts';
 export type { ClientStats, ClientStatus } from './status.ts';
@@ -24,3 +25,4 @@ export type {
   SubscriptionEvents,
   SubscriptionState,
 } from './subscriptions/subscription.ts';
+export { type TypedClient, typed } from './typed.ts';

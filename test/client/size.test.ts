@@ -54,7 +54,7 @@ const entries = {
 } as const;
 
 /** In bytes, gzip at level 9. */
-const budgets = { 'sluice-client': 23_300, 'sluice-client/react, besides': 3_000 } as const satisfies Partial<
+const budgets = { 'sluice-client': 23_400, 'sluice-client/react, besides': 3_000 } as const satisfies Partial<
   Record<keyof typeof entries, number>
 >;
 

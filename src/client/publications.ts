@@ -1,0 +1,39 @@
+import type { ReceivedPublication } from './publication.ts';
+import type { Subscription } from './subscriptions/subscription.ts';
+
+/** Publications that wait for the loop's body by default. */
+const waitingMax = 10_000;
+
+/**
+ * The publications of a subscription for a `for await` loop, from now on and in order. Leaving the loop leaves the
+ * subscription as it is; its `unsubscribe()` ends the loop. Where more than `max` wait for the body of the loop, it
+ * throws a `RangeError`: none is dropped silently. The event `gap` tells what is lost on the way.
+ */
+export async function* publications<T>(
+  subscription: Subscription<T>,
+  max = waitingMax,
+): AsyncGenerator<ReceivedPublication<T>, void, undefined> {
+  const waiting: ReceivedPublication<T>[] = [];
+  let wake = (): void => {};
+  const stops = [
+    subscription.on('publication', (publication) => {
+      waiting.push(publication);
+      wake();
+    }),
+    subscription.on('state', () => wake()),
+  ];
+  try {
+    while (subscription.state !== 'closed' || waiting.length > 0) {
+      if (waiting.length > max) throw new RangeError(`More than ${max} publications wait for the loop.`);
+      const next = waiting.shift();
+      if (next) yield next;
+      else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+  } finally {
+    for (const stop of stops) stop();
+  }
+}

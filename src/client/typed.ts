@@ -1,0 +1,26 @@
+import type { Client } from './client.ts';
+import type { SubscribeOptions } from './subscriptions/subscribe-options.ts';
+import type { PublicationListener, Subscription } from './subscriptions/subscription.ts';
+
+/** The names of topics, and patterns, that have a type. */
+type TopicOf<Topics> = Extract<keyof Topics, string>;
+
+/** A client whose topics have types: `{ stats: Stats; [server: `server:${string}`]: Server }`. */
+export interface TypedClient<Topics> extends Omit<Client, 'subscribe' | 'publish'> {
+  subscribe<K extends TopicOf<Topics>>(
+    topic: K,
+    options?: SubscribeOptions,
+    listener?: PublicationListener<Topics[K]>,
+  ): Subscription<Topics[K]>;
+  publish<K extends TopicOf<Topics>>(
+    topic: K,
+    type: string,
+    data: Topics[K],
+    options?: Parameters<Client['publish']>[3],
+  ): ReturnType<Client['publish']>;
+}
+
+/** The same client, with the types of its topics. Nothing is checked at run time. */
+export function typed<Topics>(client: Client): TypedClient<Topics> {
+  return client as TypedClient<Topics>;
+}
