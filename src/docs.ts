@@ -139,9 +139,9 @@ function systemSections(): string[] {
       `${Object.keys(aliasesIn({ rooms: 'room', jobs: 'job' }))
         .map(code)
         .join(', ')}. \`get_status\` and \`stats\` are answered as systems b and d did.`,
-    'Environment variables there, and the options here:',
+    'Settings there, and the options here:',
     table(
-      ['variable', 'system', 'option'],
+      ['setting', 'system', 'option'],
       environmentNames.map(([name, system, option]) => [code(name), system, option]),
     ),
   ];
@@ -152,10 +152,18 @@ const environmentNames = [
   ['WEBSOCKET_CONNECTION_TIMEOUT', 'a', '`idleTimeoutSeconds`'],
   ['WEBSOCKET_MAX_CONNECTIONS', 'a', '`maxConnections`'],
   ['WEBSOCKET_MAX_CONNECTIONS_PER_IP', 'a', '`maxConnectionsPerIp`'],
-  ['WEBSOCKET_PUSH_INTERVAL', 'a', '`refreshMs` of the namespace, in milliseconds'],
+  [
+    'WEBSOCKET_PUSH_INTERVAL',
+    'a',
+    '`refreshMs` of the namespace `server`, in milliseconds: 30000 for every 30 s',
+  ],
   ['WEBSOCKET_ENABLED', 'e', '`compat` names e, or not'],
   ['WEBSOCKET_PORT', 'e', '`port`'],
   ['WEBSOCKET_CORS_ORIGINS', 'e', '`origins`'],
+  ['websocketUrl', 'front end of e', 'the first argument of `SluiceClient`'],
+  ['enableWebSocket', 'front end of e', 'the same of `SluiceClient`'],
+  ['fallbackPollingInterval', 'front end of e', 'the same of `SluiceClient`, in milliseconds'],
+  ['maxReconnectAttempts', 'front end of e', 'the same of `SluiceClient`'],
 ] as const;
 
 export const pages: readonly Page[] = [
