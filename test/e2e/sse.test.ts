@@ -323,3 +323,28 @@ describe('resuming by the cursor', () => {
     );
   });
 });
+
+test('a stream resumes after the gateway was started again on the same data', async () => {
+  const dataDir = join(folder, 'data');
+  const query = 'topic=kept&topic=kepts:*';
+  const first = await startGateway({ engine: 'lmdb', dataDir });
+  const send = (to: TestGateway, topic: string, data: number) =>
+    to.post('/api/publish', JSON.stringify({ topic, type: 'e', data }));
+  const client = await SseClient.open({ port: first.port, path: `/sse?${query}` });
+  await client.until(() => client.of('subscribed').length === 2);
+  await send(first, 'kept', 1);
+  await send(first, 'kepts:a', 2);
+  await client.until(() => client.publications.length === 2);
+  client.close();
+  await send(first, 'kept', 3);
+  await first.close();
+  const second = await startGateway({ engine: 'lmdb', dataDir });
+  await send(second, 'kepts:a', 4);
+  const headers = { 'last-event-id': client.parser.lastEventId };
+  const again = await SseClient.open({ port: second.port, path: `/sse?${query}`, headers });
+  await again.until(() => again.publications.length === 2);
+  expect([...dataOf(client), ...dataOf(again)]).toEqual([1, 2, 3, 4]);
+  expect(again.of('gap')).toEqual([]);
+  again.close();
+  await second.close();
+});

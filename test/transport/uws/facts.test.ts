@@ -618,6 +618,70 @@ describe('uWebSockets.js, of HTTP requests on one connection,', () => {
   });
 });
 
+describe('uWebSockets.js, of a response that is written bit by bit,', () => {
+  /** To a client that reads nothing, until its socket is full. */
+  async function blocked() {
+    let response: uws.HttpResponse | undefined;
+    const writable: boolean[] = [];
+    const app = uWS.App().get('/*', (each) => {
+      response = each;
+      each.onAborted(() => undefined);
+      each.cork(() => each.write('<first>'));
+    });
+    const port = await new Promise<number>((resolve) =>
+      app.listen('127.0.0.1', 0, (socket) => resolve(uWS.us_socket_local_port(socket as never))),
+    );
+    cleanups.push(() => app.close());
+    const raw = await RawSocket.open(port);
+    cleanups.push(() => raw.kill());
+    await raw.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await raw.until((all) => all.includes('<first>'));
+    raw.socket.pause();
+    const write = (text: string) => {
+      let isTaken = false;
+      response?.cork(() => {
+        isTaken = response?.write(text) === true;
+      });
+      return isTaken;
+    };
+    response?.onWritable(() => {
+      writable.push(true);
+      return true;
+    });
+    // Less than the buffer of a cork, which is written when the cork ends.
+    while (write('x'.repeat(5000)));
+    return { raw, write, writable };
+  }
+
+  it('returns false from `write` while it holds a remainder, and takes everything all the same', async () => {
+    const { raw, write } = await blocked();
+    expect([write('<second>'), write('<third>')]).toEqual([false, false]);
+    raw.socket.resume();
+    await expect
+      .poll(() => {
+        write('.');
+        return raw.text.includes('<second>') && raw.text.includes('<third>');
+      })
+      .toBe(true);
+  });
+
+  it('holds the remainder back until something else is written, where `onWritable` has a listener', async () => {
+    const { raw, write, writable } = await blocked();
+    write('<last>');
+    raw.socket.resume();
+    await expect.poll(() => writable.length).toBeGreaterThan(0);
+    await nextTurns(50);
+    expect(raw.text.includes('<last>')).toBe(false);
+    write('.');
+    await raw.until((all) => all.includes('<last>'));
+  });
+});
+
+/** Turns of the event loop. */
+async function nextTurns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => void setImmediate(resolve));
+}
+
 describe('uWebSockets.js', () => {
   it('pings a silent client by itself, and ends it without a close frame when no pong comes', async () => {
     const closed: number[] = [];

@@ -1,0 +1,172 @@
+import type { TemplatedApp } from 'uWebSockets.js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import { anonymousIdentity } from '../../../src/auth/identity.ts';
+import type { Admission } from '../../../src/sessions/admission.ts';
+import { HeldBytes } from '../../../src/sessions/charges.ts';
+import { StreamCursors } from '../../../src/sessions/stream-cursors.ts';
+import { listen } from '../../../src/transport/uws/listen.ts';
+import { loadUws } from '../../../src/transport/uws/load.ts';
+import { Polls } from '../../../src/transport/uws/polls.ts';
+import { EventStreams } from '../../../src/transport/uws/sse.ts';
+import { makeGateway, peerOf } from '../../sessions/fixtures.ts';
+import { SseClient } from '../../support/sse-client.ts';
+import { json } from '../../topics/fixtures.ts';
+
+// Streams and polls on a clock and an event loop that the test turns.
+
+const opened: { close(): unknown }[] = [];
+afterEach(() => {
+  for (const each of opened.splice(0).reverse()) each.close();
+});
+
+const heartbeatMs = 15_000;
+const writeTimeoutMs = 30_000;
+
+async function start() {
+  const backpressureMaxBytes = 64 * 1024;
+  const gateway = await makeGateway({ backpressureMaxBytes });
+  const { sessions, broker, counts, connectionLimits } = gateway;
+  const uws = loadUws();
+  const app: TemplatedApp = uws.App();
+  const clock = { nowMs: 1_000_000 };
+  const held = new HeldBytes({ perPayer: 1e6, total: 1e6 });
+  const source = { address: '192.0.2.1', addressKey: '192.0.2.1', payer: '', origin: '', credential: '' };
+  const common = {
+    readApplicant: () => ({ ...source, fallback: anonymousIdentity }),
+    admission: {
+      ask: () => undefined,
+      identify: () => anonymousIdentity,
+      admit: () => peerOf(anonymousIdentity, connectionLimits),
+    } as unknown as Admission,
+    ...{ incoming: held, unread: held, bodyMaxBytes: 1000, sessions, backpressureMaxBytes },
+    cursors: new StreamCursors(broker),
+    withCors: <T>(answer: T) => answer,
+    monotonicMs: () => clock.nowMs,
+    metrics: counts.metrics,
+  };
+  const streams = new EventStreams(app, { ...common, heartbeatMs, writeTimeoutMs, reconnectSpreadMs: 1000 });
+  const polls = new Polls(app, { ...common, writeTimeoutMs });
+  const { port } = await listen(uws, app, '127.0.0.1', 0);
+  opened.push(app);
+  /** Turns both event loops until it is done. */
+  const turning = async <T>(promise: Promise<T>): Promise<T> => {
+    let isDone = false;
+    const done = promise.finally(() => {
+      isDone = true;
+    });
+    while (!isDone) {
+      await gateway.settle();
+      await nextTurn();
+    }
+    return done;
+  };
+  const stream = async () => {
+    const client = await turning(SseClient.open({ port, path: '/sse?topic=t' }));
+    opened.push(client);
+    await turning(client.until(() => client.of('subscribed').length === 2));
+    return client;
+  };
+  const poll = (query: string) => turning(fetch(`http://127.0.0.1:${port}/poll?topic=t&${query}`));
+  const publish = async (data: unknown) => {
+    await gateway.publish('t', { payload: json(data) });
+    await gateway.settle();
+    gateway.turns.advance(20);
+    await nextTurn();
+  };
+  return { ...gateway, clock, streams, polls, turning, stream, poll, publish };
+}
+
+describe('a stream', () => {
+  test('gets a comment once it has been silent for the time of the heartbeat, and not before', async () => {
+    const { clock, streams, stream, turning, publish } = await start();
+    const client = await stream();
+    const commentsAfter = async (silentMs: number) => {
+      clock.nowMs += silentMs;
+      streams.sweep();
+      // What is published arrives after the comment, if there is one.
+      await publish(clock.nowMs);
+      await turning(client.until(() => client.publications.at(-1)?.data === clock.nowMs));
+      return client.parser.comments;
+    };
+    expect(await commentsAfter(heartbeatMs - 1)).toBe(0);
+    expect(await commentsAfter(heartbeatMs)).toBe(1);
+    expect(await commentsAfter(heartbeatMs - 1)).toBe(1);
+    expect(await commentsAfter(heartbeatMs + 1)).toBe(2);
+  });
+
+  test('that takes nothing for the write timeout is cut, and not before', async () => {
+    const { clock, streams, stream, publish, sessions } = await start();
+    const client = await stream();
+    client.pause();
+    const [session] = sessions.all();
+    while (session!.unsentBytes === 0) {
+      await publish('x'.repeat(50_000));
+    }
+    clock.nowMs += writeTimeoutMs - 1;
+    streams.sweep();
+    expect(session!.closed).toBe(false);
+    clock.nowMs += 1;
+    streams.sweep();
+    expect([session!.closed, session!.endedBy]).toEqual([true, 'slow_consumer']);
+  });
+
+  test('that reads again gets what the library held back, though nothing new is published', async () => {
+    const { stream, publish, sessions, turning } = await start();
+    const client = await stream();
+    client.pause();
+    const [session] = sessions.all();
+    let count = 0;
+    for (; session!.unsentBytes === 0; count++) {
+      await publish('x'.repeat(50_000));
+    }
+    client.resume();
+    await turning(client.until(() => client.publications.length === count));
+    await turning(client.until(() => session!.unsentBytes === 0));
+    expect(session!.state).toBe('live');
+  });
+});
+
+describe('the session of polls', () => {
+  test('is gone 30 s after its last poll, and not before', async () => {
+    const { clock, polls, poll, sessions, counts } = await start();
+    const first = await poll('');
+    clock.nowMs += 29_999;
+    polls.sweep();
+    expect(sessions.count).toBe(1);
+    const cursor = first.headers.get('sluice-cursor');
+    expect((await poll(`cursor=${cursor}&timeoutSeconds=0`)).status).toBe(204);
+    clock.nowMs += 29_999;
+    polls.sweep();
+    expect(sessions.count).toBe(1);
+    clock.nowMs += 1;
+    polls.sweep();
+    expect(sessions.count).toBe(0);
+    expect(counts.of('connectionsClosedTotal')).toBe(1);
+  });
+
+  test('is another one after that, and its client has lost nothing', async () => {
+    const { clock, polls, poll, publish, sessions } = await start();
+    const first = await poll('');
+    clock.nowMs += 30_000;
+    polls.sweep();
+    await publish(1);
+    const again = await poll(`cursor=${first.headers.get('sluice-cursor')}`);
+    const { events } = (await again.json()) as { events: { type: string; data?: unknown }[] };
+    expect(events.map(({ type }) => type)).toContain('connected');
+    expect(events.filter(({ data }) => data === 1).length).toBe(1);
+    expect(sessions.count).toBe(1);
+  });
+
+  test('stays while a poll waits, however long', async () => {
+    const { clock, polls, poll, publish, sessions } = await start();
+    const first = await poll('');
+    const waiting = poll(`cursor=${first.headers.get('sluice-cursor')}&timeoutSeconds=60`);
+    for (let i = 0; i < 20; i++) await nextTurn();
+    clock.nowMs += 59_000;
+    polls.sweep();
+    expect(sessions.count).toBe(1);
+    await publish(1);
+    expect((await waiting).status).toBe(200);
+  });
+});
