@@ -63,6 +63,62 @@ export interface Seat {
 
 /** Counts open connections under every cap. */
 export class ConnectionCaps {
+  readonly #places: Places;
+
+  constructor(limits: CapLimits) {
+    this.#places = new Places(limits);
+  }
+
+  /** Connections that are open. */
+  get total(): number {
+    return this.#places.total;
+  }
+
+  /** Counts that are kept. */
+  get remembered(): number {
+    return this.#places.remembered;
+  }
+
+  /** Why there is no place for one more connection like this one. */
+  problem(holder: Holder): SluiceError | undefined {
+    return this.#places.problem(noKeys, keysOf(holder));
+  }
+
+  take(holder: Holder): Seat | SluiceError {
+    const seat = new TakenSeat(this.#places);
+    return seat.move(holder) ?? seat;
+  }
+}
+
+/** One for each connection: without closures, which take more memory (`bench -- memory`). */
+class TakenSeat implements Seat {
+  readonly #places: Places;
+  /** Undefined: it was given back. */
+  #keys: Keys | undefined = noKeys;
+
+  constructor(places: Places) {
+    this.#places = places;
+  }
+
+  move(holder: Holder): SluiceError | undefined {
+    if (this.#keys === undefined) return undefined;
+    const wanted = keysOf(holder);
+    const problem = this.#places.problem(this.#keys, wanted);
+    if (problem !== undefined) return problem;
+    this.#places.change(this.#keys, wanted);
+    this.#keys = wanted;
+    return undefined;
+  }
+
+  leave(): void {
+    if (this.#keys === undefined) return;
+    this.#places.change(this.#keys, noKeys);
+    this.#keys = undefined;
+  }
+}
+
+/** How many places are taken, by cap and key. */
+class Places {
   readonly #limits: CapLimits;
   readonly #counts = caps.map(() => new Map<string, number>());
 
@@ -70,39 +126,15 @@ export class ConnectionCaps {
     this.#limits = limits;
   }
 
-  /** Connections that are open. */
   get total(): number {
     return this.#counts[0]?.get('all') ?? 0;
   }
 
-  /** Counts that are kept. */
   get remembered(): number {
     return this.#counts.reduce((sum, counts) => sum + counts.size, 0);
   }
 
-  /** Why there is no place for one more connection like this one. */
-  problem(holder: Holder): SluiceError | undefined {
-    return this.#problem(noKeys, keysOf(holder));
-  }
-
-  take(holder: Holder): Seat | SluiceError {
-    let keys = noKeys;
-    let isLeft = false;
-    const move = (next: Holder) => {
-      if (isLeft) return undefined;
-      const wanted = keysOf(next);
-      const problem = this.#problem(keys, wanted);
-      if (problem === undefined) keys = this.#change(keys, wanted);
-      return problem;
-    };
-    const leave = () => {
-      isLeft = true;
-      keys = this.#change(keys, noKeys);
-    };
-    return move(holder) ?? { move, leave };
-  }
-
-  #problem(held: Keys, wanted: Keys): SluiceError | undefined {
+  problem(held: Keys, wanted: Keys): SluiceError | undefined {
     const full = caps.find((cap, index) => {
       const key = wanted[index];
       if (key === undefined || key === held[index]) return false;
@@ -111,13 +143,12 @@ export class ConnectionCaps {
     return full && new SluiceError(full.code, full.message, { retryAfterMs: fullRetryAfterMs });
   }
 
-  #change(held: Keys, wanted: Keys): Keys {
+  change(held: Keys, wanted: Keys): void {
     for (const [index, counts] of this.#counts.entries()) {
       if (held[index] === wanted[index]) continue;
       add(counts, held[index], -1);
       add(counts, wanted[index], 1);
     }
-    return wanted;
   }
 }
 
