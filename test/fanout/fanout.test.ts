@@ -271,7 +271,7 @@ describe('views', () => {
     for (let i = 0; i < 3; i++) view('a:1');
     view('a:*');
     view('b');
-    expect(fanout.subscriptions(2)).toEqual({ total: 5, busiest: { 'a:1': 3, 'a:*': 1 } });
+    expect(fanout.subscriptions(2)).toEqual({ total: 5, topics: 3, busiest: { 'a:1': 3, 'a:*': 1 } });
     expect(fanout.subscribers(topicOf(broker, 'a:1'))).toBe(4);
   });
 
