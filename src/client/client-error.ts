@@ -2,36 +2,27 @@ import type { WireError } from '../protocol/frames.ts';
 import { gatewayNumber, mayRetry } from './gateway-errors.ts';
 
 /**
- * The errors of this side of the wire, `code: message`, numbered from 1000 so that they never meet the gateway's. A `!`
+ * The codes of this side of the wire, numbered from 1000 in this order, so that they never meet the gateway's. A `!`
  * says that the same call may succeed later.
  */
-const localErrors = {
-  timeout: '!No reply came in time; whether it was done is unknown.',
-  disconnected: '!The connection was lost before the reply came.',
-  closed: 'The client is closed.',
-  offline_queue_full: '!The offline queue is full.',
-  connection_failed: '!The gateway could not be reached.',
-  retries_over: 'The last allowed attempt to connect failed.',
-  heartbeat_timeout: '!Nothing came from the gateway for too long.',
-  connection_ended: 'The gateway ended the connection.',
-  token_failed: '!There is no token.',
-  invalid_message: 'The gateway sent a message that is no frame.',
-  listener_failed: 'A listener threw.',
-  gateway_unreachable: '!No server responds at the URL.',
-  not_a_gateway: '!The server at the URL is no Sluice gateway.',
-  upgrade_failed:
-    '!The gateway responds, but no WebSocket opened: a proxy drops the headers Upgrade and Connection, or the gateway has just come back.',
-  http_version:
-    '!A proxy speaks HTTP/1.0 to the gateway; WebSockets need 1.1 (nginx: proxy_http_version 1.1).',
-  answer_hidden: '!A server responds at the URL, but not to this origin: is it in the list of origins?',
-  socket_refused: 'The platform refused to open the WebSocket.',
-  invalid_url: 'Not the URL of a WebSocket.',
-  unsupported_value: 'The value can not be carried as it is.',
-} as const;
+const localCodes =
+  'timeout! disconnected! closed offline_queue_full! connection_failed! retries_over heartbeat_timeout! ' +
+  'connection_ended token_failed! invalid_message listener_failed gateway_unreachable! not_a_gateway! ' +
+  'upgrade_failed! http_version! answer_hidden! socket_refused invalid_url unsupported_value';
 
-export type LocalErrorCode = keyof typeof localErrors;
+type Split<Text extends string> = Text extends `${infer First} ${infer Rest}` ? First | Split<Rest> : Text;
+type Unmarked<Code extends string> = Code extends `${infer Bare}!` ? Bare : Code;
 
-const localNumbers = Object.keys(localErrors);
+/**
+ * - `timeout`: no reply came in time; whether it was done is unknown. `disconnected`: the connection was lost before.
+ * - `closed`: the client is closed. `offline_queue_full`: as many publications wait as may.
+ * - `connection_failed`: the gateway could not be reached, or the connection was lost. `heartbeat_timeout`: nothing came
+ *   from it for too long. `connection_ended`: the gateway ended it. `retries_over`: the last attempt failed.
+ * - `token_failed`: there is no token. `socket_refused`: the platform refused to open a WebSocket.
+ * - `gateway_unreachable`, `not_a_gateway`, `upgrade_failed`, `http_version`, `answer_hidden`: why no WebSocket opened.
+ * - `invalid_message`: what came is no frame. `listener_failed`: a listener threw. `invalid_url`, `unsupported_value`.
+ */
+export type LocalErrorCode = Unmarked<Split<typeof localCodes>>;
 
 /** Every error that the SDK rejects with or reports. `code` is stable; the message is for people. */
 export class ClientError extends Error {
@@ -53,9 +44,10 @@ export class ClientError extends Error {
 }
 
 export function localError(code: LocalErrorCode, message?: string, cause?: unknown): ClientError {
-  const [, mark, summary = ''] = /^(!?)(.*)/.exec(localErrors[code]) ?? [];
-  const number = 1000 + localNumbers.indexOf(code);
-  return new ClientError({ code, number, retry: mark !== '', message: message ?? summary }, cause);
+  const marked = localCodes.split(' ');
+  const retry = marked.includes(`${code}!`);
+  const number = 1000 + marked.indexOf(retry ? `${code}!` : code);
+  return new ClientError({ code, number, retry, message: message ?? code.replaceAll('_', ' ') }, cause);
 }
 
 /** An error of the gateway's table that came over HTTP, or that this side sees by itself. */

@@ -1,11 +1,19 @@
 import { maxUint32 } from '../protocol/fields.ts';
-import type { ClientFrame, Limits, PublishFields, ServerFrame, ServerKinds } from '../protocol/frames.ts';
+import {
+  type ClientFrame,
+  type Limits,
+  type PublishFields,
+  replyKinds,
+  type ServerFrame,
+  type ServerKinds,
+} from '../protocol/frames.ts';
 import { ClientError, gatewayError, localError } from './client-error.ts';
 import { Arrivals } from './connection/arrivals.ts';
 import { Backoff } from './connection/backoff.ts';
 import type { ClosedBy } from './connection/close-code.ts';
 import { Connection, type StateChange } from './connection/connection.ts';
 import { Heartbeat } from './connection/heartbeat.ts';
+import { inquiry } from './connection/refusal.ts';
 import { ServerClock } from './connection/server-clock.ts';
 import type { Greeting } from './connection/socket-session.ts';
 import { TokenRefresh } from './connection/token-refresh.ts';
@@ -64,8 +72,11 @@ export class Core {
     this.#runtime = runtime;
     this.clock = new ServerClock(runtime);
     this.events = new Emitter((fault, event) => this.#listenerFailed(fault, event));
-    this.commands = new PendingCommands(runtime, options.commandTimeoutMs ?? 10_000, (frame) =>
-      this.#send(frame),
+    this.commands = new PendingCommands(
+      runtime,
+      options.commandTimeoutMs ?? 10_000,
+      (frame) => this.#send(frame),
+      replyKinds,
     );
     this.#backoff = new Backoff(backoffOptions(options), () => runtime.random());
     this.transports = new Transports(transportsOptions(options, runtime), {
@@ -103,9 +114,14 @@ export class Core {
 
   #makeConnection(url: string, options: ClientOptions): Connection {
     const runtime = this.#runtime;
+    const absolute = absoluteUrl(url);
+    const failed = (error: ClientError): void => this.transports.failed(error);
+    const attemptFailed = (error: ClientError): void => {
+      if (!this.#backoff.ends) this.arrivals.failed(error);
+    };
     return new Connection(
       {
-        url: absoluteUrl(url),
+        url: absolute,
         token: options.token,
         clientName:
           checkedCommand('connect', { client: options.clientName }).client ?? `sluice-js/${clientVersion}`,
@@ -114,9 +130,17 @@ export class Core {
         stableAfterMs: 5_000,
       },
       {
-        codec: protobufCodec,
+        codec: { ...protobufCodec, decode: (data) => (isFrame(data) ? data : protobufCodec.decode(data)) },
         open: (address, protocol, token) => this.transports.open(address, protocol, token),
         runtime,
+        unopened: inquiry({
+          url: absolute,
+          runtime,
+          isLastAttempt: () => this.#backoff.isOver,
+          failed,
+          report: (error) => this.#report(error),
+          attemptFailed,
+        }),
       },
       this.#backoff,
       {
@@ -126,10 +150,8 @@ export class Core {
         disconnected: (closed) => this.#disconnected(closed),
         state: (change) => this.#changed(change),
         error: (error) => this.#report(error),
-        failed: (error) => this.transports.failed(error),
-        attemptFailed: (error) => {
-          if (!this.#backoff.ends) this.arrivals.failed(error);
-        },
+        failed,
+        attemptFailed,
       },
     );
   }
@@ -294,6 +316,11 @@ const longestSession = 'x'.repeat(64);
 
 function bytesOf(frame: ClientFrame): number {
   return protobufCodec.encode(frame).byteLength;
+}
+
+/** What a `FrameSocket` gives. */
+function isFrame(data: unknown): data is ServerFrame {
+  return typeof data === 'object' && data !== null && 'kind' in data;
 }
 
 function tooLarge({ frameMaxBytes }: Limits): ClientError {

@@ -35,8 +35,8 @@ export class Emitter<Events extends { [K in keyof Events]: unknown[] }> {
     if (!listeners?.length) return false;
     for (const listener of listeners) {
       try {
-        const result: unknown = listener(...args);
-        if (isThenable(result)) result.then(undefined, (fault: unknown) => this.#onFault(fault, event));
+        const result = listener(...args) as Partial<PromiseLike<unknown>> | undefined;
+        result?.then?.(undefined, (fault: unknown) => this.#onFault(fault, event));
       } catch (fault) {
         this.#onFault(fault, event);
       }
@@ -47,10 +47,4 @@ export class Emitter<Events extends { [K in keyof Events]: unknown[] }> {
   clear(): void {
     this.#listeners.clear();
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-  );
 }

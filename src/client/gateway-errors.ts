@@ -2,7 +2,7 @@
  * The gateway's error codes: the part of `src/errors.ts` that a page needs, as small as it can be shipped. A number
  * holds for the code after it, and grows by one with each. A test compares them with the table.
  */
-const codes = (
+const codes = /* @__PURE__ */ (
   '100 invalid_frame unknown_command invalid_request invalid_json invalid_topic invalid_type invalid_filter ' +
   'payload_too_large frame_too_large not_supported unauthorized token_expired forbidden origin_not_allowed local_only ' +
   '116 token_not_yet_valid token_keys_unavailable 120 not_found method_not_allowed unsupported_media_type unknown_subprotocol upgrade_required ' +

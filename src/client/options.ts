@@ -52,16 +52,15 @@ export interface ClientOptions {
 /** A page may give a path: `/ws` means this host, with TLS where the page has it. Throws `invalid_url`. */
 export function absoluteUrl(url: string): string {
   const base = (globalThis as { location?: { href: string } }).location?.href;
-  let absolute: URL;
   try {
-    absolute = new URL(url, base);
-  } catch (cause) {
-    throw localError('invalid_url', `Not a URL: ${String(url)}`, cause);
+    const absolute = new URL(url, base);
+    absolute.protocol = absolute.protocol.replace(/^http/, 'ws');
+    absolute.hash = '';
+    if (/^wss?:$/.test(absolute.protocol)) return absolute.href;
+  } catch {
+    // No URL at all.
   }
-  absolute.protocol = absolute.protocol.replace(/^http/, 'ws');
-  absolute.hash = '';
-  if (!/^wss?:$/.test(absolute.protocol)) throw localError('invalid_url', `Not a URL of a WebSocket: ${url}`);
-  return absolute.href;
+  throw localError('invalid_url', `Not a WebSocket URL: ${String(url)}`);
 }
 
 /** Without `fetch` there are WebSockets only. */

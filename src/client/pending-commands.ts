@@ -1,10 +1,10 @@
-import {
-  type ClientFrame,
-  type CommandKind,
-  type Commands,
+import type {
+  ClientFrame,
+  CommandKind,
+  Commands,
   replyKinds,
-  type ServerFrame,
-  type ServerKinds,
+  ServerFrame,
+  ServerKinds,
 } from '../protocol/frames.ts';
 import { ClientError, localError } from './client-error.ts';
 import type { Runtime, TimerHandle } from './runtime.ts';
@@ -43,12 +43,22 @@ export class PendingCommands {
   readonly #runtime: Runtime;
   readonly #timeoutMs: number;
   readonly #transmit: (frame: ClientFrame) => void;
+  readonly #replies: Partial<typeof replyKinds>;
 
-  /** `transmit` throws a `ClientError` where the frame can't be sent. */
-  constructor(runtime: Runtime, timeoutMs: number, transmit: (frame: ClientFrame) => void) {
+  /**
+   * `transmit` throws a `ClientError` where the frame can't be sent. `replies`: the kinds of frames that are checked to
+   * reply to commands.
+   */
+  constructor(
+    runtime: Runtime,
+    timeoutMs: number,
+    transmit: (frame: ClientFrame) => void,
+    replies: Partial<typeof replyKinds> = {},
+  ) {
     this.#runtime = runtime;
     this.#timeoutMs = timeoutMs;
     this.#transmit = transmit;
+    this.#replies = replies;
   }
 
   /** The connection is there: what waited goes out. */
@@ -91,7 +101,7 @@ export class PendingCommands {
     const id = this.#lastId;
     const timer = this.#runtime.setTimeout(() => {
       this.#pending.delete(id);
-      settle({ ok: false, error: localError('timeout') });
+      settle({ ok: false, error: localError('timeout', 'No reply in time.') });
     }, timeoutMs);
     this.#pending.set(id, { kind, timer, settle: settle as Pending['settle'] });
     try {
@@ -150,24 +160,24 @@ export class PendingCommands {
     if (frame.id === 0 || !pending) return false;
     this.#pending.delete(frame.id);
     this.#runtime.clearTimeout(pending.timer);
-    pending.settle(outcomeOf(pending.kind, frame));
+    pending.settle(outcomeOf(frame, this.#replies[pending.kind]));
     return true;
   }
 }
 
-function outcomeOf(kind: CommandKind, frame: ServerFrame): Outcome<CommandKind> {
+function outcomeOf(frame: ServerFrame, wanted = frame.kind as string): Outcome<CommandKind> {
   if (frame.kind === 'error') return { ok: false, error: new ClientError(frame) };
   const { kind: replied, id: _, ...fields } = frame;
-  if (replied === replyKinds[kind]) return { ok: true, reply: fields as ReplyTo<CommandKind> };
-  return { ok: false, error: localError('invalid_message', `The reply to ${kind} was ${replied}.`) };
+  if (replied === wanted) return { ok: true, reply: fields as ReplyTo<CommandKind> };
+  return { ok: false, error: localError('invalid_message', `${replied} came, not ${wanted}`) };
 }
 
 function noConnection(): ClientError {
-  return localError('timeout', 'There was no connection in time; nothing was sent.');
+  return localError('timeout', 'No connection in time.');
 }
 
 /** For what an encoder or a socket threw. */
 function asClientError(cause: unknown): ClientError {
   if (cause instanceof ClientError) return cause;
-  return localError('unsupported_value', 'The command could not be written.', cause);
+  return localError('unsupported_value', undefined, cause);
 }

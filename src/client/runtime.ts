@@ -29,7 +29,7 @@ export interface Socket {
   onmessage: ((event: { readonly data: unknown }) => void) | null;
   onclose: ((event: { readonly code: number; readonly reason: string }) => void) | null;
   onerror: (() => void) | null;
-  send(data: Uint8Array): void;
+  send(data: Uint8Array | string): void;
   close(code?: number, reason?: string): void;
 }
 
@@ -69,10 +69,11 @@ function watchPage(noticed: () => void): () => void {
     [page.document, 'visibilitychange', seen],
     [page.document, 'resume', seen],
   ] as const;
-  for (const [target, name, listener] of sources) target?.addEventListener?.(name, listener);
-  return () => {
-    for (const [target, name, listener] of sources) target?.removeEventListener?.(name, listener);
+  const each = (method: 'addEventListener' | 'removeEventListener'): void => {
+    for (const [target, name, listener] of sources) target?.[method]?.(name, listener);
   };
+  each('addEventListener');
+  return () => each('removeEventListener');
 }
 
 /**
@@ -81,9 +82,7 @@ function watchPage(noticed: () => void): () => void {
 export function socketFactory(given?: WebSocketClass): (url: string, protocol: string) => Socket {
   const found = given ?? (globalThis as { WebSocket?: WebSocketClass }).WebSocket;
   if (!found) {
-    throw new TypeError(
-      'This platform has no WebSocket: pass one as the option `WebSocket`, e.g. of the package ws',
-    );
+    throw new TypeError('No WebSocket: pass one as the option WebSocket');
   }
   return (url, protocol) => new found(url, [protocol]) as Socket;
 }

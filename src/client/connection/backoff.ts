@@ -13,6 +13,8 @@ export interface BackoffOptions {
 
 const defaultDelaysMs = [1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
 
+const unlimited = 1 / 0;
+
 /** The least part of a delay that is waited. */
 const leastShares = { half: 0.5, full: 0, none: 1 } as const;
 
@@ -27,7 +29,7 @@ export class Backoff {
   constructor(options: BackoffOptions, random: () => number) {
     this.#delaysMs = options.delaysMs?.length ? options.delaysMs : defaultDelaysMs;
     this.#leastShare = leastShares[options.jitter ?? 'half'];
-    this.#maxAttempts = options.maxAttempts ?? Number.POSITIVE_INFINITY;
+    this.#maxAttempts = options.maxAttempts ?? unlimited;
     this.#random = random;
   }
 
@@ -42,7 +44,7 @@ export class Backoff {
 
   /** The number of attempts is limited. */
   get ends(): boolean {
-    return Number.isFinite(this.#maxAttempts);
+    return this.#maxAttempts < unlimited;
   }
 
   /**

@@ -8,14 +8,6 @@ export interface ClosedBy {
 
 const unauthorized = 4501;
 
-/** The close codes whose meaning the application is told. */
-const reasons: Readonly<Record<number, string>> = {
-  4000: 'The gateway stops or restarts.',
-  4500: 'An operator ended the connection.',
-  [unauthorized]: 'No valid token was shown in time, or it has expired.',
-  4502: 'A message was larger than the gateway takes.',
-};
-
 /**
  * 4500-4999 are final, everything else is worth another attempt. One exception: `unauthorized` is not, where
  * another attempt brings a token that is fresh, or brings the same one in time.
@@ -26,7 +18,8 @@ export function mayReconnect(
 ): { readonly error: ClientError; readonly final: boolean } {
   const { code } = closed;
   const final = code >= 4500 && code <= 4999 && !(code === unauthorized && tokenMayHelp);
-  const why = reasons[code] ?? (closed.reason || `close code ${code}`);
+  // The gateway gives the name of the code as the reason.
+  const why = closed.reason || `close code ${code}`;
   return {
     final,
     error: final

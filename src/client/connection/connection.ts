@@ -4,7 +4,6 @@ import { needsOtherCredential } from '../gateway-errors.ts';
 import type { TimerHandle } from '../runtime.ts';
 import type { Backoff } from './backoff.ts';
 import { type ClosedBy, mayReconnect } from './close-code.ts';
-import { learnRefusal, type Refusal } from './refusal.ts';
 import {
   type Greeting,
   SocketSession,
@@ -40,7 +39,7 @@ export interface ConnectionPort {
   state(change: StateChange): void;
   error(error: ClientError): void;
   /** An attempt to connect has failed, or no gateway lets it in; each time. */
-  failed(error: ClientError): void;
+  failed?(error: ClientError): void;
   /** An attempt to connect has failed, and as far as that can be found out, this is why. */
   attemptFailed(error: ClientError): void;
 }
@@ -48,6 +47,14 @@ export interface ConnectionPort {
 export interface ConnectionOptions extends SocketSessionOptions {
   /** After a connection that lived this long, the backoff starts from its first delay. */
   readonly stableAfterMs: number;
+}
+
+export interface ConnectionParts extends SocketSessionParts {
+  /**
+   * No WebSocket opened, and a browser doesn't say why: decides what follows, by `failed` or `toReconnecting`. Absent:
+   * `failed`.
+   */
+  readonly unopened?: (connection: Connection, error: ClientError) => void;
 }
 
 /** An attempt that is younger than this saw the network as it is. */
@@ -62,24 +69,23 @@ export class Connection {
   /** For people, by the wall clock. */
   #retryAtMs = 0;
   /** The same on the monotonic clock. */
-  #waitsUntilMs = 0;
+  waitsUntilMs = 0;
   /** The gateway named the delay: only the application may cut it short. */
   #waitIsTold = false;
   #beganAtMs = 0;
   /** Grows when a question for the reason of a failure becomes obsolete. */
-  #run = 0;
-  /** The reason that was reported last since the last success, so that it is reported once. */
-  #reported: string | undefined;
-  #connectedAtMs = 0;
+  run = 0;
+  /** On the monotonic clock; 0: never. */
+  connectedAtMs = 0;
   #goingAwayDelayMs: number | undefined;
   /** Why the last attempt or connection ended, until the next success. */
   #lastError: ClientError | undefined;
   readonly #options: ConnectionOptions;
-  readonly #parts: SocketSessionParts;
+  readonly #parts: ConnectionParts;
   readonly #backoff: Backoff;
   readonly #port: ConnectionPort;
 
-  constructor(options: ConnectionOptions, parts: SocketSessionParts, backoff: Backoff, port: ConnectionPort) {
+  constructor(options: ConnectionOptions, parts: ConnectionParts, backoff: Backoff, port: ConnectionPort) {
     this.#options = options;
     this.#parts = parts;
     this.#backoff = backoff;
@@ -105,24 +111,24 @@ export class Connection {
       if (!this.#waitIsTold) this.#toRetrying();
     } else if (this.#socketSession && !this.#up) {
       if (this.#parts.runtime.monotonicMs() - this.#beganAtMs < staleAttemptMs) return;
-      this.#socketSession.drop('the surroundings changed');
+      this.#socketSession.drop('woke');
       this.#begin();
     }
   }
 
   close(): void {
     if (this.#state === 'idle' || this.#state === 'closed') return;
-    this.#run++;
-    if (this.#lose({ code: 1000, reason: 'closed by the application' })) this.#toClosed();
+    this.run++;
+    if (this.#lose({ code: 1000, reason: 'closed' })) this.#toClosed();
   }
 
   /** The peer is silent, or out of step: drops this connection and connects again. */
   abandon(error: ClientError): void {
     if (this.#state !== 'connected') return;
-    if (this.#lose({ code: 1006, reason: error.code })) this.#toReconnecting(error);
+    if (this.#lose({ code: 1006, reason: error.code })) this.toReconnecting(error);
   }
 
-  send(frame: ClientFrame, message: Uint8Array): void {
+  send(frame: ClientFrame, message: Uint8Array | string): void {
     this.#socketSession?.send(frame, message);
   }
 
@@ -146,26 +152,25 @@ export class Connection {
   }
 
   #toConnected(greeting: Greeting): void {
-    this.#connectedAtMs = this.#parts.runtime.monotonicMs();
+    this.connectedAtMs = this.#parts.runtime.monotonicMs();
     this.#goingAwayDelayMs = undefined;
-    this.#reported = undefined;
     this.#up = true;
     this.#port.connected(greeting);
     if (this.#up) this.#enter('connected');
   }
 
-  #toReconnecting(error: ClientError): void {
-    const livedMs = this.#parts.runtime.monotonicMs() - this.#connectedAtMs;
+  toReconnecting(error: ClientError): void {
+    const livedMs = this.#parts.runtime.monotonicMs() - this.connectedAtMs;
     if (this.#state === 'connected' && livedMs >= this.#options.stableAfterMs) this.#backoff.reset();
     const delayMs = this.#backoff.next();
     if (delayMs === undefined) {
       this.#toClosed(this.#backoff.attempts === 0 ? error : localError('retries_over', undefined, error));
       return;
     }
-    const toldMs = Math.max(this.#goingAwayDelayMs ?? 0, error.retryAfterMs ?? 0);
+    const isTold = Boolean(this.#goingAwayDelayMs || error.retryAfterMs);
     const waitMs = Math.max(this.#goingAwayDelayMs ?? delayMs, error.retryAfterMs ?? 0);
     this.#goingAwayDelayMs = undefined;
-    this.#waitFor(waitMs, error, toldMs > 0);
+    this.waitFor(waitMs, error, isTold);
   }
 
   /** Still `reconnecting`, now with an attempt under way. */
@@ -192,7 +197,7 @@ export class Connection {
   // -- attempts and waits -----------------------------------------------------------------------------
 
   #begin(): void {
-    this.#run++;
+    this.run++;
     this.#beganAtMs = this.#parts.runtime.monotonicMs();
     this.#socketSession = new SocketSession(this.#options, this.#parts, {
       greeted: (greeting) => this.#port.greeted(greeting),
@@ -200,7 +205,7 @@ export class Connection {
       frame: (frame, bytes) => this.#port.frame(frame, bytes),
       invalid: (error) => this.#port.error(error),
       refused: (error) => this.#refused(error),
-      failed: (error) => this.#failed(error),
+      failed: (error) => this.failed(error),
       ended: (closed, opened) => this.#ended(closed, opened),
     });
   }
@@ -214,60 +219,32 @@ export class Connection {
     const mayHelp = wasConnected ? typeof token === 'function' : token !== undefined;
     const { error, final } = mayReconnect(closed, mayHelp);
     if (final) this.#toClosed(error);
-    else if (wasConnected) this.#toReconnecting(error);
-    else if (opened) this.#failed(error);
-    else void this.#unopened(error);
+    else if (wasConnected) this.toReconnecting(error);
+    else if (opened || !this.#parts.unopened) this.failed(error);
+    else this.#parts.unopened(this, error);
   }
 
   #refused(error: ClientError): void {
     if (!this.#lose({ code: 1000, reason: error.code })) return;
     const freshToken = needsOtherCredential(error.code) && typeof this.#options.token === 'function';
-    this.#failed(error, freshToken);
+    this.failed(error, freshToken);
   }
 
   /** An attempt is over; `mayMend`: though its error says that it is final. */
-  #failed(error: ClientError, mayMend = false): void {
+  failed(error: ClientError, mayMend = false): void {
     this.#socketSession = undefined;
-    this.#port.failed(error);
-    if (error.retry || mayMend) this.#toReconnecting(error);
+    this.#port.failed?.(error);
+    if (error.retry || mayMend) this.toReconnecting(error);
     else this.#toClosed(error);
     this.#port.attemptFailed(error);
   }
 
-  /**
-   * No WebSocket opened, and a browser doesn't say why: asks the gateway. Where no attempt follows it asks first, so
-   * that `closed` has its reason.
-   */
-  async #unopened(error: ClientError): Promise<void> {
-    this.#socketSession = undefined;
-    const isLast = this.#backoff.isOver;
-    if (!isLast) this.#toReconnecting(error);
-    const run = this.#run;
-    const { fetch } = this.#parts.runtime;
-    const refusal = fetch && (await learnRefusal(this.#options.url, fetch));
-    if (run !== this.#run || this.#state === 'closed') return;
-    const reason = refusal?.error ?? error;
-    if (isLast || !reason.retry) {
-      this.#failed(reason);
-      return;
-    }
-    this.#port.failed(reason);
-    if (refusal) this.#learned(refusal);
-    this.#port.attemptFailed(reason);
-  }
-
-  #learned({ error, retryAfterMs = 0 }: Refusal): void {
-    if (this.#reported !== error.code) this.#port.error(error);
-    this.#reported = error.code;
-    const remainingMs = this.#waitsUntilMs - this.#parts.runtime.monotonicMs();
-    this.#waitFor(Math.max(retryAfterMs, remainingMs, 0), error, retryAfterMs > 0);
-  }
-
-  #waitFor(delayMs: number, error: ClientError, isTold: boolean): void {
+  /** Plans the next attempt, in place of one that is planned. `isTold`: the gateway named the delay. */
+  waitFor(delayMs: number, error: ClientError, isTold: boolean): void {
     this.#stopTimer();
     this.#waitIsTold = isTold;
     this.#retryAtMs = this.#parts.runtime.now() + delayMs;
-    this.#waitsUntilMs = this.#parts.runtime.monotonicMs() + delayMs;
+    this.waitsUntilMs = this.#parts.runtime.monotonicMs() + delayMs;
     this.#timer = this.#parts.runtime.setTimeout(() => this.#toRetrying(), delayMs);
     this.#enter('reconnecting', error);
   }
@@ -289,6 +266,6 @@ export class Connection {
     if (this.#timer !== undefined) this.#parts.runtime.clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#retryAtMs = 0;
-    this.#waitsUntilMs = 0;
+    this.waitsUntilMs = 0;
   }
 }

@@ -1,5 +1,7 @@
 import { type ClientError, gatewayError, localError } from '../client-error.ts';
 import { gatewayNumber } from '../gateway-errors.ts';
+import type { Runtime } from '../runtime.ts';
+import type { Connection } from './connection.ts';
 
 /** Why an upgrade failed, by HTTP; see `learnRefusal`. */
 export interface Refusal {
@@ -8,13 +10,57 @@ export interface Refusal {
   readonly retryAfterMs?: number;
 }
 
+export interface InquiryPort {
+  readonly url: string;
+  readonly runtime: Runtime;
+  /** No attempt follows this one. */
+  isLastAttempt(): boolean;
+  report(error: ClientError): void;
+  /** An attempt to connect has failed, or no gateway lets it in. */
+  failed(error: ClientError): void;
+  /** An attempt to connect has failed, and this is why. */
+  attemptFailed(error: ClientError): void;
+}
+
+/**
+ * Returns what follows where no WebSocket opened: the next attempt, for the reason that the gateway gives by HTTP. Where
+ * no attempt follows it asks first, so that `closed` has its reason.
+ */
+export function inquiry(port: InquiryPort): (connection: Connection, error: ClientError) => void {
+  /** What was reported last, and after which success, so that it is reported once. */
+  let reported = '';
+  return async (connection, error) => {
+    const isLastAttempt = port.isLastAttempt();
+    if (!isLastAttempt) connection.toReconnecting(error);
+    const { run } = connection;
+    const { fetch } = port.runtime;
+    const refusal = fetch && (await learnRefusal(port.url, fetch));
+    if (run !== connection.run || connection.state === 'closed') return;
+    const reason = refusal?.error ?? error;
+    if (isLastAttempt || !reason.retry) {
+      connection.failed(reason);
+      return;
+    }
+    port.failed(reason);
+    if (refusal) {
+      const what = `${reason.code} ${connection.connectedAtMs}`;
+      if (reported !== what) port.report(reason);
+      reported = what;
+      const { retryAfterMs = 0 } = refusal;
+      const remainingMs = connection.waitsUntilMs - port.runtime.monotonicMs();
+      connection.waitFor(Math.max(retryAfterMs, remainingMs, 0), reason, retryAfterMs > 0);
+    }
+    port.attemptFailed(reason);
+  };
+}
+
 const timeoutMs = 5_000;
 
 /**
  * To a browser a refused upgrade looks like a lost network (1006). The gateway's response to a GET of the same URL has
  * the reason; the response of another server, or none, is a reason too.
  */
-export async function learnRefusal(url: string, get: typeof fetch): Promise<Refusal> {
+async function learnRefusal(url: string, get: typeof fetch): Promise<Refusal> {
   const address = url.replace(/^ws/, 'http');
   const asked = { cache: 'no-store' } as const;
   let response: Response;
@@ -43,10 +89,7 @@ async function noResponse(
   try {
     const { type } = await look();
     if (type === 'opaque') {
-      const message =
-        `${address} responds, but not to this page: the gateway’s list of origins lacks the page’s, ` +
-        'or the URL is of another server.';
-      return localError('answer_hidden', message);
+      return localError('answer_hidden', `${address} responds, but not to this page: is its origin allowed?`);
     }
   } catch {
     // No server.
@@ -58,7 +101,7 @@ async function noResponse(
 async function toldByGateway(response: Response): Promise<Refusal | undefined> {
   const told = await readError(response);
   if (told === undefined || gatewayNumber(told.code) === undefined) return undefined;
-  if (told.code === 'upgrade_required') return { error: localError('upgrade_failed') };
+  if (told.code === 'upgrade_required') return { error: noUpgrade() };
   const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
   const retryAfterMs = Number.isFinite(seconds) ? seconds * 1_000 : undefined;
   return { error: gatewayError(told.code, told.message, retryAfterMs), retryAfterMs };
@@ -76,15 +119,19 @@ async function readError(
   }
 }
 
+function noUpgrade(): ClientError {
+  return localError(
+    'upgrade_failed',
+    'A proxy drops the headers Upgrade and Connection, or the gateway is just back.',
+  );
+}
+
 /** The error by the status alone, where another server than a gateway responded. */
 function ofStatus(status: number, address: string): ClientError {
-  if (status === 426) return localError('upgrade_failed');
-  if (status === 505) return localError('http_version');
+  if (status === 426) return noUpgrade();
+  if (status === 505) return localError('http_version', 'A proxy speaks HTTP/1.0; WebSockets need 1.1.');
   if (status >= 502 && status <= 504) {
-    return localError(
-      'gateway_unreachable',
-      `A proxy at ${address} does not reach the gateway (HTTP ${status}).`,
-    );
+    return localError('gateway_unreachable', `A proxy at ${address} reaches no gateway (HTTP ${status}).`);
   }
-  return localError('not_a_gateway', `The server at ${address} (HTTP ${status}) is no Sluice gateway.`);
+  return localError('not_a_gateway', `${address} is no Sluice gateway (HTTP ${status}).`);
 }

@@ -1,4 +1,3 @@
-import { viewOf } from '../../protocol/binary.ts';
 import type { ClientFrame, ServerFrame, ServerKinds } from '../../protocol/frames.ts';
 import { ClientError, localError } from '../client-error.ts';
 import type { FrameSocket, Runtime, Socket, TimerHandle } from '../runtime.ts';
@@ -64,7 +63,7 @@ export class SocketSession {
   }
 
   /** `message`: the frame as a WebSocket carries it. */
-  send(frame: ClientFrame, message: Uint8Array): void {
+  send(frame: ClientFrame, message: Uint8Array | string): void {
     const socket = this.#socket;
     if (socket && 'sendFrame' in socket) (socket as FrameSocket).sendFrame(frame);
     else socket?.send(message);
@@ -121,15 +120,14 @@ export class SocketSession {
   }
 
   #received(data: unknown): void {
-    const bytes = viewOf(data) ?? new Uint8Array();
     let frame: ServerFrame;
     try {
-      frame = isFrame(data) ? data : this.#parts.codec.decode(bytes);
+      frame = this.#parts.codec.decode(data);
     } catch (cause) {
       this.#port.invalid(localError('invalid_message', undefined, cause));
       return;
     }
-    if (this.#accepted || !this.#handshake(frame)) this.#port.frame(frame, bytes.byteLength);
+    if (this.#accepted || !this.#handshake(frame)) this.#port.frame(frame, lengthOf(data));
   }
 
   /** Returns whether the frame belongs to the handshake. */
@@ -170,13 +168,14 @@ export class SocketSession {
   }
 }
 
-/** What a `FrameSocket` gives. */
-function isFrame(data: unknown): data is ServerFrame {
-  return typeof data === 'object' && data !== null && 'kind' in data;
+/** Of a text in characters, of anything else in bytes. */
+function lengthOf(data: unknown): number {
+  const { byteLength, length = 0 } = data as { readonly byteLength?: number; readonly length?: number };
+  return byteLength ?? length;
 }
 
 /** Throws where the value is no token, as it would throw later, when it is written. */
 export function checkedToken(token: unknown): string | undefined {
   if (token === undefined || token === null || typeof token === 'string') return token ?? undefined;
-  throw new TypeError(`A token is a string, not a value of type ${typeof token}`);
+  throw new TypeError('A token is a string');
 }

@@ -1,20 +1,26 @@
 import type { ReceivedPublication } from '../publication.ts';
 
+interface Entry {
+  readonly key?: string;
+  readonly removed?: boolean;
+  detach?(): unknown;
+}
+
 /**
  * A state topic as a map: the newest publication of each key. A snapshot replaces everything once its last
  * page is there; until then readers see the old entries. A publication with `removed` deletes its key.
  */
-export class LiveMap {
-  #entries = new Map<string, ReceivedPublication>();
+export class LiveMap<P extends Entry = ReceivedPublication> {
+  #entries = new Map<string, P>();
   /** `#entries` was handed out: the next change is made in a copy. */
   #isGiven = false;
-  #pages: Map<string, ReceivedPublication> | undefined;
+  #pages: Map<string, P> | undefined;
 
   /**
    * The entries now. The map is never changed later, and is the same one until something changes. Only a map that was
    * read is copied.
    */
-  get entries(): ReadonlyMap<string, ReceivedPublication> {
+  get entries(): ReadonlyMap<string, P> {
     this.#isGiven = true;
     return this.#entries;
   }
@@ -24,10 +30,7 @@ export class LiveMap {
   }
 
   /** Adds a page of a snapshot. Returns whether it was the last one, and the map is new. */
-  page(
-    publications: readonly ReceivedPublication[],
-    page: { readonly first: boolean; readonly last: boolean },
-  ): boolean {
+  page(publications: readonly P[], page: { readonly first: boolean; readonly last: boolean }): boolean {
     if (page.first) this.#pages = new Map();
     // Without a first page this is the rest of a snapshot whose beginning went to another connection.
     if (!this.#pages) return false;
@@ -37,7 +40,7 @@ export class LiveMap {
     return true;
   }
 
-  apply(publications: readonly ReceivedPublication[]): void {
+  apply(publications: readonly P[]): void {
     if (publications.length === 0) return;
     if (this.#isGiven) this.#entries = new Map(this.#entries);
     this.#isGiven = false;
@@ -48,15 +51,18 @@ export class LiveMap {
     this.#replace(new Map());
   }
 
-  #replace(entries: Map<string, ReceivedPublication>): void {
+  #replace(entries: Map<string, P>): void {
     this.#entries = entries;
     this.#isGiven = false;
     this.#pages = undefined;
   }
 }
 
-function put(map: Map<string, ReceivedPublication>, publication: ReceivedPublication): void {
+function put<P extends Entry>(map: Map<string, P>, publication: P): void {
   const key = publication.key ?? '';
   if (publication.removed) map.delete(key);
-  else map.set(key, publication.detach());
+  else {
+    publication.detach?.();
+    map.set(key, publication);
+  }
 }

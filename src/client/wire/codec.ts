@@ -1,10 +1,10 @@
 import type { ClientFrame, ServerFrame } from '../../protocol/frames.ts';
 
 /** One side of a codec: what a client writes and reads. */
-export interface ClientCodec {
+export interface ClientCodec<Message extends Uint8Array | string = Uint8Array | string> {
   /** What the WebSocket offers. */
   readonly subprotocol: string;
-  encode(frame: ClientFrame): Uint8Array;
-  /** Throws where the message is no frame that this client knows. Payloads may be views into it. */
-  decode(message: Uint8Array): ServerFrame;
+  encode(frame: ClientFrame): Message;
+  /** Of a message as the socket gave it. Throws where it is no frame. Payloads may be views into it. */
+  decode(message: unknown): ServerFrame;
 }

@@ -1,3 +1,4 @@
+import { viewOf } from '../../protocol/binary.ts';
 import type { ClientFrame, Publication, ServerFrame } from '../../protocol/frames.ts';
 import type { ClientCodec } from './codec.ts';
 import { Parser, type Raw } from './parse.ts';
@@ -6,12 +7,12 @@ import { clientFrame, type Field, serverFrame } from './tables.ts';
 import { Writer } from './write.ts';
 
 /** `sluice.v1.protobuf`, as far as a client needs it: reads frames of the gateway and writes commands. */
-export const protobufCodec: ClientCodec = {
+export const protobufCodec: ClientCodec<Uint8Array> = {
   subprotocol: 'sluice.v1.protobuf',
   encode: ({ kind, id, ...fields }: ClientFrame) =>
     new Writer().message(clientFrame, { id, [kind]: fields }).written(),
   decode(message) {
-    const parser = new Parser(message);
+    const parser = new Parser(viewOf(message) ?? new Uint8Array());
     const raw = parser.message(serverFrame, {});
     const { kind } = parser;
     if (kind === undefined) throw new RangeError('unknown frame');

@@ -1,7 +1,9 @@
 import { SluiceClient } from '../../../src/client/index.ts';
 import type { ClientOptions } from '../../../src/client/options.ts';
 import type { Runtime, Socket, TimerHandle } from '../../../src/client/runtime.ts';
+import type { Codec } from '../../../src/protocol/codec.ts';
 import type { ClientFrame, CommandKind, Reply, ServerFrame } from '../../../src/protocol/frames.ts';
+import { jsonCodec } from '../../../src/protocol/json/codec.ts';
 import { protobufCodec } from '../../../src/protocol/protobuf/codec.ts';
 import { publicationOf } from '../../support/publication-of.ts';
 
@@ -109,8 +111,13 @@ export class FakeSocket implements Socket {
     this.protocol = protocols[0] ?? '';
   }
 
-  send(data: Uint8Array): void {
-    const decoded = protobufCodec.decodeClientFrame(data);
+  get #codec(): Codec {
+    return this.protocol === jsonCodec.subprotocol ? jsonCodec : protobufCodec;
+  }
+
+  send(data: Uint8Array | string): void {
+    const message = typeof data === 'string' ? new TextEncoder().encode(data) : data;
+    const decoded = this.#codec.decodeClientFrame(message);
     if (!decoded.ok) throw new Error(decoded.message);
     this.frames.push(decoded.frame);
   }
@@ -133,8 +140,9 @@ export class FakeSocket implements Socket {
   }
 
   push(frame: Reply, id = 0): void {
-    const bytes = protobufCodec.encodeServerFrame({ ...frame, id } as ServerFrame);
-    this.onmessage?.({ data: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) });
+    const bytes = this.#codec.encodeServerFrame({ ...frame, id } as ServerFrame);
+    const binary = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
+    this.onmessage?.({ data: this.#codec.binary ? binary : new TextDecoder().decode(bytes) });
   }
 
   reply(kind: CommandKind, frame: Reply): void {

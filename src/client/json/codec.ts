@@ -1,0 +1,61 @@
+import type { ClientFrame, ServerFrame, Tags } from '../../protocol/frames.ts';
+import type { ClientCodec } from '../wire/codec.ts';
+
+/** A publication as the application gets it. Receivers share it: treat it as read-only. */
+export interface JsonPublication<T = unknown> {
+  readonly topic: string;
+  readonly offset: number;
+  /** Milliseconds since 1970, by the publisher's or the gateway's clock. */
+  readonly timestampMs: number;
+  readonly type: string;
+  readonly key?: string;
+  readonly tags?: Tags;
+  /** State topics: the key has no value any more. */
+  readonly removed?: boolean;
+  /** As `JSON.parse` reads it, not checked against T. Of a binary payload its bytes. */
+  readonly data: T;
+}
+
+type Raw = Record<string, unknown>;
+
+/** `sluice.v1.json`. Its frames hold publications of the type above, and messages with `data`. */
+export const jsonCodec: ClientCodec<string> = {
+  subprotocol: 'sluice.v1.json',
+  encode: ({ kind, ...fields }: ClientFrame) => JSON.stringify({ ...fields, type: kind }),
+  decode(message) {
+    const { type, id = 0, ...raw } = frameFields(JSON.parse(message as string) as Raw);
+    if (typeof type !== 'string') throw new TypeError();
+    if (!('timestampMs' in raw && 'view' in raw)) return { ...raw, kind: type, id } as unknown as ServerFrame;
+    // One publication is a frame of its own.
+    const { view, epoch, ...publication } = raw;
+    const { topic, offset } = publication as unknown as JsonPublication;
+    const publications = [{ ...publication, type }];
+    const batch = { kind: 'batch', id, view, epoch, topic, after: offset - 1, upto: offset, publications };
+    return batch as unknown as ServerFrame;
+  },
+};
+
+/** Members that are points in time, which JSON has as text without the unit in the name. */
+const instants = /^(timestamp|time|connectedAt|expires|since)$/;
+
+/** The members of a frame, with the names and values that the other codec gives them. */
+function frameFields(raw: Raw): Raw {
+  const fields: Raw = {};
+  for (const [name, value] of Object.entries(raw)) {
+    if (name === 'data' || name === 'tags') fields[name] = value;
+    else if (name === 'dataBase64') fields['data'] = Uint8Array.from(atob(value as string), codeOf);
+    else if (name === 'messages') fields['publications'] = inner(value);
+    else if (typeof value === 'string' && instants.test(name)) fields[`${name}Ms`] = Date.parse(value);
+    else fields[name] = inner(value);
+  }
+  return fields;
+}
+
+function inner(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inner);
+  return typeof value === 'object' && value !== null ? frameFields(value as Raw) : value;
+}
+
+function codeOf(character: string): number {
+  return character.charCodeAt(0);
+}
