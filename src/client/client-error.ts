@@ -16,8 +16,8 @@ type Unmarked<Code extends string> = Code extends `${infer Bare}!` ? Bare : Code
 /**
  * - `timeout`: no reply came in time; whether it was done is unknown. `disconnected`: the connection was lost before.
  * - `closed`: the client is closed. `offline_queue_full`: as many publications wait as may.
- * - `connection_failed`: the gateway could not be reached, or the connection was lost. `heartbeat_timeout`: nothing came
- *   from it for too long. `connection_ended`: the gateway ended it. `retries_over`: the last attempt failed.
+ * - `connection_failed`: the gateway could not be reached, or the connection was lost. `heartbeat_timeout`: nothing
+ *   came from it for too long. `connection_ended`: the gateway ended it. `retries_over`: the last attempt failed.
  * - `token_failed`: there is no token. `socket_refused`: the platform refused to open a WebSocket.
  * - `gateway_unreachable`, `not_a_gateway`, `upgrade_failed`, `http_version`, `answer_hidden`: why no WebSocket opened.
  * - `invalid_message`: what came is no frame. `listener_failed`: a listener threw. `invalid_url`, `unsupported_value`.

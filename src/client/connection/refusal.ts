@@ -23,8 +23,8 @@ export interface InquiryPort {
 }
 
 /**
- * Returns what follows where no WebSocket opened: the next attempt, for the reason that the gateway gives by HTTP. Where
- * no attempt follows it asks first, so that `closed` has its reason.
+ * Returns what follows where no WebSocket opened: the next attempt, for the reason that the gateway gives by HTTP.
+ * Where no attempt follows it asks first, so that `closed` has its reason.
  */
 export function inquiry(port: InquiryPort): (connection: Connection, error: ClientError) => void {
   /** What was reported last, and after which success, so that it is reported once. */

@@ -79,8 +79,8 @@ const encoder = new TextEncoder();
  * - a beginning of its own (`since`, `last`, `cursor`) for a subscription that joins an equal one: it hears what comes
  *   from then on, and shares publications, `state` and `position`. Options are equal by their JSON: a filter that only
  *   means the same as another is refused until that one has ended;
- * - `joined` and `left`, and events beside `state`: it says `lagging`, then `live`; `refused` comes with an `error`, which
- *   the client tells;
+ * - `joined` and `left`, and events beside `state`: it says `lagging`, then `live`; `refused` comes with an `error`,
+ *   which the client tells;
  * - bytes to publish, the payload's own text (numbers beyond 2^53 are rounded), and a check that JSON carries a value;
  * - checks of arguments before they are sent: the gateway refuses them;
  * - a fresh token on a connection that is up: when the token expires the client reconnects with the next one;
