@@ -274,6 +274,9 @@ export const routes: readonly Route[] = [
       ['/', 'dashboard.html', 'text/html', 'The dashboard.'],
       ['/dashboard.js', 'dashboard.js', 'text/javascript', 'Its script.'],
       ['/dashboard.css', 'dashboard.css', 'text/css', 'Its style.'],
+      ['/try', 'try.html', 'text/html', 'A page to try everything by hand.'],
+      ['/try.js', 'try.js', 'text/javascript', 'Its script.'],
+      ['/try.css', 'try.css', 'text/css', 'Its style.'],
       ['/client.js', 'client.js', 'text/javascript', 'The browser SDK, as a module.'],
     ] as const
   ).map(([path, file, answer, summary]) =>

@@ -75,7 +75,7 @@ async function expectToWork(folder: string): Promise<void> {
   const told = await workshop.run(folder, 'npx', 'sluice', '--version');
   expect(told.stdout.trim()).toBe(version);
   const url = await startedUrl(folder);
-  for (const path of ['/', '/client.js', '/dashboard.js', '/dashboard.css']) {
+  for (const path of ['/', '/client.js', '/dashboard.js', '/dashboard.css', '/try', '/try.js', '/try.css']) {
     expect([path, (await fetch(`${url}${path}`)).status]).toEqual([path, 200]);
   }
   writeFileSync(join(folder, 'round-trip.js'), roundTrip);

@@ -1,0 +1,193 @@
+import { Credential } from './credential.ts';
+import { byId, el, setText } from './dom.ts';
+import { FramesView } from './try/frames-view.ts';
+import { JsonWire } from './try/json-wire.ts';
+import { PollWire } from './try/poll-wire.ts';
+import { RoundTrip } from './try/round-trip.ts';
+import { SdkWire } from './try/sdk-wire.ts';
+import { SseWire } from './try/sse-wire.ts';
+import type { Asked, OpenWire, Sent, Wire } from './try/wire.ts';
+
+interface Transport {
+  readonly label: string;
+  readonly open: OpenWire;
+  /** Frames are shown as they came. */
+  readonly showsFrames: boolean;
+  readonly hint: string;
+}
+
+const transports: Readonly<Record<string, Transport>> = {
+  sdk: {
+    label: 'WebSocket, protobuf (the SDK)',
+    open: (asked, listener) => new SdkWire(asked, listener),
+    showsFrames: false,
+    hint: '',
+  },
+  json: {
+    label: 'WebSocket, JSON',
+    open: (asked, listener) => new JsonWire(asked, listener),
+    showsFrames: true,
+    hint: '',
+  },
+  sse: {
+    label: 'Server-Sent Events',
+    open: (asked, listener) => new SseWire(asked, listener),
+    showsFrames: true,
+    hint: 'EventSource sends the credential in the URL, which ends up in logs: use a token that ends soon.',
+  },
+  poll: {
+    label: 'Long polling',
+    open: (asked, listener) => new PollWire(asked, listener),
+    showsFrames: true,
+    hint: '',
+  },
+};
+
+const subscribeForm = byId('subscribe') as HTMLFormElement;
+const publishForm = byId('publish') as HTMLFormElement;
+const select = subscribeForm.elements.namedItem('transport') as HTMLSelectElement;
+const credential = new Credential();
+const frames = new FramesView();
+const roundTrip = new RoundTrip((ms) => setText(byId('round-trip'), `${ms.toFixed(1)} ms`));
+let wire: Wire | undefined;
+
+function field(form: HTMLFormElement, name: string): HTMLInputElement {
+  return form.elements.namedItem(name) as HTMLInputElement;
+}
+
+function textOf(form: HTMLFormElement, name: string): string | undefined {
+  return field(form, name).value.trim() || undefined;
+}
+
+/** Undefined: it is empty. Throws with the name of the field. */
+function jsonOf<T>(form: HTMLFormElement, name: string): T | undefined {
+  const text = textOf(form, name);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as T;
+  } catch (cause) {
+    field(form, name).focus();
+    throw new Error(`${name} is not JSON`, { cause });
+  }
+}
+
+function numberOf(form: HTMLFormElement, name: string): number | undefined {
+  const text = textOf(form, name);
+  return text === undefined ? undefined : Number(text);
+}
+
+function show(state: string, word: string): void {
+  byId('state').dataset['state'] = state;
+  setText(byId('state'), word);
+  const isOpen = state !== 'idle' && state !== 'ended';
+  for (const id of ['cut', 'close']) (byId(id) as HTMLButtonElement).disabled = !isOpen;
+  const publish = publishForm.querySelector('button') as HTMLButtonElement;
+  publish.disabled = !isOpen;
+}
+
+function connect(): void {
+  wire?.close();
+  const { open, showsFrames, label } = transports[select.value] as Transport;
+  const asked: Asked = {
+    topic: textOf(subscribeForm, 'topic') ?? '',
+    filter: jsonOf(subscribeForm, 'filter'),
+    intervalMs: numberOf(subscribeForm, 'intervalMs'),
+    last: numberOf(subscribeForm, 'last'),
+    credential: credential.value,
+  };
+  frames.clear(showsFrames);
+  let wasConnected = false;
+  // A wire that was closed says nothing of the next one.
+  let isCurrent = true;
+  const opened = open(asked, {
+    connecting: () => isCurrent && show('connecting', 'Connecting …'),
+    connected: () => {
+      if (!isCurrent) return;
+      show('connected', `Connected: ${label}`);
+      frames.connection('connected', wasConnected ? 'again: what was missed follows' : '');
+      if (wasConnected) frames.reconnected();
+      wasConnected = true;
+    },
+    lost: (why) => {
+      if (!isCurrent) return;
+      show('lost', 'Connection lost, coming back …');
+      frames.connection('lost', why);
+    },
+    ended: (why) => {
+      if (!isCurrent) return;
+      show('ended', `Ended: ${why}`);
+      frames.connection('ended', why);
+    },
+    frame: (frame) => {
+      if (!isCurrent) return;
+      frames.frame(frame);
+      roundTrip.received(frame, performance.now());
+    },
+  });
+  wire = {
+    publish: (sent) => opened.publish(sent),
+    cut: () => opened.cut(),
+    close: () => {
+      isCurrent = false;
+      opened.close();
+    },
+  };
+}
+
+/** Says what is wrong with what was typed in, or what the gateway said. */
+function tell(id: string, text: string, isFailure: boolean): void {
+  byId(id).dataset['state'] = isFailure ? 'failed' : '';
+  setText(byId(id), text);
+}
+
+function hint(): void {
+  tell('hint', (transports[select.value] as Transport).hint, false);
+}
+
+async function publish(): Promise<void> {
+  const sent: Sent = {
+    topic: textOf(publishForm, 'topic') ?? '',
+    type: textOf(publishForm, 'type') ?? '',
+    data: jsonOf(publishForm, 'data') ?? null,
+    tags: jsonOf(publishForm, 'tags'),
+  };
+  if (wire === undefined) return;
+  const sentAtMs = performance.now();
+  const position = await wire.publish(sent);
+  const ms = performance.now() - sentAtMs;
+  tell(
+    'published',
+    `Offset ${position.offset} of epoch ${position.epoch}, acknowledged in ${ms.toFixed(1)} ms`,
+    false,
+  );
+  roundTrip.published(sent.topic, position, sentAtMs);
+}
+
+for (const [value, { label }] of Object.entries(transports)) select.append(el('option', { value }, label));
+field(subscribeForm, 'credential').value = credential.value ?? '';
+// What scrolls has to be in reach of the keyboard.
+byId('scroll').tabIndex = 0;
+hint();
+select.addEventListener('change', hint);
+field(subscribeForm, 'credential').addEventListener('change', ({ target }) => {
+  credential.set((target as HTMLInputElement).value);
+});
+subscribeForm.addEventListener('submit', (event) => {
+  event.preventDefault();
+  hint();
+  try {
+    connect();
+  } catch (error) {
+    tell('hint', (error as Error).message, true);
+  }
+});
+publishForm.addEventListener('submit', (event) => {
+  event.preventDefault();
+  publish().catch((error: Error) => tell('published', error.message, true));
+});
+byId('cut').addEventListener('click', () => wire?.cut());
+byId('close').addEventListener('click', () => {
+  wire?.close();
+  wire = undefined;
+  show('idle', 'Not connected');
+});

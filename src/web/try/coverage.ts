@@ -1,0 +1,76 @@
+import type { Position } from '../../protocol/frames.ts';
+import type { Frame } from './wire.ts';
+
+/** What a frame says of one topic: it carries everything of the offsets (after, upto]. */
+export interface Covered {
+  readonly topic: string;
+  readonly after: number;
+  readonly upto: number;
+  /** Publications in it. */
+  readonly count: number;
+  /** It was received before. */
+  readonly isRepeat: boolean;
+  /** Offsets between the last frame of the topic and this one, of which nothing was said. */
+  readonly missing: number;
+}
+
+/** Follows, by topic, up to where everything was received: from frames alone, as any client could. */
+export class Coverage {
+  readonly #positions = new Map<string, Position>();
+
+  positionOf(topic: string): Position | undefined {
+    return this.#positions.get(topic);
+  }
+
+  /** Undefined: the frame covers nothing. */
+  take(frame: Frame): Covered | undefined {
+    if (frame.type === 'subscribed') this.#begin(frame['results'] as readonly Frame[]);
+    if (frame.type === 'reset') this.#set(String(frame['topic']), frame['epoch'], Number(frame['offset']));
+    const range = rangeOf(frame);
+    if (range === undefined) return undefined;
+    const { topic, after, upto } = range;
+    const known = this.#positions.get(topic);
+    const epoch = frame['epoch'] ?? known?.epoch ?? '';
+    const isRepeat = known !== undefined && known.offset >= upto && upto > after;
+    const missing = known === undefined || range.isWhole ? 0 : Math.max(0, after - known.offset);
+    if (!isRepeat) this.#set(topic, epoch, upto);
+    return { topic, after, upto, count: range.count, isRepeat, missing };
+  }
+
+  /** A subscription that continues tells where; what is missing is named by a gap. */
+  #begin(results: readonly Frame[]): void {
+    for (const { topic, epoch, offset, error } of results) {
+      if (error === undefined && offset !== undefined) this.#set(String(topic), epoch, Number(offset));
+    }
+  }
+
+  #set(topic: string, epoch: unknown, offset: number): void {
+    this.#positions.set(topic, { epoch: String(epoch), offset });
+  }
+}
+
+interface Range {
+  readonly topic: string;
+  readonly after: number;
+  readonly upto: number;
+  readonly count: number;
+  /** It replaces whatever was before. */
+  readonly isWhole: boolean;
+}
+
+function rangeOf(frame: Frame): Range | undefined {
+  const topic = String(frame['topic']);
+  const messages = frame['messages'] as readonly unknown[] | undefined;
+  if (frame.type === 'snapshot') {
+    const upto = Number(frame['offset']);
+    return { topic, after: 0, upto, count: messages?.length ?? 0, isWhole: true };
+  }
+  if (frame.type === 'batch') {
+    const [after, upto] = [Number(frame['after'] ?? 0), Number(frame['upto'])];
+    return { topic, after, upto, count: messages?.length ?? 0, isWhole: false };
+  }
+  // One publication stands alone.
+  if (frame['timestamp'] === undefined || frame['offset'] === undefined) return undefined;
+  const upto = Number(frame['offset']);
+  return { topic, after: upto - 1, upto, count: 1, isWhole: false };
+}

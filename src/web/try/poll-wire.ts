@@ -1,0 +1,85 @@
+import type { Position } from '../../protocol/frames.ts';
+import { streamUrl } from './stream-query.ts';
+import {
+  type Asked,
+  comeBackMs,
+  type Frame,
+  headersOf,
+  publishByHttp,
+  type Sent,
+  type ToldError,
+  told,
+  type Wire,
+  type WireListener,
+} from './wire.ts';
+
+/** Long polling, by fetch. */
+export class PollWire implements Wire {
+  readonly #asked: Asked;
+  readonly #listener: WireListener;
+  readonly #closed = new AbortController();
+  #request = new AbortController();
+  #cursor: string | undefined;
+
+  constructor(asked: Asked, listener: WireListener) {
+    this.#asked = asked;
+    this.#listener = listener;
+    listener.connecting();
+    void this.#run();
+  }
+
+  publish(sent: Sent): Promise<Position> {
+    return publishByHttp(sent, this.#asked.credential);
+  }
+
+  cut(): void {
+    this.#request.abort();
+  }
+
+  close(): void {
+    this.#closed.abort();
+    this.#request.abort();
+  }
+
+  async #run(): Promise<void> {
+    let isConnected = false;
+    while (!this.#closed.signal.aborted) {
+      try {
+        if (!isConnected) this.#listener.connecting();
+        if (!(await this.#poll())) return;
+        if (!isConnected) this.#listener.connected();
+        isConnected = true;
+      } catch {
+        if (this.#closed.signal.aborted) return;
+        isConnected = false;
+        this.#listener.lost('the poll had no answer');
+        await new Promise((resolve) => setTimeout(resolve, comeBackMs));
+      }
+    }
+  }
+
+  /** False: it was refused for good. */
+  async #poll(): Promise<boolean> {
+    this.#request = new AbortController();
+    const url = streamUrl('poll', this.#asked, this.#cursor, undefined);
+    const { signal } = this.#request;
+    const answer = await fetch(url, { headers: headersOf(this.#asked.credential), signal });
+    const cursor = answer.headers.get('sluice-cursor');
+    if (answer.status !== 204) {
+      const body = (await answer.json()) as {
+        readonly events?: readonly Frame[];
+        readonly error?: ToldError;
+      };
+      if (body.error !== undefined) return this.#refused(answer.status, body.error);
+      for (const frame of body.events ?? []) this.#listener.frame(frame);
+    }
+    if (cursor !== null) this.#cursor = cursor;
+    return true;
+  }
+
+  #refused(status: number, error: ToldError): boolean {
+    if (status === 429 || status >= 500) throw new Error(told(error));
+    this.#listener.ended(told(error));
+    return false;
+  }
+}

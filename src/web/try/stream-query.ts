@@ -1,0 +1,25 @@
+import { type Asked, subscriptionOf } from './wire.ts';
+
+/** The query of a stream or poll. `last` is for one without a cursor. A URL is the only place for a credential. */
+export function streamUrl(
+  path: string,
+  asked: Asked,
+  cursor: string | undefined,
+  token: string | undefined,
+): URL {
+  const url = new URL(path, location.href);
+  url.hash = '';
+  const { topic, filter, intervalMs, last } = subscriptionOf(asked);
+  const members = {
+    topic,
+    filter: filter && JSON.stringify(filter),
+    intervalMs,
+    last: cursor === undefined ? last : undefined,
+    cursor,
+    token,
+  };
+  for (const [name, value] of Object.entries(members)) {
+    if (value !== undefined) url.searchParams.set(name, String(value));
+  }
+  return url;
+}

@@ -1,0 +1,76 @@
+import type { Filter, Position } from '../../protocol/frames.ts';
+
+/** What the visitor subscribes to. */
+export interface Asked {
+  readonly topic: string;
+  readonly filter: Filter | undefined;
+  readonly intervalMs: number | undefined;
+  /** Begin with the newest N publications. */
+  readonly last: number | undefined;
+  readonly credential: string | undefined;
+}
+
+/** A frame of the JSON codec, or what the SDK says in the same words. */
+export type Frame = Readonly<Record<string, unknown>> & { readonly type: string };
+
+/** Told what becomes of a connection. */
+export interface WireListener {
+  connecting(): void;
+  connected(): void;
+  /** It is gone, and comes back by itself. */
+  lost(why: string): void;
+  /** It is gone for good. */
+  ended(why: string): void;
+  frame(frame: Frame): void;
+}
+
+export interface Sent {
+  readonly topic: string;
+  readonly type: string;
+  readonly data: unknown;
+  readonly tags: Readonly<Record<string, string>> | undefined;
+}
+
+/** One connection with one subscription, by whatever transport. It reconnects and resumes. */
+export interface Wire {
+  publish(sent: Sent): Promise<Position>;
+  /** Ends the connection as a network would: it comes back, and resumes. */
+  cut(): void;
+  close(): void;
+}
+
+export type OpenWire = (asked: Asked, listener: WireListener) => Wire;
+
+/** After a cut: long enough to see it. */
+export const comeBackMs = 1500;
+
+/** What a subscription or a query says of `asked`; absent members are left out. */
+export function subscriptionOf({ topic, filter, intervalMs, last }: Asked) {
+  return { topic, filter, intervalMs, last };
+}
+
+export function headersOf(credential: string | undefined): Record<string, string> {
+  const headers = { 'content-type': 'application/json' };
+  return credential === undefined ? headers : { ...headers, authorization: `Bearer ${credential}` };
+}
+
+/** `POST /api/publish`. Throws with the gateway's own words. */
+export async function publishByHttp(sent: Sent, credential: string | undefined): Promise<Position> {
+  const answer = await fetch('api/publish', {
+    method: 'POST',
+    headers: headersOf(credential),
+    body: JSON.stringify(sent),
+  });
+  const body = (await answer.json()) as Position & { readonly error?: ToldError };
+  if (body.error) throw new Error(told(body.error));
+  return body;
+}
+
+export interface ToldError {
+  readonly code: string;
+  readonly message: string;
+}
+
+export function told({ code, message }: ToldError): string {
+  return `${message} (${code})`;
+}
