@@ -25,6 +25,8 @@ export interface SseConnectionOptions {
   readonly backpressureMaxBytes: number;
   readonly sentBytes: BareCounter;
   readonly monotonicMs: () => number;
+  /** The connection is to be probed until `probe` returns false. */
+  readonly suspect: (connection: SseConnection) => void;
 }
 
 /** Whole events, which leave in one piece or not at all. */
@@ -35,16 +37,17 @@ interface Piece {
   readonly publications: number;
 }
 
-/** The library gives up a response that makes no progress for 8 to 12 s, unless something is written meanwhile. */
-const keptAliveMs = 4000;
+/** After so many in a row that were taken, the library holds nothing. */
+const probes = 2;
 
 /**
  * A stream of Server-Sent Events as the connection of a session.
  *
  * The library buffers whatever is written and tells of a full socket only by the result, so the connection stops there:
- * what follows waits here, as references to shared bytes, until the socket takes more. While the library holds a
- * remainder, it writes it only together with something new: then a comment is written
- * (test/transport/uws/facts.test.ts).
+ * what follows waits here, as references to shared bytes, until the socket takes more. What the library holds it writes
+ * only together with something new (test/transport/uws/facts.test.ts), it does not always tell when it could, and it
+ * gives up a response that makes no progress for 8 to 12 s. So a comment is written now and then while it may hold
+ * something.
  */
 export class SseConnection implements Connection, StreamMember {
   readonly codec: Codec = codecs.json;
@@ -66,6 +69,7 @@ export class SseConnection implements Connection, StreamMember {
   #stuckSinceMs = 0;
   #wroteAtMs = 0;
   #isCorked = false;
+  #probesLeft = 0;
   #closed = false;
   session: Session | undefined = undefined;
 
@@ -93,7 +97,7 @@ export class SseConnection implements Connection, StreamMember {
   begin(session: Session, writeHead: () => void, subscribed: () => void): void {
     this.#corked(() => {
       writeHead();
-      this.#response.onWritable(() => this.#writable());
+      this.#response.onWritable(() => this.#drain());
       const held = this.#held ?? [];
       this.#held = undefined;
       this.#heldBytes = 0;
@@ -181,7 +185,6 @@ export class SseConnection implements Connection, StreamMember {
     if (this.#stuck === undefined) {
       if (silentMs >= heartbeatMs) this.#comment(heartbeat);
     } else if (nowMs - this.#stuckSinceMs >= writeTimeoutMs) this.session?.terminate();
-    else if (silentMs >= keptAliveMs) this.#comment(emptyComment);
   }
 
   #sendNow(message: Uint8Array): void {
@@ -231,12 +234,14 @@ export class SseConnection implements Connection, StreamMember {
   }
 
   #put(piece: Piece): void {
+    // The library writes what it holds before what is new: the last result is about all of it.
     let isTaken = true;
-    for (const part of piece.parts) if (!this.#response.write(part)) isTaken = false;
+    for (const part of piece.parts) isTaken = this.#response.write(part);
     this.#wroteAtMs = this.#options.monotonicMs();
     if (isTaken) return;
     this.#stuck = piece;
     this.#stuckSinceMs = this.#wroteAtMs;
+    this.#suspect();
   }
 
   #comment(comment: Uint8Array): void {
@@ -253,12 +258,24 @@ export class SseConnection implements Connection, StreamMember {
     this.#stuck ??= { parts: [], bytes: emptyComment.length, publications: 0 };
   }
 
-  /** The socket takes more: the remainder leaves with the next write. Returns whether all was taken. */
-  #writable(): boolean {
+  /**
+   * Writes a comment, with which the library writes what it holds, and then what waits here. Returns whether all was
+   * taken.
+   */
+  #drain(): boolean {
     if (this.#closed) return true;
+    this.#suspect();
+    let isTaken = false;
     this.cork(() => {
-      this.#stuck = undefined;
-      if (this.#queue.length === 0) this.#comment(emptyComment);
+      isTaken = this.#response.write(emptyComment);
+    });
+    this.#wroteAtMs = this.#options.monotonicMs();
+    if (!isTaken) {
+      this.#stick();
+      return false;
+    }
+    this.#stuck = undefined;
+    this.cork(() => {
       while (this.#queue.length > 0 && this.#stuck === undefined) {
         const piece = this.#queue.shift() as Piece;
         this.#queuedBytes -= piece.bytes;
@@ -269,5 +286,19 @@ export class SseConnection implements Connection, StreamMember {
     if (this.#stuck !== undefined) return false;
     this.session?.pump();
     return true;
+  }
+
+  /** The library may hold a remainder now, or after the end of a cork, and not tell when it could be written. */
+  #suspect(): void {
+    this.#probesLeft = probes;
+    this.#options.suspect(this);
+  }
+
+  /** Finds out whether the library holds something. Returns whether it is to be called again in a moment. */
+  probe(): boolean {
+    if (this.#closed || this.#held !== undefined) return false;
+    const left = this.#probesLeft - 1;
+    this.#probesLeft = this.#drain() ? left : probes;
+    return this.#probesLeft > 0;
   }
 }

@@ -33,6 +33,7 @@ export interface SseOptions extends StreamDoorOptions, ExchangeOptions {
 }
 
 const reconnectMinMs = 1000;
+const probeMs = 50;
 
 /** No cache may keep a stream, and no proxy hold back its beginning or compress it: nginx heeds the last one. */
 const streamHeaders = {
@@ -48,6 +49,9 @@ export class EventStreams {
   readonly #door: StreamDoor;
   readonly #lifecycle: Lifecycle;
   readonly sink: StreamSink<SseConnection>;
+  /** Connections of which the library may hold something. */
+  readonly #suspects = new Set<SseConnection>();
+  #probing: ReturnType<typeof setInterval> | undefined;
 
   constructor(app: TemplatedApp, options: SseOptions) {
     this.#options = options;
@@ -69,6 +73,19 @@ export class EventStreams {
     const { monotonicMs, heartbeatMs, writeTimeoutMs } = this.#options;
     const nowMs = monotonicMs();
     for (const connection of this.sink.connections) connection.beat(nowMs, heartbeatMs, writeTimeoutMs);
+  }
+
+  /** The library does not always tell when a socket takes more. */
+  #suspect(connection: SseConnection): void {
+    this.#suspects.add(connection);
+    this.#probing ??= setInterval(() => this.#probe(), probeMs).unref();
+  }
+
+  #probe(): void {
+    for (const each of this.#suspects) if (!each.probe()) this.#suspects.delete(each);
+    if (this.#suspects.size > 0) return;
+    clearInterval(this.#probing);
+    this.#probing = undefined;
   }
 
   #serve(response: HttpResponse, request: HttpRequest): void {
@@ -111,6 +128,7 @@ export class EventStreams {
       names: asked.eventNames,
       subscriptions: start.subscriptionsKey,
       sentBytes: metrics.sentBytesTotal,
+      suspect: (each) => this.#suspect(each),
     });
     exchange.onAborted(() => connection.gone());
     const session = this.#lifecycle.open(peer, connection, startedAtMs, start.continuation);
