@@ -92,9 +92,10 @@ describe('what is answered is what is described', () => {
     subscriptions: [],
   };
 
-  test.each(
-    routes.filter(({ answer }) => typeof answer !== 'string').map((route) => [route.path, route] as const),
-  )('%s', async (path, { method, answer }) => {
+  // The transport answers those of streams.
+  const answered = routes.filter(({ answer, isStream }) => typeof answer !== 'string' && isStream !== true);
+
+  test.each(answered.map((route) => [route.path, route] as const))('%s', async (path, { method, answer }) => {
     const { ask, post } = await startApi({ connections: [example] });
     await ask('PUT', '/api/jobs/x', { headers: { 'content-type': 'application/json' }, body: '{}' });
     await post('/api/publish', '{"topic":"x","key":"k","tags":{"a":"b"},"data":{"any":1}}');

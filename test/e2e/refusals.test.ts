@@ -10,6 +10,7 @@ const wrongKey = 'wrong-key-that-must-not-be-logged';
 
 let server: RunningServer;
 let lines: Record<string, unknown>[];
+let linesAtStart = 0;
 const sockets: RawSocket[] = [];
 
 afterEach(async () => {
@@ -25,9 +26,11 @@ async function start(flags: Record<string, unknown>): Promise<void> {
     { write: (line) => lines.push(JSON.parse(line)) },
   );
   server = await startServer(config, { log });
+  linesAtStart = lines.length;
 }
 
-const warnings = () => lines.filter(({ level }) => Number(level) >= 40);
+/** Without what it says of its configuration at the start. */
+const warnings = () => lines.slice(linesAtStart).filter(({ level }) => Number(level) >= 40);
 
 async function request(head: readonly string[]): Promise<number> {
   const socket = await RawSocket.open(server.port);
