@@ -1,5 +1,6 @@
+import { errorNumber } from '../errors/numbers.ts';
 import type { WireError } from '../protocol/frames.ts';
-import { gatewayNumber, mayRetry } from './gateway-errors.ts';
+import { mayRetry } from './gateway-errors.ts';
 
 /**
  * The codes of this side of the wire, numbered from 1000 in this order, so that they never meet the gateway's. A `!`
@@ -57,6 +58,6 @@ export function gatewayError(
   retryAfterMs?: number,
   cause?: unknown,
 ): ClientError {
-  const number = gatewayNumber(code) ?? 0;
+  const number = errorNumber(code) ?? 0;
   return new ClientError({ code, message, number, retry: mayRetry(number), retryAfterMs }, cause);
 }

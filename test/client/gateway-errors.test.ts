@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { gatewayError } from '../../src/client/client-error.ts';
-import { gatewayNumber, needsOtherCredential } from '../../src/client/gateway-errors.ts';
+import { needsOtherCredential } from '../../src/client/gateway-errors.ts';
+import { errorNumber } from '../../src/errors/numbers.ts';
 import { errorTable } from '../../src/errors.ts';
 
 it.each(Object.entries(errorTable))(
@@ -12,7 +13,7 @@ it.each(Object.entries(errorTable))(
 
 it('another code has no number and may be tried again', () => {
   for (const code of ['nothing_known', '100', '']) {
-    expect(gatewayNumber(code)).toBeUndefined();
+    expect(errorNumber(code)).toBeUndefined();
     expect(gatewayError(code, 'm')).toMatchObject({ number: 0, retry: true });
   }
 });

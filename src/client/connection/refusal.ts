@@ -1,5 +1,5 @@
+import { errorNumber } from '../../errors/numbers.ts';
 import { type ClientError, gatewayError, localError } from '../client-error.ts';
-import { gatewayNumber } from '../gateway-errors.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Connection } from './connection.ts';
 
@@ -100,7 +100,7 @@ async function noResponse(
 /** The gateway's own error, as its HTTP side writes it. */
 async function toldByGateway(response: Response): Promise<Refusal | undefined> {
   const told = await readError(response);
-  if (told === undefined || gatewayNumber(told.code) === undefined) return undefined;
+  if (told === undefined || errorNumber(told.code) === undefined) return undefined;
   if (told.code === 'upgrade_required') return { error: noUpgrade() };
   const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
   const retryAfterMs = Number.isFinite(seconds) ? seconds * 1_000 : undefined;
