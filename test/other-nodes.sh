@@ -31,7 +31,7 @@ if [ ! -e "$root/usr/bin/chromium" ] || [ ! -e "$root/usr/bin/promtool" ] ||
   [ ! -e "$root/usr/lib/python3/dist-packages/websockets" ]; then
   in_root apt-get update
   in_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get install --yes --no-install-recommends chromium git prometheus python3-websockets
+    apt-get install --yes --no-install-recommends chromium curl git prometheus python3-websockets
 fi
 
 for major in ${*:-22 24}; do
