@@ -39,6 +39,8 @@ interface Piece {
 
 /** After so many in a row that were taken, the library holds nothing. */
 const probes = 2;
+/** Of less in one cork a socket that takes anything takes everything. */
+const suspectBytes = 8 * 1024;
 
 /**
  * A stream of Server-Sent Events as the connection of a session.
@@ -69,6 +71,8 @@ export class SseConnection implements Connection, StreamMember {
   #stuckSinceMs = 0;
   #wroteAtMs = 0;
   #isCorked = false;
+  /** In this cork, or the last one. */
+  #corkedBytes = 0;
   #probesLeft = 0;
   #closed = false;
   session: Session | undefined = undefined;
@@ -194,6 +198,7 @@ export class SseConnection implements Connection, StreamMember {
 
   #corked(run: () => void): void {
     this.#isCorked = true;
+    this.#corkedBytes = 0;
     this.#response.cork(() => {
       try {
         run();
@@ -201,6 +206,8 @@ export class SseConnection implements Connection, StreamMember {
         this.#isCorked = false;
       }
     });
+    // Whether the end of a cork could write everything is not told either.
+    if (this.#corkedBytes >= suspectBytes && !this.#closed) this.#suspect();
   }
 
   #pieceOf(message: Uint8Array): Piece {
@@ -238,6 +245,7 @@ export class SseConnection implements Connection, StreamMember {
     let isTaken = true;
     for (const part of piece.parts) isTaken = this.#response.write(part);
     this.#wroteAtMs = this.#options.monotonicMs();
+    this.#corkedBytes += piece.bytes;
     if (isTaken) return;
     this.#stuck = piece;
     this.#stuckSinceMs = this.#wroteAtMs;
