@@ -46,6 +46,11 @@ export const namespaceOptionsSchema = z.strictObject({
   conflate: boolean.schema,
   /** Whether the members of a topic may be listed and watched, by clients with the permission. */
   presence: boolean.schema,
+  /**
+   * Streams: for each user the gateway keeps up to where one of its clients has had a topic, and a subscription that
+   * says nothing of where to start begins after that. So a user gets what was missed, on whatever device.
+   */
+  inbox: boolean.schema,
   /** For publications without a ttl of their own. 0: none. */
   ttlMs: integer(0, 365 * day * 1000).schema,
   anonymous: anonymousSchema,
@@ -75,6 +80,10 @@ export const namespaceSentences: Readonly<
     'true',
     'Whether the members of a topic may be listed and watched, by clients with the permission.',
   ],
+  inbox: [
+    '`false`, of `user` `true`',
+    'Stream mode: a subscription that says nothing of where to start begins after what a client of the same user has acknowledged, on whatever device. Until a client acknowledges by itself (`acks` of `ping`), what left the gateway for it a second or two ago counts.',
+  ],
   ttlMs: [
     '0',
     'How long publications without a `ttl` of their own are kept and sent. 0: as long as the history.',
@@ -101,6 +110,7 @@ export interface Namespaces {
 const builtIn: Readonly<Record<string, NamespaceEntry>> = {
   server: { mode: 'state' },
   job: { mode: 'state' },
+  user: { inbox: true },
 };
 
 export const namespacesSchema = z.record(
@@ -140,6 +150,7 @@ export function resolveNamespaces(
     refresh: 'always',
     conflate: false,
     presence: true,
+    inbox: false,
     ttlMs: 0,
     anonymous: { subscribe: general.admitsAnonymous, publish: false },
   };

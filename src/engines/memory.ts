@@ -3,6 +3,7 @@ import type { Awaitable } from '../awaitable.ts';
 import { steadyNowMs } from '../clock.ts';
 import { SluiceError } from '../errors.ts';
 import type { Position } from '../protocol/frames.ts';
+import { Acknowledged, type AcknowledgedLimits } from '../topics/acknowledged.ts';
 import type {
   AppendOutcome,
   AppendRequest,
@@ -38,6 +39,7 @@ export interface MemoryOptions {
   /** Numberings of topics without content that are kept. */
   readonly numberingsMax?: number;
   readonly messageIds?: MessageIdLimits;
+  readonly acknowledged?: AcknowledgedLimits;
   /** Milliseconds since 1970 on a clock that does not jump. */
   readonly nowMs?: () => number;
 }
@@ -57,6 +59,7 @@ export class MemoryEngine implements Engine {
   readonly #idle = new LinkedMap<string, Head>();
   readonly #numberingsMax: number;
   readonly #messageIds: MessageIdBudget;
+  readonly #acknowledged: Acknowledged;
   #seq = 0;
   #forgottenSeq = 0;
   #feed: EngineFeed | undefined;
@@ -70,6 +73,7 @@ export class MemoryEngine implements Engine {
     this.#nowMs = options.nowMs ?? steadyNowMs;
     this.#numberingsMax = options.numberingsMax ?? numberingsMax;
     this.#messageIds = new MessageIdBudget(options.messageIds);
+    this.#acknowledged = new Acknowledged(options.acknowledged);
   }
 
   get seq(): number {
@@ -123,6 +127,18 @@ export class MemoryEngine implements Engine {
       if (idleAt.atSeq <= afterSeq) return;
       if (idleAt.seq > afterSeq) yield [topic, idleAt];
     }
+  }
+
+  acknowledge(topic: string, user: string, position: Position): void {
+    this.#acknowledged.set(topic, user, position);
+  }
+
+  acknowledged(topic: string, user: string): Position | undefined {
+    return this.#acknowledged.get(topic, user);
+  }
+
+  get acknowledgedCount(): number {
+    return this.#acknowledged.count;
   }
 
   async close(): Promise<void> {

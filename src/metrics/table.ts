@@ -108,6 +108,7 @@ export const table = {
   topics: gauge('Topics.'),
   views: gauge('Views.'),
   subscriptions: gauge('Subscriptions of all sessions.'),
+  acknowledged_positions: gauge('Topics of users whose clients have acknowledged what they had (inbox).'),
   message_id_bytes: gauge('Bytes of the messageIds that are remembered, for 5 minutes.'),
   ring_publications: gauge('Publications in all rings.'),
   ring_bytes: gauge('Bytes of all rings.'),

@@ -1,7 +1,15 @@
 import type { Decoded } from './codec.ts';
 import { type Bounds, type Dialect, type Fault, Fields, maxUint32, type Raw } from './fields.ts';
 import { readFilter } from './filter-fields.ts';
-import type { ClientFrame, CommandKind, Commands, Position, Subscription, TopicPosition } from './frames.ts';
+import type {
+  Ack,
+  ClientFrame,
+  CommandKind,
+  Commands,
+  Position,
+  Subscription,
+  TopicPosition,
+} from './frames.ts';
 import { readOptionalMembers } from './optional-members.ts';
 import { nullPayload } from './payload.ts';
 import { draftPublish, memberRows, type PublishFields, publishCommand } from './publication.ts';
@@ -46,7 +54,7 @@ const readers: { readonly [K in CommandKind]: (fields: Fields) => Commands[K] } 
   ping: (fields) => {
     const roundTripMs = fields.has('roundTripMs') ? fields.number('roundTripMs') : 0;
     if (roundTripMs < 0) fields.fail('roundTripMs', 'must not be negative');
-    return { roundTripMs: roundTripMs || undefined };
+    return { roundTripMs: roundTripMs || undefined, acks: fields.optionalList('acks', ack) };
   },
   call: (fields) => ({ method: fields.text('method'), payload: fields.payload() }),
 };
@@ -81,6 +89,10 @@ function positions(fields: Fields): readonly TopicPosition[] | undefined {
   const entries = fields.listApart('positions', topicPosition);
   if (entries.length === 0) return undefined;
   return entries.filter(({ fault }) => fault === undefined).map(({ value }) => value);
+}
+
+function ack(fields: Fields): Ack {
+  return { view: fields.integer('view', maxUint32), offset: fields.integer('offset') };
 }
 
 function present<T>(values: readonly T[]): readonly T[] | undefined {

@@ -73,7 +73,7 @@ export interface Commands {
   presence: { readonly topic: string };
   status: Record<never, never>;
   refresh: { readonly token: string };
-  ping: { readonly roundTripMs?: number };
+  ping: { readonly roundTripMs?: number; readonly acks?: readonly Ack[] };
   call: { readonly method: string; readonly payload?: Payload };
 }
 
@@ -124,6 +124,12 @@ export interface TopicResult extends TopicPosition {
 }
 
 /** The granted form of one subscription. */
+/** Everything of this view's topic up to here was taken by the application. */
+export interface Ack {
+  readonly view: number;
+  readonly offset: number;
+}
+
 export interface Granted {
   readonly topic: string;
   readonly view: number;
@@ -135,6 +141,8 @@ export interface Granted {
   readonly topics?: readonly TopicResult[];
   readonly intervalMs?: number;
   readonly cursor?: string;
+  /** The gateway wants acks of it. */
+  readonly inbox?: boolean;
 }
 
 export interface Refused {

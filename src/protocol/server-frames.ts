@@ -192,6 +192,7 @@ function subscribeResult(fields: Fields): SubscribeResult {
     topics: fields.optionalList('topics', topicResult),
     intervalMs: fields.positive('intervalMs', maxUint32),
     cursor: fields.optionalText('cursor'),
+    inbox: fields.trueOrAbsent('inbox'),
   };
 }
 

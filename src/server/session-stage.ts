@@ -3,6 +3,7 @@ import { namespaceOptions } from '../config.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import { HeldBytes } from '../sessions/charges.ts';
 import { ConnectionLimits } from '../sessions/connection-limits.ts';
+import { Inbox } from '../sessions/inbox.ts';
 import { Presence } from '../sessions/presence.ts';
 import type { SessionEvents } from '../sessions/session-events.ts';
 import { Sessions } from '../sessions/sessions.ts';
@@ -44,6 +45,7 @@ export function createSessions(
     isOn: (topic) => optionsOf(topic).presence,
     nowMs: () => broker.wallMs(),
   });
+  const inbox = new Inbox({ broker, isOn: (topic) => optionsOf(topic).inbox });
   const pageCache = new PageCache({
     maxBytes: pageCacheMaxBytes,
     compressMinBytes: config.compressMinBytes,
@@ -57,6 +59,7 @@ export function createSessions(
       fanout,
       authorize,
       presence,
+      inbox,
       dictionaries: config.compressMinBytes > 0 && config.dictionaryMinBytes > 0,
       conflates: (target) => optionsOf(target).conflate,
       modeOf: (topic) => optionsOf(topic).mode,
@@ -84,6 +87,7 @@ export function createSessions(
     commands: {
       broker,
       presence,
+      inbox,
       identify: (credential) => credentials.identify(credential),
       authorize,
       answerCall: compat.answerCall,
@@ -108,5 +112,5 @@ export function createSessions(
     refused,
     observer: compat.sessions,
   });
-  return { sessions, connectionLimits, swept: [sessions, pageCache, compat.sessions] };
+  return { sessions, connectionLimits, swept: [sessions, inbox, pageCache, compat.sessions] };
 }

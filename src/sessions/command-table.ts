@@ -11,6 +11,7 @@ import type { Broker } from '../topics/broker.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
 import type { HistoryPage } from '../topics/history.ts';
 import { topicProblem } from '../topics/topic-name.ts';
+import type { Inbox } from './inbox.ts';
 import type { Presence } from './presence.ts';
 import type { Session } from './session.ts';
 import type { Subscriber, Unloaded } from './subscribe.ts';
@@ -18,6 +19,7 @@ import type { Subscriber, Unloaded } from './subscribe.ts';
 export interface CommandOptions {
   readonly broker: Broker;
   readonly presence: Presence;
+  readonly inbox: Pick<Inbox, 'acknowledge'>;
   readonly subscriber: Subscriber;
   /** Whose token or key it is. Never rejects. */
   readonly identify: (credential: string) => Awaitable<Verdict>;
@@ -113,7 +115,11 @@ export const commandTable: CommandTable = {
   presence: { order: 'follows', isLarge: true, summary: 'Who is in a topic.', run: presence },
   status: { order: 'follows', summary: 'What the gateway knows of this session.', run: status },
   refresh: { order: 'changes', summary: 'A new token for the same user.', begin: identify, run: refresh },
-  ping: { order: 'free', summary: 'Answered by pong; reports the last round trip.', run: ping },
+  ping: {
+    order: 'free',
+    summary: 'Answered by pong; reports the last round trip, and what the application has had.',
+    run: ping,
+  },
   call: { order: 'follows', summary: 'A request to the application. Reserved.', run: call },
 };
 
@@ -302,7 +308,8 @@ function status(session: Session, _: Fields<'status'>, { broker }: CommandOption
   };
 }
 
-function ping(_: Session, { roundTripMs }: Fields<'ping'>, options: CommandOptions): Answer {
+function ping(session: Session, { roundTripMs, acks }: Fields<'ping'>, options: CommandOptions): Answer {
+  if (acks !== undefined) options.inbox.acknowledge(session, acks);
   if (roundTripMs !== undefined && roundTripMs > 0)
     options.metrics.clientRoundTripSeconds.observe(roundTripMs / 1000);
   return { kind: 'pong', timeMs: options.broker.wallMs() };

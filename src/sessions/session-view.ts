@@ -76,6 +76,18 @@ export class SessionView {
     return this.#watch;
   }
 
+  /** Up to where it was sent its topic, or told what is missing; undefined: it has left, or has no such position. */
+  get sentUpto(): Position | undefined {
+    if (this.view.isPattern || this.#state === 'left') return undefined;
+    if (this.#state !== 'live') {
+      const backlog = this.#backlog instanceof TopicBacklog ? this.#backlog : undefined;
+      return backlog && { epoch: backlog.epoch, offset: backlog.position };
+    }
+    for (const { topic, position } of this.view.feeds.values())
+      return { epoch: topic.epoch, offset: position };
+    return undefined;
+  }
+
   /** Frames of the view that it was sent since it went live. */
   get liveFrames(): number {
     return this.#state === 'live' ? this.view.frames - this.#framesBefore : 0;

@@ -9,9 +9,10 @@ import type { Fanout } from '../fanout/fanout.ts';
 import type { Feed, View } from '../fanout/view.ts';
 import { subscriptionKey, type ViewOptions } from '../fanout/view-options.ts';
 import { snapInterval } from '../protocol/equal-subscriptions.ts';
-import type { Granted, SubscribeResult, Subscription } from '../protocol/frames.ts';
+import type { Granted, Position, SubscribeResult, Subscription } from '../protocol/frames.ts';
 import { type CompiledFilter, compileFilter, filterProblem } from '../topics/filter.ts';
 import { isPattern, topicProblem } from '../topics/topic-name.ts';
+import type { Inbox } from './inbox.ts';
 import type { Presence } from './presence.ts';
 import type { Session } from './session.ts';
 import { SessionView } from './session-view.ts';
@@ -23,6 +24,7 @@ export interface SubscribeOptions extends StartOptions {
   readonly fanout: Fanout;
   readonly authorize: Authorize;
   readonly presence: Presence;
+  readonly inbox: Inbox;
   readonly conflates: (target: string) => boolean;
   /** Whether sessions that know shared dictionaries get them. */
   readonly dictionaries: boolean;
@@ -134,15 +136,20 @@ export class Subscriber {
     const { topic: target } = subscription;
     if (!automatic) this.#check(session, subscription);
     const options = this.#viewOptions(session, subscription);
-    this.#checkPlace(session, options, subscription);
+    const replaced = this.#checkPlace(session, options, subscription);
     if (subscription.replaces === true) this.#endReplaced(session, target);
     const payer = session.publisher;
     const view = this.#options.fanout.attach(options, payer);
-    const { backlog, result } = this.#start(view, subscription);
+    const { inbox } = this.#options;
+    const isInbox = inbox.isInboxOf(session, view);
+    const from = isInbox ? inbox.startOf(session, view, subscription, replaced) : subscription;
+    const { backlog, result } = this.#start(view, from);
     const sessionView = new SessionView({ view, target, automatic, payer, backlog });
     session.addView(sessionView);
+    if (isInbox) inbox.joined(session, sessionView);
     if (subscription.presence === true) this.#watchOrUndo(session, sessionView);
-    return { ...result, topic: target, view: view.id, intervalMs: options.intervalMs || undefined };
+    const granted = { view: view.id, intervalMs: options.intervalMs || undefined };
+    return { ...result, topic: target, ...granted, inbox: isInbox || undefined };
   }
 
   /** What the subscriber lacks of the view, and what it is told. */
@@ -227,19 +234,24 @@ export class Subscriber {
     };
   }
 
-  /** Throws for a second equal subscription, unless the first was the gateway's own: the client's replaces that. */
-  #checkPlace(session: Session, options: ViewOptions, { topic }: Subscription): void {
-    if (session.views.size === 0) return;
+  /**
+   * Throws for a second equal subscription, unless the first was the gateway's own: the client's replaces that. Returns
+   * up to where the session was sent by it.
+   */
+  #checkPlace(session: Session, options: ViewOptions, { topic }: Subscription): Position | undefined {
+    if (session.views.size === 0) return undefined;
     const key = subscriptionKey(options);
     for (const existing of session.views.values()) {
       if (existing.view.subscriptionKey !== key) continue;
       if (!existing.automatic) throw new SluiceError('already_subscribed', `already subscribed to ${topic}`);
+      const { sentUpto } = existing;
       session.removeView(existing, 'replaced');
-      return;
+      return sentUpto;
     }
     let own = 0;
     for (const existing of session.views.values()) if (!existing.automatic) own++;
     if (own >= this.#options.subscriptionsPerSession) throw new SluiceError('too_many_subscriptions');
+    return undefined;
   }
 
   /** What a subscriber without offsets would get twice. */

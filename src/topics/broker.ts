@@ -43,7 +43,8 @@ export interface BrokerOptions {
   readonly metrics: AppendRetryOptions['metrics'] &
     Pick<Metrics, 'publicationsTotal' | 'publishSeconds' | 'publishErrorsTotal' | 'publishDuplicatesTotal'> &
     Pick<Metrics, 'rateLimitedTotal' | 'ringEvictionsTotal' | 'engineUp'> &
-    Pick<Metrics, 'topics' | 'ringPublications' | 'ringBytes' | 'messageIdBytes' | 'onScrape'>;
+    Pick<Metrics, 'topics' | 'ringPublications' | 'ringBytes' | 'messageIdBytes' | 'onScrape'> &
+    Pick<Metrics, 'acknowledgedPositions'>;
   readonly payloadMaxBytes: number;
   readonly topicsMax: number;
   /** For the rings and states of all topics. */
@@ -176,6 +177,16 @@ export class Broker implements EngineFeed {
   /** Those that have one after this commit. */
   numberings(afterSeq: number): Iterable<readonly [topic: string, numbering: Numbering]> {
     return this.#engine.numberings(afterSeq);
+  }
+
+  /** A client of this user has had everything of the topic up to here. */
+  acknowledge(topic: string, user: string, position: Position): void {
+    this.#engine.acknowledge(topic, user, position);
+  }
+
+  /** Up to where clients of this user have had the topic, in whatever epoch. */
+  acknowledged(topic: string, user: string): Position | undefined {
+    return this.#engine.acknowledged(topic, user);
   }
 
   /** What the message ids that are remembered cost. */
@@ -361,6 +372,7 @@ export class Broker implements EngineFeed {
     metrics.ringPublications.set(publications);
     metrics.ringBytes.set(this.bytes);
     metrics.messageIdBytes.set(this.messageIdBytes);
+    metrics.acknowledgedPositions.set(this.#engine.acknowledgedCount);
   }
 
   #changed(topic: Topic): void {

@@ -112,6 +112,11 @@ export interface StoredTopic extends Numbering {
  *   idle first; `forgottenSeq` is the highest `seq` among the dropped. A topic whose numbering was dropped begins a new
  *   epoch. When such a topic is appended to, `numbering` still returns the old one until the feed has had the
  *   publication.
+ * - `acknowledge` notes up to where a client of this user has had a topic; the highest offset of an epoch counts, and a
+ *   position of another epoch replaces it. `acknowledged` knows it from that turn on. A retaining engine commits it
+ *   with the next append at the latest, and within about a second without one; what a crash loses of it is only sent
+ *   again. It is bounded per user and in all (`Acknowledged`), and survives `forget`. The caller compares epochs: a
+ *   position whose epoch is not the topic's says nothing.
  * - After `close` every append fails with `shutting_down`; `close` waits for those under way.
  */
 export interface Engine {
@@ -136,6 +141,10 @@ export interface Engine {
    * what was forgotten since that commit, not for all.
    */
   numberings(afterSeq: number): Iterable<readonly [topic: string, numbering: Numbering]>;
+  acknowledge(topic: string, user: string, position: Position): void;
+  acknowledged(topic: string, user: string): Position | undefined;
+  /** How many positions it keeps for users. */
+  readonly acknowledgedCount: number;
   /** What the message ids that it remembers cost. */
   readonly messageIdBytes: number;
   close(): Promise<void>;

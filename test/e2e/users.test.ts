@@ -94,22 +94,23 @@ describe('a user whose name is an address', () => {
   });
 
   it('hears it in the SDK once, in any spelling', async () => {
-    for (const topic of spellings) {
+    for (const [index, topic] of spellings.entries()) {
       const client = new SluiceClient(gateway.wsUrl, { WebSocket, token: await token('alice@example.org') });
       opened.push(client);
       const heard: unknown[] = [];
       const all = new Promise((resolve) => {
         client.subscribe(topic, {}, ({ data }) => {
-          if (heard.push(data) === 2) resolve(undefined);
+          // What the client before has not acknowledged yet comes again to this one.
+          if (String(data).endsWith(`${index}`) && heard.push(data) === 2) resolve(undefined);
         });
       });
       const subscribed = client.connect();
       await subscribed;
       await client.history(topic);
-      await publish(canonical, 'a');
-      await publish(spellings[1] as string, 'b');
+      await publish(canonical, `a${index}`);
+      await publish(spellings[1] as string, `b${index}`);
       await all;
-      expect([topic, heard]).toEqual([topic, ['a', 'b']]);
+      expect([topic, heard]).toEqual([topic, [`a${index}`, `b${index}`]]);
     }
   });
 

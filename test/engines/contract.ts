@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { messageIdLimits } from '../../src/topics/message-id-budget.ts';
+import { acknowledgedContract } from './contract/acknowledged.ts';
 import { appendContract } from './contract/append.ts';
 import { closeContract } from './contract/close.ts';
 import { expectedContract } from './contract/expected.ts';
 import { expiryContract } from './contract/expiry.ts';
 import { forgetContract } from './contract/forget.ts';
-import { type EngineSet, numberingsMax, opener, request, ring } from './contract/harness.ts';
+import { acknowledgedMax, type EngineSet, numberingsMax, opener, request, ring } from './contract/harness.ts';
 import { loadContract } from './contract/load.ts';
 import { messageIdsContract } from './contract/message-ids.ts';
 
@@ -21,6 +22,7 @@ export function engineContract(name: string, set: EngineSet): void {
     expectedContract(opened);
     expiryContract(opened);
     forgetContract(opened);
+    acknowledgedContract(opened);
     loadContract(opened);
     closeContract(opened);
 
@@ -32,6 +34,7 @@ export function engineContract(name: string, set: EngineSet): void {
         isState: () => false,
         numberingsMax,
         messageIds: messageIdLimits,
+        acknowledged: acknowledgedMax,
       });
       const [outcome] = await engine.append([request('a')]);
       expect(outcome?.ok).toBe(false);

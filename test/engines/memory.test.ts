@@ -4,8 +4,8 @@ import { request } from './contract/harness.ts';
 import { engineContract } from './contract.ts';
 
 engineContract('memory', () => ({
-  make: ({ nowMs, isState, numberingsMax, messageIds }) =>
-    new MemoryEngine({ nowMs, isState, numberingsMax, messageIds }),
+  make: ({ nowMs, isState, numberingsMax, messageIds, acknowledged }) =>
+    new MemoryEngine({ nowMs, isState, numberingsMax, messageIds, acknowledged }),
 }));
 
 test('the memory engine feeds publications together that follow each other in one topic', async () => {

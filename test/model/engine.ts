@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { whenDone } from '../../src/awaitable.ts';
 import { SluiceError } from '../../src/errors.ts';
+import type { Position } from '../../src/protocol/frames.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
 import type {
   AppendOutcome,
@@ -161,6 +162,18 @@ export class ScriptedEngine implements Engine {
   #toOuter(topic: string, inner: Numbering): Numbering {
     const { base = 0, epoch = inner.epoch } = this.#renumbered.get(topic) ?? {};
     return { ...inner, epoch, offset: inner.offset + base };
+  }
+
+  acknowledge(topic: string, user: string, position: Position): void {
+    this.#inner.acknowledge(topic, user, position);
+  }
+
+  acknowledged(topic: string, user: string): Position | undefined {
+    return this.#inner.acknowledged(topic, user);
+  }
+
+  get acknowledgedCount(): number {
+    return this.#inner.acknowledgedCount;
   }
 
   close(): Promise<void> {

@@ -12,6 +12,7 @@ import type { Codec } from '../../src/protocol/codec.ts';
 import type { SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
 import { HeldBytes } from '../../src/sessions/charges.ts';
 import { ConnectionLimits } from '../../src/sessions/connection-limits.ts';
+import { Inbox } from '../../src/sessions/inbox.ts';
 import { Presence } from '../../src/sessions/presence.ts';
 import type { Session } from '../../src/sessions/session.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
@@ -132,6 +133,7 @@ export class Gateway {
     const authorize = authorizer({
       default: { presence: false, anonymous: { subscribe: true, publish: true } },
     });
+    const inbox = new Inbox({ broker: this.broker, isOn: () => false });
     const presence = new Presence({ fanout, isOn: () => false, nowMs: clock });
     const many = Number.MAX_SAFE_INTEGER;
     this.#connectionLimits = new ConnectionLimits(wideLimits, clock);
@@ -142,6 +144,7 @@ export class Gateway {
         fanout,
         authorize,
         presence,
+        inbox,
         conflates: () => false,
         dictionaries: options.compresses,
         modeOf: (topic) => (isState(topic) ? 'state' : 'stream'),
@@ -173,6 +176,7 @@ export class Gateway {
       commands: {
         broker: this.broker,
         presence,
+        inbox,
         identify: () => new SluiceError('unauthorized'),
         authorize,
         metrics,

@@ -14,6 +14,7 @@ import type { ClientFrame, Position, ServerFrame, ServerKind } from '../../src/p
 import { HeldBytes } from '../../src/sessions/charges.ts';
 import type { Connection } from '../../src/sessions/connection.ts';
 import { ConnectionLimits } from '../../src/sessions/connection-limits.ts';
+import { Inbox } from '../../src/sessions/inbox.ts';
 import { Presence } from '../../src/sessions/presence.ts';
 import type { Peer, Session } from '../../src/sessions/session.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
@@ -165,11 +166,13 @@ export async function makeGateway(options: GatewayOptions = {}) {
   );
   const presence = new Presence({ fanout, isOn: (topic) => !topic.startsWith('closed'), nowMs: monotonicMs });
   const authorize = authorizer(namespaces);
+  const inbox = new Inbox({ broker, isOn: (topic) => topic.startsWith('user:') });
   const subscriber = new Subscriber({
     broker,
     fanout,
     authorize,
     presence,
+    inbox,
     conflates: () => false,
     dictionaries: true,
     modeOf: (topic) => (namespaceOf(topic) === 'state' ? 'state' : 'stream'),
@@ -213,6 +216,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
     commands: {
       broker,
       presence,
+      inbox,
       identify: (token) =>
         whenDone(
           tokens.get(token) ?? refused,
@@ -268,6 +272,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
     subscriber,
     connectionLimits,
     presence,
+    inbox,
     tokens,
     faults,
     connect,

@@ -853,6 +853,7 @@ class RetainingEngine implements Engine {
   readonly epoch = 'engine';
   readonly forgottenSeq = 0;
   readonly messageIdBytes = 0;
+  readonly acknowledgedCount = 0;
   readonly kept = new Map<string, StoredTopic>();
   loads = 0;
   broken = false;
@@ -894,6 +895,10 @@ class RetainingEngine implements Engine {
     const stored = this.kept.get(topic);
     return this.numbering(topic) === undefined ? stored : undefined;
   }
+
+  acknowledge(): void {}
+
+  acknowledged(): undefined {}
 
   forget(topic: string): boolean {
     const known = this.kept.get(topic);

@@ -146,13 +146,13 @@ export class SharedSubscription {
     for (const member of this.members) member.enter('live');
   }
 
-  /** Whether a subscription that begins at `start` would leave a hole after what was seen. */
+  /** Whether a subscription that begins at `start` would leave a hole after what was seen, or repeat some. */
   wouldSkip(start: Position): boolean {
     const position = this.#topics.position(this.topic);
     return (
       position !== undefined &&
       (position.epoch || start.epoch) === start.epoch &&
-      start.offset > position.offset
+      start.offset !== position.offset
     );
   }
 

@@ -36,13 +36,14 @@ const messages = {
   limits: 'frameMaxBytes:u payloadMaxBytes:u subscriptions:u commandsPerSecond:u idleTimeoutMs:u',
   range: 'after:n upto:n',
   result:
-    'topic:s error:?failure view:u mode:m epoch:s offset:n recovered:O missing:?range topics:+topicResult intervalMs:U cursor:S',
+    'topic:s error:?failure view:u mode:m epoch:s offset:n recovered:O missing:?range topics:+topicResult intervalMs:U cursor:S inbox:B',
   topicResult: 'topic:s epoch:s offset:n recovered:O missing:?range mode:m',
   failure: 'code:s number:u message:s retry:b retryAfterMs:U',
   publication,
   member: 'session:s user:S sinceMs:i',
   held: 'topic:s view:u',
   position: 'epoch:s offset:n',
+  ack: 'view:u offset:n',
   topicPosition: 'topic:r epoch:s offset:n',
   filter: 'op:o tag:s values:*s number:d filters:*filter',
   subscription:
@@ -85,7 +86,7 @@ const commands: Readonly<Record<CommandKind, string>> = {
   presence: 'topic:r',
   status: '',
   refresh: 'token:r',
-  ping: 'roundTripMs:d',
+  ping: 'roundTripMs:d acks:+ack',
   call: 'method:r json:J binary:K',
 };
 

@@ -3,11 +3,19 @@ import {
   goneKey,
   kindRange,
   nameOfHeadKey,
+  ofAcknowledgedKey,
   offsetOfKey,
   type StoredKind,
   topicNumberOf,
 } from './keys.ts';
-import { decodeEngine, decodeHead, decodeMessageId, decodePublication, type HeadRecord } from './records.ts';
+import {
+  decodeAcknowledged,
+  decodeEngine,
+  decodeHead,
+  decodeMessageId,
+  decodePublication,
+  type HeadRecord,
+} from './records.ts';
 import type { Store } from './store.ts';
 
 /** One topic, while its records are read. */
@@ -54,6 +62,14 @@ export function recordFault(store: Store): string | undefined {
       topicOf(key);
       decodeMessageId(value);
     }) ??
+    firstFault(
+      store,
+      'acknowledged',
+      (key) => `user ${ofAcknowledgedKey(key).user}`,
+      (_, value) => {
+        decodeAcknowledged(value);
+      },
+    ) ??
     missingOf(topics.values()) ??
     engineFault(store)
   );

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { steadyNowMs } from '../../clock.ts';
 import { SluiceError } from '../../errors.ts';
+import type { Position } from '../../protocol/frames.ts';
 import type {
   AppendOutcome,
   AppendRequest,
@@ -16,10 +17,13 @@ import type { Head } from './head.ts';
 import { writtenKey } from './keys.ts';
 import type { LmdbOptions } from './options.ts';
 import { findWork, sweep } from './retention.ts';
+import { StoredAcknowledged } from './stored-acknowledged.ts';
 import type { Topics } from './topics.ts';
 
 /** Publications of one transaction at most. More wait for the next, so that the event loop gets its turn. */
 const requestsPerTransaction = 500;
+
+const noneWritten = (): void => undefined;
 
 /** How often retention looks for something to do, and whether a store that failed works again. */
 const sweepEveryMs = 1000;
@@ -39,6 +43,7 @@ export class LmdbEngine implements Engine {
   readonly #queue = new AppendQueue();
   /** Topics whose end is not committed yet. */
   readonly #forgotten: Head[] = [];
+  readonly #acknowledged: StoredAcknowledged;
   #database: Database | undefined;
   #feed: EngineFeed | undefined;
   /** What the feed has heard of. */
@@ -53,6 +58,7 @@ export class LmdbEngine implements Engine {
   constructor(options: LmdbOptions) {
     this.#options = options;
     this.#nowMs = options.nowMs ?? steadyNowMs;
+    this.#acknowledged = new StoredAcknowledged(options.acknowledged);
   }
 
   /** Rejects with a `DataDirError`, with an error of lmdb or the file system, or with the reason of `signal`. */
@@ -63,6 +69,7 @@ export class LmdbEngine implements Engine {
     };
     this.#database = await Database.open(this.#options, listener, signal);
     this.#feed = feed;
+    if (this.#topics !== undefined) this.#acknowledged.read(this.#topics.store);
     this.#note();
     this.#sweeping = setInterval(() => {
       this.#sweepIsDue = true;
@@ -130,6 +137,18 @@ export class LmdbEngine implements Engine {
     return true;
   }
 
+  acknowledge(topic: string, user: string, position: Position): void {
+    this.#acknowledged.set(topic, user, position);
+  }
+
+  acknowledged(topic: string, user: string): Position | undefined {
+    return this.#acknowledged.get(topic, user);
+  }
+
+  get acknowledgedCount(): number {
+    return this.#acknowledged.count;
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -145,6 +164,7 @@ export class LmdbEngine implements Engine {
     clearInterval(this.#sweeping);
     this.#sweepIsDue = false;
     while (this.#running !== undefined) await this.#running;
+    await this.#writeAcknowledged();
     await this.#database?.close();
   }
 
@@ -193,10 +213,13 @@ export class LmdbEngine implements Engine {
     const requests = queued.map(({ request }) => request);
     const forgotten = [...this.#forgotten];
     let batch: AppendBatch | undefined;
+    let written = noneWritten;
     const error = await this.#transaction((topics) => {
+      written = this.#acknowledged.write(topics.store);
       for (const head of forgotten) topics.putIdle(head);
       batch = appendAll(topics, requests, this.#nowMs());
     });
+    if (error === undefined) written();
     if (error === undefined || this.#isCommitted(batch)) {
       this.#forgotten.splice(0, forgotten.length);
       this.#tell(queued, batch as AppendBatch);
@@ -233,6 +256,7 @@ export class LmdbEngine implements Engine {
       await this.#transaction(({ store }) => store.put(writtenKey, Buffer.of(1)));
       return;
     }
+    await this.#writeAcknowledged();
     const { historyMaxBytes } = this.#options;
     const nowMs = this.#nowMs();
     const work = this.#topics && findWork(this.#topics, historyMaxBytes, nowMs);
@@ -242,6 +266,15 @@ export class LmdbEngine implements Engine {
       isDone = sweep(topics, work, historyMaxBytes, nowMs);
     });
     if (error === undefined && !isDone && this.#closing === undefined) this.#sweepIsDue = true;
+  }
+
+  async #writeAcknowledged(): Promise<void> {
+    if (!this.#acknowledged.hasUnwritten || this.#database === undefined) return;
+    let written = noneWritten;
+    const error = await this.#transaction(({ store }) => {
+      written = this.#acknowledged.write(store);
+    });
+    if (error === undefined) written();
   }
 
   #transaction(work: (topics: Topics) => void): Promise<unknown> {

@@ -14,6 +14,8 @@ const kinds = {
   messageId: 0x69,
   /** `g` number -> nothing: a forgotten topic that still has records */
   gone: 0x67,
+  /** `a` user 0 topic -> up to where clients of the user have had the topic */
+  acknowledged: 0x61,
   /** `e` -> the engine itself */
   engine: 0x65,
   /** `w` -> proof that the store can be written */
@@ -21,7 +23,7 @@ const kinds = {
 } as const;
 
 export type TopicKind = 'publication' | 'state' | 'messageId';
-export type StoredKind = TopicKind | 'head' | 'gone';
+export type StoredKind = TopicKind | 'head' | 'gone' | 'acknowledged';
 
 const numberBytes = 6;
 const offsetBytes = 8;
@@ -35,6 +37,17 @@ export function headKey(name: string): Buffer {
 
 export function nameOfHeadKey(key: Uint8Array): string {
   return Buffer.from(key).toString('utf8', 1);
+}
+
+export function acknowledgedKey(topic: string, user: string): Buffer {
+  return Buffer.concat([Buffer.of(kinds.acknowledged), Buffer.from(`${user}\0${topic}`)]);
+}
+
+export function ofAcknowledgedKey(key: Uint8Array): { readonly topic: string; readonly user: string } {
+  const text = Buffer.from(key).toString('utf8', 1);
+  // Names of topics have no such character.
+  const end = text.lastIndexOf('\0');
+  return { user: text.slice(0, end), topic: text.slice(end + 1) };
 }
 
 export function goneKey(topicNumber: number): Buffer {

@@ -1,3 +1,4 @@
+import type { AcknowledgedLimits } from '../../topics/acknowledged.ts';
 import type { MessageIdLimits } from '../../topics/message-id-budget.ts';
 import type { Retention } from './head.ts';
 import type { Store } from './store.ts';
@@ -13,6 +14,7 @@ export interface LmdbOptions {
   /** Numberings of topics without content that are kept. */
   readonly numberingsMax?: number;
   readonly messageIds?: MessageIdLimits;
+  readonly acknowledged?: AcknowledgedLimits;
   /** For the stored publications of all topics. Beyond it the longest idle topics lose theirs. */
   readonly historyMaxBytes: number;
   /** Milliseconds since 1970 on a clock that does not jump. */

@@ -1,5 +1,5 @@
 import { crc32 } from '../../protocol/crc32.ts';
-import type { Mode } from '../../protocol/frames.ts';
+import type { Mode, Position } from '../../protocol/frames.ts';
 import { protobufCodec } from '../../protocol/protobuf/codec.ts';
 import { type BesideKind, besideRows, draftBeside, type Kinds } from '../../protocol/publication.ts';
 import type { Payer } from '../../topics/payer.ts';
@@ -90,6 +90,13 @@ export class RecordWriter {
   engine({ epoch, forgottenSeq }: EngineRecord): Buffer {
     this.#begin();
     this.#number(forgottenSeq);
+    this.#text(epoch);
+    return this.#end();
+  }
+
+  acknowledged({ epoch, offset }: Position): Buffer {
+    this.#begin();
+    this.#number(offset);
     this.#text(epoch);
     return this.#end();
   }
@@ -207,6 +214,12 @@ export function decodeEngine(record: Uint8Array): EngineRecord {
   const reader = new RecordReader(record);
   const forgottenSeq = reader.number();
   return { forgottenSeq, epoch: reader.text() };
+}
+
+export function decodeAcknowledged(record: Uint8Array): Position {
+  const reader = new RecordReader(record);
+  const offset = reader.number();
+  return { offset, epoch: reader.text() };
 }
 
 export function decodeMessageId(record: Uint8Array): MessageIdRecord {

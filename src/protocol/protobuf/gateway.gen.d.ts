@@ -367,6 +367,7 @@ export namespace sluice {
             constructor(properties?: sluice.v1.Ping.$Properties);
             $unknowns?: Uint8Array[];
             roundTripMs: number;
+            acks: sluice.v1.Ack.$Properties[];
             static create(properties: sluice.v1.Ping.$Shape): sluice.v1.Ping & sluice.v1.Ping.$Shape;
             static create(properties?: sluice.v1.Ping.$Properties): sluice.v1.Ping;
             static encode(message: sluice.v1.Ping.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
@@ -376,9 +377,33 @@ export namespace sluice {
         namespace Ping {
             interface $Properties {
                 roundTripMs?: (number|null);
+                acks?: (sluice.v1.Ack.$Properties[]|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = sluice.v1.Ping.$Properties;
+        }
+
+        interface IAck extends sluice.v1.Ack.$Properties {
+        }
+
+        class Ack {
+            constructor(properties?: sluice.v1.Ack.$Properties);
+            $unknowns?: Uint8Array[];
+            view: number;
+            offset: number;
+            static create(properties: sluice.v1.Ack.$Shape): sluice.v1.Ack & sluice.v1.Ack.$Shape;
+            static create(properties?: sluice.v1.Ack.$Properties): sluice.v1.Ack;
+            static encode(message: sluice.v1.Ack.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Ack & sluice.v1.Ack.$Shape;
+        }
+
+        namespace Ack {
+            interface $Properties {
+                view?: (number|null);
+                offset?: (number|null);
+                $unknowns?: Uint8Array[];
+            }
+            type $Shape = sluice.v1.Ack.$Properties;
         }
 
         interface ICall extends sluice.v1.Call.$Properties {
@@ -677,6 +702,7 @@ export namespace sluice {
             topics: sluice.v1.TopicResult.$Properties[];
             intervalMs: number;
             cursor: string;
+            inbox: boolean;
             static create(properties: sluice.v1.SubscribeResult.$Shape): sluice.v1.SubscribeResult & sluice.v1.SubscribeResult.$Shape;
             static create(properties?: sluice.v1.SubscribeResult.$Properties): sluice.v1.SubscribeResult;
             static encode(message: sluice.v1.SubscribeResult.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
@@ -696,6 +722,7 @@ export namespace sluice {
                 topics?: (sluice.v1.TopicResult.$Properties[]|null);
                 intervalMs?: (number|null);
                 cursor?: (string|null);
+                inbox?: (boolean|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = sluice.v1.SubscribeResult.$Properties;

@@ -1455,6 +1455,7 @@ export const sluice = $root.sluice = (() => {
         v1.Ping = (function() {
 
             const Ping = function (properties) {
+                this.acks = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -1462,6 +1463,7 @@ export const sluice = $root.sluice = (() => {
             };
 
             Ping.prototype.roundTripMs = 0;
+            Ping.prototype.acks = $util.emptyArray;
 
             Ping.create = function(properties) {
                 return new Ping(properties);
@@ -1476,6 +1478,9 @@ export const sluice = $root.sluice = (() => {
                     throw $Error("max depth exceeded");
                 if (message.roundTripMs != null && $Object.hasOwnProperty.call(message, "roundTripMs") && !$Object.is(message.roundTripMs, 0))
                     writer.uint32(9).double(message.roundTripMs);
+                if (message.acks != null && message.acks.length)
+                    for (let i = 0; i < message.acks.length; ++i)
+                        $root.sluice.v1.Ack.encode(message.acks[i], writer.uint32(18).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1518,6 +1523,14 @@ export const sluice = $root.sluice = (() => {
                                 delete message.roundTripMs;
                             continue;
                         }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.acks && message.acks.length))
+                                message.acks = [];
+                            message.acks.push($root.sluice.v1.Ack.decode(reader, reader.size(), $undefined, _depth + 1));
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -1536,6 +1549,104 @@ export const sluice = $root.sluice = (() => {
             };
 
             return Ping;
+        })();
+
+        v1.Ack = (function() {
+
+            const Ack = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            Ack.prototype.view = 0;
+            Ack.prototype.offset = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+
+            Ack.create = function(properties) {
+                return new Ack(properties);
+            };
+
+            Ack.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.view != null && $Object.hasOwnProperty.call(message, "view") && message.view !== 0)
+                    writer.uint32(8).uint32(message.view);
+                if (message.offset != null && $Object.hasOwnProperty.call(message, "offset") && (typeof message.offset === "object" ? message.offset.low || message.offset.high : message.offset !== 0))
+                    writer.uint32(16).uint64(message.offset);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            Ack.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.sluice.v1.Ack();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.view = value;
+                            else
+                                delete message.view;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.offset = value;
+                            else
+                                delete message.offset;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return Ack;
         })();
 
         v1.Call = (function() {
@@ -2658,6 +2769,7 @@ export const sluice = $root.sluice = (() => {
             SubscribeResult.prototype.topics = $util.emptyArray;
             SubscribeResult.prototype.intervalMs = 0;
             SubscribeResult.prototype.cursor = "";
+            SubscribeResult.prototype.inbox = false;
 
             let $oneOfFields;
 
@@ -2701,6 +2813,8 @@ export const sluice = $root.sluice = (() => {
                     writer.uint32(80).uint32(message.intervalMs);
                 if (message.cursor != null && $Object.hasOwnProperty.call(message, "cursor") && message.cursor !== "")
                     writer.uint32(90).string(message.cursor);
+                if (message.inbox != null && $Object.hasOwnProperty.call(message, "inbox") && message.inbox !== false)
+                    writer.uint32(96).bool(message.inbox);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2822,6 +2936,15 @@ export const sluice = $root.sluice = (() => {
                                 message.cursor = value;
                             else
                                 delete message.cursor;
+                            continue;
+                        }
+                    case 12: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.inbox = value;
+                            else
+                                delete message.inbox;
                             continue;
                         }
                     }

@@ -125,7 +125,7 @@ export function serverFrameToWire(frame: ServerFrame): ServerWire {
 function resultToWire(result: SubscribeResult): sluice.v1.SubscribeResult.$Properties {
   if ('error' in result) return { topic: result.topic, error: result.error };
   // One by one: what is left over by a rest pattern is an object of the slow kind, and so is all that reads it.
-  const { topic, view, mode, epoch, offset, recovered, missing, topics, intervalMs, cursor } = result;
+  const { topic, view, mode, epoch, offset, recovered, missing, topics, intervalMs, cursor, inbox } = result;
   return {
     topic,
     view,
@@ -136,6 +136,7 @@ function resultToWire(result: SubscribeResult): sluice.v1.SubscribeResult.$Prope
     missing,
     topics: topics?.map((one) => ({ ...one, mode: modeToWire(one.mode) })),
     intervalMs,
+    inbox,
     cursor,
   };
 }

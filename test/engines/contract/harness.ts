@@ -1,5 +1,6 @@
 import { afterEach } from 'vitest';
 import type { PublishFields } from '../../../src/protocol/frames.ts';
+import type { AcknowledgedLimits } from '../../../src/topics/acknowledged.ts';
 import type { AppendOutcome, AppendRequest, Engine, EngineFeed } from '../../../src/topics/engine.ts';
 import { type MessageIdLimits, messageIdLimits } from '../../../src/topics/message-id-budget.ts';
 import type { StoredPublication } from '../../../src/topics/publication.ts';
@@ -20,9 +21,11 @@ export interface EngineTestOptions {
   /** Numberings of topics without content that it keeps. */
   readonly numberingsMax: number;
   readonly messageIds: MessageIdLimits;
+  readonly acknowledged: AcknowledgedLimits;
 }
 
 export const numberingsMax = 3;
+export const acknowledgedMax = { total: 6, perUser: 3 };
 export const ring = { maxPublications: 10, maxBytes: 1_048_576, maxAgeMs: 3_600_000 };
 
 interface Fed {
@@ -94,6 +97,7 @@ export function opener(set: EngineSet) {
         isState: (topic) => topic.startsWith('state'),
         numberingsMax,
         messageIds,
+        acknowledged: acknowledgedMax,
       });
       await engine.open(feed);
       cleanUps.push(() => engine.close());

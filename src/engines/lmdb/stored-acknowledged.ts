@@ -1,0 +1,68 @@
+import type { Position } from '../../protocol/frames.ts';
+import { Acknowledged, type AcknowledgedLimits } from '../../topics/acknowledged.ts';
+import { acknowledgedKey, kindRange, ofAcknowledgedKey } from './keys.ts';
+import { decodeAcknowledged, RecordWriter } from './records.ts';
+import type { Store } from './store.ts';
+
+const nothing = (): void => undefined;
+
+interface Name {
+  readonly topic: string;
+  readonly user: string;
+}
+
+/** What clients of users have acknowledged, and which of it is still to be written. Outlives a store that failed. */
+export class StoredAcknowledged {
+  readonly #known: Acknowledged;
+  /** By their keys, as text. */
+  readonly #unwritten = new Map<string, Name>();
+  readonly #writer = new RecordWriter();
+
+  constructor(limits?: AcknowledgedLimits) {
+    this.#known = new Acknowledged(limits, (topic, user) => this.#note(topic, user));
+  }
+
+  /** What was written before. Over the limits some of it is dropped. */
+  read(store: Store): void {
+    for (const { key, value } of store.entries(kindRange('acknowledged'))) {
+      const { topic, user } = ofAcknowledgedKey(key);
+      this.#known.set(topic, user, decodeAcknowledged(value));
+    }
+  }
+
+  get count(): number {
+    return this.#known.count;
+  }
+
+  get(topic: string, user: string): Position | undefined {
+    return this.#known.get(topic, user);
+  }
+
+  set(topic: string, user: string, position: Position): void {
+    if (this.#known.set(topic, user, position)) this.#note(topic, user);
+  }
+
+  get hasUnwritten(): boolean {
+    return this.#unwritten.size > 0;
+  }
+
+  /** Within a transaction. Returns what to call once that is committed: until then it stays to be written. */
+  write(store: Store): () => void {
+    if (!this.hasUnwritten) return nothing;
+    const written = [...this.#unwritten].map(([name, { topic, user }]) => {
+      const position = this.#known.get(topic, user);
+      const key = acknowledgedKey(topic, user);
+      if (position === undefined) store.remove(key);
+      else store.put(key, this.#writer.acknowledged(position));
+      return { name, topic, user, position };
+    });
+    return () => {
+      for (const { name, topic, user, position } of written)
+        if (this.#known.get(topic, user) === position) this.#unwritten.delete(name);
+    };
+  }
+
+  #note(topic: string, user: string): void {
+    this.#unwritten.set(`${user}\0${topic}`, { topic, user });
+  }
+}

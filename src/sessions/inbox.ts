@@ -1,0 +1,124 @@
+import type { View } from '../fanout/view.ts';
+import type { Ack, Position, Subscription } from '../protocol/frames.ts';
+import type { Broker } from '../topics/broker.ts';
+import type { Session } from './session.ts';
+import type { SessionView } from './session-view.ts';
+
+export interface InboxOptions {
+  readonly broker: Pick<Broker, 'acknowledge' | 'acknowledged'>;
+  /** Whether the namespace of this topic has the option `inbox`. */
+  readonly isOn: (topic: string) => boolean;
+}
+
+/** A subscription whose client does not acknowledge by itself. */
+interface Drained {
+  readonly session: Session;
+  readonly user: string;
+  /** Where it was at the last look. */
+  sent: Position | undefined;
+  /** The last of these that was acknowledged. */
+  acknowledged: Position | undefined;
+}
+
+/**
+ * What users have had of streams with the option `inbox`, whatever device they had it on. A subscription that says
+ * nothing of where to start begins after what a client of its user has acknowledged, so that a new device, or a client
+ * without offsets, gets what no device of the user has had.
+ *
+ * A client may acknowledge by itself (`Ping.acks`). Until it does, what was sent before the last look counts once
+ * nothing of it waits in this process.
+ *
+ * Subscriptions with a filter, and those to patterns, are none of an inbox: they do not say what the user has had.
+ */
+export class Inbox {
+  readonly #options: InboxOptions;
+  readonly #drained = new Map<SessionView, Drained>();
+
+  constructor(options: InboxOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the subscription of this session to the view is one of an inbox. */
+  isInboxOf({ identity: { user } }: Session, view: View): boolean {
+    const { target, filter, conflate } = view.options;
+    if (user === undefined || view.isPattern || filter !== undefined || conflate) return false;
+    return this.#options.isOn(target) && topicOf(view)?.state === undefined;
+  }
+
+  /**
+   * From where the subscription is served. `replaced`: up to where the session was sent the same topic by the
+   * subscription that this one takes over; a client without offsets would get that twice.
+   */
+  startOf(
+    session: Session,
+    view: View,
+    subscription: Subscription,
+    replaced: Position | undefined,
+  ): Subscription {
+    const { since, last, cursor } = subscription;
+    const topic = topicOf(view);
+    const { user } = session.identity;
+    if (since !== undefined || last !== undefined || cursor !== undefined) return subscription;
+    if (topic === undefined || topic.epoch === '' || user === undefined) return subscription;
+    const { epoch, startOffset, name } = topic;
+    // A client with offsets passes over the frames of the subscription that it replaces.
+    const sent = session.codec.name === 'protobuf' ? undefined : replaced;
+    const had = [this.#options.broker.acknowledged(name, user), sent];
+    const offsets = had.map((position) => (position?.epoch === epoch ? position.offset : startOffset));
+    const offset = Math.max(...offsets);
+    return offset >= topic.ring.newest ? subscription : { ...subscription, since: { epoch, offset } };
+  }
+
+  /** A subscription of an inbox has begun. */
+  joined(session: Session, sessionView: SessionView): void {
+    const { user } = session.identity;
+    if (user === undefined) return;
+    this.#drained.set(sessionView, { session, user, sent: undefined, acknowledged: undefined });
+  }
+
+  /** What the client says that it has had. What it can't have had is passed over. */
+  acknowledge(session: Session, acks: readonly Ack[]): void {
+    const { user } = session.identity;
+    if (user === undefined) return;
+    for (const { view, offset } of acks) {
+      const sessionView = session.views.get(view);
+      if (sessionView === undefined || !this.isInboxOf(session, sessionView.view)) continue;
+      this.#drained.delete(sessionView);
+      const sent = sessionView.sentUpto;
+      if (sent === undefined || offset > sent.offset) continue;
+      this.#options.broker.acknowledge(sessionView.target, user, { epoch: sent.epoch, offset });
+    }
+  }
+
+  /**
+   * Acknowledges for clients that don't, what was sent to them before the call before this one. Call it about once a
+   * second.
+   */
+  sweep(): void {
+    for (const [sessionView, drained] of this.#drained) {
+      const { session, user, sent } = drained;
+      const isGone = session.closed || session.views.get(sessionView.view.id) !== sessionView;
+      if (isGone || session.identity.user !== user) {
+        this.#drained.delete(sessionView);
+        continue;
+      }
+      const now = sessionView.isLive ? sessionView.sentUpto : undefined;
+      if (now !== undefined && isNews(sent, drained) && session.unsentBytes === 0) {
+        this.#options.broker.acknowledge(sessionView.target, user, sent);
+        drained.acknowledged = sent;
+      }
+      drained.sent = now;
+    }
+  }
+}
+
+function isNews(sent: Position | undefined, { acknowledged }: Drained): sent is Position {
+  if (sent === undefined || sent.epoch === '') return false;
+  return sent.epoch !== acknowledged?.epoch || sent.offset !== acknowledged.offset;
+}
+
+/** Of an exact view. */
+function topicOf({ feeds }: View) {
+  for (const { topic } of feeds.values()) return topic;
+  return undefined;
+}

@@ -1,0 +1,191 @@
+import { describe, expect, test } from 'vitest';
+import { codecs } from '../../src/protocol/codecs.ts';
+import { makeGateway, user } from './fixtures.ts';
+
+const alice = 'user:alice';
+type Gateway = Awaited<ReturnType<typeof makeGateway>>;
+type Device = ReturnType<Gateway['connect']>;
+
+/** A gateway, and clients of Alice that say nothing of where to start. */
+async function inbox(options: Parameters<typeof makeGateway>[0] = {}) {
+  const gateway = await makeGateway(options);
+  const { settle } = gateway;
+  let id = 100;
+  return {
+    ...gateway,
+    async notify(count: number) {
+      for (let i = 0; i < count; i++) await gateway.publish(alice);
+      await settle();
+    },
+    async device(codec = codecs.json, name = 'alice') {
+      const device = gateway.connect(user(name), codec);
+      await settle();
+      return device;
+    },
+    async acknowledge({ command }: Device, view: number, offset: number) {
+      command({ kind: 'ping', id: id++, acks: [{ view, offset }] });
+      await settle();
+    },
+    /** The sessions' own sweep, as often as it takes to count what has been sent. */
+    sweep() {
+      gateway.inbox.sweep();
+      gateway.inbox.sweep();
+    },
+    async leave({ session }: Device) {
+      gateway.sessions.close(session);
+      await settle();
+    },
+  };
+}
+
+/** What this device was sent of the topic: offsets. */
+function had({ connection }: Device): number[] {
+  return connection.of('batch').flatMap(({ publications }) => publications.map(({ offset }) => offset));
+}
+
+function start({ connection }: Device) {
+  const results = connection.of('subscribed').flatMap((frame) => frame.results);
+  const granted = results.findLast((result) => result.topic === alice);
+  if (granted === undefined || 'error' in granted) throw new Error('it was not subscribed');
+  return granted;
+}
+
+describe('a user who was away', () => {
+  test('gets on the first connection what was kept, and once', async () => {
+    const { device, notify, sweep, leave } = await inbox();
+    await notify(2);
+    const first = await device();
+    expect([start(first).inbox, start(first).recovered, had(first)]).toEqual([true, true, [1, 2]]);
+    sweep();
+    await leave(first);
+    const second = await device();
+    expect([start(second).recovered, had(second)]).toEqual([undefined, []]);
+    await leave(second);
+    await notify(1);
+    expect(had(await device())).toEqual([3]);
+  });
+
+  test('is told what the ring does not keep any more', async () => {
+    const { device, notify } = await inbox({ topic: { maxPublications: 2 } });
+    await notify(5);
+    const first = await device();
+    expect(start(first)).toMatchObject({ recovered: false, missing: { after: 0, upto: 3 } });
+    expect(had(first)).toEqual([4, 5]);
+  });
+
+  test('gets what only another user has had', async () => {
+    const { device, notify, sweep, publish } = await inbox();
+    await notify(1);
+    await publish('user:bob');
+    await device(codecs.json, 'bob');
+    sweep();
+    expect(had(await device())).toEqual([1]);
+  });
+});
+
+describe('two devices', () => {
+  test('both get what is live; a third does not get again what one of them has had', async () => {
+    const { device, notify, sweep } = await inbox();
+    const devices = [await device(), await device()];
+    await notify(2);
+    for (const each of devices) expect(had(each)).toEqual([1, 2]);
+    sweep();
+    expect(had(await device())).toEqual([]);
+  });
+
+  test('one that does not read acknowledges nothing', async () => {
+    const { device, notify, sweep } = await inbox();
+    const stalled = await device();
+    stalled.connection.stalled = true;
+    await notify(1);
+    sweep();
+    expect(had(await device())).toEqual([1]);
+  });
+
+  test('one that has just been sent something has not had it yet', async () => {
+    const gateway = await inbox();
+    await gateway.device();
+    gateway.inbox.sweep();
+    await gateway.notify(1);
+    gateway.inbox.sweep();
+    expect(had(await gateway.device())).toEqual([1]);
+  });
+});
+
+describe('a client that acknowledges', () => {
+  test('has had what it says, and nothing else', async () => {
+    const { device, notify, sweep, acknowledge } = await inbox();
+    const first = await device(codecs.protobuf);
+    await notify(3);
+    await acknowledge(first, start(first).view, 2);
+    sweep();
+    expect(had(await device(codecs.protobuf))).toEqual([3]);
+  });
+
+  test('may do so in JSON: from then on nothing else counts', async () => {
+    const { device, notify, sweep, acknowledge } = await inbox();
+    const first = await device();
+    await notify(2);
+    await acknowledge(first, start(first).view, 1);
+    sweep();
+    expect(had(await device())).toEqual([2]);
+  });
+
+  test('is passed over where it can’t have had that, or is not subscribed there', async () => {
+    const { device, notify, acknowledge } = await inbox();
+    const first = await device(codecs.protobuf);
+    await notify(2);
+    await acknowledge(first, start(first).view, 3);
+    await acknowledge(first, 4_000_000_000, 2);
+    expect(had(await device(codecs.protobuf))).toEqual([1, 2]);
+    await acknowledge(first, start(first).view, 2);
+    expect(had(await device(codecs.protobuf))).toEqual([]);
+  });
+});
+
+describe('a subscription', () => {
+  test('that says where to start begins there', async () => {
+    const { device, notify, settle } = await inbox();
+    await notify(3);
+    const first = await device(codecs.protobuf);
+    const { epoch } = start(first);
+    first.connection.forget();
+    first.command({
+      kind: 'subscribe',
+      id: 1,
+      subscriptions: [{ topic: alice, since: { epoch, offset: 2 } }],
+    });
+    await settle();
+    expect(had(first)).toEqual([3]);
+  });
+
+  test('of a client without offsets goes on where the one of the gateway was', async () => {
+    const { device, notify, settle } = await inbox();
+    await notify(2);
+    const first = await device();
+    first.command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: alice }] });
+    await settle();
+    await notify(1);
+    expect(had(first)).toEqual([1, 2, 3]);
+  });
+
+  test('with a filter is none of an inbox', async () => {
+    const { device, settle } = await inbox();
+    const first = await device(codecs.protobuf);
+    const filter = { op: 'exists', tag: 'x' } as const;
+    first.command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: alice, filter }] });
+    await settle();
+    const [reply] = first.connection.replies(1);
+    expect(reply).toMatchObject({ results: [{ topic: alice }] });
+    expect(reply).not.toMatchObject({ results: [{ inbox: true }] });
+  });
+
+  test('to a topic without the option begins now', async () => {
+    const { device, publish, settle } = await inbox();
+    await publish('room:1');
+    const first = await device();
+    first.command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'room:1' }] });
+    await settle();
+    expect(had(first)).toEqual([]);
+  });
+});
