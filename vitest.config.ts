@@ -1,12 +1,68 @@
 import { defineConfig } from 'vitest/config';
 
+/**
+ * Folders of computation, with clocks of their own: these files follow each other in one process, so that each pays
+ * only once for what it imports. `NAME.e2e.test.ts` in them is for what starts a gateway or a browser.
+ */
+export const sharedFolders = [
+  'api',
+  'auth',
+  'catch-up',
+  'client',
+  'config',
+  'fanout',
+  'model',
+  'protocol',
+  'sessions',
+  'sources',
+  'topics',
+  'web',
+];
+const shared = [
+  `test/{${sharedFolders.join()}}/**/!(*.e2e).test.ts`,
+  'test/{architecture,config,docs,grafana,log,metrics}.test.ts',
+];
+// Browsers, command lines, benchmarks, stores that are killed: these tests wait for others more than they compute.
+const processes = [
+  'test/{bench,cli,engines,packaging}/**/*.test.ts',
+  'test/cli.test.ts',
+  'test/web/**/*.e2e.test.ts',
+];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.{ts,tsx}'],
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 30_000,
     // What is polled for comes at once on a machine with time; on a busy one it takes what it takes.
     expect: { poll: { timeout: 20_000 } },
+    // The projects run one after the other.
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'shared',
+          include: shared,
+          isolate: false,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'processes', include: processes, maxWorkers: 2, sequence: { groupOrder: 1 } },
+      },
+      {
+        extends: true,
+        test: {
+          // All that the others do not take. The time limits of a gateway count what other processes take from it, so
+          // only as many files run at a time as vitest chooses.
+          name: 'gateways',
+          include: ['test/**/*.test.{ts,tsx}'],
+          exclude: [...shared, ...processes],
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
   },
 });

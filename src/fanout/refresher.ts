@@ -40,7 +40,7 @@ export interface RefresherOptions extends RefreshOptions {
 
 /** Of the frames that a sink takes in a turn most are left to changes. */
 const maxFramesPerTurn = 8;
-/** A snapshot that members came in the middle of is begun again this often; then it waits for the next round. */
+/** A snapshot that members come in the middle of is begun this often; then this round leaves it out. */
 const maxTries = 3;
 /** Looking for topics yields to the next turn after this many that are not to be refreshed. */
 const maxTopicsPerTurn = 2000;

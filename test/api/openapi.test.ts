@@ -92,7 +92,7 @@ describe('what is answered is what is described', () => {
     subscriptions: [],
   };
 
-  // The transport answers those of streams.
+  // The transport answers those of streams; test/e2e/poll.test.ts holds polls to what is described.
   const answered = routes.filter(({ answer, isStream }) => typeof answer !== 'string' && isStream !== true);
 
   test.each(answered.map((route) => [route.path, route] as const))('%s', async (path, { method, answer }) => {

@@ -11,7 +11,7 @@ let gateway: SystemsGateway;
 let base: string;
 
 beforeAll(async () => {
-  gateway = await startSystems({ commandsPerSecond: 10_000, compat: ['e'] });
+  gateway = await startSystems({ compat: ['e'] });
   base = `ws://127.0.0.1:${gateway.port}`;
 });
 afterAll(() => gateway.close());

@@ -9,7 +9,7 @@ let base: string;
 const opened: MonitoringPanel[] = [];
 
 beforeAll(async () => {
-  gateway = await startSystems({ commandsPerSecond: 10_000, compat: ['a'] });
+  gateway = await startSystems({ compat: ['a'] });
   base = `ws://127.0.0.1:${gateway.port}`;
 });
 afterAll(async () => {

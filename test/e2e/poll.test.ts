@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { pollAnswer } from '../../src/api/stream-request.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { publicationsOf } from '../support/sse-client.ts';
@@ -19,6 +21,9 @@ afterEach(async () => {
   for (const each of opened.splice(0)) await each.close();
 });
 
+/** What `GET /openapi.json` says of a 200, and nothing else. */
+const described = z.strictObject(pollAnswer.shape);
+
 interface Answer {
   readonly status: number;
   readonly cursor: string;
@@ -29,6 +34,7 @@ async function poll(query: string, init: RequestInit = {}): Promise<Answer> {
   const answer = await fetch(`${gateway.url}/poll?${query}`, init);
   const text = await answer.text();
   const body = text === '' ? { events: [] } : (JSON.parse(text) as { events: Record<string, unknown>[] });
+  if (answer.status === 200) described.parse(body);
   return { status: answer.status, cursor: answer.headers.get('sluice-cursor') ?? '', events: body.events };
 }
 

@@ -136,6 +136,21 @@ describe('a connection that does not read', () => {
     expect(connection.endedWith).toBeUndefined();
   });
 
+  test('is not terminated while something leaves its buffer, though live frames fill it as fast', async () => {
+    const { connect, sessions, turns } = await makeGateway({ backpressureMaxBytes: 10 });
+    const { connection, command } = connect();
+    connection.stalled = true;
+    connection.buffered = 1000;
+    command({ kind: 'ping', id: 1 });
+    for (let i = 0; i < 10; i++) {
+      sessions.sweep();
+      turns.advance(20_000);
+      connection.session?.drained();
+      connection.buffered++;
+    }
+    expect(connection.endedWith).toBeUndefined();
+  });
+
   test('is not terminated while it reads what it is caught up with, though its buffer fills again each time', async () => {
     const { connect, sessions, turns, publish, fanout, settle } = await makeGateway({
       backpressureMaxBytes: 4000,

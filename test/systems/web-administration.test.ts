@@ -29,11 +29,7 @@ const opened: { close(): unknown }[] = [];
 beforeAll(async () => {
   const page = new URL('clients/web-administration.html', import.meta.url);
   site = await startSite(readFileSync(page, 'utf8'));
-  gateway = await startSystems({
-    commandsPerSecond: 10_000,
-    compat: ['c', 'd'],
-    origins: [new URL(site.url).origin],
-  });
+  gateway = await startSystems({ compat: ['c', 'd'], origins: [new URL(site.url).origin] });
   url = `ws://127.0.0.1:${gateway.port}/api/ws/realtime?token=${apiKey}`;
 });
 afterAll(async () => {

@@ -97,6 +97,13 @@ describe('the page to try everything by hand', { timeout: 90_000 }, () => {
     }
     await page.setViewportSize({ width: 320, height: 640 });
     expect(await isWrongWidth(page)).toBe(false);
+    await page.getByRole('button', { name: 'Publish' }).click();
+    await page.locator('#published').getByText('Offset 1').waitFor();
+    const [form, answer] = await Promise.all(
+      ['#publish', '#published'].map((each) => page.locator(each).boundingBox()),
+    );
+    expect(answer!.y).toBeGreaterThan(form!.y);
+    expect(answer!.y + answer!.height).toBeLessThan(form!.y + form!.height);
     const unnamed = await page.evaluate(
       () =>
         [...document.querySelectorAll('input, select')].filter(
