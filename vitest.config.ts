@@ -22,11 +22,12 @@ const shared = [
   `test/{${sharedFolders.join()}}/**/!(*.e2e).test.ts`,
   'test/{architecture,config,docs,grafana,log,metrics}.test.ts',
 ];
-// Browsers, command lines, benchmarks, stores that are killed: these tests wait for others more than they compute.
+// Browsers, command lines, other systems, stores that are killed: these tests wait for others more than they compute.
 const processes = [
-  'test/{bench,cli,engines,packaging}/**/*.test.ts',
+  'test/{bench,cli,compat,engines,packaging,publisher,systems}/**/*.test.ts',
   'test/cli.test.ts',
-  'test/web/**/*.e2e.test.ts',
+  'test/{client,web}/**/*.e2e.test.ts',
+  'test/client/react/*.test.tsx',
 ];
 
 export default defineConfig({
