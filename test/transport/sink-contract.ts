@@ -243,10 +243,10 @@ export function sinkContract({
       await world.publishEach(3);
       await world.until(() => slow.offsets().length >= count + 3);
       expect(slow.offsets()).toEqual(range(count + 3));
-      const lagged = slow.frames().findIndex(({ kind }) => kind === 'lagging');
-      const caughtUp = slow.frames().findIndex(({ kind }) => kind === 'caughtUp');
-      expect([lagged !== -1, lagged < caughtUp]).toEqual([true, true]);
-      expect(slow.of('lagging').length).toBe(1);
+      // Once told, it is not told again before it has been caught up. A socket that drains slowly may lag anew.
+      const kinds = slow.frames().map(({ kind }) => kind);
+      const told = kinds.filter((kind) => kind === 'lagging' || kind === 'caughtUp').join(' ');
+      expect(told).toMatch(/^(lagging( caughtUp)+ ?)+$/);
     });
 
     test('what was dropped is not counted as delivered, and what is caught up is', async () => {
