@@ -11,7 +11,7 @@ import { type Framing, type Message, nothing, type Wire } from './wire.ts';
 
 type Problem = Pick<WireError, 'code' | 'message'>;
 
-/** A batch of a system that has them has at most so many messages. */
+/** The most messages of a batch, in systems that have batches. */
 const batchMessagesMax = 10;
 
 /**

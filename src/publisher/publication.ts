@@ -28,7 +28,7 @@ export interface PublicationInput extends PublicationOptions {
   readonly data?: unknown;
 }
 
-/** Where a publication stands in its topic. */
+/** The position of a publication in its topic. */
 export interface Published {
   readonly epoch: string;
   /** 1, 2, 3 … */

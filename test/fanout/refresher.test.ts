@@ -210,7 +210,7 @@ describe('a state topic that is sent again', () => {
   });
 });
 
-describe('a batch of at most so many publications', () => {
+describe('the most publications of a batch', () => {
   test.each([
     [9, [9]],
     [10, [10]],

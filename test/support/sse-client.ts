@@ -54,7 +54,7 @@ export interface SseOptions {
   /** Sent by POST. */
   readonly body?: unknown;
   readonly localAddress?: string;
-  /** Cuts the connection once so many characters of the body have come: what follows was never received. */
+  /** Cuts the connection once this many characters of the body have come. The rest is never received. */
   readonly cutAfter?: number;
 }
 

@@ -9,7 +9,7 @@ import type {
 } from '../../protocol/frames.ts';
 import { gatewayError } from '../client-error.ts';
 import type { FrameSocket, Runtime } from '../runtime.ts';
-import { publishBody, readJsonFrame } from './json-frames.ts';
+import { publishBody, readHttpFrame } from './json-frames.ts';
 import { errorOf, type Receive } from './receive.ts';
 
 interface Wanted {
@@ -100,7 +100,7 @@ export class HttpSocket implements FrameSocket {
         if (limit !== undefined) query.set('limit', String(limit));
         const path = `api/topics/${encodeURIComponent(topic)}/history?${query}`;
         void this.#ask(id, path, undefined, (reply) =>
-          readJsonFrame({ ...(reply as Record<string, unknown>), type: 'history', id }),
+          readHttpFrame({ ...(reply as Record<string, unknown>), type: 'history', id }),
         );
         break;
       }

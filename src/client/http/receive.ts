@@ -1,7 +1,7 @@
 import type { ServerFrame, Subscription, WireError } from '../../protocol/frames.ts';
 import { gatewayError } from '../client-error.ts';
 import { EventReader } from './event-reader.ts';
-import { readJsonFrame } from './json-frames.ts';
+import { readHttpFrame } from './json-frames.ts';
 
 /** How frames come in. Ends when the gateway ends them; throws where the connection is lost. */
 export type Receive = (request: ReceiveRequest) => Promise<void>;
@@ -57,7 +57,7 @@ export const receiveStream: Receive = async (request) => {
     if (!piece || piece.done) return;
     request.heard();
     for (const { id, data } of events.read(decoder.decode(piece.value, { stream: true }))) {
-      request.frame(readJsonFrame(JSON.parse(data) as Record<string, unknown>), id);
+      request.frame(readHttpFrame(JSON.parse(data) as Record<string, unknown>), id);
     }
   }
 };
@@ -82,7 +82,7 @@ export const receivePolls =
           readonly cursor: string;
         };
         cursor = answer.cursor;
-        for (const event of answer.events) request.frame(readJsonFrame(event), undefined);
+        for (const event of answer.events) request.frame(readHttpFrame(event), undefined);
         request.covered(cursor);
       }
       if (intervalMs > 0) await wait(intervalMs, request.signal);

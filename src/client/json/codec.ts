@@ -22,18 +22,21 @@ type Raw = Record<string, unknown>;
 export const jsonCodec: ClientCodec<string> = {
   subprotocol: 'sluice.v1.json',
   encode: ({ kind, ...fields }: ClientFrame) => JSON.stringify({ ...fields, type: kind }),
-  decode(message) {
-    const { type, id = 0, ...raw } = frameFields(JSON.parse(message as string) as Raw);
-    if (typeof type !== 'string') throw new TypeError();
-    if (!('timestampMs' in raw && 'view' in raw)) return { ...raw, kind: type, id } as unknown as ServerFrame;
-    // One publication is a frame of its own.
-    const { view, epoch, ...publication } = raw;
-    const { topic, offset } = publication as unknown as JsonPublication;
-    const publications = [{ ...publication, type }];
-    const batch = { kind: 'batch', id, view, epoch, topic, after: offset - 1, upto: offset, publications };
-    return batch as unknown as ServerFrame;
-  },
+  decode: (message) => readJsonFrame(JSON.parse(message as string) as Raw),
 };
+
+/** A frame of the JSON codec, parsed. */
+export function readJsonFrame(parsed: Raw): ServerFrame {
+  const { type, id = 0, ...raw } = frameFields(parsed);
+  if (typeof type !== 'string') throw new TypeError();
+  if (!('timestampMs' in raw && 'view' in raw)) return { ...raw, kind: type, id } as unknown as ServerFrame;
+  // One publication is a frame of its own.
+  const { view, epoch, ...publication } = raw;
+  const { topic, offset } = publication as unknown as JsonPublication;
+  const publications = [{ ...publication, type }];
+  const batch = { kind: 'batch', id, view, epoch, topic, after: offset - 1, upto: offset, publications };
+  return batch as unknown as ServerFrame;
+}
 
 /** Members that are points in time, which JSON has as text without the unit in the name. */
 const instants = /^(timestamp|time|connectedAt|expires|since)$/;

@@ -37,7 +37,7 @@ interface Piece {
   readonly publications: number;
 }
 
-/** After so many in a row that were taken, the library holds nothing. */
+/** The library holds nothing once it has taken this many in a row. */
 const probes = 2;
 /** Of less in one cork a socket that takes anything takes everything. */
 const suspectBytes = 8 * 1024;

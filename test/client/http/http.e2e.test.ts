@@ -62,11 +62,12 @@ describe.each(['sse', 'poll'] as const)('a client by %s', (transport) => {
     const options = { key: 'k', tags: { a: 'b' }, timestampMs: 1_700_000_000_000 };
     const place = await client.publish(`all-${transport}`, 'update', { n: [1, 'ü'] }, options);
     expect(place).toMatchObject({ offset: 1, epoch: expect.any(String) });
-    await client.publish(`all-${transport}`, 'bytes', new Uint8Array([0, 255]));
+    const large = new Uint8Array(60_000).fill(255);
+    await client.publish(`all-${transport}`, 'bytes', large);
     await expect.poll(() => heard).toHaveLength(2);
     expect(heard).toEqual([
       [{ n: [1, 'ü'] }, 'k', { a: 'b' }, 'update'],
-      [new Uint8Array([0, 255]), undefined, {}, 'bytes'],
+      [large, undefined, {}, 'bytes'],
     ]);
     const page = await client.history(`all-${transport}`, { limit: 1 });
     expect(page.publications.map(({ data, timestampMs }) => [data, timestampMs])).toEqual([
