@@ -1,4 +1,3 @@
-import { userTopicName } from '../../protocol/user-topics.ts';
 import { type Client, type HistoryPage, SluiceClient } from '../client.ts';
 import { ClientError, localError } from '../client-error.ts';
 import { Arrivals } from '../connection/arrivals.ts';
@@ -9,7 +8,6 @@ import { Emitter } from '../emitter.ts';
 import type { ClientEvents } from '../events.ts';
 import type { Published } from '../offline-queue.ts';
 import { absoluteUrl, type ClientOptions } from '../options.ts';
-import { OwnPublications } from '../own-publications.ts';
 import { checkedPublish, checkedSubscribe, type PublishOptions } from '../requests.ts';
 import { platformRuntime, type Runtime } from '../runtime.ts';
 import type { ClientStats, ClientStatus } from '../status.ts';
@@ -20,45 +18,14 @@ import { ClientSource } from './client-source.ts';
 import { Host } from './host.ts';
 import { identityOf } from './identity.ts';
 import { type FromHost, liveChange, type PlainClientEvent, type ToHost } from './messages.ts';
-import { type PageSubscribeOptions, PageSubscription } from './page-subscription.ts';
+import type { PageClientOptions, Sharing } from './page-options.ts';
+import type { PageSubscribeOptions } from './page-subscription.ts';
+import { PageSubscriptions } from './page-subscriptions.ts';
 import { RemoteSource } from './remote-source.ts';
 import type { CallName, Calls, Source } from './source.ts';
 import { pageSurroundings, type Surroundings } from './surroundings.ts';
 import { Tabs } from './tabs.ts';
 import { openWorker, type WorkerScope } from './worker.ts';
-
-export interface PageClientOptions extends ClientOptions {
-  /** `own`: this tab has a connection of its own. By default all tabs with an equal URL and identity share one. */
-  readonly tabs?: 'share' | 'own';
-  /** Who the page's user is, for tabs that share. By default what the token says: its claims `sub` and `topics`. */
-  readonly identity?: string;
-  /**
-   * `pause`, the default: a hidden page gets nothing, and when it is shown again, what it has missed. `continue`: it
-   * gets everything as it comes.
-   */
-  readonly whenHidden?: 'pause' | 'continue';
-  /** A tab that leads and has not responded for this long is replaced: 6000 by default. */
-  readonly leaderTimeoutMs?: number;
-  /**
-   * A worker whose script calls `serveWorker(globalThis)`: it holds the connection and decodes what comes, for this tab
-   * alone. Not with the options `WebSocket` and `runtime`.
-   */
-  readonly worker?: WorkerScope;
-  /** What the client needs of the page, for tests. */
-  readonly surroundings?: Surroundings;
-}
-
-/**
- * Who holds the connection: this tab for itself (`alone`), this tab for all (`leader`), another tab (`follower`), or a
- * worker. `undecided` before `connect()`, and while the tabs find out.
- */
-export type TabRole = 'undecided' | 'alone' | 'leader' | 'follower' | 'worker';
-
-export interface Sharing {
-  readonly role: TabRole;
-  /** Why it is alone. `no_web_locks`: browsers have them on HTTPS and localhost only. */
-  readonly reason?: 'not_wanted' | 'no_web_locks';
-}
 
 /** What serves this page now. */
 type Holder =
@@ -92,12 +59,7 @@ export class PageClient implements Client {
   readonly #events: Emitter<ClientEvents>;
   readonly #arrivals = new Arrivals();
   readonly #calling = new Calling();
-  readonly #subscriptions = new Set<PageSubscription>();
-  /** Of the topics that the gateway subscribes every session to, once the application listens to them. */
-  readonly #givenTopics = new Map<string, PageSubscription>();
-  readonly #own = new OwnPublications();
-  /** By topic: publications with `exceptSelf` that are on their way. */
-  readonly #unsettled = new Map<string, number>();
+  readonly #subscriptions: PageSubscriptions;
   readonly #url: string;
   readonly #options: PageClientOptions;
   readonly #runtime: Runtime;
@@ -113,6 +75,11 @@ export class PageClient implements Client {
       const error = localError('listener_failed', `A listener to ${event} threw.`, fault);
       if (event === 'error') console.error(error);
       else this.#report(error);
+    });
+    this.#subscriptions = new PageSubscriptions({
+      report: (error) => this.#report(error),
+      nextFrame: (run) => this.#surroundings.nextFrame(run),
+      attachAll: () => this.#attachAll(),
     });
   }
 
@@ -145,7 +112,7 @@ export class PageClient implements Client {
     listener?: PublicationListener<T>,
   ): Subscription<T> {
     const { topic, options } = checkedSubscribe(wantedTopic, wanted);
-    const subscription = this.#add<T>(topic, { ...options, deliver: wanted.deliver });
+    const subscription = this.#subscriptions.add<T>(topic, { ...options, deliver: wanted.deliver });
     if (listener) subscription.on('publication', listener);
     return subscription;
   }
@@ -163,7 +130,7 @@ export class PageClient implements Client {
       payload.format === 'binary' ? payload.bytes : JSON.parse(new TextDecoder().decode(payload.bytes));
     const { exceptSelf, messageId = this.#newId(), ...rest } = options;
     const sent = this.#calling.call('publish', [topic, type, plain, { ...rest, messageId }]);
-    return exceptSelf ? this.#withoutSelf(topic, sent) : sent;
+    return exceptSelf ? this.#subscriptions.withoutSelf(topic, sent) : sent;
   }
 
   history<T = unknown>(
@@ -336,7 +303,7 @@ export class PageClient implements Client {
 
   /** Subscriptions keep their positions, and calls that are out are asked of the next holder. */
   #leaveHolder(): void {
-    for (const subscription of this.#subscriptions) subscription.detach();
+    this.#subscriptions.attach(undefined);
     const holder = this.#holder;
     this.#holder = none;
     this.#calling.use(undefined);
@@ -428,45 +395,19 @@ export class PageClient implements Client {
     if (!this.#events.emit('error', error)) console.error(error);
   }
 
-  // -- subscriptions ----------------------------------------------------------------------------------
-
-  #add<T>(topic: string, options: PageSubscribeOptions): PageSubscription<T> {
-    const subscription = new PageSubscription<T>(topic, options, {
-      remove: (gone) => this.#subscriptions.delete(gone),
-      report: (error) => this.#report(error),
-      nextFrame: (run) => this.#surroundings.nextFrame(run),
-      isOwn: (position) => this.#own.has(position),
-      isUnsettled: () => this.#isUnsettled(topic),
-    });
-    this.#subscriptions.add(subscription as PageSubscription);
-    // Not before the caller has had the time to listen.
-    queueMicrotask(() => this.#attachAll());
-    return subscription;
-  }
-
   /** Where the page is hidden, nothing is attached: what comes meanwhile is fetched when it is shown. */
   #attachAll(): void {
     const { source } = this.#holder as { readonly source?: Source };
     const pauses = this.#surroundings.isHidden() && this.#options.whenHidden !== 'continue';
-    for (const subscription of this.#subscriptions) {
-      if (pauses || !source) subscription.detach();
-      else subscription.attach(source);
-    }
+    this.#subscriptions.attach(pauses ? undefined : source);
   }
 
-  /** Each session gets these topics without asking; a page asks, so that it goes on there with another session. */
   #listenToGivenTopics(): void {
-    const greeting = this.#greeting;
-    if (!greeting || !this.#events.hears('publication')) return;
-    const own = greeting.user === undefined ? undefined : userTopicName(greeting.user);
-    for (const topic of own === undefined ? ['$all'] : ['$all', own]) {
-      if (this.#givenTopics.has(topic)) continue;
-      const subscription = this.#add(topic, {});
-      this.#givenTopics.set(topic, subscription as PageSubscription);
-      subscription.on('publication', (...args) => void this.#events.emit('publication', ...args));
-      // The application did not ask for it: a refusal is not its concern.
-      subscription.on('error', () => undefined);
-    }
+    if (!this.#greeting || !this.#events.hears('publication')) return;
+    this.#subscriptions.listenToGiven(
+      this.#greeting,
+      (...args) => void this.#events.emit('publication', ...args),
+    );
   }
 
   // -- calls ------------------------------------------------------------------------------------------
@@ -477,27 +418,6 @@ export class PageClient implements Client {
   ): Promise<Awaited<ReturnType<Calls[K]>>> {
     if (this.#change.state === 'closed') throw localError('closed');
     return this.#calling.call(name, args);
-  }
-
-  /** The gateway knows the shared session, not the tab: what this tab doesn't want back it leaves out itself. */
-  async #withoutSelf(topic: string, sent: Promise<Published>): Promise<Published> {
-    this.#unsettled.set(topic, (this.#unsettled.get(topic) ?? 0) + 1);
-    try {
-      const published = await sent;
-      this.#own.add({ topic, epoch: published.epoch, offset: published.offset });
-      return published;
-    } finally {
-      const rest = (this.#unsettled.get(topic) ?? 1) - 1;
-      if (rest > 0) this.#unsettled.set(topic, rest);
-      else this.#unsettled.delete(topic);
-      for (const subscription of this.#subscriptions) subscription.settled();
-    }
-  }
-
-  #isUnsettled(topic: string): boolean {
-    if (!topic.endsWith('*')) return this.#unsettled.has(topic);
-    const prefix = topic.slice(0, -1);
-    return [...this.#unsettled.keys()].some((name) => name.startsWith(prefix));
   }
 
   #newId(): string {

@@ -1,0 +1,36 @@
+import type { ClientOptions } from '../options.ts';
+import type { Surroundings } from './surroundings.ts';
+import type { WorkerScope } from './worker.ts';
+
+export interface PageClientOptions extends ClientOptions {
+  /** `own`: this tab has a connection of its own. By default all tabs with an equal URL and identity share one. */
+  readonly tabs?: 'share' | 'own';
+  /** Who the page's user is, for tabs that share. By default what the token says: its claims `sub` and `topics`. */
+  readonly identity?: string;
+  /**
+   * `pause`, the default: a hidden page gets nothing, and when it is shown again, what it has missed. `continue`: it
+   * gets everything as it comes.
+   */
+  readonly whenHidden?: 'pause' | 'continue';
+  /** A tab that leads and has not responded for this long is replaced: 6000 by default. */
+  readonly leaderTimeoutMs?: number;
+  /**
+   * A worker whose script calls `serveWorker(globalThis)`: it holds the connection and decodes what comes, for this tab
+   * alone. Not with the options `WebSocket` and `runtime`.
+   */
+  readonly worker?: WorkerScope;
+  /** What the client needs of the page, for tests. */
+  readonly surroundings?: Surroundings;
+}
+
+/**
+ * Who holds the connection: this tab for itself (`alone`), this tab for all (`leader`), another tab (`follower`), or a
+ * worker. `undecided` before `connect()`, and while the tabs find out.
+ */
+export type TabRole = 'undecided' | 'alone' | 'leader' | 'follower' | 'worker';
+
+export interface Sharing {
+  readonly role: TabRole;
+  /** Why it is alone. `no_web_locks`: browsers have them on HTTPS and localhost only. */
+  readonly reason?: 'not_wanted' | 'no_web_locks';
+}
