@@ -17,3 +17,16 @@ export function identityOf(token: string): string {
 function escapeBytes(binary: string): string {
   return [...binary].map((char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`).join('');
 }
+
+/** The token that was asked for already, then new ones. */
+export function firstThen(
+  first: string | undefined,
+  token: () => string | Promise<string>,
+): () => string | Promise<string> {
+  let known = first;
+  return () => {
+    const taken = known;
+    known = undefined;
+    return taken ?? token();
+  };
+}

@@ -16,7 +16,7 @@ import { Calling } from './calling.ts';
 import { emitTold, watchClient } from './client-events.ts';
 import { ClientSource } from './client-source.ts';
 import { Host } from './host.ts';
-import { identityOf } from './identity.ts';
+import { firstThen, identityOf } from './identity.ts';
 import { type FromHost, liveChange, type PlainClientEvent, type ToHost } from './messages.ts';
 import type { PageClientOptions, Sharing } from './page-options.ts';
 import type { PageSubscribeOptions } from './page-subscription.ts';
@@ -435,16 +435,3 @@ const noStats: ClientStats = {
   publications: 0,
   gaps: 0,
 };
-
-/** The token that was asked for already, then new ones. */
-function firstThen(
-  first: string | undefined,
-  token: () => string | Promise<string>,
-): () => string | Promise<string> {
-  let known = first;
-  return () => {
-    const taken = known;
-    known = undefined;
-    return taken ?? token();
-  };
-}
