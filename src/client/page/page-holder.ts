@@ -1,0 +1,280 @@
+import { SluiceClient } from '../client.ts';
+import { ClientError, localError } from '../client-error.ts';
+import type { StateChange } from '../connection/connection.ts';
+import type { Greeting } from '../connection/socket-session.ts';
+import type { ClientOptions } from '../options.ts';
+import type { Runtime } from '../runtime.ts';
+import type { ClientStats, ClientStatus } from '../status.ts';
+import { watchClient } from './client-events.ts';
+import { ClientSource } from './client-source.ts';
+import { type Connected, Host } from './host.ts';
+import { firstThen, identityOf } from './identity.ts';
+import {
+  type FromHost,
+  liveChange,
+  type PlainClientEvent,
+  type PlainStatus,
+  type ToHost,
+} from './messages.ts';
+import type { PageClientOptions, Sharing } from './page-options.ts';
+import { RemoteSource } from './remote-source.ts';
+import type { Source } from './source.ts';
+import type { Surroundings } from './surroundings.ts';
+import { Tabs } from './tabs.ts';
+import { openWorker, type WorkerScope } from './worker.ts';
+
+export interface PageHolderParts {
+  readonly url: string;
+  readonly options: PageClientOptions;
+  readonly runtime: Runtime;
+  readonly surroundings: Surroundings;
+}
+
+export interface PageHolderPort {
+  /** Another source serves the page; undefined: none does for now. */
+  use(source: Source | undefined): void;
+  /** The page was shown or hidden. */
+  attachAll(): void;
+  told(told: PlainClientEvent): void;
+  /** Another holder has said how its connection is. */
+  welcomed(greeting: Greeting | undefined, change: StateChange): void;
+  /** An attempt to connect has failed. */
+  failed(error: ClientError): void;
+  report(error: ClientError): void;
+  /** How the connection is, for those that this page serves. */
+  connected(): Connected;
+}
+
+/** What serves this page now. */
+type Holder =
+  | { readonly kind: 'none' }
+  | {
+      readonly kind: 'own';
+      readonly client: SluiceClient;
+      readonly source: Source;
+      readonly stop: () => void;
+    }
+  | { readonly kind: 'remote'; readonly source: RemoteSource; readonly post: (message: ToHost) => void };
+
+const none: Holder = { kind: 'none' };
+/** Finds out who holds the connection of a page, and makes that one serve it: itself, another tab, or a worker. */
+export class PageHolder {
+  #holder: Holder = none;
+  #tabs: Tabs | undefined;
+  #sharing: Sharing = { role: 'undecided' };
+  #isStarted = false;
+  /** Grows with each start and end, so that what an earlier one began is noticed. */
+  #run = 0;
+  #remoteStatus: (FromHost & { kind: 'status' | 'pong' }) | undefined;
+  #stopWatching: (() => void) | undefined;
+  readonly #url: string;
+  readonly #options: PageClientOptions;
+  readonly #runtime: Runtime;
+  readonly #surroundings: Surroundings;
+  readonly #port: PageHolderPort;
+
+  constructor({ url, options, runtime, surroundings }: PageHolderParts, port: PageHolderPort) {
+    this.#url = url;
+    this.#options = options;
+    this.#runtime = runtime;
+    this.#surroundings = surroundings;
+    this.#port = port;
+  }
+
+  get isStarted(): boolean {
+    return this.#isStarted;
+  }
+
+  get sharing(): Sharing {
+    return this.#sharing;
+  }
+
+  /** Undefined: there is no connection to be served by yet. */
+  get source(): Source | undefined {
+    return this.#holder.kind === 'none' ? undefined : this.#holder.source;
+  }
+
+  /** The page itself holds the client. */
+  get isOwn(): boolean {
+    return this.#holder.kind === 'own';
+  }
+
+  get status(): ClientStatus | PlainStatus | undefined {
+    return this.#holder.kind === 'own' ? this.#holder.client.getStatus() : this.#remoteStatus?.status;
+  }
+
+  get stats(): ClientStats {
+    return this.#holder.kind === 'own'
+      ? this.#holder.client.getStats()
+      : (this.#remoteStatus?.stats ?? noStats);
+  }
+
+  /** Finds out who holds the connection, and connects. */
+  start(): void {
+    this.#isStarted = true;
+    const run = ++this.#run;
+    this.#stopWatching = this.#surroundings.watch(
+      () => this.#port.attachAll(),
+      () => this.end(),
+      () => this.start(),
+    );
+    const { locks } = this.#surroundings;
+    if (this.#options.worker) this.#toWorker(this.#options.worker);
+    else if (this.#options.tabs === 'own') this.#toAlone('not_wanted');
+    else if (!locks) this.#toAlone('no_web_locks');
+    else void this.#share(locks, run);
+  }
+
+  /** The page goes away, or the client is closed. */
+  end(): void {
+    this.#isStarted = false;
+    this.#run++;
+    this.#stopWatching?.();
+    this.#tabs?.close();
+    this.#tabs = undefined;
+    if (this.#options.worker && this.#holder.kind === 'remote') this.#holder.post({ kind: 'bye' });
+    this.#toNone();
+  }
+
+  #toWorker(worker: WorkerScope): void {
+    const {
+      token,
+      WebSocket: _class,
+      runtime: _runtime,
+      surroundings: _around,
+      worker: _worker,
+      ...options
+    } = this.#options;
+    const opening = { url: this.#url, options, token };
+    this.#toRemote(openWorker(worker, opening, (message) => this.#received(message)));
+    this.#sharing = { role: 'worker' };
+  }
+
+  #toAlone(reason: Sharing['reason']): void {
+    this.#toOwn(this.#options.token);
+    this.#sharing = { role: 'alone', reason };
+    this.connect();
+  }
+
+  async #share(locks: NonNullable<Surroundings['locks']>, run: number): Promise<void> {
+    const given = this.#options.token;
+    let first: string | undefined;
+    try {
+      first = typeof given === 'function' ? await given() : given;
+    } catch (cause) {
+      if (run !== this.#run) return;
+      // The client asks again, and tells the application why it can't connect.
+      this.#port.report(localError('token_failed', undefined, cause));
+    }
+    const identity = this.#options.identity ?? (first === undefined ? '' : identityOf(first));
+    const name = `sluice/${await this.#surroundings.digest(JSON.stringify([this.#url, identity]))}`;
+    if (run !== this.#run) return;
+    const token = typeof given === 'function' ? firstThen(first, given) : given;
+    const { runtime, ...parts } = { ...this.#surroundings, runtime: this.#runtime, locks };
+    const leaderTimeoutMs = this.#options.leaderTimeoutMs ?? 6_000;
+    this.#tabs = new Tabs(
+      { name, leaderTimeoutMs },
+      { ...parts, runtime },
+      {
+        lead: () => {
+          this.#toOwn(token);
+          this.#sharing = { role: 'leader' };
+          this.connect();
+        },
+        hostFor: (post) => this.#hostFor(post),
+        follow: (post) => this.#toRemote(post),
+        receive: (message) => this.#received(message),
+        lost: () => this.#toNone(),
+      },
+    );
+  }
+
+  #toOwn(token: ClientOptions['token']): void {
+    this.#leaveHolder();
+    const client = new SluiceClient(this.#url, { ...this.#options, token });
+    const stop = watchClient(client, (told) => {
+      this.#port.told(told);
+      this.#tabs?.tellAll({ kind: 'told', told });
+    });
+    this.#use({ kind: 'own', client, source: new ClientSource(client), stop });
+  }
+
+  #toRemote(post: (message: ToHost) => void): void {
+    this.#leaveHolder();
+    this.#sharing = { role: 'follower' };
+    this.#use({ kind: 'remote', source: new RemoteSource(post), post });
+    post({ kind: 'hello' });
+    post({ kind: 'connect' });
+  }
+
+  #toNone(): void {
+    this.#leaveHolder();
+    this.#sharing = { role: 'undecided' };
+    this.#use(none);
+  }
+
+  /** Subscriptions keep their positions, and calls that are out are asked of the next holder. */
+  #leaveHolder(): void {
+    const holder = this.#holder;
+    // Attachments end while the client is still there, so that their positions are the newest.
+    this.#port.use(undefined);
+    this.#holder = none;
+    if (holder.kind !== 'own') return;
+    holder.stop();
+    holder.client.close();
+  }
+
+  #use(holder: Holder): void {
+    this.#holder = holder;
+    this.#remoteStatus = undefined;
+    this.#port.use(this.source);
+  }
+
+  connect(): void {
+    const holder = this.#holder;
+    if (holder.kind === 'remote') holder.post({ kind: 'connect' });
+    if (holder.kind !== 'own') return;
+    holder.client.connect().catch((error: ClientError) => {
+      if (this.#holder === holder) this.#port.failed(error);
+    });
+  }
+
+  #hostFor(post: (message: FromHost) => void): Host {
+    const holder = this.#holder;
+    if (holder.kind !== 'own') throw new TypeError('Only a tab that holds the client serves others.');
+    return new Host(holder.client, () => this.#port.connected(), post);
+  }
+
+  #received(message: FromHost): void {
+    const holder = this.#holder;
+    if (holder.kind !== 'remote') return;
+    switch (message.kind) {
+      case 'welcome':
+        this.#port.welcomed(message.greeting, liveChange(message.change));
+        break;
+      case 'told':
+        this.#port.told(message.told);
+        break;
+      case 'unconnected':
+        this.#port.failed(new ClientError(message.error));
+        break;
+      case 'pong':
+      case 'status':
+        this.#remoteStatus = message;
+        break;
+      default:
+        holder.source.receive(message);
+    }
+  }
+}
+
+const noStats: ClientStats = {
+  connects: 0,
+  disconnects: 0,
+  framesReceived: 0,
+  bytesReceived: 0,
+  framesSent: 0,
+  bytesSent: 0,
+  publications: 0,
+  gaps: 0,
+};
