@@ -1,15 +1,14 @@
-import { setImmediate as nextTurn, setTimeout } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
 import type { Awaitable } from '../awaitable.ts';
 import { steadyNowMs } from '../clock.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Position, PublishFields } from '../protocol/frames.ts';
-import { nullPayload } from '../protocol/payload.ts';
-import { publishOf } from '../protocol/publication.ts';
 import { AppendRetry, type AppendRetryOptions } from './append-retry.ts';
 import { ChangeOrder } from './change-order.ts';
-import type { AppendOutcome, AppendRequest, Engine, EngineFeed, Numbering } from './engine.ts';
+import type { AppendOutcome, Engine, EngineFeed, Numbering } from './engine.ts';
 import { EngineProbe } from './engine-probe.ts';
 import { emptyHistory, type HistoryPage, historyPage } from './history.ts';
+import { type Expired, KeyExpiry } from './key-expiry.ts';
 import { LinkedMap } from './linked-map.ts';
 import type { Payer } from './payer.ts';
 import { Places } from './places.ts';
@@ -17,6 +16,7 @@ import type { StoredPublication } from './publication.ts';
 import { PublishPath } from './publish-path.ts';
 import type { EvictionReason } from './ring.ts';
 import { Topic, type TopicOptions } from './topic.ts';
+import { TopicLoads } from './topic-loads.ts';
 import { namespaceOf } from './topic-name.ts';
 
 /** Told of every change, in order, before the publisher has its answer. */
@@ -27,15 +27,6 @@ export interface TopicListener {
   /** The topic has neither content nor a holder any more. */
   removed(topic: Topic): void;
 }
-
-/** A value of a state topic that has outlived its TTL. */
-interface Expired {
-  readonly topic: Topic;
-  readonly publication: StoredPublication;
-}
-
-/** How long stored topics are loaded before the event loop gets a turn. */
-const loadTurnMs = 10;
 
 export interface BrokerOptions {
   readonly engine: Engine;
@@ -74,7 +65,8 @@ export class Broker implements EngineFeed {
   /** Those whose ring holds something; the one that has been idle for longest is the oldest. */
   readonly #rings = new LinkedMap<string, Topic>();
   readonly #places = new Places();
-  readonly #loading = new Map<string, Promise<Topic | undefined>>();
+  readonly #loads: TopicLoads;
+  readonly #keyExpiry: KeyExpiry;
   readonly #evicted: (reason: EvictionReason, count: number) => void;
   #listener: TopicListener | undefined;
   #ringBytes = 0;
@@ -95,6 +87,8 @@ export class Broker implements EngineFeed {
     const { engine, metrics, wait = setTimeout } = options;
     const clocks = { nowMs: this.#nowMs, wallMs: this.#wallMs, monotonicMs: this.#monotonicMs };
     this.#appendRetry = new AppendRetry({ engine, metrics, wait, monotonicMs: this.#monotonicMs });
+    this.#loads = new TopicLoads((name) => this.#load(name), this.#monotonicMs);
+    this.#keyExpiry = new KeyExpiry({ ...clocks, metrics, appendRetry: this.#appendRetry });
     this.#publishPath = new PublishPath({
       ...options,
       ...clocks,
@@ -118,7 +112,8 @@ export class Broker implements EngineFeed {
     this.#listener = listener;
     await this.#engine.open(this, signal);
     this.#seq = this.#engine.seq;
-    await this.#loadStored(signal);
+    // Patterns, lists, limits and the sweep are about all topics, not only about those that a client has asked for.
+    await this.#loads.loadAll(this.#engine.names?.() ?? [], signal);
     for (const topic of [...this.#topics.values()].sort((a, b) => a.seq - b.seq)) this.#order.touch(topic);
     this.#options.metrics.engineUp.set(1);
   }
@@ -261,12 +256,7 @@ export class Broker implements EngineFeed {
   /** Makes sure that this node has of the topic what the engine has. */
   async load(name: string): Promise<Topic | undefined> {
     if (this.isLoaded(name)) return this.#topics.get(name);
-    let loading = this.#loading.get(name);
-    if (loading === undefined) {
-      loading = this.#load(name).finally(() => this.#loading.delete(name));
-      this.#loading.set(name, loading);
-    }
-    return loading;
+    return this.#loads.load(name);
   }
 
   /** The topic, made when there is none, and kept until `release`. Load it first. */
@@ -317,7 +307,7 @@ export class Broker implements EngineFeed {
       for (const publication of topic.state?.takeExpired(nowMs) ?? []) expired.push({ topic, publication });
       this.#removeIfIdle(topic);
     }
-    if (expired.length > 0) void this.#expire(expired, nowMs);
+    if (expired.length > 0) void this.#keyExpiry.remove(expired, nowMs);
   }
 
   // ---- EngineFeed
@@ -350,20 +340,6 @@ export class Broker implements EngineFeed {
 
   // ---- private
 
-  /** Patterns, lists, limits and the sweep are about all topics, not only about those that a client has asked for. */
-  async #loadStored(signal: AbortSignal | undefined): Promise<void> {
-    let turnBeganMs = this.#monotonicMs();
-    for (const name of this.#engine.names?.() ?? []) {
-      signal?.throwIfAborted();
-      await this.load(name);
-      if (this.#monotonicMs() - turnBeganMs < loadTurnMs) continue;
-      // Signals to the process are heard in between only.
-      await nextTurn();
-      turnBeganMs = this.#monotonicMs();
-    }
-    signal?.throwIfAborted();
-  }
-
   #setGauges(): void {
     const { metrics } = this.#options;
     let publications = 0;
@@ -392,6 +368,7 @@ export class Broker implements EngineFeed {
   }
 
   async #load(name: string): Promise<Topic | undefined> {
+    if (this.isLoaded(name)) return this.#topics.get(name);
     const stored = await this.#engine.load(name);
     if (stored === undefined) return this.#topics.get(name);
     const topic = this.#topics.get(name) ?? this.#create(name);
@@ -427,22 +404,6 @@ export class Broker implements EngineFeed {
     this.#stateBytes += (state?.bytes ?? 0) - stateBytes;
     if (ring.count === 0) this.#rings.delete(topic.name);
     if (topic.holdsContent !== holdsContent) this.#places.contentChanged(topic);
-  }
-
-  /** Asks the engine once for each; what it could not do comes up again at a later sweep. */
-  async #expire(expired: readonly Expired[], nowMs: number): Promise<void> {
-    const acceptedAtMs = this.#monotonicMs();
-    const timestampMs = this.#wallMs();
-    const requests = expired.map(({ topic: { epoch }, publication }): AppendRequest => {
-      const { topic, type, key, tags, offset } = publication;
-      const fields = publishOf({ topic, type, key, tags, payload: nullPayload, removed: true });
-      return { fields, publishedMs: nowMs, timestampMs, acceptedAtMs, ifNewest: { epoch, offset } };
-    });
-    const outcomes = await this.#appendRetry.once(requests);
-    for (const [i, { topic, publication }] of expired.entries()) {
-      if (outcomes[i]?.ok === true) this.#options.metrics.ringEvictionsTotal.inc({ reason: 'ttl' });
-      else topic.state?.expireAgain(publication);
-    }
   }
 
   #removeIfIdle(topic: Topic): void {
