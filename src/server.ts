@@ -12,6 +12,7 @@ import { createHttpApi } from './server/http-api.ts';
 import { createSessions } from './server/session-stage.ts';
 import { createStorage } from './server/storage.ts';
 import { serveApp } from './server/transport.ts';
+import { createWorkClock } from './server/work-clock.ts';
 import type { SessionEvents } from './sessions/session-events.ts';
 import { TurnBudget } from './sessions/turn-budget.ts';
 import { builtInSources } from './sources/built-in.ts';
@@ -58,6 +59,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     log,
     metrics,
     monotonicMs: () => performance.now(),
+    workMs: createWorkClock(),
     isDraining: () => isDraining,
   };
   const canary = createCanary();

@@ -3,8 +3,8 @@ import type { Payer } from '../topics/payer.ts';
 export interface TurnsOptions {
   /** Calls back in a later turn of the event loop, after what the sockets have sent meanwhile. */
   readonly nextTurn: (callback: () => void) => void;
-  /** Milliseconds on a monotonic clock. */
-  readonly monotonicMs: () => number;
+  /** Milliseconds on a clock that counts only this thread's work. */
+  readonly workMs: () => number;
   /** Told how long the work of this account took. */
   readonly spent: (account: string, ms: number) => void;
 }
@@ -26,13 +26,13 @@ export class Turns {
   run<T>(payer: Payer | undefined, work: () => T | PromiseLike<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push(() => {
-        const startMs = this.#options.monotonicMs();
+        const startMs = this.#options.workMs();
         try {
           resolve(work());
         } catch (error) {
           reject(error);
         }
-        if (payer !== undefined) this.#options.spent(payer.account, this.#options.monotonicMs() - startMs);
+        if (payer !== undefined) this.#options.spent(payer.account, this.#options.workMs() - startMs);
       });
       this.#schedule();
     });

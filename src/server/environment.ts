@@ -8,6 +8,8 @@ export interface Environment {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly monotonicMs: () => number;
+  /** Stands still while other processes have this thread's processor: for what clients are charged. */
+  readonly workMs: () => number;
   /** The gateway is stopping: it takes no more connections. */
   readonly isDraining: () => boolean;
 }

@@ -32,7 +32,7 @@ export function createHttpApi(
   access: Access,
   compat: Compat,
 ): HttpApi {
-  const { config, log, metrics, monotonicMs } = environment;
+  const { config, log, metrics, monotonicMs, workMs } = environment;
   const { authorize, origins, requestAccess, addressOf } = access;
   const { broker, topicOptions } = storage;
   const limits = new RequestLimits(config, monotonicMs);
@@ -52,7 +52,7 @@ export function createHttpApi(
       bodies: new PublishBodies(config.payloadMaxBytes),
       turns: new Turns({
         nextTurn: setImmediate,
-        monotonicMs,
+        workMs,
         spent: (account, ms) => limits.spent(account, ms, 0),
       }),
       bodyMaxBytes: config.bodyMaxBytes,
@@ -63,6 +63,7 @@ export function createHttpApi(
     metrics,
     log,
     limits,
+    workMs,
     addressKey: (head) => addressKey(addressOf(head)),
   });
   return { api, swept: [limits] };

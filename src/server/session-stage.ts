@@ -37,7 +37,7 @@ export function createSessions(
   turnBudget: TurnBudget,
   events?: SessionEvents,
 ): SessionStage {
-  const { config, log, metrics, monotonicMs } = environment;
+  const { config, log, metrics, monotonicMs, workMs } = environment;
   const { authorize, credentials, refused } = access;
   const optionsOf = (topic: string) => namespaceOptions(config, namespaceOf(topic));
   const presence = new Presence({
@@ -104,6 +104,7 @@ export function createSessions(
       perPayer: 2 * config.frameMaxBytes,
       total: Math.max(waitingMessagesMaxBytes, 2 * config.frameMaxBytes),
     }),
+    workMs,
     version,
     writeTimeoutMs: config.writeTimeoutSeconds * 1000,
     backpressureTotalMaxBytes: config.backpressureTotalMaxBytes,

@@ -21,14 +21,16 @@ const freeMs = 0.05;
 export class CommandLimits {
   readonly #perSecond: number;
   readonly #nowMs: () => number;
+  readonly #workMs: () => number;
   readonly #work: TokenBuckets;
 
-  /** `nowMs`: milliseconds on a monotonic clock. */
-  constructor(commandsPerSecond: number, nowMs: () => number) {
+  /** Milliseconds: `nowMs` on a monotonic clock, `workMs` on one that counts only this thread's work. */
+  constructor(commandsPerSecond: number, nowMs: () => number, workMs: () => number) {
     this.#perSecond = commandsPerSecond;
     this.#nowMs = nowMs;
-    const workMs = commandsPerSecond * workMsPerCommand;
-    this.#work = new TokenBuckets(workMs, workMs, nowMs);
+    this.#workMs = workMs;
+    const perSecondMs = commandsPerSecond * workMsPerCommand;
+    this.#work = new TokenBuckets(perSecondMs, perSecondMs, nowMs);
   }
 
   /** Takes a command. Returns 0, or the milliseconds to wait before the next. */
@@ -46,7 +48,7 @@ export class CommandLimits {
 
   /** Runs a part of a command, and charges the time that it takes. */
   timed<T>(session: Session, run: () => T): T {
-    const startMs = this.#nowMs();
+    const startMs = this.#workMs();
     try {
       return run();
     } finally {
@@ -54,14 +56,14 @@ export class CommandLimits {
     }
   }
 
-  /** On the clock of `worked`. */
-  nowMs(): number {
-    return this.#nowMs();
+  /** When a part of a command begins, for `worked`. */
+  startMs(): number {
+    return this.#workMs();
   }
 
   /** Charges the time since `startMs`. */
   worked(session: Session, startMs: number): void {
-    const tookMs = this.#nowMs() - startMs;
+    const tookMs = this.#workMs() - startMs;
     if (tookMs > freeMs) this.#work.spend(session.payer, tookMs);
   }
 

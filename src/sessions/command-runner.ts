@@ -24,6 +24,8 @@ export interface CommandRunnerOptions {
   readonly turnBudget: TurnBudget;
   /** Milliseconds on a monotonic clock. */
   readonly monotonicMs: () => number;
+  /** The clock by which payers are charged for the time of their commands. */
+  readonly workMs: () => number;
   /** A command failed, and to send it again would not help. */
   readonly failedFinally: (session: Session) => void;
   readonly metrics: Pick<Metrics, 'commandsTotal' | 'commandErrorsTotal' | 'rateLimitedTotal'>;
@@ -42,8 +44,8 @@ export class CommandRunner {
 
   constructor(options: CommandRunnerOptions) {
     this.#options = options;
-    const { turnBudget, monotonicMs, commandsPerSecond, waitingMessages } = options;
-    this.#limits = new CommandLimits(commandsPerSecond, monotonicMs);
+    const { turnBudget, monotonicMs, workMs, commandsPerSecond, waitingMessages } = options;
+    this.#limits = new CommandLimits(commandsPerSecond, monotonicMs, workMs);
     this.#commands = {
       ...options.commands,
       repliedLarge: (session, bytes) => this.#limits.replied(session, bytes),
@@ -72,7 +74,7 @@ export class CommandRunner {
   begin(session: Session, frame: ClientFrame): Awaitable<unknown> {
     if (isUnauthenticated(session) && frame.kind !== 'connect' && frame.kind !== 'ping')
       return new Failure(credentialNeeded());
-    const startMs = this.#limits.nowMs();
+    const startMs = this.#limits.startMs();
     const begun = settled(() => beginCommand(session, frame, this.#commands));
     this.#limits.worked(session, startMs);
     return begun;
@@ -84,7 +86,7 @@ export class CommandRunner {
       this.#fail(session, frame, begun.error);
       return;
     }
-    const startMs = this.#limits.nowMs();
+    const startMs = this.#limits.startMs();
     try {
       const reply = runCommand(session, frame, this.#commands, begun);
       if (reply !== undefined) session.reply(frame, reply);

@@ -28,6 +28,8 @@ export interface SessionsOptions {
   readonly limits: Limits;
   /** Messages that wait to be decoded. */
   readonly waitingMessages: HeldBytes;
+  /** The clock by which payers are charged for the time of their commands. */
+  readonly workMs: () => number;
   readonly version: string;
   readonly writeTimeoutMs: number;
   readonly backpressureTotalMaxBytes: number;
@@ -73,6 +75,7 @@ export class Sessions {
       waitingMessages,
       turnBudget: context.turnBudget,
       monotonicMs: context.monotonicMs,
+      workMs: options.workMs,
       failedFinally: (session) => this.#endIfUnauthenticated(session),
       metrics,
       log,

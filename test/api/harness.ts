@@ -100,7 +100,7 @@ export async function startApi(options: HarnessOptions = {}) {
     authorize: authorizer(namespaces),
     authorizePublishing: publishingAuthorizer(namespaces),
     bodies: new PublishBodies(payloadMaxBytes),
-    turns: new Turns({ nextTurn: setImmediate, monotonicMs: () => 0, spent: () => undefined }),
+    turns: new Turns({ nextTurn: setImmediate, workMs: () => 0, spent: () => undefined }),
     bodyMaxBytes,
     ...options.ports,
   };

@@ -238,7 +238,7 @@ describe('a large body', () => {
     let nowMs = 0;
     const turns = new Turns({
       nextTurn: (callback) => next.push(callback),
-      monotonicMs: () => nowMs++,
+      workMs: () => nowMs++,
       spent: (account, ms) => spent.push(`${account} ${ms}`),
     });
     const api = await startApi({ ports: { turns, bodyMaxBytes: 10 * large } });

@@ -8,7 +8,7 @@ function startTurns() {
   const clock = { nowMs: 0 };
   const turns = new Turns({
     nextTurn: (callback) => next.push(callback),
-    monotonicMs: () => clock.nowMs,
+    workMs: () => clock.nowMs,
     spent: (account, ms) => spent.push([account, ms]),
   });
   return { turns, spent, clock, next, turn: () => next.shift()?.() };

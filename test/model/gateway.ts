@@ -192,6 +192,7 @@ export class Gateway {
       version: 'test',
       writeTimeoutMs,
       backpressureTotalMaxBytes: many,
+      workMs: clock,
       metrics,
       log: { error: ({ err }) => void this.faults.push(err) },
       refused: nothing,

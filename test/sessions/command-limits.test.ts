@@ -4,13 +4,17 @@ import type { Session } from '../../src/sessions/session.ts';
 import { TokenBucket } from '../../src/sessions/token-bucket.ts';
 
 function makeLimits(perSecond: number) {
-  const clock = { nowMs: 0 };
-  const limits = new CommandLimits(perSecond, () => clock.nowMs);
+  const clock = { nowMs: 0, workMs: 0 };
+  const limits = new CommandLimits(
+    perSecond,
+    () => clock.nowMs,
+    () => clock.workMs,
+  );
   const session = (payer: string) =>
     ({ payer, commandBucket: new TokenBucket(perSecond, perSecond, 0), refusalBucket: undefined }) as Session;
   const work = (of: Session, ms: number) =>
     limits.timed(of, () => {
-      clock.nowMs += ms;
+      clock.workMs += ms;
     });
   return { clock, limits, session, work };
 }
@@ -30,6 +34,16 @@ describe('the time that commands take', () => {
     expect(limits.take(a)).toBe(0);
   });
 
+  test('is not the time that passes while other processes run', () => {
+    const { clock, limits, session } = makeLimits(100);
+    const a = session('a');
+    limits.timed(a, () => {
+      clock.nowMs += 300;
+      clock.workMs += 99;
+    });
+    expect(limits.take(a)).toBe(0);
+  });
+
   test('is charged to all sessions of a payer, and to no other', () => {
     const { limits, session, work } = makeLimits(100);
     const [one, two] = [session('a'), session('a')];
@@ -42,7 +56,7 @@ describe('the time that commands take', () => {
     const { clock, limits, session } = makeLimits(100);
     const a = session('a');
     const failing = () => {
-      clock.nowMs += 300;
+      clock.workMs += 300;
       throw new Error('as it does');
     };
     expect(() => limits.timed(a, failing)).toThrow('as it does');

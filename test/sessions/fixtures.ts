@@ -227,6 +227,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
     },
     limits,
     waitingMessages: new HeldBytes({ perPayer: 131_072, total: 1_048_576 }),
+    workMs: monotonicMs,
     version: '0',
     writeTimeoutMs: 30_000,
     backpressureTotalMaxBytes: options.backpressureTotalMaxBytes ?? 1_000_000_000,

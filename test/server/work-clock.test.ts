@@ -1,0 +1,77 @@
+import { execFile, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { createWorkClock } from '../../src/server/work-clock.ts';
+
+/** Works for 200 ms, and prints the time that passed and the time that counts. */
+const spin = `
+  import { createWorkClock } from '${new URL('../../src/server/work-clock.ts', import.meta.url)}';
+  const workMs = createWorkClock();
+  const [startMs, startWorkMs] = [performance.now(), workMs()];
+  while (performance.now() - startMs < 200);
+  console.log(JSON.stringify({ wallMs: performance.now() - startMs, workMs: workMs() - startWorkMs }));
+`;
+
+describe('the clock of what clients are charged for', () => {
+  test('stands still while the thread waits for a processor, and reads how long at most every 2 ms', () => {
+    const kernel = { nowMs: 100, waitedMs: 50, readings: 0 };
+    const workMs = createWorkClock({
+      nowMs: () => kernel.nowMs,
+      waitedMs: () => {
+        kernel.readings++;
+        return kernel.waitedMs;
+      },
+    });
+    const startMs = workMs();
+    kernel.nowMs += 10;
+    kernel.waitedMs += 9;
+    expect(workMs() - startMs).toBe(1);
+    kernel.nowMs += 1.9;
+    expect(workMs() - startMs).toBeCloseTo(2.9);
+    expect(kernel.readings).toBe(2);
+    kernel.nowMs += 0.2;
+    expect(workMs() - startMs).toBeCloseTo(3.1);
+    expect(kernel.readings).toBe(3);
+  });
+
+  test('never steps back', () => {
+    const kernel = { nowMs: 0, waitedMs: 0 };
+    const workMs = createWorkClock({ nowMs: () => kernel.nowMs, waitedMs: () => kernel.waitedMs });
+    kernel.nowMs = 10;
+    expect(workMs()).toBe(10);
+    kernel.nowMs = 13;
+    kernel.waitedMs = 8;
+    expect(workMs()).toBe(10);
+    kernel.nowMs = 22;
+    expect(workMs()).toBe(14);
+  });
+
+  test('counts all time where the kernel does not say how long the thread waited', () => {
+    const kernel = { nowMs: 0 };
+    const workMs = createWorkClock({ nowMs: () => kernel.nowMs, waitedMs: () => undefined });
+    kernel.nowMs = 30;
+    expect(workMs()).toBe(30);
+  });
+
+  test('leaves out what a busy process takes on the same processor', async () => {
+    const allowed =
+      /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+    const onOneProcessor = ['-c', allowed, process.execPath];
+    const busy = spawn('taskset', [...onOneProcessor, '-e', 'for (;;);'], { stdio: 'ignore' });
+    try {
+      const { stdout } = await promisify(execFile)('taskset', [
+        ...onOneProcessor,
+        '--import',
+        'tsx',
+        '-e',
+        spin,
+      ]);
+      const { wallMs, workMs } = JSON.parse(stdout) as { wallMs: number; workMs: number };
+      expect(workMs).toBeGreaterThan(0);
+      expect(workMs).toBeLessThan(0.8 * wallMs);
+    } finally {
+      busy.kill('SIGKILL');
+    }
+  });
+});
