@@ -13,12 +13,10 @@ import type {
   StoredTopic,
 } from '../topics/engine.ts';
 import { MessageIds, publicationDigest } from '../topics/idempotency.ts';
+import { maxNumberings } from '../topics/idle-topics.ts';
 import { LinkedMap } from '../topics/linked-map.ts';
 import { MessageIdBudget, type MessageIdLimits } from '../topics/message-id-budget.ts';
 import { StoredPublication } from '../topics/publication.ts';
-
-/** Numberings of topics without content that are kept by default: about 20 MB. */
-const numberingsMax = 100_000;
 
 const noRun: StoredPublication[] = [];
 const nowhere: Position = { epoch: '', offset: 0 };
@@ -71,7 +69,7 @@ export class MemoryEngine implements Engine {
   constructor(options: MemoryOptions) {
     this.#isState = options.isState;
     this.#nowMs = options.nowMs ?? steadyNowMs;
-    this.#numberingsMax = options.numberingsMax ?? numberingsMax;
+    this.#numberingsMax = options.numberingsMax ?? maxNumberings;
     this.#messageIds = new MessageIdBudget(options.messageIds);
     this.#acknowledged = new Acknowledged(options.acknowledged);
   }

@@ -1,10 +1,10 @@
 import type { Position, PublishFields } from '../../protocol/frames.ts';
 import type { Numbering, StoredTopic } from '../../topics/engine.ts';
 import { MessageIds } from '../../topics/idempotency.ts';
+import { IdleTopics } from '../../topics/idle-topics.ts';
 import { MessageIdBudget, type MessageIdLimits } from '../../topics/message-id-budget.ts';
 import type { StoredPublication } from '../../topics/publication.ts';
 import { type Head, headOf, idleRecord, newEpoch, newHeadRecord, type Retention } from './head.ts';
-import { IdleTopics } from './idle-topics.ts';
 import {
   engineKey,
   goneKey,
@@ -31,9 +31,6 @@ import {
 import type { Store } from './store.ts';
 import { namingTopic, readTopic } from './topic-reader.ts';
 
-/** Numberings of topics without content that are kept by default. */
-const maxNumberings = 100_000;
-
 /**
  * The topics of a store, the longest idle first. A cache of what is committed, except within a transaction: if that
  * fails, drop this object and the store, and read both again.
@@ -43,7 +40,7 @@ export class Topics {
   readonly messageIdBudget: MessageIdBudget;
   readonly #retention: (topic: string) => Retention;
   readonly #heads = new Map<string, Head>();
-  readonly #idle: IdleTopics;
+  readonly #idle: IdleTopics<HeadRecord>;
   #engine: EngineRecord;
   #isEngineStored: boolean;
   /** The newest commit. */
@@ -62,7 +59,7 @@ export class Topics {
   constructor(
     store: Store,
     retention: (topic: string) => Retention,
-    numberingsMax = maxNumberings,
+    numberingsMax?: number,
     messageIds?: MessageIdLimits,
   ) {
     this.store = store;

@@ -1,9 +1,8 @@
-import type { Numbering } from '../../topics/engine.ts';
-import { LinkedMap } from '../../topics/linked-map.ts';
-import type { HeadRecord } from './records.ts';
+import type { Numbering } from './engine.ts';
+import { LinkedMap } from './linked-map.ts';
 
-interface Idle {
-  readonly record: HeadRecord;
+interface Idle<R> {
+  readonly record: R;
   /** The newest commit when the content went. */
   readonly atSeq: number;
 }
@@ -14,21 +13,24 @@ export interface DroppedTopic {
   readonly seq: number;
 }
 
-/** The numberings of topics without content, the longest idle first. */
-export class IdleTopics {
-  readonly #byName = new LinkedMap<string, Idle>();
+/** Numberings of topics without content that are kept by default: about 20 MB. */
+export const maxNumberings = 100_000;
+
+/** The numberings of topics without content, the longest idle first; and what an engine keeps with each. */
+export class IdleTopics<R extends Numbering> {
+  readonly #byName = new LinkedMap<string, Idle<R>>();
   readonly #max: number;
 
-  constructor(max: number) {
+  constructor(max = maxNumberings) {
     this.#max = max;
   }
 
-  get(name: string): HeadRecord | undefined {
+  get(name: string): R | undefined {
     return this.#byName.get(name)?.record;
   }
 
   /** `atSeq`: the newest commit. */
-  add(name: string, record: HeadRecord, atSeq: number): void {
+  add(name: string, record: R, atSeq: number): void {
     this.#byName.set(name, { record, atSeq });
   }
 
@@ -47,7 +49,7 @@ export class IdleTopics {
   /** Drops the longest idle ones beyond the limit. */
   *dropSurplus(): Iterable<DroppedTopic> {
     while (this.#byName.size > this.#max) {
-      const { key: name, value } = this.#byName.oldest as { key: string; value: Idle };
+      const { key: name, value } = this.#byName.oldest as { key: string; value: Idle<R> };
       this.#byName.delete(name);
       yield { name, seq: value.record.seq };
     }
