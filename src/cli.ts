@@ -6,6 +6,8 @@ import { untilSignalled, whileLoading } from './cli/signals.ts';
 const loaded = whileLoading(process);
 const { runCli } = await import('./cli/commands.ts');
 
+const { isWorker } = await import('./workers/worker-process.ts');
+
 const exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   stdin: process.stdin,
@@ -14,6 +16,11 @@ const exitCode = await runCli(process.argv.slice(2), {
   isTerminal: process.stdout.isTTY === true,
   fetch,
   startServer: async (config, options) => (await import('./server.ts')).startServer(config, options),
+  startParent: async (config, options) =>
+    (await import('./server/parent.ts')).startParent(config, { ...options, commandLine: process }),
+  joinParent: isWorker(process.env)
+    ? async (config) => (await import('./server/worker.ts')).joinParent(config)
+    : undefined,
   untilStopped: () => {
     const stopped = untilSignalled({
       on: (signal, listener) => process.on(signal, listener),

@@ -4,5 +4,15 @@
  * come from the wall clock.
  */
 export function steadyNowMs(): number {
-  return Math.floor(performance.timeOrigin + performance.now());
+  return Math.floor(steadyOriginMs + performance.now());
+}
+
+let steadyOriginMs = performance.timeOrigin;
+
+/**
+ * Sets the clock, before it is first used: it says `nowMs` now. So that processes which share their topics agree, though
+ * the wall clock was set between their starts.
+ */
+export function setSteadyClock(nowMs: number): void {
+  steadyOriginMs = nowMs - performance.now();
 }

@@ -59,7 +59,7 @@ type Instrument<M> =
 type Instruments = { readonly [N in MetricName as Camel<N>]: Instrument<Table[N]> };
 
 export type Metrics = Instruments & {
-  /** Its `metrics()` returns the text of a scrape, after running the `onScrape` callbacks. */
+  /** Its `metrics()` and `getMetricsAsJSON()` are a scrape: they run the `onScrape` callbacks before. */
   readonly registry: Registry;
   /** Calls `collect` at each scrape, to set gauges from what their owner holds. Returns a function that ends this. */
   onScrape(collect: () => void): () => void;
@@ -86,6 +86,11 @@ class ScrapedRegistry extends Registry {
   override metrics(): Promise<string> {
     for (const collect of this.collectors) collect();
     return super.metrics();
+  }
+
+  override getMetricsAsJSON(): ReturnType<Registry['getMetricsAsJSON']> {
+    for (const collect of this.collectors) collect();
+    return super.getMetricsAsJSON();
   }
 }
 

@@ -3,16 +3,19 @@ import { eventLoop } from './fanout/schedule.ts';
 import { createLog, type Log } from './log.ts';
 import { watchLoopDelay } from './metrics/loop-delay.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import type { PeerHandlers } from './peers.ts';
 import { createAccess } from './server/access.ts';
 import { createCanary } from './server/canary.ts';
 import { createCompat } from './server/compat.ts';
 import { createFanout } from './server/delivery.ts';
 import { type Environment, reconnectSpreadMs, type Swept } from './server/environment.ts';
 import { createHttpApi } from './server/http-api.ts';
+import type { NodeCalls } from './server/node-calls.ts';
 import { createSessions } from './server/session-stage.ts';
 import { createStorage } from './server/storage.ts';
 import { serveApp } from './server/transport.ts';
 import { createWorkClock } from './server/work-clock.ts';
+import { nodeName, type WorkerSite } from './server/worker.ts';
 import type { SessionEvents } from './sessions/session-events.ts';
 import { TurnBudget } from './sessions/turn-budget.ts';
 import { builtInSources } from './sources/built-in.ts';
@@ -34,6 +37,8 @@ export interface RunningServer {
 
 export interface ServerOptions {
   readonly log?: Log;
+  /** This gateway is one of several workers. */
+  readonly site?: WorkerSite | undefined;
   /** Aborting it ends a start that is under way. */
   readonly signal?: AbortSignal;
   /** Told what sessions do. */
@@ -62,9 +67,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     workMs: createWorkClock(),
     isDraining: () => isDraining,
   };
-  const canary = createCanary();
+  const { site } = options;
+  const canary = createCanary(site?.start.canaryKey);
   const access = createAccess(environment);
-  const storage = await createStorage(environment);
+  const storage = await createStorage(environment, site?.engine);
   const { broker } = storage;
   const compat = createCompat(environment, broker, access);
   const turnBudget = new TurnBudget(eventLoop, turnBudgetMs);
@@ -76,17 +82,28 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     access,
     compat,
     turnBudget,
+    site,
     options.events,
   );
-  const { sessions } = sessionStage;
-  const httpApi = createHttpApi(environment, storage, fanout, sessions, access, compat);
+  const { sessions, presence } = sessionStage;
+  const httpApi = createHttpApi(environment, storage, fanout, sessions, access, compat, site);
   const apart = config.compatPort === undefined ? undefined : uws.App();
-  const served = { api: httpApi.api, broker, sessionStage, access, canary, compat };
-  const connections = serveApp(app, apart, environment, served);
+  const served = { api: httpApi.api, broker, sessionStage, access, canary, compat, site };
+  const { polls, swept: connections } = serveApp(app, apart, environment, served);
+  if (site !== undefined) {
+    const { index } = site.start;
+    const peerHandlers: PeerHandlers<NodeCalls> = {
+      ...presence.peerHandlers(nodeName(index)),
+      ...httpApi.peerHandlers,
+      replaced: ([session, client]) => polls.replaced(session, client),
+    };
+    site.serve(metrics, peerHandlers, (name) => presence.peerGone(name));
+  }
 
   const listening = await broker
     .open(fanout, options.signal)
-    .then(() => listenAll(uws, config, app, apart))
+    .then(() => presence.learn())
+    .then(() => listenAll(uws, { ...config, ...site?.start }, app, apart, site !== undefined))
     .catch(async (error: unknown) => {
       await broker.close();
       throw error;
@@ -97,7 +114,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
 
   const swept: readonly Swept[] = [broker, fanout, ...sessionStage.swept, ...httpApi.swept, ...connections];
   const stops = [
-    ...startSources(environment, broker, listening.port, canary.headers),
+    // What one process is to do for all, the first worker does.
+    ...(site === undefined || site.start.index === 0
+      ? startSources(environment, broker, listening.port, canary.headers)
+      : []),
     watchLoopDelay((seconds) => metrics.eventLoopDelaySeconds.observe(seconds)),
     every(sweepMs, () => {
       for (const part of swept) part.sweep();
@@ -131,11 +151,17 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
 }
 
 /** Listens with both apps, or with none. */
-async function listenAll(uws: Uws, { host, port, compatPort }: Config, app: App, apart: App | undefined) {
-  const listening = await listen(uws, app, host, port);
+async function listenAll(
+  uws: Uws,
+  { host, port, compatPort }: Pick<Config, 'host' | 'port' | 'compatPort'>,
+  app: App,
+  apart: App | undefined,
+  isShared: boolean,
+) {
+  const listening = await listen(uws, app, host, port, isShared);
   if (apart === undefined || compatPort === undefined) return { ...listening, apart: undefined };
   try {
-    return { ...listening, apart: await listen(uws, apart, host, compatPort) };
+    return { ...listening, apart: await listen(uws, apart, host, compatPort, isShared) };
   } catch (error) {
     listening.stop();
     throw error;

@@ -8,7 +8,7 @@ import { findCycle, readSources, requestsOf } from './support/imports.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-const leaves = ['awaitable', 'clock', 'errors', 'config', 'log', 'metrics', 'protocol', 'version'];
+const leaves = ['awaitable', 'clock', 'errors', 'config', 'log', 'metrics', 'peers', 'protocol', 'version'];
 
 /**
  * What each stage may import. A stage is a folder of src, or a file and the folder of the same name. The composition
@@ -21,6 +21,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   config: ['errors'],
   log: ['config', 'errors'],
   metrics: ['errors'],
+  peers: [],
   version: [],
   protocol: ['errors'],
   topics: leaves,
@@ -31,6 +32,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   sessions: ['topics', 'fanout', 'catch-up', 'auth', ...leaves],
   api: ['topics', 'sessions', 'auth', ...leaves],
   compat: ['topics', 'sessions', 'api', 'auth', ...leaves],
+  workers: ['topics', 'sessions', ...leaves],
   transport: ['sessions', 'api', 'fanout', ...leaves],
   sources: leaves,
   client: ['protocol', 'errors'],

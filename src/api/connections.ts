@@ -17,7 +17,7 @@ export async function listConnections(
 ): Promise<ApiResponse> {
   const topic = query.topic === undefined ? undefined : canonicalTopic(query.topic);
   const { connections, next } = await sessions.list({ ...query, topic });
-  return json(200, { count: sessions.count, connections: connections.map(connectionBody), next });
+  return json(200, { count: await sessions.count(), connections: connections.map(connectionBody), next });
 }
 
 export function connectionBody({ connectedAtMs, lastSeenAtMs, ...info }: ConnectionInfo) {

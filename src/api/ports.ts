@@ -88,7 +88,7 @@ export interface ConnectionInfo {
 }
 
 export interface SessionDirectory {
-  readonly count: number;
+  count(): Awaitable<number>;
   /** Sessions with ids after `after`, in ascending order. `topic`: only those subscribed to exactly this name. */
   list(query: {
     readonly topic?: string;
@@ -100,7 +100,7 @@ export interface SessionDirectory {
    * Connections of a user but for the session `except`. `topic`: only those subscribed to exactly this name. Takes time
    * for these connections alone.
    */
-  countOf(user: string, topic?: string, except?: string): number;
+  countOf(user: string, topic?: string, except?: string): Awaitable<number>;
   /** Ends a session with the close code `disconnected`. Returns false where there is none. */
   disconnect(id: string): Awaitable<boolean>;
 }

@@ -1,13 +1,56 @@
+import type { Awaitable } from '../awaitable.ts';
+import type { PeerHandlers, Peers } from '../peers.ts';
 import type { Session } from '../sessions/session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { ConnectionInfo, SessionDirectory } from './ports.ts';
 
+type Query = Parameters<SessionDirectory['list']>[0];
+type Page = Awaited<ReturnType<SessionDirectory['list']>>;
+
+/** What nodes ask each other about their sessions. */
+export interface DirectoryCalls {
+  connectionCount(nothing: undefined): number;
+  connections(query: Query): Page;
+  connectionsOf(
+    asked: readonly [user: string, topic: string | undefined, except: string | undefined],
+  ): number;
+  disconnect(session: string): boolean;
+}
+
+/** What this node replies when others ask it. */
+export function directoryHandlers(own: SessionDirectory): PeerHandlers<DirectoryCalls> {
+  return {
+    connectionCount: async () => own.count(),
+    connections: async (query) => own.list(query),
+    connectionsOf: async ([user, topic, except]) => own.countOf(user, topic, except),
+    disconnect: async (session) => own.disconnect(session),
+  };
+}
+
+/** The sessions of this node and all others. */
+export function sharedDirectory(own: SessionDirectory, peers: Peers<DirectoryCalls>): SessionDirectory {
+  const sum = async (mine: Awaitable<number>, others: Promise<readonly number[]>) =>
+    (await others).reduce((all, count) => all + count, await mine);
+  return {
+    count: () => sum(own.count(), peers.ask('connectionCount', undefined)),
+    countOf: (user, topic, except) =>
+      sum(own.countOf(user, topic, except), peers.ask('connectionsOf', [user, topic, except])),
+    async list(query) {
+      const pages = [await own.list(query), ...(await peers.ask('connections', query))];
+      const found = pages.flatMap(({ connections }) => connections).sort((a, b) => (a.id < b.id ? -1 : 1));
+      const connections = found.slice(0, query.limit);
+      const isLast = found.length <= query.limit && pages.every(({ next }) => next === undefined);
+      return { connections, next: isLast ? undefined : connections.at(-1)?.id };
+    },
+    disconnect: async (id) =>
+      (await own.disconnect(id)) || (await peers.ask('disconnect', id)).includes(true),
+  };
+}
+
 /** The sessions of this node, for HTTP. */
 export function sessionDirectory(sessions: Sessions): SessionDirectory {
   return {
-    get count() {
-      return sessions.count;
-    },
+    count: () => sessions.count,
 
     list({ topic, user, after, limit }) {
       const found: Session[] = [];

@@ -1,3 +1,4 @@
+import type { PeerHandlers, Peers } from '../peers.ts';
 import type { Broker } from '../topics/broker.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic, TopicOptions } from '../topics/topic.ts';
@@ -12,6 +13,44 @@ export interface TopicReaderOptions {
 
 /** Of the payloads of one page: it ends with the one that makes it as large, and the next page follows. */
 const pageMaxBytes = 1024 * 1024;
+
+/** What nodes ask each other about topics. */
+export interface TopicCalls {
+  /** Of each of these topics, in their order. */
+  subscribersOf(topics: readonly string[]): readonly number[];
+}
+
+/** What this node replies when others ask it. */
+export function topicHandlers({
+  broker,
+  subscribers,
+}: Pick<TopicReaderOptions, 'broker' | 'subscribers'>): PeerHandlers<TopicCalls> {
+  const subscribersOf = (name: string) => {
+    const topic = broker.find(name);
+    return topic === undefined ? 0 : subscribers(topic);
+  };
+  return { subscribersOf: (topics) => topics.map(subscribersOf) };
+}
+
+/** The topics as this node has them, with the subscribers of all nodes. */
+export function sharedTopics(own: TopicReader, peers: Peers<TopicCalls>): TopicReader {
+  const withAll = async (infos: readonly TopicInfo[]): Promise<TopicInfo[]> => {
+    const names = infos.map(({ topic }) => topic);
+    const others = await peers.ask('subscribersOf', names);
+    return infos.map((info, i) => ({
+      ...info,
+      subscribers: others.reduce((sum, counts) => sum + (counts[i] ?? 0), info.subscribers),
+    }));
+  };
+  return {
+    ...own,
+    async list(query) {
+      const { topics, next } = await own.list(query);
+      return { topics: await withAll(topics), next };
+    },
+    info: async (name) => (await withAll([await own.info(name)]))[0] as TopicInfo,
+  };
+}
 
 /** The topics of this node, for HTTP. Lists leave Sluice's own topics out unless their prefix asks for them. */
 export function topicReader({ broker, namespace, subscribers }: TopicReaderOptions): TopicReader {

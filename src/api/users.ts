@@ -39,7 +39,7 @@ export async function listUserConnections(
   topicOf(call, ports, 'presence');
   const { connections, next } = await ports.sessions.list({ ...call.query, user });
   return json(200, {
-    count: ports.sessions.countOf(user),
+    count: await ports.sessions.countOf(user),
     connections: connections.map(connectionBody),
     next,
   });
@@ -73,7 +73,8 @@ function tell({ params: { user }, payer }: Call<Params>, ports: ApiPorts, fields
   return whenDone(ports.publisher.publish([fields], payer), ([outcome]) => {
     if (outcome?.ok !== true) throw outcome?.error;
     const { epoch, offset, duplicate } = outcome;
-    const connections = ports.sessions.countOf(user, topic, except);
-    return json(200, { epoch, offset, duplicate: duplicate || undefined, connections });
+    return whenDone(ports.sessions.countOf(user, topic, except), (connections) =>
+      json(200, { epoch, offset, duplicate: duplicate || undefined, connections }),
+    );
   });
 }

@@ -1,11 +1,18 @@
 import type { DestinationStream } from 'pino';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
+import type { Worker, WorkerSite } from '../server/worker.ts';
 
 export interface RunningServer {
   readonly host: string;
   readonly port: number;
   close(): Promise<void>;
+}
+
+export interface StartOptions {
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly site?: WorkerSite | undefined;
 }
 
 /** What the commands need from the process. */
@@ -18,7 +25,11 @@ export interface CliDeps {
   readonly isTerminal: boolean;
   readonly fetch: typeof fetch;
   /** Aborting `signal` ends a start that is under way: it rejects with the signal's reason. */
-  startServer(config: Config, options: { log: Log; signal: AbortSignal }): Promise<RunningServer>;
+  startServer(config: Config, options: StartOptions): Promise<RunningServer>;
+  /** The same for a gateway of several processes, of which this one serves no client. */
+  startParent(config: Config, options: StartOptions): Promise<RunningServer>;
+  /** Absent: this process is no worker of another one. */
+  readonly joinParent?: ((config: Config) => Promise<Worker>) | undefined;
   /** Instead of standard output. */
   readonly logTo?: DestinationStream;
   /** Resolves, with the reason, when the process is asked to end; from this call on that does not kill it. */

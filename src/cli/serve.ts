@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts';
 import { createLog, type Log } from '../log.ts';
+import type { Worker } from '../server/worker.ts';
 import { type CliDeps, Exit, type RunningServer } from './deps.ts';
 import { type RunningAt, removeRunFile, writeRunFile } from './run-file.ts';
 import { startFailure } from './start-failure.ts';
@@ -8,6 +9,10 @@ import { startFailure } from './start-failure.ts';
  * Runs the gateway until the process is asked to end, then drains it. `warnings`: for the log, about the configuration.
  */
 export async function serve(config: Config, deps: CliDeps, warnings: readonly string[] = []): Promise<void> {
+  if (deps.joinParent !== undefined) {
+    await serveAsWorker(config, deps, await deps.joinParent(config));
+    return;
+  }
   const log = createLog(config, deps.logTo);
   for (const warning of warnings) log.warn(warning);
   const stop = new AbortController();
@@ -31,6 +36,26 @@ export async function serve(config: Config, deps: CliDeps, warnings: readonly st
   forget();
 }
 
+/** The parent process tells people what has to be told; this one its log. */
+async function serveAsWorker(config: Config, deps: CliDeps, worker: Worker): Promise<void> {
+  const { site, drained } = worker;
+  const log = createLog(config, deps.logTo).child({ worker: site.start.index });
+  const stop = new AbortController();
+  const stopped = Promise.race([deps.untilStopped(), drained]).then((reason) => {
+    stop.abort();
+    return reason;
+  });
+  try {
+    const server = await deps.startServer(config, { log, signal: stop.signal, site });
+    worker.ready();
+    log.info({ reason: await stopped }, 'draining');
+    await server.close();
+  } catch (error) {
+    worker.failed(error);
+    if (error !== stop.signal.reason) throw new Exit(1, startFailure(error, config), error);
+  }
+}
+
 /** Undefined: it was stopped while it started. */
 async function start(
   config: Config,
@@ -39,7 +64,8 @@ async function start(
   signal: AbortSignal,
 ): Promise<RunningServer | undefined> {
   try {
-    return await deps.startServer(config, { log, signal });
+    const startIt = config.workers > 1 ? deps.startParent : deps.startServer;
+    return await startIt(config, { log, signal });
   } catch (error) {
     if (signal.aborted && error === signal.reason) return undefined;
     throw new Exit(1, startFailure(error, config), error);

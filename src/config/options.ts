@@ -11,6 +11,7 @@ import {
   type Kind,
   list,
   optionalInteger,
+  processes,
   secretText,
   text,
 } from './values.ts';
@@ -179,6 +180,11 @@ const optionTable = {
     integer(1, 3600),
     30,
     'A connection whose buffer makes no progress for this time is closed.',
+  ),
+  workers: option(
+    processes(64),
+    1,
+    'Processes that share the port and the load; auto: one per core. They share the engine, the caps and the metrics.',
   ),
   shutdownGraceSeconds: option(integer(0, 3600), 5, 'Time to drain the connections at shutdown.'),
 

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 
@@ -38,6 +39,18 @@ export function integer(min: number, max: number): Kind<number> {
     schema: parsed<number>((input) => {
       const value = wholeNumber(input, min, max);
       return value === undefined ? { fault: `must be a whole number from ${min} to ${max}` } : { value };
+    }),
+    placeholder: 'N',
+    format: String,
+  };
+}
+
+/** A number of processes; `auto`: one for each core that this process may use. */
+export function processes(max: number): Kind<number> {
+  return {
+    schema: parsed<number>((input) => {
+      const value = input === 'auto' ? Math.min(availableParallelism(), max) : wholeNumber(input, 1, max);
+      return value === undefined ? { fault: `must be auto or a whole number from 1 to ${max}` } : { value };
     }),
     placeholder: 'N',
     format: String,

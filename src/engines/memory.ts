@@ -135,6 +135,10 @@ export class MemoryEngine implements Engine {
     return this.#acknowledged.get(topic, user);
   }
 
+  acknowledgements(): Iterable<readonly [string, string, Position]> {
+    return this.#acknowledged.entries();
+  }
+
   get acknowledgedCount(): number {
     return this.#acknowledged.count;
   }

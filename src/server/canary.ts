@@ -4,7 +4,7 @@ import type { RequestFacts } from '../auth/request-facts.ts';
 
 /** The gateway's own client, which measures publish to receive. */
 export interface Canary {
-  /** Headers of its connection. They hold a key that only this process knows. */
+  /** Headers of its connection. They hold a key that only this gateway knows. */
   readonly headers: Readonly<Record<string, string>>;
   /** Its identity, where the request has the key. */
   identityOf(request: RequestFacts): Identity | undefined;
@@ -19,8 +19,12 @@ export function isCanary(candidate: Identity): boolean {
   return candidate === identity;
 }
 
-export function createCanary(): Canary {
-  const key = randomBytes(24).toString('base64url');
+export function newCanaryKey(): string {
+  return randomBytes(24).toString('base64url');
+}
+
+/** `key`: what its connection shows; absent: one that only this process knows. */
+export function createCanary(key = newCanaryKey()): Canary {
   return {
     headers: { [headerName]: key },
     identityOf: (request) => (request.header(headerName) === key ? identity : undefined),

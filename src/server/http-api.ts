@@ -1,25 +1,36 @@
 import { assetsOf } from '../api/assets.ts';
 import { type Api, createApi } from '../api/dispatch.ts';
 import { PublishBodies } from '../api/publish-body.ts';
-import { sessionDirectory } from '../api/session-directory.ts';
-import { topicReader } from '../api/topic-reader.ts';
+import {
+  type DirectoryCalls,
+  directoryHandlers,
+  sessionDirectory,
+  sharedDirectory,
+} from '../api/session-directory.ts';
+import { sharedTopics, type TopicCalls, topicHandlers, topicReader } from '../api/topic-reader.ts';
 import { Turns } from '../api/turns.ts';
 import { publishingAuthorizer } from '../auth/authorize.ts';
 import { addressKey } from '../auth/client-address.ts';
 import type { Fanout } from '../fanout/fanout.ts';
+import type { PeerHandlers } from '../peers.ts';
 import { RequestLimits } from '../sessions/request-limits.ts';
 import type { Sessions } from '../sessions/sessions.ts';
+import type { Topic } from '../topics/topic.ts';
 import type { Access } from './access.ts';
 import type { Compat } from './compat.ts';
 import type { Environment, Swept } from './environment.ts';
+import type { NodeCalls } from './node-calls.ts';
 import { createService } from './service.ts';
 import type { Storage } from './storage.ts';
+import type { WorkerSite } from './worker.ts';
 
 /** The files for browsers that `npm run build` makes: found from dist/server and from src/server. */
 const webFolder = new URL('../../dist/web/', import.meta.url);
 
 export interface HttpApi {
   readonly api: Api;
+  /** What other nodes may ask this one. */
+  readonly peerHandlers: PeerHandlers<DirectoryCalls & TopicCalls & Pick<NodeCalls, 'stats'>>;
   readonly swept: readonly Swept[];
 }
 
@@ -31,21 +42,22 @@ export function createHttpApi(
   sessions: Sessions,
   access: Access,
   compat: Compat,
+  site: WorkerSite | undefined,
 ): HttpApi {
   const { config, log, metrics, monotonicMs, workMs } = environment;
   const { authorize, origins, requestAccess, addressOf } = access;
   const { broker, topicOptions } = storage;
   const limits = new RequestLimits(config, monotonicMs);
+  const subscribers = (topic: Topic) => fanout.subscribers(topic);
+  const topics = topicReader({ broker, namespace: topicOptions, subscribers });
+  const directory = sessionDirectory(sessions);
+  const service = createService(environment, storage, fanout, sessions, site);
   const api = createApi({
     ports: {
       publisher: broker,
-      topics: topicReader({
-        broker,
-        namespace: topicOptions,
-        subscribers: (topic) => fanout.subscribers(topic),
-      }),
-      sessions: sessionDirectory(sessions),
-      service: createService(environment, storage, fanout, sessions),
+      topics: site === undefined ? topics : sharedTopics(topics, site.peers),
+      sessions: site === undefined ? directory : sharedDirectory(directory, site.peers),
+      service,
       assets: assetsOf(webFolder),
       authorize,
       authorizePublishing: publishingAuthorizer(config.namespaces),
@@ -66,5 +78,10 @@ export function createHttpApi(
     workMs,
     addressKey: (head) => addressKey(addressOf(head)),
   });
-  return { api, swept: [limits] };
+  const peerHandlers = {
+    ...directoryHandlers(directory),
+    ...topicHandlers({ broker, subscribers }),
+    stats: () => service.own(),
+  };
+  return { api, peerHandlers, swept: [limits] };
 }

@@ -3,37 +3,52 @@ import type { Fanout } from '../fanout/fanout.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import { version } from '../version.ts';
 import type { Environment } from './environment.ts';
+import type { NodeStats } from './node-calls.ts';
 import type { Storage } from './storage.ts';
+import type { WorkerSite } from './worker.ts';
 
 /** `GET /api/stats` names this many topics and patterns. */
 const busiestTopics = 100;
 
-/** What the gateway says about itself. Its uptime counts from this call. */
+export interface NodeService extends Service {
+  /** Of this node alone. */
+  own(): NodeStats;
+}
+
+/** What the gateway says about itself. Its uptime counts from this call. `site`: absent: this is all of it. */
 export function createService(
   { metrics, monotonicMs, isDraining }: Environment,
-  { engineName, broker }: Storage,
+  { engine, broker }: Storage,
   fanout: Fanout,
   sessions: Sessions,
-): Service {
+  site: WorkerSite | undefined,
+): NodeService {
   const startedAtMs = Date.now();
   const startedAtMonotonicMs = monotonicMs();
 
-  return { version, stats, ready, metricsText };
+  return { version, stats, ready, metricsText, own: () => own(Number.POSITIVE_INFINITY) };
 
-  function stats(): GatewayStats {
-    return {
+  async function stats(): Promise<GatewayStats> {
+    if (site === undefined) return own(busiestTopics).stats;
+    const others = await site.peers.ask('stats', undefined);
+    return statsTogether([own(Number.POSITIVE_INFINITY), ...others], busiestTopics);
+  }
+
+  function own(limit: number): NodeStats {
+    const figures: GatewayStats = {
       state: isDraining() ? 'draining' : 'running',
       startedAtMs,
       uptimeMs: monotonicMs() - startedAtMonotonicMs,
-      engine: { name: engineName, up: broker.degradedBy === undefined },
+      engine: { name: engine.name, up: broker.degradedBy === undefined },
       connections: { active: sessions.count, total: metrics.connectionsTotal.value },
       users: sessions.userCount,
       publications: metrics.publicationsTotal.value,
       deliveries: metrics.deliveriesTotal.value,
       sentBytes: metrics.sentBytesTotal.value,
       topics: broker.size,
-      subscriptions: fanout.subscriptions(busiestTopics),
+      subscriptions: fanout.subscriptions(limit),
     };
+    return { stats: figures, users: [...sessions.users()] };
   }
 
   async function ready(): Promise<Readiness> {
@@ -43,7 +58,39 @@ export function createService(
   }
 
   async function metricsText() {
+    if (site !== undefined) return site.metricsText();
     const { registry } = metrics;
     return { contentType: registry.contentType, body: await registry.metrics() };
   }
+}
+
+/** The figures of all nodes. What all nodes have alike is said once. */
+export function statsTogether(nodes: readonly NodeStats[], limit: number): GatewayStats {
+  const all = nodes.map(({ stats }) => stats);
+  const sum = (figure: (stats: GatewayStats) => number) =>
+    all.reduce((total, stats) => total + figure(stats), 0);
+  const most = (figure: (stats: GatewayStats) => number) => Math.max(...all.map(figure));
+  const counts = new Map<string, number>();
+  for (const { subscriptions } of all)
+    for (const [topic, count] of Object.entries(subscriptions.busiest))
+      counts.set(topic, (counts.get(topic) ?? 0) + count);
+  const busiest = [...counts].sort(([, a], [, b]) => b - a);
+  return {
+    ...(all[0] as GatewayStats),
+    startedAtMs: Math.min(...all.map(({ startedAtMs }) => startedAtMs)),
+    uptimeMs: most(({ uptimeMs }) => uptimeMs),
+    connections: {
+      active: sum(({ connections }) => connections.active),
+      total: sum(({ connections }) => connections.total),
+    },
+    users: new Set(nodes.flatMap(({ users }) => users)).size,
+    publications: most(({ publications }) => publications),
+    deliveries: sum(({ deliveries }) => deliveries),
+    sentBytes: sum(({ sentBytes }) => sentBytes),
+    subscriptions: {
+      total: sum(({ subscriptions }) => subscriptions.total),
+      topics: busiest.filter(([, count]) => count > 0).length,
+      busiest: Object.fromEntries(busiest.slice(0, limit)),
+    },
+  };
 }

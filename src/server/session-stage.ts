@@ -15,9 +15,11 @@ import { version } from '../version.ts';
 import type { Access } from './access.ts';
 import type { Compat } from './compat.ts';
 import type { Environment, Swept } from './environment.ts';
+import type { WorkerSite } from './worker.ts';
 
 export interface SessionStage {
   readonly sessions: Sessions;
+  readonly presence: Presence;
   readonly connectionLimits: ConnectionLimits;
   readonly swept: readonly Swept[];
 }
@@ -35,6 +37,7 @@ export function createSessions(
   access: Access,
   compat: Compat,
   turnBudget: TurnBudget,
+  site: WorkerSite | undefined,
   events?: SessionEvents,
 ): SessionStage {
   const { config, log, metrics, monotonicMs, workMs } = environment;
@@ -44,6 +47,7 @@ export function createSessions(
     fanout,
     isOn: (topic) => optionsOf(topic).presence,
     nowMs: () => broker.wallMs(),
+    peers: site?.peers,
   });
   const inbox = new Inbox({ broker, isOn: (topic) => optionsOf(topic).inbox });
   const pageCache = new PageCache({
@@ -51,7 +55,7 @@ export function createSessions(
     compressMinBytes: config.compressMinBytes,
     metrics,
   });
-  const connectionLimits = new ConnectionLimits(config, monotonicMs);
+  const connectionLimits = new ConnectionLimits(config, monotonicMs, site?.caps);
   const sessions = new Sessions({
     connectionLimits,
     subscriber: new Subscriber({
@@ -113,5 +117,5 @@ export function createSessions(
     refused,
     observer: compat.sessions,
   });
-  return { sessions, connectionLimits, swept: [sessions, inbox, pageCache, compat.sessions] };
+  return { sessions, presence, connectionLimits, swept: [sessions, inbox, pageCache, compat.sessions] };
 }

@@ -1,18 +1,19 @@
 import { namespaceOptions } from '../config.ts';
 import { engines } from '../engines/engines.ts';
 import { Broker } from '../topics/broker.ts';
+import type { Engine } from '../topics/engine.ts';
 import type { TopicOptions } from '../topics/topic.ts';
 import type { Environment } from './environment.ts';
 
 export interface Storage {
-  readonly engineName: string;
+  readonly engine: Engine;
   readonly broker: Broker;
   /** The options of the topics of a namespace. */
   readonly topicOptions: (namespace: string) => TopicOptions;
 }
 
-/** Topics and the engine that stores them. The broker is not open yet. */
-export async function createStorage({ config, metrics }: Environment): Promise<Storage> {
+/** Topics and the engine that stores them: `given`, or the one of the configuration. The broker is not open yet. */
+export async function createStorage({ config, metrics }: Environment, given?: Engine): Promise<Storage> {
   const topicOptions = (namespace: string): TopicOptions => {
     const options = namespaceOptions(config, namespace);
     return {
@@ -23,7 +24,7 @@ export async function createStorage({ config, metrics }: Environment): Promise<S
       ttlMs: options.ttlMs || undefined,
     };
   };
-  const engine = await (await engines[config.engine]())(config);
+  const engine = given ?? (await (await engines[config.engine]())(config));
   const broker = new Broker({
     engine,
     namespace: topicOptions,
@@ -32,5 +33,5 @@ export async function createStorage({ config, metrics }: Environment): Promise<S
     topicsMax: config.topicsMax,
     historyMaxBytes: config.historyMaxBytes,
   });
-  return { engineName: engine.name, broker, topicOptions };
+  return { engine, broker, topicOptions };
 }

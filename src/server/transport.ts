@@ -30,6 +30,7 @@ import type { Canary } from './canary.ts';
 import type { Compat } from './compat.ts';
 import { type Environment, reconnectSpreadMs, type Swept } from './environment.ts';
 import type { SessionStage } from './session-stage.ts';
+import type { WorkerSite } from './worker.ts';
 
 export interface Served {
   readonly api: Api;
@@ -38,6 +39,12 @@ export interface Served {
   readonly access: Access;
   readonly canary: Canary;
   readonly compat: Compat;
+  readonly site: WorkerSite | undefined;
+}
+
+interface ServedConnections {
+  readonly polls: Polls;
+  readonly swept: readonly Swept[];
 }
 
 /** A hundred subscriptions with long filters. */
@@ -47,14 +54,14 @@ const heartbeatMaxMs = 15_000;
 
 /**
  * Serves HTTP, WebSockets and streams by this app, and by `apart` the older system that has a port of its own. Neither
- * listens yet. Returns what is to be swept.
+ * listens yet.
  */
 export function serveApp(
   app: App,
   apart: App | undefined,
   environment: Environment,
   served: Served,
-): readonly Swept[] {
+): ServedConnections {
   const { config, metrics, monotonicMs } = environment;
   const requestBytes = {
     perPayer: Math.max(config.requestsMaxBytesPerClient, config.bodyMaxBytes),
@@ -98,14 +105,18 @@ export function serveApp(
     backpressureMaxBytes: config.backpressureMaxBytes,
     metrics,
   };
-  const polls = new Polls(app, common);
+  const { site } = served;
+  const polls = new Polls(app, {
+    ...common,
+    replaced: site && ((session, client) => site.peers.tell('replaced', [session, client])),
+  });
   const streams = new EventStreams(app, {
     ...common,
     heartbeatMs: Math.min(heartbeatMaxMs, (config.idleTimeoutSeconds * 1000) / 4),
     reconnectSpreadMs,
   });
   serveHttp(app, { ...exchanges, api: served.api, incoming, metrics });
-  return [newConnections, streams, polls];
+  return { polls, swept: [newConnections, streams, polls] };
 }
 
 function countConnections({ config, metrics, monotonicMs }: Environment, access: Access) {

@@ -1,7 +1,7 @@
 import { type Credentials, needsCredentials, type Verdict } from '../auth/credentials.ts';
 import type { Identity } from '../auth/identity.ts';
 import type { Door, Refused, Source } from '../auth/refusals.ts';
-import { whenDone } from '../awaitable.ts';
+import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Holder } from './connection-caps.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
@@ -40,7 +40,7 @@ export class Admission {
     this.#options = options;
   }
 
-  /** Takes a handshake from the bucket of its address. Returns why it it may not; undefined: `identify` follows. */
+  /** Takes a handshake from the bucket of its address. Returns why it may not; undefined: `identify` follows. */
   ask(applicant: Applicant): SluiceError | undefined {
     const { connectionLimits } = this.#options;
     return (
@@ -56,12 +56,25 @@ export class Admission {
     });
   }
 
-  /** Takes the place, now that nothing else can fail. Others may have come while the credential was verified. */
-  admit({ address, addressKey }: Applicant, identity: Identity): Peer | SluiceError {
+  /**
+   * Takes the place, now that nothing else can fail. Others may have come while the credential was verified. `former`:
+   * the id of the session that this one replaces. `isGone`: the client has left, and needs no place any more.
+   */
+  admit(
+    { address, addressKey }: Applicant,
+    identity: Identity,
+    isGone: () => boolean,
+    former?: string,
+  ): Awaitable<Peer | SluiceError> {
     const draining = this.#drainingProblem();
     if (draining !== undefined) return draining;
-    const seat = this.#options.connectionLimits.take(holderOf({ addressKey }, identity));
-    return seat instanceof SluiceError ? seat : { identity, address, addressKey, seat };
+    const taken = this.#options.connectionLimits.take(holderOf({ addressKey }, identity), former);
+    return whenDone(taken, (seat) => {
+      if (seat instanceof SluiceError) return seat;
+      if (!isGone()) return { identity, address, addressKey, seat };
+      seat.leave();
+      return new SluiceError('shutting_down', 'the client is gone');
+    });
   }
 
   /** Why it may not connect; undefined: it may. Takes nothing, and never rejects. */

@@ -1,7 +1,7 @@
 import { type Authorize, credentialNeeded } from '../auth/authorize.ts';
 import type { Verdict } from '../auth/credentials.ts';
 import type { Identity } from '../auth/identity.ts';
-import type { Awaitable } from '../awaitable.ts';
+import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ClientFrame, CommandHead, CommandKind, Commands, Payload, Reply } from '../protocol/frames.ts';
@@ -29,10 +29,9 @@ export interface CommandOptions {
   readonly greet: (session: Session, id: number) => void;
   /** Its credential was refused. */
   readonly refused: (session: Session, error: SluiceError) => void;
-  /**
-   * The session has another identity, and gets the topics of its own. Throws where the user may have no more
-   * sessions.
-   */
+  /** Counts the session as a connection of this identity. Returns why the user may have no more of them. */
+  readonly reseat: (session: Session, identity: Identity) => Awaitable<SluiceError | undefined>;
+  /** The session has another identity, and gets the topics of its own. */
   readonly identified: (session: Session, identity: Identity) => void;
   /** Answers a request to the application, or throws an error of the table. Undefined: it has no such method. */
   readonly answerCall?: (session: Session, method: string) => Payload | undefined;
@@ -154,7 +153,7 @@ function introduce(
   if (session.introduced && unauthenticated !== true) throw new SluiceError('already_connected');
   if (!token && unauthenticated === true) throw credentialNeeded();
   session.introduce({ client, knowsDictionaries: capabilities?.includes('dictionary') === true });
-  return token ? options.identify(token) : undefined;
+  return token ? verify(session, token, options) : undefined;
 }
 
 function connect(
@@ -168,8 +167,23 @@ function connect(
   return undefined;
 }
 
-function identify(_: Session, { token }: Fields<'refresh'>, options: CommandOptions): Awaitable<Verdict> {
-  return options.identify(token);
+function identify(
+  session: Session,
+  { token }: Fields<'refresh'>,
+  options: CommandOptions,
+): Awaitable<Verdict> {
+  return verify(session, token, options);
+}
+
+/** Whose token it is; that user has a place for this connection. */
+function verify(session: Session, token: string, { identify, reseat }: CommandOptions): Awaitable<Verdict> {
+  return whenDone(identify(token), (verdict) => {
+    if (verdict instanceof SluiceError) return verdict;
+    return whenDone(reseat(session, verdict), (problem) => {
+      if (problem !== undefined) throw problem;
+      return verdict;
+    });
+  });
 }
 
 function refresh(session: Session, _: Fields<'refresh'>, options: CommandOptions, verdict: Verdict): Answer {

@@ -1,3 +1,4 @@
+import type { Awaitable } from '../awaitable.ts';
 import { type ErrorCode, SluiceError } from '../errors.ts';
 
 /** What the caps need to know of a connection. */
@@ -56,13 +57,27 @@ export interface Seat {
    * Changes the place to that of another identity. Returns why there is none; then the old place is kept. A seat that
    * was given back takes none.
    */
-  move(holder: Holder): SluiceError | undefined;
+  move(holder: Holder): Awaitable<SluiceError | undefined>;
+  /** Says which session has the place, where another one may take it over. */
+  name?(session: string): void;
   /** Gives the place back. */
   leave(): void;
 }
 
+/** The places under all caps. */
+export interface Caps {
+  /** Connections that are open here. */
+  readonly total: number;
+  /** Counts that are kept. */
+  readonly remembered: number;
+  /** Why there is no place for one more connection like this one, as far as is known here. */
+  problem(holder: Holder): SluiceError | undefined;
+  /** `former`: the id of the session, if there is one, whose place it takes over. */
+  take(holder: Holder, former?: string): Awaitable<Seat | SluiceError>;
+}
+
 /** Counts open connections under every cap. */
-export class ConnectionCaps {
+export class ConnectionCaps implements Caps {
   readonly #places: Places;
 
   constructor(limits: CapLimits) {
@@ -84,14 +99,14 @@ export class ConnectionCaps {
     return this.#places.problem(noKeys, keysOf(holder));
   }
 
-  take(holder: Holder): Seat | SluiceError {
+  take(holder: Holder): TakenSeat | SluiceError {
     const seat = new TakenSeat(this.#places);
     return seat.move(holder) ?? seat;
   }
 }
 
 /** One for each connection: without closures, which take more memory (`bench -- memory`). */
-class TakenSeat implements Seat {
+export class TakenSeat implements Seat {
   readonly #places: Places;
   /** Undefined: it was given back. */
   #keys: Keys | undefined = noKeys;

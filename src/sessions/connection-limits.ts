@@ -1,5 +1,6 @@
+import type { Awaitable } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
-import { type CapLimits, ConnectionCaps, type Holder, type Seat } from './connection-caps.ts';
+import { type CapLimits, type Caps, ConnectionCaps, type Holder, type Seat } from './connection-caps.ts';
 import { TokenBuckets } from './token-bucket.ts';
 
 export interface ConnectionLimitsOptions extends CapLimits {
@@ -8,12 +9,12 @@ export interface ConnectionLimitsOptions extends CapLimits {
 
 /** Decides which connections may be opened, before the upgrade: what is refused here costs no session. */
 export class ConnectionLimits {
-  readonly #caps: ConnectionCaps;
+  readonly #caps: Caps;
   readonly #handshakes: TokenBuckets;
 
-  /** `nowMs`: milliseconds on a monotonic clock. */
-  constructor(limits: ConnectionLimitsOptions, nowMs: () => number) {
-    this.#caps = new ConnectionCaps(limits);
+  /** `nowMs`: milliseconds on a monotonic clock. `caps`: absent: counts the connections of this process. */
+  constructor(limits: ConnectionLimitsOptions, nowMs: () => number, caps: Caps = new ConnectionCaps(limits)) {
+    this.#caps = caps;
     const { handshakesPerSecondPerIp, maxConnectionsPerIp } = limits;
     // All clients of one address reconnect together after a restart: that must fit into one burst.
     const burst = Math.max(handshakesPerSecondPerIp, maxConnectionsPerIp);
@@ -45,8 +46,8 @@ export class ConnectionLimits {
   }
 
   /** Takes a place. The connection gives it back when it ends. */
-  take(holder: Holder): Seat | SluiceError {
-    return this.#caps.take(holder);
+  take(holder: Holder, former?: string): Awaitable<Seat | SluiceError> {
+    return this.#caps.take(holder, former);
   }
 
   /** Drops the buckets that are full again. */

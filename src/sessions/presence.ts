@@ -1,5 +1,6 @@
 import type { Fanout } from '../fanout/fanout.ts';
 import type { View } from '../fanout/view.ts';
+import type { PeerHandlers, Peers } from '../peers.ts';
 import type { GatewayCodec } from '../protocol/codec.ts';
 import type { Member } from '../protocol/frames.ts';
 
@@ -9,6 +10,19 @@ export interface PresenceOptions {
   readonly isOn: (topic: string) => boolean;
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
+  /** Absent: this node is alone. */
+  readonly peers?: Peers<PresenceCalls> | undefined;
+}
+
+/** What nodes tell and ask each other, so that each knows all members. */
+export interface PresenceCalls {
+  joined(news: readonly [topic: string, member: Member]): void;
+  left(news: readonly [topic: string, session: string]): void;
+  /** The members that the asked node has itself. */
+  members(nothing: undefined): {
+    readonly node: string;
+    readonly topics: readonly (readonly [topic: string, members: readonly Member[]])[];
+  };
 }
 
 /** A session that joins and leaves. */
@@ -25,6 +39,8 @@ const maxMembersAnnounced = 1000;
 /** A session in a topic, and how many subscriptions to it keep it there. */
 interface Presentee extends Member {
   subscriptions: number;
+  /** The node that has it; undefined: this one. */
+  readonly node: string | undefined;
 }
 
 interface TopicPresence {
@@ -34,7 +50,7 @@ interface TopicPresence {
 }
 
 /**
- * Which sessions are subscribed to which topic by name, on this node. Several subscriptions of a session count once.
+ * Which sessions are subscribed to which topic by name, on all nodes. Several subscriptions of a session count once.
  */
 export class Presence {
   readonly #options: PresenceOptions;
@@ -64,18 +80,46 @@ export class Presence {
       known.subscriptions++;
       return;
     }
-    const member = { session: id, user: identity.user, sinceMs: this.#options.nowMs(), subscriptions: 1 };
+    const sinceMs = this.#options.nowMs();
+    const member = { session: id, user: identity.user, sinceMs, subscriptions: 1, node: undefined };
     members.set(id, member);
     this.#announce(topic, 'joined', member);
+    this.#options.peers?.tell('joined', [topic, publicPart(member)]);
   }
 
   left({ id }: Occupant, topic: string): void {
     const presence = this.#topics.get(topic);
     const known = presence?.members.get(id);
     if (presence === undefined || known === undefined || --known.subscriptions > 0) return;
-    presence.members.delete(id);
-    this.#announce(topic, 'left', known);
-    this.#tidy(topic, presence);
+    this.#remove(topic, presence, known);
+    this.#options.peers?.tell('left', [topic, id]);
+  }
+
+  /** What this node does when others tell or ask it. `node`: its own name. */
+  peerHandlers(node: string): PeerHandlers<PresenceCalls> {
+    return {
+      joined: ([topic, member], from) => this.#joinedAt(from, topic, member),
+      left: ([topic, session], from) => {
+        const presence = this.#topics.get(topic);
+        const known = presence?.members.get(session);
+        if (presence !== undefined && known?.node === from) this.#remove(topic, presence, known);
+      },
+      members: () => ({ node, topics: [...this.#own()] }),
+    };
+  }
+
+  /** Learns the members of the other nodes. Call it once, when they are to know of those that join here. */
+  async learn(): Promise<void> {
+    for (const { node, topics } of (await this.#options.peers?.ask('members', undefined)) ?? [])
+      for (const [topic, members] of topics)
+        for (const member of members) this.#joinedAt(node, topic, member);
+  }
+
+  /** Another node has ended, and its sessions with it. */
+  peerGone(node: string): void {
+    for (const [topic, presence] of this.#topics)
+      for (const member of presence.members.values())
+        if (member.node === node) this.#remove(topic, presence, member);
   }
 
   /** The view whose members are told who joins and leaves. The caller detaches it, and then calls `unwatched`. */
@@ -97,6 +141,26 @@ export class Presence {
     const presence = this.#topics.get(topic);
     if (presence === undefined || view.subscriptions > 0) return;
     presence.watchers.delete(view.options.codec.name);
+    this.#tidy(topic, presence);
+  }
+
+  #joinedAt(node: string, topic: string, member: Member): void {
+    const { members } = this.#of(topic);
+    if (members.has(member.session)) return;
+    members.set(member.session, { ...member, subscriptions: 1, node });
+    this.#announce(topic, 'joined', member);
+  }
+
+  *#own(): Iterable<readonly [topic: string, members: readonly Member[]]> {
+    for (const [topic, { members }] of this.#topics) {
+      const own = [...members.values()].filter(({ node }) => node === undefined);
+      if (own.length > 0) yield [topic, own.map(publicPart)];
+    }
+  }
+
+  #remove(topic: string, presence: TopicPresence, member: Presentee): void {
+    presence.members.delete(member.session);
+    this.#announce(topic, 'left', member);
     this.#tidy(topic, presence);
   }
 

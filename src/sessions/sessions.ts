@@ -24,7 +24,10 @@ export interface SessionsOptions {
   readonly connectionLimits: ConnectionLimits;
   readonly context: Omit<SessionContext, 'commandFailed'>;
   readonly subscriber: Subscriber;
-  readonly commands: Omit<CommandOptions, 'greet' | 'identified' | 'refused' | 'repliedLarge' | 'subscriber'>;
+  readonly commands: Omit<
+    CommandOptions,
+    'greet' | 'identified' | 'refused' | 'repliedLarge' | 'reseat' | 'subscriber'
+  >;
   readonly limits: Limits;
   /** Messages that wait to be decoded. */
   readonly waitingMessages: HeldBytes;
@@ -68,6 +71,8 @@ export class Sessions {
         subscriber,
         greet: (session, id) => this.#greet(session, id),
         refused: (session, error) => this.#credentialRefused(session, error),
+        reseat: ({ peer: { seat, addressKey } }, { user, unauthenticated }) =>
+          seat.move({ addressKey, user, unauthenticated }),
         identified: (session, identity) => this.#identified(session, identity),
       },
       frameMaxBytes: options.limits.frameMaxBytes,
@@ -102,6 +107,11 @@ export class Sessions {
   /** Users with at least one connection. */
   get userCount(): number {
     return this.#users.size;
+  }
+
+  /** Their names. */
+  users(): Iterable<string> {
+    return this.#users.names();
   }
 
   /**
@@ -154,6 +164,7 @@ export class Sessions {
     finish: (results: readonly SubscribeResult[] | SluiceError) => void,
   ): void {
     const { subscriber } = this.#options;
+    session.peer.seat.name?.(session.id);
     const subscribe = (loaded: Unloaded | Failure) => {
       if (!session.closed) finish(this.#resultsOf(session, subscriptions, loaded));
     };
@@ -323,12 +334,9 @@ export class Sessions {
   #identified(session: Session, identity: Identity): void {
     // It ended while the token was looked at, and has given its places back.
     if (session.closed) return;
-    const { seat, addressKey } = session.peer;
     const before = session.identity;
     const isNew = before.unauthenticated === true;
     const isOther = identity.user !== before.user;
-    const problem = seat.move({ addressKey, user: identity.user, unauthenticated: identity.unauthenticated });
-    if (problem !== undefined) throw problem;
     this.#users.remove(session);
     session.identity = identity;
     this.#users.add(session);

@@ -11,6 +11,11 @@ export class UserSessions {
     return this.#byUser.size;
   }
 
+  /** Users with at least one session. */
+  names(): Iterable<string> {
+    return this.#byUser.keys();
+  }
+
   of(user: string): ReadonlySet<Session> {
     return this.#byUser.get(user) ?? none;
   }

@@ -36,6 +36,11 @@ export class Acknowledged {
     return this.#users.get(user)?.get(topic);
   }
 
+  *entries(): Iterable<readonly [topic: string, user: string, position: Position]> {
+    for (const [user, topics] of this.#users.newestFirst())
+      for (const [topic, position] of topics.newestFirst()) yield [topic, user, position];
+  }
+
   /** Returns whether it is news: of another epoch, or a larger offset of the same. */
   set(topic: string, user: string, position: Position): boolean {
     const topics = this.#users.get(user) ?? new LinkedMap<string, Position>();

@@ -107,10 +107,17 @@ export class Broker implements EngineFeed {
     metrics.onScrape(() => this.#setGauges());
   }
 
-  /** Rejects with what the engine says, or with the reason of `signal` once that is aborted; then close it. */
-  async open(listener: TopicListener, signal?: AbortSignal): Promise<void> {
+  /**
+   * Rejects with what the engine says, or with the reason of `signal` once that is aborted; then close it. `feedOf`: what
+   * the engine is to tell instead of the broker, and what tells the broker then.
+   */
+  async open(
+    listener: TopicListener,
+    signal?: AbortSignal,
+    feedOf: (broker: EngineFeed) => EngineFeed = (broker) => broker,
+  ): Promise<void> {
     this.#listener = listener;
-    await this.#engine.open(this, signal);
+    await this.#engine.open(feedOf(this), signal);
     this.#seq = this.#engine.seq;
     // Patterns, lists, limits and the sweep are about all topics, not only about those that a client has asked for.
     await this.#loads.loadAll(this.#engine.names?.() ?? [], signal);

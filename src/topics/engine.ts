@@ -143,6 +143,8 @@ export interface Engine {
   numberings(afterSeq: number): Iterable<readonly [topic: string, numbering: Numbering]>;
   acknowledge(topic: string, user: string, position: Position): void;
   acknowledged(topic: string, user: string): Position | undefined;
+  /** All that `acknowledged` knows. */
+  acknowledgements(): Iterable<readonly [topic: string, user: string, position: Position]>;
   /** How many positions it keeps for users. */
   readonly acknowledgedCount: number;
   /** What the message ids that it remembers cost. */

@@ -81,8 +81,8 @@ export class StoredPublication implements Publication, Apart {
   }
 
   /**
-   * From its protobuf bytes, which the caller must not change. It came from a ring or a store, so its delivery is not
-   * timed.
+   * From its protobuf bytes, which the caller must not change. `acceptedAtMs` 0: it came from a ring or a store, so its
+   * delivery is not timed.
    */
   static decoded(
     topic: string,
@@ -90,11 +90,12 @@ export class StoredPublication implements Publication, Apart {
     seq: number,
     publishedMs: number,
     apart: Apart | undefined,
+    acceptedAtMs = 0,
   ): StoredPublication {
     const { offset, type, payload, timestampMs, key, tags, removed } = readPublicationBytes(encoded);
     const { except, ttlMs } = apart ?? nothingBeside;
     const fields: KeptFields = { topic, type, payload, timestampMs, key, tags, removed, except, ttlMs };
-    const stored = new StoredPublication(fields, offset, seq, publishedMs, 0);
+    const stored = new StoredPublication(fields, offset, seq, publishedMs, acceptedAtMs);
     stored.#protobuf = encoded;
     return stored;
   }

@@ -62,9 +62,7 @@ export async function startApi(options: HarnessOptions = {}) {
     publisher: broker,
     topics: topicReader({ broker, namespace, subscribers: () => 0 }),
     sessions: {
-      get count() {
-        return connections.size;
-      },
+      count: () => connections.size,
       list({ user, after, limit }) {
         const isAsked = (id: string) => user === undefined || connections.get(id)?.user === user;
         const ids = [...connections.keys()].filter((id) => id > after && isAsked(id)).sort();

@@ -48,7 +48,7 @@ test.each([
 ])('disconnect does not pass over %s', async (body, code) => {
   const { post, ports } = await startApi({ connections: [connection('a')] });
   expect((await post('/api/connections/a/disconnect', body)).json()).toMatchObject({ error: { code } });
-  expect(ports.sessions.count).toBe(1);
+  expect(ports.sessions.count()).toBe(1);
 });
 
 test('stats', async () => {

@@ -26,6 +26,9 @@ export async function run(args: readonly string[], world: Partial<CliDeps> = {})
     startServer: async () => {
       throw new Error('not in this test');
     },
+    startParent: async () => {
+      throw new Error('not in this test');
+    },
     untilStopped: async () => 'SIGTERM',
     ...world,
   });

@@ -172,6 +172,10 @@ export class ScriptedEngine implements Engine {
     return this.#inner.acknowledged(topic, user);
   }
 
+  acknowledgements(): ReturnType<Engine['acknowledgements']> {
+    return this.#inner.acknowledgements();
+  }
+
   get acknowledgedCount(): number {
     return this.#inner.acknowledgedCount;
   }

@@ -11,6 +11,7 @@ import { createMetrics, type Metrics } from '../../src/metrics.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import type { SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
 import { HeldBytes } from '../../src/sessions/charges.ts';
+import type { TakenSeat } from '../../src/sessions/connection-caps.ts';
 import { ConnectionLimits } from '../../src/sessions/connection-limits.ts';
 import { Inbox } from '../../src/sessions/inbox.ts';
 import { Presence } from '../../src/sessions/presence.ts';
@@ -213,7 +214,7 @@ export class Gateway {
   }
 
   connect(codec: Codec, peer: Peer): Socket {
-    const seat = this.#connectionLimits.take({ addressKey: 'here' });
+    const seat = this.#connectionLimits.take({ addressKey: 'here' }) as TakenSeat | SluiceError;
     if (seat instanceof SluiceError) throw seat;
     return this.network.open(
       {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { SluiceError } from '../../src/errors.ts';
-import type { Holder } from '../../src/sessions/connection-caps.ts';
+import type { Holder, TakenSeat } from '../../src/sessions/connection-caps.ts';
 import { ConnectionLimits, type ConnectionLimitsOptions } from '../../src/sessions/connection-limits.ts';
 import { wideLimits } from '../support/wide-limits.ts';
 
@@ -8,7 +8,7 @@ function makeLimits(options: Partial<ConnectionLimitsOptions> = {}) {
   const clock = { nowMs: 0 };
   const limits = new ConnectionLimits({ ...wideLimits, ...options }, () => clock.nowMs);
   const take = (addressKey: string, more: Omit<Holder, 'addressKey'> = {}) => {
-    const seat = limits.take({ addressKey, ...more });
+    const seat = limits.take({ addressKey, ...more }) as TakenSeat | SluiceError;
     if (seat instanceof SluiceError) throw seat;
     return seat;
   };

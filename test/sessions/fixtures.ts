@@ -13,6 +13,7 @@ import { codecs } from '../../src/protocol/codecs.ts';
 import type { ClientFrame, Position, ServerFrame, ServerKind } from '../../src/protocol/frames.ts';
 import { HeldBytes } from '../../src/sessions/charges.ts';
 import type { Connection } from '../../src/sessions/connection.ts';
+import type { TakenSeat } from '../../src/sessions/connection-caps.ts';
 import { ConnectionLimits } from '../../src/sessions/connection-limits.ts';
 import { Inbox } from '../../src/sessions/inbox.ts';
 import { Presence } from '../../src/sessions/presence.ts';
@@ -129,7 +130,7 @@ export function user(name: string, more: Partial<Identity> = {}): Identity {
 export function peerOf(identity: Identity, limits: ConnectionLimits): Peer {
   const addressKey = '192.0.2.1';
   const { user, unauthenticated } = identity;
-  const seat = limits.take({ addressKey, user, unauthenticated });
+  const seat = limits.take({ addressKey, user, unauthenticated }) as TakenSeat | SluiceError;
   if (seat instanceof SluiceError) throw seat;
   return { identity, address: addressKey, addressKey, seat };
 }

@@ -854,6 +854,7 @@ class RetainingEngine implements Engine {
   readonly forgottenSeq = 0;
   readonly messageIdBytes = 0;
   readonly acknowledgedCount = 0;
+  readonly acknowledgements = () => [];
   readonly kept = new Map<string, StoredTopic>();
   loads = 0;
   broken = false;

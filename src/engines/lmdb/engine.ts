@@ -145,6 +145,10 @@ export class LmdbEngine implements Engine {
     return this.#acknowledged.get(topic, user);
   }
 
+  acknowledgements(): Iterable<readonly [string, string, Position]> {
+    return this.#acknowledged.entries();
+  }
+
   get acknowledgedCount(): number {
     return this.#acknowledged.count;
   }

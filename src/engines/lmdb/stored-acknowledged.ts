@@ -38,6 +38,10 @@ export class StoredAcknowledged {
     return this.#known.get(topic, user);
   }
 
+  entries(): Iterable<readonly [topic: string, user: string, position: Position]> {
+    return this.#known.entries();
+  }
+
   set(topic: string, user: string, position: Position): void {
     if (this.#known.set(topic, user, position)) this.#note(topic, user);
   }

@@ -1,5 +1,5 @@
 import type { TemplatedApp, us_listen_socket } from 'uWebSockets.js';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import type { Uws } from './load.ts';
 
 export interface Listening {
@@ -34,16 +34,39 @@ interface Listener {
   listen(host: string, port: number, options: number, then: (socket: us_listen_socket | false) => void): void;
 }
 
-/** Begins to listen. Rejects with a `ListenError`. */
-export async function listen(uws: Uws, app: TemplatedApp, host: string, port: number): Promise<Listening> {
+/** Begins to listen. `isShared`: other processes may listen on the same port. Rejects with a `ListenError`. */
+export async function listen(
+  uws: Uws,
+  app: TemplatedApp,
+  host: string,
+  port: number,
+  isShared = false,
+): Promise<Listening> {
   const socket = await new Promise<us_listen_socket | false>((resolve) => {
-    (app as unknown as Listener).listen(host, port, exclusivePort, resolve);
+    (app as unknown as Listener).listen(host, port, isShared ? 0 : exclusivePort, resolve);
   });
   if (socket === false) throw await reasonNotToListen(host, port);
   return {
     port: uws.us_socket_local_port(socket as never),
     stop: () => uws.us_listen_socket_close(socket),
   };
+}
+
+/**
+ * A port that is free now: `port`, or any for 0. For processes that will listen on it together; none of them would
+ * notice that it is taken. Rejects with a `ListenError`.
+ */
+export async function freePort(host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(new ListenError(error.code ?? 'EADDRINUSE', host, port, error)),
+    );
+    server.listen({ host, port, exclusive: true }, () => {
+      const { port: free } = server.address() as AddressInfo;
+      server.close(() => resolve(free));
+    });
+  });
 }
 
 /** The library doesn't say why it can't. Node does, when it tries the same. */

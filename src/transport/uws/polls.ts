@@ -1,10 +1,13 @@
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import { type ApiResponse, errorResponse, jsonText } from '../../api/http.ts';
 import { pollBody, pollQuery } from '../../api/stream-request.ts';
+import { whenDone } from '../../awaitable.ts';
 import { SluiceError } from '../../errors.ts';
 import type { Metrics } from '../../metrics.ts';
 import { concatBytes } from '../../protocol/bytes.ts';
+import type { Holder } from '../../sessions/connection-caps.ts';
 import { Lifecycle, type LifecycleOptions } from '../../sessions/lifecycle.ts';
+import type { Peer } from '../../sessions/session.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import type { StreamCursors } from '../../sessions/stream-cursors.ts';
 import { type StreamStart, streamStart } from '../../sessions/stream-start.ts';
@@ -20,6 +23,8 @@ export interface PollsOptions extends StreamDoorOptions, ExchangeOptions {
   /** Lets pages of listed origins read an answer. */
   readonly withCors: (answer: ApiResponse, origin: string) => ApiResponse;
   readonly backpressureMaxBytes: number;
+  /** Told that a client goes on here whose session, of this id, is not here. */
+  readonly replaced?: ((session: string, client: Holder) => void) | undefined;
   readonly metrics: LifecycleOptions['metrics'] &
     RefusalMetrics &
     Pick<Metrics, 'deliveriesTotal' | 'sentBytesTotal' | 'dropsTotal'>;
@@ -105,7 +110,8 @@ export class Polls {
   #enter(asking: Asking): void {
     const { visitor, start, exchange, origin } = asking;
     const { text, cursor } = visitor.asked;
-    const known = this.#connections.get(cursor?.stream?.session ?? '');
+    const former = cursor?.stream?.session;
+    const known = this.#connections.get(former ?? '');
     if (known === undefined || !isOf(known, visitor, start)) {
       this.#open(asking);
       return;
@@ -129,12 +135,30 @@ export class Polls {
   }
 
   #open(asking: Asking): void {
+    const { visitor, exchange, origin } = asking;
+    const { applicant, identity, asked } = visitor;
+    const former = asked.cursor?.stream?.session;
+    const isElsewhere = former !== undefined && !this.#connections.has(former);
+    void whenDone(visitor.admit(isElsewhere ? former : undefined), (peer) => {
+      if (exchange.isOver) return;
+      if (peer instanceof SluiceError) {
+        this.#refuse(exchange, peer, origin);
+        return;
+      }
+      const { addressKey } = applicant;
+      if (isElsewhere) this.#options.replaced?.(former, { addressKey, user: identity.user });
+      this.#begin(asking, peer);
+    });
+  }
+
+  /** A client whose session is here goes on elsewhere. */
+  replaced(session: string, { addressKey, user }: Holder): void {
+    const known = this.#connections.get(session)?.session;
+    if (known?.peer.addressKey === addressKey && known.identity.user === user) known.end('going_away');
+  }
+
+  #begin(asking: Asking, peer: Peer): void {
     const { visitor, start, exchange, origin, startedAtMs } = asking;
-    const peer = visitor.admit();
-    if (peer instanceof SluiceError) {
-      this.#refuse(exchange, peer, origin);
-      return;
-    }
     const { sessions, metrics } = this.#options;
     const connection = new PollConnection({
       ...this.#options,

@@ -1,11 +1,12 @@
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import { type ApiResponse, errorResponse } from '../../api/http.ts';
 import { sseBody, sseQuery } from '../../api/stream-request.ts';
+import { whenDone } from '../../awaitable.ts';
 import { SluiceError } from '../../errors.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { SubscribeResult } from '../../protocol/frames.ts';
 import { Lifecycle, type LifecycleOptions } from '../../sessions/lifecycle.ts';
-import type { Session } from '../../sessions/session.ts';
+import type { Peer, Session } from '../../sessions/session.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import type { StreamCursors } from '../../sessions/stream-cursors.ts';
 import { streamStart } from '../../sessions/stream-start.ts';
@@ -114,11 +115,20 @@ export class EventStreams {
     { asked, admit }: Visitor,
     { origin, startedAtMs }: { origin: string; startedAtMs: number },
   ): void {
-    const peer = admit();
-    if (peer instanceof SluiceError) {
-      this.#refuse(exchange, peer, origin);
-      return;
-    }
+    void whenDone(admit(), (peer) => {
+      if (exchange.isOver) return;
+      if (peer instanceof SluiceError) this.#refuse(exchange, peer, origin);
+      else this.#open(response, exchange, asked, peer, { origin, startedAtMs });
+    });
+  }
+
+  #open(
+    response: HttpResponse,
+    exchange: Exchange,
+    asked: Visitor['asked'],
+    peer: Peer,
+    { origin, startedAtMs }: { origin: string; startedAtMs: number },
+  ): void {
     const { sessions, metrics } = this.#options;
     const start = streamStart(asked.subscriptions, asked.cursor);
     const connection = new SseConnection({

@@ -32,12 +32,15 @@ export interface StreamShapes {
   readonly body: typeof sseBody | typeof pollBody;
 }
 
-/** A request that was read and whose client is known. `admit` takes the place of a new connection. */
+/**
+ * A request that was read and whose client is known. `admit` takes the place of a new connection; `former`: the id of
+ * the session that it replaces, whose place it takes over.
+ */
 export interface Visitor {
   readonly applicant: Applicant;
   readonly asked: StreamRequest;
   readonly identity: Peer['identity'];
-  admit(): Peer | SluiceError;
+  admit(former?: string): Awaitable<Peer | SluiceError>;
 }
 
 /** A request whose client is not known yet. */
@@ -118,8 +121,9 @@ export class StreamDoor {
         reception.refuse(asked as SluiceError);
         return;
       }
-      const admit = () =>
-        (continues ? admission.ask(applicant) : undefined) ?? admission.admit(applicant, identity);
+      const admit = (former?: string) =>
+        (continues ? admission.ask(applicant) : undefined) ??
+        admission.admit(applicant, identity, () => reception.isOver, former);
       reception.enter({ applicant, asked, identity, admit });
     });
   }

@@ -4,6 +4,7 @@ import { type ApiResponse, errorResponse, type RequestHead } from '../../api/htt
 import { whenDone } from '../../awaitable.ts';
 import { SluiceError } from '../../errors.ts';
 import type { Admission, Applicant } from '../../sessions/admission.ts';
+import type { Peer } from '../../sessions/session.ts';
 import { readWebSocketRequest, type WebSocketRequest } from '../websocket-request.ts';
 import type { SocketData } from './connection.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
@@ -48,8 +49,15 @@ export class UpgradeHandler {
     const key = request.getHeader('sec-websocket-key');
     const extensions = request.getHeader('sec-websocket-extensions');
     const proceed = (identity: Awaited<ReturnType<Admission['identify']>>) => {
+      if (exchange.isOver) return undefined;
+      if (identity instanceof SluiceError) return refuseOrOpen(identity);
+      return whenDone(
+        admission.admit(applicant, identity, () => exchange.isOver),
+        refuseOrOpen,
+      );
+    };
+    const refuseOrOpen = (peer: Peer | SluiceError) => {
       if (exchange.isOver) return;
-      const peer = identity instanceof SluiceError ? identity : admission.admit(applicant, identity);
       if (peer instanceof SluiceError) {
         this.#refuse(exchange, peer);
         return;

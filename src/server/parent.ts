@@ -1,0 +1,191 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { steadyNowMs } from '../clock.ts';
+import { accessSummary, type Config } from '../config.ts';
+import { createLog, type Log } from '../log.ts';
+import { MetricsTogether } from '../metrics/together.ts';
+import { createMetrics, type Metrics } from '../metrics.ts';
+import type { Topic } from '../topics/topic.ts';
+import { freePort } from '../transport/uws/listen.ts';
+import type { ParentCalls, StartFault, WorkerCalls, WorkerStart } from '../workers/calls.ts';
+import { EngineHub } from '../workers/engine-hub.ts';
+import { Link } from '../workers/link.ts';
+import { toMachineMs } from '../workers/machine-clock.ts';
+import { SharedSeats } from '../workers/seats.ts';
+import { Supervisor, type WorkerProcess } from '../workers/supervisor.ts';
+import { type CommandLine, spawnWorker } from '../workers/worker-process.ts';
+import { newCanaryKey } from './canary.ts';
+import type { Environment } from './environment.ts';
+import { createStorage } from './storage.ts';
+import { nodeName } from './worker.ts';
+
+export interface RunningParent {
+  readonly host: string;
+  readonly port: number;
+  /** Of `compatPort`. */
+  readonly compatPort: number | undefined;
+  /** Drains all workers, and ends. */
+  close(): Promise<void>;
+}
+
+export interface ParentOptions {
+  readonly log?: Log;
+  /** Aborting it ends a start that is under way. */
+  readonly signal?: AbortSignal;
+  readonly commandLine: CommandLine;
+}
+
+type WorkerLink = Link<ParentCalls, WorkerCalls>;
+
+/** A worker that was told to drain closes its last connections after the grace time, and needs a moment to end. */
+const endWithinMs = 5000;
+const sweepMs = 1000;
+
+/**
+ * Starts a gateway of several processes, which listen on one port. This process serves no client: it has the topics and
+ * the engine, gives the connections their places, and starts another worker for one that ends. Resolves once all listen.
+ * Rejects with what a worker could not start for, with the error of the engine, or with the reason of `signal`.
+ */
+export async function startParent(config: Config, options: ParentOptions): Promise<RunningParent> {
+  const { log = createLog(config), signal, commandLine } = options;
+  const monotonicMs = () => performance.now();
+  const metrics = createMetrics();
+  const environment: Environment = { config, log, metrics, monotonicMs, isDraining: () => false };
+  const { engine, broker } = await createStorage(environment);
+  const links = new Map<string, WorkerLink>();
+  const hub = new EngineHub({
+    engine,
+    broker,
+    stuck: (link) => {
+      log.error('a worker does not read what it is told, and is ended');
+      link.close(new Error('the worker does not read'));
+    },
+  });
+  const seats = new SharedSeats(config);
+  const scrapes = new MetricsTogether();
+  const canaryKey = newCanaryKey();
+
+  try {
+    await broker.open(
+      {
+        appended: () => undefined,
+        reset: () => undefined,
+        removed: (topic: Topic) => hub.removed(topic),
+      },
+      signal,
+      (feed) => hub.feedOf(feed),
+    );
+    const { host } = config;
+    const port = await freePort(host, config.port);
+    const compatPort = config.compatPort === undefined ? undefined : await freePort(host, config.compatPort);
+    const supervisor = new Supervisor({
+      count: config.workers,
+      spawn: (index) => spawn(index, { port, compatPort }),
+      log,
+      monotonicMs,
+      wait,
+    });
+    await supervisor.start(signal);
+    log.info({ workers: config.workers, pid: process.pid }, 'several processes serve this port');
+    log.info(accessSummary(config));
+    const sweep = setInterval(() => broker.sweep(), sweepMs);
+    return {
+      host,
+      port,
+      compatPort,
+      async close() {
+        await supervisor.stop(config.shutdownGraceSeconds * 1000 + endWithinMs);
+        clearInterval(sweep);
+        await broker.close();
+      },
+    };
+  } catch (error) {
+    await broker.close();
+    throw error;
+  }
+
+  function spawn(index: number, ports: Pick<WorkerStart, 'port' | 'compatPort'>): WorkerProcess {
+    const name = nodeName(index);
+    const { child, channel } = spawnWorker(commandLine);
+    const link: WorkerLink = new Link(channel);
+    const ofWorker = seats.forWorker();
+    let isReady = (): void => undefined;
+    let isFailed = (_: unknown): void => undefined;
+    const ready = new Promise<void>((resolve, reject) => {
+      isReady = resolve;
+      isFailed = reject;
+    });
+    link.listen({
+      ...hub.handlersFor(link),
+      ...ofWorker.handlers,
+      start: () => ({
+        ...ports,
+        index,
+        count: config.workers,
+        canaryKey,
+        steadyAheadMs: steadyNowMs() - toMachineMs(performance.now()),
+      }),
+      ready: () => {
+        links.set(name, link);
+        isReady();
+      },
+      failed: (fault) => isFailed(errorOf(fault)),
+      metricsText: () => scrape(),
+      tellPeers: ([said, body]) => {
+        for (const [other, to] of links) if (other !== name) to.tell('peerTold', [said, body, name]);
+      },
+      askPeers: ([said, body]) => askAll(name, said, body),
+    });
+    const exited = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
+      child.once('error', (error) => {
+        isFailed(error);
+        resolve({ code: null, signal: null });
+      });
+      child.once('exit', (code, byWhich) => resolve({ code, signal: byWhich }));
+    });
+    void exited.then(() => {
+      isFailed(new Error('a worker ended before it served'));
+      link.close(new Error('the worker has ended'));
+      hub.left(link);
+      ofWorker.gone();
+      if (links.get(name) !== link) return;
+      links.delete(name);
+      scrapes.ended(name);
+      for (const other of links.values()) other.tell('peerGone', name);
+    });
+    return {
+      pid: child.pid,
+      ready,
+      exited,
+      drain: () => link.tell('drain', undefined),
+      kill: () => child.kill('SIGKILL'),
+    };
+  }
+
+  /** The replies of all workers but `asking` that reply. */
+  async function askAll(asking: string, said: string, body: unknown): Promise<unknown[]> {
+    const others = [...links].filter(([name]) => name !== asking);
+    const replies = await Promise.allSettled(
+      others.map(([, link]) => link.ask('peerAsked', [said, body, asking])),
+    );
+    return replies.flatMap((reply) => (reply.status === 'fulfilled' ? [reply.value] : []));
+  }
+
+  async function scrape() {
+    await Promise.all(
+      [...links].map(async ([name, link]) => {
+        const values = await link.ask('metrics', undefined).catch(() => undefined);
+        if (values !== undefined && links.get(name) === link) scrapes.heard(name, values);
+      }),
+    );
+    return scrapes.text(await ownMetrics(metrics));
+  }
+}
+
+async function ownMetrics({ registry }: Metrics) {
+  return registry.getMetricsAsJSON();
+}
+
+/** An error of the system keeps what tells the operator which one it is. */
+function errorOf({ message, code, syscall }: StartFault): Error {
+  return Object.assign(new Error(message), { code, syscall });
+}

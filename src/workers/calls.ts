@@ -1,0 +1,94 @@
+import type { ErrorCode } from '../errors.ts';
+import type { MetricValues } from '../metrics/together.ts';
+import type { Position, PublishFields } from '../protocol/frames.ts';
+import type { AppendRequest, Numbering } from '../topics/engine.ts';
+import type { PackedPublication, PackedTopic } from './packed.ts';
+import type { SeatCalls } from './seats.ts';
+
+/** A request to append; its times are on the machine's clock. */
+export type PackedRequest = Omit<AppendRequest, 'fields'> & { readonly fields: PublishFields };
+
+/** What became of it. */
+export type PackedOutcome =
+  | readonly [epoch: string, offset: number, duplicate: boolean]
+  | { readonly code: ErrorCode; readonly message: string; readonly retryAfterMs: number | undefined };
+
+/** The engine as it is once a worker has been told all topics. */
+export interface EngineFacts {
+  readonly name: string;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly forgottenSeq: number;
+  readonly degraded: string | undefined;
+  readonly idle: readonly (readonly [topic: string, numbering: Numbering])[];
+  readonly acknowledged: readonly (readonly [topic: string, user: string, position: Position])[];
+}
+
+/** What a worker asks and tells the engine of its gateway, which lives in the parent process. */
+export interface EngineCalls {
+  /** `topic` is told for each topic that holds something; then this returns. From then on all is told, in order. */
+  join(nothing: undefined): EngineFacts;
+  append(requests: readonly PackedRequest[]): readonly PackedOutcome[];
+  acknowledge(acknowledged: readonly [topic: string, user: string, position: Position]): void;
+}
+
+/** What the engine tells its workers. */
+export interface EngineNews {
+  topic(topic: readonly [name: string, stored: PackedTopic]): void;
+  appended(
+    news: readonly [
+      topic: string,
+      epoch: string,
+      bornAfterSeq: number,
+      publications: readonly PackedPublication[],
+    ],
+  ): void;
+  reset(news: readonly [topic: string, epoch: string, offset: number]): void;
+  /** The content of this topic is gone. */
+  forgotten(news: readonly [topic: string, forgottenSeq: number]): void;
+  degraded(cause: string | undefined): void;
+  acknowledged(acknowledged: readonly [topic: string, user: string, position: Position]): void;
+}
+
+/** What a worker needs to know before it starts. */
+export interface WorkerStart {
+  /** 0 is the first one: it does what one process is to do for all. */
+  readonly index: number;
+  readonly count: number;
+  readonly port: number;
+  readonly compatPort: number | undefined;
+  /** What the gateway's own client shows, to whichever worker it comes. */
+  readonly canaryKey: string;
+  /** The steady clock of the parent, less the machine's. */
+  readonly steadyAheadMs: number;
+}
+
+/** Why a worker could not start. */
+export interface StartFault {
+  readonly message: string;
+  readonly code: string | undefined;
+  readonly syscall: string | undefined;
+}
+
+/** What a worker asks and tells its parent. */
+export interface ParentCalls extends EngineCalls, SeatCalls {
+  start(nothing: undefined): WorkerStart;
+  ready(nothing: undefined): void;
+  failed(fault: StartFault): void;
+  /** The text of a scrape: the metrics of all processes together. */
+  metricsText(nothing: undefined): { readonly contentType: string; readonly body: string };
+  /** Tells all other workers. */
+  tellPeers(said: readonly [name: string, body: unknown]): void;
+  /** Asks all other workers. Returns the replies of those that reply. */
+  askPeers(said: readonly [name: string, body: unknown]): readonly unknown[];
+}
+
+/** What the parent asks and tells a worker. */
+export interface WorkerCalls extends EngineNews {
+  drain(nothing: undefined): void;
+  metrics(nothing: undefined): MetricValues;
+  peerTold(said: readonly [name: string, body: unknown, from: string]): void;
+  peerAsked(said: readonly [name: string, body: unknown, from: string]): unknown;
+  /** Another worker has ended. */
+  peerGone(name: string): void;
+}

@@ -1,0 +1,153 @@
+import { whenDone } from '../awaitable.ts';
+import type { Broker } from '../topics/broker.ts';
+import type { AppendOutcome, AppendRequest, Engine, EngineFeed } from '../topics/engine.ts';
+import type { StoredPublication } from '../topics/publication.ts';
+import type { Topic } from '../topics/topic.ts';
+import type { EngineCalls, EngineFacts, EngineNews, PackedOutcome, PackedRequest } from './calls.ts';
+import { encodeTold, type Handlers, type Link } from './link.ts';
+import { fromMachineMs } from './machine-clock.ts';
+import { pack, packTopic } from './packed.ts';
+
+type EngineLink = Link<EngineCalls, EngineNews>;
+
+/** What a worker may leave unread. One that has so much is stuck, and all others would pay for it. */
+const unreadMaxBytes = 256 * 2 ** 20;
+/** Topics are told to a worker that joins in pieces of about this size, each once it has read the one before. */
+const pieceBytes = 2 ** 20;
+
+/** A worker, and the topics that it was not told yet; undefined: it was told all. */
+interface Member {
+  readonly link: EngineLink;
+  untold: Set<string> | undefined;
+}
+
+export interface EngineHubOptions {
+  readonly engine: Engine;
+  readonly broker: Broker;
+  /** A worker doesn't read. It has to be ended. */
+  readonly stuck: (link: EngineLink) => void;
+}
+
+/**
+ * The side of the engine in a gateway with several processes: runs the appends of all workers, and tells every worker
+ * of each commit. The parent's broker has the topics for workers that join later. Each publication is encoded once.
+ */
+export class EngineHub {
+  readonly #options: EngineHubOptions;
+  readonly #members = new Map<EngineLink, Member>();
+  #degraded: string | undefined;
+
+  constructor(options: EngineHubOptions) {
+    this.#options = options;
+  }
+
+  /** Hears what the broker hears, after it. */
+  feedOf(broker: EngineFeed): EngineFeed {
+    return {
+      appended: (topic, epoch, publications) => {
+        broker.appended(topic, epoch, publications);
+        this.#appended(topic, epoch, publications);
+      },
+      reset: (topic, epoch, offset) => {
+        broker.reset(topic, epoch, offset);
+        this.#tell('reset', [topic, epoch, offset], topic);
+      },
+      degraded: (cause) => {
+        broker.degraded(cause);
+        this.#degraded = cause?.message;
+        this.#tell('degraded', this.#degraded);
+      },
+    };
+  }
+
+  /** The broker has removed the topic, as it holds nothing. */
+  removed({ name }: Topic): void {
+    this.#tell('forgotten', [name, this.#options.engine.forgottenSeq], name);
+  }
+
+  /** How the calls of this worker are handled. */
+  handlersFor(link: EngineLink): Handlers<EngineCalls> {
+    const { engine } = this.#options;
+    return {
+      join: () => this.#join(link),
+      append: (requests) => whenDone(engine.append(requests.map(requestOf)), packOutcomes),
+      acknowledge: ([topic, user, position]) => {
+        engine.acknowledge(topic, user, position);
+        this.#tell('acknowledged', [topic, user, position], undefined, link);
+      },
+    };
+  }
+
+  /** The worker is gone. */
+  left(link: EngineLink): void {
+    this.#members.delete(link);
+  }
+
+  async #join(link: EngineLink): Promise<EngineFacts> {
+    const { broker, engine } = this.#options;
+    const untold = new Set<string>();
+    for (const { name, holdsContent } of broker.topics()) if (holdsContent) untold.add(name);
+    const member: Member = { link, untold };
+    this.#members.set(link, member);
+    let bytes = 0;
+    for (const name of untold) {
+      const topic = broker.find(name);
+      untold.delete(name);
+      if (topic === undefined) continue;
+      link.tell('topic', [name, packTopic(storedTopicOf(topic))]);
+      bytes += topic.bytes;
+      if (bytes < pieceBytes) continue;
+      bytes = 0;
+      await link.channel.flushed();
+    }
+    member.untold = undefined;
+    const { name, epoch, seq, forgottenSeq } = engine;
+    return {
+      ...{ name, epoch, seq, forgottenSeq, degraded: this.#degraded },
+      idle: [...engine.numberings(0)],
+      acknowledged: [...engine.acknowledgements()],
+    };
+  }
+
+  #appended(topic: string, epoch: string, publications: readonly StoredPublication[]): void {
+    if (this.#members.size === 0) return;
+    const { bornAfterSeq = 0 } = this.#options.broker.find(topic) ?? {};
+    this.#tell('appended', [topic, epoch, bornAfterSeq, publications.map(pack)], topic);
+  }
+
+  /** Tells each worker but `except`; of a topic only those that were told what it held before. Encodes once. */
+  #tell<N extends keyof EngineNews>(
+    name: N,
+    news: Parameters<EngineNews[N]>[0],
+    topic?: string,
+    except?: EngineLink,
+  ): void {
+    let encoded: Buffer | undefined;
+    for (const { link, untold } of this.#members.values()) {
+      if (link === except || (topic !== undefined && untold?.has(topic))) continue;
+      encoded ??= encodeTold(name, news);
+      link.channel.sendEncoded(encoded);
+      if (link.channel.unsentBytes > unreadMaxBytes) this.#options.stuck(link);
+    }
+  }
+}
+
+function storedTopicOf({ epoch, ring, seq, bornAfterSeq, state }: Topic) {
+  return {
+    ...{ epoch, offset: ring.newest, seq, bornAfterSeq, evictedSeq: ring.evictedSeq },
+    publications: ring.slice(ring.reach),
+    state: [...(state?.values() ?? [])],
+  };
+}
+
+function requestOf(packed: PackedRequest): AppendRequest {
+  return { ...packed, acceptedAtMs: fromMachineMs(packed.acceptedAtMs) };
+}
+
+function packOutcomes(outcomes: readonly AppendOutcome[]): readonly PackedOutcome[] {
+  return outcomes.map((outcome) => {
+    if (outcome.ok) return [outcome.epoch, outcome.offset, outcome.duplicate];
+    const { code, message, retryAfterMs } = outcome.error;
+    return { code, message, retryAfterMs };
+  });
+}

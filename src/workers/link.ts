@@ -1,0 +1,132 @@
+import { SluiceError } from '../errors.ts';
+import { type Channel, encodeMessage } from './channel.ts';
+
+/** What one side of a link may ask the other: name -> what it is asked with, and what it returns. */
+export type Calls<C> = { readonly [N in keyof C]: (body: never) => unknown };
+
+/** How a side handles each: it may return a promise; what it throws reaches the one who asks. */
+export type Handlers<C extends Calls<C>> = {
+  readonly [N in keyof C]: (
+    body: Parameters<C[N]>[0],
+  ) => ReturnType<C[N]> | Promise<Awaited<ReturnType<C[N]>>>;
+};
+
+interface Pending {
+  resolve(reply: unknown): void;
+  reject(error: Error): void;
+}
+
+/** What an error is on its way. */
+type WireError =
+  | Pick<SluiceError, 'code' | 'message' | 'retryAfterMs' | 'details'>
+  | { readonly message: string };
+
+type Message =
+  | readonly [kind: 'tell', name: string, body: unknown]
+  | readonly [kind: 'ask', id: number, name: string, body: unknown]
+  | readonly [kind: 'reply', id: number, reply: unknown]
+  | readonly [kind: 'failed', id: number, error: WireError];
+
+/** A message to be told over several links. */
+export function encodeTold(name: string, body: unknown): Buffer {
+  return encodeMessage(['tell', name, body] satisfies Message);
+}
+
+/**
+ * Questions and news between two processes. Both arrive in the order in which they were sent; a reply comes after
+ * everything that the other side had sent before it.
+ */
+export class Link<Mine extends Calls<Mine>, Theirs extends Calls<Theirs>> {
+  readonly channel: Channel;
+  readonly #pending = new Map<number, Pending>();
+  #handlers: Handlers<Mine> | undefined;
+  #lastId = 0;
+  #closedBy: Error | undefined;
+
+  constructor(channel: Channel) {
+    this.channel = channel;
+  }
+
+  /** From now on the other side's questions and news are handled. */
+  listen(handlers: Handlers<Mine>): void {
+    this.#handlers = handlers;
+    this.channel.listen((message) => this.#receive(message as Message));
+  }
+
+  tell<N extends keyof Theirs & string>(name: N, body: Parameters<Theirs[N]>[0]): void {
+    if (this.#closedBy === undefined) this.channel.send(['tell', name, body] satisfies Message);
+  }
+
+  /** Rejects with what the other side throws, or with the reason of `close`. */
+  ask<N extends keyof Theirs & string>(
+    name: N,
+    body: Parameters<Theirs[N]>[0],
+  ): Promise<Awaited<ReturnType<Theirs[N]>>> {
+    if (this.#closedBy !== undefined) return Promise.reject(this.#closedBy);
+    const id = ++this.#lastId;
+    const reply = new Promise<unknown>((resolve, reject) => this.#pending.set(id, { resolve, reject }));
+    this.channel.send(['ask', id, name, body] satisfies Message);
+    return reply as Promise<Awaited<ReturnType<Theirs[N]>>>;
+  }
+
+  /** The other side is gone, or is to be left alone. */
+  close(reason: Error): void {
+    if (this.#closedBy !== undefined) return;
+    this.#closedBy = reason;
+    this.channel.close();
+    for (const { reject } of this.#pending.values()) reject(reason);
+    this.#pending.clear();
+  }
+
+  #receive(message: Message): void {
+    if (this.#closedBy !== undefined) return;
+    switch (message[0]) {
+      case 'tell':
+        this.#handle(message[1], message[2]);
+        return;
+      case 'ask':
+        this.#reply(message[1], message[2], message[3]);
+        return;
+      case 'reply':
+        this.#settle(message[1], ({ resolve }) => resolve(message[2]));
+        return;
+      case 'failed':
+        this.#settle(message[1], ({ reject }) => reject(errorOf(message[2])));
+    }
+  }
+
+  #reply(id: number, name: string, body: unknown): void {
+    const failed = (error: unknown) => this.channel.send(['failed', id, wireError(error)] satisfies Message);
+    try {
+      const reply = this.#handle(name, body);
+      if (reply instanceof Promise) {
+        reply.then((value) => this.channel.send(['reply', id, value] satisfies Message), failed);
+      } else this.channel.send(['reply', id, reply] satisfies Message);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #handle(name: string, body: unknown): unknown {
+    return (this.#handlers as Handlers<Mine>)[name as keyof Mine](body as never);
+  }
+
+  #settle(id: number, settle: (pending: Pending) => void): void {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    if (pending !== undefined) settle(pending);
+  }
+}
+
+function wireError(error: unknown): WireError {
+  if (!(error instanceof SluiceError))
+    return { message: error instanceof Error ? error.message : String(error) };
+  const { code, message, retryAfterMs, details } = error;
+  return { code, message, retryAfterMs, details };
+}
+
+function errorOf(error: WireError): Error {
+  if (!('code' in error)) return new Error(error.message);
+  const { code, message, ...more } = error;
+  return new SluiceError(code, message, more);
+}

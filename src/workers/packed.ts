@@ -1,0 +1,48 @@
+import { protobufCodec } from '../protocol/protobuf/codec.ts';
+import type { StoredTopic } from '../topics/engine.ts';
+import { type Apart, StoredPublication } from '../topics/publication.ts';
+import { fromMachineMs, toMachineMs } from './machine-clock.ts';
+
+/** A publication between processes: its encoding, and what that does not say. */
+export type PackedPublication = readonly [
+  encoded: Uint8Array,
+  seq: number,
+  publishedMs: number,
+  /** On the machine's clock; 0: its delivery is not timed. */
+  acceptedAtMs: number,
+  apart: Apart | undefined,
+];
+
+export type PackedTopic = Omit<StoredTopic, 'publications' | 'state'> & {
+  readonly publications: readonly PackedPublication[];
+  readonly state: readonly PackedPublication[];
+};
+
+/** The encoding is made once, here, and shared by all who read the message. */
+export function pack(publication: StoredPublication): PackedPublication {
+  const { seq, publishedMs, acceptedAtMs, apart } = publication;
+  return [
+    publication.encoded(protobufCodec),
+    seq,
+    publishedMs,
+    acceptedAtMs === 0 ? 0 : toMachineMs(acceptedAtMs),
+    apart,
+  ];
+}
+
+export function unpack(
+  topic: string,
+  [encoded, seq, publishedMs, acceptedAtMs, apart]: PackedPublication,
+): StoredPublication {
+  const atMs = acceptedAtMs === 0 ? 0 : fromMachineMs(acceptedAtMs);
+  return StoredPublication.decoded(topic, encoded, seq, publishedMs, apart, atMs);
+}
+
+export function packTopic({ publications, state, ...numbering }: StoredTopic): PackedTopic {
+  return { ...numbering, publications: publications.map(pack), state: state.map(pack) };
+}
+
+export function unpackTopic(name: string, { publications, state, ...numbering }: PackedTopic): StoredTopic {
+  const unpackAll = (packed: readonly PackedPublication[]) => packed.map((each) => unpack(name, each));
+  return { ...numbering, publications: unpackAll(publications), state: unpackAll(state) };
+}

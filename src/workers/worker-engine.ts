@@ -1,0 +1,229 @@
+import { type ErrorCode, SluiceError } from '../errors.ts';
+import type { Position } from '../protocol/frames.ts';
+import { Acknowledged, type AcknowledgedLimits } from '../topics/acknowledged.ts';
+import type {
+  AppendOutcome,
+  AppendRequest,
+  Engine,
+  EngineFeed,
+  Numbering,
+  StoredTopic,
+} from '../topics/engine.ts';
+import { IdleTopics } from '../topics/idle-topics.ts';
+import type { StoredPublication } from '../topics/publication.ts';
+import type { EngineCalls, EngineFacts, EngineNews, PackedOutcome, PackedRequest } from './calls.ts';
+import type { Handlers, Link } from './link.ts';
+import { toMachineMs } from './machine-clock.ts';
+import { type PackedTopic, unpack, unpackTopic } from './packed.ts';
+
+/** Publishes that the parent has not read yet; it is far too slow when they are so many bytes. */
+const unsentMaxBytes = 64 * 2 ** 20;
+
+/** A topic that the parent holds. Told as forgotten, it goes once this node's broker has no content of it either. */
+interface Head extends Numbering {
+  isForgotten: boolean;
+}
+
+export interface WorkerEngineOptions {
+  readonly link: Pick<Link<EngineNews, EngineCalls>, 'ask' | 'tell' | 'channel'>;
+  readonly numberingsMax?: number;
+  readonly acknowledged?: AcknowledgedLimits;
+}
+
+/**
+ * The engine of a gateway with several processes, as each of its workers has it: the engine itself lives in the parent
+ * process, which tells all workers of every commit, in order. So a worker has every topic, and asks for nothing but
+ * appends.
+ */
+export class WorkerEngine implements Engine {
+  readonly #options: WorkerEngineOptions;
+  readonly #acknowledged: Acknowledged;
+  readonly #idle: IdleTopics<Numbering>;
+  readonly #heads = new Map<string, Head>();
+  /** Topics that the broker has not loaded yet. */
+  readonly #stored = new Map<string, StoredTopic>();
+  /** What the feed is to hear once the broker has loaded all topics; undefined: it hears all at once. */
+  #held: (() => void)[] | undefined = [];
+  #facts: EngineFacts | undefined;
+  #seq = 0;
+  #forgottenSeq = 0;
+  #feed: EngineFeed | undefined;
+  #isClosed = false;
+  readonly #underWay = new Set<Promise<unknown>>();
+
+  constructor(options: WorkerEngineOptions) {
+    this.#options = options;
+    this.#idle = new IdleTopics(options.numberingsMax);
+    this.#acknowledged = new Acknowledged(options.acknowledged);
+  }
+
+  /** How the news of the parent are handled. */
+  readonly news: Handlers<EngineNews> = {
+    topic: ([name, stored]) => this.#store(name, stored),
+    appended: ([topic, epoch, bornAfterSeq, packed]) =>
+      this.#hear(() => {
+        const publications = packed.map((each) => unpack(topic, each));
+        const { offset, seq } = publications.at(-1) as StoredPublication;
+        this.#seq = seq;
+        this.#heads.set(topic, { epoch, offset, seq, bornAfterSeq, isForgotten: false });
+        this.#feed?.appended(topic, epoch, publications);
+        this.#idle.delete(topic);
+      }),
+    reset: ([topic, epoch, offset]) =>
+      this.#hear(() => {
+        const head = this.#heads.get(topic);
+        if (head !== undefined) this.#heads.set(topic, { ...head, epoch, offset });
+        this.#feed?.reset(topic, epoch, offset);
+      }),
+    forgotten: ([topic, forgottenSeq]) =>
+      this.#hear(() => {
+        this.#forgottenSeq = Math.max(this.#forgottenSeq, forgottenSeq);
+        const head = this.#heads.get(topic);
+        if (head !== undefined) head.isForgotten = true;
+      }),
+    degraded: (cause) =>
+      this.#hear(() => this.#feed?.degraded(cause === undefined ? undefined : new Error(cause))),
+    acknowledged: ([topic, user, position]) => void this.#acknowledged.set(topic, user, position),
+  };
+
+  get name(): string {
+    return this.#facts?.name ?? '';
+  }
+
+  /** Once the broker has loaded what there was when it opened, the feed is all there is. */
+  get retains(): boolean {
+    return this.#held !== undefined;
+  }
+
+  get epoch(): string {
+    return this.#facts?.epoch ?? '';
+  }
+
+  get seq(): number {
+    return this.#seq;
+  }
+
+  get forgottenSeq(): number {
+    return this.#forgottenSeq;
+  }
+
+  async open(feed: EngineFeed, signal?: AbortSignal): Promise<void> {
+    this.#feed = feed;
+    const facts = await this.#options.link.ask('join', undefined);
+    signal?.throwIfAborted();
+    this.#facts = facts;
+    this.#seq = facts.seq;
+    this.#forgottenSeq = facts.forgottenSeq;
+    for (const [topic, numbering] of facts.idle)
+      if (!this.#heads.has(topic)) this.#idle.add(topic, numbering, facts.seq);
+    for (const [topic, user, position] of facts.acknowledged) this.#acknowledged.set(topic, user, position);
+    if (facts.degraded !== undefined) feed.degraded(new Error(facts.degraded));
+    if (this.#stored.size === 0) setImmediate(() => this.#release());
+  }
+
+  names(): Iterable<string> {
+    return this.#stored.keys();
+  }
+
+  async load(name: string): Promise<StoredTopic | undefined> {
+    const stored = this.#stored.get(name);
+    // The broker takes it in this turn, before the feed hears what came after it.
+    if (this.#stored.delete(name) && this.#stored.size === 0) setImmediate(() => this.#release());
+    return stored;
+  }
+
+  async append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
+    if (this.#isClosed || this.#facts === undefined) return requests.map(() => failed('shutting_down'));
+    const { link } = this.#options;
+    if (link.channel.unsentBytes > unsentMaxBytes) return requests.map(() => failed('engine_unavailable'));
+    const asked = link.ask('append', requests.map(packRequest));
+    this.#underWay.add(asked);
+    try {
+      return (await asked).map(outcomeOf);
+    } catch {
+      return requests.map(() => failed('engine_unavailable'));
+    } finally {
+      this.#underWay.delete(asked);
+    }
+  }
+
+  forget(topic: string): boolean {
+    const head = this.#heads.get(topic);
+    if (head === undefined) return true;
+    if (!head.isForgotten) return false;
+    this.#heads.delete(topic);
+    const { isForgotten: _, ...numbering } = head;
+    this.#idle.add(topic, numbering, this.#seq);
+    for (const { seq } of this.#idle.dropSurplus()) this.#forgottenSeq = Math.max(this.#forgottenSeq, seq);
+    return true;
+  }
+
+  numbering(topic: string): Numbering | undefined {
+    return this.#idle.get(topic);
+  }
+
+  numberings(afterSeq: number): Iterable<readonly [string, Numbering]> {
+    return this.#idle.numberings(afterSeq);
+  }
+
+  acknowledge(topic: string, user: string, position: Position): void {
+    if (this.#acknowledged.set(topic, user, position))
+      this.#options.link.tell('acknowledge', [topic, user, position]);
+  }
+
+  acknowledged(topic: string, user: string): Position | undefined {
+    return this.#acknowledged.get(topic, user);
+  }
+
+  acknowledgements(): Iterable<readonly [string, string, Position]> {
+    return this.#acknowledged.entries();
+  }
+
+  get acknowledgedCount(): number {
+    return this.#acknowledged.count;
+  }
+
+  /** They are remembered in the parent. */
+  get messageIdBytes(): number {
+    return 0;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.allSettled(this.#underWay);
+  }
+
+  #store(name: string, packed: PackedTopic): void {
+    const { epoch, offset, seq, bornAfterSeq } = packed;
+    this.#heads.set(name, { epoch, offset, seq, bornAfterSeq, isForgotten: false });
+    this.#stored.set(name, unpackTopic(name, packed));
+  }
+
+  #hear(news: () => void): void {
+    if (this.#held === undefined) news();
+    else this.#held.push(news);
+  }
+
+  #release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const news of held) news();
+  }
+}
+
+function packRequest({ fields, ...request }: AppendRequest): PackedRequest {
+  return { ...request, fields, acceptedAtMs: toMachineMs(request.acceptedAtMs) };
+}
+
+function outcomeOf(packed: PackedOutcome): AppendOutcome {
+  if ('code' in packed) {
+    const { code, message, retryAfterMs } = packed;
+    return { ok: false, error: new SluiceError(code, message, { retryAfterMs }) };
+  }
+  const [epoch, offset, duplicate] = packed;
+  return { ok: true, epoch, offset, duplicate };
+}
+
+function failed(code: ErrorCode): AppendOutcome {
+  return { ok: false, error: new SluiceError(code) };
+}
