@@ -10,8 +10,8 @@ export function steadyNowMs(): number {
 let steadyOriginMs = performance.timeOrigin;
 
 /**
- * Sets the clock, before it is first used: it says `nowMs` now. So that processes which share their topics agree, though
- * the wall clock was set between their starts.
+ * Sets the clock, before it is first used: it says `nowMs` now. Processes that share their topics have to agree, though
+ * the wall clock may have been set between their starts.
  */
 export function setSteadyClock(nowMs: number): void {
   steadyOriginMs = nowMs - performance.now();

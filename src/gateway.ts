@@ -1,5 +1,5 @@
 import { PublishBodies } from './api/publish-body.ts';
-import { loadConfig } from './config.ts';
+import { ConfigError, loadConfig } from './config.ts';
 import { SluiceError } from './errors.ts';
 import { type GatewayEventName, type GatewayListener, Listeners } from './gateway/events.ts';
 import type { GatewayOptions } from './gateway/options.ts';
@@ -51,6 +51,9 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
+const inOneProcess =
+  'workers: a gateway in a process of your own is one process; sluice serve starts several';
+
 class GatewayStateError extends Error {
   readonly code = 'ERR_GATEWAY_STATE';
 }
@@ -59,6 +62,7 @@ class GatewayStateError extends Error {
 export function createGateway(options: GatewayOptions = {}): Gateway {
   const warnings: string[] = [];
   const config = loadConfig({ entries: options, warn: (warning) => warnings.push(warning) });
+  if (config.workers > 1) throw new ConfigError([inOneProcess]);
   const log = createLog(config);
   for (const warning of warnings) log.warn(warning);
   const listeners = new Listeners(log, ({ identity }) => isCanary(identity));

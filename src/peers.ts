@@ -23,9 +23,3 @@ export type PeerHandlers<C extends PeerCalls<C>> = {
     from: string,
   ) => ReturnType<C[N]> | Promise<Awaited<ReturnType<C[N]>>>;
 };
-
-/** Of a node that is alone. */
-export const noPeers: Peers<object> = {
-  tell: () => undefined,
-  ask: async () => [],
-};

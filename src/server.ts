@@ -108,7 +108,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       await broker.close();
       throw error;
     });
-  log.info(accessSummary(config));
+  // Of several workers the parent says it once.
+  if (site === undefined) log.info(accessSummary(config));
   if (config.compat.length > 0)
     log.info({ compat: config.compat, compatPort: listening.apart?.port }, 'serves older systems');
 

@@ -27,11 +27,13 @@ fi
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 authorities=/etc/ssl/certs/ca-certificates.crt
 [ ! -e "$authorities" ] || cp "$authorities" "$root$authorities"
-if [ ! -e "$root/usr/bin/chromium" ] || [ ! -e "$root/usr/bin/promtool" ] ||
-  [ ! -e "$root/usr/lib/python3/dist-packages/websockets" ]; then
+# What `.ci/run` installs for the tests.
+packages='chromium curl faketime git haproxy nginx-light openssl prometheus python3-websockets redis-server redis-sentinel'
+if [ "$(cat "$root/etc/sluice-packages" 2>/dev/null)" != "$packages" ]; then
   in_root apt-get update
-  in_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get install --yes --no-install-recommends chromium curl git prometheus python3-websockets
+  # shellcheck disable=SC2086
+  in_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $packages
+  echo "$packages" >"$root/etc/sluice-packages"
 fi
 
 for major in ${*:-22 24}; do

@@ -3,7 +3,7 @@ import { AggregatorRegistry, type MetricObject, type Registry } from 'prom-clien
 /** The metrics of one process. */
 export type MetricValues = readonly MetricObject[];
 
-/** What every process of a gateway would count for itself, as all have the same topics: the first one says it for all. */
+/** What every process would count, as all have the same topics: the first one says it for all. */
 const saidByOne: ReadonlySet<string> = new Set([
   'sluice_publications_total',
   'sluice_ring_evictions_total',

@@ -41,9 +41,9 @@ const endWithinMs = 5000;
 const sweepMs = 1000;
 
 /**
- * Starts a gateway of several processes, which listen on one port. This process serves no client: it has the topics and
- * the engine, gives the connections their places, and starts another worker for one that ends. Resolves once all listen.
- * Rejects with what a worker could not start for, with the error of the engine, or with the reason of `signal`.
+ * Starts a gateway of several processes, which listen on one port. This process serves no client: it has the topics
+ * and the engine, gives the connections their places, and starts another worker for one that ends. Resolves once all
+ * listen. Rejects with what a worker could not start for, with the error of the engine, or with the reason of `signal`.
  */
 export async function startParent(config: Config, options: ParentOptions): Promise<RunningParent> {
   const { log = createLog(config), signal, commandLine } = options;

@@ -65,7 +65,7 @@ export function createService(
 }
 
 /** The figures of all nodes. What all nodes have alike is said once. */
-export function statsTogether(nodes: readonly NodeStats[], limit: number): GatewayStats {
+function statsTogether(nodes: readonly NodeStats[], limit: number): GatewayStats {
   const all = nodes.map(({ stats }) => stats);
   const sum = (figure: (stats: GatewayStats) => number) =>
     all.reduce((total, stats) => total + figure(stats), 0);

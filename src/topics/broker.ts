@@ -108,8 +108,8 @@ export class Broker implements EngineFeed {
   }
 
   /**
-   * Rejects with what the engine says, or with the reason of `signal` once that is aborted; then close it. `feedOf`: what
-   * the engine is to tell instead of the broker, and what tells the broker then.
+   * Rejects with what the engine says, or with the reason of `signal` once that is aborted; then close it. `feedOf`:
+   * what the engine is to tell instead of the broker, and what tells the broker then.
    */
   async open(
     listener: TopicListener,

@@ -35,14 +35,7 @@ export interface EngineCalls {
 /** What the engine tells its workers. */
 export interface EngineNews {
   topic(topic: readonly [name: string, stored: PackedTopic]): void;
-  appended(
-    news: readonly [
-      topic: string,
-      epoch: string,
-      bornAfterSeq: number,
-      publications: readonly PackedPublication[],
-    ],
-  ): void;
+  appended(news: readonly [topic: string, epoch: string, publications: readonly PackedPublication[]]): void;
   reset(news: readonly [topic: string, epoch: string, offset: number]): void;
   /** The content of this topic is gone. */
   forgotten(news: readonly [topic: string, forgottenSeq: number]): void;

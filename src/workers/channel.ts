@@ -14,7 +14,7 @@ export function encodeMessage(message: unknown): Buffer {
 
 /**
  * Messages between two processes of one gateway, in order, over a socket that both trust. Messages of one turn leave
- * together. Byte arrays in a received message are views of what was read: the reader may keep them, but not change them.
+ * together. Byte arrays in a received message are views of what was read: to be kept if wanted, but not changed.
  */
 export class Channel {
   readonly #socket: Duplex;

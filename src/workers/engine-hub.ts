@@ -110,9 +110,7 @@ export class EngineHub {
   }
 
   #appended(topic: string, epoch: string, publications: readonly StoredPublication[]): void {
-    if (this.#members.size === 0) return;
-    const { bornAfterSeq = 0 } = this.#options.broker.find(topic) ?? {};
-    this.#tell('appended', [topic, epoch, bornAfterSeq, publications.map(pack)], topic);
+    if (this.#members.size > 0) this.#tell('appended', [topic, epoch, publications.map(pack)], topic);
   }
 
   /** Tells each worker but `except`; of a topic only those that were told what it held before. Encodes once. */

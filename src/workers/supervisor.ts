@@ -31,7 +31,7 @@ export interface SupervisorOptions {
 const wellAfterMs = 10_000;
 const restartDelay = { firstMs: 100, mostMs: 5000 };
 
-/** Starts the workers of a gateway, and starts another in the place of each that ends, until it is stopped. */
+/** Starts the workers of a gateway, and replaces each that ends, until it is stopped. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #workers = new Map<number, WorkerProcess>();
@@ -42,7 +42,9 @@ export class Supervisor {
     this.#options = options;
   }
 
-  /** Resolves once all workers serve. Rejects when one of them can't, or with the reason of `signal`; then all are ended. */
+  /**
+   * Resolves once all workers serve. Rejects when one of them can't, or with the reason of `signal`; then all are ended.
+   */
   async start(signal?: AbortSignal): Promise<void> {
     const { count } = this.#options;
     try {

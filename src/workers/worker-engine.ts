@@ -60,11 +60,13 @@ export class WorkerEngine implements Engine {
   /** How the news of the parent are handled. */
   readonly news: Handlers<EngineNews> = {
     topic: ([name, stored]) => this.#store(name, stored),
-    appended: ([topic, epoch, bornAfterSeq, packed]) =>
+    appended: ([topic, epoch, packed]) =>
       this.#hear(() => {
         const publications = packed.map((each) => unpack(topic, each));
         const { offset, seq } = publications.at(-1) as StoredPublication;
         this.#seq = seq;
+        const known = this.#heads.get(topic) ?? this.#idle.get(topic);
+        const bornAfterSeq = known?.epoch === epoch ? known.bornAfterSeq : this.#forgottenSeq;
         this.#heads.set(topic, { epoch, offset, seq, bornAfterSeq, isForgotten: false });
         this.#feed?.appended(topic, epoch, publications);
         this.#idle.delete(topic);
@@ -118,7 +120,7 @@ export class WorkerEngine implements Engine {
       if (!this.#heads.has(topic)) this.#idle.add(topic, numbering, facts.seq);
     for (const [topic, user, position] of facts.acknowledged) this.#acknowledged.set(topic, user, position);
     if (facts.degraded !== undefined) feed.degraded(new Error(facts.degraded));
-    if (this.#stored.size === 0) setImmediate(() => this.#release());
+    if (this.#stored.size === 0) this.#release();
   }
 
   names(): Iterable<string> {

@@ -16,7 +16,7 @@ export interface CommandLine {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Starts this very command line again, as a worker of this process. Its output goes where that of this process goes. */
+/** Starts this very command line again, as a worker of this process, with the same standard output. */
 export function spawnWorker({ execPath, execArgv, argv, env }: CommandLine) {
   const child = spawn(execPath, [...execArgv, ...argv.slice(1)], {
     env: { ...env, [workerVariable]: '1' },

@@ -31,6 +31,18 @@ export class GatewayProcess {
     }
   }
 
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
+  /** Asks it to end; resolves with its exit code. */
+  async stop(): Promise<number | null> {
+    const exited = once(this.#child, 'exit');
+    this.#child.kill('SIGTERM');
+    const [code] = (await exited) as [number | null];
+    return code;
+  }
+
   /** As a crash would: no close frames. */
   async kill(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;

@@ -1,0 +1,209 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { GatewayProcess } from '../support/gateway-process.ts';
+import { JsonClient } from '../support/json-client.ts';
+
+const maxPerIp = 60;
+let gateway: GatewayProcess;
+let wsUrl: string;
+
+beforeAll(async () => {
+  gateway = await GatewayProcess.start(
+    ...['--port', '0', '--workers', '2', '--max-connections-per-ip', String(maxPerIp)],
+    ...['--handshakes-per-second-per-ip', '100000', '--http-connections-per-second-per-ip', '100000'],
+  );
+  wsUrl = `${gateway.url.replace('http', 'ws')}/ws`;
+});
+
+afterAll(() => gateway?.kill());
+
+/** Each request on a connection of its own, so that any worker may get it. */
+async function get<T>(path: string): Promise<T> {
+  const response = await fetch(gateway.url + path, { headers: { connection: 'close' } });
+  return (await response.json()) as T;
+}
+
+/** The kernel spreads connections over the workers by their ports: of many, each worker has some. */
+function openClients(count: number): Promise<JsonClient[]> {
+  return Promise.all(Array.from({ length: count }, () => JsonClient.open(wsUrl)));
+}
+
+async function closeAll(clients: readonly JsonClient[]): Promise<void> {
+  await Promise.all(clients.map((client) => client.close()));
+  // The gateway gives the places back when it has heard of it.
+  await expect.poll(() => active()).toBe(0);
+}
+
+async function active(): Promise<number> {
+  return (await get<{ connections: { active: number } }>('/api/stats')).connections.active;
+}
+
+function workers(): number[] {
+  return readFileSync(`/proc/${gateway.pid}/task/${gateway.pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .map(Number);
+}
+
+const upto = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
+
+describe('a gateway of two processes', () => {
+  test('publishes everywhere what comes anywhere, once and in order', async () => {
+    const clients = await openClients(24);
+    for (const client of clients) await client.call({ type: 'subscribe', topic: 'shared' });
+    const publishes = 200;
+    const replies = await Promise.all(
+      upto(publishes).map((n) =>
+        (clients[n % clients.length] as JsonClient).call({
+          type: 'publish',
+          topic: 'shared',
+          event: 'e',
+          data: n,
+        }),
+      ),
+    );
+    expect(replies.map(({ offset }) => Number(offset)).sort((a, b) => a - b)).toEqual(upto(publishes));
+    for (const client of clients) {
+      const got = await client.count('shared', publishes);
+      expect(got.map(({ offset }) => offset)).toEqual(upto(publishes));
+    }
+    const late = await openClients(8);
+    for (const client of late) {
+      await client.call({ type: 'subscribe', topic: 'shared', last: 3 });
+      expect((await client.count('shared', 3)).map(({ offset }) => offset)).toEqual([198, 199, 200]);
+    }
+    await closeAll([...clients, ...late]);
+  });
+
+  test('holds all processes together to one cap, exactly', async () => {
+    const asked = await Promise.allSettled(upto(maxPerIp + 20).map(() => JsonClient.open(wsUrl)));
+    const opened = asked.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    expect(opened).toHaveLength(maxPerIp);
+    await opened[0]?.close();
+    const next = await eventually(() => JsonClient.open(wsUrl));
+    await expect(JsonClient.open(wsUrl)).rejects.toThrow();
+    await closeAll([...opened.slice(1), next]);
+  });
+
+  test('says of all processes together how many there are, and lists them', async () => {
+    const clients = await openClients(20);
+    for (const client of clients) await client.call({ type: 'subscribe', topic: 'counted' });
+    await clients[0]?.call({ type: 'publish', topic: 'counted', event: 'e', data: 1 });
+    for (const client of clients) await client.count('counted', 1);
+    expect(await active()).toBe(20);
+    expect(await get('/api/topics/counted')).toMatchObject({ subscribers: 20, offset: 1 });
+    const ids: string[] = [];
+    for (let after = ''; ; ) {
+      const page = await get<{ count: number; connections: { id: string }[]; next?: string }>(
+        `/api/connections?limit=7&after=${encodeURIComponent(after)}`,
+      );
+      expect(page.count).toBe(20);
+      ids.push(...page.connections.map(({ id }) => id));
+      if (page.next === undefined) break;
+      after = page.next;
+    }
+    expect(new Set(ids).size).toBe(20);
+    expect(ids).toEqual([...ids].sort());
+    const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+    expect(metrics).toMatch(/^sluice_connections\{transport="websocket"\} 20$/m);
+    expect(metrics).toMatch(/^sluice_publications_total 201$/m);
+    expect(metrics).toMatch(/^sluice_deliveries_total \d{4}$/m);
+    for (const id of ids.slice(0, 4)) {
+      const response = await fetch(`${gateway.url}/api/connections/${id}/disconnect`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', connection: 'close' },
+      });
+      expect(response.status).toBe(200);
+    }
+    await expect.poll(() => clients.filter(({ closed }) => closed !== undefined).length).toBe(4);
+    await closeAll(clients);
+  });
+
+  test('knows in every process who is in a topic', async () => {
+    const watcher = await JsonClient.open(wsUrl);
+    await watcher.call({ type: 'subscribe', topic: 'room', presence: true });
+    const clients = await openClients(12);
+    for (const client of clients) await client.call({ type: 'subscribe', topic: 'room' });
+    await expect.poll(() => watcher.frames.filter(({ type }) => type === 'joined').length).toBe(12);
+    for (const client of clients)
+      expect(await client.call({ type: 'presence', topic: 'room' })).toMatchObject({ count: 13 });
+    await closeAll([...clients, watcher]);
+  });
+
+  test('serves polls by whichever process they come to, as one connection, without loss', async () => {
+    let cursor = '';
+    const seen: unknown[] = [];
+    for (let n = 1; n <= 12; n++) {
+      await fetch(`${gateway.url}/api/publish`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', connection: 'close' },
+        body: JSON.stringify({ topic: 'polled', type: 'e', data: n }),
+      });
+      const asked = cursor === '' ? 'last=100' : `cursor=${encodeURIComponent(cursor)}`;
+      const response = await fetch(`${gateway.url}/poll?topic=polled&${asked}&timeoutSeconds=5`, {
+        headers: { connection: 'close' },
+      });
+      expect(response.status).toBe(200);
+      cursor = response.headers.get('sluice-cursor') ?? '';
+      const { events } = (await response.json()) as {
+        events: { data?: unknown; messages?: { data: unknown }[] }[];
+      };
+      for (const event of events)
+        seen.push(...(event.messages ?? [event]).flatMap(({ data }) => (data === undefined ? [] : [data])));
+    }
+    expect(seen).toEqual(upto(12));
+    await expect.poll(() => active()).toBe(1);
+  });
+
+  test('loses nothing when one of its processes is killed, and starts another', async () => {
+    const before = workers();
+    const watcher = await openClients(16);
+    for (const client of watcher) await client.call({ type: 'subscribe', topic: 'kept', presence: true });
+    for (let n = 1; n <= 5; n++)
+      await watcher[n]?.call({ type: 'publish', topic: 'kept', event: 'e', data: n });
+    process.kill(before[0] as number, 'SIGKILL');
+    await expect.poll(() => watcher.filter(({ closed }) => closed?.code === 1006).length).toBeGreaterThan(0);
+    const left = watcher.filter(({ closed }) => closed === undefined);
+    const gone = watcher.length - left.length;
+    for (const client of left)
+      await expect.poll(() => client.frames.filter(({ type }) => type === 'left').length).toBe(gone);
+    await expect
+      .poll(() => workers().filter((pid) => !before.includes(pid)).length, { timeout: 10_000 })
+      .toBe(1);
+    // Whichever process it comes to has all that was published.
+    const returned = await eventually(() => openClients(16));
+    for (const client of returned) {
+      expect(await client.call({ type: 'subscribe', topic: 'kept', last: 10 })).toMatchObject({
+        type: 'subscribed',
+      });
+      expect((await client.count('kept', 5)).map(({ data }) => data)).toEqual(upto(5));
+    }
+    await returned[0]?.call({ type: 'publish', topic: 'kept', event: 'e', data: 6 });
+    for (const client of [...returned, ...left])
+      expect((await client.count('kept', 6)).at(-1)).toMatchObject({ data: 6, offset: 6 });
+    expect(await gateway.metric('sluice_publications_total')).toBe(200 + 1 + 12 + 6);
+    await Promise.all([...returned, ...left].map((client) => client.close()));
+  });
+
+  test('tells every client to come back, and ends', async () => {
+    const clients = await openClients(10);
+    const code = await gateway.stop();
+    expect(code).toBe(0);
+    for (const client of clients) {
+      await client.end();
+      expect(client.frames.at(-1)).toMatchObject({ type: 'goingAway' });
+    }
+  });
+});
+
+/** What fails until the gateway has heard of what happened before. */
+async function eventually<T>(run: () => Promise<T>): Promise<T> {
+  let result: T | undefined;
+  await expect
+    .poll(async () => {
+      result = await run().catch(() => undefined);
+      return result !== undefined;
+    })
+    .toBe(true);
+  return result as T;
+}

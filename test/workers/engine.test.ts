@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'vitest';
+import { MemoryEngine } from '../../src/engines/memory.ts';
+import type { Engine } from '../../src/topics/engine.ts';
+import type { WorkerEngine } from '../../src/workers/worker-engine.ts';
+import { request, ring } from '../engines/contract/harness.ts';
+import { engineContract } from '../engines/contract.ts';
+import { makeParent } from './fixtures.ts';
+
+/** A worker whose parent forgets a topic when the worker does, and tells it at once. */
+function togetherWith(parent: MemoryEngine, worker: WorkerEngine): Engine {
+  const ownForget = worker.forget.bind(worker);
+  worker.forget = (topic) => {
+    if (!parent.forget(topic)) return false;
+    void worker.news.forgotten([topic, parent.forgottenSeq]);
+    return ownForget(topic);
+  };
+  return Object.defineProperty(worker, 'messageIdBytes', { get: () => parent.messageIdBytes });
+}
+
+engineContract('a worker, whose engine is in the parent process', () => ({
+  make: async ({ nowMs, ring: limits, isState, numberingsMax, messageIds, acknowledged }) => {
+    const engine = new MemoryEngine({ nowMs, isState, numberingsMax, messageIds, acknowledged });
+    const topic = { ...limits, ttlMs: undefined };
+    const parent = await makeParent({ engine, topic, isState, nowMs, keepsTopics: false });
+    return togetherWith(engine, parent.join({ numberingsMax, acknowledged }).worker);
+  },
+}));
+
+class Feed {
+  readonly heard: string[] = [];
+  appended = (topic: string, _: string, publications: readonly { readonly offset: number }[]) => {
+    for (const { offset } of publications) this.heard.push(`${topic} ${offset}`);
+  };
+  reset = (topic: string, _: string, offset: number) => this.heard.push(`${topic} reset ${offset}`);
+  degraded = (cause: Error | undefined) => this.heard.push(cause?.message ?? 'up');
+}
+
+async function twoWorkers() {
+  const clock = { nowMs: 1000 };
+  const nowMs = () => clock.nowMs;
+  const isState = (topic: string) => topic.startsWith('state');
+  const engine = new MemoryEngine({ isState, nowMs });
+  const parent = await makeParent({ engine, topic: { ...ring, ttlMs: undefined }, isState, nowMs });
+  const open = async () => {
+    const { worker, leave } = parent.join();
+    const feed = new Feed();
+    await worker.open(feed);
+    return { worker, feed, leave };
+  };
+  return { engine, parent, open, clock, first: await open() };
+}
+
+describe('workers of one parent', () => {
+  test('hear what any of them appends, in one order', async () => {
+    const { first, open } = await twoWorkers();
+    const second = await open();
+    const requests = Array.from({ length: 20 }, (_, i) =>
+      (i % 2 === 0 ? first : second).worker.append([request('a')]),
+    );
+    const outcomes = (await Promise.all(requests)).flat();
+    expect(outcomes.every(({ ok }) => ok)).toBe(true);
+    const inOrder = Array.from({ length: 20 }, (_, i) => `a ${i + 1}`);
+    expect([first.feed.heard, second.feed.heard]).toEqual([inOrder, inOrder]);
+  });
+
+  test('load what was there before, and hear only what came later', async () => {
+    const { first, open } = await twoWorkers();
+    await first.worker.append([request('a'), request('a'), request('state', { key: 'k' }), request('b')]);
+    const late = await open();
+    expect([...late.worker.names()].sort()).toEqual(['a', 'b', 'state']);
+    await first.worker.append([request('a'), request('new')]);
+    // What the broker has not loaded it is not told of.
+    expect(late.feed.heard).toEqual([]);
+    const loaded = await Promise.all(['a', 'b', 'state'].map((name) => late.worker.load(name)));
+    expect(loaded.map((stored) => stored?.offset)).toEqual([2, 1, 1]);
+    expect(loaded[2]?.state.map(({ key }) => key)).toEqual(['k']);
+    expect(late.worker.seq).toBe(4);
+    await expect.poll(() => late.feed.heard).toEqual(['a 3', 'new 1']);
+    expect([late.worker.seq, late.worker.retains]).toEqual([6, false]);
+    expect(await late.worker.load('new')).toBeUndefined();
+  });
+
+  test('know what users have acknowledged, also what was before they joined', async () => {
+    const { first, open } = await twoWorkers();
+    const [outcome] = await first.worker.append([request('a')]);
+    const position = { epoch: outcome?.ok ? outcome.epoch : '', offset: 1 };
+    first.worker.acknowledge('a', 'alice', position);
+    const second = await open();
+    expect(second.worker.acknowledged('a', 'alice')).toEqual(position);
+    second.worker.acknowledge('a', 'bob', position);
+    await expect.poll(() => first.worker.acknowledged('a', 'bob')).toEqual(position);
+    expect(second.worker.acknowledgedCount).toBe(2);
+  });
+
+  test('forget a topic once the parent has, and continue its numbering', async () => {
+    const { first, parent, clock } = await twoWorkers();
+    await first.worker.append([request('a'), request('a')]);
+    expect(first.worker.forget('a')).toBe(false);
+    clock.nowMs += ring.maxAgeMs + 1;
+    parent.broker.sweep();
+    await expect.poll(() => first.worker.forget('a')).toBe(true);
+    expect(first.worker.numbering('a')).toMatchObject({ offset: 2, seq: 2 });
+    await first.worker.append([request('a')]);
+    expect(first.feed.heard.at(-1)).toBe('a 3');
+    expect(first.worker.numbering('a')).toBeUndefined();
+  });
+
+  test('hear that the engine is degraded, also when they join then', async () => {
+    const { first, parent, open } = await twoWorkers();
+    parent.hub.feedOf(parent.broker).degraded(new Error('the disk is full'));
+    await expect.poll(() => first.feed.heard).toEqual(['the disk is full']);
+    expect((await open()).feed.heard).toEqual(['the disk is full']);
+  });
+
+  test('that lose their parent refuse appends, which may be tried again', async () => {
+    const { first } = await twoWorkers();
+    first.leave();
+    expect(await first.worker.append([request('a')])).toMatchObject([
+      { error: { code: 'engine_unavailable' } },
+    ]);
+  });
+});
