@@ -14,7 +14,6 @@ import { SharedSeats } from '../workers/seats.ts';
 import { Supervisor, type WorkerProcess } from '../workers/supervisor.ts';
 import { type CommandLine, spawnWorker } from '../workers/worker-process.ts';
 import { newCanaryKey } from './canary.ts';
-import type { Environment } from './environment.ts';
 import { createStorage } from './storage.ts';
 import { nodeName } from './worker.ts';
 
@@ -49,8 +48,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
   const { log = createLog(config), signal, commandLine } = options;
   const monotonicMs = () => performance.now();
   const metrics = createMetrics();
-  const environment: Environment = { config, log, metrics, monotonicMs, isDraining: () => false };
-  const { engine, broker } = await createStorage(environment);
+  const { engine, broker } = await createStorage({ config, metrics });
   const links = new Map<string, WorkerLink>();
   const hub = new EngineHub({
     engine,

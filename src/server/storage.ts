@@ -13,7 +13,10 @@ export interface Storage {
 }
 
 /** Topics and the engine that stores them: `given`, or the one of the configuration. The broker is not open yet. */
-export async function createStorage({ config, metrics }: Environment, given?: Engine): Promise<Storage> {
+export async function createStorage(
+  { config, metrics }: Pick<Environment, 'config' | 'metrics'>,
+  given?: Engine,
+): Promise<Storage> {
   const topicOptions = (namespace: string): TopicOptions => {
     const options = namespaceOptions(config, namespace);
     return {

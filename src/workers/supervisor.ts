@@ -43,7 +43,7 @@ export class Supervisor {
   }
 
   /**
-   * Resolves once all workers serve. Rejects when one of them can't, or with the reason of `signal`; then all are ended.
+   * Resolves once all workers serve. Rejects when one of them can't, or with the reason of `signal`; then all end.
    */
   async start(signal?: AbortSignal): Promise<void> {
     const { count } = this.#options;
