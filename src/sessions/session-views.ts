@@ -244,8 +244,9 @@ export class SessionViews implements CatchUpReceiver {
     const before = this.#outbox.messageCount;
     for (const sessionView of this.#behind ?? []) {
       // A view that lacks nothing waits for room too: into a full buffer its next frame would be lost.
-      if (this.#state === 'lagging' && !this.hasRoom()) return false;
-      const isDone = this.#catchUpView(sessionView);
+      const mayGoOn = this.#state !== 'lagging' || this.hasRoom();
+      const isDone = mayGoOn && this.#catchUpView(sessionView);
+      // With room in its buffer no drain would call for the rest.
       if (!isDone && this.#isTurnOver) this.#catchUpLater();
       // There was room for more: something has left the buffer, though it may be as full again now.
       if (this.#outbox.messageCount > before) this.#outbox.progressed();

@@ -344,6 +344,20 @@ describe('lagging', () => {
     expect(connection.writes.at(-1)).toEqual(pages);
   });
 
+  test('a turn that ends between two views of it leaves the second to the next one, with nothing to drain', async () => {
+    const { session, connection, viewOf, turns } = await lagged();
+    const { join } = connection;
+    connection.join = (view) => {
+      join.call(connection, view);
+      turns.elapse(6);
+    };
+    session.lag(new Map(), 0);
+    expect(session.isLagging).toBe(true);
+    turns.settle();
+    expect(['a', 'b'].map((topic) => session.isLiveIn(viewOf(topic)))).toEqual([true, true]);
+    expect(session.isLagging).toBe(false);
+  });
+
   test('a session that ended before its turn came is let be', async () => {
     const { connect, sessions, turns } = await makeGateway({ turnBudgetMs: 0 });
     const { session, connection } = connect();
