@@ -1,4 +1,4 @@
-import { errors, jwtVerify } from 'jose';
+import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { z } from 'zod';
 import { canonicalTopic } from '../protocol/user-topics.ts';
 import {
@@ -10,6 +10,7 @@ import {
 } from '../topics/topic-name.ts';
 import { type Identity, topicActions } from './identity.ts';
 import { userProblem } from './permissions.ts';
+import { readSignedClaims } from './secret-tokens.ts';
 import { NoKeys, type TokenAlgorithm, type TokenKeys } from './token-keys.ts';
 import { digestOf, VerifiedTokens } from './verified-tokens.ts';
 
@@ -27,7 +28,7 @@ export type TokenResult =
     };
 
 export interface TokenVerifier {
-  /** Returns at once where the token was verified before. Never rejects. */
+  /** Returns at once where HS256 signs the token, or where it was verified before. Never rejects. */
   verify(token: string): TokenResult | Promise<TokenResult>;
 }
 
@@ -93,17 +94,28 @@ export function tokenVerifier(options: TokenOptions, nowMs: () => number = Date.
   };
   const verified = new VerifiedTokens(verifiedMaxBytes);
   let revision = keys.revision;
+  const dated = (): JWTVerifyOptions => ({ ...claims, currentDate: new Date(nowMs()) });
+  function accept(payload: JWTPayload, token: string, digest: string): TokenResult {
+    const result = readClaims(payload, clockToleranceMs);
+    if (result.ok) verified.add(digest, token.length, result.identity);
+    return result;
+  }
+  const refuse = (error: unknown) => refusalOf(error, nowMs() + clockToleranceMs, algorithms);
+  function verifyNow(token: string, digest: string): TokenResult | undefined {
+    if (keys.secret === undefined || !algorithms.includes('HS256')) return undefined;
+    try {
+      const payload = readSignedClaims(token, keys.secret, dated());
+      return payload && accept(payload, token, digest);
+    } catch (error) {
+      return refuse(error);
+    }
+  }
   async function verify(token: string, digest: string): Promise<TokenResult> {
     try {
-      const { payload } = await jwtVerify(token, (header) => keys.find(header), {
-        ...claims,
-        currentDate: new Date(nowMs()),
-      });
-      const result = readClaims(payload, clockToleranceMs);
-      if (result.ok) verified.add(digest, token.length, result.identity);
-      return result;
+      const { payload } = await jwtVerify(token, (header) => keys.find(header), dated());
+      return accept(payload, token, digest);
     } catch (error) {
-      return refusalOf(error, nowMs() + clockToleranceMs, algorithms);
+      return refuse(error);
     }
   }
   return {
@@ -113,7 +125,8 @@ export function tokenVerifier(options: TokenOptions, nowMs: () => number = Date.
       revision = keys.revision;
       const digest = digestOf(token);
       const identity = verified.find(digest, nowMs());
-      return identity === undefined ? verify(token, digest) : { ok: true, identity };
+      if (identity !== undefined) return { ok: true, identity };
+      return verifyNow(token, digest) ?? verify(token, digest);
     },
   };
 }

@@ -79,7 +79,12 @@ export function serveApp(
     withCors: (answer: ApiResponse, origin: string) => withCors(answer, origin, served.access.origins),
   };
   const servePaths = serveWebSockets(app, {
-    upgradeHandler: new UpgradeHandler({ ...doors, ...exchanges, metrics }),
+    upgradeHandler: new UpgradeHandler({
+      ...doors,
+      ...exchanges,
+      metrics,
+      openSocket: () => sink.openSocket(),
+    }),
     sessions,
     sink,
     frameMaxBytes: config.frameMaxBytes,

@@ -47,7 +47,7 @@ function published(...documents: (string | Error)[]) {
   });
   const options = { issuer: '', audience: [], clockToleranceMs: 5_000 };
   const verifier = tokenVerifier({ ...options, keys, algorithms: [...publicKeyAlgorithms] });
-  return { keys, told, state, verify: async (token: string) => verifier.verify(token) };
+  return { keys, told, state, verifier, verify: async (token: string) => verifier.verify(token) };
 }
 
 describe('a token signed with a published key', () => {
@@ -57,6 +57,16 @@ describe('a token signed with a published key', () => {
     expect(await verify(await sign(pairOf(alg), { alg, kid: 'a' }))).toMatchObject({
       identity: { user: 'alice' },
     });
+  });
+
+  test('is answered at once, and alike, when it was verified before', async () => {
+    const { keys, verifier } = published(documentOf(await jwkOf(pairOf('ES256'), { kid: 'a' })));
+    await keys.load();
+    const token = await sign(pairOf('ES256'), { alg: 'ES256', kid: 'a' });
+    const first = verifier.verify(token);
+    expect(first).toBeInstanceOf(Promise);
+    const result = await first;
+    expect(verifier.verify(token)).toEqual(result);
   });
 
   test('is good without a kid where one key fits', async () => {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { JsonClient } from '../support/json-client.ts';
 
 type Pair = Awaited<ReturnType<typeof generateKeyPair>>;
 
@@ -75,6 +76,22 @@ describe('tokens of an identity provider', () => {
     await writeFile(file, document);
     const replaced = await sign(next, 'RS256', {}, 'k1');
     await expect.poll(() => status(gateway, replaced)).toBe(200);
+  });
+
+  it('are verified in a later turn, and none of 250 clients that come at once is lost', async () => {
+    const document = await documentOf(pair);
+    const keys = await serveKeys((_, response) => response.end(document));
+    const places = { maxConnectionsPerIp: 500, handshakesPerSecondPerIp: 500, maxConnectionsPerUser: 500 };
+    const gateway = await gatewayWith({ tokenKeysUrl: keys, ...places });
+    const tokens = await Promise.all(
+      Array.from({ length: 250 }, (_, i) => sign(pair, 'ES256', { jti: `${i}` })),
+    );
+    const clients = await Promise.all(
+      tokens.map((token) => JsonClient.open(`${gateway.wsUrl}?token=${token}`)),
+    );
+    const answers = await Promise.all(clients.map((client) => client.call({ type: 'ping' })));
+    expect(answers.filter(({ type }) => type === 'pong')).toHaveLength(250);
+    await Promise.all(clients.map((client) => client.close()));
   });
 
   it('are taken by a key in PEM', async () => {

@@ -8,7 +8,7 @@ import { PastFrames } from './past-frames.ts';
 type SinkMetrics = Pick<Metrics, 'deliveriesTotal' | 'sentBytesTotal' | 'dropsTotal'>;
 
 /** What the sink uses of a socket. */
-type PublishingSocket = Pick<WebSocket<unknown>, 'publish' | 'subscribe' | 'unsubscribe'>;
+type PublishingSocket = Pick<WebSocket<unknown>, 'cork' | 'publish' | 'subscribe' | 'unsubscribe'>;
 
 interface PublishingConnection {
   readonly socket: PublishingSocket;
@@ -73,6 +73,12 @@ export class UwsSink implements Sink {
     const isOurs = (view: number) => receiver.isSubscribedTo(view);
     const publications = this.#past.publicationsIn(unsentBytes, published, isOurs);
     if (publications > 0) this.#metrics.deliveriesTotal.retract(publications);
+  }
+
+  /** Any of the open sockets. */
+  openSocket(): PublishingSocket | undefined {
+    const [first] = this.#connections.values();
+    return first?.socket;
   }
 
   beginTurn(): void {

@@ -20,6 +20,12 @@ export interface UpgradeOptions extends ExchangeOptions {
   /** Lets pages of listed origins read an answer. */
   readonly withCors: (answer: ApiResponse, origin: string) => ApiResponse;
   readonly metrics: RefusalMetrics;
+  /** Any WebSocket that is open. */
+  readonly openSocket: () => Corked | undefined;
+}
+
+interface Corked {
+  cork(run: () => void): unknown;
 }
 
 /** Upgrades HTTP requests to WebSockets, where the client is admitted. */
@@ -68,10 +74,13 @@ export class UpgradeHandler {
         connection: undefined,
       };
       exchange.upgraded();
-      response.cork(() => response.upgrade(data, key, subprotocol, extensions, context));
+      // In a later turn the response may not be corked itself: after its cork the library reads the response's state,
+      // which the upgrade has freed, and closes the new WebSocket where that memory says `Connection: close` by now
+      // (seen in one of some thousand). Outside of any cork it prints a warning. In the request's turn both are one.
+      const corked = this.#options.openSocket() ?? response;
+      corked.cork(() => response.upgrade(data, key, subprotocol, extensions, context));
     };
-    // Not later than it must be: the library has been seen to close one in some ten thousand of those that are upgraded
-    // outside of this handler, right after its 101.
+    // Not later than it must be: the library writes the head of an upgrade in a later turn line by line.
     void whenDone(admission.identify(applicant, 'upgrade'), proceed);
   }
 

@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { JsonClient } from '../../support/json-client.ts';
@@ -33,10 +37,8 @@ async function series(name: string): Promise<number> {
 const unreadBytes = () => series('sluice_http_held_bytes{what="answer"}');
 const bodyBytes = () => series('sluice_http_held_bytes{what="body"}');
 
-function token(): Promise<string> {
-  const topics = [{ pattern: '*', allow: ['publish'] }];
-  return signToken({ sub: 'alice', topics }, { expiresIn: '1h' });
-}
+const claims = { sub: 'alice', topics: [{ pattern: '*', allow: ['publish'] }] };
+const token = () => signToken(claims, { expiresIn: '1h' });
 
 const get = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${headers}\r\n`;
 
@@ -275,9 +277,15 @@ describe('a client that leaves', () => {
         publishRequest('{"topic":"left","data":1}').replace('Host', 'Authorization: Bearer TOKEN\r\nHost'),
     ],
   ])('while the token of its %s is verified does no harm', async (_, request) => {
-    await start({ apiKeys: apiKey, tokenSecret });
+    const { publicKey, privateKey } = await generateKeyPair('ES256');
+    const tokenKeysFile = join(mkdtempSync(join(tmpdir(), 'sluice-keys-')), 'key.pem');
+    cleanups.push(() => rmSync(dirname(tokenKeysFile), { recursive: true }));
+    writeFileSync(tokenKeysFile, await exportSPKI(publicKey));
+    await start({ apiKeys: apiKey, tokenKeysFile });
+    // Unlike one of the secret it is verified in a later turn.
+    const signed = await new SignJWT(claims).setProtectedHeader({ alg: 'ES256' }).sign(privateKey);
     const { release, called } = slowVerify();
-    await leaves(request().replace('TOKEN', await token()), release, called);
+    await leaves(request().replace('TOKEN', signed), release, called);
   });
 
   it('while the engine commits its publish does no harm', async () => {
