@@ -37,7 +37,7 @@ export default defineConfig({
     hookTimeout: 30_000,
     // What is polled for comes at once on a machine with time; on a busy one it takes what it takes.
     expect: { poll: { timeout: 20_000 } },
-    // The projects run one after the other.
+    // `shared` computes, and runs alone. The other two wait more than they compute, and run together.
     projects: [
       {
         extends: true,
@@ -51,17 +51,19 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'processes', include: processes, maxWorkers: 2, sequence: { groupOrder: 1 } },
+        test: { name: 'processes', include: processes, maxWorkers: 3, sequence: { groupOrder: 1 } },
       },
       {
         extends: true,
         test: {
-          // All that the others do not take. The time limits of a gateway count what other processes take from it, so
-          // only as many files run at a time as vitest chooses.
+          // All that the others do not take. They wait for sockets and timers more than they compute, so they run
+          // beside the processes; as `shared`, they pay once for what they import.
           name: 'gateways',
           include: ['test/**/*.test.{ts,tsx}'],
           exclude: [...shared, ...processes],
-          sequence: { groupOrder: 2 },
+          isolate: false,
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

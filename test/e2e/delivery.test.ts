@@ -5,7 +5,8 @@ import { startGateway, type TestGateway } from '../support/gateway.ts';
 
 const sockets = 1000;
 const stalledSockets = 10;
-const publications = 1000;
+/** PUBLICATIONS=1000 makes more of them; `bench -- fanout` and `stalled` measure the same for longer. */
+const publications = Number(process.env['PUBLICATIONS'] ?? 300);
 
 /** Counts what comes of a topic without parsing payloads: there are a million. */
 class Receiver {
