@@ -54,6 +54,7 @@ export class UpgradeHandler {
     const { applicant, codec, topic, joins, subprotocol } = asked;
     const key = request.getHeader('sec-websocket-key');
     const extensions = request.getHeader('sec-websocket-extensions');
+    let isLater = false;
     const proceed = (identity: Awaited<ReturnType<Admission['identify']>>) => {
       if (exchange.isOver) return undefined;
       if (identity instanceof SluiceError) return refuseOrOpen(identity);
@@ -74,14 +75,24 @@ export class UpgradeHandler {
         connection: undefined,
       };
       exchange.upgraded();
-      // In a later turn the response may not be corked itself: after its cork the library reads the response's state,
-      // which the upgrade has freed, and closes the new WebSocket where that memory says `Connection: close` by now
-      // (seen in one of some thousand). Outside of any cork it prints a warning. In the request's turn both are one.
-      const corked = this.#options.openSocket() ?? response;
-      corked.cork(() => response.upgrade(data, key, subprotocol, extensions, context));
+      const upgrade = () => response.upgrade(data, key, subprotocol, extensions, context);
+      if (isLater) this.#upgradeLater(response, upgrade);
+      else upgrade();
     };
     // Not later than it must be: the library writes the head of an upgrade in a later turn line by line.
     void whenDone(admission.identify(applicant, 'upgrade'), proceed);
+    isLater = true;
+  }
+
+  /**
+   * After the cork of a response the library reads its state, which an upgrade has freed, and closes the new WebSocket
+   * where that memory says `Connection: close` by now: one of some thousand, in some processes all. It corks nothing
+   * while another socket is corked. Outside of all corks it prints a warning, which is better than a connection lost.
+   */
+  #upgradeLater(response: HttpResponse, upgrade: () => void): void {
+    const other = this.#options.openSocket();
+    if (other === undefined) upgrade();
+    else other.cork(() => response.cork(upgrade));
   }
 
   /**
