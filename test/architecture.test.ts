@@ -86,6 +86,7 @@ const quarantined: Readonly<Record<string, readonly string[]>> = {
   fflate: ['protocol', 'fanout'],
   protobufjs: ['protocol'],
   lmdb: ['engines'],
+  ioredis: ['engines/redis'],
   'prom-client': ['metrics'],
   pino: ['log', 'cli'],
   'pino-pretty': ['log'],

@@ -113,7 +113,7 @@ describe('loadConfig', () => {
     ['port', '80.5'],
     ['idleTimeoutSeconds', '9'],
     ['batchMaxDelayMs', '1001'],
-    ['engine', 'redis'],
+    ['engine', 'sqlite'],
     ['sourceHost', 'yes'],
     ['host', 'a b'],
   ] as const)('refuses %s = %s, and says so', (name, value) => {

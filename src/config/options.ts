@@ -12,6 +12,7 @@ import {
   list,
   optionalInteger,
   processes,
+  redisUrlFault,
   secretText,
   text,
 } from './values.ts';
@@ -189,9 +190,9 @@ const optionTable = {
   shutdownGraceSeconds: option(integer(0, 3600), 5, 'Time to drain the connections at shutdown.'),
 
   engine: option(
-    choice(['memory', 'lmdb']),
+    choice(['memory', 'lmdb', 'redis']),
     'memory',
-    'Where topics are stored: memory ends with the process, lmdb is on the disk.',
+    'Where topics are stored: memory ends with the process, lmdb is on the disk, redis is shared by several gateways.',
   ),
   dataDir: option(
     text('DIR', (value) => value !== '' && !value.includes('\0'), 'must be the path of a folder'),
@@ -207,6 +208,52 @@ const optionTable = {
     boolean,
     false,
     'Engine lmdb: acknowledge a publish only when it is on the disk, so that a power failure loses nothing.',
+  ),
+  redis: option(
+    list('URL', redisUrlFault),
+    ['redis://127.0.0.1:6379'],
+    'Engine redis: redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// for TLS; of a cluster or of Sentinels any of them, separated by commas.',
+    { secret: true },
+  ),
+  redisKind: option(
+    choice(['single', 'cluster', 'sentinel']),
+    'single',
+    'Engine redis: what the URLs are: the server, masters of a cluster, or Sentinels.',
+  ),
+  redisSentinelName: option(
+    text('NAME', (value) => value !== '', 'must be a text'),
+    'mymaster',
+    'Engine redis: what the Sentinels call the master.',
+  ),
+  redisUsername: option(
+    text('NAME', () => true, 'must be a text'),
+    '',
+    'Engine redis: user of the server that Sentinels know. Otherwise the URLs say it.',
+  ),
+  redisPassword: option(secretText(1), undefined, 'Engine redis: password of that user.', { secret: true }),
+  redisPrefix: option(
+    text(
+      'TEXT',
+      (value) => /^[A-Za-z0-9:._-]{1,100}$/.test(value),
+      'must be 1 to 100 letters, digits, or any of :._-',
+    ),
+    'sluice',
+    'Engine redis: what the names of its keys begin with. Gateways with one prefix share their topics.',
+  ),
+  redisMinReplicas: option(
+    integer(0, 100),
+    0,
+    'Engine redis: replicas that must have a publication before it is acknowledged.',
+  ),
+  redisTimeoutMs: option(
+    integer(100, 60_000),
+    2000,
+    'Engine redis: after this time without an answer the connection counts as lost.',
+  ),
+  redisReadyWhileAway: option(
+    boolean,
+    false,
+    'Engine redis: stay ready while Redis is away, so that clients that come back are served what this gateway still has.',
   ),
   topicsMax: option(count, 100_000, 'Topics in all.'),
   messageIdsMaxBytesPerClient: option(

@@ -178,6 +178,15 @@ export function isLoopback(host: string): boolean {
   return isAddress(host) && ipaddr.process(host).range() === 'loopback';
 }
 
+/** A fault never quotes the URL, which may hold a password. */
+export function redisUrlFault(value: string): string | undefined {
+  const fault = 'must be URLs like redis://localhost:6379 or rediss://user:password@host:6379/0';
+  if (!URL.canParse(value)) return fault;
+  const { protocol, hostname, pathname } = new URL(value);
+  const isRedis = protocol === 'redis:' || protocol === 'rediss:';
+  return isRedis && hostname !== '' && /^\/?\d*$/.test(pathname) ? undefined : fault;
+}
+
 /** Keys that decide who is who don't come over the network in plain text. */
 export function isKeysUrl(value: string): boolean {
   if (!URL.canParse(value)) return false;

@@ -18,20 +18,44 @@ export const engines: Readonly<
     const { LmdbEngine } = await import('./lmdb/engine.ts');
     return (config) => {
       const { dataDir, sync, anyFileSystem, historyMaxBytes } = config;
-      const retention = (topic: string) => {
-        const options = namespaceOptions(config, namespaceOf(topic));
-        return {
-          mode: options.mode,
-          maxPublications: options.topicHistoryMaxPublications,
-          maxBytes: options.topicHistoryMaxBytes,
-          maxAgeMs: options.topicHistoryMaxAgeSeconds * 1000,
-        };
-      };
-      const limits = { historyMaxBytes, retention, messageIds: messageIds(config) };
+      const limits = { historyMaxBytes, retention: retention(config), messageIds: messageIds(config) };
       return new LmdbEngine({ dataDir, sync, anyFileSystem, ...limits });
     };
   },
+  redis: async () => {
+    const { RedisUpstream } = await import('./redis/upstream.ts');
+    const { ReplicaEngine } = await import('./replica/engine.ts');
+    return (config) => {
+      const server = {
+        urls: config.redis,
+        kind: config.redisKind,
+        sentinelName: config.redisSentinelName,
+        username: config.redisUsername || undefined,
+        password: config.redisPassword,
+        timeoutMs: config.redisTimeoutMs,
+      };
+      const upstream = new RedisUpstream({
+        server,
+        prefix: config.redisPrefix,
+        minReplicas: config.redisMinReplicas,
+        retention: retention(config),
+      });
+      return new ReplicaEngine({ upstream, messageIds: messageIds(config) });
+    };
+  },
 };
+
+function retention(config: Config) {
+  return (topic: string) => {
+    const options = namespaceOptions(config, namespaceOf(topic));
+    return {
+      mode: options.mode,
+      maxPublications: options.topicHistoryMaxPublications,
+      maxBytes: options.topicHistoryMaxBytes,
+      maxAgeMs: options.topicHistoryMaxAgeSeconds * 1000,
+    };
+  };
+}
 
 function messageIds({ messageIdsMaxBytesPerClient, messageIdsMaxBytes }: Config): MessageIdLimits {
   return { perPayer: messageIdsMaxBytesPerClient, total: messageIdsMaxBytes };

@@ -5,7 +5,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Position, PublishFields } from '../protocol/frames.ts';
 import { AppendRetry, type AppendRetryOptions } from './append-retry.ts';
 import { ChangeOrder } from './change-order.ts';
-import type { AppendOutcome, Engine, EngineFeed, Numbering } from './engine.ts';
+import type { AppendOutcome, Engine, EngineFeed, Numbering, StoredTopic } from './engine.ts';
 import { EngineProbe } from './engine-probe.ts';
 import { emptyHistory, type HistoryPage, historyPage } from './history.ts';
 import { type Expired, KeyExpiry } from './key-expiry.ts';
@@ -118,9 +118,10 @@ export class Broker implements EngineFeed {
   ): Promise<void> {
     this.#listener = listener;
     await this.#engine.open(feedOf(this), signal);
-    this.#seq = this.#engine.seq;
     // Patterns, lists, limits and the sweep are about all topics, not only about those that a client has asked for.
     await this.#loads.loadAll(this.#engine.names?.() ?? [], signal);
+    // Other nodes may have gone on meanwhile.
+    this.#seq = this.#engine.seq;
     for (const topic of [...this.#topics.values()].sort((a, b) => a.seq - b.seq)) this.#order.touch(topic);
     this.#options.metrics.engineUp.set(1);
   }
@@ -331,10 +332,12 @@ export class Broker implements EngineFeed {
     this.#listener?.appended(topic, publications);
   }
 
-  reset(name: string, epoch: string, offset: number): void {
-    const topic = this.#topics.get(name);
+  reset(name: string, epoch: string, offset: number, stored?: StoredTopic): void {
+    const topic = this.#topics.get(name) ?? (stored && this.#create(name));
     if (topic === undefined) return;
-    this.#change(topic, () => topic.reset(epoch, offset));
+    this.#change(topic, () => (stored === undefined ? topic.reset(epoch, offset) : topic.fill(stored)));
+    if (topic.ring.count > 0) this.#rings.set(name, topic);
+    this.#shrink();
     this.#changed(topic);
     topic.resetAt = topic.changedAt;
     this.#listener?.reset(topic);

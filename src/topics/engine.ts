@@ -38,8 +38,11 @@ export interface EngineFeed {
    * from call to call within a topic and epoch; a publication comes here exactly once.
    */
   appended(topic: string, epoch: string, publications: readonly StoredPublication[]): void;
-  /** The numbering of this topic starts anew: the next `appended` begins after `offset`. */
-  reset(topic: string, epoch: string, offset: number): void;
+  /**
+   * The numbering of this topic starts anew, or the feed has missed something of it: the next `appended` begins after
+   * `offset`. The epoch "": nothing is known of it any more. `stored`: what there is of it.
+   */
+  reset(topic: string, epoch: string, offset: number, stored?: StoredTopic): void;
   /** The engine can't do its work (a cause), or can again (nothing). Subscribers stay; publishes fail meanwhile. */
   degraded(cause: Error | undefined): void;
 }

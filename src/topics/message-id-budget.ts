@@ -31,6 +31,8 @@ export class RememberedId {
   readonly atMs: number;
   readonly account: Account;
   readonly owner: IdOwner;
+  /** It is no longer charged. */
+  isCancelled = false;
   /** The next one of all, of its account, of its topic. */
   newer: RememberedId | undefined = undefined;
   newerOfAccount: RememberedId | undefined = undefined;
@@ -135,6 +137,13 @@ export class MessageIdBudget {
     return id;
   }
 
+  /** It turned out not to be remembered. */
+  cancel(id: RememberedId): void {
+    if (id.isCancelled) return;
+    id.isCancelled = true;
+    this.#charge(id.account, -messageIdBytes(id.messageId));
+  }
+
   /** Forgets what is older than the window. */
   prune(nowMs: number): void {
     for (let oldest = this.#oldest; oldest !== undefined; oldest = this.#oldest) {
@@ -156,13 +165,13 @@ export class MessageIdBudget {
   }
 
   /** The oldest id of an account is the oldest of all among its own. */
-  #release({ account, messageId, newerOfAccount }: RememberedId): void {
+  #release({ account, messageId, newerOfAccount, isCancelled }: RememberedId): void {
     account.oldest = newerOfAccount;
     if (newerOfAccount === undefined) {
       account.newest = undefined;
       this.#accounts.delete(account.name);
     }
-    this.#charge(account, -messageIdBytes(messageId));
+    if (!isCancelled) this.#charge(account, -messageIdBytes(messageId));
   }
 
   #charge(account: Account, bytes: number): void {

@@ -10,8 +10,8 @@ import type {
   Numbering,
   StoredTopic,
 } from '../../topics/engine.ts';
+import { AppendQueue, type QueuedAppend } from '../append-queue.ts';
 import { type AppendBatch, appendAll } from './append-batch.ts';
-import { AppendQueue, type QueuedAppend } from './append-queue.ts';
 import { Database } from './database.ts';
 import type { Head } from './head.ts';
 import { writtenKey } from './keys.ts';

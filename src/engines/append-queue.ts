@@ -1,4 +1,4 @@
-import type { AppendOutcome, AppendRequest } from '../../topics/engine.ts';
+import type { AppendOutcome, AppendRequest } from '../topics/engine.ts';
 
 /** A request that waits for its outcome. */
 export interface QueuedAppend {
@@ -26,15 +26,15 @@ export class AppendQueue {
   add(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
     if (requests.length === 0) return Promise.resolve([]);
     return new Promise((resolve) => {
-      const outcomes: AppendOutcome[] = [];
-      // Requests are taken, and so settled, in the order of the queue.
-      const settle = (outcome: AppendOutcome) => {
-        outcomes.push(outcome);
-        if (outcomes.length === requests.length) resolve(outcomes);
-      };
-      for (const request of requests) {
+      const outcomes = new Array<AppendOutcome>(requests.length);
+      let missing = requests.length;
+      for (const [i, request] of requests.entries()) {
         const { topic } = request.fields;
         this.#unsettled.set(topic, (this.#unsettled.get(topic) ?? 0) + 1);
+        const settle = (outcome: AppendOutcome) => {
+          outcomes[i] = outcome;
+          if (--missing === 0) resolve(outcomes);
+        };
         this.#queue.push({ request, settle });
       }
     });

@@ -1,0 +1,113 @@
+import { SluiceError } from '../../errors.ts';
+import type { AppendOutcome } from '../../topics/engine.ts';
+import { publicationDigest } from '../../topics/idempotency.ts';
+import type { Batch, BatchAnswer, UpstreamRequest } from '../replica/upstream.ts';
+import type { Argument } from './connection.ts';
+import type { Keys } from './keys.ts';
+import type { RedisRetention } from './options.ts';
+import { encodePublication } from './records.ts';
+
+/** Keys and arguments of the script `commit` after those of the node. */
+export interface EncodedBatch {
+  readonly keys: readonly string[];
+  readonly args: readonly Argument[];
+}
+
+/** In the order in which the script takes them. */
+export function encodeBatch(
+  { requests, forgets, acknowledged, unacknowledged }: Batch,
+  keys: Keys,
+  retention: (topic: string) => RedisRetention,
+): EncodedBatch {
+  const topics = new Topics();
+  const forgotten = forgets.flatMap(({ topic, position }) => [
+    topics.number(topic),
+    position.epoch,
+    position.offset,
+  ]);
+  const idKeys: string[] = [];
+  const appended = requests.flatMap((request) => encodeRequest(request, topics, keys, idKeys));
+  const names = topics.names();
+  return {
+    keys: [...names.flatMap((name) => [keys.content(name), keys.values(name)]), ...idKeys],
+    args: [
+      names.length,
+      ...names.flatMap((name) => {
+        const { mode, maxPublications, maxBytes } = retention(name);
+        return [name, mode, maxPublications, maxBytes];
+      }),
+      ...[forgets.length, ...forgotten],
+      ...[requests.length, ...appended],
+      acknowledged.length,
+      ...acknowledged.flatMap(({ topic, user, position }) => [
+        JSON.stringify([topic, user]),
+        position.epoch,
+        position.offset,
+      ]),
+      unacknowledged.length,
+      ...unacknowledged.map(({ topic, user }) => JSON.stringify([topic, user])),
+    ],
+  };
+}
+
+/** The topics of a batch, each once: scripts count from 1. */
+class Topics {
+  readonly #numbers = new Map<string, number>();
+
+  number(topic: string): number {
+    const known = this.#numbers.get(topic);
+    if (known !== undefined) return known;
+    this.#numbers.set(topic, this.#numbers.size + 1);
+    return this.#numbers.size;
+  }
+
+  names(): string[] {
+    return [...this.#numbers.keys()];
+  }
+}
+
+function encodeRequest(
+  { request, refusedForMs }: UpstreamRequest,
+  topics: Topics,
+  keys: Keys,
+  idKeys: string[],
+): Argument[] {
+  const { fields, ifNewest, expected } = request;
+  const { topic, messageId, key = '', removed } = fields;
+  if (messageId !== undefined) idKeys.push(keys.messageId(topic, messageId));
+  const check = ifNewest !== undefined ? 'newest' : expected !== undefined ? 'expected' : '';
+  const position = ifNewest ?? expected;
+  const { facts, body, cost } = encodePublication(request);
+  return [
+    ...[topics.number(topic), check, position?.epoch ?? '', position?.offset ?? 0],
+    ...[key, removed === true ? '1' : ''],
+    ...[messageId === undefined ? '' : publicationDigest(fields), refusedForMs ?? ''],
+    ...[cost, facts, body],
+  ];
+}
+
+/** The outcomes of the script's answer. */
+export function readAnswer(reply: string, requests: readonly UpstreamRequest[]): BatchAnswer {
+  const [head = '', ...lines] = reply.split('\n');
+  const [seq, epoch = ''] = head.split(' ');
+  return {
+    epoch,
+    seq: Number(seq),
+    outcomes: requests.map((request, i) => readOutcome(lines[i] as string, request)),
+  };
+}
+
+function readOutcome(line: string, { refusedForMs }: UpstreamRequest): AppendOutcome {
+  const [kind, offset, epoch = ''] = line.split(' ');
+  if (kind === 'o' || kind === 'd')
+    return { ok: true, epoch, offset: Number(offset), duplicate: kind === 'd' };
+  return { ok: false, error: refusals[kind as keyof typeof refusals](refusedForMs) };
+}
+
+const refusals = {
+  n: () => new SluiceError('not_found'),
+  p: () => new SluiceError('position_conflict'),
+  c: () => new SluiceError('message_id_conflict'),
+  l: (retryAfterMs = 1000) =>
+    new SluiceError('rate_limited', 'too many messageIds within 5 minutes', { retryAfterMs }),
+};

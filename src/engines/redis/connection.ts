@@ -1,0 +1,127 @@
+import { type RedisOptions as ClientOptions, Cluster, Redis } from 'ioredis';
+import type { RedisServer } from './options.ts';
+
+export type Argument = string | number | Buffer;
+
+/** One connection; in a cluster, one to each server that is needed. It never connects again, and never sends twice. */
+export interface Connection {
+  /** Replies have their texts as bytes. Rejects with an error of Redis or of the connection, see `isRefusal`. */
+  call(command: string, ...args: Argument[]): Promise<unknown>;
+  close(): void;
+}
+
+/** Whether Redis itself refused the command, so that it was not done. */
+export function isRefusal(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError';
+}
+
+/** Resolves when it is ready; rejects with what went wrong. `ended` is called once it is over, however it ends. */
+export function connect(
+  server: RedisServer,
+  role: 'commands' | 'tail',
+  ended: () => void,
+): Promise<Connection> {
+  const client = clientOf(server, role);
+  return new Promise((resolve, reject) => {
+    let cause: Error = new Error('the connection ended');
+    client.on('error', (error: Error) => {
+      cause = error;
+    });
+    client.on('end', () => {
+      reject(cause);
+      ended();
+    });
+    client.connect().then(
+      () =>
+        resolve({
+          call: (command, ...args) => client.callBuffer(command, ...args),
+          close: () => client.disconnect(),
+        }),
+      (error: Error) => {
+        client.disconnect();
+        reject(cause.message === 'the connection ended' ? error : cause);
+      },
+    );
+  });
+}
+
+const never = () => null;
+
+function clientOf(server: RedisServer, role: 'commands' | 'tail'): Redis | Cluster {
+  const common = commonOptions(server, role);
+  const [url = ''] = server.urls;
+  if (server.kind === 'single') return new Redis({ ...common, ...addressOf(url) });
+  if (server.kind === 'sentinel') {
+    const { tls, username, password } = addressOf(url);
+    return new Redis({
+      ...common,
+      name: server.sentinelName,
+      sentinels: server.urls.map(addressOf).map(({ host, port }) => ({ host, port })),
+      ...(username !== undefined && { sentinelUsername: username }),
+      ...(password !== undefined && { sentinelPassword: password }),
+      ...(tls !== undefined && { tls, sentinelTLS: tls, enableTLSForSentinelMode: true }),
+      sentinelRetryStrategy: never,
+      sentinelCommandTimeout: server.timeoutMs,
+      failoverDetector: true,
+    });
+  }
+  const { tls, username, password } = addressOf(url);
+  const credentials = {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+  };
+  return new Cluster(
+    server.urls.map(addressOf).map(({ host, port }) => ({ host, port })),
+    {
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      clusterRetryStrategy: never,
+      slotsRefreshTimeout: server.timeoutMs,
+      redisOptions: { ...common, ...credentials, ...(tls !== undefined && { tls }) },
+    },
+  );
+}
+
+function commonOptions(
+  { timeoutMs, kind, username, password }: RedisServer,
+  role: 'commands' | 'tail',
+): ClientOptions {
+  return {
+    lazyConnect: true,
+    protocol: 2,
+    connectTimeout: timeoutMs,
+    // A tail waits for what is published.
+    ...(role === 'commands' && { commandTimeout: timeoutMs }),
+    ...(kind === 'sentinel' && username !== undefined && { username }),
+    ...(kind === 'sentinel' && password !== undefined && { password }),
+    connectionName: `sluice-${role}`,
+    retryStrategy: never,
+    maxRetriesPerRequest: 0,
+    maxLoadingRetryTime: timeoutMs,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+  };
+}
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+  readonly db?: number;
+  readonly username?: string;
+  readonly password?: string;
+  readonly tls?: { readonly servername: string };
+}
+
+function addressOf(text: string): Address {
+  const { protocol, hostname, port, pathname, username, password } = new URL(text);
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  const db = Number(pathname.slice(1));
+  return {
+    host,
+    port: port === '' ? 6379 : Number(port),
+    ...(db > 0 && { db }),
+    ...(username !== '' && { username: decodeURIComponent(username) }),
+    ...(password !== '' && { password: decodeURIComponent(password) }),
+    ...(protocol === 'rediss:' && { tls: { servername: host } }),
+  };
+}

@@ -1,0 +1,56 @@
+/**
+ * The names of the keys: all of one prefix have one hash tag, so that a cluster has them in one slot and scripts may
+ * use them together.
+ */
+export class Keys {
+  readonly #tag: string;
+  /** Hash: the numbering of commits. */
+  readonly meta: string;
+  /** Stream: every commit of late, for the nodes. */
+  readonly log: string;
+  /** Hash: the head of each topic. */
+  readonly heads: string;
+  /** Sorted set: topics without content, the longest idle first. */
+  readonly idle: string;
+  /** Hash: up to where clients have had topics. */
+  readonly acknowledged: string;
+  /** Hash: the nodes, and when each was last heard of. */
+  readonly nodes: string;
+  /** Set: nodes that are still to be heard of after the server became another one. */
+  readonly census: string;
+
+  constructor(prefix: string) {
+    this.#tag = `{${prefix}}`;
+    this.meta = this.#key('meta');
+    this.log = this.#key('log');
+    this.heads = this.#key('heads');
+    this.idle = this.#key('idle');
+    this.acknowledged = this.#key('acknowledged');
+    this.nodes = this.#key('nodes');
+    this.census = this.#key('census');
+  }
+
+  /** Hash: the answers of the last batches of a node, and which it has given up. */
+  answers(node: string): string {
+    return this.#key(`answers:${node}`);
+  }
+
+  /** Stream: the publications of a topic, by offset. */
+  content(topic: string): string {
+    return this.#key(`content:${topic}`);
+  }
+
+  /** Hash: the newest publication of each key of a topic in state mode. */
+  values(topic: string): string {
+    return this.#key(`values:${topic}`);
+  }
+
+  /** Text: the publication that had this message id. No topic holds a line break. */
+  messageId(topic: string, messageId: string): string {
+    return this.#key(`id:${topic}\n${messageId}`);
+  }
+
+  #key(name: string): string {
+    return `${this.#tag}:${name}`;
+  }
+}

@@ -1,0 +1,63 @@
+import type { Acknowledgement, Change } from '../replica/upstream.ts';
+import { decodePublication } from './records.ts';
+
+/** The log does not go on from where the node was: it must look at everything anew. */
+class LogGap extends Error {}
+
+/** What a node knows that reads the log. */
+export interface Reading {
+  /** Changes when the server, or what is numbered, becomes another one. */
+  readonly term: string;
+  /** The entry that was read last. */
+  readonly last: string;
+  readonly windowMs: number;
+  /** When a publication of this node was accepted; undefined: another node's. */
+  readonly acceptedAtMs: (node: string, batch: number, index: number) => number | undefined;
+}
+
+export interface LogEntries {
+  readonly changes: readonly Change[];
+  /** Of the newest entry. */
+  readonly last: string;
+}
+
+type Entry = readonly [
+  id: Buffer,
+  fields: readonly [name: Buffer, about: Buffer, name: Buffer, record: Buffer],
+];
+
+/** The entries of a reply to XREAD, as the script `commit` wrote them. Throws a `LogGap`. */
+export function readEntries(reply: unknown, reading: Reading): LogEntries {
+  const [[, entries]] = reply as [[Buffer, readonly Entry[]]];
+  const changes: Change[] = [];
+  let { last } = reading;
+  for (const [id, [, about, , record]] of entries) {
+    const [previous, term, kind = '', ...rest] = about.toString().split(' ');
+    const at = id.toString();
+    if (previous !== last) throw new LogGap(`the log goes on after ${previous}, not after ${last}`);
+    if (term !== reading.term) throw new LogGap('the log was begun anew');
+    changes.push(readers[kind as keyof typeof readers](rest, record, at, reading));
+    last = at;
+  }
+  return { changes, last };
+}
+
+const readers = {
+  p: (rest: readonly string[], record: Buffer, id: string, reading: Reading): Change => {
+    const [epoch = '', node = '', batch, index, idMs, topic = ''] = rest;
+    const acceptedAtMs = reading.acceptedAtMs(node, Number(batch), Number(index) - 1);
+    const publication = decodePublication(topic, record, Number.parseInt(id, 10), acceptedAtMs);
+    const idsUntilMs = idMs === '0' ? 0 : Number(idMs) + reading.windowMs;
+    return { kind: 'appended', epoch, publication, isOwn: acceptedAtMs !== undefined, idsUntilMs };
+  },
+  d: (_: readonly string[], record: Buffer): Change => {
+    const [forgottenSeq, ...topics] = record.toString().split(' ');
+    return { kind: 'dropped', topics, forgottenSeq: Number(forgottenSeq) };
+  },
+  a: (_: readonly string[], record: Buffer): Change => ({
+    kind: 'acknowledged',
+    acknowledged: (JSON.parse(record.toString()) as [[string, string], string, number][]).map(
+      ([[topic, user], epoch, offset]): Acknowledgement => ({ topic, user, position: { epoch, offset } }),
+    ),
+  }),
+};

@@ -1,0 +1,37 @@
+import type { Mode } from '../../protocol/frames.ts';
+
+/** How a Redis is reached. */
+export interface RedisServer {
+  /** `redis://` or, with TLS, `rediss://`. In a cluster, or with Sentinels, several: any of them will do. */
+  readonly urls: readonly string[];
+  /**
+   * What the URLs are: the server, some masters of a cluster, or Sentinels, which know the master by `sentinelName`.
+   */
+  readonly kind: 'single' | 'cluster' | 'sentinel';
+  readonly sentinelName: string;
+  /** Of the server behind Sentinels; otherwise the URLs say it. */
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  /** After so long without an answer the connection counts as lost. */
+  readonly timeoutMs: number;
+}
+
+export interface RedisRetention {
+  readonly mode: Mode;
+  readonly maxPublications: number;
+  readonly maxBytes: number;
+  readonly maxAgeMs: number;
+}
+
+export interface RedisOptions {
+  readonly server: RedisServer;
+  /** Begins every key: gateways of one prefix share their topics. */
+  readonly prefix: string;
+  /** Replicas that must have a publication before it is acknowledged. */
+  readonly minReplicas: number;
+  readonly retention: (topic: string) => RedisRetention;
+  /** Numberings of topics without content that are kept. */
+  readonly numberingsMax?: number | undefined;
+  /** Milliseconds since 1970 on a clock that does not jump. */
+  readonly nowMs?: (() => number) | undefined;
+}

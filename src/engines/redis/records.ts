@@ -1,0 +1,107 @@
+import { protobufCodec } from '../../protocol/protobuf/codec.ts';
+import { skipVarint } from '../../protocol/protobuf/varint.ts';
+import { type BesideKind, besideRows, draftBeside, type Kinds } from '../../protocol/publication.ts';
+import type { AppendRequest } from '../../topics/engine.ts';
+import { type Apart, StoredPublication } from '../../topics/publication.ts';
+
+/**
+ * A publication as Redis keeps it: facts that its encoding does not say, then its protobuf bytes as they are in rings
+ * and frames. The node that publishes makes both but for the offset, which the script puts in front of the body.
+ * Numbers are little-endian; a text is its length in four bytes, then UTF-8.
+ */
+const recordVersion = 1;
+
+export interface EncodedPublication {
+  readonly facts: Buffer;
+  /** The fields of the protobuf message after `offset`. */
+  readonly body: Buffer;
+  /** What it costs a ring. */
+  readonly cost: number;
+}
+
+export function encodePublication({
+  fields,
+  publishedMs,
+  timestampMs,
+  acceptedAtMs,
+}: AppendRequest): EncodedPublication {
+  const publication = new StoredPublication(fields, 0, 0, publishedMs, acceptedAtMs, timestampMs);
+  const encoded = publication.encoded(protobufCodec);
+  // Tag and length; an offset of 0 is not written.
+  const start = skipVarint(encoded, 1);
+  const body = Buffer.from(encoded.buffer, encoded.byteOffset + start, encoded.length - start);
+  return { facts: factsOf(publication), body, cost: publication.bytes };
+}
+
+function factsOf({ publishedMs, apart }: StoredPublication): Buffer {
+  const head = Buffer.alloc(10);
+  head[0] = recordVersion;
+  head.writeDoubleLE(publishedMs, 2);
+  if (apart === undefined) return head;
+  const parts: Buffer[] = [head];
+  for (const { name, storedBit } of besideRows) {
+    const value = apart[name];
+    if (value === undefined) continue;
+    head[1] = (head[1] as number) | (1 << storedBit);
+    parts.push(typeof value === 'string' ? textOf(value) : numberOf(value));
+  }
+  return Buffer.concat(parts);
+}
+
+function textOf(text: string): Buffer {
+  const length = Buffer.byteLength(text);
+  const bytes = Buffer.alloc(4 + length);
+  bytes.writeUInt32LE(length, 0);
+  bytes.write(text, 4);
+  return bytes;
+}
+
+function numberOf(value: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeDoubleLE(value, 0);
+  return bytes;
+}
+
+const knownFlags = besideRows.reduce((flags, { storedBit }) => flags | (1 << storedBit), 0);
+
+interface Place {
+  at: number;
+}
+
+const readers: { readonly [K in BesideKind]: (record: Buffer, place: Place) => Kinds[K] } = {
+  text: (record, place) => {
+    const from = place.at + 4;
+    place.at = from + record.readUInt32LE(place.at);
+    return record.toString('utf8', from, place.at);
+  },
+  duration: (record, place) => {
+    place.at += 8;
+    return record.readDoubleLE(place.at - 8);
+  },
+};
+
+/** Its bytes are a view into `record`, which must not change. `acceptedAtMs`: see `StoredPublication`. */
+export function decodePublication(
+  topic: string,
+  record: Buffer,
+  seq: number,
+  acceptedAtMs = 0,
+): StoredPublication {
+  if (record[0] !== recordVersion) throw newerRecord(record[0]);
+  const flags = record[1] as number;
+  if ((flags & ~knownFlags) !== 0) throw newerRecord(record[0]);
+  const publishedMs = record.readDoubleLE(2);
+  const place = { at: 10 };
+  let apart: { -readonly [N in keyof Apart]: Apart[N] } | undefined;
+  for (const { name, kind, storedBit } of flags === 0 ? [] : besideRows) {
+    if ((flags & (1 << storedBit)) === 0) continue;
+    apart ??= draftBeside();
+    apart[name] = readers[kind](record, place) as never;
+  }
+  const encoded = new Uint8Array(record.buffer, record.byteOffset + place.at, record.length - place.at);
+  return StoredPublication.decoded(topic, encoded, seq, publishedMs, apart, acceptedAtMs);
+}
+
+function newerRecord(version: number | undefined): Error {
+  return new Error(`a record in Redis has the format ${version}, or members that this version does not know`);
+}

@@ -1,0 +1,164 @@
+import { createHash } from 'node:crypto';
+import type { StoredTopic } from '../../topics/engine.ts';
+import { messageIdWindowMs } from '../../topics/message-id-budget.ts';
+import type { Acknowledgement, Picture, UpstreamHead } from '../replica/upstream.ts';
+import { type Argument, type Connection, isRefusal } from './connection.ts';
+import type { Keys } from './keys.ts';
+import type { RedisRetention } from './options.ts';
+import { commitScript, helloScript, loadScript, pictureScript } from './scripts.ts';
+import { readHead, readStored } from './stored.ts';
+
+interface Script {
+  readonly text: string;
+  readonly sha: string;
+}
+
+const scripts = {
+  commit: scriptOf(commitScript),
+  hello: scriptOf(helloScript),
+  load: scriptOf(loadScript),
+  picture: scriptOf(pictureScript),
+};
+
+function scriptOf(text: string): Script {
+  return { text, sha: createHash('sha1').update(text).digest('hex') };
+}
+
+/** What a server says of itself. */
+export interface Greeting {
+  /** The identity of the numbering of commits. */
+  readonly epoch: string;
+  /** Counts the servers that the data was on, and the numberings. */
+  readonly term: string;
+  /** The newest entry of the log. */
+  readonly last: string;
+  /** It still waits to hear of other nodes. */
+  readonly isWaiting: boolean;
+}
+
+/** What a node says of itself. */
+export interface Self {
+  readonly node: string;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly term: string;
+  /** For a numbering that begins. */
+  readonly salt: string;
+  /** Batches up to this one are given up; 0: none. */
+  readonly fence: number;
+}
+
+/** A picture, and where its log goes on. */
+export interface ServerPicture extends Picture {
+  readonly term: string;
+  readonly last: string;
+}
+
+/** A node counts as alive for so long after it was heard of. */
+const nodeTimeoutMs = 10_000;
+/** How long a server that became another one waits to hear of the nodes. */
+const censusMs = 5000;
+
+/** What the scripts do, over one connection. */
+export class Server {
+  readonly #connection: Connection;
+  readonly #keys: Keys;
+
+  constructor(connection: Connection, keys: Keys) {
+    this.#connection = connection;
+    this.#keys = keys;
+  }
+
+  async hello({ node, epoch, seq, term, salt, fence }: Self): Promise<Greeting> {
+    const { meta, log, heads, idle, acknowledged, nodes, census } = this.#keys;
+    const keys = [meta, log, heads, idle, acknowledged, this.#keys.answers(node), nodes, census];
+    const args = [node, epoch, seq, term === '' ? 0 : term, salt, fence, nodeTimeoutMs, censusMs];
+    const reply = String(await this.#run(scripts.hello, keys, args));
+    const [newEpoch = '', newTerm = '', last = '', state] = reply.split(' ');
+    return { epoch: newEpoch, term: newTerm, last, isWaiting: state === 'census' };
+  }
+
+  /** The node is going. */
+  async goodbye(node: string): Promise<void> {
+    await this.#connection.call('HDEL', this.#keys.nodes, node);
+  }
+
+  /** The answers of the last batches of the node, by their numbers. */
+  async answers(node: string): Promise<ReadonlyMap<number, string>> {
+    const values = (await this.#connection.call('HVALS', this.#keys.answers(node))) as readonly Buffer[];
+    const answers = new Map<number, string>();
+    for (const value of values) {
+      const text = value.toString();
+      const end = text.indexOf('\n');
+      if (end !== -1) answers.set(Number(text.slice(0, end)), text.slice(end + 1));
+    }
+    return answers;
+  }
+
+  async picture(): Promise<ServerPicture> {
+    const { meta, heads, acknowledged } = this.#keys;
+    const [about, headPairs, positions] = (await this.#run(
+      scripts.picture,
+      [meta, heads, acknowledged],
+      [],
+    )) as readonly [readonly (Buffer | null)[], readonly Buffer[], readonly Buffer[]];
+    const [epoch = '', term = '', seq, last = '', forgottenSeq, former, kept] = about.map((value) =>
+      value?.toString(),
+    );
+    const known = new Map<string, UpstreamHead>();
+    for (const [topic, value] of pairs(headPairs)) known.set(topic, readHead(value));
+    return {
+      ...{ epoch, term, seq: Number(seq), last, forgottenSeq: Number(forgottenSeq), heads: known },
+      former: former === undefined ? undefined : { epoch: former, keptSeq: Number(kept) },
+      acknowledged: [...pairs(positions)].map(acknowledgementOf),
+    };
+  }
+
+  /** Returns the answer, or a word: see the script. */
+  async commit(keys: readonly string[], args: readonly Argument[]): Promise<string> {
+    return String(await this.#run(scripts.commit, keys, args));
+  }
+
+  /** How many replicas have everything that was written over this connection. */
+  async replicas(min: number, timeoutMs: number): Promise<number> {
+    return Number(await this.#connection.call('WAIT', min, timeoutMs));
+  }
+
+  async load(topic: string, retention: RedisRetention, nowMs: number): Promise<StoredTopic | undefined> {
+    const keys = [this.#keys.heads, this.#keys.content(topic), this.#keys.values(topic)];
+    const args = [topic, retention.mode, retention.maxPublications + 1];
+    const reply = await this.#run(scripts.load, keys, args);
+    return reply === null ? undefined : readStored(topic, reply, retention, nowMs);
+  }
+
+  /** Entries of the log after `last`, as XREAD replies; null: none came in this time. */
+  read(last: string, count: number, blockMs: number): Promise<unknown> {
+    return this.#connection.call('XREAD', 'COUNT', count, 'BLOCK', blockMs, 'STREAMS', this.#keys.log, last);
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  async #run({ text, sha }: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    try {
+      return await this.#connection.call('EVALSHA', sha, keys.length, ...keys, ...args);
+    } catch (error) {
+      if (!isRefusal(error) || !error.message.startsWith('NOSCRIPT')) throw error;
+      return this.#connection.call('EVAL', text, keys.length, ...keys, ...args);
+    }
+  }
+}
+
+function* pairs(flat: readonly Buffer[]): Iterable<readonly [string, string]> {
+  for (let i = 0; i < flat.length; i += 2) yield [String(flat[i]), String(flat[i + 1])];
+}
+
+function acknowledgementOf([field, value]: readonly [string, string]): Acknowledgement {
+  const [topic, user] = JSON.parse(field) as [string, string];
+  const [epoch = '', offset] = value.split(' ');
+  return { topic, user, position: { epoch, offset: Number(offset) } };
+}
+
+export const answerSlots = 16;
+export const windowMs = messageIdWindowMs;

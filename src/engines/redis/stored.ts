@@ -1,0 +1,81 @@
+import type { StoredTopic } from '../../topics/engine.ts';
+import { messageIdWindowMs } from '../../topics/message-id-budget.ts';
+import type { StoredPublication } from '../../topics/publication.ts';
+import type { UpstreamHead } from '../replica/upstream.ts';
+import type { RedisRetention } from './options.ts';
+import { decodePublication } from './records.ts';
+
+interface Head extends UpstreamHead {
+  readonly evictedSeq: number;
+}
+
+/** As the scripts write it. */
+export function readHead(text: string): Head {
+  const [epoch = '', offset, seq, born, evicted, , , ids, idle] = text.split(' ');
+  return {
+    epoch,
+    offset: Number(offset),
+    seq: Number(seq),
+    bornAfterSeq: Number(born),
+    evictedSeq: Number(evicted),
+    idsUntilMs: ids === '0' ? 0 : Number(ids) + messageIdWindowMs,
+    idleAtSeq: idle === '-' ? undefined : Number(idle),
+  };
+}
+
+type Entry = readonly [
+  id: Buffer,
+  fields: readonly [Buffer, seq: Buffer, Buffer, cost: Buffer, Buffer, record: Buffer],
+];
+
+/** A reply of the script `load`: as much of it as the retention keeps; undefined: the topic has no content. */
+export function readStored(
+  topic: string,
+  reply: unknown,
+  retention: RedisRetention,
+  nowMs: number,
+): StoredTopic | undefined {
+  const [head, entries, values] = reply as readonly [Buffer, readonly Entry[], readonly Buffer[]];
+  const { epoch, offset, seq, bornAfterSeq, evictedSeq, idleAtSeq } = readHead(head.toString());
+  if (idleAtSeq !== undefined) return undefined;
+  const { kept, evictedBefore } = newest(topic, entries, retention, nowMs);
+  const state = values.map((value) => readValue(topic, value)).sort((a, b) => a.offset - b.offset);
+  return {
+    ...{ epoch, offset, seq, bornAfterSeq, state, publications: kept },
+    evictedSeq: evictedBefore ?? evictedSeq,
+  };
+}
+
+interface Newest {
+  readonly kept: readonly StoredPublication[];
+  /** The `seq` of the publication before them. */
+  readonly evictedBefore: number | undefined;
+}
+
+function newest(
+  topic: string,
+  entries: readonly Entry[],
+  { maxPublications, maxBytes, maxAgeMs }: RedisRetention,
+  nowMs: number,
+): Newest {
+  const all = entries
+    .map(([, [, seq, , , , record]]) => decodePublication(topic, record, Number(seq)))
+    .reverse();
+  let bytes = 0;
+  let first = all.length;
+  while (first > 0 && all.length - first < maxPublications) {
+    bytes += (all[first - 1] as StoredPublication).bytes;
+    if (bytes > maxBytes && first < all.length) break;
+    first--;
+  }
+  while (first < all.length && (all[first] as StoredPublication).publishedMs < nowMs - maxAgeMs) first++;
+  return { kept: all.slice(first), evictedBefore: all[first - 1]?.seq };
+}
+
+/** `OFFSET SEQ RECORD`. */
+function readValue(topic: string, value: Buffer): StoredPublication {
+  const first = value.indexOf(' ');
+  const second = value.indexOf(' ', first + 1);
+  const seq = Number(value.toString('latin1', first + 1, second));
+  return decodePublication(topic, value.subarray(second + 1), seq);
+}

@@ -1,0 +1,302 @@
+import { steadyNowMs } from '../../clock.ts';
+import { SluiceError } from '../../errors.ts';
+import type { Position } from '../../protocol/frames.ts';
+import { Acknowledged, type AcknowledgedLimits } from '../../topics/acknowledged.ts';
+import type {
+  AppendOutcome,
+  AppendRequest,
+  Engine,
+  EngineFeed,
+  Numbering,
+  StoredTopic,
+} from '../../topics/engine.ts';
+import { MessageIdBudget, type MessageIdLimits } from '../../topics/message-id-budget.ts';
+import { AppendQueue, type QueuedAppend } from '../append-queue.ts';
+import { ChargedIds } from './charged-ids.ts';
+import { Heard } from './heard.ts';
+import { Replica } from './replica.ts';
+import { Unsent } from './unsent.ts';
+import type { Batch, BatchAnswer, Change, Picture, Upstream } from './upstream.ts';
+
+/** Publications of one batch at most, so that others and the event loop get their turn. */
+const requestsPerBatch = 500;
+/** Batches that may be under way: more would wait in the upstream rather than here, and grow no more together. */
+const batchesAtOnce = 8;
+/** What clients acknowledged goes with the next batch, and after this time without one. */
+const acknowledgeWithinMs = 1000;
+
+export interface ReplicaOptions {
+  readonly upstream: Upstream;
+  /** Bounds what the publishers of this node have remembered. */
+  readonly messageIds?: MessageIdLimits | undefined;
+  readonly acknowledged?: AcknowledgedLimits | undefined;
+  /** Milliseconds since 1970 on a clock that does not jump. */
+  readonly nowMs?: (() => number) | undefined;
+}
+
+/**
+ * An engine of several nodes, as one of them has it. The upstream numbers and stores; this keeps what the node must
+ * know at once, sends what it is asked for in batches, and answers when its feed has heard of the commit.
+ */
+export class ReplicaEngine implements Engine {
+  readonly name: string;
+  readonly retains = true;
+  readonly #upstream: Upstream;
+  readonly #nowMs: () => number;
+  readonly #queue = new AppendQueue();
+  readonly #unsent = new Unsent();
+  readonly #heard = new Heard();
+  readonly #acknowledged: Acknowledged;
+  readonly #budget: MessageIdBudget;
+  readonly #ids: ChargedIds;
+  /** Requests that failed though they were answered, see `Heard.giveUp`. */
+  readonly #answered = new WeakMap<AppendRequest, Answered>();
+  #hasAnswered = false;
+  #feed: EngineFeed | undefined;
+  #replica: Replica | undefined;
+  #underWay = 0;
+  #isDegraded = false;
+  #turn: NodeJS.Immediate | undefined;
+  #acknowledging: NodeJS.Timeout | undefined;
+  #idle: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor({ upstream, messageIds, acknowledged, nowMs }: ReplicaOptions) {
+    this.name = upstream.name;
+    this.#upstream = upstream;
+    this.#nowMs = nowMs ?? steadyNowMs;
+    this.#acknowledged = new Acknowledged(acknowledged, (topic, user) =>
+      this.#unsent.unacknowledge(topic, user),
+    );
+    this.#budget = new MessageIdBudget(messageIds);
+    this.#ids = new ChargedIds(this.#budget);
+  }
+
+  async open(feed: EngineFeed, signal?: AbortSignal): Promise<void> {
+    const replica = new Replica(feed);
+    const listener = {
+      picture: (picture: Picture) => this.#take(replica, picture),
+      changes: (changes: readonly Change[]) => this.#apply(replica, changes),
+      degraded: (cause: Error | undefined) => {
+        this.#isDegraded = cause !== undefined;
+        feed.degraded(cause);
+        if (cause !== undefined) this.#heard.giveUp(cause);
+        this.#send();
+      },
+    };
+    await this.#upstream.open(listener, signal);
+    this.#feed = feed;
+    this.#replica = replica;
+    this.#acknowledging = setInterval(() => {
+      this.#unsent.again();
+      this.#send();
+    }, acknowledgeWithinMs);
+    this.#acknowledging.unref();
+  }
+
+  get epoch(): string {
+    return this.#replica?.epoch ?? '';
+  }
+
+  get seq(): number {
+    return this.#replica?.seq ?? 0;
+  }
+
+  get forgottenSeq(): number {
+    return this.#replica?.forgottenSeq ?? 0;
+  }
+
+  get messageIdBytes(): number {
+    return this.#budget.bytesAt(this.#nowMs());
+  }
+
+  append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
+    if (this.#feed === undefined || this.#closing !== undefined)
+      return Promise.resolve(requests.map(() => failed(new SluiceError('shutting_down'))));
+    const outcomes = this.#queue.add(requests);
+    // All requests of this turn share a batch.
+    if (requests.length > 0) this.#turn ??= setImmediate(() => this.#send());
+    return outcomes;
+  }
+
+  names(): Iterable<string> {
+    return this.#replica?.heads.names() ?? [];
+  }
+
+  async load(topic: string): Promise<StoredTopic | undefined> {
+    if (this.#replica === undefined) throw new SluiceError('engine_unavailable');
+    return this.#replica.load(topic, (name) => this.#upstream.load(name));
+  }
+
+  forget(topic: string): boolean {
+    const replica = this.#replica;
+    if (replica === undefined || this.#closing !== undefined || this.#queue.has(topic)) return false;
+    const head = replica.heads.get(topic);
+    if (head === undefined) return true;
+    if (head.idsUntilMs > this.#nowMs() || replica.isLoading(topic)) return false;
+    replica.forget(topic);
+    if (!head.isDropped) {
+      const { epoch, offset } = head;
+      this.#unsent.forget({ topic, position: { epoch, offset }, atSeq: replica.seq });
+      this.#turn ??= setImmediate(() => this.#send());
+    }
+    return true;
+  }
+
+  numbering(topic: string): Numbering | undefined {
+    return this.#replica?.heads.numbering(topic);
+  }
+
+  numberings(afterSeq: number): Iterable<readonly [string, Numbering]> {
+    return this.#replica?.heads.numberings(afterSeq) ?? [];
+  }
+
+  acknowledge(topic: string, user: string, position: Position): void {
+    if (this.#acknowledged.set(topic, user, position)) this.#unsent.acknowledge({ topic, user, position });
+  }
+
+  acknowledged(topic: string, user: string): Position | undefined {
+    return this.#acknowledged.get(topic, user);
+  }
+
+  acknowledgements(): Iterable<readonly [string, string, Position]> {
+    return this.#acknowledged.entries();
+  }
+
+  get acknowledgedCount(): number {
+    return this.#acknowledged.count;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  // ---- private
+
+  async #close(): Promise<void> {
+    clearInterval(this.#acknowledging);
+    if (this.#feed !== undefined) {
+      this.#send();
+      while (this.#underWay > 0 || this.#queue.count > 0)
+        await new Promise<void>((resolve) => {
+          this.#idle = resolve;
+        });
+    }
+    clearImmediate(this.#turn);
+    await this.#upstream.close();
+  }
+
+  async #take(replica: Replica, picture: Picture): Promise<void> {
+    await replica.take(picture, (topic) => this.#upstream.load(topic));
+    for (const { topic, user, position } of picture.acknowledged)
+      this.#acknowledged.set(topic, user, position);
+    this.#heard.picture({ ...picture, seq: replica.seq });
+  }
+
+  #apply(replica: Replica, changes: readonly Change[]): void {
+    try {
+      replica.apply(changes);
+    } finally {
+      for (const change of changes) if (change.kind === 'acknowledged') this.#hearAcknowledged(change);
+      this.#heard.upTo(replica.seq);
+    }
+  }
+
+  #hearAcknowledged({ acknowledged }: Extract<Change, { kind: 'acknowledged' }>): void {
+    for (const { topic, user, position } of acknowledged) this.#acknowledged.set(topic, user, position);
+  }
+
+  /** Everything that waits, while batches may be under way. */
+  #send(): void {
+    clearImmediate(this.#turn);
+    this.#turn = undefined;
+    if (this.#isDegraded) this.#refuse();
+    while (this.#underWay < batchesAtOnce && this.#hasWork) {
+      const queued = this.#withoutAnswered(this.#queue.take(requestsPerBatch));
+      const { requests, settle } = this.#ids.charge(queued, this.#nowMs());
+      this.#track(this.#commit({ requests, ...this.#unsent.take() }, queued, settle));
+    }
+  }
+
+  #track(work: Promise<void>): void {
+    this.#underWay++;
+    void work.finally(() => {
+      this.#underWay--;
+      this.#idle?.();
+      this.#send();
+    });
+  }
+
+  /** Those that were answered before, but had to be failed as the feed had not heard of them, wait for it again. */
+  #withoutAnswered(queued: readonly QueuedAppend[]): readonly QueuedAppend[] {
+    if (!this.#hasAnswered) return queued;
+    const answered = queued.filter(({ request }) => this.#answered.has(request));
+    for (const each of answered) {
+      const answer = this.#answered.get(each.request) as Answered;
+      this.#track(this.#hear([each], { ...answer, outcomes: [answer.outcome] }));
+    }
+    return queued.filter(({ request }) => !this.#answered.has(request));
+  }
+
+  get #hasWork(): boolean {
+    return this.#queue.count > 0 || (this.#unsent.has && !this.#isDegraded && this.#feed !== undefined);
+  }
+
+  /** Publishers are told at once; what clients acknowledged and what is to be forgotten waits. */
+  #refuse(): void {
+    this.#fail(this.#queue.take(Number.POSITIVE_INFINITY), undefined);
+    this.#idle?.();
+  }
+
+  async #commit(
+    batch: Batch,
+    queued: readonly QueuedAppend[],
+    settleIds: (outcomes: readonly AppendOutcome[]) => void,
+  ): Promise<void> {
+    let answer: BatchAnswer;
+    try {
+      answer = await this.#upstream.commit(batch);
+    } catch (cause) {
+      this.#unsent.putBack(batch);
+      settleIds([]);
+      this.#fail(queued, cause);
+      return;
+    }
+    settleIds(answer.outcomes);
+    await this.#hear(queued, answer);
+  }
+
+  /** Tells the outcomes once the feed has heard of the commits. */
+  async #hear(queued: readonly QueuedAppend[], answer: BatchAnswer): Promise<void> {
+    const { epoch, seq, outcomes } = answer;
+    try {
+      await this.#heard.of({ epoch, seq });
+    } catch (cause) {
+      this.#hasAnswered = true;
+      for (const [i, { request }] of queued.entries())
+        if (this.#heard.isKept({ epoch, seq }))
+          this.#answered.set(request, { epoch, seq, outcome: outcomes[i] as AppendOutcome });
+        else this.#answered.delete(request);
+      this.#fail(queued, cause);
+      return;
+    }
+    this.#queue.settle(queued, (i) => outcomes[i] as AppendOutcome);
+  }
+
+  #fail(queued: readonly QueuedAppend[], cause: unknown): void {
+    const outcome = failed(new SluiceError('engine_unavailable', undefined, { cause }));
+    this.#queue.settle(queued, () => outcome);
+  }
+}
+
+/** What became of a request that the feed has not heard of yet. */
+interface Answered {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly outcome: AppendOutcome;
+}
+
+function failed(error: SluiceError): AppendOutcome {
+  return { ok: false, error };
+}

@@ -1,0 +1,96 @@
+import type { Numbering } from '../../topics/engine.ts';
+import { IdleTopics } from '../../topics/idle-topics.ts';
+import type { UpstreamHead } from './upstream.ts';
+
+/** A topic with content, as this node knows it. */
+export interface Head extends Numbering {
+  epoch: string;
+  offset: number;
+  seq: number;
+  bornAfterSeq: number;
+  /** See `UpstreamHead`. */
+  idsUntilMs: number;
+  /** The feed has had what there was before, or was given it by `load`. */
+  isFed: boolean;
+  /** The upstream has dropped its numbering; it goes with the content that this node has. */
+  isDropped: boolean;
+}
+
+/** What a node knows at once of all topics: those with content, and the numberings of those without. */
+export class Heads {
+  readonly #heads = new Map<string, Head>();
+  /** The upstream says which are dropped. */
+  readonly #idle = new IdleTopics<Numbering>(Number.POSITIVE_INFINITY);
+
+  get(topic: string): Head | undefined {
+    return this.#heads.get(topic);
+  }
+
+  entries(): Iterable<readonly [string, Head]> {
+    return this.#heads;
+  }
+
+  /** Topics with content, the longest idle first. */
+  names(): string[] {
+    return [...this.#heads].sort(([, a], [, b]) => a.seq - b.seq).map(([topic]) => topic);
+  }
+
+  /** Of a topic with or without content. */
+  known(topic: string): Numbering | undefined {
+    return this.#heads.get(topic) ?? this.#idle.get(topic);
+  }
+
+  numbering(topic: string): Numbering | undefined {
+    return this.#idle.get(topic);
+  }
+
+  numberings(afterSeq: number): Iterable<readonly [string, Numbering]> {
+    return this.#idle.numberings(afterSeq);
+  }
+
+  set(topic: string, head: Head): void {
+    this.#heads.set(topic, head);
+  }
+
+  /** Its content is gone, with the newest commit at that time. */
+  setIdle(topic: string, { epoch, offset, seq, bornAfterSeq }: Numbering, atSeq: number): void {
+    this.#heads.delete(topic);
+    this.#idle.add(topic, { epoch, offset, seq, bornAfterSeq }, atSeq);
+  }
+
+  /** The feed has had publications of it: it has content again. */
+  woke(topic: string): void {
+    this.#idle.delete(topic);
+  }
+
+  /** Its numbering is gone. */
+  drop(topic: string): void {
+    this.#idle.delete(topic);
+    const head = this.#heads.get(topic);
+    if (head !== undefined) head.isDropped = true;
+  }
+
+  delete(topic: string): void {
+    this.#idle.delete(topic);
+    this.#heads.delete(topic);
+  }
+
+  /** Topics without content. */
+  idleNames(): string[] {
+    return [...this.#idle.numberings(-1)].map(([topic]) => topic);
+  }
+
+  /** Takes those of a picture; the node knows none yet. */
+  fill(heads: ReadonlyMap<string, UpstreamHead>): void {
+    const idle: [string, UpstreamHead, number][] = [];
+    for (const [topic, head] of heads) {
+      if (head.idleAtSeq === undefined) this.set(topic, headOf(head, false));
+      else idle.push([topic, head, head.idleAtSeq]);
+    }
+    for (const [topic, head, atSeq] of idle.sort((a, b) => a[2] - b[2])) this.setIdle(topic, head, atSeq);
+  }
+}
+
+export function headOf({ epoch, offset, seq, bornAfterSeq, idsUntilMs }: UpstreamHead, isFed: boolean): Head {
+  return { epoch, offset, seq, bornAfterSeq, idsUntilMs, isFed, isDropped: false };
+}

@@ -1,0 +1,60 @@
+import { type BatchAnswer, isKept, type Picture } from './upstream.ts';
+
+type Commit = Pick<BatchAnswer, 'epoch' | 'seq'>;
+
+interface Waiting {
+  readonly commit: Commit;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+const lost = 'the engine lost its newest publications';
+
+/** Those that wait until the feed has heard of a commit. */
+export class Heard {
+  #waiting: Waiting[] = [];
+  #picture: Pick<Picture, 'epoch' | 'former'> = { epoch: '' };
+  #seq = 0;
+
+  /** Resolves once it has; rejects where the upstream lost the commit, or is away. */
+  of(commit: Commit): Promise<void> | undefined {
+    if (!this.isKept(commit)) return Promise.reject(new Error(lost));
+    if (this.#has(commit)) return undefined;
+    return new Promise((resolve, reject) => this.#waiting.push({ commit, resolve, reject }));
+  }
+
+  /** Whether the upstream still has it. */
+  isKept(commit: Commit): boolean {
+    return isKept(this.#picture, commit);
+  }
+
+  /** The feed has heard of what the picture shows. */
+  picture(picture: Pick<Picture, 'epoch' | 'former' | 'seq'>): void {
+    this.#picture = picture;
+    this.upTo(picture.seq);
+    const lostOnes = this.#waiting.filter(({ commit }) => !this.isKept(commit));
+    this.#waiting = this.#waiting.filter(({ commit }) => this.isKept(commit));
+    for (const { reject } of lostOnes) reject(new Error(lost));
+  }
+
+  /** The feed has heard of everything up to here. */
+  upTo(seq: number): void {
+    this.#seq = seq;
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = waiting.filter(({ commit }) => !this.#has(commit));
+    for (const { commit, resolve } of waiting) if (this.#has(commit)) resolve();
+  }
+
+  /** They may ask again. */
+  giveUp(error: Error): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { reject } of waiting) reject(error);
+  }
+
+  /** What is kept of a former numbering was in the picture. */
+  #has(commit: Commit): boolean {
+    return this.isKept(commit) && (commit.epoch !== this.#picture.epoch || commit.seq <= this.#seq);
+  }
+}

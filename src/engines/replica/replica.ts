@@ -1,0 +1,237 @@
+import type { EngineFeed, Numbering, StoredTopic } from '../../topics/engine.ts';
+import type { StoredPublication } from '../../topics/publication.ts';
+import { Heads, headOf } from './heads.ts';
+import { hasSuccessorsOf, type Later, storedAsOf, withoutContent } from './stored-topic.ts';
+import type { Change, Picture, UpstreamHead } from './upstream.ts';
+
+/** Topics that are loaded at the same time when a picture shows them changed. */
+const loadsAtOnce = 32;
+
+type Load = (topic: string) => Promise<StoredTopic | undefined>;
+type Appended = Extract<Change, { kind: 'appended' }>;
+
+/** Publications of one topic that follow each other and that the feed has not heard of yet. */
+interface Run {
+  readonly topic: string;
+  readonly epoch: string;
+  readonly publications: StoredPublication[];
+}
+
+/** What a picture changes of one topic. */
+interface Correction {
+  readonly topic: string;
+  readonly head: UpstreamHead;
+  /** As of the picture. */
+  readonly stored: StoredTopic;
+}
+
+/**
+ * What a node knows of its upstream, and what its feed has heard: kept level with the order of all nodes by changes,
+ * and by a picture where changes are missing. Each method is done in one turn, except for what must be loaded first.
+ */
+export class Replica {
+  readonly heads = new Heads();
+  readonly #feed: EngineFeed;
+  /** Topics being loaded, with what was appended to them meanwhile. */
+  readonly #loading = new Map<string, Later[]>();
+  #run: Run | undefined;
+  #failure: unknown;
+  #hasPicture = false;
+  epoch = '';
+  seq = 0;
+  forgottenSeq = 0;
+
+  constructor(feed: EngineFeed) {
+    this.#feed = feed;
+  }
+
+  apply(changes: readonly Change[]): void {
+    for (const change of changes) {
+      if (change.kind === 'appended') this.#append(change);
+      else if (change.kind === 'dropped') this.#drop(change.topics, change.forgottenSeq);
+    }
+    this.#tell();
+    this.#throwFailure();
+  }
+
+  /** What the feed lacks of a topic; undefined: nothing. */
+  async load(topic: string, load: Load): Promise<StoredTopic | undefined> {
+    const head = this.heads.get(topic);
+    if (head === undefined || head.isFed) return undefined;
+    const later = this.#loading.get(topic) ?? [];
+    this.#loading.set(topic, later);
+    let stored: StoredTopic | undefined;
+    try {
+      stored = await load(topic);
+    } finally {
+      this.#loading.delete(topic);
+    }
+    const now = this.heads.get(topic);
+    if (now === undefined) return undefined;
+    now.isFed = true;
+    if (stored !== undefined || later.length > 0) return storedAsOf(now, stored, later);
+    this.heads.setIdle(topic, now, this.seq);
+    return undefined;
+  }
+
+  /** Makes the replica and the feed what the picture shows. Rejects where a load does; then nothing has changed. */
+  async take(picture: Picture, load: Load): Promise<void> {
+    if (!this.#hasPicture) this.heads.fill(picture.heads);
+    else this.#correct(picture, await this.#corrections(picture, load));
+    this.#hasPicture = true;
+    this.epoch = picture.epoch;
+    this.seq = Math.max(this.seq, picture.seq);
+    this.forgottenSeq = picture.forgottenSeq;
+    this.#throwFailure();
+  }
+
+  /** The content of the topic goes from here. */
+  forget(topic: string): void {
+    const head = this.heads.get(topic);
+    if (head === undefined) return;
+    if (head.isDropped) this.heads.delete(topic);
+    else this.heads.setIdle(topic, head, this.seq);
+  }
+
+  isLoading(topic: string): boolean {
+    return this.#loading.has(topic);
+  }
+
+  // ---- changes
+
+  #append({ epoch, publication, isOwn, idsUntilMs }: Appended): void {
+    const { topic, offset, seq } = publication;
+    if (seq <= this.seq) return;
+    this.seq = seq;
+    const known = this.heads.known(topic);
+    const head = this.heads.get(topic);
+    const isSame = known?.epoch === epoch;
+    const bornAfterSeq = isSame ? known.bornAfterSeq : this.forgottenSeq;
+    const isUnfed = head !== undefined && !head.isFed && !isOwn;
+    const later = this.#loading.get(topic);
+    if (later === undefined && !isUnfed) {
+      if (known !== undefined && !isSame) this.#begin(topic, epoch, offset - 1);
+      this.#addToRun(epoch, publication);
+    } else later?.push({ epoch, publication });
+    const latestIdMs = Math.max(isSame ? (head?.idsUntilMs ?? 0) : 0, idsUntilMs);
+    const isFed = later === undefined && !isUnfed;
+    this.heads.set(topic, {
+      ...{ epoch, offset, seq, bornAfterSeq, idsUntilMs: latestIdMs },
+      ...{ isFed, isDropped: false },
+    });
+  }
+
+  #begin(topic: string, epoch: string, offset: number): void {
+    this.#tell();
+    this.#guard(() => this.#feed.reset(topic, epoch, offset));
+  }
+
+  #addToRun(epoch: string, publication: StoredPublication): void {
+    const { topic } = publication;
+    if (this.#run?.topic === topic && this.#run.epoch === epoch) {
+      this.#run.publications.push(publication);
+      return;
+    }
+    this.#tell();
+    this.#run = { topic, epoch, publications: [publication] };
+  }
+
+  #tell(): void {
+    const run = this.#run;
+    if (run === undefined) return;
+    this.#run = undefined;
+    this.#guard(() => this.#feed.appended(run.topic, run.epoch, run.publications));
+    this.heads.woke(run.topic);
+  }
+
+  #drop(topics: readonly string[], forgottenSeq: number): void {
+    this.#tell();
+    for (const topic of topics) this.heads.drop(topic);
+    this.forgottenSeq = Math.max(this.forgottenSeq, forgottenSeq);
+  }
+
+  /** What a failing feed misses is its own fault; what follows is told all the same. */
+  #guard(tell: () => void): void {
+    try {
+      tell();
+    } catch (error) {
+      this.#failure ??= error;
+    }
+  }
+
+  #throwFailure(): void {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw failure;
+  }
+
+  // ---- pictures
+
+  /** Of the topics that the feed may know, and that are not as the picture shows them. */
+  async #corrections(picture: Picture, load: Load): Promise<Correction[]> {
+    const changed = [...picture.heads].filter(([topic, head]) => !this.#isLevel(topic, head));
+    const corrections: Correction[] = [];
+    const next = changed.values();
+    const work = async () => {
+      for (const [topic, head] of next) {
+        const stored = head.idleAtSeq === undefined ? await load(topic) : undefined;
+        corrections.push({
+          topic,
+          head,
+          stored: stored === undefined ? withoutContent(head) : storedAsOf(head, stored, []),
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: loadsAtOnce }, work));
+    return corrections;
+  }
+
+  #isLevel(topic: string, { epoch, offset }: Numbering): boolean {
+    const known = this.heads.known(topic);
+    return known?.epoch === epoch && known.offset === offset;
+  }
+
+  /** In one turn, publications in the order of their commits: no cursor may say more than the feed has had. */
+  #correct({ heads, seq }: Picture, corrections: readonly Correction[]): void {
+    this.#loseUnknown(heads);
+    const appended: { readonly epoch: string; readonly publication: StoredPublication }[] = [];
+    for (const correction of corrections) {
+      const { topic, head, stored } = correction;
+      const known = this.heads.known(topic);
+      const before = this.heads.get(topic);
+      if (before?.isFed === false) continue;
+      if (hasSuccessorsOf(known, stored)) {
+        const after = known?.offset ?? 0;
+        for (const publication of stored.publications)
+          if (publication.offset > after) appended.push({ epoch: stored.epoch, publication });
+      } else if (before !== undefined || head.idleAtSeq === undefined) {
+        this.#guard(() => this.#feed.reset(topic, stored.epoch, stored.offset, stored));
+      }
+    }
+    appended.sort((a, b) => a.publication.seq - b.publication.seq);
+    for (const { epoch, publication } of appended) this.#addToRun(epoch, publication);
+    this.#tell();
+    this.seq = Math.max(this.seq, seq);
+    for (const { topic, head } of corrections) this.#setHead(topic, head);
+  }
+
+  #setHead(topic: string, head: UpstreamHead): void {
+    const before = this.heads.get(topic);
+    // Where there was a topic the feed has it still, without content; it will forget it.
+    if (head.idleAtSeq !== undefined && before === undefined) this.heads.setIdle(topic, head, head.idleAtSeq);
+    else {
+      this.heads.woke(topic);
+      this.heads.set(topic, headOf(head, before?.isFed !== false));
+    }
+  }
+
+  /** Topics that the upstream knows nothing of any more. */
+  #loseUnknown(heads: ReadonlyMap<string, UpstreamHead>): void {
+    for (const topic of this.heads.idleNames()) if (!heads.has(topic)) this.heads.delete(topic);
+    for (const [topic] of [...this.heads.entries()]) {
+      if (heads.has(topic)) continue;
+      this.heads.delete(topic);
+      this.#guard(() => this.#feed.reset(topic, '', 0));
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import type { Numbering, StoredTopic } from '../../topics/engine.ts';
+import type { StoredPublication } from '../../topics/publication.ts';
+
+/** A publication that came while the topic was loaded. */
+export interface Later {
+  readonly epoch: string;
+  readonly publication: StoredPublication;
+}
+
+/** A topic whose content is gone. */
+export function withoutContent({ epoch, offset, seq, bornAfterSeq }: Numbering): StoredTopic {
+  return { epoch, offset, seq, bornAfterSeq, evictedSeq: seq, publications: [], state: [] };
+}
+
+/**
+ * The topic as it was at `head`: without what was stored after it, with what came later than was stored. A value that
+ * has a successor after `head` is not among the values; the successor will come as a change.
+ */
+export function storedAsOf(
+  head: Numbering,
+  stored: StoredTopic | undefined,
+  later: readonly Later[],
+): StoredTopic {
+  const { epoch, offset, seq, bornAfterSeq } = head;
+  const isSame = stored?.epoch === epoch;
+  const kept = isSame ? stored : withoutContent({ epoch, offset: 0, seq: 0, bornAfterSeq });
+  const added = later.filter((each) => each.epoch === epoch && each.publication.offset > kept.offset);
+  const publications = [...kept.publications, ...added.map(({ publication }) => publication)];
+  const held = publications.filter((publication) => publication.offset <= offset);
+  return {
+    ...{ epoch, offset, seq, bornAfterSeq },
+    // What was stored of another numbering only says nothing of this one.
+    evictedSeq: held.length === 0 ? seq : kept.evictedSeq,
+    publications: held,
+    state: valuesAt(offset, kept.state, added),
+  };
+}
+
+function valuesAt(
+  offset: number,
+  state: readonly StoredPublication[],
+  later: readonly Later[],
+): StoredPublication[] {
+  const values = new Map(state.map((publication) => [publication.key ?? '', publication]));
+  for (const { publication } of later) {
+    const key = publication.key ?? '';
+    values.delete(key);
+    if (publication.removed !== true) values.set(key, publication);
+  }
+  return [...values.values()].filter((publication) => publication.offset <= offset);
+}
+
+/** Whether it holds everything that follows what is known, so that this can be continued. */
+export function hasSuccessorsOf(known: Numbering | undefined, stored: StoredTopic): boolean {
+  if (known !== undefined && (known.epoch !== stored.epoch || known.offset > stored.offset)) return false;
+  const first = stored.publications[0]?.offset ?? stored.offset + 1;
+  return first <= (known?.offset ?? 0) + 1;
+}

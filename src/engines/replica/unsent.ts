@@ -1,0 +1,69 @@
+import type { Acknowledgement, Batch, Forget } from './upstream.ts';
+
+type Told = Pick<Batch, 'forgets' | 'acknowledged' | 'unacknowledged'>;
+
+/** What a node has to tell its upstream without waiting for an answer: the newest of each, until a batch takes it. */
+export class Unsent {
+  #forgets: Forget[] = [];
+  #acknowledged = new Map<string, Acknowledgement>();
+  #unacknowledged = new Map<string, Omit<Acknowledgement, 'position'>>();
+  /** It was sent in vain, and waits for `again`. */
+  #failed: Told[] = [];
+
+  get has(): boolean {
+    return this.#forgets.length + this.#acknowledged.size + this.#unacknowledged.size > 0;
+  }
+
+  forget(forget: Forget): void {
+    this.#forgets.push(forget);
+  }
+
+  acknowledge(acknowledged: Acknowledgement): void {
+    const key = keyOf(acknowledged);
+    this.#acknowledged.set(key, acknowledged);
+    this.#unacknowledged.delete(key);
+  }
+
+  unacknowledge(topic: string, user: string): void {
+    const key = keyOf({ topic, user });
+    this.#acknowledged.delete(key);
+    this.#unacknowledged.set(key, { topic, user });
+  }
+
+  take(): Told {
+    const told = {
+      forgets: this.#forgets,
+      acknowledged: [...this.#acknowledged.values()],
+      unacknowledged: [...this.#unacknowledged.values()],
+    };
+    this.#forgets = [];
+    this.#acknowledged.clear();
+    this.#unacknowledged.clear();
+    return told;
+  }
+
+  putBack(told: Told): void {
+    this.#failed.push(told);
+  }
+
+  /** What was put back is to be taken again, except for what is newer by now. */
+  again(): void {
+    const failed = this.#failed;
+    this.#failed = [];
+    for (const { forgets, acknowledged, unacknowledged } of failed) {
+      this.#forgets.unshift(...forgets);
+      for (const each of acknowledged) this.#addOlder(this.#acknowledged, each);
+      for (const each of unacknowledged) this.#addOlder(this.#unacknowledged, each);
+    }
+  }
+
+  #addOlder<T extends Omit<Acknowledgement, 'position'>>(map: Map<string, T>, each: T): void {
+    const key = keyOf(each);
+    if (!this.#acknowledged.has(key) && !this.#unacknowledged.has(key)) map.set(key, each);
+  }
+}
+
+/** No topic holds a line break. */
+function keyOf({ topic, user }: Omit<Acknowledgement, 'position'>): string {
+  return `${topic}\n${user}`;
+}

@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** A server of Redis of this test alone, on a free port of this machine, in a folder of its own. */
+export interface RedisProcess {
+  readonly port: number;
+  readonly url: string;
+  readonly pid: number;
+  /** Ends it at once, as a crash would. What it was told to keep is kept. */
+  kill(): Promise<void>;
+  /** Starts it again with what it has kept. */
+  start(): Promise<void>;
+  signal(signal: NodeJS.Signals): void;
+  /** Ends it and removes its folder. */
+  remove(): Promise<void>;
+}
+
+/** Resolves once it takes connections. By default it keeps nothing on disk. */
+export async function startRedis(...options: string[]): Promise<RedisProcess> {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-'));
+  const port = await freePort();
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...options];
+  let child = await launch(args);
+  const kill = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  };
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    get pid() {
+      return child.pid as number;
+    },
+    kill,
+    start: async () => {
+      child = await launch(args);
+    },
+    signal: (signal) => void child.kill(signal),
+    remove: async () => {
+      await kill();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function launch(args: readonly string[]): Promise<ChildProcess> {
+  const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  await new Promise<void>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code) => reject(new Error(`redis-server ended with ${code}: ${output}`)));
+    child.stdout?.on('data', (data) => {
+      output += data;
+      if (output.includes('Ready to accept connections')) resolve();
+    });
+  });
+  child.removeAllListeners('exit');
+  child.stdout?.resume();
+  return child;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
