@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
  * Folders of computation, with clocks of their own: these files follow each other in one process, so that each pays
@@ -30,8 +31,32 @@ const processes = [
   'test/client/react/*.test.tsx',
 ];
 
+/** What takes longest begins first, so that no worker is left with it at the end. */
+const longest = [
+  'test/e2e/delivery',
+  'test/transport/uws/http',
+  'test/e2e/sessions',
+  'test/e2e/abuse',
+  'test/packaging/packaging',
+  'test/engines/lmdb/crash',
+  'test/web/',
+  'test/cli/process',
+  'test/systems/server-monitoring',
+];
+
+/** Files of one project follow each other: a worker that is shared ends when another project's file is next. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) =>
+      longest.findIndex((path) => moduleId.includes(path)) + 1 || longest.length + 1;
+    const sorted = await super.sort(files);
+    return sorted.sort((a, b) => a.project.name.localeCompare(b.project.name) || rank(a) - rank(b));
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 30_000,
@@ -51,7 +76,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'processes', include: processes, maxWorkers: 3, sequence: { groupOrder: 1 } },
+        test: { name: 'processes', include: processes, maxWorkers: 4, sequence: { groupOrder: 1 } },
       },
       {
         extends: true,
@@ -62,7 +87,7 @@ export default defineConfig({
           include: ['test/**/*.test.{ts,tsx}'],
           exclude: [...shared, ...processes],
           isolate: false,
-          maxWorkers: 3,
+          maxWorkers: 4,
           sequence: { groupOrder: 1 },
         },
       },

@@ -7,13 +7,13 @@ import { connectionState, cpu, useDashboard } from './support/dashboard.ts';
 import { PrefixProxy } from './support/prefix-proxy.ts';
 
 const byKey = { 'x-api-key': apiKey };
-const guarded = ['--api-key', apiKey, '--token-secret', tokenSecret];
+const guarded = { apiKeys: [apiKey], tokenSecret };
 
 const dashboard = useDashboard();
-const { start, open, keep } = dashboard;
+const { start, startProcess, open, keep } = dashboard;
 
 const publish = (topic: string, value: number) =>
-  dashboard.gateway.publish(topic, 'monitoring_update', 'cpu', cpu(value), byKey);
+  dashboard.publish(topic, 'monitoring_update', 'cpu', cpu(value), byKey);
 const reads = (page: Page, value: string) =>
   page.locator('[data-type=cpu] .headline').getByText(value).waitFor();
 const live = (page: Page) => connectionState(page, 'live');
@@ -30,7 +30,7 @@ function token(...patterns: string[]): Promise<string> {
 
 describe('the dashboard of a gateway that wants a credential', { timeout: 60_000 }, () => {
   it('says so, takes an API key by hand, and keeps it for the tab only', async () => {
-    const { url } = await start(...guarded);
+    const { url } = await start(guarded);
     await publish('server:web-01', 11);
     const { page, problems } = await open(url);
     await page.getByRole('heading', { name: 'This gateway needs a credential' }).waitFor();
@@ -47,7 +47,7 @@ describe('the dashboard of a gateway that wants a credential', { timeout: 60_000
   });
 
   it('says that a credential was refused, and takes another one', async () => {
-    const { url } = await start(...guarded);
+    const { url } = await start(guarded);
     await publish('server:web-01', 11);
     const { page } = await open(url);
     await enter(page, 'Token or API key', 'a-key-that-is-not-known');
@@ -59,7 +59,7 @@ describe('the dashboard of a gateway that wants a credential', { timeout: 60_000
   });
 
   it('asks for the server where a token can’t list them, and says which one it may not show', async () => {
-    const { url } = await start(...guarded);
+    const { url } = await start(guarded);
     await publish('server:web-01', 11);
     await publish('server:web-02', 22);
     const { page } = await open(`${url}/#token=${await token('server:web-01')}`);
@@ -72,7 +72,7 @@ describe('the dashboard of a gateway that wants a credential', { timeout: 60_000
   });
 
   it('tells the command to publish with a key once it is in, where there is no server yet', async () => {
-    const { url } = await start(...guarded);
+    const { url } = await start(guarded);
     const { page } = await open(`${url}/#token=${apiKey}`);
     await page.getByRole('heading', { name: 'No server is publishing yet' }).waitFor();
     await live(page);
@@ -83,7 +83,7 @@ describe('the dashboard of a gateway that wants a credential', { timeout: 60_000
   });
 
   it('is open where anonymous access is on', async () => {
-    const { url } = await start(...guarded, '--anonymous');
+    const { url } = await start({ ...guarded, anonymous: true });
     await publish('server:web-01', 11);
     const { page } = await open(url);
     await reads(page, '11.0');
@@ -92,7 +92,7 @@ describe('the dashboard of a gateway that wants a credential', { timeout: 60_000
 
 describe('the dashboard', { timeout: 60_000 }, () => {
   it('lists all servers, not the first page of them', async () => {
-    const { url } = await start('--topics-max', '5000');
+    const { url } = await start({ topicsMax: 5000 });
     const names = Array.from({ length: 1_205 }, (_, i) => `web-${String(i).padStart(4, '0')}`);
     for (let from = 0; from < names.length; from += 500) {
       const items = names
@@ -110,30 +110,35 @@ describe('the dashboard', { timeout: 60_000 }, () => {
     expect(await page.locator('#server option').allTextContents()).toEqual(names);
   });
 
-  it.each(['light', 'dark'] as const)('can be read while it reconnects (%s)', async (colorScheme) => {
-    const { url } = await start('--source-host', '--source-host-interval-ms', '200');
-    const { page } = await open(url);
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+  async function expectReadable(page: Page): Promise<void> {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      expect([colorScheme, ...(await faintTexts(page, 4.5))]).toEqual([colorScheme]);
+    }
+  }
+
+  it('can be read while it is live and while it reconnects, light and dark', async () => {
+    const gateway = await startProcess('--source-host', '--source-host-interval-ms', '200');
+    const { page } = await open(gateway.url);
     await live(page);
     await page.locator('[data-type=memory] .badge:not([data-level=none])').waitFor();
-    expect(await faintTexts(page, 4.5)).toEqual([]);
-    await dashboard.gateway.kill();
+    await expectReadable(page);
+    await gateway.kill();
     await page.locator('#connection[data-state=reconnecting]').waitFor();
     await page.locator('#banner').getByText('The connection was lost').waitFor();
-    expect(await faintTexts(page, 4.5)).toEqual([]);
+    await expectReadable(page);
   });
 
-  it.each(['light', 'dark'] as const)('can be read while something is lacking (%s)', async (colorScheme) => {
-    const { url } = await start(...guarded);
+  it('can be read while something is lacking, light and dark', async () => {
+    const { url } = await start(guarded);
     const { page } = await open(url);
-    await page.emulateMedia({ colorScheme });
     await page.getByLabel('Token or API key').waitFor();
-    expect(await faintTexts(page, 4.5)).toEqual([]);
+    await expectReadable(page);
   });
 
   it('fits into 320 pixels, with whole labels', async () => {
-    const { url } = await start('--source-host', '--source-host-interval-ms', '200');
-    const { page } = await open(url);
+    const gateway = await startProcess('--source-host', '--source-host-interval-ms', '200');
+    const { page } = await open(gateway.url);
     await page.setViewportSize({ width: 320, height: 640 });
     await live(page);
     await page.locator('[data-type=memory] .badge:not([data-level=none])').waitFor();
@@ -161,10 +166,10 @@ describe('the dashboard', { timeout: 60_000 }, () => {
         return [document.documentElement.scrollWidth, ...cut, ...covered.map(() => 'a covered label')];
       });
     const change = { monitoring_type: 'network', from: 'critical', to: 'warning', value: 97, unit: '%' };
-    await dashboard.gateway.publish(`server:${hostname()}`, 'status_change', 'status:network', change);
+    await dashboard.publish(`server:${hostname()}`, 'status_change', 'status:network', change);
     await page.locator('.changes .arrow').first().waitFor();
     expect(await overflowing()).toEqual([320]);
-    await dashboard.gateway.kill();
+    await gateway.kill();
     await page.locator('#connection[data-state=reconnecting]').waitFor();
     expect(await overflowing()).toEqual([320]);
   });
@@ -172,7 +177,7 @@ describe('the dashboard', { timeout: 60_000 }, () => {
 
 describe('below a path, behind a proxy that strips it', { timeout: 60_000 }, () => {
   it('the dashboard, its files and its connection work', async () => {
-    const { port } = await start(...guarded);
+    const { port } = await start(guarded);
     await publish('server:web-01', 11);
     const proxy = keep(await PrefixProxy.start('/push/', port));
     const { page, problems } = await open(`${proxy.url}#token=${await token('server:*')}`);
@@ -184,7 +189,7 @@ describe('below a path, behind a proxy that strips it', { timeout: 60_000 }, () 
   });
 
   it('so does the SDK, imported and connected by relative addresses', async () => {
-    const { port } = await start(...guarded);
+    const { port } = await start(guarded);
     await publish('server:web-01', 11);
     const proxy = keep(await PrefixProxy.start('/deep/er/', port));
     const { page } = await open(`${proxy.url}healthz`);

@@ -4,9 +4,9 @@ import { lastingPort } from '../support/gateway-process.ts';
 import { cpu, connectionState as state, useDashboard } from './support/dashboard.ts';
 
 const dashboard = useDashboard();
-const { start, open } = dashboard;
+const { start, startProcess, open } = dashboard;
 
-const hostSource = ['--source-host', '--source-host-interval-ms', '200'];
+const hostSource = { sourceHost: true, sourceHostIntervalMs: 200 };
 
 /** Waits until the text of an element changes; returns the new one. */
 async function changed(page: Page, selector: string, before: string | null): Promise<string | null> {
@@ -19,7 +19,7 @@ async function changed(page: Page, selector: string, before: string | null): Pro
 
 describe('the dashboard', { timeout: 60_000 }, () => {
   it('shows values of this machine that change by themselves', async () => {
-    const { url } = await start(...hostSource);
+    const { url } = await start(hostSource);
     const { page, problems } = await open(url);
     await state(page, 'live');
     for (const type of ['cpu', 'memory', 'load', 'disk', 'network']) {
@@ -36,8 +36,14 @@ describe('the dashboard', { timeout: 60_000 }, () => {
   });
 
   it('notices that the gateway was killed, keeps what it shows, and recovers by itself', async () => {
-    const port = String(await lastingPort());
-    const gateway = await start('--port', port, ...hostSource);
+    const flags = [
+      '--port',
+      String(await lastingPort()),
+      '--source-host',
+      '--source-host-interval-ms',
+      '200',
+    ];
+    const gateway = await startProcess(...flags);
     const { url } = gateway;
     const { page, problems } = await open(url);
     await state(page, 'live');
@@ -51,7 +57,7 @@ describe('the dashboard', { timeout: 60_000 }, () => {
       .waitFor();
     expect(await page.textContent('[data-type=memory] .headline .value')).toMatch(/^\d/);
     expect(memory).toMatch(/^\d/);
-    await start('--port', port, ...hostSource);
+    await startProcess(...flags);
     await state(page, 'live');
     await page.locator('#banner').waitFor({ state: 'hidden' });
     expect(await page.textContent('[data-figure=reconnects] .value')).toBe('1');
@@ -68,7 +74,7 @@ describe('the dashboard', { timeout: 60_000 }, () => {
       expect.stringContaining('--source-host'),
       expect.stringContaining(`curl ${url}/api/publish`),
     ]);
-    await dashboard.gateway.publish('server:demo', 'monitoring_update', 'cpu', cpu(42));
+    await dashboard.publish('server:demo', 'monitoring_update', 'cpu', cpu(42));
     await page.locator('[data-type=cpu] .headline').getByText('42.0').waitFor();
     expect(await page.textContent('#server')).toBe('demo');
     await page.locator('[data-type=disk]').getByText('No samples yet').waitFor();
@@ -76,8 +82,8 @@ describe('the dashboard', { timeout: 60_000 }, () => {
 
   it('lets choose between servers', async () => {
     const { url } = await start();
-    await dashboard.gateway.publish('server:a', 'monitoring_update', 'cpu', cpu(11));
-    await dashboard.gateway.publish('server:b', 'monitoring_update', 'cpu', cpu(22));
+    await dashboard.publish('server:a', 'monitoring_update', 'cpu', cpu(11));
+    await dashboard.publish('server:b', 'monitoring_update', 'cpu', cpu(22));
     const { page } = await open(url);
     await page.locator('[data-type=cpu] .headline').getByText('11.0').waitFor();
     await page.getByLabel('Server').selectOption('b');
@@ -88,15 +94,15 @@ describe('the dashboard', { timeout: 60_000 }, () => {
 
   it('shows a change of level in the badge and in the list', async () => {
     const { url } = await start();
-    await dashboard.gateway.publish('server:a', 'monitoring_update', 'cpu', cpu(11));
+    await dashboard.publish('server:a', 'monitoring_update', 'cpu', cpu(11));
     const { page } = await open(url);
     await page.locator('[data-type=cpu] .badge[data-level=ok]').waitFor();
-    await dashboard.gateway.publish('server:a', 'monitoring_update', 'cpu', {
+    await dashboard.publish('server:a', 'monitoring_update', 'cpu', {
       ...cpu(97),
       level: 'critical',
     });
     const change = { monitoring_type: 'cpu', from: 'ok', to: 'critical', value: 97, unit: '%' };
-    await dashboard.gateway.publish('server:a', 'status_change', 'status:cpu', change);
+    await dashboard.publish('server:a', 'status_change', 'status:cpu', change);
     await page.locator('[data-type=cpu] .badge').getByText('Critical').waitFor();
     await page.locator('.changes li').getByText('97 %').waitFor();
   });
@@ -111,7 +117,7 @@ describe('the dashboard', { timeout: 60_000 }, () => {
   });
 
   it('is readable on a phone', async () => {
-    const { url } = await start(...hostSource);
+    const { url } = await start(hostSource);
     const { page } = await open(url);
     await page.setViewportSize({ width: 390, height: 844 });
     await changed(page, '[data-type=cpu] .headline .value', '–');

@@ -41,7 +41,7 @@ describe('the page to try everything by hand', { timeout: 90_000 }, () => {
 
       await page.getByRole('button', { name: 'Cut' }).click();
       await state(page, 'lost');
-      await gateway.publish(topic, 'missed', 'k', 'while it was away');
+      await dashboard.publish(topic, 'missed', 'k', 'while it was away');
       await state(page, 'connected');
       await figure(page, 'count', '2');
       expect(await contents(page)).toContain('"while it was away"');
@@ -78,7 +78,7 @@ describe('the page to try everything by hand', { timeout: 90_000 }, () => {
 
   it('says why it was refused, and takes a key by hand', async () => {
     const key = 'a-key-of-some-length';
-    const gateway = await start('--api-key', key);
+    const gateway = await start({ apiKeys: [key] });
     const { page } = await open(`${gateway.url}/try`);
     await page.getByLabel('Transport').selectOption('poll');
     await page.getByRole('button', { name: 'Connect' }).click();

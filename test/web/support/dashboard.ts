@@ -1,12 +1,13 @@
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { TestBrowser } from '../../support/browser.ts';
+import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { GatewayProcess } from '../../support/gateway-process.ts';
 
 /** A browser for the tests of a file, and what each of them opens and starts, which ends with it. */
 export function useDashboard() {
   let browser: TestBrowser;
-  let gateway: GatewayProcess;
+  let url: string;
   const opened: { close(): unknown }[] = [];
 
   beforeAll(async () => {
@@ -26,15 +27,26 @@ export function useDashboard() {
 
   return {
     keep,
-    /** The one that was started last. */
-    get gateway() {
-      return gateway;
+    async start(...options: Parameters<typeof startGateway>): Promise<TestGateway> {
+      const started = keep(await startGateway(...options));
+      url = started.url;
+      return started;
     },
-    async start(...flags: readonly string[]): Promise<GatewayProcess> {
+    /** As a process of its own, which can be killed. */
+    async startProcess(...flags: readonly string[]): Promise<GatewayProcess> {
       const started = await GatewayProcess.start('--port', '0', ...flags);
       keep({ close: () => started.kill() });
-      gateway = started;
+      url = started.url;
       return started;
+    },
+    /** To the gateway that was started last. */
+    async publish(topic: string, type: string, key: string, data: unknown, headers = {}): Promise<void> {
+      const response = await fetch(`${url}/api/publish`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify({ topic, type, key, data }),
+      });
+      if (!response.ok) throw new Error(await response.text());
     },
     async open(url: string) {
       const page = await browser.open(url);
