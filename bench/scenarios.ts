@@ -64,6 +64,10 @@ export const scenarios: Readonly<Record<string, Entry>> = {
     sentence: 'Appends per second of each engine, with 1, 10 and 100 publishers.',
     load: () => import('./engines.ts'),
   },
+  workers: {
+    sentence: 'Two processes on one port beside one: CPU of a delivery, and how clients spread.',
+    load: () => import('./workers.ts'),
+  },
   faults: {
     sentence: 'Cuts connections, stalls clients and kills the gateway, and accounts for every publication.',
     load: () => import('./faults.ts'),

@@ -31,11 +31,18 @@ export interface Gateway {
   end(): Promise<void>;
 }
 
-/** Starts what `npm run build` made, and returns once it listens. Without `port` on a free one. */
-export async function startGateway(flags: readonly string[], port?: number): Promise<Gateway> {
+/**
+ * Starts what `npm run build` made, and returns once it listens. Without `port` on a free one. `core`: absent: on the
+ * core of what is measured.
+ */
+export async function startGateway(
+  flags: readonly string[],
+  port?: number,
+  core: number | 'all' = serverCore,
+): Promise<Gateway> {
   const chosen = port ?? (await freePort());
   const args = [join(root, 'dist', 'cli.js'), 'serve', `--port=${chosen}`, ...roomyFlags, ...flags];
-  const child = startNode(serverCore, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = startNode(core === 'all' ? undefined : core, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   await listening(child);
   return {
     pid: child.pid!,

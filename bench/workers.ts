@@ -1,0 +1,155 @@
+import { setTimeout } from 'node:timers/promises';
+import { type Gateway, startGateway } from './support/gateway.ts';
+import { HttpPool } from './support/http-pool.ts';
+import { childrenOf, cpuSeconds, socketsOf } from './support/proc.ts';
+import { opcodes, RawClient } from './support/raw-client.ts';
+import { median, percentText } from './support/report.ts';
+import { atMost, claim, type OptionsOf, scenario } from './support/scenario.ts';
+
+const options = {
+  connections: { default: 1000, sentence: 'Subscribers of the one topic.' },
+  rate: { default: 20, sentence: 'Publications per second.' },
+  bytes: { default: 200, sentence: 'Size of a payload.' },
+  warmUp: { default: 3, sentence: 'Seconds before.' },
+  seconds: { default: 5, sentence: 'Measured time of each run.' },
+  runs: { default: 3, sentence: 'Runs of each row, in turn; the table has their medians.' },
+} as const;
+type Options = OptionsOf<typeof options>;
+
+/** Of one process at the same rate. */
+const cpuLimit = 1.2;
+/** Of 1000 connections each of two workers has by chance 45 to 55 % in 998 of 1000 cases. */
+const shares = { least: 0.4, most: 0.6 };
+
+interface Run {
+  /** CPU of all processes of the gateway, for a million deliveries. */
+  readonly cpuSeconds: number;
+  /** Of a core, by all processes. */
+  readonly cpu: number;
+  /** Of a core, by this process, which sends and receives. */
+  readonly loadCpu: number;
+  readonly deliveries: number;
+  readonly isComplete: boolean;
+  /** The part of the connections that each process has. */
+  readonly shares: readonly number[];
+}
+
+async function measure(workers: number, chosen: Options): Promise<Run> {
+  const gateway = await startGateway([`--workers=${workers}`, '--no-canary'], undefined, 'all');
+  const { port } = gateway;
+  const pids = [gateway.pid, ...childrenOf(gateway.pid)];
+  const before = pids.map(socketsOf);
+  const frames = { count: 0 };
+  const clients = await openClients(port, chosen.connections, frames);
+  const spread = pids.map((pid, i) => (socketsOf(pid) - (before[i] as number)) / chosen.connections);
+  const publisher = new HttpPool(port, 4);
+  await publish(publisher, chosen, chosen.warmUp);
+  const at = await read(gateway, pids);
+  const published = await publish(publisher, chosen, chosen.seconds);
+  const end = await read(gateway, pids);
+  const deliveries = end.deliveries - at.deliveries;
+  for (const client of clients) client.destroy();
+  publisher.close();
+  await gateway.end();
+  return {
+    cpuSeconds: ((end.cpu - at.cpu) / deliveries) * 1e6,
+    cpu: (end.cpu - at.cpu) / (end.seconds - at.seconds),
+    loadCpu: (end.load - at.load) / (end.seconds - at.seconds),
+    deliveries,
+    isComplete: deliveries === published * chosen.connections,
+    shares: workers === 1 ? [1] : spread.slice(1),
+  };
+}
+
+async function read(gateway: Gateway, pids: readonly number[]) {
+  // What was published last is delivered by then.
+  await setTimeout(200);
+  const deliveries = await gateway.metric('sluice_deliveries_total');
+  return {
+    deliveries,
+    cpu: pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0),
+    load: cpuSeconds(process.pid),
+    seconds: performance.now() / 1000,
+  };
+}
+
+async function openClients(port: number, count: number, frames: { count: number }): Promise<RawClient[]> {
+  const subscribe = Buffer.from(JSON.stringify({ type: 'subscribe', id: 1, topic: 'load' }));
+  const clients: RawClient[] = [];
+  for (let i = 0; i < count; i++) {
+    await new Promise<void>((resolve, reject) => {
+      const client = new RawClient(
+        { port, path: '/ws', wantedBytes: 0 },
+        {
+          opened: () => client.send(opcodes.text, subscribe),
+          // The greeting, and the reply.
+          frame: () => {
+            frames.count++;
+            resolve();
+          },
+          closed: (reason) => reject(new Error(reason)),
+        },
+      );
+      clients.push(client);
+    });
+  }
+  return clients;
+}
+
+async function publish(publisher: HttpPool, { rate, bytes }: Options, seconds: number): Promise<number> {
+  const body = JSON.stringify({ topic: 'load', type: 'update', data: 'x'.repeat(bytes - 2) });
+  const count = rate * seconds;
+  const startedAtMs = performance.now();
+  for (let i = 0; i < count; i++) {
+    const { status } = await publisher.post('/api/publish', body);
+    if (status !== 200) throw new Error(`a publish was refused with ${status}`);
+    const dueMs = startedAtMs + ((i + 1) * 1000) / rate - performance.now();
+    if (dueMs > 0) await setTimeout(dueMs);
+  }
+  return count;
+}
+
+export default scenario(options, async (chosen, say) => {
+  const kinds = [1, 2] as const;
+  const runs = new Map<number, Run[]>(kinds.map((workers) => [workers, []]));
+  for (let i = 0; i < chosen.runs; i++) {
+    for (const [workers, done] of runs) {
+      say(`${workers} of ${kinds.length}, run ${i + 1} of ${chosen.runs}`);
+      done.push(await measure(workers, chosen));
+    }
+  }
+  const of = (workers: number, pick: (run: Run) => number) => median((runs.get(workers) as Run[]).map(pick));
+  const ratio = of(2, (run) => run.cpuSeconds) / of(1, (run) => run.cpuSeconds);
+  const all = [...runs.values()].flat();
+  const spread = (runs.get(2) as Run[]).flatMap((run) => run.shares);
+  return {
+    tables: [
+      {
+        title: `${chosen.connections} connections on one topic, ${chosen.rate} publications per second`,
+        columns: ['processes', 'CPU s per million deliveries', 'CPU', 'shares', 'load CPU'],
+        rows: kinds.map((workers) => [
+          workers,
+          of(workers, (run) => run.cpuSeconds),
+          percentText(of(workers, (run) => run.cpu)),
+          ((runs.get(workers) as Run[])[0] as Run).shares.map(percentText).join(' + '),
+          percentText(of(workers, (run) => run.loadCpu)),
+        ]),
+      },
+    ],
+    claims: [
+      claim(
+        'every publication reached every connection',
+        all.every(({ isComplete }) => isComplete),
+        all.length,
+      ),
+      claim(
+        'each of two workers has 40 to 60 % of the connections',
+        spread.every((share) => share >= shares.least && share <= shares.most),
+        spread.map(percentText).join(' '),
+      ),
+      atMost('CPU of a delivery by two processes to that by one', ratio, cpuLimit, 'x'),
+    ],
+    ratios: [{ name: 'CPU of a delivery by two processes to that by one', value: ratio, better: 'lower' }],
+    facts: { runs: Object.fromEntries(runs) },
+  };
+});
