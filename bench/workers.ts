@@ -8,7 +8,7 @@ import { atMost, claim, type OptionsOf, scenario } from './support/scenario.ts';
 
 const options = {
   connections: { default: 1000, sentence: 'Subscribers of the one topic.' },
-  rate: { default: 20, sentence: 'Publications per second.' },
+  rate: { default: 50, sentence: 'Publications per second.' },
   bytes: { default: 200, sentence: 'Size of a payload.' },
   warmUp: { default: 3, sentence: 'Seconds before.' },
   seconds: { default: 5, sentence: 'Measured time of each run.' },
@@ -43,9 +43,11 @@ async function measure(workers: number, chosen: Options): Promise<Run> {
   const clients = await openClients(port, chosen.connections, frames);
   const spread = pids.map((pid, i) => (socketsOf(pid) - (before[i] as number)) / chosen.connections);
   const publisher = new HttpPool(port, 4);
-  await publish(publisher, chosen, chosen.warmUp);
+  const warm = await publish(publisher, chosen, chosen.warmUp);
+  await deliveredAll(gateway, warm * chosen.connections);
   const at = await read(gateway, pids);
   const published = await publish(publisher, chosen, chosen.seconds);
+  await deliveredAll(gateway, at.deliveries + published * chosen.connections);
   const end = await read(gateway, pids);
   const deliveries = end.deliveries - at.deliveries;
   for (const client of clients) client.destroy();
@@ -62,8 +64,6 @@ async function measure(workers: number, chosen: Options): Promise<Run> {
 }
 
 async function read(gateway: Gateway, pids: readonly number[]) {
-  // What was published last is delivered by then.
-  await setTimeout(200);
   const deliveries = await gateway.metric('sluice_deliveries_total');
   return {
     deliveries,
@@ -71,6 +71,13 @@ async function read(gateway: Gateway, pids: readonly number[]) {
     load: cpuSeconds(process.pid),
     seconds: performance.now() / 1000,
   };
+}
+
+/** Waits, up to 5 s, until so many deliveries are counted. */
+async function deliveredAll(gateway: Gateway, wanted: number): Promise<void> {
+  for (let tries = 0; tries < 50 && (await gateway.metric('sluice_deliveries_total')) < wanted; tries++) {
+    await setTimeout(100);
+  }
 }
 
 async function openClients(port: number, count: number, frames: { count: number }): Promise<RawClient[]> {
