@@ -23,7 +23,8 @@ export interface Applicant extends Source {
 
 export interface AdmissionOptions {
   readonly credentials: Credentials;
-  readonly connectionLimits: Pick<ConnectionLimits, 'handshakeProblem' | 'outlook' | 'problem' | 'take'>;
+  readonly connectionLimits: Pick<ConnectionLimits, 'handshakeProblem' | 'outlook' | 'problem' | 'take'> &
+    Pick<ConnectionLimits, 'giveBackHandshake' | 'rateProblem'>;
   readonly isDraining: () => boolean;
   readonly refused: Refused;
 }
@@ -46,6 +47,19 @@ export class Admission {
     return (
       this.#drainingProblem() ?? connectionLimits.handshakeProblem(holderOf(applicant, applicant.fallback))
     );
+  }
+
+  /**
+   * The same as `ask` for one that may have a connection already, which only its body says: the caps are looked at by
+   * `admit`, and `hasConnection` gives the handshake back.
+   */
+  askForBody(applicant: Applicant): SluiceError | undefined {
+    const { connectionLimits } = this.#options;
+    return this.#drainingProblem() ?? connectionLimits.rateProblem(holderOf(applicant, applicant.fallback));
+  }
+
+  hasConnection(applicant: Applicant): void {
+    this.#options.connectionLimits.giveBackHandshake(holderOf(applicant, applicant.fallback));
   }
 
   /** Whose credential it has; by `door` it came. Never rejects. */

@@ -32,7 +32,17 @@ export class ConnectionLimits {
 
   /** Takes a handshake from the bucket of the address, and returns why there is no place. Takes no place. */
   handshakeProblem(holder: Holder): SluiceError | undefined {
-    return rateProblem(this.#handshakes.take(holder.addressKey)) ?? this.problem(holder);
+    return this.rateProblem(holder) ?? this.problem(holder);
+  }
+
+  /** Takes a handshake from the bucket of the address; returns why there is none. */
+  rateProblem({ addressKey }: Holder): SluiceError | undefined {
+    return rateProblem(this.#handshakes.take(addressKey));
+  }
+
+  /** The handshake was for a connection that the client has already. */
+  giveBackHandshake({ addressKey }: Holder): void {
+    this.#handshakes.giveBack(addressKey);
   }
 
   /** What `handshakeProblem` would return now. Takes nothing, so that a question does not use up a handshake. */

@@ -1,6 +1,6 @@
 import { subscriptionKey } from '../protocol/equal-subscriptions.ts';
 import type { Subscription } from '../protocol/frames.ts';
-import { type Cursor, formatCursor, type Had, subscriptionsKey } from '../topics/cursor.ts';
+import { type Cursor, formatCursor, type Had, parseCursor, subscriptionsKey } from '../topics/cursor.ts';
 
 /** Where a stream goes on that was another session before. */
 export interface Continuation {
@@ -40,4 +40,20 @@ function lackingValues({ epoch, seq, exceptions }: Cursor): Cursor {
     { ...had, lacksValues: true },
   ]);
   return { epoch, seq, lacksValues: true, ...(lacking.length > 0 && { exceptions: new Map(lacking) }) };
+}
+
+/** The session that the client of a stream had before, by its cursor or by one of those of its subscriptions. */
+export function formerSessionOf({
+  cursor,
+  subscriptions,
+}: {
+  readonly cursor: Cursor | undefined;
+  readonly subscriptions: readonly Subscription[];
+}): string | undefined {
+  if (cursor !== undefined) return cursor.stream?.session;
+  for (const { cursor: text } of subscriptions) {
+    const session = text === undefined ? undefined : parseCursor(text)?.stream?.session;
+    if (session !== undefined) return session;
+  }
+  return undefined;
 }

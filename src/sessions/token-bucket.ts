@@ -67,6 +67,11 @@ export class TokenBuckets {
     return this.#of(payer, nowMs).take(nowMs);
   }
 
+  /** Gives back a token that was taken for nothing. */
+  giveBack(payer: string): void {
+    this.#byPayer.get(payer)?.spend(-1, this.#nowMs());
+  }
+
   spend(payer: string, tokens: number): void {
     const nowMs = this.#nowMs();
     this.#of(payer, nowMs).spend(tokens, nowMs);

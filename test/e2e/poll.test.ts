@@ -109,6 +109,26 @@ test('polling takes no handshake but for the first poll', async () => {
   }
 });
 
+test('nor does polling by POST, and a client that asks for other topics has one connection all the same', async () => {
+  const post = (subscriptions: object[], cursor?: string) =>
+    poll('', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ subscriptions, cursor, timeoutSeconds: 0 }),
+    });
+  let { cursor } = await post([{ topic: 'posts:0' }]);
+  for (let i = 0; i < 90; i++) ({ cursor } = await post([{ topic: 'posts:0' }], cursor));
+  for (let i = 1; i < 5; i++) {
+    await publish(`posts:${i - 1}`, i);
+    const known = { topic: `posts:${i - 1}`, cursor };
+    const other = await post([known, { topic: `posts:${i}` }]);
+    expect(dataOf(other)).toEqual([i]);
+    ({ cursor } = other);
+  }
+  expect(await connections('posts:0')).toEqual([]);
+  expect((await connections('posts:4')).length).toBe(1);
+});
+
 test('an answer that was lost is given again', async () => {
   const first = await poll('topic=lost');
   await publish('lost', 1);

@@ -10,7 +10,7 @@ import { Lifecycle, type LifecycleOptions } from '../../sessions/lifecycle.ts';
 import type { Peer } from '../../sessions/session.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import type { StreamCursors } from '../../sessions/stream-cursors.ts';
-import { type StreamStart, streamStart } from '../../sessions/stream-start.ts';
+import { formerSessionOf, type StreamStart, streamStart } from '../../sessions/stream-start.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { type Poll, type PollAnswer, PollConnection } from './poll-connection.ts';
 import { countRefusal, type RefusalMetrics } from './refusals.ts';
@@ -94,8 +94,8 @@ export class Polls {
           return exchange.isOver;
         },
         onAborted: (run) => exchange.onAborted(run),
-        continues: (applicant, { cursor }) => {
-          const known = this.#connections.get(cursor?.stream?.session ?? '');
+        continues: (applicant, asked) => {
+          const known = this.#connections.get(formerSessionOf(asked) ?? '');
           return known?.session?.peer.addressKey === applicant.addressKey;
         },
         enter: (visitor) => {
@@ -109,19 +109,18 @@ export class Polls {
 
   #enter(asking: Asking): void {
     const { visitor, start, exchange, origin } = asking;
-    const { text, cursor } = visitor.asked;
-    const former = cursor?.stream?.session;
-    const known = this.#connections.get(former ?? '');
-    if (known === undefined || !isOf(known, visitor, start)) {
+    const known = this.#connections.get(formerSessionOf(visitor.asked) ?? '');
+    if (known === undefined || !isOf(known, visitor)) {
       this.#open(asking);
       return;
     }
     const waitMs = known.session?.commandBucket.take(this.#options.monotonicMs()) ?? 0;
     if (waitMs > 0) {
       this.#refuse(exchange, new SluiceError('rate_limited', undefined, { retryAfterMs: waitMs }), origin);
-    } else if (known.continuesAt(text)) this.#wait(asking, known);
-    else {
-      // An answer was lost on its way. The session is further than its client.
+    } else if (known.subscriptions === start.subscriptionsKey && known.continuesAt(visitor.asked.text)) {
+      this.#wait(asking, known);
+    } else {
+      // An answer was lost on its way, and the session is further than its client. Or the client wants other topics.
       known.session?.end('going_away');
       this.#open(asking);
     }
@@ -137,7 +136,7 @@ export class Polls {
   #open(asking: Asking): void {
     const { visitor, exchange, origin } = asking;
     const { applicant, identity, asked } = visitor;
-    const former = asked.cursor?.stream?.session;
+    const former = formerSessionOf(asked);
     const isElsewhere = former !== undefined && !this.#connections.has(former);
     void whenDone(visitor.admit(isElsewhere ? former : undefined), (peer) => {
       if (exchange.isOver) return;
@@ -164,7 +163,7 @@ export class Polls {
       ...this.#options,
       sink: this.#sink,
       subscriptions: start.subscriptionsKey,
-      formerSession: visitor.asked.cursor?.stream?.session,
+      formerSession: formerSessionOf(visitor.asked),
       sentBytes: metrics.sentBytesTotal,
     });
     connection.open(this.#poll(asking, connection));
@@ -225,13 +224,9 @@ export class Polls {
   }
 }
 
-/** A session goes on only for its own client, and only with what it is subscribed to. */
-function isOf(
-  { session, subscriptions }: PollConnection,
-  { applicant, identity }: Visitor,
-  start: StreamStart,
-) {
-  if (session === undefined || subscriptions !== start.subscriptionsKey) return false;
+/** Whether the session is one of this client. */
+function isOf({ session }: PollConnection, { applicant, identity }: Visitor): boolean {
+  if (session === undefined) return false;
   const { user, apiKey } = session.identity;
   const isSame = user === identity.user && apiKey === identity.apiKey;
   return isSame && session.peer.addressKey === applicant.addressKey;

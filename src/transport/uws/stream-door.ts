@@ -47,7 +47,8 @@ export interface Visitor {
 interface Unread {
   readonly applicant: Applicant;
   readonly read: () => StreamRequest | SluiceError;
-  readonly continues: boolean;
+  /** It goes on with a session that it has; undefined: that is known when the body has been read. */
+  readonly continues: boolean | undefined;
 }
 
 /** Where the outcome of a request goes. */
@@ -79,19 +80,18 @@ export class StreamDoor {
       reception.refuse(applicant);
       return;
     }
-    const isQuery = head.method !== 'POST';
-    const asked = isQuery ? readStreamQuery(shapes.query, head.query, lastEventId) : undefined;
-    const continues =
-      asked !== undefined &&
-      !(asked instanceof SluiceError) &&
-      reception.continues?.(applicant, asked) === true;
-    const problem = continues ? undefined : admission.ask(applicant);
-    if (problem !== undefined) {
-      reception.refuse(problem);
+    if (head.method !== 'POST') {
+      const asked = readStreamQuery(shapes.query, head.query, lastEventId);
+      const continues = goesOn(reception, applicant, asked);
+      const problem = continues ? undefined : admission.ask(applicant);
+      if (problem !== undefined) reception.refuse(problem);
+      else void this.#identify({ applicant, read: () => asked, continues }, reception);
       return;
     }
-    if (asked !== undefined) {
-      void this.#identify({ applicant, read: () => asked, continues }, reception);
+    const problem =
+      reception.continues === undefined ? admission.ask(applicant) : admission.askForBody(applicant);
+    if (problem !== undefined) {
+      reception.refuse(problem);
       return;
     }
     if (!isJson(head.header('content-type'))) {
@@ -105,13 +105,13 @@ export class StreamDoor {
     const body = new RequestBody(response, options, (bytes) => {
       const read = () =>
         bytes instanceof SluiceError ? bytes : readStreamBody(shapes.body, bytes, lastEventId);
-      return this.#identify({ applicant, read, continues }, reception);
+      return this.#identify({ applicant, read, continues: undefined }, reception);
     });
     reception.onAborted(() => body.drop());
   }
 
   /** What a client asks for is read only when it is known who it is: a long list takes a while. */
-  #identify({ applicant, read, continues }: Unread, reception: Reception): Awaitable<void> {
+  #identify({ applicant, read, continues: known }: Unread, reception: Reception): Awaitable<void> {
     const { admission } = this.#options;
     return whenDone(admission.identify(applicant, 'http'), (verdict) => {
       if (reception.isOver) return;
@@ -121,12 +121,18 @@ export class StreamDoor {
         reception.refuse(asked as SluiceError);
         return;
       }
+      const continues = known ?? goesOn(reception, applicant, asked);
+      if (continues && known === undefined) admission.hasConnection(applicant);
       const admit = (former?: string) =>
         (continues ? admission.ask(applicant) : undefined) ??
         admission.admit(applicant, identity, () => reception.isOver, former);
       reception.enter({ applicant, asked, identity, admit });
     });
   }
+}
+
+function goesOn(reception: Reception, applicant: Applicant, asked: StreamRequest | SluiceError): boolean {
+  return !(asked instanceof SluiceError) && reception.continues?.(applicant, asked) === true;
 }
 
 function isUnauthenticated(verdict: Peer['identity'] | SluiceError): boolean {

@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import WebSocket from 'ws';
+import { SluiceClient } from '../../../src/client/index.ts';
+import { CuttingProxy } from '../../support/cutting-proxy.ts';
+import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import { state } from '../../support/sdk.ts';
+
+const transports = ['websocket', 'sse', 'poll'] as const;
+const cuts = 100;
+const perCut = 100;
+const topics = ['cut:a', 'cut:b', 'slow', 'cuts:1', 'cuts:2', 'cuts:3'];
+
+let gateway: TestGateway;
+beforeAll(async () => {
+  gateway = await startGateway({
+    topicHistoryMaxPublications: 10_000,
+    handshakesPerSecondPerIp: 10_000,
+    httpRequestsPerSecondPerIp: 10_000,
+    commandsPerSecond: 10_000,
+    // The session of a poll that was cut stays for its client for a while.
+    maxConnectionsPerIp: 1000,
+  });
+});
+afterAll(() => gateway.close());
+
+/** Numbers below `limit`, the same in each run. */
+function draws(seed: number): (limit: number) => number {
+  let random = seed;
+  return (limit) => {
+    random = (random * 1_103_515_245 + 12_345) % 2 ** 31;
+    return Math.floor((random / 2 ** 31) * limit);
+  };
+}
+
+/** An application that keeps what its callback is given, by topic. */
+async function openReader(transport: (typeof transports)[number]) {
+  const proxy = await CuttingProxy.open(gateway.wsUrl);
+  const reconnect = { delaysMs: [1] };
+  const client = new SluiceClient(proxy.wsUrl, { WebSocket, transports: [transport], reconnect });
+  const seen = new Map<string, number[]>(topics.map((topic) => [topic, []]));
+  const lost: unknown[] = [];
+  let count = 0;
+  let told = () => {};
+  client.onError(() => undefined);
+  const live: Promise<void>[] = [];
+  for (const [target, options] of [
+    ['cut:a', {}],
+    ['cut:b', {}],
+    ['cuts:*', {}],
+    ['slow', { intervalMs: 50 }],
+  ] as const) {
+    const subscription = client.subscribe(target, options, ({ topic, offset }) => {
+      seen.get(topic)?.push(offset);
+      count++;
+      told();
+    });
+    subscription.on('gap', (gap) => lost.push(gap));
+    live.push(state(subscription, 'live'));
+  }
+  await client.connect();
+  await Promise.all(live);
+  return {
+    proxy,
+    seen,
+    lost,
+    async has(publications: number): Promise<void> {
+      while (count < publications) {
+        await new Promise<void>((resolve) => {
+          told = resolve;
+        });
+      }
+    },
+    close() {
+      client.close();
+      proxy.close();
+    },
+  };
+}
+
+test('through a hundred cuts an application gets 10 000 publications once and in order, by each transport', async () => {
+  const readers = await Promise.all(transports.map((transport) => openReader(transport)));
+  const sent = new Map<string, number>(topics.map((topic) => [topic, 0]));
+  const draw = draws(7);
+  for (let cut = 0; cut < cuts; cut++) {
+    // The next publications have more bytes than this, also compressed.
+    const isCut = readers.map(({ proxy }) => proxy.cutAfter(1 + draw(5000)));
+    const items = Array.from({ length: perCut }, () => {
+      const topic = topics[draw(topics.length)] as string;
+      sent.set(topic, (sent.get(topic) as number) + 1);
+      return { topic, type: 'e', data: Array.from({ length: 20 }, () => draw(10_000)) };
+    });
+    await gateway.post('/api/publish/batch', JSON.stringify(items));
+    await Promise.all(isCut);
+  }
+  await Promise.all(readers.map((reader) => reader.has(cuts * perCut)));
+  const all = topics.map((topic) => [topic, Array.from({ length: sent.get(topic) ?? 0 }, (_, i) => i + 1)]);
+  for (const { proxy, seen, lost } of readers) {
+    expect([proxy.cuts, lost, [...seen]]).toEqual([cuts, [], all]);
+  }
+  for (const reader of readers) reader.close();
+}, 60_000);
