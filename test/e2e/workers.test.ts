@@ -162,11 +162,16 @@ describe('a gateway of two processes', () => {
     for (let n = 1; n <= 5; n++)
       await watcher[n]?.call({ type: 'publish', topic: 'kept', event: 'e', data: n });
     process.kill(before[0] as number, 'SIGKILL');
-    await expect.poll(() => watcher.filter(({ closed }) => closed?.code === 1006).length).toBeGreaterThan(0);
-    const left = watcher.filter(({ closed }) => closed === undefined);
-    const gone = watcher.length - left.length;
-    for (const client of left)
-      await expect.poll(() => client.frames.filter(({ type }) => type === 'left').length).toBe(gone);
+    const open = () => watcher.filter(({ closed }) => closed === undefined);
+    const told = (client: JsonClient) => client.frames.filter(({ type }) => type === 'left').length;
+    // All connections of the killed process end, and each that is left is told of each of them.
+    const isToldOfAll = () => {
+      const gone = watcher.length - open().length;
+      return gone > 0 && open().every((client) => told(client) === gone);
+    };
+    await expect.poll(isToldOfAll).toBe(true);
+    const left = open();
+    for (const { closed } of watcher) if (closed !== undefined) expect(closed.code).toBe(1006);
     await expect
       .poll(() => workers().filter((pid) => !before.includes(pid)).length, { timeout: 10_000 })
       .toBe(1);
