@@ -3,8 +3,8 @@ import { SluiceError } from '../errors.ts';
 import { asObject, isNamed, memberValue, wantedObject } from '../protocol/json/envelope.ts';
 import { isFaults, type PublishDialect, readJsonPublish } from '../protocol/json/publish.ts';
 import {
+  type JsonMember,
   type JsonText,
-  type Member,
   type ScanFault,
   scanJson,
   type Wanted,
@@ -73,7 +73,7 @@ export class PublishBodies {
   addressed(body: Uint8Array): Broadcast | SluiceError {
     const text = asObject(scanJson(body, this.wanted));
     if (!text.ok) return scanProblem(text);
-    const isRecipients = (member: Member) => lists.some((list) => isNamed(body, member, list));
+    const isRecipients = (member: JsonMember) => lists.some((list) => isNamed(body, member, list));
     const publication = { ...text, members: text.members.filter((member) => !isRecipients(member)) };
     const fields = this.#read(body, publication, broadcastBody);
     if (fields instanceof SluiceError) return fields;

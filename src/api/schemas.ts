@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { jsonName } from '../protocol/json/names.ts';
-import { type Kinds, type Member, memberRows } from '../protocol/publication.ts';
-import { maxMemberLengths, maxTagLength, maxTags } from '../protocol/publish-limits.ts';
+import { type FieldRow, fieldRows, type Kinds } from '../protocol/publication.ts';
+import { maxFieldLengths, maxTagLength, maxTags } from '../protocol/publish-limits.ts';
 import { topicNameMaxLength } from '../topics/topic-name.ts';
 
 /** Named schemas: components of the OpenAPI document. */
@@ -35,7 +35,7 @@ const topicName = z.string().min(1).max(topicNameMaxLength);
 
 export const defaultType = 'publication';
 
-const schemasOf: { readonly [K in keyof Kinds]: (member: Member) => z.ZodType<Kinds[K] | string> } = {
+const schemasOf: { readonly [K in keyof Kinds]: (member: FieldRow) => z.ZodType<Kinds[K] | string> } = {
   text: ({ minLength = 0, maxLength = Number.MAX_SAFE_INTEGER }) => z.string().min(minLength).max(maxLength),
   tags: () =>
     z
@@ -48,10 +48,10 @@ const schemasOf: { readonly [K in keyof Kinds]: (member: Member) => z.ZodType<Ki
 };
 
 /** null means absent, as in the wire protocol. */
-const publicationMembers: Readonly<Record<string, z.ZodType>> = {
+const publicationFields: Readonly<Record<string, z.ZodType>> = {
   type: z.string().nullish().describe(`The kind of update; default "${defaultType}".`),
   ...Object.fromEntries(
-    memberRows
+    fieldRows
       .filter(({ isReserved }) => isReserved !== true)
       .map((row) => [jsonName(row), schemasOf[row.kind](row).nullish().describe(row.sentence)]),
   ),
@@ -61,7 +61,7 @@ const publicationMembers: Readonly<Record<string, z.ZodType>> = {
 const data = z.unknown().optional().describe('Any JSON value; delivered byte for byte. Default: null.');
 export const publishBody = component(
   'Publish',
-  z.strictObject({ topic: topicName, ...publicationMembers, data }),
+  z.strictObject({ topic: topicName, ...publicationFields, data }),
 );
 const recipientsMax = 500;
 const names = (of: string) =>
@@ -78,15 +78,15 @@ export const recipients = z
   );
 export const broadcastBody = component(
   'Broadcast',
-  z.strictObject({ ...publicationMembers, data, ...recipients.shape }),
+  z.strictObject({ ...publicationFields, data, ...recipients.shape }),
 );
-export const notifyBody = component('Notification', z.strictObject({ ...publicationMembers, data }));
+export const notifyBody = component('Notification', z.strictObject({ ...publicationFields, data }));
 export const syncBody = component(
   'Sync',
   z.strictObject({
-    ...publicationMembers,
+    ...publicationFields,
     data,
-    except: z.string().min(1).max(maxMemberLengths.except).describe('The session of the device that has it.'),
+    except: z.string().min(1).max(maxFieldLengths.except).describe('The session of the device that has it.'),
   }),
 );
 export const userParams = z.object({

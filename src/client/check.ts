@@ -1,5 +1,5 @@
 import { maxInstantMs, maxUint32 } from '../protocol/fields.ts';
-import { maxMemberLengths, maxTagLength, maxTags } from '../protocol/publish-limits.ts';
+import { maxFieldLengths, maxTagLength, maxTags } from '../protocol/publish-limits.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
 import { gatewayError } from './client-error.ts';
@@ -10,7 +10,7 @@ const maxTextLength = 1024;
 
 /** By the name of the field. */
 const maxLengths: Readonly<Record<string, number>> = {
-  ...maxMemberLengths,
+  ...maxFieldLengths,
   tags: maxTagLength,
   token: 16_384,
 };

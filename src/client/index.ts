@@ -1,6 +1,6 @@
 /** The SDK: a client for browsers and Node. */
 
-export type { Filter, Member, OffsetRange, Position, TopicPosition } from '../protocol/frames.ts';
+export type { Filter, OffsetRange, Position, PresenceMember, TopicPosition } from '../protocol/frames.ts';
 export { type Client, type HistoryPage, SluiceClient } from './client.ts';
 export { ClientError, type LocalErrorCode } from './client-error.ts';
 export type { ClosedBy } from './connection/close-code.ts';

@@ -10,9 +10,9 @@ import type {
   Subscription,
   TopicPosition,
 } from './frames.ts';
-import { readOptionalMembers } from './optional-members.ts';
+import { readOptionalFields } from './optional-fields.ts';
 import { nullPayload } from './payload.ts';
-import { draftPublish, memberRows, type PublishFields, publishCommand } from './publication.ts';
+import { draftPublish, fieldRows, type PublishFields, publishCommand } from './publication.ts';
 import { canonicalTopic } from './user-topics.ts';
 
 /** What one command may hold, whatever the limit for whole messages is. */
@@ -66,7 +66,7 @@ function readPublish(fields: Fields): PublishFields {
     fields.text(fields.dialect.eventMember, Number.POSITIVE_INFINITY),
     fields.payload() ?? nullPayload,
   );
-  readOptionalMembers(fields, memberRows, publish);
+  readOptionalFields(fields, fieldRows, publish);
   return publish;
 }
 

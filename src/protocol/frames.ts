@@ -152,7 +152,7 @@ export interface Refused {
 
 export type SubscribeResult = Granted | Refused;
 
-export interface Member {
+export interface PresenceMember {
   readonly session: string;
   readonly user?: string;
   readonly sinceMs: number;
@@ -212,7 +212,7 @@ export interface ServerKinds {
   unsubscribed: { readonly views: readonly number[]; readonly reason?: string };
   published: Position & { readonly duplicate: boolean };
   history: HistoryHeader & { readonly publications: readonly Publication[] };
-  presence: { readonly topic: string; readonly members: readonly Member[]; readonly count: number };
+  presence: { readonly topic: string; readonly members: readonly PresenceMember[]; readonly count: number };
   status: {
     readonly session: string;
     readonly user?: string;
@@ -231,8 +231,8 @@ export interface ServerKinds {
   };
   reset: TopicPosition & { readonly view: number; readonly mode: Mode };
   snapshot: SnapshotHeader & { readonly publications: readonly Publication[] };
-  joined: { readonly topic: string; readonly member: Member };
-  left: { readonly topic: string; readonly member: Member };
+  joined: { readonly topic: string; readonly member: PresenceMember };
+  left: { readonly topic: string; readonly member: PresenceMember };
   lagging: { readonly views: readonly number[] };
   caughtUp: {
     readonly view: number;

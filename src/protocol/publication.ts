@@ -1,4 +1,4 @@
-import { maxMemberLengths } from './publish-limits.ts';
+import { maxFieldLengths } from './publish-limits.ts';
 
 /** What a publication carries: JSON text in UTF-8 (kept byte for byte) or any bytes. */
 export interface Payload {
@@ -8,7 +8,7 @@ export interface Payload {
 
 export type Tags = Readonly<Record<string, string>>;
 
-/** What a member may hold. Durations and instants are milliseconds, instants since 1970 in UTC. */
+/** What a field may hold. Durations and instants are milliseconds, instants since 1970 in UTC. */
 export interface Kinds {
   readonly text: string;
   readonly tags: Tags;
@@ -21,7 +21,7 @@ export interface Kinds {
 /** The bits of one byte. */
 type StoredBit = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
 
-export interface Member {
+export interface FieldRow {
   readonly kind: keyof Kinds;
   /**
    * Its number in Publication of `proto/gateway.proto`. Absent: subscribers do not see it, or every publication has it.
@@ -31,7 +31,7 @@ export interface Member {
   readonly kept: 'encoded' | 'beside' | 'never';
   /**
    * Of what is kept `beside`: its bit in stored records, whose values follow in the order of their bits. Data on disk
-   * depends on it: never change it, and never use it for another member.
+   * depends on it: never change it, and never use it for another row.
    */
   readonly storedBit?: StoredBit;
   /** Whether two publishes with one message id and different values of it are different publications. */
@@ -46,17 +46,17 @@ export interface Member {
 }
 
 /**
- * The optional members of a publish, one row each. The types below, the codecs, the API's schemas, the limits, the
- * digest of a message id and the stores follow from these rows, or do not compile without them. A new member is a row
+ * The optional fields of a publish, one row each. The types below, the codecs, the API's schemas, the limits, the
+ * digest of a message id and the stores follow from these rows, or do not compile without them. A new field is a row
  * here, a field in `proto/gateway.proto`, and what the compiler names then.
  */
-const optionalMembers = {
+const optionalFields = {
   key: {
     kind: 'text',
     publicationField: 6,
     kept: 'encoded',
     identifies: true,
-    maxLength: maxMemberLengths.key,
+    maxLength: maxFieldLengths.key,
     sentence: 'State mode: what this is the newest value of.',
   },
   tags: {
@@ -71,7 +71,7 @@ const optionalMembers = {
     kept: 'never',
     identifies: false,
     minLength: 1,
-    maxLength: maxMemberLengths.messageId,
+    maxLength: maxFieldLengths.messageId,
     sentence: 'A repeat within 5 minutes returns the first offset, and is not published again.',
   },
   except: {
@@ -81,7 +81,7 @@ const optionalMembers = {
     // A client that sends one again after a reconnect names its new session.
     identifies: false,
     minLength: 1,
-    maxLength: maxMemberLengths.except,
+    maxLength: maxFieldLengths.except,
     sentence: 'The id of a session that is not to get it.',
   },
   ttlMs: {
@@ -111,26 +111,26 @@ const optionalMembers = {
     isReserved: true,
     sentence: 'Publish only if the topic’s offset is this one.',
   },
-} as const satisfies Readonly<Record<string, Member>>;
+} as const satisfies Readonly<Record<string, FieldRow>>;
 
-type Members = typeof optionalMembers;
-export type MemberName = keyof Members;
-export type ValueOf<N extends MemberName> = Kinds[Members[N]['kind']] | undefined;
+type FieldTable = typeof optionalFields;
+export type FieldName = keyof FieldTable;
+export type ValueOf<N extends FieldName> = Kinds[FieldTable[N]['kind']] | undefined;
 
-type OptionalMembers = { readonly [N in MemberName]: ValueOf<N> };
-type SeenMembers = {
-  readonly [N in MemberName as Members[N] extends { readonly publicationField: number }
+type OptionalFields = { readonly [N in FieldName]: ValueOf<N> };
+type SeenFields = {
+  readonly [N in FieldName as FieldTable[N] extends { readonly publicationField: number }
     ? N
     : never]: ValueOf<N>;
 };
 
 /** What engines keep of a publication beside its encoded bytes. */
-export type BesideMembers = {
-  readonly [N in MemberName as Members[N]['kept'] extends 'beside' ? N : never]: ValueOf<N>;
+export type BesideFields = {
+  readonly [N in FieldName as FieldTable[N]['kept'] extends 'beside' ? N : never]: ValueOf<N>;
 };
 
 /** What a publisher asks for. */
-export interface PublishFields extends OptionalMembers {
+export interface PublishFields extends OptionalFields {
   readonly topic: string;
   readonly type: string;
   readonly payload: Payload;
@@ -139,11 +139,11 @@ export interface PublishFields extends OptionalMembers {
 /** What of it is kept once it has its place. */
 export type KeptFields = Omit<
   PublishFields,
-  { [N in MemberName]: Members[N]['kept'] extends 'never' ? N : never }[MemberName]
+  { [N in FieldName]: FieldTable[N]['kept'] extends 'never' ? N : never }[FieldName]
 >;
 
 /** One update, as a receiver sees it. */
-export interface Publication extends SeenMembers {
+export interface Publication extends SeenFields {
   readonly offset: number;
   /** Milliseconds since 1970, UTC. */
   readonly timestampMs: number;
@@ -151,61 +151,61 @@ export interface Publication extends SeenMembers {
   readonly payload: Payload;
 }
 
-type SameBit<N extends keyof BesideMembers> = {
-  [Other in Exclude<keyof BesideMembers, N>]: Members[Other]['storedBit'] extends Members[N]['storedBit']
+type SameBit<N extends keyof BesideFields> = {
+  [Other in Exclude<keyof BesideFields, N>]: FieldTable[Other]['storedBit'] extends FieldTable[N]['storedBit']
     ? Other
     : never;
-}[Exclude<keyof BesideMembers, N>];
+}[Exclude<keyof BesideFields, N>];
 
-/** Two members with one stored bit do not compile here. */
-const withSameBit: readonly { [N in keyof BesideMembers]: SameBit<N> }[keyof BesideMembers][] = [];
+/** Two fields with one stored bit do not compile here. */
+const withSameBit: readonly { [N in keyof BesideFields]: SameBit<N> }[keyof BesideFields][] = [];
 withSameBit satisfies readonly never[];
 
-/** The kinds of the members that engines keep beside the encoded bytes. */
-export type BesideKind = Members[keyof BesideMembers]['kind'];
+/** The kinds of the fields that engines keep beside the encoded bytes. */
+export type BesideKind = FieldTable[keyof BesideFields]['kind'];
 
 /** A row with its name. */
-export interface NamedMember extends Member {
-  readonly name: MemberName;
+export interface NamedField extends FieldRow {
+  readonly name: FieldName;
 }
 
-type Rows<N extends MemberName> = readonly (NamedMember & {
+type Rows<N extends FieldName> = readonly (NamedField & {
   readonly name: N;
-  readonly kind: Members[N]['kind'];
+  readonly kind: FieldTable[N]['kind'];
 })[];
 
 /** All rows have all properties in one order: the code that reads them for each publish sees one shape of object. */
-function rowsOf<N extends MemberName>(belongs: (member: Member) => boolean): Rows<N> {
-  return (Object.entries(optionalMembers) as [N, Member & { readonly kind: Members[N]['kind'] }][])
-    .filter(([, member]) => belongs(member))
-    .map(([name, member]) => ({
+function rowsOf<N extends FieldName>(belongs: (row: FieldRow) => boolean): Rows<N> {
+  return (Object.entries(optionalFields) as [N, FieldRow & { readonly kind: FieldTable[N]['kind'] }][])
+    .filter(([, row]) => belongs(row))
+    .map(([name, row]) => ({
       name,
-      kind: member.kind,
-      publicationField: member.publicationField,
-      kept: member.kept,
-      storedBit: member.storedBit,
-      identifies: member.identifies,
-      minLength: member.minLength,
-      maxLength: member.maxLength,
-      isReserved: member.isReserved,
-      sentence: member.sentence,
+      kind: row.kind,
+      publicationField: row.publicationField,
+      kept: row.kept,
+      storedBit: row.storedBit,
+      identifies: row.identifies,
+      minLength: row.minLength,
+      maxLength: row.maxLength,
+      isReserved: row.isReserved,
+      sentence: row.sentence,
     }));
 }
 
-export const memberRows: Rows<MemberName> = rowsOf(() => true);
-export const seenRows: Rows<keyof SeenMembers> = rowsOf(
+export const fieldRows: Rows<FieldName> = rowsOf(() => true);
+export const seenRows: Rows<keyof SeenFields> = rowsOf(
   ({ publicationField }) => publicationField !== undefined,
 );
 /** In this order they are stored. */
-export const besideRows = rowsOf<keyof BesideMembers>(({ kept }) => kept === 'beside')
-  .map((row) => ({ ...row, storedBit: optionalMembers[row.name].storedBit }))
+export const besideRows = rowsOf<keyof BesideFields>(({ kept }) => kept === 'beside')
+  .map((row) => ({ ...row, storedBit: optionalFields[row.name].storedBit }))
   .sort((a, b) => a.storedBit - b.storedBit);
 
-// Most publishes have no optional member. To ask that member by member takes a few ns; to look each row's name up in an
+// Most publishes have no optional row. To ask that field by field takes a few ns; to look each row's name up in an
 // object takes 15 ns a row, which made a batch 15 % slower (`bench -- http`). A test asks them about each row.
 
-/** Whether a publish has any of the optional members. */
-export function hasMembers(publish: OptionalMembers): boolean {
+/** Whether a publish has any of the optional fields. */
+export function hasOptionalFields(publish: OptionalFields): boolean {
   const { key, tags, messageId, except, ttlMs, timestampMs, removed, expectedOffset } = publish;
   return !(
     key === undefined &&
@@ -219,21 +219,21 @@ export function hasMembers(publish: OptionalMembers): boolean {
   );
 }
 
-/** Whether a publication has any of the optional members that subscribers see. */
-export function hasSeenMembers({ key, tags, removed }: SeenMembers): boolean {
+/** Whether a publication has any of the optional fields that subscribers see. */
+export function hasSeenFields({ key, tags, removed }: SeenFields): boolean {
   return !(key === undefined && tags === undefined && removed === undefined);
 }
 
 /** Whether there is anything to keep beside the encoded bytes. */
-export function hasBeside({ except, ttlMs }: BesideMembers): boolean {
+export function hasBeside({ except, ttlMs }: BesideFields): boolean {
   return !(except === undefined && ttlMs === undefined);
 }
 
 type Draft<T> = { -readonly [N in keyof T]: T[N] };
 
-// Object literals, all members written out: what is copied from another object is made ten times more slowly.
+// Object literals, all fields written out: what is copied from another object is made ten times more slowly.
 
-/** A publish without optional members, to write them into. */
+/** A publish without optional fields, to write them into. */
 export function draftPublish(topic: string, type: string, payload: Payload): Draft<PublishFields> {
   return {
     topic,
@@ -290,7 +290,7 @@ export function publishCommand(id: number, publish: PublishFields) {
   return fields;
 }
 
-/** A publication without optional members, to write them into. */
+/** A publication without optional fields, to write them into. */
 export function draftPublication(
   offset: number,
   timestampMs: number,
@@ -301,16 +301,16 @@ export function draftPublication(
 }
 
 /** Nothing beside the encoded bytes, to write it into. */
-export function draftBeside(): Draft<BesideMembers> {
+export function draftBeside(): Draft<BesideFields> {
   return { except: undefined, ttlMs: undefined };
 }
 
-/** A publish with the members that are given. */
+/** A publish with the fields that are given. */
 export function publishOf({
   topic,
   type,
   payload,
-  ...members
-}: Pick<PublishFields, 'topic' | 'type' | 'payload'> & Partial<OptionalMembers>): PublishFields {
-  return Object.assign(draftPublish(topic, type, payload), members);
+  ...more
+}: Pick<PublishFields, 'topic' | 'type' | 'payload'> & Partial<OptionalFields>): PublishFields {
+  return Object.assign(draftPublish(topic, type, payload), more);
 }

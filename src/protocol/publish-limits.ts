@@ -2,7 +2,7 @@
  * How much the members of a publish may hold, texts in UTF-16 units. The gateway judges every publish by these limits,
  * and clients judge their own before they send them.
  */
-export const maxMemberLengths = { key: 200, messageId: 200, except: 200 } as const;
+export const maxFieldLengths = { key: 200, messageId: 200, except: 200 } as const;
 
 export const maxTags = 32;
 

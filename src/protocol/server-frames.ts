@@ -3,9 +3,9 @@ import { type Bounds, type Dialect, type Fault, Fields, maxUint32, type Raw } fr
 import type {
   BatchHeader,
   CompressedBody,
-  Member,
   Mode,
   OffsetRange,
+  PresenceMember,
   Publication,
   ServerFrame,
   ServerKind,
@@ -14,7 +14,7 @@ import type {
   TopicResult,
   WireError,
 } from './frames.ts';
-import { readOptionalMembers } from './optional-members.ts';
+import { readOptionalFields } from './optional-fields.ts';
 import { nullPayload } from './payload.ts';
 import { draftPublication, seenRows } from './publication.ts';
 
@@ -121,7 +121,7 @@ function readPublication(fields: Fields): Publication {
     fields.anyText('type'),
     fields.payload() ?? nullPayload,
   );
-  readOptionalMembers(fields, seenRows, publication);
+  readOptionalFields(fields, seenRows, publication);
   return publication;
 }
 
@@ -165,7 +165,7 @@ function compressedBody(fields: Fields): CompressedBody | undefined {
   };
 }
 
-function member(fields: Fields): Member {
+function member(fields: Fields): PresenceMember {
   return {
     session: fields.anyText('session'),
     user: fields.optionalText('user'),

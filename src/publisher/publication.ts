@@ -1,7 +1,7 @@
 import { viewOf } from '../protocol/binary.ts';
 import { faithfulJson } from '../protocol/json/faithful.ts';
 
-/** The optional members of a publication. */
+/** The optional fields of a publication. */
 export interface PublicationOptions {
   /** State mode: what this is the newest value of. At most 200 characters. */
   readonly key?: string;

@@ -2,7 +2,7 @@ import type { Fanout } from '../fanout/fanout.ts';
 import type { View } from '../fanout/view.ts';
 import type { PeerHandlers, Peers } from '../peers.ts';
 import type { GatewayCodec } from '../protocol/codec.ts';
-import type { Member } from '../protocol/frames.ts';
+import type { PresenceMember } from '../protocol/frames.ts';
 
 export interface PresenceOptions {
   readonly fanout: Fanout;
@@ -16,12 +16,12 @@ export interface PresenceOptions {
 
 /** What nodes tell and ask each other, so that each knows all members. */
 export interface PresenceCalls {
-  joined(news: readonly [topic: string, member: Member]): void;
+  joined(news: readonly [topic: string, member: PresenceMember]): void;
   left(news: readonly [topic: string, session: string]): void;
   /** The members that the asked node has itself. */
   members(nothing: undefined): {
     readonly node: string;
-    readonly topics: readonly (readonly [topic: string, members: readonly Member[]])[];
+    readonly topics: readonly (readonly [topic: string, members: readonly PresenceMember[]])[];
   };
 }
 
@@ -37,7 +37,7 @@ const maxMembersListed = 1000;
 const maxMembersAnnounced = 1000;
 
 /** A session in a topic, and how many subscriptions to it keep it there. */
-interface Presentee extends Member {
+interface Presentee extends PresenceMember {
   subscriptions: number;
   /** The node that has it; undefined: this one. */
   readonly node: string | undefined;
@@ -64,8 +64,8 @@ export class Presence {
     return this.#topics.get(topic)?.members.size ?? 0;
   }
 
-  list(topic: string): Member[] {
-    const members: Member[] = [];
+  list(topic: string): PresenceMember[] {
+    const members: PresenceMember[] = [];
     for (const member of this.#topics.get(topic)?.members.values() ?? []) {
       if (members.push(publicPart(member)) === maxMembersListed) break;
     }
@@ -144,14 +144,14 @@ export class Presence {
     this.#tidy(topic, presence);
   }
 
-  #joinedAt(node: string, topic: string, member: Member): void {
+  #joinedAt(node: string, topic: string, member: PresenceMember): void {
     const { members } = this.#of(topic);
     if (members.has(member.session)) return;
     members.set(member.session, { ...member, subscriptions: 1, node });
     this.#announce(topic, 'joined', member);
   }
 
-  *#own(): Iterable<readonly [topic: string, members: readonly Member[]]> {
+  *#own(): Iterable<readonly [topic: string, members: readonly PresenceMember[]]> {
     for (const [topic, { members }] of this.#topics) {
       const own = [...members.values()].filter(({ node }) => node === undefined);
       if (own.length > 0) yield [topic, own.map(publicPart)];
@@ -164,7 +164,7 @@ export class Presence {
     this.#tidy(topic, presence);
   }
 
-  #announce(topic: string, kind: 'joined' | 'left', member: Member): void {
+  #announce(topic: string, kind: 'joined' | 'left', member: PresenceMember): void {
     const { members, watchers } = this.#of(topic);
     if (members.size > maxMembersAnnounced) return;
     for (const view of watchers.values())
@@ -185,6 +185,6 @@ export class Presence {
   }
 }
 
-function publicPart({ session, user, sinceMs }: Member): Member {
+function publicPart({ session, user, sinceMs }: PresenceMember): PresenceMember {
   return { session, user, sinceMs };
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { SluiceError } from '../errors.ts';
-import { type Kinds, memberRows, type PublishFields } from '../protocol/publication.ts';
+import { fieldRows, type Kinds, type PublishFields } from '../protocol/publication.ts';
 import type { AppendOutcome } from './engine.ts';
 import {
   type IdOwner,
@@ -88,7 +88,7 @@ export class MessageIds implements IdOwner {
   }
 }
 
-const identifyingRows = memberRows.filter(({ identifies }) => identifies);
+const identifyingRows = fieldRows.filter(({ identifies }) => identifies);
 
 /** Tells whether two publishes with the same message id are the same publication. */
 export function publicationDigest(fields: PublishFields): string {

@@ -2,13 +2,13 @@ import type { GatewayCodec } from '../protocol/codec.ts';
 import { protobufCodec } from '../protocol/protobuf/codec.ts';
 import { readPayload, readPublicationBytes } from '../protocol/protobuf/publication-bytes.ts';
 import {
-  type BesideMembers,
+  type BesideFields,
   draftBeside,
+  fieldRows,
   hasBeside,
-  hasSeenMembers,
+  hasSeenFields,
   type KeptFields,
   type Kinds,
-  memberRows,
   type Payload,
   type Publication,
   type Tags,
@@ -18,7 +18,7 @@ import {
 const overheadBytes = 96;
 
 /** What the encoding of a publication does not say, as it is not for subscribers. */
-export type Apart = BesideMembers;
+export type Apart = BesideFields;
 
 /**
  * A publication that an engine has given its place. Immutable. Its bytes per codec are made at most once, when the
@@ -183,7 +183,7 @@ const keptTags = keptNames('tags');
 /** Members that take more than a number. */
 function keptNames<K extends 'text' | 'tags'>(wanted: K) {
   type Name = { [N in keyof KeptFields]: KeptFields[N] extends Kinds[K] | undefined ? N : never };
-  return memberRows
+  return fieldRows
     .filter(({ kind, kept }) => kind === wanted && kept !== 'never')
     .map(({ name }) => name as Exclude<Name[keyof KeptFields], 'topic' | 'type'>);
 }
@@ -191,7 +191,7 @@ function keptNames<K extends 'text' | 'tags'>(wanted: K) {
 /** What a ring will count for it. */
 export function bytesOf(fields: KeptFields): number {
   let bytes = overheadBytes + fields.payload.bytes.length + fields.type.length;
-  if (!hasSeenMembers(fields) && !hasBeside(fields)) return bytes;
+  if (!hasSeenFields(fields) && !hasBeside(fields)) return bytes;
   for (const name of keptTexts) bytes += fields[name]?.length ?? 0;
   for (const name of keptTags) bytes += tagsLength(fields[name]);
   return bytes;

@@ -2,10 +2,10 @@ import { SluiceError } from '../errors.ts';
 import { maxInstantMs } from '../protocol/fields.ts';
 import { publicationTypeProblem } from '../protocol/frame-kinds.ts';
 import {
-  hasMembers,
+  fieldRows,
+  hasOptionalFields,
   type Kinds,
-  memberRows,
-  type NamedMember,
+  type NamedField,
   type PublishFields,
   type Tags,
 } from '../protocol/publication.ts';
@@ -32,11 +32,11 @@ export function publishProblem(fields: PublishFields, payloadMaxBytes: number): 
       `the payload has ${fields.payload.bytes.length} bytes; at most ${payloadMaxBytes} are taken`,
     );
   }
-  return hasMembers(fields) ? membersProblem(fields) : undefined;
+  return hasOptionalFields(fields) ? membersProblem(fields) : undefined;
 }
 
 function membersProblem(fields: PublishFields): SluiceError | undefined {
-  for (const row of memberRows) {
+  for (const row of fieldRows) {
     const value = fields[row.name];
     if (value === undefined) continue;
     const problem = problems[row.kind](value as never, row);
@@ -52,7 +52,7 @@ function memberProblem(path: string, message: string): SluiceError {
   return new SluiceError('invalid_request', message, { details: [{ path, message }] });
 }
 
-const problems: { readonly [K in keyof Kinds]: (value: Kinds[K], row: NamedMember) => string | undefined } = {
+const problems: { readonly [K in keyof Kinds]: (value: Kinds[K], row: NamedField) => string | undefined } = {
   text: textProblem,
   tags: tagsProblem,
   flag: () => undefined,
@@ -66,7 +66,7 @@ const problems: { readonly [K in keyof Kinds]: (value: Kinds[K], row: NamedMembe
     Number.isSafeInteger(value) && value >= 0 ? undefined : `${name} is not an integer`,
 };
 
-function textProblem(text: string, { name, minLength = 0, maxLength }: NamedMember): string | undefined {
+function textProblem(text: string, { name, minLength = 0, maxLength }: NamedField): string | undefined {
   if (text.length < minLength) return `${name} must not be empty`;
   if (maxLength !== undefined && text.length > maxLength)
     return `${name} has at most ${maxLength} characters`;

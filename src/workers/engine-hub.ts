@@ -16,7 +16,7 @@ const unreadMaxBytes = 256 * 2 ** 20;
 const pieceBytes = 2 ** 20;
 
 /** A worker, and the topics that it was not told yet; undefined: it was told all. */
-interface Member {
+interface JoinedWorker {
   readonly link: EngineLink;
   untold: Set<string> | undefined;
 }
@@ -34,7 +34,7 @@ export interface EngineHubOptions {
  */
 export class EngineHub {
   readonly #options: EngineHubOptions;
-  readonly #members = new Map<EngineLink, Member>();
+  readonly #members = new Map<EngineLink, JoinedWorker>();
   #degraded: string | undefined;
 
   constructor(options: EngineHubOptions) {
@@ -87,7 +87,7 @@ export class EngineHub {
     const { broker, engine } = this.#options;
     const untold = new Set<string>();
     for (const { name, holdsContent } of broker.topics()) if (holdsContent) untold.add(name);
-    const member: Member = { link, untold };
+    const member: JoinedWorker = { link, untold };
     this.#members.set(link, member);
     let bytes = 0;
     for (const name of untold) {

@@ -32,7 +32,7 @@ function byClient(kind: CommandKind, values: Record<string, unknown>): Verdict {
 }
 
 /**
- * A publish whose optional members the broker refuses. Topics and types have error codes of their own, so the client
+ * A publish whose optional fields the broker refuses. Topics and types have error codes of their own, so the client
  * leaves them to the gateway, up to the length of any text.
  */
 function isRefused(frame: ClientFrame): boolean {

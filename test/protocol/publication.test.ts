@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { nullPayload } from '../../src/protocol/payload.ts';
 import {
   besideRows,
+  fieldRows,
   hasBeside,
-  hasMembers,
-  hasSeenMembers,
-  memberRows,
+  hasOptionalFields,
+  hasSeenFields,
   type PublishFields,
   publishFrom,
   publishOf,
@@ -28,15 +28,15 @@ const members: Required<PublishFields> = {
 
 const bare = publishOf({ topic: 't', type: 'u', payload: nullPayload });
 
-describe('what asks for optional members', () => {
+describe('what asks for optional fields', () => {
   for (const { name, has, rows } of [
-    { name: 'hasMembers', has: hasMembers, rows: memberRows },
-    { name: 'hasSeenMembers', has: hasSeenMembers, rows: seenRows },
+    { name: 'hasOptionalFields', has: hasOptionalFields, rows: fieldRows },
+    { name: 'hasSeenFields', has: hasSeenFields, rows: seenRows },
     { name: 'hasBeside', has: hasBeside, rows: besideRows },
   ]) {
     it(`${name} finds each of its rows, and nothing else`, () => {
       expect(has(bare)).toBe(false);
-      const found = memberRows.filter(({ name: row }) => has({ ...bare, [row]: members[row] }));
+      const found = fieldRows.filter(({ name: row }) => has({ ...bare, [row]: members[row] }));
       expect(found.map((row) => row.name).sort()).toEqual(rows.map((row) => row.name).sort());
     });
   }

@@ -1,4 +1,4 @@
-import type { Member, Position, TopicPosition } from '../../protocol/frames.ts';
+import type { Position, PresenceMember, TopicPosition } from '../../protocol/frames.ts';
 import type { SluiceClient } from '../client.ts';
 import type { ClientError } from '../client-error.ts';
 import type { ReceivedPublication } from '../publication.ts';
@@ -15,7 +15,7 @@ export type SourceEvent<P = ReceivedPublication, E = ClientError> =
   | { readonly kind: 'recovered' | 'caughtUp'; readonly at: TopicPosition }
   | { readonly kind: 'lagging' }
   | { readonly kind: 'reset'; readonly at: TopicPosition }
-  | { readonly kind: 'joined' | 'left'; readonly member: Member; readonly topic: string }
+  | { readonly kind: 'joined' | 'left'; readonly member: PresenceMember; readonly topic: string }
   | { readonly kind: 'error'; readonly error: E }
   | { readonly kind: 'state'; readonly state: SubscriptionState }
   /** Up to where everything before this event goes. */

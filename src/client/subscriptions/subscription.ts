@@ -1,4 +1,4 @@
-import type { Member, Mode, OffsetRange, Position, TopicPosition } from '../../protocol/frames.ts';
+import type { Mode, OffsetRange, Position, PresenceMember, TopicPosition } from '../../protocol/frames.ts';
 import { type ClientError, localError } from '../client-error.ts';
 import { Emitter } from '../emitter.ts';
 import type { ReceivedPublication } from '../publication.ts';
@@ -48,8 +48,8 @@ export interface SubscriptionEvents<T> {
   caughtUp: [at: TopicPosition];
   /** The topic has a new epoch; whether something was lost is unknown. */
   reset: [at: TopicPosition, previous: Position];
-  joined: [member: Member, topic: string];
-  left: [member: Member, topic: string];
+  joined: [member: PresenceMember, topic: string];
+  left: [member: PresenceMember, topic: string];
   error: [error: ClientError];
   state: [state: SubscriptionState];
 }

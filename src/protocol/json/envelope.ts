@@ -1,6 +1,6 @@
 import {
+  type JsonMember,
   type JsonText,
-  type Member,
   memberName,
   type ScanFault,
   type Span,
@@ -79,7 +79,7 @@ function setOwn(object: Record<string, unknown>, name: string, value: unknown): 
 }
 
 /** What JSON.parse makes of it. */
-function parsed(bytes: Uint8Array, { start, end, plain }: Member): unknown {
+function parsed(bytes: Uint8Array, { start, end, plain }: JsonMember): unknown {
   if (plain) return plainTexts.decode(bytes, start + 1, end - 1);
   return JSON.parse(plainTexts.decode(bytes, start, end));
 }
@@ -103,13 +103,13 @@ function notThat(expected: string, text: JsonText): ScanFault {
   };
 }
 
-function indexOfName(bytes: Uint8Array, member: Member, names: readonly string[]): number {
+function indexOfName(bytes: Uint8Array, member: JsonMember, names: readonly string[]): number {
   for (let i = 0; i < names.length; i++) if (isNamed(bytes, member, names[i]!)) return i;
   return -1;
 }
 
 /** `name` is ASCII. */
-export function isNamed(bytes: Uint8Array, member: Member, name: string): boolean {
+export function isNamed(bytes: Uint8Array, member: JsonMember, name: string): boolean {
   if (member.escaped) return memberName(bytes, member) === name;
   if (member.nameEnd - member.nameStart !== name.length) return false;
   for (let i = 0; i < name.length; i++) {

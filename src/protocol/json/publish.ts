@@ -3,10 +3,10 @@ import { fromInstant } from '../instant.ts';
 import { nullPayload } from '../payload.ts';
 import {
   draftPublish,
+  type FieldName,
+  fieldRows,
   type Kinds,
-  type MemberName,
-  memberRows,
-  type NamedMember,
+  type NamedField,
   type Payload,
   type PublishFields,
   type Tags,
@@ -16,7 +16,7 @@ import { isWellFormed } from '../utf8.ts';
 import { fromBase64 } from './base64.ts';
 import { isNamed } from './envelope.ts';
 import { jsonName } from './names.ts';
-import { type JsonText, type Member, memberName } from './scanner.ts';
+import { type JsonMember, type JsonText, memberName } from './scanner.ts';
 import { plainTexts, type Texts } from './short-texts.ts';
 
 /** Where the publishes of HTTP bodies and those of frames differ. */
@@ -53,11 +53,11 @@ const letterN = 0x6e;
 type Draft = ReturnType<typeof draftPublish>;
 
 /** A member that JSON has in its place, as `timestamp` for `timestampMs`. */
-interface Row extends NamedMember {
+interface Row extends NamedField {
   readonly member: string;
 }
 
-const rows: readonly Row[] = memberRows.map((row) => ({
+const rows: readonly Row[] = fieldRows.map((row) => ({
   ...row,
   member: jsonName(row),
 }));
@@ -92,13 +92,13 @@ class PublishReader {
     this.texts = texts;
   }
 
-  read(members: readonly Member[]): PublishFields | readonly PublishFault[] {
+  read(members: readonly JsonMember[]): PublishFields | readonly PublishFault[] {
     const { typeMember, defaultType } = this.dialect;
     let { topic } = this.dialect;
     const hasTopic = topic === undefined;
     let type: string | undefined;
-    let data: Member | undefined;
-    let base64: Member | undefined;
+    let data: JsonMember | undefined;
+    let base64: JsonMember | undefined;
     const fields = draftPublish('', '', nullPayload);
     for (const member of members) {
       if (this.isNamed(member, 'data')) data = member;
@@ -113,13 +113,13 @@ class PublishReader {
     return this.faults ?? fields;
   }
 
-  private optional(fields: Draft, member: Member): void {
+  private optional(fields: Draft, member: JsonMember): void {
     const row = this.rowOf(member);
     if (row !== undefined) setMember(fields, row.name, this.value(row, member));
     else if (this.dialect.isStrict) this.fail(memberName(this.bytes, member), 'is not known here');
   }
 
-  private rowOf(member: Member): Row | undefined {
+  private rowOf(member: JsonMember): Row | undefined {
     for (const row of rows) {
       if (!this.isNamed(member, row.member)) continue;
       return row.isReserved && this.dialect.isStrict ? undefined : row;
@@ -127,7 +127,7 @@ class PublishReader {
     return undefined;
   }
 
-  private value({ kind, member: name }: Row, member: Member): Kinds[keyof Kinds] | undefined {
+  private value({ kind, member: name }: Row, member: JsonMember): Kinds[keyof Kinds] | undefined {
     switch (kind) {
       case 'text':
         return this.text(member, name);
@@ -145,13 +145,13 @@ class PublishReader {
   }
 
   /** Undefined: null, or empty where that is absence; or it was a fault. */
-  private text(member: Member, name: string): string | undefined {
+  private text(member: JsonMember, name: string): string | undefined {
     const { start, end, plain } = member;
     const value = plain ? this.texts.decode(this.bytes, start + 1, end - 1) : this.escapedText(member, name);
     return value === '' && this.dialect.emptyIsAbsent ? undefined : value;
   }
 
-  private escapedText(member: Member, name: string): string | undefined {
+  private escapedText(member: JsonMember, name: string): string | undefined {
     const value = this.parsed(member, name);
     if (value === null || value === undefined) return undefined;
     if (typeof value !== 'string') return this.fail(name, 'must be a string');
@@ -159,7 +159,7 @@ class PublishReader {
     return isWellFormed(value) ? value : this.fail(name, halfPair);
   }
 
-  private tags(member: Member, name: string): Tags | undefined {
+  private tags(member: JsonMember, name: string): Tags | undefined {
     const value = this.parsed(member, name);
     if (value === null || value === undefined) return undefined;
     if (typeof value !== 'object' || Array.isArray(value)) return this.fail(name, 'must be an object');
@@ -173,20 +173,20 @@ class PublishReader {
     return value as Tags;
   }
 
-  private flag(member: Member, name: string): boolean | undefined {
+  private flag(member: JsonMember, name: string): boolean | undefined {
     const value = this.parsed(member, name);
     if (typeof value === 'boolean') return value || undefined;
     return value === null || value === undefined ? undefined : this.fail(name, 'must be true or false');
   }
 
-  private integer(member: Member, name: string, min: number): number | undefined {
+  private integer(member: JsonMember, name: string, min: number): number | undefined {
     const value = this.parsed(member, name);
     if (value === null || value === undefined) return undefined;
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min) return value;
     return this.fail(name, `must be an integer from ${min} to ${Number.MAX_SAFE_INTEGER}`);
   }
 
-  private instant(member: Member, name: string): number | undefined {
+  private instant(member: JsonMember, name: string): number | undefined {
     const text = this.text(member, name);
     if (text === undefined) return undefined;
     const ms = fromInstant(text);
@@ -195,7 +195,7 @@ class PublishReader {
     return ms === 0 && this.dialect.emptyIsAbsent ? undefined : ms;
   }
 
-  private payload(data: Member | undefined, base64: Member | undefined): Payload {
+  private payload(data: JsonMember | undefined, base64: JsonMember | undefined): Payload {
     const text = base64 && this.text(base64, 'dataBase64');
     const isBinary = base64 !== undefined && !this.isNull(base64);
     if (!isBinary) {
@@ -208,16 +208,16 @@ class PublishReader {
     return bytes === undefined ? nullPayload : { format: 'binary', bytes };
   }
 
-  private isNamed(member: Member, name: string): boolean {
+  private isNamed(member: JsonMember, name: string): boolean {
     return isNamed(this.bytes, member, name);
   }
 
-  private isNull({ start }: Member): boolean {
+  private isNull({ start }: JsonMember): boolean {
     return this.bytes[start] === letterN;
   }
 
   /** What JSON.parse makes of it. */
-  private parsed({ start, end }: Member, name: string): unknown {
+  private parsed({ start, end }: JsonMember, name: string): unknown {
     if (this.bytes[start] !== quote && end - start > maxValueBytes)
       return this.fail(name, `has more than ${maxValueBytes} bytes`);
     return JSON.parse(plainTexts.decode(this.bytes, start, end));
@@ -234,6 +234,6 @@ class PublishReader {
   }
 }
 
-function setMember<N extends MemberName>(fields: Draft, name: N, value: unknown): void {
+function setMember<N extends FieldName>(fields: Draft, name: N, value: unknown): void {
   fields[name] = value as Draft[N];
 }

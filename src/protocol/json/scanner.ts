@@ -15,7 +15,7 @@ export interface Span {
 }
 
 /** A member of the outermost object: the span of its value, and that of its name within the quotes. */
-export interface Member extends Span {
+export interface JsonMember extends Span {
   readonly nameStart: number;
   readonly nameEnd: number;
   /** The name has escapes: its bytes aren't its text. */
@@ -58,7 +58,7 @@ export interface JsonText extends Span {
   readonly ok: true;
   readonly kind: 'object' | 'array' | 'scalar';
   /** Of an outermost object, in their order. */
-  readonly members: readonly Member[];
+  readonly members: readonly JsonMember[];
   /** Of an outermost array, in their order, if they were wanted. */
   readonly elements: readonly Span[];
 }
@@ -68,7 +68,7 @@ export function scanJson(bytes: Uint8Array, wanted = everything): JsonText | Sca
   return new JsonScanner(bytes, wanted).scan(0, bytes.length);
 }
 
-export function memberName(bytes: Uint8Array, member: Member): string {
+export function memberName(bytes: Uint8Array, member: JsonMember): string {
   return nameText(bytes, member.nameStart, member.nameEnd);
 }
 
@@ -87,7 +87,7 @@ const closeBrace = 0x7d;
 const failed = -1;
 /** `\\u0000` is the longest that is read as one. */
 const cutBytes = 6;
-const noMembers: readonly Member[] = [];
+const noMembers: readonly JsonMember[] = [];
 const noElements: readonly Span[] = [];
 
 /**
@@ -104,7 +104,7 @@ export class JsonScanner {
   private position = 0;
   private reason: ScanFault['reason'];
   private member: string | undefined;
-  private members: Member[] = [];
+  private members: JsonMember[] = [];
   private elements: Span[] = [];
   /** Digest, start and end of the names of the objects that are open: a stack of `top` numbers. */
   private readonly names: number[] = [];

@@ -1,6 +1,6 @@
 import { concatBytes } from '../bytes.ts';
 import type { BatchHeader, HistoryHeader, Payload, Publication, SnapshotHeader, Tags } from '../frames.ts';
-import { hasSeenMembers, type Kinds, seenRows } from '../publication.ts';
+import { hasSeenFields, type Kinds, seenRows } from '../publication.ts';
 import { utf8 } from '../utf8.ts';
 import { toBase64 } from './base64.ts';
 import { jsonName } from './names.ts';
@@ -39,17 +39,17 @@ export function encodePublication(topic: string, publication: Publication): Uint
   publications.begin(publicationBytesMax(topic, publication, payload));
   publications.ascii('{"type":').text(type);
   if (topic !== '') publications.ascii(',"topic":').text(topic);
-  const hasMembers = hasSeenMembers(publication);
-  if (hasMembers) writeMembers(before, publication);
+  const hasOptionalFields = hasSeenFields(publication);
+  if (hasOptionalFields) writeMembers(before, publication);
   if (payload.format === 'binary') publications.ascii(',"dataBase64":').base64(payload.bytes);
   else if (payload.bytes.length === 0) publications.ascii(',"data":null');
   else publications.ascii(',"data":').bytes(payload.bytes);
   publications.ascii(',"timestamp":').instant(timestampMs).ascii(',"offset":').number(offset);
-  if (hasMembers) writeMembers(after, publication);
+  if (hasOptionalFields) writeMembers(after, publication);
   return publications.ascii('}').end();
 }
 
-/** Flags are written last, the other optional members before the payload. */
+/** Flags are written last, the other optional fields before the payload. */
 const before = rowsOf((kind) => kind !== 'flag');
 const after = rowsOf((kind) => kind === 'flag');
 
@@ -98,7 +98,7 @@ function publicationBytesMax(topic: string, publication: Publication, { format, 
   const { text, number, instant, base64 } = jsonBytesMax;
   let length = namesBytes + text(publication.type) + text(topic) + instant + number;
   length += format === 'binary' ? base64(bytes.length) : bytes.length;
-  if (!hasSeenMembers(publication)) return length;
+  if (!hasSeenFields(publication)) return length;
   for (const { name, kind } of seenRows) {
     const value = publication[name];
     if (value !== undefined) length += name.length + 4 + bytesMax[kind](value as never);

@@ -1,7 +1,7 @@
 import { nullPayload } from '../payload.ts';
 import {
   draftPublication,
-  hasSeenMembers,
+  hasSeenFields,
   type Kinds,
   type Payload,
   type Publication,
@@ -40,7 +40,7 @@ function textLength(text: string): number {
   return fieldLength(utf8.length(toWellFormed(text)));
 }
 
-/** How an optional member is written and read. */
+/** How an optional field is written and read. */
 interface Kind<T> {
   /** With its tag. */
   length(value: T): number;
@@ -82,7 +82,7 @@ const kinds: { readonly [K in keyof Kinds]: Kind<Kinds[K]> } = {
   integer: number,
 };
 
-/** An optional member with the functions of its kind. */
+/** An optional field with the functions of its kind. */
 const optional = seenRows.map(({ name, kind, publicationField = 0 }) => ({
   ...(kinds[kind] as Kind<unknown>),
   name,
@@ -132,7 +132,7 @@ function innerLength(publication: Publication): number {
   if (offset !== 0) length += 1 + varintLength(offset);
   if (timestampMs !== 0) length += 1 + varintLength(timestampMs);
   length += typeField(type).length;
-  if (!hasSeenMembers(publication)) return length;
+  if (!hasSeenFields(publication)) return length;
   for (const row of optional) {
     const value = publication[row.name];
     if (!isDefault(value)) length += row.length(value);
@@ -153,7 +153,7 @@ export function writePublication(publication: Publication, take: (length: number
   at = writeHead(bytes, at, fields[payload.format], payload.bytes.length);
   bytes.set(payload.bytes, at);
   at += payload.bytes.length;
-  if (!hasSeenMembers(publication)) return bytes;
+  if (!hasSeenFields(publication)) return bytes;
   for (const row of optional) {
     const value = publication[row.name];
     if (!isDefault(value)) at = row.write(bytes, at, row.field, value);

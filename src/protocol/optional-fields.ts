@@ -1,5 +1,5 @@
 import type { Fields } from './fields.ts';
-import type { Kinds, MemberName, NamedMember, ValueOf } from './publication.ts';
+import type { FieldName, Kinds, NamedField, ValueOf } from './publication.ts';
 
 /** Lengths are judged by the broker. */
 const noLimit = Number.POSITIVE_INFINITY;
@@ -13,10 +13,10 @@ const readers: { readonly [K in keyof Kinds]: (fields: Fields, name: string) => 
   integer: (fields, name) => fields.present(name),
 };
 
-/** Reads the optional members of `rows` that a codec has parsed into an object that has all of them. */
-export function readOptionalMembers<N extends MemberName>(
+/** Reads the optional fields of `rows` that a codec has parsed into an object that has all of them. */
+export function readOptionalFields<N extends FieldName>(
   fields: Fields,
-  rows: readonly (NamedMember & { readonly name: N })[],
+  rows: readonly (NamedField & { readonly name: N })[],
   into: { -readonly [K in N]: ValueOf<K> },
 ): void {
   for (const { name, kind } of rows) into[name] = readers[kind](fields, name) as ValueOf<N>;
