@@ -16,6 +16,7 @@ import { createStorage } from './server/storage.ts';
 import { serveApp } from './server/transport.ts';
 import { createWorkClock } from './server/work-clock.ts';
 import { nodeName, type WorkerSite } from './server/worker.ts';
+import { leaveRefilled } from './sessions/refills.ts';
 import type { SessionEvents } from './sessions/session-events.ts';
 import { TurnBudget } from './sessions/turn-budget.ts';
 import { builtInSources } from './sources/built-in.ts';
@@ -101,7 +102,15 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   }
 
   const listening = await broker
-    .open(fanout, options.signal)
+    .open(
+      {
+        appended: (topic, publications) => fanout.appended(topic, publications),
+        reset: (topic) => fanout.reset(topic),
+        removed: (topic) => fanout.removed(topic),
+        refilling: (topic) => leaveRefilled(sessions.all(), topic),
+      },
+      options.signal,
+    )
     .then(() => presence.learn())
     .then(() => listenAll(uws, { ...config, ...site?.start }, app, apart, site !== undefined))
     .catch(async (error: unknown) => {

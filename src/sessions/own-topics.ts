@@ -31,7 +31,7 @@ export class OwnTopics {
     const joined = targetsOf(session);
     const topics = own.filter((topic): topic is string => topic !== undefined && !joined.has(topic));
     this.#lacking.delete(session);
-    this.#whenLoaded(session, topics, (unloaded) => {
+    this.#whenLoaded(session, topics, cursor, (unloaded) => {
       const results = this.#subscribe(session, topics, cursor, unloaded);
       session.sendFrame({ kind: 'subscribed', id: 0, results });
       session.pump();
@@ -42,7 +42,7 @@ export class OwnTopics {
   retry(): void {
     for (const [session, { topics, cursor }] of [...this.#lacking]) {
       this.#lacking.delete(session);
-      this.#whenLoaded(session, topics, (unloaded) => this.#retry(session, topics, cursor, unloaded));
+      this.#whenLoaded(session, topics, cursor, (unloaded) => this.#retry(session, topics, cursor, unloaded));
     }
   }
 
@@ -77,8 +77,13 @@ export class OwnTopics {
     return results;
   }
 
-  #whenLoaded(session: Session, topics: readonly string[], run: (unloaded: Unloaded) => void): void {
-    const subscriptions = topics.map((topic) => ({ topic }));
+  #whenLoaded(
+    session: Session,
+    topics: readonly string[],
+    cursor: string | undefined,
+    run: (unloaded: Unloaded) => void,
+  ): void {
+    const subscriptions = topics.map((topic) => ({ topic, cursor }));
     const finish = (loaded: Unloaded | Failure) => {
       if (loaded instanceof Failure) this.#fault(loaded.error, session);
       else if (!session.closed) this.#guarded(session, () => run(loaded));

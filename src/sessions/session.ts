@@ -268,6 +268,10 @@ export class Session implements Receiver, TaskFaults {
     this.#views.park();
   }
 
+  get isParked(): boolean {
+    return this.#views.isParked;
+  }
+
   unpark(): void {
     this.#views.unpark();
     this.pump();

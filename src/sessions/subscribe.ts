@@ -46,13 +46,26 @@ export class Subscriber {
 
   /** Whether `load` has nothing to do. */
   isLoaded(subscriptions: readonly Subscription[]): boolean {
-    return this.#unloaded(subscriptions).length === 0;
+    return this.#unloaded(subscriptions).length === 0 && !this.#isAhead(subscriptions);
   }
 
-  /** Loads the topics that have to be. Returns why some could not be: only their subscriptions fail. */
+  /**
+   * Loads the topics that have to be; and where a client comes from a node that had heard of more, hears of that. Returns
+   * why some could not be loaded: only their subscriptions fail.
+   */
   load(subscriptions: readonly Subscription[]): Awaitable<Unloaded> {
+    if (this.#isAhead(subscriptions)) return this.#levelled(subscriptions);
     const topics = this.#unloaded(subscriptions);
     return topics.length === 0 ? noneUnloaded : this.#load(topics);
+  }
+
+  #isAhead(subscriptions: readonly Subscription[]): boolean {
+    return subscriptions.some((subscription) => this.#options.broker.isAhead(subscription));
+  }
+
+  async #levelled(subscriptions: readonly Subscription[]): Promise<Unloaded> {
+    await this.#options.broker.level();
+    return this.#load(this.#unloaded(subscriptions));
   }
 
   /** Loads the topics, and then runs `finish`. */

@@ -2,9 +2,10 @@ import { setTimeout } from 'node:timers/promises';
 import type { Awaitable } from '../awaitable.ts';
 import { steadyNowMs } from '../clock.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Position, PublishFields } from '../protocol/frames.ts';
+import type { Position, PublishFields, Subscription, TopicPosition } from '../protocol/frames.ts';
 import { AppendRetry, type AppendRetryOptions } from './append-retry.ts';
 import { ChangeOrder } from './change-order.ts';
+import { parseCursor } from './cursor.ts';
 import type { AppendOutcome, Engine, EngineFeed, Numbering, StoredTopic } from './engine.ts';
 import { EngineProbe } from './engine-probe.ts';
 import { emptyHistory, type HistoryPage, historyPage } from './history.ts';
@@ -24,9 +25,17 @@ export interface TopicListener {
   appended(topic: Topic, publications: readonly StoredPublication[]): void;
   /** The numbering of the topic started anew. */
   reset(topic: Topic): void;
+  /**
+   * The topic is about to hold something else, part of which was never news: its subscribers must be sent what they lack
+   * of it. The result is called after `reset`.
+   */
+  refilling?(topic: Topic): () => void;
   /** The topic has neither content nor a holder any more. */
   removed(topic: Topic): void;
 }
+
+/** What a client says that it has had. */
+type Known = Pick<Subscription, 'topic' | 'since' | 'positions' | 'cursor'>;
 
 export interface BrokerOptions {
   readonly engine: Engine;
@@ -267,6 +276,26 @@ export class Broker implements EngineFeed {
     return this.#loads.load(name);
   }
 
+  /** Whether a client may know more of it than this node has heard so far. */
+  isAhead({ topic, since, positions, cursor }: Known): boolean {
+    if (this.#engine.level === undefined) return false;
+    const at = cursor === undefined ? undefined : parseCursor(cursor);
+    if (at !== undefined && at.epoch === this.#engine.epoch && at.seq > this.#seq) return true;
+    const own = since === undefined ? [] : [{ topic, ...since }];
+    return [...own, ...(positions ?? [])].some((position) => this.#isAhead(position));
+  }
+
+  /** Waits until this node has heard of what was committed by now. */
+  async level(): Promise<void> {
+    await this.#engine.level?.();
+  }
+
+  #isAhead({ topic, epoch, offset }: TopicPosition): boolean {
+    if (epoch === '') return false;
+    const here = this.#topics.get(topic)?.position ?? this.lastPosition(topic);
+    return here.epoch === '' || (here.epoch === epoch && offset > here.offset);
+  }
+
   /** The topic, made when there is none, and kept until `release`. Load it first. */
   retain(name: string): Topic {
     const topic = this.#topics.get(name) ?? this.#create(name);
@@ -335,12 +364,14 @@ export class Broker implements EngineFeed {
   reset(name: string, epoch: string, offset: number, stored?: StoredTopic): void {
     const topic = this.#topics.get(name) ?? (stored && this.#create(name));
     if (topic === undefined) return;
-    this.#change(topic, () => (stored === undefined ? topic.reset(epoch, offset) : topic.fill(stored)));
+    const refilled = stored && this.#listener?.refilling?.(topic);
+    this.#change(topic, () => (stored === undefined ? topic.reset(epoch, offset) : topic.refill(stored)));
     if (topic.ring.count > 0) this.#rings.set(name, topic);
     this.#shrink();
     this.#changed(topic);
     topic.resetAt = topic.changedAt;
     this.#listener?.reset(topic);
+    refilled?.();
   }
 
   degraded(cause: Error | undefined): void {

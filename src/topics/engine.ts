@@ -135,6 +135,11 @@ export interface Engine {
   open(feed: EngineFeed, signal?: AbortSignal): Promise<void>;
   append(requests: readonly AppendRequest[]): Awaitable<readonly AppendOutcome[]>;
   load(topic: string): Promise<StoredTopic | undefined>;
+  /**
+   * Where other nodes may have heard of a commit before this one: resolves once the feed has heard of everything that was
+   * committed by now, or can't be told for the moment. Never rejects.
+   */
+  level?(): Promise<void>;
   names?(): Iterable<string>;
   forget(topic: string): boolean;
   /** The numbering of a topic whose content is gone. */

@@ -93,6 +93,13 @@ export class Topic {
     this.lastPublishedMs = publications.at(-1)?.publishedMs ?? 0;
   }
 
+  /** The same in the place of what it holds. Of another numbering its subscribers are to have what comes from now on. */
+  refill(stored: StoredTopic): void {
+    const startOffset = stored.epoch === this.epoch ? this.startOffset : stored.offset;
+    this.fill(stored);
+    this.startOffset = startOffset;
+  }
+
   /** The numbering starts anew after `offset`. */
   reset(epoch: string, offset: number): void {
     this.epoch = epoch;

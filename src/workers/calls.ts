@@ -13,12 +13,16 @@ export type PackedOutcome =
   | readonly [epoch: string, offset: number, duplicate: boolean]
   | { readonly code: ErrorCode; readonly message: string; readonly retryAfterMs: number | undefined };
 
-/** The engine as it is once a worker has been told all topics. */
-export interface EngineFacts {
-  readonly name: string;
+/** What the engine says of its commits. */
+export interface CommitFacts {
   readonly epoch: string;
   readonly seq: number;
   readonly forgottenSeq: number;
+}
+
+/** The engine as it is once a worker has been told all topics. */
+export interface EngineFacts extends CommitFacts {
+  readonly name: string;
   readonly degraded: string | undefined;
   readonly idle: readonly (readonly [topic: string, numbering: Numbering])[];
   readonly acknowledged: readonly (readonly [topic: string, user: string, position: Position])[];
@@ -36,10 +40,11 @@ export interface EngineCalls {
 export interface EngineNews {
   topic(topic: readonly [name: string, stored: PackedTopic]): void;
   appended(news: readonly [topic: string, epoch: string, publications: readonly PackedPublication[]]): void;
-  reset(news: readonly [topic: string, epoch: string, offset: number]): void;
+  reset(news: readonly [topic: string, epoch: string, offset: number, stored: PackedTopic | undefined]): void;
   /** The content of this topic is gone. */
   forgotten(news: readonly [topic: string, forgottenSeq: number]): void;
-  degraded(cause: string | undefined): void;
+  /** Where it can do its work again, its commits may be numbered anew. */
+  degraded(news: readonly [cause: string | undefined, commits: CommitFacts]): void;
   acknowledged(acknowledged: readonly [topic: string, user: string, position: Position]): void;
 }
 

@@ -48,14 +48,15 @@ export class EngineHub {
         broker.appended(topic, epoch, publications);
         this.#appended(topic, epoch, publications);
       },
-      reset: (topic, epoch, offset) => {
-        broker.reset(topic, epoch, offset);
-        this.#tell('reset', [topic, epoch, offset], topic);
+      reset: (topic, epoch, offset, stored) => {
+        broker.reset(topic, epoch, offset, stored);
+        this.#tell('reset', [topic, epoch, offset, stored && packTopic(stored)], topic);
       },
       degraded: (cause) => {
         broker.degraded(cause);
         this.#degraded = cause?.message;
-        this.#tell('degraded', this.#degraded);
+        const { epoch, seq, forgottenSeq } = this.#options.engine;
+        this.#tell('degraded', [this.#degraded, { epoch, seq, forgottenSeq }]);
       },
     };
   }

@@ -71,11 +71,15 @@ export class WorkerEngine implements Engine {
         this.#feed?.appended(topic, epoch, publications);
         this.#idle.delete(topic);
       }),
-    reset: ([topic, epoch, offset]) =>
+    reset: ([topic, epoch, offset, packed]) =>
       this.#hear(() => {
         const head = this.#heads.get(topic);
-        if (head !== undefined) this.#heads.set(topic, { ...head, epoch, offset });
-        this.#feed?.reset(topic, epoch, offset);
+        const stored = packed && unpackTopic(topic, packed);
+        if (stored !== undefined) this.#heads.set(topic, { ...numberingOf(stored), isForgotten: false });
+        else if (epoch === '') this.#heads.delete(topic);
+        else if (head !== undefined) this.#heads.set(topic, { ...head, epoch, offset });
+        this.#feed?.reset(topic, epoch, offset, stored);
+        this.#idle.delete(topic);
       }),
     forgotten: ([topic, forgottenSeq]) =>
       this.#hear(() => {
@@ -83,8 +87,13 @@ export class WorkerEngine implements Engine {
         const head = this.#heads.get(topic);
         if (head !== undefined) head.isForgotten = true;
       }),
-    degraded: (cause) =>
-      this.#hear(() => this.#feed?.degraded(cause === undefined ? undefined : new Error(cause))),
+    degraded: ([cause, { epoch, seq, forgottenSeq }]) =>
+      this.#hear(() => {
+        if (this.#facts !== undefined) this.#facts = { ...this.#facts, epoch };
+        this.#seq = Math.max(this.#seq, seq);
+        this.#forgottenSeq = Math.max(this.#forgottenSeq, forgottenSeq);
+        this.#feed?.degraded(cause === undefined ? undefined : new Error(cause));
+      }),
     acknowledged: ([topic, user, position]) => void this.#acknowledged.set(topic, user, position),
   };
 
@@ -196,8 +205,7 @@ export class WorkerEngine implements Engine {
   }
 
   #store(name: string, packed: PackedTopic): void {
-    const { epoch, offset, seq, bornAfterSeq } = packed;
-    this.#heads.set(name, { epoch, offset, seq, bornAfterSeq, isForgotten: false });
+    this.#heads.set(name, { ...numberingOf(packed), isForgotten: false });
     this.#stored.set(name, unpackTopic(name, packed));
   }
 
@@ -211,6 +219,10 @@ export class WorkerEngine implements Engine {
     this.#held = undefined;
     for (const news of held) news();
   }
+}
+
+function numberingOf({ epoch, offset, seq, bornAfterSeq }: Numbering): Numbering {
+  return { epoch, offset, seq, bornAfterSeq };
 }
 
 function packRequest({ fields, ...request }: AppendRequest): PackedRequest {

@@ -12,8 +12,8 @@ export interface RedisProcess {
   readonly pid: number;
   /** Ends it at once, as a crash would. What it was told to keep is kept. */
   kill(): Promise<void>;
-  /** Starts it again with what it has kept. */
-  start(): Promise<void>;
+  /** Starts it again with what it has kept; further options win over those before. */
+  start(...options: string[]): Promise<void>;
   signal(signal: NodeJS.Signals): void;
   /** Ends it and removes its folder. */
   remove(): Promise<void>;
@@ -37,8 +37,8 @@ export async function startRedis(...options: string[]): Promise<RedisProcess> {
       return child.pid as number;
     },
     kill,
-    start: async () => {
-      child = await launch(args);
+    start: async (...more) => {
+      child = await launch([...args, ...more]);
     },
     signal: (signal) => void child.kill(signal),
     remove: async () => {

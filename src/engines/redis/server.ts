@@ -95,6 +95,13 @@ export class Server {
     return answers;
   }
 
+  /** The newest commit. */
+  async newest(): Promise<{ readonly epoch: string; readonly seq: number }> {
+    const reply = await this.#connection.call('HMGET', this.#keys.meta, 'epoch', 'last');
+    const [epoch, last] = reply as readonly [Buffer | null, Buffer | null];
+    return { epoch: String(epoch), seq: Number.parseInt(String(last), 10) };
+  }
+
   async picture(): Promise<ServerPicture> {
     const { meta, heads, acknowledged } = this.#keys;
     const [about, headPairs, positions] = (await this.#run(

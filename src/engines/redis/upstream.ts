@@ -99,6 +99,10 @@ export class RedisUpstream implements Upstream {
     return this.#withFates(batch.requests, requests, answer);
   }
 
+  async newest(): Promise<Pick<BatchAnswer, 'epoch' | 'seq'>> {
+    return this.#living().commands.newest();
+  }
+
   async load(topic: string): Promise<StoredTopic | undefined> {
     const server = this.#loading ?? this.#living().commands;
     return server.load(topic, this.#options.retention(topic), this.#nowMs());

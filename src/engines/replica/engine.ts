@@ -1,3 +1,4 @@
+import { setTimeout as after } from 'node:timers/promises';
 import { steadyNowMs } from '../../clock.ts';
 import { SluiceError } from '../../errors.ts';
 import type { Position } from '../../protocol/frames.ts';
@@ -24,6 +25,8 @@ const requestsPerBatch = 500;
 const batchesAtOnce = 8;
 /** What clients acknowledged goes with the next batch, and after this time without one. */
 const acknowledgeWithinMs = 1000;
+/** A feed that is not level after this time lags for another reason. */
+const levelWithinMs = 2000;
 
 export interface ReplicaOptions {
   readonly upstream: Upstream;
@@ -126,6 +129,13 @@ export class ReplicaEngine implements Engine {
   async load(topic: string): Promise<StoredTopic | undefined> {
     if (this.#replica === undefined) throw new SluiceError('engine_unavailable');
     return this.#replica.load(topic, (name) => this.#upstream.load(name));
+  }
+
+  async level(): Promise<void> {
+    if (this.#isDegraded) return;
+    const late = after(levelWithinMs, undefined, { ref: false });
+    const heard = this.#upstream.newest().then((newest) => this.#heard.of(newest));
+    await Promise.race([late, heard]).catch(() => undefined);
   }
 
   forget(topic: string): boolean {

@@ -117,6 +117,8 @@ export interface Upstream {
    * it can't know, it knows the very same requests again and returns what became of them.
    */
   commit(batch: Batch): Promise<BatchAnswer>;
+  /** The newest commit by now. Rejects where that can't be known. */
+  newest(): Promise<Pick<BatchAnswer, 'epoch' | 'seq'>>;
   /** What is kept of the topic now, as far as the retention of this node wants it; undefined: it has no content. */
   load(topic: string): Promise<StoredTopic | undefined>;
   /** After it nothing is told any more. The node has no batch under way. */
