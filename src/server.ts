@@ -8,6 +8,7 @@ import { createAccess } from './server/access.ts';
 import { createCanary } from './server/canary.ts';
 import { createCompat } from './server/compat.ts';
 import { createFanout } from './server/delivery.ts';
+import { loggedFeed } from './server/engine-log.ts';
 import { type Environment, reconnectSpreadMs, type Swept } from './server/environment.ts';
 import { createHttpApi } from './server/http-api.ts';
 import type { NodeCalls } from './server/node-calls.ts';
@@ -110,6 +111,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
         refilling: (topic) => leaveRefilled(sessions.all(), topic),
       },
       options.signal,
+      // Of several workers the parent says it once.
+      site === undefined ? (feed) => loggedFeed(feed, log) : undefined,
     )
     .then(() => presence.learn())
     .then(() => listenAll(uws, { ...config, ...site?.start }, app, apart, site !== undefined))
@@ -117,7 +120,6 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       await broker.close();
       throw error;
     });
-  // Of several workers the parent says it once.
   if (site === undefined) log.info(accessSummary(config));
   if (config.compat.length > 0)
     log.info({ compat: config.compat, compatPort: listening.apart?.port }, 'serves older systems');

@@ -14,6 +14,7 @@ import { SharedSeats } from '../workers/seats.ts';
 import { Supervisor, type WorkerProcess } from '../workers/supervisor.ts';
 import { type CommandLine, spawnWorker } from '../workers/worker-process.ts';
 import { newCanaryKey } from './canary.ts';
+import { loggedFeed } from './engine-log.ts';
 import { createStorage } from './storage.ts';
 import { nodeName } from './worker.ts';
 
@@ -70,7 +71,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
         removed: (topic: Topic) => hub.removed(topic),
       },
       signal,
-      (feed) => hub.feedOf(feed),
+      (feed) => loggedFeed(hub.feedOf(feed), log),
     );
     const { host } = config;
     const port = await freePort(host, config.port);

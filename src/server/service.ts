@@ -17,7 +17,7 @@ export interface NodeService extends Service {
 
 /** What the gateway says about itself. Its uptime counts from this call. `site`: absent: this is all of it. */
 export function createService(
-  { metrics, monotonicMs, isDraining }: Environment,
+  { config, metrics, monotonicMs, isDraining }: Environment,
   { engine, broker }: Storage,
   fanout: Fanout,
   sessions: Sessions,
@@ -54,7 +54,9 @@ export function createService(
   async function ready(): Promise<Readiness> {
     if (isDraining()) return { ok: false, checks: { gateway: 'draining' } };
     const problem = await broker.probe();
-    return { ok: problem === undefined, checks: { engine: problem ?? 'ok' } };
+    const isServing =
+      config.engine === 'redis' && config.redisReadyWhileAway && broker.degradedBy !== undefined;
+    return { ok: problem === undefined || isServing, checks: { engine: problem ?? 'ok' } };
   }
 
   async function metricsText() {

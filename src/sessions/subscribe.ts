@@ -50,8 +50,8 @@ export class Subscriber {
   }
 
   /**
-   * Loads the topics that have to be; and where a client comes from a node that had heard of more, hears of that. Returns
-   * why some could not be loaded: only their subscriptions fail.
+   * Loads the topics that have to be; and where a client comes from a node that had heard of more, hears of that.
+   * Returns why some could not be loaded: only their subscriptions fail.
    */
   load(subscriptions: readonly Subscription[]): Awaitable<Unloaded> {
     if (this.#isAhead(subscriptions)) return this.#levelled(subscriptions);

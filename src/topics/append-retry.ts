@@ -67,9 +67,9 @@ export class AppendRetry {
     first: readonly AppendOutcome[],
   ): Promise<readonly AppendOutcome[]> {
     let outcomes = first;
-    for (const delayMs of retryDelaysMs) {
+    for (const [tries, delayMs] of retryDelaysMs.entries()) {
       const failed = requests.filter((_, i) => isRetryable(outcomes[i]));
-      if (failed.length === 0) break;
+      if (failed.length === 0 || (tries > 0 && this.#options.engine.isAway === true)) break;
       this.#options.metrics.engineRetriesTotal.inc(failed.length);
       await this.#options.wait(delayMs);
       const again = (await this.once(failed)).values();

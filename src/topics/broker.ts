@@ -26,8 +26,8 @@ export interface TopicListener {
   /** The numbering of the topic started anew. */
   reset(topic: Topic): void;
   /**
-   * The topic is about to hold something else, part of which was never news: its subscribers must be sent what they lack
-   * of it. The result is called after `reset`.
+   * The topic is about to hold something else, part of which was never news: its subscribers must be sent what they
+   * lack of it. The result is called after `reset`.
    */
   refilling?(topic: Topic): () => void;
   /** The topic has neither content nor a holder any more. */

@@ -132,12 +132,14 @@ export interface Engine {
   readonly seq: number;
   /** The highest `seq` of a numbering that was dropped; 0: none was. */
   readonly forgottenSeq: number;
+  /** It can't be reached: to ask again and again is of no use until the feed hears that it can. */
+  readonly isAway?: boolean;
   open(feed: EngineFeed, signal?: AbortSignal): Promise<void>;
   append(requests: readonly AppendRequest[]): Awaitable<readonly AppendOutcome[]>;
   load(topic: string): Promise<StoredTopic | undefined>;
   /**
-   * Where other nodes may have heard of a commit before this one: resolves once the feed has heard of everything that was
-   * committed by now, or can't be told for the moment. Never rejects.
+   * Where other nodes may have heard of a commit before this one: resolves once the feed has heard of everything that
+   * was committed by now, or can't be told for the moment. Never rejects.
    */
   level?(): Promise<void>;
   names?(): Iterable<string>;

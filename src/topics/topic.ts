@@ -93,7 +93,7 @@ export class Topic {
     this.lastPublishedMs = publications.at(-1)?.publishedMs ?? 0;
   }
 
-  /** The same in the place of what it holds. Of another numbering its subscribers are to have what comes from now on. */
+  /** Replaces what it holds. A subscriber that learns of a new numbering by it continues after `stored.offset`. */
   refill(stored: StoredTopic): void {
     const startOffset = stored.epoch === this.epoch ? this.startOffset : stored.offset;
     this.fill(stored);

@@ -45,6 +45,14 @@ export function connect(
   });
 }
 
+/** Where it is, without credentials. */
+export function placesOf({ urls }: RedisServer): string {
+  return urls
+    .map(addressOf)
+    .map(({ host, port }) => `${host}:${port}`)
+    .join(', ');
+}
+
 const never = () => null;
 
 function clientOf(server: RedisServer, role: 'commands' | 'tail'): Redis | Cluster {

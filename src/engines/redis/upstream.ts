@@ -12,7 +12,7 @@ import {
   type UpstreamRequest,
 } from '../replica/upstream.ts';
 import { encodeBatch, readAnswer } from './batch.ts';
-import { connect, isRefusal } from './connection.ts';
+import { connect, isRefusal, placesOf } from './connection.ts';
 import { Keys } from './keys.ts';
 import { readEntries } from './log.ts';
 import type { RedisOptions } from './options.ts';
@@ -83,7 +83,11 @@ export class RedisUpstream implements Upstream {
   async open(listener: UpstreamListener, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     this.#listener = listener;
-    await this.#join();
+    await this.#join().catch((cause: Error) => {
+      throw new Error(`Redis can't be used at ${placesOf(this.#options.server)}: ${cause.message}`, {
+        cause,
+      });
+    });
     if (signal?.aborted === true) {
       await this.close();
       throw signal.reason;

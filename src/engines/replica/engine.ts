@@ -58,7 +58,7 @@ export class ReplicaEngine implements Engine {
   #feed: EngineFeed | undefined;
   #replica: Replica | undefined;
   #underWay = 0;
-  #isDegraded = false;
+  #isAway = false;
   #turn: NodeJS.Immediate | undefined;
   #acknowledging: NodeJS.Timeout | undefined;
   #idle: (() => void) | undefined;
@@ -81,7 +81,7 @@ export class ReplicaEngine implements Engine {
       picture: (picture: Picture) => this.#take(replica, picture),
       changes: (changes: readonly Change[]) => this.#apply(replica, changes),
       degraded: (cause: Error | undefined) => {
-        this.#isDegraded = cause !== undefined;
+        this.#isAway = cause !== undefined;
         feed.degraded(cause);
         if (cause !== undefined) this.#heard.giveUp(cause);
         this.#send();
@@ -95,6 +95,10 @@ export class ReplicaEngine implements Engine {
       this.#send();
     }, acknowledgeWithinMs);
     this.#acknowledging.unref();
+  }
+
+  get isAway(): boolean {
+    return this.#isAway;
   }
 
   get epoch(): string {
@@ -132,7 +136,7 @@ export class ReplicaEngine implements Engine {
   }
 
   async level(): Promise<void> {
-    if (this.#isDegraded) return;
+    if (this.#isAway) return;
     const late = after(levelWithinMs, undefined, { ref: false });
     const heard = this.#upstream.newest().then((newest) => this.#heard.of(newest));
     await Promise.race([late, heard]).catch(() => undefined);
@@ -221,7 +225,7 @@ export class ReplicaEngine implements Engine {
   #send(): void {
     clearImmediate(this.#turn);
     this.#turn = undefined;
-    if (this.#isDegraded) this.#refuse();
+    if (this.#isAway) this.#refuse();
     while (this.#underWay < batchesAtOnce && this.#hasWork) {
       const queued = this.#withoutAnswered(this.#queue.take(requestsPerBatch));
       const { requests, settle } = this.#ids.charge(queued, this.#nowMs());
@@ -250,7 +254,7 @@ export class ReplicaEngine implements Engine {
   }
 
   get #hasWork(): boolean {
-    return this.#queue.count > 0 || (this.#unsent.has && !this.#isDegraded && this.#feed !== undefined);
+    return this.#queue.count > 0 || (this.#unsent.has && !this.#isAway && this.#feed !== undefined);
   }
 
   /** Publishers are told at once; what clients acknowledged and what is to be forgotten waits. */

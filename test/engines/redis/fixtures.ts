@@ -10,8 +10,8 @@ import { request, ring } from '../contract/harness.ts';
 
 /** One that is reached directly. */
 export function single(url: string, timeoutMs = 2000): RedisServer {
-  const nobody = { username: undefined, password: undefined };
-  return { urls: [url], kind: 'single', sentinelName: '', ...nobody, timeoutMs };
+  const anyUser = { username: undefined, password: undefined };
+  return { urls: [url], kind: 'single', sentinelName: '', ...anyUser, timeoutMs };
 }
 
 interface HeardTopic {

@@ -1,0 +1,18 @@
+import type { Log } from '../log.ts';
+import type { EngineFeed } from '../topics/engine.ts';
+
+/** The same feed; that the engine is away, and that it is back, is logged once each. */
+export function loggedFeed(feed: EngineFeed, log: Pick<Log, 'warn' | 'info'>): EngineFeed {
+  let isDegraded = false;
+  return {
+    appended: (topic, epoch, publications) => feed.appended(topic, epoch, publications),
+    reset: (topic, epoch, offset, stored) => feed.reset(topic, epoch, offset, stored),
+    degraded: (cause) => {
+      if (cause !== undefined && !isDegraded)
+        log.warn({ reason: cause.message }, 'the engine is away: publishes fail');
+      if (cause === undefined && isDegraded) log.info('the engine is back');
+      isDegraded = cause !== undefined;
+      feed.degraded(cause);
+    },
+  };
+}
