@@ -43,7 +43,7 @@ export class SluiceClient {
 
   /** Ends the connection. Subscriptions stay, and go on where they were after another `connect()`. */
   close(): void {
-    this.#core.connection.close();
+    this.#core.close();
   }
 
   /**

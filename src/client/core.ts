@@ -110,6 +110,11 @@ export class Core {
     return arrival;
   }
 
+  close(): void {
+    this.subscriptions.closing();
+    this.connection.close();
+  }
+
   // -- building ---------------------------------------------------------------------------------------
 
   #makeConnection(url: string, options: ClientOptions): Connection {
@@ -125,7 +130,7 @@ export class Core {
         token: options.token,
         clientName:
           checkedCommand('connect', { client: options.clientName }).client ?? `sluice-js/${clientVersion}`,
-        capabilities: ['dictionary'],
+        capabilities: ['dictionary', 'acks'],
         connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
         stableAfterMs: 5_000,
       },
@@ -173,6 +178,7 @@ export class Core {
       abandon: (error) => this.connection.abandon(error),
       report: (error) => this.#report(error),
       serverMade: (subscription) => {
+        subscription.isHeard = () => this.events.hears('publication');
         subscription.on('publication', (...args) => void this.events.emit('publication', ...args));
       },
       count: (what, many) => {

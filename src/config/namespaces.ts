@@ -82,7 +82,7 @@ export const namespaceSentences: Readonly<
   ],
   inbox: [
     '`false`, of `user` `true`',
-    'Stream mode: a subscription that says nothing of where to start begins after what a client of the same user has acknowledged, on whatever device. Until a client acknowledges by itself (`acks` of `ping`), what left the gateway for it a second or two ago counts.',
+    'Stream mode: a subscription that says nothing of where to start begins after what a client of the same user has acknowledged, on whatever device. The SDK acknowledges what its listeners have had, a poll what came before its cursor. For other clients what left the gateway a second or two ago counts, until they acknowledge by themselves (`acks` of `ping`).',
   ],
   ttlMs: [
     '0',

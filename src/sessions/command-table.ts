@@ -19,7 +19,7 @@ import type { Subscriber, Unloaded } from './subscribe.ts';
 export interface CommandOptions {
   readonly broker: Broker;
   readonly presence: Presence;
-  readonly inbox: Pick<Inbox, 'acknowledge'>;
+  readonly inbox: Pick<Inbox, 'acknowledge' | 'received'>;
   readonly subscriber: Subscriber;
   /** Whose token or key it is. Never rejects. */
   readonly identify: (credential: string) => Awaitable<Verdict>;
@@ -152,7 +152,8 @@ function introduce(
   // A client that is still unauthenticated was refused for a while, and may try again.
   if (session.introduced && unauthenticated !== true) throw new SluiceError('already_connected');
   if (!token && unauthenticated === true) throw credentialNeeded();
-  session.introduce({ client, knowsDictionaries: capabilities?.includes('dictionary') === true });
+  const can = (capability: string) => capabilities?.includes(capability) === true;
+  session.introduce({ client, knowsDictionaries: can('dictionary'), acknowledges: can('acks') });
   return token ? verify(session, token, options) : undefined;
 }
 

@@ -11,6 +11,8 @@ import type { GatewayCodec } from '../protocol/codec.ts';
  */
 export interface Connection extends Member {
   readonly codec: GatewayCodec;
+  /** The transport tells by `Sessions.received` what has arrived. Absent: what was sent counts once it has left. */
+  readonly acknowledges?: true;
   /**
    * Sends one message to this peer alone, and counts its bytes in `sentBytesTotal`. `dropped`: the connection's buffer
    * is full, nothing was sent or counted. Once the connection is gone it is `sent`, as nothing is to be sent again.

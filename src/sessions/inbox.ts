@@ -1,6 +1,7 @@
 import type { View } from '../fanout/view.ts';
 import type { Ack, Position, Subscription } from '../protocol/frames.ts';
 import type { Broker } from '../topics/broker.ts';
+import { parseCursor } from '../topics/cursor.ts';
 import type { Session } from './session.ts';
 import type { SessionView } from './session-view.ts';
 
@@ -25,8 +26,9 @@ interface Drained {
  * nothing of where to start begins after what a client of its user has acknowledged, so that a new device, or a client
  * without offsets, gets what no device of the user has had.
  *
- * A client may acknowledge by itself (`Ping.acks`). Until it does, what was sent before the last look counts once
- * nothing of it waits in this process.
+ * A client may acknowledge by itself: with `Ping.acks`, by polling again, or by the cursor where it continues. A client
+ * that neither does so nor said that it will has had what was sent to it before the last look, once nothing of that
+ * waits in this process.
  *
  * Subscriptions with a filter, and those to patterns, are none of an inbox: they do not say what the user has had.
  */
@@ -69,11 +71,23 @@ export class Inbox {
     return offset >= topic.ring.newest ? subscription : { ...subscription, since: { epoch, offset } };
   }
 
-  /** A subscription of an inbox has begun. */
-  joined(session: Session, sessionView: SessionView): void {
+  /** A subscription of an inbox has begun, where `subscription` says. */
+  joined(session: Session, sessionView: SessionView, { since, cursor }: Subscription): void {
     const { user } = session.identity;
     if (user === undefined) return;
     this.#drained.set(sessionView, { session, user, sent: undefined, acknowledged: undefined });
+    // Beside `since`, a cursor tells nothing of what the application has had.
+    const continues = since === undefined && cursor !== undefined && !lacksValues(cursor);
+    if (continues) this.#acknowledge(sessionView, user, sessionView.sentUpto);
+  }
+
+  /** The client has had everything that the session was sent. */
+  received(session: Session): void {
+    const { user } = session.identity;
+    if (user === undefined) return;
+    for (const sessionView of session.views.values())
+      if (this.isInboxOf(session, sessionView.view))
+        this.#acknowledge(sessionView, user, sessionView.sentUpto);
   }
 
   /** What the client says that it has had. What it can't have had is passed over. */
@@ -98,7 +112,7 @@ export class Inbox {
     for (const [sessionView, drained] of this.#drained) {
       const { session, user, sent } = drained;
       const isGone = session.closed || session.views.get(sessionView.view.id) !== sessionView;
-      if (isGone || session.identity.user !== user) {
+      if (isGone || session.acknowledges || session.identity.user !== user) {
         this.#drained.delete(sessionView);
         continue;
       }
@@ -110,6 +124,16 @@ export class Inbox {
       drained.sent = now;
     }
   }
+
+  #acknowledge({ target }: SessionView, user: string, position: Position | undefined): void {
+    if (position !== undefined && position.epoch !== '')
+      this.#options.broker.acknowledge(target, user, position);
+  }
+}
+
+/** Its client continues with other subscriptions than before: it may never have had this one. */
+function lacksValues(cursor: string): boolean {
+  return parseCursor(cursor)?.lacksValues !== false;
 }
 
 function isNews(sent: Position | undefined, { acknowledged }: Drained): sent is Position {

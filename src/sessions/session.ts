@@ -33,6 +33,8 @@ export interface Introduction {
   readonly client: string | undefined;
   /** It can inflate with shared dictionaries. */
   readonly knowsDictionaries: boolean;
+  /** It says what its application has had (`Ping.acks`). */
+  readonly acknowledges: boolean;
 }
 
 /** Who a connection belongs to, and where it comes from. */
@@ -110,6 +112,11 @@ export class Session implements Receiver, TaskFaults {
 
   get knowsDictionaries(): boolean {
     return this.#introduction?.knowsDictionaries === true;
+  }
+
+  /** What it has had is known from its client alone, and not from what has left the gateway. */
+  get acknowledges(): boolean {
+    return this.#introduction?.acknowledges === true || this.#connection.acknowledges === true;
   }
 
   /** It has sent `connect`. */

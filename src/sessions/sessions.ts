@@ -201,6 +201,11 @@ export class Sessions {
     session.lastSeenAtMs = this.#options.commands.broker.wallMs();
   }
 
+  /** Everything that it was sent has arrived. */
+  received(session: Session): void {
+    this.#options.commands.inbox.received(session);
+  }
+
   /** The connection is gone. Returns why: what the gateway ended it for, or that the client did. */
   close(session: Session): CloseCode | 'client' {
     if (this.#byId.delete(session.id)) {

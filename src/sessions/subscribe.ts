@@ -159,7 +159,7 @@ export class Subscriber {
     const { backlog, result } = this.#start(view, from);
     const sessionView = new SessionView({ view, target, automatic, payer, backlog });
     session.addView(sessionView);
-    if (isInbox) inbox.joined(session, sessionView);
+    if (isInbox) inbox.joined(session, sessionView, subscription);
     if (subscription.presence === true) this.#watchOrUndo(session, sessionView);
     const granted = { view: view.id, intervalMs: options.intervalMs || undefined };
     return { ...result, topic: target, ...granted, inbox: isInbox || undefined };

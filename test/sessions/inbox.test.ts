@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { codecs } from '../../src/protocol/codecs.ts';
+import { cursorNow } from '../../src/topics/cursor.ts';
 import { makeGateway, user } from './fixtures.ts';
 
 const alice = 'user:alice';
@@ -129,6 +130,33 @@ describe('a client that acknowledges', () => {
     await acknowledge(first, start(first).view, 1);
     sweep();
     expect(had(await device())).toEqual([2]);
+  });
+
+  test('and said that it will has had nothing else, from its first subscription on', async () => {
+    const { device, notify, sweep, settle } = await inbox();
+    const first = await device(codecs.protobuf);
+    first.command({ kind: 'connect', id: 1, capabilities: ['acks'] });
+    await settle();
+    await notify(2);
+    sweep();
+    expect(had(await device(codecs.protobuf))).toEqual([1, 2]);
+  });
+
+  test('by a cursor has had what came before that, unless it subscribes to something else than before', async () => {
+    const { device, notify, settle, broker } = await inbox();
+    const first = await device();
+    await notify(2);
+    const cursor = cursorNow(broker);
+    await notify(1);
+    first.command({ kind: 'unsubscribe', id: 1, topics: [alice] });
+    const subscribe = async (id: number, from: string) => {
+      first.command({ kind: 'subscribe', id, subscriptions: [{ topic: alice, cursor: from }] });
+      await settle();
+      return had(await device(codecs.protobuf));
+    };
+    expect(await subscribe(2, `${cursor}!`)).toEqual([1, 2, 3]);
+    first.command({ kind: 'unsubscribe', id: 3, topics: [alice] });
+    expect(await subscribe(4, cursor)).toEqual([3]);
   });
 
   test('is passed over where it can’t have had that, or is not subscribed there', async () => {

@@ -10,6 +10,7 @@ export class CuttingProxy {
   readonly #target: URL;
   #left = Number.POSITIVE_INFINITY;
   #cut: () => void = () => undefined;
+  #isSilent = false;
 
   private constructor(url: string) {
     this.#target = new URL(url);
@@ -33,6 +34,11 @@ export class CuttingProxy {
       this.#cut = resolve;
     });
     this.cuts++;
+  }
+
+  /** From now on nothing arrives at any client. No connection ends. */
+  silence(): void {
+    this.#isSilent = true;
   }
 
   cut(): void {
@@ -60,6 +66,7 @@ export class CuttingProxy {
 
   /** What came before the cut still arrives. */
   #down(near: Socket, chunk: Buffer): void {
+    if (this.#isSilent) return;
     const passing = chunk.subarray(0, this.#left);
     this.#left -= passing.length;
     if (this.#left > 0) near.write(passing);

@@ -28,6 +28,8 @@ export interface SharedPort {
   expand(batch: ServerKinds['batch']): ServerKinds['batch']['publications'] | undefined;
   /** Whether this client published it, and doesn't want it back. */
   isOwn(position: TopicPosition): boolean;
+  /** The application has had everything of this view of an inbox up to this offset. */
+  had(view: number, offset: number): void;
 }
 
 const noEntries: StateMap = new Map();
@@ -54,6 +56,9 @@ export class SharedSubscription {
   #recoveredAtMs = Number.NEGATIVE_INFINITY;
   #wasLive = false;
   #hasPresence = false;
+  #isInbox = false;
+  /** Of an inbox: publications after this position came when nothing listened. */
+  unheardAfter: Position | undefined;
   readonly #topics: KnownTopics;
   readonly #start: StartRequest;
   /** The newest that the gateway gave: everything up to there has come, or was named as lost. */
@@ -137,6 +142,7 @@ export class SharedSubscription {
     this.#state = 'live';
     this.#view = result.view;
     this.#wasLive = true;
+    this.#isInbox = result.inbox === true;
     this.backoff.reset();
     this.#start.granted();
     if (this.#start.cursor !== undefined) this.#continued(result);
@@ -200,7 +206,9 @@ export class SharedSubscription {
       .filter(({ offset }) => offset > verdict.from && !this.#port.isOwn({ topic, epoch, offset }))
       .map((publication) => new ReceivedPublication(topic, publication));
     this.#topics.setPosition(topic, verdict.position);
+    const isHeard = [...this.members].some((member) => member.isHeard());
     this.#accept(topic, fresh, verdict.position);
+    if (this.#isInbox && fresh.length > 0) this.#had(position, verdict.position.offset, isHeard);
     this.#advance(batch.cursor);
     return fresh.length;
   }
@@ -375,6 +383,11 @@ export class SharedSubscription {
       member.deliver(publications, { topic, epoch, offset }, this.view);
       if (map && publications.length > 0) this.#tellMap(member, map, topic);
     }
+  }
+
+  #had(before: Position, offset: number, isHeard: boolean): void {
+    if (!isHeard) this.unheardAfter ??= before;
+    else if (!this.unheardAfter) this.#port.had(this.#view, offset);
   }
 
   #learn(topic: string, mode: Mode): void {

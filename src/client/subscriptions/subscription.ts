@@ -117,6 +117,8 @@ export class LocalSubscription<T = unknown> implements Subscription<T> {
   readonly #events: Emitter<SubscriptionEvents<T>>;
   readonly #home: SubscriptionHome;
   #wasLive = false;
+  /** Whether the application gets its publications. */
+  isHeard = (): boolean => this.#events.hears('publication');
 
   constructor(topic: string, options: SubscribeOptions, home: SubscriptionHome) {
     this.topic = topic;

@@ -2,6 +2,7 @@ import { subscriptionKey } from '../../protocol/equal-subscriptions.ts';
 import type { ServerFrame, ServerKinds, SubscribeResult, TopicPosition } from '../../protocol/frames.ts';
 import { ClientError, gatewayError } from '../client-error.ts';
 import { checkedSubscribe } from '../requests.ts';
+import { Acknowledging } from './acknowledging.ts';
 import { Dictionaries } from './dictionaries.ts';
 import { Registry } from './registry.ts';
 import { type SharedPort, SharedSubscription } from './shared-subscription.ts';
@@ -24,17 +25,20 @@ export class Subscriptions {
   readonly #registry = new Registry();
   readonly #dictionaries = new Dictionaries();
   readonly #subscribing: Subscribing;
+  readonly #acknowledging: Acknowledging;
   readonly #sharedPort: SharedPort;
   readonly #port: SubscriptionsPort;
 
   constructor(port: SubscriptionsPort) {
     this.#port = port;
     this.#subscribing = new Subscribing(this.#registry, this.#dictionaries, port);
+    this.#acknowledging = new Acknowledging(port.commands, port.runtime);
     this.#sharedPort = {
       random: () => port.runtime.random(),
       monotonicMs: () => port.runtime.monotonicMs(),
       expand: (batch) => this.#dictionaries.expand(batch),
       isOwn: (position) => port.isOwn(position),
+      had: (view, offset) => this.#acknowledging.note(view, offset),
     };
   }
 
@@ -44,10 +48,12 @@ export class Subscriptions {
 
   /** Throws where the arguments can't be sent. */
   add<T>(wantedTopic: string, wanted: SubscribeOptions): LocalSubscription<T> {
-    const { topic, options } = checkedSubscribe(wantedTopic, wanted);
-    const subscription = new LocalSubscription<T>(topic, options, this);
+    const { topic, options: asked } = checkedSubscribe(wantedTopic, wanted);
+    const shared = this.#sharedFor(topic, asked);
+    const { since = asked.last || asked.cursor ? undefined : shared.unheardAfter } = asked;
+    shared.unheardAfter = undefined;
+    const subscription = new LocalSubscription<T>(topic, { ...asked, since }, this);
     const member = subscription as LocalSubscription;
-    const shared = this.#sharedFor(topic, options);
     this.#registry.homes.set(member, shared);
     if (shared.join(member)) this.#subscribing.askAgain(shared);
     else if (shared.state === 'needed') this.#subscribing.planFlush();
@@ -89,11 +95,17 @@ export class Subscriptions {
   }
 
   disconnected(): void {
+    this.#acknowledging.clear();
     this.#subscribing.disconnected();
   }
 
   askRefused(): void {
     this.#subscribing.askRefused();
+  }
+
+  /** The connection is about to be closed. */
+  closing(): void {
+    this.#acknowledging.flush();
   }
 
   /** Asks for subscriptions that had to wait. */

@@ -43,6 +43,7 @@ export interface PollConnectionOptions {
  */
 export class PollConnection implements Connection, StreamMember {
   readonly codec: Codec = codecs.json;
+  readonly acknowledges = true;
   readonly sink: StreamSink<PollConnection>;
   readonly subscriptions: string;
   readonly formerSession: string | undefined;

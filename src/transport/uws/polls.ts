@@ -130,6 +130,8 @@ export class Polls {
     const { session } = connection;
     if (session === undefined) return;
     this.#lifecycle.heard(session);
+    // While another poll waits, some of what was sent may be in no answer yet.
+    if (connection.parkedAtMs !== undefined) this.#options.sessions.received(session);
     connection.wait(this.#poll(asking, connection));
   }
 

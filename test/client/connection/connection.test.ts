@@ -21,7 +21,7 @@ describe('connecting', () => {
     expect(h.socket.command('connect')).toMatchObject({
       token: 'secret',
       client: 'test/1',
-      capabilities: ['dictionary'],
+      capabilities: ['dictionary', 'acks'],
     });
     expect(states).toEqual(['connecting', 'connected']);
     expect(h.client.getStatus()).toMatchObject({ state: 'connected', session: 'abc' });
