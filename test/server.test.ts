@@ -196,7 +196,7 @@ describe('messageIdsMaxBytes', () => {
   it('is what all messageIds together may take', async () => {
     await start({ messageIdsMaxBytes: '8KiB' });
     const statuses: number[] = [];
-    for (let i = 0; i < 40; i++) statuses.push(await publish('a', { messageId: `id-${i}` }));
+    for (let i = 0; i < 129; i++) statuses.push(await publish('a', { messageId: `id-${i}` }));
     expect(statuses[0]).toBe(200);
     expect(statuses.at(-1)).toBe(429);
   });

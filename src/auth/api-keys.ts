@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import { sha256 } from './digest.ts';
+import { sha256 } from '../digest.ts';
 import { allScopes, type Identity, type Scope } from './identity.ts';
 
 export interface ApiKey {

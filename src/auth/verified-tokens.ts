@@ -1,4 +1,4 @@
-import { sha256 } from './digest.ts';
+import { sha256 } from '../digest.ts';
 import type { Identity } from './identity.ts';
 
 interface Verified {

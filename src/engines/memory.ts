@@ -244,7 +244,7 @@ export class MemoryEngine implements Engine {
   /** A topic does not begin with a publish whose message id can't be remembered. */
   #refusal({ fields: { topic, messageId }, payer }: AppendRequest): SluiceError | undefined {
     if (messageId === undefined || this.#heads.has(topic)) return undefined;
-    return this.#messageIds.refusal(payer, messageId, this.#nowMs());
+    return this.#messageIds.refusal(payer, this.#nowMs());
   }
 
   /** The answer to a publish whose message id decides it; otherwise the id is remembered. */

@@ -18,8 +18,8 @@ export interface PublisherOptions {
   readonly requestTimeoutMs?: number;
   /**
    * Gives every publication without a `messageId` a generated one, so that a retry publishes nothing twice. Default:
-   * true. The gateway remembers ids for 5 minutes, and by default 25 000 of a publisher: one that sends more than 80
-   * publications a second needs a larger `messageIdsMaxBytesPerClient` there, or false here.
+   * true. The gateway remembers ids for 5 minutes, by default for 2000 publications a second of each publisher. One
+   * that sends more needs a larger `messageIdsMaxBytesPerClient` there, or false here.
    */
   readonly messageIds?: boolean;
   /**

@@ -3,10 +3,11 @@ import { SluiceError } from '../errors.ts';
 import { fieldRows, type Kinds, type PublishFields } from '../protocol/publication.ts';
 import type { AppendOutcome } from './engine.ts';
 import {
+  type IdKey,
   type IdOwner,
+  idKey,
   type MessageIdBudget,
   messageIdWindowMs,
-  type RememberedId,
   type Seen,
 } from './message-id-budget.ts';
 import { gatewayPayer, type Payer } from './payer.ts';
@@ -21,24 +22,25 @@ export interface Candidate {
   readonly offset: number;
 }
 
-/** The message ids that one topic remembers, oldest first: each for 5 minutes. */
+/** The message ids that one topic remembers, each for 5 minutes. */
 export class MessageIds implements IdOwner {
   readonly #budget: MessageIdBudget;
-  readonly #byId = new Map<string, RememberedId>();
-  #oldest: RememberedId | undefined;
-  #newest: RememberedId | undefined;
+  /** Undefined while it remembers none. */
+  #number: number | undefined;
+  #size = 0;
+  #expiredUpto = 0;
 
   constructor(budget: MessageIdBudget) {
     this.#budget = budget;
   }
 
   get size(): number {
-    return this.#byId.size;
+    return this.#size;
   }
 
-  /** Of the oldest that is remembered. */
-  get oldestOffset(): number | undefined {
-    return this.#oldest?.offset;
+  /** No id of a publication up to this offset is remembered. */
+  get expiredUpto(): number {
+    return this.#expiredUpto;
   }
 
   /**
@@ -46,45 +48,59 @@ export class MessageIds implements IdOwner {
    * and remembered from now on.
    */
   answer({ messageId, digest, payer, epoch, offset }: Candidate, nowMs: number): AppendOutcome | undefined {
-    const seen = this.#byId.get(messageId);
-    if (seen !== undefined && nowMs - seen.atMs < messageIdWindowMs) {
-      return seen.digest === digest
+    this.#budget.prune(nowMs);
+    const key = this.#keyOf(messageId);
+    const seen = this.#find(key, nowMs);
+    if (seen !== undefined) {
+      return seen.isOf(digest)
         ? { ok: true, epoch, offset: seen.offset, duplicate: true }
         : { ok: false, error: new SluiceError('message_id_conflict') };
     }
-    const refusal = this.#budget.refusal(payer, messageId, nowMs);
+    const refusal = this.#budget.refusal(payer, nowMs);
     if (refusal !== undefined) return { ok: false, error: refusal };
-    this.#add(payer ?? gatewayPayer, messageId, { offset, digest, atMs: nowMs });
+    this.#add(payer ?? gatewayPayer, messageId, key, { offset, digest, atMs: nowMs });
     return undefined;
   }
 
   /** Takes one that a store has kept, unless it is older than the window. Oldest first. */
   restore(messageId: string, seen: Seen, payer: Payer, nowMs: number): void {
-    if (nowMs - seen.atMs >= messageIdWindowMs || this.#byId.has(messageId)) return;
+    if (nowMs - seen.atMs >= messageIdWindowMs) {
+      if (this.#size === 0) this.#expiredUpto = Math.max(this.#expiredUpto, seen.offset);
+      return;
+    }
+    const key = this.#keyOf(messageId);
+    if (this.#find(key, nowMs) !== undefined) return;
     // The clock may have been set back since.
-    this.#add(payer, messageId, { ...seen, atMs: Math.min(seen.atMs, nowMs) });
+    this.#add(payer, messageId, key, { ...seen, atMs: Math.min(seen.atMs, nowMs) });
   }
 
   /** Forgets what is older than the window. Returns how many live. */
   prune(nowMs: number): number {
     this.#budget.prune(nowMs);
-    return this.#byId.size;
+    return this.#size;
   }
 
-  expireOldest(): void {
-    const oldest = this.#oldest as RememberedId;
-    // The same id may have been used anew before this one was found to be too old.
-    if (this.#byId.get(oldest.messageId) === oldest) this.#byId.delete(oldest.messageId);
-    this.#oldest = oldest.newerOfTopic;
-    if (this.#oldest === undefined) this.#newest = undefined;
+  expired(offset: number): void {
+    this.#expiredUpto = offset;
+    this.#size--;
+    if (this.#size > 0) return;
+    this.#budget.removeOwner(this.#number as number);
+    this.#number = undefined;
   }
 
-  #add(payer: Payer, messageId: string, seen: Seen): void {
-    const id = this.#budget.add(payer, messageId, seen, this);
-    this.#byId.set(messageId, id);
-    if (this.#newest === undefined) this.#oldest = id;
-    else this.#newest.newerOfTopic = id;
-    this.#newest = id;
+  #keyOf(messageId: string): IdKey | undefined {
+    return this.#number === undefined ? undefined : idKey(this.#number, messageId);
+  }
+
+  #find(key: IdKey | undefined, nowMs: number) {
+    const seen = key === undefined ? undefined : this.#budget.find(key);
+    return seen !== undefined && nowMs - seen.atMs < messageIdWindowMs ? seen : undefined;
+  }
+
+  #add(payer: Payer, messageId: string, key: IdKey | undefined, seen: Seen): void {
+    this.#number ??= this.#budget.addOwner(this);
+    this.#size++;
+    this.#budget.add(payer, key ?? idKey(this.#number, messageId), seen);
   }
 }
 

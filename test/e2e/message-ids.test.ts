@@ -8,8 +8,9 @@ import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
 const otherKey = 'another-api-key-of-some-length';
 
-/** Room for three ids of two characters each. */
+/** Room for sixteen ids. */
 const limits = { messageIdsMaxBytesPerClient: 1024 };
+const room = 16;
 
 let gateway: TestGateway;
 const clients: JsonClient[] = [];
@@ -53,6 +54,13 @@ function overWebSocket(client: JsonClient): Publish {
   };
 }
 
+/** Publishes with ids of this letter until there is room for so many more. Returns how many that were. */
+async function fill(publish: Publish, letter: string, left: number): Promise<number> {
+  const count = room - left;
+  for (let i = 0; i < count; i++) expect(await publish(`${letter}-${i}`)).toBeTypeOf('number');
+  return count;
+}
+
 const tooMany = [429, 'rate_limited', '300'];
 
 describe('message ids over the budget', () => {
@@ -62,19 +70,21 @@ describe('message ids over the budget', () => {
     const first = overWebSocket(await connect(`?token=${alice}`));
     const second = overWebSocket(await connect(`?token=${alice}`));
     const http = overHttp({ authorization: `Bearer ${alice}` });
-    expect([await first('a1'), await second('a2'), await http('a3')]).toEqual([1, 2, 3]);
+    const before = await fill(first, 'a', 3);
+    const next = (...offsets: number[]) => offsets.map((offset) => before + offset);
+    expect([await first('a1'), await second('a2'), await http('a3')]).toEqual(next(1, 2, 3));
     expect([await first('a4'), await second('a4')]).toEqual(['rate_limited', 'rate_limited']);
     expect(await http('a4')).toEqual(tooMany);
-    expect([await first('a1'), await second(), await http()]).toEqual([1, 4, 5]);
+    expect([await first('a1'), await second(), await http()]).toEqual(next(1, 4, 5));
     const others = [
       overWebSocket(await connect(`?token=${bob}`)),
       overHttp({ 'x-api-key': apiKey }),
       overHttp({ 'x-api-key': otherKey }),
     ];
-    let offset = 5;
+    let offset = before + 5;
     for (const [i, publish] of others.entries()) expect(await publish(`b${i}`)).toBe(++offset);
     expect(await gateway.metric('sluice_rate_limited_total')).toBe(3);
-    expect(await gateway.metric('sluice_message_id_bytes')).toBeGreaterThan(6 * 256);
+    expect(await gateway.metric('sluice_message_id_bytes')).toBe((room + others.length) * 64);
   });
 
   it('are refused to a session that has no identity, not to another of the same address', async () => {
@@ -84,27 +94,27 @@ describe('message ids over the budget', () => {
     gateway = await startGateway({ ...limits, apiKeys: [apiKey], anonymous: true }, file);
     await rm(folder, { recursive: true });
     const [one, two] = [overWebSocket(await connect()), overWebSocket(await connect())];
-    for (const [i, id] of ['a1', 'a2', 'a3'].entries()) expect(await one(id)).toBe(i + 1);
+    await fill(one, 'a', 0);
     expect(await one('a4')).toBe('rate_limited');
-    expect(await two('b1')).toBe(4);
-    expect(await overHttp({ 'x-api-key': apiKey })('c1')).toBe(5);
+    expect(await two('b1')).toBe(room + 1);
+    expect(await overHttp({ 'x-api-key': apiKey })('c1')).toBe(room + 2);
   });
 
   it('are refused to an address where the gateway has no keys', async () => {
     gateway = await startGateway(limits);
     const publish = overHttp({});
-    for (const [i, id] of ['a1', 'a2', 'a3'].entries()) expect(await publish(id)).toBe(i + 1);
+    await fill(publish, 'a', 0);
     expect(await publish('a4')).toEqual(tooMany);
     const answer = await gateway.post(
       '/api/publish/batch',
       JSON.stringify([
         { topic: 't', data: 1 },
         { topic: 't', data: 1, messageId: 'a5' },
-        { topic: 't', data: 1, messageId: 'a1' },
+        { topic: 't', data: 1, messageId: 'a-0' },
       ]),
     );
     expect(await answer.json()).toMatchObject({
-      results: [{ offset: 4 }, { error: { code: 'rate_limited' } }, { offset: 1, duplicate: true }],
+      results: [{ offset: room + 1 }, { error: { code: 'rate_limited' } }, { offset: 1, duplicate: true }],
     });
   });
 });

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import { loadConfig } from '../../src/config.ts';
 import { MessageIds, publicationDigest } from '../../src/topics/idempotency.ts';
-import { MessageIdBudget, messageIdBytes, messageIdWindowMs } from '../../src/topics/message-id-budget.ts';
+import {
+  MessageIdBudget,
+  messageIdBytes,
+  messageIdLimits,
+  messageIdWindowMs,
+} from '../../src/topics/message-id-budget.ts';
 import { gatewayPayer, type Payer } from '../../src/topics/payer.ts';
 import { fields, json, summary } from './fixtures.ts';
 
@@ -67,7 +73,7 @@ describe('message ids', () => {
     for (let i = 1; i <= 100; i++) a.publish(`m${i}`);
     b.nowMs = messageIdWindowMs;
     b.publish('later');
-    expect([a.ids.size, b.ids.size, budget.bytesAt(b.nowMs)]).toEqual([0, 1, messageIdBytes('later')]);
+    expect([a.ids.size, b.ids.size, budget.bytesAt(b.nowMs)]).toEqual([0, 1, messageIdBytes]);
     expect(budget.payers).toBe(1);
   });
 
@@ -107,7 +113,7 @@ describe('message ids', () => {
 });
 
 describe('the budget of message ids', () => {
-  const bytes = messageIdBytes('m00');
+  const bytes = messageIdBytes;
   const publish = (to: Publisher, payer: Payer, count: number, prefix = 'm') => {
     const ids = Array.from({ length: count }, (_, i) => `${prefix}${String(i).padStart(2, '0')}`);
     return ids.filter((id) => to.publish(id, payer) !== 'rate_limited').length;
@@ -123,19 +129,23 @@ describe('the budget of message ids', () => {
     expect(publish(to, user('b'), 5, 'b')).toBe(5);
   });
 
-  test('counts the characters of an id', () => {
-    const long = 'x'.repeat(200);
-    const budget = new MessageIdBudget({ perPayer: messageIdBytes(long), total: 100_000 });
-    const to = new Publisher(budget);
-    expect([to.publish(long, user('a')), to.publish('y', user('a'))]).toEqual([1, 'rate_limited']);
-    expect(messageIdBytes(long) - messageIdBytes('x')).toBe(2 * 199);
+  test('takes as much for a long id as for a short one', () => {
+    const to = new Publisher(new MessageIdBudget({ perPayer: 2 * bytes, total: 100_000 }));
+    const publishes = ['x'.repeat(200), 'y', 'z'].map((id) => to.publish(id, user('a')));
+    expect(publishes).toEqual([1, 2, 'rate_limited']);
+  });
+
+  test('is by default enough for 2000 new ids a second of each publisher', () => {
+    const { messageIdsMaxBytesPerClient: perPayer, messageIdsMaxBytes: total } = loadConfig({});
+    expect({ perPayer, total }).toEqual(messageIdLimits);
+    expect(perPayer / messageIdBytes).toBeGreaterThan((2000 * messageIdWindowMs) / 1000);
   });
 
   test('publishers without an identity have a quarter of the total together, whatever their number', () => {
     const budget = new MessageIdBudget({ perPayer: 10 * bytes, total: 400 * bytes });
     const to = new Publisher(budget);
     for (let i = 0; i < 1000; i++) publish(to, session(`${i}`), 12, `${i}-`);
-    expect(budget.bytesAt(0)).toBeLessThanOrEqual(100 * messageIdBytes('999-11'));
+    expect(budget.bytesAt(0)).toBeLessThanOrEqual(100 * messageIdBytes);
     expect(publish(to, user('a'), 12, 'a')).toBe(10);
   });
 
@@ -157,8 +167,8 @@ describe('the budget of message ids', () => {
     const budget = new MessageIdBudget({ perPayer: 10 * bytes, total: bytes });
     const to = new Publisher(budget);
     to.publish('m00', user('a'));
-    expect(budget.refusal(user('b'), 'm01', 1000)?.retryAfterMs).toBe(messageIdWindowMs - 1000);
-    expect(budget.refusal(user('b'), 'm01', messageIdWindowMs)).toBeUndefined();
+    expect(budget.refusal(user('b'), 1000)?.retryAfterMs).toBe(messageIdWindowMs - 1000);
+    expect(budget.refusal(user('b'), messageIdWindowMs)).toBeUndefined();
   });
 });
 

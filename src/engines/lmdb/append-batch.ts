@@ -55,7 +55,7 @@ function appendOne(
   const { messageId } = fields;
   if (messageId !== undefined && topics.find(fields.topic) === undefined) {
     // A topic does not begin with a publish whose message id can't be remembered.
-    const refusal = topics.messageIdBudget.refusal(payer, messageId, nowMs);
+    const refusal = topics.messageIdBudget.refusal(payer, nowMs);
     if (refusal !== undefined) return { ok: false, error: refusal };
   }
   const head = topics.findOrMake(fields.topic);

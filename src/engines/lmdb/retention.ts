@@ -66,7 +66,7 @@ export function trim(topics: Topics, head: Head, nowMs: number, budget: Budget, 
 export function trimMessageIds(topics: Topics, head: Head, budget: Budget): void {
   const { messageIds } = head;
   if (messageIds === undefined || !head.storesMessageIds || budget.left === 0) return;
-  const upto = messageIds.oldestOffset ?? head.offset + 1;
+  const upto = messageIds.size > 0 ? messageIds.expiredUpto + 1 : head.offset + 1;
   if (messageIds.size > 0 && upto - 1 - head.messageIdsReach < messageIdSlack) return;
   const start = offsetKey('messageId', head.number, head.messageIdsReach);
   const end = offsetKey('messageId', head.number, upto);

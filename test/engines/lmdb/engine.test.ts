@@ -190,7 +190,7 @@ describe('after reopening', () => {
   });
 
   test('message ids are charged to the clients that published them', async () => {
-    const limits = { perPayer: 2 * messageIdBytes('m1'), total: 10 * messageIdBytes('m1') };
+    const limits = { perPayer: 2 * messageIdBytes, total: 10 * messageIdBytes };
     const [alice, bob] = ['alice', 'bob'].map((name) => ({ account: `user ${name}`, isVerified: true }));
     const stranger = { account: 'session 1', isVerified: false };
     const publish = (messageId: string, payer?: Payer) => ({ ...request('a', { messageId }), payer });

@@ -1,0 +1,70 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { IdRecords } from '../../src/topics/id-records.ts';
+import { messageIdBytes, messageIdLimits } from '../../src/topics/message-id-budget.ts';
+
+/** Keys of equal first words meet in the table. */
+const keyOf = (n: number) => Uint32Array.of(n % 7, n, 0, 0);
+
+function recordOf(n: number, key: Uint32Array | undefined = keyOf(n)) {
+  return { key, digest: Uint32Array.of(n, n + 1), offset: n, atMs: 2 * n, account: 3, owner: 4 };
+}
+
+describe('records of message ids', () => {
+  test('are found by their keys while they are there, whatever was added and removed between', () => {
+    const steps = fc.array(
+      fc.oneof(
+        { weight: 5, arbitrary: fc.record({ add: fc.nat(40), times: fc.constantFrom(1, 1, 40, 700) }) },
+        { weight: 3, arbitrary: fc.record({ remove: fc.constantFrom(1, 2, 100, 2000) }) },
+      ),
+      { maxLength: 40 },
+    );
+    fc.assert(
+      fc.property(steps, (all) => {
+        const records = new IdRecords();
+        const added: { readonly number: number; readonly n: number }[] = [];
+        let fresh = 1000;
+        for (const step of all) {
+          if ('add' in step) {
+            for (let i = 0; i < step.times; i++) {
+              // One key again and again, among others that come once.
+              const n = i === 0 ? step.add : fresh++;
+              added.push({ number: records.add(recordOf(n)), n });
+            }
+          } else for (let i = 0; i < step.remove && added.shift() !== undefined; i++) records.removeOldest();
+          expect([records.size, records.oldest]).toEqual([added.length, added[0]?.number]);
+          const newest = new Map(added.map(({ number, n }) => [n, number]));
+          for (let n = 0; n <= 40; n++) expect([n, records.find(keyOf(n))]).toEqual([n, newest.get(n)]);
+          for (const { number, n } of [...added.slice(0, 20), ...added.slice(-20)]) {
+            expect([records.offsetOf(number), records.atMsOf(number)]).toEqual([n, 2 * n]);
+            expect(records.hasDigest(number, Uint32Array.of(n, n + 1))).toBe(true);
+            expect(records.hasDigest(number, Uint32Array.of(n, n))).toBe(false);
+          }
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test('without a key are not found', () => {
+    const records = new IdRecords();
+    const number = records.add({ ...recordOf(1), key: undefined });
+    expect([records.find(keyOf(1)), records.has(number), records.has(number + 1)]).toEqual([
+      undefined,
+      true,
+      false,
+    ]);
+    records.removeOldest();
+    expect(records.has(number)).toBe(false);
+  });
+
+  test('take no more than they are charged, and give it back', () => {
+    const records = new IdRecords();
+    const count = Math.floor(messageIdLimits.perPayer / messageIdBytes);
+    for (let n = 0; n < count; n++)
+      records.add(recordOf(n, Uint32Array.of(Math.imul(n, 0x9e3779b1), n, 0, 0)));
+    expect(records.bytes).toBeLessThanOrEqual(messageIdLimits.perPayer);
+    for (let n = 0; n < count; n++) records.removeOldest();
+    expect(records.bytes).toBeLessThan(100_000);
+  });
+});
