@@ -11,10 +11,11 @@ import { createFanout } from './server/delivery.ts';
 import { loggedFeed } from './server/engine-log.ts';
 import { type Environment, reconnectSpreadMs, type Swept } from './server/environment.ts';
 import { createHttpApi } from './server/http-api.ts';
+import { openListeners } from './server/listeners.ts';
 import type { NodeCalls } from './server/node-calls.ts';
 import { createSessions } from './server/session-stage.ts';
 import { createStorage } from './server/storage.ts';
-import { serveApp } from './server/transport.ts';
+import { createServing } from './server/transport.ts';
 import { createWorkClock } from './server/work-clock.ts';
 import { nodeName, type WorkerSite } from './server/worker.ts';
 import { leaveRefilled } from './sessions/refills.ts';
@@ -23,14 +24,17 @@ import { TurnBudget } from './sessions/turn-budget.ts';
 import { builtInSources } from './sources/built-in.ts';
 import type { SourcePublish } from './sources/source.ts';
 import type { Broker } from './topics/broker.ts';
-import { listen } from './transport/uws/listen.ts';
-import { type App, loadUws, type Uws } from './transport/uws/load.ts';
+import { loadUws } from './transport/uws/load.ts';
 
 export interface RunningServer {
   readonly host: string;
   readonly port: number;
   /** Of `compatPort`. */
   readonly compatPort: number | undefined;
+  /** Of `adminPort`. */
+  readonly adminPort: number | undefined;
+  /** Takes the certificate of the port anew. Resolves with what is wrong with it, if anything: then the old one stays. */
+  reloadCertificate(): Promise<Error | undefined>;
   readonly broker: Broker;
   readonly metrics: Metrics;
   /** Takes no more connections, tells the clients to come back later, drains, and ends. */
@@ -58,7 +62,6 @@ const turnBudgetMs = 5;
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
   const log = options.log ?? createLog(config);
   const uws = loadUws();
-  const app = uws.App();
   const metrics = createMetrics();
   let isDraining = false;
   const environment: Environment = {
@@ -89,20 +92,21 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   );
   const { sessions, presence } = sessionStage;
   const httpApi = createHttpApi(environment, storage, fanout, sessions, access, compat, site);
-  const apart = config.compatPort === undefined ? undefined : uws.App();
-  const served = { api: httpApi.api, broker, sessionStage, access, canary, compat, site };
-  const { polls, swept: connections } = serveApp(app, apart, environment, served);
+  const { api, adminApi } = httpApi;
+  const serving = createServing(environment, {
+    ...{ api, adminApi, broker, sessionStage, access, canary, compat, site },
+  });
   if (site !== undefined) {
     const { index } = site.start;
     const peerHandlers: PeerHandlers<NodeCalls> = {
       ...presence.peerHandlers(nodeName(index)),
       ...httpApi.peerHandlers,
-      replaced: ([session, client]) => polls.replaced(session, client),
+      replaced: ([session, client]) => serving.polls.replaced(session, client),
     };
     site.serve(metrics, peerHandlers, (name) => presence.peerGone(name));
   }
 
-  const listening = await broker
+  const listeners = await broker
     .open(
       {
         appended: (topic, publications) => fanout.appended(topic, publications),
@@ -115,20 +119,23 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       site === undefined ? (feed) => loggedFeed(feed, log) : undefined,
     )
     .then(() => presence.learn())
-    .then(() => listenAll(uws, { ...config, ...site?.start }, app, apart, site !== undefined))
+    .then(() => openListeners(uws, environment, site?.start ?? config, serving, site !== undefined))
     .catch(async (error: unknown) => {
       await broker.close();
       throw error;
     });
   if (site === undefined) log.info(accessSummary(config));
   if (config.compat.length > 0)
-    log.info({ compat: config.compat, compatPort: listening.apart?.port }, 'serves older systems');
+    log.info({ compat: config.compat, compatPort: listeners.compatPort }, 'serves older systems');
 
-  const swept: readonly Swept[] = [broker, fanout, ...sessionStage.swept, ...httpApi.swept, ...connections];
+  const swept: readonly Swept[] = [
+    ...[broker, fanout, listeners],
+    ...[...sessionStage.swept, ...httpApi.swept, ...serving.swept],
+  ];
   const stops = [
     // What one process is to do for all, the first worker does.
     ...(site === undefined || site.start.index === 0
-      ? startSources(environment, broker, listening.port, canary.headers)
+      ? startSources(environment, broker, listeners.port, canary.headers)
       : []),
     watchLoopDelay((seconds) => metrics.eventLoopDelaySeconds.observe(seconds)),
     every(sweepMs, () => {
@@ -139,13 +146,11 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   async function drain(): Promise<void> {
     isDraining = true;
     await Promise.all(stops.map((stop) => stop()));
-    listening.stop();
-    listening.apart?.stop();
+    listeners.stop();
     sessions.endAll(reconnectSpreadMs);
     await sessions.drained(config.shutdownGraceSeconds * 1000);
     await broker.close();
-    app.close();
-    apart?.close();
+    listeners.close();
   }
   let draining: Promise<void> | undefined;
   const close = () => {
@@ -154,30 +159,14 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   };
   return {
     host: config.host,
-    port: listening.port,
-    compatPort: listening.apart?.port,
+    port: listeners.port,
+    compatPort: listeners.compatPort,
+    adminPort: listeners.adminPort,
+    reloadCertificate: () => listeners.reloadCertificate(),
     broker,
     metrics,
     close,
   };
-}
-
-/** Listens with both apps, or with none. */
-async function listenAll(
-  uws: Uws,
-  { host, port, compatPort }: Pick<Config, 'host' | 'port' | 'compatPort'>,
-  app: App,
-  apart: App | undefined,
-  isShared: boolean,
-) {
-  const listening = await listen(uws, app, host, port, isShared);
-  if (apart === undefined || compatPort === undefined) return { ...listening, apart: undefined };
-  try {
-    return { ...listening, apart: await listen(uws, apart, host, compatPort, isShared) };
-  } catch (error) {
-    listening.stop();
-    throw error;
-  }
 }
 
 type Stop = () => unknown;

@@ -21,6 +21,8 @@ export interface ApiOptions {
   readonly ports: ApiPorts;
   /** Besides those of every gateway. */
   readonly moreRoutes?: readonly Route[];
+  /** Whether there is this route here. Absent: all are. */
+  readonly serves?: (route: Route) => boolean;
   readonly requestAccess: RequestAccess;
   readonly origins: OriginPolicy;
   readonly metrics: Pick<Metrics, 'httpRequestsTotal' | 'httpRequestSeconds'> &
@@ -79,7 +81,7 @@ export function createApi(options: ApiOptions): Api {
   const monotonicMs = options.monotonicMs ?? (() => performance.now());
   const workMs = options.workMs ?? monotonicMs;
   const addressKey = options.addressKey ?? (({ peerAddress }) => peerAddress);
-  const all = [...routes, ...(options.moreRoutes ?? [])];
+  const all = [...routes, ...(options.moreRoutes ?? [])].filter(options.serves ?? (() => true));
   const match = matcher([...all, openapiRoute(all, ports.service.version)]);
 
   return { open };

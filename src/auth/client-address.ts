@@ -42,32 +42,40 @@ export type ClientAddress = (request: ClientHops) => string;
 /**
  * Reads the hops from the right, starting at the peer, while the hop is a trusted proxy. The first other hop is the
  * client: entries further left could be made up. An entry that is not an address ends the search at the proxy that
- * wrote it.
+ * wrote it. The peer of a unix socket (whose address is empty) is a trusted proxy: `hasUnixSocket`.
  */
-export function clientAddress(proxies: readonly string[]): ClientAddress {
+export function clientAddress(proxies: readonly string[], hasUnixSocket = false): ClientAddress {
   const ranges = proxies.map(parseRange);
   const isTrusted = (address: Address) => isIn(ranges, address);
   return (request) => {
     const { peerAddress } = request;
-    if (proxies.length === 0) return peerAddress;
+    const isUnix = hasUnixSocket && peerAddress === '';
+    if (proxies.length === 0 && !isUnix) return peerAddress;
     const { forwardedFor } = request;
-    if (forwardedFor === '') return peerAddress;
+    if (forwardedFor === '') return isUnix ? unixPeer : peerAddress;
     let client = parseAddress(peerAddress);
-    if (client === undefined) return peerAddress;
+    if (client === undefined && !isUnix) return peerAddress;
     const hops = forwardedFor.split(',');
-    while (hops.length > 0 && isTrusted(client)) {
+    while (hops.length > 0 && (client === undefined || isTrusted(client))) {
       const next = parseAddress(withoutPort(hops.pop()!.trim()));
       if (next === undefined) break;
       client = next;
     }
-    return client.toString();
+    return client?.toString() ?? unixPeer;
   };
 }
 
-/** Whether a peer is one of these proxies, whose connections belong to many clients. */
-export function trustedPeer(trustedProxies: readonly string[]): (peerAddress: string) => boolean {
+/** What a client is counted by that comes by the unix socket and whose address nobody tells. */
+const unixPeer = 'unix';
+
+/** Whether a peer is one of these proxies, whose connections belong to many clients, or that of a unix socket. */
+export function trustedPeer(
+  trustedProxies: readonly string[],
+  hasUnixSocket = false,
+): (peerAddress: string) => boolean {
   const ranges = trustedProxies.map(parseRange);
   return (peerAddress) => {
+    if (peerAddress === '') return hasUnixSocket;
     const address = ranges.length === 0 ? undefined : parseAddress(peerAddress);
     return address !== undefined && isIn(ranges, address);
   };

@@ -43,6 +43,7 @@ function peerProblem(
   { peerAddress }: RequestFacts,
   isProxy: LoopbackAccessOptions['isProxy'],
 ): string | undefined {
+  if (peerAddress === '') return 'it came by the unix socket, as from a proxy';
   if (!isLoopbackAddress(peerAddress)) return 'it came from another machine';
   return isProxy(peerAddress) ? 'it came from a trusted proxy' : undefined;
 }
@@ -99,6 +100,8 @@ function proxyProblem(request: RequestFacts): string | undefined {
   for (const name of request.headerNames()) {
     if (isForwardingHeader(name)) return `a proxy passed it on (header ${name})`;
   }
+  // No header says so: a PROXY header before the request does.
+  if ((request.forwardedFor ?? '') !== '') return 'a proxy passed it on (PROXY protocol)';
   // nginx sends this for every request when it is set up for WebSockets with their two headers only.
   const announcesUpgrade = /\bupgrade\b/i.test(request.header('connection'));
   return announcesUpgrade && request.header('upgrade') === ''

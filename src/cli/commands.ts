@@ -14,6 +14,7 @@ import { type CliDeps, Exit } from './deps.ts';
 import { gatewayUrl } from './gateway-url.ts';
 import { health } from './health.ts';
 import { makeKey } from './key.ts';
+import { fetchOwn } from './own-fetch.ts';
 import { collectTags, type PublishFlags, publish } from './publish.ts';
 import { serve } from './serve.ts';
 import { mintToken } from './token.ts';
@@ -82,13 +83,20 @@ export function createProgram(deps: CliDeps): Command {
       'instead of a key; default: one for this topic, where only SLUICE_TOKEN_SECRET is set',
     )
     .action(async (topic: string, data: string | undefined, flags: PublishFlags & Remote) =>
-      publish(urlOf(flags, deps), await credentialFor(topic, flags, deps), topic, data, flags, deps),
+      publish(
+        urlOf(flags, deps),
+        await credentialFor(topic, flags, deps),
+        topic,
+        data,
+        flags,
+        reaching(flags, deps),
+      ),
     );
   program
     .command('health')
     .description('Ask the gateway on this machine whether it lives; exit with 1 when it does not.')
     .option('--url <URL>', 'the gateway; default: the one of SLUICE_RUN_FILE, or that the options configure')
-    .action(async (flags: Remote) => health(urlOf(flags, deps), deps));
+    .action(async (flags: Remote) => health(urlOf(flags, deps), reaching(flags, deps)));
   program
     .command('token')
     .description('Mint a token (HS256) for a client.')
@@ -156,7 +164,15 @@ interface Remote extends Flags {
   readonly token?: string;
 }
 
-const whereOptions = ['host', 'port', 'runFile'] as const;
+const whereOptions = ['host', 'port', 'runFile', 'tlsCertFile', 'tlsKeyFile'] as const;
+
+/** A gateway that is not named by a URL is on this machine. */
+function reaching(flags: Remote, deps: CliDeps): CliDeps {
+  if (flags.url !== undefined) return deps;
+  const reach: typeof fetch = (input, init) =>
+    typeof input === 'string' && input.startsWith('https:') ? fetchOwn(input, init) : deps.fetch(input, init);
+  return { ...deps, fetch: reach };
+}
 
 function urlOf(flags: Remote, deps: CliDeps): string {
   return flags.url?.replace(/\/$/, '') ?? gatewayUrl(loadOptions(whereOptions, sourcesOf(flags, deps)));

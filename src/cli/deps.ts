@@ -6,6 +6,8 @@ import type { Worker, WorkerSite } from '../server/worker.ts';
 export interface RunningServer {
   readonly host: string;
   readonly port: number;
+  /** A port of its own for metrics and the administration, in plain HTTP. */
+  readonly adminPort?: number | undefined;
   close(): Promise<void>;
 }
 

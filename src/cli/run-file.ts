@@ -5,6 +5,8 @@ export interface RunningAt {
   readonly pid: number;
   readonly host: string;
   readonly port: number;
+  /** Absent: http. */
+  readonly scheme?: 'http' | 'https' | undefined;
 }
 
 /** Writes the file atomically. Throws the error of the file system. */
@@ -17,9 +19,9 @@ export function writeRunFile(path: string, running: RunningAt): void {
 /** Undefined: there is no such file, or it is not a run file. */
 export function readRunFile(path: string): RunningAt | undefined {
   try {
-    const { pid, host, port } = JSON.parse(readFileSync(path, 'utf8')) as Partial<RunningAt>;
+    const { pid, host, port, scheme } = JSON.parse(readFileSync(path, 'utf8')) as Partial<RunningAt>;
     const isOne = typeof pid === 'number' && typeof host === 'string' && typeof port === 'number';
-    return isOne ? { pid, host, port } : undefined;
+    return isOne ? { pid, host, port, scheme: scheme === 'https' ? scheme : 'http' } : undefined;
   } catch {
     return undefined;
   }

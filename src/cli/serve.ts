@@ -26,10 +26,11 @@ export async function serve(config: Config, deps: CliDeps, warnings: readonly st
     return;
   }
   const forget = remember(config, server, log);
-  const url = `http://${server.host.includes(':') ? `[${server.host}]` : server.host}:${server.port}`;
+  const scheme = schemeOf(config);
+  const url = `${scheme}://${server.host.includes(':') ? `[${server.host}]` : server.host}:${server.port}`;
   if (deps.isTerminal || config.logFormat === 'pretty')
     deps.print(`Sluice is ready: ${url} (Ctrl-C ends it)\n`);
-  else log.info({ url }, `Sluice is ready: ${url}`);
+  else log.info({ url, adminPort: server.adminPort }, `Sluice is ready: ${url}`);
   const reason = await stopped;
   log.info({ reason }, 'draining');
   await server.close();
@@ -73,13 +74,18 @@ async function start(
 }
 
 /** Writes the run file; returns how to remove it. A gateway that can't write it runs all the same. */
-function remember({ runFile }: Config, { host, port }: RunningServer, log: Log): () => void {
+function remember(config: Config, { host, port }: RunningServer, log: Log): () => void {
+  const { runFile } = config;
   if (runFile === '') return () => undefined;
-  const running: RunningAt = { pid: process.pid, host, port };
+  const running: RunningAt = { pid: process.pid, host, port, scheme: schemeOf(config) };
   try {
     writeRunFile(runFile, running);
   } catch (error) {
     log.warn({ error, runFile }, 'the run file cannot be written: sluice health may look at the wrong port');
   }
   return () => removeRunFile(runFile, running);
+}
+
+function schemeOf({ tlsCertFile }: Config): 'http' | 'https' {
+  return tlsCertFile === '' ? 'http' : 'https';
 }

@@ -12,9 +12,32 @@ const atLeast = (config: Config, left: SizeName, right: SizeName): string | unde
     ? undefined
     : `${left} (${formatBytes(config[left])}) must be at least ${right} (${formatBytes(config[right])})`;
 
+/** What listens where, and that it is whole. */
+function listenerFaults(config: Config): (string | undefined)[] {
+  const { tlsCertFile, tlsKeyFile, unixSocket, workers, adminPort, adminHost, port } = config;
+  return [
+    (tlsCertFile === '') === (tlsKeyFile === '')
+      ? undefined
+      : 'tlsCertFile and tlsKeyFile belong together: give both',
+    unixSocket !== '' && workers > 1
+      ? 'unixSocket is for one process: a port is shared by several workers, a unix socket is not'
+      : undefined,
+    adminPort !== undefined &&
+    adminPort !== 0 &&
+    adminPort === port &&
+    (adminHost === '' || adminHost === config.host)
+      ? 'adminPort must be another port than port'
+      : undefined,
+    adminHost !== '' && adminPort === undefined
+      ? 'adminHost is the address of adminPort, which is not set'
+      : undefined,
+  ];
+}
+
 /** Without keys only loopback is safe: every client that reaches the port could publish and administrate. */
 function bindsSafely(config: Config): string | undefined {
-  if (isLoopback(config.host) || needsCredentials(config)) return undefined;
+  const isLocal = isLoopback(config.host) && (config.adminHost === '' || isLoopback(config.adminHost));
+  if (isLocal || needsCredentials(config)) return undefined;
   const setters = options
     .filter(({ name }) => name === 'apiKeys' || name === 'tokenSecret')
     .map(({ env, flag }) => `${env} (${flag})`);
@@ -88,6 +111,7 @@ export function crossFaults(config: Config): string[] {
   const sizes = [
     bindsSafely(config),
     compatFault(config),
+    ...listenerFaults(config),
     config.payloadMaxBytes < config.frameMaxBytes
       ? undefined
       : `payloadMaxBytes (${formatBytes(config.payloadMaxBytes)}) must be less than ` +

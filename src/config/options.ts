@@ -39,6 +39,10 @@ function option<T>(
   return { kind, default: value, sentence, ...more };
 }
 
+const isHostText = (value: string) => /^[A-Za-z0-9.:_-]+$/.test(value);
+const path = (placeholder: string, fault: string) =>
+  text(placeholder, (value) => !value.includes('\0'), fault);
+
 const systemNames = ['a', 'b', 'c', 'd', 'e'] as const;
 type SystemName = (typeof systemNames)[number];
 
@@ -52,15 +56,45 @@ const count = integer(1, 10_000_000);
  */
 const optionTable = {
   host: option(
-    text(
-      'ADDRESS',
-      (value) => /^[A-Za-z0-9.:_-]+$/.test(value),
-      'must be an IP address or the name of a host',
-    ),
+    text('ADDRESS', isHostText, 'must be an IP address or the name of a host'),
     '127.0.0.1',
     'Address to listen on. Anything but loopback needs API keys or a token secret.',
   ),
   port: option(integer(0, 65_535), 8080, 'Port to listen on; 0 takes a free one.'),
+  tlsCertFile: option(
+    path('FILE', 'must be the path of a file'),
+    '',
+    'Certificate of the port (PEM, with its chain): it speaks TLS then. Taken anew when it changes.',
+  ),
+  tlsKeyFile: option(
+    path('FILE', 'must be the path of a file'),
+    '',
+    'The private key of the certificate (PEM).',
+  ),
+  unixSocket: option(
+    path('FILE', 'must be the path of a file'),
+    '',
+    'Unix socket to listen on, besides the port, for a proxy on this machine: its X-Forwarded-For is believed.',
+  ),
+  unixMode: option(
+    text('MODE', (value) => /^0?[0-7]{3}$/.test(value), 'must be three octal digits, like 660'),
+    '660',
+    'Permissions of the unix socket, in octal digits.',
+  ),
+  adminPort: option(
+    optionalInteger(0, 65_535),
+    undefined,
+    'A port of its own for /metrics and the administration, which the public port then does not have; it speaks plain HTTP. 0 takes a free one.',
+  ),
+  adminHost: option(
+    text(
+      'ADDRESS',
+      (value) => value === '' || isHostText(value),
+      'must be an IP address or the name of a host',
+    ),
+    '',
+    'Address of the admin port; by default that of the port.',
+  ),
   runFile: option(
     text('FILE', (value) => !value.includes('\0'), 'must be the path of a file'),
     '',

@@ -2,8 +2,8 @@ import ipaddr from 'ipaddr.js';
 import { isAddress } from './values.ts';
 
 /** The URL at which a client on this machine reaches a gateway that listens there, without a slash at the end. */
-export function urlToReach(host: string, port: number): string {
-  return `http://${hostToReach(host)}:${port}`;
+export function urlToReach(host: string, port: number, scheme: 'http' | 'https' = 'http'): string {
+  return `${scheme}://${hostToReach(host)}:${port}`;
 }
 
 /** As it is written in a URL. The address that means all addresses is reached at loopback. */

@@ -35,8 +35,9 @@ export function createAccess(environment: Environment): Access {
   const credentials = createCredentials(keys, tokens);
   const origins = originPolicy(config.origins);
   const refused = logRefusals(log, monotonicMs);
-  const addressOf = clientAddress(config.trustedProxies);
-  const isProxy = trustedPeer(config.trustedProxies);
+  const hasUnixSocket = config.unixSocket !== '';
+  const addressOf = clientAddress(config.trustedProxies, hasUnixSocket);
+  const isProxy = trustedPeer(config.trustedProxies, hasUnixSocket);
   const loopbackProblem = loopbackAccess({
     origins,
     isProxy,

@@ -1,6 +1,7 @@
 import { assetsOf } from '../api/assets.ts';
-import { type Api, createApi } from '../api/dispatch.ts';
+import { type Api, type ApiOptions, createApi } from '../api/dispatch.ts';
 import { PublishBodies } from '../api/publish-body.ts';
+import type { Route } from '../api/route.ts';
 import {
   type DirectoryCalls,
   directoryHandlers,
@@ -29,9 +30,16 @@ const webFolder = new URL('../../dist/web/', import.meta.url);
 
 export interface HttpApi {
   readonly api: Api;
+  /** Has all routes. */
+  readonly adminApi: Api;
   /** What other nodes may ask this one. */
   readonly peerHandlers: PeerHandlers<DirectoryCalls & TopicCalls & Pick<NodeCalls, 'stats'>>;
   readonly swept: readonly Swept[];
+}
+
+/** Of what has a port of its own where one is configured. */
+function isPublic({ access }: Route): boolean {
+  return access !== 'admin' && access !== 'metrics';
 }
 
 /** The routes of HTTP, and how often clients may ask them. */
@@ -52,7 +60,7 @@ export function createHttpApi(
   const topics = topicReader({ broker, namespace: topicOptions, subscribers });
   const directory = sessionDirectory(sessions);
   const service = createService(environment, storage, fanout, sessions, site);
-  const api = createApi({
+  const options: ApiOptions = {
     ports: {
       publisher: broker,
       topics: site === undefined ? topics : sharedTopics(topics, site.peers),
@@ -77,11 +85,13 @@ export function createHttpApi(
     limits,
     workMs,
     addressKey: (head) => addressKey(addressOf(head)),
-  });
+  };
   const peerHandlers = {
     ...directoryHandlers(directory),
     ...topicHandlers({ broker, subscribers }),
     stats: () => service.own(),
   };
-  return { api, peerHandlers, swept: [limits] };
+  const adminApi = createApi(options);
+  const api = config.adminPort === undefined ? adminApi : createApi({ ...options, serves: isPublic });
+  return { api, adminApi, peerHandlers, swept: [limits] };
 }

@@ -23,6 +23,8 @@ export interface RunningParent {
   readonly port: number;
   /** Of `compatPort`. */
   readonly compatPort: number | undefined;
+  /** Of `adminPort`. */
+  readonly adminPort: number | undefined;
   /** Drains all workers, and ends. */
   close(): Promise<void>;
 }
@@ -76,9 +78,11 @@ export async function startParent(config: Config, options: ParentOptions): Promi
     const { host } = config;
     const port = await freePort(host, config.port);
     const compatPort = config.compatPort === undefined ? undefined : await freePort(host, config.compatPort);
+    const adminPort =
+      config.adminPort === undefined ? undefined : await freePort(config.adminHost || host, config.adminPort);
     const supervisor = new Supervisor({
       count: config.workers,
-      spawn: (index) => spawn(index, { port, compatPort }),
+      spawn: (index) => spawn(index, { port, compatPort, adminPort }),
       log,
       monotonicMs,
       wait,
@@ -91,6 +95,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
       host,
       port,
       compatPort,
+      adminPort,
       async close() {
         await supervisor.stop(config.shutdownGraceSeconds * 1000 + endWithinMs);
         clearInterval(sweep);
@@ -102,7 +107,10 @@ export async function startParent(config: Config, options: ParentOptions): Promi
     throw error;
   }
 
-  function spawn(index: number, ports: Pick<WorkerStart, 'port' | 'compatPort'>): WorkerProcess {
+  function spawn(
+    index: number,
+    ports: Pick<WorkerStart, 'port' | 'compatPort' | 'adminPort'>,
+  ): WorkerProcess {
     const name = nodeName(index);
     const { child, channel } = spawnWorker(commandLine);
     const link: WorkerLink = new Link(channel);

@@ -24,7 +24,7 @@ import { Polls } from '../transport/uws/polls.ts';
 import { UwsSink } from '../transport/uws/sink.ts';
 import { EventStreams } from '../transport/uws/sse.ts';
 import { UpgradeHandler } from '../transport/uws/upgrade.ts';
-import { serveWebSockets } from '../transport/uws/websocket.ts';
+import { WebSockets } from '../transport/uws/websocket.ts';
 import type { Access } from './access.ts';
 import type { Canary } from './canary.ts';
 import type { Compat } from './compat.ts';
@@ -34,6 +34,8 @@ import type { WorkerSite } from './worker.ts';
 
 export interface Served {
   readonly api: Api;
+  /** With the administration, where that has a port of its own; then `api` is without it. */
+  readonly adminApi: Api;
   readonly broker: Broker;
   readonly sessionStage: SessionStage;
   readonly access: Access;
@@ -42,51 +44,52 @@ export interface Served {
   readonly site: WorkerSite | undefined;
 }
 
-interface ServedConnections {
-  readonly polls: Polls;
-  readonly swept: readonly Swept[];
-}
-
 /** A hundred subscriptions with long filters. */
 const streamBodyMaxBytes = 256 * 1024;
 /** Proxies close a connection that is silent for a minute, some earlier. */
 const heartbeatMaxMs = 15_000;
 
-/**
- * Serves HTTP, WebSockets and streams by this app, and by `apart` the older system that has a port of its own. Neither
- * listens yet.
- */
-export function serveApp(
-  app: App,
-  apart: App | undefined,
-  environment: Environment,
-  served: Served,
-): ServedConnections {
+/** What an app serves: everything; only WebSockets of an older system; or only HTTP, with the administration. */
+export type AppRole = 'public' | 'apart' | 'admin';
+
+/** How apps serve HTTP, WebSockets and streams. Several may: connections of all are counted and swept together. */
+export interface Serving {
+  /** Adds the routes to an app that does not listen yet. */
+  serve(app: App, role: AppRole): void;
+  readonly polls: Polls;
+  readonly swept: readonly Swept[];
+}
+
+export function createServing(environment: Environment, served: Served): Serving {
   const { config, metrics, monotonicMs } = environment;
   const requestBytes = {
     perPayer: Math.max(config.requestsMaxBytesPerClient, config.bodyMaxBytes),
     total: Math.max(config.requestsMaxBytes, config.bodyMaxBytes),
   };
   const unread = new HeldBytes(requestBytes);
+  const incoming = new HeldBytes(requestBytes);
+  metrics.onScrape(() => {
+    metrics.httpHeldBytes.set({ what: 'body' }, incoming.total);
+    metrics.httpHeldBytes.set({ what: 'answer' }, unread.total);
+  });
   const exchanges = { unread, monotonicMs, writeTimeoutMs: config.writeTimeoutSeconds * 1000 };
   const { httpConnections, newConnections } = countConnections(environment, served.access);
-  httpConnections.watch(app);
-  const sink = new UwsSink(app, metrics);
-  const incoming = new HeldBytes(requestBytes);
   const { sessions } = served.sessionStage;
+  const sinks: UwsSink[] = [];
+  const openSocket = () => {
+    for (const sink of sinks) {
+      const socket = sink.openSocket();
+      if (socket !== undefined) return socket;
+    }
+    return undefined;
+  };
   const doors = {
     ...createDoor(environment, served),
     withCors: (answer: ApiResponse, origin: string) => withCors(answer, origin, served.access.origins),
   };
-  const servePaths = serveWebSockets(app, {
-    upgradeHandler: new UpgradeHandler({
-      ...doors,
-      ...exchanges,
-      metrics,
-      openSocket: () => sink.openSocket(),
-    }),
+  const webSockets = new WebSockets({
+    upgradeHandler: new UpgradeHandler({ ...doors, ...exchanges, metrics, openSocket }),
     sessions,
-    sink,
     frameMaxBytes: config.frameMaxBytes,
     idleTimeoutSeconds: config.idleTimeoutSeconds,
     backpressureMaxBytes: config.backpressureMaxBytes,
@@ -94,12 +97,6 @@ export function serveApp(
     metrics,
     upgraded: () => httpConnections.upgraded(),
   });
-  const { compat } = served;
-  servePaths(app, sink, compat.doors);
-  if (apart !== undefined) {
-    httpConnections.watch(apart);
-    servePaths(apart, new UwsSink(apart, metrics), compat.doorsApart);
-  }
   const common = {
     ...doors,
     ...exchanges,
@@ -110,18 +107,35 @@ export function serveApp(
     backpressureMaxBytes: config.backpressureMaxBytes,
     metrics,
   };
-  const { site } = served;
-  const polls = new Polls(app, {
+  const { site, compat } = served;
+  const polls = new Polls({
     ...common,
     replaced: site && ((session, client) => site.peers.tell('replaced', [session, client])),
   });
-  const streams = new EventStreams(app, {
+  const streams = new EventStreams({
     ...common,
     heartbeatMs: Math.min(heartbeatMaxMs, (config.idleTimeoutSeconds * 1000) / 4),
     reconnectSpreadMs,
   });
-  serveHttp(app, { ...exchanges, api: served.api, incoming, metrics });
-  return { polls, swept: [newConnections, streams, polls] };
+
+  const serve: Serving['serve'] = (app, role) => {
+    httpConnections.watch(app);
+    if (role === 'admin') {
+      serveHttp(app, { ...exchanges, api: served.adminApi, incoming });
+      return;
+    }
+    const sink = new UwsSink(app, metrics);
+    sinks.push(sink);
+    if (role === 'apart') webSockets.servePaths(app, sink, compat.doorsApart);
+    else {
+      webSockets.serve(app, sink);
+      webSockets.servePaths(app, sink, compat.doors);
+      polls.serve(app);
+      streams.serve(app);
+      serveHttp(app, { ...exchanges, api: served.api, incoming });
+    }
+  };
+  return { serve, polls, swept: [newConnections, streams, polls] };
 }
 
 function countConnections({ config, metrics, monotonicMs }: Environment, access: Access) {

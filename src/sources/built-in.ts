@@ -7,7 +7,7 @@ import { HostSource } from './host.ts';
 import type { Source, SourcePublish } from './source.ts';
 
 export interface SourceDeps {
-  readonly config: Pick<Config, 'sourceHost' | 'sourceHostIntervalMs' | 'canary' | 'host'>;
+  readonly config: Pick<Config, 'sourceHost' | 'sourceHostIntervalMs' | 'canary' | 'host' | 'tlsCertFile'>;
   /** Where the gateway listens. */
   readonly port: number;
   readonly publish: SourcePublish;
@@ -26,7 +26,8 @@ export function builtInSources({ config, port, publish, metrics, log, canaryHead
     sources.push(new HostSource({ intervalMs: config.sourceHostIntervalMs, publish, log, metrics }));
   }
   if (config.canary) {
-    const url = `ws://${hostToReach(config.host)}:${port}/ws`;
+    const scheme = config.tlsCertFile === '' ? 'ws' : 'wss';
+    const url = `${scheme}://${hostToReach(config.host)}:${port}/ws`;
     sources.push(
       new Canary({ url, headers: canaryHeaders, intervalMs: canaryIntervalMs, publish, log, metrics }),
     );

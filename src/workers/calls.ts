@@ -55,6 +55,7 @@ export interface WorkerStart {
   readonly count: number;
   readonly port: number;
   readonly compatPort: number | undefined;
+  readonly adminPort: number | undefined;
   /** What the gateway's own client shows, to whichever worker it comes. */
   readonly canaryKey: string;
   /** The steady clock of the parent, less the machine's. */

@@ -23,7 +23,7 @@ import { Broker } from '../../src/topics/broker.ts';
 import type { EngineFeed } from '../../src/topics/engine.ts';
 import { UwsSink } from '../../src/transport/uws/sink.ts';
 import type { UpgradeHandler } from '../../src/transport/uws/upgrade.ts';
-import { serveWebSockets } from '../../src/transport/uws/websocket.ts';
+import { WebSockets } from '../../src/transport/uws/websocket.ts';
 import { eagerCompression } from '../fanout/fixtures.ts';
 import { wideLimits } from '../support/wide-limits.ts';
 import { ScriptedEngine } from './engine.ts';
@@ -198,17 +198,16 @@ export class Gateway {
       log: { error: ({ err }) => void this.faults.push(err) },
       refused: nothing,
     });
-    serveWebSockets(this.network.app, {
+    new WebSockets({
       upgradeHandler: undefined as unknown as UpgradeHandler,
       sessions: this.sessions,
-      sink,
       frameMaxBytes: 65_536,
       idleTimeoutSeconds: 60,
       backpressureMaxBytes: options.backpressureMaxBytes,
       monotonicMs: clock,
       metrics,
       upgraded: nothing,
-    });
+    }).serve(this.network.app, sink);
     void this.broker.open(fanout);
     this.#sweepLater(fanout);
   }

@@ -2,8 +2,7 @@ import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import type { Api } from '../../api/dispatch.ts';
 import { whenDone } from '../../awaitable.ts';
 import type { SluiceError } from '../../errors.ts';
-import type { Metrics } from '../../metrics.ts';
-import type { HeldBytes } from '../../sessions/charges.ts';
+import type { ByteCharges } from '../../sessions/charges.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { RequestBody } from './request-body.ts';
 import { requestHead } from './request-head.ts';
@@ -11,10 +10,7 @@ import { requestHead } from './request-head.ts';
 export interface HttpOptions extends ExchangeOptions {
   readonly api: Api;
   /** Bodies that have not come to their end, or whose requests are not answered yet. */
-  readonly incoming: HeldBytes;
-  /** Responses that clients have not read. */
-  readonly unread: HeldBytes;
-  readonly metrics: Pick<Metrics, 'httpHeldBytes' | 'onScrape'>;
+  readonly incoming: ByteCharges;
 }
 
 /**
@@ -23,11 +19,6 @@ export interface HttpOptions extends ExchangeOptions {
  * before any code of ours runs (test/transport/uws/facts.test.ts). What had begun goes on, and nothing after it begins.
  */
 export function serveHttp(app: TemplatedApp, options: HttpOptions): void {
-  const { metrics, incoming, unread } = options;
-  metrics.onScrape(() => {
-    metrics.httpHeldBytes.set({ what: 'body' }, incoming.total);
-    metrics.httpHeldBytes.set({ what: 'answer' }, unread.total);
-  });
   app.any('/*', (response, request) => handleHttp(response, request, options));
 }
 

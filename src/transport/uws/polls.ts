@@ -51,7 +51,7 @@ export class Polls {
   /** By the id of their session, which their cursors name, and by that of the cursor that they began with. */
   readonly #connections = new Map<string, PollConnection>();
 
-  constructor(app: TemplatedApp, options: PollsOptions) {
+  constructor(options: PollsOptions) {
     this.#options = options;
     this.#door = new StreamDoor(options);
     this.#lifecycle = new Lifecycle({ ...options, transport: 'poll' });
@@ -60,6 +60,10 @@ export class Polls {
       transport: 'poll',
       closed: (connection) => this.#closed(connection),
     });
+  }
+
+  /** The routes, on this app. */
+  serve(app: TemplatedApp): void {
     app.get('/poll', (response, request) => this.#serve(response, request));
     app.post('/poll', (response, request) => this.#serve(response, request));
   }

@@ -28,8 +28,20 @@ class UwsRequestHead implements RequestHead {
     return this.peer;
   }
 
+  /**
+   * What a proxy says in its PROXY header (version 2) stands to the right of all that its requests say. The library reads
+   * that header of anybody: whether the peer is to be believed is asked where this is used.
+   */
   get forwardedFor(): string {
-    return headerLines(this.request, 'x-forwarded-for');
+    const lines = headerLines(this.request, 'x-forwarded-for');
+    const proxied = this.proxiedAddress;
+    if (proxied === '') return lines;
+    return lines === '' ? proxied : `${lines},${proxied}`;
+  }
+
+  /** Empty: the connection has no PROXY header. */
+  get proxiedAddress(): string {
+    return Buffer.from(this.response.getProxiedRemoteAddressAsText()).toString('latin1');
   }
 
   header(name: string): string {

@@ -54,7 +54,7 @@ export class EventStreams {
   readonly #suspects = new Set<SseConnection>();
   #probing: ReturnType<typeof setInterval> | undefined;
 
-  constructor(app: TemplatedApp, options: SseOptions) {
+  constructor(options: SseOptions) {
     this.#options = options;
     this.#door = new StreamDoor(options);
     this.#lifecycle = new Lifecycle({ ...options, transport: 'sse' });
@@ -65,6 +65,10 @@ export class EventStreams {
         if (session !== undefined) this.#lifecycle.closed(session);
       },
     });
+  }
+
+  /** The routes, on this app. */
+  serve(app: TemplatedApp): void {
     app.get('/sse', (response, request) => this.#serve(response, request));
     app.post('/sse', (response, request) => this.#serve(response, request));
   }

@@ -12,7 +12,6 @@ import type { ReadWebSocketRequest, UpgradeHandler } from './upgrade.ts';
 export interface WebSocketOptions {
   readonly upgradeHandler: UpgradeHandler;
   readonly sessions: Sessions;
-  readonly sink: UwsSink;
   readonly frameMaxBytes: number;
   readonly idleTimeoutSeconds: number;
   readonly backpressureMaxBytes: number;
@@ -31,32 +30,43 @@ export interface WebSocketPath {
   readonly read: ReadWebSocketRequest;
 }
 
-/** Serves paths of other wires on this app, which this sink publishes to. They answer nothing but upgrades. */
-type ServePaths = (app: TemplatedApp, sink: UwsSink, paths: readonly WebSocketPath[]) => void;
+/** The WebSocket routes: they open sessions and bring them messages. Any number of apps may serve them. */
+export class WebSockets {
+  readonly #options: WebSocketOptions;
+  readonly #lifecycle: Lifecycle;
 
-/** The WebSocket routes: they open sessions and bring them messages. Returns how to serve more of them. */
-export function serveWebSockets(app: TemplatedApp, options: WebSocketOptions): ServePaths {
-  const { upgradeHandler } = options;
-  const lifecycle = new Lifecycle({ ...options, transport: options.sink.transport });
-  for (const path of ['/ws', '/ws/*']) {
-    app.ws<SocketData>(path, behavior(lifecycle, options, readWebSocketRequest));
-    app.get(path, (response, request) => upgradeHandler.explain(response, request));
+  constructor(options: WebSocketOptions) {
+    this.#options = options;
+    this.#lifecycle = new Lifecycle({ ...options, transport: 'websocket' });
   }
-  return (other, sink, paths) => {
+
+  /** The protocol's own routes, on this app, which this sink publishes to. */
+  serve(app: TemplatedApp, sink: UwsSink): void {
+    const { upgradeHandler } = this.#options;
+    for (const path of ['/ws', '/ws/*']) {
+      app.ws<SocketData>(path, this.#behavior(sink, readWebSocketRequest));
+      app.get(path, (response, request) => upgradeHandler.explain(response, request));
+    }
+  }
+
+  /** Paths of other wires. They answer nothing but upgrades. */
+  servePaths(app: TemplatedApp, sink: UwsSink, paths: readonly WebSocketPath[]): void {
     for (const { path, read } of paths)
-      other.ws<SocketData>(
-        path.replaceAll(/\{(\w+)\}/g, ':$1'),
-        behavior(lifecycle, { ...options, sink }, read),
-      );
-  };
+      app.ws<SocketData>(path.replaceAll(/\{(\w+)\}/g, ':$1'), this.#behavior(sink, read));
+  }
+
+  #behavior(sink: UwsSink, read: ReadWebSocketRequest): WebSocketBehavior<SocketData> {
+    return behavior(this.#lifecycle, this.#options, sink, read);
+  }
 }
 
 function behavior(
   lifecycle: Lifecycle,
   options: WebSocketOptions,
+  sink: UwsSink,
   read: ReadWebSocketRequest,
 ): WebSocketBehavior<SocketData> {
-  const { upgradeHandler, sessions, sink, metrics } = options;
+  const { upgradeHandler, sessions, metrics } = options;
   return {
     // Sluice compresses by itself, once per view: the library would once per subscriber.
     compression: 0,

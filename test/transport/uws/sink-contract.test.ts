@@ -9,7 +9,7 @@ import { listen } from '../../../src/transport/uws/listen.ts';
 import { loadUws } from '../../../src/transport/uws/load.ts';
 import { UwsSink } from '../../../src/transport/uws/sink.ts';
 import type { UpgradeHandler } from '../../../src/transport/uws/upgrade.ts';
-import { serveWebSockets } from '../../../src/transport/uws/websocket.ts';
+import { WebSockets } from '../../../src/transport/uws/websocket.ts';
 import { peerOf } from '../../sessions/fixtures.ts';
 import { type Far, type Gateway, sinkContract, type Transport } from '../sink-contract.ts';
 
@@ -49,17 +49,16 @@ async function open(gateway: Gateway, backpressureMaxBytes: number): Promise<Tra
     opened.push(session);
     return session;
   };
-  serveWebSockets(app, {
+  new WebSockets({
     upgradeHandler: openDoor(gateway),
     sessions,
-    sink,
     frameMaxBytes: 65_536,
     idleTimeoutSeconds: 60,
     backpressureMaxBytes,
     monotonicMs: () => 0,
     metrics,
     upgraded: () => undefined,
-  });
+  }).serve(app, sink);
   const { port } = await listen(uws, app, '127.0.0.1', 0);
   const sockets: WebSocket[] = [];
   return {

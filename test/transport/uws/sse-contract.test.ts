@@ -27,7 +27,7 @@ async function open(gateway: Gateway, backpressureMaxBytes: number): Promise<Tra
     return session;
   };
   const held = new HeldBytes({ perPayer: 1e6, total: 1e6 });
-  const { sink } = new EventStreams(app, {
+  const streams = new EventStreams({
     readApplicant: () => ({ ...applicant, fallback: anonymousIdentity }),
     admission: {
       ask: () => undefined,
@@ -47,6 +47,8 @@ async function open(gateway: Gateway, backpressureMaxBytes: number): Promise<Tra
     monotonicMs: () => 0,
     metrics: counts.metrics,
   });
+  const { sink } = streams;
+  streams.serve(app);
   const { port } = await listen(uws, app, '127.0.0.1', 0);
   const clients: SseClient[] = [];
   return {

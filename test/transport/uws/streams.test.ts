@@ -45,8 +45,10 @@ async function start() {
     monotonicMs: () => clock.nowMs,
     metrics: counts.metrics,
   };
-  const streams = new EventStreams(app, { ...common, heartbeatMs, writeTimeoutMs, reconnectSpreadMs: 1000 });
-  const polls = new Polls(app, { ...common, writeTimeoutMs });
+  const streams = new EventStreams({ ...common, heartbeatMs, writeTimeoutMs, reconnectSpreadMs: 1000 });
+  const polls = new Polls({ ...common, writeTimeoutMs });
+  streams.serve(app);
+  polls.serve(app);
   const { port } = await listen(uws, app, '127.0.0.1', 0);
   opened.push(app);
   /** Turns both event loops until it is done. */

@@ -5,7 +5,7 @@ import { jsonCodec } from '../../../src/protocol/json/codec.ts';
 import type { Session } from '../../../src/sessions/session.ts';
 import type { Socket, SocketData } from '../../../src/transport/uws/connection.ts';
 import type { UpgradeHandler } from '../../../src/transport/uws/upgrade.ts';
-import { serveWebSockets } from '../../../src/transport/uws/websocket.ts';
+import { WebSockets } from '../../../src/transport/uws/websocket.ts';
 import { RecordedMetrics } from '../../support/metrics.ts';
 
 test('a connection is forgotten when it ends, and counted once each time', () => {
@@ -18,24 +18,23 @@ test('a connection is forgotten when it ends, and counted once each time', () =>
   const counts = new RecordedMetrics();
   const told: string[] = [];
   const session = { id: 's1', endedBy: undefined } as unknown as Session;
-  serveWebSockets(app, {
+  new WebSockets({
     upgradeHandler: undefined as unknown as UpgradeHandler,
     sessions: { open: () => session, close: () => 'client' } as never,
-    sink: {
-      transport: 'websocket',
-      add: ({ id }: Session) => connections.add(id),
-      remove: ({ id }: Session) => connections.delete(id),
-      get connectionCount() {
-        return connections.size;
-      },
-    } as never,
     frameMaxBytes: 1024,
     idleTimeoutSeconds: 60,
     backpressureMaxBytes: 4096,
     monotonicMs: () => 0,
     metrics: counts.metrics,
     upgraded: () => told.push('upgraded'),
-  });
+  }).serve(app, {
+    transport: 'websocket',
+    add: ({ id }: Session) => connections.add(id),
+    remove: ({ id }: Session) => connections.delete(id),
+    get connectionCount() {
+      return connections.size;
+    },
+  } as never);
   const seat = { move: () => undefined, leave: () => undefined };
   const peer = { identity: anonymousIdentity, address: 'a', addressKey: 'a', seat };
   const data: SocketData = {

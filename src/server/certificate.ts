@@ -1,0 +1,62 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+
+/** The files of a certificate (PEM, with its chain) and of its private key. */
+export interface CertificateFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/** Why a certificate can't be used. `path`: the file at fault. */
+export class CertificateError extends Error {
+  readonly code = 'ERR_CERTIFICATE';
+  readonly path: string;
+
+  constructor(path: string, message: string, cause?: unknown) {
+    super(`${path}: ${message}`, { cause });
+    this.name = 'CertificateError';
+    this.path = path;
+  }
+}
+
+/** What tells one state of the files from another. */
+export function stampOf({ certFile, keyFile }: CertificateFiles): string {
+  return [certFile, keyFile].map(stampOfFile).join(' ');
+}
+
+function stampOfFile(path: string): string {
+  try {
+    const { mtimeMs, size, ino } = statSync(path);
+    return `${ino}:${size}:${mtimeMs}`;
+  } catch {
+    return 'absent';
+  }
+}
+
+/** Throws a `CertificateError` unless the files hold a certificate and its own key. Returns until when it is valid. */
+export function checkCertificate({ certFile, keyFile }: CertificateFiles): Date {
+  const cert = read(certFile);
+  const key = read(keyFile);
+  const certificate = attempt(certFile, 'this is no certificate in PEM', () => new X509Certificate(cert));
+  const privateKey = attempt(keyFile, 'this is no private key in PEM', () => createPrivateKey(key));
+  if (!certificate.checkPrivateKey(privateKey))
+    throw new CertificateError(keyFile, `this is not the key of the certificate in ${certFile}`);
+  attempt(certFile, 'the certificate and its key can’t be used for TLS', () =>
+    createSecureContext({ cert, key }),
+  );
+  return new Date(certificate.validTo);
+}
+
+function read(path: string): Buffer {
+  return attempt(path, 'the file can’t be read', () => readFileSync(path));
+}
+
+function attempt<T>(path: string, message: string, run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new CertificateError(path, `${message}: ${why}`, cause);
+  }
+}

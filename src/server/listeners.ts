@@ -1,0 +1,190 @@
+import type { Config } from '../config.ts';
+import type { Log } from '../log.ts';
+import { freePort, type Listening, listen } from '../transport/uws/listen.ts';
+import type { App, Uws } from '../transport/uws/load.ts';
+import { listenUnix } from '../transport/uws/unix-socket.ts';
+import { type CertificateFiles, checkCertificate, stampOf } from './certificate.ts';
+import type { Environment, Swept } from './environment.ts';
+import type { AppRole, Serving } from './transport.ts';
+
+/** Everything that a gateway listens on. */
+export interface Listeners extends Swept {
+  readonly port: number;
+  readonly compatPort: number | undefined;
+  readonly adminPort: number | undefined;
+  /** Looks whether the certificate has changed. */
+  sweep(): void;
+  /** Takes the certificate anew, whether it has changed or not. Resolves with what is wrong with it, if anything. */
+  reloadCertificate(): Promise<Error | undefined>;
+  /** Takes no more connections; those that are open stay. */
+  stop(): void;
+  /** Ends all connections. Call it after `stop`. */
+  close(): void;
+}
+
+interface Ports {
+  readonly port: number;
+  readonly compatPort: number | undefined;
+  readonly adminPort: number | undefined;
+}
+
+/**
+ * Listens on all that the configuration names, or on nothing: rejects with a `ListenError` or a `CertificateError`.
+ * `isShared`: other processes of this gateway listen on the same ports.
+ */
+export async function openListeners(
+  uws: Uws,
+  { config, log }: Pick<Environment, 'config' | 'log'>,
+  ports: Ports,
+  serving: Serving,
+  isShared: boolean,
+): Promise<Listeners> {
+  const opened = new OpenApps(uws, serving);
+  const files = certificateFiles(config);
+  const { host } = config;
+  const adminHost = config.adminHost || host;
+  try {
+    if (files !== undefined) checkCertificate(files);
+    const stamp = files && stampOf(files);
+    // The certificate is replaced by listening once more on the same port: the port is shared with ourselves.
+    const port = files === undefined ? ports.port : await freePortUnless(isShared, host, ports.port);
+    const main = await opened.listen('public', files, host, port, isShared || files !== undefined);
+    const compat = await opened.listenIf('apart', host, ports.compatPort, isShared);
+    const admin = await opened.listenIf('admin', adminHost, ports.adminPort, isShared);
+    if (config.unixSocket !== '')
+      await opened.listenUnix(config.unixSocket, Number.parseInt(config.unixMode, 8));
+    const certificate =
+      files &&
+      new ReplacedCertificate(files, stamp ?? '', main, log, () =>
+        opened.listen('public', files, host, main.port, true),
+      );
+    return {
+      port: main.port,
+      compatPort: compat?.port,
+      adminPort: admin?.port,
+      sweep: () => certificate?.sweep(),
+      reloadCertificate: async () => certificate?.reload(),
+      stop: () => opened.stop(),
+      close: () => opened.close(),
+    };
+  } catch (error) {
+    opened.stop();
+    throw error;
+  }
+}
+
+function certificateFiles({ tlsCertFile, tlsKeyFile }: Config): CertificateFiles | undefined {
+  return tlsCertFile === '' ? undefined : { certFile: tlsCertFile, keyFile: tlsKeyFile };
+}
+
+/** Workers were given a port that was free. */
+async function freePortUnless(isShared: boolean, host: string, port: number): Promise<number> {
+  return isShared ? port : freePort(host, port);
+}
+
+/** The apps of a gateway. All of them serve until the end: connections outlive the listening. */
+class OpenApps {
+  readonly #uws: Uws;
+  readonly #serving: Serving;
+  readonly #apps: App[] = [];
+  readonly #stops = new Set<() => void>();
+
+  constructor(uws: Uws, serving: Serving) {
+    this.#uws = uws;
+    this.#serving = serving;
+  }
+
+  async listen(
+    role: AppRole,
+    files: CertificateFiles | undefined,
+    host: string,
+    port: number,
+    isShared: boolean,
+  ): Promise<Listening> {
+    const app =
+      files === undefined
+        ? this.#uws.App()
+        : this.#uws.SSLApp({ cert_file_name: files.certFile, key_file_name: files.keyFile });
+    this.#serving.serve(app, role);
+    this.#apps.push(app);
+    const { port: taken, stop } = await listen(this.#uws, app, host, port, isShared);
+    const stopOnce = () => {
+      if (this.#stops.delete(stopOnce)) stop();
+    };
+    this.#stops.add(stopOnce);
+    return { port: taken, stop: stopOnce };
+  }
+
+  async listenIf(
+    role: AppRole,
+    host: string,
+    port: number | undefined,
+    isShared: boolean,
+  ): Promise<Listening | undefined> {
+    return port === undefined ? undefined : this.listen(role, undefined, host, port, isShared);
+  }
+
+  async listenUnix(path: string, mode: number): Promise<void> {
+    const app = this.#uws.App();
+    this.#serving.serve(app, 'public');
+    this.#apps.push(app);
+    this.#stops.add(await listenUnix(this.#uws, app, path, mode));
+  }
+
+  stop(): void {
+    for (const stop of [...this.#stops]) stop();
+    this.#stops.clear();
+  }
+
+  close(): void {
+    for (const app of this.#apps) app.close();
+  }
+}
+
+/**
+ * The certificate of a port. A new one is an app of its own that listens on the same port before the old one stops to;
+ * connections of the old one stay. One that can't be used changes nothing.
+ */
+class ReplacedCertificate {
+  readonly #files: CertificateFiles;
+  readonly #log: Pick<Log, 'info' | 'error'>;
+  readonly #listenAnew: () => Promise<Listening>;
+  #stamp: string;
+  #listening: Listening;
+
+  constructor(
+    files: CertificateFiles,
+    stamp: string,
+    listening: Listening,
+    log: Pick<Log, 'info' | 'error'>,
+    listenAnew: () => Promise<Listening>,
+  ) {
+    this.#files = files;
+    this.#stamp = stamp;
+    this.#listening = listening;
+    this.#log = log;
+    this.#listenAnew = listenAnew;
+  }
+
+  sweep(): void {
+    const stamp = stampOf(this.#files);
+    if (stamp === this.#stamp) return;
+    void this.reload();
+  }
+
+  async reload(): Promise<Error | undefined> {
+    this.#stamp = stampOf(this.#files);
+    try {
+      const validUntil = checkCertificate(this.#files);
+      const next = await this.#listenAnew();
+      this.#listening.stop();
+      this.#listening = next;
+      this.#log.info({ validUntil, certFile: this.#files.certFile }, 'the certificate was replaced');
+      return undefined;
+    } catch (cause) {
+      const error = cause instanceof Error ? cause : new Error(String(cause));
+      this.#log.error({ err: error }, 'the new certificate can’t be used: the old one stays');
+      return error;
+    }
+  }
+}

@@ -1,0 +1,290 @@
+import { copyFileSync, existsSync, linkSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { createServer, connect as tcpConnect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { connect as tlsConnect } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { fetchOwn } from '../../src/cli/own-fetch.ts';
+import { makeCertificate } from '../support/certificate.ts';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { JsonClient } from '../support/json-client.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-listeners-'));
+const certificates = { one: makeCertificate(folder, 'one'), two: makeCertificate(folder, 'two') };
+const live = { cert: join(folder, 'live.crt'), key: join(folder, 'live.key') };
+const socketPath = join(folder, 'gateway.sock');
+const key = 'a-key-of-the-tests-that-is-long-enough';
+
+function install(name: keyof typeof certificates): void {
+  copyFileSync(certificates[name].cert, live.cert);
+  copyFileSync(certificates[name].key, live.key);
+}
+
+let gateway: TestGateway;
+let https: string;
+let wss: string;
+
+beforeAll(async () => {
+  install('one');
+  gateway = await startGateway({
+    ...{ tlsCertFile: live.cert, tlsKeyFile: live.key },
+    ...{ unixSocket: socketPath, unixMode: '600', adminPort: 0, trustedProxies: ['127.0.0.2'] },
+    ...{ apiKeys: [key], anonymous: true },
+  });
+  https = `https://127.0.0.1:${gateway.port}`;
+  wss = `wss://127.0.0.1:${gateway.port}/ws`;
+});
+
+afterAll(async () => {
+  await gateway?.close();
+  rmSync(folder, { recursive: true });
+});
+
+const trusting = { rejectUnauthorized: false };
+const withKey = { authorization: `Bearer ${key}` };
+
+/** The common name of the certificate that a new connection is shown. */
+function shownName(): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = tlsConnect({ port: gateway.port, host: '127.0.0.1', ...trusting }, () => {
+      resolve(String(socket.getPeerCertificate().subject['CN']));
+      socket.destroy();
+    });
+    socket.once('error', reject);
+  });
+}
+
+async function publish(topic: string, data: unknown): Promise<void> {
+  const response = await fetchOwn(`${https}/api/publish`, {
+    method: 'POST',
+    headers: { ...withKey, 'content-type': 'application/json' },
+    body: JSON.stringify({ topic, type: 'e', data }),
+  });
+  expect(response.status).toBe(200);
+}
+
+/** Over the unix socket. */
+function ask(path: string, headers: Record<string, string> = {}) {
+  return new Promise<{ readonly status: number | undefined; readonly body: string }>((resolve, reject) => {
+    const asked = httpRequest({ socketPath, path, headers }, async (answer) => {
+      resolve({ status: answer.statusCode, body: await text(answer) });
+    });
+    asked.once('error', reject);
+    asked.end();
+  });
+}
+
+describe('a port with TLS', () => {
+  test('speaks nothing else', async () => {
+    await expect(fetch(`http://127.0.0.1:${gateway.port}/healthz`)).rejects.toThrow();
+    expect(await (await fetchOwn(`${https}/healthz`)).json()).toEqual({ status: 'ok' });
+  });
+
+  test('takes a new certificate, and keeps its connections', async () => {
+    const before = await JsonClient.open(wss, [], trusting);
+    await before.call({ type: 'subscribe', topic: 'kept' });
+    expect(await shownName()).toBe('one');
+    install('two');
+    expect(await gateway.reloadCertificate()).toBeUndefined();
+    expect(await shownName()).toBe('two');
+    const after = await JsonClient.open(wss, [], trusting);
+    await after.call({ type: 'subscribe', topic: 'kept' });
+    await publish('kept', 1);
+    for (const client of [before, after]) expect(await client.count('kept', 1)).toHaveLength(1);
+    expect(await before.call({ type: 'ping' })).toMatchObject({ type: 'pong' });
+    await Promise.all([before.close(), after.close()]);
+  });
+
+  test('takes it by itself when the files change', async () => {
+    install('one');
+    await expect.poll(shownName).toBe('one');
+  });
+
+  test.each([
+    ['no certificate', () => writeFileSync(live.cert, 'nonsense'), live.cert],
+    ['no key', () => writeFileSync(live.key, ''), live.key],
+    ['the key of another', () => copyFileSync(certificates.two.key, live.key), live.key],
+    ['no file', () => rmSync(live.cert), live.cert],
+  ])('keeps the old one where the new is at fault: %s', async (_, damage, path) => {
+    damage();
+    expect((await gateway.reloadCertificate())?.message).toContain(path);
+    expect(await shownName()).toBe('one');
+    install('one');
+    expect(await gateway.reloadCertificate()).toBeUndefined();
+  });
+
+  test('does not start with a certificate that can’t be used', async () => {
+    const flags = { tlsCertFile: certificates.one.cert, tlsKeyFile: certificates.two.key };
+    await expect(startGateway(flags)).rejects.toThrow(/two\.key: this is not the key/);
+    await expect(startGateway({ tlsCertFile: certificates.one.cert })).rejects.toThrow(/belong together/);
+  });
+
+  test('is not shared with a second gateway', async () => {
+    const flags = { port: gateway.port, tlsCertFile: live.cert, tlsKeyFile: live.key };
+    await expect(startGateway(flags)).rejects.toThrow(/EADDRINUSE/);
+  });
+});
+
+describe('a unix socket', () => {
+  test('has the permissions that were asked for, and serves what the port does', async () => {
+    expect(statSync(socketPath).mode & 0o777).toBe(0o600);
+    expect((await ask('/healthz')).status).toBe(200);
+    const client = await JsonClient.open(`ws+unix://${socketPath}:/ws`);
+    await client.call({ type: 'subscribe', topic: 'by-socket' });
+    await publish('by-socket', 1);
+    expect(await client.count('by-socket', 1)).toHaveLength(1);
+    await client.close();
+  });
+
+  test('is a trusted proxy: a client counts by the address that it names', async () => {
+    const headers = { 'x-forwarded-for': '203.0.113.9' };
+    const client = await JsonClient.open(`ws+unix://${socketPath}:/ws`, [], { headers });
+    expect((await connections()).map(({ address }) => address)).toContain('203.0.113.9');
+    await client.close();
+  });
+
+  test('is never this machine itself', async () => {
+    const path = join(folder, 'keyless.sock');
+    const keyless = await startGateway({ unixSocket: path });
+    onTestFinished(() => keyless.close());
+    expect((await keyless.post('/api/publish', '{"topic":"a","type":"e"}')).status).toBe(200);
+    const answer = await new Promise<number | undefined>((resolve) => {
+      const headers = { 'content-type': 'application/json', host: 'localhost' };
+      const asked = httpRequest(
+        { socketPath: path, path: '/api/publish', method: 'POST', headers },
+        (response) => resolve(response.resume().statusCode),
+      );
+      asked.end('{"topic":"a","type":"e"}');
+    });
+    expect(answer).toBe(403);
+  });
+
+  test('is refused where somebody listens or what is there is no socket, and taken over from one that ended', async () => {
+    await expect(startGateway({ unixSocket: socketPath })).rejects.toThrow(/another process listens there/);
+    expect((await ask('/healthz')).status).toBe(200);
+    const file = join(folder, 'file');
+    writeFileSync(file, 'precious');
+    await expect(startGateway({ unixSocket: file })).rejects.toThrow(/no socket/);
+    await expect(startGateway({ unixSocket: join(folder, 'missing/s') })).rejects.toThrow(/missing/);
+    const stale = join(folder, 'stale.sock');
+    await leaveBehind(stale);
+    const next = await startGateway({ unixSocket: stale });
+    await next.close();
+    expect(existsSync(stale)).toBe(false);
+  });
+});
+
+/** A socket file whose process has ended without removing it. */
+async function leaveBehind(path: string): Promise<void> {
+  const kept = join(folder, 'kept.sock');
+  await new Promise<void>((resolve) => {
+    const server = createServer().listen(kept, () => {
+      // Closing removes the file that was listened on, not this name of it.
+      linkSync(kept, path);
+      server.close(() => resolve());
+    });
+  });
+}
+
+describe('an admin port', () => {
+  test('has metrics and administration, which the public port has not', async () => {
+    const admin = `http://127.0.0.1:${gateway.adminPort}`;
+    for (const path of ['/metrics', '/api/connections']) {
+      expect((await fetchOwn(https + path, { headers: withKey })).status).toBe(404);
+      expect((await fetch(admin + path, { headers: withKey })).status).toBe(200);
+    }
+    for (const url of [`${admin}/healthz`, `${admin}/api/stats`])
+      expect((await fetch(url, { headers: withKey })).status).toBe(200);
+    expect((await fetchOwn(`${https}/api/topics`, { headers: withKey })).status).toBe(200);
+    await expect(JsonClient.open(`${admin.replace('http', 'ws')}/ws`)).rejects.toThrow();
+  });
+
+  test('asks for keys as the other does', async () => {
+    expect((await fetch(`http://127.0.0.1:${gateway.adminPort}/api/connections`)).status).toBe(401);
+  });
+});
+
+interface Listed {
+  readonly address: string;
+}
+
+async function connections(): Promise<readonly Listed[]> {
+  const response = await fetch(`http://127.0.0.1:${gateway.adminPort}/api/connections`, { headers: withKey });
+  return ((await response.json()) as { connections: Listed[] }).connections;
+}
+
+/** The beginning of a connection that a proxy passes on (PROXY protocol, version 2, TCP over IPv4). */
+function proxyHeader(source: readonly number[]): Buffer {
+  const signature = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
+  return Buffer.concat([signature, Buffer.from([0x21, 0x11, 0, 12, ...source, 127, 0, 0, 1, 1, 2, 0, 80])]);
+}
+
+/** The status of a publish that comes after a PROXY header, from this address of this machine. */
+function publishStatus(port: number, localAddress: string, header: Buffer): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const body = '{"topic":"a","type":"e"}';
+    const socket = tcpConnect({ port, host: '127.0.0.1', localAddress }, () => {
+      const head = 'POST /api/publish HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n';
+      socket.write(
+        Buffer.concat([header, Buffer.from(`${head}Content-Length: ${body.length}\r\n\r\n${body}`)]),
+      );
+    });
+    socket.once('data', (data: Buffer) => {
+      resolve(Number(data.toString('latin1').split(' ')[1]));
+      socket.destroy();
+    });
+    socket.once('error', reject);
+  });
+}
+
+describe('a PROXY header', () => {
+  test('is believed of a trusted proxy only, and makes no request one of this machine', async () => {
+    const plain = await startGateway({ trustedProxies: ['127.0.0.2'] });
+    onTestFinished(() => plain.close());
+    const none = Buffer.alloc(0);
+    const header = proxyHeader([203, 0, 113, 7]);
+    expect(await publishStatus(plain.port, '127.0.0.1', none)).toBe(200);
+    expect(await publishStatus(plain.port, '127.0.0.1', header)).toBe(403);
+    expect(await publishStatus(plain.port, '127.0.0.2', header)).toBe(403);
+    const addressBy = async (localAddress: string) => {
+      const client = new RawUpgrade(plain.port, localAddress, header);
+      await client.opened;
+      const listed = (await (await fetch(`${plain.url}/api/connections`)).json()) as {
+        connections: Listed[];
+      };
+      client.end();
+      await expect.poll(() => plain.metric('sluice_connections')).toBe(0);
+      return listed.connections.map(({ address }) => address);
+    };
+    expect(await addressBy('127.0.0.2')).toEqual(['203.0.113.7']);
+    expect(await addressBy('127.0.0.3')).toEqual(['127.0.0.3']);
+  });
+});
+
+/** A WebSocket that begins with a PROXY header. */
+class RawUpgrade {
+  readonly opened: Promise<void>;
+  readonly #socket;
+
+  constructor(port: number, localAddress: string, header: Buffer) {
+    this.#socket = tcpConnect({ port, host: '127.0.0.1', localAddress });
+    const head =
+      'GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
+    this.#socket.write(Buffer.concat([header, Buffer.from(head)]));
+    this.opened = new Promise((resolve, reject) => {
+      this.#socket.once('data', (data: Buffer) =>
+        data.toString('latin1').startsWith('HTTP/1.1 101')
+          ? resolve()
+          : reject(new Error(data.toString('latin1'))),
+      );
+      this.#socket.once('error', reject);
+    });
+  }
+
+  end(): void {
+    this.#socket.destroy();
+  }
+}
