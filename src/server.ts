@@ -33,7 +33,7 @@ export interface RunningServer {
   readonly compatPort: number | undefined;
   /** Of `adminPort`. */
   readonly adminPort: number | undefined;
-  /** Takes the certificate of the port anew. Resolves with what is wrong with it, if anything: then the old one stays. */
+  /** Takes the certificate of the port anew. Resolves with what is wrong with it: then the old one stays. */
   reloadCertificate(): Promise<Error | undefined>;
   readonly broker: Broker;
   readonly metrics: Metrics;

@@ -65,7 +65,7 @@ export function clientAddress(proxies: readonly string[], hasUnixSocket = false)
   };
 }
 
-/** What a client is counted by that comes by the unix socket and whose address nobody tells. */
+/** The address of a client of the unix socket, where no header names it. */
 const unixPeer = 'unix';
 
 /** Whether a peer is one of these proxies, whose connections belong to many clients, or that of a unix socket. */

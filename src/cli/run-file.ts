@@ -21,7 +21,7 @@ export function readRunFile(path: string): RunningAt | undefined {
   try {
     const { pid, host, port, scheme } = JSON.parse(readFileSync(path, 'utf8')) as Partial<RunningAt>;
     const isOne = typeof pid === 'number' && typeof host === 'string' && typeof port === 'number';
-    return isOne ? { pid, host, port, scheme: scheme === 'https' ? scheme : 'http' } : undefined;
+    return isOne ? { pid, host, port, ...(scheme === 'https' ? { scheme } : {}) } : undefined;
   } catch {
     return undefined;
   }

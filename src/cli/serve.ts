@@ -77,7 +77,12 @@ async function start(
 function remember(config: Config, { host, port }: RunningServer, log: Log): () => void {
   const { runFile } = config;
   if (runFile === '') return () => undefined;
-  const running: RunningAt = { pid: process.pid, host, port, scheme: schemeOf(config) };
+  const running: RunningAt = {
+    pid: process.pid,
+    host,
+    port,
+    ...(schemeOf(config) === 'https' ? { scheme: 'https' } : {}),
+  };
   try {
     writeRunFile(runFile, running);
   } catch (error) {

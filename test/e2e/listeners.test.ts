@@ -161,7 +161,7 @@ describe('a unix socket', () => {
     expect(answer).toBe(403);
   });
 
-  test('is refused where somebody listens or what is there is no socket, and taken over from one that ended', async () => {
+  test('is refused where another gateway listens and where a file lies, and replaces one that was left behind', async () => {
     await expect(startGateway({ unixSocket: socketPath })).rejects.toThrow(/another process listens there/);
     expect((await ask('/healthz')).status).toBe(200);
     const file = join(folder, 'file');

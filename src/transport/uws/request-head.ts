@@ -29,8 +29,8 @@ class UwsRequestHead implements RequestHead {
   }
 
   /**
-   * What a proxy says in its PROXY header (version 2) stands to the right of all that its requests say. The library reads
-   * that header of anybody: whether the peer is to be believed is asked where this is used.
+   * The address of a PROXY header (version 2) follows those of the request's own headers. The library reads that header
+   * of anybody: whether the peer is to be believed is asked where this is used.
    */
   get forwardedFor(): string {
     const lines = headerLines(this.request, 'x-forwarded-for');

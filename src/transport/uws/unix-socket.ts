@@ -14,9 +14,9 @@ class UnixSocketError extends Error {
 }
 
 /**
- * Begins to listen on a unix socket at this path, with these permissions. The library replaces whatever is there, so
- * what may not be replaced is found out before: a socket that somebody listens on, and what is no socket. Rejects with
- * a `UnixSocketError`. The returned function stops, and removes the socket unless it was replaced.
+ * Begins to listen on a unix socket at this path, with these permissions. The library replaces any file, so this checks
+ * before that the path is free. Rejects with a `UnixSocketError`. The returned function stops, and removes the socket
+ * unless it was replaced.
  */
 export async function listenUnix(
   uws: Uws,
