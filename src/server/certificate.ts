@@ -9,7 +9,7 @@ export interface CertificateFiles {
 }
 
 /** Why a certificate can't be used. `path`: the file at fault. */
-export class CertificateError extends Error {
+class CertificateError extends Error {
   readonly code = 'ERR_CERTIFICATE';
   readonly path: string;
 
