@@ -5,6 +5,7 @@ import { routes } from './api/routes.ts';
 import { createProgram } from './cli/commands.ts';
 import type { CliDeps } from './cli/deps.ts';
 import { compatRoutes } from './compat/routes.ts';
+import { rows as systemRows } from './compat/rows.ts';
 import { systemsOf } from './compat/systems.ts';
 import { namespaceSentences } from './config/namespaces.ts';
 import { options } from './config.ts';
@@ -144,7 +145,17 @@ function systemSections(): string[] {
       ['setting', 'system', 'option'],
       environmentNames.map(([name, system, option]) => [code(name), system, option]),
     ),
+    'What each system did, and tests that show it on a real gateway (below `test/`):',
+    table(['', 'what it did', 'tests'], systemRowCells()),
   ];
+}
+
+function systemRowCells(): string[][] {
+  return systemRows.map(({ row, does, tests }) => [
+    row.toUpperCase(),
+    does,
+    tests.map(([file, title]) => `${code(file)}: ${title}`).join('; '),
+  ]);
 }
 
 const environmentNames = [

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { rows } from '../src/compat/rows.ts';
 import { pages, render } from '../src/docs.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -32,6 +33,24 @@ describe('the reference pages', () => {
   test('are linked from the README', () => {
     const linked = linksOf('README.md');
     expect(pages.map(({ path }) => path).filter((path) => !linked.includes(path))).toEqual([]);
+  });
+});
+
+describe('the rows of the older systems', () => {
+  const counts = { a: 10, b: 7, c: 6, d: 8, e: 7 };
+
+  test('are all there, in order', () => {
+    const all = Object.entries(counts).flatMap(([system, count]) =>
+      Array.from({ length: count }, (_, i) => `${system}${i + 1}`),
+    );
+    expect(rows.map(({ row }) => row)).toEqual(all);
+  });
+
+  test('name tests that exist', () => {
+    const missing = rows.flatMap(({ tests }) =>
+      tests.filter(([file, title]) => !read(`test/${file}`).includes(`'${title}'`)),
+    );
+    expect(missing).toEqual([]);
   });
 });
 
