@@ -13,7 +13,7 @@ import { Backoff } from './connection/backoff.ts';
 import type { ClosedBy } from './connection/close-code.ts';
 import { Connection, type StateChange } from './connection/connection.ts';
 import { Heartbeat } from './connection/heartbeat.ts';
-import { inquiry } from './connection/refusal.ts';
+import { inquiry } from './connection/inquiry.ts';
 import { ServerClock } from './connection/server-clock.ts';
 import type { Greeting } from './connection/socket-session.ts';
 import { TokenRefresh } from './connection/token-refresh.ts';
@@ -21,6 +21,7 @@ import { Wake } from './connection/wake.ts';
 import { Emitter } from './emitter.ts';
 import type { ClientEvents } from './events.ts';
 import { Transports } from './http/transports.ts';
+import { Inflow } from './inflow.ts';
 import { OfflineQueue } from './offline-queue.ts';
 import { absoluteUrl, backoffOptions, type ClientOptions, transportsOptions } from './options.ts';
 import { OwnPublications } from './own-publications.ts';
@@ -62,6 +63,11 @@ export class Core {
   readonly #heartbeat: Heartbeat;
   readonly #refresh: TokenRefresh;
   readonly #wake: Wake;
+  readonly #inflow = new Inflow(
+    (frame) => this.#handle(frame),
+    (cause) =>
+      this.connection.abandon(localError('connection_failed', 'The code to inflate does not load.', cause)),
+  );
   readonly #own = new OwnPublications();
   readonly #backoff: Backoff;
   /** Of the latest greeting: they hold until the next one. */
@@ -228,6 +234,7 @@ export class Core {
     this.stats.disconnects++;
     this.#heartbeat.stop();
     this.#refresh.stop();
+    this.#inflow.clear();
     this.commands.disconnected(localError('disconnected'));
     this.subscriptions.disconnected();
     this.queue.disconnected();
@@ -279,6 +286,10 @@ export class Core {
     this.stats.framesReceived++;
     this.stats.bytesReceived += bytes;
     this.#heartbeat.heard();
+    this.#inflow.take(frame);
+  }
+
+  #handle(frame: ServerFrame): void {
     if (this.commands.resolve(frame)) return;
     switch (frame.kind) {
       case 'goingAway':

@@ -1,5 +1,5 @@
 import type { Publication, ServerKinds } from '../../protocol/frames.ts';
-import { inflateBody } from '../../protocol/inflate.ts';
+import { inflating } from '../inflow.ts';
 import { decodeRun } from '../wire/protobuf.ts';
 
 const none: ReadonlyMap<number, Uint8Array> = new Map();
@@ -18,9 +18,9 @@ export class Dictionaries {
   /** `undefined`: the body doesn't check; to the receiver that is a gap. */
   expand(batch: ServerKinds['batch']): readonly Publication[] | undefined {
     if (!batch.compressed) return batch.publications;
-    const run = inflateBody(batch.compressed, this.#byView.get(batch.view) ?? none);
+    const run = inflating.loaded?.inflateBody(batch.compressed, this.#byView.get(batch.view) ?? none);
     try {
-      return typeof run === 'string' ? undefined : decodeRun(run);
+      return typeof run === 'object' ? decodeRun(run) : undefined;
     } catch {
       return undefined;
     }

@@ -1,11 +1,15 @@
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { Gap, ReceivedPublication, SubscribeOptions, Subscription } from '../../../src/client/index.ts';
+import { inflating } from '../../../src/client/inflow.ts';
 import { concatBytes } from '../../../src/protocol/bytes.ts';
 import { deflateBody, type SharedDictionary } from '../../../src/protocol/compression.ts';
 import { crc32 } from '../../../src/protocol/crc32.ts';
 import type { Granted, Reply } from '../../../src/protocol/frames.ts';
 import { protobufCodec } from '../../../src/protocol/protobuf/codec.ts';
 import { type FakeSocket, type Harness, harness, publication, settled } from '../support/fakes.ts';
+
+// Most tests look at what a message does in its own turn.
+beforeAll(async () => void (await inflating.load()));
 
 const granted = (over: Partial<Granted> = {}): Granted => ({
   topic: 'a',
