@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { jsonName } from '../protocol/json/names.ts';
-import { type FieldRow, fieldRows, type Kinds } from '../protocol/publication.ts';
+import { type FieldRow, fieldRows, type Kinds, seenRows } from '../protocol/publication.ts';
 import { maxFieldLengths, maxTagLength, maxTags } from '../protocol/publish-limits.ts';
 import { topicNameMaxLength } from '../topics/topic-name.ts';
 
@@ -234,18 +234,27 @@ export const batchPublished = component(
   z.object({ results: z.array(z.union([published, errorAnswer])).describe('One per item, in their order.') }),
 );
 
+const seenSchemas: { readonly [K in keyof Kinds]: z.ZodType } = {
+  text: z.string(),
+  tags: z.record(z.string(), z.string()),
+  flag: z.literal(true),
+  duration: z.int(),
+  instant,
+  integer: z.int(),
+};
+const seenFields: Readonly<Record<string, z.ZodType>> = Object.fromEntries(
+  seenRows.map((row) => [jsonName(row), seenSchemas[row.kind].optional()]),
+);
 const publication = component(
   'Publication',
   z.object({
     type: z.string(),
     topic: topicName,
-    key: z.string().optional(),
-    tags: z.record(z.string(), z.string()).optional(),
+    ...seenFields,
     data: z.unknown().optional(),
     dataBase64: z.string().optional(),
     timestamp: instant,
     offset,
-    removed: z.literal(true).optional(),
   }),
 );
 export const historyPage = component(

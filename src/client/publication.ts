@@ -3,6 +3,11 @@ import type { Publication, Tags } from '../protocol/frames.ts';
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const unread = Symbol('unread');
 
+/** A publication as a plain object, which can be cloned to another tab or worker. */
+export interface PlainPublication extends Publication {
+  readonly topic: string;
+}
+
 /**
  * A publication as the application gets it. `data` is parsed on first use; most publications of a busy topic
  * never are.
@@ -62,15 +67,13 @@ export class ReceivedPublication<T = unknown> {
 
   /** The same publication for another receiver, whose `data` is its own. */
   copy(): ReceivedPublication<T> {
-    return new ReceivedPublication<T>(this.topic, {
-      offset: this.offset,
-      timestampMs: this.timestampMs,
-      type: this.type,
-      key: this.key,
-      tags: { ...this.tags },
-      removed: this.removed,
-      payload: { format: this.format, bytes: this.#bytes },
-    });
+    return new ReceivedPublication<T>(this.topic, { ...this.plain(), tags: { ...this.tags } });
+  }
+
+  /** What it was made of. Its payload is not copied. */
+  plain(): PlainPublication {
+    const { topic, offset, timestampMs, type, key, tags, removed, format } = this;
+    return { topic, offset, timestampMs, type, key, tags, removed, payload: { format, bytes: this.#bytes } };
   }
 
   /** Copies the payload out of its message, so that keeping this publication does not keep the message alive. */

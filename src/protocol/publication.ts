@@ -118,7 +118,7 @@ export type FieldName = keyof FieldTable;
 export type ValueOf<N extends FieldName> = Kinds[FieldTable[N]['kind']] | undefined;
 
 type OptionalFields = { readonly [N in FieldName]: ValueOf<N> };
-type SeenFields = {
+export type SeenFields = {
   readonly [N in FieldName as FieldTable[N] extends { readonly publicationField: number }
     ? N
     : never]: ValueOf<N>;
@@ -224,6 +224,39 @@ export function hasSeenFields({ key, tags, removed }: SeenFields): boolean {
   return !(key === undefined && tags === undefined && removed === undefined);
 }
 
+/** An encoding can't tell what is empty from what is not there. */
+function unlessEmpty<T extends Kinds[keyof Kinds]>(value: T | undefined): T | undefined {
+  if (typeof value !== 'object') return value || undefined;
+  for (const _ in value) return value;
+  return undefined;
+}
+
+/** The optional fields that subscribers see, also of a publication that has getters for them. */
+export function seenOf({ key, tags, removed }: SeenFields): SeenFields {
+  return { key: unlessEmpty(key), tags: unlessEmpty(tags), removed: unlessEmpty(removed) };
+}
+
+/** The optional fields that subscribers see, for the class of publications that a gateway keeps. Most have none. */
+export class SeenHolder implements SeenFields {
+  readonly #seen: SeenFields | undefined;
+
+  constructor(fields: SeenFields) {
+    this.#seen = hasSeenFields(fields) ? seenOf(fields) : undefined;
+  }
+
+  get key(): SeenFields['key'] {
+    return this.#seen?.key;
+  }
+
+  get tags(): SeenFields['tags'] {
+    return this.#seen?.tags;
+  }
+
+  get removed(): SeenFields['removed'] {
+    return this.#seen?.removed;
+  }
+}
+
 /** Whether there is anything to keep beside the encoded bytes. */
 export function hasBeside({ except, ttlMs }: BesideFields): boolean {
   return !(except === undefined && ttlMs === undefined);
@@ -298,6 +331,13 @@ export function draftPublication(
   payload: Payload,
 ): Draft<Publication> {
   return { offset, timestampMs, type, payload, key: undefined, tags: undefined, removed: undefined };
+}
+
+/** What is kept of a publication, from what its encoded bytes say and what is kept beside them. */
+export function keptFrom(topic: string, publication: Publication, beside: BesideFields): KeptFields {
+  const { type, payload, timestampMs, key, tags, removed } = publication;
+  const { except, ttlMs } = beside;
+  return { topic, type, payload, timestampMs, key, tags, removed, except, ttlMs };
 }
 
 /** Nothing beside the encoded bytes, to write it into. */

@@ -9,8 +9,11 @@ import {
   hasSeenFields,
   type KeptFields,
   type Kinds,
+  keptFrom,
   type Payload,
   type Publication,
+  type SeenFields,
+  SeenHolder,
   type Tags,
 } from '../protocol/publication.ts';
 
@@ -24,7 +27,7 @@ export type Apart = BesideFields;
  * A publication that an engine has given its place. Immutable. Its bytes per codec are made at most once, when the
  * first view of that codec needs them, and shared by every batch and snapshot from then on.
  */
-export class StoredPublication implements Publication, Apart {
+export class StoredPublication extends SeenHolder implements Publication, Apart {
   readonly topic: string;
   readonly offset: number;
   /**
@@ -33,9 +36,6 @@ export class StoredPublication implements Publication, Apart {
    */
   readonly publishedMs: number;
   readonly type: string;
-  readonly key: string | undefined;
-  readonly tags: Tags | undefined;
-  readonly removed: boolean | undefined;
   /** What its encoding does not say; undefined: nothing. */
   readonly apart: Apart | undefined;
   /** `publishedMs` on the monotonic clock of this process; 0: it came from another node or a store. */
@@ -64,6 +64,7 @@ export class StoredPublication implements Publication, Apart {
     acceptedAtMs: number,
     timestampMs = publishedMs,
   ) {
+    super(fields);
     this.topic = fields.topic;
     this.offset = offset;
     this.seq = seq;
@@ -71,11 +72,7 @@ export class StoredPublication implements Publication, Apart {
     this.timestampMs = fields.timestampMs ?? timestampMs;
     this.type = fields.type;
     this.#payload = fields.payload;
-    // The encoding can't tell what is empty from what is not there.
-    this.key = fields.key === '' ? undefined : fields.key;
-    this.tags = hasTags(fields.tags) ? fields.tags : undefined;
-    this.removed = fields.removed === true ? true : undefined;
-    this.apart = apartOf(fields, this.removed === true);
+    this.apart = apartOf(fields, fields.removed === true);
     this.acceptedAtMs = acceptedAtMs;
     this.bytes = bytesOf(fields);
   }
@@ -92,10 +89,9 @@ export class StoredPublication implements Publication, Apart {
     apart: Apart | undefined,
     acceptedAtMs = 0,
   ): StoredPublication {
-    const { offset, type, payload, timestampMs, key, tags, removed } = readPublicationBytes(encoded);
-    const { except, ttlMs } = apart ?? nothingBeside;
-    const fields: KeptFields = { topic, type, payload, timestampMs, key, tags, removed, except, ttlMs };
-    const stored = new StoredPublication(fields, offset, seq, publishedMs, acceptedAtMs);
+    const publication = readPublicationBytes(encoded);
+    const fields = keptFrom(topic, publication, apart ?? nothingBeside);
+    const stored = new StoredPublication(fields, publication.offset, seq, publishedMs, acceptedAtMs);
     stored.#protobuf = encoded;
     return stored;
   }
@@ -163,9 +159,9 @@ export class StoredPublication implements Publication, Apart {
   }
 }
 
-/** What the constructor sets one by one. A member that is kept, but neither set there nor apart, does not compile. */
-type SetAlone = 'topic' | 'type' | 'payload' | 'key' | 'tags' | 'removed' | 'timestampMs';
-const forgotten: readonly Exclude<keyof KeptFields, SetAlone | keyof Apart>[] = [];
+/** What the constructor sets one by one. A field that is kept, but neither set there, seen nor apart, does not compile. */
+type SetAlone = 'topic' | 'type' | 'payload' | 'timestampMs';
+const forgotten: readonly Exclude<keyof KeptFields, SetAlone | keyof SeenFields | keyof Apart>[] = [];
 forgotten satisfies readonly never[];
 
 const nothingBeside = draftBeside();
@@ -180,7 +176,7 @@ function apartOf(fields: KeptFields, isRemoval: boolean): Apart | undefined {
 const keptTexts = keptNames('text');
 const keptTags = keptNames('tags');
 
-/** Members that take more than a number. */
+/** Fields that take more than a number. */
 function keptNames<K extends 'text' | 'tags'>(wanted: K) {
   type Name = { [N in keyof KeptFields]: KeptFields[N] extends Kinds[K] | undefined ? N : never };
   return fieldRows
@@ -195,11 +191,6 @@ export function bytesOf(fields: KeptFields): number {
   for (const name of keptTexts) bytes += fields[name]?.length ?? 0;
   for (const name of keptTags) bytes += tagsLength(fields[name]);
   return bytes;
-}
-
-function hasTags(tags: Tags | undefined): boolean {
-  for (const _ in tags) return true;
-  return false;
 }
 
 function tagsLength(tags: Tags | undefined): number {

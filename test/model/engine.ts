@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { whenDone } from '../../src/awaitable.ts';
 import { SluiceError } from '../../src/errors.ts';
 import type { Position } from '../../src/protocol/frames.ts';
-import { publishOf } from '../../src/protocol/publication.ts';
+import { keptFrom } from '../../src/protocol/publication.ts';
 import type {
   AppendOutcome,
   AppendRequest,
@@ -186,9 +186,9 @@ export class ScriptedEngine implements Engine {
 }
 
 function shifted(publication: StoredPublication, base: number): StoredPublication {
-  const { timestampMs, offset, seq, publishedMs, acceptedAtMs } = publication;
+  const { topic, offset, seq, publishedMs, acceptedAtMs } = publication;
   return new StoredPublication(
-    publishOf({ ...publication, payload: publication.payload, timestampMs }),
+    keptFrom(topic, publication, publication),
     offset + base,
     seq,
     publishedMs,

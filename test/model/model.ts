@@ -113,17 +113,14 @@ export class Model {
 }
 
 /** The same bytes, the same words. */
-export function isSame(
-  publication: Publication,
-  { type, payload, key, tags, ...original }: Publication,
-): boolean {
+export function isSame(publication: Publication, original: Publication): boolean {
   return (
     publication.offset === original.offset &&
-    publication.type === type &&
-    publication.key === key &&
+    publication.type === original.type &&
+    publication.key === original.key &&
     (publication.removed ?? false) === (original.removed ?? false) &&
     JSON.stringify(Object.entries(publication.tags ?? {}).sort()) ===
-      JSON.stringify(Object.entries(tags ?? {}).sort()) &&
-    Buffer.compare(publication.payload.bytes, payload.bytes) === 0
+      JSON.stringify(Object.entries(original.tags ?? {}).sort()) &&
+    Buffer.compare(publication.payload.bytes, original.payload.bytes) === 0
   );
 }

@@ -1,18 +1,13 @@
-import type { Publication, WireError } from '../../protocol/frames.ts';
+import type { WireError } from '../../protocol/frames.ts';
 import type { HistoryPage } from '../client.ts';
 import { ClientError } from '../client-error.ts';
 import type { ClosedBy } from '../connection/close-code.ts';
 import type { StateChange } from '../connection/connection.ts';
 import type { Greeting } from '../connection/socket-session.ts';
-import { ReceivedPublication } from '../publication.ts';
+import { type PlainPublication, ReceivedPublication } from '../publication.ts';
 import type { ClientStats, ClientStatus } from '../status.ts';
 import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
 import type { CallName, SourceEvent } from './source.ts';
-
-/** A publication that can be cloned to another tab or worker. */
-export interface PlainPublication extends Publication {
-  readonly topic: string;
-}
 
 export type PlainEvent = SourceEvent<PlainPublication, WireError>;
 
@@ -52,8 +47,9 @@ export type PlainClientEvent =
   | { readonly event: 'message'; readonly message: { readonly type: string; readonly data: unknown } };
 
 function plainPublication(publication: ReceivedPublication): PlainPublication {
-  const { topic, offset, timestampMs, type, key, tags, removed, format, bytes } = publication;
-  return { topic, offset, timestampMs, type, key, tags, removed, payload: { format, bytes } };
+  const plain = publication.plain();
+  // Of bytes in a message, all of the message would be cloned.
+  return { ...plain, payload: { ...plain.payload, bytes: publication.bytes } };
 }
 
 export function plainError({ code, number, message, retry, retryAfterMs }: ClientError): WireError {

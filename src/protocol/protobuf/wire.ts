@@ -10,6 +10,7 @@ import type {
   SubscribeResult,
   Subscription,
 } from '../frames.ts';
+import { seenOf } from '../publication.ts';
 import { type sluice, v1 } from './schema.ts';
 
 /** Frames as the generated encoder takes them: the same names, but for payloads, filters and modes. */
@@ -47,8 +48,9 @@ function payloadToWire(payload: Payload | undefined): { json?: Uint8Array; binar
   return payload.format === 'json' ? { json: payload.bytes } : { binary: payload.bytes };
 }
 
-function publicationToWire({ payload, ...members }: Publication): sluice.v1.Publication.$Properties {
-  return { ...members, ...payloadToWire(payload) };
+function publicationToWire(publication: Publication): sluice.v1.Publication.$Properties {
+  const { offset, timestampMs, type, payload } = publication;
+  return { offset, timestampMs, type, ...seenOf(publication), ...payloadToWire(payload) };
 }
 
 /** A member that `proto/gateway.proto` lacks does not compile here; afterwards `npm run proto`. */
