@@ -1,7 +1,8 @@
 import { isExcepted, type Reader } from '../fanout/conflate.ts';
 import type { View } from '../fanout/view.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Mode, Position, ServerFrame } from '../protocol/frames.ts';
+import type { Mode, Position } from '../protocol/frames.ts';
+import type { ServerFrame } from '../protocol/server-frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Lag } from './lag.ts';
 import { makePage } from './page.ts';

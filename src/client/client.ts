@@ -1,4 +1,5 @@
-import type { CommandKind, ServerKinds } from '../protocol/frames.ts';
+import type { CommandKind } from '../protocol/client-frames.ts';
+import type { ServerKinds } from '../protocol/server-frames.ts';
 import type { ClientError } from './client-error.ts';
 import { localError } from './client-error.ts';
 import type { ClosedBy } from './connection/close-code.ts';

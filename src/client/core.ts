@@ -1,12 +1,7 @@
+import type { ClientFrame } from '../protocol/client-frames.ts';
 import { maxUint32 } from '../protocol/fields.ts';
-import {
-  type ClientFrame,
-  type Limits,
-  type PublishFields,
-  replyKinds,
-  type ServerFrame,
-  type ServerKinds,
-} from '../protocol/frames.ts';
+import type { Limits, PublishFields } from '../protocol/frames.ts';
+import type { ServerFrame, ServerKinds } from '../protocol/server-frames.ts';
 import { ClientError, gatewayError, localError } from './client-error.ts';
 import { Arrivals } from './connection/arrivals.ts';
 import { Backoff } from './connection/backoff.ts';
@@ -33,6 +28,7 @@ import type { ClientStats } from './status.ts';
 import { Subscriptions } from './subscriptions/subscriptions.ts';
 import { clientVersion } from './version.ts';
 import { protobufCodec } from './wire/protobuf.ts';
+import { replyKinds } from './wire/tables.ts';
 
 type Counters = { -readonly [K in keyof ClientStats]: number };
 

@@ -1,4 +1,4 @@
-import type { ServerFrame } from '../protocol/frames.ts';
+import type { ServerFrame } from '../protocol/server-frames.ts';
 import { later } from './later.ts';
 
 /** Clients of a gateway that does not compress never need it. */

@@ -1,13 +1,8 @@
-import type {
-  ClientFrame,
-  CommandKind,
-  Commands,
-  replyKinds,
-  ServerFrame,
-  ServerKinds,
-} from '../protocol/frames.ts';
+import type { ClientFrame, CommandKind, Commands } from '../protocol/client-frames.ts';
+import type { ServerFrame, ServerKinds } from '../protocol/server-frames.ts';
 import { ClientError, localError } from './client-error.ts';
 import type { Runtime, TimerHandle } from './runtime.ts';
+import type { replyKinds } from './wire/tables.ts';
 
 export type ReplyTo<K extends CommandKind> = ServerKinds[(typeof replyKinds)[K]];
 

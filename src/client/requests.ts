@@ -1,5 +1,6 @@
+import type { CommandKind, Commands } from '../protocol/client-frames.ts';
 import { canonicalFilter } from '../protocol/equal-subscriptions.ts';
-import type { CommandKind, Commands, Filter, PublishFields, Tags } from '../protocol/frames.ts';
+import type { Filter, PublishFields, Tags } from '../protocol/frames.ts';
 import { isPlain } from '../protocol/json/faithful.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
 import { checkedFields } from './check.ts';

@@ -1,4 +1,4 @@
-import type { ClientFrame } from '../protocol/frames.ts';
+import type { ClientFrame } from '../protocol/client-frames.ts';
 
 /** What the SDK needs of its platform. Tests inject their own. */
 export interface Runtime {

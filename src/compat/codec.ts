@@ -1,11 +1,12 @@
 import type { GatewayCodec } from '../protocol/codec.ts';
-import type { Publication, ServerFrame, WireError } from '../protocol/frames.ts';
+import type { Publication, WireError } from '../protocol/frames.ts';
 import { toInstant } from '../protocol/instant.ts';
 import { aliasOf, readAlias } from '../protocol/json/aliases.ts';
 import { jsonDialect } from '../protocol/json/codec.ts';
 import { cutMembers } from '../protocol/json/envelope.ts';
 import { memberName, scanJson } from '../protocol/json/scanner.ts';
 import { join, payloadPieces } from '../protocol/json/text.ts';
+import type { ServerFrame } from '../protocol/server-frames.ts';
 import { isUtf8 } from '../protocol/utf8.ts';
 import { type Framing, type Message, nothing, type Wire } from './wire.ts';
 

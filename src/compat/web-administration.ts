@@ -1,6 +1,7 @@
 import type { Fields } from '../protocol/fields.ts';
-import type { Publication, ServerFrame } from '../protocol/frames.ts';
+import type { Publication } from '../protocol/frames.ts';
 import { join } from '../protocol/json/text.ts';
+import type { ServerFrame } from '../protocol/server-frames.ts';
 import { timeOf } from './codec.ts';
 import { type Message, nameIn, type Wire, type WireOptions } from './wire.ts';
 

@@ -1,6 +1,7 @@
 import type { Fields } from '../protocol/fields.ts';
-import type { Publication, Reply, ServerKind, WireError } from '../protocol/frames.ts';
+import type { Publication, WireError } from '../protocol/frames.ts';
 import type { AliasCommand } from '../protocol/json/aliases.ts';
+import type { Reply, ServerKind } from '../protocol/server-frames.ts';
 
 /** A message, before it is JSON. Members that are undefined are left out. */
 export type Message = Readonly<Record<string, unknown>> & { readonly type: string };

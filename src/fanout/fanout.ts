@@ -1,5 +1,5 @@
 import type { Metrics } from '../metrics.ts';
-import type { ServerFrame } from '../protocol/frames.ts';
+import type { ServerFrame } from '../protocol/server-frames.ts';
 import type { Broker, TopicListener } from '../topics/broker.ts';
 import { formatCursor } from '../topics/cursor.ts';
 import type { Payer } from '../topics/payer.ts';

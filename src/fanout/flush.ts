@@ -1,6 +1,7 @@
 import type { Metrics } from '../metrics.ts';
 import { crc32 } from '../protocol/crc32.ts';
-import type { BatchHeader, ServerFrame } from '../protocol/frames.ts';
+import type { BatchHeader } from '../protocol/frames.ts';
+import type { ServerFrame } from '../protocol/server-frames.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import { choose } from './choose.ts';
 import { conflate } from './conflate.ts';

@@ -1,19 +1,56 @@
-import type { Decoded } from './codec.ts';
-import { type Bounds, type Dialect, type Fault, Fields, maxUint32, type Raw } from './fields.ts';
+import {
+  type Bounds,
+  type Decoded,
+  type Dialect,
+  type Fault,
+  Fields,
+  maxUint32,
+  type Raw,
+} from './fields.ts';
 import { readFilter } from './filter-fields.ts';
-import type {
-  Ack,
-  ClientFrame,
-  CommandKind,
-  Commands,
-  Position,
-  Subscription,
-  TopicPosition,
-} from './frames.ts';
+import type { Ack, Payload, Position, Subscription, TopicPosition } from './frames.ts';
 import { readOptionalFields } from './optional-fields.ts';
 import { nullPayload } from './payload.ts';
 import { draftPublish, fieldRows, type PublishFields, publishCommand } from './publication.ts';
+import type { ServerFrame } from './server-frames.ts';
 import { canonicalTopic } from './user-topics.ts';
+
+/** The fields of each command. */
+export interface Commands {
+  connect: { readonly token?: string; readonly client?: string; readonly capabilities?: readonly string[] };
+  subscribe: { readonly subscriptions: readonly Subscription[] };
+  unsubscribe: {
+    readonly views?: readonly number[];
+    readonly topics?: readonly string[];
+    /** All subscriptions whose topic or pattern begins so. Never on the wire. */
+    readonly prefix?: string;
+  };
+  publish: PublishFields;
+  history: { readonly topic: string; readonly after?: number; readonly limit?: number };
+  presence: { readonly topic: string };
+  status: Record<never, never>;
+  refresh: { readonly token: string };
+  ping: { readonly roundTripMs?: number; readonly acks?: readonly Ack[] };
+  call: { readonly method: string; readonly payload?: Payload };
+}
+
+export type CommandKind = keyof Commands;
+
+/** What every command has. */
+export interface CommandHead {
+  /** 0: its reply carries none. */
+  readonly id: number;
+  /**
+   * How it is replied to, where not as its codec encodes replies. Undefined: this reply is encoded by the codec. Never
+   * on the wire.
+   */
+  readonly answer?: (reply: ServerFrame) => Uint8Array | undefined;
+}
+
+/** A command. */
+export type ClientFrame = {
+  [K in CommandKind]: { readonly kind: K } & CommandHead & Commands[K];
+}[CommandKind];
 
 /** What one command may hold, whatever the limit for whole messages is. */
 export const clientBounds: Bounds = { text: 1024, list: 1000 };
@@ -58,6 +95,12 @@ const readers: { readonly [K in CommandKind]: (fields: Fields) => Commands[K] } 
   },
   call: (fields) => ({ method: fields.text('method'), payload: fields.payload() }),
 };
+
+export const commandKinds = Object.keys(readers) as CommandKind[];
+
+export function isCommandKind(name: string): name is CommandKind {
+  return Object.hasOwn(readers, name);
+}
 
 function readPublish(fields: Fields): PublishFields {
   // Lengths are judged by the broker.

@@ -1,18 +1,7 @@
-import type { ErrorCode } from '../errors.ts';
-import type {
-  BatchHeader,
-  ClientFrame,
-  CompressedBody,
-  HistoryHeader,
-  Publication,
-  ServerFrame,
-  SnapshotHeader,
-} from './frames.ts';
-
-/** A message that was a frame, or what was wrong with it. `id` is the command's where it could be read, else 0. */
-export type Decoded<T> =
-  | { readonly ok: true; readonly frame: T }
-  | { readonly ok: false; readonly id: number; readonly code: ErrorCode; readonly message: string };
+import type { ClientFrame } from './client-frames.ts';
+import type { Decoded } from './fields.ts';
+import type { BatchHeader, CompressedBody, HistoryHeader, Publication, SnapshotHeader } from './frames.ts';
+import type { ServerFrame } from './server-frames.ts';
 
 /**
  * The gateway's side of a wire: commands from bytes, frames to bytes. Decoding never throws and never keeps a reference

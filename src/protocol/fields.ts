@@ -28,6 +28,11 @@ export interface Bounds {
   readonly list: number;
 }
 
+/** A message that was a frame, or what was wrong with it. `id` is the command's where it could be read, else 0. */
+export type Decoded<T> =
+  | { readonly ok: true; readonly frame: T }
+  | { readonly ok: false; readonly id: number; readonly code: ErrorCode; readonly message: string };
+
 export interface Fault {
   readonly code: ErrorCode;
   readonly message: string;

@@ -1,39 +1,5 @@
-import { type CommandKind, replyKinds, type ServerKind } from './frames.ts';
-
-const kinds: Record<ServerKind, true> = {
-  connected: true,
-  subscribed: true,
-  unsubscribed: true,
-  published: true,
-  history: true,
-  presence: true,
-  status: true,
-  refreshed: true,
-  pong: true,
-  result: true,
-  error: true,
-  batch: true,
-  reset: true,
-  snapshot: true,
-  joined: true,
-  left: true,
-  lagging: true,
-  caughtUp: true,
-  message: true,
-  goingAway: true,
-  dictionary: true,
-};
-
-export const commandKinds = Object.keys(replyKinds) as CommandKind[];
-export const serverKinds = Object.keys(kinds) as ServerKind[];
-
-export function isCommandKind(name: string): name is CommandKind {
-  return Object.hasOwn(replyKinds, name);
-}
-
-export function isServerKind(name: string): name is ServerKind {
-  return Object.hasOwn(kinds, name);
-}
+import { commandKinds } from './client-frames.ts';
+import { serverKinds } from './server-frames.ts';
 
 const controlNames: ReadonlySet<string> = new Set(
   [...commandKinds, ...serverKinds].flatMap((name) => [name, snakeCase(name)]),

@@ -58,57 +58,6 @@ export interface WireError {
   readonly retryAfterMs?: number;
 }
 
-/** The fields of each command. */
-export interface Commands {
-  connect: { readonly token?: string; readonly client?: string; readonly capabilities?: readonly string[] };
-  subscribe: { readonly subscriptions: readonly Subscription[] };
-  unsubscribe: {
-    readonly views?: readonly number[];
-    readonly topics?: readonly string[];
-    /** All subscriptions whose topic or pattern begins so. Never on the wire. */
-    readonly prefix?: string;
-  };
-  publish: PublishFields;
-  history: { readonly topic: string; readonly after?: number; readonly limit?: number };
-  presence: { readonly topic: string };
-  status: Record<never, never>;
-  refresh: { readonly token: string };
-  ping: { readonly roundTripMs?: number; readonly acks?: readonly Ack[] };
-  call: { readonly method: string; readonly payload?: Payload };
-}
-
-export type CommandKind = keyof Commands;
-
-/** The kind of frame that replies to each command. */
-export const replyKinds = {
-  connect: 'connected',
-  subscribe: 'subscribed',
-  unsubscribe: 'unsubscribed',
-  publish: 'published',
-  history: 'history',
-  presence: 'presence',
-  status: 'status',
-  refresh: 'refreshed',
-  ping: 'pong',
-  call: 'result',
-} as const satisfies Record<CommandKind, keyof ServerKinds>;
-
-/** What every command has. */
-export interface CommandHead {
-  /** 0: its reply carries none. */
-  readonly id: number;
-  /**
-   * How it is replied to, where not as its codec encodes replies. Undefined: this reply is encoded by the codec. Never
-   * on the wire.
-   */
-  readonly answer?: (reply: ServerFrame) => Uint8Array | undefined;
-}
-
-/** A command. */
-export type ClientFrame = {
-  [K in CommandKind]: { readonly kind: K } & CommandHead & Commands[K];
-}[CommandKind];
-
 export interface Limits {
   readonly frameMaxBytes: number;
   readonly payloadMaxBytes: number;
@@ -123,13 +72,13 @@ export interface TopicResult extends TopicPosition {
   readonly missing?: OffsetRange;
 }
 
-/** The granted form of one subscription. */
 /** Everything of this view's topic up to here was taken by the application. */
 export interface Ack {
   readonly view: number;
   readonly offset: number;
 }
 
+/** The granted form of one subscription. */
 export interface Granted {
   readonly topic: string;
   readonly view: number;
@@ -196,69 +145,3 @@ export interface HistoryHeader {
   readonly more: boolean;
   readonly missing?: OffsetRange;
 }
-
-/** The fields of each kind of frame that the gateway sends. */
-export interface ServerKinds {
-  connected: {
-    readonly session: string;
-    readonly timeMs: number;
-    readonly version: string;
-    readonly user?: string;
-    readonly limits: Limits;
-    readonly capabilities?: readonly string[];
-    readonly expiresMs?: number;
-  };
-  subscribed: { readonly results: readonly SubscribeResult[] };
-  unsubscribed: { readonly views: readonly number[]; readonly reason?: string };
-  published: Position & { readonly duplicate: boolean };
-  history: HistoryHeader & { readonly publications: readonly Publication[] };
-  presence: { readonly topic: string; readonly members: readonly PresenceMember[]; readonly count: number };
-  status: {
-    readonly session: string;
-    readonly user?: string;
-    readonly connectedAtMs: number;
-    readonly messageCount: number;
-    readonly subscriptions: readonly { readonly topic: string; readonly view: number }[];
-    readonly timeMs: number;
-  };
-  refreshed: { readonly expiresMs?: number };
-  pong: { readonly timeMs: number };
-  result: { readonly payload?: Payload };
-  error: WireError;
-  batch: BatchHeader & {
-    readonly publications: readonly Publication[];
-    readonly compressed?: CompressedBody;
-  };
-  reset: TopicPosition & { readonly view: number; readonly mode: Mode };
-  snapshot: SnapshotHeader & { readonly publications: readonly Publication[] };
-  joined: { readonly topic: string; readonly member: PresenceMember };
-  left: { readonly topic: string; readonly member: PresenceMember };
-  lagging: { readonly views: readonly number[] };
-  caughtUp: {
-    readonly view: number;
-    readonly topic: string;
-    readonly epoch: string;
-    readonly offset: number;
-    readonly recovered: boolean;
-    readonly missing?: OffsetRange;
-    readonly cursor?: string;
-  };
-  message: { readonly type: string; readonly payload: Payload };
-  goingAway: { readonly reconnectDelayMs: number; readonly reason: string };
-  dictionary: {
-    readonly dictionary: number;
-    readonly view: number;
-    readonly data: Uint8Array;
-    readonly crc32: number;
-  };
-}
-
-export type ServerKind = keyof ServerKinds;
-
-/** A frame of the gateway. `id` is the command's, and 0 in pushes. */
-export type ServerFrame = {
-  [K in ServerKind]: { readonly kind: K; readonly id: number } & ServerKinds[K];
-}[ServerKind];
-
-/** A frame of one kind, without the id that only replies have. */
-export type Reply = { [K in ServerKind]: { readonly kind: K } & ServerKinds[K] }[ServerKind];

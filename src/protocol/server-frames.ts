@@ -1,22 +1,98 @@
-import type { Decoded } from './codec.ts';
-import { type Bounds, type Dialect, type Fault, Fields, maxUint32, type Raw } from './fields.ts';
+import {
+  type Bounds,
+  type Decoded,
+  type Dialect,
+  type Fault,
+  Fields,
+  maxUint32,
+  type Raw,
+} from './fields.ts';
 import type {
   BatchHeader,
   CompressedBody,
+  HistoryHeader,
+  Limits,
   Mode,
   OffsetRange,
+  Payload,
+  Position,
   PresenceMember,
   Publication,
-  ServerFrame,
-  ServerKind,
-  ServerKinds,
+  SnapshotHeader,
   SubscribeResult,
+  TopicPosition,
   TopicResult,
   WireError,
 } from './frames.ts';
 import { readOptionalFields } from './optional-fields.ts';
 import { nullPayload } from './payload.ts';
 import { draftPublication, seenRows } from './publication.ts';
+
+/** The fields of each kind of frame that the gateway sends. */
+export interface ServerKinds {
+  connected: {
+    readonly session: string;
+    readonly timeMs: number;
+    readonly version: string;
+    readonly user?: string;
+    readonly limits: Limits;
+    readonly capabilities?: readonly string[];
+    readonly expiresMs?: number;
+  };
+  subscribed: { readonly results: readonly SubscribeResult[] };
+  unsubscribed: { readonly views: readonly number[]; readonly reason?: string };
+  published: Position & { readonly duplicate: boolean };
+  history: HistoryHeader & { readonly publications: readonly Publication[] };
+  presence: { readonly topic: string; readonly members: readonly PresenceMember[]; readonly count: number };
+  status: {
+    readonly session: string;
+    readonly user?: string;
+    readonly connectedAtMs: number;
+    readonly messageCount: number;
+    readonly subscriptions: readonly { readonly topic: string; readonly view: number }[];
+    readonly timeMs: number;
+  };
+  refreshed: { readonly expiresMs?: number };
+  pong: { readonly timeMs: number };
+  result: { readonly payload?: Payload };
+  error: WireError;
+  batch: BatchHeader & {
+    readonly publications: readonly Publication[];
+    readonly compressed?: CompressedBody;
+  };
+  reset: TopicPosition & { readonly view: number; readonly mode: Mode };
+  snapshot: SnapshotHeader & { readonly publications: readonly Publication[] };
+  joined: { readonly topic: string; readonly member: PresenceMember };
+  left: { readonly topic: string; readonly member: PresenceMember };
+  lagging: { readonly views: readonly number[] };
+  caughtUp: {
+    readonly view: number;
+    readonly topic: string;
+    readonly epoch: string;
+    readonly offset: number;
+    readonly recovered: boolean;
+    readonly missing?: OffsetRange;
+    readonly cursor?: string;
+  };
+  message: { readonly type: string; readonly payload: Payload };
+  goingAway: { readonly reconnectDelayMs: number; readonly reason: string };
+  dictionary: {
+    readonly dictionary: number;
+    readonly view: number;
+    readonly data: Uint8Array;
+    readonly crc32: number;
+  };
+}
+
+export type ServerKind = keyof ServerKinds;
+
+/** A frame of the gateway. `id` is the command's, and 0 in pushes. */
+export type ServerFrame = {
+  [K in ServerKind]: { readonly kind: K; readonly id: number } & ServerKinds[K];
+}[ServerKind];
+
+/** A frame of one kind, without the id that only replies have. */
+export type Reply = { [K in ServerKind]: { readonly kind: K } & ServerKinds[K] }[ServerKind];
 
 /** The gateway bounds what it sends; the message that holds it bounds the rest. */
 const serverBounds: Bounds = { text: Number.POSITIVE_INFINITY, list: Number.POSITIVE_INFINITY };
@@ -113,6 +189,12 @@ const readers: { readonly [K in ServerKind]: (fields: Fields) => ServerKinds[K] 
     crc32: fields.integer('crc32', maxUint32),
   }),
 };
+
+export const serverKinds = Object.keys(readers) as ServerKind[];
+
+export function isServerKind(name: string): name is ServerKind {
+  return Object.hasOwn(readers, name);
+}
 
 function readPublication(fields: Fields): Publication {
   const publication = draftPublication(

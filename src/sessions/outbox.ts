@@ -1,4 +1,4 @@
-import type { Reply, ServerFrame } from '../protocol/frames.ts';
+import type { Reply, ServerFrame } from '../protocol/server-frames.ts';
 import type { Connection } from './connection.ts';
 
 /** Messages that wait for a full buffer to drain: their number, and their bytes. */

@@ -2,7 +2,8 @@ import { type CatchUpOptions, type CatchUpReceiver, catchUp } from '../catch-up/
 import type { Fanout } from '../fanout/fanout.ts';
 import type { Feed, View } from '../fanout/view.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Position, ServerFrame } from '../protocol/frames.ts';
+import type { Position } from '../protocol/frames.ts';
+import type { ServerFrame } from '../protocol/server-frames.ts';
 import type { Broker } from '../topics/broker.ts';
 import { isReserved } from '../topics/topic-name.ts';
 import type { Connection } from './connection.ts';

@@ -159,7 +159,7 @@ export class StoredPublication extends SeenHolder implements Publication, Apart 
   }
 }
 
-/** What the constructor sets one by one. A field that is kept, but neither set there, seen nor apart, does not compile. */
+/** What the constructor sets. A field that is kept, but is not one of these, seen or apart, does not compile. */
 type SetAlone = 'topic' | 'type' | 'payload' | 'timestampMs';
 const forgotten: readonly Exclude<keyof KeptFields, SetAlone | keyof SeenFields | keyof Apart>[] = [];
 forgotten satisfies readonly never[];

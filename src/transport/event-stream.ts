@@ -1,6 +1,6 @@
 import type { closeTable } from '../errors.ts';
 import { concatBytes } from '../protocol/bytes.ts';
-import { isServerKind } from '../protocol/frame-kinds.ts';
+import { isServerKind } from '../protocol/server-frames.ts';
 
 /** How a client wants events named: publications all `message`, or each by its frame's type. */
 export type EventNames = 'message' | 'type';

@@ -4,7 +4,7 @@ import { PageCache } from '../../src/catch-up/page-cache.ts';
 import { type BacklogItem, PatternBacklog } from '../../src/catch-up/pattern-backlog.ts';
 import { TopicBacklog } from '../../src/catch-up/topic-backlog.ts';
 import { Feed, type View } from '../../src/fanout/view.ts';
-import type { ServerFrame } from '../../src/protocol/frames.ts';
+import type { ServerFrame } from '../../src/protocol/server-frames.ts';
 import { decode, makeWorld, onlyRoom, topicOf, type WorldOptions } from '../fanout/fixtures.ts';
 import { json } from '../topics/fixtures.ts';
 

@@ -4,7 +4,7 @@ import { PageCache, type PageCacheOptions } from '../../src/catch-up/page-cache.
 import { TopicBacklog } from '../../src/catch-up/topic-backlog.ts';
 import type { View } from '../../src/fanout/view.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
-import type { ServerFrame } from '../../src/protocol/frames.ts';
+import type { ServerFrame } from '../../src/protocol/server-frames.ts';
 import { decode, makeWorld, onlyRoom, topicOf, type WorldOptions } from '../fanout/fixtures.ts';
 import { Expander } from '../support/expander.ts';
 import { json } from '../topics/fixtures.ts';

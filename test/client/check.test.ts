@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkedFields } from '../../src/client/check.ts';
 import { clientFrame as frames } from '../../src/client/wire/tables.ts';
+import type { ClientFrame, CommandKind } from '../../src/protocol/client-frames.ts';
 import { readClientFrame } from '../../src/protocol/client-frames.ts';
 import type { Dialect } from '../../src/protocol/fields.ts';
-import type { ClientFrame, CommandKind, Payload } from '../../src/protocol/frames.ts';
+import type { Payload } from '../../src/protocol/frames.ts';
 import { publishProblem } from '../../src/topics/publish-problem.ts';
 import { clientFrame } from '../support/arbitraries.ts';
 

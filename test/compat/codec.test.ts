@@ -4,7 +4,8 @@ import { jobProgress } from '../../src/compat/job-progress.ts';
 import { marketData } from '../../src/compat/market-data.ts';
 import { webAdministration } from '../../src/compat/web-administration.ts';
 import type { GatewayCodec } from '../../src/protocol/codec.ts';
-import type { Publication, ServerFrame } from '../../src/protocol/frames.ts';
+import type { Publication } from '../../src/protocol/frames.ts';
+import type { ServerFrame } from '../../src/protocol/server-frames.ts';
 import { publicationOf } from '../support/publication-of.ts';
 
 const now = () => '2026-01-01T00:00:00.000Z';

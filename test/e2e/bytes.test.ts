@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { commandKinds, serverKinds } from '../../src/protocol/frame-kinds.ts';
-import type { Payload, Publication, ServerFrame } from '../../src/protocol/frames.ts';
+import { commandKinds } from '../../src/protocol/client-frames.ts';
+import type { Payload, Publication } from '../../src/protocol/frames.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
+import type { ServerFrame } from '../../src/protocol/server-frames.ts';
+import { serverKinds } from '../../src/protocol/server-frames.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';

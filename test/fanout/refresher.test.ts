@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ServerFrame } from '../../src/protocol/frames.ts';
+import type { ServerFrame } from '../../src/protocol/server-frames.ts';
 import { json } from '../topics/fixtures.ts';
 import { countingCodec, decode, Listener, makeWorld, noRefresh, onlyRoom } from './fixtures.ts';
 

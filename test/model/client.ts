@@ -1,14 +1,13 @@
+import type { Commands } from '../../src/protocol/client-frames.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import type {
-  Commands,
   Position,
-  ServerFrame,
-  ServerKinds,
   SubscribeResult,
   Subscription,
   TopicPosition,
   TopicResult,
 } from '../../src/protocol/frames.ts';
+import type { ServerFrame, ServerKinds } from '../../src/protocol/server-frames.ts';
 import type { Gateway } from './gateway.ts';
 import { sweepMs, writeTimeoutMs } from './gateway.ts';
 import { Inflater } from './inflater.ts';

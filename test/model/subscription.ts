@@ -1,5 +1,6 @@
 import { judge, Positions } from '../../src/client/subscriptions/positions.ts';
-import type { Mode, OffsetRange, Publication, ServerKinds, TopicResult } from '../../src/protocol/frames.ts';
+import type { Mode, OffsetRange, Publication, TopicResult } from '../../src/protocol/frames.ts';
+import type { ServerKinds } from '../../src/protocol/server-frames.ts';
 import type { StoredPublication } from '../../src/topics/publication.ts';
 import { isSame, isState, type Model, matches, type Wish } from './model.ts';
 

@@ -1,15 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { commandKinds } from '../../src/protocol/client-frames.ts';
 import { codecs, negotiate } from '../../src/protocol/codecs.ts';
-import {
-  commandKinds,
-  isControlName,
-  publicationTypeProblem,
-  serverKinds,
-} from '../../src/protocol/frame-kinds.ts';
+import { isControlName, publicationTypeProblem } from '../../src/protocol/frame-kinds.ts';
 import { fromInstant, toInstant } from '../../src/protocol/instant.ts';
 import { fromBase64, toBase64 } from '../../src/protocol/json/base64.ts';
 import { jsonPayloadProblem } from '../../src/protocol/payload.ts';
+import { serverKinds } from '../../src/protocol/server-frames.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 
 describe('the type of a publication', () => {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { ClientFrame } from '../../src/protocol/client-frames.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import { maxInstantMs } from '../../src/protocol/fields.ts';
 import { maxFilterDepth, maxFilterNodes } from '../../src/protocol/filter-fields.ts';
-import type { ClientFrame, Filter } from '../../src/protocol/frames.ts';
+import type { Filter } from '../../src/protocol/frames.ts';
 import { nullPayload } from '../../src/protocol/payload.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
 

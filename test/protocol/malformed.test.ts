@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { commandKinds } from '../../src/protocol/client-frames.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
-import { commandKinds, serverKinds } from '../../src/protocol/frame-kinds.ts';
+import { serverKinds } from '../../src/protocol/server-frames.ts';
 import { clientFrame, serverFrame } from '../support/arbitraries.ts';
 
 const anyClientFrame = fc.oneof(...commandKinds.map(clientFrame));

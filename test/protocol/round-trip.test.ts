@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { commandKinds } from '../../src/protocol/client-frames.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
-import { commandKinds, serverKinds } from '../../src/protocol/frame-kinds.ts';
 import { readPublicationBytes } from '../../src/protocol/protobuf/publication-bytes.ts';
+import { serverKinds } from '../../src/protocol/server-frames.ts';
 import { clientFrame, publication, serverFrame } from '../support/arbitraries.ts';
 
 describe.each(Object.values(codecs))('the $name codec', (codec) => {

@@ -1,18 +1,9 @@
 import type { Arbitrary } from 'fast-check';
 import fc from 'fast-check';
+import type { ClientFrame, CommandKind, Commands } from '../../src/protocol/client-frames.ts';
 import { maxInstantMs } from '../../src/protocol/fields.ts';
-import type {
-  ClientFrame,
-  CommandKind,
-  Commands,
-  Filter,
-  OffsetRange,
-  Payload,
-  Publication,
-  ServerFrame,
-  ServerKind,
-  ServerKinds,
-} from '../../src/protocol/frames.ts';
+import type { Filter, OffsetRange, Payload, Publication } from '../../src/protocol/frames.ts';
+import type { ServerFrame, ServerKind, ServerKinds } from '../../src/protocol/server-frames.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 
 /** Frames as a peer may send them: what is optional is absent rather than empty. */

@@ -1,13 +1,9 @@
 import { once } from 'node:events';
 import WebSocket, { type ClientOptions } from 'ws';
-import type {
-  ClientFrame,
-  CommandKind,
-  Commands,
-  Publication,
-  ServerFrame,
-} from '../../src/protocol/frames.ts';
+import type { ClientFrame, CommandKind, Commands } from '../../src/protocol/client-frames.ts';
+import type { Publication } from '../../src/protocol/frames.ts';
 import { protobufCodec } from '../../src/protocol/protobuf/codec.ts';
+import type { ServerFrame } from '../../src/protocol/server-frames.ts';
 import { Expander } from './expander.ts';
 
 type OfKind<K extends ServerFrame['kind']> = Extract<ServerFrame, { kind: K }>;

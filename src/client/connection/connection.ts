@@ -1,4 +1,5 @@
-import type { ClientFrame, ServerFrame } from '../../protocol/frames.ts';
+import type { ClientFrame } from '../../protocol/client-frames.ts';
+import type { ServerFrame } from '../../protocol/server-frames.ts';
 import { type ClientError, localError } from '../client-error.ts';
 import { needsOtherCredential } from '../gateway-errors.ts';
 import type { TimerHandle } from '../runtime.ts';

@@ -1,4 +1,5 @@
-import type { ClientFrame, ServerFrame, ServerKinds } from '../../protocol/frames.ts';
+import type { ClientFrame } from '../../protocol/client-frames.ts';
+import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import { ClientError, localError } from '../client-error.ts';
 import type { FrameSocket, Runtime, Socket, TimerHandle } from '../runtime.ts';
 import type { ClientCodec } from '../wire/codec.ts';

@@ -1,12 +1,6 @@
-import type {
-  ClientFrame,
-  Granted,
-  ServerFrame,
-  ServerKinds,
-  SubscribeResult,
-  Subscription,
-  WireError,
-} from '../../protocol/frames.ts';
+import type { ClientFrame } from '../../protocol/client-frames.ts';
+import type { Granted, SubscribeResult, Subscription, WireError } from '../../protocol/frames.ts';
+import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import { gatewayError } from '../client-error.ts';
 import type { FrameSocket, Runtime } from '../runtime.ts';
 import { publishBody, readHttpFrame } from './json-frames.ts';

@@ -1,4 +1,5 @@
-import type { Payload, PublishFields, ServerFrame } from '../../protocol/frames.ts';
+import type { Payload, PublishFields } from '../../protocol/frames.ts';
+import type { ServerFrame } from '../../protocol/server-frames.ts';
 import { readJsonFrame } from '../json/codec.ts';
 
 type Raw = Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-import type { ClientFrame } from '../../protocol/frames.ts';
+import type { ClientFrame } from '../../protocol/client-frames.ts';
 import type { FrameSocket, Socket } from '../runtime.ts';
 
 /** A socket whose code is loaded first: most clients never need it. */

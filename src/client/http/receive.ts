@@ -1,4 +1,5 @@
-import type { ServerFrame, Subscription, WireError } from '../../protocol/frames.ts';
+import type { Subscription, WireError } from '../../protocol/frames.ts';
+import type { ServerFrame } from '../../protocol/server-frames.ts';
 import { gatewayError } from '../client-error.ts';
 import { EventReader } from './event-reader.ts';
 import { readHttpFrame } from './json-frames.ts';

@@ -1,8 +1,5 @@
-import type {
-  ServerFrame,
-  SubscribeResult,
-  Subscription as WireSubscription,
-} from '../../protocol/frames.ts';
+import type { SubscribeResult, Subscription as WireSubscription } from '../../protocol/frames.ts';
+import type { ServerFrame } from '../../protocol/server-frames.ts';
 import { ClientError, localError } from '../client-error.ts';
 import { Emitter } from '../emitter.ts';
 import type { Outcome, PendingCommands } from '../pending-commands.ts';

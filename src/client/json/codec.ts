@@ -1,4 +1,6 @@
-import type { ClientFrame, ServerFrame, Tags } from '../../protocol/frames.ts';
+import type { ClientFrame } from '../../protocol/client-frames.ts';
+import type { Tags } from '../../protocol/frames.ts';
+import type { ServerFrame } from '../../protocol/server-frames.ts';
 import type { ClientCodec } from '../wire/codec.ts';
 
 /** A publication as the application gets it. Receivers share it: treat it as read-only. */

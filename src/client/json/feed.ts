@@ -2,11 +2,11 @@ import type {
   Granted,
   OffsetRange,
   Position,
-  ServerKinds,
   TopicPosition,
   TopicResult,
   Subscription as WireSubscription,
 } from '../../protocol/frames.ts';
+import type { ServerKinds } from '../../protocol/server-frames.ts';
 import type { ClientError } from '../client-error.ts';
 import { Backoff } from '../connection/backoff.ts';
 import type { Emitter } from '../emitter.ts';

@@ -1,11 +1,6 @@
-import type {
-  CommandKind,
-  Commands,
-  Position,
-  PublishFields,
-  ServerFrame,
-  ServerKinds,
-} from '../../protocol/frames.ts';
+import type { CommandKind, Commands } from '../../protocol/client-frames.ts';
+import type { Position, PublishFields } from '../../protocol/frames.ts';
+import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import { ClientError, localError } from '../client-error.ts';
 import { Arrivals } from '../connection/arrivals.ts';
 import { Backoff } from '../connection/backoff.ts';

@@ -1,4 +1,5 @@
-import type { Publication, ServerKinds } from '../../protocol/frames.ts';
+import type { Publication } from '../../protocol/frames.ts';
+import type { ServerKinds } from '../../protocol/server-frames.ts';
 import { inflating } from '../inflow.ts';
 import { decodeRun } from '../wire/protobuf.ts';
 

@@ -3,10 +3,10 @@ import type {
   Granted,
   Mode,
   Position,
-  ServerKinds,
   TopicPosition,
   Subscription as WireSubscription,
 } from '../../protocol/frames.ts';
+import type { ServerKinds } from '../../protocol/server-frames.ts';
 import type { ClientError } from '../client-error.ts';
 import { Backoff } from '../connection/backoff.ts';
 import { ReceivedPublication } from '../publication.ts';

@@ -1,5 +1,6 @@
 import { subscriptionKey } from '../../protocol/equal-subscriptions.ts';
-import type { ServerFrame, ServerKinds, SubscribeResult, TopicPosition } from '../../protocol/frames.ts';
+import type { SubscribeResult, TopicPosition } from '../../protocol/frames.ts';
+import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import { ClientError, gatewayError } from '../client-error.ts';
 import { checkedSubscribe } from '../requests.ts';
 import { Acknowledging } from './acknowledging.ts';

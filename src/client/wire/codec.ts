@@ -1,4 +1,5 @@
-import type { ClientFrame, ServerFrame } from '../../protocol/frames.ts';
+import type { ClientFrame } from '../../protocol/client-frames.ts';
+import type { ServerFrame } from '../../protocol/server-frames.ts';
 
 /** One side of a codec: what a client writes and reads. */
 export interface ClientCodec<Message extends Uint8Array | string = Uint8Array | string> {

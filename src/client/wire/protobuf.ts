@@ -1,5 +1,7 @@
 import { viewOf } from '../../protocol/binary.ts';
-import type { ClientFrame, Publication, ServerFrame } from '../../protocol/frames.ts';
+import type { ClientFrame } from '../../protocol/client-frames.ts';
+import type { Publication } from '../../protocol/frames.ts';
+import type { ServerFrame } from '../../protocol/server-frames.ts';
 import type { ClientCodec } from './codec.ts';
 import { Parser, type Raw } from './parse.ts';
 import { read } from './read.ts';

@@ -1,5 +1,6 @@
-import type { CommandKind, ServerKind } from '../../protocol/frames.ts';
+import type { CommandKind } from '../../protocol/client-frames.ts';
 import type { Publication, PublishFields } from '../../protocol/publication.ts';
+import type { ServerKind } from '../../protocol/server-frames.ts';
 
 const publication = 'offset:n timestampMs:i type:s json:j binary:k key:S tags:t removed:B';
 const publish =
@@ -89,6 +90,20 @@ const commands: Readonly<Record<CommandKind, string>> = {
   ping: 'roundTripMs:d acks:+ack',
   call: 'method:r json:J binary:K',
 };
+
+/** The kind of frame that replies to each command. */
+export const replyKinds = {
+  connect: 'connected',
+  subscribe: 'subscribed',
+  unsubscribe: 'unsubscribed',
+  publish: 'published',
+  history: 'history',
+  presence: 'presence',
+  status: 'status',
+  refresh: 'refreshed',
+  ping: 'pong',
+  call: 'result',
+} as const satisfies Record<CommandKind, ServerKind>;
 
 export interface Field {
   readonly name: string;

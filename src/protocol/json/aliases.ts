@@ -1,8 +1,9 @@
+import type { ClientFrame, CommandHead, CommandKind, Commands } from '../client-frames.ts';
 import { clientBounds } from '../client-frames.ts';
-import type { Decoded } from '../codec.ts';
+import type { Decoded } from '../fields.ts';
 import { type Dialect, type Fault, Fields, type Raw } from '../fields.ts';
-import type { ClientFrame, CommandHead, CommandKind, Commands, ServerFrame } from '../frames.ts';
 import { toInstant } from '../instant.ts';
+import type { ServerFrame } from '../server-frames.ts';
 import { join, member, payloadPieces } from './text.ts';
 
 /** Any command, without its id. */

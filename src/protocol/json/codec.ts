@@ -1,11 +1,13 @@
-import { readClientFrame } from '../client-frames.ts';
-import type { Codec, Decoded } from '../codec.ts';
+import type { ClientFrame } from '../client-frames.ts';
+import { isCommandKind, readClientFrame } from '../client-frames.ts';
+import type { Codec } from '../codec.ts';
+import type { Decoded } from '../fields.ts';
 import { type Dialect, maxUint32, type Raw } from '../fields.ts';
-import { isCommandKind, isServerKind } from '../frame-kinds.ts';
-import type { ClientFrame, Payload, Publication, ServerFrame } from '../frames.ts';
+import type { Payload, Publication } from '../frames.ts';
 import { fromInstant, toInstant } from '../instant.ts';
 import { publishCommand } from '../publication.ts';
-import { readServerFrame } from '../server-frames.ts';
+import type { ServerFrame } from '../server-frames.ts';
+import { isServerKind, readServerFrame } from '../server-frames.ts';
 import { isUtf8 } from '../utf8.ts';
 import { aliasOf, readAlias } from './aliases.ts';
 import { fromBase64, toBase64 } from './base64.ts';

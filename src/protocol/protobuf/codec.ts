@@ -1,15 +1,9 @@
+import type { ClientFrame } from '../client-frames.ts';
 import { readClientFrame } from '../client-frames.ts';
-import type { Codec, Decoded } from '../codec.ts';
-import type { Dialect, Raw } from '../fields.ts';
-import type {
-  BatchHeader,
-  ClientFrame,
-  CompressedBody,
-  HistoryHeader,
-  Publication,
-  ServerFrame,
-  SnapshotHeader,
-} from '../frames.ts';
+import type { Codec } from '../codec.ts';
+import type { Decoded, Dialect, Raw } from '../fields.ts';
+import type { BatchHeader, CompressedBody, HistoryHeader, Publication, SnapshotHeader } from '../frames.ts';
+import type { ServerFrame } from '../server-frames.ts';
 import { readServerFrame } from '../server-frames.ts';
 import { Slabs } from '../slabs.ts';
 import { toWellFormed } from '../utf8.ts';

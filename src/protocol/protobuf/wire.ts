@@ -1,16 +1,16 @@
+import type { ClientFrame } from '../client-frames.ts';
 import type {
   BatchHeader,
-  ClientFrame,
   Filter,
   Mode,
   Payload,
   Publication,
   PublishFields,
-  ServerFrame,
   SubscribeResult,
   Subscription,
 } from '../frames.ts';
 import { seenOf } from '../publication.ts';
+import type { ServerFrame } from '../server-frames.ts';
 import { type sluice, v1 } from './schema.ts';
 
 /** Frames as the generated encoder takes them: the same names, but for payloads, filters and modes. */

@@ -1,10 +1,11 @@
 import { SluiceClient } from '../../../src/client/index.ts';
 import type { ClientOptions } from '../../../src/client/options.ts';
 import type { Runtime, Socket, TimerHandle } from '../../../src/client/runtime.ts';
+import type { ClientFrame, CommandKind } from '../../../src/protocol/client-frames.ts';
 import type { Codec } from '../../../src/protocol/codec.ts';
-import type { ClientFrame, CommandKind, Reply, ServerFrame } from '../../../src/protocol/frames.ts';
 import { jsonCodec } from '../../../src/protocol/json/codec.ts';
 import { protobufCodec } from '../../../src/protocol/protobuf/codec.ts';
+import type { Reply, ServerFrame } from '../../../src/protocol/server-frames.ts';
 import { publicationOf } from '../../support/publication-of.ts';
 
 /** A clock that only moves when it is told to, with its timers. */

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeRun, protobufCodec as small } from '../../../src/client/wire/protobuf.ts';
-import { commandKinds, serverKinds } from '../../../src/protocol/frame-kinds.ts';
-import type { ServerFrame } from '../../../src/protocol/frames.ts';
+import { commandKinds } from '../../../src/protocol/client-frames.ts';
 import { protobufCodec, decodeRun as referenceRun } from '../../../src/protocol/protobuf/codec.ts';
+import type { ServerFrame } from '../../../src/protocol/server-frames.ts';
+import { serverKinds } from '../../../src/protocol/server-frames.ts';
 import { clientFrame, publication, serverFrame } from '../../support/arbitraries.ts';
 
 type Result = ServerFrame | 'refused';
