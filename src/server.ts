@@ -1,7 +1,8 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { accessSummary, type Config } from './config.ts';
 import { eventLoop } from './fanout/schedule.ts';
 import { createLog, type Log } from './log.ts';
-import { watchLoopDelay } from './metrics/loop-delay.ts';
+import { RecentDelays, watchLoopDelay } from './metrics/loop-delay.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import type { PeerHandlers } from './peers.ts';
 import { createAccess } from './server/access.ts';
@@ -18,6 +19,7 @@ import { createStorage } from './server/storage.ts';
 import { createServing } from './server/transport.ts';
 import { createWorkClock } from './server/work-clock.ts';
 import { nodeName, type WorkerSite } from './server/worker.ts';
+import { farewell } from './sessions/farewell.ts';
 import { leaveRefilled } from './sessions/refills.ts';
 import type { SessionEvents } from './sessions/session-events.ts';
 import { TurnBudget } from './sessions/turn-budget.ts';
@@ -64,11 +66,14 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const uws = loadUws();
   const metrics = createMetrics();
   let isDraining = false;
+  const monotonicMs = () => performance.now();
+  const loopDelays = new RecentDelays(monotonicMs);
   const environment: Environment = {
     config,
     log,
     metrics,
-    monotonicMs: () => performance.now(),
+    monotonicMs,
+    loopDelayMs: () => loopDelays.longestMs,
     workMs: createWorkClock(),
     isDraining: () => isDraining,
   };
@@ -128,27 +133,42 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   if (config.compat.length > 0)
     log.info({ compat: config.compat, compatPort: listeners.compatPort }, 'serves older systems');
 
-  const swept: readonly Swept[] = [
-    ...[broker, fanout, listeners],
-    ...[...sessionStage.swept, ...httpApi.swept, ...serving.swept],
-  ];
-  const stops = [
-    // What one process is to do for all, the first worker does.
-    ...(site === undefined || site.start.index === 0
+  const swept: readonly Swept[] = [broker, fanout, ...sessionStage.swept, ...httpApi.swept, ...serving.swept];
+  // What one process is to do for all, the first worker does.
+  const stopSources =
+    site === undefined || site.start.index === 0
       ? startSources(environment, broker, listeners.port, canary.headers)
-      : []),
-    watchLoopDelay((seconds) => metrics.eventLoopDelaySeconds.observe(seconds)),
-    every(sweepMs, () => {
-      for (const part of swept) part.sweep();
-    }),
-  ];
+      : [];
+  const stopWatching = watchLoopDelay((seconds) => {
+    metrics.eventLoopDelaySeconds.observe(seconds);
+    loopDelays.add(seconds * 1000);
+  });
+  const stopSweeping = every(sweepMs, () => {
+    for (const part of swept) part.sweep();
+    // A new certificate would listen anew.
+    if (!isDraining) listeners.sweep();
+  });
 
   async function drain(): Promise<void> {
+    const drainMs = config.drainSeconds * 1000;
+    const graceMs = config.shutdownGraceSeconds * 1000;
     isDraining = true;
-    await Promise.all(stops.map((stop) => stop()));
-    listeners.stop();
-    sessions.endAll(reconnectSpreadMs);
-    await sessions.drained(config.shutdownGraceSeconds * 1000);
+    // Its own clients hear of the end first, so a load balancer is still told that this gateway is not ready. Other
+    // workers take the connections that this one is no longer there for.
+    if (site !== undefined) listeners.stop();
+    await Promise.all(stopSources.map((stop) => stop()));
+    await farewell({
+      sessions,
+      overMs: drainMs,
+      reconnectSpreadMs: Math.max(reconnectSpreadMs, drainMs),
+      wait,
+      random: Math.random,
+    });
+    await sessions.drained(graceMs);
+    if (site === undefined) listeners.stop();
+    await serving.requests.finish(graceMs);
+    stopSweeping();
+    stopWatching();
     await broker.close();
     listeners.close();
   }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parseSync, Visitor } from 'oxc-parser';
 import { Histogram, Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
-import { watchLoopDelay } from '../src/metrics/loop-delay.ts';
+import { RecentDelays, watchLoopDelay } from '../src/metrics/loop-delay.ts';
 import { table } from '../src/metrics/table.ts';
 import { TalliedCounter, TalliedHistogram } from '../src/metrics/tally.ts';
 import { createMetrics, metricRows } from '../src/metrics.ts';
@@ -255,6 +255,24 @@ test('the delay of the event loop is how late a timer runs', () => {
   expect(seconds).toEqual([0, 0, 0.03, 1]);
   stop();
   expect(stops).toBe(1);
+});
+
+test('the longest delay of the last ten seconds is known, and then forgotten', () => {
+  let nowMs = 5000;
+  const delays = new RecentDelays(() => nowMs);
+  expect(delays.longestMs).toBe(0);
+  delays.add(300);
+  delays.add(20);
+  nowMs += 1000;
+  delays.add(200);
+  expect(delays.longestMs).toBe(300);
+  nowMs = 14_999;
+  expect(delays.longestMs).toBe(300);
+  nowMs = 15_000;
+  expect(delays.longestMs).toBe(200);
+  delays.add(1);
+  nowMs = 16_000;
+  expect(delays.longestMs).toBe(1);
 });
 
 describe('the value of a counter', () => {

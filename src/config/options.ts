@@ -221,7 +221,21 @@ const optionTable = {
     1,
     'Processes that share the port and the load; auto: one per core. They share the engine, the caps and the metrics.',
   ),
-  shutdownGraceSeconds: option(integer(0, 3600), 5, 'Time to drain the connections at shutdown.'),
+  drainSeconds: option(
+    integer(0, 3600),
+    2,
+    'At shutdown, the time over which clients are told to go away, one after the other. Each is told to come back within as long again, or within 2 s if that is more.',
+  ),
+  shutdownGraceSeconds: option(
+    integer(0, 3600),
+    5,
+    'At shutdown, the time that told clients and requests under way have to end.',
+  ),
+  readyLoopDelayMaxMs: option(
+    integer(10, 60_000),
+    5000,
+    'A gateway whose event loop was held up for longer than this in the last 10 s is not ready.',
+  ),
 
   engine: option(
     choice(['memory', 'lmdb', 'redis']),

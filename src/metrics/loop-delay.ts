@@ -31,3 +31,37 @@ export function watchLoopDelay(delayed: (seconds: number) => void, clock: LoopCl
     lastMs = nowMs;
   });
 }
+
+const keptSeconds = 10;
+
+/** The longest delay of the last ten seconds. */
+export class RecentDelays {
+  readonly #monotonicMs: () => number;
+  /** The longest of each second, by its number modulo `keptSeconds`. */
+  readonly #longestMs = new Float64Array(keptSeconds);
+  readonly #seconds = new Float64Array(keptSeconds).fill(Number.NEGATIVE_INFINITY);
+
+  constructor(monotonicMs: () => number) {
+    this.#monotonicMs = monotonicMs;
+  }
+
+  add(delayMs: number): void {
+    const second = this.#second();
+    const at = second % keptSeconds;
+    if (this.#seconds[at] !== second) this.#longestMs[at] = 0;
+    this.#seconds[at] = second;
+    this.#longestMs[at] = Math.max(this.#longestMs[at] as number, delayMs);
+  }
+
+  get longestMs(): number {
+    const oldest = this.#second() - keptSeconds;
+    return this.#longestMs.reduce(
+      (longest, each, at) => ((this.#seconds[at] as number) > oldest ? Math.max(longest, each) : longest),
+      0,
+    );
+  }
+
+  #second(): number {
+    return Math.floor(this.#monotonicMs() / 1000);
+  }
+}

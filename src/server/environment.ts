@@ -10,6 +10,8 @@ export interface Environment {
   readonly monotonicMs: () => number;
   /** Stands still while other processes have this thread's processor: for what clients are charged. */
   readonly workMs: () => number;
+  /** The longest time of the last seconds that the event loop was held up. */
+  readonly loopDelayMs: () => number;
   /** The gateway is stopping: it takes no more connections. */
   readonly isDraining: () => boolean;
 }
@@ -19,5 +21,5 @@ export interface Swept {
   sweep(): void;
 }
 
-/** The time over which clients are asked to spread their reconnects. */
+/** The least time over which clients are asked to spread their reconnects. */
 export const reconnectSpreadMs = 2000;

@@ -38,7 +38,10 @@ export interface ParentOptions {
 
 type WorkerLink = Link<ParentCalls, WorkerCalls>;
 
-/** A worker that was told to drain closes its last connections after the grace time, and needs a moment to end. */
+/**
+ * A worker that was told to drain ends its last connections after the grace time, waits as long for the last requests, and
+ * needs a moment to end.
+ */
 const endWithinMs = 5000;
 const sweepMs = 1000;
 
@@ -97,7 +100,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
       compatPort,
       adminPort,
       async close() {
-        await supervisor.stop(config.shutdownGraceSeconds * 1000 + endWithinMs);
+        await supervisor.stop((config.drainSeconds + 2 * config.shutdownGraceSeconds) * 1000 + endWithinMs);
         clearInterval(sweep);
         await broker.close();
       },

@@ -17,7 +17,7 @@ export interface NodeService extends Service {
 
 /** What the gateway says about itself. Its uptime counts from this call. `site`: absent: this is all of it. */
 export function createService(
-  { config, metrics, monotonicMs, isDraining }: Environment,
+  { config, metrics, monotonicMs, loopDelayMs, isDraining }: Environment,
   { engine, broker }: Storage,
   fanout: Fanout,
   sessions: Sessions,
@@ -53,10 +53,19 @@ export function createService(
 
   async function ready(): Promise<Readiness> {
     if (isDraining()) return { ok: false, checks: { gateway: 'draining' } };
-    const problem = await broker.probe();
+    const engine = await broker.probe();
+    const eventLoop = loopProblem();
     const isServing =
       config.engine === 'redis' && config.redisReadyWhileAway && broker.degradedBy !== undefined;
-    return { ok: problem === undefined || isServing, checks: { engine: problem ?? 'ok' } };
+    return {
+      ok: (engine === undefined || isServing) && eventLoop === undefined,
+      checks: { engine: engine ?? 'ok', eventLoop: eventLoop ?? 'ok' },
+    };
+  }
+
+  function loopProblem(): string | undefined {
+    const delayMs = Math.round(loopDelayMs());
+    return delayMs > config.readyLoopDelayMaxMs ? `was held up for ${delayMs} ms of late` : undefined;
   }
 
   async function metricsText() {

@@ -21,6 +21,7 @@ import { serveHttp } from '../transport/uws/http.ts';
 import { HttpConnections } from '../transport/uws/http-connections.ts';
 import type { App } from '../transport/uws/load.ts';
 import { Polls } from '../transport/uws/polls.ts';
+import { RequestsUnderWay } from '../transport/uws/requests-under-way.ts';
 import { UwsSink } from '../transport/uws/sink.ts';
 import { EventStreams } from '../transport/uws/sse.ts';
 import { UpgradeHandler } from '../transport/uws/upgrade.ts';
@@ -57,6 +58,7 @@ export interface Serving {
   /** Adds the routes to an app that does not listen yet. */
   serve(app: App, role: AppRole): void;
   readonly polls: Polls;
+  readonly requests: RequestsUnderWay;
   readonly swept: readonly Swept[];
 }
 
@@ -118,10 +120,11 @@ export function createServing(environment: Environment, served: Served): Serving
     reconnectSpreadMs,
   });
 
+  const requests = new RequestsUnderWay();
   const serve: Serving['serve'] = (app, role) => {
     httpConnections.watch(app);
     if (role === 'admin') {
-      serveHttp(app, { ...exchanges, api: served.adminApi, incoming });
+      serveHttp(app, { ...exchanges, api: served.adminApi, incoming, requests });
       return;
     }
     const sink = new UwsSink(app, metrics);
@@ -132,10 +135,10 @@ export function createServing(environment: Environment, served: Served): Serving
       webSockets.servePaths(app, sink, compat.doors);
       polls.serve(app);
       streams.serve(app);
-      serveHttp(app, { ...exchanges, api: served.api, incoming });
+      serveHttp(app, { ...exchanges, api: served.api, incoming, requests });
     }
   };
-  return { serve, polls, swept: [newConnections, streams, polls] };
+  return { serve, polls, requests, swept: [newConnections, streams, polls] };
 }
 
 function countConnections({ config, metrics, monotonicMs }: Environment, access: Access) {

@@ -280,12 +280,6 @@ export class Sessions {
     if (buffered > this.#options.backpressureTotalMaxBytes) this.#terminateFattest(buffered);
   }
 
-  /** Tells every client to come back within `spreadMs`, each at another time, and ends all connections. */
-  endAll(spreadMs: number): void {
-    for (const session of [...this.#byId.values()])
-      session.goAway('going_away', Math.floor(Math.random() * spreadMs));
-  }
-
   #terminateFattest(buffered: number): void {
     const fattest = [...this.#byId.values()].sort((a, b) => b.unsentBytes - a.unsentBytes);
     let rest = buffered;

@@ -16,10 +16,14 @@ interface Probed {
   find(name: string): Topic | undefined;
 }
 
+/** An engine that takes longer than this serves no publisher. */
+const answerWithinMs = 2000;
+
 /** Finds out whether the engine works, by the whole loop: a publish, and its return by the feed. */
 export class EngineProbe {
   readonly #broker: Probed;
   readonly #monotonicMs: () => number;
+  #isUnderWay = false;
   #last: { readonly atMs: number; readonly problem: Promise<string | undefined> } | undefined;
 
   constructor(broker: Probed, monotonicMs: () => number) {
@@ -35,7 +39,21 @@ export class EngineProbe {
     return this.#last.problem;
   }
 
+  /** A probe that an earlier one waits for is not sent: an engine that hangs would collect them. */
   async #probe(): Promise<string | undefined> {
+    if (this.#isUnderWay) return 'the engine does not answer';
+    this.#isUnderWay = true;
+    const answer = this.#published().finally(() => {
+      this.#isUnderWay = false;
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<string>((resolve) => {
+      timer = setTimeout(resolve, answerWithinMs, `the engine did not answer within ${answerWithinMs} ms`);
+    });
+    return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+  }
+
+  async #published(): Promise<string | undefined> {
     const [outcome] = await this.#broker.publish([
       publishOf({ topic: probeTopic, type: 'probe', payload: nullPayload, ttlMs: 1000 }),
     ]);

@@ -186,7 +186,7 @@ describe('HTTP itself', () => {
     expect((await send(local, '/healthz')).status).toBe(200);
     expect(JSON.parse((await send(local, '/readyz')).text)).toEqual({
       status: 'ready',
-      checks: { engine: 'ok' },
+      checks: { engine: 'ok', eventLoop: 'ok' },
     });
   });
 });

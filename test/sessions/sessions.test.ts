@@ -1035,18 +1035,6 @@ describe('users', () => {
 });
 
 describe('the end of all', () => {
-  test('every client is told to come back within the spread', async () => {
-    const { connect, sessions } = await makeGateway();
-    const connections = [connect().connection, connect().connection];
-    sessions.endAll(2000);
-    for (const connection of connections) {
-      const [goingAway] = connection.of('goingAway');
-      expect(goingAway?.reconnectDelayMs).toBeGreaterThanOrEqual(0);
-      expect(goingAway?.reconnectDelayMs).toBeLessThan(2000);
-      expect(connection.endedWith).toBe('going_away');
-    }
-  });
-
   test('drained resolves with the last connection', async () => {
     const { connect, sessions } = await makeGateway();
     const { session } = connect();

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { whenDone } from '../../src/awaitable.ts';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { SluiceError } from '../../src/errors.ts';
@@ -761,6 +761,22 @@ describe('the engine', () => {
   test('the probe is content when the feed has what was appended', async () => {
     const { broker } = await openBroker();
     expect(await broker.probe()).toBeUndefined();
+  });
+
+  test('the probe fails where the engine does not answer, and sends no more until it does', async () => {
+    const engine = new WaitingEngine({ isState: () => false });
+    const { broker, clock } = await openBroker({ engine });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const first = broker.probe();
+      await vi.advanceTimersByTimeAsync(2000);
+      expect(await first).toBe('the engine did not answer within 2000 ms');
+      clock.advance(1000);
+      expect(await broker.probe()).toBe('the engine does not answer');
+      expect(engine.calls).toBe(1);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('probes that come within a second share one', async () => {

@@ -1,16 +1,19 @@
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import type { Api } from '../../api/dispatch.ts';
+import { errorResponse } from '../../api/http.ts';
 import { whenDone } from '../../awaitable.ts';
-import type { SluiceError } from '../../errors.ts';
+import { SluiceError } from '../../errors.ts';
 import type { ByteCharges } from '../../sessions/charges.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { RequestBody } from './request-body.ts';
 import { requestHead } from './request-head.ts';
+import type { RequestsUnderWay } from './requests-under-way.ts';
 
 export interface HttpOptions extends ExchangeOptions {
   readonly api: Api;
   /** Bodies that have not come to their end, or whose requests are not answered yet. */
   readonly incoming: ByteCharges;
+  readonly requests: RequestsUnderWay;
 }
 
 /**
@@ -23,18 +26,28 @@ export function serveHttp(app: TemplatedApp, options: HttpOptions): void {
 }
 
 function handleHttp(response: HttpResponse, request: HttpRequest, options: HttpOptions): void {
-  const { api, incoming } = options;
+  const { api, incoming, requests } = options;
   const exchange = new Exchange(response, options);
+  if (!requests.begin()) {
+    exchange.answer(errorResponse(new SluiceError('shutting_down', undefined, { retryAfterMs })), 'refusals');
+    return;
+  }
   const opened = api.open(requestHead(response, request));
   const { bodyMaxBytes, payer, verdict } = opened;
   const finish = (body: Uint8Array | SluiceError) =>
-    whenDone(opened.finish(body), (answer) => exchange.answer(answer, payer));
+    whenDone(opened.finish(body), (answer) => {
+      exchange.answer(answer, payer);
+      requests.ended();
+    });
   if (bodyMaxBytes === 0) {
     void finish(noBody);
     return;
   }
   const body = new RequestBody(response, { bodyMaxBytes, incoming, payer, verdict }, finish);
-  exchange.onAborted(() => body.drop());
+  exchange.onAborted(() => {
+    if (body.drop()) requests.ended();
+  });
 }
 
 const noBody = new Uint8Array(0);
+const retryAfterMs = 1000;

@@ -158,8 +158,8 @@ export class PollConnection implements Connection, StreamMember {
 
   end(_code: CloseCode): void {
     if (this.#closed) return;
-    // The client is told why, and continues with another session.
-    if (this.#poll !== undefined) this.#finish(this.#frames, undefined);
+    // The client is told why, and continues with another session, after what it gets now.
+    if (this.#poll !== undefined) this.#finish(this.#frames, this.#reached());
     this.gone();
   }
 
@@ -196,10 +196,17 @@ export class PollConnection implements Connection, StreamMember {
     else this.#answer();
   }
 
+  /** Where the client is with the frames of this poll; undefined: where it was, as far as is known. */
+  #reached(): string | undefined {
+    const { session, subscriptions } = this;
+    if (session === undefined || !this.#hasBegun || this.sink.hasLost(this)) return undefined;
+    return this.#options.cursors.of({ session, subscriptions });
+  }
+
   #answer(): void {
-    const { session } = this;
+    const { session, subscriptions } = this;
     if (session === undefined) return;
-    const cursor = this.#options.cursors.of({ session, subscriptions: this.subscriptions });
+    const cursor = this.#options.cursors.of({ session, subscriptions });
     if (cursor !== undefined) this.#cursor = cursor;
     this.#finish(this.#frames, cursor);
     this.#park();

@@ -46,12 +46,14 @@ export class RequestBody {
     void options.verdict?.then((refusal) => this.#decided(refusal));
   }
 
-  /** The client is gone. */
-  drop(): void {
+  /** The client is gone. Returns whether `finish` will not be called any more. */
+  drop(): boolean {
+    const isUnfinished = !this.#over;
     this.#over = true;
     this.#chunks = undefined;
     if (this.#held > 0) this.#options.incoming.give(this.#options.payer, this.#held);
     this.#held = 0;
+    return isUnfinished;
   }
 
   #take(chunk: ArrayBuffer, isLast: boolean): void {
