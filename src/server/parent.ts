@@ -39,8 +39,8 @@ export interface ParentOptions {
 type WorkerLink = Link<ParentCalls, WorkerCalls>;
 
 /**
- * A worker that was told to drain ends its last connections after the grace time, waits as long for the last requests, and
- * needs a moment to end.
+ * A worker that was told to drain ends its last connections after the grace time, waits as long for the last requests,
+ * and needs a moment to end.
  */
 const endWithinMs = 5000;
 const sweepMs = 1000;
