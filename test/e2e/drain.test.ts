@@ -4,6 +4,7 @@ import { JsonClient } from '../support/json-client.ts';
 import { publishRequest, RawSocket } from '../support/raw-socket.ts';
 import { publicationsOf, SseClient } from '../support/sse-client.ts';
 
+const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
 const body = JSON.stringify({ topic: 'a', type: 'e', data: 2 });
 
 test('a gateway that drains is not ready, takes no clients, and finishes what is under way', async () => {
@@ -23,20 +24,19 @@ test('a gateway that drains is not ready, takes no clients, and finishes what is
   const waiting = fetch(`${gateway.url}/poll?topic=a&cursor=${parked}`);
   await expect.poll(() => gateway.metric('sluice_connections')).toBe(32);
 
+  const requests = [get('/readyz'), get('/healthz'), get('/ws'), publishRequest(body.replace('"a"', '"b"'))];
+  const asking = await Promise.all(requests.map(() => RawSocket.open(gateway.port)));
   const closed = gateway.close();
-  // The others still have a second.
-  expect((await clients[0]?.end())?.code).toBe(4000);
-  const ready = await fetch(`${gateway.url}/readyz`);
-  expect([ready.status, await ready.json()]).toMatchObject([
-    503,
-    { error: { details: { checks: { gateway: 'draining' } } } },
-  ]);
-  expect((await fetch(`${gateway.url}/healthz`)).status).toBe(200);
-  const refused = await fetch(`${gateway.url}/ws`);
-  expect([refused.status, await refused.json()]).toMatchObject([503, { error: { code: 'shutting_down' } }]);
-  expect(refused.headers.get('retry-after')).toBe('1');
-  const published = await gateway.post('/api/publish', body.replace('"a"', '"b"'));
-  expect([published.status, await published.json()]).toMatchObject([200, { offset: 1 }]);
+  // All in the turn in which the drain begins, and most clients are told in later ones.
+  for (const [i, request] of requests.entries()) void asking[i]!.send(request);
+  const [ready, healthy, refused, published] = await Promise.all(asking.map((each) => each.answer()));
+  const error = ({ body: text }: { body: string }) => (JSON.parse(text) as { error: unknown }).error;
+  expect(ready!.status).toBe(503);
+  expect(error(ready!)).toMatchObject({ details: { checks: { gateway: 'draining' } } });
+  expect(healthy!.status).toBe(200);
+  expect([refused!.status, refused!.headers.get('retry-after')]).toEqual([503, '1']);
+  expect(error(refused!)).toMatchObject({ code: 'shutting_down' });
+  expect([published!.status, JSON.parse(published!.body)]).toMatchObject([200, { offset: 1 }]);
 
   for (const client of clients) expect(await client.end()).toEqual({ code: 4000, reason: 'going_away' });
   await stream.untilEnded();
