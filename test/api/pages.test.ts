@@ -22,14 +22,31 @@ describe('pages', () => {
     expect(answer.headers).toMatchObject({ 'content-type': type, 'x-content-type-options': 'nosniff' });
   });
 
-  test('the page may run the gateway’s scripts only, and may not be framed', async () => {
+  test('the page runs and shows files of the gateway only, and may not be framed', async () => {
     const { get } = await startApi({ assets });
-    const policy = (await get('/')).headers['content-security-policy'];
-    expect(policy).toContain("default-src 'self'");
-    expect(policy).toContain("connect-src 'self' ws: wss:");
-    expect(policy).toContain("frame-ancestors 'none'");
-    expect(policy).not.toContain('script-src');
-    expect(policy).not.toContain('unsafe-eval');
+    const { headers } = await get('/');
+    expect(headers).toMatchObject({
+      'cross-origin-opener-policy': 'same-origin',
+      'cross-origin-resource-policy': 'same-origin',
+      'x-frame-options': 'DENY',
+      'referrer-policy': 'no-referrer',
+    });
+    const policy = headers['content-security-policy']?.split('; ');
+    expect(policy).toEqual(
+      expect.arrayContaining([
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "connect-src 'self'",
+        "frame-ancestors 'none'",
+      ]),
+    );
+    expect(policy?.join()).not.toMatch(/unsafe|\*|https?:/);
+  });
+
+  test('the SDK is for pages of other origins, too', async () => {
+    const { get } = await startApi({ assets });
+    expect((await get('/client.js')).headers).not.toHaveProperty('cross-origin-resource-policy');
   });
 
   test('the same bytes are not sent twice', async () => {
