@@ -5,6 +5,7 @@ import { addressPayer } from '../auth/payer.ts';
 import type { Door, Refused } from '../auth/refusals.ts';
 import type { RequestAccess } from '../auth/request-access.ts';
 import type { RequestFacts } from '../auth/request-facts.ts';
+import type { SiteOf } from '../auth/requested-site.ts';
 import type { SluiceError } from '../errors.ts';
 import type { Applicant } from '../sessions/admission.ts';
 import type { RequestHead } from './http.ts';
@@ -14,6 +15,7 @@ export interface ApplicantOptions {
   /** The identity of a client without a credential, by where it comes from. */
   readonly identityOf: (request: RequestFacts) => Identity;
   readonly clientAddress: ClientAddress;
+  readonly siteOf: SiteOf;
   readonly refused: Refused;
 }
 
@@ -25,13 +27,13 @@ export type ReadApplicant = (head: RequestHead, door?: Door) => Applicant | Slui
 
 /** A credential is a header of the request or `?token=`. */
 export function applicantReader(options: ApplicantOptions): ReadApplicant {
-  const { requestAccess, identityOf, clientAddress, refused } = options;
+  const { requestAccess, identityOf, clientAddress, siteOf, refused } = options;
   return (head, door) => {
     const origin = head.header('origin');
     const address = clientAddress(head);
     const problem = requestAccess.upgradeProblem(head);
     if (problem !== undefined) {
-      if (door !== undefined) refused(door, problem, { address, origin });
+      if (door !== undefined) refused(door, problem, { address, origin, host: siteOf(head).host });
       return problem;
     }
     const key = addressKey(address);

@@ -12,9 +12,9 @@ const mediaTypes = {
 } as const;
 
 /**
- * Scripts and styles are files of the gateway, never text in the page, and the page speaks to the gateway alone (`'self'`
- * is its WebSockets, too). Charts set styles on their elements by script, which this allows. Strings don't become
- * markup or scripts, and no page may frame this one.
+ * Scripts and styles are files of the gateway, never text in the page, and the page connects to the gateway alone (also
+ * by WebSocket). Charts set styles on their elements by script, which this allows. Strings don't become markup or
+ * scripts, and no page may frame this one.
  */
 const contentSecurityPolicy = [
   "default-src 'none'",

@@ -131,7 +131,8 @@ function hostOf(url: string): string {
 function pageProblem(request: RequestFacts, origins: OriginPolicy): string | undefined {
   const origin = request.header('origin');
   if (origin !== '' && origins.names(origin)) return undefined;
-  if (origin !== '' && !isSameOrigin(origin, request.header('host'))) {
+  // Not a trusted proxy's: only `Host` says by which name the gateway was asked.
+  if (origin !== '' && !isSameOrigin(origin, { host: request.header('host'), isSecure: false })) {
     return 'a web page of another origin sent it (header origin)';
   }
   // A page's GET to its own origin has no Origin header, and a proxy may have set a loopback Host.

@@ -1,3 +1,5 @@
+import type { RequestedSite } from './requested-site.ts';
+
 /** The web pages that may use the gateway: the configured origins, and always the gateway's own. */
 export interface OriginPolicy {
   /** Any origin is listed at all. */
@@ -7,10 +9,10 @@ export interface OriginPolicy {
   /** The origin is listed by name, so the operator trusts this page. Never `null`, which a page in a frame can have. */
   names(origin: string): boolean;
   /**
-   * Whether a request with these headers is allowed. Without an origin the client is not a browser. The origin `null`
-   * (sandboxed frames, files) belongs to no host, so it has to be listed, or `*`.
+   * Whether pages of this origin may use the gateway, asked for by this name. Without an origin the client is not a
+   * browser. The origin `null` (sandboxed frames, files) belongs to no host, so it has to be listed, or `*`.
    */
-  allows(origin: string, host: string): boolean;
+  allows(origin: string, site: RequestedSite): boolean;
 }
 
 /** `origins`: exact ones (`https://dash.example.org`, `capacitor://localhost`, `null`) or `*`. */
@@ -22,21 +24,22 @@ export function originPolicy(origins: readonly string[]): OriginPolicy {
     hasList: origins.length > 0,
     lists,
     names: (origin) => origin !== 'null' && named.has(origin),
-    allows: (origin, host) => origin === '' || lists(origin) || isSameOrigin(origin, host),
+    allows: (origin, site) => origin === '' || lists(origin) || isSameOrigin(origin, site),
   };
 }
 
 const hostShape = /^[A-Za-z0-9._:[\]-]+$/;
 
 /**
- * Whether the page was loaded from this host. The scheme isn't compared: behind a proxy that ends TLS the gateway
- * doesn't know its own.
+ * Whether the page was loaded from this site. A page of `http` is not one of a site that is known to be asked by TLS:
+ * anybody on its way could have written it. Otherwise the scheme isn't compared, because behind a proxy that ends TLS
+ * the gateway doesn't know its own.
  */
-export function isSameOrigin(origin: string, host: string): boolean {
+export function isSameOrigin(origin: string, { host, isSecure }: RequestedSite): boolean {
   if (host === '' || !hostShape.test(host)) return false;
-  if (origin === `http://${host}` || origin === `https://${host}`) return true;
+  if (origin === `https://${host}` || (origin === `http://${host}` && !isSecure)) return true;
   const { protocol, host: originHost } = parseOrigin(origin);
-  if (protocol !== 'http:' && protocol !== 'https:') return false;
+  if (protocol !== 'https:' && (protocol !== 'http:' || isSecure)) return false;
   // Both are parsed, because they may differ in case, and in a default port that one of them has.
   return originHost !== '' && originHost === parseOrigin(`${protocol}//${host}`).host;
 }

@@ -6,6 +6,8 @@ export interface Source {
   readonly address: string;
   /** Of the page; empty: the request has none. */
   readonly origin: string;
+  /** By which name the gateway was asked; only where the origin is what was refused, as it was compared with it. */
+  readonly host?: string;
 }
 
 export type Door = 'http' | 'upgrade' | 'connect';
@@ -20,8 +22,8 @@ interface RefusalLog {
 /** For each code and door: `linesAtOnce` lines, then one every `everyMs`. */
 const linesAtOnce = 10;
 const everyMs = 10_000;
-/** A client can send any text as its origin: only the beginning is logged. */
-const originMaxLength = 200;
+/** A client can send any text as its origin and host: only the beginning is logged. */
+const nameMaxLength = 200;
 
 interface Budget {
   lines: number;
@@ -36,7 +38,7 @@ interface Budget {
  */
 export function logRefusals(log: RefusalLog, monotonicMs: () => number): Refused {
   const budgets = new Map<string, Budget>();
-  return (door, error, { address, origin }) => {
+  return (door, error, { address, origin, host }) => {
     if (!error.isAuthFault) return;
     const budget = budgetOf(`${door} ${error.code}`);
     if (budget.lines < 1) {
@@ -50,7 +52,8 @@ export function logRefusals(log: RefusalLog, monotonicMs: () => number): Refused
       door,
       code: error.code,
       address,
-      origin: origin === '' ? undefined : origin.slice(0, originMaxLength),
+      origin: shown(origin),
+      host: shown(host),
       user: error.who?.user,
       key: error.who?.key,
       unlogged: unlogged === 0 ? undefined : unlogged,
@@ -69,4 +72,8 @@ export function logRefusals(log: RefusalLog, monotonicMs: () => number): Refused
     budget.atMs = nowMs;
     return budget;
   }
+}
+
+function shown(name = ''): string | undefined {
+  return name === '' ? undefined : name.slice(0, nameMaxLength);
 }

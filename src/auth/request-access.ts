@@ -7,6 +7,7 @@ import { isLoopbackHost, type LoopbackAccess } from './loopback-access.ts';
 import type { OriginPolicy } from './origins.ts';
 import type { Refused, Source } from './refusals.ts';
 import type { RequestFacts } from './request-facts.ts';
+import type { SiteOf } from './requested-site.ts';
 
 /**
  * What a route needs from its caller. `none`: nothing. `metrics`: nothing where no credentials are configured; else a
@@ -29,6 +30,7 @@ export interface RequestAccessOptions {
   readonly credentials: Credentials;
   readonly origins: OriginPolicy;
   readonly loopbackProblem: LoopbackAccess;
+  readonly siteOf: SiteOf;
   readonly refused: Refused;
   /** Where a request comes from, for the log. */
   readonly sourceOf: (request: RequestFacts) => Source;
@@ -49,7 +51,8 @@ export interface RequestAccess {
 export function createRequestAccess(options: RequestAccessOptions): RequestAccess {
   return {
     check: (request, need) => reported(request, check(request, need, options), options),
-    refusedOrigin: (request, error) => options.refused('http', error, options.sourceOf(request)),
+    refusedOrigin: (request, error) =>
+      options.refused('http', error, { ...options.sourceOf(request), host: options.siteOf(request).host }),
     upgradeProblem: (request) => upgradeProblem(request, options),
   };
 }
@@ -128,20 +131,22 @@ const needed = 'a credential is needed: an API key as X-API-Key, or it or a toke
 
 /**
  * Browsers let any page open a WebSocket anywhere, so the page's origin decides. Without keys and tokens everything
- * rests on where a request comes from, and a rebound name is its page's own origin: then `Host` must be this
- * machine, unless the page's origin is listed.
+ * rests on where a request comes from, and a rebound name is its page's own origin: then the gateway must have been
+ * asked for by a name of this machine, unless the page's origin is listed.
  */
 function upgradeProblem(request: RequestFacts, options: RequestAccessOptions): SluiceError | undefined {
   const origin = request.header('origin');
-  const host = request.header('host');
-  if (!options.origins.allows(origin, host)) {
+  const site = options.siteOf(request);
+  if (!options.origins.allows(origin, site)) {
     return new SluiceError(
       'origin_not_allowed',
       'pages of this origin may not connect: add it to the list of origins',
     );
   }
   if (needsCredentials(options.credentials)) return undefined;
-  if (options.origins.lists(origin) || isLoopbackHost(host)) return undefined;
+  if (options.origins.lists(origin)) return undefined;
+  // Both: a page of a rebound name can make up the forwarded one, and nginx passes that on.
+  if (isLoopbackHost(site.host) && isLoopbackHost(request.header('host'))) return undefined;
   return new SluiceError(
     'local_only',
     'neither API keys nor a token secret are configured, so the Host must be localhost, 127.0.0.1 or [::1]',

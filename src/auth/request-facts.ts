@@ -8,6 +8,8 @@ export interface RequestFacts {
   readonly forwardedFor?: string;
   /** `name` in lower case; empty when absent. */
   header(name: string): string;
+  /** All lines of the header, in order, joined by commas: `header` returns the first one. Empty when absent. */
+  headerLines(name: string): string;
   /** In lower case. */
   headerNames(): Iterable<string>;
 }

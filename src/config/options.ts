@@ -169,7 +169,7 @@ const optionTable = {
   trustedProxies: option(
     list('CIDR', unless(isAddressRange, 'must be IP addresses or ranges like 10.0.0.0/8')),
     [],
-    'Proxies whose X-Forwarded-For is believed; requests through them never count as this machine’s own.',
+    'Proxies whose X-Forwarded-For, -Host and -Proto are believed; requests through them never count as this machine’s own.',
     { flag: '--trusted-proxy' },
   ),
 

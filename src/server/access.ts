@@ -6,6 +6,7 @@ import { type LoopbackAccess, loopbackAccess } from '../auth/loopback-access.ts'
 import { type OriginPolicy, originPolicy } from '../auth/origins.ts';
 import { logRefusals, type Refused } from '../auth/refusals.ts';
 import { createRequestAccess, type RequestAccess } from '../auth/request-access.ts';
+import { requestedSite, type SiteOf } from '../auth/requested-site.ts';
 import { admitsAnonymous, proxySuspected, takesTokens } from '../config.ts';
 import type { Environment } from './environment.ts';
 import { createTokenVerifier } from './tokens.ts';
@@ -19,6 +20,8 @@ export interface Access {
   readonly addressOf: ClientAddress;
   /** Whether this peer is a proxy that the operator has named. */
   readonly isProxy: (peerAddress: string) => boolean;
+  /** By which name the gateway was asked. */
+  readonly siteOf: SiteOf;
   readonly loopbackProblem: LoopbackAccess;
   readonly requestAccess: RequestAccess;
 }
@@ -38,6 +41,7 @@ export function createAccess(environment: Environment): Access {
   const hasUnixSocket = config.unixSocket !== '';
   const addressOf = clientAddress(config.trustedProxies, hasUnixSocket);
   const isProxy = trustedPeer(config.trustedProxies, hasUnixSocket);
+  const siteOf = requestedSite(isProxy);
   const loopbackProblem = loopbackAccess({
     origins,
     isProxy,
@@ -47,6 +51,7 @@ export function createAccess(environment: Environment): Access {
     credentials,
     origins,
     loopbackProblem,
+    siteOf,
     refused,
     sourceOf: (request) => ({
       address: addressOf({ peerAddress: request.peerAddress, forwardedFor: request.forwardedFor ?? '' }),
@@ -55,5 +60,6 @@ export function createAccess(environment: Environment): Access {
     admitsAnonymous: admitsAnonymous(config),
   });
   const authorize = authorizer(config.namespaces);
-  return { credentials, authorize, origins, refused, addressOf, isProxy, loopbackProblem, requestAccess };
+  const decisions = { credentials, authorize, origins, refused, loopbackProblem, requestAccess };
+  return { ...decisions, addressOf, isProxy, siteOf };
 }

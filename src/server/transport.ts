@@ -156,7 +156,7 @@ function countConnections({ config, metrics, monotonicMs }: Environment, access:
 /** How requests for connections are read, and who gets one. */
 function createDoor(environment: Environment, { sessionStage, access, canary }: Served) {
   const { config, isDraining } = environment;
-  const { requestAccess, credentials, addressOf, refused, loopbackProblem } = access;
+  const { requestAccess, credentials, addressOf, siteOf, refused, loopbackProblem } = access;
   const { connectionLimits } = sessionStage;
   const withoutCredential = (request: RequestFacts): Identity => {
     if (needsCredentials(credentials)) {
@@ -168,6 +168,7 @@ function createDoor(environment: Environment, { sessionStage, access, canary }: 
     requestAccess,
     identityOf: (request) => canary.identityOf(request) ?? withoutCredential(request),
     clientAddress: addressOf,
+    siteOf,
     refused,
   });
   const admission = new Admission({ credentials, connectionLimits, isDraining, refused });

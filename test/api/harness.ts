@@ -110,6 +110,7 @@ export async function startApi(options: HarnessOptions = {}) {
       origins,
       loopbackProblem: loopbackAccess({ origins, isProxy: () => false, suspected: () => undefined }),
       refused: (door, error, source) => refused.push({ door, code: error.code, who: error.who, ...source }),
+      siteOf: ({ header }) => ({ host: header('host'), isSecure: false }),
       sourceOf: ({ peerAddress, header }) => ({ address: peerAddress, origin: header('origin') }),
       admitsAnonymous: options.anonymous ?? false,
     }),
@@ -136,6 +137,7 @@ export async function startApi(options: HarnessOptions = {}) {
       peerAddress: peerAddress ?? '127.0.0.1',
       forwardedFor: all['x-forwarded-for'] ?? '',
       header: (name) => all[name] ?? '',
+      headerLines: (name) => all[name] ?? '',
       headerNames: () => Object.keys(all),
     });
     const tooLarge = bytes.length > opened.bodyMaxBytes && opened.bodyMaxBytes > 0;

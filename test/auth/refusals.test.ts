@@ -20,11 +20,15 @@ describe('the log of refusals', () => {
     const { lines, refused } = makeLog();
     refused('http', new SluiceError('forbidden', 'no scope', { who: { key: 'backend' } }), source);
     refused('connect', new SluiceError('token_expired', undefined, { who: { user: 'alice' } }), source);
-    refused('upgrade', new SluiceError('origin_not_allowed'), { ...source, origin: 'https://a.example' });
+    const page = { ...source, origin: 'https://a.example', host: 'b.example' };
+    refused('upgrade', new SluiceError('origin_not_allowed'), page);
     expect(lines.map(({ fields }) => fields)).toEqual([
       { door: 'http', code: 'forbidden', address: '192.0.2.1', key: 'backend' },
       { door: 'connect', code: 'token_expired', address: '192.0.2.1', user: 'alice' },
-      { door: 'upgrade', code: 'origin_not_allowed', address: '192.0.2.1', origin: 'https://a.example' },
+      {
+        ...{ door: 'upgrade', code: 'origin_not_allowed', address: '192.0.2.1' },
+        ...{ origin: 'https://a.example', host: 'b.example' },
+      },
     ]);
     expect(lines[0]?.message).toBe('refused: no scope');
   });
@@ -54,7 +58,12 @@ describe('the log of refusals', () => {
 
   test('keeps what a client says short', () => {
     const { lines, refused } = makeLog();
-    refused('http', unauthorized(), { ...source, origin: `https://${'x'.repeat(4000)}` });
+    refused('http', unauthorized(), {
+      ...source,
+      origin: `https://${'x'.repeat(4000)}`,
+      host: 'x'.repeat(4000),
+    });
     expect(String(lines[0]?.fields['origin'])).toHaveLength(200);
+    expect(String(lines[0]?.fields['host'])).toHaveLength(200);
   });
 });

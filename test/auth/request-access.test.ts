@@ -7,6 +7,7 @@ import { loopbackAccess } from '../../src/auth/loopback-access.ts';
 import { originPolicy } from '../../src/auth/origins.ts';
 import type { Refused } from '../../src/auth/refusals.ts';
 import { type AccessLevel, createRequestAccess } from '../../src/auth/request-access.ts';
+import { requestedSite } from '../../src/auth/requested-site.ts';
 import type { TokenVerifier } from '../../src/auth/tokens.ts';
 import { SluiceError } from '../../src/errors.ts';
 import { testTokens } from '../support/tokens.ts';
@@ -33,6 +34,7 @@ const makeAccess = (
     origins,
     loopbackProblem: loopbackAccess({ origins, isProxy: () => false, suspected: () => undefined }),
     refused,
+    siteOf: requestedSite((peer) => peer === '127.0.0.2'),
     sourceOf: ({ peerAddress, header }) => ({ address: peerAddress, origin: header('origin') }),
     admitsAnonymous,
   });
@@ -237,5 +239,24 @@ describe('opening a WebSocket', () => {
       'local_only',
     );
     expect(problem(bare, { host: 'evil.example:8080' })).toBe('local_only');
+  });
+
+  describe('behind a trusted proxy', () => {
+    const byProxy = (requestAccess: typeof bare, headers: Record<string, string>) =>
+      requestAccess.upgradeProblem(request({ peerAddress: '127.0.0.2', headers }))?.code;
+    const page = { origin: 'https://dash.example.org' };
+    const forwarded = { 'x-forwarded-host': 'dash.example.org', 'x-forwarded-proto': 'https' };
+
+    test('pages of the forwarded host are the gateway’s own', () => {
+      expect(byProxy(keyed, { ...page, ...forwarded })).toBeUndefined();
+      expect(problem(keyed, { ...page, ...forwarded })).toBe('origin_not_allowed');
+      expect(byProxy(keyed, { origin: 'http://dash.example.org', ...forwarded })).toBe('origin_not_allowed');
+    });
+
+    test('a name is not made local by a header, nor is one that the proxy was asked by', () => {
+      expect(byProxy(bare, { 'x-forwarded-host': 'evil.example' })).toBe('local_only');
+      expect(byProxy(bare, { host: 'evil.example', 'x-forwarded-host': 'localhost' })).toBe('local_only');
+      expect(byProxy(bare, { 'x-forwarded-host': 'localhost' })).toBeUndefined();
+    });
   });
 });

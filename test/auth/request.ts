@@ -17,6 +17,7 @@ export function request({
     method,
     peerAddress,
     header: (name) => all[name] ?? '',
+    headerLines: (name) => all[name] ?? '',
     headerNames: () => Object.keys(all),
   };
 }

@@ -33,7 +33,7 @@ class UwsRequestHead implements RequestHead {
    * of anybody: whether the peer is to be believed is asked where this is used.
    */
   get forwardedFor(): string {
-    const lines = headerLines(this.request, 'x-forwarded-for');
+    const lines = this.headerLines('x-forwarded-for');
     const proxied = this.proxiedAddress;
     if (proxied === '') return lines;
     return lines === '' ? proxied : `${lines},${proxied}`;
@@ -48,6 +48,15 @@ class UwsRequestHead implements RequestHead {
     return this.request.getHeader(name);
   }
 
+  /** `getHeader` knows the first line only, and a proxy may have added its own below one that the client made up. */
+  headerLines(name: string): string {
+    const lines: string[] = [];
+    this.request.forEach((each, value) => {
+      if (each === name) lines.push(value);
+    });
+    return lines.join(',');
+  }
+
   headerNames(): readonly string[] {
     const names: string[] = [];
     this.request.forEach((name) => {
@@ -55,16 +64,4 @@ class UwsRequestHead implements RequestHead {
     });
     return names;
   }
-}
-
-/**
- * All lines of a header, joined by commas. `getHeader` knows the first line only, and a proxy may have added its own
- * below one that the client made up.
- */
-function headerLines(request: HttpRequest, name: string): string {
-  const lines: string[] = [];
-  request.forEach((each, value) => {
-    if (each === name) lines.push(value);
-  });
-  return lines.join(',');
 }
