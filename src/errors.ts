@@ -77,6 +77,12 @@ const table = {
     auth: 'credential',
     summary: 'The token has expired: get a new one.',
   },
+  token_revoked: {
+    http: 401,
+    retry: false,
+    auth: 'credential',
+    summary: 'The token was revoked: get a new one.',
+  },
   token_not_yet_valid: {
     http: 401,
     retry: true,
@@ -241,7 +247,7 @@ const closes = {
   unauthorized: {
     number: 4501,
     retry: false,
-    summary: 'No valid token or API key was shown in time, or the token has expired.',
+    summary: 'No valid token or API key was shown in time, or the token has expired or was revoked.',
   },
   frame_too_large: { number: 4502, retry: false, summary: 'A message was larger than the limit for frames.' },
 } as const satisfies Record<string, CloseSpec>;

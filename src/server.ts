@@ -14,6 +14,7 @@ import { type Environment, reconnectSpreadMs, type Swept } from './server/enviro
 import { createHttpApi } from './server/http-api.ts';
 import { openListeners } from './server/listeners.ts';
 import type { NodeCalls } from './server/node-calls.ts';
+import { createRevocations, type RevocationStage } from './server/revocations.ts';
 import { createSessions } from './server/session-stage.ts';
 import { createStorage } from './server/storage.ts';
 import { createServing } from './server/transport.ts';
@@ -79,9 +80,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   };
   const { site } = options;
   const canary = createCanary(site?.start.canaryKey);
-  const access = createAccess(environment);
   const storage = await createStorage(environment, site?.engine);
   const { broker } = storage;
+  const revocations: RevocationStage = createRevocations(broker, () => sessions.all());
+  const access = createAccess(environment, (identity) => revocations.revocations.refusal(identity));
   const compat = createCompat(environment, broker, access);
   const turnBudget = new TurnBudget(eventLoop, turnBudgetMs);
   const fanout = createFanout(environment, broker, turnBudget);
@@ -96,7 +98,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     options.events,
   );
   const { sessions, presence } = sessionStage;
-  const httpApi = createHttpApi(environment, storage, fanout, sessions, access, compat, site);
+  const httpApi = createHttpApi(environment, storage, fanout, sessions, access, compat, revocations, site);
   const { api, adminApi } = httpApi;
   const serving = createServing(environment, {
     ...{ api, adminApi, broker, sessionStage, access, canary, compat, site },
@@ -114,7 +116,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const listeners = await broker
     .open(
       {
-        appended: (topic, publications) => fanout.appended(topic, publications),
+        appended: (topic, publications) => {
+          fanout.appended(topic, publications);
+          revocations.appended(topic, publications);
+        },
         reset: (topic) => fanout.reset(topic),
         removed: (topic) => fanout.removed(topic),
         refilling: (topic) => leaveRefilled(sessions.all(), topic),
@@ -123,6 +128,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       // Of several workers the parent says it once.
       site === undefined ? (feed) => loggedFeed(feed, log) : undefined,
     )
+    .then(() => revocations.load())
     .then(() => presence.learn())
     .then(() => openListeners(uws, environment, site?.start ?? config, serving, site !== undefined))
     .catch(async (error: unknown) => {

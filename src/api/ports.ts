@@ -1,4 +1,5 @@
 import type { Authorize, AuthorizePublishing } from '../auth/authorize.ts';
+import type { Revocation } from '../auth/revocations.ts';
 import type { Awaitable } from '../awaitable.ts';
 import type { Mode, Position, PublishFields } from '../protocol/frames.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
@@ -145,6 +146,19 @@ export interface Service {
   metricsText(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
+/** The tokens that are revoked. */
+export interface TokenRevocations {
+  /** How far the clocks of issuer and gateway may be apart: so much longer a token is valid. */
+  readonly clockToleranceMs: number;
+  /** Whether a restart of the gateway forgets them. */
+  readonly survivesRestarts: boolean;
+  revocations(): Iterable<Revocation>;
+  /** Resolves once it is stored; from then on no node lets such a token in, and its connections end. */
+  revoke(revocation: Revocation): Promise<void>;
+  /** Resolves with whether there was one with this key. */
+  restore(key: string): Promise<boolean>;
+}
+
 /** Built files for browsers, by name: "dashboard.html". Returns the same array each time; undefined: not built. */
 export type Assets = (name: string) => Uint8Array | undefined;
 
@@ -155,6 +169,7 @@ export interface ApiPorts {
   readonly sessions: SessionDirectory;
   readonly service: Service;
   readonly assets: Assets;
+  readonly tokens: TokenRevocations;
   /** What each caller is held to, topic by topic. */
   readonly authorize: Authorize;
   readonly authorizePublishing: AuthorizePublishing;

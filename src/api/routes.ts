@@ -8,6 +8,7 @@ import { type Route, route } from './route.ts';
 import * as schemas from './schemas.ts';
 import { showHealth, showMetrics, showReadiness, showStats } from './service.ts';
 import { pollAnswer, pollBody, pollQuery, sseBody, sseQuery } from './stream-request.ts';
+import { listRevocations, restoreTokens, revokeTokens } from './tokens.ts';
 import { listTopics, showHistory, showLatest, showTopic } from './topics.ts';
 import { listUserConnections, notifyUser, syncUser } from './users.ts';
 
@@ -209,6 +210,36 @@ export const routes: readonly Route[] = [
     answer: schemas.disconnected,
     errors: ['invalid_json', 'not_found'],
     handle: disconnect,
+  }),
+  route({
+    method: 'POST',
+    path: '/api/tokens/revoke',
+    summary:
+      'Revoke a token by its `jti`, or all tokens of a user that were issued until now; their connections end.',
+    access: 'admin',
+    body: { mediaTypes: [json], schema: schemas.revokeBody },
+    answer: schemas.revoked,
+    errors: ['invalid_json', 'too_many_keys', 'engine_unavailable'],
+    handle: revokeTokens,
+  }),
+  route({
+    method: 'POST',
+    path: '/api/tokens/restore',
+    summary: 'Take back a revocation.',
+    access: 'admin',
+    body: { mediaTypes: [json], schema: schemas.restoreBody },
+    answer: schemas.restored,
+    errors: ['invalid_json', 'not_found', 'engine_unavailable'],
+    handle: restoreTokens,
+  }),
+  route({
+    method: 'GET',
+    path: '/api/tokens/revocations',
+    summary: 'The revocations that are in effect.',
+    access: 'admin',
+    answer: schemas.revocationList,
+    errors: [],
+    handle: listRevocations,
   }),
   stream({
     method: 'GET',

@@ -320,6 +320,47 @@ export const disconnected = component(
   z.object({ id: z.string(), disconnected: z.literal(true) }),
 );
 
+const tokenId = z.string().min(1).max(200).describe('`jti` of the token.');
+const revokedUser = z.string().min(1).max(200).describe('`sub` of the tokens.');
+export const restoreBody = component(
+  'Restore',
+  z.strictObject({ jti: tokenId.optional(), user: revokedUser.optional() }),
+);
+export const revokeBody = component(
+  'Revoke',
+  z.strictObject({
+    jti: tokenId.optional(),
+    user: revokedUser.optional(),
+    exp: z
+      .number()
+      .positive()
+      .max(253_402_300_799)
+      .optional()
+      .describe(
+        '`exp` of the token, seconds since 1970: until then it is remembered. Absent: until it is restored.',
+      ),
+  }),
+);
+export const revocation = component(
+  'Revocation',
+  z.object({
+    jti: z.string().optional(),
+    user: z.string().optional(),
+    revokedAt: instant,
+    until: instant.optional(),
+  }),
+);
+const survivesRestarts = z.boolean().describe('With the engine memory a restart forgets what was revoked.');
+export const revoked = component('Revoked', revocation.extend({ survivesRestarts }));
+export const revocationList = component(
+  'RevocationList',
+  z.object({ revocations: z.array(revocation), survivesRestarts }),
+);
+export const restored = component(
+  'Restored',
+  z.object({ jti: z.string().optional(), user: z.string().optional(), restored: z.literal(true) }),
+);
+
 export const stats = component(
   'Stats',
   z.object({

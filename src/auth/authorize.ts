@@ -1,5 +1,5 @@
 import { SluiceError } from '../errors.ts';
-import { broadcastTopic, isReserved } from '../topics/topic-name.ts';
+import { broadcastTopic, isReserved, revocationsTopic } from '../topics/topic-name.ts';
 import type { Identity, Scope, TopicAction } from './identity.ts';
 import { covers, may, mayAnywhere, type NamespaceAccessTable } from './permissions.ts';
 
@@ -64,6 +64,8 @@ function isAllowed(
 ): boolean {
   if (action === 'publish' && isReserved(topicOrPattern)) return false;
   if (action === 'subscribe' && topicOrPattern === broadcastTopic) return true;
+  // Which users and tokens are revoked is for those who may revoke.
+  if (covers(topicOrPattern, revocationsTopic) && !identity.scopes.includes('admin')) return false;
   return hasScope(identity, action, topicOrPattern) || may(identity, action, topicOrPattern, namespaces);
 }
 

@@ -15,8 +15,12 @@ export interface Credentials {
   identify(credential: string): Verdict | Promise<Verdict>;
 }
 
-/** `tokens` is absent: no tokens are taken. */
-export function createCredentials(keys: ApiKeys, tokens?: TokenVerifier): Credentials {
+/** `tokens` is absent: no tokens are taken. `refusal`: why the identity of a valid token is not good any more. */
+export function createCredentials(
+  keys: ApiKeys,
+  tokens?: TokenVerifier,
+  refusal: (identity: Identity) => SluiceError | undefined = () => undefined,
+): Credentials {
   const takesKeys = keys.size > 0;
   return {
     takesKeys,
@@ -25,7 +29,7 @@ export function createCredentials(keys: ApiKeys, tokens?: TokenVerifier): Creden
       const byKey = keys.identify(credential);
       if (byKey !== undefined) return byKey;
       if (tokens !== undefined && (!takesKeys || looksLikeToken(credential))) {
-        return whenDone(tokens.verify(credential), verdictOf);
+        return whenDone(tokens.verify(credential), (result) => verdictOf(result, refusal));
       }
       if (takesKeys) return new SluiceError('unauthorized', 'this API key is not known');
       return new SluiceError('unauthorized', 'this gateway takes neither tokens nor API keys');
@@ -42,8 +46,8 @@ function looksLikeToken(credential: string): boolean {
   return credential.split('.').length === 3;
 }
 
-function verdictOf(result: TokenResult): Verdict {
-  if (result.ok) return result.identity;
+function verdictOf(result: TokenResult, refusal: (identity: Identity) => SluiceError | undefined): Verdict {
+  if (result.ok) return refusal(result.identity) ?? result.identity;
   const { code, message, user, retryAfterMs } = result;
   return new SluiceError(code, message, { who: { user }, retryAfterMs });
 }

@@ -21,6 +21,10 @@ export interface Identity {
   /** A credential is needed and was not shown yet: such a session may only send `connect` and `ping`. */
   readonly unauthenticated?: true;
   readonly permissions: readonly TopicPermission[];
+  /** `jti` of the token. */
+  readonly tokenId?: string;
+  /** `iat` of the token, milliseconds since 1970. */
+  readonly issuedAtMs?: number;
   /** When the token expires, milliseconds since 1970. */
   readonly expiresAtMs?: number;
   /** The name of the key, never the key. */

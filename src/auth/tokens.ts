@@ -34,6 +34,9 @@ export interface TokenVerifier {
 
 const permissionsMax = 1000;
 
+/** What a revocation can name. */
+export const tokenIdMaxLength = 200;
+
 /** 9999-12-31T23:59:59.999Z: the last instant that the protocol can express. */
 const lastInstantMs = 253_402_300_799_999;
 
@@ -63,6 +66,8 @@ const claimsSchema = z.object({
     .optional(),
   exp: z.number().optional(),
   nbf: z.number().optional(),
+  iat: z.number().optional(),
+  jti: z.string().max(tokenIdMaxLength).optional(),
   topics: z.array(permissionSchema).max(permissionsMax).default([]),
 });
 
@@ -193,13 +198,15 @@ function readClaims(payload: unknown, clockToleranceMs: number): TokenResult {
     const message = `the token’s claim ${issue?.path.join('.')}: ${issue?.message}`;
     return { ok: false, code: 'unauthorized', message, user: userOf(payload) };
   }
-  const { sub, exp, nbf, topics } = claims.data;
+  const { sub, exp, nbf, iat, jti, topics } = claims.data;
   if (exp !== undefined && exp <= (nbf ?? Number.NEGATIVE_INFINITY)) return expired(payload);
   const expiresAtMs = exp === undefined ? undefined : Math.floor(exp * 1000) + clockToleranceMs;
   return {
     ok: true,
     identity: {
       user: sub,
+      tokenId: jti,
+      issuedAtMs: iat === undefined ? undefined : Math.floor(iat * 1000),
       permissions: topics,
       expiresAtMs: expiresAtMs && Math.min(expiresAtMs, lastInstantMs),
       scopes: [],

@@ -111,6 +111,8 @@ const builtIn: Readonly<Record<string, NamespaceEntry>> = {
   server: { mode: 'state' },
   job: { mode: 'state' },
   user: { inbox: true },
+  // Sluice's own: revocations are kept until the tokens expire, whatever `default` says.
+  $revoked: { mode: 'state', ttlMs: 0 },
 };
 
 export const namespacesSchema = z.record(

@@ -2,12 +2,14 @@ import { apiKeys } from '../auth/api-keys.ts';
 import { type Authorize, authorizer } from '../auth/authorize.ts';
 import { type ClientAddress, clientAddress, trustedPeer } from '../auth/client-address.ts';
 import { type Credentials, createCredentials } from '../auth/credentials.ts';
+import type { Identity } from '../auth/identity.ts';
 import { type LoopbackAccess, loopbackAccess } from '../auth/loopback-access.ts';
 import { type OriginPolicy, originPolicy } from '../auth/origins.ts';
 import { logRefusals, type Refused } from '../auth/refusals.ts';
 import { createRequestAccess, type RequestAccess } from '../auth/request-access.ts';
 import { requestedSite, type SiteOf } from '../auth/requested-site.ts';
 import { admitsAnonymous, proxySuspected, takesTokens } from '../config.ts';
+import type { SluiceError } from '../errors.ts';
 import type { Environment } from './environment.ts';
 import { createTokenVerifier } from './tokens.ts';
 
@@ -26,7 +28,10 @@ export interface Access {
   readonly requestAccess: RequestAccess;
 }
 
-export function createAccess(environment: Environment): Access {
+export function createAccess(
+  environment: Environment,
+  refusal: (identity: Identity) => SluiceError | undefined,
+): Access {
   const { config, log, metrics, monotonicMs } = environment;
   const tokens = takesTokens(config) ? createTokenVerifier(environment) : undefined;
   const keys = apiKeys(config.apiKeys, (name) => metrics.apiKeyUsesTotal.labels({ api_key: name }));
@@ -35,7 +40,7 @@ export function createAccess(environment: Environment): Access {
       'API keys are configured in plain text: `sluice key` makes one that the gateway knows by its SHA-256 only.',
     );
   }
-  const credentials = createCredentials(keys, tokens);
+  const credentials = createCredentials(keys, tokens, refusal);
   const origins = originPolicy(config.origins);
   const refused = logRefusals(log, monotonicMs);
   const hasUnixSocket = config.unixSocket !== '';

@@ -21,6 +21,7 @@ import type { Access } from './access.ts';
 import type { Compat } from './compat.ts';
 import type { Environment, Swept } from './environment.ts';
 import type { NodeCalls } from './node-calls.ts';
+import type { RevocationStage } from './revocations.ts';
 import { createService } from './service.ts';
 import type { Storage } from './storage.ts';
 import type { WorkerSite } from './worker.ts';
@@ -50,6 +51,7 @@ export function createHttpApi(
   sessions: Sessions,
   access: Access,
   compat: Compat,
+  revocations: RevocationStage,
   site: WorkerSite | undefined,
 ): HttpApi {
   const { config, log, metrics, monotonicMs, workMs } = environment;
@@ -67,6 +69,13 @@ export function createHttpApi(
       sessions: site === undefined ? directory : sharedDirectory(directory, site.peers),
       service,
       assets: assetsOf(webFolder),
+      tokens: {
+        clockToleranceMs: config.tokenClockToleranceSeconds * 1000,
+        survivesRestarts: config.engine !== 'memory',
+        revocations: () => revocations.revocations.all(),
+        revoke: (each) => revocations.revoke(each),
+        restore: (key) => revocations.restore(key),
+      },
       authorize,
       authorizePublishing: publishingAuthorizer(config.namespaces),
       bodies: new PublishBodies(config.payloadMaxBytes),

@@ -9,6 +9,9 @@ const allowed = /^\$?[A-Za-z0-9_\-.:/@%]+$/;
 /** Sluice's own topic of broadcasts, which every session joins. */
 export const broadcastTopic = '$all';
 
+/** Values of Sluice's own: the tokens that are revoked. */
+export const revocationsTopic = '$revoked';
+
 /** What is wrong with this name of a topic. Names that begin with `$` are well-formed, but only Sluice's own. */
 export function topicProblem(name: string): string | undefined {
   if (name.length === 0) return 'a topic name must not be empty';

@@ -76,6 +76,13 @@ export async function startApi(options: HarnessOptions = {}) {
         [...connections.values()].filter((each) => each.user === user && each.id !== except).length,
       disconnect: (id) => connections.delete(id),
     },
+    tokens: {
+      clockToleranceMs: 0,
+      survivesRestarts: false,
+      revocations: () => [],
+      revoke: async () => undefined,
+      restore: async () => true,
+    },
     service: {
       version: '1.2.3',
       stats: () => ({

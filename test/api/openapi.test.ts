@@ -103,6 +103,8 @@ describe('what is answered is what is described', () => {
       '/api/publish': '{"topic":"x"}',
       '/api/publish/batch': '[{"topic":"x"},{}]',
       '/api/users/{user}/sync': '{"except":"x"}',
+      '/api/tokens/revoke': '{"jti":"x"}',
+      '/api/tokens/restore': '{"jti":"x"}',
     };
     const headers = { 'content-type': 'application/json' };
     const target = path.replace(/\{\w+\}/, 'x');

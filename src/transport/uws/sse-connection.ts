@@ -162,7 +162,8 @@ export class SseConnection implements Connection, StreamMember {
     if (this.#held !== undefined) this.terminate();
     else if (!this.#closed) {
       this.flush();
-      this.cork(() => this.#response.end(undefined, true));
+      // To ask for the end of the connection, too, writes that header into the chunked body.
+      this.cork(() => this.#response.end());
       this.gone();
     }
   }
