@@ -35,7 +35,7 @@ export interface TokenVerifier {
 const permissionsMax = 1000;
 
 /** What a revocation can name. */
-export const tokenIdMaxLength = 200;
+const tokenIdMaxLength = 200;
 
 /** 9999-12-31T23:59:59.999Z: the last instant that the protocol can express. */
 const lastInstantMs = 253_402_300_799_999;
