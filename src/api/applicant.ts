@@ -1,7 +1,7 @@
 import { presentedCredential } from '../auth/api-keys.ts';
 import { addressKey, type ClientAddress } from '../auth/client-address.ts';
 import type { Identity } from '../auth/identity.ts';
-import { addressPayer } from '../auth/payer.ts';
+import { addressAccount } from '../auth/payer.ts';
 import type { Door, Refused } from '../auth/refusals.ts';
 import type { RequestAccess } from '../auth/request-access.ts';
 import type { RequestFacts } from '../auth/request-facts.ts';
@@ -40,7 +40,7 @@ export function applicantReader(options: ApplicantOptions): ReadApplicant {
     return {
       address,
       addressKey: key,
-      payer: addressPayer(key),
+      account: addressAccount(key),
       origin,
       credential: tokenOfQuery(head.query) ?? presentedCredential((name) => head.header(name)),
       fallback: identityOf(head),

@@ -1,6 +1,6 @@
 import { type Identity, isOperator } from '../auth/identity.ts';
 import type { OriginPolicy } from '../auth/origins.ts';
-import { accountOf, addressPayer, payerOf } from '../auth/payer.ts';
+import { accountOf, addressAccount, payerOf } from '../auth/payer.ts';
 import type { RequestAccess } from '../auth/request-access.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
@@ -44,8 +44,8 @@ export interface Limits {
    * Takes a request. Returns 0, or in how many milliseconds the payer may ask again. `isAddress`: it is only an
    * address.
    */
-  take(payer: string, isAddress: boolean): number;
-  spent(payer: string, ms: number, answerBytes: number): void;
+  take(account: string, isAddress: boolean): number;
+  spent(account: string, ms: number, answerBytes: number): void;
 }
 
 /** How the transport goes on with a request whose head was read. */
@@ -53,7 +53,7 @@ export interface OpenRequest {
   /** Read at most this much of the body; 0: none. If there is more, call `finish` with the error `frame_too_large`. */
   readonly bodyMaxBytes: number;
   /** The account that is charged for the body while it arrives, and for the answer while it is unread. */
-  readonly payer: string;
+  readonly account: string;
   /**
    * Present while the caller's token is verified: resolves with why the request is refused, or nothing. Never rejects.
    * The body of a refused request need not be read.
@@ -91,19 +91,19 @@ export function createApi(options: ApiOptions): Api {
     const ended = readHead(request, head);
     const { identity } = request;
     const known = identity instanceof Promise || identity instanceof SluiceError ? undefined : identity;
-    const account = known && accountOf(known);
+    const named = known && accountOf(known);
     // Reading the address takes as long as a tenth of a publish: it is read only where nothing else names the payer.
-    const payer = account ?? addressPayer(addressKey(head));
+    const account = named ?? addressAccount(addressKey(head));
     const isLimited = limits !== undefined && !isExempt(request, known);
-    const answer = (isLimited ? rateProblem(payer, account === undefined) : undefined) ?? ended;
+    const answer = (isLimited ? rateProblem(account, named === undefined) : undefined) ?? ended;
     if (answer !== undefined) {
-      return { bodyMaxBytes: 0, payer, verdict: undefined, finish: () => answered(request, answer) };
+      return { bodyMaxBytes: 0, account, verdict: undefined, finish: () => answered(request, answer) };
     }
     return {
       bodyMaxBytes: request.foundRoute().body === undefined ? 0 : ports.bodyMaxBytes,
-      payer,
+      account,
       verdict: identity instanceof Promise ? identity.then(refusalOf) : undefined,
-      finish: (body) => (isLimited ? charged(request, payer, body) : finish(request, payer, body)),
+      finish: (body) => (isLimited ? charged(request, account, body) : finish(request, account, body)),
     };
   }
 
@@ -115,8 +115,8 @@ export function createApi(options: ApiOptions): Api {
     return undefined;
   }
 
-  function rateProblem(payer: string, isAddress: boolean): ApiResponse | undefined {
-    const retryAfterMs = limits?.take(payer, isAddress) ?? 0;
+  function rateProblem(account: string, isAddress: boolean): ApiResponse | undefined {
+    const retryAfterMs = limits?.take(account, isAddress) ?? 0;
     if (retryAfterMs === 0) return undefined;
     metrics.rateLimitedTotal.inc({ scope: 'http' });
     return errorResponse(new SluiceError('rate_limited', undefined, { retryAfterMs }));
@@ -125,26 +125,26 @@ export function createApi(options: ApiOptions): Api {
   /** As `finish`, and charges the payer for the work. */
   function charged(
     request: ApiRequest,
-    payer: string,
+    account: string,
     body: Uint8Array | SluiceError,
   ): Awaitable<ApiResponse> {
     const startMs = workMs();
-    const answering = finish(request, payer, body);
+    const answering = finish(request, account, body);
     const tookMs = workMs() - startMs;
     return whenDone(answering, (response) => {
       const bytes = response.omitBody === true ? 0 : response.body.length;
-      limits?.spent(payer, tookMs, bytes);
+      limits?.spent(account, tookMs, bytes);
       return response;
     });
   }
 
   function finish(
     request: ApiRequest,
-    payer: string,
+    account: string,
     body: Uint8Array | SluiceError,
   ): Awaitable<ApiResponse> {
     try {
-      const response = run(request, payer, body);
+      const response = run(request, account, body);
       return response instanceof Promise
         ? response.then(
             (each) => answered(request, each),
@@ -156,16 +156,16 @@ export function createApi(options: ApiOptions): Api {
     }
   }
 
-  function run(request: ApiRequest, payer: string, body: Uint8Array | SluiceError): Awaitable<ApiResponse> {
+  function run(request: ApiRequest, account: string, body: Uint8Array | SluiceError): Awaitable<ApiResponse> {
     if (body instanceof SluiceError) throw body;
     const { identity } = request;
     if (identity === undefined) throw new Error('the head of this request was not read');
-    return whenDone(identity, (who) => handle(request, payer, who, body));
+    return whenDone(identity, (who) => handle(request, account, who, body));
   }
 
   function handle(
     request: ApiRequest,
-    payer: string,
+    account: string,
     identity: Identity | SluiceError,
     body: Uint8Array,
   ): Awaitable<ApiResponse> {
@@ -180,7 +180,7 @@ export function createApi(options: ApiOptions): Api {
       ifNoneMatch,
       acceptEncoding,
       identity,
-      payer: payerOf(identity, payer),
+      payer: payerOf(identity, account),
     };
     return route.handle(call, ports);
   }

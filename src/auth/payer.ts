@@ -1,7 +1,7 @@
 import type { Payer } from '../topics/payer.ts';
 import { type Identity, isOperator } from './identity.ts';
 
-// Memory and work for a client are charged to an account: that of its verified identity, else its session, else its
+// A payer is charged for memory and work, on its account: that of its verified identity, else its session, else its
 // address. Accounts are keys of maps, and appear in no label and no log line.
 
 /** The account of a verified identity; undefined: it has no name. */
@@ -21,6 +21,6 @@ export function payerOf(identity: Identity, otherwise: string, address?: string)
 }
 
 /** The account of an address, by its key. */
-export function addressPayer(addressKey: string): string {
+export function addressAccount(addressKey: string): string {
   return `address ${addressKey}`;
 }

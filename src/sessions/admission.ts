@@ -12,7 +12,7 @@ export interface Applicant extends Source {
   /** The address, as connections are counted by it. */
   readonly addressKey: string;
   /** The account of the address: of what is held before it is known who asks. */
-  readonly payer: string;
+  readonly account: string;
   /** Empty: none. */
   readonly credential: string;
   /** Its identity, if it shows no credential. */

@@ -1,9 +1,9 @@
 /** Charges bytes that the gateway holds to the clients that cause it. */
 export interface ByteCharges {
   /** Charges these bytes. False: the payer, or all payers together, would exceed their limit. */
-  take(payer: string, bytes: number): boolean;
+  take(account: string, bytes: number): boolean;
   /** The bytes are free again. */
-  give(payer: string, bytes: number): void;
+  give(account: string, bytes: number): void;
 }
 
 export interface ByteLimits {
@@ -14,7 +14,7 @@ export interface ByteLimits {
 /** Counts bytes by payer. The limit per payer leaves the rest of the total to other payers. */
 export class HeldBytes implements ByteCharges {
   readonly #limits: ByteLimits;
-  readonly #byPayer = new Map<string, number>();
+  readonly #byAccount = new Map<string, number>();
   #total = 0;
 
   constructor(limits: ByteLimits) {
@@ -28,21 +28,21 @@ export class HeldBytes implements ByteCharges {
 
   /** Payers that hold something. */
   get payers(): number {
-    return this.#byPayer.size;
+    return this.#byAccount.size;
   }
 
-  take(payer: string, bytes: number): boolean {
-    const held = (this.#byPayer.get(payer) ?? 0) + bytes;
+  take(account: string, bytes: number): boolean {
+    const held = (this.#byAccount.get(account) ?? 0) + bytes;
     if (held > this.#limits.perPayer || this.#total + bytes > this.#limits.total) return false;
-    this.#byPayer.set(payer, held);
+    this.#byAccount.set(account, held);
     this.#total += bytes;
     return true;
   }
 
-  give(payer: string, bytes: number): void {
-    const held = (this.#byPayer.get(payer) ?? 0) - bytes;
+  give(account: string, bytes: number): void {
+    const held = (this.#byAccount.get(account) ?? 0) - bytes;
     this.#total -= bytes;
-    if (held > 0) this.#byPayer.set(payer, held);
-    else this.#byPayer.delete(payer);
+    if (held > 0) this.#byAccount.set(account, held);
+    else this.#byAccount.delete(account);
   }
 }

@@ -35,7 +35,7 @@ export class CommandLimits {
 
   /** Takes a command. Returns 0, or the milliseconds to wait before the next. */
   take(session: Session): number {
-    return session.commandBucket.take(this.#nowMs()) || this.#work.waitMs(session.payer);
+    return session.commandBucket.take(this.#nowMs()) || this.#work.waitMs(session.payer.account);
   }
 
   /** Counts a refusal. False: there were too many, and the session is to be ended. */
@@ -64,12 +64,12 @@ export class CommandLimits {
   /** Charges the time since `startMs`. */
   worked(session: Session, startMs: number): void {
     const tookMs = this.#workMs() - startMs;
-    if (tookMs > freeMs) this.#work.spend(session.payer, tookMs);
+    if (tookMs > freeMs) this.#work.spend(session.payer.account, tookMs);
   }
 
   /** Charges a large reply. */
   replied(session: Session, bytes: number): void {
-    this.#work.spend(session.payer, bytes / bytesPerMs);
+    this.#work.spend(session.payer.account, bytes / bytesPerMs);
   }
 
   sweep(): void {

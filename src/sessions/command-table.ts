@@ -256,7 +256,7 @@ function append(
     const problem = jsonPayloadProblem(payload.bytes);
     if (problem !== undefined) throw new SluiceError('invalid_json', problem);
   }
-  return broker.publish([publishFrom(fields, payload)], session.publisher);
+  return broker.publish([publishFrom(fields, payload)], session.payer);
 }
 
 function publish(

@@ -15,7 +15,7 @@ export interface IntakeOptions {
 interface Waiting {
   readonly message: Uint8Array;
   readonly isBinary: boolean;
-  readonly payer: string;
+  readonly account: string;
 }
 
 /**
@@ -50,9 +50,9 @@ export class Intake {
   }
 
   #keep(session: Session, waiting: Waiting[], message: Uint8Array, isBinary: boolean): boolean {
-    const { payer } = session;
-    if (!this.#options.held.take(payer, message.length)) return false;
-    waiting.push({ message: message.slice(), isBinary, payer });
+    const { account } = session.payer;
+    if (!this.#options.held.take(account, message.length)) return false;
+    waiting.push({ message: message.slice(), isBinary, account });
     if (waiting.length === 1) {
       this.#waiting.set(session, waiting);
       this.#askForTurn(session, waiting);
@@ -67,7 +67,7 @@ export class Intake {
   #takeNext(session: Session, waiting: Waiting[]): void {
     const { held, take } = this.#options;
     const next = waiting[0] as Waiting;
-    held.give(next.payer, next.message.length);
+    held.give(next.account, next.message.length);
     if (!session.closed) take(session, next.message, next.isBinary);
     waiting.shift();
     if (waiting.length > 0) this.#askForTurn(session, waiting);

@@ -28,13 +28,13 @@ export class RequestLimits {
   }
 
   /** Takes a request of this payer. Returns 0, or the milliseconds to wait before the next. */
-  take(payer: string, isAddress: boolean): number {
-    return (isAddress ? this.#addresses : this.#users).take(payer) || this.#work.waitMs(payer);
+  take(account: string, isAddress: boolean): number {
+    return (isAddress ? this.#addresses : this.#users).take(account) || this.#work.waitMs(account);
   }
 
   /** Charges what a response has cost. */
-  spent(payer: string, ms: number, answerBytes: number): void {
-    this.#work.spend(payer, ms + answerBytes / bytesPerMs);
+  spent(account: string, ms: number, answerBytes: number): void {
+    this.#work.spend(account, ms + answerBytes / bytesPerMs);
   }
 
   sweep(): void {

@@ -1,5 +1,5 @@
 import type { Identity } from '../auth/identity.ts';
-import { addressPayer, payerOf } from '../auth/payer.ts';
+import { addressAccount, payerOf } from '../auth/payer.ts';
 import type { CloseCode } from '../errors.ts';
 import type { Receiver } from '../fanout/sink.ts';
 import type { Feed, View } from '../fanout/view.ts';
@@ -92,7 +92,7 @@ export class Session implements Receiver, TaskFaults {
     this.formerId = formerId;
     this.peer = peer;
     this.#identity = peer.identity;
-    this.#payer = payerOf(peer.identity, `session ${id}`, addressPayer(peer.addressKey));
+    this.#payer = payerOf(peer.identity, `session ${id}`, addressAccount(peer.addressKey));
     this.connectedAtMs = connectedAtMs;
     this.lastSeenAtMs = connectedAtMs;
     this.#context = context;
@@ -132,17 +132,12 @@ export class Session implements Receiver, TaskFaults {
 
   set identity(identity: Identity) {
     this.#identity = identity;
-    this.#payer = payerOf(identity, `session ${this.id}`, addressPayer(this.peer.addressKey));
+    this.#payer = payerOf(identity, `session ${this.id}`, addressAccount(this.peer.addressKey));
   }
 
-  /** Who pays for what is kept because of it. */
-  get publisher(): Payer {
+  /** Who pays for its work, and for what is kept because of it. */
+  get payer(): Payer {
     return this.#payer;
-  }
-
-  /** The account that its work is charged to. */
-  get payer(): string {
-    return this.#payer.account;
   }
 
   /** The name of its transport. */

@@ -151,7 +151,7 @@ export class Subscriber {
     const options = this.#viewOptions(session, subscription);
     const replaced = this.#checkPlace(session, options, subscription);
     if (subscription.replaces === true) this.#endReplaced(session, target);
-    const payer = session.publisher;
+    const payer = session.payer;
     const view = this.#options.fanout.attach(options, payer);
     const { inbox } = this.#options;
     const isInbox = inbox.isInboxOf(session, view);

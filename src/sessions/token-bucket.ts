@@ -42,12 +42,12 @@ export class TokenBucket {
   }
 }
 
-/** A bucket for each of many payers. `sweep` forgets the full ones. */
+/** A bucket for each of many keys, as accounts and addresses. `sweep` forgets the full ones. */
 export class TokenBuckets {
   readonly #perSecond: number;
   readonly #burst: number;
   readonly #nowMs: () => number;
-  readonly #byPayer = new Map<string, TokenBucket>();
+  readonly #byKey = new Map<string, TokenBucket>();
 
   /** `nowMs`: milliseconds on a monotonic clock. */
   constructor(perSecond: number, burst: number, nowMs: () => number) {
@@ -56,42 +56,42 @@ export class TokenBuckets {
     this.#nowMs = nowMs;
   }
 
-  /** Payers that are remembered. */
+  /** Keys that are remembered. */
   get size(): number {
-    return this.#byPayer.size;
+    return this.#byKey.size;
   }
 
   /** Takes one token. Returns 0, or the milliseconds until there is one. */
-  take(payer: string): number {
+  take(key: string): number {
     const nowMs = this.#nowMs();
-    return this.#of(payer, nowMs).take(nowMs);
+    return this.#of(key, nowMs).take(nowMs);
   }
 
   /** Gives back a token that was taken for nothing. */
-  giveBack(payer: string): void {
-    this.#byPayer.get(payer)?.spend(-1, this.#nowMs());
+  giveBack(key: string): void {
+    this.#byKey.get(key)?.spend(-1, this.#nowMs());
   }
 
-  spend(payer: string, tokens: number): void {
+  spend(key: string, tokens: number): void {
     const nowMs = this.#nowMs();
-    this.#of(payer, nowMs).spend(tokens, nowMs);
+    this.#of(key, nowMs).spend(tokens, nowMs);
   }
 
   /** What `take` would return. Takes nothing. */
-  waitMs(payer: string): number {
-    return this.#byPayer.get(payer)?.waitMs(this.#nowMs()) ?? 0;
+  waitMs(key: string): number {
+    return this.#byKey.get(key)?.waitMs(this.#nowMs()) ?? 0;
   }
 
   sweep(): void {
     const nowMs = this.#nowMs();
-    for (const [payer, bucket] of this.#byPayer) if (bucket.isFull(nowMs)) this.#byPayer.delete(payer);
+    for (const [key, bucket] of this.#byKey) if (bucket.isFull(nowMs)) this.#byKey.delete(key);
   }
 
-  #of(payer: string, nowMs: number): TokenBucket {
-    let bucket = this.#byPayer.get(payer);
+  #of(key: string, nowMs: number): TokenBucket {
+    let bucket = this.#byKey.get(key);
     if (bucket === undefined) {
       bucket = new TokenBucket(this.#perSecond, this.#burst, nowMs);
-      this.#byPayer.set(payer, bucket);
+      this.#byKey.set(key, bucket);
     }
     return bucket;
   }

@@ -11,7 +11,11 @@ function makeLimits(perSecond: number) {
     () => clock.workMs,
   );
   const session = (payer: string) =>
-    ({ payer, commandBucket: new TokenBucket(perSecond, perSecond, 0), refusalBucket: undefined }) as Session;
+    ({
+      payer: { account: payer, isVerified: false },
+      commandBucket: new TokenBucket(perSecond, perSecond, 0),
+      refusalBucket: undefined,
+    }) as Session;
   const work = (of: Session, ms: number) =>
     limits.timed(of, () => {
       clock.workMs += ms;

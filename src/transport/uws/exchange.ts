@@ -35,7 +35,7 @@ const keepAlive = 'timeout=7';
 export class Exchange {
   readonly #response: HttpResponse;
   readonly #options: ExchangeOptions;
-  #payer = '';
+  #account = '';
   #held = 0;
   /** Nothing may be written any more: it was answered, or the client is gone. */
   #over = false;
@@ -71,11 +71,11 @@ export class Exchange {
     if (!this.#over) this.#response.close();
   }
 
-  /** `payer`: of what the client has not read yet. */
-  answer(answer: ApiResponse, payer: string): void {
+  /** `account`: is charged for what the client has not read yet. */
+  answer(answer: ApiResponse, account: string): void {
     if (this.#over) return;
     this.#over = true;
-    this.#payer = payer;
+    this.#account = account;
     this.#write(this.#mayHold(answer) ? answer : tooMuchUnread());
   }
 
@@ -97,7 +97,7 @@ export class Exchange {
   }
 
   #hold(bytes: number): boolean {
-    if (!this.#options.unread.take(this.#payer, bytes)) return false;
+    if (!this.#options.unread.take(this.#account, bytes)) return false;
     this.#held = bytes;
     return true;
   }
@@ -143,7 +143,7 @@ export class Exchange {
   }
 
   #release(): void {
-    if (this.#held > 0) this.#options.unread.give(this.#payer, this.#held);
+    if (this.#held > 0) this.#options.unread.give(this.#account, this.#held);
     this.#held = 0;
   }
 }

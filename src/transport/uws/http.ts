@@ -33,17 +33,17 @@ function handleHttp(response: HttpResponse, request: HttpRequest, options: HttpO
     return;
   }
   const opened = api.open(requestHead(response, request));
-  const { bodyMaxBytes, payer, verdict } = opened;
+  const { bodyMaxBytes, account, verdict } = opened;
   const finish = (body: Uint8Array | SluiceError) =>
     whenDone(opened.finish(body), (answer) => {
-      exchange.answer(answer, payer);
+      exchange.answer(answer, account);
       requests.ended();
     });
   if (bodyMaxBytes === 0) {
     void finish(noBody);
     return;
   }
-  const body = new RequestBody(response, { bodyMaxBytes, incoming, payer, verdict }, finish);
+  const body = new RequestBody(response, { bodyMaxBytes, incoming, account, verdict }, finish);
   exchange.onAborted(() => {
     if (body.drop()) requests.ended();
   });

@@ -220,8 +220,8 @@ export class Polls {
     { connection, origin, text }: { connection: PollConnection; origin: string; text: string },
   ): void {
     const { withCors } = this.#options;
-    const payer = connection.session?.payer ?? '';
-    exchange.answer(withCors(pollResponse(frames, cursor ?? text), origin), payer);
+    const account = connection.session?.payer.account ?? '';
+    exchange.answer(withCors(pollResponse(frames, cursor ?? text), origin), account);
   }
 
   #refuse(exchange: Exchange, error: SluiceError, origin: string): void {

@@ -8,7 +8,7 @@ export interface BodyOptions {
   readonly bodyMaxBytes: number;
   /** Bodies that have not come to their end yet. */
   readonly incoming: ByteCharges;
-  readonly payer: string;
+  readonly account: string;
   /** Whether the request may go on is still being found out; then with why not, or nothing. */
   readonly verdict: Promise<SluiceError | undefined> | undefined;
 }
@@ -51,7 +51,7 @@ export class RequestBody {
     const isUnfinished = !this.#over;
     this.#over = true;
     this.#chunks = undefined;
-    if (this.#held > 0) this.#options.incoming.give(this.#options.payer, this.#held);
+    if (this.#held > 0) this.#options.incoming.give(this.#options.account, this.#held);
     this.#held = 0;
     return isUnfinished;
   }
@@ -78,7 +78,7 @@ export class RequestBody {
   }
 
   #hold(bytes: number): boolean {
-    if (!this.#options.incoming.take(this.#options.payer, bytes)) return false;
+    if (!this.#options.incoming.take(this.#options.account, bytes)) return false;
     this.#held += bytes;
     return true;
   }
@@ -102,9 +102,9 @@ export class RequestBody {
     this.#held = 0;
     this.#over = true;
     this.#chunks = undefined;
-    const { incoming, payer } = this.#options;
+    const { incoming, account } = this.#options;
     void whenDone(this.#finish(body), () => {
-      if (held > 0) incoming.give(payer, held);
+      if (held > 0) incoming.give(account, held);
     });
   }
 }

@@ -101,7 +101,7 @@ export class StreamDoor {
       return;
     }
     const { bodyMaxBytes, incoming } = this.#options;
-    const options = { bodyMaxBytes, incoming, payer: applicant.payer, verdict: undefined };
+    const options = { bodyMaxBytes, incoming, account: applicant.account, verdict: undefined };
     const body = new RequestBody(response, options, (bytes) => {
       const read = () =>
         bytes instanceof SluiceError ? bytes : readStreamBody(shapes.body, bytes, lastEventId);

@@ -13,7 +13,7 @@ import { peerOf } from '../../sessions/fixtures.ts';
 import { SseClient } from '../../support/sse-client.ts';
 import { type Far, type Gateway, sinkContract, type Transport } from '../sink-contract.ts';
 
-const applicant = { address: '192.0.2.1', addressKey: '192.0.2.1', payer: '', origin: '', credential: '' };
+const applicant = { address: '192.0.2.1', addressKey: '192.0.2.1', account: '', origin: '', credential: '' };
 
 async function open(gateway: Gateway, backpressureMaxBytes: number): Promise<Transport> {
   const uws = loadUws();

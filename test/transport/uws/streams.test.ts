@@ -31,7 +31,7 @@ async function start() {
   const app: TemplatedApp = uws.App();
   const clock = { nowMs: 1_000_000 };
   const held = new HeldBytes({ perPayer: 1e6, total: 1e6 });
-  const source = { address: '192.0.2.1', addressKey: '192.0.2.1', payer: '', origin: '', credential: '' };
+  const source = { address: '192.0.2.1', addressKey: '192.0.2.1', account: '', origin: '', credential: '' };
   const common = {
     readApplicant: () => ({ ...source, fallback: anonymousIdentity }),
     admission: {
