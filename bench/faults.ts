@@ -6,6 +6,7 @@ import type { ClientsCalls, ClientsReport, Transport } from './faults/clients.ts
 import type { ComparisonCalls, Verdict } from './faults/comparison.ts';
 import { type Marker, topics } from './faults/plan.ts';
 import type { PublisherCalls, PublisherReport } from './faults/publisher.ts';
+import { type FaultyRedis, type RedisFault, startFaultyRedis } from './faults/redis.ts';
 import { type Gateway, startGateway } from './support/gateway.ts';
 import { type Claim, claim, type OptionsOf, scenario } from './support/scenario.ts';
 import { Worker } from './support/worker.ts';
@@ -23,7 +24,17 @@ const options = {
     sentence: 'How the clients are connected: the SDK by WebSocket, Server-Sent Events, or polls.',
     choices: ['ws', 'sse', 'poll'],
   },
-  engine: { default: 'lmdb', sentence: 'Engine of the gateway.', choices: ['lmdb', 'memory'] },
+  engine: { default: 'lmdb', sentence: 'Engine of the gateway.', choices: ['lmdb', 'memory', 'redis'] },
+  nodes: {
+    default: 1,
+    sentence: 'Gateways; more than one need the engine redis. Clients take turns with them.',
+  },
+  fault: {
+    default: 'none',
+    sentence:
+      'What befalls Redis in mid-storm: killed and started with its data, or without; a replica promoted; the slot of a cluster moved.',
+    choices: ['none', 'restart', 'empty', 'failover', 'migrate'],
+  },
   shortRings: {
     default: false,
     sentence: 'Rings that are shorter than a stall: what they lack has to be told.',
@@ -41,7 +52,7 @@ const downMs = 300;
 /** The clients are there before the storm, so that every subscription has publications before and after it. */
 const calmSeconds = 1;
 
-function gatewayFlags({ engine, shortRings }: Options, folder: string): string[] {
+function gatewayFlags({ engine, shortRings }: Options, folder: string, redis?: FaultyRedis): string[] {
   // Both bound what a slow client holds: the kernel takes megabytes, the gateway's share is kept small.
   const ring = shortRings ? [50, '1MiB'] : [100_000, '256MiB'];
   return [
@@ -49,7 +60,8 @@ function gatewayFlags({ engine, shortRings }: Options, folder: string): string[]
     '--message-ids-max-bytes-per-client=1GiB',
     '--message-ids-max-bytes=2GiB',
     `--engine=${engine}`,
-    ...(engine === 'memory' ? [] : [`--data-dir=${join(folder, 'data')}`]),
+    ...(engine === 'lmdb' ? [`--data-dir=${join(folder, 'data')}`] : []),
+    ...(redis?.flags ?? []),
     `--topic-history-max-publications=${ring[0]}`,
     `--topic-history-max-bytes=${ring[1]}`,
     '--history-max-bytes=1GiB',
@@ -80,23 +92,26 @@ async function run(options: Options, folder: string, say: (line: string) => void
     workers.push(worker);
     return worker;
   };
-  const flags = gatewayFlags(options, folder);
-  let gateway = await startGateway(flags);
-  const { port } = gateway;
+  const redis = options.engine === 'redis' ? await startFaultyRedis(options.fault as RedisFault) : undefined;
+  const flags = gatewayFlags(options, folder, redis);
+  const gateways: Gateway[] = [];
+  for (let i = 0; i < options.nodes; i++) gateways.push(await startGateway(flags));
+  const ports = gateways.map(({ port }) => port);
   let lags = 0;
-  const countLags = async (): Promise<void> => {
+  const countLags = async (gateway: Gateway): Promise<void> => {
     lags += await gateway.metric('sluice_sessions_lagging_total');
   };
-  const restart = async (): Promise<Gateway> => {
-    await countLags();
+  const restart = async (node: number): Promise<void> => {
+    const gateway = gateways[node]!;
+    await countLags(gateway);
     await gateway.kill();
     await setTimeout(downMs);
-    return startGateway(flags, port);
+    gateways[node] = await startGateway(flags, gateway.port);
   };
   try {
     const publisherPath = join(folder, 'publisher');
     const publisher = start(new Worker<PublisherCalls>(new URL('./faults/publisher.ts', import.meta.url)));
-    await publisher.call('start', { port, path: publisherPath, seed: options.seed });
+    await publisher.call('start', { ports, path: publisherPath, seed: options.seed });
     const groups = Array.from({ length: clientProcesses }, (_, i) => ({
       path: join(folder, `clients-${i}`),
       worker: start(new Worker<ClientsCalls>(new URL('./faults/clients.ts', import.meta.url))),
@@ -107,7 +122,7 @@ async function run(options: Options, folder: string, say: (line: string) => void
     await Promise.all(
       groups.map(({ worker, path }, i) =>
         worker.call('start', {
-          port,
+          ports,
           transport: transport as Transport,
           path,
           seed,
@@ -124,19 +139,22 @@ async function run(options: Options, folder: string, say: (line: string) => void
       longestStallMs: options.longestStallMs,
     };
     const storming = Promise.all(groups.map(({ worker }) => worker.call('storm', storm)));
+    const befalling = redis && setTimeout((seconds * 1000) / 2).then(() => redis.befall());
+    // Where something else fails first, Redis goes under its hands.
+    befalling?.catch(() => undefined);
     for (let i = 1; i <= options.kills; i++) {
       await setTimeout((seconds * 1000) / (options.kills + 1));
       say(`kill ${i} of ${options.kills}`);
-      gateway = await restart();
+      await restart(i % options.nodes);
     }
-    await Promise.all([storming, publishing]);
+    await Promise.all([storming, publishing, befalling]);
     say('the storm is over');
     const markers = (await publisher.call('mark')).filter((marker): marker is Marker => marker !== undefined);
     const wanted = { markers, withinMs: reachWithinMs };
     const behind = await Promise.all(groups.map(({ worker }) => worker.call('reach', wanted)));
     const reports = await Promise.all(groups.map(({ worker }) => worker.call('finish')));
     const published = await publisher.call('finish');
-    await countLags();
+    for (const gateway of gateways) await countLags(gateway);
     const comparison = start(new Worker<ComparisonCalls>(new URL('./faults/comparison.ts', import.meta.url)));
     const clients = groups.map(({ path }) => path);
     const verdict = await comparison.call('compare', { publisher: publisherPath, clients });
@@ -150,7 +168,8 @@ async function run(options: Options, folder: string, say: (line: string) => void
     };
   } finally {
     for (const worker of workers) await worker.end();
-    await gateway.end();
+    await Promise.all(gateways.map((gateway) => gateway.end()));
+    await redis?.remove();
   }
 }
 
@@ -174,7 +193,10 @@ function claims({ verdict, publisher, behind, markers, lags }: Seen, options: Op
   const none = (name: string, count: number): Claim => claim(name, count === 0, count);
   const some = (name: string, count: number): Claim => claim(name, count > 0, count);
   // A memory engine that was killed has begun anew, and says so: what came before is told as lost.
-  const keeps = options.engine !== 'memory' || options.kills === 0;
+  // So does a Redis that came back other than all gateways left it, or where one of them can't say how that was.
+  const isOther =
+    ['empty', 'failover'].includes(options.fault) || (options.fault === 'restart' && options.kills > 0);
+  const keeps = (options.engine !== 'memory' || options.kills === 0) && !isOther;
   return [
     none('unaccounted', tally.unaccounted),
     none('repeats handed to the application', tally.repeats),
@@ -222,7 +244,7 @@ export default scenario(options, async (chosen, say) => {
       ['numberings that began anew', tally.resets],
     ];
     const rings = chosen.shortRings ? 'short' : 'long';
-    const title = `seed ${chosen.seed}: ${chosen.clients} clients by ${chosen.transport}, ${chosen.rate}/s for ${chosen.seconds} s, ${chosen.engine}, ${chosen.kills} kills, ${rings} rings`;
+    const title = `seed ${chosen.seed}: ${chosen.clients} clients by ${chosen.transport}, ${chosen.rate}/s for ${chosen.seconds} s, ${chosen.nodes} x ${chosen.engine} (${chosen.fault}), ${chosen.kills} kills, ${rings} rings`;
     for (const problem of [...verdict.problems, ...seen.behind.slice(0, 20)]) say(problem);
     for (const [error, count] of Object.entries(clients.errors)) say(`${count} x ${error}`);
     if (publisher.firstRefusal !== undefined) say(publisher.firstRefusal);

@@ -45,16 +45,21 @@ export class SdkClient implements FaultClient {
   isStalled = false;
   errors: string[] = [];
 
-  constructor(index: number, port: number, journal: Journal) {
+  constructor(index: number, ports: readonly number[], journal: Journal) {
     this.index = index;
     this.#journal = journal;
     const keep = (socket: LightSocket): void => {
       this.#socket = socket;
     };
-    this.#client = new SluiceClient(`ws://127.0.0.1:${port}/ws`, {
+    let next = index;
+    this.#client = new SluiceClient(`ws://127.0.0.1:${ports[0]}/ws`, {
       WebSocket: class extends LightSocket {
         constructor(url: string, protocols?: string[]) {
-          super(url, protocols, localAddress(index, 100));
+          super(
+            url.replace(/:\d+\//, `:${ports[next++ % ports.length]}/`),
+            protocols,
+            localAddress(index, 100),
+          );
           keep(this);
         }
       },

@@ -15,7 +15,8 @@ const makers = { ws: SdkClient, sse: StreamClient, poll: PollClient } as const;
 export type Transport = keyof typeof makers;
 
 export interface StartOptions {
-  readonly port: number;
+  /** Of the gateways: a client takes turns with them. */
+  readonly ports: readonly number[];
   readonly transport: Transport;
   readonly path: string;
   readonly seed: number;
@@ -54,11 +55,11 @@ let random: () => number;
 let cuts = 0;
 let stalls = 0;
 
-async function start({ port, transport, path, seed, first, count }: StartOptions): Promise<void> {
+async function start({ ports, transport, path, seed, first, count }: StartOptions): Promise<void> {
   journal = new Journal(path);
   random = seededRandom(seed + first + 1);
   for (let i = 0; i < count; i++) {
-    clients.push(new makers[transport](first + i, port, journal));
+    clients.push(new makers[transport](first + i, ports, journal));
     if (i % perTurn === perTurn - 1) await setTimeout(10);
   }
   const untilMs = performance.now() + connectWithinMs;

@@ -12,21 +12,28 @@ export abstract class HttpFaultClient implements FaultClient {
   readonly index: number;
   isConnected = false;
   isStalled = false;
-  protected readonly port: number;
+  readonly #ports: readonly number[];
   protected readonly application: FrameApplication;
   protected cursor = '';
   protected isClosed = false;
   #tries = 0;
+  #nextPort: number;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(index: number, port: number, journal: Journal) {
+  constructor(index: number, ports: readonly number[], journal: Journal) {
     this.index = index;
-    this.port = port;
+    this.#ports = ports;
+    this.#nextPort = index;
     this.application = new FrameApplication(index, journal, () => {
       this.isConnected = true;
       this.#tries = 0;
     });
     queueMicrotask(() => this.open());
+  }
+
+  /** Of another gateway whenever it has been away, as a load balancer might choose. */
+  protected get port(): number {
+    return this.#ports[this.#nextPort % this.#ports.length]!;
   }
 
   protected abstract open(): void;
@@ -69,6 +76,7 @@ export abstract class HttpFaultClient implements FaultClient {
   /** Opens again soon. */
   protected away(): void {
     this.isConnected = false;
+    this.#nextPort++;
     this.application.away();
     if (this.isClosed) return;
     const delayMs = delaysMs[Math.min(this.#tries++, delaysMs.length - 1)]!;

@@ -25,14 +25,14 @@ const connections = 64;
 
 const counts = { acknowledged: 0, duplicates: 0, retries: 0, unanswered: 0, refused: 0 };
 let firstRefusal: string | undefined;
-let pool: HttpPool;
+let pools: readonly HttpPool[];
 let journal: Journal;
 let random: () => number;
 let nextSerial = topics.length;
 let runId = '';
 
-function start({ port, path, seed }: { port: number; path: string; seed: number }): void {
-  pool = new HttpPool(port, connections);
+function start({ ports, path, seed }: { ports: readonly number[]; path: string; seed: number }): void {
+  pools = ports.map((port) => new HttpPool(port, connections));
   journal = new Journal(path);
   random = seededRandom(seed);
   runId = `${seed}-${Date.now()}`;
@@ -58,7 +58,8 @@ async function publishOne(serial: number): Promise<Marker | undefined> {
     `{"topic":"${topics[topic]!.name}","type":"update","key":"k${keyOf(serial)}",` +
     `"messageId":"${runId}-${serial}","data":${payload.toString('latin1')}}`;
   const untilMs = performance.now() + tryForMs;
-  for (;;) {
+  for (let tries = serial; ; tries++) {
+    const pool = pools[tries % pools.length]!;
     const answer = await pool.post('/api/publish', body).catch(() => undefined);
     if (answer?.status === 200) {
       const { epoch, offset, duplicate } = JSON.parse(answer.body) as Marker & { duplicate?: boolean };
@@ -84,7 +85,7 @@ async function publishOne(serial: number): Promise<Marker | undefined> {
 
 function finish(): PublisherReport {
   journal.close();
-  pool.close();
+  for (const pool of pools) pool.close();
   return { ...counts, firstRefusal };
 }
 

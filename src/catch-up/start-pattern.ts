@@ -81,7 +81,7 @@ function startAtPositions(
 ): PatternStarted {
   const known = new Map(positions.map((position) => [position.topic, position]));
   const startOf = (topic: Topic) => {
-    const start = startSince(topic, known.get(topic.name) ?? { epoch: '', offset: 0 });
+    const start = startSince(topic, known.get(topic.name) ?? { epoch: '', offset: 0 }, broker);
     if (start.outcome !== undefined) metrics.recoveriesTotal.inc({ outcome: start.outcome });
     return start;
   };

@@ -27,7 +27,7 @@ export function startTopic(feed: Feed, subscription: Subscription, options: Star
   const { since, last = 0, cursor } = subscription;
   const start =
     since !== undefined
-      ? startSince(feed.topic, since, knownSeq(broker, cursor))
+      ? startSince(feed.topic, since, { knownSeq: knownSeq(broker, cursor), isShared: broker.isShared })
       : cursor !== undefined
         ? startAtCursor(feed.topic, validCursor(broker, cursor))
         : startNew(feed, last);
@@ -53,12 +53,22 @@ export interface Start {
   readonly outcome: 'recovered' | 'snapshot' | 'gap' | undefined;
 }
 
+interface SinceOptions {
+  /** The commit of this engine's numbering up to which the subscriber has had everything; 0: unknown. */
+  readonly knownSeq?: number;
+  /** It may have heard of more on another node than this one has by now. */
+  readonly isShared?: boolean;
+}
+
 /**
  * Where a subscriber that has had everything up to `since` continues. `recovered` is false only where something is
  * lost: in a stream, what the ring no longer holds; in state mode nothing, as the snapshot replaces everything.
- * `knownSeq`: the commit of this engine's numbering up to which the subscriber has had everything; 0: unknown.
  */
-export function startSince(topic: Topic, since: Position, knownSeq = 0): Start {
+export function startSince(
+  topic: Topic,
+  since: Position,
+  { knownSeq = 0, isShared = false }: SinceOptions = {},
+): Start {
   const { epoch } = topic;
   const { reach, newest } = topic.ring;
   // A client that subscribed when the topic held nothing was told the empty epoch. It has had nothing since.
@@ -67,7 +77,7 @@ export function startSince(topic: Topic, since: Position, knownSeq = 0): Start {
   const hadAllBefore = knownSeq >= topic.bornAfterSeq && (knownSeq > 0 || hadNothing);
   const sameEpoch = since.epoch === epoch || hadAllBefore;
   const offset = since.epoch === epoch ? since.offset : topic.startOffset;
-  if (sameEpoch && offset >= reach && offset <= newest) {
+  if (sameEpoch && offset >= reach && (offset <= newest || isShared)) {
     return {
       epoch,
       position: offset,
@@ -157,9 +167,12 @@ function knownSeq(broker: Broker, cursor: string | undefined): number {
 }
 
 /** Undefined: the text is of another numbering of commits, or no cursor at all. */
-export function validCursor({ commits, seq }: Broker, text: string): Cursor | undefined {
+export function validCursor({ commits, seq, isShared }: Broker, text: string): Cursor | undefined {
   const cursor = parseCursor(text);
-  if (cursor === undefined || cursor.epoch !== commits.epoch || cursor.seq > seq) return undefined;
+  if (cursor === undefined || cursor.epoch !== commits.epoch) return undefined;
+  // From a node that has heard of more.
+  if (isShared) return cursor;
+  if (cursor.seq > seq) return undefined;
   for (const had of cursor.exceptions?.values() ?? []) if (had.seq > seq) return undefined;
   return cursor;
 }

@@ -276,9 +276,14 @@ export class Broker implements EngineFeed {
     return this.#loads.load(name);
   }
 
-  /** Whether a client may know more of it than this node has heard so far. */
+  /** Other nodes may hear of a commit before this one. */
+  get isShared(): boolean {
+    return this.#engine.level !== undefined;
+  }
+
+  /** Whether a client knows more of it than this node has heard so far. */
   isAhead({ topic, since, positions, cursor }: Known): boolean {
-    if (this.#engine.level === undefined) return false;
+    if (!this.isShared) return false;
     const at = cursor === undefined ? undefined : parseCursor(cursor);
     if (at !== undefined && at.epoch === this.#engine.epoch && at.seq > this.#seq) return true;
     const own = since === undefined ? [] : [{ topic, ...since }];

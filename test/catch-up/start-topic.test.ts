@@ -128,6 +128,11 @@ describe('starting after a position', () => {
   ])('%s', (_, topic, since, expected) => {
     expect(startSince(topic, since)).toMatchObject(expected);
   });
+
+  test.each(['stream', 'state'] as const)('a node that lags sends back no client of another: %s', (mode) => {
+    const start = startSince(makeTopic(mode, 3, 8), at('E', 9), { isShared: true });
+    expect(start).toMatchObject({ position: 9, recovered: true, missing: undefined, needsSnapshot: false });
+  });
 });
 
 describe('starting anew', () => {

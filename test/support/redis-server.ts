@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,10 +21,36 @@ export interface RedisProcess {
 
 /** Resolves once it takes connections. By default it keeps nothing on disk. */
 export async function startRedis(...options: string[]): Promise<RedisProcess> {
+  const { folder, port, args } = await place();
+  return run(folder, port, [...args, '--save', '', ...options], 'Ready to accept connections');
+}
+
+/** One that watches the master at this port, calls it `main`, and replaces it once it is gone for 1.5 seconds. */
+export async function startSentinel(masterPort: number): Promise<RedisProcess> {
+  const { folder, port, args } = await place();
+  const file = join(folder, 'sentinel.conf');
+  const lines = [
+    `sentinel monitor main 127.0.0.1 ${masterPort} 1`,
+    'sentinel down-after-milliseconds main 1500',
+    'sentinel failover-timeout main 10000',
+  ];
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  return run(folder, port, [file, '--sentinel', ...args], '+monitor master main');
+}
+
+async function place(): Promise<{ folder: string; port: number; args: string[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-'));
   const port = await freePort();
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...options];
-  let child = await launch(args);
+  return { folder, port, args: ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder] };
+}
+
+async function run(
+  folder: string,
+  port: number,
+  args: readonly string[],
+  ready: string,
+): Promise<RedisProcess> {
+  let child = await launch(args, ready);
   const kill = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGKILL');
@@ -38,7 +64,7 @@ export async function startRedis(...options: string[]): Promise<RedisProcess> {
     },
     kill,
     start: async (...more) => {
-      child = await launch([...args, ...more]);
+      child = await launch([...args, ...more], ready);
     },
     signal: (signal) => void child.kill(signal),
     remove: async () => {
@@ -48,7 +74,7 @@ export async function startRedis(...options: string[]): Promise<RedisProcess> {
   };
 }
 
-async function launch(args: readonly string[]): Promise<ChildProcess> {
+async function launch(args: readonly string[], ready: string): Promise<ChildProcess> {
   const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   await new Promise<void>((resolve, reject) => {
@@ -56,7 +82,7 @@ async function launch(args: readonly string[]): Promise<ChildProcess> {
     child.on('exit', (code) => reject(new Error(`redis-server ended with ${code}: ${output}`)));
     child.stdout?.on('data', (data) => {
       output += data;
-      if (output.includes('Ready to accept connections')) resolve();
+      if (output.includes(ready)) resolve();
     });
   });
   child.removeAllListeners('exit');

@@ -45,9 +45,9 @@ export class Keys {
     return this.#key(`values:${topic}`);
   }
 
-  /** Text: the publication that had this message id. No topic holds a line break. */
+  /** Text: the publication that had this message id. No topic holds a space. */
   messageId(topic: string, messageId: string): string {
-    return this.#key(`id:${topic}\n${messageId}`);
+    return this.#key(`id:${topic} ${messageId}`);
   }
 
   #key(name: string): string {

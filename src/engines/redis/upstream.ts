@@ -31,6 +31,8 @@ const censusPollMs = 100;
 const retryMs = { least: 50, most: 1000 };
 /** Batches whose requests are still known when their commits come by the log. */
 const recentBatches = 64;
+/** A gateway that starts tries for so long. */
+const openWithinMs = 5000;
 const numberingsMaxDefault = 100_000;
 
 /** What became of a request whose answer did not come. */
@@ -83,11 +85,7 @@ export class RedisUpstream implements Upstream {
   async open(listener: UpstreamListener, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     this.#listener = listener;
-    await this.#join().catch((cause: Error) => {
-      throw new Error(`Redis can't be used at ${placesOf(this.#options.server)}: ${cause.message}`, {
-        cause,
-      });
-    });
+    await this.#joinFirst(signal);
     if (signal?.aborted === true) {
       await this.close();
       throw signal.reason;
@@ -208,6 +206,25 @@ export class RedisUpstream implements Upstream {
 
   /** Of a link that is being made. */
   #loading: Server | undefined;
+
+  /** Redis may be about to start, or to move what is asked for. */
+  async #joinFirst(signal: AbortSignal | undefined): Promise<void> {
+    const untilMs = performance.now() + openWithinMs;
+    for (let delayMs = nextDelay(0); ; delayMs = nextDelay(delayMs)) {
+      try {
+        await this.#join();
+        return;
+      } catch (error) {
+        signal?.throwIfAborted();
+        const cause = error as Error;
+        if (performance.now() + delayMs > untilMs)
+          throw new Error(`Redis can't be used at ${placesOf(this.#options.server)}: ${cause.message}`, {
+            cause,
+          });
+        await after(delayMs);
+      }
+    }
+  }
 
   async #join(): Promise<void> {
     const { server } = this.#options;
