@@ -291,6 +291,10 @@ export class Core {
       case 'goingAway':
         this.connection.goingAway(frame.reconnectDelayMs);
         break;
+      case 'tokenExpiring':
+        // A device that slept has missed its own time for it.
+        this.#refresh.plan(frame.expiresMs, frame.expiresMs);
+        break;
       case 'message':
         this.#message(frame);
         break;

@@ -76,6 +76,7 @@ export interface ServerKinds {
   };
   message: { readonly type: string; readonly payload: Payload };
   goingAway: { readonly reconnectDelayMs: number; readonly reason: string };
+  tokenExpiring: { readonly expiresMs: number };
   dictionary: {
     readonly dictionary: number;
     readonly view: number;
@@ -182,6 +183,7 @@ const readers: { readonly [K in ServerKind]: (fields: Fields) => ServerKinds[K] 
     reconnectDelayMs: fields.integer('reconnectDelayMs'),
     reason: fields.anyText('reason'),
   }),
+  tokenExpiring: (fields) => ({ expiresMs: fields.instant('expiresMs') }),
   dictionary: (fields) => ({
     dictionary: fields.integer('dictionary', maxUint32),
     view: fields.integer('view', maxUint32),

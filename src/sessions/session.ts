@@ -79,6 +79,8 @@ export class Session implements Receiver, TaskFaults {
   readonly #views: SessionViews;
   /** Absent until the first: most sessions never need it. */
   #largeReplies: LargeReplies | undefined;
+  /** The expiry that its client was warned of. */
+  #warnedOfMs: number | undefined;
 
   constructor(
     id: string,
@@ -289,6 +291,13 @@ export class Session implements Receiver, TaskFaults {
       return this.#outbox.stuckSinceMs(this.#context.monotonicMs());
     this.#outbox.progressed();
     return undefined;
+  }
+
+  /** Tells the client, once, that this token expires soon. */
+  warnOfExpiry(expiresMs: number): void {
+    if (this.#warnedOfMs === expiresMs) return;
+    this.#warnedOfMs = expiresMs;
+    this.push({ kind: 'tokenExpiring', expiresMs });
   }
 
   /** Tells the client why it is ended and when to come back, and ends it. */

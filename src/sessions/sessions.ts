@@ -48,6 +48,9 @@ export interface SessionsOptions {
   readonly observer?: { opened(session: Session): void; closed(session: Session): void };
 }
 
+/** A client is warned so long before its token expires: long enough to ask for another one. */
+const expiryWarningMs = 30_000;
+
 /** All sessions of this gateway: opens, ends and counts them, and looks after the slow ones. */
 export class Sessions {
   readonly #options: SessionsOptions;
@@ -259,7 +262,7 @@ export class Sessions {
 
   /**
    * Ends sessions that do not read or whose token has expired, and those with the largest buffers where all buffers
-   * together are too large. Call it about once a second.
+   * together are too large. Warns those whose token expires soon. Call it about once a second.
    */
   sweep(): void {
     const { writeTimeoutMs, context, connectionLimits, commands } = this.#options;
@@ -274,10 +277,16 @@ export class Sessions {
       buffered += session.unsentBytes;
       const stuckSinceMs = session.stuckSinceMs();
       if (stuckSinceMs !== undefined && nowMs - stuckSinceMs >= writeTimeoutMs) session.terminate();
-      else if ((session.identity.expiresAtMs ?? Number.POSITIVE_INFINITY) <= timeMs)
-        session.goAway('unauthorized');
+      else this.#lookAtExpiry(session, timeMs);
     }
     if (buffered > this.#options.backpressureTotalMaxBytes) this.#terminateFattest(buffered);
+  }
+
+  #lookAtExpiry(session: Session, timeMs: number): void {
+    const { expiresAtMs } = session.identity;
+    if (expiresAtMs === undefined) return;
+    if (expiresAtMs <= timeMs) session.goAway('unauthorized');
+    else if (expiresAtMs - timeMs <= expiryWarningMs) session.warnOfExpiry(expiresAtMs);
   }
 
   #terminateFattest(buffered: number): void {

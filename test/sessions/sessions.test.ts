@@ -1018,6 +1018,33 @@ describe('users', () => {
     expect(connectionLimits.problem({ addressKey: 'other', user: 'bob' })).toBeUndefined();
   });
 
+  test('a client is told half a minute before its token expires, once for each token', async () => {
+    const expiresAtMs = 1_100_000;
+    const { sessions, session, connection, turns, tokens, command, settle } = await client(
+      codecs.protobuf,
+      {},
+      user('alice', { expiresAtMs }),
+    );
+    const warnings = () => connection.of('tokenExpiring').map(({ expiresMs }) => expiresMs);
+    turns.advance(69_999);
+    sessions.sweep();
+    expect(warnings()).toEqual([]);
+    turns.advance(1);
+    sessions.sweep();
+    turns.advance(1000);
+    sessions.sweep();
+    expect(warnings()).toEqual([expiresAtMs]);
+    tokens.set('newer', verified(user('alice', { expiresAtMs: 1_200_000 })));
+    command({ kind: 'refresh', id: 1, token: 'newer' });
+    await settle();
+    sessions.sweep();
+    expect(warnings()).toEqual([expiresAtMs]);
+    turns.advance(100_000);
+    sessions.sweep();
+    expect(warnings()).toEqual([expiresAtMs, 1_200_000]);
+    expect(session.closed).toBe(false);
+  });
+
   test('a session whose token has expired is ended, and not before', async () => {
     const { sessions, connection, turns } = await client(
       codecs.protobuf,

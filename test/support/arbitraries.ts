@@ -237,6 +237,7 @@ const kinds: { readonly [K in ServerKind]: Arbitrary<ServerKinds[K]> } = {
     missing: maybe(range),
   }),
   message: fc.record({ type: name, payload }),
+  tokenExpiring: fc.record({ expiresMs: instant }),
   goingAway: fc.record({ reconnectDelayMs: uint32, reason: name }),
   dictionary: fc.record({
     dictionary: uint32,

@@ -75,6 +75,7 @@ const serverKinds: Readonly<Record<ServerKind, string>> = {
   message: 'type:s json:j binary:k',
   goingAway: 'reconnectDelayMs:u reason:s',
   dictionary: 'dictionary:u view:u data:x crc32:f',
+  tokenExpiring: 'expiresMs:i',
 };
 
 /** In the order of their numbers in ClientFrame, from 2. */

@@ -1793,11 +1793,12 @@ export const sluice = $root.sluice = (() => {
             ServerFrame.prototype.message = null;
             ServerFrame.prototype.goingAway = null;
             ServerFrame.prototype.dictionary = null;
+            ServerFrame.prototype.tokenExpiring = null;
 
             let $oneOfFields;
 
             $Object.defineProperty(ServerFrame.prototype, "kind", {
-                get: $util.oneOfGetter($oneOfFields = ["connected", "subscribed", "unsubscribed", "published", "history", "presence", "status", "refreshed", "pong", "result", "error", "batch", "reset", "snapshot", "joined", "left", "lagging", "caughtUp", "message", "goingAway", "dictionary"]),
+                get: $util.oneOfGetter($oneOfFields = ["connected", "subscribed", "unsubscribed", "published", "history", "presence", "status", "refreshed", "pong", "result", "error", "batch", "reset", "snapshot", "joined", "left", "lagging", "caughtUp", "message", "goingAway", "dictionary", "tokenExpiring"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -1856,6 +1857,8 @@ export const sluice = $root.sluice = (() => {
                     $root.sluice.v1.GoingAway.encode(message.goingAway, writer.uint32(170).fork(), _depth + 1).ldelim();
                 if (message.dictionary != null && $Object.hasOwnProperty.call(message, "dictionary"))
                     $root.sluice.v1.Dictionary.encode(message.dictionary, writer.uint32(178).fork(), _depth + 1).ldelim();
+                if (message.tokenExpiring != null && $Object.hasOwnProperty.call(message, "tokenExpiring"))
+                    $root.sluice.v1.TokenExpiring.encode(message.tokenExpiring, writer.uint32(186).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2043,6 +2046,13 @@ export const sluice = $root.sluice = (() => {
                                 break;
                             message.dictionary = $root.sluice.v1.Dictionary.decode(reader, reader.size(), $undefined, _depth + 1, message.dictionary);
                             message.kind = "dictionary";
+                            continue;
+                        }
+                    case 23: {
+                            if (wireType !== 2)
+                                break;
+                            message.tokenExpiring = $root.sluice.v1.TokenExpiring.decode(reader, reader.size(), $undefined, _depth + 1, message.tokenExpiring);
+                            message.kind = "tokenExpiring";
                             continue;
                         }
                     }
@@ -5714,6 +5724,92 @@ export const sluice = $root.sluice = (() => {
             };
 
             return GoingAway;
+        })();
+
+        v1.TokenExpiring = (function() {
+
+            const TokenExpiring = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            TokenExpiring.prototype.expiresMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+
+            TokenExpiring.create = function(properties) {
+                return new TokenExpiring(properties);
+            };
+
+            TokenExpiring.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.expiresMs != null && $Object.hasOwnProperty.call(message, "expiresMs") && (typeof message.expiresMs === "object" ? message.expiresMs.low || message.expiresMs.high : message.expiresMs !== 0))
+                    writer.uint32(8).uint64(message.expiresMs);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            TokenExpiring.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.sluice.v1.TokenExpiring();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.expiresMs = value;
+                            else
+                                delete message.expiresMs;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return TokenExpiring;
         })();
 
         v1.Dictionary = (function() {

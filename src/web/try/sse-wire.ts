@@ -20,6 +20,7 @@ const names = [
   'caughtUp',
   'lagging',
   'goingAway',
+  'tokenExpiring',
   'expired',
 ];
 
