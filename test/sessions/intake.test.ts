@@ -13,9 +13,11 @@ function makeIntake(limits = { perPayer: 100_000, total: 1_000_000 }) {
   const intake = new Intake({
     turnBudget,
     held,
-    take: (session, message) => taken.push(`${session.payer} ${String.fromCharCode(message[0] as number)}`),
+    take: (session, message) =>
+      taken.push(`${session.payer.account} ${String.fromCharCode(message[0] as number)}`),
   });
-  const session = (payer: string) => ({ payer, closed: false }) as unknown as Session;
+  const session = (payer: string) =>
+    ({ payer: { account: payer, isVerified: false }, closed: false }) as unknown as Session;
   const large = (letter: string) => new Uint8Array(smallMessageBytes + 1).fill(letter.charCodeAt(0));
   const small = (letter: string) => new Uint8Array(smallMessageBytes).fill(letter.charCodeAt(0));
   /** This turn has no time left. */
