@@ -237,9 +237,12 @@ local meta, log, heads, idle, acks, mine, nodes, census = KEYS[1], KEYS[2], KEYS
 local node, knownEpoch, knownSeq, knownTerm, salt, fence = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]),
   ARGV[5], tonumber(ARGV[6])
 local timeoutMs, censusMs = tonumber(ARGV[7]), tonumber(ARGV[8])
+local format, oldest = tonumber(ARGV[9]), tonumber(ARGV[10])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local m = redis.call('HMGET', meta, 'epoch', 'term', 'seq', 'last', 'run', 'census')
+local m = redis.call('HMGET', meta, 'epoch', 'term', 'seq', 'last', 'run', 'census', 'format')
+local written = tonumber(m[7] or format)
+if written > format or written < oldest then return 'format ' .. text(written) end
 local epoch, term, seq, last, before, waitsUntil = m[1], tonumber(m[2] or 0), tonumber(m[3] or 0), m[4], m[5], m[6]
 
 local function renumber()
@@ -269,7 +272,7 @@ if not epoch then
   redis.call('DEL', log, heads, idle, acks, census)
   epoch, term, seq, last, waitsUntil = salt, knownTerm + 1, knownSeq, '0-0', false
   redis.call('HSET', meta, 'epoch', epoch, 'term', text(term), 'seq', text(seq), 'minor', '0', 'last', last,
-    'forgotten', '0', 'idled', '0', 'run', run())
+    'forgotten', '0', 'idled', '0', 'run', run(), 'format', text(format))
 elseif before ~= run() then
   term, waitsUntil = term + 1, text(now + censusMs)
   redis.call('HSET', meta, 'run', run(), 'term', text(term), 'census', waitsUntil)

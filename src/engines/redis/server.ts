@@ -54,6 +54,13 @@ export interface ServerPicture extends Picture {
   readonly last: string;
 }
 
+/**
+ * The format of everything in Redis. The first node of a prefix decides; versions that know it can run side by side. A
+ * version with another one keeps writing the old one to a Redis that has it.
+ */
+const formatWritten = 1;
+const oldestFormat = 1;
+
 /** A node counts as alive for so long after it was heard of. */
 const nodeTimeoutMs = 10_000;
 /** How long a server that became another one waits to hear of the nodes. */
@@ -72,8 +79,13 @@ export class Server {
   async hello({ node, epoch, seq, term, salt, fence }: Self): Promise<Greeting> {
     const { meta, log, heads, idle, acknowledged, nodes, census } = this.#keys;
     const keys = [meta, log, heads, idle, acknowledged, this.#keys.answers(node), nodes, census];
-    const args = [node, epoch, seq, term === '' ? 0 : term, salt, fence, nodeTimeoutMs, censusMs];
+    const known = [node, epoch, seq, term === '' ? 0 : term, salt, fence];
+    const args = [...known, nodeTimeoutMs, censusMs, formatWritten, oldestFormat];
     const reply = String(await this.#run(scripts.hello, keys, args));
+    if (reply.startsWith('format'))
+      throw new Error(
+        `its data has the ${reply}; this version of Sluice reads ${oldestFormat} to ${formatWritten}`,
+      );
     const [newEpoch = '', newTerm = '', last = '', state] = reply.split(' ');
     return { epoch: newEpoch, term: newTerm, last, isWaiting: state === 'census' };
   }
