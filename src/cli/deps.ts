@@ -8,6 +8,8 @@ export interface RunningServer {
   readonly port: number;
   /** A port of its own for metrics and the administration, in plain HTTP. */
   readonly adminPort?: number | undefined;
+  /** A port of its own for WebSockets of an older system. */
+  readonly compatPort?: number | undefined;
   close(): Promise<void>;
 }
 

@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import { createLog, type Log } from '../log.ts';
 import type { Worker } from '../server/worker.ts';
+import { addressesOf, readyText, schemeOf } from './addresses.ts';
 import { type CliDeps, Exit, type RunningServer } from './deps.ts';
 import { type RunningAt, removeRunFile, writeRunFile } from './run-file.ts';
 import { startFailure } from './start-failure.ts';
@@ -26,11 +27,9 @@ export async function serve(config: Config, deps: CliDeps, warnings: readonly st
     return;
   }
   const forget = remember(config, server, log);
-  const scheme = schemeOf(config);
-  const url = `${scheme}://${server.host.includes(':') ? `[${server.host}]` : server.host}:${server.port}`;
-  if (deps.isTerminal || config.logFormat === 'pretty')
-    deps.print(`Sluice is ready: ${url} (Ctrl-C ends it)\n`);
-  else log.info({ url, adminPort: server.adminPort }, `Sluice is ready: ${url}`);
+  const addresses = addressesOf(config, server);
+  if (deps.isTerminal || config.logFormat === 'pretty') deps.print(readyText(addresses));
+  else log.info(addresses, `Sluice is ready: ${addresses.url}`);
   const reason = await stopped;
   log.info({ reason }, 'draining');
   await server.close();
@@ -89,8 +88,4 @@ function remember(config: Config, { host, port }: RunningServer, log: Log): () =
     log.warn({ error, runFile }, 'the run file cannot be written: sluice health may look at the wrong port');
   }
   return () => removeRunFile(runFile, running);
-}
-
-function schemeOf({ tlsCertFile }: Config): 'http' | 'https' {
-  return tlsCertFile === '' ? 'http' : 'https';
 }

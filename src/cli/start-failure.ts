@@ -1,21 +1,49 @@
 import type { Config } from '../config.ts';
 
+/** What a `ListenError` of the transport says. */
+interface ListenFault {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Where it could not listen, and the options that say so. */
+interface Where {
+  readonly host: string;
+  readonly port: number;
+  readonly hostFlag: string;
+  readonly portFlag: string;
+}
+
 /** Why the gateway can't listen, by the code of the system's error, and the way out. */
-const listenFailures: Readonly<Record<string, (where: Pick<Config, 'host' | 'port'>) => string>> = {
-  EADDRINUSE: ({ host, port }) =>
-    `Port ${port} of ${host} is taken. Choose another with --port, or 0 for any free one.`,
-  EACCES: ({ host, port }) =>
+const listenFailures: Readonly<Record<string, (where: Where) => string>> = {
+  EADDRINUSE: ({ host, port, portFlag }) =>
+    `Port ${port} of ${host} is taken. Choose another with ${portFlag}, or 0 for any free one.`,
+  EACCES: ({ host, port, portFlag }) =>
     `Port ${port} of ${host} may not be used by this user: ports below 1024 usually need root or CAP_NET_BIND_SERVICE. ` +
-    'Choose another with --port.',
-  EADDRNOTAVAIL: ({ host }) =>
-    `${host} is not an address of this machine. Choose one of its own with --host, or 0.0.0.0 for all of them.`,
-  EAFNOSUPPORT: ({ host }) =>
-    `${host} is an IPv6 address, and IPv6 is off on this machine. Choose an IPv4 address with --host, or 0.0.0.0 for all.`,
-  ENOTFOUND: ({ host }) =>
-    `The host ${host} is unknown: no address has this name. Choose another with --host.`,
-  EAI_AGAIN: ({ host }) =>
-    `The host ${host} can't be looked up at the moment: the name server does not answer. Give an address with --host.`,
+    `Choose another with ${portFlag}.`,
+  EADDRNOTAVAIL: ({ host, hostFlag }) =>
+    `${host} is not an address of this machine. Choose one of its own with ${hostFlag}, or 0.0.0.0 for all of them.`,
+  EAFNOSUPPORT: ({ host, hostFlag }) =>
+    `${host} is an IPv6 address, and IPv6 is off on this machine. Choose an IPv4 address with ${hostFlag}, or 0.0.0.0 for all.`,
+  ENOTFOUND: ({ host, hostFlag }) =>
+    `The host ${host} is unknown: no address has this name. Choose another with ${hostFlag}.`,
+  EAI_AGAIN: ({ host, hostFlag }) =>
+    `The host ${host} can't be looked up at the moment: the name server does not answer. Give an address with ${hostFlag}.`,
 };
+
+/** A worker's error does not say where: then it was the port. */
+function whereOf({ host, port }: Partial<ListenFault>, config: Config): Where {
+  const main = { host: config.host, port: config.port, hostFlag: '--host', portFlag: '--port' };
+  const others = [
+    { ...main, port: config.compatPort, portFlag: '--compat-port' },
+    {
+      ...{ host: config.adminHost || config.host, port: config.adminPort },
+      ...{ hostFlag: config.adminHost === '' ? '--host' : '--admin-host', portFlag: '--admin-port' },
+    },
+  ];
+  const at = others.find((each) => each.port === port && each.host === host);
+  return at?.port === undefined ? main : { ...at, port: at.port };
+}
 
 /** What is wrong with a file or folder, by the code of the system's error. */
 const fileFailures: Readonly<Record<string, string>> = {
@@ -41,7 +69,11 @@ export function startFailure(error: unknown, config: Config): string {
   } = error instanceof Error
     ? (error as NodeJS.ErrnoException)
     : ({ message: String(error) } as NodeJS.ErrnoException);
-  if (syscall === 'listen') return listenFailures[code]?.(config) ?? `The gateway can't start: ${message}`;
+  if (syscall === 'listen')
+    return (
+      listenFailures[code]?.(whereOf(error as Partial<ListenFault>, config)) ??
+      `The gateway can't start: ${message}`
+    );
   const failure = path === undefined ? undefined : fileFailures[code];
   if (failure !== undefined) return `${path} ${failure}. The data folder is ${config.dataDir} (--data-dir).`;
   return `The gateway can't start: ${message}`;

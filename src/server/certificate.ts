@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 
@@ -34,8 +34,14 @@ function stampOfFile(path: string): string {
   }
 }
 
-/** Throws a `CertificateError` unless the files hold a certificate and its own key. Returns until when it is valid. */
-export function checkCertificate({ certFile, keyFile }: CertificateFiles): Date {
+export interface CheckedCertificate {
+  readonly validUntil: Date;
+  /** Tells it from others. */
+  readonly digest: string;
+}
+
+/** Throws a `CertificateError` unless the files hold a certificate and its own key. */
+export function checkCertificate({ certFile, keyFile }: CertificateFiles): CheckedCertificate {
   const cert = read(certFile);
   const key = read(keyFile);
   const certificate = attempt(certFile, 'this is no certificate in PEM', () => new X509Certificate(cert));
@@ -45,7 +51,8 @@ export function checkCertificate({ certFile, keyFile }: CertificateFiles): Date 
   attempt(certFile, 'the certificate and its key can’t be used for TLS', () =>
     createSecureContext({ cert, key }),
   );
-  return new Date(certificate.validTo);
+  const digest = createHash('sha256').update(cert).update(key).digest('base64');
+  return { validUntil: new Date(certificate.validTo), digest };
 }
 
 function read(path: string): Buffer {

@@ -14,7 +14,7 @@ export interface Listeners extends Swept {
   readonly adminPort: number | undefined;
   /** Looks whether the certificate has changed. */
   sweep(): void;
-  /** Takes the certificate anew, whether it has changed or not. Resolves with what is wrong with it, if anything. */
+  /** Looks at the certificate at once. Resolves with what is wrong with a new one, if anything. */
   reloadCertificate(): Promise<Error | undefined>;
   /** Takes no more connections; those that are open stay. */
   stop(): void;
@@ -44,8 +44,8 @@ export async function openListeners(
   const { host } = config;
   const adminHost = config.adminHost || host;
   try {
-    if (files !== undefined) checkCertificate(files);
     const stamp = files && stampOf(files);
+    const checked = files && checkCertificate(files);
     // The certificate is replaced by listening once more on the same port: the port is shared with ourselves.
     const port = files === undefined ? ports.port : await freePortUnless(isShared, host, ports.port);
     const main = await opened.listen('public', files, host, port, isShared || files !== undefined);
@@ -55,16 +55,20 @@ export async function openListeners(
       await opened.listenUnix(config.unixSocket, Number.parseInt(config.unixMode, 8));
     const certificate =
       files &&
-      new ReplacedCertificate(files, stamp ?? '', main, log, () =>
-        opened.listen('public', files, host, main.port, true),
-      );
+      new ReplacedCertificate({
+        ...{ files, log, stamp: stamp ?? '', digest: checked?.digest ?? '', listening: main },
+        listenAnew: () => opened.listen('public', files, host, main.port, true),
+      });
     return {
       port: main.port,
       compatPort: compat?.port,
       adminPort: admin?.port,
       sweep: () => certificate?.sweep(),
       reloadCertificate: async () => certificate?.reload(),
-      stop: () => opened.stop(),
+      stop: () => {
+        certificate?.stop();
+        opened.stop();
+      },
       close: () => opened.close(),
     };
   } catch (error) {
@@ -141,50 +145,77 @@ class OpenApps {
   }
 }
 
+interface CertifiedPort {
+  readonly files: CertificateFiles;
+  readonly log: Pick<Log, 'info' | 'error'>;
+  readonly listenAnew: () => Promise<Listening>;
+  /** Of the files that `listening` has read. */
+  readonly stamp: string;
+  readonly digest: string;
+  readonly listening: Listening;
+}
+
 /**
  * The certificate of a port. A new one is an app of its own that listens on the same port before the old one stops to;
- * connections of the old one stay. One that can't be used changes nothing.
+ * connections of the old one stay. One that can't be used changes nothing, nor do files that were only touched: the
+ * library frees no app.
  */
 class ReplacedCertificate {
-  readonly #files: CertificateFiles;
-  readonly #log: Pick<Log, 'info' | 'error'>;
-  readonly #listenAnew: () => Promise<Listening>;
+  readonly #port: CertifiedPort;
   #stamp: string;
+  #digest: string;
   #listening: Listening;
+  #isStopped = false;
+  /** One after the other. */
+  #reloading: Promise<Error | undefined> = Promise.resolve(undefined);
 
-  constructor(
-    files: CertificateFiles,
-    stamp: string,
-    listening: Listening,
-    log: Pick<Log, 'info' | 'error'>,
-    listenAnew: () => Promise<Listening>,
-  ) {
-    this.#files = files;
-    this.#stamp = stamp;
-    this.#listening = listening;
-    this.#log = log;
-    this.#listenAnew = listenAnew;
+  constructor(port: CertifiedPort) {
+    this.#port = port;
+    this.#stamp = port.stamp;
+    this.#digest = port.digest;
+    this.#listening = port.listening;
   }
 
   sweep(): void {
-    const stamp = stampOf(this.#files);
-    if (stamp === this.#stamp) return;
-    void this.reload();
+    if (stampOf(this.#port.files) !== this.#stamp) void this.reload();
   }
 
-  async reload(): Promise<Error | undefined> {
-    this.#stamp = stampOf(this.#files);
+  reload(): Promise<Error | undefined> {
+    this.#stamp = stampOf(this.#port.files);
+    this.#reloading = this.#reloading.then(() => this.#replace());
+    return this.#reloading;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  async #replace(): Promise<Error | undefined> {
+    const { files, log, listenAnew } = this.#port;
+    if (this.#isStopped) return undefined;
     try {
-      const validUntil = checkCertificate(this.#files);
-      const next = await this.#listenAnew();
+      const { validUntil, digest } = checkCertificate(files);
+      if (digest === this.#digest) return undefined;
+      const next = await listenAnew();
+      await aWholeTurn();
       this.#listening.stop();
       this.#listening = next;
-      this.#log.info({ validUntil, certFile: this.#files.certFile }, 'the certificate was replaced');
+      this.#digest = digest;
+      log.info({ validUntil, certFile: files.certFile }, 'the certificate was replaced');
       return undefined;
     } catch (cause) {
       const error = cause instanceof Error ? cause : new Error(String(cause));
-      this.#log.error({ err: error }, 'the new certificate can’t be used: the old one stays');
+      log.error({ err: error }, 'the new certificate can’t be used: the old one stays');
       return error;
     }
   }
+}
+
+/**
+ * Resolves at the end of a turn in which the event loop has looked at all sockets: the kernel resets the connections
+ * that a listener has not accepted when it closes.
+ */
+async function aWholeTurn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setImmediate(resolve));
 }

@@ -23,6 +23,20 @@ describe('a gateway that does not start says why', () => {
     expect(sentence).toContain(wayOut);
   });
 
+  test('at the port that it was, when there are several', () => {
+    const several = loadConfig({
+      flags: { port: 80, adminPort: 81, adminHost: '127.0.0.8', compat: ['b'], compatPort: 82 },
+    });
+    const failure = (host: string, port: number) =>
+      startFailure(new ListenError('EADDRINUSE', host, port), several);
+    expect(failure('127.0.0.1', 80)).toMatch(
+      /^Port 80 of 127\.0\.0\.1 is taken\. Choose another with --port/,
+    );
+    expect(failure('127.0.0.8', 81)).toMatch(/^Port 81 of 127\.0\.0\.8 .* with --admin-port/);
+    expect(failure('127.0.0.1', 82)).toMatch(/^Port 82 of 127\.0\.0\.1 .* with --compat-port/);
+    expect(startFailure(new ListenError('ENOTFOUND', '127.0.0.8', 81), several)).toContain('--admin-host');
+  });
+
   test.each([
     ['EACCES', 'may not be used by this user'],
     ['EPERM', 'may not be used by this user'],

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { copyFileSync, existsSync, linkSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { createServer, connect as tcpConnect } from 'node:net';
@@ -95,6 +96,22 @@ describe('a port with TLS', () => {
     for (const client of [before, after]) expect(await client.count('kept', 1)).toHaveLength(1);
     expect(await before.call({ type: 'ping' })).toMatchObject({ type: 'pong' });
     await Promise.all([before.close(), after.close()]);
+  });
+
+  test('loses no connection that came while it took it', async () => {
+    const waiting = Array.from({ length: 20 }, () =>
+      tlsConnect({ port: gateway.port, host: '127.0.0.1', ...trusting }),
+    );
+    const open = Promise.all(waiting.map((socket) => once(socket, 'secureConnect')));
+    // They are in the queue of the old listener from the next tick on.
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    install('one');
+    expect(await gateway.reloadCertificate()).toBeUndefined();
+    await open;
+    for (const socket of waiting) socket.destroy();
+    expect(await shownName()).toBe('one');
+    install('two');
+    expect(await gateway.reloadCertificate()).toBeUndefined();
   });
 
   test('takes it by itself when the files change', async () => {

@@ -1,21 +1,31 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestBrowser } from '../support/browser.ts';
+import { makeCertificate } from '../support/certificate.ts';
+import { startGateway } from '../support/gateway.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
 import { type Site, startSite } from '../support/site.ts';
+import { connectionState } from './support/dashboard.ts';
 
 let browser: TestBrowser;
 let gateway: GatewayProcess;
 let site: Site;
+/** Of an origin that the gateway lists. */
+let listed: Site;
 
 beforeAll(async () => {
-  gateway = await GatewayProcess.start('--port', '0');
   site = await startSite('<!doctype html><title>Elsewhere</title><iframe name="sink"></iframe>');
-  browser = await TestBrowser.launch();
+  listed = await startSite('<!doctype html><title>Listed</title>');
+  gateway = await GatewayProcess.start('--port', '0', '--origin', new URL(listed.url).origin);
+  browser = await TestBrowser.launch({ ignoreHTTPSErrors: true });
 }, 60_000);
 
 afterAll(async () => {
   await browser.close();
   site.close();
+  listed.close();
   await gateway.kill();
 });
 
@@ -102,5 +112,55 @@ describe('a page of another origin', { timeout: 60_000 }, () => {
       topics: { topic: string }[];
     };
     expect(listed.topics.filter(({ topic }) => topic.includes('victim'))).toEqual([]);
+  });
+});
+
+describe('a page of a listed origin', { timeout: 60_000 }, () => {
+  it('may send what its libraries add, and read the answer', async () => {
+    const { page } = await browser.open(listed.url);
+    const headers = { 'content-type': 'application/json', traceparent: '00-0-0-0', 'x-api-key': 'none' };
+    const status = await page.evaluate(
+      async ([target, payload, all]) =>
+        fetch(`${target}/api/publish`, {
+          method: 'POST',
+          headers: JSON.parse(all as string) as Record<string, string>,
+          body: payload as string,
+        }).then((response) => response.status),
+      [gateway.url, body, JSON.stringify(headers)],
+    );
+    expect(status).toBe(200);
+  });
+
+  it('lends its rights to no frame without an origin', async () => {
+    const { page } = await browser.open(listed.url);
+    const outcome = await page.evaluate(
+      (target) =>
+        new Promise<unknown>((resolve) => {
+          const frame = document.createElement('iframe');
+          frame.sandbox.add('allow-scripts');
+          frame.srcdoc = `<script>
+            const socket = new WebSocket('${(target as string).replace('http', 'ws')}/ws');
+            socket.onopen = () => parent.postMessage('open', '*');
+            socket.onclose = ({ code }) => parent.postMessage(code, '*');
+          </script>`;
+          addEventListener('message', ({ data }) => resolve(data));
+          document.body.append(frame);
+        }),
+      gateway.url,
+    );
+    expect(outcome).toBe(1006);
+  });
+});
+
+describe('the gateway’s own page, by TLS', { timeout: 60_000 }, () => {
+  it('connects under its security policy', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-page-'));
+    const { cert, key } = makeCertificate(folder, 'page');
+    const secure = await startGateway({ tlsCertFile: cert, tlsKeyFile: key });
+    const { page, problems } = await browser.open(`https://127.0.0.1:${secure.port}/`);
+    await connectionState(page, 'live');
+    expect(problems).toEqual([]);
+    await secure.close();
+    rmSync(folder, { recursive: true });
   });
 });

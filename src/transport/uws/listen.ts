@@ -15,11 +15,15 @@ export interface Listening {
 export class ListenError extends Error {
   readonly code: string;
   readonly syscall = 'listen';
+  readonly host: string;
+  readonly port: number;
 
   constructor(code: string, host: string, port: number, cause?: unknown) {
     super(`cannot listen on ${host}:${port}: ${code}`, { cause });
     this.name = 'ListenError';
     this.code = code;
+    this.host = host;
+    this.port = port;
   }
 }
 

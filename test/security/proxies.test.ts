@@ -1,0 +1,142 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import WebSocket from 'ws';
+import { fetchOwn } from '../../src/cli/own-fetch.ts';
+import { loadConfig } from '../../src/config.ts';
+import { createLog } from '../../src/log.ts';
+import { type RunningServer, startServer } from '../../src/server.ts';
+import { makeCertificate } from '../support/certificate.ts';
+import { lastingPort } from '../support/gateway-process.ts';
+import { JsonClient } from '../support/json-client.ts';
+import { ProxyProcess } from '../support/proxy-process.ts';
+import { apiKey } from '../support/tokens.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-proxies-'));
+const lines: Record<string, unknown>[] = [];
+const proxies: ProxyProcess[] = [];
+const ports = { nginx: 0, secure: 0, old: 0 };
+let server: RunningServer;
+
+beforeAll(async () => {
+  const { cert, key } = makeCertificate(folder, 'proxy');
+  const unixSocket = join(folder, 'gateway.sock');
+  const config = loadConfig({
+    flags: {
+      ...{ port: 0, canary: false, shutdownGraceSeconds: 1, apiKeys: [apiKey], anonymous: true },
+      ...{ unixSocket, trustedProxies: ['127.0.0.1'] },
+    },
+  });
+  server = await startServer(config, {
+    log: createLog(config, { write: (line) => void lines.push(JSON.parse(line)) }),
+  });
+  for (const name of Object.keys(ports)) ports[name as keyof typeof ports] = await lastingPort();
+  const pem = join(folder, 'both.pem');
+  writeFileSync(pem, readFileSync(cert, 'utf8') + readFileSync(key, 'utf8'));
+  const backend = (name: string, how: string) =>
+    `backend ${name}\n  server gateway 127.0.0.1:${server.port} ${how}`;
+  const haproxy = [
+    `frontend secure\n  bind 127.0.0.1:${ports.secure} ssl crt ${pem}\n  default_backend second`,
+    `frontend old\n  bind 127.0.0.1:${ports.old}\n  default_backend first`,
+    backend('second', 'send-proxy-v2'),
+    backend('first', 'send-proxy'),
+  ];
+  // It writes a Host of its own, as many do.
+  const nginx = `
+    server { listen 127.0.0.1:${ports.nginx} ssl; ssl_certificate ${cert}; ssl_certificate_key ${key};
+      location / { proxy_pass http://unix:${unixSocket}; proxy_http_version 1.1;
+        proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;
+        proxy_set_header Host gateway.internal; proxy_set_header X-Forwarded-Host $http_host;
+        proxy_set_header X-Forwarded-Proto $scheme;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; } }`;
+  const started = [
+    ProxyProcess.nginx(folder, nginx, [ports.nginx]),
+    ProxyProcess.haproxy(folder, haproxy.join('\n'), [ports.secure, ports.old]),
+  ];
+  proxies.push(...(await Promise.all(started)));
+}, 60_000);
+
+afterAll(async () => {
+  await Promise.all(proxies.map((each) => each.end()));
+  await server?.close();
+  rmSync(folder, { recursive: true });
+});
+
+const trusting = { rejectUnauthorized: false };
+const asJson = { 'content-type': 'application/json', 'x-api-key': apiKey };
+
+/** The status with which a WebSocket is refused; 101: it opens. */
+function upgradeStatus(port: number, origin: string): Promise<number> {
+  return new Promise((resolve) => {
+    const socket = new WebSocket(`wss://127.0.0.1:${port}/ws`, { ...trusting, origin });
+    socket.once('open', () => {
+      resolve(101);
+      socket.terminate();
+    });
+    socket.once('unexpected-response', (request, response) => {
+      resolve(response.statusCode ?? 0);
+      request.destroy();
+    });
+    socket.on('error', () => undefined);
+  });
+}
+
+/** Publishes through the proxy to a client of this address. Returns the address by which the gateway knows it. */
+async function deliver(port: number, localAddress: string): Promise<string> {
+  const url = `https://127.0.0.1:${port}`;
+  const client = await JsonClient.open(`wss://127.0.0.1:${port}/ws`, [], { ...trusting, localAddress });
+  const topic = `to-${localAddress}`;
+  await client.call({ type: 'subscribe', topic });
+  const body = JSON.stringify({ topic, data: 1 });
+  expect((await fetchOwn(`${url}/api/publish`, { method: 'POST', headers: asJson, body })).status).toBe(200);
+  expect(await client.count(topic, 1)).toHaveLength(1);
+  const listed = await fetchOwn(`${url}/api/connections`, { headers: asJson });
+  const { connections } = (await listed.json()) as { connections: { address: string }[] };
+  await client.close();
+  return connections.map(({ address }) => address).join();
+}
+
+describe('behind nginx, which ends TLS and speaks over the unix socket', () => {
+  test('a client counts by its own address', async () => {
+    expect(await deliver(ports.nginx, '127.0.0.5')).toBe('127.0.0.5');
+  });
+
+  test('its own pages are the gateway’s, by the forwarded host and scheme; others are refused and logged', async () => {
+    const host = `127.0.0.1:${ports.nginx}`;
+    expect(await upgradeStatus(ports.nginx, `https://${host}`)).toBe(101);
+    const others = [`http://${host}`, 'https://evil.example', 'https://gateway.internal', 'null'];
+    for (const origin of others)
+      expect([origin, await upgradeStatus(ports.nginx, origin)]).toEqual([origin, 403]);
+    const logged = lines.filter(({ code }) => code === 'origin_not_allowed');
+    expect(logged.map((line) => [line['origin'], line['host']])).toEqual(
+      others.map((origin) => [origin, host]),
+    );
+  });
+});
+
+describe('behind HAProxy, which ends TLS and sends the PROXY protocol', () => {
+  test('of version 2, a client counts by its own address', async () => {
+    expect(await deliver(ports.secure, '127.0.0.6')).toBe('127.0.0.6');
+  });
+
+  test('of version 1, nothing is served', async () => {
+    const { status } = await fetch(`http://127.0.0.1:${ports.old}/healthz`);
+    expect(status).toBeGreaterThanOrEqual(500);
+  });
+});
+
+test('a peer that is no trusted proxy can’t claim another host', async () => {
+  const headers = { 'x-forwarded-host': 'dash.example', 'x-forwarded-proto': 'https' };
+  const socket = new WebSocket(`ws://127.0.0.1:${server.port}/ws`, {
+    ...{ headers, origin: 'https://dash.example', localAddress: '127.0.0.7' },
+  });
+  const status = await new Promise((resolve) => {
+    socket.once('unexpected-response', (request, response) => {
+      resolve(response.statusCode);
+      request.destroy();
+    });
+    socket.on('error', () => undefined);
+  });
+  expect(status).toBe(403);
+});
