@@ -98,7 +98,7 @@ function sendValues(
   { pageBytes, metrics }: CatchUpOptions,
 ): void {
   const { view, topic } = backlog.feed;
-  const { offset, values } = snapshot;
+  const { offset, values, isPartial } = snapshot;
   const { codec } = view.options;
   const first = snapshot.sent === 0;
   const reader = readerOf(receiver);
@@ -116,7 +116,8 @@ function sendValues(
     bytes += piece.length;
   }
   const last = snapshot.sent === values.length;
-  const header = { view: view.id, topic: topic.name, epoch: backlog.epoch, offset, first, last };
+  const partial = isPartial || undefined;
+  const header = { view: view.id, topic: topic.name, epoch: backlog.epoch, offset, first, last, partial };
   if (last) backlog.snapshotSent();
   receiver.sendBytes(codec.frameSnapshot(header, pieces));
   metrics.deliveriesTotal.inc(pieces.length);

@@ -7,6 +7,8 @@ import type { StoredPublication } from '../topics/publication.ts';
 export interface PendingSnapshot {
   readonly offset: number;
   readonly values: readonly StoredPublication[];
+  /** The subscriber has the other values. */
+  readonly isPartial: boolean;
   /** How many of them were sent. */
   sent: number;
 }
@@ -98,7 +100,16 @@ export class TopicBacklog {
   takeSnapshot(nowMs: number): void {
     const { feed } = this;
     const values = [...feed.topic.snapshot(nowMs)].filter((publication) => feed.matches(publication));
-    this.#snapshot = { offset: feed.topic.ring.newest, values, sent: 0 };
+    this.#snapshot = { offset: feed.topic.ring.newest, values, isPartial: false, sent: 0 };
+  }
+
+  /** The subscriber lacks only the values of these keys, beside what follows its position. */
+  takeValuesOf(keys: ReadonlySet<string>, nowMs: number): void {
+    const { feed } = this;
+    const values = [...feed.topic.snapshot(nowMs)].filter(
+      (publication) => keys.has(publication.key ?? '') && feed.matches(publication),
+    );
+    this.#snapshot = { offset: this.#position, values, isPartial: true, sent: 0 };
   }
 
   /** All values of the snapshot were sent. */

@@ -2,6 +2,7 @@ import type { CommandKind, Commands } from '../protocol/client-frames.ts';
 import { canonicalFilter } from '../protocol/equal-subscriptions.ts';
 import type { Filter, PublishFields, Tags } from '../protocol/frames.ts';
 import { isPlain } from '../protocol/json/faithful.ts';
+import { maxFieldLengths } from '../protocol/publish-limits.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
 import { checkedFields } from './check.ts';
 import { type ClientError, gatewayError } from './client-error.ts';
@@ -71,12 +72,32 @@ export function checkedSubscribe(
     checkedFields(subscriptionFields, { topic: position?.topic, since: position });
   }
   if (filter !== undefined) checkFilter(filter, 0, { nodes: 0 });
-  const copied = { ...options, since: many ? many.map((each) => ({ ...each })) : begin && { ...begin } };
+  const copied = {
+    ...options,
+    since: many ? many.map((each) => ({ ...each })) : begin && { ...begin },
+    keys: options.keys && checkedKeys(options.keys),
+  };
   return {
     topic: checked['topic'] as string,
     options: { ...copied, filter: filter && canonicalFilter(filter) } as SubscribeOptions,
   };
 }
+
+/** Throws `invalid_request`. */
+export function checkedKeys(keys: readonly string[]): readonly string[] {
+  const are =
+    Array.isArray(keys) && Array.from(keys).every((key) => isText(key) && key.length <= keyMaxLength);
+  if (!are || keys.length === 0 || keys.length > keysMax)
+    throw gatewayError(
+      'invalid_request',
+      `keys are 1 to ${keysMax} texts of at most ${keyMaxLength} characters`,
+    );
+  return [...keys];
+}
+
+/** The gateway takes a list of up to this many. */
+const keysMax = 1000;
+const keyMaxLength = maxFieldLengths.key;
 
 /** Types that the gateway refuses: a JSON message says by its type which frame it is. */
 const controlNames: ReadonlySet<string> = new Set(

@@ -373,7 +373,7 @@ const optionTable = {
   viewsPerTopic: option(
     count,
     64,
-    'Distinct views with a filter or interval of a topic or pattern: a quarter for one key, user or session, and for the sessions without key or token of one address; half for all of these.',
+    'Distinct views with a filter, an interval or keys of a topic or pattern: a quarter for one key, user or session, and for the sessions without key or token of one address; half for all of these.',
   ),
   viewsMax: option(count, 10_000, 'The same of all topics together. Plain subscriptions always have room.'),
 

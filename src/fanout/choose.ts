@@ -23,6 +23,7 @@ export function choose(
   reader?: Reader,
 ): StoredPublication | undefined {
   const key = publication.key ?? '';
+  if (!feed.view.has(key)) return undefined;
   if (!feed.matches(publication)) return held?.delete(key) === true ? removalOf(publication) : undefined;
   if (reader !== undefined && !isFor(reader, feed, publication)) return undefined;
   if (publication.removed === true) held?.delete(key);

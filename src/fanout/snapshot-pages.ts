@@ -84,11 +84,11 @@ export class SnapshotPages {
 }
 
 /** Those that match the view's filter; the ones that except a session come last, session by session. */
-function valuesFor({ options }: View, topic: Topic, nowMs: number): readonly StoredPublication[] {
+function valuesFor(view: View, topic: Topic, nowMs: number): readonly StoredPublication[] {
   const forAll: StoredPublication[] = [];
   const bySession = new Map<string, StoredPublication[]>();
   for (const value of topic.snapshot(nowMs)) {
-    if (options.filter?.matches(value.tags) === false) continue;
+    if (!view.matches(value)) continue;
     const { except } = value;
     if (except === undefined) forAll.push(value);
     else bySession.set(except, [...(bySession.get(except) ?? []), value]);

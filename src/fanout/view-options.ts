@@ -1,6 +1,18 @@
 import type { GatewayCodec } from '../protocol/codec.ts';
-import { canonicalKey } from '../protocol/equal-subscriptions.ts';
+import { canonicalKey, keysText } from '../protocol/equal-subscriptions.ts';
 import type { CompiledFilter } from '../topics/filter.ts';
+
+/** The keys of a state topic that a view is of. */
+export interface ViewKeys {
+  readonly set: ReadonlySet<string>;
+  /** Equal for equal sets. */
+  readonly canonical: string;
+}
+
+export function viewKeys(keys: readonly string[]): ViewKeys {
+  const set = new Set(keys);
+  return { set, canonical: keysText(set) };
+}
 
 /** What makes two subscribers get the same bytes. */
 export interface ViewOptions {
@@ -12,13 +24,15 @@ export interface ViewOptions {
   readonly intervalMs: number;
   /** Only the newest publication per key of each batch, also in a stream topic. */
   readonly conflate: boolean;
+  /** Of a state topic only these; undefined: all. */
+  readonly keys?: ViewKeys | undefined;
   /** The subscribers can inflate with a shared dictionary. */
   readonly dictionaries: boolean;
 }
 
 /** What a subscriber asked for, however its bytes are compressed. */
-export function subscriptionKey({ target, codec, filter, intervalMs, conflate }: ViewOptions): string {
-  return `${codec.name} ${canonicalKey(target, filter?.canonical, intervalMs, conflate)}`;
+export function subscriptionKey({ target, codec, filter, intervalMs, conflate, keys }: ViewOptions): string {
+  return `${codec.name} ${canonicalKey(target, filter?.canonical, intervalMs, conflate, keys?.canonical)}`;
 }
 
 export function viewKey(options: ViewOptions): string {

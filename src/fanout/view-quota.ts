@@ -8,11 +8,11 @@ const payerShare = 1 / 4;
 const unverifiedShare = 1 / 2;
 
 /**
- * A view with a filter or an interval: of these a client can ask for any number. Plain views are as many as their
+ * A view with keys, a filter or an interval: of these a client can ask for any number. Plain views are as many as their
  * topics.
  */
-export function takesPlace({ filter, intervalMs }: ViewOptions): boolean {
-  return filter !== undefined || intervalMs > 0;
+export function takesPlace({ filter, intervalMs, keys }: ViewOptions): boolean {
+  return filter !== undefined || intervalMs > 0 || keys !== undefined;
 }
 
 /** Places for views, of one topic or of all: how many are taken, and how many views each payer subscribes to. */
@@ -71,7 +71,8 @@ export interface ViewLimits {
 }
 
 /**
- * Sees to it that views with a filter or an interval stay few enough, and that no payer takes the places of all others.
+ * Sees to it that views with keys, a filter or an interval stay few enough, and that no payer takes the places of all
+ * others.
  */
 export class ViewQuota {
   readonly #limits: ViewLimits;
@@ -87,8 +88,8 @@ export class ViewQuota {
   /** Takes a place for a new view, or throws `too_many_views`. */
   make(key: string, { target }: ViewOptions, payer: Payer | undefined): void {
     const places = this.#byTarget.get(target) ?? new Places(this.#limits.viewsPerTopic);
-    if (!places.hasRoom(payer)) throw tooMany(`with a filter or interval for ${target}`);
-    if (!this.#all.hasRoom(payer)) throw tooMany('with a filter or interval');
+    if (!places.hasRoom(payer)) throw tooMany(`with keys, a filter or an interval for ${target}`);
+    if (!this.#all.hasRoom(payer)) throw tooMany('with keys, a filter or an interval');
     const isVerified = payer?.isVerified ?? true;
     this.#byTarget.set(target, places);
     this.#placed.set(key, { target, isVerified, holders: new Map() });

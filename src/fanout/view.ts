@@ -37,6 +37,15 @@ export class View {
     this.channel = `v${id}`;
   }
 
+  /** Whether it is of this key. */
+  has(key: string | undefined): boolean {
+    return this.options.keys?.set.has(key ?? '') ?? true;
+  }
+
+  matches({ key, tags }: StoredPublication): boolean {
+    return this.has(key) && (this.options.filter?.matches(tags) ?? true);
+  }
+
   // ---- subscriptions: live, lagging or being caught up
 
   get subscriptions(): number {
@@ -347,10 +356,10 @@ export class Feed extends Scheduled {
     return ring.seqAfter(offset) ?? (this.#epoch === epoch ? undefined : seq);
   }
 
-  // ---- its filter
+  // ---- its filter and keys
 
   matches(publication: StoredPublication): boolean {
-    return this.view.options.filter?.matches(publication.tags) ?? true;
+    return this.view.matches(publication);
   }
 
   /**

@@ -32,6 +32,7 @@ export interface Commands {
   refresh: { readonly token: string };
   ping: { readonly roundTripMs?: number; readonly acks?: readonly Ack[] };
   call: { readonly method: string; readonly payload?: Payload };
+  setKeys: { readonly view: number; readonly keys: readonly string[] };
 }
 
 export type CommandKind = keyof Commands;
@@ -94,6 +95,11 @@ const readers: { readonly [K in CommandKind]: (fields: Fields) => Commands[K] } 
     return { roundTripMs: roundTripMs || undefined, acks: fields.optionalList('acks', ack) };
   },
   call: (fields) => ({ method: fields.text('method'), payload: fields.payload() }),
+  setKeys: (fields) => {
+    const keys = fields.texts('keys');
+    if (keys.length === 0) fields.fail('keys', 'must not be empty');
+    return { view: fields.integer('view', maxUint32), keys };
+  },
 };
 
 export const commandKinds = Object.keys(readers) as CommandKind[];
@@ -124,6 +130,7 @@ function subscription(fields: Fields): Subscription {
     intervalMs: fields.positive('intervalMs', maxUint32),
     conflate: fields.trueOrAbsent('conflate'),
     presence: fields.trueOrAbsent('presence'),
+    keys: fields.optionalTexts('keys'),
   };
 }
 

@@ -12,6 +12,7 @@ export interface Selection {
   readonly filter?: Filter;
   readonly intervalMs?: number;
   readonly conflate?: boolean;
+  readonly keys?: readonly string[];
 }
 
 /** The steps that an interval is rounded up to, so that equals share a view. Milliseconds. */
@@ -23,8 +24,20 @@ export function snapInterval(intervalMs: number): number {
 }
 
 /** Equal subscriptions have equal texts, however they were written. */
-export function subscriptionKey({ topic, filter, intervalMs = 0, conflate = false }: Selection): string {
-  return canonicalKey(topic, filter && filterText(filter), snapInterval(intervalMs), conflate);
+export function subscriptionKey({
+  topic,
+  filter,
+  intervalMs = 0,
+  conflate = false,
+  keys,
+}: Selection): string {
+  const keysOf = keys && keysText(keys);
+  return canonicalKey(topic, filter && filterText(filter), snapInterval(intervalMs), conflate, keysOf);
+}
+
+/** Equal for the same keys, in whatever order. */
+export function keysText(keys: Iterable<string>): string {
+  return JSON.stringify([...new Set(keys)].sort());
 }
 
 /** The same of parts that are canonical already. */
@@ -33,9 +46,10 @@ export function canonicalKey(
   filter: string | undefined,
   intervalMs: number,
   conflate: boolean,
+  keys = '',
 ) {
-  // No topic or pattern has a blank in it.
-  return `${topic} ${intervalMs} ${conflate} ${filter ?? ''}`;
+  // No topic or pattern has a blank in it, and a filter begins with a brace.
+  return `${topic} ${intervalMs} ${conflate} ${keys}${filter ?? ''}`;
 }
 
 function filterText(filter: Filter): string {

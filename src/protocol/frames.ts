@@ -43,6 +43,7 @@ export interface Subscription {
   readonly intervalMs?: number;
   readonly conflate?: boolean;
   readonly presence?: boolean;
+  readonly keys?: readonly string[];
   /** It ends the session's other subscriptions to topics of its target. Never on the wire. */
   readonly replaces?: boolean;
   /** Decoded from what was none: to be refused with it, without harm to the others of its command. */
@@ -135,6 +136,7 @@ export interface SnapshotHeader {
   readonly offset: number;
   readonly first: boolean;
   readonly last: boolean;
+  readonly partial?: boolean;
 }
 
 export interface HistoryHeader {

@@ -162,6 +162,7 @@ const readers: { readonly [K in ServerKind]: (fields: Fields) => ServerKinds[K] 
     ...position(fields),
     first: fields.flag('first'),
     last: fields.flag('last'),
+    partial: fields.trueOrAbsent('partial'),
     publications: fields.list('publications', readPublication),
   }),
   joined: (fields) => ({ topic: fields.anyText('topic'), member: fields.child('member', member) }),

@@ -121,6 +121,7 @@ export const commandTable: CommandTable = {
     summary: 'Answered by pong; reports the last round trip, and what the application has had.',
     run: ping,
   },
+  setKeys: { order: 'changes', summary: 'Gives a subscription to a state topic other keys.', run: setKeys },
   call: { order: 'follows', summary: 'A request to the application. Reserved.', run: call },
 };
 
@@ -222,6 +223,13 @@ function subscribe(
   if (session.closed) return undefined;
   const results = subscriber.subscribe(session, command.subscriptions, unloaded);
   session.reply(command, { kind: 'subscribed', results });
+  session.pump();
+  return undefined;
+}
+
+function setKeys(session: Session, command: Fields<'setKeys'>, { subscriber }: CommandOptions): Answer {
+  const result = subscriber.setKeys(session, command.view, command.keys);
+  session.reply(command, { kind: 'subscribed', results: [result] });
   session.pump();
   return undefined;
 }

@@ -89,6 +89,14 @@ export class SessionView {
     return undefined;
   }
 
+  /** `sentUpto`, if it was sent the values of all its keys up to there. */
+  get completeUpto(): Position | undefined {
+    const backlog = this.#backlog;
+    if (this.#state === 'live') return this.sentUpto;
+    if (!(backlog instanceof TopicBacklog) || backlog.snapshot !== undefined) return undefined;
+    return backlog.isOfAnotherEpoch || backlog.isOutOfReach ? undefined : this.sentUpto;
+  }
+
   /** Frames of the view that it was sent since it went live. */
   get liveFrames(): number {
     return this.#state === 'live' ? this.view.frames - this.#framesBefore : 0;

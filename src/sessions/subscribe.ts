@@ -4,10 +4,11 @@ import type { Awaitable } from '../awaitable.ts';
 import type { Backlog } from '../catch-up/catch-up.ts';
 import { startPattern } from '../catch-up/start-pattern.ts';
 import { type StartOptions, type StartResult, startTopic } from '../catch-up/start-topic.ts';
+import { TopicBacklog } from '../catch-up/topic-backlog.ts';
 import { SluiceError } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import type { Feed, View } from '../fanout/view.ts';
-import { subscriptionKey, type ViewOptions } from '../fanout/view-options.ts';
+import { subscriptionKey, type ViewOptions, viewKeys } from '../fanout/view-options.ts';
 import { snapInterval } from '../protocol/equal-subscriptions.ts';
 import type { Granted, Position, SubscribeResult, Subscription } from '../protocol/frames.ts';
 import { type CompiledFilter, compileFilter, filterProblem } from '../topics/filter.ts';
@@ -94,6 +95,64 @@ export class Subscriber {
     return this.#result(session, subscription, true, unloaded);
   }
 
+  /** The subscription goes on with other keys, by another view. Where that is refused it goes on as it is. */
+  setKeys(session: Session, viewId: number, keys: readonly string[]): Granted {
+    const before = session.views.get(viewId);
+    if (before === undefined || before.watches !== undefined) throw new SluiceError('not_subscribed');
+    const { target, payer, view: former } = before;
+    const had = former.options.keys;
+    if (had === undefined) throw new SluiceError('invalid_request', 'the subscription has no keys');
+    const options = { ...former.options, keys: viewKeys(keys) };
+    const at = before.completeUpto;
+    const isWatched = before.watch !== undefined;
+    if (subscriptionKey(options) === former.subscriptionKey) return this.#changed(before, at);
+    if (this.#equalTo(session, options) !== undefined)
+      throw new SluiceError('already_subscribed', `already subscribed to these keys of ${target}`);
+    const view = this.#replace(session, before, options);
+    const feed = feedOfTopic(view);
+    const nowMs = this.#options.broker.nowMs();
+    const backlog = new TopicBacklog(
+      feed,
+      at?.epoch ?? feed.topic.epoch,
+      at?.offset ?? feed.topic.ring.newest,
+    );
+    const added = new Set([...options.keys.set].filter((key) => !had.set.has(key)));
+    if (at === undefined) backlog.takeSnapshot(nowMs);
+    else if (added.size > 0) backlog.takeValuesOf(added, nowMs);
+    const after = new SessionView({ view, target, automatic: false, payer, backlog });
+    session.addView(after);
+    if (isWatched) this.#watchOrUndo(session, after);
+    return this.#changed(after, at);
+  }
+
+  #changed({ view, target, sentUpto }: SessionView, at: Position | undefined): Granted {
+    const { topic } = feedOfTopic(view);
+    const { epoch, offset } = at ?? sentUpto ?? { epoch: topic.epoch, offset: topic.ring.newest };
+    return {
+      ...{ topic: target, view: view.id, mode: topic.options.mode, epoch, offset },
+      recovered: at === undefined ? undefined : true,
+      intervalMs: view.options.intervalMs || undefined,
+    };
+  }
+
+  /** Takes the place of the subscription for a view with these options. */
+  #replace(session: Session, before: SessionView, options: ViewOptions): View {
+    const { fanout } = this.#options;
+    const { view: former, payer } = before;
+    // Its own place is free for the new view, if it has it alone.
+    const isAlone = former.subscriptions === 1;
+    if (isAlone) session.removeView(before, 'replaced');
+    try {
+      const view = fanout.attach(options, payer);
+      if (!isAlone) session.removeView(before, 'replaced');
+      return view;
+    } catch (error) {
+      const reason = error instanceof SluiceError ? error.code : 'internal';
+      if (isAlone) session.push({ kind: 'unsubscribed', views: [former.id], reason });
+      throw error;
+    }
+  }
+
   /** Ends the subscriptions that the session's new identity forbids, and tells the client. */
   endForbidden(session: Session): void {
     const { authorize } = this.#options;
@@ -174,7 +233,7 @@ export class Subscriber {
 
   #check(
     session: Session,
-    { topic: target, filter, presence, since, last, fault: malformed }: Subscription,
+    { topic: target, filter, presence, since, last, keys, fault: malformed }: Subscription,
   ): void {
     if (malformed !== undefined) throw new SluiceError(malformed.code, malformed.message);
     const problem = targetProblem(target);
@@ -193,6 +252,8 @@ export class Subscriber {
         'a pattern continues by cursor, or by positions, not by since',
       );
     }
+    if (keys !== undefined && (isPattern(target) || this.#options.modeOf(target) !== 'state'))
+      throw new SluiceError('invalid_request', 'keys are of a state topic');
     const refusal = this.#options.authorize(session.identity, 'subscribe', target);
     if (refusal !== undefined) throw refusal;
   }
@@ -232,7 +293,10 @@ export class Subscriber {
     session.addView(watch);
   }
 
-  #viewOptions(session: Session, { topic: target, filter, intervalMs, conflate }: Subscription): ViewOptions {
+  #viewOptions(
+    session: Session,
+    { topic: target, filter, intervalMs, conflate, keys }: Subscription,
+  ): ViewOptions {
     const compiled: CompiledFilter | undefined = filter === undefined ? undefined : compileFilter(filter);
     return {
       target,
@@ -240,6 +304,7 @@ export class Subscriber {
       filter: compiled,
       intervalMs: snapInterval(intervalMs ?? 0),
       conflate: conflate === true || this.#options.conflates(target),
+      keys: keys && viewKeys(keys),
       dictionaries:
         this.#options.dictionaries &&
         session.knowsDictionaries &&
@@ -253,9 +318,8 @@ export class Subscriber {
    */
   #checkPlace(session: Session, options: ViewOptions, { topic }: Subscription): Position | undefined {
     if (session.views.size === 0) return undefined;
-    const key = subscriptionKey(options);
-    for (const existing of session.views.values()) {
-      if (existing.view.subscriptionKey !== key) continue;
+    const existing = this.#equalTo(session, options);
+    if (existing !== undefined) {
       if (!existing.automatic) throw new SluiceError('already_subscribed', `already subscribed to ${topic}`);
       const { sentUpto } = existing;
       session.removeView(existing, 'replaced');
@@ -264,6 +328,12 @@ export class Subscriber {
     let own = 0;
     for (const existing of session.views.values()) if (!existing.automatic) own++;
     if (own >= this.#options.subscriptionsPerSession) throw new SluiceError('too_many_subscriptions');
+    return undefined;
+  }
+
+  #equalTo(session: Session, options: ViewOptions): SessionView | undefined {
+    const key = subscriptionKey(options);
+    for (const existing of session.views.values()) if (existing.view.subscriptionKey === key) return existing;
     return undefined;
   }
 

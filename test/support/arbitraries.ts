@@ -73,6 +73,8 @@ const range: Arbitrary<OffsetRange> = fc
   .tuple(uint53, uint53)
   .map(([a, b]) => ({ after: Math.min(a, b), upto: Math.max(a, b) }));
 
+const keys = fc.array(fc.string({ unit: 'grapheme' }), { minLength: 1, maxLength: 3 });
+
 const commands: { readonly [K in CommandKind]: Arbitrary<Commands[K]> } = {
   connect: fc.record({
     token: maybe(name),
@@ -90,6 +92,7 @@ const commands: { readonly [K in CommandKind]: Arbitrary<Commands[K]> } = {
         intervalMs: maybe(fc.integer({ min: 1, max: 0xffff_ffff })),
         conflate: wish,
         presence: wish,
+        keys: maybe(keys),
       }),
       { minLength: 1, maxLength: 3 },
     ),
@@ -123,6 +126,7 @@ const commands: { readonly [K in CommandKind]: Arbitrary<Commands[K]> } = {
   refresh: fc.record({ token: name }),
   ping: fc.record({ roundTripMs: maybe(fc.double({ min: 0.001, max: 1e6, noNaN: true })) }),
   call: fc.record({ method: name, payload: maybe(payload) }),
+  setKeys: fc.record({ view: uint32, keys }),
 };
 
 const error = fc.record({
@@ -224,6 +228,7 @@ const kinds: { readonly [K in ServerKind]: Arbitrary<ServerKinds[K]> } = {
     publications,
     first: fc.boolean(),
     last: fc.boolean(),
+    partial: wish,
   }),
   joined: pushedMember,
   left: pushedMember,

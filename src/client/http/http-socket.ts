@@ -71,6 +71,13 @@ export class HttpSocket implements FrameSocket {
         for (const subscription of frame.subscriptions) this.#want(subscription, id);
         this.#plan();
         break;
+      case 'setKeys':
+        // A stream that continues would lack the values of new keys: this subscription begins anew.
+        for (const { view, selection } of [...this.#wanted])
+          if (view === frame.view) this.#want({ ...selection, keys: frame.keys }, id);
+        this.#wanted = this.#wanted.filter(({ view }) => view !== frame.view);
+        this.#plan();
+        break;
       case 'unsubscribe':
         this.#wanted = this.#wanted.filter(({ view }) => !frame.views?.includes(view));
         this.#plan();

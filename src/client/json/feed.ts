@@ -29,7 +29,7 @@ export interface JsonSubscriptionEvents<T> {
   state: [state: SubscriptionState];
 }
 
-export type FeedOptions = Omit<SubscribeOptions, 'presence'>;
+export type FeedOptions = Omit<SubscribeOptions, 'presence' | 'keys'>;
 
 /** What is known of a topic. */
 interface Known extends Position {

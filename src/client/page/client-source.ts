@@ -48,6 +48,7 @@ export class ClientSource implements Source {
     // It may be live already: another page of this client has the same one.
     tell({ kind: 'state', state: subscription.state });
     return {
+      setKeys: (keys) => subscription.setKeys(keys),
       end: () => {
         flush();
         isOver = true;

@@ -42,6 +42,9 @@ export class Host {
       case 'attach':
         this.#attach(message);
         break;
+      case 'keys':
+        this.#attachments.get(message.id)?.setKeys(message.keys);
+        break;
       case 'detach':
         this.#attachments.get(message.id)?.end();
         this.#attachments.delete(message.id);

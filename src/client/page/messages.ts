@@ -20,6 +20,7 @@ export type ToHost =
       readonly options: SubscribeOptions;
     }
   | { readonly kind: 'detach'; readonly id: number }
+  | { readonly kind: 'keys'; readonly id: number; readonly keys: readonly string[] }
   | { readonly kind: 'call'; readonly id: number; readonly name: CallName; readonly args: readonly unknown[] }
   | { readonly kind: 'hello' | 'connect' | 'bye' | 'ping' };
 

@@ -1,7 +1,8 @@
 import type { Position, TopicPosition } from '../../protocol/frames.ts';
-import { type ClientError, localError } from '../client-error.ts';
+import { type ClientError, gatewayError, localError } from '../client-error.ts';
 import { Emitter } from '../emitter.ts';
 import type { ReceivedPublication } from '../publication.ts';
+import { checkedKeys } from '../requests.ts';
 import { LiveMap } from '../subscriptions/live-map.ts';
 import { Positions } from '../subscriptions/positions.ts';
 import { sinceList } from '../subscriptions/starting-point.ts';
@@ -41,7 +42,8 @@ const maxWaitingEvents = 10_000;
  */
 export class PageSubscription<T = unknown> implements Subscription<T> {
   readonly topic: string;
-  readonly options: PageSubscribeOptions;
+  options: PageSubscribeOptions;
+  #keys: ReadonlySet<string> | undefined;
   #state: SubscriptionState = 'pending';
   #error: ClientError | undefined;
   #cursor: string | undefined;
@@ -59,6 +61,7 @@ export class PageSubscription<T = unknown> implements Subscription<T> {
     this.options = options;
     this.#port = port;
     this.#cursor = options.cursor;
+    this.#keys = options.keys && new Set(options.keys);
     for (const { topic: name, ...position } of sinceList(topic, options.since))
       this.#positions.set(name, position);
     this.#events = new Emitter((fault, event) =>
@@ -88,6 +91,22 @@ export class PageSubscription<T = unknown> implements Subscription<T> {
 
   current(topic = this.topic): StateMap<T> {
     return (this.#maps.get(topic)?.entries ?? noEntries) as StateMap<T>;
+  }
+
+  setKeys(wanted: readonly string[]): void {
+    const keys = checkedKeys(wanted);
+    const { topic, options } = this;
+    if (!options.keys)
+      throw gatewayError('invalid_request', `The subscription to ${topic} began without keys.`);
+    const { since: _since, last: _last, cursor: _cursor, ...selection } = options;
+    this.options = { ...selection, keys };
+    this.#keys = new Set(keys);
+    const map = this.#maps.get(topic);
+    const entries = [...(map?.entries.values() ?? [])];
+    const kept = entries.filter((each) => this.#isShown(each));
+    if (kept.length < entries.length && map?.page(kept, { first: true, last: true }))
+      this.#events.emit('map', this.current(), topic);
+    this.#attachment?.setKeys(keys);
   }
 
   on<K extends keyof SubscriptionEvents<T>>(
@@ -146,6 +165,8 @@ export class PageSubscription<T = unknown> implements Subscription<T> {
 
   /** Nothing has been seen yet: as the application wants it. */
   #start(): Pick<SubscribeOptions, 'since' | 'cursor' | 'last'> {
+    // The values of some keys may be still to come: those of all come again.
+    if (this.#keys) return {};
     if (this.topic.endsWith('*')) return this.#startOfPattern();
     const position = this.position;
     return position ? { since: position, cursor: this.#cursor, last: undefined } : {};
@@ -214,11 +235,16 @@ export class PageSubscription<T = unknown> implements Subscription<T> {
   #deliver(publication: ReceivedPublication, meta: PublicationMeta): boolean {
     const { topic, offset } = publication;
     const { epoch } = meta;
+    if (!this.#isShown(publication)) return false;
     if (offset <= this.#floor(topic, epoch)) return false;
     this.#positions.set(topic, { epoch, offset });
     if (this.#port.isOwn({ topic, epoch, offset })) return true;
     this.#events.emit('publication', publication as ReceivedPublication<T>, meta);
     return true;
+  }
+
+  #isShown({ key = '' }: ReceivedPublication): boolean {
+    return this.#keys?.has(key) ?? true;
   }
 
   #floor(topic: string, epoch: string): number {
@@ -253,7 +279,8 @@ export class PageSubscription<T = unknown> implements Subscription<T> {
 
   #snapshot(publications: readonly ReceivedPublication[], at: TopicPosition): void {
     this.#stateNamespaces.add(namespaceOf(at.topic));
-    this.#mapOf(at.topic).page(publications, { first: true, last: true });
+    const shown = publications.filter((each) => this.#isShown(each));
+    this.#mapOf(at.topic).page(shown, { first: true, last: true });
     this.#positions.set(at.topic, { epoch: at.epoch, offset: at.offset });
     this.#events.emit('snapshot', this.current(at.topic), at);
   }

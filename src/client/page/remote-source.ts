@@ -29,6 +29,7 @@ export class RemoteSource implements Source {
     this.#listeners.set(id, listener);
     this.#post({ kind: 'attach', id, topic, options });
     return {
+      setKeys: (keys) => this.#post({ kind: 'keys', id, keys }),
       end: () => {
         this.#listeners.delete(id);
         this.#post({ kind: 'detach', id });

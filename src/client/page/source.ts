@@ -27,6 +27,7 @@ export type CallName = keyof Calls;
 
 /** A subscription at a source. */
 export interface Attachment {
+  setKeys(keys: readonly string[]): void;
   /** Ends it. Events that have arrived are told before it returns. */
   end(): void;
 }

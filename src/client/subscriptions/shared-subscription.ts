@@ -1,8 +1,9 @@
-import { subscriptionKey } from '../../protocol/equal-subscriptions.ts';
+import { keysText, subscriptionKey } from '../../protocol/equal-subscriptions.ts';
 import type {
   Granted,
   Mode,
   Position,
+  Publication,
   TopicPosition,
   Subscription as WireSubscription,
 } from '../../protocol/frames.ts';
@@ -45,9 +46,11 @@ export type WireState = 'needed' | 'asked' | 'live' | 'off';
 /** One subscription on the wire and the local ones that share it: what to ask for, positions, live maps, delivery. */
 export class SharedSubscription {
   readonly topic: string;
-  readonly options: SubscribeOptions;
+  options: SubscribeOptions;
   /** Equal for equal subscriptions. */
-  readonly key: string;
+  key: string;
+  /** A command for other keys is out. */
+  isRekeying = false;
   readonly members = new Set<LocalSubscription>();
   /** Between attempts after a refusal that may pass. */
   readonly backoff: Backoff;
@@ -66,6 +69,14 @@ export class SharedSubscription {
   /** A pattern's topic of which something is missing that `#cursor` may count as received. */
   #suspect: string | undefined;
   readonly #continuation = new Continuation();
+  /** Those that the gateway was asked for last; undefined: all. */
+  #keys: ReadonlySet<string> | undefined;
+  /** Those of the view. */
+  #viewKeys: ReadonlySet<string> | undefined;
+  /** Those whose values have come. */
+  #keysHad: ReadonlySet<string> = new Set();
+  /** Values of a partial snapshot may be as new as this. */
+  #partialUpto = 0;
   readonly #port: SharedPort;
 
   constructor(topic: string, options: SubscribeOptions, port: SharedPort) {
@@ -126,7 +137,8 @@ export class SharedSubscription {
     const { filter, intervalMs, conflate } = this.options;
     this.#hasPresence = this.#wantsPresence();
     const presence = this.#hasPresence || undefined;
-    const selection = { topic: this.topic, filter, intervalMs, conflate, presence };
+    const keys = this.#askKeys();
+    const selection = { topic: this.topic, filter, intervalMs, conflate, presence, keys };
     const wire = this.#start.ask({
       topic: this.topic,
       known: this.#topics.completePositions(),
@@ -142,6 +154,7 @@ export class SharedSubscription {
     this.#state = 'live';
     this.#view = result.view;
     this.#wasLive = true;
+    this.#viewKeys = this.#keys;
     this.#isInbox = result.inbox === true;
     this.backoff.reset();
     this.#start.granted();
@@ -150,6 +163,31 @@ export class SharedSubscription {
     this.#cursor = result.cursor ?? this.#start.cursor ?? (this.isPattern ? undefined : this.#cursor);
     for (const start of this.isPattern ? (result.topics ?? []) : [result]) this.#begin(start);
     for (const member of this.members) member.enter('live');
+  }
+
+  /** Other keys, once the gateway is asked for them. */
+  rekey(options: SubscribeOptions): void {
+    this.options = options;
+    this.key = subscriptionKey({ topic: this.topic, ...options });
+  }
+
+  /** Its keys are others than those that the gateway was asked for. */
+  get mustRekey(): boolean {
+    const { keys } = this.options;
+    return keys !== undefined && keysText(keys) !== keysText(this.#keys ?? []);
+  }
+
+  /** Returns the keys to ask the gateway for. Of those that left nothing is told any more. */
+  toRekeyed(): readonly string[] {
+    this.isRekeying = true;
+    return this.#askKeys() ?? [];
+  }
+
+  /** Another view takes the place of the one before, and goes on where that was. */
+  rekeyed({ view }: Granted): void {
+    this.isRekeying = false;
+    this.#view = view;
+    this.#viewKeys = this.#keys;
   }
 
   /** Whether a subscription that begins at `start` would leave a hole after what was seen, or repeat some. */
@@ -171,6 +209,7 @@ export class SharedSubscription {
   /** The view is gone, with the connection or by our own doing. Positions stay. */
   toNeeded(): void {
     this.#state = 'needed';
+    this.isRekeying = false;
     for (const member of this.members) member.enter('pending');
   }
 
@@ -204,6 +243,7 @@ export class SharedSubscription {
     const { epoch } = verdict.position;
     const fresh = publications
       .filter(({ offset }) => offset > verdict.from && !this.#port.isOwn({ topic, epoch, offset }))
+      .filter((each) => this.#isShown(topic, each))
       .map((publication) => new ReceivedPublication(topic, publication));
     this.#topics.setPosition(topic, verdict.position);
     const isHeard = [...this.members].some((member) => member.isHeard());
@@ -215,11 +255,15 @@ export class SharedSubscription {
 
   snapshot(frame: ServerKinds['snapshot']): void {
     const { topic, epoch, offset } = frame;
-    const publications = frame.publications.map((publication) => new ReceivedPublication(topic, publication));
     this.#topics.setMode(topic, 'state');
     const map = this.#topics.map(topic) as LiveMap;
+    const fresh = frame.publications.map((publication) => new ReceivedPublication(topic, publication));
+    const publications = frame.partial && frame.first ? [...map.entries.values(), ...fresh] : fresh;
+    if (frame.partial) for (const one of fresh) this.#partialUpto = Math.max(this.#partialUpto, one.offset);
+    else this.#partialUpto = 0;
     if (!map.page(publications, frame)) return;
-    this.#topics.setComplete(topic, true);
+    this.#prune(map);
+    this.#complete(topic, true);
     this.#topics.setPosition(topic, { epoch, offset });
     for (const member of this.members) {
       member.stand({ topic, epoch, offset });
@@ -240,7 +284,7 @@ export class SharedSubscription {
     this.#topics.setPosition(topic, { epoch, offset });
     for (const member of this.members) member.reset({ topic, epoch, offset });
     this.#forget(topic);
-    this.#topics.setComplete(topic, true);
+    this.#complete(topic, true);
   }
 
   lagging(): void {
@@ -289,7 +333,7 @@ export class SharedSubscription {
    * on an empty map.
    */
   #beginState({ topic, offset }: TopicStart, wasAskedFor: boolean): void {
-    this.#topics.setComplete(topic, offset === 0);
+    this.#complete(topic, offset === 0);
     if (offset === 0 || (this.isPattern && !wasAskedFor)) this.#forget(topic);
   }
 
@@ -388,6 +432,40 @@ export class SharedSubscription {
   #had(before: Position, offset: number, isHeard: boolean): void {
     if (!isHeard) this.unheardAfter ??= before;
     else if (!this.unheardAfter) this.#port.had(this.#view, offset);
+  }
+
+  #askKeys(): readonly string[] | undefined {
+    const { topic } = this;
+    const { keys } = this.options;
+    if (!keys) return undefined;
+    this.#keys = new Set(keys);
+    const map = this.#topics.completeMap(topic);
+    if (map && this.#prune(map)) for (const member of this.members) this.#tellMap(member, map, topic);
+    this.#keysHad = new Set(keys.filter((key) => this.#keysHad.has(key)));
+    if (this.#keysHad.size < this.#keys.size) this.#topics.setComplete(topic, false);
+    return keys;
+  }
+
+  #complete(topic: string, isComplete: boolean): void {
+    const { keys } = this.options;
+    this.#keysHad = (isComplete && this.#viewKeys) || new Set();
+    this.#topics.setComplete(topic, isComplete && (keys?.every((key) => this.#keysHad.has(key)) ?? true));
+  }
+
+  /** Not of keys that left, nor older than the value of a partial snapshot. */
+  #isShown(topic: string, { key = '', offset }: Publication): boolean {
+    if (this.#keys?.has(key) === false) return false;
+    if (offset > this.#partialUpto) return true;
+    return !((this.#topics.map(topic)?.entries.get(key)?.offset ?? 0) >= offset);
+  }
+
+  /** Keeps only its keys. Returns whether there were others. */
+  #prune(map: LiveMap): boolean {
+    const keys = this.#keys;
+    if (!keys) return false;
+    const all = [...map.entries.values()];
+    const kept = all.filter(({ key = '' }) => keys.has(key));
+    return kept.length < all.length && map.page(kept, { first: true, last: true });
   }
 
   #learn(topic: string, mode: Mode): void {

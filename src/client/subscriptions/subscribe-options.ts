@@ -12,6 +12,8 @@ export interface SubscribeOptions {
    * passed.
    */
   readonly presence?: boolean;
+  /** Of a state topic only these keys, 1 to 1000: what a grid shows of it. `setKeys` changes them. */
+  readonly keys?: readonly string[];
   /** Begin with the newest N publications. */
   readonly last?: number;
   /** Begin after this position, e.g. one that a page kept; for a pattern, one per topic, or better `cursor`. */

@@ -151,6 +151,31 @@ export class Subscribing {
     shared.toLive(result);
     if (shared.members.size === 0) this.drop(shared);
     else if (shared.mustAskAgain) this.askAgain(shared);
+    else this.rekey(shared);
+  }
+
+  /** Tells the gateway of other keys, one command at a time. */
+  rekey(shared: SharedSubscription): void {
+    const { view } = shared;
+    if (shared.state !== 'live' || shared.isRekeying || !shared.mustRekey) return;
+    this.#port.commands.send('setKeys', { view, keys: shared.toRekeyed() }, (outcome) => {
+      const result = outcome.ok ? outcome.reply.results[0] : undefined;
+      const granted = result && 'view' in result ? result : undefined;
+      if (this.#registry.byView.get(view) !== shared) {
+        // It was left meanwhile, and the gateway knew that view no more.
+        if (granted) this.#releases.add(granted.view, shared.key);
+      } else if (granted) {
+        this.#registry.byView.delete(view);
+        this.#registry.byView.set(granted.view, shared);
+        if (granted.view !== view) this.#dictionaries.forget(view);
+        shared.rekeyed(granted);
+        this.rekey(shared);
+      } else if (!outcome.ok && outcome.error.code === 'timeout') this.#port.abandon(outcome.error);
+      else if (!outcome.ok && outcome.error.code === 'rate_limited') {
+        this.#release(shared);
+        this.#askLater(shared, outcome.error.retryAfterMs ?? 1_000);
+      } else if (!outcome.ok && outcome.error.code !== 'disconnected') this.askAgain(shared);
+    });
   }
 
   refuse(shared: SharedSubscription, error: ClientError): void {

@@ -67,6 +67,7 @@ export interface TopicStart extends TopicPosition {
 /** What a subscription needs from the registry that holds it. */
 export interface SubscriptionHome {
   remove(subscription: LocalSubscription): void;
+  setKeys(subscription: LocalSubscription, keys: readonly string[]): void;
   mapOf(subscription: LocalSubscription, topic: string): StateMap;
   cursorOf(subscription: LocalSubscription): string | undefined;
   /** Errors that no listener of the subscription heard, and listeners that threw. */
@@ -94,6 +95,11 @@ export interface Subscription<T = unknown> {
    * map, and until then the same one, as `useSyncExternalStore` wants it. `topic`: one of a pattern.
    */
   current(topic?: string): StateMap<T>;
+  /**
+   * Other keys for a subscription that began with `keys`: a grid has scrolled. The values of new keys come with a
+   * `snapshot` of all; of those that left nothing comes any more. `options.keys` are these from now on.
+   */
+  setKeys(keys: readonly string[]): void;
   /** Returns a function that removes the listener. */
   on<K extends keyof SubscriptionEvents<T>>(
     event: K,
@@ -110,7 +116,7 @@ export interface Subscription<T = unknown> {
 /** A subscription of this client. Equal ones share one subscription on the wire. */
 export class LocalSubscription<T = unknown> implements Subscription<T> {
   readonly topic: string;
-  readonly options: SubscribeOptions;
+  options: SubscribeOptions;
   #state: SubscriptionState = 'pending';
   #error: ClientError | undefined;
   readonly #positions = new Positions();
@@ -152,6 +158,10 @@ export class LocalSubscription<T = unknown> implements Subscription<T> {
 
   current(topic = this.topic): StateMap<T> {
     return this.#home.mapOf(this as LocalSubscription, topic) as StateMap<T>;
+  }
+
+  setKeys(keys: readonly string[]): void {
+    this.#home.setKeys(this as LocalSubscription, keys);
   }
 
   on<K extends keyof SubscriptionEvents<T>>(

@@ -2,7 +2,7 @@ import { subscriptionKey } from '../../protocol/equal-subscriptions.ts';
 import type { SubscribeResult, TopicPosition } from '../../protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import { ClientError, gatewayError } from '../client-error.ts';
-import { checkedSubscribe } from '../requests.ts';
+import { checkedKeys, checkedSubscribe } from '../requests.ts';
 import { Acknowledging } from './acknowledging.ts';
 import { Dictionaries } from './dictionaries.ts';
 import { Registry } from './registry.ts';
@@ -54,12 +54,7 @@ export class Subscriptions {
     const { since = asked.last || asked.cursor ? undefined : shared.unheardAfter } = asked;
     shared.unheardAfter = undefined;
     const subscription = new LocalSubscription<T>(topic, { ...asked, since }, this);
-    const member = subscription as LocalSubscription;
-    this.#registry.homes.set(member, shared);
-    if (shared.join(member)) this.#subscribing.askAgain(shared);
-    else if (shared.state === 'needed') this.#subscribing.planFlush();
-    // Not before the caller has had the time to listen.
-    queueMicrotask(() => shared.show(member));
+    this.#enter(subscription as LocalSubscription, shared);
     return subscription;
   }
 
@@ -69,9 +64,27 @@ export class Subscriptions {
     const shared = this.#registry.homes.get(member);
     if (!shared) return;
     this.#registry.homes.delete(member);
-    shared.leave(member);
-    // In the same turn another may join (a component that remounts): then nothing has to be sent.
-    if (shared.members.size === 0) queueMicrotask(() => this.#subscribing.drop(shared));
+    this.#leave(member, shared);
+  }
+
+  /** Throws where the keys can't be sent. */
+  setKeys(member: LocalSubscription, wanted: readonly string[]): void {
+    const { topic } = member;
+    const keys = checkedKeys(wanted);
+    const { since: _since, last: _last, cursor: _cursor, ...selection } = { ...member.options, keys };
+    const shared = this.#registry.homes.get(member);
+    if (!member.options.keys)
+      throw gatewayError('invalid_request', `The subscription to ${topic} began without keys.`);
+    const key = subscriptionKey({ topic, ...selection });
+    if (!shared || key === shared.key) return;
+    member.options = selection;
+    if (shared.members.size > 1 || this.#registry.byKey.has(key)) this.#move(member, shared, selection);
+    else {
+      this.#registry.byKey.delete(shared.key);
+      shared.rekey(selection);
+      this.#registry.byKey.set(key, shared);
+      this.#subscribing.rekey(shared);
+    }
   }
 
   mapOf(member: LocalSubscription, topic: string): StateMap {
@@ -150,6 +163,29 @@ export class Subscriptions {
   }
 
   // -- inside -----------------------------------------------------------------------------------------
+
+  #enter(member: LocalSubscription, shared: SharedSubscription): void {
+    this.#registry.homes.set(member, shared);
+    if (shared.join(member)) this.#subscribing.askAgain(shared);
+    else if (shared.state === 'needed') this.#subscribing.planFlush();
+    // Not before the caller has had the time to listen.
+    queueMicrotask(() => shared.show(member));
+  }
+
+  #leave(member: LocalSubscription, shared: SharedSubscription): void {
+    shared.leave(member);
+    // In the same turn another may join (a component that remounts): then nothing has to be sent.
+    if (shared.members.size === 0) queueMicrotask(() => this.#subscribing.drop(shared));
+  }
+
+  /** What others have, or had before, stays as it is. */
+  #move(member: LocalSubscription, from: SharedSubscription, options: SubscribeOptions): void {
+    this.#leave(member, from);
+    member.forget(member.topic);
+    const to = this.#sharedFor(member.topic, options);
+    if (to.state !== 'live') member.enter('pending');
+    this.#enter(member, to);
+  }
 
   #sharedFor(topic: string, options: SubscribeOptions): SharedSubscription {
     const key = subscriptionKey({ topic, ...options });

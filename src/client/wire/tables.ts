@@ -48,7 +48,7 @@ const messages = {
   topicPosition: 'topic:r epoch:s offset:n',
   filter: 'op:o tag:s values:*s number:d filters:*filter',
   subscription:
-    'topic:r since:?position positions:*topicPosition last:U filter:?filter intervalMs:U conflate:B presence:B cursor:S',
+    'topic:r since:?position positions:*topicPosition last:U filter:?filter intervalMs:U conflate:B presence:B cursor:S keys:*s',
 };
 
 /** In the order of their numbers in ServerFrame, from 2. */
@@ -67,7 +67,7 @@ const serverKinds: Readonly<Record<ServerKind, string>> = {
   batch:
     'view:u topic:S epoch:S after:n upto:e publications:*publication deflate:x plainBytes:u crc32:f dictionary:u cursor:S',
   reset: 'view:u topic:s epoch:s offset:n mode:m',
-  snapshot: 'view:u topic:s epoch:s offset:n first:b publications:*publication last:b',
+  snapshot: 'view:u topic:s epoch:s offset:n first:b publications:*publication last:b partial:B',
   joined: 'topic:s member:!member',
   left: 'topic:s member:!member',
   lagging: 'views:*u',
@@ -90,6 +90,7 @@ const commands: Readonly<Record<CommandKind, string>> = {
   refresh: 'token:r',
   ping: 'roundTripMs:d acks:+ack',
   call: 'method:r json:J binary:K',
+  setKeys: 'view:u keys:*s',
 };
 
 /** The kind of frame that replies to each command. */
@@ -104,6 +105,7 @@ export const replyKinds = {
   refresh: 'refreshed',
   ping: 'pong',
   call: 'result',
+  setKeys: 'subscribed',
 } as const satisfies Record<CommandKind, ServerKind>;
 
 export interface Field {

@@ -168,11 +168,12 @@ export function frameBatch(topic: string, header: BatchHeader, pieces: readonly 
 }
 
 export function frameSnapshot(header: SnapshotHeader, pieces: readonly Uint8Array[]): Uint8Array {
-  const { view, topic, epoch, offset, first, last } = header;
+  const { view, topic, epoch, offset, first, last, partial } = header;
   const writer = begin(topic, epoch, pieces);
   writer.ascii('{"type":"snapshot","view":').number(view).ascii(',"topic":').text(topic);
   writeEpoch(writer, epoch);
   writer.ascii(',"offset":').number(offset).ascii(`,"first":${first},"last":${last}`);
+  if (partial === true) writer.ascii(',"partial":true');
   return endWithMessages(writer, pieces);
 }
 

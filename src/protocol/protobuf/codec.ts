@@ -169,8 +169,8 @@ function frameBatch(_topic: string, header: BatchHeader, publications: readonly 
 }
 
 function frameSnapshot(header: SnapshotHeader, publications: readonly Uint8Array[]): Uint8Array {
-  const { view, topic, epoch, offset, first, last } = header;
-  v1.Snapshot.encode({ view, topic, epoch, offset, first, last }, scratch.begin());
+  const { view, topic, epoch, offset, first, last, partial } = header;
+  v1.Snapshot.encode({ view, topic, epoch, offset, first, last, partial }, scratch.begin());
   return frameRun(0, kindFields.snapshot, scratch.written(), publications);
 }
 

@@ -22,7 +22,8 @@ export namespace sluice {
             refresh?: (sluice.v1.Refresh.$Properties|null);
             ping?: (sluice.v1.Ping.$Properties|null);
             call?: (sluice.v1.Call.$Properties|null);
-            command?: ("connect"|"subscribe"|"unsubscribe"|"publish"|"history"|"presence"|"status"|"refresh"|"ping"|"call");
+            setKeys?: (sluice.v1.SetKeys.$Properties|null);
+            command?: ("connect"|"subscribe"|"unsubscribe"|"publish"|"history"|"presence"|"status"|"refresh"|"ping"|"call"|"setKeys");
             static create(properties: sluice.v1.ClientFrame.$Shape): sluice.v1.ClientFrame & sluice.v1.ClientFrame.$Shape;
             static create(properties?: sluice.v1.ClientFrame.$Properties): sluice.v1.ClientFrame;
             static encode(message: sluice.v1.ClientFrame.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
@@ -42,7 +43,8 @@ export namespace sluice {
                 refresh?: (sluice.v1.Refresh.$Properties|null);
                 ping?: (sluice.v1.Ping.$Properties|null);
                 call?: (sluice.v1.Call.$Properties|null);
-                command?: ("connect"|"subscribe"|"unsubscribe"|"publish"|"history"|"presence"|"status"|"refresh"|"ping"|"call");
+                setKeys?: (sluice.v1.SetKeys.$Properties|null);
+                command?: ("connect"|"subscribe"|"unsubscribe"|"publish"|"history"|"presence"|"status"|"refresh"|"ping"|"call"|"setKeys");
                 $unknowns?: Uint8Array[];
             }
             type $Shape = {
@@ -57,9 +59,10 @@ export namespace sluice {
               refresh?: sluice.v1.Refresh.$Shape|null;
               ping?: sluice.v1.Ping.$Shape|null;
               call?: sluice.v1.Call.$Shape|null;
+              setKeys?: sluice.v1.SetKeys.$Shape|null;
               $unknowns?: Uint8Array[];
             } & (
-              ({ command?: undefined; connect?: null; subscribe?: null; unsubscribe?: null; publish?: null; history?: null; presence?: null; status?: null; refresh?: null; ping?: null; call?: null }|{ command?: "connect"; connect: sluice.v1.Connect.$Shape; subscribe?: null; unsubscribe?: null; publish?: null; history?: null; presence?: null; status?: null; refresh?: null; ping?: null; call?: null }|{ command?: "subscribe"; connect?: null; subscribe: sluice.v1.Subscribe.$Shape; unsubscribe?: null; publish?: null; history?: null; presence?: null; status?: null; refresh?: null; ping?: null; call?: null }|{ command?: "unsubscribe"; connect?: null; subscribe?: null; unsubscribe: sluice.v1.Unsubscribe.$Shape; publish?: null; history?: null; presence?: null; status?: null; refresh?: null; ping?: null; call?: null }|{ command?: "publish"; connect?: null; subscribe?: null; unsubscribe?: null; publish: sluice.v1.Publish.$Shape; history?: null; presence?: null; status?: null; refresh?: null; ping?: null; call?: null }|{ command?: "history"; connect?: null; subscribe?: null; unsubscribe?: null; publish?: null; history: sluice.v1.History.$Shape; presence?: null; status?: null; refresh?: null; ping?: null; call?: null }|{ command?: "presence"; connect?: null; subscribe?: null; unsubscribe?: null; publish?: null; history?: null; presence: sluice.v1.Presence.$Shape; status?: null; refresh?: null; ping?: null; call?: null }|{ command?: "status"; connect?: null; subscribe?: null; unsubscribe?: null; publish?: null; history?: null; presence?: null; status: sluice.v1.Status.$Shape; refresh?: null; ping?: null; call?: null }|{ command?: "refresh"; connect?: null; subscribe?: null; unsubscribe?: null; publish?: null; history?: null; presence?: null; status?: null; refresh: sluice.v1.Refresh.$Shape; ping?: null; call?: null }|{ command?: "ping"; connect?: null; subscribe?: null; unsubscribe?: null; publish?: null; history?: null; presence?: null; status?: null; refresh?: null; ping: sluice.v1.Ping.$Shape; call?: null }|{ command?: "call"; connect?: null; subscribe?: null; unsubscribe?: null; publish?: null; history?: null; presence?: null; status?: null; refresh?: null; ping?: null; call: sluice.v1.Call.$Shape })
+              ({ command?: undefined; connect?: null; subscribe?: null; unsubscribe?: null; publish?: null; history?: null; presence?: null; status?: null; refresh?: null; ping?: null; call?: null; setKeys?: null }|{ command?: "connect"; connect: sluice.v1.Connect.$Shape; subscribe?: null; unsubscribe?: null; publish?: null; history?: null; presence?: null; status?: null; refresh?: null; ping?: null; call?: null; setKeys?: null }|{ command?: "subscribe"; connect?: null; subscribe: sluice.v1.Subscribe.$Shape; unsubscribe?: null; publish?: null; history?: null; presence?: null; status?: null; refresh?: null; ping?: null; call?: null; setKeys?: null }|{ command?: "unsubscribe"; connect?: null; subscribe?: null; unsubscribe: sluice.v1.Unsubscribe.$Shape; publish?: null; history?: null; presence?: null; status?: null; refresh?: null; ping?: null; call?: null; setKeys?: null }|{ command?: "publish"; connect?: null; subscribe?: null; unsubscribe?: null; publish: sluice.v1.Publish.$Shape; history?: null; presence?: null; status?: null; refresh?: null; ping?: null; call?: null; setKeys?: null }|{ command?: "history"; connect?: null; subscribe?: null; unsubscribe?: null; publish?: null; history: sluice.v1.History.$Shape; presence?: null; status?: null; refresh?: null; ping?: null; call?: null; setKeys?: null }|{ command?: "presence"; connect?: null; subscribe?: null; unsubscribe?: null; publish?: null; history?: null; presence: sluice.v1.Presence.$Shape; status?: null; refresh?: null; ping?: null; call?: null; setKeys?: null }|{ command?: "status"; connect?: null; subscribe?: null; unsubscribe?: null; publish?: null; history?: null; presence?: null; status: sluice.v1.Status.$Shape; refresh?: null; ping?: null; call?: null; setKeys?: null }|{ command?: "refresh"; connect?: null; subscribe?: null; unsubscribe?: null; publish?: null; history?: null; presence?: null; status?: null; refresh: sluice.v1.Refresh.$Shape; ping?: null; call?: null; setKeys?: null }|{ command?: "ping"; connect?: null; subscribe?: null; unsubscribe?: null; publish?: null; history?: null; presence?: null; status?: null; refresh?: null; ping: sluice.v1.Ping.$Shape; call?: null; setKeys?: null }|{ command?: "call"; connect?: null; subscribe?: null; unsubscribe?: null; publish?: null; history?: null; presence?: null; status?: null; refresh?: null; ping?: null; call: sluice.v1.Call.$Shape; setKeys?: null }|{ command?: "setKeys"; connect?: null; subscribe?: null; unsubscribe?: null; publish?: null; history?: null; presence?: null; status?: null; refresh?: null; ping?: null; call?: null; setKeys: sluice.v1.SetKeys.$Shape })
             );
         }
 
@@ -124,6 +127,7 @@ export namespace sluice {
             conflate: boolean;
             cursor: string;
             presence: boolean;
+            keys: string[];
             static create(properties: sluice.v1.Subscription.$Shape): sluice.v1.Subscription & sluice.v1.Subscription.$Shape;
             static create(properties?: sluice.v1.Subscription.$Properties): sluice.v1.Subscription;
             static encode(message: sluice.v1.Subscription.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
@@ -141,6 +145,7 @@ export namespace sluice {
                 conflate?: (boolean|null);
                 cursor?: (string|null);
                 presence?: (boolean|null);
+                keys?: (string[]|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = sluice.v1.Subscription.$Properties;
@@ -211,6 +216,29 @@ export namespace sluice {
                 $unknowns?: Uint8Array[];
             }
             type $Shape = sluice.v1.Unsubscribe.$Properties;
+        }
+
+        interface ISetKeys extends sluice.v1.SetKeys.$Properties {
+        }
+
+        class SetKeys {
+            constructor(properties?: sluice.v1.SetKeys.$Properties);
+            $unknowns?: Uint8Array[];
+            view: number;
+            keys: string[];
+            static create(properties: sluice.v1.SetKeys.$Shape): sluice.v1.SetKeys & sluice.v1.SetKeys.$Shape;
+            static create(properties?: sluice.v1.SetKeys.$Properties): sluice.v1.SetKeys;
+            static encode(message: sluice.v1.SetKeys.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.SetKeys & sluice.v1.SetKeys.$Shape;
+        }
+
+        namespace SetKeys {
+            interface $Properties {
+                view?: (number|null);
+                keys?: (string[]|null);
+                $unknowns?: Uint8Array[];
+            }
+            type $Shape = sluice.v1.SetKeys.$Properties;
         }
 
         interface IPublish extends sluice.v1.Publish.$Properties {
@@ -1208,6 +1236,7 @@ export namespace sluice {
             first: boolean;
             publications: sluice.v1.Publication.$Properties[];
             last: boolean;
+            partial: boolean;
             static create(properties: sluice.v1.Snapshot.$Shape): sluice.v1.Snapshot & sluice.v1.Snapshot.$Shape;
             static create(properties?: sluice.v1.Snapshot.$Properties): sluice.v1.Snapshot;
             static encode(message: sluice.v1.Snapshot.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
@@ -1223,6 +1252,7 @@ export namespace sluice {
                 first?: (boolean|null);
                 publications?: (sluice.v1.Publication.$Properties[]|null);
                 last?: (boolean|null);
+                partial?: (boolean|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = {
@@ -1233,6 +1263,7 @@ export namespace sluice {
               first?: boolean|null;
               publications?: sluice.v1.Publication.$Shape[]|null;
               last?: boolean|null;
+              partial?: boolean|null;
               $unknowns?: Uint8Array[];
             };
         }

@@ -34,11 +34,12 @@ export const sluice = $root.sluice = (() => {
             ClientFrame.prototype.refresh = null;
             ClientFrame.prototype.ping = null;
             ClientFrame.prototype.call = null;
+            ClientFrame.prototype.setKeys = null;
 
             let $oneOfFields;
 
             $Object.defineProperty(ClientFrame.prototype, "command", {
-                get: $util.oneOfGetter($oneOfFields = ["connect", "subscribe", "unsubscribe", "publish", "history", "presence", "status", "refresh", "ping", "call"]),
+                get: $util.oneOfGetter($oneOfFields = ["connect", "subscribe", "unsubscribe", "publish", "history", "presence", "status", "refresh", "ping", "call", "setKeys"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -75,6 +76,8 @@ export const sluice = $root.sluice = (() => {
                     $root.sluice.v1.Ping.encode(message.ping, writer.uint32(82).fork(), _depth + 1).ldelim();
                 if (message.call != null && $Object.hasOwnProperty.call(message, "call"))
                     $root.sluice.v1.Call.encode(message.call, writer.uint32(90).fork(), _depth + 1).ldelim();
+                if (message.setKeys != null && $Object.hasOwnProperty.call(message, "setKeys"))
+                    $root.sluice.v1.SetKeys.encode(message.setKeys, writer.uint32(98).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -185,6 +188,13 @@ export const sluice = $root.sluice = (() => {
                                 break;
                             message.call = $root.sluice.v1.Call.decode(reader, reader.size(), $undefined, _depth + 1, message.call);
                             message.command = "call";
+                            continue;
+                        }
+                    case 12: {
+                            if (wireType !== 2)
+                                break;
+                            message.setKeys = $root.sluice.v1.SetKeys.decode(reader, reader.size(), $undefined, _depth + 1, message.setKeys);
+                            message.command = "setKeys";
                             continue;
                         }
                     }
@@ -409,6 +419,7 @@ export const sluice = $root.sluice = (() => {
 
             const Subscription = function (properties) {
                 this.positions = [];
+                this.keys = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -424,6 +435,7 @@ export const sluice = $root.sluice = (() => {
             Subscription.prototype.conflate = false;
             Subscription.prototype.cursor = "";
             Subscription.prototype.presence = false;
+            Subscription.prototype.keys = $util.emptyArray;
 
             Subscription.create = function(properties) {
                 return new Subscription(properties);
@@ -455,6 +467,9 @@ export const sluice = $root.sluice = (() => {
                     writer.uint32(64).bool(message.presence);
                 if (message.cursor != null && $Object.hasOwnProperty.call(message, "cursor") && message.cursor !== "")
                     writer.uint32(74).string(message.cursor);
+                if (message.keys != null && message.keys.length)
+                    for (let i = 0; i < message.keys.length; ++i)
+                        writer.uint32(82).string(message.keys[i]);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -560,6 +575,14 @@ export const sluice = $root.sluice = (() => {
                                 message.presence = value;
                             else
                                 delete message.presence;
+                            continue;
+                        }
+                    case 10: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.keys && message.keys.length))
+                                message.keys = [];
+                            message.keys.push(reader.stringVerify());
                             continue;
                         }
                     }
@@ -838,6 +861,105 @@ export const sluice = $root.sluice = (() => {
             };
 
             return Unsubscribe;
+        })();
+
+        v1.SetKeys = (function() {
+
+            const SetKeys = function (properties) {
+                this.keys = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            SetKeys.prototype.view = 0;
+            SetKeys.prototype.keys = $util.emptyArray;
+
+            SetKeys.create = function(properties) {
+                return new SetKeys(properties);
+            };
+
+            SetKeys.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.view != null && $Object.hasOwnProperty.call(message, "view") && message.view !== 0)
+                    writer.uint32(8).uint32(message.view);
+                if (message.keys != null && message.keys.length)
+                    for (let i = 0; i < message.keys.length; ++i)
+                        writer.uint32(18).string(message.keys[i]);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            SetKeys.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.sluice.v1.SetKeys();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.view = value;
+                            else
+                                delete message.view;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.keys && message.keys.length))
+                                message.keys = [];
+                            message.keys.push(reader.stringVerify());
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return SetKeys;
         })();
 
         v1.Publish = (function() {
@@ -4936,6 +5058,7 @@ export const sluice = $root.sluice = (() => {
             Snapshot.prototype.first = false;
             Snapshot.prototype.publications = $util.emptyArray;
             Snapshot.prototype.last = false;
+            Snapshot.prototype.partial = false;
 
             Snapshot.create = function(properties) {
                 return new Snapshot(properties);
@@ -4963,6 +5086,8 @@ export const sluice = $root.sluice = (() => {
                         $root.sluice.v1.Publication.encode(message.publications[i], writer.uint32(50).fork(), _depth + 1).ldelim();
                 if (message.last != null && $Object.hasOwnProperty.call(message, "last") && message.last !== false)
                     writer.uint32(56).bool(message.last);
+                if (message.partial != null && $Object.hasOwnProperty.call(message, "partial") && message.partial !== false)
+                    writer.uint32(64).bool(message.partial);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -5056,6 +5181,15 @@ export const sluice = $root.sluice = (() => {
                                 message.last = value;
                             else
                                 delete message.last;
+                            continue;
+                        }
+                    case 8: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.partial = value;
+                            else
+                                delete message.partial;
                             continue;
                         }
                     }

@@ -78,8 +78,9 @@ export function clientFrameToWire(frame: ClientFrame): ClientWire {
 }
 
 function subscriptionToWire(subscription: Subscription): sluice.v1.Subscription.$Properties {
-  const { filter, positions, ...rest } = subscription;
-  return { ...rest, positions: positions?.slice(), filter: filter && filterToWire(filter) };
+  const { filter, positions, keys, ...rest } = subscription;
+  const lists = { positions: positions?.slice(), keys: keys?.slice() };
+  return { ...rest, ...lists, filter: filter && filterToWire(filter) };
 }
 
 function filterToWire(filter: Filter): sluice.v1.Filter.$Properties {

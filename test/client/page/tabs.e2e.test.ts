@@ -2,6 +2,7 @@ import { build } from 'esbuild';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { PageClient, PageClientOptions } from '../../../src/client/page/index.ts';
+import type { Subscription } from '../../../src/client/subscriptions/subscription.ts';
 import { TestBrowser } from '../../support/browser.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { type Site, startSite } from '../../support/site.ts';
@@ -50,6 +51,7 @@ type Window = typeof globalThis & {
   gaps: unknown[];
   states: string[];
   map: Record<string, unknown>;
+  grid: Subscription;
   hide(hidden: boolean): void;
 };
 
@@ -165,6 +167,28 @@ describe('tabs of a browser', { timeout: 60_000 }, () => {
     await publish('freezing', 1);
     for (const page of [leader, follower]) await expect.poll(() => seen(page)).toEqual(upTo(54));
     expect([await gaps(leader), await gaps(follower), await connections()]).toEqual([[], [], 1]);
+  });
+
+  it('have grids that scroll by the connection of another tab, and go on by their own', async () => {
+    for (const key of ['a', 'b', 'c']) await publish('server:grid', 1, key);
+    const [leader, follower] = [await openTab('grid'), await openTab('grid')];
+    const shown = () => follower.evaluate(() => (globalThis as Window).map);
+    const [first, second] = [{ index: 0 }, { index: 1 }];
+    await follower.evaluate(() => {
+      const window = globalThis as Window;
+      window.grid = window.client.subscribe('server:grid', { keys: ['a', 'b'] });
+      window.grid.on('map', (entries) => {
+        window.map = Object.fromEntries([...entries].map(([key, { data }]) => [key, data]));
+      });
+    });
+    await expect.poll(shown).toEqual({ a: first, b: first });
+    await follower.evaluate(() => (globalThis as Window).grid.setKeys(['b', 'c']));
+    await expect.poll(shown).toEqual({ b: first, c: first });
+    await leader.close();
+    await expect.poll(() => role(follower), { timeout: 10_000 }).toBe('leader');
+    await publish('server:grid', 2, 'c');
+    await publish('server:grid', 2, 'a');
+    await expect.poll(shown, { timeout: 10_000 }).toEqual({ b: first, c: second });
   });
 
   it('publish through the one that leads; one that freezes meanwhile makes no duplicate', async () => {
