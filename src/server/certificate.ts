@@ -55,6 +55,17 @@ export function checkCertificate({ certFile, keyFile }: CertificateFiles): Check
   return { validUntil: new Date(certificate.validTo), digest };
 }
 
+/** A certificate that is renewed by itself is renewed earlier. */
+const soonDays = 14;
+const dayMs = 86_400_000;
+
+/** What to warn of; undefined: it is valid for a good while. */
+export function expiryProblem(validUntil: Date, nowMs: number): string | undefined {
+  const days = (validUntil.getTime() - nowMs) / dayMs;
+  if (days < 0) return 'the certificate has expired: clients refuse it';
+  return days < soonDays ? `the certificate expires in ${Math.floor(days)} days` : undefined;
+}
+
 function read(path: string): Buffer {
   return attempt(path, 'the file can’t be read', () => readFileSync(path));
 }

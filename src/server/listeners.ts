@@ -1,10 +1,10 @@
 import type { Config } from '../config.ts';
-import type { Log } from '../log.ts';
 import { freePort, type Listening, listen } from '../transport/uws/listen.ts';
 import type { App, Uws } from '../transport/uws/load.ts';
 import { listenUnix } from '../transport/uws/unix-socket.ts';
 import { type CertificateFiles, checkCertificate, stampOf } from './certificate.ts';
 import type { Environment, Swept } from './environment.ts';
+import { ReplacedCertificate } from './replaced-certificate.ts';
 import type { AppRole, Serving } from './transport.ts';
 
 /** Everything that a gateway listens on. */
@@ -40,12 +40,11 @@ export async function openListeners(
   isShared: boolean,
 ): Promise<Listeners> {
   const opened = new OpenApps(uws, serving);
-  const files = certificateFiles(config);
   const { host } = config;
   const adminHost = config.adminHost || host;
   try {
-    const stamp = files && stampOf(files);
-    const checked = files && checkCertificate(files);
+    const found = foundCertificate(config);
+    const files = found?.files;
     // The certificate is replaced by listening once more on the same port: the port is shared with ourselves.
     const port = files === undefined ? ports.port : await freePortUnless(isShared, host, ports.port);
     const main = await opened.listen('public', files, host, port, isShared || files !== undefined);
@@ -54,9 +53,9 @@ export async function openListeners(
     if (config.unixSocket !== '')
       await opened.listenUnix(config.unixSocket, Number.parseInt(config.unixMode, 8));
     const certificate =
-      files &&
+      found &&
       new ReplacedCertificate({
-        ...{ files, log, stamp: stamp ?? '', digest: checked?.digest ?? '', listening: main },
+        ...{ ...found, log, listening: main },
         listenAnew: () => opened.listen('public', files, host, main.port, true),
       });
     return {
@@ -77,8 +76,13 @@ export async function openListeners(
   }
 }
 
-function certificateFiles({ tlsCertFile, tlsKeyFile }: Config): CertificateFiles | undefined {
-  return tlsCertFile === '' ? undefined : { certFile: tlsCertFile, keyFile: tlsKeyFile };
+/** Undefined: there is none. Throws a `CertificateError`. */
+function foundCertificate({ tlsCertFile, tlsKeyFile }: Config) {
+  if (tlsCertFile === '') return undefined;
+  const files: CertificateFiles = { certFile: tlsCertFile, keyFile: tlsKeyFile };
+  // First the stamp: files that are replaced meanwhile are looked at again.
+  const stamp = stampOf(files);
+  return { files, stamp, checked: checkCertificate(files) };
 }
 
 /** Workers were given a port that was free. */
@@ -143,79 +147,4 @@ class OpenApps {
   close(): void {
     for (const app of this.#apps) app.close();
   }
-}
-
-interface CertifiedPort {
-  readonly files: CertificateFiles;
-  readonly log: Pick<Log, 'info' | 'error'>;
-  readonly listenAnew: () => Promise<Listening>;
-  /** Of the files that `listening` has read. */
-  readonly stamp: string;
-  readonly digest: string;
-  readonly listening: Listening;
-}
-
-/**
- * The certificate of a port. A new one is an app of its own that listens on the same port before the old one stops to;
- * connections of the old one stay. One that can't be used changes nothing, nor do files that were only touched: the
- * library frees no app.
- */
-class ReplacedCertificate {
-  readonly #port: CertifiedPort;
-  #stamp: string;
-  #digest: string;
-  #listening: Listening;
-  #isStopped = false;
-  /** One after the other. */
-  #reloading: Promise<Error | undefined> = Promise.resolve(undefined);
-
-  constructor(port: CertifiedPort) {
-    this.#port = port;
-    this.#stamp = port.stamp;
-    this.#digest = port.digest;
-    this.#listening = port.listening;
-  }
-
-  sweep(): void {
-    if (stampOf(this.#port.files) !== this.#stamp) void this.reload();
-  }
-
-  reload(): Promise<Error | undefined> {
-    this.#stamp = stampOf(this.#port.files);
-    this.#reloading = this.#reloading.then(() => this.#replace());
-    return this.#reloading;
-  }
-
-  stop(): void {
-    this.#isStopped = true;
-  }
-
-  async #replace(): Promise<Error | undefined> {
-    const { files, log, listenAnew } = this.#port;
-    if (this.#isStopped) return undefined;
-    try {
-      const { validUntil, digest } = checkCertificate(files);
-      if (digest === this.#digest) return undefined;
-      const next = await listenAnew();
-      await aWholeTurn();
-      this.#listening.stop();
-      this.#listening = next;
-      this.#digest = digest;
-      log.info({ validUntil, certFile: files.certFile }, 'the certificate was replaced');
-      return undefined;
-    } catch (cause) {
-      const error = cause instanceof Error ? cause : new Error(String(cause));
-      log.error({ err: error }, 'the new certificate can’t be used: the old one stays');
-      return error;
-    }
-  }
-}
-
-/**
- * Resolves at the end of a turn in which the event loop has looked at all sockets: the kernel resets the connections
- * that a listener has not accepted when it closes.
- */
-async function aWholeTurn(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
-  await new Promise((resolve) => setImmediate(resolve));
 }

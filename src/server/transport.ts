@@ -122,11 +122,12 @@ export function createServing(environment: Environment, served: Served): Serving
 
   const requests = new RequestsUnderWay();
   const serve: Serving['serve'] = (app, role) => {
-    httpConnections.watch(app);
     if (role === 'admin') {
+      httpConnections.watchApart(app);
       serveHttp(app, { ...exchanges, api: served.adminApi, incoming, requests });
       return;
     }
+    httpConnections.watch(app);
     const sink = new UwsSink(app, metrics);
     sinks.push(sink);
     if (role === 'apart') webSockets.servePaths(app, sink, compat.doorsApart);

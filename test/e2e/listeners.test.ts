@@ -218,6 +218,17 @@ describe('an admin port', () => {
     await expect(JsonClient.open(`${admin.replace('http', 'ws')}/ws`)).rejects.toThrow();
   });
 
+  test('lets an operator in when clients have taken all connections', async () => {
+    const full = await startGateway({ adminPort: 0, maxHttpConnections: 3, apiKeys: [key] });
+    onTestFinished(() => full.close());
+    const idle = Array.from({ length: 3 }, () => tcpConnect(full.port, '127.0.0.1'));
+    await Promise.all(idle.map((socket) => once(socket, 'connect')));
+    await expect(fetch(`${full.url}/healthz`)).rejects.toThrow();
+    const stats = await fetch(`http://127.0.0.1:${full.adminPort}/metrics`, { headers: withKey });
+    expect(await stats.text()).toContain('sluice_http_connections 3\n');
+    for (const socket of idle) socket.destroy();
+  });
+
   test('asks for keys as the other does', async () => {
     expect((await fetch(`http://127.0.0.1:${gateway.adminPort}/api/connections`)).status).toBe(401);
   });

@@ -30,6 +30,19 @@ export class HttpConnections {
     app.filter(this.#changed);
   }
 
+  /** Those of this app have a limit of their own, and no rate: an operator gets in however many clients there are. */
+  watchApart(app: TemplatedApp): void {
+    const { max, metrics } = this.#options;
+    let count = 0;
+    const changed = (response: HttpResponse, change: unknown): void => {
+      count += Number(change);
+      if (Number(change) <= 0 || count <= max) return;
+      metrics.connectionsRejectedTotal.inc({ reason: 'too_many_connections' });
+      response.close();
+    };
+    app.filter(changed);
+  }
+
   /** One became a WebSocket; the library counts it no more. */
   upgraded(): void {
     this.#count--;

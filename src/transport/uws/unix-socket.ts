@@ -1,6 +1,7 @@
 import type { TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
+import { isMainThread } from 'node:worker_threads';
 import type { Uws } from './load.ts';
 
 /** Why there is no listening at this path. */
@@ -26,7 +27,12 @@ export async function listenUnix(
 ): Promise<() => void> {
   const problem = await takenBy(path);
   if (problem !== undefined) throw new UnixSocketError(path, problem);
-  const socket = await new Promise<us_listen_socket | false>((resolve) => app.listen_unix(resolve, path));
+  const socket = await new Promise<us_listen_socket | false>((resolve) => {
+    // Closed to other users until the permissions are set. Worker threads have no umask of their own.
+    const before = isMainThread ? process.umask(0o177) : undefined;
+    app.listen_unix(resolve, path);
+    if (before !== undefined) process.umask(before);
+  });
   if (!socket)
     throw new UnixSocketError(path, 'its folder is missing or may not be written, or the path is too long');
   chmodSync(path, mode);
