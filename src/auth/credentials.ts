@@ -13,6 +13,8 @@ export interface Credentials {
   readonly takesTokens: boolean;
   /** Returns a promise only where a new token has to be verified. Never rejects. */
   identify(credential: string): Verdict | Promise<Verdict>;
+  /** The identity of a topic token: it has a `grant`. As `identify`. */
+  identifyTopicToken(token: string): Verdict | Promise<Verdict>;
 }
 
 /** `tokens` is absent: no tokens are taken. `refusal`: why the identity of a valid token is not good any more. */
@@ -29,12 +31,26 @@ export function createCredentials(
       const byKey = keys.identify(credential);
       if (byKey !== undefined) return byKey;
       if (tokens !== undefined && (!takesKeys || looksLikeToken(credential))) {
-        return whenDone(tokens.verify(credential), (result) => verdictOf(result, refusal));
+        return whenDone(tokens.verify(credential), (result) => identityOf(verdictOf(result, refusal)));
       }
       if (takesKeys) return new SluiceError('unauthorized', 'this API key is not known');
       return new SluiceError('unauthorized', 'this gateway takes neither tokens nor API keys');
     },
+    identifyTopicToken(token) {
+      if (tokens === undefined) return new SluiceError('unauthorized', 'this gateway takes no tokens');
+      return whenDone(tokens.verify(token), (result) => topicTokenOf(verdictOf(result, refusal)));
+    },
   };
+}
+
+function identityOf(verdict: Verdict): Verdict {
+  if (verdict instanceof SluiceError || verdict.grant === undefined) return verdict;
+  return new SluiceError('unauthorized', 'this token is for a subscription, not for a connection');
+}
+
+function topicTokenOf(verdict: Verdict): Verdict {
+  if (verdict instanceof SluiceError || verdict.grant !== undefined) return verdict;
+  return new SluiceError('unauthorized', 'the token of a subscription needs the claim topic');
 }
 
 /** Whether clients need a credential. Without keys and token secret the origin of a request decides. */

@@ -1,3 +1,5 @@
+import type { Filter } from '../protocol/frames.ts';
+
 /** What an API key allows. Each route of the API needs one of them. */
 export type Scope = 'publish' | 'read' | 'admin';
 
@@ -14,6 +16,14 @@ export interface TopicPermission {
   readonly allow: readonly TopicAction[];
 }
 
+/** What a topic token lets its bearer subscribe to. */
+export interface TopicGrant {
+  /** A topic or a pattern. */
+  readonly target: string;
+  /** Only publications that match it, whatever filter the client asks for. */
+  readonly filter?: Filter;
+}
+
 /** The client that sent a request or opened a session. Holds no credential, so it may be logged. */
 export interface Identity {
   /** `sub` of the token. */
@@ -25,6 +35,8 @@ export interface Identity {
   readonly tokenId?: string;
   /** `iat` of the token, milliseconds since 1970. */
   readonly issuedAtMs?: number;
+  /** Of a topic token, which is good for subscriptions and for nothing else. */
+  readonly grant?: TopicGrant;
   /** When the token expires, milliseconds since 1970. */
   readonly expiresAtMs?: number;
   /** The name of the key, never the key. */

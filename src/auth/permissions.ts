@@ -84,7 +84,8 @@ export function covers(granted: string, wanted: string): boolean {
   return (isPattern(wanted) ? wanted.slice(0, -1) : wanted).startsWith(prefix);
 }
 
-function touchesUsers(topicOrPattern: string): boolean {
+/** Whether it is the topic of a user, or a pattern that matches some. */
+export function touchesUsers(topicOrPattern: string): boolean {
   if (!isPattern(topicOrPattern)) return topicOrPattern.startsWith(userPrefix);
   const prefix = topicOrPattern.slice(0, -1);
   return prefix.startsWith(userPrefix) || userPrefix.startsWith(prefix);

@@ -1,5 +1,10 @@
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { z } from 'zod';
+import { clientBounds } from '../protocol/client-frames.ts';
+import { Fields } from '../protocol/fields.ts';
+import { readFilter } from '../protocol/filter-fields.ts';
+import type { Filter } from '../protocol/frames.ts';
+import { jsonDialect } from '../protocol/json/codec.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
 import {
   isPattern,
@@ -40,18 +45,27 @@ const tokenIdMaxLength = 200;
 /** 9999-12-31T23:59:59.999Z: the last instant that the protocol can express. */
 const lastInstantMs = 253_402_300_799_999;
 
+const targetSchema = z
+  .string()
+  .transform(canonicalTopic)
+  .superRefine((pattern, context) => {
+    const problem = isReserved(pattern)
+      ? 'names that begin with "$" cannot be granted'
+      : isPattern(pattern)
+        ? patternProblem(pattern)
+        : topicProblem(pattern);
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+  });
+
+const filterSchema = z.unknown().transform((value, context): Filter => {
+  const fields = new Fields({ filter: value }, jsonDialect, clientBounds, {});
+  const filter = fields.child('filter', readFilter);
+  if (fields.fault !== undefined) context.addIssue({ code: 'custom', message: fields.fault.message });
+  return filter;
+});
+
 const permissionSchema = z.strictObject({
-  pattern: z
-    .string()
-    .transform(canonicalTopic)
-    .superRefine((pattern, context) => {
-      const problem = isReserved(pattern)
-        ? 'names that begin with "$" cannot be granted'
-        : isPattern(pattern)
-          ? patternProblem(pattern)
-          : topicProblem(pattern);
-      if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
-    }),
+  pattern: targetSchema,
   allow: z.array(z.enum(topicActions)),
 });
 
@@ -68,6 +82,10 @@ const claimsSchema = z.object({
   nbf: z.number().optional(),
   iat: z.number().optional(),
   jti: z.string().max(tokenIdMaxLength).optional(),
+  /** Makes it a topic token: for a subscription to this topic or pattern, and for nothing else. */
+  topic: targetSchema.optional(),
+  /** Of a topic token: only publications whose tags match. */
+  filter: filterSchema.optional(),
   topics: z.array(permissionSchema).max(permissionsMax).default([]),
 });
 
@@ -198,7 +216,7 @@ function readClaims(payload: unknown, clockToleranceMs: number): TokenResult {
     const message = `the token’s claim ${issue?.path.join('.')}: ${issue?.message}`;
     return { ok: false, code: 'unauthorized', message, user: userOf(payload) };
   }
-  const { sub, exp, nbf, iat, jti, topics } = claims.data;
+  const { sub, exp, nbf, iat, jti, topic, filter, topics } = claims.data;
   if (exp !== undefined && exp <= (nbf ?? Number.NEGATIVE_INFINITY)) return expired(payload);
   const expiresAtMs = exp === undefined ? undefined : Math.floor(exp * 1000) + clockToleranceMs;
   return {
@@ -207,7 +225,8 @@ function readClaims(payload: unknown, clockToleranceMs: number): TokenResult {
       user: sub,
       tokenId: jti,
       issuedAtMs: iat === undefined ? undefined : Math.floor(iat * 1000),
-      permissions: topics,
+      permissions: topic === undefined ? topics : [],
+      ...(topic === undefined ? {} : { grant: { target: topic, filter } }),
       expiresAtMs: expiresAtMs && Math.min(expiresAtMs, lastInstantMs),
       scopes: [],
     },

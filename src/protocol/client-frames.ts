@@ -131,6 +131,7 @@ function subscription(fields: Fields): Subscription {
     conflate: fields.trueOrAbsent('conflate'),
     presence: fields.trueOrAbsent('presence'),
     keys: fields.optionalTexts('keys'),
+    token: fields.optionalText('token', maxTokenLength),
   };
 }
 

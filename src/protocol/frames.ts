@@ -44,6 +44,8 @@ export interface Subscription {
   readonly conflate?: boolean;
   readonly presence?: boolean;
   readonly keys?: readonly string[];
+  /** A topic token. */
+  readonly token?: string;
   /** It ends the session's other subscriptions to topics of its target. Never on the wire. */
   readonly replaces?: boolean;
   /** Decoded from what was none: to be refused with it, without harm to the others of its command. */

@@ -10,12 +10,14 @@ import { createRequestAccess, type RequestAccess } from '../auth/request-access.
 import { requestedSite, type SiteOf } from '../auth/requested-site.ts';
 import { admitsAnonymous, proxySuspected, takesTokens } from '../config.ts';
 import type { SluiceError } from '../errors.ts';
+import type { TopicTokens } from '../sessions/topic-permits.ts';
 import type { Environment } from './environment.ts';
 import { createTokenVerifier } from './tokens.ts';
 
 /** Who clients are and what they may do: the same for HTTP and WebSockets. */
 export interface Access {
   readonly credentials: Credentials;
+  readonly topicTokens: TopicTokens;
   readonly authorize: Authorize;
   readonly origins: OriginPolicy;
   readonly refused: Refused;
@@ -66,5 +68,16 @@ export function createAccess(
   });
   const authorize = authorizer(config.namespaces);
   const decisions = { credentials, authorize, origins, refused, loopbackProblem, requestAccess };
-  return { ...decisions, addressOf, isProxy, siteOf };
+  const topicTokens: TopicTokens = {
+    identify: (token) => credentials.identifyTopicToken(token),
+    refusal,
+    wallMs: Date.now,
+  };
+  return {
+    topicTokens,
+    ...decisions,
+    addressOf,
+    isProxy,
+    siteOf,
+  };
 }

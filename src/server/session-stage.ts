@@ -56,20 +56,22 @@ export function createSessions(
     metrics,
   });
   const connectionLimits = new ConnectionLimits(config, monotonicMs, site?.caps);
+  const subscriber = new Subscriber({
+    broker,
+    fanout,
+    authorize,
+    presence,
+    inbox,
+    dictionaries: config.compressMinBytes > 0 && config.dictionaryMinBytes > 0,
+    conflates: (target) => optionsOf(target).conflate,
+    modeOf: (topic) => optionsOf(topic).mode,
+    subscriptionsPerSession: config.subscriptionsPerSession,
+    topicTokens: access.topicTokens,
+    metrics,
+  });
   const sessions = new Sessions({
     connectionLimits,
-    subscriber: new Subscriber({
-      broker,
-      fanout,
-      authorize,
-      presence,
-      inbox,
-      dictionaries: config.compressMinBytes > 0 && config.dictionaryMinBytes > 0,
-      conflates: (target) => optionsOf(target).conflate,
-      modeOf: (topic) => optionsOf(topic).mode,
-      subscriptionsPerSession: config.subscriptionsPerSession,
-      metrics,
-    }),
+    subscriber,
     context: {
       broker,
       fanout,
@@ -117,5 +119,10 @@ export function createSessions(
     refused,
     observer: compat.sessions,
   });
-  return { sessions, presence, connectionLimits, swept: [sessions, inbox, pageCache, compat.sessions] };
+  return {
+    sessions,
+    presence,
+    connectionLimits,
+    swept: [sessions, subscriber, inbox, pageCache, compat.sessions],
+  };
 }

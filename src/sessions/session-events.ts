@@ -12,10 +12,10 @@ export interface ObservedSession {
 
 /**
  * Why a subscription ended. `client`: it unsubscribed. `replaced`: by another subscription of the session. `forbidden`:
- * its new credential does not allow it. `refused`: what was asked for with it could not be had. `disconnect`: the
- * session has ended.
+ * its new credential does not allow it, or its topic token was revoked. `expired`: its topic token has. `refused`: what
+ * was asked for with it could not be had. `disconnect`: the session has ended.
  */
-export type UnsubscribeReason = 'client' | 'replaced' | 'forbidden' | 'refused' | 'disconnect';
+export type UnsubscribeReason = 'client' | 'replaced' | 'forbidden' | 'expired' | 'refused' | 'disconnect';
 
 /** Why a session ended: what the gateway itself ended it for, or that the client or the network did. */
 export type DisconnectReason = CloseCode | 'client';

@@ -1,3 +1,4 @@
+import type { Identity } from '../auth/identity.ts';
 import type { Backlog } from '../catch-up/catch-up.ts';
 import { backlogOfLost } from '../catch-up/lost-frames.ts';
 import { TopicBacklog } from '../catch-up/topic-backlog.ts';
@@ -22,6 +23,8 @@ export interface SessionViewFields {
   readonly automatic: boolean;
   /** The topic whose presence this is about: its frames are Joined and Left. */
   readonly watches?: string;
+  /** The topic token that lets the session have it. */
+  readonly permit?: Identity | undefined;
   /** Who pays for its place; absent: the gateway. It stays, though the session's identity changes. */
   readonly payer?: Payer;
   /** What the subscriber lacks before it goes live. */
@@ -41,6 +44,7 @@ export class SessionView {
   readonly automatic: boolean;
   readonly watches: string | undefined;
   readonly payer: Payer | undefined;
+  readonly permit: Identity | undefined;
   #state: ViewState = 'catching up';
   /** While it is catching up. */
   #backlog: Backlog | undefined;
@@ -55,12 +59,13 @@ export class SessionView {
   /** The dictionary that it was sent when it went live last. A later one may be among the frames that it lost. */
   #dictionary = 0;
 
-  constructor({ view, target, automatic, watches, payer, backlog }: SessionViewFields) {
+  constructor({ view, target, automatic, watches, payer, permit, backlog }: SessionViewFields) {
     this.view = view;
     this.target = target;
     this.automatic = automatic;
     this.watches = watches;
     this.payer = payer;
+    this.permit = permit;
     this.#backlog = backlog;
     this.#announcesLive = view.isPattern && backlog.current !== undefined;
   }

@@ -1,4 +1,5 @@
 import type { Authorize } from '../auth/authorize.ts';
+import type { Identity } from '../auth/identity.ts';
 import { covers } from '../auth/permissions.ts';
 import type { Awaitable } from '../awaitable.ts';
 import type { Backlog } from '../catch-up/catch-up.ts';
@@ -10,7 +11,7 @@ import type { Fanout } from '../fanout/fanout.ts';
 import type { Feed, View } from '../fanout/view.ts';
 import { subscriptionKey, type ViewOptions, viewKeys } from '../fanout/view-options.ts';
 import { snapInterval } from '../protocol/equal-subscriptions.ts';
-import type { Granted, Position, SubscribeResult, Subscription } from '../protocol/frames.ts';
+import type { Filter, Granted, Position, SubscribeResult, Subscription } from '../protocol/frames.ts';
 import { type CompiledFilter, compileFilter, filterProblem } from '../topics/filter.ts';
 import { isPattern, topicProblem } from '../topics/topic-name.ts';
 import type { Inbox } from './inbox.ts';
@@ -19,6 +20,7 @@ import type { Session } from './session.ts';
 import { SessionView } from './session-view.ts';
 import { targetProblem } from './target.ts';
 import { type Failure, settled, type Task } from './task.ts';
+import { isOfUser, TopicPermits, type TopicTokens } from './topic-permits.ts';
 import { wireError } from './wire-error.ts';
 
 export interface SubscribeOptions extends StartOptions {
@@ -30,9 +32,11 @@ export interface SubscribeOptions extends StartOptions {
   /** Whether sessions that know shared dictionaries get them. */
   readonly dictionaries: boolean;
   readonly subscriptionsPerSession: number;
+  /** Absent: the gateway takes none. */
+  readonly topicTokens?: TopicTokens;
 }
 
-/** Why topics could not be loaded, by name. */
+/** Why topics could not be loaded, by name; and why topic tokens are refused, by token. */
 export type Unloaded = ReadonlyMap<string, SluiceError>;
 
 export const noneUnloaded: Unloaded = new Map();
@@ -40,14 +44,20 @@ export const noneUnloaded: Unloaded = new Map();
 /** Subscribes sessions to views. Everything from reading a ring to joining a view happens in one turn. */
 export class Subscriber {
   readonly #options: SubscribeOptions;
+  readonly #permits: TopicPermits;
 
   constructor(options: SubscribeOptions) {
     this.#options = options;
+    this.#permits = new TopicPermits(options.topicTokens);
   }
 
   /** Whether `load` has nothing to do. */
   isLoaded(subscriptions: readonly Subscription[]): boolean {
-    return this.#unloaded(subscriptions).length === 0 && !this.#isAhead(subscriptions);
+    return (
+      this.#unloaded(subscriptions).length === 0 &&
+      !this.#isAhead(subscriptions) &&
+      subscriptions.every(({ token }) => token === undefined)
+    );
   }
 
   /**
@@ -55,18 +65,30 @@ export class Subscriber {
    * Returns why some could not be loaded: only their subscriptions fail.
    */
   load(subscriptions: readonly Subscription[]): Awaitable<Unloaded> {
-    if (this.#isAhead(subscriptions)) return this.#levelled(subscriptions);
+    const refused = this.#permits.refusals(subscriptions);
+    if (refused instanceof Promise) return refused.then((all) => this.#loadTopics(subscriptions, all));
+    return this.#loadTopics(subscriptions, refused);
+  }
+
+  /** `refused`: see `TopicPermits.refusals`. */
+  #loadTopics(subscriptions: readonly Subscription[], refused: Unloaded): Awaitable<Unloaded> {
+    if (this.#isAhead(subscriptions)) return this.#levelled(subscriptions, refused);
     const topics = this.#unloaded(subscriptions);
-    return topics.length === 0 ? noneUnloaded : this.#load(topics);
+    return topics.length === 0 ? refused : this.#load(topics, refused);
+  }
+
+  /** Ends what topic tokens permit no more. Call it about once a second. */
+  sweep(): void {
+    this.#permits.sweep();
   }
 
   #isAhead(subscriptions: readonly Subscription[]): boolean {
     return subscriptions.some((subscription) => this.#options.broker.isAhead(subscription));
   }
 
-  async #levelled(subscriptions: readonly Subscription[]): Promise<Unloaded> {
+  async #levelled(subscriptions: readonly Subscription[], refused: Unloaded): Promise<Unloaded> {
     await this.#options.broker.level();
-    return this.#load(this.#unloaded(subscriptions));
+    return this.#load(this.#unloaded(subscriptions), refused);
   }
 
   /** Loads the topics, and then runs `finish`. */
@@ -99,7 +121,7 @@ export class Subscriber {
   setKeys(session: Session, viewId: number, keys: readonly string[]): Granted {
     const before = session.views.get(viewId);
     if (before === undefined || before.watches !== undefined) throw new SluiceError('not_subscribed');
-    const { target, payer, view: former } = before;
+    const { target, payer, permit, view: former } = before;
     const had = former.options.keys;
     if (had === undefined) throw new SluiceError('invalid_request', 'the subscription has no keys');
     const options = { ...former.options, keys: viewKeys(keys) };
@@ -119,8 +141,9 @@ export class Subscriber {
     const added = new Set([...options.keys.set].filter((key) => !had.set.has(key)));
     if (at === undefined) backlog.takeSnapshot(nowMs);
     else if (added.size > 0) backlog.takeValuesOf(added, nowMs);
-    const after = new SessionView({ view, target, automatic: false, payer, backlog });
+    const after = new SessionView({ view, target, automatic: false, payer, permit, backlog });
     session.addView(after);
+    if (permit !== undefined) this.#permits.began({ session, sessionView: after, permit });
     if (isWatched) this.#watchOrUndo(session, after);
     return this.#changed(after, at);
   }
@@ -156,8 +179,10 @@ export class Subscriber {
   /** Ends the subscriptions that the session's new identity forbids, and tells the client. */
   endForbidden(session: Session): void {
     const { authorize } = this.#options;
-    const isForbidden = ({ target, watch }: SessionView) =>
-      authorize(session.identity, 'subscribe', target) !== undefined ||
+    const isForbidden = ({ target, watch, permit }: SessionView) =>
+      (permit === undefined
+        ? authorize(session.identity, 'subscribe', target) !== undefined
+        : !isOfUser(permit, session)) ||
       (watch !== undefined && authorize(session.identity, 'presence', target) !== undefined);
     const ended = [...session.views.values()].filter(
       (sessionView) => sessionView.watches === undefined && isForbidden(sessionView),
@@ -174,8 +199,8 @@ export class Subscriber {
       .filter((topic) => !isPattern(topic) && !broker.isLoaded(topic) && topicProblem(topic) === undefined);
   }
 
-  async #load(topics: readonly string[]): Promise<Unloaded> {
-    const failed = new Map<string, SluiceError>();
+  async #load(topics: readonly string[], refused: Unloaded): Promise<Unloaded> {
+    const failed = new Map(refused);
     const load = async (topic: string) => {
       try {
         await this.#options.broker.load(topic);
@@ -195,7 +220,7 @@ export class Subscriber {
     unloaded: Unloaded,
   ): SubscribeResult {
     try {
-      const problem = unloaded.get(subscription.topic);
+      const problem = unloaded.get(subscription.topic) ?? unloaded.get(subscription.token ?? '');
       if (problem !== undefined) throw problem;
       return this.#subscribe(session, subscription, automatic);
     } catch (error) {
@@ -206,8 +231,8 @@ export class Subscriber {
 
   #subscribe(session: Session, subscription: Subscription, automatic: boolean): Granted {
     const { topic: target } = subscription;
-    if (!automatic) this.#check(session, subscription);
-    const options = this.#viewOptions(session, subscription);
+    const permit = automatic ? undefined : this.#check(session, subscription);
+    const options = this.#viewOptions(session, subscription, permit?.grant?.filter);
     const replaced = this.#checkPlace(session, options, subscription);
     if (subscription.replaces === true) this.#endReplaced(session, target);
     const payer = session.payer;
@@ -216,8 +241,9 @@ export class Subscriber {
     const isInbox = inbox.isInboxOf(session, view);
     const from = isInbox ? inbox.startOf(session, view, subscription, replaced) : subscription;
     const { backlog, result } = this.#start(view, from);
-    const sessionView = new SessionView({ view, target, automatic, payer, backlog });
+    const sessionView = new SessionView({ view, target, automatic, payer, permit, backlog });
     session.addView(sessionView);
+    if (permit !== undefined) this.#permits.began({ session, sessionView, permit });
     if (isInbox) inbox.joined(session, sessionView, subscription);
     if (subscription.presence === true) this.#watchOrUndo(session, sessionView);
     const granted = { view: view.id, intervalMs: options.intervalMs || undefined };
@@ -231,10 +257,11 @@ export class Subscriber {
       : startTopic(feedOfTopic(view), subscription, this.#options);
   }
 
+  /** Returns the topic token that lets the session have it, if that is what does. */
   #check(
     session: Session,
-    { topic: target, filter, presence, since, last, keys, fault: malformed }: Subscription,
-  ): void {
+    { topic: target, filter, presence, since, last, keys, token, fault: malformed }: Subscription,
+  ): Identity | undefined {
     if (malformed !== undefined) throw new SluiceError(malformed.code, malformed.message);
     const problem = targetProblem(target);
     if (problem !== undefined) throw problem;
@@ -254,8 +281,10 @@ export class Subscriber {
     }
     if (keys !== undefined && (isPattern(target) || this.#options.modeOf(target) !== 'state'))
       throw new SluiceError('invalid_request', 'keys are of a state topic');
+    if (token !== undefined) return this.#permits.of(session, target, token);
     const refusal = this.#options.authorize(session.identity, 'subscribe', target);
     if (refusal !== undefined) throw refusal;
+    return undefined;
   }
 
   #checkPresence(session: Session, target: string): void {
@@ -293,11 +322,15 @@ export class Subscriber {
     session.addView(watch);
   }
 
+  /** `granted`: the filter that the client can't widen. */
   #viewOptions(
     session: Session,
     { topic: target, filter, intervalMs, conflate, keys }: Subscription,
+    granted: Filter | undefined,
   ): ViewOptions {
-    const compiled: CompiledFilter | undefined = filter === undefined ? undefined : compileFilter(filter);
+    const filters = [granted, filter].filter((each) => each !== undefined);
+    const both: Filter | undefined = filters.length > 1 ? { op: 'and', filters } : filters[0];
+    const compiled: CompiledFilter | undefined = both === undefined ? undefined : compileFilter(both);
     return {
       target,
       codec: session.codec,

@@ -93,6 +93,7 @@ const commands: { readonly [K in CommandKind]: Arbitrary<Commands[K]> } = {
         conflate: wish,
         presence: wish,
         keys: maybe(keys),
+        token: maybe(name),
       }),
       { minLength: 1, maxLength: 3 },
     ),

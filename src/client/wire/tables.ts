@@ -48,7 +48,7 @@ const messages = {
   topicPosition: 'topic:r epoch:s offset:n',
   filter: 'op:o tag:s values:*s number:d filters:*filter',
   subscription:
-    'topic:r since:?position positions:*topicPosition last:U filter:?filter intervalMs:U conflate:B presence:B cursor:S keys:*s',
+    'topic:r since:?position positions:*topicPosition last:U filter:?filter intervalMs:U conflate:B presence:B cursor:S keys:*s token:S',
 };
 
 /** In the order of their numbers in ServerFrame, from 2. */

@@ -126,6 +126,7 @@ export namespace sluice {
             intervalMs: number;
             conflate: boolean;
             cursor: string;
+            token: string;
             presence: boolean;
             keys: string[];
             static create(properties: sluice.v1.Subscription.$Shape): sluice.v1.Subscription & sluice.v1.Subscription.$Shape;
@@ -144,6 +145,7 @@ export namespace sluice {
                 intervalMs?: (number|null);
                 conflate?: (boolean|null);
                 cursor?: (string|null);
+                token?: (string|null);
                 presence?: (boolean|null);
                 keys?: (string[]|null);
                 $unknowns?: Uint8Array[];

@@ -434,6 +434,7 @@ export const sluice = $root.sluice = (() => {
             Subscription.prototype.intervalMs = 0;
             Subscription.prototype.conflate = false;
             Subscription.prototype.cursor = "";
+            Subscription.prototype.token = "";
             Subscription.prototype.presence = false;
             Subscription.prototype.keys = $util.emptyArray;
 
@@ -470,6 +471,8 @@ export const sluice = $root.sluice = (() => {
                 if (message.keys != null && message.keys.length)
                     for (let i = 0; i < message.keys.length; ++i)
                         writer.uint32(82).string(message.keys[i]);
+                if (message.token != null && $Object.hasOwnProperty.call(message, "token") && message.token !== "")
+                    writer.uint32(90).string(message.token);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -566,6 +569,15 @@ export const sluice = $root.sluice = (() => {
                                 message.cursor = value;
                             else
                                 delete message.cursor;
+                            continue;
+                        }
+                    case 11: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.token = value;
+                            else
+                                delete message.token;
                             continue;
                         }
                     case 8: {

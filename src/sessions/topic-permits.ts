@@ -1,0 +1,113 @@
+import type { Verdict } from '../auth/credentials.ts';
+import type { Identity } from '../auth/identity.ts';
+import { covers, touchesUsers } from '../auth/permissions.ts';
+import type { Awaitable } from '../awaitable.ts';
+import { SluiceError } from '../errors.ts';
+import type { Subscription } from '../protocol/frames.ts';
+import type { Session } from './session.ts';
+import type { SessionView } from './session-view.ts';
+
+/** Verifies topic tokens. */
+export interface TopicTokens {
+  /** Returns at once where the token is known. Never rejects. */
+  identify(token: string): Verdict | Promise<Verdict>;
+  /** Why one that was good is so no more. */
+  refusal(identity: Identity): SluiceError | undefined;
+  /** Milliseconds since 1970, for `expiresAtMs`. */
+  wallMs(): number;
+}
+
+const noTopicTokens: TopicTokens = {
+  identify: () => new SluiceError('unauthorized', 'this gateway takes no tokens'),
+  refusal: () => undefined,
+  wallMs: () => 0,
+};
+
+/** A refused token costs as much as a good one, each time: of one command, no more are looked at. */
+const refusedTokensMax = 10;
+
+/** A subscription that a topic token permits. */
+export interface Permitted {
+  readonly session: Session;
+  readonly sessionView: SessionView;
+  readonly permit: Identity;
+}
+
+/** Why topic tokens are refused, by token. */
+type Refusals = ReadonlyMap<string, SluiceError>;
+
+const noRefusals: Refusals = new Map();
+
+/** The subscriptions that topic tokens permit: which, and for how long. */
+export class TopicPermits {
+  readonly #tokens: TopicTokens;
+  /** Those that have not ended, or not longer ago than the last sweep. */
+  readonly #permitted = new Set<Permitted>();
+
+  constructor(tokens = noTopicTokens) {
+    this.#tokens = tokens;
+  }
+
+  /** Why topic tokens are refused, by token. Those that are good are known from then on. */
+  refusals(subscriptions: readonly Subscription[]): Awaitable<Refusals> {
+    const tokens = subscriptions.flatMap(({ token }) => token ?? []);
+    return tokens.length === 0 ? noRefusals : this.#refusals(tokens);
+  }
+
+  /** One by one, so that it can stop. */
+  async #refusals(tokens: readonly string[]): Promise<Refusals> {
+    const refused = new Map<string, SluiceError>();
+    for (const token of tokens) {
+      const verdict = refused.size < refusedTokensMax ? await this.#tokens.identify(token) : manyRefused();
+      if (verdict instanceof SluiceError) refused.set(token, verdict);
+    }
+    return refused;
+  }
+
+  /** The topic token that lets the session subscribe there. Throws why it does not. Call `began` then. */
+  of(session: Session, target: string, token: string): Identity {
+    const permit = this.#tokens.identify(token);
+    if (permit instanceof SluiceError) throw permit;
+    // It was verified, and so many others since that it is not known any more.
+    if (permit instanceof Promise) throw new SluiceError('rate_limited', undefined, { retryAfterMs: 1000 });
+    if (!isOfUser(permit, session)) throw new SluiceError('forbidden', 'the topic token is another user’s');
+    // Of users' topics only their own user has one, whatever a token grants.
+    if (permit.grant === undefined || !covers(permit.grant.target, target) || touchesUsers(target))
+      throw new SluiceError('forbidden', `the topic token does not cover ${target}`);
+    return permit;
+  }
+
+  /** It is permitted, and has begun. */
+  began(permitted: Permitted): void {
+    this.#permitted.add(permitted);
+  }
+
+  /** Ends what topic tokens permitted that have expired or are revoked. Call it about once a second. */
+  sweep(): void {
+    const tokens = this.#tokens;
+    const wallMs = tokens.wallMs();
+    for (const permitted of this.#permitted) {
+      const { session, sessionView, permit } = permitted;
+      const { view } = sessionView;
+      if (session.closed || session.views.get(view.id) !== sessionView) {
+        this.#permitted.delete(permitted);
+        continue;
+      }
+      const isExpired = (permit.expiresAtMs ?? Number.POSITIVE_INFINITY) <= wallMs;
+      if (!isExpired && tokens.refusal(permit) === undefined) continue;
+      const reason = isExpired ? 'expired' : 'forbidden';
+      session.removeView(sessionView, reason);
+      session.push({ kind: 'unsubscribed', views: [view.id], reason });
+      this.#permitted.delete(permitted);
+    }
+  }
+}
+
+function manyRefused(): SluiceError {
+  return new SluiceError('unauthorized', `the command has ${refusedTokensMax} topic tokens that are refused`);
+}
+
+/** A topic token that names a user is good for that user's sessions only. */
+export function isOfUser({ user }: Identity, session: Session): boolean {
+  return user === undefined || user === session.identity.user;
+}
