@@ -77,6 +77,11 @@ export const scenarios: Readonly<Record<string, Entry>> = {
       'Attacks by clients without a credential or with the poorest token: pong and room of others, RSS.',
     load: () => import('./siege.ts'),
   },
+  soak: {
+    sentence:
+      'Clients of all transports come and go for an hour: memory, and what is left when they are gone.',
+    load: () => import('./soak.ts'),
+  },
   crash: {
     sentence: 'Kills publishers to the engine lmdb again and again, and looks at what is stored.',
     load: () => import('./crash.ts'),
