@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { untilSignalled, whileLoading } from './cli/signals.ts';
+import { onHangUp, untilSignalled, whileLoading } from './cli/signals.ts';
 
 // Loading the rest takes a tenth of a second and more. A process that is the first of its container gets no signal
 // before it listens for it, so this file imports nothing else.
@@ -21,6 +21,7 @@ const exitCode = await runCli(process.argv.slice(2), {
   joinParent: isWorker(process.env)
     ? async (config) => (await import('./server/worker.ts')).joinParent(config)
     : undefined,
+  onReload: (reload) => onHangUp(process, process.stdout.isTTY === true, reload),
   untilStopped: () => {
     const stopped = untilSignalled({
       on: (signal, listener) => process.on(signal, listener),

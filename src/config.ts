@@ -25,6 +25,7 @@ export { admitsAnonymous, takesTokens } from './config/access.ts';
 export { accessSummary, proxySuspected } from './config/access-summary.ts';
 export { namespaceOptions } from './config/namespaces.ts';
 export { type Config, type OptionName, options } from './config/options.ts';
+export { LiveConfig, type Reloaded, reloadable } from './config/reload.ts';
 
 /** Names the file, unless a flag does. */
 const configFileVariable = 'SLUICE_CONFIG';

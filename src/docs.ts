@@ -8,7 +8,7 @@ import { compatRoutes } from './compat/routes.ts';
 import { rows as systemRows } from './compat/rows.ts';
 import { systemsOf } from './compat/systems.ts';
 import { namespaceSentences } from './config/namespaces.ts';
-import { options } from './config.ts';
+import { options, reloadable } from './config.ts';
 import { closeTable, errorTable } from './errors.ts';
 import { metricRows } from './metrics.ts';
 import { aliasesIn } from './protocol/json/aliases.ts';
@@ -189,6 +189,16 @@ export const pages: readonly Page[] = [
       'Topics whose names begin with the same text before the first `:` share options, which the key `namespaces` of the ' +
         'file sets: `namespaces: {server: {refreshMs: 30000}, default: {mode: stream}}`. `default` is for all others.',
       table(['option', 'default', 'what it does'], namespaceRows()),
+      '## Reload',
+      'At `SIGHUP` the gateway reads its file and variables anew and takes the namespaces and these options: ' +
+        `${reloadable.map((name) => `\`${name}\``).join(', ')}. It also loads the certificate and the public keys ` +
+        'of tokens again. The log says what changed and what needs a restart. A configuration with faults changes nothing, ' +
+        'and the log lists them.',
+      'Sessions of a key that is gone or has other rights end with 4501, and so do anonymous ones once they are not ' +
+        'admitted; subscriptions that are no longer allowed end. Sessions with a token stay until it expires, whatever ' +
+        'secret it was signed with: `POST /api/tokens/revoke` ends them. Connections above a new limit stay. Namespaces stay as ' +
+        'they are if one of them would change its `mode`, `refreshMs` or `refresh`; a namespace that is new holds for topics made ' +
+        'from then on. At a terminal `SIGHUP` ends the gateway, as the terminal is gone.',
     ],
   },
   {

@@ -5,7 +5,6 @@ import { createLog, type Log } from './log.ts';
 import { RecentDelays, watchLoopDelay } from './metrics/loop-delay.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import type { PeerHandlers } from './peers.ts';
-import { createAccess } from './server/access.ts';
 import { createCanary } from './server/canary.ts';
 import { createCompat } from './server/compat.ts';
 import { createFanout } from './server/delivery.ts';
@@ -13,6 +12,7 @@ import { loggedFeed } from './server/engine-log.ts';
 import { type Environment, reconnectSpreadMs, type Swept } from './server/environment.ts';
 import { createHttpApi } from './server/http-api.ts';
 import { openListeners } from './server/listeners.ts';
+import { createLiveAccess } from './server/live-access.ts';
 import type { NodeCalls } from './server/node-calls.ts';
 import { createRevocations, type RevocationStage } from './server/revocations.ts';
 import { createSessions } from './server/session-stage.ts';
@@ -38,6 +38,12 @@ export interface RunningServer {
   readonly adminPort: number | undefined;
   /** Takes the certificate of the port anew. Resolves with what is wrong with it: then the old one stays. */
   reloadCertificate(): Promise<Error | undefined>;
+  /**
+   * The configuration, that of a `LiveConfig`, has other values now: holds everyone to them, ends the sessions of those
+   * that are no longer let in, and takes certificate and public keys anew. Resolves with what is wrong with the
+   * certificate, if anything.
+   */
+  reload(): Promise<Error | undefined>;
   readonly broker: Broker;
   readonly metrics: Metrics;
   /** Takes no more connections, tells the clients to come back later, drains, and ends. */
@@ -83,7 +89,9 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const storage = await createStorage(environment, site?.engine);
   const { broker } = storage;
   const revocations: RevocationStage = createRevocations(broker, () => sessions.all());
-  const access = createAccess(environment, (identity) => revocations.revocations.refusal(identity));
+  const { access, reload: reloadAccess } = createLiveAccess(environment, (identity) =>
+    revocations.revocations.refusal(identity),
+  );
   const compat = createCompat(environment, broker, access);
   const turnBudget = new TurnBudget(eventLoop, turnBudgetMs);
   const fanout = createFanout(environment, broker, turnBudget);
@@ -178,6 +186,15 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await broker.close();
     listeners.close();
   }
+  async function reload(): Promise<Error | undefined> {
+    log.level = config.logLevel;
+    sessionStage.connectionLimits.reload();
+    httpApi.reload();
+    serving.reload();
+    storage.reload();
+    sessions.reauthorize(reloadAccess());
+    return isDraining ? undefined : listeners.reloadCertificate();
+  }
   let draining: Promise<void> | undefined;
   const close = () => {
     draining ??= drain();
@@ -189,6 +206,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     compatPort: listeners.compatPort,
     adminPort: listeners.adminPort,
     reloadCertificate: () => listeners.reloadCertificate(),
+    reload,
     broker,
     metrics,
     close,

@@ -57,6 +57,7 @@ const mayImportBesideSrc: Readonly<Record<string, readonly string[]>> = {
   'bench/trials': ['bench/dialects', 'bench/load', 'bench/peers', 'bench/support'],
   'bench/faults': ['bench/support', 'test/support'],
   'bench/siege': ['bench/support'],
+  'bench/soak': ['bench/support'],
   'test/support': [],
   'test/topics': ['test/support'],
   'test/protocol': ['test/support'],

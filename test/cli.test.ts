@@ -28,6 +28,7 @@ describe('serve', () => {
       return {
         host,
         port: 4711,
+        reload: async () => undefined,
         close: async () => {
           events.push('closed');
         },

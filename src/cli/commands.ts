@@ -62,9 +62,7 @@ export function createProgram(deps: CliDeps): Command {
     .command('serve', { isDefault: true })
     .description('Start the gateway.')
     .action(async (flags) => {
-      const warnings: string[] = [];
-      const warn = (sentence: string) => warnings.push(sentence);
-      await serve(loadConfig({ ...sourcesOf(flags, deps), warn }), deps, warnings);
+      await serve((warn) => loadConfig({ ...sourcesOf(flags, deps), warn }), deps);
     });
   program
     .command('publish')

@@ -10,6 +10,8 @@ export interface RunningServer {
   readonly adminPort?: number | undefined;
   /** A port of its own for WebSockets of an older system. */
   readonly compatPort?: number | undefined;
+  /** The configuration has other values now. Resolves with what is wrong with the certificate, if anything. */
+  reload(): Promise<Error | undefined>;
   close(): Promise<void>;
 }
 
@@ -38,6 +40,8 @@ export interface CliDeps {
   readonly logTo?: DestinationStream;
   /** Resolves, with the reason, when the process is asked to end; from this call on that does not kill it. */
   untilStopped(): Promise<string>;
+  /** Calls `reload` whenever the process is asked to read its configuration anew. */
+  onReload(reload: () => void): void;
 }
 
 /** Ends the process with this code, after its message was printed. */

@@ -1,17 +1,22 @@
-import type { Config } from '../config.ts';
+import { type Config, LiveConfig } from '../config.ts';
 import { createLog, type Log } from '../log.ts';
 import type { Worker } from '../server/worker.ts';
 import { addressesOf, readyText, schemeOf } from './addresses.ts';
 import { type CliDeps, Exit, type RunningServer } from './deps.ts';
+import { type LoadConfig, ReloadsInTurn, reload } from './reload.ts';
 import { type RunningAt, removeRunFile, writeRunFile } from './run-file.ts';
 import { startFailure } from './start-failure.ts';
 
 /**
- * Runs the gateway until the process is asked to end, then drains it. `warnings`: for the log, about the configuration.
+ * Runs the gateway until the process is asked to end, then drains it. `load`: reads its configuration. Throws a
+ * `ConfigError`.
  */
-export async function serve(config: Config, deps: CliDeps, warnings: readonly string[] = []): Promise<void> {
+export async function serve(load: LoadConfig, deps: CliDeps): Promise<void> {
+  const warnings: string[] = [];
+  const live = new LiveConfig(load((sentence) => warnings.push(sentence)));
+  const { config } = live;
   if (deps.joinParent !== undefined) {
-    await serveAsWorker(config, deps, await deps.joinParent(config));
+    await serveAsWorker(live, load, deps, await deps.joinParent(config));
     return;
   }
   const log = createLog(config, deps.logTo);
@@ -21,11 +26,14 @@ export async function serve(config: Config, deps: CliDeps, warnings: readonly st
     stop.abort();
     return reason;
   });
+  const asked = new ReloadsInTurn();
+  deps.onReload(() => asked.ask());
   const server = await start(config, deps, log, stop.signal);
   if (server === undefined) {
     log.info({ reason: await stopped }, 'stopped before it was ready');
     return;
   }
+  asked.begin(() => reload(live, load, server, log));
   const forget = remember(config, server, log);
   const addresses = addressesOf(config, server);
   if (deps.isTerminal || config.logFormat === 'pretty') deps.print(readyText(addresses));
@@ -37,17 +45,28 @@ export async function serve(config: Config, deps: CliDeps, warnings: readonly st
 }
 
 /** The parent process tells people what has to be told; this one its log. */
-async function serveAsWorker(config: Config, deps: CliDeps, worker: Worker): Promise<void> {
+async function serveAsWorker(
+  live: LiveConfig,
+  load: LoadConfig,
+  deps: CliDeps,
+  worker: Worker,
+): Promise<void> {
   const { site, drained } = worker;
+  const { config } = live;
   const log = createLog(config, deps.logTo).child({ worker: site.start.index });
   const stop = new AbortController();
   const stopped = Promise.race([deps.untilStopped(), drained]).then((reason) => {
     stop.abort();
     return reason;
   });
+  const asked = new ReloadsInTurn();
+  worker.onReload(() => asked.ask());
+  // The signal may be sent to all processes of the gateway; the parent passes it on.
+  deps.onReload(() => undefined);
   try {
     const server = await deps.startServer(config, { log, signal: stop.signal, site });
     worker.ready();
+    asked.begin(() => reload(live, load, server, log));
     log.info({ reason: await stopped }, 'draining');
     await server.close();
   } catch (error) {

@@ -62,3 +62,14 @@ export function untilSignalled(world: SignalWorld): Promise<string> {
     }
   });
 }
+
+/**
+ * Calls `reload` at SIGHUP. At a terminal the signal still ends the process: there it says that the terminal is gone.
+ */
+export function onHangUp(
+  world: { on(signal: 'SIGHUP', listener: () => void): unknown },
+  isTerminal: boolean,
+  reload: () => void,
+): void {
+  if (!isTerminal) world.on('SIGHUP', reload);
+}

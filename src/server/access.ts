@@ -1,24 +1,30 @@
 import { apiKeys } from '../auth/api-keys.ts';
-import { type Authorize, authorizer } from '../auth/authorize.ts';
+import {
+  type Authorize,
+  type AuthorizePublishing,
+  authorizer,
+  publishingAuthorizer,
+} from '../auth/authorize.ts';
 import { type ClientAddress, clientAddress, trustedPeer } from '../auth/client-address.ts';
 import { type Credentials, createCredentials } from '../auth/credentials.ts';
 import type { Identity } from '../auth/identity.ts';
 import { type LoopbackAccess, loopbackAccess } from '../auth/loopback-access.ts';
 import { type OriginPolicy, originPolicy } from '../auth/origins.ts';
-import { logRefusals, type Refused } from '../auth/refusals.ts';
+import type { Refused } from '../auth/refusals.ts';
 import { createRequestAccess, type RequestAccess } from '../auth/request-access.ts';
 import { requestedSite, type SiteOf } from '../auth/requested-site.ts';
-import { admitsAnonymous, proxySuspected, takesTokens } from '../config.ts';
+import { admitsAnonymous, proxySuspected } from '../config.ts';
 import type { SluiceError } from '../errors.ts';
 import type { TopicTokens } from '../sessions/topic-permits.ts';
 import type { Environment } from './environment.ts';
-import { createTokenVerifier } from './tokens.ts';
+import type { Tokens } from './tokens.ts';
 
 /** Who clients are and what they may do: the same for HTTP and WebSockets. */
 export interface Access {
   readonly credentials: Credentials;
   readonly topicTokens: TopicTokens;
   readonly authorize: Authorize;
+  readonly authorizePublishing: AuthorizePublishing;
   readonly origins: OriginPolicy;
   readonly refused: Refused;
   readonly addressOf: ClientAddress;
@@ -30,21 +36,25 @@ export interface Access {
   readonly requestAccess: RequestAccess;
 }
 
-export function createAccess(
-  environment: Environment,
-  refusal: (identity: Identity) => SluiceError | undefined,
-): Access {
-  const { config, log, metrics, monotonicMs } = environment;
-  const tokens = takesTokens(config) ? createTokenVerifier(environment) : undefined;
+/** What stays the same when the configuration is reloaded. */
+export interface AccessParts {
+  readonly refused: Refused;
+  readonly tokens: Tokens;
+  /** Why a credential that would do is refused all the same; undefined: it is not. */
+  readonly refusal: (identity: Identity) => SluiceError | undefined;
+}
+
+/** By the configuration as it is now. */
+export function accessOf(environment: Environment, { refused, tokens, refusal }: AccessParts): Access {
+  const { config, log, metrics } = environment;
   const keys = apiKeys(config.apiKeys, (name) => metrics.apiKeyUsesTotal.labels({ api_key: name }));
   if (config.apiKeys.some(({ key }) => key !== undefined)) {
     log.warn(
       'API keys are configured in plain text: `sluice key` makes one that the gateway knows by its SHA-256 only.',
     );
   }
-  const credentials = createCredentials(keys, tokens, refusal);
+  const credentials = createCredentials(keys, tokens.verifier(), refusal);
   const origins = originPolicy(config.origins);
-  const refused = logRefusals(log, monotonicMs);
   const hasUnixSocket = config.unixSocket !== '';
   const addressOf = clientAddress(config.trustedProxies, hasUnixSocket);
   const isProxy = trustedPeer(config.trustedProxies, hasUnixSocket);
@@ -67,17 +77,12 @@ export function createAccess(
     admitsAnonymous: admitsAnonymous(config),
   });
   const authorize = authorizer(config.namespaces);
-  const decisions = { credentials, authorize, origins, refused, loopbackProblem, requestAccess };
+  const authorizePublishing = publishingAuthorizer(config.namespaces);
   const topicTokens: TopicTokens = {
     identify: (token) => credentials.identifyTopicToken(token),
     refusal,
     wallMs: Date.now,
   };
-  return {
-    topicTokens,
-    ...decisions,
-    addressOf,
-    isProxy,
-    siteOf,
-  };
+  const decisions = { credentials, authorize, authorizePublishing, origins, refused, loopbackProblem };
+  return { ...decisions, topicTokens, requestAccess, addressOf, isProxy, siteOf };
 }

@@ -1,3 +1,4 @@
+import type { NamespaceOptions } from '../config/namespaces.ts';
 import { namespaceOptions } from '../config.ts';
 import { Encoder } from '../fanout/encoder.ts';
 import { Fanout } from '../fanout/fanout.ts';
@@ -31,12 +32,14 @@ export function createFanout({ config, metrics }: Environment, broker: Broker, b
       };
     },
     refresh: {
-      plans: [...new Set(Object.values(config.namespaces))]
+      plans: [
+        ...new Map(Object.values(config.namespaces).map((options) => [planOf(options), options])).values(),
+      ]
         .filter(({ refreshMs }) => refreshMs > 0)
         .map((options) => ({
           everyMs: options.refreshMs,
           onlyChanged: options.refresh === 'changed',
-          includes: (topic) => optionsOf(topic) === options,
+          includes: (topic) => planOf(optionsOf(topic)) === planOf(options),
         })),
       pageBytes: Math.min(config.batchMaxBytes, config.backpressureMaxBytes / 4),
       budget,
@@ -44,4 +47,9 @@ export function createFanout({ config, metrics }: Environment, broker: Broker, b
     viewsPerTopic: config.viewsPerTopic,
     viewsMax: config.viewsMax,
   });
+}
+
+/** Namespaces with the same one are refreshed together. */
+function planOf({ refreshMs, refresh }: NamespaceOptions): string {
+  return `${refreshMs} ${refresh}`;
 }

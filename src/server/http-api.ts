@@ -10,7 +10,6 @@ import {
 } from '../api/session-directory.ts';
 import { sharedTopics, type TopicCalls, topicHandlers, topicReader } from '../api/topic-reader.ts';
 import { Turns } from '../api/turns.ts';
-import { publishingAuthorizer } from '../auth/authorize.ts';
 import { addressKey } from '../auth/client-address.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import type { PeerHandlers } from '../peers.ts';
@@ -35,6 +34,8 @@ export interface HttpApi {
   readonly adminApi: Api;
   /** What other nodes may ask this one. */
   readonly peerHandlers: PeerHandlers<DirectoryCalls & TopicCalls & Pick<NodeCalls, 'stats'>>;
+  /** The limits are read anew. */
+  reload(): void;
   readonly swept: readonly Swept[];
 }
 
@@ -70,14 +71,16 @@ export function createHttpApi(
       service,
       assets: assetsOf(webFolder),
       tokens: {
-        clockToleranceMs: config.tokenClockToleranceSeconds * 1000,
+        get clockToleranceMs() {
+          return config.tokenClockToleranceSeconds * 1000;
+        },
         survivesRestarts: config.engine !== 'memory',
         revocations: () => revocations.revocations.all(),
         revoke: (each) => revocations.revoke(each),
         restore: (key) => revocations.restore(key),
       },
       authorize,
-      authorizePublishing: publishingAuthorizer(config.namespaces),
+      authorizePublishing: access.authorizePublishing,
       bodies: new PublishBodies(config.payloadMaxBytes),
       turns: new Turns({
         nextTurn: setImmediate,
@@ -102,5 +105,5 @@ export function createHttpApi(
   };
   const adminApi = createApi(options);
   const api = config.adminPort === undefined ? adminApi : createApi({ ...options, serves: isPublic });
-  return { api, adminApi, peerHandlers, swept: [limits] };
+  return { api, adminApi, peerHandlers, reload: () => limits.reload(), swept: [limits] };
 }

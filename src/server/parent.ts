@@ -25,6 +25,8 @@ export interface RunningParent {
   readonly compatPort: number | undefined;
   /** Of `adminPort`. */
   readonly adminPort: number | undefined;
+  /** The configuration, that of a `LiveConfig`, has other values now; the workers read their own. */
+  reload(): Promise<undefined>;
   /** Drains all workers, and ends. */
   close(): Promise<void>;
 }
@@ -54,7 +56,8 @@ export async function startParent(config: Config, options: ParentOptions): Promi
   const { log = createLog(config), signal, commandLine } = options;
   const monotonicMs = () => performance.now();
   const metrics = createMetrics();
-  const { engine, broker } = await createStorage({ config, metrics });
+  const storage = await createStorage({ config, metrics });
+  const { engine, broker } = storage;
   const links = new Map<string, WorkerLink>();
   const hub = new EngineHub({
     engine,
@@ -99,6 +102,12 @@ export async function startParent(config: Config, options: ParentOptions): Promi
       port,
       compatPort,
       adminPort,
+      async reload() {
+        log.level = config.logLevel;
+        storage.reload();
+        for (const link of links.values()) link.tell('reload', undefined);
+        return undefined;
+      },
       async close() {
         await supervisor.stop((config.drainSeconds + 2 * config.shutdownGraceSeconds) * 1000 + endWithinMs);
         clearInterval(sweep);

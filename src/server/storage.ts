@@ -10,6 +10,8 @@ export interface Storage {
   readonly broker: Broker;
   /** The options of the topics of a namespace. */
   readonly topicOptions: (namespace: string) => TopicOptions;
+  /** The options of namespaces are read anew, also for topics that are there. */
+  reload(): void;
 }
 
 /** Topics and the engine that stores them: `given`, or the one of the configuration. The broker is not open yet. */
@@ -17,7 +19,9 @@ export async function createStorage(
   { config, metrics }: Pick<Environment, 'config' | 'metrics'>,
   given?: Engine,
 ): Promise<Storage> {
-  const topicOptions = (namespace: string): TopicOptions => {
+  /** Topics of one namespace share one object. By name; a name that is not configured has the default's. */
+  const known = new Map<string, TopicOptions>();
+  const read = (namespace: string): TopicOptions => {
     const options = namespaceOptions(config, namespace);
     return {
       mode: options.mode,
@@ -26,6 +30,15 @@ export async function createStorage(
       maxBytes: options.topicHistoryMaxBytes,
       ttlMs: options.ttlMs || undefined,
     };
+  };
+  const topicOptions = (namespace: string): TopicOptions => {
+    const name = Object.hasOwn(config.namespaces, namespace) ? namespace : 'default';
+    const options = known.get(name) ?? read(name);
+    known.set(name, options);
+    return options;
+  };
+  const reload = () => {
+    for (const [name, options] of known) Object.assign(options, read(name));
   };
   const engine = given ?? (await (await engines[config.engine]())(config));
   const broker = new Broker({
@@ -36,5 +49,5 @@ export async function createStorage(
     topicsMax: config.topicsMax,
     historyMaxBytes: config.historyMaxBytes,
   });
-  return { engine, broker, topicOptions };
+  return { engine, broker, topicOptions, reload };
 }

@@ -5,10 +5,9 @@ import {
   publicKeyAlgorithms,
   secretKeys,
   type TokenAlgorithm,
-  type TokenKeys,
 } from '../auth/token-keys.ts';
 import { type TokenVerifier, tokenVerifier } from '../auth/tokens.ts';
-import type { Config } from '../config.ts';
+import { type Config, type OptionName, takesTokens } from '../config.ts';
 import type { Environment } from './environment.ts';
 
 const cooldownMs = 30_000;
@@ -16,28 +15,72 @@ const cooldownMs = 30_000;
 const fileMaxAgeMs = 5_000;
 const urlMaxAgeMs = 10 * 60_000;
 
-/** The verifier of the tokens that the configuration lets in. */
-export function createTokenVerifier(environment: Environment): TokenVerifier {
-  const { config } = environment;
-  const secret = config.tokenSecret === undefined ? undefined : secretKeys(config.tokenSecret);
-  const published = createPublishedKeys(environment);
-  const algorithms: TokenAlgorithm[] = [
-    ...(secret ? ['HS256' as const] : []),
-    ...(published ? publicKeyAlgorithms : []),
-  ];
-  const { tokenAlgorithms, tokenIssuer, tokenAudience, tokenClockToleranceSeconds } = config;
-  return tokenVerifier({
-    keys: keysByAlgorithm(secret, published),
-    algorithms: algorithms.filter((each) => tokenAlgorithms.length === 0 || tokenAlgorithms.includes(each)),
-    issuer: tokenIssuer,
-    audience: tokenAudience,
-    clockToleranceMs: tokenClockToleranceSeconds * 1000,
-  });
+/** The options that a verifier is made of. */
+const optionNames = [
+  'tokenSecret',
+  'tokenKeysFile',
+  'tokenKeysUrl',
+  'tokenAlgorithms',
+  'tokenIssuer',
+  'tokenAudience',
+  'tokenClockToleranceSeconds',
+] as const satisfies readonly OptionName[];
+
+/** The tokens that the configuration lets in. */
+export class Tokens {
+  readonly #environment: Environment;
+  #madeOf = '';
+  #verifier: TokenVerifier | undefined;
+  #keys: { readonly source: string; readonly keys: PublishedKeys } | undefined;
+
+  constructor(environment: Environment) {
+    this.#environment = environment;
+  }
+
+  /** By the options as they are now; undefined: no tokens are taken. Where they are the same, so is the verifier. */
+  verifier(): TokenVerifier | undefined {
+    const { config } = this.#environment;
+    const madeOf = JSON.stringify(optionNames.map((name) => config[name]));
+    if (madeOf === this.#madeOf) return this.#verifier;
+    this.#madeOf = madeOf;
+    this.#verifier = takesTokens(config) ? this.#create(config) : undefined;
+    return this.#verifier;
+  }
+
+  /** Loads the public keys again. Those that there are serve until then. */
+  async reload(): Promise<void> {
+    await this.#keys?.keys.load();
+  }
+
+  #create(config: Config): TokenVerifier {
+    const secret = config.tokenSecret === undefined ? undefined : secretKeys(config.tokenSecret);
+    const published = this.#published(config);
+    const algorithms: TokenAlgorithm[] = [
+      ...(secret ? ['HS256' as const] : []),
+      ...(published ? publicKeyAlgorithms : []),
+    ];
+    const { tokenAlgorithms, tokenIssuer, tokenAudience, tokenClockToleranceSeconds } = config;
+    return tokenVerifier({
+      keys: keysByAlgorithm(secret, published),
+      algorithms: algorithms.filter((each) => tokenAlgorithms.length === 0 || tokenAlgorithms.includes(each)),
+      issuer: tokenIssuer,
+      audience: tokenAudience,
+      clockToleranceMs: tokenClockToleranceSeconds * 1000,
+    });
+  }
+
+  /** Keys of the same source stay, as loading them may take a while. */
+  #published(config: Config): PublishedKeys | undefined {
+    const source = sourceOf(config);
+    if (source?.name !== this.#keys?.source)
+      this.#keys = source && { source: source.name, keys: createPublishedKeys(this.#environment, source) };
+    return this.#keys?.keys;
+  }
 }
 
-function createPublishedKeys({ config, log, monotonicMs }: Environment): TokenKeys | undefined {
-  const source = sourceOf(config);
-  if (!source) return undefined;
+type KeySource = NonNullable<ReturnType<typeof sourceOf>>;
+
+function createPublishedKeys({ log, monotonicMs }: Environment, source: KeySource): PublishedKeys {
   const { name, ...times } = source;
   const keys = new PublishedKeys({
     ...times,

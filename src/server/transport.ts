@@ -57,6 +57,8 @@ export type AppRole = 'public' | 'apart' | 'admin';
 export interface Serving {
   /** Adds the routes to an app that does not listen yet. */
   serve(app: App, role: AppRole): void;
+  /** The limits are read anew. */
+  reload(): void;
   readonly polls: Polls;
   readonly requests: RequestsUnderWay;
   readonly swept: readonly Swept[];
@@ -75,7 +77,7 @@ export function createServing(environment: Environment, served: Served): Serving
     metrics.httpHeldBytes.set({ what: 'answer' }, unread.total);
   });
   const exchanges = { unread, monotonicMs, writeTimeoutMs: config.writeTimeoutSeconds * 1000 };
-  const { httpConnections, newConnections } = countConnections(environment, served.access);
+  const { httpConnections, newConnections, reload } = countConnections(environment, served.access);
   const { sessions } = served.sessionStage;
   const sinks: UwsSink[] = [];
   const openSocket = () => {
@@ -139,19 +141,22 @@ export function createServing(environment: Environment, served: Served): Serving
       serveHttp(app, { ...exchanges, api: served.api, incoming, requests });
     }
   };
-  return { serve, polls, requests, swept: [newConnections, streams, polls] };
+  return { serve, reload, polls, requests, swept: [newConnections, streams, polls] };
 }
 
 function countConnections({ config, metrics, monotonicMs }: Environment, access: Access) {
   // Each WebSocket begins as an HTTP connection.
-  const perSecond = Math.max(config.httpConnectionsPerSecondPerIp, 2 * config.handshakesPerSecondPerIp);
-  const newConnections = new TokenBuckets(perSecond, perSecond, monotonicMs);
+  const perSecond = () => Math.max(config.httpConnectionsPerSecondPerIp, 2 * config.handshakesPerSecondPerIp);
+  const newConnections = new TokenBuckets(perSecond(), perSecond(), monotonicMs);
   const httpConnections = new HttpConnections({
-    max: config.maxHttpConnections,
+    get max() {
+      return config.maxHttpConnections;
+    },
     admits: (peer) => access.isProxy(peer) || newConnections.take(addressKey(peer)) === 0,
     metrics,
   });
-  return { httpConnections, newConnections };
+  const reload = () => newConnections.limit(perSecond(), perSecond());
+  return { httpConnections, newConnections, reload };
 }
 
 /** How requests for connections are read, and who gets one. */

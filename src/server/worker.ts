@@ -33,6 +33,8 @@ export interface Worker {
   readonly site: WorkerSite;
   /** Resolves, with the reason, when the worker is to drain. */
   readonly drained: Promise<string>;
+  /** Calls `run` when the worker is to read its configuration anew. */
+  onReload(run: () => void): void;
   ready(): void;
   failed(error: unknown): void;
 }
@@ -43,6 +45,7 @@ export async function joinParent(config: Config): Promise<Worker> {
   const link = new Link<WorkerCalls, ParentCalls>(channel);
   const engine = new WorkerEngine({ link });
   let drain: (reason: string) => void = () => undefined;
+  let reload = (): void => undefined;
   const drained = new Promise<string>((resolve) => {
     drain = resolve;
   });
@@ -56,6 +59,7 @@ export async function joinParent(config: Config): Promise<Worker> {
   link.listen({
     ...engine.news,
     drain: () => drain('asked by the parent process'),
+    reload: () => reload(),
     metrics: async () => (await served?.[0].registry.getMetricsAsJSON()) ?? [],
     peerTold: ([name, body, from]) => void handlersOf(name)?.(body, from),
     peerAsked: ([name, body, from]) => {
@@ -86,6 +90,9 @@ export async function joinParent(config: Config): Promise<Worker> {
   return {
     site,
     drained,
+    onReload(run) {
+      reload = run;
+    },
     ready: () => link.tell('ready', undefined),
     failed: (error) => {
       const { message, code, syscall } = error as NodeJS.ErrnoException;

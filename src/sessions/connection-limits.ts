@@ -9,16 +9,20 @@ export interface ConnectionLimitsOptions extends CapLimits {
 
 /** Decides which connections may be opened, before the upgrade: what is refused here costs no session. */
 export class ConnectionLimits {
+  readonly #limits: ConnectionLimitsOptions;
   readonly #caps: Caps;
   readonly #handshakes: TokenBuckets;
 
   /** `nowMs`: milliseconds on a monotonic clock. `caps`: absent: counts the connections of this process. */
   constructor(limits: ConnectionLimitsOptions, nowMs: () => number, caps: Caps = new ConnectionCaps(limits)) {
+    this.#limits = limits;
     this.#caps = caps;
-    const { handshakesPerSecondPerIp, maxConnectionsPerIp } = limits;
-    // All clients of one address reconnect together after a restart: that must fit into one burst.
-    const burst = Math.max(handshakesPerSecondPerIp, maxConnectionsPerIp);
-    this.#handshakes = new TokenBuckets(handshakesPerSecondPerIp, burst, nowMs);
+    this.#handshakes = new TokenBuckets(...handshakeRate(limits), nowMs);
+  }
+
+  /** The limits are read anew. Connections above them stay. */
+  reload(): void {
+    this.#handshakes.limit(...handshakeRate(this.#limits));
   }
 
   get total(): number {
@@ -64,6 +68,12 @@ export class ConnectionLimits {
   sweep(): void {
     this.#handshakes.sweep();
   }
+}
+
+function handshakeRate(limits: ConnectionLimitsOptions): [perSecond: number, burst: number] {
+  const { handshakesPerSecondPerIp, maxConnectionsPerIp } = limits;
+  // All clients of one address reconnect together after a restart: that must fit into one burst.
+  return [handshakesPerSecondPerIp, Math.max(handshakesPerSecondPerIp, maxConnectionsPerIp)];
 }
 
 function rateProblem(waitMs: number): SluiceError | undefined {

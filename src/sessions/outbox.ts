@@ -44,6 +44,11 @@ export class Outbox {
     return this.#messageCount;
   }
 
+  /** Messages that wait for the buffer to drain. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
   /** Of its connection. */
   get bufferedBytes(): number {
     return this.#isClosed ? 0 : this.#connection.bufferedBytes();

@@ -16,15 +16,24 @@ const bytesPerMs = 200 * 1024;
  * own and have no such limit.
  */
 export class RequestLimits {
+  readonly #rates: RequestRates;
   readonly #addresses: TokenBuckets;
   readonly #users: TokenBuckets;
   readonly #work: TokenBuckets;
 
   constructor(rates: RequestRates, nowMs: () => number) {
+    this.#rates = rates;
     const { httpRequestsPerSecondPerIp: perIp, httpRequestsPerSecondPerUser: perUser } = rates;
     this.#addresses = new TokenBuckets(perIp, perIp, nowMs);
     this.#users = new TokenBuckets(perUser, perUser, nowMs);
     this.#work = new TokenBuckets(workMsPerSecond, workBurstMs, nowMs);
+  }
+
+  /** The rates are read anew. */
+  reload(): void {
+    const { httpRequestsPerSecondPerIp: perIp, httpRequestsPerSecondPerUser: perUser } = this.#rates;
+    this.#addresses.limit(perIp, perIp);
+    this.#users.limit(perUser, perUser);
   }
 
   /** Takes a request of this payer. Returns 0, or the milliseconds to wait before the next. */

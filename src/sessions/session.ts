@@ -180,7 +180,8 @@ export class Session implements Receiver, TaskFaults {
 
   /** All that it was to be sent and that has not left this process. */
   get unsentBytes(): number {
-    return this.#outbox.unsentBytes;
+    // Between polls the buffer counts as full, and is empty.
+    return this.#views.isParked ? this.#outbox.waitingBytes : this.#outbox.unsentBytes;
   }
 
   // ---- sending

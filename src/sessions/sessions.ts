@@ -289,6 +289,18 @@ export class Sessions {
     else if (expiresAtMs - timeMs <= expiryWarningMs) session.warnOfExpiry(expiresAtMs);
   }
 
+  /**
+   * Who may do what has changed: ends the sessions of those that are `out`, and the subscriptions that others may no
+   * longer have.
+   */
+  reauthorize(out: (identity: Identity) => boolean): void {
+    for (const session of [...this.#byId.values()]) {
+      if (isUnauthenticated(session)) continue;
+      if (out(session.identity)) session.goAway('unauthorized');
+      else this.#options.subscriber.endForbidden(session);
+    }
+  }
+
   #terminateFattest(buffered: number): void {
     const fattest = [...this.#byId.values()].sort((a, b) => b.unsentBytes - a.unsentBytes);
     let rest = buffered;

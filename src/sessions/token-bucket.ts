@@ -44,8 +44,8 @@ export class TokenBucket {
 
 /** A bucket for each of many keys, as accounts and addresses. `sweep` forgets the full ones. */
 export class TokenBuckets {
-  readonly #perSecond: number;
-  readonly #burst: number;
+  #perSecond: number;
+  #burst: number;
   readonly #nowMs: () => number;
   readonly #byKey = new Map<string, TokenBucket>();
 
@@ -59,6 +59,14 @@ export class TokenBuckets {
   /** Keys that are remembered. */
   get size(): number {
     return this.#byKey.size;
+  }
+
+  /** Other limits than before. Where they differ, every bucket is full again. */
+  limit(perSecond: number, burst: number): void {
+    if (perSecond === this.#perSecond && burst === this.#burst) return;
+    this.#perSecond = perSecond;
+    this.#burst = burst;
+    this.#byKey.clear();
   }
 
   /** Takes one token. Returns 0, or the milliseconds until there is one. */

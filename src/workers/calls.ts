@@ -85,6 +85,8 @@ export interface ParentCalls extends EngineCalls, SeatCalls {
 /** What the parent asks and tells a worker. */
 export interface WorkerCalls extends EngineNews {
   drain(nothing: undefined): void;
+  /** Reads its configuration anew. */
+  reload(nothing: undefined): void;
   metrics(nothing: undefined): MetricValues;
   peerTold(said: readonly [name: string, body: unknown, from: string]): void;
   peerAsked(said: readonly [name: string, body: unknown, from: string]): unknown;

@@ -111,7 +111,8 @@ describe('old names in a namespace', () => {
 
 describe('the commands', () => {
   test('serve logs the warning when it starts', async () => {
-    const startServer = async () => ({ host: '127.0.0.1', port: 1, close: async () => undefined });
+    const ends = { reload: async () => undefined, close: async () => undefined };
+    const startServer = async () => ({ host: '127.0.0.1', port: 1, ...ends });
     const { exitCode, logged } = await run(['serve', '--rings-max-bytes', '64MiB'], { startServer });
     expect(exitCode).toBe(0);
     expect(JSON.parse(logged[0] as string)).toMatchObject({

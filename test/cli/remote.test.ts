@@ -174,7 +174,8 @@ describe('token', () => {
 });
 
 describe('the run file', () => {
-  const server = { host: '0.0.0.0', port: 4711, close: async () => undefined };
+  const ends = { reload: async () => undefined, close: async () => undefined };
+  const server = { host: '0.0.0.0', port: 4711, ...ends };
 
   test('says where the gateway listens while it runs, and is gone afterwards', async () => {
     const runFile = path();

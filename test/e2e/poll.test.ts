@@ -51,6 +51,11 @@ async function connections(topic: string): Promise<{ id: string; transport: stri
   return ((await answer.json()) as { connections: { id: string; transport: string }[] }).connections;
 }
 
+test('a client between two polls holds no unsent bytes', async () => {
+  await poll('topic=between');
+  expect(await gateway.metric('sluice_backpressure_bytes')).toBe(0);
+});
+
 test('the first poll says what it is subscribed to; the next waits for the first publication', async () => {
   const first = await poll('topic=first&topic=firsts:*');
   expect(first.status).toBe(200);

@@ -1,0 +1,83 @@
+import { namespaceOptions } from './namespaces.ts';
+import { type Config, type OptionName, options } from './options.ts';
+
+/** The options that a running gateway takes anew; all others hold until it is restarted. */
+export const reloadable = [
+  'apiKeys',
+  'tokenSecret',
+  'tokenKeysFile',
+  'tokenKeysUrl',
+  'tokenAlgorithms',
+  'tokenIssuer',
+  'tokenAudience',
+  'tokenClockToleranceSeconds',
+  'anonymous',
+  'origins',
+  'trustedProxies',
+  'maxConnections',
+  'maxConnectionsPerIp',
+  'maxUnauthenticatedPerIp',
+  'maxConnectionsPerUser',
+  'handshakesPerSecondPerIp',
+  'maxHttpConnections',
+  'httpConnectionsPerSecondPerIp',
+  'httpRequestsPerSecondPerIp',
+  'httpRequestsPerSecondPerUser',
+  'drainSeconds',
+  'shutdownGraceSeconds',
+  'readyLoopDelayMaxMs',
+  'logLevel',
+] as const satisfies readonly OptionName[];
+
+/** What a namespace can't change while its topics are there. */
+const lasting = ['mode', 'refreshMs', 'refresh'] as const;
+
+export interface Reloaded {
+  /** Names of the options that have other values now. */
+  readonly changed: readonly string[];
+  /** Names of those that were given other values, which do not hold before a restart. */
+  readonly needRestart: readonly string[];
+}
+
+/**
+ * A configuration whose reloadable values can be replaced: who reads an option when it needs it has the newest value.
+ * Each value is frozen.
+ */
+export class LiveConfig {
+  readonly config: Config;
+
+  constructor(config: Config) {
+    this.config = { ...config };
+  }
+
+  take(next: Config): Reloaded {
+    const { config } = this;
+    const isLive = (name: string) => reloadable.some((each) => each === name);
+    const different = options.map(({ name }) => name).filter((name) => !isSame(config[name], next[name]));
+    const changed: string[] = different.filter(isLive);
+    const needRestart: string[] = different.filter((name) => !isLive(name));
+    const taken: Record<string, unknown> = Object.fromEntries(
+      changed.map((name) => [name, next[name as OptionName]]),
+    );
+    if (!isSame(config.namespaces, next.namespaces)) {
+      if (keepsTopics(config, next)) {
+        changed.push('namespaces');
+        taken['namespaces'] = next.namespaces;
+      } else needRestart.push('namespaces');
+    }
+    Object.assign(config, taken);
+    return { changed, needRestart };
+  }
+}
+
+function keepsTopics(config: Config, next: Config): boolean {
+  const names = new Set([...Object.keys(config.namespaces), ...Object.keys(next.namespaces)]);
+  return [...names].every((name) => {
+    const [before, after] = [namespaceOptions(config, name), namespaceOptions(next, name)];
+    return lasting.every((option) => before[option] === after[option]);
+  });
+}
+
+function isSame(one: unknown, another: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(another);
+}

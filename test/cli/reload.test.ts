@@ -1,0 +1,141 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import { type RunningServer, startServer } from '../../src/server.ts';
+import { JsonClient } from '../support/json-client.ts';
+import { run } from './world.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-reload-'));
+const file = join(folder, 'sluice.yaml');
+const [old, rotated, other] = ['the-first-key-of-all', 'the-key-that-follows', 'a-key-that-stays-on'];
+const first = {
+  port: 0,
+  canary: false,
+  anonymous: true,
+  apiKeys: [
+    { name: 'old', key: old },
+    { name: 'other', key: other },
+  ],
+  namespaces: { open: { anonymous: { publish: true } } },
+};
+
+let server: RunningServer;
+let ask: () => void = () => undefined;
+let end: (reason: string) => void = () => undefined;
+const lines: Record<string, unknown>[] = [];
+let exited: Promise<unknown>;
+
+const write = (content: Record<string, unknown>) => writeFileSync(file, stringify(content));
+
+/** Asks for a reload, and returns what the log then says. */
+async function reload(): Promise<Record<string, unknown>[]> {
+  const before = lines.length;
+  ask();
+  const isOver = ({ msg }: Record<string, unknown>) => /the configuration was/.test(String(msg));
+  await expect.poll(() => lines.slice(before).some(isOver)).toBe(true);
+  return lines.slice(before);
+}
+
+beforeAll(async () => {
+  write(first);
+  await new Promise<void>((started) => {
+    exited = run(['--config', file], {
+      logTo: { write: (line) => void lines.push(JSON.parse(line)) },
+      startServer: async (config, options) => {
+        server = await startServer(config, options);
+        started();
+        return server;
+      },
+      onReload: (run) => {
+        ask = run;
+      },
+      untilStopped: () =>
+        new Promise((resolve) => {
+          end = resolve;
+        }),
+    });
+  });
+});
+
+afterAll(async () => {
+  end('the test');
+  await exited;
+  rmSync(folder, { recursive: true });
+});
+
+const url = () => `http://127.0.0.1:${server.port}`;
+
+async function publish(topic: string, key?: string): Promise<number> {
+  const response = await fetch(`${url()}/api/publish`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(key !== undefined && { 'x-api-key': key }) },
+    body: JSON.stringify({ topic, type: 'e', data: 1 }),
+  });
+  return response.status;
+}
+
+const connect = (key?: string) =>
+  JsonClient.open(`ws://127.0.0.1:${server.port}/ws${key === undefined ? '' : `?token=${key}`}`);
+
+test('keys, namespaces and limits hold from the reload on, for open sessions too', async () => {
+  const [withOld, withOther, anonymous] = [await connect(old), await connect(other), await connect()];
+  await anonymous.call({ type: 'subscribe', topic: 'news' });
+  expect(await publish('a', old)).toBe(200);
+  expect(await publish('open', undefined)).toBe(200);
+  write({
+    ...first,
+    apiKeys: [
+      { name: 'new', key: rotated },
+      { name: 'other', key: other },
+    ],
+    maxConnectionsPerIp: 2,
+    namespaces: { news: { anonymous: { subscribe: false } } },
+    viewsMax: 77,
+  });
+  const told = await reload();
+  expect(told.map(({ msg, changed, needRestart }) => [msg, changed ?? needRestart])).toEqual(
+    expect.arrayContaining([
+      ['options that need a restart keep their values', ['viewsMax']],
+      ['the configuration was reloaded', ['apiKeys', 'maxConnectionsPerIp', 'namespaces']],
+    ]),
+  );
+  expect(JSON.stringify(told)).not.toContain(rotated);
+  expect(await publish('a', old)).toBe(401);
+  expect(await publish('a', rotated)).toBe(200);
+  expect(await publish('open', undefined)).toBe(403);
+  expect(await withOld.end()).toEqual({ code: 4501, reason: 'unauthorized' });
+  await anonymous.until(({ type, reason }) => type === 'unsubscribed' && reason === 'forbidden');
+  expect((await withOther.call({ type: 'ping' })).type).toBe('pong');
+  // The two that are left are as many as there may be.
+  const refused = await fetch(`${url()}/ws`);
+  expect([refused.status, await refused.json()]).toMatchObject([
+    429,
+    { error: { code: 'too_many_connections_from_ip' } },
+  ]);
+  await withOther.close();
+  await anonymous.close();
+});
+
+test('without anonymous access, those who have no credential are out', async () => {
+  const anonymous = await connect();
+  write({ ...first, anonymous: false });
+  await reload();
+  expect(await anonymous.end()).toMatchObject({ code: 4501 });
+  expect(await publish('a', old)).toBe(200);
+});
+
+test('a file with faults changes nothing, and the log says what is wrong', async () => {
+  write({ ...first, apiKeys: [{ name: 'new', key: rotated }], maxConnections: -1, nonsense: true });
+  const [told] = await reload();
+  expect(told).toMatchObject({
+    level: 50,
+    msg: 'the configuration was not reloaded, as it has faults: nothing changed',
+    faults: [
+      expect.stringContaining(`nonsense in ${file}: is no option`),
+      expect.stringContaining(`maxConnections in ${file}`),
+    ],
+  });
+  expect([await publish('a', old), await publish('a', rotated)]).toEqual([200, 401]);
+});
