@@ -34,7 +34,7 @@ const noTopic = { mode: 'stream', epoch: '', offset: 0 } as const;
 
 function startAtCursor(view: View, text: string, { broker, modeOf, metrics }: StartOptions): PatternStarted {
   const cursor = validCursor(broker, text);
-  const had = cursor && new Resumption(cursor, view.options.target);
+  const had = cursor && new Resumption(cursor, view.options.target, view.subscriptionKey);
   const lowest = had?.lowest ?? nothingHad;
   const recovered = had !== undefined && lowest.seq >= broker.commits.forgottenSeq;
   metrics.recoveriesTotal.inc({ outcome: recovered ? 'recovered' : 'gap' });

@@ -29,7 +29,7 @@ export function startTopic(feed: Feed, subscription: Subscription, options: Star
     since !== undefined
       ? startSince(feed.topic, since, { knownSeq: knownSeq(broker, cursor), isShared: broker.isShared })
       : cursor !== undefined
-        ? startAtCursor(feed.topic, validCursor(broker, cursor))
+        ? startAtCursor(feed, validCursor(broker, cursor))
         : startNew(feed, last);
   if (start.outcome !== undefined) metrics.recoveriesTotal.inc({ outcome: start.outcome });
   const { epoch, position: offset, recovered, missing, needsSnapshot } = start;
@@ -103,9 +103,10 @@ export function startSince(
  * Where a subscriber continues that has a cursor and no position in the topic. Undefined: the cursor is of another
  * numbering of commits, so it is not known what the subscriber has had.
  */
-function startAtCursor(topic: Topic, cursor: Cursor | undefined): Start {
+function startAtCursor({ topic, view }: Feed, cursor: Cursor | undefined): Start {
   const { ring, epoch, bornAfterSeq, startOffset } = topic;
-  const { seq, lacksValues } = cursor === undefined ? nothingHad : new Resumption(cursor, topic.name).had;
+  const resumption = cursor && new Resumption(cursor, topic.name, view.subscriptionKey);
+  const { seq, lacksValues } = resumption?.had ?? nothingHad;
   const isKnown = cursor !== undefined && seq >= bornAfterSeq;
   const isEvicted = ring.evictedSeq > seq;
   if (topic.state !== undefined && (lacksValues || !isKnown || isEvicted)) return snapshotOf(topic);

@@ -61,74 +61,140 @@ export class StreamCursors {
    * The cursor of a client that has received everything that was sent so far. Undefined while messages wait that are
    * counted as sent.
    */
-  of({ session, subscriptions }: CursorHolder): string | undefined {
+  of(holder: CursorHolder): string | undefined {
+    const { session } = holder;
     if (session.hasWaitingMessages) return undefined;
-    const { commits, seq } = this.#broker;
-    let text = '';
-    let count = 0;
-    let collapsed: [key: string, lowest: Had][] | undefined;
+    const found = new Found();
     for (const sessionView of session.views.values()) {
       const exceptions = this.#exceptionsOf(sessionView);
       if (exceptions.lowest === undefined) continue;
-      text += exceptions.text;
-      count += exceptions.count;
-      collapsed ??= [];
-      collapsed.push([exceptionKey(sessionView.target), exceptions.lowest]);
+      if (sharesTarget(session, sessionView)) return this.#ofSharedTargets(holder);
+      found.add(sessionView.target, exceptions);
     }
+    return this.#text(holder, found);
+  }
+
+  /**
+   * The same where the session has several subscriptions to one target, which may be at different positions: then each
+   * of them is an exception by the key of its options, and the target by the earliest, for a client that goes on with
+   * other options.
+   */
+  #ofSharedTargets(holder: CursorHolder): string {
+    const byTarget = new Map<string, SessionView[]>();
+    for (const sessionView of holder.session.views.values()) {
+      const { target, watches } = sessionView;
+      if (watches === undefined) byTarget.set(target, [...(byTarget.get(target) ?? []), sessionView]);
+    }
+    const found = new Found();
+    for (const [target, views] of byTarget) {
+      const isShared = views.length > 1;
+      const all = views.map((each) =>
+        this.#exceptionsOf(each, isShared ? each.view.subscriptionKey : target),
+      );
+      const behind = all.flatMap(({ lowest }) => lowest ?? []);
+      if (behind.length === 0) continue;
+      const lowest = lowestOf(behind);
+      const named = isShared ? this.#named(target, views, all, lowest) : (all[0] as Exceptions);
+      found.add(target, { ...named, lowest });
+    }
+    return this.#text(holder, found);
+  }
+
+  #named(
+    target: string,
+    views: readonly SessionView[],
+    all: readonly Exceptions[],
+    lowest: Had,
+  ): Omit<Exceptions, 'lowest'> {
+    let text = exceptionText(exceptionKey(target), lowest);
+    let count = 1;
+    for (const [i, { view }] of views.entries()) {
+      const each = all[i] as Exceptions;
+      const isNamed = each.lowest !== undefined;
+      const level = { seq: this.#broker.seq, lacksValues: false };
+      text += isNamed ? each.text : exceptionText(exceptionKey(view.subscriptionKey), level);
+      count += isNamed ? each.count : 1;
+    }
+    return { text, count };
+  }
+
+  #text({ session, subscriptions }: CursorHolder, { text, count, collapsed }: Found): string {
+    const { commits, seq } = this.#broker;
     const end = streamText({ session: session.id, subscriptions });
-    if (collapsed === undefined || count <= exceptionsMax) {
-      return `${commits.epoch}.${seq.toString(36)}${text}${end}`;
-    }
+    if (count <= exceptionsMax) return `${commits.epoch}.${seq.toString(36)}${text}${end}`;
     if (collapsed.length <= exceptionsMax) {
-      const each = collapsed.map(([key, had]) => exceptionText(key, had)).join('');
+      const each = collapsed.map(([target, had]) => exceptionText(exceptionKey(target), had)).join('');
       return `${commits.epoch}.${seq.toString(36)}${each}${end}`;
     }
     return `${commits.epoch}.${hadText(lowestOf(collapsed.map(([, had]) => had)))}${end}`;
   }
 
-  #exceptionsOf(sessionView: SessionView): Exceptions {
-    const { view, watches } = sessionView;
+  /** `base`: what their keys are made of: the target of the view, or the key of its options where that is shared. */
+  #exceptionsOf(sessionView: SessionView, base = sessionView.target): Exceptions {
+    const { view, watches, target } = sessionView;
     // Who joins and leaves has no offsets.
     if (watches !== undefined) return none;
-    if (!sessionView.isLive) return this.#ofLag(sessionView.target, sessionView.backlog?.lag);
-    if (this.#frame === undefined) return this.#ofLive(view);
+    if (!sessionView.isLive) return this.#ofLag(base, base !== target, sessionView.backlog?.lag);
+    if (this.#frame === undefined || base !== target) return this.#ofLive(view, base);
     let known = this.#live.get(view);
     if (known === undefined) {
-      known = this.#ofLive(view);
+      known = this.#ofLive(view, base);
       this.#live.set(view, known);
     }
     return known;
   }
 
   /** What the view has not sent to its members yet. */
-  #ofLive(view: View): Exceptions {
-    const { target } = view.options;
+  #ofLive(view: View, base: string): Exceptions {
     const frame = this.#frame;
     const now = this.#broker.seq;
+    const isNamed = base !== view.options.target;
     const topics = new Map<string, Had>();
     for (const feed of view.isPattern ? view.waiting.keys() : view.feeds.values()) {
       const lacking = feed.lackingAfter(frame?.feed === feed ? frame.upto : feed.examined);
       if (lacking === undefined) continue;
       const had = { seq: lacking - 1, lacksValues: false };
-      if (!view.isPattern) return this.#ofLag(target, had);
+      if (!view.isPattern) return this.#ofLag(base, isNamed, had);
       topics.set(feed.topic.name, had);
       if (topics.size > exceptionsMax)
-        return this.#ofLag(target, { seq: view.sentSeq(now), lacksValues: false });
+        return this.#ofLag(base, isNamed, { seq: view.sentSeq(now), lacksValues: false });
     }
-    return topics.size === 0 ? none : this.#ofLag(target, { seq: now, lacksValues: false, topics });
+    return topics.size === 0 ? none : this.#ofLag(base, isNamed, { seq: now, lacksValues: false, topics });
   }
 
-  #ofLag(target: string, lag: Lag | undefined): Exceptions {
+  /** `isNamed`: it has an exception of its own, also where only some of its topics are elsewhere. */
+  #ofLag(base: string, isNamed: boolean, lag: Lag | undefined): Exceptions {
     if (lag === undefined) return none;
     const topics = lag.topics ?? noTopics;
     const isLevel = lag.seq === this.#broker.seq && !lag.lacksValues;
     if (isLevel && topics.size === 0) return none;
-    let text = isLevel ? '' : exceptionText(exceptionKey(target), lag);
-    for (const [topic, had] of topics) text += exceptionText(exceptionKey(target, topic), had);
+    const isAlone = isLevel && !isNamed;
+    let text = isAlone ? '' : exceptionText(exceptionKey(base), lag);
+    for (const [topic, had] of topics) text += exceptionText(exceptionKey(base, topic), had);
     return {
       text,
-      count: (isLevel ? 0 : 1) + topics.size,
+      count: (isAlone ? 0 : 1) + topics.size,
       lowest: topics.size === 0 ? lag : lowestOf([lag, ...topics.values()]),
     };
   }
+}
+
+/** The exceptions of a session. */
+class Found {
+  text = '';
+  count = 0;
+  /** By target, the earliest position. */
+  readonly collapsed: [target: string, lowest: Had][] = [];
+
+  add(target: string, { text, count, lowest }: Exceptions): void {
+    this.text += text;
+    this.count += count;
+    if (lowest !== undefined) this.collapsed.push([target, lowest]);
+  }
+}
+
+function sharesTarget({ views }: Session, { target, view }: SessionView): boolean {
+  for (const other of views.values())
+    if (other.target === target && other.view !== view && other.watches === undefined) return true;
+  return false;
 }

@@ -51,10 +51,11 @@ export function streamText({ session, subscriptions }: NonNullable<Cursor['strea
 }
 
 /**
- * The key of what a stream subscribes to, a topic or a pattern; with `topic`, of this topic as a part of the pattern.
+ * The key of what a stream subscribes to, a topic or a pattern or one with options; with `topic`, of this topic as a
+ * part of the pattern.
  */
-export function exceptionKey(target: string, topic?: string): string {
-  return digest(topic === undefined ? target : `${target}\n${topic}`);
+export function exceptionKey(base: string, topic?: string): string {
+  return digest(topic === undefined ? base : `${base}\n${topic}`);
 }
 
 /** The same for equal sets of subscriptions only, by `subscriptionKey` of each. */
@@ -100,7 +101,7 @@ function parseExceptions(text: string): Map<string, Had> | undefined {
     const had = parseHad(digits, mark);
     if (had === undefined) return undefined;
     const other = exceptions.get(key as string);
-    // Several subscriptions to one topic.
+    // No gateway writes a key twice.
     exceptions.set(key as string, other === undefined ? had : lowestOf([had, other]));
   }
   return exceptions;
@@ -125,22 +126,25 @@ function parseHad(digits = '', mark = ''): Had | undefined {
 
 /** What a cursor says of one subscription, to a topic or a pattern. */
 export class Resumption {
-  readonly #target: string;
+  /** What the keys of its exceptions are made of. */
+  readonly #base: string;
   readonly #cursor: Cursor;
   /** Of the topics that are no exceptions. */
   readonly had: Had;
 
-  constructor(cursor: Cursor, target: string) {
-    this.#target = target;
+  /** `key`: of its options, by which it is an exception where its client had several subscriptions to the target. */
+  constructor(cursor: Cursor, target: string, key: string) {
+    const { exceptions } = cursor;
     this.#cursor = cursor;
-    this.had = cursor.exceptions?.get(exceptionKey(target)) ?? cursor;
+    this.#base = exceptions?.has(exceptionKey(key)) ? key : target;
+    this.had = exceptions?.get(exceptionKey(this.#base)) ?? cursor;
   }
 
   /** Of a topic as a part of the pattern. */
   hadOf(topic: string): Had {
     const { exceptions } = this.#cursor;
     if (exceptions === undefined) return this.had;
-    return exceptions.get(exceptionKey(this.#target, topic)) ?? this.had;
+    return exceptions.get(exceptionKey(this.#base, topic)) ?? this.had;
   }
 
   /** No topic is behind this. Which topics the exceptions are about can't be told from their keys. */

@@ -213,3 +213,15 @@ test('a topic that came and went in a numbering that began meanwhile is told to 
   world.publish([to('m'), to('a')]);
   await world.settle();
 });
+
+test('two subscriptions of a stream to one pattern, with other options, go on where each of them was', async () => {
+  const world = new World({ ...tight, batchMaxPublications: 1 }, 'poll');
+  world.client(0).subscribe([of('p:*'), of('p:*', { conflate: true })], end);
+  await world.gateway.advance(1);
+  await world.gateway.turn();
+  world.publish(many(5, to('p:1')));
+  await world.gateway.advance(2500);
+  world.client(0).subscribe([of('a')], end);
+  await world.gateway.advance(2500);
+  await world.settle();
+});

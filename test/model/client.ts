@@ -14,7 +14,7 @@ import { Inflater } from './inflater.ts';
 import { filters, isState, type Model } from './model.ts';
 import type { Peer, Socket } from './network.ts';
 import { type Asked, checkAnswer, type Held, look, type Seen } from './prediction.ts';
-import { check, ModelSubscription, type Spec } from './subscription.ts';
+import { check, ModelSubscription, type Spec, type Subscriber } from './subscription.ts';
 
 /** Where a new subscription wishes to begin; a state topic has no `back`, as its map of that time is gone. */
 export type Start =
@@ -22,21 +22,41 @@ export type Start =
   | { readonly at: 'last' | 'back'; readonly count: number }
   | { readonly at: 'foreign'; readonly offset: number };
 
+/** A client, whatever its transport. */
+export interface ModelClient extends Subscriber {
+  /** What it wants to be subscribed to, also while it is away. */
+  readonly wanted: ReadonlySet<ModelSubscription>;
+  /**
+   * Publications in all that came, also what it threw away, and those that were on their way when a connection ended.
+   */
+  received: number;
+  cutOff: number;
+  ends: number;
+  /** The gateway was started anew. */
+  moveTo(gateway: Gateway): void;
+  connect(): void;
+  /** Some at once; each that it doesn't have yet. */
+  subscribe(specs: readonly Spec[], start: Start): void;
+  unsubscribe(pick: number): void;
+  /** Takes up one that it ended. */
+  takeUp(pick: number): void;
+  /** The connection breaks; the gateway will notice. */
+  disconnect(): void;
+  /** The bytes that it reads in a turn, from now on. */
+  read(bytes: number): void;
+}
+
 const goOn: Start = { at: 'end' };
 
 /** One client as the protocol wants it: connects again and again, goes on where it was, believes nothing unchecked. */
-export class Client implements Peer {
+export class Client implements ModelClient, Peer {
   readonly codec: Codec;
   readonly sessions = new Set<string>();
   session = '';
   socket: Socket | undefined;
-  /** What it wants to be subscribed to, also while it is away. */
   readonly wanted = new Set<ModelSubscription>();
   /** Ended, and perhaps continued one day. */
   readonly idle = new Set<ModelSubscription>();
-  /**
-   * Publications in all that came, also what it threw away, and those that were on their way when a connection ended.
-   */
   received = 0;
   cutOff = 0;
   ends = 0;
@@ -53,7 +73,6 @@ export class Client implements Peer {
     this.#gateway = gateway;
   }
 
-  /** The gateway was started anew. */
   moveTo(gateway: Gateway): void {
     this.#gateway = gateway;
   }
@@ -70,7 +89,6 @@ export class Client implements Peer {
     if (again.length > 0) this.#ask(again.map((subscription) => ({ subscription, start: goOn })));
   }
 
-  /** Some at once; each that it doesn't have yet. */
   subscribe(specs: readonly Spec[], start: Start): void {
     const taken = new Set([...this.wanted].map(({ spec }) => keyOf(spec)));
     const fresh = specs.filter((spec) => !taken.has(keyOf(spec)) && taken.add(keyOf(spec)));
@@ -79,17 +97,14 @@ export class Client implements Peer {
     if (made.length > 0) this.#ask(made.map((subscription) => ({ subscription, start })));
   }
 
-  /** The connection breaks; the gateway will notice. */
   disconnect(): void {
     if (this.socket !== undefined) this.socket.isAbandoned = true;
   }
 
-  /** The bytes that it reads in a turn, from now on. */
   read(bytes: number): void {
     if (this.socket !== undefined) this.socket.readBytes = bytes;
   }
 
-  /** Takes up one that it ended. */
   takeUp(pick: number): void {
     const subscription = [...this.idle][pick % Math.max(1, this.idle.size)];
     if (subscription === undefined) return;
@@ -97,6 +112,10 @@ export class Client implements Peer {
     if ([...this.wanted].some(({ spec }) => keyOf(spec) === keyOf(subscription.spec))) return;
     this.wanted.add(subscription);
     this.#ask([{ subscription, start: goOn }]);
+  }
+
+  mayLack(except: string | undefined): boolean {
+    return except === this.session;
   }
 
   unsubscribe(pick: number): void {
@@ -272,7 +291,7 @@ function startOf(start: Start, target: string, held: Held | undefined): Position
   return { epoch: held.epoch, offset: Math.max(0, held.newest - start.count) };
 }
 
-function keyOf({ target, filter, intervalMs, conflate }: Spec): string {
+export function keyOf({ target, filter, intervalMs, conflate }: Spec): string {
   return JSON.stringify([target, filter, intervalMs, conflate]);
 }
 

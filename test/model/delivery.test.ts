@@ -65,3 +65,18 @@ test(
   },
   20_000 + runs * 200,
 );
+
+test.each(['sse', 'poll'] as const)(
+  'so it does by %s, where a client knows its position by one cursor alone, and nothing comes twice',
+  async (transport) => {
+    await fc.assert(
+      fc.asyncProperty(options, steps(60), async (gateway, commands) => {
+        const world = new World(gateway, transport);
+        await fc.asyncModelRun(() => ({ model: world, real: world }), commands);
+        await world.settle();
+      }),
+      { numRuns: Math.ceil(runs / 12), ...lives },
+    );
+  },
+  20_000 + runs * 200,
+);

@@ -21,6 +21,7 @@ import { type SubscribeOptions, Subscriber } from '../../src/sessions/subscribe.
 import { TurnBudget } from '../../src/sessions/turn-budget.ts';
 import { Broker } from '../../src/topics/broker.ts';
 import type { EngineFeed } from '../../src/topics/engine.ts';
+import type { Poll } from '../../src/transport/uws/poll-connection.ts';
 import { UwsSink } from '../../src/transport/uws/sink.ts';
 import type { UpgradeHandler } from '../../src/transport/uws/upgrade.ts';
 import { WebSockets } from '../../src/transport/uws/websocket.ts';
@@ -29,8 +30,10 @@ import { wideLimits } from '../support/wide-limits.ts';
 import { ScriptedEngine } from './engine.ts';
 import { Loop } from './loop.ts';
 import { isState } from './model.ts';
-import { Network, type Peer, type Socket } from './network.ts';
+import { type Link, Network, type Peer, type Socket } from './network.ts';
 import { look, type Seen } from './prediction.ts';
+import type { Reader } from './stream-response.ts';
+import { type StreamAsked, Streams } from './streams.ts';
 
 /** What differs from run to run. */
 export interface GatewayOptions {
@@ -76,6 +79,7 @@ export class Gateway {
   /** Publications that the gateway says receivers have had. */
   deliveries = 0;
   readonly faults: unknown[] = [];
+  readonly #streams: Streams;
   readonly #connectionLimits: ConnectionLimits;
   readonly #held = new Map<string, Seen[][]>();
 
@@ -208,6 +212,15 @@ export class Gateway {
       metrics,
       upgraded: nothing,
     }).serve(this.network.app, sink);
+    this.#streams = new Streams({
+      ...options,
+      sessions: this.sessions,
+      broker: this.broker,
+      connectionLimits: this.#connectionLimits,
+      loop: this.loop,
+      metrics,
+      writeTimeoutMs,
+    });
     void this.broker.open(fanout);
     this.#sweepLater(fanout);
   }
@@ -227,6 +240,24 @@ export class Gateway {
       },
       peer,
     );
+  }
+
+  openStream(asked: StreamAsked, reader: Reader): Link {
+    const { sockets } = this.network;
+    const link: Link = this.#streams.openStream(asked, {
+      read: (bytes) => reader.read(bytes),
+      closed: () => {
+        sockets.delete(link);
+        reader.closed();
+      },
+    });
+    sockets.add(link);
+    return link;
+  }
+
+  /** Returns how the client gives the poll up. */
+  poll(asked: StreamAsked, poll: Poll): () => void {
+    return this.#streams.poll(asked, poll);
   }
 
   /** What there was to fulfil each wish from when the session's next subscribe command that was answered was run. */
@@ -274,6 +305,7 @@ export class Gateway {
       this.broker.sweep();
       fanout.sweep();
       this.sessions.sweep();
+      this.#streams.sweep();
       this.#sweepLater(fanout);
     });
   }

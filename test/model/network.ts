@@ -7,6 +7,22 @@ export interface Peer {
   closed(): void;
 }
 
+/** A connection, as the loop sees it. */
+export interface Link {
+  /** Everything that was sent to the peer and that it will never have. */
+  readonly unread: readonly Uint8Array[];
+  readonly isIdle: boolean;
+  /** How many bytes the peer reads in one turn. */
+  readBytes: number;
+  /** When the buffer last shrank, or was empty. */
+  progressAtMs: number;
+  /** The peer went away without a word. */
+  isAbandoned: boolean;
+  drain(): void;
+  poll(): void;
+  close(): void;
+}
+
 export interface NetworkLimits {
   readonly backpressureMaxBytes: number;
   /** What fits between the gateway and a client that doesn't read. */
@@ -24,7 +40,7 @@ const queueMax = 32;
 export class Network {
   readonly limits: NetworkLimits;
   readonly nowMs: () => number;
-  readonly sockets = new Set<Socket>();
+  readonly sockets = new Set<Link>();
   readonly channels = new Map<string, Set<Socket>>();
   behavior: WebSocketBehavior<SocketData> = {};
 
@@ -68,7 +84,7 @@ export class Network {
 }
 
 /** Bytes that were written count on; where each message ends in them tells when the peer has it. */
-export class Socket {
+export class Socket implements Link {
   readonly #network: Network;
   readonly #data: SocketData;
   readonly #peer: Peer;
@@ -83,11 +99,8 @@ export class Socket {
   #written = 0;
   #read = 0;
   #isArmed = false;
-  /** How many bytes the peer reads in one turn. */
   readBytes = Number.POSITIVE_INFINITY;
-  /** When the buffer last shrank, or was empty. */
   progressAtMs: number;
-  /** The peer went away without a word. */
   isAbandoned = false;
   isClosed = false;
 
@@ -102,7 +115,6 @@ export class Socket {
     return this as unknown as Parameters<NonNullable<WebSocketBehavior<SocketData>['open']>>[0];
   }
 
-  /** Everything that was sent to the peer and that it will never have. */
   get unread(): readonly Uint8Array[] {
     return [
       ...this.#inFlight.map(({ message }) => message),

@@ -1,5 +1,12 @@
 import { judge, Positions } from '../../src/client/subscriptions/positions.ts';
-import type { Mode, OffsetRange, Publication, TopicResult } from '../../src/protocol/frames.ts';
+import type {
+  Granted,
+  Mode,
+  OffsetRange,
+  Position,
+  Publication,
+  TopicResult,
+} from '../../src/protocol/frames.ts';
 import type { ServerKinds } from '../../src/protocol/server-frames.ts';
 import type { StoredPublication } from '../../src/topics/publication.ts';
 import { isSame, isState, type Model, matches, type Wish } from './model.ts';
@@ -8,12 +15,23 @@ import { isSame, isState, type Model, matches, type Wish } from './model.ts';
 export interface Subscriber {
   readonly session: string;
   readonly sessions: ReadonlySet<string>;
+  /** Whether it may not get a publication that excepts this session. */
+  mayLack(except: string | undefined): boolean;
 }
 
 export interface Spec extends Wish {
   readonly target: string;
   readonly intervalMs: number;
 }
+
+/** What the gateway had when it answered: its newest commit, and what the ring of the topic no longer held. */
+export interface Kept {
+  readonly seq: number;
+  readonly reach: number;
+}
+
+/** Of a topic that its session joins by itself. */
+export const anything: Kept = { seq: Number.POSITIVE_INFINITY, reach: Number.POSITIVE_INFINITY };
 
 export function check(holds: unknown, fault: string, ...details: unknown[]): asserts holds {
   if (!holds) throw new Error(`${fault} ${details.map((detail) => JSON.stringify(detail)).join(' ')}`);
@@ -37,6 +55,9 @@ export class ModelSubscription {
   /** State topics that wait for a snapshot. */
   readonly incomplete = new Set<string>();
   readonly #pages = new Map<string, Map<string, number>>();
+  readonly #handedOver = new Map<string, Position>();
+  /** Topics of a pattern of which a batch has come since its stream was opened. */
+  readonly #bridged = new Set<string>();
   readonly #model: Model;
   readonly #who: Subscriber;
 
@@ -83,6 +104,80 @@ export class ModelSubscription {
     }
     this.positions.set(topic, verdict.position);
     this.#advance(frame.cursor);
+  }
+
+  // ---- of a stream, whose client knows its position by a cursor alone
+
+  /** The stream opens where its client was, or for the first time. */
+  continued(result: Granted, seen: Kept, nowMs: number): void {
+    const isPattern = this.spec.target.endsWith('*');
+    const { recovered } = result;
+    if (!this.wasLive || recovered === false) this.joinedSeq = seen.seq;
+    const isFirst = !this.wasLive;
+    this.wasLive = true;
+    this.#pages.clear();
+    this.#bridged.clear();
+    // It is not known what its client has had, and the client knows that.
+    if (recovered === false) this.#handedOver.clear();
+    if (isPattern) {
+      for (const topic of result.topics ?? []) this.begin(topic, false);
+      return;
+    }
+    const position = this.positions.get(result.topic);
+    if (isFirst || position === undefined || recovered !== true) {
+      if (position?.epoch === result.epoch && result.missing !== undefined)
+        check(position.offset < seen.reach, 'not lost', this.spec);
+      this.begin(result, false);
+      return;
+    }
+    const { topic, epoch, offset } = result;
+    const isSameEpoch = position.epoch === epoch;
+    check(!isSameEpoch || offset >= position.offset, 'again from before', this.spec, position, offset);
+    if (!isSameEpoch) this.maps.delete(topic);
+    const fault = this.lacking(topic, { epoch, offset }, nowMs);
+    this.positions.set(topic, { epoch, offset });
+    if (fault === undefined) return;
+    // Then all values come.
+    check(isState(topic), fault, this.spec, topic, position, offset);
+    this.incomplete.add(topic);
+  }
+
+  /** When a stream was opened anew, its cursor may have covered what its client was not sent, if there is a reason. */
+  streamed(frame: ServerKinds['batch'], nowMs: number): void {
+    const topic = frame.topic ?? this.spec.target;
+    const position = this.positions.get(topic);
+    if (position !== undefined && (frame.epoch ?? position.epoch) === position.epoch) {
+      const { epoch, offset } = position;
+      this.#handOver(topic, epoch, frame);
+      if (frame.after > offset && this.spec.target.endsWith('*') && !this.#bridged.has(topic)) {
+        const fault = this.lacking(topic, { epoch, offset: frame.after }, nowMs);
+        check(fault === undefined, fault ?? '', this.spec, topic, position, frame.after);
+        this.positions.set(topic, { epoch, offset: frame.after });
+      }
+    }
+    this.#bridged.add(topic);
+    this.batch(frame, nowMs);
+  }
+
+  /** To an application that compares no offsets: none may come twice. */
+  #handOver(topic: string, epoch: string, { publications }: ServerKinds['batch']): void {
+    const newest = this.#handedOver.get(topic);
+    const last = publications.at(-1);
+    if (last === undefined) return;
+    const first = (publications[0] as Publication).offset;
+    check(newest?.epoch !== epoch || first > newest.offset, 'twice', this.spec, topic, newest, first);
+    this.#handedOver.set(topic, { epoch, offset: last.offset });
+  }
+
+  /** Why something up to here should have come; undefined: there is a reason for each that did not. */
+  lacking(topic: string, { epoch, offset }: Position, nowMs: number): string | undefined {
+    const position = this.positions.get(topic);
+    const after = position?.epoch === epoch ? position.offset : 0;
+    for (const original of this.#model.range(topic, epoch, after, offset)) {
+      const fault = this.#faultOf(topic, epoch, original, nowMs);
+      if (fault !== undefined) return fault;
+    }
+    return undefined;
   }
 
   /** It says that it has everything up to here. */
@@ -234,17 +329,23 @@ export class ModelSubscription {
 
   /** It is covered and didn't come: there must be a reason. */
   #excuse(topic: string, epoch: string, original: StoredPublication, nowMs: number): void {
-    if (original.except === this.#who.session || original.expiresAtMs <= nowMs) return;
+    const fault = this.#faultOf(topic, epoch, original, nowMs);
+    check(fault === undefined, fault ?? '', this.spec, topic, epoch, original);
+  }
+
+  /** Why it should have come; undefined: there is a reason that it didn't. */
+  #faultOf(topic: string, epoch: string, original: StoredPublication, nowMs: number): string | undefined {
+    if (this.#who.mayLack(original.except) || original.expiresAtMs <= nowMs) return undefined;
     const reader = { session: this.#who.session };
-    if (this.#model.isSuperseded({ topic, epoch, wish: this.spec, reader }, original)) return;
+    if (this.#model.isSuperseded({ topic, epoch, wish: this.spec, reader }, original)) return undefined;
     const isWanted = matches(this.spec, original);
-    if (!isWanted && !isState(topic)) return;
+    if (!isWanted && !isState(topic)) return undefined;
     if (!isWanted || original.removed === true) {
       const isHeld = this.maps.get(topic)?.has(original.key ?? '') === true;
-      check(!isHeld, 'a key that was not taken away', this.spec, topic, original);
-      if (!isWanted) return;
+      if (isHeld) return 'a key that was not taken away';
+      if (!isWanted) return undefined;
     }
-    check(false, 'silently lost', this.spec, topic, epoch, original);
+    return 'silently lost';
   }
 }
 

@@ -1,0 +1,270 @@
+import { EventReader } from '../../src/client/http/event-reader.ts';
+import { codecs } from '../../src/protocol/codecs.ts';
+import type { SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
+import type { ServerFrame, ServerKinds } from '../../src/protocol/server-frames.ts';
+import { utf8 } from '../../src/protocol/utf8.ts';
+import type { PollAnswer } from '../../src/transport/uws/poll-connection.ts';
+import type { ModelClient, Start } from './client.ts';
+import { keyOf } from './client.ts';
+import type { Gateway } from './gateway.ts';
+import { filters, type Model } from './model.ts';
+import type { Link } from './network.ts';
+import type { Seen } from './prediction.ts';
+import { anything, check, ModelSubscription, type Spec } from './subscription.ts';
+
+/** With as many as it has, no cursor of it is too long for all exceptions: nothing comes twice. */
+const subscriptionsMax = 4;
+
+/**
+ * A client of streams: all that it knows of its position is the newest cursor. To change its topics it opens another
+ * stream with that.
+ */
+abstract class StreamClient implements ModelClient {
+  readonly sessions = new Set<string>();
+  session = '';
+  readonly wanted = new Set<ModelSubscription>();
+  received = 0;
+  cutOff = 0;
+  ends = 0;
+  protected gateway: Gateway;
+  protected cursor = '';
+  readonly #model: Model;
+  /** `$all`, which every session joins. */
+  readonly #everyone: ModelSubscription;
+  #asked: readonly ModelSubscription[] = [];
+  readonly #byView = new Map<number, ModelSubscription>();
+  #subscribed = 0;
+  /** Losses that a reply has told, and that follow it as events of a stream. */
+  #toldGaps = 0;
+
+  constructor(model: Model, gateway: Gateway) {
+    this.#model = model;
+    this.gateway = gateway;
+    const spec = { target: '$all', filter: undefined, conflate: false, intervalMs: 0 };
+    this.#everyone = new ModelSubscription(spec, model, this);
+  }
+
+  moveTo(gateway: Gateway): void {
+    this.gateway = gateway;
+  }
+
+  abstract connect(): void;
+  abstract disconnect(): void;
+  abstract read(bytes: number): void;
+  /** The connection that it has is given up for another one. */
+  protected abstract reopen(): void;
+
+  subscribe(specs: readonly Spec[], _start: Start): void {
+    const taken = new Set([...this.wanted].map(({ spec }) => keyOf(spec)));
+    const fresh = specs.filter((spec) => !taken.has(keyOf(spec)) && taken.add(keyOf(spec)));
+    for (const spec of fresh.slice(0, subscriptionsMax - this.wanted.size))
+      this.wanted.add(new ModelSubscription(spec, this.#model, this));
+    this.reopen();
+  }
+
+  unsubscribe(pick: number): void {
+    const subscription = [...this.wanted][pick % Math.max(1, this.wanted.size)];
+    if (subscription === undefined) return;
+    this.wanted.delete(subscription);
+    this.reopen();
+  }
+
+  takeUp(): void {}
+
+  /** Of the session before, or of one before that. */
+  mayLack(except: string | undefined): boolean {
+    return except !== undefined && this.sessions.has(except);
+  }
+
+  /** What is asked for now. */
+  protected ask() {
+    this.#asked = [...this.wanted];
+    return { subscriptions: this.#asked.map(({ spec }) => wireOf(spec)), cursor: this.cursor };
+  }
+
+  protected take(name: string, message: Uint8Array): void {
+    const decoded = codecs.json.decodeServerFrame(message);
+    check(decoded.ok, 'no frame', decoded, Buffer.from(message).toString());
+    const { frame } = decoded;
+    if (frame.kind === 'batch' || frame.kind === 'snapshot') this.received += frame.publications.length;
+    if (name === 'gap' && this.#toldGaps > 0) this.#toldGaps--;
+    else this.#take(frame);
+  }
+
+  #take(frame: ServerFrame): void {
+    const nowMs = this.gateway.loop.nowMs();
+    switch (frame.kind) {
+      case 'connected':
+        this.session = frame.session;
+        this.sessions.add(frame.session);
+        this.#byView.clear();
+        this.#subscribed = 0;
+        return;
+      case 'subscribed':
+        this.#granted(frame.results);
+        return;
+      case 'batch':
+        this.#of(frame.view).streamed(frame, nowMs);
+        return;
+      case 'snapshot':
+        this.#of(frame.view).snapshot(frame, nowMs);
+        return;
+      case 'reset':
+        this.#of(frame.view).reset(frame);
+        return;
+      case 'caughtUp':
+        this.#caughtUp(frame);
+        return;
+      default:
+        check(frame.kind === 'lagging', 'an unexpected frame', frame);
+    }
+  }
+
+  #caughtUp(frame: ServerKinds['caughtUp']): void {
+    const topic = this.gateway.broker.find(frame.topic);
+    const reach = topic?.epoch === frame.epoch ? topic.ring.reach : Number.POSITIVE_INFINITY;
+    this.#of(frame.view).caughtUp(frame, reach);
+  }
+
+  #of(view: number): ModelSubscription {
+    const subscription = this.#byView.get(view);
+    check(subscription !== undefined, 'a frame for a view that it does not have', view);
+    return subscription;
+  }
+
+  /** First what it joins by itself, then what it has asked for. */
+  #granted(results: readonly SubscribeResult[]): void {
+    const isOwn = this.#subscribed++ === 0;
+    const subscriptions = isOwn ? [this.#everyone] : this.#asked;
+    const held: readonly Seen[] = isOwn ? [] : this.gateway.heldAtSubscribe(this.session);
+    this.#toldGaps = results.filter((result) => !('error' in result) && result.recovered === false).length;
+    check(results.length === subscriptions.length, 'not what was asked for', results);
+    for (const [i, result] of results.entries()) {
+      check(!('error' in result), 'refused', result);
+      const subscription = subscriptions[i] as ModelSubscription;
+      const { seq, topics } = held[i] ?? { ...anything, topics: [] };
+      const kept = { seq, reach: topics[0]?.reach ?? anything.reach };
+      subscription.continued(result, kept, this.gateway.loop.nowMs());
+      subscription.view = result.view;
+      this.#byView.set(result.view, subscription);
+    }
+  }
+}
+
+/** By a stream of Server-Sent Events, cut at any byte. */
+export class SseClient extends StreamClient {
+  #link: Link | undefined;
+  #readBytes = Number.POSITIVE_INFINITY;
+
+  connect(): void {
+    if (this.#link !== undefined || this.wanted.size === 0) return;
+    const events = new EventReader();
+    const decoder = new TextDecoder();
+    const link: Link = this.gateway.openStream(this.ask(), {
+      read: (bytes) => {
+        for (const { name, id, data } of events.read(decoder.decode(bytes, { stream: true }))) {
+          if (this.#link !== link) return;
+          this.take(name, utf8(data));
+          if (id !== undefined) this.cursor = id;
+        }
+      },
+      closed: () => {
+        this.ends++;
+        if (this.#link === link) this.#link = undefined;
+      },
+    });
+    link.readBytes = this.#readBytes;
+    this.#link = link;
+  }
+
+  disconnect(): void {
+    if (this.#link !== undefined) this.#link.isAbandoned = true;
+  }
+
+  read(bytes: number): void {
+    this.#readBytes = bytes;
+    if (this.#link !== undefined) this.#link.readBytes = bytes;
+  }
+
+  protected reopen(): void {
+    const isOpen = this.#link !== undefined;
+    this.disconnect();
+    this.#link = undefined;
+    if (isOpen || this.wanted.size === 1) this.connect();
+  }
+}
+
+/** By polls: each follows the answer of the one before, unless it stalls or is away. */
+export class PollClient extends StreamClient {
+  #isConnected = false;
+  #isStalled = false;
+  /** The poll that waits, or whose answer is under way. */
+  #run = 0;
+  #abandon: (() => void) | undefined;
+
+  connect(): void {
+    this.#isConnected = true;
+    this.#poll();
+  }
+
+  disconnect(): void {
+    if (!this.#isConnected) return;
+    this.ends++;
+    this.#isConnected = false;
+    this.#giveUp();
+  }
+
+  /** What was under way is lost with the gateway. */
+  override moveTo(gateway: Gateway): void {
+    super.moveTo(gateway);
+    this.#run++;
+    this.#abandon = undefined;
+  }
+
+  read(bytes: number): void {
+    this.#isStalled = bytes === 0;
+    this.#poll();
+  }
+
+  protected reopen(): void {
+    this.#giveUp();
+    if (this.#isConnected || this.wanted.size === 1) this.connect();
+  }
+
+  /** What is under way is never received. */
+  #giveUp(): void {
+    this.#run++;
+    this.#abandon?.();
+    this.#abandon = undefined;
+  }
+
+  #poll(): void {
+    if (!this.#isConnected || this.#isStalled || this.#abandon !== undefined || this.wanted.size === 0)
+      return;
+    const run = ++this.#run;
+    const { loop } = this.gateway;
+    const answer = (given: PollAnswer) =>
+      loop.atTurnEnd(() => {
+        if (run === this.#run) this.#answered(given);
+      });
+    this.#abandon = () => undefined;
+    const abandon = this.gateway.poll(this.ask(), { answer, drop: () => this.disconnect() });
+    if (run === this.#run) this.#abandon = abandon;
+  }
+
+  #answered({ frames, cursor }: PollAnswer): void {
+    this.#abandon = undefined;
+    for (const frame of frames) this.take('', frame);
+    if (cursor !== undefined) this.cursor = cursor;
+    this.#poll();
+  }
+}
+
+function wireOf({ target, filter, intervalMs, conflate }: Spec): Subscription {
+  return {
+    topic: target,
+    filter: filter === undefined ? undefined : filters[filter]?.filter,
+    intervalMs: intervalMs || undefined,
+    conflate: conflate || undefined,
+  };
+}

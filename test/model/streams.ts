@@ -1,0 +1,190 @@
+import { localIdentity } from '../../src/auth/identity.ts';
+import { SluiceError } from '../../src/errors.ts';
+import type { Metrics } from '../../src/metrics.ts';
+import type { SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
+import type { TakenSeat } from '../../src/sessions/connection-caps.ts';
+import type { ConnectionLimits } from '../../src/sessions/connection-limits.ts';
+import type { Peer, Session } from '../../src/sessions/session.ts';
+import type { Sessions } from '../../src/sessions/sessions.ts';
+import { StreamCursors } from '../../src/sessions/stream-cursors.ts';
+import { type StreamStart, streamStart } from '../../src/sessions/stream-start.ts';
+import type { Broker } from '../../src/topics/broker.ts';
+import { type Cursor, parseCursor } from '../../src/topics/cursor.ts';
+import { type Poll, PollConnection } from '../../src/transport/uws/poll-connection.ts';
+import { SseConnection } from '../../src/transport/uws/sse-connection.ts';
+import { StreamSink } from '../../src/transport/uws/stream-sink.ts';
+import type { Loop } from './loop.ts';
+import { type Reader, Response } from './stream-response.ts';
+
+export interface StreamsOptions {
+  readonly sessions: Sessions;
+  readonly broker: Broker;
+  readonly connectionLimits: ConnectionLimits;
+  readonly loop: Loop;
+  readonly metrics: Metrics;
+  readonly backpressureMaxBytes: number;
+  readonly kernelBytes: number;
+  readonly writeTimeoutMs: number;
+}
+
+/** What a client asks a stream for. */
+export interface StreamAsked {
+  readonly subscriptions: readonly Subscription[];
+  /** Empty: it begins. */
+  readonly cursor: string;
+}
+
+const heartbeatMs = 15_000;
+const probeMs = 50;
+const pollMs = 25_000;
+const pollGoneMs = 30_000;
+/** Of another make. */
+const unknownCursor: Cursor = { epoch: '-', seq: 0, lacksValues: false };
+
+/**
+ * Streams and polls on the model's loop. Their connections, sinks and cursors are real; how requests are read is left
+ * out, and the timers are the loop's.
+ */
+export class Streams {
+  readonly #options: StreamsOptions;
+  readonly #cursors: StreamCursors;
+  readonly #sse: StreamSink<SseConnection>;
+  readonly #polls: StreamSink<PollConnection>;
+  readonly #suspects = new Set<SseConnection>();
+  /** By the id of their session, which cursors name. */
+  readonly #polling = new Map<string, PollConnection>();
+
+  constructor(options: StreamsOptions) {
+    this.#options = options;
+    this.#cursors = new StreamCursors(options.broker);
+    const common = { cursors: this.#cursors, metrics: options.metrics };
+    const closed = ({ session }: { readonly session: Session | undefined }) => {
+      if (session !== undefined) options.sessions.close(session);
+    };
+    this.#sse = new StreamSink<SseConnection>({ ...common, transport: 'sse', closed });
+    this.#polls = new StreamSink<PollConnection>({
+      ...common,
+      transport: 'poll',
+      closed: (connection) => {
+        for (const [id, each] of this.#polling) if (each === connection) this.#polling.delete(id);
+        closed(connection);
+      },
+    });
+  }
+
+  /** Call it about once a second. */
+  sweep(): void {
+    const { loop, writeTimeoutMs } = this.#options;
+    const nowMs = loop.nowMs();
+    for (const connection of this.#sse.connections) connection.beat(nowMs, heartbeatMs, writeTimeoutMs);
+    for (const { parkedAtMs, session } of this.#polls.connections)
+      if (parkedAtMs !== undefined && nowMs - parkedAtMs >= pollGoneMs) session?.end('idle_timeout');
+  }
+
+  openStream(asked: StreamAsked, reader: Reader): Response {
+    const { kernelBytes, loop, metrics, sessions, backpressureMaxBytes } = this.#options;
+    const response = new Response(kernelBytes, loop.nowMs, reader);
+    const start = startOf(asked);
+    const connection = new SseConnection({
+      response: response.asLibrary,
+      sink: this.#sse,
+      cursors: this.#cursors,
+      names: 'message',
+      subscriptions: start.subscriptionsKey,
+      backpressureMaxBytes,
+      sentBytes: metrics.sentBytesTotal,
+      monotonicMs: loop.nowMs,
+      suspect: (each) => this.#suspect(each),
+    });
+    response.aborted = () => connection.gone();
+    const session = sessions.open(this.#peer(), connection, start.continuation);
+    connection.session = session;
+    this.#sse.add(connection);
+    this.#subscribe(session, start, (results) => {
+      connection.begin(
+        session,
+        () => undefined,
+        () => session.sendFrame({ kind: 'subscribed', id: 0, results }),
+      );
+      session.pump();
+    });
+    return response;
+  }
+
+  /** Returns how the client gives the poll up. */
+  poll(asked: StreamAsked, poll: Poll): () => void {
+    const former = parseCursor(asked.cursor)?.stream?.session ?? '';
+    const start = startOf(asked);
+    let connection = this.#polling.get(former);
+    if (connection !== undefined && !isAt(connection, start, asked)) {
+      connection.session?.end('going_away');
+      connection = undefined;
+    }
+    if (connection === undefined) connection = this.#beginPolls(start, former, poll);
+    else connection.wait(poll);
+    const waiting = connection;
+    this.#options.loop.after(pollMs, () => waiting.timeUp(poll));
+    return () => waiting.abandoned(poll);
+  }
+
+  #beginPolls(start: StreamStart, former: string, poll: Poll): PollConnection {
+    const { sessions, metrics, loop, backpressureMaxBytes } = this.#options;
+    const connection = new PollConnection({
+      sink: this.#polls,
+      cursors: this.#cursors,
+      subscriptions: start.subscriptionsKey,
+      formerSession: former || undefined,
+      backpressureMaxBytes,
+      sentBytes: metrics.sentBytesTotal,
+      monotonicMs: loop.nowMs,
+    });
+    connection.open(poll);
+    const session = sessions.open(this.#peer(), connection, start.continuation);
+    connection.session = session;
+    this.#polls.add(connection);
+    this.#polling.set(session.id, connection);
+    if (former !== '' && !this.#polling.has(former)) this.#polling.set(former, connection);
+    this.#subscribe(session, start, (results) => {
+      session.sendFrame({ kind: 'subscribed', id: 0, results });
+      connection.begin();
+    });
+    return connection;
+  }
+
+  #subscribe(
+    session: Session,
+    { subscriptions }: StreamStart,
+    subscribed: (results: readonly SubscribeResult[]) => void,
+  ): void {
+    this.#options.sessions.subscribeStream(session, subscriptions, (results) => {
+      if (results instanceof SluiceError) throw results;
+      subscribed(results);
+    });
+  }
+
+  #peer(): Peer {
+    const seat = this.#options.connectionLimits.take({ addressKey: 'here' }) as TakenSeat | SluiceError;
+    if (seat instanceof SluiceError) throw seat;
+    return { identity: localIdentity, address: 'here', addressKey: 'here', seat };
+  }
+
+  #suspect(connection: SseConnection): void {
+    if (this.#suspects.size === 0) this.#probeLater();
+    this.#suspects.add(connection);
+  }
+
+  #probeLater(): void {
+    this.#options.loop.after(probeMs, () => {
+      for (const each of this.#suspects) if (!each.probe()) this.#suspects.delete(each);
+      if (this.#suspects.size > 0) this.#probeLater();
+    });
+  }
+}
+
+function startOf({ subscriptions, cursor }: StreamAsked): StreamStart {
+  return streamStart(subscriptions, cursor === '' ? undefined : (parseCursor(cursor) ?? unknownCursor));
+}
+
+function isAt(connection: PollConnection, start: StreamStart, { cursor }: StreamAsked): boolean {
+  return connection.subscriptions === start.subscriptionsKey && connection.continuesAt(cursor);
+}
