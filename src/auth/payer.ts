@@ -10,14 +10,37 @@ export function accountOf({ apiKey, user }: Identity): string | undefined {
   return user === undefined ? undefined : `user ${user}`;
 }
 
-/** The payer: the identity, or the account of the session or address where the identity has no name. */
-export function payerOf(identity: Identity, otherwise: string, address?: string): Payer {
+/** The payer: the identity, or the account of the address where the identity has no name. */
+export function payerOf(identity: Identity, otherwise: string): Payer {
   const account = accountOf(identity);
   // This machine itself has all scopes and no name.
   const isVerified = account !== undefined || isOperator(identity);
-  return isVerified || address === undefined
-    ? { account: account ?? otherwise, isVerified }
-    : { account: otherwise, isVerified, address };
+  return { account: account ?? otherwise, isVerified };
+}
+
+/** The payer of a session. Without a name it is the session itself, whose id is no account of anything else. */
+export function payerOfSession(identity: Identity, sessionId: string, addressKey: string): Payer {
+  const payer = payerOf(identity, sessionId);
+  return payer.isVerified ? payer : new UnverifiedSession(sessionId, addressKey);
+}
+
+/** One for each session of a client without a name: its address is made a text only when it is counted. */
+class UnverifiedSession implements Payer {
+  readonly account: string;
+  readonly #addressKey: string;
+
+  constructor(account: string, addressKey: string) {
+    this.account = account;
+    this.#addressKey = addressKey;
+  }
+
+  get isVerified(): boolean {
+    return false;
+  }
+
+  get address(): string {
+    return addressAccount(this.#addressKey);
+  }
 }
 
 /** The account of an address, by its key. */

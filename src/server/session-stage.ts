@@ -85,7 +85,6 @@ export function createSessions(
       },
       monotonicMs,
       backpressureMaxBytes: config.backpressureMaxBytes,
-      commandsPerSecond: config.commandsPerSecond,
       metrics,
       turnBudget,
       events,

@@ -1,5 +1,5 @@
 import type { Session } from './session.ts';
-import { TokenBucket, TokenBuckets } from './token-bucket.ts';
+import { TokenBuckets, TokenRate } from './token-bucket.ts';
 
 /**
  * The time that a command may take on average. Times the rate of commands, it is what one payer may use of a second.
@@ -13,20 +13,24 @@ const bytesPerMs = 200 * 1024;
 /** Less time than this is covered by the rate of commands. */
 const freeMs = 0.05;
 
+/** How often a session may be refused before it is ended. */
+export function refusalRate(commandsPerSecond: number): TokenRate {
+  const perSecond = refusalsPerCommand * commandsPerSecond;
+  return new TokenRate(perSecond, Math.max(minRefusalBurst, perSecond));
+}
+
 /**
  * Limits how many commands a session sends, and how much time the commands of its payer take: of all sessions of a
  * user, or of the session itself. The time of a command is known only afterwards, so a payer can be in debt. Until
  * the debt is paid, its commands are refused.
  */
 export class CommandLimits {
-  readonly #perSecond: number;
   readonly #nowMs: () => number;
   readonly #workMs: () => number;
   readonly #work: TokenBuckets;
 
   /** Milliseconds: `nowMs` on a monotonic clock, `workMs` on one that counts only this thread's work. */
   constructor(commandsPerSecond: number, nowMs: () => number, workMs: () => number) {
-    this.#perSecond = commandsPerSecond;
     this.#nowMs = nowMs;
     this.#workMs = workMs;
     const perSecondMs = commandsPerSecond * workMsPerCommand;
@@ -35,15 +39,12 @@ export class CommandLimits {
 
   /** Takes a command. Returns 0, or the milliseconds to wait before the next. */
   take(session: Session): number {
-    return session.commandBucket.take(this.#nowMs()) || this.#work.waitMs(session.payer.account);
+    return session.takeCommand(this.#nowMs()) || this.#work.waitMs(session.payer.account);
   }
 
   /** Counts a refusal. False: there were too many, and the session is to be ended. */
   refused(session: Session): boolean {
-    const nowMs = this.#nowMs();
-    const perSecond = refusalsPerCommand * this.#perSecond;
-    session.refusalBucket ??= new TokenBucket(perSecond, Math.max(minRefusalBurst, perSecond), nowMs);
-    return session.refusalBucket.take(nowMs) === 0;
+    return session.takeRefusal(this.#nowMs());
   }
 
   /** Runs a part of a command, and charges the time that it takes. */

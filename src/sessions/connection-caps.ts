@@ -23,7 +23,7 @@ interface Cap {
   readonly code: ErrorCode;
   readonly message?: string;
   /** Connections with the same key are counted together; undefined: the connection does not count. */
-  keyOf(holder: Holder): string | undefined;
+  readonly keyOf: (holder: Holder) => string | undefined;
 }
 
 /** Every cap on open connections. A new one is a new row; `Seat` takes its places and gives them back. */
@@ -45,11 +45,6 @@ const caps: readonly Cap[] = [
 
 /** Sent as `Retry-After`. When a connection will end is not known. */
 const fullRetryAfterMs = 5000;
-
-/** The keys of one connection, one for each cap. */
-type Keys = readonly (string | undefined)[];
-
-const noKeys: Keys = caps.map(() => undefined);
 
 /** The place of one connection under every cap. */
 export interface Seat {
@@ -96,7 +91,7 @@ export class ConnectionCaps implements Caps {
 
   /** Why there is no place for one more connection like this one. */
   problem(holder: Holder): SluiceError | undefined {
-    return this.#places.problem(noKeys, keysOf(holder));
+    return this.#places.problem(undefined, holder);
   }
 
   take(holder: Holder): TakenSeat | SluiceError {
@@ -105,30 +100,31 @@ export class ConnectionCaps implements Caps {
   }
 }
 
-/** One for each connection: without closures, which take more memory (`bench -- memory`). */
+/** One for each connection: without closures or lists, which take more memory (`bench -- memory`). */
 export class TakenSeat implements Seat {
   readonly #places: Places;
-  /** Undefined: it was given back. */
-  #keys: Keys | undefined = noKeys;
+  /** Who has the place; undefined: nobody yet. */
+  #holder: Holder | undefined;
+  #isLeft = false;
 
   constructor(places: Places) {
     this.#places = places;
   }
 
   move(holder: Holder): SluiceError | undefined {
-    if (this.#keys === undefined) return undefined;
-    const wanted = keysOf(holder);
-    const problem = this.#places.problem(this.#keys, wanted);
+    if (this.#isLeft) return undefined;
+    const problem = this.#places.problem(this.#holder, holder);
     if (problem !== undefined) return problem;
-    this.#places.change(this.#keys, wanted);
-    this.#keys = wanted;
+    this.#places.change(this.#holder, holder);
+    this.#holder = holder;
     return undefined;
   }
 
   leave(): void {
-    if (this.#keys === undefined) return;
-    this.#places.change(this.#keys, noKeys);
-    this.#keys = undefined;
+    if (this.#isLeft) return;
+    this.#isLeft = true;
+    this.#places.change(this.#holder, undefined);
+    this.#holder = undefined;
   }
 }
 
@@ -149,26 +145,24 @@ class Places {
     return this.#counts.reduce((sum, counts) => sum + counts.size, 0);
   }
 
-  problem(held: Keys, wanted: Keys): SluiceError | undefined {
+  problem(before: Holder | undefined, wanted: Holder): SluiceError | undefined {
     const full = caps.find((cap, index) => {
-      const key = wanted[index];
-      if (key === undefined || key === held[index]) return false;
+      const key = cap.keyOf(wanted);
+      if (key === undefined || key === (before && cap.keyOf(before))) return false;
       return (this.#counts[index]?.get(key) ?? 0) >= this.#limits[cap.limit];
     });
     return full && new SluiceError(full.code, full.message, { retryAfterMs: fullRetryAfterMs });
   }
 
-  change(held: Keys, wanted: Keys): void {
-    for (const [index, counts] of this.#counts.entries()) {
-      if (held[index] === wanted[index]) continue;
-      add(counts, held[index], -1);
-      add(counts, wanted[index], 1);
+  change(before: Holder | undefined, after: Holder | undefined): void {
+    for (let i = 0; i < caps.length; i++) {
+      const { keyOf } = caps[i] as Cap;
+      const [from, to] = [before && keyOf(before), after && keyOf(after)];
+      if (from === to) continue;
+      add(this.#counts[i] as Map<string, number>, from, -1);
+      add(this.#counts[i] as Map<string, number>, to, 1);
     }
   }
-}
-
-function keysOf(holder: Holder): Keys {
-  return caps.map((cap) => cap.keyOf(holder));
 }
 
 function add(counts: Map<string, number>, key: string | undefined, change: number): void {

@@ -66,7 +66,7 @@ export class Lifecycle {
    */
   closed(session: Session, endedBy?: CloseCode): void {
     const { sessions, metrics } = this.#options;
-    session.endedBy ??= endedBy;
+    if (endedBy !== undefined) session.wasEnded(endedBy);
     if (session.endedBy === 'idle_timeout') metrics.heartbeatTimeoutsTotal.inc();
     metrics.connectionsClosedTotal.inc({ reason: sessions.close(session) });
     this.#openNow--;

@@ -69,8 +69,8 @@ export class SessionViews implements CatchUpReceiver {
   #behind: Set<SessionView> | undefined;
   #isTurnAsked = false;
   #isParked = false;
-  /** When the catching up of this turn has to stop, on the monotonic clock. */
-  #turnEndsAtMs = Number.POSITIVE_INFINITY;
+  /** While it is caught up: when that has to stop in this turn, on the monotonic clock. A number takes memory. */
+  #turnEndsAtMs: number | undefined;
 
   constructor(owner: ViewsOwner, connection: Connection, outbox: Outbox, options: SessionViewsOptions) {
     this.#owner = owner;
@@ -237,7 +237,7 @@ export class SessionViews implements CatchUpReceiver {
     if (this.#state === 'ended' || this.#isParked || this.#outbox.isWaiting) return;
     this.#turnEndsAtMs = this.#options.monotonicMs() + catchUpTurnMs;
     if (this.#catchUpViews()) this.#caughtUp();
-    this.#turnEndsAtMs = Number.POSITIVE_INFINITY;
+    this.#turnEndsAtMs = undefined;
   }
 
   /** Returns whether all views are live. */
@@ -280,7 +280,7 @@ export class SessionViews implements CatchUpReceiver {
   }
 
   get #isTurnOver(): boolean {
-    return this.#options.monotonicMs() > this.#turnEndsAtMs;
+    return this.#turnEndsAtMs !== undefined && this.#options.monotonicMs() > this.#turnEndsAtMs;
   }
 
   #notBehind(sessionView: SessionView): void {

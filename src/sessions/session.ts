@@ -1,5 +1,5 @@
 import type { Identity } from '../auth/identity.ts';
-import { addressAccount, payerOf } from '../auth/payer.ts';
+import { payerOfSession } from '../auth/payer.ts';
 import type { CloseCode } from '../errors.ts';
 import type { Receiver } from '../fanout/sink.ts';
 import type { Feed, View } from '../fanout/view.ts';
@@ -17,12 +17,13 @@ import type { SessionEvents, UnsubscribeReason } from './session-events.ts';
 import type { SessionView } from './session-view.ts';
 import { type DeliveryState, SessionViews, type SessionViewsOptions } from './session-views.ts';
 import type { Task, TaskFaults } from './task.ts';
-import { TokenBucket } from './token-bucket.ts';
+import type { TokenRate } from './token-bucket.ts';
 
 /** What all sessions share. */
 export interface SessionContext extends SessionViewsOptions {
   readonly backpressureMaxBytes: number;
-  readonly commandsPerSecond: number;
+  readonly commandRate: TokenRate;
+  readonly refusalRate: TokenRate;
   /** A command of the session threw, which is a fault of the gateway. */
   readonly commandFailed: (error: unknown, session: Session) => void;
   /** Absent: nothing is told. */
@@ -60,15 +61,13 @@ export class Session implements Receiver, TaskFaults {
   /** The session that its client had before, by what the client says. */
   readonly formerId: string | undefined;
   readonly connectedAtMs: number;
-  readonly commandBucket: TokenBucket;
-  /** Of refusals by the rate limit; absent where there were none. */
-  refusalBucket: TokenBucket | undefined;
-  /** Of the last message or pong, milliseconds since 1970. */
-  lastSeenAtMs: number;
-  /** What the gateway itself ended it for. */
-  endedBy: CloseCode | undefined;
   /** Commands that change what the session is or takes part in, and those that follow them. */
   readonly commands: CommandQueue;
+  #lastSeenAtMs: number;
+  #endedBy: CloseCode | undefined;
+  /** When its tokens for commands, and those for refusals, are complete again. */
+  #commandsFullAtMs = 0;
+  #refusalsFullAtMs = 0;
   /** What its `connect` said; absent before. */
   #introduction: Introduction | undefined;
   #identity: Identity;
@@ -94,16 +93,15 @@ export class Session implements Receiver, TaskFaults {
     this.formerId = formerId;
     this.peer = peer;
     this.#identity = peer.identity;
-    this.#payer = payerOf(peer.identity, `session ${id}`, addressAccount(peer.addressKey));
+    this.#payer = payerOfSession(peer.identity, id, peer.addressKey);
     this.connectedAtMs = connectedAtMs;
-    this.lastSeenAtMs = connectedAtMs;
+    this.#lastSeenAtMs = connectedAtMs;
     this.#context = context;
     this.#connection = connection;
-    const { backpressureMaxBytes, commandsPerSecond, turnBudget } = context;
+    const { backpressureMaxBytes, turnBudget } = context;
     this.#outbox = new Outbox({ connection, roomBytes: backpressureMaxBytes / 4, overflowed: this });
     this.#views = new SessionViews(this, connection, this.#outbox, context);
     this.commands = new CommandQueue(connection, turnBudget, this);
-    this.commandBucket = new TokenBucket(commandsPerSecond, commandsPerSecond, context.monotonicMs());
   }
 
   get introduced(): boolean {
@@ -134,12 +132,38 @@ export class Session implements Receiver, TaskFaults {
 
   set identity(identity: Identity) {
     this.#identity = identity;
-    this.#payer = payerOf(identity, `session ${this.id}`, addressAccount(this.peer.addressKey));
+    this.#payer = payerOfSession(identity, this.id, this.peer.addressKey);
   }
 
   /** Who pays for its work, and for what is kept because of it. */
   get payer(): Payer {
     return this.#payer;
+  }
+
+  /** Takes one of the commands that it may send. Returns 0, or the milliseconds to wait, on a monotonic clock. */
+  takeCommand(nowMs: number): number {
+    const { commandRate } = this.#context;
+    const waitMs = commandRate.waitMs(this.#commandsFullAtMs, nowMs);
+    if (waitMs === 0) this.#commandsFullAtMs = commandRate.afterOne(this.#commandsFullAtMs, nowMs);
+    return waitMs;
+  }
+
+  /** One of its commands is refused for their rate. False: there were too many, and it is to be ended. */
+  takeRefusal(nowMs: number): boolean {
+    const { refusalRate } = this.#context;
+    if (refusalRate.waitMs(this.#refusalsFullAtMs, nowMs) > 0) return false;
+    this.#refusalsFullAtMs = refusalRate.afterOne(this.#refusalsFullAtMs, nowMs);
+    return true;
+  }
+
+  /** When its last message or pong came, milliseconds since 1970. */
+  get lastSeenAtMs(): number {
+    return this.#lastSeenAtMs;
+  }
+
+  /** It gave a sign of life. */
+  heard(wallMs: number): void {
+    this.#lastSeenAtMs = wallMs;
   }
 
   /** The name of its transport. */
@@ -307,16 +331,26 @@ export class Session implements Receiver, TaskFaults {
     this.end(code);
   }
 
+  /** What the gateway itself ended it for; undefined: its client did, or nobody yet. */
+  get endedBy(): CloseCode | undefined {
+    return this.#endedBy;
+  }
+
+  /** Its transport ended it by itself. What it was ended for before counts. */
+  wasEnded(code: CloseCode): void {
+    this.#endedBy ??= code;
+  }
+
   end(code: CloseCode): void {
     if (this.closed) return;
-    this.endedBy ??= code;
+    this.#endedBy ??= code;
     this.#connection.end(code);
   }
 
   /** Ends a client that does not read, and so could not be told why. */
   terminate(): void {
     if (this.closed) return;
-    this.endedBy ??= 'slow_consumer';
+    this.#endedBy ??= 'slow_consumer';
     this.#connection.terminate();
   }
 

@@ -6,6 +6,7 @@ import type { ErrorLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Limits, SubscribeResult, Subscription } from '../protocol/frames.ts';
 import type { HeldBytes } from './charges.ts';
+import { refusalRate } from './command-limits.ts';
 import { CommandRunner } from './command-runner.ts';
 import type { CommandOptions } from './command-table.ts';
 import type { Connection } from './connection.ts';
@@ -16,13 +17,14 @@ import { SessionIds } from './session-ids.ts';
 import type { Continuation } from './stream-start.ts';
 import type { Subscriber, Unloaded } from './subscribe.ts';
 import { Failure } from './task.ts';
+import { TokenRate } from './token-bucket.ts';
 import { isUnauthenticated, Unauthenticated } from './unauthenticated.ts';
 import { UserSessions } from './user-sessions.ts';
 import { wireError } from './wire-error.ts';
 
 export interface SessionsOptions {
   readonly connectionLimits: ConnectionLimits;
-  readonly context: Omit<SessionContext, 'commandFailed'>;
+  readonly context: Omit<SessionContext, 'commandFailed' | 'commandRate' | 'refusalRate'>;
   readonly subscriber: Subscriber;
   readonly commands: Omit<
     CommandOptions,
@@ -66,7 +68,13 @@ export class Sessions {
   constructor(options: SessionsOptions) {
     this.#options = options;
     const { subscriber, metrics, log, waitingMessages, context } = options;
-    this.#context = { ...context, commandFailed: (error, session) => this.#fault(error, session) };
+    const { commandsPerSecond } = options.limits;
+    this.#context = {
+      ...context,
+      commandRate: new TokenRate(commandsPerSecond, commandsPerSecond),
+      refusalRate: refusalRate(commandsPerSecond),
+      commandFailed: (error, session) => this.#fault(error, session),
+    };
     this.#ownTopics = new OwnTopics(subscriber, (error, session) => this.#fault(error, session));
     this.#runner = new CommandRunner({
       commands: {
@@ -79,7 +87,7 @@ export class Sessions {
         identified: (session, identity) => this.#identified(session, identity),
       },
       frameMaxBytes: options.limits.frameMaxBytes,
-      commandsPerSecond: context.commandsPerSecond,
+      commandsPerSecond,
       waitingMessages,
       turnBudget: context.turnBudget,
       monotonicMs: context.monotonicMs,
@@ -201,7 +209,7 @@ export class Sessions {
 
   /** It gave a sign of life. */
   heard(session: Session): void {
-    session.lastSeenAtMs = this.#options.commands.broker.wallMs();
+    session.heard(this.#options.commands.broker.wallMs());
   }
 
   /** Everything that it was sent has arrived. */

@@ -1,106 +1,91 @@
 /** Sums of fractions of tokens come out a little short. A client that waited as long as it was told is not refused. */
 const rounding = 1e-9;
 
-/** A token bucket: `perSecond` on average, bursts of `burst`. Times are milliseconds on a monotonic clock. */
-export class TokenBucket {
-  readonly #perSecond: number;
-  readonly #burst: number;
-  #tokens: number;
-  #atMs: number;
+/**
+ * The rate of token buckets: `perSecond` on average, bursts of `burst`. A bucket is one number, when it is full again:
+ * a session has no more of it than that. Times are milliseconds on a monotonic clock; an unused bucket is full at any.
+ */
+export class TokenRate {
+  readonly perSecond: number;
+  readonly burst: number;
+  readonly #msPerToken: number;
 
-  constructor(perSecond: number, burst: number, nowMs: number) {
-    this.#perSecond = perSecond;
-    this.#burst = burst;
-    this.#tokens = burst;
-    this.#atMs = nowMs;
+  constructor(perSecond: number, burst: number) {
+    this.perSecond = perSecond;
+    this.burst = burst;
+    this.#msPerToken = 1000 / perSecond;
   }
 
-  /** Takes one token. Returns 0, or the milliseconds until there is one. */
-  take(nowMs: number): number {
-    const waitMs = this.waitMs(nowMs);
-    if (waitMs === 0) this.#tokens = Math.max(0, this.#tokens - 1);
-    return waitMs;
+  /** 0: there is a token; else the milliseconds until there is one. */
+  waitMs(fullAtMs: number, nowMs: number): number {
+    const tokens = this.burst - Math.max(0, fullAtMs - nowMs) / this.#msPerToken;
+    if (tokens >= 1 - rounding) return 0;
+    return Math.ceil((1 - rounding - tokens) * this.#msPerToken);
   }
 
-  /** Takes a cost that is known only afterwards. The bucket may then be in debt. */
-  spend(tokens: number, nowMs: number): void {
-    this.waitMs(nowMs);
-    this.#tokens -= tokens;
+  /** When the bucket is full again without one token more. Call it where `waitMs` is 0. */
+  afterOne(fullAtMs: number, nowMs: number): number {
+    return Math.min(this.after(fullAtMs, nowMs, 1), nowMs + this.burst * this.#msPerToken);
   }
 
-  /** What `take` would return. Takes nothing. */
-  waitMs(nowMs: number): number {
-    this.#tokens = Math.min(this.#burst, this.#tokens + ((nowMs - this.#atMs) / 1000) * this.#perSecond);
-    this.#atMs = nowMs;
-    if (this.#tokens >= 1 - rounding) return 0;
-    return Math.ceil(((1 - rounding - this.#tokens) / this.#perSecond) * 1000);
-  }
-
-  /** Whether it equals a new one, and need not be remembered. */
-  isFull(nowMs: number): boolean {
-    return this.#tokens + ((nowMs - this.#atMs) / 1000) * this.#perSecond >= this.#burst;
+  /** The same without `tokens`, which may put the bucket in debt. */
+  after(fullAtMs: number, nowMs: number, tokens: number): number {
+    return Math.max(fullAtMs, nowMs) + tokens * this.#msPerToken;
   }
 }
 
 /** A bucket for each of many keys, as accounts and addresses. `sweep` forgets the full ones. */
 export class TokenBuckets {
-  #perSecond: number;
-  #burst: number;
+  #rate: TokenRate;
   readonly #nowMs: () => number;
-  readonly #byKey = new Map<string, TokenBucket>();
+  /** When each is full again. */
+  readonly #fullAtMs = new Map<string, number>();
 
   /** `nowMs`: milliseconds on a monotonic clock. */
   constructor(perSecond: number, burst: number, nowMs: () => number) {
-    this.#perSecond = perSecond;
-    this.#burst = burst;
+    this.#rate = new TokenRate(perSecond, burst);
     this.#nowMs = nowMs;
   }
 
   /** Keys that are remembered. */
   get size(): number {
-    return this.#byKey.size;
+    return this.#fullAtMs.size;
   }
 
   /** Other limits than before. Where they differ, every bucket is full again. */
   limit(perSecond: number, burst: number): void {
-    if (perSecond === this.#perSecond && burst === this.#burst) return;
-    this.#perSecond = perSecond;
-    this.#burst = burst;
-    this.#byKey.clear();
+    if (this.#rate.perSecond === perSecond && this.#rate.burst === burst) return;
+    this.#rate = new TokenRate(perSecond, burst);
+    this.#fullAtMs.clear();
   }
 
   /** Takes one token. Returns 0, or the milliseconds until there is one. */
   take(key: string): number {
     const nowMs = this.#nowMs();
-    return this.#of(key, nowMs).take(nowMs);
+    const fullAtMs = this.#fullAtMs.get(key) ?? 0;
+    const waitMs = this.#rate.waitMs(fullAtMs, nowMs);
+    if (waitMs === 0) this.#fullAtMs.set(key, this.#rate.afterOne(fullAtMs, nowMs));
+    return waitMs;
   }
 
   /** Gives back a token that was taken for nothing. */
   giveBack(key: string): void {
-    this.#byKey.get(key)?.spend(-1, this.#nowMs());
+    if (this.#fullAtMs.has(key)) this.spend(key, -1);
   }
 
+  /** Takes a cost that is known only afterwards. The bucket may then be in debt. */
   spend(key: string, tokens: number): void {
-    const nowMs = this.#nowMs();
-    this.#of(key, nowMs).spend(tokens, nowMs);
+    this.#fullAtMs.set(key, this.#rate.after(this.#fullAtMs.get(key) ?? 0, this.#nowMs(), tokens));
   }
 
   /** What `take` would return. Takes nothing. */
   waitMs(key: string): number {
-    return this.#byKey.get(key)?.waitMs(this.#nowMs()) ?? 0;
+    const fullAtMs = this.#fullAtMs.get(key);
+    return fullAtMs === undefined ? 0 : this.#rate.waitMs(fullAtMs, this.#nowMs());
   }
 
   sweep(): void {
     const nowMs = this.#nowMs();
-    for (const [key, bucket] of this.#byKey) if (bucket.isFull(nowMs)) this.#byKey.delete(key);
-  }
-
-  #of(key: string, nowMs: number): TokenBucket {
-    let bucket = this.#byKey.get(key);
-    if (bucket === undefined) {
-      bucket = new TokenBucket(this.#perSecond, this.#burst, nowMs);
-      this.#byKey.set(key, bucket);
-    }
-    return bucket;
+    for (const [key, fullAtMs] of this.#fullAtMs) if (fullAtMs <= nowMs) this.#fullAtMs.delete(key);
   }
 }

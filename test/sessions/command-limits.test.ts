@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { CommandLimits } from '../../src/sessions/command-limits.ts';
-import type { Session } from '../../src/sessions/session.ts';
-import { TokenBucket } from '../../src/sessions/token-bucket.ts';
+import { CommandLimits, refusalRate } from '../../src/sessions/command-limits.ts';
+import type { Connection } from '../../src/sessions/connection.ts';
+import { Session, type SessionContext } from '../../src/sessions/session.ts';
+import { TokenRate } from '../../src/sessions/token-bucket.ts';
 
 function makeLimits(perSecond: number) {
   const clock = { nowMs: 0, workMs: 0 };
@@ -10,12 +11,18 @@ function makeLimits(perSecond: number) {
     () => clock.nowMs,
     () => clock.workMs,
   );
-  const session = (payer: string) =>
-    ({
-      payer: { account: payer, isVerified: false },
-      commandBucket: new TokenBucket(perSecond, perSecond, 0),
-      refusalBucket: undefined,
-    }) as Session;
+  const commandRate = new TokenRate(perSecond, perSecond);
+  const session = (payer: string) => {
+    const identity = { user: payer, permissions: [], scopes: [] };
+    const peer = {
+      identity,
+      address: '',
+      addressKey: '',
+      seat: { move: () => undefined, leave: () => undefined },
+    };
+    const context = { commandRate, refusalRate: refusalRate(perSecond) } as unknown as SessionContext;
+    return new Session(payer, peer, 0, {} as Connection, context);
+  };
   const work = (of: Session, ms: number) =>
     limits.timed(of, () => {
       clock.workMs += ms;

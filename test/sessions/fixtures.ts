@@ -211,7 +211,6 @@ export async function makeGateway(options: GatewayOptions = {}) {
       },
       monotonicMs,
       backpressureMaxBytes: limitBytes,
-      commandsPerSecond: limits.commandsPerSecond,
       presence,
       metrics,
       turnBudget: new TurnBudget(turns, options.turnBudgetMs ?? 5),

@@ -1,27 +1,59 @@
 import { describe, expect, test } from 'vitest';
-import { TokenBucket } from '../../src/sessions/token-bucket.ts';
+import { TokenBuckets } from '../../src/sessions/token-bucket.ts';
+
+/** A bucket of many, at the times that it is asked. */
+class Bucket {
+  #nowMs: number;
+  readonly #all: TokenBuckets;
+
+  constructor(perSecond: number, burst: number, nowMs: number) {
+    this.#nowMs = nowMs;
+    this.#all = new TokenBuckets(perSecond, burst, () => this.#nowMs);
+  }
+
+  take(nowMs: number): number {
+    this.#nowMs = nowMs;
+    return this.#all.take('it');
+  }
+
+  spend(tokens: number, nowMs: number): void {
+    this.#nowMs = nowMs;
+    this.#all.spend('it', tokens);
+  }
+
+  waitMs(nowMs: number): number {
+    this.#nowMs = nowMs;
+    return this.#all.waitMs('it');
+  }
+
+  isFull(nowMs: number): boolean {
+    this.#nowMs = nowMs;
+    this.#all.sweep();
+    return this.#all.size === 0;
+  }
+}
 
 describe('token bucket', () => {
   test('gives a burst at once, and then says how long to wait', () => {
-    const bucket = new TokenBucket(10, 3, 0);
+    const bucket = new Bucket(10, 3, 0);
     expect([bucket.take(0), bucket.take(0), bucket.take(0), bucket.take(0)]).toEqual([0, 0, 0, 100]);
   });
 
   test('gives a token exactly when it said it would', () => {
-    const bucket = new TokenBucket(10, 1, 0);
+    const bucket = new Bucket(10, 1, 0);
     bucket.take(0);
     expect([bucket.take(99), bucket.take(100), bucket.take(100)]).toEqual([1, 0, 100]);
   });
 
   test('asking in vain costs nothing', () => {
-    const bucket = new TokenBucket(1, 1, 0);
+    const bucket = new Bucket(1, 1, 0);
     bucket.take(0);
     for (let ms = 1; ms < 1000; ms += 100) bucket.take(ms);
     expect(bucket.take(1000)).toBe(0);
   });
 
   test('says how long to wait without taking anything', () => {
-    const bucket = new TokenBucket(10, 2, 0);
+    const bucket = new Bucket(10, 2, 0);
     const asked = () => [bucket.waitMs(0), bucket.waitMs(0), bucket.waitMs(0)];
     expect([asked(), bucket.take(0)]).toEqual([[0, 0, 0], 0]);
     expect([asked(), bucket.take(0)]).toEqual([[0, 0, 0], 0]);
@@ -32,13 +64,28 @@ describe('token bucket', () => {
   });
 
   test('saves no more than a burst', () => {
-    const bucket = new TokenBucket(10, 2, 0);
+    const bucket = new Bucket(10, 2, 0);
     const taken = [bucket.take(60_000), bucket.take(60_000), bucket.take(60_000)];
     expect(taken).toEqual([0, 0, 100]);
   });
 
+  test('is in debt by what it is charged beyond its tokens, and until that is paid', () => {
+    const bucket = new Bucket(10, 2, 0);
+    bucket.spend(5, 0);
+    expect([bucket.waitMs(0), bucket.waitMs(399), bucket.take(400), bucket.waitMs(400)]).toEqual([
+      400, 1, 0, 100,
+    ]);
+  });
+
+  test('is given back no more than its burst', () => {
+    const bucket = new Bucket(10, 2, 0);
+    bucket.take(0);
+    for (let i = 0; i < 3; i++) bucket.spend(-1, 0);
+    expect([bucket.take(0), bucket.take(0), bucket.take(0)]).toEqual([0, 0, 100]);
+  });
+
   test('is full again once it has made up for what was taken', () => {
-    const bucket = new TokenBucket(10, 2, 0);
+    const bucket = new Bucket(10, 2, 0);
     expect(bucket.isFull(0)).toBe(true);
     bucket.take(0);
     expect([bucket.isFull(99), bucket.isFull(100)]).toEqual([false, true]);

@@ -118,7 +118,7 @@ export class Polls {
       this.#open(asking);
       return;
     }
-    const waitMs = known.session?.commandBucket.take(this.#options.monotonicMs()) ?? 0;
+    const waitMs = known.session?.takeCommand(this.#options.monotonicMs()) ?? 0;
     if (waitMs > 0) {
       this.#refuse(exchange, new SluiceError('rate_limited', undefined, { retryAfterMs: waitMs }), origin);
     } else if (known.subscriptions === start.subscriptionsKey && known.continuesAt(visitor.asked.text)) {

@@ -17,7 +17,7 @@ test('a connection is forgotten when it ends, and counted once each time', () =>
   const connections = new Set<string>();
   const counts = new RecordedMetrics();
   const told: string[] = [];
-  const session = { id: 's1', endedBy: undefined } as unknown as Session;
+  const session = { id: 's1', endedBy: undefined, wasEnded: () => undefined } as unknown as Session;
   new WebSockets({
     upgradeHandler: undefined as unknown as UpgradeHandler,
     sessions: { open: () => session, close: () => 'client' } as never,
