@@ -5,7 +5,7 @@ import { codecNameOf, type SystemName } from './systems.ts';
 /** What is asked of a session. */
 export type CountedSession = Pick<Session, 'codec' | 'messageCount' | 'push'> & {
   readonly identity: Pick<Session['identity'], 'user'>;
-  readonly views: ReadonlyMap<number, { readonly target: string; readonly automatic: boolean }>;
+  readonly views: { values(): Iterable<{ readonly target: string; readonly automatic: boolean }> };
 };
 
 export interface SystemSessionsOptions {

@@ -34,6 +34,16 @@ export interface SessionViewsOptions {
   readonly metrics: Pick<Metrics, 'sessionsLaggingTotal'>;
 }
 
+/** The subscriptions of a session, by number of the view. */
+export interface SessionViewsById {
+  readonly size: number;
+  get(viewId: number): SessionView | undefined;
+  values(): Iterable<SessionView>;
+}
+
+const none: readonly SessionView[] = [];
+const maxFew = 8;
+
 /** The session that the views are of. */
 export interface ViewsOwner extends Occupant {
   /** The session that its client had before; undefined: it is not known. */
@@ -57,13 +67,15 @@ const catchUpTurnMs = 5;
  *
  * and from each by `end` to ended.
  */
-export class SessionViews implements CatchUpReceiver {
+export class SessionViews implements CatchUpReceiver, SessionViewsById {
   readonly #owner: ViewsOwner;
   readonly #connection: Connection;
   readonly #outbox: Outbox;
   readonly #options: SessionViewsOptions;
-  /** By number of the view. */
-  readonly #views = new Map<number, SessionView>();
+  /** Most sessions have few views, for which a list takes less memory than a map (`bench -- memory`). */
+  #few: readonly SessionView[] = none;
+  /** By number of the view, where they are more than a few. */
+  #many: Map<number, SessionView> | undefined;
   #state: DeliveryState = 'live';
   /** Views that are not live. Undefined where all are, as in most sessions. */
   #behind: Set<SessionView> | undefined;
@@ -83,8 +95,18 @@ export class SessionViews implements CatchUpReceiver {
     return this.#state;
   }
 
-  get all(): ReadonlyMap<number, SessionView> {
-    return this.#views;
+  get size(): number {
+    return this.#many?.size ?? this.#few.length;
+  }
+
+  get(viewId: number): SessionView | undefined {
+    if (this.#many !== undefined) return this.#many.get(viewId);
+    for (const sessionView of this.#few) if (sessionView.view.id === viewId) return sessionView;
+    return undefined;
+  }
+
+  values(): Iterable<SessionView> {
+    return this.#many?.values() ?? this.#few;
   }
 
   /** Waits for its connection to drain, or for its turn. */
@@ -95,31 +117,31 @@ export class SessionViews implements CatchUpReceiver {
   /** Frames that it was sent by the views in which it is live. */
   get liveFrames(): number {
     let count = 0;
-    for (const { liveFrames } of this.#views.values()) count += liveFrames;
+    for (const { liveFrames } of this.values()) count += liveFrames;
     return count;
   }
 
   get live(): View[] {
     const live: View[] = [];
-    for (const { isLive, view } of this.#views.values()) if (isLive) live.push(view);
+    for (const { isLive, view } of this.values()) if (isLive) live.push(view);
     return live;
   }
 
   isLiveIn(view: View): boolean {
-    return this.#views.get(view.id)?.isLive === true;
+    return this.get(view.id)?.isLive === true;
   }
 
   /** Takes part in a view. Call the owner's `pump` once the reply is sent. */
   add(sessionView: SessionView): void {
-    this.#views.set(sessionView.view.id, sessionView);
+    this.#put(sessionView);
     this.#fellBehind(sessionView);
     if (isOfPresence(sessionView)) this.#options.presence.joined(this.#owner, sessionView.target);
   }
 
   remove(sessionView: SessionView, reason: UnsubscribeReason): void {
     const { view, payer, target, watches, isLive } = sessionView;
-    if (this.#views.get(view.id) !== sessionView) return;
-    this.#views.delete(view.id);
+    if (this.get(view.id) !== sessionView) return;
+    this.#drop(view.id);
     this.#notBehind(sessionView);
     this.#outbox.count(sessionView.liveFrames);
     sessionView.leave();
@@ -140,7 +162,7 @@ export class SessionViews implements CatchUpReceiver {
   lag(lost: ReadonlyMap<Feed, Position>, lostFrames: number): void {
     if (this.#state === 'ended') return;
     this.#outbox.count(-lostFrames);
-    const live = [...this.#views.values()].filter(({ isLive }) => isLive);
+    const live = [...this.values()].filter(({ isLive }) => isLive);
     if (live.length === 0) return;
     for (const sessionView of live) {
       this.#outbox.count(sessionView.liveFrames);
@@ -163,7 +185,7 @@ export class SessionViews implements CatchUpReceiver {
    */
   park(): void {
     this.#isParked = true;
-    for (const sessionView of this.#views.values()) {
+    for (const sessionView of this.values()) {
       if (!sessionView.isLive) continue;
       this.#outbox.count(sessionView.liveFrames);
       sessionView.park(this.#options.broker);
@@ -186,7 +208,7 @@ export class SessionViews implements CatchUpReceiver {
 
   end(): void {
     this.#state = 'ended';
-    for (const sessionView of [...this.#views.values()]) this.remove(sessionView, 'disconnect');
+    for (const sessionView of [...this.values()]) this.remove(sessionView, 'disconnect');
   }
 
   // ---- CatchUpReceiver
@@ -209,6 +231,21 @@ export class SessionViews implements CatchUpReceiver {
 
   sendFrame(frame: ServerFrame): void {
     this.#outbox.sendFrame(frame);
+  }
+
+  #put(sessionView: SessionView): void {
+    if (this.#many === undefined && this.#few.length < maxFew) this.#few = this.#few.concat(sessionView);
+    else {
+      this.#many ??= new Map(this.#few.map((each) => [each.view.id, each]));
+      this.#few = none;
+      this.#many.set(sessionView.view.id, sessionView);
+    }
+  }
+
+  #drop(viewId: number): void {
+    this.#many?.delete(viewId);
+    const index = this.#few.findIndex(({ view }) => view.id === viewId);
+    if (index >= 0) this.#few = this.#few.slice(0, index).concat(this.#few.slice(index + 1));
   }
 
   // ---- transitions

@@ -15,7 +15,12 @@ import { LargeReplies } from './large-replies.ts';
 import { Outbox } from './outbox.ts';
 import type { SessionEvents, UnsubscribeReason } from './session-events.ts';
 import type { SessionView } from './session-view.ts';
-import { type DeliveryState, SessionViews, type SessionViewsOptions } from './session-views.ts';
+import {
+  type DeliveryState,
+  SessionViews,
+  type SessionViewsById,
+  type SessionViewsOptions,
+} from './session-views.ts';
 import type { Task, TaskFaults } from './task.ts';
 import type { TokenRate } from './token-bucket.ts';
 
@@ -63,7 +68,8 @@ export class Session implements Receiver, TaskFaults {
   readonly connectedAtMs: number;
   /** Commands that change what the session is or takes part in, and those that follow them. */
   readonly commands: CommandQueue;
-  #lastSeenAtMs: number;
+  /** Milliseconds after `connectedAtMs`: a small number takes no memory of its own. */
+  #lastSeenAfterMs = 0;
   #endedBy: CloseCode | undefined;
   /** When its tokens for commands, and those for refusals, are complete again. */
   #commandsFullAtMs = 0;
@@ -95,7 +101,6 @@ export class Session implements Receiver, TaskFaults {
     this.#identity = peer.identity;
     this.#payer = payerOfSession(peer.identity, id, peer.addressKey);
     this.connectedAtMs = connectedAtMs;
-    this.#lastSeenAtMs = connectedAtMs;
     this.#context = context;
     this.#connection = connection;
     const { backpressureMaxBytes, turnBudget } = context;
@@ -158,12 +163,12 @@ export class Session implements Receiver, TaskFaults {
 
   /** When its last message or pong came, milliseconds since 1970. */
   get lastSeenAtMs(): number {
-    return this.#lastSeenAtMs;
+    return this.connectedAtMs + this.#lastSeenAfterMs;
   }
 
   /** It gave a sign of life. */
   heard(wallMs: number): void {
-    this.#lastSeenAtMs = wallMs;
+    this.#lastSeenAfterMs = wallMs - this.connectedAtMs;
   }
 
   /** The name of its transport. */
@@ -259,9 +264,8 @@ export class Session implements Receiver, TaskFaults {
 
   // ---- views
 
-  /** By number of the view. */
-  get views(): ReadonlyMap<number, SessionView> {
-    return this.#views.all;
+  get views(): SessionViewsById {
+    return this.#views;
   }
 
   /** Takes part in a view. Call `pump` once the reply is sent. */
@@ -283,7 +287,7 @@ export class Session implements Receiver, TaskFaults {
   }
 
   isSubscribedTo(viewId: number): boolean {
-    return this.#views.all.has(viewId);
+    return this.#views.get(viewId) !== undefined;
   }
 
   isLiveIn(view: View): boolean {
