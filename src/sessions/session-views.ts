@@ -234,8 +234,9 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
   }
 
   #put(sessionView: SessionView): void {
-    if (this.#many === undefined && this.#few.length < maxFew) this.#few = this.#few.concat(sessionView);
-    else {
+    if (this.#many === undefined && this.#few.length < maxFew) {
+      this.#few = withOneMore(this.#few, sessionView);
+    } else {
       this.#many ??= new Map(this.#few.map((each) => [each.view.id, each]));
       this.#few = none;
       this.#many.set(sessionView.view.id, sessionView);
@@ -328,6 +329,14 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
   #leave(view: View): void {
     this.#options.fanout.removeMember(view, this.#connection);
   }
+}
+
+/** A list that has no room for more: one that grows by itself has room for 17 from the second on. */
+function withOneMore(views: readonly SessionView[], one: SessionView): readonly SessionView[] {
+  const more = new Array<SessionView>(views.length + 1);
+  for (let i = 0; i < views.length; i++) more[i] = views[i] as SessionView;
+  more[views.length] = one;
+  return more;
 }
 
 /** A subscription by name is presence in the topic; hearing `$all` or a pattern isn't. */

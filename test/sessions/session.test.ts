@@ -377,6 +377,29 @@ describe('lagging', () => {
   });
 });
 
+describe('the views of a session', () => {
+  // `$all` is one more.
+  test.each([1, 7, 8, 9, 30])(
+    'are found by their number and end one by one, also where they are %i',
+    async (count) => {
+      const { connect } = await makeGateway();
+      const { session, command } = connect();
+      const topics = Array.from({ length: count }, (_, i) => `t${i}`);
+      for (const [i, topic] of topics.entries()) command(subscribe(i + 1, topic));
+      const all = [...session.views.values()];
+      expect([all.length, session.views.size, session.liveViews.length]).toEqual(Array(3).fill(count + 1));
+      expect(all.map(({ view }) => session.views.get(view.id))).toEqual(all);
+      const ended = all.filter((_, i) => i % 2 === 1);
+      for (const each of ended) session.removeView(each, 'client');
+      for (const each of ended) expect(session.isSubscribedTo(each.view.id)).toBe(false);
+      const left = all.filter((each) => !ended.includes(each));
+      expect([...session.views.values()]).toEqual(left);
+      expect(left.every(({ view }) => session.isLiveIn(view))).toBe(true);
+      expect(session.views.size).toBe(left.length);
+    },
+  );
+});
+
 describe('the end of a session', () => {
   test('releases its views, their members and its topics, and counts it out', async () => {
     const { connect, sessions, fanout, broker, connectionLimits, presence } = await makeGateway();
