@@ -103,7 +103,7 @@ export class ConnectionCaps implements Caps {
 /** One for each connection: without closures or lists, which take more memory (`bench -- memory`). */
 export class TakenSeat implements Seat {
   readonly #places: Places;
-  /** Who has the place; undefined: nobody yet. */
+  /** The holder of the place; undefined: it is not taken yet. */
   #holder: Holder | undefined;
   #isLeft = false;
 

@@ -335,7 +335,7 @@ export class Session implements Receiver, TaskFaults {
     this.end(code);
   }
 
-  /** What the gateway itself ended it for; undefined: its client did, or nobody yet. */
+  /** What the gateway itself ended it for; undefined: it has not ended, or by its client. */
   get endedBy(): CloseCode | undefined {
     return this.#endedBy;
   }
