@@ -25,14 +25,21 @@ export interface PatternStarted {
 
 /** Where a subscription to a pattern starts. */
 export function startPattern(view: View, subscription: Subscription, options: StartOptions): PatternStarted {
-  if (subscription.cursor !== undefined) return startAtCursor(view, subscription.cursor, options);
-  if (subscription.positions !== undefined) return startAtPositions(view, subscription.positions, options);
+  const { cursor, positions } = subscription;
+  if (cursor !== undefined) return startAtCursor(view, cursor, positions ?? [], options);
+  if (positions !== undefined) return startAtPositions(view, positions, options);
   return startPatternNew(view, subscription.last ?? 0, options);
 }
 
 const noTopic = { mode: 'stream', epoch: '', offset: 0 } as const;
 
-function startAtCursor(view: View, text: string, { broker, modeOf, metrics }: StartOptions): PatternStarted {
+/** `positions`: of topics in which the client has not had all that the cursor says. */
+function startAtCursor(
+  view: View,
+  text: string,
+  positions: readonly TopicPosition[],
+  { broker, modeOf, metrics }: StartOptions,
+): PatternStarted {
   const cursor = validCursor(broker, text);
   const had = cursor && new Resumption(cursor, view.options.target, view.subscriptionKey);
   const lowest = had?.lowest ?? nothingHad;
@@ -46,9 +53,15 @@ function startAtCursor(view: View, text: string, { broker, modeOf, metrics }: St
       : backlogAfter(view, topic, hadOf(topic.name).seq, cursor === undefined);
   const published = cursor === undefined ? broker.topics() : broker.publishedAfter(lowest.seq);
   const base = had?.had ?? nothingHad;
+  const own = positions.slice(0, maxTopicsListed).flatMap((position) => {
+    const topic = patternMatches(view.options.target, position.topic) && broker.find(position.topic);
+    return topic ? [{ topic, start: startSince(topic, position, broker) }] : [];
+  });
+  const owned = new Set(own.map(({ topic }) => topic));
   const topics = new Set<Topic>();
   const level = new Set<Topic>();
   const place = (topic: Topic) => {
+    if (owned.has(topic)) return;
     const lacks = ({ seq, lacksValues }: Had) =>
       topic.seq > seq || (lacksValues && topic.state !== undefined);
     if (lacks(hadOf(topic.name))) topics.add(topic);
@@ -60,14 +73,17 @@ function startAtCursor(view: View, text: string, { broker, modeOf, metrics }: St
     ({ name, numbering }) =>
       numbering.seq > hadOf(name).seq || (modeOf(name) === 'state' && hadOf(name).lacksValues),
   );
-  const backlog = new PatternBacklog(broker, view, lost, {
+  const items = own.map(({ topic, start }) => backlogFrom(view, topic, start));
+  const backlog = new PatternBacklog(broker, view, [...items, ...lost], {
     topics: [...topics],
     backlogOf: backlogOfTopic,
     had: base,
     exceptions: had?.hasExceptions ? { hadOf, lowest, level: [...level] } : undefined,
   });
-  const isLevel = topics.size + lost.length === 0;
-  return { backlog, result: { ...noTopic, recovered, cursor: isLevel ? cursorNow(broker) : undefined } };
+  const isLevel = topics.size + lost.length + own.length === 0;
+  const listed = own.length > 0 ? own.map(({ topic, start }) => resultOf(topic, start)) : undefined;
+  const now = isLevel ? cursorNow(broker) : undefined;
+  return { backlog, result: { ...noTopic, recovered, topics: listed, cursor: now } };
 }
 
 /** Of a client whose cursor is of another numbering of commits. */

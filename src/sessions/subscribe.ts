@@ -99,13 +99,27 @@ export class Subscriber {
     return { begin: () => settled(() => this.load(subscriptions)), finish };
   }
 
-  /** Returns a result for each. The caller sends them, and then pumps the session. */
+  /**
+   * Returns a result for each. The caller sends them, and then pumps the session. Where it throws, there is none of
+   * these subscriptions.
+   */
   subscribe(
     session: Session,
     subscriptions: readonly Subscription[],
     unloaded: Unloaded = noneUnloaded,
   ): SubscribeResult[] {
-    return subscriptions.map((subscription) => this.#result(session, subscription, false, unloaded));
+    const results: SubscribeResult[] = [];
+    try {
+      for (const subscription of subscriptions)
+        results.push(this.#result(session, subscription, false, unloaded));
+    } catch (fault) {
+      for (const result of results) {
+        const made = 'view' in result ? session.views.get(result.view) : undefined;
+        if (made !== undefined) session.removeView(made, 'refused');
+      }
+      throw fault;
+    }
+    return results;
   }
 
   /** For a subscription that the gateway makes by itself. It needs no permission. */

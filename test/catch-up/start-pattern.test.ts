@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { startPattern } from '../../src/catch-up/start-pattern.ts';
 import { TopicBacklog } from '../../src/catch-up/topic-backlog.ts';
+import { cursorNow } from '../../src/topics/cursor.ts';
 import { makeWorld, topicOf } from '../fanout/fixtures.ts';
 
 /** A new subscriber of `p:*` that wants the last publication of each of `count` topics, and then takes its backlog. */
@@ -43,5 +44,32 @@ describe('a pattern with the last N of each topic', () => {
     await publish('p:1000', {}, {}, {}, {}, {});
     const [[, position] = ['', -1]] = positions().filter(([topic]) => topic === 'p:1000');
     expect(position).toBeLessThan(topicOf(broker, 'p:1000').ring.reach);
+  });
+});
+
+describe('a pattern that continues by a cursor, and in some topics by positions', () => {
+  test('gets of those what follows their positions, of the others what follows the cursor', async () => {
+    const { broker, publish, view: viewOf, counts } = await makeWorld();
+    for (const topic of ['p:1', 'p:2', 'p:3', 'q']) await publish(topic, {}, {}, {});
+    const cursor = cursorNow(broker);
+    await publish('p:2');
+    const { epoch } = topicOf(broker, 'p:1');
+    const positions = [
+      { topic: 'p:1', epoch, offset: 1 },
+      { topic: 'p:9', epoch, offset: 1 },
+      { topic: 'q', epoch, offset: 1 },
+    ];
+    const options = { broker, modeOf: () => 'stream' as const, metrics: counts.metrics };
+    const { backlog, result } = startPattern(viewOf('p:*'), { topic: 'p:*', cursor, positions }, options);
+    expect(result).toMatchObject({
+      recovered: true,
+      topics: [{ topic: 'p:1', epoch, offset: 1, recovered: true }],
+    });
+    const found = new Map<string, number>();
+    for (let item = backlog.current; item !== undefined; item = backlog.current) {
+      if (item instanceof TopicBacklog) found.set(item.feed.topic.name, item.position);
+      backlog.advance();
+    }
+    expect(Object.fromEntries(found)).toEqual({ 'p:1': 1, 'p:2': 3 });
   });
 });

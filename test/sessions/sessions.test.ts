@@ -656,6 +656,20 @@ describe('subscriptions', () => {
     ]);
   });
 
+  test('where one fails by a fault of the gateway, there is none of its command', async () => {
+    const { subscribe, fanout, session, command, connection, settle, faults } = await client(codecs.protobuf);
+    const attach = fanout.attach.bind(fanout);
+    fanout.attach = (options, payer) => {
+      if (options.target === 'b') throw new TypeError('a fault');
+      return attach(options, payer);
+    };
+    command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }, { topic: 'b' }] });
+    await settle();
+    expect([connection.replies(1), faults.length]).toMatchObject([[{ kind: 'error', code: 'internal' }], 1]);
+    expect([...session.views.values()].map(({ target }) => target)).toEqual(['$all']);
+    expect(await subscribe(2, { topic: 'a' })).toMatchObject([{ view: expect.any(Number) }]);
+  });
+
   test('its own topics and plain subscriptions have room, however many views others have', async () => {
     const { connect, sessions, settle } = await makeGateway({ fanout: { viewsMax: 1, viewsPerTopic: 1 } });
     const other = connect();

@@ -17,6 +17,7 @@ export class KnownTopics {
   readonly #incomplete = new Set<string>();
   /** Undefined: a single topic, which is never forgotten. */
   readonly #recent: RecentTopics | undefined;
+  hasForgotten = false;
   /** Namespaces of forgotten state topics, whose maps were empty. */
   readonly #stateNamespaces = new Set<string>();
   readonly #monotonicMs: () => number;
@@ -92,6 +93,7 @@ export class KnownTopics {
       mayForget,
     );
     for (const topic of forgotten) {
+      this.hasForgotten = true;
       if (this.#maps.delete(topic)) this.#stateNamespaces.add(namespaceOf(topic));
       this.#incomplete.delete(topic);
       this.#positions.delete(topic);

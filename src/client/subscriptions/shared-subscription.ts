@@ -144,6 +144,7 @@ export class SharedSubscription {
       known: this.#topics.completePositions(),
       cursor: this.#cursor,
       suspect: this.#suspect,
+      hasForgotten: this.#topics.hasForgotten,
       wasLive: this.#wasLive,
     });
     return { ...selection, ...wire };

@@ -50,6 +50,8 @@ export interface Whereabouts {
   readonly cursor: string | undefined;
   /** A pattern's topic of which something is missing that `cursor` counts as received. */
   readonly suspect: string | undefined;
+  /** A pattern's topics were forgotten: without `cursor` all of them would come again. */
+  readonly hasForgotten: boolean;
   readonly wasLive: boolean;
 }
 
@@ -81,13 +83,18 @@ function beginningOfTopic({ topic, known, cursor }: Whereabouts, requests: reado
 
 /** By cursor where there is one: a single text, whatever the number of topics. */
 function beginningOfPattern(
-  { topic, known, cursor, suspect, wasLive }: Whereabouts,
+  { topic, known, cursor, suspect, hasForgotten, wasLive }: Whereabouts,
   requests: readonly SubscribeOptions[],
 ): Beginning {
   const requested = requests.find((request) => request.cursor !== undefined)?.cursor;
   if (requested !== undefined) return { starts: [], wire: { cursor: requested } };
   const goesBack = requests.some(({ since, last }) => since || (last && known.length <= positionsMax));
   if (cursor !== undefined && suspect === undefined && !goesBack) return { starts: [], wire: { cursor } };
+  if (cursor !== undefined && hasForgotten && !goesBack) {
+    const start = known.find((position) => position.topic === suspect);
+    const positions = [start ?? { topic: suspect as string, epoch: '', offset: 0 }];
+    return { starts: positions, wire: { cursor, positions } };
+  }
   const starts = startingPoints(topic, known, requests);
   if (starts.length === 0 && !wasLive) return { starts, wire: lastOf(requests) };
   const listed = starts.length <= positionsMax ? starts : mostNeeded(starts, known, suspect);

@@ -954,6 +954,25 @@ describe('a pattern with a cursor', () => {
       expect(h.all.positions).toHaveLength(10_050);
     });
 
+    it('goes back in the one that lacks a batch, and nowhere else', async () => {
+      const h = await withMany();
+      h.runtime.sleep(60_001);
+      h.socket.push(of('p:0', 1, 2, 'c3'));
+      h.socket.push(of('new', 0, 1, 'c4'));
+      h.socket.push(of('p:0', 3, 4, 'c5'));
+      const [request] = asked(h.socket);
+      const start = { topic: 'p:0', epoch: 'e1', offset: 2 };
+      expect([request?.cursor, request?.positions]).toEqual(['c4', [start]]);
+      const topics = [{ ...start, mode: 'stream' as const, recovered: true }];
+      grant(h.socket, { topic: 'p:*', view: 9, epoch: '', recovered: true, topics });
+      h.told.length = 0;
+      h.socket.push(of('p:0', 2, 4));
+      h.socket.push(of('p:5', 1, 2));
+      h.socket.push(level('c6'));
+      expect(h.told.filter((each) => typeof each === 'number')).toEqual([3, 4, 2]);
+      expect(asked(await comeBack(h))).toEqual([{ topic: 'p:*', cursor: 'c6' }]);
+    });
+
     it('goes on with one that it has forgotten', async () => {
       const h = await withMany();
       h.runtime.sleep(60_001);
