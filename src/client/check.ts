@@ -2,7 +2,7 @@ import { maxInstantMs, maxUint32 } from '../protocol/fields.ts';
 import { maxFieldLengths, maxTagLength, maxTags } from '../protocol/publish-limits.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
-import { gatewayError } from './client-error.ts';
+import { ownError } from './client-error.ts';
 import type { Raw } from './wire/parse.ts';
 import type { Field } from './wire/tables.ts';
 
@@ -87,5 +87,5 @@ function isRecord(value: unknown): value is Raw {
 }
 
 function fail(name: string, problem: string): never {
-  throw gatewayError('invalid_request', `${name} ${problem}`);
+  throw ownError('invalid_request', `${name} ${problem}`);
 }

@@ -1,4 +1,3 @@
-import { errorNumber } from '../errors/numbers.ts';
 import type { WireError } from '../protocol/frames.ts';
 import { mayRetry } from './gateway-errors.ts';
 
@@ -51,13 +50,22 @@ export function localError(code: LocalErrorCode, message?: string, cause?: unkno
   return new ClientError({ code, number, retry, message: message ?? code.replaceAll('_', ' ') }, cause);
 }
 
-/** An error of the gateway's table that came over HTTP, or that this side sees by itself. */
-export function gatewayError(
-  code: string,
-  message: string,
-  retryAfterMs?: number,
-  cause?: unknown,
-): ClientError {
-  const number = errorNumber(code) ?? 0;
-  return new ClientError({ code, message, number, retry: mayRetry(number), retryAfterMs }, cause);
+/** Numbers of `src/errors/numbers.ts`: of what this side refuses itself, and why the gateway ends a subscription. */
+const numbers: Readonly<Record<string, number>> = {
+  invalid_request: 102,
+  invalid_topic: 104,
+  invalid_type: 105,
+  invalid_filter: 106,
+  payload_too_large: 107,
+  frame_too_large: 108,
+  forbidden: 112,
+  not_subscribed: 132,
+  too_many_views: 142,
+  internal: 152,
+};
+
+/** An error of the gateway's table that this side sees by itself. Of another code the number is unknown. */
+export function ownError(code: string, message: string): ClientError {
+  const number = numbers[code] ?? 0;
+  return new ClientError({ code, message, number, retry: mayRetry(number) });
 }

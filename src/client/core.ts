@@ -2,7 +2,7 @@ import type { ClientFrame } from '../protocol/client-frames.ts';
 import { maxUint32 } from '../protocol/fields.ts';
 import type { Limits, PublishFields } from '../protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../protocol/server-frames.ts';
-import { ClientError, gatewayError, localError } from './client-error.ts';
+import { ClientError, localError, ownError } from './client-error.ts';
 import { Arrivals } from './connection/arrivals.ts';
 import { Backoff } from './connection/backoff.ts';
 import type { ClosedBy } from './connection/close-code.ts';
@@ -270,7 +270,7 @@ export class Core {
     const limits = this.#limits;
     if (!limits) return undefined;
     if (fields.payload.bytes.byteLength > limits.payloadMaxBytes) {
-      return gatewayError('payload_too_large', `A payload has at most ${limits.payloadMaxBytes} bytes.`);
+      return ownError('payload_too_large', `A payload has at most ${limits.payloadMaxBytes} bytes.`);
     }
     const bytes = bytesOf({ kind: 'publish', id: maxUint32, ...fields, except: longestSession });
     return bytes > limits.frameMaxBytes ? tooLarge(limits) : undefined;
@@ -341,5 +341,5 @@ function isFrame(data: unknown): data is ServerFrame {
 }
 
 function tooLarge({ frameMaxBytes }: Limits): ClientError {
-  return gatewayError('frame_too_large', `A message has at most ${frameMaxBytes} bytes.`);
+  return ownError('frame_too_large', `A message has at most ${frameMaxBytes} bytes.`);
 }

@@ -1,9 +1,9 @@
 /** Whether another token or key can mend it: the codes of `auth: 'credential'` that are not to be retried. */
 export function needsOtherCredential(code: string): boolean {
-  return code === 'unauthorized' || code === 'token_expired';
+  return /^(unauthorized|token_expired|token_revoked)$/.test(code);
 }
 
 /** Whether the same request may succeed later. Also of an unknown code, which has the number 0. */
 export function mayRetry(number: number): boolean {
-  return number === 0 || (number >= 116 && number < 120) || number >= 140;
+  return number === 0 || number === 116 || number === 117 || number >= 140;
 }

@@ -5,7 +5,7 @@ import { isPlain } from '../protocol/json/faithful.ts';
 import { maxFieldLengths } from '../protocol/publish-limits.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
 import { checkedFields } from './check.ts';
-import { type ClientError, gatewayError } from './client-error.ts';
+import { type ClientError, ownError } from './client-error.ts';
 import { payloadOf } from './payload.ts';
 import type { SubscribeOptions } from './subscriptions/subscribe-options.ts';
 import { clientFrame, serverFrame, subscriptionFields } from './wire/tables.ts';
@@ -44,16 +44,16 @@ export function checkedPublish(
 ): PublishFields {
   const { key, tags, messageId, ttlMs, timestampMs, removed } = options;
   if (typeof tags === 'object' && tags !== null && !isPlain(tags)) {
-    throw gatewayError('invalid_request', 'tags must be a plain object whose values are strings');
+    throw ownError('invalid_request', 'tags must be a plain object whose values are strings');
   }
   const own = { key, tags: tags && { ...tags }, messageId, ttlMs, timestampMs, removed };
   const wanted = { topic: checkedTopic(topic), type, payload: payloadOf(data), ...own };
   const fields = checkedCommand('publish', wanted);
   if (!/^[\w\-.:]{1,64}$/.test(fields.type)) {
-    throw gatewayError('invalid_type', 'a type is 1-64 characters of A-Z a-z 0-9 _ - . :');
+    throw ownError('invalid_type', 'a type is 1-64 characters of A-Z a-z 0-9 _ - . :');
   }
   if (controlNames.has(fields.type)) {
-    throw gatewayError('invalid_type', `"${fields.type}" is the name of a control frame`);
+    throw ownError('invalid_type', `"${fields.type}" is the name of a control frame`);
   }
   return fields;
 }
@@ -88,10 +88,7 @@ export function checkedKeys(keys: readonly string[]): readonly string[] {
   const are =
     Array.isArray(keys) && Array.from(keys).every((key) => isText(key) && key.length <= keyMaxLength);
   if (!are || keys.length === 0 || keys.length > keysMax)
-    throw gatewayError(
-      'invalid_request',
-      `keys are 1 to ${keysMax} texts of at most ${keyMaxLength} characters`,
-    );
+    throw ownError('invalid_request', `keys are 1 to ${keysMax} texts of at most ${keyMaxLength} characters`);
   return [...keys];
 }
 
@@ -107,8 +104,8 @@ const controlNames: ReadonlySet<string> = new Set(
 );
 
 function checkedTopic(topic: unknown): string {
-  if (typeof topic !== 'string' || topic === '') throw gatewayError('invalid_topic', 'a topic is a string');
-  if (!isWellFormed(topic)) throw gatewayError('invalid_topic', 'half of a surrogate pair');
+  if (typeof topic !== 'string' || topic === '') throw ownError('invalid_topic', 'a topic is a string');
+  if (!isWellFormed(topic)) throw ownError('invalid_topic', 'half of a surrogate pair');
   return topic;
 }
 
@@ -152,5 +149,5 @@ function checkFilter(filter: unknown, depth: number, count: { nodes: number }): 
 }
 
 function invalidFilter(problem: string): ClientError {
-  return gatewayError('invalid_filter', `the filter can not be sent: ${problem}`);
+  return ownError('invalid_filter', `the filter can not be sent: ${problem}`);
 }

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
-import { gatewayError } from '../../src/client/client-error.ts';
+import { ownError } from '../../src/client/client-error.ts';
 import { needsOtherCredential } from '../../src/client/gateway-errors.ts';
+import { gatewayError } from '../../src/client/told-error.ts';
 import { errorNumber } from '../../src/errors/numbers.ts';
 import { errorTable } from '../../src/errors.ts';
 
@@ -10,6 +11,15 @@ it.each(Object.entries(errorTable))(
     expect(gatewayError(code, 'm')).toMatchObject({ code, number, retry });
   },
 );
+
+it('what this side refuses itself has them too', () => {
+  const codes = 'invalid_request invalid_topic invalid_type invalid_filter payload_too_large frame_too_large';
+  for (const code of `${codes} forbidden not_subscribed too_many_views internal`.split(' ')) {
+    const { number, retry } = errorTable[code as keyof typeof errorTable];
+    expect(ownError(code, 'm')).toMatchObject({ code, number, retry });
+  }
+  expect(ownError('another', 'm')).toMatchObject({ number: 0, retry: true });
+});
 
 it('another code has no number and may be tried again', () => {
   for (const code of ['nothing_known', '100', '']) {

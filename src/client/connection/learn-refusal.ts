@@ -1,5 +1,6 @@
 import { errorNumber } from '../../errors/numbers.ts';
-import { type ClientError, gatewayError, localError } from '../client-error.ts';
+import { type ClientError, localError } from '../client-error.ts';
+import { gatewayError } from '../told-error.ts';
 
 /** Why an upgrade failed, by HTTP; see `learnRefusal`. */
 export interface Refusal {

@@ -1,8 +1,8 @@
 import type { ClientFrame } from '../../protocol/client-frames.ts';
 import type { Granted, SubscribeResult, Subscription, WireError } from '../../protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
-import { gatewayError } from '../client-error.ts';
 import type { FrameSocket, Runtime } from '../runtime.ts';
+import { gatewayError } from '../told-error.ts';
 import { publishBody, readHttpFrame } from './json-frames.ts';
 import { errorOf, type Receive } from './receive.ts';
 

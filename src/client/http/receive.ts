@@ -1,6 +1,6 @@
 import type { Subscription, WireError } from '../../protocol/frames.ts';
 import type { ServerFrame } from '../../protocol/server-frames.ts';
-import { gatewayError } from '../client-error.ts';
+import { gatewayError } from '../told-error.ts';
 import { EventReader } from './event-reader.ts';
 import { readHttpFrame } from './json-frames.ts';
 

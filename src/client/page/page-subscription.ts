@@ -1,5 +1,5 @@
 import type { Position, TopicPosition } from '../../protocol/frames.ts';
-import { type ClientError, gatewayError, localError } from '../client-error.ts';
+import { type ClientError, localError, ownError } from '../client-error.ts';
 import { Emitter } from '../emitter.ts';
 import type { ReceivedPublication } from '../publication.ts';
 import { checkedKeys } from '../requests.ts';
@@ -96,8 +96,7 @@ export class PageSubscription<T = unknown> implements Subscription<T> {
   setKeys(wanted: readonly string[]): void {
     const keys = checkedKeys(wanted);
     const { topic, options } = this;
-    if (!options.keys)
-      throw gatewayError('invalid_request', `The subscription to ${topic} began without keys.`);
+    if (!options.keys) throw ownError('invalid_request', `The subscription to ${topic} began without keys.`);
     const { since: _since, last: _last, cursor: _cursor, ...selection } = options;
     this.options = { ...selection, keys };
     this.#keys = new Set(keys);

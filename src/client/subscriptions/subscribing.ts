@@ -1,6 +1,6 @@
 import { subscriptionKey } from '../../protocol/equal-subscriptions.ts';
 import type { SubscribeResult, Subscription as WireSubscription } from '../../protocol/frames.ts';
-import { ClientError, gatewayError } from '../client-error.ts';
+import { ClientError, ownError } from '../client-error.ts';
 import type { Outcome, PendingCommands } from '../pending-commands.ts';
 import type { Runtime } from '../runtime.ts';
 import { splitBulk } from './bulk.ts';
@@ -100,10 +100,7 @@ export class Subscribing {
     const limits = { entries: subscriptionsPerCommand, bytes: this.#port.frameMaxBytes() };
     const { parts, tooLarge } = splitBulk(requests, ({ request }) => this.#port.bytesOf(request), limits);
     for (const { shared } of tooLarge) {
-      this.refuse(
-        shared,
-        gatewayError('frame_too_large', 'The subscription is larger than a command may be.'),
-      );
+      this.refuse(shared, ownError('frame_too_large', 'The subscription is larger than a command may be.'));
     }
     for (const part of parts) this.#send(part);
   }

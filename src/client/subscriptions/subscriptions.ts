@@ -1,7 +1,7 @@
 import { subscriptionKey } from '../../protocol/equal-subscriptions.ts';
 import type { SubscribeResult, TopicPosition } from '../../protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
-import { ClientError, gatewayError } from '../client-error.ts';
+import { ClientError, ownError } from '../client-error.ts';
 import { checkedKeys, checkedSubscribe } from '../requests.ts';
 import { Acknowledging } from './acknowledging.ts';
 import { Dictionaries } from './dictionaries.ts';
@@ -74,7 +74,7 @@ export class Subscriptions {
     const { since: _since, last: _last, cursor: _cursor, ...selection } = { ...member.options, keys };
     const shared = this.#registry.homes.get(member);
     if (!member.options.keys)
-      throw gatewayError('invalid_request', `The subscription to ${topic} began without keys.`);
+      throw ownError('invalid_request', `The subscription to ${topic} began without keys.`);
     const key = subscriptionKey({ topic, ...selection });
     if (!shared || key === shared.key) return;
     member.options = selection;
@@ -240,7 +240,7 @@ export class Subscriptions {
       if (shared)
         this.#subscribing.refuse(
           shared,
-          gatewayError(reason ?? 'not_subscribed', `The gateway ended it: ${reason ?? 'no reason given'}.`),
+          ownError(reason ?? 'not_subscribed', `The gateway ended it: ${reason ?? 'no reason given'}.`),
         );
     }
   }

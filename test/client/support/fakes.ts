@@ -1,3 +1,5 @@
+// Loaded before a test needs it, so that it takes no time then.
+import '../../../src/client/connection/learn-refusal.ts';
 import { SluiceClient } from '../../../src/client/index.ts';
 import type { ClientOptions } from '../../../src/client/options.ts';
 import type { Runtime, Socket, TimerHandle } from '../../../src/client/runtime.ts';
