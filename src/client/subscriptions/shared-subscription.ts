@@ -154,6 +154,7 @@ export class SharedSubscription {
   toLive(result: Granted): void {
     this.#state = 'live';
     this.#view = result.view;
+    const continues = this.#wasLive;
     this.#wasLive = true;
     this.#viewKeys = this.#keys;
     this.#isInbox = result.inbox === true;
@@ -164,6 +165,8 @@ export class SharedSubscription {
     this.#cursor = result.cursor ?? this.#start.cursor ?? (this.isPattern ? undefined : this.#cursor);
     for (const start of this.isPattern ? (result.topics ?? []) : [result]) this.#begin(start);
     for (const member of this.members) member.enter('live');
+    // The connection may have gone before the gateway heard of it.
+    if (continues && this.#isInbox && !this.unheardAfter) this.#port.had(result.view, result.offset);
   }
 
   /** Other keys, once the gateway is asked for them. */
