@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type Identity, isOperator } from '../auth/identity.ts';
 import type { OriginPolicy } from '../auth/origins.ts';
 import { accountOf, addressAccount, payerOf } from '../auth/payer.ts';
@@ -185,11 +186,15 @@ export function createApi(options: ApiOptions): Api {
     return route.handle(call, ports);
   }
 
-  /** The answer to an error. What went wrong inside is logged, and not told to the client. */
+  /**
+   * The answer to an error. What went wrong inside is logged, and not told to the client; the id in both brings them
+   * together.
+   */
   function failed(error: unknown, { path }: ApiRequest): ApiResponse {
     if (!(error instanceof SluiceError) || error.code === 'internal') {
-      log.error({ err: error, route: path }, 'a request failed');
-      return errorResponse(new SluiceError('internal'));
+      const request = randomUUID();
+      log.error({ err: error, route: path, request }, 'a request failed');
+      return errorResponse(new SluiceError('internal', undefined, { details: { request } }));
     }
     if (error.isAuthFault) metrics.authFailuresTotal.inc({ reason: error.code });
     return errorResponse(error);

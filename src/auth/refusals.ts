@@ -1,4 +1,5 @@
 import type { SluiceError } from '../errors.ts';
+import { LineBudget } from '../log/line-budget.ts';
 
 /** Where a credential or a page came from. A copy: the request may be gone when it is logged. */
 export interface Source {
@@ -19,17 +20,10 @@ interface RefusalLog {
   warn(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
-/** For each code and door: `linesAtOnce` lines, then one every `everyMs`. */
-const linesAtOnce = 10;
-const everyMs = 10_000;
+/** For each code and door. */
+const lineRate = { linesAtOnce: 10, everyMs: 10_000 };
 /** A client can send any text as its origin and host: only the beginning is logged. */
 const nameMaxLength = 200;
-
-interface Budget {
-  lines: number;
-  atMs: number;
-  unlogged: number;
-}
 
 /**
  * Logs a line for each refusal, with the names that are known: the address, the page's origin, the user of a token with
@@ -37,17 +31,11 @@ interface Budget {
  * many were left out.
  */
 export function logRefusals(log: RefusalLog, monotonicMs: () => number): Refused {
-  const budgets = new Map<string, Budget>();
+  const budget = new LineBudget(lineRate, monotonicMs);
   return (door, error, { address, origin, host }) => {
     if (!error.isAuthFault) return;
-    const budget = budgetOf(`${door} ${error.code}`);
-    if (budget.lines < 1) {
-      budget.unlogged++;
-      return;
-    }
-    budget.lines--;
-    const { unlogged } = budget;
-    budget.unlogged = 0;
+    const unlogged = budget.take(`${door} ${error.code}`);
+    if (unlogged === undefined) return;
     const fields = {
       door,
       code: error.code,
@@ -56,22 +44,10 @@ export function logRefusals(log: RefusalLog, monotonicMs: () => number): Refused
       host: shown(host),
       user: error.who?.user,
       key: error.who?.key,
-      unlogged: unlogged === 0 ? undefined : unlogged,
+      ...unlogged,
     };
     log.warn(fields, `refused: ${error.message}`);
   };
-
-  function budgetOf(kind: string): Budget {
-    const nowMs = monotonicMs();
-    let budget = budgets.get(kind);
-    if (budget === undefined) {
-      budget = { lines: linesAtOnce, atMs: nowMs, unlogged: 0 };
-      budgets.set(kind, budget);
-    }
-    budget.lines = Math.min(linesAtOnce, budget.lines + (nowMs - budget.atMs) / everyMs);
-    budget.atMs = nowMs;
-    return budget;
-  }
 }
 
 function shown(name = ''): string | undefined {

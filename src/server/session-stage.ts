@@ -3,6 +3,7 @@ import { namespaceOptions } from '../config.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import { HeldBytes } from '../sessions/charges.ts';
 import { ConnectionLimits } from '../sessions/connection-limits.ts';
+import { logConnections } from '../sessions/connection-log.ts';
 import { Inbox } from '../sessions/inbox.ts';
 import { Presence } from '../sessions/presence.ts';
 import type { SessionEvents } from '../sessions/session-events.ts';
@@ -116,6 +117,7 @@ export function createSessions(
     metrics,
     log,
     refused,
+    ended: logConnections(log, { monotonicMs, wallMs: () => broker.wallMs() }),
     observer: compat.sessions,
   });
   return {

@@ -62,13 +62,14 @@ export class Lifecycle {
 
   /**
    * The connection is gone. The transport removes it from its sink before, so that what was not delivered is taken back
-   * while the session still knows its views. `endedBy`: what the transport itself ended it for.
+   * while the session still knows its views. `endedBy`: what the transport itself ended it for. `code`: with
+   * which a WebSocket was closed.
    */
-  closed(session: Session, endedBy?: CloseCode): void {
+  closed(session: Session, endedBy?: CloseCode, code?: number): void {
     const { sessions, metrics } = this.#options;
     if (endedBy !== undefined) session.wasEnded(endedBy);
     if (session.endedBy === 'idle_timeout') metrics.heartbeatTimeoutsTotal.inc();
-    metrics.connectionsClosedTotal.inc({ reason: sessions.close(session) });
+    metrics.connectionsClosedTotal.inc({ reason: sessions.close(session, code) });
     this.#openNow--;
   }
 }

@@ -11,6 +11,7 @@ import { CommandRunner } from './command-runner.ts';
 import type { CommandOptions } from './command-table.ts';
 import type { Connection } from './connection.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
+import type { ConnectionEnded } from './connection-log.ts';
 import { OwnTopics } from './own-topics.ts';
 import { type Peer, Session, type SessionContext } from './session.ts';
 import { SessionIds } from './session-ids.ts';
@@ -46,6 +47,8 @@ export interface SessionsOptions {
     Pick<Metrics, 'backpressureBytes' | 'waitingMessageBytes' | 'onScrape'>;
   readonly log: ErrorLog;
   readonly refused: Refused;
+  /** Told of each connection that has ended, with its subscriptions still counted. */
+  readonly ended?: ConnectionEnded;
   /** Told of each session that begins and that is gone. */
   readonly observer?: { opened(session: Session): void; closed(session: Session): void };
 }
@@ -217,9 +220,13 @@ export class Sessions {
     this.#options.commands.inbox.received(session);
   }
 
-  /** The connection is gone. Returns why: what the gateway ended it for, or that the client did. */
-  close(session: Session): CloseCode | 'client' {
+  /**
+   * The connection is gone. Returns why: what the gateway ended it for, or that the client did. `code`: with which a
+   * WebSocket was closed.
+   */
+  close(session: Session, code?: number): CloseCode | 'client' {
     if (this.#byId.delete(session.id)) {
+      this.#options.ended?.(session, code);
       session.dispose();
       this.#options.observer?.closed(session);
       this.#users.remove(session);

@@ -172,9 +172,10 @@ describe('errors', () => {
     ]) {
       const { post, logged } = await failing(error);
       const answer = await post('/api/publish', '{"topic":"t"}');
+      const { request } = (answer.json() as { error: { details: { request: string } } }).error.details;
       expect([answer.status, answer.json()]).toMatchObject([500, { error: { code: 'internal' } }]);
       expect(answer.text).not.toContain('secret');
-      expect(logged).toEqual([{ err: error, route: '/api/publish' }]);
+      expect(logged).toEqual([{ err: error, route: '/api/publish', request }]);
     }
   });
 

@@ -16,16 +16,17 @@ export interface TestGateway extends RunningServer {
   metric(name: string): Promise<number>;
 }
 
-/** A real gateway on a free port; `flags` as on the command line. Close it. */
+/** A real gateway on a free port; `flags` as on the command line. `output`: takes the lines of its log. Close it. */
 export async function startGateway(
   flags: { readonly [N in keyof Config]?: unknown } = {},
   file?: string,
+  output?: { write(line: string): void },
 ): Promise<TestGateway> {
   const config = loadConfig({
     flags: { port: 0, shutdownGraceSeconds: 1, logLevel: 'silent', canary: false, ...flags },
     file,
   });
-  const server = await startServer(config, { log: createLog(config) });
+  const server = await startServer(config, { log: createLog(config, output) });
   const url = `http://127.0.0.1:${server.port}`;
   return {
     ...server,

@@ -109,7 +109,7 @@ function behavior(
       if (session === undefined || connection === undefined) return;
       sink.remove(session, connection.unsentBytes);
       connection.closed = true;
-      lifecycle.closed(session, libraryEndedBy(code, message));
+      lifecycle.closed(session, libraryEndedBy(code, message), code);
     },
   };
 }

@@ -1,0 +1,53 @@
+interface Budget {
+  lines: number;
+  atMs: number;
+  unlogged: number;
+}
+
+export interface LineRate {
+  /** Of each kind. */
+  readonly linesAtOnce: number;
+  /** After these, one line for each such time. */
+  readonly everyMs: number;
+}
+
+/** Limits what clients can make the gateway log. There must be few kinds: each is remembered. */
+export class LineBudget {
+  readonly #rate: LineRate;
+  readonly #monotonicMs: () => number;
+  readonly #budgets = new Map<string, Budget>();
+
+  constructor(rate: LineRate, monotonicMs: () => number) {
+    this.#rate = rate;
+    this.#monotonicMs = monotonicMs;
+  }
+
+  /**
+   * Takes a line of this kind. Undefined: do not log it. Otherwise log it with these fields, which say how many were
+   * left out before.
+   */
+  take(kind: string): { readonly unlogged?: number } | undefined {
+    const budget = this.#refilled(kind);
+    if (budget.lines < 1) {
+      budget.unlogged++;
+      return undefined;
+    }
+    budget.lines--;
+    const { unlogged } = budget;
+    budget.unlogged = 0;
+    return unlogged === 0 ? {} : { unlogged };
+  }
+
+  #refilled(kind: string): Budget {
+    const { linesAtOnce, everyMs } = this.#rate;
+    const nowMs = this.#monotonicMs();
+    let budget = this.#budgets.get(kind);
+    if (budget === undefined) {
+      budget = { lines: linesAtOnce, atMs: nowMs, unlogged: 0 };
+      this.#budgets.set(kind, budget);
+    }
+    budget.lines = Math.min(linesAtOnce, budget.lines + (nowMs - budget.atMs) / everyMs);
+    budget.atMs = nowMs;
+    return budget;
+  }
+}
