@@ -44,6 +44,7 @@ export function doorsOf(system: System, options: DoorOptions, paths = system.pat
   const openings: Readonly<Record<string, (value: string) => CompatRequest | SluiceError>> = {
     server: (server) => {
       const topic = `${namespace}:${server}`;
+      if (server.endsWith('*')) return new SluiceError('invalid_topic', 'the server is no pattern');
       return targetProblem(topic) ?? { ...request, topic };
     },
     user: (user) => {

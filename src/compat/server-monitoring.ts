@@ -17,6 +17,8 @@ export const monitoringTags = { type: 'type', level: 'level' } as const;
 export function serverMonitoring({ namespace, now }: WireOptions): Wire {
   const topicsOf = (fields: Fields) => {
     const ids = fields.optionalChild('data', (data) => texts(data, members.servers)) ?? [];
+    // One server, not all whose names begin alike.
+    if (ids.some((id) => id.endsWith('*'))) fields.fail(members.servers[0], 'is no pattern', 'invalid_topic');
     return ids.map((id) => `${namespace}:${id}`);
   };
   return {

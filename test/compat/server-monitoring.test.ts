@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { apiKey } from '../support/tokens.ts';
-import type { OldMessage } from '../systems/clients/old-client.ts';
+import { OldClient, type OldMessage } from '../systems/clients/old-client.ts';
 import { MonitoringPanel } from '../systems/clients/server-monitoring.ts';
 import { type SystemsGateway, startSystems } from '../systems/gateway.ts';
 
@@ -75,6 +75,19 @@ describe('the clients of server monitoring', () => {
       { data: { alert_level: 'info' } },
     ]);
     expect(panel.of('error')).toEqual([]);
+  });
+
+  test('name servers, not patterns', async () => {
+    const panel = await open();
+    for (const id of ['*', 'web-*']) {
+      const told = await panel.ask({ type: 'subscribe', data: { server_ids: ['one', id] } }, 'error');
+      expect(told).toMatchObject({ data: { code: 'invalid_topic' } });
+    }
+    const path = `${base}/api/v1/websocket/ws/monitoring/web-*?token=${apiKey}`;
+    expect(await new OldClient(path).refused()).toBe(400);
+    await update('web-1', 'cpu', 'info', 1);
+    await panel.heartbeat();
+    expect(panel.of('monitoring_update')).toEqual([]);
   });
 
   test('end some subscriptions, or all, also such as they have not', async () => {
