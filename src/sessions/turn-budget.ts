@@ -7,7 +7,7 @@ import type { Turns } from '../fanout/schedule.ts';
 export class TurnBudget {
   readonly #turns: Turns;
   readonly #perTurnMs: number;
-  #waiting: (() => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
   #spentMs = 0;
   #turnAsked = false;
 
@@ -43,9 +43,12 @@ export class TurnBudget {
   #do(work: () => void): void {
     const startMs = this.#turns.nowMs();
     const spentMs = this.#spentMs;
-    work();
-    // Work that ran inside this work is part of its time.
-    this.#spentMs = spentMs + this.#turns.nowMs() - startMs;
+    try {
+      work();
+    } finally {
+      // Work that ran inside this work is part of its time.
+      this.#spentMs = spentMs + this.#turns.nowMs() - startMs;
+    }
   }
 
   #askForTurn(): void {
@@ -54,17 +57,24 @@ export class TurnBudget {
     this.#turns.beforeTurnEnd(() => {
       this.#turnAsked = false;
       this.#spentMs = 0;
-      this.#workOff();
-      if (this.#spentMs > 0 || this.#waiting.length > 0) this.#askForTurn();
+      try {
+        this.#workOff();
+      } finally {
+        if (this.#spentMs > 0 || this.#waiting.length > 0) this.#askForTurn();
+      }
     });
   }
 
+  /** Work that throws is done: the rest of what waits comes in the next turn. */
   #workOff(): void {
     const waiting = this.#waiting;
-    let done = 0;
-    while (done < waiting.length && (done === 0 || this.#spentMs < this.#perTurnMs)) {
-      this.#do(waiting[done++] as () => void);
+    let begun = 0;
+    try {
+      while (begun < waiting.length && (begun === 0 || this.#spentMs < this.#perTurnMs)) {
+        this.#do(waiting[begun++] as () => void);
+      }
+    } finally {
+      waiting.splice(0, begun);
     }
-    this.#waiting = waiting.slice(done);
   }
 }

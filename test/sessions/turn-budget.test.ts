@@ -33,6 +33,19 @@ describe('a share of the turns', () => {
     expect(done).toEqual([1, 2, 3, 4, 5, 6, 7]);
   });
 
+  test('loses and repeats nothing when a piece of work throws', () => {
+    const { turns, turnBudget, done, work } = share(2);
+    for (let id = 1; id <= 3; id++) turnBudget.run(work(id));
+    turnBudget.run(() => {
+      throw new Error('as it does');
+    });
+    turnBudget.run(work(5));
+    expect(() => turns.turn()).toThrow('as it does');
+    expect(done).toEqual([1, 2, 3]);
+    turns.turn();
+    expect(done).toEqual([1, 2, 3, 5]);
+  });
+
   test('is left to others by work that has had its time', () => {
     const { turns, turnBudget, done, work } = share(2);
     turnBudget.run(() => {

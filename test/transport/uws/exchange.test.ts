@@ -1,0 +1,105 @@
+import type { HttpResponse } from 'uWebSockets.js';
+import { describe, expect, it } from 'vitest';
+import type { ApiResponse } from '../../../src/api/http.ts';
+import { HeldBytes } from '../../../src/sessions/charges.ts';
+import { Exchange } from '../../../src/transport/uws/exchange.ts';
+
+/** As the library's: its socket takes `room` bytes, and once its client is gone every call throws. */
+class FakeResponse {
+  room = 1000;
+  aborted = false;
+  isClosed = false;
+  written = 0;
+  #abort: () => void = () => undefined;
+
+  onAborted(run: () => void): void {
+    this.#abort = run;
+  }
+
+  abort(): void {
+    this.aborted = true;
+    this.#abort();
+  }
+
+  cork(run: () => void): void {
+    this.#touch();
+    run();
+  }
+
+  writeStatus(): void {
+    this.#touch();
+  }
+
+  writeHeader(): void {
+    this.#touch();
+  }
+
+  tryEnd(body: string | Uint8Array): [ok: boolean, done: boolean] {
+    this.#touch();
+    const bytes = Buffer.byteLength(body);
+    this.written += Math.min(bytes, this.room);
+    return [bytes <= this.room, bytes <= this.room];
+  }
+
+  onWritable(): void {
+    this.#touch();
+  }
+
+  close(): void {
+    this.#touch();
+    this.isClosed = true;
+  }
+
+  #touch(): void {
+    if (this.aborted) throw new Error('the response was touched after its client had gone');
+  }
+}
+
+function exchange() {
+  const response = new FakeResponse();
+  const unread = new HeldBytes({ perPayer: 1_000_000, total: 1_000_000 });
+  const options = { unread, monotonicMs: () => 0, writeTimeoutMs: 30_000 };
+  return { response, unread, exchange: new Exchange(response as unknown as HttpResponse, options) };
+}
+
+const answer = (length: number): ApiResponse => ({ status: 200, headers: {}, body: 'x'.repeat(length) });
+
+describe('an exchange whose client has gone', () => {
+  it('is over: nothing of its response is touched any more', () => {
+    const { response, unread, exchange: gone } = exchange();
+    expect(gone.isOver).toBe(false);
+    response.abort();
+    expect(gone.isOver).toBe(true);
+    gone.answer(answer(100_000), 'a');
+    gone.close();
+    expect([response.written, response.isClosed, unread.total]).toEqual([0, false, 0]);
+  });
+
+  it('tells that, once, also where it was answered in part', () => {
+    const { response, exchange: gone } = exchange();
+    let told = 0;
+    gone.onAborted(() => told++);
+    gone.answer(answer(100_000), 'a');
+    expect(told).toBe(0);
+    response.abort();
+    expect(told).toBe(1);
+  });
+
+  it('gives back what was charged for the part that it had not read', () => {
+    const { response, unread, exchange: gone } = exchange();
+    gone.answer(answer(100_000), 'a');
+    expect(unread.total).toBe(100_000);
+    response.abort();
+    expect(unread.total).toBe(0);
+  });
+});
+
+describe('an exchange', () => {
+  it('is answered once, and holds nothing of what its socket took', () => {
+    const { response, unread, exchange: open } = exchange();
+    open.answer(answer(10), 'a');
+    open.answer(answer(10), 'a');
+    open.close();
+    expect([open.isOver, response.written, response.isClosed, unread.total]).toEqual([true, 10, false, 0]);
+  });
+});
