@@ -1,6 +1,6 @@
 /** Whether another token or key can mend it: the codes of `auth: 'credential'` that are not to be retried. */
 export function needsOtherCredential(code: string): boolean {
-  return /^(unauthorized|token_expired|token_revoked)$/.test(code);
+  return code === 'unauthorized' || code === 'token_expired' || code === 'token_revoked';
 }
 
 /** Whether the same request may succeed later. Also of an unknown code, which has the number 0. */

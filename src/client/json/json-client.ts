@@ -251,10 +251,10 @@ export class JsonClient {
     options: Omit<PublishOptions, 'exceptSelf'> = {},
   ): Promise<Published> {
     if (ArrayBuffer.isView(data) || data instanceof ArrayBuffer) throw localError('unsupported_value');
-    const { timestampMs, key, tags, messageId, ttlMs, removed } = options;
+    const { timestampMs, ...rest } = options;
     const timestamp = timestampMs === undefined ? undefined : new Date(timestampMs).toISOString();
     // The JSON text is written now: what the application does with its data later changes nothing.
-    const fields = { topic, event: type, data, key, tags, messageId, ttlMs, removed, timestamp };
+    const fields = { ...rest, topic, event: type, data, timestamp };
     return this.#request('publish', JSON.parse(JSON.stringify(fields)) as unknown as PublishFields);
   }
 
