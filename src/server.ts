@@ -36,6 +36,8 @@ export interface RunningServer {
   readonly compatPort: number | undefined;
   /** Of `adminPort`. */
   readonly adminPort: number | undefined;
+  /** Of `proxyPort`. */
+  readonly proxyPort: number | undefined;
   /** Takes the certificate of the port anew. Resolves with what is wrong with it: then the old one stays. */
   reloadCertificate(): Promise<Error | undefined>;
   /**
@@ -138,7 +140,9 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     )
     .then(() => revocations.load())
     .then(() => presence.learn())
-    .then(() => openListeners(uws, environment, site?.start ?? config, serving, site !== undefined))
+    .then(() =>
+      openListeners(uws, environment, site?.start ?? config, serving, access.isProxy, site !== undefined),
+    )
     .catch(async (error: unknown) => {
       await broker.close();
       throw error;
@@ -205,6 +209,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     port: listeners.port,
     compatPort: listeners.compatPort,
     adminPort: listeners.adminPort,
+    proxyPort: listeners.proxyPort,
     reloadCertificate: () => listeners.reloadCertificate(),
     reload,
     broker,

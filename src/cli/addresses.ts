@@ -5,6 +5,8 @@ import type { RunningServer } from './deps.ts';
 interface OtherAddresses {
   readonly adminUrl?: string;
   readonly unixSocket?: string;
+  /** Of the port for the PROXY protocol. */
+  readonly proxyUrl?: string;
   /** Of the port of the older system. */
   readonly compatUrl?: string;
 }
@@ -14,11 +16,15 @@ export interface Addresses extends OtherAddresses {
 }
 
 /** The addresses that the lines at the start name. */
-export function addressesOf(config: Config, { host, port, adminPort, compatPort }: RunningServer): Addresses {
+export function addressesOf(
+  config: Config,
+  { host, port, adminPort, compatPort, proxyPort }: RunningServer,
+): Addresses {
   return {
     url: urlOf(schemeOf(config), host, port),
     ...(adminPort !== undefined && { adminUrl: urlOf('http', config.adminHost || host, adminPort) }),
     ...(config.unixSocket !== '' && { unixSocket: config.unixSocket }),
+    ...(proxyPort !== undefined && { proxyUrl: urlOf('http', host, proxyPort) }),
     ...(compatPort !== undefined && { compatUrl: urlOf('ws', host, compatPort) }),
   };
 }
@@ -26,6 +32,7 @@ export function addressesOf(config: Config, { host, port, adminPort, compatPort 
 const labels: Readonly<Record<keyof OtherAddresses, string>> = {
   adminUrl: 'metrics and administration',
   unixSocket: 'unix socket',
+  proxyUrl: 'PROXY protocol',
   compatUrl: 'older system b',
 };
 

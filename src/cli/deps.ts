@@ -8,6 +8,8 @@ export interface RunningServer {
   readonly port: number;
   /** A port of its own for metrics and the administration, in plain HTTP. */
   readonly adminPort?: number | undefined;
+  /** A port of its own for connections with a header of the PROXY protocol. */
+  readonly proxyPort?: number | undefined;
   /** A port of its own for WebSockets of an older system. */
   readonly compatPort?: number | undefined;
   /** The configuration has other values now. Resolves with what is wrong with the certificate, if anything. */

@@ -36,6 +36,7 @@ function whereOf({ host, port }: Partial<ListenFault>, config: Config): Where {
   const main = { host: config.host, port: config.port, hostFlag: '--host', portFlag: '--port' };
   const others = [
     { ...main, port: config.compatPort, portFlag: '--compat-port' },
+    { ...main, port: config.proxyPort, portFlag: '--proxy-port' },
     {
       ...{ host: config.adminHost || config.host, port: config.adminPort },
       ...{ hostFlag: config.adminHost === '' ? '--host' : '--admin-host', portFlag: '--admin-port' },

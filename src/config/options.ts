@@ -81,6 +81,11 @@ const optionTable = {
     '660',
     'Permissions of the unix socket, in octal digits.',
   ),
+  proxyPort: option(
+    optionalInteger(0, 65_535),
+    undefined,
+    'A port of its own for connections of trusted proxies that begin with a header of the PROXY protocol, version 1 or 2. 0 takes a free one.',
+  ),
   adminPort: option(
     optionalInteger(0, 65_535),
     undefined,

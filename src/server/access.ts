@@ -55,7 +55,8 @@ export function accessOf(environment: Environment, { refused, tokens, refusal }:
   }
   const credentials = createCredentials(keys, tokens.verifier(), refusal);
   const origins = originPolicy(config.origins);
-  const hasUnixSocket = config.unixSocket !== '';
+  // Connections of the proxy port come by one, too.
+  const hasUnixSocket = config.unixSocket !== '' || config.proxyPort !== undefined;
   const addressOf = clientAddress(config.trustedProxies, hasUnixSocket);
   const isProxy = trustedPeer(config.trustedProxies, hasUnixSocket);
   const siteOf = requestedSite(isProxy);

@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Config } from '../config.ts';
+import { ProxyPort } from '../transport/proxy-port.ts';
 import { freePort, type Listening, listen } from '../transport/uws/listen.ts';
-import type { App, Uws } from '../transport/uws/load.ts';
+import { type App, maxHeadBytes, type Uws } from '../transport/uws/load.ts';
 import { listenUnix } from '../transport/uws/unix-socket.ts';
 import { type CertificateFiles, checkCertificate, stampOf } from './certificate.ts';
 import type { Environment, Swept } from './environment.ts';
@@ -12,6 +16,7 @@ export interface Listeners extends Swept {
   readonly port: number;
   readonly compatPort: number | undefined;
   readonly adminPort: number | undefined;
+  readonly proxyPort: number | undefined;
   /** Looks whether the certificate has changed. */
   sweep(): void;
   /** Looks at the certificate at once. Resolves with what is wrong with a new one, if anything. */
@@ -34,11 +39,13 @@ interface Ports {
  */
 export async function openListeners(
   uws: Uws,
-  { config, log }: Pick<Environment, 'config' | 'log'>,
+  environment: Pick<Environment, 'config' | 'log' | 'metrics' | 'monotonicMs'>,
   ports: Ports,
   serving: Serving,
+  isProxy: (peerAddress: string) => boolean,
   isShared: boolean,
 ): Promise<Listeners> {
+  const { config, log } = environment;
   const opened = new OpenApps(uws, serving);
   const { host } = config;
   const adminHost = config.adminHost || host;
@@ -52,6 +59,10 @@ export async function openListeners(
     const admin = await opened.listenIf('admin', adminHost, ports.adminPort, isShared);
     if (config.unixSocket !== '')
       await opened.listenUnix(config.unixSocket, Number.parseInt(config.unixMode, 8));
+    const proxyPort =
+      config.proxyPort === undefined
+        ? undefined
+        : await listenForProxies(opened, environment, config.proxyPort, isProxy);
     const certificate =
       found &&
       new ReplacedCertificate({
@@ -62,6 +73,7 @@ export async function openListeners(
       port: main.port,
       compatPort: compat?.port,
       adminPort: admin?.port,
+      proxyPort,
       sweep: () => certificate?.sweep(),
       reloadCertificate: async () => certificate?.reload(),
       stop: () => {
@@ -90,12 +102,42 @@ async function freePortUnless(isShared: boolean, host: string, port: number): Pr
   return isShared ? port : freePort(host, port);
 }
 
+/** A port whose connections come to an app by a unix socket in a folder that is closed to other users. */
+async function listenForProxies(
+  opened: OpenApps,
+  { config, log, metrics, monotonicMs }: Pick<Environment, 'config' | 'log' | 'metrics' | 'monotonicMs'>,
+  port: number,
+  isProxy: (peerAddress: string) => boolean,
+): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-proxies-'));
+  opened.atStop(() => rmSync(folder, { recursive: true, force: true }));
+  const socketPath = join(folder, 'app');
+  await opened.listenUnix(socketPath, 0o600);
+  let loggedAtMs = Number.NEGATIVE_INFINITY;
+  const proxyPort = new ProxyPort({
+    ...{ socketPath, isProxy, metrics, headMaxBytes: maxHeadBytes },
+    maxConnections: config.maxConnections + config.maxHttpConnections,
+    refused: (address) => {
+      if (monotonicMs() - loggedAtMs < refusalLogMs) return;
+      loggedAtMs = monotonicMs();
+      log.warn({ address }, 'refused: the proxy port is for trusted proxies, and this address is none');
+    },
+  });
+  const taken = await proxyPort.listen(config.host, port);
+  opened.atStop(() => proxyPort.stop());
+  opened.atClose(() => proxyPort.close());
+  return taken;
+}
+
+const refusalLogMs = 10_000;
+
 /** The apps of a gateway. All of them serve until the end: connections outlive the listening. */
 class OpenApps {
   readonly #uws: Uws;
   readonly #serving: Serving;
   readonly #apps: App[] = [];
   readonly #stops = new Set<() => void>();
+  readonly #closes: (() => void)[] = [];
 
   constructor(uws: Uws, serving: Serving) {
     this.#uws = uws;
@@ -139,6 +181,14 @@ class OpenApps {
     this.#stops.add(await listenUnix(this.#uws, app, path, mode));
   }
 
+  atStop(run: () => void): void {
+    this.#stops.add(run);
+  }
+
+  atClose(run: () => void): void {
+    this.#closes.push(run);
+  }
+
   stop(): void {
     for (const stop of [...this.#stops]) stop();
     this.#stops.clear();
@@ -146,5 +196,6 @@ class OpenApps {
 
   close(): void {
     for (const app of this.#apps) app.close();
+    for (const close of this.#closes) close();
   }
 }

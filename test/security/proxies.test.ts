@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -16,7 +17,7 @@ import { apiKey } from '../support/tokens.ts';
 const folder = mkdtempSync(join(tmpdir(), 'sluice-proxies-'));
 const lines: Record<string, unknown>[] = [];
 const proxies: ProxyProcess[] = [];
-const ports = { nginx: 0, secure: 0, old: 0 };
+const ports = { nginx: 0, secure: 0, old: 0, plain: 0 };
 let server: RunningServer;
 
 beforeAll(async () => {
@@ -25,7 +26,7 @@ beforeAll(async () => {
   const config = loadConfig({
     flags: {
       ...{ port: 0, canary: false, shutdownGraceSeconds: 1, apiKeys: [apiKey], anonymous: true },
-      ...{ unixSocket, trustedProxies: ['127.0.0.1'] },
+      ...{ unixSocket, trustedProxies: ['127.0.0.1'], proxyPort: 0 },
     },
   });
   server = await startServer(config, {
@@ -35,11 +36,13 @@ beforeAll(async () => {
   const pem = join(folder, 'both.pem');
   writeFileSync(pem, readFileSync(cert, 'utf8') + readFileSync(key, 'utf8'));
   const backend = (name: string, how: string) =>
-    `backend ${name}\n  server gateway 127.0.0.1:${server.port} ${how}`;
+    `backend ${name}\n  server gateway 127.0.0.1:${server.proxyPort} ${how}`;
   const haproxy = [
     `frontend secure\n  bind 127.0.0.1:${ports.secure} ssl crt ${pem}\n  default_backend second`,
     `frontend old\n  bind 127.0.0.1:${ports.old}\n  default_backend first`,
-    backend('second', 'send-proxy-v2'),
+    // Its header goes out before the client has sent anything.
+    `listen plain\n  mode tcp\n  bind 127.0.0.1:${ports.plain}\n  server gateway 127.0.0.1:${server.proxyPort} send-proxy-v2`,
+    backend('second', 'send-proxy-v2-ssl proxy-v2-options crc32c,unique-id'),
     backend('first', 'send-proxy'),
   ];
   // It writes a Host of its own, as many do.
@@ -52,7 +55,7 @@ beforeAll(async () => {
         proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; } }`;
   const started = [
     ProxyProcess.nginx(folder, nginx, [ports.nginx]),
-    ProxyProcess.haproxy(folder, haproxy.join('\n'), [ports.secure, ports.old]),
+    ProxyProcess.haproxy(folder, haproxy.join('\n'), [ports.secure, ports.old, ports.plain]),
   ];
   proxies.push(...(await Promise.all(started)));
 }, 60_000);
@@ -115,14 +118,59 @@ describe('behind nginx, which ends TLS and speaks over the unix socket', () => {
   });
 });
 
-describe('behind HAProxy, which ends TLS and sends the PROXY protocol', () => {
-  test('of version 2, a client counts by its own address', async () => {
+describe('behind HAProxy, which sends the PROXY protocol to its port', () => {
+  test('of version 2, with what it knows of TLS, a client counts by its own address', async () => {
     expect(await deliver(ports.secure, '127.0.0.6')).toBe('127.0.0.6');
   });
 
-  test('of version 1, nothing is served', async () => {
-    const { status } = await fetch(`http://127.0.0.1:${ports.old}/healthz`);
-    expect(status).toBeGreaterThanOrEqual(500);
+  test.each([
+    ['version 1', 'old'],
+    ['version 2, before the client has spoken', 'plain'],
+  ] as const)('of %s, it does, too', async (_, name) => {
+    const options = { localAddress: '127.0.0.8' };
+    const client = await JsonClient.open(`ws://127.0.0.1:${ports[name]}/ws`, [], options);
+    const listed = await fetch(`http://127.0.0.1:${server.port}/api/connections`, { headers: asJson });
+    const { connections } = (await listed.json()) as { connections: { address: string }[] };
+    expect(connections.map(({ address }) => address)).toEqual(['127.0.0.8']);
+    await client.close();
+  });
+
+  test('no request is lost, whatever the segments', async () => {
+    const statuses = Array.from({ length: 100 }, () =>
+      fetch(`http://127.0.0.1:${ports.plain}/healthz`, { headers: { connection: 'close' } }),
+    );
+    expect((await Promise.all(statuses)).filter(({ status }) => status !== 200)).toEqual([]);
+  });
+});
+
+describe('the port for the PROXY protocol', () => {
+  /** What comes of these bytes from this address, until the connection ends or answers. */
+  async function answerTo(localAddress: string, ...segments: readonly string[]): Promise<string> {
+    const port = server.proxyPort as number;
+    const socket = connect({ port, host: '127.0.0.1', localAddress, noDelay: true });
+    const answered = new Promise<string>((resolve) => {
+      socket.once('data', (data: Buffer) => resolve(data.toString('latin1').split('\r\n')[0] ?? ''));
+      socket.once('close', () => resolve(''));
+      socket.on('error', () => resolve(''));
+    });
+    for (const segment of segments) await new Promise((resolve) => socket.write(segment, resolve));
+    const answer = await answered;
+    socket.destroy();
+    return answer;
+  }
+  const header = 'PROXY TCP4 203.0.113.9 127.0.0.1 1 2\r\n';
+  const request = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n';
+
+  test('serves trusted proxies only', async () => {
+    expect(await answerTo('127.0.0.1', header, request)).toBe('HTTP/1.1 200 OK');
+    expect(await answerTo('127.0.0.1', ...(header + request))).toBe('HTTP/1.1 200 OK');
+    expect(await answerTo('127.0.0.9', header, request)).toBe('');
+    expect(lines.at(-1)).toMatchObject({ address: '127.0.0.9' });
+  });
+
+  test('serves nothing without a header, nor what is longer than a head before its first line ends', async () => {
+    expect(await answerTo('127.0.0.1', request)).toBe('');
+    expect(await answerTo('127.0.0.1', `${header}GET /${'x'.repeat(17 * 1024)}`)).toBe('');
   });
 });
 
