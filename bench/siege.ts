@@ -80,13 +80,13 @@ async function besiege(
     `--token-secret=${secret}`,
     `--api-key=${apiKey}`,
     '--no-canary',
-    '--max-connections-per-ip=100',
+    '--connections-max-per-ip=100',
   ];
   const gateway = await startGateway([
     ...flags,
     '--handshakes-per-second-per-ip=50',
     '--http-connections-per-second-per-ip=500',
-    '--max-unauthenticated-per-ip=100',
+    '--unauthenticated-max-per-ip=100',
     '--topics-max=200000',
     ...(who === 'no credential' ? [] : ['--anonymous']),
   ]);

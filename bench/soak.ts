@@ -23,12 +23,12 @@ const sampleMs = 1000;
 const emptyWithinMs = 60_000;
 
 const roomy = {
-  maxConnectionsPerIp: 100_000,
-  maxConnections: 100_000,
-  maxUnauthenticatedPerIp: 100_000,
+  connectionsMaxPerIp: 100_000,
+  connectionsMax: 100_000,
+  unauthenticatedMaxPerIp: 100_000,
   handshakesPerSecondPerIp: 100_000,
   httpConnectionsPerSecondPerIp: 1_000_000,
-  maxHttpConnections: 100_000,
+  httpConnectionsMax: 100_000,
   httpRequestsPerSecondPerIp: 1_000_000,
   // What a payer may take of the core is for others to test.
   topicHistoryMaxPublications: 500,

@@ -161,8 +161,8 @@ function systemRowCells(): string[][] {
 const environmentNames = [
   ['WEBSOCKET_HEARTBEAT_INTERVAL', 'a', '`idleTimeoutSeconds`: the gateway pings before it is over'],
   ['WEBSOCKET_CONNECTION_TIMEOUT', 'a', '`idleTimeoutSeconds`'],
-  ['WEBSOCKET_MAX_CONNECTIONS', 'a', '`maxConnections`'],
-  ['WEBSOCKET_MAX_CONNECTIONS_PER_IP', 'a', '`maxConnectionsPerIp`'],
+  ['WEBSOCKET_MAX_CONNECTIONS', 'a', '`connectionsMax`'],
+  ['WEBSOCKET_MAX_CONNECTIONS_PER_IP', 'a', '`connectionsMaxPerIp`'],
   [
     'WEBSOCKET_PUSH_INTERVAL',
     'a',

@@ -229,8 +229,8 @@ describe('the program', () => {
     expect((await run(['--help'])).out).toContain('check-config');
     const help = await run(['serve', '--help']);
     expect(help).toMatchObject({ exitCode: 0, complaints: '' });
-    expect(help.out).toContain('--max-connections-per-ip <N>');
-    expect(help.out).toContain('env: SLUICE_MAX_CONNECTIONS_PER_IP');
+    expect(help.out).toContain('--connections-max-per-ip <N>');
+    expect(help.out).toContain('env: SLUICE_CONNECTIONS_MAX_PER_IP');
     expect(help.out).not.toContain('--no-source-host');
   });
 

@@ -40,9 +40,9 @@ describe('the option table', () => {
   test('gives every option a flag and a variable of its own', () => {
     expect(new Set(options.map(({ flag }) => flag)).size).toBe(options.length);
     expect(new Set(options.map(({ env }) => env)).size).toBe(options.length);
-    expect(options.find(({ name }) => name === 'maxConnectionsPerIp')).toMatchObject({
-      flag: '--max-connections-per-ip',
-      env: 'SLUICE_MAX_CONNECTIONS_PER_IP',
+    expect(options.find(({ name }) => name === 'connectionsMaxPerIp')).toMatchObject({
+      flag: '--connections-max-per-ip',
+      env: 'SLUICE_CONNECTIONS_MAX_PER_IP',
     });
   });
 
@@ -60,9 +60,9 @@ describe('the option table', () => {
 describe('loadConfig', () => {
   test('takes a flag over a variable over the file over the default', () => {
     const file = fileOf('port: 3\nmaxConnections: 3\nviewsMax: 3\n');
-    const env = { SLUICE_PORT: '2', SLUICE_MAX_CONNECTIONS: '2' };
+    const env = { SLUICE_PORT: '2', SLUICE_CONNECTIONS_MAX: '2' };
     const config = loadConfig({ flags: { port: '1' }, env, file });
-    expect(config).toMatchObject({ port: 1, maxConnections: 2, viewsMax: 3, topicsMax: 100_000 });
+    expect(config).toMatchObject({ port: 1, connectionsMax: 2, viewsMax: 3, topicsMax: 100_000 });
   });
 
   test('is frozen all the way down', () => {
@@ -192,11 +192,11 @@ describe('loadConfig', () => {
       'SLUICE_HEADLESS',
       'SLUICE_2',
       'SLUICE_PORT',
-      'SLUICE_MAX_CONNECTIONS',
+      'SLUICE_CONNECTIONS_MAX',
     ])('ignores those of %s', (service) => {
       const env = linksOf(service);
       expect(loadConfig({ env })).toEqual(loadConfig());
-      expect(loadConfig({ env: { ...env, SLUICE_MAX_CONNECTIONS: '7' } }).maxConnections).toBe(7);
+      expect(loadConfig({ env: { ...env, SLUICE_CONNECTIONS_MAX: '7' } }).connectionsMax).toBe(7);
     });
 
     test.each(['tcp://10.0.0.1:8080', 'udp://10.0.0.1:8080', 'sctp://[fd00::1]:8080'])(
@@ -239,7 +239,7 @@ describe('the faults', () => {
     const env = { SLUICE_MAX_CONECTIONS: '5', SLUICE_VIEWS_MAX: 'many', HOME: '/' };
     const faults = faultsOf({ flags: { port: 'x' }, env, file });
     const expected = [
-      'SLUICE_MAX_CONECTIONS: is no option, did you mean SLUICE_MAX_CONNECTIONS?',
+      'SLUICE_MAX_CONECTIONS: is no option, did you mean SLUICE_CONNECTIONS_MAX?',
       `prot in ${file}: is no option, did you mean port?`,
       '--port: must be a whole number from 0 to 65535, not "x"',
       'SLUICE_VIEWS_MAX: must be a whole number from 1 to 10000000, not "many"',
@@ -253,7 +253,7 @@ describe('the faults', () => {
   test('suggest a name that is written in another style, and nothing where nothing is near', () => {
     const file = fileOf('max_connections: 1\ncolour: red\n');
     expect(faultsOf({ file })).toEqual([
-      `max_connections in ${file}: is no option, did you mean maxConnections?`,
+      `max_connections in ${file}: is no option, did you mean connectionsMax?`,
       `colour in ${file}: is no option`,
     ]);
   });

@@ -10,12 +10,12 @@ import { Scrape } from './scrape.ts';
 /** A load from a few addresses must not be taken for an attack. */
 const roomyFlags: readonly string[] = [
   '--shutdown-grace-seconds=1',
-  '--max-connections=100000',
-  '--max-connections-per-ip=100000',
-  '--max-unauthenticated-per-ip=100000',
+  '--connections-max=100000',
+  '--connections-max-per-ip=100000',
+  '--unauthenticated-max-per-ip=100000',
   '--handshakes-per-second-per-ip=1000000',
   '--http-connections-per-second-per-ip=1000000',
-  '--max-http-connections=100000',
+  '--http-connections-max=100000',
 ];
 
 /** A gateway in a process of its own. */

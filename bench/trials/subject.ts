@@ -33,14 +33,14 @@ export function sluice(codec: 'protobuf' | 'json' | 'sse'): Subject {
   return { name: `sluice ${codec}`, peer: 'sluice', dialect: codec };
 }
 
-/** As options of the library: what the gateway's process takes as `--max-connections-per-ip` and so on. */
+/** As options of the library: what the gateway's process takes as `--connections-max-per-ip` and so on. */
 const roomy = {
-  maxConnections: 100_000,
-  maxConnectionsPerIp: 100_000,
-  maxUnauthenticatedPerIp: 100_000,
+  connectionsMax: 100_000,
+  connectionsMaxPerIp: 100_000,
+  unauthenticatedMaxPerIp: 100_000,
   handshakesPerSecondPerIp: 1_000_000,
   httpConnectionsPerSecondPerIp: 1_000_000,
-  maxHttpConnections: 100_000,
+  httpConnectionsMax: 100_000,
   commandsPerSecond: 1_000_000,
 };
 

@@ -89,7 +89,7 @@ const claimsSchema = z.object({
   topics: z.array(permissionSchema).max(permissionsMax).default([]),
 });
 
-/** Enough for 10 000 tokens of 300 characters: the default of `maxConnections`. */
+/** Enough for 10 000 tokens of 300 characters: the default of `connectionsMax`. */
 const verifiedMaxBytes = 8 * 1024 * 1024;
 
 const retryAfterMaxMs = 60_000;

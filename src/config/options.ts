@@ -178,20 +178,20 @@ const optionTable = {
     { flag: '--trusted-proxy' },
   ),
 
-  maxConnections: option(count, 10_000, 'Connections in all.'),
-  maxConnectionsPerIp: option(count, 100, 'Connections per client address (IPv6: per /64).'),
-  maxUnauthenticatedPerIp: option(
+  connectionsMax: option(count, 10_000, 'Connections in all.'),
+  connectionsMaxPerIp: option(count, 100, 'Connections per client address (IPv6: per /64).'),
+  unauthenticatedMaxPerIp: option(
     count,
     100,
     'Connections per client address that have shown no credential yet, where one is needed; for 5 s each.',
   ),
-  maxConnectionsPerUser: option(count, 20, 'Connections per user.'),
+  connectionsMaxPerUser: option(count, 20, 'Connections per user.'),
   handshakesPerSecondPerIp: option(
     integer(1, 1_000_000),
     50,
     'New connections per second and client address.',
   ),
-  maxHttpConnections: option(
+  httpConnectionsMax: option(
     count,
     20_000,
     'Connections that are not WebSockets (yet); further ones are closed at once.',
@@ -436,6 +436,11 @@ const oldNames = {
   topicHistoryMaxAgeSeconds: 'ringMaxAgeSeconds',
   topicHistoryMaxBytes: 'ringMaxBytes',
   historyMaxBytes: 'ringsMaxBytes',
+  connectionsMax: 'maxConnections',
+  connectionsMaxPerIp: 'maxConnectionsPerIp',
+  unauthenticatedMaxPerIp: 'maxUnauthenticatedPerIp',
+  connectionsMaxPerUser: 'maxConnectionsPerUser',
+  httpConnectionsMax: 'maxHttpConnections',
 } as const satisfies { readonly [N in OptionName]?: string };
 
 /** Old name -> new name. */
@@ -457,9 +462,9 @@ export type Config = {
 export interface OptionNames {
   /** In a file. */
   readonly name: OptionName | OldOptionName;
-  /** `SLUICE_MAX_CONNECTIONS` */
+  /** `SLUICE_CONNECTIONS_MAX` */
   readonly env: string;
-  /** `--max-connections` */
+  /** `--connections-max` */
   readonly flag: string;
 }
 

@@ -10,7 +10,7 @@ type Given<T> = T extends readonly unknown[] ? string | readonly string[] : T | 
 type Unused = 'runFile';
 
 /**
- * The options of the gateway, by the names of `src/config/OPTIONS.md`: `{ port: 0, maxConnections: 100,
+ * The options of the gateway, by the names of `src/config/OPTIONS.md`: `{ port: 0, connectionsMax: 100,
  * topicHistoryMaxBytes: '4MiB', namespaces: { job: { refreshMs: 30_000 } } }`. Neither variables nor a file are read.
  */
 export type GatewayOptions = {

@@ -116,7 +116,7 @@ async function listenForProxies(
   let loggedAtMs = Number.NEGATIVE_INFINITY;
   const proxyPort = new ProxyPort({
     ...{ socketPath, isProxy, metrics, headMaxBytes: maxHeadBytes },
-    maxConnections: config.maxConnections + config.maxHttpConnections,
+    connectionsMax: config.connectionsMax + config.httpConnectionsMax,
     refused: (address) => {
       if (monotonicMs() - loggedAtMs < refusalLogMs) return;
       loggedAtMs = monotonicMs();

@@ -150,7 +150,7 @@ function countConnections({ config, metrics, monotonicMs }: Environment, access:
   const newConnections = new TokenBuckets(perSecond(), perSecond(), monotonicMs);
   const httpConnections = new HttpConnections({
     get max() {
-      return config.maxHttpConnections;
+      return config.httpConnectionsMax;
     },
     admits: (peer) => access.isProxy(peer) || newConnections.take(addressKey(peer)) === 0,
     metrics,

@@ -11,11 +11,11 @@ export interface Holder {
 }
 
 export interface CapLimits {
-  readonly maxConnections: number;
-  readonly maxConnectionsPerIp: number;
-  /** For connections that have not authenticated yet; they do not count for `maxConnectionsPerIp`. */
-  readonly maxUnauthenticatedPerIp: number;
-  readonly maxConnectionsPerUser: number;
+  readonly connectionsMax: number;
+  readonly connectionsMaxPerIp: number;
+  /** For connections that have not authenticated yet; they do not count for `connectionsMaxPerIp`. */
+  readonly unauthenticatedMaxPerIp: number;
+  readonly connectionsMaxPerUser: number;
 }
 
 interface Cap {
@@ -28,19 +28,19 @@ interface Cap {
 
 /** Every cap on open connections. A new one is a new row; `Seat` takes its places and gives them back. */
 const caps: readonly Cap[] = [
-  { limit: 'maxConnections', code: 'too_many_connections', keyOf: () => 'all' },
+  { limit: 'connectionsMax', code: 'too_many_connections', keyOf: () => 'all' },
   {
-    limit: 'maxConnectionsPerIp',
+    limit: 'connectionsMaxPerIp',
     code: 'too_many_connections_from_ip',
     keyOf: ({ addressKey, unauthenticated }) => (unauthenticated ? undefined : addressKey),
   },
   {
-    limit: 'maxUnauthenticatedPerIp',
+    limit: 'unauthenticatedMaxPerIp',
     code: 'too_many_connections_from_ip',
     message: 'this address has as many connections that have not authenticated as it may',
     keyOf: ({ addressKey, unauthenticated }) => (unauthenticated ? addressKey : undefined),
   },
-  { limit: 'maxConnectionsPerUser', code: 'too_many_connections_of_user', keyOf: ({ user }) => user },
+  { limit: 'connectionsMaxPerUser', code: 'too_many_connections_of_user', keyOf: ({ user }) => user },
 ];
 
 /** Sent as `Retry-After`. When a connection will end is not known. */

@@ -71,9 +71,9 @@ export class ConnectionLimits {
 }
 
 function handshakeRate(limits: ConnectionLimitsOptions): [perSecond: number, burst: number] {
-  const { handshakesPerSecondPerIp, maxConnectionsPerIp } = limits;
+  const { handshakesPerSecondPerIp, connectionsMaxPerIp } = limits;
   // All clients of one address reconnect together after a restart: that must fit into one burst.
-  return [handshakesPerSecondPerIp, Math.max(handshakesPerSecondPerIp, maxConnectionsPerIp)];
+  return [handshakesPerSecondPerIp, Math.max(handshakesPerSecondPerIp, connectionsMaxPerIp)];
 }
 
 function rateProblem(waitMs: number): SluiceError | undefined {

@@ -8,7 +8,7 @@ export interface ProxyPortOptions {
   /** Of the app that serves what comes: a unix socket that other users cannot connect to. */
   readonly socketPath: string;
   readonly isProxy: (peerAddress: string) => boolean;
-  readonly maxConnections: number;
+  readonly connectionsMax: number;
   readonly headMaxBytes: number;
   /** A connection of another peer was closed. */
   readonly refused: (peerAddress: string) => void;
@@ -32,7 +32,7 @@ export class ProxyPort {
   constructor(options: ProxyPortOptions) {
     this.#options = options;
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
-    this.#server.maxConnections = options.maxConnections;
+    this.#server.maxConnections = options.connectionsMax;
     this.#server.on('drop', () => this.#count('too_many_connections'));
   }
 

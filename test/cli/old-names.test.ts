@@ -39,6 +39,11 @@ const renamed = [
   ['ringMaxAgeSeconds', 'topicHistoryMaxAgeSeconds', '60', 60],
   ['ringMaxBytes', 'topicHistoryMaxBytes', '2MiB', 2 ** 21],
   ['ringsMaxBytes', 'historyMaxBytes', '64MiB', 2 ** 26],
+  ['maxConnections', 'connectionsMax', '70', 70],
+  ['maxConnectionsPerIp', 'connectionsMaxPerIp', '60', 60],
+  ['maxUnauthenticatedPerIp', 'unauthenticatedMaxPerIp', '50', 50],
+  ['maxConnectionsPerUser', 'connectionsMaxPerUser', '40', 40],
+  ['maxHttpConnections', 'httpConnectionsMax', '3000', 3000],
 ] as const;
 
 describe.each(renamed)('the old name %s', (oldName, name, text, value) => {

@@ -90,7 +90,7 @@ test('keys, namespaces and limits hold from the reload on, for open sessions too
       { name: 'new', key: rotated },
       { name: 'other', key: other },
     ],
-    maxConnectionsPerIp: 2,
+    connectionsMaxPerIp: 2,
     namespaces: { news: { anonymous: { subscribe: false } } },
     viewsMax: 77,
   });
@@ -98,7 +98,7 @@ test('keys, namespaces and limits hold from the reload on, for open sessions too
   expect(told.map(({ msg, changed, needRestart }) => [msg, changed ?? needRestart])).toEqual(
     expect.arrayContaining([
       ['options that need a restart keep their values', ['viewsMax']],
-      ['the configuration was reloaded', ['apiKeys', 'maxConnectionsPerIp', 'namespaces']],
+      ['the configuration was reloaded', ['apiKeys', 'connectionsMaxPerIp', 'namespaces']],
     ]),
   );
   expect(JSON.stringify(told)).not.toContain(rotated);
@@ -127,14 +127,14 @@ test('without anonymous access, those who have no credential are out', async () 
 });
 
 test('a file with faults changes nothing, and the log says what is wrong', async () => {
-  write({ ...first, apiKeys: [{ name: 'new', key: rotated }], maxConnections: -1, nonsense: true });
+  write({ ...first, apiKeys: [{ name: 'new', key: rotated }], connectionsMax: -1, nonsense: true });
   const [told] = await reload();
   expect(told).toMatchObject({
     level: 50,
     msg: 'the configuration was not reloaded, as it has faults: nothing changed',
     faults: [
       expect.stringContaining(`nonsense in ${file}: is no option`),
-      expect.stringContaining(`maxConnections in ${file}`),
+      expect.stringContaining(`connectionsMax in ${file}`),
     ],
   });
   expect([await publish('a', old), await publish('a', rotated)]).toEqual([200, 401]);

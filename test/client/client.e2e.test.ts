@@ -202,7 +202,7 @@ describe('against a real gateway', () => {
   });
 
   it('learns why its upgrade was refused', async () => {
-    const { wsUrl } = await gatewayOfTest({ maxConnectionsPerIp: 1 });
+    const { wsUrl } = await gatewayOfTest({ connectionsMaxPerIp: 1 });
     const first = connect(wsUrl);
     await first.connect();
     const second = connect(wsUrl);

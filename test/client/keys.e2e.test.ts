@@ -8,7 +8,7 @@ let gateway: TestGateway;
 const ends: (() => unknown)[] = [];
 
 beforeAll(async () => {
-  gateway = await startGateway({ maxConnectionsPerIp: 1000, handshakesPerSecondPerIp: 10_000 });
+  gateway = await startGateway({ connectionsMaxPerIp: 1000, handshakesPerSecondPerIp: 10_000 });
 });
 afterEach(async () => {
   for (const end of ends.splice(0)) await end();

@@ -8,7 +8,7 @@ let base: string;
 const opened: NotificationBell[] = [];
 
 beforeAll(async () => {
-  gateway = await startSystems({ compat: ['d'], maxConnectionsPerUser: 3 });
+  gateway = await startSystems({ compat: ['d'], connectionsMaxPerUser: 3 });
   base = `ws://127.0.0.1:${gateway.port}`;
 });
 afterAll(async () => {

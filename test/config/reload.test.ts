@@ -6,9 +6,9 @@ const configOf = (entries: Record<string, unknown>) => loadConfig({ entries });
 test('reloadable options have the new values at once, others the old until a restart', () => {
   const live = new LiveConfig(configOf({ origins: ['https://a.example'], port: 1 }));
   const { config } = live;
-  const next = configOf({ origins: ['https://b.example'], port: 2, maxConnections: 7 });
-  expect(live.take(next)).toEqual({ changed: ['origins', 'maxConnections'], needRestart: ['port'] });
-  expect([config.origins, config.maxConnections, config.port]).toEqual([['https://b.example'], 7, 1]);
+  const next = configOf({ origins: ['https://b.example'], port: 2, connectionsMax: 7 });
+  expect(live.take(next)).toEqual({ changed: ['origins', 'connectionsMax'], needRestart: ['port'] });
+  expect([config.origins, config.connectionsMax, config.port]).toEqual([['https://b.example'], 7, 1]);
   // What needs a restart is told again, as it still differs.
   expect(live.take(next)).toEqual({ changed: [], needRestart: ['port'] });
 });

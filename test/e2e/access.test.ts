@@ -158,7 +158,7 @@ describe('a client that shows its credential in `connect`', () => {
   });
 
   it('is an authenticated one to the caps: it takes a place of its address then', async () => {
-    gateway = await startGateway({ apiKeys: [apiKey], tokenSecret, maxConnectionsPerIp: 1 });
+    gateway = await startGateway({ apiKeys: [apiKey], tokenSecret, connectionsMaxPerIp: 1 });
     const [first, second] = [await connect(), await connect()];
     expect((await first.call({ type: 'connect', token: await token('alice') })).type).toBe('connected');
     const refused = await second.call({ type: 'connect', token: await token('bob') });
@@ -179,7 +179,7 @@ describe('connections that have not authenticated', () => {
   };
 
   it('have a cap of their own per address', async () => {
-    gateway = await startGateway({ apiKeys: [apiKey], maxUnauthenticatedPerIp: 2, maxConnectionsPerIp: 1 });
+    gateway = await startGateway({ apiKeys: [apiKey], unauthenticatedMaxPerIp: 2, connectionsMaxPerIp: 1 });
     expect([await upgrade(), await upgrade(), await upgrade()]).toEqual([101, 101, 429]);
     expect(await upgrade(`?token=${apiKey}`)).toBe(101);
     expect(await upgrade(`?token=${apiKey}`)).toBe(429);

@@ -50,7 +50,7 @@ const open = () => gateway.metric('sluice_connections');
 
 describe('the cap on all connections', () => {
   it('refuses before the upgrade with 503, when to come back, and JSON; a plain GET tells the same', async () => {
-    gateway = await startGateway({ maxConnections: 2 });
+    gateway = await startGateway({ connectionsMax: 2 });
     await connect('127.0.0.2');
     await connect('127.0.0.3');
     for (const answer of [await upgrade('127.0.0.4'), await explain('127.0.0.4')]) {
@@ -64,7 +64,7 @@ describe('the cap on all connections', () => {
   });
 
   it('counts a connection out when it closes, in order or abruptly, and never twice', async () => {
-    gateway = await startGateway({ maxConnections: 2, handshakesPerSecondPerIp: 1000 });
+    gateway = await startGateway({ connectionsMax: 2, handshakesPerSecondPerIp: 1000 });
     const [closing] = [await connect(), await connect()];
     await closing.close();
     await expect.poll(open).toBe(1);
@@ -84,7 +84,7 @@ describe('the cap on all connections', () => {
 
 describe('the cap per address', () => {
   it('refuses the address with 429 and no other', async () => {
-    gateway = await startGateway({ maxConnectionsPerIp: 2 });
+    gateway = await startGateway({ connectionsMaxPerIp: 2 });
     await connect('127.0.0.2');
     const second = await connect('127.0.0.2');
     for (const answer of [await upgrade('127.0.0.2'), await explain('127.0.0.2')]) {
@@ -103,7 +103,7 @@ describe('the cap per address', () => {
 
   it('counts by what a trusted proxy says, and not by what others say', async () => {
     gateway = await startGateway({
-      maxConnectionsPerIp: 1,
+      connectionsMaxPerIp: 1,
       trustedProxies: '127.0.0.9',
       tokenSecret,
       anonymous: true,
@@ -128,7 +128,7 @@ describe('the cap per address', () => {
 
 describe('the cap per user', () => {
   it('refuses the user by the token of the upgrade with 429, wherever they come from', async () => {
-    gateway = await startGateway({ maxConnectionsPerUser: 2, tokenSecret });
+    gateway = await startGateway({ connectionsMaxPerUser: 2, tokenSecret });
     const path = `/ws?token=${await token('alice')}`;
     const query = path.slice('/ws'.length);
     await connect('127.0.0.2', query);
@@ -146,7 +146,7 @@ describe('the cap per user', () => {
   });
 
   it('refuses the user by the token of connect, and the session stays who it was', async () => {
-    gateway = await startGateway({ maxConnectionsPerUser: 1, tokenSecret, anonymous: true });
+    gateway = await startGateway({ connectionsMaxPerUser: 1, tokenSecret, anonymous: true });
     const alice = await token('alice');
     const first = await connect();
     expect(await first.call({ type: 'connect', token: alice })).toMatchObject({ user: 'alice' });
@@ -165,7 +165,7 @@ describe('the cap per user', () => {
 
   it('is not used up by connections that end while their token is looked at', async () => {
     gateway = await startGateway({
-      maxConnectionsPerUser: 2,
+      connectionsMaxPerUser: 2,
       tokenSecret,
       anonymous: true,
       handshakesPerSecondPerIp: 1000,
@@ -234,7 +234,7 @@ describe('a token of the upgrade', () => {
 
 describe('the rate of handshakes per address', () => {
   it('refuses with 429 and when to come back, and no other address', async () => {
-    gateway = await startGateway({ handshakesPerSecondPerIp: 1, maxConnectionsPerIp: 3 });
+    gateway = await startGateway({ handshakesPerSecondPerIp: 1, connectionsMaxPerIp: 3 });
     for (let i = 0; i < 3; i++) {
       const client = await connect('127.0.0.2');
       await client.close();
@@ -249,7 +249,7 @@ describe('the rate of handshakes per address', () => {
   });
 
   it('is not used up by asking', async () => {
-    gateway = await startGateway({ handshakesPerSecondPerIp: 1, maxConnectionsPerIp: 3 });
+    gateway = await startGateway({ handshakesPerSecondPerIp: 1, connectionsMaxPerIp: 3 });
     for (let i = 0; i < 10; i++) expect((await explain('127.0.0.2')).status).toBe(426);
     const upgrades = await Promise.all([1, 2, 3, 4].map(() => upgrade('127.0.0.2')));
     expect(upgrades.map(({ status }) => status).sort()).toEqual([101, 101, 101, 429]);

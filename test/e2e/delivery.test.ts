@@ -104,7 +104,7 @@ afterEach(async () => {
 
 async function start(stalled: number): Promise<void> {
   gateway = await startGateway({
-    maxConnectionsPerIp: 2 * sockets,
+    connectionsMaxPerIp: 2 * sockets,
     handshakesPerSecondPerIp: 2 * sockets,
     // Clients that do not read do not answer pings: none is to end for that, however long a busy machine takes.
     idleTimeoutSeconds: 300,

@@ -16,7 +16,7 @@ afterEach(async () => {
 
 async function start(flags: Parameters<typeof startGateway>[0] = {}): Promise<TestGateway> {
   const gateway = await startGateway({
-    maxConnectionsPerIp: 1000,
+    connectionsMaxPerIp: 1000,
     handshakesPerSecondPerIp: 1000,
     ...flags,
   });

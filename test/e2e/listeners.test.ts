@@ -219,7 +219,7 @@ describe('an admin port', () => {
   });
 
   test('lets an operator in when clients have taken all connections', async () => {
-    const full = await startGateway({ adminPort: 0, maxHttpConnections: 3, apiKeys: [key] });
+    const full = await startGateway({ adminPort: 0, httpConnectionsMax: 3, apiKeys: [key] });
     onTestFinished(() => full.close());
     const idle = Array.from({ length: 3 }, () => tcpConnect(full.port, '127.0.0.1'));
     await Promise.all(idle.map((socket) => once(socket, 'connect')));

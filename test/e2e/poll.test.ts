@@ -10,7 +10,7 @@ const opened: { close(): unknown }[] = [];
 
 beforeAll(async () => {
   const limits = {
-    maxConnectionsPerIp: 50,
+    connectionsMaxPerIp: 50,
     handshakesPerSecondPerIp: 60,
     httpConnectionsPerSecondPerIp: 10_000,
   };

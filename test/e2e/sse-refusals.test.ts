@@ -11,9 +11,9 @@ beforeAll(async () => {
     tokenSecret,
     tokenClockToleranceSeconds: 0,
     apiKeys: [apiKey],
-    maxConnectionsPerUser: 2,
+    connectionsMaxPerUser: 2,
     handshakesPerSecondPerIp: 1000,
-    maxConnectionsPerIp: 200,
+    connectionsMaxPerIp: 200,
   });
 });
 afterAll(() => gateway.close());

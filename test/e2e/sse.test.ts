@@ -19,7 +19,7 @@ namespaces:
 beforeAll(async () => {
   writeFileSync(join(folder, 'sluice.yaml'), namespaces);
   const limits = {
-    maxConnectionsPerIp: 200,
+    connectionsMaxPerIp: 200,
     handshakesPerSecondPerIp: 10_000,
     httpConnectionsPerSecondPerIp: 10_000,
   };

@@ -9,7 +9,7 @@ let wsUrl: string;
 
 beforeAll(async () => {
   gateway = await GatewayProcess.start(
-    ...['--port', '0', '--workers', '2', '--max-connections-per-ip', String(maxPerIp)],
+    ...['--port', '0', '--workers', '2', '--connections-max-per-ip', String(maxPerIp)],
     ...['--handshakes-per-second-per-ip', '100000', '--http-connections-per-second-per-ip', '100000'],
   );
   wsUrl = `${gateway.url.replace('http', 'ws')}/ws`;

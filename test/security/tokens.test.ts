@@ -81,7 +81,7 @@ describe('tokens of an identity provider', () => {
   it('are verified in a later turn, and none of 250 clients that come at once is lost', async () => {
     const document = await documentOf(pair);
     const keys = await serveKeys((_, response) => response.end(document));
-    const places = { maxConnectionsPerIp: 500, handshakesPerSecondPerIp: 500, maxConnectionsPerUser: 500 };
+    const places = { connectionsMaxPerIp: 500, handshakesPerSecondPerIp: 500, connectionsMaxPerUser: 500 };
     const gateway = await gatewayWith({ tokenKeysUrl: keys, ...places });
     const tokens = await Promise.all(
       Array.from({ length: 250 }, (_, i) => sign(pair, 'ES256', { jti: `${i}` })),

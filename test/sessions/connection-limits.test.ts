@@ -23,7 +23,7 @@ const unauthenticated = true;
 
 describe('the caps on connections', () => {
   test('there is a place below the cap of all connections, and none at it', () => {
-    const { limits, take, problem } = makeLimits({ maxConnections: 2 });
+    const { limits, take, problem } = makeLimits({ connectionsMax: 2 });
     const seat = take('a');
     expect(problem('b')).toBeUndefined();
     take('b');
@@ -37,7 +37,7 @@ describe('the caps on connections', () => {
   });
 
   test('the cap of one address leaves other addresses alone', () => {
-    const { take, problem } = makeLimits({ maxConnectionsPerIp: 2 });
+    const { take, problem } = makeLimits({ connectionsMaxPerIp: 2 });
     const seat = take('a');
     expect(problem('a')).toBeUndefined();
     take('a');
@@ -47,7 +47,7 @@ describe('the caps on connections', () => {
   });
 
   test('the cap of one user leaves other users alone', () => {
-    const { take, problem } = makeLimits({ maxConnectionsPerUser: 2 });
+    const { take, problem } = makeLimits({ connectionsMaxPerUser: 2 });
     const seat = take('a', { user: 'u' });
     expect(problem('b', { user: 'u' })).toBeUndefined();
     take('b', { user: 'u' });
@@ -61,7 +61,7 @@ describe('the caps on connections', () => {
   });
 
   test('a place that is refused by one cap is taken under none', () => {
-    const { limits, take, problem } = makeLimits({ maxConnectionsPerUser: 1, maxConnectionsPerIp: 2 });
+    const { limits, take, problem } = makeLimits({ connectionsMaxPerUser: 1, connectionsMaxPerIp: 2 });
     take('a', { user: 'u' });
     expect(limits.take({ addressKey: 'b', user: 'u' })).toBeInstanceOf(SluiceError);
     expect([limits.total, problem('b')]).toEqual([1, undefined]);
@@ -70,7 +70,7 @@ describe('the caps on connections', () => {
   });
 
   test('a question takes no place', () => {
-    const { limits, handshake } = makeLimits({ maxConnections: 1 });
+    const { limits, handshake } = makeLimits({ connectionsMax: 1 });
     for (let i = 0; i < 3; i++) expect(handshake('a')).toBeUndefined();
     expect(limits.total).toBe(0);
   });
@@ -89,7 +89,7 @@ describe('a seat', () => {
   });
 
   test('moves to the place of another user, and gives that of the first one back', () => {
-    const { take, problem } = makeLimits({ maxConnectionsPerUser: 1 });
+    const { take, problem } = makeLimits({ connectionsMaxPerUser: 1 });
     const seat = take('a', { user: 'u' });
     expect(seat.move({ addressKey: 'a', user: 'u' })).toBeUndefined();
     expect(seat.move({ addressKey: 'a', user: 'v' })).toBeUndefined();
@@ -100,7 +100,7 @@ describe('a seat', () => {
   });
 
   test('keeps its place where the other one is not free', () => {
-    const { limits, take, problem } = makeLimits({ maxConnectionsPerUser: 1 });
+    const { limits, take, problem } = makeLimits({ connectionsMaxPerUser: 1 });
     take('a', { user: 'v' });
     const seat = take('a', { user: 'u' });
     expect(seat.move({ addressKey: 'a', user: 'v' })?.code).toBe('too_many_connections_of_user');
@@ -112,7 +112,7 @@ describe('a seat', () => {
 
 describe('connections that have not authenticated', () => {
   test('have a cap of their own, and move to the other one', () => {
-    const { limits, take, problem } = makeLimits({ maxUnauthenticatedPerIp: 2, maxConnectionsPerIp: 1 });
+    const { limits, take, problem } = makeLimits({ unauthenticatedMaxPerIp: 2, connectionsMaxPerIp: 1 });
     const first = take('a', { unauthenticated });
     expect(problem('a', { unauthenticated })).toBeUndefined();
     const second = take('a', { unauthenticated });
@@ -130,7 +130,7 @@ describe('connections that have not authenticated', () => {
   });
 
   test('count among all connections', () => {
-    const { take, problem } = makeLimits({ maxConnections: 1 });
+    const { take, problem } = makeLimits({ connectionsMax: 1 });
     take('a', { unauthenticated });
     expect(problem('b')).toBe('too_many_connections');
   });
@@ -138,7 +138,7 @@ describe('connections that have not authenticated', () => {
 
 describe('the rate of handshakes', () => {
   test('takes each handshake from the bucket of its address, also one that is refused', () => {
-    const { clock, take, handshake } = makeLimits({ handshakesPerSecondPerIp: 2, maxConnectionsPerIp: 2 });
+    const { clock, take, handshake } = makeLimits({ handshakesPerSecondPerIp: 2, connectionsMaxPerIp: 2 });
     take('a');
     take('a');
     expect(handshake('a')?.code).toBe('too_many_connections_from_ip');
@@ -150,7 +150,7 @@ describe('the rate of handshakes', () => {
   });
 
   test('the outlook says what a handshake would be told, and takes none', () => {
-    const { clock, handshake, outlook } = makeLimits({ handshakesPerSecondPerIp: 3, maxConnectionsPerIp: 1 });
+    const { clock, handshake, outlook } = makeLimits({ handshakesPerSecondPerIp: 3, connectionsMaxPerIp: 1 });
     const outlooks = () => Array.from({ length: 5 }, () => outlook('a')?.code);
     const all = (code?: string) => Array.from({ length: 5 }, () => code);
     for (let taken = 0; taken < 3; taken++) {
@@ -168,7 +168,7 @@ describe('the rate of handshakes', () => {
   });
 
   test('the outlook knows of full places, and of addresses that never came', () => {
-    const { take, outlook } = makeLimits({ maxConnections: 2, maxConnectionsPerIp: 1 });
+    const { take, outlook } = makeLimits({ connectionsMax: 2, connectionsMaxPerIp: 1 });
     take('a');
     expect([outlook('a')?.code, outlook('b')]).toEqual(['too_many_connections_from_ip', undefined]);
     take('b');
@@ -176,13 +176,13 @@ describe('the rate of handshakes', () => {
   });
 
   test('lets all connections of an address come back in one burst', () => {
-    const { handshake } = makeLimits({ handshakesPerSecondPerIp: 1, maxConnectionsPerIp: 50 });
+    const { handshake } = makeLimits({ handshakesPerSecondPerIp: 1, connectionsMaxPerIp: 50 });
     for (let i = 0; i < 50; i++) expect(handshake('a')).toBeUndefined();
     expect(handshake('a')?.code).toBe('rate_limited');
   });
 
   test('an address is not forgotten, and so forgiven, before its bucket is full', () => {
-    const { limits, clock, handshake } = makeLimits({ handshakesPerSecondPerIp: 1, maxConnectionsPerIp: 1 });
+    const { limits, clock, handshake } = makeLimits({ handshakesPerSecondPerIp: 1, connectionsMaxPerIp: 1 });
     handshake('a');
     clock.nowMs += 999;
     limits.sweep();
@@ -195,9 +195,9 @@ describe('the rate of handshakes', () => {
 
 test('nothing is remembered of addresses that are gone and whose bucket is full', () => {
   const { limits, clock, take, handshake } = makeLimits({
-    maxConnections: 1000,
+    connectionsMax: 1000,
     handshakesPerSecondPerIp: 1,
-    maxConnectionsPerIp: 1,
+    connectionsMaxPerIp: 1,
   });
   const seats = Array.from({ length: 1000 }, (_, i) => {
     const address = `192.0.2.${i}`;

@@ -143,9 +143,9 @@ export interface GatewayOptions extends WorldOptions {
   readonly subscriptionsPerSession?: number;
   readonly backpressureMaxBytes?: number;
   readonly backpressureTotalMaxBytes?: number;
-  readonly maxConnectionsPerIp?: number;
-  readonly maxUnauthenticatedPerIp?: number;
-  readonly maxConnectionsPerUser?: number;
+  readonly connectionsMaxPerIp?: number;
+  readonly unauthenticatedMaxPerIp?: number;
+  readonly connectionsMaxPerUser?: number;
   readonly pageBytes?: number;
   readonly turnBudgetMs?: number;
 }
@@ -161,9 +161,9 @@ export async function makeGateway(options: GatewayOptions = {}) {
   const connectionLimits = new ConnectionLimits(
     {
       ...wideLimits,
-      maxConnectionsPerIp: options.maxConnectionsPerIp ?? 1000,
-      maxUnauthenticatedPerIp: options.maxUnauthenticatedPerIp ?? 1000,
-      maxConnectionsPerUser: options.maxConnectionsPerUser ?? 20,
+      connectionsMaxPerIp: options.connectionsMaxPerIp ?? 1000,
+      unauthenticatedMaxPerIp: options.unauthenticatedMaxPerIp ?? 1000,
+      connectionsMaxPerUser: options.connectionsMaxPerUser ?? 20,
     },
     monotonicMs,
   );

@@ -905,7 +905,7 @@ describe('the order of commands', () => {
   test('what is still waiting when the session ends is not begun: no view, no place is kept', async () => {
     const { tokens, command, settle, sessions, session, fanout, connectionLimits, connection } = await client(
       codecs.protobuf,
-      { maxConnectionsPerUser: 1 },
+      { connectionsMaxPerUser: 1 },
     );
     let verify: (result: TokenResult) => void = () => undefined;
     tokens.set('slow', new Promise((resolve) => (verify = resolve)));
@@ -989,7 +989,7 @@ describe('tokens', () => {
 describe('users', () => {
   test('the cap of sessions per user holds for tokens that come by connect', async () => {
     const { connect, tokens, settle, connectionLimits, sessions } = await makeGateway({
-      maxConnectionsPerUser: 1,
+      connectionsMaxPerUser: 1,
     });
     tokens.set('alice', verified(user('alice')));
     const [first, second] = [connect(), connect()];
@@ -1008,7 +1008,7 @@ describe('users', () => {
   test('a session that becomes another user gives the first one’s place back, and leaves its topic', async () => {
     const { connect, tokens, settle, connectionLimits, publish, session, connection, sessions } =
       await (async () => {
-        const gateway = await makeGateway({ maxConnectionsPerUser: 1 });
+        const gateway = await makeGateway({ connectionsMaxPerUser: 1 });
         return { ...gateway, ...gateway.connect(user('alice')) };
       })();
     tokens.set('bob', verified(user('bob')));

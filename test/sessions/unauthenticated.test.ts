@@ -76,7 +76,7 @@ describe('a session that has not authenticated', () => {
 
   test('may try again when there was no place for its user', async () => {
     const { connect, command, connection, settle, sessions, session, counts } = await stranger({
-      maxConnectionsPerUser: 1,
+      connectionsMaxPerUser: 1,
     });
     const other = connect(user('alice'));
     command({ kind: 'connect', id: 1, token: 'good' });
@@ -94,8 +94,8 @@ describe('a session that has not authenticated', () => {
 
   test('gives back the place that it had, whichever that is', async () => {
     const { connectionLimits, command, settle, sessions, session, connect } = await stranger({
-      maxUnauthenticatedPerIp: 1,
-      maxConnectionsPerIp: 1,
+      unauthenticatedMaxPerIp: 1,
+      connectionsMaxPerIp: 1,
     });
     const places = () =>
       [true, false].map(

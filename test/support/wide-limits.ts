@@ -2,9 +2,9 @@ import type { ConnectionLimitsOptions } from '../../src/sessions/connection-limi
 
 /** Limits of connections that no test reaches by accident. */
 export const wideLimits: ConnectionLimitsOptions = {
-  maxConnections: 100_000,
-  maxConnectionsPerIp: 100_000,
-  maxUnauthenticatedPerIp: 100_000,
-  maxConnectionsPerUser: 100_000,
+  connectionsMax: 100_000,
+  connectionsMaxPerIp: 100_000,
+  unauthenticatedMaxPerIp: 100_000,
+  connectionsMaxPerUser: 100_000,
   handshakesPerSecondPerIp: 100_000,
 };

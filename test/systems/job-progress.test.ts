@@ -13,7 +13,7 @@ beforeAll(async () => {
     compat: ['a', 'b', 'c', 'd', 'e'],
     origins: ['https://jobs.example.org'],
     handshakesPerSecondPerIp: 500,
-    maxConnectionsPerIp: 500,
+    connectionsMaxPerIp: 500,
   });
 });
 afterAll(() => gateway.close());
@@ -244,7 +244,7 @@ describe('E5', () => {
   );
 
   test('handshakes are rate limited', async () => {
-    const narrow = await startSystems({ handshakesPerSecondPerIp: 2, maxConnectionsPerIp: 2 });
+    const narrow = await startSystems({ handshakesPerSecondPerIp: 2, connectionsMaxPerIp: 2 });
     const attempts = Array.from({ length: 10 }, async () => {
       const socket = new WebSocket(`${narrow.wsUrl}?token=${apiKey}`);
       return new Promise<number>((resolve) => {

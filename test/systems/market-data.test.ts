@@ -12,7 +12,7 @@ beforeAll(async () => {
   gateway = await startSystems({
     compat: ['b', 'c'],
     compatPort: 0,
-    maxConnectionsPerIp: 500,
+    connectionsMaxPerIp: 500,
   });
   urls = [`ws://127.0.0.1:${gateway.port}/market/ws`, `ws://127.0.0.1:${gateway.compatPort}/`];
 });

@@ -5,7 +5,7 @@ import { type SystemsGateway, startSystems } from './gateway.ts';
 
 let gateway: SystemsGateway;
 beforeAll(async () => {
-  gateway = await startSystems({ maxConnectionsPerUser: 3 });
+  gateway = await startSystems({ connectionsMaxPerUser: 3 });
 });
 afterAll(() => gateway.close());
 

@@ -17,14 +17,14 @@ let silent: JsonClient;
 
 beforeAll(async () => {
   gateway = await startSystems(
-    { compat: ['a', 'b', 'c', 'd', 'e'], maxConnectionsPerIp: 2000, handshakesPerSecondPerIp: 5000 },
+    { compat: ['a', 'b', 'c', 'd', 'e'], connectionsMaxPerIp: 2000, handshakesPerSecondPerIp: 5000 },
     {
       refreshed: { mode: 'state', refreshMs: 1000 },
       changing: { mode: 'state', refreshMs: 1000, refresh: 'changed' },
       merged: { batchMaxDelayMs: 1000, batchMaxPublications: 10 },
     },
   );
-  narrow = await startSystems({ idleTimeoutSeconds: 10, maxConnections: 12, maxConnectionsPerIp: 10 });
+  narrow = await startSystems({ idleTimeoutSeconds: 10, connectionsMax: 12, connectionsMaxPerIp: 10 });
   silent = await JsonClient.open(`${narrow.wsUrl}?token=${apiKey}`, [], {
     autoPong: false,
     localAddress: '127.0.0.9',

@@ -18,7 +18,7 @@ beforeAll(async () => {
     httpRequestsPerSecondPerIp: 10_000,
     commandsPerSecond: 10_000,
     // The session of a poll that was cut stays for its client for a while.
-    maxConnectionsPerIp: 1000,
+    connectionsMaxPerIp: 1000,
   });
 });
 afterAll(() => gateway.close());

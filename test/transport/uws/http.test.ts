@@ -321,7 +321,7 @@ describe('a client that leaves', () => {
 
 describe('connections', () => {
   it('above the limit are closed at once, and counted', async () => {
-    await start({ maxHttpConnections: 3 });
+    await start({ httpConnectionsMax: 3 });
     expect(await healthy()).toBe(200);
     const held = [await raw(), await raw()];
     const refused = await raw();
