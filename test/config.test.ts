@@ -59,7 +59,7 @@ describe('the option table', () => {
 
 describe('loadConfig', () => {
   test('takes a flag over a variable over the file over the default', () => {
-    const file = fileOf('port: 3\nmaxConnections: 3\nviewsMax: 3\n');
+    const file = fileOf('port: 3\nconnectionsMax: 3\nviewsMax: 3\n');
     const env = { SLUICE_PORT: '2', SLUICE_CONNECTIONS_MAX: '2' };
     const config = loadConfig({ flags: { port: '1' }, env, file });
     expect(config).toMatchObject({ port: 1, connectionsMax: 2, viewsMax: 3, topicsMax: 100_000 });
@@ -236,10 +236,10 @@ describe('the faults', () => {
     const file = fileOf(
       'prot: 1\ntopicHistoryMaxAgeSeconds: soon\nnamespaces:\n  job:\n    mode: queue\n    presense: true\n',
     );
-    const env = { SLUICE_MAX_CONECTIONS: '5', SLUICE_VIEWS_MAX: 'many', HOME: '/' };
+    const env = { SLUICE_CONECTIONS_MAX: '5', SLUICE_VIEWS_MAX: 'many', HOME: '/' };
     const faults = faultsOf({ flags: { port: 'x' }, env, file });
     const expected = [
-      'SLUICE_MAX_CONECTIONS: is no option, did you mean SLUICE_CONNECTIONS_MAX?',
+      'SLUICE_CONECTIONS_MAX: is no option, did you mean SLUICE_CONNECTIONS_MAX?',
       `prot in ${file}: is no option, did you mean port?`,
       '--port: must be a whole number from 0 to 65535, not "x"',
       'SLUICE_VIEWS_MAX: must be a whole number from 1 to 10000000, not "many"',
@@ -251,9 +251,9 @@ describe('the faults', () => {
   });
 
   test('suggest a name that is written in another style, and nothing where nothing is near', () => {
-    const file = fileOf('max_connections: 1\ncolour: red\n');
+    const file = fileOf('connections_max: 1\ncolour: red\n');
     expect(faultsOf({ file })).toEqual([
-      `max_connections in ${file}: is no option, did you mean connectionsMax?`,
+      `connections_max in ${file}: is no option, did you mean connectionsMax?`,
       `colour in ${file}: is no option`,
     ]);
   });
