@@ -58,7 +58,7 @@ export default scenario(options, async ({ publishers, topics, bytes, seconds, ru
   const payload = { format: 'json', bytes: Buffer.from(JSON.stringify('x'.repeat(bytes - 2))) } as const;
   const requests = Array.from({ length: topics }, (_, i) => ({
     fields: publishOf({ topic: `topic${i}`, type: 'update', payload }),
-    publishedMs: Date.now(),
+    publishedAtMs: Date.now(),
     acceptedAtMs: 0,
   }));
   const rows: (string | number)[][] = [];

@@ -149,7 +149,7 @@ export class MemoryEngine implements Engine {
 
   /** The feed hears of it with the next `#tell`. */
   #append(request: AppendRequest): AppendOutcome {
-    const { fields, publishedMs, timestampMs, acceptedAtMs, ifNewest, expected } = request;
+    const { fields, publishedAtMs, timestampMs, acceptedAtMs, ifNewest, expected } = request;
     if (this.#closed || this.#feed === undefined)
       return { ok: false, error: new SluiceError('shutting_down') };
     if (ifNewest !== undefined && !this.#isNewest(fields, ifNewest))
@@ -165,7 +165,7 @@ export class MemoryEngine implements Engine {
       fields,
       head.offset + 1,
       ++this.#seq,
-      publishedMs,
+      publishedAtMs,
       acceptedAtMs,
       timestampMs,
     );

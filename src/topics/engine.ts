@@ -14,8 +14,8 @@ export interface AppendRequest {
    * When the node accepted it, milliseconds since 1970 on a clock that does not jump (`steadyNowMs`). Ages and TTLs
    * count from here, never from `fields.timestampMs`.
    */
-  readonly publishedMs: number;
-  /** The same by the wall clock, for readers, where the publisher gave no `timestampMs`. Absent: `publishedMs`. */
+  readonly publishedAtMs: number;
+  /** The same by the wall clock, for readers, where the publisher gave no `timestampMs`. Absent: `publishedAtMs`. */
   readonly timestampMs?: number | undefined;
   /** The same on the monotonic clock of this process. */
   readonly acceptedAtMs: number;

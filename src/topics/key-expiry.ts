@@ -37,7 +37,7 @@ export class KeyExpiry {
     const requests = expired.map(({ topic: { epoch }, publication }): AppendRequest => {
       const { topic, type, key, tags, offset } = publication;
       const fields = publishOf({ topic, type, key, tags, payload: nullPayload, removed: true });
-      return { fields, publishedMs: nowMs, timestampMs, acceptedAtMs, ifNewest: { epoch, offset } };
+      return { fields, publishedAtMs: nowMs, timestampMs, acceptedAtMs, ifNewest: { epoch, offset } };
     });
     const outcomes = await appendRetry.once(requests);
     for (const [i, { topic, publication }] of expired.entries()) {

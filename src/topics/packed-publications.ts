@@ -50,7 +50,7 @@ class Segment {
     return this.bytes.subarray(this.begin(place), this.end(place));
   }
 
-  publishedMs(place: number): number {
+  publishedAtMs(place: number): number {
     return this.#facts[this.#factsOf(place) + 1] as number;
   }
 
@@ -71,7 +71,7 @@ class Segment {
     return roomOf(encodedBytes) <= room;
   }
 
-  push({ publishedMs, bytes, seq, apart }: StoredPublication, encoded: Uint8Array): void {
+  push({ publishedAtMs, bytes, seq, apart }: StoredPublication, encoded: Uint8Array): void {
     const place = this.count++;
     const begin = this.begin(place);
     this.bytes.set(encoded, begin);
@@ -81,7 +81,7 @@ class Segment {
     }
     const facts = this.#factsOf(place);
     this.#facts[facts] = begin + encoded.length;
-    this.#facts[facts + 1] = publishedMs;
+    this.#facts[facts + 1] = publishedAtMs;
     this.#facts[facts + 2] = bytes;
     this.#facts[facts + 3] = seq;
   }
@@ -159,7 +159,7 @@ export class PackedPublications {
   /** When the oldest was published, milliseconds since 1970. */
   get oldestMs(): number | undefined {
     const segment = this.#segments[0];
-    return segment?.publishedMs(this.#shifted - segment.first);
+    return segment?.publishedAtMs(this.#shifted - segment.first);
   }
 
   /**
@@ -214,7 +214,7 @@ export class PackedPublications {
       this.#topic,
       encoded,
       segment.seq(place),
-      segment.publishedMs(place),
+      segment.publishedAtMs(place),
       segment.apart(place),
     );
   }

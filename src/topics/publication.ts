@@ -34,11 +34,11 @@ export class StoredPublication extends SeenHolder implements Publication, Apart 
    * When a gateway took it, milliseconds since 1970 on a clock that does not jump: ages and TTLs count from here,
    * whatever the publisher's clock or the wall clock says.
    */
-  readonly publishedMs: number;
+  readonly publishedAtMs: number;
   readonly type: string;
   /** What its encoding does not say; undefined: nothing. */
   readonly apart: Apart | undefined;
-  /** `publishedMs` on the monotonic clock of this process; 0: it came from another node or a store. */
+  /** `publishedAtMs` on the monotonic clock of this process; 0: it came from another node or a store. */
   readonly acceptedAtMs: number;
   /** The number of its commit: ascends over all topics of an engine. */
   readonly seq: number;
@@ -60,15 +60,15 @@ export class StoredPublication extends SeenHolder implements Publication, Apart 
     fields: KeptFields,
     offset: number,
     seq: number,
-    publishedMs: number,
+    publishedAtMs: number,
     acceptedAtMs: number,
-    timestampMs = publishedMs,
+    timestampMs = publishedAtMs,
   ) {
     super(fields);
     this.topic = fields.topic;
     this.offset = offset;
     this.seq = seq;
-    this.publishedMs = publishedMs;
+    this.publishedAtMs = publishedAtMs;
     this.timestampMs = fields.timestampMs ?? timestampMs;
     this.type = fields.type;
     this.#payload = fields.payload;
@@ -85,13 +85,13 @@ export class StoredPublication extends SeenHolder implements Publication, Apart 
     topic: string,
     encoded: Uint8Array,
     seq: number,
-    publishedMs: number,
+    publishedAtMs: number,
     apart: Apart | undefined,
     acceptedAtMs = 0,
   ): StoredPublication {
     const publication = readPublicationBytes(encoded);
     const fields = keptFrom(topic, publication, apart ?? nothingBeside);
-    const stored = new StoredPublication(fields, publication.offset, seq, publishedMs, acceptedAtMs);
+    const stored = new StoredPublication(fields, publication.offset, seq, publishedAtMs, acceptedAtMs);
     stored.#protobuf = encoded;
     return stored;
   }
@@ -99,7 +99,7 @@ export class StoredPublication extends SeenHolder implements Publication, Apart 
   /** The same in bytes of its own, to be kept: others may be part of slabs. */
   own(): StoredPublication {
     const encoded = this.encoded(protobufCodec).slice();
-    const own = StoredPublication.decoded(this.topic, encoded, this.seq, this.publishedMs, this.apart);
+    const own = StoredPublication.decoded(this.topic, encoded, this.seq, this.publishedAtMs, this.apart);
     own.#apartFromSlabs = true;
     return own;
   }
@@ -126,9 +126,9 @@ export class StoredPublication extends SeenHolder implements Publication, Apart 
     return this.apart?.ttlMs;
   }
 
-  /** When it leaves ring and state, on the clock of `publishedMs`; Infinity: when these do without it. */
+  /** When it leaves ring and state, on the clock of `publishedAtMs`; Infinity: when these do without it. */
   get expiresAtMs(): number {
-    return this.ttlMs === undefined ? Number.POSITIVE_INFINITY : this.publishedMs + this.ttlMs;
+    return this.ttlMs === undefined ? Number.POSITIVE_INFINITY : this.publishedAtMs + this.ttlMs;
   }
 
   /** Its bytes in every frame of this codec. The caller must not change them. */

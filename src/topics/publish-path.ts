@@ -162,7 +162,7 @@ export class PublishPath {
     const full = mode === 'state' ? quota.valueProblem(fields, topic) : undefined;
     if (full !== undefined) return full;
     const resolved = fields.ttlMs === undefined && ttlMs !== undefined ? withTtl(fields, ttlMs) : fields;
-    return { fields: resolved, publishedMs: nowMs, timestampMs, acceptedAtMs, payer, expected };
+    return { fields: resolved, publishedAtMs: nowMs, timestampMs, acceptedAtMs, payer, expected };
   }
 
   /** Loads the topics that will be appended to; returns why some could not be. */

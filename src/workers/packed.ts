@@ -7,7 +7,7 @@ import { fromMachineMs, toMachineMs } from './machine-clock.ts';
 export type PackedPublication = readonly [
   encoded: Uint8Array,
   seq: number,
-  publishedMs: number,
+  publishedAtMs: number,
   /** On the machine's clock; 0: its delivery is not timed. */
   acceptedAtMs: number,
   apart: Apart | undefined,
@@ -20,11 +20,11 @@ export type PackedTopic = Omit<StoredTopic, 'publications' | 'state'> & {
 
 /** The encoding is made once, here, and shared by all who read the message. */
 export function pack(publication: StoredPublication): PackedPublication {
-  const { seq, publishedMs, acceptedAtMs, apart } = publication;
+  const { seq, publishedAtMs, acceptedAtMs, apart } = publication;
   return [
     publication.encoded(protobufCodec),
     seq,
-    publishedMs,
+    publishedAtMs,
     acceptedAtMs === 0 ? 0 : toMachineMs(acceptedAtMs),
     apart,
   ];
@@ -32,10 +32,10 @@ export function pack(publication: StoredPublication): PackedPublication {
 
 export function unpack(
   topic: string,
-  [encoded, seq, publishedMs, acceptedAtMs, apart]: PackedPublication,
+  [encoded, seq, publishedAtMs, acceptedAtMs, apart]: PackedPublication,
 ): StoredPublication {
   const atMs = acceptedAtMs === 0 ? 0 : fromMachineMs(acceptedAtMs);
-  return StoredPublication.decoded(topic, encoded, seq, publishedMs, apart, atMs);
+  return StoredPublication.decoded(topic, encoded, seq, publishedAtMs, apart, atMs);
 }
 
 export function packTopic({ publications, state, ...numbering }: StoredTopic): PackedTopic {

@@ -186,12 +186,12 @@ export class ScriptedEngine implements Engine {
 }
 
 function shifted(publication: StoredPublication, base: number): StoredPublication {
-  const { topic, offset, seq, publishedMs, acceptedAtMs } = publication;
+  const { topic, offset, seq, publishedAtMs, acceptedAtMs } = publication;
   return new StoredPublication(
     keptFrom(topic, publication, publication),
     offset + base,
     seq,
-    publishedMs,
+    publishedAtMs,
     acceptedAtMs,
   );
 }

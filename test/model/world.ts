@@ -183,11 +183,11 @@ export class World {
     for (const { epoch, publications } of this.#numberings()) {
       const newest = new Map<string, StoredPublication>();
       for (const publication of publications) {
-        const { key = '', topic, payload, publishedMs } = publication;
+        const { key = '', topic, payload, publishedAtMs } = publication;
         const before = newest.get(key);
         newest.set(key, publication);
         if (numberOf(payload.bytes) !== undefined) continue;
-        const isDue = before !== undefined && before.removed !== true && before.expiresAtMs <= publishedMs;
+        const isDue = before !== undefined && before.removed !== true && before.expiresAtMs <= publishedAtMs;
         check(isDue, 'removed, though it had not expired', topic, epoch, publication, before);
       }
     }

@@ -894,9 +894,9 @@ class RetainingEngine implements Engine {
   }
 
   async append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
-    return requests.map(({ fields, publishedMs, acceptedAtMs }) => {
+    return requests.map(({ fields, publishedAtMs, acceptedAtMs }) => {
       const { epoch, offset } = this.kept.get(fields.topic) ?? { epoch: 'new', offset: 0 };
-      const publication = new StoredPublication(fields, offset + 1, ++this.#seq, publishedMs, acceptedAtMs);
+      const publication = new StoredPublication(fields, offset + 1, ++this.#seq, publishedAtMs, acceptedAtMs);
       this.kept.set(fields.topic, {
         ...{ epoch, offset: offset + 1, seq: this.#seq, bornAfterSeq: 0, evictedSeq: 0 },
         ...{ publications: [publication], state: [] },
@@ -1035,7 +1035,7 @@ test('readers are told the time of the wall clock, ages count on a clock that do
   const { broker, clock } = await openBroker({ topic: { maxAgeMs: 1000 }, wallMs: wall.read });
   await broker.publish([fields('a'), fields('b', { timestampMs: 7 })]);
   const [published] = broker.find('a')?.ring.slice(0) ?? [];
-  expect([published?.timestampMs, published?.publishedMs]).toEqual([5_000_000, clock.nowMs]);
+  expect([published?.timestampMs, published?.publishedAtMs]).toEqual([5_000_000, clock.nowMs]);
   expect(broker.find('b')?.ring.slice(0)[0]?.timestampMs).toBe(7);
   wall.advance(3_600_000);
   broker.sweep();

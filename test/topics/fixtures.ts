@@ -20,9 +20,9 @@ export function fields(topic: string, more: Partial<PublishFields> = {}): Publis
 export function stored(
   offset: number,
   more: Partial<PublishFields> = {},
-  publishedMs = 0,
+  publishedAtMs = 0,
 ): StoredPublication {
-  return new StoredPublication(fields('t', more), offset, offset, publishedMs, 0);
+  return new StoredPublication(fields('t', more), offset, offset, publishedAtMs, 0);
 }
 
 /** All that is known of it, except when this process accepted it. */

@@ -114,16 +114,16 @@ describe('a stored publication', () => {
       tags: fc.option(fc.dictionary(fc.string({ minLength: 1 }), fc.string()), { nil: undefined }),
       removed: fc.boolean(),
       offset: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
-      publishedMs: fc.integer({ min: 0, max: maxInstantMs }),
+      publishedAtMs: fc.integer({ min: 0, max: maxInstantMs }),
     } as const);
     fc.assert(
-      fc.property(parts, ({ format, bytes, offset, publishedMs, ...more }) => {
+      fc.property(parts, ({ format, bytes, offset, publishedAtMs, ...more }) => {
         const make = () =>
           new StoredPublication(
             fields('t', { payload: { format, bytes }, ...more }),
             offset,
             9,
-            publishedMs,
+            publishedAtMs,
             0,
           );
         const [first, second] = [make(), make()];
@@ -139,7 +139,7 @@ describe('a stored publication', () => {
         const decoded = codecs.protobuf.decodeServerFrame(frame);
         expect(decoded).toMatchObject({
           ok: true,
-          frame: { publications: [{ offset, timestampMs: publishedMs, payload: { format, bytes } }] },
+          frame: { publications: [{ offset, timestampMs: publishedAtMs, payload: { format, bytes } }] },
         });
       }),
     );

@@ -190,7 +190,7 @@ describe('ring', () => {
             } else if (each.do === 'age') {
               nowMs += each.laterMs;
               ring.evictAged(nowMs);
-              while (model.length > 0 && (model[0]?.publishedMs ?? 0) < nowMs - 40) shift();
+              while (model.length > 0 && (model[0]?.publishedAtMs ?? 0) < nowMs - 40) shift();
             } else if (each.do === 'evictAll') {
               ring.evictAll();
               gone += model.length;
@@ -226,8 +226,8 @@ describe('ring', () => {
 
 describe('the numbers of commits', () => {
   /** Each has the number ten times its offset. */
-  const committed = (offset: number, publishedMs = 0) =>
-    new StoredPublication(fields('t'), offset, 10 * offset, publishedMs, 0);
+  const committed = (offset: number, publishedAtMs = 0) =>
+    new StoredPublication(fields('t'), offset, 10 * offset, publishedAtMs, 0);
 
   test.each([
     [0, 2],

@@ -44,7 +44,7 @@ export function appendAll(topics: Topics, requests: readonly AppendRequest[], no
 
 function appendOne(
   topics: Topics,
-  { fields, publishedMs, timestampMs, acceptedAtMs, payer, ifNewest, expected }: AppendRequest,
+  { fields, publishedAtMs, timestampMs, acceptedAtMs, payer, ifNewest, expected }: AppendRequest,
   nowMs: number,
   appended: Map<Head, Appended>,
 ): AppendOutcome {
@@ -72,7 +72,7 @@ function appendOne(
     fields,
     offset,
     topics.nextSeq(),
-    publishedMs,
+    publishedAtMs,
     acceptedAtMs,
     timestampMs,
   );

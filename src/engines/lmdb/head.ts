@@ -15,7 +15,7 @@ export interface Head extends HeadRecord {
   reach: number;
   evictedSeq: number;
   bytes: number;
-  touchedMs: number;
+  touchedAtMs: number;
   /** When the oldest kept publication was published; NaN: not looked at. */
   oldestMs: number;
   /** Absent: not read from the store yet. */
@@ -53,15 +53,15 @@ export function newHeadRecord(number: number, bornAfterSeq: number): HeadRecord 
     bornAfterSeq,
     isIdle: false,
     bytes: 0,
-    touchedMs: 0,
+    touchedAtMs: 0,
   };
 }
 
 /** What remains of a topic when its content goes: the numbering, under a new number. */
 export function idleRecord(head: Head, number: number): HeadRecord {
-  const { epoch, mode, offset, seq, bornAfterSeq, touchedMs } = head;
+  const { epoch, mode, offset, seq, bornAfterSeq, touchedAtMs } = head;
   return {
-    ...{ epoch, mode, offset, seq, bornAfterSeq, touchedMs, number },
+    ...{ epoch, mode, offset, seq, bornAfterSeq, touchedAtMs, number },
     reach: offset,
     evictedSeq: seq,
     bytes: 0,

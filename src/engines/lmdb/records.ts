@@ -32,7 +32,7 @@ export interface HeadRecord {
   /** Cost of the kept publications, as a ring counts it. */
   readonly bytes: number;
   /** When something was last appended. */
-  readonly touchedMs: number;
+  readonly touchedAtMs: number;
 }
 
 /** The engine itself. */
@@ -62,7 +62,7 @@ const headNumbers = [
   'evictedSeq',
   'bornAfterSeq',
   'bytes',
-  'touchedMs',
+  'touchedAtMs',
 ] as const satisfies readonly (keyof HeadNumbers)[];
 
 /** Version and checksum. */
@@ -113,11 +113,11 @@ export class RecordWriter {
 
   /** Its protobuf bytes, after the other facts. */
   publication(publication: StoredPublication): Buffer {
-    const { publishedMs, bytes, offset, seq, apart } = publication;
+    const { publishedAtMs, bytes, offset, seq, apart } = publication;
     const encoded = publication.encoded(protobufCodec);
     this.#begin();
     this.#byte(apart === undefined ? 0 : flagsOf(apart));
-    this.#number(publishedMs);
+    this.#number(publishedAtMs);
     this.#number(bytes);
     this.#number(offset);
     this.#number(seq);
@@ -233,11 +233,11 @@ export function decodeMessageId(record: Uint8Array): MessageIdRecord {
 
 /** Its bytes are a view into `record`, which must not change. */
 export function decodePublication(topic: string, record: Uint8Array): StoredPublication {
-  const { publishedMs, offset, seq } = publicationFacts(record);
+  const { publishedAtMs, offset, seq } = publicationFacts(record);
   const reader = new RecordReader(record, seqAt + 8);
   const flags = record[headerBytes] as number;
   const apart = flags === 0 ? undefined : readApart(reader, flags);
-  const publication = StoredPublication.decoded(topic, reader.rest(), seq, publishedMs, apart);
+  const publication = StoredPublication.decoded(topic, reader.rest(), seq, publishedAtMs, apart);
   if (publication.offset !== offset) throw damaged('says two offsets');
   return publication;
 }
@@ -276,7 +276,7 @@ const storedReaders: { readonly [K in BesideKind]: (reader: RecordReader) => Kin
 
 /** The facts of a publication that retention needs. */
 interface PublicationFacts {
-  readonly publishedMs: number;
+  readonly publishedAtMs: number;
   readonly bytes: number;
   readonly offset: number;
   readonly seq: number;
@@ -285,7 +285,7 @@ interface PublicationFacts {
 export function publicationFacts(record: Uint8Array): PublicationFacts {
   const bytes = checked(record);
   return {
-    publishedMs: bytes.readDoubleLE(publishedAt),
+    publishedAtMs: bytes.readDoubleLE(publishedAt),
     bytes: bytes.readDoubleLE(costAt),
     offset: bytes.readDoubleLE(offsetAt),
     seq: bytes.readDoubleLE(seqAt),

@@ -44,13 +44,13 @@ export function trim(topics: Topics, head: Head, nowMs: number, budget: Budget, 
     const record = topics.store.get(key);
     const facts = record === undefined ? undefined : publicationFacts(record);
     const count = head.offset - head.reach;
-    head.oldestMs = facts?.publishedMs ?? Number.NaN;
+    head.oldestMs = facts?.publishedAtMs ?? Number.NaN;
     const isOver =
       all ||
       facts === undefined ||
       count > maxPublications ||
       (head.bytes > maxBytes && count > 1) ||
-      facts.publishedMs < horizon;
+      facts.publishedAtMs < horizon;
     if (!isOver) break;
     topics.store.remove(key);
     head.reach++;

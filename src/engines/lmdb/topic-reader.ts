@@ -55,7 +55,7 @@ function newestPublications(store: Store, head: Head, nowMs: number): StoredPubl
 }
 
 function withoutOld(publications: StoredPublication[], horizonMs: number): StoredPublication[] {
-  const firstYoung = publications.findIndex(({ publishedMs }) => publishedMs >= horizonMs);
+  const firstYoung = publications.findIndex(({ publishedAtMs }) => publishedAtMs >= horizonMs);
   return firstYoung === -1 ? [] : publications.slice(firstYoung);
 }
 

@@ -199,7 +199,7 @@ export class Topics {
 
   /** Makes the topic the one that was used last. */
   touch(head: Head, nowMs: number): void {
-    head.touchedMs = nowMs;
+    head.touchedAtMs = nowMs;
     this.#heads.delete(head.name);
     this.#heads.set(head.name, head);
   }
@@ -258,5 +258,5 @@ function readHeads(store: Store): NamedRecord[] {
     const name = nameOfHeadKey(key);
     records.push({ name, record: namingTopic(store, name, () => decodeHead(value)) });
   }
-  return records.sort((a, b) => a.record.touchedMs - b.record.touchedMs);
+  return records.sort((a, b) => a.record.touchedAtMs - b.record.touchedAtMs);
 }

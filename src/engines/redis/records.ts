@@ -21,11 +21,11 @@ export interface EncodedPublication {
 
 export function encodePublication({
   fields,
-  publishedMs,
+  publishedAtMs,
   timestampMs,
   acceptedAtMs,
 }: AppendRequest): EncodedPublication {
-  const publication = new StoredPublication(fields, 0, 0, publishedMs, acceptedAtMs, timestampMs);
+  const publication = new StoredPublication(fields, 0, 0, publishedAtMs, acceptedAtMs, timestampMs);
   const encoded = publication.encoded(protobufCodec);
   // Tag and length; an offset of 0 is not written.
   const start = skipVarint(encoded, 1);
@@ -33,10 +33,10 @@ export function encodePublication({
   return { facts: factsOf(publication), body, cost: publication.bytes };
 }
 
-function factsOf({ publishedMs, apart }: StoredPublication): Buffer {
+function factsOf({ publishedAtMs, apart }: StoredPublication): Buffer {
   const head = Buffer.alloc(10);
   head[0] = recordVersion;
-  head.writeDoubleLE(publishedMs, 2);
+  head.writeDoubleLE(publishedAtMs, 2);
   if (apart === undefined) return head;
   const parts: Buffer[] = [head];
   for (const { name, storedBit } of besideRows) {
@@ -90,7 +90,7 @@ export function decodePublication(
   if (record[0] !== recordVersion) throw newerRecord(record[0]);
   const flags = record[1] as number;
   if ((flags & ~knownFlags) !== 0) throw newerRecord(record[0]);
-  const publishedMs = record.readDoubleLE(2);
+  const publishedAtMs = record.readDoubleLE(2);
   const place = { at: 10 };
   let apart: { -readonly [N in keyof Apart]: Apart[N] } | undefined;
   for (const { name, kind, storedBit } of flags === 0 ? [] : besideRows) {
@@ -99,7 +99,7 @@ export function decodePublication(
     apart[name] = readers[kind](record, place) as never;
   }
   const encoded = new Uint8Array(record.buffer, record.byteOffset + place.at, record.length - place.at);
-  return StoredPublication.decoded(topic, encoded, seq, publishedMs, apart, acceptedAtMs);
+  return StoredPublication.decoded(topic, encoded, seq, publishedAtMs, apart, acceptedAtMs);
 }
 
 function newerRecord(version: number | undefined): Error {

@@ -68,7 +68,7 @@ function newest(
     if (bytes > maxBytes && first < all.length) break;
     first--;
   }
-  while (first < all.length && (all[first] as StoredPublication).publishedMs < nowMs - maxAgeMs) first++;
+  while (first < all.length && (all[first] as StoredPublication).publishedAtMs < nowMs - maxAgeMs) first++;
   return { kept: all.slice(first), evictedBefore: all[first - 1]?.seq };
 }
 

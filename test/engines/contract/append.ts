@@ -71,7 +71,7 @@ export function appendContract(opened: Opened): void {
         ...expected,
         topic: 'a',
         offset: 1,
-        publishedMs: 1000,
+        publishedAtMs: 1000,
         timestampMs: 1000,
         expiresAtMs: 1000 + ttlMs,
       });
@@ -80,7 +80,7 @@ export function appendContract(opened: Opened): void {
     test('takes ages and TTLs from when it was published, timestamps from the publisher', async () => {
       const { engine, feed } = await opened();
       await engine.append([request('a', { timestampMs: 7, ttlMs: 500 })]);
-      expect(feed.of('a')).toMatchObject([{ publishedMs: 1000, timestampMs: 7, expiresAtMs: 1500 }]);
+      expect(feed.of('a')).toMatchObject([{ publishedAtMs: 1000, timestampMs: 7, expiresAtMs: 1500 }]);
     });
 
     test('feeds the epoch that it returns', async () => {

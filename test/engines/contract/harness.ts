@@ -64,8 +64,12 @@ class RecordingFeed implements EngineFeed {
   }
 }
 
-export function request(topic: string, more: Partial<PublishFields> = {}, publishedMs = 1000): AppendRequest {
-  return { fields: fields(topic, more), publishedMs, acceptedAtMs: 5 };
+export function request(
+  topic: string,
+  more: Partial<PublishFields> = {},
+  publishedAtMs = 1000,
+): AppendRequest {
+  return { fields: fields(topic, more), publishedAtMs, acceptedAtMs: 5 };
 }
 
 export function positions(outcomes: readonly AppendOutcome[]) {
@@ -112,13 +116,24 @@ export type Opened = ReturnType<typeof opener>;
 /** What of a publication must survive; when this process accepted it needn't. */
 export function plain(publication: StoredPublication | undefined) {
   if (publication === undefined) return undefined;
-  const { topic, offset, publishedMs, timestampMs, type, payload, key, tags, removed, except, expiresAtMs } =
-    publication;
+  const {
+    topic,
+    offset,
+    publishedAtMs,
+    timestampMs,
+    type,
+    payload,
+    key,
+    tags,
+    removed,
+    except,
+    expiresAtMs,
+  } = publication;
   const bytes = [...payload.bytes];
   return {
     topic,
     offset,
-    publishedMs,
+    publishedAtMs,
     timestampMs,
     type,
     format: payload.format,

@@ -71,7 +71,7 @@ export function loadContract(opened: Opened): void {
       expect([old?.publications.length, young?.publications.length]).toEqual([0, 1]);
       expect(young?.publications[0]).toMatchObject({
         timestampMs: 0,
-        publishedMs: clock.nowMs - ring.maxAgeMs,
+        publishedAtMs: clock.nowMs - ring.maxAgeMs,
       });
     });
 

@@ -78,9 +78,9 @@ export class Stored {
 export function request(
   topic: string,
   more: Partial<PublishFields> = {},
-  publishedMs = 1_700_000_000_000,
+  publishedAtMs = 1_700_000_000_000,
 ): AppendRequest {
-  return { fields: fields(topic, more), publishedMs, acceptedAtMs: 1 };
+  return { fields: fields(topic, more), publishedAtMs, acceptedAtMs: 1 };
 }
 
 export function requests(

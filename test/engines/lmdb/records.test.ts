@@ -17,7 +17,7 @@ const text = fc.string({ unit: 'grapheme', maxLength: 200 });
 const offset = fc.oneof(fc.integer({ min: 1, max: 100 }), fc.constant(Number.MAX_SAFE_INTEGER));
 const publication = fc.record({
   offset,
-  publishedMs: fc.integer({ min: 0, max: 2 ** 43 }),
+  publishedAtMs: fc.integer({ min: 0, max: 2 ** 43 }),
   timestampMs: fc.option(fc.integer({ min: 0, max: 2 ** 43 }), { nil: undefined }),
   type: text,
   key: fc.option(text, { nil: undefined }),
@@ -31,12 +31,12 @@ const publication = fc.record({
   bytes: fc.oneof(fc.uint8Array({ maxLength: 300 }), fc.constant(new Uint8Array(200_000).fill(7))),
 });
 
-function made({ offset: at, publishedMs, format, bytes, ...rest }: ReturnType<typeof sample>) {
+function made({ offset: at, publishedAtMs, format, bytes, ...rest }: ReturnType<typeof sample>) {
   return new StoredPublication(
     publishOf({ topic: 't', ...rest, payload: { format, bytes } }),
     at,
     at,
-    publishedMs,
+    publishedAtMs,
     5,
   );
 }
@@ -61,7 +61,7 @@ test('a publication comes back as it was written, also when records follow each 
         expect(Buffer.compare(after.payload.bytes, payload.bytes)).toBe(0);
         expect([acceptedAtMs, after.acceptedAtMs]).toEqual([5, 0]);
         expect(publicationFacts(record)).toEqual({
-          publishedMs: before.publishedMs,
+          publishedAtMs: before.publishedAtMs,
           bytes: before.bytes,
           offset: before.offset,
           seq: before.seq,
@@ -84,7 +84,7 @@ test('heads and message ids come back as they were written', () => {
     bornAfterSeq: 1,
     isIdle: true,
     bytes: 4,
-    touchedMs: 1.5,
+    touchedAtMs: 1.5,
   } as const;
   expect(decodeHead(Buffer.from(writer.head(head)))).toEqual(head);
   const engine = { epoch: 'e', forgottenSeq: 2 ** 52 };
@@ -116,7 +116,7 @@ describe('the bytes on disk, which later versions must read', () => {
     '02', // the version of the format
     '00000000', // the checksum
     '03', // the bits of `except` and `ttlMs`
-    '0000000000000040', // publishedMs
+    '0000000000000040', // publishedAtMs
     cost.toString('hex'),
     '0000000000000840', // offset
     '0000000000001040', // seq
@@ -152,7 +152,7 @@ describe('the bytes on disk, which later versions must read', () => {
           bornAfterSeq: 6,
           isIdle: true,
           bytes: 7,
-          touchedMs: 8,
+          touchedAtMs: 8,
         }),
       [
         '020b58801b03',
@@ -163,7 +163,7 @@ describe('the bytes on disk, which later versions must read', () => {
         '0000000000001440', // evictedSeq
         '0000000000001840', // bornAfterSeq
         '0000000000001c40', // bytes
-        '0000000000002040', // touchedMs
+        '0000000000002040', // touchedAtMs
         '0200c3a9',
       ].join(''),
     ],

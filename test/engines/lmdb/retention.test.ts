@@ -34,7 +34,7 @@ class Kept {
   async append(count: number, more: Partial<PublishFields> = {}, topic = 't'): Promise<void> {
     const requests = Array.from({ length: count }, () => ({
       fields: fields(topic, more),
-      publishedMs: this.nowMs,
+      publishedAtMs: this.nowMs,
       acceptedAtMs: 0,
     }));
     await this.#store.commit(() => appendAll(this.topics, requests, this.nowMs));
@@ -210,7 +210,7 @@ describe('message ids', () => {
   test('are all kept within the window, and known again after a restart', async () => {
     const requests = Array.from({ length: 10_500 }, (_, i) => ({
       fields: fields('t', { messageId: `m${i}` }),
-      publishedMs: 0,
+      publishedAtMs: 0,
       acceptedAtMs: 0,
     }));
     for (let at = 0; at < requests.length; at += 500)

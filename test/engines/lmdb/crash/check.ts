@@ -85,7 +85,11 @@ function stateFaults({ publications, state }: StoredTopic): string[] {
 async function repeatFaults(engine: LmdbEngine, told: readonly Acknowledged[]): Promise<string[]> {
   const last = told.slice(-50);
   const outcomes = await engine.append(
-    last.map(({ run, number }) => ({ fields: publishFields(run, number), publishedMs: 0, acceptedAtMs: 0 })),
+    last.map(({ run, number }) => ({
+      fields: publishFields(run, number),
+      publishedAtMs: 0,
+      acceptedAtMs: 0,
+    })),
   );
   return outcomes.flatMap((outcome, i) => {
     const before = last[i] as Acknowledged;

@@ -22,7 +22,7 @@ async function publish(perCall: number): Promise<void> {
     const requests = numbers.map(
       (number): AppendRequest => ({
         fields: publishFields(run, number),
-        publishedMs: Date.now(),
+        publishedAtMs: Date.now(),
         acceptedAtMs: 0,
       }),
     );

@@ -10,7 +10,7 @@ process.stdin.once('data', async () => {
     await engine.open({ appended: () => undefined, reset: () => undefined, degraded: () => undefined });
     const fields = publishFields(0, 0);
     await engine.append([
-      { fields: { ...fields, messageId: undefined }, publishedMs: Date.now(), acceptedAtMs: 0 },
+      { fields: { ...fields, messageId: undefined }, publishedAtMs: Date.now(), acceptedAtMs: 0 },
     ]);
     process.stdout.write('owner\n');
   } catch (error) {
