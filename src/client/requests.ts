@@ -2,6 +2,7 @@ import type { CommandKind, Commands } from '../protocol/client-frames.ts';
 import { canonicalFilter } from '../protocol/equal-subscriptions.ts';
 import type { Filter, PublishFields, Tags } from '../protocol/frames.ts';
 import { isPlain } from '../protocol/json/faithful.ts';
+import type { FieldName } from '../protocol/publication.ts';
 import { maxFieldLengths } from '../protocol/publish-limits.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
 import { checkedFields } from './check.ts';
@@ -23,6 +24,10 @@ export interface PublishOptions {
   readonly removed?: boolean;
 }
 
+/** Of the rows of `src/protocol/publication.ts`; one that is not here does not compile. */
+const lacking: readonly Exclude<FieldName, keyof PublishOptions | 'except' | 'expectedOffset'>[] = [];
+lacking satisfies readonly never[];
+
 /**
  * Checks and copies the application's arguments when it calls. A wrong argument throws there, with the gateway's code
  * for it: no encoder meets a value that it can't write, in a later turn and beside other commands.
@@ -42,12 +47,12 @@ export function checkedPublish(
   data: unknown,
   options: PublishOptions,
 ): PublishFields {
-  const { key, tags, messageId, ttlMs, timestampMs, removed } = options;
+  const { tags } = options;
   if (typeof tags === 'object' && tags !== null && !isPlain(tags)) {
     throw ownError('invalid_request', 'tags must be a plain object whose values are strings');
   }
-  const own = { key, tags: tags && { ...tags }, messageId, ttlMs, timestampMs, removed };
-  const wanted = { topic: checkedTopic(topic), type, payload: payloadOf(data), ...own };
+  const own = { ...options, tags: tags && { ...tags }, except: undefined, expectedOffset: undefined };
+  const wanted = { ...own, topic: checkedTopic(topic), type, payload: payloadOf(data) };
   const fields = checkedCommand('publish', wanted);
   if (!/^[\w\-.:]{1,64}$/.test(fields.type)) {
     throw ownError('invalid_type', 'a type is 1-64 characters of A-Z a-z 0-9 _ - . :');

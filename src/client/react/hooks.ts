@@ -12,7 +12,10 @@ import { type Follow, TopicStore, type TopicView } from './topic-store.ts';
 const noOptions: SubscribeOptions = {};
 const noEntries: StateMap<never> = new Map();
 
-/** A subscription that lasts as long as the component shows this topic with equal options. */
+/**
+ * A subscription that lasts as long as the component shows this topic with equal options. Other `keys` are asked for
+ * without subscribing again; of an empty list nothing is subscribed.
+ */
 function useTopicStore<T, V>(
   topic: string | undefined,
   options: SubscribeOptions,
@@ -21,9 +24,20 @@ function useTopicStore<T, V>(
 ): TopicStore<T, V> {
   const client = useClient();
   // A component may write its options in place: equal ones are the same subscription.
-  const key = JSON.stringify(options);
+  const { keys, ...rest } = options;
+  const key = JSON.stringify([rest, keys && keys.length > 0]);
+  const wanted = keys?.length === 0 ? undefined : topic;
   // biome-ignore lint/correctness/useExhaustiveDependencies: `key` stands for the options; the rest never changes.
-  return useMemo(() => new TopicStore(client, { topic, options }, initial, follow), [client, topic, key]);
+  const store = useMemo(
+    () => new TopicStore(client, { topic: wanted, options }, initial, follow),
+    [client, wanted, key],
+  );
+  const keysKey = JSON.stringify(keys);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `keysKey` stands for the keys.
+  useEffect(() => {
+    if (keys?.length) store.setKeys(keys);
+  }, [store, keysKey]);
+  return store;
 }
 
 function useView<T, V>(store: TopicStore<T, V>): TopicView<T, V> {

@@ -18,6 +18,7 @@ export type Follow<T, V> = (subscription: Subscription<T>, set: (value: V) => vo
  */
 export class TopicStore<T, V> {
   #view: TopicView<T, V>;
+  #keys: SubscribeOptions['keys'];
   readonly #initial: TopicView<T, V>;
   readonly #notify = new Set<() => void>();
   readonly #begin: () => Subscription<T> | undefined;
@@ -30,7 +31,9 @@ export class TopicStore<T, V> {
     follow: Follow<T, V>,
   ) {
     const { topic, options } = wanted;
-    this.#begin = () => (topic === undefined ? undefined : client?.subscribe<T>(topic, options));
+    this.#keys = options.keys;
+    this.#begin = () =>
+      topic === undefined ? undefined : client?.subscribe<T>(topic, { ...options, keys: this.#keys });
     this.#follow = follow;
     this.#initial = {
       value: initial,
@@ -53,6 +56,12 @@ export class TopicStore<T, V> {
       if (this.#notify.size === 0) this.#stop();
     };
   };
+
+  /** Other keys, of a subscription that has some. */
+  setKeys(keys: readonly string[]): void {
+    this.#keys = keys;
+    this.#view.subscription?.setKeys(keys);
+  }
 
   #start(): void {
     const subscription = this.#begin();

@@ -162,6 +162,40 @@ describe('useTopicState', () => {
   });
 });
 
+it('useTopicState shows the keys of now, with one subscription', async () => {
+  for (const key of ['a', 'b', 'c']) await gateway.publish('server:grid', 'update', key, key.toUpperCase());
+  const clients = new Set<unknown>();
+  function Grid({ keys }: { readonly keys: readonly string[] }) {
+    const values = useTopicState<string, string>(
+      'server:grid',
+      (entries) => [...entries.values()].map(({ data }) => data).join(''),
+      Object.is,
+      { keys },
+    );
+    const { subscription } = useTopic('server:grid', undefined, { keys });
+    if (subscription) clients.add(subscription);
+    return <p data-testid="shown">{values}</p>;
+  }
+  const { rerender } = show(<Grid keys={['a', 'b']} />);
+  const scroll = (...keys: readonly string[]) =>
+    rerender(
+      <StrictMode>
+        <SluiceProvider url={url()} options={{ jitter: 'none' }}>
+          <Grid keys={keys} />
+        </SluiceProvider>
+      </StrictMode>,
+    );
+  await shows('AB');
+  const before = clients.size;
+  scroll('b', 'c');
+  await shows('BC');
+  expect(clients.size).toBe(before);
+  scroll();
+  await shows('');
+  scroll('c');
+  await shows('C');
+});
+
 it('useJob shows progress until the end', async () => {
   const report = async (body: unknown) => {
     const response = await fetch(`${gateway.url}/api/jobs/7`, {
