@@ -1,0 +1,180 @@
+/** An attack, and tests of it: the file below `test/`, and text of a title there. */
+export interface Row {
+  readonly attack: string;
+  readonly tests: readonly (readonly [file: string, title: string])[];
+}
+
+const here = 'security/attacks.test.ts';
+const tokens = 'security/tokens.test.ts';
+const abuse = 'e2e/abuse.test.ts';
+const caps = 'e2e/caps.test.ts';
+const http = 'transport/uws/http.test.ts';
+const heads = 'transport/uws/heads.test.ts';
+
+/**
+ * What is done to gateways, and where it is tried. `npm run bench -- siege` looks at what larger ones cost others.
+ * test/security/attacks.test.ts holds the titles to the tests that there are.
+ */
+export const attacks: readonly Row[] = [
+  {
+    attack: 'a token that is forged, changed, or signed by another algorithm or none',
+    tests: [
+      ['auth/tokens.test.ts', 'what is not a token that the gateway’s secret signs with HS256'],
+      ['auth/tokens.test.ts', 'a changed payload is refused'],
+      ['auth/token-keys.test.ts', 'each is used with the algorithm of the other'],
+      [tokens, 'of an algorithm that is not listed are refused'],
+      [tokens, 'are compared with the issuer and audience that are configured'],
+    ],
+  },
+  {
+    attack: 'a token that has expired or was revoked, at the door and while connected',
+    tests: [
+      ['auth/tokens.test.ts', 'the end of a token'],
+      [caps, 'that is refused is told before the upgrade, and to a plain GET'],
+      [
+        'security/revocation.test.ts',
+        'is refused by every door, and ends what it opened, whatever the transport',
+      ],
+    ],
+  },
+  {
+    attack: 'a token whose header brings or names a key',
+    tests: [['auth/token-keys.test.ts', 'a token signed with a published key']],
+  },
+  {
+    attack: 'published keys that are slow, replaced or no keys',
+    tests: [
+      [tokens, 'that hangs delays only tokens of keys that are not known'],
+      [tokens, 'are taken by the keys that it publishes, also after it has replaced them'],
+      ['auth/token-keys.test.ts', 'is refused where it is neither JSON nor PEM, without being repeated'],
+    ],
+  },
+  {
+    attack: 'a filter of a token that its client widens',
+    tests: [['security/topic-tokens.test.ts', 'its filter can be narrowed, and never widened']],
+  },
+  {
+    attack: 'the topics of others, by every door and spelling',
+    tests: [
+      [here, 'is neither read nor written by another one, by any door'],
+      ['e2e/users.test.ts', 'a user can’t be had by another one’s escapes'],
+      [
+        'auth/permissions.test.ts',
+        'a grant covers a pattern only if it covers every topic that the pattern matches',
+      ],
+      ['security/api-keys.test.ts', 'subscribes to these, and to no others'],
+    ],
+  },
+  {
+    attack: 'secrets that come out in logs, errors or metrics',
+    tests: [['security/secrets.test.ts', 'shows none of them in its %s']],
+  },
+  {
+    attack: 'line ends, dots and slashes in paths and headers',
+    tests: [
+      [here, 'makes no header of a response'],
+      [here, 'reaches no file'],
+      ['e2e/paths.test.ts', 'that can be no topic is refused before the upgrade'],
+    ],
+  },
+  {
+    attack: 'forwarding headers that are made up',
+    tests: [
+      [caps, 'counts by what a trusted proxy says, and not by what others say'],
+      ['auth/client-address.test.ts', 'without trusted proxies the header counts for nothing'],
+      ['security/proxies.test.ts', 'a peer that is no trusted proxy can’t claim another host'],
+    ],
+  },
+  {
+    attack: 'pages of other origins, rebound names and simple requests',
+    tests: [
+      ['web/foreign-page.e2e.test.ts', 'a page of another origin'],
+      [
+        'auth/loopback-access.test.ts',
+        'a rebound name is refused, for reading too, although its origin is its own',
+      ],
+    ],
+  },
+  {
+    attack: 'names that pollute prototypes',
+    tests: [
+      [here, 'changes no prototype, and its names are names like others'],
+      ['protocol/json/scanner.test.ts', 'keeps a member named __proto__ from the prototype'],
+    ],
+  },
+  {
+    attack: 'bombs: compressed, deep, or of very many members',
+    tests: [
+      [abuse, 'of the wire protocol itself ends the connection'],
+      ['protocol/limits.test.ts', 'survives a filter far deeper than the limit'],
+      ['protocol/compression.test.ts', 'is no bomb: it has the length that it says, within the limit'],
+    ],
+  },
+  {
+    attack: 'frames that are huge, in fragments, without a mask, or with reserved bits',
+    tests: [
+      [abuse, 'ends the connection when it is far above, as soon as its header says so'],
+      [abuse, 'in fragments ends the connection too, however small each is'],
+      [abuse, 'of the wire protocol itself ends the connection'],
+      [here, 'without a mask are no commands'],
+    ],
+  },
+  {
+    attack: 'frames that are damaged or random',
+    tests: [
+      [abuse, 'of random bytes is answered, each by one frame, and never as a fault of the gateway'],
+      ['protocol/malformed.test.ts', 'never throws on random bytes'],
+    ],
+  },
+  {
+    attack: 'heads in many small segments',
+    tests: [[heads, 'a head in several segments is served up to 16 KiB']],
+  },
+  {
+    attack: 'handshakes and bodies that never end',
+    tests: [
+      [here, 'half-sent handshakes and bodies, 1000 of them, leave others served'],
+      [abuse, 'that never comes, or too slowly to be meant, is given up'],
+      ['e2e/access.test.ts', 'are closed with 4501 when 5 s have passed'],
+    ],
+  },
+  {
+    attack: 'answers that are not read',
+    tests: [
+      [http, 'a client that sends requests ahead and reads none of the answers'],
+      ['e2e/unread.test.ts', 'have no pages made for them'],
+    ],
+  },
+  {
+    attack: 'a storm of connections',
+    tests: [
+      [here, 'handshakes get in up to the cap, to the last place, and none more; the places come back'],
+      [http, 'of one address that come too fast are closed, and those of others are not'],
+      [caps, 'refuses with 429 and when to come back, and no other address'],
+      ['e2e/listeners.test.ts', 'lets an operator in when clients have taken all connections'],
+    ],
+  },
+  {
+    attack: 'subscriptions that come and go',
+    tests: [[here, 'subscriptions that come and go leave no view, no subscription and no topic']],
+  },
+  {
+    attack: 'floods of commands, publishes and requests',
+    tests: [
+      [abuse, 'over the rate are refused by their id without being read, and a client that goes on is ended'],
+      [abuse, 'in a flood are refused with the time to wait, and served again after it'],
+      [http, 'of an address are refused above its rate, and those with a key are not'],
+    ],
+  },
+  {
+    attack: 'views, topics and message ids that are used up',
+    tests: [
+      [caps, 'of clients without a token leave room for others, and plain subscriptions always have it'],
+      [
+        caps,
+        'is not used up by subscriptions to topics that do not exist, nor overrun by publishing to them',
+      ],
+      ['fanout/view-quota.test.ts', 'a hundred sessions of a hundred subscriptions lock no one out'],
+    ],
+  },
+];
