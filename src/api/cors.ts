@@ -4,14 +4,14 @@ import { SluiceError } from '../errors.ts';
 import { type ApiResponse, json } from './http.ts';
 import type { Place } from './match.ts';
 
-/** Answers differ by origin, so `Vary` says it, beside what it says already. */
+/** Responses differ by origin, so `Vary` says it, beside what it says already. */
 function varyOf({ headers }: ApiResponse): { vary: string } {
   const { vary } = headers;
   return { vary: vary === undefined ? 'Origin' : `${vary}, Origin` };
 }
 
 /**
- * Lets pages of listed origins read the answer. The origin is echoed, also for `*`; credentials of the browser's own
+ * Lets pages of listed origins read the response. The origin is echoed, also for `*`; credentials of the browser's own
  * (cookies) are never used: keys and tokens come in headers.
  */
 export function withCors(response: ApiResponse, origin: string, origins: OriginPolicy): ApiResponse {
@@ -43,13 +43,13 @@ export function preflight(
   { origin, requestMethod, requestHeaders }: Preflight,
   origins: OriginPolicy,
 ): ApiResponse | SluiceError {
-  const answer = json(200, { allow });
-  if (origin === '' || requestMethod === '') return { ...answer, headers: { ...answer.headers, allow } };
+  const response = json(200, { allow });
+  if (origin === '' || requestMethod === '') return { ...response, headers: { ...response.headers, allow } };
   if (!origins.lists(origin)) return new SluiceError('origin_not_allowed');
   return {
-    ...answer,
+    ...response,
     headers: {
-      ...answer.headers,
+      ...response.headers,
       'access-control-allow-methods': allow,
       'access-control-allow-headers': allowedHeaders(requestHeaders),
       'access-control-max-age': '600',

@@ -46,14 +46,14 @@ export interface Limits {
    * address.
    */
   take(account: string, isAddress: boolean): number;
-  spent(account: string, ms: number, answerBytes: number): void;
+  spent(account: string, ms: number, responseBytes: number): void;
 }
 
 /** How the transport goes on with a request whose head was read. */
 export interface OpenRequest {
   /** Read at most this much of the body; 0: none. If there is more, call `finish` with the error `frame_too_large`. */
   readonly bodyMaxBytes: number;
-  /** The account that is charged for the body while it arrives, and for the answer while it is unread. */
+  /** The account that is charged for the body while it arrives, and for the response while it is unread. */
   readonly account: string;
   /**
    * Present while the caller's token is verified: resolves with why the request is refused, or nothing. Never rejects.
@@ -61,8 +61,8 @@ export interface OpenRequest {
    */
   readonly verdict: Promise<SluiceError | undefined> | undefined;
   /**
-   * Returns the answer; never rejects. Call it once, with the whole body, which must not change after that, or with the
-   * error in its place.
+   * Returns the response; never rejects. Call it once, with the whole body, which must not change after that, or with
+   * the error in its place.
    */
   finish(body: Uint8Array | SluiceError): Awaitable<ApiResponse>;
 }
@@ -96,9 +96,9 @@ export function createApi(options: ApiOptions): Api {
     // Reading the address takes as long as a tenth of a publish: it is read only where nothing else names the payer.
     const account = named ?? addressAccount(addressKey(head));
     const isLimited = limits !== undefined && !isExempt(request, known);
-    const answer = (isLimited ? rateProblem(account, named === undefined) : undefined) ?? ended;
-    if (answer !== undefined) {
-      return { bodyMaxBytes: 0, account, verdict: undefined, finish: () => answered(request, answer) };
+    const response = (isLimited ? rateProblem(account, named === undefined) : undefined) ?? ended;
+    if (response !== undefined) {
+      return { bodyMaxBytes: 0, account, verdict: undefined, finish: () => completed(request, response) };
     }
     return {
       bodyMaxBytes: request.foundRoute().body === undefined ? 0 : ports.bodyMaxBytes,
@@ -110,8 +110,9 @@ export function createApi(options: ApiOptions): Api {
 
   function readHead(request: ApiRequest, head: RequestHead): ApiResponse | undefined {
     for (const step of headSteps) {
-      const answer = step(request, head, options);
-      if (answer !== undefined) return answer instanceof SluiceError ? failed(answer, request) : answer;
+      const response = step(request, head, options);
+      if (response !== undefined)
+        return response instanceof SluiceError ? failed(response, request) : response;
     }
     return undefined;
   }
@@ -130,9 +131,9 @@ export function createApi(options: ApiOptions): Api {
     body: Uint8Array | SluiceError,
   ): Awaitable<ApiResponse> {
     const startMs = workMs();
-    const answering = finish(request, account, body);
+    const responding = finish(request, account, body);
     const tookMs = workMs() - startMs;
-    return whenDone(answering, (response) => {
+    return whenDone(responding, (response) => {
       const bytes = response.omitBody === true ? 0 : response.body.length;
       limits?.spent(account, tookMs, bytes);
       return response;
@@ -148,12 +149,12 @@ export function createApi(options: ApiOptions): Api {
       const response = run(request, account, body);
       return response instanceof Promise
         ? response.then(
-            (each) => answered(request, each),
-            (error: unknown) => answered(request, failed(error, request)),
+            (each) => completed(request, each),
+            (error: unknown) => completed(request, failed(error, request)),
           )
-        : answered(request, response);
+        : completed(request, response);
     } catch (error) {
-      return answered(request, failed(error, request));
+      return completed(request, failed(error, request));
     }
   }
 
@@ -187,7 +188,7 @@ export function createApi(options: ApiOptions): Api {
   }
 
   /**
-   * The answer to an error. What went wrong inside is logged, and not told to the client; the id in both brings them
+   * The response to an error. What went wrong inside is logged, and not told to the client; the id in both brings them
    * together.
    */
   function failed(error: unknown, { path }: ApiRequest): ApiResponse {
@@ -200,11 +201,11 @@ export function createApi(options: ApiOptions): Api {
     return errorResponse(error);
   }
 
-  function answered({ path, startMs, method, origin }: ApiRequest, response: ApiResponse): ApiResponse {
+  function completed({ path, startMs, method, origin }: ApiRequest, response: ApiResponse): ApiResponse {
     metrics.httpRequestsTotal.inc({ route: path, status: String(response.status) });
     metrics.httpRequestSeconds.labels({ route: path }).observe((monotonicMs() - startMs) / 1000);
-    const answer = withCors(response, origin, origins);
-    return method === 'HEAD' ? { ...answer, omitBody: true } : answer;
+    const visible = withCors(response, origin, origins);
+    return method === 'HEAD' ? { ...visible, omitBody: true } : visible;
   }
 }
 

@@ -16,7 +16,7 @@ export interface HeadStepOptions {
   readonly origins: OriginPolicy;
 }
 
-/** Returns the answer, or the error, that ends the request; undefined: the next step runs. */
+/** Returns the response, or the error, that ends the request; undefined: the next step runs. */
 type HeadStep = (
   request: ApiRequest,
   head: RequestHead,
@@ -48,9 +48,9 @@ function answerPreflight(
     requestMethod: head.header('access-control-request-method'),
     requestHeaders: head.header('access-control-request-headers'),
   };
-  const answer = preflight(match.place, asked, origins);
-  if (answer instanceof SluiceError) requestAccess.refusedOrigin(head, answer);
-  return answer;
+  const response = preflight(match.place, asked, origins);
+  if (response instanceof SluiceError) requestAccess.refusedOrigin(head, response);
+  return response;
 }
 
 function findRoute(request: ApiRequest): ApiResponse | undefined {

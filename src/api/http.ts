@@ -16,11 +16,11 @@ export interface ApiResponse {
   /** Names in lower case. Without content-length, which the transport adds. Shared: must not be changed. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array;
-  /** The answer to HEAD: send the headers and the length of `body`, not `body`. */
+  /** The response to HEAD: send the headers and the length of `body`, not `body`. */
   readonly omitBody?: true;
 }
 
-/** Answers may hold data that needs a credential: no cache may keep them, and no browser may guess their type. */
+/** Responses may hold data that needs a credential: no cache may keep them, and no browser may guess their type. */
 const jsonHeaders = Object.freeze({
   'content-type': 'application/json; charset=utf-8',
   'cache-control': 'no-store',

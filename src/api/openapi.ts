@@ -18,7 +18,7 @@ export function openapiRoute(routes: readonly Route[], version: string): Route {
     path: '/openapi.json',
     summary: 'This document.',
     access: 'none',
-    answer: z.looseObject({ openapi: z.string() }),
+    response: z.looseObject({ openapi: z.string() }),
     errors: [],
     handle: () => jsonText(200, text),
   });
@@ -52,7 +52,10 @@ function operation(each: Route): Json {
     summary: each.summary,
     parameters: [...parameters(each.params, 'path'), ...parameters(each.query, 'query')],
     ...(each.body === undefined ? {} : { requestBody: requestBody(each.body) }),
-    responses: { 200: { description: 'OK', content: answerContent(each.answer) }, ...errorResponses(each) },
+    responses: {
+      200: { description: 'OK', content: responseContent(each.response) },
+      ...errorResponses(each),
+    },
     security: each.access === 'none' ? [] : [{ apiKey: [] }, { bearer: [] }],
     ...(each.access === 'none' ? {} : { 'x-sluice-scope': each.access }),
   };
@@ -75,9 +78,9 @@ function requestBody({ mediaTypes, optional, schema }: RouteBody): Json {
   return { required: optional !== true, content: Object.fromEntries(content) };
 }
 
-function answerContent(answer: z.ZodType | string): Json {
-  if (typeof answer === 'string') return { [answer]: { schema: { type: 'string' } } };
-  return { 'application/json': { schema: reference(answer) } };
+function responseContent(response: z.ZodType | string): Json {
+  if (typeof response === 'string') return { [response]: { schema: { type: 'string' } } };
+  return { 'application/json': { schema: reference(response) } };
 }
 
 function reference(schema: z.ZodType): Json {
@@ -100,7 +103,7 @@ function componentSchemas(): Json {
 function errorResponses(each: Route): Json {
   const codes = [...new Set(errorsOf(each))];
   const statuses = [...new Set(codes.map((code) => errorTable[code].http))];
-  const content = { 'application/json': { schema: { $ref: schemaPath('ErrorAnswer') } } };
+  const content = { 'application/json': { schema: { $ref: schemaPath('ErrorResponse') } } };
   return Object.fromEntries(
     statuses.map((status) => {
       const causes = codes.filter((code) => errorTable[code].http === status);

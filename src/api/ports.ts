@@ -36,7 +36,7 @@ export interface TopicInfo {
   /** Sessions that hear it, by name or pattern. */
   readonly subscribers: number;
   /** Milliseconds since 1970. */
-  readonly lastPublishedMs?: number;
+  readonly lastPublishedAtMs?: number;
 }
 
 /** Part of an ordered list; `next` is the `after` of the part that follows, absent in the last one. */
@@ -142,7 +142,7 @@ export interface Service {
   stats(): Awaitable<GatewayStats>;
   /** The engine's full loop: publish and receive. */
   ready(): Promise<Readiness>;
-  /** The answer to a scrape. */
+  /** The response to a scrape. */
   metricsText(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 

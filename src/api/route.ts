@@ -40,14 +40,14 @@ export interface Route {
   readonly byToken?: true;
   /** Asked by what watches the gateway, and cheap: never refused because its address asks too often. */
   readonly isProbe?: true;
-  /** Served by the transport, which knows more than requests and answers; listed here for what is said of it. */
+  /** Served by the transport, which knows more than requests and responses; listed here for what is said of it. */
   readonly isStream?: true;
   readonly params?: z.ZodObject;
   /** Absent: the query is passed over. */
   readonly query?: z.ZodObject;
   readonly body?: RouteBody;
   /** The body of a 200: JSON of this schema, or another media type. */
-  readonly answer: z.ZodType | string;
+  readonly response: z.ZodType | string;
   /** The errors that it may respond with besides those of every route. */
   readonly errors: readonly ErrorCode[];
   /** Throws a `SluiceError` to respond with it. */

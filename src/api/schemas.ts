@@ -174,13 +174,13 @@ export const connectionsQuery = z.strictObject({
 });
 export const userConnectionsQuery = z.strictObject({ after, limit });
 
-// ---- answers
+// ---- responses
 
 const error = component(
   'Error',
   z.object({ code: z.string(), message: z.string(), details: z.unknown().optional() }),
 );
-const errorAnswer = component('ErrorAnswer', z.object({ error }));
+const errorBody = component('ErrorResponse', z.object({ error }));
 
 export const published = component(
   'Published',
@@ -212,7 +212,7 @@ const broadcastResults = component(
       .describe('Where users or topics are named: one each, the users first, in their order.'),
   }),
 );
-export const broadcastAnswer = component('BroadcastAnswer', z.union([published, broadcastResults]));
+export const broadcastResponse = component('BroadcastResponse', z.union([published, broadcastResults]));
 export const job = component(
   'Job',
   z.object({
@@ -231,7 +231,7 @@ export const job = component(
 );
 export const batchPublished = component(
   'BatchPublished',
-  z.object({ results: z.array(z.union([published, errorAnswer])).describe('One per item, in their order.') }),
+  z.object({ results: z.array(z.union([published, errorBody])).describe('One per item, in their order.') }),
 );
 
 const seenSchemas: { readonly [K in keyof Kinds]: z.ZodType } = {

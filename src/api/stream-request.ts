@@ -88,7 +88,7 @@ export const sseBody = z.strictObject({ ...bodyShape, ...events });
 export const pollQuery = z.strictObject({ ...queryShape, ...timeoutOfQuery });
 export const pollBody = z.strictObject({ ...bodyShape, ...timeout });
 
-export const pollAnswer = z.object({
+export const pollReply = z.object({
   events: z.array(z.looseObject({ type: z.string() })).describe('Frames of the JSON codec, in order.'),
   cursor: z
     .string()

@@ -98,7 +98,7 @@ export function topicReader({ broker, namespace, subscribers }: TopicReaderOptio
       bytes: topic.bytes,
       keys: topic.state?.size,
       subscribers: subscribers(topic),
-      lastPublishedMs: topic.lastPublishedMs === 0 ? undefined : broker.toWallMs(topic.lastPublishedMs),
+      lastPublishedAtMs: topic.lastPublishedAtMs === 0 ? undefined : broker.toWallMs(topic.lastPublishedAtMs),
     };
   }
 }

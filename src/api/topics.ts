@@ -60,10 +60,10 @@ function readableTopic({ params, identity }: Call<Params>, { authorize }: ApiPor
   return topic;
 }
 
-function infoBody({ lastPublishedMs, ...info }: TopicInfo): z.output<typeof topicInfo> {
+function infoBody({ lastPublishedAtMs, ...info }: TopicInfo): z.output<typeof topicInfo> {
   return {
     ...info,
-    lastPublishedAt: lastPublishedMs === undefined ? undefined : toInstant(lastPublishedMs),
+    lastPublishedAt: lastPublishedAtMs === undefined ? undefined : toInstant(lastPublishedAtMs),
   };
 }
 

@@ -54,7 +54,7 @@ function upgradeRoute(path: string): Route {
     summary: 'A WebSocket of an older system.',
     access: 'none',
     params: names.length === 0 ? undefined : z.object(Object.fromEntries(names)),
-    answer: anyAnswer,
+    response: anyAnswer,
     errors: ['upgrade_required'],
     handle: () => {
       throw new SluiceError('upgrade_required');
@@ -69,7 +69,7 @@ function monitoringRoutes({ name, namespace }: System, options: CompatRouteOptio
       path: '/api/v1/websocket/stats',
       summary: 'Server monitoring: its connections and messages.',
       access: 'read',
-      answer: anyAnswer,
+      response: anyAnswer,
       errors: [],
       handle: () => {
         const { active, total, messages, subscriptions } = options.stats(name);
@@ -90,7 +90,7 @@ function monitoringRoutes({ name, namespace }: System, options: CompatRouteOptio
       access: 'publish',
       byToken: true,
       body,
-      answer: published,
+      response: published,
       errors: publishErrors,
       handle: (call, ports) => {
         const old = readOldBody(call.body);
@@ -114,7 +114,7 @@ function monitoringRoutes({ name, namespace }: System, options: CompatRouteOptio
       access: 'admin',
       params: schemas.connectionParams,
       body: { mediaTypes: ['application/json'], optional: true, schema: schemas.emptyBody },
-      answer: schemas.disconnected,
+      response: schemas.disconnected,
       errors: ['invalid_json', 'not_found'],
       handle: disconnect,
     }),
@@ -131,7 +131,7 @@ function marketRoutes(
       path: '/market/stats',
       summary: 'Market data: its connections, messages and symbols.',
       access: 'read',
-      answer: anyAnswer,
+      response: anyAnswer,
       errors: [],
       handle: () => {
         const { active, total, messages, subscriptions } = stats(name);
@@ -155,7 +155,7 @@ function notificationRoutes({ name, namespace }: System, { stats }: CompatRouteO
       path: '/api/v1/ws/stats',
       summary: 'Notifications: connections, users and rooms.',
       access: 'read',
-      answer: anyAnswer,
+      response: anyAnswer,
       errors: [],
       handle: () => json(200, notificationStats(stats(name), namespace)),
     }),
@@ -166,7 +166,7 @@ function notificationRoutes({ name, namespace }: System, { stats }: CompatRouteO
       access: 'publish',
       byToken: true,
       body,
-      answer: published,
+      response: published,
       errors: publishErrors,
       handle: (call, ports) => {
         const old = readOldBody(call.body);
@@ -189,7 +189,7 @@ function notificationRoutes({ name, namespace }: System, { stats }: CompatRouteO
         byToken: true,
         params: userParams,
         body,
-        answer: published,
+        response: published,
         errors: publishErrors,
         handle: (call, ports) => {
           const old = readOldBody(call.body);
@@ -206,7 +206,7 @@ function notificationRoutes({ name, namespace }: System, { stats }: CompatRouteO
       access: 'read',
       byToken: true,
       params: userParams,
-      answer: anyAnswer,
+      response: anyAnswer,
       errors: ['invalid_topic'],
       handle: async ({ params: { user }, identity }, { sessions, authorize }) => {
         const refusal = authorize(identity, 'subscribe', topicOfUser(user));
@@ -228,7 +228,7 @@ function notificationRoutes({ name, namespace }: System, { stats }: CompatRouteO
       access: 'publish',
       byToken: true,
       body,
-      answer: published,
+      response: published,
       errors: publishErrors,
       handle: (call, ports): Promise<ApiResponse> => {
         const { members } = readOldBody(call.body);

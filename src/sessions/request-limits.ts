@@ -42,8 +42,8 @@ export class RequestLimits {
   }
 
   /** Charges what a response has cost. */
-  spent(account: string, ms: number, answerBytes: number): void {
-    this.#work.spend(account, ms + answerBytes / bytesPerMs);
+  spent(account: string, ms: number, responseBytes: number): void {
+    this.#work.spend(account, ms + responseBytes / bytesPerMs);
   }
 
   sweep(): void {

@@ -39,7 +39,7 @@ export class Topic {
   /** How many parties need this object to stay: views, mostly. */
   holds = 0;
   /** When the last publication was taken, on the clock of `publishedAtMs`. */
-  lastPublishedMs = 0;
+  lastPublishedAtMs = 0;
 
   constructor(name: string, options: TopicOptions, evicted: Evicted) {
     this.name = name;
@@ -67,7 +67,7 @@ export class Topic {
     const newest = publications.at(-1);
     if (newest === undefined) return;
     if (this.firstSeq === 0) this.firstSeq = (publications[0] as StoredPublication).seq;
-    this.lastPublishedMs = newest.publishedAtMs;
+    this.lastPublishedAtMs = newest.publishedAtMs;
     this.seq = newest.seq;
   }
 
@@ -90,7 +90,7 @@ export class Topic {
     this.firstSeq = numbering.seq;
     this.ring.push(publications);
     for (const publication of state) this.state?.apply(publication);
-    this.lastPublishedMs = publications.at(-1)?.publishedAtMs ?? 0;
+    this.lastPublishedAtMs = publications.at(-1)?.publishedAtMs ?? 0;
   }
 
   /** Replaces what it holds. A subscriber that learns of a new numbering by it continues after `stored.offset`. */

@@ -93,28 +93,33 @@ describe('what is answered is what is described', () => {
   };
 
   // The transport answers those of streams; test/e2e/poll.test.ts holds polls to what is described.
-  const answered = routes.filter(({ answer, isStream }) => typeof answer !== 'string' && isStream !== true);
+  const answered = routes.filter(
+    ({ response, isStream }) => typeof response !== 'string' && isStream !== true,
+  );
 
-  test.each(answered.map((route) => [route.path, route] as const))('%s', async (path, { method, answer }) => {
-    const { ask, post } = await startApi({ connections: [example] });
-    await ask('PUT', '/api/jobs/x', { headers: { 'content-type': 'application/json' }, body: '{}' });
-    await post('/api/publish', '{"topic":"x","key":"k","tags":{"a":"b"},"data":{"any":1}}');
-    const bodies: Record<string, string> = {
-      '/api/publish': '{"topic":"x"}',
-      '/api/publish/batch': '[{"topic":"x"},{}]',
-      '/api/users/{user}/sync': '{"except":"x"}',
-      '/api/tokens/revoke': '{"jti":"x"}',
-      '/api/tokens/restore': '{"jti":"x"}',
-    };
-    const headers = { 'content-type': 'application/json' };
-    const target = path.replace(/\{\w+\}/, 'x');
-    const response = await ask(method, target, { headers, body: bodies[path] ?? '{}' });
-    expect(response.status).toBe(200);
-    // Strict: nothing is answered that isn't described.
-    const schema = answer as z.ZodType;
-    const parsed = schema.parse(response.json());
-    expect(parsed).toEqual(response.json());
-  });
+  test.each(answered.map((route) => [route.path, route] as const))(
+    '%s',
+    async (path, { method, response: described }) => {
+      const { ask, post } = await startApi({ connections: [example] });
+      await ask('PUT', '/api/jobs/x', { headers: { 'content-type': 'application/json' }, body: '{}' });
+      await post('/api/publish', '{"topic":"x","key":"k","tags":{"a":"b"},"data":{"any":1}}');
+      const bodies: Record<string, string> = {
+        '/api/publish': '{"topic":"x"}',
+        '/api/publish/batch': '[{"topic":"x"},{}]',
+        '/api/users/{user}/sync': '{"except":"x"}',
+        '/api/tokens/revoke': '{"jti":"x"}',
+        '/api/tokens/restore': '{"jti":"x"}',
+      };
+      const headers = { 'content-type': 'application/json' };
+      const target = path.replace(/\{\w+\}/, 'x');
+      const response = await ask(method, target, { headers, body: bodies[path] ?? '{}' });
+      expect(response.status).toBe(200);
+      // Strict: nothing is describeded that isn't described.
+      const schema = described as z.ZodType;
+      const parsed = schema.parse(response.json());
+      expect(parsed).toEqual(response.json());
+    },
+  );
 
   test('errors', async () => {
     const { get } = await startApi();

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { pollAnswer } from '../../src/api/stream-request.ts';
+import { pollReply } from '../../src/api/stream-request.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { publicationsOf } from '../support/sse-client.ts';
@@ -22,7 +22,7 @@ afterEach(async () => {
 });
 
 /** What `GET /openapi.json` says of a 200, and nothing else. */
-const described = z.strictObject(pollAnswer.shape);
+const described = z.strictObject(pollReply.shape);
 
 interface Answer {
   readonly status: number;

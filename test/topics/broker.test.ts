@@ -89,7 +89,7 @@ describe('publishing', () => {
   test('the topic was last published to when it was, not when the publisher says', async () => {
     const { broker, clock } = await openBroker();
     await broker.publish([fields('a', { timestampMs: 5 })]);
-    expect(broker.find('a')?.lastPublishedMs).toBe(clock.nowMs);
+    expect(broker.find('a')?.lastPublishedAtMs).toBe(clock.nowMs);
   });
 
   test('fills in the TTL of the namespace where the publisher gave none', async () => {

@@ -42,7 +42,7 @@ describe('a topic', () => {
       seq: 40,
       bornAfterSeq: 5,
       startOffset: 0,
-      lastPublishedMs: 60,
+      lastPublishedAtMs: 60,
     });
     expect(topic.ring).toMatchObject({ newest: 7, reach: 5, evictedSeq: 33 });
     expect(topic.state?.size).toBe(3);
@@ -51,6 +51,6 @@ describe('a topic', () => {
   test('is filled with a numbering alone where nothing was kept', () => {
     const topic = makeTopic();
     topic.fill({ ...numbering, evictedSeq: 40, publications: [], state: [] });
-    expect([topic.position.offset, topic.lastPublishedMs, topic.holdsContent]).toEqual([7, 0, false]);
+    expect([topic.position.offset, topic.lastPublishedAtMs, topic.holdsContent]).toEqual([7, 0, false]);
   });
 });
