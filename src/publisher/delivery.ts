@@ -15,9 +15,18 @@ const open = Buffer.from('[');
 const comma = Buffer.from(',');
 const close = Buffer.from(']');
 
+/** An order that waits. */
+interface Held {
+  readonly untilMs: number;
+  /** Refusals in a row. */
+  readonly failures: number;
+  readonly error: PublishError;
+}
+
 /**
  * Sends the entries of a queue, one request at a time, so that the ones that come meanwhile go together in the next.
- * What failed for now stays at the front and is sent again, so that nothing overtakes it.
+ * What failed for now stays in the queue and is sent again, so that nothing of its order overtakes it. A request that
+ * failed holds up all orders; an entry that the gateway refused for now holds up its own.
  */
 export class Delivery {
   readonly #queue: Queue;
@@ -28,6 +37,9 @@ export class Delivery {
   #running: Promise<void> | undefined;
   /** Requests in a row after which everything has to be sent again. */
   #failures = 0;
+  readonly #held = new Map<string, Held>();
+  /** Ends a wait for orders that are held: another one has come. */
+  #wake: () => void = () => undefined;
   /** The gateway may take less than the options say. */
   #batchMaxBytes: number;
   /** Why the last request failed; undefined: it did not. */
@@ -44,6 +56,7 @@ export class Delivery {
   /** Begins unless it is under way. What is called for in the same turn goes together. */
   start(): void {
     this.#running ??= Promise.resolve().then(() => this.#run());
+    this.#wake();
   }
 
   /** Resolves when nothing waits any more. */
@@ -53,22 +66,56 @@ export class Delivery {
 
   async #run(): Promise<void> {
     while (this.#queue.size > 0) {
-      const waitMs = await this.#sendNext();
+      const entries = this.#next();
+      const waitMs = entries.length > 0 ? await this.#send(entries) : 0;
       this.#queue.prune();
       if (waitMs > 0) await this.#wait(waitMs);
+      else if (entries.length === 0 && this.#queue.size > 0) await this.#waitForHeld();
     }
+    this.#held.clear();
     this.#running = undefined;
   }
 
-  /** Sends what is next. Returns how long to wait before the request after it. */
-  async #sendNext(): Promise<number> {
-    const { batchMaxPublications } = this.#settings;
-    const entries = this.#queue.next(batchable, batchMaxPublications, this.#batchMaxBytes);
+  /** What is next, without the orders that are held. */
+  #next(): readonly Entry[] {
+    const nowMs = this.#nowMs();
+    const isHeld = (order: string) => (this.#held.get(order)?.untilMs ?? 0) > nowMs;
+    if (this.#held.size > 0) this.#rejectHeld();
+    return this.#queue.next(batchable, this.#settings.batchMaxPublications, this.#batchMaxBytes, isHeld);
+  }
+
+  /** What expires before its order is no longer held is rejected at once: there is no other try. */
+  #rejectHeld(): void {
+    const waiting = new Set(this.#queue.entries.map(({ order }) => order));
+    for (const order of this.#held.keys()) if (!waiting.has(order)) this.#held.delete(order);
+    for (const entry of this.#queue.entries) {
+      const held = this.#held.get(entry.order);
+      if (held === undefined || entry.expiresAtMs > held.untilMs) continue;
+      reject(entry, entry.isUnsure ? this.#timedOut(true) : held.error);
+    }
+    this.#queue.prune();
+  }
+
+  /** Until the first of them may be sent again, or another one comes. */
+  #waitForHeld(): Promise<void> {
+    const untilMs = Math.min(...[...this.#held.values()].map((held) => held.untilMs));
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, Math.max(1, untilMs - this.#nowMs()));
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Sends them. Returns how long to wait before the request after it. */
+  async #send(entries: readonly Entry[]): Promise<number> {
     const results = await this.#request(entries);
     if (!(results instanceof PublishError)) {
       this.#failures = 0;
       this.#lastError = undefined;
-      return this.#settle(entries, results);
+      this.#settle(entries, results);
+      return 0;
     }
     if (results.code === 'frame_too_large' && entries.length > 1) {
       this.#batchMaxBytes = Math.max(1, Math.floor(bodyBytes(entries) / 2));
@@ -82,30 +129,38 @@ export class Delivery {
     return this.#waitAfter(results);
   }
 
-  /** Gives each entry its result. Returns how long to wait: some are to be sent again. */
-  #settle(entries: readonly Entry[], results: readonly Result[]): number {
+  /** Gives each entry its result, and holds the orders of those that are to be sent again. */
+  #settle(entries: readonly Entry[], results: readonly Result[]): void {
     // What is sent again comes after what was taken: of one topic that would change the order.
     const taken = new Set<string>();
-    let again: PublishError | undefined;
+    const again = new Map<string, PublishError>();
     for (let i = entries.length - 1; i >= 0; i--) {
       const entry = entries[i] as Entry;
       const result = results[i] as Result;
       if (!(result instanceof PublishError)) {
         taken.add(entry.order);
         resolve(entry, result);
-      } else if (result.retry && !taken.has(entry.order)) again = result;
+      } else if (result.retry && !taken.has(entry.order)) again.set(entry.order, result);
       else reject(entry, result);
     }
-    if (again === undefined) return 0;
-    this.#lastError = again;
-    return this.#waitAfter(again);
+    for (const order of taken) if (!again.has(order)) this.#held.delete(order);
+    this.#hold(again);
+  }
+
+  /** All for the same time, unless the gateway says otherwise, so that they go together again. */
+  #hold(orders: ReadonlyMap<string, PublishError>): void {
+    const failures =
+      Math.max(0, ...[...orders.keys()].map((order) => this.#held.get(order)?.failures ?? 0)) + 1;
+    const waitMs = backoffMs(failures);
+    const nowMs = this.#nowMs();
+    for (const [order, error] of orders)
+      this.#held.set(order, { untilMs: nowMs + (error.retryAfterMs ?? waitMs), failures, error });
   }
 
   #waitAfter({ retryAfterMs, cause }: PublishError): number {
     // The gateway has closed an idle connection just when it was used again: a new one will do.
     if (this.#failures++ === 0 && cause instanceof NoAnswer && cause.isReused) return 0;
-    const backoffMs = Math.min(maxWaitMs, firstWaitMs * 2 ** Math.min(this.#failures - 1, 16));
-    return retryAfterMs ?? backoffMs * (0.5 + Math.random() / 2);
+    return retryAfterMs ?? backoffMs(this.#failures);
   }
 
   /**
@@ -176,6 +231,11 @@ export class Delivery {
     const known = isUnsure ? 'whether it was published is unknown' : 'it was not published';
     return localError('timed_out', `not acknowledged within ${totalTimeoutMs} ms: ${known}`, this.#lastError);
   }
+}
+
+function backoffMs(failures: number): number {
+  const mostMs = Math.min(maxWaitMs, firstWaitMs * 2 ** Math.min(failures - 1, 16));
+  return mostMs * (0.5 + Math.random() / 2);
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

@@ -55,19 +55,30 @@ export class Queue {
 
   /**
    * The next ones that can go in one request, without taking them out: those of the first one's path, if that takes
-   * batches, up to these limits, and at least one.
+   * batches, up to these limits, and at least one. None of those whose order is held.
    */
-  next(batchPath: string, maxEntries: number, maxBytes: number): readonly Entry[] {
-    const [first] = this.#entries;
-    if (first?.path !== batchPath) return first === undefined ? [] : [first];
+  next(
+    batchPath: string,
+    maxEntries: number,
+    maxBytes: number,
+    isHeld: (order: string) => boolean,
+  ): readonly Entry[] {
+    const next: Entry[] = [];
     let bytes = 0;
-    let count = 0;
-    for (const { path, body } of this.#entries) {
-      bytes += body.length + 1;
-      if (count > 0 && (path !== batchPath || count === maxEntries || bytes >= maxBytes)) break;
-      count++;
+    for (const entry of this.#entries) {
+      if (isHeld(entry.order)) continue;
+      bytes += entry.body.length + 1;
+      const isMore = entry.path !== batchPath || next.length === maxEntries || bytes >= maxBytes;
+      if (next.length > 0 && isMore) break;
+      next.push(entry);
+      if (entry.path !== batchPath) break;
     }
-    return this.#entries.slice(0, count);
+    return next;
+  }
+
+  /** All that wait. */
+  get entries(): readonly Entry[] {
+    return this.#entries;
   }
 
   /** Takes out what is settled. */

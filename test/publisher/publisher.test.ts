@@ -1,7 +1,9 @@
 import { EventEmitter, once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { PublishError, Publisher, type PublisherOptions } from '../../src/publisher/index.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
@@ -288,6 +290,30 @@ describe('what fails for now', () => {
     await server.close();
     const publisher = publisherOf({ url: server.url, totalTimeoutMs: 300 });
     expect(await publisher.publish(topic, 't').catch(codeOf)).toBe('timed_out');
+  });
+
+  it('that is refused for now holds up its own topic only, which keeps its order', async () => {
+    let isBusy = true;
+    const answer = async (incoming: IncomingMessage, response: ServerResponse) => {
+      const sent = JSON.parse(await text(incoming)) as { topic: string }[] | { topic: string };
+      const results = [sent].flat().map((each) => {
+        if (each.topic === topic) return { error: { code: 'engine_unavailable', message: 'busy' } };
+        return { epoch: 'e', offset: 1 };
+      });
+      response.end(JSON.stringify(Array.isArray(sent) ? { results } : results[0]));
+    };
+    front.intercept = (incoming, response) => {
+      if (isBusy) void answer(incoming, response);
+      return isBusy;
+    };
+    const publisher = publisherOf();
+    const held = [1, 2].map((n) => publisher.publish(topic, 't', n));
+    for (let n = 0; n < 5; n++) await publisher.publish(`${topic}-other`, 't', n);
+    // Alone, without those that are held.
+    expect(front.requests).toContain('POST /api/publish');
+    isBusy = false;
+    expect((await Promise.all(held)).map(({ offset }) => offset)).toEqual([1, 2]);
+    expect(await dataOf(topic)).toEqual([1, 2]);
   });
 
   it('is not sent again after a later one of its topic was taken', async () => {
