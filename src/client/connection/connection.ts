@@ -34,7 +34,7 @@ export interface StateChange {
 
 export interface ConnectionPort {
   frame(frame: ServerFrame, bytes: number): void;
-  greeted(greeting: Greeting): void;
+  greeted?(greeting: Greeting): void;
   connected(greeting: Greeting): void;
   disconnected(closed: ClosedBy): void;
   state(change: StateChange): void;
@@ -201,7 +201,7 @@ export class Connection {
     this.run++;
     this.#beganAtMs = this.#parts.runtime.monotonicMs();
     this.#socketSession = new SocketSession(this.#options, this.#parts, {
-      greeted: (greeting) => this.#port.greeted(greeting),
+      greeted: (greeting) => this.#port.greeted?.(greeting),
       accepted: (greeting) => this.#toConnected(greeting),
       frame: (frame, bytes) => this.#port.frame(frame, bytes),
       invalid: (error) => this.#port.error(error),

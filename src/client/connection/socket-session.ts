@@ -12,7 +12,7 @@ export interface SocketSessionOptions {
   /** A function is called before each attempt. */
   readonly token?: string | (() => string | Promise<string>);
   readonly clientName: string;
-  readonly capabilities: readonly string[];
+  readonly capabilities?: readonly string[];
   /** From the beginning of an attempt until the gateway has replied to `connect`. */
   readonly connectTimeoutMs: number;
 }
@@ -37,7 +37,8 @@ export interface SocketSessionPort {
 /** What a session of a socket uses. */
 export interface SocketSessionParts {
   readonly codec: ClientCodec;
-  readonly open: (url: string, protocol: string, token: string | undefined) => Socket;
+  /** A promise where the code of the transport is loaded first; it rejects with a `ClientError`. */
+  readonly open: (url: string, protocol: string, token: string | undefined) => Socket | Promise<Socket>;
   readonly runtime: Runtime;
 }
 
@@ -92,19 +93,25 @@ export class SocketSession {
       this.#fail(localError('token_failed', undefined, cause));
     }
     try {
-      if (!this.#over) this.#open();
+      if (!this.#over) await this.#open();
     } catch (cause) {
       // By its URL alone (ws: in a page of https:), so another attempt would fail too.
-      this.#fail(localError('socket_refused', undefined, cause));
+      this.#fail(cause instanceof ClientError ? cause : localError('socket_refused', undefined, cause));
     }
   }
 
-  #open(): void {
-    const socket = this.#parts.open(
+  async #open(): Promise<void> {
+    const opening = this.#parts.open(
       this.#options.url,
       this.#parts.codec.subprotocol,
       this.#token || undefined,
     );
+    // A WebSocket may report before a turn has passed.
+    const socket = opening instanceof Promise ? await opening : opening;
+    if (this.#over) {
+      socket.close();
+      return;
+    }
     let opened = false;
     this.#socket = socket;
     socket.binaryType = 'arraybuffer';

@@ -44,9 +44,11 @@ export class HttpSocket implements FrameSocket {
   readonly #base: string;
   readonly #receive: Receive;
   readonly #runtime: Runtime;
+  readonly #ended: () => void;
 
-  /** `url`: of the WebSocket; the streams are beside it. */
-  constructor(url: string, token: string | undefined, receive: Receive, runtime: Runtime) {
+  /** `url`: of the WebSocket; the streams are beside it. `ended` is called once. */
+  constructor(url: string, token: string | undefined, receive: Receive, runtime: Runtime, ended: () => void) {
+    this.#ended = ended;
     this.#base = url.replace(/^ws/, 'http').replace(/[^/]*(\?.*)?$/, '');
     this.#token = token;
     this.#receive = receive;
@@ -272,6 +274,7 @@ export class HttpSocket implements FrameSocket {
   #end(code: number, reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#ended();
     this.#abort.abort();
     this.onclose?.({ code, reason });
   }

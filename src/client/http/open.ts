@@ -1,20 +1,21 @@
-import type { FrameSocket, Runtime } from '../runtime.ts';
+import type { FrameSocket, Runtime, Socket } from '../runtime.ts';
 import { HttpSocket } from './http-socket.ts';
+import { lookForWebSocket } from './look.ts';
 import { receivePolls, receiveStream } from './receive.ts';
-
-export { lookForWebSocket } from './look.ts';
 
 export interface HttpOptions {
   readonly token: string | undefined;
   readonly runtime: Runtime;
   readonly transport: 'sse' | 'poll';
   readonly pollIntervalMs: number;
+  /** Whether a WebSocket opens again, while this connection lasts; undefined: none is wanted. */
+  readonly look: { open(): Socket; found(): void } | undefined;
 }
 
 /** Opens a connection over HTTP. All code for it is loaded from here. */
 export function openHttp(
   url: string,
-  { token, runtime, transport, pollIntervalMs }: HttpOptions,
+  { token, runtime, transport, pollIntervalMs, look }: HttpOptions,
 ): FrameSocket {
   const wait = (delayMs: number, signal: AbortSignal): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -25,5 +26,6 @@ export function openHttp(
       });
     });
   const receive = transport === 'poll' ? receivePolls(pollIntervalMs, wait) : receiveStream;
-  return new HttpSocket(url, token, receive, runtime);
+  const stop = look && lookForWebSocket(runtime, look.open, look.found);
+  return new HttpSocket(url, token, receive, runtime, () => stop?.());
 }

@@ -1,6 +1,5 @@
-import type { ClientError } from '../client-error.ts';
+import { type ClientError, localError } from '../client-error.ts';
 import type { Runtime, Socket } from '../runtime.ts';
-import { LaterSocket } from './later-socket.ts';
 
 /** How frames come: `websocket`, `sse` (a stream of Server-Sent Events), or `poll`. */
 export type Transport = 'websocket' | 'sse' | 'poll';
@@ -26,8 +25,6 @@ const reasonsToFallBack =
 /** Chooses how the client connects, and falls back where a transport is refused on the way. */
 export class Transports {
   #index = 0;
-  /** Ends what goes on beside a connection over HTTP. */
-  #stop: (() => void) | undefined;
   readonly #options: TransportsOptions;
   readonly #port: TransportsPort;
 
@@ -40,25 +37,25 @@ export class Transports {
     return this.#options.transports[this.#index] as Transport;
   }
 
-  open(url: string, protocol: string, token: string | undefined): Socket {
+  open(url: string, protocol: string, token: string | undefined): Socket | Promise<Socket> {
     const { current } = this;
     const { runtime, openWebSocket, better } = this.#port;
     if (current === 'websocket') return openWebSocket(url, protocol);
     const { transports, pollIntervalMs } = this.#options;
-    const loading = import('./open.ts').then(({ openHttp, lookForWebSocket }) => () => {
-      if (transports[0] === 'websocket') {
-        this.#stop = lookForWebSocket(
-          runtime,
-          () => openWebSocket(url, protocol),
-          () => {
-            this.#index = 0;
-            better();
-          },
-        );
-      }
-      return openHttp(url, { token, runtime, transport: current, pollIntervalMs });
-    });
-    return new LaterSocket(loading, () => this.#stop?.());
+    const look = {
+      open: () => openWebSocket(url, protocol),
+      found: () => {
+        this.#index = 0;
+        better();
+      },
+    };
+    const options = { token, runtime, transport: current, pollIntervalMs };
+    return import('./open.ts').then(
+      ({ openHttp }) => openHttp(url, { ...options, look: transports[0] === 'websocket' ? look : undefined }),
+      (cause) => {
+        throw localError('connection_failed', 'The code of this transport does not load.', cause);
+      },
+    );
   }
 
   /** An attempt to connect has failed. */

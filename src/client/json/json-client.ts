@@ -126,7 +126,6 @@ export class JsonClient {
         url: absoluteUrl(url),
         token: options.token,
         clientName: options.clientName ?? `sluice-js/${clientVersion}`,
-        capabilities: [],
         connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
         stableAfterMs: 5_000,
       },
@@ -137,7 +136,6 @@ export class JsonClient {
           heardAtMs = runtime.monotonicMs();
           if (!commands.resolve(frame)) this.#received(frame);
         },
-        greeted: () => {},
         connected: (greeting) => {
           this.#greeting = greeting;
           commands.open();
