@@ -2,7 +2,7 @@ import { presentedCredential } from '../auth/api-keys.ts';
 import { addressKey, type ClientAddress } from '../auth/client-address.ts';
 import type { Identity } from '../auth/identity.ts';
 import { addressAccount } from '../auth/payer.ts';
-import type { Door, Refused } from '../auth/refusals.ts';
+import type { Door, ReportRefusal } from '../auth/refusals.ts';
 import type { RequestAccess } from '../auth/request-access.ts';
 import type { RequestFacts } from '../auth/request-facts.ts';
 import type { SiteOf } from '../auth/requested-site.ts';
@@ -16,7 +16,7 @@ export interface ApplicantOptions {
   readonly identityOf: (request: RequestFacts) => Identity;
   readonly clientAddress: ClientAddress;
   readonly siteOf: SiteOf;
-  readonly refused: Refused;
+  readonly refused: ReportRefusal;
 }
 
 /**

@@ -32,7 +32,7 @@ export interface ApiOptions {
   /** The key of the address that a request came from, as connections are counted by it. */
   readonly addressKey?: (head: RequestHead) => string;
   /** Absent: requests are not limited. */
-  readonly limits?: Limits;
+  readonly limits?: RequestRateLimits;
   /** Milliseconds on a monotonic clock. */
   readonly monotonicMs?: () => number;
   /** The clock by which payers are charged for work. */
@@ -40,7 +40,7 @@ export interface ApiOptions {
 }
 
 /** How often and for how much work a payer may ask. */
-export interface Limits {
+export interface RequestRateLimits {
   /**
    * Takes a request. Returns 0, or in how many milliseconds the payer may ask again. `isAddress`: it is only an
    * address.

@@ -7,7 +7,7 @@ import type { HistoryPage } from '../topics/history.ts';
 import type { Payer } from '../topics/payer.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { PublishBodies } from './publish-body.ts';
-import type { Turns } from './turns.ts';
+import type { WorkQueue } from './work-queue.ts';
 
 export interface Publisher {
   /**
@@ -173,7 +173,7 @@ export interface ApiPorts {
   /** What each caller is held to, topic by topic. */
   readonly authorize: Authorize;
   readonly authorizePublishing: AuthorizePublishing;
-  readonly turns: Turns;
+  readonly turns: WorkQueue;
   readonly bodies: PublishBodies;
   /** Of a request's body. */
   readonly bodyMaxBytes: number;

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { SluiceError } from '../errors.ts';
 
 /** One fault of a request: where, and what. */
-interface Fault {
+interface BodyFault {
   readonly path: string;
   readonly message: string;
 }
@@ -19,7 +19,7 @@ function countMembers(value: unknown): number {
   return Object.keys(value).length;
 }
 
-function faultsOf(issue: z.core.$ZodIssue): Fault[] {
+function faultsOf(issue: z.core.$ZodIssue): BodyFault[] {
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({ path: [...path, key].join('.'), message: 'is not known here' }));
@@ -35,7 +35,7 @@ export function validate<T>(schema: z.ZodType<T>, value: unknown): T | SluiceErr
   return result.success ? result.data : invalidRequest(result.error.issues.flatMap(faultsOf));
 }
 
-export function invalidRequest(faults: readonly Fault[]): SluiceError {
+export function invalidRequest(faults: readonly BodyFault[]): SluiceError {
   const told = faults
     .slice(0, toldMax)
     .map(({ path, message }) => ({ path: shortened(path), message: shortened(message) }));

@@ -14,7 +14,7 @@ export interface Source {
 export type Door = 'http' | 'upgrade' | 'connect';
 
 /** Called for every credential and every origin that is refused, with the way by which it came. */
-export type Refused = (door: Door, error: SluiceError, source: Source) => void;
+export type ReportRefusal = (door: Door, error: SluiceError, source: Source) => void;
 
 interface RefusalLog {
   warn(fields: Readonly<Record<string, unknown>>, message: string): void;
@@ -30,7 +30,7 @@ const nameMaxLength = 200;
  * a valid signature, the name of a key. Never the credential. The number of lines is limited; the next line says how
  * many were left out.
  */
-export function logRefusals(log: RefusalLog, monotonicMs: () => number): Refused {
+export function logRefusals(log: RefusalLog, monotonicMs: () => number): ReportRefusal {
   const budget = new LineBudget(lineRate, monotonicMs);
   return (door, error, { address, origin, host }) => {
     if (!error.isAuthFault) return;

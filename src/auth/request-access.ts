@@ -5,7 +5,7 @@ import { type Credentials, needsCredentials, type Verdict } from './credentials.
 import { anonymousIdentity, type Identity, localIdentity, type Scope } from './identity.ts';
 import { isLoopbackHost, type LoopbackAccess } from './loopback-access.ts';
 import type { OriginPolicy } from './origins.ts';
-import type { Refused, Source } from './refusals.ts';
+import type { ReportRefusal, Source } from './refusals.ts';
 import type { RequestFacts } from './request-facts.ts';
 import type { SiteOf } from './requested-site.ts';
 
@@ -31,7 +31,7 @@ export interface RequestAccessOptions {
   readonly origins: OriginPolicy;
   readonly loopbackProblem: LoopbackAccess;
   readonly siteOf: SiteOf;
-  readonly refused: Refused;
+  readonly refused: ReportRefusal;
   /** Where a request comes from, for the log. */
   readonly sourceOf: (request: RequestFacts) => Source;
   /** Clients without a credential are admitted, and may do what the namespaces allow. */

@@ -1,5 +1,5 @@
 /** The options that decide whether a client needs a credential. */
-interface Access extends TokenSources {
+interface AccessOptions extends TokenSources {
   readonly apiKeys: readonly unknown[];
   readonly anonymous: boolean;
 }
@@ -20,11 +20,11 @@ export function hasPublicKeys({ tokenKeysFile, tokenKeysUrl }: Omit<TokenSources
 }
 
 /** Without API keys and tokens no client needs a credential, and only this machine can reach the gateway. */
-export function needsCredentials(access: Omit<Access, 'anonymous'>): boolean {
+export function needsCredentials(access: Omit<AccessOptions, 'anonymous'>): boolean {
   return access.apiKeys.length > 0 || takesTokens(access);
 }
 
 /** Whether clients without a credential are admitted. */
-export function admitsAnonymous(access: Access): boolean {
+export function admitsAnonymous(access: AccessOptions): boolean {
   return access.anonymous || !needsCredentials(access);
 }

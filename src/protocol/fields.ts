@@ -39,7 +39,7 @@ export interface Fault {
 }
 
 /** An entry of a list, and what is wrong with it. */
-export interface Apart<T> {
+export interface ReadEntry<T> {
   readonly value: T;
   readonly fault: Fault | undefined;
 }
@@ -211,7 +211,7 @@ export class Fields {
   }
 
   /** Each entry has a fault of its own, which is none of the message; only the list itself can be one. */
-  listApart<T>(name: string, read: (fields: Fields) => T): readonly Apart<T>[] {
+  listApart<T>(name: string, read: (fields: Fields) => T): readonly ReadEntry<T>[] {
     return this.#entries(name).map((entry, i) => {
       const faults: { first?: Fault } = {};
       const apart = new Fields({}, this.dialect, this.bounds, faults, this.#path);

@@ -10,7 +10,7 @@ import { type Credentials, createCredentials } from '../auth/credentials.ts';
 import type { Identity } from '../auth/identity.ts';
 import { type LoopbackAccess, loopbackAccess } from '../auth/loopback-access.ts';
 import { type OriginPolicy, originPolicy } from '../auth/origins.ts';
-import type { Refused } from '../auth/refusals.ts';
+import type { ReportRefusal } from '../auth/refusals.ts';
 import { createRequestAccess, type RequestAccess } from '../auth/request-access.ts';
 import { requestedSite, type SiteOf } from '../auth/requested-site.ts';
 import { admitsAnonymous, proxySuspected } from '../config.ts';
@@ -26,7 +26,7 @@ export interface Access {
   readonly authorize: Authorize;
   readonly authorizePublishing: AuthorizePublishing;
   readonly origins: OriginPolicy;
-  readonly refused: Refused;
+  readonly refused: ReportRefusal;
   readonly addressOf: ClientAddress;
   /** Whether this peer is a proxy that the operator has named. */
   readonly isProxy: (peerAddress: string) => boolean;
@@ -38,7 +38,7 @@ export interface Access {
 
 /** What stays the same when the configuration is reloaded. */
 export interface AccessParts {
-  readonly refused: Refused;
+  readonly refused: ReportRefusal;
   readonly tokens: Tokens;
   /** Why a credential that would do is refused all the same; undefined: it is not. */
   readonly refusal: (identity: Identity) => SluiceError | undefined;

@@ -9,7 +9,7 @@ import {
   sharedDirectory,
 } from '../api/session-directory.ts';
 import { sharedTopics, type TopicCalls, topicHandlers, topicReader } from '../api/topic-reader.ts';
-import { Turns } from '../api/turns.ts';
+import { WorkQueue } from '../api/work-queue.ts';
 import { addressKey } from '../auth/client-address.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import type { PeerHandlers } from '../peers.ts';
@@ -82,7 +82,7 @@ export function createHttpApi(
       authorize,
       authorizePublishing: access.authorizePublishing,
       bodies: new PublishBodies(config.payloadMaxBytes),
-      turns: new Turns({
+      turns: new WorkQueue({
         nextTurn: setImmediate,
         workMs,
         spent: (account, ms) => limits.spent(account, ms, 0),

@@ -1,6 +1,6 @@
 import { type Credentials, needsCredentials, type Verdict } from '../auth/credentials.ts';
 import type { Identity } from '../auth/identity.ts';
-import type { Door, Refused, Source } from '../auth/refusals.ts';
+import type { Door, ReportRefusal, Source } from '../auth/refusals.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Holder } from './connection-caps.ts';
@@ -26,7 +26,7 @@ export interface AdmissionOptions {
   readonly connectionLimits: Pick<ConnectionLimits, 'handshakeProblem' | 'outlook' | 'problem' | 'take'> &
     Pick<ConnectionLimits, 'giveBackHandshake' | 'rateProblem'>;
   readonly isDraining: () => boolean;
-  readonly refused: Refused;
+  readonly refused: ReportRefusal;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { credentialNeeded } from '../auth/authorize.ts';
 import type { Identity } from '../auth/identity.ts';
-import type { Refused } from '../auth/refusals.ts';
+import type { ReportRefusal } from '../auth/refusals.ts';
 import { type CloseCode, SluiceError } from '../errors.ts';
 import type { ErrorLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -46,7 +46,7 @@ export interface SessionsOptions {
     Pick<Metrics, 'connections' | 'connectionsUnauthenticated' | 'subscriptions' | 'sessionsLagging'> &
     Pick<Metrics, 'backpressureBytes' | 'waitingMessageBytes' | 'onScrape'>;
   readonly log: ErrorLog;
-  readonly refused: Refused;
+  readonly refused: ReportRefusal;
   /** Told of each connection that has ended, with its subscriptions still counted. */
   readonly ended?: ConnectionEnded;
   /** Told of each session that begins and that is gone. */

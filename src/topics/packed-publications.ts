@@ -1,5 +1,6 @@
 import { protobufCodec } from '../protocol/protobuf/codec.ts';
-import { type Apart, StoredPublication } from './publication.ts';
+import type { BesideFields } from '../protocol/publication.ts';
+import { StoredPublication } from './publication.ts';
 
 /** A ring grows by what it holds, in segments from the one size to the other: many rings may grow at the same time. */
 const segmentBytes = { least: 256, most: 16_384 };
@@ -29,7 +30,7 @@ class Segment {
   count = 0;
   readonly #facts: Float64Array;
   /** By their place in the segment, of those that have any. */
-  #apart: Map<number, Apart> | undefined;
+  #apart: Map<number, BesideFields> | undefined;
 
   constructor(room: number) {
     const length = Math.ceil(room / stepBytes) * stepBytes;
@@ -62,7 +63,7 @@ class Segment {
     return this.#facts[this.#factsOf(place) + 3] as number;
   }
 
-  apart(place: number): Apart | undefined {
+  apart(place: number): BesideFields | undefined {
     return this.#apart?.get(place);
   }
 

@@ -20,14 +20,11 @@ import {
 /** What it costs a ring beyond its parts, about: their framing, what is stored beside them, and room to grow. */
 const overheadBytes = 96;
 
-/** What the encoding of a publication does not say, as it is not for subscribers. */
-export type Apart = BesideFields;
-
 /**
  * A publication that an engine has given its place. Immutable. Its bytes per codec are made at most once, when the
  * first view of that codec needs them, and shared by every batch and snapshot from then on.
  */
-export class StoredPublication extends SeenHolder implements Publication, Apart {
+export class StoredPublication extends SeenHolder implements Publication, BesideFields {
   readonly topic: string;
   readonly offset: number;
   /**
@@ -37,7 +34,7 @@ export class StoredPublication extends SeenHolder implements Publication, Apart 
   readonly publishedAtMs: number;
   readonly type: string;
   /** What its encoding does not say; undefined: nothing. */
-  readonly apart: Apart | undefined;
+  readonly apart: BesideFields | undefined;
   /** `publishedAtMs` on the monotonic clock of this process; 0: it came from another node or a store. */
   readonly acceptedAtMs: number;
   /** The number of its commit: ascends over all topics of an engine. */
@@ -86,7 +83,7 @@ export class StoredPublication extends SeenHolder implements Publication, Apart 
     encoded: Uint8Array,
     seq: number,
     publishedAtMs: number,
-    apart: Apart | undefined,
+    apart: BesideFields | undefined,
     acceptedAtMs = 0,
   ): StoredPublication {
     const publication = readPublicationBytes(encoded);
@@ -161,13 +158,13 @@ export class StoredPublication extends SeenHolder implements Publication, Apart 
 
 /** What the constructor sets. A field that is kept, but is not one of these, seen or apart, does not compile. */
 type SetAlone = 'topic' | 'type' | 'payload' | 'timestampMs';
-const forgotten: readonly Exclude<keyof KeptFields, SetAlone | keyof SeenFields | keyof Apart>[] = [];
+const forgotten: readonly Exclude<keyof KeptFields, SetAlone | keyof SeenFields | keyof BesideFields>[] = [];
 forgotten satisfies readonly never[];
 
 const nothingBeside = draftBeside();
 
 /** Most publications have nothing apart, and so no object for it. */
-function apartOf(fields: KeptFields, isRemoval: boolean): Apart | undefined {
+function apartOf(fields: KeptFields, isRemoval: boolean): BesideFields | undefined {
   const { except } = fields;
   const ttlMs = isRemoval ? undefined : fields.ttlMs;
   return except === undefined && ttlMs === undefined ? undefined : { except, ttlMs };

@@ -1,6 +1,7 @@
 import { protobufCodec } from '../protocol/protobuf/codec.ts';
+import type { BesideFields } from '../protocol/publication.ts';
 import type { StoredTopic } from '../topics/engine.ts';
-import { type Apart, StoredPublication } from '../topics/publication.ts';
+import { StoredPublication } from '../topics/publication.ts';
 import { fromMachineMs, toMachineMs } from './machine-clock.ts';
 
 /** A publication between processes: its encoding, and what that does not say. */
@@ -10,7 +11,7 @@ export type PackedPublication = readonly [
   publishedAtMs: number,
   /** On the machine's clock; 0: its delivery is not timed. */
   acceptedAtMs: number,
-  apart: Apart | undefined,
+  apart: BesideFields | undefined,
 ];
 
 export type PackedTopic = Omit<StoredTopic, 'publications' | 'state'> & {

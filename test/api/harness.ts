@@ -1,9 +1,9 @@
-import { createApi, type Limits } from '../../src/api/dispatch.ts';
+import { createApi, type RequestRateLimits } from '../../src/api/dispatch.ts';
 import type { ApiResponse } from '../../src/api/http.ts';
 import type { ApiPorts, ConnectionInfo, Readiness } from '../../src/api/ports.ts';
 import { PublishBodies } from '../../src/api/publish-body.ts';
 import { topicReader } from '../../src/api/topic-reader.ts';
-import { Turns } from '../../src/api/turns.ts';
+import { WorkQueue } from '../../src/api/work-queue.ts';
 import { type ApiKey, apiKeys } from '../../src/auth/api-keys.ts';
 import { authorizer, publishingAuthorizer } from '../../src/auth/authorize.ts';
 import { createCredentials } from '../../src/auth/credentials.ts';
@@ -22,7 +22,7 @@ export const payloadMaxBytes = 1024;
 export const nowMs = Date.parse('2026-01-01T00:00:00.000Z');
 
 interface HarnessOptions {
-  readonly limits?: Limits;
+  readonly limits?: RequestRateLimits;
   readonly keys?: readonly (string | ApiKey)[];
   readonly tokenSecret?: string;
   /** Anonymous access is on. */
@@ -105,7 +105,7 @@ export async function startApi(options: HarnessOptions = {}) {
     authorize: authorizer(namespaces),
     authorizePublishing: publishingAuthorizer(namespaces),
     bodies: new PublishBodies(payloadMaxBytes),
-    turns: new Turns({ nextTurn: setImmediate, workMs: () => 0, spent: () => undefined }),
+    turns: new WorkQueue({ nextTurn: setImmediate, workMs: () => 0, spent: () => undefined }),
     bodyMaxBytes,
     ...options.ports,
   };

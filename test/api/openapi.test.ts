@@ -114,7 +114,7 @@ describe('what is answered is what is described', () => {
       const target = path.replace(/\{\w+\}/, 'x');
       const response = await ask(method, target, { headers, body: bodies[path] ?? '{}' });
       expect(response.status).toBe(200);
-      // Strict: nothing is describeded that isn't described.
+      // Strict: nothing is returned that isn't described.
       const schema = described as z.ZodType;
       const parsed = schema.parse(response.json());
       expect(parsed).toEqual(response.json());

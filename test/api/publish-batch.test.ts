@@ -3,7 +3,7 @@ import { ArrayItems, LineItems } from '../../src/api/batch-items.ts';
 import type { ApiPorts } from '../../src/api/ports.ts';
 import { publishBatch } from '../../src/api/publish.ts';
 import type { Call } from '../../src/api/route.ts';
-import { Turns } from '../../src/api/turns.ts';
+import { WorkQueue } from '../../src/api/work-queue.ts';
 import { localIdentity } from '../../src/auth/identity.ts';
 import { SluiceError } from '../../src/errors.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
@@ -236,7 +236,7 @@ describe('a large body', () => {
     const next: (() => void)[] = [];
     const spent: string[] = [];
     let nowMs = 0;
-    const turns = new Turns({
+    const turns = new WorkQueue({
       nextTurn: (callback) => next.push(callback),
       workMs: () => nowMs++,
       spent: (account, ms) => spent.push(`${account} ${ms}`),

@@ -5,7 +5,7 @@ import { createCredentials } from '../../src/auth/credentials.ts';
 import { anonymousIdentity, localIdentity } from '../../src/auth/identity.ts';
 import { loopbackAccess } from '../../src/auth/loopback-access.ts';
 import { originPolicy } from '../../src/auth/origins.ts';
-import type { Refused } from '../../src/auth/refusals.ts';
+import type { ReportRefusal } from '../../src/auth/refusals.ts';
 import { type AccessLevel, createRequestAccess } from '../../src/auth/request-access.ts';
 import { requestedSite } from '../../src/auth/requested-site.ts';
 import type { TokenVerifier } from '../../src/auth/tokens.ts';
@@ -26,7 +26,7 @@ const makeAccess = (
   tokens?: TokenVerifier,
   listed: readonly string[] = [],
   admitsAnonymous = false,
-  refused: Refused = () => undefined,
+  refused: ReportRefusal = () => undefined,
 ) => {
   const origins = originPolicy(listed);
   return createRequestAccess({

@@ -1,9 +1,10 @@
 import { crc32 } from '../../protocol/crc32.ts';
 import type { Mode, Position } from '../../protocol/frames.ts';
 import { protobufCodec } from '../../protocol/protobuf/codec.ts';
+import type { BesideFields } from '../../protocol/publication.ts';
 import { type BesideKind, besideRows, draftBeside, type Kinds } from '../../protocol/publication.ts';
 import type { Payer } from '../../topics/payer.ts';
-import { type Apart, StoredPublication } from '../../topics/publication.ts';
+import { StoredPublication } from '../../topics/publication.ts';
 import { DataDirError } from './data-dir-error.ts';
 
 /**
@@ -128,7 +129,7 @@ export class RecordWriter {
     return this.#end();
   }
 
-  #apart(apart: Apart): void {
+  #apart(apart: BesideFields): void {
     for (const { name } of besideRows) {
       const value = apart[name];
       if (typeof value === 'string') this.#text(value);
@@ -246,13 +247,13 @@ const unknownMember = 'a record of the data has a member that this version of Sl
 const knownFlags = besideRows.reduce((flags, { storedBit }) => flags | (1 << storedBit), 0);
 
 /** A bit for each member that is there. */
-function flagsOf(apart: Apart): number {
+function flagsOf(apart: BesideFields): number {
   let flags = 0;
   for (const { name, storedBit } of besideRows) if (apart[name] !== undefined) flags |= 1 << storedBit;
   return flags;
 }
 
-function readApart(reader: RecordReader, flags: number): Apart {
+function readApart(reader: RecordReader, flags: number): BesideFields {
   if ((flags & ~knownFlags) !== 0) throw new DataDirError('ERR_DATA_DIR_FORMAT', unknownMember);
   const apart = draftBeside();
   for (const { name, kind, storedBit } of besideRows)
@@ -260,12 +261,12 @@ function readApart(reader: RecordReader, flags: number): Apart {
   return apart;
 }
 
-function setApart<N extends keyof Apart>(
-  apart: { -readonly [K in N]: Apart[K] },
+function setApart<N extends keyof BesideFields>(
+  apart: { -readonly [K in N]: BesideFields[K] },
   name: N,
   value: unknown,
 ): void {
-  apart[name] = value as Apart[N];
+  apart[name] = value as BesideFields[N];
 }
 
 /** Kinds that a store keeps beside the encoded bytes. */

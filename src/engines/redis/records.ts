@@ -1,8 +1,9 @@
 import { protobufCodec } from '../../protocol/protobuf/codec.ts';
 import { skipVarint } from '../../protocol/protobuf/varint.ts';
+import type { BesideFields } from '../../protocol/publication.ts';
 import { type BesideKind, besideRows, draftBeside, type Kinds } from '../../protocol/publication.ts';
 import type { AppendRequest } from '../../topics/engine.ts';
-import { type Apart, StoredPublication } from '../../topics/publication.ts';
+import { StoredPublication } from '../../topics/publication.ts';
 
 /**
  * A publication as Redis keeps it: facts that its encoding does not say, then its protobuf bytes as they are in rings
@@ -92,7 +93,7 @@ export function decodePublication(
   if ((flags & ~knownFlags) !== 0) throw newerRecord(record[0]);
   const publishedAtMs = record.readDoubleLE(2);
   const place = { at: 10 };
-  let apart: { -readonly [N in keyof Apart]: Apart[N] } | undefined;
+  let apart: { -readonly [N in keyof BesideFields]: BesideFields[N] } | undefined;
   for (const { name, kind, storedBit } of flags === 0 ? [] : besideRows) {
     if ((flags & (1 << storedBit)) === 0) continue;
     apart ??= draftBeside();

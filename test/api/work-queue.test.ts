@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { Turns } from '../../src/api/turns.ts';
+import { WorkQueue } from '../../src/api/work-queue.ts';
 import { gatewayPayer, type Payer } from '../../src/topics/payer.ts';
 
 function startTurns() {
   const next: (() => void)[] = [];
   const spent: (readonly [account: string, ms: number])[] = [];
   const clock = { nowMs: 0 };
-  const turns = new Turns({
+  const turns = new WorkQueue({
     nextTurn: (callback) => next.push(callback),
     workMs: () => clock.nowMs,
     spent: (account, ms) => spent.push([account, ms]),

@@ -1,6 +1,6 @@
 import type { Payer } from '../topics/payer.ts';
 
-export interface TurnsOptions {
+export interface WorkQueueOptions {
   /** Calls back in a later turn of the event loop, after what the sockets have sent meanwhile. */
   readonly nextTurn: (callback: () => void) => void;
   /** Milliseconds on a clock that counts only this thread's work. */
@@ -13,12 +13,12 @@ export interface TurnsOptions {
  * Work that takes some milliseconds a piece, as reading a large body: one piece a turn of the event loop, whatever the
  * number of requests, so that what other clients send is served in between. First come, first served.
  */
-export class Turns {
-  readonly #options: TurnsOptions;
+export class WorkQueue {
+  readonly #options: WorkQueueOptions;
   readonly #waiting: (() => void)[] = [];
   #isScheduled = false;
 
-  constructor(options: TurnsOptions) {
+  constructor(options: WorkQueueOptions) {
     this.#options = options;
   }
 
