@@ -41,6 +41,7 @@ interface Piece {
 const probes = 2;
 /** Of less in one cork a socket that takes anything takes everything. */
 const suspectBytes = 8 * 1024;
+const probeAfterMs = 1000;
 
 /**
  * A stream of Server-Sent Events as the connection of a session.
@@ -73,6 +74,8 @@ export class SseConnection implements Connection, StreamMember {
   #isCorked = false;
   /** In this cork, or the last one. */
   #corkedBytes = 0;
+  /** Written since it was last known that the library holds nothing. */
+  #unprobedBytes = 0;
   #probesLeft = 0;
   #closed = false;
   session: Session | undefined = undefined;
@@ -189,6 +192,8 @@ export class SseConnection implements Connection, StreamMember {
     const silentMs = nowMs - this.#wroteAtMs;
     if (this.#stuck === undefined) {
       if (silentMs >= heartbeatMs) this.#comment(heartbeat);
+      // Small ones may fill a socket too. As long as others follow, these write what the library holds.
+      else if (silentMs >= probeAfterMs && this.#unprobedBytes >= suspectBytes) this.#suspect();
     } else if (nowMs - this.#stuckSinceMs >= writeTimeoutMs) this.session?.terminate();
   }
 
@@ -207,6 +212,7 @@ export class SseConnection implements Connection, StreamMember {
         this.#isCorked = false;
       }
     });
+    this.#unprobedBytes += this.#corkedBytes;
     // Whether the end of a cork could write everything is not told either.
     if (this.#corkedBytes >= suspectBytes && !this.#closed) this.#suspect();
   }
@@ -284,6 +290,7 @@ export class SseConnection implements Connection, StreamMember {
       return false;
     }
     this.#stuck = undefined;
+    this.#unprobedBytes = 0;
     this.cork(() => {
       while (this.#queue.length > 0 && this.#stuck === undefined) {
         const piece = this.#queue.shift() as Piece;
