@@ -40,6 +40,11 @@ export const scenarios: Readonly<Record<string, Entry>> = {
     sentence: 'Connections per second, each with a token and a subscription, beside raw uWS without a token.',
     load: () => import('./storm.ts'),
   },
+  handshakes: {
+    sentence:
+      'Handshakes per second with tokens that the gateway has not seen before, beside those without one.',
+    load: () => import('./handshakes.ts'),
+  },
   recovery: {
     sentence: '1000 clients that missed 500 publications each come back at once; latency of the others.',
     load: () => import('./recovery.ts'),

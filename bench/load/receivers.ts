@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Opening } from '../dialects/dialect.ts';
 import { type DialectName, dialectOf } from '../dialects/dialects.ts';
 import { Latencies, type Percentiles } from '../support/latency.ts';
-import { mintTokens } from '../support/tokens.ts';
+import { mintTokens, type TokenSigner } from '../support/tokens.ts';
 import { serveCalls } from '../support/worker.ts';
 import { Receiver, type ReceiverOptions } from './receiver.ts';
 
@@ -18,11 +18,9 @@ export interface OpenOptions extends Omit<Opening, 'token'> {
   /** Each subscribes to one of the topics, in turn, instead of all of them. */
   readonly spread?: boolean;
   /**
-   * Each brings a token of its own user, signed with `secret`: with its first command, as the SDK does, or in the
-   * address.
+   * Each brings a token of its own user: with its first command, as the SDK does, or in the address.
    */
-  readonly tokens?: {
-    readonly secret: string;
+  readonly tokens?: TokenSigner & {
     readonly in: 'connect' | 'url';
     readonly issuedAtSeconds: number;
   };
@@ -107,8 +105,7 @@ async function open(options: OpenOptions): Promise<Opened> {
 
 async function openingsOf(options: OpenOptions): Promise<readonly ReceiverOptions[]> {
   const { port, connections, topics, spread, subscription, tokens } = options;
-  const minted =
-    tokens === undefined ? [] : await mintTokens(tokens.secret, connections, tokens.issuedAtSeconds);
+  const minted = tokens === undefined ? [] : await mintTokens(tokens, connections, tokens.issuedAtSeconds);
   return Array.from({ length: connections }, (_, i) => {
     const heard = spread === true ? [topics[i % topics.length]!] : topics;
     const opening = { topics: heard, subscription };
