@@ -345,7 +345,7 @@ const optionTable = {
   batchMaxPublications: option(
     namespaceKinds.batchMaxPublications,
     10_000,
-    'Publications of a live batch: as many go out at once, more in several.',
+    'Publications of a live batch: as many go out at once, more in several. Of what a client has missed, `batchMaxBytes` alone bounds a batch.',
   ),
   compressMinBytes: option(bytes(0, 2 ** 30), 256, 'Batches from this size may be compressed; 0: never.'),
   dictionaryMinBytes: option(
