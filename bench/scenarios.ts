@@ -82,6 +82,10 @@ export const scenarios: Readonly<Record<string, Entry>> = {
       'Attacks by clients without a credential or with the poorest token: pong and room of others, RSS.',
     load: () => import('./siege.ts'),
   },
+  fuzz: {
+    sentence: 'A million faulty frames of each codec and 100 000 faulty requests: all replied to or closed.',
+    load: () => import('./fuzz.ts'),
+  },
   soak: {
     sentence:
       'Clients of all transports come and go for an hour: memory, and what is left when they are gone.',

@@ -55,7 +55,7 @@ const text = (value: unknown) => Buffer.from(JSON.stringify(value));
 const subscriptions: readonly (() => Record<string, unknown>)[] = [
   () => ({ topic: busy() }),
   () => ({ topic: busy(), last: 10 }),
-  () => ({ topic: busy(), filter: { op: 'equals', tag: 'level', value: String(below(4)) } }),
+  () => ({ topic: busy(), filter: { op: 'eq', tag: 'level', value: String(below(4)) } }),
   () => ({ topic: busy(), intervalMs: 1000 }),
   () => ({ topic: 'rare:*' }),
   () => ({ topic: `server:${below(busyTopics)}` }),

@@ -57,6 +57,11 @@ export class RawClient {
     this.#socket.write(clientFrame(opcode, payload));
   }
 
+  /** Bytes that are frames already, or none. */
+  sendRaw(bytes: Uint8Array): void {
+    this.#socket.write(bytes);
+  }
+
   /** Stops reading: what comes stays with the kernel, and then with the gateway. */
   pause(): void {
     this.#socket.pause();

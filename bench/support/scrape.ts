@@ -9,9 +9,11 @@ export class Scrape {
       .map(sampleOf);
   }
 
-  /** The sum over the labels. */
-  value(name: string): number {
-    return this.#named(name).reduce((sum, { value }) => sum + value, 0);
+  /** The sum over the labels; `label`: of those that have it, as it is written: `code="internal"`. */
+  value(name: string, label = ''): number {
+    return this.#named(name)
+      .filter(({ labels }) => labels.includes(label))
+      .reduce((sum, { value }) => sum + value, 0);
   }
 
   /** Of a metric without labels of its own. */
