@@ -82,6 +82,11 @@ export const scenarios: Readonly<Record<string, Entry>> = {
       'Attacks by clients without a credential or with the poorest token: pong and room of others, RSS.',
     load: () => import('./siege.ts'),
   },
+  drain: {
+    sentence:
+      'SIGTERM to a gateway with 1000 clients, and a restart: what they lack, and how they come back.',
+    load: () => import('./drain.ts'),
+  },
   fuzz: {
     sentence: 'A million faulty frames of each codec and 100 000 faulty requests: all replied to or closed.',
     load: () => import('./fuzz.ts'),

@@ -63,6 +63,8 @@ export interface ServerOptions {
 }
 
 const sweepMs = 1000;
+/** A gateway that is started again listens after about as long. */
+const restartMs = 1000;
 /** The time of a turn that subscribing, catching up and refreshing may take, so that others wait no longer for them. */
 const turnBudgetMs = 5;
 
@@ -75,6 +77,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const uws = loadUws();
   const metrics = createMetrics();
   let isDraining = false;
+  let drainEndsAtMs = 0;
+  const spreadMs = () => Math.max(reconnectSpreadMs, config.drainSeconds * 1000);
   const monotonicMs = () => performance.now();
   const loopDelays = new RecentDelays(monotonicMs);
   const environment: Environment = {
@@ -85,6 +89,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     loopDelayMs: () => loopDelays.longestMs,
     workMs: createWorkClock(),
     isDraining: () => isDraining,
+    afterDrainMs: () => Math.max(0, drainEndsAtMs - monotonicMs()) + restartMs + Math.random() * spreadMs(),
   };
   const { site } = options;
   const canary = createCanary(site?.start.canaryKey);
@@ -171,6 +176,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     const drainMs = config.drainSeconds * 1000;
     const graceMs = config.shutdownGraceSeconds * 1000;
     isDraining = true;
+    drainEndsAtMs = monotonicMs() + drainMs;
     // Its own clients hear of the end first, so a load balancer is still told that this gateway is not ready. Other
     // workers take the connections that this one is no longer there for.
     if (site !== undefined) listeners.stop();
@@ -178,7 +184,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await farewell({
       sessions,
       overMs: drainMs,
-      reconnectSpreadMs: Math.max(reconnectSpreadMs, drainMs),
+      reconnectSpreadMs: spreadMs(),
       wait,
       random: Math.random,
     });

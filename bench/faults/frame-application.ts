@@ -13,6 +13,9 @@ export interface Frame {
   readonly topic?: string;
   readonly epoch?: string;
   readonly time?: string;
+  readonly code?: string;
+  readonly reconnectDelayMs?: number;
+  readonly retryAfterMs?: number;
   readonly offset?: number;
   readonly after?: number;
   readonly upto?: number;
@@ -34,6 +37,8 @@ export class FrameApplication {
   connects = 0;
   gaps = 0;
   lags = 0;
+  /** When the gateway wants it back; undefined: it said nothing since the client connected. */
+  advisedMs: number | undefined;
   readonly #index: number;
   readonly #journal: Journal;
   readonly #subscribed: () => void;
@@ -70,6 +75,8 @@ export class FrameApplication {
   take(frame: Frame): void {
     if (frame.type === 'connected') this.#greetedAtMs = Date.parse(frame.time!);
     else if (frame.type === 'subscribed') this.#begun(frame.results!);
+    else if (frame.type === 'goingAway') this.advisedMs = frame.reconnectDelayMs ?? 0;
+    else if (frame.type === 'error' && frame.code === 'shutting_down') this.advisedMs = frame.retryAfterMs;
     else if (frame.type === 'error') this.errors.push(JSON.stringify(frame));
     else if (frame.topic !== this.topic) return;
     else this.#takeOwn(frame);

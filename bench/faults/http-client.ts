@@ -80,6 +80,8 @@ export abstract class HttpFaultClient implements FaultClient {
     this.application.away();
     if (this.isClosed) return;
     const delayMs = delaysMs[Math.min(this.#tries++, delaysMs.length - 1)]!;
-    this.#timer = later(() => this.open(), delayMs * (0.5 + Math.random() / 2));
+    const { advisedMs } = this.application;
+    this.application.advisedMs = undefined;
+    this.#timer = later(() => this.open(), advisedMs ?? delayMs * (0.5 + Math.random() / 2));
   }
 }

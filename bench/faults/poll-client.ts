@@ -31,7 +31,7 @@ export class PollClient extends HttpFaultClient {
     this.#isWaiting = this.isStalled;
     if (this.isStalled || this.isClosed) return;
     void this.#poll().then(
-      () => this.open(),
+      () => (this.application.advisedMs === undefined ? this.open() : this.away()),
       () => this.away(),
     );
   }
@@ -45,6 +45,10 @@ export class PollClient extends HttpFaultClient {
     const response = await this.#get(`/poll?${query}`);
     const body = await text(response);
     const { statusCode: status, headers } = response;
+    if (status === 503) {
+      const retryAfter = headers['retry-after'];
+      this.application.advisedMs = retryAfter === undefined ? undefined : Number(retryAfter) * 1000;
+    }
     if (status !== 200 && status !== 204) throw new Error(body);
     if (status === 200)
       for (const frame of (JSON.parse(body) as { events: Frame[] }).events) this.application.take(frame);

@@ -14,6 +14,8 @@ export interface Environment {
   readonly loopDelayMs: () => number;
   /** The gateway is stopping: it takes no more connections. */
   readonly isDraining: () => boolean;
+  /** While it drains: a time after its end, another one with each call. */
+  readonly afterDrainMs: () => number;
 }
 
 /** A part that drops what it no longer needs, once a second. */

@@ -161,7 +161,7 @@ function countConnections({ config, metrics, monotonicMs }: Environment, access:
 
 /** How requests for connections are read, and who gets one. */
 function createDoor(environment: Environment, { sessionStage, access, canary }: Served) {
-  const { config, isDraining } = environment;
+  const { config, isDraining, afterDrainMs } = environment;
   const { requestAccess, credentials, addressOf, siteOf, refused, loopbackProblem } = access;
   const { connectionLimits } = sessionStage;
   const withoutCredential = (request: RequestFacts): Identity => {
@@ -177,6 +177,6 @@ function createDoor(environment: Environment, { sessionStage, access, canary }: 
     siteOf,
     refused,
   });
-  const admission = new Admission({ credentials, connectionLimits, isDraining, refused });
+  const admission = new Admission({ credentials, connectionLimits, isDraining, afterDrainMs, refused });
   return { readApplicant, admission };
 }

@@ -26,6 +26,8 @@ export interface AdmissionOptions {
   readonly connectionLimits: Pick<ConnectionLimits, 'handshakeProblem' | 'outlook' | 'problem' | 'take'> &
     Pick<ConnectionLimits, 'giveBackHandshake' | 'rateProblem'>;
   readonly isDraining: () => boolean;
+  /** When one that comes while the gateway drains may come again; another time for each. */
+  readonly afterDrainMs: () => number;
   readonly refused: ReportRefusal;
 }
 
@@ -120,7 +122,9 @@ export class Admission {
   }
 
   #drainingProblem(): SluiceError | undefined {
-    return this.#options.isDraining() ? shuttingDown() : undefined;
+    const { isDraining, afterDrainMs } = this.#options;
+    if (!isDraining()) return undefined;
+    return new SluiceError('shutting_down', undefined, { retryAfterMs: afterDrainMs() });
   }
 }
 
@@ -130,8 +134,4 @@ function holderOf(
   { user, unauthenticated }: Identity,
 ): Holder {
   return { addressKey, user, unauthenticated: credential === '' && unauthenticated };
-}
-
-function shuttingDown(): SluiceError {
-  return new SluiceError('shutting_down', undefined, { retryAfterMs: 1000 });
 }

@@ -1,0 +1,158 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import type { ClientsCalls, Transport } from './faults/clients.ts';
+import type { ComparisonCalls, Verdict } from './faults/comparison.ts';
+import { type Marker, topics } from './faults/plan.ts';
+import type { PublisherCalls } from './faults/publisher.ts';
+import { startGateway } from './support/gateway.ts';
+import { atMost, claim, type OptionsOf, scenario } from './support/scenario.ts';
+import { Worker } from './support/worker.ts';
+
+const options = {
+  clients: { default: 1000, sentence: 'Clients: a third each by the SDK, by streams and by polls.' },
+  rate: { default: 1000, sentence: 'Publications per second, all the time.' },
+  drainSeconds: { default: 4, sentence: 'The time over which they are told to go away.' },
+  seed: { default: 1, sentence: 'Seed of the payloads.' },
+} as const;
+type Options = OptionsOf<typeof options>;
+
+const transports: readonly Transport[] = ['ws', 'sse', 'poll'];
+const calmSeconds = 3;
+const reachWithinMs = 30_000;
+const windowMs = 250;
+/** Of the clients, in one window. Evenly over the spread a window would have its share of it. */
+const mostInWindow = 0.35;
+
+interface Seen {
+  readonly verdict: Verdict;
+  readonly behind: readonly string[];
+  readonly refused: number;
+  readonly markers: number;
+  /** New connections of each window since the restart. */
+  readonly windows: readonly number[];
+  readonly drainMs: number;
+}
+
+async function run(chosen: Options, folder: string, say: (line: string) => void): Promise<Seen> {
+  const { clients, rate, drainSeconds, seed } = chosen;
+  const flags = [
+    '--engine=lmdb',
+    `--data-dir=${join(folder, 'data')}`,
+    `--drain-seconds=${drainSeconds}`,
+    '--message-ids-max-bytes-per-client=1GiB',
+    '--message-ids-max-bytes=2GiB',
+    '--topic-history-max-publications=100000',
+    '--topic-history-max-bytes=256MiB',
+    '--history-max-bytes=1GiB',
+    '--batch-max-delay-ms=100',
+  ];
+  const workers: { end(): Promise<void> }[] = [];
+  const keep = <W extends { end(): Promise<void> }>(worker: W): W => {
+    workers.push(worker);
+    return worker;
+  };
+  let gateway = await startGateway(flags);
+  const { port } = gateway;
+  try {
+    const publisherPath = join(folder, 'publisher');
+    const publisher = keep(new Worker<PublisherCalls>(new URL('./faults/publisher.ts', import.meta.url)));
+    await publisher.call('start', { ports: [port], path: publisherPath, seed });
+    const count = Math.ceil(clients / transports.length);
+    const groups = transports.map((transport) => ({
+      transport,
+      path: join(folder, transport),
+      worker: keep(new Worker<ClientsCalls>(new URL('./faults/clients.ts', import.meta.url))),
+    }));
+    await Promise.all(
+      groups.map(({ transport, path, worker }, i) =>
+        worker.call('start', { ports: [port], transport, path, seed, first: i * count, count }),
+      ),
+    );
+    const seconds = 2 * calmSeconds + 4 * drainSeconds;
+    const publishing = publisher.call('publish', { rate, seconds });
+    await setTimeout(calmSeconds * 1000);
+    say('SIGTERM');
+    const startMs = performance.now();
+    await gateway.end();
+    const drainMs = performance.now() - startMs;
+    say(`drained after ${Math.round(drainMs)} ms; started again`);
+    gateway = await startGateway(flags, port);
+    const windows: number[] = [];
+    let before = 0;
+    for (const untilMs = performance.now() + 3 * drainSeconds * 1000; performance.now() < untilMs; ) {
+      await setTimeout(windowMs);
+      const total = await gateway.metric('sluice_connections_total');
+      windows.push(total - before);
+      before = total;
+    }
+    await publishing;
+    const markers = (await publisher.call('mark')).filter((marker): marker is Marker => marker !== undefined);
+    const behind = await Promise.all(
+      groups.map(({ worker }) => worker.call('reach', { markers, withinMs: reachWithinMs })),
+    );
+    const reports = await Promise.all(groups.map(({ worker }) => worker.call('finish')));
+    for (const { errors } of reports)
+      for (const [error, times] of Object.entries(errors)) say(`${times} x ${error}`);
+    const { refused, unanswered } = await publisher.call('finish');
+    const comparison = keep(new Worker<ComparisonCalls>(new URL('./faults/comparison.ts', import.meta.url)));
+    const paths = groups.map(({ path }) => path);
+    const verdict = await comparison.call('compare', { publisher: publisherPath, clients: paths });
+    return {
+      ...{ verdict, behind: behind.flat(), refused: refused + unanswered },
+      ...{ markers: markers.length, windows, drainMs },
+    };
+  } finally {
+    for (const worker of workers) await worker.end();
+    await gateway.end();
+  }
+}
+
+export default scenario(options, async (chosen, say) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-drain-'));
+  try {
+    const { verdict, behind, refused, markers, windows, drainMs } = await run(chosen, folder, say);
+    const { tally } = verdict;
+    for (const problem of [...verdict.problems, ...behind.slice(0, 20)]) say(problem);
+    const none = (name: string, count: number) => claim(name, count === 0, count);
+    return {
+      tables: [
+        {
+          title: `${chosen.clients} clients, ${chosen.rate}/s, lmdb, drained over ${chosen.drainSeconds} s`,
+          columns: ['what', 'how many'],
+          rows: [
+            ['published (acknowledged)', verdict.acknowledged],
+            ['delivered live', tally.live],
+            ['recovered', tally.recovered],
+            ['drain, ms', Math.round(drainMs)],
+          ],
+        },
+        {
+          title: 'connections since the restart',
+          columns: ['until, ms', 'new'],
+          rows: windows.map((count, i) => [(i + 1) * windowMs, count]),
+        },
+      ],
+      claims: [
+        none('clients that did not come back and reach the end', behind.length),
+        none('unaccounted', tally.unaccounted),
+        none('repeats', tally.repeats),
+        none('out of order', tally.outOfOrder),
+        none('told as lost', tally.toldAsLost),
+        none('numberings that began anew', tally.resets),
+        none('publishes that were refused or never answered', refused),
+        claim('every topic has its end marked', markers === topics.length, markers),
+        claim('some were recovered', tally.recovered > 0, tally.recovered),
+        atMost(
+          `share of the clients that come back within ${windowMs} ms`,
+          Math.max(...windows) / chosen.clients,
+          mostInWindow,
+        ),
+      ],
+      facts: { verdict, windows },
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
