@@ -185,6 +185,7 @@ function merged(reports: readonly ClientsReport[]): ClientsReport {
     gaps: sum(({ gaps }) => gaps),
     lags: sum(({ lags }) => lags),
     errors,
+    returnsAtMs: reports.flatMap(({ returnsAtMs }) => returnsAtMs),
   };
 }
 

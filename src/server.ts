@@ -186,6 +186,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       overMs: drainMs,
       reconnectSpreadMs: spreadMs(),
       wait,
+      monotonicMs,
       random: Math.random,
     });
     await sessions.drained(graceMs);

@@ -22,6 +22,8 @@ export interface FaultClient {
   /** Its position, for a report of the clients that did not get there. */
   readonly where: string;
   hasReached(marker: Marker): boolean;
+  /** When the gateway told it last to come back; absent: not known. */
+  readonly returnAtMs?: number | undefined;
   /** The network fails. */
   cut(): void;
   /** The application hangs. */

@@ -41,6 +41,8 @@ export interface ClientsReport {
   readonly gaps: number;
   readonly lags: number;
   readonly errors: Readonly<Record<string, number>>;
+  /** When clients were told to come back, of those that say. */
+  readonly returnsAtMs: readonly number[];
 }
 
 const connectWithinMs = 30_000;
@@ -134,6 +136,7 @@ function finish(): ClientsReport {
     gaps: sum(({ stats }) => stats.gaps),
     lags: sum(({ lags }) => lags),
     errors,
+    returnsAtMs: clients.flatMap(({ returnAtMs }) => returnAtMs ?? []),
   };
   for (const client of clients) client.close();
   clients = [];

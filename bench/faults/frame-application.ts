@@ -39,6 +39,8 @@ export class FrameApplication {
   lags = 0;
   /** When the gateway wants it back; undefined: it said nothing since the client connected. */
   advisedMs: number | undefined;
+  /** When it was told last to come back after the gateway has gone away. */
+  returnAtMs: number | undefined;
   readonly #index: number;
   readonly #journal: Journal;
   readonly #subscribed: () => void;
@@ -75,11 +77,16 @@ export class FrameApplication {
   take(frame: Frame): void {
     if (frame.type === 'connected') this.#greetedAtMs = Date.parse(frame.time!);
     else if (frame.type === 'subscribed') this.#begun(frame.results!);
-    else if (frame.type === 'goingAway') this.advisedMs = frame.reconnectDelayMs ?? 0;
+    else if (frame.type === 'goingAway') this.#leave(frame.reconnectDelayMs ?? 0);
     else if (frame.type === 'error' && frame.code === 'shutting_down') this.advisedMs = frame.retryAfterMs;
     else if (frame.type === 'error') this.errors.push(JSON.stringify(frame));
     else if (frame.topic !== this.topic) return;
     else this.#takeOwn(frame);
+  }
+
+  #leave(reconnectDelayMs: number): void {
+    this.advisedMs = reconnectDelayMs;
+    this.returnAtMs = Date.now() + reconnectDelayMs;
   }
 
   #takeOwn(frame: Frame): void {

@@ -51,6 +51,10 @@ export abstract class HttpFaultClient implements FaultClient {
     return this.application;
   }
 
+  get returnAtMs(): number | undefined {
+    return this.application.returnAtMs;
+  }
+
   get where(): string {
     return `client ${this.index}: ${this.isConnected ? 'open' : 'away'}, ${this.application.where}`;
   }

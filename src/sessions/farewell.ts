@@ -7,6 +7,7 @@ export interface FarewellOptions {
   /** Each client is told to come back within this time, each at another moment. */
   readonly reconnectSpreadMs: number;
   readonly wait: (ms: number) => Promise<unknown>;
+  readonly monotonicMs: () => number;
   /** From 0 to 1. */
   readonly random: () => number;
 }
@@ -20,18 +21,22 @@ const leastAtOnce = 10;
  * because they all connect elsewhere. Resolves when all were told.
  */
 export async function farewell(options: FarewellOptions): Promise<void> {
-  const { sessions, overMs, reconnectSpreadMs, wait, random } = options;
+  const { sessions, overMs, reconnectSpreadMs, wait, monotonicMs, random } = options;
   const waiting = [...sessions.all()];
-  const atOnce = Math.max(leastAtOnce, Math.ceil(waiting.length / Math.max(1, Math.floor(overMs / everyMs))));
+  const startMs = monotonicMs();
   const tell = (some: Iterable<Session>) => {
     for (const session of some) {
       if (!session.closed && session.endedBy === undefined)
         session.goAway('going_away', Math.floor(random() * reconnectSpreadMs));
     }
   };
-  for (let told = 0; told < waiting.length; told += atOnce) {
+  for (let told = 0; told < waiting.length; ) {
     if (told > 0) await wait(everyMs);
-    tell(waiting.slice(told, told + atOnce));
+    // By the clock: a busy gateway waits longer than it asked for, and must not drain for longer.
+    const share = Math.min(1, (monotonicMs() - startMs + everyMs) / overMs);
+    const due = Math.max(told + leastAtOnce, Math.ceil(waiting.length * share));
+    tell(waiting.slice(told, due));
+    told = due;
   }
   // Some were being admitted when the first were told.
   tell([...sessions.all()]);

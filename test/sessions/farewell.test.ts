@@ -12,12 +12,15 @@ test('clients are told over the time that there is, and each to come back at ano
   const told: number[] = [];
   const waits: number[] = [];
   let draws = 0;
+  let nowMs = 1000;
   await farewell({
     sessions,
     overMs: 250,
     reconnectSpreadMs: 2000,
     random: () => draws++ / 100,
+    monotonicMs: () => nowMs,
     wait: async (ms) => {
+      nowMs += ms;
       waits.push(ms);
       told.push(connections.filter(({ endedWith }) => endedWith === 'going_away').length);
     },
@@ -37,12 +40,17 @@ test.each([
 ])('%i clients and %i ms are %i waits', async (count, overMs, waits) => {
   const { sessions } = await clients(count);
   let waited = 0;
+  let nowMs = 0;
   await farewell({
     sessions,
     overMs,
     reconnectSpreadMs: 0,
     random: () => 0.5,
-    wait: async () => waited++,
+    monotonicMs: () => nowMs,
+    wait: async (ms) => {
+      nowMs += ms;
+      waited++;
+    },
   });
   expect(waited).toBe(waits);
 });
@@ -56,6 +64,7 @@ test('a client that comes while others are told is told too, and one that was en
     overMs: 60_000,
     reconnectSpreadMs: 1,
     random: () => 0,
+    monotonicMs: () => 0,
     wait: async () => {
       last?.goAway('disconnected');
       late.push(connect());
@@ -63,4 +72,23 @@ test('a client that comes while others are told is told too, and one that was en
   });
   expect(late[0]?.connection.endedWith).toBe('going_away');
   expect(connections.at(-1)?.of('goingAway')).toMatchObject([{ reason: 'disconnected' }]);
+});
+
+test('a gateway that is late tells more at a time', async () => {
+  const { sessions, connections } = await clients(100);
+  let nowMs = 0;
+  let waits = 0;
+  await farewell({
+    sessions,
+    overMs: 1000,
+    reconnectSpreadMs: 0,
+    random: () => 0,
+    monotonicMs: () => nowMs,
+    wait: async () => {
+      nowMs += 475;
+      waits++;
+    },
+  });
+  expect(waits).toBe(2);
+  expect(connections.every(({ endedWith }) => endedWith === 'going_away')).toBe(true);
 });
