@@ -18,7 +18,7 @@ const flags = [
 ];
 
 export default scenario(options, async ({ frames, requests, seed }, say) => {
-  // A fault that nobody catches ends the process: `alive` below.
+  // An uncaught error ends the process, which the first claim then sees.
   const gateway = await startGateway(flags);
   const { port } = gateway;
   const isAlive = () =>

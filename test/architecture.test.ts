@@ -81,7 +81,7 @@ const mayImportBesideSrc: Readonly<Record<string, readonly string[]>> = {
   'test/security': ['test/support'],
   'test/systems': ['test/support'],
   'test/compat': ['test/support', 'test/systems'],
-  'test/bench': ['bench'],
+  'test/bench': ['bench', 'test/support'],
 };
 /** Scenarios of bench that run on what the tests of a stage brought. */
 const benchRoot = ['bench', 'test/engines'];

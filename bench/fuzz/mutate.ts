@@ -92,7 +92,7 @@ const byteFaults: readonly ByteFault[] = [
 ];
 
 const textFaults: readonly ((text: string, mutator: Mutator) => string)[] = [
-  // Another value in the place of a value.
+  // Replaces a value.
   (text, mutator) => {
     const values = [...text.matchAll(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?|true|null/g)];
     if (values.length === 0) return text;
