@@ -101,6 +101,11 @@ const table = {
     auth: 'access',
     summary: 'These credentials do not allow it.',
   },
+  denied: {
+    http: 403,
+    retry: false,
+    summary: 'The application behind the gateway does not allow it.',
+  },
   origin_not_allowed: {
     http: 403,
     retry: false,
@@ -206,6 +211,11 @@ const table = {
     summary: 'The engine did not commit it; with a messageId it is safe to try again.',
   },
   shutting_down: { http: 503, retry: true, summary: 'The gateway is about to stop.' },
+  application_unavailable: {
+    http: 503,
+    retry: true,
+    summary: 'The application behind the gateway gave no answer in time, or none that counts.',
+  },
   internal: {
     http: 500,
     retry: true,

@@ -1,8 +1,9 @@
 import { PublishBodies } from './api/publish-body.ts';
-import { ConfigError, loadConfig } from './config.ts';
+import { type Config, ConfigError, loadConfig } from './config.ts';
 import { SluiceError } from './errors.ts';
 import { type GatewayEventName, type GatewayListener, Listeners } from './gateway/events.ts';
 import type { GatewayOptions } from './gateway/options.ts';
+import { type CallHandler, type HookName, type Hooks, hookNames } from './hooks/contract.ts';
 import { createLog } from './log.ts';
 import type { PublishFields } from './protocol/publication.ts';
 import {
@@ -12,6 +13,7 @@ import {
   type Published,
   publicationText,
 } from './publisher/publication.ts';
+import { urlOptions } from './server/application.ts';
 import { isCanary } from './server/canary.ts';
 import { type RunningServer, startServer } from './server.ts';
 import type { AppendOutcome } from './topics/engine.ts';
@@ -45,6 +47,11 @@ export interface Gateway {
    */
   on<N extends GatewayEventName>(name: N, listener: GatewayListener<N>): () => void;
   /**
+   * From now on `handler` answers the calls of this method: `client.call(method, data)` of the SDK, the command `call`,
+   * and `POST /api/call`. This is where an application adds its own kinds of messages. Returns how to remove it.
+   */
+  handle(method: string, handler: CallHandler): () => void;
+  /**
    * Takes no more connections, tells the clients to come back later, waits for what is under way (at most
    * `shutdownGraceSeconds`), and ends. It can't be started again.
    */
@@ -54,15 +61,32 @@ export interface Gateway {
 const inOneProcess =
   'workers: a gateway in a process of your own is one process; sluice serve starts several';
 
+/** The options, and the application's own functions. */
+export type EmbeddedOptions = GatewayOptions & { readonly hooks?: Hooks };
+
+/** A function and a URL can't both decide. */
+function hookFaults(hooks: Hooks, config: Config): string[] {
+  return Object.entries(hooks).flatMap(([name, hook]) => {
+    if (!hookNames.some((each) => each === name))
+      return [`hooks.${name}: is no hook: ${hookNames.join(', ')}`];
+    if (typeof hook !== 'function') return [`hooks.${name}: must be a function`];
+    const option = urlOptions[name as HookName];
+    return config[option] === '' ? [] : [`hooks.${name} and ${option} are two answers to the same question`];
+  });
+}
+
 class GatewayStateError extends Error {
   readonly code = 'ERR_GATEWAY_STATE';
 }
 
 /** Builds a gateway that does not listen yet. Throws a `ConfigError` with all faults of the options together. */
-export function createGateway(options: GatewayOptions = {}): Gateway {
+export function createGateway({ hooks = {}, ...options }: EmbeddedOptions = {}): Gateway {
   const warnings: string[] = [];
   const config = loadConfig({ entries: options, warn: (warning) => warnings.push(warning) });
   if (config.workers > 1) throw new ConfigError([inOneProcess]);
+  const faults = hookFaults(hooks, config);
+  if (faults.length > 0) throw new ConfigError(faults);
+  const handlers = new Map<string, CallHandler>();
   const log = createLog(config);
   for (const warning of warnings) log.warn(warning);
   const listeners = new Listeners(log, ({ identity }) => isCanary(identity));
@@ -74,7 +98,12 @@ export function createGateway(options: GatewayOptions = {}): Gateway {
 
   async function listen(): Promise<void> {
     if (closing !== undefined) throw new GatewayStateError('the gateway is closed');
-    starting ??= startServer(config, { log, signal: stop.signal, events: listeners });
+    starting ??= startServer(config, {
+      log,
+      signal: stop.signal,
+      events: listeners,
+      embedded: { hooks, handlers },
+    });
     try {
       running = await starting;
     } catch (error) {
@@ -123,6 +152,14 @@ export function createGateway(options: GatewayOptions = {}): Gateway {
       return serverNow().port;
     },
     on: (name, listener) => listeners.on(name, listener),
+    handle(method, handler) {
+      if (typeof handler !== 'function') throw new TypeError('a handler is a function');
+      if (handlers.has(method)) throw new TypeError(`${method} has a handler already`);
+      handlers.set(method, handler);
+      return () => {
+        if (handlers.get(method) === handler) handlers.delete(method);
+      };
+    },
     publish: async (topic, type, data, more) => publishOne(readPublication({ ...more, topic, type, data })),
     broadcast: async (type, data, more) => publishOne(readBroadcast({ ...more, type, data })),
     async publishBatch(publications) {

@@ -13,5 +13,19 @@ export type {
   UnsubscribeEvent,
 } from './gateway/events.ts';
 export type { GatewayOptions } from './gateway/options.ts';
-export { createGateway, type Gateway, type PublishOutcome } from './gateway.ts';
+export { createGateway, type EmbeddedOptions, type Gateway, type PublishOutcome } from './gateway.ts';
+export type {
+  CallAnswer,
+  CallHandler,
+  CallQuestion,
+  ConnectConsent,
+  ConnectQuestion,
+  Denial,
+  HookClient,
+  Hooks,
+  PublishConsent,
+  PublishQuestion,
+  SubscribeConsent,
+  SubscribeQuestion,
+} from './hooks/contract.ts';
 export type { PublicationInput, PublicationOptions, Published } from './publisher/publication.ts';

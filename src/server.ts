@@ -1,10 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import type { Identity } from './auth/identity.ts';
 import { accessSummary, type Config } from './config.ts';
 import { eventLoop } from './fanout/schedule.ts';
+import { toldBoth } from './hooks/events.ts';
 import { createLog, type Log } from './log.ts';
 import { RecentDelays, watchLoopDelay } from './metrics/loop-delay.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import type { PeerHandlers } from './peers.ts';
+import { createApplication, type EmbeddedApplication } from './server/application.ts';
 import { createCanary } from './server/canary.ts';
 import { createCompat } from './server/compat.ts';
 import { createFanout } from './server/delivery.ts';
@@ -60,11 +63,15 @@ export interface ServerOptions {
   readonly signal?: AbortSignal;
   /** Told what sessions do. */
   readonly events?: SessionEvents;
+  /** The application that runs this gateway in its own process. */
+  readonly embedded?: EmbeddedApplication;
 }
 
 const sweepMs = 1000;
 /** A gateway that is started again listens after about as long. */
 const restartMs = 1000;
+/** The application has at least so long to take the last events. */
+const eventsGraceMs = 1000;
 /** The time of a turn that subscribing, catching up and refreshing may take, so that others wait no longer for them. */
 const turnBudgetMs = 5;
 
@@ -96,9 +103,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const storage = await createStorage(environment, site?.engine);
   const { broker } = storage;
   const revocations: RevocationStage = createRevocations(broker, () => sessions.all());
-  const { access, reload: reloadAccess } = createLiveAccess(environment, (identity) =>
-    revocations.revocations.refusal(identity),
-  );
+  const refusal = (identity: Identity) => revocations.revocations.refusal(identity);
+  const node = site && nodeName(site.start.index);
+  const { application, events } = createApplication(environment, options.embedded, node, refusal);
+  const { access, reload: reloadAccess } = createLiveAccess(environment, refusal, application);
   const compat = createCompat(environment, broker, access);
   const turnBudget = new TurnBudget(eventLoop, turnBudgetMs);
   const fanout = createFanout(environment, broker, turnBudget);
@@ -110,7 +118,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     compat,
     turnBudget,
     site,
-    options.events,
+    toldBoth(options.events, events),
   );
   const { sessions, presence } = sessionStage;
   const httpApi = createHttpApi(environment, storage, fanout, sessions, access, compat, revocations, site);
@@ -157,6 +165,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     log.info({ compat: config.compat, compatPort: listeners.compatPort }, 'serves older systems');
 
   const swept: readonly Swept[] = [broker, fanout, ...sessionStage.swept, ...httpApi.swept, ...serving.swept];
+  events?.start();
   // What one process is to do for all, the first worker does.
   const stopSources =
     site === undefined || site.start.index === 0
@@ -194,6 +203,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await serving.requests.finish(graceMs);
     stopSweeping();
     stopWatching();
+    // What the sessions told at their end is among it.
+    await events?.close(Math.max(graceMs, eventsGraceMs));
     await broker.close();
     listeners.close();
   }

@@ -17,6 +17,8 @@ export interface ApplicantOptions {
   readonly clientAddress: ClientAddress;
   readonly siteOf: SiteOf;
   readonly refused: ReportRefusal;
+  /** Names of headers that the application is told. */
+  readonly toldHeaders: readonly string[];
 }
 
 /**
@@ -27,7 +29,7 @@ export type ReadApplicant = (head: RequestHead, door?: Door) => Applicant | Slui
 
 /** A credential is a header of the request or `?token=`. */
 export function applicantReader(options: ApplicantOptions): ReadApplicant {
-  const { requestAccess, identityOf, clientAddress, siteOf, refused } = options;
+  const { requestAccess, identityOf, clientAddress, siteOf, refused, toldHeaders } = options;
   return (head, door) => {
     const origin = head.header('origin');
     const address = clientAddress(head);
@@ -44,8 +46,14 @@ export function applicantReader(options: ApplicantOptions): ReadApplicant {
       origin,
       credential: tokenOfQuery(head.query) ?? presentedCredential((name) => head.header(name)),
       fallback: identityOf(head),
+      told: toldHeaders.length === 0 ? undefined : toldOf(head, toldHeaders),
     };
   };
+}
+
+function toldOf(head: RequestHead, names: readonly string[]): Readonly<Record<string, string>> {
+  const present = names.map((name) => [name, head.header(name)]).filter(([, value]) => value !== '');
+  return Object.fromEntries(present);
 }
 
 /** An empty token is none: what a page's template leaves empty must not hide a credential in the headers. */

@@ -5,7 +5,9 @@ import { SluiceError } from '../errors.ts';
 import type { Position, PublishFields } from '../protocol/frames.ts';
 import { toInstant } from '../protocol/instant.ts';
 import { publishOf } from '../protocol/publication.ts';
+import { compileFilter } from '../topics/filter.ts';
 import { topicProblem } from '../topics/topic-name.ts';
+import { publishFor, readingFor } from './application.ts';
 import { type ApiResponse, json } from './http.ts';
 import { readJsonBody } from './json-body.ts';
 import type { ApiPorts } from './ports.ts';
@@ -41,7 +43,7 @@ export async function updateJob(call: Call<Params>, ports: ApiPorts): Promise<Ap
       return jobResponse(known.job, topic, known.position);
     const fields = publicationOf(topic, next, messageId);
     // The engine compares the position where it gives the offset: no report overtakes another, on any node.
-    const [outcome] = await ports.publisher.publish([fields], call.payer, known.position);
+    const [outcome] = await publishFor(call, ports, [fields], known.position);
     if (outcome?.ok) return jobResponse(next, topic, outcome);
     if (outcome?.error.code !== 'position_conflict') throw outcome?.error;
   }
@@ -51,8 +53,12 @@ export async function updateJob(call: Call<Params>, ports: ApiPorts): Promise<Ap
 /** `GET /api/jobs/{id}/status` */
 export async function showJob(call: Call<Params>, ports: ApiPorts): Promise<ApiResponse> {
   const topic = jobTopic(call, ports, 'subscribe');
+  const filter = await readingFor(call, ports, topic);
   const known = await readJob(topic, ports);
-  if (known.job === undefined) throw new SluiceError('not_found', 'nothing was reported of this job');
+  // Reports of jobs have no tags: a filter that wants some lets none through.
+  const isHidden = filter !== undefined && !compileFilter(filter).matches(undefined);
+  if (known.job === undefined || isHidden)
+    throw new SluiceError('not_found', 'nothing was reported of this job');
   return jobResponse(known.job, topic, known.position);
 }
 

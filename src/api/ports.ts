@@ -2,6 +2,7 @@ import type { Authorize, AuthorizePublishing } from '../auth/authorize.ts';
 import type { Revocation } from '../auth/revocations.ts';
 import type { Awaitable } from '../awaitable.ts';
 import type { Mode, Position, PublishFields } from '../protocol/frames.ts';
+import type { Application } from '../sessions/application.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
 import type { HistoryPage } from '../topics/history.ts';
 import type { Payer } from '../topics/payer.ts';
@@ -174,6 +175,10 @@ export interface ApiPorts {
   readonly authorize: Authorize;
   readonly authorizePublishing: AuthorizePublishing;
   readonly turns: WorkQueue;
+  /** The application, as far as it wants to be asked. */
+  readonly application: Application;
+  /** Of a publication. */
+  readonly payloadMaxBytes: number;
   readonly bodies: PublishBodies;
   /** Of a request's body. */
   readonly bodyMaxBytes: number;

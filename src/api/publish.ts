@@ -7,6 +7,7 @@ import type { PublishFields } from '../protocol/frames.ts';
 import { JsonScanner, type JsonText, type ScanFault } from '../protocol/json/scanner.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
 import type { Payer } from '../topics/payer.ts';
+import { publishFor } from './application.ts';
 import { ArrayItems, type BatchItems, LineItems } from './batch-items.ts';
 import { type ApiResponse, errorBody, jsonText } from './http.ts';
 import type { ApiPorts } from './ports.ts';
@@ -47,12 +48,8 @@ function publishNow(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
   return publishOne(fields, call, ports);
 }
 
-export function publishOne(
-  fields: PublishFields,
-  { payer }: Call,
-  { publisher }: ApiPorts,
-): Awaitable<ApiResponse> {
-  return whenDone(publisher.publish([fields], payer), ([outcome]) => {
+export function publishOne(fields: PublishFields, call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
+  return whenDone(publishFor(call, ports, [fields]), ([outcome]) => {
     if (!outcome!.ok) throw outcome!.error;
     return jsonText(200, publishedText(outcome!, JSON.stringify(outcome!.epoch)));
   });
@@ -63,9 +60,9 @@ export function publishBatch(call: Call, ports: ApiPorts): Awaitable<ApiResponse
   return whenDone(resultsOf(call, ports), (results) => publishAll(results, call, ports));
 }
 
-function publishAll(results: Results, { payer }: Call, { publisher }: ApiPorts): Awaitable<ApiResponse> {
+function publishAll(results: Results, call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
   const fields = areAllRead(results) ? results : results.filter(isRead);
-  return whenDone(fields.length === 0 ? [] : publisher.publish(fields, payer), (outcomes) =>
+  return whenDone(fields.length === 0 ? [] : publishFor(call, ports, fields), (outcomes) =>
     jsonText(200, resultsText(results, outcomes)),
   );
 }

@@ -1,4 +1,5 @@
 import { SluiceError } from '../errors.ts';
+import { callApplication } from './application.ts';
 import { broadcast } from './broadcast.ts';
 import { disconnect, listConnections } from './connections.ts';
 import { showJob, updateJob } from './jobs.ts';
@@ -189,6 +190,24 @@ export const routes: readonly Route[] = [
     response: schemas.job,
     errors: ['invalid_topic', 'not_found', 'engine_unavailable'],
     handle: showJob,
+  }),
+  route({
+    method: 'POST',
+    path: '/api/call',
+    summary: 'A request to the application behind the gateway, which answers it; as the command `call`.',
+    access: 'read',
+    byToken: true,
+    body: { mediaTypes: [json], schema: schemas.callBody },
+    answer: schemas.called,
+    errors: [
+      'invalid_json',
+      'payload_too_large',
+      'denied',
+      'not_found',
+      'not_supported',
+      'application_unavailable',
+    ],
+    handle: callApplication,
   }),
   route({
     method: 'GET',

@@ -320,6 +320,22 @@ export const disconnected = component(
   z.object({ id: z.string(), disconnected: z.literal(true) }),
 );
 
+export const callBody = component(
+  'Call',
+  z.strictObject({
+    method: z.string().min(1).max(1024).describe('What the application is to do.'),
+    data: z.unknown().optional().describe('For the application, byte for byte.'),
+    dataBase64: z.base64().optional().describe('The same for bytes.'),
+  }),
+);
+export const called = component(
+  'Called',
+  z.object({
+    data: z.unknown().optional().describe('What the application answered, byte for byte.'),
+    dataBase64: z.string().optional().describe('The same where it answered bytes.'),
+  }),
+);
+
 const tokenId = z.string().min(1).max(200).describe('`jti` of the token.');
 const revokedUser = z.string().min(1).max(200).describe('`sub` of the tokens.');
 export const restoreBody = component(

@@ -1,10 +1,13 @@
 import type { z } from 'zod';
 import { SluiceError } from '../errors.ts';
+import type { Filter } from '../protocol/frames.ts';
 import { toInstant } from '../protocol/instant.ts';
 import { jsonCodec } from '../protocol/json/codec.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
+import { compileFilter } from '../topics/filter.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import { topicProblem } from '../topics/topic-name.ts';
+import { readingFor } from './application.ts';
 import { type ApiResponse, json, jsonText } from './http.ts';
 import type { ApiPorts, TopicInfo } from './ports.ts';
 import type { Call } from './route.ts';
@@ -14,12 +17,15 @@ type Params = z.output<typeof topicParams>;
 
 /** `GET /api/topics` */
 export async function listTopics(
-  { query, identity }: Call<unknown, z.output<typeof topicsQuery>>,
-  { topics, authorize }: ApiPorts,
+  call: Call<unknown, z.output<typeof topicsQuery>>,
+  ports: ApiPorts,
 ): Promise<ApiResponse> {
+  const { query, identity } = call;
+  const { topics, authorize } = ports;
   const pattern = canonicalTopic(`${query.prefix}*`);
   const refusal = authorize(identity, 'subscribe', pattern);
   if (refusal !== undefined) throw refusal;
+  await readingFor(call, ports, pattern);
   const prefix = pattern.slice(0, -1);
   const page = await topics.list({ ...query, prefix });
   return json(200, { topics: page.topics.map(infoBody), next: page.next });
@@ -27,7 +33,9 @@ export async function listTopics(
 
 /** `GET /api/topics/{topic}` */
 export async function showTopic(call: Call<Params>, ports: ApiPorts): Promise<ApiResponse> {
-  return json(200, infoBody(await ports.topics.info(readableTopic(call, ports))));
+  const topic = readableTopic(call, ports);
+  await readingFor(call, ports, topic);
+  return json(200, infoBody(await ports.topics.info(topic)));
 }
 
 /** `GET /api/topics/{topic}/history` */
@@ -36,9 +44,10 @@ export async function showHistory(
   ports: ApiPorts,
 ): Promise<ApiResponse> {
   const topic = readableTopic(call, ports);
+  const filter = await readingFor(call, ports, topic);
   const page = await ports.topics.history(topic, call.query.after, call.query.limit);
   const { epoch, after, upto, more, missing, publications } = page;
-  return spliced({ topic, epoch, after, upto, more, missing }, publications);
+  return spliced({ topic, epoch, after, upto, more, missing }, matching(publications, filter));
 }
 
 /** `GET /api/topics/{topic}/latest` */
@@ -47,8 +56,19 @@ export async function showLatest(
   ports: ApiPorts,
 ): Promise<ApiResponse> {
   const topic = readableTopic(call, ports);
+  const filter = await readingFor(call, ports, topic);
   const { epoch, offset, next, publications } = await ports.topics.latest(topic, call.query);
-  return spliced({ topic, epoch, offset, next }, publications);
+  return spliced({ topic, epoch, offset, next }, matching(publications, filter));
+}
+
+/** What the application lets the caller have. */
+function matching(
+  publications: readonly StoredPublication[],
+  filter: Filter | undefined,
+): readonly StoredPublication[] {
+  if (filter === undefined) return publications;
+  const { matches } = compileFilter(filter);
+  return publications.filter(({ tags }) => matches(tags));
 }
 
 function readableTopic({ params, identity }: Call<Params>, { authorize }: ApiPorts): string {

@@ -5,6 +5,7 @@ import { userProblem, userTopicOf } from '../auth/permissions.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { PublishFields } from '../protocol/publication.ts';
+import { publishFor } from './application.ts';
 import { connectionBody } from './connections.ts';
 import { type ApiResponse, json } from './http.ts';
 import type { ApiPorts } from './ports.ts';
@@ -68,9 +69,10 @@ function notificationOf(call: Call<Params>, ports: ApiPorts, defaultType: string
 }
 
 /** Whatever becomes of the push: what is stored is there when the user comes. */
-function tell({ params: { user }, payer }: Call<Params>, ports: ApiPorts, fields: PublishFields) {
+function tell(call: Call<Params>, ports: ApiPorts, fields: PublishFields) {
+  const { user } = call.params;
   const { topic, except } = fields;
-  return whenDone(ports.publisher.publish([fields], payer), ([outcome]) => {
+  return whenDone(publishFor(call, ports, [fields]), ([outcome]) => {
     if (outcome?.ok !== true) throw outcome?.error;
     const { epoch, offset, duplicate } = outcome;
     return whenDone(ports.sessions.countOf(user, topic, except), (connections) =>

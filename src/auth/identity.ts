@@ -43,6 +43,8 @@ export interface Identity {
   readonly apiKey?: string;
   /** Of a key, or of this machine where no keys are configured; empty for tokens and anonymous clients. */
   readonly scopes: readonly Scope[];
+  /** Topics that its sessions join without asking, because the application says so. */
+  readonly joins?: readonly string[];
   /** Of a key that is limited to some topics: these topics and patterns. */
   readonly topics?: readonly string[];
 }

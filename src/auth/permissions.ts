@@ -84,6 +84,12 @@ export function covers(granted: string, wanted: string): boolean {
   return (isPattern(wanted) ? wanted.slice(0, -1) : wanted).startsWith(prefix);
 }
 
+/** Whether these topics are, or may be, another user's own. */
+export function isOthersTopic({ user }: Pick<Identity, 'user'>, topicOrPattern: string): boolean {
+  if (!touchesUsers(topicOrPattern)) return false;
+  return user === undefined || userTopicOf(user) !== topicOrPattern;
+}
+
 /** Whether it is the topic of a user, or a pattern that matches some. */
 export function touchesUsers(topicOrPattern: string): boolean {
   if (!isPattern(topicOrPattern)) return topicOrPattern.startsWith(userPrefix);

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { publishFor } from '../api/application.ts';
 import { type ApiResponse, json } from '../api/http.ts';
 import type { ApiPorts } from '../api/ports.ts';
 import type { Call } from '../api/route.ts';
@@ -48,16 +49,16 @@ export interface OldPublish {
 export async function publishToAll(
   topics: readonly string[],
   { type, data, key, tags, except }: OldPublish,
-  { identity, payer }: Call,
+  call: Call,
   ports: ApiPorts,
 ): Promise<ApiResponse> {
   for (const topic of topics) {
-    const problem = targetProblem(topic) ?? ports.authorize(identity, 'publish', topic);
+    const problem = targetProblem(topic) ?? ports.authorize(call.identity, 'publish', topic);
     if (problem !== undefined) throw problem;
   }
   const payload = { format: 'json', bytes: data } as const;
   const publishes = topics.map((topic) => publishOf({ topic, type, payload, key, tags, except }));
-  const outcomes = await ports.publisher.publish(publishes, payer);
+  const outcomes = await publishFor(call, ports, publishes);
   for (const outcome of outcomes) if (!outcome.ok) throw outcome.error;
   let recipients = 0;
   for (const topic of topics) recipients += (await ports.topics.info(topic)).subscribers;

@@ -78,6 +78,15 @@ function tokenFaults(config: Config): string[] {
   return faults;
 }
 
+const hookUrls = ['hookConnect', 'hookSubscribe', 'hookPublish', 'hookCall', 'hookEvents'] as const;
+
+/** The application has to know who asks. */
+function hookFault(config: Config): string | undefined {
+  const named = hookUrls.find((name) => config[name] !== '');
+  if (named === undefined || config.hookSecret !== undefined) return undefined;
+  return `${named} needs hookSecret, by which its requests are signed`;
+}
+
 /** A history must fit into the total and hold a publication; batches must fit into the backpressure. */
 function ringFaults(config: Config, own: Pick<Config, 'topicHistoryMaxBytes' | 'batchMaxBytes'>): string[] {
   const faults = [];
@@ -131,6 +140,7 @@ export function crossFaults(config: Config): string[] {
     atLeast(config, 'backpressureTotalMaxBytes', 'backpressureMaxBytes'),
     atLeast(config, 'requestsMaxBytes', 'requestsMaxBytesPerClient'),
     ...tokenFaults(config),
+    hookFault(config),
     config.sync && config.engine !== 'lmdb' ? `sync is for the engine lmdb, not ${config.engine}` : undefined,
   ];
   return [...sizes.filter((fault) => fault !== undefined), ...allRingFaults(config)];

@@ -7,6 +7,7 @@ import {
   choice,
   integer,
   isAddressRange,
+  isHookUrl,
   isKeysUrl,
   type Kind,
   list,
@@ -45,6 +46,12 @@ const path = (placeholder: string, fault: string) =>
 
 const systemNames = ['a', 'b', 'c', 'd', 'e'] as const;
 type SystemName = (typeof systemNames)[number];
+
+const hookUrl = text(
+  'URL',
+  (value) => value === '' || isHookUrl(value),
+  'must be an http or https URL without user, password and fragment',
+);
 
 const KiB = 2 ** 10;
 const MiB = 2 ** 20;
@@ -406,6 +413,58 @@ const optionTable = {
     [],
     'Namespaces of the topics of older systems, instead of server, market, admin, room and job.',
     { flag: '--compat-namespace' },
+  ),
+
+  hookConnect: option(hookUrl, '', 'URL that is asked about each connection: may it, and as whom.'),
+  hookSubscribe: option(
+    hookUrl,
+    '',
+    'URL that is asked about each subscription, and each reading of a topic.',
+  ),
+  hookPublish: option(hookUrl, '', 'URL that is asked about each publication of a client.'),
+  hookCall: option(hookUrl, '', 'URL that answers the calls of clients.'),
+  hookEvents: option(
+    hookUrl,
+    '',
+    'URL that is told what clients do: connected, disconnected, subscribed, unsubscribed; topics occupied, vacated.',
+  ),
+  hookSecret: option(
+    secretText(32),
+    undefined,
+    'Secret by which requests to these URLs are signed (HMAC-SHA256); at least 32 bytes.',
+    { secret: true },
+  ),
+  hookHeaders: option(
+    list(
+      'NAME',
+      unless((item) => /^[a-z0-9-]{1,64}$/.test(item), 'must be names of headers in small letters'),
+    ),
+    [],
+    'Headers of a client’s request that the connect hook is told, such as cookie.',
+    { flag: '--hook-header' },
+  ),
+  hookFailOpen: option(
+    list(
+      'HOOK',
+      unless(
+        (item) => ['connect', 'subscribe', 'publish'].includes(item),
+        'must be of connect, subscribe, publish',
+      ),
+    ),
+    [],
+    'Hooks whose failure lets clients do what they might without the hook. By default they are refused.',
+  ),
+  hookTimeoutMs: option(
+    integer(10, 60_000),
+    3000,
+    'Time that the application has to answer a hook, waiting included.',
+  ),
+  callTimeoutMs: option(integer(10, 300_000), 10_000, 'The same for a call.'),
+  hookConcurrency: option(integer(1, 10_000), 64, 'Questions to each hook at the same time; others wait.'),
+  eventQueueMaxBytes: option(
+    bytes(64 * KiB, 2 ** 40),
+    8 * MiB,
+    'Events that the application has not taken yet. When there are more, all are dropped and the next batch says resync.',
   ),
 
   sourceHost: option(

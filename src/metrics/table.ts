@@ -116,6 +116,20 @@ export const table = {
     reason: ['count', 'age', 'bytes', 'total', 'ttl'],
   }),
 
+  hook_seconds: histogram('From a question to the application to its answer, waiting included.', latency, {
+    hook: 'open',
+  }),
+  hook_errors_total: counter('Questions to the application without an answer that counts.', {
+    hook: 'open',
+    reason: 'open',
+  }),
+  hook_denials_total: counter('Refusals by the application.', { hook: 'open' }),
+  hooks_waiting: gauge('Questions to the application that are asked or wait.', { hook: 'open' }),
+  events_total: counter('Events that the application has acknowledged.'),
+  events_dropped_total: counter('Events that the application did not take before their queue was full.'),
+  event_batch_errors_total: counter('Batches of events that were sent in vain, and are sent again.'),
+  event_queue_bytes: gauge('Bytes of events that the application has not acknowledged yet.'),
+
   event_loop_delay_seconds: histogram('How late timers run, measured 20 times a second.', latency),
   source_errors_total: counter('Failures of built-in sources.', { source: 'open' }),
   http_connections: gauge('Open connections that are not WebSockets (yet).'),

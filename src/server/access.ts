@@ -15,6 +15,7 @@ import { createRequestAccess, type RequestAccess } from '../auth/request-access.
 import { requestedSite, type SiteOf } from '../auth/requested-site.ts';
 import { admitsAnonymous, proxySuspected } from '../config.ts';
 import type { SluiceError } from '../errors.ts';
+import type { Application } from '../sessions/application.ts';
 import type { TopicTokens } from '../sessions/topic-permits.ts';
 import type { Environment } from './environment.ts';
 import type { Tokens } from './tokens.ts';
@@ -34,6 +35,8 @@ export interface Access {
   readonly siteOf: SiteOf;
   readonly loopbackProblem: LoopbackAccess;
   readonly requestAccess: RequestAccess;
+  /** The application, as far as it wants to be asked. */
+  readonly application: Application;
 }
 
 /** What stays the same when the configuration is reloaded. */
@@ -42,10 +45,12 @@ export interface AccessParts {
   readonly tokens: Tokens;
   /** Why a credential that would do is refused all the same; undefined: it is not. */
   readonly refusal: (identity: Identity) => SluiceError | undefined;
+  readonly application: Application;
 }
 
 /** By the configuration as it is now. */
-export function accessOf(environment: Environment, { refused, tokens, refusal }: AccessParts): Access {
+export function accessOf(environment: Environment, parts: AccessParts): Access {
+  const { refused, tokens, refusal, application } = parts;
   const { config, log, metrics } = environment;
   const keys = apiKeys(config.apiKeys, (name) => metrics.apiKeyUsesTotal.labels({ api_key: name }));
   if (config.apiKeys.some(({ key }) => key !== undefined)) {
@@ -85,5 +90,5 @@ export function accessOf(environment: Environment, { refused, tokens, refusal }:
     wallMs: Date.now,
   };
   const decisions = { credentials, authorize, authorizePublishing, origins, refused, loopbackProblem };
-  return { ...decisions, topicTokens, requestAccess, addressOf, isProxy, siteOf };
+  return { ...decisions, topicTokens, requestAccess, addressOf, isProxy, siteOf, application };
 }

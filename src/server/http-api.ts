@@ -80,6 +80,8 @@ export function createHttpApi(
         restore: (key) => revocations.restore(key),
       },
       authorize,
+      application: access.application,
+      payloadMaxBytes: config.payloadMaxBytes,
       authorizePublishing: access.authorizePublishing,
       bodies: new PublishBodies(config.payloadMaxBytes),
       turns: new WorkQueue({

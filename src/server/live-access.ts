@@ -3,6 +3,7 @@ import { anonymousIdentity, type Identity, localIdentity } from '../auth/identit
 import { logRefusals } from '../auth/refusals.ts';
 import { admitsAnonymous, type Config } from '../config.ts';
 import type { SluiceError } from '../errors.ts';
+import type { Application } from '../sessions/application.ts';
 import { type Access, accessOf } from './access.ts';
 import type { Environment } from './environment.ts';
 import { Tokens } from './tokens.ts';
@@ -18,10 +19,11 @@ export interface LiveAccess {
 export function createLiveAccess(
   environment: Environment,
   refusal: (identity: Identity) => SluiceError | undefined,
+  application: Application,
 ): LiveAccess {
   const { config, log, monotonicMs } = environment;
   const tokens = new Tokens(environment);
-  const parts = { refused: logRefusals(log, monotonicMs), tokens, refusal };
+  const parts = { refused: logRefusals(log, monotonicMs), tokens, refusal, application };
   let now = accessOf(environment, parts);
   let keys = keysByName(config);
   const access: Access = {
@@ -50,6 +52,7 @@ export function createLiveAccess(
       allows: (...asked) => now.origins.allows(...asked),
     },
     refused: parts.refused,
+    application,
     addressOf: (request) => now.addressOf(request),
     isProxy: (peer) => now.isProxy(peer),
     siteOf: (request) => now.siteOf(request),

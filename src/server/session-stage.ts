@@ -42,7 +42,7 @@ export function createSessions(
   events?: SessionEvents,
 ): SessionStage {
   const { config, log, metrics, monotonicMs, workMs } = environment;
-  const { authorize, credentials, refused } = access;
+  const { authorize, credentials, refused, application } = access;
   const optionsOf = (topic: string) => namespaceOptions(config, namespaceOf(topic));
   const presence = new Presence({
     fanout,
@@ -68,6 +68,7 @@ export function createSessions(
     modeOf: (topic) => optionsOf(topic).mode,
     subscriptionsPerSession: config.subscriptionsPerSession,
     topicTokens: access.topicTokens,
+    subscribeHook: application.subscribe,
     metrics,
   });
   const sessions = new Sessions({
@@ -96,6 +97,8 @@ export function createSessions(
       inbox,
       identify: (credential) => credentials.identify(credential),
       authorize,
+      application,
+      payloadMaxBytes: config.payloadMaxBytes,
       answerCall: compat.answerCall,
       metrics,
     },

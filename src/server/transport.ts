@@ -162,7 +162,7 @@ function countConnections({ config, metrics, monotonicMs }: Environment, access:
 /** How requests for connections are read, and who gets one. */
 function createDoor(environment: Environment, { sessionStage, access, canary }: Served) {
   const { config, isDraining, afterDrainMs } = environment;
-  const { requestAccess, credentials, addressOf, siteOf, refused, loopbackProblem } = access;
+  const { requestAccess, credentials, addressOf, siteOf, refused, loopbackProblem, application } = access;
   const { connectionLimits } = sessionStage;
   const withoutCredential = (request: RequestFacts): Identity => {
     if (needsCredentials(credentials)) {
@@ -176,7 +176,9 @@ function createDoor(environment: Environment, { sessionStage, access, canary }: 
     clientAddress: addressOf,
     siteOf,
     refused,
+    toldHeaders: application.connect === undefined ? [] : config.hookHeaders,
   });
-  const admission = new Admission({ credentials, connectionLimits, isDraining, afterDrainMs, refused });
+  const connectHook = application.connect;
+  const admission = new Admission({ credentials, connectionLimits, isDraining, afterDrainMs, refused, connectHook });
   return { readApplicant, admission };
 }

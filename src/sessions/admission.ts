@@ -3,6 +3,7 @@ import type { Identity } from '../auth/identity.ts';
 import type { Door, ReportRefusal, Source } from '../auth/refusals.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
+import type { Application } from './application.ts';
 import type { Holder } from './connection-caps.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
 import type { Peer } from './session.ts';
@@ -19,6 +20,8 @@ export interface Applicant extends Source {
   readonly fallback: Identity;
   /** As whom it connects where it asks, or why it may not; absent: as who it is. */
   readonly adopt?: (identity: Identity) => Verdict;
+  /** Headers that the application is to be told; absent: none. */
+  readonly told?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface AdmissionOptions {
@@ -29,6 +32,8 @@ export interface AdmissionOptions {
   /** When one that comes while the gateway drains may come again; another time for each. */
   readonly afterDrainMs: () => number;
   readonly refused: ReportRefusal;
+  /** Asked about each connection; absent: it does not want to be. */
+  readonly connectHook?: Application['connect'] | undefined;
 }
 
 /**
@@ -77,20 +82,59 @@ export class Admission {
    * the id of the session that this one replaces. `isGone`: the client has left, and needs no place any more.
    */
   admit(
-    { address, addressKey }: Applicant,
+    applicant: Applicant,
     identity: Identity,
     isGone: () => boolean,
     former?: string,
   ): Awaitable<Peer | SluiceError> {
+    const { address, addressKey } = applicant;
     const draining = this.#drainingProblem();
     if (draining !== undefined) return draining;
     const taken = this.#options.connectionLimits.take(holderOf({ addressKey }, identity), former);
     return whenDone(taken, (seat) => {
       if (seat instanceof SluiceError) return seat;
-      if (!isGone()) return { identity, address, addressKey, seat };
-      seat.leave();
-      return new SluiceError('shutting_down', 'the client is gone');
+      if (isGone()) return withoutClient(seat);
+      const peer = { identity, address, addressKey, seat };
+      return this.asksAbout(applicant, identity) ? this.#decide(applicant, peer, isGone) : peer;
     });
+  }
+
+  /**
+   * Whether the application is asked about this client. One that still has to show a credential is asked about when it
+   * has, unless its request holds what the application may know it by.
+   */
+  asksAbout({ told }: Applicant, { unauthenticated }: Identity): boolean {
+    if (this.#options.connectHook === undefined) return false;
+    return unauthenticated !== true || (told !== undefined && Object.keys(told).length > 0);
+  }
+
+  /** The client holds its place while the application is asked, so its caps bound what waits. */
+  #decide(applicant: Applicant, peer: Peer, isGone: () => boolean): Awaitable<Peer | SluiceError> {
+    const { seat, identity: shown, addressKey } = peer;
+    const refuse = (error: SluiceError) => {
+      seat.leave();
+      return error;
+    };
+    return whenDone(this.#askApplication(applicant, shown), (identity) => {
+      if (identity instanceof SluiceError) return refuse(identity);
+      if (isGone()) return withoutClient(seat);
+      if (identity === shown) return peer;
+      return whenDone(seat.move(holderOf({ addressKey }, identity)), (problem) => {
+        if (problem !== undefined) return refuse(problem);
+        return isGone() ? withoutClient(seat) : { ...peer, identity, shown, told: applicant.told };
+      });
+    });
+  }
+
+  #askApplication(
+    { address, origin, account, told = {} }: Applicant,
+    identity: Identity,
+  ): Awaitable<Identity | SluiceError> {
+    const { connectHook } = this.#options;
+    const asker = { identity, address, account };
+    return connectHook === undefined
+      ? identity
+      : connectHook(asker, { reason: 'open', origin, headers: told });
   }
 
   /** Why it may not connect; undefined: it may. Takes nothing, and never rejects. */
@@ -99,11 +143,14 @@ export class Admission {
     const { fallback } = applicant;
     const problem = this.#drainingProblem() ?? connectionLimits.outlook(holderOf(applicant, fallback));
     if (problem !== undefined) return problem;
-    return whenDone(this.#identify(applicant), (identity) =>
-      identity instanceof SluiceError
-        ? identity
-        : (this.#drainingProblem() ?? connectionLimits.problem(holderOf(applicant, identity))),
-    );
+    return whenDone(this.#identify(applicant), (identity) => {
+      if (identity instanceof SluiceError) return identity;
+      const full = this.#drainingProblem() ?? connectionLimits.problem(holderOf(applicant, identity));
+      if (full !== undefined || !this.asksAbout(applicant, identity)) return full;
+      return whenDone(this.#askApplication(applicant, identity), (verdict) =>
+        verdict instanceof SluiceError ? verdict : undefined,
+      );
+    });
   }
 
   #identify(applicant: Applicant): Verdict | Promise<Verdict> {
@@ -134,4 +181,9 @@ function holderOf(
   { user, unauthenticated }: Identity,
 ): Holder {
   return { addressKey, user, unauthenticated: credential === '' && unauthenticated };
+}
+
+function withoutClient(seat: Peer['seat']): SluiceError {
+  seat.leave();
+  return new SluiceError('shutting_down', 'the client is gone');
 }

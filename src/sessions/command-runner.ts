@@ -224,7 +224,7 @@ function tooManyWaiting(): SluiceError {
 
 /** For a command that begins in a later turn: the bytes of its message are valid in this one only. */
 function lasting(frame: ClientFrame): ClientFrame {
-  if (frame.kind !== 'publish') return frame;
+  if ((frame.kind !== 'publish' && frame.kind !== 'call') || frame.payload === undefined) return frame;
   const { format, bytes } = frame.payload;
   return { ...frame, payload: { format, bytes: bytes.slice() } };
 }

@@ -6,13 +6,15 @@ import { SluiceError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ClientFrame, CommandHead, CommandKind, Commands } from '../protocol/client-frames.ts';
 import type { Payload } from '../protocol/frames.ts';
-import { jsonPayloadProblem } from '../protocol/payload.ts';
+import { jsonPayloadProblem, nullPayload } from '../protocol/payload.ts';
 import { publishFrom } from '../protocol/publication.ts';
 import type { Reply } from '../protocol/server-frames.ts';
 import type { Broker } from '../topics/broker.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
-import type { HistoryPage } from '../topics/history.ts';
+import { filteredPage, type HistoryPage } from '../topics/history.ts';
+import { publishProblem, topicNameProblem } from '../topics/publish-problem.ts';
 import { topicProblem } from '../topics/topic-name.ts';
+import { type Application, type ConnectReason, readingOf } from './application.ts';
 import type { Inbox } from './inbox.ts';
 import type { Presence } from './presence.ts';
 import type { Session } from './session.ts';
@@ -26,6 +28,9 @@ export interface CommandOptions {
   /** Whose token or key it is. Never rejects. */
   readonly identify: (credential: string) => Awaitable<Verdict>;
   readonly authorize: Authorize;
+  readonly payloadMaxBytes: number;
+  /** The application behind the gateway. */
+  readonly application: Application;
   readonly metrics: Pick<Metrics, 'clientRoundTripSeconds'>;
   /** Tells a session what it is: the reply to `connect`. */
   readonly greet: (session: Session, id: number) => void;
@@ -55,6 +60,7 @@ interface Begun {
   readonly subscribe: Unloaded;
   readonly publish: readonly AppendOutcome[];
   readonly history: HistoryPage;
+  readonly call: Payload;
   readonly refresh: Verdict;
 }
 
@@ -122,7 +128,12 @@ export const commandTable: CommandTable = {
     run: ping,
   },
   setKeys: { order: 'changes', summary: 'Gives a subscription to a state topic other keys.', run: setKeys },
-  call: { order: 'follows', summary: 'A request to the application. Reserved.', run: call },
+  call: {
+    order: 'follows',
+    summary: 'A request to the application, which answers it.',
+    begin: ask,
+    run: (_session, _fields, _options, payload) => ({ kind: 'result', payload }),
+  },
 };
 
 /** The first part of a command of any kind: the table is complete, so the kinds agree. */
@@ -157,7 +168,7 @@ function introduce(
   if (!token && unauthenticated === true) throw credentialNeeded();
   const can = (capability: string) => capabilities?.includes(capability) === true;
   session.introduce({ client, knowsDictionaries: can('dictionary'), acknowledges: can('acks') });
-  return token ? verify(session, token, options) : undefined;
+  return token ? verify(session, token, 'authenticate', options) : undefined;
 }
 
 function connect(
@@ -176,12 +187,22 @@ function identify(
   { token }: Fields<'refresh'>,
   options: CommandOptions,
 ): Awaitable<Verdict> {
-  return verify(session, token, options);
+  return verify(session, token, 'refresh', options);
 }
 
-/** Whose token it is; that user has a place for this connection. */
-function verify(session: Session, token: string, { identify, reseat }: CommandOptions): Awaitable<Verdict> {
-  return whenDone(identify(token), (verdict) => {
+/** Whose token it is, by the application's leave; that user has a place for this connection. */
+function verify(
+  session: Session,
+  token: string,
+  reason: ConnectReason,
+  { identify, reseat, application }: CommandOptions,
+): Awaitable<Verdict> {
+  const { connect: hook } = application;
+  const decide = (verdict: Verdict) =>
+    verdict instanceof SluiceError || hook === undefined
+      ? verdict
+      : hook({ ...session.asker, identity: verdict }, { reason, origin: '', headers: {} });
+  return whenDone(whenDone(identify(token), decide), (verdict) => {
     if (verdict instanceof SluiceError) return verdict;
     return whenDone(reseat(session, verdict), (problem) => {
       if (problem !== undefined) throw problem;
@@ -205,13 +226,13 @@ function accepted(session: Session, verdict: Verdict, { refused }: CommandOption
 }
 
 function loadTopics(
-  _: Session,
+  session: Session,
   { subscriptions }: Fields<'subscribe'>,
   { subscriber }: CommandOptions,
 ): Awaitable<Unloaded> {
   if (subscriptions.length === 0)
     throw new SluiceError('invalid_request', 'subscribe names at least one topic');
-  return subscriber.load(subscriptions);
+  return subscriber.prepare(session, subscriptions);
 }
 
 function subscribe(
@@ -254,17 +275,23 @@ function unsubscribe(session: Session, { views = [], topics = [], prefix }: Fiel
 function append(
   session: Session,
   fields: Fields<'publish'>,
-  { authorize, broker }: CommandOptions,
+  options: CommandOptions,
 ): Awaitable<readonly AppendOutcome[]> {
+  const { authorize, broker, application } = options;
   const refusal = authorize(session.identity, 'publish', fields.topic);
   if (refusal !== undefined) throw refusal;
-  // The bytes of the message are valid in this turn only.
-  const payload = { format: fields.payload.format, bytes: fields.payload.bytes.slice() };
-  if (payload.format === 'json' && session.codec.name === 'protobuf') {
-    const problem = jsonPayloadProblem(payload.bytes);
-    if (problem !== undefined) throw new SluiceError('invalid_json', problem);
-  }
-  return broker.publish([publishFrom(fields, payload)], session.payer);
+  const wanted = publishFrom(fields, ownPayload(session, fields.payload));
+  const commit = () => broker.publish([wanted], session.payer);
+  if (application.publish === undefined) return commit();
+  const problem = topicNameProblem(wanted.topic) ?? publishProblem(wanted, options.payloadMaxBytes);
+  if (problem !== undefined) throw problem;
+  const verdict = application.publish(session.asker, [wanted]);
+  // Of several that wait for the application, each is committed after those before it.
+  return session.inOrder(async () => {
+    const [problem] = await verdict;
+    if (problem !== undefined) throw problem;
+    return commit();
+  });
 }
 
 function publish(
@@ -282,14 +309,22 @@ function publish(
 function readHistory(
   session: Session,
   { topic, after, limit }: Fields<'history'>,
-  { broker, authorize }: CommandOptions,
+  { broker, authorize, application }: CommandOptions,
 ): Awaitable<HistoryPage> {
   const problem = topicProblem(topic);
   if (problem !== undefined) throw new SluiceError('invalid_topic', problem);
   const refusal = authorize(session.identity, 'subscribe', topic);
-  if (refusal !== undefined) throw refusal;
   const wanted = Math.min(limit || defaultHistoryPublications, maxHistoryPublications);
-  return broker.history(topic, after, wanted, maxHistoryBytes);
+  const read = () => broker.history(topic, after, wanted, maxHistoryBytes);
+  if (application.subscribe === undefined) {
+    if (refusal !== undefined) throw refusal;
+    return read();
+  }
+  const wish = { topic, permitted: refusal === undefined };
+  return whenDone(application.subscribe(session.asker, [wish]), ([verdict]) => {
+    const { filter } = readingOf(verdict, refusal);
+    return filter === undefined ? read() : whenDone(read(), (page) => filteredPage(page, filter));
+  });
 }
 
 function history(
@@ -340,8 +375,27 @@ function ping(session: Session, { roundTripMs, acks }: Fields<'ping'>, options: 
   return { kind: 'pong', timeMs: options.broker.wallMs() };
 }
 
-function call(session: Session, { method }: Fields<'call'>, { answerCall }: CommandOptions): Answer {
-  const payload = answerCall?.(session, method);
-  if (payload === undefined) throw new SluiceError('not_supported');
-  return { kind: 'result', payload };
+function ask(
+  session: Session,
+  { method, payload }: Fields<'call'>,
+  { answerCall, application }: CommandOptions,
+): Awaitable<Payload> {
+  const own = answerCall?.(session, method);
+  if (own !== undefined) return own;
+  const answer = application.call?.(session.asker, method, ownPayload(session, payload ?? nullPayload));
+  if (answer === undefined) throw new SluiceError('not_supported');
+  return whenDone(answer, (result) => {
+    if (result instanceof SluiceError) throw result;
+    return result;
+  });
+}
+
+/** The bytes of the message are valid in this turn only. */
+function ownPayload({ codec }: Session, { format, bytes }: Payload): Payload {
+  const payload = { format, bytes: bytes.slice() };
+  if (format === 'json' && codec.name === 'protobuf') {
+    const problem = jsonPayloadProblem(payload.bytes);
+    if (problem !== undefined) throw new SluiceError('invalid_json', problem);
+  }
+  return payload;
 }

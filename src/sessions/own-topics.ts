@@ -27,7 +27,8 @@ export class OwnTopics {
   join(session: Session, cursor?: string): void {
     const { user } = session.identity;
     const users = user === undefined ? [] : [userTopicOf(user)];
-    const own = [broadcastTopic, ...(session.peer.joins ?? []), ...users];
+    const { joins = [] } = session.identity;
+    const own = [broadcastTopic, ...(session.peer.joins ?? []), ...joins, ...users];
     const joined = targetsOf(session);
     const topics = own.filter((topic): topic is string => topic !== undefined && !joined.has(topic));
     this.#lacking.delete(session);

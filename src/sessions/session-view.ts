@@ -21,6 +21,8 @@ export interface SessionViewFields {
   readonly target: string;
   /** Made by the gateway itself: `$all`, the user's own topic. */
   readonly automatic: boolean;
+  /** The application has granted what the client's credential does not. */
+  readonly granted?: boolean;
   /** The topic whose presence this is about: its frames are Joined and Left. */
   readonly watches?: string;
   /** The topic token that lets the session have it. */
@@ -42,6 +44,7 @@ export class SessionView {
   readonly view: View;
   readonly target: string;
   readonly automatic: boolean;
+  readonly granted: boolean;
   readonly watches: string | undefined;
   readonly payer: Payer | undefined;
   readonly permit: Identity | undefined;
@@ -59,10 +62,12 @@ export class SessionView {
   /** The dictionary that it was sent when it went live last. A later one may be among the frames that it lost. */
   #dictionary = 0;
 
-  constructor({ view, target, automatic, watches, payer, permit, backlog }: SessionViewFields) {
+  constructor(fields: SessionViewFields) {
+    const { view, target, automatic, granted = false, watches, payer, permit, backlog } = fields;
     this.view = view;
     this.target = target;
     this.automatic = automatic;
+    this.granted = granted;
     this.watches = watches;
     this.payer = payer;
     this.permit = permit;

@@ -8,6 +8,7 @@ import type { GatewayCodec } from '../protocol/codec.ts';
 import type { Position } from '../protocol/frames.ts';
 import type { Reply, ServerFrame } from '../protocol/server-frames.ts';
 import type { Payer } from '../topics/payer.ts';
+import type { Asker } from './application.ts';
 import { CommandQueue } from './command-queue.ts';
 import type { Connection } from './connection.ts';
 import type { Seat } from './connection-caps.ts';
@@ -52,6 +53,10 @@ export interface Peer {
   readonly addressKey: string;
   /** Its place under the caps on connections. */
   readonly seat: Seat;
+  /** Who it is by its credential alone, where the application has said more; absent: `identity`. */
+  readonly shown?: Identity;
+  /** What the application was told of its request, where it has said more. */
+  readonly told?: Readonly<Record<string, string>> | undefined;
   /** Topics that it joins without asking, besides `$all` and its user's; absent: none. */
   readonly joins?: readonly string[];
 }
@@ -82,6 +87,8 @@ export class Session implements Receiver, TaskFaults {
   readonly #connection: Connection;
   readonly #outbox: Outbox;
   readonly #views: SessionViews;
+  /** The last of what runs in order; absent until the first. */
+  #last: Promise<unknown> | undefined;
   /** Absent until the first: most sessions never need it. */
   #largeReplies: LargeReplies | undefined;
   /** The expiry that its client was warned of. */
@@ -171,6 +178,12 @@ export class Session implements Receiver, TaskFaults {
     this.#lastSeenAfterMs = wallMs - this.connectedAtMs;
   }
 
+  /** As the application is told of it. */
+  get asker(): Asker {
+    const { id: session, identity, transport } = this;
+    return { session, identity, transport, address: this.peer.address, account: this.payer.account };
+  }
+
   /** The name of its transport. */
   get transport(): string {
     return this.#connection.sink.transport;
@@ -243,6 +256,13 @@ export class Session implements Receiver, TaskFaults {
       faults: this,
     });
     return this.#largeReplies.add(task);
+  }
+
+  /** Runs these one after the other, in the order of the calls, whatever becomes of those before. */
+  inOrder<T>(run: () => Promise<T>): Promise<T> {
+    const result = (this.#last ?? Promise.resolve()).then(run);
+    this.#last = result.catch(() => undefined);
+    return result;
   }
 
   failed(error: unknown): void {

@@ -165,7 +165,7 @@ export class Sessions {
       if (loaded instanceof Failure) this.#refused(session, topic, loaded.error);
       else if (!session.closed) this.#subscribeToPath(session, topic, loaded);
     };
-    session.commands.add(subscriber.afterLoad(subscriptions, finish));
+    session.commands.add(subscriber.afterLoad(subscriptions, finish, session));
   }
 
   /**
@@ -182,7 +182,7 @@ export class Sessions {
     const subscribe = (loaded: Unloaded | Failure) => {
       if (!session.closed) finish(this.#resultsOf(session, subscriptions, loaded));
     };
-    session.commands.add(subscriber.afterLoad(subscriptions, subscribe));
+    session.commands.add(subscriber.afterLoad(subscriptions, subscribe, session));
   }
 
   #resultsOf(
@@ -377,7 +377,7 @@ export class Sessions {
     this.#users.add(session);
     if (isNew) this.#context.events?.connected(session);
     this.#options.subscriber.endForbidden(session);
-    if (isNew || isOther) this.#ownTopics.join(session);
+    if (isNew || isOther || identity.joins !== undefined) this.#ownTopics.join(session);
     const topic = this.#unauthenticated.remove(session);
     if (topic !== undefined) this.subscribeAtOpening(session, topic);
   }

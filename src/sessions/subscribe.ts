@@ -1,7 +1,7 @@
 import type { Authorize } from '../auth/authorize.ts';
 import type { Identity } from '../auth/identity.ts';
 import { covers } from '../auth/permissions.ts';
-import type { Awaitable } from '../awaitable.ts';
+import { type Awaitable, whenDone } from '../awaitable.ts';
 import type { Backlog } from '../catch-up/catch-up.ts';
 import { startPattern } from '../catch-up/start-pattern.ts';
 import { type StartOptions, type StartResult, startTopic } from '../catch-up/start-topic.ts';
@@ -14,13 +14,14 @@ import { snapInterval } from '../protocol/equal-subscriptions.ts';
 import type { Filter, Granted, Position, SubscribeResult, Subscription } from '../protocol/frames.ts';
 import { type CompiledFilter, compileFilter, filterProblem } from '../topics/filter.ts';
 import { isPattern, topicProblem } from '../topics/topic-name.ts';
+import { type Application, both, readingOf, type SubscribeGrant } from './application.ts';
 import type { Inbox } from './inbox.ts';
 import type { Presence } from './presence.ts';
 import type { Session } from './session.ts';
 import { SessionView } from './session-view.ts';
 import { targetProblem } from './target.ts';
 import { type Failure, settled, type Task } from './task.ts';
-import { isOfUser, TopicPermits, type TopicTokens } from './topic-permits.ts';
+import { isOfUser, type Refusals, TopicPermits, type TopicTokens } from './topic-permits.ts';
 import { wireError } from './wire-error.ts';
 
 export interface SubscribeOptions extends StartOptions {
@@ -34,12 +35,19 @@ export interface SubscribeOptions extends StartOptions {
   readonly subscriptionsPerSession: number;
   /** Absent: the gateway takes none. */
   readonly topicTokens?: TopicTokens;
+  /** Asked about each subscription of a client; absent: it does not want to be. */
+  readonly subscribeHook?: Application['subscribe'] | undefined;
 }
 
-/** Why topics could not be loaded, by name; and why topic tokens are refused, by token. */
-export type Unloaded = ReadonlyMap<string, SluiceError>;
+/** What was found out before sessions subscribe. */
+export interface Unloaded {
+  /** Why topics could not be loaded, by name; and why topic tokens are refused, by token. */
+  readonly problems: ReadonlyMap<string, SluiceError>;
+  /** What the application says of each subscription, in order; absent: it was not asked. */
+  readonly verdicts?: readonly (SubscribeGrant | SluiceError | undefined)[] | undefined;
+}
 
-export const noneUnloaded: Unloaded = new Map();
+export const noneUnloaded: Unloaded = { problems: new Map() };
 
 /** Subscribes sessions to views. Everything from reading a ring to joining a view happens in one turn. */
 export class Subscriber {
@@ -70,11 +78,29 @@ export class Subscriber {
     return this.#loadTopics(subscriptions, refused);
   }
 
+  /** The same for subscriptions that a client asks for: the application is asked first. */
+  prepare(session: Session, subscriptions: readonly Subscription[]): Awaitable<Unloaded> {
+    const { subscribeHook, authorize } = this.#options;
+    if (subscribeHook === undefined) return this.load(subscriptions);
+    const isSound = ({ topic, fault }: Subscription) =>
+      fault === undefined && targetProblem(topic) === undefined;
+    const wanted = subscriptions.filter(isSound).map(({ topic, token }) => ({
+      topic,
+      permitted: token !== undefined || authorize(session.identity, 'subscribe', topic) === undefined,
+    }));
+    return whenDone(subscribeHook(session.asker, wanted), (verdicts) => {
+      const given = verdicts.values();
+      const all = subscriptions.map((each) => (isSound(each) ? given.next().value : undefined));
+      const allowed = subscriptions.filter((_, index) => !(all[index] instanceof SluiceError));
+      return whenDone(this.load(allowed), ({ problems }) => ({ problems, verdicts: all }));
+    });
+  }
+
   /** `refused`: see `TopicPermits.refusals`. */
-  #loadTopics(subscriptions: readonly Subscription[], refused: Unloaded): Awaitable<Unloaded> {
+  #loadTopics(subscriptions: readonly Subscription[], refused: Refusals): Awaitable<Unloaded> {
     if (this.#isAhead(subscriptions)) return this.#levelled(subscriptions, refused);
     const topics = this.#unloaded(subscriptions);
-    return topics.length === 0 ? refused : this.#load(topics, refused);
+    return topics.length === 0 ? { problems: refused } : this.#load(topics, refused);
   }
 
   /** Ends what topic tokens permit no more. Call it about once a second. */
@@ -86,17 +112,20 @@ export class Subscriber {
     return subscriptions.some((subscription) => this.#options.broker.isAhead(subscription));
   }
 
-  async #levelled(subscriptions: readonly Subscription[], refused: Unloaded): Promise<Unloaded> {
+  async #levelled(subscriptions: readonly Subscription[], refused: Refusals): Promise<Unloaded> {
     await this.#options.broker.level();
     return this.#load(this.#unloaded(subscriptions), refused);
   }
 
-  /** Loads the topics, and then runs `finish`. */
+  /** Loads the topics, and then runs `finish`. `session`: the client that asks; absent: the gateway does. */
   afterLoad(
     subscriptions: readonly Subscription[],
     finish: (loaded: Unloaded | Failure) => void,
+    session?: Session,
   ): Task<Unloaded | Failure> {
-    return { begin: () => settled(() => this.load(subscriptions)), finish };
+    const load = () =>
+      session === undefined ? this.load(subscriptions) : this.prepare(session, subscriptions);
+    return { begin: () => settled(load), finish };
   }
 
   /**
@@ -110,8 +139,8 @@ export class Subscriber {
   ): SubscribeResult[] {
     const results: SubscribeResult[] = [];
     try {
-      for (const subscription of subscriptions)
-        results.push(this.#result(session, subscription, false, unloaded));
+      for (const [index, subscription] of subscriptions.entries())
+        results.push(this.#result(session, subscription, false, unloaded, unloaded.verdicts?.[index]));
     } catch (fault) {
       for (const result of results) {
         const made = 'view' in result ? session.views.get(result.view) : undefined;
@@ -155,7 +184,8 @@ export class Subscriber {
     const added = new Set([...options.keys.set].filter((key) => !had.set.has(key)));
     if (at === undefined) backlog.takeSnapshot(nowMs);
     else if (added.size > 0) backlog.takeValuesOf(added, nowMs);
-    const after = new SessionView({ view, target, automatic: false, payer, permit, backlog });
+    const { granted } = before;
+    const after = new SessionView({ view, target, automatic: false, granted, payer, permit, backlog });
     session.addView(after);
     if (permit !== undefined) this.#permits.began({ session, sessionView: after, permit });
     if (isWatched) this.#watchOrUndo(session, after);
@@ -193,9 +223,9 @@ export class Subscriber {
   /** Ends the subscriptions that the session's new identity forbids, and tells the client. */
   endForbidden(session: Session): void {
     const { authorize } = this.#options;
-    const isForbidden = ({ target, watch, permit }: SessionView) =>
+    const isForbidden = ({ target, watch, permit, granted }: SessionView) =>
       (permit === undefined
-        ? authorize(session.identity, 'subscribe', target) !== undefined
+        ? !granted && authorize(session.identity, 'subscribe', target) !== undefined
         : !isOfUser(permit, session)) ||
       (watch !== undefined && authorize(session.identity, 'presence', target) !== undefined);
     const ended = [...session.views.values()].filter(
@@ -213,40 +243,48 @@ export class Subscriber {
       .filter((topic) => !isPattern(topic) && !broker.isLoaded(topic) && topicProblem(topic) === undefined);
   }
 
-  async #load(topics: readonly string[], refused: Unloaded): Promise<Unloaded> {
-    const failed = new Map(refused);
+  async #load(topics: readonly string[], refused: Refusals): Promise<Unloaded> {
+    const problems = new Map(refused);
     const load = async (topic: string) => {
       try {
         await this.#options.broker.load(topic);
       } catch (error) {
         if (!(error instanceof SluiceError)) throw error;
-        failed.set(topic, error);
+        problems.set(topic, error);
       }
     };
     await Promise.all(topics.map(load));
-    return failed;
+    return { problems };
   }
 
   #result(
     session: Session,
     subscription: Subscription,
     automatic: boolean,
-    unloaded: Unloaded,
+    { problems }: Unloaded,
+    verdict?: SubscribeGrant | SluiceError,
   ): SubscribeResult {
     try {
-      const problem = unloaded.get(subscription.topic) ?? unloaded.get(subscription.token ?? '');
+      const problem = problems.get(subscription.topic) ?? problems.get(subscription.token ?? '');
       if (problem !== undefined) throw problem;
-      return this.#subscribe(session, subscription, automatic);
+      if (verdict instanceof SluiceError) throw verdict;
+      return this.#subscribe(session, subscription, automatic, verdict);
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
       return { topic: subscription.topic, error: wireError(error) };
     }
   }
 
-  #subscribe(session: Session, subscription: Subscription, automatic: boolean): Granted {
+  #subscribe(
+    session: Session,
+    subscription: Subscription,
+    automatic: boolean,
+    verdict: SubscribeGrant | undefined,
+  ): Granted {
     const { topic: target } = subscription;
-    const permit = automatic ? undefined : this.#check(session, subscription);
-    const options = this.#viewOptions(session, subscription, permit?.grant?.filter);
+    const permit = automatic ? undefined : this.#check(session, subscription, verdict);
+    const bound = both(verdict?.filter, permit?.grant?.filter);
+    const options = this.#viewOptions(session, subscription, bound);
     const replaced = this.#checkPlace(session, options, subscription);
     if (subscription.replaces === true) this.#endReplaced(session, target);
     const payer = session.payer;
@@ -255,13 +293,14 @@ export class Subscriber {
     const isInbox = inbox.isInboxOf(session, view);
     const from = isInbox ? inbox.startOf(session, view, subscription, replaced) : subscription;
     const { backlog, result } = this.#start(view, from);
-    const sessionView = new SessionView({ view, target, automatic, payer, permit, backlog });
+    const granted = verdict?.grant === true;
+    const sessionView = new SessionView({ view, target, automatic, granted, payer, permit, backlog });
     session.addView(sessionView);
     if (permit !== undefined) this.#permits.began({ session, sessionView, permit });
     if (isInbox) inbox.joined(session, sessionView, subscription);
     if (subscription.presence === true) this.#watchOrUndo(session, sessionView);
-    const granted = { view: view.id, intervalMs: options.intervalMs || undefined };
-    return { ...result, topic: target, ...granted, inbox: isInbox || undefined };
+    const place = { view: view.id, intervalMs: options.intervalMs || undefined };
+    return { ...result, topic: target, ...place, inbox: isInbox || undefined };
   }
 
   /** What the subscriber lacks of the view, and what it is told. */
@@ -275,6 +314,7 @@ export class Subscriber {
   #check(
     session: Session,
     { topic: target, filter, presence, since, last, keys, token, fault: malformed }: Subscription,
+    verdict: SubscribeGrant | undefined,
   ): Identity | undefined {
     if (malformed !== undefined) throw new SluiceError(malformed.code, malformed.message);
     const problem = targetProblem(target);
@@ -296,8 +336,7 @@ export class Subscriber {
     if (keys !== undefined && (isPattern(target) || this.#options.modeOf(target) !== 'state'))
       throw new SluiceError('invalid_request', 'keys are of a state topic');
     if (token !== undefined) return this.#permits.of(session, target, token);
-    const refusal = this.#options.authorize(session.identity, 'subscribe', target);
-    if (refusal !== undefined) throw refusal;
+    readingOf(verdict, this.#options.authorize(session.identity, 'subscribe', target));
     return undefined;
   }
 

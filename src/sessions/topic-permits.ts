@@ -34,7 +34,7 @@ export interface Permitted {
 }
 
 /** Why topic tokens are refused, by token. */
-type Refusals = ReadonlyMap<string, SluiceError>;
+export type Refusals = ReadonlyMap<string, SluiceError>;
 
 const noRefusals: Refusals = new Map();
 

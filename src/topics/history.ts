@@ -1,4 +1,5 @@
-import type { OffsetRange, Position } from '../protocol/frames.ts';
+import type { Filter, OffsetRange, Position } from '../protocol/frames.ts';
+import { compileFilter } from './filter.ts';
 import type { StoredPublication } from './publication.ts';
 import type { Ring } from './ring.ts';
 import type { Topic } from './topic.ts';
@@ -44,4 +45,10 @@ function pageEnd(ring: Ring, from: number, upto: number, maxBytes: number): numb
     if (bytes >= maxBytes) return offset;
   }
   return upto;
+}
+
+/** Only what the filter matches. The page covers the same offsets. */
+export function filteredPage(page: HistoryPage, filter: Filter): HistoryPage {
+  const { matches } = compileFilter(filter);
+  return { ...page, publications: page.publications.filter(({ tags }) => matches(tags)) };
 }

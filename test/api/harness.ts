@@ -60,6 +60,8 @@ export async function startApi(options: HarnessOptions = {}) {
   };
   const ports: ApiPorts = {
     publisher: broker,
+    application: {},
+    payloadMaxBytes: 65_536,
     topics: topicReader({ broker, namespace, subscribers: () => 0 }),
     sessions: {
       count: () => connections.size,

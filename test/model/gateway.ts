@@ -181,6 +181,8 @@ export class Gateway {
         broker: this.broker,
         presence,
         inbox,
+        application: {},
+        payloadMaxBytes: 65_536,
         identify: () => new SluiceError('unauthorized'),
         authorize,
         metrics,

@@ -219,6 +219,8 @@ export async function makeGateway(options: GatewayOptions = {}) {
       broker,
       presence,
       inbox,
+      application: {},
+      payloadMaxBytes: 65_536,
       identify: (token) =>
         whenDone(
           tokens.get(token) ?? refused,

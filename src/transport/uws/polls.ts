@@ -159,7 +159,8 @@ export class Polls {
   /** A client whose session is here goes on elsewhere. */
   replaced(session: string, { addressKey, user }: Holder): void {
     const known = this.#connections.get(session)?.session;
-    if (known?.peer.addressKey === addressKey && known.identity.user === user) known.end('going_away');
+    if (known?.peer.addressKey === addressKey && (known.peer.shown ?? known.identity).user === user)
+      known.end('going_away');
   }
 
   #begin(asking: Asking, peer: Peer): void {
@@ -233,9 +234,12 @@ export class Polls {
 /** Whether the session is one of this client. */
 function isOf({ session }: PollConnection, { applicant, identity }: Visitor): boolean {
   if (session === undefined) return false;
-  const { user, apiKey } = session.identity;
+  const { shown, told, addressKey } = session.peer;
+  const { user, apiKey } = shown ?? session.identity;
   const isSame = user === identity.user && apiKey === identity.apiKey;
-  return isSame && session.peer.addressKey === applicant.addressKey;
+  // What the application knows a client by must be there at each poll.
+  const isToldSame = shown === undefined || JSON.stringify(told) === JSON.stringify(applicant.told);
+  return isSame && isToldSame && addressKey === applicant.addressKey;
 }
 
 const utf8 = new TextEncoder();

@@ -115,7 +115,8 @@ export class StreamDoor {
     const { admission } = this.#options;
     return whenDone(admission.identify(applicant, 'http'), (verdict) => {
       if (reception.isOver) return;
-      const identity = isUnauthenticated(verdict) ? credentialNeeded() : verdict;
+      const isKnown = !isUnauthenticated(verdict) || isLeftToApplication(admission, applicant, verdict);
+      const identity = isKnown ? verdict : credentialNeeded();
       const asked = identity instanceof SluiceError ? identity : read();
       if (identity instanceof SluiceError || asked instanceof SluiceError) {
         reception.refuse(asked as SluiceError);
@@ -125,7 +126,10 @@ export class StreamDoor {
       if (continues && known === undefined) admission.hasConnection(applicant);
       const admit = (former?: string) =>
         (continues ? admission.ask(applicant) : undefined) ??
-        admission.admit(applicant, identity, () => reception.isOver, former);
+        whenDone(
+          admission.admit(applicant, identity, () => reception.isOver, former),
+          authenticated,
+        );
       reception.enter({ applicant, asked, identity, admit });
     });
   }
@@ -137,6 +141,21 @@ function goesOn(reception: Reception, applicant: Applicant, asked: StreamRequest
 
 function isUnauthenticated(verdict: Peer['identity'] | SluiceError): boolean {
   return !(verdict instanceof SluiceError) && verdict.unauthenticated === true;
+}
+
+function isLeftToApplication(
+  admission: Admission,
+  applicant: Applicant,
+  verdict: Peer['identity'] | SluiceError,
+): boolean {
+  return !(verdict instanceof SluiceError) && admission.asksAbout(applicant, verdict);
+}
+
+/** The application may have had nothing to say of a client without a credential. */
+function authenticated(peer: Peer | SluiceError): Peer | SluiceError {
+  if (peer instanceof SluiceError || peer.identity.unauthenticated !== true) return peer;
+  peer.seat.leave();
+  return credentialNeeded();
 }
 
 function credentialNeeded(): SluiceError {

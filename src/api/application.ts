@@ -1,0 +1,88 @@
+import { isUtf8 } from 'node:buffer';
+import { isOperator } from '../auth/identity.ts';
+import { type Awaitable, whenDone } from '../awaitable.ts';
+import { SluiceError } from '../errors.ts';
+import type { Filter, Payload, Position, PublishFields } from '../protocol/frames.ts';
+import { cutMembers } from '../protocol/json/envelope.ts';
+import { nullPayload } from '../protocol/payload.ts';
+import { type Asker, readingOf } from '../sessions/application.ts';
+import type { AppendOutcome } from '../topics/engine.ts';
+import { publishProblem, topicNameProblem } from '../topics/publish-problem.ts';
+import { type ApiResponse, jsonText } from './http.ts';
+import type { ApiPorts } from './ports.ts';
+import type { Call } from './route.ts';
+import { callBody } from './schemas.ts';
+import { validate } from './validate.ts';
+
+function askerOf({ identity, payer }: Call): Asker {
+  return { identity, transport: 'http', account: payer.account };
+}
+
+/** Publishes for the caller what the application does not refuse. Returns an outcome for each, in order. */
+export function publishFor(
+  call: Call,
+  { publisher, application, payloadMaxBytes }: ApiPorts,
+  publishes: readonly PublishFields[],
+  expected?: Position,
+): Awaitable<readonly AppendOutcome[]> {
+  const { payer, identity } = call;
+  const hook = application.publish;
+  if (hook === undefined || isOperator(identity)) return publisher.publish(publishes, payer, expected);
+  const problems = publishes.map(
+    (fields) => topicNameProblem(fields.topic) ?? publishProblem(fields, payloadMaxBytes),
+  );
+  const sound = publishes.filter((_, index) => problems[index] === undefined);
+  return whenDone(hook(askerOf(call), sound), (verdicts) => {
+    const given = verdicts.values();
+    const refusals = problems.map((problem) => problem ?? given.next().value);
+    const allowed = publishes.filter((_, index) => refusals[index] === undefined);
+    return whenDone(allowed.length === 0 ? [] : publisher.publish(allowed, payer, expected), (outcomes) => {
+      const done = outcomes.values();
+      return refusals.map(
+        (error): AppendOutcome =>
+          error === undefined ? (done.next().value as AppendOutcome) : { ok: false, error },
+      );
+    });
+  });
+}
+
+/** Resolves with what the caller may read of a topic, or a pattern, that its credential permits; rejects if nothing. */
+export async function readingFor(
+  call: Call,
+  { application }: ApiPorts,
+  topic: string,
+): Promise<Filter | undefined> {
+  if (application.subscribe === undefined || isOperator(call.identity)) return undefined;
+  const [verdict] = await application.subscribe(askerOf(call), [{ topic, permitted: true }]);
+  return readingOf(verdict, undefined).filter;
+}
+
+/** `POST /api/call` */
+export function callApplication(call: Call, { application }: ApiPorts): Awaitable<ApiResponse> {
+  const { method, payload } = readCall(call.body);
+  const answer = application.call?.(askerOf(call), method, payload);
+  if (answer === undefined) throw new SluiceError('not_supported');
+  return whenDone(answer, (result) => {
+    if (result instanceof SluiceError) throw result;
+    return jsonText(200, Buffer.concat(answerPieces(result)));
+  });
+}
+
+function readCall(body: Uint8Array): { readonly method: string; readonly payload: Payload } {
+  if (!isUtf8(body)) throw new SluiceError('invalid_json', 'the body is not UTF-8');
+  const cut = cutMembers(body, ['data']);
+  if (!cut.ok) throw new SluiceError('invalid_json', cut.message);
+  const asked = validate<{ method: string; dataBase64?: string | undefined }>(callBody, cut.envelope);
+  if (asked instanceof SluiceError) throw asked;
+  const { method, dataBase64 } = asked;
+  const [data] = cut.values;
+  if (dataBase64 !== undefined)
+    return { method, payload: { format: 'binary', bytes: Buffer.from(dataBase64, 'base64') } };
+  return { method, payload: data === undefined ? nullPayload : { format: 'json', bytes: data } };
+}
+
+function answerPieces({ format, bytes }: Payload): Uint8Array[] {
+  return format === 'json'
+    ? [Buffer.from('{"data":'), bytes, Buffer.from('}')]
+    : [Buffer.from(JSON.stringify({ dataBase64: Buffer.from(bytes).toString('base64') }))];
+}

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { topicActions } from '../auth/identity.ts';
+import type { Filter } from '../protocol/frames.ts';
+import { jsonCodec } from '../protocol/json/codec.ts';
+import { filterProblem } from '../topics/filter.ts';
+import { isPattern, isReserved, patternProblem, topicProblem } from '../topics/topic-name.ts';
+import { HookFailure } from './failure.ts';
+
+/** What a client is told at most of why it may not. */
+const reasonMaxLength = 200;
+const listMax = 100;
+
+const denial = z.strictObject({
+  allow: z.literal(false),
+  // Control characters would reach logs and terminals.
+  reason: z
+    .string()
+    .transform((reason) => reason.replace(/\p{C}/gu, ' ').slice(0, reasonMaxLength))
+    .optional(),
+});
+const topic = z.string().refine((name) => topicProblem(name) === undefined && !isReserved(name));
+const pattern = z
+  .string()
+  .refine((name) => (isPattern(name) ? patternProblem(name) : topicProblem(name)) === undefined);
+
+const connectConsent = z.strictObject({
+  allow: z.literal(true),
+  user: z.string().min(1).max(200).optional(),
+  topics: z.array(topic).max(listMax).optional(),
+  permissions: z
+    .array(z.strictObject({ pattern, allow: z.array(z.enum(topicActions)) }))
+    .max(listMax)
+    .optional(),
+});
+const subscribeConsent = z.strictObject({
+  allow: z.literal(true),
+  grant: z.boolean().optional(),
+  filter: z.unknown().transform(readFilter).optional(),
+});
+const publishConsent = z.strictObject({ allow: z.literal(true) });
+const callAnswer = z.strictObject({ data: z.unknown() });
+
+export const answerSchemas = {
+  connect: z.union([connectConsent, denial]),
+  subscribe: z.union([subscribeConsent, denial]),
+  publish: z.union([publishConsent, denial]),
+  call: z.union([callAnswer, denial]),
+};
+
+/** As the subscribe command reads one. */
+function readFilter(value: unknown, context: z.RefinementCtx): Filter | undefined {
+  if (value === undefined || value === null) return undefined;
+  const command = JSON.stringify({ type: 'subscribe', topic: 'any', filter: value });
+  const decoded = jsonCodec.decodeClientFrame(new TextEncoder().encode(command));
+  const filter =
+    decoded.ok && decoded.frame.kind === 'subscribe' ? decoded.frame.subscriptions[0]?.filter : undefined;
+  if (filter !== undefined && filterProblem(filter) === undefined) return filter;
+  context.addIssue({ code: 'custom', message: 'is no filter' });
+  return z.NEVER;
+}
+
+/** The answer to one question. Throws a `HookFailure` for what is none; names fields, never quotes values. */
+export function readAnswer<S extends z.ZodType>(schema: S, answer: unknown): z.output<S> {
+  const result = schema.safeParse(answer);
+  if (result.success) return result.data;
+  throw new HookFailure('malformed', 'its answer is not of the documented form');
+}
+
+/** One answer for each of `count` questions: as many, or one for all. */
+export function readAnswers<S extends z.ZodType>(schema: S, answer: unknown, count: number): z.output<S>[] {
+  if (typeof answer !== 'object' || answer === null || !('results' in answer))
+    return Array.from({ length: count }, () => readAnswer(schema, answer));
+  const { results } = answer;
+  if (!Array.isArray(results) || results.length !== count)
+    throw new HookFailure('malformed', 'it answered another number of results than it was asked');
+  return results.map((each) => readAnswer(schema, each));
+}
+
+export function parseJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+  } catch {
+    throw new HookFailure('malformed', 'its answer is not JSON in UTF-8');
+  }
+}

@@ -1,0 +1,274 @@
+import { type Identity, isOperator } from '../auth/identity.ts';
+import { isOthersTopic } from '../auth/permissions.ts';
+
+import { SluiceError } from '../errors.ts';
+import type { Payload } from '../protocol/frames.ts';
+import { cutMembers } from '../protocol/json/envelope.ts';
+import { jsonPayloadProblem } from '../protocol/payload.ts';
+import type { Application, Asker, SubscribeGrant } from '../sessions/application.ts';
+import { isReserved } from '../topics/topic-name.ts';
+import { answerSchemas, parseJson, readAnswer, readAnswers } from './answers.ts';
+import type { CallHandler, Denial, HookName, Hooks } from './contract.ts';
+import type { Endpoint } from './endpoint.ts';
+import { HookFailure } from './failure.ts';
+import type { Gate } from './gate.ts';
+import { callQuestion, clientOf, plainQuestion, publishQuestion, type Question } from './questions.ts';
+
+/** Whom to ask: a function of this process, or a URL. */
+export type Answerer =
+  | { readonly ask: NonNullable<Hooks[HookName]>; readonly endpoint?: undefined }
+  | { readonly endpoint: Endpoint; readonly ask?: undefined };
+
+export interface AskedHook {
+  readonly answerer: Answerer;
+  readonly gate: Gate;
+  /** Where it fails, the client may do what it might without this hook. */
+  readonly failsOpen: boolean;
+}
+
+export interface HookedOptions {
+  readonly hooks: { readonly [N in HookName]?: AskedHook };
+  /** Methods that are answered in this process. They go through the gate of calls, too. */
+  readonly handlers: ReadonlyMap<string, CallHandler>;
+  /** Bounds the calls of `handlers`; absent: there can be none. */
+  readonly handlerGate?: Gate | undefined;
+  /** Of the gateway itself. */
+  readonly isOwn: (identity: Identity) => boolean;
+  /** Why the credential does not count any more: it may have been revoked while the application was asked. */
+  readonly refusal: (identity: Identity) => SluiceError | undefined;
+  readonly payloadMaxBytes: number;
+}
+
+/** Of an answer of a hook that decides. */
+export const decisionMaxBytes = 64 * 1024;
+
+/** The application as its hooks answer for it. */
+export function hookedApplication(options: HookedOptions): Application {
+  const { hooks, handlers, isOwn, payloadMaxBytes } = options;
+  const { connect, subscribe, publish, call } = hooks;
+  // A key is the application itself, and so is this machine where it needs none and asks over HTTP.
+  const isExempt = ({ identity, transport }: Asker) =>
+    identity.apiKey !== undefined || isOwn(identity) || (transport === 'http' && isOperator(identity));
+  return {
+    ...(connect && {
+      connect: (asker, facts) =>
+        isExempt(asker)
+          ? asker.identity
+          : connectVerdict(connect, asker, facts).then(
+              (verdict) => options.refusal(asker.identity) ?? verdict,
+            ),
+    }),
+    ...(subscribe && {
+      subscribe: (asker, wanted) =>
+        isExempt(asker) || wanted.length === 0
+          ? wanted.map(() => plainGrant)
+          : subscribeVerdicts(subscribe, asker, wanted),
+    }),
+    ...(publish && {
+      publish: (asker, publishes) =>
+        isExempt(asker) || publishes.length === 0
+          ? publishes.map(() => undefined)
+          : publishVerdicts(publish, asker, publishes),
+    }),
+    ...((call !== undefined || options.handlerGate !== undefined) && {
+      call: (asker, method, payload) => {
+        if (payload.bytes.length > payloadMaxBytes) return new SluiceError('payload_too_large');
+        const handler = handlers.get(method);
+        const question = callQuestion(clientOf(asker), method, payload);
+        if (handler !== undefined && options.handlerGate !== undefined)
+          return handled(handler, options.handlerGate, asker, question, payloadMaxBytes);
+        return call && called(call, asker, question, payloadMaxBytes);
+      },
+    }),
+  };
+}
+
+const plainGrant: SubscribeGrant = { grant: false };
+
+async function asked(
+  { answerer, gate }: AskedHook,
+  { account }: Asker,
+  question: Question,
+  answerMaxBytes: number,
+): Promise<unknown> {
+  const { endpoint } = answerer;
+  const outcome = await gate.ask<unknown>(account, question.bytes, async (signal) =>
+    endpoint === undefined
+      ? answerer.ask(question.value() as never)
+      : endpoint.post(question.body(), answerMaxBytes, signal),
+  );
+  if (outcome instanceof Error) throw outcome;
+  return endpoint === undefined ? outcome : parseJson(outcome as Uint8Array);
+}
+
+/** The verdict of a hook that decides; `otherwise`: where it fails open. */
+async function decided<T>(
+  hook: AskedHook,
+  ask: () => Promise<T>,
+  otherwise: T,
+  refuse: (error: SluiceError) => T,
+): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof SluiceError) return refuse(error);
+    if (!(error instanceof HookFailure)) throw error;
+    if (error.kind === 'malformed') hook.gate.failed(error);
+    return hook.failsOpen ? otherwise : refuse(unavailable());
+  }
+}
+
+function connectVerdict(hook: AskedHook, asker: Asker, facts: object): Promise<Identity | SluiceError> {
+  const { identity } = asker;
+  const ask = async () => {
+    const question = plainQuestion('connect', { client: clientOf(asker), ...facts });
+    const answer = readAnswer(answerSchemas.connect, await asked(hook, asker, question, decisionMaxBytes));
+    if (!answer.allow) return denied(hook, answer);
+    const { user, topics = [], permissions = [] } = answer;
+    if (user === undefined && answer.topics === undefined && answer.permissions === undefined)
+      return identity;
+    const { unauthenticated: _, ...known } = identity;
+    const merged: Identity = { ...known, ...(user === undefined ? {} : { user }) };
+    if (topics.some((topic) => isOthersTopic(merged, topic)))
+      throw new HookFailure('malformed', 'it named the topic of another user');
+    const joined = topics.map((pattern) => ({ pattern, allow: ['subscribe'] as const }));
+    return { ...merged, permissions: [...identity.permissions, ...permissions, ...joined], joins: topics };
+  };
+  return decided<Identity | SluiceError>(hook, ask, identity, (error) => error);
+}
+
+function subscribeVerdicts(
+  hook: AskedHook,
+  asker: Asker,
+  wanted: Parameters<NonNullable<Application['subscribe']>>[1],
+): Promise<readonly (SubscribeGrant | SluiceError)[]> {
+  const ask = async () => {
+    const bytes = wanted.reduce((sum, { topic }) => sum + topic.length, 0);
+    const question = plainQuestion('subscribe', { client: clientOf(asker), subscriptions: wanted }, bytes);
+    const answer = await asked(hook, asker, question, decisionMaxBytes);
+    return readAnswers(answerSchemas.subscribe, answer, wanted.length).map((each, index) => {
+      if (!each.allow) return denied(hook, each);
+      const { topic } = wanted[index]!;
+      const mayGrant = !isReserved(topic) && !isOthersTopic(asker.identity, topic);
+      return { grant: each.grant === true && mayGrant, filter: each.filter };
+    });
+  };
+  const all = (verdict: SubscribeGrant | SluiceError) => wanted.map(() => verdict);
+  return decided<readonly (SubscribeGrant | SluiceError)[]>(hook, ask, all(plainGrant), all);
+}
+
+function publishVerdicts(
+  hook: AskedHook,
+  asker: Asker,
+  publishes: Parameters<NonNullable<Application['publish']>>[1],
+): Promise<readonly (SluiceError | undefined)[]> {
+  const ask = async () => {
+    const answer = await asked(hook, asker, publishQuestion(clientOf(asker), publishes), decisionMaxBytes);
+    return readAnswers(answerSchemas.publish, answer, publishes.length).map((each) =>
+      each.allow ? undefined : denied(hook, each),
+    );
+  };
+  const all = (verdict: SluiceError | undefined) => publishes.map(() => verdict);
+  return decided<readonly (SluiceError | undefined)[]>(hook, ask, all(undefined), all);
+}
+
+async function called(
+  hook: AskedHook,
+  asker: Asker,
+  question: Question,
+  payloadMaxBytes: number,
+): Promise<Payload | SluiceError> {
+  const { endpoint } = hook.answerer;
+  // Base64 is longer by a third.
+  const answerMaxBytes = 2 * payloadMaxBytes + decisionMaxBytes;
+  try {
+    const outcome = await hook.gate.ask<unknown>(asker.account, question.bytes, async (signal) =>
+      endpoint === undefined
+        ? hook.answerer.ask!(question.value() as never)
+        : endpoint.post(question.body(), answerMaxBytes, signal),
+    );
+    if (outcome instanceof HookFailure && outcome.status === 404)
+      return new SluiceError('not_found', 'the application has no such method');
+    if (outcome instanceof Error) return outcome instanceof SluiceError ? outcome : unavailable();
+    const answer = endpoint === undefined ? outcome : cutAnswer(outcome as Uint8Array);
+    const read = readAnswer(answerSchemas.call, answer);
+    if ('allow' in read) return denied(hook, read);
+    return fitting(read.data instanceof RawJson ? read.data.payload : payloadOf(read.data), payloadMaxBytes);
+  } catch (error) {
+    if (!(error instanceof HookFailure)) throw error;
+    hook.gate.failed(error);
+    return unavailable();
+  }
+}
+
+/** What a handler throws as an error of the table is the client's. */
+async function handled(
+  handler: CallHandler,
+  gate: Gate,
+  { account }: Asker,
+  question: Question,
+  payloadMaxBytes: number,
+): Promise<Payload | SluiceError> {
+  const outcome = await gate.ask<unknown>(account, question.bytes, async () => {
+    try {
+      return { data: await handler(question.value() as never) };
+    } catch (error) {
+      if (error instanceof SluiceError) return { error };
+      throw error;
+    }
+  });
+  if (outcome instanceof SluiceError) return outcome;
+  if (outcome instanceof HookFailure) return unavailable();
+  const { data, error } = outcome as { readonly data?: unknown; readonly error?: SluiceError };
+  try {
+    return error ?? fitting(payloadOf(data), payloadMaxBytes);
+  } catch (failure) {
+    if (!(failure instanceof HookFailure)) throw failure;
+    gate.failed(failure);
+    return unavailable();
+  }
+}
+
+/** A payload that is taken byte for byte from the answer. */
+class RawJson {
+  readonly payload: Payload;
+
+  constructor(payload: Payload) {
+    this.payload = payload;
+  }
+}
+
+function cutAnswer(body: Uint8Array): unknown {
+  const problem = jsonPayloadProblem(body);
+  const cut = problem === undefined ? cutMembers(body, ['data', 'dataBase64']) : undefined;
+  if (cut?.ok !== true) throw new HookFailure('malformed', 'its answer is no JSON object');
+  const [data, base64] = cut.values;
+  if (data !== undefined) return { ...cut.envelope, data: new RawJson({ format: 'json', bytes: data }) };
+  if (base64 === undefined) return cut.envelope;
+  const text: unknown = JSON.parse(Buffer.from(base64).toString());
+  if (typeof text !== 'string') throw new HookFailure('malformed', 'dataBase64 is no text');
+  return { ...cut.envelope, data: new RawJson({ format: 'binary', bytes: Buffer.from(text, 'base64') }) };
+}
+
+function payloadOf(data: unknown): Payload {
+  if (data instanceof Uint8Array) return { format: 'binary', bytes: data };
+  try {
+    return { format: 'json', bytes: Buffer.from(JSON.stringify(data ?? null)) };
+  } catch (cause) {
+    throw new HookFailure('malformed', 'its answer can not be carried as JSON', undefined, cause);
+  }
+}
+
+function fitting(payload: Payload, maxBytes: number): Payload {
+  if (payload.bytes.length <= maxBytes) return payload;
+  throw new HookFailure('too_large', `its answer has more than ${maxBytes} bytes`);
+}
+
+function denied({ gate }: AskedHook, { reason }: Denial | { reason?: string | undefined }): SluiceError {
+  gate.denied();
+  return new SluiceError('denied', reason || undefined);
+}
+
+function unavailable(): SluiceError {
+  return new SluiceError('application_unavailable', undefined, { retryAfterMs: 1000 });
+}

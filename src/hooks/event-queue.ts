@@ -1,0 +1,101 @@
+/** Events of a batch, and their bytes. */
+const batchMaxEvents = 500;
+const batchMaxBytes = 256 * 1024;
+/** Topics of one page of a resync. */
+export const resyncPageTopics = 1000;
+
+export interface Batch {
+  readonly events: readonly string[];
+  /** Absent: the batch only goes on. */
+  readonly resync?: { readonly page: number; readonly last: boolean; readonly topics: readonly string[] };
+  readonly bytes: number;
+}
+
+/**
+ * Events as JSON texts, in order, until they are acknowledged. When they exceed their bytes all are dropped, and what
+ * comes next is a resync: the topics that were occupied at that moment, in pages, and then the events after it.
+ */
+export class EventQueue {
+  readonly #maxBytes: number;
+  readonly #occupied: () => readonly string[];
+  #events: string[] = [];
+  #bytes = 0;
+  /** Topics of the resync that were not taken into a batch yet; undefined: there is none. */
+  #resync: { topics: readonly string[]; page: number } | undefined;
+  #flight: Batch | undefined;
+  #dropped = 0;
+
+  /** It begins with a resync. `occupied`: the topics that are. */
+  constructor(maxBytes: number, occupied: () => readonly string[]) {
+    this.#maxBytes = maxBytes;
+    this.#occupied = occupied;
+    this.#startResync();
+  }
+
+  /** Of events that wait or are under way. */
+  get bytes(): number {
+    return this.#bytes + (this.#flight?.bytes ?? 0);
+  }
+
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  get isEmpty(): boolean {
+    return this.#flight === undefined && this.#events.length === 0 && this.#resync === undefined;
+  }
+
+  /** Call it when what the event says is true of `occupied`. */
+  add(event: string): void {
+    const bytes = Buffer.byteLength(event);
+    if (this.bytes + bytes <= this.#maxBytes) {
+      this.#events.push(event);
+      this.#bytes += bytes;
+      return;
+    }
+    this.#dropped += this.#events.length + 1;
+    this.#events = [];
+    this.#bytes = 0;
+    this.#startResync();
+  }
+
+  /** What is to be sent, the same until `acknowledged`; undefined: nothing. */
+  next(): Batch | undefined {
+    this.#flight ??= this.#take();
+    return this.#flight;
+  }
+
+  /** Returns how many events the batch had. */
+  acknowledged(): number {
+    const count = this.#flight?.events.length ?? 0;
+    this.#flight = undefined;
+    return count;
+  }
+
+  #startResync(): void {
+    this.#resync = { topics: this.#occupied(), page: 0 };
+  }
+
+  #take(): Batch | undefined {
+    if (this.#resync !== undefined) return this.#takePage(this.#resync);
+    if (this.#events.length === 0) return undefined;
+    let count = 0;
+    let bytes = 0;
+    for (const event of this.#events) {
+      const size = Buffer.byteLength(event);
+      if (count > 0 && (count === batchMaxEvents || bytes + size > batchMaxBytes)) break;
+      count++;
+      bytes += size;
+    }
+    this.#bytes -= bytes;
+    return { events: this.#events.splice(0, count), bytes };
+  }
+
+  #takePage({ topics, page }: { topics: readonly string[]; page: number }): Batch {
+    const from = page * resyncPageTopics;
+    const last = from + resyncPageTopics >= topics.length;
+    this.#resync = last ? undefined : { topics, page: page + 1 };
+    const part = topics.slice(from, from + resyncPageTopics);
+    return { events: [], resync: { page: page + 1, last, topics: part }, bytes: 0 };
+  }
+}

@@ -1,0 +1,218 @@
+import { randomBytes } from 'node:crypto';
+import type { Identity } from '../auth/identity.ts';
+import type { Metrics } from '../metrics.ts';
+import { toInstant } from '../protocol/instant.ts';
+import type {
+  DisconnectReason,
+  ObservedSession,
+  SessionEvents,
+  UnsubscribeReason,
+} from '../sessions/session-events.ts';
+import type { Endpoint } from './endpoint.ts';
+import { EventQueue } from './event-queue.ts';
+import { HookFailure } from './failure.ts';
+import { Occupancy } from './occupancy.ts';
+
+export interface EventsOptions {
+  readonly endpoint: Endpoint;
+  /** What the application knows this gateway by, the same after a restart. */
+  readonly gateway: string;
+  readonly queueMaxBytes: number;
+  readonly timeoutMs: number;
+  readonly monotonicMs: () => number;
+  /** Of the gateway itself, of which nothing is told. */
+  readonly isOwn: (identity: Identity) => boolean;
+  readonly metrics: Pick<
+    Metrics,
+    'eventsTotal' | 'eventsDroppedTotal' | 'eventBatchErrorsTotal' | 'eventQueueBytes' | 'onScrape'
+  >;
+  readonly log: { warn(fields: Readonly<Record<string, unknown>>, message: string): void };
+  /** Of the first wait after a failure; it doubles up to 60 times as much. */
+  readonly retryMs?: number;
+}
+
+/** Events of this time go together. */
+const lingerMs = 20;
+const answerMaxBytes = 64 * 1024;
+const logEveryMs = 10_000;
+
+/**
+ * Tells the application what sessions do: one batch at a time, each until it is acknowledged, so that all events come
+ * in their order.
+ */
+export class ApplicationEvents implements SessionEvents {
+  readonly #options: EventsOptions;
+  readonly #occupancy = new Occupancy();
+  readonly #queue: EventQueue;
+  readonly #run = randomBytes(9).toString('base64url');
+  #sequence = 1;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #sending: Promise<void> | undefined;
+  #failures = 0;
+  #loggedAtMs = Number.NEGATIVE_INFINITY;
+  #toldDropped = 0;
+  #isClosed = false;
+  #wake: (() => void) | undefined;
+  readonly #stop = new AbortController();
+
+  constructor(options: EventsOptions) {
+    this.#options = options;
+    this.#queue = new EventQueue(options.queueMaxBytes, () => this.#occupancy.topics);
+    options.metrics.onScrape(() => options.metrics.eventQueueBytes.set(this.#queue.bytes));
+  }
+
+  /** From now on events are sent. */
+  start(): void {
+    this.#soon(0);
+  }
+
+  /** Sends what waits, for at most this long. */
+  async close(graceMs: number): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    const timer = setTimeout(() => this.#stop.abort(new HookFailure('timeout', 'the gateway ends')), graceMs);
+    this.#wake?.();
+    while (!this.#queue.isEmpty && !this.#stop.signal.aborted) {
+      await (this.#sending ?? this.#send());
+      if (this.#failures > 0) break;
+    }
+    clearTimeout(timer);
+    this.#stop.abort(new HookFailure('timeout', 'the gateway ends'));
+  }
+
+  connected(session: ObservedSession): void {
+    this.#add('connected', session);
+  }
+
+  subscribed(session: ObservedSession, topic: string): void {
+    if (this.#options.isOwn(session.identity)) return;
+    const isNew = this.#occupancy.subscribed(topic);
+    this.#add('subscribed', session, { topic });
+    if (isNew) this.#push({ type: 'occupied', topic });
+  }
+
+  unsubscribed(session: ObservedSession, topic: string, reason: UnsubscribeReason): void {
+    if (this.#options.isOwn(session.identity)) return;
+    const isLast = this.#occupancy.unsubscribed(topic);
+    this.#add('unsubscribed', session, { topic, reason });
+    if (isLast) this.#push({ type: 'vacated', topic });
+  }
+
+  disconnected(session: ObservedSession, reason: DisconnectReason): void {
+    this.#add('disconnected', session, { reason });
+  }
+
+  #add(type: string, { id, identity, transport, peer }: ObservedSession, more: object = {}): void {
+    if (this.#options.isOwn(identity)) return;
+    const { user } = identity;
+    this.#push({ type, session: id, user, transport, address: peer.address, ...more });
+  }
+
+  #push(event: object): void {
+    this.#queue.add(JSON.stringify({ ...event, time: toInstant(Date.now()) }));
+    const { dropped } = this.#queue;
+    if (dropped > this.#toldDropped) {
+      this.#options.metrics.eventsDroppedTotal.inc(dropped - this.#toldDropped);
+      this.#toldDropped = dropped;
+    }
+    this.#soon(lingerMs);
+  }
+
+  #soon(delayMs: number): void {
+    if (this.#isClosed || this.#timer !== undefined || this.#sending !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.#send();
+    }, delayMs);
+  }
+
+  #send(): Promise<void> {
+    this.#sending = this.#sendAll().finally(() => {
+      this.#sending = undefined;
+    });
+    return this.#sending;
+  }
+
+  async #sendAll(): Promise<void> {
+    for (let batch = this.#queue.next(); batch !== undefined; batch = this.#queue.next()) {
+      const { gateway } = this.#options;
+      const head = JSON.stringify({
+        gateway,
+        run: this.#run,
+        sequence: this.#sequence,
+        resync: batch.resync,
+      });
+      const body = Buffer.from(`${head.slice(0, -1)},"events":[${batch.events.join(',')}]}`);
+      if (await this.#isTaken(body)) {
+        this.#failures = 0;
+        this.#sequence++;
+        this.#options.metrics.eventsTotal.inc(this.#queue.acknowledged());
+      } else if (this.#isClosed) return;
+      else await this.#pause();
+    }
+  }
+
+  async #isTaken(body: Uint8Array<ArrayBuffer>): Promise<boolean> {
+    const { endpoint, timeoutMs } = this.#options;
+    const late = AbortSignal.timeout(timeoutMs);
+    try {
+      await endpoint.post(body, answerMaxBytes, AbortSignal.any([late, this.#stop.signal]));
+      return true;
+    } catch (error) {
+      this.#failed(late.aborted ? `no answer within ${timeoutMs} ms` : (error as Error).message);
+      return false;
+    }
+  }
+
+  #failed(why: string): void {
+    const { metrics, log, monotonicMs } = this.#options;
+    this.#failures++;
+    metrics.eventBatchErrorsTotal.inc();
+    const nowMs = monotonicMs();
+    if (nowMs - this.#loggedAtMs < logEveryMs) return;
+    this.#loggedAtMs = nowMs;
+    log.warn(
+      { queueBytes: this.#queue.bytes, dropped: this.#queue.dropped },
+      `events are not taken, and wait: ${why}`,
+    );
+  }
+
+  /** Until it is to be tried again, or the gateway ends. */
+  #pause(): Promise<void> {
+    const { retryMs = 500 } = this.#options;
+    const delayMs = retryMs * Math.min(60, 2 ** (this.#failures - 1)) * (0.75 + Math.random() / 2);
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, delayMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+/** Tells both what sessions do. */
+export function toldBoth(
+  a: SessionEvents | undefined,
+  b: SessionEvents | undefined,
+): SessionEvents | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return {
+    connected: (session) => {
+      a.connected(session);
+      b.connected(session);
+    },
+    subscribed: (session, target) => {
+      a.subscribed(session, target);
+      b.subscribed(session, target);
+    },
+    unsubscribed: (session, target, reason) => {
+      a.unsubscribed(session, target, reason);
+      b.unsubscribed(session, target, reason);
+    },
+    disconnected: (session, reason) => {
+      a.disconnected(session, reason);
+      b.disconnected(session, reason);
+    },
+  };
+}

@@ -1,0 +1,153 @@
+import { SluiceError } from '../errors.ts';
+import type { Metrics } from '../metrics.ts';
+import type { ByteCharges } from '../sessions/charges.ts';
+import type { HookName } from './contract.ts';
+import { HookFailure } from './failure.ts';
+
+interface GateLog {
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+export interface GateOptions {
+  readonly hook: HookName;
+  readonly timeoutMs: number;
+  /** Asked at the same time; the others wait for their turn, within their time. */
+  readonly concurrency: number;
+  /** Bytes of what is asked, while it waits or is asked. */
+  readonly held: ByteCharges;
+  readonly monotonicMs: () => number;
+  readonly metrics: Pick<Metrics, 'hookSeconds' | 'hookErrorsTotal' | 'hookDenialsTotal'>;
+  readonly log: GateLog;
+}
+
+/** Of one account at a time, so that one client's questions leave room for those of others. */
+export const perAccountMax = 32;
+/** Of all accounts. */
+export const waitingMax = 1000;
+/** What a question costs besides its bytes. */
+const overheadBytes = 512;
+const retryAfterMs = 1000;
+/** A line of the log for each kind of failure, at most this often. */
+const logEveryMs = 10_000;
+
+interface Waiting {
+  start(): void;
+  readonly isOver: boolean;
+}
+
+/** Bounds one hook: how many questions at a time, how many wait, how long each may take, and what all that holds. */
+export class Gate {
+  readonly #options: GateOptions;
+  readonly #waiting: Waiting[] = [];
+  readonly #ofAccount = new Map<string, number>();
+  readonly #loggedAtMs = new Map<string, number>();
+  readonly #seconds: { observe(value: number): void };
+  #running = 0;
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+    this.#seconds = options.metrics.hookSeconds.labels({ hook: options.hook });
+  }
+
+  /** Questions that are asked or wait. */
+  get size(): number {
+    let size = 0;
+    for (const count of this.#ofAccount.values()) size += count;
+    return size;
+  }
+
+  /**
+   * Asks, and resolves with the answer, with a `HookFailure`, or with the `SluiceError` for a client that asks for too
+   * much at a time. Never rejects. `run` must end soon after its signal is aborted, but is not waited for.
+   */
+  ask<T>(
+    account: string,
+    bytes: number,
+    run: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T | HookFailure | SluiceError> {
+    const { held, monotonicMs, timeoutMs } = this.#options;
+    const charge = bytes + overheadBytes;
+    const own = this.#ofAccount.get(account) ?? 0;
+    if (own >= perAccountMax || !held.take(account, charge))
+      return Promise.resolve(
+        new SluiceError('rate_limited', 'too much of this client waits for the application', {
+          retryAfterMs,
+        }),
+      );
+    if (this.#waiting.length >= waitingMax) {
+      held.give(account, charge);
+      return Promise.resolve(this.failed(new HookFailure('overloaded', 'too many questions wait')));
+    }
+    this.#ofAccount.set(account, own + 1);
+    const startedAtMs = monotonicMs();
+    return new Promise((resolve) => {
+      const controller = new AbortController();
+      let isStarted = false;
+      let isOver = false;
+      const settle = (outcome: T | HookFailure) => {
+        if (isOver) return;
+        isOver = true;
+        clearTimeout(timer);
+        held.give(account, charge);
+        this.#left(account);
+        if (isStarted) this.#running--;
+        this.#seconds.observe((monotonicMs() - startedAtMs) / 1000);
+        resolve(outcome instanceof HookFailure ? this.failed(outcome) : outcome);
+        this.#startNext();
+      };
+      const timer = setTimeout(() => {
+        const failure = new HookFailure('timeout', `no answer within ${timeoutMs} ms`);
+        settle(failure);
+        controller.abort(failure);
+      }, timeoutMs);
+      this.#waiting.push({
+        start: () => {
+          isStarted = true;
+          this.#running++;
+          run(controller.signal).then(settle, (error: unknown) => settle(failureOf(error)));
+        },
+        get isOver() {
+          return isOver;
+        },
+      });
+      this.#startNext();
+    });
+  }
+
+  denied(): void {
+    this.#options.metrics.hookDenialsTotal.inc({ hook: this.#options.hook });
+  }
+
+  #startNext(): void {
+    while (this.#running < this.#options.concurrency) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      if (!next.isOver) next.start();
+    }
+  }
+
+  #left(account: string): void {
+    const rest = (this.#ofAccount.get(account) ?? 0) - 1;
+    if (rest > 0) this.#ofAccount.set(account, rest);
+    else this.#ofAccount.delete(account);
+  }
+
+  /** Counts and logs an answer that turned out to be none. */
+  failed(failure: HookFailure): HookFailure {
+    const { hook, metrics, log, monotonicMs } = this.#options;
+    metrics.hookErrorsTotal.inc({ hook, reason: failure.kind });
+    const nowMs = monotonicMs();
+    const lastMs = this.#loggedAtMs.get(failure.kind);
+    if (lastMs === undefined || nowMs - lastMs >= logEveryMs) {
+      this.#loggedAtMs.set(failure.kind, nowMs);
+      // What a function of the application threw is its own, and may be shown.
+      const { cause } = failure;
+      log.warn({ hook, kind: failure.kind, err: cause }, `a hook failed: ${failure.message}`);
+    }
+    return failure;
+  }
+}
+
+function failureOf(error: unknown): HookFailure {
+  return error instanceof HookFailure ? error : new HookFailure('threw', 'it threw', undefined, error);
+}

@@ -1,0 +1,86 @@
+import type { Identity } from '../auth/identity.ts';
+import type { Awaitable } from '../awaitable.ts';
+import { SluiceError } from '../errors.ts';
+import type { Filter, Payload, PublishFields } from '../protocol/frames.ts';
+
+/** The client that asks for something, as the application is told of it. */
+export interface Asker {
+  /** Absent: it has no session (yet). */
+  readonly session?: string;
+  readonly identity: Identity;
+  /** The name of its transport; of a request to the HTTP API `http`. Absent: it is not known yet. */
+  readonly transport?: string;
+  readonly address?: string;
+  /** The account that what waits for the application is charged to. */
+  readonly account: string;
+}
+
+/**
+ * Why the application is asked about a connection: `open`: it is asked for; `authenticate`: its session has shown a
+ * credential; `refresh`: another one, later.
+ */
+export type ConnectReason = 'open' | 'authenticate' | 'refresh';
+
+/** What the request for a connection brought along. */
+export interface ConnectFacts {
+  readonly reason: ConnectReason;
+  /** Of the page; empty: none. */
+  readonly origin: string;
+  /** Headers of the request that the application is to be told. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface SubscribeGrant {
+  /** It may, though its credential does not say so. */
+  readonly grant: boolean;
+  /** It gets nothing that this does not match, whatever it asks for. */
+  readonly filter?: Filter | undefined;
+}
+
+/**
+ * The application behind the gateway, as far as it wants to be asked. A method that is absent is a hook that is off. An
+ * error among the results is the refusal for the client; no method rejects. Consumer: the sessions and the HTTP API.
+ */
+export interface Application {
+  /** Returns who the client is from now on: what its credential says, and what the application adds. */
+  readonly connect?: (asker: Asker, facts: ConnectFacts) => Awaitable<Identity | SluiceError>;
+  /** Returns a result for each topic or pattern, in order. */
+  readonly subscribe?: (
+    asker: Asker,
+    wanted: readonly SubscribeWish[],
+  ) => Awaitable<readonly (SubscribeGrant | SluiceError)[]>;
+  /** Returns for each, in order, why it may not; undefined: it may. Keeps the payload bytes while it runs. */
+  readonly publish?: (
+    asker: Asker,
+    publishes: readonly PublishFields[],
+  ) => Awaitable<readonly (SluiceError | undefined)[]>;
+  /** Undefined: there is nothing to answer it. Keeps the payload bytes while it runs. */
+  readonly call?: (
+    asker: Asker,
+    method: string,
+    payload: Payload,
+  ) => Awaitable<Payload | SluiceError> | undefined;
+}
+
+export interface SubscribeWish {
+  /** A topic or pattern, well-formed. */
+  readonly topic: string;
+  /** Whether its credential allows it. */
+  readonly permitted: boolean;
+}
+
+/** What the filters of the application and of the client let through together. */
+export function both(theirs: Filter | undefined, own: Filter | undefined): Filter | undefined {
+  if (theirs === undefined || own === undefined) return theirs ?? own;
+  return { op: 'and', filters: [theirs, own] };
+}
+
+/** Why the client may not read this topic, or how it may; undefined: as it asks. */
+export function readingOf(
+  verdict: SubscribeGrant | SluiceError | undefined,
+  refusal: SluiceError | undefined,
+): { readonly filter?: Filter | undefined } {
+  if (verdict instanceof SluiceError) throw verdict;
+  if (refusal !== undefined && verdict?.grant !== true) throw refusal;
+  return { filter: verdict?.filter };
+}
