@@ -8,6 +8,7 @@ import { Core } from './core.ts';
 import type { ClientEvents } from './events.ts';
 import type { Published } from './offline-queue.ts';
 import type { ClientOptions } from './options.ts';
+import { payloadOf, readPayload } from './payload.ts';
 import type { ReplyTo } from './pending-commands.ts';
 import { ReceivedPublication } from './publication.ts';
 import { checkedCommand, checkedPublish, type PublishOptions } from './requests.ts';
@@ -91,6 +92,12 @@ export class SluiceClient {
   /** The sessions that are subscribed to the topic and listed there. */
   presence(topic: string): Promise<ServerKinds['presence']> {
     return this.#request('presence', { topic });
+  }
+
+  /** Asks the application behind the gateway, and resolves with its answer. */
+  async call<T = unknown>(method: string, data?: unknown): Promise<T> {
+    const { payload } = await this.#request('call', { method, payload: payloadOf(data) });
+    return (payload && readPayload(payload)) as T;
   }
 
   /** Asks the gateway what it knows of this session. */

@@ -3,7 +3,7 @@ import type { Granted, SubscribeResult, Subscription, WireError } from '../../pr
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import type { FrameSocket, Runtime } from '../runtime.ts';
 import { gatewayError } from '../told-error.ts';
-import { publishBody, readHttpFrame } from './json-frames.ts';
+import { requestBody, readHttpFrame } from './json-frames.ts';
 import { errorOf, type Receive } from './receive.ts';
 
 interface Wanted {
@@ -88,7 +88,7 @@ export class HttpSocket implements FrameSocket {
       case 'publish': {
         const { kind: _kind, id: _id, except, ...fields } = frame;
         const own = except === this.#greeting?.session ? this.#session : except;
-        void this.#ask(id, 'api/publish', publishBody({ ...fields, except: own }), (reply) => ({
+        void this.#ask(id, 'api/publish', requestBody({ ...fields, except: own }), (reply) => ({
           ...(reply as { epoch: string; offset: number }),
           kind: 'published',
           id,
@@ -96,6 +96,14 @@ export class HttpSocket implements FrameSocket {
         }));
         break;
       }
+      case 'call':
+        void this.#ask(
+          id,
+          'api/call',
+          requestBody({ method: frame.method, payload: frame.payload }),
+          (reply) => readHttpFrame({ ...(reply as Record<string, unknown>), type: 'result', id }),
+        );
+        break;
       case 'history': {
         const { topic, after, limit } = frame;
         const query = new URLSearchParams();

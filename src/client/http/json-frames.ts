@@ -2,6 +2,11 @@ import type { Payload, PublishFields } from '../../protocol/frames.ts';
 import type { ServerFrame } from '../../protocol/server-frames.ts';
 import { readJsonFrame } from '../json/codec.ts';
 
+type RequestFields =
+  | PublishFields
+  | ({ readonly method: string; readonly payload?: Payload | undefined } & {
+      readonly timestampMs?: undefined;
+    });
 type Raw = Readonly<Record<string, unknown>>;
 
 const utf8 = new TextEncoder();
@@ -17,13 +22,13 @@ export function readHttpFrame(parsed: Record<string, unknown>): ServerFrame {
   return ('data' in frame ? withPayload(frame) : frame) as unknown as ServerFrame;
 }
 
-/** What `POST /api/publish` takes. */
-export function publishBody({ payload, timestampMs, ...fields }: PublishFields): string {
+/** What `POST /api/publish` and `POST /api/call` take. */
+export function requestBody({ payload, timestampMs, ...fields }: RequestFields): string {
   const timestamp = timestampMs === undefined ? undefined : new Date(timestampMs).toISOString();
   const envelope = JSON.stringify({ ...fields, timestamp });
   const data =
-    payload.format === 'json'
-      ? `"data":${new TextDecoder().decode(payload.bytes) || 'null'}`
+    payload?.format !== 'binary'
+      ? `"data":${new TextDecoder().decode(payload?.bytes) || 'null'}`
       : `"dataBase64":"${base64(payload.bytes)}"`;
   return `${envelope.slice(0, -1)},${data}}`;
 }

@@ -134,6 +134,11 @@ export class PageClient implements Client {
     return this.#call('presence', [topic]);
   }
 
+  /** When the tab that holds the connection goes before the answer has come, another one asks again. */
+  call<T = unknown>(method: string, data?: unknown): Promise<T> {
+    return this.#call('call', [method, data]) as Promise<T>;
+  }
+
   status(): ReturnType<Client['status']> {
     return this.#call('status', []);
   }

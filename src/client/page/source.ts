@@ -22,7 +22,7 @@ export type SourceEvent<P = ReceivedPublication, E = ClientError> =
   | { readonly kind: 'at'; readonly position: Position | undefined; readonly cursor: string | undefined };
 
 /** What a page asks of a client, and may ask again of another one. */
-export type Calls = Pick<SluiceClient, 'publish' | 'history' | 'presence' | 'status'>;
+export type Calls = Pick<SluiceClient, 'publish' | 'history' | 'presence' | 'status' | 'call'>;
 export type CallName = keyof Calls;
 
 /** A subscription at a source. */
