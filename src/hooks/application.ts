@@ -40,7 +40,7 @@ export interface HookedOptions {
 }
 
 /** Of an answer of a hook that decides. */
-export const decisionMaxBytes = 64 * 1024;
+const decisionMaxBytes = 64 * 1024;
 
 /** The application as its hooks answer for it. */
 export function hookedApplication(options: HookedOptions): Application {

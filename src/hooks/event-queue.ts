@@ -2,7 +2,7 @@
 const batchMaxEvents = 500;
 const batchMaxBytes = 256 * 1024;
 /** Topics of one page of a resync. */
-export const resyncPageTopics = 1000;
+const resyncPageTopics = 1000;
 
 export interface Batch {
   readonly events: readonly string[];

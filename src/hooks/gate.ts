@@ -21,9 +21,9 @@ export interface GateOptions {
 }
 
 /** Of one account at a time, so that one client's questions leave room for those of others. */
-export const perAccountMax = 32;
+const perAccountMax = 32;
 /** Of all accounts. */
-export const waitingMax = 1000;
+const waitingMax = 1000;
 /** What a question costs besides its bytes. */
 const overheadBytes = 512;
 const retryAfterMs = 1000;

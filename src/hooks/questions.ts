@@ -7,7 +7,7 @@ export function clientOf({ session, identity, transport, address }: Asker): Hook
 }
 
 /** The payload as a function of the application gets it. */
-export function payloadValue({ format, bytes }: Payload): unknown {
+function payloadValue({ format, bytes }: Payload): unknown {
   return format === 'json' ? JSON.parse(Buffer.from(bytes).toString()) : bytes.slice();
 }
 

@@ -3,7 +3,7 @@ import type { Granted, SubscribeResult, Subscription, WireError } from '../../pr
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import type { FrameSocket, Runtime } from '../runtime.ts';
 import { gatewayError } from '../told-error.ts';
-import { requestBody, readHttpFrame } from './json-frames.ts';
+import { readHttpFrame, requestBody } from './json-frames.ts';
 import { errorOf, type Receive } from './receive.ts';
 
 interface Wanted {

@@ -1,0 +1,109 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { EventQueue } from '../../src/hooks/event-queue.ts';
+import { startGateway } from '../support/gateway.ts';
+import { HookServer, hookSecret } from '../support/hook-server.ts';
+import { JsonClient } from '../support/json-client.ts';
+
+const ends: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end();
+});
+
+interface ToldBatch {
+  readonly gateway: string;
+  readonly run: string;
+  readonly sequence: number;
+  readonly resync?: { readonly page: number; readonly last: boolean; readonly topics: readonly string[] };
+  readonly events: readonly { readonly type: string; readonly topic?: string; readonly session?: string }[];
+}
+
+describe('the events of a gateway', () => {
+  it('begin with a resync, come signed and in order, once more after a failure, and also at the end', async () => {
+    const hooks = await HookServer.start();
+    ends.push(() => hooks.close());
+    let refused = 0;
+    const taken: ToldBatch[] = [];
+    hooks.answer = (question) => {
+      const batch = question as unknown as ToldBatch;
+      if (batch.sequence === 2 && refused++ < 1) return 500;
+      taken.push(batch);
+      return '';
+    };
+    const gateway = await startGateway({ hookEvents: hooks.url, hookSecret });
+    await expect.poll(() => taken).toMatchObject([{ sequence: 1, resync: { last: true, topics: [] } }]);
+    const [one, other] = await Promise.all([JsonClient.open(gateway.wsUrl), JsonClient.open(gateway.wsUrl)]);
+    await one.call({ type: 'subscribe', topic: 'a' });
+    await other.call({ type: 'subscribe', subscriptions: [{ topic: 'a' }, { topic: 'b*' }] });
+    await one.call({ type: 'unsubscribe', topic: 'a' });
+    await gateway.close();
+    expect(hooks.forged).toBe(0);
+    expect(refused).toBe(2);
+    expect(taken.map(({ sequence }) => sequence)).toEqual(taken.map((_, index) => index + 1));
+    expect(new Set(taken.map(({ run, gateway: name }) => `${name} ${run}`)).size).toBe(1);
+    const events = taken.flatMap((batch) => batch.events);
+    expect(events.filter(({ topic }) => topic === 'a').map(({ type }) => type)).toEqual([
+      ...['subscribed', 'occupied', 'subscribed', 'unsubscribed', 'unsubscribed', 'vacated'],
+    ]);
+    expect(events.filter(({ topic }) => topic === 'b*').map(({ type }) => type)).toEqual([
+      ...['subscribed', 'unsubscribed'],
+    ]);
+    expect(events.filter(({ type }) => type === 'connected')).toHaveLength(2);
+    expect(events.filter(({ type }) => type === 'disconnected')).toHaveLength(2);
+    expect(gateway.metrics.eventsTotal.value).toBe(events.length);
+    expect(gateway.metrics.eventBatchErrorsTotal.value).toBe(1);
+  });
+});
+
+describe('the queue of events', () => {
+  function queueOf(maxBytes: number, occupied: string[] = []) {
+    const queue = new EventQueue(maxBytes, () => [...occupied]);
+    queue.next();
+    queue.acknowledged();
+    return queue;
+  }
+
+  it('keeps a batch until it is acknowledged, in order', () => {
+    const queue = queueOf(1000);
+    for (const event of ['"1"', '"2"']) queue.add(event);
+    const batch = queue.next();
+    queue.add('"3"');
+    expect(batch?.events).toEqual(['"1"', '"2"']);
+    expect(queue.next()).toBe(batch);
+    expect(queue.bytes).toBe(9);
+    expect(queue.acknowledged()).toBe(2);
+    expect(queue.next()?.events).toEqual(['"3"']);
+    queue.acknowledged();
+    expect([queue.isEmpty, queue.bytes]).toEqual([true, 0]);
+  });
+
+  it('holds as many bytes as it may, and one more drops all and makes the next batch a resync of that moment', () => {
+    const occupied = ['a'];
+    const queue = queueOf(30, occupied);
+    for (let i = 0; i < 3; i++) queue.add('"12345678"');
+    expect([queue.dropped, queue.bytes]).toEqual([0, 30]);
+    queue.add('"x"');
+    expect([queue.dropped, queue.bytes]).toEqual([4, 0]);
+    occupied.push('later');
+    queue.add('"y"');
+    expect(queue.next()).toMatchObject({ events: [], resync: { page: 1, last: true, topics: ['a'] } });
+    queue.acknowledged();
+    expect(queue.next()).toMatchObject({ events: ['"y"'] });
+  });
+
+  it('tells the topics of a resync in pages', () => {
+    const occupied = Array.from({ length: 2001 }, (_, i) => `t${i}`);
+    const queue = new EventQueue(1000, () => occupied);
+    const pages = [1, 2, 3].map(() => {
+      const batch = queue.next();
+      queue.acknowledged();
+      return batch?.resync;
+    });
+    expect(pages.map((page) => [page?.page, page?.last, page?.topics.length])).toEqual([
+      [1, false, 1000],
+      [2, false, 1000],
+      [3, true, 1],
+    ]);
+    expect(queue.isEmpty).toBe(true);
+  });
+});

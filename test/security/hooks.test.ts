@@ -1,0 +1,96 @@
+import type { ServerResponse } from 'node:http';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { HookServer, hookSecret } from '../support/hook-server.ts';
+import { JsonClient } from '../support/json-client.ts';
+
+let hooks: HookServer;
+let closed: TestGateway;
+let open: TestGateway;
+
+beforeAll(async () => {
+  hooks = await HookServer.start();
+  const { url } = hooks;
+  const flags = { hookConnect: url, hookSubscribe: url, hookPublish: url, hookCall: url, hookSecret };
+  const times = { hookTimeoutMs: 200, callTimeoutMs: 200 };
+  [closed, open] = await Promise.all([
+    startGateway({ ...flags, ...times }),
+    startGateway({ ...flags, ...times, hookFailOpen: 'connect,subscribe,publish' }),
+  ]);
+});
+beforeEach(() => hooks.reset());
+afterAll(async () => {
+  await Promise.all([closed.close(), open.close()]);
+  hooks.close();
+});
+
+function pour(response: ServerResponse): void {
+  const chunk = Buffer.alloc(65_536, 'x');
+  const write = (): void => {
+    while (!response.destroyed && response.write(chunk));
+    response.once('drain', write);
+  };
+  write();
+}
+
+describe('an application', () => {
+  it.each<[string, string, (response: ServerResponse) => void]>([
+    ['that hangs', 'timeout', () => undefined],
+    ['that hangs in the middle', 'timeout', (response) => response.write('{"allow":')],
+    ['that returns 100 MB', 'too_large', pour],
+    ['that redirects', 'redirect', (r) => r.writeHead(307, { location: hooks.url }).end('{"allow":true}')],
+    ['that fails', 'status', (r) => r.writeHead(500).end('{"allow":true}')],
+    ['that cuts the connection', 'network', (response) => response.destroy()],
+    ['that returns a page', 'malformed', (response) => response.end('<html></html>')],
+    ['that returns bytes', 'malformed', (response) => response.end(Buffer.from([0xff, 0xfe]))],
+    ['that returns nothing', 'malformed', (response) => response.end()],
+    ['whose yes is a text', 'malformed', (response) => response.end('{"allow":"true"}')],
+    ['that says more than it may', 'malformed', (r) => r.end('{"allow":true,"admin":true}')],
+    ['that returns results of nobody', 'malformed', (response) => response.end('{"results":[]}')],
+    ['whose filter is none', 'malformed', (r) => r.end('{"allow":true,"filter":{"op":"eq"}}')],
+    ['with a prototype', 'malformed', (r) => r.end('{"__proto__":{"allow":true}}')],
+  ])('%s lets nobody in, unless failures do, and others are served', async (_, reason, rude) => {
+    const clients = await Promise.all([closed, open].map(({ wsUrl }) => JsonClient.open(wsUrl)));
+    const [strict, lenient] = clients as [JsonClient, JsonClient];
+    hooks.rude = rude;
+    const before = closed.metrics.hookErrorsTotal.labels({ hook: 'subscribe', reason }).value;
+    const subscribe = { type: 'subscribe', topic: 'stats' };
+    const [refused, served, failed, pong, explained] = await Promise.all([
+      strict.call(subscribe),
+      lenient.call(subscribe),
+      strict.call({ type: 'call', method: 'any' }),
+      strict.call({ type: 'ping' }),
+      fetch(`${closed.url}/ws`),
+    ]);
+    expect(refused).toMatchObject({
+      results: [{ error: { code: 'application_unavailable', retry: true } }],
+    });
+    expect(served).toMatchObject({ results: [{ view: expect.any(Number) }] });
+    expect(failed).toMatchObject({ code: 'application_unavailable' });
+    expect(pong.type).toBe('pong');
+    expect(explained.status).toBe(503);
+    await explained.text();
+    expect(closed.metrics.hookErrorsTotal.labels({ hook: 'subscribe', reason }).value).toBe(before + 1);
+    await Promise.all(clients.map((client) => client.close()));
+  });
+
+  it('that names topics of Sluice or of another user is not believed', async () => {
+    for (const topics of [['$canary'], ['user:eve'], ['a b'], ['p*']]) {
+      hooks.answer = () => ({ allow: true, user: 'bob', topics });
+      const response = await fetch(`${closed.url}/sse?topic=stats`);
+      expect(await response.text()).toContain('application_unavailable');
+    }
+  });
+
+  it('that hangs is asked at most 32 questions of one client at a time, and holds nothing afterwards', async () => {
+    const client = await JsonClient.open(closed.wsUrl);
+    hooks.rude = () => undefined;
+    const call = () => client.call({ type: 'call', method: 'any' });
+    const replies = await Promise.all(Array.from({ length: 33 }, call));
+    const codes = replies.map(({ code }) => code);
+    expect(codes.filter((code) => code === 'rate_limited')).toHaveLength(1);
+    expect(codes.filter((code) => code === 'application_unavailable')).toHaveLength(32);
+    expect(await closed.metric('sluice_hooks_waiting')).toBe(0);
+    await client.close();
+  });
+});
