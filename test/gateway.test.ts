@@ -232,3 +232,70 @@ describe('an embedded gateway', () => {
     expect(() => gateway.on('connect', undefined as never)).toThrow(TypeError);
   });
 });
+
+describe('the hooks of an embedded gateway', () => {
+  it('are functions that answer as URLs do, beside handlers of calls by name', async () => {
+    const asked: unknown[] = [];
+    const gateway = createGateway({
+      ...quiet,
+      hookTimeoutMs: 200,
+      hookHeaders: ['cookie'],
+      hooks: {
+        connect: ({ headers }) => ({ allow: true, user: headers['cookie'] ?? 'nobody' }),
+        subscribe: ({ client, subscriptions }) => ({
+          results: subscriptions.map(({ topic }) =>
+            topic === client.user ? { allow: true } : { allow: false, reason: 'not yours' },
+          ),
+        }),
+        publish: ({ publications }) => {
+          asked.push(...publications);
+          return new Promise(() => undefined);
+        },
+        call: ({ method }) => {
+          if (method === 'throws') throw new Error('a fault of the application');
+          return { data: { method } };
+        },
+      },
+    });
+    const remove = gateway.handle('double', ({ data }) => (data as number) * 2);
+    gateway.handle('refuse', () => {
+      throw new SluiceError('denied', 'not now');
+    });
+    expect(() => gateway.handle('double', () => 1)).toThrow(/has a handler already/);
+    await gateway.listen();
+    onTestFinished(() => gateway.close());
+    const client = await JsonClient.open(`ws://127.0.0.1:${gateway.port}/ws`, [], {
+      headers: { cookie: 'bob' },
+    });
+    const subscribed = await client.call({
+      type: 'subscribe',
+      subscriptions: [{ topic: 'bob' }, { topic: 'b' }],
+    });
+    expect(subscribed['results']).toMatchObject([
+      { view: expect.any(Number) },
+      { error: { code: 'denied', message: 'not yours' } },
+    ]);
+    const call = (method: string, data?: unknown) => client.call({ type: 'call', method, data });
+    expect(await call('double', 21)).toMatchObject({ type: 'result', data: 42 });
+    expect(await call('refuse')).toMatchObject({ code: 'denied', message: 'not now' });
+    expect(await call('throws')).toMatchObject({ code: 'application_unavailable' });
+    remove();
+    expect(await call('double', 21)).toMatchObject({ data: { method: 'double' } });
+    expect(await client.call({ type: 'publish', topic: 'a', event: 't', data: { n: 1 } })).toMatchObject({
+      code: 'application_unavailable',
+    });
+    expect(asked).toMatchObject([{ topic: 'a', type: 't', data: { n: 1 } }]);
+    await gateway.publish('a', 't');
+    await client.close();
+  });
+
+  it('are refused where they are none, or where a URL answers, too', () => {
+    const create = (options: object) => () => createGateway({ ...quiet, ...options } as never);
+    expect(create({ hooks: { conect: () => ({ allow: true }) } })).toThrow(/hooks\.conect/);
+    expect(create({ hooks: { call: 'http://a' } })).toThrow(/hooks\.call: must be a function/);
+    const url = { hookCall: 'http://127.0.0.1/', hookSecret: 'x'.repeat(32) };
+    expect(create({ ...url, hooks: { call: () => ({ data: 1 }) } })).toThrow(/two answers/);
+    expect(create({ hookCall: 'http://127.0.0.1/' })).toThrow(/hookCall needs hookSecret/);
+    expect(create({ hookCall: 'http://user:word@127.0.0.1/' })).toThrow(/hookCall/);
+  });
+});

@@ -137,6 +137,7 @@ export class ApplicationEvents implements SessionEvents {
     for (let batch = this.#queue.next(); batch !== undefined; batch = this.#queue.next()) {
       const { gateway } = this.#options;
       const head = JSON.stringify({
+        hook: 'events',
         gateway,
         run: this.#run,
         sequence: this.#sequence,
