@@ -198,7 +198,7 @@ export const routes: readonly Route[] = [
     access: 'read',
     byToken: true,
     body: { mediaTypes: [json], schema: schemas.callBody },
-    answer: schemas.called,
+    response: schemas.called,
     errors: [
       'invalid_json',
       'payload_too_large',

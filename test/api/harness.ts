@@ -60,7 +60,7 @@ export async function startApi(options: HarnessOptions = {}) {
   };
   const ports: ApiPorts = {
     publisher: broker,
-    application: {},
+    application: { call: (_, __, payload) => payload },
     payloadMaxBytes: 65_536,
     topics: topicReader({ broker, namespace, subscribers: () => 0 }),
     sessions: {

@@ -107,6 +107,7 @@ describe('what is answered is what is described', () => {
         '/api/publish': '{"topic":"x"}',
         '/api/publish/batch': '[{"topic":"x"},{}]',
         '/api/users/{user}/sync': '{"except":"x"}',
+        '/api/call': '{"method":"x"}',
         '/api/tokens/revoke': '{"jti":"x"}',
         '/api/tokens/restore': '{"jti":"x"}',
       };

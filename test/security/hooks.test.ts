@@ -12,7 +12,7 @@ beforeAll(async () => {
   hooks = await HookServer.start();
   const { url } = hooks;
   const flags = { hookConnect: url, hookSubscribe: url, hookPublish: url, hookCall: url, hookSecret };
-  const times = { hookTimeoutMs: 200, callTimeoutMs: 200 };
+  const times = { hookTimeoutMs: 1000, callTimeoutMs: 1000 };
   [closed, open] = await Promise.all([
     startGateway({ ...flags, ...times }),
     startGateway({ ...flags, ...times, hookFailOpen: 'connect,subscribe,publish' }),

@@ -264,12 +264,6 @@ export class JsonClient {
     return this.#request('history', { topic, ...options }) as Promise<unknown> as Promise<JsonHistoryPage<T>>;
   }
 
-  /** Asks the application behind the gateway, and resolves with its answer. */
-  async call<T = unknown>(method: string, data?: unknown): Promise<T> {
-    const reply: unknown = await this.#request('call', { method, data } as Commands['call']);
-    return (reply as { data: T }).data;
-  }
-
   /** The sessions that are subscribed to the topic and listed there. */
   presence(topic: string): Promise<ServerKinds['presence']> {
     return this.#request('presence', { topic });
