@@ -70,7 +70,7 @@ export interface ServerOptions {
 const sweepMs = 1000;
 /** A gateway that is started again listens after about as long. */
 const restartMs = 1000;
-/** The application has at least so long to take the last events. */
+/** The application has so long to take the last events. */
 const eventsGraceMs = 1000;
 /** The time of a turn that subscribing, catching up and refreshing may take, so that others wait no longer for them. */
 const turnBudgetMs = 5;
@@ -204,7 +204,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     stopSweeping();
     stopWatching();
     // What the sessions told at their end is among it.
-    await events?.close(Math.max(graceMs, eventsGraceMs));
+    await events?.close(eventsGraceMs);
     await broker.close();
     listeners.close();
   }

@@ -241,7 +241,7 @@ describe('the hooks of an embedded gateway', () => {
       hookTimeoutMs: 200,
       hookHeaders: ['cookie'],
       hooks: {
-        connect: ({ headers }) => ({ allow: true, user: headers['cookie'] ?? 'nobody' }),
+        connect: ({ headers }) => ({ allow: true, user: headers['cookie'] ?? 'unknown' }),
         subscribe: ({ client, subscriptions }) => ({
           results: subscriptions.map(({ topic }) =>
             topic === client.user ? { allow: true } : { allow: false, reason: 'not yours' },

@@ -33,6 +33,8 @@ export interface EventsOptions {
 
 /** Events of this time go together. */
 const lingerMs = 20;
+/** Between attempts while the gateway ends. */
+const lastRetryMs = 100;
 const answerMaxBytes = 64 * 1024;
 const logEveryMs = 10_000;
 
@@ -74,7 +76,7 @@ export class ApplicationEvents implements SessionEvents {
     this.#wake?.();
     while (!this.#queue.isEmpty && !this.#stop.signal.aborted) {
       await (this.#sending ?? this.#send());
-      if (this.#failures > 0) break;
+      if (this.#failures > 0) await new Promise((resolve) => setTimeout(resolve, lastRetryMs));
     }
     clearTimeout(timer);
     this.#stop.abort(new HookFailure('timeout', 'the gateway ends'));

@@ -179,6 +179,13 @@ function createDoor(environment: Environment, { sessionStage, access, canary }: 
     toldHeaders: application.connect === undefined ? [] : config.hookHeaders,
   });
   const connectHook = application.connect;
-  const admission = new Admission({ credentials, connectionLimits, isDraining, afterDrainMs, refused, connectHook });
+  const admission = new Admission({
+    credentials,
+    connectionLimits,
+    isDraining,
+    afterDrainMs,
+    refused,
+    connectHook,
+  });
   return { readApplicant, admission };
 }

@@ -178,7 +178,7 @@ describe('the subscribe hook', () => {
     await client.close();
   });
 
-  it('that is slow holds up the later changes of its own client, and nobody else; a client that goes leaves nothing', async () => {
+  it('that is slow holds up the later changes of its own client, and no others; a client that goes leaves nothing', async () => {
     let release = (): void => undefined;
     const waiting = new Promise<void>((resolve) => {
       release = resolve;

@@ -46,10 +46,10 @@ describe('an application', () => {
     ['that returns nothing', 'malformed', (response) => response.end()],
     ['whose yes is a text', 'malformed', (response) => response.end('{"allow":"true"}')],
     ['that says more than it may', 'malformed', (r) => r.end('{"allow":true,"admin":true}')],
-    ['that returns results of nobody', 'malformed', (response) => response.end('{"results":[]}')],
+    ['that returns too few results', 'malformed', (response) => response.end('{"results":[]}')],
     ['whose filter is none', 'malformed', (r) => r.end('{"allow":true,"filter":{"op":"eq"}}')],
     ['with a prototype', 'malformed', (r) => r.end('{"__proto__":{"allow":true}}')],
-  ])('%s lets nobody in, unless failures do, and others are served', async (_, reason, rude) => {
+  ])('%s lets none in, unless failures do, and others are served', async (_, reason, rude) => {
     const clients = await Promise.all([closed, open].map(({ wsUrl }) => JsonClient.open(wsUrl)));
     const [strict, lenient] = clients as [JsonClient, JsonClient];
     hooks.rude = rude;
