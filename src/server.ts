@@ -8,6 +8,7 @@ import { RecentDelays, watchLoopDelay } from './metrics/loop-delay.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import type { PeerHandlers } from './peers.ts';
 import { createApplication, type EmbeddedApplication } from './server/application.ts';
+import { BusPeers } from './server/bus-peers.ts';
 import { createCanary } from './server/canary.ts';
 import { createCompat } from './server/compat.ts';
 import { createFanout } from './server/delivery.ts';
@@ -101,7 +102,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const { site } = options;
   const canary = createCanary(site?.start.canaryKey);
   const storage = await createStorage(environment, site?.engine);
-  const { broker } = storage;
+  const { broker, engine } = storage;
+  const busPeers = engine.bus && new BusPeers<NodeCalls>(engine.bus);
+  const peers = site?.peers ?? busPeers;
+  const around = { peers, caps: site?.caps, metricsText: site?.metricsText };
   const revocations: RevocationStage = createRevocations(broker, () => sessions.all());
   const refusal = (identity: Identity) => revocations.revocations.refusal(identity);
   const node = site && nodeName(site.start.index);
@@ -117,24 +121,23 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     access,
     compat,
     turnBudget,
-    site,
+    around,
     toldBoth(options.events, events),
   );
   const { sessions, presence } = sessionStage;
-  const httpApi = createHttpApi(environment, storage, fanout, sessions, access, compat, revocations, site);
+  const httpApi = createHttpApi(environment, storage, fanout, sessions, access, compat, revocations, around);
   const { api, adminApi } = httpApi;
   const serving = createServing(environment, {
-    ...{ api, adminApi, broker, sessionStage, access, canary, compat, site },
+    ...{ api, adminApi, broker, sessionStage, access, canary, compat, peers },
   });
-  if (site !== undefined) {
-    const { index } = site.start;
-    const peerHandlers: PeerHandlers<NodeCalls> = {
-      ...presence.peerHandlers(nodeName(index)),
-      ...httpApi.peerHandlers,
-      replaced: ([session, client]) => serving.polls.replaced(session, client),
-    };
-    site.serve(metrics, peerHandlers, (name) => presence.peerGone(name));
-  }
+  const handlersOf = (node: string): PeerHandlers<NodeCalls> => ({
+    ...presence.peerHandlers(node),
+    ...httpApi.peerHandlers,
+    replaced: ([session, client]) => serving.polls.replaced(session, client),
+  });
+  const gone = (node: string) => presence.peerGone(node);
+  if (site !== undefined) site.serve(metrics, handlersOf(nodeName(site.start.index)), gone);
+  busPeers?.serve({ handlers: handlersOf(busPeers.node), gone, came: () => void presence.learn() });
 
   const listeners = await broker
     .open(
@@ -143,7 +146,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
           fanout.appended(topic, publications);
           revocations.appended(topic, publications);
         },
-        reset: (topic) => fanout.reset(topic),
+        reset: (topic) => {
+          fanout.reset(topic);
+          revocations.reset(topic);
+        },
         removed: (topic) => fanout.removed(topic),
         refilling: (topic) => leaveRefilled(sessions.all(), topic),
       },

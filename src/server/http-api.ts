@@ -22,8 +22,8 @@ import type { Environment, Swept } from './environment.ts';
 import type { NodeCalls } from './node-calls.ts';
 import type { RevocationStage } from './revocations.ts';
 import { createService } from './service.ts';
+import type { Site } from './site.ts';
 import type { Storage } from './storage.ts';
-import type { WorkerSite } from './worker.ts';
 
 /** The files for browsers that `npm run build` makes: found from dist/server and from src/server. */
 const webFolder = new URL('../../dist/web/', import.meta.url);
@@ -53,7 +53,7 @@ export function createHttpApi(
   access: Access,
   compat: Compat,
   revocations: RevocationStage,
-  site: WorkerSite | undefined,
+  { peers, metricsText }: Site,
 ): HttpApi {
   const { config, log, metrics, monotonicMs, workMs } = environment;
   const { authorize, origins, requestAccess, addressOf } = access;
@@ -62,12 +62,12 @@ export function createHttpApi(
   const subscribers = (topic: Topic) => fanout.subscribers(topic);
   const topics = topicReader({ broker, namespace: topicOptions, subscribers });
   const directory = sessionDirectory(sessions);
-  const service = createService(environment, storage, fanout, sessions, site);
+  const service = createService(environment, storage, fanout, sessions, { peers, metricsText });
   const options: ApiOptions = {
     ports: {
       publisher: broker,
-      topics: site === undefined ? topics : sharedTopics(topics, site.peers),
-      sessions: site === undefined ? directory : sharedDirectory(directory, site.peers),
+      topics: peers === undefined ? topics : sharedTopics(topics, peers),
+      sessions: peers === undefined ? directory : sharedDirectory(directory, peers),
       service,
       assets: assetsOf(webFolder),
       tokens: {

@@ -17,6 +17,8 @@ export interface RevocationStage {
   load(): Promise<void>;
   /** The broker's feed. */
   appended(topic: Topic, publications: readonly StoredPublication[]): void;
+  /** The topic holds something else. What is revoked stays so. */
+  reset(topic: Topic): void;
   /** Resolves once the engine has it. Throws its error. */
   revoke(revocation: Revocation): Promise<void>;
   /** Resolves with whether there was such a revocation. */
@@ -53,6 +55,12 @@ export function createRevocations(broker: Broker, sessions: () => Iterable<Sessi
     if (outcome?.ok !== true) throw outcome?.error ?? new SluiceError('internal');
   }
 
+  function applyAll(publications: Iterable<StoredPublication>): void {
+    for (const publication of publications) apply(publication);
+    for (const session of [...sessions()])
+      if (revocations.refusal(session.identity) !== undefined) session.goAway('unauthorized');
+  }
+
   return {
     revocations,
 
@@ -64,10 +72,11 @@ export function createRevocations(broker: Broker, sessions: () => Iterable<Sessi
     },
 
     appended({ name }, publications) {
-      if (name !== revocationsTopic) return;
-      for (const publication of publications) apply(publication);
-      for (const session of [...sessions()])
-        if (revocations.refusal(session.identity) !== undefined) session.goAway('unauthorized');
+      if (name === revocationsTopic) applyAll(publications);
+    },
+
+    reset(topic) {
+      if (topic.name === revocationsTopic) applyAll(topic.snapshot(broker.nowMs()));
     },
 
     revoke: (revocation) => publish(revocationKey(revocation), revocation),

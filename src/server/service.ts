@@ -4,8 +4,8 @@ import type { Sessions } from '../sessions/sessions.ts';
 import { version } from '../version.ts';
 import type { Environment } from './environment.ts';
 import type { NodeStats } from './node-calls.ts';
+import type { Site } from './site.ts';
 import type { Storage } from './storage.ts';
-import type { WorkerSite } from './worker.ts';
 
 /** `GET /api/stats` names this many topics and patterns. */
 const busiestTopics = 100;
@@ -15,13 +15,13 @@ export interface NodeService extends Service {
   own(): NodeStats;
 }
 
-/** What the gateway says about itself. Its uptime counts from this call. `site`: absent: this is all of it. */
+/** What the gateway says about itself. Its uptime counts from this call. `peers` absent: this is all of it. */
 export function createService(
   { config, metrics, monotonicMs, loopDelayMs, isDraining }: Environment,
   { engine, broker }: Storage,
   fanout: Fanout,
   sessions: Sessions,
-  site: WorkerSite | undefined,
+  site: Pick<Site, 'peers' | 'metricsText'>,
 ): NodeService {
   const startedAtMs = Date.now();
   const startedAtMonotonicMs = monotonicMs();
@@ -29,7 +29,7 @@ export function createService(
   return { version, stats, ready, metricsText, own: () => own(Number.POSITIVE_INFINITY) };
 
   async function stats(): Promise<GatewayStats> {
-    if (site === undefined) return own(busiestTopics).stats;
+    if (site.peers === undefined) return own(busiestTopics).stats;
     const others = await site.peers.ask('stats', undefined);
     return statsTogether([own(Number.POSITIVE_INFINITY), ...others], busiestTopics);
   }
@@ -69,7 +69,7 @@ export function createService(
   }
 
   async function metricsText() {
-    if (site !== undefined) return site.metricsText();
+    if (site.metricsText !== undefined) return site.metricsText();
     const { registry } = metrics;
     return { contentType: registry.contentType, body: await registry.metrics() };
   }

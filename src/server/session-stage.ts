@@ -16,7 +16,7 @@ import { version } from '../version.ts';
 import type { Access } from './access.ts';
 import type { Compat } from './compat.ts';
 import type { Environment, Swept } from './environment.ts';
-import type { WorkerSite } from './worker.ts';
+import type { Site } from './site.ts';
 
 export interface SessionStage {
   readonly sessions: Sessions;
@@ -38,7 +38,7 @@ export function createSessions(
   access: Access,
   compat: Compat,
   turnBudget: TurnBudget,
-  site: WorkerSite | undefined,
+  site: Site,
   events?: SessionEvents,
 ): SessionStage {
   const { config, log, metrics, monotonicMs, workMs } = environment;
@@ -48,7 +48,7 @@ export function createSessions(
     fanout,
     isOn: (topic) => optionsOf(topic).presence,
     nowMs: () => broker.wallMs(),
-    peers: site?.peers,
+    peers: site.peers,
   });
   const inbox = new Inbox({ broker, isOn: (topic) => optionsOf(topic).inbox });
   const pageCache = new PageCache({
@@ -56,7 +56,7 @@ export function createSessions(
     compressMinBytes: config.compressMinBytes,
     metrics,
   });
-  const connectionLimits = new ConnectionLimits(config, monotonicMs, site?.caps);
+  const connectionLimits = new ConnectionLimits(config, monotonicMs, site.caps);
   const subscriber = new Subscriber({
     broker,
     fanout,

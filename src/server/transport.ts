@@ -31,7 +31,7 @@ import type { Canary } from './canary.ts';
 import type { Compat } from './compat.ts';
 import { type Environment, reconnectSpreadMs, type Swept } from './environment.ts';
 import type { SessionStage } from './session-stage.ts';
-import type { WorkerSite } from './worker.ts';
+import type { Site } from './site.ts';
 
 export interface Served {
   readonly api: Api;
@@ -42,7 +42,7 @@ export interface Served {
   readonly access: Access;
   readonly canary: Canary;
   readonly compat: Compat;
-  readonly site: WorkerSite | undefined;
+  readonly peers: Site['peers'];
 }
 
 /** A hundred subscriptions with long filters. */
@@ -111,10 +111,10 @@ export function createServing(environment: Environment, served: Served): Serving
     backpressureMaxBytes: config.backpressureMaxBytes,
     metrics,
   };
-  const { site, compat } = served;
+  const { peers, compat } = served;
   const polls = new Polls({
     ...common,
-    replaced: site && ((session, client) => site.peers.tell('replaced', [session, client])),
+    replaced: peers && ((session, client) => peers.tell('replaced', [session, client])),
   });
   const streams = new EventStreams({
     ...common,

@@ -71,6 +71,23 @@ export interface StoredTopic extends Numbering {
   readonly state: readonly StoredPublication[];
 }
 
+/** Hears of other nodes of the same engine. */
+export interface BusListener {
+  /** Messages of one node come in the order in which it sent them. */
+  message(text: string, from: string): void;
+  /** The other nodes that are there by now: some may have come, some gone. */
+  nodes(names: readonly string[]): void;
+}
+
+/** How the nodes of an engine talk to each other about what is no publication. What is on its way may be lost. */
+export interface NodeBus {
+  /** What others call this node. */
+  readonly node: string;
+  listen(listener: BusListener): void;
+  /** To all others; false: they can't be reached for the moment. */
+  send(text: string): boolean;
+}
+
 /**
  * Where topics are numbered and stored, and how nodes hear of each other.
  *
@@ -132,6 +149,8 @@ export interface Engine {
   readonly seq: number;
   /** The highest `seq` of a numbering that was dropped; 0: none was. */
   readonly forgottenSeq: number;
+  /** Absent: this node is alone, or others speak for it. */
+  readonly bus?: NodeBus | undefined;
   /** It can't be reached: to ask again and again is of no use until the feed hears that it can. */
   readonly isAway?: boolean;
   open(feed: EngineFeed, signal?: AbortSignal): Promise<void>;

@@ -8,6 +8,8 @@ export class Keys {
   readonly meta: string;
   /** Stream: every commit of late, for the nodes. */
   readonly log: string;
+  /** Stream: what the nodes tell each other. */
+  readonly messages: string;
   /** Hash: the head of each topic. */
   readonly heads: string;
   /** Sorted set: topics without content, the longest idle first. */
@@ -23,6 +25,7 @@ export class Keys {
     this.#tag = `{${prefix}}`;
     this.meta = this.#key('meta');
     this.log = this.#key('log');
+    this.messages = this.#key('messages');
     this.heads = this.#key('heads');
     this.idle = this.#key('idle');
     this.acknowledged = this.#key('acknowledged');

@@ -26,12 +26,11 @@ type Entry = readonly [
   fields: readonly [name: Buffer, about: Buffer, name: Buffer, record: Buffer],
 ];
 
-/** The entries of a reply to XREAD, as the script `commit` wrote them. Throws a `LogGap`. */
-export function readEntries(reply: unknown, reading: Reading): LogEntries {
-  const [[, entries]] = reply as [[Buffer, readonly Entry[]]];
+/** The entries of the log, as the script `commit` wrote them. Throws a `LogGap`. */
+export function readEntries(entries: readonly unknown[], reading: Reading): LogEntries {
   const changes: Change[] = [];
   let { last } = reading;
-  for (const [id, [, about, , record]] of entries) {
+  for (const [id, [, about, , record]] of entries as readonly Entry[]) {
     const [previous, term, kind = '', ...rest] = about.toString().split(' ');
     const at = id.toString();
     if (previous !== last) throw new LogGap(`the log goes on after ${previous}, not after ${last}`);

@@ -299,16 +299,18 @@ elseif knownEpoch ~= epoch and knownSeq > seq then
   seq = knownSeq
   redis.call('HSET', meta, 'seq', text(seq), 'minor', '0')
 end
-local all = redis.call('HGETALL', nodes)
-for i = 1, #all, 2 do
-  if tonumber(all[i + 1]) < now - 3600000 then redis.call('HDEL', nodes, all[i]) end
-end
 redis.call('HSET', nodes, node, text(now))
+local all, living = redis.call('HGETALL', nodes), {}
+for i = 1, #all, 2 do
+  local silentMs = now - tonumber(all[i + 1])
+  if silentMs > 3600000 then redis.call('HDEL', nodes, all[i])
+  elseif silentMs <= timeoutMs then living[#living + 1] = all[i] end
+end
 if fence > 0 then
   redis.call('HSET', mine, 'fence', text(fence))
   redis.call('PEXPIRE', mine, 3600000)
 end
-return table.concat({ epoch, text(term), last, waitsUntil and 'census' or 'ready' }, ' ')
+return table.concat({ epoch, text(term), last, waitsUntil and 'census' or 'ready', table.concat(living, ',') }, ' ')
 `;
 
 /** A topic at one point of the order: its head, its newest publications and its values. */

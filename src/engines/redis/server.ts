@@ -34,6 +34,8 @@ export interface Greeting {
   readonly last: string;
   /** It still waits to hear of other nodes. */
   readonly isWaiting: boolean;
+  /** Nodes that were heard of lately. */
+  readonly nodes: readonly string[];
 }
 
 /** What a node says of itself. */
@@ -61,10 +63,17 @@ export interface ServerPicture extends Picture {
 const formatWritten = 1;
 const oldestFormat = 1;
 
+/** Messages that are kept for nodes that are away for a moment, about. */
+const messagesMax = 10_000;
 /** A node counts as alive for so long after it was heard of. */
 const nodeTimeoutMs = 10_000;
 /** How long a server that became another one waits to hear of the nodes. */
 const censusMs = 5000;
+
+export interface Read {
+  readonly log: readonly unknown[];
+  readonly messages: readonly unknown[];
+}
 
 /** What the scripts do, over one connection. */
 export class Server {
@@ -86,8 +95,8 @@ export class Server {
       throw new Error(
         `its data has the ${reply}; this version of Sluice reads ${oldestFormat} to ${formatWritten}`,
       );
-    const [newEpoch = '', newTerm = '', last = '', state] = reply.split(' ');
-    return { epoch: newEpoch, term: newTerm, last, isWaiting: state === 'census' };
+    const [newEpoch = '', newTerm = '', last = '', state, living = ''] = reply.split(' ');
+    return { epoch: newEpoch, term: newTerm, last, isWaiting: state === 'census', nodes: living.split(',') };
   }
 
   /** The node is going. */
@@ -150,9 +159,36 @@ export class Server {
     return reply === null ? undefined : readStored(topic, reply, retention, nowMs);
   }
 
-  /** Entries of the log after `last`, as XREAD replies; null: none came in this time. */
-  read(last: string, count: number, blockMs: number): Promise<unknown> {
-    return this.#connection.call('XREAD', 'COUNT', count, 'BLOCK', blockMs, 'STREAMS', this.#keys.log, last);
+  /** Entries of the log after `last`, and messages after `lastMessage`; nothing where none came in this time. */
+  async read(last: string, lastMessage: string, count: number, blockMs: number): Promise<Read> {
+    const { log, messages } = this.#keys;
+    const streams = [log, messages, last, lastMessage];
+    const reply = await this.#connection.call(
+      'XREAD',
+      'COUNT',
+      count,
+      'BLOCK',
+      blockMs,
+      'STREAMS',
+      ...streams,
+    );
+    const read = { log: [] as readonly unknown[], messages: [] as readonly unknown[] };
+    for (const [key, entries] of (reply ?? []) as readonly (readonly [Buffer, readonly unknown[]])[])
+      read[key.toString() === log ? 'log' : 'messages'] = entries;
+    return read;
+  }
+
+  /** The newest message. */
+  async lastMessage(): Promise<string> {
+    const reply = await this.#connection.call('XREVRANGE', this.#keys.messages, '+', '-', 'COUNT', 1);
+    const [newest] = reply as readonly (readonly [Buffer, unknown])[];
+    return newest === undefined ? '0-0' : newest[0].toString();
+  }
+
+  /** Tells all nodes. */
+  async send(node: string, text: string): Promise<void> {
+    const { messages } = this.#keys;
+    await this.#connection.call('XADD', messages, 'MAXLEN', '~', messagesMax, '*', 'f', node, 't', text);
   }
 
   close(): void {

@@ -12,6 +12,7 @@ import {
   type UpstreamRequest,
 } from '../replica/upstream.ts';
 import { encodeBatch, readAnswer } from './batch.ts';
+import { RedisBus } from './bus.ts';
 import { connect, isRefusal, placesOf } from './connection.ts';
 import { Keys } from './keys.ts';
 import { readEntries } from './log.ts';
@@ -64,6 +65,11 @@ export class RedisUpstream implements Upstream {
   readonly #keys: Keys;
   readonly #nowMs: () => number;
   readonly #node = newId();
+  readonly bus = new RedisBus(this.#node, () => {
+    const link = this.#link;
+    // A link that fails is noticed by others, too.
+    return link && ((text) => void link.commands.send(this.#node, text).catch(() => undefined));
+  });
   #listener: UpstreamListener | undefined;
   #link: Link | undefined;
   /** The newest of the log that the listener has had. */
@@ -236,9 +242,11 @@ export class RedisUpstream implements Upstream {
     };
     const commands = new Server(await connect(server, 'commands', ended), this.#keys);
     let tail: Server | undefined;
+    let nodes: readonly string[];
     try {
       tail = new Server(await connect(server, 'tail', ended), this.#keys);
-      await this.#greet(commands);
+      nodes = await this.#greet(commands);
+      this.bus.last ??= await commands.lastMessage();
       await this.#settleUnanswered(commands);
       const picture = await commands.picture();
       this.#loading = commands;
@@ -256,15 +264,16 @@ export class RedisUpstream implements Upstream {
     }
     this.#link = link;
     this.#listener?.degraded(undefined);
+    this.#guard(() => this.bus.heardOf(nodes));
     void this.#follow(link);
     void this.#keepGreeting(link);
   }
 
   /** Until the server has heard of all nodes that it waits for. */
-  async #greet(commands: Server): Promise<void> {
+  async #greet(commands: Server): Promise<readonly string[]> {
     for (;;) {
-      const { isWaiting } = await commands.hello(this.#self());
-      if (!isWaiting) return;
+      const { isWaiting, nodes } = await commands.hello(this.#self());
+      if (!isWaiting) return nodes;
       await after(censusPollMs, undefined, { signal: this.#closing.signal });
     }
   }
@@ -321,12 +330,13 @@ export class RedisUpstream implements Upstream {
       if (link.isOver) return;
       try {
         const before = link.last;
-        const { epoch, term, last, isWaiting } = await link.commands.hello(this.#self());
+        const { epoch, term, last, isWaiting, nodes } = await link.commands.hello(this.#self());
         if (isWaiting || epoch !== link.epoch || term !== link.term)
           throw new Error('Redis became another one');
         // Commands work: so should the log.
         if (last !== link.last && link.last === before && silentAt === before)
           throw new Error('the log of Redis is silent');
+        this.#guard(() => this.bus.heardOf(nodes));
         silentAt = last === link.last ? '' : link.last;
       } catch (error) {
         this.#lose(link, error as Error);
@@ -338,19 +348,21 @@ export class RedisUpstream implements Upstream {
   async #follow(link: Link): Promise<void> {
     while (!link.isOver) {
       try {
-        const reply = await withinMs(
-          link.tail.read(link.last, readAtOnce, blockMs),
+        const read = await withinMs(
+          link.tail.read(link.last, this.bus.last ?? '0-0', readAtOnce, blockMs),
           blockMs + this.#options.server.timeoutMs,
         );
-        if (reply !== null && !link.isOver) this.#hear(link, reply);
+        if (link.isOver) return;
+        if (read.log.length > 0) this.#hear(link, read.log);
+        this.#guard(() => this.bus.read(read.messages));
       } catch (error) {
         this.#lose(link, error as Error);
       }
     }
   }
 
-  #hear(link: Link, reply: unknown): void {
-    const { changes, last } = readEntries(reply, {
+  #hear(link: Link, entries: readonly unknown[]): void {
+    const { changes, last } = readEntries(entries, {
       ...{ term: link.term, last: link.last, windowMs },
       acceptedAtMs: (node, batch, index) => {
         if (node !== this.#node) return undefined;
@@ -359,10 +371,14 @@ export class RedisUpstream implements Upstream {
     });
     link.last = last;
     this.#heard = { ...this.#heard, seq: Number.parseInt(last, 10) };
+    this.#guard(() => this.#listener?.changes(changes));
+  }
+
+  /** What a listener does wrong is not the fault of Redis. */
+  #guard(tell: () => void): void {
     try {
-      this.#listener?.changes(changes);
+      tell();
     } catch (error) {
-      // What the feed does wrong is not the fault of Redis.
       queueMicrotask(() => {
         throw error;
       });

@@ -8,6 +8,7 @@ import type {
   AppendRequest,
   Engine,
   EngineFeed,
+  NodeBus,
   Numbering,
   StoredTopic,
 } from '../../topics/engine.ts';
@@ -95,6 +96,10 @@ export class ReplicaEngine implements Engine {
       this.#send();
     }, acknowledgeWithinMs);
     this.#acknowledging.unref();
+  }
+
+  get bus(): NodeBus | undefined {
+    return this.#upstream.bus;
   }
 
   get isAway(): boolean {

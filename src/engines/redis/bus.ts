@@ -1,0 +1,51 @@
+import type { BusListener, NodeBus } from '../../topics/engine.ts';
+
+/** Where the messages of nodes are sent; undefined: Redis is away. */
+type Send = (text: string) => void;
+
+type Entry = readonly [id: Buffer, fields: readonly [name: Buffer, from: Buffer, name: Buffer, text: Buffer]];
+
+/**
+ * Messages between the gateways of one Redis, by a stream of their own that each reads with the log. A node that was
+ * away for a moment reads what was sent meanwhile.
+ */
+export class RedisBus implements NodeBus {
+  readonly node: string;
+  readonly #send: () => Send | undefined;
+  #listener: BusListener | undefined;
+  /** The message that was read last; undefined: the node has not come yet. */
+  last: string | undefined;
+  #nodes = '';
+
+  constructor(node: string, send: () => Send | undefined) {
+    this.node = node;
+    this.#send = send;
+  }
+
+  listen(listener: BusListener): void {
+    this.#listener = listener;
+  }
+
+  send(text: string): boolean {
+    const send = this.#send();
+    send?.(text);
+    return send !== undefined;
+  }
+
+  /** The nodes that are there, with this one. */
+  heardOf(names: readonly string[]): void {
+    const others = names.filter((name) => name !== this.node).sort();
+    if (others.join() === this.#nodes) return;
+    this.#nodes = others.join();
+    this.#listener?.nodes(others);
+  }
+
+  /** As XREAD replies. */
+  read(entries: readonly unknown[]): void {
+    for (const [id, [, from, , text]] of entries as readonly Entry[]) {
+      this.last = id.toString();
+      const name = from.toString();
+      if (name !== this.node) this.#listener?.message(text.toString(), name);
+    }
+  }
+}

@@ -1,0 +1,11 @@
+import type { Peers } from '../peers.ts';
+import type { Caps } from '../sessions/connection-caps.ts';
+import type { NodeCalls } from './node-calls.ts';
+
+/** What a node has around it where it is one of several. */
+export interface Site {
+  readonly peers?: Peers<NodeCalls> | undefined;
+  readonly caps?: Caps | undefined;
+  /** Of all processes of this machine together. */
+  metricsText?(): Promise<{ readonly contentType: string; readonly body: string }>;
+}
