@@ -15,7 +15,8 @@ export class RedisBus implements NodeBus {
   #listener: BusListener | undefined;
   /** The message that was read last; undefined: the node has not come yet. */
   last: string | undefined;
-  #nodes = '';
+  /** The others. */
+  #nodes: readonly string[] = [];
 
   constructor(node: string, send: () => Send | undefined) {
     this.node = node;
@@ -35,8 +36,8 @@ export class RedisBus implements NodeBus {
   /** The nodes that are there, with this one. */
   heardOf(names: readonly string[]): void {
     const others = names.filter((name) => name !== this.node).sort();
-    if (others.join() === this.#nodes) return;
-    this.#nodes = others.join();
+    if (others.join() === this.#nodes.join()) return;
+    this.#nodes = others;
     this.#listener?.nodes(others);
   }
 
@@ -45,7 +46,10 @@ export class RedisBus implements NodeBus {
     for (const [id, [, from, , text]] of entries as readonly Entry[]) {
       this.last = id.toString();
       const name = from.toString();
-      if (name !== this.node) this.#listener?.message(text.toString(), name);
+      if (name === this.node) continue;
+      // It has come since the server was asked last.
+      if (!this.#nodes.includes(name)) this.heardOf([...this.#nodes, name]);
+      this.#listener?.message(text.toString(), name);
     }
   }
 }

@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { JsonClient } from '../support/json-client.ts';
+import { type RedisProcess, startRedis } from '../support/redis-server.ts';
+
+let redis: RedisProcess;
+let gateways: TestGateway[] = [];
+
+const open = () =>
+  startGateway({
+    engine: 'redis',
+    redis: redis.url,
+    redisTimeoutMs: 1000,
+    namespaces: { state: { mode: 'state' } },
+  });
+
+beforeAll(async () => {
+  redis = await startRedis('--appendonly', 'yes', '--appendfsync', 'always');
+  gateways = [await open(), await open()];
+});
+
+afterAll(async () => {
+  await Promise.all(gateways.map((gateway) => gateway.close()));
+  await redis.remove();
+});
+
+const both = () => gateways as [TestGateway, TestGateway];
+const upto = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
+
+async function publish({ post }: TestGateway, topic: string, data: unknown, key?: string): Promise<Response> {
+  return post('/api/publish', JSON.stringify({ topic, type: 'e', data, ...(key !== undefined && { key }) }));
+}
+
+async function get<T>({ url }: TestGateway, path: string): Promise<T> {
+  return (await (await fetch(url + path)).json()) as T;
+}
+
+async function opened(gateway: TestGateway, ...topics: string[]): Promise<JsonClient> {
+  const client = await JsonClient.open(gateway.wsUrl);
+  for (const topic of topics) await client.call({ type: 'subscribe', topic });
+  return client;
+}
+
+test('two gateways deliver what is published at either, and a client continues at the other', async () => {
+  const [a, b] = both();
+  const clients = [await opened(a, 'shared'), await opened(b, 'shared'), await opened(b, 'sha*')];
+  await Promise.all(upto(50).map((n) => publish(n % 2 === 0 ? a : b, 'shared', n)));
+  for (const client of clients)
+    expect((await client.count('shared', 50)).map(({ offset }) => offset)).toEqual(upto(50));
+  const { epoch } = await get<{ epoch: string }>(a, '/api/topics/shared');
+  const moved = await JsonClient.open(b.wsUrl);
+  // Ahead of this gateway at times: it waits until it has heard of as much.
+  const { offset } = (await (await publish(a, 'shared', 51)).json()) as { offset: number };
+  const granted = await moved.call({ type: 'subscribe', topic: 'shared', since: { epoch, offset } });
+  expect(granted).toMatchObject({ results: [{ recovered: true, offset: 51 }] });
+  await Promise.all([...clients, moved].map((client) => client.close()));
+});
+
+test('each knows the connections and members of all, and ends them', async () => {
+  const [a, b] = both();
+  const watcher = await JsonClient.open(a.wsUrl);
+  await watcher.call({ type: 'subscribe', topic: 'room', presence: true });
+  const away = await opened(b, 'room');
+  await watcher.until(({ type }) => type === 'joined');
+  expect(await watcher.call({ type: 'presence', topic: 'room' })).toMatchObject({ count: 2 });
+  const { connections } = await get<{ connections: { id: string }[] }>(a, '/api/connections');
+  expect(connections).toHaveLength(2);
+  expect(await get(b, '/api/topics/room')).toMatchObject({ subscribers: 2 });
+  expect(await get(a, '/api/stats')).toMatchObject({ connections: { active: 2 } });
+  const session = away.frames.find(({ type }) => type === 'connected')?.['session'];
+  expect((await a.post(`/api/connections/${session}/disconnect`, '')).status).toBe(200);
+  await watcher.until(({ type }) => type === 'left');
+  expect(away.closed).toBeDefined();
+  await watcher.close();
+});
+
+test('a gateway that comes later learns who is there, and one that goes takes its members along', async () => {
+  const [a] = both();
+  const watcher = await JsonClient.open(a.wsUrl);
+  await watcher.call({ type: 'subscribe', topic: 'hall', presence: true });
+  const third = await open();
+  const client = await opened(third, 'hall');
+  await watcher.until(({ type }) => type === 'joined');
+  expect(await client.call({ type: 'presence', topic: 'hall' })).toMatchObject({ count: 2 });
+  await third.close();
+  await watcher.until(({ type }) => type === 'left');
+  await watcher.close();
+});
+
+test('while Redis is away subscribers stay and are served; after, nothing is lost', async () => {
+  const [a, b] = both();
+  const clients = [await opened(a, 'kept', 'state:s'), await opened(b, 'kept', 'state:s')];
+  await publish(a, 'kept', 1);
+  await publish(a, 'state:s', 1, 'k');
+  for (const client of clients) await client.count('kept', 1);
+  await redis.kill();
+  await expect.poll(async () => (await fetch(`${a.url}/readyz`)).status).toBe(503);
+  expect((await publish(a, 'kept', 0)).status).toBe(503);
+  const late = await JsonClient.open(b.wsUrl);
+  await late.call({ type: 'subscribe', topic: 'kept', last: 5 });
+  expect(await late.count('kept', 1)).toMatchObject([{ offset: 1 }]);
+  await redis.start();
+  await expect.poll(async () => (await fetch(`${b.url}/readyz`)).status).toBe(200);
+  expect((await publish(b, 'kept', 2)).status).toBe(200);
+  for (const client of [...clients, late])
+    expect((await client.count('kept', 2)).map(({ offset }) => offset)).toEqual([1, 2]);
+  await Promise.all([...clients, late].map((client) => client.close()));
+});
