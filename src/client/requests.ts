@@ -93,7 +93,7 @@ export function checkedKeys(keys: readonly string[]): readonly string[] {
   const are =
     Array.isArray(keys) && Array.from(keys).every((key) => isText(key) && key.length <= keyMaxLength);
   if (!are || keys.length === 0 || keys.length > keysMax)
-    throw ownError('invalid_request', `keys are 1 to ${keysMax} texts of at most ${keyMaxLength} characters`);
+    throw ownError('invalid_request', `keys: 1 to ${keysMax} of at most ${keyMaxLength} characters`);
   return [...keys];
 }
 

@@ -96,7 +96,7 @@ export class PageSubscription<T = unknown> implements Subscription<T> {
   setKeys(wanted: readonly string[]): void {
     const keys = checkedKeys(wanted);
     const { topic, options } = this;
-    if (!options.keys) throw ownError('invalid_request', `The subscription to ${topic} began without keys.`);
+    if (!options.keys) throw ownError('invalid_request', `${topic} has no keys.`);
     const { since: _since, last: _last, cursor: _cursor, ...selection } = options;
     this.options = { ...selection, keys };
     this.#keys = new Set(keys);

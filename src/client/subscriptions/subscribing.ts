@@ -100,7 +100,7 @@ export class Subscribing {
     const limits = { entries: subscriptionsPerCommand, bytes: this.#port.frameMaxBytes() };
     const { parts, tooLarge } = splitBulk(requests, ({ request }) => this.#port.bytesOf(request), limits);
     for (const { shared } of tooLarge) {
-      this.refuse(shared, ownError('frame_too_large', 'The subscription is larger than a command may be.'));
+      this.refuse(shared, ownError('frame_too_large', 'The subscription is too large.'));
     }
     for (const part of parts) this.#send(part);
   }

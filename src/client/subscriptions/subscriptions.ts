@@ -74,7 +74,7 @@ export class Subscriptions {
     const { since: _since, last: _last, cursor: _cursor, ...selection } = { ...member.options, keys };
     const shared = this.#registry.homes.get(member);
     if (!member.options.keys)
-      throw ownError('invalid_request', `The subscription to ${topic} began without keys.`);
+      throw ownError('invalid_request', `${topic} has no keys.`);
     const key = subscriptionKey({ topic, ...selection });
     if (!shared || key === shared.key) return;
     member.options = selection;
