@@ -73,8 +73,7 @@ export class Subscriptions {
     const keys = checkedKeys(wanted);
     const { since: _since, last: _last, cursor: _cursor, ...selection } = { ...member.options, keys };
     const shared = this.#registry.homes.get(member);
-    if (!member.options.keys)
-      throw ownError('invalid_request', `${topic} has no keys.`);
+    if (!member.options.keys) throw ownError('invalid_request', `${topic} has no keys.`);
     const key = subscriptionKey({ topic, ...selection });
     if (!shared || key === shared.key) return;
     member.options = selection;
