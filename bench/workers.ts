@@ -73,7 +73,7 @@ async function read(gateway: Gateway, pids: readonly number[]) {
   };
 }
 
-/** Waits, up to 5 s, until so many deliveries are counted. */
+/** Waits, up to 5 s, until the gateway has counted `wanted` deliveries. */
 async function deliveredAll(gateway: Gateway, wanted: number): Promise<void> {
   for (let tries = 0; tries < 50 && (await gateway.metric('sluice_deliveries_total')) < wanted; tries++) {
     await setTimeout(100);

@@ -27,6 +27,10 @@ export class Revocations {
     return this.#byKey.values();
   }
 
+  has(key: string): boolean {
+    return this.#byKey.has(key);
+  }
+
   set(revocation: Revocation): void {
     this.#byKey.set(revocationKey(revocation), revocation);
   }

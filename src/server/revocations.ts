@@ -82,7 +82,7 @@ export function createRevocations(broker: Broker, sessions: () => Iterable<Sessi
     revoke: (revocation) => publish(revocationKey(revocation), revocation),
 
     async restore(key) {
-      const isThere = [...revocations.all()].some((each) => revocationKey(each) === key);
+      const isThere = revocations.has(key);
       if (isThere) await publish(key, undefined);
       return isThere;
     },

@@ -381,9 +381,8 @@ export class Subscriber {
     { topic: target, filter, intervalMs, conflate, keys }: Subscription,
     granted: Filter | undefined,
   ): ViewOptions {
-    const filters = [granted, filter].filter((each) => each !== undefined);
-    const both: Filter | undefined = filters.length > 1 ? { op: 'and', filters } : filters[0];
-    const compiled: CompiledFilter | undefined = both === undefined ? undefined : compileFilter(both);
+    const wanted = both(granted, filter);
+    const compiled: CompiledFilter | undefined = wanted === undefined ? undefined : compileFilter(wanted);
     return {
       target,
       codec: session.codec,

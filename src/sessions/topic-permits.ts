@@ -68,7 +68,7 @@ export class TopicPermits {
   of(session: Session, target: string, token: string): Identity {
     const permit = this.#tokens.identify(token);
     if (permit instanceof SluiceError) throw permit;
-    // It was verified, and so many others since that it is not known any more.
+    // It was verified a moment ago, and evicted for others since.
     if (permit instanceof Promise) throw new SluiceError('rate_limited', undefined, { retryAfterMs: 1000 });
     if (!isOfUser(permit, session)) throw new SluiceError('forbidden', 'the topic token is another user’s');
     // Of users' topics only their own user has one, whatever a token grants.

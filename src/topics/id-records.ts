@@ -37,7 +37,7 @@ const cancelled = 2;
 const tableMinSize = 1024;
 /** The table grows when more than three of four places are taken, and shrinks when it is eight times too large. */
 const tableFill = 3 / 4;
-/** Entries are record numbers by this, plus 1. There are never so many records at once. */
+/** Entries are record numbers by this, plus 1. There are always fewer records. */
 const modulus = 2 ** 32 - 1;
 
 /**

@@ -16,7 +16,7 @@ import type { Handlers, Link } from './link.ts';
 import { toMachineMs } from './machine-clock.ts';
 import { type PackedTopic, unpack, unpackTopic } from './packed.ts';
 
-/** Publishes that the parent has not read yet; it is far too slow when they are so many bytes. */
+/** Bytes of publishes that the parent has not read yet. With more of them publishes are refused. */
 const unsentMaxBytes = 64 * 2 ** 20;
 
 /** A topic that the parent holds. Told as forgotten, it goes once this node's broker has no content of it either. */

@@ -54,7 +54,7 @@ function overWebSocket(client: JsonClient): Publish {
   };
 }
 
-/** Publishes with ids of this letter until there is room for so many more. Returns how many that were. */
+/** Publishes with ids of this letter until there is room for `left` more. Returns the number of publishes. */
 async function fill(publish: Publish, letter: string, left: number): Promise<number> {
   const count = room - left;
   for (let i = 0; i < count; i++) expect(await publish(`${letter}-${i}`)).toBeTypeOf('number');

@@ -27,7 +27,7 @@ export class CuttingProxy {
     return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}/ws`;
   }
 
-  /** Resolves when so many bytes have gone to the client and its connection was cut, wherever that is. */
+  /** Resolves when the client was sent this number of bytes and its connection was cut, at any byte. */
   async cutAfter(bytes: number): Promise<void> {
     this.#left = bytes;
     await new Promise<void>((resolve) => {
