@@ -16,9 +16,10 @@ import { publishProblem, topicNameProblem } from '../topics/publish-problem.ts';
 import { topicProblem } from '../topics/topic-name.ts';
 import { type Application, type ConnectReason, readingOf } from './application.ts';
 import type { Inbox } from './inbox.ts';
+import type { Prepared } from './preparation.ts';
 import type { Presence } from './presence.ts';
 import type { Session } from './session.ts';
-import type { Subscriber, Unloaded } from './subscribe.ts';
+import type { Subscriber } from './subscribe.ts';
 
 export interface CommandOptions {
   readonly broker: Broker;
@@ -57,7 +58,7 @@ type Answer = Reply | undefined;
 /** What commands that have to await something begin with. */
 interface Begun {
   readonly connect: Verdict | undefined;
-  readonly subscribe: Unloaded;
+  readonly subscribe: Prepared;
   readonly publish: readonly AppendOutcome[];
   readonly history: HistoryPage;
   readonly call: Payload;
@@ -229,7 +230,7 @@ function loadTopics(
   session: Session,
   { subscriptions }: Fields<'subscribe'>,
   { subscriber }: CommandOptions,
-): Awaitable<Unloaded> {
+): Awaitable<Prepared> {
   if (subscriptions.length === 0)
     throw new SluiceError('invalid_request', 'subscribe names at least one topic');
   return subscriber.prepare(session, subscriptions);
@@ -239,10 +240,10 @@ function subscribe(
   session: Session,
   command: Fields<'subscribe'>,
   { subscriber }: CommandOptions,
-  unloaded: Unloaded,
+  prepared: Prepared,
 ): Answer {
   if (session.closed) return undefined;
-  const results = subscriber.subscribe(session, command.subscriptions, unloaded);
+  const results = subscriber.subscribe(session, command.subscriptions, prepared);
   session.reply(command, { kind: 'subscribed', results });
   session.pump();
   return undefined;

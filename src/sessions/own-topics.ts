@@ -1,8 +1,9 @@
 import { userTopicOf } from '../auth/permissions.ts';
 import type { SubscribeResult } from '../protocol/frames.ts';
 import { broadcastTopic } from '../topics/topic-name.ts';
+import { nothingToKnow, type Prepared } from './preparation.ts';
 import type { Session } from './session.ts';
-import { noneUnloaded, type Subscriber, type Unloaded } from './subscribe.ts';
+import type { Subscriber } from './subscribe.ts';
 import { Failure } from './task.ts';
 
 /**
@@ -32,8 +33,8 @@ export class OwnTopics {
     const joined = targetsOf(session);
     const topics = own.filter((topic): topic is string => topic !== undefined && !joined.has(topic));
     this.#lacking.delete(session);
-    this.#whenLoaded(session, topics, cursor, (unloaded) => {
-      const results = this.#subscribe(session, topics, cursor, unloaded);
+    this.#whenLoaded(session, topics, cursor, (prepared) => {
+      const results = this.#subscribe(session, topics, cursor, prepared);
       session.sendFrame({ kind: 'subscribed', id: 0, results });
       session.pump();
     });
@@ -43,7 +44,7 @@ export class OwnTopics {
   retry(): void {
     for (const [session, { topics, cursor }] of [...this.#lacking]) {
       this.#lacking.delete(session);
-      this.#whenLoaded(session, topics, cursor, (unloaded) => this.#retry(session, topics, cursor, unloaded));
+      this.#whenLoaded(session, topics, cursor, (prepared) => this.#retry(session, topics, cursor, prepared));
     }
   }
 
@@ -53,10 +54,10 @@ export class OwnTopics {
   }
 
   /** The session was told what it lacks. It is told only what it gets now. */
-  #retry(session: Session, topics: readonly string[], cursor: string | undefined, unloaded: Unloaded): void {
+  #retry(session: Session, topics: readonly string[], cursor: string | undefined, prepared: Prepared): void {
     const joined = targetsOf(session);
     const missing = topics.filter((topic) => !joined.has(topic));
-    const results = this.#subscribe(session, missing, cursor, unloaded).filter(
+    const results = this.#subscribe(session, missing, cursor, prepared).filter(
       (result) => !('error' in result),
     );
     if (results.length === 0) return;
@@ -68,10 +69,10 @@ export class OwnTopics {
     session: Session,
     topics: readonly string[],
     cursor: string | undefined,
-    unloaded: Unloaded,
+    prepared: Prepared,
   ): SubscribeResult[] {
     const results = topics.map((topic) =>
-      this.#subscriber.subscribeAutomatically(session, { topic, cursor }, unloaded),
+      this.#subscriber.subscribeAutomatically(session, { topic, cursor }, prepared),
     );
     const refused = results.filter((result) => 'error' in result && result.error.retry);
     if (refused.length > 0) this.#lacking.set(session, { topics: refused.map(({ topic }) => topic), cursor });
@@ -82,14 +83,14 @@ export class OwnTopics {
     session: Session,
     topics: readonly string[],
     cursor: string | undefined,
-    run: (unloaded: Unloaded) => void,
+    run: (prepared: Prepared) => void,
   ): void {
     const subscriptions = topics.map((topic) => ({ topic, cursor }));
-    const finish = (loaded: Unloaded | Failure) => {
+    const finish = (loaded: Prepared | Failure) => {
       if (loaded instanceof Failure) this.#fault(loaded.error, session);
       else if (!session.closed) this.#guarded(session, () => run(loaded));
     };
-    if (this.#subscriber.isLoaded(subscriptions)) finish(noneUnloaded);
+    if (this.#subscriber.isLoaded(subscriptions)) finish(nothingToKnow);
     else session.commands.add(this.#subscriber.afterLoad(subscriptions, finish));
   }
 

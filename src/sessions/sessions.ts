@@ -13,10 +13,11 @@ import type { Connection } from './connection.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
 import type { ConnectionEnded } from './connection-log.ts';
 import { OwnTopics } from './own-topics.ts';
+import type { Prepared } from './preparation.ts';
 import { type Peer, Session, type SessionContext } from './session.ts';
 import { SessionIds } from './session-ids.ts';
 import type { Continuation } from './stream-start.ts';
-import type { Subscriber, Unloaded } from './subscribe.ts';
+import type { Subscriber } from './subscribe.ts';
 import { Failure } from './task.ts';
 import { TokenRate } from './token-bucket.ts';
 import { isUnauthenticated, Unauthenticated } from './unauthenticated.ts';
@@ -161,7 +162,7 @@ export class Sessions {
       return;
     }
     const subscriptions = [{ topic }];
-    const finish = (loaded: Unloaded | Failure) => {
+    const finish = (loaded: Prepared | Failure) => {
       if (loaded instanceof Failure) this.#refused(session, topic, loaded.error);
       else if (!session.closed) this.#subscribeToPath(session, topic, loaded);
     };
@@ -179,7 +180,7 @@ export class Sessions {
   ): void {
     const { subscriber } = this.#options;
     session.peer.seat.name?.(session.id);
-    const subscribe = (loaded: Unloaded | Failure) => {
+    const subscribe = (loaded: Prepared | Failure) => {
       if (!session.closed) finish(this.#resultsOf(session, subscriptions, loaded));
     };
     session.commands.add(subscriber.afterLoad(subscriptions, subscribe, session));
@@ -188,7 +189,7 @@ export class Sessions {
   #resultsOf(
     session: Session,
     subscriptions: readonly Subscription[],
-    loaded: Unloaded | Failure,
+    loaded: Prepared | Failure,
   ): readonly SubscribeResult[] | SluiceError {
     try {
       if (loaded instanceof Failure) throw loaded.error;
@@ -200,7 +201,7 @@ export class Sessions {
     }
   }
 
-  #subscribeToPath(session: Session, topic: string, loaded: Unloaded): void {
+  #subscribeToPath(session: Session, topic: string, loaded: Prepared): void {
     try {
       const results = this.#options.subscriber.subscribe(session, [{ topic }], loaded);
       session.sendFrame({ kind: 'subscribed', id: 0, results });

@@ -1,7 +1,7 @@
 import type { Authorize } from '../auth/authorize.ts';
 import type { Identity } from '../auth/identity.ts';
 import { covers } from '../auth/permissions.ts';
-import { type Awaitable, whenDone } from '../awaitable.ts';
+import type { Awaitable } from '../awaitable.ts';
 import type { Backlog } from '../catch-up/catch-up.ts';
 import { startPattern } from '../catch-up/start-pattern.ts';
 import { type StartOptions, type StartResult, startTopic } from '../catch-up/start-topic.ts';
@@ -13,15 +13,16 @@ import { subscriptionKey, type ViewOptions, viewKeys } from '../fanout/view-opti
 import { snapInterval } from '../protocol/equal-subscriptions.ts';
 import type { Filter, Granted, Position, SubscribeResult, Subscription } from '../protocol/frames.ts';
 import { type CompiledFilter, compileFilter, filterProblem } from '../topics/filter.ts';
-import { isPattern, topicProblem } from '../topics/topic-name.ts';
+import { isPattern } from '../topics/topic-name.ts';
 import { type Application, both, readingOf, type SubscribeGrant } from './application.ts';
 import type { Inbox } from './inbox.ts';
+import { nothingToKnow, Preparation, type Prepared } from './preparation.ts';
 import type { Presence } from './presence.ts';
 import type { Session } from './session.ts';
 import { SessionView } from './session-view.ts';
 import { targetProblem } from './target.ts';
 import { type Failure, settled, type Task } from './task.ts';
-import { isOfUser, type Refusals, TopicPermits, type TopicTokens } from './topic-permits.ts';
+import { isOfUser, TopicPermits, type TopicTokens } from './topic-permits.ts';
 import { wireError } from './wire-error.ts';
 
 export interface SubscribeOptions extends StartOptions {
@@ -39,68 +40,26 @@ export interface SubscribeOptions extends StartOptions {
   readonly subscribeHook?: Application['subscribe'] | undefined;
 }
 
-/** What was found out before sessions subscribe. */
-export interface Unloaded {
-  /** Why topics could not be loaded, by name; and why topic tokens are refused, by token. */
-  readonly problems: ReadonlyMap<string, SluiceError>;
-  /** What the application says of each subscription, in order; absent: it was not asked. */
-  readonly verdicts?: readonly (SubscribeGrant | SluiceError | undefined)[] | undefined;
-}
-
-export const noneUnloaded: Unloaded = { problems: new Map() };
-
 /** Subscribes sessions to views. Everything from reading a ring to joining a view happens in one turn. */
 export class Subscriber {
   readonly #options: SubscribeOptions;
   readonly #permits: TopicPermits;
+  readonly #preparation: Preparation;
 
   constructor(options: SubscribeOptions) {
     this.#options = options;
     this.#permits = new TopicPermits(options.topicTokens);
+    this.#preparation = new Preparation(options, this.#permits);
   }
 
-  /** Whether `load` has nothing to do. */
+  /** See `Preparation`. */
   isLoaded(subscriptions: readonly Subscription[]): boolean {
-    return (
-      this.#unloaded(subscriptions).length === 0 &&
-      !this.#isAhead(subscriptions) &&
-      subscriptions.every(({ token }) => token === undefined)
-    );
+    return this.#preparation.isDone(subscriptions);
   }
 
-  /**
-   * Loads the topics that have to be; and where a client comes from a node that had heard of more, hears of that.
-   * Returns why some could not be loaded: only their subscriptions fail.
-   */
-  load(subscriptions: readonly Subscription[]): Awaitable<Unloaded> {
-    const refused = this.#permits.refusals(subscriptions);
-    if (refused instanceof Promise) return refused.then((all) => this.#loadTopics(subscriptions, all));
-    return this.#loadTopics(subscriptions, refused);
-  }
-
-  /** The same for subscriptions that a client asks for: the application is asked first. */
-  prepare(session: Session, subscriptions: readonly Subscription[]): Awaitable<Unloaded> {
-    const { subscribeHook, authorize } = this.#options;
-    if (subscribeHook === undefined) return this.load(subscriptions);
-    const isSound = ({ topic, fault }: Subscription) =>
-      fault === undefined && targetProblem(topic) === undefined;
-    const wanted = subscriptions.filter(isSound).map(({ topic, token }) => ({
-      topic,
-      permitted: token !== undefined || authorize(session.identity, 'subscribe', topic) === undefined,
-    }));
-    return whenDone(subscribeHook(session.asker, wanted), (verdicts) => {
-      const given = verdicts.values();
-      const all = subscriptions.map((each) => (isSound(each) ? given.next().value : undefined));
-      const allowed = subscriptions.filter((_, index) => !(all[index] instanceof SluiceError));
-      return whenDone(this.load(allowed), ({ problems }) => ({ problems, verdicts: all }));
-    });
-  }
-
-  /** `refused`: see `TopicPermits.refusals`. */
-  #loadTopics(subscriptions: readonly Subscription[], refused: Refusals): Awaitable<Unloaded> {
-    if (this.#isAhead(subscriptions)) return this.#levelled(subscriptions, refused);
-    const topics = this.#unloaded(subscriptions);
-    return topics.length === 0 ? { problems: refused } : this.#load(topics, refused);
+  /** Finds out what has to be known before a client subscribes. See `Preparation`. */
+  prepare(session: Session, subscriptions: readonly Subscription[]): Awaitable<Prepared> {
+    return this.#preparation.forClient(session, subscriptions);
   }
 
   /** Ends what topic tokens permit no more. Call it about once a second. */
@@ -108,23 +67,16 @@ export class Subscriber {
     this.#permits.sweep();
   }
 
-  #isAhead(subscriptions: readonly Subscription[]): boolean {
-    return subscriptions.some((subscription) => this.#options.broker.isAhead(subscription));
-  }
-
-  async #levelled(subscriptions: readonly Subscription[], refused: Refusals): Promise<Unloaded> {
-    await this.#options.broker.level();
-    return this.#load(this.#unloaded(subscriptions), refused);
-  }
-
   /** Loads the topics, and then runs `finish`. `session`: the client that asks; absent: the gateway does. */
   afterLoad(
     subscriptions: readonly Subscription[],
-    finish: (loaded: Unloaded | Failure) => void,
+    finish: (loaded: Prepared | Failure) => void,
     session?: Session,
-  ): Task<Unloaded | Failure> {
+  ): Task<Prepared | Failure> {
     const load = () =>
-      session === undefined ? this.load(subscriptions) : this.prepare(session, subscriptions);
+      session === undefined
+        ? this.#preparation.load(subscriptions)
+        : this.#preparation.forClient(session, subscriptions);
     return { begin: () => settled(load), finish };
   }
 
@@ -135,12 +87,12 @@ export class Subscriber {
   subscribe(
     session: Session,
     subscriptions: readonly Subscription[],
-    unloaded: Unloaded = noneUnloaded,
+    prepared: Prepared = nothingToKnow,
   ): SubscribeResult[] {
     const results: SubscribeResult[] = [];
     try {
       for (const [index, subscription] of subscriptions.entries())
-        results.push(this.#result(session, subscription, false, unloaded, unloaded.verdicts?.[index]));
+        results.push(this.#result(session, subscription, false, prepared, prepared.verdicts?.[index]));
     } catch (fault) {
       for (const result of results) {
         const made = 'view' in result ? session.views.get(result.view) : undefined;
@@ -155,9 +107,9 @@ export class Subscriber {
   subscribeAutomatically(
     session: Session,
     subscription: Pick<Subscription, 'topic' | 'cursor'>,
-    unloaded: Unloaded = noneUnloaded,
+    prepared: Prepared = nothingToKnow,
   ): SubscribeResult {
-    return this.#result(session, subscription, true, unloaded);
+    return this.#result(session, subscription, true, prepared);
   }
 
   /** The subscription goes on with other keys, by another view. Where that is refused it goes on as it is. */
@@ -236,32 +188,11 @@ export class Subscriber {
     session.push({ kind: 'unsubscribed', views: ended.map(({ view }) => view.id), reason: 'forbidden' });
   }
 
-  #unloaded(subscriptions: readonly Subscription[]): string[] {
-    const { broker } = this.#options;
-    return subscriptions
-      .map(({ topic }) => topic)
-      .filter((topic) => !isPattern(topic) && !broker.isLoaded(topic) && topicProblem(topic) === undefined);
-  }
-
-  async #load(topics: readonly string[], refused: Refusals): Promise<Unloaded> {
-    const problems = new Map(refused);
-    const load = async (topic: string) => {
-      try {
-        await this.#options.broker.load(topic);
-      } catch (error) {
-        if (!(error instanceof SluiceError)) throw error;
-        problems.set(topic, error);
-      }
-    };
-    await Promise.all(topics.map(load));
-    return { problems };
-  }
-
   #result(
     session: Session,
     subscription: Subscription,
     automatic: boolean,
-    { problems }: Unloaded,
+    { problems }: Prepared,
     verdict?: SubscribeGrant | SluiceError,
   ): SubscribeResult {
     try {
