@@ -14,8 +14,9 @@ import type { Call } from './route.ts';
 import { callBody } from './schemas.ts';
 import { validate } from './validate.ts';
 
-function askerOf({ identity, payer }: Call): Asker {
-  return { identity, transport: 'http', account: payer.account };
+function askerOf({ identity, payer, departure }: Call): Asker {
+  const onGone = (run: () => void) => departure.onGone(run);
+  return { identity, transport: 'http', account: payer.account, onGone };
 }
 
 /** Publishes for the caller what the application does not refuse. Returns an outcome for each, in order. */

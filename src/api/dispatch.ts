@@ -51,6 +51,8 @@ export interface RequestRateLimits {
 
 /** How the transport goes on with a request whose head was read. */
 export interface OpenRequest {
+  /** The client has left: what is asked for it is given up. May be called at any time. */
+  left(): void;
   /** Read at most this much of the body; 0: none. If there is more, call `finish` with the error `frame_too_large`. */
   readonly bodyMaxBytes: number;
   /** The account that is charged for the body while it arrives, and for the response while it is unread. */
@@ -76,6 +78,7 @@ export interface Api {
 }
 
 const noBody = new Uint8Array(0);
+const nothing = (): void => undefined;
 
 export function createApi(options: ApiOptions): Api {
   const { ports, origins, metrics, log, limits } = options;
@@ -98,9 +101,11 @@ export function createApi(options: ApiOptions): Api {
     const isLimited = limits !== undefined && !isExempt(request, known);
     const response = (isLimited ? rateProblem(account, named === undefined) : undefined) ?? ended;
     if (response !== undefined) {
-      return { bodyMaxBytes: 0, account, verdict: undefined, finish: () => completed(request, response) };
+      const finish = () => completed(request, response);
+      return { left: nothing, bodyMaxBytes: 0, account, verdict: undefined, finish };
     }
     return {
+      left: () => request.departure.over(),
       bodyMaxBytes: request.foundRoute().body === undefined ? 0 : ports.bodyMaxBytes,
       account,
       verdict: identity instanceof Promise ? identity.then(refusalOf) : undefined,
@@ -183,6 +188,7 @@ export function createApi(options: ApiOptions): Api {
       acceptEncoding,
       identity,
       payer: payerOf(identity, account),
+      departure: request.departure,
     };
     return route.handle(call, ports);
   }

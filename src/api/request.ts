@@ -1,6 +1,7 @@
 import type { Identity } from '../auth/identity.ts';
 import type { Awaitable } from '../awaitable.ts';
 import type { SluiceError } from '../errors.ts';
+import { Departure } from '../sessions/departure.ts';
 import type { RequestHead } from './http.ts';
 import type { Match } from './match.ts';
 import type { Route } from './route.ts';
@@ -25,6 +26,7 @@ export class ApiRequest {
   route: Route | undefined;
   /** Set by the step `identify`: the caller, or why the request is refused. */
   identity: Awaitable<Identity | SluiceError> | undefined;
+  readonly departure = new Departure();
   contentType = '';
   ifNoneMatch = '';
   acceptEncoding = '';

@@ -3,6 +3,7 @@ import type { Identity } from '../auth/identity.ts';
 import type { AccessLevel } from '../auth/request-access.ts';
 import type { Awaitable } from '../awaitable.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { Departing } from '../sessions/departure.ts';
 import type { Payer } from '../topics/payer.ts';
 import type { ApiResponse } from './http.ts';
 import type { ApiPorts } from './ports.ts';
@@ -20,6 +21,7 @@ export interface Call<Params = unknown, Query = unknown> {
   readonly identity: Identity;
   /** Who pays for what is kept because of it. */
   readonly payer: Payer;
+  readonly departure: Pick<Departing, 'onGone'>;
 }
 
 export interface RouteBody {

@@ -68,7 +68,7 @@ export function hookedApplication(options: HookedOptions): Application {
       publish: (asker, publishes) =>
         isExempt(asker) || publishes.length === 0
           ? publishes.map(() => undefined)
-          : publishVerdicts(publish, asker, publishes),
+          : publishVerdicts(publish, withoutEnd(asker), publishes),
     }),
     ...((call !== undefined || options.handlerGate !== undefined) && {
       call: (asker, method, payload) => {
@@ -85,20 +85,30 @@ export function hookedApplication(options: HookedOptions): Application {
 
 const plainGrant: SubscribeGrant = { grant: false };
 
-async function asked(
+/** What a client has published is committed though it goes. */
+function withoutEnd({ onGone: _, ...asker }: Asker): Asker {
+  return asker;
+}
+
+/** Resolves with what a function returns or a URL answers, as bytes; and with the errors of `Gate.ask`. */
+function outcomeOf(
   { answerer, gate }: AskedHook,
-  { account }: Asker,
+  { account, onGone }: Asker,
   question: Question,
   answerMaxBytes: number,
 ): Promise<unknown> {
   const { endpoint } = answerer;
-  const outcome = await gate.ask<unknown>(account, question.bytes, async (signal) =>
+  const run = async (signal: AbortSignal) =>
     endpoint === undefined
-      ? answerer.ask(question.value() as never)
-      : endpoint.post(question.body(), answerMaxBytes, signal),
-  );
+      ? answerer.ask(question.value() as never, { signal })
+      : endpoint.post(question.body(), answerMaxBytes, signal);
+  return gate.ask<unknown>(account, question.bytes, run, onGone);
+}
+
+async function asked(hook: AskedHook, asker: Asker, question: Question): Promise<unknown> {
+  const outcome = await outcomeOf(hook, asker, question, decisionMaxBytes);
   if (outcome instanceof Error) throw outcome;
-  return endpoint === undefined ? outcome : parseJson(outcome as Uint8Array);
+  return hook.answerer.endpoint === undefined ? outcome : parseJson(outcome as Uint8Array);
 }
 
 /** The verdict of a hook that decides; `otherwise`: where it fails open. */
@@ -122,7 +132,7 @@ function connectVerdict(hook: AskedHook, asker: Asker, facts: object): Promise<I
   const { identity } = asker;
   const ask = async () => {
     const question = plainQuestion('connect', { client: clientOf(asker), ...facts });
-    const answer = readAnswer(answerSchemas.connect, await asked(hook, asker, question, decisionMaxBytes));
+    const answer = readAnswer(answerSchemas.connect, await asked(hook, asker, question));
     if (!answer.allow) return denied(hook, answer);
     const { user, topics = [], permissions = [] } = answer;
     if (user === undefined && answer.topics === undefined && answer.permissions === undefined)
@@ -145,7 +155,7 @@ function subscribeVerdicts(
   const ask = async () => {
     const bytes = wanted.reduce((sum, { topic }) => sum + topic.length, 0);
     const question = plainQuestion('subscribe', { client: clientOf(asker), subscriptions: wanted }, bytes);
-    const answer = await asked(hook, asker, question, decisionMaxBytes);
+    const answer = await asked(hook, asker, question);
     return readAnswers(answerSchemas.subscribe, answer, wanted.length).map((each, index) => {
       if (!each.allow) return denied(hook, each);
       const { topic } = wanted[index]!;
@@ -163,7 +173,7 @@ function publishVerdicts(
   publishes: Parameters<NonNullable<Application['publish']>>[1],
 ): Promise<readonly (SluiceError | undefined)[]> {
   const ask = async () => {
-    const answer = await asked(hook, asker, publishQuestion(clientOf(asker), publishes), decisionMaxBytes);
+    const answer = await asked(hook, asker, publishQuestion(clientOf(asker), publishes));
     return readAnswers(answerSchemas.publish, answer, publishes.length).map((each) =>
       each.allow ? undefined : denied(hook, each),
     );
@@ -182,11 +192,7 @@ async function called(
   // Base64 is longer by a third.
   const answerMaxBytes = 2 * payloadMaxBytes + decisionMaxBytes;
   try {
-    const outcome = await hook.gate.ask<unknown>(asker.account, question.bytes, async (signal) =>
-      endpoint === undefined
-        ? hook.answerer.ask!(question.value() as never)
-        : endpoint.post(question.body(), answerMaxBytes, signal),
-    );
+    const outcome = await outcomeOf(hook, asker, question, answerMaxBytes);
     if (outcome instanceof HookFailure && outcome.status === 404)
       return new SluiceError('not_found', 'the application has no such method');
     if (outcome instanceof Error) return outcome instanceof SluiceError ? outcome : unavailable();
@@ -205,18 +211,19 @@ async function called(
 async function handled(
   handler: CallHandler,
   gate: Gate,
-  { account }: Asker,
+  { account, onGone }: Asker,
   question: Question,
   payloadMaxBytes: number,
 ): Promise<Payload | SluiceError> {
-  const outcome = await gate.ask<unknown>(account, question.bytes, async () => {
+  const run = async (signal: AbortSignal) => {
     try {
-      return { data: await handler(question.value() as never) };
+      return { data: await handler(question.value() as never, { signal }) };
     } catch (error) {
       if (error instanceof SluiceError) return { error };
       throw error;
     }
-  });
+  };
+  const outcome = await gate.ask<unknown>(account, question.bytes, run, onGone);
   if (outcome instanceof SluiceError) return outcome;
   if (outcome instanceof HookFailure) return unavailable();
   const { data, error } = outcome as { readonly data?: unknown; readonly error?: SluiceError };

@@ -88,16 +88,23 @@ export interface CallAnswer {
 type Each<T> = T | Denial | { readonly results: readonly (T | Denial)[] };
 type Eventually<T> = T | PromiseLike<T>;
 
+/** What a function gets besides its question. */
+export interface Asked {
+  /** Aborted when nobody waits for the answer any more: its time is over, or its client has gone. */
+  readonly signal: AbortSignal;
+}
+type Hook<Q, A> = (question: Q, asked: Asked) => Eventually<A>;
+
 /** The hooks of an embedded gateway. Each is asked as its HTTP twin is, and answers the same. */
 export interface Hooks {
-  readonly connect?: (question: ConnectQuestion) => Eventually<ConnectConsent | Denial>;
-  readonly subscribe?: (question: SubscribeQuestion) => Eventually<Each<SubscribeConsent>>;
-  readonly publish?: (question: PublishQuestion) => Eventually<Each<PublishConsent>>;
-  readonly call?: (question: CallQuestion) => Eventually<CallAnswer | Denial>;
+  readonly connect?: Hook<ConnectQuestion, ConnectConsent | Denial>;
+  readonly subscribe?: Hook<SubscribeQuestion, Each<SubscribeConsent>>;
+  readonly publish?: Hook<PublishQuestion, Each<PublishConsent>>;
+  readonly call?: Hook<CallQuestion, CallAnswer | Denial>;
 }
 
 /** Answers calls of one method. What it returns is the client's `data`. Throw a `SluiceError` to refuse. */
-export type CallHandler = (question: CallQuestion) => unknown;
+export type CallHandler = (question: CallQuestion, asked: Asked) => unknown;
 
 export const hookNames = ['connect', 'subscribe', 'publish', 'call'] as const;
 export type HookName = (typeof hookNames)[number];

@@ -1,6 +1,7 @@
 import { SluiceError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ByteCharges } from '../sessions/charges.ts';
+import type { Departing } from '../sessions/departure.ts';
 import type { HookName } from './contract.ts';
 import { HookFailure } from './failure.ts';
 
@@ -30,15 +31,11 @@ const retryAfterMs = 1000;
 /** A line of the log for each kind of failure, at most this often. */
 const logEveryMs = 10_000;
 
-interface Waiting {
-  start(): void;
-  readonly isOver: boolean;
-}
-
 /** Bounds one hook: how many questions at a time, how many wait, how long each may take, and what all that holds. */
 export class Gate {
   readonly #options: GateOptions;
-  readonly #waiting: Waiting[] = [];
+  /** Starts each of those that wait for their turn, the first of which came first. */
+  readonly #waiting = new Set<() => void>();
   readonly #ofAccount = new Map<string, number>();
   readonly #loggedAtMs = new Map<string, number>();
   readonly #seconds: { observe(value: number): void };
@@ -58,12 +55,14 @@ export class Gate {
 
   /**
    * Asks, and resolves with the answer, with a `HookFailure`, or with the `SluiceError` for a client that asks for too
-   * much at a time. Never rejects. `run` must end soon after its signal is aborted, but is not waited for.
+   * much at a time, or that goes meanwhile. Never rejects. `run` must end soon after its signal is aborted, but is not
+   * waited for.
    */
   ask<T>(
     account: string,
     bytes: number,
     run: (signal: AbortSignal) => Promise<T>,
+    onGone?: Departing['onGone'],
   ): Promise<T | HookFailure | SluiceError> {
     const { held, monotonicMs, timeoutMs } = this.#options;
     const charge = bytes + overheadBytes;
@@ -74,7 +73,7 @@ export class Gate {
           retryAfterMs,
         }),
       );
-    if (this.#waiting.length >= waitingMax) {
+    if (this.#waiting.size >= waitingMax) {
       held.give(account, charge);
       return Promise.resolve(this.failed(new HookFailure('overloaded', 'too many questions wait')));
     }
@@ -84,10 +83,13 @@ export class Gate {
       const controller = new AbortController();
       let isStarted = false;
       let isOver = false;
-      const settle = (outcome: T | HookFailure) => {
+      let forget = (): void => undefined;
+      const settle = (outcome: T | HookFailure | SluiceError) => {
         if (isOver) return;
         isOver = true;
         clearTimeout(timer);
+        forget();
+        this.#waiting.delete(start);
         held.give(account, charge);
         this.#left(account);
         if (isStarted) this.#running--;
@@ -96,20 +98,19 @@ export class Gate {
         this.#startNext();
       };
       const timer = setTimeout(() => {
-        const failure = new HookFailure('timeout', `no answer within ${timeoutMs} ms`);
+        giveUp(new HookFailure('timeout', `no answer within ${timeoutMs} ms`));
+      }, timeoutMs);
+      const giveUp = (failure: HookFailure | SluiceError) => {
         settle(failure);
         controller.abort(failure);
-      }, timeoutMs);
-      this.#waiting.push({
-        start: () => {
-          isStarted = true;
-          this.#running++;
-          run(controller.signal).then(settle, (error: unknown) => settle(failureOf(error)));
-        },
-        get isOver() {
-          return isOver;
-        },
-      });
+      };
+      const start = () => {
+        isStarted = true;
+        this.#running++;
+        run(controller.signal).then(settle, (error: unknown) => settle(failureOf(error)));
+      };
+      this.#waiting.add(start);
+      if (onGone !== undefined) forget = onGone(() => giveUp(clientGone()));
       this.#startNext();
     });
   }
@@ -119,10 +120,10 @@ export class Gate {
   }
 
   #startNext(): void {
-    while (this.#running < this.#options.concurrency) {
-      const next = this.#waiting.shift();
-      if (next === undefined) return;
-      if (!next.isOver) next.start();
+    for (const start of this.#waiting) {
+      if (this.#running >= this.#options.concurrency) return;
+      this.#waiting.delete(start);
+      start();
     }
   }
 
@@ -146,6 +147,10 @@ export class Gate {
     }
     return failure;
   }
+}
+
+function clientGone(): SluiceError {
+  return new SluiceError('shutting_down', 'the client is gone');
 }
 
 function failureOf(error: unknown): HookFailure {

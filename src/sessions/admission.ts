@@ -6,6 +6,7 @@ import { SluiceError } from '../errors.ts';
 import type { Application } from './application.ts';
 import type { Holder } from './connection-caps.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
+import type { Departing } from './departure.ts';
 import type { Peer } from './session.ts';
 
 /** A client that asks for a connection, as a transport has read its request. A copy: the request may be gone. */
@@ -79,12 +80,12 @@ export class Admission {
 
   /**
    * Takes the place, now that nothing else can fail. Others may have come while the credential was verified. `former`:
-   * the id of the session that this one replaces. `isGone`: the client has left, and needs no place any more.
+   * the id of the session that this one replaces. A client that is over needs no place any more.
    */
   admit(
     applicant: Applicant,
     identity: Identity,
-    isGone: () => boolean,
+    client: Departing,
     former?: string,
   ): Awaitable<Peer | SluiceError> {
     const { address, addressKey } = applicant;
@@ -93,9 +94,9 @@ export class Admission {
     const taken = this.#options.connectionLimits.take(holderOf({ addressKey }, identity), former);
     return whenDone(taken, (seat) => {
       if (seat instanceof SluiceError) return seat;
-      if (isGone()) return withoutClient(seat);
+      if (client.isOver) return withoutClient(seat);
       const peer = { identity, address, addressKey, seat };
-      return this.asksAbout(applicant, identity) ? this.#decide(applicant, peer, isGone) : peer;
+      return this.asksAbout(applicant, identity) ? this.#decide(applicant, peer, client) : peer;
     });
   }
 
@@ -109,19 +110,19 @@ export class Admission {
   }
 
   /** The client holds its place while the application is asked, so its caps bound what waits. */
-  #decide(applicant: Applicant, peer: Peer, isGone: () => boolean): Awaitable<Peer | SluiceError> {
+  #decide(applicant: Applicant, peer: Peer, client: Departing): Awaitable<Peer | SluiceError> {
     const { seat, identity: shown, addressKey } = peer;
     const refuse = (error: SluiceError) => {
       seat.leave();
       return error;
     };
-    return whenDone(this.#askApplication(applicant, shown), (identity) => {
+    return whenDone(this.#askApplication(applicant, shown, client), (identity) => {
       if (identity instanceof SluiceError) return refuse(identity);
-      if (isGone()) return withoutClient(seat);
+      if (client.isOver) return withoutClient(seat);
       if (identity === shown) return peer;
       return whenDone(seat.move(holderOf({ addressKey }, identity)), (problem) => {
         if (problem !== undefined) return refuse(problem);
-        return isGone() ? withoutClient(seat) : { ...peer, identity, shown, told: applicant.told };
+        return client.isOver ? withoutClient(seat) : { ...peer, identity, shown, told: applicant.told };
       });
     });
   }
@@ -129,16 +130,20 @@ export class Admission {
   #askApplication(
     { address, origin, account, told = {} }: Applicant,
     identity: Identity,
+    client: Departing,
   ): Awaitable<Identity | SluiceError> {
     const { connectHook } = this.#options;
-    const asker = { identity, address, account };
+    const asker = { identity, address, account, onGone: (run: () => void) => client.onGone(run) };
     return connectHook === undefined
       ? identity
       : connectHook(asker, { reason: 'open', origin, headers: told });
   }
 
   /** Why it may not connect; undefined: it may. Takes nothing, and never rejects. */
-  inquire(applicant: Applicant): SluiceError | undefined | Promise<SluiceError | undefined> {
+  inquire(
+    applicant: Applicant,
+    client: Departing,
+  ): SluiceError | undefined | Promise<SluiceError | undefined> {
     const { connectionLimits } = this.#options;
     const { fallback } = applicant;
     const problem = this.#drainingProblem() ?? connectionLimits.outlook(holderOf(applicant, fallback));
@@ -147,7 +152,7 @@ export class Admission {
       if (identity instanceof SluiceError) return identity;
       const full = this.#drainingProblem() ?? connectionLimits.problem(holderOf(applicant, identity));
       if (full !== undefined || !this.asksAbout(applicant, identity)) return full;
-      return whenDone(this.#askApplication(applicant, identity), (verdict) =>
+      return whenDone(this.#askApplication(applicant, identity, client), (verdict) =>
         verdict instanceof SluiceError ? verdict : undefined,
       );
     });

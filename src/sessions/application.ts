@@ -2,6 +2,7 @@ import type { Identity } from '../auth/identity.ts';
 import type { Awaitable } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Filter, Payload, PublishFields } from '../protocol/frames.ts';
+import type { Departing } from './departure.ts';
 
 /** The client that asks for something, as the application is told of it. */
 export interface Asker {
@@ -13,6 +14,8 @@ export interface Asker {
   readonly address?: string;
   /** The account that what waits for the application is charged to. */
   readonly account: string;
+  /** As of `Departing`. */
+  readonly onGone?: Departing['onGone'];
 }
 
 /**
@@ -39,7 +42,8 @@ export interface SubscribeGrant {
 
 /**
  * The application behind the gateway, as far as it wants to be asked. A method that is absent is a hook that is off. An
- * error among the results is the refusal for the client; no method rejects. Consumer: the sessions and the HTTP API.
+ * error among the results is the refusal for the client; no method rejects. A question of a client that goes is given
+ * up, except about publications. Consumer: the sessions and the HTTP API.
  */
 export interface Application {
   /** Returns who the client is from now on: what its credential says, and what the application adds. */

@@ -12,6 +12,7 @@ import type { Asker } from './application.ts';
 import { CommandQueue } from './command-queue.ts';
 import type { Connection } from './connection.ts';
 import type { Seat } from './connection-caps.ts';
+import { Departure } from './departure.ts';
 import { LargeReplies } from './large-replies.ts';
 import { Outbox } from './outbox.ts';
 import type { SessionEvents, UnsubscribeReason } from './session-events.ts';
@@ -91,6 +92,8 @@ export class Session implements Receiver, TaskFaults {
   #last: Promise<unknown> | undefined;
   /** Absent until the first: most sessions never need it. */
   #largeReplies: LargeReplies | undefined;
+  /** Absent until something waits for the application. */
+  #departure: Departure | undefined;
   /** The expiry that its client was warned of. */
   #warnedOfMs: number | undefined;
 
@@ -180,8 +183,15 @@ export class Session implements Receiver, TaskFaults {
 
   /** As the application is told of it. */
   get asker(): Asker {
-    const { id: session, identity, transport } = this;
-    return { session, identity, transport, address: this.peer.address, account: this.payer.account };
+    const { id: session, identity, transport, peer, payer } = this;
+    const onGone = (run: () => void) => this.onGone(run);
+    return { session, identity, transport, address: peer.address, account: payer.account, onGone };
+  }
+
+  onGone(run: () => void): () => void {
+    this.#departure ??= new Departure();
+    if (this.closed) this.#departure.over();
+    return this.#departure.onGone(run);
   }
 
   /** The name of its transport. */
@@ -383,5 +393,6 @@ export class Session implements Receiver, TaskFaults {
     this.#outbox.close();
     this.#largeReplies?.clear();
     this.#views.end();
+    this.#departure?.over();
   }
 }

@@ -8,6 +8,7 @@ import { localIdentity } from '../../src/auth/identity.ts';
 import { SluiceError } from '../../src/errors.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
 import { JsonScanner } from '../../src/protocol/json/scanner.ts';
+import { Departure } from '../../src/sessions/departure.ts';
 import type { AppendOutcome } from '../../src/topics/engine.ts';
 import { gatewayPayer } from '../../src/topics/payer.ts';
 import { startApi } from './harness.ts';
@@ -116,6 +117,7 @@ describe('a batch', () => {
         acceptEncoding: '',
         identity: localIdentity,
         payer: gatewayPayer,
+        departure: new Departure(),
       };
       const answer = async () => (await publishBatch(call, counting)).status;
       if (count > 1000) await expect(answer()).rejects.toThrow('at most 1000 items');
@@ -279,6 +281,7 @@ describe('a large body', () => {
       acceptEncoding: '',
       identity: { ...localIdentity, scopes: [] },
       payer: { account: 'user a', isVerified: true },
+      departure: new Departure(),
     };
     const answer = publishBatch(call, ports);
     expect(turn()).toBe(1);

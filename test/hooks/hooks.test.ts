@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { SluiceClient } from '../../src/client/index.ts';
@@ -257,6 +258,81 @@ describe('the publish hook', () => {
     );
     expect(replies.map(({ offset }) => offset)).toEqual([1, 2, 3]);
     await client.close();
+  });
+});
+
+describe('a client that goes', () => {
+  /** Requests of the gateway that were neither answered nor have ended. */
+  let underWay = 0;
+
+  function hang(): void {
+    hooks.rude = (response) => {
+      underWay++;
+      response.once('close', () => underWay--);
+    };
+  }
+
+  /** Asks in this way, goes, and expects that the application is left alone at once. */
+  async function isForgotten(asks: number, go: () => unknown): Promise<void> {
+    const late = gateway.metrics.hookErrorsTotal.value;
+    await expect.poll(() => underWay).toBe(asks);
+    await go();
+    await expect.poll(() => underWay).toBe(0);
+    await expect.poll(() => gateway.metric('sluice_hooks_waiting')).toBe(0);
+    expect(gateway.metrics.hookErrorsTotal.value).toBe(late);
+  }
+
+  it.each([
+    { type: 'subscribe', topic: 'stats' },
+    { type: 'history', topic: 'stats' },
+    { type: 'call', method: 'any' },
+    { type: 'refresh' },
+  ])('takes the question of its session along: $type', async (command) => {
+    const client = await opened();
+    hang();
+    client.socket.send(JSON.stringify({ ...command, id: 1, token }));
+    await isForgotten(1, () => client.socket.terminate());
+  });
+
+  it.each([
+    ['a connection', '/ws', { upgrade: 'websocket', connection: 'Upgrade' }],
+    ['whether it may connect', '/ws', {}],
+    ['a stream', '/sse?topic=stats', {}],
+    ['a poll', '/poll?topic=stats', {}],
+    ['a history', '/api/topics/stats/history', {}],
+    ['a call', '/api/call', { 'content-type': 'application/json' }],
+  ] as const)('takes the question of its request along: %s', async (_, path, headers) => {
+    hang();
+    const method = path === '/api/call' ? 'POST' : 'GET';
+    const asked = request(gateway.url + path, {
+      method,
+      headers: {
+        ...{ authorization: `Bearer ${token}`, 'sec-websocket-version': '13' },
+        ...{ 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==', ...headers },
+      },
+    });
+    asked.on('error', () => undefined);
+    asked.end(method === 'POST' ? '{"method":"any"}' : undefined);
+    await isForgotten(1, () => asked.destroy());
+  });
+
+  it('leaves its publication, which is committed all the same', async () => {
+    let release = (): void => undefined;
+    const waiting = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const client = await opened();
+    hooks.answer = async () => {
+      await waiting;
+      return { allow: true };
+    };
+    client.socket.send(JSON.stringify({ type: 'publish', id: 1, topic: 'last-words', event: 'e', data: 1 }));
+    await expect.poll(() => asked('publish').length).toBe(1);
+    await client.close();
+    release();
+    const latest = () =>
+      fetch(`${gateway.url}/api/topics/last-words/history`, { headers: { 'x-api-key': apiKey } });
+    await expect.poll(async () => (await latest()).text()).toContain('"data":1');
   });
 });
 

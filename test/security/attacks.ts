@@ -8,6 +8,7 @@ const here = 'security/attacks.test.ts';
 const tokens = 'security/tokens.test.ts';
 const abuse = 'e2e/abuse.test.ts';
 const caps = 'e2e/caps.test.ts';
+const hooks = 'security/hooks.test.ts';
 const http = 'transport/uws/http.test.ts';
 const heads = 'transport/uws/heads.test.ts';
 
@@ -164,6 +165,19 @@ export const attacks: readonly Row[] = [
       [abuse, 'over the rate are refused by their id without being read, and a client that goes on is ended'],
       [abuse, 'in a flood are refused with the time to wait, and served again after it'],
       [http, 'of an address are refused above its rate, and those with a key are not'],
+    ],
+  },
+  {
+    attack: 'an application whose hooks hang, lie, redirect, or return 100 MB',
+    tests: [
+      [hooks, 'that hangs in the middle'],
+      [hooks, 'that returns 100 MB'],
+      [hooks, 'that redirects'],
+      [hooks, 'whose yes is a text'],
+      [hooks, 'lets none in, unless failures do, and others are served'],
+      [hooks, 'that names topics of Sluice or of another user is not believed'],
+      [hooks, 'is asked at most 32 questions of one client at a time, and holds nothing afterwards'],
+      ['hooks/hooks.test.ts', 'takes the question of its session along'],
     ],
   },
   {

@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import { type ApiResponse, errorResponse } from '../../api/http.ts';
 import { SluiceError } from '../../errors.ts';
 import type { ByteCharges } from '../../sessions/charges.ts';
+import { type Departing, Departure } from '../../sessions/departure.ts';
 
 /** What all exchanges share. */
 export interface ExchangeOptions {
@@ -32,7 +33,7 @@ const keepAlive = 'timeout=7';
  * meanwhile: a connection never holds more than one answer, however many requests were sent ahead. `end` would queue
  * them all (test/transport/uws/facts.test.ts).
  */
-export class Exchange {
+export class Exchange implements Departing {
   readonly #response: HttpResponse;
   readonly #options: ExchangeOptions;
   #account = '';
@@ -40,6 +41,8 @@ export class Exchange {
   /** Nothing may be written any more: it was answered, or the client is gone. */
   #over = false;
   #aborted: (() => void) | undefined;
+  /** Absent until something waits for the application. */
+  #departure: Departure | undefined;
 
   constructor(response: HttpResponse, options: ExchangeOptions) {
     this.#response = response;
@@ -48,6 +51,7 @@ export class Exchange {
       this.#over = true;
       this.#release();
       this.#aborted?.();
+      this.#departure?.over();
     });
   }
 
@@ -56,9 +60,14 @@ export class Exchange {
     return this.#over;
   }
 
-  /** The client left before the end of its answer. */
+  /** The client left before the end of its answer. Only the last `run` is called. */
   onAborted(run: () => void): void {
     this.#aborted = run;
+  }
+
+  onGone(run: () => void): () => void {
+    this.#departure ??= new Departure();
+    return this.#departure.onGone(run);
   }
 
   /** The connection becomes a WebSocket or a stream: there is no answer. */

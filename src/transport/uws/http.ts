@@ -40,11 +40,13 @@ function handleHttp(response: HttpResponse, request: HttpRequest, options: HttpO
       requests.ended();
     });
   if (bodyMaxBytes === 0) {
+    exchange.onAborted(() => opened.left());
     void finish(noBody);
     return;
   }
   const body = new RequestBody(response, { bodyMaxBytes, incoming, account, verdict }, finish);
   exchange.onAborted(() => {
+    opened.left();
     if (body.drop()) requests.ended();
   });
 }

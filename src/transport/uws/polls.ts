@@ -98,6 +98,7 @@ export class Polls {
           return exchange.isOver;
         },
         onAborted: (run) => exchange.onAborted(run),
+        onGone: (run) => exchange.onGone(run),
         continues: (applicant, asked) => {
           const known = this.#connections.get(formerSessionOf(asked) ?? '');
           return known?.session?.peer.addressKey === applicant.addressKey;

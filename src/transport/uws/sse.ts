@@ -107,6 +107,7 @@ export class EventStreams {
           return exchange.isOver;
         },
         onAborted: (run) => exchange.onAborted(run),
+        onGone: (run) => exchange.onGone(run),
         enter: (visitor) => this.#enter(response, exchange, visitor, { origin, startedAtMs }),
         refuse,
       },

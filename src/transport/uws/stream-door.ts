@@ -14,6 +14,7 @@ import { type ErrorCode, SluiceError } from '../../errors.ts';
 import type { SubscribeResult } from '../../protocol/frames.ts';
 import type { Admission, Applicant } from '../../sessions/admission.ts';
 import type { ByteCharges } from '../../sessions/charges.ts';
+import type { Departing } from '../../sessions/departure.ts';
 import type { Peer } from '../../sessions/session.ts';
 import { RequestBody } from './request-body.ts';
 import { requestHead } from './request-head.ts';
@@ -52,9 +53,7 @@ interface Unread {
 }
 
 /** Where the outcome of a request goes. */
-export interface Reception {
-  /** The client is gone. */
-  readonly isOver: boolean;
+export interface Reception extends Departing {
   onAborted(run: () => void): void;
   /** It goes on with a session that it has already, which is charged for it: no handshake is taken. Absent: never. */
   continues?(applicant: Applicant, asked: StreamRequest): boolean;
@@ -126,10 +125,7 @@ export class StreamDoor {
       if (continues && known === undefined) admission.hasConnection(applicant);
       const admit = (former?: string) =>
         (continues ? admission.ask(applicant) : undefined) ??
-        whenDone(
-          admission.admit(applicant, identity, () => reception.isOver, former),
-          authenticated,
-        );
+        whenDone(admission.admit(applicant, identity, reception, former), authenticated);
       reception.enter({ applicant, asked, identity, admit });
     });
   }

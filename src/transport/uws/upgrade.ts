@@ -58,10 +58,7 @@ export class UpgradeHandler {
     const proceed = (identity: Awaited<ReturnType<Admission['identify']>>) => {
       if (exchange.isOver) return undefined;
       if (identity instanceof SluiceError) return refuseOrOpen(identity);
-      return whenDone(
-        admission.admit(applicant, identity, () => exchange.isOver),
-        refuseOrOpen,
-      );
+      return whenDone(admission.admit(applicant, identity, exchange), refuseOrOpen);
     };
     const refuseOrOpen = (peer: Peer | SluiceError) => {
       if (exchange.isOver) return;
@@ -109,7 +106,7 @@ export class UpgradeHandler {
     const applicant = readApplicant(head);
     const asked = applicant instanceof SluiceError ? applicant : readWebSocketRequest(head);
     if (applicant instanceof SluiceError || asked instanceof SluiceError) answer(asked as SluiceError);
-    else void whenDone(admission.inquire(applicant), answer);
+    else void whenDone(admission.inquire(applicant, exchange), answer);
   }
 
   #ask(

@@ -1,0 +1,31 @@
+/** A client that may go while something is done for it. */
+export interface Departing {
+  /** Its connection has ended, or its request is answered. */
+  readonly isOver: boolean;
+  /** Calls `run` once the client goes; at once if it has gone. Returns how to forget it. */
+  onGone(run: () => void): () => void;
+}
+
+/** What is to be done when a client goes. Takes no memory for clients that nothing waits for. */
+export class Departure {
+  #waiting: Set<() => void> | undefined;
+  #isOver = false;
+
+  onGone(run: () => void): () => void {
+    if (this.#isOver) {
+      run();
+      return () => undefined;
+    }
+    this.#waiting ??= new Set();
+    this.#waiting.add(run);
+    return () => this.#waiting?.delete(run);
+  }
+
+  over(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    for (const run of waiting ?? []) run();
+  }
+}
