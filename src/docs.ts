@@ -198,7 +198,7 @@ export const pages: readonly Page[] = [
         'admitted; subscriptions that are no longer allowed end. Sessions with a token stay until it expires, whatever ' +
         'secret it was signed with: `POST /api/tokens/revoke` ends them. Connections above a new limit stay. Namespaces stay as ' +
         'they are if one of them would change its `mode`, `refreshMs` or `refresh`; a namespace that is new holds for topics made ' +
-        'from then on. At a terminal `SIGHUP` ends the gateway, as the terminal is gone.',
+        'from then on. Hooks begin, end and move to other URLs; whether there are events needs a restart. At a terminal `SIGHUP` ends the gateway, as the terminal is gone.',
     ],
   },
   {

@@ -8,8 +8,9 @@ import { RecentDelays, watchLoopDelay } from './metrics/loop-delay.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import type { PeerHandlers } from './peers.ts';
 import { createApplication, type EmbeddedApplication } from './server/application.ts';
+import { createEvents, eventsGraceMs } from './server/application-events.ts';
 import { BusPeers } from './server/bus-peers.ts';
-import { createCanary } from './server/canary.ts';
+import { createCanary, isCanary } from './server/canary.ts';
 import { createCompat } from './server/compat.ts';
 import { createFanout } from './server/delivery.ts';
 import { loggedFeed } from './server/engine-log.ts';
@@ -27,6 +28,7 @@ import { nodeName, type WorkerSite } from './server/worker.ts';
 import { farewell } from './sessions/farewell.ts';
 import { leaveRefilled } from './sessions/refills.ts';
 import type { SessionEvents } from './sessions/session-events.ts';
+import { tellOf } from './sessions/told.ts';
 import { TurnBudget } from './sessions/turn-budget.ts';
 import { builtInSources } from './sources/built-in.ts';
 import type { SourcePublish } from './sources/source.ts';
@@ -71,8 +73,6 @@ export interface ServerOptions {
 const sweepMs = 1000;
 /** A gateway that is started again listens after about as long. */
 const restartMs = 1000;
-/** The application has so long to take the last events. */
-const eventsGraceMs = 1000;
 /** The time of a turn that subscribing, catching up and refreshing may take, so that others wait no longer for them. */
 const turnBudgetMs = 5;
 
@@ -108,8 +108,11 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const around = { peers, caps: site?.caps, metricsText: site?.metricsText };
   const revocations: RevocationStage = createRevocations(broker, () => sessions.all());
   const refusal = (identity: Identity) => revocations.revocations.refusal(identity);
-  const node = site && nodeName(site.start.index);
-  const { application, events } = createApplication(environment, options.embedded, node, refusal);
+  const applicationStage = createApplication(environment, options.embedded, refusal);
+  const { application } = applicationStage;
+  // Of several workers the parent tells the application.
+  const told = site === undefined ? createEvents(config, metrics, log, monotonicMs) : undefined;
+  const toldEvents = site === undefined ? told?.events : site.events;
   const { access, reload: reloadAccess } = createLiveAccess(environment, refusal, application);
   const compat = createCompat(environment, broker, access);
   const turnBudget = new TurnBudget(eventLoop, turnBudgetMs);
@@ -122,7 +125,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     compat,
     turnBudget,
     around,
-    toldBoth(options.events, events),
+    toldBoth(options.events, toldEvents && tellOf(toldEvents, isCanary)),
   );
   const { sessions, presence } = sessionStage;
   const httpApi = createHttpApi(environment, storage, fanout, sessions, access, compat, revocations, around);
@@ -171,7 +174,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     log.info({ compat: config.compat, compatPort: listeners.compatPort }, 'serves older systems');
 
   const swept: readonly Swept[] = [broker, fanout, ...sessionStage.swept, ...httpApi.swept, ...serving.swept];
-  events?.start();
+  told?.events.start();
   // What one process is to do for all, the first worker does.
   const stopSources =
     site === undefined || site.start.index === 0
@@ -210,7 +213,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     stopSweeping();
     stopWatching();
     // What the sessions told at their end is among it.
-    await events?.close(eventsGraceMs);
+    await (told === undefined ? site?.events?.close() : told.events.close(eventsGraceMs));
     await broker.close();
     listeners.close();
   }
@@ -220,6 +223,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     httpApi.reload();
     serving.reload();
     storage.reload();
+    applicationStage.reload();
+    told?.reload();
     sessions.reauthorize(reloadAccess());
     return isDraining ? undefined : listeners.reloadCertificate();
   }

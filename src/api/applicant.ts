@@ -17,8 +17,8 @@ export interface ApplicantOptions {
   readonly clientAddress: ClientAddress;
   readonly siteOf: SiteOf;
   readonly refused: ReportRefusal;
-  /** Names of headers that the application is told. */
-  readonly toldHeaders: readonly string[];
+  /** Names of headers that the application is told now. */
+  readonly toldHeaders: () => readonly string[];
 }
 
 /**
@@ -46,12 +46,13 @@ export function applicantReader(options: ApplicantOptions): ReadApplicant {
       origin,
       credential: tokenOfQuery(head.query) ?? presentedCredential((name) => head.header(name)),
       fallback: identityOf(head),
-      told: toldHeaders.length === 0 ? undefined : toldOf(head, toldHeaders),
+      told: toldOf(head, toldHeaders()),
     };
   };
 }
 
-function toldOf(head: RequestHead, names: readonly string[]): Readonly<Record<string, string>> {
+function toldOf(head: RequestHead, names: readonly string[]): Applicant['told'] {
+  if (names.length === 0) return undefined;
   const present = names.map((name) => [name, head.header(name)]).filter(([, value]) => value !== '');
   return Object.fromEntries(present);
 }

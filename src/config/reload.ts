@@ -27,7 +27,24 @@ export const reloadable = [
   'shutdownGraceSeconds',
   'readyLoopDelayMaxMs',
   'logLevel',
+  'hookConnect',
+  'hookSubscribe',
+  'hookPublish',
+  'hookCall',
+  'hookEvents',
+  'hookSecret',
+  'hookHeaders',
+  'hookFailOpen',
+  'hookTimeoutMs',
+  'callTimeoutMs',
+  'hookConcurrency',
 ] as const satisfies readonly OptionName[];
+
+/** Changes of reloadable options that all the same need a restart. */
+const restarting: { readonly [N in OptionName]?: (before: Config[N], next: Config[N]) => boolean } = {
+  // Who has heard of no session since its start can't say which topics are occupied.
+  hookEvents: (before, next) => (before === '') !== (next === ''),
+};
 
 /** What a namespace can't change while its topics are there. */
 const lasting = ['mode', 'refreshMs', 'refresh'] as const;
@@ -52,7 +69,9 @@ export class LiveConfig {
 
   take(next: Config): Reloaded {
     const { config } = this;
-    const isLive = (name: string) => reloadable.some((each) => each === name);
+    const isLive = (name: OptionName) =>
+      reloadable.some((each) => each === name) &&
+      restarting[name]?.(config[name] as never, next[name] as never) !== true;
     const different = options.map(({ name }) => name).filter((name) => !isSame(config[name], next[name]));
     const changed: string[] = different.filter(isLive);
     const needRestart: string[] = different.filter((name) => !isLive(name));

@@ -90,7 +90,7 @@ type Eventually<T> = T | PromiseLike<T>;
 
 /** What a function gets besides its question. */
 export interface Asked {
-  /** Aborted when nobody waits for the answer any more: its time is over, or its client has gone. */
+  /** Aborted when the answer comes too late: its time is over, or its client has gone. */
   readonly signal: AbortSignal;
 }
 type Hook<Q, A> = (question: Q, asked: Asked) => Eventually<A>;

@@ -1,27 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import type { Identity } from '../auth/identity.ts';
 import type { Metrics } from '../metrics.ts';
 import { toInstant } from '../protocol/instant.ts';
-import type {
-  DisconnectReason,
-  ObservedSession,
-  SessionEvents,
-  UnsubscribeReason,
-} from '../sessions/session-events.ts';
+import type { DisconnectReason, SessionEvents, UnsubscribeReason } from '../sessions/session-events.ts';
+import type { ToldEvents, ToldSession } from '../sessions/told.ts';
 import type { Endpoint } from './endpoint.ts';
 import { EventQueue } from './event-queue.ts';
 import { HookFailure } from './failure.ts';
 import { Occupancy } from './occupancy.ts';
 
 export interface EventsOptions {
-  readonly endpoint: Endpoint;
+  readonly endpoint: Pick<Endpoint, 'post'>;
   /** What the application knows this gateway by, the same after a restart. */
   readonly gateway: string;
   readonly queueMaxBytes: number;
   readonly timeoutMs: number;
   readonly monotonicMs: () => number;
-  /** Of the gateway itself, of which nothing is told. */
-  readonly isOwn: (identity: Identity) => boolean;
   readonly metrics: Pick<
     Metrics,
     'eventsTotal' | 'eventsDroppedTotal' | 'eventBatchErrorsTotal' | 'eventQueueBytes' | 'onScrape'
@@ -42,7 +35,7 @@ const logEveryMs = 10_000;
  * Tells the application what sessions do: one batch at a time, each until it is acknowledged, so that all events come
  * in their order.
  */
-export class ApplicationEvents implements SessionEvents {
+export class ApplicationEvents implements ToldEvents {
   readonly #options: EventsOptions;
   readonly #occupancy = new Occupancy();
   readonly #queue: EventQueue;
@@ -82,32 +75,28 @@ export class ApplicationEvents implements SessionEvents {
     this.#stop.abort(new HookFailure('timeout', 'the gateway ends'));
   }
 
-  connected(session: ObservedSession): void {
+  connected(session: ToldSession): void {
     this.#add('connected', session);
   }
 
-  subscribed(session: ObservedSession, topic: string): void {
-    if (this.#options.isOwn(session.identity)) return;
+  subscribed(session: ToldSession, topic: string): void {
     const isNew = this.#occupancy.subscribed(topic);
     this.#add('subscribed', session, { topic });
     if (isNew) this.#push({ type: 'occupied', topic });
   }
 
-  unsubscribed(session: ObservedSession, topic: string, reason: UnsubscribeReason): void {
-    if (this.#options.isOwn(session.identity)) return;
+  unsubscribed(session: ToldSession, topic: string, reason: UnsubscribeReason): void {
     const isLast = this.#occupancy.unsubscribed(topic);
     this.#add('unsubscribed', session, { topic, reason });
     if (isLast) this.#push({ type: 'vacated', topic });
   }
 
-  disconnected(session: ObservedSession, reason: DisconnectReason): void {
+  disconnected(session: ToldSession, reason: DisconnectReason): void {
     this.#add('disconnected', session, { reason });
   }
 
-  #add(type: string, { id, identity, transport, peer }: ObservedSession, more: object = {}): void {
-    if (this.#options.isOwn(identity)) return;
-    const { user } = identity;
-    this.#push({ type, session: id, user, transport, address: peer.address, ...more });
+  #add(type: string, session: ToldSession, more: object = {}): void {
+    this.#push({ type, ...session, ...more });
   }
 
   #push(event: object): void {

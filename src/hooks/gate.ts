@@ -11,6 +11,7 @@ interface GateLog {
 
 export interface GateOptions {
   readonly hook: HookName;
+  /** This and `concurrency` are read with each question. */
   readonly timeoutMs: number;
   /** Asked at the same time; the others wait for their turn, within their time. */
   readonly concurrency: number;

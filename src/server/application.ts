@@ -1,4 +1,4 @@
-import { hostname } from 'node:os';
+import type { Config } from '../config.ts';
 import {
   type Answerer,
   type AskedHook,
@@ -7,7 +7,6 @@ import {
 } from '../hooks/application.ts';
 import { type CallHandler, type HookName, type Hooks, hookNames } from '../hooks/contract.ts';
 import { Endpoint } from '../hooks/endpoint.ts';
-import { ApplicationEvents } from '../hooks/events.ts';
 import { Gate } from '../hooks/gate.ts';
 import type { Application } from '../sessions/application.ts';
 import { HeldBytes } from '../sessions/charges.ts';
@@ -22,8 +21,10 @@ export interface EmbeddedApplication {
 }
 
 export interface ApplicationStage {
+  /** Always as the configuration was when it was reloaded last. */
   readonly application: Application;
-  readonly events: ApplicationEvents | undefined;
+  /** Reads the configuration anew. */
+  reload(): void;
 }
 
 /** The option that names the URL of each hook. */
@@ -34,59 +35,81 @@ export const urlOptions = {
   call: 'hookCall',
 } as const satisfies Record<HookName, string>;
 
-/** The application behind the gateway: by URLs, or in this process. `node`: which of several workers this one is. */
+/** The application behind the gateway, which is asked: by URLs, or in this process. */
 export function createApplication(
-  { config, metrics, log, monotonicMs }: Environment,
+  environment: Environment,
   embedded: EmbeddedApplication | undefined,
-  node: string | undefined,
   refusal: HookedOptions['refusal'],
 ): ApplicationStage {
-  const endpointOf = (url: string): Endpoint =>
-    new Endpoint({ url, secret: config.hookSecret ?? '', userAgent: `sluice/${version}` });
-  const held = new HeldBytes({ perPayer: config.requestsMaxBytesPerClient, total: config.requestsMaxBytes });
-  const gates: [HookName, Gate][] = [];
-  const gateOf = (hook: HookName): Gate => {
-    const timeoutMs = hook === 'call' ? config.callTimeoutMs : config.hookTimeoutMs;
-    const concurrency = config.hookConcurrency;
-    const gate = new Gate({ hook, timeoutMs, concurrency, held, monotonicMs, metrics, log });
-    gates.push([hook, gate]);
-    return gate;
-  };
+  const { config } = environment;
+  const gateOf = gates(environment);
+  const handlers = embedded?.handlers ?? new Map();
   const answererOf = (hook: HookName): Answerer | undefined => {
     const ask = embedded?.hooks[hook];
     if (ask !== undefined) return { ask };
     const url = config[urlOptions[hook]];
-    return url === '' ? undefined : { endpoint: endpointOf(url) };
+    return url === '' ? undefined : { endpoint: endpointOf(config, url) };
   };
-  const hooks: { [N in HookName]?: AskedHook } = {};
-  for (const hook of hookNames) {
-    const answerer = answererOf(hook);
-    if (answerer === undefined) continue;
-    hooks[hook] = { answerer, gate: gateOf(hook), failsOpen: config.hookFailOpen.includes(hook) };
-  }
-  const application = hookedApplication({
-    hooks,
-    handlers: embedded?.handlers ?? new Map(),
-    handlerGate: embedded && (hooks.call?.gate ?? gateOf('call')),
-    isOwn: isCanary,
-    refusal,
-    payloadMaxBytes: config.payloadMaxBytes,
-  });
+  const asItIsNow = (): Application => {
+    const hooks: { [N in HookName]?: AskedHook } = {};
+    for (const hook of hookNames) {
+      const answerer = answererOf(hook);
+      if (answerer === undefined) continue;
+      hooks[hook] = { answerer, gate: gateOf(hook), failsOpen: config.hookFailOpen.includes(hook) };
+    }
+    return hookedApplication({
+      ...{ hooks, handlers, refusal },
+      handlerGate: embedded && gateOf('call'),
+      isOwn: isCanary,
+      payloadMaxBytes: config.payloadMaxBytes,
+    });
+  };
+  let now = asItIsNow();
+  const application: Application = {
+    get connect() {
+      return now.connect;
+    },
+    get subscribe() {
+      return now.subscribe;
+    },
+    get publish() {
+      return now.publish;
+    },
+    get call() {
+      return now.call;
+    },
+  };
+  const reload = () => {
+    now = asItIsNow();
+  };
+  return { application, reload };
+}
+
+/** The gate of each hook, the same whatever URL it has; made when it is needed. */
+function gates({ config, metrics, log, monotonicMs }: Environment): (hook: HookName) => Gate {
+  const held = new HeldBytes({ perPayer: config.requestsMaxBytesPerClient, total: config.requestsMaxBytes });
+  const made = new Map<HookName, Gate>();
   metrics.onScrape(() => {
-    for (const [hook, gate] of gates) metrics.hooksWaiting.set({ hook }, gate.size);
+    for (const [hook, gate] of made) metrics.hooksWaiting.set({ hook }, gate.size);
   });
-  const events =
-    config.hookEvents === ''
-      ? undefined
-      : new ApplicationEvents({
-          endpoint: endpointOf(config.hookEvents),
-          gateway: [hostname(), config.port, node].filter((part) => part !== undefined).join('/'),
-          queueMaxBytes: config.eventQueueMaxBytes,
-          timeoutMs: config.hookTimeoutMs,
-          monotonicMs,
-          isOwn: isCanary,
-          metrics,
-          log,
-        });
-  return { application, events };
+  return (hook) => {
+    const known = made.get(hook);
+    if (known !== undefined) return known;
+    const gate = new Gate({
+      ...{ hook, held, monotonicMs, metrics, log },
+      get timeoutMs() {
+        return hook === 'call' ? config.callTimeoutMs : config.hookTimeoutMs;
+      },
+      get concurrency() {
+        return config.hookConcurrency;
+      },
+    });
+    made.set(hook, gate);
+    return gate;
+  };
+}
+
+/** By the configuration as it is now. */
+export function endpointOf({ hookSecret = '' }: Config, url: string): Endpoint {
+  return new Endpoint({ url, secret: hookSecret, userAgent: `sluice/${version}` });
 }

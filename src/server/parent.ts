@@ -12,7 +12,9 @@ import { Link } from '../workers/link.ts';
 import { toMachineMs } from '../workers/machine-clock.ts';
 import { SharedSeats } from '../workers/seats.ts';
 import { Supervisor, type WorkerProcess } from '../workers/supervisor.ts';
+import { EventsOfWorker } from '../workers/told-events.ts';
 import { type CommandLine, spawnWorker } from '../workers/worker-process.ts';
+import { createEvents, eventsGraceMs } from './application-events.ts';
 import { newCanaryKey } from './canary.ts';
 import { loggedFeed } from './engine-log.ts';
 import { createStorage } from './storage.ts';
@@ -70,6 +72,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
   const seats = new SharedSeats(config);
   const scrapes = new MetricsTogether();
   const canaryKey = newCanaryKey();
+  const told = createEvents(config, metrics, log, monotonicMs);
 
   try {
     await broker.open(
@@ -94,6 +97,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
       wait,
     });
     await supervisor.start(signal);
+    told?.events.start();
     log.info({ workers: config.workers, pid: process.pid }, 'several processes serve this port');
     log.info(accessSummary(config));
     const sweep = setInterval(() => broker.sweep(), sweepMs);
@@ -105,12 +109,14 @@ export async function startParent(config: Config, options: ParentOptions): Promi
       async reload() {
         log.level = config.logLevel;
         storage.reload();
+        told?.reload();
         for (const link of links.values()) link.tell('reload', undefined);
         return undefined;
       },
       async close() {
         await supervisor.stop((config.drainSeconds + 2 * config.shutdownGraceSeconds) * 1000 + endWithinMs);
         clearInterval(sweep);
+        await told?.events.close(eventsGraceMs);
         await broker.close();
       },
     };
@@ -127,6 +133,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
     const { child, channel } = spawnWorker(commandLine);
     const link: WorkerLink = new Link(channel);
     const ofWorker = seats.forWorker();
+    const itsEvents = told && new EventsOfWorker(told.events);
     let isReady = (): void => undefined;
     let isFailed = (_: unknown): void => undefined;
     const ready = new Promise<void>((resolve, reject) => {
@@ -149,6 +156,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
       },
       failed: (fault) => isFailed(errorOf(fault)),
       metricsText: () => scrape(),
+      sessionEvents: (events) => itsEvents?.told(events),
       tellPeers: ([said, body]) => {
         for (const [other, to] of links) if (other !== name) to.tell('peerTold', [said, body, name]);
       },
@@ -166,6 +174,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
       link.close(new Error('the worker has ended'));
       hub.left(link);
       ofWorker.gone();
+      itsEvents?.gone();
       if (links.get(name) !== link) return;
       links.delete(name);
       scrapes.ended(name);

@@ -68,7 +68,7 @@ export function createSessions(
     modeOf: (topic) => optionsOf(topic).mode,
     subscriptionsPerSession: config.subscriptionsPerSession,
     topicTokens: access.topicTokens,
-    subscribeHook: application.subscribe,
+    application,
     metrics,
   });
   const sessions = new Sessions({

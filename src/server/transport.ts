@@ -176,16 +176,15 @@ function createDoor(environment: Environment, { sessionStage, access, canary }: 
     clientAddress: addressOf,
     siteOf,
     refused,
-    toldHeaders: application.connect === undefined ? [] : config.hookHeaders,
+    toldHeaders: () => (application.connect === undefined ? [] : config.hookHeaders),
   });
-  const connectHook = application.connect;
   const admission = new Admission({
     credentials,
     connectionLimits,
     isDraining,
     afterDrainMs,
     refused,
-    connectHook,
+    application,
   });
   return { readApplicant, admission };
 }

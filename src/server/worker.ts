@@ -8,6 +8,7 @@ import type { ParentCalls, WorkerCalls, WorkerStart } from '../workers/calls.ts'
 import { Link } from '../workers/link.ts';
 import { toMachineMs } from '../workers/machine-clock.ts';
 import { WorkerCaps } from '../workers/seats.ts';
+import { WorkerEvents } from '../workers/told-events.ts';
 import { WorkerEngine } from '../workers/worker-engine.ts';
 import { parentChannel } from '../workers/worker-process.ts';
 import type { NodeCalls } from './node-calls.ts';
@@ -17,6 +18,8 @@ export interface WorkerSite {
   readonly start: WorkerStart;
   readonly engine: Engine;
   readonly caps: Caps;
+  /** Tells the application, by the parent; undefined: it wants to be told nothing. */
+  readonly events: WorkerEvents | undefined;
   readonly peers: Peers<NodeCalls>;
   /** Of all processes together. */
   metricsText(): Promise<{ readonly contentType: string; readonly body: string }>;
@@ -75,6 +78,10 @@ export async function joinParent(config: Config): Promise<Worker> {
     start,
     engine,
     caps: new WorkerCaps(link, config),
+    events:
+      config.hookEvents === ''
+        ? undefined
+        : new WorkerEvents((events) => link.ask('sessionEvents', events).catch(() => undefined)),
     peers: {
       tell: (name, body) => link.tell('tellPeers', [name, body]),
       ask: async (name, body) =>

@@ -33,8 +33,8 @@ export interface AdmissionOptions {
   /** When one that comes while the gateway drains may come again; another time for each. */
   readonly afterDrainMs: () => number;
   readonly refused: ReportRefusal;
-  /** Asked about each connection; absent: it does not want to be. */
-  readonly connectHook?: Application['connect'] | undefined;
+  /** Asked about each connection, while it wants to be. Absent: never. */
+  readonly application?: Pick<Application, 'connect'>;
 }
 
 /**
@@ -105,7 +105,7 @@ export class Admission {
    * has, unless its request holds what the application may know it by.
    */
   asksAbout({ told }: Applicant, { unauthenticated }: Identity): boolean {
-    if (this.#options.connectHook === undefined) return false;
+    if (this.#options.application?.connect === undefined) return false;
     return unauthenticated !== true || (told !== undefined && Object.keys(told).length > 0);
   }
 
@@ -132,11 +132,9 @@ export class Admission {
     identity: Identity,
     client: Departing,
   ): Awaitable<Identity | SluiceError> {
-    const { connectHook } = this.#options;
+    const connect = this.#options.application?.connect;
     const asker = { identity, address, account, onGone: (run: () => void) => client.onGone(run) };
-    return connectHook === undefined
-      ? identity
-      : connectHook(asker, { reason: 'open', origin, headers: told });
+    return connect === undefined ? identity : connect(asker, { reason: 'open', origin, headers: told });
   }
 
   /** Why it may not connect; undefined: it may. Takes nothing, and never rejects. */

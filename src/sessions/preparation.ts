@@ -12,8 +12,8 @@ import type { Refusals, TopicPermits } from './topic-permits.ts';
 export interface PreparationOptions {
   readonly broker: Broker;
   readonly authorize: Authorize;
-  /** Asked about each subscription of a client; absent: it does not want to be. */
-  readonly subscribeHook?: Application['subscribe'] | undefined;
+  /** Asked about each subscription of a client, while it wants to be. Absent: never. */
+  readonly application?: Pick<Application, 'subscribe'>;
 }
 
 /** What was found out before sessions subscribe. */
@@ -60,15 +60,15 @@ export class Preparation {
 
   /** The same for subscriptions that a client asks for: the application is asked first. */
   forClient(session: Session, subscriptions: readonly Subscription[]): Awaitable<Prepared> {
-    const { subscribeHook, authorize } = this.#options;
-    if (subscribeHook === undefined) return this.load(subscriptions);
+    const { application, authorize } = this.#options;
+    if (application?.subscribe === undefined) return this.load(subscriptions);
     const isSound = ({ topic, fault }: Subscription) =>
       fault === undefined && targetProblem(topic) === undefined;
     const wanted = subscriptions.filter(isSound).map(({ topic, token }) => ({
       topic,
       permitted: token !== undefined || authorize(session.identity, 'subscribe', topic) === undefined,
     }));
-    return whenDone(subscribeHook(session.asker, wanted), (verdicts) => {
+    return whenDone(application.subscribe(session.asker, wanted), (verdicts) => {
       const given = verdicts.values();
       const all = subscriptions.map((each) => (isSound(each) ? given.next().value : undefined));
       const allowed = subscriptions.filter((_, index) => !(all[index] instanceof SluiceError));

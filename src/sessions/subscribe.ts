@@ -36,8 +36,8 @@ export interface SubscribeOptions extends StartOptions {
   readonly subscriptionsPerSession: number;
   /** Absent: the gateway takes none. */
   readonly topicTokens?: TopicTokens;
-  /** Asked about each subscription of a client; absent: it does not want to be. */
-  readonly subscribeHook?: Application['subscribe'] | undefined;
+  /** As of `PreparationOptions`. */
+  readonly application?: Pick<Application, 'subscribe'>;
 }
 
 /** Subscribes sessions to views. Everything from reading a ring to joining a view happens in one turn. */

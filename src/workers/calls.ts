@@ -4,6 +4,7 @@ import type { Position, PublishFields } from '../protocol/frames.ts';
 import type { AppendRequest, Numbering } from '../topics/engine.ts';
 import type { PackedPublication, PackedTopic } from './packed.ts';
 import type { SeatCalls } from './seats.ts';
+import type { WorkerEvent } from './told-events.ts';
 
 /** A request to append; its times are on the machine's clock. */
 export type PackedRequest = Omit<AppendRequest, 'fields'> & { readonly fields: PublishFields };
@@ -74,6 +75,8 @@ export interface ParentCalls extends EngineCalls, SeatCalls {
   start(nothing: undefined): WorkerStart;
   ready(nothing: undefined): void;
   failed(fault: StartFault): void;
+  /** What its sessions did, in order. Returns once this and all before was heard. */
+  sessionEvents(events: readonly WorkerEvent[]): void;
   /** The text of a scrape: the metrics of all processes together. */
   metricsText(nothing: undefined): { readonly contentType: string; readonly body: string };
   /** Tells all other workers. */

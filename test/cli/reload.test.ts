@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { stringify } from 'yaml';
 import { type RunningServer, startServer } from '../../src/server.ts';
+import { HookServer, hookSecret } from '../support/hook-server.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { run } from './world.ts';
 
@@ -29,8 +30,9 @@ let exited: Promise<unknown>;
 
 const write = (content: Record<string, unknown>) => writeFileSync(file, stringify(content));
 
-/** Asks for a reload, and returns what the log then says. */
-async function reload(): Promise<Record<string, unknown>[]> {
+/** Asks for a reload, of this content of the file if there is any, and returns what the log then says. */
+async function reload(content?: Record<string, unknown>): Promise<Record<string, unknown>[]> {
+  if (content !== undefined) write(content);
   const before = lines.length;
   ask();
   const isOver = ({ msg }: Record<string, unknown>) => /the configuration was/.test(String(msg));
@@ -138,4 +140,35 @@ test('a file with faults changes nothing, and the log says what is wrong', async
     ],
   });
   expect([await publish('a', old), await publish('a', rotated)]).toEqual([200, 401]);
+});
+
+test('hooks begin, move to another URL and end, for open sessions too', async () => {
+  const [before, after] = await Promise.all([HookServer.start(), HookServer.start()]);
+  for (const hooks of [before, after]) {
+    onTestFinished(() => hooks.close());
+    hooks.answer = () => ({ allow: false, reason: hooks === before ? 'before' : 'after' });
+  }
+  write(first);
+  await reload();
+  const client = await connect();
+  const refusal = async () =>
+    (await client.call({ type: 'publish', topic: 'open', event: 'e', data: 1 }))['message'];
+  const join = async () => (await client.call({ type: 'subscribe', topic: 'hooked' }))['results'];
+  expect(await refusal()).toBeUndefined();
+  const hooked = { ...first, hookSecret, hookPublish: before.url, hookEvents: before.url };
+  const told = await reload(hooked);
+  expect(told.map(({ changed, needRestart }) => changed ?? needRestart)).toEqual(
+    expect.arrayContaining([['hookPublish', 'hookSecret'], ['hookEvents']]),
+  );
+  expect(await refusal()).toBe('before');
+  await reload({ ...hooked, hookPublish: after.url, hookSubscribe: after.url });
+  expect(await refusal()).toBe('after');
+  expect(await join()).toMatchObject([{ error: { code: 'denied', message: 'after' } }]);
+  expect(await fetch(`${url()}/ws`)).toMatchObject({ status: 426 });
+  await reload({ ...hooked, hookPublish: '', hookConnect: after.url });
+  expect(await refusal()).toBeUndefined();
+  expect(await join()).toMatchObject([{ view: expect.any(Number) }]);
+  expect(await fetch(`${url()}/ws`)).toMatchObject({ status: 403 });
+  expect([before.forged, after.forged]).toEqual([0, 0]);
+  await client.close();
 });

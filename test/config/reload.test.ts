@@ -33,6 +33,17 @@ test('namespaces are taken where no topic would change its mode', () => {
   expect(ttlOf('a')).toBe(2);
 });
 
+test('the URL of events changes, but whether there is one does not', () => {
+  const hookSecret = 'a secret of at least thirty-two bytes';
+  const withUrl = (hookEvents: string) => configOf({ hookEvents, hookSecret });
+  const live = new LiveConfig(withUrl('http://a.example/'));
+  expect(live.take(withUrl('http://b.example/'))).toEqual({ changed: ['hookEvents'], needRestart: [] });
+  expect(live.take(withUrl(''))).toEqual({ changed: [], needRestart: ['hookEvents'] });
+  expect(live.config.hookEvents).toBe('http://b.example/');
+  const without = new LiveConfig(withUrl(''));
+  expect(without.take(withUrl('http://a.example/')).needRestart).toEqual(['hookEvents']);
+});
+
 test('only options that there are can be reloaded', () => {
   const names = new Set(options.map(({ name }) => name));
   expect(reloadable.filter((name) => !names.has(name))).toEqual([]);
