@@ -1,4 +1,4 @@
-import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
+import { errors, type JWTPayload, jwtVerify } from 'jose';
 import { z } from 'zod';
 import { clientBounds } from '../protocol/client-frames.ts';
 import { Fields } from '../protocol/fields.ts';
@@ -15,7 +15,7 @@ import {
 } from '../topics/topic-name.ts';
 import { type Identity, topicActions } from './identity.ts';
 import { userProblem } from './permissions.ts';
-import { readSignedClaims } from './secret-tokens.ts';
+import { type ClaimsOptions, readClaims, verifySignature } from './secret-tokens.ts';
 import { NoKeys, type TokenAlgorithm, type TokenKeys } from './token-keys.ts';
 import { digestOf, VerifiedTokens } from './verified-tokens.ts';
 
@@ -109,33 +109,42 @@ export interface TokenOptions {
 /** `nowMs`: milliseconds since 1970. */
 export function tokenVerifier(options: TokenOptions, nowMs: () => number = Date.now): TokenVerifier {
   const { keys, algorithms, issuer, audience, clockToleranceMs } = options;
-  const claims = {
-    algorithms: [...algorithms],
+  const claims: ClaimsOptions = {
     issuer: issuer === '' ? undefined : issuer,
     audience: audience.length === 0 ? undefined : [...audience],
     clockTolerance: clockToleranceMs / 1000,
   };
   const verified = new VerifiedTokens(verifiedMaxBytes);
   let revision = keys.revision;
-  const dated = (): JWTVerifyOptions => ({ ...claims, currentDate: new Date(nowMs()) });
   function accept(payload: JWTPayload, token: string, digest: string): TokenResult {
-    const result = readClaims(payload, clockToleranceMs);
+    const result = resultOf(payload, clockToleranceMs);
     if (result.ok) verified.add(digest, token.length, result.identity);
     return result;
   }
   const refuse = (error: unknown) => refusalOf(error, nowMs() + clockToleranceMs, algorithms);
-  function verifyNow(token: string, digest: string): TokenResult | undefined {
+  const find = (digest: string): TokenResult | undefined => {
+    const identity = verified.find(digest, nowMs());
+    return identity && { ok: true, identity };
+  };
+  /** Its signature is its digest. Undefined: the secret has not signed it. */
+  function verifyNow(token: string): TokenResult | undefined {
     if (keys.secret === undefined || !algorithms.includes('HS256')) return undefined;
     try {
-      const payload = readSignedClaims(token, keys.secret, dated());
-      return payload && accept(payload, token, digest);
+      const signed = verifySignature(token, keys.secret);
+      if (signed === undefined) return undefined;
+      const { signature } = signed;
+      return find(signature) ?? accept(readClaims(signed.claims, claims, nowMs()), token, signature);
     } catch (error) {
       return refuse(error);
     }
   }
   async function verify(token: string, digest: string): Promise<TokenResult> {
     try {
-      const { payload } = await jwtVerify(token, (header) => keys.find(header), dated());
+      const { payload } = await jwtVerify(token, (header) => keys.find(header), {
+        ...claims,
+        algorithms: [...algorithms],
+        currentDate: new Date(nowMs()),
+      });
       return accept(payload, token, digest);
     } catch (error) {
       return refuse(error);
@@ -146,10 +155,10 @@ export function tokenVerifier(options: TokenOptions, nowMs: () => number = Date.
       // A key that is gone must not go on serving by what it signed before.
       if (revision !== keys.revision) verified.clear();
       revision = keys.revision;
+      const result = verifyNow(token);
+      if (result !== undefined) return result;
       const digest = digestOf(token);
-      const identity = verified.find(digest, nowMs());
-      if (identity !== undefined) return { ok: true, identity };
-      return verifyNow(token, digest) ?? verify(token, digest);
+      return find(digest) ?? verify(token, digest);
     },
   };
 }
@@ -209,7 +218,7 @@ function userOf(payload: unknown): string | undefined {
   return typeof sub === 'string' ? sub.slice(0, topicNameMaxLength) : undefined;
 }
 
-function readClaims(payload: unknown, clockToleranceMs: number): TokenResult {
+function resultOf(payload: unknown, clockToleranceMs: number): TokenResult {
   const claims = claimsSchema.safeParse(payload);
   if (!claims.success) {
     const [issue] = claims.error.issues;

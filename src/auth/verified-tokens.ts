@@ -11,7 +11,7 @@ const entryBytes = 512;
 
 /**
  * The identities of recently verified tokens: after a restart of a proxy all clients reconnect at once, with the tokens
- * that they had. Keeps only SHA-256 of the tokens, as `apiKeys` does, and evicts the oldest for the newest.
+ * that they had. Keeps digests of the tokens, and evicts the oldest for the newest.
  */
 export class VerifiedTokens {
   readonly #maxBytes: number;
