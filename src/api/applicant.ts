@@ -11,7 +11,7 @@ import type { Applicant } from '../sessions/admission.ts';
 import type { RequestHead } from './http.ts';
 
 export interface ApplicantOptions {
-  readonly requestAccess: Pick<RequestAccess, 'upgradeProblem'>;
+  readonly upgradeProblem: RequestAccess['upgradeProblem'];
   /** The identity of a client without a credential, by where it comes from. */
   readonly identityOf: (request: RequestFacts) => Identity;
   readonly clientAddress: ClientAddress;
@@ -29,11 +29,11 @@ export type ReadApplicant = (head: RequestHead, door?: Door) => Applicant | Slui
 
 /** A credential is a header of the request or `?token=`. */
 export function applicantReader(options: ApplicantOptions): ReadApplicant {
-  const { requestAccess, identityOf, clientAddress, siteOf, refused, toldHeaders } = options;
+  const { upgradeProblem, identityOf, clientAddress, siteOf, refused, toldHeaders } = options;
   return (head, door) => {
     const origin = head.header('origin');
     const address = clientAddress(head);
-    const problem = requestAccess.upgradeProblem(head);
+    const problem = upgradeProblem(head);
     if (problem !== undefined) {
       if (door !== undefined) refused(door, problem, { address, origin, host: siteOf(head).host });
       return problem;

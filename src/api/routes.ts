@@ -292,8 +292,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/metrics',
-    summary:
-      'Metrics for Prometheus. With API keys or a token secret: for keys that may read, and for this machine itself.',
+    summary: 'Metrics for Prometheus: for keys that may read, and for this machine itself.',
     access: 'metrics',
     response: 'text/plain',
     errors: [],

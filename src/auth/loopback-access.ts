@@ -10,13 +10,18 @@ export interface LoopbackAccessOptions {
   readonly suspected: (sign: string) => void;
 }
 
-/**
- * Returns why a request may not be this machine's own; undefined: it is. `mediaTypes`: the allowed types of its body.
- */
-export type LoopbackAccess = (request: RequestFacts, mediaTypes: readonly string[]) => string | undefined;
+export interface LoopbackNeed {
+  /** The allowed types of its body. */
+  readonly mediaTypes: readonly string[];
+  /** Not more than that no other machine sent it and no proxy passed it on: the operator trusts the page that did. */
+  readonly fromAnyPage?: boolean;
+}
+
+/** Returns why a request may not be this machine's own; undefined: it is. */
+export type LoopbackAccess = (request: RequestFacts, need: LoopbackNeed) => string | undefined;
 
 /**
- * Without keys only this machine itself may publish and administrate, and a loopback peer alone doesn't prove that it
+ * Without keys only this machine itself may do anything, and a loopback peer alone doesn't prove that it
  * is: any page in a local browser can send requests to 127.0.0.1, a name that the page's owner controls can be made to
  * resolve to it (DNS rebinding), and behind a local proxy every client is loopback. Each check below defeats one of
  * these. Returns the first that failed. A proxy that leaves no trace and sends a loopback `Host` looks like a local
@@ -26,9 +31,12 @@ export type LoopbackAccess = (request: RequestFacts, mediaTypes: readonly string
  */
 export function loopbackAccess({ origins, isProxy, suspected }: LoopbackAccessOptions): LoopbackAccess {
   let isSuspected = false;
-  return (request, mediaTypes) => {
-    const far = peerProblem(request, isProxy) ?? hostProblem(request.header('host'));
+  return (request, { mediaTypes, fromAnyPage = false }) => {
+    const far = peerProblem(request, isProxy);
     if (far !== undefined) return far;
+    if (fromAnyPage) return proxyProblem(request);
+    const named = hostProblem(request.header('host'));
+    if (named !== undefined) return named;
     const problem = proxyProblem(request);
     if (!isSuspected) {
       const sign = problem ?? proxyHint(request);

@@ -3,15 +3,14 @@ import { SluiceError } from '../errors.ts';
 import { presentedCredential } from './api-keys.ts';
 import { type Credentials, needsCredentials, type Verdict } from './credentials.ts';
 import { anonymousIdentity, type Identity, localIdentity, type Scope } from './identity.ts';
-import { isLoopbackHost, type LoopbackAccess } from './loopback-access.ts';
+import type { LoopbackAccess } from './loopback-access.ts';
 import type { OriginPolicy } from './origins.ts';
 import type { ReportRefusal, Source } from './refusals.ts';
 import type { RequestFacts } from './request-facts.ts';
 import type { SiteOf } from './requested-site.ts';
 
 /**
- * What a route needs from its caller. `none`: nothing. `metrics`: nothing where no credentials are configured; else a
- * key with the scope `read`, or this machine itself.
+ * What a route needs from its caller. `none`: nothing. `metrics`: a key with the scope `read`, or this machine itself.
  */
 export type AccessLevel = 'none' | 'metrics' | Scope;
 
@@ -80,7 +79,7 @@ function check(
 ): Verdict | Promise<Verdict> {
   const { credentials } = options;
   const isGuarded = needsCredentials(credentials);
-  if (need.access === 'none' || (need.access === 'metrics' && !isGuarded)) return anonymousIdentity;
+  if (need.access === 'none') return anonymousIdentity;
   const credential = isGuarded ? presentedCredential((name) => request.header(name)) : '';
   if (credential === '') return withoutCredential(request, need, options);
   return whenDone(credentials.identify(credential), (verdict) =>
@@ -115,40 +114,45 @@ function withoutCredential(
   const { takesKeys, takesTokens } = options.credentials;
   const isReading = takesTokens && need.access === 'read';
   const trustsLocal = need.access === 'metrics' || (!takesKeys && !isReading);
-  const problem = trustsLocal ? options.loopbackProblem(request, need.mediaTypes) : undefined;
+  const problem = trustsLocal ? options.loopbackProblem(request, need) : undefined;
   if (trustsLocal && problem === undefined) return localIdentity;
   if (need.byToken && (takesKeys || takesTokens)) {
     return options.admitsAnonymous ? anonymousIdentity : new SluiceError('unauthorized', needed);
   }
-  if (!trustsLocal || need.access === 'metrics') return new SluiceError('unauthorized', needed);
+  const byKeyOnly = need.access === 'metrics' && (takesKeys || takesTokens);
+  if (!trustsLocal || byKeyOnly) return new SluiceError('unauthorized', needed);
+  return localOnly('no API keys are configured', problem);
+}
+
+function localOnly(because: string, problem: string | undefined): SluiceError {
   return new SluiceError(
     'local_only',
-    `no API keys are configured, so only this machine itself may do this, and the request is refused: ${problem}`,
+    `${because}, so only this machine itself may do this, and the request is refused: ${problem}`,
   );
 }
 
 const needed = 'a credential is needed: an API key as X-API-Key, or it or a token as Authorization: Bearer';
 
+/** Of streams by POST. */
+const streamMediaTypes = ['application/json'];
+
 /**
  * Browsers let any page open a WebSocket anywhere, so the page's origin decides. Without keys and tokens everything
- * rests on where a request comes from, and a rebound name is its page's own origin: then the gateway must have been
- * asked for by a name of this machine, unless the page's origin is listed.
+ * rests on where a request comes from, as for HTTP: it must be this machine's own. A page whose origin is listed may
+ * ask for the gateway by any name, but by no proxy.
  */
 function upgradeProblem(request: RequestFacts, options: RequestAccessOptions): SluiceError | undefined {
+  const { origins, credentials, siteOf, loopbackProblem } = options;
   const origin = request.header('origin');
-  const site = options.siteOf(request);
-  if (!options.origins.allows(origin, site)) {
+  if (!origins.allows(origin, siteOf(request))) {
     return new SluiceError(
       'origin_not_allowed',
       'pages of this origin may not connect: add it to the list of origins',
     );
   }
-  if (needsCredentials(options.credentials)) return undefined;
-  if (options.origins.lists(origin)) return undefined;
-  // Both: a page of a rebound name can make up the forwarded one, and nginx passes that on.
-  if (isLoopbackHost(site.host) && isLoopbackHost(request.header('host'))) return undefined;
-  return new SluiceError(
-    'local_only',
-    'neither API keys nor a token secret are configured, so the Host must be localhost, 127.0.0.1 or [::1]',
-  );
+  if (needsCredentials(credentials)) return undefined;
+  const need = { mediaTypes: streamMediaTypes, fromAnyPage: origins.lists(origin) };
+  const problem = loopbackProblem(request, need);
+  if (problem === undefined) return undefined;
+  return localOnly('neither API keys nor a token secret are configured', problem);
 }

@@ -168,10 +168,14 @@ function createDoor(environment: Environment, { sessionStage, access, canary }: 
     if (needsCredentials(credentials)) {
       return admitsAnonymous(config) ? anonymousIdentity : unauthenticatedIdentity;
     }
-    return loopbackProblem(request, []) === undefined ? localIdentity : anonymousIdentity;
+    // A page whose origin is listed may have asked by another name.
+    const isOwn = loopbackProblem(request, { mediaTypes: ['application/json'] }) === undefined;
+    return isOwn ? localIdentity : anonymousIdentity;
   };
+  // The gateway's own client comes from this machine, though a trusted proxy may be there, too.
+  const isOwnClient = (request: RequestFacts) => canary.identityOf(request) !== undefined;
   const readApplicant = applicantReader({
-    requestAccess,
+    upgradeProblem: (request) => (isOwnClient(request) ? undefined : requestAccess.upgradeProblem(request)),
     identityOf: (request) => canary.identityOf(request) ?? withoutCredential(request),
     clientAddress: addressOf,
     siteOf,

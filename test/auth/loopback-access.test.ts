@@ -3,7 +3,7 @@ import { isLoopbackHost, loopbackAccess, mediaType } from '../../src/auth/loopba
 import { originPolicy } from '../../src/auth/origins.ts';
 import { request } from './request.ts';
 
-const json = ['application/json'];
+const json = { mediaTypes: ['application/json'] };
 const noOrigins = originPolicy([]);
 
 const guard = (origins = noOrigins) =>

@@ -21,6 +21,7 @@ const need = (access: AccessLevel, byToken = false) => ({
   byToken,
   mediaTypes: ['application/json'],
 });
+const isProxy = (peer: string) => peer === '127.0.0.2';
 const makeAccess = (
   keys: ApiKeys = noKeys,
   tokens?: TokenVerifier,
@@ -32,9 +33,9 @@ const makeAccess = (
   return createRequestAccess({
     credentials: createCredentials(keys, tokens),
     origins,
-    loopbackProblem: loopbackAccess({ origins, isProxy: () => false, suspected: () => undefined }),
+    loopbackProblem: loopbackAccess({ origins, isProxy, suspected: () => undefined }),
     refused,
-    siteOf: requestedSite((peer) => peer === '127.0.0.2'),
+    siteOf: requestedSite(isProxy),
     sourceOf: ({ peerAddress, header }) => ({ address: peerAddress, origin: header('origin') }),
     admitsAnonymous,
   });
@@ -59,11 +60,11 @@ describe('without keys', () => {
     }
   });
 
-  test('another machine may only do what is open', async () => {
+  test('another machine may only do what is open to all', async () => {
     const remote = request({ peerAddress: '192.0.2.1' });
     expect(await verdict(requestAccess, remote, need('read'))).toBe('local_only');
     expect(await verdict(requestAccess, remote, need('none'))).toBe(anonymousIdentity);
-    expect(await verdict(requestAccess, remote, need('metrics'))).toBe(anonymousIdentity);
+    expect(await verdict(requestAccess, remote, need('metrics'))).toBe('local_only');
   });
 
   test('a made-up key changes nothing', async () => {
@@ -241,6 +242,20 @@ describe('opening a WebSocket', () => {
     expect(problem(bare, { host: 'evil.example:8080' })).toBe('local_only');
   });
 
+  test('what a proxy passed on may not where there are no credentials, from a listed page neither', () => {
+    const passedOn = { 'x-forwarded-for': '192.0.2.1' };
+    expect(problem(bare, passedOn)).toBe('local_only');
+    expect(problem(listed, { origin: 'https://dash.example.org', ...passedOn })).toBe('local_only');
+    expect(problem(tokened, passedOn)).toBeUndefined();
+  });
+
+  test('a stream by POST is this machine’s own only in JSON, which no form can send', () => {
+    const post = (type: string) =>
+      bare.upgradeProblem(request({ method: 'POST', headers: { 'content-type': type } }))?.code;
+    expect(post('application/json')).toBeUndefined();
+    expect(post('text/plain')).toBe('local_only');
+  });
+
   describe('behind a trusted proxy', () => {
     const byProxy = (requestAccess: typeof bare, headers: Record<string, string>) =>
       requestAccess.upgradeProblem(request({ peerAddress: '127.0.0.2', headers }))?.code;
@@ -253,10 +268,14 @@ describe('opening a WebSocket', () => {
       expect(byProxy(keyed, { origin: 'http://dash.example.org', ...forwarded })).toBe('origin_not_allowed');
     });
 
-    test('a name is not made local by a header, nor is one that the proxy was asked by', () => {
-      expect(byProxy(bare, { 'x-forwarded-host': 'evil.example' })).toBe('local_only');
-      expect(byProxy(bare, { host: 'evil.example', 'x-forwarded-host': 'localhost' })).toBe('local_only');
-      expect(byProxy(bare, { 'x-forwarded-host': 'localhost' })).toBeUndefined();
+    test('no client is this machine, whatever name and page it says, unless credentials are configured', () => {
+      for (const access of [bare, listed]) {
+        expect(byProxy(access, {})).toBe('local_only');
+        expect(byProxy(access, { 'x-forwarded-host': 'localhost' })).toBe('local_only');
+        expect(byProxy(access, { origin: 'http://localhost:8080' })).toBe('local_only');
+      }
+      expect(byProxy(listed, page)).toBe('local_only');
+      expect(byProxy(tokened, {})).toBeUndefined();
     });
   });
 });

@@ -67,13 +67,17 @@ async function publish(topic: string, data: unknown): Promise<void> {
 }
 
 /** Over the unix socket. */
-function ask(path: string, headers: Record<string, string> = {}) {
+function ask(
+  path: string,
+  headers: Record<string, string> = {},
+  { body = '', ...to }: { socketPath?: string; method?: string; body?: string } = {},
+) {
   return new Promise<{ readonly status: number | undefined; readonly body: string }>((resolve, reject) => {
-    const asked = httpRequest({ socketPath, path, headers }, async (answer) => {
+    const asked = httpRequest({ socketPath, path, headers, ...to }, async (answer) => {
       resolve({ status: answer.statusCode, body: await text(answer) });
     });
     asked.once('error', reject);
-    asked.end();
+    asked.end(body);
   });
 }
 
@@ -166,16 +170,18 @@ describe('a unix socket', () => {
     const path = join(folder, 'keyless.sock');
     const keyless = await startGateway({ unixSocket: path });
     onTestFinished(() => keyless.close());
-    expect((await keyless.post('/api/publish', '{"topic":"a","type":"e"}')).status).toBe(200);
-    const answer = await new Promise<number | undefined>((resolve) => {
-      const headers = { 'content-type': 'application/json', host: 'localhost' };
-      const asked = httpRequest(
-        { socketPath: path, path: '/api/publish', method: 'POST', headers },
-        (response) => resolve(response.resume().statusCode),
-      );
-      asked.end('{"topic":"a","type":"e"}');
-    });
-    expect(answer).toBe(403);
+    const body = '{"topic":"a","type":"e"}';
+    expect((await keyless.post('/api/publish', body)).status).toBe(200);
+    const json = { 'content-type': 'application/json' };
+    const answers = [
+      await ask('/api/publish', json, { socketPath: path, method: 'POST', body }),
+      await ask('/poll', json, { socketPath: path, method: 'POST', body: '{"topics":["a"]}' }),
+    ];
+    for (const read of ['/api/topics/a/history', '/metrics', '/ws', '/ws/a', '/sse?topic=a', '/poll?topic=a'])
+      answers.push(await ask(read, {}, { socketPath: path }));
+    for (const answer of answers)
+      expect(answer).toMatchObject({ status: 403, body: expect.stringContaining('unix socket') });
+    await expect(JsonClient.open(`ws+unix://${path}:/ws`)).rejects.toThrow('1006');
   });
 
   test('is refused where another gateway listens and where a file lies, and replaces one that was left behind', async () => {
@@ -270,20 +276,21 @@ function publishStatus(port: number, localAddress: string, header: Buffer): Prom
 describe('a PROXY header', () => {
   test('is believed of a trusted proxy only, and makes no request one of this machine', async () => {
     const plain = await startGateway({ trustedProxies: ['127.0.0.2'] });
-    onTestFinished(() => plain.close());
+    const keyed = await startGateway({ trustedProxies: ['127.0.0.2'], apiKeys: [key], anonymous: true });
+    onTestFinished(async () => void (await Promise.all([plain.close(), keyed.close()])));
     const none = Buffer.alloc(0);
     const header = proxyHeader([203, 0, 113, 7]);
     expect(await publishStatus(plain.port, '127.0.0.1', none)).toBe(200);
     expect(await publishStatus(plain.port, '127.0.0.1', header)).toBe(403);
     expect(await publishStatus(plain.port, '127.0.0.2', header)).toBe(403);
     const addressBy = async (localAddress: string) => {
-      const client = new RawUpgrade(plain.port, localAddress, header);
+      await expect(new RawUpgrade(plain.port, localAddress, header).opened).rejects.toThrow('403');
+      const client = new RawUpgrade(keyed.port, localAddress, header);
       await client.opened;
-      const listed = (await (await fetch(`${plain.url}/api/connections`)).json()) as {
-        connections: Listed[];
-      };
+      const answer = await fetch(`${keyed.url}/api/connections`, { headers: withKey });
+      const listed = (await answer.json()) as { connections: Listed[] };
       client.end();
-      await expect.poll(() => plain.metric('sluice_connections')).toBe(0);
+      await expect.poll(() => keyed.metric('sluice_connections')).toBe(0);
       return listed.connections.map(({ address }) => address);
     };
     expect(await addressBy('127.0.0.2')).toEqual(['203.0.113.7']);

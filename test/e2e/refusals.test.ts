@@ -138,11 +138,10 @@ describe('a gateway without credentials', () => {
     await start({ trustedProxies: '127.0.0.1' });
     expect(await post()).toBe(403);
     expect(await get('/api/topics/t/history')).toBe(403);
-    const client = await JsonClient.open(`ws://127.0.0.1:${server.port}/ws`);
-    expect(await client.call({ type: 'publish', topic: 't', event: 'x' })).toMatchObject({
-      code: 'forbidden',
-    });
-    await client.close();
+    expect([await get('/metrics'), await get('/healthz')]).toEqual([403, 200]);
+    for (const path of ['/ws', '/ws/t', '/sse?topic=t', '/poll?topic=t'])
+      expect([path, await get(path)]).toEqual([path, 403]);
+    expect(await upgrade('/ws')).toBe(403);
   });
 
   it('says at its start who may do what', async () => {

@@ -5,12 +5,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { type ClientOptions, SluiceClient } from '../../../src/client/index.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import { tokenSecret } from '../../support/tokens.ts';
 
 let gateway: TestGateway;
 const ends: (() => unknown)[] = [];
 
 beforeAll(async () => {
-  gateway = await startGateway({ connectionsMaxPerIp: 1000, handshakesPerSecondPerIp: 10_000 });
+  const open = { tokenSecret, anonymous: true };
+  gateway = await startGateway({ ...open, connectionsMaxPerIp: 1000, handshakesPerSecondPerIp: 10_000 });
 });
 afterEach(async () => {
   for (const end of ends.splice(0)) await end();
