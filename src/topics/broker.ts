@@ -5,12 +5,12 @@ import type { Metrics } from '../metrics.ts';
 import type { Position, PublishFields, Subscription, TopicPosition } from '../protocol/frames.ts';
 import { AppendRetry, type AppendRetryOptions } from './append-retry.ts';
 import { ChangeOrder } from './change-order.ts';
+import { ContentBudget } from './content-budget.ts';
 import { parseCursor } from './cursor.ts';
 import type { AppendOutcome, Engine, EngineFeed, Numbering, StoredTopic } from './engine.ts';
 import { EngineProbe } from './engine-probe.ts';
 import { emptyHistory, type HistoryPage, historyPage } from './history.ts';
 import { type Expired, KeyExpiry } from './key-expiry.ts';
-import { LinkedMap } from './linked-map.ts';
 import type { Payer } from './payer.ts';
 import { Places } from './places.ts';
 import type { StoredPublication } from './publication.ts';
@@ -71,18 +71,13 @@ export class Broker implements EngineFeed {
   readonly #monotonicMs: () => number;
   readonly #appendRetry: AppendRetry;
   readonly #topics = new Map<string, Topic>();
-  /** Those whose ring holds something; the one that has been idle for longest is the oldest. */
-  readonly #rings = new LinkedMap<string, Topic>();
+  readonly #content: ContentBudget;
   readonly #places = new Places();
   readonly #loads: TopicLoads;
   readonly #keyExpiry: KeyExpiry;
   readonly #evicted: (reason: EvictionReason, count: number) => void;
   #listener: TopicListener | undefined;
-  #ringBytes = 0;
-  #stateBytes = 0;
   readonly #order = new ChangeOrder();
-  #changes = 0;
-  #seq = 0;
   #degraded: Error | undefined;
   readonly #publishPath: PublishPath;
   readonly #engineProbe: EngineProbe;
@@ -96,6 +91,7 @@ export class Broker implements EngineFeed {
     const { engine, metrics, wait = setTimeout } = options;
     const clocks = { nowMs: this.#nowMs, wallMs: this.#wallMs, monotonicMs: this.#monotonicMs };
     this.#appendRetry = new AppendRetry({ engine, metrics, wait, monotonicMs: this.#monotonicMs });
+    this.#content = new ContentBudget(options.historyMaxBytes, (topic) => this.#places.contentChanged(topic));
     this.#loads = new TopicLoads((name) => this.#load(name), this.#monotonicMs);
     this.#keyExpiry = new KeyExpiry({ ...clocks, metrics, appendRetry: this.#appendRetry });
     this.#publishPath = new PublishPath({
@@ -130,8 +126,7 @@ export class Broker implements EngineFeed {
     // Patterns, lists, limits and the sweep are about all topics, not only about those that a client has asked for.
     await this.#loads.loadAll(this.#engine.names?.() ?? [], signal);
     // Other nodes may have gone on meanwhile.
-    this.#seq = this.#engine.seq;
-    for (const topic of [...this.#topics.values()].sort((a, b) => a.seq - b.seq)) this.#order.touch(topic);
+    this.#order.begin(this.#topics.values(), this.#engine.seq);
     this.#options.metrics.engineUp.set(1);
   }
 
@@ -157,28 +152,22 @@ export class Broker implements EngineFeed {
 
   /** The newest commit that this node has heard of. */
   get seq(): number {
-    return this.#seq;
+    return this.#order.seq;
   }
 
   /** Grows with each publication and each reset of any topic. */
   get changes(): number {
-    return this.#changes;
+    return this.#order.changes;
   }
 
   /** The topics that had a publication after this commit; the last changed first. */
-  *publishedAfter(seq: number): Iterable<Topic> {
-    for (let topic = this.#order.newest; topic !== undefined; topic = topic.changedBefore) {
-      if (topic.seq > seq) yield topic;
-      else if (topic.changedAtSeq <= seq) return;
-    }
+  publishedAfter(seq: number): Iterable<Topic> {
+    return this.#order.publishedAfter(seq);
   }
 
   /** The topics that have changed since `changes` had this value; the last changed first. */
-  *changedAfter(changes: number): Iterable<Topic> {
-    for (let topic = this.#order.newest; topic !== undefined; topic = topic.changedBefore) {
-      if (topic.changedAt <= changes) return;
-      yield topic;
-    }
+  changedAfter(changes: number): Iterable<Topic> {
+    return this.#order.changedAfter(changes);
   }
 
   /** The numbering of a topic whose content is gone. */
@@ -208,12 +197,12 @@ export class Broker implements EngineFeed {
 
   /** Of all rings and states. */
   get bytes(): number {
-    return this.#ringBytes + this.#stateBytes;
+    return this.#content.bytes;
   }
 
   /** Of all states. */
   get stateBytes(): number {
-    return this.#stateBytes;
+    return this.#content.stateBytes;
   }
 
   /** Why the engine can't work at the moment. */
@@ -285,7 +274,7 @@ export class Broker implements EngineFeed {
   isAhead({ topic, since, positions, cursor }: Known): boolean {
     if (!this.isShared) return false;
     const at = cursor === undefined ? undefined : parseCursor(cursor);
-    if (at !== undefined && at.epoch === this.#engine.epoch && at.seq > this.#seq) return true;
+    if (at !== undefined && at.epoch === this.#engine.epoch && at.seq > this.seq) return true;
     const own = since === undefined ? [] : [{ topic, ...since }];
     return [...own, ...(positions ?? [])].some((position) => this.#isAhead(position));
   }
@@ -310,11 +299,11 @@ export class Broker implements EngineFeed {
 
   /** One that is there. */
   retainTopic(topic: Topic): void {
-    topic.holds++;
+    topic.retain();
   }
 
   release(topic: Topic): void {
-    topic.holds--;
+    topic.release();
     if (topic.holds > 0 || topic.epoch !== '') return;
     this.#topics.delete(topic.name);
     this.#order.delete(topic);
@@ -356,12 +345,9 @@ export class Broker implements EngineFeed {
 
   appended(name: string, epoch: string, publications: readonly StoredPublication[]): void {
     const topic = this.#topics.get(name) ?? this.#create(name);
-    if (topic.epoch === '') topic.epoch = epoch;
-    else if (topic.epoch !== epoch) throw new Error(`${name}: epoch ${epoch} without a reset`);
-    this.#change(topic, () => topic.apply(publications));
-    this.#changed(topic);
-    this.#rings.set(name, topic);
-    this.#shrink();
+    this.#content.change(topic, () => topic.apply(epoch, publications));
+    this.#order.changed(topic);
+    this.#content.used(topic);
     this.#options.metrics.publicationsTotal.inc(publications.length);
     this.#listener?.appended(topic, publications);
   }
@@ -370,11 +356,11 @@ export class Broker implements EngineFeed {
     const topic = this.#topics.get(name) ?? (stored && this.#create(name));
     if (topic === undefined) return;
     const refilled = stored && this.#listener?.refilling?.(topic);
-    this.#change(topic, () => (stored === undefined ? topic.reset(epoch, offset) : topic.refill(stored)));
-    if (topic.ring.count > 0) this.#rings.set(name, topic);
-    this.#shrink();
-    this.#changed(topic);
-    topic.resetAt = topic.changedAt;
+    this.#content.change(topic, () =>
+      stored === undefined ? topic.reset(epoch, offset) : topic.refill(stored),
+    );
+    this.#content.used(topic);
+    this.#order.reset(topic);
     this.#listener?.reset(topic);
     refilled?.();
   }
@@ -397,18 +383,11 @@ export class Broker implements EngineFeed {
     metrics.acknowledgedPositions.set(this.#engine.acknowledgedCount);
   }
 
-  #changed(topic: Topic): void {
-    if (topic.seq > this.#seq) this.#seq = topic.seq;
-    topic.changedAt = ++this.#changes;
-    topic.changedAtSeq = this.#seq;
-    this.#order.touch(topic);
-  }
-
   #create(name: string): Topic {
-    const topic = new Topic(name, this.#options.namespace(namespaceOf(name)), this.#evicted);
+    const options = this.#options.namespace(namespaceOf(name));
+    const topic = new Topic(name, options, this.#evicted, this.#engine.forgottenSeq);
     const numbering = this.#engine.numbering(name);
-    if (numbering === undefined) topic.bornAfterSeq = this.#engine.forgottenSeq;
-    else topic.resume(numbering);
+    if (numbering !== undefined) topic.resume(numbering);
     this.#topics.set(name, topic);
     return topic;
   }
@@ -419,37 +398,13 @@ export class Broker implements EngineFeed {
     if (stored === undefined) return this.#topics.get(name);
     const topic = this.#topics.get(name) ?? this.#create(name);
     if (topic.epoch !== '') return topic;
-    this.#change(topic, () => topic.fill(stored));
-    if (topic.ring.count > 0) this.#rings.set(name, topic);
-    this.#shrink();
+    this.#content.change(topic, () => topic.fill(stored));
+    this.#content.used(topic);
     return topic;
   }
 
-  /**
-   * Empties the rings of the topics that have been idle for longest, until all fit; the one that was used last keeps
-   * its own. Epochs, offsets and states stay.
-   */
-  #shrink(): void {
-    while (this.bytes > this.#options.historyMaxBytes && this.#rings.size > 1) {
-      const idle = this.#rings.oldest?.value as Topic;
-      this.#change(idle, () => idle.ring.evictAll());
-    }
-  }
-
   #evictAged(topic: Topic, nowMs: number): void {
-    if (topic.ring.hasAged(nowMs)) this.#change(topic, () => topic.ring.evictAged(nowMs));
-  }
-
-  /** Keeps count of what the change adds or takes. */
-  #change(topic: Topic, change: () => void): void {
-    const { ring, state, holdsContent } = topic;
-    const ringBytes = ring.bytes;
-    const stateBytes = state?.bytes ?? 0;
-    change();
-    this.#ringBytes += ring.bytes - ringBytes;
-    this.#stateBytes += (state?.bytes ?? 0) - stateBytes;
-    if (ring.count === 0) this.#rings.delete(topic.name);
-    if (topic.holdsContent !== holdsContent) this.#places.contentChanged(topic);
+    if (topic.ring.hasAged(nowMs)) this.#content.change(topic, () => topic.ring.evictAged(nowMs));
   }
 
   #removeIfIdle(topic: Topic): void {

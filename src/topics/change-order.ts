@@ -1,5 +1,52 @@
 import type { Topic } from './topic.ts';
 
+/** Something that changes. Only a `ChangeOrder` calls its methods. */
+export abstract class Changing {
+  #changedAt = 0;
+  #changedAtSeq = 0;
+  #resetAt = 0;
+  #before: Topic | undefined;
+  #after: Topic | undefined;
+
+  /** `ChangeOrder.changes` at its last change: a publication or a reset. */
+  get changedAt(): number {
+    return this.#changedAt;
+  }
+
+  /** The newest commit of all topics at that time. */
+  get changedAtSeq(): number {
+    return this.#changedAtSeq;
+  }
+
+  /** `ChangeOrder.changes` at its last reset; 0: there was none. */
+  get resetAt(): number {
+    return this.#resetAt;
+  }
+
+  /** Its neighbours in the order of changes. */
+  get changedBefore(): Topic | undefined {
+    return this.#before;
+  }
+
+  get changedAfter(): Topic | undefined {
+    return this.#after;
+  }
+
+  changed(change: number, newestSeq: number): void {
+    this.#changedAt = change;
+    this.#changedAtSeq = newestSeq;
+  }
+
+  wasReset(): void {
+    this.#resetAt = this.#changedAt;
+  }
+
+  placeBetween(before: Topic | undefined, after: Topic | undefined): void {
+    this.#before = before;
+    this.#after = after;
+  }
+}
+
 /**
  * The topics of a node in the order of their last change. A list through the topics themselves: each publication moves
  * one.
@@ -7,28 +54,69 @@ import type { Topic } from './topic.ts';
 export class ChangeOrder {
   #oldest: Topic | undefined;
   #newest: Topic | undefined;
+  #changes = 0;
+  #seq = 0;
 
-  get newest(): Topic | undefined {
-    return this.#newest;
+  /** Grows with each change of any topic. */
+  get changes(): number {
+    return this.#changes;
   }
 
-  /** Makes it the newest. */
-  touch(topic: Topic): void {
-    if (topic === this.#newest) return;
-    this.delete(topic);
-    topic.changedBefore = this.#newest;
-    if (this.#newest === undefined) this.#oldest = topic;
-    else this.#newest.changedAfter = topic;
-    this.#newest = topic;
+  /** The newest commit that this node has heard of. */
+  get seq(): number {
+    return this.#seq;
+  }
+
+  /** Begins with topics that an engine has kept, whose changes are not counted. `seq`: the newest commit. */
+  begin(topics: Iterable<Topic>, seq: number): void {
+    this.#seq = seq;
+    for (const topic of [...topics].sort((a, b) => a.seq - b.seq)) this.#makeNewest(topic);
+  }
+
+  changed(topic: Topic): void {
+    if (topic.seq > this.#seq) this.#seq = topic.seq;
+    topic.changed(++this.#changes, this.#seq);
+    this.#makeNewest(topic);
+  }
+
+  /** Its numbering started anew, which is a change. */
+  reset(topic: Topic): void {
+    this.changed(topic);
+    topic.wasReset();
   }
 
   delete(topic: Topic): void {
-    const { changedBefore, changedAfter } = topic;
-    if (changedBefore !== undefined) changedBefore.changedAfter = changedAfter;
-    else if (this.#oldest === topic) this.#oldest = changedAfter;
-    if (changedAfter !== undefined) changedAfter.changedBefore = changedBefore;
-    else if (this.#newest === topic) this.#newest = changedBefore;
-    topic.changedBefore = undefined;
-    topic.changedAfter = undefined;
+    const { changedBefore: before, changedAfter: after } = topic;
+    if (before !== undefined) before.placeBetween(before.changedBefore, after);
+    else if (this.#oldest === topic) this.#oldest = after;
+    if (after !== undefined) after.placeBetween(before, after.changedAfter);
+    else if (this.#newest === topic) this.#newest = before;
+    topic.placeBetween(undefined, undefined);
+  }
+
+  /** The topics that had a publication after this commit; the last changed first. */
+  *publishedAfter(seq: number): Iterable<Topic> {
+    for (let topic = this.#newest; topic !== undefined; topic = topic.changedBefore) {
+      if (topic.seq > seq) yield topic;
+      else if (topic.changedAtSeq <= seq) return;
+    }
+  }
+
+  /** The topics that have changed since `changes` had this value; the last changed first. */
+  *changedAfter(changes: number): Iterable<Topic> {
+    for (let topic = this.#newest; topic !== undefined; topic = topic.changedBefore) {
+      if (topic.changedAt <= changes) return;
+      yield topic;
+    }
+  }
+
+  #makeNewest(topic: Topic): void {
+    if (topic === this.#newest) return;
+    this.delete(topic);
+    const before = this.#newest;
+    topic.placeBetween(before, undefined);
+    if (before === undefined) this.#oldest = topic;
+    else before.placeBetween(before.changedBefore, topic);
+    this.#newest = topic;
   }
 }

@@ -14,7 +14,7 @@ function makeTopic(mode: 'stream' | 'state', reach: number, newest: number, epoc
     () => undefined,
   );
   topic.reset(epoch, start);
-  for (let offset = start + 1; offset <= newest; offset++) topic.apply([stored(offset)]);
+  for (let offset = start + 1; offset <= newest; offset++) topic.apply(epoch, [stored(offset)]);
   if (newest === reach) topic.ring.evictAll();
   return topic;
 }

@@ -14,13 +14,13 @@ describe('a topic', () => {
     topic.resume(numbering);
     expect(topic).toMatchObject({ epoch: 'old', seq: 40, bornAfterSeq: 5, startOffset: 0 });
     expect(topic.ring).toMatchObject({ newest: 7, reach: 7, count: 0, evictedSeq: 40 });
-    topic.apply([stored(8)]);
+    topic.apply('old', [stored(8)]);
     expect([topic.position, topic.seq]).toEqual([{ epoch: 'old', offset: 8 }, 8]);
   });
 
   test('begins a new epoch after the offset of a reset: what it held belongs to another', () => {
     const topic = makeTopic({ mode: 'state' });
-    topic.apply([stored(1, { key: 'a' }), stored(2, { key: 'b' })]);
+    topic.apply('E', [stored(1, { key: 'a' }), stored(2, { key: 'b' })]);
     topic.reset('new', 9);
     expect(topic).toMatchObject({ epoch: 'new', startOffset: 9, seq: 2, holdsContent: false });
     expect(topic.ring).toMatchObject({ newest: 9, reach: 9, evictedSeq: 2 });
