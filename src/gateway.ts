@@ -1,7 +1,7 @@
 import { PublishBodies } from './api/publish-body.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { SluiceError } from './errors.ts';
-import { type GatewayEventName, type GatewayListener, Listeners } from './gateway/events.ts';
+import { EventListeners, type GatewayEventName, type GatewayListener } from './gateway/events.ts';
 import type { GatewayOptions } from './gateway/options.ts';
 import { type CallHandler, type HookName, type Hooks, hookNames } from './hooks/contract.ts';
 import { createLog } from './log.ts';
@@ -89,7 +89,7 @@ export function createGateway({ hooks = {}, ...options }: EmbeddedOptions = {}):
   const handlers = new Map<string, CallHandler>();
   const log = createLog(config);
   for (const warning of warnings) log.warn(warning);
-  const listeners = new Listeners(log, ({ identity }) => isCanary(identity));
+  const listeners = new EventListeners(log, ({ identity }) => isCanary(identity));
   const bodies = new PublishBodies(config.payloadMaxBytes);
   const stop = new AbortController();
   let starting: Promise<RunningServer> | undefined;

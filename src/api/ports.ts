@@ -10,7 +10,7 @@ import type { StoredPublication } from '../topics/publication.ts';
 import type { PublishBodies } from './publish-body.ts';
 import type { WorkQueue } from './work-queue.ts';
 
-export interface Publisher {
+export interface PublishPort {
   /**
    * Returns an outcome for each, in order; never rejects. Checks everything but that JSON is JSON. Keeps the payload
    * bytes. `expected`: fails with `position_conflict` unless the newest publication of the topic is there.
@@ -165,7 +165,7 @@ export type Assets = (name: string) => Uint8Array | undefined;
 
 /** What the handlers work with. */
 export interface ApiPorts {
-  readonly publisher: Publisher;
+  readonly publisher: PublishPort;
   readonly topics: TopicReader;
   readonly sessions: SessionDirectory;
   readonly service: Service;

@@ -3,12 +3,12 @@ import type { View } from '../fanout/view.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Mode, Position } from '../protocol/frames.ts';
 import type { ServerFrame } from '../protocol/server-frames.ts';
-import type { StoredPublication } from '../topics/publication.ts';
 import type { Lag } from './lag.ts';
 import { makePage } from './page.ts';
 import type { PageCache } from './page-cache.ts';
 import type { BacklogItem, GoneTopic } from './pattern-backlog.ts';
-import { type PendingSnapshot, TopicBacklog } from './topic-backlog.ts';
+import type { PendingSnapshot } from './pending-snapshot.ts';
+import { TopicBacklog } from './topic-backlog.ts';
 
 /** What one subscriber lacks of its view, item by item. */
 export interface Backlog {
@@ -98,26 +98,14 @@ function sendValues(
   { pageBytes, metrics }: CatchUpOptions,
 ): void {
   const { view, topic } = backlog.feed;
-  const { offset, values, isPartial } = snapshot;
+  const { offset, isPartial, hasBegun } = snapshot;
   const { codec } = view.options;
-  const first = snapshot.sent === 0;
   const reader = readerOf(receiver);
-  const { publicationsPerFrame: most = values.length } = codec;
-  const pieces: Uint8Array[] = [];
-  for (
-    let bytes = 0;
-    snapshot.sent < values.length && bytes < pageBytes && pieces.length < most;
-    snapshot.sent++
-  ) {
-    const publication = values[snapshot.sent] as StoredPublication;
-    if (isExcepted(reader, publication.except)) continue;
-    const piece = publication.encoded(codec);
-    pieces.push(piece);
-    bytes += piece.length;
-  }
-  const last = snapshot.sent === values.length;
+  const pieces = snapshot.takePage(codec, pageBytes, ({ except }) => isExcepted(reader, except));
+  const last = snapshot.isSent;
   const partial = isPartial || undefined;
-  const header = { view: view.id, topic: topic.name, epoch: backlog.epoch, offset, first, last, partial };
+  const position = { epoch: backlog.epoch, offset };
+  const header = { view: view.id, topic: topic.name, ...position, first: !hasBegun, last, partial };
   if (last) backlog.snapshotSent();
   receiver.sendBytes(codec.frameSnapshot(header, pieces));
   metrics.deliveriesTotal.inc(pieces.length);

@@ -25,7 +25,7 @@ const maxSentTopics = 1000;
 export type BacklogOf = (topic: Topic) => TopicBacklog;
 
 /** Topics whose backlogs are made in their turn, and how far the subscriber is before. */
-export interface Later {
+export interface LaterTopics {
   readonly topics: readonly Topic[];
   readonly backlogOf: BacklogOf;
   /** In all topics but the exceptions. */
@@ -55,7 +55,7 @@ export class PatternBacklog {
   #nextTopic = 0;
   #backlogOf: BacklogOf;
   #had: Had;
-  #exceptions: Later['exceptions'];
+  #exceptions: LaterTopics['exceptions'];
   #current: BacklogItem | undefined;
   /** Topics that were sent, by name: a later pass continues where they ended. */
   readonly #sent = new Map<string, TopicBacklog>();
@@ -64,7 +64,7 @@ export class PatternBacklog {
   #changes: number;
 
   /** First come `items`, then those of `later`; absent: the subscriber has everything else. */
-  constructor(broker: Broker, view: View, items: readonly BacklogItem[], later?: Later) {
+  constructor(broker: Broker, view: View, items: readonly BacklogItem[], later?: LaterTopics) {
     this.#broker = broker;
     this.#view = view;
     this.#seq = broker.seq;

@@ -4,7 +4,7 @@ import type { Broker } from '../topics/broker.ts';
 import { cursorNow, type Had, Resumption } from '../topics/cursor.ts';
 import type { Topic } from '../topics/topic.ts';
 import { patternMatches } from '../topics/topic-name.ts';
-import { backlogAfter, feedOf, goneAfter, type Later, PatternBacklog } from './pattern-backlog.ts';
+import { backlogAfter, feedOf, goneAfter, type LaterTopics, PatternBacklog } from './pattern-backlog.ts';
 import {
   type Start,
   type StartOptions,
@@ -41,7 +41,7 @@ function startAtCursor(
   { broker, modeOf, metrics }: StartOptions,
 ): PatternStarted {
   const cursor = validCursor(broker, text);
-  const had = cursor && new Resumption(cursor, view.options.target, view.subscriptionKey);
+  const had = cursor && new Resumption(cursor, view.options.target, view.deliveryKey);
   const lowest = had?.lowest ?? nothingHad;
   const recovered = had !== undefined && lowest.seq >= broker.commits.forgottenSeq;
   metrics.recoveriesTotal.inc({ outcome: recovered ? 'recovered' : 'gap' });
@@ -152,7 +152,7 @@ function startEach(
   topics: readonly Topic[],
   broker: Broker,
   startOf: (topic: Topic) => Start,
-  later: Omit<Later, 'topics'>,
+  later: Omit<LaterTopics, 'topics'>,
 ): { backlog: PatternBacklog; topics: TopicResult[] } {
   const listed = topics.slice(0, maxTopicsListed).map((topic) => ({ topic, start: startOf(topic) }));
   const items = listed.map(({ topic, start }) => backlogFrom(view, topic, start));

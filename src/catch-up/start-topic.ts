@@ -105,7 +105,7 @@ export function startSince(
  */
 function startAtCursor({ topic, view }: Feed, cursor: Cursor | undefined): Start {
   const { ring, epoch, bornAfterSeq, startOffset } = topic;
-  const resumption = cursor && new Resumption(cursor, topic.name, view.subscriptionKey);
+  const resumption = cursor && new Resumption(cursor, topic.name, view.deliveryKey);
   const { seq, lacksValues } = resumption?.had ?? nothingHad;
   const isKnown = cursor !== undefined && seq >= bornAfterSeq;
   const isEvicted = ring.evictedSeq > seq;

@@ -1,17 +1,7 @@
 import type { Feed } from '../fanout/view.ts';
 import type { Position } from '../protocol/frames.ts';
 import type { Had } from '../topics/cursor.ts';
-import type { StoredPublication } from '../topics/publication.ts';
-
-/** The values of a state topic as they were at `offset`, on their way to one subscriber. */
-export interface PendingSnapshot {
-  readonly offset: number;
-  readonly values: readonly StoredPublication[];
-  /** The subscriber has the other values. */
-  readonly isPartial: boolean;
-  /** How many of them were sent. */
-  sent: number;
-}
+import { PendingSnapshot } from './pending-snapshot.ts';
 
 /** Before the reach of any ring: a state topic owes a snapshot. */
 const neverSent = -1;
@@ -100,7 +90,7 @@ export class TopicBacklog {
   takeSnapshot(nowMs: number): void {
     const { feed } = this;
     const values = [...feed.topic.snapshot(nowMs)].filter((publication) => feed.matches(publication));
-    this.#snapshot = { offset: feed.topic.ring.newest, values, isPartial: false, sent: 0 };
+    this.#snapshot = new PendingSnapshot(feed.topic.ring.newest, values, false);
   }
 
   /** The subscriber lacks only the values of these keys, beside what follows its position. */
@@ -109,7 +99,7 @@ export class TopicBacklog {
     const values = [...feed.topic.snapshot(nowMs)].filter(
       (publication) => keys.has(publication.key ?? '') && feed.matches(publication),
     );
-    this.#snapshot = { offset: this.#position, values, isPartial: true, sent: 0 };
+    this.#snapshot = new PendingSnapshot(this.#position, values, true);
   }
 
   /** All values of the snapshot were sent. */

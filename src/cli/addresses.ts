@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import type { RunningServer } from './deps.ts';
+import type { RunningGateway } from './deps.ts';
 
 /** Where a gateway is reached, besides its URL; absent: it does not listen there. */
 interface OtherAddresses {
@@ -18,7 +18,7 @@ export interface Addresses extends OtherAddresses {
 /** The addresses that the lines at the start name. */
 export function addressesOf(
   config: Config,
-  { host, port, adminPort, compatPort, proxyPort }: RunningServer,
+  { host, port, adminPort, compatPort, proxyPort }: RunningGateway,
 ): Addresses {
   return {
     url: urlOf(schemeOf(config), host, port),

@@ -12,7 +12,7 @@ import {
 import { version } from '../version.ts';
 import { type CliDeps, Exit } from './deps.ts';
 import { gatewayUrl } from './gateway-url.ts';
-import { health } from './health.ts';
+import { checkHealth } from './health.ts';
 import { makeKey } from './key.ts';
 import { fetchOwn } from './own-fetch.ts';
 import { collectTags, type PublishFlags, publish } from './publish.ts';
@@ -94,7 +94,7 @@ export function createProgram(deps: CliDeps): Command {
     .command('health')
     .description('Ask the gateway on this machine whether it lives; exit with 1 when it does not.')
     .option('--url <URL>', 'the gateway; default: the one of SLUICE_RUN_FILE, or that the options configure')
-    .action(async (flags: Remote) => health(urlOf(flags, deps), reaching(flags, deps)));
+    .action(async (flags: Remote) => checkHealth(urlOf(flags, deps), reaching(flags, deps)));
   program
     .command('token')
     .description('Mint a token (HS256) for a client.')

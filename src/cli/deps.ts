@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
 import type { Worker, WorkerSite } from '../server/worker.ts';
 
-export interface RunningServer {
+export interface RunningGateway {
   readonly host: string;
   readonly port: number;
   /** A port of its own for metrics and the administration, in plain HTTP. */
@@ -17,7 +17,7 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-export interface StartOptions {
+export interface StartServerOptions {
   readonly log: Log;
   readonly signal: AbortSignal;
   readonly site?: WorkerSite | undefined;
@@ -33,9 +33,9 @@ export interface CliDeps {
   readonly isTerminal: boolean;
   readonly fetch: typeof fetch;
   /** Aborting `signal` ends a start that is under way: it rejects with the signal's reason. */
-  startServer(config: Config, options: StartOptions): Promise<RunningServer>;
+  startServer(config: Config, options: StartServerOptions): Promise<RunningGateway>;
   /** The same for a gateway of several processes, of which this one serves no client. */
-  startParent(config: Config, options: StartOptions): Promise<RunningServer>;
+  startParent(config: Config, options: StartServerOptions): Promise<RunningGateway>;
   /** Absent: this process is no worker of another one. */
   readonly joinParent?: ((config: Config) => Promise<Worker>) | undefined;
   /** Instead of standard output. */

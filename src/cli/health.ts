@@ -4,7 +4,7 @@ import { type CliDeps, Exit } from './deps.ts';
 const answerWithinMs = 2000;
 
 /** Checks that a gateway is alive. */
-export async function health(url: string, deps: CliDeps): Promise<void> {
+export async function checkHealth(url: string, deps: CliDeps): Promise<void> {
   const response = await deps
     .fetch(`${url}/healthz`, { signal: AbortSignal.timeout(answerWithinMs) })
     .catch((error: unknown) => {

@@ -1,6 +1,6 @@
 import { type Config, ConfigError, type LiveConfig } from '../config.ts';
 import type { Log } from '../log.ts';
-import type { RunningServer } from './deps.ts';
+import type { RunningGateway } from './deps.ts';
 
 /** Reads the configuration of the command line anew. Throws a `ConfigError`. */
 export type LoadConfig = (warn: (sentence: string) => void) => Config;
@@ -12,7 +12,7 @@ export type LoadConfig = (warn: (sentence: string) => void) => Config;
 export async function reload(
   live: LiveConfig,
   load: LoadConfig,
-  server: Pick<RunningServer, 'reload'>,
+  server: Pick<RunningGateway, 'reload'>,
   log: Log,
 ): Promise<void> {
   try {

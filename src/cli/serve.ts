@@ -2,7 +2,7 @@ import { type Config, LiveConfig } from '../config.ts';
 import { createLog, type Log } from '../log.ts';
 import type { Worker } from '../server/worker.ts';
 import { addressesOf, readyText, schemeOf } from './addresses.ts';
-import { type CliDeps, Exit, type RunningServer } from './deps.ts';
+import { type CliDeps, Exit, type RunningGateway } from './deps.ts';
 import { type LoadConfig, ReloadsInTurn, reload } from './reload.ts';
 import { type RunningAt, removeRunFile, writeRunFile } from './run-file.ts';
 import { startFailure } from './start-failure.ts';
@@ -81,7 +81,7 @@ async function start(
   deps: CliDeps,
   log: Log,
   signal: AbortSignal,
-): Promise<RunningServer | undefined> {
+): Promise<RunningGateway | undefined> {
   try {
     const startIt = config.workers > 1 ? deps.startParent : deps.startServer;
     return await startIt(config, { log, signal });
@@ -92,7 +92,7 @@ async function start(
 }
 
 /** Writes the run file; returns how to remove it. A gateway that can't write it runs all the same. */
-function remember(config: Config, { host, port }: RunningServer, log: Log): () => void {
+function remember(config: Config, { host, port }: RunningGateway, log: Log): () => void {
   const { runFile } = config;
   if (runFile === '') return () => undefined;
   const running: RunningAt = {

@@ -1,10 +1,10 @@
-import { admitsAnonymous, needsCredentials, takesTokens } from './access.ts';
+import { admitsAnonymous, hasCredentials, takesTokens } from './access.ts';
 import type { Config } from './options.ts';
 import { isLoopback } from './values.ts';
 
 /** Sentences for the log that say which clients may do what, so that no operator opens a gateway by mistake. */
 export function accessSummary(config: Config): string {
-  const parts = needsCredentials(config)
+  const parts = hasCredentials(config)
     ? [readers(config), tokenHolders(config), publishers(config)]
     : [
         'Neither API keys nor tokens are configured: requests of this machine itself may do everything.',

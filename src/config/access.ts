@@ -20,11 +20,11 @@ export function hasPublicKeys({ tokenKeysFile, tokenKeysUrl }: Omit<TokenSources
 }
 
 /** Without API keys and tokens no client needs a credential, and only this machine can reach the gateway. */
-export function needsCredentials(access: Omit<AccessOptions, 'anonymous'>): boolean {
+export function hasCredentials(access: Omit<AccessOptions, 'anonymous'>): boolean {
   return access.apiKeys.length > 0 || takesTokens(access);
 }
 
 /** Whether clients without a credential are admitted. */
 export function admitsAnonymous(access: AccessOptions): boolean {
-  return access.anonymous || !needsCredentials(access);
+  return access.anonymous || !hasCredentials(access);
 }

@@ -1,4 +1,4 @@
-import { hasPublicKeys, needsCredentials } from './access.ts';
+import { hasCredentials, hasPublicKeys } from './access.ts';
 import type { NamespaceOptions } from './namespaces.ts';
 import { type Config, options } from './options.ts';
 import { formatBytes, isLoopback } from './values.ts';
@@ -46,7 +46,7 @@ function listenerFaults(config: Config): (string | undefined)[] {
 /** Without keys only loopback is safe: every client that reaches the port could publish and administrate. */
 function bindsSafely(config: Config): string | undefined {
   const isLocal = isLoopback(config.host) && (config.adminHost === '' || isLoopback(config.adminHost));
-  if (isLocal || needsCredentials(config)) return undefined;
+  if (isLocal || hasCredentials(config)) return undefined;
   const setters = options
     .filter(({ name }) => name === 'apiKeys' || name === 'tokenSecret')
     .map(({ env, flag }) => `${env} (${flag})`);

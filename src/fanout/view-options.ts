@@ -31,10 +31,10 @@ export interface ViewOptions {
 }
 
 /** What a subscriber asked for, however its bytes are compressed. */
-export function subscriptionKey({ target, codec, filter, intervalMs, conflate, keys }: ViewOptions): string {
+export function deliveryKey({ target, codec, filter, intervalMs, conflate, keys }: ViewOptions): string {
   return `${codec.name} ${canonicalKey(target, filter?.canonical, intervalMs, conflate, keys?.canonical)}`;
 }
 
 export function viewKey(options: ViewOptions): string {
-  return options.dictionaries ? `dictionaries ${subscriptionKey(options)}` : subscriptionKey(options);
+  return options.dictionaries ? `dictionaries ${deliveryKey(options)}` : deliveryKey(options);
 }

@@ -16,7 +16,7 @@ export function takesPlace({ filter, intervalMs, keys }: ViewOptions): boolean {
 }
 
 /** Places for views, of one topic or of all: how many are taken, and how many views each payer subscribes to. */
-class Places {
+class ViewPlaces {
   taken = 0;
   #unverified = 0;
   readonly #held = new Map<string, number>();
@@ -76,18 +76,18 @@ export interface ViewLimits {
  */
 export class ViewQuota {
   readonly #limits: ViewLimits;
-  readonly #all: Places;
-  readonly #byTarget = new Map<string, Places>();
+  readonly #all: ViewPlaces;
+  readonly #byTarget = new Map<string, ViewPlaces>();
   readonly #placed = new Map<string, Placed>();
 
   constructor(limits: ViewLimits) {
     this.#limits = limits;
-    this.#all = new Places(limits.viewsMax);
+    this.#all = new ViewPlaces(limits.viewsMax);
   }
 
   /** Takes a place for a new view, or throws `too_many_views`. */
   make(key: string, { target }: ViewOptions, payer: Payer | undefined): void {
-    const places = this.#byTarget.get(target) ?? new Places(this.#limits.viewsPerTopic);
+    const places = this.#byTarget.get(target) ?? new ViewPlaces(this.#limits.viewsPerTopic);
     if (!places.hasRoom(payer)) throw tooMany(`with keys, a filter or an interval for ${target}`);
     if (!this.#all.hasRoom(payer)) throw tooMany('with keys, a filter or an interval');
     const isVerified = payer?.isVerified ?? true;
@@ -101,7 +101,7 @@ export class ViewQuota {
     const placed = this.#placed.get(key);
     if (placed === undefined) return;
     this.#placed.delete(key);
-    const places = this.#byTarget.get(placed.target) as Places;
+    const places = this.#byTarget.get(placed.target) as ViewPlaces;
     for (const each of [places, this.#all]) each.made(placed.isVerified, -1);
     if (places.taken === 0) this.#byTarget.delete(placed.target);
   }

@@ -4,7 +4,7 @@ import { isPattern } from '../topics/topic-name.ts';
 import type { AnnouncedDictionary } from './dictionary.ts';
 import { HeldKeys } from './held-keys.ts';
 import { Scheduled } from './schedule.ts';
-import { subscriptionKey, type ViewOptions, viewKey } from './view-options.ts';
+import { deliveryKey, type ViewOptions, viewKey } from './view-options.ts';
 
 /**
  * All subscribers of one topic or pattern that may get the same bytes. Only the fan-out calls the methods that change
@@ -13,7 +13,7 @@ import { subscriptionKey, type ViewOptions, viewKey } from './view-options.ts';
 export class View {
   readonly id: number;
   readonly key: string;
-  readonly subscriptionKey: string;
+  readonly deliveryKey: string;
   readonly options: ViewOptions;
   readonly isPattern: boolean;
   /** A name of this view alone, for transports that publish by name. */
@@ -31,7 +31,7 @@ export class View {
   constructor(id: number, options: ViewOptions) {
     this.id = id;
     this.key = viewKey(options);
-    this.subscriptionKey = subscriptionKey(options);
+    this.deliveryKey = deliveryKey(options);
     this.options = options;
     this.isPattern = isPattern(options.target);
     this.channel = `v${id}`;

@@ -60,7 +60,7 @@ const names: readonly GatewayEventName[] = ['connect', 'subscribe', 'unsubscribe
  * Brings the events of sessions to listeners. They run after the work that the sessions are in the middle of, in the
  * order of the events, so they may call the gateway. A listener that throws, or whose promise rejects, is logged.
  */
-export class Listeners implements SessionEvents {
+export class EventListeners implements SessionEvents {
   readonly #byName: { readonly [N in GatewayEventName]: Set<GatewayListener<N>> } = {
     connect: new Set(),
     subscribe: new Set(),

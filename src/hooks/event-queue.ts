@@ -4,7 +4,7 @@ const batchMaxBytes = 256 * 1024;
 /** Topics of one page of a resync. */
 const resyncPageTopics = 1000;
 
-export interface Batch {
+export interface EventBatch {
   readonly events: readonly string[];
   /** Absent: the batch only goes on. */
   readonly resync?: { readonly page: number; readonly last: boolean; readonly topics: readonly string[] };
@@ -22,7 +22,7 @@ export class EventQueue {
   #bytes = 0;
   /** Topics of the resync that were not taken into a batch yet; undefined: there is none. */
   #resync: { topics: readonly string[]; page: number } | undefined;
-  #flight: Batch | undefined;
+  #flight: EventBatch | undefined;
   #dropped = 0;
 
   /** It begins with a resync. `occupied`: the topics that are. */
@@ -60,7 +60,7 @@ export class EventQueue {
   }
 
   /** What is to be sent, the same until `acknowledged`; undefined: nothing. */
-  next(): Batch | undefined {
+  next(): EventBatch | undefined {
     this.#flight ??= this.#take();
     return this.#flight;
   }
@@ -76,7 +76,7 @@ export class EventQueue {
     this.#resync = { topics: this.#occupied(), page: 0 };
   }
 
-  #take(): Batch | undefined {
+  #take(): EventBatch | undefined {
     if (this.#resync !== undefined) return this.#takePage(this.#resync);
     if (this.#events.length === 0) return undefined;
     let count = 0;
@@ -91,7 +91,7 @@ export class EventQueue {
     return { events: this.#events.splice(0, count), bytes };
   }
 
-  #takePage({ topics, page }: { topics: readonly string[]; page: number }): Batch {
+  #takePage({ topics, page }: { topics: readonly string[]; page: number }): EventBatch {
     const from = page * resyncPageTopics;
     const last = from + resyncPageTopics >= topics.length;
     this.#resync = last ? undefined : { topics, page: page + 1 };

@@ -31,7 +31,7 @@ const idleMarginMs = 1000;
  * One connection to a gateway, kept alive between requests and opened again when it is needed. One request at a time.
  * An idle connection does not keep the process alive.
  */
-export class Connection {
+export class GatewayConnection {
   readonly #base: URL;
   readonly #client: typeof http | typeof https;
   readonly #agent: http.Agent;

@@ -1,5 +1,5 @@
 import { type Result, resultsOf } from './answers.ts';
-import { type Answer, type Connection, NoAnswer } from './connection.ts';
+import { type Answer, type GatewayConnection, NoAnswer } from './connection.ts';
 import type { Settings } from './options.ts';
 import { localError, PublishError } from './publish-error.ts';
 import type { Entry, Queue } from './queue.ts';
@@ -30,7 +30,7 @@ interface Held {
  */
 export class Delivery {
   readonly #queue: Queue;
-  readonly #connection: Connection;
+  readonly #connection: GatewayConnection;
   readonly #settings: Settings;
   readonly #nowMs: () => number;
   /** Undefined: nothing waits. */
@@ -45,7 +45,7 @@ export class Delivery {
   /** Why the last request failed; undefined: it did not. */
   #lastError: PublishError | undefined;
 
-  constructor(queue: Queue, connection: Connection, settings: Settings, nowMs: () => number) {
+  constructor(queue: Queue, connection: GatewayConnection, settings: Settings, nowMs: () => number) {
     this.#queue = queue;
     this.#connection = connection;
     this.#settings = settings;

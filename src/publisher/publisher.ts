@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Broadcasts } from './broadcasts.ts';
-import { Connection } from './connection.ts';
+import { GatewayConnection } from './connection.ts';
 import { batchable, Delivery } from './delivery.ts';
 import { type EventSource, forwardEvents, type Routes } from './forward.ts';
 import { type PublisherOptions, type Settings, settingsOf } from './options.ts';
@@ -50,7 +50,7 @@ export class Publisher {
   readonly send: Broadcasts;
   readonly #settings: Settings;
   readonly #queue: Queue;
-  readonly #connection: Connection;
+  readonly #connection: GatewayConnection;
   readonly #delivery: Delivery;
   /** Ids of this publisher begin so. */
   readonly #idPrefix = randomBytes(9).toString('base64url');
@@ -61,7 +61,7 @@ export class Publisher {
   constructor(options: PublisherOptions) {
     this.#settings = settingsOf(options);
     this.#queue = new Queue(this.#settings);
-    this.#connection = new Connection(this.#settings.url);
+    this.#connection = new GatewayConnection(this.#settings.url);
     this.#delivery = new Delivery(this.#queue, this.#connection, this.#settings, () => performance.now());
     this.send = new Broadcasts((topic, type, data, more) => this.publish(topic, type, data, more));
   }

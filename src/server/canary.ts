@@ -3,7 +3,7 @@ import type { Identity } from '../auth/identity.ts';
 import type { RequestFacts } from '../auth/request-facts.ts';
 
 /** The gateway's own client, which measures publish to receive. */
-export interface Canary {
+export interface CanaryAccess {
   /** Headers of its connection. They hold a key that only this gateway knows. */
   readonly headers: Readonly<Record<string, string>>;
   /** Its identity, where the request has the key. */
@@ -24,7 +24,7 @@ export function newCanaryKey(): string {
 }
 
 /** `key`: what its connection shows; absent: one that only this process knows. */
-export function createCanary(key = newCanaryKey()): Canary {
+export function createCanary(key = newCanaryKey()): CanaryAccess {
   return {
     headers: { [headerName]: key },
     identityOf: (request) => (request.header(headerName) === key ? identity : undefined),

@@ -1,5 +1,5 @@
 import type { Route } from '../api/route.ts';
-import { type Door, doorsOf } from '../compat/doors.ts';
+import { type CompatPath, pathsOf } from '../compat/paths.ts';
 import { compatRoutes, notificationStats } from '../compat/routes.ts';
 import { SystemSessions } from '../compat/system-sessions.ts';
 import { codecNameOf, systemsOf } from '../compat/systems.ts';
@@ -14,9 +14,9 @@ import type { Environment } from './environment.ts';
 export interface Compat {
   readonly sessions: SystemSessions;
   readonly routes: readonly Route[];
-  readonly doors: readonly Door[];
+  readonly paths: readonly CompatPath[];
   /** On the port of their own. */
-  readonly doorsApart: readonly Door[];
+  readonly pathsApart: readonly CompatPath[];
   readonly answerCall: NonNullable<CommandOptions['answerCall']>;
 }
 
@@ -31,7 +31,7 @@ export function createCompat(environment: Environment, broker: Broker, { authori
     monotonicMs,
     pingMs: (config.idleTimeoutSeconds * 1000) / 2,
   });
-  const doorOptions = { authorize, now: () => toInstant(broker.wallMs()) };
+  const pathOptions = { authorize, now: () => toInstant(broker.wallMs()) };
   const notifying = systems.find(({ name }) => name === 'd');
   return {
     sessions,
@@ -40,10 +40,10 @@ export function createCompat(environment: Environment, broker: Broker, { authori
       sentBytes: () => metrics.sentBytesTotal.value,
       isRunning: () => !isDraining(),
     }),
-    doors: systems.flatMap((system) => doorsOf(system, doorOptions)),
-    doorsApart: systems
+    paths: systems.flatMap((system) => pathsOf(system, pathOptions)),
+    pathsApart: systems
       .filter(({ name }) => name === apart)
-      .flatMap((system) => doorsOf(system, doorOptions, ['/*'])),
+      .flatMap((system) => pathsOf(system, pathOptions, ['/*'])),
     answerCall: ({ codec, identity }, method) => {
       if (method !== 'stats' || notifying === undefined) return undefined;
       // The system told its clients; others need what `GET /api/stats` needs.

@@ -27,7 +27,7 @@ import { EventStreams } from '../transport/uws/sse.ts';
 import { UpgradeHandler } from '../transport/uws/upgrade.ts';
 import { WebSockets } from '../transport/uws/websocket.ts';
 import type { Access } from './access.ts';
-import type { Canary } from './canary.ts';
+import type { CanaryAccess } from './canary.ts';
 import type { Compat } from './compat.ts';
 import { type Environment, reconnectSpreadMs, type Swept } from './environment.ts';
 import type { SessionStage } from './session-stage.ts';
@@ -40,7 +40,7 @@ export interface Served {
   readonly broker: Broker;
   readonly sessionStage: SessionStage;
   readonly access: Access;
-  readonly canary: Canary;
+  readonly canary: CanaryAccess;
   readonly compat: Compat;
   readonly peers: Site['peers'];
 }
@@ -87,12 +87,12 @@ export function createServing(environment: Environment, served: Served): Serving
     }
     return undefined;
   };
-  const doors = {
-    ...createDoor(environment, served),
+  const shared = {
+    ...createAdmission(environment, served),
     withCors: (answer: ApiResponse, origin: string) => withCors(answer, origin, served.access.origins),
   };
   const webSockets = new WebSockets({
-    upgradeHandler: new UpgradeHandler({ ...doors, ...exchanges, metrics, openSocket }),
+    upgradeHandler: new UpgradeHandler({ ...shared, ...exchanges, metrics, openSocket }),
     sessions,
     frameMaxBytes: config.frameMaxBytes,
     idleTimeoutSeconds: config.idleTimeoutSeconds,
@@ -102,7 +102,7 @@ export function createServing(environment: Environment, served: Served): Serving
     upgraded: () => httpConnections.upgraded(),
   });
   const common = {
-    ...doors,
+    ...shared,
     ...exchanges,
     sessions,
     cursors: new StreamCursors(served.broker),
@@ -132,10 +132,10 @@ export function createServing(environment: Environment, served: Served): Serving
     httpConnections.watch(app);
     const sink = new UwsSink(app, metrics);
     sinks.push(sink);
-    if (role === 'apart') webSockets.servePaths(app, sink, compat.doorsApart);
+    if (role === 'apart') webSockets.servePaths(app, sink, compat.pathsApart);
     else {
       webSockets.serve(app, sink);
-      webSockets.servePaths(app, sink, compat.doors);
+      webSockets.servePaths(app, sink, compat.paths);
       polls.serve(app);
       streams.serve(app);
       serveHttp(app, { ...exchanges, api: served.api, incoming, requests });
@@ -160,7 +160,7 @@ function countConnections({ config, metrics, monotonicMs }: Environment, access:
 }
 
 /** How requests for connections are read, and who gets one. */
-function createDoor(environment: Environment, { sessionStage, access, canary }: Served) {
+function createAdmission(environment: Environment, { sessionStage, access, canary }: Served) {
   const { config, isDraining, afterDrainMs } = environment;
   const { requestAccess, credentials, addressOf, siteOf, refused, loopbackProblem, application } = access;
   const { connectionLimits } = sessionStage;

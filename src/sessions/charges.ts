@@ -26,11 +26,6 @@ export class HeldBytes implements ByteCharges {
     return this.#total;
   }
 
-  /** Payers that hold something. */
-  get payers(): number {
-    return this.#byAccount.size;
-  }
-
   take(account: string, bytes: number): boolean {
     const held = (this.#byAccount.get(account) ?? 0) + bytes;
     if (held > this.#limits.perPayer || this.#total + bytes > this.#limits.total) return false;

@@ -73,10 +73,10 @@ export interface Caps {
 
 /** Counts open connections under every cap. */
 export class ConnectionCaps implements Caps {
-  readonly #places: Places;
+  readonly #places: Occupancy;
 
   constructor(limits: CapLimits) {
-    this.#places = new Places(limits);
+    this.#places = new Occupancy(limits);
   }
 
   /** Connections that are open. */
@@ -102,12 +102,12 @@ export class ConnectionCaps implements Caps {
 
 /** One for each connection: without closures or lists, which take more memory (`bench -- memory`). */
 export class TakenSeat implements Seat {
-  readonly #places: Places;
+  readonly #places: Occupancy;
   /** The holder of the place; undefined: it is not taken yet. */
   #holder: Holder | undefined;
   #isLeft = false;
 
-  constructor(places: Places) {
+  constructor(places: Occupancy) {
     this.#places = places;
   }
 
@@ -129,7 +129,7 @@ export class TakenSeat implements Seat {
 }
 
 /** How many places are taken, by cap and key. */
-class Places {
+class Occupancy {
   readonly #limits: CapLimits;
   readonly #counts = caps.map(() => new Map<string, number>());
 

@@ -88,9 +88,7 @@ export class StreamCursors {
     const found = new Found();
     for (const [target, views] of byTarget) {
       const isShared = views.length > 1;
-      const all = views.map((each) =>
-        this.#exceptionsOf(each, isShared ? each.view.subscriptionKey : target),
-      );
+      const all = views.map((each) => this.#exceptionsOf(each, isShared ? each.view.deliveryKey : target));
       const behind = all.flatMap(({ lowest }) => lowest ?? []);
       if (behind.length === 0) continue;
       const lowest = lowestOf(behind);
@@ -112,7 +110,7 @@ export class StreamCursors {
       const each = all[i] as Exceptions;
       const isNamed = each.lowest !== undefined;
       const level = { seq: this.#broker.seq, lacksValues: false };
-      text += isNamed ? each.text : exceptionText(exceptionKey(view.subscriptionKey), level);
+      text += isNamed ? each.text : exceptionText(exceptionKey(view.deliveryKey), level);
       count += isNamed ? each.count : 1;
     }
     return { text, count };

@@ -9,7 +9,7 @@ import { TopicBacklog } from '../catch-up/topic-backlog.ts';
 import { SluiceError } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import type { Feed, View } from '../fanout/view.ts';
-import { subscriptionKey, type ViewOptions, viewKeys } from '../fanout/view-options.ts';
+import { deliveryKey, type ViewOptions, viewKeys } from '../fanout/view-options.ts';
 import { snapInterval } from '../protocol/equal-subscriptions.ts';
 import type { Filter, Granted, Position, SubscribeResult, Subscription } from '../protocol/frames.ts';
 import { type CompiledFilter, compileFilter, filterProblem } from '../topics/filter.ts';
@@ -25,7 +25,7 @@ import { type Failure, settled, type Task } from './task.ts';
 import { isOfUser, TopicPermits, type TopicTokens } from './topic-permits.ts';
 import { wireError } from './wire-error.ts';
 
-export interface SubscribeOptions extends StartOptions {
+export interface SubscriberOptions extends StartOptions {
   readonly fanout: Fanout;
   readonly authorize: Authorize;
   readonly presence: Presence;
@@ -42,11 +42,11 @@ export interface SubscribeOptions extends StartOptions {
 
 /** Subscribes sessions to views. Everything from reading a ring to joining a view happens in one turn. */
 export class Subscriber {
-  readonly #options: SubscribeOptions;
+  readonly #options: SubscriberOptions;
   readonly #permits: TopicPermits;
   readonly #preparation: Preparation;
 
-  constructor(options: SubscribeOptions) {
+  constructor(options: SubscriberOptions) {
     this.#options = options;
     this.#permits = new TopicPermits(options.topicTokens);
     this.#preparation = new Preparation(options, this.#permits);
@@ -122,7 +122,7 @@ export class Subscriber {
     const options = { ...former.options, keys: viewKeys(keys) };
     const at = before.completeUpto;
     const isWatched = before.watch !== undefined;
-    if (subscriptionKey(options) === former.subscriptionKey) return this.#changed(before, at);
+    if (deliveryKey(options) === former.deliveryKey) return this.#changed(before, at);
     if (this.#equalTo(session, options) !== undefined)
       throw new SluiceError('already_subscribed', `already subscribed to these keys of ${target}`);
     const view = this.#replace(session, before, options);
@@ -348,8 +348,8 @@ export class Subscriber {
   }
 
   #equalTo(session: Session, options: ViewOptions): SessionView | undefined {
-    const key = subscriptionKey(options);
-    for (const existing of session.views.values()) if (existing.view.subscriptionKey === key) return existing;
+    const key = deliveryKey(options);
+    for (const existing of session.views.values()) if (existing.view.deliveryKey === key) return existing;
     return undefined;
   }
 

@@ -9,16 +9,16 @@ import { ContentBudget } from './content-budget.ts';
 import { parseCursor } from './cursor.ts';
 import type { AppendOutcome, Engine, EngineFeed, Numbering, StoredTopic } from './engine.ts';
 import { EngineProbe } from './engine-probe.ts';
-import { emptyHistory, type HistoryPage, historyPage } from './history.ts';
+import { emptyHistory, type HistoryPage, readHistoryPage } from './history.ts';
 import { type Expired, KeyExpiry } from './key-expiry.ts';
 import type { Payer } from './payer.ts';
-import { Places } from './places.ts';
 import type { StoredPublication } from './publication.ts';
 import { PublishPath } from './publish-path.ts';
 import type { EvictionReason } from './ring.ts';
 import { Topic, type TopicOptions } from './topic.ts';
 import { TopicLoads } from './topic-loads.ts';
 import { namespaceOf } from './topic-name.ts';
+import { TopicPlaces } from './topic-places.ts';
 
 /** Told of every change, in order, before the publisher has its answer. */
 export interface TopicListener {
@@ -72,12 +72,12 @@ export class Broker implements EngineFeed {
   readonly #appendRetry: AppendRetry;
   readonly #topics = new Map<string, Topic>();
   readonly #content: ContentBudget;
-  readonly #places = new Places();
+  readonly #places = new TopicPlaces();
   readonly #loads: TopicLoads;
   readonly #keyExpiry: KeyExpiry;
   readonly #evicted: (reason: EvictionReason, count: number) => void;
   #listener: TopicListener | undefined;
-  readonly #order = new ChangeOrder();
+  readonly #order = new ChangeOrder<Topic>();
   #degraded: Error | undefined;
   readonly #publishPath: PublishPath;
   readonly #engineProbe: EngineProbe;
@@ -323,7 +323,7 @@ export class Broker implements EngineFeed {
     if (topic === undefined) return emptyHistory(this.lastPosition(name), after);
     const nowMs = this.#nowMs();
     this.#evictAged(topic, nowMs);
-    return historyPage(topic, after, limit, maxBytes, nowMs);
+    return readHistoryPage(topic, after, limit, maxBytes, nowMs);
   }
 
   /**

@@ -1,12 +1,12 @@
-import type { Topic } from './topic.ts';
-
 /** Something that changes. Only a `ChangeOrder` calls its methods. */
-export abstract class Changing {
+export abstract class Changing<T> {
+  /** Of its newest commit. */
+  abstract readonly seq: number;
   #changedAt = 0;
   #changedAtSeq = 0;
   #resetAt = 0;
-  #before: Topic | undefined;
-  #after: Topic | undefined;
+  #before: T | undefined;
+  #after: T | undefined;
 
   /** `ChangeOrder.changes` at its last change: a publication or a reset. */
   get changedAt(): number {
@@ -24,11 +24,11 @@ export abstract class Changing {
   }
 
   /** Its neighbours in the order of changes. */
-  get changedBefore(): Topic | undefined {
+  get changedBefore(): T | undefined {
     return this.#before;
   }
 
-  get changedAfter(): Topic | undefined {
+  get changedAfter(): T | undefined {
     return this.#after;
   }
 
@@ -41,7 +41,7 @@ export abstract class Changing {
     this.#resetAt = this.#changedAt;
   }
 
-  placeBetween(before: Topic | undefined, after: Topic | undefined): void {
+  placeBetween(before: T | undefined, after: T | undefined): void {
     this.#before = before;
     this.#after = after;
   }
@@ -51,9 +51,9 @@ export abstract class Changing {
  * The topics of a node in the order of their last change. A list through the topics themselves: each publication moves
  * one.
  */
-export class ChangeOrder {
-  #oldest: Topic | undefined;
-  #newest: Topic | undefined;
+export class ChangeOrder<T extends Changing<T>> {
+  #oldest: T | undefined;
+  #newest: T | undefined;
   #changes = 0;
   #seq = 0;
 
@@ -68,24 +68,24 @@ export class ChangeOrder {
   }
 
   /** Begins with topics that an engine has kept, whose changes are not counted. `seq`: the newest commit. */
-  begin(topics: Iterable<Topic>, seq: number): void {
+  begin(topics: Iterable<T>, seq: number): void {
     this.#seq = seq;
     for (const topic of [...topics].sort((a, b) => a.seq - b.seq)) this.#makeNewest(topic);
   }
 
-  changed(topic: Topic): void {
+  changed(topic: T): void {
     if (topic.seq > this.#seq) this.#seq = topic.seq;
     topic.changed(++this.#changes, this.#seq);
     this.#makeNewest(topic);
   }
 
   /** Its numbering started anew, which is a change. */
-  reset(topic: Topic): void {
+  reset(topic: T): void {
     this.changed(topic);
     topic.wasReset();
   }
 
-  delete(topic: Topic): void {
+  delete(topic: T): void {
     const { changedBefore: before, changedAfter: after } = topic;
     if (before !== undefined) before.placeBetween(before.changedBefore, after);
     else if (this.#oldest === topic) this.#oldest = after;
@@ -95,7 +95,7 @@ export class ChangeOrder {
   }
 
   /** The topics that had a publication after this commit; the last changed first. */
-  *publishedAfter(seq: number): Iterable<Topic> {
+  *publishedAfter(seq: number): Iterable<T> {
     for (let topic = this.#newest; topic !== undefined; topic = topic.changedBefore) {
       if (topic.seq > seq) yield topic;
       else if (topic.changedAtSeq <= seq) return;
@@ -103,14 +103,14 @@ export class ChangeOrder {
   }
 
   /** The topics that have changed since `changes` had this value; the last changed first. */
-  *changedAfter(changes: number): Iterable<Topic> {
+  *changedAfter(changes: number): Iterable<T> {
     for (let topic = this.#newest; topic !== undefined; topic = topic.changedBefore) {
       if (topic.changedAt <= changes) return;
       yield topic;
     }
   }
 
-  #makeNewest(topic: Topic): void {
+  #makeNewest(topic: T): void {
     if (topic === this.#newest) return;
     this.delete(topic);
     const before = this.#newest;

@@ -23,7 +23,7 @@ export function emptyHistory({ epoch, offset }: Position, after: number | undefi
  * Publications with offsets greater than `after`, or from the oldest on, without what has expired. The page ends with
  * the one that makes its payloads as large as `maxBytes`, or before.
  */
-export function historyPage(
+export function readHistoryPage(
   { ring, epoch }: Topic,
   after: number | undefined,
   limit: number,

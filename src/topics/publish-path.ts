@@ -6,11 +6,11 @@ import { type PublishFields, publishFrom } from '../protocol/publication.ts';
 import type { AppendRetry } from './append-retry.ts';
 import type { AppendOutcome, AppendRequest } from './engine.ts';
 import type { Payer } from './payer.ts';
-import type { Places } from './places.ts';
 import { publishProblem, topicNameProblem } from './publish-problem.ts';
 import { PublishQuota } from './publish-quota.ts';
 import type { Topic, TopicOptions } from './topic.ts';
 import { namespaceOf, topicProblem } from './topic-name.ts';
+import type { TopicPlaces } from './topic-places.ts';
 
 /** The topics of this node, as far as a publish needs them. */
 interface PublishedTopics {
@@ -24,7 +24,7 @@ interface PublishedTopics {
 
 export interface PublishPathOptions {
   readonly topics: PublishedTopics;
-  readonly places: Places;
+  readonly places: TopicPlaces;
   readonly appendRetry: AppendRetry;
   readonly namespace: (name: string) => TopicOptions;
   readonly metrics: Pick<

@@ -17,8 +17,12 @@ const staleExpiriesMax = 64;
 /** The newest publication per key of a state topic, apart from the ring. */
 export class State {
   readonly #byKey = new Map<string, StoredPublication>();
-  readonly #expiries = new Expiries();
+  readonly #expiries: Expiries;
   #bytes = 0;
+
+  constructor(expiries = new Expiries()) {
+    this.#expiries = expiries;
+  }
 
   get size(): number {
     return this.#byKey.size;
@@ -26,11 +30,6 @@ export class State {
 
   get bytes(): number {
     return this.#bytes;
-  }
-
-  /** How many expiries are remembered, those of values that are gone among them. */
-  get expiriesCount(): number {
-    return this.#expiries.size;
   }
 
   /** Takes the newest value of its key, or, when it says `removed`, drops the key. */

@@ -16,7 +16,7 @@ export interface TopicOptions extends RingLimits {
  * One topic on this node: the ring and, in state mode, the newest value per key. Only the broker calls the methods that
  * change it: `resume` and `fill` begin it with what an engine has kept; then come `apply`, `reset` and `refill`.
  */
-export class Topic extends Changing {
+export class Topic extends Changing<Topic> {
   readonly name: string;
   readonly options: TopicOptions;
   readonly ring: Ring;

@@ -15,10 +15,6 @@ export class Series {
     this.#keepSeconds = keepSeconds;
   }
 
-  get latestSeconds(): number | undefined {
-    return this.#times.at(-1);
-  }
-
   /** Inserts a sample by its time; one of the same time is known already. */
   add(seconds: number, values: readonly (number | undefined)[]): void {
     let index = this.#times.length;

@@ -17,7 +17,7 @@ import { Inbox } from '../../src/sessions/inbox.ts';
 import { Presence } from '../../src/sessions/presence.ts';
 import type { Session } from '../../src/sessions/session.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
-import { type SubscribeOptions, Subscriber } from '../../src/sessions/subscribe.ts';
+import { Subscriber, type SubscriberOptions } from '../../src/sessions/subscribe.ts';
 import { TurnBudget } from '../../src/sessions/turn-budget.ts';
 import { Broker } from '../../src/topics/broker.ts';
 import type { EngineFeed } from '../../src/topics/engine.ts';
@@ -317,7 +317,7 @@ class WatchedSubscriber extends Subscriber {
   readonly #broker: Broker;
   readonly #held: Map<string, Seen[][]>;
 
-  constructor(held: Map<string, Seen[][]>, options: SubscribeOptions) {
+  constructor(held: Map<string, Seen[][]>, options: SubscriberOptions) {
     super(options);
     this.#broker = options.broker;
     this.#held = held;

@@ -98,7 +98,7 @@ export class Streams {
     });
     response.aborted = () => connection.gone();
     const session = sessions.open(this.#peer(), connection, start.continuation);
-    connection.session = session;
+    connection.opened(session);
     this.#sse.add(connection);
     this.#subscribe(session, start, (results) => {
       connection.begin(
@@ -140,7 +140,7 @@ export class Streams {
     });
     connection.open(poll);
     const session = sessions.open(this.#peer(), connection, start.continuation);
-    connection.session = session;
+    connection.opened(session);
     this.#polls.add(connection);
     this.#polling.set(session.id, connection);
     if (former !== '' && !this.#polling.has(former)) this.#polling.set(former, connection);

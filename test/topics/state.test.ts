@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { Expiries } from '../../src/topics/expiries.ts';
 import { State, valueBytesOf } from '../../src/topics/state.ts';
 import { json, stored } from './fixtures.ts';
 
@@ -70,7 +71,8 @@ describe('state', () => {
   });
 
   test('what was replaced, removed or cleared does not expire', () => {
-    const state = new State();
+    const expiries = new Expiries();
+    const state = new State(expiries);
     for (const [offset, key] of ['replaced', 'renewed', 'removed', 'deleted'].entries())
       state.apply(stored(offset + 1, { key, ttlMs: 1 }));
     state.apply(stored(5, { key: 'replaced' }));
@@ -82,7 +84,7 @@ describe('state', () => {
     state.apply(stored(8, { ttlMs: 1 }));
     state.clear();
     state.apply(stored(8, { ttlMs: 2000 }));
-    expect([state.takeExpired(1000), state.expiriesCount]).toEqual([[], 1]);
+    expect([state.takeExpired(1000), expiries.size]).toEqual([[], 1]);
   });
 
   test('an expired value that could not be removed is told again, unless another took its place', () => {
@@ -95,16 +97,17 @@ describe('state', () => {
   });
 
   test('expiries of values that were replaced or removed are dropped', () => {
-    const state = new State();
+    const expiries = new Expiries();
+    const state = new State(expiries);
     for (let offset = 1; offset <= 10_000; offset++) state.apply(stored(offset, { key: 'k', ttlMs: 10_000 }));
-    expect(state.expiriesCount).toBeLessThanOrEqual(66);
+    expect(expiries.size).toBeLessThanOrEqual(66);
     for (let i = 0; i < 10_000; i++) {
       state.apply(stored(10_001 + 2 * i, { key: `k${i}`, ttlMs: 10_000 }));
       state.apply(stored(10_002 + 2 * i, { key: `k${i}`, removed: true }));
     }
-    expect([state.size, state.expiriesCount <= 66]).toEqual([1, true]);
+    expect([state.size, expiries.size <= 66]).toEqual([1, true]);
     expect(state.takeExpired(20_000).map(({ offset }) => offset)).toEqual([10_000]);
-    expect(state.expiriesCount).toBe(0);
+    expect(expiries.size).toBe(0);
   });
 
   test('a key that is renewed for ever still expires once', () => {

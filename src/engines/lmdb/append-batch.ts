@@ -4,7 +4,7 @@ import type { AppendOutcome, AppendRequest } from '../../topics/engine.ts';
 import { publicationDigest } from '../../topics/idempotency.ts';
 import { gatewayPayer } from '../../topics/payer.ts';
 import { StoredPublication } from '../../topics/publication.ts';
-import type { Head } from './head.ts';
+import type { TopicHead } from './head.ts';
 import { isOverfull, trim, trimMessageIds } from './retention.ts';
 import type { Topics } from './topics.ts';
 
@@ -15,7 +15,7 @@ const deletionsPerTopic = 128;
 
 /** The new publications of one topic. */
 export interface Appended {
-  readonly head: Head;
+  readonly head: TopicHead;
   readonly epoch: string;
   /** Ascending by one. */
   readonly publications: StoredPublication[];
@@ -29,7 +29,7 @@ export interface AppendBatch {
 
 /** Numbers the requests, writes the new publications, and returns an outcome each. Within a transaction. */
 export function appendAll(topics: Topics, requests: readonly AppendRequest[], nowMs: number): AppendBatch {
-  const appended = new Map<Head, Appended>();
+  const appended = new Map<TopicHead, Appended>();
   topics.putEngine();
   const outcomes = requests.map((request) => appendOne(topics, request, nowMs, appended));
   for (const { head, publications } of appended.values()) {
@@ -46,7 +46,7 @@ function appendOne(
   topics: Topics,
   { fields, publishedAtMs, timestampMs, acceptedAtMs, payer, ifNewest, expected }: AppendRequest,
   nowMs: number,
-  appended: Map<Head, Appended>,
+  appended: Map<TopicHead, Appended>,
 ): AppendOutcome {
   if (ifNewest !== undefined && !topics.isNewest(fields, ifNewest))
     return { ok: false, error: new SluiceError('not_found') };

@@ -13,7 +13,7 @@ import type {
 import { AppendQueue, type QueuedAppend } from '../append-queue.ts';
 import { type AppendBatch, appendAll } from './append-batch.ts';
 import { Database } from './database.ts';
-import type { Head } from './head.ts';
+import type { TopicHead } from './head.ts';
 import { writtenKey } from './keys.ts';
 import type { LmdbOptions } from './options.ts';
 import { findWork, sweep } from './retention.ts';
@@ -42,7 +42,7 @@ export class LmdbEngine implements Engine {
   readonly #nowMs: () => number;
   readonly #queue = new AppendQueue();
   /** Topics whose end is not committed yet. */
-  readonly #forgotten: Head[] = [];
+  readonly #forgotten: TopicHead[] = [];
   readonly #acknowledged: StoredAcknowledged;
   #database: Database | undefined;
   #feed: EngineFeed | undefined;

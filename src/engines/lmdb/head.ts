@@ -7,7 +7,7 @@ import type { HeadRecord } from './records.ts';
 export type Retention = Pick<TopicOptions, 'mode' | 'maxPublications' | 'maxBytes' | 'maxAgeMs'>;
 
 /** A topic with content, as this process knows it: its stored record, and what is looked up once. */
-export interface Head extends HeadRecord {
+export interface TopicHead extends HeadRecord {
   readonly name: string;
   readonly retention: Retention;
   offset: number;
@@ -26,7 +26,7 @@ export interface Head extends HeadRecord {
   storesMessageIds: boolean;
 }
 
-export function headOf(name: string, record: HeadRecord, retention: Retention): Head {
+export function topicHeadOf(name: string, record: HeadRecord, retention: Retention): TopicHead {
   return {
     ...record,
     name,
@@ -58,7 +58,7 @@ export function newHeadRecord(number: number, bornAfterSeq: number): HeadRecord 
 }
 
 /** What remains of a topic when its content goes: the numbering, under a new number. */
-export function idleRecord(head: Head, number: number): HeadRecord {
+export function idleRecord(head: TopicHead, number: number): HeadRecord {
   const { epoch, mode, offset, seq, bornAfterSeq, touchedAtMs } = head;
   return {
     ...{ epoch, mode, offset, seq, bornAfterSeq, touchedAtMs, number },

@@ -4,7 +4,7 @@ import { connect, createServer } from 'node:net';
  * Listens on the socket. Returns how to close it; undefined: the address is taken. `forAll`: every user may connect,
  * and so see that the process is alive. A socket without a file allows that anyway.
  */
-export function listen(path: string, forAll = false): Promise<(() => void) | undefined> {
+export function listenAt(path: string, forAll = false): Promise<(() => void) | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());
     server.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { listen } from './listening.ts';
+import { listenAt } from './listening.ts';
 import { takeNumberedLock } from './numbered-lock.ts';
 
 /** A folder that this process owns. */
@@ -25,7 +25,7 @@ export async function takeLock(folder: string, socketFile = true): Promise<Lock 
   if (releaseNumber === undefined) return undefined;
   let releaseName: Release | undefined;
   try {
-    releaseName = process.platform === 'linux' ? await listen(nameOf(folder)) : nothing;
+    releaseName = process.platform === 'linux' ? await listenAt(nameOf(folder)) : nothing;
   } finally {
     if (releaseName === undefined) releaseNumber();
   }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { isListening, listen } from './listening.ts';
+import { isListening, listenAt } from './listening.ts';
 
 /** Of the seventh owner: `lock.7`. Each lock is a folder with one socket. */
 const lockName = /^lock\.(\d{1,15})$/;
@@ -50,7 +50,7 @@ async function takeNumber(
   mkdirSync(candidate);
   let close: (() => void) | undefined;
   try {
-    close = await listen(sockets.address(name), true);
+    close = await listenAt(sockets.address(name), true);
     if (isRenamed(candidate, join(folder, nameOf(number))) && newestNumber(folder) === number) return close;
   } catch (error) {
     // An owner may have removed it as a dead one, before this process listened.

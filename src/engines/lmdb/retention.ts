@@ -1,4 +1,4 @@
-import type { Head } from './head.ts';
+import type { TopicHead } from './head.ts';
 import { goneKey, offsetKey, offsetOfKey, type TopicKind, topicRange } from './keys.ts';
 import { publicationFacts } from './records.ts';
 import type { Topics } from './topics.ts';
@@ -23,7 +23,7 @@ export interface Budget {
 }
 
 /** Right after an append: whether the topic has outgrown its limits and the slack. */
-export function isOverfull({ offset, reach, bytes, retention }: Head): boolean {
+export function isOverfull({ offset, reach, bytes, retention }: TopicHead): boolean {
   const { maxPublications, maxBytes } = retention;
   return (
     offset - reach > maxPublications + Math.max(slackMinCount, maxPublications * slack) ||
@@ -35,7 +35,7 @@ export function isOverfull({ offset, reach, bytes, retention }: Head): boolean {
  * Deletes the oldest publications of a topic until its limits hold, or its ring is empty where `all` is wanted. Writes
  * the head. Within a transaction.
  */
-export function trim(topics: Topics, head: Head, nowMs: number, budget: Budget, all = false): void {
+export function trim(topics: Topics, head: TopicHead, nowMs: number, budget: Budget, all = false): void {
   const { maxPublications, maxBytes, maxAgeMs } = head.retention;
   const horizon = nowMs - maxAgeMs;
   const before = head.reach;
@@ -63,7 +63,7 @@ export function trim(topics: Topics, head: Head, nowMs: number, budget: Budget, 
 }
 
 /** Deletes message ids that left the window. Within a transaction. */
-export function trimMessageIds(topics: Topics, head: Head, budget: Budget): void {
+export function trimMessageIds(topics: Topics, head: TopicHead, budget: Budget): void {
   const { messageIds } = head;
   if (messageIds === undefined || !head.storesMessageIds || budget.left === 0) return;
   const upto = messageIds.size > 0 ? messageIds.expiredUpto + 1 : head.offset + 1;
@@ -81,13 +81,13 @@ export function trimMessageIds(topics: Topics, head: Head, budget: Budget): void
 
 /** What a sweep found to do. */
 export interface Sweep {
-  readonly aged: readonly Head[];
+  readonly aged: readonly TopicHead[];
   readonly tooMuch: boolean;
 }
 
 /** Finds what age or the total limit made superfluous; undefined: nothing to do. Only reads. */
 export function findWork(topics: Topics, totalMaxBytes: number, nowMs: number): Sweep | undefined {
-  const aged: Head[] = [];
+  const aged: TopicHead[] = [];
   let looks = looksPerSweep;
   for (const head of topics.heads()) {
     const isUnseen = head.reach < head.offset && Number.isNaN(head.oldestMs);

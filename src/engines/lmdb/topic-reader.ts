@@ -1,13 +1,13 @@
 import type { StoredTopic } from '../../topics/engine.ts';
 import type { StoredPublication } from '../../topics/publication.ts';
 import { damagedData, isDamage } from './data-dir-error.ts';
-import type { Head } from './head.ts';
+import type { TopicHead } from './head.ts';
 import { offsetKey, topicRange } from './keys.ts';
 import { decodePublication, publicationFacts } from './records.ts';
 import type { Store } from './store.ts';
 
 /** The publications that the topic's retention keeps at this time, and the newest publication per key. */
-export function readTopic(store: Store, head: Head, nowMs: number): StoredTopic {
+export function readTopic(store: Store, head: TopicHead, nowMs: number): StoredTopic {
   return namingTopic(store, head.name, () => {
     const { epoch, offset, seq, evictedSeq, bornAfterSeq } = head;
     const publications = newestPublications(store, head, nowMs);
@@ -30,14 +30,14 @@ export function namingTopic<T>({ file }: Store, topic: string, work: () => T): T
 }
 
 /** The longest unchanged first. */
-function stateOf(store: Store, { name, number }: Head): StoredPublication[] {
+function stateOf(store: Store, { name, number }: TopicHead): StoredPublication[] {
   const state: StoredPublication[] = [];
   for (const { value } of store.entries(topicRange('state', number)))
     state.push(decodePublication(name, value));
   return state.sort((a, b) => a.offset - b.offset);
 }
 
-function newestPublications(store: Store, head: Head, nowMs: number): StoredPublication[] {
+function newestPublications(store: Store, head: TopicHead, nowMs: number): StoredPublication[] {
   const { name, number, reach, offset, retention } = head;
   const limit = Math.min(offset - reach, retention.maxPublications);
   if (limit <= 0) return [];
@@ -62,7 +62,7 @@ function withoutOld(publications: StoredPublication[], horizonMs: number): Store
 /** The `seq` of the publication before the first one, if the store still has it. */
 function evictedSeqBefore(
   store: Store,
-  { number, offset }: Head,
+  { number, offset }: TopicHead,
   publications: readonly StoredPublication[],
 ): number | undefined {
   const first = publications[0]?.offset ?? offset + 1;

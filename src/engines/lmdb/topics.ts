@@ -4,7 +4,7 @@ import { MessageIds } from '../../topics/idempotency.ts';
 import { IdleTopics } from '../../topics/idle-topics.ts';
 import { MessageIdBudget, type MessageIdLimits } from '../../topics/message-id-budget.ts';
 import type { StoredPublication } from '../../topics/publication.ts';
-import { type Head, headOf, idleRecord, newEpoch, newHeadRecord, type Retention } from './head.ts';
+import { idleRecord, newEpoch, newHeadRecord, type Retention, type TopicHead, topicHeadOf } from './head.ts';
 import {
   engineKey,
   goneKey,
@@ -39,7 +39,7 @@ export class Topics {
   readonly store: Store;
   readonly messageIdBudget: MessageIdBudget;
   readonly #retention: (topic: string) => Retention;
-  readonly #heads = new Map<string, Head>();
+  readonly #heads = new Map<string, TopicHead>();
   readonly #idle: IdleTopics<HeadRecord>;
   #engine: EngineRecord;
   #isEngineStored: boolean;
@@ -52,9 +52,9 @@ export class Topics {
   /** Numbers of forgotten topics that still have records. */
   readonly gone: number[];
   /** Topics that left state mode and still have a stored state. */
-  readonly staleStates: Head[] = [];
+  readonly staleStates: TopicHead[] = [];
   /** Topics that entered state mode, whose state is still to be made of their publications. */
-  readonly missingStates: Head[] = [];
+  readonly missingStates: TopicHead[] = [];
 
   constructor(
     store: Store,
@@ -79,11 +79,11 @@ export class Topics {
     return [...this.#heads.keys()];
   }
 
-  heads(): IterableIterator<Head> {
+  heads(): IterableIterator<TopicHead> {
     return this.#heads.values();
   }
 
-  find(name: string): Head | undefined {
+  find(name: string): TopicHead | undefined {
     return this.#heads.get(name);
   }
 
@@ -109,18 +109,18 @@ export class Topics {
   }
 
   /** The topic, in a new epoch if nothing is known of it. Written with its first publication. */
-  findOrMake(name: string): Head {
+  findOrMake(name: string): TopicHead {
     const known = this.#heads.get(name);
     if (known !== undefined) return known;
     const record = this.#idle.get(name) ?? newHeadRecord(this.#nextNumber++, this.forgottenSeq);
-    const head = headOf(name, record, this.#retention(name));
+    const head = topicHeadOf(name, record, this.#retention(name));
     head.messageIds = new MessageIds(this.messageIdBudget);
     this.#heads.set(name, head);
     return head;
   }
 
   /** From this turn on the content is gone and only the numbering is kept. `putIdle` stores that. */
-  forget(head: Head): void {
+  forget(head: TopicHead): void {
     this.#heads.delete(head.name);
     this.bytes -= head.bytes;
     this.#idle.add(head.name, idleRecord(head, this.#nextNumber++), this.#seq);
@@ -131,7 +131,7 @@ export class Topics {
     this.#idle.delete(name);
   }
 
-  messageIds(head: Head, nowMs: number): MessageIds {
+  messageIds(head: TopicHead, nowMs: number): MessageIds {
     if (head.messageIds !== undefined) return head.messageIds;
     head.messageIds = new MessageIds(this.messageIdBudget);
     for (const { key, value } of this.store.entries(topicRange('messageId', head.number))) {
@@ -150,7 +150,7 @@ export class Topics {
     return record !== undefined && publicationFacts(record).offset === offset;
   }
 
-  read(head: Head, nowMs: number): StoredTopic {
+  read(head: TopicHead, nowMs: number): StoredTopic {
     return readTopic(this.store, head, nowMs);
   }
 
@@ -167,7 +167,7 @@ export class Topics {
     this.store.put(engineKey, this.#writer.engine(this.#engine));
   }
 
-  putPublication(head: Head, publication: StoredPublication): void {
+  putPublication(head: TopicHead, publication: StoredPublication): void {
     const record = this.#writer.publication(publication);
     this.store.put(offsetKey('publication', head.number, publication.offset), record);
     head.bytes += publication.bytes;
@@ -175,37 +175,37 @@ export class Topics {
     if (head.mode === 'state') this.#putValue(head, publication, record);
   }
 
-  #putValue({ number }: Head, { key: name = '', removed }: StoredPublication, record: Buffer): void {
+  #putValue({ number }: TopicHead, { key: name = '', removed }: StoredPublication, record: Buffer): void {
     const key = stateKey(number, name);
     if (removed === true) this.store.remove(key);
     else this.store.put(key, record);
   }
 
   /** Of a topic that was a stream: the newest publication per key of its publications. */
-  putState(head: Head): void {
+  putState(head: TopicHead): void {
     for (const { value } of this.store.entries(topicRange('publication', head.number)))
       this.#putValue(head, decodePublication(head.name, value), value);
     this.putHead(head);
   }
 
-  putMessageId(head: Head, offset: number, record: MessageIdRecord): void {
+  putMessageId(head: TopicHead, offset: number, record: MessageIdRecord): void {
     head.storesMessageIds = true;
     this.store.put(offsetKey('messageId', head.number, offset), this.#writer.messageId(record));
   }
 
-  putHead(head: Head): void {
+  putHead(head: TopicHead): void {
     this.store.put(headKey(head.name), this.#writer.head(head));
   }
 
   /** Makes the topic the one that was used last. */
-  touch(head: Head, nowMs: number): void {
+  touch(head: TopicHead, nowMs: number): void {
     head.touchedAtMs = nowMs;
     this.#heads.delete(head.name);
     this.#heads.set(head.name, head);
   }
 
   /** Stores the numbering only. The topic's records are deleted later, step by step. */
-  putIdle({ name, number }: Head): void {
+  putIdle({ name, number }: TopicHead): void {
     const idle = this.#idle.get(name);
     if (idle !== undefined) this.store.put(headKey(name), this.#writer.head(idle));
     this.store.put(goneKey(number), Buffer.of(1));
@@ -222,11 +222,11 @@ export class Topics {
     }
     for (const { name, record } of records) {
       if (record.isIdle) this.#idle.add(name, record, this.#seq);
-      else this.#addHead(headOf(name, record, this.#retention(name)), record);
+      else this.#addHead(topicHeadOf(name, record, this.#retention(name)), record);
     }
   }
 
-  #addHead(head: Head, { mode }: HeadRecord): void {
+  #addHead(head: TopicHead, { mode }: HeadRecord): void {
     this.#heads.set(head.name, head);
     this.bytes += head.bytes;
     if (mode === 'state' && head.mode !== 'state') this.staleStates.push(head);

@@ -5,7 +5,7 @@ import type { Batch, BatchAnswer, UpstreamRequest } from '../replica/upstream.ts
 import type { Argument } from './connection.ts';
 import type { Keys } from './keys.ts';
 import type { RedisRetention } from './options.ts';
-import { encodePublication } from './records.ts';
+import { encodeRecord } from './records.ts';
 
 /** Keys and arguments of the script `commit` after those of the node. */
 export interface EncodedBatch {
@@ -77,7 +77,7 @@ function encodeRequest(
   if (messageId !== undefined) idKeys.push(keys.messageId(topic, messageId));
   const check = ifNewest !== undefined ? 'newest' : expected !== undefined ? 'expected' : '';
   const position = ifNewest ?? expected;
-  const { facts, body, cost } = encodePublication(request);
+  const { facts, body, cost } = encodeRecord(request);
   return [
     ...[topics.number(topic), check, position?.epoch ?? '', position?.offset ?? 0],
     ...[key, removed === true ? '1' : ''],
@@ -87,7 +87,7 @@ function encodeRequest(
 }
 
 /** The outcomes of the script's answer. */
-export function readAnswer(reply: string, requests: readonly UpstreamRequest[]): BatchAnswer {
+export function readReply(reply: string, requests: readonly UpstreamRequest[]): BatchAnswer {
   const [head = '', ...lines] = reply.split('\n');
   const [seq, epoch = ''] = head.split(' ');
   return {

@@ -4,7 +4,7 @@ import type { RedisServer } from './options.ts';
 export type Argument = string | number | Buffer;
 
 /** One connection; in a cluster, one to each server that is needed. It never connects again, and never sends twice. */
-export interface Connection {
+export interface RedisConnection {
   /** Replies have their texts as bytes. Rejects with an error of Redis or of the connection, see `isRefusal`. */
   call(command: string, ...args: Argument[]): Promise<unknown>;
   close(): void;
@@ -20,7 +20,7 @@ export function connect(
   server: RedisServer,
   role: 'commands' | 'tail',
   ended: () => void,
-): Promise<Connection> {
+): Promise<RedisConnection> {
   const client = clientOf(server, role);
   return new Promise((resolve, reject) => {
     let cause: Error = new Error('the connection ended');

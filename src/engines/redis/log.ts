@@ -1,5 +1,5 @@
 import type { Acknowledgement, Change } from '../replica/upstream.ts';
-import { decodePublication } from './records.ts';
+import { decodeRecord } from './records.ts';
 
 /** The log does not go on from where the node was: it must look at everything anew. */
 class LogGap extends Error {}
@@ -47,7 +47,7 @@ const readers = {
   p: (rest: readonly string[], record: Buffer, id: string, reading: Reading): Change => {
     const [epoch = '', node = '', batch, index, idMs, topic = ''] = rest;
     const acceptedAtMs = reading.acceptedAtMs(node, Number(batch), Number(index) - 1);
-    const publication = decodePublication(topic, record, Number.parseInt(id, 10), acceptedAtMs);
+    const publication = decodeRecord(topic, record, Number.parseInt(id, 10), acceptedAtMs);
     const idsUntilMs = idMs === '0' ? 0 : Number(idMs) + reading.windowMs;
     return { kind: 'appended', epoch, publication, isOwn: acceptedAtMs !== undefined, idsUntilMs };
   },

@@ -20,7 +20,7 @@ export interface EncodedPublication {
   readonly cost: number;
 }
 
-export function encodePublication({
+export function encodeRecord({
   fields,
   publishedAtMs,
   timestampMs,
@@ -82,7 +82,7 @@ const readers: { readonly [K in BesideKind]: (record: Buffer, place: Place) => K
 };
 
 /** Its bytes are a view into `record`, which must not change. `acceptedAtMs`: see `StoredPublication`. */
-export function decodePublication(
+export function decodeRecord(
   topic: string,
   record: Buffer,
   seq: number,

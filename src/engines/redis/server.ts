@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { StoredTopic } from '../../topics/engine.ts';
 import { messageIdWindowMs } from '../../topics/message-id-budget.ts';
 import type { Acknowledgement, Picture, UpstreamHead } from '../replica/upstream.ts';
-import { type Argument, type Connection, isRefusal } from './connection.ts';
+import { type Argument, isRefusal, type RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
 import type { RedisRetention } from './options.ts';
 import { commitScript, helloScript, loadScript, pictureScript } from './scripts.ts';
@@ -77,10 +77,10 @@ export interface Read {
 
 /** What the scripts do, over one connection. */
 export class Server {
-  readonly #connection: Connection;
+  readonly #connection: RedisConnection;
   readonly #keys: Keys;
 
-  constructor(connection: Connection, keys: Keys) {
+  constructor(connection: RedisConnection, keys: Keys) {
     this.#connection = connection;
     this.#keys = keys;
   }

@@ -3,7 +3,7 @@ import { messageIdWindowMs } from '../../topics/message-id-budget.ts';
 import type { StoredPublication } from '../../topics/publication.ts';
 import type { UpstreamHead } from '../replica/upstream.ts';
 import type { RedisRetention } from './options.ts';
-import { decodePublication } from './records.ts';
+import { decodeRecord } from './records.ts';
 
 interface Head extends UpstreamHead {
   readonly evictedSeq: number;
@@ -58,9 +58,7 @@ function newest(
   { maxPublications, maxBytes, maxAgeMs }: RedisRetention,
   nowMs: number,
 ): Newest {
-  const all = entries
-    .map(([, [, seq, , , , record]]) => decodePublication(topic, record, Number(seq)))
-    .reverse();
+  const all = entries.map(([, [, seq, , , , record]]) => decodeRecord(topic, record, Number(seq))).reverse();
   let bytes = 0;
   let first = all.length;
   while (first > 0 && all.length - first < maxPublications) {
@@ -77,5 +75,5 @@ function readValue(topic: string, value: Buffer): StoredPublication {
   const first = value.indexOf(' ');
   const second = value.indexOf(' ', first + 1);
   const seq = Number(value.toString('latin1', first + 1, second));
-  return decodePublication(topic, value.subarray(second + 1), seq);
+  return decodeRecord(topic, value.subarray(second + 1), seq);
 }

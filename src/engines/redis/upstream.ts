@@ -11,7 +11,7 @@ import {
   type UpstreamListener,
   type UpstreamRequest,
 } from '../replica/upstream.ts';
-import { encodeBatch, readAnswer } from './batch.ts';
+import { encodeBatch, readReply } from './batch.ts';
 import { RedisBus } from './bus.ts';
 import { connect, isRefusal, placesOf } from './connection.ts';
 import { Keys } from './keys.ts';
@@ -145,7 +145,7 @@ export class RedisUpstream implements Upstream {
       if (!isRefusal(error) || !isPassing(error)) this.#lose(link, error as Error);
       throw error;
     }
-    if (reply !== 'stale' && reply !== 'fenced') return readAnswer(reply, batch.requests);
+    if (reply !== 'stale' && reply !== 'fenced') return readReply(reply, batch.requests);
     const error = new Error(`Redis became another one: ${reply}`);
     this.#lose(link, error);
     throw error;
@@ -289,7 +289,7 @@ export class RedisUpstream implements Upstream {
     const answers = await commands.answers(this.#node);
     for (const [number, requests] of this.#unanswered) {
       const answer = answers.get(number);
-      if (answer !== undefined) this.#remember(requests, readAnswer(answer, requests));
+      if (answer !== undefined) this.#remember(requests, readReply(answer, requests));
     }
     this.#unanswered.clear();
   }

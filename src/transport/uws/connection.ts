@@ -34,13 +34,12 @@ export class UwsConnection implements Connection {
   readonly sink: Sink;
   readonly codec: GatewayCodec;
   readonly socket: Socket;
-  /** Set as soon as it is open. */
-  session: Session | undefined = undefined;
   readonly #sentBytes: BareCounter;
-  /** The socket is gone: every call on it would throw. */
-  closed = false;
-  /** What was buffered when the gateway ended it; the library can't tell any more once it is closed. */
-  unsentBytes = 0;
+  #session: Session | undefined;
+  /** Every call on a socket that is gone would throw. */
+  #isGone = false;
+  /** What was buffered when the gateway ended it; the library can't tell any more once the socket is gone. */
+  #unsentBytes = 0;
 
   constructor(sink: Sink, socket: Socket, codec: GatewayCodec, sentBytes: BareCounter) {
     this.sink = sink;
@@ -49,39 +48,58 @@ export class UwsConnection implements Connection {
     this.#sentBytes = sentBytes;
   }
 
+  /** The session that it is the connection of; undefined: it is not open yet. */
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
+  /** What was in its buffer when the gateway ended it. */
+  get unsentBytes(): number {
+    return this.#unsentBytes;
+  }
+
+  opened(session: Session): void {
+    this.#session = session;
+  }
+
+  /** The socket is gone. */
+  gone(): void {
+    this.#isGone = true;
+  }
+
   send(message: Uint8Array): 'sent' | 'dropped' {
-    if (this.closed) return 'sent';
+    if (this.#isGone) return 'sent';
     if (this.socket.send(message, this.codec.binary, false) === sendDropped) return 'dropped';
     this.#sentBytes.inc(message.length);
     return 'sent';
   }
 
   cork(run: () => void): void {
-    if (this.closed) run();
+    if (this.#isGone) run();
     else this.socket.cork(run);
   }
 
   bufferedBytes(): number {
-    return this.closed ? 0 : this.socket.getBufferedAmount();
+    return this.#isGone ? 0 : this.socket.getBufferedAmount();
   }
 
   join({ channel }: View): void {
-    if (!this.closed) this.socket.subscribe(channel);
+    if (!this.#isGone) this.socket.subscribe(channel);
   }
 
   leave({ channel }: View): void {
-    if (!this.closed) this.socket.unsubscribe(channel);
+    if (!this.#isGone) this.socket.unsubscribe(channel);
   }
 
   end(code: CloseCode): void {
-    if (this.closed) return;
-    this.unsentBytes = this.bufferedBytes();
+    if (this.#isGone) return;
+    this.#unsentBytes = this.bufferedBytes();
     this.socket.end(closeTable[code].number, code);
   }
 
   terminate(): void {
-    if (this.closed) return;
-    this.unsentBytes = this.bufferedBytes();
+    if (this.#isGone) return;
+    this.#unsentBytes = this.bufferedBytes();
     this.socket.close();
   }
 }

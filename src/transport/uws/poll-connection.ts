@@ -59,13 +59,22 @@ export class PollConnection implements Connection, StreamMember {
   #cursor: string | undefined;
   #parkedAtMs = 0;
   #closed = false;
-  session: Session | undefined = undefined;
+  #session: Session | undefined;
 
   constructor(options: PollConnectionOptions) {
     this.#options = options;
     this.sink = options.sink;
     this.subscriptions = options.subscriptions;
     this.formerSession = options.formerSession;
+  }
+
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
+  /** It is the connection of this session from now on. */
+  opened(session: Session): void {
+    this.#session = session;
   }
 
   get unsentPublications(): number {
@@ -95,20 +104,20 @@ export class PollConnection implements Connection, StreamMember {
   begin(): void {
     this.#hasBegun = true;
     this.#askForAnswer();
-    this.session?.pump();
+    this.#session?.pump();
   }
 
   /** The client polls again. A poll that waits already is answered with nothing. */
   wait(poll: Poll): void {
     if (this.#poll !== undefined) this.#finish([], this.#cursor);
     this.#poll = poll;
-    this.session?.unpark();
+    this.#session?.unpark();
   }
 
   /** This poll has waited long enough: it is answered once the session has been caught up, with nothing if need be. */
   timeUp(poll: Poll): void {
     if (this.#poll !== poll || this.#isAnswerAsked) return;
-    if (this.#hasBegun && this.session?.isWaiting !== true) this.#answer();
+    if (this.#hasBegun && this.#session?.isWaiting !== true) this.#answer();
     else setImmediate(() => this.timeUp(poll));
   }
 
@@ -223,7 +232,7 @@ export class PollConnection implements Connection, StreamMember {
     this.sink.unsent(this.#unsentPublications);
     this.#reset();
     this.#parkedAtMs = this.#options.monotonicMs();
-    this.session?.park();
+    this.#session?.park();
   }
 
   #reset(): void {

@@ -14,10 +14,15 @@ import { formerSessionOf, type StreamStart, streamStart } from '../../sessions/s
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { type Poll, type PollAnswer, PollConnection } from './poll-connection.ts';
 import { countRefusal, type RefusalMetrics } from './refusals.ts';
-import { refusalOf, StreamDoor, type StreamDoorOptions, type Visitor } from './stream-door.ts';
+import {
+  type IdentifiedRequest,
+  refusalOf,
+  StreamAdmission,
+  type StreamAdmissionOptions,
+} from './stream-admission.ts';
 import { StreamSink } from './stream-sink.ts';
 
-export interface PollsOptions extends StreamDoorOptions, ExchangeOptions {
+export interface PollsOptions extends StreamAdmissionOptions, ExchangeOptions {
   readonly sessions: Sessions;
   readonly cursors: StreamCursors;
   /** Lets pages of listed origins read an answer. */
@@ -36,7 +41,7 @@ const pollGoneMs = 30_000;
 /** One request. */
 interface Asking {
   readonly exchange: Exchange;
-  readonly visitor: Visitor;
+  readonly identified: IdentifiedRequest;
   readonly origin: string;
   readonly start: StreamStart;
   readonly startedAtMs: number;
@@ -45,7 +50,7 @@ interface Asking {
 /** `GET` and `POST /poll`: a session for the polls of one client, from the first until 30 s after the last. */
 export class Polls {
   readonly #options: PollsOptions;
-  readonly #door: StreamDoor;
+  readonly #admission: StreamAdmission;
   readonly #lifecycle: Lifecycle;
   readonly #sink: StreamSink<PollConnection>;
   /** By the id of their session, which their cursors name, and by that of the cursor that they began with. */
@@ -53,7 +58,7 @@ export class Polls {
 
   constructor(options: PollsOptions) {
     this.#options = options;
-    this.#door = new StreamDoor(options);
+    this.#admission = new StreamAdmission(options);
     this.#lifecycle = new Lifecycle({ ...options, transport: 'poll' });
     this.#sink = new StreamSink({
       ...options,
@@ -89,7 +94,7 @@ export class Polls {
     const startedAtMs = this.#options.monotonicMs();
     const exchange = new Exchange(response, this.#options);
     const origin = request.getHeader('origin');
-    this.#door.receive(
+    this.#admission.receive(
       response,
       request,
       { query: pollQuery, body: pollBody },
@@ -103,26 +108,26 @@ export class Polls {
           const known = this.#connections.get(formerSessionOf(asked) ?? '');
           return known?.session?.peer.addressKey === applicant.addressKey;
         },
-        enter: (visitor) => {
-          const start = streamStart(visitor.asked.subscriptions, visitor.asked.cursor);
-          this.#enter({ exchange, visitor, origin, start, startedAtMs });
+        accept: (identified) => {
+          const start = streamStart(identified.asked.subscriptions, identified.asked.cursor);
+          this.#accept({ exchange, identified, origin, start, startedAtMs });
         },
         refuse: (error) => this.#refuse(exchange, error, origin),
       },
     );
   }
 
-  #enter(asking: Asking): void {
-    const { visitor, start, exchange, origin } = asking;
-    const known = this.#connections.get(formerSessionOf(visitor.asked) ?? '');
-    if (known === undefined || !isOf(known, visitor)) {
+  #accept(asking: Asking): void {
+    const { identified, start, exchange, origin } = asking;
+    const known = this.#connections.get(formerSessionOf(identified.asked) ?? '');
+    if (known === undefined || !isOf(known, identified)) {
       this.#open(asking);
       return;
     }
     const waitMs = known.session?.takeCommand(this.#options.monotonicMs()) ?? 0;
     if (waitMs > 0) {
       this.#refuse(exchange, new SluiceError('rate_limited', undefined, { retryAfterMs: waitMs }), origin);
-    } else if (known.subscriptions === start.subscriptionsKey && known.continuesAt(visitor.asked.text)) {
+    } else if (known.subscriptions === start.subscriptionsKey && known.continuesAt(identified.asked.text)) {
       this.#wait(asking, known);
     } else {
       // An answer was lost on its way, and the session is further than its client. Or the client wants other topics.
@@ -141,11 +146,11 @@ export class Polls {
   }
 
   #open(asking: Asking): void {
-    const { visitor, exchange, origin } = asking;
-    const { applicant, identity, asked } = visitor;
+    const { identified, exchange, origin } = asking;
+    const { applicant, identity, asked } = identified;
     const former = formerSessionOf(asked);
     const isElsewhere = former !== undefined && !this.#connections.has(former);
-    void whenDone(visitor.admit(isElsewhere ? former : undefined), (peer) => {
+    void whenDone(identified.admit(isElsewhere ? former : undefined), (peer) => {
       if (exchange.isOver) return;
       if (peer instanceof SluiceError) {
         this.#refuse(exchange, peer, origin);
@@ -165,18 +170,18 @@ export class Polls {
   }
 
   #begin(asking: Asking, peer: Peer): void {
-    const { visitor, start, exchange, origin, startedAtMs } = asking;
+    const { identified, start, exchange, origin, startedAtMs } = asking;
     const { sessions, metrics } = this.#options;
     const connection = new PollConnection({
       ...this.#options,
       sink: this.#sink,
       subscriptions: start.subscriptionsKey,
-      formerSession: formerSessionOf(visitor.asked),
+      formerSession: formerSessionOf(identified.asked),
       sentBytes: metrics.sentBytesTotal,
     });
     connection.open(this.#poll(asking, connection));
     const session = this.#lifecycle.open(peer, connection, startedAtMs, start.continuation);
-    connection.session = session;
+    connection.opened(session);
     this.#sink.add(connection);
     this.#connections.set(session.id, connection);
     const { formerSession } = connection;
@@ -196,8 +201,8 @@ export class Polls {
   }
 
   /** The request as its connection knows it. Its time begins to run. */
-  #poll({ exchange, visitor, origin }: Asking, connection: PollConnection): Poll {
-    const { timeoutSeconds, text } = visitor.asked;
+  #poll({ exchange, identified, origin }: Asking, connection: PollConnection): Poll {
+    const { timeoutSeconds, text } = identified.asked;
     const poll: Poll = {
       answer: (answer) => {
         clearTimeout(timer);
@@ -233,7 +238,7 @@ export class Polls {
 }
 
 /** Whether the session is one of this client. */
-function isOf({ session }: PollConnection, { applicant, identity }: Visitor): boolean {
+function isOf({ session }: PollConnection, { applicant, identity }: IdentifiedRequest): boolean {
   if (session === undefined) return false;
   const { shown, told, addressKey } = session.peer;
   const { user, apiKey } = shown ?? session.identity;

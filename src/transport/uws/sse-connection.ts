@@ -78,7 +78,7 @@ export class SseConnection implements Connection, StreamMember {
   #unprobedBytes = 0;
   #probesLeft = 0;
   #closed = false;
-  session: Session | undefined = undefined;
+  #session: Session | undefined;
 
   constructor(options: SseConnectionOptions) {
     this.#options = options;
@@ -89,6 +89,15 @@ export class SseConnection implements Connection, StreamMember {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
+  /** It is the connection of this session from now on. */
+  opened(session: Session): void {
+    this.#session = session;
   }
 
   get unsentPublications(): number {
@@ -194,7 +203,7 @@ export class SseConnection implements Connection, StreamMember {
       if (silentMs >= heartbeatMs) this.#comment(heartbeat);
       // Small ones may fill a socket too. As long as others follow, these write what the library holds.
       else if (silentMs >= probeAfterMs && this.#unprobedBytes >= suspectBytes) this.#suspect();
-    } else if (nowMs - this.#stuckSinceMs >= writeTimeoutMs) this.session?.terminate();
+    } else if (nowMs - this.#stuckSinceMs >= writeTimeoutMs) this.#session?.terminate();
   }
 
   #sendNow(message: Uint8Array): void {
@@ -300,7 +309,7 @@ export class SseConnection implements Connection, StreamMember {
     });
     if (this.#closed) return true;
     if (this.#stuck !== undefined) return false;
-    this.session?.pump();
+    this.#session?.pump();
     return true;
   }
 

@@ -15,10 +15,15 @@ import { jsonEvent, retryLine } from '../event-stream.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { countRefusal, type RefusalMetrics } from './refusals.ts';
 import { SseConnection } from './sse-connection.ts';
-import { refusalOf, StreamDoor, type StreamDoorOptions, type Visitor } from './stream-door.ts';
+import {
+  type IdentifiedRequest,
+  refusalOf,
+  StreamAdmission,
+  type StreamAdmissionOptions,
+} from './stream-admission.ts';
 import { StreamSink } from './stream-sink.ts';
 
-export interface SseOptions extends StreamDoorOptions, ExchangeOptions {
+export interface SseOptions extends StreamAdmissionOptions, ExchangeOptions {
   readonly sessions: Sessions;
   readonly cursors: StreamCursors;
   /** Lets pages of listed origins read an answer. */
@@ -47,7 +52,7 @@ const streamHeaders = {
 /** `GET` and `POST /sse`: a session for each stream. */
 export class EventStreams {
   readonly #options: SseOptions;
-  readonly #door: StreamDoor;
+  readonly #admission: StreamAdmission;
   readonly #lifecycle: Lifecycle;
   readonly sink: StreamSink<SseConnection>;
   /** Connections of which the library may hold something. */
@@ -56,7 +61,7 @@ export class EventStreams {
 
   constructor(options: SseOptions) {
     this.#options = options;
-    this.#door = new StreamDoor(options);
+    this.#admission = new StreamAdmission(options);
     this.#lifecycle = new Lifecycle({ ...options, transport: 'sse' });
     this.sink = new StreamSink({
       ...options,
@@ -98,7 +103,7 @@ export class EventStreams {
     const exchange = new Exchange(response, this.#options);
     const origin = request.getHeader('origin');
     const refuse = (error: SluiceError) => this.#refuse(exchange, error, origin);
-    this.#door.receive(
+    this.#admission.receive(
       response,
       request,
       { query: sseQuery, body: sseBody },
@@ -108,16 +113,16 @@ export class EventStreams {
         },
         onAborted: (run) => exchange.onAborted(run),
         onGone: (run) => exchange.onGone(run),
-        enter: (visitor) => this.#enter(response, exchange, visitor, { origin, startedAtMs }),
+        accept: (identified) => this.#accept(response, exchange, identified, { origin, startedAtMs }),
         refuse,
       },
     );
   }
 
-  #enter(
+  #accept(
     response: HttpResponse,
     exchange: Exchange,
-    { asked, admit }: Visitor,
+    { asked, admit }: IdentifiedRequest,
     { origin, startedAtMs }: { origin: string; startedAtMs: number },
   ): void {
     void whenDone(admit(), (peer) => {
@@ -130,7 +135,7 @@ export class EventStreams {
   #open(
     response: HttpResponse,
     exchange: Exchange,
-    asked: Visitor['asked'],
+    asked: IdentifiedRequest['asked'],
     peer: Peer,
     { origin, startedAtMs }: { origin: string; startedAtMs: number },
   ): void {
@@ -147,7 +152,7 @@ export class EventStreams {
     });
     exchange.onAborted(() => connection.gone());
     const session = this.#lifecycle.open(peer, connection, startedAtMs, start.continuation);
-    connection.session = session;
+    connection.opened(session);
     this.sink.add(connection);
     sessions.subscribeStream(session, start.subscriptions, (results) => {
       if (exchange.isOver) return;

@@ -81,7 +81,7 @@ function behavior(
       const { peer, codec, topic, startedAtMs } = data.opening as Opening;
       const connection = new UwsConnection(sink, socket, codec, metrics.sentBytesTotal);
       const session = lifecycle.open(peer, connection, startedAtMs);
-      connection.session = session;
+      connection.opened(session);
       data.connection = connection;
       data.opening = undefined;
       sink.add(session, connection);
@@ -108,7 +108,7 @@ function behavior(
       const session = connection?.session;
       if (session === undefined || connection === undefined) return;
       sink.remove(session, connection.unsentBytes);
-      connection.closed = true;
+      connection.gone();
       lifecycle.closed(session, libraryEndedBy(code, message), code);
     },
   };

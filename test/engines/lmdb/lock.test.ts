@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { isListening, listen } from '../../../src/engines/lmdb/listening.ts';
+import { isListening, listenAt } from '../../../src/engines/lmdb/listening.ts';
 import { type Lock, takeLock } from '../../../src/engines/lmdb/lock.ts';
 import { takeNumberedLock } from '../../../src/engines/lmdb/numbered-lock.ts';
 import { temporaryFolder } from './fixtures.ts';
@@ -13,11 +13,11 @@ vi.mock(import('../../../src/engines/lmdb/listening.ts'), async (original) => {
   const module = await original();
   return {
     ...module,
-    listen: async (...args) => {
+    listenAt: async (...args) => {
       const [before, after] = [beforeListening, afterListening];
       beforeListening = afterListening = undefined;
       await before?.();
-      const close = await module.listen(...args);
+      const close = await module.listenAt(...args);
       await after?.();
       return close;
     },
@@ -46,7 +46,7 @@ async function taken(): Promise<() => void> {
 /** A dead lock, as a killed owner leaves it. */
 async function dead(name: string): Promise<void> {
   mkdirSync(join(folder, name));
-  const close = await listen(join(folder, 'socket'));
+  const close = await listenAt(join(folder, 'socket'));
   // Closing removes the socket under the name with which it was made.
   renameSync(join(folder, 'socket'), join(folder, name, 's'));
   close?.();
@@ -122,7 +122,7 @@ describe('the lock in the folder', () => {
     for (const name of ['lock.3', 'lock.12', 'lock.new-dead']) await dead(name);
     for (const name of ['lock.mdb', 'lock.old', 'data.mdb']) writeFileSync(join(folder, name), '');
     mkdirSync(join(folder, 'lock.new-alive'));
-    const close = await listen(join(folder, 'lock.new-alive', 's'));
+    const close = await listenAt(join(folder, 'lock.new-alive', 's'));
     const release = await taken();
     expect(locks()).toEqual(['data.mdb', 'lock.13', 'lock.mdb', 'lock.new-alive', 'lock.old']);
     expect(await isListening(join(folder, 'lock.new-alive', 's'))).toBe(true);

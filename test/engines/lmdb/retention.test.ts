@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { appendAll } from '../../../src/engines/lmdb/append-batch.ts';
-import type { Head, Retention } from '../../../src/engines/lmdb/head.ts';
+import type { Retention, TopicHead } from '../../../src/engines/lmdb/head.ts';
 import { topicRange } from '../../../src/engines/lmdb/keys.ts';
 import { findWork, sweep } from '../../../src/engines/lmdb/retention.ts';
 import { Store } from '../../../src/engines/lmdb/store.ts';
@@ -53,8 +53,8 @@ class Kept {
     this.topics = new Topics(this.#store, () => limits, this.#numberingsMax);
   }
 
-  head(topic = 't'): Head {
-    return this.topics.find(topic) as Head;
+  head(topic = 't'): TopicHead {
+    return this.topics.find(topic) as TopicHead;
   }
 
   /** As the engine does when its node gives a topic back. */

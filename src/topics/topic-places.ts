@@ -6,7 +6,7 @@ import { isReserved } from './topic-name.ts';
  * yet (their message ids live), and those that publishes under way will begin. A topic that is only subscribed to takes
  * no place, nor do Sluice's own.
  */
-export class Places {
+export class TopicPlaces {
   #filled = 0;
   readonly #emptied = new Set<string>();
   /** New topics of publishes that the engine has not answered yet, and how many publishes wait for each. */

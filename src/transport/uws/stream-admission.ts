@@ -19,7 +19,7 @@ import type { Peer } from '../../sessions/session.ts';
 import { RequestBody } from './request-body.ts';
 import { requestHead } from './request-head.ts';
 
-export interface StreamDoorOptions {
+export interface StreamAdmissionOptions {
   readonly readApplicant: ReadApplicant;
   readonly admission: Admission;
   /** Bodies that have not come to their end yet. */
@@ -37,7 +37,7 @@ export interface StreamShapes {
  * A request that was read and whose client is known. `admit` takes the place of a new connection; `former`: the id of
  * the session that it replaces, whose place it takes over.
  */
-export interface Visitor {
+export interface IdentifiedRequest {
   readonly applicant: Applicant;
   readonly asked: StreamRequest;
   readonly identity: Peer['identity'];
@@ -52,51 +52,49 @@ interface Unread {
   readonly continues: boolean | undefined;
 }
 
-/** Where the outcome of a request goes. */
-export interface Reception extends Departing {
+/** What becomes of a request. */
+export interface RequestOutcome extends Departing {
   onAborted(run: () => void): void;
   /** It goes on with a session that it has already, which is charged for it: no handshake is taken. Absent: never. */
   continues?(applicant: Applicant, asked: StreamRequest): boolean;
-  enter(visitor: Visitor): void;
+  accept(identified: IdentifiedRequest): void;
   refuse(error: SluiceError): void;
 }
 
-/** Reads requests of streams and polls, by GET or by POST, and finds out who sends them. */
-export class StreamDoor {
-  readonly #options: StreamDoorOptions;
+/** Reads requests for streams and polls, by GET or by POST, and admits or refuses their clients. */
+export class StreamAdmission {
+  readonly #options: StreamAdmissionOptions;
 
-  constructor(options: StreamDoorOptions) {
+  constructor(options: StreamAdmissionOptions) {
     this.#options = options;
   }
 
-  /** Calls `enter` or `refuse` of the reception once, unless the client is gone before. */
-  receive(response: HttpResponse, request: HttpRequest, shapes: StreamShapes, reception: Reception): void {
+  /** Calls `accept` or `refuse` of `outcome` once, unless the client is gone before. */
+  receive(response: HttpResponse, request: HttpRequest, shapes: StreamShapes, outcome: RequestOutcome): void {
     const { readApplicant, admission } = this.#options;
     const head = requestHead(response, request);
     const lastEventId = head.header('last-event-id');
     const applicant = readApplicant(head, 'http');
     if (applicant instanceof SluiceError) {
-      reception.refuse(applicant);
+      outcome.refuse(applicant);
       return;
     }
     if (head.method !== 'POST') {
       const asked = readStreamQuery(shapes.query, head.query, lastEventId);
-      const continues = goesOn(reception, applicant, asked);
+      const continues = goesOn(outcome, applicant, asked);
       const problem = continues ? undefined : admission.ask(applicant);
-      if (problem !== undefined) reception.refuse(problem);
-      else void this.#identify({ applicant, read: () => asked, continues }, reception);
+      if (problem !== undefined) outcome.refuse(problem);
+      else void this.#identify({ applicant, read: () => asked, continues }, outcome);
       return;
     }
     const problem =
-      reception.continues === undefined ? admission.ask(applicant) : admission.askForBody(applicant);
+      outcome.continues === undefined ? admission.ask(applicant) : admission.askForBody(applicant);
     if (problem !== undefined) {
-      reception.refuse(problem);
+      outcome.refuse(problem);
       return;
     }
     if (!isJson(head.header('content-type'))) {
-      reception.refuse(
-        new SluiceError('unsupported_media_type', 'the Content-Type must be application/json'),
-      );
+      outcome.refuse(new SluiceError('unsupported_media_type', 'the Content-Type must be application/json'));
       return;
     }
     const { bodyMaxBytes, incoming } = this.#options;
@@ -104,35 +102,35 @@ export class StreamDoor {
     const body = new RequestBody(response, options, (bytes) => {
       const read = () =>
         bytes instanceof SluiceError ? bytes : readStreamBody(shapes.body, bytes, lastEventId);
-      return this.#identify({ applicant, read, continues: undefined }, reception);
+      return this.#identify({ applicant, read, continues: undefined }, outcome);
     });
-    reception.onAborted(() => body.drop());
+    outcome.onAborted(() => body.drop());
   }
 
   /** What a client asks for is read only when it is known who it is: a long list takes a while. */
-  #identify({ applicant, read, continues: known }: Unread, reception: Reception): Awaitable<void> {
+  #identify({ applicant, read, continues: known }: Unread, outcome: RequestOutcome): Awaitable<void> {
     const { admission } = this.#options;
     return whenDone(admission.identify(applicant, 'http'), (verdict) => {
-      if (reception.isOver) return;
+      if (outcome.isOver) return;
       const isKnown = !isUnauthenticated(verdict) || isLeftToApplication(admission, applicant, verdict);
       const identity = isKnown ? verdict : credentialNeeded();
       const asked = identity instanceof SluiceError ? identity : read();
       if (identity instanceof SluiceError || asked instanceof SluiceError) {
-        reception.refuse(asked as SluiceError);
+        outcome.refuse(asked as SluiceError);
         return;
       }
-      const continues = known ?? goesOn(reception, applicant, asked);
+      const continues = known ?? goesOn(outcome, applicant, asked);
       if (continues && known === undefined) admission.hasConnection(applicant);
       const admit = (former?: string) =>
         (continues ? admission.ask(applicant) : undefined) ??
-        whenDone(admission.admit(applicant, identity, reception, former), authenticated);
-      reception.enter({ applicant, asked, identity, admit });
+        whenDone(admission.admit(applicant, identity, outcome, former), authenticated);
+      outcome.accept({ applicant, asked, identity, admit });
     });
   }
 }
 
-function goesOn(reception: Reception, applicant: Applicant, asked: StreamRequest | SluiceError): boolean {
-  return !(asked instanceof SluiceError) && reception.continues?.(applicant, asked) === true;
+function goesOn(outcome: RequestOutcome, applicant: Applicant, asked: StreamRequest | SluiceError): boolean {
+  return !(asked instanceof SluiceError) && outcome.continues?.(applicant, asked) === true;
 }
 
 function isUnauthenticated(verdict: Peer['identity'] | SluiceError): boolean {

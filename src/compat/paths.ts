@@ -9,7 +9,7 @@ import { targetProblem } from '../sessions/target.ts';
 import { compatCodec } from './codec.ts';
 import { broadcastTopicOf, type System } from './systems.ts';
 
-export interface DoorOptions {
+export interface CompatPathOptions {
   readonly authorize: Authorize;
   /** The time of day, as the systems write it. */
   readonly now: () => string;
@@ -27,14 +27,18 @@ export interface CompatRequest {
 }
 
 /** A path on which a system is spoken to. */
-export interface Door {
+export interface CompatPath {
   /** With `{name}` for a segment. */
   readonly path: string;
   readonly read: (head: RequestHead) => CompatRequest | SluiceError;
 }
 
-/** The doors of a system: its paths, or these. */
-export function doorsOf(system: System, options: DoorOptions, paths = system.paths): readonly Door[] {
+/** What serves the paths of a system, or other ones. */
+export function pathsOf(
+  system: System,
+  options: CompatPathOptions,
+  paths = system.paths,
+): readonly CompatPath[] {
   const { wire, namespace, name, hasBroadcasts } = system;
   const { now, authorize } = options;
   const shared = compatCodec(name, wire({ namespace, now }));
