@@ -137,13 +137,13 @@ async function run(options: Options, say: (line: string) => void): Promise<Seen>
     const load = new Load(parts, options);
     // The rings fill, and the heap grows to what it needs, for longer than one phase: the base is to be a steady one.
     for (let i = 0; i < options.warmUps; i++) {
-      say('warming up');
+      say(`warming up, ${i + 1} of ${options.warmUps}`);
       await load.phase(false);
     }
     const phases: Phase[] = [];
     for (let i = 0; i < options.rounds; i++) {
       for (const stalls of [false, true]) {
-        say(`round ${i + 1}: ${stalls ? `${options.stalled} don’t read` : 'all read'}`);
+        say(`round ${i + 1} of ${options.rounds}: ${stalls ? `${options.stalled} don’t read` : 'all read'}`);
         phases.push(await load.phase(stalls));
       }
     }

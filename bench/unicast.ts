@@ -26,10 +26,8 @@ const options = {
   codecs: { default: 'protobuf,json', sentence: 'Codecs of the gateway to look at.' },
   publisher: publisherOption,
   ring: {
-    default: 200,
-    sentence:
-      'Publications that the gateway keeps of a topic: few enough for the rings to be full before it counts. While ' +
-      'rings fill, the memory that they take makes V8 mark the heap every few seconds.',
+    default: 1000,
+    sentence: 'Publications that the gateway keeps of a topic. With 200 the rings are full before it counts.',
   },
   warmUp: {
     default: 12,

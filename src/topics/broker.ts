@@ -15,6 +15,7 @@ import type { Payer } from './payer.ts';
 import type { StoredPublication } from './publication.ts';
 import { PublishPath } from './publish-path.ts';
 import type { EvictionReason } from './ring.ts';
+import { SegmentPool } from './segment-pool.ts';
 import { Topic, type TopicOptions } from './topic.ts';
 import { TopicLoads } from './topic-loads.ts';
 import { namespaceOf } from './topic-name.ts';
@@ -73,6 +74,7 @@ export class Broker implements EngineFeed {
   readonly #topics = new Map<string, Topic>();
   readonly #content: ContentBudget;
   readonly #places = new TopicPlaces();
+  readonly #segments = new SegmentPool();
   readonly #loads: TopicLoads;
   readonly #keyExpiry: KeyExpiry;
   readonly #evicted: (reason: EvictionReason, count: number) => void;
@@ -385,7 +387,8 @@ export class Broker implements EngineFeed {
 
   #create(name: string): Topic {
     const options = this.#options.namespace(namespaceOf(name));
-    const topic = new Topic(name, options, this.#evicted, this.#engine.forgottenSeq);
+    const { forgottenSeq } = this.#engine;
+    const topic = new Topic(name, options, this.#segments, this.#evicted, forgottenSeq);
     const numbering = this.#engine.numbering(name);
     if (numbering !== undefined) topic.resume(numbering);
     this.#topics.set(name, topic);

@@ -1,116 +1,29 @@
 import { protobufCodec } from '../protocol/protobuf/codec.ts';
-import type { BesideFields } from '../protocol/publication.ts';
 import { StoredPublication } from './publication.ts';
+import { roomOf, type Segment } from './segment.ts';
+import { type SegmentPool, segmentBytes } from './segment-pool.ts';
 
-/** A ring grows by what it holds, in segments from the one size to the other: many rings may grow at the same time. */
-const segmentBytes = { least: 256, most: 16_384 };
-/** Segments are as large as multiples of this: one whose publication left fits another that is a little larger. */
-const stepBytes = 64;
 /** What is left of a ring is packed anew when it fills no more than such a part of its segment. */
 const sparse = 4;
-
-/** Numbers kept of each: where its bytes end, when it was published, what it costs, its `seq`. */
-const factsEach = 4;
-const factsBytes = factsEach * Float64Array.BYTES_PER_ELEMENT;
-
-/** What one takes of a segment. */
-function roomOf(encodedBytes: number): number {
-  return encodedBytes + factsBytes;
-}
-
-/**
- * Encoded publications that follow each other, and what their encoding does not say. The ones are written from the
- * front, the others from the back of the same buffer: arrays that grow are most of what outlives a scavenge, and so of
- * what marks and compacts the heap (`bench -- unicast --gaps`).
- */
-class Segment {
-  readonly bytes: Uint8Array;
-  /** How many were ever pushed before its first. */
-  first = 0;
-  count = 0;
-  readonly #facts: Float64Array;
-  /** By their place in the segment, of those that have any. */
-  #apart: Map<number, BesideFields> | undefined;
-
-  constructor(room: number) {
-    const length = Math.ceil(room / stepBytes) * stepBytes;
-    this.#facts = new Float64Array(length / Float64Array.BYTES_PER_ELEMENT);
-    this.bytes = new Uint8Array(this.#facts.buffer);
-  }
-
-  /** Where the bytes of the one at this place begin. */
-  begin(place: number): number {
-    return place === 0 ? 0 : this.end(place - 1);
-  }
-
-  end(place: number): number {
-    return this.#facts[this.#factsOf(place)] as number;
-  }
-
-  encoded(place: number): Uint8Array {
-    return this.bytes.subarray(this.begin(place), this.end(place));
-  }
-
-  publishedAtMs(place: number): number {
-    return this.#facts[this.#factsOf(place) + 1] as number;
-  }
-
-  cost(place: number): number {
-    return this.#facts[this.#factsOf(place) + 2] as number;
-  }
-
-  seq(place: number): number {
-    return this.#facts[this.#factsOf(place) + 3] as number;
-  }
-
-  apart(place: number): BesideFields | undefined {
-    return this.#apart?.get(place);
-  }
-
-  hasRoom(encodedBytes: number): boolean {
-    const room = this.bytes.length - this.count * factsBytes - this.begin(this.count);
-    return roomOf(encodedBytes) <= room;
-  }
-
-  push({ publishedAtMs, bytes, seq, apart }: StoredPublication, encoded: Uint8Array): void {
-    const place = this.count++;
-    const begin = this.begin(place);
-    this.bytes.set(encoded, begin);
-    if (apart !== undefined) {
-      this.#apart ??= new Map();
-      this.#apart.set(place, apart);
-    }
-    const facts = this.#factsOf(place);
-    this.#facts[facts] = begin + encoded.length;
-    this.#facts[facts + 1] = publishedAtMs;
-    this.#facts[facts + 2] = bytes;
-    this.#facts[facts + 3] = seq;
-  }
-
-  /** Empty, it may be used again. */
-  clear(): void {
-    this.count = 0;
-    this.#apart = undefined;
-  }
-
-  #factsOf(place: number): number {
-    return this.#facts.length - factsEach * (place + 1);
-  }
-}
 
 /**
  * The publications of one topic, first in, first out, as bytes: their protobuf encoding, one after the other, and what
  * that does not say beside it. As objects they would take two to three times the memory, and be visited and moved by
- * the garbage collector again and again (`bench -- memory`, `bench -- unicast`). Segments are used again.
+ * the garbage collector again and again (`bench -- memory`, `bench -- unicast`). Segments are used again, by
+ * whichever ring of the pool needs one next.
  */
 export class PackedPublications {
+  readonly #pool: SegmentPool;
   #segments: Segment[] = [];
-  #spare: Segment | undefined;
   #topic = '';
   /** What all that are held take of their segments. */
   #room = 0;
   #pushed = 0;
   #shifted = 0;
+
+  constructor(pool: SegmentPool) {
+    this.#pool = pool;
+  }
 
   get count(): number {
     return this.#pushed - this.#shifted;
@@ -118,7 +31,7 @@ export class PackedPublications {
 
   /** The bytes of its segments. */
   get capacity(): number {
-    return this.#segments.reduce((sum, { bytes }) => sum + bytes.length, this.#spare?.bytes.length ?? 0);
+    return this.#segments.reduce((sum, { bytes }) => sum + bytes.length, 0);
   }
 
   push(publication: StoredPublication): void {
@@ -139,8 +52,7 @@ export class PackedPublications {
     this.#room -= roomOf(segment.end(place) - segment.begin(place));
     if (place + 1 === segment.count) {
       this.#segments.shift();
-      segment.clear();
-      this.#keepSpare(segment);
+      this.#pool.give(segment);
     }
     return cost;
   }
@@ -164,8 +76,8 @@ export class PackedPublications {
   }
 
   /**
-   * The one at this index, 0 the oldest. Its bytes are those of the segment: it is to be forgotten before the next
-   * push. Others take a `copyAt`.
+   * The one at this index, 0 the oldest. Its bytes are those of the segment: it is to be forgotten before the next push
+   * to any ring of the pool. Others take a `copyAt`.
    */
   at(index: number): StoredPublication {
     const { segment, place } = this.#find(index);
@@ -179,23 +91,21 @@ export class PackedPublications {
 
   /** Gives back the room of those that have left. */
   trim(): void {
-    this.#spare = undefined;
     const [segment, another] = this.#segments;
     if (segment === undefined || another !== undefined) return;
     const { length } = segment.bytes;
     if (length <= segmentBytes.least || sparse * this.#room > length) return;
     const kept = Array.from({ length: this.count }, (_, index) => this.copyAt(index));
-    this.#segments = [];
-    this.#room = 0;
-    this.#pushed = this.#shifted;
+    this.clear();
     for (const publication of kept) this.push(publication);
   }
 
-  /** The larger one: with the smaller, three would take turns where two are enough. */
-  #keepSpare(segment: Segment): void {
-    // One that was made for a large publication is not kept for small ones.
-    if (segment.bytes.length > segmentBytes.most) return;
-    if (segment.bytes.length >= (this.#spare?.bytes.length ?? 0)) this.#spare = segment;
+  /** Drops all. */
+  clear(): void {
+    for (const segment of this.#segments) this.#pool.give(segment);
+    this.#segments = [];
+    this.#room = 0;
+    this.#pushed = this.#shifted;
   }
 
   #find(index: number): { segment: Segment; place: number } {
@@ -222,14 +132,8 @@ export class PackedPublications {
 
   /** A segment with room for one more of this many bytes, after the others. */
   #begin(encodedBytes: number): Segment {
-    const { least, most } = segmentBytes;
-    const room = roomOf(encodedBytes);
-    const length = Math.max(room, Math.min(most, Math.max(least, this.#room)));
-    const spare = this.#spare;
-    const fits = spare !== undefined && spare.bytes.length >= room && 2 * spare.bytes.length >= length;
-    const segment = fits ? spare : new Segment(length);
+    const segment = this.#pool.take(roomOf(encodedBytes), this.#room);
     segment.first = this.#pushed;
-    this.#spare = undefined;
     this.#segments.push(segment);
     return segment;
   }

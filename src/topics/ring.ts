@@ -1,5 +1,6 @@
 import { PackedPublications } from './packed-publications.ts';
 import type { StoredPublication } from './publication.ts';
+import type { SegmentPool } from './segment-pool.ts';
 
 export interface RingLimits {
   readonly maxPublications: number;
@@ -22,15 +23,16 @@ export type Evicted = (reason: EvictionReason, count: number) => void;
 export class Ring {
   readonly #limits: RingLimits;
   readonly #evicted: Evicted;
-  #packed = new PackedPublications();
+  readonly #packed: PackedPublications;
   #newest: number;
   #bytes = 0;
   #evictedSeq = 0;
 
   /** `newest` is the offset that the first push follows. */
-  constructor(limits: RingLimits, evicted: Evicted, newest = 0) {
+  constructor(limits: RingLimits, segments: SegmentPool, evicted: Evicted, newest = 0) {
     this.#limits = limits;
     this.#evicted = evicted;
+    this.#packed = new PackedPublications(segments);
     this.#newest = newest;
   }
 
@@ -114,7 +116,7 @@ export class Ring {
 
   /** Begins anew after `newest`; what was held belongs to another epoch. */
   reset(newest: number, evictedSeq: number): void {
-    this.#packed = new PackedPublications();
+    this.#packed.clear();
     this.#bytes = 0;
     this.#newest = newest;
     this.#evictedSeq = evictedSeq;
@@ -135,7 +137,7 @@ export class Ring {
     return slice;
   }
 
-  /** The same without copying: what it yields must be sent and forgotten before anything is pushed. */
+  /** The same without copying: what it yields must be sent and forgotten before anything is pushed to any ring. */
   *between(after: number, upto: number): Iterable<StoredPublication> {
     const [first, last] = this.#indexes(after, upto);
     for (let index = first; index <= last; index++) yield this.#packed.at(index);

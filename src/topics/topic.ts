@@ -3,6 +3,7 @@ import { Changing } from './change-order.ts';
 import type { Numbering, StoredTopic } from './engine.ts';
 import type { StoredPublication } from './publication.ts';
 import { type Evicted, Ring, type RingLimits } from './ring.ts';
+import type { SegmentPool } from './segment-pool.ts';
 import { State } from './state.ts';
 
 /** What a namespace says of its topics, as far as they are kept here. */
@@ -29,11 +30,17 @@ export class Topic extends Changing<Topic> {
   #lastPublishedAtMs = 0;
   #holds = 0;
 
-  constructor(name: string, options: TopicOptions, evicted: Evicted, bornAfterSeq = 0) {
+  constructor(
+    name: string,
+    options: TopicOptions,
+    segments: SegmentPool,
+    evicted: Evicted,
+    bornAfterSeq = 0,
+  ) {
     super();
     this.name = name;
     this.options = options;
-    this.ring = new Ring(options, evicted);
+    this.ring = new Ring(options, segments, evicted);
     this.state = options.mode === 'state' ? new State() : undefined;
     this.#bornAfterSeq = bornAfterSeq;
   }

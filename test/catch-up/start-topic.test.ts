@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { startNew, startSince } from '../../src/catch-up/start-topic.ts';
 import { Feed, View } from '../../src/fanout/view.ts';
 import type { Position } from '../../src/protocol/frames.ts';
+import { SegmentPool } from '../../src/topics/segment-pool.ts';
 import { Topic } from '../../src/topics/topic.ts';
 import { viewOptions } from '../fanout/fixtures.ts';
 import { defaultTopic, stored } from '../topics/fixtures.ts';
@@ -11,6 +12,7 @@ function makeTopic(mode: 'stream' | 'state', reach: number, newest: number, epoc
   const topic = new Topic(
     't',
     { ...defaultTopic, mode, maxPublications: newest - reach || 1 },
+    new SegmentPool(),
     () => undefined,
   );
   topic.reset(epoch, start);

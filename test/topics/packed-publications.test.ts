@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
 import { PackedPublications } from '../../src/topics/packed-publications.ts';
+import { SegmentPool } from '../../src/topics/segment-pool.ts';
 import { factsOf, json, stored } from './fixtures.ts';
 
 /** What a segment keeps of each beside its encoding. */
@@ -19,7 +20,7 @@ function sized(offset: number, bytes: number, more: Partial<PublishFields> = {})
 
 describe('packed publications', () => {
   test('grow by what they hold, from 256 bytes to steps of 16 KiB', () => {
-    const packed = new PackedPublications();
+    const packed = new PackedPublications(new SegmentPool());
     const steps: number[] = [];
     for (let offset = 1; offset <= 1000; offset++) {
       const { capacity } = packed;
@@ -31,7 +32,7 @@ describe('packed publications', () => {
   });
 
   test('one that is larger than a segment has one of its own', () => {
-    const packed = new PackedPublications();
+    const packed = new PackedPublications(new SegmentPool());
     packed.push(sized(1, 20_000));
     expect(packed.capacity).toBe(20_000 + factsBytes);
     packed.push(sized(2, 20_001));
@@ -44,7 +45,7 @@ describe('packed publications', () => {
     [1, 2],
     [10, 16],
   ])('%i that come and go take %i segments at most, which are used again', (most, segments) => {
-    const packed = new PackedPublications();
+    const packed = new PackedPublications(new SegmentPool());
     const used = new Set<ArrayBufferLike>();
     for (let offset = 1; offset <= 500; offset++) {
       packed.push(stored(offset, { payload: json('x'.repeat(200 - factsBytes + (offset % 7))) }));
@@ -55,7 +56,7 @@ describe('packed publications', () => {
   });
 
   test('the segment of a large one goes with it', () => {
-    const packed = new PackedPublications();
+    const packed = new PackedPublications(new SegmentPool());
     packed.push(sized(1, 100_000));
     for (let offset = 2; offset <= 100; offset++) {
       packed.push(stored(offset));
@@ -65,7 +66,7 @@ describe('packed publications', () => {
   });
 
   test('full, they use again what the oldest stood in', () => {
-    const packed = new PackedPublications();
+    const packed = new PackedPublications(new SegmentPool());
     const push = (offset: number) => packed.push(stored(offset, { payload: json('x'.repeat(100)) }));
     for (let offset = 1; offset <= 1000; offset++) push(offset);
     const first = packed.copyAt(0);
@@ -81,7 +82,7 @@ describe('packed publications', () => {
   });
 
   test('a segment that is used again keeps nothing of those that left it', () => {
-    const packed = new PackedPublications();
+    const packed = new PackedPublications(new SegmentPool());
     const segmentOf = (index: number) => packed.at(index).encoded(codecs.protobuf).buffer;
     // One segment each: the next comes into the one that the last but one has left.
     const plain = (offset: number) => sized(offset, 256 - factsBytes);
@@ -95,7 +96,7 @@ describe('packed publications', () => {
   });
 
   test('give back the room of those that have left, and keep the others', () => {
-    const packed = new PackedPublications();
+    const packed = new PackedPublications(new SegmentPool());
     const more = { except: 's', ttlMs: 5 };
     for (let offset = 1; offset <= 1000; offset++) packed.push(stored(offset, more, offset));
     while (packed.count > 2) packed.shift();

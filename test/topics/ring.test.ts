@@ -3,13 +3,15 @@ import { describe, expect, test } from 'vitest';
 import type { PublishFields } from '../../src/protocol/frames.ts';
 import { StoredPublication } from '../../src/topics/publication.ts';
 import { type EvictionReason, Ring, type RingLimits } from '../../src/topics/ring.ts';
+import { SegmentPool } from '../../src/topics/segment-pool.ts';
 import { factsOf, fields, json, stored } from './fixtures.ts';
 
 const roomy: RingLimits = { maxPublications: 1000, maxAgeMs: 60_000, maxBytes: 1_000_000 };
 
 function makeRing(limits: Partial<RingLimits> = {}, newest = 0) {
   const evicted: [EvictionReason, number][] = [];
-  const ring = new Ring({ ...roomy, ...limits }, (reason, count) => evicted.push([reason, count]), newest);
+  const tell = (reason: EvictionReason, count: number) => evicted.push([reason, count]);
+  const ring = new Ring({ ...roomy, ...limits }, new SegmentPool(), tell, newest);
   return { ring, evicted };
 }
 

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { SegmentPool } from '../../src/topics/segment-pool.ts';
 import { Topic } from '../../src/topics/topic.ts';
 import { defaultTopic, stored } from './fixtures.ts';
 
 function makeTopic(options: Partial<typeof defaultTopic> = {}): Topic {
-  return new Topic('t', { ...defaultTopic, ...options }, () => {});
+  return new Topic('t', { ...defaultTopic, ...options }, new SegmentPool(), () => {});
 }
 
 const numbering = { epoch: 'old', offset: 7, seq: 40, bornAfterSeq: 5 };

@@ -1,0 +1,48 @@
+import { Segment } from './segment.ts';
+
+/** Powers of two. A ring begins with the one, and grows by segments of the other at most. */
+export const segmentBytes = { least: 256, most: 16_384 };
+/** Larger ones are as long as multiples of this. */
+const stepBytes = 64;
+
+/**
+ * Segments for all rings of a broker. One that a ring gives back is used by the next ring that takes one of its length.
+ *
+ * Their memory is a `SharedArrayBuffer`, though no thread shares it, because V8 does not count such memory. It counts
+ * an `ArrayBuffer` as growth of its heap: while rings filled, it marked and compacted the heap for every 14 MB that
+ * they took (`bench -- unicast --ring 1000 --gaps`). For the same reason V8 does not hurry to free such memory, and a
+ * pool has to use it again. The pool holds free segments weakly: each mark-compact that comes for other reasons frees
+ * them.
+ */
+export class SegmentPool {
+  /** By their length. */
+  readonly #free = new Map<number, WeakRef<Segment>[]>();
+
+  /** An empty segment of about `wantedBytes`, and of `leastBytes` at least. */
+  take(leastBytes: number, wantedBytes: number): Segment {
+    const { least, most } = segmentBytes;
+    // For one publication, and not used again: V8 is to count it.
+    if (leastBytes > most) return new Segment(new ArrayBuffer(Math.ceil(leastBytes / stepBytes) * stepBytes));
+    let length = least;
+    while (length < leastBytes || (length < most && 2 * length <= wantedBytes)) length *= 2;
+    return this.#takeFree(length) ?? new Segment(new SharedArrayBuffer(length));
+  }
+
+  /** Nothing of it may be in use. */
+  give(segment: Segment): void {
+    const { length } = segment.bytes;
+    if (length > segmentBytes.most) return;
+    segment.clear();
+    const free = this.#free.get(length);
+    if (free === undefined) this.#free.set(length, [segment.weakly]);
+    else free.push(segment.weakly);
+  }
+
+  #takeFree(length: number): Segment | undefined {
+    const free = this.#free.get(length);
+    const segment = free?.pop()?.deref();
+    // Collected, and those that were given back before it too.
+    if (free !== undefined && segment === undefined) free.length = 0;
+    return segment;
+  }
+}
