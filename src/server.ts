@@ -9,7 +9,7 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import type { PeerHandlers } from './peers.ts';
 import { createApplication, type EmbeddedApplication } from './server/application.ts';
 import { createEvents, eventsGraceMs } from './server/application-events.ts';
-import { BusPeers } from './server/bus-peers.ts';
+import { answeredBy, BusLine, peersBy } from './server/bus-line.ts';
 import { createCanary, isCanary } from './server/canary.ts';
 import { createCompat } from './server/compat.ts';
 import { createFanout } from './server/delivery.ts';
@@ -21,10 +21,11 @@ import { createLiveAccess } from './server/live-access.ts';
 import type { NodeCalls } from './server/node-calls.ts';
 import { createRevocations, type RevocationStage } from './server/revocations.ts';
 import { createSessions } from './server/session-stage.ts';
+import { createSharedCaps } from './server/shared-caps.ts';
 import { createStorage } from './server/storage.ts';
 import { createServing } from './server/transport.ts';
 import { createWorkClock } from './server/work-clock.ts';
-import { nodeName, type WorkerSite } from './server/worker.ts';
+import type { WorkerSite } from './server/worker.ts';
 import { farewell } from './sessions/farewell.ts';
 import { leaveRefilled } from './sessions/refills.ts';
 import type { SessionEvents } from './sessions/session-events.ts';
@@ -103,9 +104,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const canary = createCanary(site?.start.canaryKey);
   const storage = await createStorage(environment, site?.engine);
   const { broker, engine } = storage;
-  const busPeers = engine.bus && new BusPeers<NodeCalls>(engine.bus);
-  const peers = site?.peers ?? busPeers;
-  const around = { peers, caps: site?.caps, metricsText: site?.metricsText };
+  const line = engine.bus && new BusLine(engine.bus);
+  const peers = site?.peers ?? (line && peersBy<NodeCalls>(line));
+  const caps = site?.caps ?? createSharedCaps(config, engine.counts, line);
+  const around = { peers, caps, metricsText: site?.metricsText };
   const revocations: RevocationStage = createRevocations(broker, () => sessions.all());
   const refusal = (identity: Identity) => revocations.revocations.refusal(identity);
   const applicationStage = createApplication(environment, options.embedded, refusal);
@@ -133,14 +135,17 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const serving = createServing(environment, {
     ...{ api, adminApi, broker, sessionStage, access, canary, compat, peers },
   });
-  const handlersOf = (node: string): PeerHandlers<NodeCalls> => ({
-    ...presence.peerHandlers(node),
+  const handlers: PeerHandlers<NodeCalls> = {
+    ...presence.peerHandlers(site?.start.node ?? line?.nameOf() ?? ''),
     ...httpApi.peerHandlers,
     replaced: ([session, client]) => serving.polls.replaced(session, client),
-  });
-  const gone = (node: string) => presence.peerGone(node);
-  if (site !== undefined) site.serve(metrics, handlersOf(nodeName(site.start.index)), gone);
-  busPeers?.serve({ handlers: handlersOf(busPeers.node), gone, came: () => void presence.learn() });
+  };
+  const hearOf = {
+    gone: (node: string) => presence.peerGone(node),
+    came: () => void presence.learn(),
+  };
+  site?.serve(metrics, { handlers, ...hearOf });
+  line?.listen({ ...answeredBy(handlers), ...hearOf });
 
   const listeners = await broker
     .open(

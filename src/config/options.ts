@@ -310,6 +310,11 @@ const optionTable = {
     2000,
     'Engine redis: after this time without an answer the connection counts as lost.',
   ),
+  redisNodeTimeoutMs: option(
+    integer(2000, 600_000),
+    10_000,
+    'Engine redis: a gateway that was not heard of for so long counts as gone, with its connections.',
+  ),
   redisReadyWhileAway: option(
     boolean,
     false,

@@ -38,6 +38,7 @@ export const engines: Readonly<
         server,
         prefix: config.redisPrefix,
         minReplicas: config.redisMinReplicas,
+        nodeTimeoutMs: config.redisNodeTimeoutMs,
         retention: retention(config),
       });
       return new ReplicaEngine({ upstream, messageIds: messageIds(config) });

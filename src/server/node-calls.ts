@@ -13,6 +13,6 @@ export interface NodeStats {
 /** All that the nodes of a gateway tell and ask each other. */
 export interface NodeCalls extends PresenceCalls, DirectoryCalls, TopicCalls {
   stats(nothing: undefined): NodeStats;
-  /** This client, which polls, goes on elsewhere: that session of it is to end. */
-  replaced(said: readonly [session: string, client: Holder]): void;
+  /** This client, which polls, goes on elsewhere: that session of it is to end. Returns whether it was there. */
+  replaced(said: readonly [session: string, client: Holder]): boolean;
 }

@@ -4,6 +4,7 @@ import { accessSummary, type Config } from '../config.ts';
 import { createLog, type Log } from '../log.ts';
 import { MetricsTogether } from '../metrics/together.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
+import { ConnectionCaps } from '../sessions/connection-caps.ts';
 import type { Topic } from '../topics/topic.ts';
 import { freePort } from '../transport/uws/listen.ts';
 import type { ParentCalls, StartFault, WorkerCalls, WorkerStart } from '../workers/calls.ts';
@@ -15,10 +16,11 @@ import { Supervisor, type WorkerProcess } from '../workers/supervisor.ts';
 import { EventsOfWorker } from '../workers/told-events.ts';
 import { type CommandLine, spawnWorker } from '../workers/worker-process.ts';
 import { createEvents, eventsGraceMs } from './application-events.ts';
+import { BusLine } from './bus-line.ts';
 import { newCanaryKey } from './canary.ts';
 import { loggedFeed } from './engine-log.ts';
+import { createSharedCaps } from './shared-caps.ts';
 import { createStorage } from './storage.ts';
-import { nodeName } from './worker.ts';
 
 export interface RunningParent {
   readonly host: string;
@@ -60,6 +62,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
   const metrics = createMetrics();
   const storage = await createStorage({ config, metrics });
   const { engine, broker } = storage;
+  const line = engine.bus && new BusLine(engine.bus);
   const links = new Map<string, WorkerLink>();
   const hub = new EngineHub({
     engine,
@@ -69,10 +72,23 @@ export async function startParent(config: Config, options: ParentOptions): Promi
       link.close(new Error('the worker does not read'));
     },
   });
-  const seats = new SharedSeats(config);
+  const seats = new SharedSeats(createSharedCaps(config, engine.counts, line) ?? new ConnectionCaps(config));
   const scrapes = new MetricsTogether();
   const canaryKey = newCanaryKey();
   const told = createEvents(config, metrics, log, monotonicMs);
+  const tellAll = <N extends 'peerTold' | 'peerGone' | 'peersCame'>(
+    name: N,
+    body: Parameters<WorkerCalls[N]>[0],
+    except?: string,
+  ) => {
+    for (const [node, link] of links) if (node !== except) link.tell(name, body);
+  };
+  line?.listen({
+    told: (name, body, from) => tellAll('peerTold', [name, body, from]),
+    asked: (name, body, from) => askAll(from, name, body),
+    gone: (node) => tellAll('peerGone', node),
+    came: () => tellAll('peersCame', undefined),
+  });
 
   try {
     await broker.open(
@@ -129,7 +145,8 @@ export async function startParent(config: Config, options: ParentOptions): Promi
     index: number,
     ports: Pick<WorkerStart, 'port' | 'compatPort' | 'adminPort'>,
   ): WorkerProcess {
-    const name = nodeName(index);
+    const by = `worker-${index}`;
+    const name = line?.nameOf(by) ?? by;
     const { child, channel } = spawnWorker(commandLine);
     const link: WorkerLink = new Link(channel);
     const ofWorker = seats.forWorker();
@@ -145,22 +162,23 @@ export async function startParent(config: Config, options: ParentOptions): Promi
       ...ofWorker.handlers,
       start: () => ({
         ...ports,
+        node: name,
         index,
         count: config.workers,
         canaryKey,
         steadyAheadMs: steadyNowMs() - toMachineMs(performance.now()),
       }),
-      ready: () => {
-        links.set(name, link);
-        isReady();
-      },
+      serving: () => void links.set(name, link),
+      ready: () => isReady(),
       failed: (fault) => isFailed(errorOf(fault)),
       metricsText: () => scrape(),
       sessionEvents: (events) => itsEvents?.told(events),
       tellPeers: ([said, body]) => {
-        for (const [other, to] of links) if (other !== name) to.tell('peerTold', [said, body, name]);
+        tellAll('peerTold', [said, body, name], name);
+        line?.tell(said, body, by);
       },
-      askPeers: ([said, body]) => askAll(name, said, body),
+      askPeers: async ([said, body]) =>
+        (await Promise.all([askAll(name, said, body), line?.ask(said, body, by) ?? []])).flat(),
     });
     const exited = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
       child.once('error', (error) => {
@@ -178,7 +196,8 @@ export async function startParent(config: Config, options: ParentOptions): Promi
       if (links.get(name) !== link) return;
       links.delete(name);
       scrapes.ended(name);
-      for (const other of links.values()) other.tell('peerGone', name);
+      tellAll('peerGone', name);
+      line?.gone(by);
     });
     return {
       pid: child.pid,
@@ -189,7 +208,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
     };
   }
 
-  /** The replies of all workers but `asking` that reply. */
+  /** The replies of all workers of this machine but `asking` that reply. */
   async function askAll(asking: string, said: string, body: unknown): Promise<unknown[]> {
     const others = [...links].filter(([name]) => name !== asking);
     const replies = await Promise.allSettled(

@@ -23,13 +23,17 @@ export interface WorkerSite {
   readonly peers: Peers<NodeCalls>;
   /** Of all processes together. */
   metricsText(): Promise<{ readonly contentType: string; readonly body: string }>;
-  /** From now on this worker tells its metrics, and is told and asked by the others. */
-  serve(metrics: Metrics, handlers: PeerHandlers<NodeCalls>, peerGone: (name: string) => void): void;
+  /** From now on this worker tells its metrics, and is told and asked by other nodes. */
+  serve(metrics: Metrics, neighbour: Neighbour): void;
 }
 
-/** What others call the worker with this index. */
-export function nodeName(index: number): string {
-  return `worker-${index}`;
+/** What a node does when it hears of others. */
+export interface Neighbour {
+  readonly handlers: PeerHandlers<NodeCalls>;
+  /** Another node is gone; or a machine, and all nodes on it. */
+  readonly gone: (node: string) => void;
+  /** Other machines came: they know nothing of this node, nor this one of them. */
+  readonly came: () => void;
 }
 
 export interface Worker {
@@ -56,21 +60,25 @@ export async function joinParent(config: Config): Promise<Worker> {
     link.close(new Error('the parent process has ended'));
     drain('the parent process has ended');
   });
-  let served: Parameters<WorkerSite['serve']> | undefined;
+  let served: { readonly metrics: Metrics; readonly neighbour: Neighbour } | undefined;
   const handlersOf = (name: string) =>
-    served?.[1][name as keyof NodeCalls] as ((body: unknown, from: string) => unknown) | undefined;
+    // A machine with another version may say what this one does not know.
+    (Object.hasOwn(served?.neighbour.handlers ?? {}, name)
+      ? served?.neighbour.handlers[name as keyof NodeCalls]
+      : undefined) as ((body: unknown, from: string) => unknown) | undefined;
   link.listen({
     ...engine.news,
     drain: () => drain('asked by the parent process'),
     reload: () => reload(),
-    metrics: async () => (await served?.[0].registry.getMetricsAsJSON()) ?? [],
+    metrics: async () => (await served?.metrics.registry.getMetricsAsJSON()) ?? [],
     peerTold: ([name, body, from]) => void handlersOf(name)?.(body, from),
     peerAsked: ([name, body, from]) => {
       const handler = handlersOf(name);
       if (handler === undefined) throw new Error(`not ready to be asked ${name}`);
       return handler(body, from);
     },
-    peerGone: (name) => served?.[2](name),
+    peerGone: (name) => served?.neighbour.gone(name),
+    peersCame: () => served?.neighbour.came(),
   });
   const start = await link.ask('start', undefined);
   setSteadyClock(start.steadyAheadMs + toMachineMs(performance.now()));
@@ -90,8 +98,9 @@ export async function joinParent(config: Config): Promise<Worker> {
         > as never,
     },
     metricsText: () => link.ask('metricsText', undefined),
-    serve: (...args) => {
-      served = args;
+    serve: (metrics, neighbour) => {
+      served = { metrics, neighbour };
+      link.tell('serving', undefined);
     },
   };
   return {

@@ -1,5 +1,6 @@
 import type { Awaitable } from '../awaitable.ts';
 import { type ErrorCode, SluiceError } from '../errors.ts';
+import type { NodeCounts } from '../topics/engine.ts';
 
 /** What the caps need to know of a connection. */
 export interface Holder {
@@ -22,6 +23,8 @@ interface Cap {
   readonly limit: keyof CapLimits;
   readonly code: ErrorCode;
   readonly message?: string;
+  /** Holds for all nodes together, which know its keys by this prefix; absent: each node has its own. */
+  readonly shared?: string;
   /** Connections with the same key are counted together; undefined: the connection does not count. */
   readonly keyOf: (holder: Holder) => string | undefined;
 }
@@ -32,15 +35,22 @@ const caps: readonly Cap[] = [
   {
     limit: 'connectionsMaxPerIp',
     code: 'too_many_connections_from_ip',
+    shared: 'ip',
     keyOf: ({ addressKey, unauthenticated }) => (unauthenticated ? undefined : addressKey),
   },
   {
     limit: 'unauthenticatedMaxPerIp',
     code: 'too_many_connections_from_ip',
     message: 'this address has as many connections that have not authenticated as it may',
+    shared: 'unauthenticated',
     keyOf: ({ addressKey, unauthenticated }) => (unauthenticated ? addressKey : undefined),
   },
-  { limit: 'connectionsMaxPerUser', code: 'too_many_connections_of_user', keyOf: ({ user }) => user },
+  {
+    limit: 'connectionsMaxPerUser',
+    code: 'too_many_connections_of_user',
+    shared: 'user',
+    keyOf: ({ user }) => user,
+  },
 ];
 
 /** Sent as `Retry-After`. When a connection will end is not known. */
@@ -71,12 +81,16 @@ export interface Caps {
   take(holder: Holder, former?: string): Awaitable<Seat | SluiceError>;
 }
 
+/** What all nodes count together, see `NodeCounts`. */
+export type SharedCounts = Pick<NodeCounts, 'set' | 'elsewhere'>;
+
 /** Counts open connections under every cap. */
 export class ConnectionCaps implements Caps {
   readonly #places: Occupancy;
 
-  constructor(limits: CapLimits) {
-    this.#places = new Occupancy(limits);
+  /** `shared`: absent: this node is alone. */
+  constructor(limits: CapLimits, shared?: SharedCounts) {
+    this.#places = new Occupancy(limits, shared);
   }
 
   /** Connections that are open. */
@@ -89,14 +103,14 @@ export class ConnectionCaps implements Caps {
     return this.#places.remembered;
   }
 
-  /** Why there is no place for one more connection like this one. */
-  problem(holder: Holder): SluiceError | undefined {
-    return this.#places.problem(undefined, holder);
+  /** Why there is no place for one more connection like this one; `here`: whatever other nodes have. */
+  problem(holder: Holder, here?: 'here'): SluiceError | undefined {
+    return this.#places.problem(undefined, holder, here);
   }
 
-  take(holder: Holder): TakenSeat | SluiceError {
+  take(holder: Holder, here?: 'here'): TakenSeat | SluiceError {
     const seat = new TakenSeat(this.#places);
-    return seat.move(holder) ?? seat;
+    return seat.move(holder, here) ?? seat;
   }
 }
 
@@ -111,9 +125,9 @@ export class TakenSeat implements Seat {
     this.#places = places;
   }
 
-  move(holder: Holder): SluiceError | undefined {
+  move(holder: Holder, here?: 'here'): SluiceError | undefined {
     if (this.#isLeft) return undefined;
-    const problem = this.#places.problem(this.#holder, holder);
+    const problem = this.#places.problem(this.#holder, holder, here);
     if (problem !== undefined) return problem;
     this.#places.change(this.#holder, holder);
     this.#holder = holder;
@@ -131,10 +145,12 @@ export class TakenSeat implements Seat {
 /** How many places are taken, by cap and key. */
 class Occupancy {
   readonly #limits: CapLimits;
+  readonly #shared: SharedCounts | undefined;
   readonly #counts = caps.map(() => new Map<string, number>());
 
-  constructor(limits: CapLimits) {
+  constructor(limits: CapLimits, shared: SharedCounts | undefined) {
     this.#limits = limits;
+    this.#shared = shared;
   }
 
   get total(): number {
@@ -145,11 +161,13 @@ class Occupancy {
     return this.#counts.reduce((sum, counts) => sum + counts.size, 0);
   }
 
-  problem(before: Holder | undefined, wanted: Holder): SluiceError | undefined {
+  problem(before: Holder | undefined, wanted: Holder, here?: 'here'): SluiceError | undefined {
+    const elsewhere = here === undefined ? this.#shared : undefined;
     const full = caps.find((cap, index) => {
       const key = cap.keyOf(wanted);
       if (key === undefined || key === (before && cap.keyOf(before))) return false;
-      return (this.#counts[index]?.get(key) ?? 0) >= this.#limits[cap.limit];
+      const others = cap.shared === undefined ? 0 : (elsewhere?.elsewhere(sharedKey(cap.shared, key)) ?? 0);
+      return (this.#counts[index]?.get(key) ?? 0) + others >= this.#limits[cap.limit];
     });
     return full && new SluiceError(full.code, full.message, { retryAfterMs: fullRetryAfterMs });
   }
@@ -159,15 +177,21 @@ class Occupancy {
       const { keyOf } = caps[i] as Cap;
       const [from, to] = [before && keyOf(before), after && keyOf(after)];
       if (from === to) continue;
-      add(this.#counts[i] as Map<string, number>, from, -1);
-      add(this.#counts[i] as Map<string, number>, to, 1);
+      if (from !== undefined) this.#add(i, from, -1);
+      if (to !== undefined) this.#add(i, to, 1);
     }
+  }
+
+  #add(index: number, key: string, change: number): void {
+    const { shared, limit } = caps[index] as Cap;
+    const counts = this.#counts[index] as Map<string, number>;
+    const count = (counts.get(key) ?? 0) + change;
+    if (count === 0) counts.delete(key);
+    else counts.set(key, count);
+    if (shared !== undefined) this.#shared?.set(sharedKey(shared, key), count, this.#limits[limit]);
   }
 }
 
-function add(counts: Map<string, number>, key: string | undefined, change: number): void {
-  if (key === undefined) return;
-  const count = (counts.get(key) ?? 0) + change;
-  if (count === 0) counts.delete(key);
-  else counts.set(key, count);
+function sharedKey(prefix: string, key: string): string {
+  return `${prefix} ${key}`;
 }

@@ -115,11 +115,12 @@ export class Presence {
         for (const member of members) this.#joinedAt(node, topic, member);
   }
 
-  /** Another node has ended, and its sessions with it. */
+  /** Another node has ended, and its sessions with it; or a machine, whose nodes are called `MACHINE/…`. */
   peerGone(node: string): void {
     for (const [topic, presence] of this.#topics)
       for (const member of presence.members.values())
-        if (member.node === node) this.#remove(topic, presence, member);
+        if (member.node === node || member.node?.startsWith(`${node}/`) === true)
+          this.#remove(topic, presence, member);
   }
 
   /** The view whose members are told who joins and leaves. The caller detaches it, and then calls `unwatched`. */

@@ -89,6 +89,22 @@ export interface NodeBus {
 }
 
 /**
+ * What the nodes of an engine count together: each says how many it has of a key. While the engine is away each knows
+ * of its own alone. What a node had that is gone counts until its time-out.
+ */
+export interface NodeCounts {
+  /** This node has so many now. `limit`: from how many of all nodes together on `elsewhere` is to know of the key. */
+  set(key: string, count: number, limit: number): void;
+  /**
+   * How many the other nodes have, as of the last heartbeat, if all together had as many as the limit; 0: they had
+   * fewer.
+   */
+  elsewhere(key: string): number;
+  /** Resolves once `elsewhere` is as of now, or can't be for the moment. Never rejects. */
+  refresh(): Promise<void>;
+}
+
+/**
  * Where topics are numbered and stored, and how nodes hear of each other.
  *
  * Contract (`test/engines/contract.ts` runs it on every engine):
@@ -151,6 +167,8 @@ export interface Engine {
   readonly forgottenSeq: number;
   /** Absent: this node is alone, or others speak for it. */
   readonly bus?: NodeBus | undefined;
+  /** Absent: this node is alone, or others count for it. */
+  readonly counts?: NodeCounts | undefined;
   /** It can't be reached: to ask again and again is of no use until the feed hears that it can. */
   readonly isAway?: boolean;
   open(feed: EngineFeed, signal?: AbortSignal): Promise<void>;

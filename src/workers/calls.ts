@@ -51,6 +51,8 @@ export interface EngineNews {
 
 /** What a worker needs to know before it starts. */
 export interface WorkerStart {
+  /** What all other nodes call it. */
+  readonly node: string;
   /** 0 is the first one: it does what one process is to do for all. */
   readonly index: number;
   readonly count: number;
@@ -73,15 +75,17 @@ export interface StartFault {
 /** What a worker asks and tells its parent. */
 export interface ParentCalls extends EngineCalls, SeatCalls {
   start(nothing: undefined): WorkerStart;
+  /** From now on it is told and asked by other nodes. */
+  serving(nothing: undefined): void;
   ready(nothing: undefined): void;
   failed(fault: StartFault): void;
   /** What its sessions did, in order. Returns once this and all before was heard. */
   sessionEvents(events: readonly WorkerEvent[]): void;
   /** The text of a scrape: the metrics of all processes together. */
   metricsText(nothing: undefined): { readonly contentType: string; readonly body: string };
-  /** Tells all other workers. */
+  /** Tells all other nodes: workers of this machine, and those of machines that share the engine. */
   tellPeers(said: readonly [name: string, body: unknown]): void;
-  /** Asks all other workers. Returns the replies of those that reply. */
+  /** Asks all other nodes. Returns the replies of those that reply. */
   askPeers(said: readonly [name: string, body: unknown]): readonly unknown[];
 }
 
@@ -93,6 +97,8 @@ export interface WorkerCalls extends EngineNews {
   metrics(nothing: undefined): MetricValues;
   peerTold(said: readonly [name: string, body: unknown, from: string]): void;
   peerAsked(said: readonly [name: string, body: unknown, from: string]): unknown;
-  /** Another worker has ended. */
+  /** Another node has ended; or a machine, and all nodes on it. */
   peerGone(name: string): void;
+  /** Other machines came: they know nothing of this one, nor this one of them. */
+  peersCame(nothing: undefined): void;
 }

@@ -28,27 +28,24 @@ export interface SeatCalls {
 }
 
 interface Taken {
-  readonly seat: TakenSeat;
+  readonly seat: Seat;
   readonly holder: Holder;
   session: string | undefined;
 }
 
 /** The places of all workers, in the parent process: so that the caps hold for all of them together. */
 export class SharedSeats {
-  readonly #caps: ConnectionCaps;
+  readonly #caps: Caps;
   readonly #bySession = new Map<string, Taken>();
 
-  constructor(limits: CapLimits) {
-    this.#caps = new ConnectionCaps(limits);
-  }
-
-  get total(): number {
-    return this.#caps.total;
+  constructor(caps: Caps) {
+    this.#caps = caps;
   }
 
   /** How the calls of one worker are handled. `gone`: call it when the worker has ended; its places are free then. */
   forWorker(): { readonly handlers: Handlers<SeatCalls>; gone(): void } {
     const seats = new Map<number, Taken>();
+    let isGone = false;
     const leave = (id: number) => {
       const taken = seats.get(id);
       seats.delete(id);
@@ -60,15 +57,16 @@ export class SharedSeats {
           const replaced = former === undefined ? undefined : this.#bySession.get(former);
           // Others know the ids of sessions.
           if (replaced !== undefined && isSame(replaced.holder, holder)) this.#leave(replaced);
-          const seat = this.#caps.take(holder);
-          if (seat instanceof SluiceError) return refusal(seat);
-          seats.set(id, { seat, holder, session: undefined });
-          return undefined;
+          const elsewhere = replaced === undefined ? former : undefined;
+          return whenDone(this.#caps.take(holder, elsewhere), (seat) => {
+            if (seat instanceof SluiceError) return refusal(seat);
+            if (isGone) seat.leave();
+            else seats.set(id, { seat, holder, session: undefined });
+            return undefined;
+          });
         },
-        moveSeat: ([id, holder]) => {
-          const problem = seats.get(id)?.seat.move(holder);
-          return problem && refusal(problem);
-        },
+        moveSeat: ([id, holder]) =>
+          whenDone(seats.get(id)?.seat.move(holder), (problem) => problem && refusal(problem)),
         nameSeat: ([id, session]) => {
           const taken = seats.get(id);
           if (taken === undefined) return;
@@ -78,6 +76,7 @@ export class SharedSeats {
         leaveSeat: leave,
       },
       gone: () => {
+        isGone = true;
         for (const id of [...seats.keys()]) leave(id);
       },
     };

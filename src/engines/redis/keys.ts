@@ -20,6 +20,12 @@ export class Keys {
   readonly nodes: string;
   /** Set: nodes that are still to be heard of after the server became another one. */
   readonly census: string;
+  /** Set: the nodes that count something. */
+  readonly counting: string;
+  /** Hash: what all nodes together have of each key that they count. */
+  readonly totals: string;
+  /** Hash: of keys that all nodes together have as many of as the limit, how many that is, and the limit. */
+  readonly full: string;
 
   constructor(prefix: string) {
     this.#tag = `{${prefix}}`;
@@ -31,11 +37,19 @@ export class Keys {
     this.acknowledged = this.#key('acknowledged');
     this.nodes = this.#key('nodes');
     this.census = this.#key('census');
+    this.counting = this.#key('counting');
+    this.totals = this.#key('totals');
+    this.full = this.#key('full');
   }
 
   /** Hash: the answers of the last batches of a node, and which it has given up. */
   answers(node: string): string {
     return this.#key(`answers:${node}`);
+  }
+
+  /** Hash: what a node has of each key that it counts. */
+  counts(node: string): string {
+    return this.#key(`counts:${node}`);
   }
 
   /** Stream: the publications of a topic, by offset. */

@@ -30,6 +30,8 @@ export interface RedisOptions {
   /** Replicas that must have a publication before it is acknowledged. */
   readonly minReplicas: number;
   readonly retention: (topic: string) => RedisRetention;
+  /** A node that was not heard of for so long counts as gone. Twice the time between two heartbeats at least. */
+  readonly nodeTimeoutMs?: number | undefined;
   /** Numberings of topics without content that are kept. */
   readonly numberingsMax?: number | undefined;
   /** Milliseconds since 1970 on a clock that does not jump. */

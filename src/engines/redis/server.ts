@@ -3,6 +3,7 @@ import type { StoredTopic } from '../../topics/engine.ts';
 import { messageIdWindowMs } from '../../topics/message-id-budget.ts';
 import type { Acknowledgement, Picture, UpstreamHead } from '../replica/upstream.ts';
 import { type Argument, isRefusal, type RedisConnection } from './connection.ts';
+import { buryScript, countScript, silentScript } from './count-scripts.ts';
 import type { Keys } from './keys.ts';
 import type { RedisRetention } from './options.ts';
 import { commitScript, helloScript, loadScript, pictureScript } from './scripts.ts';
@@ -14,10 +15,13 @@ interface Script {
 }
 
 const scripts = {
+  bury: scriptOf(buryScript),
   commit: scriptOf(commitScript),
+  count: scriptOf(countScript),
   hello: scriptOf(helloScript),
   load: scriptOf(loadScript),
   picture: scriptOf(pictureScript),
+  silent: scriptOf(silentScript),
 };
 
 function scriptOf(text: string): Script {
@@ -65,10 +69,18 @@ const oldestFormat = 1;
 
 /** Messages that are kept for nodes that are away for a moment, about. */
 const messagesMax = 10_000;
-/** A node counts as alive for so long after it was heard of. */
-const nodeTimeoutMs = 10_000;
 /** How long a server that became another one waits to hear of the nodes. */
 const censusMs = 5000;
+
+/** What a node has to say of a key. */
+export type Counted = readonly [key: string, count: number, limit: number];
+
+/** The keys that all nodes together have as many of as the limit. */
+export interface FullKeys {
+  readonly version: string;
+  /** Undefined: they are as the asking node knows them. */
+  readonly full: ReadonlyMap<string, number> | undefined;
+}
 
 export interface Read {
   readonly log: readonly unknown[];
@@ -79,17 +91,20 @@ export interface Read {
 export class Server {
   readonly #connection: RedisConnection;
   readonly #keys: Keys;
+  readonly #nodeTimeoutMs: number;
 
-  constructor(connection: RedisConnection, keys: Keys) {
+  /** `nodeTimeoutMs`: a node counts as alive for so long after it was heard of. */
+  constructor(connection: RedisConnection, keys: Keys, nodeTimeoutMs: number) {
     this.#connection = connection;
     this.#keys = keys;
+    this.#nodeTimeoutMs = nodeTimeoutMs;
   }
 
   async hello({ node, epoch, seq, term, salt, fence }: Self): Promise<Greeting> {
     const { meta, log, heads, idle, acknowledged, nodes, census } = this.#keys;
     const keys = [meta, log, heads, idle, acknowledged, this.#keys.answers(node), nodes, census];
     const known = [node, epoch, seq, term === '' ? 0 : term, salt, fence];
-    const args = [...known, nodeTimeoutMs, censusMs, formatWritten, oldestFormat];
+    const args = [...known, this.#nodeTimeoutMs, censusMs, formatWritten, oldestFormat];
     const reply = String(await this.#run(scripts.hello, keys, args));
     if (reply.startsWith('format'))
       throw new Error(
@@ -191,8 +206,47 @@ export class Server {
     await this.#connection.call('XADD', messages, 'MAXLEN', '~', messagesMax, '*', 'f', node, 't', text);
   }
 
+  /**
+   * Says what a node has of some keys; `anew`: it counts from here on. Resolves with what is full then; undefined: the
+   * server does not know this node.
+   */
+  async count(
+    node: string,
+    told: readonly Counted[],
+    version: string,
+    how: 'anew' | undefined,
+  ): Promise<FullKeys | undefined> {
+    const args = [node, 0, how ?? '', version, ...told.flat()];
+    const reply = await this.#run(scripts.count, this.#countKeys(node), args);
+    const [at, flat] = reply as readonly [Buffer, readonly Buffer[] | null | undefined];
+    if (String(at) === 'lost') return undefined;
+    return {
+      version: String(at),
+      full: flat
+        ? new Map([...pairs(flat)].map(([key, value]) => [key, Number.parseInt(value, 10)]))
+        : undefined,
+    };
+  }
+
+  /** Nodes that have counted something and are gone. */
+  async silent(): Promise<readonly string[]> {
+    const reply = await this.#run(scripts.silent, this.#countKeys(''), ['', this.#nodeTimeoutMs]);
+    return (reply as readonly Buffer[]).map(String);
+  }
+
+  /** Takes away a part of what this node has counted. Resolves with whether there is more. */
+  async bury(node: string, own?: 'own'): Promise<boolean> {
+    const args = [node, this.#nodeTimeoutMs, own ?? ''];
+    return (await this.#run(scripts.bury, this.#countKeys(node), args)) === 1;
+  }
+
   close(): void {
     this.#connection.close();
+  }
+
+  #countKeys(node: string): readonly string[] {
+    const { totals, full, counting, nodes, meta } = this.#keys;
+    return [this.#keys.counts(node), totals, full, counting, nodes, meta];
   }
 
   async #run({ text, sha }: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {

@@ -14,6 +14,7 @@ import {
 import { encodeBatch, readReply } from './batch.ts';
 import { RedisBus } from './bus.ts';
 import { connect, isRefusal, placesOf } from './connection.ts';
+import { RedisCounts } from './counts.ts';
 import { Keys } from './keys.ts';
 import { readEntries } from './log.ts';
 import type { RedisOptions } from './options.ts';
@@ -35,6 +36,7 @@ const recentBatches = 64;
 /** A gateway that starts tries for so long. */
 const openWithinMs = 5000;
 const numberingsMaxDefault = 100_000;
+const nodeTimeoutMsDefault = 10_000;
 
 /** What became of a request whose answer did not come. */
 interface Fate {
@@ -70,6 +72,7 @@ export class RedisUpstream implements Upstream {
     // A link that fails is noticed by others, too.
     return link && ((text) => void link.commands.send(this.#node, text).catch(() => undefined));
   });
+  readonly counts = new RedisCounts(this.#node);
   #listener: UpstreamListener | undefined;
   #link: Link | undefined;
   /** The newest of the log that the listener has had. */
@@ -121,6 +124,7 @@ export class RedisUpstream implements Upstream {
     await this.#joining?.catch(() => undefined);
     const link = this.#link;
     if (link === undefined) return;
+    await this.counts.leave().catch(() => undefined);
     await link.commands.goodbye(this.#node).catch(() => undefined);
     this.#end(link);
   }
@@ -233,20 +237,23 @@ export class RedisUpstream implements Upstream {
   }
 
   async #join(): Promise<void> {
-    const { server } = this.#options;
+    const { server, nodeTimeoutMs = nodeTimeoutMsDefault } = this.#options;
     let link: Link | undefined;
     let isOver = false;
     const ended = () => {
       isOver = true;
       if (link !== undefined) this.#lose(link, new Error('the connection to Redis ended'));
     };
-    const commands = new Server(await connect(server, 'commands', ended), this.#keys);
+    const serverOf = async (role: 'commands' | 'tail') =>
+      new Server(await connect(server, role, ended), this.#keys, nodeTimeoutMs);
+    const commands = await serverOf('commands');
     let tail: Server | undefined;
     let nodes: readonly string[];
     try {
-      tail = new Server(await connect(server, 'tail', ended), this.#keys);
+      tail = await serverOf('tail');
       nodes = await this.#greet(commands);
       this.bus.last ??= await commands.lastMessage();
+      await this.counts.joined(commands);
       await this.#settleUnanswered(commands);
       const picture = await commands.picture();
       this.#loading = commands;
@@ -256,6 +263,7 @@ export class RedisUpstream implements Upstream {
       if (isOver) throw new Error('the connection to Redis ended');
       link = { commands, tail, epoch, former, term, last, isOver: false };
     } catch (error) {
+      this.counts.lost();
       commands.close();
       tail?.close();
       throw error;
@@ -307,6 +315,7 @@ export class RedisUpstream implements Upstream {
   #end(link: Link): void {
     link.isOver = true;
     if (this.#link === link) this.#link = undefined;
+    this.counts.lost();
     link.commands.close();
     link.tail.close();
   }
@@ -337,6 +346,7 @@ export class RedisUpstream implements Upstream {
         if (last !== link.last && link.last === before && silentAt === before)
           throw new Error('the log of Redis is silent');
         this.#guard(() => this.bus.heardOf(nodes));
+        await this.counts.heartbeat();
         silentAt = last === link.last ? '' : link.last;
       } catch (error) {
         this.#lose(link, error as Error);

@@ -9,6 +9,7 @@ import type {
   Engine,
   EngineFeed,
   NodeBus,
+  NodeCounts,
   Numbering,
   StoredTopic,
 } from '../../topics/engine.ts';
@@ -100,6 +101,10 @@ export class ReplicaEngine implements Engine {
 
   get bus(): NodeBus | undefined {
     return this.#upstream.bus;
+  }
+
+  get counts(): NodeCounts | undefined {
+    return this.#upstream.counts;
   }
 
   get isAway(): boolean {

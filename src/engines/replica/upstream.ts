@@ -1,5 +1,12 @@
 import type { Position } from '../../protocol/frames.ts';
-import type { AppendOutcome, AppendRequest, NodeBus, Numbering, StoredTopic } from '../../topics/engine.ts';
+import type {
+  AppendOutcome,
+  AppendRequest,
+  NodeBus,
+  NodeCounts,
+  Numbering,
+  StoredTopic,
+} from '../../topics/engine.ts';
 import type { StoredPublication } from '../../topics/publication.ts';
 
 /** A topic as the upstream knows it, apart from its content. */
@@ -111,6 +118,7 @@ export interface Upstream {
   /** Of the engine. */
   readonly name: string;
   readonly bus?: NodeBus | undefined;
+  readonly counts?: NodeCounts | undefined;
   /** Resolves when the listener has taken the first picture. May be aborted, see `Engine.open`. */
   open(listener: UpstreamListener, signal?: AbortSignal): Promise<void>;
   /**

@@ -162,11 +162,13 @@ export class Polls {
     });
   }
 
-  /** A client whose session is here goes on elsewhere. */
-  replaced(session: string, { addressKey, user }: Holder): void {
+  /** A client goes on elsewhere. Returns whether its session was here, which ends. */
+  replaced(session: string, { addressKey, user }: Holder): boolean {
     const known = this.#connections.get(session)?.session;
-    if (known?.peer.addressKey === addressKey && (known.peer.shown ?? known.identity).user === user)
-      known.end('going_away');
+    if (known === undefined || known.closed || known.peer.addressKey !== addressKey) return false;
+    if ((known.peer.shown ?? known.identity).user !== user) return false;
+    known.end('going_away');
+    return true;
   }
 
   #begin(asking: Asking, peer: Peer): void {

@@ -1,0 +1,142 @@
+import type { NodeCounts } from '../../topics/engine.ts';
+import type { Counted, Server } from './server.ts';
+
+/** What has changed is told within this time: a storm of connections of one key is told once. */
+const tellWithinMs = 50;
+/** Of one script, so that others get their turn. */
+const keysAtOnce = 500;
+
+/** One key, as this node counts it. */
+interface Count {
+  count: number;
+  limit: number;
+  /** As the server has it. */
+  told: number;
+}
+
+/**
+ * Counts of all gateways of one Redis. Each tells its own as they change; what all have together is read where the
+ * limit is reached, which few keys are: each takes as many of what is counted as its limit.
+ */
+export class RedisCounts implements NodeCounts {
+  readonly #node: string;
+  readonly #own = new Map<string, Count>();
+  readonly #changed = new Set<string>();
+  /** What all nodes have, of keys that are full. */
+  #full: ReadonlyMap<string, number> = new Map();
+  #version = '';
+  #server: Server | undefined;
+  #telling: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(node: string) {
+    this.#node = node;
+  }
+
+  set(key: string, count: number, limit: number): void {
+    const known = this.#own.get(key);
+    if (known === undefined) this.#own.set(key, { count, limit, told: 0 });
+    else Object.assign(known, { count, limit });
+    this.#changed.add(key);
+    this.#timer ??= setTimeout(() => void this.refresh(), tellWithinMs).unref();
+  }
+
+  elsewhere(key: string): number {
+    const total = this.#full.get(key);
+    return total === undefined ? 0 : Math.max(0, total - (this.#own.get(key)?.told ?? 0));
+  }
+
+  async refresh(): Promise<void> {
+    // One that is under way may have read before.
+    await this.#telling?.catch(() => undefined);
+    // A connection that fails is noticed by others, too.
+    await this.#tell().catch(() => undefined);
+  }
+
+  /** The server knows this node from now on, and may know something else of it than is so. */
+  async joined(server: Server): Promise<void> {
+    await this.#tellAnew(server);
+    this.#server = server;
+  }
+
+  /** The server is away: each node knows of its own. */
+  lost(): void {
+    this.#server = undefined;
+    this.#full = new Map();
+  }
+
+  /** Once a second. Takes away what nodes have counted that are gone. Rejects where the server can't be told. */
+  async heartbeat(): Promise<void> {
+    const server = this.#server;
+    await this.#tell();
+    const dead = (await server?.silent()) ?? [];
+    for (const node of dead) while (await server?.bury(node));
+  }
+
+  /** This node ends. */
+  async leave(): Promise<void> {
+    const server = this.#server;
+    this.lost();
+    clearTimeout(this.#timer);
+    await this.#telling?.catch(() => undefined);
+    while (await server?.bury(this.#node, 'own'));
+  }
+
+  /** Tells what has changed, and learns which keys are full. */
+  #tell(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const server = this.#server;
+    if (server === undefined) return Promise.resolve();
+    this.#telling ??= this.#tellAll(server).finally(() => {
+      this.#telling = undefined;
+    });
+    return this.#telling;
+  }
+
+  async #tellAnew(server: Server): Promise<void> {
+    while (await server.bury(this.#node, 'own'));
+    for (const [key, each] of this.#own) {
+      each.told = 0;
+      this.#changed.add(key);
+    }
+    this.#version = '';
+    await this.#tellAll(server, 'anew');
+  }
+
+  async #tellAll(server: Server, anew?: 'anew'): Promise<void> {
+    let how = anew;
+    do {
+      const told = this.#take();
+      const known = await server.count(this.#node, told, this.#version, how).catch((error: unknown) => {
+        for (const [key] of told) this.#changed.add(key);
+        throw error;
+      });
+      if (known === undefined) {
+        if (this.#server === server) await this.#tellAnew(server);
+        return;
+      }
+      how = undefined;
+      for (const [key, count] of told) this.#toldOf(key, count);
+      if (known.full !== undefined) this.#full = known.full;
+      this.#version = known.version;
+    } while (this.#changed.size > 0);
+  }
+
+  #take(): Counted[] {
+    const told: Counted[] = [];
+    for (const key of this.#changed) {
+      this.#changed.delete(key);
+      const own = this.#own.get(key);
+      if (own !== undefined && told.push([key, own.count, own.limit]) === keysAtOnce) break;
+    }
+    return told;
+  }
+
+  #toldOf(key: string, count: number): void {
+    const own = this.#own.get(key);
+    if (own === undefined) return;
+    own.told = count;
+    if (own.count === 0 && count === 0) this.#own.delete(key);
+  }
+}

@@ -1,0 +1,141 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { GatewayProcess } from '../support/gateway-process.ts';
+import { JsonClient } from '../support/json-client.ts';
+import { type RedisProcess, startRedis } from '../support/redis-server.ts';
+import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
+
+const userCap = 4;
+const nodeTimeoutMs = 2000;
+let redis: RedisProcess;
+let gateways: TestGateway[] = [];
+/** Another machine, with two processes. */
+let machine: GatewayProcess;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  const open = () =>
+    startGateway({
+      ...{ engine: 'redis', redis: redis.url, redisNodeTimeoutMs: nodeTimeoutMs },
+      ...{ apiKeys: [apiKey], tokenSecret, connectionsMaxPerUser: userCap },
+    });
+  machine = await GatewayProcess.start(
+    ...['--port', '0', '--workers', '2', '--engine', 'redis', '--redis', redis.url],
+    ...['--redis-node-timeout-ms', String(nodeTimeoutMs), '--token-secret', tokenSecret],
+    ...['--api-key', apiKey, '--connections-max-per-user', String(userCap)],
+  );
+  gateways = [await open(), await open()];
+}, 60_000);
+
+afterAll(async () => {
+  await Promise.all([...gateways.map((gateway) => gateway.close()), machine?.kill()]);
+  await redis.remove();
+});
+
+const tokenOf = (user: string) =>
+  signToken({ sub: user, topics: [{ pattern: '*', allow: ['subscribe', 'presence'] }] });
+const wsUrlOf = ({ url }: { readonly url: string }) => `${url.replace('http', 'ws')}/ws`;
+
+async function open(at: { readonly url: string }, user: string): Promise<JsonClient> {
+  return JsonClient.open(`${wsUrlOf(at)}?token=${await tokenOf(user)}`);
+}
+
+async function isRefused(at: { readonly url: string }, user: string): Promise<boolean> {
+  return open(at, user).then(
+    (client) => client.close().then(() => false),
+    () => true,
+  );
+}
+
+async function get<T>({ url }: { readonly url: string }, path: string): Promise<T> {
+  const headers = { 'x-api-key': apiKey, connection: 'close' };
+  return (await (await fetch(url + path, { headers })).json()) as T;
+}
+
+interface Listed {
+  readonly count: number;
+  readonly connections: readonly { readonly id: string }[];
+}
+
+const closeAll = (clients: readonly JsonClient[]) => Promise.all(clients.map((client) => client.close()));
+
+function workers(): number[] {
+  const { pid } = machine;
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+}
+
+test('all machines hold a user to one cap, and a place that is given back at one is free at all', async () => {
+  const [a, b] = gateways as [TestGateway, TestGateway];
+  // Each of them below its own cap.
+  const clients = [await open(a, 'capped'), await open(b, 'capped'), await open(machine, 'capped')];
+  expect(clients).toHaveLength(userCap - 1);
+  clients.push(await open(machine, 'capped'));
+  for (const each of [a, b, machine]) await expect.poll(() => isRefused(each, 'capped')).toBe(true);
+  expect(await isRefused(a, 'other')).toBe(false);
+  await clients[0]?.close();
+  await expect.poll(() => isRefused(b, 'capped')).toBe(false);
+  await expect.poll(() => isRefused(machine, 'capped')).toBe(false);
+  await closeAll(clients);
+});
+
+test('each knows the connections and members of all processes of all machines, and ends them', async () => {
+  const [a] = gateways as [TestGateway];
+  const watcher = await open(a, 'watcher');
+  await watcher.call({ type: 'subscribe', topic: 'room', presence: true });
+  const there = await Promise.all(Array.from({ length: 12 }, (_, i) => open(machine, `member-${i}`)));
+  for (const client of there) await client.call({ type: 'subscribe', topic: 'room' });
+  const told = (type: string) => watcher.frames.filter((frame) => frame.type === type).length;
+  await expect.poll(() => told('joined')).toBe(there.length);
+  for (const client of [watcher, there[0] as JsonClient])
+    expect(await client.call({ type: 'presence', topic: 'room' })).toMatchObject({ count: 13 });
+  for (const each of [a, machine]) {
+    const { count, connections } = await get<Listed>(each, '/api/connections?topic=room&limit=100');
+    expect([count, new Set(connections.map(({ id }) => id)).size]).toEqual([13, 13]);
+    expect(await get(each, '/api/stats')).toMatchObject({ connections: { active: 13 }, users: 13 });
+    expect(await get(each, '/api/topics/room')).toMatchObject({ subscribers: 13 });
+  }
+  const session = there[0]?.frames.find(({ type }) => type === 'connected')?.['session'];
+  expect((await a.post(`/api/connections/${session}/disconnect`, '', { 'x-api-key': apiKey })).status).toBe(
+    200,
+  );
+  await expect.poll(() => told('left')).toBe(1);
+  // A process that ends takes its members along, those of the other one stay.
+  process.kill(workers()[0] as number, 'SIGKILL');
+  const gone = () => there.filter(({ closed }) => closed !== undefined).length;
+  await expect.poll(() => gone() > 1 && gone() === told('left')).toBe(true);
+  expect(gone()).toBeLessThan(there.length);
+  await closeAll([...there, watcher]);
+});
+
+test('a client that polls takes its place along to another machine', async () => {
+  const [a, b] = gateways as [TestGateway, TestGateway];
+  const clients = [await open(a, 'poller'), await open(b, 'poller'), await open(b, 'poller')];
+  const poll = async ({ url }: { readonly url: string }, cursor: string) => {
+    const response = await fetch(`${url}/poll?topic=t&timeoutSeconds=0${cursor}`, {
+      headers: { authorization: `Bearer ${await tokenOf('poller')}`, connection: 'close' },
+    });
+    return { status: response.status, cursor: response.headers.get('sluice-cursor') ?? '' };
+  };
+  let { cursor, status } = await poll(a, '');
+  expect(status).toBe(200);
+  await expect.poll(() => isRefused(b, 'poller')).toBe(true);
+  for (const each of [b, machine, a]) {
+    ({ cursor, status } = await poll(each, `&cursor=${encodeURIComponent(cursor)}`));
+    expect(status).toBe(200);
+    await expect.poll(() => isRefused(each, 'poller')).toBe(true);
+  }
+  await closeAll(clients);
+});
+
+test('the places of a machine that is killed are free within its time-out', async () => {
+  const [a, b] = gateways as [TestGateway, TestGateway];
+  const clients = await Promise.all(Array.from({ length: userCap }, () => open(machine, 'left')));
+  await expect.poll(() => isRefused(a, 'left')).toBe(true);
+  const atMs = performance.now();
+  await machine.kill();
+  await expect.poll(() => isRefused(a, 'left'), { timeout: 10_000 }).toBe(false);
+  expect(performance.now() - atMs).toBeLessThan(2 * nodeTimeoutMs + 2000);
+  await expect.poll(() => isRefused(b, 'left')).toBe(false);
+  await closeAll(clients);
+});
