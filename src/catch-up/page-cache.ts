@@ -10,7 +10,7 @@ interface SharedPage {
   page: Page;
   /** How often it was sent. */
   uses: number;
-  /** How many sweeps there had been then. */
+  /** The number of sweeps at its last use. */
   usedAt: number;
   mayBeDeflated: boolean;
 }
@@ -56,8 +56,8 @@ export class PageCache {
   }
 
   /**
-   * The page after this position, if it is kept and either full or still up to date. A page that was the last and no
-   * longer is would be followed by one more for each flush since.
+   * The page after this position, if it is kept and either full or still up to date. A short page that is out of date
+   * would have to be followed by one more for each flush since.
    */
   find(feed: Feed, after: number): Page | undefined {
     const key = keyOf(feed, after);

@@ -49,7 +49,7 @@ export interface LaterTopics {
 export class PatternBacklog {
   readonly #broker: Broker;
   readonly #view: View;
-  /** Known items; the next one is the last. */
+  /** Items still to be sent, in reverse order. */
   readonly #items: BacklogItem[];
   #topics: readonly Topic[];
   #nextTopic = 0;
@@ -179,7 +179,7 @@ export function backlogAfter(view: View, topic: Topic, seq: number, restarted = 
   return new TopicBacklog(feed, epoch, isLost ? startOffset : ring.offsetAtSeq(seq));
 }
 
-/** A pattern has a feed only of topics that have published lately; of others, what a new feed says is true. */
+/** The view's feed of the topic. A pattern has none of a quiet topic; then a new one says the same. */
 export function feedOf(view: View, topic: Topic): Feed {
   return view.feeds.get(topic) ?? new Feed(view, topic);
 }

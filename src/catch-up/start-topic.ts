@@ -56,7 +56,7 @@ export interface Start {
 interface SinceOptions {
   /** The commit of this engine's numbering up to which the subscriber has had everything; 0: unknown. */
   readonly knownSeq?: number;
-  /** It may have heard of more on another node than this one has by now. */
+  /** The client may have heard of more on another node than this one has by now. */
   readonly isShared?: boolean;
 }
 

@@ -2,19 +2,21 @@ import type { StoredPublication } from '../topics/publication.ts';
 import { isExcepted, type Reader, removalOf } from './conflate.ts';
 import type { Feed } from './view.ts';
 
-/** The keys of which receivers may hold a value: one that stops matching the filter is removed from them. */
+/**
+ * Keys of which receivers may hold a value. When the value of one stops matching the filter, they are sent its removal.
+ */
 export interface KeysHeld {
   add(key: string): void;
   /** Returns whether a value of the key may have been held. */
   delete(key: string): boolean;
 }
 
-/** Of a receiver of which it is not known what it holds. To remove a key twice does no harm. */
+/** For a receiver whose keys are not known. To remove a key twice does no harm. */
 export const anyKey: KeysHeld = { add: () => undefined, delete: () => true };
 
 /**
- * What receivers get of a publication: itself, the removal of its key, or nothing. `held` is absent where no removals
- * are due. `reader`: the only receiver, rather than all members of the view.
+ * What receivers get of a publication: itself, the removal of its key, or nothing. `held`: absent where no removals are
+ * needed. `reader`: the one receiver; absent: all members of the view.
  */
 export function choose(
   feed: Feed,

@@ -4,7 +4,7 @@ export interface CompressionCosts {
   /** Per byte to be deflated, and per byte of a dictionary, which deflate reads anew for each run. */
   readonly byteNs: number;
   readonly dictionaryByteNs: number;
-  /** What a byte less saves per receiver; on its way it saves more. */
+  /** What each byte less saves the gateway, per receiver. It saves more on its way. */
   readonly savedByteNs: number;
 }
 

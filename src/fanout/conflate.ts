@@ -4,9 +4,9 @@ import { StoredPublication } from '../topics/publication.ts';
 import type { Feed } from './view.ts';
 
 /**
- * What a view sends instead of a publication that stopped matching its filter: the key is gone, for this view. It goes
- * to every member, also to the session that the publication excepts: the next value may match as little, and then
- * nothing would tell that session that its older value is gone.
+ * The removal that a view sends when a key's new value does not match its filter. It goes to every member, also to the
+ * session that the publication excepts: if the next value does not match either, nothing else would tell that session
+ * that its older value is gone.
  */
 export function removalOf(publication: StoredPublication): StoredPublication {
   const { topic, type, key, offset, seq, timestampMs, acceptedAtMs } = publication;
@@ -22,7 +22,7 @@ export function removalOf(publication: StoredPublication): StoredPublication {
 /** One session that is caught up by itself, rather than with all members of the view. */
 export interface Reader {
   readonly session: string;
-  /** The session that its client had before, of whose time publications may be that except it. */
+  /** The session that its client had before: publications may except that one. */
   readonly formerSession?: string | undefined;
   /** Milliseconds since 1970: what has expired by then is not sent. */
   readonly nowMs: number;

@@ -5,14 +5,14 @@ import type { StoredPublication } from '../topics/publication.ts';
 
 /** One that the members of a view were told of. */
 export interface AnnouncedDictionary extends SharedDictionary {
-  /** The frame that says so, for members that join later. */
+  /** The frame that announces it, for members that join later. */
   readonly announcement: Uint8Array;
 }
 
 export interface DictionaryPolicy {
-  /** The newest publications go into a dictionary until it holds so much ... */
+  /** A dictionary takes the newest publications until it has this many bytes. */
   readonly fillBytes: number;
-  /** ... and the one that makes it full fits in. Deflate would reach back 32 KiB. */
+  /** Its largest size: the publication that makes it full fits in. Deflate would reach back 32 KiB. */
   readonly maxBytes: number;
   /** At least this many batches, and this much time, pass between the starts of two trials. */
   readonly trialBatches: number;
@@ -60,7 +60,7 @@ export class DictionarySource {
     return this.#bytes >= fillBytes && this.#batches >= trialBatches && nowMs - this.#triedAtMs >= trialMs;
   }
 
-  /** A fresh one to be tried. */
+  /** Makes a dictionary to be tried. */
   build(nowMs: number): Uint8Array {
     this.#batches = 0;
     this.#triedAtMs = nowMs;
@@ -97,12 +97,12 @@ export class DictionaryTrial {
     this.#isFirst = isFirst;
   }
 
-  /** What it leaves of a batch. */
+  /** The compressed size of batches with it, as a part of their plain size. */
   get ratio(): number {
     return this.#bytes / this.#plainBytes;
   }
 
-  /** A batch was sent in `sentBytes`, and would have been one of `bytes`. */
+  /** A batch was sent in `sentBytes`; with this dictionary it would have had `bytes`. */
   add(plainBytes: number, sentBytes: number, bytes: number): void {
     this.#runs++;
     this.#plainBytes += plainBytes;

@@ -49,7 +49,7 @@ export class Encoder {
     return this.#counted(plain, bytes);
   }
 
-  /** A dictionary that pays, once: the caller announces it before the view's next batch. */
+  /** Returns a new dictionary that pays, once. The caller announces it before the view's next batch. */
   freshDictionary(view: View): SharedDictionary | undefined {
     return this.#compressions.get(view)?.takeFresh();
   }

@@ -94,15 +94,15 @@ export class Fanout implements TopicListener {
     return count;
   }
 
-  /** Where a live member of a pattern's view is. */
+  /** The cursor of a live member of a pattern's view. */
   cursorOf(view: View): string {
     const { epoch } = this.#options.broker.commits;
     return formatCursor({ epoch, seq: view.sentSeq(this.#options.broker.seq), lacksValues: false });
   }
 
   /**
-   * The view of these options, made if need be, kept until `detach` with the same payer; absent: the gateway itself.
-   * Throws `too_many_views`.
+   * Returns the view of these options. It is made if need be, and kept until `detach` with the same payer; absent: the
+   * gateway itself. Throws `too_many_views`.
    */
   attach(options: ViewOptions, payer?: Payer): View {
     const key = viewKey(options);
@@ -314,8 +314,8 @@ export class Fanout implements TopicListener {
   }
 
   /**
-   * Gives each pattern that matches and has no feed of the topic one: before its publication `first`, or, where that is
-   * undefined, for the news that its numbering is another one.
+   * Adds a feed of the topic to each matching pattern that has none. It begins before the publication `first`;
+   * undefined: with the topic's reset.
    */
   #addPatterns(topicFeeds: TopicFeeds, first: StoredPublication | undefined): void {
     const { topic, knownPatterns } = topicFeeds;

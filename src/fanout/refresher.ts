@@ -96,7 +96,7 @@ export class Refresher {
   joined(view: View): void {
     this.#members++;
     if (this.#members === 1) this.#listenersCame();
-    // One that was sent no page before, or lost one and was caught up, must not take the rest for a whole.
+    // A member that lacks an earlier page must not take the rest for a whole snapshot.
     if (this.#current?.view === view && this.#current.pages.hasBegun) this.#startAgain(this.#current);
   }
 
@@ -168,7 +168,7 @@ export class Refresher {
     if (tries < maxTries) this.#targets.push({ view, topic, tries: tries + 1 });
   }
 
-  /** Those who come have what there is. */
+  /** The first members came, with the current values: the first round is about later changes. */
   #listenersCame(): void {
     for (const plan of this.#options.plans) {
       this.#since.set(plan, this.#options.broker.changes);

@@ -84,7 +84,7 @@ export abstract class Scheduled {
   }
 }
 
-/** Under a load that never lets the ready items run out, the places of those that are done are given back. */
+/** The ready list drops finished items at this length: under constant load it never runs empty. */
 const compactAt = 1024;
 
 interface Lane<T> {
@@ -93,9 +93,9 @@ interface Lane<T> {
 }
 
 /**
- * Whose turn it is to be flushed. Items that wait the same time are in one lane, in the order of their time, so that
- * waiting costs O(1) and one timer a lane. Ready items are worked on at the end of the turn, in a fair order, as many
- * as `work` says; the rest at the end of the next one.
+ * Decides which item is worked on next. Items that wait the same time are in one lane, in the order of their time, so
+ * that waiting costs O(1) and one timer a lane. Ready items are worked on at the end of the turn, in order, as many as
+ * `work` takes; the rest at the end of the next one.
  */
 export class Schedule<T extends Scheduled> {
   readonly #turns: Turns;

@@ -55,7 +55,7 @@ export class SnapshotPages {
     const frameOf = (publications: readonly Uint8Array[]) => ({
       view: this.view,
       bytes: codec.frameSnapshot(header, publications),
-      // Who loses it lacks nothing that the topic's batches do not bring: it covers nothing.
+      // It covers nothing: a member that loses it gets all coverage by the topic's batches.
       feed: undefined,
       epoch: '',
       after: 0,
@@ -67,7 +67,7 @@ export class SnapshotPages {
     return last;
   }
 
-  /** The encoded values of one page: all of them except the same session, or none. */
+  /** The encoded values of one page. All of them except the same session, or none. */
   #takePieces(except: string | undefined): Uint8Array[] {
     const { codec } = this.view.options;
     const { publicationsPerFrame: most = this.#values.length } = codec;

@@ -55,7 +55,7 @@ export class TopicFeeds implements FeedGroup {
     return known === 0 ? this.#log : this.#log.slice(known);
   }
 
-  /** As long as it may be: a feed that waits for its interval must not make it grow past what the ring would hold. */
+  /** The log is as long as it may be: a feed that waits for its interval must not make it outgrow the ring. */
   get isFull(): boolean {
     return this.#log.length >= Math.max(64, this.topic.options.maxPublications / 2);
   }
@@ -103,7 +103,7 @@ export class TopicFeeds implements FeedGroup {
     this.#broker.retainTopic(this.topic);
   }
 
-  /** Not before the members of each view are told that everything is covered, also where nothing was for the view. */
+  /** The topic stays until the members of each view have been sent all coverage, also of what was not for the view. */
   #releaseTopic(): void {
     if (!this.#retainsTopic) return;
     const { newest } = this.topic.ring;

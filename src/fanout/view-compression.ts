@@ -30,17 +30,17 @@ export interface PlainBatch {
   readonly receivers: number;
 }
 
-// What is left of JSON updates that look alike: guesses, until something is known of the view.
+// Guesses for JSON updates that look alike, until the view has been measured.
 const firstGuess = 0.6;
 const firstGuessWithDictionary = 0.3;
 
-/** Decides of the batches of one view which to deflate, and with what, by what came of earlier ones. */
+/** Decides which batches of one view to deflate, and with which dictionary, by the results of earlier ones. */
 export class ViewCompression {
   readonly #view: View;
   readonly #frame: NonNullable<Codec['frameCompressedBatch']>;
   readonly #options: CompressionOptions;
   readonly #source: DictionarySource;
-  // What was left of earlier batches, moving averages.
+  // Moving averages of compressed to plain size.
   #ratio = firstGuess;
   #ratioWithDictionary = firstGuessWithDictionary;
   #trial: DictionaryTrial | undefined;
@@ -73,9 +73,8 @@ export class ViewCompression {
   }
 
   /**
-   * Takes what a batch can tell, where a dictionary may pay; `sentBytes` is what became of it. Now and then a
-   * dictionary is made of the publications before, and it is seen how much smaller the next batches would have been
-   * with it.
+   * Learns from a batch that was sent in `sentBytes`, where a dictionary may pay. Now and then a dictionary is made of
+   * earlier publications, and tried on the next batches.
    */
   learn(batch: PlainBatch, sentBytes: number): void {
     const { dictionaries, nowMs } = this.#options;

@@ -8,8 +8,8 @@ const payerShare = 1 / 4;
 const unverifiedShare = 1 / 2;
 
 /**
- * A view with keys, a filter or an interval: of these a client can ask for any number. Plain views are as many as their
- * topics.
+ * Whether the view counts: a client can ask for any number of views with keys, a filter or an interval. There are no
+ * more plain views than topics.
  */
 export function takesPlace({ filter, intervalMs, keys }: ViewOptions): boolean {
   return filter !== undefined || intervalMs > 0 || keys !== undefined;
@@ -59,7 +59,7 @@ class ViewPlaces {
 /** A view that takes a place. */
 interface Placed {
   readonly target: string;
-  /** The payer that made it is. */
+  /** Whether the payer that made it is verified. */
   readonly isVerified: boolean;
   /** Subscriptions by account. */
   readonly holders: Map<string, number>;
@@ -70,10 +70,7 @@ export interface ViewLimits {
   readonly viewsMax: number;
 }
 
-/**
- * Sees to it that views with keys, a filter or an interval stay few enough, and that no payer takes the places of all
- * others.
- */
+/** Limits the number of views with keys, a filter or an interval, and the part of them that one payer may have. */
 export class ViewQuota {
   readonly #limits: ViewLimits;
   readonly #all: ViewPlaces;
@@ -111,7 +108,7 @@ export class ViewQuota {
     this.#count(key, payer, 1);
   }
 
-  /** One less. */
+  /** One subscription less. */
   release(key: string, payer: Payer | undefined): void {
     this.#count(key, payer, -1);
   }

@@ -84,7 +84,7 @@ export class View {
 
   // ---- what the members were sent
 
-  /** Frames that its members were sent since it exists. */
+  /** Frames sent to its members so far. */
   get frames(): number {
     return this.#frames;
   }
@@ -105,7 +105,7 @@ export class View {
 
   // ---- feeds
 
-  /** Of an exact view its topic; of a pattern the topics that have published lately. */
+  /** For an exact view its topic; for a pattern the topics that have published lately. */
   get feeds(): ReadonlyMap<Topic, Feed> {
     return this.#feeds;
   }
@@ -306,7 +306,7 @@ export class Feed extends Scheduled {
     this.held?.clear();
   }
 
-  /** So many more publications wait for a flush, of `bytes` bytes; `seq` is the first one's. */
+  /** This many more publications, of `bytes` bytes, wait for a flush; `seq` is the first one's. */
   queued(publications: number, bytes: number, seq: number): void {
     this.view.lacks(this, seq);
     this.#pendingPublications += publications;
@@ -318,7 +318,7 @@ export class Feed extends Scheduled {
     this.#epoch = this.topic.epoch;
   }
 
-  /** Everything up to this offset that was not sent is nothing for this view. */
+  /** Publications up to this offset that were not sent are not for this view. */
   examine(upto: number): void {
     this.#examined = upto;
   }
@@ -348,8 +348,8 @@ export class Feed extends Scheduled {
   }
 
   /**
-   * The first commit that members lack that were sent everything up to this offset, for their cursors. Undefined: they
-   * lack nothing.
+   * For cursors: the first commit that a member lacks which was sent everything up to this offset. Undefined: it lacks
+   * nothing.
    */
   lackingAfter(offset: number): number | undefined {
     const { ring, epoch, seq } = this.topic;

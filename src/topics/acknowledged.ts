@@ -5,24 +5,24 @@ import { LinkedMap } from './linked-map.ts';
 export interface AcknowledgedLimits {
   /** Of all users. */
   readonly total: number;
-  /** Of one user: its inboxes are few, and those of others are not to be had by making more. */
+  /** Per user. A user has few inboxes, and can't push out the positions of others by having more. */
   readonly perUser: number;
 }
 
 const acknowledgedLimits: AcknowledgedLimits = { total: 100_000, perUser: 100 };
 
 /**
- * Up to where clients of each user have had a topic. Over a limit the one is dropped that was not used for longest: its
- * user is sent again what is kept of that topic.
+ * Up to which position clients of each user have had a topic. Over a limit the least recently used position is dropped;
+ * its user is then sent again what the ring holds.
  */
 export class Acknowledged {
   readonly #limits: AcknowledgedLimits;
-  /** Per user and topic. The user, and of a user the topic, that was used last is the newest. */
+  /** By user and topic, each in the order of their last use. */
   readonly #users = new LinkedMap<string, LinkedMap<string, Position>>();
   readonly #dropped: (topic: string, user: string) => void;
   #count = 0;
 
-  /** `dropped` is called for each that is dropped. */
+  /** `dropped` is called for each position that is dropped. */
   constructor(limits = acknowledgedLimits, dropped: (topic: string, user: string) => void = () => undefined) {
     this.#limits = limits;
     this.#dropped = dropped;
@@ -41,7 +41,7 @@ export class Acknowledged {
       for (const [topic, position] of topics.newestFirst()) yield [topic, user, position];
   }
 
-  /** Returns whether it is news: of another epoch, or a larger offset of the same. */
+  /** Returns whether this is new: another epoch, or a larger offset of the same epoch. */
   set(topic: string, user: string, position: Position): boolean {
     const topics = this.#users.get(user) ?? new LinkedMap<string, Position>();
     const known = topics.get(topic);
@@ -57,7 +57,7 @@ export class Acknowledged {
     return true;
   }
 
-  /** The one of this user that was not used for longest. */
+  /** Drops the user's least recently used position. */
   #drop(user: string, topics: LinkedMap<string, Position>): void {
     const { key: topic } = topics.oldest as { key: string };
     topics.delete(topic);

@@ -2,7 +2,7 @@ import type { Awaitable } from '../awaitable.ts';
 import type { Metrics } from '../metrics.ts';
 import type { AppendOutcome, AppendRequest, Engine } from './engine.ts';
 
-/** An append that the engine could not do is tried again after these delays. Then the publisher is told. */
+/** A failed append is tried again after each of these delays. After the last the publisher gets the error. */
 const retryDelaysMs = [50, 200, 800];
 
 export interface AppendRetryOptions {
@@ -14,10 +14,7 @@ export interface AppendRetryOptions {
   readonly wait: (delayMs: number) => Promise<unknown>;
 }
 
-/**
- * Gives requests to the engine; what has failed and may be tried again, is, until it succeeds or has been tried often
- * enough.
- */
+/** Passes requests to the engine. Those that fail with `engine_unavailable` are tried again, at most three times. */
 export class AppendRetry {
   readonly #options: AppendRetryOptions;
 
@@ -39,7 +36,7 @@ export class AppendRetry {
     return outcomes instanceof Promise ? this.#timedLater(outcomes, startMs) : this.#timed(outcomes, startMs);
   }
 
-  // Apart from what is done at once, which makes no closures (`bench -- unicast --allocations`).
+  // Async methods of their own, so that the synchronous path makes no closures (`bench -- unicast --allocations`).
 
   async #retriedLater(
     requests: readonly AppendRequest[],

@@ -27,8 +27,8 @@ export interface TopicListener {
   /** The numbering of the topic started anew. */
   reset(topic: Topic): void;
   /**
-   * The topic is about to hold something else, part of which was never news: its subscribers must be sent what they
-   * lack of it. The result is called after `reset`.
+   * The topic's content is about to be replaced, in part by publications that `appended` never reported: its
+   * subscribers must be sent what they lack. The returned function is called after `reset`.
    */
   refilling?(topic: Topic): () => void;
   /** The topic has neither content nor a holder any more. */
@@ -61,8 +61,8 @@ export interface BrokerOptions {
 }
 
 /**
- * The topics of this node: takes publishes to the engine, and what the engine feeds back into rings and on to the
- * listener. Whatever is in a ring here is committed.
+ * The topics of this node. Passes publishes to the engine, puts what the engine feeds back into rings, and passes it on
+ * to the listener. All that a ring holds is committed.
  */
 export class Broker implements EngineFeed {
   readonly #engine: Engine;
@@ -115,8 +115,8 @@ export class Broker implements EngineFeed {
   }
 
   /**
-   * Rejects with what the engine says, or with the reason of `signal` once that is aborted; then close it. `feedOf`:
-   * what the engine is to tell instead of the broker, and what tells the broker then.
+   * Rejects with the engine's error, or with the reason of `signal` once it is aborted; then call `close`. `feedOf` may
+   * wrap the broker as the engine's feed.
    */
   async open(
     listener: TopicListener,
@@ -127,7 +127,7 @@ export class Broker implements EngineFeed {
     await this.#engine.open(feedOf(this), signal);
     // Patterns, lists, limits and the sweep are about all topics, not only about those that a client has asked for.
     await this.#loads.loadAll(this.#engine.names?.() ?? [], signal);
-    // Other nodes may have gone on meanwhile.
+    // Other nodes may have committed more meanwhile.
     this.#order.begin(this.#topics.values(), this.#engine.seq);
     this.#options.metrics.engineUp.set(1);
   }
@@ -141,12 +141,12 @@ export class Broker implements EngineFeed {
     return this.#places.taken;
   }
 
-  /** What `seq` counts in. */
+  /** The numbering that `seq` belongs to. */
   get commits(): Pick<Engine, 'epoch' | 'forgottenSeq'> {
     return this.#engine;
   }
 
-  /** Where a topic is whose content is gone; the epoch "" and offset 0 when nothing is known of it. */
+  /** The last position of a topic whose content is gone; epoch "" and offset 0 if the topic is not known. */
   lastPosition(name: string): Position {
     const { epoch, offset } = this.#engine.numbering(name) ?? { epoch: '', offset: 0 };
     return { epoch, offset };
@@ -177,7 +177,7 @@ export class Broker implements EngineFeed {
     return this.#engine.numbering(name);
   }
 
-  /** Those that have one after this commit. */
+  /** The numberings of topics whose content is gone, with publications after this commit. */
   numberings(afterSeq: number): Iterable<readonly [topic: string, numbering: Numbering]> {
     return this.#engine.numberings(afterSeq);
   }
@@ -187,7 +187,7 @@ export class Broker implements EngineFeed {
     this.#engine.acknowledge(topic, user, position);
   }
 
-  /** Up to where clients of this user have had the topic, in whatever epoch. */
+  /** Up to which position clients of this user have had the topic. Its epoch may be an older one. */
   acknowledged(topic: string, user: string): Position | undefined {
     return this.#engine.acknowledged(topic, user);
   }
@@ -222,7 +222,7 @@ export class Broker implements EngineFeed {
     return this.#wallMs();
   }
 
-  /** When that was by the wall clock as it is set now. */
+  /** Converts a time of the steady clock to the wall clock as it is set now. */
   toWallMs(steadyMs: number): number {
     return this.#wallMs() - this.#nowMs() + steadyMs;
   }
@@ -299,7 +299,7 @@ export class Broker implements EngineFeed {
     return topic;
   }
 
-  /** One that is there. */
+  /** Retains a topic that exists. */
   retainTopic(topic: Topic): void {
     topic.retain();
   }

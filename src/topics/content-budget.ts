@@ -8,12 +8,12 @@ import type { Topic } from './topic.ts';
 export class ContentBudget {
   readonly #maxBytes: number;
   readonly #contentChanged: (topic: Topic) => void;
-  /** Those whose ring holds something; the one that has been idle for longest is the oldest. */
+  /** Topics with publications in their ring, in the order of their last use. */
   readonly #rings = new LinkedMap<string, Topic>();
   #ringBytes = 0;
   #stateBytes = 0;
 
-  /** `contentChanged` is told of a topic that holds its first content, or no more of it. */
+  /** `contentChanged` is called for a topic that has got its first content, or lost its last. */
   constructor(maxBytes: number, contentChanged: (topic: Topic) => void) {
     this.#maxBytes = maxBytes;
     this.#contentChanged = contentChanged;
@@ -29,7 +29,7 @@ export class ContentBudget {
     return this.#stateBytes;
   }
 
-  /** Keeps count of what the change adds or takes. */
+  /** Runs the change and counts the bytes that it adds or takes. */
   change(topic: Topic, change: () => void): void {
     const { ring, state, holdsContent } = topic;
     const ringBytes = ring.bytes;

@@ -12,14 +12,14 @@ export interface Had {
 export interface Cursor extends Had {
   /** The identity of the engine's numbering of commits. */
   readonly epoch: string;
-  /** Of a stream: where it was elsewhere than at `seq`, by `exceptionKey`. */
+  /** Streams only: positions other than `seq`, by `exceptionKey`. */
   readonly exceptions?: ReadonlyMap<string, Had>;
-  /** Of a stream: its session, and `subscriptionsKey` of what it was subscribed to. */
+  /** Streams only: its session, and `subscriptionsKey` of what it was subscribed to. */
   readonly stream?: { readonly session: string; readonly subscriptions: string } | undefined;
 }
 
 export const cursorMaxLength = 1024;
-/** They fit into a cursor, whatever else it says. */
+/** This many exceptions always fit into a cursor. */
 export const exceptionsMax = 40;
 
 const keyBytes = 6;
@@ -37,7 +37,7 @@ export function formatCursor({ epoch, seq, lacksValues, exceptions, stream }: Cu
   return stream === undefined ? text : text + streamText(stream);
 }
 
-/** The pieces of a stream's cursor, for those that write many. */
+/** The parts of a cursor, for callers that build many of them from shared parts. */
 export function hadText({ seq, lacksValues }: Had): string {
   return lacksValues ? `${seq.toString(36)}!` : seq.toString(36);
 }
@@ -51,8 +51,8 @@ export function streamText({ session, subscriptions }: NonNullable<Cursor['strea
 }
 
 /**
- * The key of what a stream subscribes to, a topic or a pattern or one with options; with `topic`, of this topic as a
- * part of the pattern.
+ * The key of a stream's subscription: a topic, a pattern, or either with options. With `topic`, the key of that topic
+ * within the pattern.
  */
 export function exceptionKey(base: string, topic?: string): string {
   return digest(topic === undefined ? base : `${base}\n${topic}`);
@@ -67,7 +67,7 @@ function digest(text: string): string {
   return createHash('sha256').update(text).digest().toString('base64url', 0, keyBytes);
 }
 
-/** Of a client that has had everything up to now. */
+/** The cursor of a client that has had everything up to now. */
 export function cursorNow({ commits: { epoch }, seq }: Commits, lacksValues = false): string {
   return formatCursor({ epoch, seq, lacksValues });
 }
@@ -77,7 +77,7 @@ interface Commits {
   readonly seq: number;
 }
 
-/** Undefined: no cursor of this gateway's making. */
+/** Returns undefined for a text that is not a cursor. */
 export function parseCursor(text: string): Cursor | undefined {
   if (text.length > cursorMaxLength) return undefined;
   const [, epoch, digits, mark, rest, session, subscriptions] = form.exec(text) ?? [];
@@ -107,7 +107,7 @@ function parseExceptions(text: string): Map<string, Had> | undefined {
   return exceptions;
 }
 
-/** A client that is there has had as much as any of these. */
+/** The earliest of these positions. */
 export function lowestOf(all: Iterable<Had>): Had {
   let seq = Number.MAX_SAFE_INTEGER;
   let lacksValues = false;
@@ -126,13 +126,13 @@ function parseHad(digits = '', mark = ''): Had | undefined {
 
 /** What a cursor says of one subscription, to a topic or a pattern. */
 export class Resumption {
-  /** What the keys of its exceptions are made of. */
+  /** The keys of its exceptions are made of this. */
   readonly #base: string;
   readonly #cursor: Cursor;
-  /** Of the topics that are no exceptions. */
+  /** Where the client is in topics without an exception. */
   readonly had: Had;
 
-  /** `key`: of its options, by which it is an exception where its client had several subscriptions to the target. */
+  /** `key` names the subscription, where its client had several to the target. */
   constructor(cursor: Cursor, target: string, key: string) {
     const { exceptions } = cursor;
     this.#cursor = cursor;
@@ -140,14 +140,14 @@ export class Resumption {
     this.had = exceptions?.get(exceptionKey(this.#base)) ?? cursor;
   }
 
-  /** Of a topic as a part of the pattern. */
+  /** Where the client is in one topic of the pattern. */
   hadOf(topic: string): Had {
     const { exceptions } = this.#cursor;
     if (exceptions === undefined) return this.had;
     return exceptions.get(exceptionKey(this.#base, topic)) ?? this.had;
   }
 
-  /** No topic is behind this. Which topics the exceptions are about can't be told from their keys. */
+  /** No topic's position is earlier than this. The keys do not tell which topics the exceptions are about. */
   get lowest(): Had {
     return lowestOf([this.had, ...(this.#cursor.exceptions?.values() ?? [])]);
   }

@@ -5,7 +5,7 @@ import { publishOf } from '../protocol/publication.ts';
 import type { AppendOutcome } from './engine.ts';
 import type { Topic } from './topic.ts';
 
-/** Where it publishes. */
+/** The topic that it publishes to. */
 const probeTopic = '$probe';
 
 /** Probes that are asked for within this time share one: each is a commit, and any client may ask. */
@@ -39,7 +39,7 @@ export class EngineProbe {
     return this.#last.problem;
   }
 
-  /** A probe that an earlier one waits for is not sent: an engine that hangs would collect them. */
+  /** While an earlier probe is under way none is sent: an engine that hangs would collect them. */
   async #probe(): Promise<string | undefined> {
     if (this.#isUnderWay) return 'the engine does not answer';
     this.#isUnderWay = true;

@@ -43,7 +43,9 @@ export interface EngineFeed {
    * `offset`. The epoch "": nothing is known of it any more. `stored`: what there is of it.
    */
   reset(topic: string, epoch: string, offset: number, stored?: StoredTopic): void;
-  /** The engine can't do its work (a cause), or can again (nothing). Subscribers stay; publishes fail meanwhile. */
+  /**
+   * The engine has stopped working (`cause`), or works again (undefined). Subscribers stay; publishes fail meanwhile.
+   */
   degraded(cause: Error | undefined): void;
 }
 
@@ -79,12 +81,12 @@ export interface BusListener {
   nodes(names: readonly string[]): void;
 }
 
-/** How the nodes of an engine talk to each other about what is no publication. What is on its way may be lost. */
+/** Messages between the nodes of an engine, apart from publications. A message may be lost. */
 export interface NodeBus {
-  /** What others call this node. */
+  /** The name of this node. */
   readonly node: string;
   listen(listener: BusListener): void;
-  /** To all others; false: they can't be reached for the moment. */
+  /** Sends to all other nodes. False: they can't be reached at the moment. */
   send(text: string): boolean;
 }
 
@@ -165,11 +167,11 @@ export interface Engine {
   readonly seq: number;
   /** The highest `seq` of a numbering that was dropped; 0: none was. */
   readonly forgottenSeq: number;
-  /** Absent: this node is alone, or others speak for it. */
+  /** Absent: there is no other node, or another process speaks for this one. */
   readonly bus?: NodeBus | undefined;
-  /** Absent: this node is alone, or others count for it. */
+  /** Absent: there is no other node, or another process counts for this one. */
   readonly counts?: NodeCounts | undefined;
-  /** It can't be reached: to ask again and again is of no use until the feed hears that it can. */
+  /** The engine can't be reached. Retries are useless until the feed reports that it works again. */
   readonly isAway?: boolean;
   open(feed: EngineFeed, signal?: AbortSignal): Promise<void>;
   append(requests: readonly AppendRequest[]): Awaitable<readonly AppendOutcome[]>;

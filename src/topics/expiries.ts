@@ -5,7 +5,7 @@ export interface Expiry {
   readonly key: string;
 }
 
-/** What is to expire, found soonest first: a binary heap. Adding and taking cost the logarithm of how many wait. */
+/** Expiries, found soonest first: a binary heap. Adding and taking cost the logarithm of their number. */
 export class Expiries {
   #heap: Expiry[] = [];
 
@@ -34,7 +34,7 @@ export class Expiries {
     return soonest;
   }
 
-  /** Drops the others. */
+  /** Keeps only the expiries for which `isWanted` returns true. */
   retain(isWanted: (expiry: Expiry) => boolean): void {
     // A sorted array is a heap.
     this.#heap = this.#heap.filter(isWanted).sort((a, b) => a.atMs - b.atMs);
@@ -44,7 +44,7 @@ export class Expiries {
     this.#heap = [];
   }
 
-  /** Puts it where the soonest was. */
+  /** Puts it at the root and restores the order of the heap. */
   #sink(expiry: Expiry): void {
     const heap = this.#heap;
     let at = 0;

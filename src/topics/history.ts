@@ -9,19 +9,19 @@ export interface HistoryPage extends OffsetRange {
   readonly epoch: string;
   readonly publications: readonly StoredPublication[];
   readonly more: boolean;
-  /** What was asked for and is gone. */
+  /** Requested offsets that the ring no longer holds. */
   readonly missing: OffsetRange | undefined;
 }
 
-/** Of a topic that holds nothing: what was asked for and published is gone. */
+/** The page of a topic that holds nothing: what it has published is missing. */
 export function emptyHistory({ epoch, offset }: Position, after: number | undefined): HistoryPage {
   const missing = after !== undefined && after < offset ? { after, upto: offset } : undefined;
   return { epoch, after: offset, upto: offset, publications: [], more: false, missing };
 }
 
 /**
- * Publications with offsets greater than `after`, or from the oldest on, without what has expired. The page ends with
- * the one that makes its payloads as large as `maxBytes`, or before.
+ * Publications with offsets greater than `after`, or all from the oldest on. Expired ones are left out. The page ends
+ * once its payloads have `maxBytes`.
  */
 export function readHistoryPage(
   { ring, epoch }: Topic,
@@ -47,7 +47,7 @@ function pageEnd(ring: Ring, from: number, upto: number, maxBytes: number): numb
   return upto;
 }
 
-/** Only what the filter matches. The page covers the same offsets. */
+/** Keeps only publications that the filter matches. The page covers the same offsets. */
 export function filteredPage(page: HistoryPage, filter: Filter): HistoryPage {
   const { matches } = compileFilter(filter);
   return { ...page, publications: page.publications.filter(({ tags }) => matches(tags)) };

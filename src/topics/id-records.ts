@@ -28,7 +28,7 @@ class Chunk {
   readonly flags = new Uint8Array(recordsPerChunk);
 }
 
-/** Of one record in a chunk. */
+/** Bytes of one record in a chunk. */
 const recordBytes = 53;
 
 const hasKey = 1;
@@ -37,7 +37,7 @@ const cancelled = 2;
 const tableMinSize = 1024;
 /** The table grows when more than three of four places are taken, and shrinks when it is eight times too large. */
 const tableFill = 3 / 4;
-/** Entries are record numbers by this, plus 1. There are always fewer records. */
+/** An entry is the record's number modulo this, plus 1. There are always fewer records. */
 const modulus = 2 ** 32 - 1;
 
 /**
@@ -168,7 +168,7 @@ export class IdRecords {
     return this.#first + ((entry - 1 - (this.#first % modulus) + modulus) % modulus);
   }
 
-  /** Of the entry with this key, or where it would be. */
+  /** The place of the entry with this key, or the free place where it belongs. */
   #placeOf(key: Uint32Array): number {
     const mask = this.#table.length - 1;
     let place = (key[0] as number) & mask;
@@ -199,7 +199,7 @@ export class IdRecords {
     if (length > tableMinSize && this.#entries * 8 < length) this.#resize(length / 2);
   }
 
-  /** Empties a place, and moves entries back that were placed further on because of it. */
+  /** Empties a place and moves back entries that had collided with it. */
   #close(hole: number): void {
     const mask = this.#table.length - 1;
     let empty = hole;

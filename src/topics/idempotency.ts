@@ -44,8 +44,8 @@ export class MessageIds implements IdOwner {
   }
 
   /**
-   * The answer to a publish whose id was seen before, or which its payer can't have remembered. Undefined: it is new,
-   * and remembered from now on.
+   * The outcome of a publish whose id was seen before, or whose payer is over its limit. Undefined: the id is new, and
+   * is remembered from now on.
    */
   answer({ messageId, digest, payer, epoch, offset }: Candidate, nowMs: number): AppendOutcome | undefined {
     this.#budget.prune(nowMs);
@@ -62,7 +62,7 @@ export class MessageIds implements IdOwner {
     return undefined;
   }
 
-  /** Takes one that a store has kept, unless it is older than the window. Oldest first. */
+  /** Remembers an id that a store has kept, unless it is older than the window. Call it oldest first. */
   restore(messageId: string, seen: Seen, payer: Payer, nowMs: number): void {
     if (nowMs - seen.atMs >= messageIdWindowMs) {
       if (this.#size === 0) this.#expiredUpto = Math.max(this.#expiredUpto, seen.offset);

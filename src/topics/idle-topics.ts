@@ -3,7 +3,7 @@ import { LinkedMap } from './linked-map.ts';
 
 interface Idle<R> {
   readonly record: R;
-  /** The newest commit when the content went. */
+  /** The engine's newest commit when the topic lost its content. */
   readonly atSeq: number;
 }
 

@@ -6,8 +6,8 @@ interface Link<K, V> {
 }
 
 /**
- * A map that finds what was set longest ago at once. A `Map` is in that order too, but each search for its first entry
- * passes all that were deleted before it: with 10 000 message ids, 40 us for each new one.
+ * A map that finds its oldest entry in O(1). A `Map` keeps the same order, but the search for its first entry walks
+ * over all entries deleted before it: with 10 000 message ids, 40 us each time.
  */
 export class LinkedMap<K, V> {
   readonly #links = new Map<K, Link<K, V>>();

@@ -213,7 +213,7 @@ export function idKey(owner: number, messageId: string): IdKey {
   return { owner, words };
 }
 
-/** Two words of a digest, which is as good as random: they tell an id that is used for something else by mistake. */
+/** Two words of a digest: enough to notice an id that is used for another publication by mistake. */
 function digestWordsOf(digest: string): Uint32Array {
   let one = 0x811c9dc5;
   let other = 0x9e3779b9;

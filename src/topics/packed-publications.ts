@@ -3,7 +3,7 @@ import { StoredPublication } from './publication.ts';
 import { roomOf, type Segment } from './segment.ts';
 import { type SegmentPool, segmentBytes } from './segment-pool.ts';
 
-/** What is left of a ring is packed anew when it fills no more than such a part of its segment. */
+/** The rest of a ring is packed anew when it fills at most this part (1/4) of its segment. */
 const sparse = 4;
 
 /**
@@ -16,7 +16,7 @@ export class PackedPublications {
   readonly #pool: SegmentPool;
   #segments: Segment[] = [];
   #topic = '';
-  /** What all that are held take of their segments. */
+  /** The bytes of all held publications in their segments. */
   #room = 0;
   #pushed = 0;
   #shifted = 0;
@@ -89,7 +89,7 @@ export class PackedPublications {
     return this.#read(segment, place, segment.encoded(place).slice());
   }
 
-  /** Gives back the room of those that have left. */
+  /** Packs the rest anew if it has become sparse. */
   trim(): void {
     const [segment, another] = this.#segments;
     if (segment === undefined || another !== undefined) return;
@@ -100,12 +100,9 @@ export class PackedPublications {
     for (const publication of kept) this.push(publication);
   }
 
-  /** Drops all. */
-  clear(): void {
-    for (const segment of this.#segments) this.#pool.give(segment);
-    this.#segments = [];
-    this.#room = 0;
-    this.#pushed = this.#shifted;
+/** The rest of a ring is packed anew when it fills at most this part (1/4) of its segment. */
+const sparse = 4;
+
   }
 
   #find(index: number): { segment: Segment; place: number } {

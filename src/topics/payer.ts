@@ -2,9 +2,9 @@
 export interface Payer {
   /** Never shown: no label and no log line. */
   readonly account: string;
-  /** A key, a user, or the gateway itself. Of sessions and addresses, anyone can have any number. */
+  /** It is a key, a user or the gateway itself. A client can have any number of sessions and addresses. */
   readonly isVerified: boolean;
-  /** Of a session that is not: the account of its address, which has a share of its own where places are few. */
+  /** For an unverified session: the account of its address, which has a share of its own where places are limited. */
   readonly address?: string;
 }
 

@@ -17,12 +17,12 @@ import {
   type Tags,
 } from '../protocol/publication.ts';
 
-/** What it costs a ring beyond its parts, about: their framing, what is stored beside them, and room to grow. */
+/** Roughly what it costs a ring beyond its fields: framing, numbers stored beside it, and room to grow. */
 const overheadBytes = 96;
 
 /**
- * A publication that an engine has given its place. Immutable. Its bytes per codec are made at most once, when the
- * first view of that codec needs them, and shared by every batch and snapshot from then on.
+ * A publication with its offset. Immutable. Its bytes per codec are made at most once, when the first view of that
+ * codec needs them, and shared by every batch and snapshot from then on.
  */
 export class StoredPublication extends SeenHolder implements Publication, BesideFields {
   readonly topic: string;
@@ -33,7 +33,7 @@ export class StoredPublication extends SeenHolder implements Publication, Beside
    */
   readonly publishedAtMs: number;
   readonly type: string;
-  /** What its encoding does not say; undefined: nothing. */
+  /** Fields that its encoding does not hold; undefined: none. */
   readonly apart: BesideFields | undefined;
   /** `publishedAtMs` on the monotonic clock of this process; 0: it came from another node or a store. */
   readonly acceptedAtMs: number;
@@ -93,7 +93,7 @@ export class StoredPublication extends SeenHolder implements Publication, Beside
     return stored;
   }
 
-  /** The same in bytes of its own, to be kept: others may be part of slabs. */
+  /** A copy with bytes of its own, for keeping: those of the original may be part of a slab. */
   own(): StoredPublication {
     const encoded = this.encoded(protobufCodec).slice();
     const own = StoredPublication.decoded(this.topic, encoded, this.seq, this.publishedAtMs, this.apart);
@@ -118,12 +118,12 @@ export class StoredPublication extends SeenHolder implements Publication, Beside
     return this.apart?.except;
   }
 
-  /** A removal has none and so never expires: who was away must still hear of it. */
+  /** A removal has no TTL: a client that was away must still hear of it. */
   get ttlMs(): number | undefined {
     return this.apart?.ttlMs;
   }
 
-  /** When it leaves ring and state, on the clock of `publishedAtMs`; Infinity: when these do without it. */
+  /** When it expires, on the clock of `publishedAtMs`; Infinity: never. */
   get expiresAtMs(): number {
     return this.ttlMs === undefined ? Number.POSITIVE_INFINITY : this.publishedAtMs + this.ttlMs;
   }

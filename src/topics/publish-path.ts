@@ -50,7 +50,7 @@ interface Accepted {
   readonly expected: Position | undefined;
 }
 
-/** The way of a publish to the engine: judged, given its topic, appended, counted. */
+/** The path of a publish to the engine: checks, loading of its topic, append, metrics. */
 export class PublishPath {
   readonly #options: PublishPathOptions;
 
@@ -74,7 +74,7 @@ export class PublishPath {
       : this.#answered(outcomes, acceptedAtMs);
   }
 
-  // What is done at once makes no closures (`bench -- unicast --allocations`).
+  // The synchronous path makes no closures (`bench -- unicast --allocations`).
 
   async #publishLater(
     publishes: readonly PublishFields[],
@@ -98,7 +98,7 @@ export class PublishPath {
     return outcomes;
   }
 
-  /** What the engine is to be asked of each, or why it is not. `unloadable`: topics that could not be loaded. */
+  /** The request for each publish, or the error that refuses it. `unloadable`: topics that could not be loaded. */
   #admitAll(
     publishes: readonly PublishFields[],
     accepted: Accepted,
@@ -146,7 +146,7 @@ export class PublishPath {
     return names;
   }
 
-  /** What the engine is to be asked, or why it is not. */
+  /** The request for the engine, or the error that refuses the publish. */
   #admit(
     fields: PublishFields,
     quota: PublishQuota,
@@ -191,7 +191,7 @@ export class PublishPath {
   }
 }
 
-/** A loop, as a callback would be made for each publish. */
+/** A loop: `every` would make a callback for each publish. */
 function areLoaded(publishes: readonly PublishFields[], topics: PublishedTopics): boolean {
   for (const { topic } of publishes) if (!topics.isLoaded(topic)) return false;
   return true;
@@ -203,7 +203,7 @@ function withTtl(fields: PublishFields, ttlMs: number): PublishFields {
   return changed;
 }
 
-/** The outcomes of all, in their order: what was not admitted has its error. */
+/** The outcomes of all, in order: those that were refused have their error. */
 function merged(
   admitted: readonly (AppendRequest | SluiceError)[],
   appended: readonly AppendOutcome[],

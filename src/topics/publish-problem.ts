@@ -19,10 +19,7 @@ export function topicNameProblem(name: string): SluiceError | undefined {
   return problem === undefined ? undefined : new SluiceError('invalid_topic', problem);
 }
 
-/**
- * What a publish must satisfy, besides its topic, whatever door it comes through; the door has checked that JSON
- * payloads are JSON.
- */
+/** Checks everything about a publish but its topic. The caller has checked that a JSON payload is JSON. */
 export function publishProblem(fields: PublishFields, payloadMaxBytes: number): SluiceError | undefined {
   const type = publicationTypeProblem(fields.type);
   if (type !== undefined) return new SluiceError('invalid_type', type);
@@ -47,7 +44,7 @@ function membersProblem(fields: PublishFields): SluiceError | undefined {
   return undefined;
 }
 
-/** With the member in its details, as the faults of an HTTP body have it. */
+/** Names the member in `details`, as errors about HTTP bodies do. */
 function memberProblem(path: string, message: string): SluiceError {
   return new SluiceError('invalid_request', message, { details: [{ path, message }] });
 }

@@ -5,11 +5,11 @@ import { stateMaxKeys, valueBytesOf } from './state.ts';
 import type { Topic } from './topic.ts';
 import { isReserved } from './topic-name.ts';
 
-/** What one call makes of the keys of a topic. */
+/** Keys of one topic that one call writes. */
 interface Taken {
-  /** What each value costs, in bytes. */
+  /** The cost of each value, in bytes. */
   readonly bytes: Map<string, number>;
-  /** How many keys the topic doesn't have yet. */
+  /** Keys that the topic does not have yet. */
   added: number;
 }
 
@@ -35,7 +35,7 @@ export class PublishQuota {
     this.#left = left;
   }
 
-  /** Takes the room of a topic that is not there yet, or says why there is none. */
+  /** Takes a place for a topic that does not exist yet. Returns why there is none, or undefined. */
   topicProblem(name: string): SluiceError | undefined {
     this.#topics ??= new Set();
     if (isReserved(name) || this.#topics.has(name)) return undefined;
@@ -45,8 +45,8 @@ export class PublishQuota {
   }
 
   /**
-   * Takes the room that a value of a state topic needs, or says why there is none. `topic`: undefined where there is
-   * none yet.
+   * Takes the space for a value of a state topic. Returns why there is none, or undefined. `topic`: undefined if it
+   * does not exist yet.
    */
   valueProblem(fields: PublishFields, topic: Topic | undefined): SluiceError | undefined {
     if (fields.removed === true) return undefined;

@@ -122,7 +122,7 @@ export class Ring {
     this.#evictedSeq = evictedSeq;
   }
 
-  /** The newest that matches. */
+  /** The newest publication that matches. */
   findLast(matches: (publication: StoredPublication) => boolean): StoredPublication | undefined {
     for (let index = this.count - 1; index >= 0; index--)
       if (matches(this.#packed.at(index))) return this.#packed.copyAt(index);

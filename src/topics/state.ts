@@ -3,10 +3,10 @@ import type { StoredPublication } from './publication.ts';
 
 export const stateMaxKeys = 10_000;
 
-/** An object, its key and its place. */
+/** The object, its key and its entry in the map. */
 const valueOverheadBytes = 400;
 
-/** What a state counts for a publication of which a ring counts `bytes`: its bytes are held in each codec. */
+/** What a state counts for a publication, where a ring counts `bytes`: it may be encoded in both codecs. */
 export function valueBytesOf(bytes: number): number {
   return valueOverheadBytes + 2 * bytes;
 }
@@ -42,9 +42,7 @@ export class State {
     this.#expires(publication);
   }
 
-  /**
-   * The values that expired at this time (milliseconds since 1970), each once: the caller is to see to their removal.
-   */
+  /** Takes the values that have expired at this time (milliseconds since 1970), each once. The caller removes them. */
   takeExpired(nowMs: number): readonly StoredPublication[] {
     const expired: StoredPublication[] = [];
     for (let due = this.#expiries.takeDue(nowMs); due !== undefined; due = this.#expiries.takeDue(nowMs)) {
@@ -54,7 +52,7 @@ export class State {
     return expired;
   }
 
-  /** An expired value that could not be removed: if it is still here, `takeExpired` will tell it again. */
+  /** An expired value could not be removed: `takeExpired` will return it again if it is still held. */
   expireAgain(publication: StoredPublication): void {
     if (this.#byKey.get(publication.key ?? '') === publication) this.#expires(publication);
   }

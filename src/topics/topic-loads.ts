@@ -31,7 +31,7 @@ export class TopicLoads {
       signal?.throwIfAborted();
       await this.load(name);
       if (this.#monotonicMs() - turnBeganMs < loadTurnMs) continue;
-      // Signals to the process are heard in between only.
+      // Process signals are handled only between turns.
       await nextTurn();
       turnBeganMs = this.#monotonicMs();
     }

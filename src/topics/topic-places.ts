@@ -2,9 +2,9 @@ import type { Topic } from './topic.ts';
 import { isReserved } from './topic-name.ts';
 
 /**
- * Counts the topics that the limit of topics is about: those that hold content, those that are empty and not removed
- * yet (their message ids live), and those that publishes under way will begin. A topic that is only subscribed to takes
- * no place, nor do Sluice's own.
+ * Counts topics against `topicsMax`: those that hold content, those that are empty and can't be removed yet (their
+ * message ids live), and those that publishes under way will begin. A topic that is only subscribed to does not count,
+ * nor do Sluice's own.
  */
 export class TopicPlaces {
   #filled = 0;
@@ -12,12 +12,12 @@ export class TopicPlaces {
   /** New topics of publishes that the engine has not answered yet, and how many publishes wait for each. */
   readonly #coming = new Map<string, number>();
 
-  /** Topics that are there. */
+  /** Topics that exist. */
   get taken(): number {
     return this.#filled + this.#emptied.size;
   }
 
-  /** With those that are under way. */
+  /** The same with topics that publishes under way will begin. */
   get promised(): number {
     return this.taken + this.#coming.size;
   }
@@ -27,7 +27,7 @@ export class TopicPlaces {
     return topic?.holdsContent !== true && !this.#emptied.has(name) && !this.#coming.has(name);
   }
 
-  /** It holds its first content, or no more of it. */
+  /** The topic has got its first content, or lost its last. */
   contentChanged({ name, holdsContent, holds }: Topic): void {
     if (isReserved(name)) return;
     this.#filled += holdsContent ? 1 : -1;
