@@ -13,13 +13,13 @@ import type { Peer } from './session.ts';
 export interface Applicant extends Source {
   /** The address, as connections are counted by it. */
   readonly addressKey: string;
-  /** The account of the address: of what is held before it is known who asks. */
+  /** The account of the address, charged for what is held before the client is known. */
   readonly account: string;
   /** Empty: none. */
   readonly credential: string;
   /** Its identity, if it shows no credential. */
   readonly fallback: Identity;
-  /** As whom it connects where it asks, or why it may not; absent: as who it is. */
+  /** The identity that it connects with, or why it may not; absent: its own. */
   readonly adopt?: (identity: Identity) => Verdict;
   /** Headers that the application is to be told; absent: none. */
   readonly told?: Readonly<Record<string, string>> | undefined;
@@ -30,7 +30,7 @@ export interface AdmissionOptions {
   readonly connectionLimits: Pick<ConnectionLimits, 'handshakeProblem' | 'outlook' | 'problem' | 'take'> &
     Pick<ConnectionLimits, 'giveBackHandshake' | 'rateProblem'>;
   readonly isDraining: () => boolean;
-  /** When one that comes while the gateway drains may come again; another time for each. */
+  /** After how many milliseconds a client that comes during the drain may retry; different for each. */
   readonly afterDrainMs: () => number;
   readonly refused: ReportRefusal;
   /** Asked about each connection, while it wants to be. Absent: never. */
@@ -39,8 +39,8 @@ export interface AdmissionOptions {
 
 /**
  * Decides which clients get a connection, whatever the transport: while the gateway runs, within the limits, by their
- * credentials. A transport calls `ask`, then `identify`, then `admit`; the seat of the peer is given back by
- * `Sessions.close`. A client that only asks whether it may connect is answered by `inquire`.
+ * credentials. A transport calls `ask`, then `identify`, then `admit`; `Sessions.close` gives the peer's seat back.
+ * `inquire` serves a client that only asks whether it may connect.
  */
 export class Admission {
   readonly #options: AdmissionOptions;
@@ -49,7 +49,7 @@ export class Admission {
     this.#options = options;
   }
 
-  /** Takes a handshake from the bucket of its address. Returns why it may not; undefined: `identify` follows. */
+  /** Takes a handshake from the bucket of its address. Returns the refusal; undefined: call `identify` next. */
   ask(applicant: Applicant): SluiceError | undefined {
     const { connectionLimits } = this.#options;
     return (
@@ -58,8 +58,8 @@ export class Admission {
   }
 
   /**
-   * The same as `ask` for one that may have a connection already, which only its body says: the caps are looked at by
-   * `admit`, and `hasConnection` gives the handshake back.
+   * As `ask`, for a request whose body may say that its client has a connection already. `admit` checks the caps;
+   * `hasConnection` gives the handshake back.
    */
   askForBody(applicant: Applicant): SluiceError | undefined {
     const { connectionLimits } = this.#options;
@@ -70,7 +70,7 @@ export class Admission {
     this.#options.connectionLimits.giveBackHandshake(holderOf(applicant, applicant.fallback));
   }
 
-  /** Whose credential it has; by `door` it came. Never rejects. */
+  /** Verifies the credential. `door`: where the request came in, for the log. Never rejects. */
   identify(applicant: Applicant, door: Door): Verdict | Promise<Verdict> {
     return whenDone(this.#identify(applicant), (verdict) => {
       if (verdict instanceof SluiceError) this.#options.refused(door, verdict, applicant);
@@ -79,7 +79,7 @@ export class Admission {
   }
 
   /**
-   * Takes the place, now that nothing else can fail. Others may have come while the credential was verified. `former`:
+   * Takes the place, as the last step that can fail: others may have come while the credential was verified. `former`:
    * the id of the session that this one replaces. A client that is over needs no place any more.
    */
   admit(
@@ -101,15 +101,15 @@ export class Admission {
   }
 
   /**
-   * Whether the application is asked about this client. One that still has to show a credential is asked about when it
-   * has, unless its request holds what the application may know it by.
+   * Whether the application is asked about this client. One that still has to show a credential is asked about once it
+   * has shown it, unless its request has headers for the application.
    */
   asksAbout({ told }: Applicant, { unauthenticated }: Identity): boolean {
     if (this.#options.application?.connect === undefined) return false;
     return unauthenticated !== true || (told !== undefined && Object.keys(told).length > 0);
   }
 
-  /** The client holds its place while the application is asked, so its caps bound what waits. */
+  /** The client holds its place while the application is asked, so the caps bound the number of questions. */
   #decide(applicant: Applicant, peer: Peer, client: Departing): Awaitable<Peer | SluiceError> {
     const { seat, identity: shown, addressKey } = peer;
     const refuse = (error: SluiceError) => {
@@ -137,7 +137,7 @@ export class Admission {
     return connect === undefined ? identity : connect(asker, { reason: 'open', origin, headers: told });
   }
 
-  /** Why it may not connect; undefined: it may. Takes nothing, and never rejects. */
+  /** Returns why the client may not connect; undefined: it may. Takes nothing, and never rejects. */
   inquire(
     applicant: Applicant,
     client: Departing,

@@ -12,7 +12,7 @@ export interface Asker {
   /** The name of its transport; of a request to the HTTP API `http`. Absent: it is not known yet. */
   readonly transport?: string;
   readonly address?: string;
-  /** The account that what waits for the application is charged to. */
+  /** The account that is charged for what waits for the application. */
   readonly account: string;
   /** As of `Departing`. */
   readonly onGone?: Departing['onGone'];
@@ -34,9 +34,9 @@ export interface ConnectFacts {
 }
 
 export interface SubscribeGrant {
-  /** It may, though its credential does not say so. */
+  /** The client may, though its credential does not say so. */
   readonly grant: boolean;
-  /** It gets nothing that this does not match, whatever it asks for. */
+  /** The client gets only what this matches, whatever it asks for. */
   readonly filter?: Filter | undefined;
 }
 
@@ -58,7 +58,7 @@ export interface Application {
     asker: Asker,
     publishes: readonly PublishFields[],
   ) => Awaitable<readonly (SluiceError | undefined)[]>;
-  /** Undefined: there is nothing to answer it. Keeps the payload bytes while it runs. */
+  /** Undefined: the application takes no calls. Keeps the payload bytes while it runs. */
   readonly call?: (
     asker: Asker,
     method: string,
@@ -73,13 +73,13 @@ export interface SubscribeWish {
   readonly permitted: boolean;
 }
 
-/** What the filters of the application and of the client let through together. */
+/** The filter that both the application and the client set. */
 export function both(theirs: Filter | undefined, own: Filter | undefined): Filter | undefined {
   if (theirs === undefined || own === undefined) return theirs ?? own;
   return { op: 'and', filters: [theirs, own] };
 }
 
-/** Why the client may not read this topic, or how it may; undefined: as it asks. */
+/** The refusal for this topic, or how the client may read it; undefined: as it asks. */
 export function readingOf(
   verdict: SubscribeGrant | SluiceError | undefined,
   refusal: SluiceError | undefined,

@@ -3,7 +3,7 @@ import type { Connection } from './connection.ts';
 import type { Task, TaskFaults } from './task.ts';
 import type { TurnBudget } from './turn-budget.ts';
 
-/** Of the messages whose commands wait; a single one may be larger. */
+/** The most bytes of messages whose commands wait; a single one may be larger. */
 export const maxQueuedBytes = 256 * 1024;
 /** Roughly what a waiting command takes besides its message. */
 const commandOverheadBytes = 256;
@@ -67,7 +67,7 @@ export class CommandQueue {
     this.#waiting = undefined;
   }
 
-  /** Whether it awaits something, after which the queue goes on; else it is done. */
+  /** Whether the task awaits something, after which the queue goes on. Otherwise it is done. */
   #isPending(task: Task): boolean {
     try {
       const begun = task.begin();

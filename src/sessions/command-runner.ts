@@ -32,7 +32,7 @@ export interface CommandRunnerOptions {
   readonly log: ErrorLog;
 }
 
-/** After this long commands that were refused for want of space may be sent again. */
+/** Retry delay of commands that were refused because too many wait. */
 const waitingRetryMs = 1000;
 
 /** Decodes and runs the commands of all sessions. Each gets exactly one reply or error. */

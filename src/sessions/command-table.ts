@@ -26,7 +26,7 @@ export interface CommandOptions {
   readonly presence: Presence;
   readonly inbox: Pick<Inbox, 'acknowledge' | 'received'>;
   readonly subscriber: Subscriber;
-  /** Whose token or key it is. Never rejects. */
+  /** Verifies a token or key. Never rejects. */
   readonly identify: (credential: string) => Awaitable<Verdict>;
   readonly authorize: Authorize;
   readonly payloadMaxBytes: number;
@@ -55,7 +55,7 @@ const defaultHistoryPublications = 100;
 type Fields<K extends CommandKind> = Commands[K] & CommandHead;
 type Answer = Reply | undefined;
 
-/** What commands that have to await something begin with. */
+/** The results of `begin`, by command. */
 interface Begun {
   readonly connect: Verdict | undefined;
   readonly subscribe: Prepared;
@@ -73,13 +73,13 @@ interface CommandRow<K extends CommandKind, B> {
    */
   readonly order: 'changes' | 'follows' | 'free';
   readonly summary: string;
-  /** Its reply may be large: the command is run once the connection has room for it. */
+  /** The reply may be large: the command is run once the connection has room for it. */
   readonly isLarge?: true;
   /** Returns the reply, or throws an error of the table. Undefined: it has replied by itself. */
   readonly run: (session: Session, fields: Fields<K>, options: CommandOptions, begun: B) => Answer;
 }
 
-/** It does what has to be awaited, sends nothing, and may throw or reject with an error of the table. */
+/** Does what has to be awaited. Sends nothing; may throw or reject with an error of the table. */
 type Begin<K extends CommandKind, B> = (
   session: Session,
   fields: Fields<K>,
@@ -191,7 +191,7 @@ function identify(
   return verify(session, token, 'refresh', options);
 }
 
-/** Whose token it is, by the application's leave; that user has a place for this connection. */
+/** Verifies the token, asks the application, and takes a place for this connection of the user. */
 function verify(
   session: Session,
   token: string,
@@ -287,7 +287,7 @@ function append(
   const problem = topicNameProblem(wanted.topic) ?? publishProblem(wanted, options.payloadMaxBytes);
   if (problem !== undefined) throw problem;
   const verdict = application.publish(session.asker, [wanted]);
-  // Of several that wait for the application, each is committed after those before it.
+  // Publishes of one session are committed in order, though they wait for the application.
   return session.inOrder(async () => {
     const [problem] = await verdict;
     if (problem !== undefined) throw problem;

@@ -63,7 +63,7 @@ export interface Seat {
    * was given back takes none.
    */
   move(holder: Holder): Awaitable<SluiceError | undefined>;
-  /** Says which session has the place, where another one may take it over. */
+  /** Names the session that has the place, where another one may take it over. */
   name?(session: string): void;
   /** Gives the place back. */
   leave(): void;

@@ -20,7 +20,7 @@ export class ConnectionLimits {
     this.#handshakes = new TokenBuckets(...handshakeRate(limits), nowMs);
   }
 
-  /** The limits are read anew. Connections above them stay. */
+  /** Reads the limits again. Connections above them stay. */
   reload(): void {
     this.#handshakes.limit(...handshakeRate(this.#limits));
   }
@@ -34,17 +34,17 @@ export class ConnectionLimits {
     return this.#handshakes.size + this.#caps.remembered;
   }
 
-  /** Takes a handshake from the bucket of the address, and returns why there is no place. Takes no place. */
+  /** Takes a handshake from the bucket of the address. Returns why there is no place, or undefined. Takes no place. */
   handshakeProblem(holder: Holder): SluiceError | undefined {
     return this.rateProblem(holder) ?? this.problem(holder);
   }
 
-  /** Takes a handshake from the bucket of the address; returns why there is none. */
+  /** Takes a handshake from the bucket of the address. Returns why there is none, or undefined. */
   rateProblem({ addressKey }: Holder): SluiceError | undefined {
     return rateProblem(this.#handshakes.take(addressKey));
   }
 
-  /** The handshake was for a connection that the client has already. */
+  /** Gives back a handshake that was for a connection that the client has already. */
   giveBackHandshake({ addressKey }: Holder): void {
     this.#handshakes.giveBack(addressKey);
   }

@@ -14,7 +14,7 @@ export interface Clocks {
   readonly wallMs: () => number;
 }
 
-/** For each reason: a storm of clients that leave must not hide the few that were ended. */
+/** Per reason: a storm of clients that leave must not hide the few that were ended. */
 const lineRate = { linesAtOnce: 50, everyMs: 1000 };
 
 /**

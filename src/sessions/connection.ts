@@ -11,7 +11,10 @@ import type { GatewayCodec } from '../protocol/codec.ts';
  */
 export interface Connection extends Member {
   readonly codec: GatewayCodec;
-  /** The transport tells by `Sessions.received` what has arrived. Absent: what was sent counts once it has left. */
+  /**
+   * The transport reports by `Sessions.received` what has arrived. Absent: what was sent counts once it has left this
+   * process.
+   */
   readonly acknowledges?: true;
   /**
    * Sends one message to this peer alone, and counts its bytes in `sentBytesTotal`. `dropped`: the connection's buffer

@@ -1,12 +1,12 @@
 /** A client that may go while something is done for it. */
 export interface Departing {
-  /** Its connection has ended, or its request is answered. */
+  /** Whether its connection has ended, or its request is answered. */
   readonly isOver: boolean;
-  /** Calls `run` once the client goes; at once if it has gone. Returns how to forget it. */
+  /** Calls `run` when the client goes, at once if it is gone. Returns a function that cancels this. */
   onGone(run: () => void): () => void;
 }
 
-/** What is to be done when a client goes. Takes no memory for clients that nothing waits for. */
+/** Callbacks for when a client goes. Takes no memory for clients that nothing waits for. */
 export class Departure {
   #waiting: Set<() => void> | undefined;
   #isOver = false;

@@ -2,7 +2,7 @@ import type { Session } from './session.ts';
 
 export interface FarewellOptions {
   readonly sessions: { all(): Iterable<Session> };
-  /** Over this time the clients are told, one after the other. */
+  /** The clients are told within this time, one after the other. */
   readonly overMs: number;
   /** Each client is told to come back within this time, each at another moment. */
   readonly reconnectSpreadMs: number;
@@ -17,8 +17,8 @@ const everyMs = 50;
 const leastAtOnce = 10;
 
 /**
- * Tells every client that the gateway goes away and when to come back, and ends its session. They are told over a time,
- * because they all connect elsewhere. Resolves when all were told.
+ * Tells every client that the gateway goes away and when to come back, and ends its session. The clients are told one
+ * after the other, because each connects elsewhere at once. Resolves when all were told.
  */
 export async function farewell(options: FarewellOptions): Promise<void> {
   const { sessions, overMs, reconnectSpreadMs, wait, monotonicMs, random } = options;

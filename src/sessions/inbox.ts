@@ -15,22 +15,22 @@ export interface InboxOptions {
 interface Drained {
   readonly session: Session;
   readonly user: string;
-  /** Where it was at the last look. */
+  /** Its position at the last sweep. */
   sent: Position | undefined;
-  /** The last of these that was acknowledged. */
+  /** The last of these positions that was acknowledged. */
   acknowledged: Position | undefined;
 }
 
 /**
- * What users have had of streams with the option `inbox`, whatever device they had it on. A subscription that says
- * nothing of where to start begins after what a client of its user has acknowledged, so that a new device, or a client
- * without offsets, gets what no device of the user has had.
+ * What users have had of streams with the option `inbox`, on whatever device. A subscription that does not say where to
+ * start begins after what a client of its user has acknowledged. So a new device, or a client without offsets, gets
+ * what no device of the user has had.
  *
- * A client may acknowledge by itself: with `Ping.acks`, by polling again, or by the cursor where it continues. A client
- * that neither does so nor said that it will has had what was sent to it before the last look, once nothing of that
- * waits in this process.
+ * A client may acknowledge by itself: with `Ping.acks`, by polling again, or by the cursor where it continues. For a
+ * client that does not, and has not said that it will, what was sent before the last sweep counts as acknowledged once
+ * none of it waits in this process.
  *
- * Subscriptions with a filter, and those to patterns, are none of an inbox: they do not say what the user has had.
+ * Subscriptions with a filter, and those to patterns, have no inbox: they do not show what the user has had.
  */
 export class Inbox {
   readonly #options: InboxOptions;
@@ -48,8 +48,8 @@ export class Inbox {
   }
 
   /**
-   * From where the subscription is served. `replaced`: up to where the session was sent the same topic by the
-   * subscription that this one takes over; a client without offsets would get that twice.
+   * Returns the subscription with its starting point. `replaced`: up to where the session was sent the same topic by
+   * the subscription that this one replaces; a client without offsets would get that twice.
    */
   startOf(
     session: Session,
@@ -90,7 +90,7 @@ export class Inbox {
         this.#acknowledge(sessionView, user, sessionView.sentUpto);
   }
 
-  /** What the client says that it has had. What it can't have had is passed over. */
+  /** Takes what the client says that it has had. Positions that it can't have had are ignored. */
   acknowledge(session: Session, acks: readonly Ack[]): void {
     const { user } = session.identity;
     if (user === undefined) return;
@@ -105,8 +105,8 @@ export class Inbox {
   }
 
   /**
-   * Acknowledges for clients that don't, what was sent to them before the call before this one. Call it about once a
-   * second.
+   * Acknowledges for clients that do not do so by themselves: what was sent to them before the last call. Call it about
+   * once a second.
    */
   sweep(): void {
     for (const [sessionView, drained] of this.#drained) {
@@ -131,7 +131,7 @@ export class Inbox {
   }
 }
 
-/** Its client continues with other subscriptions than before: it may never have had this one. */
+/** Whether the client continues with other subscriptions than before: it may never have had this one. */
 function lacksValues(cursor: string): boolean {
   return parseCursor(cursor)?.lacksValues !== false;
 }

@@ -32,9 +32,8 @@ export class Lifecycle {
   }
 
   /**
-   * An admitted peer is connected: begins its session, which may send at once. `startedAtMs`: when the connection was
-   * asked for, on the monotonic clock. `continuation`: of a stream whose client had
-   * another one before.
+   * Begins the session of an admitted peer, which may send at once. `startedAtMs`: when the connection was asked for,
+   * on the monotonic clock. `continuation`: set if the client of a stream had another session before.
    */
   open(peer: Peer, connection: Connection, startedAtMs: number, continuation?: Continuation): Session {
     const { sessions, metrics, monotonicMs } = this.#options;
@@ -61,9 +60,9 @@ export class Lifecycle {
   }
 
   /**
-   * The connection is gone. The transport removes it from its sink before, so that what was not delivered is taken back
-   * while the session still knows its views. `endedBy`: what the transport itself ended it for. `code`: with
-   * which a WebSocket was closed.
+   * The connection is gone. Before this call the transport removes it from its sink, so that undelivered publications
+   * are taken back while the session still knows its views. `endedBy`: why the transport itself ended it. `code`: the
+   * close code of a WebSocket.
    */
   closed(session: Session, endedBy?: CloseCode, code?: number): void {
     const { sessions, metrics } = this.#options;

@@ -1,7 +1,7 @@
 import type { Reply, ServerFrame } from '../protocol/server-frames.ts';
 import type { Connection } from './connection.ts';
 
-/** Messages that wait for a full buffer to drain: their number, and their bytes. */
+/** The most messages that wait for a full buffer to drain, and the most bytes. */
 export const maxWaitingMessages = 100;
 export const maxWaitingBytes = 256 * 1024;
 
@@ -26,7 +26,7 @@ export class Outbox {
   #waitingBytes = 0;
   #messageCount = 0;
   #isClosed = false;
-  /** What was buffered at the last look, and since when it has not become less. */
+  /** The buffered bytes at the last look, and since when they have not become less. */
   #stuck: { readonly bytes: number; readonly sinceMs: number } | undefined;
 
   constructor({ connection, roomBytes, overflowed }: OutboxOptions) {
@@ -74,14 +74,14 @@ export class Outbox {
     if (!this.#isClosed) this.send(this.#connection.codec.encodeServerFrame(frame));
   }
 
-  /** An empty message is none. */
+  /** Sends a message; ignores an empty one. */
   send(message: Uint8Array): void {
     if (this.#isClosed || message.length === 0) return;
     this.#messageCount++;
     if (this.#waiting !== undefined || this.#connection.send(message) === 'dropped') this.#wait(message);
   }
 
-  /** Counts messages that came another way; fewer than none: they were lost. */
+  /** Adds messages that were sent another way; negative: messages that were lost. */
   count(messages: number): void {
     this.#messageCount += messages;
   }

@@ -7,8 +7,8 @@ import type { Subscriber } from './subscribe.ts';
 import { Failure } from './task.ts';
 
 /**
- * The topics that sessions join without asking: `$all` and, for users, their own. A session is told what it was
- * subscribed to, and what it could not be. What found no place is tried again.
+ * The topics that sessions join without asking: `$all` and, for users, their own. The client is told which it was
+ * subscribed to, and which not. Those that found no place are tried again.
  */
 export class OwnTopics {
   readonly #subscriber: Subscriber;
@@ -53,7 +53,7 @@ export class OwnTopics {
     this.#lacking.delete(session);
   }
 
-  /** The session was told what it lacks. It is told only what it gets now. */
+  /** The session has been told what it lacks. Now it is told only what it gets. */
   #retry(session: Session, topics: readonly string[], cursor: string | undefined, prepared: Prepared): void {
     const joined = targetsOf(session);
     const missing = topics.filter((topic) => !joined.has(topic));

@@ -16,11 +16,11 @@ export interface PreparationOptions {
   readonly application?: Pick<Application, 'subscribe'>;
 }
 
-/** What was found out before sessions subscribe. */
+/** What is known before sessions subscribe. */
 export interface Prepared {
   /** Why topics could not be loaded, by name; and why topic tokens are refused, by token. */
   readonly problems: ReadonlyMap<string, SluiceError>;
-  /** What the application says of each subscription, in order; absent: it was not asked. */
+  /** The application's decision on each subscription, in order; absent: it was not asked. */
   readonly verdicts?: readonly (SubscribeGrant | SluiceError | undefined)[] | undefined;
 }
 
@@ -49,8 +49,8 @@ export class Preparation {
   }
 
   /**
-   * Loads the topics that have to be; and where a client comes from a node that had heard of more, hears of that.
-   * Returns why some could not be loaded: only their subscriptions fail.
+   * Loads topics that are not loaded. Where a client has heard of more on another node, waits until this node has heard
+   * of it too. Returns why some could not be loaded: only their subscriptions fail.
    */
   load(subscriptions: readonly Subscription[]): Awaitable<Prepared> {
     const refused = this.#permits.refusals(subscriptions);

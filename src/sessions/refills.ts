@@ -4,13 +4,13 @@ import { patternMatches } from '../topics/topic-name.ts';
 import type { Session } from './session.ts';
 
 /**
- * A topic is about to hold something else without news of it (`TopicListener.refilling`). Sessions that are live in its
- * views leave them with what they have been sent; the result makes them catch up with what there is then.
+ * The content of a topic is about to be replaced (`TopicListener.refilling`). Sessions that are live in its views leave
+ * them; the returned function makes them catch up with the new content.
  */
 export function leaveRefilled(sessions: Iterable<Session>, topic: Topic): () => void {
   const left: Session[] = [];
   for (const session of sessions) {
-    // One whose client is away catches up when that comes back.
+    // A parked session catches up when its client comes back.
     if (session.isParked || !session.liveViews.some((view) => hears(view, topic))) continue;
     session.park();
     left.push(session);

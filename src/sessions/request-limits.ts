@@ -29,7 +29,7 @@ export class RequestLimits {
     this.#work = new TokenBuckets(workMsPerSecond, workBurstMs, nowMs);
   }
 
-  /** The rates are read anew. */
+  /** Reads the rates again. */
   reload(): void {
     const { httpRequestsPerSecondPerIp: perIp, httpRequestsPerSecondPerUser: perUser } = this.#rates;
     this.#addresses.limit(perIp, perIp);

@@ -21,11 +21,11 @@ export type UnsubscribeReason = 'client' | 'replaced' | 'forbidden' | 'expired' 
 export type DisconnectReason = CloseCode | 'client';
 
 /**
- * Told what sessions do, in the order in which it happens. Consumer: the sessions, which call it in the middle of their
- * work: a method must not throw, wait, or call the gateway.
+ * Hears of what sessions do, in order. Consumer: the sessions, which call it in the middle of their work: a method must
+ * not throw, wait, or call the gateway.
  *
- * A session that still has to authenticate is connected once it has. Subscriptions that the gateway makes by itself are
- * not told. Each subscription that began ends once, at the latest before its session does.
+ * A session that still has to authenticate counts as connected once it has. Subscriptions that the gateway makes by
+ * itself are not reported. Each reported subscription ends once, at the latest before its session does.
  */
 export interface SessionEvents {
   connected(session: ObservedSession): void;

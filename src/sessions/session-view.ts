@@ -55,9 +55,9 @@ export class SessionView {
   #announcesLive: boolean;
   /** What `view.frames` was when it went live. */
   #framesBefore = 0;
-  /** What tells this subscriber which sessions join and leave. */
+  /** The subscription that reports to this subscriber which sessions join and leave. */
   #watch: SessionView | undefined;
-  /** Of a watch: the subscriptions of the session that it serves. */
+  /** For a watch: the number of the session's subscriptions that it serves. */
   #watchers = 0;
   /** The dictionary that it was sent when it went live last. A later one may be among the frames that it lost. */
   #dictionary = 0;
@@ -87,7 +87,7 @@ export class SessionView {
     return this.#watch;
   }
 
-  /** Up to where it was sent its topic, or told what is missing; undefined: it has left, or has no such position. */
+  /** Up to which position it was sent its topic, or told what is missing. Undefined: it has left, or is a pattern's. */
   get sentUpto(): Position | undefined {
     if (this.view.isPattern || this.#state === 'left') return undefined;
     if (this.#state !== 'live') {
@@ -99,7 +99,7 @@ export class SessionView {
     return undefined;
   }
 
-  /** `sentUpto`, if it was sent the values of all its keys up to there. */
+  /** `sentUpto`, if it was sent all values up to there. */
   get completeUpto(): Position | undefined {
     const backlog = this.#backlog;
     if (this.#state === 'live') return this.sentUpto;
@@ -112,7 +112,7 @@ export class SessionView {
     return this.#state === 'live' ? this.view.frames - this.#framesBefore : 0;
   }
 
-  /** What it has to be sent before it goes live: the view's dictionary, unless it is sure to have that one. */
+  /** The announcement of the view's dictionary, unless it is sure to have that one. Send it before it goes live. */
   missingDictionary(): Uint8Array | undefined {
     const current = this.view.dictionary;
     if (current === undefined || current.dictionary === this.#dictionary) return undefined;
@@ -121,8 +121,8 @@ export class SessionView {
   }
 
   /**
-   * Its backlog is empty, and from now on it gets the view's frames. Returns what the client is to be told, if
-   * anything.
+   * The backlog is empty: from now on it gets the view's frames. Returns the frame that tells the client, if one is
+   * due.
    */
   goLive(broker: Broker): Reply | undefined {
     const caughtUp = this.#announcesLive ? this.#caughtUp(broker) : undefined;
@@ -134,7 +134,7 @@ export class SessionView {
   }
 
   /**
-   * Of the feeds in `lost` it lacks everything after these positions, of the others what the view has not sent yet.
+   * It lacks everything after these positions of the feeds in `lost`; of the others what the view has not sent yet.
    * Call it before the session leaves the view.
    */
   lag(lost: ReadonlyMap<Feed, Position>, broker: Broker): void {
@@ -143,7 +143,9 @@ export class SessionView {
     this.#announcesLive = true;
   }
 
-  /** It gets no frames until it is caught up, and is told neither of this nor of that. Call it as `lag`. */
+  /**
+   * It gets no frames until it is caught up, and the client is not told. Call it before the session leaves the view.
+   */
   park(broker: Broker): void {
     this.#state = 'catching up';
     this.#backlog = backlogOfLost(this.view, nothingLost, broker);
@@ -155,7 +157,7 @@ export class SessionView {
     watch.#watchers++;
   }
 
-  /** Returns its watch, if that serves no other subscription now. */
+  /** Returns its watch if that now serves no other subscription. */
   unwatch(): SessionView | undefined {
     const watch = this.#watch;
     this.#watch = undefined;

@@ -81,7 +81,7 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
   #behind: Set<SessionView> | undefined;
   #isTurnAsked = false;
   #isParked = false;
-  /** While it is caught up: when that has to stop in this turn, on the monotonic clock. A number takes memory. */
+  /** While it catches up: when it has to stop in this turn, on the monotonic clock. A number takes memory. */
   #turnEndsAtMs: number | undefined;
 
   constructor(owner: ViewsOwner, connection: Connection, outbox: Outbox, options: SessionViewsOptions) {

@@ -88,7 +88,7 @@ export class Session implements Receiver, TaskFaults {
   readonly #connection: Connection;
   readonly #outbox: Outbox;
   readonly #views: SessionViews;
-  /** The last of what runs in order; absent until the first. */
+  /** The last of the calls to `inOrder`; absent before the first. */
   #last: Promise<unknown> | undefined;
   /** Absent until the first: most sessions never need it. */
   #largeReplies: LargeReplies | undefined;
@@ -131,7 +131,7 @@ export class Session implements Receiver, TaskFaults {
     return this.#introduction?.knowsDictionaries === true;
   }
 
-  /** What it has had is known from its client alone, and not from what has left the gateway. */
+  /** Only its client knows what it has had: what has left the gateway does not count. */
   get acknowledges(): boolean {
     return this.#introduction?.acknowledges === true || this.#connection.acknowledges === true;
   }
@@ -268,7 +268,7 @@ export class Session implements Receiver, TaskFaults {
     return this.#largeReplies.add(task);
   }
 
-  /** Runs these one after the other, in the order of the calls, whatever becomes of those before. */
+  /** Runs calls one after the other, also when one before has failed. */
   inOrder<T>(run: () => Promise<T>): Promise<T> {
     const result = (this.#last ?? Promise.resolve()).then(run);
     this.#last = result.catch(() => undefined);
@@ -344,7 +344,7 @@ export class Session implements Receiver, TaskFaults {
 
   // ---- the end
 
-  /** Since when it waits without a byte of progress, on the monotonic clock. Call it regularly. */
+  /** Since when it has waited without a byte of progress, on the monotonic clock. Call it regularly. */
   stuckSinceMs(): number | undefined {
     if (this.isWaiting && !this.#views.isParked)
       return this.#outbox.stuckSinceMs(this.#context.monotonicMs());
@@ -365,12 +365,12 @@ export class Session implements Receiver, TaskFaults {
     this.end(code);
   }
 
-  /** What the gateway itself ended it for; undefined: it has not ended, or by its client. */
+  /** Why the gateway ended it; undefined: it has not ended, or its client ended it. */
   get endedBy(): CloseCode | undefined {
     return this.#endedBy;
   }
 
-  /** Its transport ended it by itself. What it was ended for before counts. */
+  /** The transport ended it by itself. An earlier reason stays. */
   wasEnded(code: CloseCode): void {
     this.#endedBy ??= code;
   }

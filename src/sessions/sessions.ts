@@ -54,7 +54,7 @@ export interface SessionsOptions {
   readonly observer?: { opened(session: Session): void; closed(session: Session): void };
 }
 
-/** A client is warned so long before its token expires: long enough to ask for another one. */
+/** How long before its token expires a client is warned: long enough to ask for another one. */
 const expiryWarningMs = 30_000;
 
 /** All sessions of this gateway: opens, ends and counts them, and looks after the slow ones. */
@@ -130,8 +130,8 @@ export class Sessions {
   }
 
   /**
-   * Begins a session and greets it. `close` gives the peer's seat back. A session that still has to authenticate joins
-   * nothing before. `continuation`: of a stream whose client had another one before.
+   * Begins a session and greets it. `close` gives the peer's seat back. A session joins nothing before it has
+   * authenticated. `continuation`: set if the client of a stream had another session before.
    */
   open(peer: Peer, connection: Connection, continuation?: Continuation): Session {
     const session = new Session(
@@ -170,8 +170,8 @@ export class Sessions {
   }
 
   /**
-   * Subscribes the session of a stream, which has no commands. Calls `finish` with the results, or with why there are
-   * none, unless it has ended meanwhile; `finish` tells the client, and then pumps the session.
+   * Subscribes the session of a stream, which has no commands. Calls `finish` with the results, or with the error,
+   * unless the session has ended meanwhile. `finish` tells the client, and then pumps the session.
    */
   subscribeStream(
     session: Session,
@@ -221,10 +221,7 @@ export class Sessions {
     this.#options.commands.inbox.received(session);
   }
 
-  /**
-   * The connection is gone. Returns why: what the gateway ended it for, or that the client did. `code`: with which a
-   * WebSocket was closed.
-   */
+  /** The connection is gone. Returns why the gateway ended it, or `client`. `code`: the close code of a WebSocket. */
   close(session: Session, code?: number): CloseCode | 'client' {
     if (this.#byId.delete(session.id)) {
       this.#options.ended?.(session, code);
@@ -249,13 +246,13 @@ export class Sessions {
     this.#runner.receive(session, message, isBinary);
   }
 
-  /** Whether it has ended, or ends now because it sent too much before it authenticated. */
+  /** Returns true if the session has ended, or ends it now because it sent too much before it authenticated. */
   #isIgnored(session: Session, bytes: number): boolean {
     if (this.#unauthenticated.received(session, bytes)) this.#endIfUnauthenticated(session);
     return session.endedBy !== undefined;
   }
 
-  /** Call it when it was refused something finally: it may only authenticate. */
+  /** A refusal without retry ends a session that has not authenticated: it may do nothing else. */
   #endIfUnauthenticated(session: Session): void {
     if (!isUnauthenticated(session) || session.endedBy !== undefined) return;
     // A bad credential is counted already.
@@ -306,7 +303,7 @@ export class Sessions {
   }
 
   /**
-   * Who may do what has changed: ends the sessions of those that are `out`, and the subscriptions that others may no
+   * Permissions have changed: ends the sessions of identities that are `out`, and the subscriptions that others may no
    * longer have.
    */
   reauthorize(out: (identity: Identity) => boolean): void {

@@ -25,7 +25,7 @@ export interface CursorHolder {
 interface Exceptions {
   readonly text: string;
   readonly count: number;
-  /** No topic of the view is behind this. */
+  /** No topic of the view has an earlier position. */
   readonly lowest: Had | undefined;
 }
 
@@ -33,13 +33,13 @@ const noTopics: ReadonlyMap<string, Had> = new Map();
 const none: Exceptions = { text: '', count: 0, lowest: undefined };
 
 /**
- * The cursors of streams: how far the client of one is in all its topics together. What a view has still to send, and
- * what a session is still being caught up with, are exceptions. Where they don't fit into a cursor, it names the
- * earliest of their positions for all of them: then the client gets publications again that it has had, and loses none.
+ * The cursors of streams: one position for all topics of a client. Exceptions name what a view has still to send, and
+ * what a session is still being caught up with. Where they don't fit into a cursor, it names the earliest of their
+ * positions for all of them: the client gets some publications again, and loses none.
  */
 export class StreamCursors {
   readonly #broker: Pick<Broker, 'commits' | 'seq'>;
-  /** The frame that is being published. Its feed is told of it only afterwards. */
+  /** The frame that is being published: its feed counts it only afterwards. */
   #frame: OutFrame | undefined;
   /** Of live views, while one frame is published. */
   readonly #live = new Map<View, Exceptions>();
@@ -48,7 +48,7 @@ export class StreamCursors {
     this.#broker = broker;
   }
 
-  /** Runs `write`, which hands the frame to members of its view: their cursors count it as received. */
+  /** Runs `write`, which hands the frame to members of its view. Their cursors count it as received. */
   publishing(frame: OutFrame, write: () => void): void {
     this.#frame = frame;
     this.#live.clear();
@@ -75,9 +75,9 @@ export class StreamCursors {
   }
 
   /**
-   * The same where the session has several subscriptions to one target, which may be at different positions: then each
-   * of them is an exception by the key of its options, and the target by the earliest, for a client that goes on with
-   * other options.
+   * The same for a session with several subscriptions to one target, which may be at different positions. Each of them
+   * is an exception by the key of its options; the target itself is one at the earliest, for a client that continues
+   * with other options.
    */
   #ofSharedTargets(holder: CursorHolder): string {
     const byTarget = new Map<string, SessionView[]>();
@@ -127,10 +127,10 @@ export class StreamCursors {
     return `${commits.epoch}.${hadText(lowestOf(collapsed.map(([, had]) => had)))}${end}`;
   }
 
-  /** `base`: what their keys are made of: the target of the view, or the key of its options where that is shared. */
+  /** `base`: the keys are made of it: the target of the view, or the key of its options where the target is shared. */
   #exceptionsOf(sessionView: SessionView, base = sessionView.target): Exceptions {
     const { view, watches, target } = sessionView;
-    // Who joins and leaves has no offsets.
+    // Presence has no offsets.
     if (watches !== undefined) return none;
     if (!sessionView.isLive) return this.#ofLag(base, base !== target, sessionView.backlog?.lag);
     if (this.#frame === undefined || base !== target) return this.#ofLive(view, base);

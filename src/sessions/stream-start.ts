@@ -2,7 +2,7 @@ import { subscriptionKey } from '../protocol/equal-subscriptions.ts';
 import type { Subscription } from '../protocol/frames.ts';
 import { type Cursor, formatCursor, type Had, parseCursor, subscriptionsKey } from '../topics/cursor.ts';
 
-/** Where a stream goes on that was another session before. */
+/** Where a stream continues that was another session before. */
 export interface Continuation {
   readonly cursor: string;
   readonly formerSession: string | undefined;
@@ -18,8 +18,8 @@ export interface StreamStart {
 }
 
 /**
- * A stream that continues at a cursor begins nowhere else. Where it is subscribed to something else than before, it may
- * lack the values of state topics, and gets all of them.
+ * A stream with a cursor begins there alone. If its subscriptions have changed, it may lack the values of state topics,
+ * and gets all of them.
  */
 export function streamStart(subscriptions: readonly Subscription[], cursor: Cursor | undefined): StreamStart {
   const key = subscriptionsKey(subscriptions.map(subscriptionKey));

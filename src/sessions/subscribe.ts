@@ -57,7 +57,7 @@ export class Subscriber {
     return this.#preparation.isDone(subscriptions);
   }
 
-  /** Finds out what has to be known before a client subscribes. See `Preparation`. */
+  /** Prepares the subscriptions of a client: see `Preparation`. */
   prepare(session: Session, subscriptions: readonly Subscription[]): Awaitable<Prepared> {
     return this.#preparation.forClient(session, subscriptions);
   }
@@ -81,8 +81,8 @@ export class Subscriber {
   }
 
   /**
-   * Returns a result for each. The caller sends them, and then pumps the session. Where it throws, there is none of
-   * these subscriptions.
+   * Returns a result for each. The caller sends them, and then pumps the session. If it throws, none of these
+   * subscriptions exists.
    */
   subscribe(
     session: Session,
@@ -112,7 +112,7 @@ export class Subscriber {
     return this.#result(session, subscription, true, prepared);
   }
 
-  /** The subscription goes on with other keys, by another view. Where that is refused it goes on as it is. */
+  /** Gives the subscription other keys, by another view. If that is refused it stays as it is. */
   setKeys(session: Session, viewId: number, keys: readonly string[]): Granted {
     const before = session.views.get(viewId);
     if (before === undefined || before.watches !== undefined) throw new SluiceError('not_subscribed');
@@ -154,7 +154,7 @@ export class Subscriber {
     };
   }
 
-  /** Takes the place of the subscription for a view with these options. */
+  /** Replaces the subscription by a view with these options. */
   #replace(session: Session, before: SessionView, options: ViewOptions): View {
     const { fanout } = this.#options;
     const { view: former, payer } = before;
@@ -241,7 +241,7 @@ export class Subscriber {
       : startTopic(feedOfTopic(view), subscription, this.#options);
   }
 
-  /** Returns the topic token that lets the session have it, if that is what does. */
+  /** Returns the topic token that permits the subscription, if one does. Throws the refusal. */
   #check(
     session: Session,
     { topic: target, filter, presence, since, last, keys, token, fault: malformed }: Subscription,
@@ -330,7 +330,7 @@ export class Subscriber {
 
   /**
    * Throws for a second equal subscription, unless the first was the gateway's own: the client's replaces that. Returns
-   * up to where the session was sent by it.
+   * up to where the session was sent by the replaced one.
    */
   #checkPlace(session: Session, options: ViewOptions, { topic }: Subscription): Position | undefined {
     if (session.views.size === 0) return undefined;
@@ -353,7 +353,7 @@ export class Subscriber {
     return undefined;
   }
 
-  /** What a subscriber without offsets would get twice. */
+  /** Ends subscriptions that a client without offsets would get the same publications by. */
   #endReplaced(session: Session, target: string): void {
     for (const existing of [...session.views.values()]) {
       if (existing.automatic || existing.watches !== undefined) continue;

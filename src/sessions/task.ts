@@ -1,9 +1,8 @@
 import { type Awaitable, isPending } from '../awaitable.ts';
 
 /**
- * A command in two parts: `begin` does what has to be awaited and sends nothing; `finish` does the rest in one go, so
- * that all that it sends can leave in one write. What they throw is a fault of the gateway: a client is told of its
- * errors by `finish`.
+ * A command in two parts. `begin` does what has to be awaited, and sends nothing. `finish` does the rest at once, so
+ * that its frames leave in one write. What they throw is a fault of the gateway: `finish` sends the client its errors.
  */
 export interface Task<T = unknown> {
   begin(): Awaitable<T>;
@@ -28,7 +27,7 @@ export function runTask(task: Task, faults: TaskFaults): Promise<void> | undefin
   return undefined;
 }
 
-/** Why the first part failed: for the second part, which tells the client. */
+/** The error of the first part, for the second part, which tells the client. */
 export class Failure {
   readonly error: unknown;
 

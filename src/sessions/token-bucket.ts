@@ -1,4 +1,4 @@
-/** Sums of fractions of tokens come out a little short. A client that waited as long as it was told is not refused. */
+/** Rounding tolerance, in ms: a client that has waited as long as it was told is not refused. */
 const rounding = 1e-9;
 
 /**
@@ -28,7 +28,7 @@ export class TokenRate {
     return Math.min(this.after(fullAtMs, nowMs, 1), nowMs + this.burst * this.#msPerToken);
   }
 
-  /** The same without `tokens`, which may put the bucket in debt. */
+  /** The same for `tokens`, which may put the bucket in debt. */
   after(fullAtMs: number, nowMs: number, tokens: number): number {
     return Math.max(fullAtMs, nowMs) + tokens * this.#msPerToken;
   }
@@ -52,7 +52,7 @@ export class TokenBuckets {
     return this.#fullAtMs.size;
   }
 
-  /** Other limits than before. Where they differ, every bucket is full again. */
+  /** Changes the limits. If they differ, every bucket is full again. */
   limit(perSecond: number, burst: number): void {
     if (this.#rate.perSecond === perSecond && this.#rate.burst === burst) return;
     this.#rate = new TokenRate(perSecond, burst);

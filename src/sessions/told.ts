@@ -6,7 +6,7 @@ import type {
   UnsubscribeReason,
 } from './session-events.ts';
 
-/** A session as the application is told of it. */
+/** The facts of a session that the application is told. */
 export interface ToldSession {
   readonly session: string;
   readonly user?: string | undefined;

@@ -11,7 +11,7 @@ import type { SessionView } from './session-view.ts';
 export interface TopicTokens {
   /** Returns at once where the token is known. Never rejects. */
   identify(token: string): Verdict | Promise<Verdict>;
-  /** Why one that was good is so no more. */
+  /** Why a token that was accepted is no longer valid; undefined: it is. */
   refusal(identity: Identity): SluiceError | undefined;
   /** Milliseconds since 1970, for `expiresAtMs`. */
   wallMs(): number;
@@ -23,7 +23,7 @@ const noTopicTokens: TopicTokens = {
   wallMs: () => 0,
 };
 
-/** A refused token costs as much as a good one, each time: of one command, no more are looked at. */
+/** At most this many refused tokens of one command are verified: each costs as much as a good one. */
 const refusedTokensMax = 10;
 
 /** A subscription that a topic token permits. */
@@ -41,14 +41,14 @@ const noRefusals: Refusals = new Map();
 /** The subscriptions that topic tokens permit: which, and for how long. */
 export class TopicPermits {
   readonly #tokens: TopicTokens;
-  /** Those that have not ended, or not longer ago than the last sweep. */
+  /** Includes subscriptions that have ended since the last sweep. */
   readonly #permitted = new Set<Permitted>();
 
   constructor(tokens = noTopicTokens) {
     this.#tokens = tokens;
   }
 
-  /** Why topic tokens are refused, by token. Those that are good are known from then on. */
+  /** Verifies the topic tokens of these subscriptions. Returns the refusals by token; accepted ones are remembered. */
   refusals(subscriptions: readonly Subscription[]): Awaitable<Refusals> {
     const tokens = subscriptions.flatMap(({ token }) => token ?? []);
     return tokens.length === 0 ? noRefusals : this.#refusals(tokens);
@@ -68,16 +68,16 @@ export class TopicPermits {
   of(session: Session, target: string, token: string): Identity {
     const permit = this.#tokens.identify(token);
     if (permit instanceof SluiceError) throw permit;
-    // It was verified a moment ago, and evicted for others since.
+    // It was verified a moment ago, but its result has been evicted since.
     if (permit instanceof Promise) throw new SluiceError('rate_limited', undefined, { retryAfterMs: 1000 });
     if (!isOfUser(permit, session)) throw new SluiceError('forbidden', 'the topic token is another user’s');
-    // Of users' topics only their own user has one, whatever a token grants.
+    // A user's topic is only for that user, whatever a token grants.
     if (permit.grant === undefined || !covers(permit.grant.target, target) || touchesUsers(target))
       throw new SluiceError('forbidden', `the topic token does not cover ${target}`);
     return permit;
   }
 
-  /** It is permitted, and has begun. */
+  /** A permitted subscription has begun. */
   began(permitted: Permitted): void {
     this.#permitted.add(permitted);
   }

@@ -1,6 +1,6 @@
 import type { Session } from './session.ts';
 
-/** Clients authenticate by their first message. The time is for the network. */
+/** Clients authenticate with their first message; this leaves time for the network. */
 export const authenticateWithinMs = 5000;
 /** For all messages of a session before it has authenticated. Tokens have a few kB. */
 export const maxUnauthenticatedBytes = 65_536;

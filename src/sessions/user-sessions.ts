@@ -2,7 +2,7 @@ import type { Session } from './session.ts';
 
 const none: ReadonlySet<Session> = new Set();
 
-/** The sessions of each user that has any: to name them takes no time for those of others. */
+/** The sessions of each user. Finding them takes no time for those of others. */
 export class UserSessions {
   readonly #byUser = new Map<string, Set<Session>>();
 
@@ -20,7 +20,7 @@ export class UserSessions {
     return this.#byUser.get(user) ?? none;
   }
 
-  /** Call it with the identity that the session has at that time, as also `remove`. */
+  /** Call it, as `remove`, while the session has this identity. */
   add(session: Session): void {
     const { user } = session.identity;
     if (user === undefined) return;

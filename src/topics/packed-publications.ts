@@ -100,9 +100,12 @@ export class PackedPublications {
     for (const publication of kept) this.push(publication);
   }
 
-/** The rest of a ring is packed anew when it fills at most this part (1/4) of its segment. */
-const sparse = 4;
-
+  /** Drops all. */
+  clear(): void {
+    for (const segment of this.#segments) this.#pool.give(segment);
+    this.#segments = [];
+    this.#room = 0;
+    this.#pushed = this.#shifted;
   }
 
   #find(index: number): { segment: Segment; place: number } {

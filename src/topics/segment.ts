@@ -1,29 +1,29 @@
 import type { BesideFields } from '../protocol/publication.ts';
 import type { StoredPublication } from './publication.ts';
 
-/** Numbers kept of each: where its bytes end, when it was published, what it costs, its `seq`. */
+/** Numbers kept per publication: where its bytes end, when it was published, what it costs, its `seq`. */
 const factsEach = 4;
 const factsBytes = factsEach * Float64Array.BYTES_PER_ELEMENT;
 
-/** What one takes of a segment. */
+/** The bytes that one publication takes in a segment. */
 export function roomOf(encodedBytes: number): number {
   return encodedBytes + factsBytes;
 }
 
 /**
- * Encoded publications that follow each other, and what their encoding does not say. The ones are written from the
- * front, the others from the back of the same buffer: arrays that grow are most of what outlives a scavenge, and so of
- * what marks and compacts the heap (`bench -- unicast --gaps`).
+ * Consecutive encoded publications, and facts that the encoding does not hold. Encodings fill the buffer from the
+ * front, facts from the back: arrays that grow would be most of what survives a scavenge, and so of what the garbage
+ * collector marks and compacts (`bench -- unicast --gaps`).
  */
 export class Segment {
   readonly bytes: Uint8Array;
   /** Does not keep the segment from being collected. */
   readonly weakly = new WeakRef<Segment>(this);
-  /** How many were ever pushed before its first. */
+  /** The number of publications that were pushed before its first. */
   first = 0;
   count = 0;
   readonly #facts: Float64Array;
-  /** By their place in the segment, of those that have any. */
+  /** By place in the segment; most publications have none. */
   #apart: Map<number, BesideFields> | undefined;
 
   /** As long as a multiple of 8. */
@@ -81,7 +81,7 @@ export class Segment {
     this.#facts[facts + 3] = seq;
   }
 
-  /** Empty, it may be used again. */
+  /** Empties the segment for reuse. */
   clear(): void {
     this.count = 0;
     this.#apart = undefined;

@@ -7,9 +7,9 @@ export type EventNames = 'message' | 'type';
 
 /** One frame as Server-Sent Events. The bytes are shared by all receivers that want the same names. */
 export interface EventBytes {
-  /** Whole events that come first and have no id. */
+  /** Whole events, without an id, that come before the last one. */
   readonly before: Uint8Array;
-  /** The last event, but for its id, which stands before it. */
+  /** The last event without its id, which is written before it. */
   readonly event: Uint8Array;
 }
 
@@ -58,7 +58,10 @@ const specials: Readonly<Record<string, (frame: Uint8Array) => EventBytes>> = {
   },
 };
 
-/** Nothing else keeps a browser's EventSource away from a gateway whose operator has ended its connection. */
+/**
+ * Ends a stream for good: nothing else keeps a browser's EventSource from reconnecting after the operator ended its
+ * connection.
+ */
 const neverMs = 86_400_000;
 
 function retryMsOf(reason: string, reconnectDelayMs: number): number {
@@ -123,7 +126,7 @@ interface Result {
   readonly topics?: readonly Result[];
 }
 
-/** An event for each subscription that misses something: as if it had been caught up and told so. */
+/** An event for each subscription that misses something, as if it had been caught up and told so. */
 function gapsOf(results: unknown): Uint8Array[] {
   return (results as readonly Result[])
     .filter(({ recovered }) => recovered === false)

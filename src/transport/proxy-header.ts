@@ -13,7 +13,7 @@ const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 const fixedBytes = 16;
 /** Longest line of version 1, with its end. */
 const lineMaxBytes = 107;
-/** Proxies add certificates' names, checksums and identifiers behind the addresses: hundreds of bytes at most. */
+/** Proxies append names of certificates, checksums and identifiers to the addresses: hundreds of bytes at most. */
 const extrasMaxBytes = 4096;
 
 /** Reads a header of the PROXY protocol, version 1 or 2, at the beginning of these bytes. */

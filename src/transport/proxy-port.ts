@@ -5,7 +5,7 @@ import { readProxyHeader, writeProxyHeader } from './proxy-header.ts';
 import { ListenError } from './uws/listen.ts';
 
 export interface ProxyPortOptions {
-  /** Of the app that serves what comes: a unix socket that other users cannot connect to. */
+  /** The socket of the app that serves the connections: other users cannot connect to it. */
   readonly socketPath: string;
   readonly isProxy: (peerAddress: string) => boolean;
   readonly connectionsMax: number;
@@ -19,10 +19,10 @@ export interface ProxyPortOptions {
 const beginWithinMs = 10_000;
 
 /**
- * A port for connections that begin with a header of the PROXY protocol. The library reads such a header of anybody,
- * of version 2 only, and answers 505 where the request line does not come in the same segment. So this port reads it,
- * of trusted proxies only, and hands on the connection, with a header that the library understands and the request
- * line in one write.
+ * A port for connections that begin with a header of the PROXY protocol. The library accepts such a header from
+ * anybody, only in version 2, and responds 505 if the request line does not come in the same segment. So this port
+ * reads the header, from trusted proxies only. It passes the connection on, with a header that the library understands
+ * and the request line in one write.
  */
 export class ProxyPort {
   readonly #options: ProxyPortOptions;
@@ -88,7 +88,7 @@ export class ProxyPort {
     socket.on('data', gather);
   }
 
-  /** What the app is to get first: whole once there is a request line. */
+  /** The first bytes for the app; complete once there is a request line. */
   #rewritten(begun: Buffer, peer: string): Buffer | 'incomplete' | 'invalid' {
     const header = readProxyHeader(begun);
     if (typeof header === 'string') return header;

@@ -10,7 +10,7 @@ export interface ExchangeOptions {
   /** Responses that their clients have not read yet. */
   readonly unread: ByteCharges;
   readonly monotonicMs: () => number;
-  /** An answer that is read too slowly after this long is given up. */
+  /** An answer that is read too slowly is given up after this long. */
   readonly writeTimeoutMs: number;
 }
 
@@ -60,7 +60,7 @@ export class Exchange implements Departing {
     return this.#over;
   }
 
-  /** The client left before the end of its answer. Only the last `run` is called. */
+  /** Calls `run` if the client leaves before the end of its answer. Only the last `run` is called. */
   onAborted(run: () => void): void {
     this.#aborted = run;
   }

@@ -12,9 +12,9 @@ export interface HttpConnectionOptions {
 }
 
 /**
- * Counts connections that speak HTTP, from their first byte on, and closes those that are too many. The library tells
- * the address of one that opens, but not of one that closes, so an address is held to a rate: what is idle is ended by
- * the library after 10 s.
+ * Counts HTTP connections, from their first byte on, and closes those above the limit. The library tells the address of
+ * a connection that opens, but not of one that closes. So new connections of an address are limited by rate; idle ones
+ * are ended by the library after 10 s.
  */
 export class HttpConnections {
   readonly #options: HttpConnectionOptions;
@@ -30,7 +30,9 @@ export class HttpConnections {
     app.filter(this.#changed);
   }
 
-  /** Those of this app have a limit of their own, and no rate: an operator gets in however many clients there are. */
+  /**
+   * Connections of this app have a limit of their own and no rate: an operator gets in, whatever the number of clients.
+   */
   watchApart(app: TemplatedApp): void {
     const { max, metrics } = this.#options;
     let count = 0;
@@ -43,7 +45,7 @@ export class HttpConnections {
     app.filter(changed);
   }
 
-  /** One became a WebSocket; the library counts it no more. */
+  /** One became a WebSocket: the library no longer counts it. */
   upgraded(): void {
     this.#count--;
   }

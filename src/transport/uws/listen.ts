@@ -9,8 +9,8 @@ export interface Listening {
 }
 
 /**
- * Why there is no listening on this host and port. `code` is the system's: EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOTFOUND
- * …
+ * Thrown when listening on this host and port fails. `code` is the system's: EADDRINUSE, EACCES, EADDRNOTAVAIL,
+ * ENOTFOUND …
  */
 export class ListenError extends Error {
   readonly code: string;
@@ -73,13 +73,13 @@ export async function freePort(host: string, port: number): Promise<number> {
   });
 }
 
-/** The library doesn't say why it can't. Node does, when it tries the same. */
+/** The library does not tell the reason. Node does, when it tries the same. */
 async function reasonNotToListen(host: string, port: number): Promise<ListenError> {
   const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
     const server = createServer();
     server.once('error', resolve);
     server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)));
   });
-  // What Node could do a moment later: the port was taken until now.
+  // Node could listen a moment later: the port was taken until now.
   return new ListenError(error?.code ?? 'EADDRINUSE', host, port, error);
 }

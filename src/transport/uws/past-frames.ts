@@ -1,9 +1,9 @@
-/** When a session ends, the frames that its buffer may still hold are looked for among this many. */
+/** The number of latest frames in which those are sought that an ended session's buffer may still hold. */
 const kept = 4096;
 
 /**
- * What is remembered of the frames that were published: not their bytes, which would be megabytes. Numbers in arrays
- * that stay: objects would live just long enough to be the collector's most expensive ones.
+ * Facts about the frames that were published, without their bytes, which would be megabytes. Numbers in arrays that
+ * stay: objects would live just long enough to be the most expensive for the garbage collector.
  */
 export class PastFrames {
   /** Frames that were published in all. */
@@ -20,8 +20,8 @@ export class PastFrames {
   }
 
   /**
-   * How many publications are in the last `bytes` bytes of the first `heard` frames, of those views that `hears`
-   * says. A frame that is there in part counts.
+   * The number of publications in the last `bytes` bytes of the first `heard` frames, of the views for which `hears`
+   * returns true. A frame that is only partly there counts.
    */
   publicationsIn(bytes: number, heard: number, hears: (view: number) => boolean): number {
     let rest = bytes;
@@ -37,7 +37,7 @@ export class PastFrames {
   }
 }
 
-/** Of a message that a server sends: RFC 6455, section 5.2. */
+/** The length of a frame's header that a server sends: RFC 6455, section 5.2. */
 function wireHeaderBytes(length: number): number {
   if (length < 126) return 2;
   return length < 65_536 ? 4 : 10;

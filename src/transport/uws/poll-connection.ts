@@ -9,7 +9,7 @@ import type { Session } from '../../sessions/session.ts';
 import type { StreamCursors } from '../../sessions/stream-cursors.ts';
 import type { StreamMember, StreamSink } from './stream-sink.ts';
 
-/** What a poll is answered with. */
+/** The answer to a poll. */
 export interface PollAnswer {
   /** Frames of the JSON codec; empty: there was nothing. */
   readonly frames: readonly Uint8Array[];
@@ -37,9 +37,9 @@ export interface PollConnectionOptions {
 }
 
 /**
- * The polls of one client as the connection of a session. While a poll waits, the first thing that comes answers it,
- * with all that comes in the same turn of the event loop. Between polls the session is parked: it keeps its places, and
- * what comes meanwhile it gets from the rings.
+ * The polls of one client as the connection of a session. While a poll waits, the first frames answer it, with all
+ * others of the same turn of the event loop. Between polls the session is parked: it keeps its places, and later gets
+ * from the rings what came meanwhile.
  */
 export class PollConnection implements Connection, StreamMember {
   readonly codec: Codec = codecs.json;
@@ -55,7 +55,7 @@ export class PollConnection implements Connection, StreamMember {
   #isAnswerAsked = false;
   /** The session is subscribed to what the client asked for. */
   #hasBegun = false;
-  /** The cursor of the last answer. Its client continues there; at any other the session can't. */
+  /** The cursor of the last answer. The session can't continue at any other. */
   #cursor: string | undefined;
   #parkedAtMs = 0;
   #closed = false;
@@ -90,7 +90,7 @@ export class PollConnection implements Connection, StreamMember {
     return !this.#closed && cursor === this.#cursor;
   }
 
-  /** Since when no poll waits, on the monotonic clock; undefined: one does. */
+  /** Since when no poll has waited, on the monotonic clock; undefined: one waits. */
   get parkedAtMs(): number | undefined {
     return this.#poll === undefined ? this.#parkedAtMs : undefined;
   }
@@ -114,14 +114,14 @@ export class PollConnection implements Connection, StreamMember {
     this.#session?.unpark();
   }
 
-  /** This poll has waited long enough: it is answered once the session has been caught up, with nothing if need be. */
+  /** This poll has waited long enough. It is answered once the session has been caught up, if need be with nothing. */
   timeUp(poll: Poll): void {
     if (this.#poll !== poll || this.#isAnswerAsked) return;
     if (this.#hasBegun && this.#session?.isWaiting !== true) this.#answer();
     else setImmediate(() => this.timeUp(poll));
   }
 
-  /** The client of this poll is gone. What was to be its answer is lost, so no later poll may continue here. */
+  /** The client of this poll is gone. Frames for its answer are lost, so no later poll may continue here. */
   abandoned(poll: Poll): void {
     if (this.#poll !== poll) return;
     this.#poll = undefined;
@@ -205,7 +205,7 @@ export class PollConnection implements Connection, StreamMember {
     else this.#answer();
   }
 
-  /** Where the client is with the frames of this poll; undefined: where it was, as far as is known. */
+  /** The client's position after the frames of this poll; undefined: it has not moved, as far as is known. */
   #reached(): string | undefined {
     const { session, subscriptions } = this;
     if (session === undefined || !this.#hasBegun || this.sink.hasLost(this)) return undefined;

@@ -28,7 +28,7 @@ export interface PollsOptions extends StreamAdmissionOptions, ExchangeOptions {
   /** Lets pages of listed origins read an answer. */
   readonly withCors: (answer: ApiResponse, origin: string) => ApiResponse;
   readonly backpressureMaxBytes: number;
-  /** Told that a client goes on here whose session, of this id, is not here. */
+  /** Called when a client continues here whose session, of this id, is not here. */
   readonly replaced?: ((session: string, client: Holder) => void) | undefined;
   readonly metrics: LifecycleOptions['metrics'] &
     RefusalMetrics &
@@ -53,7 +53,7 @@ export class Polls {
   readonly #admission: StreamAdmission;
   readonly #lifecycle: Lifecycle;
   readonly #sink: StreamSink<PollConnection>;
-  /** By the id of their session, which their cursors name, and by that of the cursor that they began with. */
+  /** By the id of their session, which their cursors name, and by the session of the cursor that they began with. */
   readonly #connections = new Map<string, PollConnection>();
 
   constructor(options: PollsOptions) {
@@ -162,7 +162,7 @@ export class Polls {
     });
   }
 
-  /** A client goes on elsewhere. Returns whether its session was here, which ends. */
+  /** A client continues on another node. Ends its session if that is here, and returns whether it was. */
   replaced(session: string, { addressKey, user }: Holder): boolean {
     const known = this.#connections.get(session)?.session;
     if (known === undefined || known.closed || known.peer.addressKey !== addressKey) return false;
@@ -245,7 +245,7 @@ function isOf({ session }: PollConnection, { applicant, identity }: IdentifiedRe
   const { shown, told, addressKey } = session.peer;
   const { user, apiKey } = shown ?? session.identity;
   const isSame = user === identity.user && apiKey === identity.apiKey;
-  // What the application knows a client by must be there at each poll.
+  // The headers that the application knows a client by must be there at each poll.
   const isToldSame = shown === undefined || JSON.stringify(told) === JSON.stringify(applicant.told);
   return isSame && isToldSame && addressKey === applicant.addressKey;
 }

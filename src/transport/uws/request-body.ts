@@ -9,7 +9,7 @@ export interface BodyOptions {
   /** Bodies that have not come to their end yet. */
   readonly incoming: ByteCharges;
   readonly account: string;
-  /** Whether the request may go on is still being found out; then with why not, or nothing. */
+  /** Resolves with why the request is refused, or undefined. */
   readonly verdict: Promise<SluiceError | undefined> | undefined;
 }
 
@@ -21,9 +21,9 @@ const smallBytes = 16 * 1024;
 const busyRetryMs = 1000;
 
 /**
- * Collects the body of a request into memory of its own: the library's is used again as soon as its handler returns.
- * What has come is charged. Over a limit, or once the request is refused, the body is given up at once. While it is not
- * known whether the request may go on, nothing more is read from its connection.
+ * Collects the body of a request into memory of its own: the library reuses its memory as soon as the handler returns.
+ * The bytes are charged. Over a limit, or once the request is refused, the body is dropped at once. Until it is known
+ * whether the request is refused, nothing more is read from its connection.
  */
 export class RequestBody {
   readonly #response: HttpResponse;

@@ -29,8 +29,8 @@ class UwsRequestHead implements RequestHead {
   }
 
   /**
-   * The address of a PROXY header (version 2) follows those of the request's own headers. The library reads that header
-   * of anybody: whether the peer is to be believed is asked where this is used.
+   * The address of a PROXY header (version 2) comes after those of the request's own headers. The library accepts that
+   * header from anybody; the caller decides whether to believe the peer.
    */
   get forwardedFor(): string {
     const lines = this.headerLines('x-forwarded-for');

@@ -18,7 +18,7 @@ export class RequestsUnderWay {
     if (this.#count === 0) this.#finished?.();
   }
 
-  /** Takes no more. Resolves when those under way are answered, at the latest after `graceMs`. */
+  /** Refuses new requests. Resolves when those under way are answered, at the latest after `graceMs`. */
   async finish(graceMs: number): Promise<void> {
     this.#isClosed = true;
     if (this.#count > 0) await this.#allEnded(graceMs);

@@ -39,7 +39,7 @@ interface Piece {
 
 /** The library holds nothing once it has taken this many in a row. */
 const probes = 2;
-/** Of less in one cork a socket that takes anything takes everything. */
+/** A socket that takes any of less than this, written in one cork, takes all of it. */
 const suspectBytes = 8 * 1024;
 const probeAfterMs = 1000;
 
@@ -60,21 +60,21 @@ export class SseConnection implements Connection, StreamMember {
   readonly #response: StreamResponse;
   /** Messages before the response has begun. */
   #held: Uint8Array[] | undefined = [];
-  /** Of them, and of frames before that. */
+  /** Bytes of these, and of frames before the response has begun. */
   #heldBytes = 0;
   #holder: CursorHolder | undefined;
   /** Frames of this turn. */
   #turn: Piece[] = [];
   #queue: Piece[] = [];
   #queuedBytes = 0;
-  /** What the library may still hold a part of; undefined: the socket has taken everything. */
+  /** The piece that the library may still hold a part of; undefined: the socket has taken everything. */
   #stuck: Piece | undefined;
   #stuckSinceMs = 0;
   #wroteAtMs = 0;
   #isCorked = false;
-  /** In this cork, or the last one. */
+  /** Bytes written in this cork, or the last one. */
   #corkedBytes = 0;
-  /** Written since it was last known that the library holds nothing. */
+  /** Bytes written since it was last known that the library holds nothing. */
   #unprobedBytes = 0;
   #probesLeft = 0;
   #closed = false;
@@ -169,7 +169,7 @@ export class SseConnection implements Connection, StreamMember {
     this.sink.leave(view, this);
   }
 
-  /** What the client has not read by now it gets when it comes back. */
+  /** The client gets what it has not read when it comes back. */
   end(_code: CloseCode): void {
     if (this.#held !== undefined) this.terminate();
     else if (!this.#closed) {

@@ -55,7 +55,7 @@ export class EventStreams {
   readonly #admission: StreamAdmission;
   readonly #lifecycle: Lifecycle;
   readonly sink: StreamSink<SseConnection>;
-  /** Connections of which the library may hold something. */
+  /** Connections whose bytes the library may still hold. */
   readonly #suspects = new Set<SseConnection>();
   #probing: ReturnType<typeof setInterval> | undefined;
 
@@ -185,8 +185,8 @@ export class EventStreams {
   }
 
   /**
-   * A browser's EventSource ends for good at any status but 200. So what passes is told in a stream that ends, and the
-   * client comes back.
+   * A browser's EventSource never reconnects after a status other than 200. So a temporary refusal is sent as a stream
+   * that ends, and the client comes back.
    */
   #refuse(exchange: Exchange, error: SluiceError, origin: string): void {
     const { metrics, withCors } = this.#options;

@@ -48,14 +48,14 @@ export interface IdentifiedRequest {
 interface Unread {
   readonly applicant: Applicant;
   readonly read: () => StreamRequest | SluiceError;
-  /** It goes on with a session that it has; undefined: that is known when the body has been read. */
+  /** Whether it continues a session that exists; undefined: not known before the body has been read. */
   readonly continues: boolean | undefined;
 }
 
 /** What becomes of a request. */
 export interface RequestOutcome extends Departing {
   onAborted(run: () => void): void;
-  /** It goes on with a session that it has already, which is charged for it: no handshake is taken. Absent: never. */
+  /** Whether it continues a session that exists, which is charged for it: no handshake is taken. Absent: never. */
   continues?(applicant: Applicant, asked: StreamRequest): boolean;
   accept(identified: IdentifiedRequest): void;
   refuse(error: SluiceError): void;
@@ -107,7 +107,7 @@ export class StreamAdmission {
     outcome.onAborted(() => body.drop());
   }
 
-  /** What a client asks for is read only when it is known who it is: a long list takes a while. */
+  /** The list is read only when the client is known: a long one takes a while. */
   #identify({ applicant, read, continues: known }: Unread, outcome: RequestOutcome): Awaitable<void> {
     const { admission } = this.#options;
     return whenDone(admission.identify(applicant, 'http'), (verdict) => {
@@ -145,7 +145,7 @@ function isLeftToApplication(
   return !(verdict instanceof SluiceError) && admission.asksAbout(applicant, verdict);
 }
 
-/** The application may have had nothing to say of a client without a credential. */
+/** Refuses a client that is still unauthenticated: a stream has no command to show a credential later. */
 function authenticated(peer: Peer | SluiceError): Peer | SluiceError {
   if (peer instanceof SluiceError || peer.identity.unauthenticated !== true) return peer;
   peer.seat.leave();
@@ -160,7 +160,10 @@ function isJson(contentType: string): boolean {
   return contentType.split(';', 1)[0]?.trim().toLowerCase() === 'application/json';
 }
 
-/** Why there is nothing to stream: every subscription was refused. One that may be granted later says so. */
+/**
+ * The error if every subscription was refused, and there is nothing to stream. One that may be granted later comes
+ * first.
+ */
 export function refusalOf(results: readonly SubscribeResult[] | SluiceError): SluiceError | undefined {
   if (results instanceof SluiceError) return results;
   const refused = results.flatMap((result) => ('error' in result ? [result.error] : []));

@@ -56,8 +56,8 @@ interface Loss {
 const maxFramesPerTurn = 31;
 
 /**
- * Hands frames to members that the library's own publish can't serve, one by one. Bytes are made once per frame and
- * shared; what a member gets in one turn of the fan-out leaves together, right after it.
+ * Hands frames one by one to members that the library's own publish can't serve. Bytes are made once per frame and
+ * shared. All that a member gets in one turn of the fan-out leaves together, right after it.
  */
 export class StreamSink<M extends StreamMember = StreamMember> implements Sink {
   readonly transport: string;
@@ -108,7 +108,7 @@ export class StreamSink<M extends StreamMember = StreamMember> implements Sink {
     if (this.#connections.delete(member)) this.#options.closed(member);
   }
 
-  /** So many publications that were counted as delivered were not. */
+  /** Takes back this many publications that were counted as delivered. */
   unsent(publications: number): void {
     if (publications > 0) this.#options.metrics.deliveriesTotal.retract(publications);
   }
@@ -180,7 +180,7 @@ function lossOf(receiver: Receiver, frame: OutFrame): Loss {
   return loss;
 }
 
-/** It gets no later frame of the same turn either. */
+/** Adds a lost frame. The member gets no later frame of the same turn either. */
 function addLoss(loss: Loss, { feed, epoch, after }: OutFrame): void {
   loss.frames++;
   if (feed !== undefined && !loss.lost.has(feed)) loss.lost.set(feed, { epoch, offset: after });

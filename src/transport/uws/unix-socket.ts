@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { isMainThread } from 'node:worker_threads';
 import type { Uws } from './load.ts';
 
-/** Why there is no listening at this path. */
+/** Thrown when listening at this path fails. */
 class UnixSocketError extends Error {
   readonly code = 'ERR_UNIX_SOCKET';
 

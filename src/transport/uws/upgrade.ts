@@ -76,15 +76,16 @@ export class UpgradeHandler {
       if (isLater) this.#upgradeLater(response, upgrade);
       else upgrade();
     };
-    // Not later than it must be: the library writes the head of an upgrade in a later turn line by line.
+    // At once if possible: in a later turn the library writes the head of an upgrade line by line.
     void whenDone(admission.identify(applicant, 'upgrade'), proceed);
     isLater = true;
   }
 
   /**
-   * After the cork of a response the library reads its state, which an upgrade has freed, and closes the new WebSocket
-   * where that memory says `Connection: close` by now: one of some thousand, in some processes all. It corks nothing
-   * while another socket is corked. Outside of all corks it prints a warning, which is better than a connection lost.
+   * An upgrade in a later turn, without a connection lost to a fault of the library. After the cork of a response the
+   * library reads its state, which an upgrade has freed. Where that memory then says `Connection: close`, it closes the
+   * new WebSocket: one of some thousands, in some processes all. It does not cork while another socket is corked.
+   * Outside of all corks it prints a warning, which is better than a lost connection.
    */
   #upgradeLater(response: HttpResponse, upgrade: () => void): void {
     const other = this.#options.openSocket();

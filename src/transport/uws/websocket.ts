@@ -17,7 +17,7 @@ export interface WebSocketOptions {
   readonly backpressureMaxBytes: number;
   readonly monotonicMs: () => number;
   readonly metrics: LifecycleOptions['metrics'] & Pick<Metrics, 'sentBytesTotal'>;
-  /** A connection is no longer one of HTTP. */
+  /** Called when a connection is no longer one of HTTP. */
   readonly upgraded: () => void;
 }
 
@@ -119,8 +119,7 @@ function sessionOf(socket: Socket): Session | undefined {
 }
 
 /**
- * What the library itself ended a connection for. It says so by a text only, that test/transport/uws/facts.test.ts
- * holds it to.
+ * Why the library itself ended a connection. It only says so by a text, which test/transport/uws/facts.test.ts checks.
  */
 function libraryEndedBy(code: number, message: ArrayBuffer): CloseCode | undefined {
   if (code !== 1006) return undefined;
