@@ -18,7 +18,7 @@ import { isCanary } from './server/canary.ts';
 import { type RunningServer, startServer } from './server.ts';
 import type { AppendOutcome } from './topics/engine.ts';
 
-/** What became of one publication of a batch. */
+/** The outcome of one publication of a batch. */
 export type PublishOutcome =
   | ({ readonly ok: true } & Published)
   | { readonly ok: false; readonly error: SluiceError };
@@ -37,7 +37,7 @@ export interface Gateway {
    * `SluiceError`, whose `code` is one of `src/ERRORS.md`.
    */
   publish(topic: string, type: string, data?: unknown, options?: PublicationOptions): Promise<Published>;
-  /** Publishes each, in order, and tells what became of each. One that is refused does not harm the others. */
+  /** Publishes each, in order, and resolves with their outcomes. One that is refused does not harm the others. */
   publishBatch(publications: readonly PublicationInput[]): Promise<readonly PublishOutcome[]>;
   /** Publishes to every session, in the topic `$all`. */
   broadcast(type: string, data?: unknown, options?: PublicationOptions): Promise<Published>;

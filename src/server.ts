@@ -65,7 +65,7 @@ export interface ServerOptions {
   readonly site?: WorkerSite | undefined;
   /** Aborting it ends a start that is under way. */
   readonly signal?: AbortSignal;
-  /** Told what sessions do. */
+  /** Hears of what sessions do. */
   readonly events?: SessionEvents;
   /** The application that runs this gateway in its own process. */
   readonly embedded?: EmbeddedApplication;
@@ -180,7 +180,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
 
   const swept: readonly Swept[] = [broker, fanout, ...sessionStage.swept, ...httpApi.swept, ...serving.swept];
   told?.events.start();
-  // What one process is to do for all, the first worker does.
+  // The first worker does what one process does for all.
   const stopSources =
     site === undefined || site.start.index === 0
       ? startSources(environment, broker, listeners.port, canary.headers)
@@ -217,7 +217,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await serving.requests.finish(graceMs);
     stopSweeping();
     stopWatching();
-    // What the sessions told at their end is among it.
+    // The last events of the sessions are among these.
     await (told === undefined ? site?.events?.close() : told.events.close(eventsGraceMs));
     await broker.close();
     listeners.close();

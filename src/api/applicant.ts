@@ -22,8 +22,8 @@ export interface ApplicantOptions {
 }
 
 /**
- * Who asks for a connection by an HTTP request, or why pages of its origin may not. The head is read only while this
- * runs. What is refused is logged by its door; absent: the client only asks whether it may.
+ * The client that asks for a connection, or why pages of its origin may not. The head is read only while this runs.
+ * `door`: logs a refusal; absent: the client only asks whether it may connect.
  */
 export type ReadApplicant = (head: RequestHead, door?: Door) => Applicant | SluiceError;
 

@@ -47,7 +47,7 @@ export function publishFor(
   });
 }
 
-/** Resolves with what the caller may read of a topic, or a pattern, that its credential permits; rejects if nothing. */
+/** Resolves with how the caller may read a topic or pattern that its credential permits. Rejects if it may not. */
 export async function readingFor(
   call: Call,
   { application }: ApiPorts,

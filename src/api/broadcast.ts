@@ -12,11 +12,11 @@ import type { Recipients } from './publish-body.ts';
 import type { Call } from './route.ts';
 import { userFault } from './users.ts';
 
-/** One of those that a broadcast names. */
+/** A recipient that a broadcast names. */
 interface Recipient {
   readonly user?: string;
   readonly topic?: string | undefined;
-  /** Why it can't be had. */
+  /** Why it can't be published to. */
   readonly problem?: SluiceError | undefined;
 }
 

@@ -35,8 +35,8 @@ export interface Preflight {
 }
 
 /**
- * OPTIONS: to a page what it may send, to others which methods there are. It is 200 with a body, as only the writing of
- * a body tells whether the client reads (see `Exchange`); browsers take any 2xx.
+ * OPTIONS: tells a page what it may send, and others which methods there are. It is 200 with a body, as only the
+ * writing of a body tells whether the client reads (see `Exchange`); browsers take any 2xx.
  */
 export function preflight(
   { allow }: Place,

@@ -49,7 +49,7 @@ export interface RequestRateLimits {
   spent(account: string, ms: number, responseBytes: number): void;
 }
 
-/** How the transport goes on with a request whose head was read. */
+/** How the transport continues with a request whose head was read. */
 export interface OpenRequest {
   /** The client has left: what is asked for it is given up. May be called at any time. */
   left(): void;
@@ -129,7 +129,7 @@ export function createApi(options: ApiOptions): Api {
     return errorResponse(new SluiceError('rate_limited', undefined, { retryAfterMs }));
   }
 
-  /** As `finish`, and charges the payer for the work. */
+  /** Does the work of `finish`, and charges the payer for it. */
   function charged(
     request: ApiRequest,
     account: string,
@@ -193,10 +193,7 @@ export function createApi(options: ApiOptions): Api {
     return route.handle(call, ports);
   }
 
-  /**
-   * The response to an error. What went wrong inside is logged, and not told to the client; the id in both brings them
-   * together.
-   */
+  /** The response to an error. Internal details are logged and not sent to the client; both have the same id. */
   function failed(error: unknown, { path }: ApiRequest): ApiResponse {
     if (!(error instanceof SluiceError) || error.code === 'internal') {
       const request = randomUUID();

@@ -23,7 +23,7 @@ type HeadStep = (
   options: HeadStepOptions,
 ) => ApiResponse | SluiceError | undefined;
 
-/** What is done with the head of a request, in this order, before its body is read. */
+/** The steps that a request's head goes through, in this order, before its body is read. */
 export const headSteps: readonly HeadStep[] = [
   findPath,
   answerPreflight,

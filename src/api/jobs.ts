@@ -14,21 +14,24 @@ import type { ApiPorts } from './ports.ts';
 import type { Call } from './route.ts';
 import { job, jobBody, type jobParams } from './schemas.ts';
 
-/** What the topic says of a job. */
+/** The state of a job, as its topic has it. */
 const reported = job.omit({ ended: true, topic: true, epoch: true, offset: true });
 
 type Params = z.output<typeof jobParams>;
 type Update = z.output<typeof jobBody>;
 type Job = z.output<typeof reported>;
 
-/** Where a job is, and at which position of its topic that was said. */
+/** The state of a job, and the position of the publication that has it. */
 interface Known {
   readonly position: Position;
-  /** Absent: nothing was reported yet, or it is too long ago. */
+  /** Absent: nothing was reported yet, or not lately. */
   readonly job: Job | undefined;
 }
 
-/** Other reports that come in between make a report look again. More than a few at once are no use of a job. */
+/**
+ * Attempts of one report: other reports that come in between make it look again. A job has no use for more than a few
+ * at once.
+ */
 const triesMax = 20;
 
 /** `PUT /api/jobs/{id}` */
@@ -77,7 +80,7 @@ async function readJob(topic: string, { topics }: ApiPorts): Promise<Known> {
   return { position: { epoch, offset }, job: newest && jobOf(newest.payload.bytes) };
 }
 
-/** Undefined: it was published by other means, and says nothing of a job. */
+/** Undefined: it was published by other means, and has no state of a job. */
 function jobOf(payload: Uint8Array): Job | undefined {
   try {
     return reported.safeParse(JSON.parse(Buffer.from(payload).toString())).data;
@@ -86,7 +89,7 @@ function jobOf(payload: Uint8Array): Job | undefined {
   }
 }
 
-/** What the topic says next. Throws `job_conflict` where it may not say so. */
+/** The next state. Throws `job_conflict` if it may not follow. */
 function nextJob(id: string, update: Update, known: Job | undefined): Job {
   const { status, currentStep, current_step = currentStep, error, details, restart } = update;
   const before = restart ? undefined : known;
@@ -114,7 +117,7 @@ function isEnd(status: string): boolean {
   return status === 'completed' || status === 'error';
 }
 
-/** Whether they say the same, at whatever time. */
+/** Whether two states are the same, but for their times. */
 function isSame(next: Job, known: Job): boolean {
   const said = ({ timestamp: _, ...rest }: Job) =>
     JSON.stringify(

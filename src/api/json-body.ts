@@ -7,7 +7,7 @@ import { validate } from './validate.ts';
 /** Reading one this large takes a few milliseconds. */
 const jsonBodyMaxBytes = 256 * 1024;
 
-/** A body that is no publication, as the schema has it. Throws `invalid_json` or `invalid_request`. */
+/** Reads a body that is not a publication. Throws `invalid_json` or `invalid_request`. */
 export function readJsonBody<T>(body: Uint8Array, schema: z.ZodType<T>): T {
   if (body.length > jsonBodyMaxBytes) {
     throw new SluiceError('frame_too_large', `this body has at most ${jsonBodyMaxBytes} bytes`);

@@ -16,7 +16,7 @@ export interface Match {
 
 interface Pattern {
   readonly place: Place;
-  /** A name where the segment is a parameter. */
+  /** The parameter's name where the segment is one. */
   readonly segments: readonly { readonly text: string; readonly name: string | undefined }[];
 }
 

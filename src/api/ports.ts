@@ -171,7 +171,7 @@ export interface ApiPorts {
   readonly service: Service;
   readonly assets: Assets;
   readonly tokens: TokenRevocations;
-  /** What each caller is held to, topic by topic. */
+  /** Permission, topic by topic. */
   readonly authorize: Authorize;
   readonly authorizePublishing: AuthorizePublishing;
   readonly turns: WorkQueue;

@@ -34,12 +34,12 @@ export interface Broadcast {
   readonly recipients: Recipients | undefined;
 }
 
-/** No tags within the broker's limits, and no recipients, are longer. */
+/** Longer than any tags within the broker's limits, and any list of recipients. */
 const nestedMinBytes = 128 * 1024;
 
-/** The bodies of publishes, with the names and texts of the last ones: most repeat them. */
+/** Reads the bodies of publishes. Keeps the latest names and texts: most bodies repeat them. */
 export class PublishBodies {
-  /** A payload that is too long, by far, is refused before it is read. */
+  /** A payload that is far too long is refused before it is read. */
   readonly wanted: Wanted;
   readonly #texts = new ShortTexts();
 
@@ -48,8 +48,8 @@ export class PublishBodies {
   }
 
   /**
-   * What `body` asks to publish, or what is wrong with it. `data` is taken byte for byte, and stays a part of `body`:
-   * rings and states keep copies. Where only a part of `body` is meant, `text` is what scanning it told.
+   * Returns the publish that `body` asks for, or the error. `data` is taken byte for byte, and stays a part of `body`:
+   * rings and states keep copies. `text`: the result of the scan, where only a part of `body` is meant.
    */
   publish(body: Uint8Array, text = scanJson(body, this.wanted)): PublishFields | SluiceError {
     const fields = this.#read(body, text, publishBody);
@@ -59,17 +59,17 @@ export class PublishBodies {
     return fields;
   }
 
-  /** The same without a topic: it is this one. */
+  /** The same for a body without a topic; it is published to this one. */
   publishTo(topic: string, defaultType: string, body: Uint8Array): PublishFields | SluiceError {
     return this.#read(body, scanJson(body, this.wanted), { ...publishBody, topic, defaultType });
   }
 
-  /** The same to all. */
+  /** A broadcast to all. */
   broadcast(body: Uint8Array): PublishFields | SluiceError {
     return this.#read(body, scanJson(body, this.wanted), broadcastBody);
   }
 
-  /** The same to all, or to those that it names. */
+  /** A broadcast to all, or to the recipients that it names. */
   addressed(body: Uint8Array): Broadcast | SluiceError {
     const text = asObject(scanJson(body, this.wanted));
     if (!text.ok) return scanProblem(text);

@@ -16,7 +16,7 @@ import { batchItemsMax } from './schemas.ts';
 
 export const ndjson = 'application/x-ndjson';
 
-/** A larger body is read in pieces of about this size, each in its own turn, which takes 5 ms at worst. */
+/** A larger body is read in pieces of about this size, each in a turn of its own: at most 5 ms each. */
 const pieceBytes = 256 * 1024;
 
 /** `POST /api/publish` */
@@ -24,7 +24,7 @@ export function publish(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
   return inTurn(call, ports, publishNow);
 }
 
-/** The time of an operator is not counted. */
+/** An operator is not charged for time. */
 function chargedOf({ identity, payer }: Call): Payer | undefined {
   return isOperator(identity) ? undefined : payer;
 }
@@ -71,13 +71,13 @@ function isRead(result: Results[number]): result is PublishFields {
   return !(result instanceof SluiceError);
 }
 
-/** A loop, as a copy without errors would be made for each batch. */
+/** A loop: `filter` would copy each batch, even one without errors. */
 function areAllRead(results: Results): results is readonly PublishFields[] {
   for (const result of results) if (!isRead(result)) return false;
   return true;
 }
 
-/** What each item asks to publish, or what is wrong with it. */
+/** The publish that each item asks for, or its error. */
 type Results = readonly (PublishFields | SluiceError)[];
 
 function resultsOf(call: Call, ports: ApiPorts): Awaitable<Results> {

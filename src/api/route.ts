@@ -38,14 +38,14 @@ export interface Route {
   readonly path: string;
   readonly summary: string;
   readonly access: AccessLevel;
-  /** A token will do too; the handler asks what it permits. */
+  /** A token is enough, too: the handler asks what it permits. */
   readonly byToken?: true;
-  /** Asked by what watches the gateway, and cheap: never refused because its address asks too often. */
+  /** For monitoring, and cheap: never refused because its address asks too often. */
   readonly isProbe?: true;
   /** Served by the transport, which knows more than requests and responses; listed here for what is said of it. */
   readonly isStream?: true;
   readonly params?: z.ZodObject;
-  /** Absent: the query is passed over. */
+  /** Absent: the query is ignored. */
   readonly query?: z.ZodObject;
   readonly body?: RouteBody;
   /** The body of a 200: JSON of this schema, or another media type. */

@@ -23,7 +23,7 @@ const publishErrors = [
   'engine_unavailable',
 ] as const;
 
-/** A client is admitted as one that opens a WebSocket; what it may read is asked of each topic. */
+/** The client is admitted like one that opens a WebSocket, and permission is checked for each topic. */
 function stream(spec: Pick<Route, 'method' | 'path' | 'summary' | 'query' | 'body' | 'response'>): Route {
   return {
     ...spec,

@@ -23,7 +23,7 @@ export function showHealth(): ApiResponse {
   return json(200, { status: 'ok' });
 }
 
-/** `GET /readyz`: the gateway does what it is there for. */
+/** `GET /readyz`: the gateway serves clients. */
 export async function showReadiness(_call: Call, { service }: ApiPorts): Promise<ApiResponse> {
   const { ok, checks } = await service.ready();
   if (!ok) throw new SluiceError('engine_unavailable', 'the gateway is not ready', { details: { checks } });

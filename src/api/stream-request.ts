@@ -10,9 +10,9 @@ import { validate } from './validate.ts';
 /** What a client asks a stream or a poll for. */
 export interface StreamRequest {
   readonly subscriptions: readonly Subscription[];
-  /** Where it continues; undefined: it begins. A cursor of another make counts as one that is too old. */
+  /** The cursor where it continues; undefined: it begins. A cursor of another form counts as too old. */
   readonly cursor: Cursor | undefined;
-  /** The same as it came; empty: there is none. */
+  /** The cursor as it was sent; empty: there is none. */
   readonly text: string;
   readonly eventNames: 'message' | 'type';
   readonly timeoutSeconds: number;
@@ -173,7 +173,7 @@ function streamRequest(asked: Asked, lastEventId: string): StreamRequest | Sluic
 /** No engine numbers its commits so. */
 const unknownCursor: Cursor = { epoch: '-', seq: 0, lacksValues: false };
 
-/** As the subscribe command reads them: what is wrong with one of many is told in its own result. */
+/** Reads them as the subscribe command does: a fault of one is told in its own result. */
 function subscriptionsOf({
   topic = [],
   filter,

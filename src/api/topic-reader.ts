@@ -11,12 +11,12 @@ export interface TopicReaderOptions {
   readonly subscribers: (topic: Topic) => number;
 }
 
-/** Of the payloads of one page: it ends with the one that makes it as large, and the next page follows. */
+/** The payload bytes of one page: it ends with the publication that reaches them, and the next page follows. */
 const pageMaxBytes = 1024 * 1024;
 
 /** What nodes ask each other about topics. */
 export interface TopicCalls {
-  /** Of each of these topics, in their order. */
+  /** The number of subscribers of each topic, in order. */
   subscribersOf(topics: readonly string[]): readonly number[];
 }
 

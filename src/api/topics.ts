@@ -61,7 +61,7 @@ export async function showLatest(
   return spliced({ topic, epoch, offset, next }, matching(publications, filter));
 }
 
-/** What the application lets the caller have. */
+/** What the application lets the caller read. */
 function matching(
   publications: readonly StoredPublication[],
   filter: Filter | undefined,

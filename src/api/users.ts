@@ -52,7 +52,7 @@ export function userFault(user: string): SluiceError | undefined {
   return problem === undefined ? undefined : invalidRequest([{ path: 'user', message: problem }]);
 }
 
-/** Of the user that the path names, for a caller that may do this with it. */
+/** The user that the path names, if the caller may do this with that user. */
 function topicOf({ params: { user }, identity }: Call<Params>, ports: ApiPorts, action: TopicAction): string {
   const topic = userTopicOf(user);
   if (topic === undefined) throw userFault(user);
@@ -68,7 +68,7 @@ function notificationOf(call: Call<Params>, ports: ApiPorts, defaultType: string
   return fields;
 }
 
-/** Whatever becomes of the push: what is stored is there when the user comes. */
+/** Does not fail with the push: what is stored is there when the user comes. */
 function tell(call: Call<Params>, ports: ApiPorts, fields: PublishFields) {
   const { user } = call.params;
   const { topic, except } = fields;

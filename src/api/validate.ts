@@ -7,11 +7,11 @@ interface BodyFault {
   readonly message: string;
 }
 
-/** A request can have any number of faults: this many of them are told, and how many there are. */
+/** At most this many faults are listed; the number of all is given. */
 const toldMax = 10;
 const textMax = 100;
 
-/** No request has as many: the schema looks at each, and makes a fault of each that it does not know. */
+/** No valid request has as many: the schema would look at each, and report each that it does not know. */
 const membersMax = 100;
 
 function countMembers(value: unknown): number {

@@ -10,8 +10,8 @@ export interface WorkQueueOptions {
 }
 
 /**
- * Work that takes some milliseconds a piece, as reading a large body: one piece a turn of the event loop, whatever the
- * number of requests, so that what other clients send is served in between. First come, first served.
+ * Work in pieces of some milliseconds, such as reading a large body. One piece runs per turn of the event loop,
+ * whatever the number of requests, so that other clients are served in between. First come, first served.
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions;

@@ -141,7 +141,7 @@ function addConfigOptions(
     const hints = [defaultText && `default: ${defaultText}`, `env: ${env}`].filter(Boolean).join(', ');
     command.addOption(new Option(`${flag}${value}`, `${sentence} (${hints})`));
     if (renamedFrom) command.addOption(new Option(`${renamedFrom.flag}${value}`, '').hideHelp());
-    // To overrule a variable or a file.
+    // `--no-…` overrides a variable or a file.
     if (!value) command.addOption(new Option(flag.replace('--', '--no-'), '').hideHelp());
   }
 }
@@ -176,7 +176,7 @@ function urlOf(flags: Remote, deps: CliDeps): string {
   return flags.url?.replace(/\/$/, '') ?? gatewayUrl(loadOptions(whereOptions, sourcesOf(flags, deps)));
 }
 
-/** What the gateway is to know the publisher by, if anything: its own keys or secret are as good as a flag. */
+/** The credential to publish with, if any: the gateway's own keys or secret serve as well as a flag. */
 async function credentialFor(topic: string, flags: Remote, deps: CliDeps): Promise<string | undefined> {
   const given = flags.apiKey ?? flags.token;
   if (given !== undefined) return given;

@@ -33,7 +33,7 @@ export async function reload(
   }
 }
 
-/** Runs one reload after the other. What is asked for while the gateway starts waits, and is one. */
+/** Runs one reload at a time. Requests during the start wait, and count as one. */
 export class ReloadsInTurn {
   #run: (() => Promise<void>) | undefined;
   #isAsked = false;

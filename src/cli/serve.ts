@@ -44,7 +44,7 @@ export async function serve(load: LoadConfig, deps: CliDeps): Promise<void> {
   forget();
 }
 
-/** The parent process tells people what has to be told; this one its log. */
+/** The parent process informs people; this one only logs. */
 async function serveAsWorker(
   live: LiveConfig,
   load: LoadConfig,
@@ -75,7 +75,7 @@ async function serveAsWorker(
   }
 }
 
-/** Undefined: it was stopped while it started. */
+/** Resolves with undefined if it was stopped while it started. */
 async function start(
   config: Config,
   deps: CliDeps,

@@ -16,8 +16,8 @@ type Problem = Pick<WireError, 'code' | 'message'>;
 const batchMessagesMax = 10;
 
 /**
- * The codec of one system: its messages as commands, publications and frames as its messages. Frames that the system
- * has no word for are not sent. What is lost is told by an error.
+ * The codec of one system: reads its messages as commands, and writes publications and frames as its messages. Frames
+ * that have no counterpart in the system are not sent. Loss is told by an error.
  */
 export function compatCodec(name: string, wire: Wire): GatewayCodec {
   const frame = (topic: string, pieces: readonly Uint8Array[]) => {
@@ -68,7 +68,7 @@ function wordsFor(wire: Wire, reply: ServerFrame): Message | undefined {
   return problem && wire.error(problem);
 }
 
-/** What a client has to be told, whatever its system. */
+/** Faults that a client has to be told, whatever its system. */
 function problemOf(reply: ServerFrame): Problem | undefined {
   switch (reply.kind) {
     case 'error':
@@ -126,7 +126,7 @@ function messageOf({ before, payload, after }: Framing, publication: Publication
   return join([head, ...body, tail === '}' ? tail : `,${tail}`]);
 }
 
-/** The members of a payload that is an object, but for those that the message begins with. */
+/** The members of a payload that is an object, without those that the message begins with. */
 function membersOf({ payload }: Publication, before: Message) {
   const text = payload.format === 'json' ? scanJson(payload.bytes) : undefined;
   if (text?.ok !== true || text.kind !== 'object') return undefined;

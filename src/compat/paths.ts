@@ -54,7 +54,7 @@ export function pathsOf(
     user: (user) => {
       const topic = userTopicOf(user);
       if (topic === undefined) return new SluiceError('invalid_request', `the user ${userProblem(user)}`);
-      // Of the shared name: it says the same to all, but for replies, which name the user.
+      // It has the shared name, as its frames are the same for all; only replies name the user.
       const codec = compatCodec(name, wire({ namespace, now, user }));
       return { ...request, codec, adopt: (identity) => adoptUser(identity, user, topic, authorize) };
     },
@@ -87,7 +87,7 @@ function adoptUser(identity: Identity, user: string, topic: string, authorize: A
   return new SluiceError('forbidden', 'this path is for another user', { who: { user: identity.user } });
 }
 
-/** The segment that the pattern's only parameter stands for. */
+/** The segment in the place of the pattern's only parameter. */
 function parameterOf(pattern: string, path: string) {
   const wanted = pattern.split('/');
   const index = wanted.findIndex((segment) => segment.startsWith('{'));

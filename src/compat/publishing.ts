@@ -27,7 +27,7 @@ export function readOldBody(body: Uint8Array): OldBody {
   return { members: cut.envelope, data: cut.values[0] ?? body };
 }
 
-/** The text of the first of these members that is there. Throws for what is neither text nor number. */
+/** The text of the first of these members that exists. Throws unless it is a text or a number. */
 export function textOf(members: Readonly<Record<string, unknown>>, ...names: string[]): string | undefined {
   const name = names.find((each) => members[each] !== undefined && members[each] !== null);
   const value = name === undefined ? undefined : members[name];
@@ -45,7 +45,10 @@ export interface OldPublish {
   readonly except?: string;
 }
 
-/** Publishes to each of the topics, where the caller may to all. Answers how many sessions hear them now. */
+/**
+ * Publishes to each of the topics, if the caller may publish to all. Responds with the number of sessions that hear
+ * them.
+ */
 export async function publishToAll(
   topics: readonly string[],
   { type, data, key, tags, except }: OldPublish,

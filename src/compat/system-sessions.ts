@@ -2,7 +2,7 @@ import { nullPayload } from '../protocol/payload.ts';
 import type { Session } from '../sessions/session.ts';
 import { codecNameOf, type SystemName } from './systems.ts';
 
-/** What is asked of a session. */
+/** The parts of a session that are used here. */
 export type CountedSession = Pick<Session, 'codec' | 'messageCount' | 'push'> & {
   readonly identity: Pick<Session['identity'], 'user'>;
   readonly views: { values(): Iterable<{ readonly target: string; readonly automatic: boolean }> };
@@ -20,7 +20,7 @@ export interface SystemSessionsOptions {
 export interface SystemStats {
   readonly active: number;
   readonly total: number;
-  /** Sent to them, those that are gone included. */
+  /** Messages sent to all its connections, past ones included. */
   readonly messages: number;
   readonly users: number;
   /** Topic or pattern -> subscriptions, of the topics that clients have asked for. */
@@ -36,7 +36,7 @@ interface Counted {
   stats: { readonly value: SystemStats; readonly atMs: number } | undefined;
 }
 
-/** To count again costs a look at every connection. */
+/** Counts are kept this long: counting looks at every connection. */
 const statsAgeMs = 1000;
 /** A market's gateway pinged by messages of its own, besides those of WebSocket. */
 const pinging: ReadonlySet<SystemName> = new Set(['b']);

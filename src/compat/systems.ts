@@ -10,16 +10,19 @@ export type SystemName = Config['compat'][number];
 
 interface SystemRow {
   readonly title: string;
-  /** Of its topics, unless `compatNamespaces` names another. */
+  /** The namespace of its topics, unless `compatNamespaces` names another. */
   readonly namespace: string;
-  /** Of its WebSockets. `{server}`: the topic of that server is subscribed to at once; `{user}`: only for that user. */
+  /**
+   * The paths of its WebSockets. `{server}`: the topic of that server is subscribed to at once; `{user}`: only for that
+   * user.
+   */
   readonly paths: readonly string[];
   readonly wire: (options: WireOptions) => Wire;
   /** Its connections all get what is published to `compat:NAME`. */
   readonly hasBroadcasts: boolean;
 }
 
-/** The systems that Sluice replaces. What each says and hears is in the file of its wire. */
+/** The systems that Sluice replaces. The file of each one's wire describes its messages. */
 const systemTable: Readonly<Record<SystemName, SystemRow>> = {
   a: {
     title: 'server monitoring',

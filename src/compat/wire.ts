@@ -8,10 +8,10 @@ export type Message = Readonly<Record<string, unknown>> & { readonly type: strin
 
 type ReplyOf<K extends ServerKind> = Extract<Reply, { kind: K }>;
 
-/** What the gateway says in words of the system; a kind of frame that is not here is not told. */
+/** The system's messages for frames of the gateway. A kind of frame that is not listed is not sent. */
 export type Words = { readonly [K in ServerKind]?: (reply: ReplyOf<K>) => Message };
 
-/** How one system's messages are written, and what they mean. Made for a gateway, or for one connection. */
+/** How the messages of one system are written and read. Made for a gateway, or for one connection. */
 export interface Wire {
   /** What a client may send, by `type`. */
   readonly commands: Readonly<Record<string, (fields: Fields) => AliasCommand>>;
@@ -46,7 +46,7 @@ export function nameIn(namespace: string, topic: string): string | undefined {
   return topic.startsWith(`${namespace}:`) ? topic.slice(namespace.length + 1) : undefined;
 }
 
-/** Nothing is said, unless it failed for another reason than that there was nothing to end. */
+/** Sends nothing, unless it failed for another reason than that there was nothing to end. */
 export function quietEnd(reply: { readonly kind: ServerKind; readonly code?: string }) {
   return reply.kind === 'unsubscribed' || reply.code === 'not_subscribed' ? nothing : undefined;
 }

@@ -12,7 +12,7 @@ const atLeast = (config: Config, left: SizeName, right: SizeName): string | unde
     ? undefined
     : `${left} (${formatBytes(config[left])}) must be at least ${right} (${formatBytes(config[right])})`;
 
-/** What listens where, and that it is whole. */
+/** Ports, hosts and files to listen on. */
 function listenerFaults(config: Config): (string | undefined)[] {
   const { tlsCertFile, tlsKeyFile, unixSocket, workers, adminPort, adminHost, port, proxyPort } = config;
   return [
@@ -108,7 +108,7 @@ function ringFaults(config: Config, own: Pick<Config, 'topicHistoryMaxBytes' | '
   return faults;
 }
 
-/** What would silently do nothing. */
+/** Options that would silently do nothing. */
 function modeFaults({ mode, refreshMs }: NamespaceOptions): string[] {
   return refreshMs > 0 && mode !== 'state' ? ['refreshMs is for the mode state: a stream has no values'] : [];
 }

@@ -1,7 +1,7 @@
 import { namespaceOptions } from './namespaces.ts';
 import { type Config, type OptionName, options } from './options.ts';
 
-/** The options that a running gateway takes anew; all others hold until it is restarted. */
+/** The options that a running gateway can change. All others hold until it is restarted. */
 export const reloadable = [
   'apiKeys',
   'tokenSecret',
@@ -40,9 +40,9 @@ export const reloadable = [
   'hookConcurrency',
 ] as const satisfies readonly OptionName[];
 
-/** Changes of reloadable options that all the same need a restart. */
+/** Changes of reloadable options that need a restart all the same. */
 const restarting: { readonly [N in OptionName]?: (before: Config[N], next: Config[N]) => boolean } = {
-  // Who has heard of no session since its start can't say which topics are occupied.
+  // A gateway that has not counted sessions since its start can't tell which topics are occupied.
   hookEvents: (before, next) => (before === '') !== (next === ''),
 };
 
@@ -52,13 +52,13 @@ const lasting = ['mode', 'refreshMs', 'refresh'] as const;
 export interface Reloaded {
   /** Names of the options that have other values now. */
   readonly changed: readonly string[];
-  /** Names of those that were given other values, which do not hold before a restart. */
+  /** Names of options with other values that need a restart. */
   readonly needRestart: readonly string[];
 }
 
 /**
- * A configuration whose reloadable values can be replaced: who reads an option when it needs it has the newest value.
- * Each value is frozen.
+ * A configuration whose reloadable values can be replaced. Code that reads an option when it needs it has the newest
+ * value. Each value is frozen.
  */
 export class LiveConfig {
   readonly config: Config;

@@ -6,7 +6,7 @@ import { filterProblem } from '../topics/filter.ts';
 import { isPattern, isReserved, patternProblem, topicProblem } from '../topics/topic-name.ts';
 import { HookFailure } from './failure.ts';
 
-/** What a client is told at most of why it may not. */
+/** The longest reason that a client is told. */
 const reasonMaxLength = 200;
 const listMax = 100;
 
@@ -59,14 +59,17 @@ function readFilter(value: unknown, context: z.RefinementCtx): Filter | undefine
   return z.NEVER;
 }
 
-/** The answer to one question. Throws a `HookFailure` for what is none; names fields, never quotes values. */
+/**
+ * Reads the answer to one question. Throws a `HookFailure` if it is malformed, which names fields and never quotes
+ * values.
+ */
 export function readAnswer<S extends z.ZodType>(schema: S, answer: unknown): z.output<S> {
   const result = schema.safeParse(answer);
   if (result.success) return result.data;
   throw new HookFailure('malformed', 'its answer is not of the documented form');
 }
 
-/** One answer for each of `count` questions: as many, or one for all. */
+/** Reads answers to `count` questions: as many, or one for all. */
 export function readAnswers<S extends z.ZodType>(schema: S, answer: unknown, count: number): z.output<S>[] {
   if (typeof answer !== 'object' || answer === null || !('results' in answer))
     return Array.from({ length: count }, () => readAnswer(schema, answer));

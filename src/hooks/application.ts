@@ -14,7 +14,7 @@ import { HookFailure } from './failure.ts';
 import type { Gate } from './gate.ts';
 import { callQuestion, clientOf, plainQuestion, publishQuestion, type Question } from './questions.ts';
 
-/** Whom to ask: a function of this process, or a URL. */
+/** What is asked: a function of this process, or a URL. */
 export type Answerer =
   | { readonly ask: NonNullable<Hooks[HookName]>; readonly endpoint?: undefined }
   | { readonly endpoint: Endpoint; readonly ask?: undefined };
@@ -22,7 +22,7 @@ export type Answerer =
 export interface AskedHook {
   readonly answerer: Answerer;
   readonly gate: Gate;
-  /** Where it fails, the client may do what it might without this hook. */
+  /** If it fails, the client may do what it may without this hook. */
   readonly failsOpen: boolean;
 }
 
@@ -34,7 +34,7 @@ export interface HookedOptions {
   readonly handlerGate?: Gate | undefined;
   /** Of the gateway itself. */
   readonly isOwn: (identity: Identity) => boolean;
-  /** Why the credential does not count any more: it may have been revoked while the application was asked. */
+  /** Why the credential is no longer valid: it may have been revoked while the application was asked. */
   readonly refusal: (identity: Identity) => SluiceError | undefined;
   readonly payloadMaxBytes: number;
 }
@@ -42,7 +42,7 @@ export interface HookedOptions {
 /** Of an answer of a hook that decides. */
 const decisionMaxBytes = 64 * 1024;
 
-/** The application as its hooks answer for it. */
+/** The application, as its hooks answer for it. */
 export function hookedApplication(options: HookedOptions): Application {
   const { hooks, handlers, isOwn, payloadMaxBytes } = options;
   const { connect, subscribe, publish, call } = hooks;
@@ -111,7 +111,7 @@ async function asked(hook: AskedHook, asker: Asker, question: Question): Promise
   return hook.answerer.endpoint === undefined ? outcome : parseJson(outcome as Uint8Array);
 }
 
-/** The verdict of a hook that decides; `otherwise`: where it fails open. */
+/** The decision of a hook; `otherwise`: the result if it fails open. */
 async function decided<T>(
   hook: AskedHook,
   ask: () => Promise<T>,
@@ -207,7 +207,7 @@ async function called(
   }
 }
 
-/** What a handler throws as an error of the table is the client's. */
+/** A handler's `SluiceError` goes to the client. */
 async function handled(
   handler: CallHandler,
   gate: Gate,

@@ -50,9 +50,9 @@ export interface SubscribeQuestion {
 
 export interface SubscribeConsent {
   readonly allow: true;
-  /** It may though its credential does not allow it. Never for names with `$`, nor for another user's topic. */
+  /** Permits it though the credential does not. Never for names with `$`, nor for another user's topic. */
   readonly grant?: boolean;
-  /** It gets only what this matches, whatever filter it asks for itself. */
+  /** The client gets only what this matches, whatever filter it asks for itself. */
   readonly filter?: Filter;
 }
 

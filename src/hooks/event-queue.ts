@@ -6,14 +6,14 @@ const resyncPageTopics = 1000;
 
 export interface EventBatch {
   readonly events: readonly string[];
-  /** Absent: the batch only goes on. */
+  /** Absent: the batch continues after the one before. */
   readonly resync?: { readonly page: number; readonly last: boolean; readonly topics: readonly string[] };
   readonly bytes: number;
 }
 
 /**
- * Events as JSON texts, in order, until they are acknowledged. When they exceed their bytes all are dropped, and what
- * comes next is a resync: the topics that were occupied at that moment, in pages, and then the events after it.
+ * Events as JSON texts, in order, until they are acknowledged. When they exceed their bytes all are dropped and a
+ * resync follows: the topics that were occupied at that moment, in pages, and then the events after it.
  */
 export class EventQueue {
   readonly #maxBytes: number;
@@ -32,7 +32,7 @@ export class EventQueue {
     this.#startResync();
   }
 
-  /** Of events that wait or are under way. */
+  /** The number of events that wait or are under way. */
   get bytes(): number {
     return this.#bytes + (this.#flight?.bytes ?? 0);
   }
@@ -45,7 +45,7 @@ export class EventQueue {
     return this.#flight === undefined && this.#events.length === 0 && this.#resync === undefined;
   }
 
-  /** Call it when what the event says is true of `occupied`. */
+  /** Call it once `occupied` has the change that the event reports. */
   add(event: string): void {
     const bytes = Buffer.byteLength(event);
     if (this.bytes + bytes <= this.#maxBytes) {
@@ -59,7 +59,7 @@ export class EventQueue {
     this.#startResync();
   }
 
-  /** What is to be sent, the same until `acknowledged`; undefined: nothing. */
+  /** The next batch, the same until `acknowledged`; undefined: there is none. */
   next(): EventBatch | undefined {
     this.#flight ??= this.#take();
     return this.#flight;

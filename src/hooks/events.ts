@@ -20,7 +20,7 @@ export interface EventsOptions {
     'eventsTotal' | 'eventsDroppedTotal' | 'eventBatchErrorsTotal' | 'eventQueueBytes' | 'onScrape'
   >;
   readonly log: { warn(fields: Readonly<Record<string, unknown>>, message: string): void };
-  /** Of the first wait after a failure; it doubles up to 60 times as much. */
+  /** The first wait after a failure; it doubles up to 60 times as much. */
   readonly retryMs?: number;
 }
 
@@ -32,8 +32,8 @@ const answerMaxBytes = 64 * 1024;
 const logEveryMs = 10_000;
 
 /**
- * Tells the application what sessions do: one batch at a time, each until it is acknowledged, so that all events come
- * in their order.
+ * Tells the application what sessions do: one batch at a time, each until it is acknowledged, so that events arrive in
+ * order.
  */
 export class ApplicationEvents implements ToldEvents {
   readonly #options: EventsOptions;
@@ -169,7 +169,7 @@ export class ApplicationEvents implements ToldEvents {
     );
   }
 
-  /** Until it is to be tried again, or the gateway ends. */
+  /** Waits until the next attempt, or until the gateway ends. */
   #pause(): Promise<void> {
     const { retryMs = 500 } = this.#options;
     const delayMs = retryMs * Math.min(60, 2 ** (this.#failures - 1)) * (0.75 + Math.random() / 2);

@@ -11,7 +11,7 @@ export const failureKinds = [
 ] as const;
 export type FailureKind = (typeof failureKinds)[number];
 
-/** A hook gave no answer that counts. The message is for the log: it quotes nothing that the application sent. */
+/** A hook gave no valid answer. The message is for the log: it quotes nothing that the application sent. */
 export class HookFailure extends Error {
   readonly kind: FailureKind;
   /** The HTTP status, where there is one. */

@@ -13,7 +13,7 @@ export interface GateOptions {
   readonly hook: HookName;
   /** This and `concurrency` are read with each question. */
   readonly timeoutMs: number;
-  /** Asked at the same time; the others wait for their turn, within their time. */
+  /** Questions asked at the same time. Others wait for their turn, within their time. */
   readonly concurrency: number;
   /** Bytes of what is asked, while it waits or is asked. */
   readonly held: ByteCharges;
@@ -22,20 +22,20 @@ export interface GateOptions {
   readonly log: GateLog;
 }
 
-/** Of one account at a time, so that one client's questions leave room for those of others. */
+/** The limit of one account, so that one client's questions leave room for those of others. */
 const perAccountMax = 32;
 /** Of all accounts. */
 const waitingMax = 1000;
 /** What a question costs besides its bytes. */
 const overheadBytes = 512;
 const retryAfterMs = 1000;
-/** A line of the log for each kind of failure, at most this often. */
+/** At most one log line per kind of failure in this time. */
 const logEveryMs = 10_000;
 
-/** Bounds one hook: how many questions at a time, how many wait, how long each may take, and what all that holds. */
+/** Bounds one hook: concurrent questions, waiting ones, the time of each, and the bytes that all hold. */
 export class Gate {
   readonly #options: GateOptions;
-  /** Starts each of those that wait for their turn, the first of which came first. */
+  /** Start functions of questions that wait, first come first. */
   readonly #waiting = new Set<() => void>();
   readonly #ofAccount = new Map<string, number>();
   readonly #loggedAtMs = new Map<string, number>();
@@ -134,7 +134,7 @@ export class Gate {
     else this.#ofAccount.delete(account);
   }
 
-  /** Counts and logs an answer that turned out to be none. */
+  /** Counts and logs an answer that was malformed. */
   failed(failure: HookFailure): HookFailure {
     const { hook, metrics, log, monotonicMs } = this.#options;
     metrics.hookErrorsTotal.inc({ hook, reason: failure.kind });
@@ -142,7 +142,7 @@ export class Gate {
     const lastMs = this.#loggedAtMs.get(failure.kind);
     if (lastMs === undefined || nowMs - lastMs >= logEveryMs) {
       this.#loggedAtMs.set(failure.kind, nowMs);
-      // What a function of the application threw is its own, and may be shown.
+      // An error that a function of the application threw is its own, and may be logged.
       const { cause } = failure;
       log.warn({ hook, kind: failure.kind, err: cause }, `a hook failed: ${failure.message}`);
     }

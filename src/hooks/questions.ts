@@ -27,11 +27,11 @@ function described({ topic, type, key, tags }: PublishFields) {
   return { topic, type, key, tags };
 }
 
-/** What a hook is asked, for a function and for a URL. Made when it is its turn. */
+/** The question of a hook, for a function and for a URL. It is built when it is its turn. */
 export interface Question {
   readonly value: () => unknown;
   readonly body: () => Uint8Array<ArrayBuffer>;
-  /** Of what the client has sent and this keeps. */
+  /** The bytes of what the client has sent and this keeps. */
   readonly bytes: number;
 }
 

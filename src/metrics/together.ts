@@ -3,7 +3,7 @@ import { AggregatorRegistry, type MetricObject, type Registry } from 'prom-clien
 /** The metrics of one process. */
 export type MetricValues = readonly MetricObject[];
 
-/** What every process would count, as all have the same topics: the first one says it for all. */
+/** Metrics of topics, which all processes share: the first process reports them for all. */
 const saidByOne: ReadonlySet<string> = new Set([
   'sluice_publications_total',
   'sluice_ring_evictions_total',
@@ -15,10 +15,10 @@ const saidByOne: ReadonlySet<string> = new Set([
   'sluice_engine_up',
 ]);
 
-/** What only grows: of a process that has ended it still counts. */
+/** Metrics that only grow: those of a process that has ended still count. */
 const lasting: ReadonlySet<unknown> = new Set(['counter', 'histogram']);
 
-/** The metrics of the processes of one gateway. What those counted that have ended is not lost. */
+/** Adds up the metrics of the processes of one gateway. Counts of ended processes are kept. */
 export class MetricsTogether {
   #ended: MetricValues = [];
   readonly #last = new Map<string, MetricValues>();
@@ -28,15 +28,15 @@ export class MetricsTogether {
     this.#last.set(process, values);
   }
 
-  /** It has ended: what it counted until it was heard last goes on to count. */
+  /** The process has ended: its counts, as it last reported them, are kept. */
   ended(process: string): void {
     const counted = (this.#last.get(process) ?? []).filter(({ type }) => lasting.has(type));
     this.#last.delete(process);
-    // One of each, however many have ended.
+    // Added up, so that the size does not grow with the number of ended processes.
     this.#ended = together([this.#ended, counted]).getMetricsAsArray();
   }
 
-  /** A scrape. `first`: of the process that says what all would say alike. */
+  /** A scrape. `first`: the metrics of the process that reports for all. */
   async text(first: MetricValues): Promise<{ readonly contentType: string; readonly body: string }> {
     const named = first.map((metric) =>
       saidByOne.has(metric.name) ? { ...metric, aggregator: 'first' as const } : metric,

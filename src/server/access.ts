@@ -43,7 +43,7 @@ export interface Access {
 export interface AccessParts {
   readonly refused: ReportRefusal;
   readonly tokens: Tokens;
-  /** Why a credential that would do is refused all the same; undefined: it is not. */
+  /** Why a valid credential is refused all the same; undefined: it is not. */
   readonly refusal: (identity: Identity) => SluiceError | undefined;
   readonly application: Application;
 }

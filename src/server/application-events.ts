@@ -5,7 +5,7 @@ import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { endpointOf } from './application.ts';
 
-/** The application has so long to take the last events. */
+/** How long the application has to take the last events. */
 export const eventsGraceMs = 1000;
 
 /** What the application is told by a whole gateway, of all its processes. */

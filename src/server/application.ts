@@ -21,7 +21,7 @@ export interface EmbeddedApplication {
 }
 
 export interface ApplicationStage {
-  /** Always as the configuration was when it was reloaded last. */
+  /** Follows the configuration as it was last reloaded. */
   readonly application: Application;
   /** Reads the configuration anew. */
   reload(): void;
@@ -35,7 +35,7 @@ export const urlOptions = {
   call: 'hookCall',
 } as const satisfies Record<HookName, string>;
 
-/** The application behind the gateway, which is asked: by URLs, or in this process. */
+/** The application behind the gateway, asked by URLs or in this process. */
 export function createApplication(
   environment: Environment,
   embedded: EmbeddedApplication | undefined,

@@ -4,7 +4,7 @@ import type { NodeBus } from '../topics/engine.ts';
 /** A machine that has not replied after this time is counted without. */
 const replyWithinMs = 1000;
 
-/** What goes over the bus, as JSON. `by`: which of several processes of the machine says it. */
+/** The messages on the bus, as JSON. */
 type Message =
   | { readonly kind: 'tell'; readonly name: string; readonly body: unknown; readonly by?: string }
   | {

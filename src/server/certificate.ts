@@ -20,7 +20,7 @@ class CertificateError extends Error {
   }
 }
 
-/** What tells one state of the files from another. */
+/** Distinguishes one state of the files from another. */
 export function stampOf({ certFile, keyFile }: CertificateFiles): string {
   return [certFile, keyFile].map(stampOfFile).join(' ');
 }
@@ -36,7 +36,7 @@ function stampOfFile(path: string): string {
 
 export interface CheckedCertificate {
   readonly validUntil: Date;
-  /** Tells it from others. */
+  /** Identifies it. */
   readonly digest: string;
 }
 

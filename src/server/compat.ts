@@ -46,7 +46,7 @@ export function createCompat(environment: Environment, broker: Broker, { authori
       .flatMap((system) => pathsOf(system, pathOptions, ['/*'])),
     answerCall: ({ codec, identity }, method) => {
       if (method !== 'stats' || notifying === undefined) return undefined;
-      // The system told its clients; others need what `GET /api/stats` needs.
+      // Clients of the system may have them; others need what `GET /api/stats` needs.
       const isClient = codec.name === codecNameOf(notifying.name);
       if (!isClient && !identity.scopes.includes('read'))
         throw new SluiceError('forbidden', 'not allowed to read stats');

@@ -1,7 +1,7 @@
 import type { Log } from '../log.ts';
 import type { EngineFeed } from '../topics/engine.ts';
 
-/** The same feed; that the engine is away, and that it is back, is logged once each. */
+/** The same feed, which logs once that the engine is away, and once that it is back. */
 export function loggedFeed(feed: EngineFeed, log: Pick<Log, 'warn' | 'info'>): EngineFeed {
   let isDegraded = false;
   return {

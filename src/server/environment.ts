@@ -8,13 +8,13 @@ export interface Environment {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly monotonicMs: () => number;
-  /** Stands still while other processes have this thread's processor: for what clients are charged. */
+  /** A clock that stops while other processes have this thread's processor: clients are charged by it. */
   readonly workMs: () => number;
   /** The longest time of the last seconds that the event loop was held up. */
   readonly loopDelayMs: () => number;
   /** The gateway is stopping: it takes no more connections. */
   readonly isDraining: () => boolean;
-  /** While it drains: a time after its end, another one with each call. */
+  /** While it drains: a time after its end, different for each call. */
   readonly afterDrainMs: () => number;
 }
 

@@ -34,12 +34,12 @@ export interface HttpApi {
   readonly adminApi: Api;
   /** What other nodes may ask this one. */
   readonly peerHandlers: PeerHandlers<DirectoryCalls & TopicCalls & Pick<NodeCalls, 'stats'>>;
-  /** The limits are read anew. */
+  /** Reads the limits again. */
   reload(): void;
   readonly swept: readonly Swept[];
 }
 
-/** Of what has a port of its own where one is configured. */
+/** For the routes with a port of their own, where one is configured. */
 function isPublic({ access }: Route): boolean {
   return access !== 'admin' && access !== 'metrics';
 }

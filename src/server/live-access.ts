@@ -9,9 +9,9 @@ import type { Environment } from './environment.ts';
 import { Tokens } from './tokens.ts';
 
 export interface LiveAccess {
-  /** Always as the configuration was when it was reloaded last. */
+  /** Follows the configuration as it was last reloaded. */
   readonly access: Access;
-  /** Reads the configuration anew. Returns whom it no longer lets in. */
+  /** Reads the configuration again. Returns which identities are no longer let in. */
   reload(): (identity: Identity) => boolean;
 }
 

@@ -52,9 +52,9 @@ const endWithinMs = 5000;
 const sweepMs = 1000;
 
 /**
- * Starts a gateway of several processes, which listen on one port. This process serves no client: it has the topics
- * and the engine, gives the connections their places, and starts another worker for one that ends. Resolves once all
- * listen. Rejects with what a worker could not start for, with the error of the engine, or with the reason of `signal`.
+ * Starts a gateway of several processes, which listen on one port. This process serves no client: it has the topics and
+ * the engine, gives connections their places, and replaces workers that end. Resolves once all listen. Rejects with the
+ * reason why a worker could not start, with the error of the engine, or with the reason of `signal`.
  */
 export async function startParent(config: Config, options: ParentOptions): Promise<RunningParent> {
   const { log = createLog(config), signal, commandLine } = options;
@@ -208,7 +208,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
     };
   }
 
-  /** The replies of all workers of this machine but `asking` that reply. */
+  /** The replies of the other workers of this machine than `asking`, as far as they reply. */
   async function askAll(asking: string, said: string, body: unknown): Promise<unknown[]> {
     const others = [...links].filter(([name]) => name !== asking);
     const replies = await Promise.allSettled(

@@ -17,7 +17,7 @@ export interface RevocationStage {
   load(): Promise<void>;
   /** The broker's feed. */
   appended(topic: Topic, publications: readonly StoredPublication[]): void;
-  /** The topic holds something else. What is revoked stays so. */
+  /** The topic's content was replaced. What is revoked stays revoked. */
   reset(topic: Topic): void;
   /** Resolves once the engine has it. Throws its error. */
   revoke(revocation: Revocation): Promise<void>;

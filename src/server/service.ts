@@ -15,7 +15,7 @@ export interface NodeService extends Service {
   own(): NodeStats;
 }
 
-/** What the gateway says about itself. Its uptime counts from this call. `peers` absent: this is all of it. */
+/** The gateway's own figures. Its uptime counts from this call. `peers`: absent if there are no other nodes. */
 export function createService(
   { config, metrics, monotonicMs, loopDelayMs, isDraining }: Environment,
   { engine, broker }: Storage,
@@ -75,7 +75,7 @@ export function createService(
   }
 }
 
-/** The figures of all nodes. What all nodes have alike is said once. */
+/** The figures of all nodes. Those that all nodes share are taken once. */
 function statsTogether(nodes: readonly NodeStats[], limit: number): GatewayStats {
   const all = nodes.map(({ stats }) => stats);
   const sum = (figure: (stats: GatewayStats) => number) =>

@@ -30,7 +30,7 @@ const pageCacheMaxBytes = 4 * 1024 * 1024;
 /** Large messages that wait for a later turn to be decoded. */
 const waitingMessagesMaxBytes = 16 * 1024 * 1024;
 
-/** Sessions: their commands, their subscriptions, and what they catch up on. */
+/** Builds sessions, their commands, their subscriptions, and the stage that they catch up by. */
 export function createSessions(
   environment: Environment,
   broker: Broker,

@@ -10,7 +10,7 @@ export interface Storage {
   readonly broker: Broker;
   /** The options of the topics of a namespace. */
   readonly topicOptions: (namespace: string) => TopicOptions;
-  /** The options of namespaces are read anew, also for topics that are there. */
+  /** Reads the options of namespaces again, also for existing topics. */
   reload(): void;
 }
 

@@ -11,7 +11,9 @@ import { type Config, type OptionName, takesTokens } from '../config.ts';
 import type { Environment } from './environment.ts';
 
 const cooldownMs = 30_000;
-/** A file is read as often as an operator would wait for it, a server as often as it should be asked. */
+/**
+ * How often keys are loaded: a file soon enough for an operator who waits, a server as seldom as it should be asked.
+ */
 const fileMaxAgeMs = 5_000;
 const urlMaxAgeMs = 10 * 60_000;
 
@@ -37,7 +39,10 @@ export class Tokens {
     this.#environment = environment;
   }
 
-  /** By the options as they are now; undefined: no tokens are taken. Where they are the same, so is the verifier. */
+  /**
+   * The verifier for the present options; undefined: no tokens are taken. While they are the same it is the same
+   * verifier.
+   */
   verifier(): TokenVerifier | undefined {
     const { config } = this.#environment;
     const madeOf = JSON.stringify(optionNames.map((name) => config[name]));
@@ -69,7 +74,7 @@ export class Tokens {
     });
   }
 
-  /** Keys of the same source stay, as loading them may take a while. */
+  /** Keys are kept while their source is the same: loading them may take a while. */
   #published(config: Config): PublishedKeys | undefined {
     const source = sourceOf(config);
     if (source?.name !== this.#keys?.source)

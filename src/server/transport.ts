@@ -57,7 +57,7 @@ export type AppRole = 'public' | 'apart' | 'admin';
 export interface Serving {
   /** Adds the routes to an app that does not listen yet. */
   serve(app: App, role: AppRole): void;
-  /** The limits are read anew. */
+  /** Reads the limits again. */
   reload(): void;
   readonly polls: Polls;
   readonly requests: RequestsUnderWay;

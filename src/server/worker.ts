@@ -18,12 +18,12 @@ export interface WorkerSite {
   readonly start: WorkerStart;
   readonly engine: Engine;
   readonly caps: Caps;
-  /** Tells the application, by the parent; undefined: it wants to be told nothing. */
+  /** Tells the application by the parent process; undefined: the application has no hook for events. */
   readonly events: WorkerEvents | undefined;
   readonly peers: Peers<NodeCalls>;
   /** Of all processes together. */
   metricsText(): Promise<{ readonly contentType: string; readonly body: string }>;
-  /** From now on this worker tells its metrics, and is told and asked by other nodes. */
+  /** From now on this worker reports its metrics, and exchanges messages with other nodes. */
   serve(metrics: Metrics, neighbour: Neighbour): void;
 }
 
@@ -32,7 +32,7 @@ export interface Neighbour {
   readonly handlers: PeerHandlers<NodeCalls>;
   /** Another node is gone; or a machine, and all nodes on it. */
   readonly gone: (node: string) => void;
-  /** Other machines came: they know nothing of this node, nor this one of them. */
+  /** Other machines came: they and this node know nothing of each other. */
   readonly came: () => void;
 }
 

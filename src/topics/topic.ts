@@ -6,7 +6,7 @@ import { type Evicted, Ring, type RingLimits } from './ring.ts';
 import type { SegmentPool } from './segment-pool.ts';
 import { State } from './state.ts';
 
-/** What a namespace says of its topics, as far as they are kept here. */
+/** The options of a namespace that concern the content of its topics. */
 export interface TopicOptions extends RingLimits {
   readonly mode: Mode;
   /** For publications that bring none of their own. */
