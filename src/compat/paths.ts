@@ -87,7 +87,7 @@ function adoptUser(identity: Identity, user: string, topic: string, authorize: A
   return new SluiceError('forbidden', 'this path is for another user', { who: { user: identity.user } });
 }
 
-/** The segment in the place of the pattern's only parameter. */
+/** The value of the pattern's only parameter. */
 function parameterOf(pattern: string, path: string) {
   const wanted = pattern.split('/');
   const index = wanted.findIndex((segment) => segment.startsWith('{'));
