@@ -382,10 +382,15 @@ const optionTable = {
   requestsMaxBytesPerClient: option(
     bytes(64 * KiB, 2 ** 40),
     16 * MiB,
-    'Bodies that are under way and responses that are unread, each, of one key, user or address; at least a whole body.',
+    'Bodies that are under way, responses that are unread, and commands that wait, each, of one key, user, session or address; at least a whole body.',
   ),
   requestsMaxBytes: option(bytes(64 * KiB, 2 ** 40), 64 * MiB, 'The same of all clients together.'),
   subscriptionsPerSession: option(count, 100, 'Subscriptions of a session.'),
+  presenceMaxBytes: option(
+    bytes(KiB, 2 ** 40),
+    128 * MiB,
+    'Members of all topics, of whom a key, user or session may have a quarter. One takes 512 bytes and its names; those that find no room are subscribed and not listed.',
+  ),
   commandsPerSecond: option(integer(1, 1_000_000), 100, 'Commands per second and session.'),
   viewsPerTopic: option(
     count,

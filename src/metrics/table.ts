@@ -105,6 +105,13 @@ export const table = {
   waiting_message_bytes: gauge('Bytes of large client messages that wait for a later turn to be decoded.'),
   backpressure_bytes: gauge('Unsent bytes of all sessions, buffered or waiting for the buffer.'),
 
+  subscription_errors_total: counter('Subscriptions that were refused, by error code.', { code: 'open' }),
+  pending_command_bytes: gauge(
+    'Bytes of commands that wait for those before them, for the engine or for the application.',
+  ),
+  presence_bytes: gauge('Bytes that the members of topics are charged.'),
+  presence_unlisted_total: counter('Members of topics that are not listed, because presence had no room.'),
+
   topics: gauge('Topics.'),
   views: gauge('Views.'),
   subscriptions: gauge('Subscriptions of all sessions.'),

@@ -47,6 +47,12 @@ export function createSessions(
   const presence = new Presence({
     fanout,
     isOn: (topic) => optionsOf(topic).presence,
+    held: new HeldBytes({
+      perPayer: config.presenceMaxBytes / 4,
+      total: config.presenceMaxBytes,
+      leavesRoom: true,
+    }),
+    metrics,
     nowMs: () => broker.wallMs(),
     peers: site.peers,
   });
@@ -56,6 +62,8 @@ export function createSessions(
     compressMinBytes: config.compressMinBytes,
     metrics,
   });
+  // Whatever its limit, a client may send the largest message that it may.
+  const pendingMaxBytes = Math.max(config.requestsMaxBytesPerClient, 2 * config.frameMaxBytes);
   const connectionLimits = new ConnectionLimits(config, monotonicMs, site.caps);
   const subscriber = new Subscriber({
     broker,
@@ -112,6 +120,11 @@ export function createSessions(
     waitingMessages: new HeldBytes({
       perPayer: 2 * config.frameMaxBytes,
       total: Math.max(waitingMessagesMaxBytes, 2 * config.frameMaxBytes),
+    }),
+    pendingCommands: new HeldBytes({
+      perPayer: pendingMaxBytes,
+      total: Math.max(config.requestsMaxBytes, 2 * pendingMaxBytes),
+      leavesRoom: true,
     }),
     workMs,
     version,

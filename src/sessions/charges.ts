@@ -9,6 +9,8 @@ export interface ByteCharges {
 export interface ByteLimits {
   readonly perPayer: number;
   readonly total: number;
+  /** No payer holds more than what is then still free, so that many that take all they can leave room for others. */
+  readonly leavesRoom?: boolean;
 }
 
 /** Counts bytes by payer. The limit per payer leaves the rest of the total to other payers. */
@@ -27,11 +29,37 @@ export class HeldBytes implements ByteCharges {
   }
 
   take(account: string, bytes: number): boolean {
+    if (!this.#mayHold(account, bytes)) return false;
+    this.charge(account, bytes);
+    return true;
+  }
+
+  /** Whether the payer may begin what may hold these bytes, and is charged when it does. The first of all may. */
+  hasRoom(account: string, bytes: number): boolean {
+    return this.#total === 0 || this.#mayHold(account, bytes);
+  }
+
+  #mayHold(account: string, bytes: number): boolean {
+    const { perPayer, total, leavesRoom = false } = this.#limits;
     const held = (this.#byAccount.get(account) ?? 0) + bytes;
-    if (held > this.#limits.perPayer || this.#total + bytes > this.#limits.total) return false;
-    this.#byAccount.set(account, held);
+    return held <= perPayer && (leavesRoom ? held : bytes) <= total - this.#total;
+  }
+
+  /** Charges bytes that are held already, whatever the limits. */
+  charge(account: string, bytes: number): void {
+    this.#byAccount.set(account, (this.#byAccount.get(account) ?? 0) + bytes);
+    this.#total += bytes;
+  }
+
+  /** Charges bytes that no payer of this process causes. False: all together would exceed their limit. */
+  takeForNone(bytes: number): boolean {
+    if (this.#total + bytes > this.#limits.total) return false;
     this.#total += bytes;
     return true;
+  }
+
+  giveForNone(bytes: number): void {
+    this.#total -= bytes;
   }
 
   give(account: string, bytes: number): void {

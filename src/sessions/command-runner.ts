@@ -21,6 +21,8 @@ export interface CommandRunnerOptions {
   readonly commandsPerSecond: number;
   /** Messages that wait to be decoded. */
   readonly waitingMessages: HeldBytes;
+  /** Commands that wait for those before them, for the engine or for the application. */
+  readonly pendingCommands: HeldBytes;
   readonly turnBudget: TurnBudget;
   /** Milliseconds on a monotonic clock. */
   readonly monotonicMs: () => number;
@@ -32,6 +34,8 @@ export interface CommandRunnerOptions {
   readonly log: ErrorLog;
 }
 
+/** Roughly what a command that waits takes besides its message. */
+const pendingOverheadBytes = 256;
 /** Retry delay of commands that were refused because too many wait. */
 const waitingRetryMs = 1000;
 
@@ -97,11 +101,22 @@ export class CommandRunner {
     }
   }
 
-  /** A command that no other waits for. */
-  runUnawaited(session: Session, frame: ClientFrame): void {
+  /** A command that no other waits for. `bytes`: of its message. */
+  runUnawaited(session: Session, frame: ClientFrame, bytes: number): void {
     const command = new CommandTask(this, session, frame);
-    if (!commandTable[frame.kind].isLarge) void runTask(command, session);
-    else if (!session.replyLarge(command)) this.#fail(session, frame, tooManyWaiting());
+    if (commandTable[frame.kind].isLarge) {
+      if (!session.replyLarge(command)) this.#fail(session, frame, tooManyWaiting());
+      return;
+    }
+    const pending = runTask(command, session);
+    if (pending === undefined) return;
+    const charge = this.#charge(session, bytes);
+    void pending.then(() => charge.end());
+  }
+
+  /** Until its end the payer of the session is charged for a command that waits. */
+  #charge({ payer: { account } }: Session, bytes: number): Charge {
+    return new Charge(this.#options.pendingCommands, account, bytes + pendingOverheadBytes);
   }
 
   /** Replies to a command without decoding it. */
@@ -152,12 +167,22 @@ export class CommandRunner {
   #run(session: Session, frame: ClientFrame, bytes: number): void {
     this.#options.metrics.commandsTotal.inc({ command: frame.kind });
     const { order } = commandTable[frame.kind];
-    const { commands } = session;
-    let task: Task | undefined;
-    if (order === 'changes') task = new ChangeTask(this, session, frame);
-    else if (order === 'follows' && commands.isBusy) task = new FollowingTask(this, session, lasting(frame));
-    if (task === undefined) this.runUnawaited(session, frame);
-    else if (!commands.add(task, bytes)) this.#fail(session, frame, tooManyWaiting());
+    const { commands, payer } = session;
+    if (order === 'free') this.runUnawaited(session, frame, bytes);
+    else if (!this.#options.pendingCommands.hasRoom(payer.account, bytes + pendingOverheadBytes))
+      this.#fail(session, frame, tooManyWaiting());
+    else if (order === 'changes') this.#enqueue(new ChangeTask(this, session, frame), bytes);
+    else if (commands.isBusy) this.#enqueue(new FollowingTask(this, session, lasting(frame), bytes), bytes);
+    else this.runUnawaited(session, frame, bytes);
+  }
+
+  #enqueue(task: QueuedCommand, bytes: number): void {
+    const { session, frame } = task;
+    const charge = this.#charge(session, bytes);
+    task.charge = charge;
+    if (session.commands.add(task, bytes)) return;
+    charge.end();
+    this.#fail(session, frame, tooManyWaiting());
   }
 
   #fail(session: Session, command: CommandHead, error: unknown): void {
@@ -170,10 +195,29 @@ export class CommandRunner {
   }
 }
 
+/** What the payer of a command is charged while it waits. */
+class Charge {
+  readonly #held: HeldBytes;
+  readonly #account: string;
+  #bytes: number;
+
+  constructor(held: HeldBytes, account: string, bytes: number) {
+    this.#held = held;
+    this.#account = account;
+    this.#bytes = bytes;
+    held.charge(account, bytes);
+  }
+
+  end(): void {
+    this.#held.give(this.#account, this.#bytes);
+    this.#bytes = 0;
+  }
+}
+
 class CommandTask implements Task {
   protected readonly runner: CommandRunner;
-  protected readonly session: Session;
-  protected readonly frame: ClientFrame;
+  readonly session: Session;
+  readonly frame: ClientFrame;
 
   constructor(runner: CommandRunner, session: Session, frame: ClientFrame) {
     this.runner = runner;
@@ -190,23 +234,37 @@ class CommandTask implements Task {
   }
 }
 
+/** A command that may wait for its turn. The queue begins and finishes each, also after the session's end. */
+class QueuedCommand extends CommandTask {
+  charge: Charge | undefined;
+}
+
 const skipped = Symbol('skipped');
 
 /** A command that changes what the session takes part in. It is not begun after the session's end. */
-class ChangeTask extends CommandTask {
+class ChangeTask extends QueuedCommand {
   override begin(): Awaitable<unknown> {
     return this.session.closed ? skipped : super.begin();
   }
 
   override finish(begun: unknown): void {
+    this.charge?.end();
     if (begun !== skipped) super.finish(begun);
   }
 }
 
 /** A command that waits for the changes before it. None waits for it. */
-class FollowingTask extends CommandTask {
+class FollowingTask extends QueuedCommand {
+  readonly #bytes: number;
+
+  constructor(runner: CommandRunner, session: Session, frame: ClientFrame, bytes: number) {
+    super(runner, session, frame);
+    this.#bytes = bytes;
+  }
+
   override begin(): undefined {
-    this.runner.runUnawaited(this.session, this.frame);
+    this.charge?.end();
+    this.runner.runUnawaited(this.session, this.frame, this.#bytes);
   }
 
   override finish(): void {}

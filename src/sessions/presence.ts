@@ -1,13 +1,19 @@
 import type { Fanout } from '../fanout/fanout.ts';
 import type { View } from '../fanout/view.ts';
+import type { Metrics } from '../metrics.ts';
 import type { PeerHandlers, Peers } from '../peers.ts';
 import type { GatewayCodec } from '../protocol/codec.ts';
 import type { PresenceMember } from '../protocol/frames.ts';
+import type { Payer } from '../topics/payer.ts';
+import type { HeldBytes } from './charges.ts';
 
 export interface PresenceOptions {
   readonly fanout: Fanout;
   /** Whether the members of this topic are kept at all. */
   readonly isOn: (topic: string) => boolean;
+  /** What members take, of all topics. */
+  readonly held: HeldBytes;
+  readonly metrics: Pick<Metrics, 'presenceBytes' | 'presenceUnlistedTotal' | 'onScrape'>;
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
   /** Absent: this node is alone. */
@@ -29,28 +35,36 @@ export interface PresenceCalls {
 export interface Occupant {
   readonly id: string;
   readonly identity: { readonly user?: string };
+  readonly payer: Payer;
 }
 
-/** A reply lists at most this many members. Its count is exact. */
+/**
+ * What a member is charged, its topic included, besides the names: somewhat more than it takes where it is alone there.
+ */
+export const memberBytes = 512;
+/** A reply lists at most this many members. Its count is that of all that found room. */
 const maxMembersListed = 1000;
 /** In a topic with more members than this, joins and leaves are not announced. */
 const maxMembersAnnounced = 1000;
 
-/** A session in a topic, and how many subscriptions to it keep it there. */
+/** A session in a topic. */
 interface Presentee extends PresenceMember {
-  subscriptions: number;
   /** The node that has it; undefined: this one. */
   readonly node: string | undefined;
+  /** Who is charged for it; undefined: it is another node's. */
+  readonly account: string | undefined;
 }
 
 interface TopicPresence {
   readonly members: Map<string, Presentee>;
-  /** Views of the clients that watch, by codec. */
-  readonly watchers: Map<string, View>;
+  /** Views of the clients that watch, by codec; undefined while there are none. */
+  watchers: Map<string, View> | undefined;
 }
 
 /**
- * Which sessions are subscribed to which topic by name, on all nodes. Several subscriptions of a session count once.
+ * Which sessions are subscribed to which topic by name, on all nodes. What members take is charged to the payers of
+ * their sessions. A member that finds no room is not known here: it is neither counted nor listed nor announced, and
+ * subscribed like any other.
  */
 export class Presence {
   readonly #options: PresenceOptions;
@@ -58,6 +72,8 @@ export class Presence {
 
   constructor(options: PresenceOptions) {
     this.#options = options;
+    const { metrics, held } = options;
+    metrics.onScrape(() => metrics.presenceBytes.set(held.total));
   }
 
   count(topic: string): number {
@@ -72,25 +88,26 @@ export class Presence {
     return members;
   }
 
-  joined({ id, identity }: Occupant, topic: string): void {
-    if (!this.#options.isOn(topic)) return;
-    const { members } = this.#of(topic);
-    const known = members.get(id);
-    if (known !== undefined) {
-      known.subscriptions++;
+  /** Call it for the first of its subscriptions to the topic. */
+  joined({ id, identity, payer }: Occupant, topic: string): void {
+    const { isOn, held, metrics, nowMs, peers } = this.#options;
+    if (!isOn(topic)) return;
+    const { account } = payer;
+    const member = { session: id, user: identity.user, sinceMs: nowMs(), node: undefined, account };
+    if (!held.take(account, bytesOf(topic, member))) {
+      metrics.presenceUnlistedTotal.inc();
       return;
     }
-    const sinceMs = this.#options.nowMs();
-    const member = { session: id, user: identity.user, sinceMs, subscriptions: 1, node: undefined };
-    members.set(id, member);
+    this.#of(topic).members.set(id, member);
     this.#announce(topic, 'joined', member);
-    this.#options.peers?.tell('joined', [topic, publicPart(member)]);
+    peers?.tell('joined', [topic, publicPart(member)]);
   }
 
-  left({ id }: Occupant, topic: string): void {
+  /** Call it when the last of its subscriptions to the topic has ended. */
+  left({ id }: Pick<Occupant, 'id'>, topic: string): void {
     const presence = this.#topics.get(topic);
     const known = presence?.members.get(id);
-    if (presence === undefined || known === undefined || --known.subscriptions > 0) return;
+    if (presence === undefined || known === undefined) return;
     this.#remove(topic, presence, known);
     this.#options.peers?.tell('left', [topic, id]);
   }
@@ -133,7 +150,9 @@ export class Presence {
       conflate: false,
       dictionaries: false,
     });
-    this.#of(topic).watchers.set(codec.name, view);
+    const presence = this.#of(topic);
+    presence.watchers ??= new Map();
+    presence.watchers.set(codec.name, view);
     return view;
   }
 
@@ -141,14 +160,18 @@ export class Presence {
   unwatched(topic: string, view: View): void {
     const presence = this.#topics.get(topic);
     if (presence === undefined || view.subscriptions > 0) return;
-    presence.watchers.delete(view.options.codec.name);
+    presence.watchers?.delete(view.options.codec.name);
+    if (presence.watchers?.size === 0) presence.watchers = undefined;
     this.#tidy(topic, presence);
   }
 
   #joinedAt(node: string, topic: string, member: PresenceMember): void {
-    const { members } = this.#of(topic);
-    if (members.has(member.session)) return;
-    members.set(member.session, { ...member, subscriptions: 1, node });
+    if (this.#topics.get(topic)?.members.has(member.session) === true) return;
+    if (!this.#options.held.takeForNone(bytesOf(topic, member))) {
+      this.#options.metrics.presenceUnlistedTotal.inc();
+      return;
+    }
+    this.#of(topic).members.set(member.session, { ...member, node, account: undefined });
     this.#announce(topic, 'joined', member);
   }
 
@@ -161,13 +184,16 @@ export class Presence {
 
   #remove(topic: string, presence: TopicPresence, member: Presentee): void {
     presence.members.delete(member.session);
+    const bytes = bytesOf(topic, member);
+    if (member.account === undefined) this.#options.held.giveForNone(bytes);
+    else this.#options.held.give(member.account, bytes);
     this.#announce(topic, 'left', member);
     this.#tidy(topic, presence);
   }
 
   #announce(topic: string, kind: 'joined' | 'left', member: PresenceMember): void {
     const { members, watchers } = this.#of(topic);
-    if (members.size > maxMembersAnnounced) return;
+    if (watchers === undefined || members.size > maxMembersAnnounced) return;
     for (const view of watchers.values())
       this.#options.fanout.announce(view, { kind, id: 0, topic, member: publicPart(member) });
   }
@@ -175,15 +201,20 @@ export class Presence {
   #of(topic: string): TopicPresence {
     let presence = this.#topics.get(topic);
     if (presence === undefined) {
-      presence = { members: new Map(), watchers: new Map() };
+      presence = { members: new Map(), watchers: undefined };
       this.#topics.set(topic, presence);
     }
     return presence;
   }
 
   #tidy(topic: string, { members, watchers }: TopicPresence): void {
-    if (members.size === 0 && watchers.size === 0) this.#topics.delete(topic);
+    if (members.size === 0 && watchers === undefined) this.#topics.delete(topic);
   }
+}
+
+/** Texts of one byte a character, as most names are, take no more; a fixed charge covers the others. */
+function bytesOf(topic: string, { user = '' }: PresenceMember): number {
+  return memberBytes + topic.length + user.length;
 }
 
 function publicPart({ session, user, sinceMs }: PresenceMember): PresenceMember {

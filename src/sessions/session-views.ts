@@ -135,7 +135,8 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
   add(sessionView: SessionView): void {
     this.#put(sessionView);
     this.#fellBehind(sessionView);
-    if (isOfPresence(sessionView)) this.#options.presence.joined(this.#owner, sessionView.target);
+    if (isOfPresence(sessionView) && !this.#isPresentBy(sessionView))
+      this.#options.presence.joined(this.#owner, sessionView.target);
   }
 
   remove(sessionView: SessionView, reason: UnsubscribeReason): void {
@@ -151,7 +152,7 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
     const watch = sessionView.unwatch();
     if (watch !== undefined) this.remove(watch, reason);
     if (watches !== undefined) presence.unwatched(watches, view);
-    else if (isOfPresence(sessionView)) presence.left(this.#owner, target);
+    else if (isOfPresence(sessionView) && !this.#isPresentBy(sessionView)) presence.left(this.#owner, target);
     this.#owner.viewRemoved(sessionView, reason);
   }
 
@@ -231,6 +232,13 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
 
   sendFrame(frame: ServerFrame): void {
     this.#outbox.sendFrame(frame);
+  }
+
+  /** Whether another subscription than this one is presence in its topic. */
+  #isPresentBy(sessionView: SessionView): boolean {
+    for (const each of this.values())
+      if (each !== sessionView && each.target === sessionView.target && isOfPresence(each)) return true;
+    return false;
   }
 
   #put(sessionView: SessionView): void {

@@ -35,6 +35,8 @@ export interface SessionsOptions {
   readonly limits: Limits;
   /** Messages that wait to be decoded. */
   readonly waitingMessages: HeldBytes;
+  /** Commands that wait for those before them, for the engine or for the application. */
+  readonly pendingCommands: HeldBytes;
   /** The clock by which payers are charged for the time of their commands. */
   readonly workMs: () => number;
   readonly version: string;
@@ -45,7 +47,7 @@ export interface SessionsOptions {
     'commandsTotal' | 'commandErrorsTotal' | 'rateLimitedTotal' | 'authFailuresTotal'
   > &
     Pick<Metrics, 'connections' | 'connectionsUnauthenticated' | 'subscriptions' | 'sessionsLagging'> &
-    Pick<Metrics, 'backpressureBytes' | 'waitingMessageBytes' | 'onScrape'>;
+    Pick<Metrics, 'backpressureBytes' | 'waitingMessageBytes' | 'pendingCommandBytes' | 'onScrape'>;
   readonly log: ErrorLog;
   readonly refused: ReportRefusal;
   /** Told of each connection that has ended, with its subscriptions still counted. */
@@ -71,7 +73,7 @@ export class Sessions {
 
   constructor(options: SessionsOptions) {
     this.#options = options;
-    const { subscriber, metrics, log, waitingMessages, context } = options;
+    const { subscriber, metrics, log, waitingMessages, pendingCommands, context } = options;
     const { commandsPerSecond } = options.limits;
     this.#context = {
       ...context,
@@ -93,6 +95,7 @@ export class Sessions {
       frameMaxBytes: options.limits.frameMaxBytes,
       commandsPerSecond,
       waitingMessages,
+      pendingCommands,
       turnBudget: context.turnBudget,
       monotonicMs: context.monotonicMs,
       workMs: options.workMs,
@@ -335,7 +338,7 @@ export class Sessions {
   }
 
   #setGauges(): void {
-    const { metrics, waitingMessages } = this.#options;
+    const { metrics, waitingMessages, pendingCommands } = this.#options;
     let lagging = 0;
     let unsentBytes = 0;
     let subscriptions = 0;
@@ -348,6 +351,7 @@ export class Sessions {
     metrics.sessionsLagging.set(lagging);
     metrics.backpressureBytes.set(unsentBytes);
     metrics.waitingMessageBytes.set(waitingMessages.total);
+    metrics.pendingCommandBytes.set(pendingCommands.total);
     metrics.subscriptions.set(subscriptions);
   }
 

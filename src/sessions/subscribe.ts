@@ -10,6 +10,7 @@ import { SluiceError } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import type { Feed, View } from '../fanout/view.ts';
 import { deliveryKey, type ViewOptions, viewKeys } from '../fanout/view-options.ts';
+import type { Metrics } from '../metrics.ts';
 import { snapInterval } from '../protocol/equal-subscriptions.ts';
 import type { Filter, Granted, Position, SubscribeResult, Subscription } from '../protocol/frames.ts';
 import { type CompiledFilter, compileFilter, filterProblem } from '../topics/filter.ts';
@@ -26,6 +27,7 @@ import { isOfUser, TopicPermits, type TopicTokens } from './topic-permits.ts';
 import { wireError } from './wire-error.ts';
 
 export interface SubscriberOptions extends StartOptions {
+  readonly metrics: StartOptions['metrics'] & Pick<Metrics, 'subscriptionErrorsTotal'>;
   readonly fanout: Fanout;
   readonly authorize: Authorize;
   readonly presence: Presence;
@@ -202,6 +204,7 @@ export class Subscriber {
       return this.#subscribe(session, subscription, automatic, verdict);
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
+      this.#options.metrics.subscriptionErrorsTotal.inc({ code: error.code });
       return { topic: subscription.topic, error: wireError(error) };
     }
   }

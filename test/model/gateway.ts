@@ -139,7 +139,10 @@ export class Gateway {
       default: { presence: false, anonymous: { subscribe: true, publish: true } },
     });
     const inbox = new Inbox({ broker: this.broker, isOn: () => false });
-    const presence = new Presence({ fanout, isOn: () => false, nowMs: clock });
+    const presence = new Presence({
+      ...{ fanout, isOn: () => false, nowMs: clock, metrics },
+      held: new HeldBytes({ perPayer: 0, total: 0 }),
+    });
     const many = Number.MAX_SAFE_INTEGER;
     this.#connectionLimits = new ConnectionLimits(wideLimits, clock);
     this.sessions = new Sessions({
@@ -195,6 +198,7 @@ export class Gateway {
         idleTimeoutMs: 60_000,
       },
       waitingMessages: new HeldBytes({ perPayer: 131_072, total: 1_048_576 }),
+      pendingCommands: new HeldBytes({ perPayer: many, total: many }),
       version: 'test',
       writeTimeoutMs,
       backpressureTotalMaxBytes: many,

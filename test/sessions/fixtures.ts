@@ -13,7 +13,7 @@ import type { Codec } from '../../src/protocol/codec.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { Position } from '../../src/protocol/frames.ts';
 import type { ServerFrame, ServerKind } from '../../src/protocol/server-frames.ts';
-import { HeldBytes } from '../../src/sessions/charges.ts';
+import { type ByteLimits, HeldBytes } from '../../src/sessions/charges.ts';
 import type { Connection } from '../../src/sessions/connection.ts';
 import type { TakenSeat } from '../../src/sessions/connection-caps.ts';
 import { ConnectionLimits } from '../../src/sessions/connection-limits.ts';
@@ -148,6 +148,8 @@ export interface GatewayOptions extends WorldOptions {
   readonly connectionsMaxPerUser?: number;
   readonly pageBytes?: number;
   readonly turnBudgetMs?: number;
+  readonly presence?: ByteLimits;
+  readonly pendingCommands?: ByteLimits;
 }
 
 /** Everything between connections and the engine, with a fake event loop, clock, sink and wire. */
@@ -167,7 +169,12 @@ export async function makeGateway(options: GatewayOptions = {}) {
     },
     monotonicMs,
   );
-  const presence = new Presence({ fanout, isOn: (topic) => !topic.startsWith('closed'), nowMs: monotonicMs });
+  const presenceHeld = new HeldBytes(options.presence ?? { perPayer: 1e9, total: 1e9 });
+  const presence = new Presence({
+    ...{ fanout, isOn: (topic) => !topic.startsWith('closed'), nowMs: monotonicMs, metrics },
+    held: presenceHeld,
+  });
+  const pendingCommands = new HeldBytes(options.pendingCommands ?? { perPayer: 1e9, total: 1e9 });
   const authorize = authorizer(namespaces);
   const inbox = new Inbox({ broker, isOn: (topic) => topic.startsWith('user:') });
   const subscriber = new Subscriber({
@@ -231,6 +238,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
     },
     limits,
     waitingMessages: new HeldBytes({ perPayer: 131_072, total: 1_048_576 }),
+    pendingCommands,
     workMs: monotonicMs,
     version: '0',
     writeTimeoutMs: 30_000,
@@ -277,6 +285,8 @@ export async function makeGateway(options: GatewayOptions = {}) {
     subscriber,
     connectionLimits,
     presence,
+    presenceHeld,
+    pendingCommands,
     inbox,
     tokens,
     faults,

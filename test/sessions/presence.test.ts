@@ -1,11 +1,16 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
+import { memberBytes } from '../../src/sessions/presence.ts';
 import { makeGateway, user } from './fixtures.ts';
 
 const watch = { kind: 'subscribe', id: 1, subscriptions: [{ topic: 'room', presence: true }] } as const;
 const permissions = [{ pattern: 'room', allow: ['subscribe', 'presence'] }] as const;
-const occupant = (id: number) => ({ id: `s${id}`, identity: {} });
+const occupant = (id: number, account = 'user one') => ({
+  id: `s${id}`,
+  identity: {},
+  payer: { account, isVerified: true },
+});
 
 async function watched() {
   const gateway = await makeGateway();
@@ -53,6 +58,44 @@ describe('presence', () => {
     expect(presence.count('room')).toBe(1001);
     presence.left(occupant(1000), 'room');
     expect(heard('left')).toEqual(['s1000']);
+  });
+
+  test('is charged to the payers of its members, and one that finds no room is not listed until it has', async () => {
+    const each = memberBytes + 'room'.length;
+    // A session is a member of its user's topic, too.
+    const held = { perPayer: 3 * each - 1, total: 9 * each, leavesRoom: true };
+    const { connect, presence, presenceHeld, turns, counts } = await makeGateway({ presence: held });
+    const watcher = connect(user('watcher', { permissions }));
+    watcher.command(watch);
+    watcher.connection.forget();
+    const joined = () => {
+      turns.settle();
+      return watcher.connection.of('joined').map(({ member }) => member.session);
+    };
+    for (const id of [1, 2, 3]) presence.joined(occupant(id), 'room');
+    expect([joined(), presence.count('room')]).toEqual([['s1', 's2'], 3]);
+    expect(counts.of('presenceUnlistedTotal')).toBe(1);
+    // It leaves, as it came, unnoticed; then there is room for the next one.
+    presence.left(occupant(3), 'room');
+    expect(presence.count('room')).toBe(3);
+    presence.left(occupant(1), 'room');
+    presence.joined(occupant(4), 'room');
+    expect([joined(), presence.count('room')]).toEqual([['s1', 's2', 's4'], 3]);
+    // Many that take all they can leave room for one that comes later.
+    for (let id = 10; id < 20; id++) presence.joined(occupant(id, `user ${id}`), 'room');
+    expect(presenceHeld.total).toBeLessThan(held.total);
+    for (let id = 1; id < 20; id++) presence.left(occupant(id), 'room');
+    const watcherBytes = 2 * memberBytes + 'room'.length + 'user:watcher'.length + 2 * 'watcher'.length;
+    expect(presenceHeld.total).toBe(watcherBytes);
+  });
+
+  test('of a session that found no room leaves its subscription as it is', async () => {
+    const { connect, presence, publish, turns } = await makeGateway({ presence: { perPayer: 0, total: 0 } });
+    const { command, connection } = connect();
+    command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'room' }] });
+    await publish('room');
+    turns.settle();
+    expect([connection.of('batch').length, presence.count('room')]).toEqual([1, 0]);
   });
 
   test('topics that all sessions have left cost nothing', async () => {

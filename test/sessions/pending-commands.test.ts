@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest';
+import { MemoryEngine } from '../../src/engines/memory.ts';
+import { nullPayload } from '../../src/protocol/payload.ts';
+import { publishOf } from '../../src/protocol/publication.ts';
+import type { AppendRequest } from '../../src/topics/engine.ts';
+import { makeGateway, user } from './fixtures.ts';
+
+/** Takes no append before `resolve`. */
+class StoppedEngine extends MemoryEngine {
+  resolve: () => void = () => undefined;
+  readonly #until = new Promise<void>((resolve) => {
+    this.resolve = resolve;
+  });
+
+  override append(requests: readonly AppendRequest[]) {
+    return this.#until.then(() => super.append(requests));
+  }
+}
+
+const limits = { perPayer: 2000, total: 16_000, leavesRoom: true };
+
+async function stopped() {
+  const engine = new StoppedEngine({ nowMs: () => 0, isState: () => false });
+  const gateway = await makeGateway({ broker: { engine }, pendingCommands: limits });
+  const connect = (name: string) => {
+    const client = gateway.connect(user(name, { permissions: [{ pattern: '*', allow: ['publish'] }] }));
+    const codeOf = (id: number) => {
+      const [reply] = client.connection.replies(id);
+      return reply?.kind === 'error' ? reply.code : reply?.kind;
+    };
+    const publish = (id: number) => {
+      client.command({ kind: 'publish', id, ...publishOf({ topic: 't', type: 'x', payload: nullPayload }) });
+      return codeOf(id);
+    };
+    return { ...client, codeOf, publish };
+  };
+  const pendingBytes = () => gateway.pendingCommands.total;
+  return { ...gateway, engine, connect, pendingBytes };
+}
+
+describe('commands that wait for the engine', () => {
+  test('are charged to their payer, refused above its limit, and given back', async () => {
+    const { engine, connect, settle, pendingBytes } = await stopped();
+    const [one, same, other] = [connect('a'), connect('a'), connect('b')];
+    let taken = 0;
+    while (one.publish(++taken) === undefined);
+    expect(one.codeOf(taken)).toBe('rate_limited');
+    expect(pendingBytes()).toBeLessThanOrEqual(limits.perPayer);
+    expect(pendingBytes() * (taken / (taken - 1))).toBeGreaterThan(limits.perPayer);
+    expect(same.publish(1)).toBe('rate_limited');
+    expect(other.publish(1)).toBeUndefined();
+    one.command({ kind: 'ping', id: 1000 });
+    expect(one.codeOf(1000)).toBe('pong');
+    engine.resolve();
+    await settle();
+    expect([one.codeOf(1), one.codeOf(taken - 1), other.codeOf(1)]).toEqual(Array(3).fill('published'));
+    expect(pendingBytes()).toBe(0);
+    one.publish(2000);
+    await settle();
+    expect(one.codeOf(2000)).toBe('published');
+  });
+
+  test('of many payers that take all they can leave room for one that comes later', async () => {
+    const { connect, pendingBytes } = await stopped();
+    for (let i = 0; i < 9; i++) {
+      const greedy = connect(`greedy-${i}`);
+      for (let id = 1; greedy.publish(id) === undefined; id++);
+    }
+    expect(pendingBytes()).toBeGreaterThan(0.9 * limits.total);
+    expect(connect('late').publish(1)).toBeUndefined();
+  });
+});
+
+describe('commands that wait for those before them', () => {
+  test('are charged until they have had their turn, also where their session has ended', async () => {
+    const { engine, connect, settle, tokens, sessions, pendingBytes } = await stopped();
+    let verified: () => void = () => undefined;
+    const verdict = { ok: false, code: 'unauthorized', message: 'none' } as const;
+    tokens.set('slow', new Promise((resolve) => (verified = () => resolve(verdict))));
+    for (const ends of [false, true]) {
+      const { command, session, codeOf, publish } = connect(`user-${ends}`);
+      command({ kind: 'refresh', id: 1, token: 'slow' });
+      expect(pendingBytes()).toBeGreaterThan(0);
+      for (let id = 2; codeOf(id - 1) === undefined; id++) publish(id);
+      if (ends) sessions.close(session);
+    }
+    verified();
+    engine.resolve();
+    await settle();
+    expect(pendingBytes()).toBe(0);
+  });
+});
