@@ -13,6 +13,7 @@ import {
   type Published,
   publicationText,
 } from './publisher/publication.ts';
+import { type Addresses, addressesOf } from './server/addresses.ts';
 import { urlOptions } from './server/application.ts';
 import { isCanary } from './server/canary.ts';
 import { type RunningServer, startServer } from './server.ts';
@@ -32,6 +33,8 @@ export interface Gateway {
   listen(): Promise<void>;
   /** Where it listens. Throws `ERR_GATEWAY_STATE` while it does not. */
   readonly port: number;
+  /** All the addresses where it is reached: of the port (`https:` with a certificate), and of what else listens. */
+  readonly addresses: Addresses;
   /**
    * Publishes, as one that may publish to every topic, and resolves once the engine has committed it. Rejects with a
    * `SluiceError`, whose `code` is one of `src/ERRORS.md`.
@@ -150,6 +153,9 @@ export function createGateway({ hooks = {}, ...options }: EmbeddedOptions = {}):
     close,
     get port() {
       return serverNow().port;
+    },
+    get addresses() {
+      return addressesOf(config, serverNow());
     },
     on: (name, listener) => listeners.on(name, listener),
     handle(method, handler) {

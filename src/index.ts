@@ -29,3 +29,4 @@ export type {
   SubscribeQuestion,
 } from './hooks/contract.ts';
 export type { PublicationInput, PublicationOptions, Published } from './publisher/publication.ts';
+export type { Addresses } from './server/addresses.ts';

@@ -167,9 +167,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     )
     .then(() => revocations.load())
     .then(() => presence.learn())
-    .then(() =>
-      openListeners(uws, environment, site?.start ?? config, serving, access.isProxy, site !== undefined),
-    )
+    .then(() => openListeners(uws, environment, site?.start ?? config, serving, access.isProxy, site))
     .catch(async (error: unknown) => {
       await broker.close();
       throw error;

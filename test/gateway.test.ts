@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { fetchOwn } from '../src/cli/own-fetch.ts';
 import {
   ConfigError,
   createGateway,
@@ -10,6 +11,7 @@ import {
   type GatewayEventName,
   SluiceError,
 } from '../src/index.ts';
+import { makeCertificate } from './support/certificate.ts';
 import { JsonClient } from './support/json-client.ts';
 import { signToken, tokenSecret } from './support/tokens.ts';
 
@@ -64,6 +66,29 @@ describe('the life of an embedded gateway', () => {
     await expect(fetch(`http://127.0.0.1:${port}/readyz`)).rejects.toThrow();
     expect(await gateway.listen().catch(codeOf)).toBe('ERR_GATEWAY_STATE');
     expect(await gateway.publish('a', 't').catch(codeOf)).toBe('ERR_GATEWAY_STATE');
+  });
+
+  it('tells all addresses where it is reached, and no others', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-embedded-'));
+    const { cert, key } = makeCertificate(folder, 'embedded');
+    const unixSocket = join(folder, 'gateway.sock');
+    const gateway = createGateway({
+      ...{ ...quiet, tlsCertFile: cert, tlsKeyFile: key, unixSocket },
+      ...{ adminPort: 0, proxyPort: 0, trustedProxies: '127.0.0.2' },
+    });
+    onTestFinished(async () => {
+      await gateway.close();
+      rmSync(folder, { recursive: true });
+    });
+    expect(() => gateway.addresses).toThrow(expect.objectContaining({ code: 'ERR_GATEWAY_STATE' }));
+    await gateway.listen();
+    const { addresses, port } = gateway;
+    expect(Object.keys(addresses).sort()).toEqual(['adminUrl', 'proxyUrl', 'unixSocket', 'url']);
+    expect(addresses.url).toBe(`https://127.0.0.1:${port}`);
+    expect((await fetchOwn(`${addresses.url}/healthz`)).status).toBe(200);
+    expect((await fetch(`${addresses.adminUrl}/metrics`)).status).toBe(200);
+    const client = await JsonClient.open(`ws+unix://${addresses.unixSocket}:/ws`);
+    await client.close();
   });
 
   it('may be tried again where the port was taken', async () => {

@@ -1,7 +1,8 @@
 import { type Config, LiveConfig } from '../config.ts';
 import { createLog, type Log } from '../log.ts';
+import { addressesOf, schemeOf } from '../server/addresses.ts';
 import type { Worker } from '../server/worker.ts';
-import { addressesOf, readyText, schemeOf } from './addresses.ts';
+import { readyText } from './addresses.ts';
 import { type CliDeps, Exit, type RunningGateway } from './deps.ts';
 import { type LoadConfig, ReloadsInTurn, reload } from './reload.ts';
 import { type RunningAt, removeRunFile, writeRunFile } from './run-file.ts';

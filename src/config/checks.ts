@@ -14,19 +14,13 @@ const atLeast = (config: Config, left: SizeName, right: SizeName): string | unde
 
 /** Ports, hosts and files to listen on. */
 function listenerFaults(config: Config): (string | undefined)[] {
-  const { tlsCertFile, tlsKeyFile, unixSocket, workers, adminPort, adminHost, port, proxyPort } = config;
+  const { tlsCertFile, tlsKeyFile, adminPort, adminHost, port, proxyPort } = config;
   return [
     (tlsCertFile === '') === (tlsKeyFile === '')
       ? undefined
       : 'tlsCertFile and tlsKeyFile belong together: give both',
-    unixSocket !== '' && workers > 1
-      ? 'unixSocket is for one process: a port is shared by several workers, a unix socket is not'
-      : undefined,
     proxyPort !== undefined && config.trustedProxies.length === 0
       ? 'proxyPort is for the proxies of trustedProxies, which names none'
-      : undefined,
-    proxyPort !== undefined && workers > 1
-      ? 'proxyPort is for one process: several workers can’t share it'
       : undefined,
     proxyPort !== undefined && proxyPort !== 0 && proxyPort === port
       ? 'proxyPort must be another port than port'

@@ -1,11 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
-import { ProxyPort } from '../transport/proxy-port.ts';
+import { InnerDoor } from '../transport/inner-door.ts';
+import { logStrangers, ProxyPort } from '../transport/proxy-port.ts';
 import { freePort, type Listening, listen } from '../transport/uws/listen.ts';
 import { type App, maxHeadBytes, type Uws } from '../transport/uws/load.ts';
 import { listenUnix } from '../transport/uws/unix-socket.ts';
+import type { Entrance } from '../workers/passed-sockets.ts';
 import { type CertificateFiles, checkCertificate, stampOf } from './certificate.ts';
 import type { Environment, Swept } from './environment.ts';
 import { ReplacedCertificate } from './replaced-certificate.ts';
@@ -27,6 +30,14 @@ export interface Listeners extends Swept {
   close(): void;
 }
 
+/** What a process has that listens together with others. */
+export interface SharedListening {
+  /** Calls `take` with each connection that this process is given. */
+  takePassed(take: (entrance: Entrance, socket: Socket) => void): void;
+  /** It wants no more of them. */
+  stopPassed(): void;
+}
+
 interface Ports {
   readonly port: number;
   readonly compatPort: number | undefined;
@@ -35,7 +46,7 @@ interface Ports {
 
 /**
  * Listens on all that the configuration names, or on nothing: rejects with a `ListenError` or a `CertificateError`.
- * `isShared`: other processes of this gateway listen on the same ports.
+ * `shared`: other processes of this gateway listen on the same ports.
  */
 export async function openListeners(
   uws: Uws,
@@ -43,9 +54,10 @@ export async function openListeners(
   ports: Ports,
   serving: Serving,
   isProxy: (peerAddress: string) => boolean,
-  isShared: boolean,
+  shared?: SharedListening,
 ): Promise<Listeners> {
   const { config, log } = environment;
+  const isShared = shared !== undefined;
   const opened = new OpenApps(uws, serving);
   const { host } = config;
   const adminHost = config.adminHost || host;
@@ -57,12 +69,9 @@ export async function openListeners(
     const main = await opened.listen('public', files, host, port, isShared || files !== undefined);
     const compat = await opened.listenIf('apart', host, ports.compatPort, isShared);
     const admin = await opened.listenIf('admin', adminHost, ports.adminPort, isShared);
-    if (config.unixSocket !== '')
-      await opened.listenUnix(config.unixSocket, Number.parseInt(config.unixMode, 8));
-    const proxyPort =
-      config.proxyPort === undefined
-        ? undefined
-        : await listenForProxies(opened, environment, config.proxyPort, isProxy);
+    const proxyPort = isShared
+      ? await servePassed(opened, environment, shared)
+      : await listenAlone(opened, environment, isProxy);
     const certificate =
       found &&
       new ReplacedCertificate({
@@ -102,34 +111,69 @@ async function freePortUnless(isShared: boolean, host: string, port: number): Pr
   return isShared ? port : freePort(host, port);
 }
 
-/** A port whose connections come to an app by a unix socket in a folder that is closed to other users. */
-async function listenForProxies(
+type Around = Pick<Environment, 'config' | 'log' | 'metrics' | 'monotonicMs'>;
+
+/** On what several processes can't listen on together. Resolves with the proxy port. */
+async function listenAlone(
   opened: OpenApps,
-  { config, log, metrics, monotonicMs }: Pick<Environment, 'config' | 'log' | 'metrics' | 'monotonicMs'>,
-  port: number,
+  environment: Around,
   isProxy: (peerAddress: string) => boolean,
-): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-proxies-'));
-  opened.atStop(() => rmSync(folder, { recursive: true, force: true }));
-  const socketPath = join(folder, 'app');
-  await opened.listenUnix(socketPath, 0o600);
-  let loggedAtMs = Number.NEGATIVE_INFINITY;
+): Promise<number | undefined> {
+  const { config, log, metrics, monotonicMs } = environment;
+  if (config.unixSocket !== '') await opened.listenUnix(config.unixSocket, unixMode(config));
+  if (config.proxyPort === undefined) return undefined;
+  const door = await openInnerDoor(opened, environment);
   const proxyPort = new ProxyPort({
-    ...{ socketPath, isProxy, metrics, headMaxBytes: maxHeadBytes },
-    connectionsMax: config.connectionsMax + config.httpConnectionsMax,
-    refused: (address) => {
-      if (monotonicMs() - loggedAtMs < refusalLogMs) return;
-      loggedAtMs = monotonicMs();
-      log.warn({ address }, 'refused: the proxy port is for trusted proxies, and this address is none');
-    },
+    ...{ isProxy, metrics },
+    connectionsMax: connectionsMaxOf(config),
+    take: (socket) => door.takeProxied(socket),
+    isPassedOn: false,
+    refused: logStrangers(log, monotonicMs),
   });
-  const taken = await proxyPort.listen(config.host, port);
+  const taken = await proxyPort.listen(config.host, config.proxyPort);
   opened.atStop(() => proxyPort.stop());
-  opened.atClose(() => proxyPort.close());
   return taken;
 }
 
-const refusalLogMs = 10_000;
+/** For connections that another process has accepted there. */
+async function servePassed(
+  opened: OpenApps,
+  environment: Around,
+  { takePassed, stopPassed }: SharedListening,
+): Promise<undefined> {
+  const { unixSocket, proxyPort } = environment.config;
+  if (unixSocket === '' && proxyPort === undefined) return;
+  const door = await openInnerDoor(opened, environment);
+  takePassed((entrance, socket) => {
+    if (entrance === 'unix') door.take(socket);
+    else door.takeProxied(socket);
+  });
+  opened.atStop(stopPassed);
+}
+
+/** To an app of its own, by a unix socket in a folder that is closed to other users. */
+async function openInnerDoor(opened: OpenApps, { config, metrics }: Around): Promise<InnerDoor> {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-proxies-'));
+  opened.atClose(() => rmSync(folder, { recursive: true, force: true }));
+  const socketPath = join(folder, 'app');
+  // What was accepted before the end is still served.
+  opened.atClose(await opened.listenUnixApp(socketPath, 0o600));
+  const door = new InnerDoor({
+    ...{ socketPath, headMaxBytes: maxHeadBytes },
+    connectionsMax: connectionsMaxOf(config),
+    full: () => metrics.connectionsRejectedTotal.inc({ reason: 'too_many_connections' }),
+  });
+  opened.atClose(() => door.close());
+  return door;
+}
+
+export function connectionsMaxOf({ connectionsMax, httpConnectionsMax }: Config): number {
+  return connectionsMax + httpConnectionsMax;
+}
+
+export function unixMode(config: Config): number {
+  return Number.parseInt(config.unixMode, 8);
+}
 
 /** The apps of a gateway. All of them serve until the end: connections outlive the listening. */
 class OpenApps {
@@ -175,10 +219,15 @@ class OpenApps {
   }
 
   async listenUnix(path: string, mode: number): Promise<void> {
+    this.#stops.add(await this.listenUnixApp(path, mode));
+  }
+
+  /** Resolves with how to stop. */
+  async listenUnixApp(path: string, mode: number): Promise<() => void> {
     const app = this.#uws.App();
     this.#serving.serve(app, 'public');
     this.#apps.push(app);
-    this.#stops.add(await listenUnix(this.#uws, app, path, mode));
+    return listenUnix(this.#uws, app, path, mode);
   }
 
   atStop(run: () => void): void {

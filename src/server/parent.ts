@@ -11,6 +11,7 @@ import type { ParentCalls, StartFault, WorkerCalls, WorkerStart } from '../worke
 import { EngineHub } from '../workers/engine-hub.ts';
 import { Link } from '../workers/link.ts';
 import { toMachineMs } from '../workers/machine-clock.ts';
+import { SocketPasser } from '../workers/passed-sockets.ts';
 import { SharedSeats } from '../workers/seats.ts';
 import { Supervisor, type WorkerProcess } from '../workers/supervisor.ts';
 import { EventsOfWorker } from '../workers/told-events.ts';
@@ -19,6 +20,7 @@ import { createEvents, eventsGraceMs } from './application-events.ts';
 import { BusLine } from './bus-line.ts';
 import { newCanaryKey } from './canary.ts';
 import { loggedFeed } from './engine-log.ts';
+import { Entrances } from './entrances.ts';
 import { createSharedCaps } from './shared-caps.ts';
 import { createStorage } from './storage.ts';
 
@@ -29,6 +31,8 @@ export interface RunningParent {
   readonly compatPort: number | undefined;
   /** Of `adminPort`. */
   readonly adminPort: number | undefined;
+  /** Of `proxyPort`. */
+  readonly proxyPort: number | undefined;
   /** The configuration, that of a `LiveConfig`, has other values now; the workers read their own. */
   reload(): Promise<undefined>;
   /** Drains all workers, and ends. */
@@ -75,6 +79,8 @@ export async function startParent(config: Config, options: ParentOptions): Promi
   const seats = new SharedSeats(createSharedCaps(config, engine.counts, line) ?? new ConnectionCaps(config));
   const scrapes = new MetricsTogether();
   const canaryKey = newCanaryKey();
+  const passer = new SocketPasser();
+  const entrances = new Entrances({ config, log, metrics, monotonicMs }, passer);
   const told = createEvents(config, metrics, log, monotonicMs);
   const tellAll = <N extends 'peerTold' | 'peerGone' | 'peersCame'>(
     name: N,
@@ -105,6 +111,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
     const compatPort = config.compatPort === undefined ? undefined : await freePort(host, config.compatPort);
     const adminPort =
       config.adminPort === undefined ? undefined : await freePort(config.adminHost || host, config.adminPort);
+    const proxyPort = await entrances.open();
     const supervisor = new Supervisor({
       count: config.workers,
       spawn: (index) => spawn(index, { port, compatPort, adminPort }),
@@ -122,14 +129,17 @@ export async function startParent(config: Config, options: ParentOptions): Promi
       port,
       compatPort,
       adminPort,
+      proxyPort,
       async reload() {
         log.level = config.logLevel;
         storage.reload();
         told?.reload();
+        entrances.reload();
         for (const link of links.values()) link.tell('reload', undefined);
         return undefined;
       },
       async close() {
+        entrances.stop();
         await supervisor.stop((config.drainSeconds + 2 * config.shutdownGraceSeconds) * 1000 + endWithinMs);
         clearInterval(sweep);
         await told?.events.close(eventsGraceMs);
@@ -137,6 +147,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
       },
     };
   } catch (error) {
+    entrances.stop();
     await broker.close();
     throw error;
   }
@@ -147,7 +158,8 @@ export async function startParent(config: Config, options: ParentOptions): Promi
   ): WorkerProcess {
     const by = `worker-${index}`;
     const name = line?.nameOf(by) ?? by;
-    const { child, channel } = spawnWorker(commandLine);
+    const { child, channel } = spawnWorker(commandLine, entrances.isAny);
+    let stopPassed = (): void => undefined;
     const link: WorkerLink = new Link(channel);
     const ofWorker = seats.forWorker();
     const itsEvents = told && new EventsOfWorker(told.events);
@@ -169,8 +181,12 @@ export async function startParent(config: Config, options: ParentOptions): Promi
         steadyAheadMs: steadyNowMs() - toMachineMs(performance.now()),
       }),
       serving: () => void links.set(name, link),
-      ready: () => isReady(),
+      ready: () => {
+        if (entrances.isAny) stopPassed = passer.add(child);
+        isReady();
+      },
       failed: (fault) => isFailed(errorOf(fault)),
+      stopPassed: () => stopPassed(),
       metricsText: () => scrape(),
       sessionEvents: (events) => itsEvents?.told(events),
       tellPeers: ([said, body]) => {
@@ -193,6 +209,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
       hub.left(link);
       ofWorker.gone();
       itsEvents?.gone();
+      stopPassed();
       if (links.get(name) !== link) return;
       links.delete(name);
       scrapes.ended(name);

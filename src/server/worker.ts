@@ -7,14 +7,16 @@ import type { Engine } from '../topics/engine.ts';
 import type { ParentCalls, WorkerCalls, WorkerStart } from '../workers/calls.ts';
 import { Link } from '../workers/link.ts';
 import { toMachineMs } from '../workers/machine-clock.ts';
+import { takePassed } from '../workers/passed-sockets.ts';
 import { WorkerCaps } from '../workers/seats.ts';
 import { WorkerEvents } from '../workers/told-events.ts';
 import { WorkerEngine } from '../workers/worker-engine.ts';
 import { parentChannel } from '../workers/worker-process.ts';
+import type { SharedListening } from './listeners.ts';
 import type { NodeCalls } from './node-calls.ts';
 
 /** What a gateway gets from its parent where it is one of several workers. */
-export interface WorkerSite {
+export interface WorkerSite extends SharedListening {
   readonly start: WorkerStart;
   readonly engine: Engine;
   readonly caps: Caps;
@@ -97,6 +99,8 @@ export async function joinParent(config: Config): Promise<Worker> {
           ReturnType<Peers<NodeCalls>['ask']>
         > as never,
     },
+    takePassed,
+    stopPassed: () => link.tell('stopPassed', undefined),
     metricsText: () => link.ask('metricsText', undefined),
     serve: (metrics, neighbour) => {
       served = { metrics, neighbour };

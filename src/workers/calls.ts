@@ -79,6 +79,8 @@ export interface ParentCalls extends EngineCalls, SeatCalls {
   serving(nothing: undefined): void;
   ready(nothing: undefined): void;
   failed(fault: StartFault): void;
+  /** It ends, and takes no more of the connections that the parent accepts. */
+  stopPassed(nothing: undefined): void;
   /** What its sessions did, in order. Returns once this and all before was heard. */
   sessionEvents(events: readonly WorkerEvent[]): void;
   /** The text of a scrape: the metrics of all processes together. */

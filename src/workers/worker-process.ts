@@ -16,11 +16,14 @@ export interface CommandLine {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Starts this very command line again, as a worker of this process, with the same standard output. */
-export function spawnWorker({ execPath, execArgv, argv, env }: CommandLine) {
+/**
+ * Starts this very command line again, as a worker of this process, with the same standard output. `takesSockets`: it
+ * can be sent connections.
+ */
+export function spawnWorker({ execPath, execArgv, argv, env }: CommandLine, takesSockets: boolean) {
   const child = spawn(execPath, [...execArgv, ...argv.slice(1)], {
     env: { ...env, [workerVariable]: '1' },
-    stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
+    stdio: ['ignore', 'inherit', 'inherit', 'pipe', ...(takesSockets ? (['ipc'] as const) : [])],
   });
   return { child, channel: new Channel(child.stdio[channelFd] as unknown as Duplex) };
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { addressesOf, readyText } from '../../src/cli/addresses.ts';
+import { readyText } from '../../src/cli/addresses.ts';
 import { loadConfig } from '../../src/config.ts';
+import { addressesOf } from '../../src/server/addresses.ts';
 
 const ends = { close: async () => undefined, reload: async () => undefined };
 

@@ -1,21 +1,32 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { GatewayProcess } from '../support/gateway-process.ts';
+import { GatewayProcess, lastingPort } from '../support/gateway-process.ts';
 import { JsonClient } from '../support/json-client.ts';
 
 const maxPerIp = 60;
+const folder = mkdtempSync(join(tmpdir(), 'sluice-workers-'));
+const unixSocket = join(folder, 'gateway.sock');
 let gateway: GatewayProcess;
 let wsUrl: string;
+let proxyPort: number;
 
 beforeAll(async () => {
+  proxyPort = await lastingPort();
   gateway = await GatewayProcess.start(
+    ...['--unix-socket', unixSocket, '--proxy-port', String(proxyPort), '--trusted-proxy', '127.0.0.2'],
     ...['--port', '0', '--workers', '2', '--connections-max-per-ip', String(maxPerIp)],
     ...['--handshakes-per-second-per-ip', '100000', '--http-connections-per-second-per-ip', '100000'],
   );
   wsUrl = `${gateway.url.replace('http', 'ws')}/ws`;
 });
 
-afterAll(() => gateway?.kill());
+afterAll(async () => {
+  await gateway?.kill();
+  rmSync(folder, { recursive: true });
+});
 
 /** Each request on a connection of its own, so that any worker may get it. */
 async function get<T>(path: string): Promise<T> {
@@ -130,6 +141,32 @@ describe('a gateway of two processes', () => {
     await closeAll([...clients, watcher]);
   });
 
+  test('shares the unix socket and the proxy port, whose clients count by the address that the proxy names', async () => {
+    const bySocket = upto(6).map((n) =>
+      JsonClient.open(`ws+unix://${unixSocket}:/ws`, [], {
+        headers: { 'x-forwarded-for': `203.0.113.${n}` },
+      }),
+    );
+    const byProxy = upto(6).map((n) =>
+      JsonClient.open(`ws://127.0.0.1:${proxyPort}/ws`, [], {
+        createConnection: () => {
+          const socket = connect({ port: proxyPort, host: '127.0.0.1', localAddress: '127.0.0.2' });
+          socket.write(`PROXY TCP4 198.51.100.${n} 127.0.0.1 1 2\r\n`);
+          return socket;
+        },
+      }),
+    );
+    const clients = await Promise.all([...bySocket, ...byProxy]);
+    for (const client of clients) expect(await client.call({ type: 'ping' })).toMatchObject({ type: 'pong' });
+    const { connections } = await get<{ connections: { address: string }[] }>('/api/connections');
+    expect(connections.map(({ address }) => address).sort()).toEqual([
+      ...upto(6).map((n) => `198.51.100.${n}`),
+      ...upto(6).map((n) => `203.0.113.${n}`),
+    ]);
+    await expect(JsonClient.open(`ws://127.0.0.1:${proxyPort}/ws`)).rejects.toThrow();
+    await closeAll(clients);
+  });
+
   test('serves polls by whichever process they come to, as one connection, without loss', async () => {
     let cursor = '';
     const seen: unknown[] = [];
@@ -194,6 +231,7 @@ describe('a gateway of two processes', () => {
     const clients = await openClients(10);
     const code = await gateway.stop();
     expect(code).toBe(0);
+    expect(existsSync(unixSocket)).toBe(false);
     for (const client of clients) {
       await client.end();
       expect(client.frames.at(-1)).toMatchObject({ type: 'goingAway' });

@@ -1,0 +1,44 @@
+import type { Config } from '../config.ts';
+
+/** Where a gateway is reached, besides its URL; absent: it does not listen there. */
+export interface OtherAddresses {
+  readonly adminUrl?: string;
+  readonly unixSocket?: string;
+  /** Of the port for the PROXY protocol. */
+  readonly proxyUrl?: string;
+  /** Of the port of the older system. */
+  readonly compatUrl?: string;
+}
+
+export interface Addresses extends OtherAddresses {
+  readonly url: string;
+}
+
+interface ListeningPorts {
+  readonly host: string;
+  readonly port: number;
+  readonly adminPort?: number | undefined;
+  readonly proxyPort?: number | undefined;
+  readonly compatPort?: number | undefined;
+}
+
+export function addressesOf(
+  config: Config,
+  { host, port, adminPort, compatPort, proxyPort }: ListeningPorts,
+): Addresses {
+  return {
+    url: urlOf(schemeOf(config), host, port),
+    ...(adminPort !== undefined && { adminUrl: urlOf('http', config.adminHost || host, adminPort) }),
+    ...(config.unixSocket !== '' && { unixSocket: config.unixSocket }),
+    ...(proxyPort !== undefined && { proxyUrl: urlOf('http', host, proxyPort) }),
+    ...(compatPort !== undefined && { compatUrl: urlOf('ws', host, compatPort) }),
+  };
+}
+
+export function schemeOf({ tlsCertFile }: Config): 'http' | 'https' {
+  return tlsCertFile === '' ? 'http' : 'https';
+}
+
+function urlOf(scheme: string, host: string, port: number): string {
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

@@ -1,0 +1,52 @@
+import type { ChildProcess } from 'node:child_process';
+import { Socket } from 'node:net';
+
+/** By which listener of the parent a connection came. */
+export type Entrance = 'unix' | 'proxy';
+
+interface Taker {
+  readonly child: Pick<ChildProcess, 'send'>;
+}
+
+/**
+ * On the side of the parent: gives connections that it has accepted to the workers, in turn. It reads nothing of them
+ * and keeps none. What several processes can't listen on together is shared like this.
+ */
+export class SocketPasser {
+  readonly #takers: Taker[] = [];
+  #next = 0;
+
+  /** From now on this worker takes connections. Returns how to end that. */
+  add(child: Taker['child']): () => void {
+    const taker = { child };
+    this.#takers.push(taker);
+    return () => {
+      const at = this.#takers.indexOf(taker);
+      if (at >= 0) this.#takers.splice(at, 1);
+    };
+  }
+
+  /** Where no worker takes it, the connection ends. */
+  pass(entrance: Entrance, socket: Socket): void {
+    this.#try(entrance, socket, this.#takers.length);
+  }
+
+  #try(entrance: Entrance, socket: Socket, attempts: number): void {
+    const taker = this.#takers[this.#next++ % this.#takers.length];
+    if (taker === undefined || attempts === 0) {
+      socket.destroy();
+      return;
+    }
+    taker.child.send(entrance, socket, { keepOpen: false }, (error) => {
+      if (error !== null) this.#try(entrance, socket, attempts - 1);
+    });
+  }
+}
+
+/** On the side of a worker: takes the connections that its parent gives it. */
+export function takePassed(take: (entrance: Entrance, socket: Socket) => void): void {
+  process.on('message', (entrance, socket) => {
+    // A connection may have ended on its way.
+    if (socket instanceof Socket) take(entrance as Entrance, socket);
+  });
+}
