@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GatewayProcess, lastingPort } from '../support/gateway-process.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { apiKey } from '../support/tokens.ts';
 
 const maxPerIp = 60;
 const folder = mkdtempSync(join(tmpdir(), 'sluice-workers-'));
@@ -16,11 +17,20 @@ let proxyPort: number;
 beforeAll(async () => {
   proxyPort = await lastingPort();
   gateway = await GatewayProcess.start(
-    ...['--unix-socket', unixSocket, '--proxy-port', String(proxyPort), '--trusted-proxy', '127.0.0.2'],
+    ...[
+      '--unix-socket',
+      unixSocket,
+      '--proxy-port',
+      String(proxyPort),
+      '--trusted-proxy',
+      '127.0.0.2',
+      '--api-key',
+      apiKey,
+    ],
     ...['--port', '0', '--workers', '2', '--connections-max-per-ip', String(maxPerIp)],
     ...['--handshakes-per-second-per-ip', '100000', '--http-connections-per-second-per-ip', '100000'],
   );
-  wsUrl = `${gateway.url.replace('http', 'ws')}/ws`;
+  wsUrl = `${gateway.url.replace('http', 'ws')}/ws?token=${apiKey}`;
 });
 
 afterAll(async () => {
@@ -30,7 +40,7 @@ afterAll(async () => {
 
 /** Each request on a connection of its own, so that any worker may get it. */
 async function get<T>(path: string): Promise<T> {
-  const response = await fetch(gateway.url + path, { headers: { connection: 'close' } });
+  const response = await fetch(gateway.url + path, { headers });
   return (await response.json()) as T;
 }
 
@@ -55,6 +65,9 @@ function workers(): number[] {
     .split(' ')
     .map(Number);
 }
+
+/** Each on a connection of its own. */
+const headers = { 'x-api-key': apiKey, connection: 'close' };
 
 const upto = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
 
@@ -115,14 +128,14 @@ describe('a gateway of two processes', () => {
     }
     expect(new Set(ids).size).toBe(20);
     expect(ids).toEqual([...ids].sort());
-    const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+    const metrics = await (await fetch(`${gateway.url}/metrics`, { headers })).text();
     expect(metrics).toMatch(/^sluice_connections\{transport="websocket"\} 20$/m);
     expect(metrics).toMatch(/^sluice_publications_total 201$/m);
     expect(metrics).toMatch(/^sluice_deliveries_total \d{4}$/m);
     for (const id of ids.slice(0, 4)) {
       const response = await fetch(`${gateway.url}/api/connections/${id}/disconnect`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json', connection: 'close' },
+        headers: { ...headers, 'content-type': 'application/json' },
       });
       expect(response.status).toBe(200);
     }
@@ -143,12 +156,12 @@ describe('a gateway of two processes', () => {
 
   test('shares the unix socket and the proxy port, whose clients count by the address that the proxy names', async () => {
     const bySocket = upto(6).map((n) =>
-      JsonClient.open(`ws+unix://${unixSocket}:/ws`, [], {
+      JsonClient.open(`ws+unix://${unixSocket}:/ws?token=${apiKey}`, [], {
         headers: { 'x-forwarded-for': `203.0.113.${n}` },
       }),
     );
     const byProxy = upto(6).map((n) =>
-      JsonClient.open(`ws://127.0.0.1:${proxyPort}/ws`, [], {
+      JsonClient.open(`ws://127.0.0.1:${proxyPort}/ws?token=${apiKey}`, [], {
         createConnection: () => {
           const socket = connect({ port: proxyPort, host: '127.0.0.1', localAddress: '127.0.0.2' });
           socket.write(`PROXY TCP4 198.51.100.${n} 127.0.0.1 1 2\r\n`);
@@ -163,7 +176,7 @@ describe('a gateway of two processes', () => {
       ...upto(6).map((n) => `198.51.100.${n}`),
       ...upto(6).map((n) => `203.0.113.${n}`),
     ]);
-    await expect(JsonClient.open(`ws://127.0.0.1:${proxyPort}/ws`)).rejects.toThrow();
+    await expect(JsonClient.open(`ws://127.0.0.1:${proxyPort}/ws?token=${apiKey}`)).rejects.toThrow();
     await closeAll(clients);
   });
 
@@ -173,12 +186,12 @@ describe('a gateway of two processes', () => {
     for (let n = 1; n <= 12; n++) {
       await fetch(`${gateway.url}/api/publish`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json', connection: 'close' },
+        headers: { ...headers, 'content-type': 'application/json' },
         body: JSON.stringify({ topic: 'polled', type: 'e', data: n }),
       });
       const asked = cursor === '' ? 'last=100' : `cursor=${encodeURIComponent(cursor)}`;
       const response = await fetch(`${gateway.url}/poll?topic=polled&${asked}&timeoutSeconds=5`, {
-        headers: { connection: 'close' },
+        headers,
       });
       expect(response.status).toBe(200);
       cursor = response.headers.get('sluice-cursor') ?? '';
@@ -223,7 +236,7 @@ describe('a gateway of two processes', () => {
     await returned[0]?.call({ type: 'publish', topic: 'kept', event: 'e', data: 6 });
     for (const client of [...returned, ...left])
       expect((await client.count('kept', 6)).at(-1)).toMatchObject({ data: 6, offset: 6 });
-    expect(await gateway.metric('sluice_publications_total')).toBe(200 + 1 + 12 + 6);
+    expect(await gateway.metric('sluice_publications_total', headers)).toBe(200 + 1 + 12 + 6);
     await Promise.all([...returned, ...left].map((client) => client.close()));
   });
 

@@ -61,8 +61,8 @@ export class GatewayProcess {
   }
 
   /** The value of one metric, summed over its labels. */
-  async metric(name: string): Promise<number> {
-    const text = await (await fetch(`${this.url}/metrics`)).text();
+  async metric(name: string, headers = {}): Promise<number> {
+    const text = await (await fetch(`${this.url}/metrics`, { headers })).text();
     const lines = text
       .split('\n')
       .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
