@@ -4,4 +4,6 @@ import type { Had } from '../topics/cursor.ts';
 export interface Lag extends Had {
   /** Topics of a pattern in which it is elsewhere, by name; those that lack nothing too. */
   readonly topics?: ReadonlyMap<string, Had>;
+  /** It is further in some topics than this says: they were more than a cursor can name. */
+  readonly isRounded?: true;
 }

@@ -90,7 +90,10 @@ export class PatternBacklog {
       for (let i = this.#nextTopic; i < this.#topics.length && topics.size <= exceptionsMax; i++)
         this.#addLater(topics, this.#topics[i] as Topic);
     if (topics.size <= exceptionsMax) return { ...this.#had, topics };
-    return lowestOf([this.#exceptions?.lowest ?? this.#had, ...topics.values()]);
+    return {
+      ...lowestOf([this.#exceptions?.lowest ?? this.#had, ...topics.values()]),
+      isRounded: true,
+    };
   }
 
   #addLag(topics: Map<string, Had>, { feed, lag }: TopicBacklog): void {

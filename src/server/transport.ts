@@ -114,6 +114,8 @@ export function createServing(environment: Environment, served: Served): Serving
   const { peers, compat } = served;
   const polls = new Polls({
     ...common,
+    // One more may be unread while it is made.
+    answerMaxBytes: Math.max(requestBytes.perPayer / 2, config.backpressureMaxBytes),
     replaced: peers && ((session, client) => peers.tell('replaced', [session, client])),
   });
   const streams = new EventStreams({

@@ -16,6 +16,12 @@ export interface Connection extends Member {
    * process.
    */
   readonly acknowledges?: true;
+  /** Its client does not compare offsets: what it has had must not come again. */
+  readonly comparesNoOffsets?: true;
+  /**
+   * Up to so many bytes in its buffer its session is sent what it lacks. Absent: a quarter of what it may buffer.
+   */
+  readonly roomBytes?: number | undefined;
   /**
    * Sends one message to this peer alone, and counts its bytes in `sentBytesTotal`. `dropped`: the connection's buffer
    * is full, nothing was sent or counted. Once the connection is gone it is `sent`, as nothing is to be sent again.

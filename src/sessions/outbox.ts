@@ -7,7 +7,7 @@ export const maxWaitingBytes = 256 * 1024;
 
 export interface OutboxOptions {
   readonly connection: Connection;
-  /** Above this a large message waits. */
+  /** Above this a large message waits, unless the connection says otherwise. */
   readonly roomBytes: number;
   /** More waits than may: the client does not read. */
   readonly overflowed: { terminate(): void };
@@ -61,9 +61,8 @@ export class Outbox {
 
   /** Whether a large message may be sent now. */
   hasRoom(): boolean {
-    return (
-      !this.#isClosed && this.#waiting === undefined && this.#connection.bufferedBytes() < this.#roomBytes
-    );
+    if (this.#isClosed || this.#waiting !== undefined) return false;
+    return this.#connection.bufferedBytes() < (this.#connection.roomBytes ?? this.#roomBytes);
   }
 
   push(push: Reply): void {

@@ -33,8 +33,6 @@ export interface SessionViewFields {
   readonly backlog: Backlog;
 }
 
-const nothingLost: ReadonlyMap<Feed, Position> = new Map();
-
 /**
  * One subscription of one session. Its state changes by `goLive`, `lag` and `leave` only:
  *
@@ -146,9 +144,9 @@ export class SessionView {
   /**
    * It gets no frames until it is caught up, and the client is not told. Call it before the session leaves the view.
    */
-  park(broker: Broker): void {
+  park(lost: ReadonlyMap<Feed, Position>, broker: Broker): void {
     this.#state = 'catching up';
-    this.#backlog = backlogOfLost(this.view, nothingLost, broker);
+    this.#backlog = backlogOfLost(this.view, lost, broker);
   }
 
   /** From now on `watch` tells this subscriber which sessions join and leave, until `unwatch`. */

@@ -1,11 +1,13 @@
 import { type CatchUpOptions, type CatchUpReceiver, catchUp } from '../catch-up/catch-up.ts';
 import type { Fanout } from '../fanout/fanout.ts';
+import type { OutFrame } from '../fanout/sink.ts';
 import type { Feed, View } from '../fanout/view.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Position } from '../protocol/frames.ts';
 import type { ServerFrame } from '../protocol/server-frames.ts';
 import type { Broker } from '../topics/broker.ts';
 import { isReserved } from '../topics/topic-name.ts';
+import { Ahead, type HadOf } from './ahead.ts';
 import type { Connection } from './connection.ts';
 import type { Outbox } from './outbox.ts';
 import type { Occupant, Presence } from './presence.ts';
@@ -39,8 +41,11 @@ export interface SessionViewsById {
   readonly size: number;
   get(viewId: number): SessionView | undefined;
   values(): Iterable<SessionView>;
+  /** Up to this commit the session has had everything of the live view; undefined: no more than its members. */
+  aheadSeqOf(view: View): number | undefined;
 }
 
+const nothingLost: ReadonlyMap<Feed, Position> = new Map();
 const none: readonly SessionView[] = [];
 const maxFew = 8;
 
@@ -79,6 +84,8 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
   #state: DeliveryState = 'live';
   /** Views that are not live. Undefined where all are, as in most sessions. */
   #behind: Set<SessionView> | undefined;
+  /** Undefined where the client compares offsets. */
+  readonly #ahead: Ahead | undefined;
   #isTurnAsked = false;
   #isParked = false;
   /** While it catches up: when it has to stop in this turn, on the monotonic clock. A number takes memory. */
@@ -89,6 +96,7 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
     this.#connection = connection;
     this.#outbox = outbox;
     this.#options = options;
+    this.#ahead = connection.comparesNoOffsets === true ? new Ahead() : undefined;
   }
 
   get state(): DeliveryState {
@@ -131,6 +139,15 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
     return this.get(view.id)?.isLive === true;
   }
 
+  aheadSeqOf(view: View): number | undefined {
+    return this.#ahead?.seqOf(view);
+  }
+
+  /** How much it has had of what the frame of a live view covers. */
+  had(frame: OutFrame): HadOf {
+    return this.#ahead?.had(frame) ?? 'nothing';
+  }
+
   /** Takes part in a view. Call the owner's `pump` once the reply is sent. */
   add(sessionView: SessionView): void {
     this.#put(sessionView);
@@ -146,6 +163,7 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
     this.#notBehind(sessionView);
     this.#outbox.count(sessionView.liveFrames);
     sessionView.leave();
+    this.#ahead?.leaves(view);
     if (isLive) this.#leave(view);
     const { fanout, presence } = this.#options;
     fanout.detach(view, payer);
@@ -163,17 +181,21 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
   lag(lost: ReadonlyMap<Feed, Position>, lostFrames: number): void {
     if (this.#state === 'ended') return;
     this.#outbox.count(-lostFrames);
-    const live = [...this.values()].filter(({ isLive }) => isLive);
+    const live = this.#leaveLive((sessionView) =>
+      sessionView.lag(this.#without(sessionView, lost), this.#options.broker),
+    );
     if (live.length === 0) return;
-    for (const sessionView of live) {
-      this.#outbox.count(sessionView.liveFrames);
-      sessionView.lag(lost, this.#options.broker);
-      this.#leave(sessionView.view);
-      this.#fellBehind(sessionView);
-    }
     this.#lostFrames();
     this.#outbox.push({ kind: 'lagging', views: live.map(({ view }) => view.id) });
     // The connection may have drained between the drop and now. Then it would not say so again.
+    this.#owner.pump();
+  }
+
+  /** As `lag`, of frames that would have repeated something; the client is told nothing of it. */
+  rejoin(lost: ReadonlyMap<Feed, Position>, lostFrames: number): void {
+    if (this.#state === 'ended') return;
+    this.#outbox.count(-lostFrames);
+    this.#parkLive(lost);
     this.#owner.pump();
   }
 
@@ -186,13 +208,7 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
    */
   park(): void {
     this.#isParked = true;
-    for (const sessionView of this.values()) {
-      if (!sessionView.isLive) continue;
-      this.#outbox.count(sessionView.liveFrames);
-      sessionView.park(this.#options.broker);
-      this.#leave(sessionView.view);
-      this.#fellBehind(sessionView);
-    }
+    this.#parkLive(nothingLost);
   }
 
   unpark(): void {
@@ -311,10 +327,11 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
   }
 
   #goLive(sessionView: SessionView): void {
-    const { view } = sessionView;
+    const { view, backlog } = sessionView;
     const dictionary = sessionView.missingDictionary();
     if (dictionary !== undefined) this.#outbox.send(dictionary);
     if (this.#state === 'ended') return;
+    this.#ahead?.joins(view, backlog, this.#options.broker.seq);
     const caughtUp = sessionView.goLive(this.#options.broker);
     this.#options.fanout.addMember(view, this.#connection);
     if (caughtUp !== undefined) this.#outbox.push(caughtUp);
@@ -332,6 +349,29 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
   #notBehind(sessionView: SessionView): void {
     this.#behind?.delete(sessionView);
     if (this.#behind?.size === 0) this.#behind = undefined;
+  }
+
+  /** It leaves the views in which it is live; `leaves` makes what it lacks of each. Returns them. */
+  #leaveLive(leaves: (sessionView: SessionView) => void): readonly SessionView[] {
+    const live = [...this.values()].filter(({ isLive }) => isLive);
+    for (const sessionView of live) {
+      this.#outbox.count(sessionView.liveFrames);
+      leaves(sessionView);
+      this.#leave(sessionView.view);
+      this.#fellBehind(sessionView);
+    }
+    this.#ahead?.leavesAll();
+    return live;
+  }
+
+  #parkLive(lost: ReadonlyMap<Feed, Position>): void {
+    this.#leaveLive((sessionView) =>
+      sessionView.park(this.#without(sessionView, lost), this.#options.broker),
+    );
+  }
+
+  #without({ view }: SessionView, lost: ReadonlyMap<Feed, Position>): ReadonlyMap<Feed, Position> {
+    return this.#ahead?.without(view, lost) ?? lost;
   }
 
   #leave(view: View): void {

@@ -1,13 +1,14 @@
 import type { Identity } from '../auth/identity.ts';
 import { payerOfSession } from '../auth/payer.ts';
 import type { CloseCode } from '../errors.ts';
-import type { Receiver } from '../fanout/sink.ts';
+import type { OutFrame, Receiver } from '../fanout/sink.ts';
 import type { Feed, View } from '../fanout/view.ts';
 import type { CommandHead } from '../protocol/client-frames.ts';
 import type { GatewayCodec } from '../protocol/codec.ts';
 import type { Position } from '../protocol/frames.ts';
 import type { Reply, ServerFrame } from '../protocol/server-frames.ts';
 import type { Payer } from '../topics/payer.ts';
+import type { HadOf } from './ahead.ts';
 import type { Asker } from './application.ts';
 import { CommandQueue } from './command-queue.ts';
 import type { Connection } from './connection.ts';
@@ -326,6 +327,14 @@ export class Session implements Receiver, TaskFaults {
 
   lag(lost: ReadonlyMap<Feed, Position>, lostFrames: number): void {
     this.#views.lag(lost, lostFrames);
+  }
+
+  had(frame: OutFrame): HadOf {
+    return this.#views.had(frame);
+  }
+
+  rejoin(lost: ReadonlyMap<Feed, Position>, lostFrames: number): void {
+    this.#views.rejoin(lost, lostFrames);
   }
 
   /** Its client is away for a moment. It is sent nothing more of its views until `unpark`. */

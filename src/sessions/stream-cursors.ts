@@ -11,6 +11,7 @@ import {
   lowestOf,
   streamText,
 } from '../topics/cursor.ts';
+import { hadOf } from './ahead.ts';
 import type { Session } from './session.ts';
 import type { SessionView } from './session-view.ts';
 
@@ -27,10 +28,19 @@ interface Exceptions {
   readonly count: number;
   /** No topic of the view has an earlier position. */
   readonly lowest: Had | undefined;
+  /** They say how far each topic is. */
+  readonly isExact: boolean;
+}
+
+/** A cursor, and what a client gets who goes on with it elsewhere. */
+export interface StreamPosition {
+  readonly cursor: string;
+  /** It gets only what it has not had. Otherwise some of the same again, or all: values of a topic come from the first. */
+  readonly isExact: boolean;
 }
 
 const noTopics: ReadonlyMap<string, Had> = new Map();
-const none: Exceptions = { text: '', count: 0, lowest: undefined };
+const none: Exceptions = { text: '', count: 0, lowest: undefined, isExact: true };
 
 /**
  * The cursors of streams: one position for all topics of a client. Exceptions name what a view has still to send, and
@@ -62,16 +72,21 @@ export class StreamCursors {
    * counted as sent.
    */
   of(holder: CursorHolder): string | undefined {
+    return this.position(holder)?.cursor;
+  }
+
+  /** The same, with what the cursor is worth. */
+  position(holder: CursorHolder): StreamPosition | undefined {
     const { session } = holder;
     if (session.hasWaitingMessages) return undefined;
     const found = new Found();
     for (const sessionView of session.views.values()) {
-      const exceptions = this.#exceptionsOf(sessionView);
+      const exceptions = this.#exceptionsOf(session, sessionView);
       if (exceptions.lowest === undefined) continue;
       if (sharesTarget(session, sessionView)) return this.#ofSharedTargets(holder);
       found.add(sessionView.target, exceptions);
     }
-    return this.#text(holder, found);
+    return this.#positionAt(holder, found);
   }
 
   /**
@@ -79,7 +94,7 @@ export class StreamCursors {
    * is an exception by the key of its options; the target itself is one at the earliest, for a client that continues
    * with other options.
    */
-  #ofSharedTargets(holder: CursorHolder): string {
+  #ofSharedTargets(holder: CursorHolder): StreamPosition {
     const byTarget = new Map<string, SessionView[]>();
     for (const sessionView of holder.session.views.values()) {
       const { target, watches } = sessionView;
@@ -88,14 +103,16 @@ export class StreamCursors {
     const found = new Found();
     for (const [target, views] of byTarget) {
       const isShared = views.length > 1;
-      const all = views.map((each) => this.#exceptionsOf(each, isShared ? each.view.deliveryKey : target));
+      const all = views.map((each) =>
+        this.#exceptionsOf(holder.session, each, isShared ? each.view.deliveryKey : target),
+      );
       const behind = all.flatMap(({ lowest }) => lowest ?? []);
       if (behind.length === 0) continue;
       const lowest = lowestOf(behind);
       const named = isShared ? this.#named(target, views, all, lowest) : (all[0] as Exceptions);
-      found.add(target, { ...named, lowest });
+      found.add(target, { ...named, lowest, isExact: all.every(({ isExact }) => isExact) });
     }
-    return this.#text(holder, found);
+    return this.#positionAt(holder, found);
   }
 
   #named(
@@ -103,7 +120,7 @@ export class StreamCursors {
     views: readonly SessionView[],
     all: readonly Exceptions[],
     lowest: Had,
-  ): Omit<Exceptions, 'lowest'> {
+  ): Pick<Exceptions, 'text' | 'count'> {
     let text = exceptionText(exceptionKey(target), lowest);
     let count = 1;
     for (const [i, { view }] of views.entries()) {
@@ -114,6 +131,11 @@ export class StreamCursors {
       count += isNamed ? each.count : 1;
     }
     return { text, count };
+  }
+
+  #positionAt(holder: CursorHolder, found: Found): StreamPosition {
+    const isExact = found.isExact && found.count <= exceptionsMax;
+    return { cursor: this.#text(holder, found), isExact };
   }
 
   #text({ session, subscriptions }: CursorHolder, { text, count, collapsed }: Found): string {
@@ -128,12 +150,14 @@ export class StreamCursors {
   }
 
   /** `base`: the keys are made of it: the target of the view, or the key of its options where the target is shared. */
-  #exceptionsOf(sessionView: SessionView, base = sessionView.target): Exceptions {
+  #exceptionsOf(session: Session, sessionView: SessionView, base = sessionView.target): Exceptions {
     const { view, watches, target } = sessionView;
     // Presence has no offsets.
     if (watches !== undefined) return none;
     if (!sessionView.isLive) return this.#ofLag(base, base !== target, sessionView.backlog?.lag);
-    if (this.#frame === undefined || base !== target) return this.#ofLive(view, base);
+    const aheadSeq = session.views.aheadSeqOf(view);
+    if (this.#frame === undefined || base !== target || aheadSeq !== undefined)
+      return this.#ofLive(view, base, aheadSeq);
     let known = this.#live.get(view);
     if (known === undefined) {
       known = this.#ofLive(view, base);
@@ -142,20 +166,25 @@ export class StreamCursors {
     return known;
   }
 
-  /** What the view has not sent to its members yet. */
-  #ofLive(view: View, base: string): Exceptions {
+  /** What the view has not sent to its members yet. `aheadSeq`: of a member that has had everything up to there. */
+  #ofLive(view: View, base: string, aheadSeq?: number): Exceptions {
     const frame = this.#frame;
     const now = this.#broker.seq;
     const isNamed = base !== view.options.target;
     const topics = new Map<string, Had>();
     for (const feed of view.isPattern ? view.waiting.keys() : view.feeds.values()) {
-      const lacking = feed.lackingAfter(frame?.feed === feed ? frame.upto : feed.examined);
+      const sent = frame?.feed === feed ? frame.upto : feed.examined;
+      const ahead = aheadSeq === undefined ? 0 : hadOf(feed.topic, aheadSeq);
+      const lacking = feed.lackingAfter(Math.max(sent, ahead));
       if (lacking === undefined) continue;
       const had = { seq: lacking - 1, lacksValues: false };
       if (!view.isPattern) return this.#ofLag(base, isNamed, had);
       topics.set(feed.topic.name, had);
       if (topics.size > exceptionsMax)
-        return this.#ofLag(base, isNamed, { seq: view.sentSeq(now), lacksValues: false });
+        return this.#ofLag(base, isNamed, {
+          seq: Math.max(view.sentSeq(now), aheadSeq ?? 0),
+          lacksValues: false,
+        });
     }
     return topics.size === 0 ? none : this.#ofLag(base, isNamed, { seq: now, lacksValues: false, topics });
   }
@@ -169,10 +198,11 @@ export class StreamCursors {
     const isAlone = isLevel && !isNamed;
     let text = isAlone ? '' : exceptionText(exceptionKey(base), lag);
     for (const [topic, had] of topics) text += exceptionText(exceptionKey(base, topic), had);
+    const lowest = topics.size === 0 ? lag : lowestOf([lag, ...topics.values()]);
     return {
-      text,
+      ...{ text, lowest },
       count: (isAlone ? 0 : 1) + topics.size,
-      lowest: topics.size === 0 ? lag : lowestOf([lag, ...topics.values()]),
+      isExact: !lowest.lacksValues && lag.isRounded !== true,
     };
   }
 }
@@ -181,12 +211,14 @@ export class StreamCursors {
 class Found {
   text = '';
   count = 0;
+  isExact = true;
   /** By target, the earliest position. */
   readonly collapsed: [target: string, lowest: Had][] = [];
 
-  add(target: string, { text, count, lowest }: Exceptions): void {
+  add(target: string, { text, count, lowest, isExact }: Exceptions): void {
     this.text += text;
     this.count += count;
+    if (!isExact) this.isExact = false;
     if (lowest !== undefined) this.collapsed.push([target, lowest]);
   }
 }

@@ -1,11 +1,16 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { pollReply } from '../../src/api/stream-request.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
-import { publicationsOf } from '../support/sse-client.ts';
+import { publicationsOf, SseClient } from '../support/sse-client.ts';
 
 let gateway: TestGateway;
+const folder = mkdtempSync(join(tmpdir(), 'sluice-poll-'));
+const file = join(folder, 'sluice.yaml');
 const opened: { close(): unknown }[] = [];
 
 beforeAll(async () => {
@@ -13,10 +18,15 @@ beforeAll(async () => {
     connectionsMaxPerIp: 50,
     handshakesPerSecondPerIp: 60,
     httpConnectionsPerSecondPerIp: 10_000,
+    ...{ requestsMaxBytesPerClient: '1MiB', bodyMaxBytes: '1MiB' },
   };
-  gateway = await startGateway(limits);
+  writeFileSync(file, 'namespaces: { state: { mode: state } }\n');
+  gateway = await startGateway(limits, file);
 });
-afterAll(() => gateway.close());
+afterAll(async () => {
+  await gateway.close();
+  rmSync(folder, { recursive: true });
+});
 afterEach(async () => {
   for (const each of opened.splice(0)) await each.close();
 });
@@ -173,7 +183,25 @@ test('takes lists by POST, and refuses what no stream takes with a status', asyn
   expect((await poll('topic=a%20b')).status).toBe(400);
   expect((await poll('topic=a&timeoutSeconds=61')).status).toBe(400);
   expect((await poll('topic=a&events=type')).status).toBe(400);
-  expect((await poll('', { method: 'POST', body: '{}' })).status).toBe(415);
+  expect((await poll('', { method: 'POST', body: '{}' })).status).toBe(403);
+});
+
+test('polls of a pattern repeat nothing that its other subscribers still wait for', async () => {
+  const stream = await SseClient.open({ port: gateway.port, path: '/sse?topic=beside:*' });
+  opened.push(stream);
+  let { cursor } = await poll('topic=beside:*');
+  const seen: unknown[] = [];
+  const publishing = (async () => {
+    for (const n of range(100)) await publish('beside:a', n);
+  })();
+  while (seen.length < 100) {
+    const answer = await poll(`topic=beside:*&cursor=${cursor}`);
+    seen.push(...dataOf(answer));
+    ({ cursor } = answer);
+  }
+  await publishing;
+  expect(seen).toEqual(range(100));
+  await stream.until(() => stream.publications.length === 100);
 });
 
 test('polls while much is published lose nothing, repeat nothing, and keep the order', async () => {
@@ -199,4 +227,38 @@ test('polls while much is published lose nothing, repeat nothing, and keep the o
   }
   await publishing;
   expect(Object.fromEntries(seen)).toEqual(Object.fromEntries(topics.map((topic) => [topic, range(each)])));
+});
+
+describe('the values of state topics', () => {
+  const fill = async (topic: string, values: number, bytes: number) => {
+    const items = range(values).map((n) => ({ topic, type: 'e', key: String(n), data: 'x'.repeat(bytes) }));
+    expect((await gateway.post('/api/publish/batch', JSON.stringify(items))).status).toBe(200);
+  };
+  const valuesIn = ({ events }: Answer) =>
+    events.filter(({ type }) => type === 'snapshot').flatMap(publicationsOf).length;
+  const isLast = ({ events }: Answer) => events.at(-1)?.['last'] === true;
+
+  test('come in one answer, as the next poll may come to another gateway', async () => {
+    await fill('state:one', 400, 1000);
+    const answer = await poll('topic=state:one');
+    expect([valuesIn(answer), isLast(answer)]).toEqual([400, true]);
+  });
+
+  test('of more topics than a cursor can name too', async () => {
+    const items = range(60).map((n) => ({ topic: `state:many-${n}`, key: 'k', data: 'x'.repeat(2000) }));
+    await gateway.post('/api/publish/batch', JSON.stringify(items));
+    expect(valuesIn(await poll('topic=state:many-*'))).toBe(60);
+  });
+
+  test('that take more than half of what a client may leave unread come in several answers', async () => {
+    await fill('state:large', 500, 1000);
+    await fill('state:large', 900, 1000);
+    const first = await poll('topic=state:large');
+    const sent = valuesIn(first);
+    expect(sent).toBeGreaterThan(400);
+    expect([sent < 700, isLast(first)]).toEqual([true, false]);
+    const second = await poll(`topic=state:large&cursor=${first.cursor}`);
+    expect([sent + valuesIn(second), isLast(second)]).toEqual([900, true]);
+    expect(await gateway.metric('sluice_http_held_bytes')).toBe(0);
+  });
 });

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
@@ -6,15 +9,13 @@ import { type RedisProcess, startRedis } from '../support/redis-server.ts';
 let redis: RedisProcess;
 let gateways: TestGateway[] = [];
 
-const open = () =>
-  startGateway({
-    engine: 'redis',
-    redis: redis.url,
-    redisTimeoutMs: 1000,
-    namespaces: { state: { mode: 'state' } },
-  });
+const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-'));
+const file = join(folder, 'sluice.yaml');
+
+const open = () => startGateway({ engine: 'redis', redis: redis.url, redisTimeoutMs: 1000 }, file);
 
 beforeAll(async () => {
+  writeFileSync(file, 'namespaces: { state: { mode: state } }\n');
   redis = await startRedis('--appendonly', 'yes', '--appendfsync', 'always');
   gateways = [await open(), await open()];
 });
@@ -22,6 +23,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all(gateways.map((gateway) => gateway.close()));
   await redis.remove();
+  rmSync(folder, { recursive: true });
 });
 
 const both = () => gateways as [TestGateway, TestGateway];

@@ -2,6 +2,7 @@ import { localIdentity } from '../../src/auth/identity.ts';
 import { SluiceError } from '../../src/errors.ts';
 import type { Metrics } from '../../src/metrics.ts';
 import type { SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
+import { HeldBytes } from '../../src/sessions/charges.ts';
 import type { TakenSeat } from '../../src/sessions/connection-caps.ts';
 import type { ConnectionLimits } from '../../src/sessions/connection-limits.ts';
 import type { Peer, Session } from '../../src/sessions/session.ts';
@@ -52,6 +53,7 @@ export class Streams {
   readonly #polls: StreamSink<PollConnection>;
   readonly #suspects = new Set<SseConnection>();
   /** By the id of their session, which cursors name. */
+  readonly #unread = new HeldBytes({ perPayer: 1e5, total: 1e6 });
   readonly #polling = new Map<string, PollConnection>();
 
   constructor(options: StreamsOptions) {
@@ -134,7 +136,7 @@ export class Streams {
       cursors: this.#cursors,
       subscriptions: start.subscriptionsKey,
       formerSession: former || undefined,
-      backpressureMaxBytes,
+      ...{ backpressureMaxBytes, answerMaxBytes: 4 * backpressureMaxBytes, unread: this.#unread },
       sentBytes: metrics.sentBytesTotal,
       monotonicMs: loop.nowMs,
     });

@@ -18,7 +18,7 @@ export interface TestGateway extends RunningServer {
 
 /** A real gateway on a free port; `flags` as on the command line. `output`: takes the lines of its log. Close it. */
 export async function startGateway(
-  flags: { readonly [N in keyof Config]?: unknown } = {},
+  flags: { readonly [N in Exclude<keyof Config, 'namespaces'>]?: unknown } = {},
   file?: string,
   output?: { write(line: string): void },
 ): Promise<TestGateway> {

@@ -4,6 +4,7 @@ import type { View } from '../../fanout/view.ts';
 import type { BareCounter } from '../../metrics.ts';
 import type { Codec } from '../../protocol/codec.ts';
 import { codecs } from '../../protocol/codecs.ts';
+import type { ByteCharges } from '../../sessions/charges.ts';
 import type { Connection } from '../../sessions/connection.ts';
 import type { Session } from '../../sessions/session.ts';
 import type { StreamCursors } from '../../sessions/stream-cursors.ts';
@@ -32,6 +33,10 @@ export interface PollConnectionOptions {
   /** The session that the client's first cursor names. */
   readonly formerSession: string | undefined;
   readonly backpressureMaxBytes: number;
+  /** What an answer may grow to for a client that would get the same again elsewhere. */
+  readonly answerMaxBytes: number;
+  /** Is charged for what is held of such an answer. */
+  readonly unread: ByteCharges;
   readonly sentBytes: BareCounter;
   readonly monotonicMs: () => number;
 }
@@ -44,6 +49,7 @@ export interface PollConnectionOptions {
 export class PollConnection implements Connection, StreamMember {
   readonly codec: Codec = codecs.json;
   readonly acknowledges = true;
+  readonly comparesNoOffsets = true;
   readonly sink: StreamSink<PollConnection>;
   readonly subscriptions: string;
   readonly formerSession: string | undefined;
@@ -53,6 +59,10 @@ export class PollConnection implements Connection, StreamMember {
   #bytes = 0;
   #unsentPublications = 0;
   #isAnswerAsked = false;
+  /** The answer is to have all that the client lacks. */
+  #isGrowing = false;
+  /** What is charged for it, and to whom. */
+  #charged = { account: '', bytes: 0 };
   /** The session is subscribed to what the client asked for. */
   #hasBegun = false;
   /** The cursor of the last answer. The session can't continue at any other. */
@@ -131,7 +141,8 @@ export class PollConnection implements Connection, StreamMember {
 
   take({ bytes, publications }: OutFrame): boolean {
     if (this.#closed) return true;
-    if (this.#poll === undefined || this.#bytes > this.#options.backpressureMaxBytes) return false;
+    const { backpressureMaxBytes } = this.#options;
+    if (this.#poll === undefined || this.#bytes > (this.roomBytes ?? backpressureMaxBytes)) return false;
     this.#unsentPublications += publications;
     this.#collect(bytes);
     return true;
@@ -149,6 +160,10 @@ export class PollConnection implements Connection, StreamMember {
 
   cork(run: () => void): void {
     run();
+  }
+
+  get roomBytes(): number | undefined {
+    return this.#isGrowing ? this.#options.answerMaxBytes : undefined;
   }
 
   /** Between polls there is no room. */
@@ -201,8 +216,35 @@ export class PollConnection implements Connection, StreamMember {
   /** Where frames were lost, the client's position is known only when the session has been told of it. */
   #answerIfKnown(): void {
     if (this.#closed || this.#poll === undefined || !this.#isAnswerAsked) return;
-    if (this.sink.hasLost(this)) setImmediate(() => this.#answerIfKnown());
+    if (this.sink.hasLost(this) || this.#grows()) setImmediate(() => this.#answerIfKnown());
     else this.#answer();
+  }
+
+  /**
+   * Whether the answer has to wait for more. The next poll may come to another node, and there a client that was sent a
+   * part of a topic's values gets all of them: with a part in each answer it would never have the whole.
+   */
+  #grows(): boolean {
+    const { session, subscriptions } = this;
+    if (session?.isWaiting !== true || this.#bytes >= this.#options.answerMaxBytes) return false;
+    if (this.#options.cursors.position({ session, subscriptions })?.isExact !== false) return false;
+    if (!this.#charge(session.payer.account)) return false;
+    this.#isGrowing = true;
+    session.pump();
+    return true;
+  }
+
+  #charge(account: string): boolean {
+    const bytes = this.#bytes - this.#charged.bytes;
+    if (!this.#options.unread.take(account, bytes)) return false;
+    this.#charged = { account, bytes: this.#bytes };
+    return true;
+  }
+
+  #release(): void {
+    const { account, bytes } = this.#charged;
+    if (bytes > 0) this.#options.unread.give(account, bytes);
+    this.#charged = { account: '', bytes: 0 };
   }
 
   /** The client's position after the frames of this poll; undefined: it has not moved, as far as is known. */
@@ -225,6 +267,7 @@ export class PollConnection implements Connection, StreamMember {
     const poll = this.#poll;
     this.#poll = undefined;
     this.#unsentPublications = 0;
+    this.#release();
     poll?.answer({ frames, cursor });
   }
 
@@ -236,6 +279,8 @@ export class PollConnection implements Connection, StreamMember {
   }
 
   #reset(): void {
+    this.#release();
+    this.#isGrowing = false;
     this.#frames = [];
     this.#bytes = 0;
     this.#unsentPublications = 0;

@@ -28,6 +28,8 @@ export interface PollsOptions extends StreamAdmissionOptions, ExchangeOptions {
   /** Lets pages of listed origins read an answer. */
   readonly withCors: (answer: ApiResponse, origin: string) => ApiResponse;
   readonly backpressureMaxBytes: number;
+  /** See `PollConnectionOptions`. */
+  readonly answerMaxBytes: number;
   /** Called when a client continues here whose session, of this id, is not here. */
   readonly replaced?: ((session: string, client: Holder) => void) | undefined;
   readonly metrics: LifecycleOptions['metrics'] &

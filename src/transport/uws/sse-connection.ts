@@ -54,6 +54,7 @@ const probeAfterMs = 1000;
  */
 export class SseConnection implements Connection, StreamMember {
   readonly codec: Codec = codecs.json;
+  readonly comparesNoOffsets = true;
   readonly sink: StreamSink<SseConnection>;
   readonly names: EventNames;
   readonly #options: SseConnectionOptions;

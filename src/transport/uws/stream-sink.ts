@@ -2,13 +2,21 @@ import type { OutFrame, Receiver, Sink } from '../../fanout/sink.ts';
 import type { Feed, View } from '../../fanout/view.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Position } from '../../protocol/frames.ts';
+import type { HadOf } from '../../sessions/ahead.ts';
 import type { StreamCursors } from '../../sessions/stream-cursors.ts';
 import { type EventNames, eventBytes } from '../event-stream.ts';
+
+/** A client of streams compares no offsets, so its session knows what it has had. */
+export interface StreamReceiver extends Receiver {
+  had(frame: OutFrame): HadOf;
+  /** As `lag`, of frames that would have repeated something; the client is told nothing of it. */
+  rejoin(lost: ReadonlyMap<Feed, Position>, lostFrames: number): void;
+}
 
 /** A connection as a member of the views of this sink. */
 export interface StreamMember {
   /** Set as soon as it is open. */
-  readonly session: Receiver | undefined;
+  readonly session: StreamReceiver | undefined;
   /** Publications that were published to it and are still in this process. */
   readonly unsentPublications: number;
   /** A frame of a view, to be written by `flush`. False: the client reads too slowly, and does not get it. */
@@ -47,8 +55,10 @@ export interface StreamSinkOptions<M> {
 
 /** What a member lost in this turn. */
 interface Loss {
-  readonly receiver: Receiver;
+  readonly receiver: StreamReceiver;
   readonly lost: Map<Feed, Position>;
+  /** It could have taken them, and has had some of it. */
+  readonly isRepeat: boolean;
   frames: number;
 }
 
@@ -117,7 +127,10 @@ export class StreamSink<M extends StreamMember = StreamMember> implements Sink {
     if (this.#losses.size === 0) return;
     const losses = [...this.#losses.values()];
     this.#losses.clear();
-    for (const { receiver, lost, frames } of losses) receiver.lag(lost, frames);
+    for (const { receiver, lost, isRepeat, frames } of losses) {
+      if (isRepeat) receiver.rejoin(lost, frames);
+      else receiver.lag(lost, frames);
+    }
   }
 
   publish(frame: OutFrame): void {
@@ -154,17 +167,30 @@ export class StreamSink<M extends StreamMember = StreamMember> implements Sink {
   /** Returns whether it could take the frame. */
   #hand(member: M, frame: OutFrame, events: SharedEvents): boolean {
     const loss = this.#losses.get(member);
-    if (loss === undefined) {
-      if (member.take(frame, events)) {
-        if (this.#dirty.size === 0) queueMicrotask(() => this.#flush());
-        this.#dirty.add(member);
-        return true;
-      }
-      if (member.session === undefined) return false;
-      this.#losses.set(member, lossOf(member.session, frame));
-    } else addLoss(loss, frame);
-    this.#options.metrics.dropsTotal.inc();
+    if (loss !== undefined) {
+      this.#lose(loss, frame);
+      return false;
+    }
+    const { session } = member;
+    const had = session?.had(frame) ?? 'nothing';
+    if (had === 'all') return false;
+    if (had === 'nothing' && member.take(frame, events)) {
+      if (this.#dirty.size === 0) queueMicrotask(() => this.#flush());
+      this.#dirty.add(member);
+      return true;
+    }
+    if (session === undefined) return false;
+    const begun: Loss = { receiver: session, lost: new Map(), isRepeat: had === 'some', frames: 0 };
+    this.#losses.set(member, begun);
+    this.#lose(begun, frame);
     return false;
+  }
+
+  /** It gets no later frame of the same turn either. */
+  #lose(loss: Loss, { feed, epoch, after }: OutFrame): void {
+    loss.frames++;
+    if (feed !== undefined && !loss.lost.has(feed)) loss.lost.set(feed, { epoch, offset: after });
+    if (!loss.isRepeat) this.#options.metrics.dropsTotal.inc();
   }
 
   #flush(): void {
@@ -172,16 +198,4 @@ export class StreamSink<M extends StreamMember = StreamMember> implements Sink {
     this.#dirty = new Set();
     for (const member of dirty) member.flush();
   }
-}
-
-function lossOf(receiver: Receiver, frame: OutFrame): Loss {
-  const loss: Loss = { receiver, lost: new Map(), frames: 0 };
-  addLoss(loss, frame);
-  return loss;
-}
-
-/** Adds a lost frame. The member gets no later frame of the same turn either. */
-function addLoss(loss: Loss, { feed, epoch, after }: OutFrame): void {
-  loss.frames++;
-  if (feed !== undefined && !loss.lost.has(feed)) loss.lost.set(feed, { epoch, offset: after });
 }

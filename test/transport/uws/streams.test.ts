@@ -46,7 +46,7 @@ async function start() {
     metrics: counts.metrics,
   };
   const streams = new EventStreams({ ...common, heartbeatMs, writeTimeoutMs, reconnectSpreadMs: 1000 });
-  const polls = new Polls({ ...common, writeTimeoutMs });
+  const polls = new Polls({ ...common, writeTimeoutMs, answerMaxBytes: 4 * backpressureMaxBytes });
   streams.serve(app);
   polls.serve(app);
   const { port } = await listen(uws, app, '127.0.0.1', 0);

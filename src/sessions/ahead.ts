@@ -1,0 +1,87 @@
+import type { Backlog } from '../catch-up/catch-up.ts';
+import { TopicBacklog } from '../catch-up/topic-backlog.ts';
+import type { OutFrame } from '../fanout/sink.ts';
+import type { Feed, View } from '../fanout/view.ts';
+import type { Position } from '../protocol/frames.ts';
+import type { Topic } from '../topics/topic.ts';
+
+/** How much of what a frame covers a session has had. */
+export type HadOf = 'nothing' | 'some' | 'all';
+
+/**
+ * The live views of one session of which it has had more than their members were sent: it was caught up with what waits
+ * for a flush, or was so on another node. Clients of WebSockets drop what they have had by its offsets; this is for
+ * those that compare none.
+ */
+export class Ahead {
+  /** Up to which commit it has had everything. */
+  readonly #seqs = new Map<View, number>();
+
+  /** The session is about to take part in the view, having had its backlog. `newest`: the newest commit. */
+  joins(view: View, backlog: Backlog | undefined, newest: number): void {
+    if (view.members === 0) return;
+    const seq = view.isPattern ? patternSeq(view, newest) : topicSeq(view, backlog, newest);
+    if (seq !== undefined) this.#seqs.set(view, seq);
+  }
+
+  /** Up to this commit the session has had everything of the view; undefined: no more than its members. */
+  seqOf(view: View): number | undefined {
+    return this.#seqs.get(view);
+  }
+
+  leaves(view: View): void {
+    this.#seqs.delete(view);
+  }
+
+  leavesAll(): void {
+    this.#seqs.clear();
+  }
+
+  had({ view, feed, epoch, after, upto }: OutFrame): HadOf {
+    if (this.#seqs.size === 0 || feed === undefined) return 'nothing';
+    const seq = this.#seqs.get(view);
+    if (seq === undefined || epoch !== feed.topic.epoch) return 'nothing';
+    const offset = hadOf(feed.topic, seq);
+    if (offset > after) return offset >= upto ? 'all' : 'some';
+    if (!view.isPattern || view.sentSeq(seq) >= seq) this.#seqs.delete(view);
+    return 'nothing';
+  }
+
+  /**
+   * `lost`, where the session lacks everything of feeds after these positions, without what it has had. Of feeds that
+   * are not in it, it lacks what their members were not sent.
+   */
+  without(view: View, lost: ReadonlyMap<Feed, Position>): ReadonlyMap<Feed, Position> {
+    const seq = this.#seqs.get(view);
+    if (seq === undefined) return lost;
+    const lacking = new Map(lost);
+    for (const feed of view.isPattern ? [...view.waiting.keys(), ...lost.keys()] : view.feeds.values()) {
+      const { epoch, offset } = lost.get(feed) ?? { epoch: feed.epoch, offset: feed.position };
+      if (feed.view === view && epoch === feed.topic.epoch)
+        lacking.set(feed, { epoch, offset: Math.max(offset, hadOf(feed.topic, seq)) });
+    }
+    return lacking;
+  }
+}
+
+/** Up to this offset a session has had the topic that has had everything up to this commit. 0: it can't be known. */
+export function hadOf({ ring }: Topic, seq: number): number {
+  return ring.evictedSeq > seq ? 0 : ring.offsetAtSeq(seq);
+}
+
+/** A session that goes live in a pattern has everything of all topics. */
+function patternSeq({ waiting }: View, newest: number): number | undefined {
+  if (waiting.size === 0) return undefined;
+  for (const { epoch, topic } of waiting.keys()) if (epoch !== topic.epoch) return undefined;
+  return newest;
+}
+
+function topicSeq({ feeds }: View, backlog: Backlog | undefined, newest: number): number | undefined {
+  if (!(backlog instanceof TopicBacklog)) return undefined;
+  for (const { topic, epoch, position } of feeds.values()) {
+    if (epoch !== topic.epoch || backlog.position <= position) return undefined;
+    const next = topic.ring.seqAfter(backlog.position);
+    return next === undefined ? newest : next - 1;
+  }
+  return undefined;
+}

@@ -1,0 +1,181 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { lastingPort } from '../support/gateway-process.ts';
+import { ProxyProcess } from '../support/proxy-process.ts';
+import { type RedisProcess, startRedis } from '../support/redis-server.ts';
+import { clientOfTest, state } from '../support/sdk.ts';
+import { publicationsOf, SseClient } from '../support/sse-client.ts';
+import { apiKey } from '../support/tokens.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-balancers-'));
+const page = readFileSync(join(import.meta.dirname, '../../src/transport/uws/BALANCERS.md'), 'utf8');
+const names = ['haproxy', 'nginx'] as const;
+type Name = (typeof names)[number];
+const ports = { haproxy: 0, nginx: 0 };
+const proxies: ProxyProcess[] = [];
+let redis: RedisProcess;
+let gateways: TestGateway[] = [];
+
+/** What the page says of this balancer, with the addresses of this test, and gateways in turn. */
+function configured(name: Name): string {
+  const [, lines = ''] = new RegExp(`\`\`\`${name}\\n(.*?)\`\`\``, 's').exec(page) ?? [];
+  return lines
+    .replace(/(bind |listen )[*:]*80\b/, `$1127.0.0.1:${ports[name]}`)
+    .replace(/least_conn;|balance leastconn/, name === 'nginx' ? '' : 'balance roundrobin')
+    .replace('10.0.0.1:8080', `127.0.0.1:${gateways[0]?.port}`)
+    .replace('10.0.0.2:8080', `127.0.0.1:${gateways[1]?.port}`);
+}
+
+beforeAll(async () => {
+  redis = await startRedis();
+  const file = join(folder, 'sluice.yaml');
+  writeFileSync(file, 'namespaces: { state: { mode: state } }\n');
+  const flags = {
+    ...{ engine: 'redis', redis: redis.url, drainSeconds: 1, apiKeys: [apiKey], anonymous: true },
+    ...{ trustedProxies: ['127.0.0.1'], handshakesPerSecondPerIp: 1000, connectionsMaxPerIp: 1000 },
+  };
+  gateways = [await startGateway(flags, file), await startGateway(flags, file)];
+  for (const name of names) ports[name] = await lastingPort();
+  const started = [
+    ProxyProcess.haproxy(folder, configured('haproxy'), [ports.haproxy]),
+    ProxyProcess.nginx(folder, configured('nginx'), [ports.nginx]),
+  ];
+  proxies.push(...(await Promise.all(started)));
+});
+
+afterAll(async () => {
+  await Promise.all(proxies.map((proxy) => proxy.end()));
+  await Promise.all(gateways.map((gateway) => gateway.close()));
+  await redis.remove();
+  rmSync(folder, { recursive: true });
+});
+
+const range = (upto: number) => Array.from({ length: upto }, (_, i) => i + 1);
+const offsetsOf = (events: readonly Record<string, unknown>[], topic: string) =>
+  events
+    .flatMap(publicationsOf)
+    .filter((each) => each.topic === topic)
+    .map(({ offset }) => offset);
+
+/** At each gateway in turn. */
+async function publish(items: readonly object[], turn = 0): Promise<void> {
+  const gateway = gateways[turn % gateways.length] as TestGateway;
+  const answer = await gateway.post('/api/publish/batch', JSON.stringify(items), { 'x-api-key': apiKey });
+  expect(answer.status).toBe(200);
+}
+
+/** Polls one after the other, as a client without a library does. */
+class Poller {
+  readonly events: Record<string, unknown>[] = [];
+  readonly #url: string;
+  #cursor = '';
+
+  constructor(port: number, query: string) {
+    this.#url = `http://127.0.0.1:${port}/poll?${query}`;
+  }
+
+  async poll(timeoutSeconds = 5): Promise<void> {
+    const answer = await fetch(`${this.#url}&timeoutSeconds=${timeoutSeconds}&cursor=${this.#cursor}`);
+    expect([200, 204]).toContain(answer.status);
+    this.#cursor = answer.headers.get('sluice-cursor') ?? '';
+    if (answer.status === 200)
+      this.events.push(...((await answer.json()) as { events: Record<string, unknown>[] }).events);
+  }
+
+  /** Each gateway has a session of its own for it, as long as that of another one did not go on. */
+  get sessions(): number {
+    return this.events.filter(({ type }) => type === 'connected').length;
+  }
+}
+
+/** One stream after the other, each from the id of the last event. */
+async function streamed(port: number, topic: string, upto: number, timesCut: number): Promise<number[]> {
+  const offsets: number[] = [];
+  let lastEventId = '';
+  for (let part = 1; offsets.length < upto; part++) {
+    const headers: Record<string, string> = lastEventId === '' ? {} : { 'last-event-id': lastEventId };
+    const client = await SseClient.open({ port, path: `/sse?topic=${topic}&last=${upto}`, headers });
+    const wanted = Math.min(upto, Math.ceil((part * upto) / timesCut)) - offsets.length;
+    await client.until(() => client.publications.filter((each) => each.topic === topic).length >= wanted);
+    offsets.push(...offsetsOf(client.frames, topic));
+    lastEventId = client.parser.lastEventId;
+    client.close();
+  }
+  return offsets;
+}
+
+describe.each(names)('behind %s without stickiness', (name) => {
+  test('clients of every transport get each publication once and in order, at whichever gateway, cuts included', async () => {
+    const port = ports[name];
+    const [topic, count] = [`bal:${name}`, 80];
+    await publish([{ topic, data: 1 }]);
+    const sockets = range(2).map(() => clientOfTest(`ws://127.0.0.1:${port}/ws`));
+    const received = sockets.map((client) => {
+      const offsets: number[] = [];
+      const subscription = client.subscribe(topic, { last: count }, ({ offset }) => offsets.push(offset));
+      return { client, subscription, offsets };
+    });
+    for (const { client, subscription } of received) {
+      await client.connect();
+      await state(subscription, 'live');
+    }
+    const poller = new Poller(port, `topic=${topic}&last=${count}`);
+    await poller.poll();
+    const polling = (async () => {
+      while (offsetsOf(poller.events, topic).length < count) await poller.poll();
+    })();
+    const streaming = streamed(port, topic, count, 4);
+    for (const n of range(count - 1)) {
+      await publish([{ topic, data: n + 1 }], n);
+      if (n % 25 === 0) await cutSockets(n / 25);
+    }
+    await polling;
+    await expect.poll(() => received.map(({ offsets }) => offsets.length)).toEqual([count, count]);
+    for (const { offsets } of received) expect(offsets).toEqual(range(count));
+    expect(offsetsOf(poller.events, topic)).toEqual(range(count));
+    expect(poller.sessions).toBeGreaterThan(5);
+    expect(await streaming).toEqual(range(count));
+  });
+
+  test('polls that alternate between gateways get the values of state topics, however many', async () => {
+    const one = `state:${name}`;
+    const large = range(300).map((n) => ({ topic: one, key: String(n), data: 'x'.repeat(1000) }));
+    await publish(large);
+    await publish(range(60).map((n) => ({ topic: `${one}:${n}`, key: 'k', data: 'x'.repeat(2000) })));
+    const poller = new Poller(ports[name], `topic=${one}&topic=${one}:*`);
+    for (let polls = 1; polls <= 3; polls++) await poller.poll(0);
+    const snapshots = poller.events.filter(({ type }) => type === 'snapshot');
+    expect(offsetsOf(snapshots, one)).toHaveLength(300);
+    expect(new Set(snapshots.map(({ topic }) => topic)).size).toBe(61);
+  });
+});
+
+/** Ends every WebSocket at one of the gateways. */
+async function cutSockets(turn: number): Promise<void> {
+  const gateway = gateways[turn % 2] as TestGateway;
+  const headers = { 'x-api-key': apiKey };
+  const listed = await fetch(`${gateway.url}/api/connections`, { headers });
+  const { connections } = (await listed.json()) as { connections: { id: string; transport: string }[] };
+  for (const { id } of connections.filter(({ transport }) => transport === 'websocket'))
+    await gateway.post(`/api/connections/${id}/disconnect`, '{"mayReconnect":true}', headers);
+}
+
+test('a gateway that drains refuses nobody: the balancers take new clients to the other one', async () => {
+  const ending = (gateways.pop() as TestGateway).close();
+  let isOver = false;
+  void ending.then(() => {
+    isOver = true;
+  });
+  for (let polls = 0; !isOver || polls < 20; polls++) {
+    for (const name of names) {
+      await new Poller(ports[name], 'topic=a').poll(0);
+      const client = clientOfTest(`ws://127.0.0.1:${ports[name]}/ws`, { maxReconnectAttempts: 0 });
+      await client.connect();
+      client.close();
+    }
+  }
+  await ending;
+});
