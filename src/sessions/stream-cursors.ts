@@ -35,7 +35,7 @@ interface Exceptions {
 /** A cursor, and what a client gets who goes on with it elsewhere. */
 export interface StreamPosition {
   readonly cursor: string;
-  /** It gets only what it has not had. Otherwise some of the same again, or all: values of a topic come from the first. */
+  /** It gets only what it has not had. Otherwise it gets some again, or all values of a topic from the first. */
   readonly isExact: boolean;
 }
 

@@ -163,7 +163,7 @@ async function cutSockets(turn: number): Promise<void> {
     await gateway.post(`/api/connections/${id}/disconnect`, '{"mayReconnect":true}', headers);
 }
 
-test('a gateway that drains refuses nobody: the balancers take new clients to the other one', async () => {
+test('a gateway that drains refuses no client: the balancers take new clients to the other one', async () => {
   const ending = (gateways.pop() as TestGateway).close();
   let isOver = false;
   void ending.then(() => {
