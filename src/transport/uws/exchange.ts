@@ -91,7 +91,8 @@ export class Exchange implements Departing {
   #write({ status, headers, body, omitBody }: ApiResponse): void {
     const response = this.#response;
     response.cork(() => {
-      response.writeStatus(statusLine(status));
+      // 200 is the library's own. Each call into it takes a quarter of a microsecond.
+      if (status !== 200) response.writeStatus(statusLine(status));
       response.writeHeader('keep-alive', keepAlive);
       for (const name in headers) response.writeHeader(name, headers[name] as string);
       if (status === 204) response.endWithoutBody();
