@@ -159,6 +159,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
           revocations.reset(topic);
         },
         removed: (topic) => fanout.removed(topic),
+        degradedChanged: () => void sessionStage.stateNews.changed(),
         refilling: (topic) => leaveRefilled(sessions.all(), topic),
       },
       options.signal,

@@ -62,7 +62,7 @@ export class Core {
   readonly #inflow = new Inflow(
     (frame) => this.#handle(frame),
     (cause) =>
-      this.connection.abandon(localError('connection_failed', 'The code to inflate does not load.', cause)),
+      this.connection.abandon(localError('connection_failed', 'There is no code to inflate.', cause)),
   );
   readonly #own = new OwnPublications();
   readonly #backoff: Backoff;
@@ -222,6 +222,7 @@ export class Core {
     this.queue.connected();
     this.#heartbeat.start();
     this.#refresh.plan(greeting.expiresMs, greeting.timeMs);
+    this.events.emit('degraded', greeting.degraded === true);
   }
 
   #disconnected(closed: ClosedBy): void {
@@ -294,6 +295,9 @@ export class Core {
       case 'tokenExpiring':
         // A device that slept has missed its own time for it.
         this.#refresh.plan(frame.expiresMs, frame.expiresMs);
+        break;
+      case 'gatewayState':
+        this.events.emit('degraded', frame.degraded);
         break;
       case 'message':
         this.#message(frame);

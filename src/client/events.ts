@@ -13,6 +13,11 @@ export interface ClientEvents {
    */
   error: [error: ClientError];
   state: [change: StateChange];
+  /**
+   * Whether the gateway can't reach what stores its topics: told at each connect, and when it changes. Meanwhile
+   * publishes fail, and subscriptions go on.
+   */
+  degraded: [degraded: boolean];
   /** A heartbeat's round trip. */
   roundTrip: [milliseconds: number];
   /** To this session alone, outside of topics. */

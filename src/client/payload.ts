@@ -30,5 +30,5 @@ export function readPayload(payload: Payload): unknown {
 
 function unsupported(cause: unknown): ClientError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return localError('unsupported_value', `The value can not be carried as it is: ${why}`, cause);
+  return localError('unsupported_value', `The value can't be carried: ${why}`, cause);
 }

@@ -49,7 +49,7 @@ export function checkedPublish(
 ): PublishFields {
   const { tags } = options;
   if (typeof tags === 'object' && tags !== null && !isPlain(tags)) {
-    throw ownError('invalid_request', 'tags must be a plain object whose values are strings');
+    throw ownError('invalid_request', 'tags must be a plain object of strings');
   }
   const own = { ...options, tags: tags && { ...tags }, except: undefined, expectedOffset: undefined };
   const wanted = { ...own, topic: checkedTopic(topic), type, payload: payloadOf(data) };
@@ -58,7 +58,7 @@ export function checkedPublish(
     throw ownError('invalid_type', 'a type is 1-64 characters of A-Z a-z 0-9 _ - . :');
   }
   if (controlNames.has(fields.type)) {
-    throw ownError('invalid_type', `"${fields.type}" is the name of a control frame`);
+    throw ownError('invalid_type', `"${fields.type}" names a control frame`);
   }
   return fields;
 }
@@ -148,11 +148,11 @@ function checkFilter(filter: unknown, depth: number, count: { nodes: number }): 
   if (typeof op !== 'string' || !Object.hasOwn(operands, op)) throw invalidFilter('op is no operator');
   if (depth > deepest || ++count.nodes > mostNodes) throw invalidFilter('it is too deep or too large');
   if (!operands[op as Filter['op']](parts)) {
-    throw invalidFilter(`an operand of "${op}" is missing, or of another type`);
+    throw invalidFilter(`an operand of "${op}" is missing or wrong`);
   }
   if (Array.isArray(filters)) for (const inner of Array.from(filters)) checkFilter(inner, depth + 1, count);
 }
 
 function invalidFilter(problem: string): ClientError {
-  return ownError('invalid_filter', `the filter can not be sent: ${problem}`);
+  return ownError('invalid_filter', `filter: ${problem}`);
 }

@@ -82,7 +82,7 @@ function watchPage(noticed: () => void): () => void {
 export function socketFactory(given?: WebSocketClass): (url: string, protocol: string) => Socket {
   const found = given ?? (globalThis as { WebSocket?: WebSocketClass }).WebSocket;
   if (!found) {
-    throw new TypeError('No WebSocket: pass one as the option WebSocket');
+    throw new TypeError('No WebSocket: pass one as an option');
   }
   return (url, protocol) => new found(url, [protocol]) as Socket;
 }

@@ -38,6 +38,7 @@ export interface ServerKinds {
     readonly limits: Limits;
     readonly capabilities?: readonly string[];
     readonly expiresMs?: number;
+    readonly degraded?: true;
   };
   subscribed: { readonly results: readonly SubscribeResult[] };
   unsubscribed: { readonly views: readonly number[]; readonly reason?: string };
@@ -77,6 +78,7 @@ export interface ServerKinds {
   message: { readonly type: string; readonly payload: Payload };
   goingAway: { readonly reconnectDelayMs: number; readonly reason: string };
   tokenExpiring: { readonly expiresMs: number };
+  gatewayState: { readonly degraded: boolean };
   dictionary: {
     readonly dictionary: number;
     readonly view: number;
@@ -113,6 +115,7 @@ const readers: { readonly [K in ServerKind]: (fields: Fields) => ServerKinds[K] 
     })),
     capabilities: fields.optionalTexts('capabilities'),
     expiresMs: fields.optionalInstant('expiresMs'),
+    degraded: fields.trueOrAbsent('degraded'),
   }),
   subscribed: (fields) => ({ results: fields.list('results', subscribeResult) }),
   unsubscribed: (fields) => ({ views: fields.integers('views'), reason: fields.optionalText('reason') }),
@@ -185,6 +188,7 @@ const readers: { readonly [K in ServerKind]: (fields: Fields) => ServerKinds[K] 
     reason: fields.anyText('reason'),
   }),
   tokenExpiring: (fields) => ({ expiresMs: fields.instant('expiresMs') }),
+  gatewayState: (fields) => ({ degraded: fields.flag('degraded') }),
   dictionary: (fields) => ({
     dictionary: fields.integer('dictionary', maxUint32),
     view: fields.integer('view', maxUint32),

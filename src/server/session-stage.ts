@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { PageCache } from '../catch-up/page-cache.ts';
 import { namespaceOptions } from '../config.ts';
 import type { Fanout } from '../fanout/fanout.ts';
@@ -8,6 +9,7 @@ import { Inbox } from '../sessions/inbox.ts';
 import { Presence } from '../sessions/presence.ts';
 import type { SessionEvents } from '../sessions/session-events.ts';
 import { Sessions } from '../sessions/sessions.ts';
+import { StateNews } from '../sessions/state-news.ts';
 import { Subscriber } from '../sessions/subscribe.ts';
 import type { TurnBudget } from '../sessions/turn-budget.ts';
 import type { Broker } from '../topics/broker.ts';
@@ -22,6 +24,7 @@ export interface SessionStage {
   readonly sessions: Sessions;
   readonly presence: Presence;
   readonly connectionLimits: ConnectionLimits;
+  readonly stateNews: StateNews;
   readonly swept: readonly Swept[];
 }
 
@@ -136,10 +139,16 @@ export function createSessions(
     ended: logConnections(log, { monotonicMs, wallMs: () => broker.wallMs() }),
     observer: compat.sessions,
   });
+  const stateNews = new StateNews({
+    sessions: () => sessions.all(),
+    isDegraded: () => broker.degradedBy !== undefined,
+    nextTurn: setImmediate,
+  });
   return {
     sessions,
     presence,
     connectionLimits,
+    stateNews,
     swept: [sessions, subscriber, inbox, pageCache, compat.sessions],
   };
 }

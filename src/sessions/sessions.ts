@@ -365,6 +365,7 @@ export class Sessions {
       user: session.identity.user,
       limits: this.#options.limits,
       expiresMs: session.identity.expiresAtMs,
+      degraded: this.#options.commands.broker.degradedBy !== undefined || undefined,
     });
   }
 

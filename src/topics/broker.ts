@@ -33,6 +33,8 @@ export interface TopicListener {
   refilling?(topic: Topic): () => void;
   /** The topic has neither content nor a holder any more. */
   removed(topic: Topic): void;
+  /** The engine can't work for the moment, or can again: `degradedBy` says which. */
+  degradedChanged?(): void;
 }
 
 /** What a client says that it has had. */
@@ -368,8 +370,10 @@ export class Broker implements EngineFeed {
   }
 
   degraded(cause: Error | undefined): void {
+    const hasChanged = (cause === undefined) !== (this.#degraded === undefined);
     this.#degraded = cause;
     this.#options.metrics.engineUp.set(cause === undefined ? 1 : 0);
+    if (hasChanged) this.#listener?.degradedChanged?.();
   }
 
   // ---- private

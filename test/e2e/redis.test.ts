@@ -5,6 +5,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { type RedisProcess, startRedis } from '../support/redis-server.ts';
+import { clientOfTest } from '../support/sdk.ts';
+import { SseClient } from '../support/sse-client.ts';
 
 let redis: RedisProcess;
 let gateways: TestGateway[] = [];
@@ -41,6 +43,14 @@ async function opened(gateway: TestGateway, ...topics: string[]): Promise<JsonCl
   const client = await JsonClient.open(gateway.wsUrl);
   for (const topic of topics) await client.call({ type: 'subscribe', topic });
   return client;
+}
+
+async function poll(gateway: TestGateway, cursor: string) {
+  const seconds = cursor === '' ? 0 : 20;
+  return get<{ cursor: string; events: Record<string, unknown>[] }>(
+    gateway,
+    `/poll?topic=silent&timeoutSeconds=${seconds}${cursor}`,
+  );
 }
 
 test('two gateways deliver what is published at either, and a client continues at the other', async () => {
@@ -89,8 +99,16 @@ test('a gateway that comes later learns who is there, and one that goes takes it
   await watcher.close();
 });
 
-test('while Redis is away subscribers stay and are served; after, nothing is lost', async () => {
+test('while Redis is away subscribers stay, are told and are served; after, nothing is lost', async () => {
   const [a, b] = both();
+  const sdk = clientOfTest(a.wsUrl);
+  const told: boolean[] = [];
+  sdk.on('degraded', (degraded) => told.push(degraded));
+  await sdk.connect();
+  const stream = await SseClient.open({ port: b.port, path: '/sse?topic=kept' });
+  await stream.until(() => stream.of('subscribed').length > 0);
+  const states = (client: { readonly frames: readonly Record<string, unknown>[] }) =>
+    client.frames.flatMap(({ type, degraded }) => (type === 'gatewayState' ? [degraded] : []));
   const clients = [await opened(a, 'kept', 'state:s'), await opened(b, 'kept', 'state:s')];
   await publish(a, 'kept', 1);
   await publish(a, 'state:s', 1, 'k');
@@ -98,7 +116,14 @@ test('while Redis is away subscribers stay and are served; after, nothing is los
   await redis.kill();
   await expect.poll(async () => (await fetch(`${a.url}/readyz`)).status).toBe(503);
   expect((await publish(a, 'kept', 0)).status).toBe(503);
+  for (const client of clients) await client.until(({ type }) => type === 'gatewayState');
+  await stream.until(() => stream.of('gatewayState').length > 0);
+  await expect.poll(() => told).toEqual([false, true]);
   const late = await JsonClient.open(b.wsUrl);
+  expect(late.frames[0]).toMatchObject({ type: 'connected', degraded: true });
+  const first = await poll(a, '');
+  expect(first.events[0]).toMatchObject({ type: 'connected', degraded: true });
+  const held = poll(a, `&cursor=${encodeURIComponent(first.cursor)}`);
   await late.call({ type: 'subscribe', topic: 'kept', last: 5 });
   expect(await late.count('kept', 1)).toMatchObject([{ offset: 1 }]);
   await redis.start();
@@ -106,5 +131,10 @@ test('while Redis is away subscribers stay and are served; after, nothing is los
   expect((await publish(b, 'kept', 2)).status).toBe(200);
   for (const client of [...clients, late])
     expect((await client.count('kept', 2)).map(({ offset }) => offset)).toEqual([1, 2]);
+  await stream.until(() => stream.publications.length === 2);
+  await expect.poll(() => told).toEqual([false, true, false]);
+  expect([...clients.map(states), states(stream)]).toEqual(Array(3).fill([true, false]));
+  expect([states(late), (await held).events]).toMatchObject([[false], [{ degraded: false }]]);
+  stream.close();
   await Promise.all([...clients, late].map((client) => client.close()));
 });

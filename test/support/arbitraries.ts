@@ -194,6 +194,7 @@ const kinds: { readonly [K in ServerKind]: Arbitrary<ServerKinds[K]> } = {
     }),
     capabilities: maybe(fc.array(name, { minLength: 1, maxLength: 3 })),
     expiresMs: maybe(instant),
+    degraded: wish,
   }),
   subscribed: fc.record({
     results: fc.array(fc.oneof(granted, fc.record({ topic: name, error })), { maxLength: 3 }),
@@ -244,6 +245,7 @@ const kinds: { readonly [K in ServerKind]: Arbitrary<ServerKinds[K]> } = {
   }),
   message: fc.record({ type: name, payload }),
   tokenExpiring: fc.record({ expiresMs: instant }),
+  gatewayState: fc.record({ degraded: fc.boolean() }),
   goingAway: fc.record({ reconnectDelayMs: uint32, reason: name }),
   dictionary: fc.record({
     dictionary: uint32,

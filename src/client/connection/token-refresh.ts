@@ -74,7 +74,7 @@ export class TokenRefresh {
       // First: a listener that hears of it may close the client.
       this.#after(this.#backoff.next() ?? aDayMs, token, nowMs());
       const why = cause instanceof ClientError ? cause.message : undefined;
-      this.#port.report(localError('token_failed', why && `The new token was not taken: ${why}`, cause));
+      this.#port.report(localError('token_failed', why && `The new token is refused: ${why}`, cause));
     }
   }
 }

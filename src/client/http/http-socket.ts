@@ -162,7 +162,7 @@ export class HttpSocket implements FrameSocket {
       await this.#receive({
         base: this.#base,
         fetch: this.#runtime.fetch as typeof fetch,
-        headers: this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` },
+        headers: this.#credential(),
         subscriptions: asked.map(({ selection, start }) => start ?? { ...selection, cursor: this.#cursor }),
         signal: this.#abort.signal,
         heard: () => {
@@ -190,7 +190,7 @@ export class HttpSocket implements FrameSocket {
 
   #received(frame: ServerFrame): void {
     if (frame.kind === 'connected') this.#connected(frame);
-    else if (frame.kind === 'error' && !this.#greeting) this.#refused(frame);
+    else if (frame.kind === 'error' && !this.#greeting) this.#fail(handshakeId, frame);
     else if ('view' in frame) {
       const wanted = this.#wanted.find(({ gatewayView }) => gatewayView === frame.view);
       if (!wanted) return;
@@ -266,16 +266,12 @@ export class HttpSocket implements FrameSocket {
     return this.#wanted.find((wanted) => wanted.gatewayView === gatewayView)?.view;
   }
 
-  #refused(error: WireError): void {
-    this.#tell({ ...error, kind: 'error', id: handshakeId });
-  }
-
   /** The gateway's own error says why; anything else is a lost connection. */
   #lost(cause: unknown): void {
     const error = (cause as { readonly error?: WireError }).error;
     if (error && !this.#greeting) {
       this.onopen?.();
-      this.#refused(error);
+      this.#fail(handshakeId, error);
     } else this.#end(error?.code === 'unauthorized' ? 4501 : 1006, error?.code ?? '');
   }
 
@@ -295,10 +291,9 @@ export class HttpSocket implements FrameSocket {
     body: string | undefined,
     replyOf: (reply: unknown) => ServerFrame,
   ): Promise<void> {
-    const headers: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
-    if (this.#token !== undefined) headers['authorization'] = `Bearer ${this.#token}`;
+    const method = body === undefined ? 'GET' : 'POST';
+    const headers = { ...this.#credential(), ...(body && { 'content-type': 'application/json' }) };
     try {
-      const method = body === undefined ? 'GET' : 'POST';
       const response = await (this.#runtime.fetch as typeof fetch)(this.#base + path, {
         method,
         headers,
@@ -309,6 +304,10 @@ export class HttpSocket implements FrameSocket {
     } catch {
       // Without a reply the command times out, or goes out again by the next connection.
     }
+  }
+
+  #credential(): Record<string, string> {
+    return this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
   }
 
   #status(): Omit<ServerKinds['status'], 'kind'> {

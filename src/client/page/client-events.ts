@@ -12,6 +12,7 @@ export function watchClient(client: Client, tell: (told: PlainClientEvent) => vo
     client.on('error', (error) => tell({ event: 'error', error: plainError(error) })),
     client.on('state', (change) => tell({ event: 'state', change: plainChange(change) })),
     client.on('roundTrip', (milliseconds) => tell({ event: 'roundTrip', milliseconds })),
+    client.on('degraded', (degraded) => tell({ event: 'degraded', degraded })),
     client.on('message', (message) => tell({ event: 'message', message })),
   ];
   return () => {
@@ -32,6 +33,8 @@ export function emitTold(events: Emitter<ClientEvents>, told: PlainClientEvent):
       return events.emit('state', liveChange(told.change));
     case 'roundTrip':
       return events.emit('roundTrip', told.milliseconds);
+    case 'degraded':
+      return events.emit('degraded', told.degraded);
     case 'message':
       return events.emit('message', told.message);
   }

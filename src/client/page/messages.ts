@@ -45,6 +45,7 @@ export type PlainClientEvent =
   | { readonly event: 'error'; readonly error: WireError }
   | { readonly event: 'state'; readonly change: PlainChange }
   | { readonly event: 'roundTrip'; readonly milliseconds: number }
+  | { readonly event: 'degraded'; readonly degraded: boolean }
   | { readonly event: 'message'; readonly message: { readonly type: string; readonly data: unknown } };
 
 function plainPublication(publication: ReceivedPublication): PlainPublication {

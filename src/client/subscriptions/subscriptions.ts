@@ -239,7 +239,7 @@ export class Subscriptions {
       if (shared)
         this.#subscribing.refuse(
           shared,
-          ownError(reason ?? 'not_subscribed', `The gateway ended it: ${reason ?? 'no reason given'}.`),
+          ownError(reason ?? 'not_subscribed', `The gateway ended it: ${reason ?? 'no reason'}.`),
         );
     }
   }

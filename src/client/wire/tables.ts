@@ -53,7 +53,7 @@ const messages = {
 
 /** In the order of their numbers in ServerFrame, from 2. */
 const serverKinds: Readonly<Record<ServerKind, string>> = {
-  connected: 'session:s timeMs:i version:s user:S limits:!limits capabilities:+s expiresMs:I',
+  connected: 'session:s timeMs:i version:s user:S limits:!limits capabilities:+s expiresMs:I degraded:B',
   subscribed: 'results:*result',
   unsubscribed: 'views:*u reason:S',
   published: 'epoch:s offset:n duplicate:b',
@@ -76,6 +76,7 @@ const serverKinds: Readonly<Record<ServerKind, string>> = {
   goingAway: 'reconnectDelayMs:u reason:s',
   dictionary: 'dictionary:u view:u data:x crc32:f',
   tokenExpiring: 'expiresMs:i',
+  gatewayState: 'degraded:b',
 };
 
 /** In the order of their numbers in ClientFrame, from 2. */

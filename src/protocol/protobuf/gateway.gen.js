@@ -1928,11 +1928,12 @@ export const sluice = $root.sluice = (() => {
             ServerFrame.prototype.goingAway = null;
             ServerFrame.prototype.dictionary = null;
             ServerFrame.prototype.tokenExpiring = null;
+            ServerFrame.prototype.gatewayState = null;
 
             let $oneOfFields;
 
             $Object.defineProperty(ServerFrame.prototype, "kind", {
-                get: $util.oneOfGetter($oneOfFields = ["connected", "subscribed", "unsubscribed", "published", "history", "presence", "status", "refreshed", "pong", "result", "error", "batch", "reset", "snapshot", "joined", "left", "lagging", "caughtUp", "message", "goingAway", "dictionary", "tokenExpiring"]),
+                get: $util.oneOfGetter($oneOfFields = ["connected", "subscribed", "unsubscribed", "published", "history", "presence", "status", "refreshed", "pong", "result", "error", "batch", "reset", "snapshot", "joined", "left", "lagging", "caughtUp", "message", "goingAway", "dictionary", "tokenExpiring", "gatewayState"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -1993,6 +1994,8 @@ export const sluice = $root.sluice = (() => {
                     $root.sluice.v1.Dictionary.encode(message.dictionary, writer.uint32(178).fork(), _depth + 1).ldelim();
                 if (message.tokenExpiring != null && $Object.hasOwnProperty.call(message, "tokenExpiring"))
                     $root.sluice.v1.TokenExpiring.encode(message.tokenExpiring, writer.uint32(186).fork(), _depth + 1).ldelim();
+                if (message.gatewayState != null && $Object.hasOwnProperty.call(message, "gatewayState"))
+                    $root.sluice.v1.GatewayState.encode(message.gatewayState, writer.uint32(194).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2189,6 +2192,13 @@ export const sluice = $root.sluice = (() => {
                             message.kind = "tokenExpiring";
                             continue;
                         }
+                    case 24: {
+                            if (wireType !== 2)
+                                break;
+                            message.gatewayState = $root.sluice.v1.GatewayState.decode(reader, reader.size(), $undefined, _depth + 1, message.gatewayState);
+                            message.kind = "gatewayState";
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -2226,6 +2236,7 @@ export const sluice = $root.sluice = (() => {
             Connected.prototype.limits = null;
             Connected.prototype.capabilities = $util.emptyArray;
             Connected.prototype.expiresMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            Connected.prototype.degraded = false;
 
             Connected.create = function(properties) {
                 return new Connected(properties);
@@ -2253,6 +2264,8 @@ export const sluice = $root.sluice = (() => {
                         writer.uint32(50).string(message.capabilities[i]);
                 if (message.expiresMs != null && $Object.hasOwnProperty.call(message, "expiresMs") && (typeof message.expiresMs === "object" ? message.expiresMs.low || message.expiresMs.high : message.expiresMs !== 0))
                     writer.uint32(56).uint64(message.expiresMs);
+                if (message.degraded != null && $Object.hasOwnProperty.call(message, "degraded") && message.degraded !== false)
+                    writer.uint32(64).bool(message.degraded);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2343,6 +2356,15 @@ export const sluice = $root.sluice = (() => {
                                 message.expiresMs = value;
                             else
                                 delete message.expiresMs;
+                            continue;
+                        }
+                    case 8: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.degraded = value;
+                            else
+                                delete message.degraded;
                             continue;
                         }
                     }
@@ -5956,6 +5978,92 @@ export const sluice = $root.sluice = (() => {
             };
 
             return TokenExpiring;
+        })();
+
+        v1.GatewayState = (function() {
+
+            const GatewayState = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            GatewayState.prototype.degraded = false;
+
+            GatewayState.create = function(properties) {
+                return new GatewayState(properties);
+            };
+
+            GatewayState.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.degraded != null && $Object.hasOwnProperty.call(message, "degraded") && message.degraded !== false)
+                    writer.uint32(8).bool(message.degraded);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            GatewayState.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.sluice.v1.GatewayState();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.degraded = value;
+                            else
+                                delete message.degraded;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return GatewayState;
         })();
 
         v1.Dictionary = (function() {

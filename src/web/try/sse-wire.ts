@@ -21,6 +21,7 @@ const names = [
   'lagging',
   'goingAway',
   'tokenExpiring',
+  'gatewayState',
   'expired',
 ];
 

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { loadConfig } from '../../../src/config.ts';
 import { startServer } from '../../../src/server.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
@@ -71,6 +71,19 @@ describe('a gateway on lmdb', () => {
     expect(list.topics.map(({ topic }) => topic)).toEqual(['server:a', 'server:b', 'stats']);
     expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
     await client.close();
+  });
+
+  test('that loses its file tells its clients, and those that come then', async () => {
+    const gateway = await start();
+    const client = await JsonClient.open(gateway.wsUrl);
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    rmSync(join(temporary.folder, 'data.mdb'));
+    await gateway.post('/api/publish', JSON.stringify({ topic: 'stats', type: 'update', data: 1 }));
+    expect(await client.until(({ type }) => type === 'gatewayState')).toMatchObject({ degraded: true });
+    const late = await JsonClient.open(gateway.wsUrl);
+    expect(late.frames[0]).toMatchObject({ type: 'connected', degraded: true });
+    warned.mockRestore();
+    await Promise.all([client.close(), late.close()]);
   });
 
   test('a client that knew a topic as empty is told, after a restart, what is gone', async () => {

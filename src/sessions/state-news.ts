@@ -1,0 +1,52 @@
+import type { GatewayCodec } from '../protocol/codec.ts';
+import type { Session } from './session.ts';
+import { isUnauthenticated } from './unauthenticated.ts';
+
+export interface StateNewsOptions {
+  readonly sessions: () => Iterable<Session>;
+  /** Whether the gateway can't reach what stores its topics. */
+  readonly isDegraded: () => boolean;
+  readonly nextTurn: () => Promise<unknown>;
+}
+
+/** Others get their turn after so many. */
+const sessionsPerTurn = 200;
+
+/** Tells every session whether the gateway is degraded. One that comes later has it in its greeting. */
+export class StateNews {
+  readonly #options: StateNewsOptions;
+  #isTelling = false;
+  #hasChanged = false;
+
+  constructor(options: StateNewsOptions) {
+    this.#options = options;
+  }
+
+  /** Tells all, also those that were told what is no longer so. */
+  async changed(): Promise<void> {
+    this.#hasChanged = true;
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    while (this.#hasChanged) {
+      this.#hasChanged = false;
+      await this.#tellAll();
+    }
+    this.#isTelling = false;
+  }
+
+  async #tellAll(): Promise<void> {
+    const { sessions, isDegraded, nextTurn } = this.#options;
+    const encoded = { true: new Map<GatewayCodec, Uint8Array>(), false: new Map<GatewayCodec, Uint8Array>() };
+    let told = 0;
+    for (const session of sessions()) {
+      if (session.endedBy !== undefined || isUnauthenticated(session)) continue;
+      const degraded = isDegraded();
+      const { codec } = session;
+      const frames = encoded[`${degraded}`];
+      const bytes = frames.get(codec) ?? codec.encodeServerFrame({ kind: 'gatewayState', id: 0, degraded });
+      frames.set(codec, bytes);
+      session.sendBytes(bytes);
+      if (++told % sessionsPerTurn === 0) await nextTurn();
+    }
+  }
+}
