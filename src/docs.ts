@@ -228,6 +228,9 @@ export const pages: readonly DocsPage[] = [
       table(['route', 'needs', 'what it does'], routeRows()),
       'Besides these, `GET /ws` is the WebSocket; `/ws/{topic}` and `/ws/monitoring/{server}` subscribe at once. Without ' +
         'an upgrade they say whether a client may connect, and if not, why.',
+      'Each answer has an `X-Request-Id`. Lines of the log about the request have the same (`request`), and so have ' +
+        'the `details` of the error `internal`. A `--trusted-proxy` may give it, with up to 128 letters, digits and ' +
+        '`.~+/=:@_-`; it should overwrite what clients send. All other requests get one of the gateway’s own.',
     ],
   },
   {

@@ -35,7 +35,8 @@ export function applicantReader(options: ApplicantOptions): ReadApplicant {
     const address = clientAddress(head);
     const problem = upgradeProblem(head);
     if (problem !== undefined) {
-      if (door !== undefined) refused(door, problem, { address, origin, host: siteOf(head).host });
+      if (door !== undefined)
+        refused(door, problem, { address, origin, host: siteOf(head).host, request: head.requestId });
       return problem;
     }
     const key = addressKey(address);
@@ -44,6 +45,7 @@ export function applicantReader(options: ApplicantOptions): ReadApplicant {
       addressKey: key,
       account: addressAccount(key),
       origin,
+      request: head.requestId,
       credential: tokenOfQuery(head.query) ?? presentedCredential((name) => head.header(name)),
       fallback: identityOf(head),
       told: toldOf(head, toldHeaders()),

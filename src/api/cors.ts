@@ -20,7 +20,7 @@ export function withCors(response: ApiResponse, origin: string, origins: OriginP
   const headers = origins.lists(origin)
     ? {
         'access-control-allow-origin': origin,
-        'access-control-expose-headers': 'ETag, Retry-After, Sluice-Cursor, WWW-Authenticate',
+        'access-control-expose-headers': 'ETag, Retry-After, Sluice-Cursor, WWW-Authenticate, X-Request-Id',
         ...vary,
       }
     : vary;

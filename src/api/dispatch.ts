@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { type Identity, isOperator } from '../auth/identity.ts';
 import type { OriginPolicy } from '../auth/origins.ts';
 import { accountOf, addressAccount, payerOf } from '../auth/payer.ts';
@@ -194,9 +193,8 @@ export function createApi(options: ApiOptions): Api {
   }
 
   /** The response to an error. Internal details are logged and not sent to the client; both have the same id. */
-  function failed(error: unknown, { path }: ApiRequest): ApiResponse {
+  function failed(error: unknown, { path, id: request }: ApiRequest): ApiResponse {
     if (!(error instanceof SluiceError) || error.code === 'internal') {
-      const request = randomUUID();
       log.error({ err: error, route: path, request }, 'a request failed');
       return errorResponse(new SluiceError('internal', undefined, { details: { request } }));
     }

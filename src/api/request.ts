@@ -17,6 +17,8 @@ export class ApiRequest {
   readonly startMs: number;
   readonly method: string;
   readonly origin: string;
+  /** By which the log and the client know it. */
+  readonly id: string;
   /** Percent-encoded, like the parameters of the path. */
   readonly query: string;
   /** The pattern of the path, for metrics and the log. */
@@ -35,6 +37,7 @@ export class ApiRequest {
     this.startMs = startMs;
     this.method = head.method;
     this.origin = head.header('origin');
+    this.id = head.requestId ?? '';
     this.query = head.query;
     this.match = match;
     this.path = match?.place.path ?? unmatched;

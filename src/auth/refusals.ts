@@ -7,6 +7,8 @@ export interface Source {
   readonly address: string;
   /** Of the page; empty: the request has none. */
   readonly origin: string;
+  /** The id of the request. */
+  readonly request?: string | undefined;
   /** By which name the gateway was asked; only where the origin is what was refused, as it was compared with it. */
   readonly host?: string;
 }
@@ -32,13 +34,14 @@ const nameMaxLength = 200;
  */
 export function logRefusals(log: RefusalLog, monotonicMs: () => number): ReportRefusal {
   const budget = new LineBudget(lineRate, monotonicMs);
-  return (door, error, { address, origin, host }) => {
+  return (door, error, { address, origin, host, request }) => {
     if (!error.isAuthFault) return;
     const unlogged = budget.take(`${door} ${error.code}`);
     if (unlogged === undefined) return;
     const fields = {
       door,
       code: error.code,
+      request,
       address,
       origin: shown(origin),
       host: shown(host),

@@ -1,5 +1,7 @@
 /** What decisions about a request are made from. */
 export interface RequestFacts {
+  /** For the log. Absent: it has none. */
+  readonly requestId?: string;
   /** Upper case. */
   readonly method: string;
   /** The address of the socket's other end, whatever any header says. */

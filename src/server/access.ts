@@ -79,6 +79,7 @@ export function accessOf(environment: Environment, parts: AccessParts): Access {
     sourceOf: (request) => ({
       address: addressOf({ peerAddress: request.peerAddress, forwardedFor: request.forwardedFor ?? '' }),
       origin: request.header('origin'),
+      request: request.requestId,
     }),
     admitsAnonymous: admitsAnonymous(config),
   });

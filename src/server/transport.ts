@@ -17,6 +17,7 @@ import { HeldBytes } from '../sessions/charges.ts';
 import { StreamCursors } from '../sessions/stream-cursors.ts';
 import { TokenBuckets } from '../sessions/token-bucket.ts';
 import type { Broker } from '../topics/broker.ts';
+import { RequestIds } from '../transport/request-ids.ts';
 import { serveHttp } from '../transport/uws/http.ts';
 import { HttpConnections } from '../transport/uws/http-connections.ts';
 import type { App } from '../transport/uws/load.ts';
@@ -76,7 +77,11 @@ export function createServing(environment: Environment, served: Served): Serving
     metrics.httpHeldBytes.set({ what: 'body' }, incoming.total);
     metrics.httpHeldBytes.set({ what: 'answer' }, unread.total);
   });
-  const exchanges = { unread, monotonicMs, writeTimeoutMs: config.writeTimeoutSeconds * 1000 };
+  const requestIds = new RequestIds({
+    hasProxies: () => config.trustedProxies.length > 0 || config.unixSocket !== '',
+    isProxy: (peer) => served.access.isProxy(peer),
+  });
+  const exchanges = { unread, monotonicMs, writeTimeoutMs: config.writeTimeoutSeconds * 1000, requestIds };
   const { httpConnections, newConnections, reload } = countConnections(environment, served.access);
   const { sessions } = served.sessionStage;
   const sinks: UwsSink[] = [];

@@ -176,6 +176,7 @@ describe('errors', () => {
       expect([answer.status, answer.json()]).toMatchObject([500, { error: { code: 'internal' } }]);
       expect(answer.text).not.toContain('secret');
       expect(logged).toEqual([{ err: error, route: '/api/publish', request }]);
+      expect(request).toBe('id-of-the-request');
     }
   });
 

@@ -143,6 +143,7 @@ export async function startApi(options: HarnessOptions = {}) {
       method,
       path,
       query,
+      requestId: 'id-of-the-request',
       peerAddress: peerAddress ?? '127.0.0.1',
       forwardedFor: all['x-forwarded-for'] ?? '',
       header: (name) => all[name] ?? '',

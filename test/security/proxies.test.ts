@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -187,4 +188,50 @@ test('a peer that is no trusted proxy can’t claim another host', async () => {
     socket.on('error', () => undefined);
   });
   expect(status).toBe(403);
+});
+
+describe('the id of a request', () => {
+  /** The `X-Request-Id` of the answer, and the status. */
+  async function idOf(path: string, headers: Record<string, string>, localAddress = '127.0.0.9') {
+    return new Promise<{ id: string; status: number }>((resolve, reject) => {
+      const asked = httpRequest(
+        { host: '127.0.0.1', port: server.port, path, headers, localAddress },
+        (answer) => {
+          answer.resume();
+          resolve({ id: String(answer.headers['x-request-id']), status: answer.statusCode ?? 0 });
+        },
+      );
+      asked.once('error', reject);
+      asked.end();
+    });
+  }
+  const given = { 'x-request-id': 'of-the-proxy', 'x-forwarded-for': '203.0.113.1' };
+
+  test('is in each answer, whatever becomes of the request: its own, or that of a trusted proxy', async () => {
+    for (const path of [
+      '/healthz',
+      '/api/topics',
+      '/nowhere',
+      '/ws',
+      '/poll?topic=a&timeoutSeconds=0',
+      '/sse',
+    ]) {
+      const [own, theirs] = await Promise.all([idOf(path, given), idOf(path, given, '127.0.0.1')]);
+      expect([path, own.id]).toEqual([path, expect.stringMatching(/^[\w-]{8}-[0-9a-z]+$/)]);
+      expect([path, theirs.id]).toEqual([path, 'of-the-proxy']);
+      expect(theirs.status).toBe(own.status);
+    }
+  });
+
+  test('is in the line of the log about it', async () => {
+    const refusal = { 'x-api-key': 'wrong', ...given };
+    for (const [path, door] of [
+      ['/api/topics', 'http'],
+      ['/sse?topic=a', 'http'],
+    ] as const) {
+      const { id, status } = await idOf(path, refusal);
+      expect(status).toBe(401);
+      expect(lines.findLast((line) => 'door' in line)).toMatchObject({ door, request: id });
+    }
+  });
 });

@@ -4,6 +4,7 @@ import { type ApiResponse, errorResponse } from '../../api/http.ts';
 import { SluiceError } from '../../errors.ts';
 import type { ByteCharges } from '../../sessions/charges.ts';
 import { type Departing, Departure } from '../../sessions/departure.ts';
+import type { RequestIds } from '../request-ids.ts';
 
 /** What all exchanges share. */
 export interface ExchangeOptions {
@@ -12,6 +13,7 @@ export interface ExchangeOptions {
   readonly monotonicMs: () => number;
   /** An answer that is read too slowly is given up after this long. */
   readonly writeTimeoutMs: number;
+  readonly requestIds: RequestIds;
 }
 
 /** The least that a client must read per second; the library has the same floor for what clients send. */
@@ -36,6 +38,7 @@ const keepAlive = 'timeout=7';
 export class Exchange implements Departing {
   readonly #response: HttpResponse;
   readonly #options: ExchangeOptions;
+  readonly requestId: string;
   #account = '';
   #held = 0;
   /** Nothing may be written any more: it was answered, or the client is gone. */
@@ -44,9 +47,10 @@ export class Exchange implements Departing {
   /** Absent until something waits for the application. */
   #departure: Departure | undefined;
 
-  constructor(response: HttpResponse, options: ExchangeOptions) {
+  constructor(response: HttpResponse, options: ExchangeOptions, requestId: string) {
     this.#response = response;
     this.#options = options;
+    this.requestId = requestId;
     response.onAborted(() => {
       this.#over = true;
       this.#release();
@@ -94,6 +98,7 @@ export class Exchange implements Departing {
       // 200 is the library's own. Each call into it takes a quarter of a microsecond.
       if (status !== 200) response.writeStatus(statusLine(status));
       response.writeHeader('keep-alive', keepAlive);
+      response.writeHeader('x-request-id', this.requestId);
       for (const name in headers) response.writeHeader(name, headers[name] as string);
       if (status === 204) response.endWithoutBody();
       else if (omitBody === true) this.#endWithLength(Buffer.byteLength(body));

@@ -27,12 +27,13 @@ export function serveHttp(app: TemplatedApp, options: HttpOptions): void {
 
 function handleHttp(response: HttpResponse, request: HttpRequest, options: HttpOptions): void {
   const { api, incoming, requests } = options;
-  const exchange = new Exchange(response, options);
+  const head = requestHead(response, request, options.requestIds);
+  const exchange = new Exchange(response, options, head.requestId);
   if (!requests.begin()) {
     exchange.answer(errorResponse(new SluiceError('shutting_down', undefined, { retryAfterMs })), 'refusals');
     return;
   }
-  const opened = api.open(requestHead(response, request));
+  const opened = api.open(head);
   const { bodyMaxBytes, account, verdict } = opened;
   const finish = (body: Uint8Array | SluiceError) =>
     whenDone(opened.finish(body), (answer) => {

@@ -14,6 +14,7 @@ import { formerSessionOf, type StreamStart, streamStart } from '../../sessions/s
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { type Poll, type PollAnswer, PollConnection } from './poll-connection.ts';
 import { countRefusal, type RefusalMetrics } from './refusals.ts';
+import { requestHead } from './request-head.ts';
 import {
   type IdentifiedRequest,
   refusalOf,
@@ -94,11 +95,12 @@ export class Polls {
 
   #serve(response: HttpResponse, request: HttpRequest): void {
     const startedAtMs = this.#options.monotonicMs();
-    const exchange = new Exchange(response, this.#options);
-    const origin = request.getHeader('origin');
+    const head = requestHead(response, request, this.#options.requestIds);
+    const exchange = new Exchange(response, this.#options, head.requestId);
+    const origin = head.header('origin');
     this.#admission.receive(
       response,
-      request,
+      head,
       { query: pollQuery, body: pollBody },
       {
         get isOver() {

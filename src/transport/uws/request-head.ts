@@ -1,12 +1,14 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { RequestHead } from '../../api/http.ts';
+import type { RequestIds } from '../request-ids.ts';
 
 /** A request's head, read from uWebSockets.js while the handler runs; both objects are dead after it. */
-export function requestHead(response: HttpResponse, request: HttpRequest): RequestHead {
-  return new UwsRequestHead(response, request);
+export function requestHead(response: HttpResponse, request: HttpRequest, ids: RequestIds): UwsRequestHead {
+  return new UwsRequestHead(response, request, ids);
 }
 
 class UwsRequestHead implements RequestHead {
+  readonly requestId: string;
   readonly method: string;
   readonly path: string;
   readonly query: string;
@@ -14,12 +16,13 @@ class UwsRequestHead implements RequestHead {
   private readonly request: HttpRequest;
   private peer: string | undefined;
 
-  constructor(response: HttpResponse, request: HttpRequest) {
+  constructor(response: HttpResponse, request: HttpRequest, ids: RequestIds) {
     this.method = request.getCaseSensitiveMethod();
     this.path = request.getUrl();
     this.query = request.getQuery() ?? '';
     this.response = response;
     this.request = request;
+    this.requestId = ids.of(this);
   }
 
   /** Asked for by few, and costly. */

@@ -14,6 +14,7 @@ import { wireErrorOf } from '../../sessions/wire-error.ts';
 import { jsonEvent, retryLine } from '../event-stream.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { countRefusal, type RefusalMetrics } from './refusals.ts';
+import { requestHead } from './request-head.ts';
 import { SseConnection } from './sse-connection.ts';
 import {
   type IdentifiedRequest,
@@ -100,12 +101,13 @@ export class EventStreams {
 
   #serve(response: HttpResponse, request: HttpRequest): void {
     const startedAtMs = this.#options.monotonicMs();
-    const exchange = new Exchange(response, this.#options);
-    const origin = request.getHeader('origin');
+    const head = requestHead(response, request, this.#options.requestIds);
+    const exchange = new Exchange(response, this.#options, head.requestId);
+    const origin = head.header('origin');
     const refuse = (error: SluiceError) => this.#refuse(exchange, error, origin);
     this.#admission.receive(
       response,
-      request,
+      head,
       { query: sseQuery, body: sseBody },
       {
         get isOver() {
@@ -162,7 +164,10 @@ export class EventStreams {
         this.#refuse(exchange, refusal, origin);
       } else {
         exchange.upgraded();
-        this.#begin(response, connection, session, results as readonly SubscribeResult[], origin);
+        this.#begin(response, connection, session, results as readonly SubscribeResult[], {
+          origin,
+          requestId: exchange.requestId,
+        });
       }
     });
   }
@@ -172,11 +177,12 @@ export class EventStreams {
     connection: SseConnection,
     session: Session,
     results: readonly SubscribeResult[],
-    origin: string,
+    { origin, requestId }: { origin: string; requestId: string },
   ): void {
     const { headers } = this.#options.withCors({ status: 200, headers: streamHeaders, body: '' }, origin);
     const writeHead = () => {
       response.writeStatus('200 OK');
+      response.writeHeader('x-request-id', requestId);
       for (const name in headers) response.writeHeader(name, headers[name] as string);
       response.write(retryLine(this.#reconnectMs()));
     };

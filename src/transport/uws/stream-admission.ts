@@ -1,5 +1,6 @@
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { HttpResponse } from 'uWebSockets.js';
 import type { ReadApplicant } from '../../api/applicant.ts';
+import type { RequestHead } from '../../api/http.ts';
 import {
   type pollBody,
   type pollQuery,
@@ -17,7 +18,6 @@ import type { ByteCharges } from '../../sessions/charges.ts';
 import type { Departing } from '../../sessions/departure.ts';
 import type { Peer } from '../../sessions/session.ts';
 import { RequestBody } from './request-body.ts';
-import { requestHead } from './request-head.ts';
 
 export interface StreamAdmissionOptions {
   readonly readApplicant: ReadApplicant;
@@ -70,9 +70,8 @@ export class StreamAdmission {
   }
 
   /** Calls `accept` or `refuse` of `outcome` once, unless the client is gone before. */
-  receive(response: HttpResponse, request: HttpRequest, shapes: StreamShapes, outcome: RequestOutcome): void {
+  receive(response: HttpResponse, head: RequestHead, shapes: StreamShapes, outcome: RequestOutcome): void {
     const { readApplicant, admission } = this.#options;
-    const head = requestHead(response, request);
     const lastEventId = head.header('last-event-id');
     const applicant = readApplicant(head, 'http');
     if (applicant instanceof SluiceError) {

@@ -45,8 +45,9 @@ export class UpgradeHandler {
   ): void {
     const { admission, monotonicMs } = this.#options;
     const startedAtMs = monotonicMs();
-    const exchange = new Exchange(response, this.#options);
-    const asked = this.#ask(requestHead(response, request), read);
+    const head = requestHead(response, request, this.#options.requestIds);
+    const exchange = new Exchange(response, this.#options, head.requestId);
+    const asked = this.#ask(head, read);
     if (asked instanceof SluiceError) {
       this.#refuse(exchange, asked);
       return;
@@ -99,8 +100,8 @@ export class UpgradeHandler {
    */
   explain(response: HttpResponse, request: HttpRequest): void {
     const { readApplicant, admission, withCors } = this.#options;
-    const exchange = new Exchange(response, this.#options);
-    const head = requestHead(response, request);
+    const head = requestHead(response, request, this.#options.requestIds);
+    const exchange = new Exchange(response, this.#options, head.requestId);
     const origin = head.header('origin');
     const answer = (error = new SluiceError('upgrade_required')) =>
       exchange.answer(withCors(refusal(error), origin), noPayer);

@@ -2,6 +2,7 @@ import type { HttpResponse } from 'uWebSockets.js';
 import { describe, expect, it } from 'vitest';
 import type { ApiResponse } from '../../../src/api/http.ts';
 import { HeldBytes } from '../../../src/sessions/charges.ts';
+import { RequestIds } from '../../../src/transport/request-ids.ts';
 import { Exchange } from '../../../src/transport/uws/exchange.ts';
 
 /** As the library's: its socket takes `room` bytes, and once its client is gone every call throws. */
@@ -55,11 +56,13 @@ class FakeResponse {
   }
 }
 
+const requestIds = new RequestIds({ hasProxies: () => false, isProxy: () => false });
+
 function exchange() {
   const response = new FakeResponse();
   const unread = new HeldBytes({ perPayer: 1_000_000, total: 1_000_000 });
-  const options = { unread, monotonicMs: () => 0, writeTimeoutMs: 30_000 };
-  return { response, unread, exchange: new Exchange(response as unknown as HttpResponse, options) };
+  const options = { unread, monotonicMs: () => 0, writeTimeoutMs: 30_000, requestIds };
+  return { response, unread, exchange: new Exchange(response as unknown as HttpResponse, options, 'id') };
 }
 
 const answer = (length: number): ApiResponse => ({ status: 200, headers: {}, body: 'x'.repeat(length) });

@@ -6,6 +6,7 @@ import type { Admission } from '../../../src/sessions/admission.ts';
 import { HeldBytes } from '../../../src/sessions/charges.ts';
 import type { Session } from '../../../src/sessions/session.ts';
 import { StreamCursors } from '../../../src/sessions/stream-cursors.ts';
+import { RequestIds } from '../../../src/transport/request-ids.ts';
 import { listen } from '../../../src/transport/uws/listen.ts';
 import { loadUws } from '../../../src/transport/uws/load.ts';
 import { EventStreams } from '../../../src/transport/uws/sse.ts';
@@ -43,6 +44,7 @@ async function open(gateway: Gateway, backpressureMaxBytes: number): Promise<Tra
     backpressureMaxBytes,
     heartbeatMs: 1e9,
     writeTimeoutMs: 1e9,
+    requestIds: new RequestIds({ hasProxies: () => false, isProxy: () => false }),
     reconnectSpreadMs: 1000,
     monotonicMs: () => 0,
     metrics: counts.metrics,

@@ -5,6 +5,7 @@ import { anonymousIdentity } from '../../../src/auth/identity.ts';
 import type { Admission } from '../../../src/sessions/admission.ts';
 import { HeldBytes } from '../../../src/sessions/charges.ts';
 import { StreamCursors } from '../../../src/sessions/stream-cursors.ts';
+import { RequestIds } from '../../../src/transport/request-ids.ts';
 import { listen } from '../../../src/transport/uws/listen.ts';
 import { loadUws } from '../../../src/transport/uws/load.ts';
 import { Polls } from '../../../src/transport/uws/polls.ts';
@@ -44,6 +45,7 @@ async function start() {
     withCors: <T>(answer: T) => answer,
     monotonicMs: () => clock.nowMs,
     metrics: counts.metrics,
+    requestIds: new RequestIds({ hasProxies: () => false, isProxy: () => false }),
   };
   const streams = new EventStreams({ ...common, heartbeatMs, writeTimeoutMs, reconnectSpreadMs: 1000 });
   const polls = new Polls({ ...common, writeTimeoutMs, answerMaxBytes: 4 * backpressureMaxBytes });
