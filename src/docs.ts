@@ -8,7 +8,8 @@ import { compatRoutes } from './compat/routes.ts';
 import { rows as systemRows } from './compat/rows.ts';
 import { systemsOf } from './compat/systems.ts';
 import { namespaceSentences } from './config/namespaces.ts';
-import { options, reloadable } from './config.ts';
+import { type OptionName, options, reloadable } from './config.ts';
+import { type Limit, limitGroups } from './docs/limits.ts';
 import { closeTable, errorTable } from './errors.ts';
 import { metricRows } from './metrics.ts';
 import { aliasesIn } from './protocol/json/aliases.ts';
@@ -98,6 +99,21 @@ function routeRows(): string[][] {
     access === 'none' ? '' : `${access}${byToken ? ', or a token' : ''}`,
     summary,
   ]);
+}
+
+function limitRows(limits: readonly Limit[]): string[][] {
+  return limits.map(({ what, at, of, over, codes, countedBy, tests }) => [
+    what,
+    typeof at === 'string' ? `${code(at)}: ${defaultOf(at)}` : at.value,
+    of,
+    [over, codes.map(code).join(', ')].filter((part) => part !== '').join(': '),
+    countedBy.map(code).join(', '),
+    tests.map(([file, title]) => `${code(file)}: ${title}`).join('; '),
+  ]);
+}
+
+function defaultOf(option: OptionName): string {
+  return options.find(({ name }) => name === option)?.defaultText ?? '';
 }
 
 const noStats = () => {
@@ -245,6 +261,25 @@ export const pages: readonly DocsPage[] = [
       '`GET /metrics` in the text format of Prometheus; `grafana/dashboard.json` shows them. Besides these it has the ' +
         '`process_…` and `nodejs_…` metrics of prom-client.',
       table(['metric', 'type', 'labels', 'what it says'], metricCells()),
+    ],
+  },
+  {
+    path: 'src/LIMITS.md',
+    title: 'Limits',
+    sections: () => [
+      'What a client can take is charged to it, and bounded: by count, bytes or time. A client without key or token is ' +
+        'charged as its session, and over HTTP as its address. What exceeds a limit is refused with a code that says ' +
+        'whether and when to try again; connections are refused before their upgrade. A client that is in goes on, ' +
+        'whatever others have taken; where all unsent bytes together are too many, those go that hold most of them.',
+      'Metrics are told without their prefix `sluice_`; tests are below `test/`. `npm run bench -- siege` measures what ' +
+        'those who take all that they can cost others.',
+      ...limitGroups.flatMap(({ title, limits }) => [
+        `## ${title}`,
+        table(
+          ['limit of', 'option or value', 'charged to', 'above it', 'counted by', 'tests'],
+          limitRows(limits),
+        ),
+      ]),
     ],
   },
   {

@@ -3,7 +3,11 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { rows } from '../src/compat/rows.ts';
+import { options } from '../src/config.ts';
+import { limitGroups, noLimits } from '../src/docs/limits.ts';
 import { pages, render } from '../src/docs.ts';
+import { closeTable, errorTable } from '../src/errors.ts';
+import { metricRows } from '../src/metrics.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -51,6 +55,35 @@ describe('the rows of the older systems', () => {
       tests.filter(([file, title]) => !read(`test/${file}`).includes(`'${title}'`)),
     );
     expect(missing).toEqual([]);
+  });
+});
+
+describe('the limits', () => {
+  const limits = limitGroups.flatMap((group) => group.limits);
+
+  test('are those of all options with a number that limit something, each once', () => {
+    const numbers = options.filter(({ kind }) => kind.placeholder === 'N' || kind.placeholder === 'SIZE');
+    const told = limits.flatMap(({ at }) => (typeof at === 'string' ? at : []));
+    expect([...told, ...noLimits].toSorted()).toEqual(numbers.map(({ name }) => name).toSorted());
+  });
+
+  test('have codes, metrics and labels that exist', () => {
+    const known = new Map(metricRows.map(({ name, labels }) => [name, labels]));
+    const wrong = limits.flatMap(({ codes, countedBy }) => [
+      ...codes.filter((code) => !(code in errorTable) && !(code in closeTable)),
+      ...countedBy.filter((series) => {
+        const [, name = '', label] = /^(\w+)(?:\{(\w+)="\w+"\})?$/.exec(series) ?? [];
+        const labels = known.get(`sluice_${name}`);
+        return labels === undefined || (label !== undefined && !labels.includes(label));
+      }),
+    ]);
+    expect(wrong).toEqual([]);
+  });
+
+  test('name tests that exist, each some', () => {
+    expect(limits.filter(({ tests }) => tests.length === 0)).toEqual([]);
+    const named = limits.flatMap(({ tests }) => tests);
+    expect(named.filter(([file, title]) => !read(`test/${file}`).includes(title))).toEqual([]);
   });
 });
 

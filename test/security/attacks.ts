@@ -160,6 +160,17 @@ export const attacks: readonly Row[] = [
     tests: [[here, 'subscriptions that come and go leave no view, no subscription and no topic']],
   },
   {
+    attack: 'every place of an address, a user, the gateway, topics and views is taken',
+    tests: [
+      [
+        'security/limits.test.ts',
+        'a client that is in goes on, though others have taken every place that there is',
+      ],
+      ['fanout/view-quota.test.ts', 'a hundred sessions of a hundred subscriptions lock no one out'],
+      [caps, 'of clients without a token leave room for others, and plain subscriptions always have it'],
+    ],
+  },
+  {
     attack: 'floods of commands, publishes and requests',
     tests: [
       [abuse, 'over the rate are refused by their id without being read, and a client that goes on is ended'],

@@ -74,6 +74,17 @@ describe('an application', () => {
     await Promise.all(clients.map((client) => client.close()));
   });
 
+  it.each([
+    [65_535, true],
+    [65_536, true],
+    [65_537, false],
+  ])('whose answer has %i bytes of 64 KiB is believed: %j', async (bytes, isBelieved) => {
+    hooks.answer = () => '{"allow":true}'.padEnd(bytes);
+    const opening = JsonClient.open(closed.wsUrl);
+    if (isBelieved) await (await opening).close();
+    else await expect(opening).rejects.toThrow();
+  });
+
   it('that names topics of Sluice or of another user is not believed', async () => {
     for (const topics of [['$canary'], ['user:eve'], ['a b'], ['p*']]) {
       hooks.answer = () => ({ allow: true, user: 'bob', topics });

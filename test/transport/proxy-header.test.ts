@@ -57,6 +57,11 @@ describe('version 2', () => {
   test.each([
     ['IPv4', version2(0x21, 0x11, v4), '203.0.113.9'],
     ['IPv4 with extras', version2(0x21, 0x11, Buffer.concat([v4, Buffer.alloc(200)])), '203.0.113.9'],
+    [
+      '4 KiB of addresses and extras',
+      version2(0x21, 0x11, Buffer.concat([v4, Buffer.alloc(4096 - v4.length)])),
+      '203.0.113.9',
+    ],
     ['IPv6', version2(0x21, 0x21, v6), '2001:db8::9'],
     ['a health check', version2(0x20, 0x11, v4), undefined],
     ['a unix socket', version2(0x21, 0x31, Buffer.alloc(216)), undefined],
@@ -71,7 +76,7 @@ describe('version 2', () => {
     ['another version', version2(0x31, 0x11, v4)],
     ['another command', version2(0x22, 0x11, v4)],
     ['too few bytes for its addresses', version2(0x21, 0x21, v4)],
-    ['more than 4 KiB of extras', version2(0x21, 0x11, v4, 4097)],
+    ['more than 4 KiB of addresses and extras', version2(0x21, 0x11, v4, 4097)],
   ])('not of %s', (_, header) => {
     expect(readProxyHeader(header)).toBe('invalid');
   });

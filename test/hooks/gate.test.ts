@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest';
+import { SluiceError } from '../../src/errors.ts';
+import { HookFailure } from '../../src/hooks/failure.ts';
+import { Gate } from '../../src/hooks/gate.ts';
+import { HeldBytes } from '../../src/sessions/charges.ts';
+import { RecordedMetrics } from '../support/metrics.ts';
+
+const overheadBytes = 512;
+
+function makeGate(options: { concurrency?: number; timeoutMs?: number; perPayer?: number } = {}) {
+  const { concurrency = 1, timeoutMs = 60_000, perPayer = 1e9 } = options;
+  const counts = new RecordedMetrics();
+  const held = new HeldBytes({ perPayer, total: 1e9 });
+  const gate = new Gate({
+    ...{ hook: 'call', timeoutMs, concurrency, held, metrics: counts.metrics },
+    monotonicMs: () => performance.now(),
+    log: { warn: () => undefined },
+  });
+  /** The application answers when it is told to. */
+  let answer: () => void = () => undefined;
+  const answered = new Promise<string>((resolve) => {
+    answer = () => resolve('yes');
+  });
+  const begun: string[] = [];
+  const refusals: (string | undefined)[] = [];
+  /** Asks, and returns the answers that came at once: refusals. */
+  const ask = (account: string, bytes = 0) => {
+    const asked = gate.ask(account, bytes, () => {
+      begun.push(account);
+      return answered;
+    });
+    void asked.then((outcome) => refusals.push(kindOf(outcome)));
+    return asked;
+  };
+  return { gate, held, counts, ask, answer: () => answer(), begun, refusals };
+}
+
+function kindOf(outcome: unknown): string | undefined {
+  if (outcome instanceof SluiceError) return outcome.code;
+  return outcome instanceof HookFailure ? outcome.kind : undefined;
+}
+
+describe('a gate', () => {
+  test('questions of one client: 32 are taken, and the next is refused until one is answered', async () => {
+    const { ask, answer, refusals } = makeGate();
+    const taken = Array.from({ length: 32 }, () => ask('a'));
+    expect(kindOf(await ask('a'))).toBe('rate_limited');
+    const other = ask('b');
+    answer();
+    await Promise.all([...taken, other]);
+    await ask('a');
+    expect(refusals.filter((each) => each !== undefined)).toEqual(['rate_limited']);
+  });
+
+  test('questions of many clients: so many are asked at once, 1000 wait, and one more counts as a failure', async () => {
+    const { gate, ask, answer, begun, counts } = makeGate({ concurrency: 3 });
+    const taken = Array.from({ length: 1003 }, (_, i) => ask(`client ${i}`));
+    expect([begun.length, gate.size]).toEqual([3, 1003]);
+    expect(kindOf(await ask('late'))).toBe('overloaded');
+    expect(counts.of('hookErrorsTotal', 'call', 'overloaded')).toBe(1);
+    answer();
+    expect((await Promise.all(taken)).every((outcome) => outcome === 'yes')).toBe(true);
+    expect(gate.size).toBe(0);
+  });
+
+  test.each([
+    [-1, true],
+    [0, true],
+    [1, false],
+  ])(
+    'bytes of questions: of one that is %i bytes over what its client may hold, taken is %j',
+    async (over, isTaken) => {
+      const { ask, answer, held } = makeGate({ perPayer: 2000 });
+      const first = ask('a', 1000 - overheadBytes);
+      const second = ask('a', 1000 - overheadBytes + over);
+      const other = ask('b', 1000);
+      answer();
+      expect(kindOf(await second)).toBe(isTaken ? undefined : 'rate_limited');
+      expect([await first, await other, held.total]).toEqual(['yes', 'yes', 0]);
+    },
+  );
+
+  test('time of a question: it is over without an answer, for what waits too, and nothing is held', async () => {
+    const { ask, gate, held, begun } = makeGate({ timeoutMs: 20 });
+    expect((await Promise.all([ask('a'), ask('b')])).map(kindOf)).toEqual(['timeout', 'timeout']);
+    expect(begun[0]).toBe('a');
+    expect([gate.size, held.total]).toEqual([0, 0]);
+    const quick = makeGate({ timeoutMs: 60_000 });
+    const asked = quick.ask('a');
+    quick.answer();
+    expect(await asked).toBe('yes');
+  });
+});
