@@ -1,0 +1,46 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { expect, it } from 'vitest';
+import { internalNames } from '../../src/client/internal-names.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const textOf = (path: string): string => readFileSync(resolve(root, path), 'utf8').replace(/\/\/.*/g, '');
+
+/** What applications, the gateway, and tabs and workers with other versions name. */
+const known = [
+  ...[
+    'client',
+    'client-error',
+    'events',
+    'options',
+    'payload',
+    'publication',
+    'requests',
+    'runtime',
+    'status',
+  ],
+  ...[
+    'connection/backoff',
+    'connection/close-code',
+    'connection/heartbeat',
+    'json/codec',
+    'json/json-client',
+  ],
+  ...['subscriptions/subscribe-options', 'subscriptions/subscription', 'wire/tables'],
+  ...readdirSync(resolve(root, 'src/client/page')).map((file) => `page/${file.replace('.ts', '')}`),
+].map((name) => `src/client/${name}.ts`);
+const react = readdirSync(resolve(root, 'src/client/react')).map((file) => `src/client/react/${file}`);
+
+const member = /(?:readonly |get |async |[{;(,|&] *|^\s+)(\w+)\??(?:[(<]|: )/gm;
+/** Of these files, members of no public class or message, and local names that look like members. */
+const inside = new Set('begin isList isOwn isPayload isUnsettled parts rejectAll stand wireType'.split(' '));
+
+it('no member that others know is shortened', () => {
+  const names = new Set(internalNames.split(' '));
+  const taken = new Set<string>();
+  for (const path of [...known, ...react])
+    for (const [, name = ''] of textOf(path).matchAll(member)) if (!inside.has(name)) taken.add(name);
+  for (const [name] of textOf('proto/gateway.proto').matchAll(/\w+/g)) taken.add(name);
+  for (const name of Object.getOwnPropertyNames(globalThis)) taken.add(name);
+  expect([...names].filter((name) => taken.has(name))).toEqual([]);
+});
