@@ -44,7 +44,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   publisher: ['protocol', 'errors'],
   web: ['client', 'protocol', 'errors'],
 };
-const compositionRoots = ['server', 'cli', 'docs', 'gateway', 'index'];
+const compositionRoots = ['server', 'cli', 'docs', 'gateway', 'index', 'client-package'];
 
 /**
  * What each folder of bench and test may import besides itself and src. Files directly in bench or test may import

@@ -84,7 +84,7 @@ export class Core {
     this.transports = new Transports(transportsOptions(options, runtime), {
       runtime,
       openWebSocket: (address, protocol) => socketFactory(options.WebSocket)(address, protocol),
-      better: () => this.connection.reopen(),
+      better: () => this.connection.abandon(),
     });
     this.connection = this.#makeConnection(url, options);
     this.subscriptions = this.#makeSubscriptions();

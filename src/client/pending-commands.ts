@@ -96,7 +96,7 @@ export class PendingCommands {
     const id = this.#lastId;
     const timer = this.#runtime.setTimeout(() => {
       this.#pending.delete(id);
-      settle({ ok: false, error: localError('timeout', 'No reply in time.') });
+      settle({ ok: false, error: localError('timeout') });
     }, timeoutMs);
     this.#pending.set(id, { kind, timer, settle: settle as Pending['settle'] });
     try {

@@ -123,20 +123,16 @@ export class Connection {
     if (this.#lose({ code: 1000, reason: 'closed' })) this.#toClosed();
   }
 
-  /** The peer is silent, or out of step: drops this connection and connects again. */
-  abandon(error: ClientError): void {
+  /** The peer is silent, or out of step: drops this connection and connects again. Without an error: at once. */
+  abandon(error?: ClientError): void {
     if (this.#state !== 'connected') return;
-    if (this.#lose({ code: 1006, reason: error.code })) this.toReconnecting(error);
+    if (!this.#lose({ code: error ? 1006 : 1000, reason: error?.code ?? '' })) return;
+    if (error) this.toReconnecting(error);
+    else this.#toRetrying();
   }
 
   send(frame: ClientFrame, message: Uint8Array | string): void {
     this.#socketSession?.send(frame, message);
-  }
-
-  /** Connects anew at once: another transport is better. */
-  reopen(): void {
-    if (this.#state !== 'connected') return;
-    if (this.#lose({ code: 1000, reason: 'another transport is better' })) this.#toRetrying();
   }
 
   /** The gateway announced that it will close the connection, and the delay before the next attempt. */

@@ -1,11 +1,12 @@
 import type { SubscribeResult, Subscription as WireSubscription } from '../../protocol/frames.ts';
-import type { ServerFrame } from '../../protocol/server-frames.ts';
+import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import { ClientError, localError } from '../client-error.ts';
 import { Emitter } from '../emitter.ts';
 import type { Outcome, PendingCommands } from '../pending-commands.ts';
 import type { Runtime } from '../runtime.ts';
 import { splitBulk } from '../subscriptions/bulk.ts';
-import { Feed, type FeedOptions, minRecoveryIntervalMs } from './feed.ts';
+import { minRecoveryIntervalMs } from '../subscriptions/feed.ts';
+import { JsonFeed as Feed, type FeedOptions } from './feed.ts';
 
 export interface AskingPort {
   /** The gateway doesn't reply: the connection is of no use. */
@@ -17,6 +18,8 @@ export interface AskingPort {
 
 /** Half of what a list of a command may have. */
 const entriesPerCommand = 500;
+/** Frames that are for one feed: its methods have their names. */
+const pushes = /^(batch|snapshot|reset|caughtUp)$/;
 /** Of what a command has beside its subscriptions. */
 const commandBytes = 64;
 
@@ -81,15 +84,10 @@ export class Asking {
     if (frame.kind === 'subscribed') for (const result of frame.results) this.#madeByGateway(result);
     else if (frame.kind === 'unsubscribed') this.#endedByGateway(frame.views, frame.reason);
     else if (frame.kind === 'lagging') for (const view of frame.views) this.#byView.get(view)?.lagging();
-    else if ('view' in frame) this.#toFeed(this.#byView.get(frame.view), frame);
-  }
-
-  #toFeed(feed: Feed | undefined, frame: ServerFrame): void {
-    if (!feed) return;
-    if (frame.kind === 'batch' && !feed.batch(frame)) this.#recover(feed);
-    else if (frame.kind === 'snapshot') feed.snapshot(frame);
-    else if (frame.kind === 'reset') feed.reset(frame);
-    else if (frame.kind === 'caughtUp') feed.caughtUp(frame);
+    else if ('view' in frame && pushes.test(frame.kind)) {
+      const feed = this.#byView.get(frame.view);
+      if (feed?.[frame.kind as 'batch'](frame as ServerKinds['batch']) === false) this.#recover(feed);
+    }
   }
 
   // -- asking -----------------------------------------------------------------------------------------

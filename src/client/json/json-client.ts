@@ -221,9 +221,9 @@ export class JsonClient {
         return feed.error;
       },
       get position() {
-        return feed.position(topic);
+        return feed.at(topic);
       },
-      current: (one = topic) => feed.current(one) as JsonMap<T>,
+      current: (one = topic) => feed.entries(one) as JsonMap<T>,
       on: (event, listener) => {
         const remove = isOver ? () => {} : feed.events.on(event, listener as never);
         removers.push(remove);

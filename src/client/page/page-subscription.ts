@@ -4,8 +4,7 @@ import { Emitter } from '../emitter.ts';
 import type { ReceivedPublication } from '../publication.ts';
 import { checkedKeys } from '../requests.ts';
 import { LiveMap } from '../subscriptions/live-map.ts';
-import { Positions } from '../subscriptions/positions.ts';
-import { sinceList } from '../subscriptions/starting-point.ts';
+import { Positions, sinceList } from '../subscriptions/positions.ts';
 import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
 import type {
   Gap,

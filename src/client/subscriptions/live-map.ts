@@ -1,6 +1,6 @@
 import type { ReceivedPublication } from '../publication.ts';
 
-interface Entry {
+export interface Entry {
   readonly key?: string;
   readonly removed?: boolean;
   detach?(): unknown;
@@ -11,10 +11,12 @@ interface Entry {
  * page is there; until then readers see the old entries. A publication with `removed` deletes its key.
  */
 export class LiveMap<P extends Entry = ReceivedPublication> {
-  #entries = new Map<string, P>();
-  /** `#entries` was handed out: the next change is made in a copy. */
+  /** @internal */
+  own = new Map<string, P>();
+  /** `own` was handed out: the next change is made in a copy. */
   #isGiven = false;
-  #pages: Map<string, P> | undefined;
+  /** @internal Of a snapshot that is not complete. */
+  pages: Map<string, P> | undefined;
 
   /**
    * The entries now. The map is never changed later, and is the same one until something changes. Only a map that was
@@ -22,29 +24,29 @@ export class LiveMap<P extends Entry = ReceivedPublication> {
    */
   get entries(): ReadonlyMap<string, P> {
     this.#isGiven = true;
-    return this.#entries;
+    return this.own;
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.own.size;
   }
 
   /** Adds a page of a snapshot. Returns whether it was the last one, and the map is new. */
   page(publications: readonly P[], page: { readonly first: boolean; readonly last: boolean }): boolean {
-    if (page.first) this.#pages = new Map();
+    if (page.first) this.pages = new Map();
     // Without a first page this is the rest of a snapshot whose beginning went to another connection.
-    if (!this.#pages) return false;
-    for (const publication of publications) put(this.#pages, publication);
+    if (!this.pages) return false;
+    for (const publication of publications) put(this.pages, publication);
     if (!page.last) return false;
-    this.#replace(this.#pages);
+    this.#replace(this.pages);
     return true;
   }
 
   apply(publications: readonly P[]): void {
     if (publications.length === 0) return;
-    if (this.#isGiven) this.#entries = new Map(this.#entries);
+    if (this.#isGiven) this.own = new Map(this.own);
     this.#isGiven = false;
-    for (const publication of publications) put(this.#entries, publication);
+    for (const publication of publications) put(this.own, publication);
   }
 
   clear(): void {
@@ -52,10 +54,15 @@ export class LiveMap<P extends Entry = ReceivedPublication> {
   }
 
   #replace(entries: Map<string, P>): void {
-    this.#entries = entries;
+    this.own = entries;
     this.#isGiven = false;
-    this.#pages = undefined;
+    this.pages = undefined;
   }
+}
+
+/** With the same entries, and the pages of a snapshot that have come. */
+export function copyOf<P extends Entry>({ own, pages }: LiveMap<P>): LiveMap<P> {
+  return Object.assign(new LiveMap<P>(), { own: new Map(own), pages: pages && new Map(pages) });
 }
 
 function put<P extends Entry>(map: Map<string, P>, publication: P): void {

@@ -1,4 +1,11 @@
 import type { OffsetRange, Position, TopicPosition } from '../../protocol/frames.ts';
+import type { SubscribeOptions } from './subscribe-options.ts';
+
+/** `since` as a list: an exact topic's is a single position. */
+export function sinceList(topic: string, since: SubscribeOptions['since']): readonly TopicPosition[] {
+  if (!since) return [];
+  return 'offset' in since ? [{ topic, ...since }] : since;
+}
 
 /** What a batch covers: offsets (after, upto]. `epoch` only in views of a pattern. */
 export interface Coverage {
@@ -58,4 +65,10 @@ export class Positions {
   list(): TopicPosition[] {
     return [...this.#byTopic].map(([topic, { epoch, offset }]) => ({ topic, epoch, offset }));
   }
+}
+
+/** A client that knew the topic as empty lacks everything of whatever epoch it has now. */
+export function isEarlier(wanted: Position, start: Position | undefined): boolean {
+  if (!start) return true;
+  return (wanted.epoch === start.epoch || wanted.epoch === '') && wanted.offset < start.offset;
 }

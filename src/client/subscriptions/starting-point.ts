@@ -1,57 +1,16 @@
-import type { Position, TopicPosition, Subscription as WireSubscription } from '../../protocol/frames.ts';
-import type { SubscribeOptions } from './subscribe-options.ts';
+import type { TopicPosition, Subscription as WireSubscription } from '../../protocol/frames.ts';
+import { positionsMax } from './feed.ts';
+import type { Member } from './member.ts';
+import { isEarlier } from './positions.ts';
 
-/** `since` as a list: an exact topic's is a single position. */
-export function sinceList(topic: string, since: SubscribeOptions['since']): readonly TopicPosition[] {
-  if (!since) return [];
-  return 'offset' in since ? [{ topic, ...since }] : since;
-}
-
-/**
- * Where a shared subscription has to begin so that each member gets its own: per topic, the earliest of its position
- * and of where members want to begin. Positions of another epoch can't be compared and don't count.
- */
-export function startingPoints(
-  topic: string,
-  known: readonly TopicPosition[],
-  requests: readonly SubscribeOptions[],
-): TopicPosition[] {
-  const starts = new Map(known.map((position) => [position.topic, position]));
-  for (const wanted of requests.flatMap((request) => wantedBy(topic, known, request))) {
-    const start = starts.get(wanted.topic);
-    if (!start || isEarlier(wanted, start)) starts.set(wanted.topic, wanted);
-  }
-  return [...starts.values()];
-}
-
-/** A client that knew the topic as empty lacks everything of whatever epoch it has now. */
-function isEarlier(wanted: Position, start: Position): boolean {
-  return (wanted.epoch === start.epoch || wanted.epoch === '') && wanted.offset < start.offset;
-}
-
-/**
- * A request for the last N counts back from the subscription's position; a new one leaves that to the gateway.
- */
-function wantedBy(
-  topic: string,
-  known: readonly TopicPosition[],
-  { since, last }: SubscribeOptions,
-): readonly TopicPosition[] {
-  if (since) return sinceList(topic, since);
-  if (!last) return [];
-  return known.map(({ offset, ...position }) => ({ ...position, offset: Math.max(0, offset - last) }));
-}
-
-/** Where a shared subscription is. */
+/** Where a subscription on the wire is. */
 export interface Whereabouts {
   readonly topic: string;
-  /** Of topics whose snapshot is complete. */
-  readonly known: readonly TopicPosition[];
+  readonly isPattern: boolean;
+  readonly members: ReadonlySet<Member>;
   readonly cursor: string | undefined;
   /** A pattern's topic of which something is missing that `cursor` counts as received. */
   readonly suspect: string | undefined;
-  /** A pattern's topics were forgotten: without `cursor` all of them would come again. */
-  readonly hasForgotten: boolean;
   readonly wasLive: boolean;
 }
 
@@ -62,59 +21,56 @@ export interface Beginning {
   readonly starts: readonly TopicPosition[];
 }
 
-/** The gateway takes a list of up to this many positions. */
-const positionsMax = 1000;
-
-export function beginning(at: Whereabouts, requests: readonly SubscribeOptions[]): Beginning {
-  return at.topic.endsWith('*') ? beginningOfPattern(at, requests) : beginningOfTopic(at, requests);
+interface Start extends TopicPosition {
+  /** The member that begins there. */
+  readonly member: Member;
 }
 
-function beginningOfTopic({ topic, known, cursor }: Whereabouts, requests: readonly SubscribeOptions[]) {
-  const starts = startingPoints(topic, known, requests);
-  const [start] = starts;
-  if (!start) return { starts, wire: lastOf(requests) };
-  const { epoch, offset } = start;
-  const request = requests.find(({ since }) => sinceList(topic, since).some((one) => isSame(one, start)));
-  return {
-    starts,
-    wire: { since: { epoch, offset }, cursor: start === known[0] ? cursor : request?.cursor },
-  };
+/**
+ * Where to begin so that each member gets its own: per topic, the earliest of their positions. Of another epoch than
+ * that of the members that were served before they can't be compared, and don't count.
+ */
+function startsOf(members: readonly Member[]): readonly Start[] {
+  const starts = new Map<string, Start>();
+  for (const member of members)
+    for (const [topic, { epoch, offset, awaitsSnapshot }] of member.topics)
+      if (!awaitsSnapshot && isEarlier({ epoch, offset }, starts.get(topic)))
+        starts.set(topic, { topic, epoch, offset, member });
+  return [...starts.values()];
 }
 
-/** By cursor where there is one: a single text, whatever the number of topics. */
-function beginningOfPattern(
-  { topic, known, cursor, suspect, hasForgotten, wasLive }: Whereabouts,
-  requests: readonly SubscribeOptions[],
-): Beginning {
-  const requested = requests.find((request) => request.cursor !== undefined)?.cursor;
-  if (requested !== undefined) return { starts: [], wire: { cursor: requested } };
-  const goesBack = requests.some(({ since, last }) => since || (last && known.length <= positionsMax));
-  if (cursor !== undefined && suspect === undefined && !goesBack) return { starts: [], wire: { cursor } };
-  if (cursor !== undefined && hasForgotten && !goesBack) {
-    const start = known.find((position) => position.topic === suspect);
-    const positions = [start ?? { topic: suspect as string, epoch: '', offset: 0 }];
-    return { starts: positions, wire: { cursor, positions } };
+export function beginning({ topic, isPattern, cursor, suspect, wasLive, ...wire }: Whereabouts): Beginning {
+  const members = [...wire.members].sort((a, b) => Number(a.isUnserved) - Number(b.isUnserved));
+  const unserved = members.filter(({ isUnserved }) => isUnserved);
+  const last = Math.max(0, ...unserved.map(({ options }) => options.last ?? 0)) || undefined;
+  if (!isPattern) {
+    const [start] = startsOf(members);
+    if (!start) return { starts: [], wire: { last } };
+    const { epoch, offset, member } = start;
+    return { starts: [start], wire: { since: { epoch, offset }, cursor: member.cursor } };
   }
-  const starts = startingPoints(topic, known, requests);
-  if (starts.length === 0 && !wasLive) return { starts, wire: lastOf(requests) };
-  const listed = starts.length <= positionsMax ? starts : mostNeeded(starts, known, suspect);
-  return { starts: listed, wire: { positions: listed.length > 0 ? listed : [nowhere(topic)] } };
+  // By cursor where there is one: a single text, whatever the number of topics.
+  const requested = unserved.find(({ options }) => options.cursor !== undefined)?.options.cursor;
+  const goesBack = unserved.some(({ options, topics }) => options.since || (options.last && topics.size > 0));
+  const byCursor = requested ?? (goesBack ? undefined : cursor);
+  const hasForgotten = members.some((member) => member.hasForgotten);
+  if (byCursor !== undefined && (requested !== undefined || suspect === undefined))
+    return { starts: [], wire: { cursor: byCursor } };
+  const all = startsOf(members);
+  if (byCursor !== undefined && hasForgotten) {
+    const positions = listed(all.filter((each) => each.topic === suspect));
+    const [start = { topic: suspect as string, epoch: '', offset: 0 }] = positions;
+    return { starts: [start], wire: { cursor, positions: [start] } };
+  }
+  if (all.length === 0 && !wasLive) return { starts: [], wire: { last } };
+  // Of topics that are not listed the gateway sends all that it has; the client skips what it had.
+  const rank = (start: Start) => Number(start.topic === suspect || start.member.isUnserved);
+  const starts = listed(all.length > positionsMax ? [...all].sort((a, b) => rank(b) - rank(a)) : all);
+  return { starts, wire: { positions: starts.length > 0 ? starts : [nowhere(topic)] } };
 }
 
-/** Of topics that are not listed the gateway sends all that it has; the client skips what it had. */
-function mostNeeded(
-  starts: readonly TopicPosition[],
-  known: readonly TopicPosition[],
-  suspect: string | undefined,
-): TopicPosition[] {
-  const asKnown = new Set(known);
-  const isNeeded = (start: TopicPosition) => start.topic === suspect || !asKnown.has(start);
-  const rest = starts.filter((start) => !isNeeded(start));
-  return [...starts.filter(isNeeded), ...rest].slice(0, positionsMax);
-}
-
-function lastOf(requests: readonly SubscribeOptions[]) {
-  return { last: Math.max(0, ...requests.map(({ last = 0 }) => last)) || undefined };
+function listed(starts: readonly Start[]): readonly TopicPosition[] {
+  return starts.slice(0, positionsMax).map(({ topic, epoch, offset }) => ({ topic, epoch, offset }));
 }
 
 /**
@@ -122,8 +78,4 @@ function lastOf(requests: readonly SubscribeOptions[]) {
  */
 function nowhere(pattern: string): TopicPosition {
   return { topic: pattern.slice(0, -1) || 'any', epoch: '', offset: 0 };
-}
-
-function isSame(a: Position, b: Position): boolean {
-  return a.epoch === b.epoch && a.offset === b.offset;
 }

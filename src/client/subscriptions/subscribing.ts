@@ -5,10 +5,9 @@ import type { Outcome, PendingCommands } from '../pending-commands.ts';
 import type { Runtime } from '../runtime.ts';
 import { splitBulk } from './bulk.ts';
 import type { Dictionaries } from './dictionaries.ts';
-import type { Registry } from './registry.ts';
 import { Releases } from './releases.ts';
 import { Retries } from './retries.ts';
-import type { SharedSubscription } from './shared-subscription.ts';
+import type { Wire } from './wire.ts';
 
 /** What asking for subscriptions needs from its surroundings. */
 export interface SubscribingPort {
@@ -34,15 +33,15 @@ const subscriptionsPerCommand = 500;
 export class Subscribing {
   #online = false;
   #flushPlanned = false;
-  readonly #registry: Registry;
+  readonly byKey = new Map<string, Wire>();
+  readonly byView = new Map<number, Wire>();
   readonly #dictionaries: Dictionaries;
   /** Refused, or not recoverable yet: asked for again at their time. */
-  readonly #retries: Retries<SharedSubscription>;
+  readonly #retries: Retries<Wire>;
   readonly #releases: Releases;
   readonly #port: SubscribingPort;
 
-  constructor(registry: Registry, dictionaries: Dictionaries, port: SubscribingPort) {
-    this.#registry = registry;
+  constructor(dictionaries: Dictionaries, port: SubscribingPort) {
     this.#dictionaries = dictionaries;
     this.#port = port;
     this.#retries = new Retries(port.runtime, (due) => this.#askFor(due));
@@ -54,6 +53,10 @@ export class Subscribing {
     });
   }
 
+  all(): Wire[] {
+    return [...this.byKey.values()];
+  }
+
   connected(): void {
     this.#online = true;
     this.askRefused();
@@ -62,11 +65,11 @@ export class Subscribing {
 
   disconnected(): void {
     this.#online = false;
-    this.#registry.byView.clear();
+    this.byView.clear();
     this.#dictionaries.clear();
     this.#releases.clear();
     this.#retries.clear();
-    for (const shared of this.#registry.all()) {
+    for (const shared of this.all()) {
       if (shared.state !== 'off') shared.toNeeded();
       this.drop(shared);
     }
@@ -74,9 +77,7 @@ export class Subscribing {
 
   /** Asks again for refused subscriptions, which another connection or another token may be granted. */
   askRefused(): void {
-    this.#askFor(
-      this.#registry.all().filter((shared) => shared.state === 'off' && !this.#retries.has(shared)),
-    );
+    this.#askFor(this.all().filter((shared) => shared.state === 'off' && !this.#retries.has(shared)));
   }
 
   // -- asking -----------------------------------------------------------------------------------------
@@ -95,7 +96,7 @@ export class Subscribing {
   flush(): void {
     this.#releases.flush();
     if (!this.#online) return;
-    const needed = this.#registry.all().filter((shared) => this.#isDue(shared));
+    const needed = this.all().filter((shared) => this.#isDue(shared));
     const requests = needed.map((shared) => ({ shared, request: shared.toAsked() }));
     const limits = { entries: subscriptionsPerCommand, bytes: this.#port.frameMaxBytes() };
     const { parts, tooLarge } = splitBulk(requests, ({ request }) => this.#port.bytesOf(request), limits);
@@ -105,19 +106,19 @@ export class Subscribing {
     for (const part of parts) this.#send(part);
   }
 
-  #isDue({ state, members, key, topic, isPattern }: SharedSubscription): boolean {
+  #isDue({ state, members, key, topic, isPattern }: Wire): boolean {
     if (state !== 'needed' || members.size === 0 || this.#releases.holds(key)) return false;
     const prefix = topic.slice(0, -1);
     return !this.#port.isUnsettled((one) => (isPattern ? one.startsWith(prefix) : one === topic));
   }
 
-  #send(part: readonly { readonly shared: SharedSubscription; readonly request: WireSubscription }[]): void {
+  #send(part: readonly { readonly shared: Wire; readonly request: WireSubscription }[]): void {
     const subscriptions = part.map(({ request }) => request);
     const asked = part.map(({ shared }) => shared);
     this.#port.commands.send('subscribe', { subscriptions }, (outcome) => this.#replied(asked, outcome));
   }
 
-  #replied(asked: readonly SharedSubscription[], outcome: Outcome<'subscribe'>): void {
+  #replied(asked: readonly Wire[], outcome: Outcome<'subscribe'>): void {
     if (outcome.ok) {
       asked.forEach((shared, index) => {
         const result = outcome.reply.results[index];
@@ -138,13 +139,13 @@ export class Subscribing {
     }
   }
 
-  #settle(shared: SharedSubscription, result: SubscribeResult): void {
+  #settle(shared: Wire, result: SubscribeResult): void {
     if ('error' in result) {
       if (result.error.code === 'already_subscribed') void this.#reconcile(shared);
       else this.refuse(shared, new ClientError(result.error));
       return;
     }
-    this.#registry.byView.set(result.view, shared);
+    this.byView.set(result.view, shared);
     shared.toLive(result);
     if (shared.members.size === 0) this.drop(shared);
     else if (shared.mustAskAgain) this.askAgain(shared);
@@ -152,18 +153,18 @@ export class Subscribing {
   }
 
   /** Tells the gateway of other keys, one command at a time. */
-  rekey(shared: SharedSubscription): void {
+  rekey(shared: Wire): void {
     const { view } = shared;
     if (shared.state !== 'live' || shared.isRekeying || !shared.mustRekey) return;
     this.#port.commands.send('setKeys', { view, keys: shared.toRekeyed() }, (outcome) => {
       const result = outcome.ok ? outcome.reply.results[0] : undefined;
       const granted = result && 'view' in result ? result : undefined;
-      if (this.#registry.byView.get(view) !== shared) {
+      if (this.byView.get(view) !== shared) {
         // It was left meanwhile, and the gateway knew that view no more.
         if (granted) this.#releases.add(granted.view, shared.key);
       } else if (granted) {
-        this.#registry.byView.delete(view);
-        this.#registry.byView.set(granted.view, shared);
+        this.byView.delete(view);
+        this.byView.set(granted.view, shared);
         if (granted.view !== view) this.#dictionaries.forget(view);
         shared.rekeyed(granted);
         this.rekey(shared);
@@ -175,7 +176,7 @@ export class Subscribing {
     });
   }
 
-  refuse(shared: SharedSubscription, error: ClientError): void {
+  refuse(shared: Wire, error: ClientError): void {
     shared.toOff(error);
     if (shared.members.size === 0) {
       this.drop(shared);
@@ -189,7 +190,7 @@ export class Subscribing {
    * The gateway has this subscription already. One that the client has dropped is ended first. One that the client
    * holds under another key (the namespace conflates by default) and this one are merged.
    */
-  async #reconcile(shared: SharedSubscription): Promise<void> {
+  async #reconcile(shared: Wire): Promise<void> {
     const { topic, key } = shared;
     shared.toNeeded();
     if (this.#releases.holds(key)) return;
@@ -202,7 +203,7 @@ export class Subscribing {
     try {
       const { subscriptions } = await this.#port.commands.request('status', {});
       const ghosts = subscriptions.filter(
-        ({ topic: held, view }) => held === topic && !this.#registry.byView.has(view),
+        ({ topic: held, view }) => held === topic && !this.byView.has(view),
       );
       for (const { view } of ghosts) this.#releases.add(view, key);
     } catch {
@@ -210,18 +211,17 @@ export class Subscribing {
     }
   }
 
-  #twinOf({ topic, options }: SharedSubscription): SharedSubscription | undefined {
+  #twinOf({ topic, options }: Wire): Wire | undefined {
     const other = subscriptionKey({ topic, ...options, conflate: !options.conflate });
-    const twin = this.#registry.byKey.get(other);
+    const twin = this.byKey.get(other);
     return twin?.state === 'live' ? twin : undefined;
   }
 
-  #merge(shared: SharedSubscription, twin: SharedSubscription): void {
+  #merge(shared: Wire, twin: Wire): void {
     for (const member of [...shared.members]) {
-      shared.leave(member);
-      this.#registry.homes.set(member, twin);
+      shared.members.delete(member);
       if (twin.join(member)) this.askAgain(twin);
-      queueMicrotask(() => twin.show(member));
+      queueMicrotask(() => member.showAll());
     }
     this.drop(shared);
   }
@@ -232,7 +232,7 @@ export class Subscribing {
    * Fetches what is missing by subscribing again from the position. One at a time: until the reply, batches are
    * ignored.
    */
-  recover(shared: SharedSubscription): void {
+  recover(shared: Wire): void {
     this.#port.count('gaps', 1);
     const waitMs = shared.recoveryDelayMs(this.#port.runtime.monotonicMs());
     if (waitMs === 0) {
@@ -243,18 +243,18 @@ export class Subscribing {
     this.#askLater(shared, waitMs);
   }
 
-  askAgain(shared: SharedSubscription): void {
+  askAgain(shared: Wire): void {
     this.#release(shared);
     shared.toNeeded();
     this.flush();
   }
 
-  #askLater(shared: SharedSubscription, delayMs: number): void {
+  #askLater(shared: Wire, delayMs: number): void {
     shared.toOff();
     this.#retries.add(shared, delayMs);
   }
 
-  #askFor(all: readonly SharedSubscription[]): void {
+  #askFor(all: readonly Wire[]): void {
     for (const shared of all) shared.toNeeded();
     this.flush();
   }
@@ -262,16 +262,16 @@ export class Subscribing {
   /**
    * Forgets a subscription without members, unless its reply is outstanding (then later) or another member has joined.
    */
-  drop(shared: SharedSubscription): void {
+  drop(shared: Wire): void {
     if (shared.members.size > 0 || shared.state === 'asked') return;
     this.#retries.delete(shared);
     this.#release(shared);
-    if (this.#registry.byKey.get(shared.key) === shared) this.#registry.byKey.delete(shared.key);
+    if (this.byKey.get(shared.key) === shared) this.byKey.delete(shared.key);
   }
 
-  #release(shared: SharedSubscription): void {
-    if (this.#registry.byView.get(shared.view) !== shared) return;
-    this.#registry.byView.delete(shared.view);
+  #release(shared: Wire): void {
+    if (this.byView.get(shared.view) !== shared) return;
+    this.byView.delete(shared.view);
     this.#dictionaries.forget(shared.view);
     if (this.#online) this.#releases.add(shared.view, shared.key);
   }

@@ -5,11 +5,10 @@ import { ClientError, ownError } from '../client-error.ts';
 import { checkedKeys, checkedSubscribe } from '../requests.ts';
 import { Acknowledging } from './acknowledging.ts';
 import { Dictionaries } from './dictionaries.ts';
-import { Registry } from './registry.ts';
-import { type SharedPort, SharedSubscription } from './shared-subscription.ts';
+import { LocalSubscription } from './local-subscription.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import { Subscribing, type SubscribingPort } from './subscribing.ts';
-import { LocalSubscription, type StateMap } from './subscription.ts';
+import { Wire, type WirePort } from './wire.ts';
 
 export interface SubscriptionsPort extends SubscribingPort {
   report(error: ClientError): void;
@@ -23,20 +22,18 @@ export interface SubscriptionsPort extends SubscribingPort {
  * All subscriptions of a client. Brings each frame to the subscription that it is for.
  */
 export class Subscriptions {
-  readonly #registry = new Registry();
   readonly #dictionaries = new Dictionaries();
   readonly #subscribing: Subscribing;
   readonly #acknowledging: Acknowledging;
-  readonly #sharedPort: SharedPort;
+  readonly #wirePort: WirePort;
   readonly #port: SubscriptionsPort;
 
   constructor(port: SubscriptionsPort) {
     this.#port = port;
-    this.#subscribing = new Subscribing(this.#registry, this.#dictionaries, port);
+    this.#subscribing = new Subscribing(this.#dictionaries, port);
     this.#acknowledging = new Acknowledging(port.commands, port.runtime);
-    this.#sharedPort = {
+    this.#wirePort = {
       random: () => port.runtime.random(),
-      monotonicMs: () => port.runtime.monotonicMs(),
       expand: (batch) => this.#dictionaries.expand(batch),
       isOwn: (position) => port.isOwn(position),
       had: (view, offset) => this.#acknowledging.note(view, offset),
@@ -44,7 +41,7 @@ export class Subscriptions {
   }
 
   get size(): number {
-    return this.#registry.homes.size;
+    return this.#subscribing.all().reduce((sum, { members }) => sum + members.size, 0);
   }
 
   /** Throws where the arguments can't be sent. */
@@ -61,10 +58,12 @@ export class Subscriptions {
   // -- SubscriptionHome -------------------------------------------------------------------------------
 
   remove(member: LocalSubscription): void {
-    const shared = this.#registry.homes.get(member);
-    if (!shared) return;
-    this.#registry.homes.delete(member);
-    this.#leave(member, shared);
+    if (member.wire) this.#leave(member, member.wire);
+    member.wire = undefined;
+  }
+
+  monotonicMs(): number {
+    return this.#port.runtime.monotonicMs();
   }
 
   /** Throws where the keys can't be sent. */
@@ -72,26 +71,18 @@ export class Subscriptions {
     const { topic } = member;
     const keys = checkedKeys(wanted);
     const { since: _since, last: _last, cursor: _cursor, ...selection } = { ...member.options, keys };
-    const shared = this.#registry.homes.get(member);
+    const shared = member.wire;
     if (!member.options.keys) throw ownError('invalid_request', `${topic} has no keys.`);
     const key = subscriptionKey({ topic, ...selection });
     if (!shared || key === shared.key) return;
     member.options = selection;
-    if (shared.members.size > 1 || this.#registry.byKey.has(key)) this.#move(member, shared, selection);
+    if (shared.members.size > 1 || this.#subscribing.byKey.has(key)) this.#move(member, shared, selection);
     else {
-      this.#registry.byKey.delete(shared.key);
+      this.#subscribing.byKey.delete(shared.key);
       shared.rekey(selection);
-      this.#registry.byKey.set(key, shared);
+      this.#subscribing.byKey.set(key, shared);
       this.#subscribing.rekey(shared);
     }
-  }
-
-  mapOf(member: LocalSubscription, topic: string): StateMap {
-    return this.#registry.homes.get(member)?.mapOf(topic) ?? new Map();
-  }
-
-  cursorOf(member: LocalSubscription): string | undefined {
-    return this.#registry.homes.get(member)?.cursorOf(member);
   }
 
   report(error: ClientError): void {
@@ -134,19 +125,19 @@ export class Subscriptions {
         break;
       case 'dictionary':
         // That of a view that was left meanwhile would never be forgotten.
-        if (this.#registry.byView.has(frame.view)) this.#dictionaries.add(frame);
+        if (this.#subscribing.byView.has(frame.view)) this.#dictionaries.add(frame);
         break;
       case 'snapshot':
-        this.#registry.byView.get(frame.view)?.snapshot(frame);
+        this.#subscribing.byView.get(frame.view)?.snapshot(frame);
         break;
       case 'reset':
         this.#reset(frame);
         break;
       case 'caughtUp':
-        this.#registry.byView.get(frame.view)?.caughtUp(frame);
+        this.#subscribing.byView.get(frame.view)?.caughtUp(frame);
         break;
       case 'lagging':
-        for (const view of frame.views) this.#registry.byView.get(view)?.lagging();
+        for (const view of frame.views) this.#subscribing.byView.get(view)?.lagging();
         break;
       case 'subscribed':
         for (const result of frame.results) this.#subscribedByGateway(result);
@@ -163,42 +154,41 @@ export class Subscriptions {
 
   // -- inside -----------------------------------------------------------------------------------------
 
-  #enter(member: LocalSubscription, shared: SharedSubscription): void {
-    this.#registry.homes.set(member, shared);
+  #enter(member: LocalSubscription, shared: Wire): void {
     if (shared.join(member)) this.#subscribing.askAgain(shared);
     else if (shared.state === 'needed') this.#subscribing.planFlush();
     // Not before the caller has had the time to listen.
-    queueMicrotask(() => shared.show(member));
+    queueMicrotask(() => member.showAll());
   }
 
-  #leave(member: LocalSubscription, shared: SharedSubscription): void {
-    shared.leave(member);
+  #leave(member: LocalSubscription, shared: Wire): void {
+    shared.members.delete(member);
     // In the same turn another may join (a component that remounts): then nothing has to be sent.
     if (shared.members.size === 0) queueMicrotask(() => this.#subscribing.drop(shared));
   }
 
   /** What others have, or had before, stays as it is. */
-  #move(member: LocalSubscription, from: SharedSubscription, options: SubscribeOptions): void {
+  #move(member: LocalSubscription, from: Wire, options: SubscribeOptions): void {
     this.#leave(member, from);
-    member.forget(member.topic);
+    member.topics.clear();
     const to = this.#sharedFor(member.topic, options);
     if (to.state !== 'live') member.enter('pending');
     this.#enter(member, to);
   }
 
-  #sharedFor(topic: string, options: SubscribeOptions): SharedSubscription {
+  #sharedFor(topic: string, options: SubscribeOptions): Wire {
     const key = subscriptionKey({ topic, ...options });
-    const known = this.#registry.byKey.get(key);
+    const known = this.#subscribing.byKey.get(key);
     if (known) return known;
-    const shared = new SharedSubscription(topic, options, this.#sharedPort);
-    this.#registry.byKey.set(key, shared);
+    const shared = new Wire(topic, options, this.#wirePort);
+    this.#subscribing.byKey.set(key, shared);
     return shared;
   }
 
   // -- pushes -----------------------------------------------------------------------------------------
 
   #batch(frame: ServerKinds['batch']): void {
-    const shared = this.#registry.byView.get(frame.view);
+    const shared = this.#subscribing.byView.get(frame.view);
     if (!shared) return;
     const fresh = shared.batch(frame);
     if (fresh === undefined) {
@@ -209,7 +199,7 @@ export class Subscriptions {
   }
 
   #reset(frame: ServerKinds['reset']): void {
-    this.#registry.byView.get(frame.view)?.reset(frame);
+    this.#subscribing.byView.get(frame.view)?.reset(frame);
   }
 
   #subscribedByGateway(result: SubscribeResult): void {
@@ -227,14 +217,14 @@ export class Subscriptions {
       this.flush();
       return;
     }
-    this.#registry.byView.set(result.view, shared);
+    this.#subscribing.byView.set(result.view, shared);
     shared.toLive(result);
   }
 
   #endedByGateway({ views, reason }: ServerKinds['unsubscribed']): void {
     for (const view of views) {
-      const shared = this.#registry.byView.get(view);
-      this.#registry.byView.delete(view);
+      const shared = this.#subscribing.byView.get(view);
+      this.#subscribing.byView.delete(view);
       this.#dictionaries.forget(view);
       if (shared)
         this.#subscribing.refuse(
@@ -245,10 +235,11 @@ export class Subscriptions {
   }
 
   #presence(kind: 'joined' | 'left', { topic, member }: ServerKinds['joined']): void {
-    for (const [subscription, shared] of this.#registry.homes) {
-      const prefix = shared.isPattern ? shared.topic.slice(0, -1) : undefined;
-      const concerned = prefix === undefined ? shared.topic === topic : topic.startsWith(prefix);
-      if (concerned && subscription.options.presence) subscription.tell(kind, member, topic);
+    for (const shared of this.#subscribing.all()) {
+      const { topic: own } = shared;
+      if (shared.isPattern ? topic.startsWith(own.slice(0, -1)) : own === topic)
+        for (const { options, events } of shared.members)
+          if (options.presence) events.emit(kind, member, topic);
     }
   }
 }
