@@ -54,6 +54,19 @@ describe('serve', () => {
     expect(result.logged[0]).toContain('"url":"http://127.0.0.1:4711"');
   });
 
+  test.each([[['strat']], [['serve', 'now']], [['--port', '0', 'publsh', 'topic']]])(
+    '%j names no command',
+    async (args) => {
+      const { startServer, events } = fakeServer();
+      const result = await run(args, { startServer });
+      expect(result).toMatchObject({ exitCode: 2, out: '' });
+      expect(result.complaints).toMatch(
+        /^error: unknown command '(strat|now|publsh)'\. There are: serve, publish, /,
+      );
+      expect(events).toEqual([]);
+    },
+  );
+
   test('tells a person where it is in a line of its own', async () => {
     const { startServer } = fakeServer('::1');
     const result = await run(['serve', '--log-level', 'silent'], { startServer, isTerminal: true });

@@ -61,7 +61,10 @@ export function createProgram(deps: CliDeps): Command {
   program
     .command('serve', { isDefault: true })
     .description('Start the gateway.')
-    .action(async (flags) => {
+    // commander takes an unknown command for an argument of this one.
+    .allowExcessArguments()
+    .action(async (flags, { args: [unknown] }: Command) => {
+      if (unknown !== undefined) throw unknownCommand(unknown, program);
       await serve((warn) => loadConfig({ ...sourcesOf(flags, deps), warn }), deps);
     });
   program
@@ -124,6 +127,11 @@ export function createProgram(deps: CliDeps): Command {
   addConfigOptions(commandOf(program, 'token'), ['tokenSecret']);
   addConfigOptions(commandOf(program, 'health'), whereOptions);
   return program;
+}
+
+function unknownCommand(unknown: string, program: Command): Exit {
+  const names = program.commands.map((command) => command.name());
+  return new Exit(2, `error: unknown command '${unknown}'. There are: ${names.join(', ')}`);
 }
 
 function commandOf(program: Command, name: string): Command {
