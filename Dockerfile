@@ -11,7 +11,7 @@ COPY package.json package-lock.json .npmrc ./
 COPY src/client/package.json src/client/
 # Without scripts: `prepare` would build what isn't here yet, and the binaries come with their packages.
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json tsconfig.build.json LICENSE ./
 COPY src src
 # The workspace of the client is a link into src, which the image does not hold: dist has the built files.
 RUN npm run build && npm prune --omit=dev && rm node_modules/sluice-client

@@ -1,7 +1,16 @@
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { LocalRegistry } from './registry.ts';
 
@@ -52,6 +61,25 @@ export class Workshop {
     return `git+file://${tree}`;
   }
 
+  /** A folder with what the Dockerfile copies before it builds, and no more. Returns it. */
+  imageTree(): string {
+    const tree = join(this.#folder, 'image');
+    const taken = readFileSync(join(this.#root, '.dockerignore'), 'utf8').split('\n');
+    const [copying = ''] = readFileSync(join(this.#root, 'Dockerfile'), 'utf8').split('RUN npm run build');
+    for (const [, paths = ''] of copying.matchAll(/^COPY (.+)$/gm)) {
+      const sources = paths.split(' ');
+      const target = join(tree, sources.pop()!);
+      for (const source of sources) {
+        const [top = ''] = source.split('/');
+        if (!taken.includes(`!${top}`)) throw new Error(`.dockerignore leaves out ${source}`);
+        const isFolder = statSync(join(this.#root, source)).isDirectory();
+        this.#copy(source, isFolder ? target : join(target, basename(source)));
+      }
+    }
+    symlinkSync(join(this.#root, 'node_modules'), join(tree, 'node_modules'));
+    return tree;
+  }
+
   /** Installs into a folder in which nothing is. Returns the folder. */
   async install(name: string, what: string): Promise<string> {
     const folder = join(this.#folder, name);
@@ -75,11 +103,15 @@ export class Workshop {
 
   #copyOfTree(name: string): string {
     const tree = join(this.#folder, name);
+    this.#copy('.', tree);
+    return tree;
+  }
+
+  #copy(source: string, target: string): void {
     const isOfTree = (path: string) =>
       !relative(this.#root, path)
         .split('/')
         .some((part) => notInTheTree.includes(part));
-    cpSync(this.#root, tree, { recursive: true, filter: isOfTree });
-    return tree;
+    cpSync(join(this.#root, source), target, { recursive: true, filter: isOfTree });
   }
 }

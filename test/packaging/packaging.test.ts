@@ -105,3 +105,10 @@ describe('the package', () => {
     await expectToWork(folder);
   }, 180_000);
 });
+
+test('the image is built from what its Dockerfile copies', async () => {
+  const tree = workshop.imageTree();
+  await workshop.run(tree, 'npm', 'run', '--silent', 'build');
+  const told = await workshop.run(tree, 'node', 'dist/cli.js', '--version');
+  expect(told.stdout.trim()).toBe(version);
+}, 180_000);
