@@ -2,43 +2,9 @@ import { namespaceOptions } from './namespaces.ts';
 import { type Config, type OptionName, options } from './options.ts';
 
 /** The options that a running gateway can change. All others hold until it is restarted. */
-export const reloadable = [
-  'apiKeys',
-  'tokenSecret',
-  'tokenKeysFile',
-  'tokenKeysUrl',
-  'tokenAlgorithms',
-  'tokenIssuer',
-  'tokenAudience',
-  'tokenClockToleranceSeconds',
-  'anonymous',
-  'origins',
-  'trustedProxies',
-  'connectionsMax',
-  'connectionsMaxPerIp',
-  'unauthenticatedMaxPerIp',
-  'connectionsMaxPerUser',
-  'handshakesPerSecondPerIp',
-  'httpConnectionsMax',
-  'httpConnectionsPerSecondPerIp',
-  'httpRequestsPerSecondPerIp',
-  'httpRequestsPerSecondPerUser',
-  'drainSeconds',
-  'shutdownGraceSeconds',
-  'readyLoopDelayMaxMs',
-  'logLevel',
-  'hookConnect',
-  'hookSubscribe',
-  'hookPublish',
-  'hookCall',
-  'hookEvents',
-  'hookSecret',
-  'hookHeaders',
-  'hookFailOpen',
-  'hookTimeoutMs',
-  'callTimeoutMs',
-  'hookConcurrency',
-] as const satisfies readonly OptionName[];
+export const reloadable: readonly OptionName[] = options
+  .filter(({ reloads }) => reloads === true)
+  .map(({ name }) => name);
 
 /** Changes of reloadable options that need a restart all the same. */
 const restarting: { readonly [N in OptionName]?: (before: Config[N], next: Config[N]) => boolean } = {
@@ -70,8 +36,7 @@ export class LiveConfig {
   take(next: Config): Reloaded {
     const { config } = this;
     const isLive = (name: OptionName) =>
-      reloadable.some((each) => each === name) &&
-      restarting[name]?.(config[name] as never, next[name] as never) !== true;
+      reloadable.includes(name) && restarting[name]?.(config[name] as never, next[name] as never) !== true;
     const different = options.map(({ name }) => name).filter((name) => !isSame(config[name], next[name]));
     const changed: string[] = different.filter(isLive);
     const needRestart: string[] = different.filter((name) => !isLive(name));
