@@ -101,6 +101,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     afterDrainMs: () => Math.max(0, drainEndsAtMs - monotonicMs()) + restartMs + Math.random() * spreadMs(),
   };
   const { site } = options;
+  const isFirst = site === undefined || site.start.index === 0;
   const canary = createCanary(site?.start.canaryKey);
   const storage = await createStorage(environment, site?.engine);
   const { broker, engine } = storage;
@@ -109,6 +110,13 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const caps = site?.caps ?? createSharedCaps(config, engine.counts, line);
   const around = { peers, caps, metricsText: site?.metricsText };
   const revocations: RevocationStage = createRevocations(broker, () => sessions.all());
+  metrics.onScrape(() => {
+    metrics.draining.set(isDraining ? 1 : 0);
+    // What all workers know alike, one of them says.
+    if (isFirst) metrics.revocations.set(revocations.revocations.count);
+    // Of several workers the parent says it.
+    if (site === undefined) metrics.gateways.set(line?.machineCount ?? 1);
+  });
   const refusal = (identity: Identity) => revocations.revocations.refusal(identity);
   const applicationStage = createApplication(environment, options.embedded, refusal);
   const { application } = applicationStage;
@@ -180,10 +188,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const swept: readonly Swept[] = [broker, fanout, ...sessionStage.swept, ...httpApi.swept, ...serving.swept];
   told?.events.start();
   // The first worker does what one process does for all.
-  const stopSources =
-    site === undefined || site.start.index === 0
-      ? startSources(environment, broker, listeners.port, canary.headers)
-      : [];
+  const stopSources = isFirst ? startSources(environment, broker, listeners.port, canary.headers) : [];
   const stopWatching = watchLoopDelay((seconds) => {
     metrics.eventLoopDelaySeconds.observe(seconds);
     loopDelays.add(seconds * 1000);

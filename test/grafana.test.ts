@@ -1,5 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { createMetrics, metricRows } from '../src/metrics.ts';
 
 interface Box {
@@ -36,6 +39,28 @@ describe('the Grafana dashboard', () => {
     const names = new Set(text.match(/\b(sluice|nodejs|process)_[a-z0-9_]+/g));
     expect([...names].filter((name) => !series.has(name) && !processNames.includes(name))).toEqual([]);
     expect(names.size).toBeGreaterThan(30);
+  });
+
+  test('shows every metric', () => {
+    const shown = new Set(expressions.flatMap((expression) => expression.match(/\bsluice_[a-z_]+/g) ?? []));
+    const suffixes = ['', '_bucket', '_count', '_sum'];
+    const missing = metricRows.filter(({ name }) => !suffixes.some((suffix) => shown.has(name + suffix)));
+    expect(missing.map(({ name }) => name)).toEqual([]);
+  });
+
+  test('asks in the language of Prometheus', () => {
+    const rules = expressions.map((expression, index) => ({
+      record: `panel_${index}`,
+      expr: expression.replaceAll('$__rate_interval', '1m').replaceAll('$instance', '.*'),
+    }));
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-dashboard-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'rules.yml');
+    writeFileSync(file, JSON.stringify({ groups: [{ name: 'dashboard', rules }] }));
+    const { status, stderr } = spawnSync('promtool', ['check', 'rules', '--lint=none', file], {
+      encoding: 'utf8',
+    });
+    expect([stderr, status]).toEqual(['', 0]);
   });
 
   test('uses only labels that its metrics have', () => {

@@ -23,6 +23,10 @@ export function revocationKey({ kind, id }: Pick<Revocation, 'kind' | 'id'>): st
 export class Revocations {
   readonly #byKey = new Map<string, Revocation>();
 
+  get count(): number {
+    return this.#byKey.size;
+  }
+
   all(): Iterable<Revocation> {
     return this.#byKey.values();
   }

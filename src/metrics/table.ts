@@ -137,6 +137,12 @@ export const table = {
   event_batch_errors_total: counter('Batches of events that were sent in vain, and are sent again.'),
   event_queue_bytes: gauge('Bytes of events that the application has not acknowledged yet.'),
 
+  workers: gauge('Worker processes that serve clients; 0 where one process does all.'),
+  worker_exits_total: counter('Worker processes that ended by themselves and were replaced.'),
+  gateways: gauge('Gateways that share the engine and can be heard, this one among them.'),
+  revocations: gauge('Tokens and users that are revoked.'),
+  draining: gauge('Processes that drain their clients.'),
+
   event_loop_delay_seconds: histogram('How late timers run, measured 20 times a second.', latency),
   source_errors_total: counter('Failures of built-in sources.', { source: 'open' }),
   http_connections: gauge('Open connections that are not WebSockets (yet).'),

@@ -47,6 +47,11 @@ export class BusLine {
     this.#bus = bus;
   }
 
+  /** The machines that can be heard, this one among them. */
+  get machineCount(): number {
+    return this.#others.size + 1;
+  }
+
   /** What others call this machine, or one of its processes. */
   nameOf(by?: string): string {
     return nameOf(this.#bus.node, by);

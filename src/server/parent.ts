@@ -112,7 +112,12 @@ export async function startParent(config: Config, options: ParentOptions): Promi
     const adminPort =
       config.adminPort === undefined ? undefined : await freePort(config.adminHost || host, config.adminPort);
     const proxyPort = await entrances.open();
+    metrics.onScrape(() => {
+      metrics.workers.set(links.size);
+      metrics.gateways.set(line?.machineCount ?? 1);
+    });
     const supervisor = new Supervisor({
+      metrics,
       count: config.workers,
       spawn: (index) => spawn(index, { port, compatPort, adminPort }),
       log,

@@ -1,4 +1,5 @@
 import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 
 /** How a process ended. */
 export interface WorkerExit {
@@ -23,6 +24,7 @@ export interface SupervisorOptions {
   /** `index`: 0 to `count - 1`; a worker that replaces another has its index. */
   readonly spawn: (index: number) => WorkerProcess;
   readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
+  readonly metrics: Pick<Metrics, 'workerExitsTotal'>;
   readonly monotonicMs: () => number;
   readonly wait: (ms: number) => Promise<void>;
 }
@@ -86,11 +88,12 @@ export class Supervisor {
 
   /** Waits for the end of a worker, and then starts another. `failures`: how many before it ended soon. */
   async #watch(index: number, worker: WorkerProcess, failures: number): Promise<void> {
-    const { log, monotonicMs, wait } = this.#options;
+    const { log, metrics, monotonicMs, wait } = this.#options;
     const startedAtMs = monotonicMs();
     worker.ready.catch(() => undefined);
     const { code, signal } = await worker.exited;
     if (this.#isStopping) return;
+    metrics.workerExitsTotal.inc();
     const wasWell = monotonicMs() - startedAtMs >= wellAfterMs;
     const delayMs = wasWell ? 0 : Math.min(restartDelay.firstMs * 2 ** failures, restartDelay.mostMs);
     log.error(
