@@ -23,6 +23,7 @@ import { createRevocations, type RevocationStage } from './server/revocations.ts
 import { createSessions } from './server/session-stage.ts';
 import { createSharedCaps } from './server/shared-caps.ts';
 import { createStorage } from './server/storage.ts';
+import { Strangers } from './server/strangers.ts';
 import { createServing } from './server/transport.ts';
 import { createWorkClock } from './server/work-clock.ts';
 import type { WorkerSite } from './server/worker.ts';
@@ -105,7 +106,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const canary = createCanary(site?.start.canaryKey);
   const storage = await createStorage(environment, site?.engine);
   const { broker, engine } = storage;
-  const line = engine.bus && new BusLine(engine.bus);
+  const line = engine.bus && new BusLine(engine.bus, log);
   const peers = site?.peers ?? (line && peersBy<NodeCalls>(line));
   const caps = site?.caps ?? createSharedCaps(config, engine.counts, line);
   const around = { peers, caps, metricsText: site?.metricsText };
@@ -152,7 +153,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     gone: (node: string) => presence.peerGone(node),
     came: () => void presence.learn(),
   };
-  site?.serve(metrics, { handlers, ...hearOf });
+  site?.serve(metrics, { handlers, strangers: new Strangers(log), ...hearOf });
   line?.listen({ ...answeredBy(handlers), ...hearOf });
 
   const listeners = await broker

@@ -1,10 +1,18 @@
+import type { Log } from '../log.ts';
 import type { PeerCalls, PeerHandlers, Peers } from '../peers.ts';
 import type { NodeBus } from '../topics/engine.ts';
+import { Strangers } from './strangers.ts';
 
 /** A machine that has not replied after this time is counted without. */
 const replyWithinMs = 1000;
 
-/** The messages on the bus, as JSON. */
+/**
+ * Of what gateways say on the bus. Fields and names that are added need no other one: who does not know them ignores
+ * them. What a gateway of this one would misread takes the next one, and is ignored by this.
+ */
+const protocolVersion = 1;
+
+/** The messages on the bus, as JSON, each with the `version` of the protocol. */
 type Message =
   | { readonly kind: 'tell'; readonly name: string; readonly body: unknown; readonly by?: string }
   | {
@@ -17,6 +25,11 @@ type Message =
   | { readonly kind: 'reply'; readonly id: number; readonly to: string; readonly replies: readonly unknown[] }
   | { readonly kind: 'gone'; readonly by: string };
 
+interface Versioned {
+  /** Absent: 1. */
+  readonly version?: number;
+}
+
 interface Question {
   readonly missing: Set<string>;
   readonly replies: unknown[];
@@ -26,6 +39,8 @@ interface Question {
 
 /** What a machine does when it hears of others. Nodes are named as `BusLine.nameOf` says. */
 export interface LineListener {
+  /** Whether this version knows what is told or asked by this name. */
+  knows(name: string): boolean;
   told(name: string, body: unknown, from: string): void;
   /** Resolves with the replies of all nodes of this machine that reply. */
   asked(name: string, body: unknown, from: string): Promise<readonly unknown[]>;
@@ -40,11 +55,13 @@ export class BusLine {
   readonly #bus: NodeBus;
   readonly #questions = new Map<number, Question>();
   #others: ReadonlySet<string> = new Set();
+  readonly #strangers: Strangers;
   #asked = 0;
   #listener: LineListener | undefined;
 
-  constructor(bus: NodeBus) {
+  constructor(bus: NodeBus, log: Pick<Log, 'warn'>) {
     this.#bus = bus;
+    this.#strangers = new Strangers(log);
   }
 
   /** The machines that can be heard, this one among them. */
@@ -61,7 +78,7 @@ export class BusLine {
   listen(listener: LineListener): void {
     this.#listener = listener;
     this.#bus.listen({
-      message: (text, from) => this.#hear(decode(text), from),
+      message: (text, from) => this.#read(text, from),
       nodes: (names) => this.#know(new Set(names)),
     });
   }
@@ -87,15 +104,46 @@ export class BusLine {
     if (this.#others.size > 0) this.#bus.send(encode({ kind: 'gone', by }));
   }
 
-  #hear(message: Message, from: string): void {
-    if (message.kind === 'tell') this.#listener?.told(message.name, message.body, nameOf(from, message.by));
-    else if (message.kind === 'ask') void this.#answer(message, from);
-    else if (message.kind === 'gone') this.#listener?.gone(nameOf(from, message.by));
-    else if (message.to === this.#bus.node) this.#take(message, from);
+  /** Whatever another version says, this gateway goes on. */
+  #read(text: string, from: string): void {
+    let message: Message & Versioned;
+    try {
+      message = decode(text);
+    } catch {
+      this.#strangers.ignore('no JSON', from);
+      return;
+    }
+    const { version = 1, kind } = message;
+    if (version > protocolVersion) this.#strangers.ignore(`version ${version}`, from);
+    else if (!Object.hasOwn(this.#hearers, kind)) this.#strangers.ignore(`kind ${kind}`, from);
+    else {
+      const name = 'name' in message ? message.name : kind;
+      this.#strangers.guard(name, from, () => this.#hearers[kind](message as never, from));
+    }
+  }
+
+  readonly #hearers: {
+    readonly [K in Message['kind']]: (message: Extract<Message, { kind: K }>, from: string) => void;
+  } = {
+    tell: ({ name, body, by }, from) => {
+      if (this.#knows(name, from)) this.#listener?.told(name, body, nameOf(from, by));
+    },
+    ask: (message, from) => void this.#answer(message, from),
+    gone: ({ by }, from) => this.#listener?.gone(nameOf(from, by)),
+    reply: (message, from) => {
+      if (message.to === this.#bus.node) this.#take(message, from);
+    },
+  };
+
+  #knows(name: string, from: string): boolean {
+    if (this.#listener?.knows(name) === true) return true;
+    this.#strangers.ignore(`name ${name}`, from);
+    return false;
   }
 
   async #answer({ id, name, body, by }: Extract<Message, { kind: 'ask' }>, from: string): Promise<void> {
-    const replies = (await this.#listener?.asked(name, body, nameOf(from, by))) ?? [];
+    const isKnown = this.#knows(name, from);
+    const replies = (isKnown && (await this.#listener?.asked(name, body, nameOf(from, by)))) || [];
     this.#bus.send(encode({ kind: 'reply', id, to: from, replies }));
   }
 
@@ -143,19 +191,14 @@ export function peersBy<C extends PeerCalls<C>>(line: BusLine): Peers<C> {
 /** Such a gateway, as others ask and tell it. */
 export function answeredBy<C extends PeerCalls<C>>(
   handlers: PeerHandlers<C>,
-): Pick<LineListener, 'told' | 'asked'> {
-  const handlerOf = (name: string) =>
-    // Another version may say what this one does not know.
-    (Object.hasOwn(handlers, name) ? handlers[name as keyof C] : undefined) as
-      | ((body: unknown, from: string) => unknown)
-      | undefined;
+): Pick<LineListener, 'knows' | 'told' | 'asked'> {
+  const handlerOf = (name: string) => handlers[name as keyof C] as (body: unknown, from: string) => unknown;
   return {
-    told: (name, body, from) => void handlerOf(name)?.(body, from),
+    knows: (name) => Object.hasOwn(handlers, name),
+    told: (name, body, from) => void handlerOf(name)(body, from),
     asked: async (name, body, from) => {
-      const handler = handlerOf(name);
-      if (handler === undefined) return [];
       try {
-        return [await handler(body, from)];
+        return [await handlerOf(name)(body, from)];
       } catch {
         return [];
       }
@@ -175,9 +218,12 @@ function byOf(by: string | undefined): { readonly by?: string } {
 const isUndefined = '$undefined';
 
 function encode(message: Message): string {
-  return JSON.stringify(message, (_, value) => (value === undefined ? isUndefined : value));
+  const versioned: Message & Versioned = { ...message, version: protocolVersion };
+  return JSON.stringify(versioned, (_, value) => (value === undefined ? isUndefined : value));
 }
 
-function decode(text: string): Message {
-  return JSON.parse(text, (_, value) => (value === isUndefined ? undefined : value)) as Message;
+function decode(text: string): Message & Versioned {
+  const message: unknown = JSON.parse(text, (_, value) => (value === isUndefined ? undefined : value));
+  if (typeof message !== 'object' || message === null) throw new TypeError('no message');
+  return message as Message & Versioned;
 }

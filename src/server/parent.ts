@@ -66,7 +66,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
   const metrics = createMetrics();
   const storage = await createStorage({ config, metrics });
   const { engine, broker } = storage;
-  const line = engine.bus && new BusLine(engine.bus);
+  const line = engine.bus && new BusLine(engine.bus, log);
   const links = new Map<string, WorkerLink>();
   const hub = new EngineHub({
     engine,
@@ -90,6 +90,8 @@ export async function startParent(config: Config, options: ParentOptions): Promi
     for (const [node, link] of links) if (node !== except) link.tell(name, body);
   };
   line?.listen({
+    // The workers know.
+    knows: () => true,
     told: (name, body, from) => tellAll('peerTold', [name, body, from]),
     asked: (name, body, from) => askAll(from, name, body),
     gone: (node) => tellAll('peerGone', node),

@@ -14,6 +14,7 @@ import { WorkerEngine } from '../workers/worker-engine.ts';
 import { parentChannel } from '../workers/worker-process.ts';
 import type { SharedListening } from './listeners.ts';
 import type { NodeCalls } from './node-calls.ts';
+import type { Strangers } from './strangers.ts';
 
 /** What a gateway gets from its parent where it is one of several workers. */
 export interface WorkerSite extends SharedListening {
@@ -32,6 +33,8 @@ export interface WorkerSite extends SharedListening {
 /** What a node does when it hears of others. */
 export interface Neighbour {
   readonly handlers: PeerHandlers<NodeCalls>;
+  /** Machines with another version may say what this one does not understand. */
+  readonly strangers: Strangers;
   /** Another node is gone; or a machine, and all nodes on it. */
   readonly gone: (node: string) => void;
   /** Other machines came: they and this node know nothing of each other. */
@@ -64,7 +67,6 @@ export async function joinParent(config: Config): Promise<Worker> {
   });
   let served: { readonly metrics: Metrics; readonly neighbour: Neighbour } | undefined;
   const handlersOf = (name: string) =>
-    // A machine with another version may say what this one does not know.
     (Object.hasOwn(served?.neighbour.handlers ?? {}, name)
       ? served?.neighbour.handlers[name as keyof NodeCalls]
       : undefined) as ((body: unknown, from: string) => unknown) | undefined;
@@ -73,7 +75,8 @@ export async function joinParent(config: Config): Promise<Worker> {
     drain: () => drain('asked by the parent process'),
     reload: () => reload(),
     metrics: async () => (await served?.metrics.registry.getMetricsAsJSON()) ?? [],
-    peerTold: ([name, body, from]) => void handlersOf(name)?.(body, from),
+    peerTold: ([name, body, from]) =>
+      served?.neighbour.strangers.guard(name, from, () => void handlersOf(name)?.(body, from)),
     peerAsked: ([name, body, from]) => {
       const handler = handlersOf(name);
       if (handler === undefined) throw new Error(`not ready to be asked ${name}`);

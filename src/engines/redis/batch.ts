@@ -13,11 +13,12 @@ export interface EncodedBatch {
   readonly args: readonly Argument[];
 }
 
-/** In the order in which the script takes them. */
+/** In the order in which the script takes them. `format`: of the data in Redis. */
 export function encodeBatch(
   { requests, forgets, acknowledged, unacknowledged }: Batch,
   keys: Keys,
   retention: (topic: string) => RedisRetention,
+  format: number,
 ): EncodedBatch {
   const topics = new Topics();
   const forgotten = forgets.flatMap(({ topic, position }) => [
@@ -26,7 +27,7 @@ export function encodeBatch(
     position.offset,
   ]);
   const idKeys: string[] = [];
-  const appended = requests.flatMap((request) => encodeRequest(request, topics, keys, idKeys));
+  const appended = requests.flatMap((request) => encodeRequest(request, format, topics, keys, idKeys));
   const names = topics.names();
   return {
     keys: [...names.flatMap((name) => [keys.content(name), keys.values(name)]), ...idKeys],
@@ -68,6 +69,7 @@ class Topics {
 
 function encodeRequest(
   { request, refusedForMs }: UpstreamRequest,
+  format: number,
   topics: Topics,
   keys: Keys,
   idKeys: string[],
@@ -77,7 +79,7 @@ function encodeRequest(
   if (messageId !== undefined) idKeys.push(keys.messageId(topic, messageId));
   const check = ifNewest !== undefined ? 'newest' : expected !== undefined ? 'expected' : '';
   const position = ifNewest ?? expected;
-  const { facts, body, cost } = encodeRecord(request);
+  const { facts, body, cost } = encodeRecord(request, format);
   return [
     ...[topics.number(topic), check, position?.epoch ?? '', position?.offset ?? 0],
     ...[key, removed === true ? '1' : ''],

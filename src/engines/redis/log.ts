@@ -13,6 +13,8 @@ export interface Reading {
   readonly windowMs: number;
   /** When a publication of this node was accepted; undefined: another node's. */
   readonly acceptedAtMs: (node: string, batch: number, index: number) => number | undefined;
+  /** An entry is of a kind that this version does not know. */
+  readonly unknown: (kind: string) => void;
 }
 
 export interface LogEntries {
@@ -35,9 +37,10 @@ export function readEntries(entries: readonly unknown[], reading: Reading): LogE
     const at = id.toString();
     if (previous !== last) throw new LogGap(`the log goes on after ${previous}, not after ${last}`);
     if (term !== reading.term) throw new LogGap('the log was begun anew');
-    // A kind that a newer version has added says nothing that this one could use.
     const read = Object.hasOwn(readers, kind) ? readers[kind as keyof typeof readers] : undefined;
-    if (read !== undefined) changes.push(read(rest, record, at, reading));
+    // What a newer version has added in a format that this one knows says nothing that it must know.
+    if (read === undefined) reading.unknown(kind);
+    else changes.push(read(rest, record, at, reading));
     last = at;
   }
   return { changes, last };

@@ -1,4 +1,5 @@
 import type { Mode } from '../../protocol/frames.ts';
+import type { Formats } from './formats.ts';
 
 /** How a Redis is reached. */
 export interface RedisServer {
@@ -32,6 +33,8 @@ export interface RedisOptions {
   readonly retention: (topic: string) => RedisRetention;
   /** A node that was not heard of for so long counts as gone. Twice the time between two heartbeats at least. */
   readonly nodeTimeoutMs?: number | undefined;
+  /** Absent: those of this version. */
+  readonly formats?: Formats | undefined;
   /** Numberings of topics without content that are kept. */
   readonly numberingsMax?: number | undefined;
   /** Milliseconds since 1970 on a clock that does not jump. */

@@ -4,6 +4,7 @@ import type { BesideFields } from '../../protocol/publication.ts';
 import { type BesideKind, besideRows, draftBeside, type Kinds } from '../../protocol/publication.ts';
 import type { AppendRequest } from '../../topics/engine.ts';
 import { StoredPublication } from '../../topics/publication.ts';
+import { besideFlagsOf } from './formats.ts';
 
 /**
  * A publication as Redis keeps it: facts that its encoding does not say, then its protobuf bytes as they are in rings
@@ -20,21 +21,20 @@ export interface EncodedPublication {
   readonly cost: number;
 }
 
-export function encodeRecord({
-  fields,
-  publishedAtMs,
-  timestampMs,
-  acceptedAtMs,
-}: AppendRequest): EncodedPublication {
+/** `format`: of the data; what it does not know is left out. */
+export function encodeRecord(
+  { fields, publishedAtMs, timestampMs, acceptedAtMs }: AppendRequest,
+  format: number,
+): EncodedPublication {
   const publication = new StoredPublication(fields, 0, 0, publishedAtMs, acceptedAtMs, timestampMs);
   const encoded = publication.encoded(protobufCodec);
   // Tag and length; an offset of 0 is not written.
   const start = skipVarint(encoded, 1);
   const body = Buffer.from(encoded.buffer, encoded.byteOffset + start, encoded.length - start);
-  return { facts: factsOf(publication), body, cost: publication.bytes };
+  return { facts: factsOf(publication, besideFlagsOf(format)), body, cost: publication.bytes };
 }
 
-function factsOf({ publishedAtMs, apart }: StoredPublication): Buffer {
+function factsOf({ publishedAtMs, apart }: StoredPublication, allowed: number): Buffer {
   const head = Buffer.alloc(10);
   head[0] = recordVersion;
   head.writeDoubleLE(publishedAtMs, 2);
@@ -42,7 +42,7 @@ function factsOf({ publishedAtMs, apart }: StoredPublication): Buffer {
   const parts: Buffer[] = [head];
   for (const { name, storedBit } of besideRows) {
     const value = apart[name];
-    if (value === undefined) continue;
+    if (value === undefined || (allowed & (1 << storedBit)) === 0) continue;
     head[1] = (head[1] as number) | (1 << storedBit);
     parts.push(typeof value === 'string' ? textOf(value) : numberOf(value));
   }
@@ -63,7 +63,8 @@ function numberOf(value: number): Buffer {
   return bytes;
 }
 
-const knownFlags = besideRows.reduce((flags, { storedBit }) => flags | (1 << storedBit), 0);
+/** Of all rows: a test holds them to those of the newest format. */
+export const knownFlags = besideRows.reduce((flags, { storedBit }) => flags | (1 << storedBit), 0);
 
 interface Place {
   at: number;

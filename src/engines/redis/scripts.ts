@@ -310,7 +310,8 @@ if fence > 0 then
   redis.call('HSET', mine, 'fence', text(fence))
   redis.call('PEXPIRE', mine, 3600000)
 end
-return table.concat({ epoch, text(term), last, waitsUntil and 'census' or 'ready', table.concat(living, ',') }, ' ')
+local state = waitsUntil and 'census' or 'ready'
+return table.concat({ epoch, text(term), last, state, text(written), table.concat(living, ',') }, ' ')
 `;
 
 /** A topic at one point of the order: its head, its newest publications and its values. */

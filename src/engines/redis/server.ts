@@ -4,6 +4,7 @@ import { messageIdWindowMs } from '../../topics/message-id-budget.ts';
 import type { Acknowledgement, Picture, UpstreamHead } from '../replica/upstream.ts';
 import { type Argument, isRefusal, type RedisConnection } from './connection.ts';
 import { buryScript, countScript, silentScript } from './count-scripts.ts';
+import { FormatError, type Formats } from './formats.ts';
 import type { Keys } from './keys.ts';
 import type { RedisRetention } from './options.ts';
 import { commitScript, helloScript, loadScript, pictureScript } from './scripts.ts';
@@ -38,6 +39,8 @@ export interface Greeting {
   readonly last: string;
   /** It still waits to hear of other nodes. */
   readonly isWaiting: boolean;
+  /** The format of its data. */
+  readonly format: number;
   /** Nodes that were heard of lately. */
   readonly nodes: readonly string[];
 }
@@ -59,13 +62,6 @@ export interface ServerPicture extends Picture {
   readonly term: string;
   readonly last: string;
 }
-
-/**
- * The format of everything in Redis. The first node of a prefix decides; versions that know it can run side by side. A
- * version with another one keeps writing the old one to a Redis that has it.
- */
-const formatWritten = 1;
-const oldestFormat = 1;
 
 /** Messages that are kept for nodes that are away for a moment, about. */
 const messagesMax = 10_000;
@@ -92,26 +88,29 @@ export class Server {
   readonly #connection: RedisConnection;
   readonly #keys: Keys;
   readonly #nodeTimeoutMs: number;
+  readonly #formats: Formats;
 
   /** `nodeTimeoutMs`: a node counts as alive for so long after it was heard of. */
-  constructor(connection: RedisConnection, keys: Keys, nodeTimeoutMs: number) {
+  constructor(connection: RedisConnection, keys: Keys, nodeTimeoutMs: number, formats: Formats) {
     this.#connection = connection;
     this.#keys = keys;
     this.#nodeTimeoutMs = nodeTimeoutMs;
+    this.#formats = formats;
   }
 
   async hello({ node, epoch, seq, term, salt, fence }: Self): Promise<Greeting> {
     const { meta, log, heads, idle, acknowledged, nodes, census } = this.#keys;
     const keys = [meta, log, heads, idle, acknowledged, this.#keys.answers(node), nodes, census];
     const known = [node, epoch, seq, term === '' ? 0 : term, salt, fence];
-    const args = [...known, this.#nodeTimeoutMs, censusMs, formatWritten, oldestFormat];
+    const { oldest, newest } = this.#formats;
+    const args = [...known, this.#nodeTimeoutMs, censusMs, newest, oldest];
     const reply = String(await this.#run(scripts.hello, keys, args));
-    if (reply.startsWith('format'))
-      throw new Error(
-        `its data has the ${reply}; this version of Sluice reads ${oldestFormat} to ${formatWritten}`,
-      );
-    const [newEpoch = '', newTerm = '', last = '', state, living = ''] = reply.split(' ');
-    return { epoch: newEpoch, term: newTerm, last, isWaiting: state === 'census', nodes: living.split(',') };
+    if (reply.startsWith('format ')) throw new FormatError(Number(reply.slice(7)), this.#formats);
+    const [newEpoch = '', newTerm = '', last = '', state, format, living = ''] = reply.split(' ');
+    return {
+      ...{ epoch: newEpoch, term: newTerm, last, isWaiting: state === 'census' },
+      ...{ format: Number(format), nodes: living.split(',') },
+    };
   }
 
   /** The node is going. */

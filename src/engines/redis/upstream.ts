@@ -15,10 +15,11 @@ import { encodeBatch, readReply } from './batch.ts';
 import { RedisBus } from './bus.ts';
 import { connect, isRefusal, placesOf } from './connection.ts';
 import { RedisCounts } from './counts.ts';
+import { FormatError, formats as knownFormats } from './formats.ts';
 import { Keys } from './keys.ts';
 import { readEntries } from './log.ts';
 import type { RedisOptions } from './options.ts';
-import { answerSlots, Server, windowMs } from './server.ts';
+import { answerSlots, type Greeting, Server, windowMs } from './server.ts';
 
 /** Entries of the log that are kept, about: a node that is away for longer looks at everything anew. */
 const logMaxEntries = 10_000;
@@ -52,6 +53,8 @@ interface Link {
   readonly epoch: string;
   readonly former: Picture['former'];
   readonly term: string;
+  /** Of its data. */
+  readonly format: number;
   /** The entry of the log that was read last. */
   last: string;
   isOver: boolean;
@@ -82,6 +85,8 @@ export class RedisUpstream implements Upstream {
   /** Batches whose answer did not come. */
   readonly #unanswered = new Map<number, readonly UpstreamRequest[]>();
   readonly #fates = new WeakMap<AppendRequest, Fate>();
+  /** Kinds of log entries that newer versions have added. */
+  readonly #unknown = new Set<string>();
   readonly #closing = new AbortController();
   #joining: Promise<void> | undefined;
 
@@ -157,7 +162,7 @@ export class RedisUpstream implements Upstream {
 
   #encode(link: Link, number: number, batch: Batch) {
     const { meta, log, heads, idle, acknowledged } = this.#keys;
-    const { keys, args } = encodeBatch(batch, this.#keys, this.#options.retention);
+    const { keys, args } = encodeBatch(batch, this.#keys, this.#options.retention, link.format);
     const { numberingsMax = numberingsMaxDefault } = this.#options;
     return {
       keys: [meta, log, heads, idle, acknowledged, this.#keys.answers(this.#node), ...keys],
@@ -227,7 +232,7 @@ export class RedisUpstream implements Upstream {
       } catch (error) {
         signal?.throwIfAborted();
         const cause = error as Error;
-        if (performance.now() + delayMs > untilMs)
+        if (cause instanceof FormatError || performance.now() + delayMs > untilMs)
           throw new Error(`Redis can't be used at ${placesOf(this.#options.server)}: ${cause.message}`, {
             cause,
           });
@@ -237,7 +242,7 @@ export class RedisUpstream implements Upstream {
   }
 
   async #join(): Promise<void> {
-    const { server, nodeTimeoutMs = nodeTimeoutMsDefault } = this.#options;
+    const { server, nodeTimeoutMs = nodeTimeoutMsDefault, formats = knownFormats } = this.#options;
     let link: Link | undefined;
     let isOver = false;
     const ended = () => {
@@ -245,13 +250,13 @@ export class RedisUpstream implements Upstream {
       if (link !== undefined) this.#lose(link, new Error('the connection to Redis ended'));
     };
     const serverOf = async (role: 'commands' | 'tail') =>
-      new Server(await connect(server, role, ended), this.#keys, nodeTimeoutMs);
+      new Server(await connect(server, role, ended), this.#keys, nodeTimeoutMs, formats);
     const commands = await serverOf('commands');
     let tail: Server | undefined;
-    let nodes: readonly string[];
+    let greeting: Greeting;
     try {
       tail = await serverOf('tail');
-      nodes = await this.#greet(commands);
+      greeting = await this.#greet(commands);
       this.bus.last ??= await commands.lastMessage();
       await this.counts.joined(commands);
       await this.#settleUnanswered(commands);
@@ -261,7 +266,7 @@ export class RedisUpstream implements Upstream {
       const { epoch, former, term, seq, last } = picture;
       this.#heard = { epoch, term, seq };
       if (isOver) throw new Error('the connection to Redis ended');
-      link = { commands, tail, epoch, former, term, last, isOver: false };
+      link = { commands, tail, epoch, former, term, format: greeting.format, last, isOver: false };
     } catch (error) {
       this.counts.lost();
       commands.close();
@@ -272,16 +277,16 @@ export class RedisUpstream implements Upstream {
     }
     this.#link = link;
     this.#listener?.degraded(undefined);
-    this.#guard(() => this.bus.heardOf(nodes));
+    this.#guard(() => this.bus.heardOf(greeting.nodes));
     void this.#follow(link);
     void this.#keepGreeting(link);
   }
 
   /** Until the server has heard of all nodes that it waits for. */
-  async #greet(commands: Server): Promise<readonly string[]> {
+  async #greet(commands: Server): Promise<Greeting> {
     for (;;) {
-      const { isWaiting, nodes } = await commands.hello(this.#self());
-      if (!isWaiting) return nodes;
+      const greeting = await commands.hello(this.#self());
+      if (!greeting.isWaiting) return greeting;
       await after(censusPollMs, undefined, { signal: this.#closing.signal });
     }
   }
@@ -378,10 +383,21 @@ export class RedisUpstream implements Upstream {
         if (node !== this.#node) return undefined;
         return this.#recent.get(batch)?.[index]?.request.acceptedAtMs ?? 0;
       },
+      unknown: (kind) => this.#warnOf(kind),
     });
     link.last = last;
     this.#heard = { ...this.#heard, seq: Number.parseInt(last, 10) };
     this.#guard(() => this.#listener?.changes(changes));
+  }
+
+  /** Once for each kind. */
+  #warnOf(kind: string): void {
+    if (this.#unknown.has(kind)) return;
+    this.#unknown.add(kind);
+    process.emitWarning(
+      `The log in Redis has entries of the kind "${kind}", which this version does not know: a newer one runs beside it.`,
+      { type: 'SluiceWarning', code: 'SLUICE_NEWER_GATEWAY' },
+    );
   }
 
   /** What a listener does wrong is not the fault of Redis. */

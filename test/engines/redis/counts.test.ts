@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { connect } from '../../../src/engines/redis/connection.ts';
 import { RedisCounts } from '../../../src/engines/redis/counts.ts';
+import { formats } from '../../../src/engines/redis/formats.ts';
 import { Keys } from '../../../src/engines/redis/keys.ts';
 import { Server } from '../../../src/engines/redis/server.ts';
 import { type RedisProcess, startRedis } from '../../support/redis-server.ts';
@@ -19,6 +20,7 @@ beforeAll(async () => {
     await connect(single(redis.url), 'commands', () => undefined),
     new Keys('test'),
     nodeTimeoutMs,
+    formats,
   );
 });
 

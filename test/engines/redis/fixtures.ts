@@ -1,5 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import type { Formats } from '../../../src/engines/redis/formats.ts';
 import type { RedisServer } from '../../../src/engines/redis/options.ts';
 import { RedisUpstream } from '../../../src/engines/redis/upstream.ts';
 import { ReplicaEngine } from '../../../src/engines/replica/engine.ts';
@@ -80,13 +81,19 @@ export interface NodeOptions {
   readonly server: RedisServer;
   readonly prefix?: string;
   readonly minReplicas?: number;
+  readonly formats?: Formats;
 }
 
 /** Gateways without transports. */
-export async function openNode({ server, prefix = 'test', minReplicas = 0 }: NodeOptions): Promise<Node> {
+export async function openNode({
+  server,
+  prefix = 'test',
+  minReplicas = 0,
+  formats,
+}: NodeOptions): Promise<Node> {
   const retention = (topic: string) =>
     ({ ...ring, maxPublications: 1000, mode: topic.startsWith('state') ? 'state' : 'stream' }) as const;
-  const upstream = new RedisUpstream({ server, prefix, minReplicas, retention });
+  const upstream = new RedisUpstream({ server, prefix, minReplicas, retention, formats });
   const engine = new ReplicaEngine({ upstream });
   const feed = new StrictFeed();
   feed.engine = engine;

@@ -1,0 +1,79 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { besideFlagsOf, type Formats, formats } from '../../../src/engines/redis/formats.ts';
+import { knownFlags } from '../../../src/engines/redis/records.ts';
+import { type RedisProcess, startRedis } from '../../support/redis-server.ts';
+import { commandsTo, type Node, openNode, single, until } from './fixtures.ts';
+
+let redis: RedisProcess;
+let commands: ReturnType<typeof commandsTo>;
+let nodes: Node[] = [];
+
+/** A version of the gateway, by the formats that it knows. */
+async function open(oldest: number, newest: number): Promise<Node> {
+  const node = await openNode({ server: single(redis.url), formats: { oldest, newest } satisfies Formats });
+  nodes.push(node);
+  return node;
+}
+
+const formatOf = () => commands.hget('{test}:meta', 'format');
+
+beforeAll(async () => {
+  redis = await startRedis();
+  commands = commandsTo(redis.url);
+});
+beforeEach(() => commands.flushall());
+afterEach(async () => {
+  await Promise.all(nodes.map(({ engine }) => engine.close()));
+  nodes = [];
+});
+afterAll(async () => {
+  commands.disconnect();
+  await redis.remove();
+});
+
+test('versions that know the format of the data run side by side, in that format', async () => {
+  const old = await open(1, 1);
+  const next = await open(1, 2);
+  await next.publish('a', '1', { timestampMs: 5 });
+  await old.publish('a', '2');
+  await until(() => [old, next].every(({ feed }) => feed.topics.get('a')?.offset === 2), old, next);
+  expect(old.feed.topics.get('a')).toEqual(next.feed.topics.get('a'));
+  expect(await formatOf()).toBe('1');
+});
+
+test('a version that does not know the format refuses to start, at once, and changes nothing', async () => {
+  await open(1, 2);
+  const startedMs = performance.now();
+  await expect(open(1, 1)).rejects.toThrow(
+    `Redis can't be used at 127.0.0.1:${redis.port}: its data has the format 2, and this version of Sluice knows format 1: use the version that wrote it, or another --redis-prefix`,
+  );
+  await expect(open(3, 4)).rejects.toThrow('the format 2, and this version of Sluice knows formats 3 to 4');
+  expect(performance.now() - startedMs).toBeLessThan(2000);
+  expect(await formatOf()).toBe('2');
+});
+
+test('a kind of log entry that it does not know is skipped, with one warning', async () => {
+  const node = await open(1, 1);
+  await node.publish('a', '1');
+  const warnings: string[] = [];
+  const warned = ({ message }: Error) => warnings.push(message);
+  process.on('warning', warned);
+  const term = await commands.hget('{test}:meta', 'term');
+  for (const [id, last] of [
+    ['1-1', '1-0'],
+    ['1-2', '1-1'],
+  ] as const) {
+    await commands.xadd('{test}:log', id, 'm', `${last} ${term} x more`, 'r', 'record', 'more', 'fields');
+    await commands.hset('{test}:meta', 'last', id, 'minor', id.slice(2));
+  }
+  await node.publish('a', '2');
+  await until(() => node.feed.topics.get('a')?.offset === 2, node);
+  process.off('warning', warned);
+  expect(warnings).toEqual([expect.stringContaining('entries of the kind "x"')]);
+  expect([node.feed.cause, node.feed.faults]).toEqual([undefined, []]);
+});
+
+test('every member of a record is written in the newest format: a new one takes a new format', () => {
+  expect(besideFlagsOf(formats.newest)).toBe(knownFlags);
+  expect(besideFlagsOf(2)).toBe(besideFlagsOf(1));
+});

@@ -1,0 +1,80 @@
+import { beforeEach, expect, test } from 'vitest';
+import { answeredBy, BusLine } from '../../src/server/bus-line.ts';
+import type { BusListener } from '../../src/topics/engine.ts';
+
+let bus: BusListener;
+let line: BusLine;
+const sent: Record<string, unknown>[] = [];
+const logged: unknown[] = [];
+const told: unknown[] = [];
+
+beforeEach(() => {
+  for (const list of [sent, logged, told]) list.length = 0;
+  const node = 'here';
+  line = new BusLine(
+    {
+      node,
+      listen: (listener) => {
+        bus = listener;
+      },
+      send: (text) => sent.push(JSON.parse(text)) > 0,
+    },
+    { warn: (line: unknown) => logged.push(line) },
+  );
+  const handlers = {
+    note: (body: { readonly items: readonly string[] }) => void told.push(...body.items),
+    count: (body: number) => body + 1,
+  };
+  line.listen({ ...answeredBy(handlers), gone: (name) => told.push(`gone ${name}`), came: () => undefined });
+  bus.nodes(['there']);
+});
+
+const hear = (message: unknown) => bus.message(JSON.stringify(message), 'there');
+
+test('a message says the version of the protocol', async () => {
+  line.tell('note', { items: [] });
+  expect(sent).toEqual([{ kind: 'tell', name: 'note', body: { items: [] }, version: 1 }]);
+});
+
+test('messages of this version and of one that said none are heard, whatever more they say', async () => {
+  hear({ kind: 'tell', name: 'note', body: { items: ['a'], more: 1 }, by: '2', more: 1 });
+  hear({ kind: 'tell', name: 'note', body: { items: ['b'] }, version: 1 });
+  hear({ kind: 'gone', by: '2', version: 1 });
+  expect([told, logged]).toEqual([['a', 'b', 'gone there/2'], []]);
+});
+
+test('those of a newer version, and what this one does not know, are ignored and logged once each', async () => {
+  for (let times = 0; times < 2; times++) {
+    hear({ kind: 'tell', name: 'note', body: { items: ['a'] }, version: 2 });
+    hear({ kind: 'shout', name: 'note' });
+    hear({ kind: 'tell', name: 'toString', body: 1 });
+    hear({ kind: 'tell', name: 'note', body: { things: ['a'] } });
+    hear(null);
+    bus.message('not JSON', 'there');
+  }
+  expect(told).toEqual([]);
+  expect(logged).toEqual(
+    [
+      'version 2',
+      'kind shout',
+      'name toString',
+      "note: Cannot read properties of undefined (reading 'Symbol(Symbol.iterator)')",
+      'no JSON',
+    ].map((what) => ({
+      from: 'there',
+      what: what.startsWith('note') ? expect.stringMatching(/^note: /) : what,
+    })),
+  );
+});
+
+test('a question that it does not know has no replies, so that its asker need not wait', async () => {
+  hear({ kind: 'ask', id: 1, name: 'count', body: 1 });
+  hear({ kind: 'ask', id: 2, name: 'other', body: 1 });
+  await expect.poll(() => sent.length).toBe(2);
+  const replies = sent.map(({ id, replies }) => [id, replies]).toSorted();
+  expect(replies).toEqual([
+    [1, [2]],
+    [2, []],
+  ]);
+  expect(logged).toEqual([{ from: 'there', what: 'name other' }]);
+});
