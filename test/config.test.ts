@@ -369,6 +369,17 @@ describe('the checks across options', () => {
     expect(faultsOf({ flags })).toEqual([expect.stringContaining(fault)]);
   });
 
+  test('of Redis: the certificate has its key, and TLS its files', () => {
+    const redis = ['rediss://127.0.0.1:6379'];
+    expect(faultsOf({ flags: { redis, redisCertFile: 'a.pem' } })).toEqual([
+      'redisCertFile and redisKeyFile belong together: give both',
+    ]);
+    expect(faultsOf({ flags: { redisCaFile: 'ca.pem' } })).toEqual([
+      'redisCaFile, redisCertFile and redisKeyFile are for TLS, which only rediss:// speaks',
+    ]);
+    expect(faultsOf({ flags: { redis, redisCaFile: 'ca.pem' } })).toEqual([]);
+  });
+
   test('refuse to refresh a stream', () => {
     expect(faultsOf({ file: fileOf('namespaces: {tick: {refreshMs: 1000}}') })).toEqual([
       expect.stringContaining('namespaces.tick: refreshMs is for the mode state'),

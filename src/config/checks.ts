@@ -81,6 +81,19 @@ function hookFault(config: Config): string | undefined {
   return `${named} needs hookSecret, by which its requests are signed`;
 }
 
+/** How Redis is reached by TLS. */
+function redisFaults({ redis, redisCaFile, redisCertFile, redisKeyFile }: Config): (string | undefined)[] {
+  const files = [redisCaFile, redisCertFile, redisKeyFile].filter((file) => file !== '');
+  return [
+    (redisCertFile === '') === (redisKeyFile === '')
+      ? undefined
+      : 'redisCertFile and redisKeyFile belong together: give both',
+    files.length === 0 || redis.some((url) => url.startsWith('rediss:'))
+      ? undefined
+      : 'redisCaFile, redisCertFile and redisKeyFile are for TLS, which only rediss:// speaks',
+  ];
+}
+
 /** A history must fit into the total and hold a publication; batches must fit into the backpressure. */
 function ringFaults(config: Config, own: Pick<Config, 'topicHistoryMaxBytes' | 'batchMaxBytes'>): string[] {
   const faults = [];
@@ -135,6 +148,7 @@ export function crossFaults(config: Config): string[] {
     atLeast(config, 'requestsMaxBytes', 'requestsMaxBytesPerClient'),
     ...tokenFaults(config),
     hookFault(config),
+    ...redisFaults(config),
     config.sync && config.engine !== 'lmdb' ? `sync is for the engine lmdb, not ${config.engine}` : undefined,
   ];
   return [...sizes.filter((fault) => fault !== undefined), ...allRingFaults(config)];

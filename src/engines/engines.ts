@@ -33,6 +33,11 @@ export const engines: Readonly<
         username: config.redisUsername || undefined,
         password: config.redisPassword,
         timeoutMs: config.redisTimeoutMs,
+        tlsFiles: {
+          ca: config.redisCaFile || undefined,
+          cert: config.redisCertFile || undefined,
+          key: config.redisKeyFile || undefined,
+        },
       };
       const upstream = new RedisUpstream({
         server,

@@ -25,6 +25,17 @@ export async function startRedis(...options: string[]): Promise<RedisProcess> {
   return run(folder, port, [...args, '--save', '', ...options], 'Ready to accept connections');
 }
 
+/** One that speaks TLS only, to clients that show a certificate which the same authority has signed. */
+export async function startTlsRedis(
+  { cert, key }: { readonly cert: string; readonly key: string },
+  ...options: string[]
+): Promise<RedisProcess> {
+  const { folder, port, args } = await place();
+  const tls = ['--tls-port', String(port), '--port', '0', '--tls-cert-file', cert, '--tls-key-file', key];
+  const all = [...args, '--save', '', ...tls, '--tls-ca-cert-file', cert, ...options];
+  return run(folder, port, all, 'Ready to accept connections');
+}
+
 /** One that watches the master at this port, calls it `main`, and replaces it once it is gone for 1.5 seconds. */
 export async function startSentinel(masterPort: number): Promise<RedisProcess> {
   const { folder, port, args } = await place();

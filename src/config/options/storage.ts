@@ -1,6 +1,6 @@
 import { namespaceKinds } from '../namespaces.ts';
 import { boolean, bytes, choice, integer, list, redisUrlFault, secretText, text } from '../values.ts';
-import { count, KiB, MiB, option } from './option.ts';
+import { count, filePath, KiB, MiB, option } from './option.ts';
 
 /** Where topics are stored, and how much of them. */
 export const storageOptions = {
@@ -46,6 +46,13 @@ export const storageOptions = {
     'Engine redis: user of the server that Sentinels know. Otherwise the URLs say it.',
   ),
   redisPassword: option(secretText(1), undefined, 'Engine redis: password of that user.', { secret: true }),
+  redisCaFile: option(
+    filePath,
+    '',
+    'Engine redis, with TLS: certificates (PEM) of the authorities that sign those of Redis; absent: the authorities that Node knows.',
+  ),
+  redisCertFile: option(filePath, '', 'Engine redis, with TLS: certificate (PEM) that this gateway shows.'),
+  redisKeyFile: option(filePath, '', 'Engine redis, with TLS: key (PEM) of that certificate.'),
   redisPrefix: option(
     text(
       'TEXT',

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { type RedisOptions as ClientOptions, Cluster, Redis } from 'ioredis';
-import type { RedisServer } from './options.ts';
+import type { RedisServer, TlsFiles } from './options.ts';
 
 export type Argument = string | number | Buffer;
 
@@ -15,13 +17,18 @@ export function isRefusal(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError';
 }
 
+/** Whether Redis does not let this user in, or not do what a gateway has to. */
+export function refusesUser(error: Error): boolean {
+  return /^(?:WRONGPASS|NOAUTH|NOPERM)/.test(error.message);
+}
+
 /** Resolves when it is ready; rejects with what went wrong. `ended` is called once it is over, however it ends. */
-export function connect(
+export async function connect(
   server: RedisServer,
   role: 'commands' | 'tail',
   ended: () => void,
 ): Promise<RedisConnection> {
-  const client = clientOf(server, role);
+  const client = clientOf({ ...server, tls: readFiles(server.tlsFiles) }, role);
   return new Promise((resolve, reject) => {
     let cause: Error = new Error('the connection ended');
     client.on('error', (error: Error) => {
@@ -48,23 +55,39 @@ export function connect(
 /** Where it is, without credentials. */
 export function placesOf({ urls }: RedisServer): string {
   return urls
-    .map(addressOf)
+    .map((url) => addressOf(url))
     .map(({ host, port }) => `${host}:${port}`)
     .join(', ');
 }
 
+interface Tls {
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+}
+
+type ReachedServer = RedisServer & { readonly tls: Tls };
+
+function readFiles({ ca, cert, key }: TlsFiles = {}): Tls {
+  return {
+    ...(ca !== undefined && { ca: readFileSync(ca) }),
+    ...(cert !== undefined && { cert: readFileSync(cert) }),
+    ...(key !== undefined && { key: readFileSync(key) }),
+  };
+}
+
 const never = () => null;
 
-function clientOf(server: RedisServer, role: 'commands' | 'tail'): Redis | Cluster {
+function clientOf(server: ReachedServer, role: 'commands' | 'tail'): Redis | Cluster {
   const common = commonOptions(server, role);
   const [url = ''] = server.urls;
-  if (server.kind === 'single') return new Redis({ ...common, ...addressOf(url) });
+  if (server.kind === 'single') return new Redis({ ...common, ...addressOf(url, server.tls) });
   if (server.kind === 'sentinel') {
-    const { tls, username, password } = addressOf(url);
+    const { tls, username, password } = addressOf(url, server.tls);
     return new Redis({
       ...common,
       name: server.sentinelName,
-      sentinels: server.urls.map(addressOf).map(({ host, port }) => ({ host, port })),
+      sentinels: server.urls.map((each) => addressOf(each)).map(({ host, port }) => ({ host, port })),
       ...(username !== undefined && { sentinelUsername: username }),
       ...(password !== undefined && { sentinelPassword: password }),
       ...(tls !== undefined && { tls, sentinelTLS: tls, enableTLSForSentinelMode: true }),
@@ -73,13 +96,13 @@ function clientOf(server: RedisServer, role: 'commands' | 'tail'): Redis | Clust
       failoverDetector: true,
     });
   }
-  const { tls, username, password } = addressOf(url);
+  const { tls, username, password } = addressOf(url, server.tls);
   const credentials = {
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
   };
   return new Cluster(
-    server.urls.map(addressOf).map(({ host, port }) => ({ host, port })),
+    server.urls.map((each) => addressOf(each)).map(({ host, port }) => ({ host, port })),
     {
       lazyConnect: true,
       enableOfflineQueue: false,
@@ -117,10 +140,10 @@ interface Address {
   readonly db?: number;
   readonly username?: string;
   readonly password?: string;
-  readonly tls?: { readonly servername: string };
+  readonly tls?: Tls & { readonly servername?: string };
 }
 
-function addressOf(text: string): Address {
+function addressOf(text: string, tls: Tls = {}): Address {
   const { protocol, hostname, port, pathname, username, password } = new URL(text);
   const host = hostname.replace(/^\[(.*)\]$/, '$1');
   const db = Number(pathname.slice(1));
@@ -130,6 +153,7 @@ function addressOf(text: string): Address {
     ...(db > 0 && { db }),
     ...(username !== '' && { username: decodeURIComponent(username) }),
     ...(password !== '' && { password: decodeURIComponent(password) }),
-    ...(protocol === 'rediss:' && { tls: { servername: host } }),
+    // An address is no name that a server could be asked for.
+    ...(protocol === 'rediss:' && { tls: { ...tls, ...(isIP(host) === 0 && { servername: host }) } }),
   };
 }

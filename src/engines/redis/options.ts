@@ -15,6 +15,17 @@ export interface RedisServer {
   readonly password: string | undefined;
   /** After so long without an answer the connection counts as lost. */
   readonly timeoutMs: number;
+  /** Where TLS is spoken. They are read for each connection. */
+  readonly tlsFiles?: TlsFiles | undefined;
+}
+
+/** Paths of PEM files. */
+export interface TlsFiles {
+  /** Absent: the authorities that Node knows. */
+  readonly ca?: string | undefined;
+  /** The certificate that the gateway shows, and its key; absent: none. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
 }
 
 export interface RedisRetention {

@@ -13,7 +13,7 @@ import {
 } from '../replica/upstream.ts';
 import { encodeBatch, readReply } from './batch.ts';
 import { RedisBus } from './bus.ts';
-import { connect, isRefusal, placesOf } from './connection.ts';
+import { connect, isRefusal, placesOf, refusesUser } from './connection.ts';
 import { RedisCounts } from './counts.ts';
 import { FormatError, formats as knownFormats } from './formats.ts';
 import { Keys } from './keys.ts';
@@ -232,7 +232,7 @@ export class RedisUpstream implements Upstream {
       } catch (error) {
         signal?.throwIfAborted();
         const cause = error as Error;
-        if (cause instanceof FormatError || performance.now() + delayMs > untilMs)
+        if (isFinal(cause) || performance.now() + delayMs > untilMs)
           throw new Error(`Redis can't be used at ${placesOf(this.#options.server)}: ${cause.message}`, {
             cause,
           });
@@ -411,6 +411,23 @@ export class RedisUpstream implements Upstream {
     }
   }
 }
+
+/** What does not pass by itself: the data, a credential, a certificate or a file is another one than is wanted. */
+function isFinal(cause: Error): boolean {
+  const { code = '' } = cause as NodeJS.ErrnoException;
+  return cause instanceof FormatError || refusesUser(cause) || finalCodes.has(code);
+}
+
+const finalCodes: ReadonlySet<string> = new Set([
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'EACCES',
+  'ENOENT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
 
 /** Refusals that pass without a new connection. */
 function isPassing({ message }: Error): boolean {

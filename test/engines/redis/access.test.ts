@@ -1,0 +1,72 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { RedisServer } from '../../../src/engines/redis/options.ts';
+import { makeCertificate } from '../../support/certificate.ts';
+import { type RedisProcess, startTlsRedis } from '../../support/redis-server.ts';
+import { openNode, single, until } from './fixtures.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-tls-'));
+const files = makeCertificate(folder, 'redis');
+const { cert, key } = files;
+const page = readFileSync(join(import.meta.dirname, '../../../src/engines/redis/REDIS.md'), 'utf8');
+/** What the page says of the user, for the prefix of these tests. */
+const rules = (/ACL SETUSER sluice (.*)/.exec(page)?.[1] ?? '').replace('{sluice}', '{test}').split(' ');
+let redis: RedisProcess;
+let admin: Redis;
+
+beforeAll(async () => {
+  const users = [
+    ['default', 'off'],
+    ['sluice', ...rules],
+    ['poor', 'on', '>SECRET', '~{test}:*', '+@read', '+info', '+client|setname'],
+    ['admin', 'on', '>SECRET', '+@all', '~*'],
+  ];
+  redis = await startTlsRedis(files, ...users.flatMap((user) => ['--user', ...user]));
+  const tls = { ca: readFileSync(cert), cert: readFileSync(cert), key: readFileSync(key) };
+  admin = new Redis({ port: redis.port, username: 'admin', password: 'SECRET', tls });
+});
+afterAll(async () => {
+  admin.disconnect();
+  await redis.remove();
+  rmSync(folder, { recursive: true });
+});
+
+const server = (user: string, tlsFiles: RedisServer['tlsFiles'] = { ca: cert, cert, key }): RedisServer => ({
+  ...single(`rediss://${user}@127.0.0.1:${redis.port}`),
+  tlsFiles,
+});
+
+test('nodes reach a Redis by TLS, with a certificate of their own and as a user with few rights', async () => {
+  const nodes = [
+    await openNode({ server: server('sluice:SECRET') }),
+    await openNode({ server: server('sluice:SECRET') }),
+  ];
+  const [a, b] = nodes as [(typeof nodes)[0], (typeof nodes)[0]];
+  await a.publish('a', '1', { messageId: 'once' });
+  await b.publish('state', '2', { key: 'k' });
+  await until(() => b.feed.topics.get('a')?.offset === 1 && a.feed.topics.has('state'), a, b);
+  a.engine.acknowledge('a', 'alice', { epoch: a.feed.topics.get('a')?.epoch ?? '', offset: 1 });
+  a.engine.forget('state');
+  await a.publish('a', '2');
+  const c = await openNode({ server: server('sluice:SECRET') });
+  expect(c.feed.topics.get('a')).toMatchObject({ offset: 2 });
+  for (const { feed, engine } of [a, b, c]) {
+    expect([feed.cause, feed.faults]).toEqual([undefined, []]);
+    await engine.close();
+  }
+  expect(await admin.acl('LOG')).toEqual([]);
+});
+
+test.each([
+  ['a wrong password', 'sluice:wrong', undefined, 'WRONGPASS'],
+  ['an authority that it does not know', 'sluice:SECRET', {}, 'self-signed certificate'],
+  ['a file that is not there', 'sluice:SECRET', { ca: join(folder, 'none') }, 'ENOENT'],
+  ['a right that it lacks', 'poor:SECRET', undefined, 'NOPERM'],
+])('with %s a node does not start, and says why at once', async (_, user, tlsFiles, why) => {
+  const startedMs = performance.now();
+  await expect(openNode({ server: server(user, tlsFiles) })).rejects.toThrow(why);
+  expect(performance.now() - startedMs).toBeLessThan(4000);
+});
