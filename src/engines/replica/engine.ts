@@ -238,6 +238,7 @@ export class ReplicaEngine implements Engine {
     if (this.#isAway) this.#refuse();
     while (this.#underWay < batchesAtOnce && this.#hasWork) {
       const queued = this.#withoutAnswered(this.#queue.take(requestsPerBatch));
+      if (queued.length === 0 && !this.#unsent.has) continue;
       const { requests, settle } = this.#ids.charge(queued, this.#nowMs());
       this.#track(this.#commit({ requests, ...this.#unsent.take() }, queued, settle));
     }

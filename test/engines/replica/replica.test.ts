@@ -1,0 +1,187 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { request } from '../contract/harness.ts';
+import { openNode, ScriptedUpstream, succeeded } from './scripted.ts';
+
+const codesOf = (outcomes: readonly { ok: boolean; error?: { code: string } }[]) =>
+  outcomes.map((outcome) => (outcome.ok ? 'ok' : outcome.error?.code));
+
+describe('what a node hears', () => {
+  test('comes in the order of the commits over all topics, runs of one topic together', async () => {
+    const upstream = new ScriptedUpstream();
+    const { engine, heard } = await openNode(upstream);
+    upstream.publish('a a b a b b');
+    upstream.tell(0, 1);
+    upstream.tell(1);
+    expect(heard).toEqual(['a 1-1', 'a 2-2', 'b 1-1', 'a 3-3', 'b 2-3']);
+    expect(engine.seq).toBe(6);
+  });
+
+  test('is told once, though it is told again', async () => {
+    const upstream = new ScriptedUpstream();
+    const { heard } = await openNode(upstream);
+    upstream.publish('a a a');
+    upstream.tell(0, 2);
+    upstream.tell(0);
+    expect(heard).toEqual(['a 1-2', 'a 3-3']);
+  });
+
+  test('is filled where something is missing, in the order of the commits, before anything new', async () => {
+    const upstream = new ScriptedUpstream();
+    const { heard } = await openNode(upstream);
+    upstream.publish('a b');
+    upstream.tell(0);
+    upstream.publish('a b a c');
+    await upstream.show();
+    upstream.publish('a');
+    upstream.tell(6);
+    expect(heard).toEqual(['a 1-1', 'b 1-1', 'a 2-2', 'b 2-2', 'a 3-3', 'c 1-1', 'a 4-4']);
+    expect(upstream.loaded.sort()).toEqual(['a', 'b', 'c']);
+  });
+
+  test('names what is missing and no longer kept, and goes on with what there is', async () => {
+    const upstream = new ScriptedUpstream();
+    const { heard } = await openNode(upstream);
+    upstream.publish('a b');
+    upstream.tell(0);
+    upstream.publish('a a a b');
+    upstream.keptFrom.set('a', 4);
+    await upstream.show();
+    upstream.publish('a');
+    upstream.tell(6);
+    expect(heard).toEqual(['a 1-1', 'b 1-1', 'reset a 4 with 4-4', 'b 2-2', 'a 5-5']);
+  });
+
+  test('is as it was where the upstream dies while it is filled, and whole after the next picture', async () => {
+    const upstream = new ScriptedUpstream();
+    const { engine, heard } = await openNode(upstream);
+    upstream.publish('a b');
+    upstream.tell(0);
+    upstream.publish('a b');
+    upstream.beforeLoad = (topic) => {
+      if (topic === 'b') throw new Error('gone');
+    };
+    await expect(upstream.show()).rejects.toThrow('gone');
+    expect([heard, engine.seq]).toEqual([['a 1-1', 'b 1-1'], 2]);
+    upstream.beforeLoad = () => undefined;
+    upstream.publish('a');
+    await upstream.show();
+    expect([heard.slice(2), engine.seq]).toEqual([['a 2-2', 'b 2-2', 'a 3-3'], 5]);
+  });
+
+  test('of a topic that is being loaded is in what was loaded, or comes after it', async () => {
+    const upstream = new ScriptedUpstream();
+    upstream.publish('a a');
+    const { engine, heard } = await openNode(upstream);
+    upstream.beforeLoad = () => {
+      upstream.publish('a');
+      upstream.tell(2);
+    };
+    const stored = await engine.load('a');
+    upstream.publish('a');
+    upstream.tell(3);
+    expect([stored?.offset, stored?.publications.map(({ offset }) => offset)]).toEqual([3, [1, 2, 3]]);
+    expect(heard).toEqual(['a 4-4']);
+    expect(await engine.load('a')).toBeUndefined();
+  });
+
+  test('of a topic that it has not loaded waits for that', async () => {
+    const upstream = new ScriptedUpstream();
+    upstream.publish('a');
+    const { engine, heard } = await openNode(upstream);
+    upstream.publish('a a');
+    upstream.tell(1, 2);
+    expect([heard, [...engine.names()]]).toEqual([[], ['a']]);
+    const stored = await engine.load('a');
+    upstream.tell(2);
+    // More was stored by then than the node had heard of.
+    expect([stored?.offset, heard]).toEqual([2, ['a 3-3']]);
+  });
+});
+
+describe('what a node asks for', () => {
+  test('is answered once it has heard of it', async () => {
+    const upstream = new ScriptedUpstream();
+    const { engine, heard } = await openNode(upstream);
+    const outcomes = engine.append([request('a'), request('a')]);
+    await turn();
+    upstream.publish('b a a');
+    upstream.asked[0]?.answer({ epoch: 'commits', seq: 3, outcomes: [succeeded('a', 1), succeeded('a', 2)] });
+    await turn();
+    const settled: string[] = [];
+    void outcomes.then(() => settled.push(...heard));
+    await turn();
+    upstream.tell(0, 2);
+    await turn();
+    expect(settled).toEqual([]);
+    upstream.tell(2);
+    expect(await outcomes).toMatchObject([{ offset: 1 }, { offset: 2 }]);
+    expect(settled).toEqual(['b 1-1', 'a 1-1', 'a 2-2']);
+  });
+
+  test('is refused at once while the upstream is away', async () => {
+    const upstream = new ScriptedUpstream();
+    const { engine, heard } = await openNode(upstream);
+    upstream.away(new Error('no route'));
+    expect(codesOf(await engine.append([request('a')]))).toEqual(['engine_unavailable']);
+    expect([upstream.asked, engine.isAway]).toEqual([[], true]);
+    upstream.away(undefined);
+    void engine.append([request('a')]);
+    await turn();
+    expect([upstream.asked.length, heard]).toEqual([1, ['no route', 'back']]);
+  });
+
+  test('was answered before the upstream went: the same request gets that answer, and is not done again', async () => {
+    const upstream = new ScriptedUpstream();
+    const { engine } = await openNode(upstream);
+    const asked = request('a');
+    const first = engine.append([asked]);
+    await turn();
+    upstream.publish('a');
+    upstream.asked[0]?.answer({ epoch: 'commits', seq: 1, outcomes: [succeeded('a', 1)] });
+    await turn();
+    upstream.away(new Error('no route'));
+    expect(codesOf(await first)).toEqual(['engine_unavailable']);
+    upstream.away(undefined);
+    const second = engine.append([asked]);
+    await turn();
+    await upstream.show();
+    expect(await second).toMatchObject([{ ok: true, offset: 1 }]);
+    expect(upstream.asked).toHaveLength(1);
+  });
+
+  test('and that the upstream has lost with its newest commits fails, and is asked for again', async () => {
+    const upstream = new ScriptedUpstream();
+    const { engine } = await openNode(upstream);
+    const asked = request('a');
+    const first = engine.append([asked]);
+    await turn();
+    upstream.asked[0]?.answer({ epoch: 'commits', seq: 1, outcomes: [succeeded('a', 1)] });
+    await turn();
+    upstream.epoch = 'others';
+    upstream.former = { epoch: 'commits', keptSeq: 0 };
+    await upstream.show();
+    expect(codesOf(await first)).toEqual(['engine_unavailable']);
+    void engine.append([asked]);
+    await turn();
+    expect(upstream.asked).toHaveLength(2);
+  });
+
+  test('goes in few batches of bounded size; the rest waits, in order', async () => {
+    const upstream = new ScriptedUpstream();
+    const { engine } = await openNode(upstream);
+    const all = Array.from({ length: 5000 }, () => request('a'));
+    const outcomes = engine.append(all);
+    await turn();
+    expect(upstream.asked.map(({ batch }) => batch.requests.length)).toEqual(Array(8).fill(500));
+    upstream.asked[0]?.fail();
+    await turn();
+    expect(upstream.asked).toHaveLength(9);
+    for (let i = 1; i < 10; i++) {
+      upstream.asked[i]?.fail();
+      await turn();
+    }
+    expect(upstream.asked.flatMap(({ batch }) => batch.requests.map((each) => each.request))).toEqual(all);
+    expect(new Set(codesOf(await outcomes))).toEqual(new Set(['engine_unavailable']));
+  });
+});
