@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GatewayProcess, lastingPort } from '../support/gateway-process.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { clientOfTest, state } from '../support/sdk.ts';
 import { apiKey } from '../support/tokens.ts';
 
 const maxPerIp = 60;
@@ -47,6 +48,22 @@ async function get<T>(path: string): Promise<T> {
 /** The kernel spreads connections over the workers by their ports: of many, each worker has some. */
 function openClients(count: number): Promise<JsonClient[]> {
   return Promise.all(Array.from({ length: count }, () => JsonClient.open(wsUrl)));
+}
+
+/** Live subscriptions of the SDK to a topic, and the offsets that each sees. */
+function openSdkClients(count: number, topic: string) {
+  return Promise.all(
+    upto(count).map(async () => {
+      const client = clientOfTest(wsUrl);
+      const seen: number[] = [];
+      const losses: unknown[] = [];
+      const subscription = client.subscribe(topic, {}, ({ offset }) => seen.push(offset));
+      subscription.on('gap', (gap) => losses.push(gap));
+      await client.connect();
+      await state(subscription, 'live');
+      return { client, seen, losses };
+    }),
+  );
 }
 
 async function closeAll(clients: readonly JsonClient[]): Promise<void> {
@@ -211,7 +228,15 @@ describe('a gateway of two processes', () => {
     for (const client of watcher) await client.call({ type: 'subscribe', topic: 'kept', presence: true });
     for (let n = 1; n <= 5; n++)
       await watcher[n]?.call({ type: 'publish', topic: 'kept', event: 'e', data: n });
+    const withSdk = await openSdkClients(24, 'flow');
+    let published = 0;
+    const flow = async (wanted: number) => {
+      for (; published < wanted; published++)
+        await eventually(() => gateway.publish('flow', 'e', 'k', 1, headers).then(() => true));
+    };
+    await flow(20);
     process.kill(before[0] as number, 'SIGKILL');
+    await flow(40);
     const open = () => watcher.filter(({ closed }) => closed === undefined);
     const told = (client: JsonClient) => client.frames.filter(({ type }) => type === 'left').length;
     // All connections of the killed process end, and each that is left is told of each of them.
@@ -233,10 +258,20 @@ describe('a gateway of two processes', () => {
       });
       expect((await client.count('kept', 5)).map(({ data }) => data)).toEqual(upto(5));
     }
+    // By their backoff the clients of the SDK are back, and have missed nothing.
+    for (const { seen } of withSdk) await expect.poll(() => seen.length).toBeGreaterThanOrEqual(published);
+    const again = withSdk.filter(({ client }) => client.getStats().connects > 1).length;
+    expect([again > 0, again < withSdk.length]).toEqual([true, true]);
+    for (const { client, seen, losses } of withSdk) {
+      expect([seen, losses]).toEqual([upto(seen.length), []]);
+      client.close();
+    }
     await returned[0]?.call({ type: 'publish', topic: 'kept', event: 'e', data: 6 });
     for (const client of [...returned, ...left])
       expect((await client.count('kept', 6)).at(-1)).toMatchObject({ data: 6, offset: 6 });
-    expect(await gateway.metric('sluice_publications_total', headers)).toBe(200 + 1 + 12 + 6);
+    expect(await gateway.metric('sluice_publications_total', headers)).toBe(
+      200 + 1 + 12 + 6 + (withSdk[0]?.seen.length ?? 0),
+    );
     await Promise.all([...returned, ...left].map((client) => client.close()));
   });
 
