@@ -41,7 +41,7 @@ export class ScriptedUpstream implements Upstream {
     await listener.picture(this.picture());
   }
 
-  /** Someone publishes: `a b a` is a publication of a, one of b, and another one of a. Nobody is told. */
+  /** Commits a publication for each topic that is named: `a b a` is two of a and one of b. The node is not told. */
   publish(topics: string): void {
     for (const topic of topics.split(' ')) {
       const offset = this.#of(topic).length + 1;
