@@ -1,13 +1,15 @@
 import { isUtf8 } from 'node:buffer';
 import type { z } from 'zod';
+import { isOperator } from '../auth/identity.ts';
 import { SluiceError } from '../errors.ts';
 import { toInstant } from '../protocol/instant.ts';
 import { cutMembers } from '../protocol/json/envelope.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
 import { type ApiResponse, json } from './http.ts';
+import { readJsonBody } from './json-body.ts';
 import type { ApiPorts, ConnectionInfo } from './ports.ts';
 import type { Call } from './route.ts';
-import { type connectionParams, type connectionsQuery, emptyBody } from './schemas.ts';
+import { acksBody, type connectionParams, type connectionsQuery, emptyBody } from './schemas.ts';
 import { validate } from './validate.ts';
 
 /** `GET /api/connections` */
@@ -32,6 +34,22 @@ export async function disconnect(
   refuseMembers(body);
   if (!(await sessions.disconnect(id))) throw new SluiceError('not_found', 'there is no such connection');
   return json(200, { id, disconnected: true });
+}
+
+/** `POST /api/connections/{id}/acks`: what `Ping.acks` is to a WebSocket. The session pays as for a command. */
+export async function acknowledge(
+  { params: { id }, body, identity }: Call<z.output<typeof connectionParams>>,
+  { sessions }: ApiPorts,
+): Promise<ApiResponse> {
+  const { acks } = readJsonBody(body, acksBody);
+  const ofAll = isOperator(identity);
+  const { user } = identity;
+  const mayBe = ofAll || user !== undefined;
+  const retryAfterMs = mayBe ? await sessions.acknowledge(id, acks, ofAll ? undefined : user) : undefined;
+  if (retryAfterMs === undefined)
+    throw new SluiceError('not_found', 'there is no such connection, or of another user');
+  if (retryAfterMs > 0) throw new SluiceError('rate_limited', undefined, { retryAfterMs });
+  return json(200, { id, acknowledged: true });
 }
 
 /** The body may be left out. Members that have no effect are refused, so that no client relies on them. */

@@ -1,7 +1,7 @@
 import type { Authorize, AuthorizePublishing } from '../auth/authorize.ts';
 import type { Revocation } from '../auth/revocations.ts';
 import type { Awaitable } from '../awaitable.ts';
-import type { Mode, Position, PublishFields } from '../protocol/frames.ts';
+import type { Ack, Mode, Position, PublishFields } from '../protocol/frames.ts';
 import type { Application } from '../sessions/application.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
 import type { HistoryPage } from '../topics/history.ts';
@@ -105,6 +105,11 @@ export interface SessionDirectory {
   countOf(user: string, topic?: string, except?: string): Awaitable<number>;
   /** Ends a session with the close code `disconnected`. Returns false where there is none. */
   disconnect(id: string): Awaitable<boolean>;
+  /**
+   * The client of this session says what it has had. `user`: whose it has to be; absent: anyone's. Returns undefined
+   * where there is none, 0 where it was heard, or in how many milliseconds the session may send a command again.
+   */
+  acknowledge(id: string, acks: readonly Ack[], user?: string): Awaitable<number | undefined>;
 }
 
 export interface GatewayStats {

@@ -1,7 +1,7 @@
 import { SluiceError } from '../errors.ts';
 import { callApplication } from './application.ts';
 import { broadcast } from './broadcast.ts';
-import { disconnect, listConnections } from './connections.ts';
+import { acknowledge, disconnect, listConnections } from './connections.ts';
 import { showJob, updateJob } from './jobs.ts';
 import { page } from './pages.ts';
 import { ndjson, publish, publishBatch } from './publish.ts';
@@ -229,6 +229,19 @@ export const routes: readonly Route[] = [
     response: schemas.disconnected,
     errors: ['invalid_json', 'not_found'],
     handle: disconnect,
+  }),
+  route({
+    method: 'POST',
+    path: '/api/connections/{id}/acks',
+    summary:
+      'Say what the application has had of views whose `subscribed` said `inbox`: for streams and polls of the same user, at most once a second.',
+    access: 'read',
+    byToken: true,
+    params: schemas.connectionParams,
+    body: { mediaTypes: [json], schema: schemas.acksBody },
+    response: schemas.acknowledged,
+    errors: ['invalid_json', 'not_found'],
+    handle: acknowledge,
   }),
   route({
     method: 'POST',

@@ -99,6 +99,7 @@ export const userParams = z.object({
     ),
 });
 export const batchItemsMax = 1000;
+const acksMax = 1000;
 export const batchBody = component('PublishBatch', z.array(publishBody).max(batchItemsMax));
 export const emptyBody = component('Empty', z.strictObject({}));
 
@@ -314,6 +315,24 @@ export const connectionList = component(
     connections: z.array(connection),
     next,
   }),
+);
+export const acksBody = component(
+  'Acks',
+  z.strictObject({
+    acks: z
+      .array(
+        z.strictObject({
+          view: z.int().min(0),
+          offset: z.int().min(0).describe('Up to here the application has had everything of that view.'),
+        }),
+      )
+      .min(1)
+      .max(acksMax),
+  }),
+);
+export const acknowledged = component(
+  'Acknowledged',
+  z.object({ id: z.string(), acknowledged: z.literal(true) }),
 );
 export const disconnected = component(
   'Disconnected',

@@ -1,5 +1,6 @@
 import type { Awaitable } from '../awaitable.ts';
 import type { PeerHandlers, Peers } from '../peers.ts';
+import type { Ack } from '../protocol/frames.ts';
 import type { Session } from '../sessions/session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { ConnectionInfo, SessionDirectory } from './ports.ts';
@@ -15,6 +16,9 @@ export interface DirectoryCalls {
     asked: readonly [user: string, topic: string | undefined, except: string | undefined],
   ): number;
   disconnect(session: string): boolean;
+  acknowledge(
+    said: readonly [session: string, acks: readonly Ack[], user?: string | undefined],
+  ): number | undefined;
 }
 
 /** What this node replies when others ask it. */
@@ -24,6 +28,7 @@ export function directoryHandlers(own: SessionDirectory): PeerHandlers<Directory
     connections: async (query) => own.list(query),
     connectionsOf: async ([user, topic, except]) => own.countOf(user, topic, except),
     disconnect: async (session) => own.disconnect(session),
+    acknowledge: async ([session, acks, user]) => own.acknowledge(session, acks, user),
   };
 }
 
@@ -44,6 +49,9 @@ export function sharedDirectory(own: SessionDirectory, peers: Peers<DirectoryCal
     },
     disconnect: async (id) =>
       (await own.disconnect(id)) || (await peers.ask('disconnect', id)).includes(true),
+    acknowledge: async (id, acks, user) =>
+      (await own.acknowledge(id, acks, user)) ??
+      (await peers.ask('acknowledge', [id, acks, user])).find((waitMs) => typeof waitMs === 'number'),
   };
 }
 
@@ -78,6 +86,8 @@ export function sessionDirectory(sessions: Sessions): SessionDirectory {
       session.goAway('disconnected');
       return true;
     },
+
+    acknowledge: (id, acks, user) => sessions.acknowledge(id, acks, user),
   };
 }
 

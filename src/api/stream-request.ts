@@ -15,6 +15,8 @@ export interface StreamRequest {
   /** The cursor as it was sent; empty: there is none. */
   readonly text: string;
   readonly eventNames: 'message' | 'type';
+  /** The client says by requests what its application has had. */
+  readonly acks: boolean;
   readonly timeoutSeconds: number;
 }
 
@@ -31,6 +33,7 @@ const words = {
   subscriptions: 'Further subscriptions, each with its own options, as in the subscribe command.',
   cursor: 'Continue here: the newest cursor that the client had. `Last-Event-ID` is the same, and wins.',
   events: '`type`: events are named by the types of their publications, rather than all `message`.',
+  acks: 'The client says by `POST /api/connections/{id}/acks` what its application has had of inboxes. Otherwise what it was sent counts, by its next cursor, or when it has left the gateway.',
   timeoutSeconds: 'How long a poll waits for something; 0: not at all.',
 } as const;
 
@@ -45,13 +48,9 @@ const queryShape = {
   intervalMs: wholeNumber(0, 2 ** 32 - 1)
     .optional()
     .describe(words.intervalMs),
-  conflate: z
-    .enum(['true', 'false'])
-    .transform((text) => text === 'true')
-    .pipe(z.boolean())
-    .optional()
-    .describe(words.conflate),
+  conflate: flag().describe(words.conflate),
   subscriptions: jsonText().optional().describe(`${words.subscriptions} A JSON array.`),
+  acks: flag().describe(words.acks),
   cursor: cursorText,
   lastEventId: cursorText.describe('The same, as some clients name it.'),
   token: z.string().optional().describe('A short-lived token, where no header can be sent.'),
@@ -67,6 +66,7 @@ const bodyShape = {
   conflate: z.boolean().optional().describe(words.conflate),
   subscriptions: z.array(z.unknown()).optional().describe(words.subscriptions),
   cursor: cursorText,
+  acks: z.boolean().optional().describe(words.acks),
 };
 const events = { events: names.describe(words.events) };
 const timeout = {
@@ -95,6 +95,14 @@ export const pollReply = z.object({
     .describe('Where the next poll goes on; also the header Sluice-Cursor, which a 204 has, too.'),
 });
 
+function flag() {
+  return z
+    .enum(['true', 'false'])
+    .transform((text) => text === 'true')
+    .pipe(z.boolean())
+    .optional();
+}
+
 /** A parameter whose text is JSON. */
 function jsonText() {
   return z
@@ -121,6 +129,7 @@ interface Asked {
   readonly cursor?: string | undefined;
   readonly lastEventId?: string | undefined;
   readonly events?: 'message' | 'type';
+  readonly acks?: boolean | undefined;
   readonly timeoutSeconds?: number;
 }
 
@@ -166,6 +175,7 @@ function streamRequest(asked: Asked, lastEventId: string): StreamRequest | Sluic
     cursor: text === '' ? undefined : (parseCursor(text) ?? unknownCursor),
     text,
     eventNames: asked.events ?? 'message',
+    acks: asked.acks === true,
     timeoutSeconds: asked.timeoutSeconds ?? defaultTimeoutSeconds,
   };
 }

@@ -59,6 +59,8 @@ const nothing: Run = { session: undefined, forSession: [], forOthers: [], bytes:
 /** A view whose coverage has said nothing for this long says so with an empty batch. */
 export const silentCoverageMs = 10_000;
 
+const textCursorMs = 1000;
+
 /** Makes the frames of one feed and hands them to the sink. */
 export class Flusher {
   readonly #outlets: Outlets;
@@ -206,7 +208,7 @@ export class Flusher {
     const after = feed.position;
     const publications = forOthers;
     if (upto === feed.topic.ring.newest) view.lacksNothing(feed);
-    const header = batchHeader(feed, after, upto, view.isPattern ? this.#cursorOf(view) : undefined);
+    const header = batchHeader(feed, after, upto, this.#cursorFor(view, nowMs));
     const bytes = this.#encoder.batch(feed, header, publications, view.members);
     const frame = { view, bytes, feed, epoch: feed.epoch, after, upto, publications: publications.length };
     if (session === undefined) this.#outlets.publish(frame);
@@ -214,6 +216,16 @@ export class Flusher {
     feed.sent(upto, nowMs);
     if (publications.length > 0) this.#metrics.batchPublications.observe(publications.length);
     for (const { acceptedAtMs } of publications) if (acceptedAtMs > 0) this.#acceptedAtMs.push(acceptedAtMs);
+  }
+
+  /** In text it is a good part of a small frame, and a client that resumes a second earlier is sent little more. */
+  #cursorFor(view: View, nowMs: number): string | undefined {
+    if (!view.isPattern) return undefined;
+    if (!view.options.codec.binary) {
+      if (nowMs - view.cursorAtMs < textCursorMs) return undefined;
+      view.cursorAtMs = nowMs;
+    }
+    return this.#cursorOf(view);
   }
 
   /** Apart from frames that all members get, which make no closures (`bench -- unicast --allocations`). */

@@ -16,6 +16,8 @@ export class View {
   readonly deliveryKey: string;
   readonly options: ViewOptions;
   readonly isPattern: boolean;
+  /** When its members were told their cursor last, on the monotonic clock, where they are not with each batch. */
+  cursorAtMs = Number.NEGATIVE_INFINITY;
   /** A name of this view alone, for transports that publish by name. */
   readonly channel: string;
   #subscriptions = 0;

@@ -12,10 +12,11 @@ import type { GatewayCodec } from '../protocol/codec.ts';
 export interface Connection extends Member {
   readonly codec: GatewayCodec;
   /**
-   * The transport reports by `Sessions.received` what has arrived. Absent: what was sent counts once it has left this
-   * process.
+   * How it is known what its client has had: the transport reports by `Sessions.received` what has arrived, or the
+   * client says so by requests (`Sessions.acknowledge`). Absent: it does by commands, or what was sent counts once it
+   * has left this process.
    */
-  readonly acknowledges?: true;
+  readonly acknowledges?: 'by receipt' | 'by request' | undefined;
   /** Its client does not compare offsets: what it has had must not come again. */
   readonly comparesNoOffsets?: true;
   /**

@@ -26,9 +26,9 @@ interface Drained {
  * start begins after what a client of its user has acknowledged. So a new device, or a client without offsets, gets
  * what no device of the user has had.
  *
- * A client may acknowledge by itself: with `Ping.acks`, by polling again, or by the cursor where it continues. For a
- * client that does not, and has not said that it will, what was sent before the last sweep counts as acknowledged once
- * none of it waits in this process.
+ * A client may acknowledge by itself: with `Ping.acks`, by a request, by polling again, or by the cursor where it
+ * continues. For a client that does not, and has not said that it will, what was sent before the last sweep counts as
+ * acknowledged once none of it waits in this process.
  *
  * Subscriptions with a filter, and those to patterns, have no inbox: they do not show what the user has had.
  */
@@ -64,7 +64,8 @@ export class Inbox {
     if (topic === undefined || topic.epoch === '' || user === undefined) return subscription;
     const { epoch, startOffset, name } = topic;
     // A client with offsets passes over the frames of the subscription that it replaces.
-    const sent = session.codec.name === 'protobuf' ? undefined : replaced;
+    const hasOffsets = session.codec.name === 'protobuf' || session.saysWhatItHad;
+    const sent = hasOffsets ? undefined : replaced;
     const had = [this.#options.broker.acknowledged(name, user), sent];
     const offsets = had.map((position) => (position?.epoch === epoch ? position.offset : startOffset));
     const offset = Math.max(...offsets);
@@ -78,13 +79,13 @@ export class Inbox {
     this.#drained.set(sessionView, { session, user, sent: undefined, acknowledged: undefined });
     // Beside `since`, a cursor tells nothing of what the application has had.
     const continues = since === undefined && cursor !== undefined && !lacksValues(cursor);
-    if (continues) this.#acknowledge(sessionView, user, sessionView.sentUpto);
+    if (continues && !session.saysWhatItHad) this.#acknowledge(sessionView, user, sessionView.sentUpto);
   }
 
   /** The client has had everything that the session was sent. */
   received(session: Session): void {
     const { user } = session.identity;
-    if (user === undefined) return;
+    if (user === undefined || session.saysWhatItHad) return;
     for (const sessionView of session.views.values())
       if (this.isInboxOf(session, sessionView.view))
         this.#acknowledge(sessionView, user, sessionView.sentUpto);

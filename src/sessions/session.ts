@@ -63,6 +63,10 @@ export interface Peer {
   readonly joins?: readonly string[];
 }
 
+export function shownUserOf({ shown, identity }: Pick<Peer, 'shown' | 'identity'>): string | undefined {
+  return (shown ?? identity).user;
+}
+
 /**
  * One connected client: who it is, what it is sent (`Outbox`), what it takes part in (`SessionViews`, which hold its
  * state), and the commands that it runs in order (`CommandQueue`).
@@ -120,6 +124,11 @@ export class Session implements Receiver, TaskFaults {
     this.commands = new CommandQueue(connection, turnBudget, this);
   }
 
+  /** Its user by its credential alone, which its requests show too; what the application knows it by they may not. */
+  get shownUser(): string | undefined {
+    return shownUserOf({ shown: this.peer.shown, identity: this.#identity });
+  }
+
   get introduced(): boolean {
     return this.#introduction !== undefined;
   }
@@ -134,7 +143,12 @@ export class Session implements Receiver, TaskFaults {
 
   /** Only its client knows what it has had: what has left the gateway does not count. */
   get acknowledges(): boolean {
-    return this.#introduction?.acknowledges === true || this.#connection.acknowledges === true;
+    return this.saysWhatItHad || this.#connection.acknowledges === 'by receipt';
+  }
+
+  /** Its client said that it will say so itself: neither a cursor nor another poll tells what its application has had. */
+  get saysWhatItHad(): boolean {
+    return this.#introduction?.acknowledges === true || this.#connection.acknowledges === 'by request';
   }
 
   /** It has sent `connect`. */

@@ -4,7 +4,7 @@ import type { ReportRefusal } from '../auth/refusals.ts';
 import { type CloseCode, SluiceError } from '../errors.ts';
 import type { ErrorLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Limits, SubscribeResult, Subscription } from '../protocol/frames.ts';
+import type { Ack, Limits, SubscribeResult, Subscription } from '../protocol/frames.ts';
 import type { HeldBytes } from './charges.ts';
 import { refusalRate } from './command-limits.ts';
 import { CommandRunner } from './command-runner.ts';
@@ -222,6 +222,19 @@ export class Sessions {
   /** Everything that it was sent has arrived. */
   received(session: Session): void {
     this.#options.commands.inbox.received(session);
+  }
+
+  /**
+   * The client of a session says by another request what it has had, as by a command. `user`: whose session it has to
+   * be; undefined: anyone's. Returns undefined where there is none, 0 where it was heard, or in how many milliseconds it
+   * may say so again.
+   */
+  acknowledge(id: string, acks: readonly Ack[], user: string | undefined): number | undefined {
+    const session = this.#byId.get(id);
+    if (session === undefined || (user !== undefined && session.shownUser !== user)) return undefined;
+    const waitMs = session.takeCommand(this.#context.monotonicMs());
+    if (waitMs === 0) this.#options.commands.inbox.acknowledge(session, acks);
+    return waitMs;
   }
 
   /** The connection is gone. Returns why the gateway ended it, or `client`. `code`: the close code of a WebSocket. */

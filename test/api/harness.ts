@@ -77,6 +77,7 @@ export async function startApi(options: HarnessOptions = {}) {
       countOf: (user, _topic, except) =>
         [...connections.values()].filter((each) => each.user === user && each.id !== except).length,
       disconnect: (id) => connections.delete(id),
+      acknowledge: (id) => (connections.has(id) ? 0 : undefined),
     },
     tokens: {
       clockToleranceMs: 0,

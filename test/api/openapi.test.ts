@@ -107,6 +107,7 @@ describe('what is answered is what is described', () => {
         '/api/publish': '{"topic":"x"}',
         '/api/publish/batch': '[{"topic":"x"},{}]',
         '/api/users/{user}/sync': '{"except":"x"}',
+        '/api/connections/{id}/acks': '{"acks":[{"view":1,"offset":0}]}',
         '/api/call': '{"method":"x"}',
         '/api/tokens/revoke': '{"jti":"x"}',
         '/api/tokens/restore': '{"jti":"x"}',

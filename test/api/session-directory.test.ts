@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { sessionDirectory } from '../../src/api/session-directory.ts';
+import { sessionDirectory, sharedDirectory } from '../../src/api/session-directory.ts';
 import { makeGateway, user } from '../sessions/fixtures.ts';
 
 async function directory(...names: string[]) {
@@ -39,6 +39,21 @@ describe('the directory of sessions', () => {
     expect((await page(sessions, { topic: 'x', user: 'a' })).ids).toEqual([]);
     expect(await page(sessions, { user: 'a', limit: 1 })).toEqual({ ids: [both[0]], next: both[0] });
     expect(await page(sessions, { user: 'a', limit: 2 })).toEqual({ ids: both, next: undefined });
+  });
+
+  test('hears acknowledgements for the user of a session, and not more often than it may send commands', async () => {
+    const gateway = await makeGateway({ commandsPerSecond: 2 });
+    const { session } = gateway.connect(user('a'));
+    const { acknowledge } = sessionDirectory(gateway.sessions);
+    expect(acknowledge('none', [], 'a')).toBeUndefined();
+    expect(acknowledge(session.id, [], 'b')).toBeUndefined();
+    expect([acknowledge(session.id, [], 'a'), acknowledge(session.id, [])]).toEqual([0, 0]);
+    expect(acknowledge(session.id, [], 'a')).toBeGreaterThan(0);
+    const shared = sharedDirectory(sessionDirectory(gateway.sessions), {
+      tell: () => undefined,
+      ask: async (name) => (name === 'acknowledge' ? [null, 0] : []) as never,
+    });
+    expect(await shared.acknowledge('of another node', [], 'a')).toBe(0);
   });
 
   test('ends one by its id', async () => {

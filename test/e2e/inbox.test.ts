@@ -1,34 +1,42 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { GatewayProcess } from '../support/gateway-process.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
+import { publicationsOf, SseClient } from '../support/sse-client.ts';
 import { signToken, tokenSecret } from '../support/tokens.ts';
 
-const topic = 'user:alice@example.org';
 let folder: string;
 let gateway: GatewayProcess;
+/** Another one in each test. */
+let user: string;
+let topic: string;
 let token: string;
+let users = 0;
 
 async function start(): Promise<void> {
   const flags = ['--port', '0', '--engine', 'lmdb', '--data-dir', folder, '--token-secret', tokenSecret];
   gateway = await GatewayProcess.start(...flags);
 }
 
-beforeEach(async () => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sluice-inbox-'));
-  token = await signToken({ sub: 'alice@example.org' });
   await start();
 });
-afterEach(async () => {
+afterAll(async () => {
   await gateway.kill();
   rmSync(folder, { recursive: true });
 });
+beforeEach(async () => {
+  user = `alice${++users}@example.org`;
+  topic = `user:${user}`;
+  token = await signToken({ sub: user });
+});
 
 async function notify(data: unknown): Promise<void> {
-  const answer = await fetch(`${gateway.url}/api/users/${encodeURIComponent('alice@example.org')}/notify`, {
+  const answer = await fetch(`${gateway.url}/api/users/${encodeURIComponent(user)}/notify`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ data }),
@@ -46,6 +54,86 @@ async function device() {
   if (own === undefined || 'error' in own) throw new Error('it was not subscribed');
   return { client, own };
 }
+
+/** Where a client begins that says nothing of that: after what the user has had. */
+async function startsAt(): Promise<number> {
+  const { client, own } = await device();
+  client.socket.terminate();
+  return own.offset;
+}
+
+/** A stream that says with `acks` whether it acknowledges by itself, and the subscription to its own topic. */
+async function streamOf(acks: boolean) {
+  const client = await SseClient.open({
+    port: Number(new URL(gateway.url).port),
+    path: `/sse?acks=${acks}&token=${token}`,
+  });
+  await client.until(() => client.of('subscribed').length > 0);
+  const [{ session }] = client.of('connected') as [{ session: string }];
+  const [{ results }] = client.of('subscribed') as [
+    { results: { topic: string; view: number; inbox?: boolean }[] },
+  ];
+  const own = results.find((result) => result.topic === topic);
+  return { client, session, view: own?.view, inbox: own?.inbox };
+}
+
+const acknowledge = (session: string, acks: unknown, credential = token) =>
+  fetch(`${gateway.url}/api/connections/${session}/acks`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${credential}` },
+    body: JSON.stringify({ acks }),
+  });
+
+async function poll(cursor = '') {
+  const answer = await fetch(`${gateway.url}/poll?timeoutSeconds=0&cursor=${cursor}&token=${token}`);
+  const { events = [] } =
+    answer.status === 200 ? ((await answer.json()) as { events?: Record<string, unknown>[] }) : {};
+  const had = events.flatMap(publicationsOf).map(({ data }) => data);
+  return { had, cursor: answer.headers.get('sluice-cursor') ?? '' };
+}
+
+it('an EventSource has had what left the gateway, a poll what came before the next one; both outlive a crash', async () => {
+  await notify('first');
+  const { client: stream } = await streamOf(false);
+  await stream.until(() => stream.publications.length === 1);
+  await expect.poll(startsAt, { timeout: 5000 }).toBe(1);
+  stream.close();
+  await notify('second');
+  const first = await poll();
+  expect(first.had).toEqual(['second']);
+  expect(await startsAt()).toBe(1);
+  await poll(first.cursor);
+  expect(await startsAt()).toBe(2);
+  await notify('third');
+  await gateway.kill();
+  await start();
+  // The first answer may come before what was kept has been read.
+  const begun = await poll();
+  expect([...begun.had, ...(await poll(begun.cursor)).had]).toEqual(['third']);
+});
+
+it('a stream that acknowledges by itself has had what it says, by a request of its own user alone', async () => {
+  const { client: stream, session, view, inbox } = await streamOf(true);
+  expect(inbox).toBe(true);
+  for (const data of ['first', 'second', 'third']) await notify(data);
+  await stream.until(() => stream.publications.length === 3);
+  const other = await signToken({ sub: 'bob' });
+  expect((await acknowledge(session, [{ view, offset: 3 }], other)).status).toBe(404);
+  expect((await acknowledge('nobody', [{ view, offset: 3 }])).status).toBe(404);
+  expect((await acknowledge(session, [])).status).toBe(400);
+  expect((await acknowledge(session, [{ view, offset: 4 }])).status).toBe(200);
+  expect(await startsAt()).toBe(0);
+  expect((await acknowledge(session, [{ view, offset: 2 }])).status).toBe(200);
+  expect(await startsAt()).toBe(2);
+  const { lastEventId } = stream.parser;
+  stream.close();
+  // The application may not have had all up to the cursor of a stream that acknowledges by itself.
+  const path = `/sse?acks=true&cursor=${lastEventId}&token=${token}`;
+  const next = await SseClient.open({ port: Number(new URL(gateway.url).port), path });
+  await next.until(() => next.of('subscribed').length > 0);
+  expect(await startsAt()).toBe(2);
+  next.close();
+});
 
 it('what a user has had and has not had is known after the gateway was killed', async () => {
   await notify('first');
@@ -67,11 +155,6 @@ it('what a client without offsets was sent counts a moment after it has left the
   await notify('first');
   const old = await JsonClient.open(url());
   await old.count(topic, 1);
-  const startsAt = async () => {
-    const { client, own } = await device();
-    client.socket.terminate();
-    return own.offset;
-  };
   await expect.poll(startsAt).toBe(1);
   await old.close();
   await notify('second');

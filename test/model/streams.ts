@@ -92,6 +92,7 @@ export class Streams {
       sink: this.#sse,
       cursors: this.#cursors,
       names: 'message',
+      acknowledges: undefined,
       subscriptions: start.subscriptionsKey,
       backpressureMaxBytes,
       sentBytes: metrics.sentBytesTotal,
@@ -134,6 +135,7 @@ export class Streams {
     const connection = new PollConnection({
       sink: this.#polls,
       cursors: this.#cursors,
+      acknowledges: 'by receipt',
       subscriptions: start.subscriptionsKey,
       formerSession: former || undefined,
       ...{ backpressureMaxBytes, answerMaxBytes: 4 * backpressureMaxBytes, unread: this.#unread },

@@ -1,5 +1,5 @@
 import type { ClientFrame } from '../../protocol/client-frames.ts';
-import type { Granted, SubscribeResult, Subscription, WireError } from '../../protocol/frames.ts';
+import type { Ack, Granted, SubscribeResult, Subscription, WireError } from '../../protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import type { FrameSocket, Runtime } from '../runtime.ts';
 import { gatewayError } from '../told-error.ts';
@@ -16,8 +16,10 @@ interface Wanted {
   view: number;
   /** The number that the gateway's frames name it by. */
   gatewayView: number;
+  /** The session that has it by that number. */
+  session: string;
   epoch: string;
-  /** The command that waits for its result. */
+  /** The command that waits for its result, or `joined`. */
   command: number;
 }
 
@@ -70,7 +72,10 @@ export class HttpSocket implements FrameSocket {
         if (this.#greeting) this.#reply({ ...this.#greeting, kind: 'connected', id });
         break;
       case 'subscribe':
-        for (const subscription of frame.subscriptions) this.#want(subscription, id);
+        for (const subscription of frame.subscriptions) {
+          this.#endJoined(subscription);
+          this.#want(subscription, id);
+        }
         this.#plan();
         break;
       case 'setKeys':
@@ -124,7 +129,8 @@ export class HttpSocket implements FrameSocket {
         this.#reply({ kind: 'refreshed', id });
         break;
       case 'ping':
-        if (this.#runtime.monotonicMs() - this.#heardAtMs < silentMs) {
+        if (frame.acks) void this.#acknowledge(id, frame.acks);
+        else if (this.#runtime.monotonicMs() - this.#heardAtMs < silentMs) {
           this.#reply({ kind: 'pong', id, timeMs: this.#runtime.now() });
         }
         break;
@@ -137,8 +143,16 @@ export class HttpSocket implements FrameSocket {
 
   #want(subscription: Subscription, command: number): void {
     const { since: _since, positions: _positions, last: _last, cursor: _cursor, ...selection } = subscription;
-    const more = { view: 0, gatewayView: 0, epoch: '', command };
+    const more = { view: 0, gatewayView: 0, session: '', epoch: '', command };
     this.#wanted.push({ topic: subscription.topic, selection, start: subscription, ...more });
+  }
+
+  /** The client's own subscription replaces an equal one that the gateway made. */
+  #endJoined({ since: _since, last: _last, cursor: _cursor, ...selection }: Subscription): void {
+    const key = JSON.stringify(selection);
+    this.#wanted = this.#wanted.filter(
+      ({ command, selection }) => command !== joined || JSON.stringify(selection) !== key,
+    );
   }
 
   /** Opens the stream anew, with what is wanted by the end of this turn. */
@@ -164,6 +178,7 @@ export class HttpSocket implements FrameSocket {
         fetch: this.#runtime.fetch as typeof fetch,
         headers: this.#credential(),
         subscriptions: asked.map(({ selection, start }) => start ?? { ...selection, cursor: this.#cursor }),
+        acks: this.#token !== undefined,
         signal: this.#abort.signal,
         heard: () => {
           this.#heardAtMs = this.#runtime.monotonicMs();
@@ -214,7 +229,7 @@ export class HttpSocket implements FrameSocket {
     const fresh = results.filter((result) => !this.#wanted.some(({ topic }) => topic === result.topic));
     const known = fresh.map((result) => {
       if ('error' in result) return result;
-      this.#want({ topic: result.topic }, 0);
+      this.#want({ topic: result.topic }, joined);
       return this.#begun(this.#wanted.at(-1) as Wanted, result);
     });
     if (known.length > 0) this.#tell({ kind: 'subscribed', id: 0, results: known });
@@ -236,7 +251,7 @@ export class HttpSocket implements FrameSocket {
 
   #begun(wanted: Wanted, result: Granted): Granted {
     wanted.start = undefined;
-    wanted.gatewayView = result.view;
+    this.#name(wanted, result);
     wanted.view = ++this.#lastView;
     wanted.epoch = result.epoch;
     return { ...result, view: wanted.view };
@@ -255,11 +270,16 @@ export class HttpSocket implements FrameSocket {
       return;
     }
     const { topic, epoch, offset, mode } = result;
-    wanted.gatewayView = result.view;
+    this.#name(wanted, result);
     if (epoch !== wanted.epoch && !topic.endsWith('*')) {
       wanted.epoch = epoch;
       this.#tell({ kind: 'reset', id: 0, view: wanted.view, topic, epoch, offset, mode });
     }
+  }
+
+  #name(wanted: Wanted, { view }: Granted): void {
+    wanted.gatewayView = view;
+    wanted.session = this.#session;
   }
 
   #viewOf(gatewayView: number): number | undefined {
@@ -291,14 +311,8 @@ export class HttpSocket implements FrameSocket {
     body: string | undefined,
     replyOf: (reply: unknown) => ServerFrame,
   ): Promise<void> {
-    const method = body === undefined ? 'GET' : 'POST';
-    const headers = { ...this.#credential(), ...(body && { 'content-type': 'application/json' }) };
     try {
-      const response = await (this.#runtime.fetch as typeof fetch)(this.#base + path, {
-        method,
-        headers,
-        body,
-      });
+      const response = await this.#fetch(path, body);
       if (response.ok) this.#reply(replyOf(await response.json()));
       else this.#fail(id, await errorOf(response));
     } catch {
@@ -308,6 +322,36 @@ export class HttpSocket implements FrameSocket {
 
   #credential(): Record<string, string> {
     return this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
+  }
+
+  #fetch(path: string, body: string | undefined, more: RequestInit = {}): Promise<Response> {
+    const headers = { ...this.#credential(), ...(body && { 'content-type': 'application/json' }) };
+    const method = body === undefined ? 'GET' : 'POST';
+    return (this.#runtime.fetch as typeof fetch)(this.#base + path, { method, headers, body, ...more });
+  }
+
+  /**
+   * Only a token shows whose session it is. What did not arrive, or is of a stream that has just ended, is to be said
+   * again in a moment.
+   */
+  async #acknowledge(id: number, acks: readonly Ack[]): Promise<void> {
+    const mine = acks.flatMap(({ view, offset }) => {
+      const wanted = this.#wanted.find((each) => each.view === view);
+      return wanted ? [{ session: wanted.session, ack: { view: wanted.gatewayView, offset } }] : [];
+    });
+    const sayable = mine.filter(({ session }) => session === this.#session).map(({ ack }) => ack);
+    let isDone = mine.length === 0 || this.#token === undefined;
+    if (!isDone && sayable.length > 0) {
+      const path = `api/connections/${this.#session}/acks`;
+      // Also while the page goes away.
+      const more = { keepalive: true };
+      const response = await this.#fetch(path, JSON.stringify({ acks: sayable }), more).catch(
+        () => undefined,
+      );
+      isDone = response?.ok === true && sayable.length === mine.length;
+    }
+    if (isDone) this.#reply({ kind: 'pong', id, timeMs: this.#runtime.now() });
+    else this.#fail(id, gatewayError('rate_limited', 'Not acknowledged yet.'));
   }
 
   #status(): Omit<ServerKinds['status'], 'kind'> {
@@ -337,6 +381,8 @@ export class HttpSocket implements FrameSocket {
   }
 }
 
+/** Of no command: the gateway made the subscription by itself. */
+const joined = 0;
 /** The id of the command `connect`. */
 const handshakeId = 1;
 /** A stream has a comment at least every 25 s, and a poll its end. */

@@ -12,6 +12,8 @@ export interface ReceiveRequest {
   readonly fetch: typeof fetch;
   readonly headers: Readonly<Record<string, string>>;
   readonly subscriptions: readonly Subscription[];
+  /** The client says by requests what its application has had. */
+  readonly acks: boolean;
   readonly signal: AbortSignal;
   /** `cursor`: up to this frame and with it everything was received. */
   frame(frame: ServerFrame, cursor: string | undefined): void;
@@ -49,7 +51,10 @@ async function post(
 
 /** Frames come as Server-Sent Events. */
 export const receiveStream: Receive = async (request) => {
-  const response = await post(request, 'sse', { subscriptions: request.subscriptions });
+  const response = await post(request, 'sse', {
+    subscriptions: request.subscriptions,
+    acks: request.acks,
+  });
   const reader = response.body?.getReader();
   const decoder = new TextDecoder();
   const events = new EventReader();
@@ -74,6 +79,7 @@ export const receivePolls =
         subscriptions: request.subscriptions,
         timeoutSeconds: cursor === undefined ? 0 : timeoutSeconds,
         cursor,
+        acks: request.acks,
       });
       request.heard();
       cursor = response.headers.get('sluice-cursor') ?? cursor;

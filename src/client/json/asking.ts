@@ -4,20 +4,12 @@ import { ClientError, localError } from '../client-error.ts';
 import { Emitter } from '../emitter.ts';
 import type { Outcome, PendingCommands } from '../pending-commands.ts';
 import type { Runtime } from '../runtime.ts';
-import { splitBulk } from '../subscriptions/bulk.ts';
 import { minRecoveryIntervalMs } from '../subscriptions/feed.ts';
 import { JsonFeed as Feed, type FeedOptions } from './feed.ts';
 
-export interface AskingPort {
-  /** The gateway doesn't reply: the connection is of no use. */
-  abandon(error: ClientError): void;
-  report(error: ClientError): void;
-  /** The gateway subscribed this session by itself, to a topic that the application hasn't asked for. */
-  serverMade(feed: Feed): void;
-}
-
 /** Half of what a list of a command may have. */
 const entriesPerCommand = 500;
+const ackIntervalMs = 1_000;
 /** Frames that are for one feed: its methods have their names. */
 const pushes = /^(batch|snapshot|reset|caughtUp)$/;
 /** Of what a command has beside its subscriptions. */
@@ -34,22 +26,37 @@ export class Asking {
   #run = 0;
   readonly #commands: PendingCommands;
   readonly #runtime: Runtime;
-  readonly #port: AskingPort;
+  readonly #abandon: (error: ClientError) => void;
+  readonly #report: (error: ClientError) => void;
+  readonly #serverMade: (feed: Feed) => void;
 
-  constructor(commands: PendingCommands, runtime: Runtime, port: AskingPort) {
+  /**
+   * `abandon`: the gateway doesn't reply, and the connection is of no use. `serverMade`: the gateway subscribed this
+   * session by itself, to a topic that the application hasn't asked for.
+   */
+  constructor(
+    commands: PendingCommands,
+    runtime: Runtime,
+    abandon: (error: ClientError) => void,
+    report: (error: ClientError) => void,
+    serverMade: (feed: Feed) => void,
+  ) {
     this.#commands = commands;
     this.#runtime = runtime;
-    this.#port = port;
+    this.#abandon = abandon;
+    this.#report = report;
+    this.#serverMade = serverMade;
   }
 
   /** The feed of this selection, with one holder more. */
   hold(topic: string, options: FeedOptions): Feed {
     const { filter, intervalMs, conflate } = options;
-    const key = JSON.stringify([topic, filter, intervalMs, conflate]);
+    const selection = { topic, filter, intervalMs, conflate };
+    const key = JSON.stringify(selection);
     let feed = this.#feeds.get(key);
     if (!feed) {
-      const fault = (cause: unknown): void => this.#port.report(localError('listener_failed', topic, cause));
-      feed = new Feed(topic, options, new Emitter(fault), () => this.#runtime.random());
+      const fault = (cause: unknown): void => this.#report(localError('listener_failed', topic, cause));
+      feed = new Feed(selection, options, new Emitter(fault), this.#runtime);
       this.#feeds.set(key, feed);
       this.plan();
     }
@@ -69,7 +76,12 @@ export class Asking {
     for (const feed of this.#feeds.values()) this.#toPending(feed);
   }
 
-  /** All subscriptions of a turn go out as one command. */
+  /** The connection is about to be closed. */
+  closing(): void {
+    for (const feed of this.#feeds.values()) if (feed.acking) this.#acknowledge(feed);
+  }
+
+  /** All subscriptions of a turn go out as one command. What nobody holds any more ends. */
   plan(): void {
     if (this.#isPlanned) return;
     this.#isPlanned = true;
@@ -87,7 +99,24 @@ export class Asking {
     else if ('view' in frame && pushes.test(frame.kind)) {
       const feed = this.#byView.get(frame.view);
       if (feed?.[frame.kind as 'batch'](frame as ServerKinds['batch']) === false) this.#recover(feed);
+      else if (feed?.isInbox) this.#acknowledgeSoon(feed);
     }
+  }
+
+  /** At most once a second, as the gateway wants it. */
+  #acknowledgeSoon(feed: Feed): void {
+    feed.acking ||= this.#runtime.setTimeout(() => this.#acknowledge(feed), ackIntervalMs);
+  }
+
+  /** Says what listeners have had of an inbox. */
+  #acknowledge(feed: Feed): void {
+    const { view, topic } = feed;
+    feed.acking = 0;
+    if (!view) return;
+    const acks = [{ view, offset: feed.at(topic)?.offset ?? 0 }];
+    this.#commands.send('ping', { acks }, (outcome) => {
+      if (!outcome.ok && outcome.error.retry) this.#acknowledgeSoon(feed);
+    });
   }
 
   // -- asking -----------------------------------------------------------------------------------------
@@ -97,16 +126,27 @@ export class Asking {
     const due = [...this.#feeds.values()].filter(
       ({ state, isAsked, retry }) => state === 'pending' && !isAsked && !retry,
     );
-    const requests = due.map((feed) => ({ feed, request: feed.toAsked() }));
-    const { parts, tooLarge } = splitBulk(requests, ({ request }) => bytesOf(request), {
-      entries: entriesPerCommand,
-      bytes: this.#frameMaxBytes - commandBytes,
-    });
-    for (const part of [...parts, ...tooLarge.map((one) => [one])]) {
-      const subscriptions = part.map(({ request }) => request);
-      const feeds = part.map(({ feed }) => feed);
-      this.#commands.send('subscribe', { subscriptions }, (outcome) => this.#replied(feeds, outcome));
+    let feeds: Feed[] = [];
+    let subscriptions: WireSubscription[] = [];
+    let bytes = commandBytes;
+    const send = (): void => {
+      const asked = feeds;
+      if (asked.length > 0)
+        this.#commands.send('subscribe', { subscriptions }, (outcome) => this.#replied(asked, outcome));
+      feeds = [];
+      subscriptions = [];
+      bytes = commandBytes;
+    };
+    for (const feed of due) {
+      const request = feed.toAsked();
+      // At most: three bytes a UTF-16 unit.
+      const own = 3 * JSON.stringify(request).length;
+      if (feeds.length === entriesPerCommand || bytes + own > this.#frameMaxBytes) send();
+      feeds.push(feed);
+      subscriptions.push(request);
+      bytes += own;
     }
+    send();
   }
 
   #replied(feeds: readonly Feed[], outcome: Outcome<'subscribe'>): void {
@@ -119,7 +159,7 @@ export class Asking {
     }
     const { error } = outcome;
     if (error.code === 'disconnected') return;
-    if (error.code === 'timeout') this.#port.abandon(error);
+    if (error.code === 'timeout') this.#abandon(error);
     else for (const feed of feeds) this.#refuse(feed, error);
   }
 
@@ -130,7 +170,7 @@ export class Asking {
     }
     this.#byView.set(result.view, feed);
     feed.toLive(result);
-    if (feed.holders === 0) this.plan();
+    this.plan();
   }
 
   /** What passes by itself is not told. */
@@ -141,9 +181,9 @@ export class Asking {
     if (retry || passes) this.#askLater(feed, Math.max(feed.backoff.next() ?? 0, retryAfterMs));
     if (!passes) {
       feed.toOff('refused', error);
-      this.#port.report(error);
+      this.#report(error);
     }
-    if (feed.holders === 0) this.plan();
+    this.plan();
   }
 
   #askLater(feed: Feed, delayMs: number): void {
@@ -193,11 +233,11 @@ export class Asking {
     this.#commands.send('unsubscribe', { views: [view] }, (outcome) => {
       if (outcome.ok) return;
       const { code, retryAfterMs = 1_000 } = outcome.error;
-      const again = (): void => {
-        if (run === this.#run) this.#unsubscribe(view, run);
-      };
-      if (code === 'rate_limited') this.#runtime.setTimeout(again, retryAfterMs);
-      else if (code === 'timeout') this.#port.abandon(outcome.error);
+      if (code === 'rate_limited')
+        this.#runtime.setTimeout(() => {
+          if (run === this.#run) this.#unsubscribe(view, run);
+        }, retryAfterMs);
+      else if (code === 'timeout') this.#abandon(outcome.error);
     });
   }
 
@@ -205,14 +245,14 @@ export class Asking {
 
   #madeByGateway(result: SubscribeResult): void {
     if ('error' in result) {
-      this.#port.report(new ClientError(result.error));
+      this.#report(new ClientError(result.error));
       return;
     }
     const feed = this.hold(result.topic, {});
     // The client's own command is on its way, or will be, and replaces the gateway's subscription.
     if (--feed.holders > 0 || feed.isAsked) return;
     feed.holders++;
-    this.#port.serverMade(feed);
+    this.#serverMade(feed);
     this.#byView.set(result.view, feed);
     feed.toLive(result);
   }
@@ -225,9 +265,4 @@ export class Asking {
         this.#refuse(feed, new ClientError({ code: reason, number: 0, retry: false, message: reason }));
     }
   }
-}
-
-/** At most: three bytes a UTF-16 unit. */
-function bytesOf(request: WireSubscription): number {
-  return 3 * JSON.stringify(request).length;
 }

@@ -33,11 +33,11 @@ export function readJsonFrame(parsed: Raw): ServerFrame {
   if (typeof type !== 'string') throw new TypeError();
   if (!('timestampMs' in raw && 'view' in raw)) return { ...raw, kind: type, id } as unknown as ServerFrame;
   // One publication is a frame of its own.
-  const { view, epoch, ...publication } = raw;
+  const { view, epoch, cursor, ...publication } = raw;
   const { topic, offset } = publication as unknown as JsonPublication;
   const publications = [{ ...publication, type }];
-  const batch = { kind: 'batch', id, view, epoch, topic, after: offset - 1, upto: offset, publications };
-  return batch as unknown as ServerFrame;
+  const range = { after: offset - 1, upto: offset };
+  return { kind: 'batch', id, view, epoch, topic, cursor, ...range, publications } as unknown as ServerFrame;
 }
 
 /** Members that are points in time, which JSON has as text without the unit in the name. */

@@ -8,7 +8,7 @@ import type { ServerKinds } from '../../protocol/server-frames.ts';
 import type { ClientError } from '../client-error.ts';
 import { Backoff } from '../connection/backoff.ts';
 import type { Emitter } from '../emitter.ts';
-import type { TimerHandle } from '../runtime.ts';
+import type { Runtime, TimerHandle } from '../runtime.ts';
 import { Feed, minRecoveryIntervalMs, positionsMax } from '../subscriptions/feed.ts';
 import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
 import type { FeedEvents, Gap, SubscriptionState } from '../subscriptions/subscription.ts';
@@ -28,6 +28,11 @@ export interface JsonSubscriptionEvents<T> {
 
 export type FeedOptions = Omit<SubscribeOptions, 'presence' | 'keys'>;
 
+/** Of a pattern: above this number, stream topics that have been quiet for so long are forgotten. */
+const topicsMax = 10_000;
+/** Longer than the gateway keeps anything back that its cursor does not cover yet. */
+const quietMs = 60_000;
+
 /**
  * One subscription on the wire, for all that hold it.
  *
@@ -35,6 +40,7 @@ export type FeedOptions = Omit<SubscribeOptions, 'presence' | 'keys'>;
  */
 export class JsonFeed extends Feed<JsonPublication> {
   readonly options: FeedOptions;
+  readonly selection: WireSubscription;
   readonly backoff: Backoff;
   /** How many hold it. */
   holders = 0;
@@ -45,57 +51,64 @@ export class JsonFeed extends Feed<JsonPublication> {
   /** It is asked for again when this fires; 0: no timer. */
   retry: TimerHandle = 0;
   recoveredAtMs = -minRecoveryIntervalMs;
+  /** The gateway wants to know what listeners have had, and nothing came that none has heard. */
+  isInbox = false;
+  /** Up to where that is, is told when this fires; 0: no timer. */
+  acking: TimerHandle = 0;
   #cursor: string | undefined;
-  /** The positions and the cursor that were asked for last. */
+  /** The positions that were asked for last, and whether a pattern's cursor was. */
   #starts: readonly TopicPosition[] = [];
-  #askedCursor: string | undefined;
-  /** A pattern's topic of which something is missing that the cursor may count as received. */
-  #suspect: string | undefined;
+  #isByCursor = false;
+  /** A pattern's topics of which something is missing that the cursor may count as received. */
+  readonly #suspects = new Set<string>();
+  /** Topics that were heard of since topics were looked through last, */
+  readonly #heard = new Set<string>();
+  /** and when that is done again, on the monotonic clock. */
+  #keepsUntilMs = 0;
+  readonly #runtime: Runtime;
 
+  /** `selection`: what it asks for, but for where it begins. */
   constructor(
-    topic: string,
+    selection: WireSubscription,
     options: FeedOptions,
     events: Emitter<FeedEvents<JsonPublication>>,
-    random: () => number,
+    runtime: Runtime,
   ) {
-    super(topic, options.since, events);
+    super(selection.topic, options.since, events);
+    this.selection = selection;
     this.options = options;
-    this.backoff = new Backoff({}, random);
+    this.backoff = new Backoff({}, () => runtime.random());
     this.#cursor = options.cursor;
+    this.#runtime = runtime;
   }
 
   /** Returns what to ask the gateway for. */
   toAsked(): WireSubscription {
     this.isAsked = true;
-    const { topic, isPattern } = this;
-    const { filter, intervalMs, conflate, last } = this.options;
-    const selection = { topic, filter, intervalMs, conflate };
-    const known = [...this.topics].filter(([, { awaitsSnapshot }]) => !awaitsSnapshot);
-    const starts = known.map(([name, { epoch, offset }]) => ({ topic: name, epoch, offset }));
-    const cursor = this.#suspect === undefined ? this.#cursor : undefined;
-    this.#starts = [];
-    this.#askedCursor = isPattern ? cursor : undefined;
-    if (this.#askedCursor !== undefined) return { ...selection, cursor };
-    if (isPattern && (this.wasLive || starts.length > 0)) {
-      // Of topics that are not listed the gateway sends all that it has.
-      starts.sort((a, b) => Number(b.topic === this.#suspect) - Number(a.topic === this.#suspect));
-      this.#starts = starts.slice(0, positionsMax);
-      const nowhere = { topic: topic.slice(0, -1) || 'any', epoch: '', offset: 0 };
-      return { ...selection, positions: starts.length > 0 ? this.#starts : [nowhere] };
-    }
+    const { isPattern, selection } = this;
+    const { last } = this.options;
+    const cursor = this.#cursor;
+    const isByCursor = isPattern && cursor !== undefined;
+    this.#isByCursor = isByCursor;
+    const starts = [...(isByCursor ? this.#suspects : this.topics.keys())].flatMap((topic) => {
+      const { awaitsSnapshot, epoch = '', offset = 0 } = this.topics.get(topic) ?? {};
+      return awaitsSnapshot && !isByCursor ? [] : { topic, epoch: awaitsSnapshot ? '' : epoch, offset };
+    });
+    this.#starts = starts.slice(0, positionsMax);
     const [start] = starts;
-    if (!start) return { ...selection, last };
-    this.#starts = starts;
-    return { ...selection, since: { epoch: start.epoch, offset: start.offset }, cursor };
+    if (!start) return { ...selection, ...(isByCursor ? { cursor } : { last }) };
+    if (isPattern) return { ...selection, cursor, positions: this.#starts };
+    const { epoch, offset } = start;
+    return { ...selection, cursor, since: { epoch, offset } };
   }
 
   toLive(result: Granted): void {
-    const asked = this.#askedCursor;
     this.view = result.view;
     this.isAsked = false;
+    this.isInbox = result.inbox === true;
     this.backoff.reset();
-    this.#cursor = result.cursor ?? asked ?? (this.isPattern ? undefined : this.#cursor);
-    this.begin(result, this.#starts, asked !== undefined);
+    this.#cursor = result.cursor ?? this.#cursor;
+    this.begin(result, this.#starts, this.#isByCursor);
   }
 
   /** The view is gone, or never was. Positions stay. `pending`: it is to be asked for. */
@@ -106,23 +119,36 @@ export class JsonFeed extends Feed<JsonPublication> {
   }
 
   /** Returns false when something is missing before the batch: then ask again. */
-  batch({ topic = this.topic, upto, ...batch }: ServerKinds['batch']): boolean {
+  batch({ topic = this.topic, upto, cursor, ...batch }: ServerKinds['batch']): boolean {
     const at = this.place(topic, batch);
+    this.#heard.add(topic);
     if (batch.after > at.offset) {
-      this.#suspect = topic;
+      this.#suspects.add(topic);
       return false;
     }
     const publications = batch.publications as unknown as JsonPublication[];
     const whole = publications.map((publication) => ({ ...publication, topic }));
     if (upto > at.offset) this.take(topic, at, whole, upto, { view: batch.view, epoch: at.epoch });
+    this.isInbox &&= this.events.hears('publication');
+    this.#advance(cursor);
     return true;
   }
 
   override caughtUp(frame: ServerKinds['caughtUp']): void {
-    if (frame.cursor !== undefined) {
-      this.#cursor = frame.cursor;
-      this.#suspect = undefined;
-    }
+    this.#advance(frame.cursor);
     super.caughtUp(frame);
+  }
+
+  /** Everything up to this cursor has come. What came long before it will not come again, and needs no position. */
+  #advance(cursor: string | undefined): void {
+    if (cursor === undefined) return;
+    this.#cursor = cursor;
+    this.#suspects.clear();
+    const nowMs = this.#runtime.monotonicMs();
+    if (this.topics.size <= topicsMax || nowMs < this.#keepsUntilMs) return;
+    for (const [topic, { map }] of this.topics)
+      if (!map && !this.#heard.has(topic)) this.topics.delete(topic);
+    this.#heard.clear();
+    this.#keepsUntilMs = nowMs + quietMs + 2 * (this.options.intervalMs ?? 0);
   }
 }

@@ -80,8 +80,8 @@ const encoder = new TextEncoder();
  * - checks of arguments before they are sent: the gateway refuses them;
  * - a fresh token on a connection that is up: when the token expires the client reconnects with the next one;
  * - other transports than WebSocket; the reason of a refused upgrade, by HTTP; the gateway's clock; statistics;
- * - compression. Without the cursors of its live batches a pattern resumes from an older one: more is sent again, and
- *   left out. Positions of a pattern's topics are kept as long as it is subscribed.
+ * - compression. Of an inbox, what came when nothing listened is given to the next session, not to a listener that
+ *   comes later. The state topics of a pattern are kept as long as it is subscribed.
  */
 export class JsonClient {
   readonly #events = new Emitter<JsonClientEvents>((fault) => console.error(fault));
@@ -127,6 +127,7 @@ export class JsonClient {
         token: options.token,
         clientName: options.clientName ?? `sluice-js/${clientVersion}`,
         connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+        capabilities: ['acks'],
         stableAfterMs: 5_000,
       },
       { codec: jsonCodec, open: socketFactory(options.WebSocket), runtime },
@@ -173,13 +174,17 @@ export class JsonClient {
     );
     this.#connection = connection;
     this.#commands = commands;
-    this.#asking = new Asking(commands, runtime, {
-      abandon: (error) => connection.abandon(error),
+    this.#asking = new Asking(
+      commands,
+      runtime,
+      (error) => connection.abandon(error),
       report,
-      serverMade: ({ events }) => {
-        events.on('publication', (publication) => void this.#events.emit('publication', publication));
+      (feed) => {
+        feed.events.on('publication', (publication) => {
+          if (!this.#events.emit('publication', publication)) feed.isInbox &&= feed.holders > 1;
+        });
       },
-    });
+    );
   }
 
   get state(): ConnectionState {
@@ -200,6 +205,7 @@ export class JsonClient {
 
   /** Ends the connection. Subscriptions stay, and go on where they were after another `connect()`. */
   close(): void {
+    this.#asking.closing();
     this.#connection.close();
   }
 

@@ -125,9 +125,11 @@ function begin(
   topic: string | undefined,
   epoch: string | undefined,
   pieces: readonly Uint8Array[],
+  cursor = '',
 ): JsonWriter {
   const { text, number } = jsonBytesMax;
-  let length = namesBytes + 6 * number + text(topic ?? '') + text(epoch ?? '') + pieces.length;
+  const texts = text(topic ?? '') + text(epoch ?? '') + text(cursor);
+  let length = namesBytes + 6 * number + texts + pieces.length;
   for (const piece of pieces) length += piece.length;
   return frames.begin(length);
 }
@@ -151,18 +153,20 @@ function endWithMessages(writer: JsonWriter, pieces: readonly Uint8Array[]): Uin
 }
 
 export function frameBatch(topic: string, header: BatchHeader, pieces: readonly Uint8Array[]): Uint8Array {
-  const { view, epoch, after, upto } = header;
-  const writer = begin(topic, epoch, pieces);
+  const { view, epoch, after, upto, cursor } = header;
+  const writer = begin(topic, epoch, pieces, cursor);
   // A publication of the batch has an offset in (after, upto]: here that is upto.
   if (pieces.length === 1 && after === upto - 1) {
     // Its own object, with more members instead of the closing brace.
     writer.bytes(pieces[0] as Uint8Array).back();
     writeEpoch(writer, epoch);
+    if (cursor !== undefined) writer.ascii(',"cursor":').text(cursor);
     return writer.ascii(',"view":').number(view).ascii('}').end();
   }
   writer.ascii('{"type":"batch"');
   writeTopic(writer, topic);
   writeEpoch(writer, epoch);
+  if (cursor !== undefined) writer.ascii(',"cursor":').text(cursor);
   writer.ascii(',"view":').number(view).ascii(',"after":').number(after).ascii(',"upto":').number(upto);
   return endWithMessages(writer, pieces);
 }

@@ -28,6 +28,7 @@ export interface Poll {
 export interface PollConnectionOptions {
   readonly sink: StreamSink<PollConnection>;
   readonly cursors: StreamCursors;
+  readonly acknowledges: 'by receipt' | 'by request';
   /** `subscriptionsKey` of what the client asks for. */
   readonly subscriptions: string;
   /** The session that the client's first cursor names. */
@@ -48,7 +49,7 @@ export interface PollConnectionOptions {
  */
 export class PollConnection implements Connection, StreamMember {
   readonly codec: Codec = codecs.json;
-  readonly acknowledges = true;
+  readonly acknowledges: 'by receipt' | 'by request';
   readonly comparesNoOffsets = true;
   readonly sink: StreamSink<PollConnection>;
   readonly subscriptions: string;
@@ -74,6 +75,7 @@ export class PollConnection implements Connection, StreamMember {
   constructor(options: PollConnectionOptions) {
     this.#options = options;
     this.sink = options.sink;
+    this.acknowledges = options.acknowledges;
     this.subscriptions = options.subscriptions;
     this.formerSession = options.formerSession;
   }

@@ -20,6 +20,7 @@ import {
   refusalOf,
   StreamAdmission,
   type StreamAdmissionOptions,
+  saysWhatItHad,
 } from './stream-admission.ts';
 import { StreamSink } from './stream-sink.ts';
 
@@ -181,6 +182,7 @@ export class Polls {
     const connection = new PollConnection({
       ...this.#options,
       sink: this.#sink,
+      acknowledges: saysWhatItHad(identified.asked, peer) ? 'by request' : 'by receipt',
       subscriptions: start.subscriptionsKey,
       formerSession: formerSessionOf(identified.asked),
       sentBytes: metrics.sentBytesTotal,

@@ -19,6 +19,7 @@ export interface SseConnectionOptions {
   readonly sink: StreamSink<SseConnection>;
   readonly cursors: StreamCursors;
   readonly names: EventNames;
+  readonly acknowledges: 'by request' | undefined;
   /** `subscriptionsKey` of what the client asks for. */
   readonly subscriptions: string;
   /** Above this it takes no more frames. */
@@ -57,6 +58,7 @@ export class SseConnection implements Connection, StreamMember {
   readonly comparesNoOffsets = true;
   readonly sink: StreamSink<SseConnection>;
   readonly names: EventNames;
+  readonly acknowledges: 'by request' | undefined;
   readonly #options: SseConnectionOptions;
   readonly #response: StreamResponse;
   /** Messages before the response has begun. */
@@ -86,6 +88,7 @@ export class SseConnection implements Connection, StreamMember {
     this.#response = options.response;
     this.sink = options.sink;
     this.names = options.names;
+    this.acknowledges = options.acknowledges;
   }
 
   get closed(): boolean {

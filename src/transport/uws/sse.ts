@@ -21,6 +21,7 @@ import {
   refusalOf,
   StreamAdmission,
   type StreamAdmissionOptions,
+  saysWhatItHad,
 } from './stream-admission.ts';
 import { StreamSink } from './stream-sink.ts';
 
@@ -148,6 +149,7 @@ export class EventStreams {
       response,
       sink: this.sink,
       names: asked.eventNames,
+      acknowledges: saysWhatItHad(asked, peer) ? 'by request' : undefined,
       subscriptions: start.subscriptionsKey,
       sentBytes: metrics.sentBytesTotal,
       suspect: (each) => this.#suspect(each),

@@ -16,7 +16,7 @@ import type { SubscribeResult } from '../../protocol/frames.ts';
 import type { Admission, Applicant } from '../../sessions/admission.ts';
 import type { ByteCharges } from '../../sessions/charges.ts';
 import type { Departing } from '../../sessions/departure.ts';
-import type { Peer } from '../../sessions/session.ts';
+import { type Peer, shownUserOf } from '../../sessions/session.ts';
 import { RequestBody } from './request-body.ts';
 
 export interface StreamAdmissionOptions {
@@ -157,6 +157,11 @@ function credentialNeeded(): SluiceError {
 
 function isJson(contentType: string): boolean {
   return contentType.split(';', 1)[0]?.trim().toLowerCase() === 'application/json';
+}
+
+/** Its requests have to show whose session it is. */
+export function saysWhatItHad({ acks }: StreamRequest, peer: Peer): boolean {
+  return acks && shownUserOf(peer) !== undefined;
 }
 
 /**

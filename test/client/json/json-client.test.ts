@@ -47,11 +47,22 @@ function refuse(socket: FakeSocket, code: string, retryAfterMs?: number): void {
   socket.reply('subscribe', { kind: 'subscribed', results: [{ topic: 't', error }] });
 }
 
-function batch(socket: FakeSocket, after: number, upto: number, of: { view?: number; topic?: string } = {}) {
-  const publications = Array.from({ length: upto - after }, (_, i) => publication(after + i + 1));
-  const { view = 1, topic } = of;
-  socket.push({ kind: 'batch', view, topic, epoch: topic && 'e', after, upto, publications });
+interface Of {
+  readonly view?: number;
+  readonly topic?: string;
+  readonly cursor?: string;
 }
+
+function batch(socket: FakeSocket, after: number, upto: number, { view = 1, topic, cursor }: Of = {}) {
+  const publications = Array.from({ length: upto - after }, (_, i) => publication(after + i + 1));
+  socket.push({ kind: 'batch', view, topic, epoch: topic && 'e', after, upto, publications, cursor });
+}
+
+/** What the gateway was told that listeners have had, as `view:offset`. */
+const acks = (socket: FakeSocket) =>
+  socket.frames.flatMap((frame) =>
+    frame.kind === 'ping' ? (frame.acks ?? []).map(({ view, offset }) => `${view}:${offset}`) : [],
+  );
 
 it('offers JSON alone, and delivers publications of one and of many', async () => {
   const h = harness();
@@ -161,7 +172,7 @@ it('tells of another epoch, and delivers what it begins with', async () => {
   expect(told.slice(-2)).toEqual([['reset', 'f', 'g'], 1]);
 });
 
-it('continues a pattern by its cursor, without what it had, and fetches holes by positions', async () => {
+it('continues a pattern by its cursor, without what it had, and fetches holes from their positions', async () => {
   const h = harness();
   const told = record(h.client.subscribe('p:*'));
   const socket = await h.arrive();
@@ -180,11 +191,8 @@ it('continues a pattern by its cursor, without what it had, and fetches holes by
   batch(again, 4, 5, { topic: 'p:b' });
   again.push({ kind: 'caughtUp', view: 1, topic: '', epoch: '', offset: 0, recovered: true, cursor: 'c2' });
   batch(again, 8, 9, { topic: 'p:a' });
-  const positions = [
-    { topic: 'p:a', epoch: 'e', offset: 6 },
-    { topic: 'p:b', epoch: 'e', offset: 5 },
-  ];
-  expect(again.command('subscribe').subscriptions).toMatchObject([{ topic: 'p:*', positions }]);
+  const positions = [{ topic: 'p:a', epoch: 'e', offset: 6 }];
+  expect(again.command('subscribe').subscriptions).toEqual([{ topic: 'p:*', cursor: 'c2', positions }]);
   expect(told.filter((one) => typeof one === 'number' || Array.isArray(one))).toEqual([
     4,
     5,
@@ -193,6 +201,93 @@ it('continues a pattern by its cursor, without what it had, and fetches holes by
     ['gap', 'p:b', 1, 4],
     5,
   ]);
+});
+
+it('keeps the cursors of live batches, and forgets the quiet streams of a pattern above 10 000', async () => {
+  const h = harness();
+  const told = record(h.client.subscribe('p:*'));
+  const socket = await h.arrive();
+  grant(socket, { topic: 'p:*', epoch: '', cursor: 'c1' });
+  const page = { kind: 'snapshot', view: 1, topic: 'p:state', epoch: 'e', offset: 1 } as const;
+  socket.push({ ...page, first: true, last: true, publications: [publication(1, 1, { key: 'a' })] });
+  for (let n = 0; n < 9_999; n++) batch(socket, 0, 1, { topic: `p:${n}` });
+  const repeat = (topic: string) => {
+    const before = told.length;
+    batch(socket, 0, 1, { topic });
+    return told.length > before;
+  };
+  const minute = async (topic: string, cursor: string) => {
+    for (let i = 0; i < 2; i++) {
+      socket.reply('ping', { kind: 'pong', timeMs: 0 });
+      await h.runtime.advance(30_000);
+    }
+    batch(socket, 0, 1, { topic, cursor });
+  };
+  await minute('p:at the limit', 'c1');
+  await minute('p:above', 'c2');
+  expect(repeat('p:1')).toBe(false);
+  await minute('p:above', 'c3');
+  expect(['p:0', 'p:1', 'p:above', 'p:state'].map(repeat)).toEqual([true, false, false, false]);
+  socket.end();
+  const again = await h.arrive();
+  expect(again.command('subscribe').subscriptions).toEqual([{ topic: 'p:*', cursor: 'c3' }]);
+});
+
+it('says at most once a second what listeners of an inbox have had, again where it was refused, and at the end', async () => {
+  const h = harness();
+  h.client.subscribe('t', {}, vi.fn());
+  const socket = await h.arrive();
+  expect(socket.command('connect')).toMatchObject({ capabilities: ['acks'] });
+  grant(socket, { inbox: true });
+  batch(socket, 0, 1);
+  batch(socket, 1, 3);
+  expect(acks(socket)).toEqual([]);
+  await h.runtime.advance(1_000);
+  expect(acks(socket)).toEqual(['1:3']);
+  const error = { kind: 'error', code: 'rate_limited', number: 140, message: 'm', retry: true } as const;
+  socket.reply('ping', error);
+  await h.runtime.advance(1_000);
+  expect(acks(socket)).toEqual(['1:3', '1:3']);
+  socket.reply('ping', { kind: 'pong', timeMs: 0 });
+  await h.runtime.advance(5_000);
+  expect(acks(socket)).toHaveLength(2);
+  batch(socket, 3, 4);
+  h.client.close();
+  expect(acks(socket).at(-1)).toBe('1:4');
+});
+
+it('says by the next connection what the last one could not, and nothing of what no listener heard', async () => {
+  const h = harness();
+  const subscription = h.client.subscribe('t');
+  const remove = subscription.on('publication', vi.fn());
+  const socket = await h.arrive();
+  grant(socket, { inbox: true });
+  batch(socket, 0, 1);
+  await h.runtime.advance(1_000);
+  socket.end();
+  const again = await h.arrive();
+  grant(again, { inbox: true, view: 2, offset: 1, recovered: true });
+  await h.runtime.advance(1_000);
+  expect([acks(socket), acks(again)]).toEqual([['1:1'], ['2:1']]);
+  remove();
+  batch(again, 1, 2, { view: 2 });
+  subscription.on('publication', vi.fn());
+  batch(again, 2, 3, { view: 2 });
+  await h.runtime.advance(1_000);
+  expect(acks(again)).toEqual(['2:1']);
+});
+
+it('acknowledges a topic that the gateway subscribed it to where the application hears of it', async () => {
+  const h = harness();
+  const socket = await h.arrive();
+  const result = { topic: 'user:a', view: 1, mode: 'stream', epoch: 'e', offset: 0, inbox: true } as const;
+  socket.push({ kind: 'subscribed', results: [result, { ...result, topic: 'user:b', view: 2 }] });
+  const remove = h.client.on('publication', vi.fn());
+  batch(socket, 0, 1);
+  remove();
+  batch(socket, 0, 1, { view: 2 });
+  await h.runtime.advance(1_000);
+  expect(acks(socket)).toEqual(['1:1']);
 });
 
 it('says of a pattern that nothing was lost when its catch-up ends', async () => {

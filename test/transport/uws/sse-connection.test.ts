@@ -18,7 +18,15 @@ function open() {
   } as unknown as StreamResponse;
   const sink = new StreamSink<SseConnection>({ transport: 'sse', cursors, metrics, closed: () => undefined });
   const connection = new SseConnection({
-    ...{ response, sink, cursors, names: 'message', subscriptions: '', backpressureMaxBytes: 1_000_000 },
+    ...{
+      response,
+      sink,
+      cursors,
+      names: 'message',
+      acknowledges: undefined,
+      subscriptions: '',
+      backpressureMaxBytes: 1_000_000,
+    },
     sentBytes: metrics.sentBytesTotal,
     monotonicMs: () => clock.nowMs,
     suspect: () => suspected.push(clock.nowMs),
