@@ -62,15 +62,10 @@ function watchPage(noticed: () => void): () => void {
   const seen = (): void => {
     if (page.document?.visibilityState !== 'hidden') noticed();
   };
-  const sources = [
-    [page, 'online', noticed],
-    [page, 'offline', noticed],
-    [page, 'pageshow', seen],
-    [page.document, 'visibilitychange', seen],
-    [page.document, 'resume', seen],
-  ] as const;
   const each = (method: 'addEventListener' | 'removeEventListener'): void => {
-    for (const [target, name, listener] of sources) target?.[method]?.(name, listener);
+    for (const name of ['online', 'offline']) page[method]?.(name, noticed);
+    page[method]?.('pageshow', seen);
+    for (const name of ['visibilitychange', 'resume']) page.document?.[method]?.(name, seen);
   };
   each('addEventListener');
   return () => each('removeEventListener');
