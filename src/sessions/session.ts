@@ -146,7 +146,7 @@ export class Session implements Receiver, TaskFaults {
     return this.saysWhatItHad || this.#connection.acknowledges === 'by receipt';
   }
 
-  /** Its client said that it will say so itself: neither a cursor nor another poll tells what its application has had. */
+  /** Its client said that it will say so itself: neither a cursor nor another poll tells what it has had. */
   get saysWhatItHad(): boolean {
     return this.#introduction?.acknowledges === true || this.#connection.acknowledges === 'by request';
   }

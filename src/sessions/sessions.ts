@@ -226,8 +226,8 @@ export class Sessions {
 
   /**
    * The client of a session says by another request what it has had, as by a command. `user`: whose session it has to
-   * be; undefined: anyone's. Returns undefined where there is none, 0 where it was heard, or in how many milliseconds it
-   * may say so again.
+   * be; undefined: anyone's. Returns undefined where there is none, 0 where it was heard, or in how many milliseconds
+   * it may say so again.
    */
   acknowledge(id: string, acks: readonly Ack[], user: string | undefined): number | undefined {
     const session = this.#byId.get(id);

@@ -119,7 +119,7 @@ it('a stream that acknowledges by itself has had what it says, by a request of i
   await stream.until(() => stream.publications.length === 3);
   const other = await signToken({ sub: 'bob' });
   expect((await acknowledge(session, [{ view, offset: 3 }], other)).status).toBe(404);
-  expect((await acknowledge('nobody', [{ view, offset: 3 }])).status).toBe(404);
+  expect((await acknowledge('none', [{ view, offset: 3 }])).status).toBe(404);
   expect((await acknowledge(session, [])).status).toBe(400);
   expect((await acknowledge(session, [{ view, offset: 4 }])).status).toBe(200);
   expect(await startsAt()).toBe(0);

@@ -81,7 +81,7 @@ export class Asking {
     for (const feed of this.#feeds.values()) if (feed.acking) this.#acknowledge(feed);
   }
 
-  /** All subscriptions of a turn go out as one command. What nobody holds any more ends. */
+  /** All subscriptions of a turn go out as one command. What has no holder left ends. */
   plan(): void {
     if (this.#isPlanned) return;
     this.#isPlanned = true;
