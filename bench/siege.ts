@@ -1,26 +1,21 @@
-import { createHmac } from 'node:crypto';
-import { setTimeout } from 'node:timers/promises';
-import WebSocket from 'ws';
 import type { AttackerCalls } from './siege/attacker.ts';
 import { type Attack, type AttackName, attacks, type Who } from './siege/attacks.ts';
+import { storm } from './siege/storm.ts';
+import { credentials, publish, tokenOf, Victim } from './siege/victim.ts';
 import { loadCore } from './support/core.ts';
 import { type Gateway, startGateway } from './support/gateway.ts';
-import { rssBytes } from './support/proc.ts';
 import { type Claim, claim, scenario } from './support/scenario.ts';
 import { Worker } from './support/worker.ts';
 
 const options = {
   seconds: { default: 4, sentence: 'How long the gateway is looked at, calm and again under attack.' },
-  only: { default: '', sentence: 'One attack, by name; none: all.' },
+  only: { default: '', sentence: 'One attack, by name, or storm; none: all.' },
 } as const;
 
+const stormName = 'storm';
 /** What an undisturbed client may notice, and what an attack may cost. */
 const pongMaxMs = 250;
 const growthMaxBytes = 100 * 2 ** 20;
-
-const secret = 'a secret of the siege, and long enough';
-const apiKey = 'an-api-key-of-the-siege';
-const pingEveryMs = 20;
 
 interface Besieged {
   readonly name: AttackName;
@@ -46,7 +41,11 @@ export default scenario(options, async ({ seconds, only }, say) => {
     ...[name, who, calmPongMs.toFixed(0), pongMs.toFixed(0), MiB(growthBytes), others],
   ]);
   const columns = ['attack', 'as', 'worst pong calm, ms', 'under attack, ms', 'RSS growth, MiB', 'others'];
-  return { tables: [{ title: 'Beside each attack', columns, rows }], claims: seen.flatMap(claimsOf) };
+  const tables = rows.length === 0 ? [] : [{ title: 'Beside each attack', columns, rows }];
+  if (only !== '' && only !== stormName) return { tables, claims: seen.flatMap(claimsOf) };
+  say('storm: handshakes against the cap on all connections');
+  const { table, claims } = await storm(pongMaxMs);
+  return { tables: [...tables, table], claims: [...seen.flatMap(claimsOf), ...claims] };
 });
 
 function claimsOf({ name, who, pongMs, growthBytes, others }: Besieged): Claim[] {
@@ -76,12 +75,7 @@ async function besiege(
   who: Who,
   seconds: number,
 ): Promise<Besieged> {
-  const flags = [
-    `--token-secret=${secret}`,
-    `--api-key=${apiKey}`,
-    '--no-canary',
-    '--connections-max-per-ip=100',
-  ];
+  const flags = [...credentials, '--no-canary', '--connections-max-per-ip=100'];
   const gateway = await startGateway([
     ...flags,
     '--handshakes-per-second-per-ip=50',
@@ -123,16 +117,6 @@ async function fill(gateway: Gateway, topics: number): Promise<void> {
     );
 }
 
-async function publish({ port }: Gateway, items: readonly object[]): Promise<boolean> {
-  const response = await fetch(`http://127.0.0.1:${port}/api/publish/batch`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${apiKey}` },
-    body: JSON.stringify(items),
-  });
-  const text = await response.text();
-  return response.ok && !text.includes('"error"');
-}
-
 /** What others still get. */
 async function room(gateway: Gateway): Promise<string> {
   const other = await Victim.join(gateway);
@@ -147,69 +131,4 @@ async function room(gateway: Gateway): Promise<string> {
   return (await publish(gateway, [{ topic: 'new:one', type: 'x', data: 1 }]))
     ? 'served'
     : 'a publish was refused';
-}
-
-/** A client that does nothing wrong. */
-class Victim {
-  readonly #socket: WebSocket;
-  readonly #pid: number;
-
-  private constructor(socket: WebSocket, pid: number) {
-    this.#socket = socket;
-    this.#pid = pid;
-  }
-
-  static async join({ port, pid }: Gateway): Promise<Victim> {
-    const token = tokenOf({ sub: 'victim', topics: [{ pattern: '*', allow: ['subscribe'] }] });
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/ws?token=${token}`);
-    await new Promise((resolve, reject) => {
-      socket.once('open', resolve);
-      socket.once('error', reject);
-    });
-    return new Victim(socket, pid);
-  }
-
-  /**
-   * The slowest pong, and the largest RSS, of this time. A pong that did not come counts as long as it was waited
-   * for.
-   */
-  async watch(ms: number): Promise<{ worstMs: number; peakBytes: number }> {
-    const endMs = performance.now() + ms;
-    let worstMs = 0;
-    let peakBytes = 0;
-    while (performance.now() < endMs) {
-      const startMs = performance.now();
-      const pong = new Promise<void>((resolve) => this.#socket.once('pong', () => resolve()));
-      this.#socket.ping();
-      const sampling = setInterval(() => {
-        peakBytes = Math.max(peakBytes, rssBytes(this.#pid));
-      }, 10);
-      await Promise.race([pong, setTimeout(10_000)]);
-      clearInterval(sampling);
-      worstMs = Math.max(worstMs, performance.now() - startMs);
-      peakBytes = Math.max(peakBytes, rssBytes(this.#pid));
-      await setTimeout(pingEveryMs);
-    }
-    return { worstMs, peakBytes };
-  }
-
-  ask(command: { readonly id: number; readonly [member: string]: unknown }): Promise<string> {
-    return new Promise((resolve) => {
-      this.#socket.on('message', (data) => {
-        const text = String(data);
-        if (text.includes(`"id":${command.id},`)) resolve(text);
-      });
-      this.#socket.send(JSON.stringify(command));
-    });
-  }
-
-  leave(): void {
-    this.#socket.terminate();
-  }
-}
-
-function tokenOf(claims: object): string {
-  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const text = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode({ ...claims, exp: Math.floor(Date.now() / 1000) + 3600 })}`;
-  return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`;
 }

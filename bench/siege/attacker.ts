@@ -1,8 +1,26 @@
+import { connect } from 'node:net';
 import { serveCalls } from '../support/worker.ts';
 import { type AttackName, attacks, type Target } from './attacks.ts';
 
 export interface AttackerCalls extends Readonly<Record<string, (argument: never) => unknown>> {
   readonly attack: (argument: { readonly name: AttackName; readonly target: Target }) => Promise<void>;
+  readonly storm: (argument: Handshakes) => Promise<Handshaken>;
+}
+
+export interface Handshakes {
+  readonly port: number;
+  readonly token: string;
+  readonly localAddress: string;
+  readonly count: number;
+  /** At a time. */
+  readonly inFlight: number;
+}
+
+export interface Handshaken {
+  /** They stay open. */
+  readonly opened: number;
+  /** Told that there are too many connections. */
+  readonly refused: number;
 }
 
 // Its sockets end with it, in whatever state they are.
@@ -11,4 +29,38 @@ process.on('uncaughtException', () => undefined);
 serveCalls({
   attack: ({ name, target }: { readonly name: AttackName; readonly target: Target }) =>
     attacks[name].run(target),
+  storm,
 } satisfies AttackerCalls);
+
+async function storm({ count, inFlight, ...each }: Handshakes): Promise<Handshaken> {
+  const statuses: string[] = [];
+  let begun = 0;
+  const one = async (): Promise<void> => {
+    while (begun++ < count) statuses.push(await handshake(each));
+  };
+  await Promise.all(Array.from({ length: inFlight }, one));
+  const times = (status: string) => statuses.filter((other) => other === status).length;
+  return { opened: times('101'), refused: times('503') };
+}
+
+/** Resolves with the status, and ends what was refused; empty: the connection ended without one. */
+function handshake({
+  port,
+  token,
+  localAddress,
+}: Pick<Handshakes, 'port' | 'token' | 'localAddress'>): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1', localAddress });
+    socket.on('error', () => undefined);
+    socket.once('close', () => resolve(''));
+    socket.once('data', (data: Buffer) => {
+      const status = data.toString('latin1', 9, 12);
+      resolve(status);
+      if (status !== '101') socket.resetAndDestroy();
+    });
+    socket.write(
+      `GET /ws?token=${token} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    );
+  });
+}

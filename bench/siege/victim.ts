@@ -1,0 +1,87 @@
+import { createHmac } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
+import WebSocket from 'ws';
+import type { Gateway } from '../support/gateway.ts';
+import { rssBytes } from '../support/proc.ts';
+
+const secret = 'a secret of the siege, and long enough';
+const apiKey = 'an-api-key-of-the-siege';
+const pingEveryMs = 20;
+
+/** Flags of a gateway that is besieged. */
+export const credentials: readonly string[] = [`--token-secret=${secret}`, `--api-key=${apiKey}`];
+
+export async function publish({ port }: Gateway, items: readonly object[]): Promise<boolean> {
+  const response = await fetch(`http://127.0.0.1:${port}/api/publish/batch`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${apiKey}` },
+    body: JSON.stringify(items),
+  });
+  const text = await response.text();
+  return response.ok && !text.includes('"error"');
+}
+
+/** A client that does nothing wrong. */
+export class Victim {
+  readonly #socket: WebSocket;
+  readonly #pid: number;
+
+  private constructor(socket: WebSocket, pid: number) {
+    this.#socket = socket;
+    this.#pid = pid;
+  }
+
+  static async join({ port, pid }: Gateway): Promise<Victim> {
+    const token = tokenOf({ sub: 'victim', topics: [{ pattern: '*', allow: ['subscribe'] }] });
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/ws?token=${token}`);
+    await new Promise((resolve, reject) => {
+      socket.once('open', resolve);
+      socket.once('error', reject);
+    });
+    return new Victim(socket, pid);
+  }
+
+  /**
+   * The slowest pong, and the largest RSS, of this time. A pong that did not come counts as long as it was waited
+   * for.
+   */
+  async watch(ms: number): Promise<{ worstMs: number; peakBytes: number }> {
+    const endMs = performance.now() + ms;
+    let worstMs = 0;
+    let peakBytes = 0;
+    while (performance.now() < endMs) {
+      const startMs = performance.now();
+      const pong = new Promise<void>((resolve) => this.#socket.once('pong', () => resolve()));
+      this.#socket.ping();
+      const sampling = setInterval(() => {
+        peakBytes = Math.max(peakBytes, rssBytes(this.#pid));
+      }, 10);
+      await Promise.race([pong, setTimeout(10_000)]);
+      clearInterval(sampling);
+      worstMs = Math.max(worstMs, performance.now() - startMs);
+      peakBytes = Math.max(peakBytes, rssBytes(this.#pid));
+      await setTimeout(pingEveryMs);
+    }
+    return { worstMs, peakBytes };
+  }
+
+  ask(command: { readonly id: number; readonly [member: string]: unknown }): Promise<string> {
+    return new Promise((resolve) => {
+      this.#socket.on('message', (data) => {
+        const text = String(data);
+        if (text.includes(`"id":${command.id},`)) resolve(text);
+      });
+      this.#socket.send(JSON.stringify(command));
+    });
+  }
+
+  leave(): void {
+    this.#socket.terminate();
+  }
+}
+
+export function tokenOf(claims: object): string {
+  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const text = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode({ ...claims, exp: Math.floor(Date.now() / 1000) + 3600 })}`;
+  return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`;
+}
