@@ -79,7 +79,7 @@ export const scenarios: Readonly<Record<string, Entry>> = {
   },
   siege: {
     sentence:
-      'Attacks by clients without a credential or with the poorest token: pong and room of others, RSS.',
+      'Attacks by clients without a credential or with the poorest token, and a storm of 20 000 handshakes: pong and room of others, RSS.',
     load: () => import('./siege.ts'),
   },
   drain: {

@@ -110,7 +110,7 @@ const connections: readonly Limit[] = [
     of: 'user',
     over: 'refused before the upgrade where the token comes with it, 429; else in the reply to `connect`',
     codes: ['too_many_connections_of_user'],
-    countedBy: [rejected('too_many_connections_of_user')],
+    countedBy: [rejected('too_many_connections_of_user'), failed('too_many_connections_of_user')],
     tests: [
       [places, 'the cap of one user leaves other users alone'],
       [limits, 'connections of a user'],
@@ -140,6 +140,18 @@ const connections: readonly Limit[] = [
     tests: [
       [http, 'above the limit are closed at once, and counted'],
       ['e2e/listeners.test.ts', 'lets an operator in when clients have taken all connections'],
+    ],
+  },
+  {
+    what: 'the same and WebSockets together',
+    at: { value: '`ulimit -n`, less 256 or a quarter of it' },
+    of: 'process',
+    over: 'closed at their first byte: the engine and requests to the application need files, too',
+    codes: [],
+    countedBy: [rejected('too_many_connections')],
+    tests: [
+      ['transport/uws/http-connections.test.ts', 'are as many as %s, and one more is closed and counted'],
+      ['server/open-files.test.ts', 'of %s files all but 256, and of few all but a quarter, are for clients'],
     ],
   },
   {

@@ -31,6 +31,7 @@ import type { Access } from './access.ts';
 import type { CanaryAccess } from './canary.ts';
 import type { Compat } from './compat.ts';
 import { type Environment, reconnectSpreadMs, type Swept } from './environment.ts';
+import { clientSocketsMax } from './open-files.ts';
 import type { SessionStage } from './session-stage.ts';
 import type { Site } from './site.ts';
 
@@ -82,8 +83,8 @@ export function createServing(environment: Environment, served: Served): Serving
     isProxy: (peer) => served.access.isProxy(peer),
   });
   const exchanges = { unread, monotonicMs, writeTimeoutMs: config.writeTimeoutSeconds * 1000, requestIds };
-  const { httpConnections, newConnections, reload } = countConnections(environment, served.access);
   const { sessions } = served.sessionStage;
+  const { httpConnections, newConnections, reload } = countConnections(environment, served.access, sessions);
   const sinks: UwsSink[] = [];
   const openSocket = () => {
     for (const sink of sinks) {
@@ -151,14 +152,25 @@ export function createServing(environment: Environment, served: Served): Serving
   return { serve, reload, polls, requests, swept: [newConnections, streams, polls] };
 }
 
-function countConnections({ config, metrics, monotonicMs }: Environment, access: Access) {
+function countConnections(
+  { config, log, metrics, monotonicMs }: Environment,
+  access: Access,
+  sessions: Pick<SessionStage['sessions'], 'count'>,
+) {
   // Each WebSocket begins as an HTTP connection.
   const perSecond = () => Math.max(config.httpConnectionsPerSecondPerIp, 2 * config.handshakesPerSecondPerIp);
   const newConnections = new TokenBuckets(perSecond(), perSecond(), monotonicMs);
+  const socketsMax = clientSocketsMax();
+  if (socketsMax * config.workers < config.connectionsMax)
+    log.warn(
+      `A process may have too few files open (ulimit -n) for ${config.connectionsMax} connections ` +
+        `(connectionsMax): from ${socketsMax} on, new ones are closed.`,
+    );
   const httpConnections = new HttpConnections({
     get max() {
       return config.httpConnectionsMax;
     },
+    filesFree: () => socketsMax - sessions.count,
     admits: (peer) => access.isProxy(peer) || newConnections.take(addressKey(peer)) === 0,
     metrics,
   });

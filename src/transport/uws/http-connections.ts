@@ -3,6 +3,8 @@ import type { Metrics } from '../../metrics.ts';
 
 export interface HttpConnectionOptions {
   readonly max: number;
+  /** As many as there are files for, besides WebSockets. */
+  readonly filesFree: () => number;
   /** Takes a new connection of this peer; false: it has had too many of late. */
   readonly admits: (peerAddress: string) => boolean;
   readonly metrics: Pick<
@@ -57,8 +59,8 @@ export class HttpConnections {
   };
 
   #opened(response: HttpResponse): void {
-    const { max, admits, metrics } = this.#options;
-    const isFull = this.#count > max;
+    const { max, filesFree, admits, metrics } = this.#options;
+    const isFull = this.#count > Math.min(max, filesFree());
     if (!isFull && admits(Buffer.from(response.getRemoteAddressAsText()).toString('latin1'))) return;
     metrics.connectionsRejectedTotal.inc({ reason: isFull ? 'too_many_connections' : 'rate_limited' });
     if (!isFull) metrics.rateLimitedTotal.inc({ scope: 'connection' });

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest';
+import { clientSocketsMax } from '../../src/server/open-files.ts';
+
+const limits = (
+  soft: string,
+) => `Limit                     Soft Limit           Hard Limit           Units     
+Max cpu time              unlimited            unlimited            seconds   
+Max open files            ${soft.padEnd(20)} 1048576              files     
+Max locked memory         65536                65536                bytes     
+`;
+
+test.each([
+  ['20000', 19_744],
+  ['1024', 768],
+  ['1000', 750],
+  ['16', 12],
+  ['unlimited', Number.POSITIVE_INFINITY],
+])('of %s files all but 256, and of few all but a quarter, are for clients', (soft, sockets) => {
+  expect(clientSocketsMax(limits(soft))).toBe(sockets);
+});
+
+test('where the system does not say, there is no limit', () => {
+  expect(clientSocketsMax('')).toBe(Number.POSITIVE_INFINITY);
+});

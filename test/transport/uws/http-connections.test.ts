@@ -1,0 +1,47 @@
+import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
+import { describe, expect, test } from 'vitest';
+import { HttpConnections } from '../../../src/transport/uws/http-connections.ts';
+import { RecordedMetrics } from '../../support/metrics.ts';
+
+function makeConnections(limits: { max: number; filesFree: number }) {
+  const counts = new RecordedMetrics();
+  let change: (response: HttpResponse, by: number) => void = () => undefined;
+  const app = { filter: (told: typeof change) => (change = told) } as unknown as TemplatedApp;
+  const options = { max: limits.max, filesFree: () => limits.filesFree, admits: () => true };
+  new HttpConnections({ ...options, metrics: counts.metrics }).watch(app);
+  /** Whether it stays open. */
+  const open = () => {
+    let isOpen = true;
+    const response = {
+      close: () => (isOpen = false),
+      getRemoteAddressAsText: () => new ArrayBuffer(0),
+    } as unknown as HttpResponse;
+    change(response, 1);
+    if (!isOpen) change(response, -1);
+    return isOpen;
+  };
+  return { open, counts };
+}
+
+describe('connections that speak HTTP', () => {
+  test.each([
+    ['the option says', { max: 3, filesFree: 100 }],
+    ['there are files for', { max: 100, filesFree: 3 }],
+  ])('are as many as %s, and one more is closed and counted', (_, limits) => {
+    const { open, counts } = makeConnections(limits);
+    expect([open(), open(), open()]).toEqual([true, true, true]);
+    expect(counts.of('connectionsRejectedTotal')).toBe(0);
+    expect([open(), open()]).toEqual([false, false]);
+    expect(counts.of('connectionsRejectedTotal', 'too_many_connections')).toBe(2);
+  });
+
+  test('make room for WebSockets, which take a file, too', () => {
+    const limits = { max: 100, filesFree: 3 };
+    const { open } = makeConnections(limits);
+    open();
+    limits.filesFree = 1;
+    expect(open()).toBe(false);
+    limits.filesFree = 2;
+    expect(open()).toBe(true);
+  });
+});
