@@ -73,7 +73,7 @@ export class ReplacedCertificate {
       const checked = checkCertificate(files);
       if (checked.digest === this.#checked.digest) return undefined;
       const next = await listenAnew();
-      await aWholeTurn();
+      await aQuietTurn();
       this.#listening.stop();
       this.#listening = next;
       this.#checked = checked;
@@ -89,11 +89,24 @@ export class ReplacedCertificate {
   }
 }
 
+/** A turn of this length had next to nothing to do. */
+const quietTurnMs = 0.2;
+/** A gateway that is that busy is not waited for. */
+const turnsMax = 500;
+
 /**
- * Resolves at the end of a turn in which the event loop has looked at all sockets: the kernel resets the connections
- * that a listener has not accepted when it closes.
+ * Resolves at the end of a quiet turn, in which the event loop has looked at all sockets: the kernel resets the
+ * connections that a listener has not accepted when it closes, and accepts none while a turn lasts.
  */
-async function aWholeTurn(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
+async function aQuietTurn(): Promise<void> {
+  await aTurn();
+  for (let turns = 0; turns < turnsMax; turns++) {
+    const startMs = performance.now();
+    await aTurn();
+    if (performance.now() - startMs < quietTurnMs) return;
+  }
+}
+
+async function aTurn(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
