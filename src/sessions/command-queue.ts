@@ -8,6 +8,12 @@ export const maxQueuedBytes = 256 * 1024;
 /** Roughly what a waiting command takes besides its message. */
 const commandOverheadBytes = 256;
 
+/** Is told what a task throws; the next one runs all the same. */
+export interface QueueOwner extends TaskFaults {
+  /** Nothing runs or waits any more. */
+  ranAll(): void;
+}
+
 interface QueuedTask {
   readonly task: Task;
   readonly bytes: number;
@@ -21,17 +27,16 @@ interface QueuedTask {
 export class CommandQueue {
   readonly #connection: Connection;
   readonly #turnBudget: TurnBudget;
-  readonly #faults: TaskFaults;
+  readonly #owner: QueueOwner;
   #isBusy = false;
   /** Undefined while nothing waits, as in most sessions. */
   #waiting: QueuedTask[] | undefined;
   #bytes = 0;
 
-  /** `faults` is told what a task throws; the next one runs all the same. */
-  constructor(connection: Connection, turnBudget: TurnBudget, faults: TaskFaults) {
+  constructor(connection: Connection, turnBudget: TurnBudget, owner: QueueOwner) {
     this.#connection = connection;
     this.#turnBudget = turnBudget;
-    this.#faults = faults;
+    this.#owner = owner;
   }
 
   /** A command runs, or waits for its turn. */
@@ -65,6 +70,7 @@ export class CommandQueue {
     }
     this.#isBusy = false;
     this.#waiting = undefined;
+    this.#owner.ranAll();
   }
 
   /** Whether the task awaits something, after which the queue goes on. Otherwise it is done. */
@@ -77,7 +83,7 @@ export class CommandQueue {
       }
       task.finish(begun);
     } catch (error) {
-      this.#faults.failed(error);
+      this.#owner.failed(error);
     }
     return false;
   }
@@ -87,13 +93,13 @@ export class CommandQueue {
       try {
         finish();
       } catch (error) {
-        this.#faults.failed(error);
+        this.#owner.failed(error);
       }
       this.#run(this.#next());
     };
     void begun.then(
       (late) => this.#connection.cork(() => end(() => task.finish(late))),
-      (error: unknown) => this.#connection.cork(() => end(() => this.#faults.failed(error))),
+      (error: unknown) => this.#connection.cork(() => end(() => this.#owner.failed(error))),
     );
   }
 

@@ -167,12 +167,12 @@ export class CommandRunner {
   #run(session: Session, frame: ClientFrame, bytes: number): void {
     this.#options.metrics.commandsTotal.inc({ command: frame.kind });
     const { order } = commandTable[frame.kind];
-    const { commands, payer } = session;
+    const { payer, runsCommands } = session;
     if (order === 'free') this.runUnawaited(session, frame, bytes);
     else if (!this.#options.pendingCommands.hasRoom(payer.account, bytes + pendingOverheadBytes))
       this.#fail(session, frame, tooManyWaiting());
     else if (order === 'changes') this.#enqueue(new ChangeTask(this, session, frame), bytes);
-    else if (commands.isBusy) this.#enqueue(new FollowingTask(this, session, lasting(frame), bytes), bytes);
+    else if (runsCommands) this.#enqueue(new FollowingTask(this, session, lasting(frame), bytes), bytes);
     else this.runUnawaited(session, frame, bytes);
   }
 

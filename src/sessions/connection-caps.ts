@@ -114,7 +114,7 @@ export class ConnectionCaps implements Caps {
   }
 }
 
-/** One for each connection: without closures or lists, which take more memory (`bench -- memory`). */
+/** One for each connection: without objects of its own, which take more memory (`bench -- memory`). */
 export class TakenSeat implements Seat {
   readonly #places: Occupancy;
   /** The holder of the place; undefined: it is not taken yet. */

@@ -15,14 +15,22 @@ import type { Payer } from '../topics/payer.ts';
  */
 type ViewState = 'catching up' | 'live' | 'left';
 
+/**
+ * Why there is a subscription. `client`: its client asked for it, and its credential allows it. `granted`: the
+ * application has granted what the credential does not. `gateway`: the gateway made it by itself (`$all`, the user's own
+ * topic, presence).
+ */
+export type Origin = 'client' | 'granted' | 'gateway';
+
+/** What a watch is about, and how many subscriptions of its session it serves. */
+interface Watching {
+  readonly topic: string;
+  subscriptions: number;
+}
+
 export interface SessionViewFields {
   readonly view: View;
-  /** As the client named it. */
-  readonly target: string;
-  /** Made by the gateway itself: `$all`, the user's own topic. */
-  readonly automatic: boolean;
-  /** The application has granted what the client's credential does not. */
-  readonly granted?: boolean;
+  readonly origin: Origin;
   /** The topic whose presence this is about: its frames are Joined and Left. */
   readonly watches?: string;
   /** The topic token that lets the session have it. */
@@ -40,10 +48,7 @@ export interface SessionViewFields {
  */
 export class SessionView {
   readonly view: View;
-  readonly target: string;
-  readonly automatic: boolean;
-  readonly granted: boolean;
-  readonly watches: string | undefined;
+  readonly origin: Origin;
   readonly payer: Payer | undefined;
   readonly permit: Identity | undefined;
   #state: ViewState = 'catching up';
@@ -55,22 +60,35 @@ export class SessionView {
   #framesBefore = 0;
   /** The subscription that reports to this subscriber which sessions join and leave. */
   #watch: SessionView | undefined;
-  /** For a watch: the number of the session's subscriptions that it serves. */
-  #watchers = 0;
+  /** Set for a watch alone. */
+  readonly #watching: Watching | undefined;
   /** The dictionary that it was sent when it went live last. A later one may be among the frames that it lost. */
   #dictionary = 0;
 
   constructor(fields: SessionViewFields) {
-    const { view, target, automatic, granted = false, watches, payer, permit, backlog } = fields;
+    const { view, origin, watches, payer, permit, backlog } = fields;
     this.view = view;
-    this.target = target;
-    this.automatic = automatic;
-    this.granted = granted;
-    this.watches = watches;
+    this.origin = origin;
+    this.#watching = watches === undefined ? undefined : { topic: watches, subscriptions: 0 };
     this.payer = payer;
     this.permit = permit;
     this.#backlog = backlog;
     this.#announcesLive = view.isPattern && backlog.current !== undefined;
+  }
+
+  /** The topic or pattern, as the client named it. */
+  get target(): string {
+    return this.view.options.target;
+  }
+
+  /** The gateway made it by itself. */
+  get automatic(): boolean {
+    return this.origin === 'gateway';
+  }
+
+  /** The topic whose presence this is about; undefined: it is no watch. */
+  get watches(): string | undefined {
+    return this.#watching?.topic;
   }
 
   get isLive(): boolean {
@@ -152,14 +170,16 @@ export class SessionView {
   /** From now on `watch` tells this subscriber which sessions join and leave, until `unwatch`. */
   watchBy(watch: SessionView): void {
     this.#watch = watch;
-    watch.#watchers++;
+    if (watch.#watching !== undefined) watch.#watching.subscriptions++;
   }
 
   /** Returns its watch if that now serves no other subscription. */
   unwatch(): SessionView | undefined {
     const watch = this.#watch;
     this.#watch = undefined;
-    return watch !== undefined && --watch.#watchers === 0 ? watch : undefined;
+    if (watch === undefined) return undefined;
+    const watching = watch.#watching;
+    return watching !== undefined && --watching.subscriptions === 0 ? watch : undefined;
   }
 
   leave(): void {

@@ -77,10 +77,11 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
   readonly #connection: Connection;
   readonly #outbox: Outbox;
   readonly #options: SessionViewsOptions;
-  /** Most sessions have few views, for which a list takes less memory than a map (`bench -- memory`). */
-  #few: readonly SessionView[] = none;
-  /** By number of the view, where they are more than a few. */
-  #many: Map<number, SessionView> | undefined;
+  /**
+   * Most sessions have few views, for which a list takes less memory than a map by number of the view
+   * (`bench -- memory`).
+   */
+  #views: readonly SessionView[] | Map<number, SessionView> = none;
   #state: DeliveryState = 'live';
   /** Views that are not live. Undefined where all are, as in most sessions. */
   #behind: Set<SessionView> | undefined;
@@ -104,17 +105,17 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
   }
 
   get size(): number {
-    return this.#many?.size ?? this.#few.length;
+    return isList(this.#views) ? this.#views.length : this.#views.size;
   }
 
   get(viewId: number): SessionView | undefined {
-    if (this.#many !== undefined) return this.#many.get(viewId);
-    for (const sessionView of this.#few) if (sessionView.view.id === viewId) return sessionView;
+    if (!isList(this.#views)) return this.#views.get(viewId);
+    for (const sessionView of this.#views) if (sessionView.view.id === viewId) return sessionView;
     return undefined;
   }
 
   values(): Iterable<SessionView> {
-    return this.#many?.values() ?? this.#few;
+    return this.#views.values();
   }
 
   /** Waits for its connection to drain, or for its turn. */
@@ -258,19 +259,21 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
   }
 
   #put(sessionView: SessionView): void {
-    if (this.#many === undefined && this.#few.length < maxFew) {
-      this.#few = withOneMore(this.#few, sessionView);
-    } else {
-      this.#many ??= new Map(this.#few.map((each) => [each.view.id, each]));
-      this.#few = none;
-      this.#many.set(sessionView.view.id, sessionView);
-    }
+    if (isList(this.#views)) {
+      this.#views =
+        this.#views.length < maxFew
+          ? withOneMore(this.#views, sessionView)
+          : new Map([...this.#views, sessionView].map((each) => [each.view.id, each]));
+    } else this.#views.set(sessionView.view.id, sessionView);
   }
 
   #drop(viewId: number): void {
-    this.#many?.delete(viewId);
-    const index = this.#few.findIndex(({ view }) => view.id === viewId);
-    if (index >= 0) this.#few = this.#few.slice(0, index).concat(this.#few.slice(index + 1));
+    if (!isList(this.#views)) {
+      this.#views.delete(viewId);
+      return;
+    }
+    const index = this.#views.findIndex(({ view }) => view.id === viewId);
+    if (index >= 0) this.#views = this.#views.slice(0, index).concat(this.#views.slice(index + 1));
   }
 
   // ---- transitions
@@ -377,6 +380,10 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
   #leave(view: View): void {
     this.#options.fanout.removeMember(view, this.#connection);
   }
+}
+
+function isList(views: readonly SessionView[] | Map<number, SessionView>): views is readonly SessionView[] {
+  return Array.isArray(views);
 }
 
 /** A list that has no room for more: one that grows by itself has room for 17 from the second on. */

@@ -10,7 +10,7 @@ import type { Reply, ServerFrame } from '../protocol/server-frames.ts';
 import type { Payer } from '../topics/payer.ts';
 import type { HadOf } from './ahead.ts';
 import type { Asker } from './application.ts';
-import { CommandQueue } from './command-queue.ts';
+import { CommandQueue, type QueueOwner } from './command-queue.ts';
 import type { Connection } from './connection.ts';
 import type { Seat } from './connection-caps.ts';
 import { Departure } from './departure.ts';
@@ -24,11 +24,13 @@ import {
   type SessionViewsById,
   type SessionViewsOptions,
 } from './session-views.ts';
-import type { Task, TaskFaults } from './task.ts';
+import type { Task } from './task.ts';
 import type { TokenRate } from './token-bucket.ts';
 
 /** What all sessions share. */
 export interface SessionContext extends SessionViewsOptions {
+  /** When this gateway began to take sessions, milliseconds since 1970. */
+  readonly originMs: number;
   readonly backpressureMaxBytes: number;
   readonly commandRate: TokenRate;
   readonly refusalRate: TokenRate;
@@ -59,6 +61,8 @@ export interface Peer {
   readonly shown?: Identity;
   /** What the application was told of its request, where it has said more. */
   readonly told?: Readonly<Record<string, string>> | undefined;
+  /** The session that its client had before, by what the client says. */
+  readonly formerSession?: string | undefined;
   /** Topics that it joins without asking, besides `$all` and its user's; absent: none. */
   readonly joins?: readonly string[];
 }
@@ -71,15 +75,11 @@ export function shownUserOf({ shown, identity }: Pick<Peer, 'shown' | 'identity'
  * One connected client: who it is, what it is sent (`Outbox`), what it takes part in (`SessionViews`, which hold its
  * state), and the commands that it runs in order (`CommandQueue`).
  */
-export class Session implements Receiver, TaskFaults {
+export class Session implements Receiver, QueueOwner {
   readonly id: string;
   readonly peer: Peer;
-  /** The session that its client had before, by what the client says. */
-  readonly formerId: string | undefined;
-  readonly connectedAtMs: number;
-  /** Commands that change what the session is or takes part in, and those that follow them. */
-  readonly commands: CommandQueue;
-  /** Milliseconds after `connectedAtMs`: a small number takes no memory of its own. */
+  /** Milliseconds after `SessionContext.originMs`, and after that: small numbers take no memory of their own. */
+  readonly #connectedAfterMs: number;
   #lastSeenAfterMs = 0;
   #endedBy: CloseCode | undefined;
   /** When its tokens for commands, and those for refusals, are complete again. */
@@ -93,6 +93,7 @@ export class Session implements Receiver, TaskFaults {
   readonly #connection: Connection;
   readonly #outbox: Outbox;
   readonly #views: SessionViews;
+  #commands: CommandQueue | undefined;
   /** The last of the calls to `inOrder`; absent before the first. */
   #last: Promise<unknown> | undefined;
   /** Absent until the first: most sessions never need it. */
@@ -108,20 +109,25 @@ export class Session implements Receiver, TaskFaults {
     connectedAtMs: number,
     connection: Connection,
     context: SessionContext,
-    formerId?: string,
   ) {
     this.id = id;
-    this.formerId = formerId;
     this.peer = peer;
     this.#identity = peer.identity;
     this.#payer = payerOfSession(peer.identity, id, peer.addressKey);
-    this.connectedAtMs = connectedAtMs;
+    this.#connectedAfterMs = connectedAtMs - context.originMs;
     this.#context = context;
     this.#connection = connection;
-    const { backpressureMaxBytes, turnBudget } = context;
-    this.#outbox = new Outbox({ connection, roomBytes: backpressureMaxBytes / 4, overflowed: this });
+    this.#outbox = new Outbox({ connection, roomBytes: context.backpressureMaxBytes / 4, overflowed: this });
     this.#views = new SessionViews(this, connection, this.#outbox, context);
-    this.commands = new CommandQueue(connection, turnBudget, this);
+  }
+
+  /** Milliseconds since 1970. */
+  get connectedAtMs(): number {
+    return this.#context.originMs + this.#connectedAfterMs;
+  }
+
+  get formerId(): string | undefined {
+    return this.peer.formerSession;
   }
 
   /** Its user by its credential alone, which its requests show too; what the application knows it by they may not. */
@@ -288,6 +294,22 @@ export class Session implements Receiver, TaskFaults {
     const result = (this.#last ?? Promise.resolve()).then(run);
     this.#last = result.catch(() => undefined);
     return result;
+  }
+
+  /** Commands that change what the session is or takes part in, and those that follow them. Made when needed. */
+  get commands(): CommandQueue {
+    this.#commands ??= new CommandQueue(this.#connection, this.#context.turnBudget, this);
+    return this.#commands;
+  }
+
+  /** Such a command runs, or waits for its turn. */
+  get runsCommands(): boolean {
+    return this.#commands !== undefined;
+  }
+
+  /** An idle session needs no queue (`bench -- memory`). */
+  ranAll(): void {
+    this.#commands = undefined;
   }
 
   failed(error: unknown): void {

@@ -26,7 +26,7 @@ import { wireError } from './wire-error.ts';
 
 export interface SessionsOptions {
   readonly connectionLimits: ConnectionLimits;
-  readonly context: Omit<SessionContext, 'commandFailed' | 'commandRate' | 'refusalRate'>;
+  readonly context: Omit<SessionContext, 'originMs' | 'commandFailed' | 'commandRate' | 'refusalRate'>;
   readonly subscriber: Subscriber;
   readonly commands: Omit<
     CommandOptions,
@@ -77,6 +77,7 @@ export class Sessions {
     const { commandsPerSecond } = options.limits;
     this.#context = {
       ...context,
+      originMs: options.commands.broker.wallMs(),
       commandRate: new TokenRate(commandsPerSecond, commandsPerSecond),
       refusalRate: refusalRate(commandsPerSecond),
       commandFailed: (error, session) => this.#fault(error, session),
@@ -139,11 +140,10 @@ export class Sessions {
   open(peer: Peer, connection: Connection, continuation?: Continuation): Session {
     const session = new Session(
       this.#ids.next(),
-      peer,
+      continuation === undefined ? peer : { ...peer, formerSession: continuation.formerSession },
       this.#options.commands.broker.wallMs(),
       connection,
       this.#context,
-      continuation?.formerSession,
     );
     this.#byId.set(session.id, session);
     this.#options.observer?.opened(session);

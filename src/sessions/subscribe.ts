@@ -138,8 +138,8 @@ export class Subscriber {
     const added = new Set([...options.keys.set].filter((key) => !had.set.has(key)));
     if (at === undefined) backlog.takeSnapshot(nowMs);
     else if (added.size > 0) backlog.takeValuesOf(added, nowMs);
-    const { granted } = before;
-    const after = new SessionView({ view, target, automatic: false, granted, payer, permit, backlog });
+    const { origin } = before;
+    const after = new SessionView({ view, origin, payer, permit, backlog });
     session.addView(after);
     if (permit !== undefined) this.#permits.began({ session, sessionView: after, permit });
     if (isWatched) this.#watchOrUndo(session, after);
@@ -177,9 +177,9 @@ export class Subscriber {
   /** Ends the subscriptions that the session's new identity forbids, and tells the client. */
   endForbidden(session: Session): void {
     const { authorize } = this.#options;
-    const isForbidden = ({ target, watch, permit, granted }: SessionView) =>
+    const isForbidden = ({ target, watch, permit, origin }: SessionView) =>
       (permit === undefined
-        ? !granted && authorize(session.identity, 'subscribe', target) !== undefined
+        ? origin !== 'granted' && authorize(session.identity, 'subscribe', target) !== undefined
         : !isOfUser(permit, session)) ||
       (watch !== undefined && authorize(session.identity, 'presence', target) !== undefined);
     const ended = [...session.views.values()].filter(
@@ -227,8 +227,8 @@ export class Subscriber {
     const isInbox = inbox.isInboxOf(session, view);
     const from = isInbox ? inbox.startOf(session, view, subscription, replaced) : subscription;
     const { backlog, result } = this.#start(view, from);
-    const granted = verdict?.grant === true;
-    const sessionView = new SessionView({ view, target, automatic, granted, payer, permit, backlog });
+    const origin = automatic ? 'gateway' : verdict?.grant === true ? 'granted' : 'client';
+    const sessionView = new SessionView({ view, origin, payer, permit, backlog });
     session.addView(sessionView);
     if (permit !== undefined) this.#permits.began({ session, sessionView, permit });
     if (isInbox) inbox.joined(session, sessionView, subscription);
@@ -302,8 +302,10 @@ export class Subscriber {
     }
     const { backlog } = this.#start(view, { topic: target });
     const watch = new SessionView({
-      ...{ view, target: view.options.target, automatic: true },
-      ...{ watches: target, backlog },
+      view,
+      origin: 'gateway',
+      watches: target,
+      backlog,
     });
     sessionView.watchBy(watch);
     session.addView(watch);

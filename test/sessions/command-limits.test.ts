@@ -20,7 +20,11 @@ function makeLimits(perSecond: number) {
       addressKey: '',
       seat: { move: () => undefined, leave: () => undefined },
     };
-    const context = { commandRate, refusalRate: refusalRate(perSecond) } as unknown as SessionContext;
+    const context = {
+      originMs: 0,
+      commandRate,
+      refusalRate: refusalRate(perSecond),
+    } as unknown as SessionContext;
     return new Session(payer, peer, 0, {} as Connection, context);
   };
   const work = (of: Session, ms: number) =>

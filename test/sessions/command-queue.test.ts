@@ -13,6 +13,7 @@ function makeQueue() {
   const connection = new FakeConnection(codecs.json, new FakeSink(() => 0), 1000);
   const queue = new CommandQueue(connection, new TurnBudget(new FakeTurns(), 5), {
     failed: (error) => faults.push(error),
+    ranAll: () => undefined,
   });
   const done: string[] = [];
   const send = (name: string) => {
