@@ -117,28 +117,38 @@ export class ConnectionCaps implements Caps {
 /** One for each connection: without objects of its own, which take more memory (`bench -- memory`). */
 export class TakenSeat implements Seat {
   readonly #places: Occupancy;
-  /** The holder of the place; undefined: it is not taken yet. */
-  #holder: Holder | undefined;
-  #isLeft = false;
+  #state: 'free' | 'taken' | 'left' = 'free';
+  // The holder of the place.
+  #addressKey = '';
+  #user: string | undefined;
+  #unauthenticated = false;
 
   constructor(places: Occupancy) {
     this.#places = places;
   }
 
   move(holder: Holder, here?: 'here'): SluiceError | undefined {
-    if (this.#isLeft) return undefined;
-    const problem = this.#places.problem(this.#holder, holder, here);
+    if (this.#state === 'left') return undefined;
+    const before = this.#holder();
+    const problem = this.#places.problem(before, holder, here);
     if (problem !== undefined) return problem;
-    this.#places.change(this.#holder, holder);
-    this.#holder = holder;
+    this.#places.change(before, holder);
+    this.#state = 'taken';
+    this.#addressKey = holder.addressKey;
+    this.#user = holder.user;
+    this.#unauthenticated = holder.unauthenticated === true;
     return undefined;
   }
 
   leave(): void {
-    if (this.#isLeft) return;
-    this.#isLeft = true;
-    this.#places.change(this.#holder, undefined);
-    this.#holder = undefined;
+    const before = this.#holder();
+    this.#state = 'left';
+    this.#places.change(before, undefined);
+  }
+
+  #holder(): Holder | undefined {
+    if (this.#state !== 'taken') return undefined;
+    return { addressKey: this.#addressKey, user: this.#user, unauthenticated: this.#unauthenticated };
   }
 }
 

@@ -114,7 +114,7 @@ export class Session implements Receiver, QueueOwner {
     this.peer = peer;
     this.#identity = peer.identity;
     this.#payer = payerOfSession(peer.identity, id, peer.addressKey);
-    this.#connectedAfterMs = connectedAtMs - context.originMs;
+    this.#connectedAfterMs = small(connectedAtMs - context.originMs);
     this.#context = context;
     this.#connection = connection;
     this.#outbox = new Outbox({ connection, roomBytes: context.backpressureMaxBytes / 4, overflowed: this });
@@ -199,7 +199,7 @@ export class Session implements Receiver, QueueOwner {
 
   /** It gave a sign of life. */
   heard(wallMs: number): void {
-    this.#lastSeenAfterMs = wallMs - this.connectedAtMs;
+    this.#lastSeenAfterMs = small(wallMs - this.connectedAtMs);
   }
 
   /** As the application is told of it. */
@@ -440,4 +440,9 @@ export class Session implements Receiver, QueueOwner {
     this.#views.end();
     this.#departure?.over();
   }
+}
+
+/** V8 keeps the difference of two large numbers as an object. Rounded, a small one is a part of its owner. */
+function small(difference: number): number {
+  return Math.round(difference);
 }
