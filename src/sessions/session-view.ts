@@ -17,8 +17,8 @@ type ViewState = 'catching up' | 'live' | 'left';
 
 /**
  * Why there is a subscription. `client`: its client asked for it, and its credential allows it. `granted`: the
- * application has granted what the credential does not. `gateway`: the gateway made it by itself (`$all`, the user's own
- * topic, presence).
+ * application has granted what the credential does not. `gateway`: the gateway made it by itself (`$all`, the topic of
+ * the user, presence).
  */
 export type Origin = 'client' | 'granted' | 'gateway';
 
