@@ -69,6 +69,10 @@ export const scenarios: Readonly<Record<string, Entry>> = {
     sentence: 'Appends per second of each engine, with 1, 10 and 100 publishers.',
     load: () => import('./engines.ts'),
   },
+  cluster: {
+    sentence: 'Two nodes on one Redis beside one in memory, and beside socket.io: latency and costs.',
+    load: () => import('./cluster.ts'),
+  },
   workers: {
     sentence: 'Two processes on one port beside one: CPU of a delivery, and how clients spread.',
     load: () => import('./workers.ts'),

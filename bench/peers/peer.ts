@@ -36,6 +36,8 @@ export interface PeerOptions {
   readonly spread?: boolean;
   /** 0: a frame per message; otherwise one frame per interval. The gateway batches by its own rules. */
   readonly batchMs?: number;
+  /** Servers other than the gateway that know how to: they share what is published by this Redis. */
+  readonly redisUrl?: string | undefined;
   /** Of the gateway. */
   readonly flags?: Readonly<Record<string, unknown>>;
 }

@@ -55,8 +55,9 @@ export function startSubject(
   subject: Subject,
   options: StartOptions,
   nodeArgs: readonly string[] = [],
+  core: number | 'any' = serverCore,
 ): Promise<Started> {
-  const worker = new Worker<PeerCalls>(files[subject.peer], serverCore, nodeArgs);
+  const worker = new Worker<PeerCalls>(files[subject.peer], core === 'any' ? undefined : core, nodeArgs);
   return started(worker, { ...options, batchMs: subject.batchMs });
 }
 
