@@ -42,8 +42,8 @@ export interface CommandHead {
   /** 0: its reply carries none. */
   readonly id: number;
   /**
-   * How it is replied to, where not as its codec encodes replies. Undefined: this reply is encoded by the codec. Never
-   * on the wire.
+   * Encodes its reply in another way than its codec does. Undefined: this reply is encoded by the codec. Never on the
+   * wire.
    */
   readonly answer?: (reply: ServerFrame) => Uint8Array | undefined;
 }
@@ -109,7 +109,7 @@ export function isCommandKind(name: string): name is CommandKind {
 }
 
 function readPublish(fields: Fields): PublishFields {
-  // Lengths are judged by the broker.
+  // The broker judges lengths.
   const publish = draftPublish(
     fields.topic('topic', Number.POSITIVE_INFINITY),
     fields.text(fields.dialect.eventMember, Number.POSITIVE_INFINITY),
@@ -135,7 +135,7 @@ function subscription(fields: Fields): Subscription {
   };
 }
 
-/** A position that is none is left out: then the gateway sends all that it keeps of that topic. */
+/** A malformed position is left out: then the gateway sends all that it keeps of that topic. */
 function positions(fields: Fields): readonly TopicPosition[] | undefined {
   const entries = fields.listApart('positions', topicPosition);
   if (entries.length === 0) return undefined;

@@ -48,7 +48,7 @@ export interface Subscription {
   readonly token?: string;
   /** It ends the session's other subscriptions to topics of its target. Never on the wire. */
   readonly replaces?: boolean;
-  /** Decoded from what was none: to be refused with it, without harm to the others of its command. */
+  /** It was malformed: it is to be refused with this error, without harm to the others of its command. */
   readonly fault?: { readonly code: ErrorCode; readonly message: string };
 }
 

@@ -136,7 +136,7 @@ export interface PublishFields extends OptionalFields {
   readonly payload: Payload;
 }
 
-/** What of it is kept once it has its place. */
+/** The fields that are kept once it has its offset. */
 export type KeptFields = Omit<
   PublishFields,
   { [N in FieldName]: FieldTable[N]['kept'] extends 'never' ? N : never }[FieldName]

@@ -224,7 +224,7 @@ function batchHeader(fields: Fields): BatchHeader {
   };
 }
 
-/** Who says nothing about where it ends covers one offset. */
+/** A batch without an end covers one offset. */
 function one(fields: Fields): OffsetRange {
   const after = fields.integer('after', Number.MAX_SAFE_INTEGER - 1);
   return { after, upto: after + 1 };

@@ -1,6 +1,6 @@
 const userPrefix = 'user:';
 
-/** What names of topics are made of, but for `%`, which begins what is percent-encoded. */
+/** Characters of topic names, without `%`, which begins an escape. */
 const plainCharacter = /[A-Za-z0-9_\-.:/@]/;
 const otherCharacters = /[^A-Za-z0-9_\-.:/@%]+/gu;
 

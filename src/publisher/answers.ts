@@ -3,7 +3,7 @@ import { gatewayError, localError, type PublishError } from './publish-error.ts'
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** What the gateway answered for one entry, or why it was refused. */
+/** The gateway's answer to one entry, or its error. */
 export type Result = Members | PublishError;
 
 /**

@@ -7,8 +7,8 @@ export interface EventSource {
 }
 
 /**
- * Where an event goes. A topic: the type is the name of the event, and the data its argument, or a list of them where
- * there are several. A function: what it makes of the arguments is published; undefined: nothing.
+ * Where an event goes. A topic: the type is the name of the event, and the data its argument, or a list of several
+ * arguments. A function: its result for the arguments is published; undefined: nothing.
  */
 export type Route =
   | string

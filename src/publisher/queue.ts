@@ -4,10 +4,10 @@ import { localError, type PublishError } from './publish-error.ts';
 export interface Entry {
   readonly method: 'POST' | 'PUT';
   readonly path: string;
-  /** What may not be overtaken by a later entry of the same order, as a topic. */
+  /** Entries of the same order, such as a topic, do not overtake each other. */
   readonly order: string;
   readonly body: Uint8Array;
-  /** When it is given up, on the clock of the queue. */
+  /** When the publisher gives it up, on the clock of the queue. */
   readonly expiresAtMs: number;
   /** Its messageId is generated: to its publisher a repeat is not a duplicate. */
   readonly hidesDuplicate: boolean;
@@ -89,7 +89,7 @@ export class Queue {
     });
   }
 
-  /** Those that expire before or at this time. */
+  /** Entries that expire before or at this time. */
   expiring(atMs: number): readonly Entry[] {
     const end = this.#entries.findIndex(({ expiresAtMs }) => expiresAtMs > atMs);
     return end === -1 ? [...this.#entries] : this.#entries.slice(0, end);

@@ -16,7 +16,7 @@ export const failedRestMs = 100;
 
 /** Hears what happens to the database. */
 export interface DatabaseListener {
-  /** It can't commit (a cause), or can again (nothing). */
+  /** It can't commit (`cause`), or can again (undefined). */
   degraded(cause: Error | undefined): void;
   /** It was opened again after a failure: these are the topics as they were committed. */
   reopened(topics: Topics): void;

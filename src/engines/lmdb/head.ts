@@ -3,7 +3,7 @@ import type { MessageIds } from '../../topics/idempotency.ts';
 import type { TopicOptions } from '../../topics/topic.ts';
 import type { HeadRecord } from './records.ts';
 
-/** What the engine keeps of a topic: how many publications, how many bytes, how old; and whether a state. */
+/** How much the engine keeps of a topic: publications, bytes, age; and whether it has a state. */
 export type Retention = Pick<TopicOptions, 'mode' | 'maxPublications' | 'maxBytes' | 'maxAgeMs'>;
 
 /** A topic with content, as this process knows it: its stored record, and what is looked up once. */
@@ -57,7 +57,7 @@ export function newHeadRecord(number: number, bornAfterSeq: number): HeadRecord 
   };
 }
 
-/** What remains of a topic when its content goes: the numbering, under a new number. */
+/** The rest of a topic when its content goes: the numbering, under a new number. */
 export function idleRecord(head: TopicHead, number: number): HeadRecord {
   const { epoch, mode, offset, seq, bornAfterSeq, touchedAtMs } = head;
   return {

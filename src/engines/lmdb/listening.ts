@@ -32,7 +32,7 @@ export function isListening(address: string): Promise<boolean> {
   });
 }
 
-/** `ENOTSOCK`, `ENOTDIR`: what a copy of the folder made of it. */
+/** `ENOTSOCK`, `ENOTDIR`: a copy of the folder has a file in its place. */
 function isDead(code: string | undefined): boolean {
   return code === 'ECONNREFUSED' || code === 'ENOENT' || code === 'ENOTSOCK' || code === 'ENOTDIR';
 }

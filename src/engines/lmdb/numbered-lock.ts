@@ -3,9 +3,9 @@ import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, rm
 import { join } from 'node:path';
 import { isListening, listenAt } from './listening.ts';
 
-/** Of the seventh owner: `lock.7`. Each lock is a folder with one socket. */
+/** `lock.7` is that of the seventh owner. Each lock is a folder with one socket. */
 const lockName = /^lock\.(\d{1,15})$/;
-/** Of a process that may become the next owner. */
+/** The candidate of a process that may become the next owner. */
 const candidatePrefix = 'lock.new-';
 const socketName = 's';
 

@@ -48,7 +48,7 @@ export interface MessageIdRecord {
   readonly messageId: string;
   readonly digest: string;
   readonly atMs: number;
-  /** Pays for it also after a restart. */
+  /** The payer, also after a restart. */
   readonly payer: Pick<Payer, 'account' | 'isVerified'>;
 }
 

@@ -17,7 +17,7 @@ const messageIdSlack = 64;
 /** How many heads of unknown age a sweep looks at. */
 const looksPerSweep = 1000;
 
-/** The deletions that are left to this transaction. */
+/** The deletions that this transaction may still do. */
 export interface Budget {
   left: number;
 }
@@ -79,7 +79,7 @@ export function trimMessageIds(topics: Topics, head: TopicHead, budget: Budget):
   budget.left -= keys.length;
 }
 
-/** What a sweep found to do. */
+/** The work that a sweep found. */
 export interface Sweep {
   readonly aged: readonly TopicHead[];
   readonly tooMuch: boolean;

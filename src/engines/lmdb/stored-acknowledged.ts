@@ -11,7 +11,9 @@ interface Name {
   readonly user: string;
 }
 
-/** What clients of users have acknowledged, and which of it is still to be written. Outlives a store that failed. */
+/**
+ * Acknowledged positions of users' clients, and which of them are still to be written. Outlives a store that failed.
+ */
 export class StoredAcknowledged {
   readonly #known: Acknowledged;
   /** By their keys, as text. */
@@ -22,7 +24,7 @@ export class StoredAcknowledged {
     this.#known = new Acknowledged(limits, (topic, user) => this.#note(topic, user));
   }
 
-  /** What was written before. Over the limits some of it is dropped. */
+  /** Reads the stored positions. Over the limits some are dropped. */
   read(store: Store): void {
     for (const { key, value } of store.entries(kindRange('acknowledged'))) {
       const { topic, user } = ofAcknowledgedKey(key);

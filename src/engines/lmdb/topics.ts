@@ -99,7 +99,7 @@ export class Topics {
     return this.#engine.forgottenSeq;
   }
 
-  /** Of a topic without content. */
+  /** The numbering of a topic without content. */
   numbering(name: string): Numbering | undefined {
     return this.#idle.get(name);
   }
@@ -181,7 +181,7 @@ export class Topics {
     else this.store.put(key, record);
   }
 
-  /** Of a topic that was a stream: the newest publication per key of its publications. */
+  /** For a topic that was a stream: stores the newest publication per key of its publications. */
   putState(head: TopicHead): void {
     for (const { value } of this.store.entries(topicRange('publication', head.number)))
       this.#putValue(head, decodePublication(head.name, value), value);

@@ -17,7 +17,7 @@ export function isRefusal(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError';
 }
 
-/** Whether Redis does not let this user in, or not do what a gateway has to. */
+/** Whether Redis refuses this user, or commands that a gateway needs. */
 export function refusesUser(error: Error): boolean {
   return /^(?:WRONGPASS|NOAUTH|NOPERM)/.test(error.message);
 }

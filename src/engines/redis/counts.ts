@@ -1,9 +1,9 @@
 import type { NodeCounts } from '../../topics/engine.ts';
 import type { Counted, Server } from './server.ts';
 
-/** What has changed is told within this time: a storm of connections of one key is told once. */
+/** Changes are reported within this time: a storm of connections of one key is reported once. */
 const tellWithinMs = 50;
-/** Of one script, so that others get their turn. */
+/** Keys of one script, so that others get their turn. */
 const keysAtOnce = 500;
 
 /** One key, as this node counts it. */
@@ -22,7 +22,7 @@ export class RedisCounts implements NodeCounts {
   readonly #node: string;
   readonly #own = new Map<string, Count>();
   readonly #changed = new Set<string>();
-  /** What all nodes have, of keys that are full. */
+  /** What all nodes have together, by keys that are full. */
   #full: ReadonlyMap<string, number> = new Map();
   #version = '';
   #server: Server | undefined;
@@ -73,7 +73,7 @@ export class RedisCounts implements NodeCounts {
     for (const node of dead) while (await server?.bury(node));
   }
 
-  /** This node ends. */
+  /** This node ends, and with it its counts. */
   async leave(): Promise<void> {
     const server = this.#server;
     this.lost();

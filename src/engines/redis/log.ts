@@ -1,7 +1,7 @@
 import type { Acknowledgement, Change } from '../replica/upstream.ts';
 import { decodeRecord } from './records.ts';
 
-/** The log does not go on from where the node was: it must look at everything anew. */
+/** The log does not continue from where the node was: the node must read everything again. */
 class LogGap extends Error {}
 
 /** What a node knows that reads the log. */

@@ -29,7 +29,7 @@ function scriptOf(text: string): Script {
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
-/** What a server says of itself. */
+/** A server's report about itself. */
 export interface Greeting {
   /** The identity of the numbering of commits. */
   readonly epoch: string;
@@ -45,7 +45,7 @@ export interface Greeting {
   readonly nodes: readonly string[];
 }
 
-/** What a node says of itself. */
+/** A node's report about itself. */
 export interface Self {
   readonly node: string;
   readonly epoch: string;
@@ -57,7 +57,7 @@ export interface Self {
   readonly fence: number;
 }
 
-/** A picture, and where its log goes on. */
+/** A picture, and where its log continues. */
 export interface ServerPicture extends Picture {
   readonly term: string;
   readonly last: string;

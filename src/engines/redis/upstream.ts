@@ -25,21 +25,21 @@ import { answerSlots, type Greeting, Server, windowMs } from './server.ts';
 const logMaxEntries = 10_000;
 /** Entries of one read. */
 const readAtOnce = 256;
-/** A read of the log waits so long for something to come. */
+/** How long a read of the log waits for something to come. */
 const blockMs = 1000;
-/** So often a node says that it is there, and hears whether the server still knows it. */
+/** How often a node says that it is alive, and hears whether the server still knows it. */
 const helloEveryMs = 1000;
 const censusPollMs = 100;
 /** Between two tries to connect. */
 const retryMs = { least: 50, most: 1000 };
 /** Batches whose requests are still known when their commits come by the log. */
 const recentBatches = 64;
-/** A gateway that starts tries for so long. */
+/** How long a gateway that starts tries to connect. */
 const openWithinMs = 5000;
 const numberingsMaxDefault = 100_000;
 const nodeTimeoutMsDefault = 10_000;
 
-/** What became of a request whose answer did not come. */
+/** The outcome of a request whose answer did not come. */
 interface Fate {
   readonly epoch: string;
   readonly seq: number;
@@ -175,8 +175,8 @@ export class RedisUpstream implements Upstream {
   }
 
   /**
-   * Waits until as many replicas as were asked for have it. Where they don't, the requests are known when they come
-   * again.
+   * Waits until the required number of replicas has it. If they don't, the outcomes are remembered for when the
+   * requests come again.
    */
   async #replicate(link: Link, requests: readonly UpstreamRequest[], answer: BatchAnswer): Promise<void> {
     const { minReplicas, server } = this.#options;
@@ -191,7 +191,7 @@ export class RedisUpstream implements Upstream {
     const fate = this.#fates.get(request);
     if (fate === undefined) return false;
     if (isKept(link, fate)) return true;
-    // What was lost since is to be done again.
+    // A request that was lost since has to be done again.
     this.#fates.delete(request);
     return false;
   }
@@ -205,7 +205,7 @@ export class RedisUpstream implements Upstream {
     let newest = seq;
     const merged = all.map((each) => {
       const fate = this.#fates.get(each.request);
-      // What is of a former numbering was in the picture of this one.
+      // A commit of a former numbering was in the picture of this one.
       if (fate?.epoch === epoch) newest = Math.max(newest, fate.seq);
       return answered.get(each) ?? (fate as Fate).outcome;
     });
@@ -296,7 +296,10 @@ export class RedisUpstream implements Upstream {
     return { node: this.#node, ...this.#heard, salt: newId(), fence };
   }
 
-  /** What became of the batches whose answer did not come. Those that were not done will never be: they are fenced. */
+  /**
+   * Finds out the outcomes of batches whose answer did not come. Those that were not done are fenced, so that they
+   * never will be.
+   */
   async #settleUnanswered(commands: Server): Promise<void> {
     if (this.#unanswered.size === 0) return;
     const answers = await commands.answers(this.#node);
@@ -400,7 +403,7 @@ export class RedisUpstream implements Upstream {
     );
   }
 
-  /** What a listener does wrong is not the fault of Redis. */
+  /** A fault of the listener is not one of Redis. */
   #guard(tell: () => void): void {
     try {
       tell();
@@ -412,7 +415,9 @@ export class RedisUpstream implements Upstream {
   }
 }
 
-/** What does not pass by itself: the data, a credential, a certificate or a file is another one than is wanted. */
+/**
+ * Faults that do not pass by themselves: the data, a credential, a certificate or a file is another one than is wanted.
+ */
 function isFinal(cause: Error): boolean {
   const { code = '' } = cause as NodeJS.ErrnoException;
   return cause instanceof FormatError || refusesUser(cause) || finalCodes.has(code);

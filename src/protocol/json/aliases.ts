@@ -67,7 +67,7 @@ export function topicIn(namespace: string, fields: Fields, members: readonly str
   return `${namespace}:${name}`;
 }
 
-/** The text of the first of these members that is there, in the message or in its `data`. A number is its digits. */
+/** The text of the first of these members that exists, in the message or in its `data`. A number is its digits. */
 function oneOf(fields: Fields, members: readonly string[]): string {
   const places = [fields, fields.optionalChild('data', (data) => data)];
   for (const place of places) {

@@ -3,7 +3,7 @@ export function toBase64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64');
 }
 
-/** Undefined: it is none. Strict: no white space, no missing padding, no stray bits. */
+/** Undefined: it is not base64. Strict: no white space, no missing padding, no stray bits. */
 export function fromBase64(text: string): Uint8Array | undefined {
   const bytes = Buffer.from(text, 'base64');
   // Buffer takes the alphabet of URLs, and skips what is in neither: then the text is another one.

@@ -9,7 +9,7 @@ import {
 } from './scanner.ts';
 import { plainTexts } from './short-texts.ts';
 
-/** No message and no request has as many members in its outermost object. */
+/** More members than any message or request has in its outermost object. */
 const maxMembers = 100;
 
 export const wantedObject: Wanted = { maxMembers, maxNestedBytes: Number.POSITIVE_INFINITY, elements: false };
@@ -28,7 +28,7 @@ export interface Envelope {
 export interface Cut {
   readonly ok: true;
   readonly envelope: Record<string, unknown>;
-  /** Per name that was asked for: the exact bytes of its value, or undefined. Views into the text. */
+  /** By name that was asked for: the exact bytes of its value, or undefined. Views into the text. */
   readonly values: readonly (Uint8Array | undefined)[];
 }
 

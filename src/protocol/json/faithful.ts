@@ -1,8 +1,8 @@
 import { viewOf } from '../binary.ts';
 
 /**
- * The value as JSON. Throws where JSON would say something else than the value, or nothing: for `NaN`, a `Map`, a
- * function, bytes inside of other data.
+ * The value as JSON. Throws for values that JSON would change or leave out: `NaN`, a `Map`, a function, bytes within
+ * other data.
  */
 export function faithfulJson(value: unknown): string {
   return JSON.stringify(value, faithful);
@@ -43,7 +43,7 @@ function problemOf(value: unknown, original: unknown, inArray: boolean): string 
   }
 }
 
-/** What `JSON.stringify` writes as the text, number or boolean inside. */
+/** Objects that `JSON.stringify` writes as the text, number or boolean inside. */
 const boxes: ReadonlySet<string> = new Set(['[object Number]', '[object String]', '[object Boolean]']);
 
 function objectProblem(value: object, original: unknown): string | undefined {
@@ -60,7 +60,7 @@ function objectProblem(value: object, original: unknown): string | undefined {
   ) {
     return 'a member whose name is a symbol';
   }
-  // Of an instance its own members are carried; with none of those nothing would be.
+  // An instance is carried by its own members: one without any would be lost.
   if (!isPlain(value) && Object.keys(value).length === 0)
     return 'an instance of a class without members of its own';
   return undefined;

@@ -26,7 +26,7 @@ export class NameTable {
   /** The number of a name, from 1; 0: free. */
   #slots = new Int32Array(firstSlots);
   #count = 0;
-  /** Instead of the table. */
+  /** Takes over from the table. */
   #texts: Set<string> | undefined;
 
   /** `bytes` hold the names. */
@@ -118,7 +118,7 @@ function areEqual(
   return true;
 }
 
-/** Of the UTF-8 of the name's text: the same with escapes and without. */
+/** A hash of the UTF-8 of the name's text: the same with escapes and without. */
 function hashOf(bytes: Uint8Array, start: number, end: number): number {
   let hash = seed;
   for (let at = start; at < end; at++) {

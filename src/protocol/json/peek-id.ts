@@ -1,6 +1,6 @@
 import { maxUint32 } from '../fields.ts';
 
-/** So much of the beginning of a message, and of its end, is looked at. */
+/** The bytes of a message's beginning, and of its end, that are looked at. */
 const headBytes = 256;
 const tailBytes = 32;
 

@@ -23,9 +23,9 @@ import { plainTexts, type Texts } from './short-texts.ts';
 export interface PublishDialect {
   /** The member that holds the type: a frame's `type` is its own. */
   readonly typeMember: 'type' | 'event';
-  /** Absent: a type has to be there. */
+  /** Absent: a type is required. */
   readonly defaultType?: string;
-  /** Absent: the member `topic`, which has to be there. */
+  /** Absent: the member `topic`, which is required. */
   readonly topic?: string;
   /** Members that are not known are faults. Otherwise they are ignored. */
   readonly isStrict: boolean;
@@ -36,7 +36,7 @@ export interface PublishDialect {
 /** In a frame. */
 export const framePublish: PublishDialect = { typeMember: 'event', isStrict: false, emptyIsAbsent: true };
 
-/** A member that is not as it must be (error `invalid_request`). */
+/** An invalid member (error `invalid_request`). */
 export interface PublishFault {
   readonly path: string;
   readonly message: string;
@@ -63,8 +63,8 @@ const rows: readonly Row[] = fieldRows.map((row) => ({
 }));
 
 /**
- * What a JSON object asks to publish, or the faults of its members: straight from the bytes to the fields. Lengths are
- * judged by the broker. `data` is a view into the bytes.
+ * Reads the publish of a JSON object, or the faults of its members, straight from the bytes. The broker judges lengths.
+ * `data` is a view into the bytes.
  */
 export function readJsonPublish(
   bytes: Uint8Array,
@@ -216,7 +216,7 @@ class PublishReader {
     return this.bytes[start] === letterN;
   }
 
-  /** What JSON.parse makes of it. */
+  /** The value, as `JSON.parse` returns it. */
   private parsed({ start, end }: JsonMember, name: string): unknown {
     if (this.bytes[start] !== quote && end - start > maxValueBytes)
       return this.fail(name, `has more than ${maxValueBytes} bytes`);

@@ -85,7 +85,7 @@ const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
 const failed = -1;
-/** `\\u0000` is the longest that is read as one. */
+/** Bytes of `\\u0000`, the longest text that is read as one unit. */
 const cutBytes = 6;
 const noMembers: readonly JsonMember[] = [];
 const noElements: readonly Span[] = [];
@@ -292,7 +292,7 @@ export class JsonScanner {
     return true;
   }
 
-  /** Equal names have equal ones, and most others don't. */
+  /** A digest of a name: equal names have equal digests, most others do not. */
   private digest(start: number, end: number): number {
     const length = end - start;
     if (length === 0) return 0;
@@ -390,7 +390,7 @@ export class JsonScanner {
   }
 }
 
-/** The length of the escape that begins at `at`; 0: it is none. */
+/** The length of the escape that begins at `at`; 0: it is no escape. */
 function escapeLength(bytes: Uint8Array, at: number, end: number): number {
   if (at + 1 >= end) return 0;
   switch (bytes[at + 1]) {

@@ -27,7 +27,7 @@ export class ShortTexts implements Texts {
     const known = this.#known[slot];
     if (known !== undefined && isText(bytes, start, length, known)) return known;
     const text = plainTexts.decode(bytes, start, end);
-    // Where they differ in length there are characters of several bytes.
+    // Only texts of ASCII: others have fewer characters than bytes.
     if (text.length === length) this.#known[slot] = text;
     return text;
   }

@@ -116,7 +116,7 @@ function writeTags(writer: JsonWriter, tags: Tags): void {
       .text(tags[name] as string);
     separator = ',';
   }
-  // None at all: nothing has opened the object yet.
+  // No member at all: nothing has opened the object yet.
   writer.ascii(separator === ',' ? '}' : `${separator}}`);
 }
 

@@ -49,20 +49,20 @@ export class JsonWriter {
     return this.#slabs.close(this.#at);
   }
 
-  /** As it is: ASCII. */
+  /** Appends ASCII as it is. */
   ascii(text: string): this {
     for (let i = 0; i < text.length; i++) this.#bytes[this.#at++] = text.charCodeAt(i);
     return this;
   }
 
-  /** JSON already. */
+  /** Appends bytes that are JSON already. */
   bytes(json: Uint8Array): this {
     this.#bytes.set(json, this.#at);
     this.#at += json.length;
     return this;
   }
 
-  /** Takes the last byte back. */
+  /** Removes the last byte. */
   back(): this {
     this.#at--;
     return this;

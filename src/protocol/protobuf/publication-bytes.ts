@@ -125,7 +125,7 @@ function typeField(type: string): Uint8Array {
   return field;
 }
 
-/** Of the Publication alone. */
+/** The length of the Publication alone. */
 function innerLength(publication: Publication): number {
   const { offset, timestampMs, type, payload } = publication;
   let length = fieldLength(payload.bytes.length);

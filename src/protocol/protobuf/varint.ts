@@ -1,4 +1,4 @@
-/** How many bytes it takes. Of integers from 0 to 2 ** 53 - 1. */
+/** The number of bytes that an integer from 0 to 2 ** 53 - 1 takes. */
 export function varintLength(value: number): number {
   let length = 1;
   for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 0x80)) length++;
