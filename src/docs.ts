@@ -206,7 +206,7 @@ export const pages: readonly DocsPage[] = [
         'file sets: `namespaces: {server: {refreshMs: 30000}, default: {mode: stream}}`. `default` is for all others.',
       table(['option', 'default', 'what it does'], namespaceRows()),
       '## Reload',
-      'At `SIGHUP` the gateway reads its file and variables anew and takes the namespaces and these options: ' +
+      'At `SIGHUP` the gateway reads its file and variables again and takes the namespaces and these options: ' +
         `${reloadable.map((name) => `\`${name}\``).join(', ')}. It also loads the certificate and the public keys ` +
         'of tokens again. The log says what changed and what needs a restart. A configuration with faults changes nothing, ' +
         'and the log lists them.',

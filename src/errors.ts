@@ -214,7 +214,7 @@ const table = {
   application_unavailable: {
     http: 503,
     retry: true,
-    summary: 'The application behind the gateway gave no answer in time, or none that counts.',
+    summary: 'The application behind the gateway gave no valid answer in time.',
   },
   internal: {
     http: 500,

@@ -14,7 +14,7 @@ export const listeningOptions = {
   tlsCertFile: option(
     filePath,
     '',
-    'Certificate of the port (PEM, with its chain): it speaks TLS then. Taken anew when it changes.',
+    'Certificate of the port (PEM, with its chain): it speaks TLS then. Read again when it changes.',
   ),
   tlsKeyFile: option(filePath, '', 'The private key of the certificate (PEM).'),
   unixSocket: option(
