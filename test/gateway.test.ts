@@ -72,8 +72,9 @@ describe('the life of an embedded gateway', () => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-embedded-'));
     const { cert, key } = makeCertificate(folder, 'embedded');
     const unixSocket = join(folder, 'gateway.sock');
+    const apiKey = 'of-the-clients-of-the-unix-socket';
     const gateway = createGateway({
-      ...{ ...quiet, tlsCertFile: cert, tlsKeyFile: key, unixSocket },
+      ...{ ...quiet, apiKeys: [apiKey], tlsCertFile: cert, tlsKeyFile: key, unixSocket },
       ...{ adminPort: 0, proxyPort: 0, trustedProxies: '127.0.0.2' },
     });
     onTestFinished(async () => {
@@ -86,8 +87,9 @@ describe('the life of an embedded gateway', () => {
     expect(Object.keys(addresses).sort()).toEqual(['adminUrl', 'proxyUrl', 'unixSocket', 'url']);
     expect(addresses.url).toBe(`https://127.0.0.1:${port}`);
     expect((await fetchOwn(`${addresses.url}/healthz`)).status).toBe(200);
-    expect((await fetch(`${addresses.adminUrl}/metrics`)).status).toBe(200);
-    const client = await JsonClient.open(`ws+unix://${addresses.unixSocket}:/ws`);
+    const headers = { 'x-api-key': apiKey };
+    expect((await fetch(`${addresses.adminUrl}/metrics`, { headers })).status).toBe(200);
+    const client = await JsonClient.open(`ws+unix://${addresses.unixSocket}:/ws`, [], { headers });
     await client.close();
   });
 
