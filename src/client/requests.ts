@@ -55,7 +55,7 @@ export function checkedPublish(
   const wanted = { ...own, topic: checkedTopic(topic), type, payload: payloadOf(data) };
   const fields = checkedCommand('publish', wanted);
   if (!/^[\w\-.:]{1,64}$/.test(fields.type)) {
-    throw ownError('invalid_type', 'a type is 1-64 characters of A-Z a-z 0-9 _ - . :');
+    throw ownError('invalid_type', 'type must be 1-64 of A-Z a-z 0-9 _ - . :');
   }
   if (controlNames.has(fields.type)) {
     throw ownError('invalid_type', `"${fields.type}" names a control frame`);
@@ -93,7 +93,7 @@ export function checkedKeys(keys: readonly string[]): readonly string[] {
   const are =
     Array.isArray(keys) && Array.from(keys).every((key) => isText(key) && key.length <= keyMaxLength);
   if (!are || keys.length === 0 || keys.length > keysMax)
-    throw ownError('invalid_request', `keys: 1 to ${keysMax} of at most ${keyMaxLength} characters`);
+    throw ownError('invalid_request', `keys must be 1-${keysMax} strings of at most ${keyMaxLength} characters`);
   return [...keys];
 }
 
@@ -109,8 +109,7 @@ const controlNames: ReadonlySet<string> = new Set(
 );
 
 function checkedTopic(topic: unknown): string {
-  if (typeof topic !== 'string' || topic === '') throw ownError('invalid_topic', 'a topic is a string');
-  if (!isWellFormed(topic)) throw ownError('invalid_topic', 'half of a surrogate pair');
+  if (!isText(topic) || topic === '') throw ownError('invalid_topic', 'topic must be a string');
   return topic;
 }
 
@@ -145,8 +144,8 @@ function isText(value: unknown): value is string {
 function checkFilter(filter: unknown, depth: number, count: { nodes: number }): void {
   const parts = (typeof filter === 'object' && filter !== null ? filter : {}) as Record<string, unknown>;
   const { op, filters } = parts;
-  if (typeof op !== 'string' || !Object.hasOwn(operands, op)) throw invalidFilter('op is no operator');
-  if (depth > deepest || ++count.nodes > mostNodes) throw invalidFilter('it is too deep or too large');
+  if (typeof op !== 'string' || !Object.hasOwn(operands, op)) throw invalidFilter('no such op');
+  if (depth > deepest || ++count.nodes > mostNodes) throw invalidFilter('too large');
   if (!operands[op as Filter['op']](parts)) {
     throw invalidFilter(`an operand of "${op}" is missing or wrong`);
   }

@@ -27,7 +27,7 @@ function faithful(this: unknown, name: string, value: unknown): unknown {
 function problemOf(value: unknown, original: unknown, inArray: boolean): string | undefined {
   switch (typeof value) {
     case 'undefined':
-      return inArray || original !== undefined ? 'undefined, or a hole of an array' : undefined;
+      return inArray || original !== undefined ? 'undefined' : undefined;
     case 'bigint':
     case 'function':
     case 'symbol':
@@ -36,7 +36,7 @@ function problemOf(value: unknown, original: unknown, inArray: boolean): string 
       return Number.isFinite(value) ? undefined : `${value}`;
     case 'object':
       if (value === null)
-        return original === null ? undefined : 'a value that becomes null (an invalid Date?)';
+        return original === null ? undefined : 'an invalid Date';
       return objectProblem(value, original);
     default:
       return undefined;
@@ -48,21 +48,21 @@ const boxes: ReadonlySet<string> = new Set(['[object Number]', '[object String]'
 
 function objectProblem(value: object, original: unknown): string | undefined {
   if (viewOf(original) || viewOf(value))
-    return 'bytes inside of other data (they go as a whole payload, or as text)';
+    return 'bytes inside of other data';
   if (Array.isArray(value)) return undefined;
   const tag = Object.prototype.toString.call(value);
   if (boxes.has(tag)) return Number.isNaN(Number(value)) && tag === '[object Number]' ? 'NaN' : undefined;
-  if (tag !== '[object Object]') return `${tag.slice('[object '.length, -1)} has no form in JSON`;
+  if (tag !== '[object Object]') return `${tag}`;
   if (
     Object.getOwnPropertySymbols(value).some((name) =>
       Object.prototype.propertyIsEnumerable.call(value, name),
     )
   ) {
-    return 'a member whose name is a symbol';
+    return 'a symbol';
   }
   // An instance is carried by its own members: one without any would be lost.
   if (!isPlain(value) && Object.keys(value).length === 0)
-    return 'an instance of a class without members of its own';
+    return 'an instance without members';
   return undefined;
 }
 
