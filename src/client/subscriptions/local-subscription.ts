@@ -46,6 +46,8 @@ export class LocalSubscription<T = unknown>
   /** Topics where it is to begin before what it has seen nothing of: by `last`. */
   readonly #wishes = new Set<string>();
   isHeard = (): boolean => this.events.hears('publication');
+  /** State topics as another member of a pattern knew them, until this one hears where they are. */
+  readonly #inherited = new Map<string, Known<ReceivedPublication>>();
   /** Namespaces of forgotten state topics, whose maps were empty. */
   readonly #stateNamespaces = new Set<string>();
   /** Keys whose values have come. */
@@ -125,7 +127,11 @@ export class LocalSubscription<T = unknown>
       this.isUnserved = options.since
         ? [...this.topics].some(([name, at]) => isEarlier(at, other?.topics.get(name)))
         : last > 0;
-    if (!other || (this.isUnserved && (wantsCursor || options.since))) return;
+    if (!other) return;
+    if (this.isUnserved && (wantsCursor || options.since)) {
+      this.#inherit(other);
+      return;
+    }
     this.topics.clear();
     for (const [name, known] of other.topics) {
       const map = known.map && copyOf(known.map);
@@ -137,11 +143,21 @@ export class LocalSubscription<T = unknown>
   }
 
   showAll(): void {
-    for (const [topic, { epoch, offset, map, awaitsSnapshot }] of this.topics)
+    for (const [topic, { epoch, offset, map, awaitsSnapshot }] of [...this.topics, ...this.#inherited])
       if (map && !awaitsSnapshot) this.show({ topic, epoch, offset }, map);
   }
 
   // -- Feed -------------------------------------------------------------------------------------------
+
+  /** It goes back, and has the maps of state topics all the same. */
+  #inherit(other: Member): void {
+    for (const [topic, known] of other.topics)
+      if (known.map) this.#inherited.set(topic, { ...known, map: copyOf(known.map) });
+  }
+
+  override entries(topic: string): StateMap {
+    return this.#inherited.get(topic)?.map?.entries ?? super.entries(topic);
+  }
 
   override at(topic: string): Position | undefined {
     return this.#wishes.has(topic) ? undefined : super.at(topic);
@@ -163,8 +179,11 @@ export class LocalSubscription<T = unknown>
   }
 
   override stand(topic: string, at: Known<ReceivedPublication>): Known<ReceivedPublication> {
-    if (this.isPattern) this.#heard(topic);
-    return super.stand(topic, at);
+    if (!this.isPattern) return super.stand(topic, at);
+    this.#heard(topic);
+    const map = this.#inherited.get(topic)?.map;
+    this.#inherited.delete(topic);
+    return super.stand(topic, map && !at.map ? { ...at, map } : at);
   }
 
   override lagging(): void {

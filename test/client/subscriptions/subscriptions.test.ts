@@ -885,6 +885,27 @@ describe('a pattern with a cursor', () => {
     expect([h.socket.count('subscribe'), same.cursor]).toEqual([2, h.all.cursor]);
   });
 
+  it('shows one that goes back the state topics that others know, and tells those of new numberings', async () => {
+    const topics = [{ topic: 'p:1', epoch: 'e1', offset: 0, mode: 'state' as const }];
+    const h = await pattern({ topics });
+    const value = (offset: number, key: string, epoch = 'e1') =>
+      batch(offset - 1, offset, {
+        ...{ view: 9, topic: 'p:1', epoch, cursor: `c${offset}` },
+        publications: [publication(offset, key, { key })],
+      });
+    h.socket.push(value(1, 'cpu'));
+    h.socket.push(of('p:2', 0, 1));
+    const early = h.client.subscribe('p:*', { cursor: 'c0' });
+    await settled();
+    expect([...early.current('p:1').keys()]).toEqual(['cpu']);
+    grant(h.socket, { topic: 'p:*', view: 9, epoch: '', recovered: true });
+    h.socket.push(value(2, 'disk'));
+    expect([...early.current('p:1').keys()]).toEqual(['cpu', 'disk']);
+    h.told.length = 0;
+    h.socket.push(of('p:2', 0, 1, undefined, 'e2'));
+    expect(h.told).toEqual([['reset', 'e2'], 1]);
+  });
+
   it('serves one cursor after the other', async () => {
     const h = await pattern();
     h.client.subscribe('p:*', { cursor: 'a' });
