@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -6,16 +6,25 @@ import { internalNamesOnly } from '../../src/client/internal-names.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 
-/** What a page loads at once, as its bundler makes it: minified ES modules, compressed. */
-async function gzipBytes(entry: {
-  readonly contents: string;
-  readonly resolveDir: string;
-}): Promise<{ minified: number; gzip: number }> {
-  const { outputFiles, metafile } = await build({
+interface Size {
+  readonly minified: number;
+  readonly gzip: number;
+}
+
+interface Measured extends Size {
+  /** What is loaded only when it is needed, by its name. */
+  readonly later: ReadonlyMap<string, Size>;
+  /** Minified bytes of what is loaded at once, by source file. */
+  readonly sources: ReadonlyMap<string, number>;
+}
+
+/** What a page loads, as its bundler makes it: minified ES modules, compressed. */
+async function measure(contents: string): Promise<Measured> {
+  const { outputFiles = [], metafile } = await build({
     metafile: true,
     splitting: true,
     outdir: 'built',
-    stdin: entry,
+    stdin: { contents, resolveDir: root },
     bundle: true,
     minify: true,
     format: 'esm',
@@ -23,31 +32,35 @@ async function gzipBytes(entry: {
     platform: 'browser',
     write: false,
     // Of the SDK, as its package is built.
-    ...(entry.contents.includes('/src/client/') && { mangleProps: internalNamesOnly }),
+    ...(contents.includes('/src/client/') && { mangleProps: internalNamesOnly }),
     legalComments: 'none',
     logLevel: 'error',
     jsx: 'automatic',
     // Of the React entry: what a page that uses it has anyway.
     external: ['react', 'react/jsx-runtime', '../index.ts'],
   });
-  const first = Object.entries(metafile?.outputs ?? {}).find(
-    ([, { entryPoint }]) => entryPoint === '<stdin>',
-  );
+  const outputs = metafile?.outputs ?? {};
+  const first = Object.keys(outputs).find((path) => outputs[path]?.entryPoint === '<stdin>');
   // What is imported only when it is needed is not loaded at once.
-  const loaded = new Set([first?.[0] ?? '']);
+  const loaded = new Set([first ?? '']);
   for (const path of loaded) {
-    for (const { kind, path: imported } of metafile?.outputs[path]?.imports ?? []) {
-      if (kind === 'import-statement' && metafile?.outputs[imported]) loaded.add(imported);
+    for (const { kind, path: imported } of outputs[path]?.imports ?? []) {
+      if (kind === 'import-statement' && outputs[imported]) loaded.add(imported);
     }
   }
-  const contents = (outputFiles ?? [])
-    .filter(({ path }) => [...loaded].some((each) => path.endsWith(each)))
-    .map((file) => file.contents);
-  const sum = (sizes: readonly number[]) => sizes.reduce((total, size) => total + size, 0);
-  return {
-    minified: sum(contents.map(({ length }) => length)),
-    gzip: sum(contents.map((each) => gzipSync(each, { level: 9 }).length)),
-  };
+  let [minified, gzip] = [0, 0];
+  const later = new Map<string, Size>();
+  const sources = new Map<string, number>();
+  for (const [path, { inputs }] of Object.entries(outputs)) {
+    const file = outputFiles.find((each) => each.path.endsWith(path))?.contents ?? new Uint8Array();
+    const size = { minified: file.length, gzip: gzipSync(file, { level: 9 }).length };
+    if (loaded.has(path)) {
+      minified += size.minified;
+      gzip += size.gzip;
+      for (const [source, { bytesInOutput }] of Object.entries(inputs)) sources.set(source, bytesInOutput);
+    } else later.set(basename(path).replace(/-\w+\.js$/, ''), size);
+  }
+  return { minified, gzip, later, sources };
 }
 
 const entries = {
@@ -62,24 +75,50 @@ const entries = {
 
 /** In bytes, gzip at level 9. */
 const budgets = {
-  'sluice-client': 21_750,
+  'sluice-client': 21_550,
   'sluice-client/json': 8_000,
   'sluice-client/react, besides': 3_000,
 } as const satisfies Partial<Record<keyof typeof entries, number>>;
 
+/** What the SDK consists of: the first pattern that a source file matches. */
+const parts: readonly (readonly [string, RegExp])[] = [
+  ['subscriptions', /subscriptions\/|equal-subscriptions|inflow/],
+  ['protobuf', /wire\/|protocol\/(binary|utf8)/],
+  ['connection, fallback', /connection\/|http\/transports/],
+  ['arguments, payloads', /check|requests|payload|faithful|user-topics|publication\.ts|limits|fields/],
+  ['queue, commands', /offline-queue|pending-commands|own-publications/],
+  ['client, events, errors', /./],
+];
+
+function partsOf({ sources, minified, gzip }: Measured): readonly (readonly [string, Size])[] {
+  const bytes = new Map(parts.map(([name]) => [name, 0]));
+  for (const [source, own] of sources) {
+    const [name = ''] = parts.find(([, files]) => files.test(source)) ?? [];
+    bytes.set(name, (bytes.get(name) ?? 0) + own);
+  }
+  // A file compresses with the others, so its share is that of its minified bytes.
+  return [...bytes].map(([name, own]) => [name, { minified: own, gzip: (own / minified) * gzip }]);
+}
+
+function row(name: string, { minified, gzip }: Size): string {
+  const kB = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`;
+  return `${name.padEnd(32)}${kB(minified).padStart(9)}${kB(gzip).padStart(9)} gzip`;
+}
+
 describe('the size of the client', () => {
-  const sizes = new Map<string, { minified: number; gzip: number }>();
+  const sizes = new Map<string, Measured>();
 
   beforeAll(async () => {
-    for (const [name, contents] of Object.entries(entries)) {
-      sizes.set(name, await gzipBytes({ contents, resolveDir: root }));
-    }
-    const rows = [...sizes].map(([name, { minified, gzip }]) => [
-      name.padEnd(30),
-      `${(minified / 1000).toFixed(1)} kB`.padStart(10),
-      `${(gzip / 1000).toFixed(1)} kB gzip`.padStart(14),
-    ]);
-    console.log(rows.map((row) => row.join('')).join('\n'));
+    for (const [name, contents] of Object.entries(entries)) sizes.set(name, await measure(contents));
+    const sdk = sizes.get('sluice-client') as Measured;
+    const rows = [
+      ...[...sizes].map(([name, size]) => row(name, size)),
+      'sluice-client consists of',
+      ...partsOf(sdk).map(([name, size]) => row(`  ${name}`, size)),
+      'and loads when it needs it',
+      ...[...sdk.later].map(([name, size]) => row(`  ${name}`, size)),
+    ];
+    console.log(rows.join('\n'));
   }, 60_000);
 
   it.each(Object.entries(budgets))('of %s is at most %i bytes', (name, budget) => {
