@@ -93,7 +93,10 @@ export function checkedKeys(keys: readonly string[]): readonly string[] {
   const are =
     Array.isArray(keys) && Array.from(keys).every((key) => isText(key) && key.length <= keyMaxLength);
   if (!are || keys.length === 0 || keys.length > keysMax)
-    throw ownError('invalid_request', `keys must be 1-${keysMax} strings of at most ${keyMaxLength} characters`);
+    throw ownError(
+      'invalid_request',
+      `keys must be 1-${keysMax} strings of at most ${keyMaxLength} characters`,
+    );
   return [...keys];
 }
 

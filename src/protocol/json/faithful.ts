@@ -35,8 +35,7 @@ function problemOf(value: unknown, original: unknown, inArray: boolean): string 
     case 'number':
       return Number.isFinite(value) ? undefined : `${value}`;
     case 'object':
-      if (value === null)
-        return original === null ? undefined : 'an invalid Date';
+      if (value === null) return original === null ? undefined : 'an invalid Date';
       return objectProblem(value, original);
     default:
       return undefined;
@@ -47,8 +46,7 @@ function problemOf(value: unknown, original: unknown, inArray: boolean): string 
 const boxes: ReadonlySet<string> = new Set(['[object Number]', '[object String]', '[object Boolean]']);
 
 function objectProblem(value: object, original: unknown): string | undefined {
-  if (viewOf(original) || viewOf(value))
-    return 'bytes inside of other data';
+  if (viewOf(original) || viewOf(value)) return 'bytes inside of other data';
   if (Array.isArray(value)) return undefined;
   const tag = Object.prototype.toString.call(value);
   if (boxes.has(tag)) return Number.isNaN(Number(value)) && tag === '[object Number]' ? 'NaN' : undefined;
@@ -61,8 +59,7 @@ function objectProblem(value: object, original: unknown): string | undefined {
     return 'a symbol';
   }
   // An instance is carried by its own members: one without any would be lost.
-  if (!isPlain(value) && Object.keys(value).length === 0)
-    return 'an instance without members';
+  if (!isPlain(value) && Object.keys(value).length === 0) return 'an instance without members';
   return undefined;
 }
 
