@@ -17,11 +17,14 @@ export interface StreamRequest {
   readonly eventNames: 'message' | 'type';
   /** The client says by requests what its application has had. */
   readonly acks: boolean;
+  /** The session that polled for this client before, which ends. */
+  readonly former: string | undefined;
   readonly timeoutSeconds: number;
 }
 
 const names = z.enum(['message', 'type']).default('message');
 const timeoutMaxSeconds = 60;
+const formerMaxLength = 100;
 const defaultTimeoutSeconds = 25;
 
 const words = {
@@ -34,6 +37,8 @@ const words = {
   cursor: 'Continue here: the newest cursor that the client had. `Last-Event-ID` is the same, and wins.',
   events: '`type`: events are named by the types of their publications, rather than all `message`.',
   acks: 'The client says by `POST /api/connections/{id}/acks` what its application has had of inboxes. Otherwise what it was sent counts, by its next cursor, or when it has left the gateway.',
+  former:
+    'The session that this client had, as `connected` named it, where it goes on without its cursor: that one ends at once, and its place is taken.',
   timeoutSeconds: 'How long a poll waits for something; 0: not at all.',
 } as const;
 
@@ -69,6 +74,7 @@ const bodyShape = {
   acks: z.boolean().optional().describe(words.acks),
 };
 const events = { events: names.describe(words.events) };
+const former = { former: z.string().max(formerMaxLength).optional().describe(words.former) };
 const timeout = {
   timeoutSeconds: z
     .int()
@@ -85,8 +91,8 @@ const timeoutOfQuery = {
 
 export const sseQuery = z.strictObject({ ...queryShape, ...events });
 export const sseBody = z.strictObject({ ...bodyShape, ...events });
-export const pollQuery = z.strictObject({ ...queryShape, ...timeoutOfQuery });
-export const pollBody = z.strictObject({ ...bodyShape, ...timeout });
+export const pollQuery = z.strictObject({ ...queryShape, ...former, ...timeoutOfQuery });
+export const pollBody = z.strictObject({ ...bodyShape, ...former, ...timeout });
 
 export const pollReply = z.object({
   events: z.array(z.looseObject({ type: z.string() })).describe('Frames of the JSON codec, in order.'),
@@ -130,6 +136,7 @@ interface Asked {
   readonly lastEventId?: string | undefined;
   readonly events?: 'message' | 'type';
   readonly acks?: boolean | undefined;
+  readonly former?: string | undefined;
   readonly timeoutSeconds?: number;
 }
 
@@ -176,6 +183,7 @@ function streamRequest(asked: Asked, lastEventId: string): StreamRequest | Sluic
     text,
     eventNames: asked.events ?? 'message',
     acks: asked.acks === true,
+    former: asked.former,
     timeoutSeconds: asked.timeoutSeconds ?? defaultTimeoutSeconds,
   };
 }

@@ -42,15 +42,21 @@ function lackingValues({ epoch, seq, exceptions }: Cursor): Cursor {
   return { epoch, seq, lacksValues: true, ...(lacking.length > 0 && { exceptions: new Map(lacking) }) };
 }
 
-/** The session that the client of a stream had before, by its cursor or by one of those of its subscriptions. */
+/**
+ * The session that the client of a stream had before, by its cursor, by what it says, or by one of the cursors of its
+ * subscriptions.
+ */
 export function formerSessionOf({
   cursor,
+  former,
   subscriptions,
 }: {
   readonly cursor: Cursor | undefined;
+  readonly former: string | undefined;
   readonly subscriptions: readonly Subscription[];
 }): string | undefined {
   if (cursor !== undefined) return cursor.stream?.session;
+  if (former !== undefined) return former;
   for (const { cursor: text } of subscriptions) {
     const session = text === undefined ? undefined : parseCursor(text)?.stream?.session;
     if (session !== undefined) return session;

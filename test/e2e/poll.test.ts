@@ -262,3 +262,17 @@ describe('the values of state topics', () => {
     expect(await gateway.metric('sluice_http_held_bytes')).toBe(0);
   });
 });
+
+test('a poll that names the former session of its client takes the place of that at once', async () => {
+  const first = await poll('topic=former');
+  const [{ session }] = first.events as [{ session: string }];
+  await poll('topic=former');
+  expect(await connections('former')).toHaveLength(2);
+  await poll(`topic=former&former=${session}`);
+  const left = await connections('former');
+  expect([left.length, left.some(({ id }) => id === session)]).toEqual([2, false]);
+  // One that is gone already, or never was, is passed over.
+  expect((await poll(`topic=other&former=${session}`)).status).toBe(200);
+  expect((await poll(`topic=other&former=${'x'.repeat(100)}`)).status).toBe(200);
+  expect((await poll(`topic=other&former=${'x'.repeat(101)}`)).status).toBe(400);
+});

@@ -5,6 +5,7 @@ import type { FrameSocket, Runtime } from '../runtime.ts';
 import { gatewayError } from '../told-error.ts';
 import { readHttpFrame, requestBody } from './json-frames.ts';
 import { errorOf, type Receive } from './receive.ts';
+import type { HttpMemory } from './transports.ts';
 
 interface Wanted {
   readonly topic: string;
@@ -46,10 +47,19 @@ export class HttpSocket implements FrameSocket {
   readonly #base: string;
   readonly #receive: Receive;
   readonly #runtime: Runtime;
+  readonly #memory: HttpMemory;
   readonly #ended: () => void;
 
   /** `url`: of the WebSocket; the streams are beside it. `ended` is called once. */
-  constructor(url: string, token: string | undefined, receive: Receive, runtime: Runtime, ended: () => void) {
+  constructor(
+    url: string,
+    token: string | undefined,
+    receive: Receive,
+    runtime: Runtime,
+    memory: HttpMemory,
+    ended: () => void,
+  ) {
+    this.#memory = memory;
     this.#ended = ended;
     this.#base = url.replace(/^ws/, 'http').replace(/[^/]*(\?.*)?$/, '');
     this.#token = token;
@@ -179,6 +189,7 @@ export class HttpSocket implements FrameSocket {
         headers: this.#credential(),
         subscriptions: asked.map(({ selection, start }) => start ?? { ...selection, cursor: this.#cursor }),
         acks: this.#token !== undefined,
+        former: this.#memory.session,
         signal: this.#abort.signal,
         heard: () => {
           this.#heardAtMs = this.#runtime.monotonicMs();
@@ -218,6 +229,7 @@ export class HttpSocket implements FrameSocket {
 
   #connected(frame: ServerFrame & { kind: 'connected' }): void {
     this.#session = frame.session;
+    this.#memory.session = frame.session;
     if (this.#greeting) return;
     this.#greeting = frame;
     this.onopen?.();

@@ -2,12 +2,14 @@ import type { FrameSocket, Runtime, Socket } from '../runtime.ts';
 import { HttpSocket } from './http-socket.ts';
 import { lookForWebSocket } from './look.ts';
 import { receivePolls, receiveStream } from './receive.ts';
+import type { HttpMemory } from './transports.ts';
 
 export interface HttpOptions {
   readonly token: string | undefined;
   readonly runtime: Runtime;
   readonly transport: 'sse' | 'poll';
   readonly pollIntervalMs: number;
+  readonly memory: HttpMemory;
   /** Whether a WebSocket opens again, while this connection lasts; undefined: none is wanted. */
   readonly look: { open(): Socket; found(): void } | undefined;
 }
@@ -15,7 +17,7 @@ export interface HttpOptions {
 /** Opens a connection over HTTP. All code for it is loaded from here. */
 export function openHttp(
   url: string,
-  { token, runtime, transport, pollIntervalMs, look }: HttpOptions,
+  { token, runtime, transport, pollIntervalMs, memory, look }: HttpOptions,
 ): FrameSocket {
   const wait = (delayMs: number, signal: AbortSignal): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -27,5 +29,7 @@ export function openHttp(
     });
   const receive = transport === 'poll' ? receivePolls(pollIntervalMs, wait) : receiveStream;
   const stop = look && lookForWebSocket(runtime, look.open, look.found);
-  return new HttpSocket(url, token, receive, runtime, () => stop?.());
+  // The session of a stream ends with its connection.
+  const known = transport === 'poll' ? memory : {};
+  return new HttpSocket(url, token, receive, runtime, known, () => stop?.());
 }

@@ -14,6 +14,8 @@ export interface ReceiveRequest {
   readonly subscriptions: readonly Subscription[];
   /** The client says by requests what its application has had. */
   readonly acks: boolean;
+  /** The session that the client had before, if it had one. */
+  readonly former: string | undefined;
   readonly signal: AbortSignal;
   /** `cursor`: up to this frame and with it everything was received. */
   frame(frame: ServerFrame, cursor: string | undefined): void;
@@ -80,6 +82,7 @@ export const receivePolls =
         timeoutSeconds: cursor === undefined ? 0 : timeoutSeconds,
         cursor,
         acks: request.acks,
+        former: cursor === undefined ? request.former : undefined,
       });
       request.heard();
       cursor = response.headers.get('sluice-cursor') ?? cursor;

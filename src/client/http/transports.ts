@@ -18,6 +18,12 @@ export interface TransportsPort {
   better(): void;
 }
 
+/** What the connections of one client over HTTP know of each other. */
+export interface HttpMemory {
+  /** The session of the last one: a gateway keeps that of polls for its client for a while. */
+  session?: string;
+}
+
 /** Reasons why the next transport may work where this one did not: something responds there. */
 const reasonsToFallBack =
   /^(upgrade_failed|http_version|socket_refused|timeout|not_found|connection_failed)$/;
@@ -25,6 +31,7 @@ const reasonsToFallBack =
 /** Chooses how the client connects, and falls back where a transport is refused on the way. */
 export class Transports {
   #index = 0;
+  readonly #memory: HttpMemory = {};
   readonly #options: TransportsOptions;
   readonly #port: TransportsPort;
 
@@ -49,7 +56,7 @@ export class Transports {
         better();
       },
     };
-    const options = { token, runtime, transport: current, pollIntervalMs };
+    const options = { token, runtime, transport: current, pollIntervalMs, memory: this.#memory };
     return import('./open.ts').then(
       ({ openHttp }) => openHttp(url, { ...options, look: transports[0] === 'websocket' ? look : undefined }),
       (cause) => {
