@@ -4,8 +4,7 @@ import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import type { FrameSocket, Runtime } from '../runtime.ts';
 import { gatewayError } from '../told-error.ts';
 import { readHttpFrame, requestBody } from './json-frames.ts';
-import { errorOf, type Receive } from './receive.ts';
-import type { HttpMemory } from './transports.ts';
+import { errorOf, type HttpMemory, type Receive } from './receive.ts';
 
 interface Wanted {
   readonly topic: string;

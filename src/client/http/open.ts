@@ -1,8 +1,7 @@
 import type { FrameSocket, Runtime, Socket } from '../runtime.ts';
 import { HttpSocket } from './http-socket.ts';
 import { lookForWebSocket } from './look.ts';
-import { receivePolls, receiveStream } from './receive.ts';
-import type { HttpMemory } from './transports.ts';
+import { type HttpMemory, receivePolls, receiveStream } from './receive.ts';
 
 export interface HttpOptions {
   readonly token: string | undefined;

@@ -25,6 +25,12 @@ export interface ReceiveRequest {
   heard(): void;
 }
 
+/** What the connections of one client over HTTP know of each other. */
+export interface HttpMemory {
+  /** The session of the last one: a gateway keeps that of polls for its client for a while. */
+  session?: string;
+}
+
 /** The gateway refused the request. */
 class Refused extends Error {
   readonly error: WireError;

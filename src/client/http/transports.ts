@@ -1,5 +1,6 @@
 import { type ClientError, localError } from '../client-error.ts';
 import type { Runtime, Socket } from '../runtime.ts';
+import type { HttpMemory } from './receive.ts';
 
 /** How frames come: `websocket`, `sse` (a stream of Server-Sent Events), or `poll`. */
 export type Transport = 'websocket' | 'sse' | 'poll';
@@ -16,12 +17,6 @@ export interface TransportsPort {
   openWebSocket(url: string, protocol: string): Socket;
   /** A WebSocket opens again. */
   better(): void;
-}
-
-/** What the connections of one client over HTTP know of each other. */
-export interface HttpMemory {
-  /** The session of the last one: a gateway keeps that of polls for its client for a while. */
-  session?: string;
 }
 
 /** Reasons why the next transport may work where this one did not: something responds there. */
