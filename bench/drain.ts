@@ -24,6 +24,12 @@ const reachWithinMs = 30_000;
 const windowMs = 250;
 /** Told over 4 s to come back within 4 s, clients come over 8 s, and 6 % of them in the fullest window. */
 const mostInWindow = 0.12;
+/**
+ * Those whose time is over before the gateway is there again come back at their next attempt: streams and polls after
+ * the time that they were told, again and again, so a quarter of those told 0 to 4 s within 250 ms; the SDK by its own
+ * delays.
+ */
+const mostReturned = 0.3;
 
 interface Seen {
   readonly verdict: Verdict;
@@ -71,7 +77,10 @@ async function run(chosen: Options, folder: string, say: (line: string) => void)
     }));
     await Promise.all(
       groups.map(({ transport, path, worker }, i) =>
-        worker.call('start', { ports: [port], transport, path, seed, first: i * count, count }),
+        worker.call('start', {
+          ...{ ports: [port], transport, path, seed, first: i * count, count },
+          pace: 'default',
+        }),
       ),
     );
     const seconds = 2 * calmSeconds + 4 * drainSeconds;
@@ -168,6 +177,11 @@ export default scenario(options, async (chosen, say) => {
           `share of the streams and polls that were told to come back within the same ${windowMs} ms`,
           fullestWindow(returnsAtMs),
           mostInWindow,
+        ),
+        atMost(
+          `share of the clients that came within the same ${windowMs} ms after the restart`,
+          Math.max(...windows) / chosen.clients,
+          mostReturned,
         ),
         // Those between two polls are told by a later one, if the gateway is still there for it.
         claim(

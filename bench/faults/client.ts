@@ -32,6 +32,9 @@ export interface FaultClient {
   close(): void;
 }
 
+/** When a client comes back: soon, or as the SDK does by itself and as browsers do. */
+export type ReturnPace = 'soon' | 'default';
+
 /** An application on the real SDK. */
 export class SdkClient implements FaultClient {
   readonly index: number;
@@ -47,7 +50,7 @@ export class SdkClient implements FaultClient {
   isStalled = false;
   errors: string[] = [];
 
-  constructor(index: number, ports: readonly number[], journal: Journal) {
+  constructor(index: number, ports: readonly number[], journal: Journal, pace: ReturnPace) {
     this.index = index;
     this.#journal = journal;
     const keep = (socket: LightSocket): void => {
@@ -65,7 +68,7 @@ export class SdkClient implements FaultClient {
           keep(this);
         }
       },
-      reconnect,
+      ...(pace === 'soon' ? { reconnect } : {}),
       // While the gateway is down, a thousand clients would ask it over HTTP why.
       runtime: { ...platformRuntime(), fetch: undefined },
     });

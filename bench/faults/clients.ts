@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { pace } from '../support/pacer.ts';
 import { seededRandom } from '../support/payload.ts';
 import { serveCalls } from '../support/worker.ts';
-import { type FaultClient, SdkClient } from './client.ts';
+import { type FaultClient, type ReturnPace, SdkClient } from './client.ts';
 import { Journal } from './journal.ts';
 import { isFat, type Marker, topicOfClient } from './plan.ts';
 import { PollClient } from './poll-client.ts';
@@ -23,6 +23,8 @@ export interface StartOptions {
   /** The clients are numbered from `first` on. */
   readonly first: number;
   readonly count: number;
+  /** Absent: soon. */
+  readonly pace?: ReturnPace;
 }
 
 export interface StormOptions {
@@ -57,11 +59,19 @@ let random: () => number;
 let cuts = 0;
 let stalls = 0;
 
-async function start({ ports, transport, path, seed, first, count }: StartOptions): Promise<void> {
+async function start({
+  ports,
+  transport,
+  path,
+  seed,
+  first,
+  count,
+  pace: returns = 'soon',
+}: StartOptions): Promise<void> {
   journal = new Journal(path);
   random = seededRandom(seed + first + 1);
   for (let i = 0; i < count; i++) {
-    clients.push(new makers[transport](first + i, ports, journal));
+    clients.push(new makers[transport](first + i, ports, journal, returns));
     if (i % perTurn === perTurn - 1) await setTimeout(10);
   }
   const untilMs = performance.now() + connectWithinMs;

@@ -1,5 +1,5 @@
 import { setTimeout as later } from 'node:timers';
-import type { FaultClient } from './client.ts';
+import type { FaultClient, ReturnPace } from './client.ts';
 import { FrameApplication } from './frame-application.ts';
 import type { Journal } from './journal.ts';
 import type { Marker } from './plan.ts';
@@ -16,12 +16,16 @@ export abstract class HttpFaultClient implements FaultClient {
   protected readonly application: FrameApplication;
   protected cursor = '';
   protected isClosed = false;
+  readonly #pace: ReturnPace;
+  /** A browser keeps it for later attempts. */
+  #retryMs: number | undefined;
   #tries = 0;
   #nextPort: number;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(index: number, ports: readonly number[], journal: Journal) {
+  constructor(index: number, ports: readonly number[], journal: Journal, pace: ReturnPace) {
     this.index = index;
+    this.#pace = pace;
     this.#ports = ports;
     this.#nextPort = index;
     this.application = new FrameApplication(index, journal, () => {
@@ -86,6 +90,8 @@ export abstract class HttpFaultClient implements FaultClient {
     const delayMs = delaysMs[Math.min(this.#tries++, delaysMs.length - 1)]!;
     const { advisedMs } = this.application;
     this.application.advisedMs = undefined;
-    this.#timer = later(() => this.open(), advisedMs ?? delayMs * (0.5 + Math.random() / 2));
+    if (this.#pace === 'default') this.#retryMs = advisedMs ?? this.#retryMs;
+    const waitMs = advisedMs ?? this.#retryMs ?? delayMs * (0.5 + Math.random() / 2);
+    this.#timer = later(() => this.open(), waitMs);
   }
 }

@@ -35,7 +35,7 @@ export function loopbackAccess({ origins, isProxy, suspected }: LoopbackAccessOp
     const far = peerProblem(request, isProxy);
     if (far !== undefined) return far;
     if (fromAnyPage) return proxyProblem(request);
-    const named = hostProblem(request.header('host'));
+    const named = hostProblem(request.headerLines('host'));
     if (named !== undefined) return named;
     const problem = proxyProblem(request);
     if (!isSuspected) {

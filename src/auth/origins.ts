@@ -29,6 +29,8 @@ export function originPolicy(origins: readonly string[]): OriginPolicy {
 }
 
 const hostShape = /^[A-Za-z0-9._:[\]-]+$/;
+/** A browser sends nothing else: no path, no user, and no backslash, which a URL takes for a slash. */
+const originShape = /^https?:\/\/[A-Za-z0-9._:[\]-]+$/i;
 
 /**
  * Whether the page was loaded from this site. A page of `http` is not one of a site that is known to be asked by TLS:
@@ -38,6 +40,7 @@ const hostShape = /^[A-Za-z0-9._:[\]-]+$/;
 export function isSameOrigin(origin: string, { host, isSecure }: RequestedSite): boolean {
   if (host === '' || !hostShape.test(host)) return false;
   if (origin === `https://${host}` || (origin === `http://${host}` && !isSecure)) return true;
+  if (!originShape.test(origin)) return false;
   const { protocol, host: originHost } = parseOrigin(origin);
   if (protocol !== 'https:' && (protocol !== 'http:' || isSecure)) return false;
   // Both are parsed, because they may differ in case, and in a default port that one of them has.

@@ -134,7 +134,7 @@ export function createServing(environment: Environment, served: Served): Serving
   const serve: Serving['serve'] = (app, role) => {
     if (role === 'admin') {
       httpConnections.watchApart(app);
-      serveHttp(app, { ...exchanges, api: served.adminApi, incoming, requests });
+      serveHttp(app, { ...exchanges, api: served.adminApi, incoming, requests, metrics });
       return;
     }
     httpConnections.watch(app);
@@ -146,7 +146,7 @@ export function createServing(environment: Environment, served: Served): Serving
       webSockets.servePaths(app, sink, compat.paths);
       polls.serve(app);
       streams.serve(app);
-      serveHttp(app, { ...exchanges, api: served.api, incoming, requests });
+      serveHttp(app, { ...exchanges, api: served.api, incoming, requests, metrics });
     }
   };
   return { serve, reload, polls, requests, swept: [newConnections, streams, polls] };

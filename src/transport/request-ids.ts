@@ -30,6 +30,11 @@ export class RequestIds {
     this.#options = options;
   }
 
+  /** Whether there are trusted proxies, now. */
+  get hasProxies(): boolean {
+    return this.#options.hasProxies();
+  }
+
   of(request: IdentifiableRequest): string {
     const { hasProxies, isProxy } = this.#options;
     if (hasProxies()) {

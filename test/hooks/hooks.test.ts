@@ -95,6 +95,36 @@ describe('the connect hook', () => {
     expect(asked('connect')).toHaveLength(2);
   });
 
+  it.each([
+    ['a WebSocket', '/ws'],
+    ['a stream', '/sse?topic=stats'],
+    ['a poll', '/poll?topic=stats'],
+  ])('refuses a client whose token is revoked while the application thinks: %s', async (what, path) => {
+    let release = (): void => undefined;
+    const thinking = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    hooks.answer = async () => {
+      await thinking;
+      return { allow: true, user: 'eve' };
+    };
+    const jti = `revoked-by-${what.replaceAll(' ', '-')}`;
+    const authorization = `Bearer ${await signToken({ sub: 'alice', jti, topics })}`;
+    const before = gateway.metrics.connectionsTotal.value;
+    const asking =
+      what === 'a WebSocket'
+        ? new JsonClient(gateway.wsUrl, [], { headers: { authorization } }).end()
+        : fetch(gateway.url + path, { headers: { authorization } }).then((response) => response.text());
+    await expect.poll(() => asked('connect').length).toBe(1);
+    const revoked = await gateway.post('/api/tokens/revoke', JSON.stringify({ jti }), {
+      'x-api-key': apiKey,
+    });
+    expect(revoked.status).toBe(200);
+    release();
+    expect(JSON.stringify(await asking)).toMatch(/1006|token_revoked/);
+    expect(gateway.metrics.connectionsTotal.value).toBe(before);
+  });
+
   it('serves a client that polls by a cookie, and another cookie does not go on with its session', async () => {
     hooks.answer = ({ hook, headers }) =>
       hook === 'connect'

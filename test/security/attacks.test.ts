@@ -83,6 +83,15 @@ describe('the topic of another user', () => {
       '*',
     ],
     ...['USER:bob', 'user:bob ', 'user::bob', 'user:./bob', 'user:bob%00', 'user%3Abob', 'user%253Abob'],
+    ...[
+      'user:ｂob',
+      'user:bob\u200b',
+      'user:bob\n',
+      'user:bob/..',
+      '$user:bob',
+      'user:%C2%A0bob',
+      'user:\u0000bob',
+    ],
   ];
 
   test.each(spellings)('is neither read nor written by another one, by any door: %s', async (topic) => {
@@ -130,6 +139,22 @@ describe('the topic of another user', () => {
     expect(messages.map(({ data }) => data)).toEqual([planted]);
     expect(JSON.stringify(client.frames)).not.toContain(planted);
     await client.close();
+  });
+
+  test('is not read by one whose name only looks the same: names are compared byte for byte', async () => {
+    const [composed, decomposed, greek] = ['j\u00f6rg', 'jo\u0308rg', 'b\u03bfb'];
+    await publish({ topic: `user:${composed}`, data: planted });
+    for (const sub of [decomposed, greek, 'J\u00d6RG', 'BOB']) {
+      const headers = { authorization: `Bearer ${await signToken({ sub })}` };
+      for (const name of [composed, 'bob']) {
+        const path = `/api/topics/${encodeURIComponent(`user:${name}`)}/history`;
+        const response = await fetch(gateway.url + path, { headers });
+        expect([sub, name, response.status]).toEqual([sub, name, 403]);
+      }
+    }
+    const own = { authorization: `Bearer ${await signToken({ sub: composed })}` };
+    const path = `/api/topics/${encodeURIComponent('user:j%C3%B6rg')}/history`;
+    expect(await (await fetch(gateway.url + path, { headers: own })).text()).toContain(planted);
   });
 
   test('is read by its own user', async () => {

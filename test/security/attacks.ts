@@ -8,6 +8,7 @@ const here = 'security/attacks.test.ts';
 const tokens = 'security/tokens.test.ts';
 const abuse = 'e2e/abuse.test.ts';
 const caps = 'e2e/caps.test.ts';
+const requests = 'security/requests.test.ts';
 const hooks = 'security/hooks.test.ts';
 const http = 'transport/uws/http.test.ts';
 const heads = 'transport/uws/heads.test.ts';
@@ -36,15 +37,20 @@ export const attacks: readonly Row[] = [
         'security/revocation.test.ts',
         'is refused by every door, and ends what it opened, whatever the transport',
       ],
+      ['hooks/hooks.test.ts', 'refuses a client whose token is revoked while the application thinks'],
     ],
   },
   {
     attack: 'a token whose header brings or names a key',
-    tests: [['auth/token-keys.test.ts', 'a token signed with a published key']],
+    tests: [
+      ['auth/token-keys.test.ts', 'a token signed with a published key'],
+      [tokens, 'is the only one that is asked, whatever a token says of its key'],
+    ],
   },
   {
     attack: 'published keys that are slow, replaced or no keys',
     tests: [
+      [tokens, 'that returns 10 000 keys'],
       [tokens, 'that hangs delays only tokens of keys that are not known'],
       [tokens, 'are taken by the keys that it publishes, also after it has replaced them'],
       ['auth/token-keys.test.ts', 'is refused where it is neither JSON nor PEM, without being repeated'],
@@ -58,6 +64,7 @@ export const attacks: readonly Row[] = [
     attack: 'the topics of others, by every door and spelling',
     tests: [
       [here, 'is neither read nor written by another one, by any door'],
+      [here, 'is not read by one whose name only looks the same'],
       ['e2e/users.test.ts', 'a user can’t be had by another one’s escapes'],
       [
         'auth/permissions.test.ts',
@@ -94,6 +101,23 @@ export const attacks: readonly Row[] = [
         'auth/loopback-access.test.ts',
         'a rebound name is refused, for reading too, although its origin is its own',
       ],
+    ],
+  },
+  {
+    attack: 'Hosts and origins that only look like this machine',
+    tests: [
+      [requests, 'and not where its Host only looks like it'],
+      [requests, 'and not where a page of another origin sends it'],
+    ],
+  },
+  {
+    attack: 'requests that two readers would end in two places, and request lines of proxies',
+    tests: [
+      [requests, 'is not guessed, and its connection ends'],
+      [requests, 'is not guessed behind a proxy'],
+      [requests, 'does not let a second request ride along'],
+      [requests, 'trailers set no header, and end the connection'],
+      [requests, '%s publishes nothing'],
     ],
   },
   {

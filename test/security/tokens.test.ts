@@ -149,12 +149,44 @@ describe('a server of keys', () => {
     ['that returns a page', (_, response) => response.end('<html></html>')],
     ['that returns a secret', (_, response) => response.end('{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}')],
     ['that fails', (_, response) => response.writeHead(500).end()],
+    [
+      'that returns 10 000 keys',
+      (_, response) => {
+        const keys = Array.from({ length: 10_000 }, () => ({ kty: 'EC' }));
+        response.end(JSON.stringify({ keys }));
+      },
+    ],
   ])('%s is not believed: tokens are refused for now, and others are served', async (_, listener) => {
     const url = await serveKeys(listener);
     const key = 'an-api-key-of-some-length';
     const gateway = await gatewayWith({ tokenKeysUrl: url, apiKeys: [key] });
     expect(await status(gateway, await sign(pair, 'ES256'))).toBe(503);
     expect(await status(gateway, key)).toBe(200);
+  });
+
+  it('is the only one that is asked, whatever a token says of its key', async () => {
+    let strangers = 0;
+    const stranger = await serveKeys((_, response) => {
+      strangers++;
+      response.end('{"keys":[]}');
+    });
+    const document = await documentOf(pair);
+    const gateway = await gatewayWith({
+      tokenKeysUrl: await serveKeys((_, response) => response.end(document)),
+    });
+    const kids = [
+      stranger,
+      `${stranger}#k1`,
+      '../../../etc/passwd',
+      '/dev/zero',
+      "' OR 1=1 --",
+      'k1\0',
+      '__proto__',
+      '',
+    ];
+    for (const kid of kids)
+      expect([kid, await status(gateway, await sign(next, 'RS256', {}, kid))]).toEqual([kid, 401]);
+    expect(strangers).toBe(0);
   });
 
   it('that hangs delays only tokens of keys that are not known', async () => {

@@ -3,8 +3,10 @@ import type { Api } from '../../api/dispatch.ts';
 import { errorResponse } from '../../api/http.ts';
 import { whenDone } from '../../awaitable.ts';
 import { SluiceError } from '../../errors.ts';
+import type { Metrics } from '../../metrics.ts';
 import type { ByteCharges } from '../../sessions/charges.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
+import { endsUnclear } from './framing.ts';
 import { RequestBody } from './request-body.ts';
 import { requestHead } from './request-head.ts';
 import type { RequestsUnderWay } from './requests-under-way.ts';
@@ -14,6 +16,7 @@ export interface HttpOptions extends ExchangeOptions {
   /** Bodies that have not come to their end, or whose requests are not answered yet. */
   readonly incoming: ByteCharges;
   readonly requests: RequestsUnderWay;
+  readonly metrics: Pick<Metrics, 'connectionsRejectedTotal'>;
 }
 
 /**
@@ -28,6 +31,8 @@ export function serveHttp(app: TemplatedApp, options: HttpOptions): void {
 function handleHttp(response: HttpResponse, request: HttpRequest, options: HttpOptions): void {
   const { api, incoming, requests } = options;
   const head = requestHead(response, request, options.requestIds);
+  const { metrics, requestIds } = options;
+  if (endsUnclear(response, head, { hasProxies: requestIds.hasProxies, metrics })) return;
   const exchange = new Exchange(response, options, head.requestId);
   if (!requests.begin()) {
     exchange.answer(errorResponse(new SluiceError('shutting_down', undefined, { retryAfterMs })), 'refusals');

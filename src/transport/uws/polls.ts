@@ -12,6 +12,7 @@ import type { Sessions } from '../../sessions/sessions.ts';
 import type { StreamCursors } from '../../sessions/stream-cursors.ts';
 import { formerSessionOf, type StreamStart, streamStart } from '../../sessions/stream-start.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
+import { endsUnclear } from './framing.ts';
 import { type Poll, type PollAnswer, PollConnection } from './poll-connection.ts';
 import { countRefusal, type RefusalMetrics } from './refusals.ts';
 import { requestHead } from './request-head.ts';
@@ -97,6 +98,8 @@ export class Polls {
   #serve(response: HttpResponse, request: HttpRequest): void {
     const startedAtMs = this.#options.monotonicMs();
     const head = requestHead(response, request, this.#options.requestIds);
+    const { metrics, requestIds } = this.#options;
+    if (endsUnclear(response, head, { hasProxies: requestIds.hasProxies, metrics })) return;
     const exchange = new Exchange(response, this.#options, head.requestId);
     const origin = head.header('origin');
     this.#admission.receive(

@@ -13,6 +13,7 @@ import { streamStart } from '../../sessions/stream-start.ts';
 import { wireErrorOf } from '../../sessions/wire-error.ts';
 import { jsonEvent, retryLine } from '../event-stream.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
+import { endsUnclear } from './framing.ts';
 import { countRefusal, type RefusalMetrics } from './refusals.ts';
 import { requestHead } from './request-head.ts';
 import { SseConnection } from './sse-connection.ts';
@@ -103,6 +104,8 @@ export class EventStreams {
   #serve(response: HttpResponse, request: HttpRequest): void {
     const startedAtMs = this.#options.monotonicMs();
     const head = requestHead(response, request, this.#options.requestIds);
+    const { metrics, requestIds } = this.#options;
+    if (endsUnclear(response, head, { hasProxies: requestIds.hasProxies, metrics })) return;
     const exchange = new Exchange(response, this.#options, head.requestId);
     const origin = head.header('origin');
     const refuse = (error: SluiceError) => this.#refuse(exchange, error, origin);
