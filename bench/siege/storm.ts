@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { loadCore } from '../support/core.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
-import { rssBytes } from '../support/proc.ts';
+import { cpuSeconds, rssBytes } from '../support/proc.ts';
 import { type Claim, claim } from '../support/scenario.ts';
 import { Worker } from '../support/worker.ts';
 import type { AttackerCalls } from './attacker.ts';
@@ -19,6 +19,8 @@ const publishEveryMs = 20;
 
 interface Storm {
   readonly seconds: number;
+  /** Of the gateway. */
+  readonly cpuSeconds: number;
   readonly opened: number;
   readonly refused: number;
   readonly pongMs: number;
@@ -44,12 +46,19 @@ export async function storm(pongMaxMs: number) {
   }
   const MiB = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
   const rows = storms.map((each, i) => [
-    ...[i + 1, each.seconds.toFixed(1), each.opened, each.refused, each.pongMs.toFixed(0)],
+    ...[
+      i + 1,
+      each.seconds.toFixed(1),
+      each.cpuSeconds.toFixed(1),
+      each.opened,
+      each.refused,
+      each.pongMs.toFixed(0),
+    ],
     ...[`${each.publishes - each.failedPublishes} of ${each.publishes}`, each.connectionsAfter],
     MiB(each.rssAfterBytes),
   ]);
   const columns = [
-    ...['storm', 's', 'let in', 'refused', 'worst pong, ms', 'publishes', 'connections after'],
+    ...['storm', 's', 'CPU, s', 'let in', 'refused', 'worst pong, ms', 'publishes', 'connections after'],
     'RSS after, MiB',
   ];
   const title = `${handshakes} handshakes against a cap of ${cap}`;
@@ -101,6 +110,7 @@ async function stormOnce(gateway: Gateway, victim: Victim, round: number): Promi
   );
   try {
     const startMs = performance.now();
+    const cpuBefore = cpuSeconds(gateway.pid);
     let isOver = false;
     const storming = Promise.all(
       workers.map((worker, i) =>
@@ -116,12 +126,13 @@ async function stormOnce(gateway: Gateway, victim: Victim, round: number): Promi
     const published = publishUntil(gateway, () => isOver);
     const outcomes = await storming;
     const seconds = (performance.now() - startMs) / 1000;
+    const cpu = cpuSeconds(gateway.pid) - cpuBefore;
     const sum = (pick: (outcome: (typeof outcomes)[number]) => number) =>
       outcomes.reduce((total, outcome) => total + pick(outcome), 0);
     const [pongMs, publishes] = [await watched, await published];
     await Promise.all(workers.map((worker) => worker.end()));
     return {
-      ...{ seconds, pongMs, ...publishes },
+      ...{ seconds, cpuSeconds: cpu, pongMs, ...publishes },
       ...{ opened: sum(({ opened }) => opened), refused: sum(({ refused }) => refused) },
       ...(await afterwards(gateway)),
     };

@@ -171,7 +171,9 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
     const watch = sessionView.unwatch();
     if (watch !== undefined) this.remove(watch, reason);
     if (watches !== undefined) presence.unwatched(watches, view);
-    else if (isOfPresence(sessionView) && !this.#isPresentBy(sessionView)) presence.left(this.#owner, target);
+    // At the end it leaves all: the first of several subscriptions to a topic tells it, and the others say nothing new.
+    else if (isOfPresence(sessionView) && (this.#state === 'ended' || !this.#isPresentBy(sessionView)))
+      presence.left(this.#owner, target);
     this.#owner.viewRemoved(sessionView, reason);
   }
 
