@@ -8,7 +8,7 @@ import { RecentDelays, watchLoopDelay } from './metrics/loop-delay.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import type { PeerHandlers } from './peers.ts';
 import { createApplication, type EmbeddedApplication } from './server/application.ts';
-import { createEvents, eventsGraceMs } from './server/application-events.ts';
+import { createEvents, eventsGraceMs, occupancyPeers } from './server/application-events.ts';
 import { answeredBy, BusLine, peersBy } from './server/bus-line.ts';
 import { createCanary, isCanary } from './server/canary.ts';
 import { createCompat } from './server/compat.ts';
@@ -122,7 +122,11 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const applicationStage = createApplication(environment, options.embedded, refusal);
   const { application } = applicationStage;
   // Of several workers the parent tells the application.
-  const told = site === undefined ? createEvents(config, metrics, log, monotonicMs) : undefined;
+  const isAway = () => broker.degradedBy !== undefined;
+  const told =
+    site === undefined
+      ? createEvents(config, metrics, log, monotonicMs, line && occupancyPeers(line, isAway))
+      : undefined;
   const toldEvents = site === undefined ? told?.events : site.events;
   const { access, reload: reloadAccess } = createLiveAccess(environment, refusal, application);
   const compat = createCompat(environment, broker, access);
@@ -147,11 +151,18 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const handlers: PeerHandlers<NodeCalls> = {
     ...presence.peerHandlers(site?.start.node ?? line?.nameOf() ?? ''),
     ...httpApi.peerHandlers,
+    occupancy: (news, from) => told?.occupancy?.heard(from, news),
     replaced: ([session, client]) => serving.polls.replaced(session, client),
   };
   const hearOf = {
-    gone: (node: string) => presence.peerGone(node),
-    came: () => void presence.learn(),
+    gone: (node: string) => {
+      presence.peerGone(node);
+      told?.occupancy?.gone(node);
+    },
+    came: () => {
+      void presence.learn();
+      told?.occupancy?.came();
+    },
   };
   site?.serve(metrics, { handlers, strangers: new Strangers(log), ...hearOf });
   line?.listen({ ...answeredBy(handlers), ...hearOf });
@@ -187,6 +198,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     log.info({ compat: config.compat, compatPort: listeners.compatPort }, 'serves older systems');
 
   const swept: readonly Swept[] = [broker, fanout, ...sessionStage.swept, ...httpApi.swept, ...serving.swept];
+  told?.occupancy?.sweep();
   told?.events.start();
   // The first worker does what one process does for all.
   const stopSources = isFirst ? startSources(environment, broker, listeners.port, canary.headers) : [];
@@ -196,6 +208,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   });
   const stopSweeping = every(sweepMs, () => {
     for (const part of swept) part.sweep();
+    told?.occupancy?.sweep();
     // A new certificate would listen anew.
     if (!isDraining) listeners.sweep();
   });

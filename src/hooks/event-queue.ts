@@ -4,11 +4,24 @@ const batchMaxBytes = 256 * 1024;
 /** Topics of one page of a resync. */
 const resyncPageTopics = 1000;
 
+export interface Resync {
+  readonly page: number;
+  readonly last: boolean;
+  /** Absent: another gateway says which are occupied. */
+  readonly topics?: readonly string[];
+}
+
 export interface EventBatch {
   readonly events: readonly string[];
   /** Absent: the batch continues after the one before. */
-  readonly resync?: { readonly page: number; readonly last: boolean; readonly topics: readonly string[] };
+  readonly resync?: Resync;
   readonly bytes: number;
+}
+
+interface Queued {
+  readonly event: string;
+  readonly bytes: number;
+  readonly isOccupancy: boolean;
 }
 
 /**
@@ -17,16 +30,16 @@ export interface EventBatch {
  */
 export class EventQueue {
   readonly #maxBytes: number;
-  readonly #occupied: () => readonly string[];
-  #events: string[] = [];
+  readonly #occupied: () => readonly string[] | undefined;
+  #events: Queued[] = [];
   #bytes = 0;
   /** Topics of the resync that were not taken into a batch yet; undefined: there is none. */
-  #resync: { topics: readonly string[]; page: number } | undefined;
+  #resync: { topics: readonly string[] | undefined; page: number } | undefined;
   #flight: EventBatch | undefined;
   #dropped = 0;
 
   /** It begins with a resync. `occupied`: the topics that are. */
-  constructor(maxBytes: number, occupied: () => readonly string[]) {
+  constructor(maxBytes: number, occupied: () => readonly string[] | undefined) {
     this.#maxBytes = maxBytes;
     this.#occupied = occupied;
     this.#startResync();
@@ -45,17 +58,24 @@ export class EventQueue {
     return this.#flight === undefined && this.#events.length === 0 && this.#resync === undefined;
   }
 
-  /** Call it once `occupied` has the change that the event reports. */
-  add(event: string): void {
+  /** Call it once `occupied` has the change that the event reports. `isOccupancy`: a resync says the same. */
+  add(event: string, isOccupancy = false): void {
     const bytes = Buffer.byteLength(event);
     if (this.bytes + bytes <= this.#maxBytes) {
-      this.#events.push(event);
+      this.#events.push({ event, bytes, isOccupancy });
       this.#bytes += bytes;
       return;
     }
     this.#dropped += this.#events.length + 1;
     this.#events = [];
     this.#bytes = 0;
+    this.#startResync();
+  }
+
+  /** What comes next is a resync. The events that wait follow it, but for those that it makes superfluous. */
+  resync(): void {
+    this.#events = this.#events.filter(({ isOccupancy }) => !isOccupancy);
+    this.#bytes = this.#events.reduce((sum, { bytes }) => sum + bytes, 0);
     this.#startResync();
   }
 
@@ -81,17 +101,20 @@ export class EventQueue {
     if (this.#events.length === 0) return undefined;
     let count = 0;
     let bytes = 0;
-    for (const event of this.#events) {
-      const size = Buffer.byteLength(event);
+    for (const { bytes: size } of this.#events) {
       if (count > 0 && (count === batchMaxEvents || bytes + size > batchMaxBytes)) break;
       count++;
       bytes += size;
     }
     this.#bytes -= bytes;
-    return { events: this.#events.splice(0, count), bytes };
+    return { events: this.#events.splice(0, count).map(({ event }) => event), bytes };
   }
 
-  #takePage({ topics, page }: { topics: readonly string[]; page: number }): EventBatch {
+  #takePage({ topics, page }: { topics: readonly string[] | undefined; page: number }): EventBatch {
+    if (topics === undefined) {
+      this.#resync = undefined;
+      return { events: [], resync: { page: 1, last: true }, bytes: 0 };
+    }
     const from = page * resyncPageTopics;
     const last = from + resyncPageTopics >= topics.length;
     this.#resync = last ? undefined : { topics, page: page + 1 };

@@ -6,12 +6,16 @@ import type { ToldEvents, ToldSession } from '../sessions/told.ts';
 import type { Endpoint } from './endpoint.ts';
 import { EventQueue } from './event-queue.ts';
 import { HookFailure } from './failure.ts';
-import { Occupancy } from './occupancy.ts';
+import { type Occupancy, type OccupancyListener, OwnOccupancy } from './occupancy.ts';
 
 export interface EventsOptions {
   readonly endpoint: Pick<Endpoint, 'post'>;
   /** What the application knows this gateway by, the same after a restart. */
   readonly gateway: string;
+  /** What the application knows those gateways by that occupy topics together. */
+  readonly group: string;
+  /** Absent: this gateway is alone. */
+  readonly occupancy?: (listener: OccupancyListener) => Occupancy;
   readonly queueMaxBytes: number;
   readonly timeoutMs: number;
   readonly monotonicMs: () => number;
@@ -37,7 +41,7 @@ const logEveryMs = 10_000;
  */
 export class ApplicationEvents implements ToldEvents {
   readonly #options: EventsOptions;
-  readonly #occupancy = new Occupancy();
+  readonly #occupancy: Occupancy;
   readonly #queue: EventQueue;
   readonly #run = randomBytes(9).toString('base64url');
   #sequence = 1;
@@ -52,6 +56,15 @@ export class ApplicationEvents implements ToldEvents {
 
   constructor(options: EventsOptions) {
     this.#options = options;
+    const makeOccupancy = options.occupancy ?? ((listener) => new OwnOccupancy(listener));
+    this.#occupancy = makeOccupancy({
+      occupied: (topic) => this.#push({ type: 'occupied', topic }, true),
+      vacated: (topic) => this.#push({ type: 'vacated', topic }, true),
+      resync: () => {
+        this.#queue.resync();
+        this.#soon(lingerMs);
+      },
+    });
     this.#queue = new EventQueue(options.queueMaxBytes, () => this.#occupancy.topics);
     options.metrics.onScrape(() => options.metrics.eventQueueBytes.set(this.#queue.bytes));
   }
@@ -80,15 +93,13 @@ export class ApplicationEvents implements ToldEvents {
   }
 
   subscribed(session: ToldSession, topic: string): void {
-    const isNew = this.#occupancy.subscribed(topic);
     this.#add('subscribed', session, { topic });
-    if (isNew) this.#push({ type: 'occupied', topic });
+    this.#occupancy.subscribed(topic);
   }
 
   unsubscribed(session: ToldSession, topic: string, reason: UnsubscribeReason): void {
-    const isLast = this.#occupancy.unsubscribed(topic);
     this.#add('unsubscribed', session, { topic, reason });
-    if (isLast) this.#push({ type: 'vacated', topic });
+    this.#occupancy.unsubscribed(topic);
   }
 
   disconnected(session: ToldSession, reason: DisconnectReason): void {
@@ -99,8 +110,8 @@ export class ApplicationEvents implements ToldEvents {
     this.#push({ type, ...session, ...more });
   }
 
-  #push(event: object): void {
-    this.#queue.add(JSON.stringify({ ...event, time: toInstant(Date.now()) }));
+  #push(event: object, isOccupancy = false): void {
+    this.#queue.add(JSON.stringify({ ...event, time: toInstant(Date.now()) }), isOccupancy);
     const { dropped } = this.#queue;
     if (dropped > this.#toldDropped) {
       this.#options.metrics.eventsDroppedTotal.inc(dropped - this.#toldDropped);
@@ -126,10 +137,11 @@ export class ApplicationEvents implements ToldEvents {
 
   async #sendAll(): Promise<void> {
     for (let batch = this.#queue.next(); batch !== undefined; batch = this.#queue.next()) {
-      const { gateway } = this.#options;
+      const { gateway, group } = this.#options;
       const head = JSON.stringify({
         hook: 'events',
         gateway,
+        group,
         run: this.#run,
         sequence: this.#sequence,
         resync: batch.resync,

@@ -1,27 +1,68 @@
 import { isPattern } from '../topics/topic-name.ts';
 
+/** Told what becomes of topics. */
+export interface OccupancyListener {
+  occupied(topic: string): void;
+  vacated(topic: string): void;
+  /** From now on it is this gateway that says which topics are occupied: others may have said something else. */
+  resync(): void;
+}
+
 /** Which topics have subscribers by name. A pattern occupies none. */
-export class Occupancy {
+export interface Occupancy {
+  /** Undefined: another gateway says it. */
+  readonly topics: readonly string[] | undefined;
+  subscribed(target: string): void;
+  unsubscribed(target: string): void;
+}
+
+/** How many subscribe to each topic, or have it. */
+export class TopicCounts {
   readonly #counts = new Map<string, number>();
 
   get topics(): readonly string[] {
     return [...this.#counts.keys()];
   }
 
-  /** Whether it is occupied from now on, and was not before. */
-  subscribed(target: string): boolean {
-    if (isPattern(target)) return false;
-    const count = this.#counts.get(target) ?? 0;
-    this.#counts.set(target, count + 1);
+  has(topic: string): boolean {
+    return this.#counts.has(topic);
+  }
+
+  /** Whether it is the first. */
+  add(topic: string): boolean {
+    const count = this.#counts.get(topic) ?? 0;
+    this.#counts.set(topic, count + 1);
     return count === 0;
   }
 
-  /** Whether it is vacated. */
-  unsubscribed(target: string): boolean {
-    const count = this.#counts.get(target);
+  /** Whether it was the last. */
+  remove(topic: string): boolean {
+    const count = this.#counts.get(topic);
     if (count === undefined) return false;
-    if (count > 1) this.#counts.set(target, count - 1);
-    else this.#counts.delete(target);
+    if (count > 1) this.#counts.set(topic, count - 1);
+    else this.#counts.delete(topic);
     return count === 1;
+  }
+}
+
+/** Of a gateway that is alone. */
+export class OwnOccupancy implements Occupancy {
+  readonly #counts = new TopicCounts();
+  readonly #listener: OccupancyListener;
+
+  constructor(listener: OccupancyListener) {
+    this.#listener = listener;
+  }
+
+  get topics(): readonly string[] {
+    return this.#counts.topics;
+  }
+
+  subscribed(target: string): void {
+    if (!isPattern(target) && this.#counts.add(target)) this.#listener.occupied(target);
+  }
+
+  unsubscribed(target: string): void {
+    if (this.#counts.remove(target)) this.#listener.vacated(target);
   }
 }

@@ -1,15 +1,20 @@
 import { hostname } from 'node:os';
 import type { Config } from '../config.ts';
 import { ApplicationEvents } from '../hooks/events.ts';
+import type { OccupancyListener } from '../hooks/occupancy.ts';
+import { type OccupancyPeers, SharedOccupancy } from '../hooks/shared-occupancy.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { endpointOf } from './application.ts';
+import type { BusLine } from './bus-line.ts';
 
 /** How long the application has to take the last events. */
 export const eventsGraceMs = 1000;
 
 /** What the application is told by a whole gateway, of all its processes. */
 export interface EventsStage {
+  /** What several gateways occupy; undefined: this one is alone. */
+  readonly occupancy: SharedOccupancy | undefined;
   readonly events: ApplicationEvents;
   /** Reads URL and secret anew. */
   reload(): void;
@@ -21,12 +26,21 @@ export function createEvents(
   metrics: Metrics,
   log: Log,
   monotonicMs: () => number,
+  peers?: OccupancyPeers,
 ): EventsStage | undefined {
   if (config.hookEvents === '') return undefined;
+  const gateway = `${hostname()}/${config.port}`;
+  let occupancy: SharedOccupancy | undefined;
+  const share = (listener: OccupancyListener) => {
+    occupancy = new SharedOccupancy({ peers: peers!, listener, monotonicMs });
+    return occupancy;
+  };
   let endpoint = endpointOf(config, config.hookEvents);
   const events = new ApplicationEvents({
     endpoint: { post: (...asked) => endpoint.post(...asked) },
-    gateway: `${hostname()}/${config.port}`,
+    gateway,
+    group: peers === undefined ? gateway : `redis/${config.redisPrefix}`,
+    ...(peers === undefined ? {} : { occupancy: share }),
     queueMaxBytes: config.eventQueueMaxBytes,
     get timeoutMs() {
       return config.hookTimeoutMs;
@@ -38,5 +52,22 @@ export function createEvents(
   const reload = () => {
     endpoint = endpointOf(config, config.hookEvents);
   };
-  return { events, reload };
+  return { events, occupancy, reload };
 }
+
+/** The other gateways of one engine. `isAway`: the engine can't be reached. */
+export function occupancyPeers(line: BusLine, isAway: () => boolean): OccupancyPeers {
+  return {
+    name: line.nameOf(),
+    get others() {
+      return line.others;
+    },
+    get isAway() {
+      return isAway();
+    },
+    tell: (news) => line.tell(occupancyCall, news),
+  };
+}
+
+/** By this name gateways tell each other what they occupy. */
+export const occupancyCall = 'occupancy';

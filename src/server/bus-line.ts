@@ -64,6 +64,11 @@ export class BusLine {
     this.#strangers = new Strangers(log);
   }
 
+  /** The names of the other machines that can be heard. */
+  get others(): Iterable<string> {
+    return this.#others;
+  }
+
   /** The machines that can be heard, this one among them. */
   get machineCount(): number {
     return this.#others.size + 1;

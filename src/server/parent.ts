@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { steadyNowMs } from '../clock.ts';
 import { accessSummary, type Config } from '../config.ts';
+import type { OccupancyNews } from '../hooks/shared-occupancy.ts';
 import { createLog, type Log } from '../log.ts';
 import { MetricsTogether } from '../metrics/together.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
@@ -16,7 +17,7 @@ import { SharedSeats } from '../workers/seats.ts';
 import { Supervisor, type WorkerProcess } from '../workers/supervisor.ts';
 import { EventsOfWorker } from '../workers/told-events.ts';
 import { type CommandLine, spawnWorker } from '../workers/worker-process.ts';
-import { createEvents, eventsGraceMs } from './application-events.ts';
+import { createEvents, eventsGraceMs, occupancyCall, occupancyPeers } from './application-events.ts';
 import { BusLine } from './bus-line.ts';
 import { newCanaryKey } from './canary.ts';
 import { loggedFeed } from './engine-log.ts';
@@ -81,7 +82,8 @@ export async function startParent(config: Config, options: ParentOptions): Promi
   const canaryKey = newCanaryKey();
   const passer = new SocketPasser();
   const entrances = new Entrances({ config, log, metrics, monotonicMs }, passer);
-  const told = createEvents(config, metrics, log, monotonicMs);
+  const isAway = () => broker.degradedBy !== undefined;
+  const told = createEvents(config, metrics, log, monotonicMs, line && occupancyPeers(line, isAway));
   const tellAll = <N extends 'peerTold' | 'peerGone' | 'peersCame'>(
     name: N,
     body: Parameters<WorkerCalls[N]>[0],
@@ -92,10 +94,19 @@ export async function startParent(config: Config, options: ParentOptions): Promi
   line?.listen({
     // The workers know.
     knows: () => true,
-    told: (name, body, from) => tellAll('peerTold', [name, body, from]),
+    told: (name, body, from) => {
+      if (name === occupancyCall) told?.occupancy?.heard(from, body as OccupancyNews);
+      else tellAll('peerTold', [name, body, from]);
+    },
     asked: (name, body, from) => askAll(from, name, body),
-    gone: (node) => tellAll('peerGone', node),
-    came: () => tellAll('peersCame', undefined),
+    gone: (node) => {
+      tellAll('peerGone', node);
+      told?.occupancy?.gone(node);
+    },
+    came: () => {
+      tellAll('peersCame', undefined);
+      told?.occupancy?.came();
+    },
   });
 
   try {
@@ -127,10 +138,14 @@ export async function startParent(config: Config, options: ParentOptions): Promi
       wait,
     });
     await supervisor.start(signal);
+    told?.occupancy?.sweep();
     told?.events.start();
     log.info({ workers: config.workers, pid: process.pid }, 'several processes serve this port');
     log.info(accessSummary(config));
-    const sweep = setInterval(() => broker.sweep(), sweepMs);
+    const sweep = setInterval(() => {
+      broker.sweep();
+      told?.occupancy?.sweep();
+    }, sweepMs);
     return {
       host,
       port,

@@ -3,27 +3,35 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { HookServer, hookSecret } from '../support/hook-server.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { type RedisProcess, startRedis } from '../support/redis-server.ts';
 import { clientOfTest } from '../support/sdk.ts';
 import { SseClient } from '../support/sse-client.ts';
 
 let redis: RedisProcess;
+let hooks: HookServer;
 let gateways: TestGateway[] = [];
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-'));
 const file = join(folder, 'sluice.yaml');
 
-const open = () => startGateway({ engine: 'redis', redis: redis.url, redisTimeoutMs: 1000 }, file);
+const open = () =>
+  startGateway(
+    { engine: 'redis', redis: redis.url, redisTimeoutMs: 1000, hookEvents: hooks.url, hookSecret },
+    file,
+  );
 
 beforeAll(async () => {
   writeFileSync(file, 'namespaces: { state: { mode: state } }\n');
   redis = await startRedis('--appendonly', 'yes', '--appendfsync', 'always');
+  hooks = await HookServer.start();
   gateways = [await open(), await open()];
 });
 
 afterAll(async () => {
   await Promise.all(gateways.map((gateway) => gateway.close()));
+  hooks.close();
   await redis.remove();
   rmSync(folder, { recursive: true });
 });
@@ -84,6 +92,24 @@ test('each knows the connections and members of all, and ends them', async () =>
   await watcher.until(({ type }) => type === 'left');
   expect(away.closed).toBeDefined();
   await watcher.close();
+});
+
+test('one of them tells the application which topics have subscribers at any', async () => {
+  const [a, b] = both();
+  const told = (topic: string) =>
+    hooks.questions
+      .flatMap(({ events }) => events as { readonly type: string; readonly topic?: string }[])
+      .filter((event) => event.topic === topic && /occupied|vacated/.test(event.type))
+      .map(({ type }) => type);
+  const clients = [await opened(a, 'lobby'), await opened(b, 'lobby')] as const;
+  await expect.poll(() => told('lobby')).toEqual(['occupied']);
+  await clients[0].close();
+  const other = await opened(b, 'other');
+  await expect.poll(() => told('other')).toEqual(['occupied']);
+  expect(told('lobby')).toEqual(['occupied']);
+  await Promise.all([clients[1].close(), other.close()]);
+  await expect.poll(() => told('lobby')).toEqual(['occupied', 'vacated']);
+  expect(new Set(hooks.questions.map(({ group }) => group))).toEqual(new Set(['redis/sluice']));
 });
 
 test('a gateway that comes later learns who is there, and one that goes takes its members along', async () => {

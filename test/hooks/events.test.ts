@@ -99,7 +99,7 @@ describe('the queue of events', () => {
       queue.acknowledged();
       return batch?.resync;
     });
-    expect(pages.map((page) => [page?.page, page?.last, page?.topics.length])).toEqual([
+    expect(pages.map((page) => [page?.page, page?.last, page?.topics?.length])).toEqual([
       [1, false, 1000],
       [2, false, 1000],
       [3, true, 1],

@@ -1,0 +1,210 @@
+import { isPattern } from '../topics/topic-name.ts';
+import { type Occupancy, type OccupancyListener, TopicCounts } from './occupancy.ts';
+
+/** What gateways tell each other of the topics that they occupy. */
+export type OccupancyNews =
+  | { readonly changed: readonly (readonly [topic: string, isOccupied: boolean])[] }
+  /** All that it occupies. `asks`: it wants to know the same of the others. */
+  | { readonly all: readonly string[]; readonly asks: boolean }
+  /** How many that are, and a sum over their names: who has heard of other ones asks. */
+  | { readonly count: number; readonly sum: number };
+
+export interface OccupancyPeers {
+  readonly name: string;
+  /** The names of the gateways that can be heard, besides this one. */
+  readonly others: Iterable<string>;
+  /** Nothing is heard, and what is told is lost. */
+  readonly isAway: boolean;
+  tell(news: OccupancyNews): void;
+}
+
+export interface SharedOccupancyOptions {
+  readonly peers: OccupancyPeers;
+  readonly listener: OccupancyListener;
+  readonly monotonicMs: () => number;
+}
+
+/** One that has not told its topics by then tells none: it wants no events, or has just ended. */
+const tellWithinMs = 2000;
+const compareEveryMs = 5000;
+
+interface Told {
+  readonly topics: Set<string>;
+  sum: number;
+}
+
+/**
+ * Of several gateways that share an engine. Each knows what all occupy, and the one whose name comes first says it to
+ * the application: a topic is occupied as long as it has a subscriber at any gateway. While one that came has not told
+ * its topics yet, nothing is said; after that all that is occupied is said anew.
+ */
+export class SharedOccupancy implements Occupancy {
+  readonly #options: SharedOccupancyOptions;
+  readonly #own = new TopicCounts();
+  #ownSum = 0;
+  readonly #others = new Map<string, Told>();
+  /** Gateways that have not told their topics yet. */
+  readonly #silent = new Set<string>();
+  /** By how many gateways each topic is occupied. */
+  readonly #gateways = new TopicCounts();
+  #speaks = false;
+  #wasAway = true;
+  #silentUntilMs = 0;
+  #comparedAtMs = 0;
+  #changes: (readonly [topic: string, isOccupied: boolean])[] = [];
+
+  constructor(options: SharedOccupancyOptions) {
+    this.#options = options;
+  }
+
+  get topics(): readonly string[] | undefined {
+    return this.#speaks ? this.#gateways.topics : undefined;
+  }
+
+  subscribed(target: string): void {
+    if (isPattern(target) || !this.#own.add(target)) return;
+    this.#ownChanged(target, true);
+    this.#add(target);
+  }
+
+  unsubscribed(target: string): void {
+    if (!this.#own.remove(target)) return;
+    this.#ownChanged(target, false);
+    this.#remove(target);
+  }
+
+  /** Others came, or this one can hear them again. Call it also once the engine is open. */
+  came(): void {
+    const { peers, monotonicMs } = this.#options;
+    this.#speaks = false;
+    this.#silent.clear();
+    for (const name of peers.others) this.#silent.add(name);
+    this.#silentUntilMs = monotonicMs() + tellWithinMs;
+    this.#tellAll(true);
+    this.#decide();
+  }
+
+  gone(name: string): void {
+    this.#forget(name);
+    this.#silent.delete(name);
+    this.#decide();
+  }
+
+  heard(from: string, news: OccupancyNews): void {
+    if ('all' in news) this.#heardAll(from, news.all, news.asks);
+    else if ('changed' in news) this.#heardChanges(from, news.changed);
+    else this.#compare(from, news);
+  }
+
+  /** Call it about once a second. */
+  sweep(): void {
+    const { peers, monotonicMs } = this.#options;
+    const nowMs = monotonicMs();
+    if (peers.isAway) {
+      this.#wasAway = true;
+      this.#speaks = false;
+      return;
+    }
+    if (this.#wasAway) {
+      this.#wasAway = false;
+      this.came();
+    }
+    if (this.#silent.size > 0 && nowMs >= this.#silentUntilMs) {
+      for (const name of this.#silent) this.#forget(name);
+      this.#silent.clear();
+    }
+    this.#decide();
+    if (nowMs - this.#comparedAtMs < compareEveryMs) return;
+    this.#comparedAtMs = nowMs;
+    this.#flush();
+    peers.tell({ count: this.#own.topics.length, sum: this.#ownSum });
+  }
+
+  #heardAll(from: string, topics: readonly string[], asks: boolean): void {
+    const isNew = !this.#others.has(from);
+    const before = this.#others.get(from)?.topics ?? new Set();
+    const after = new Set(topics);
+    this.#others.set(from, { topics: after, sum: sumOf(after) });
+    for (const topic of after) if (!before.has(topic)) this.#add(topic);
+    for (const topic of before) if (!after.has(topic)) this.#remove(topic);
+    this.#silent.delete(from);
+    if (asks) this.#tellAll(false);
+    // It may have told the application what it alone had.
+    if (isNew) this.#speaks = false;
+    this.#decide();
+  }
+
+  #heardChanges(from: string, changes: readonly (readonly [topic: string, isOccupied: boolean])[]): void {
+    const told = this.#others.get(from);
+    if (told === undefined) return;
+    for (const [topic, isOccupied] of changes) {
+      if (told.topics.has(topic) === isOccupied) continue;
+      told.sum ^= hashOf(topic);
+      if (isOccupied) {
+        told.topics.add(topic);
+        this.#add(topic);
+      } else {
+        told.topics.delete(topic);
+        this.#remove(topic);
+      }
+    }
+  }
+
+  #compare(from: string, { count, sum }: { readonly count: number; readonly sum: number }): void {
+    const told = this.#others.get(from);
+    if (told?.topics.size !== count || told.sum !== sum) this.#tellAll(true);
+  }
+
+  #forget(name: string): void {
+    const told = this.#others.get(name);
+    this.#others.delete(name);
+    for (const topic of told?.topics ?? []) this.#remove(topic);
+  }
+
+  /** Whether it is this gateway that speaks. */
+  #decide(): void {
+    const { peers, listener } = this.#options;
+    const { name } = peers;
+    const speaks =
+      !this.#wasAway && this.#silent.size === 0 && [...this.#others.keys()].every((other) => other > name);
+    const begins = speaks && !this.#speaks;
+    this.#speaks = speaks;
+    if (begins) listener.resync();
+  }
+
+  #add(topic: string): void {
+    if (this.#gateways.add(topic) && this.#speaks) this.#options.listener.occupied(topic);
+  }
+
+  #remove(topic: string): void {
+    if (this.#gateways.remove(topic) && this.#speaks) this.#options.listener.vacated(topic);
+  }
+
+  #ownChanged(topic: string, isOccupied: boolean): void {
+    this.#ownSum ^= hashOf(topic);
+    if (this.#changes.push([topic, isOccupied]) === 1) setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    if (this.#changes.length > 0) this.#options.peers.tell({ changed: this.#changes });
+    this.#changes = [];
+  }
+
+  #tellAll(asks: boolean): void {
+    this.#changes = [];
+    this.#options.peers.tell({ all: this.#own.topics, asks });
+  }
+}
+
+function sumOf(topics: Iterable<string>): number {
+  let sum = 0;
+  for (const topic of topics) sum ^= hashOf(topic);
+  return sum;
+}
+
+/** FNV-1a. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash | 0;
+}
