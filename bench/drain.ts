@@ -2,13 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import type { ClientsCalls, Transport } from './faults/clients.ts';
-import type { ComparisonCalls, Verdict } from './faults/comparison.ts';
-import { type Marker, topics } from './faults/plan.ts';
-import type { PublisherCalls } from './faults/publisher.ts';
+import { type Accounts, accounted, fullestWindow } from './faults/accounted.ts';
+import type { Transport } from './faults/clients.ts';
+import { topics } from './faults/plan.ts';
 import { startGateway } from './support/gateway.ts';
 import { atMost, claim, type OptionsOf, scenario } from './support/scenario.ts';
-import { Worker } from './support/worker.ts';
 
 const options = {
   clients: { default: 1000, sentence: 'Clients: a third each by the SDK, by streams and by polls.' },
@@ -20,7 +18,6 @@ type Options = OptionsOf<typeof options>;
 
 const transports: readonly Transport[] = ['ws', 'sse', 'poll'];
 const calmSeconds = 3;
-const reachWithinMs = 30_000;
 const windowMs = 250;
 /** Told over 4 s to come back within 4 s, clients come over 8 s, and 6 % of them in the fullest window. */
 const mostInWindow = 0.12;
@@ -31,16 +28,10 @@ const mostInWindow = 0.12;
  */
 const mostReturned = 0.3;
 
-interface Seen {
-  readonly verdict: Verdict;
-  readonly behind: readonly string[];
-  readonly refused: number;
-  readonly markers: number;
+interface Seen extends Accounts {
   /** New connections of each window since the restart. */
   readonly windows: readonly number[];
   readonly drainMs: number;
-  /** When streams and polls were told to come back. */
-  readonly returnsAtMs: readonly number[];
 }
 
 async function run(chosen: Options, folder: string, say: (line: string) => void): Promise<Seen> {
@@ -56,44 +47,19 @@ async function run(chosen: Options, folder: string, say: (line: string) => void)
     '--history-max-bytes=1GiB',
     '--batch-max-delay-ms=100',
   ];
-  const workers: { end(): Promise<void> }[] = [];
-  const keep = <W extends { end(): Promise<void> }>(worker: W): W => {
-    workers.push(worker);
-    return worker;
-  };
   let gateway = await startGateway(flags);
   const { port } = gateway;
-  try {
-    const publisherPath = join(folder, 'publisher');
-    const publisher = keep(new Worker<PublisherCalls>(new URL('./faults/publisher.ts', import.meta.url)));
-    await publisher.call('start', { ports: [port], path: publisherPath, seed });
-    // Topics that hold nothing have no numbering yet, which clients would take for another one later.
-    await publisher.call('mark');
-    const count = Math.ceil(clients / transports.length);
-    const groups = transports.map((transport) => ({
-      transport,
-      path: join(folder, transport),
-      worker: keep(new Worker<ClientsCalls>(new URL('./faults/clients.ts', import.meta.url))),
-    }));
-    await Promise.all(
-      groups.map(({ transport, path, worker }, i) =>
-        worker.call('start', {
-          ...{ ports: [port], transport, path, seed, first: i * count, count },
-          pace: 'default',
-        }),
-      ),
-    );
-    const seconds = 2 * calmSeconds + 4 * drainSeconds;
-    const publishing = publisher.call('publish', { rate, seconds });
+  const windows: number[] = [];
+  let drainMs = 0;
+  const restart = async () => {
     await setTimeout(calmSeconds * 1000);
     say('SIGTERM');
     const startMs = performance.now();
     await gateway.end();
-    const drainMs = performance.now() - startMs;
+    drainMs = performance.now() - startMs;
     say(`drained after ${Math.round(drainMs)} ms; started again`);
     gateway = await startGateway(flags, port);
     say(`ready again ${Math.round(performance.now() - startMs)} ms after SIGTERM`);
-    const windows: number[] = [];
     let before = 0;
     for (const untilMs = performance.now() + 3 * drainSeconds * 1000; performance.now() < untilMs; ) {
       await setTimeout(windowMs);
@@ -101,37 +67,16 @@ async function run(chosen: Options, folder: string, say: (line: string) => void)
       windows.push(total - before);
       before = total;
     }
-    await publishing;
-    const markers = (await publisher.call('mark')).filter((marker): marker is Marker => marker !== undefined);
-    const behind = await Promise.all(
-      groups.map(({ worker }) => worker.call('reach', { markers, withinMs: reachWithinMs })),
-    );
-    const reports = await Promise.all(groups.map(({ worker }) => worker.call('finish')));
-    for (const { errors } of reports)
-      for (const [error, times] of Object.entries(errors)) say(`${times} x ${error}`);
-    const { refused, unanswered } = await publisher.call('finish');
-    const comparison = keep(new Worker<ComparisonCalls>(new URL('./faults/comparison.ts', import.meta.url)));
-    const paths = groups.map(({ path }) => path);
-    const verdict = await comparison.call('compare', { publisher: publisherPath, clients: paths });
-    return {
-      ...{ verdict, behind: behind.flat(), refused: refused + unanswered },
-      ...{ markers: markers.length, windows, drainMs },
-      returnsAtMs: reports.flatMap(({ returnsAtMs }) => returnsAtMs),
-    };
+  };
+  try {
+    const seconds = 2 * calmSeconds + 4 * drainSeconds;
+    const ports = [port];
+    const load = { transports, clients, ports, publishPorts: ports, rate, seconds, seed, folder, say };
+    const accounts = await accounted(load, restart);
+    return { ...accounts, windows, drainMs };
   } finally {
-    for (const worker of workers) await worker.end();
     await gateway.end();
   }
-}
-
-/** The largest share of them that lies in one window. */
-function fullestWindow(timesMs: readonly number[]): number {
-  const counts = new Map<number, number>();
-  for (const timeMs of timesMs) {
-    const window = Math.floor(timeMs / windowMs);
-    counts.set(window, (counts.get(window) ?? 0) + 1);
-  }
-  return Math.max(...counts.values()) / timesMs.length;
 }
 
 export default scenario(options, async (chosen, say) => {
@@ -175,7 +120,7 @@ export default scenario(options, async (chosen, say) => {
         claim('some were recovered', tally.recovered > 0, tally.recovered),
         atMost(
           `share of the streams and polls that were told to come back within the same ${windowMs} ms`,
-          fullestWindow(returnsAtMs),
+          fullestWindow(returnsAtMs, windowMs),
           mostInWindow,
         ),
         atMost(

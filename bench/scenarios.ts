@@ -91,6 +91,10 @@ export const scenarios: Readonly<Record<string, Entry>> = {
       'SIGTERM to a gateway with 1000 clients, and a restart: what they lack, and how they come back.',
     load: () => import('./drain.ts'),
   },
+  rolling: {
+    sentence: 'Three gateways on one Redis, behind HAProxy, are restarted in turn: what their clients lack.',
+    load: () => import('./rolling.ts'),
+  },
   fuzz: {
     sentence: 'A million faulty frames of each codec and 100 000 faulty requests: all replied to or closed.',
     load: () => import('./fuzz.ts'),

@@ -1,0 +1,96 @@
+import { join } from 'node:path';
+import { Worker } from '../support/worker.ts';
+import type { ClientsCalls, Transport } from './clients.ts';
+import type { ComparisonCalls, Verdict } from './comparison.ts';
+import type { Marker } from './plan.ts';
+import type { PublisherCalls } from './publisher.ts';
+
+export interface AccountedOptions {
+  /** The clients are spread over these evenly. */
+  readonly transports: readonly Transport[];
+  readonly clients: number;
+  /** Where clients connect to, and where it is published, in turn. */
+  readonly ports: readonly number[];
+  readonly publishPorts: readonly number[];
+  readonly rate: number;
+  readonly seconds: number;
+  readonly seed: number;
+  /** For what the publisher and the clients write down. */
+  readonly folder: string;
+  readonly say: (line: string) => void;
+}
+
+export interface Accounts {
+  readonly verdict: Verdict;
+  /** Clients that did not come back and reach the end. */
+  readonly behind: readonly string[];
+  /** Publishes that were refused or never answered. */
+  readonly refused: number;
+  /** Topics whose end is marked. */
+  readonly markers: number;
+  /** When streams and polls were told to come back. */
+  readonly returnsAtMs: readonly number[];
+}
+
+const reachWithinMs = 30_000;
+
+/**
+ * Clients of several transports hear what a publisher publishes for `seconds`, while `disturb` does what it does; then
+ * accounts for every publication at every client.
+ */
+export async function accounted(options: AccountedOptions, disturb: () => Promise<void>): Promise<Accounts> {
+  const { transports, clients, ports, publishPorts, rate, seconds, seed, folder, say } = options;
+  const workers: { end(): Promise<void> }[] = [];
+  const keep = <W extends { end(): Promise<void> }>(worker: W): W => {
+    workers.push(worker);
+    return worker;
+  };
+  try {
+    const publisherPath = join(folder, 'publisher');
+    const publisher = keep(new Worker<PublisherCalls>(new URL('./publisher.ts', import.meta.url)));
+    await publisher.call('start', { ports: publishPorts, path: publisherPath, seed });
+    // Topics that hold nothing have no numbering yet, which clients would take for another one later.
+    await publisher.call('mark');
+    const count = Math.ceil(clients / transports.length);
+    const groups = transports.map((transport) => ({
+      transport,
+      path: join(folder, transport),
+      worker: keep(new Worker<ClientsCalls>(new URL('./clients.ts', import.meta.url))),
+    }));
+    await Promise.all(
+      groups.map(({ transport, path, worker }, i) =>
+        worker.call('start', { ports, transport, path, seed, first: i * count, count, pace: 'default' }),
+      ),
+    );
+    const publishing = publisher.call('publish', { rate, seconds });
+    await disturb();
+    await publishing;
+    const markers = (await publisher.call('mark')).filter((marker): marker is Marker => marker !== undefined);
+    const behind = await Promise.all(
+      groups.map(({ worker }) => worker.call('reach', { markers, withinMs: reachWithinMs })),
+    );
+    const reports = await Promise.all(groups.map(({ worker }) => worker.call('finish')));
+    for (const { errors } of reports)
+      for (const [error, times] of Object.entries(errors)) say(`${times} x ${error}`);
+    const { refused, unanswered } = await publisher.call('finish');
+    const comparison = keep(new Worker<ComparisonCalls>(new URL('./comparison.ts', import.meta.url)));
+    const paths = groups.map(({ path }) => path);
+    return {
+      verdict: await comparison.call('compare', { publisher: publisherPath, clients: paths }),
+      ...{ behind: behind.flat(), refused: refused + unanswered, markers: markers.length },
+      returnsAtMs: reports.flatMap(({ returnsAtMs }) => returnsAtMs),
+    };
+  } finally {
+    for (const worker of workers) await worker.end();
+  }
+}
+
+/** The largest share of these times that lies in one window. */
+export function fullestWindow(timesMs: readonly number[], windowMs: number): number {
+  const counts = new Map<number, number>();
+  for (const timeMs of timesMs) {
+    const window = Math.floor(timeMs / windowMs);
+    counts.set(window, (counts.get(window) ?? 0) + 1);
+  }
+  return Math.max(...counts.values()) / timesMs.length;
+}
