@@ -16,8 +16,16 @@ const names = ['haproxy', 'nginx'] as const;
 type Name = (typeof names)[number];
 const ports = { haproxy: 0, nginx: 0 };
 const proxies: ProxyProcess[] = [];
+const file = join(folder, 'sluice.yaml');
 let redis: RedisProcess;
-let gateways: TestGateway[] = [];
+const gateways: TestGateway[] = [];
+
+const flags = (port: number) => ({
+  port,
+  ...{ engine: 'redis', redis: redis.url, drainSeconds: 1, apiKeys: [apiKey], anonymous: true },
+  ...{ trustedProxies: ['127.0.0.1'], handshakesPerSecondPerIp: 10_000, connectionsMaxPerIp: 5000 },
+  ...{ commandsPerSecond: 10_000, httpConnectionsPerSecondPerIp: 10_000 },
+});
 
 /** What the page says of this balancer, with the addresses of this test, and gateways in turn. */
 function configured(name: Name): string {
@@ -31,13 +39,10 @@ function configured(name: Name): string {
 
 beforeAll(async () => {
   redis = await startRedis();
-  const file = join(folder, 'sluice.yaml');
   writeFileSync(file, 'namespaces: { state: { mode: state } }\n');
-  const flags = {
-    ...{ engine: 'redis', redis: redis.url, drainSeconds: 1, apiKeys: [apiKey], anonymous: true },
-    ...{ trustedProxies: ['127.0.0.1'], handshakesPerSecondPerIp: 1000, connectionsMaxPerIp: 1000 },
-  };
-  gateways = [await startGateway(flags, file), await startGateway(flags, file)];
+  // To be started on again.
+  for (const port of [await lastingPort(), await lastingPort()])
+    gateways.push(await startGateway(flags(port), file));
   for (const name of names) ports[name] = await lastingPort();
   const started = [
     ProxyProcess.haproxy(folder, configured('haproxy'), [ports.haproxy]),
@@ -91,6 +96,16 @@ class Poller {
   }
 }
 
+/** A client by the SDK: the offsets that it gets, from the last ones on. */
+async function subscribed(name: Name, topic: string, last: number): Promise<number[]> {
+  const client = clientOfTest(`ws://127.0.0.1:${ports[name]}/ws`);
+  const offsets: number[] = [];
+  const subscription = client.subscribe(topic, { last }, ({ offset }) => offsets.push(offset));
+  await client.connect();
+  await state(subscription, 'live');
+  return offsets;
+}
+
 /** One stream after the other, each from the id of the last event. */
 async function streamed(port: number, topic: string, upto: number, timesCut: number): Promise<number[]> {
   const offsets: number[] = [];
@@ -112,16 +127,7 @@ describe.each(names)('behind %s without stickiness', (name) => {
     const port = ports[name];
     const [topic, count] = [`bal:${name}`, 80];
     await publish([{ topic, data: 1 }]);
-    const sockets = range(2).map(() => clientOfTest(`ws://127.0.0.1:${port}/ws`));
-    const received = sockets.map((client) => {
-      const offsets: number[] = [];
-      const subscription = client.subscribe(topic, { last: count }, ({ offset }) => offsets.push(offset));
-      return { client, subscription, offsets };
-    });
-    for (const { client, subscription } of received) {
-      await client.connect();
-      await state(subscription, 'live');
-    }
+    const received = await Promise.all(range(2).map(() => subscribed(name, topic, count)));
     const poller = new Poller(port, `topic=${topic}&last=${count}`);
     await poller.poll();
     const polling = (async () => {
@@ -133,8 +139,7 @@ describe.each(names)('behind %s without stickiness', (name) => {
       if (n % 25 === 0) await cutSockets(n / 25);
     }
     await polling;
-    await expect.poll(() => received.map(({ offsets }) => offsets.length)).toEqual([count, count]);
-    for (const { offsets } of received) expect(offsets).toEqual(range(count));
+    for (const offsets of received) await expect.poll(() => offsets).toEqual(range(count));
     expect(offsetsOf(poller.events, topic)).toEqual(range(count));
     expect(poller.sessions).toBeGreaterThan(5);
     expect(await streaming).toEqual(range(count));
@@ -153,6 +158,12 @@ describe.each(names)('behind %s without stickiness', (name) => {
   });
 });
 
+/** Sessions by polls that a gateway has opened. */
+async function polledAt({ url }: TestGateway): Promise<string | undefined> {
+  const metrics = await (await fetch(`${url}/metrics`, { headers: { 'x-api-key': apiKey } })).text();
+  return /^sluice_connections_total\{transport="poll"\} (\d+)$/m.exec(metrics)?.[1];
+}
+
 /** Ends every WebSocket at one of the gateways. */
 async function cutSockets(turn: number): Promise<void> {
   const gateway = gateways[turn % 2] as TestGateway;
@@ -163,19 +174,42 @@ async function cutSockets(turn: number): Promise<void> {
     await gateway.post(`/api/connections/${id}/disconnect`, '{"mayReconnect":true}', headers);
 }
 
-test('a gateway that drains refuses no client: the balancers take new clients to the other one', async () => {
-  const ending = (gateways.pop() as TestGateway).close();
+test('gateways that are restarted in turn lose nothing, and refuse no client', async () => {
+  const topic = 'rolling';
+  const received = await Promise.all(names.map((name) => subscribed(name, topic, 1000)));
+  const pollers = names.map((name) => new Poller(ports[name], `topic=${topic}&last=1000`));
+  let count = 0;
   let isOver = false;
-  void ending.then(() => {
-    isOver = true;
+  const polling = pollers.map(async (poller) => {
+    while (!isOver || offsetsOf(poller.events, topic).length < count) await poller.poll(1);
   });
-  for (let polls = 0; !isOver || polls < 20; polls++) {
+  for (const node of [0, 1]) {
+    const ending = gateways[node] as TestGateway;
+    let isEnded = false;
+    const end = ending.close().then(() => {
+      isEnded = true;
+    });
+    for (let tries = 0; !isEnded || tries < 5; tries++) {
+      await publish([{ topic, data: ++count }], 1 - node);
+      for (const name of names) {
+        await new Poller(ports[name], 'topic=b').poll(0);
+        const client = clientOfTest(`ws://127.0.0.1:${ports[name]}/ws`, { maxReconnectAttempts: 0 });
+        await client.connect();
+        client.close();
+      }
+    }
+    await end;
+    const started = await startGateway(flags(ending.port), file);
+    gateways[node] = started;
+    // Until both balancers use it.
     for (const name of names) {
-      await new Poller(ports[name], 'topic=a').poll(0);
-      const client = clientOfTest(`ws://127.0.0.1:${ports[name]}/ws`, { maxReconnectAttempts: 0 });
-      await client.connect();
-      client.close();
+      const before = await polledAt(started);
+      const poller = new Poller(ports[name], 'topic=a');
+      while ((await polledAt(started)) === before) await poller.poll(0);
     }
   }
-  await ending;
+  isOver = true;
+  await Promise.all(polling);
+  for (const poller of pollers) expect(offsetsOf(poller.events, topic)).toEqual(range(count));
+  for (const offsets of received) await expect.poll(() => offsets).toEqual(range(count));
 });
