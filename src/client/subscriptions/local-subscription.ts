@@ -120,13 +120,12 @@ export class LocalSubscription<T = unknown>
     this.wire = wire;
     const { options, isPattern, topic } = this;
     const { last = 0 } = options;
-    const state = !isPattern && other?.topics.get(topic)?.map;
+    const showsMap = !isPattern && other?.topics.get(topic)?.map !== undefined;
     const wantsCursor = isPattern && options.cursor !== undefined;
-    if (wantsCursor) this.isUnserved = options.cursor !== wire.cursor;
-    else if (!state)
-      this.isUnserved = options.since
-        ? [...this.topics].some(([name, at]) => isEarlier(at, other?.topics.get(name)))
-        : last > 0;
+    const goesBack = options.since
+      ? [...this.topics].some(([name, at]) => isEarlier(at, other?.topics.get(name)))
+      : last > 0;
+    this.isUnserved = wantsCursor ? options.cursor !== wire.cursor : goesBack && !showsMap;
     if (!other) return;
     if (this.isUnserved && (wantsCursor || options.since)) {
       this.#inherit(other);
