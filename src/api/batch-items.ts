@@ -12,67 +12,84 @@ const closeBracket = 0x5d;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
-/** The items of a batch, read piece by piece. */
-export interface BatchItems<T> {
+/** The items of a batch, read piece by piece: at most `most` of them. */
+export abstract class BatchItems<T> {
+  protected readonly body: Uint8Array;
+  protected readonly scanner: JsonScanner;
+  readonly #most: number;
+  readonly #take: TakeItem<T>;
+  readonly #items: T[] = [];
+  #position: number;
+
+  constructor(scanner: JsonScanner, body: Uint8Array, most: number, take: TakeItem<T>) {
+    this.scanner = scanner;
+    this.body = body;
+    this.#most = most;
+    this.#take = take;
+    this.#position = this.begin();
+  }
+
   /** The items that were read so far. */
-  readonly items: readonly T[];
+  get items(): readonly T[] {
+    return this.#items;
+  }
+
   /** Where the next item begins. */
-  readonly position: number;
+  get position(): number {
+    return this.#position;
+  }
+
   /**
    * Reads the next item, and those after it that begin before this position. Returns true when all are read, or as many
    * as are allowed. Throws `invalid_json` where the items of an array can't be separated.
    */
-  readUntil(position: number): boolean;
+  readUntil(position: number): boolean {
+    do {
+      const next = this.readOne(this.#position);
+      if (next === undefined || this.#items.length >= this.#most) return true;
+      this.#position = next;
+    } while (this.#position < position);
+    return false;
+  }
+
+  protected add(text: JsonText | ScanFault, start: number, end: number): void {
+    this.#items.push(this.#take(text, start, end));
+  }
+
+  /** Where the first item begins. */
+  protected abstract begin(): number;
+
+  /** Reads the item that begins here, if there is one. Returns where the next begins; undefined: there is none. */
+  protected abstract readOne(start: number): number | undefined;
 }
 
 /**
  * The items of a JSON array. `take` decides whether an item is JSON. The end of a bad item is found by brackets and
  * quotes alone, so that it does not harm the others. Reading ends after `most` items.
  */
-export class ArrayItems<T> implements BatchItems<T> {
-  readonly items: T[] = [];
-  position: number;
-  readonly #body: Uint8Array;
-  readonly #scanner: JsonScanner;
-  readonly #most: number;
-  readonly #take: TakeItem<T>;
-
-  constructor(scanner: JsonScanner, body: Uint8Array, most: number, take: TakeItem<T>) {
-    this.#scanner = scanner;
-    this.#body = body;
-    this.#most = most;
-    this.#take = take;
-    const first = skipSpace(body, 0);
-    if (body[first] !== openBracket) throw notAnArray();
-    this.position = first + 1;
+export class ArrayItems<T> extends BatchItems<T> {
+  protected override begin(): number {
+    const first = skipSpace(this.body, 0);
+    if (this.body[first] !== openBracket) throw notAnArray();
+    return first + 1;
   }
 
-  readUntil(position: number): boolean {
-    do {
-      if (this.#readOne() || this.items.length >= this.#most) return true;
-    } while (this.position < position);
-    return false;
-  }
-
-  /** Whether it was the last. */
-  #readOne(): boolean {
-    const body = this.#body;
-    const start = this.position;
-    let text: JsonText | ScanFault = this.#scanner.scanPrefix(start);
+  protected override readOne(start: number): number | undefined {
+    const { body, scanner } = this;
+    let text: JsonText | ScanFault = scanner.scanPrefix(start);
     let end = text.ok ? skipSpace(body, text.end) : undefined;
     if (end === undefined || (body[end] !== comma && body[end] !== closeBracket)) {
       end = endOfItem(body, start);
       if (end === undefined) throw notAnArray();
-      text = this.#scanner.scan(start, end);
+      text = scanner.scan(start, end);
     }
-    this.position = end + 1;
     if (body[end] === comma) {
-      this.items.push(this.#take(text, start, end));
-      return false;
+      this.add(text, start, end);
+      return end + 1;
     }
     if (skipSpace(body, end + 1) !== body.length) throw notAnArray();
-    if (this.items.length > 0 || !isBlank(body, start, end)) this.items.push(this.#take(text, start, end));
-    return true;
+    if (this.items.length > 0 || !isBlank(body, start, end)) this.add(text, start, end);
+    return undefined;
   }
 }
 
@@ -97,35 +114,20 @@ function endOfItem(body: Uint8Array, start: number): number | undefined {
 }
 
 /** The lines of an NDJSON text that aren't blank: the first `most` of them. */
-export class LineItems<T> implements BatchItems<T> {
-  readonly items: T[] = [];
-  position: number;
-  readonly #body: Uint8Array;
-  readonly #scanner: JsonScanner;
-  readonly #most: number;
-  readonly #take: TakeItem<T>;
-
-  constructor(scanner: JsonScanner, body: Uint8Array, most: number, take: TakeItem<T>) {
-    this.#scanner = scanner;
-    this.#body = body;
-    this.#most = most;
-    this.#take = take;
-    this.position = skipSpace(body, 0);
+export class LineItems<T> extends BatchItems<T> {
+  protected override begin(): number {
+    return skipSpace(this.body, 0);
   }
 
-  readUntil(position: number): boolean {
-    const body = this.#body;
-    while (this.position < position) {
-      const start = this.position;
-      if (start >= body.length) return true;
-      const newline = body.indexOf(0x0a, start);
-      const end = newline === -1 ? body.length : newline;
-      this.items.push(this.#take(this.#scanner.scan(start, end), start, end));
-      if (this.items.length >= this.#most) return true;
-      // Blank lines are skipped in one go: a body may have millions.
-      this.position = skipSpace(body, end);
-    }
-    return this.position >= body.length;
+  protected override readOne(start: number): number | undefined {
+    const { body, scanner } = this;
+    if (start >= body.length) return undefined;
+    const newline = body.indexOf(0x0a, start);
+    const end = newline === -1 ? body.length : newline;
+    this.add(scanner.scan(start, end), start, end);
+    // Blank lines are skipped in one go: a body may have millions.
+    const next = skipSpace(body, end);
+    return next < body.length ? next : undefined;
   }
 }
 
