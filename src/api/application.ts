@@ -10,8 +10,8 @@ import type { AppendOutcome } from '../topics/engine.ts';
 import { publishProblem, topicNameProblem } from '../topics/publish-problem.ts';
 import { type ApiResponse, jsonText } from './http.ts';
 import type { ApiPorts } from './ports.ts';
+import { callBody } from './response-schemas.ts';
 import type { Call } from './route.ts';
-import { callBody } from './schemas.ts';
 import { validate } from './validate.ts';
 
 function askerOf({ identity, payer, departure }: Call): Asker {

@@ -8,8 +8,9 @@ import { canonicalTopic } from '../protocol/user-topics.ts';
 import { type ApiResponse, json } from './http.ts';
 import { readJsonBody } from './json-body.ts';
 import type { ApiPorts, ConnectionInfo } from './ports.ts';
+import { type connectionParams, type connectionsQuery, emptyBody } from './request-schemas.ts';
+import { acksBody } from './response-schemas.ts';
 import type { Call } from './route.ts';
-import { acksBody, type connectionParams, type connectionsQuery, emptyBody } from './schemas.ts';
 import { validate } from './validate.ts';
 
 /** `GET /api/connections` */

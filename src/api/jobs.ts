@@ -11,8 +11,9 @@ import { publishFor, readingFor } from './application.ts';
 import { type ApiResponse, json } from './http.ts';
 import { readJsonBody } from './json-body.ts';
 import type { ApiPorts } from './ports.ts';
+import { jobBody, type jobParams } from './request-schemas.ts';
+import { job } from './response-schemas.ts';
 import type { Call } from './route.ts';
-import { job, jobBody, type jobParams } from './schemas.ts';
 
 /** The state of a job, as its topic has it. */
 const reported = job.omit({ ended: true, topic: true, epoch: true, offset: true });

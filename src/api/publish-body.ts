@@ -12,7 +12,7 @@ import {
 import { ShortTexts } from '../protocol/json/short-texts.ts';
 import type { PublishFields } from '../protocol/publication.ts';
 import { broadcastTopic, isReserved } from '../topics/topic-name.ts';
-import { defaultType, recipients } from './schemas.ts';
+import { defaultType, recipients } from './request-schemas.ts';
 import { invalidRequest, validate } from './validate.ts';
 
 const publishBody: PublishDialect = {

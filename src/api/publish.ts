@@ -11,8 +11,8 @@ import { publishFor } from './application.ts';
 import { ArrayItems, type BatchItems, LineItems } from './batch-items.ts';
 import { type ApiResponse, errorBody, jsonText } from './http.ts';
 import type { ApiPorts } from './ports.ts';
+import { batchItemsMax } from './request-schemas.ts';
 import type { Call } from './route.ts';
-import { batchItemsMax } from './schemas.ts';
 
 export const ndjson = 'application/x-ndjson';
 

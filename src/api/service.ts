@@ -3,8 +3,8 @@ import { SluiceError } from '../errors.ts';
 import { toInstant } from '../protocol/instant.ts';
 import { type ApiResponse, json } from './http.ts';
 import type { ApiPorts } from './ports.ts';
+import type { readiness, stats } from './response-schemas.ts';
 import type { Call } from './route.ts';
-import type { readiness, stats } from './schemas.ts';
 
 /** `GET /api/stats` */
 export async function showStats(_call: Call, { service }: ApiPorts): Promise<ApiResponse> {

@@ -10,8 +10,9 @@ import { topicProblem } from '../topics/topic-name.ts';
 import { readingFor } from './application.ts';
 import { type ApiResponse, json, jsonText } from './http.ts';
 import type { ApiPorts, TopicInfo } from './ports.ts';
+import type { historyQuery, latestQuery, topicParams, topicsQuery } from './request-schemas.ts';
+import type { topicInfo } from './response-schemas.ts';
 import type { Call } from './route.ts';
-import type { historyQuery, latestQuery, topicInfo, topicParams, topicsQuery } from './schemas.ts';
 
 type Params = z.output<typeof topicParams>;
 

@@ -10,8 +10,8 @@ import { connectionBody } from './connections.ts';
 import { type ApiResponse, json } from './http.ts';
 import type { ApiPorts } from './ports.ts';
 import { inTurn, notUtf8 } from './publish.ts';
+import type { userConnectionsQuery, userParams } from './request-schemas.ts';
 import type { Call } from './route.ts';
-import type { userConnectionsQuery, userParams } from './schemas.ts';
 import { invalidRequest } from './validate.ts';
 
 type Params = z.output<typeof userParams>;

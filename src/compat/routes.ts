@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { disconnect } from '../api/connections.ts';
 import { type ApiResponse, json } from '../api/http.ts';
+import * as requests from '../api/request-schemas.ts';
+import * as responses from '../api/response-schemas.ts';
 import { type Route, route } from '../api/route.ts';
-import * as schemas from '../api/schemas.ts';
 import { userProblem, userTopicOf } from '../auth/permissions.ts';
 import { SluiceError } from '../errors.ts';
 import { type OldBody, publishToAll, readOldBody, textOf } from './publishing.ts';
@@ -112,9 +113,9 @@ function monitoringRoutes({ name, namespace }: System, options: CompatRouteOptio
       path: '/api/v1/websocket/connections/{id}/disconnect',
       summary: 'Server monitoring: end a connection.',
       access: 'admin',
-      params: schemas.connectionParams,
-      body: { mediaTypes: ['application/json'], optional: true, schema: schemas.emptyBody },
-      response: schemas.disconnected,
+      params: requests.connectionParams,
+      body: { mediaTypes: ['application/json'], optional: true, schema: requests.emptyBody },
+      response: responses.disconnected,
       errors: ['invalid_json', 'not_found'],
       handle: disconnect,
     }),

@@ -1,59 +1,24 @@
-import { type Authorize, credentialNeeded } from '../auth/authorize.ts';
 import type { Verdict } from '../auth/credentials.ts';
-import type { Identity } from '../auth/identity.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
-import type { Metrics } from '../metrics.ts';
-import type { ClientFrame, CommandHead, CommandKind, Commands } from '../protocol/client-frames.ts';
+import type { ClientFrame, CommandKind } from '../protocol/client-frames.ts';
 import type { Payload } from '../protocol/frames.ts';
 import { jsonPayloadProblem, nullPayload } from '../protocol/payload.ts';
 import { publishFrom } from '../protocol/publication.ts';
-import type { Reply } from '../protocol/server-frames.ts';
-import type { Broker } from '../topics/broker.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
 import { filteredPage, type HistoryPage } from '../topics/history.ts';
 import { publishProblem, topicNameProblem } from '../topics/publish-problem.ts';
 import { topicProblem } from '../topics/topic-name.ts';
-import { type Application, type ConnectReason, readingOf } from './application.ts';
-import type { Inbox } from './inbox.ts';
+import { readingOf } from './application.ts';
+import { connect, identify, introduce, refresh } from './authentication.ts';
+import type { Answer, CommandOptions, Fields } from './command.ts';
 import type { Prepared } from './preparation.ts';
-import type { Presence } from './presence.ts';
 import type { Session } from './session.ts';
-import type { Subscriber } from './subscribe.ts';
-
-export interface CommandOptions {
-  readonly broker: Broker;
-  readonly presence: Presence;
-  readonly inbox: Pick<Inbox, 'acknowledge' | 'received'>;
-  readonly subscriber: Subscriber;
-  /** Verifies a token or key. Never rejects. */
-  readonly identify: (credential: string) => Awaitable<Verdict>;
-  readonly authorize: Authorize;
-  readonly payloadMaxBytes: number;
-  /** The application behind the gateway. */
-  readonly application: Application;
-  readonly metrics: Pick<Metrics, 'clientRoundTripSeconds'>;
-  /** Tells a session what it is: the reply to `connect`. */
-  readonly greet: (session: Session, id: number) => void;
-  /** Its credential was refused. */
-  readonly refused: (session: Session, error: SluiceError) => void;
-  /** Counts the session as a connection of this identity. Returns why the user may have no more of them. */
-  readonly reseat: (session: Session, identity: Identity) => Awaitable<SluiceError | undefined>;
-  /** The session has another identity, and gets the topics of its own. */
-  readonly identified: (session: Session, identity: Identity) => void;
-  /** Answers a request to the application, or throws an error of the table. Undefined: it has no such method. */
-  readonly answerCall?: (session: Session, method: string) => Payload | undefined;
-  /** Charges a large reply. */
-  readonly repliedLarge: (session: Session, bytes: number) => void;
-}
 
 /** The most publications in one page of history, and the most bytes: a larger page ends before, with `more`. */
 const maxHistoryPublications = 1000;
 const maxHistoryBytes = 256 * 1024;
 const defaultHistoryPublications = 100;
-
-type Fields<K extends CommandKind> = Commands[K] & CommandHead;
-type Answer = Reply | undefined;
 
 /** The results of `begin`, by command. */
 interface Begun {
@@ -156,74 +121,6 @@ export function runCommand(
 ): Answer {
   const { run } = commandTable[frame.kind] as CommandRow<CommandKind, unknown>;
   return run(session, frame as Fields<CommandKind>, options, begun);
-}
-
-function introduce(
-  session: Session,
-  { token, client, capabilities }: Fields<'connect'>,
-  options: CommandOptions,
-): Awaitable<Verdict | undefined> {
-  const { unauthenticated } = session.identity;
-  // A client that is still unauthenticated was refused for a while, and may try again.
-  if (session.introduced && unauthenticated !== true) throw new SluiceError('already_connected');
-  if (!token && unauthenticated === true) throw credentialNeeded();
-  const can = (capability: string) => capabilities?.includes(capability) === true;
-  session.introduce({ client, knowsDictionaries: can('dictionary'), acknowledges: can('acks') });
-  return token ? verify(session, token, 'authenticate', options) : undefined;
-}
-
-function connect(
-  session: Session,
-  { id }: Fields<'connect'>,
-  options: CommandOptions,
-  verdict: Verdict | undefined,
-): Answer {
-  if (verdict !== undefined) options.identified(session, accepted(session, verdict, options));
-  options.greet(session, id);
-  return undefined;
-}
-
-function identify(
-  session: Session,
-  { token }: Fields<'refresh'>,
-  options: CommandOptions,
-): Awaitable<Verdict> {
-  return verify(session, token, 'refresh', options);
-}
-
-/** Verifies the token, asks the application, and takes a place for this connection of the user. */
-function verify(
-  session: Session,
-  token: string,
-  reason: ConnectReason,
-  { identify, reseat, application }: CommandOptions,
-): Awaitable<Verdict> {
-  const { connect: hook } = application;
-  const decide = (verdict: Verdict) =>
-    verdict instanceof SluiceError || hook === undefined
-      ? verdict
-      : hook({ ...session.asker, identity: verdict }, { reason, origin: '', headers: {} });
-  return whenDone(whenDone(identify(token), decide), (verdict) => {
-    if (verdict instanceof SluiceError) return verdict;
-    return whenDone(reseat(session, verdict), (problem) => {
-      if (problem !== undefined) throw problem;
-      return verdict;
-    });
-  });
-}
-
-function refresh(session: Session, _: Fields<'refresh'>, options: CommandOptions, verdict: Verdict): Answer {
-  const identity = accepted(session, verdict, options);
-  if (identity.user !== session.identity.user)
-    throw new SluiceError('forbidden', 'the token is another user’s');
-  options.identified(session, identity);
-  return { kind: 'refreshed', expiresMs: identity.expiresAtMs };
-}
-
-function accepted(session: Session, verdict: Verdict, { refused }: CommandOptions): Identity {
-  if (!(verdict instanceof SluiceError)) return verdict;
-  refused(session, verdict);
-  throw verdict;
 }
 
 function loadTopics(

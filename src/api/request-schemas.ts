@@ -1,0 +1,148 @@
+import { z } from 'zod';
+import { jsonName } from '../protocol/json/names.ts';
+import { type FieldRow, fieldRows, type Kinds } from '../protocol/publication.ts';
+import { maxFieldLengths, maxTagLength, maxTags } from '../protocol/publish-limits.ts';
+import { topicNameMaxLength } from '../topics/topic-name.ts';
+import { after, component, instant, limit, topicName, wholeNumber } from './schemas.ts';
+
+export const defaultType = 'publication';
+
+const schemasOf: { readonly [K in keyof Kinds]: (member: FieldRow) => z.ZodType<Kinds[K] | string> } = {
+  text: ({ minLength = 0, maxLength = Number.MAX_SAFE_INTEGER }) => z.string().min(minLength).max(maxLength),
+  tags: () =>
+    z
+      .record(z.string().min(1).max(maxTagLength), z.string().max(maxTagLength))
+      .refine((tags) => Object.keys(tags).length <= maxTags, `at most ${maxTags} tags`),
+  flag: () => z.boolean(),
+  duration: () => z.int().min(1),
+  instant: () => instant,
+  integer: () => z.int().min(0),
+};
+
+/** null means absent, as in the wire protocol. */
+const publicationFields: Readonly<Record<string, z.ZodType>> = {
+  type: z.string().nullish().describe(`The kind of update; default "${defaultType}".`),
+  ...Object.fromEntries(
+    fieldRows
+      .filter(({ isReserved }) => isReserved !== true)
+      .map((row) => [jsonName(row), schemasOf[row.kind](row).nullish().describe(row.sentence)]),
+  ),
+  dataBase64: z.string().nullish().describe('Instead of `data`: any bytes.'),
+};
+
+const data = z.unknown().optional().describe('Any JSON value; delivered byte for byte. Default: null.');
+export const publishBody = component(
+  'Publish',
+  z.strictObject({ topic: topicName, ...publicationFields, data }),
+);
+const recipientsMax = 500;
+const names = (of: string) =>
+  z.array(z.string().min(1).max(topicNameMaxLength)).max(recipientsMax).optional().describe(of);
+/** Whom a broadcast is for. Never null: a list that is missing by mistake would mean everyone. */
+export const recipients = z
+  .strictObject({
+    users: names('Only to these users, each by its plain id (the `sub` of its tokens).'),
+    topics: names('Only to these topics.'),
+  })
+  .refine(
+    ({ users = [], topics = [] }) => users.length + topics.length <= recipientsMax,
+    `at most ${recipientsMax} users and topics together`,
+  );
+export const broadcastBody = component(
+  'Broadcast',
+  z.strictObject({ ...publicationFields, data, ...recipients.shape }),
+);
+export const notifyBody = component('Notification', z.strictObject({ ...publicationFields, data }));
+export const syncBody = component(
+  'Sync',
+  z.strictObject({
+    ...publicationFields,
+    data,
+    except: z.string().min(1).max(maxFieldLengths.except).describe('The session of the device that has it.'),
+  }),
+);
+export const userParams = z.object({
+  user: z
+    .string()
+    .min(1)
+    .max(topicNameMaxLength)
+    .describe(
+      'The plain id (the `sub` of its tokens) as one percent-encoded segment: `alice%40example.org`, `a%2Fb`.',
+    ),
+});
+export const batchItemsMax = 1000;
+export const acksMax = 1000;
+export const batchBody = component('PublishBatch', z.array(publishBody).max(batchItemsMax));
+export const emptyBody = component('Empty', z.strictObject({}));
+
+export const jobParams = z.object({
+  id: z
+    .string()
+    .min(1)
+    .max(topicNameMaxLength - 'job:'.length)
+    .describe('One percent-encoded segment, of the characters of topics.'),
+});
+export const jobBody = component(
+  'JobUpdate',
+  z.strictObject({
+    progress: z
+      .number()
+      .min(0)
+      .max(100)
+      .optional()
+      .describe('Percent. Default: as before; 100 where the job is completed.'),
+    status: z
+      .string()
+      .min(1)
+      .max(64)
+      .default('running')
+      .describe('`completed` and `error` end the job; everything else is the application’s.'),
+    current_step: z.string().max(1000).optional(),
+    currentStep: z
+      .string()
+      .max(1000)
+      .optional()
+      .describe('Another name of `current_step`, which comes first.'),
+    error: z.string().max(4000).optional().describe('What went wrong, for people.'),
+    details: z.unknown().optional().describe('Any JSON value.'),
+    restart: z
+      .boolean()
+      .default(false)
+      .describe('The job begins anew: it may have ended, and progress may go backwards.'),
+    messageId: z.string().min(1).max(128).optional(),
+  }),
+);
+
+export const topicParams = z.object({
+  topic: z
+    .string()
+    .describe('One percent-encoded segment. `$all` has the broadcasts; other names with `$` are for keys.'),
+});
+export const connectionParams = z.object({ id: z.string().min(1).max(200) });
+
+export const topicsQuery = z.strictObject({
+  prefix: z
+    .string()
+    .default('')
+    .describe('Only topics whose names begin so. Sluice’s own are listed when it begins with `$`.'),
+  after,
+  limit,
+});
+export const historyQuery = z.strictObject({
+  after: wholeNumber(0, Number.MAX_SAFE_INTEGER)
+    .optional()
+    .describe('After this offset; default: from the oldest one kept.'),
+  limit,
+});
+export const latestQuery = z.strictObject({
+  key: z.string().optional().describe('Only this key.'),
+  after,
+  limit,
+});
+export const connectionsQuery = z.strictObject({
+  topic: z.string().optional().describe('Only subscribers of this topic or pattern.'),
+  user: z.string().optional().describe('Only those of this user.'),
+  after,
+  limit,
+});
+export const userConnectionsQuery = z.strictObject({ after, limit });

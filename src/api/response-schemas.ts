@@ -1,0 +1,251 @@
+import { z } from 'zod';
+import { jsonName } from '../protocol/json/names.ts';
+import { type Kinds, seenRows } from '../protocol/publication.ts';
+import { acksMax } from './request-schemas.ts';
+import { component, epoch, instant, next, offset, topicName } from './schemas.ts';
+
+const error = component(
+  'Error',
+  z.object({ code: z.string(), message: z.string(), details: z.unknown().optional() }),
+);
+const errorBody = component('ErrorResponse', z.object({ error }));
+
+export const published = component(
+  'Published',
+  z.object({
+    epoch,
+    offset,
+    duplicate: z
+      .literal(true)
+      .optional()
+      .describe('The messageId was seen before: this is its first position.'),
+  }),
+);
+export const notified = component(
+  'Notified',
+  published.extend({
+    connections: z.int().describe('Connections of the user that get it now. Others get it when they come.'),
+  }),
+);
+const broadcastResults = component(
+  'BroadcastResults',
+  z.object({
+    results: z
+      .array(
+        z.union([
+          z.object({ user: z.string().optional(), topic: z.string(), ...published.shape }),
+          z.object({ user: z.string().optional(), topic: z.string().optional(), error }),
+        ]),
+      )
+      .describe('Where users or topics are named: one each, the users first, in their order.'),
+  }),
+);
+export const broadcastResponse = component('BroadcastResponse', z.union([published, broadcastResults]));
+export const job = component(
+  'Job',
+  z.object({
+    job_id: z.string(),
+    progress: z.number(),
+    status: z.string(),
+    current_step: z.string().optional(),
+    error: z.string().optional(),
+    details: z.unknown().optional(),
+    timestamp: instant,
+    ended: z.boolean().describe('It is completed or has failed.'),
+    topic: z.string(),
+    epoch,
+    offset,
+  }),
+);
+export const batchPublished = component(
+  'BatchPublished',
+  z.object({ results: z.array(z.union([published, errorBody])).describe('One per item, in their order.') }),
+);
+
+const seenSchemas: { readonly [K in keyof Kinds]: z.ZodType } = {
+  text: z.string(),
+  tags: z.record(z.string(), z.string()),
+  flag: z.literal(true),
+  duration: z.int(),
+  instant,
+  integer: z.int(),
+};
+const seenFields: Readonly<Record<string, z.ZodType>> = Object.fromEntries(
+  seenRows.map((row) => [jsonName(row), seenSchemas[row.kind].optional()]),
+);
+const publication = component(
+  'Publication',
+  z.object({
+    type: z.string(),
+    topic: topicName,
+    ...seenFields,
+    data: z.unknown().optional(),
+    dataBase64: z.string().optional(),
+    timestamp: instant,
+    offset,
+  }),
+);
+export const historyPage = component(
+  'HistoryPage',
+  z.object({
+    topic: topicName,
+    epoch,
+    after: offset,
+    upto: offset.describe('The page covers the offsets (after, upto]; ask on with `after` = this.'),
+    more: z.boolean(),
+    missing: z
+      .object({ after: offset, upto: offset })
+      .optional()
+      .describe('What was asked for and is gone: offsets (after, upto].'),
+    messages: z.array(publication),
+  }),
+);
+export const latestPage = component(
+  'LatestPage',
+  z.object({ topic: topicName, epoch, offset, next, messages: z.array(publication) }),
+);
+export const topicInfo = component(
+  'TopicInfo',
+  z.object({
+    topic: topicName,
+    epoch,
+    offset,
+    mode: z.enum(['stream', 'state']),
+    publications: z.int().describe('Held by the ring.'),
+    bytes: z.int(),
+    keys: z.int().optional().describe('In state mode.'),
+    subscribers: z.int(),
+    lastPublishedAt: instant.optional(),
+  }),
+);
+export const topicList = component('TopicList', z.object({ topics: z.array(topicInfo), next }));
+
+const connection = component(
+  'Connection',
+  z.object({
+    id: z.string(),
+    user: z.string().optional(),
+    client: z.string().optional(),
+    transport: z.string(),
+    codec: z.string(),
+    address: z.string(),
+    connectedAt: instant,
+    lastSeenAt: instant,
+    messageCount: z.int(),
+    subscriptions: z.array(z.object({ topic: z.string(), view: z.int() })),
+  }),
+);
+export const connectionList = component(
+  'ConnectionList',
+  z.object({
+    count: z.int().describe('All connections; all of the user, of whom one asked.'),
+    connections: z.array(connection),
+    next,
+  }),
+);
+export const acksBody = component(
+  'Acks',
+  z.strictObject({
+    acks: z
+      .array(
+        z.strictObject({
+          view: z.int().min(0),
+          offset: z.int().min(0).describe('Up to here the application has had everything of that view.'),
+        }),
+      )
+      .min(1)
+      .max(acksMax),
+  }),
+);
+export const acknowledged = component(
+  'Acknowledged',
+  z.object({ id: z.string(), acknowledged: z.literal(true) }),
+);
+export const disconnected = component(
+  'Disconnected',
+  z.object({ id: z.string(), disconnected: z.literal(true) }),
+);
+
+export const callBody = component(
+  'Call',
+  z.strictObject({
+    method: z.string().min(1).max(1024).describe('What the application is to do.'),
+    data: z.unknown().optional().describe('For the application, byte for byte.'),
+    dataBase64: z.base64().optional().describe('The same for bytes.'),
+  }),
+);
+export const called = component(
+  'Called',
+  z.object({
+    data: z.unknown().optional().describe('What the application answered, byte for byte.'),
+    dataBase64: z.string().optional().describe('The same where it answered bytes.'),
+  }),
+);
+
+const tokenId = z.string().min(1).max(200).describe('`jti` of the token.');
+const revokedUser = z.string().min(1).max(200).describe('`sub` of the tokens.');
+export const restoreBody = component(
+  'Restore',
+  z.strictObject({ jti: tokenId.optional(), user: revokedUser.optional() }),
+);
+export const revokeBody = component(
+  'Revoke',
+  z.strictObject({
+    jti: tokenId.optional(),
+    user: revokedUser.optional(),
+    exp: z
+      .number()
+      .positive()
+      .max(253_402_300_799)
+      .optional()
+      .describe(
+        '`exp` of the token, seconds since 1970: until then it is remembered. Absent: until it is restored.',
+      ),
+  }),
+);
+export const revocation = component(
+  'Revocation',
+  z.object({
+    jti: z.string().optional(),
+    user: z.string().optional(),
+    revokedAt: instant,
+    until: instant.optional(),
+  }),
+);
+const survivesRestarts = z.boolean().describe('With the engine memory a restart forgets what was revoked.');
+export const revoked = component('Revoked', revocation.extend({ survivesRestarts }));
+export const revocationList = component(
+  'RevocationList',
+  z.object({ revocations: z.array(revocation), survivesRestarts }),
+);
+export const restored = component(
+  'Restored',
+  z.object({ jti: z.string().optional(), user: z.string().optional(), restored: z.literal(true) }),
+);
+
+export const stats = component(
+  'Stats',
+  z.object({
+    version: z.string(),
+    state: z.enum(['running', 'draining']),
+    startedAt: instant,
+    uptimeSeconds: z.number(),
+    engine: z.object({ name: z.string(), up: z.boolean() }),
+    connections: z.object({ active: z.int(), total: z.int() }),
+    users: z.int().describe('With at least one connection.'),
+    publications: z.int(),
+    deliveries: z.int(),
+    sentBytes: z.int(),
+    topics: z.int(),
+    subscriptions: z.object({
+      total: z.int(),
+      topics: z.int().describe('Topics and patterns with at least one subscription.'),
+      busiest: z.record(z.string(), z.int()),
+    }),
+  }),
+);
+export const health = component('Health', z.object({ status: z.literal('ok') }));
+export const readiness = component(
+  'Readiness',
+  z.object({ status: z.literal('ready'), checks: z.record(z.string(), z.string()) }),
+);

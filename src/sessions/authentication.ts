@@ -1,0 +1,83 @@
+import { credentialNeeded } from '../auth/authorize.ts';
+import type { Verdict } from '../auth/credentials.ts';
+import type { Identity } from '../auth/identity.ts';
+import { type Awaitable, whenDone } from '../awaitable.ts';
+import { SluiceError } from '../errors.ts';
+import type { ConnectReason } from './application.ts';
+import type { Answer, CommandOptions, Fields } from './command.ts';
+import type { Session } from './session.ts';
+
+// The commands `connect` and `refresh`: `introduce` and `identify` are their first parts.
+
+export function introduce(
+  session: Session,
+  { token, client, capabilities }: Fields<'connect'>,
+  options: CommandOptions,
+): Awaitable<Verdict | undefined> {
+  const { unauthenticated } = session.identity;
+  // A client that is still unauthenticated was refused for a while, and may try again.
+  if (session.introduced && unauthenticated !== true) throw new SluiceError('already_connected');
+  if (!token && unauthenticated === true) throw credentialNeeded();
+  const can = (capability: string) => capabilities?.includes(capability) === true;
+  session.introduce({ client, knowsDictionaries: can('dictionary'), acknowledges: can('acks') });
+  return token ? verify(session, token, 'authenticate', options) : undefined;
+}
+
+export function connect(
+  session: Session,
+  { id }: Fields<'connect'>,
+  options: CommandOptions,
+  verdict: Verdict | undefined,
+): Answer {
+  if (verdict !== undefined) options.identified(session, accepted(session, verdict, options));
+  options.greet(session, id);
+  return undefined;
+}
+
+export function identify(
+  session: Session,
+  { token }: Fields<'refresh'>,
+  options: CommandOptions,
+): Awaitable<Verdict> {
+  return verify(session, token, 'refresh', options);
+}
+
+/** Verifies the token, asks the application, and takes a place for this connection of the user. */
+function verify(
+  session: Session,
+  token: string,
+  reason: ConnectReason,
+  { identify, reseat, application }: CommandOptions,
+): Awaitable<Verdict> {
+  const { connect: hook } = application;
+  const decide = (verdict: Verdict) =>
+    verdict instanceof SluiceError || hook === undefined
+      ? verdict
+      : hook({ ...session.asker, identity: verdict }, { reason, origin: '', headers: {} });
+  return whenDone(whenDone(identify(token), decide), (verdict) => {
+    if (verdict instanceof SluiceError) return verdict;
+    return whenDone(reseat(session, verdict), (problem) => {
+      if (problem !== undefined) throw problem;
+      return verdict;
+    });
+  });
+}
+
+export function refresh(
+  session: Session,
+  _: Fields<'refresh'>,
+  options: CommandOptions,
+  verdict: Verdict,
+): Answer {
+  const identity = accepted(session, verdict, options);
+  if (identity.user !== session.identity.user)
+    throw new SluiceError('forbidden', 'the token is another user’s');
+  options.identified(session, identity);
+  return { kind: 'refreshed', expiresMs: identity.expiresAtMs };
+}
+
+function accepted(session: Session, verdict: Verdict, { refused }: CommandOptions): Identity {
+  if (!(verdict instanceof SluiceError)) return verdict;
+  refused(session, verdict);
+  throw verdict;
+}
