@@ -7,7 +7,7 @@ import type { Application } from './application.ts';
 import type { Holder } from './connection-caps.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
 import type { Departing } from './departure.ts';
-import type { Peer } from './session.ts';
+import type { Peer } from './peer.ts';
 
 /** A client that asks for a connection, as a transport has read its request. A copy: the request may be gone. */
 export interface Applicant extends Source {

@@ -1,7 +1,8 @@
 import type { CloseCode } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Connection } from './connection.ts';
-import type { Peer, Session } from './session.ts';
+import type { Peer } from './peer.ts';
+import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
 import type { Continuation } from './stream-start.ts';
 

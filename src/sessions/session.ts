@@ -12,10 +12,10 @@ import type { HadOf } from './ahead.ts';
 import type { Asker } from './application.ts';
 import { CommandQueue, type QueueOwner } from './command-queue.ts';
 import type { Connection } from './connection.ts';
-import type { Seat } from './connection-caps.ts';
 import { Departure } from './departure.ts';
 import { LargeReplies } from './large-replies.ts';
 import { Outbox } from './outbox.ts';
+import { type Peer, shownUserOf } from './peer.ts';
 import type { SessionEvents, UnsubscribeReason } from './session-events.ts';
 import type { SessionView } from './session-view.ts';
 import {
@@ -48,27 +48,6 @@ export interface Introduction {
   readonly knowsDictionaries: boolean;
   /** It says what its application has had (`Ping.acks`). */
   readonly acknowledges: boolean;
-}
-
-/** Who a connection belongs to, and where it comes from. */
-export interface Peer {
-  readonly identity: Identity;
-  readonly address: string;
-  readonly addressKey: string;
-  /** Its place under the caps on connections. */
-  readonly seat: Seat;
-  /** Who it is by its credential alone, where the application has said more; absent: `identity`. */
-  readonly shown?: Identity;
-  /** What the application was told of its request, where it has said more. */
-  readonly told?: Readonly<Record<string, string>> | undefined;
-  /** The session that its client had before, by what the client says. */
-  readonly formerSession?: string | undefined;
-  /** Topics that it joins without asking, besides `$all` and its user's; absent: none. */
-  readonly joins?: readonly string[];
-}
-
-export function shownUserOf({ shown, identity }: Pick<Peer, 'shown' | 'identity'>): string | undefined {
-  return (shown ?? identity).user;
 }
 
 /**

@@ -5,7 +5,8 @@ import type { SubscribeResult, Subscription } from '../../src/protocol/frames.ts
 import { HeldBytes } from '../../src/sessions/charges.ts';
 import type { TakenSeat } from '../../src/sessions/connection-caps.ts';
 import type { ConnectionLimits } from '../../src/sessions/connection-limits.ts';
-import type { Peer, Session } from '../../src/sessions/session.ts';
+import type { Peer } from '../../src/sessions/peer.ts';
+import type { Session } from '../../src/sessions/session.ts';
 import type { Sessions } from '../../src/sessions/sessions.ts';
 import { StreamCursors } from '../../src/sessions/stream-cursors.ts';
 import { type StreamStart, streamStart } from '../../src/sessions/stream-start.ts';

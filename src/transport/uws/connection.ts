@@ -5,7 +5,8 @@ import type { View } from '../../fanout/view.ts';
 import type { BareCounter } from '../../metrics.ts';
 import type { GatewayCodec } from '../../protocol/codec.ts';
 import type { Connection } from '../../sessions/connection.ts';
-import type { Peer, Session } from '../../sessions/session.ts';
+import type { Peer } from '../../sessions/peer.ts';
+import type { Session } from '../../sessions/session.ts';
 
 /** What an upgrade found out, for the opening of the socket. */
 export interface Opening {

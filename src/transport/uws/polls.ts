@@ -7,7 +7,7 @@ import type { Metrics } from '../../metrics.ts';
 import { concatBytes } from '../../protocol/bytes.ts';
 import type { Holder } from '../../sessions/connection-caps.ts';
 import { Lifecycle, type LifecycleOptions } from '../../sessions/lifecycle.ts';
-import type { Peer } from '../../sessions/session.ts';
+import type { Peer } from '../../sessions/peer.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import type { StreamCursors } from '../../sessions/stream-cursors.ts';
 import { formerSessionOf, type StreamStart, streamStart } from '../../sessions/stream-start.ts';

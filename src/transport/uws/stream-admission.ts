@@ -16,7 +16,7 @@ import type { SubscribeResult } from '../../protocol/frames.ts';
 import type { Admission, Applicant } from '../../sessions/admission.ts';
 import type { ByteCharges } from '../../sessions/charges.ts';
 import type { Departing } from '../../sessions/departure.ts';
-import { type Peer, shownUserOf } from '../../sessions/session.ts';
+import { type Peer, shownUserOf } from '../../sessions/peer.ts';
 import { RequestBody } from './request-body.ts';
 
 export interface StreamAdmissionOptions {

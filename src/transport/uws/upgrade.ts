@@ -4,7 +4,7 @@ import { type ApiResponse, errorResponse, type RequestHead } from '../../api/htt
 import { whenDone } from '../../awaitable.ts';
 import { SluiceError } from '../../errors.ts';
 import type { Admission, Applicant } from '../../sessions/admission.ts';
-import type { Peer } from '../../sessions/session.ts';
+import type { Peer } from '../../sessions/peer.ts';
 import { readWebSocketRequest, type WebSocketRequest } from '../websocket-request.ts';
 import type { SocketData } from './connection.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';

@@ -1,0 +1,24 @@
+import type { Identity } from '../auth/identity.ts';
+import type { Seat } from './connection-caps.ts';
+
+/** Who a connection belongs to, and where it comes from. */
+export interface Peer {
+  readonly identity: Identity;
+  readonly address: string;
+  readonly addressKey: string;
+  /** Its place under the caps on connections. */
+  readonly seat: Seat;
+  /** Who it is by its credential alone, where the application has said more; absent: `identity`. */
+  readonly shown?: Identity;
+  /** What the application was told of its request, where it has said more. */
+  readonly told?: Readonly<Record<string, string>> | undefined;
+  /** The session that its client had before, by what the client says. */
+  readonly formerSession?: string | undefined;
+  /** Topics that it joins without asking, besides `$all` and its user's; absent: none. */
+  readonly joins?: readonly string[];
+}
+
+/** The user of its credential. */
+export function shownUserOf({ shown, identity }: Pick<Peer, 'shown' | 'identity'>): string | undefined {
+  return (shown ?? identity).user;
+}
