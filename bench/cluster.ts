@@ -1,4 +1,5 @@
 import { type RedisCosts, startMeasuredRedis } from './support/measured-redis.ts';
+import { cpuSeconds } from './support/proc.ts';
 import { median, percentText } from './support/report.ts';
 import { atMost, type Claim, claim, numbers, type OptionsOf, scenario } from './support/scenario.ts';
 import { saturate } from './trials/saturate.ts';
@@ -17,6 +18,7 @@ const options = {
   seconds: { default: 5, sentence: 'Measured time of each run.' },
   runs: { default: 3, sentence: 'Runs of each row, in turn; the table has their medians.' },
   probes: { default: 20, sentence: 'Connections that take the time.' },
+  listeners: { default: 0, sentence: 'Further nodes without clients: what it takes to hear of everything.' },
   saturation: { default: true, sentence: 'Also the most publications per second (--no-saturation: not).' },
 } as const;
 type Options = OptionsOf<typeof options>;
@@ -38,6 +40,8 @@ const p99Limit = 0.5;
 interface Run {
   readonly trial: Trial;
   readonly redis: RedisCosts | undefined;
+  /** CPU time of a node without clients, microseconds for each publication; 0: there was none. */
+  readonly listenerUs: number;
   /** The most publications per second that all receivers got. */
   readonly most: number;
 }
@@ -62,6 +66,8 @@ async function measure({ subject, hasRedis }: System, topicCount: number, chosen
     };
     const reading = await start();
     const publishing = hasRedis ? await start('any') : reading;
+    const listeners: Started[] = [];
+    for (let i = 0; hasRedis && i < chosen.listeners; i++) listeners.push(await start('any'));
     const receivers = keep(startReceivers());
     const { port } = reading;
     await receivers.call('open', {
@@ -72,15 +78,19 @@ async function measure({ subject, hasRedis }: System, topicCount: number, chosen
     const receiversEach = spread ? connections / topicCount : connections;
     const job = { topics, rate, seconds, bytes };
     const costs = await redis?.measure();
+    const listening = () => listeners.reduce((sum, { worker }) => sum + cpuSeconds(worker.pid), 0);
+    const listenedBefore = listening();
     const steady = await trial({
       ...{ pid: reading.worker.pid, receivers, publish, receiversEach, job, warmUpSeconds: warmUp },
     });
-    const seen = await costs?.(steady.sent + warmUp * rate);
+    const published = steady.sent + warmUp * rate;
+    const seen = await costs?.(published);
+    const listenerUs = ((listening() - listenedBefore) / published / (listeners.length || 1)) * 1e6;
     const loaded = { ...publishing, receivers };
     const full = saturation
       ? await saturate({ loaded, topics, bytes, receiversEach, firstRate: rate / 2, seconds })
       : undefined;
-    return { trial: steady, redis: seen, most: full?.publicationsPerSecond ?? 0 };
+    return { trial: steady, redis: seen, listenerUs, most: full?.publicationsPerSecond ?? 0 };
   });
 }
 
@@ -95,7 +105,16 @@ const columns = [
   'CPU of the reader',
   'load CPU',
 ];
-const redisColumns = ['subject', 'topics', 'sent', 'commands', 'bytes in', 'bytes out', 'Redis CPU us'];
+const redisColumns = [
+  'subject',
+  'topics',
+  'sent',
+  'commands',
+  'bytes in',
+  'bytes out',
+  'Redis CPU us',
+  'listener CPU us',
+];
 
 export default scenario(options, async (chosen, say) => {
   const rows: (string | number)[][] = [];
@@ -138,6 +157,7 @@ export default scenario(options, async (chosen, say) => {
         cost(({ bytesIn }) => bytesIn),
         cost(({ bytesOut }) => bytesOut),
         cost(({ microseconds }) => microseconds),
+        of(system, (run) => run.listenerUs),
       ]);
     }
     const p99 = (system: System) => of(system, (run) => run.trial.received.latency.p99Ms);
