@@ -13,10 +13,13 @@ export interface Answer {
 export class NoAnswer extends Error {
   /** It used a connection that was idle before, which the other side may have closed at that moment. */
   readonly isReused: boolean;
+  /** The other side took it, and did not answer in time. */
+  readonly isLate: boolean;
 
-  constructor(message: string, isReused: boolean, cause?: unknown) {
+  constructor(message: string, { isReused, isLate }: Pick<NoAnswer, 'isReused' | 'isLate'>, cause?: unknown) {
     super(message, { cause });
     this.isReused = isReused;
+    this.isLate = isLate;
   }
 }
 
@@ -28,19 +31,21 @@ const usualIdleMs = 4000;
 const idleMarginMs = 1000;
 
 /**
- * One connection to a gateway, kept alive between requests and opened again when it is needed. One request at a time.
- * An idle connection does not keep the process alive.
+ * Connections to a gateway, one for each request that is out, kept alive between requests and opened again when they
+ * are needed. An idle connection does not keep the process alive.
  */
 export class GatewayConnection {
   readonly #base: URL;
   readonly #client: typeof http | typeof https;
   readonly #agent: http.Agent;
   #idleTimer: NodeJS.Timeout | undefined;
+  /** Requests that are out. */
+  #out = 0;
 
   constructor(base: URL) {
     this.#base = base;
     this.#client = base.protocol === 'https:' ? https : http;
-    this.#agent = new this.#client.Agent({ keepAlive: true, maxSockets: 1 });
+    this.#agent = new this.#client.Agent({ keepAlive: true });
   }
 
   /** Resolves with whatever is answered. Rejects with `NoAnswer`, at the latest after `timeoutMs`, or at an abort. */
@@ -53,20 +58,22 @@ export class GatewayConnection {
     signal: AbortSignal,
   ): Promise<Answer> {
     clearTimeout(this.#idleTimer);
-    return new Promise((resolve, reject) => {
+    this.#out++;
+    return new Promise<Answer>((resolve, reject) => {
+      let isLate = false;
       const request = this.#client.request(this.#urlOf(path), {
         method,
         agent: this.#agent,
         headers: { ...headers, 'content-length': body.length },
         signal,
       });
-      const timer = setTimeout(
-        () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)),
-        timeoutMs,
-      );
+      const timer = setTimeout(() => {
+        isLate = request.reusedSocket || request.socket?.connecting === false;
+        request.destroy(new Error(`no answer within ${timeoutMs} ms`));
+      }, timeoutMs);
       const failed = (error: Error) => {
         clearTimeout(timer);
-        reject(new NoAnswer(error.message, request.reusedSocket, error));
+        reject(new NoAnswer(error.message, { isReused: request.reusedSocket, isLate }, error));
       };
       request.once('response', (response) => {
         this.#read(response).then((answer) => {
@@ -76,6 +83,8 @@ export class GatewayConnection {
       });
       request.on('error', failed);
       request.end(body);
+    }).finally(() => {
+      this.#out--;
     });
   }
 
@@ -107,8 +116,10 @@ export class GatewayConnection {
     };
   }
 
-  /** No request is under way, so the agent has idle connections only. */
+  /** Of the last request that is out: then the agent has idle connections only. */
   #closeWhenIdle(keepAlive: string | string[] | undefined): void {
+    if (this.#out > 1) return;
+    clearTimeout(this.#idleTimer);
     const seconds = /timeout=(\d{1,6})/.exec(String(keepAlive))?.[1];
     const keptMs = seconds === undefined ? usualIdleMs : Number(seconds) * 1000;
     this.#idleTimer = setTimeout(() => this.#agent.destroy(), Math.max(0, keptMs - idleMarginMs));

@@ -1,6 +1,7 @@
 import { type Result, resultsOf } from './answers.ts';
 import { type Answer, type GatewayConnection, NoAnswer } from './connection.ts';
 import type { Settings } from './options.ts';
+import { backoffMs, Orders } from './orders.ts';
 import { localError, PublishError } from './publish-error.ts';
 import type { Entry, Queue } from './queue.ts';
 
@@ -8,37 +9,51 @@ import type { Entry, Queue } from './queue.ts';
 export const batchable = '/api/publish';
 const batchPath = '/api/publish/batch';
 
-const firstWaitMs = 100;
-const maxWaitMs = 5000;
+/** A request that has been out for so long is slow: others go beside it, */
+const slowMs = 250;
+/** up to this many at once. */
+const requestsMax = 4;
+const longestMs = 60_000;
 
 const open = Buffer.from('[');
 const comma = Buffer.from(',');
 const close = Buffer.from(']');
 
-/** An order that waits. */
-interface Held {
-  readonly untilMs: number;
-  /** Refusals in a row. */
-  readonly failures: number;
-  readonly error: PublishError;
+/** What the gateway, or a proxy before it, says of one publication is true of all others. */
+const ofAll: ReadonlySet<string> = new Set([
+  'rate_limited',
+  'shutting_down',
+  'unreachable',
+  'unexpected_answer',
+  'credential_failed',
+]);
+
+/** A request that is out. */
+interface Sent {
+  readonly entries: readonly Entry[];
+  readonly slowAtMs: number;
 }
 
 /**
- * Sends the entries of a queue, one request at a time, so that the ones that come meanwhile go together in the next.
- * What failed for now stays in the queue and is sent again, so that nothing of its order overtakes it. A request that
- * failed holds up all orders; an entry that the gateway refused for now holds up its own.
+ * Sends the entries of a queue, usually one request at a time, so that the ones that come meanwhile go together in the
+ * next. Beside a request that is slow others go, with other orders. What failed for now stays in the queue and is sent
+ * again, so that nothing of its order overtakes it. A gateway that can't be reached, or wants fewer requests, holds up
+ * all orders; an entry that was refused for now, or a request that had no answer in time, holds up its own.
  */
 export class Delivery {
   readonly #queue: Queue;
   readonly #connection: GatewayConnection;
   readonly #settings: Settings;
   readonly #nowMs: () => number;
+  readonly #orders: Orders;
+  readonly #sent = new Set<Sent>();
   /** Undefined: nothing waits. */
   #running: Promise<void> | undefined;
   /** Requests in a row after which everything has to be sent again. */
   #failures = 0;
-  readonly #held = new Map<string, Held>();
-  /** Ends a wait for orders that are held: another one has come. */
+  /** Nothing is sent before. */
+  #waitsUntilMs = 0;
+  /** Ends a wait: something has changed. */
   #wake: () => void = () => undefined;
   /** The gateway may take less than the options say. */
   #batchMaxBytes: number;
@@ -50,6 +65,7 @@ export class Delivery {
     this.#connection = connection;
     this.#settings = settings;
     this.#nowMs = nowMs;
+    this.#orders = new Orders(nowMs);
     this.#batchMaxBytes = settings.batchMaxBytes;
   }
 
@@ -66,41 +82,54 @@ export class Delivery {
 
   async #run(): Promise<void> {
     while (this.#queue.size > 0) {
-      const entries = this.#next();
-      const waitMs = entries.length > 0 ? await this.#send(entries) : 0;
-      this.#queue.prune();
-      if (waitMs > 0) await this.#wait(waitMs);
-      else if (entries.length === 0 && this.#queue.size > 0) await this.#waitForHeld();
+      this.#rejectLate();
+      const entries = this.#mayBegin() ? this.#next() : [];
+      if (entries.length > 0) this.#begin(entries);
+      else if (this.#queue.size > 0) await this.#news();
     }
-    this.#held.clear();
+    this.#orders.keep(new Set());
     this.#running = undefined;
   }
 
-  /** What is next, without the orders that are held. */
-  #next(): readonly Entry[] {
+  #mayBegin(): boolean {
     const nowMs = this.#nowMs();
-    const isHeld = (order: string) => (this.#held.get(order)?.untilMs ?? 0) > nowMs;
-    if (this.#held.size > 0) this.#rejectHeld();
-    return this.#queue.next(batchable, this.#settings.batchMaxPublications, this.#batchMaxBytes, isHeld);
+    if (nowMs < this.#waitsUntilMs || this.#sent.size >= requestsMax) return false;
+    return [...this.#sent].every(({ slowAtMs }) => slowAtMs <= nowMs);
   }
 
-  /** What expires before its order is no longer held is rejected at once: there is no other try. */
-  #rejectHeld(): void {
-    const waiting = new Set(this.#queue.entries.map(({ order }) => order));
-    for (const order of this.#held.keys()) if (!waiting.has(order)) this.#held.delete(order);
-    for (const entry of this.#queue.entries) {
-      const held = this.#held.get(entry.order);
-      if (held === undefined || entry.expiresAtMs > held.untilMs) continue;
-      reject(entry, entry.isUnsure ? this.#timedOut(true) : held.error);
-    }
-    this.#queue.prune();
+  #next(): readonly Entry[] {
+    return this.#queue.next(
+      batchable,
+      this.#settings.batchMaxPublications,
+      this.#batchMaxBytes,
+      this.#orders,
+    );
   }
 
-  /** Until the first of them may be sent again, or another one comes. */
-  #waitForHeld(): Promise<void> {
-    const untilMs = Math.min(...[...this.#held.values()].map((held) => held.untilMs));
+  #begin(entries: readonly Entry[]): void {
+    const sent = { entries, slowAtMs: this.#nowMs() + slowMs };
+    this.#sent.add(sent);
+    this.#orders.sent(entries);
+    void this.#send(entries).then(() => {
+      this.#sent.delete(sent);
+      this.#orders.ended(entries);
+      this.#queue.prune();
+      this.#wake();
+    });
+  }
+
+  /** Until a request has ended, one is slow, what waits may be sent or expires, or another one comes. */
+  #news(): Promise<void> {
+    const nowMs = this.#nowMs();
+    const later = [
+      this.#waitsUntilMs,
+      this.#orders.nextMs,
+      this.#queue.first?.expiresAtMs ?? nowMs,
+      ...[...this.#sent].map(({ slowAtMs }) => slowAtMs),
+      nowMs + longestMs,
+    ].filter((atMs) => atMs > nowMs);
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, Math.max(1, untilMs - this.#nowMs()));
+      const timer = setTimeout(resolve, Math.max(1, Math.min(...later) - nowMs));
       this.#wake = () => {
         clearTimeout(timer);
         resolve();
@@ -108,25 +137,49 @@ export class Delivery {
     });
   }
 
-  /** Sends them. Returns how long to wait before the request after it. */
-  async #send(entries: readonly Entry[]): Promise<number> {
+  /** What expires before it may be sent is rejected at once: there is no other try. */
+  #rejectLate(): void {
+    const nowMs = this.#nowMs();
+    const { first } = this.#queue;
+    const isLate = first !== undefined && first.expiresAtMs <= nowMs;
+    if (!isLate && nowMs >= this.#waitsUntilMs && this.#orders.areFree) return;
+    const out = new Set([...this.#sent].flatMap(({ entries }) => entries));
+    this.#orders.keep(new Set(this.#queue.entries.map(({ order }) => order)));
+    for (const entry of this.#queue.entries) {
+      const held = this.#orders.holdOf(entry.order);
+      const untilMs = Math.max(nowMs, this.#waitsUntilMs, held?.untilMs ?? 0);
+      if (entry.expiresAtMs > untilMs || (out.has(entry) && entry.expiresAtMs > nowMs)) continue;
+      // A refusal says that it was not published.
+      const error = held?.error ?? (nowMs < this.#waitsUntilMs ? this.#lastError : undefined);
+      const isRefused = error !== undefined && error.code !== 'unreachable';
+      const isUnsure = entry.isUnsure || out.has(entry);
+      reject(entry, isRefused && !isUnsure ? error : this.#timedOut(isUnsure));
+    }
+    this.#queue.prune();
+  }
+
+  /** Sends them, and sees to what is to be sent again. */
+  async #send(entries: readonly Entry[]): Promise<void> {
     const results = await this.#request(entries);
     if (!(results instanceof PublishError)) {
       this.#failures = 0;
       this.#lastError = undefined;
+      this.#orders.answered(entries);
       this.#settle(entries, results);
-      return 0;
-    }
-    if (results.code === 'frame_too_large' && entries.length > 1) {
+    } else if (results.code === 'frame_too_large' && entries.length > 1) {
       this.#batchMaxBytes = Math.max(1, Math.floor(bodyBytes(entries) / 2));
-      return 0;
-    }
-    if (!results.retry) {
+    } else if (!results.retry) {
+      this.#orders.answered(entries);
       for (const entry of entries) reject(entry, results);
-      return 0;
+    } else if (!entries.every(({ isSettled }) => isSettled)) {
+      this.#lastError = results;
+      const { cause, code } = results;
+      const isLate = cause instanceof NoAnswer && cause.isLate;
+      if (isLate) this.#orders.isolate(entries);
+      if (isLate || (entries.length === 1 && !ofAll.has(code)))
+        this.#orders.hold(new Map(entries.map(({ order }) => [order, results])));
+      else this.#waitsUntilMs = this.#nowMs() + this.#waitAfter(results);
     }
-    this.#lastError = results;
-    return this.#waitAfter(results);
   }
 
   /** Gives each entry its result, and holds the orders of those that are to be sent again. */
@@ -143,18 +196,8 @@ export class Delivery {
       } else if (result.retry && !taken.has(entry.order)) again.set(entry.order, result);
       else reject(entry, result);
     }
-    for (const order of taken) if (!again.has(order)) this.#held.delete(order);
-    this.#hold(again);
-  }
-
-  /** All for the same time, unless the gateway says otherwise, so that they go together again. */
-  #hold(orders: ReadonlyMap<string, PublishError>): void {
-    const failures =
-      Math.max(0, ...[...orders.keys()].map((order) => this.#held.get(order)?.failures ?? 0)) + 1;
-    const waitMs = backoffMs(failures);
-    const nowMs = this.#nowMs();
-    for (const [order, error] of orders)
-      this.#held.set(order, { untilMs: nowMs + (error.retryAfterMs ?? waitMs), failures, error });
+    for (const order of taken) if (!again.has(order)) this.#orders.release(order);
+    this.#orders.hold(again);
   }
 
   #waitAfter({ retryAfterMs, cause }: PublishError): number {
@@ -172,7 +215,7 @@ export class Delivery {
     let timer: NodeJS.Timeout | undefined;
     const look = () => {
       const nowMs = this.#nowMs();
-      for (const entry of this.#queue.expiring(nowMs)) reject(entry, this.#timedOut(true));
+      for (const entry of entries) if (entry.expiresAtMs <= nowMs) reject(entry, this.#timedOut(true));
       const next = entries.find(({ isSettled }) => !isSettled);
       if (next === undefined) given.abort();
       else timer = setTimeout(look, Math.max(1, next.expiresAtMs - nowMs));
@@ -214,28 +257,11 @@ export class Delivery {
     }
   }
 
-  /** What expires before the wait is over is rejected at once: there is no other try. */
-  async #wait(ms: number): Promise<void> {
-    const error = this.#lastError as PublishError;
-    for (const entry of this.#queue.expiring(this.#nowMs() + ms)) {
-      // A refusal says that it was not published.
-      const isRefused = !entry.isUnsure && error.code !== 'unreachable';
-      reject(entry, isRefused ? error : this.#timedOut(entry.isUnsure));
-    }
-    this.#queue.prune();
-    if (this.#queue.size > 0) await new Promise((resolve) => setTimeout(resolve, ms));
-  }
-
   #timedOut(isUnsure: boolean): PublishError {
     const { totalTimeoutMs } = this.#settings;
     const known = isUnsure ? 'whether it was published is unknown' : 'it was not published';
     return localError('timed_out', `not acknowledged within ${totalTimeoutMs} ms: ${known}`, this.#lastError);
   }
-}
-
-function backoffMs(failures: number): number {
-  const mostMs = Math.min(maxWaitMs, firstWaitMs * 2 ** Math.min(failures - 1, 16));
-  return mostMs * (0.5 + Math.random() / 2);
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

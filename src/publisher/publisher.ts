@@ -41,8 +41,8 @@ export interface UserPublished extends Published {
 type Target = Pick<Entry, 'method' | 'path' | 'order'>;
 
 /**
- * Publishes to a gateway over HTTP: over one connection that is kept alive, in batches while a request is out, and
- * again where a request failed, until `totalTimeoutMs`. Each promise settles with the position of its publication, or
+ * Publishes to a gateway over HTTP: over a connection that is kept alive, in batches while a request is out, and again
+ * where a request failed, until `totalTimeoutMs`. Each promise settles with the position of its publication, or
  * rejects with a `PublishError` of its own. Publications to one topic are published in the order of the calls.
  */
 export class Publisher {

@@ -1,3 +1,4 @@
+import type { Orders } from './orders.ts';
 import { localError, type PublishError } from './publish-error.ts';
 
 /** A request to the gateway that is to be acknowledged. */
@@ -55,18 +56,19 @@ export class Queue {
 
   /**
    * The next ones that can go in one request, without taking them out: those of the first one's path, if that takes
-   * batches, up to these limits, and at least one. None of those whose order is held.
+   * batches, up to these limits, and at least one. Only those whose order may be sent now, with the others.
    */
   next(
     batchPath: string,
     maxEntries: number,
     maxBytes: number,
-    isHeld: (order: string) => boolean,
+    orders: Pick<Orders, 'mayBeSent' | 'mayShare'>,
   ): readonly Entry[] {
     const next: Entry[] = [];
     let bytes = 0;
     for (const entry of this.#entries) {
-      if (isHeld(entry.order)) continue;
+      if (!orders.mayBeSent(entry.order)) continue;
+      if (next[0] !== undefined && !orders.mayShare(next[0].order, entry.order)) continue;
       bytes += entry.body.length + 1;
       const isMore = entry.path !== batchPath || next.length === maxEntries || bytes >= maxBytes;
       if (next.length > 0 && isMore) break;
@@ -87,11 +89,5 @@ export class Queue {
       if (isSettled) this.#bytes -= body.length;
       return !isSettled;
     });
-  }
-
-  /** Entries that expire before or at this time. */
-  expiring(atMs: number): readonly Entry[] {
-    const end = this.#entries.findIndex(({ expiresAtMs }) => expiresAtMs > atMs);
-    return end === -1 ? [...this.#entries] : this.#entries.slice(0, end);
   }
 }

@@ -500,3 +500,76 @@ describe('the options', () => {
     await expect.poll(() => codes).toEqual(['invalid_topic']);
   });
 });
+
+describe('a slow gateway', () => {
+  /** Requests with this topic get no answer until it is released. */
+  function stick(stuck: string) {
+    let isStuck = true;
+    const waiting: (() => void)[] = [];
+    front.intercept = (incoming, response) => {
+      if (!isStuck) return false;
+      void text(incoming).then(async (body) => {
+        if (isStuck && body.includes(`"${stuck}"`))
+          await new Promise<void>((resolve) => waiting.push(resolve));
+        const { method = '', url } = incoming;
+        const headers = { 'content-type': 'application/json' };
+        const answer = await fetch(`${gateway.url}${url}`, { method, headers, body });
+        response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text());
+      });
+      return true;
+    };
+    return () => {
+      isStuck = false;
+      for (const release of waiting) release();
+    };
+  }
+
+  it('holds up the topics of the request that it does not answer, and no others; each keeps its order', async () => {
+    const release = stick(`${topic}-stuck`);
+    const publisher = publisherOf();
+    const stuck = publisher.publish(`${topic}-stuck`, 't', 0);
+    await expect.poll(() => front.requests.length).toBe(1);
+    const later = publisher.publish(`${topic}-stuck`, 't', 1);
+    for (let n = 0; n < 3; n++) await publishAll(publisher, 2, `${topic}-${n}`);
+    release();
+    expect((await Promise.all([stuck, later])).map(({ offset }) => offset)).toEqual([1, 2]);
+    expect(await dataOf(`${topic}-stuck`)).toEqual([0, 1]);
+    for (let n = 0; n < 3; n++) expect(await dataOf(`${topic}-${n}`)).toEqual([0, 1]);
+  });
+
+  it('gets alone what it did not answer in time, so that the others of that request go on', async () => {
+    const release = stick(`${topic}-stuck`);
+    const publisher = publisherOf({ requestTimeoutMs: 400 });
+    const stuck = publisher.publish(`${topic}-stuck`, 't', 0);
+    const others = numbers(3).map((n) => publisher.publish(`${topic}-${n}`, 't', n));
+    await Promise.all(others);
+    release();
+    expect((await stuck).offset).toBe(1);
+  });
+
+  it('has at most four requests at once', async () => {
+    let out = 0;
+    let most = 0;
+    const waiting: (() => void)[] = [];
+    front.intercept = (_, response) => {
+      most = Math.max(most, ++out);
+      waiting.push(() => {
+        out--;
+        response.writeHead(200).end('{"epoch":"e","offset":1}');
+      });
+      return true;
+    };
+    const publisher = publisherOf();
+    const published: Promise<unknown>[] = [];
+    for (let n = 0; n < 6; n++) {
+      published.push(publisher.publish(`${topic}-${n}`, 't', n));
+      await expect.poll(() => out, { timeout: 5000 }).toBe(Math.min(n + 1, 4));
+    }
+    // Longer than a request takes to be slow.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(most).toBe(4);
+    front.intercept = () => false;
+    for (const release of waiting) release();
+    await Promise.all(published);
+  });
+});
