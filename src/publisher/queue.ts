@@ -1,4 +1,3 @@
-import type { Orders } from './orders.ts';
 import { localError, type PublishError } from './publish-error.ts';
 
 /** A request to the gateway that is to be acknowledged. */
@@ -17,6 +16,12 @@ export interface Entry {
   /** A request with it had no answer: whether it was published is unknown. */
   isUnsure: boolean;
   isSettled: boolean;
+}
+
+/** Which orders may be sent now, and which of them in one request. */
+export interface SendingOrders {
+  mayBeSent(order: string): boolean;
+  mayShare(order: string, other: string): boolean;
 }
 
 export interface QueueLimits {
@@ -58,12 +63,7 @@ export class Queue {
    * The next ones that can go in one request, without taking them out: those of the first one's path, if that takes
    * batches, up to these limits, and at least one. Only those whose order may be sent now, with the others.
    */
-  next(
-    batchPath: string,
-    maxEntries: number,
-    maxBytes: number,
-    orders: Pick<Orders, 'mayBeSent' | 'mayShare'>,
-  ): readonly Entry[] {
+  next(batchPath: string, maxEntries: number, maxBytes: number, orders: SendingOrders): readonly Entry[] {
     const next: Entry[] = [];
     let bytes = 0;
     for (const entry of this.#entries) {
