@@ -2,7 +2,7 @@ import type { ErrorCode } from '../errors.ts';
 import type { MetricValues } from '../metrics/together.ts';
 import type { Position, PublishFields } from '../protocol/frames.ts';
 import type { AppendRequest, Numbering } from '../topics/engine.ts';
-import type { PackedPublication, PackedTopic } from './packed.ts';
+import type { PackedTopic } from './packed.ts';
 import type { SeatCalls } from './seats.ts';
 import type { WorkerEvent } from './told-events.ts';
 
@@ -40,7 +40,8 @@ export interface EngineCalls {
 /** What the engine tells its workers. */
 export interface EngineNews {
   topic(topic: readonly [name: string, stored: PackedTopic]): void;
-  appended(news: readonly [topic: string, epoch: string, publications: readonly PackedPublication[]]): void;
+  /** As `packAppended` makes it. */
+  appended(news: Uint8Array): void;
   reset(news: readonly [topic: string, epoch: string, offset: number, stored: PackedTopic | undefined]): void;
   /** The content of this topic is gone. */
   forgotten(news: readonly [topic: string, forgottenSeq: number]): void;

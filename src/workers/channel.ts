@@ -1,26 +1,50 @@
 import type { Duplex } from 'node:stream';
 import { deserialize, serialize } from 'node:v8';
 
-const lengthBytes = 4;
+/** Of a message: the length of what follows, 32 bits little-endian, and its kind. */
+const headBytes = 5;
+/** A structured clone, or bytes with a name, which cost neither side one. */
+const kinds = { clone: 0, bytes: 1 } as const;
 
-/** One message as it travels: its length, 32 bits little-endian, and its structured clone. */
+/** One message as it travels. */
 export function encodeMessage(message: unknown): Buffer {
-  const body = serialize(message);
-  const bytes = Buffer.allocUnsafe(lengthBytes + body.length);
-  bytes.writeUInt32LE(body.length, 0);
-  body.copy(bytes, lengthBytes);
+  return withHead(kinds.clone, serialize(message));
+}
+
+/** `name`: ASCII. */
+export function encodeBytes(name: string, body: Uint8Array): Buffer {
+  const named = Buffer.allocUnsafe(1 + name.length + body.length);
+  named[0] = name.length;
+  named.write(name, 1, 'latin1');
+  named.set(body, 1 + name.length);
+  return withHead(kinds.bytes, named);
+}
+
+function withHead(kind: number, body: Buffer): Buffer {
+  const bytes = Buffer.allocUnsafe(headBytes + body.length);
+  bytes.writeUInt32LE(body.length + 1, 0);
+  bytes[4] = kind;
+  body.copy(bytes, headBytes);
   return bytes;
+}
+
+/** What is done with what comes. */
+export interface ChannelListener {
+  message(message: unknown): void;
+  bytes(name: string, body: Buffer): void;
 }
 
 /**
  * Messages between two processes of one gateway, in order, over a socket that both trust. Messages of one turn leave
- * together. Byte arrays in a received message are views of what was read: to be kept if wanted, but not changed.
+ * together. Bytes in a received message are views of what was read: to be kept if wanted, but not changed.
  */
 export class Channel {
   readonly #socket: Duplex;
   #parts: Buffer[] = [];
   #buffered = 0;
-  #isCorked = false;
+  /** Messages of this turn. */
+  #outgoing: Buffer[] = [];
+  #outgoingBytes = 0;
 
   constructor(socket: Duplex) {
     this.#socket = socket;
@@ -30,33 +54,28 @@ export class Channel {
 
   /** Bytes that the other process has not taken yet. */
   get unsentBytes(): number {
-    return this.#socket.writableLength;
+    return this.#socket.writableLength + this.#outgoingBytes;
   }
 
-  /** From now on each message that comes is given to `receive`. */
-  listen(receive: (message: unknown) => void): void {
-    this.#socket.on('data', (chunk: Buffer) => this.#read(chunk, receive));
+  /** From now on each message that comes is given to the listener. */
+  listen(listener: ChannelListener): void {
+    this.#socket.on('data', (chunk: Buffer) => this.#read(chunk, listener));
   }
 
   send(message: unknown): void {
     this.sendEncoded(encodeMessage(message));
   }
 
-  /** `bytes`: what `encodeMessage` returned; several channels may be sent the same. */
+  /** `bytes`: what `encodeMessage` or `encodeBytes` returned; several channels may be sent the same. */
   sendEncoded(bytes: Buffer): void {
-    if (!this.#isCorked) {
-      this.#isCorked = true;
-      this.#socket.cork();
-      process.nextTick(() => {
-        this.#isCorked = false;
-        this.#socket.uncork();
-      });
-    }
-    this.#socket.write(bytes);
+    if (this.#outgoing.length === 0) process.nextTick(() => this.#flush());
+    this.#outgoing.push(bytes);
+    this.#outgoingBytes += bytes.length;
   }
 
   /** Resolves once the other process has taken what was sent so far. */
   async flushed(): Promise<void> {
+    this.#flush();
     if (this.#socket.writableLength === 0 || this.#socket.destroyed) return;
     await new Promise<void>((resolve) => this.#socket.write(Buffer.alloc(0), () => resolve()));
   }
@@ -65,17 +84,31 @@ export class Channel {
     this.#socket.destroy();
   }
 
-  #read(chunk: Buffer, receive: (message: unknown) => void): void {
+  #flush(): void {
+    const outgoing = this.#outgoing;
+    this.#outgoing = [];
+    this.#outgoingBytes = 0;
+    if (outgoing.length > 1) this.#socket.cork();
+    for (const bytes of outgoing) this.#socket.write(bytes);
+    if (outgoing.length > 1) this.#socket.uncork();
+  }
+
+  #read(chunk: Buffer, listener: ChannelListener): void {
     this.#parts.push(chunk);
     this.#buffered += chunk.length;
-    while (this.#buffered >= lengthBytes) {
-      const first = this.#joined(lengthBytes);
-      const end = lengthBytes + first.readUInt32LE(0);
+    while (this.#buffered >= headBytes) {
+      const first = this.#joined(headBytes);
+      const end = headBytes - 1 + first.readUInt32LE(0);
       if (this.#buffered < end) return;
       const bytes = this.#joined(end);
       this.#parts[0] = bytes.subarray(end);
       this.#buffered -= end;
-      receive(deserialize(bytes.subarray(lengthBytes, end)));
+      const body = bytes.subarray(headBytes, end);
+      if (bytes[4] === kinds.clone) listener.message(deserialize(body));
+      else {
+        const nameEnd = 1 + (body[0] as number);
+        listener.bytes(body.toString('latin1', 1, nameEnd), body.subarray(nameEnd));
+      }
     }
   }
 

@@ -6,7 +6,7 @@ import type { Topic } from '../topics/topic.ts';
 import type { EngineCalls, EngineFacts, EngineNews, PackedOutcome, PackedRequest } from './calls.ts';
 import { encodeTold, type Handlers, type Link } from './link.ts';
 import { fromMachineMs } from './machine-clock.ts';
-import { pack, packTopic } from './packed.ts';
+import { packAppended, packTopic } from './packed.ts';
 
 type EngineLink = Link<EngineCalls, EngineNews>;
 
@@ -111,7 +111,7 @@ export class EngineHub {
   }
 
   #appended(topic: string, epoch: string, publications: readonly StoredPublication[]): void {
-    if (this.#members.size > 0) this.#tell('appended', [topic, epoch, publications.map(pack)], topic);
+    if (this.#members.size > 0) this.#tell('appended', packAppended(topic, epoch, publications), topic);
   }
 
   /** Tells each worker but `except`; of a topic only those that were told what it held before. Encodes once. */

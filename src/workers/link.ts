@@ -1,5 +1,5 @@
 import { SluiceError } from '../errors.ts';
-import { type Channel, encodeMessage } from './channel.ts';
+import { type Channel, encodeBytes, encodeMessage } from './channel.ts';
 
 /** What one side of a link may ask the other: name -> what it is asked with, and what it returns. */
 export type Calls<C> = { readonly [N in keyof C]: (body: never) => unknown };
@@ -27,8 +27,9 @@ type Message =
   | readonly [kind: 'reply', id: number, reply: unknown]
   | readonly [kind: 'failed', id: number, error: WireError];
 
-/** A message to be told over several links. */
+/** A message to be told over several links. Bytes travel as they are. */
 export function encodeTold(name: string, body: unknown): Buffer {
+  if (body instanceof Uint8Array) return encodeBytes(name, body);
   return encodeMessage(['tell', name, body] satisfies Message);
 }
 
@@ -50,11 +51,16 @@ export class Link<Mine extends Calls<Mine>, Theirs extends Calls<Theirs>> {
   /** From now on the other side's questions and news are handled. */
   listen(handlers: Handlers<Mine>): void {
     this.#handlers = handlers;
-    this.channel.listen((message) => this.#receive(message as Message));
+    this.channel.listen({
+      message: (message) => this.#receive(message as Message),
+      bytes: (name, body) => {
+        if (this.#closedBy === undefined) this.#handle(name, body);
+      },
+    });
   }
 
   tell<N extends keyof Theirs & string>(name: N, body: Parameters<Theirs[N]>[0]): void {
-    if (this.#closedBy === undefined) this.channel.send(['tell', name, body] satisfies Message);
+    if (this.#closedBy === undefined) this.channel.sendEncoded(encodeTold(name, body));
   }
 
   /** Rejects with what the other side throws, or with the reason of `close`. */

@@ -4,7 +4,9 @@ import type { StoredTopic } from '../topics/engine.ts';
 import { StoredPublication } from '../topics/publication.ts';
 import { fromMachineMs, toMachineMs } from './machine-clock.ts';
 
-/** A publication between processes: its encoding, and what that does not say. */
+const nothing = Buffer.alloc(0);
+
+/** A publication of a topic that a worker is told: its encoding, and what that does not say. */
 export type PackedPublication = readonly [
   encoded: Uint8Array,
   seq: number,
@@ -19,8 +21,89 @@ export type PackedTopic = Omit<StoredTopic, 'publications' | 'state'> & {
   readonly state: readonly PackedPublication[];
 };
 
-/** The encoding is made once, here, and shared by all who read the message. */
-export function pack(publication: StoredPublication): PackedPublication {
+/** What was appended to one topic. */
+export interface Appended {
+  readonly topic: string;
+  readonly epoch: string;
+  readonly publications: readonly StoredPublication[];
+}
+
+/** Of a publication, before its encoding: three doubles, and the length of what the encoding does not hold. */
+const recordHeadBytes = 28;
+
+/**
+ * News of a topic as bytes: every commit is told to every worker, and structured clones cost several times as much.
+ * Numbers are little-endian. The lengths of topic and epoch in two bytes each, then both, which are ASCII. Then of each
+ * publication `seq`, both times, the lengths of `apart` and of the encoding, `apart` as JSON, and the encoding.
+ */
+export function packAppended(
+  topic: string,
+  epoch: string,
+  publications: readonly StoredPublication[],
+): Uint8Array {
+  const records = publications.map((publication) => ({
+    publication,
+    encoded: publication.encoded(protobufCodec),
+    apart: publication.apart === undefined ? nothing : Buffer.from(JSON.stringify(publication.apart)),
+  }));
+  const headBytes = 4 + topic.length + epoch.length;
+  const bytes = Buffer.allocUnsafe(
+    records.reduce(
+      (sum, { apart, encoded }) => sum + recordHeadBytes + 4 + apart.length + encoded.length,
+      headBytes,
+    ),
+  );
+  bytes.writeUInt16LE(topic.length, 0);
+  bytes.writeUInt16LE(epoch.length, 2);
+  bytes.write(topic, 4, 'latin1');
+  bytes.write(epoch, 4 + topic.length, 'latin1');
+  let at = headBytes;
+  for (const { publication, encoded, apart } of records) {
+    const { seq, publishedAtMs, acceptedAtMs } = publication;
+    bytes.writeDoubleLE(seq, at);
+    bytes.writeDoubleLE(publishedAtMs, at + 8);
+    bytes.writeDoubleLE(acceptedAtMs === 0 ? 0 : toMachineMs(acceptedAtMs), at + 16);
+    bytes.writeUInt32LE(apart.length, at + 24);
+    bytes.writeUInt32LE(encoded.length, at + recordHeadBytes);
+    at += recordHeadBytes + 4;
+    bytes.set(apart, at);
+    bytes.set(encoded, at + apart.length);
+    at += apart.length + encoded.length;
+  }
+  return bytes;
+}
+
+/** The bytes of the publications are views of `packed`. */
+export function unpackAppended(packed: Uint8Array): Appended {
+  const bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.length);
+  const epochAt = 4 + bytes.readUInt16LE(0);
+  let at = epochAt + bytes.readUInt16LE(2);
+  const topic = bytes.toString('latin1', 4, epochAt);
+  const epoch = bytes.toString('latin1', epochAt, at);
+  const publications: StoredPublication[] = [];
+  while (at < bytes.length) {
+    const acceptedAtMs = bytes.readDoubleLE(at + 16);
+    const apartAt = at + recordHeadBytes + 4;
+    const encodedAt = apartAt + bytes.readUInt32LE(at + 24);
+    const end = encodedAt + bytes.readUInt32LE(at + recordHeadBytes);
+    publications.push(
+      StoredPublication.decoded(
+        topic,
+        new Uint8Array(bytes.buffer, bytes.byteOffset + encodedAt, end - encodedAt),
+        bytes.readDoubleLE(at),
+        bytes.readDoubleLE(at + 8),
+        encodedAt === apartAt
+          ? undefined
+          : (JSON.parse(bytes.toString('utf8', apartAt, encodedAt)) as BesideFields),
+        acceptedAtMs === 0 ? 0 : fromMachineMs(acceptedAtMs),
+      ),
+    );
+    at = end;
+  }
+  return { topic, epoch, publications };
+}
+
+function pack(publication: StoredPublication): PackedPublication {
   const { seq, publishedAtMs, acceptedAtMs, apart } = publication;
   return [
     publication.encoded(protobufCodec),
@@ -31,7 +114,7 @@ export function pack(publication: StoredPublication): PackedPublication {
   ];
 }
 
-export function unpack(
+function unpack(
   topic: string,
   [encoded, seq, publishedAtMs, acceptedAtMs, apart]: PackedPublication,
 ): StoredPublication {

@@ -14,7 +14,7 @@ import type { StoredPublication } from '../topics/publication.ts';
 import type { EngineCalls, EngineFacts, EngineNews, PackedOutcome, PackedRequest } from './calls.ts';
 import type { Handlers, Link } from './link.ts';
 import { toMachineMs } from './machine-clock.ts';
-import { type PackedTopic, unpack, unpackTopic } from './packed.ts';
+import { type PackedTopic, unpackAppended, unpackTopic } from './packed.ts';
 
 /** Bytes of publishes that the parent has not read yet. With more of them publishes are refused. */
 const unsentMaxBytes = 64 * 2 ** 20;
@@ -60,9 +60,9 @@ export class WorkerEngine implements Engine {
   /** How the news of the parent are handled. */
   readonly news: Handlers<EngineNews> = {
     topic: ([name, stored]) => this.#store(name, stored),
-    appended: ([topic, epoch, packed]) =>
+    appended: (packed) =>
       this.#hear(() => {
-        const publications = packed.map((each) => unpack(topic, each));
+        const { topic, epoch, publications } = unpackAppended(packed);
         const { offset, seq } = publications.at(-1) as StoredPublication;
         this.#seq = seq;
         const known = this.#heads.get(topic) ?? this.#idle.get(topic);

@@ -26,6 +26,7 @@ export class RedisCounts implements NodeCounts {
   #full: ReadonlyMap<string, number> = new Map();
   #version = '';
   #server: Server | undefined;
+  #isAway = true;
   #telling: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -34,6 +35,10 @@ export class RedisCounts implements NodeCounts {
   }
 
   set(key: string, count: number, limit: number): void {
+    if (this.#isAway && count === 0) {
+      this.#forget(key);
+      return;
+    }
     const known = this.#own.get(key);
     if (known === undefined) this.#own.set(key, { count, limit, told: 0 });
     else Object.assign(known, { count, limit });
@@ -55,14 +60,17 @@ export class RedisCounts implements NodeCounts {
 
   /** The server knows this node from now on, and may know something else of it than is so. */
   async joined(server: Server): Promise<void> {
+    this.#isAway = false;
     await this.#tellAnew(server);
     this.#server = server;
   }
 
   /** The server is away: each node knows of its own. */
   lost(): void {
+    this.#isAway = true;
     this.#server = undefined;
     this.#full = new Map();
+    for (const [key, { count }] of this.#own) if (count === 0) this.#forget(key);
   }
 
   /** Once a second. Takes away what nodes have counted that are gone. Rejects where the server can't be told. */
@@ -121,6 +129,11 @@ export class RedisCounts implements NodeCounts {
       if (known.full !== undefined) this.#full = known.full;
       this.#version = known.version;
     } while (this.#changed.size > 0);
+  }
+
+  #forget(key: string): void {
+    this.#own.delete(key);
+    this.#changed.delete(key);
   }
 
   #take(): Counted[] {

@@ -114,4 +114,10 @@ test('are told anew to a Redis that has lost them, and count for their own node 
   expect([await elsewhere(a), await elsewhere(b), await elsewhere(a)]).toEqual([0, 2, limit]);
   a.lost();
   expect(await elsewhere(a)).toBe(0);
+  a.set('k', 0, limit);
+  a.set('come and gone', 1, limit);
+  a.set('come and gone', 0, limit);
+  a.set('here', 1, limit);
+  await a.joined(server);
+  expect([a.elsewhere('k'), await totals()]).toEqual([limit, { k: String(limit), here: '1' }]);
 });
