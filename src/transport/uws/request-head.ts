@@ -15,6 +15,7 @@ class UwsRequestHead implements RequestHead {
   private readonly response: HttpResponse;
   private readonly request: HttpRequest;
   private peer: string | undefined;
+  private lines: ReadonlyMap<string, string> | undefined;
 
   constructor(response: HttpResponse, request: HttpRequest, ids: RequestIds) {
     this.method = request.getCaseSensitiveMethod();
@@ -53,11 +54,18 @@ class UwsRequestHead implements RequestHead {
 
   /** `getHeader` knows the first line only, and a proxy may have added its own below one that the client made up. */
   headerLines(name: string): string {
-    const lines: string[] = [];
-    this.request.forEach((each, value) => {
-      if (each === name) lines.push(value);
+    this.lines ??= this.allLines();
+    return this.lines.get(name) ?? '';
+  }
+
+  /** Once a request: each header is a call from native code, and together they take 30 us. */
+  private allLines(): ReadonlyMap<string, string> {
+    const lines = new Map<string, string>();
+    this.request.forEach((name, value) => {
+      const before = lines.get(name);
+      lines.set(name, before === undefined ? value : `${before},${value}`);
     });
-    return lines.join(',');
+    return lines;
   }
 
   headerNames(): readonly string[] {
