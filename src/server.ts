@@ -154,17 +154,18 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     occupancy: (news, from) => told?.occupancy?.heard(from, news),
     replaced: ([session, client]) => serving.polls.replaced(session, client),
   };
+  const strangers = new Strangers(log);
   const hearOf = {
     gone: (node: string) => {
       presence.peerGone(node);
       told?.occupancy?.gone(node);
     },
     came: () => {
-      void presence.learn();
+      void presence.learn().catch((error: Error) => strangers.ignore(`members: ${error.message}`, 'others'));
       told?.occupancy?.came();
     },
   };
-  site?.serve(metrics, { handlers, strangers: new Strangers(log), ...hearOf });
+  site?.serve(metrics, { handlers, strangers, ...hearOf });
   line?.listen({ ...answeredBy(handlers), ...hearOf });
 
   const listeners = await broker

@@ -72,7 +72,9 @@ export async function accounted(options: AccountedOptions, disturb: () => Promis
     const reports = await Promise.all(groups.map(({ worker }) => worker.call('finish')));
     for (const { errors } of reports)
       for (const [error, times] of Object.entries(errors)) say(`${times} x ${error}`);
-    const { refused, unanswered } = await publisher.call('finish');
+    const { refused, unanswered, firstRefusal } = await publisher.call('finish');
+    if (firstRefusal !== undefined) say(firstRefusal);
+    if (unanswered > 0) say(`${unanswered} publishes were never answered`);
     const comparison = keep(new Worker<ComparisonCalls>(new URL('./comparison.ts', import.meta.url)));
     const paths = groups.map(({ path }) => path);
     return {
