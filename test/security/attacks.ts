@@ -107,6 +107,7 @@ export const attacks: readonly Row[] = [
     attack: 'Hosts and origins that only look like this machine',
     tests: [
       [requests, 'and not where its Host only looks like it'],
+      [requests, 'and not where it has two'],
       [requests, 'and not where a page of another origin sends it'],
     ],
   },

@@ -64,10 +64,20 @@ describe('a request is this machine’s own', () => {
       '::1',
       '[::ffff:127.0.0.1]',
     ],
-    ...['localhost\r\nHost: evil.example', 'evil.example\r\nHost: localhost', ''],
+    '',
   ])('and not where its Host only looks like it: %j', async (host) => {
     expect(await answersTo(publishWith(host))).toMatchObject({ statuses: [403], published: 0 });
   });
+
+  // The binary for Node 20 is an older one; those for 22 and later refuse two lines of Host by themselves.
+  const refusal = process.versions.modules === '115' ? 403 : 400;
+
+  test.each(['localhost\r\nHost: evil.example', 'evil.example\r\nHost: localhost'])(
+    'and not where it has two: %j',
+    async (hosts) => {
+      expect(await answersTo(publishWith(hosts))).toMatchObject({ statuses: [refusal], published: 0 });
+    },
+  );
 
   test.each([
     ...[

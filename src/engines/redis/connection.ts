@@ -126,6 +126,8 @@ function commonOptions(
     ...(kind === 'sentinel' && username !== undefined && { username }),
     ...(kind === 'sentinel' && password !== undefined && { password }),
     connectionName: `sluice-${role}`,
+    // `CLIENT SETINFO` is a right of its own, which Redis before 7.2 does not know and later ones log the lack of.
+    disableClientInfo: true,
     retryStrategy: never,
     maxRetriesPerRequest: 0,
     maxLoadingRetryTime: timeoutMs,
