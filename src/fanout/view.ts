@@ -28,6 +28,9 @@ export class View {
   #dictionary: AnnouncedDictionary | undefined;
   #patternNumber = 0;
   readonly #waiting = new Map<Feed, number>();
+  /** Those of them whose topics began anew, and the earliest commit of these since there were any. */
+  readonly #begunAnew = new Set<Feed>();
+  #begunAnewSeq = Number.POSITIVE_INFINITY;
   readonly #feeds = new Map<Topic, Feed>();
 
   constructor(id: number, options: ViewOptions) {
@@ -120,7 +123,7 @@ export class View {
 
   removeFeed(feed: Feed): void {
     this.#feeds.delete(feed.topic);
-    this.#waiting.delete(feed);
+    this.lacksNothing(feed);
   }
 
   // ---- patterns
@@ -148,19 +151,27 @@ export class View {
     if (this.isPattern && !this.#waiting.has(feed)) this.#waiting.set(feed, seq);
   }
 
-  /** The members lack the feed from this commit on, and nothing before: its topic began anew. */
+  /**
+   * The topic of the feed began anew, and this commit is its last before. It may be older than what others wait from.
+   * A feed that waits already keeps its place, as they are in the order of their commits.
+   */
   lacksAnew(feed: Feed, seq: number): void {
-    if (this.isPattern) this.#waiting.set(feed, seq);
+    if (!this.isPattern) return;
+    this.lacks(feed, seq);
+    this.#begunAnew.add(feed);
+    this.#begunAnewSeq = Math.min(this.#begunAnewSeq, seq);
   }
 
   /** The members have been sent all coverage of the feed. */
   lacksNothing(feed: Feed): void {
     this.#waiting.delete(feed);
+    if (this.#begunAnew.delete(feed) && this.#begunAnew.size === 0)
+      this.#begunAnewSeq = Number.POSITIVE_INFINITY;
   }
 
   /** The members have been sent everything up to this commit, where `newest` is the newest of all. */
   sentSeq(newest: number): number {
-    for (const seq of this.#waiting.values()) return seq - 1;
+    for (const seq of this.#waiting.values()) return Math.min(seq, this.#begunAnewSeq) - 1;
     return newest;
   }
 }
