@@ -40,7 +40,7 @@ export class Ahead {
   had({ view, feed, epoch, after, upto }: OutFrame): HadOf {
     if (this.#seqs.size === 0 || feed === undefined) return 'nothing';
     const seq = this.#seqs.get(view);
-    if (seq === undefined || epoch !== feed.topic.epoch) return 'nothing';
+    if (seq === undefined || !isOf(feed, epoch)) return 'nothing';
     const offset = hadOf(feed.topic, seq);
     if (offset > after) return offset >= upto ? 'all' : 'some';
     if (!view.isPattern || view.sentSeq(seq) >= seq) this.#seqs.delete(view);
@@ -57,11 +57,18 @@ export class Ahead {
     const lacking = new Map(lost);
     for (const feed of view.isPattern ? [...view.waiting.keys(), ...lost.keys()] : view.feeds.values()) {
       const { epoch, offset } = lost.get(feed) ?? { epoch: feed.epoch, offset: feed.position };
-      if (feed.view === view && epoch === feed.topic.epoch)
-        lacking.set(feed, { epoch, offset: Math.max(offset, hadOf(feed.topic, seq)) });
+      if (feed.view !== view || !isOf(feed, epoch)) continue;
+      const had = hadOf(feed.topic, seq);
+      if (had > offset) lacking.set(feed, { epoch: feed.topic.epoch, offset: had });
+      else lacking.set(feed, { epoch, offset });
     }
     return lacking;
   }
+}
+
+/** The epoch is the topic's own, or the one before its first publication, which has no offsets. */
+function isOf({ topic }: Feed, epoch: string): boolean {
+  return epoch === topic.epoch || epoch === '';
 }
 
 /** Up to this offset a session has had the topic that has had everything up to this commit. 0: it can't be known. */
@@ -69,11 +76,9 @@ export function hadOf({ ring }: Topic, seq: number): number {
   return ring.evictedSeq > seq ? 0 : ring.offsetAtSeq(seq);
 }
 
-/** A session that goes live in a pattern has everything of all topics. */
+/** A session that goes live in a pattern has everything of all topics, also of those that are new to its members. */
 function patternSeq({ waiting }: View, newest: number): number | undefined {
-  if (waiting.size === 0) return undefined;
-  for (const { epoch, topic } of waiting.keys()) if (epoch !== topic.epoch) return undefined;
-  return newest;
+  return waiting.size === 0 ? undefined : newest;
 }
 
 function topicSeq({ feeds }: View, backlog: Backlog | undefined, newest: number): number | undefined {
