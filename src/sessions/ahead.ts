@@ -83,8 +83,9 @@ function patternSeq({ waiting }: View, newest: number): number | undefined {
 
 function topicSeq({ feeds }: View, backlog: Backlog | undefined, newest: number): number | undefined {
   if (!(backlog instanceof TopicBacklog)) return undefined;
-  for (const { topic, epoch, position } of feeds.values()) {
-    if (epoch !== topic.epoch || backlog.position <= position) return undefined;
+  for (const feed of feeds.values()) {
+    const { topic, epoch, position } = feed;
+    if (!isOf(feed, epoch) || backlog.position <= position) return undefined;
     const next = topic.ring.seqAfter(backlog.position);
     return next === undefined ? newest : next - 1;
   }
