@@ -82,11 +82,8 @@ async function run(chosen: Options, folder: string, say: (line: string) => void)
 export default scenario(options, async (chosen, say) => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-drain-'));
   try {
-    const { verdict, behind, refused, markers, windows, drainMs, returnsAtMs } = await run(
-      chosen,
-      folder,
-      say,
-    );
+    const seen = await run(chosen, folder, say);
+    const { verdict, behind, refused, markers, windows, drainMs, reachedMs, returnsAtMs } = seen;
     const { tally } = verdict;
     for (const problem of [...verdict.problems, ...behind.slice(0, 20)]) say(problem);
     const none = (name: string, count: number) => claim(name, count === 0, count);
@@ -100,6 +97,7 @@ export default scenario(options, async (chosen, say) => {
             ['delivered live', tally.live],
             ['recovered', tally.recovered],
             ['drain, ms', Math.round(drainMs)],
+            ['all at the end after, ms', Math.round(reachedMs)],
           ],
         },
         {

@@ -46,7 +46,8 @@ type Options = OptionsOf<typeof options>;
 const clientProcesses = 2;
 /** At less, a stall does not fill what the kernel takes. */
 const fullRate = 2000;
-const reachWithinMs = 30_000;
+/** Clients that are on their way have this long, and those that stand still less. */
+const reachPatience = { stillMs: 30_000, withinMs: 300_000 };
 /** Between a kill and the new start. */
 const downMs = 300;
 /** The clients are there before the storm, so that every subscription has publications before and after it. */
@@ -150,7 +151,7 @@ async function run(options: Options, folder: string, say: (line: string) => void
     await Promise.all([storming, publishing, befalling]);
     say('the storm is over');
     const markers = (await publisher.call('mark')).filter((marker): marker is Marker => marker !== undefined);
-    const wanted = { markers, withinMs: reachWithinMs };
+    const wanted = { markers, ...reachPatience };
     const behind = await Promise.all(groups.map(({ worker }) => worker.call('reach', wanted)));
     const reports = await Promise.all(groups.map(({ worker }) => worker.call('finish')));
     const published = await publisher.call('finish');

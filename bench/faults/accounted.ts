@@ -28,11 +28,14 @@ export interface Accounts {
   readonly refused: number;
   /** Topics whose end is marked. */
   readonly markers: number;
+  /** Until all clients had reached the end, after it was published. */
+  readonly reachedMs: number;
   /** When streams and polls were told to come back. */
   readonly returnsAtMs: readonly number[];
 }
 
-const reachWithinMs = 30_000;
+/** Clients that are on their way have this long, and those that stand still less. */
+const reachPatience = { stillMs: 30_000, withinMs: 300_000 };
 
 /**
  * Clients of several transports hear what a publisher publishes for `seconds`, while `disturb` does what it does; then
@@ -66,9 +69,11 @@ export async function accounted(options: AccountedOptions, disturb: () => Promis
     await disturb();
     await publishing;
     const markers = (await publisher.call('mark')).filter((marker): marker is Marker => marker !== undefined);
+    const markedAtMs = performance.now();
     const behind = await Promise.all(
-      groups.map(({ worker }) => worker.call('reach', { markers, withinMs: reachWithinMs })),
+      groups.map(({ worker }) => worker.call('reach', { markers, ...reachPatience })),
     );
+    const reachedMs = performance.now() - markedAtMs;
     const reports = await Promise.all(groups.map(({ worker }) => worker.call('finish')));
     for (const { errors } of reports)
       for (const [error, times] of Object.entries(errors)) say(`${times} x ${error}`);
@@ -80,6 +85,7 @@ export async function accounted(options: AccountedOptions, disturb: () => Promis
     return {
       verdict: await comparison.call('compare', { publisher: publisherPath, clients: paths }),
       ...{ behind: behind.flat(), refused: refused + unanswered, markers: markers.length },
+      reachedMs,
       returnsAtMs: reports.flatMap(({ returnsAtMs }) => returnsAtMs),
     };
   } finally {

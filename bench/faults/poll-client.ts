@@ -49,7 +49,10 @@ export class PollClient extends HttpFaultClient {
       const retryAfter = headers['retry-after'];
       this.application.advisedMs = retryAfter === undefined ? undefined : Number(retryAfter) * 1000;
     }
-    if (status !== 200 && status !== 204) throw new Error(body);
+    if (status !== 200 && status !== 204) {
+      if (status !== 503) this.application.errors.push(`a poll was refused with ${status}`);
+      throw new Error(body);
+    }
     if (status === 200)
       for (const frame of (JSON.parse(body) as { events: Frame[] }).events) this.application.take(frame);
     this.cursor = String(headers['sluice-cursor'] ?? this.cursor);

@@ -99,6 +99,24 @@ test('a poll that has waited long enough is answered by 204 and the cursor', asy
   expect(performance.now() - started).toBeGreaterThan(900);
 });
 
+test('an answer to a client that was away fills the buffer, however large the publications are', async () => {
+  const first = await poll('topic=large');
+  const data = 'x'.repeat(12_000);
+  const publications = Array.from({ length: 40 }, () => ({ topic: 'large', type: 'e', data }));
+  expect((await gateway.post('/api/publish/batch', JSON.stringify(publications))).status).toBe(200);
+  const sizes: number[] = [];
+  let { cursor } = first;
+  for (let received = 0; received < publications.length; ) {
+    const answer = await poll(`topic=large&cursor=${cursor}`);
+    ({ cursor } = answer);
+    received += dataOf(answer).length;
+    sizes.push(JSON.stringify(answer.events).length);
+  }
+  const limitBytes = 64 * 1024;
+  expect(Math.min(...sizes.slice(0, -1))).toBeGreaterThanOrEqual(limitBytes);
+  expect(Math.max(...sizes)).toBeLessThan(limitBytes + 16 * 1024 + 2 * data.length);
+});
+
 test('the polls of a client are one connection, which stays in its topics between them', async () => {
   const watcher = await JsonClient.open(gateway.wsUrl);
   opened.push(watcher);

@@ -143,8 +143,7 @@ export class PollConnection implements Connection, StreamMember {
 
   take({ bytes, publications }: OutFrame): boolean {
     if (this.#closed) return true;
-    const { backpressureMaxBytes } = this.#options;
-    if (this.#poll === undefined || this.#bytes > (this.roomBytes ?? backpressureMaxBytes)) return false;
+    if (this.#poll === undefined || this.#bytes > this.roomBytes) return false;
     this.#unsentPublications += publications;
     this.#collect(bytes);
     return true;
@@ -164,8 +163,10 @@ export class PollConnection implements Connection, StreamMember {
     run();
   }
 
-  get roomBytes(): number | undefined {
-    return this.#isGrowing ? this.#options.answerMaxBytes : undefined;
+  /** Nothing is added to an answer while it is read, and each costs a round trip: it may fill the buffer. */
+  get roomBytes(): number {
+    const { answerMaxBytes, backpressureMaxBytes } = this.#options;
+    return this.#isGrowing ? answerMaxBytes : backpressureMaxBytes;
   }
 
   /** Between polls there is no room. */
