@@ -16,7 +16,7 @@ import { validate } from './validate.ts';
 
 function askerOf({ identity, payer, departure }: Call): Asker {
   const onGone = (run: () => void) => departure.onGone(run);
-  return { identity, transport: 'http', account: payer.account, onGone };
+  return { identity, transport: 'http', payer, onGone };
 }
 
 /** Publishes for the caller what the application does not refuse. Returns an outcome for each, in order. */

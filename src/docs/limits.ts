@@ -809,6 +809,18 @@ const application: readonly Limit[] = [
     ],
   },
   {
+    what: 'the same; where so many no longer fit, half of what fits, so that others find a place',
+    at: { value: '250' },
+    of: 'address, of its clients without key or user together',
+    over: 'refused',
+    codes: ['rate_limited'],
+    countedBy: [failed('rate_limited')],
+    tests: [
+      [gate, 'questions of one address'],
+      [gate, 'questions of those that ask all they can'],
+    ],
+  },
+  {
     what: 'time of a hook, waiting included',
     at: 'hookTimeoutMs',
     of: 'question',

@@ -93,7 +93,7 @@ function withoutEnd({ onGone: _, ...asker }: Asker): Asker {
 /** Resolves with what a function returns or a URL answers, as bytes; and with the errors of `Gate.ask`. */
 function outcomeOf(
   { answerer, gate }: AskedHook,
-  { account, onGone }: Asker,
+  { payer, onGone }: Asker,
   question: Question,
   answerMaxBytes: number,
 ): Promise<unknown> {
@@ -102,7 +102,7 @@ function outcomeOf(
     endpoint === undefined
       ? answerer.ask(question.value() as never, { signal })
       : endpoint.post(question.body(), answerMaxBytes, signal);
-  return gate.ask<unknown>(account, question.bytes, run, onGone);
+  return gate.ask<unknown>(payer, question.bytes, run, onGone);
 }
 
 async function asked(hook: AskedHook, asker: Asker, question: Question): Promise<unknown> {
@@ -211,7 +211,7 @@ async function called(
 async function handled(
   handler: CallHandler,
   gate: Gate,
-  { account, onGone }: Asker,
+  { payer, onGone }: Asker,
   question: Question,
   payloadMaxBytes: number,
 ): Promise<Payload | SluiceError> {
@@ -223,7 +223,7 @@ async function handled(
       throw error;
     }
   };
-  const outcome = await gate.ask<unknown>(account, question.bytes, run, onGone);
+  const outcome = await gate.ask<unknown>(payer, question.bytes, run, onGone);
   if (outcome instanceof SluiceError) return outcome;
   if (outcome instanceof HookFailure) return unavailable();
   const { data, error } = outcome as { readonly data?: unknown; readonly error?: SluiceError };

@@ -2,8 +2,10 @@ import { SluiceError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ByteCharges } from '../sessions/charges.ts';
 import type { Departing } from '../sessions/departure.ts';
+import type { Payer } from '../topics/payer.ts';
 import type { HookName } from './contract.ts';
 import { HookFailure } from './failure.ts';
+import { addressOf, QuestionCounts } from './question-counts.ts';
 
 interface GateLog {
   warn(fields: Readonly<Record<string, unknown>>, message: string): void;
@@ -22,9 +24,7 @@ export interface GateOptions {
   readonly log: GateLog;
 }
 
-/** The limit of one account, so that one client's questions leave room for those of others. */
-const perAccountMax = 32;
-/** Of all accounts. */
+/** Of all payers. */
 const waitingMax = 1000;
 /** What a question costs besides its bytes. */
 const overheadBytes = 512;
@@ -37,7 +37,7 @@ export class Gate {
   readonly #options: GateOptions;
   /** Start functions of questions that wait, first come first. */
   readonly #waiting = new Set<() => void>();
-  readonly #ofAccount = new Map<string, number>();
+  readonly #counts = new QuestionCounts();
   readonly #loggedAtMs = new Map<string, number>();
   readonly #seconds: { observe(value: number): void };
   #running = 0;
@@ -49,9 +49,7 @@ export class Gate {
 
   /** Questions that are asked or wait. */
   get size(): number {
-    let size = 0;
-    for (const count of this.#ofAccount.values()) size += count;
-    return size;
+    return this.#counts.total;
   }
 
   /**
@@ -60,25 +58,20 @@ export class Gate {
    * waited for.
    */
   ask<T>(
-    account: string,
+    payer: Payer,
     bytes: number,
     run: (signal: AbortSignal) => Promise<T>,
     onGone?: Departing['onGone'],
   ): Promise<T | HookFailure | SluiceError> {
     const { held, monotonicMs, timeoutMs } = this.#options;
     const charge = bytes + overheadBytes;
-    const own = this.#ofAccount.get(account) ?? 0;
-    if (own >= perAccountMax || !held.take(account, charge))
-      return Promise.resolve(
-        new SluiceError('rate_limited', 'too much of this client waits for the application', {
-          retryAfterMs,
-        }),
-      );
-    if (this.#waiting.size >= waitingMax) {
-      held.give(account, charge);
+    const account = addressOf(payer);
+    const free = waitingMax - this.#waiting.size;
+    if (!this.#counts.hasRoom(payer, Math.max(1, free))) return Promise.resolve(tooMuch());
+    if (free === 0)
       return Promise.resolve(this.failed(new HookFailure('overloaded', 'too many questions wait')));
-    }
-    this.#ofAccount.set(account, own + 1);
+    if (!held.take(account, charge)) return Promise.resolve(tooMuch());
+    this.#counts.add(payer);
     const startedAtMs = monotonicMs();
     return new Promise((resolve) => {
       const controller = new AbortController();
@@ -92,7 +85,7 @@ export class Gate {
         forget();
         this.#waiting.delete(start);
         held.give(account, charge);
-        this.#left(account);
+        this.#counts.remove(payer);
         if (isStarted) this.#running--;
         this.#seconds.observe((monotonicMs() - startedAtMs) / 1000);
         resolve(outcome instanceof HookFailure ? this.failed(outcome) : outcome);
@@ -128,12 +121,6 @@ export class Gate {
     }
   }
 
-  #left(account: string): void {
-    const rest = (this.#ofAccount.get(account) ?? 0) - 1;
-    if (rest > 0) this.#ofAccount.set(account, rest);
-    else this.#ofAccount.delete(account);
-  }
-
   /** Counts and logs an answer that was malformed. */
   failed(failure: HookFailure): HookFailure {
     const { hook, metrics, log, monotonicMs } = this.#options;
@@ -148,6 +135,12 @@ export class Gate {
     }
     return failure;
   }
+}
+
+function tooMuch(): SluiceError {
+  return new SluiceError('rate_limited', 'too much of this client waits for the application', {
+    retryAfterMs,
+  });
 }
 
 function clientGone(): SluiceError {

@@ -133,7 +133,8 @@ export class Admission {
     client: Departing,
   ): Awaitable<Identity | SluiceError> {
     const connect = this.#options.application?.connect;
-    const asker = { identity, address, account, onGone: (run: () => void) => client.onGone(run) };
+    const payer = { account, isVerified: false };
+    const asker = { identity, address, payer, onGone: (run: () => void) => client.onGone(run) };
     return connect === undefined ? identity : connect(asker, { reason: 'open', origin, headers: told });
   }
 

@@ -2,6 +2,7 @@ import type { Identity } from '../auth/identity.ts';
 import type { Awaitable } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Filter, Payload, PublishFields } from '../protocol/frames.ts';
+import type { Payer } from '../topics/payer.ts';
 import type { Departing } from './departure.ts';
 
 /** The client that asks for something, as the application is told of it. */
@@ -12,8 +13,8 @@ export interface Asker {
   /** The name of its transport; of a request to the HTTP API `http`. Absent: it is not known yet. */
   readonly transport?: string;
   readonly address?: string;
-  /** The account that is charged for what waits for the application. */
-  readonly account: string;
+  /** Is charged for what waits for the application. */
+  readonly payer: Payer;
   /** As of `Departing`. */
   readonly onGone?: Departing['onGone'];
 }

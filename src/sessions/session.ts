@@ -185,7 +185,7 @@ export class Session implements Receiver, QueueOwner {
   get asker(): Asker {
     const { id: session, identity, transport, peer, payer } = this;
     const onGone = (run: () => void) => this.onGone(run);
-    return { session, identity, transport, address: peer.address, account: payer.account, onGone };
+    return { session, identity, transport, address: peer.address, payer, onGone };
   }
 
   onGone(run: () => void): () => void {

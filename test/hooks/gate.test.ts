@@ -3,9 +3,14 @@ import { SluiceError } from '../../src/errors.ts';
 import { HookFailure } from '../../src/hooks/failure.ts';
 import { Gate } from '../../src/hooks/gate.ts';
 import { HeldBytes } from '../../src/sessions/charges.ts';
+import type { Payer } from '../../src/topics/payer.ts';
 import { RecordedMetrics } from '../support/metrics.ts';
 
 const overheadBytes = 512;
+
+const user = (name: string): Payer => ({ account: `user ${name}`, isVerified: true });
+/** A session without a name. */
+const session = (name: string, address: string): Payer => ({ account: name, isVerified: false, address });
 
 function makeGate(options: { concurrency?: number; timeoutMs?: number; perPayer?: number } = {}) {
   const { concurrency = 1, timeoutMs = 60_000, perPayer = 1e9 } = options;
@@ -24,9 +29,10 @@ function makeGate(options: { concurrency?: number; timeoutMs?: number; perPayer?
   const begun: string[] = [];
   const refusals: (string | undefined)[] = [];
   /** Asks, and returns the answers that came at once: refusals. */
-  const ask = (account: string, bytes = 0) => {
-    const asked = gate.ask(account, bytes, () => {
-      begun.push(account);
+  const ask = (from: string | Payer, bytes = 0) => {
+    const payer = typeof from === 'string' ? user(from) : from;
+    const asked = gate.ask(payer, bytes, () => {
+      begun.push(payer.account);
       return answered;
     });
     void asked.then((outcome) => refusals.push(kindOf(outcome)));
@@ -63,6 +69,36 @@ describe('a gate', () => {
     expect(gate.size).toBe(0);
   });
 
+  test('questions of one address: 250 of its sessions without a name are taken, and others are not held up', async () => {
+    const { gate, ask, answer } = makeGate();
+    const from = (i: number) => session(`session ${i}`, 'address 1');
+    const taken = Array.from({ length: 250 }, (_, i) => ask(from(i % 25)));
+    expect(gate.size).toBe(250);
+    expect(kindOf(await ask(from(25)))).toBe('rate_limited');
+    expect(kindOf(await ask({ account: 'address 1', isVerified: false }))).toBe('rate_limited');
+    const others = [ask(session('session 30', 'address 2')), ask('a')];
+    answer();
+    await Promise.all([...taken, ...others]);
+    expect(await ask(from(25))).toBe('yes');
+  });
+
+  test('questions of those that ask all they can: none has more than may still wait, so that others find a place', async () => {
+    const { gate, ask, answer } = makeGate();
+    const taken = [ask('asked')];
+    const counts: number[] = [];
+    while (gate.size <= 1000) {
+      const before = gate.size;
+      const most = Math.min(32, Math.ceil((1001 - before) / 2));
+      for (let i = 0; i < most; i++) taken.push(ask(`client ${counts.length}`));
+      expect(kindOf(await ask(`client ${counts.length}`))).toBe('rate_limited');
+      counts.push(gate.size - before);
+    }
+    expect(counts.slice(28)).toEqual([32, 32, 20, 10, 5, 3, 1, 1]);
+    expect(kindOf(await ask('one more'))).toBe('overloaded');
+    answer();
+    expect((await Promise.all(taken)).every((outcome) => outcome === 'yes')).toBe(true);
+  });
+
   test.each([
     [-1, true],
     [0, true],
@@ -83,7 +119,7 @@ describe('a gate', () => {
   test('time of a question: it is over without an answer, for what waits too, and nothing is held', async () => {
     const { ask, gate, held, begun } = makeGate({ timeoutMs: 20 });
     expect((await Promise.all([ask('a'), ask('b')])).map(kindOf)).toEqual(['timeout', 'timeout']);
-    expect(begun[0]).toBe('a');
+    expect(begun[0]).toBe('user a');
     expect([gate.size, held.total]).toEqual([0, 0]);
     const quick = makeGate({ timeoutMs: 60_000 });
     const asked = quick.ask('a');

@@ -1,0 +1,53 @@
+import type { Payer } from '../topics/payer.ts';
+
+/** Of one account, so that one client's questions leave room for those of others. */
+const perAccountMax = 32;
+/** Of all clients without a key or user at one address: a quarter of those that may wait (`gate.ts`). */
+const perAddressMax = 250;
+
+/** Questions to a hook that are asked or wait, by who pays for them. */
+export class QuestionCounts {
+  readonly #ofAccount = new Map<string, number>();
+  readonly #ofAddress = new Map<string, number>();
+
+  /** Of all payers. */
+  get total(): number {
+    let total = 0;
+    for (const count of this.#ofAccount.values()) total += count;
+    return total;
+  }
+
+  /**
+   * Whether this payer may ask one more question. `free`: so many more may wait. A payer has no more than that: many
+   * that ask all they can leave room for others.
+   */
+  hasRoom(payer: Payer, free: number): boolean {
+    const ofAccount = this.#ofAccount.get(payer.account) ?? 0;
+    const ofAddress = this.#ofAddress.get(addressOf(payer)) ?? 0;
+    return ofAccount < Math.min(perAccountMax, free) && ofAddress < Math.min(perAddressMax, free);
+  }
+
+  add(payer: Payer): void {
+    this.#count(payer, 1);
+  }
+
+  remove(payer: Payer): void {
+    this.#count(payer, -1);
+  }
+
+  #count(payer: Payer, by: 1 | -1): void {
+    countIn(this.#ofAccount, payer.account, by);
+    if (!payer.isVerified) countIn(this.#ofAddress, addressOf(payer), by);
+  }
+}
+
+/** What an unverified payer shares with all others of its address. */
+export function addressOf({ account, address = account }: Payer): string {
+  return address;
+}
+
+function countIn(counts: Map<string, number>, key: string, by: 1 | -1): void {
+  const count = (counts.get(key) ?? 0) + by;
+  if (count > 0) counts.set(key, count);
+  else counts.delete(key);
+}
