@@ -237,6 +237,25 @@ export const attacks = {
       }
     },
   },
+  nesting: {
+    sentence: '10 polls whose filter is nested 120 000 deep, and as many by GET',
+    as: everyone,
+    run: async (target) => {
+      const filter = '['.repeat(120_000) + ']'.repeat(120_000);
+      await post(target, '/poll', 10, `{"topic":"stats","filter":${filter}}`);
+      const head = `GET /poll?topic=stats&filter=${'['.repeat(7000)}${']'.repeat(7000)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
+      for (let i = 0; i < 10; i++) (await open(target.port)).write(head);
+    },
+  },
+  multiples: {
+    sentence: '10 polls of 20 000 topics with a filter of 100 KB for all of them',
+    as: everyone,
+    run: async (target) => {
+      const topic = Array.from({ length: 20_000 }, (_, i) => i.toString(36));
+      const filter = { op: 'eq', tag: 'a', value: 'x'.repeat(100_000) };
+      await post(target, '/poll', 10, JSON.stringify({ topic, filter }));
+    },
+  },
 } as const satisfies Readonly<Record<string, Attack>>;
 
 export type AttackName = keyof typeof attacks;
@@ -261,7 +280,8 @@ async function post(
   body: string,
   contentType = 'application/json',
 ): Promise<void> {
-  const head = `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${token}\r\nContent-Type: ${contentType}\r\nContent-Length: ${body.length}\r\n\r\n`;
+  const authorization = token === undefined ? '' : `Authorization: Bearer ${token}\r\n`;
+  const head = `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${authorization}Content-Type: ${contentType}\r\nContent-Length: ${body.length}\r\n\r\n`;
   for (let i = 0; i < count; i++) (await open(port)).write(head + body);
 }
 

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { SluiceError } from '../errors.ts';
+import { readClientFrame } from '../protocol/client-frames.ts';
 import type { Subscription } from '../protocol/frames.ts';
-import { jsonCodec } from '../protocol/json/codec.ts';
+import { jsonDialect } from '../protocol/json/codec.ts';
 import { type Cursor, cursorMaxLength, parseCursor } from '../topics/cursor.ts';
 import { withoutByteOrderMark } from './request-input.ts';
 import { wholeNumber } from './schemas.ts';
@@ -26,6 +27,11 @@ const names = z.enum(['message', 'type']).default('message');
 const timeoutMaxSeconds = 60;
 const formerMaxLength = 100;
 const defaultTimeoutSeconds = 25;
+/**
+ * Of a filter that is given once for many topics, as each subscription has it: as much as a body may have where each is
+ * written out.
+ */
+const filterOfAllMaxLength = 256 * 1024;
 
 const words = {
   topic: 'A topic or a pattern; may be given many times.',
@@ -194,21 +200,43 @@ const unknownCursor: Cursor = { epoch: '-', seq: 0, lacksValues: false };
 /** Reads them as the subscribe command does: a fault of one is told in its own result. */
 function subscriptionsOf({
   topic = [],
-  filter,
-  last,
-  intervalMs,
-  conflate,
-  subscriptions,
+  subscriptions = [],
+  ...common
 }: Asked): readonly Subscription[] | SluiceError {
-  if (subscriptions !== undefined && !Array.isArray(subscriptions)) {
+  if (!Array.isArray(subscriptions))
     return new SluiceError('invalid_request', 'subscriptions: must be an array');
-  }
-  const topics = new Set(typeof topic === 'string' ? [topic] : topic);
-  const each = [...topics].map((name) => ({ topic: name, filter, last, intervalMs, conflate }));
-  const all: readonly unknown[] = [...each, ...((subscriptions as readonly unknown[] | undefined) ?? [])];
+  const topics = [...new Set(typeof topic === 'string' ? [topic] : topic)];
+  const options = optionsOfAll(topics.length, common);
+  if (options instanceof SluiceError) return options;
+  const all = [...topics.map((name) => ({ topic: name })), ...(subscriptions as readonly unknown[])];
   if (all.length === 0) return [];
-  const command = JSON.stringify({ type: 'subscribe', subscriptions: all });
-  const decoded = jsonCodec.decodeClientFrame(new TextEncoder().encode(command));
-  if (!decoded.ok) return new SluiceError(decoded.code, decoded.message);
-  return decoded.frame.kind === 'subscribe' ? decoded.frame.subscriptions : [];
+  const read = readSubscriptions(all);
+  if (read instanceof SluiceError) return read;
+  return read.map((each, index) =>
+    index < topics.length && each.fault === undefined ? { ...options, topic: each.topic } : each,
+  );
+}
+
+/** What is asked for once, for each of so many topics. */
+function optionsOfAll(
+  topics: number,
+  { filter, last, intervalMs, conflate }: Asked,
+): Omit<Subscription, 'topic'> | SluiceError {
+  if (topics === 0) return {};
+  const read = readSubscriptions([{ topic: 'any', filter, last, intervalMs, conflate }]);
+  if (read instanceof SluiceError) return read;
+  const { topic: _topic, ...options } = read[0] as Subscription;
+  const filterLength = options.filter === undefined ? 0 : JSON.stringify(options.filter).length;
+  if (topics * filterLength > filterOfAllMaxLength) {
+    const problem = `the filter is too long for ${topics} topics: together ${filterOfAllMaxLength} characters at most`;
+    return new SluiceError('invalid_filter', problem);
+  }
+  return options;
+}
+
+/** Never by way of a text: what a client nests deeply can't be written as one. */
+function readSubscriptions(subscriptions: readonly unknown[]): readonly Subscription[] | SluiceError {
+  const read = readClientFrame('subscribe', 0, { subscriptions }, jsonDialect);
+  if (!read.ok) return new SluiceError(read.code, read.message);
+  return read.frame.kind === 'subscribe' ? read.frame.subscriptions : [];
 }

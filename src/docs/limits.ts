@@ -262,6 +262,15 @@ const requests: readonly Limit[] = [
     tests: [[limits, 'the body of a poll']],
   },
   {
+    what: 'a filter that a stream or poll gives once for many topics: its characters, for each topic',
+    at: { value: '262 144' },
+    of: 'request',
+    over: 'refused, 400',
+    codes: ['invalid_filter'],
+    countedBy: [rejected('invalid_filter')],
+    tests: [['security/attacks.test.ts', 'is taken as far as all of them would fit into a body']],
+  },
+  {
     what: 'a body that publishes nothing',
     at: { value: '256 KiB' },
     of: 'request',

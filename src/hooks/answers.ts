@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { topicActions } from '../auth/identity.ts';
+import { clientBounds } from '../protocol/client-frames.ts';
+import { Fields } from '../protocol/fields.ts';
+import { readFilter } from '../protocol/filter-fields.ts';
 import type { Filter } from '../protocol/frames.ts';
-import { jsonCodec } from '../protocol/json/codec.ts';
+import { jsonDialect } from '../protocol/json/codec.ts';
 import { filterProblem } from '../topics/filter.ts';
 import { isPattern, isReserved, patternProblem, topicProblem } from '../topics/topic-name.ts';
 import { HookFailure } from './failure.ts';
@@ -35,7 +38,7 @@ const connectConsent = z.strictObject({
 const subscribeConsent = z.strictObject({
   allow: z.literal(true),
   grant: z.boolean().optional(),
-  filter: z.unknown().transform(readFilter).optional(),
+  filter: z.unknown().transform(filterOf).optional(),
 });
 const publishConsent = z.strictObject({ allow: z.literal(true) });
 const callAnswer = z.strictObject({ data: z.unknown() });
@@ -48,13 +51,11 @@ export const answerSchemas = {
 };
 
 /** As the subscribe command reads one. */
-function readFilter(value: unknown, context: z.RefinementCtx): Filter | undefined {
+function filterOf(value: unknown, context: z.RefinementCtx): Filter | undefined {
   if (value === undefined || value === null) return undefined;
-  const command = JSON.stringify({ type: 'subscribe', topic: 'any', filter: value });
-  const decoded = jsonCodec.decodeClientFrame(new TextEncoder().encode(command));
-  const filter =
-    decoded.ok && decoded.frame.kind === 'subscribe' ? decoded.frame.subscriptions[0]?.filter : undefined;
-  if (filter !== undefined && filterProblem(filter) === undefined) return filter;
+  const fields = new Fields({ filter: value }, jsonDialect, clientBounds, {});
+  const filter = fields.child('filter', readFilter);
+  if (fields.fault === undefined && filterProblem(filter) === undefined) return filter;
   context.addIssue({ code: 'custom', message: 'is no filter' });
   return z.NEVER;
 }

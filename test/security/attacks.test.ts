@@ -230,6 +230,66 @@ describe('text of a client', () => {
   });
 });
 
+describe('JSON that is nested deeply', () => {
+  /** Deeper than a call stack, and than a function that calls itself for each level could go. */
+  const deep = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
+  const nots = (levels: number) => `${'{"op":"not","filters":['.repeat(levels)}{}${']}'.repeat(levels)}`;
+
+  test.each([
+    `/sse?topic=a&filter=${deep(7000)}`,
+    `/poll?topic=a&filter=${deep(7000)}`,
+    `/poll?subscriptions=[{"topic":"a","filter":${deep(7000)}}]`,
+  ])('in a query is refused, before and after authentication: %.40s…', async (path) => {
+    expect((await fetch(gateway.url + path)).status).toBe(401);
+    expect((await fetch(gateway.url + path, { headers: byKey })).status).toBe(400);
+  });
+
+  const bodies: [string, string][] = [
+    ...['/sse', '/poll'].flatMap((path): [string, string][] => [
+      [path, `{"topic":"a","filter":${deep(100_000)}}`],
+      [path, `{"topic":"a","filter":${nots(9000)}}`],
+      [path, `{"subscriptions":${deep(100_000)}}`],
+      [path, `{"subscriptions":[{"topic":"a","since":${deep(100_000)}}]}`],
+    ]),
+    ['/api/publish', `{"topic":"a","type":"b","data":1,"tags":${deep(100_000)}}`],
+    ['/api/publish', `{"topic":"a","type":"b","data":${deep(30_000)}}`],
+    ['/api/call', `{"method":"a","data":1,"x":${deep(100_000)}}`],
+    ['/api/connections/x/acks', `{"acks":${deep(100_000)}}`],
+    ['/api/tokens/revoke', `{"user":${deep(100_000)}}`],
+    ['/api/v1/ws/broadcast', `{"data":1,"user_ids":${deep(100_000)}}`],
+  ];
+  test.each(bodies)('in a body for %s is refused: %.30s…', async (path, body) => {
+    expect((await gateway.post(path, body, byKey)).status).toBe(400);
+  });
+
+  test.each([
+    ['filter', deep(400_000)],
+    ['filter', nots(30_000)],
+    ['keys', deep(400_000)],
+  ])('in the member %s of a frame is refused', async (member, value) => {
+    const client = await enter(apiKey);
+    client.socket.send(`{"type":"subscribe","id":5,"topic":"a","${member}":${value}}`);
+    expect(await client.until(({ type }) => type === 'error')).toMatchObject({ code: 'invalid_json' });
+  });
+});
+
+describe('a filter that a stream gives once for many topics', () => {
+  const value = 'v'.repeat(1000);
+  const length = JSON.stringify({ op: 'eq', tag: 'a', value }).length;
+  const most = Math.floor((256 * 1024) / length);
+
+  test.each([
+    [most, 200],
+    [most + 1, 400],
+  ])('is taken as far as all of them would fit into a body: %i topics, %i', async (count, status) => {
+    const topic = Array.from({ length: count }, (_, i) => `room:${i}`);
+    const body = JSON.stringify({ topic, filter: { op: 'eq', tag: 'a', value } });
+    const stream = await gateway.post('/sse', body, byKey);
+    await stream.body?.cancel();
+    expect(stream.status).toBe(status);
+  });
+});
+
 describe('frames', () => {
   test('without a mask are no commands', async () => {
     const socket = await raw();

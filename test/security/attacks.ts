@@ -227,4 +227,16 @@ export const attacks: readonly Row[] = [
       ['fanout/view-quota.test.ts', 'a hundred sessions of a hundred subscriptions lock no one out'],
     ],
   },
+  {
+    attack: 'JSON that is nested more deeply than a call stack goes',
+    tests: [
+      [here, 'in a query is refused, before and after authentication'],
+      [here, 'in a body for %s is refused'],
+      [here, 'in the member %s of a frame is refused'],
+    ],
+  },
+  {
+    attack: 'a request that is small, and large once its parts are multiplied',
+    tests: [[here, 'is taken as far as all of them would fit into a body']],
+  },
 ];
