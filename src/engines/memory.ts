@@ -50,6 +50,7 @@ export class MemoryEngine implements Engine {
   readonly name = 'memory';
   readonly retains = false;
   readonly epoch = randomBytes(6).toString('base64url');
+  readonly acknowledged: Acknowledged;
   readonly #isState: (topic: string) => boolean;
   readonly #nowMs: () => number;
   readonly #heads = new Map<string, Head>();
@@ -57,7 +58,6 @@ export class MemoryEngine implements Engine {
   readonly #idle = new LinkedMap<string, Head>();
   readonly #numberingsMax: number;
   readonly #messageIds: MessageIdBudget;
-  readonly #acknowledged: Acknowledged;
   #seq = 0;
   #forgottenSeq = 0;
   #feed: EngineFeed | undefined;
@@ -71,7 +71,7 @@ export class MemoryEngine implements Engine {
     this.#nowMs = options.nowMs ?? steadyNowMs;
     this.#numberingsMax = options.numberingsMax ?? maxNumberings;
     this.#messageIds = new MessageIdBudget(options.messageIds);
-    this.#acknowledged = new Acknowledged(options.acknowledged);
+    this.acknowledged = new Acknowledged(options.acknowledged);
   }
 
   get seq(): number {
@@ -125,22 +125,6 @@ export class MemoryEngine implements Engine {
       if (idleAt.atSeq <= afterSeq) return;
       if (idleAt.seq > afterSeq) yield [topic, idleAt];
     }
-  }
-
-  acknowledge(topic: string, user: string, position: Position): void {
-    this.#acknowledged.set(topic, user, position);
-  }
-
-  acknowledged(topic: string, user: string): Position | undefined {
-    return this.#acknowledged.get(topic, user);
-  }
-
-  acknowledgements(): Iterable<readonly [string, string, Position]> {
-    return this.#acknowledged.entries();
-  }
-
-  get acknowledgedCount(): number {
-    return this.#acknowledged.count;
   }
 
   async close(): Promise<void> {

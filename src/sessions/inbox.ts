@@ -6,7 +6,7 @@ import type { Session } from './session.ts';
 import type { SessionView } from './session-view.ts';
 
 export interface InboxOptions {
-  readonly broker: Pick<Broker, 'acknowledge' | 'acknowledged'>;
+  readonly broker: Pick<Broker, 'acknowledged'>;
   /** Whether the namespace of this topic has the option `inbox`. */
   readonly isOn: (topic: string) => boolean;
 }
@@ -66,7 +66,7 @@ export class Inbox {
     // A client with offsets passes over the frames of the subscription that it replaces.
     const hasOffsets = session.codec.name === 'protobuf' || session.saysWhatItHad;
     const sent = hasOffsets ? undefined : replaced;
-    const had = [this.#options.broker.acknowledged(name, user), sent];
+    const had = [this.#options.broker.acknowledged.get(name, user), sent];
     const offsets = had.map((position) => (position?.epoch === epoch ? position.offset : startOffset));
     const offset = Math.max(...offsets);
     return offset >= topic.ring.newest ? subscription : { ...subscription, since: { epoch, offset } };
@@ -101,7 +101,7 @@ export class Inbox {
       this.#drained.delete(sessionView);
       const sent = sessionView.sentUpto;
       if (sent === undefined || offset > sent.offset) continue;
-      this.#options.broker.acknowledge(sessionView.target, user, { epoch: sent.epoch, offset });
+      this.#options.broker.acknowledged.set(sessionView.target, user, { epoch: sent.epoch, offset });
     }
   }
 
@@ -119,7 +119,7 @@ export class Inbox {
       }
       const now = sessionView.isLive ? sessionView.sentUpto : undefined;
       if (now !== undefined && isNews(sent, drained) && session.unsentBytes === 0) {
-        this.#options.broker.acknowledge(sessionView.target, user, sent);
+        this.#options.broker.acknowledged.set(sessionView.target, user, sent);
         drained.acknowledged = sent;
       }
       drained.sent = now;
@@ -128,7 +128,7 @@ export class Inbox {
 
   #acknowledge({ target }: SessionView, user: string, position: Position | undefined): void {
     if (position !== undefined && position.epoch !== '')
-      this.#options.broker.acknowledge(target, user, position);
+      this.#options.broker.acknowledged.set(target, user, position);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Position } from '../protocol/frames.ts';
+import type { AcknowledgedPositions } from './engine.ts';
 import { LinkedMap } from './linked-map.ts';
 
 /** Bounds of what is kept: about 200 bytes each. */
@@ -11,21 +12,28 @@ export interface AcknowledgedLimits {
 
 const acknowledgedLimits: AcknowledgedLimits = { total: 100_000, perUser: 100 };
 
+/** Hears what an engine has to store, or to tell other nodes. */
+export interface AcknowledgedListener {
+  /** A client of this node has had more than was known. */
+  noted?(topic: string, user: string, position: Position): void;
+  /** The position is no longer kept. */
+  dropped?(topic: string, user: string): void;
+}
+
 /**
  * Up to which position clients of each user have had a topic. Over a limit the least recently used position is dropped;
  * its user is then sent again what the ring holds.
  */
-export class Acknowledged {
+export class Acknowledged implements AcknowledgedPositions {
   readonly #limits: AcknowledgedLimits;
   /** By user and topic, each in the order of their last use. */
   readonly #users = new LinkedMap<string, LinkedMap<string, Position>>();
-  readonly #dropped: (topic: string, user: string) => void;
+  readonly #listener: AcknowledgedListener;
   #count = 0;
 
-  /** `dropped` is called for each position that is dropped. */
-  constructor(limits = acknowledgedLimits, dropped: (topic: string, user: string) => void = () => undefined) {
+  constructor(limits = acknowledgedLimits, listener: AcknowledgedListener = {}) {
     this.#limits = limits;
-    this.#dropped = dropped;
+    this.#listener = listener;
   }
 
   get count(): number {
@@ -41,8 +49,15 @@ export class Acknowledged {
       for (const [topic, position] of topics.newestFirst()) yield [topic, user, position];
   }
 
-  /** Returns whether this is new: another epoch, or a larger offset of the same epoch. */
-  set(topic: string, user: string, position: Position): boolean {
+  set(topic: string, user: string, position: Position): void {
+    if (this.learn(topic, user, position)) this.#listener.noted?.(topic, user, position);
+  }
+
+  /**
+   * The same of a client of another node, or of an earlier process. Returns whether it is news: another epoch, or a
+   * larger offset of the same epoch.
+   */
+  learn(topic: string, user: string, position: Position): boolean {
     const topics = this.#users.get(user) ?? new LinkedMap<string, Position>();
     const known = topics.get(topic);
     if (known?.epoch === position.epoch && known.offset >= position.offset) return false;
@@ -63,6 +78,6 @@ export class Acknowledged {
     topics.delete(topic);
     if (topics.size === 0) this.#users.delete(user);
     this.#count--;
-    this.#dropped(topic, user);
+    this.#listener.dropped?.(topic, user);
   }
 }

@@ -7,7 +7,14 @@ import { AppendRetry, type AppendRetryOptions } from './append-retry.ts';
 import { ChangeOrder } from './change-order.ts';
 import { ContentBudget } from './content-budget.ts';
 import { parseCursor } from './cursor.ts';
-import type { AppendOutcome, Engine, EngineFeed, Numbering, StoredTopic } from './engine.ts';
+import type {
+  AcknowledgedPositions,
+  AppendOutcome,
+  Engine,
+  EngineFeed,
+  Numbering,
+  StoredTopic,
+} from './engine.ts';
 import { EngineProbe } from './engine-probe.ts';
 import { emptyHistory, type HistoryPage, readHistoryPage } from './history.ts';
 import { type Expired, KeyExpiry } from './key-expiry.ts';
@@ -184,14 +191,8 @@ export class Broker implements EngineFeed {
     return this.#engine.numberings(afterSeq);
   }
 
-  /** A client of this user has had everything of the topic up to here. */
-  acknowledge(topic: string, user: string, position: Position): void {
-    this.#engine.acknowledge(topic, user, position);
-  }
-
-  /** Up to which position clients of this user have had the topic. Its epoch may be an older one. */
-  acknowledged(topic: string, user: string): Position | undefined {
-    return this.#engine.acknowledged(topic, user);
+  get acknowledged(): AcknowledgedPositions {
+    return this.#engine.acknowledged;
   }
 
   /** What the message ids that are remembered cost. */
@@ -386,7 +387,7 @@ export class Broker implements EngineFeed {
     metrics.ringPublications.set(publications);
     metrics.ringBytes.set(this.bytes);
     metrics.messageIdBytes.set(this.messageIdBytes);
-    metrics.acknowledgedPositions.set(this.#engine.acknowledgedCount);
+    metrics.acknowledgedPositions.set(this.acknowledged.count);
   }
 
   #create(name: string): Topic {

@@ -106,6 +106,20 @@ export interface NodeCounts {
   refresh(): Promise<void>;
 }
 
+/** Up to where clients of each user have had topics, on whatever device. */
+export interface AcknowledgedPositions {
+  /** How many positions are kept. */
+  readonly count: number;
+  /** The caller compares epochs: a position whose epoch is not the topic's says nothing. */
+  get(topic: string, user: string): Position | undefined;
+  /**
+   * A client of this user has had the topic up to here. The largest offset of an epoch counts, and a position of
+   * another epoch replaces it.
+   */
+  set(topic: string, user: string, position: Position): void;
+  entries(): Iterable<readonly [topic: string, user: string, position: Position]>;
+}
+
 /**
  * Where topics are numbered and stored, and how nodes hear of each other.
  *
@@ -150,11 +164,9 @@ export interface NodeCounts {
  *   idle first; `forgottenSeq` is the highest `seq` among the dropped. A topic whose numbering was dropped begins a new
  *   epoch. When such a topic is appended to, `numbering` still returns the old one until the feed has had the
  *   publication.
- * - `acknowledge` notes up to where a client of this user has had a topic; the highest offset of an epoch counts, and a
- *   position of another epoch replaces it. `acknowledged` knows it from that turn on. A retaining engine commits it
- *   with the next append at the latest, and within about a second without one; what a crash loses of it is only sent
- *   again. It is bounded per user and in all (`Acknowledged`), and survives `forget`. The caller compares epochs: a
- *   position whose epoch is not the topic's says nothing.
+ * - `acknowledged` has a position from the turn on in which it was set. A retaining engine commits it with the next
+ *   append at the latest, and within about a second without one; what a crash loses of it is only sent again. The
+ *   positions are bounded per user and in all (`Acknowledged`), and survive `forget`.
  * - After `close` every append fails with `shutting_down`; `close` waits for those under way.
  */
 export interface Engine {
@@ -190,12 +202,7 @@ export interface Engine {
    * what was forgotten since that commit, not for all.
    */
   numberings(afterSeq: number): Iterable<readonly [topic: string, numbering: Numbering]>;
-  acknowledge(topic: string, user: string, position: Position): void;
-  acknowledged(topic: string, user: string): Position | undefined;
-  /** All that `acknowledged` knows. */
-  acknowledgements(): Iterable<readonly [topic: string, user: string, position: Position]>;
-  /** How many positions it keeps for users. */
-  readonly acknowledgedCount: number;
+  readonly acknowledged: AcknowledgedPositions;
   /** What the message ids that it remembers cost. */
   readonly messageIdBytes: number;
   close(): Promise<void>;

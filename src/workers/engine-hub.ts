@@ -73,7 +73,7 @@ export class EngineHub {
       join: () => this.#join(link),
       append: (requests) => whenDone(engine.append(requests.map(requestOf)), packOutcomes),
       acknowledge: ([topic, user, position]) => {
-        engine.acknowledge(topic, user, position);
+        engine.acknowledged.set(topic, user, position);
         this.#tell('acknowledged', [topic, user, position], undefined, link);
       },
     };
@@ -106,7 +106,7 @@ export class EngineHub {
     return {
       ...{ name, epoch, seq, forgottenSeq, degraded: this.#degraded },
       idle: [...engine.numberings(0)],
-      acknowledged: [...engine.acknowledgements()],
+      acknowledged: [...engine.acknowledged.entries()],
     };
   }
 

@@ -1,5 +1,4 @@
 import { type ErrorCode, SluiceError } from '../errors.ts';
-import type { Position } from '../protocol/frames.ts';
 import { Acknowledged, type AcknowledgedLimits } from '../topics/acknowledged.ts';
 import type {
   AppendOutcome,
@@ -36,8 +35,8 @@ export interface WorkerEngineOptions {
  * appends.
  */
 export class WorkerEngine implements Engine {
+  readonly acknowledged: Acknowledged;
   readonly #options: WorkerEngineOptions;
-  readonly #acknowledged: Acknowledged;
   readonly #idle: IdleTopics<Numbering>;
   readonly #heads = new Map<string, Head>();
   /** Topics that the broker has not loaded yet. */
@@ -54,7 +53,9 @@ export class WorkerEngine implements Engine {
   constructor(options: WorkerEngineOptions) {
     this.#options = options;
     this.#idle = new IdleTopics(options.numberingsMax);
-    this.#acknowledged = new Acknowledged(options.acknowledged);
+    this.acknowledged = new Acknowledged(options.acknowledged, {
+      noted: (topic, user, position) => options.link.tell('acknowledge', [topic, user, position]),
+    });
   }
 
   /** How the news of the parent are handled. */
@@ -94,7 +95,7 @@ export class WorkerEngine implements Engine {
         this.#forgottenSeq = Math.max(this.#forgottenSeq, forgottenSeq);
         this.#feed?.degraded(cause === undefined ? undefined : new Error(cause));
       }),
-    acknowledged: ([topic, user, position]) => void this.#acknowledged.set(topic, user, position),
+    acknowledged: ([topic, user, position]) => void this.acknowledged.learn(topic, user, position),
   };
 
   get name(): string {
@@ -127,7 +128,7 @@ export class WorkerEngine implements Engine {
     this.#forgottenSeq = facts.forgottenSeq;
     for (const [topic, numbering] of facts.idle)
       if (!this.#heads.has(topic)) this.#idle.add(topic, numbering, facts.seq);
-    for (const [topic, user, position] of facts.acknowledged) this.#acknowledged.set(topic, user, position);
+    for (const [topic, user, position] of facts.acknowledged) this.acknowledged.learn(topic, user, position);
     if (facts.degraded !== undefined) feed.degraded(new Error(facts.degraded));
     if (this.#stored.size === 0) this.#release();
   }
@@ -175,23 +176,6 @@ export class WorkerEngine implements Engine {
 
   numberings(afterSeq: number): Iterable<readonly [string, Numbering]> {
     return this.#idle.numberings(afterSeq);
-  }
-
-  acknowledge(topic: string, user: string, position: Position): void {
-    if (this.#acknowledged.set(topic, user, position))
-      this.#options.link.tell('acknowledge', [topic, user, position]);
-  }
-
-  acknowledged(topic: string, user: string): Position | undefined {
-    return this.#acknowledged.get(topic, user);
-  }
-
-  acknowledgements(): Iterable<readonly [string, string, Position]> {
-    return this.#acknowledged.entries();
-  }
-
-  get acknowledgedCount(): number {
-    return this.#acknowledged.count;
   }
 
   /** They are remembered in the parent. */

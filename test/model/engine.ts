@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { whenDone } from '../../src/awaitable.ts';
 import { SluiceError } from '../../src/errors.ts';
-import type { Position } from '../../src/protocol/frames.ts';
 import { keptFrom } from '../../src/protocol/publication.ts';
 import type {
   AppendOutcome,
@@ -164,20 +163,8 @@ export class ScriptedEngine implements Engine {
     return { ...inner, epoch, offset: inner.offset + base };
   }
 
-  acknowledge(topic: string, user: string, position: Position): void {
-    this.#inner.acknowledge(topic, user, position);
-  }
-
-  acknowledged(topic: string, user: string): Position | undefined {
-    return this.#inner.acknowledged(topic, user);
-  }
-
-  acknowledgements(): ReturnType<Engine['acknowledgements']> {
-    return this.#inner.acknowledgements();
-  }
-
-  get acknowledgedCount(): number {
-    return this.#inner.acknowledgedCount;
+  get acknowledged(): Engine['acknowledged'] {
+    return this.#inner.acknowledged;
   }
 
   close(): Promise<void> {

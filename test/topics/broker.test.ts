@@ -3,6 +3,7 @@ import { whenDone } from '../../src/awaitable.ts';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { SluiceError } from '../../src/errors.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
+import { Acknowledged } from '../../src/topics/acknowledged.ts';
 import type {
   AppendOutcome,
   AppendRequest,
@@ -869,8 +870,7 @@ class RetainingEngine implements Engine {
   readonly epoch = 'engine';
   readonly forgottenSeq = 0;
   readonly messageIdBytes = 0;
-  readonly acknowledgedCount = 0;
-  readonly acknowledgements = () => [];
+  readonly acknowledged = new Acknowledged();
   readonly kept = new Map<string, StoredTopic>();
   loads = 0;
   broken = false;
@@ -912,10 +912,6 @@ class RetainingEngine implements Engine {
     const stored = this.kept.get(topic);
     return this.numbering(topic) === undefined ? stored : undefined;
   }
-
-  acknowledge(): void {}
-
-  acknowledged(): undefined {}
 
   forget(topic: string): boolean {
     const known = this.kept.get(topic);

@@ -84,12 +84,12 @@ describe('workers of one parent', () => {
     const { first, open } = await twoWorkers();
     const [outcome] = await first.worker.append([request('a')]);
     const position = { epoch: outcome?.ok ? outcome.epoch : '', offset: 1 };
-    first.worker.acknowledge('a', 'alice', position);
+    first.worker.acknowledged.set('a', 'alice', position);
     const second = await open();
-    expect(second.worker.acknowledged('a', 'alice')).toEqual(position);
-    second.worker.acknowledge('a', 'bob', position);
-    await expect.poll(() => first.worker.acknowledged('a', 'bob')).toEqual(position);
-    expect(second.worker.acknowledgedCount).toBe(2);
+    expect(second.worker.acknowledged.get('a', 'alice')).toEqual(position);
+    second.worker.acknowledged.set('a', 'bob', position);
+    await expect.poll(() => first.worker.acknowledged.get('a', 'bob')).toEqual(position);
+    expect(second.worker.acknowledged.count).toBe(2);
   });
 
   test('forget a topic once the parent has, and continue its numbering', async () => {

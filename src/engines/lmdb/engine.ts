@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { steadyNowMs } from '../../clock.ts';
 import { SluiceError } from '../../errors.ts';
-import type { Position } from '../../protocol/frames.ts';
 import type {
+  AcknowledgedPositions,
   AppendOutcome,
   AppendRequest,
   Engine,
@@ -43,7 +43,7 @@ export class LmdbEngine implements Engine {
   readonly #queue = new AppendQueue();
   /** Topics whose end is not committed yet. */
   readonly #forgotten: TopicHead[] = [];
-  readonly #acknowledged: StoredAcknowledged;
+  readonly #stored: StoredAcknowledged;
   #database: Database | undefined;
   #feed: EngineFeed | undefined;
   /** What the feed has heard of. */
@@ -58,7 +58,7 @@ export class LmdbEngine implements Engine {
   constructor(options: LmdbOptions) {
     this.#options = options;
     this.#nowMs = options.nowMs ?? steadyNowMs;
-    this.#acknowledged = new StoredAcknowledged(options.acknowledged);
+    this.#stored = new StoredAcknowledged(options.acknowledged);
   }
 
   /** Rejects with a `DataDirError`, with an error of lmdb or the file system, or with the reason of `signal`. */
@@ -69,7 +69,7 @@ export class LmdbEngine implements Engine {
     };
     this.#database = await Database.open(this.#options, listener, signal);
     this.#feed = feed;
-    if (this.#topics !== undefined) this.#acknowledged.read(this.#topics.store);
+    if (this.#topics !== undefined) this.#stored.read(this.#topics.store);
     this.#note();
     this.#sweeping = setInterval(() => {
       this.#sweepIsDue = true;
@@ -88,6 +88,10 @@ export class LmdbEngine implements Engine {
 
   get forgottenSeq(): number {
     return this.#told.forgottenSeq;
+  }
+
+  get acknowledged(): AcknowledgedPositions {
+    return this.#stored.positions;
   }
 
   get messageIdBytes(): number {
@@ -135,22 +139,6 @@ export class LmdbEngine implements Engine {
     this.#forgotten.push(head);
     this.#run();
     return true;
-  }
-
-  acknowledge(topic: string, user: string, position: Position): void {
-    this.#acknowledged.set(topic, user, position);
-  }
-
-  acknowledged(topic: string, user: string): Position | undefined {
-    return this.#acknowledged.get(topic, user);
-  }
-
-  acknowledgements(): Iterable<readonly [string, string, Position]> {
-    return this.#acknowledged.entries();
-  }
-
-  get acknowledgedCount(): number {
-    return this.#acknowledged.count;
   }
 
   close(): Promise<void> {
@@ -219,7 +207,7 @@ export class LmdbEngine implements Engine {
     let batch: AppendBatch | undefined;
     let written = noneWritten;
     const error = await this.#transaction((topics) => {
-      written = this.#acknowledged.write(topics.store);
+      written = this.#stored.write(topics.store);
       for (const head of forgotten) topics.putIdle(head);
       batch = appendAll(topics, requests, this.#nowMs());
     });
@@ -273,10 +261,10 @@ export class LmdbEngine implements Engine {
   }
 
   async #writeAcknowledged(): Promise<void> {
-    if (!this.#acknowledged.hasUnwritten || this.#database === undefined) return;
+    if (!this.#stored.hasUnwritten || this.#database === undefined) return;
     let written = noneWritten;
     const error = await this.#transaction(({ store }) => {
-      written = this.#acknowledged.write(store);
+      written = this.#stored.write(store);
     });
     if (error === undefined) written();
   }

@@ -1,4 +1,3 @@
-import type { Position } from '../../protocol/frames.ts';
 import { Acknowledged, type AcknowledgedLimits } from '../../topics/acknowledged.ts';
 import { acknowledgedKey, kindRange, ofAcknowledgedKey } from './keys.ts';
 import { decodeAcknowledged, RecordWriter } from './records.ts';
@@ -15,37 +14,22 @@ interface Name {
  * Acknowledged positions of users' clients, and which of them are still to be written. Outlives a store that failed.
  */
 export class StoredAcknowledged {
-  readonly #known: Acknowledged;
+  readonly positions: Acknowledged;
   /** By their keys, as text. */
   readonly #unwritten = new Map<string, Name>();
   readonly #writer = new RecordWriter();
 
   constructor(limits?: AcknowledgedLimits) {
-    this.#known = new Acknowledged(limits, (topic, user) => this.#note(topic, user));
+    const note = (topic: string, user: string) => this.#note(topic, user);
+    this.positions = new Acknowledged(limits, { noted: note, dropped: note });
   }
 
   /** Reads the stored positions. Over the limits some are dropped. */
   read(store: Store): void {
     for (const { key, value } of store.entries(kindRange('acknowledged'))) {
       const { topic, user } = ofAcknowledgedKey(key);
-      this.#known.set(topic, user, decodeAcknowledged(value));
+      this.positions.learn(topic, user, decodeAcknowledged(value));
     }
-  }
-
-  get count(): number {
-    return this.#known.count;
-  }
-
-  get(topic: string, user: string): Position | undefined {
-    return this.#known.get(topic, user);
-  }
-
-  entries(): Iterable<readonly [topic: string, user: string, position: Position]> {
-    return this.#known.entries();
-  }
-
-  set(topic: string, user: string, position: Position): void {
-    if (this.#known.set(topic, user, position)) this.#note(topic, user);
   }
 
   get hasUnwritten(): boolean {
@@ -56,7 +40,7 @@ export class StoredAcknowledged {
   write(store: Store): () => void {
     if (!this.hasUnwritten) return nothing;
     const written = [...this.#unwritten].map(([name, { topic, user }]) => {
-      const position = this.#known.get(topic, user);
+      const position = this.positions.get(topic, user);
       const key = acknowledgedKey(topic, user);
       if (position === undefined) store.remove(key);
       else store.put(key, this.#writer.acknowledged(position));
@@ -64,7 +48,7 @@ export class StoredAcknowledged {
     });
     return () => {
       for (const { name, topic, user, position } of written)
-        if (this.#known.get(topic, user) === position) this.#unwritten.delete(name);
+        if (this.positions.get(topic, user) === position) this.#unwritten.delete(name);
     };
   }
 

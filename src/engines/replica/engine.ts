@@ -1,7 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { steadyNowMs } from '../../clock.ts';
 import { SluiceError } from '../../errors.ts';
-import type { Position } from '../../protocol/frames.ts';
 import { Acknowledged, type AcknowledgedLimits } from '../../topics/acknowledged.ts';
 import type {
   AppendOutcome,
@@ -46,12 +45,12 @@ export interface ReplicaOptions {
 export class ReplicaEngine implements Engine {
   readonly name: string;
   readonly retains = true;
+  readonly acknowledged: Acknowledged;
   readonly #upstream: Upstream;
   readonly #nowMs: () => number;
   readonly #queue = new AppendQueue();
   readonly #unsent = new Unsent();
   readonly #heard = new Heard();
-  readonly #acknowledged: Acknowledged;
   readonly #budget: MessageIdBudget;
   readonly #ids: ChargedIds;
   /** Requests that failed though they were answered, see `Heard.giveUp`. */
@@ -70,9 +69,10 @@ export class ReplicaEngine implements Engine {
     this.name = upstream.name;
     this.#upstream = upstream;
     this.#nowMs = nowMs ?? steadyNowMs;
-    this.#acknowledged = new Acknowledged(acknowledged, (topic, user) =>
-      this.#unsent.unacknowledge(topic, user),
-    );
+    this.acknowledged = new Acknowledged(acknowledged, {
+      noted: (topic, user, position) => this.#unsent.acknowledge({ topic, user, position }),
+      dropped: (topic, user) => this.#unsent.unacknowledge(topic, user),
+    });
     this.#budget = new MessageIdBudget(messageIds);
     this.#ids = new ChargedIds(this.#budget);
   }
@@ -175,22 +175,6 @@ export class ReplicaEngine implements Engine {
     return this.#replica?.heads.numberings(afterSeq) ?? [];
   }
 
-  acknowledge(topic: string, user: string, position: Position): void {
-    if (this.#acknowledged.set(topic, user, position)) this.#unsent.acknowledge({ topic, user, position });
-  }
-
-  acknowledged(topic: string, user: string): Position | undefined {
-    return this.#acknowledged.get(topic, user);
-  }
-
-  acknowledgements(): Iterable<readonly [string, string, Position]> {
-    return this.#acknowledged.entries();
-  }
-
-  get acknowledgedCount(): number {
-    return this.#acknowledged.count;
-  }
-
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -214,7 +198,7 @@ export class ReplicaEngine implements Engine {
   async #take(replica: Replica, picture: Picture): Promise<void> {
     await replica.take(picture, (topic) => this.#upstream.load(topic));
     for (const { topic, user, position } of picture.acknowledged)
-      this.#acknowledged.set(topic, user, position);
+      this.acknowledged.learn(topic, user, position);
     this.#heard.picture({ ...picture, seq: replica.seq });
   }
 
@@ -228,7 +212,7 @@ export class ReplicaEngine implements Engine {
   }
 
   #hearAcknowledged({ acknowledged }: Extract<Change, { kind: 'acknowledged' }>): void {
-    for (const { topic, user, position } of acknowledged) this.#acknowledged.set(topic, user, position);
+    for (const { topic, user, position } of acknowledged) this.acknowledged.learn(topic, user, position);
   }
 
   /** Everything that waits, while batches may be under way. */

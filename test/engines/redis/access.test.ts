@@ -48,7 +48,7 @@ test('nodes reach a Redis by TLS, with a certificate of their own and as a user 
   await a.publish('a', '1', { messageId: 'once' });
   await b.publish('state', '2', { key: 'k' });
   await until(() => b.feed.topics.get('a')?.offset === 1 && a.feed.topics.has('state'), a, b);
-  a.engine.acknowledge('a', 'alice', { epoch: a.feed.topics.get('a')?.epoch ?? '', offset: 1 });
+  a.engine.acknowledged.set('a', 'alice', { epoch: a.feed.topics.get('a')?.epoch ?? '', offset: 1 });
   a.engine.forget('state');
   await a.publish('a', '2');
   const c = await openNode({ server: server('sluice:SECRET') });
