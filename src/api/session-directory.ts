@@ -100,7 +100,7 @@ function info(session: Session): ConnectionInfo {
   return {
     id: session.id,
     user: session.identity.user,
-    client: session.client,
+    client: session.introduction?.client,
     transport: session.transport,
     codec: session.codec.name,
     address: session.peer.address,

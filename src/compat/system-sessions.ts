@@ -3,7 +3,8 @@ import type { Session } from '../sessions/session.ts';
 import { codecNameOf, type SystemName } from './systems.ts';
 
 /** The parts of a session that are used here. */
-export type CountedSession = Pick<Session, 'codec' | 'messageCount' | 'push'> & {
+export type CountedSession = Pick<Session, 'codec' | 'messageCount'> & {
+  readonly outbox: Pick<Session['outbox'], 'push'>;
   readonly identity: Pick<Session['identity'], 'user'>;
   readonly views: { values(): Iterable<{ readonly target: string; readonly automatic: boolean }> };
 };
@@ -86,7 +87,7 @@ export class SystemSessions {
       for (const [session, atMs] of pingedAtMs) {
         if (nowMs - atMs < this.#options.pingMs) continue;
         pingedAtMs.set(session, nowMs);
-        session.push({ kind: 'message', type: 'ping', payload: nullPayload });
+        session.outbox.push({ kind: 'message', type: 'ping', payload: nullPayload });
       }
     }
   }

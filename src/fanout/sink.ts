@@ -64,7 +64,7 @@ export interface Member {
   leave(view: View): void;
 }
 
-/** The subscriber of a connection, as a sink knows it. Consumer: the sinks; the session implements it. */
+/** The subscriber of a connection, as a sink knows it. Consumer: the sinks; `SessionViews` implements it. */
 export interface Receiver {
   readonly id: string;
   /** It lacks frames of its views and is being caught up. */

@@ -16,7 +16,8 @@ export function introduce(
 ): Awaitable<Verdict | undefined> {
   const { unauthenticated } = session.identity;
   // A client that is still unauthenticated was refused for a while, and may try again.
-  if (session.introduced && unauthenticated !== true) throw new SluiceError('already_connected');
+  if (session.introduction !== undefined && unauthenticated !== true)
+    throw new SluiceError('already_connected');
   if (!token && unauthenticated === true) throw credentialNeeded();
   const can = (capability: string) => capabilities?.includes(capability) === true;
   session.introduce({ client, knowsDictionaries: can('dictionary'), acknowledges: can('acks') });

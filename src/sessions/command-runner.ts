@@ -106,7 +106,7 @@ export class CommandRunner {
   runUnawaited(session: Session, frame: ClientFrame, bytes: number): void {
     const command = new CommandTask(this, session, frame);
     if (commandTable[frame.kind].isLarge) {
-      if (!session.replyLarge(command)) this.#fail(session, frame, tooManyWaiting());
+      if (!session.commands.addLarge(command)) this.#fail(session, frame, tooManyWaiting());
       return;
     }
     const pending = runTask(command, session);
@@ -168,12 +168,12 @@ export class CommandRunner {
   #run(session: Session, frame: ClientFrame, bytes: number): void {
     this.#options.metrics.commandsTotal.inc({ command: frame.kind });
     const { order } = commandTable[frame.kind];
-    const { payer, runsCommands } = session;
+    const { payer, isChanging } = session;
     if (order === 'free') this.runUnawaited(session, frame, bytes);
     else if (!this.#options.pendingCommands.hasRoom(payer.account, bytes + pendingOverheadBytes))
       this.#fail(session, frame, tooManyWaiting());
     else if (order === 'changes') this.#enqueue(new ChangeTask(this, session, frame), bytes);
-    else if (runsCommands) this.#enqueue(new FollowingTask(this, session, lasting(frame), bytes), bytes);
+    else if (isChanging) this.#enqueue(new FollowingTask(this, session, lasting(frame), bytes), bytes);
     else this.runUnawaited(session, frame, bytes);
   }
 

@@ -166,7 +166,7 @@ function unsubscribe(session: Session, { views = [], topics = [], prefix }: Fiel
       (prefix !== undefined && !automatic && target.startsWith(prefix)),
   );
   if (ended.length === 0) throw new SluiceError('not_subscribed');
-  for (const sessionView of ended) session.removeView(sessionView, 'client');
+  for (const sessionView of ended) session.views.remove(sessionView, 'client');
   return { kind: 'unsubscribed', views: ended.map(({ view }) => view.id) };
 }
 
@@ -185,7 +185,7 @@ function append(
   if (problem !== undefined) throw problem;
   const verdict = application.publish(session.asker, [wanted]);
   // Publishes of one session are committed in order, though they wait for the application.
-  return session.inOrder(async () => {
+  return session.commands.inOrder(async () => {
     const [problem] = await verdict;
     if (problem !== undefined) throw problem;
     return commit();
@@ -239,7 +239,7 @@ function history(
   const header = { topic, epoch, after: page.after, upto, more, missing };
   const message = session.codec.frameHistory(id, header, pieces);
   repliedLarge(session, message.length);
-  session.sendBytes(message);
+  session.outbox.send(message);
   return undefined;
 }
 

@@ -19,9 +19,7 @@ export interface Connection extends Member {
   readonly acknowledges?: 'by receipt' | 'by request' | undefined;
   /** Its client does not compare offsets: what it has had must not come again. */
   readonly comparesNoOffsets?: true;
-  /**
-   * Up to so many bytes in its buffer its session is sent what it lacks. Absent: a quarter of what it may buffer.
-   */
+  /** Catch-up and large replies wait while more than this is buffered. Absent: a quarter of what it may buffer. */
   readonly roomBytes?: number | undefined;
   /**
    * Sends one message to this peer alone, and counts its bytes in `sentBytesTotal`. `dropped`: the connection's buffer

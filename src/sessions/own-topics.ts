@@ -35,7 +35,7 @@ export class OwnTopics {
     this.#lacking.delete(session);
     this.#whenLoaded(session, topics, cursor, (prepared) => {
       const results = this.#subscribe(session, topics, cursor, prepared);
-      session.sendFrame({ kind: 'subscribed', id: 0, results });
+      session.outbox.sendFrame({ kind: 'subscribed', id: 0, results });
       session.pump();
     });
   }
@@ -61,7 +61,7 @@ export class OwnTopics {
       (result) => !('error' in result),
     );
     if (results.length === 0) return;
-    session.push({ kind: 'subscribed', results });
+    session.outbox.push({ kind: 'subscribed', results });
     session.pump();
   }
 

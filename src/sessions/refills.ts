@@ -11,12 +11,12 @@ export function leaveRefilled(sessions: Iterable<Session>, topic: Topic): () => 
   const left: Session[] = [];
   for (const session of sessions) {
     // A parked session catches up when its client comes back.
-    if (session.isParked || !session.liveViews.some((view) => hears(view, topic))) continue;
-    session.park();
+    if (session.views.isParked || !session.views.liveViews.some((view) => hears(view, topic))) continue;
+    session.views.park();
     left.push(session);
   }
   return () => {
-    for (const session of left) session.unpark();
+    for (const session of left) session.views.unpark();
   };
 }
 

@@ -1,6 +1,7 @@
+import type { Identity } from '../auth/identity.ts';
 import { type CatchUpOptions, type CatchUpReceiver, catchUp } from '../catch-up/catch-up.ts';
 import type { Fanout } from '../fanout/fanout.ts';
-import type { OutFrame } from '../fanout/sink.ts';
+import type { OutFrame, Receiver } from '../fanout/sink.ts';
 import type { Feed, View } from '../fanout/view.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Position } from '../protocol/frames.ts';
@@ -9,9 +10,10 @@ import type { Broker } from '../topics/broker.ts';
 import { isReserved } from '../topics/topic-name.ts';
 import { Ahead, type HadOf } from './ahead.ts';
 import type { Connection } from './connection.ts';
+import { countOf, noViews, viewOf, withoutView, withView } from './few-views.ts';
 import type { Outbox } from './outbox.ts';
 import type { Occupant, Presence } from './presence.ts';
-import type { UnsubscribeReason } from './session-events.ts';
+import type { ObservedSession, SessionEvents, UnsubscribeReason } from './session-events.ts';
 import type { SessionView } from './session-view.ts';
 import type { TurnBudget } from './turn-budget.ts';
 
@@ -34,29 +36,19 @@ export interface SessionViewsOptions {
   /** Milliseconds on a monotonic clock. */
   readonly monotonicMs: () => number;
   readonly metrics: Pick<Metrics, 'sessionsLaggingTotal'>;
-}
-
-/** The subscriptions of a session, by number of the view. */
-export interface SessionViewsById {
-  readonly size: number;
-  get(viewId: number): SessionView | undefined;
-  values(): Iterable<SessionView>;
-  /** Up to this commit the session has had everything of the live view; undefined: no more than its members. */
-  aheadSeqOf(view: View): number | undefined;
+  /** Hears of subscriptions that clients have made. Absent: nobody does. */
+  readonly events?: SessionEvents | undefined;
 }
 
 const nothingLost: ReadonlyMap<Feed, Position> = new Map();
-const none: readonly SessionView[] = [];
-const maxFew = 8;
 
 /** The session that the views are of. */
-export interface ViewsOwner extends Occupant {
+export interface ViewsOwner extends Occupant, ObservedSession {
+  readonly identity: Identity;
   /** The session that its client had before; undefined: it is not known. */
   readonly formerId: string | undefined;
   /** Sends what waits, and goes on catching up. */
   pump(): void;
-  /** It no longer takes part in this view. */
-  viewRemoved(sessionView: SessionView, reason: UnsubscribeReason): void;
 }
 
 /** One session is caught up for this long at a time, then others have their turn. */
@@ -72,16 +64,12 @@ const catchUpTurnMs = 5;
  *
  * and from each by `end` to ended.
  */
-export class SessionViews implements CatchUpReceiver, SessionViewsById {
+export class SessionViews implements CatchUpReceiver, Receiver {
   readonly #owner: ViewsOwner;
   readonly #connection: Connection;
   readonly #outbox: Outbox;
   readonly #options: SessionViewsOptions;
-  /**
-   * Most sessions have few views, for which a list takes less memory than a map by number of the view
-   * (`bench -- memory`).
-   */
-  #views: readonly SessionView[] | Map<number, SessionView> = none;
+  #views = noViews;
   #state: DeliveryState = 'live';
   /** Views that are not live. Undefined where all are, as in most sessions. */
   #behind: Set<SessionView> | undefined;
@@ -105,13 +93,11 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
   }
 
   get size(): number {
-    return isList(this.#views) ? this.#views.length : this.#views.size;
+    return countOf(this.#views);
   }
 
   get(viewId: number): SessionView | undefined {
-    if (!isList(this.#views)) return this.#views.get(viewId);
-    for (const sessionView of this.#views) if (sessionView.view.id === viewId) return sessionView;
-    return undefined;
+    return viewOf(this.#views, viewId);
   }
 
   values(): Iterable<SessionView> {
@@ -130,7 +116,11 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
     return count;
   }
 
-  get live(): View[] {
+  get isLagging(): boolean {
+    return this.#state === 'lagging';
+  }
+
+  get liveViews(): readonly View[] {
     const live: View[] = [];
     for (const { isLive, view } of this.values()) if (isLive) live.push(view);
     return live;
@@ -140,6 +130,11 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
     return this.get(view.id)?.isLive === true;
   }
 
+  isSubscribedTo(viewId: number): boolean {
+    return this.get(viewId) !== undefined;
+  }
+
+  /** Up to this commit the session has had everything of the live view; undefined: no more than its members. */
   aheadSeqOf(view: View): number | undefined {
     return this.#ahead?.seqOf(view);
   }
@@ -151,22 +146,24 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
 
   /** Takes part in a view. Call the owner's `pump` once the reply is sent. */
   add(sessionView: SessionView): void {
-    this.#put(sessionView);
+    const { automatic, target } = sessionView;
+    const { presence, events } = this.#options;
+    this.#views = withView(this.#views, sessionView);
     this.#fellBehind(sessionView);
-    if (isOfPresence(sessionView) && !this.#isPresentBy(sessionView))
-      this.#options.presence.joined(this.#owner, sessionView.target);
+    if (isOfPresence(sessionView) && !this.#isPresentBy(sessionView)) presence.joined(this.#owner, target);
+    if (!automatic) events?.subscribed(this.#owner, target);
   }
 
   remove(sessionView: SessionView, reason: UnsubscribeReason): void {
-    const { view, payer, target, watches, isLive } = sessionView;
+    const { view, payer, target, watches, isLive, automatic } = sessionView;
     if (this.get(view.id) !== sessionView) return;
-    this.#drop(view.id);
+    this.#views = withoutView(this.#views, view.id);
     this.#notBehind(sessionView);
     this.#outbox.count(sessionView.liveFrames);
     sessionView.leave();
     this.#ahead?.leaves(view);
     if (isLive) this.#leave(view);
-    const { fanout, presence } = this.#options;
+    const { fanout, presence, events } = this.#options;
     fanout.detach(view, payer);
     const watch = sessionView.unwatch();
     if (watch !== undefined) this.remove(watch, reason);
@@ -174,13 +171,9 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
     // At the end it leaves all: the first of several subscriptions to a topic tells it, and the others say nothing new.
     else if (isOfPresence(sessionView) && (this.#state === 'ended' || !this.#isPresentBy(sessionView)))
       presence.left(this.#owner, target);
-    this.#owner.viewRemoved(sessionView, reason);
+    if (!automatic) events?.unsubscribed(this.#owner, target, reason);
   }
 
-  /**
-   * Its buffer was full: of the feeds in `lost` it lacks everything after these positions, and `lostFrames` frames
-   * that its views sent did not reach it. It leaves all views in which it is live.
-   */
   lag(lost: ReadonlyMap<Feed, Position>, lostFrames: number): void {
     if (this.#state === 'ended') return;
     this.#outbox.count(-lostFrames);
@@ -194,7 +187,6 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
     this.#owner.pump();
   }
 
-  /** As `lag`, of frames that would have repeated something; the client is told nothing of it. */
   rejoin(lost: ReadonlyMap<Feed, Position>, lostFrames: number): void {
     if (this.#state === 'ended') return;
     this.#outbox.count(-lostFrames);
@@ -214,8 +206,10 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
     this.#parkLive(nothingLost);
   }
 
+  /** Its client is back, and is sent what it lacks. */
   unpark(): void {
     this.#isParked = false;
+    this.#owner.pump();
   }
 
   /** Catches up as far as the buffer takes it, in this turn of the event loop or one of the next. */
@@ -231,7 +225,7 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
     for (const sessionView of [...this.values()]) this.remove(sessionView, 'disconnect');
   }
 
-  // ---- CatchUpReceiver
+  // ---- the session, for the sink and for catch-up
 
   get id(): string {
     return this.#owner.id;
@@ -258,24 +252,6 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
     for (const each of this.values())
       if (each !== sessionView && each.target === sessionView.target && isOfPresence(each)) return true;
     return false;
-  }
-
-  #put(sessionView: SessionView): void {
-    if (isList(this.#views)) {
-      this.#views =
-        this.#views.length < maxFew
-          ? withOneMore(this.#views, sessionView)
-          : new Map([...this.#views, sessionView].map((each) => [each.view.id, each]));
-    } else this.#views.set(sessionView.view.id, sessionView);
-  }
-
-  #drop(viewId: number): void {
-    if (!isList(this.#views)) {
-      this.#views.delete(viewId);
-      return;
-    }
-    const index = this.#views.findIndex(({ view }) => view.id === viewId);
-    if (index >= 0) this.#views = this.#views.slice(0, index).concat(this.#views.slice(index + 1));
   }
 
   // ---- transitions
@@ -382,18 +358,6 @@ export class SessionViews implements CatchUpReceiver, SessionViewsById {
   #leave(view: View): void {
     this.#options.fanout.removeMember(view, this.#connection);
   }
-}
-
-function isList(views: readonly SessionView[] | Map<number, SessionView>): views is readonly SessionView[] {
-  return Array.isArray(views);
-}
-
-/** A list that has no room for more: one that grows by itself has room for 17 from the second on. */
-function withOneMore(views: readonly SessionView[], one: SessionView): readonly SessionView[] {
-  const more = new Array<SessionView>(views.length + 1);
-  for (let i = 0; i < views.length; i++) more[i] = views[i] as SessionView;
-  more[views.length] = one;
-  return more;
 }
 
 /** A subscription by name is presence in the topic; hearing `$all` or a pattern isn't. */

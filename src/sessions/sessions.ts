@@ -1,7 +1,7 @@
 import { credentialNeeded } from '../auth/authorize.ts';
 import type { Identity } from '../auth/identity.ts';
 import type { ReportRefusal } from '../auth/refusals.ts';
-import { type CloseCode, SluiceError } from '../errors.ts';
+import type { CloseCode, SluiceError } from '../errors.ts';
 import type { ErrorLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Ack, Limits, SubscribeResult, Subscription } from '../protocol/frames.ts';
@@ -12,20 +12,20 @@ import { CommandRunner } from './command-runner.ts';
 import type { Connection } from './connection.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
 import type { ConnectionEnded } from './connection-log.ts';
+import { OpeningSubscriptions } from './opening-subscriptions.ts';
 import { OwnTopics } from './own-topics.ts';
 import type { Peer } from './peer.ts';
-import type { Prepared } from './preparation.ts';
 import { Session, type SessionContext } from './session.ts';
 import { SessionIds } from './session-ids.ts';
+import { type SessionSweepOptions, sweepSessions } from './session-sweep.ts';
 import type { Continuation } from './stream-start.ts';
 import type { Subscriber } from './subscribe.ts';
-import { Failure } from './task.ts';
 import { TokenRate } from './token-bucket.ts';
 import { isUnauthenticated, Unauthenticated } from './unauthenticated.ts';
 import { UserSessions } from './user-sessions.ts';
-import { wireError } from './wire-error.ts';
 
-export interface SessionsOptions {
+export interface SessionsOptions
+  extends Pick<SessionSweepOptions, 'writeTimeoutMs' | 'backpressureTotalMaxBytes'> {
   readonly connectionLimits: ConnectionLimits;
   readonly context: Omit<SessionContext, 'originMs' | 'commandFailed' | 'commandRate' | 'refusalRate'>;
   readonly subscriber: Subscriber;
@@ -41,8 +41,6 @@ export interface SessionsOptions {
   /** The clock by which payers are charged for the time of their commands. */
   readonly workMs: () => number;
   readonly version: string;
-  readonly writeTimeoutMs: number;
-  readonly backpressureTotalMaxBytes: number;
   readonly metrics: Pick<
     Metrics,
     'commandsTotal' | 'commandErrorsTotal' | 'rateLimitedTotal' | 'authFailuresTotal'
@@ -57,9 +55,6 @@ export interface SessionsOptions {
   readonly observer?: { opened(session: Session): void; closed(session: Session): void };
 }
 
-/** How long before its token expires a client is warned: long enough to ask for another one. */
-const expiryWarningMs = 30_000;
-
 /** All sessions of this gateway: opens, ends and counts them, and looks after the slow ones. */
 export class Sessions {
   readonly #options: SessionsOptions;
@@ -69,6 +64,7 @@ export class Sessions {
   readonly #ids = new SessionIds();
   readonly #unauthenticated = new Unauthenticated();
   readonly #ownTopics: OwnTopics;
+  readonly #opening: OpeningSubscriptions;
   readonly #runner: CommandRunner;
   #emptied: (() => void) | undefined;
 
@@ -84,6 +80,7 @@ export class Sessions {
       commandFailed: (error, session) => this.#fault(error, session),
     };
     this.#ownTopics = new OwnTopics(subscriber, (error, session) => this.#fault(error, session));
+    this.#opening = new OpeningSubscriptions(subscriber, (error, session) => this.#fault(error, session));
     this.#runner = new CommandRunner({
       commands: {
         ...options.commands,
@@ -160,17 +157,8 @@ export class Sessions {
 
   /** Subscribes a new session to the topic of its path, once it has authenticated, and tells it. */
   subscribeAtOpening(session: Session, topic: string): void {
-    const { subscriber } = this.#options;
-    if (isUnauthenticated(session)) {
-      this.#unauthenticated.subscribeLater(session, topic);
-      return;
-    }
-    const subscriptions = [{ topic }];
-    const finish = (loaded: Prepared | Failure) => {
-      if (loaded instanceof Failure) this.#refused(session, topic, loaded.error);
-      else if (!session.closed) this.#subscribeToPath(session, topic, loaded);
-    };
-    session.commands.add(subscriber.afterLoad(subscriptions, finish, session));
+    if (isUnauthenticated(session)) this.#unauthenticated.subscribeLater(session, topic);
+    else this.#opening.toPath(session, topic);
   }
 
   /**
@@ -182,37 +170,8 @@ export class Sessions {
     subscriptions: readonly Subscription[],
     finish: (results: readonly SubscribeResult[] | SluiceError) => void,
   ): void {
-    const { subscriber } = this.#options;
     session.peer.seat.name?.(session.id);
-    const subscribe = (loaded: Prepared | Failure) => {
-      if (!session.closed) finish(this.#resultsOf(session, subscriptions, loaded));
-    };
-    session.commands.add(subscriber.afterLoad(subscriptions, subscribe, session));
-  }
-
-  #resultsOf(
-    session: Session,
-    subscriptions: readonly Subscription[],
-    loaded: Prepared | Failure,
-  ): readonly SubscribeResult[] | SluiceError {
-    try {
-      if (loaded instanceof Failure) throw loaded.error;
-      return this.#options.subscriber.subscribe(session, subscriptions, loaded);
-    } catch (error) {
-      if (error instanceof SluiceError) return error;
-      this.#fault(error, session);
-      return new SluiceError('internal');
-    }
-  }
-
-  #subscribeToPath(session: Session, topic: string, loaded: Prepared): void {
-    try {
-      const results = this.#options.subscriber.subscribe(session, [{ topic }], loaded);
-      session.sendFrame({ kind: 'subscribed', id: 0, results });
-    } catch (error) {
-      this.#refused(session, topic, error);
-    }
-    session.pump();
+    this.#opening.ofStream(session, subscriptions, finish);
   }
 
   /** It gave a sign of life. */
@@ -273,7 +232,7 @@ export class Sessions {
   #endIfUnauthenticated(session: Session): void {
     if (!isUnauthenticated(session) || session.endedBy !== undefined) return;
     // A bad credential is counted already.
-    if (!session.introduced) this.#credentialRefused(session, credentialNeeded());
+    if (session.introduction === undefined) this.#credentialRefused(session, credentialNeeded());
     session.goAway('unauthorized');
   }
 
@@ -290,33 +249,15 @@ export class Sessions {
     for (const session of [...this.#byId.values()]) session.terminate();
   }
 
-  /**
-   * Ends sessions that do not read or whose token has expired, and those with the largest buffers where all buffers
-   * together are too large. Warns those whose token expires soon. Call it about once a second.
-   */
+  /** Looks after slow sessions, credentials that expire, and what is tried again. Call it about once a second. */
   sweep(): void {
-    const { writeTimeoutMs, context, connectionLimits, commands } = this.#options;
-    const nowMs = context.monotonicMs();
-    const timeMs = commands.broker.wallMs();
+    const { context, connectionLimits, commands } = this.#options;
+    const { monotonicMs } = context;
     connectionLimits.sweep();
     this.#runner.sweep();
     this.#ownTopics.retry();
-    for (const session of this.#unauthenticated.overdue(nowMs)) this.#endIfUnauthenticated(session);
-    let buffered = 0;
-    for (const session of this.#byId.values()) {
-      buffered += session.unsentBytes;
-      const stuckSinceMs = session.stuckSinceMs();
-      if (stuckSinceMs !== undefined && nowMs - stuckSinceMs >= writeTimeoutMs) session.terminate();
-      else this.#lookAtExpiry(session, timeMs);
-    }
-    if (buffered > this.#options.backpressureTotalMaxBytes) this.#terminateFattest(buffered);
-  }
-
-  #lookAtExpiry(session: Session, timeMs: number): void {
-    const { expiresAtMs } = session.identity;
-    if (expiresAtMs === undefined) return;
-    if (expiresAtMs <= timeMs) session.goAway('unauthorized');
-    else if (expiresAtMs - timeMs <= expiryWarningMs) session.warnOfExpiry(expiresAtMs);
+    for (const session of this.#unauthenticated.overdue(monotonicMs())) this.#endIfUnauthenticated(session);
+    sweepSessions(this.#byId, { ...this.#options, monotonicMs, wallMs: () => commands.broker.wallMs() });
   }
 
   /**
@@ -328,16 +269,6 @@ export class Sessions {
       if (isUnauthenticated(session)) continue;
       if (out(session.identity)) session.goAway('unauthorized');
       else this.#options.subscriber.endForbidden(session);
-    }
-  }
-
-  #terminateFattest(buffered: number): void {
-    const fattest = [...this.#byId.values()].sort((a, b) => b.unsentBytes - a.unsentBytes);
-    let rest = buffered;
-    for (const session of fattest) {
-      if (rest <= this.#options.backpressureTotalMaxBytes) return;
-      rest -= session.unsentBytes;
-      session.terminate();
     }
   }
 
@@ -357,7 +288,7 @@ export class Sessions {
     let unsentBytes = 0;
     let subscriptions = 0;
     for (const session of this.#byId.values()) {
-      if (session.isLagging) lagging++;
+      if (session.views.isLagging) lagging++;
       unsentBytes += session.unsentBytes;
       subscriptions += session.views.size;
     }
@@ -370,7 +301,7 @@ export class Sessions {
   }
 
   #greet(session: Session, id: number): void {
-    session.sendFrame({
+    session.outbox.sendFrame({
       kind: 'connected',
       id,
       session: session.id,
@@ -397,11 +328,5 @@ export class Sessions {
     if (isNew || isOther || identity.joins !== undefined) this.#ownTopics.join(session);
     const topic = this.#unauthenticated.remove(session);
     if (topic !== undefined) this.subscribeAtOpening(session, topic);
-  }
-
-  /** Tells a session why it is not subscribed to the topic of its path. */
-  #refused(session: Session, topic: string, error: unknown): void {
-    if (!(error instanceof SluiceError)) this.#fault(error, session);
-    session.push({ kind: 'subscribed', results: [{ topic, error: wireError(error) }] });
   }
 }

@@ -2,17 +2,22 @@ import type { GatewayCodec } from '../protocol/codec.ts';
 import type { Session } from './session.ts';
 import { isUnauthenticated } from './unauthenticated.ts';
 
+/** The parts of a session that are used here. */
+type ToldSession = Pick<Session, 'codec' | 'identity' | 'endedBy'> & {
+  readonly outbox: Pick<Session['outbox'], 'send'>;
+};
+
 export interface StateNewsOptions {
-  readonly sessions: () => Iterable<Session>;
+  readonly sessions: () => Iterable<ToldSession>;
   /** Whether the gateway can't reach what stores its topics. */
   readonly isDegraded: () => boolean;
   readonly nextTurn: () => Promise<unknown>;
 }
 
-/** Others get their turn after so many. */
+/** After this many sessions, other work gets its turn. */
 const sessionsPerTurn = 200;
 
-/** Tells every session whether the gateway is degraded. One that comes later has it in its greeting. */
+/** Tells every session whether the gateway is degraded. A session that begins later is told by its greeting. */
 export class StateNews {
   readonly #options: StateNewsOptions;
   #isTelling = false;
@@ -22,7 +27,7 @@ export class StateNews {
     this.#options = options;
   }
 
-  /** Tells all, also those that were told what is no longer so. */
+  /** Tells all sessions, also those that were told of a change that has been undone since. */
   async changed(): Promise<void> {
     this.#hasChanged = true;
     if (this.#isTelling) return;
@@ -45,7 +50,7 @@ export class StateNews {
       const frames = encoded[`${degraded}`];
       const bytes = frames.get(codec) ?? codec.encodeServerFrame({ kind: 'gatewayState', id: 0, degraded });
       frames.set(codec, bytes);
-      session.sendBytes(bytes);
+      session.outbox.send(bytes);
       if (++told % sessionsPerTurn === 0) await nextTurn();
     }
   }

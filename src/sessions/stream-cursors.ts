@@ -78,7 +78,7 @@ export class StreamCursors {
   /** The same, with what the cursor is worth. */
   position(holder: CursorHolder): StreamPosition | undefined {
     const { session } = holder;
-    if (session.hasWaitingMessages) return undefined;
+    if (session.outbox.isWaiting) return undefined;
     const found = new Found();
     for (const sessionView of session.views.values()) {
       const exceptions = this.#exceptionsOf(session, sessionView);

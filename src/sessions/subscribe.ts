@@ -98,7 +98,7 @@ export class Subscriber {
     } catch (fault) {
       for (const result of results) {
         const made = 'view' in result ? session.views.get(result.view) : undefined;
-        if (made !== undefined) session.removeView(made, 'refused');
+        if (made !== undefined) session.views.remove(made, 'refused');
       }
       throw fault;
     }
@@ -140,7 +140,7 @@ export class Subscriber {
     else if (added.size > 0) backlog.takeValuesOf(added, nowMs);
     const { origin } = before;
     const after = new SessionView({ view, origin, payer, permit, backlog });
-    session.addView(after);
+    session.views.add(after);
     if (permit !== undefined) this.#permits.began({ session, sessionView: after, permit });
     if (isWatched) this.#watchOrUndo(session, after);
     return this.#changed(after, at);
@@ -162,14 +162,14 @@ export class Subscriber {
     const { view: former, payer } = before;
     // Its own place is free for the new view, if it has it alone.
     const isAlone = former.subscriptions === 1;
-    if (isAlone) session.removeView(before, 'replaced');
+    if (isAlone) session.views.remove(before, 'replaced');
     try {
       const view = fanout.attach(options, payer);
-      if (!isAlone) session.removeView(before, 'replaced');
+      if (!isAlone) session.views.remove(before, 'replaced');
       return view;
     } catch (error) {
       const reason = error instanceof SluiceError ? error.code : 'internal';
-      if (isAlone) session.push({ kind: 'unsubscribed', views: [former.id], reason });
+      if (isAlone) session.outbox.push({ kind: 'unsubscribed', views: [former.id], reason });
       throw error;
     }
   }
@@ -186,8 +186,12 @@ export class Subscriber {
       (sessionView) => sessionView.watches === undefined && isForbidden(sessionView),
     );
     if (ended.length === 0) return;
-    for (const sessionView of ended) session.removeView(sessionView, 'forbidden');
-    session.push({ kind: 'unsubscribed', views: ended.map(({ view }) => view.id), reason: 'forbidden' });
+    for (const sessionView of ended) session.views.remove(sessionView, 'forbidden');
+    session.outbox.push({
+      kind: 'unsubscribed',
+      views: ended.map(({ view }) => view.id),
+      reason: 'forbidden',
+    });
   }
 
   #result(
@@ -229,7 +233,7 @@ export class Subscriber {
     const { backlog, result } = this.#start(view, from);
     const origin = automatic ? 'gateway' : verdict?.grant === true ? 'granted' : 'client';
     const sessionView = new SessionView({ view, origin, payer, permit, backlog });
-    session.addView(sessionView);
+    session.views.add(sessionView);
     if (permit !== undefined) this.#permits.began({ session, sessionView, permit });
     if (isInbox) inbox.joined(session, sessionView, subscription);
     if (subscription.presence === true) this.#watchOrUndo(session, sessionView);
@@ -299,7 +303,7 @@ export class Subscriber {
     try {
       this.#watch(session, sessionView);
     } catch (error) {
-      session.removeView(sessionView, 'refused');
+      session.views.remove(sessionView, 'refused');
       throw error;
     }
   }
@@ -322,7 +326,7 @@ export class Subscriber {
       backlog,
     });
     sessionView.watchBy(watch);
-    session.addView(watch);
+    session.views.add(watch);
   }
 
   /** `granted`: the filter that the client can't widen. */
@@ -342,7 +346,7 @@ export class Subscriber {
       keys: keys && viewKeys(keys),
       dictionaries:
         this.#options.dictionaries &&
-        session.knowsDictionaries &&
+        session.introduction?.knowsDictionaries === true &&
         session.codec.frameCompressedBatch !== undefined,
     };
   }
@@ -357,7 +361,7 @@ export class Subscriber {
     if (existing !== undefined) {
       if (!existing.automatic) throw new SluiceError('already_subscribed', `already subscribed to ${topic}`);
       const { sentUpto } = existing;
-      session.removeView(existing, 'replaced');
+      session.views.remove(existing, 'replaced');
       return sentUpto;
     }
     let own = 0;
@@ -377,7 +381,7 @@ export class Subscriber {
     for (const existing of [...session.views.values()]) {
       if (existing.automatic || existing.watches !== undefined) continue;
       if (covers(target, existing.target) || covers(existing.target, target))
-        session.removeView(existing, 'replaced');
+        session.views.remove(existing, 'replaced');
     }
   }
 }

@@ -105,8 +105,8 @@ export class TopicPermits {
       const isExpired = (permit.expiresAtMs ?? Number.POSITIVE_INFINITY) <= wallMs;
       if (!isExpired && tokens.refusal(permit) === undefined) continue;
       const reason = isExpired ? 'expired' : 'forbidden';
-      session.removeView(sessionView, reason);
-      session.push({ kind: 'unsubscribed', views: [view.id], reason });
+      session.views.remove(sessionView, reason);
+      session.outbox.push({ kind: 'unsubscribed', views: [view.id], reason });
       this.#permitted.delete(permitted);
     }
   }

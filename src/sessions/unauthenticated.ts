@@ -57,6 +57,6 @@ export class Unauthenticated {
   }
 }
 
-export function isUnauthenticated({ identity }: Session): boolean {
+export function isUnauthenticated({ identity }: Pick<Session, 'identity'>): boolean {
   return identity.unauthenticated === true;
 }

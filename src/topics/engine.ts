@@ -95,7 +95,10 @@ export interface NodeBus {
  * of its own alone. What a node had that is gone counts until its time-out.
  */
 export interface NodeCounts {
-  /** This node has so many now. `limit`: from how many of all nodes together on `elsewhere` is to know of the key. */
+  /**
+   * This node has `count` of the key now. `limit`: `elsewhere` has to know of the key once all nodes together have as
+   * many as this.
+   */
   set(key: string, count: number, limit: number): void;
   /**
    * How many the other nodes have, as of the last heartbeat, if all together had as many as the limit; 0: they had

@@ -18,7 +18,7 @@ function session({ codec = 'compat-b', user, targets = [], messageCount = 0 }: G
     views: new Map(
       ['$all', ...targets].map((target, i) => [i, { target, automatic: target === '$all' }] as const),
     ),
-    push: ({ kind }) => pushed.push(kind),
+    outbox: { push: ({ kind }) => pushed.push(kind) },
   };
   return { counted, pushed };
 }

@@ -108,7 +108,7 @@ export class Streams {
       connection.begin(
         session,
         () => undefined,
-        () => session.sendFrame({ kind: 'subscribed', id: 0, results }),
+        () => session.outbox.sendFrame({ kind: 'subscribed', id: 0, results }),
       );
       session.pump();
     });
@@ -150,7 +150,7 @@ export class Streams {
     this.#polling.set(session.id, connection);
     if (former !== '' && !this.#polling.has(former)) this.#polling.set(former, connection);
     this.#subscribe(session, start, (results) => {
-      session.sendFrame({ kind: 'subscribed', id: 0, results });
+      session.outbox.sendFrame({ kind: 'subscribed', id: 0, results });
       connection.begin();
     });
     return connection;

@@ -93,7 +93,7 @@ test('a client that lost frames is sent the dictionary that came meanwhile, befo
   slow.connection.stalled = true;
   await send(10, 'another-shape');
   expect(numbers(quick.connection).at(-1)).toBeGreaterThan(before);
-  expect(slow.session.isLagging).toBe(true);
+  expect(slow.session.views.isLagging).toBe(true);
   slow.connection.stalled = false;
   slow.connection.drain();
   await send(5, 'another-shape');
@@ -132,7 +132,7 @@ test('a client that returns with the dictionary is not sent it again', async () 
   for (let times = 0; times < 3; times++) {
     late.connection.stalled = true;
     await send(20);
-    expect(late.session.isLagging).toBe(true);
+    expect(late.session.views.isLagging).toBe(true);
     late.connection.stalled = false;
     late.connection.drain();
     turns.settle();

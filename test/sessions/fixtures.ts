@@ -253,7 +253,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
   const lost = new Map<FakeConnection, Map<object, Position>>();
   sink.onTurn = () => {
     for (const [{ session }, positions] of lost)
-      session?.lag(positions as Parameters<Session['lag']>[0], positions.size);
+      session?.views.lag(positions as Parameters<Session['views']['lag']>[0], positions.size);
     lost.clear();
   };
 

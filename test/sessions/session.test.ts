@@ -31,9 +31,9 @@ describe('a connection that does not read', () => {
     const { connection, session } = connect();
     connection.stalled = true;
     connection.buffered = 11;
-    for (let i = 0; i < maxWaitingMessages; i++) session.push({ kind: 'pong', timeMs: i });
+    for (let i = 0; i < maxWaitingMessages; i++) session.outbox.push({ kind: 'pong', timeMs: i });
     expect(connection.endedWith).toBeUndefined();
-    session.push({ kind: 'pong', timeMs: 0 });
+    session.outbox.push({ kind: 'pong', timeMs: 0 });
     expect([connection.endedWith, session.endedBy]).toEqual(['terminated', 'slow_consumer']);
   });
 
@@ -42,9 +42,9 @@ describe('a connection that does not read', () => {
     const { connection, session } = connect();
     connection.stalled = true;
     connection.buffered = 11;
-    session.sendBytes(new Uint8Array(maxWaitingBytes));
+    session.outbox.send(new Uint8Array(maxWaitingBytes));
     expect([connection.endedWith, session.unsentBytes]).toEqual([undefined, maxWaitingBytes + 11]);
-    session.sendBytes(new Uint8Array(1));
+    session.outbox.send(new Uint8Array(1));
     expect(connection.endedWith).toBe('terminated');
   });
 
@@ -161,7 +161,7 @@ describe('a connection that does not read', () => {
     await settle();
     connection.stalled = true;
     connection.buffered = 5000;
-    session.lag(new Map(), 0);
+    session.views.lag(new Map(), 0);
     await publish('a', ...Array.from({ length: 100 }, () => large));
     sessions.sweep();
     for (let i = 0; i < 20; i++) {
@@ -234,11 +234,15 @@ describe('lagging', () => {
   test('it leaves all live streams, and is told which', async () => {
     const { session, connection, viewOf, counts, turns } = await lagged();
     connection.buffered = connection.limitBytes;
-    session.lag(new Map(), 0);
+    session.views.lag(new Map(), 0);
     expect(connection.of('lagging')).toMatchObject([
       { views: expect.arrayContaining([viewOf('a').id, viewOf('b').id]) },
     ]);
-    expect([session.isLagging, session.isLiveIn(viewOf('a')), viewOf('a').members]).toEqual([true, false, 0]);
+    expect([session.views.isLagging, session.views.isLiveIn(viewOf('a')), viewOf('a').members]).toEqual([
+      true,
+      false,
+      0,
+    ]);
     expect(connection.joined.size).toBe(0);
     expect(counts.of('sessionsLaggingTotal')).toBe(1);
     turns.settle();
@@ -249,13 +253,17 @@ describe('lagging', () => {
     await publish('a', {}, {});
     turns.settle();
     connection.forget();
-    session.lag(new Map([[feedOf('a'), { epoch: topicOf(broker, 'a').epoch, offset: 1 }]]), 1);
+    session.views.lag(new Map([[feedOf('a'), { epoch: topicOf(broker, 'a').epoch, offset: 1 }]]), 1);
     connection.drain();
     expect(connection.of('batch')).toMatchObject([{ view: viewOf('a').id, after: 1, upto: 3 }]);
     expect(connection.of('caughtUp')).toContainEqual(
       expect.objectContaining({ view: viewOf('a').id, topic: 'a', offset: 3, recovered: true }),
     );
-    expect([session.isLagging, session.isLiveIn(viewOf('a')), viewOf('a').members]).toEqual([false, true, 1]);
+    expect([session.views.isLagging, session.views.isLiveIn(viewOf('a')), viewOf('a').members]).toEqual([
+      false,
+      true,
+      1,
+    ]);
   });
 
   test('what was lost is not counted as sent', async () => {
@@ -266,7 +274,7 @@ describe('lagging', () => {
     await publish('a');
     turns.settle();
     expect(session.messageCount - before).toBe(1);
-    session.lag(new Map([[feedOf('a'), { epoch, offset: 1 }]]), 1);
+    session.views.lag(new Map([[feedOf('a'), { epoch, offset: 1 }]]), 1);
     // This connection did get the frame that is said to be lost.
     expect(session.messageCount - before).toBe(connection.messages.length - 1);
   });
@@ -278,7 +286,7 @@ describe('lagging', () => {
     turns.settle();
     await publish('b');
     connection.forget();
-    session.lag(new Map([[feedOf('a'), { epoch: topicOf(broker, 'a').epoch, offset: 1 }]]), 1);
+    session.views.lag(new Map([[feedOf('a'), { epoch: topicOf(broker, 'a').epoch, offset: 1 }]]), 1);
     connection.drain();
     turns.advance(100);
     const got = connection
@@ -293,7 +301,7 @@ describe('lagging', () => {
     broker.reset('a', 'new', 0);
     turns.settle();
     connection.forget();
-    session.lag(new Map([[feedOf('a'), { epoch, offset: 1 }]]), 1);
+    session.views.lag(new Map([[feedOf('a'), { epoch, offset: 1 }]]), 1);
     connection.drain();
     expect(connection.of('reset')).toMatchObject([{ view: viewOf('a').id, epoch: 'new', offset: 0 }]);
     await publish('b');
@@ -305,9 +313,9 @@ describe('lagging', () => {
     await publish('a', {}, {});
     turns.settle();
     connection.forget();
-    session.lag(new Map([[feedOf('a'), { epoch: topicOf(broker, 'a').epoch, offset: 1 }]]), 1);
+    session.views.lag(new Map([[feedOf('a'), { epoch: topicOf(broker, 'a').epoch, offset: 1 }]]), 1);
     expect(connection.of('batch')).toMatchObject([{ view: viewOf('a').id, after: 1, upto: 3 }]);
-    expect([session.isLagging, session.isLiveIn(viewOf('a'))]).toEqual([false, true]);
+    expect([session.views.isLagging, session.views.isLiveIn(viewOf('a'))]).toEqual([false, true]);
   });
 
   test('catching up waits for its share of a turn, and misses nothing of what comes meanwhile', async () => {
@@ -351,11 +359,11 @@ describe('lagging', () => {
       join.call(connection, view);
       turns.elapse(6);
     };
-    session.lag(new Map(), 0);
-    expect(session.isLagging).toBe(true);
+    session.views.lag(new Map(), 0);
+    expect(session.views.isLagging).toBe(true);
     turns.settle();
-    expect(['a', 'b'].map((topic) => session.isLiveIn(viewOf(topic)))).toEqual([true, true]);
-    expect(session.isLagging).toBe(false);
+    expect(['a', 'b'].map((topic) => session.views.isLiveIn(viewOf(topic)))).toEqual([true, true]);
+    expect(session.views.isLagging).toBe(false);
   });
 
   test('a session that ended before its turn came is let be', async () => {
@@ -370,9 +378,9 @@ describe('lagging', () => {
   test('a session that is in no live stream has nothing to leave', async () => {
     const { session, connection } = await lagged();
     connection.buffered = connection.limitBytes;
-    session.lag(new Map(), 0);
+    session.views.lag(new Map(), 0);
     connection.forget();
-    session.lag(new Map(), 0);
+    session.views.lag(new Map(), 0);
     expect(connection.messages).toEqual([]);
   });
 });
@@ -387,14 +395,16 @@ describe('the views of a session', () => {
       const topics = Array.from({ length: count }, (_, i) => `t${i}`);
       for (const [i, topic] of topics.entries()) command(subscribe(i + 1, topic));
       const all = [...session.views.values()];
-      expect([all.length, session.views.size, session.liveViews.length]).toEqual(Array(3).fill(count + 1));
+      expect([all.length, session.views.size, session.views.liveViews.length]).toEqual(
+        Array(3).fill(count + 1),
+      );
       expect(all.map(({ view }) => session.views.get(view.id))).toEqual(all);
       const ended = all.filter((_, i) => i % 2 === 1);
-      for (const each of ended) session.removeView(each, 'client');
-      for (const each of ended) expect(session.isSubscribedTo(each.view.id)).toBe(false);
+      for (const each of ended) session.views.remove(each, 'client');
+      for (const each of ended) expect(session.views.isSubscribedTo(each.view.id)).toBe(false);
       const left = all.filter((each) => !ended.includes(each));
       expect([...session.views.values()]).toEqual(left);
-      expect(left.every(({ view }) => session.isLiveIn(view))).toBe(true);
+      expect(left.every(({ view }) => session.views.isLiveIn(view))).toBe(true);
       expect(session.views.size).toBe(left.length);
     },
   );
@@ -412,9 +422,9 @@ describe('the end of a session', () => {
     expect([fanout.viewCount, broker.find('a'), presence.count('a')]).toEqual([0, undefined, 0]);
     expect(views.map(({ members, subscriptions }) => members + subscriptions)).toEqual([0, 0, 0]);
     expect([sessions.count, connectionLimits.total]).toEqual([0, 0]);
-    session.push({ kind: 'pong', timeMs: 1 });
+    session.outbox.push({ kind: 'pong', timeMs: 1 });
     session.pump();
-    session.lag(new Map(), 0);
+    session.views.lag(new Map(), 0);
     expect(connection.messages).toEqual([]);
   });
 
@@ -596,8 +606,8 @@ test('a large reply that fails by a fault of the gateway is logged, and the next
   const fault = new Error('broken');
   const sent: string[] = [];
   const broken = () => Promise.reject(fault);
-  session.replyLarge({ begin: broken, finish: () => undefined });
-  session.replyLarge({ begin: () => undefined, finish: () => sent.push('next') });
+  session.commands.addLarge({ begin: broken, finish: () => undefined });
+  session.commands.addLarge({ begin: () => undefined, finish: () => sent.push('next') });
   await settle();
   expect([faults, sent, session.isWaiting]).toEqual([[fault], ['next'], false]);
 });

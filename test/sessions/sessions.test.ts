@@ -84,7 +84,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
         { kind: 'connected', user: 'alice', expiresMs: 2_000_000 },
       ]);
       expect(connection.of('subscribed')).toMatchObject([{ results: [{ topic: 'user:alice' }] }]);
-      expect([session.client, session.identity.user]).toEqual(['test', 'alice']);
+      expect([session.introduction?.client, session.identity.user]).toEqual(['test', 'alice']);
     });
 
     test('connect once; a bad token is refused', async () => {
@@ -259,7 +259,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
     test('a capability that is none does not harm the others', async () => {
       const { command, session, codeOf } = await client(codec);
       command({ kind: 'connect', id: 1, capabilities: ['x'.repeat(1025), 'dictionary'] });
-      expect([await codeOf(1), session.knowsDictionaries]).toEqual(['connected', true]);
+      expect([await codeOf(1), session.introduction?.knowsDictionaries]).toEqual(['connected', true]);
     });
 
     test('publish returns the position, and a repeat the same one', async () => {

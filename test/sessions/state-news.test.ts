@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { anonymousIdentity } from '../../src/auth/identity.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
-import type { Session } from '../../src/sessions/session.ts';
 import { StateNews } from '../../src/sessions/state-news.ts';
 
 function makeNews(count: number) {
@@ -8,11 +8,12 @@ function makeNews(count: number) {
   const told: string[][] = Array.from({ length: count }, () => []);
   const sessions = told.map((frames, i) => ({
     codec: i % 2 === 0 ? codecs.json : codecs.protobuf,
-    identity: {},
-    sendBytes: (bytes: Uint8Array) => frames.push(Buffer.from(bytes).toString('latin1')),
+    identity: anonymousIdentity,
+    endedBy: undefined,
+    outbox: { send: (bytes: Uint8Array) => frames.push(Buffer.from(bytes).toString('latin1')) },
   }));
   const news = new StateNews({
-    sessions: () => sessions as unknown as Session[],
+    sessions: () => sessions,
     isDegraded: () => world.degraded,
     nextTurn: async () => world.turn(),
   });

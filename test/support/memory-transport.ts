@@ -12,6 +12,12 @@ interface Lost {
   frames: number;
 }
 
+/** The parts of a session that its connection uses. */
+interface Subscribed {
+  readonly views: Receiver;
+  pump(): void;
+}
+
 type MemoryMetrics = Pick<Metrics, 'deliveriesTotal' | 'sentBytesTotal' | 'dropsTotal'>;
 
 /** The smallest sink that keeps the contract: it hands each frame to each connection, one after the other. */
@@ -83,7 +89,7 @@ export class MemoryConnection implements Connection, Member {
   /** What the peer has read. */
   readonly messages: Uint8Array[] = [];
   readonly #limitBytes: number;
-  #receiver: (Receiver & { pump(): void }) | undefined;
+  #session: Subscribed | undefined;
   #unread: { readonly bytes: Uint8Array; readonly publications: number }[] = [];
   #isPaused = false;
   #isClosed = false;
@@ -96,11 +102,11 @@ export class MemoryConnection implements Connection, Member {
   }
 
   get receiver(): Receiver | undefined {
-    return this.#receiver;
+    return this.#session?.views;
   }
 
-  opened(receiver: Receiver & { pump(): void }, onEnd: (code: CloseCode | 'terminated') => void): void {
-    this.#receiver = receiver;
+  opened(session: Subscribed, onEnd: (code: CloseCode | 'terminated') => void): void {
+    this.#session = session;
     this.#onEnd = onEnd;
   }
 
@@ -111,7 +117,7 @@ export class MemoryConnection implements Connection, Member {
   resume(): void {
     this.#isPaused = false;
     for (const { bytes } of this.#unread.splice(0)) this.messages.push(bytes);
-    this.#receiver?.pump();
+    this.#session?.pump();
   }
 
   /** `dropped`: too much is unread already. */

@@ -237,11 +237,11 @@ export function sinkContract({
       const [slow, quick] = [await world.connect(), await world.connect()];
       slow.far.pause();
       const count = await overflow(world);
-      expect(slow.far.session.state).toBe('lagging');
+      expect(slow.far.session.views.state).toBe('lagging');
       await world.until(() => quick.offsets().length === count);
-      expect(quick.far.session.state).toBe('live');
+      expect(quick.far.session.views.state).toBe('live');
       slow.far.resume();
-      await world.until(() => slow.far.session.state === 'live');
+      await world.until(() => slow.far.session.views.state === 'live');
       await world.publishEach(3);
       await world.until(() => slow.offsets().length >= count + 3);
       expect(slow.offsets()).toEqual(range(count + 3));
@@ -271,7 +271,7 @@ export function sinkContract({
       await world.until(() => slow.far.session.closed);
       await world.publishEach(2);
       await world.until(() => quick.offsets().length === count + 2);
-      expect(slow.far.session.state).toBe('ended');
+      expect(slow.far.session.views.state).toBe('ended');
       expect(world.counts.of('deliveriesTotal')).toBeLessThan(2 * count + 2);
       expect(world.counts.of('deliveriesTotal')).toBeGreaterThanOrEqual(count + 2);
     });

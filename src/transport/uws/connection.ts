@@ -1,6 +1,6 @@
 import type { WebSocket } from 'uWebSockets.js';
 import { type CloseCode, closeTable } from '../../errors.ts';
-import type { Sink } from '../../fanout/sink.ts';
+import type { Receiver, Sink } from '../../fanout/sink.ts';
 import type { View } from '../../fanout/view.ts';
 import type { BareCounter } from '../../metrics.ts';
 import type { GatewayCodec } from '../../protocol/codec.ts';
@@ -52,6 +52,10 @@ export class UwsConnection implements Connection {
   /** The session that it is the connection of; undefined: it is not open yet. */
   get session(): Session | undefined {
     return this.#session;
+  }
+
+  get receiver(): Receiver | undefined {
+    return this.#session?.views;
   }
 
   /** What was in its buffer when the gateway ended it. */

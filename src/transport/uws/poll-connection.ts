@@ -8,7 +8,7 @@ import type { ByteCharges } from '../../sessions/charges.ts';
 import type { Connection } from '../../sessions/connection.ts';
 import type { Session } from '../../sessions/session.ts';
 import type { StreamCursors } from '../../sessions/stream-cursors.ts';
-import type { StreamMember, StreamSink } from './stream-sink.ts';
+import type { StreamMember, StreamReceiver, StreamSink } from './stream-sink.ts';
 
 /** The answer to a poll. */
 export interface PollAnswer {
@@ -84,6 +84,10 @@ export class PollConnection implements Connection, StreamMember {
     return this.#session;
   }
 
+  get receiver(): StreamReceiver | undefined {
+    return this.#session?.views;
+  }
+
   /** It is the connection of this session from now on. */
   opened(session: Session): void {
     this.#session = session;
@@ -123,7 +127,7 @@ export class PollConnection implements Connection, StreamMember {
   wait(poll: Poll): void {
     if (this.#poll !== undefined) this.#finish([], this.#cursor);
     this.#poll = poll;
-    this.#session?.unpark();
+    this.#session?.views.unpark();
   }
 
   /** This poll has waited long enough. It is answered once the session has been caught up, if need be with nothing. */
@@ -278,7 +282,7 @@ export class PollConnection implements Connection, StreamMember {
     this.sink.unsent(this.#unsentPublications);
     this.#reset();
     this.#parkedAtMs = this.#options.monotonicMs();
-    this.#session?.park();
+    this.#session?.views.park();
   }
 
   #reset(): void {

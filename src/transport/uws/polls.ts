@@ -205,7 +205,7 @@ export class Polls {
         connection.gone();
         this.#refuse(exchange, refusal, origin);
       } else if (!(results instanceof SluiceError)) {
-        session.sendFrame({ kind: 'subscribed', id: 0, results });
+        session.outbox.sendFrame({ kind: 'subscribed', id: 0, results });
         connection.begin();
       }
     });

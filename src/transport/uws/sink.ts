@@ -12,7 +12,7 @@ type PublishingSocket = Pick<WebSocket<unknown>, 'cork' | 'publish' | 'subscribe
 
 interface PublishingConnection {
   readonly socket: PublishingSocket;
-  readonly session: Receiver | undefined;
+  readonly receiver: Receiver | undefined;
 }
 
 /** The library drains at most 32 messages of a socket at once and reports one drop per drain: a turn stays below. */
@@ -101,15 +101,15 @@ export class UwsSink implements Sink {
   publishExcept(frame: OutFrame, members: number, except: string, instead: () => OutFrame): void {
     const { view, bytes, publications } = frame;
     const connection = this.#connections.get(except);
-    const session = connection?.session;
-    if (connection === undefined || session?.isLiveIn(view) !== true) {
+    const receiver = connection?.receiver;
+    if (connection === undefined || receiver?.isLiveIn(view) !== true) {
       this.publish(frame, members);
       return;
     }
     const { socket } = connection;
-    this.#remember(frame, session);
+    this.#remember(frame, receiver);
     if (bytes.length > 0) socket.publish(view.channel, bytes, view.options.codec.binary, false);
-    this.#publishTo(socket, session, instead());
+    this.#publishTo(socket, receiver, instead());
     this.#metrics.deliveriesTotal.inc(publications * (members - 1));
     this.#metrics.sentBytesTotal.inc(bytes.length * (members - 1));
   }

@@ -9,7 +9,7 @@ import type { Connection } from '../../sessions/connection.ts';
 import type { Session } from '../../sessions/session.ts';
 import type { CursorHolder, StreamCursors } from '../../sessions/stream-cursors.ts';
 import { type EventNames, emptyComment, eventBytes, heartbeat, idLine } from '../event-stream.ts';
-import type { SharedEvents, StreamMember, StreamSink } from './stream-sink.ts';
+import type { SharedEvents, StreamMember, StreamReceiver, StreamSink } from './stream-sink.ts';
 
 /** What a connection uses of the library's response. */
 export type StreamResponse = Pick<HttpResponse, 'write' | 'cork' | 'onWritable' | 'end' | 'close'>;
@@ -97,6 +97,10 @@ export class SseConnection implements Connection, StreamMember {
 
   get session(): Session | undefined {
     return this.#session;
+  }
+
+  get receiver(): StreamReceiver | undefined {
+    return this.#session?.views;
   }
 
   /** It is the connection of this session from now on. */

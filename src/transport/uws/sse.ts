@@ -192,7 +192,9 @@ export class EventStreams {
       for (const name in headers) response.writeHeader(name, headers[name] as string);
       response.write(retryLine(this.#reconnectMs()));
     };
-    connection.begin(session, writeHead, () => session.sendFrame({ kind: 'subscribed', id: 0, results }));
+    connection.begin(session, writeHead, () =>
+      session.outbox.sendFrame({ kind: 'subscribed', id: 0, results }),
+    );
     session.pump();
   }
 

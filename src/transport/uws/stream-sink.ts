@@ -16,7 +16,7 @@ export interface StreamReceiver extends Receiver {
 /** A connection as a member of the views of this sink. */
 export interface StreamMember {
   /** Set as soon as it is open. */
-  readonly session: StreamReceiver | undefined;
+  readonly receiver: StreamReceiver | undefined;
   /** Publications that were published to it and are still in this process. */
   readonly unsentPublications: number;
   /** A frame of a view, to be written by `flush`. False: the client reads too slowly, and does not get it. */
@@ -156,7 +156,7 @@ export class StreamSink<M extends StreamMember = StreamMember> implements Sink {
     let excepted: M | undefined;
     let count = 0;
     for (const member of members) {
-      if (except !== undefined && member.session?.id === except) excepted = member;
+      if (except !== undefined && member.receiver?.id === except) excepted = member;
       else if (this.#hand(member, frame, events)) count++;
     }
     metrics.deliveriesTotal.inc(publications * count);
@@ -171,16 +171,16 @@ export class StreamSink<M extends StreamMember = StreamMember> implements Sink {
       this.#lose(loss, frame);
       return false;
     }
-    const { session } = member;
-    const had = session?.had(frame) ?? 'nothing';
+    const { receiver } = member;
+    const had = receiver?.had(frame) ?? 'nothing';
     if (had === 'all') return false;
     if (had === 'nothing' && member.take(frame, events)) {
       if (this.#dirty.size === 0) queueMicrotask(() => this.#flush());
       this.#dirty.add(member);
       return true;
     }
-    if (session === undefined) return false;
-    const begun: Loss = { receiver: session, lost: new Map(), isRepeat: had === 'some', frames: 0 };
+    if (receiver === undefined) return false;
+    const begun: Loss = { receiver, lost: new Map(), isRepeat: had === 'some', frames: 0 };
     this.#losses.set(member, begun);
     this.#lose(begun, frame);
     return false;

@@ -84,7 +84,7 @@ function behavior(
       connection.opened(session);
       data.connection = connection;
       data.opening = undefined;
-      sink.add(session, connection);
+      sink.add(session.views, connection);
       if (topic !== undefined) sessions.subscribeAtOpening(session, topic);
     },
     message(socket, message, isBinary) {
@@ -93,7 +93,7 @@ function behavior(
     },
     dropped(socket, message) {
       const session = sessionOf(socket);
-      if (session !== undefined) sink.dropped(session, message);
+      if (session !== undefined) sink.dropped(session.views, message);
     },
     drain(socket) {
       const session = sessionOf(socket);
@@ -107,7 +107,7 @@ function behavior(
       const { connection } = socket.getUserData();
       const session = connection?.session;
       if (session === undefined || connection === undefined) return;
-      sink.remove(session, connection.unsentBytes);
+      sink.remove(session.views, connection.unsentBytes);
       connection.gone();
       lifecycle.closed(session, libraryEndedBy(code, message), code);
     },

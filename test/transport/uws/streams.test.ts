@@ -127,7 +127,7 @@ describe('a stream', () => {
     client.resume();
     await turning(client.until(() => client.publications.length === count));
     await turning(client.until(() => session!.unsentBytes === 0));
-    expect(session!.state).toBe('live');
+    expect(session!.views.state).toBe('live');
   });
 });
 

@@ -1,6 +1,7 @@
 import type { TemplatedApp, WebSocketBehavior } from 'uWebSockets.js';
 import { expect, test } from 'vitest';
 import { anonymousIdentity } from '../../../src/auth/identity.ts';
+import type { Receiver } from '../../../src/fanout/sink.ts';
 import { jsonCodec } from '../../../src/protocol/json/codec.ts';
 import type { Session } from '../../../src/sessions/session.ts';
 import type { Socket, SocketData } from '../../../src/transport/uws/connection.ts';
@@ -17,7 +18,8 @@ test('a connection is forgotten when it ends, and counted once each time', () =>
   const connections = new Set<string>();
   const counts = new RecordedMetrics();
   const told: string[] = [];
-  const session = { id: 's1', endedBy: undefined, wasEnded: () => undefined } as unknown as Session;
+  const views = { id: 's1' };
+  const session = { views, endedBy: undefined, wasEnded: () => undefined } as unknown as Session;
   new WebSockets({
     upgradeHandler: undefined as unknown as UpgradeHandler,
     sessions: { open: () => session, close: () => 'client' } as never,
@@ -29,8 +31,8 @@ test('a connection is forgotten when it ends, and counted once each time', () =>
     upgraded: () => told.push('upgraded'),
   }).serve(app, {
     transport: 'websocket',
-    add: ({ id }: Session) => connections.add(id),
-    remove: ({ id }: Session) => connections.delete(id),
+    add: ({ id }: Receiver) => connections.add(id),
+    remove: ({ id }: Receiver) => connections.delete(id),
     get connectionCount() {
       return connections.size;
     },
