@@ -36,7 +36,7 @@ export interface SessionViewsOptions {
   /** Milliseconds on a monotonic clock. */
   readonly monotonicMs: () => number;
   readonly metrics: Pick<Metrics, 'sessionsLaggingTotal'>;
-  /** Hears of subscriptions that clients have made. Absent: nobody does. */
+  /** Hears of subscriptions that clients have made. Absent: no one is told. */
   readonly events?: SessionEvents | undefined;
 }
 
