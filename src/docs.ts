@@ -139,7 +139,8 @@ function systemSections(): string[] {
       'namespace of a system’s topics, `--compat-port` gives system b a port of its own.',
     table(['system', 'what it was', 'topics', 'WebSocket', 'a client sends'], rows),
     'What a message holds is in the file of each system beside this page. A client of these systems needs its token in ' +
-      '`?token=`, and gets what the token allows. The gateway catches a slow one up like any other; what is lost is told ' +
+      '`?token=`, and gets what the token allows. A message that is wrong gets the system’s `error`; a subscription that ' +
+      'is granted, and the end of one, are answered by system c only. The gateway catches a slow one up like any other; what is lost is told ' +
       'by an `error` with the code `messages_lost`. Systems a, b and d have broadcasts: what is published to ' +
       '`compat:a`, `compat:b` or `compat:d` goes to all clients of that system.',
     table(

@@ -1,4 +1,6 @@
+import type { ClientFrame } from '../protocol/client-frames.ts';
 import type { GatewayCodec } from '../protocol/codec.ts';
+import type { Decoded } from '../protocol/fields.ts';
 import type { Publication, WireError } from '../protocol/frames.ts';
 import { toInstant } from '../protocol/instant.ts';
 import { aliasOf, readAlias } from '../protocol/json/aliases.ts';
@@ -8,6 +10,7 @@ import { memberName, scanJson } from '../protocol/json/scanner.ts';
 import { join, payloadPieces } from '../protocol/json/text.ts';
 import type { ServerFrame } from '../protocol/server-frames.ts';
 import { isUtf8 } from '../protocol/utf8.ts';
+import { targetProblem } from '../sessions/target.ts';
 import { type Framing, type Message, nothing, type Wire } from './wire.ts';
 
 type Problem = Pick<WireError, 'code' | 'message'>;
@@ -43,7 +46,7 @@ export function compatCodec(name: string, wire: Wire): GatewayCodec {
       const read = readMessage(message);
       if (!read.ok) return read;
       const alias = aliasOf(read.type, wire.commands);
-      if (alias !== undefined) return readAlias(alias, 0, read.raw, jsonDialect);
+      if (alias !== undefined) return checked(readAlias(alias, 0, read.raw, jsonDialect));
       return failure('unknown_command', `unknown message type ${JSON.stringify(read.type.slice(0, 64))}`);
     },
     peekId: () => 0,
@@ -96,6 +99,13 @@ function problemOf(reply: ServerFrame): Problem | undefined {
   }
 }
 
+/** A wrong name is told also where the command would not tell it: nothing is subscribed to by that name. */
+function checked(decoded: Decoded<ClientFrame>): Decoded<ClientFrame> {
+  if (!decoded.ok || decoded.frame.kind !== 'unsubscribe') return decoded;
+  const [problem] = (decoded.frame.topics ?? []).map(targetProblem).filter((each) => each !== undefined);
+  return problem === undefined ? decoded : failure('invalid_topic', problem.message);
+}
+
 const faultCodes = {
   syntax: 'invalid_json',
   other_kind: 'invalid_frame',
@@ -103,7 +113,9 @@ const faultCodes = {
   too_long: 'invalid_request',
 } as const;
 
-function failure(code: (typeof faultCodes)[keyof typeof faultCodes] | 'unknown_command', message: string) {
+type FaultCode = (typeof faultCodes)[keyof typeof faultCodes] | 'unknown_command' | 'invalid_topic';
+
+function failure(code: FaultCode, message: string) {
   return { ok: false, id: 0, code, message } as const;
 }
 

@@ -281,12 +281,14 @@ function membersOf(data: Uint8Array): Readonly<Record<string, unknown>> {
 /** The topics of the room or the users that a broadcast names; undefined: it is for all. */
 function receiversOf({ members }: OldBody, namespace: string): readonly string[] | undefined {
   const room = textOf(members, 'room', 'room_id');
-  const users = members['user_ids'];
+  const users: unknown = members['user_ids'];
   if (users === undefined || users === null) return room === undefined ? undefined : [`${namespace}:${room}`];
-  const isList = Array.isArray(users) && users.length > 0 && users.length <= usersMax;
-  if (!isList || !users.every((user) => typeof user === 'string'))
-    throw new SluiceError('invalid_request', `user_ids must be a list of 1 to ${usersMax} texts`);
-  return users.map(topicOfUser);
+  if (room !== undefined) throw new SluiceError('invalid_request', 'room and user_ids exclude each other');
+  if (!Array.isArray(users) || users.length === 0 || users.length > usersMax)
+    throw new SluiceError('invalid_request', `user_ids must be a list of 1 to ${usersMax} users`);
+  return [
+    ...new Set(users.map((user: unknown) => topicOfUser(textOf({ user_ids: user }, 'user_ids') ?? ''))),
+  ];
 }
 
 function topicOfUser(user: string): string {

@@ -1,9 +1,10 @@
 import type { Fields } from '../protocol/fields.ts';
 import type { Filter, Subscription } from '../protocol/frames.ts';
+import { isWellFormed } from '../protocol/utf8.ts';
 import { timeOf } from './codec.ts';
 import { nameIn, quietEnd, type Wire, type WireOptions } from './wire.ts';
 
-/** Names of the members of `data`: as the system wrote them, and as others do. */
+/** Names of the members of `data`, or of the message itself: as the system wrote them, and as others do. */
 const members = {
   servers: ['server_ids', 'server_id', 'serverIds', 'servers'],
   types: ['monitoring_types', 'monitoring_type', 'monitoringTypes', 'types'],
@@ -16,7 +17,7 @@ export const monitoringTags = { type: 'type', level: 'level' } as const;
 /** System A: monitoring of servers, whose topics are `server:{id}`. */
 export function serverMonitoring({ namespace, now }: WireOptions): Wire {
   const topicsOf = (fields: Fields) => {
-    const ids = fields.optionalChild('data', (data) => texts(data, members.servers)) ?? [];
+    const ids = texts(fields, members.servers);
     // One server, not all whose names begin alike.
     if (ids.some((id) => id.endsWith('*'))) fields.fail(members.servers[0], 'is no pattern', 'invalid_topic');
     return ids.map((id) => `${namespace}:${id}`);
@@ -25,7 +26,7 @@ export function serverMonitoring({ namespace, now }: WireOptions): Wire {
     commands: {
       ping: () => ({ kind: 'ping' }),
       subscribe: (fields) => {
-        const filter = fields.optionalChild('data', filterOf);
+        const filter = filterOf(fields);
         const topics = topicsOf(fields);
         const all = topics.length === 0 ? [`${namespace}:*`] : topics;
         const subscriptions = [...new Set(all)].map(
@@ -51,25 +52,32 @@ export function serverMonitoring({ namespace, now }: WireOptions): Wire {
 }
 
 /** Conditions that are named must all hold. */
-function filterOf(data: Fields): Filter | undefined {
+function filterOf(fields: Fields): Filter | undefined {
   const filters: Filter[] = [];
-  const types = texts(data, members.types);
-  const levels = texts(data, members.levels);
+  const types = texts(fields, members.types);
+  const levels = texts(fields, members.levels);
   if (types.length > 0) filters.push({ op: 'in', tag: monitoringTags.type, values: types });
   if (levels.length > 0) filters.push({ op: 'in', tag: monitoringTags.level, values: levels });
   return filters.length > 1 ? { op: 'and', filters } : filters[0];
 }
 
-/** The texts of all these members; each a text, a number, or a list of them. */
-function texts(data: Fields, names: readonly string[]): string[] {
+/** The texts of all these members, in `data` and beside it; each a text, a number, or a list of them. */
+function texts(fields: Fields, names: readonly string[]): string[] {
+  const data = fields.optionalChild('data', (inner) => inner);
+  return [data, fields].flatMap((place) => (place === undefined ? [] : textsIn(place, names)));
+}
+
+function textsIn(place: Fields, names: readonly string[]): string[] {
+  const { raw, bounds } = place;
   return names.flatMap((name) => {
-    const value = data.raw[name] ?? [];
+    const value = raw[name] ?? [];
     const all: readonly unknown[] = Array.isArray(value) ? value : [value];
-    if (all.length > data.bounds.list) data.fail(name, `may have ${data.bounds.list} entries at most`);
-    return all.slice(0, data.bounds.list).map((each) => {
+    if (all.length > bounds.list) place.fail(name, `may have ${bounds.list} entries at most`);
+    return all.slice(0, bounds.list).map((each) => {
       if (typeof each === 'number' && Number.isSafeInteger(each)) return String(each);
-      if (typeof each === 'string' && each !== '' && each.length <= data.bounds.text) return each;
-      data.fail(name, `must be texts of 1 to ${data.bounds.text} characters`);
+      const isText = typeof each === 'string' && each !== '' && each.length <= bounds.text;
+      if (isText && isWellFormed(each)) return each;
+      place.fail(name, `must be texts of 1 to ${bounds.text} characters`);
       return '';
     });
   });

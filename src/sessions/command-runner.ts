@@ -158,7 +158,7 @@ export class CommandRunner {
         ok: false,
         id: 0,
         code: 'invalid_frame',
-        message: `${codec.subprotocol} takes ${expected} messages`,
+        message: `${codec.subprotocol || 'this WebSocket'} takes ${expected} messages`,
       };
     }
     return codec.decodeClientFrame(message);

@@ -56,5 +56,6 @@ export function namespaceOf(name: string): string {
 
 function hasDotSegment(name: string): boolean {
   if (!name.includes('.')) return false;
-  return name.split('/').some((segment) => segment === '.' || segment === '..');
+  // The name within a namespace may be an application's own, which makes a path of it: `job:../etc`.
+  return name.split(/[/:]/).some((segment) => segment === '.' || segment === '..');
 }

@@ -89,6 +89,16 @@ describe('the clients of the knowledge platform', () => {
     expect(native.frames.filter(({ type }) => type === 'system_message')).toHaveLength(1);
   });
 
+  test('get a system message once, though its backend names a user twice, or by a number', async () => {
+    const bell = await open('77');
+    const some = { user_ids: ['77', 77], data: {} };
+    expect(await gateway.send('POST', '/api/v1/ws/broadcast', some)).toMatchObject({ topics: ['user:77'] });
+    await bell.ask({ type: 'ping' }, 'pong');
+    expect(bell.of('system_message')).toHaveLength(1);
+    for (const wrong of [{ user_ids: [] }, { user_ids: [null] }, { user_ids: ['77'], room: 'r' }])
+      await expect(gateway.send('POST', '/api/v1/ws/broadcast', wrong)).rejects.toThrow('400');
+  });
+
   test('ask for stats, which count connections, users and rooms', async () => {
     const bell = await open('gus', 'stats-room');
     const reply = await bell.enter('stats-room');

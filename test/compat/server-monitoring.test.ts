@@ -44,6 +44,17 @@ describe('the clients of server monitoring', () => {
     expect([...panel.cpu]).toEqual([['path-1', 2]]);
   });
 
+  test('may name what they want beside `data`, too', async () => {
+    const panel = await open();
+    panel.send({ type: 'subscribe', server_id: 'beside', monitoring_types: 'cpu' });
+    await panel.heartbeat();
+    await update('another', 'cpu', 'info', 1);
+    await update('beside', 'disk', 'info', 2);
+    await update('beside', 'cpu', 'info', 3);
+    await panel.message('monitoring_update');
+    expect([...panel.cpu]).toEqual([['beside', 3]]);
+  });
+
   test('filter by server, monitoring type and alert level, all at once', async () => {
     const panel = await open();
     panel.watch(['f-1', 'f-2'], ['cpu', 'disk'], ['critical']);

@@ -22,7 +22,68 @@ afterAll(() => gateway.close());
 
 const urlOf = (path: string, token = apiKey) => `ws://127.0.0.1:${gateway.port}${path}?token=${token}`;
 
+/** What no name in any of the systems may be. */
+const wrongNames = [
+  '',
+  '../etc',
+  '..',
+  'a/../b',
+  'a b',
+  'ü',
+  'x*',
+  'a\u0000b',
+  '\ud800',
+  '$',
+  'x'.repeat(2000),
+];
+const noNames = [true, 1.5, {}, [[]], [null]];
+
+/** The messages of each system that name something, with a name. */
+const naming: Readonly<Record<keyof typeof paths, readonly ((name: unknown) => object)[]>> = {
+  a: [
+    (name) => ({ type: 'subscribe', data: { server_ids: [name] } }),
+    (name) => ({ type: 'subscribe', server_id: name }),
+    (name) => ({ type: 'unsubscribe', data: { server_ids: name } }),
+  ],
+  b: ['subscribe', 'unsubscribe'].map((type) => (symbol) => ({ type, symbol })),
+  c: ['subscribe', 'unsubscribe'].map((type) => (topic) => ({ type, topic })),
+  d: ['room_subscribe', 'room_unsubscribe'].map((type) => (room) => ({ type, room })),
+  e: ['join_job', 'leave_job'].map((type) => (job_id) => ({ type, job_id })),
+};
+
+/** Texts that are no message of any system. */
+const noMessages = [
+  '',
+  '{',
+  '[]',
+  '3',
+  '{}',
+  '{"type":3}',
+  '{"type":"nope"}',
+  '{"type":"ping","type":"ping"}',
+];
+
 describe('the five systems on one gateway', () => {
+  test.each(Object.entries(naming))(
+    '%s: each message that is wrong gets an error',
+    async (system, messages) => {
+      const client = await new OldClient(urlOf(paths[system as keyof typeof paths])).opened();
+      const wrong = [...wrongNames, ...noNames].flatMap((name) => messages.map((make) => make(name)));
+      const texts = [...wrong.map((message) => JSON.stringify(message)), ...noMessages];
+      for (const text of texts) {
+        const before = client.messages.length;
+        client.socket.send(text);
+        const { type } = await client.ask({ type: 'ping' }, 'pong');
+        const answers = client.messages.slice(before).map((message) => message.type);
+        expect([text, answers, type]).toEqual([text, ['error', 'pong'], 'pong']);
+      }
+      client.socket.send(Buffer.from('{"type":"ping"}'), { binary: true });
+      const told = await client.message('error', (each) => JSON.stringify(each).includes('text messages'));
+      expect(JSON.stringify(told)).toContain('"this WebSocket takes text messages"');
+      await client.close();
+    },
+  );
+
   test('do not touch each other, nor the clients of the gateway itself', async () => {
     const open = async (path: string) => new OldClient(urlOf(path)).opened();
     const [a, b, c, d, e] = await Promise.all(Object.values(paths).map(open));

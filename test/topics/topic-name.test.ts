@@ -18,6 +18,7 @@ describe('names of topics', () => {
     'a/.b',
     'a/b..',
     'a..b',
+    'job:..a',
     '$all',
     'x'.repeat(200),
   ])('%j is well-formed', (name) => {
@@ -39,6 +40,8 @@ describe('names of topics', () => {
     ['a/./b', 'segment'],
     ['../a', 'segment'],
     ['a/..', 'segment'],
+    ['job:../etc', 'segment'],
+    ['a:.:b', 'segment'],
   ])('%j is refused, and why is said', (name, why) => {
     expect(topicProblem(name)).toContain(why);
   });
