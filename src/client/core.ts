@@ -206,7 +206,10 @@ export class Core {
         this.clock.observe(pulse);
         this.events.emit('roundTrip', pulse.roundTripMs);
       },
-      dead: () => this.connection.abandon(localError('heartbeat_timeout')),
+      dead: () => {
+        this.transports.silent();
+        this.connection.abandon(localError('heartbeat_timeout'));
+      },
     });
   }
 

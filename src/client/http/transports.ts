@@ -62,6 +62,15 @@ export class Transports {
 
   /** An attempt to connect has failed. */
   failed({ code }: ClientError): void {
-    if (reasonsToFallBack.test(code)) this.#index = (this.#index + 1) % this.#options.transports.length;
+    if (reasonsToFallBack.test(code)) this.#next();
+  }
+
+  /** Nothing has come for too long: something on the way may hold a stream back, and pass on what is complete. */
+  silent(): void {
+    if (this.current === 'sse') this.#next();
+  }
+
+  #next(): void {
+    this.#index = (this.#index + 1) % this.#options.transports.length;
   }
 }

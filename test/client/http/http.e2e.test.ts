@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { type ClientOptions, SluiceClient } from '../../../src/client/index.ts';
+import { platformRuntime, type Runtime } from '../../../src/client/runtime.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { tokenSecret } from '../../support/tokens.ts';
 
@@ -144,7 +145,8 @@ describe.each(['sse', 'poll'] as const)('a client by %s', (transport) => {
 
 /** A proxy in front of the gateway that passes requests on, and refuses upgrades. */
 async function startProxy() {
-  let holdsStreams = false;
+  /** Of each stream this many events are passed on. */
+  let eventsPassed = Number.POSITIVE_INFINITY;
   const sockets = new Set<Socket>();
   const server = createServer((incoming: IncomingMessage, outgoing: ServerResponse) => {
     const { method, url: path, headers } = incoming;
@@ -152,8 +154,13 @@ async function startProxy() {
       { port: gateway.port, host: '127.0.0.1', method, path, headers },
       (response) => {
         outgoing.writeHead(response.statusCode ?? 502, response.headers);
-        // As one does that passes a response on when it has all of it.
-        if (!holdsStreams || path !== '/sse') response.pipe(outgoing);
+        // As one does that passes a response on when it has all of it, or enough of it.
+        if (path !== '/sse') response.pipe(outgoing);
+        let events = 0;
+        response.on('data', (piece: Buffer) => {
+          events += piece.toString().split('\n\n').length - 1;
+          if (path === '/sse' && events <= eventsPassed) outgoing.write(piece);
+        });
       },
     );
     passed.on('error', () => outgoing.destroy());
@@ -180,8 +187,8 @@ async function startProxy() {
   return {
     url: `ws://127.0.0.1:${port}/ws`,
     cut,
-    holdStreams() {
-      holdsStreams = true;
+    holdStreams(after: number) {
+      eventsPassed = after;
     },
   };
 }
@@ -189,13 +196,37 @@ async function startProxy() {
 describe('behind a proxy', { timeout: 60_000 }, () => {
   it('that holds streams back a client polls', async () => {
     const proxy = await startProxy();
-    proxy.holdStreams();
+    proxy.holdStreams(0);
     const client = clientAt(proxy.url, { connectTimeoutMs: 1_000 });
     void client.connect().catch(() => undefined);
     const offsets = await offsetsOf(client, 'held');
     expect(client.getStatus().transport).toBe('poll');
     await publish('held', 10);
     await expect.poll(() => offsets).toEqual(upTo(10));
+  });
+
+  it('that holds a stream back after its beginning a client polls, without a gap', async () => {
+    const proxy = await startProxy();
+    // A client that waits a minute and more, in a few seconds.
+    const times = 30;
+    const real = platformRuntime();
+    const runtime: Runtime = {
+      ...real,
+      monotonicMs: () => real.monotonicMs() * times,
+      setTimeout: (run, delayMs) => real.setTimeout(run, delayMs / times),
+    };
+    const client = clientAt(proxy.url, { runtime, connectTimeoutMs: 60_000, transports: ['sse', 'poll'] });
+    const transports: string[] = [];
+    client.onConnect(() => transports.push(client.getStatus().transport));
+    void client.connect();
+    const offsets = await offsetsOf(client, 'held-later');
+    await publish('held-later', 3);
+    await expect.poll(() => offsets).toEqual(upTo(3));
+    // Each stream has a beginning, and nothing after it.
+    proxy.holdStreams(3);
+    await publish('held-later', 7);
+    await expect.poll(() => offsets, { timeout: 20_000 }).toEqual(upTo(10));
+    expect(transports).toEqual(['sse', 'poll']);
   });
 
   it.each(['sse', 'poll'] as const)(

@@ -21,6 +21,10 @@ const plain = 'proxy_http_version 1.1;';
 /** Of a proxy that knows nothing of WebSockets. */
 const refusing = `${plain} proxy_set_header Sec-WebSocket-Key "";`;
 const upgrading = `${plain} proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;`;
+/** Does what a stream asks not to be done. nginx passes on what it has, though, as soon as there is no more. */
+const buffering = `${refusing} proxy_ignore_headers X-Accel-Buffering; proxy_buffering on;`;
+/** Compresses as well, and so holds back what does not fill a block. */
+const compressing = `${buffering} gzip on; gzip_types *; gzip_proxied any; gzip_min_length 0;`;
 /** As nginx does without a line about it. */
 const oldest = '';
 
@@ -124,6 +128,23 @@ describe('behind nginx', { timeout: 60_000 }, () => {
     await publish('nginx', 10);
     await expect.poll(() => offsets).toEqual(upTo(20));
     expect([transports, gaps]).toEqual([['sse', 'websocket'], []]);
+  });
+
+  it.each([
+    ['buffers streams', buffering, 'sse'],
+    ['holds streams back', compressing, 'poll'],
+  ] as const)('that %s, a client gets everything all the same', async (_does, lines, transport) => {
+    const { client, transports } = await proxied(lines);
+    const topic = `through-${transport}`;
+    const offsets: number[] = [];
+    const gaps: unknown[] = [];
+    const subscription = client.subscribe(topic, {}, ({ offset }) => offsets.push(offset));
+    subscription.on('gap', (gap) => gaps.push(gap));
+    void client.connect().catch(() => undefined);
+    await expect.poll(() => subscription.state, { timeout: 20_000 }).toBe('live');
+    await publish(topic, 10);
+    await expect.poll(() => offsets).toEqual(upTo(10));
+    expect([transports, gaps]).toEqual([[transport], []]);
   });
 
   it('as it comes, which speaks HTTP/1.0, a client names the cause', async () => {
