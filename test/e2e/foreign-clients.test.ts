@@ -11,7 +11,7 @@ import { CuttingProxy } from '../support/cutting-proxy.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Site, startSite } from '../support/site.ts';
 
-// Clients that nobody here wrote, all at once, get the same publications, and are cut in their midst.
+// Clients of other authors get the same publications at the same time, and all their connections are cut.
 
 /** The second one is in state mode, and streams ask for it by a pattern. */
 const topics = ['foreign', 'server:foreign'] as const;
@@ -259,7 +259,7 @@ const clients: Readonly<Record<string, () => Client | Promise<Client>>> = {
 const subscribedIn = ({ frames }: Client) =>
   frames.filter((text) => text.includes('"subscribed"') && text.includes('"server:')).length;
 
-test('clients that nobody here wrote get the same publications, each once and in order, through cuts', async () => {
+test('clients of other authors get the same publications, each once and in order, through cuts', async () => {
   running = await Promise.all(
     Object.entries(clients).map(async ([name, start]) => ({ name, client: await start() })),
   );
