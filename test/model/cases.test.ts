@@ -20,6 +20,7 @@ const roomy: GatewayOptions = {
   backpressureMaxBytes: 100_000,
   kernelBytes: 100_000,
   isSlowEngine: false,
+  numberingsMax: 1000,
   turnBudgetMs: 5,
   compresses: false,
 };

@@ -40,6 +40,8 @@ export interface ModelClient extends Subscriber {
   unsubscribe(pick: number): void;
   /** Takes up one that it ended. */
   takeUp(pick: number): void;
+  /** Wants other keys of one. */
+  setKeys(pick: number, keys: readonly string[]): void;
   /** The connection breaks; the gateway will notice. */
   disconnect(): void;
   /** The bytes that it reads in a turn, from now on. */
@@ -62,6 +64,8 @@ export class Client implements ModelClient, Peer {
   ends = 0;
   readonly #model: Model;
   readonly #byView = new Map<number, ModelSubscription>();
+  /** What they will be, once the gateway says so. */
+  readonly #changing = new Map<ModelSubscription, Spec>();
   readonly #waiting = new Map<number, (frame: ServerFrame) => void>();
   #gateway: Gateway;
   #inflater = new Inflater();
@@ -90,7 +94,7 @@ export class Client implements ModelClient, Peer {
   }
 
   subscribe(specs: readonly Spec[], start: Start): void {
-    const taken = new Set([...this.wanted].map(({ spec }) => keyOf(spec)));
+    const taken = this.#taken();
     const fresh = specs.filter((spec) => !taken.has(keyOf(spec)) && taken.add(keyOf(spec)));
     const made = fresh.map((spec) => new ModelSubscription(spec, this.#model, this));
     for (const subscription of made) this.wanted.add(subscription);
@@ -109,7 +113,7 @@ export class Client implements ModelClient, Peer {
     const subscription = [...this.idle][pick % Math.max(1, this.idle.size)];
     if (subscription === undefined) return;
     this.idle.delete(subscription);
-    if ([...this.wanted].some(({ spec }) => keyOf(spec) === keyOf(subscription.spec))) return;
+    if (this.#taken().has(keyOf(subscription.spec))) return;
     this.wanted.add(subscription);
     this.#ask([{ subscription, start: goOn }]);
   }
@@ -119,8 +123,7 @@ export class Client implements ModelClient, Peer {
   }
 
   unsubscribe(pick: number): void {
-    const live = [...this.wanted].filter(({ view }) => view !== undefined);
-    const subscription = live[pick % Math.max(1, live.length)];
+    const subscription = this.#pick(pick, () => true);
     if (subscription === undefined) return;
     this.wanted.delete(subscription);
     this.#say('unsubscribe', { views: [subscription.view as number] }, (frame) => {
@@ -129,6 +132,36 @@ export class Client implements ModelClient, Peer {
       subscription.view = undefined;
       this.idle.add(subscription);
     });
+  }
+
+  setKeys(pick: number, keys: readonly string[]): void {
+    const subscription = this.#pick(pick, ({ keys }) => keys !== undefined);
+    if (subscription === undefined) return;
+    const spec = { ...subscription.spec, keys };
+    if (this.#taken().has(keyOf(spec))) return;
+    this.#changing.set(subscription, spec);
+    this.#say('setKeys', { view: subscription.view as number, keys }, (frame) => {
+      check(frame.kind === 'subscribed', 'no other keys', frame);
+      const [result] = frame.results;
+      check(result !== undefined && !('error' in result), 'other keys refused', result);
+      this.#changing.delete(subscription);
+      this.#byView.delete(subscription.view as number);
+      this.#byView.set(result.view, subscription);
+      subscription.changed(spec, result);
+    });
+  }
+
+  /** A live one that is not changing. */
+  #pick(pick: number, isFit: (spec: Spec) => boolean): ModelSubscription | undefined {
+    const fit = [...this.wanted].filter(
+      (each) => each.view !== undefined && !this.#changing.has(each) && isFit(each.spec),
+    );
+    return fit[pick % Math.max(1, fit.length)];
+  }
+
+  #taken(): Set<string> {
+    const specs = [...[...this.wanted].map(({ spec }) => spec), ...this.#changing.values()];
+    return new Set(specs.map(keyOf));
   }
 
   receive(message: Uint8Array): void {
@@ -155,6 +188,7 @@ export class Client implements ModelClient, Peer {
     const frames = unread.flatMap((decoded) => (decoded.ok ? [decoded.frame] : []));
     for (const frame of this.#inflater.takeUnread(frames)) this.cutOff += publicationsOf(frame);
     this.#waiting.clear();
+    this.#changing.clear();
     this.#byView.clear();
     this.socket = undefined;
   }
@@ -247,7 +281,7 @@ export class Client implements ModelClient, Peer {
     this.#byView.set(result.view, subscription);
   }
 
-  #say<K extends 'connect' | 'subscribe' | 'unsubscribe'>(
+  #say<K extends 'connect' | 'subscribe' | 'unsubscribe' | 'setKeys'>(
     kind: K,
     fields: Commands[K],
     answered: (frame: ServerFrame) => void,
@@ -264,9 +298,10 @@ function wireOf(
   start: Start,
   topics: readonly Held[],
 ): Subscription {
-  const { target, filter, intervalMs, conflate } = spec;
+  const { target, filter, intervalMs, conflate, keys } = spec;
   const common = {
     topic: target,
+    keys,
     filter: filter === undefined ? undefined : filters[filter]?.filter,
     intervalMs: intervalMs || undefined,
     conflate: conflate || undefined,
@@ -291,8 +326,8 @@ function startOf(start: Start, target: string, held: Held | undefined): Position
   return { epoch: held.epoch, offset: Math.max(0, held.newest - start.count) };
 }
 
-export function keyOf({ target, filter, intervalMs, conflate }: Spec): string {
-  return JSON.stringify([target, filter, intervalMs, conflate]);
+export function keyOf({ target, filter, intervalMs, conflate, keys }: Spec): string {
+  return JSON.stringify([target, filter, intervalMs, conflate, keys]);
 }
 
 function publicationsOf(frame: ServerFrame): number {

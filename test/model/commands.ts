@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { Start } from './client.ts';
 import { promises } from './loop.ts';
+import { isState } from './model.ts';
 import type { Spec } from './subscription.ts';
 import type { Fields, World } from './world.ts';
 
@@ -76,12 +77,19 @@ function publish(world: World, publications: readonly Publishing[]): void {
   );
 }
 
-const spec: fc.Arbitrary<Spec> = fc.record({
-  target: fc.constantFrom(...targets),
-  filter: fc.constantFrom(undefined, undefined, 0, 0, 1, 2),
-  intervalMs: fc.constantFrom(0, 0, 100, 500),
-  conflate: fc.constantFrom(false, false, true),
-});
+const keys = fc.constantFrom(['k1'], ['k2'], ['k1', 'k2'], ['', 'k3']);
+
+const spec: fc.Arbitrary<Spec> = fc
+  .record({
+    target: fc.constantFrom(...targets),
+    filter: fc.constantFrom(undefined, undefined, 0, 0, 1, 2),
+    intervalMs: fc.constantFrom(0, 0, 100, 500),
+    conflate: fc.constantFrom(false, false, true),
+    keys: fc.option(keys, { nil: undefined, freq: 3 }),
+  })
+  .map(({ keys, ...rest }) =>
+    isState(rest.target) && !rest.target.endsWith('*') ? { ...rest, keys } : rest,
+  );
 
 const start: fc.Arbitrary<Start> = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ at: 'end' as const }) },
@@ -107,6 +115,9 @@ const subscriptions = [
     (world, [i, specs, at]) => world.client(i).subscribe(specs, at),
   ),
   step('unsubscribe', fc.tuple(client, fc.nat(5)), (world, [i, pick]) => world.client(i).unsubscribe(pick)),
+  step('setKeys', fc.tuple(client, fc.nat(5), keys), (world, [i, pick, wanted]) =>
+    world.client(i).setKeys(pick, wanted),
+  ),
   step('takeUp', fc.tuple(client, fc.nat(5)), (world, [i, pick]) => world.client(i).takeUp(pick)),
 ];
 

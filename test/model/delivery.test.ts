@@ -23,6 +23,7 @@ const options: fc.Arbitrary<GatewayOptions> = fc.record({
   backpressureMaxBytes: fc.constantFrom(800, 3000, 100_000),
   kernelBytes: fc.constantFrom(100, 1000, 100_000),
   isSlowEngine: fc.boolean(),
+  numberingsMax: fc.constantFrom(0, 2, 1000),
   turnBudgetMs: fc.constantFrom(0, 5),
   compresses: fc.constant(false),
 });

@@ -74,6 +74,8 @@ export class ScriptedEngine implements Engine {
     this.#feed = feed;
     await this.#inner.open({
       appended: (topic, epoch, publications) => {
+        // The inner engine had forgotten it.
+        if (this.#innerEpochs.get(topic) !== epoch) this.#renumbered.delete(topic);
         this.#innerEpochs.set(topic, epoch);
         this.#innerOffsets.set(topic, publications.at(-1)?.offset ?? 0);
         const { base = 0, epoch: name = epoch } = this.#renumbered.get(topic) ?? {};

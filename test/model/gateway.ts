@@ -50,6 +50,8 @@ export interface GatewayOptions {
   readonly backpressureMaxBytes: number;
   readonly kernelBytes: number;
   readonly isSlowEngine: boolean;
+  /** Numberings of topics without content that are kept. */
+  readonly numberingsMax: number;
   /** 0: each catch-up waits for a turn of its own. */
   readonly turnBudgetMs: number;
   /** As much as it can, with dictionaries that are replaced as often as they can be. */
@@ -87,7 +89,10 @@ export class Gateway {
     this.loop = new Loop(nowMs);
     const { nowMs: clock } = this.loop;
     this.network = new Network(options, clock);
-    this.engine = new ScriptedEngine(new MemoryEngine({ nowMs: clock, isState }), committed);
+    this.engine = new ScriptedEngine(
+      new MemoryEngine({ nowMs: clock, isState, numberingsMax: options.numberingsMax }),
+      committed,
+    );
     this.engine.isSlow = options.isSlowEngine;
     const metrics: Metrics = {
       ...createMetrics({ processMetrics: false }),

@@ -14,6 +14,8 @@ export interface Wish {
   /** An index into `filters`. */
   readonly filter: number | undefined;
   readonly conflate: boolean;
+  /** Of a state topic only these. */
+  readonly keys?: readonly string[] | undefined;
 }
 
 /** The gateway's filters, said in another way. */
@@ -37,7 +39,8 @@ export const filters: readonly { readonly filter: Filter; readonly matches: (tag
 
 export const isState = (topic: string): boolean => topic.startsWith('m') || topic.startsWith('q');
 
-export function matches({ filter }: Wish, { tags = {} }: Publication): boolean {
+export function matches({ filter, keys }: Wish, { tags = {}, key = '' }: Publication): boolean {
+  if (keys?.includes(key) === false) return false;
   return filter === undefined || (filters[filter] as (typeof filters)[number]).matches(tags);
 }
 

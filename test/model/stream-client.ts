@@ -71,6 +71,9 @@ abstract class StreamClient implements ModelClient {
 
   takeUp(): void {}
 
+  /** It would be another stream: that is what it does when it subscribes. */
+  setKeys(): void {}
+
   /** Of the session before, or of one before that. */
   mayLack(except: string | undefined): boolean {
     return except !== undefined && this.sessions.has(except);
@@ -260,9 +263,10 @@ export class PollClient extends StreamClient {
   }
 }
 
-function wireOf({ target, filter, intervalMs, conflate }: Spec): Subscription {
+function wireOf({ target, filter, intervalMs, conflate, keys }: Spec): Subscription {
   return {
     topic: target,
+    ...(keys !== undefined && { keys }),
     filter: filter === undefined ? undefined : filters[filter]?.filter,
     intervalMs: intervalMs || undefined,
     conflate: conflate || undefined,

@@ -42,7 +42,7 @@ export function check(holds: unknown, fault: string, ...details: unknown[]): ass
  * each thing that it is told with the model.
  */
 export class ModelSubscription {
-  readonly spec: Spec;
+  spec: Spec;
   view: number | undefined;
   wasLive = false;
   /** A pattern's: where it continues. */
@@ -77,6 +77,26 @@ export class ModelSubscription {
     if (isState(topic) && !continues && !isEmpty) this.incomplete.add(topic);
     this.#pages.delete(topic);
     this.positions.set(topic, { epoch, offset });
+  }
+
+  /** It has other keys from here, by another view. */
+  changed(spec: Spec, { topic, view, epoch, offset, recovered }: Granted): void {
+    const had = new Set(this.spec.keys);
+    this.spec = spec;
+    this.view = view;
+    const position = this.positions.get(topic);
+    const continues = recovered === true && position?.epoch === epoch;
+    check(!continues || offset <= position.offset, 'a gap between keys', spec, position, offset);
+    if (!continues) {
+      const start = this.#model.numbering(topic, epoch)?.start ?? offset;
+      check(recovered !== true || offset === start, 'not from where it was', spec, position, epoch, offset);
+      this.begin({ topic, epoch, offset, mode: modeOf(topic) }, false);
+      return;
+    }
+    const map = this.maps.get(topic);
+    for (const key of map?.keys() ?? []) if (!spec.keys?.includes(key)) map?.delete(key);
+    this.#pages.delete(topic);
+    if (spec.keys?.some((key) => !had.has(key))) this.incomplete.add(topic);
   }
 
   batch(frame: ServerKinds['batch'], nowMs: number): void {
@@ -186,7 +206,7 @@ export class ModelSubscription {
   }
 
   snapshot(
-    { topic, epoch, offset, first, last, publications }: ServerKinds['snapshot'],
+    { topic, epoch, offset, first, last, partial, publications }: ServerKinds['snapshot'],
     nowMs: number,
   ): void {
     const page = first ? new Map<string, number>() : this.#pages.get(topic);
@@ -210,6 +230,14 @@ export class ModelSubscription {
       this.spec,
     );
     this.#pages.delete(topic);
+    if (partial) {
+      check(position?.epoch === epoch && position.offset === offset, 'values of elsewhere', this.spec);
+      const map = this.maps.get(topic) ?? new Map<string, number>();
+      for (const [key, newest] of page) map.set(key, Math.max(newest, map.get(key) ?? 0));
+      this.maps.set(topic, map);
+      this.incomplete.delete(topic);
+      return;
+    }
     this.maps.set(topic, page);
     this.incomplete.delete(topic);
     this.positions.set(topic, { epoch, offset });
@@ -323,6 +351,8 @@ export class ModelSubscription {
     if (!isState(topic)) return;
     const map = this.maps.get(topic) ?? new Map<string, number>();
     this.maps.set(topic, map);
+    // The value of a partial snapshot may be newer.
+    if (this.spec.keys !== undefined && (map.get(key) ?? 0) > publication.offset) return;
     if (publication.removed === true) map.delete(key);
     else map.set(key, publication.offset);
   }
