@@ -350,6 +350,8 @@ export class Broker implements EngineFeed {
 
   appended(name: string, epoch: string, publications: readonly StoredPublication[]): void {
     const topic = this.#topics.get(name) ?? this.#create(name);
+    // The engine dropped its numbering while a subscriber held it.
+    if (topic.epoch !== '' && topic.epoch !== epoch) this.reset(name, epoch, offsetBefore(publications));
     this.#content.change(topic, () => topic.apply(epoch, publications));
     this.#order.changed(topic);
     this.#content.used(topic);
@@ -427,4 +429,8 @@ export class Broker implements EngineFeed {
     this.#order.delete(topic);
     this.#listener?.removed(topic);
   }
+}
+
+function offsetBefore([first]: readonly StoredPublication[]): number {
+  return first === undefined ? 0 : first.offset - 1;
 }

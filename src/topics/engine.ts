@@ -35,7 +35,8 @@ export type AppendOutcome =
 export interface EngineFeed {
   /**
    * These publications were appended to this topic, by this node or another, and are committed. Offsets ascend by one
-   * from call to call within a topic and epoch; a publication comes here exactly once.
+   * from call to call within a topic and epoch; a publication comes here exactly once. A topic whose numbering was
+   * dropped comes in its new epoch without a `reset`.
    */
   appended(topic: string, epoch: string, publications: readonly StoredPublication[]): void;
   /**

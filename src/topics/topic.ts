@@ -60,7 +60,7 @@ export class Topic extends Changing<Topic> {
     return this.#seq;
   }
 
-  /** The engine's `forgottenSeq` when the numbering began: up to that `seq` the topic may have had another epoch. */
+  /** Up to this `seq` the topic may have had another epoch: see `Numbering`. */
   get bornAfterSeq(): number {
     return this.#bornAfterSeq;
   }
@@ -148,6 +148,7 @@ export class Topic extends Changing<Topic> {
 
   /** The numbering starts anew after `offset`. */
   reset(epoch: string, offset: number): void {
+    this.#bornAfterSeq = Math.max(this.#bornAfterSeq, this.#seq);
     this.#epoch = epoch;
     this.#startOffset = offset;
     this.ring.reset(offset, this.#seq);

@@ -216,7 +216,7 @@ test('a topic that came and went in a numbering that began meanwhile is told to 
 });
 
 test('two subscriptions of a stream to one pattern, with other options, go on where each of them was', async () => {
-  const world = new World({ ...tight, batchMaxPublications: 1 }, 'poll');
+  const world = new World({ ...tight, batchMaxPublications: 1 }, ['poll']);
   world.client(0).subscribe([of('p:*'), of('p:*', { conflate: true })], end);
   await world.gateway.advance(1);
   await world.gateway.turn();

@@ -44,6 +44,8 @@ export interface ModelClient extends Subscriber {
   setKeys(pick: number, keys: readonly string[]): void;
   /** The connection breaks; the gateway will notice. */
   disconnect(): void;
+  /** Goes on by another transport, if it has several. */
+  roam(): void;
   /** The bytes that it reads in a turn, from now on. */
   read(bytes: number): void;
 }
@@ -104,6 +106,8 @@ export class Client implements ModelClient, Peer {
   disconnect(): void {
     if (this.socket !== undefined) this.socket.isAbandoned = true;
   }
+
+  roam(): void {}
 
   read(bytes: number): void {
     if (this.socket !== undefined) this.socket.readBytes = bytes;

@@ -124,6 +124,7 @@ const subscriptions = [
 const connections = [
   step('disconnect', client, (world, i) => world.client(i).disconnect()),
   step('connect', client, (world, i) => world.client(i).connect()),
+  step('roam', client, (world, i) => world.client(i).roam()),
   step('read', fc.tuple(client, reads), (world, [i, bytes]) => world.client(i).read(bytes)),
   step('readAll', client, (world, i) => world.client(i).read(Number.POSITIVE_INFINITY)),
 ];

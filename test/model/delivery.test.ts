@@ -67,16 +67,20 @@ test(
   20_000 + runs * 200,
 );
 
-test.each(['sse', 'poll'] as const)(
-  'so it does by %s, where a client knows its position by one cursor alone, and nothing comes twice',
-  async (transport) => {
+test.each([
+  { way: 'sse', transports: ['sse'] },
+  { way: 'poll', transports: ['poll'] },
+  { way: 'both in turn', transports: ['sse', 'poll'] },
+] as const)(
+  'so it does by $way, where a client knows its position by one cursor alone, and nothing comes twice',
+  async ({ transports }) => {
     await fc.assert(
       fc.asyncProperty(options, steps(60), async (gateway, commands) => {
-        const world = new World(gateway, transport);
+        const world = new World(gateway, transports);
         await fc.asyncModelRun(() => ({ model: world, real: world }), commands);
         await world.settle();
       }),
-      { numRuns: Math.ceil(runs / 12), ...lives },
+      { numRuns: Math.ceil(runs / 18), ...lives },
     );
   },
   20_000 + runs * 200,

@@ -12,6 +12,8 @@ import type { Link } from './network.ts';
 import type { Seen } from './prediction.ts';
 import { anything, check, ModelSubscription, type Spec } from './subscription.ts';
 
+export type StreamTransport = 'sse' | 'poll';
+
 /** With as many as it has, no cursor of it is too long for all exceptions: nothing comes twice. */
 const subscriptionsMax = 4;
 
@@ -19,15 +21,15 @@ const subscriptionsMax = 4;
  * A client of streams: all that it knows of its position is the newest cursor. To change its topics it opens another
  * stream with that.
  */
-abstract class StreamClient implements ModelClient {
+export class StreamClient implements ModelClient {
   readonly sessions = new Set<string>();
   session = '';
   readonly wanted = new Set<ModelSubscription>();
   received = 0;
   cutOff = 0;
   ends = 0;
-  protected gateway: Gateway;
-  protected cursor = '';
+  gateway: Gateway;
+  cursor = '';
   readonly #model: Model;
   /** `$all`, which every session joins. */
   readonly #everyone: ModelSubscription;
@@ -37,36 +39,60 @@ abstract class StreamClient implements ModelClient {
   /** Losses that a reply has told, and that follow it as events of a stream. */
   #toldGaps = 0;
 
-  constructor(model: Model, gateway: Gateway) {
+  /** By each of them in turn, each time that it moves. */
+  readonly #lines: readonly Line[];
+  #line: Line;
+
+  constructor(model: Model, gateway: Gateway, transports: readonly StreamTransport[]) {
     this.#model = model;
     this.gateway = gateway;
+    this.#lines = transports.map((transport) => new (transport === 'sse' ? SseLine : PollLine)(this));
+    this.#line = this.#lines[0] as Line;
     const spec = { target: '$all', filter: undefined, conflate: false, intervalMs: 0 };
     this.#everyone = new ModelSubscription(spec, model, this);
   }
 
   moveTo(gateway: Gateway): void {
     this.gateway = gateway;
+    for (const line of this.#lines) line.moved();
   }
 
-  abstract connect(): void;
-  abstract disconnect(): void;
-  abstract read(bytes: number): void;
-  /** The connection that it has is given up for another one. */
-  protected abstract reopen(): void;
+  connect(): void {
+    this.#line.connect();
+  }
+
+  disconnect(): void {
+    this.#line.disconnect();
+  }
+
+  read(bytes: number): void {
+    for (const line of this.#lines) line.read(bytes);
+  }
+
+  roam(): void {
+    const wasOpen = this.#line.giveUp();
+    this.#line = this.#lines[(this.#lines.indexOf(this.#line) + 1) % this.#lines.length] as Line;
+    if (wasOpen) this.#line.connect();
+  }
+
+  #reopen(): void {
+    const wasOpen = this.#line.giveUp();
+    if (wasOpen || this.wanted.size === 1) this.#line.connect();
+  }
 
   subscribe(specs: readonly Spec[], _start: Start): void {
     const taken = new Set([...this.wanted].map(({ spec }) => keyOf(spec)));
     const fresh = specs.filter((spec) => !taken.has(keyOf(spec)) && taken.add(keyOf(spec)));
     for (const spec of fresh.slice(0, subscriptionsMax - this.wanted.size))
       this.wanted.add(new ModelSubscription(spec, this.#model, this));
-    this.reopen();
+    this.#reopen();
   }
 
   unsubscribe(pick: number): void {
     const subscription = [...this.wanted][pick % Math.max(1, this.wanted.size)];
     if (subscription === undefined) return;
     this.wanted.delete(subscription);
-    this.reopen();
+    this.#reopen();
   }
 
   takeUp(): void {}
@@ -80,12 +106,12 @@ abstract class StreamClient implements ModelClient {
   }
 
   /** What is asked for now. */
-  protected ask() {
+  ask() {
     this.#asked = [...this.wanted];
     return { subscriptions: this.#asked.map(({ spec }) => wireOf(spec)), cursor: this.cursor };
   }
 
-  protected take(name: string, message: Uint8Array): void {
+  take(name: string, message: Uint8Array): void {
     const decoded = codecs.json.decodeServerFrame(message);
     check(decoded.ok, 'no frame', decoded, Buffer.from(message).toString());
     const { frame } = decoded;
@@ -154,25 +180,42 @@ abstract class StreamClient implements ModelClient {
   }
 }
 
+/** How a client of streams gets its frames. */
+interface Line {
+  connect(): void;
+  disconnect(): void;
+  read(bytes: number): void;
+  /** The connection that it has is given up for another one. Returns whether it had one. */
+  giveUp(): boolean;
+  /** What was under way is lost with the gateway. */
+  moved(): void;
+}
+
 /** By a stream of Server-Sent Events, cut at any byte. */
-export class SseClient extends StreamClient {
+class SseLine implements Line {
+  readonly #client: StreamClient;
   #link: Link | undefined;
   #readBytes = Number.POSITIVE_INFINITY;
 
+  constructor(client: StreamClient) {
+    this.#client = client;
+  }
+
   connect(): void {
-    if (this.#link !== undefined || this.wanted.size === 0) return;
+    const client = this.#client;
+    if (this.#link !== undefined || client.wanted.size === 0) return;
     const events = new EventReader();
     const decoder = new TextDecoder();
-    const link: Link = this.gateway.openStream(this.ask(), {
+    const link: Link = client.gateway.openStream(client.ask(), {
       read: (bytes) => {
         for (const { name, id, data } of events.read(decoder.decode(bytes, { stream: true }))) {
           if (this.#link !== link) return;
-          this.take(name, utf8(data));
-          if (id !== undefined) this.cursor = id;
+          client.take(name, utf8(data));
+          if (id !== undefined) client.cursor = id;
         }
       },
       closed: () => {
-        this.ends++;
+        client.ends++;
         if (this.#link === link) this.#link = undefined;
       },
     });
@@ -189,21 +232,29 @@ export class SseClient extends StreamClient {
     if (this.#link !== undefined) this.#link.readBytes = bytes;
   }
 
-  protected reopen(): void {
+  giveUp(): boolean {
     const isOpen = this.#link !== undefined;
     this.disconnect();
     this.#link = undefined;
-    if (isOpen || this.wanted.size === 1) this.connect();
+    return isOpen;
   }
+
+  /** The network closes it. */
+  moved(): void {}
 }
 
 /** By polls: each follows the answer of the one before, unless it stalls or is away. */
-export class PollClient extends StreamClient {
+class PollLine implements Line {
+  readonly #client: StreamClient;
   #isConnected = false;
   #isStalled = false;
   /** The poll that waits, or whose answer is under way. */
   #run = 0;
   #abandon: (() => void) | undefined;
+
+  constructor(client: StreamClient) {
+    this.#client = client;
+  }
 
   connect(): void {
     this.#isConnected = true;
@@ -212,53 +263,49 @@ export class PollClient extends StreamClient {
 
   disconnect(): void {
     if (!this.#isConnected) return;
-    this.ends++;
-    this.#isConnected = false;
-    this.#giveUp();
+    this.#client.ends++;
+    this.giveUp();
   }
 
-  /** What was under way is lost with the gateway. */
-  override moveTo(gateway: Gateway): void {
-    super.moveTo(gateway);
+  moved(): void {
     this.#run++;
     this.#abandon = undefined;
   }
 
   read(bytes: number): void {
     this.#isStalled = bytes === 0;
-    this.#poll();
-  }
-
-  protected reopen(): void {
-    this.#giveUp();
-    if (this.#isConnected || this.wanted.size === 1) this.connect();
+    if (this.#isConnected) this.#poll();
   }
 
   /** What is under way is never received. */
-  #giveUp(): void {
+  giveUp(): boolean {
+    const wasConnected = this.#isConnected;
+    this.#isConnected = false;
     this.#run++;
     this.#abandon?.();
     this.#abandon = undefined;
+    return wasConnected;
   }
 
   #poll(): void {
-    if (!this.#isConnected || this.#isStalled || this.#abandon !== undefined || this.wanted.size === 0)
+    const client = this.#client;
+    if (!this.#isConnected || this.#isStalled || this.#abandon !== undefined || client.wanted.size === 0)
       return;
     const run = ++this.#run;
-    const { loop } = this.gateway;
+    const { loop } = client.gateway;
     const answer = (given: PollAnswer) =>
       loop.atTurnEnd(() => {
         if (run === this.#run) this.#answered(given);
       });
     this.#abandon = () => undefined;
-    const abandon = this.gateway.poll(this.ask(), { answer, drop: () => this.disconnect() });
+    const abandon = client.gateway.poll(client.ask(), { answer, drop: () => this.disconnect() });
     if (run === this.#run) this.#abandon = abandon;
   }
 
   #answered({ frames, cursor }: PollAnswer): void {
     this.#abandon = undefined;
-    for (const frame of frames) this.take('', frame);
-    if (cursor !== undefined) this.cursor = cursor;
+    for (const frame of frames) this.#client.take('', frame);
+    if (cursor !== undefined) this.#client.cursor = cursor;
     this.#poll();
   }
 }

@@ -9,7 +9,7 @@ import type { StoredPublication } from '../../src/topics/publication.ts';
 import { Client, type ModelClient } from './client.ts';
 import { Gateway, type GatewayOptions } from './gateway.ts';
 import { isState, Model, type Numbering } from './model.ts';
-import { PollClient, SseClient } from './stream-client.ts';
+import { StreamClient, type StreamTransport } from './stream-client.ts';
 import { check, type ModelSubscription } from './subscription.ts';
 
 export type Fields = Partial<PublishFields> & Pick<PublishFields, 'topic'> & { readonly size: number };
@@ -17,25 +17,26 @@ export type Fields = Partial<PublishFields> & Pick<PublishFields, 'topic'> & { r
 /** The same in every publication, and nothing that deflate alone would make smaller. */
 const noise = createHash('shake256', { outputLength: 300 }).update('').digest('base64');
 
-export type Transport = 'websocket' | 'sse' | 'poll';
+/** By several streams a client goes on with one cursor. */
+export type Transports = 'websocket' | readonly StreamTransport[];
 
 /** Clients, a gateway, and the model that both are compared with. */
 export class World {
   readonly model = new Model();
   readonly options: GatewayOptions;
   readonly clients: readonly ModelClient[];
-  readonly #transport: Transport;
+  readonly #transports: Transports;
   gateway: Gateway;
   readonly #outcomes = new Map<number, AppendOutcome>();
   #published = 0;
 
-  constructor(options: GatewayOptions, transport: Transport = 'websocket') {
+  constructor(options: GatewayOptions, transports: Transports = 'websocket') {
     this.options = options;
-    this.#transport = transport;
+    this.#transports = transports;
     this.gateway = this.#start(1_000_000);
     this.clients = [codecs.protobuf, codecs.json, codecs.protobuf, codecs.json].map((codec) => {
-      if (transport === 'websocket') return new Client(codec, this.model, this.gateway);
-      return new (transport === 'sse' ? SseClient : PollClient)(this.model, this.gateway);
+      if (transports === 'websocket') return new Client(codec, this.model, this.gateway);
+      return new StreamClient(this.model, this.gateway, transports);
     });
     for (const client of this.clients) client.connect();
   }
@@ -129,7 +130,7 @@ export class World {
       const right = known === undefined || known.epoch === '' || isOld ? undefined : known.position;
       // A cursor may cover what needed not be sent.
       const nowMs = this.gateway.loop.nowMs();
-      if (right !== undefined && this.#transport !== 'websocket') {
+      if (right !== undefined && this.#transports !== 'websocket') {
         check(
           subscription.lacking(topic, right, nowMs) === undefined,
           'not up to date',
@@ -208,7 +209,7 @@ export class World {
     const waiting = [...this.gateway.network.sockets].reduce((sum, socket) => sum + socket.unread.length, 0);
     if (waiting > 0) return;
     // Of a stream that was cut only the client knows what it has had.
-    if (this.#transport !== 'websocket') {
+    if (this.#transports !== 'websocket') {
       check(
         received <= deliveries || this.clients.some(({ ends }) => ends > 0),
         'not counted',

@@ -568,6 +568,32 @@ describe('holding a topic', () => {
     ]);
   });
 
+  test('a topic whose numbering the engine dropped while it was held begins anew, and its listener hears of that', async () => {
+    const clock = new FakeClock();
+    const engine = new MemoryEngine({ nowMs: clock.read, isState: () => false, numberingsMax: 1 });
+    const times = { nowMs: clock.read, monotonicMs: clock.read };
+    const { broker, listener } = await openBroker({ engine, ...times, topic: { maxAgeMs: 100 } });
+    await broker.publish([fields('held'), fields('held')]);
+    clock.advance(101);
+    broker.sweep();
+    const topic = broker.retain('held');
+    const former = topic.position;
+    await broker.publish([fields('a'), fields('b')]);
+    clock.advance(101);
+    broker.sweep();
+    const before = listener.heard.length;
+    expect(summary(await broker.publish([fields('held'), fields('held')]))).toEqual([1, 2]);
+    expect(summary(await broker.publish([fields('held')]))).toEqual([3]);
+    expect(listener.heard.slice(before)).toEqual([
+      { event: 'reset', topic: 'held' },
+      { event: 'appended', topic: 'held', offsets: [1, 2] },
+      { event: 'appended', topic: 'held', offsets: [3] },
+    ]);
+    expect([former.offset, topic.epoch === former.epoch]).toEqual([2, false]);
+    // A client that has had all up to the second commit has had the former numbering; one before it has not.
+    expect(topic).toMatchObject({ startOffset: 0, bornAfterSeq: 2, ring: { newest: 3 } });
+  });
+
   test('a topic that has an epoch stays', async () => {
     const { broker } = await openBroker();
     const topic = broker.retain('a');

@@ -23,7 +23,13 @@ describe('a topic', () => {
     const topic = makeTopic({ mode: 'state' });
     topic.apply('E', [stored(1, { key: 'a' }), stored(2, { key: 'b' })]);
     topic.reset('new', 9);
-    expect(topic).toMatchObject({ epoch: 'new', startOffset: 9, seq: 2, holdsContent: false });
+    expect(topic).toMatchObject({
+      epoch: 'new',
+      startOffset: 9,
+      seq: 2,
+      bornAfterSeq: 2,
+      holdsContent: false,
+    });
     expect(topic.ring).toMatchObject({ newest: 9, reach: 9, evictedSeq: 2 });
     topic.resume(numbering);
     expect(topic.startOffset).toBe(0);
