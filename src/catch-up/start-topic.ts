@@ -75,8 +75,10 @@ export function startSince(
   const hadNothing = since.epoch === '' && since.offset === 0;
   // All earlier numberings of the topic ended by then, and the client has had them.
   const hadAllBefore = knownSeq >= topic.bornAfterSeq && (knownSeq > 0 || hadNothing);
-  const sameEpoch = since.epoch === epoch || hadAllBefore;
-  const offset = since.epoch === epoch ? since.offset : topic.startOffset;
+  // A topic without a numbering now may have had one since.
+  const isInEpoch = since.epoch === epoch && epoch !== '';
+  const sameEpoch = isInEpoch || hadAllBefore;
+  const offset = isInEpoch ? since.offset : topic.startOffset;
   if (sameEpoch && offset >= reach && (offset <= newest || isShared)) {
     return {
       epoch,

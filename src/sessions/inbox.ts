@@ -66,9 +66,11 @@ export class Inbox {
     // A client with offsets passes over the frames of the subscription that it replaces.
     const hasOffsets = session.codec.name === 'protobuf' || session.saysWhatItHad;
     const sent = hasOffsets ? undefined : replaced;
-    const had = [this.#options.broker.acknowledged.get(name, user), sent];
-    const offsets = had.map((position) => (position?.epoch === epoch ? position.offset : startOffset));
-    const offset = Math.max(...offsets);
+    const acknowledged = this.#options.broker.acknowledged.get(name, user);
+    const known = [acknowledged, sent].filter((position) => position?.epoch === epoch);
+    // It was of another numbering, of which the user may have missed the end.
+    if (known.length === 0 && acknowledged !== undefined) return { ...subscription, since: acknowledged };
+    const offset = Math.max(startOffset, ...known.map((position) => position?.offset ?? startOffset));
     return offset >= topic.ring.newest ? subscription : { ...subscription, since: { epoch, offset } };
   }
 

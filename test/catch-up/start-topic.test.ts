@@ -86,6 +86,12 @@ describe('starting after a position', () => {
       { epoch: '', position: 0, recovered: true },
     ],
     [
+      'of a topic that holds nothing still, or again: its numbering may have been dropped since',
+      new Topic('t', { ...defaultTopic, mode: 'stream' }, new SegmentPool(), () => undefined, 7),
+      at('', 0),
+      { epoch: '', position: 0, recovered: false, missing: undefined, outcome: 'gap' },
+    ],
+    [
       'of a topic that was forgotten since',
       makeTopic('stream', 0, 0, ''),
       at('E', 4),
@@ -130,6 +136,23 @@ describe('starting after a position', () => {
   ])('%s', (_, topic, since, expected) => {
     expect(startSince(topic, since)).toMatchObject(expected);
   });
+
+  test.each([
+    [6, false],
+    [7, true],
+  ])(
+    'a client that knew an empty topic at commit %i is told whether its numbering was dropped since',
+    (knownSeq, recovered) => {
+      const topic = new Topic(
+        't',
+        { ...defaultTopic, mode: 'stream' },
+        new SegmentPool(),
+        () => undefined,
+        7,
+      );
+      expect(startSince(topic, at('', 0), { knownSeq }).recovered).toBe(recovered);
+    },
+  );
 
   test.each(['stream', 'state'] as const)('a node that lags sends back no client of another: %s', (mode) => {
     const start = startSince(makeTopic(mode, 3, 8), at('E', 9), { isShared: true });

@@ -13,7 +13,7 @@ import { sweepMs, writeTimeoutMs } from './gateway.ts';
 import { Inflater } from './inflater.ts';
 import { filters, isState, type Model } from './model.ts';
 import type { Peer, Socket } from './network.ts';
-import { type Asked, checkAnswer, type Held, look, type Seen } from './prediction.ts';
+import { type Asked, checkAnswer, type Held, knownSeq, look, type Seen } from './prediction.ts';
 import { check, ModelSubscription, type Spec, type Subscriber } from './subscription.ts';
 
 /** Where a new subscription wishes to begin; a state topic has no `back`, as its map of that time is gone. */
@@ -271,6 +271,10 @@ export class Client implements ModelClient, Peer {
     const isUnknown = asked.wire.cursor !== undefined && result.recovered === false;
     if (!subscription.wasLive || isUnknown) subscription.joinedSeq = seen.seq;
     if (result.cursor !== undefined) subscription.cursor = result.cursor;
+    if (wire.since !== undefined && result.recovered === true) {
+      const had = { since: wire.since, seq: knownSeq(seen, wire.cursor) ?? 0, newest: seen.seq };
+      subscription.checkBefore(result, had, this.#gateway.loop.nowMs());
+    }
     const isPattern = subscription.spec.target.endsWith('*');
     const topics: readonly TopicResult[] = result.topics ?? (isPattern ? [] : [result]);
     for (const topic of topics) {

@@ -4,6 +4,8 @@ import type { StoredPublication } from '../../src/topics/publication.ts';
 /** One numbering of one topic: everything that was committed, ever. */
 export interface Numbering {
   readonly epoch: string;
+  /** Which engine numbered it, the first being 1. */
+  readonly engine: number;
   /** The first publication's offset is `start` + 1. */
   readonly start: number;
   readonly publications: StoredPublication[];
@@ -53,11 +55,19 @@ interface Reader {
 export class Model {
   readonly #topics = new Map<string, Map<string, Numbering>>();
 
+  /** How many engines there were. */
+  engines = 0;
+
   committed(topic: string, epoch: string, publications: readonly StoredPublication[]): void {
     const first = publications[0] as StoredPublication;
     const epochs = this.#topics.get(topic) ?? new Map<string, Numbering>();
     this.#topics.set(topic, epochs);
-    const numbering = epochs.get(epoch) ?? { epoch, start: first.offset - 1, publications: [] };
+    const numbering = epochs.get(epoch) ?? {
+      epoch,
+      engine: this.engines,
+      start: first.offset - 1,
+      publications: [],
+    };
     epochs.set(epoch, numbering);
     numbering.publications.push(...publications);
   }

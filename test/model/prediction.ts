@@ -34,7 +34,7 @@ export function look(broker: Broker, target: string): Seen {
 }
 
 /** The commit up to which the client has had everything; undefined: nothing is known of that. */
-function knownSeq(seen: Seen, text: string | undefined): number | undefined {
+export function knownSeq(seen: Seen, text: string | undefined): number | undefined {
   const cursor = text === undefined ? undefined : parseCursor(text);
   return cursor?.epoch === seen.epoch && cursor.seq <= seen.seq ? cursor.seq : undefined;
 }
@@ -130,8 +130,9 @@ function startSince(
 ): Start {
   const hadNothing = since.epoch === '' && since.offset === 0;
   const hadAllBefore = seq >= bornAfterSeq && (seq > 0 || hadNothing);
-  const isKnown = since.epoch === epoch || hadAllBefore;
-  const after = since.epoch === epoch ? since.offset : start;
+  const isInEpoch = since.epoch === epoch && epoch !== '';
+  const isKnown = isInEpoch || hadAllBefore;
+  const after = isInEpoch ? since.offset : start;
   if (isKnown && after >= reach && after <= newest)
     return { epoch, offset: after, recovered: true, missing: undefined };
   if (isState(topic)) return { epoch, offset: newest, recovered: true, missing: undefined };

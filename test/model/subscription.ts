@@ -200,6 +200,22 @@ export class ModelSubscription {
     return undefined;
   }
 
+  /** It is told that it missed nothing: then there was nothing for it in other numberings of the topic. */
+  checkBefore(
+    { topic, epoch, mode }: Granted,
+    { since, seq, newest }: { readonly since: Position; readonly seq: number; readonly newest: number },
+    nowMs: number,
+  ): void {
+    if (mode === 'state') return;
+    for (const numbering of this.#model.numberings(topic)) {
+      if (numbering.epoch === epoch || numbering.engine !== this.#model.engines) continue;
+      for (const original of numbering.publications) {
+        const isHad = numbering.epoch === since.epoch ? original.offset <= since.offset : original.seq <= seq;
+        if (!isHad && original.seq <= newest) this.#excuse(topic, numbering.epoch, original, nowMs);
+      }
+    }
+  }
+
   /** It says that it has everything up to here. */
   #advance(cursor: string | undefined): void {
     if (cursor !== undefined) this.cursor = cursor;

@@ -112,6 +112,7 @@ export class World {
   }
 
   #start(nowMs: number): Gateway {
+    this.model.engines++;
     return new Gateway(this.options, nowMs, (topic, epoch, publications) =>
       this.model.committed(topic, epoch, publications),
     );

@@ -74,6 +74,19 @@ describe('a user who was away', () => {
     expect(had(first)).toEqual([4, 5]);
   });
 
+  test('is told that something may be gone where the topic was numbered anew, once', async () => {
+    const { broker, device, notify, sweep, leave } = await inbox();
+    broker.acknowledged.set(alice, 'alice', { epoch: 'former', offset: 7 });
+    await notify(2);
+    const first = await device();
+    expect([start(first).recovered, had(first)]).toEqual([false, [1, 2]]);
+    sweep();
+    await leave(first);
+    await notify(1);
+    const second = await device();
+    expect([start(second).recovered, had(second)]).toEqual([true, [3]]);
+  });
+
   test('gets what only another user has had', async () => {
     const { device, notify, sweep, publish } = await inbox();
     await notify(1);
