@@ -42,7 +42,7 @@ export function apiKeys(
   return {
     size: known.length,
     identify(presented) {
-      // This may be a token. Its verifier makes a digest of it too, so none is made here in vain.
+      // Without keys the credential is a token, if anything. Its verifier makes a digest of it, so this makes none.
       if (known.length === 0) return undefined;
       const digest = sha256(presented);
       let found: (typeof known)[number] | undefined;

@@ -64,7 +64,7 @@ function isAllowed(
 ): boolean {
   if (action === 'publish' && isReserved(topicOrPattern)) return false;
   if (action === 'subscribe' && topicOrPattern === broadcastTopic) return true;
-  // Which users and tokens are revoked is for those who may revoke.
+  // Only a credential that may revoke may read what is revoked.
   if (covers(topicOrPattern, revocationsTopic) && !identity.scopes.includes('admin')) return false;
   return hasScope(identity, action, topicOrPattern) || may(identity, action, topicOrPattern, namespaces);
 }

@@ -13,7 +13,7 @@ export interface LoopbackAccessOptions {
 export interface LoopbackNeed {
   /** The allowed types of its body. */
   readonly mediaTypes: readonly string[];
-  /** Not more than that no other machine sent it and no proxy passed it on: the operator trusts the page that did. */
+  /** Checks only that no other machine sent it and no proxy forwarded it: the operator trusts the page that sent it. */
   readonly fromAnyPage?: boolean;
 }
 
@@ -21,11 +21,10 @@ export interface LoopbackNeed {
 export type LoopbackAccess = (request: RequestFacts, need: LoopbackNeed) => string | undefined;
 
 /**
- * Without keys only this machine itself may do anything, and a loopback peer alone doesn't prove that it
- * is: any page in a local browser can send requests to 127.0.0.1, a name that the page's owner controls can be made to
- * resolve to it (DNS rebinding), and behind a local proxy every client is loopback. Each check below defeats one of
- * these. Returns the first that failed. A proxy that leaves no trace and sends a loopback `Host` looks like a local
- * program: the operator has to name it.
+ * Without keys only this machine itself may do anything. A loopback peer does not prove that it is: any page in a local
+ * browser can send requests to 127.0.0.1, a page's owner can make a name of theirs resolve to it (DNS rebinding), and
+ * behind a local proxy every client is loopback. Each check below defeats one of these. Returns the first that failed.
+ * A proxy that leaves no trace and sends a loopback `Host` looks like a local program: the operator has to name it.
  *
  * None of the media types may be one that a plain HTML form can send.
  */

@@ -29,13 +29,13 @@ export function originPolicy(origins: readonly string[]): OriginPolicy {
 }
 
 const hostShape = /^[A-Za-z0-9._:[\]-]+$/;
-/** A browser sends nothing else: no path, no user, and no backslash, which a URL takes for a slash. */
+/** The form that a browser sends: no path, no user, and no backslash, which a URL parser reads as a slash. */
 const originShape = /^https?:\/\/[A-Za-z0-9._:[\]-]+$/i;
 
 /**
- * Whether the page was loaded from this site. A page of `http` is not one of a site that is known to be asked by TLS:
- * anybody on its way could have written it. Otherwise the scheme isn't compared, because behind a proxy that ends TLS
- * the gateway doesn't know its own.
+ * Whether the page was loaded from this site. Where the site is known to be reached by TLS, a page that was loaded by
+ * `http` is not of this site: anyone on the network path could have written it. Otherwise the scheme isn't compared,
+ * because behind a proxy that ends TLS the gateway doesn't know its own.
  */
 export function isSameOrigin(origin: string, { host, isSecure }: RequestedSite): boolean {
   if (host === '' || !hostShape.test(host)) return false;

@@ -24,7 +24,10 @@ export function payerOfSession(identity: Identity, sessionId: string, addressKey
   return payer.isVerified ? payer : new UnverifiedSession(sessionId, addressKey);
 }
 
-/** One for each session of a client without a name: its address is made a text only when it is counted. */
+/**
+ * The payer of a session without a name. Each such session has one, so the account of the address is built only when it
+ * is needed.
+ */
 class UnverifiedSession implements Payer {
   readonly account: string;
   readonly #addressKey: string;

@@ -20,7 +20,7 @@ export interface ClaimsOptions extends JWTClaimVerificationOptions {
 /** `{"alg":"none"}`: with it jose checks claims whose signature was verified here. */
 const noAlgorithm = Buffer.from('{"alg":"none"}').toString('base64url');
 
-/** The last header that was found plain: an issuer gives all its tokens the same. */
+/** The last header that `isPlain` accepted. An issuer gives all its tokens the same header. */
 let plainHeader = '';
 
 /**
@@ -57,8 +57,8 @@ function areEqual(text: string, expected: string): boolean {
 }
 
 /**
- * The claims of a signed token. Throws jose's errors where one is wrong. With jose they cost more than the signature
- * (`bench -- handshakes`), so it is asked only about claims that are not right beyond doubt.
+ * The claims of a signed token. Throws jose's errors where one is wrong. Checking them with jose costs more than the
+ * signature (`bench -- handshakes`), so jose is asked only where the check here does not accept them.
  */
 export function readClaims(claims: string, options: ClaimsOptions, nowMs: number): JWTPayload {
   const payload = objectIn(claims);
@@ -69,7 +69,7 @@ export function readClaims(claims: string, options: ClaimsOptions, nowMs: number
 
 function objectIn(claims: string): JWTPayload | undefined {
   const text = Buffer.from(claims, 'base64url').toString();
-  // What bytes that are not UTF-8 become.
+  // U+FFFD is what the decoder makes of bytes that are not UTF-8.
   if (!text.startsWith('{') || text.includes('\ufffd')) return undefined;
   try {
     return JSON.parse(text) as JWTPayload;

@@ -78,7 +78,7 @@ export function readKeySet(text: string): JSONWebKeySet {
     ({ use, ...key }) => (use ?? 'sig') === 'sig' && publicKey.safeParse(key).success,
   );
   if (usable.length === 0) throw new TypeError('it holds no public key for signatures');
-  // What is private of a key that should not be here is not kept.
+  // A private key should not be here; its private members are dropped.
   return { keys: usable.map(({ d: _d, p: _p, q: _q, dp: _dp, dq: _dq, qi: _qi, ...key }) => key) };
 }
 

@@ -96,7 +96,7 @@ const retryAfterMaxMs = 60_000;
 
 export interface TokenOptions {
   readonly keys: TokenKeys;
-  /** Pinned: what a token's header says is compared with these, and trusted in nothing else. */
+  /** A token whose header names another algorithm is refused. */
   readonly algorithms: readonly TokenAlgorithm[];
   /** The claim `iss` must be this; empty: it is not looked at. */
   readonly issuer: string;
@@ -126,7 +126,10 @@ export function tokenVerifier(options: TokenOptions, nowMs: () => number = Date.
     const identity = verified.find(digest, nowMs());
     return identity && { ok: true, identity };
   };
-  /** Its signature is its digest. Undefined: the secret has not signed it. */
+  /**
+   * Verifies a token that the secret signed; the signature serves as its digest. Undefined: the secret has not signed
+   * it.
+   */
   function verifyNow(token: string): TokenResult | undefined {
     if (keys.secret === undefined || !algorithms.includes('HS256')) return undefined;
     try {
@@ -152,7 +155,7 @@ export function tokenVerifier(options: TokenOptions, nowMs: () => number = Date.
   }
   return {
     verify(token) {
-      // A key that is gone must not go on serving by what it signed before.
+      // A token that a removed key signed must not be accepted because it was verified before.
       if (revision !== keys.revision) verified.clear();
       revision = keys.revision;
       const result = verifyNow(token);

@@ -91,7 +91,8 @@ export class MemoryEngine implements Engine {
   }
 
   append(requests: readonly AppendRequest[]): Awaitable<readonly AppendOutcome[]> {
-    // Nearly always there is one, and a list that one is pushed to has room for 17 (`bench -- unicast --allocations`).
+    // Nearly always there is one request, and an empty array takes room for 17 at the first push (`bench -- unicast
+    // --allocations`).
     const outcomes = new Array<AppendOutcome>(requests.length);
     for (let i = 0; i < requests.length; i++) outcomes[i] = this.#append(requests[i] as AppendRequest);
     this.#tell();

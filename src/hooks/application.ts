@@ -39,7 +39,7 @@ export interface HookedOptions {
   readonly payloadMaxBytes: number;
 }
 
-/** Of an answer of a hook that decides. */
+/** The most bytes of an answer to a hook, besides the payload of a call. */
 const decisionMaxBytes = 64 * 1024;
 
 /** The application, as its hooks answer for it. */

@@ -45,7 +45,7 @@ export class EventQueue {
     this.#startResync();
   }
 
-  /** The number of events that wait or are under way. */
+  /** Bytes of the events that wait or are under way. */
   get bytes(): number {
     return this.#bytes + (this.#flight?.bytes ?? 0);
   }

@@ -121,7 +121,7 @@ export class Gate {
     }
   }
 
-  /** Counts and logs an answer that was malformed. */
+  /** Counts a failure, and logs it at most once per kind in `logEveryMs`. Returns it. */
   failed(failure: HookFailure): HookFailure {
     const { hook, metrics, log, monotonicMs } = this.#options;
     metrics.hookErrorsTotal.inc({ hook, reason: failure.kind });

@@ -1,22 +1,25 @@
 import { isPattern } from '../topics/topic-name.ts';
 
-/** Told what becomes of topics. */
+/** Hears which topics become occupied and vacated. */
 export interface OccupancyListener {
   occupied(topic: string): void;
   vacated(topic: string): void;
-  /** From now on it is this gateway that says which topics are occupied: others may have said something else. */
+  /**
+   * From now on this gateway tells the application which topics are occupied, and tells all of them anew: another
+   * gateway may have told something else.
+   */
   resync(): void;
 }
 
 /** Which topics have subscribers by name. A pattern occupies none. */
 export interface Occupancy {
-  /** Undefined: another gateway says it. */
+  /** Undefined: another gateway tells the application. */
   readonly topics: readonly string[] | undefined;
   subscribed(target: string): void;
   unsubscribed(target: string): void;
 }
 
-/** How many subscribe to each topic, or have it. */
+/** Counts by topic: how many subscribers, or gateways, it has. */
 export class TopicCounts {
   readonly #counts = new Map<string, number>();
 
@@ -45,7 +48,7 @@ export class TopicCounts {
   }
 }
 
-/** Of a gateway that is alone. */
+/** The occupancy of a single gateway. */
 export class OwnOccupancy implements Occupancy {
   readonly #counts = new TopicCounts();
   readonly #listener: OccupancyListener;

@@ -4,9 +4,11 @@ import { type Occupancy, type OccupancyListener, TopicCounts } from './occupancy
 /** What gateways tell each other of the topics that they occupy. */
 export type OccupancyNews =
   | { readonly changed: readonly (readonly [topic: string, isOccupied: boolean])[] }
-  /** All that it occupies. `asks`: it wants to know the same of the others. */
+  /** All topics that it occupies. `asks`: it wants the others to tell theirs. */
   | { readonly all: readonly string[]; readonly asks: boolean }
-  /** How many that are, and a sum over their names: who has heard of other ones asks. */
+  /**
+   * The number of these topics, and a checksum of their names. A gateway that knows other topics asks for all of them.
+   */
   | { readonly count: number; readonly sum: number };
 
 export interface OccupancyPeers {
@@ -24,7 +26,7 @@ export interface SharedOccupancyOptions {
   readonly monotonicMs: () => number;
 }
 
-/** One that has not told its topics by then tells none: it wants no events, or has just ended. */
+/** A gateway that has not told its topics within this time has none to tell: it wants no events, or has just ended. */
 const tellWithinMs = 2000;
 const compareEveryMs = 5000;
 
@@ -34,9 +36,9 @@ interface Told {
 }
 
 /**
- * Of several gateways that share an engine. Each knows what all occupy, and the one whose name comes first says it to
- * the application: a topic is occupied as long as it has a subscriber at any gateway. While one that came has not told
- * its topics yet, nothing is said; after that all that is occupied is said anew.
+ * The occupancy of several gateways that share an engine. Each knows the topics of all. The gateway whose name sorts
+ * first tells the application: a topic is occupied as long as it has a subscriber at any gateway. While a gateway that
+ * joined has not told its topics yet, the application is told nothing; after that all occupied topics are told anew.
  */
 export class SharedOccupancy implements Occupancy {
   readonly #options: SharedOccupancyOptions;
@@ -73,7 +75,7 @@ export class SharedOccupancy implements Occupancy {
     this.#remove(target);
   }
 
-  /** Others came, or this one can hear them again. Call it also once the engine is open. */
+  /** Other gateways joined, or this one can hear them again. Call it also once the engine is open. */
   came(): void {
     const { peers, monotonicMs } = this.#options;
     this.#speaks = false;
@@ -129,7 +131,7 @@ export class SharedOccupancy implements Occupancy {
     for (const topic of before) if (!after.has(topic)) this.#remove(topic);
     this.#silent.delete(from);
     if (asks) this.#tellAll(false);
-    // It may have told the application what it alone had.
+    // It may have told the application its own topics only.
     if (isNew) this.#speaks = false;
     this.#decide();
   }
@@ -161,7 +163,7 @@ export class SharedOccupancy implements Occupancy {
     for (const topic of told?.topics ?? []) this.#remove(topic);
   }
 
-  /** Whether it is this gateway that speaks. */
+  /** Decides whether this gateway tells the application. */
   #decide(): void {
     const { peers, listener } = this.#options;
     const { name } = peers;

@@ -3,7 +3,7 @@ import type { Level } from './reading.ts';
 
 const names: Readonly<Record<Level, string>> = { ok: 'OK', warning: 'Warning', critical: 'Critical' };
 
-/** A level as a word with a colour: never a colour alone. */
+/** A level as a coloured word, because a colour alone does not reach every reader. */
 export function badge(level?: Level): HTMLElement {
   const element = el('span', { class: 'badge' });
   setBadge(element, level);

@@ -82,7 +82,7 @@ export class Chart {
           gap: 8,
           grid: { stroke: color('--grid'), width: 1 },
           splits: (_plot, _axis, min, max) => [min, max / 2, max],
-          // Halves of round numbers need no zeros after the point.
+          // `0.5` rather than `0.50`: ticks are halves of round numbers.
           values: (_plot, splits) => splits.map((split) => format(split).replace(/\.0+(?= |$)/, '')),
         },
       ],
@@ -98,7 +98,7 @@ export class Chart {
     );
   }
 
-  /** A narrow chart labels fewer ticks, the newest always. */
+  /** A narrow chart labels fewer ticks, and always the newest. */
   #tickLabels(splits: readonly number[]): string[] {
     const steps = splits.length - 1;
     const stride = labelStride(steps, this.#host.clientWidth - valuesPx - marginPx);
@@ -136,7 +136,7 @@ function emptyLines(count: number): number[][] {
   return Array.from({ length: count }, () => []);
 }
 
-/** The next power of ten times a number of which half is a good number too. */
+/** The next larger round number whose half is round too: a power of ten times one of the factors below. */
 function niceTop(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
   const factor = [1, 2, 4, 6, 8, 10].find((candidate) => candidate * power >= value * 0.999) ?? 10;

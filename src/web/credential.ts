@@ -35,6 +35,6 @@ function write(value: string | undefined): void {
     if (value === undefined) sessionStorage.removeItem(storageKey);
     else sessionStorage.setItem(storageKey, value);
   } catch {
-    // Then it lasts until the page is reloaded.
+    // Without storage the credential lasts until the page is reloaded.
   }
 }

@@ -1,6 +1,6 @@
 /** The window of the message rate. */
 const rateWindowMs = 10_000;
-/** Latencies that a percentile is made of. */
+/** Percentiles are computed over this many latencies. */
 const latencySamples = 200;
 
 export interface Latency {

@@ -12,7 +12,7 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Only where it changed: screen readers hear about live regions that are written to. */
+/** Writes only a text that differs, because screen readers announce every write to a live region. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -1,7 +1,7 @@
 import { bytes, bytesPerSecond, percent, plain, type Quantity } from './format.ts';
 import { isRecord, type MonitoringType, numberIn, type Reading } from './reading.ts';
 
-/** How one monitoring type is shown. The first line is the strong one. */
+/** How one monitoring type is shown. The first of its lines is emphasized. */
 export interface PanelSpec {
   readonly title: string;
   readonly lines: readonly {

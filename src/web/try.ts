@@ -97,7 +97,7 @@ function connect(): void {
   };
   frames.clear(showsFrames);
   let wasConnected = false;
-  // A wire that was closed says nothing of the next one.
+  // Events of a wire that was closed must not be shown as those of the next one.
   let isCurrent = true;
   const opened = open(asked, {
     connecting: () => isCurrent && show('connecting', 'Connecting …'),
@@ -165,7 +165,7 @@ async function publish(): Promise<void> {
 
 for (const [value, { label }] of Object.entries(transports)) select.append(el('option', { value }, label));
 field(subscribeForm, 'credential').value = credential.value ?? '';
-// What scrolls has to be in reach of the keyboard.
+// A scrolling area must be focusable, so that the keyboard can scroll it.
 byId('scroll').tabIndex = 0;
 hint();
 select.addEventListener('change', hint);

@@ -58,7 +58,7 @@ export class Watch {
     this.#changed();
   }
 
-  /** Publications of the time when the page was away don't count as late. */
+  /** Publications from a time when the page was disconnected don't count as late. */
   #measure(timestampMs: number, meter: DeliveryMeter): void {
     const { serverOffsetMs, connectedAtMs = 0 } = this.#client.getStatus();
     if (timestampMs >= connectedAtMs + serverOffsetMs)

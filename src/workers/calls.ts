@@ -14,7 +14,7 @@ export type PackedOutcome =
   | readonly [epoch: string, offset: number, duplicate: boolean]
   | { readonly code: ErrorCode; readonly message: string; readonly retryAfterMs: number | undefined };
 
-/** What the engine says of its commits. */
+/** Where the engine's numbering of commits is. */
 export interface CommitFacts {
   readonly epoch: string;
   readonly seq: number;
@@ -29,9 +29,12 @@ export interface EngineFacts extends CommitFacts {
   readonly acknowledged: readonly (readonly [topic: string, user: string, position: Position])[];
 }
 
-/** What a worker asks and tells the engine of its gateway, which lives in the parent process. */
+/** Calls of a worker to the engine of its gateway, which runs in the parent process. */
 export interface EngineCalls {
-  /** `topic` is told for each topic that holds something; then this returns. From then on all is told, in order. */
+  /**
+   * First the worker is told by `topic` each topic that holds something, then this returns. After it every change is
+   * told, in order.
+   */
   join(nothing: undefined): EngineFacts;
   append(requests: readonly PackedRequest[]): readonly PackedOutcome[];
   acknowledge(acknowledged: readonly [topic: string, user: string, position: Position]): void;
@@ -45,7 +48,7 @@ export interface EngineNews {
   reset(news: readonly [topic: string, epoch: string, offset: number, stored: PackedTopic | undefined]): void;
   /** The content of this topic is gone. */
   forgotten(news: readonly [topic: string, forgottenSeq: number]): void;
-  /** Where it can do its work again, its commits may be numbered anew. */
+  /** `commits`: when the engine works again, its commits may be numbered anew. */
   degraded(news: readonly [cause: string | undefined, commits: CommitFacts]): void;
   acknowledged(acknowledged: readonly [topic: string, user: string, position: Position]): void;
 }
@@ -54,13 +57,13 @@ export interface EngineNews {
 export interface WorkerStart {
   /** What all other nodes call it. */
   readonly node: string;
-  /** 0 is the first one: it does what one process is to do for all. */
+  /** The worker 0 also does what one process has to do for all. */
   readonly index: number;
   readonly count: number;
   readonly port: number;
   readonly compatPort: number | undefined;
   readonly adminPort: number | undefined;
-  /** What the gateway's own client shows, to whichever worker it comes. */
+  /** The key by which every worker recognizes the gateway's own client. */
   readonly canaryKey: string;
   /** The steady clock of the parent, less the machine's. */
   readonly steadyAheadMs: number;
@@ -73,14 +76,14 @@ export interface StartFault {
   readonly syscall: string | undefined;
 }
 
-/** What a worker asks and tells its parent. */
+/** Calls of a worker to its parent. */
 export interface ParentCalls extends EngineCalls, SeatCalls {
   start(nothing: undefined): WorkerStart;
-  /** From now on it is told and asked by other nodes. */
+  /** It serves: from now on other nodes may call it. */
   serving(nothing: undefined): void;
   ready(nothing: undefined): void;
   failed(fault: StartFault): void;
-  /** It ends, and takes no more of the connections that the parent accepts. */
+  /** It is ending: the parent passes it no more connections. */
   stopPassed(nothing: undefined): void;
   /** What its sessions did, in order. Returns once this and all before was heard. */
   sessionEvents(events: readonly WorkerEvent[]): void;
@@ -92,7 +95,7 @@ export interface ParentCalls extends EngineCalls, SeatCalls {
   askPeers(said: readonly [name: string, body: unknown]): readonly unknown[];
 }
 
-/** What the parent asks and tells a worker. */
+/** Calls of the parent to a worker. */
 export interface WorkerCalls extends EngineNews {
   drain(nothing: undefined): void;
   /** Reads its configuration anew. */
@@ -102,6 +105,6 @@ export interface WorkerCalls extends EngineNews {
   peerAsked(said: readonly [name: string, body: unknown, from: string]): unknown;
   /** Another node has ended; or a machine, and all nodes on it. */
   peerGone(name: string): void;
-  /** Other machines came: they know nothing of this one, nor this one of them. */
+  /** Other machines joined. They know nothing of this one yet, nor this one of them. */
   peersCame(nothing: undefined): void;
 }

@@ -3,7 +3,7 @@ import { deserialize, serialize } from 'node:v8';
 
 /** Of a message: the length of what follows, 32 bits little-endian, and its kind. */
 const headBytes = 5;
-/** A structured clone, or bytes with a name, which cost neither side one. */
+/** A structured clone; or bytes with a name, which need no clone on either side. */
 const kinds = { clone: 0, bytes: 1 } as const;
 
 /** One message as it travels. */
@@ -28,7 +28,7 @@ function withHead(kind: number, body: Buffer): Buffer {
   return bytes;
 }
 
-/** What is done with what comes. */
+/** Handles received messages. */
 export interface ChannelListener {
   message(message: unknown): void;
   bytes(name: string, body: Buffer): void;
@@ -48,7 +48,7 @@ export class Channel {
 
   constructor(socket: Duplex) {
     this.#socket = socket;
-    // A process that died is noticed by its exit.
+    // The other process may have died; its exit is what reports that.
     socket.on('error', () => undefined);
   }
 
@@ -112,7 +112,7 @@ export class Channel {
     }
   }
 
-  /** The first part, once it holds at least `length` bytes. Parts are joined only when a message is whole. */
+  /** Returns the first part once it holds at least `length` bytes. Joins parts only when a whole message is there. */
   #joined(length: number): Buffer {
     const [first] = this.#parts;
     if (first !== undefined && first.length >= length) return first;

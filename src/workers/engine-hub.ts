@@ -10,7 +10,10 @@ import { packAppended, packTopic } from './packed.ts';
 
 type EngineLink = Link<EngineCalls, EngineNews>;
 
-/** What a worker may leave unread. One that has so much is stuck, and all others would pay for it. */
+/**
+ * A worker with more unread bytes than this is stuck: it is ended, so that its backlog does not fill the parent's
+ * memory.
+ */
 const unreadMaxBytes = 256 * 2 ** 20;
 /** Topics are told to a worker that joins in pieces of about this size, each once it has read the one before. */
 const pieceBytes = 2 ** 20;
@@ -29,8 +32,8 @@ export interface EngineHubOptions {
 }
 
 /**
- * The side of the engine in a gateway with several processes: runs the appends of all workers, and tells every worker
- * of each commit. The parent's broker has the topics for workers that join later. Each publication is encoded once.
+ * The engine's side of a gateway with several processes: runs the appends of all workers, and tells every worker of
+ * each commit. The parent's broker holds the topics for workers that join later. Each publication is encoded once.
  */
 export class EngineHub {
   readonly #options: EngineHubOptions;
@@ -41,7 +44,7 @@ export class EngineHub {
     this.#options = options;
   }
 
-  /** Hears what the broker hears, after it. */
+  /** Wraps the broker's feed: workers hear of everything after the broker. */
   feedOf(broker: EngineFeed): EngineFeed {
     return {
       appended: (topic, epoch, publications) => {

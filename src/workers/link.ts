@@ -1,10 +1,10 @@
 import { SluiceError } from '../errors.ts';
 import { type Channel, encodeBytes, encodeMessage } from './channel.ts';
 
-/** What one side of a link may ask the other: name -> what it is asked with, and what it returns. */
+/** The calls that one side of a link offers: by name, a function from the body of the call to its reply. */
 export type Calls<C> = { readonly [N in keyof C]: (body: never) => unknown };
 
-/** How a side handles each: it may return a promise; what it throws reaches the one who asks. */
+/** A handler for each call. It may return a promise; what it throws reaches the caller. */
 export type Handlers<C extends Calls<C>> = {
   readonly [N in keyof C]: (
     body: Parameters<C[N]>[0],
@@ -16,7 +16,7 @@ interface Pending {
   reject(error: Error): void;
 }
 
-/** What an error is on its way. */
+/** An error in a message. */
 type WireError =
   | Pick<SluiceError, 'code' | 'message' | 'retryAfterMs' | 'details'>
   | { readonly message: string };
@@ -75,7 +75,7 @@ export class Link<Mine extends Calls<Mine>, Theirs extends Calls<Theirs>> {
     return reply as Promise<Awaited<ReturnType<Theirs[N]>>>;
   }
 
-  /** The other side is gone, or is to be left alone. */
+  /** The other side is gone, or no reply of it is wanted any more. */
   close(reason: Error): void {
     if (this.#closedBy !== undefined) return;
     this.#closedBy = reason;

@@ -1,6 +1,6 @@
 /**
- * Milliseconds on the monotonic clock of the machine, which all its processes share, less those on this process's own
- * (`performance.now()`), whose zero is the start of the process.
+ * The difference in milliseconds between the machine's monotonic clock, which all its processes share, and
+ * `performance.now()`, which counts from the start of this process.
  */
 const machineAheadMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
 

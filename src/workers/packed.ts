@@ -6,7 +6,7 @@ import { fromMachineMs, toMachineMs } from './machine-clock.ts';
 
 const nothing = Buffer.alloc(0);
 
-/** A publication of a topic that a worker is told: its encoding, and what that does not say. */
+/** A stored publication in the form that a worker is told: its encoding, and what the encoding does not hold. */
 export type PackedPublication = readonly [
   encoded: Uint8Array,
   seq: number,
@@ -32,9 +32,9 @@ export interface Appended {
 const recordHeadBytes = 28;
 
 /**
- * News of a topic as bytes: every commit is told to every worker, and structured clones cost several times as much.
- * Numbers are little-endian. The lengths of topic and epoch in two bytes each, then both, which are ASCII. Then of each
- * publication `seq`, both times, the lengths of `apart` and of the encoding, `apart` as JSON, and the encoding.
+ * Encodes commits of one topic, because structured clones of them would cost several times as much. Numbers are
+ * little-endian. First the lengths of topic and epoch, two bytes each, and then both in ASCII. Then for each
+ * publication: `seq`, both times, the lengths of `apart` and of the encoding, `apart` as JSON, and the encoding.
  */
 export function packAppended(
   topic: string,

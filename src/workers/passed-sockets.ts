@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
 
-/** By which listener of the parent a connection came. */
+/** The listener of the parent that accepted a connection. */
 export type Entrance = 'unix' | 'proxy';
 
 interface Taker {
@@ -9,14 +9,14 @@ interface Taker {
 }
 
 /**
- * On the side of the parent: gives connections that it has accepted to the workers, in turn. It reads nothing of them
- * and keeps none. What several processes can't listen on together is shared like this.
+ * The parent's side: gives each connection that it accepts to the next worker. It is for sockets that several processes
+ * can't listen on together. It reads nothing of the connections and keeps none.
  */
 export class SocketPasser {
   readonly #takers: Taker[] = [];
   #next = 0;
 
-  /** From now on this worker takes connections. Returns how to end that. */
+  /** From now on this worker is given connections. Returns a function that ends this. */
   add(child: Taker['child']): () => void {
     const taker = { child };
     this.#takers.push(taker);
@@ -43,7 +43,7 @@ export class SocketPasser {
   }
 }
 
-/** On the side of a worker: takes the connections that its parent gives it. */
+/** A worker's side: takes the connections that its parent gives it. */
 export function takePassed(take: (entrance: Entrance, socket: Socket) => void): void {
   process.on('message', (entrance, socket) => {
     // A connection may have ended on its way.

@@ -55,7 +55,7 @@ export class SharedSeats {
       handlers: {
         takeSeat: ([id, holder, former]) => {
           const replaced = former === undefined ? undefined : this.#bySession.get(former);
-          // Others know the ids of sessions.
+          // A session's id is no secret, so only the same client may take over its place.
           if (replaced !== undefined && isSame(replaced.holder, holder)) this.#leave(replaced);
           const elsewhere = replaced === undefined ? former : undefined;
           return whenDone(this.#caps.take(holder, elsewhere), (seat) => {
@@ -91,7 +91,7 @@ export class SharedSeats {
 /** The caps of a worker: places are given by the parent process. */
 export class WorkerCaps implements Caps {
   readonly #link: Pick<Link<object, SeatCalls>, 'ask' | 'tell'>;
-  /** Counts this worker's connections: those that it has alone are too many in any case. */
+  /** Counts this worker's connections. Where these alone exceed a cap, the parent need not be asked. */
   readonly #own: ConnectionCaps;
   #lastSeat = 0;
 
@@ -120,7 +120,7 @@ export class WorkerCaps implements Caps {
   }
 }
 
-/** A place in the parent process, and the count of it here. */
+/** A place that the parent process has counted, and this worker too. */
 class SharedSeat implements Seat {
   readonly #id: number;
   readonly #link: Pick<Link<object, SeatCalls>, 'ask' | 'tell'>;

@@ -29,7 +29,7 @@ export interface SupervisorOptions {
   readonly wait: (ms: number) => Promise<void>;
 }
 
-/** A worker that served for so long was well: another one takes its place at once. */
+/** A worker that ends after serving for this long is replaced at once; one that ends sooner, after a growing delay. */
 const wellAfterMs = 10_000;
 const restartDelay = { firstMs: 100, mostMs: 5000 };
 
@@ -86,7 +86,7 @@ export class Supervisor {
     return worker;
   }
 
-  /** Waits for the end of a worker, and then starts another. `failures`: how many before it ended soon. */
+  /** Waits for the end of a worker, and then starts another. `failures`: how many before it in a row ended soon. */
   async #watch(index: number, worker: WorkerProcess, failures: number): Promise<void> {
     const { log, metrics, monotonicMs, wait } = this.#options;
     const startedAtMs = monotonicMs();

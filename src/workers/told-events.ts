@@ -8,12 +8,12 @@ export type WorkerEvent =
   | readonly [type: 'unsubscribed', session: ToldSession, topic: string, reason: UnsubscribeReason]
   | readonly [type: 'disconnected', session: ToldSession, reason: DisconnectReason];
 
-/** On the side of a worker: tells its parent, those of one turn together. */
+/** A worker's side: tells the parent of events, those of one turn together. */
 export class WorkerEvents implements ToldEvents {
   readonly #tell: (events: readonly WorkerEvent[]) => Promise<void>;
   #events: WorkerEvent[] = [];
 
-  /** `tell` resolves when the parent has heard of these and all before; when it can't any more, too. */
+  /** `tell` resolves once the parent has heard of these events and all before, or is gone. */
   constructor(tell: (events: readonly WorkerEvent[]) => Promise<void>) {
     this.#tell = tell;
   }
@@ -55,7 +55,7 @@ interface Known {
   readonly topics: string[];
 }
 
-/** On the side of the parent: what one worker tells. When the worker ends, so do its sessions. */
+/** The parent's side of one worker. When the worker ends, its sessions are reported as disconnected. */
 export class EventsOfWorker {
   readonly #events: ToldEvents;
   readonly #sessions = new Map<string, Known>();
@@ -68,7 +68,7 @@ export class EventsOfWorker {
     for (const event of events) this.#told(event);
   }
 
-  /** The worker has ended, and told no more. */
+  /** The worker has ended without telling the end of its sessions. */
   gone(): void {
     for (const { session, topics } of this.#sessions.values()) {
       for (const topic of topics) this.#events.unsubscribed(session, topic, 'disconnect');

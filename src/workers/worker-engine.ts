@@ -15,10 +15,13 @@ import type { Handlers, Link } from './link.ts';
 import { toMachineMs } from './machine-clock.ts';
 import { type PackedTopic, unpackAppended, unpackTopic } from './packed.ts';
 
-/** Bytes of publishes that the parent has not read yet. With more of them publishes are refused. */
+/** Publishes are refused while the parent has not read more bytes of publishes than this. */
 const unsentMaxBytes = 64 * 2 ** 20;
 
-/** A topic that the parent holds. Told as forgotten, it goes once this node's broker has no content of it either. */
+/**
+ * A topic that the parent holds, or has told as forgotten: then it is dropped once this worker's broker has no content
+ * of it either.
+ */
 interface Head extends Numbering {
   isForgotten: boolean;
 }
@@ -30,9 +33,8 @@ export interface WorkerEngineOptions {
 }
 
 /**
- * The engine of a gateway with several processes, as each of its workers has it: the engine itself lives in the parent
- * process, which tells all workers of every commit, in order. So a worker has every topic, and asks for nothing but
- * appends.
+ * The engine in a worker of a gateway with several processes. The engine itself runs in the parent process, which tells
+ * all workers of every commit, in order. So a worker has every topic, and asks the parent for nothing but appends.
  */
 export class WorkerEngine implements Engine {
   readonly acknowledged: Acknowledged;
@@ -41,7 +43,7 @@ export class WorkerEngine implements Engine {
   readonly #heads = new Map<string, Head>();
   /** Topics that the broker has not loaded yet. */
   readonly #stored = new Map<string, StoredTopic>();
-  /** What the feed is to hear once the broker has loaded all topics; undefined: it hears all at once. */
+  /** What the feed is told once the broker has loaded all topics; undefined: it has, and is told everything at once. */
   #held: (() => void)[] | undefined = [];
   #facts: EngineFacts | undefined;
   #seq = 0;
@@ -58,7 +60,7 @@ export class WorkerEngine implements Engine {
     });
   }
 
-  /** How the news of the parent are handled. */
+  /** Handles what the parent tells. */
   readonly news: Handlers<EngineNews> = {
     topic: ([name, stored]) => this.#store(name, stored),
     appended: (packed) =>
@@ -102,7 +104,7 @@ export class WorkerEngine implements Engine {
     return this.#facts?.name ?? '';
   }
 
-  /** Once the broker has loaded what there was when it opened, the feed is all there is. */
+  /** True until the broker has loaded what there was when it opened. After that the feed tells everything. */
   get retains(): boolean {
     return this.#held !== undefined;
   }

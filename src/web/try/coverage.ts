@@ -1,7 +1,7 @@
 import type { Position } from '../../protocol/frames.ts';
 import type { Frame } from './wire.ts';
 
-/** What a frame says of one topic: it carries everything of the offsets (after, upto]. */
+/** What a frame covers of one topic: all offsets in (after, upto]. */
 export interface Covered {
   readonly topic: string;
   readonly after: number;
@@ -10,7 +10,7 @@ export interface Covered {
   readonly count: number;
   /** It was received before. */
   readonly isRepeat: boolean;
-  /** Offsets between the last frame of the topic and this one, of which nothing was said. */
+  /** Offsets between the last frame of the topic and this one that no frame has covered. */
   readonly missing: number;
 }
 
@@ -37,7 +37,7 @@ export class Coverage {
     return { topic, after, upto, count: range.count, isRepeat, missing };
   }
 
-  /** A subscription that continues tells where; what is missing is named by a gap. */
+  /** A subscription that resumes says from where; a gap names what is missing. */
   #begin(results: readonly Frame[]): void {
     for (const { topic, epoch, offset, error } of results) {
       if (error === undefined && offset !== undefined) this.#set(String(topic), epoch, Number(offset));
@@ -54,7 +54,7 @@ interface Range {
   readonly after: number;
   readonly upto: number;
   readonly count: number;
-  /** It replaces whatever was before. */
+  /** A snapshot: it covers all offsets up to `upto`. */
   readonly isWhole: boolean;
 }
 

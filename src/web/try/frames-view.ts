@@ -12,14 +12,14 @@ function isGap(frame: Frame): boolean {
   return frame.type === 'gap' || [frame, ...results].some(({ recovered }) => recovered === false);
 }
 
-/** The frames of one connection, newest first, and what they come to. */
+/** The frames of one connection, newest first, and their totals. */
 export class FramesView {
   readonly #rows = byId('frames');
   readonly #figures = { count: 0, repeats: 0, gaps: 0, reconnects: 0 };
   #coverage = new Coverage();
   #tellsCoverage = true;
 
-  /** `tellsCoverage`: frames are shown as they came. The SDK says publications, and tells gaps by itself. */
+  /** `tellsCoverage`: frames are shown as they came. The SDK hands over publications, and reports gaps itself. */
   clear(tellsCoverage: boolean): void {
     this.#rows.replaceChildren();
     this.#coverage = new Coverage();
@@ -47,7 +47,7 @@ export class FramesView {
     this.#show();
   }
 
-  /** What became of the connection. */
+  /** A row for a change of the connection. */
   connection(word: string, why: string): void {
     this.#row('connection', word, '', '', why);
   }

@@ -97,7 +97,7 @@ export class JsonWire implements Wire {
     this.#waiting.clear();
     if (this.#isClosed) return;
     const why = `closed with ${code}${reason === '' ? '' : `, ${reason}`}`;
-    // 4500 to 4999 say that coming back is of no use.
+    // 4500 to 4999 tell the client not to reconnect.
     if (code >= 4500) this.#listener.ended(why);
     else {
       this.#listener.lost(why);

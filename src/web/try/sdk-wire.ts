@@ -2,7 +2,7 @@ import { SluiceClient } from '../../client/index.ts';
 import type { Position } from '../../protocol/frames.ts';
 import type { Asked, Frame, Sent, Wire, WireListener } from './wire.ts';
 
-/** The SDK: a WebSocket with protobuf. It says its publications and events, where the others show frames. */
+/** The SDK: a WebSocket with protobuf. It reports publications and events, where the other wires show frames. */
 export class SdkWire implements Wire {
   readonly #client: SluiceClient;
   #socket: WebSocket | undefined;

@@ -10,10 +10,10 @@ export interface Asked {
   readonly credential: string | undefined;
 }
 
-/** A frame of the JSON codec, or what the SDK says in the same words. */
+/** A frame of the JSON codec; an event of the SDK is put into the same form. */
 export type Frame = Readonly<Record<string, unknown>> & { readonly type: string };
 
-/** Told what becomes of a connection. */
+/** Hears of the state of a connection, and its frames. */
 export interface WireListener {
   connecting(): void;
   connected(): void;
@@ -44,7 +44,7 @@ export type OpenWire = (asked: Asked, listener: WireListener) => Wire;
 /** After a cut: long enough to see it. */
 export const comeBackMs = 1500;
 
-/** What a subscription or a query says of `asked`; absent members are left out. */
+/** The members of a subscription or query that stand for `asked`, without absent ones. */
 export function subscriptionOf({ topic, filter, intervalMs, last }: Asked) {
   return { topic, filter, intervalMs, last };
 }
