@@ -35,7 +35,7 @@ export interface Access {
   readonly siteOf: SiteOf;
   readonly loopbackProblem: LoopbackAccess;
   readonly requestAccess: RequestAccess;
-  /** The application, as far as it wants to be asked. */
+  /** The application's hooks. */
   readonly application: Application;
 }
 
@@ -48,7 +48,7 @@ export interface AccessParts {
   readonly application: Application;
 }
 
-/** By the configuration as it is now. */
+/** Access by the present configuration. */
 export function accessOf(environment: Environment, parts: AccessParts): Access {
   const { refused, tokens, refusal, application } = parts;
   const { config, log, metrics } = environment;
@@ -60,7 +60,7 @@ export function accessOf(environment: Environment, parts: AccessParts): Access {
   }
   const credentials = createCredentials(keys, tokens.verifier(), refusal);
   const origins = originPolicy(config.origins);
-  // Connections of the proxy port come by one, too.
+  // Connections of the proxy port reach the app by a unix socket too.
   const hasUnixSocket = config.unixSocket !== '' || config.proxyPort !== undefined;
   const addressOf = clientAddress(config.trustedProxies, hasUnixSocket);
   const isProxy = trustedPeer(config.trustedProxies, hasUnixSocket);

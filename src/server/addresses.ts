@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts';
 
-/** Where a gateway is reached, besides its URL; absent: it does not listen there. */
+/** Further URLs of a gateway; absent: it does not listen there. */
 export interface OtherAddresses {
   readonly adminUrl?: string;
   readonly unixSocket?: string;

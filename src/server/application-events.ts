@@ -8,19 +8,19 @@ import type { Metrics } from '../metrics.ts';
 import { endpointOf } from './application.ts';
 import type { BusLine } from './bus-line.ts';
 
-/** How long the application has to take the last events. */
+/** At shutdown, the time that the application has to take the last events. */
 export const eventsGraceMs = 1000;
 
-/** What the application is told by a whole gateway, of all its processes. */
+/** The events of a whole gateway, of all its processes, for the application. */
 export interface EventsStage {
-  /** What several gateways occupy; undefined: this one is alone. */
+  /** The topics that several gateways occupy; undefined: this one is alone. */
   readonly occupancy: SharedOccupancy | undefined;
   readonly events: ApplicationEvents;
   /** Reads URL and secret anew. */
   reload(): void;
 }
 
-/** Undefined: the application wants to be told nothing. */
+/** Undefined: no hook for events is configured. */
 export function createEvents(
   config: Config,
   metrics: Metrics,
@@ -69,5 +69,5 @@ export function occupancyPeers(line: BusLine, isAway: () => boolean): OccupancyP
   };
 }
 
-/** By this name gateways tell each other what they occupy. */
+/** The name of the call by which gateways tell each other their occupied topics. */
 export const occupancyCall = 'occupancy';

@@ -14,7 +14,7 @@ import { version } from '../version.ts';
 import { isCanary } from './canary.ts';
 import type { Environment } from './environment.ts';
 
-/** What a process of the application gives its embedded gateway. */
+/** What an embedding process gives its gateway. */
 export interface EmbeddedApplication {
   readonly hooks: Hooks;
   readonly handlers: ReadonlyMap<string, CallHandler>;
@@ -35,7 +35,7 @@ export const urlOptions = {
   call: 'hookCall',
 } as const satisfies Record<HookName, string>;
 
-/** The application behind the gateway, asked by URLs or in this process. */
+/** The application's hooks, at URLs or in this process. */
 export function createApplication(
   environment: Environment,
   embedded: EmbeddedApplication | undefined,

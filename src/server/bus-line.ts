@@ -7,8 +7,8 @@ import { Strangers } from './strangers.ts';
 const replyWithinMs = 1000;
 
 /**
- * Of what gateways say on the bus. Fields and names that are added need no other one: who does not know them ignores
- * them. What a gateway of this one would misread takes the next one, and is ignored by this.
+ * The version of the messages on the bus. Added fields and names need no new version: a gateway that does not know them
+ * ignores them. A message that a gateway of this version would misread takes the next one, and is ignored by this one.
  */
 const protocolVersion = 1;
 
@@ -37,7 +37,7 @@ interface Question {
   readonly timer: NodeJS.Timeout;
 }
 
-/** What a machine does when it hears of others. Nodes are named as `BusLine.nameOf` says. */
+/** Handles what other machines tell and ask. Nodes have the names of `BusLine.nameOf`. */
 export interface LineListener {
   /** Whether this version knows what is told or asked by this name. */
   knows(name: string): boolean;
@@ -50,7 +50,9 @@ export interface LineListener {
   gone(node: string): void;
 }
 
-/** Other machines by the bus of the engine that they share. Each has one node, or several processes. */
+/**
+ * The other machines, reached by the bus of the engine that they share. A machine has one node, or several processes.
+ */
 export class BusLine {
   readonly #bus: NodeBus;
   readonly #questions = new Map<number, Question>();
@@ -64,12 +66,12 @@ export class BusLine {
     this.#strangers = new Strangers(log);
   }
 
-  /** The names of the other machines that can be heard. */
+  /** The names of the other machines that can be reached. */
   get others(): Iterable<string> {
     return this.#others;
   }
 
-  /** The machines that can be heard, this one among them. */
+  /** The number of machines that can be reached, with this one. */
   get machineCount(): number {
     return this.#others.size + 1;
   }
@@ -79,7 +81,7 @@ export class BusLine {
     return nameOf(this.#bus.node, by);
   }
 
-  /** Before the engine is opened. */
+  /** Call it before the engine is opened. */
   listen(listener: LineListener): void {
     this.#listener = listener;
     this.#bus.listen({
@@ -109,7 +111,7 @@ export class BusLine {
     if (this.#others.size > 0) this.#bus.send(encode({ kind: 'gone', by }));
   }
 
-  /** Whatever another version says, this gateway goes on. */
+  /** A message of another version must not stop this gateway. */
   #read(text: string, from: string): void {
     let message: Message & Versioned;
     try {
@@ -185,7 +187,7 @@ export class BusLine {
   }
 }
 
-/** The peers of a gateway that is one process. */
+/** The other nodes, for a gateway of one process. */
 export function peersBy<C extends PeerCalls<C>>(line: BusLine): Peers<C> {
   return {
     tell: (name, body) => line.tell(name, body),
@@ -193,7 +195,7 @@ export function peersBy<C extends PeerCalls<C>>(line: BusLine): Peers<C> {
   };
 }
 
-/** Such a gateway, as others ask and tell it. */
+/** Answers for such a gateway what other machines tell and ask. */
 export function answeredBy<C extends PeerCalls<C>>(
   handlers: PeerHandlers<C>,
 ): Pick<LineListener, 'knows' | 'told' | 'asked'> {
@@ -219,7 +221,7 @@ function byOf(by: string | undefined): { readonly by?: string } {
   return by === undefined ? {} : { by };
 }
 
-/** JSON has no word for what is undefined, which is not the same as null. */
+/** Stands for `undefined`, which JSON can't express and which differs from null. */
 const isUndefined = '$undefined';
 
 function encode(message: Message): string {

@@ -11,7 +11,7 @@ export interface CanaryAccess {
 }
 
 const headerName = 'x-sluice-canary';
-/** It may read its topic, whatever access the gateway has. */
+/** The canary may read its topic, whatever access the gateway is configured with. */
 const identity: Identity = { permissions: [], scopes: ['read'] };
 
 /** Whether this is the gateway's own client. */

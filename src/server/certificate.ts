@@ -20,7 +20,7 @@ class CertificateError extends Error {
   }
 }
 
-/** Distinguishes one state of the files from another. */
+/** Changes when the files do. */
 export function stampOf({ certFile, keyFile }: CertificateFiles): string {
   return [certFile, keyFile].map(stampOfFile).join(' ');
 }

@@ -30,11 +30,11 @@ export interface Listeners extends Swept {
   close(): void;
 }
 
-/** What a process has that listens together with others. */
+/** What a process needs in order to listen together with others. */
 export interface SharedListening {
   /** Calls `take` with each connection that this process is given. */
   takePassed(take: (entrance: Entrance, socket: Socket) => void): void;
-  /** It wants no more of them. */
+  /** This process is passed no more connections. */
   stopPassed(): void;
 }
 
@@ -101,7 +101,7 @@ export async function openListeners(
 function foundCertificate({ tlsCertFile, tlsKeyFile }: Config) {
   if (tlsCertFile === '') return undefined;
   const files: CertificateFiles = { certFile: tlsCertFile, keyFile: tlsKeyFile };
-  // First the stamp: files that are replaced meanwhile are looked at again.
+  // Takes the stamp first, so that files that are replaced meanwhile are looked at again.
   const stamp = stampOf(files);
   return { files, stamp, checked: checkCertificate(files) };
 }
@@ -113,7 +113,7 @@ async function freePortUnless(isShared: boolean, host: string, port: number): Pr
 
 type Around = Pick<Environment, 'config' | 'log' | 'metrics' | 'monotonicMs'>;
 
-/** On what several processes can't listen on together. Resolves with the proxy port. */
+/** Listens on the unix socket and the proxy port, which several processes can't share. Resolves with the proxy port. */
 async function listenAlone(
   opened: OpenApps,
   environment: Around,
@@ -135,7 +135,7 @@ async function listenAlone(
   return taken;
 }
 
-/** For connections that another process has accepted there. */
+/** Serves the connections that another process has accepted on these. */
 async function servePassed(
   opened: OpenApps,
   environment: Around,
@@ -151,7 +151,7 @@ async function servePassed(
   opened.atStop(stopPassed);
 }
 
-/** To an app of its own, by a unix socket in a folder that is closed to other users. */
+/** Opens an app of its own for such connections, on a unix socket in a folder that is closed to other users. */
 async function openInnerDoor(opened: OpenApps, { config, metrics }: Around): Promise<InnerDoor> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-proxies-'));
   opened.atClose(() => rmSync(folder, { recursive: true, force: true }));

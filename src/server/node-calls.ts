@@ -5,17 +5,17 @@ import type { OccupancyNews } from '../hooks/shared-occupancy.ts';
 import type { Holder } from '../sessions/connection-caps.ts';
 import type { PresenceCalls } from '../sessions/presence.ts';
 
-/** The figures of one node, with the names that are to be counted once over all. */
+/** The figures of one node, and the names that must be counted only once over all nodes. */
 export interface NodeStats {
   readonly stats: GatewayStats;
   readonly users: readonly string[];
 }
 
-/** All that the nodes of a gateway tell and ask each other. */
+/** All calls between the nodes of a gateway. */
 export interface NodeCalls extends PresenceCalls, DirectoryCalls, TopicCalls {
   stats(nothing: undefined): NodeStats;
-  /** Which topics a whole gateway occupies. */
+  /** Tells which topics a whole gateway occupies. */
   occupancy(news: OccupancyNews): void;
-  /** This client, which polls, goes on elsewhere: that session of it is to end. Returns whether it was there. */
+  /** This polling client continues on the calling node: ends its session here. Returns whether there was one. */
   replaced(said: readonly [session: string, client: Holder]): boolean;
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** For all that is no client: the engine, the log, requests to the application. */
+/** Files kept for the engine, the log, and requests to the application. */
 const keptForOthers = 256;
 
 /** Sockets of clients that this process may have open at a time. Infinity: not known. */

@@ -92,7 +92,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
     for (const [node, link] of links) if (node !== except) link.tell(name, body);
   };
   line?.listen({
-    // The workers know.
+    // The workers decide.
     knows: () => true,
     told: (name, body, from) => {
       if (name === occupancyCall) told?.occupancy?.heard(from, body as OccupancyNews);
@@ -271,7 +271,7 @@ async function ownMetrics({ registry }: Metrics) {
   return registry.getMetricsAsJSON();
 }
 
-/** An error of the system keeps what tells the operator which one it is. */
+/** Keeps the code of a system error, which tells the operator what happened. */
 function errorOf({ message, code, syscall }: StartFault): Error {
   return Object.assign(new Error(message), { code, syscall });
 }

@@ -89,9 +89,9 @@ export class ReplacedCertificate {
   }
 }
 
-/** A turn of this length had next to nothing to do. */
+/** A turn shorter than this had next to nothing to do. */
 const quietTurnMs = 0.2;
-/** A gateway that is that busy is not waited for. */
+/** Does not wait for a quiet turn longer than this many turns. */
 const turnsMax = 500;
 
 /**

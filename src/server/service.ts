@@ -11,7 +11,7 @@ import type { Storage } from './storage.ts';
 const busiestTopics = 100;
 
 export interface NodeService extends Service {
-  /** Of this node alone. */
+  /** The figures of this node alone. */
   own(): NodeStats;
 }
 

@@ -28,7 +28,7 @@ export interface SessionStage {
   readonly swept: readonly Swept[];
 }
 
-/** Pages of clients that come back: thousands of publications, kept for seconds. */
+/** Catch-up pages of clients that reconnect: thousands of publications, kept for seconds. */
 const pageCacheMaxBytes = 4 * 1024 * 1024;
 /** Large messages that wait for a later turn to be decoded. */
 const waitingMessagesMaxBytes = 16 * 1024 * 1024;
@@ -65,7 +65,7 @@ export function createSessions(
     compressMinBytes: config.compressMinBytes,
     metrics,
   });
-  // Whatever its limit, a client may send the largest message that it may.
+  // At least as much as the largest message needs, whatever `requestsMaxBytesPerClient` is.
   const pendingMaxBytes = Math.max(config.requestsMaxBytesPerClient, 2 * config.frameMaxBytes);
   const connectionLimits = new ConnectionLimits(config, monotonicMs, site.caps);
   const subscriber = new Subscriber({

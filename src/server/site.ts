@@ -2,7 +2,7 @@ import type { Peers } from '../peers.ts';
 import type { Caps } from '../sessions/connection-caps.ts';
 import type { NodeCalls } from './node-calls.ts';
 
-/** What a node shares with others, where it is one of several. */
+/** What a node of several shares with the others. */
 export interface Site {
   readonly peers?: Peers<NodeCalls> | undefined;
   readonly caps?: Caps | undefined;

@@ -1,6 +1,6 @@
 import type { Log } from '../log.ts';
 
-/** What is remembered as logged. */
+/** At most this many names are remembered as logged. */
 const maxLogged = 100;
 
 /** Logs, once for each, what gateways of other versions say that this one does not know. It is ignored. */

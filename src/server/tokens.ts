@@ -11,13 +11,11 @@ import { type Config, type OptionName, takesTokens } from '../config.ts';
 import type { Environment } from './environment.ts';
 
 const cooldownMs = 30_000;
-/**
- * How often keys are loaded: a file soon enough for an operator who waits, a server as seldom as it should be asked.
- */
+/** How old loaded keys may be: a file's not long, for an operator who waits; a server's longer, to spare it. */
 const fileMaxAgeMs = 5_000;
 const urlMaxAgeMs = 10 * 60_000;
 
-/** The options that a verifier is made of. */
+/** The options that the verifier depends on. */
 const optionNames = [
   'tokenSecret',
   'tokenKeysFile',
@@ -28,7 +26,7 @@ const optionNames = [
   'tokenClockToleranceSeconds',
 ] as const satisfies readonly OptionName[];
 
-/** The tokens that the configuration lets in. */
+/** The verifier of tokens, by the configuration. */
 export class Tokens {
   readonly #environment: Environment;
   #madeOf = '';

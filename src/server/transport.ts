@@ -120,7 +120,7 @@ export function createServing(environment: Environment, served: Served): Serving
   const { peers, compat } = served;
   const polls = new Polls({
     ...common,
-    // One more may be unread while it is made.
+    // Half of a client's share: one answer may be unread while the next one is built.
     answerMaxBytes: Math.max(requestBytes.perPayer / 2, config.backpressureMaxBytes),
     replaced: peers && ((session, client) => peers.tell('replaced', [session, client])),
   });

@@ -7,7 +7,7 @@ interface Clocks {
   waitedMs(): number | undefined;
 }
 
-/** Shorter waits than this may count as work. A reading of the kernel's figure takes about 6 µs. */
+/** Waits shorter than this may count as work, because reading the kernel's figure takes about 6 µs. */
 const readEveryMs = 2;
 
 /**

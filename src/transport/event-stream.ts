@@ -2,7 +2,7 @@ import type { closeTable } from '../errors.ts';
 import { concatBytes } from '../protocol/bytes.ts';
 import { isServerKind } from '../protocol/server-frames.ts';
 
-/** How a client wants events named: publications all `message`, or each by its frame's type. */
+/** How a client wants events of publications named: all `message`, or each by its frame's type. */
 export type EventNames = 'message' | 'type';
 
 /** One frame as Server-Sent Events. The bytes are shared by all receivers that want the same names. */
@@ -26,8 +26,8 @@ const frameType = /^\{"type":"([A-Za-z0-9_\-.:]+)"/;
 const carriers: ReadonlySet<string> = new Set(['batch', 'snapshot']);
 
 /**
- * A frame of the JSON codec as events. `data` is the frame; of a payload with line ends in it the lines, which a client
- * puts together again. Frames without publications are named by their type whatever `names` says.
+ * A frame of the JSON codec as events. `data` is the frame. Line ends in a payload become several `data` lines, which a
+ * client joins again. Frames without publications are named by their type whatever `names` says.
  */
 export function eventBytes(frame: Uint8Array, names: EventNames): EventBytes {
   const type = frameType.exec(ascii.decode(frame.subarray(0, headBytes)))?.[1] ?? '';
@@ -37,7 +37,7 @@ export function eventBytes(frame: Uint8Array, names: EventNames): EventBytes {
   return { before: nothing, event: eventOf(isControl || names === 'type' ? type : '', frame) };
 }
 
-/** What an event says besides its frame. */
+/** By the type of the frame: frames that become more than one event, or say more than their frame. */
 const specials: Readonly<Record<string, (frame: Uint8Array) => EventBytes>> = {
   caughtUp: (frame) => ({
     before: nothing,
@@ -82,9 +82,12 @@ export function idLine(cursor: string): string {
   return `id: ${cursor}\n`;
 }
 
-/** A comment against silence, which proxies end. No blank line follows it: some clients take that for an event. */
+/**
+ * A comment that keeps proxies from ending a silent stream. No blank line follows it, because some clients take that
+ * for an event.
+ */
 export const heartbeat = utf8.encode(': ping\n');
-/** The shortest. */
+/** The shortest comment. */
 export const emptyComment = utf8.encode(':\n');
 
 const dataStart = utf8.encode('data: ');

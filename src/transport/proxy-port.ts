@@ -7,7 +7,7 @@ export interface ProxyPortOptions {
   readonly connectionsMax: number;
   /** Takes over a connection of a trusted proxy. */
   readonly take: (socket: Socket) => void;
-  /** Nothing is read from a connection before it is taken over: another process reads it. */
+  /** Connections are passed to another process, which reads them: nothing is read here. */
   readonly isPassedOn: boolean;
   /** A connection of another peer was closed. */
   readonly refused: (peerAddress: string) => void;

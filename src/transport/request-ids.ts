@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-/** What the id of a request is taken from. */
+/** The parts of a request that its id is taken from. */
 interface IdentifiableRequest {
   readonly peerAddress: string;
   header(name: string): string;
@@ -12,17 +12,20 @@ export interface RequestIdOptions {
   readonly isProxy: (peerAddress: string) => boolean;
 }
 
-/** Trace ids, UUIDs, and what nginx, HAProxy and Envoy make. Nothing that a log or a terminal would read otherwise. */
+/**
+ * Takes trace ids, UUIDs, and the ids of nginx, HAProxy and Envoy, but no character that a log or a terminal
+ * interprets.
+ */
 const wellFormed = /^[\w.~+/=:@-]{1,128}$/;
 
 /**
- * The ids of requests, for answers and for the log. Of a trusted proxy the id in `X-Request-Id` counts, if it is
- * well-formed. All others get one of their own, which no other of the first 2^32 requests of this process has.
+ * The ids of requests, for responses and for the log. A trusted proxy's `X-Request-Id` is taken if it is well-formed.
+ * All other requests get an id that no other of the first 2^32 requests of this process has.
  */
 export class RequestIds {
   readonly #options: RequestIdOptions;
   readonly #prefix = `${randomBytes(6).toString('base64url')}-`;
-  /** So that an id does not tell how many there were. */
+  /** Hides how many requests there were. */
   readonly #salt = randomBytes(4).readUInt32LE();
   #count = 0;
 

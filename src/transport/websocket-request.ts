@@ -14,7 +14,7 @@ export interface WebSocketRequest {
   readonly topic: string | undefined;
   /** Topics that its sessions join without asking; absent: none of its own. */
   readonly joins?: readonly string[];
-  /** As whom the client connects, or why it may not; absent: as who it is. */
+  /** The identity that the client connects with, or why it may not; absent: its own. */
   readonly adopt?: Applicant['adopt'];
 }
 

@@ -33,7 +33,7 @@ export class RedisBus implements NodeBus {
     return send !== undefined;
   }
 
-  /** The nodes that are there, with this one. */
+  /** The nodes that are alive, this one among them. */
   heardOf(names: readonly string[]): void {
     const others = names.filter((name) => name !== this.node).sort();
     if (others.join() === this.#nodes.join()) return;
@@ -47,7 +47,7 @@ export class RedisBus implements NodeBus {
       this.last = id.toString();
       const name = from.toString();
       if (name === this.node) continue;
-      // It has come since the server was asked last.
+      // A node that joined since the last greeting.
       if (!this.#nodes.includes(name)) this.heardOf([...this.#nodes, name]);
       this.#listener?.message(text.toString(), name);
     }

@@ -5,7 +5,10 @@ import type { RedisServer, TlsFiles } from './options.ts';
 
 export type Argument = string | number | Buffer;
 
-/** One connection; in a cluster, one to each server that is needed. It never connects again, and never sends twice. */
+/**
+ * One connection; in a cluster, one to each server that is needed. It does not reconnect, and never sends a command
+ * twice.
+ */
 export interface RedisConnection {
   /** Replies have their texts as bytes. Rejects with an error of Redis or of the connection, see `isRefusal`. */
   call(command: string, ...args: Argument[]): Promise<unknown>;
@@ -121,7 +124,7 @@ function commonOptions(
     lazyConnect: true,
     protocol: 2,
     connectTimeout: timeoutMs,
-    // A tail waits for what is published.
+    // A tail blocks until something is published, so its commands have no time-out.
     ...(role === 'commands' && { commandTimeout: timeoutMs }),
     ...(kind === 'sentinel' && username !== undefined && { username }),
     ...(kind === 'sentinel' && password !== undefined && { password }),
@@ -155,7 +158,7 @@ function addressOf(text: string, tls: Tls = {}): Address {
     ...(db > 0 && { db }),
     ...(username !== '' && { username: decodeURIComponent(username) }),
     ...(password !== '' && { password: decodeURIComponent(password) }),
-    // An address is no name that a server could be asked for.
+    // SNI takes names only, not addresses.
     ...(protocol === 'rediss:' && { tls: { ...tls, ...(isIP(host) === 0 && { servername: host }) } }),
   };
 }

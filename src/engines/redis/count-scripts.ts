@@ -1,7 +1,6 @@
 /**
- * What runs in Redis where nodes count something together. A node's own counts and the totals change in one script, so
- * they always agree: whatever becomes of an answer, of a node or of a master, a node that says its counts anew is
- * right.
+ * Scripts for what nodes count together. A node's own counts and the totals change in one script, so they always agree.
+ * Whatever was lost (an answer, a node, a master), a node that reports its counts again puts them right.
  */
 
 /** What the scripts share: a change of what a node has of a key, and of the total with it; and who is gone. */
@@ -37,8 +36,8 @@ end
 `;
 
 /**
- * A node says what it has of some keys. `lost`: nothing is known of the node, or it was given up; it has to say
- * everything. Otherwise the version of the full keys; and these, unless the node has that version.
+ * A node reports its counts of some keys. Returns `lost` where the node is unknown or was given up: it has to report
+ * all its counts. Otherwise returns the version of the full keys; and the keys, unless the node has that version.
  */
 export const countScript = `${shared}
 if ARGV[3] == 'anew' then redis.call('SADD', counting, node)
@@ -53,7 +52,7 @@ local at = text(version())
 return { at, at ~= ARGV[4] and redis.call('HGETALL', full) }
 `;
 
-/** The nodes that count something and were not heard of for the time-out. */
+/** Returns the nodes that count something and were not heard of for the time-out. */
 export const silentScript = `${shared}
 local dead = {}
 for _, name in ipairs(redis.call('SMEMBERS', counting)) do
@@ -63,8 +62,8 @@ return dead
 `;
 
 /**
- * Takes away a part of what a node has counted, if it was not heard of for the time-out, or asks for it itself
- * (`own`). Returns whether more is left. A node that comes back meanwhile learns that it was given up.
+ * Takes back a part of a node's counts, if it was not heard of for the time-out, or asks for it itself (`own`). Returns
+ * whether more is left. A node that comes back meanwhile learns that it was given up.
  */
 export const buryScript = `${shared}
 if ARGV[3] ~= 'own' then

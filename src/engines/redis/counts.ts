@@ -10,13 +10,13 @@ const keysAtOnce = 500;
 interface Count {
   count: number;
   limit: number;
-  /** As the server has it. */
+  /** The count that the server knows. */
   told: number;
 }
 
 /**
- * Counts of all gateways of one Redis. Each tells its own as they change; what all have together is read where the
- * limit is reached, which few keys are: each takes as many of what is counted as its limit.
+ * Counts of all gateways of one Redis. Each reports its own as they change, and learns the totals of those keys that
+ * have reached their limit. These are few: each such key holds as many of the counted things as its limit.
  */
 export class RedisCounts implements NodeCounts {
   readonly #node: string;
@@ -52,20 +52,20 @@ export class RedisCounts implements NodeCounts {
   }
 
   async refresh(): Promise<void> {
-    // One that is under way may have read before.
+    // A report that is under way may have read older counts.
     await this.#telling?.catch(() => undefined);
-    // A connection that fails is noticed by others, too.
+    // A failed connection is noticed where the log is read.
     await this.#tell().catch(() => undefined);
   }
 
-  /** The server knows this node from now on, and may know something else of it than is so. */
+  /** The server knows this node from now on, with counts that may be outdated: all are reported. */
   async joined(server: Server): Promise<void> {
     this.#isAway = false;
     await this.#tellAnew(server);
     this.#server = server;
   }
 
-  /** The server is away: each node knows of its own. */
+  /** The server is away: each node knows its own counts only. */
   lost(): void {
     this.#isAway = true;
     this.#server = undefined;
@@ -73,7 +73,7 @@ export class RedisCounts implements NodeCounts {
     for (const [key, { count }] of this.#own) if (count === 0) this.#forget(key);
   }
 
-  /** Once a second. Takes away what nodes have counted that are gone. Rejects where the server can't be told. */
+  /** Call it once a second. Takes back the counts of nodes that are gone. Rejects where the server can't be reached. */
   async heartbeat(): Promise<void> {
     const server = this.#server;
     await this.#tell();

@@ -1,6 +1,6 @@
 /**
- * Formats of everything in Redis that a version reads. The first node of a prefix decides on the newest that it knows;
- * all nodes write that one from then on, so that versions that know it can run side by side. A version that does not
+ * The formats of the data in Redis that a version reads. The first node of a prefix chooses the newest that it knows.
+ * All nodes write that format from then on, so that versions that know it can run side by side. A version that does not
  * know it refuses to start.
  */
 export interface Formats {
@@ -11,8 +11,8 @@ export interface Formats {
 export const formats: Formats = { oldest: 1, newest: 1 };
 
 /**
- * The members of a record beside its encoding that nodes of each format read, as flags of `storedBit`. A member that is
- * added takes a new format: before that is in use it is not written.
+ * By format: the members of a record beside its encoding that nodes read, as flags of `storedBit`. An added member
+ * takes a new format, and is written only once that format is in use.
  */
 const besideFlags: Readonly<Record<number, number>> = { 1: 0b11 };
 
@@ -20,7 +20,7 @@ export function besideFlagsOf(format: number): number {
   return besideFlags[format] ?? besideFlagsOf(format - 1);
 }
 
-/** The data has a format that this version does not know: to try again is of no use. */
+/** The data has a format that this version does not know, so trying again does not help. */
 export class FormatError extends Error {
   constructor(format: number, { oldest, newest }: Formats) {
     const known = oldest === newest ? `format ${newest}` : `formats ${oldest} to ${newest}`;

@@ -6,7 +6,7 @@ export class Keys {
   readonly #tag: string;
   /** Hash: the numbering of commits. */
   readonly meta: string;
-  /** Stream: every commit of late, for the nodes. */
+  /** Stream: recent commits, for the nodes. */
   readonly log: string;
   /** Stream: what the nodes tell each other. */
   readonly messages: string;
@@ -18,13 +18,13 @@ export class Keys {
   readonly acknowledged: string;
   /** Hash: the nodes, and when each was last heard of. */
   readonly nodes: string;
-  /** Set: nodes that are still to be heard of after the server became another one. */
+  /** Set: the nodes that a server has not heard from since it took over from another one. */
   readonly census: string;
   /** Set: the nodes that count something. */
   readonly counting: string;
   /** Hash: what all nodes together have of each key that they count. */
   readonly totals: string;
-  /** Hash: of keys that all nodes together have as many of as the limit, how many that is, and the limit. */
+  /** Hash: of keys whose total has reached their limit, the total and the limit. */
   readonly full: string;
 
   constructor(prefix: string) {
@@ -42,7 +42,7 @@ export class Keys {
     this.full = this.#key('full');
   }
 
-  /** Hash: the answers of the last batches of a node, and which it has given up. */
+  /** Hash: the answers to the last batches of a node, and the number up to which it has given batches up. */
   answers(node: string): string {
     return this.#key(`answers:${node}`);
   }

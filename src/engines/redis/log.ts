@@ -4,22 +4,22 @@ import { decodeRecord } from './records.ts';
 /** The log does not continue from where the node was: the node must read everything again. */
 class LogGap extends Error {}
 
-/** What a node knows that reads the log. */
+/** The state of a node that reads the log. */
 export interface Reading {
-  /** Changes when the server, or what is numbered, becomes another one. */
+  /** Changes with the server, and with the numbering. */
   readonly term: string;
   /** The entry that was read last. */
   readonly last: string;
   readonly windowMs: number;
   /** When a publication of this node was accepted; undefined: another node's. */
   readonly acceptedAtMs: (node: string, batch: number, index: number) => number | undefined;
-  /** An entry is of a kind that this version does not know. */
+  /** Called for an entry of a kind that this version does not know. */
   readonly unknown: (kind: string) => void;
 }
 
 export interface LogEntries {
   readonly changes: readonly Change[];
-  /** Of the newest entry. */
+  /** The id of the newest entry. */
   readonly last: string;
 }
 
@@ -38,7 +38,7 @@ export function readEntries(entries: readonly unknown[], reading: Reading): LogE
     if (previous !== last) throw new LogGap(`the log goes on after ${previous}, not after ${last}`);
     if (term !== reading.term) throw new LogGap('the log was begun anew');
     const read = Object.hasOwn(readers, kind) ? readers[kind as keyof typeof readers] : undefined;
-    // What a newer version has added in a format that this one knows says nothing that it must know.
+    // In a format that this version knows, an entry of an unknown kind can be ignored.
     if (read === undefined) reading.unknown(kind);
     else changes.push(read(rest, record, at, reading));
     last = at;

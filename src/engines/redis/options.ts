@@ -13,9 +13,9 @@ export interface RedisServer {
   /** Of the server behind Sentinels; otherwise the URLs say it. */
   readonly username: string | undefined;
   readonly password: string | undefined;
-  /** After so long without an answer the connection counts as lost. */
+  /** A connection without an answer for this time counts as lost. */
   readonly timeoutMs: number;
-  /** Where TLS is spoken. They are read for each connection. */
+  /** For TLS. The files are read for each connection. */
   readonly tlsFiles?: TlsFiles | undefined;
 }
 
@@ -42,7 +42,9 @@ export interface RedisOptions {
   /** Replicas that must have a publication before it is acknowledged. */
   readonly minReplicas: number;
   readonly retention: (topic: string) => RedisRetention;
-  /** A node that was not heard of for so long counts as gone. Twice the time between two heartbeats at least. */
+  /**
+   * A node that was not heard of for this time counts as gone. It is at least twice the time between two heartbeats.
+   */
   readonly nodeTimeoutMs?: number | undefined;
   /** Absent: those of this version. */
   readonly formats?: Formats | undefined;

@@ -7,8 +7,8 @@ import { StoredPublication } from '../../topics/publication.ts';
 import { besideFlagsOf } from './formats.ts';
 
 /**
- * A publication as Redis keeps it: facts that its encoding does not say, then its protobuf bytes as they are in rings
- * and frames. The node that publishes makes both but for the offset, which the script puts in front of the body.
+ * A publication in Redis: first the facts that its encoding does not hold, then its protobuf bytes as they are in rings
+ * and frames. The publishing node makes both, except for the offset, which the script puts in front of the body.
  * Numbers are little-endian; a text is its length in four bytes, then UTF-8.
  */
 const recordVersion = 1;
@@ -17,11 +17,11 @@ export interface EncodedPublication {
   readonly facts: Buffer;
   /** The fields of the protobuf message after `offset`. */
   readonly body: Buffer;
-  /** What it costs a ring. */
+  /** The bytes that it is charged in a ring. */
   readonly cost: number;
 }
 
-/** `format`: of the data; what it does not know is left out. */
+/** `format`: of the data. Members that the format does not have are left out. */
 export function encodeRecord(
   { fields, publishedAtMs, timestampMs, acceptedAtMs }: AppendRequest,
   format: number,
@@ -63,7 +63,7 @@ function numberOf(value: number): Buffer {
   return bytes;
 }
 
-/** Of all rows: a test holds them to those of the newest format. */
+/** The flags of all rows. A test checks that the newest format has them all. */
 export const knownFlags = besideRows.reduce((flags, { storedBit }) => flags | (1 << storedBit), 0);
 
 interface Place {

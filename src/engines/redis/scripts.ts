@@ -1,9 +1,9 @@
 /**
- * What runs in Redis, each at once and alone. The keys are declared, so that a cluster never runs half of one while it
- * moves their slot. `REDIS.md` says what the keys hold.
+ * The scripts that run in Redis, each atomically. Their keys are declared, so that a cluster never runs half of a
+ * script while it moves their slot. `REDIS.md` says what the keys hold.
  */
 
-/** Shared by the scripts: texts of numbers, and the head of a topic. */
+/** Shared by the scripts: numbers as text, and the head of a topic. */
 const shared = `
 local function text(n) return string.format('%.0f', n) end
 
@@ -28,9 +28,9 @@ end
 `;
 
 /**
- * Appends many. Returns nothing but a word where it did nothing: \`stale\` (the node does not know this server, this
- * numbering or this term; or the server is short of what the node has heard) or \`fenced\` (the node has given the
- * batch up). Otherwise the newest commit and a line for each request.
+ * Appends publications. Returns a single word where it did nothing: \`stale\` (the node does not know this server, this
+ * numbering or this term; or the server lacks commits that the node has heard of) or \`fenced\` (the node has given the
+ * batch up). Otherwise returns the newest commit and a line for each request.
  */
 export const commitScript = `${shared}
 local meta, log, heads, idle, acks, mine = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
@@ -227,9 +227,10 @@ return reply
 `;
 
 /**
- * A node says that it is there and what it has heard of. Answers what the server has. Where the server is another one
- * than before, or has lost something, it first waits to hear of all nodes that were there (\`census\`); if one has
- * heard of more than it has, or does not come, it begins a new numbering of everything.
+ * A node reports that it is alive and which commits it has heard of. Returns the state of the server. A server that
+ * took over from another one, or that has lost data, first waits for the reports of all nodes that were there
+ * (\`census\`). If a node has heard of more than the server has, or does not report, the server begins a new numbering
+ * of everything.
  */
 export const helloScript = `${shared}
 local meta, log, heads, idle, acks, mine, nodes, census = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7],
@@ -314,7 +315,7 @@ local state = waitsUntil and 'census' or 'ready'
 return table.concat({ epoch, text(term), last, state, text(written), table.concat(living, ',') }, ' ')
 `;
 
-/** A topic at one point of the order: its head, its newest publications and its values. */
+/** Returns a topic at one point of the order: its head, its newest publications and its values. */
 export const loadScript = `
 local value = redis.call('HGET', KEYS[1], ARGV[1])
 if not value then return false end
@@ -323,7 +324,7 @@ if ARGV[2] == 'state' then values = redis.call('HVALS', KEYS[3]) end
 return { value, redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', ARGV[3]), values }
 `;
 
-/** Everything that a node must know at once, at one point of the order. */
+/** Returns everything that a node must know at once, at one point of the order. */
 export const pictureScript = `
 return {
   redis.call('HMGET', KEYS[1], 'epoch', 'term', 'seq', 'last', 'forgotten', 'former', 'kept'),

@@ -33,11 +33,11 @@ function scriptOf(text: string): Script {
 export interface Greeting {
   /** The identity of the numbering of commits. */
   readonly epoch: string;
-  /** Counts the servers that the data was on, and the numberings. */
+  /** Changes whenever another server takes over, or another numbering begins. */
   readonly term: string;
   /** The newest entry of the log. */
   readonly last: string;
-  /** It still waits to hear of other nodes. */
+  /** It still waits for the reports of other nodes. */
   readonly isWaiting: boolean;
   /** The format of its data. */
   readonly format: number;
@@ -51,7 +51,7 @@ export interface Self {
   readonly epoch: string;
   readonly seq: number;
   readonly term: string;
-  /** For a numbering that begins. */
+  /** Random text for the epochs of a numbering that begins. */
   readonly salt: string;
   /** Batches up to this one are given up; 0: none. */
   readonly fence: number;
@@ -63,18 +63,18 @@ export interface ServerPicture extends Picture {
   readonly last: string;
 }
 
-/** Messages that are kept for nodes that are away for a moment, about. */
+/** About this many messages are kept for nodes that are away for a moment. */
 const messagesMax = 10_000;
-/** How long a server that became another one waits to hear of the nodes. */
+/** How long a server that took over waits for the reports of nodes. */
 const censusMs = 5000;
 
-/** What a node has to say of a key. */
+/** A node's report about a key. */
 export type Counted = readonly [key: string, count: number, limit: number];
 
-/** The keys that all nodes together have as many of as the limit. */
+/** The keys whose totals have reached their limits. */
 export interface FullKeys {
   readonly version: string;
-  /** Undefined: they are as the asking node knows them. */
+  /** Undefined: they have not changed since the version that the asking node has. */
   readonly full: ReadonlyMap<string, number> | undefined;
 }
 
@@ -83,14 +83,14 @@ export interface Read {
   readonly messages: readonly unknown[];
 }
 
-/** What the scripts do, over one connection. */
+/** Calls the scripts over one connection. */
 export class Server {
   readonly #connection: RedisConnection;
   readonly #keys: Keys;
   readonly #nodeTimeoutMs: number;
   readonly #formats: Formats;
 
-  /** `nodeTimeoutMs`: a node counts as alive for so long after it was heard of. */
+  /** `nodeTimeoutMs`: a node counts as alive for this long after it was last heard of. */
   constructor(connection: RedisConnection, keys: Keys, nodeTimeoutMs: number, formats: Formats) {
     this.#connection = connection;
     this.#keys = keys;
@@ -113,7 +113,7 @@ export class Server {
     };
   }
 
-  /** The node is going. */
+  /** The node leaves. */
   async goodbye(node: string): Promise<void> {
     await this.#connection.call('HDEL', this.#keys.nodes, node);
   }
@@ -156,7 +156,7 @@ export class Server {
     };
   }
 
-  /** Returns the answer, or a word: see the script. */
+  /** Returns what the script `commit` does. */
   async commit(keys: readonly string[], args: readonly Argument[]): Promise<string> {
     return String(await this.#run(scripts.commit, keys, args));
   }
@@ -206,8 +206,8 @@ export class Server {
   }
 
   /**
-   * Says what a node has of some keys; `anew`: it counts from here on. Resolves with what is full then; undefined: the
-   * server does not know this node.
+   * Reports a node's counts of some keys; `anew`: as its first report. Resolves with the keys that are full then;
+   * undefined: the server does not know this node.
    */
   async count(
     node: string,
@@ -233,7 +233,7 @@ export class Server {
     return (reply as readonly Buffer[]).map(String);
   }
 
-  /** Takes away a part of what this node has counted. Resolves with whether there is more. */
+  /** Takes back a part of this node's counts. Resolves with whether more is left. */
   async bury(node: string, own?: 'own'): Promise<boolean> {
     const args = [node, this.#nodeTimeoutMs, own ?? ''];
     return (await this.#run(scripts.bury, this.#countKeys(node), args)) === 1;

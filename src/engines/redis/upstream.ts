@@ -1,70 +1,35 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as after } from 'node:timers/promises';
 import { steadyNowMs } from '../../clock.ts';
-import type { AppendOutcome, AppendRequest, StoredTopic } from '../../topics/engine.ts';
-import {
-  type Batch,
-  type BatchAnswer,
-  isKept,
-  type Picture,
-  type Upstream,
-  type UpstreamListener,
-  type UpstreamRequest,
-} from '../replica/upstream.ts';
+import type { StoredTopic } from '../../topics/engine.ts';
+import type { Batch, BatchAnswer, Upstream, UpstreamListener, UpstreamRequest } from '../replica/upstream.ts';
 import { encodeBatch, readReply } from './batch.ts';
 import { RedisBus } from './bus.ts';
 import { connect, isRefusal, placesOf, refusesUser } from './connection.ts';
 import { RedisCounts } from './counts.ts';
 import { FormatError, formats as knownFormats } from './formats.ts';
 import { Keys } from './keys.ts';
+import { type LinkListener, RedisLink } from './link.ts';
 import { readEntries } from './log.ts';
 import type { RedisOptions } from './options.ts';
-import { answerSlots, type Greeting, Server, windowMs } from './server.ts';
+import { SentBatches } from './sent-batches.ts';
+import { answerSlots, type Greeting, type Read, type Self, Server, windowMs } from './server.ts';
 
 /** Entries of the log that are kept, about: a node that is away for longer looks at everything anew. */
 const logMaxEntries = 10_000;
-/** Entries of one read. */
-const readAtOnce = 256;
-/** How long a read of the log waits for something to come. */
-const blockMs = 1000;
-/** How often a node says that it is alive, and hears whether the server still knows it. */
-const helloEveryMs = 1000;
 const censusPollMs = 100;
 /** Between two tries to connect. */
 const retryMs = { least: 50, most: 1000 };
-/** Batches whose requests are still known when their commits come by the log. */
-const recentBatches = 64;
 /** How long a gateway that starts tries to connect. */
 const openWithinMs = 5000;
 const numberingsMaxDefault = 100_000;
 const nodeTimeoutMsDefault = 10_000;
 
-/** The outcome of a request whose answer did not come. */
-interface Fate {
-  readonly epoch: string;
-  readonly seq: number;
-  readonly outcome: AppendOutcome;
-}
-
-/** Both connections to a server, from the moment it knows this node. */
-interface Link {
-  readonly commands: Server;
-  readonly tail: Server;
-  readonly epoch: string;
-  readonly former: Picture['former'];
-  readonly term: string;
-  /** Of its data. */
-  readonly format: number;
-  /** The entry of the log that was read last. */
-  last: string;
-  isOver: boolean;
-}
-
 /**
  * Topics in Redis, for all gateways that use the same one. `REDIS.md` says how, and what holds when Redis or a gateway
  * fails.
  */
-export class RedisUpstream implements Upstream {
+export class RedisUpstream implements Upstream, LinkListener {
   readonly name = 'redis';
   readonly #options: RedisOptions;
   readonly #keys: Keys;
@@ -72,19 +37,17 @@ export class RedisUpstream implements Upstream {
   readonly #node = newId();
   readonly bus = new RedisBus(this.#node, () => {
     const link = this.#link;
-    // A link that fails is noticed by others, too.
+    // A failed link is noticed where the log is read.
     return link && ((text) => void link.commands.send(this.#node, text).catch(() => undefined));
   });
   readonly counts = new RedisCounts(this.#node);
   #listener: UpstreamListener | undefined;
-  #link: Link | undefined;
+  #link: RedisLink | undefined;
+  /** Of a link that is being made. */
+  #loading: Server | undefined;
   /** The newest of the log that the listener has had. */
   #heard = { epoch: '', term: '', seq: 0 };
-  #batches = 0;
-  readonly #recent = new Map<number, readonly UpstreamRequest[]>();
-  /** Batches whose answer did not come. */
-  readonly #unanswered = new Map<number, readonly UpstreamRequest[]>();
-  readonly #fates = new WeakMap<AppendRequest, Fate>();
+  readonly #sent = new SentBatches();
   /** Kinds of log entries that newer versions have added. */
   readonly #unknown = new Set<string>();
   readonly #closing = new AbortController();
@@ -108,11 +71,10 @@ export class RedisUpstream implements Upstream {
 
   async commit(batch: Batch): Promise<BatchAnswer> {
     const link = this.#living();
-    const requests = batch.requests.filter(({ request }) => !this.#hasFate(request, link));
+    const requests = this.#sent.undone(batch.requests, link);
     const answer = await this.#ask(link, { ...batch, requests });
     await this.#replicate(link, requests, answer);
-    if (requests.length === batch.requests.length) return answer;
-    return this.#withFates(batch.requests, requests, answer);
+    return this.#sent.merge(batch.requests, requests, answer);
   }
 
   async newest(): Promise<Pick<BatchAnswer, 'epoch' | 'seq'>> {
@@ -131,36 +93,35 @@ export class RedisUpstream implements Upstream {
     if (link === undefined) return;
     await this.counts.leave().catch(() => undefined);
     await link.commands.goodbye(this.#node).catch(() => undefined);
-    this.#end(link);
+    this.#ended();
+    link.end();
   }
 
   // ---- commits
 
-  #living(): Link {
+  #living(): RedisLink {
     if (this.#link === undefined) throw new Error('Redis is away');
     return this.#link;
   }
 
-  async #ask(link: Link, batch: Batch): Promise<BatchAnswer> {
-    const number = ++this.#batches;
-    this.#recent.set(number, batch.requests);
-    this.#recent.delete(number - recentBatches);
+  async #ask(link: RedisLink, batch: Batch): Promise<BatchAnswer> {
+    const number = this.#sent.add(batch.requests);
     const { keys, args } = this.#encode(link, number, batch);
     let reply: string;
     try {
       reply = await link.commands.commit(keys, args);
     } catch (error) {
-      if (!isRefusal(error)) this.#unanswered.set(number, batch.requests);
-      if (!isRefusal(error) || !isPassing(error)) this.#lose(link, error as Error);
+      if (!isRefusal(error)) this.#sent.unanswered(number, batch.requests);
+      if (!isRefusal(error) || !isPassing(error)) link.lose(error as Error);
       throw error;
     }
     if (reply !== 'stale' && reply !== 'fenced') return readReply(reply, batch.requests);
     const error = new Error(`Redis became another one: ${reply}`);
-    this.#lose(link, error);
+    link.lose(error);
     throw error;
   }
 
-  #encode(link: Link, number: number, batch: Batch) {
+  #encode(link: RedisLink, number: number, batch: Batch) {
     const { meta, log, heads, idle, acknowledged } = this.#keys;
     const { keys, args } = encodeBatch(batch, this.#keys, this.#options.retention, link.format);
     const { numberingsMax = numberingsMaxDefault } = this.#options;
@@ -178,49 +139,16 @@ export class RedisUpstream implements Upstream {
    * Waits until the required number of replicas has it. If they don't, the outcomes are remembered for when the
    * requests come again.
    */
-  async #replicate(link: Link, requests: readonly UpstreamRequest[], answer: BatchAnswer): Promise<void> {
+  async #replicate(link: RedisLink, requests: readonly UpstreamRequest[], answer: BatchAnswer): Promise<void> {
     const { minReplicas, server } = this.#options;
     if (minReplicas === 0) return;
     const have = await link.commands.replicas(minReplicas, Math.ceil(server.timeoutMs / 2)).catch(() => 0);
     if (have >= minReplicas) return;
-    this.#remember(requests, answer);
+    this.#sent.keep(requests, answer);
     throw new Error(`${have} of ${minReplicas} replicas have it`);
   }
 
-  #hasFate(request: AppendRequest, link: Link): boolean {
-    const fate = this.#fates.get(request);
-    if (fate === undefined) return false;
-    if (isKept(link, fate)) return true;
-    // A request that was lost since has to be done again.
-    this.#fates.delete(request);
-    return false;
-  }
-
-  #withFates(
-    all: readonly UpstreamRequest[],
-    asked: readonly UpstreamRequest[],
-    { epoch, seq, outcomes }: BatchAnswer,
-  ): BatchAnswer {
-    const answered = new Map(asked.map((request, i) => [request, outcomes[i] as AppendOutcome]));
-    let newest = seq;
-    const merged = all.map((each) => {
-      const fate = this.#fates.get(each.request);
-      // A commit of a former numbering was in the picture of this one.
-      if (fate?.epoch === epoch) newest = Math.max(newest, fate.seq);
-      return answered.get(each) ?? (fate as Fate).outcome;
-    });
-    return { epoch, seq: newest, outcomes: merged };
-  }
-
-  #remember(requests: readonly UpstreamRequest[], { epoch, seq, outcomes }: BatchAnswer): void {
-    for (const [i, { request }] of requests.entries())
-      this.#fates.set(request, { epoch, seq, outcome: outcomes[i] as AppendOutcome });
-  }
-
   // ---- connections
-
-  /** Of a link that is being made. */
-  #loading: Server | undefined;
 
   /** Redis may be about to start, or to move what is asked for. */
   async #joinFirst(signal: AbortSignal | undefined): Promise<void> {
@@ -243,11 +171,11 @@ export class RedisUpstream implements Upstream {
 
   async #join(): Promise<void> {
     const { server, nodeTimeoutMs = nodeTimeoutMsDefault, formats = knownFormats } = this.#options;
-    let link: Link | undefined;
+    let link: RedisLink | undefined;
     let isOver = false;
     const ended = () => {
       isOver = true;
-      if (link !== undefined) this.#lose(link, new Error('the connection to Redis ended'));
+      link?.lose(new Error('the connection to Redis ended'));
     };
     const serverOf = async (role: 'commands' | 'tail') =>
       new Server(await connect(server, role, ended), this.#keys, nodeTimeoutMs, formats);
@@ -263,10 +191,11 @@ export class RedisUpstream implements Upstream {
       const picture = await commands.picture();
       this.#loading = commands;
       await this.#listener?.picture(picture);
-      const { epoch, former, term, seq, last } = picture;
+      const { epoch, term, seq } = picture;
       this.#heard = { epoch, term, seq };
       if (isOver) throw new Error('the connection to Redis ended');
-      link = { commands, tail, epoch, former, term, format: greeting.format, last, isOver: false };
+      const { format } = greeting;
+      link = new RedisLink({ commands, tail, picture, format, timeoutMs: server.timeoutMs, listener: this });
     } catch (error) {
       this.counts.lost();
       commands.close();
@@ -278,22 +207,16 @@ export class RedisUpstream implements Upstream {
     this.#link = link;
     this.#listener?.degraded(undefined);
     this.#guard(() => this.bus.heardOf(greeting.nodes));
-    void this.#follow(link);
-    void this.#keepGreeting(link);
+    link.start();
   }
 
   /** Until the server has heard of all nodes that it waits for. */
   async #greet(commands: Server): Promise<Greeting> {
     for (;;) {
-      const greeting = await commands.hello(this.#self());
+      const greeting = await commands.hello(this.self());
       if (!greeting.isWaiting) return greeting;
       await after(censusPollMs, undefined, { signal: this.#closing.signal });
     }
-  }
-
-  #self() {
-    const fence = this.#unanswered.size === 0 ? 0 : this.#batches;
-    return { node: this.#node, ...this.#heard, salt: newId(), fence };
   }
 
   /**
@@ -301,31 +224,12 @@ export class RedisUpstream implements Upstream {
    * never will be.
    */
   async #settleUnanswered(commands: Server): Promise<void> {
-    if (this.#unanswered.size === 0) return;
-    const answers = await commands.answers(this.#node);
-    for (const [number, requests] of this.#unanswered) {
-      const answer = answers.get(number);
-      if (answer !== undefined) this.#remember(requests, readReply(answer, requests));
-    }
-    this.#unanswered.clear();
+    if (this.#sent.hasUnanswered) this.#sent.settle(await commands.answers(this.#node));
   }
 
-  #lose(link: Link, cause: Error): void {
-    if (link.isOver) return;
-    this.#end(link);
-    if (this.#closing.signal.aborted) return;
-    this.#listener?.degraded(cause);
-    this.#joining ??= this.#rejoin().finally(() => {
-      this.#joining = undefined;
-    });
-  }
-
-  #end(link: Link): void {
-    link.isOver = true;
-    if (this.#link === link) this.#link = undefined;
+  #ended(): void {
+    this.#link = undefined;
     this.counts.lost();
-    link.commands.close();
-    link.tail.close();
   }
 
   async #rejoin(): Promise<void> {
@@ -340,57 +244,46 @@ export class RedisUpstream implements Upstream {
     }
   }
 
-  async #keepGreeting(link: Link): Promise<void> {
-    let silentAt = '';
-    while (!link.isOver) {
-      await after(helloEveryMs, undefined, { ref: false });
-      if (link.isOver) return;
-      try {
-        const before = link.last;
-        const { epoch, term, last, isWaiting, nodes } = await link.commands.hello(this.#self());
-        if (isWaiting || epoch !== link.epoch || term !== link.term)
-          throw new Error('Redis became another one');
-        // Commands work: so should the log.
-        if (last !== link.last && link.last === before && silentAt === before)
-          throw new Error('the log of Redis is silent');
-        this.#guard(() => this.bus.heardOf(nodes));
-        await this.counts.heartbeat();
-        silentAt = last === link.last ? '' : link.last;
-      } catch (error) {
-        this.#lose(link, error as Error);
-      }
-    }
+  // ---- LinkListener
+
+  self(): Self {
+    return { node: this.#node, ...this.#heard, salt: newId(), fence: this.#sent.fence };
   }
 
-  /** Reads the log until the link is over. */
-  async #follow(link: Link): Promise<void> {
-    while (!link.isOver) {
-      try {
-        const read = await withinMs(
-          link.tail.read(link.last, this.bus.last ?? '0-0', readAtOnce, blockMs),
-          blockMs + this.#options.server.timeoutMs,
-        );
-        if (link.isOver) return;
-        if (read.log.length > 0) this.#hear(link, read.log);
-        this.#guard(() => this.bus.read(read.messages));
-      } catch (error) {
-        this.#lose(link, error as Error);
-      }
-    }
+  get lastMessage(): string {
+    return this.bus.last ?? '0-0';
   }
 
-  #hear(link: Link, entries: readonly unknown[]): void {
+  read(link: RedisLink, { log, messages }: Read): string {
+    const last = log.length > 0 ? this.#hear(link, log) : link.last;
+    this.#guard(() => this.bus.read(messages));
+    return last;
+  }
+
+  async greeted({ nodes }: Greeting): Promise<void> {
+    this.#guard(() => this.bus.heardOf(nodes));
+    await this.counts.heartbeat();
+  }
+
+  lost(link: RedisLink, cause: Error): void {
+    if (this.#link === link) this.#ended();
+    if (this.#closing.signal.aborted) return;
+    this.#listener?.degraded(cause);
+    this.#joining ??= this.#rejoin().finally(() => {
+      this.#joining = undefined;
+    });
+  }
+
+  #hear(link: RedisLink, entries: readonly unknown[]): string {
     const { changes, last } = readEntries(entries, {
       ...{ term: link.term, last: link.last, windowMs },
-      acceptedAtMs: (node, batch, index) => {
-        if (node !== this.#node) return undefined;
-        return this.#recent.get(batch)?.[index]?.request.acceptedAtMs ?? 0;
-      },
+      acceptedAtMs: (node, batch, index) =>
+        node === this.#node ? this.#sent.acceptedAtMs(batch, index) : undefined,
       unknown: (kind) => this.#warnOf(kind),
     });
-    link.last = last;
     this.#heard = { ...this.#heard, seq: Number.parseInt(last, 10) };
     this.#guard(() => this.#listener?.changes(changes));
+    return last;
   }
 
   /** Once for each kind. */
@@ -446,16 +339,4 @@ function newId(): string {
 function nextDelay(delayMs: number): number {
   const doubled = Math.max(retryMs.least, Math.min(retryMs.most, 2 * delayMs));
   return doubled * (0.75 + Math.random() / 2);
-}
-
-async function withinMs<T>(work: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('Redis does not answer')), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

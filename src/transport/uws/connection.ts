@@ -8,7 +8,7 @@ import type { Connection } from '../../sessions/connection.ts';
 import type { Peer } from '../../sessions/peer.ts';
 import type { Session } from '../../sessions/session.ts';
 
-/** What an upgrade found out, for the opening of the socket. */
+/** What the upgrade request has established, for when the socket opens. */
 export interface Opening {
   readonly peer: Peer;
   readonly codec: GatewayCodec;
@@ -18,7 +18,7 @@ export interface Opening {
   readonly startedAtMs: number;
 }
 
-/** What hangs on each socket. Few members: each costs memory per connection. */
+/** The user data of each socket. It has few members, because each costs memory per connection. */
 export interface SocketData {
   /** Until it is open. */
   opening: Opening | undefined;
@@ -37,7 +37,7 @@ export class UwsConnection implements Connection {
   readonly socket: Socket;
   readonly #sentBytes: BareCounter;
   #session: Session | undefined;
-  /** Every call on a socket that is gone would throw. */
+  /** The socket is gone: any call on it would throw. */
   #isGone = false;
   /** What was buffered when the gateway ended it; the library can't tell any more once the socket is gone. */
   #unsentBytes = 0;

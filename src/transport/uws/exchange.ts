@@ -16,7 +16,7 @@ export interface ExchangeOptions {
   readonly requestIds: RequestIds;
 }
 
-/** The least that a client must read per second; the library has the same floor for what clients send. */
+/** A client must read at least this much per second; the library demands the same of what clients send. */
 const leastBytesPerSecond = 16 * 1024;
 /** Up to this size an answer usually fits into the socket: it is charged only when it does not. */
 const smallBytes = 16 * 1024;
@@ -59,7 +59,7 @@ export class Exchange implements Departing {
     });
   }
 
-  /** It was answered, or the client is gone: the library's response is not to be touched. */
+  /** The request is answered, or the client is gone: the library's response must not be touched any more. */
   get isOver(): boolean {
     return this.#over;
   }

@@ -3,7 +3,7 @@ import type { RequestHead } from '../../api/http.ts';
 import type { Metrics } from '../../metrics.ts';
 
 export interface FramingOptions {
-  /** Several lengths are looked for, which takes a while. */
+  /** Also looks for a second length, which takes a while. */
   readonly hasProxies: boolean;
   readonly metrics: Pick<Metrics, 'connectionsRejectedTotal'>;
 }

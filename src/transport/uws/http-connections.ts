@@ -3,9 +3,9 @@ import type { Metrics } from '../../metrics.ts';
 
 export interface HttpConnectionOptions {
   readonly max: number;
-  /** As many as there are files for, besides WebSockets. */
+  /** How many HTTP connections there are files for, besides WebSockets. */
   readonly filesFree: () => number;
-  /** Takes a new connection of this peer; false: it has had too many of late. */
+  /** Counts a new connection of this peer. False: it has opened too many recently. */
   readonly admits: (peerAddress: string) => boolean;
   readonly metrics: Pick<
     Metrics,
@@ -52,7 +52,7 @@ export class HttpConnections {
     this.#count--;
   }
 
-  /** Told of each that opens (1) and that closes (-1). */
+  /** Called by the library for each connection that opens (1) or closes (-1). */
   readonly #changed = (response: HttpResponse, change: unknown): void => {
     this.#count += Number(change);
     if (Number(change) > 0) this.#opened(response);

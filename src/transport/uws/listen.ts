@@ -33,7 +33,7 @@ export class ListenError extends Error {
  */
 const exclusivePort = 1;
 
-/** This form of `listen` is missing in the library's types. */
+/** The library's types lack this form of `listen`. */
 interface Listener {
   listen(host: string, port: number, options: number, then: (socket: us_listen_socket | false) => void): void;
 }

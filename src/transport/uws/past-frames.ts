@@ -1,4 +1,4 @@
-/** The number of latest frames in which those are sought that an ended session's buffer may still hold. */
+/** How many of the latest frames are searched for those that the buffer of an ended session may still hold. */
 const kept = 4096;
 
 /**

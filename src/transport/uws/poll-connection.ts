@@ -34,9 +34,9 @@ export interface PollConnectionOptions {
   /** The session that the client's first cursor names. */
   readonly formerSession: string | undefined;
   readonly backpressureMaxBytes: number;
-  /** What an answer may grow to for a client that would get the same again elsewhere. */
+  /** The largest answer that waits for more: see `#grows`. */
   readonly answerMaxBytes: number;
-  /** Is charged for what is held of such an answer. */
+  /** Charged for such an answer. */
   readonly unread: ByteCharges;
   readonly sentBytes: BareCounter;
   readonly monotonicMs: () => number;
@@ -60,9 +60,9 @@ export class PollConnection implements Connection, StreamMember {
   #bytes = 0;
   #unsentPublications = 0;
   #isAnswerAsked = false;
-  /** The answer is to have all that the client lacks. */
+  /** The answer waits until it has all that the client lacks. */
   #isGrowing = false;
-  /** What is charged for it, and to whom. */
+  /** What is charged for such an answer, and to whom. */
   #charged = { account: '', bytes: 0 };
   /** The session is subscribed to what the client asked for. */
   #hasBegun = false;
@@ -167,7 +167,7 @@ export class PollConnection implements Connection, StreamMember {
     run();
   }
 
-  /** Nothing is added to an answer while it is read, and each costs a round trip: it may fill the buffer. */
+  /** An answer may fill the buffer: nothing is added to it while it is read, and each costs a round trip. */
   get roomBytes(): number {
     const { answerMaxBytes, backpressureMaxBytes } = this.#options;
     return this.#isGrowing ? answerMaxBytes : backpressureMaxBytes;

@@ -138,7 +138,7 @@ export class Polls {
     } else if (known.subscriptions === start.subscriptionsKey && known.continuesAt(identified.asked.text)) {
       this.#wait(asking, known);
     } else {
-      // An answer was lost on its way, and the session is further than its client. Or the client wants other topics.
+      // An answer was lost, so the session is ahead of its client; or the client wants other topics.
       known.session?.end('going_away');
       this.#open(asking);
     }
@@ -211,7 +211,7 @@ export class Polls {
     });
   }
 
-  /** The request as its connection knows it. Its time begins to run. */
+  /** The poll for its connection. Its time-out starts. */
   #poll({ exchange, identified, origin }: Asking, connection: PollConnection): Poll {
     const { timeoutSeconds, text } = identified.asked;
     const poll: Poll = {

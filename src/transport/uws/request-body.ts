@@ -17,10 +17,13 @@ export interface BodyOptions {
 /** Called once, unless `drop` comes before. The body is charged until the result is there. */
 export type FinishBody = (body: Uint8Array | SluiceError) => Awaitable<void>;
 
-/** A body of this size is not worth an entry. */
+/** Smaller bodies are not charged. */
 const smallBytes = 16 * 1024;
 const busyRetryMs = 1000;
-/** Most bodies are small and soon done with. Memory of its own is a tenth of what a publish takes (`bench -- http`). */
+/**
+ * Most bodies are small and short-lived. Memory of its own for each takes a tenth of the time of a publish (`bench --
+ * http`).
+ */
 const slabs = new Slabs(16_384);
 const sharedMaxBytes = 2048;
 
@@ -96,7 +99,7 @@ export class RequestBody {
   #decided(refusal: SluiceError | undefined): void {
     this.#pending = false;
     if (this.#over) return;
-    // Before the answer: the library takes no calls after it.
+    // Resumes before the response, because the library takes no calls after it.
     if (this.#paused) this.#response.resume();
     if (refusal !== undefined) this.#end(refusal);
   }

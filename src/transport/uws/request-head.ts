@@ -26,7 +26,7 @@ class UwsRequestHead implements RequestHead {
     this.requestId = ids.of(this);
   }
 
-  /** Asked for by few, and costly. */
+  /** A getter, because few callers need it and the call is costly. */
   get peerAddress(): string {
     this.peer ??= Buffer.from(this.response.getRemoteAddressAsText()).toString('latin1');
     return this.peer;
@@ -58,7 +58,7 @@ class UwsRequestHead implements RequestHead {
     return this.lines.get(name) ?? '';
   }
 
-  /** Once a request: each header is a call from native code, and together they take 30 us. */
+  /** Collected once per request: each header is a call from native code, and together they take 30 µs. */
   private allLines(): ReadonlyMap<string, string> {
     const lines = new Map<string, string>();
     this.request.forEach((name, value) => {

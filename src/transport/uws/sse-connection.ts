@@ -177,19 +177,19 @@ export class SseConnection implements Connection, StreamMember {
     this.sink.leave(view, this);
   }
 
-  /** The client gets what it has not read when it comes back. */
+  /** What the client has not read, it is sent when it reconnects. */
   end(_code: CloseCode): void {
     if (this.#held !== undefined) this.terminate();
     else if (!this.#closed) {
       this.flush();
-      // To ask for the end of the connection, too, writes that header into the chunked body.
+      // `end` without `closeConnection`: with it the library writes that header into the chunked body.
       this.cork(() => this.#response.end());
       this.gone();
     }
   }
 
   terminate(): void {
-    // The library tells of it at once, by the same callback as of a client that is gone.
+    // The library calls back at once, as for a client that is gone.
     if (!this.#closed) this.#response.close();
   }
 
@@ -209,7 +209,7 @@ export class SseConnection implements Connection, StreamMember {
     const silentMs = nowMs - this.#wroteAtMs;
     if (this.#stuck === undefined) {
       if (silentMs >= heartbeatMs) this.#comment(heartbeat);
-      // Small ones may fill a socket too. As long as others follow, these write what the library holds.
+      // Small pieces may fill a socket too; what the library holds is written with the next piece, if one comes.
       else if (silentMs >= probeAfterMs && this.#unprobedBytes >= suspectBytes) this.#suspect();
     } else if (nowMs - this.#stuckSinceMs >= writeTimeoutMs) this.#session?.terminate();
   }
@@ -230,7 +230,7 @@ export class SseConnection implements Connection, StreamMember {
       }
     });
     this.#unprobedBytes += this.#corkedBytes;
-    // Whether the end of a cork could write everything is not told either.
+    // The library does not report either whether the end of a cork has written everything.
     if (this.#corkedBytes >= suspectBytes && !this.#closed) this.#suspect();
   }
 
@@ -265,7 +265,7 @@ export class SseConnection implements Connection, StreamMember {
   }
 
   #put(piece: Piece): void {
-    // The library writes what it holds before what is new: the last result is about all of it.
+    // The library writes what it holds before anything new, so the last result covers all of it.
     let isTaken = true;
     for (const part of piece.parts) isTaken = this.#response.write(part);
     this.#wroteAtMs = this.#options.monotonicMs();
@@ -284,7 +284,7 @@ export class SseConnection implements Connection, StreamMember {
     });
   }
 
-  /** The library holds something, though all of it may be no more than a comment. */
+  /** The library holds something, if only a comment. */
   #stick(): void {
     if (this.#stuck === undefined) this.#stuckSinceMs = this.#wroteAtMs;
     this.#stuck ??= { parts: [], bytes: emptyComment.length, publications: 0 };

@@ -35,7 +35,7 @@ export interface SseOptions extends StreamAdmissionOptions, ExchangeOptions {
   readonly backpressureMaxBytes: number;
   /** A stream is never silent for longer. */
   readonly heartbeatMs: number;
-  /** Clients come back within this time, each at another one. */
+  /** Clients reconnect within this time, each at another moment. */
   readonly reconnectSpreadMs: number;
   readonly metrics: LifecycleOptions['metrics'] &
     RefusalMetrics &
@@ -89,7 +89,7 @@ export class EventStreams {
     for (const connection of this.sink.connections) connection.beat(nowMs, heartbeatMs, writeTimeoutMs);
   }
 
-  /** The library does not always tell when a socket takes more. */
+  /** Probes until the library holds nothing: it does not always report that a socket takes more. */
   #suspect(connection: SseConnection): void {
     this.#suspects.add(connection);
     this.#probing ??= setInterval(() => this.#probe(), probeMs).unref();

@@ -27,7 +27,7 @@ export interface StreamAdmissionOptions {
   readonly bodyMaxBytes: number;
 }
 
-/** The shapes of what a route takes. */
+/** The allowed shapes of a route's requests. */
 export interface StreamShapes {
   readonly query: typeof sseQuery | typeof pollQuery;
   readonly body: typeof sseBody | typeof pollBody;
@@ -52,7 +52,7 @@ interface Unread {
   readonly continues: boolean | undefined;
 }
 
-/** What becomes of a request. */
+/** Receives the outcome of a request. */
 export interface RequestOutcome extends Departing {
   onAborted(run: () => void): void;
   /** Whether it continues a session that exists, which is charged for it: no handshake is taken. Absent: never. */
@@ -106,7 +106,7 @@ export class StreamAdmission {
     outcome.onAborted(() => body.drop());
   }
 
-  /** The list is read only when the client is known: a long one takes a while. */
+  /** Reads the list of subscriptions only once the client is known, because a long one takes a while. */
   #identify({ applicant, read, continues: known }: Unread, outcome: RequestOutcome): Awaitable<void> {
     const { admission } = this.#options;
     return whenDone(admission.identify(applicant, 'http'), (verdict) => {
@@ -159,7 +159,7 @@ function isJson(contentType: string): boolean {
   return contentType.split(';', 1)[0]?.trim().toLowerCase() === 'application/json';
 }
 
-/** Its requests have to show whose session it is. */
+/** Whether the client acknowledges by requests; these must show the same user as the session. */
 export function saysWhatItHad({ acks }: StreamRequest, peer: Peer): boolean {
   return acks && shownUserOf(peer) !== undefined;
 }

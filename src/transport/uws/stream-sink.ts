@@ -21,7 +21,7 @@ export interface StreamMember {
   readonly unsentPublications: number;
   /** A frame of a view, to be written by `flush`. False: the client reads too slowly, and does not get it. */
   take(frame: OutFrame, events: SharedEvents): boolean;
-  /** The turn is over: what was taken leaves. */
+  /** Sends what was taken in this turn. */
   flush(): void;
 }
 
@@ -57,7 +57,7 @@ export interface StreamSinkOptions<M> {
 interface Loss {
   readonly receiver: StreamReceiver;
   readonly lost: Map<Feed, Position>;
-  /** It could have taken them, and has had some of it. */
+  /** It had room for the frame, but has had a part of what it covers. */
   readonly isRepeat: boolean;
   frames: number;
 }
@@ -84,7 +84,7 @@ export class StreamSink<M extends StreamMember = StreamMember> implements Sink {
     this.#options = options;
   }
 
-  /** Those that are open. */
+  /** The open connections. */
   get connections(): Iterable<M> {
     return this.#connections;
   }
@@ -105,7 +105,7 @@ export class StreamSink<M extends StreamMember = StreamMember> implements Sink {
     if (members?.size === 0) this.#members.delete(view);
   }
 
-  /** It lost frames and was not told of it yet. */
+  /** Whether it lost frames that its receiver was not told of yet. */
   hasLost(member: M): boolean {
     return this.#losses.has(member);
   }
@@ -186,7 +186,7 @@ export class StreamSink<M extends StreamMember = StreamMember> implements Sink {
     return false;
   }
 
-  /** It gets no later frame of the same turn either. */
+  /** Notes a lost frame. The member gets no later frame of the same turn either. */
   #lose(loss: Loss, { feed, epoch, after }: OutFrame): void {
     loss.frames++;
     if (feed !== undefined && !loss.lost.has(feed)) loss.lost.set(feed, { epoch, offset: after });

@@ -77,16 +77,16 @@ export class UpgradeHandler {
       if (isLater) this.#upgradeLater(response, upgrade);
       else upgrade();
     };
-    // At once if possible: in a later turn the library writes the head of an upgrade line by line.
+    // Continues in this turn where possible: in a later turn the library writes the head of an upgrade line by line.
     void whenDone(admission.identify(applicant, 'upgrade'), proceed);
     isLater = true;
   }
 
   /**
-   * An upgrade in a later turn, without a connection lost to a fault of the library. After the cork of a response the
-   * library reads its state, which an upgrade has freed. Where that memory then says `Connection: close`, it closes the
+   * An upgrade in a later turn, with a workaround for a fault of the library. After the cork of a response the library
+   * reads its state, which an upgrade has freed. If that memory then says `Connection: close`, the library closes the
    * new WebSocket: one of some thousands, in some processes all. It does not cork while another socket is corked.
-   * Outside of all corks it prints a warning, which is better than a lost connection.
+   * Outside of all corks it only prints a warning.
    */
   #upgradeLater(response: HttpResponse, upgrade: () => void): void {
     const other = this.#options.openSocket();
@@ -132,7 +132,10 @@ export class UpgradeHandler {
   }
 }
 
-/** Refusals are small: the socket takes them, or the connection ends. */
+/**
+ * Refusals are small, so the account for unread responses is never charged: the socket takes them, or the connection
+ * ends.
+ */
 const noPayer = 'refusals';
 
 function refusal(error: SluiceError): ApiResponse {

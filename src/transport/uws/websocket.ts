@@ -17,7 +17,7 @@ export interface WebSocketOptions {
   readonly backpressureMaxBytes: number;
   readonly monotonicMs: () => number;
   readonly metrics: LifecycleOptions['metrics'] & Pick<Metrics, 'sentBytesTotal'>;
-  /** Called when a connection is no longer one of HTTP. */
+  /** Called when an HTTP connection has become a WebSocket. */
   readonly upgraded: () => void;
 }
 
@@ -49,7 +49,7 @@ export class WebSockets {
     }
   }
 
-  /** Paths of other wires. They answer nothing but upgrades. */
+  /** Serves paths of other wires, which take upgrades only. */
   servePaths(app: TemplatedApp, sink: UwsSink, paths: readonly WebSocketPath[]): void {
     for (const { path, read } of paths)
       app.ws<SocketData>(path.replaceAll(/\{(\w+)\}/g, ':$1'), this.#behavior(sink, read));
@@ -118,9 +118,7 @@ function sessionOf(socket: Socket): Session | undefined {
   return socket.getUserData().connection?.session;
 }
 
-/**
- * Why the library itself ended a connection. It only says so by a text, which test/transport/uws/facts.test.ts checks.
- */
+/** Why the library itself ended a connection. Only a text tells; test/transport/uws/facts.test.ts checks it. */
 function libraryEndedBy(code: number, message: ArrayBuffer): CloseCode | undefined {
   if (code !== 1006) return undefined;
   const reason = Buffer.from(message).toString('utf8');

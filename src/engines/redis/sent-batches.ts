@@ -1,0 +1,104 @@
+import type { AppendOutcome, AppendRequest } from '../../topics/engine.ts';
+import { type BatchAnswer, isKept, type Picture, type UpstreamRequest } from '../replica/upstream.ts';
+import { readReply } from './batch.ts';
+
+/** The requests of this many of the latest batches are known when their commits come by the log. */
+const recentBatches = 64;
+
+/** The outcome of a request that was done, though its publisher was told that it could not be. */
+interface Fate {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly outcome: AppendOutcome;
+}
+
+/** How a server numbers its commits. */
+type Commits = Pick<Picture, 'epoch' | 'former'>;
+
+/**
+ * The batches that this node has sent, by number. Where an answer does not come, or replicas do not have the batch in
+ * time, its publishers are told of a failure, and may send the very same requests again. So the outcomes that are found
+ * out later are kept for them.
+ */
+export class SentBatches {
+  #count = 0;
+  readonly #recent = new Map<number, readonly UpstreamRequest[]>();
+  /** Batches whose answer did not come. */
+  readonly #unanswered = new Map<number, readonly UpstreamRequest[]>();
+  readonly #fates = new WeakMap<AppendRequest, Fate>();
+
+  /** Some have no answer. */
+  get hasUnanswered(): boolean {
+    return this.#unanswered.size > 0;
+  }
+
+  /** Batches up to this one are given up, as the server may not have done them yet; 0: none. */
+  get fence(): number {
+    return this.hasUnanswered ? this.#count : 0;
+  }
+
+  /** Returns the number of the batch. */
+  add(requests: readonly UpstreamRequest[]): number {
+    const number = ++this.#count;
+    this.#recent.set(number, requests);
+    this.#recent.delete(number - recentBatches);
+    return number;
+  }
+
+  /** The answer to the batch did not come: the server may have done it. */
+  unanswered(number: number, requests: readonly UpstreamRequest[]): void {
+    this.#unanswered.set(number, requests);
+  }
+
+  /** The server has given up what it had not done. `answers`: to what it had done, by the number of the batch. */
+  settle(answers: ReadonlyMap<number, string>): void {
+    for (const [number, requests] of this.#unanswered) {
+      const answer = answers.get(number);
+      if (answer !== undefined) this.keep(requests, readReply(answer, requests));
+    }
+    this.#unanswered.clear();
+  }
+
+  /** Keeps the outcomes for when the requests come again. */
+  keep(requests: readonly UpstreamRequest[], { epoch, seq, outcomes }: BatchAnswer): void {
+    for (const [i, { request }] of requests.entries())
+      this.#fates.set(request, { epoch, seq, outcome: outcomes[i] as AppendOutcome });
+  }
+
+  /** Those whose outcomes are not known, or that the server has lost since: they have to be done. */
+  undone(requests: readonly UpstreamRequest[], commits: Commits): readonly UpstreamRequest[] {
+    return requests.filter(({ request }) => !this.#isDone(request, commits));
+  }
+
+  /** The answer for `all`, of which `asked` had to be done and got this answer. */
+  merge(
+    all: readonly UpstreamRequest[],
+    asked: readonly UpstreamRequest[],
+    answer: BatchAnswer,
+  ): BatchAnswer {
+    if (asked.length === all.length) return answer;
+    const { epoch, seq, outcomes } = answer;
+    const answered = new Map(asked.map((request, i) => [request, outcomes[i] as AppendOutcome]));
+    let newest = seq;
+    const merged = all.map((each) => {
+      const fate = this.#fates.get(each.request);
+      // A commit of a former numbering was in the picture of this one.
+      if (fate?.epoch === epoch) newest = Math.max(newest, fate.seq);
+      return answered.get(each) ?? (fate as Fate).outcome;
+    });
+    return { epoch, seq: newest, outcomes: merged };
+  }
+
+  /** When the request of a batch was accepted; 0: it is not known any more. */
+  acceptedAtMs(batch: number, index: number): number {
+    return this.#recent.get(batch)?.[index]?.request.acceptedAtMs ?? 0;
+  }
+
+  #isDone(request: AppendRequest, commits: Commits): boolean {
+    const fate = this.#fates.get(request);
+    if (fate === undefined) return false;
+    if (isKept(commits, fate)) return true;
+    this.#fates.delete(request);
+    return false;
+  }
+}
