@@ -139,7 +139,11 @@ export class RedisUpstream implements Upstream, LinkListener {
    * Waits until the required number of replicas has it. If they don't, the outcomes are remembered for when the
    * requests come again.
    */
-  async #replicate(link: RedisLink, requests: readonly UpstreamRequest[], answer: BatchAnswer): Promise<void> {
+  async #replicate(
+    link: RedisLink,
+    requests: readonly UpstreamRequest[],
+    answer: BatchAnswer,
+  ): Promise<void> {
     const { minReplicas, server } = this.#options;
     if (minReplicas === 0) return;
     const have = await link.commands.replicas(minReplicas, Math.ceil(server.timeoutMs / 2)).catch(() => 0);

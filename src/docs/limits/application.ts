@@ -1,0 +1,103 @@
+import type { Limit } from './limit.ts';
+import { failed, gate } from './names.ts';
+
+export const applicationLimits: readonly Limit[] = [
+  {
+    what: 'questions to a hook at the same time',
+    at: 'hookConcurrency',
+    of: 'hook',
+    over: 'they wait, at most 1000; then as where the hook fails',
+    codes: ['application_unavailable'],
+    countedBy: ['hook_errors_total{reason="overloaded"}', 'hooks_waiting'],
+    tests: [[gate, 'questions of many clients']],
+  },
+  {
+    what: 'questions that are asked or wait',
+    at: { value: '32' },
+    of: 'key, user, session or address',
+    over: 'refused',
+    codes: ['rate_limited'],
+    countedBy: [failed('rate_limited')],
+    tests: [
+      [gate, 'questions of one client'],
+      ['security/hooks.test.ts', 'that hangs is asked at most 32 questions of one client at a time'],
+    ],
+  },
+  {
+    what: 'the same; where so many no longer fit, half of what fits, so that others find a place',
+    at: { value: '250' },
+    of: 'address, of its clients without key or user together',
+    over: 'refused',
+    codes: ['rate_limited'],
+    countedBy: [failed('rate_limited')],
+    tests: [
+      [gate, 'questions of one address'],
+      [gate, 'questions of those that ask all they can'],
+    ],
+  },
+  {
+    what: 'time of a hook, waiting included',
+    at: 'hookTimeoutMs',
+    of: 'question',
+    over: 'refused, or let in where it fails open',
+    codes: ['application_unavailable'],
+    countedBy: ['hook_errors_total{reason="timeout"}'],
+    tests: [[gate, 'time of a question']],
+  },
+  {
+    what: 'time of a call',
+    at: 'callTimeoutMs',
+    of: 'question',
+    over: 'refused',
+    codes: ['application_unavailable'],
+    countedBy: ['hook_errors_total{reason="timeout"}'],
+    tests: [[gate, 'time of a question']],
+  },
+  {
+    what: 'an answer to a hook; to a call two payloads more',
+    at: { value: '64 KiB' },
+    of: 'question',
+    over: 'as where the hook fails',
+    codes: ['application_unavailable'],
+    countedBy: ['hook_errors_total{reason="too_large"}'],
+    tests: [
+      ['security/hooks.test.ts', 'whose answer has %i bytes of 64 KiB is believed: %j'],
+      ['security/hooks.test.ts', 'that returns 100 MB'],
+    ],
+  },
+  {
+    what: 'events that the application has not taken',
+    at: 'eventQueueMaxBytes',
+    of: 'the gateway',
+    over: 'all are dropped, and the next batch says resync',
+    codes: [],
+    countedBy: ['events_dropped_total', 'event_queue_bytes'],
+    tests: [
+      [
+        'hooks/events.test.ts',
+        'holds as many bytes as it may, and one more drops all and makes the next batch a resync of that moment',
+      ],
+    ],
+  },
+  {
+    what: 'a document of public keys; its keys; the time to load it',
+    at: { value: '256 KiB; 100; 5 s' },
+    of: 'the gateway',
+    over: 'the keys before stay',
+    codes: ['token_keys_unavailable'],
+    countedBy: ['auth_failures_total{reason="token_keys_unavailable"}'],
+    tests: [
+      ['security/tokens.test.ts', 'a server of keys'],
+      ['auth/token-keys.test.ts', 'that could never be loaded make tokens wait: the refusal passes'],
+    ],
+  },
+  {
+    what: 'verified tokens that are remembered',
+    at: { value: '8 MiB' },
+    of: 'the gateway',
+    over: 'the oldest is verified anew',
+    codes: [],
+    countedBy: [],
+    tests: [['auth/verified-tokens.test.ts', 'of two tokens with 2000 bytes']],
+  },
+];

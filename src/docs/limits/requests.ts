@@ -1,0 +1,133 @@
+import type { Limit } from './limit.ts';
+import { abuse, answered, failed, gate, http, limited, limits, rejected } from './names.ts';
+
+export const requestLimits: readonly Limit[] = [
+  {
+    what: 'requests a second without a valid key or token',
+    at: 'httpRequestsPerSecondPerIp',
+    of: 'address',
+    over: '429; `/healthz` and `/readyz` have no limit',
+    codes: ['rate_limited'],
+    countedBy: [limited('http')],
+    tests: [
+      [http, 'of an address are refused above its rate, and those with a key are not'],
+      ['sessions/request-limits.test.ts', 'requests of a payer'],
+    ],
+  },
+  {
+    what: 'requests a second with a token',
+    at: 'httpRequestsPerSecondPerUser',
+    of: 'user',
+    over: '429',
+    codes: ['rate_limited'],
+    countedBy: [limited('http')],
+    tests: [
+      [http, 'of a user are refused above their own rate, wherever they come from'],
+      ['sessions/request-limits.test.ts', 'requests of a payer'],
+    ],
+  },
+  {
+    what: 'time of requests, and of their responses by size',
+    at: { value: '250 ms a second' },
+    of: 'user or address',
+    over: '429',
+    codes: ['rate_limited'],
+    countedBy: [limited('http')],
+    tests: [['sessions/request-limits.test.ts', 'the time that requests take']],
+  },
+  {
+    what: 'a body',
+    at: 'bodyMaxBytes',
+    of: 'request',
+    over: '413, once its length is known',
+    codes: ['frame_too_large'],
+    countedBy: [answered(413)],
+    tests: [
+      [abuse, 'is taken at the limit and refused above it, by its content-length'],
+      [abuse, 'is refused above the limit in chunks too, before it has ended'],
+    ],
+  },
+  {
+    what: 'a body of a stream or poll',
+    at: { value: '256 KiB' },
+    of: 'request',
+    over: '413',
+    codes: ['frame_too_large'],
+    countedBy: [rejected('frame_too_large')],
+    tests: [[limits, 'the body of a poll']],
+  },
+  {
+    what: 'a filter that a stream or poll gives once for many topics: its characters, for each topic',
+    at: { value: '262 144' },
+    of: 'request',
+    over: 'refused, 400',
+    codes: ['invalid_filter'],
+    countedBy: [rejected('invalid_filter')],
+    tests: [['security/attacks.test.ts', 'is taken as far as all of them would fit into a body']],
+  },
+  {
+    what: 'a body that publishes nothing',
+    at: { value: '256 KiB' },
+    of: 'request',
+    over: '413',
+    codes: ['frame_too_large'],
+    countedBy: [answered(413)],
+    tests: [[limits, 'a body that publishes nothing']],
+  },
+  {
+    what: 'bodies under way, unread responses, commands that wait, questions to the application: each',
+    at: 'requestsMaxBytesPerClient',
+    of: 'key, user, session or address',
+    over: '429, or an error',
+    codes: ['rate_limited'],
+    countedBy: [answered(429), failed('rate_limited')],
+    tests: [
+      [http, 'is refused above what all bodies of its client may have together, and no other client’s is'],
+      [http, 'is refused another one above its limit, and no other client is'],
+      [
+        'sessions/pending-commands.test.ts',
+        'are charged to their payer, refused above its limit, and given back',
+      ],
+      [gate, 'bytes of questions'],
+    ],
+  },
+  {
+    what: 'the same of all clients',
+    at: 'requestsMaxBytes',
+    of: 'the gateway',
+    over: '429, or an error; of commands that wait no client holds more than is free',
+    codes: ['rate_limited'],
+    countedBy: [answered(429), failed('rate_limited')],
+    tests: [
+      [http, 'is refused above what all clients may have together'],
+      [
+        'sessions/pending-commands.test.ts',
+        'of many payers that take all they can leave room for one that comes later',
+      ],
+    ],
+  },
+  {
+    what: 'a head',
+    at: { value: '16 KiB, 98 headers' },
+    of: 'request',
+    over: '431, by the library',
+    codes: [],
+    countedBy: [],
+    tests: [
+      ['transport/uws/heads.test.ts', 'a head in several segments is served up to 16 KiB'],
+      ['transport/uws/heads.test.ts', 'the library serves 98 headers'],
+    ],
+  },
+  {
+    what: 'a page of a list; of a history also 1 MiB',
+    at: { value: '1000' },
+    of: 'request',
+    over: '400; the history ends before, and says that there is more',
+    codes: ['invalid_request'],
+    countedBy: [answered(400)],
+    tests: [
+      [limits, 'entries of a page'],
+      ['e2e/unread.test.ts', 'ends at 1 MiB over HTTP'],
+    ],
+  },
+];
