@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { once } from 'node:events';
 import { onHangUp, untilSignalled, whileLoading } from './cli/signals.ts';
 
 // Loading the rest takes a tenth of a second and more. A process that is the first of its container gets no signal
@@ -22,6 +23,7 @@ const exitCode = await runCli(process.argv.slice(2), {
     ? async (config) => (await import('./server/worker.ts')).joinParent(config)
     : undefined,
   onReload: (reload) => onHangUp(process, process.stdout.isTTY === true, reload),
+  untilUnread: () => once(process.stdout, 'error').then(() => undefined),
   untilStopped: () => {
     const stopped = untilSignalled({
       on: (signal, listener) => process.on(signal, listener),

@@ -13,7 +13,7 @@ export async function showStats(_call: Call, { service }: ApiPorts): Promise<Api
     version: service.version,
     ...counts,
     startedAt: toInstant(startedAtMs),
-    uptimeSeconds: uptimeMs / 1000,
+    uptimeSeconds: Math.round(uptimeMs) / 1000,
   };
   return json(200, body);
 }

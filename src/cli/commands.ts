@@ -11,13 +11,15 @@ import {
 } from '../config.ts';
 import { version } from '../version.ts';
 import { type CliDeps, Exit } from './deps.ts';
+import { collectTags, parseCount, parseFilter } from './flag-values.ts';
 import { gatewayUrl } from './gateway-url.ts';
 import { checkHealth } from './health.ts';
 import { makeKey } from './key.ts';
 import { fetchOwn } from './own-fetch.ts';
-import { collectTags, type PublishFlags, publish } from './publish.ts';
+import { type PublishFlags, publish } from './publish.ts';
 import { serve } from './serve.ts';
-import { mintToken } from './token.ts';
+import type { SubscribeFlags } from './subscribe.ts';
+import { mintToken, type TokenFlags } from './token.ts';
 
 /** Runs one command line, without the interpreter and the script. Returns the exit code: 1 failed, 2 wrong input. */
 export async function runCli(args: readonly string[], deps: CliDeps): Promise<number> {
@@ -86,13 +88,38 @@ export function createProgram(deps: CliDeps): Command {
     .action(async (topic: string, data: string | undefined, flags: PublishFlags & Remote) =>
       publish(
         urlOf(flags, deps),
-        await credentialFor(topic, flags, deps),
+        await credentialFor({ publish: [topic] }, flags, deps),
         topic,
         data,
         flags,
         reaching(flags, deps),
       ),
     );
+  program
+    .command('subscribe')
+    .description('Print the updates of topics of a running gateway, a line of JSON each.')
+    .argument('<topics...>', 'topics, or patterns: prefix*')
+    .option('--url <URL>', 'the gateway; default: the one that the variables or the file configure')
+    .option('--config <FILE>', 'JSON or YAML file of options (env: SLUICE_CONFIG)')
+    .option('--last <N>', 'begin with the newest N of each topic', parseCount)
+    .option('--filter <JSON>', 'only those whose tags match', parseFilter)
+    .option('--interval <MS>', 'at most one batch in this time', parseCount)
+    .option('--count <N>', 'end after N of them', parseCount)
+    .option('--api-key <KEY>', 'default: the first of SLUICE_API_KEYS')
+    .option(
+      '--token <TOKEN>',
+      'instead of a key; default: one for these topics, where only SLUICE_TOKEN_SECRET is set',
+    )
+    .action(async (topics: string[], flags: SubscribeFlags & Remote) => {
+      const target = {
+        url: urlOf(flags, deps),
+        credential: () => credentialFor({ subscribe: topics }, flags, deps),
+        isOwn: flags.url === undefined,
+      };
+      // Only this command needs the SDK.
+      const { subscribe } = await import('./subscribe.ts');
+      await subscribe(target, topics, flags, deps);
+    });
   program
     .command('health')
     .description('Ask the gateway on this machine whether it lives; exit with 1 when it does not.')
@@ -184,13 +211,17 @@ function urlOf(flags: Remote, deps: CliDeps): string {
   return flags.url?.replace(/\/$/, '') ?? gatewayUrl(loadOptions(whereOptions, sourcesOf(flags, deps)));
 }
 
-/** The credential to publish with, if any: the gateway's own keys or secret serve as well as a flag. */
-async function credentialFor(topic: string, flags: Remote, deps: CliDeps): Promise<string | undefined> {
+/** The credential for this, if any: the gateway's own keys or secret serve as well as a flag. */
+async function credentialFor(
+  wanted: Omit<TokenFlags, 'exp'>,
+  flags: Remote,
+  deps: CliDeps,
+): Promise<string | undefined> {
   const given = flags.apiKey ?? flags.token;
   if (given !== undefined) return given;
   const { config } = flags;
   const { apiKeys, tokenSecret } = loadOptions(['apiKeys', 'tokenSecret'], sourcesOf({ config }, deps));
   if (apiKeys.length > 0 || tokenSecret === undefined)
     return apiKeys.find(({ key }) => key !== undefined)?.key;
-  return mintToken({ publish: [topic], exp: '1m' }, { tokenSecret });
+  return mintToken({ ...wanted, exp: '1m' }, { tokenSecret });
 }

@@ -42,6 +42,8 @@ export interface CliDeps {
   readonly logTo?: DestinationStream;
   /** Resolves, with the reason, when the process is asked to end; from this call on that does not kill it. */
   untilStopped(): Promise<string>;
+  /** Resolves when what is printed can't be written any more: its reader, say `head`, has ended. */
+  untilUnread(): Promise<void>;
   /** Calls `reload` whenever the process is asked to read its configuration anew. */
   onReload(reload: () => void): void;
 }

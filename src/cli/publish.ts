@@ -1,4 +1,3 @@
-import { InvalidArgumentError } from 'commander';
 import { type CliDeps, Exit } from './deps.ts';
 
 export interface PublishFlags {
@@ -61,14 +60,4 @@ function spliceData(envelope: object, data: Bytes | undefined): Bytes {
     throw new Exit(2, `DATA must be JSON in UTF-8; a text needs its quotes: '"hello"'.`, error);
   }
   return Buffer.concat([Buffer.from(`${head.slice(0, -1)},"data":`), data, Buffer.from('}')]);
-}
-
-/** For commander: parses NAME=VALUE of a repeatable flag. */
-export function collectTags(
-  value: string,
-  tags: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> {
-  const at = value.indexOf('=');
-  if (at <= 0) throw new InvalidArgumentError('A tag is NAME=VALUE.');
-  return { ...tags, [value.slice(0, at)]: value.slice(at + 1) };
 }

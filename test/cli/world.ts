@@ -30,6 +30,7 @@ export async function run(args: readonly string[], world: Partial<CliDeps> = {})
       throw new Error('not in this test');
     },
     untilStopped: async () => 'SIGTERM',
+    untilUnread: () => new Promise(() => undefined),
     onReload: () => undefined,
     ...world,
   });
