@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import WebSocket from 'ws';
@@ -256,6 +257,32 @@ export const attacks = {
       await post(target, '/poll', 10, JSON.stringify({ topic, filter }));
     },
   },
+  chunks: {
+    sentence: '60 bodies of 250 000 chunks of a byte, and 400 of 16 000',
+    as: everyone,
+    run: async ({ port }) => {
+      const head =
+        'POST /poll HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n';
+      for (const [sockets, chunks] of [
+        [60, 250_000],
+        [400, 16_000],
+      ] as const) {
+        const text = head + '1\r\n \r\n'.repeat(chunks);
+        for (let i = 0; i < sockets; i++) void open(port).then((socket) => socket.write(text));
+        await setTimeout(1000);
+      }
+    },
+  },
+  pipelines: {
+    sentence: '60 sockets that send requests ahead as fast as they go, and read the answers',
+    as: everyone,
+    run: ({ port }) => flood(port, 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(12_000)),
+  },
+  inquiries: {
+    sentence: 'the same with questions whether a WebSocket may be opened',
+    as: everyone,
+    run: ({ port }) => flood(port, 'GET /ws HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(15_000)),
+  },
 } as const satisfies Readonly<Record<string, Attack>>;
 
 export type AttackName = keyof typeof attacks;
@@ -270,6 +297,22 @@ function open(port: number): Promise<Socket> {
     // Being cut off is what an attacker may expect.
     socket.on('error', () => resolve(socket));
   });
+}
+
+/** Sends the text again and again on 60 sockets, for 3 s. A socket that is ended is replaced. */
+async function flood(port: number, text: string): Promise<void> {
+  const endMs = performance.now() + 3000;
+  const one = async (): Promise<void> => {
+    while (performance.now() < endMs) {
+      const socket = await open(port);
+      socket.resume();
+      const ended = new Promise((resolve) => socket.once('close', resolve));
+      while (performance.now() < endMs && !socket.destroyed)
+        if (!socket.write(text)) await Promise.race([ended, once(socket, 'drain'), setTimeout(100)]);
+      await setTimeout(20);
+    }
+  };
+  await Promise.all(Array.from({ length: 60 }, one));
 }
 
 /** The same request `count` times at once, each on a socket of its own. */

@@ -12,6 +12,7 @@ import {
 } from '../auth/identity.ts';
 import type { RequestFacts } from '../auth/request-facts.ts';
 import { admitsAnonymous } from '../config.ts';
+import { eventLoop } from '../fanout/schedule.ts';
 import { Admission } from '../sessions/admission.ts';
 import { HeldBytes } from '../sessions/charges.ts';
 import { StreamCursors } from '../sessions/stream-cursors.ts';
@@ -22,6 +23,7 @@ import { serveHttp } from '../transport/uws/http.ts';
 import { HttpConnections } from '../transport/uws/http-connections.ts';
 import type { App } from '../transport/uws/load.ts';
 import { Polls } from '../transport/uws/polls.ts';
+import { RequestTurn } from '../transport/uws/request-turn.ts';
 import { RequestsUnderWay } from '../transport/uws/requests-under-way.ts';
 import { UwsSink } from '../transport/uws/sink.ts';
 import { EventStreams } from '../transport/uws/sse.ts';
@@ -82,7 +84,11 @@ export function createServing(environment: Environment, served: Served): Serving
     hasProxies: () => config.trustedProxies.length > 0 || config.unixSocket !== '',
     isProxy: (peer) => served.access.isProxy(peer),
   });
-  const exchanges = { unread, monotonicMs, writeTimeoutMs: config.writeTimeoutSeconds * 1000, requestIds };
+  const exchanges = {
+    ...{ unread, monotonicMs, requestIds },
+    writeTimeoutMs: config.writeTimeoutSeconds * 1000,
+    turn: new RequestTurn(eventLoop),
+  };
   const { sessions } = served.sessionStage;
   const { httpConnections, newConnections, reload } = countConnections(environment, served.access, sessions);
   const sinks: UwsSink[] = [];

@@ -239,4 +239,12 @@ export const attacks: readonly Row[] = [
     attack: 'a request that is small, and large once its parts are multiplied',
     tests: [[here, 'is taken as far as all of them would fit into a body']],
   },
+  {
+    attack: 'a body in chunks of a byte, and requests that are sent ahead by the thousand',
+    tests: [
+      ['transport/uws/request-body.test.ts', 'ends its connection where there are more'],
+      [http, 'and the connection of more is ended'],
+      ['transport/uws/exchange.test.ts', 'is answered in the next turn'],
+    ],
+  },
 ];

@@ -57,6 +57,34 @@ export const requestLimits: readonly Limit[] = [
     tests: [[limits, 'the body of a poll']],
   },
   {
+    what: 'chunks of a body; more, where they have 128 bytes on average',
+    at: { value: '1000; 50 in a turn that requests have made long' },
+    of: 'request',
+    over: 'the connection is ended',
+    codes: ['invalid_request'],
+    countedBy: [rejected('invalid_request')],
+    tests: [
+      [
+        'transport/uws/request-body.test.ts',
+        'is taken while their number or their mean size is as it may be',
+      ],
+      ['transport/uws/request-body.test.ts', 'ends its connection where there are more'],
+      [http, 'and the connection of more is ended'],
+    ],
+  },
+  {
+    what: 'time that requests take of a turn of the event loop',
+    at: { value: '20 ms, of 200 requests and chunks at least' },
+    of: 'the gateway',
+    over: 'answers wait for the next turn; a connection that has sent a further request meanwhile is ended',
+    codes: [],
+    countedBy: ['event_loop_delay_seconds'],
+    tests: [
+      ['transport/uws/request-turn.test.ts', 'with %i pieces in %i ms is long'],
+      ['transport/uws/exchange.test.ts', 'is answered in the next turn'],
+    ],
+  },
+  {
     what: 'a filter that a stream or poll gives once for many topics: its characters, for each topic',
     at: { value: '262 144' },
     of: 'request',

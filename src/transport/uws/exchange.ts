@@ -5,6 +5,7 @@ import { SluiceError } from '../../errors.ts';
 import type { ByteCharges } from '../../sessions/charges.ts';
 import { type Departing, Departure } from '../../sessions/departure.ts';
 import type { RequestIds } from '../request-ids.ts';
+import type { RequestTurn } from './request-turn.ts';
 
 /** What all exchanges share. */
 export interface ExchangeOptions {
@@ -14,6 +15,7 @@ export interface ExchangeOptions {
   /** An answer that is read too slowly is given up after this long. */
   readonly writeTimeoutMs: number;
   readonly requestIds: RequestIds;
+  readonly turn: RequestTurn;
 }
 
 /** A client must read at least this much per second; the library demands the same of what clients send. */
@@ -26,6 +28,7 @@ const unreadRetryMs = 1000;
  * time.
  */
 const keepAlive = 'timeout=7';
+const nothing = (): void => undefined;
 
 /**
  * One request and its answer.
@@ -43,6 +46,8 @@ export class Exchange implements Departing {
   #held = 0;
   /** Nothing may be written any more: it was answered, or the client is gone. */
   #over = false;
+  /** The client has left. */
+  #isGone = false;
   #aborted: (() => void) | undefined;
   /** Absent until something waits for the application. */
   #departure: Departure | undefined;
@@ -53,6 +58,7 @@ export class Exchange implements Departing {
     this.requestId = requestId;
     response.onAborted(() => {
       this.#over = true;
+      this.#isGone = true;
       this.#release();
       this.#aborted?.();
       this.#departure?.over();
@@ -84,12 +90,26 @@ export class Exchange implements Departing {
     if (!this.#over) this.#response.close();
   }
 
-  /** `account`: is charged for what the client has not read yet. */
-  answer(answer: ApiResponse, account: string): void {
-    if (this.#over) return;
+  /**
+   * `account`: is charged for what the client has not read yet. `answered`: is called once the answer is written, or
+   * can't be any more.
+   */
+  answer(answer: ApiResponse, account: string, answered = nothing): void {
+    const { turn } = this.#options;
+    turn.count();
+    if (this.#over) {
+      answered();
+      return;
+    }
     this.#over = true;
     this.#account = account;
-    this.#write(this.#mayHold(answer) ? answer : tooMuchUnread());
+    if (turn.isLong) turn.later(() => this.#answerNow(answer, answered));
+    else this.#answerNow(answer, answered);
+  }
+
+  #answerNow(answer: ApiResponse, answered: () => void): void {
+    if (!this.#isGone) this.#write(this.#mayHold(answer) ? answer : tooMuchUnread());
+    answered();
   }
 
   #write({ status, headers, body, omitBody }: ApiResponse): void {

@@ -41,16 +41,16 @@ function handleHttp(response: HttpResponse, request: HttpRequest, options: HttpO
   const opened = api.open(head);
   const { bodyMaxBytes, account, verdict } = opened;
   const finish = (body: Uint8Array | SluiceError) =>
-    whenDone(opened.finish(body), (answer) => {
-      exchange.answer(answer, account);
-      requests.ended();
-    });
+    whenDone(opened.finish(body), (answer) => exchange.answer(answer, account, () => requests.ended()));
   if (bodyMaxBytes === 0) {
     exchange.onAborted(() => opened.left());
     void finish(noBody);
     return;
   }
-  const body = new RequestBody(response, { bodyMaxBytes, incoming, account, verdict }, finish);
+  const { turn } = options;
+  const tooSmall = () => metrics.connectionsRejectedTotal.inc({ reason: 'invalid_request' });
+  const bodyOptions = { bodyMaxBytes, incoming, account, verdict, turn, tooSmall };
+  const body = new RequestBody(response, bodyOptions, finish);
   exchange.onAborted(() => {
     opened.left();
     if (body.drop()) requests.ended();

@@ -12,12 +12,14 @@ import {
 } from '../../api/stream-request.ts';
 import { type Awaitable, whenDone } from '../../awaitable.ts';
 import { type ErrorCode, SluiceError } from '../../errors.ts';
+import type { Metrics } from '../../metrics.ts';
 import type { SubscribeResult } from '../../protocol/frames.ts';
 import type { Admission, Applicant } from '../../sessions/admission.ts';
 import type { ByteCharges } from '../../sessions/charges.ts';
 import type { Departing } from '../../sessions/departure.ts';
 import { type Peer, shownUserOf } from '../../sessions/peer.ts';
 import { RequestBody } from './request-body.ts';
+import type { RequestTurn } from './request-turn.ts';
 
 export interface StreamAdmissionOptions {
   readonly readApplicant: ReadApplicant;
@@ -25,6 +27,8 @@ export interface StreamAdmissionOptions {
   /** Bodies that have not come to their end yet. */
   readonly incoming: ByteCharges;
   readonly bodyMaxBytes: number;
+  readonly turn: RequestTurn;
+  readonly metrics: Pick<Metrics, 'connectionsRejectedTotal'>;
 }
 
 /** The allowed shapes of a route's requests. */
@@ -96,8 +100,10 @@ export class StreamAdmission {
       outcome.refuse(new SluiceError('unsupported_media_type', 'the Content-Type must be application/json'));
       return;
     }
-    const { bodyMaxBytes, incoming } = this.#options;
-    const options = { bodyMaxBytes, incoming, account: applicant.account, verdict: undefined };
+    const { bodyMaxBytes, incoming, turn, metrics } = this.#options;
+    const { account } = applicant;
+    const tooSmall = () => metrics.connectionsRejectedTotal.inc({ reason: 'invalid_request' });
+    const options = { bodyMaxBytes, incoming, account, verdict: undefined, turn, tooSmall };
     const body = new RequestBody(response, options, (bytes) => {
       const read = () =>
         bytes instanceof SluiceError ? bytes : readStreamBody(shapes.body, bytes, lastEventId);

@@ -4,6 +4,8 @@ import type { ApiResponse } from '../../../src/api/http.ts';
 import { HeldBytes } from '../../../src/sessions/charges.ts';
 import { RequestIds } from '../../../src/transport/request-ids.ts';
 import { Exchange } from '../../../src/transport/uws/exchange.ts';
+import { RequestTurn } from '../../../src/transport/uws/request-turn.ts';
+import { FakeTurns } from '../../fanout/fixtures.ts';
 
 /** As the library's: its socket takes `room` bytes, and once its client is gone every call throws. */
 class FakeResponse {
@@ -61,8 +63,11 @@ const requestIds = new RequestIds({ hasProxies: () => false, isProxy: () => fals
 function exchange() {
   const response = new FakeResponse();
   const unread = new HeldBytes({ perPayer: 1_000_000, total: 1_000_000 });
-  const options = { unread, monotonicMs: () => 0, writeTimeoutMs: 30_000, requestIds };
-  return { response, unread, exchange: new Exchange(response as unknown as HttpResponse, options, 'id') };
+  const turns = new FakeTurns();
+  const turn = new RequestTurn(turns);
+  const options = { unread, monotonicMs: () => 0, writeTimeoutMs: 30_000, requestIds, turn };
+  const made = new Exchange(response as unknown as HttpResponse, options, 'id');
+  return { response, unread, turns, turn, exchange: made };
 }
 
 const answer = (length: number): ApiResponse => ({ status: 200, headers: {}, body: 'x'.repeat(length) });
@@ -104,5 +109,32 @@ describe('an exchange', () => {
     open.answer(answer(10), 'a');
     open.close();
     expect([open.isOver, response.written, response.isClosed, unread.total]).toEqual([true, 10, false, 0]);
+  });
+});
+
+describe('an exchange in a turn that is long already', () => {
+  const long = () => {
+    const all = exchange();
+    for (let i = 0; i < 300; i++) all.turn.count();
+    all.turns.elapse(21);
+    return all;
+  };
+
+  it('is answered in the next turn', () => {
+    const { response, turns, exchange: late } = long();
+    let answered = 0;
+    late.answer(answer(10), 'a', () => answered++);
+    expect([late.isOver, response.written, answered]).toEqual([true, 0, 0]);
+    turns.turn();
+    expect([response.written, answered]).toEqual([10, 1]);
+  });
+
+  it('touches nothing where its client has left meanwhile, and is over', () => {
+    const { response, turns, unread, exchange: late } = long();
+    let answered = 0;
+    late.answer(answer(100_000), 'a', () => answered++);
+    response.abort();
+    turns.turn();
+    expect([response.written, unread.total, answered]).toEqual([0, 0, 1]);
   });
 });

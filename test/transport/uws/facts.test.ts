@@ -598,6 +598,25 @@ describe('uWebSockets.js, of HTTP requests on one connection,', () => {
     expect([raw.text, aborted]).toEqual(['', ['a']]);
   });
 
+  it.each<[string, Answer, number]>([
+    ['nothing is done', () => undefined, 5000],
+    ['it is answered', (response) => response.end('x'), 5000],
+    ['it is closed', (response) => response.close(), 10],
+  ])('brings each chunk of a body that was read, where %s', async (_, answer, calls) => {
+    let chunks = 0;
+    const { port } = await serveRequests((response, body) => {
+      response.onData(() => {
+        if (++chunks === 10) answer(response, body);
+      });
+    });
+    const socket = await RawSocket.open(port);
+    cleanups.push(() => socket.kill());
+    await socket.send(
+      `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${'1\r\nx\r\n'.repeat(5000)}`,
+    );
+    await expect.poll(() => chunks).toBe(calls);
+  });
+
   it('wants the first line in one piece, though headers may come in several: answers 505, or waits', async () => {
     const { raw, handled, port } = await serveRequests((response, body) => response.end(body));
     const other = await RawSocket.open(port);

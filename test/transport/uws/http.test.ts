@@ -221,6 +221,25 @@ describe('a body', () => {
     expect((await gateway.post('/api/publish', '{"topic":"a","data":1}')).status).toBe(200);
   });
 
+  it.each([
+    [990, 'HTTP/1.1 200'],
+    [1020, ''],
+  ])(
+    'of %i chunks of a byte has the answer %j, and the connection of more is ended',
+    async (count, answer) => {
+      await start();
+      const socket = await raw();
+      const body = '{"topic":"chunks","data":1}';
+      await socket.send(post('Transfer-Encoding: chunked'));
+      await socket.send(`${body.length.toString(16)}\r\n${body}\r\n${'1\r\n \r\n'.repeat(count)}0\r\n\r\n`);
+      await (answer === '' ? socket.end() : socket.answer());
+      expect(socket.text.slice(0, 12)).toBe(answer);
+      expect(await gateway.metric('sluice_connections_rejected_total')).toBe(answer === '' ? 1 : 0);
+      expect(await bodyBytes()).toBe(0);
+      expect((await gateway.post('/api/publish', body)).status).toBe(200);
+    },
+  );
+
   it('is refused above what all clients may have together', async () => {
     await start({ bodyMaxBytes: '1MiB', requestsMaxBytesPerClient: '1MiB', requestsMaxBytes: '1MiB' });
     const first = await raw('127.0.0.2');

@@ -1,15 +1,22 @@
 import type { HttpResponse } from 'uWebSockets.js';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { SluiceError } from '../../../src/errors.ts';
 import { HeldBytes } from '../../../src/sessions/charges.ts';
 import { RequestBody } from '../../../src/transport/uws/request-body.ts';
+import { RequestTurn } from '../../../src/transport/uws/request-turn.ts';
+import { FakeTurns } from '../../fanout/fixtures.ts';
 
 /** As the library's: what it brings is gone when its handler returns. */
 class FakeResponse {
+  isClosed = false;
   #take: (chunk: ArrayBuffer, isLast: boolean) => void = () => undefined;
 
   onData(take: (chunk: ArrayBuffer, isLast: boolean) => void): void {
     this.#take = take;
+  }
+
+  close(): void {
+    this.isClosed = true;
   }
 
   bring(text: string, isLast = true): void {
@@ -19,17 +26,66 @@ class FakeResponse {
   }
 }
 
+const shared = { bodyMaxBytes: 100_000, account: 'a', verdict: undefined };
+
 test('a body is its own, however large, while others come and go', () => {
   const incoming = new HeldBytes({ perPayer: 1_000_000, total: 1_000_000 });
   const texts = Array.from({ length: 300 }, (_, i) => `${i} `.repeat(i % 10 === 0 ? 1000 + i : i));
   const bodies: (Uint8Array | SluiceError)[] = [];
   for (const [i, text] of texts.entries()) {
     const response = new FakeResponse();
-    const options = { bodyMaxBytes: 100_000, incoming, account: 'a', verdict: undefined };
+    const options = {
+      ...shared,
+      incoming,
+      turn: new RequestTurn(new FakeTurns()),
+      tooSmall: () => undefined,
+    };
     new RequestBody(response as unknown as HttpResponse, options, (body) => void bodies.push(body));
     const cut = i % 3 === 0 ? text.length / 2 : 0;
     if (cut > 0) response.bring(text.slice(0, cut), false);
     response.bring(text.slice(cut));
   }
   expect(bodies.map((body) => Buffer.from(body as Uint8Array).toString())).toEqual(texts);
+});
+
+describe('a body in many chunks', () => {
+  function receiving(chunk: string, count: number, turnMs: number) {
+    const turns = new FakeTurns();
+    const turn = new RequestTurn(turns);
+    for (let i = 0; i < 200; i++) turn.count();
+    turns.elapse(turnMs);
+    const response = new FakeResponse();
+    const seen = { bytes: 0, tooSmall: 0 };
+    const options = {
+      ...shared,
+      bodyMaxBytes: 1_000_000,
+      incoming: new HeldBytes({ perPayer: 1_000_000, total: 1_000_000 }),
+      turn,
+      tooSmall: () => seen.tooSmall++,
+    };
+    new RequestBody(response as unknown as HttpResponse, options, (body) => {
+      seen.bytes = (body as Uint8Array).length;
+    });
+    for (let i = 1; i <= count && !response.isClosed; i++) response.bring(chunk, i === count);
+    return { ...seen, isClosed: response.isClosed };
+  }
+
+  test.each([
+    ['x', 1000, 20],
+    ['x', 1007, 20],
+    ['x', 50, 21],
+    ['x'.repeat(128), 5000, 20],
+    ['x'.repeat(128), 5000, 21],
+  ])('is taken while their number or their mean size is as it may be: %.8s… %i times, %i ms', (...chunks) => {
+    const [chunk, count] = chunks;
+    expect(receiving(...chunks)).toEqual({ bytes: chunk.length * count, tooSmall: 0, isClosed: false });
+  });
+
+  test.each([
+    ['x', 1009, 20],
+    ['x', 51, 21],
+    ['x'.repeat(100), 5000, 20],
+  ])('ends its connection where there are more: %.8s… %i times, %i ms', (...chunks) => {
+    expect(receiving(...chunks)).toEqual({ bytes: 0, tooSmall: 1, isClosed: true });
+  });
 });

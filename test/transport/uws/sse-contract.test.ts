@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { anonymousIdentity } from '../../../src/auth/identity.ts';
 import type { CloseCode } from '../../../src/errors.ts';
+import { eventLoop } from '../../../src/fanout/schedule.ts';
 import { codecs } from '../../../src/protocol/codecs.ts';
 import type { Admission } from '../../../src/sessions/admission.ts';
 import { HeldBytes } from '../../../src/sessions/charges.ts';
@@ -9,6 +10,7 @@ import { StreamCursors } from '../../../src/sessions/stream-cursors.ts';
 import { RequestIds } from '../../../src/transport/request-ids.ts';
 import { listen } from '../../../src/transport/uws/listen.ts';
 import { loadUws } from '../../../src/transport/uws/load.ts';
+import { RequestTurn } from '../../../src/transport/uws/request-turn.ts';
 import { EventStreams } from '../../../src/transport/uws/sse.ts';
 import { peerOf } from '../../sessions/fixtures.ts';
 import { SseClient } from '../../support/sse-client.ts';
@@ -45,6 +47,7 @@ async function open(gateway: Gateway, backpressureMaxBytes: number): Promise<Tra
     heartbeatMs: 1e9,
     writeTimeoutMs: 1e9,
     requestIds: new RequestIds({ hasProxies: () => false, isProxy: () => false }),
+    turn: new RequestTurn(eventLoop),
     reconnectSpreadMs: 1000,
     monotonicMs: () => 0,
     metrics: counts.metrics,

@@ -2,6 +2,7 @@ import type { TemplatedApp } from 'uWebSockets.js';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { anonymousIdentity } from '../../../src/auth/identity.ts';
+import { eventLoop } from '../../../src/fanout/schedule.ts';
 import type { Admission } from '../../../src/sessions/admission.ts';
 import { HeldBytes } from '../../../src/sessions/charges.ts';
 import { StreamCursors } from '../../../src/sessions/stream-cursors.ts';
@@ -9,6 +10,7 @@ import { RequestIds } from '../../../src/transport/request-ids.ts';
 import { listen } from '../../../src/transport/uws/listen.ts';
 import { loadUws } from '../../../src/transport/uws/load.ts';
 import { Polls } from '../../../src/transport/uws/polls.ts';
+import { RequestTurn } from '../../../src/transport/uws/request-turn.ts';
 import { EventStreams } from '../../../src/transport/uws/sse.ts';
 import { makeGateway, peerOf } from '../../sessions/fixtures.ts';
 import { SseClient } from '../../support/sse-client.ts';
@@ -46,6 +48,7 @@ async function start() {
     monotonicMs: () => clock.nowMs,
     metrics: counts.metrics,
     requestIds: new RequestIds({ hasProxies: () => false, isProxy: () => false }),
+    turn: new RequestTurn(eventLoop),
   };
   const streams = new EventStreams({ ...common, heartbeatMs, writeTimeoutMs, reconnectSpreadMs: 1000 });
   const polls = new Polls({ ...common, writeTimeoutMs, answerMaxBytes: 4 * backpressureMaxBytes });
