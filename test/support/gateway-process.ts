@@ -70,6 +70,9 @@ export class GatewayProcess {
   }
 }
 
+/** Each is given once: it may be bound a while later. */
+const givenPorts = new Set<number>();
+
 /**
  * A port to start on twice. Not one that the system hands out by itself: those may be taken by any outgoing
  * connection meanwhile, and Linux keeps one that was bound as 0 busy while connections of the killed process linger.
@@ -82,7 +85,9 @@ export async function lastingPort(): Promise<number> {
       probe.once('error', () => resolve(false));
       probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
     });
-    if (free) return port;
+    if (!free || givenPorts.has(port)) continue;
+    givenPorts.add(port);
+    return port;
   }
 }
 

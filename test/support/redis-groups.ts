@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { setTimeout } from 'node:timers/promises';
-import { type RedisProcess, startRedis, startSentinel } from './redis-server.ts';
+import { lastingPort } from './gateway-process.ts';
+import { type RedisProcess, type RedisTls, startRedisBy, startSentinel } from './redis-server.ts';
 
 /** Servers of Redis that belong together. */
 export interface RedisGroup {
@@ -14,48 +15,76 @@ export interface RedisCluster extends RedisGroup {
   migrate(hashTag: string): Promise<void>;
 }
 
-/** Three masters that share the slots. */
-export async function startRedisCluster(): Promise<RedisCluster> {
+/**
+ * Three masters that share the slots; the last `replicas` of them have one replica each. `urls` are the masters'.
+ */
+export async function startRedisCluster({
+  tls,
+  replicas = 0,
+}: {
+  readonly tls?: RedisTls;
+  readonly replicas?: number;
+} = {}): Promise<RedisCluster> {
   const options = [
-    '--cluster-enabled',
-    'yes',
-    '--cluster-config-file',
-    'nodes.conf',
-    '--cluster-node-timeout',
-    '2000',
+    ...['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--repl-diskless-sync-delay', '0'],
+    ...(tls === undefined ? [] : ['--tls-cluster', 'yes']),
   ];
-  const servers = await Promise.all([1, 2, 3].map(() => startRedis(...options)));
-  const places = servers.map(({ port }) => `127.0.0.1:${port}`);
-  cli('--cluster', 'create', ...places, '--cluster-yes');
-  for (const { port } of servers)
-    while (!ask(port, 'CLUSTER', 'INFO').includes('cluster_state:ok')) await setTimeout(50);
+  // By default the bus is at 10000 more than the port, where the system has connections of its own.
+  const start = async () => {
+    const bus = String(await lastingPort());
+    return { bus, server: await startRedisBy(tls, ...options, '--cluster-port', bus) };
+  };
+  const started = await Promise.all(Array.from({ length: masters + replicas }, start));
+  const servers = started.map(({ server }) => server);
+  const askIt = (node: number, ...command: string[]) =>
+    ask((servers[node] as RedisProcess).port, command, tls);
+  const bounds = [0, 5461, 10_923, 16_384] as const;
+  for (let i = 0; i < masters; i++)
+    askIt(i, 'CLUSTER', 'ADDSLOTSRANGE', String(bounds[i]), String((bounds[i + 1] as number) - 1));
+  for (const { bus, server } of started.slice(1))
+    askIt(0, 'CLUSTER', 'MEET', '127.0.0.1', String(server.port), bus);
+  for (let i = 0; i < servers.length; i++) {
+    const isIn = () => {
+      const info = askIt(i, 'CLUSTER', 'INFO');
+      return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${servers.length}`);
+    };
+    while (!isIn()) await setTimeout(20);
+  }
+  for (let i = masters; i < servers.length; i++) {
+    askIt(i, 'CLUSTER', 'REPLICATE', askIt(i - replicas, 'CLUSTER', 'MYID').trim());
+    while (!askIt(i, 'INFO', 'replication').includes('master_link_status:up')) await setTimeout(20);
+  }
   return {
-    urls: servers.map(({ url }) => url),
+    urls: servers.slice(0, masters).map(({ port }) => urlOf(port, tls)),
     servers,
     migrate: (hashTag) => migrate(servers, hashTag),
     remove: async () => void (await Promise.all(servers.map((server) => server.remove()))),
   };
 }
 
-async function migrate(servers: readonly RedisProcess[], hashTag: string): Promise<void> {
+const masters = 3;
+
+async function migrate(all: readonly RedisProcess[], hashTag: string): Promise<void> {
+  const servers = all.slice(0, masters);
+  const askIt = ({ port }: RedisProcess, ...command: string[]) => ask(port, command);
   const [first] = servers as [RedisProcess];
-  const slot = ask(first.port, 'CLUSTER', 'KEYSLOT', `{${hashTag}}`).trim();
-  const ids = servers.map(({ port }) => ask(port, 'CLUSTER', 'MYID').trim());
-  const owner = servers.findIndex(({ port }) => Number(ask(port, 'CLUSTER', 'COUNTKEYSINSLOT', slot)) > 0);
+  const slot = askIt(first, 'CLUSTER', 'KEYSLOT', `{${hashTag}}`).trim();
+  const ids = servers.map((server) => askIt(server, 'CLUSTER', 'MYID').trim());
+  const owner = servers.findIndex((server) => Number(askIt(server, 'CLUSTER', 'COUNTKEYSINSLOT', slot)) > 0);
   const target = (owner + 1) % servers.length;
   const [from, to] = [servers[owner] as RedisProcess, servers[target] as RedisProcess];
-  ask(to.port, 'CLUSTER', 'SETSLOT', slot, 'IMPORTING', ids[owner] as string);
-  ask(from.port, 'CLUSTER', 'SETSLOT', slot, 'MIGRATING', ids[target] as string);
+  askIt(to, 'CLUSTER', 'SETSLOT', slot, 'IMPORTING', ids[owner] as string);
+  askIt(from, 'CLUSTER', 'SETSLOT', slot, 'MIGRATING', ids[target] as string);
   for (;;) {
-    const keys = ask(from.port, 'CLUSTER', 'GETKEYSINSLOT', slot, '10')
+    const keys = askIt(from, 'CLUSTER', 'GETKEYSINSLOT', slot, '10')
       .split('\n')
       .filter((key) => key !== '');
     if (keys.length === 0) break;
-    ask(from.port, 'MIGRATE', '127.0.0.1', String(to.port), '', '0', '5000', 'KEYS', ...keys);
+    askIt(from, 'MIGRATE', '127.0.0.1', String(to.port), '', '0', '5000', 'KEYS', ...keys);
     await setTimeout(1);
   }
-  for (const { port } of [to, from, ...servers])
-    ask(port, 'CLUSTER', 'SETSLOT', slot, 'NODE', ids[target] as string);
+  for (const server of [to, from, ...servers])
+    askIt(server, 'CLUSTER', 'SETSLOT', slot, 'NODE', ids[target] as string);
 }
 
 export interface RedisWithSentinel extends RedisGroup {
@@ -65,21 +94,21 @@ export interface RedisWithSentinel extends RedisGroup {
 }
 
 /** A master, its replica, and a Sentinel: `urls` are the Sentinel’s, which calls the master `main`. */
-export async function startRedisWithSentinel(...options: string[]): Promise<RedisWithSentinel> {
-  const all = ['--repl-diskless-sync-delay', '0', ...options];
-  const master = await startRedis(...all);
-  const replica = await startRedis('--replicaof', '127.0.0.1', String(master.port), ...all);
-  while (!ask(replica.port, 'INFO', 'replication').includes('master_link_status:up')) await setTimeout(20);
-  const sentinel = await startSentinel(master.port);
-  while (!ask(sentinel.port, 'SENTINEL', 'REPLICAS', 'main').includes(String(replica.port)))
+export async function startRedisWithSentinel(tls?: RedisTls): Promise<RedisWithSentinel> {
+  const options = ['--repl-diskless-sync-delay', '0'];
+  const master = await startRedisBy(tls, ...options);
+  const replica = await startRedisBy(tls, '--replicaof', '127.0.0.1', String(master.port), ...options);
+  const askIt = ({ port }: RedisProcess, ...command: string[]) => ask(port, command, tls);
+  while (!askIt(replica, 'INFO', 'replication').includes('master_link_status:up')) await setTimeout(20);
+  const sentinel = await startSentinel(master.port, tls);
+  while (!askIt(sentinel, 'SENTINEL', 'REPLICAS', 'main').includes(String(replica.port)))
     await setTimeout(50);
   const servers = [master, replica, sentinel];
   return {
-    ...{ urls: [sentinel.url], servers, master },
+    ...{ urls: [urlOf(sentinel.port, tls)], servers, master },
     failOver: async () => {
       await master.kill();
-      const masterPort = () =>
-        ask(sentinel.port, 'SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'main').split('\n')[1];
+      const masterPort = () => askIt(sentinel, 'SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'main').split('\n')[1];
       while (masterPort() !== String(replica.port)) await setTimeout(20);
       await master.start('--replicaof', '127.0.0.1', String(replica.port));
     },
@@ -89,10 +118,13 @@ export async function startRedisWithSentinel(...options: string[]): Promise<Redi
   };
 }
 
-function ask(port: number, ...command: string[]): string {
-  return cli('-p', String(port), ...command);
+function urlOf(port: number, tls: RedisTls | undefined): string {
+  return `${tls === undefined ? 'redis' : 'rediss'}://127.0.0.1:${port}`;
 }
 
-function cli(...args: string[]): string {
+function ask(port: number, command: readonly string[], tls?: RedisTls): string {
+  const secured =
+    tls === undefined ? [] : ['--tls', '--cacert', tls.cert, '--cert', tls.cert, '--key', tls.key];
+  const args = ['-p', String(port), ...secured, ...command];
   return execFileSync('redis-cli', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 }

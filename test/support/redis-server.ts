@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { lastingPort } from './gateway-process.ts';
 
 /** A server of Redis of this test alone, on a free port of this machine, in a folder of its own. */
 export interface RedisProcess {
@@ -19,26 +19,25 @@ export interface RedisProcess {
   remove(): Promise<void>;
 }
 
+/** Paths of a certificate and its key: servers that have them speak TLS only, to clients that show one by the same. */
+export interface RedisTls {
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** Resolves once it takes connections. By default it keeps nothing on disk. */
 export async function startRedis(...options: string[]): Promise<RedisProcess> {
-  const { folder, port, args } = await place();
+  return startRedisBy(undefined, ...options);
+}
+
+export async function startRedisBy(tls: RedisTls | undefined, ...options: string[]): Promise<RedisProcess> {
+  const { folder, port, args } = await place(tls);
   return run(folder, port, [...args, '--save', '', ...options], 'Ready to accept connections');
 }
 
-/** One that speaks TLS only, to clients that show a certificate which the same authority has signed. */
-export async function startTlsRedis(
-  { cert, key }: { readonly cert: string; readonly key: string },
-  ...options: string[]
-): Promise<RedisProcess> {
-  const { folder, port, args } = await place();
-  const tls = ['--tls-port', String(port), '--port', '0', '--tls-cert-file', cert, '--tls-key-file', key];
-  const all = [...args, '--save', '', ...tls, '--tls-ca-cert-file', cert, ...options];
-  return run(folder, port, all, 'Ready to accept connections');
-}
-
 /** One that watches the master at this port, calls it `main`, and replaces it once it is gone for 1.5 seconds. */
-export async function startSentinel(masterPort: number): Promise<RedisProcess> {
-  const { folder, port, args } = await place();
+export async function startSentinel(masterPort: number, tls?: RedisTls): Promise<RedisProcess> {
+  const { folder, port, args } = await place(tls);
   const file = join(folder, 'sentinel.conf');
   const lines = [
     `sentinel monitor main 127.0.0.1 ${masterPort} 1`,
@@ -49,10 +48,16 @@ export async function startSentinel(masterPort: number): Promise<RedisProcess> {
   return run(folder, port, [file, '--sentinel', ...args], '+monitor master main');
 }
 
-async function place(): Promise<{ folder: string; port: number; args: string[] }> {
+async function place(tls: RedisTls | undefined): Promise<{ folder: string; port: number; args: string[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-'));
-  const port = await freePort();
-  return { folder, port, args: ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder] };
+  const port = await lastingPort();
+  return { folder, port, args: [...portArgs(port, tls), '--bind', '127.0.0.1', '--dir', folder] };
+}
+
+function portArgs(port: number, tls: RedisTls | undefined): string[] {
+  if (tls === undefined) return ['--port', String(port)];
+  const files = ['--tls-cert-file', tls.cert, '--tls-key-file', tls.key, '--tls-ca-cert-file', tls.cert];
+  return ['--port', '0', '--tls-port', String(port), '--tls-replication', 'yes', ...files];
 }
 
 async function run(
@@ -99,14 +104,4 @@ async function launch(args: readonly string[], ready: string): Promise<ChildProc
   child.removeAllListeners('exit');
   child.stdout?.resume();
   return child;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }

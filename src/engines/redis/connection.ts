@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { type RedisOptions as ClientOptions, Cluster, Redis } from 'ioredis';
 import type { RedisServer, TlsFiles } from './options.ts';
 
@@ -12,6 +13,11 @@ export type Argument = string | number | Buffer;
 export interface RedisConnection {
   /** Replies have their texts as bytes. Rejects with an error of Redis or of the connection, see `isRefusal`. */
   call(command: string, ...args: Argument[]): Promise<unknown>;
+  /**
+   * Writes something, and waits up to `timeoutMs` for replicas: of the server that has what was written, over the
+   * connection that all writes go by. Resolves with how many have all that is there by then.
+   */
+  replicate(write: readonly [string, ...Argument[]], min: number, timeoutMs: number): Promise<number>;
   close(): void;
 }
 
@@ -31,28 +37,46 @@ export async function connect(
   role: 'commands' | 'tail',
   ended: () => void,
 ): Promise<RedisConnection> {
-  const client = clientOf({ ...server, tls: readFiles(server.tlsFiles) }, role);
+  const identity = new Identity(server.urls);
+  const client = clientOf({ ...server, tls: readFiles(server.tlsFiles) }, role, identity);
   return new Promise((resolve, reject) => {
     let cause: Error = new Error('the connection ended');
     client.on('error', (error: Error) => {
       cause = error;
     });
     client.on('end', () => {
-      reject(cause);
+      reject(identity.problem ?? cause);
       ended();
     });
     client.connect().then(
       () =>
         resolve({
           call: (command, ...args) => client.callBuffer(command, ...args),
+          replicate: (write, min, timeoutMs) => replicate(client, write, min, timeoutMs),
           close: () => client.disconnect(),
         }),
       (error: Error) => {
         client.disconnect();
-        reject(cause.message === 'the connection ended' ? error : cause);
+        reject(identity.problem ?? (cause.message === 'the connection ended' ? error : cause));
       },
     );
   });
+}
+
+/** Alone, `WAIT` would go to any master of a cluster: it has no key. A pipeline goes to the server of its keys. */
+async function replicate(
+  client: Redis | Cluster,
+  write: readonly [string, ...Argument[]],
+  min: number,
+  timeoutMs: number,
+): Promise<number> {
+  const replies = await client
+    .pipeline()
+    .call(...write)
+    .call('WAIT', min, timeoutMs)
+    .exec();
+  for (const [error] of replies ?? []) if (error !== null) throw error;
+  return Number(replies?.[1]?.[1]);
 }
 
 /** Where it is, without credentials. */
@@ -67,6 +91,8 @@ interface Tls {
   readonly ca?: Buffer;
   readonly cert?: Buffer;
   readonly key?: Buffer;
+  readonly servername?: string;
+  readonly checkServerIdentity?: typeof checkServerIdentity;
 }
 
 type ReachedServer = RedisServer & { readonly tls: Tls };
@@ -81,12 +107,13 @@ function readFiles({ ca, cert, key }: TlsFiles = {}): Tls {
 
 const never = () => null;
 
-function clientOf(server: ReachedServer, role: 'commands' | 'tail'): Redis | Cluster {
+function clientOf(server: ReachedServer, role: 'commands' | 'tail', identity: Identity): Redis | Cluster {
   const common = commonOptions(server, role);
   const [url = ''] = server.urls;
-  if (server.kind === 'single') return new Redis({ ...common, ...addressOf(url, server.tls) });
+  if (server.kind === 'single') return new Redis({ ...common, ...named(addressOf(url, server.tls)) });
+  // Others of the group have names of their own.
+  const { tls, username, password } = addressOf(url, { ...server.tls, checkServerIdentity: identity.check });
   if (server.kind === 'sentinel') {
-    const { tls, username, password } = addressOf(url, server.tls);
     return new Redis({
       ...common,
       name: server.sentinelName,
@@ -99,7 +126,6 @@ function clientOf(server: ReachedServer, role: 'commands' | 'tail'): Redis | Clu
       failoverDetector: true,
     });
   }
-  const { tls, username, password } = addressOf(url, server.tls);
   const credentials = {
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
@@ -145,7 +171,7 @@ interface Address {
   readonly db?: number;
   readonly username?: string;
   readonly password?: string;
-  readonly tls?: Tls & { readonly servername?: string };
+  readonly tls?: Tls;
 }
 
 function addressOf(text: string, tls: Tls = {}): Address {
@@ -158,7 +184,34 @@ function addressOf(text: string, tls: Tls = {}): Address {
     ...(db > 0 && { db }),
     ...(username !== '' && { username: decodeURIComponent(username) }),
     ...(password !== '' && { password: decodeURIComponent(password) }),
-    // SNI takes names only, not addresses.
-    ...(protocol === 'rediss:' && { tls: { ...tls, ...(isIP(host) === 0 && { servername: host }) } }),
+    ...(protocol === 'rediss:' && { tls }),
+  };
+}
+
+/** SNI takes names only, not addresses. */
+function named(address: Address): Address {
+  const { host, tls } = address;
+  return tls === undefined || isIP(host) !== 0 ? address : { ...address, tls: { ...tls, servername: host } };
+}
+
+/**
+ * Other servers of a group are found by what the first one says, often by addresses. The certificate of each is to be
+ * for that, or for a host of the configuration.
+ */
+class Identity {
+  readonly #hosts: readonly string[];
+  /** The library says of groups only that they can't be reached. */
+  problem: Error | undefined;
+
+  constructor(urls: readonly string[]) {
+    this.#hosts = urls.map((url) => addressOf(url).host);
+  }
+
+  readonly check = (host: string, certificate: PeerCertificate): Error | undefined => {
+    const problem = checkServerIdentity(host, certificate);
+    if (problem === undefined || this.#hosts.some((each) => !checkServerIdentity(each, certificate)))
+      return undefined;
+    this.problem = problem;
+    return problem;
   };
 }

@@ -161,9 +161,9 @@ export class Server {
     return String(await this.#run(scripts.commit, keys, args));
   }
 
-  /** How many replicas have everything that was written over this connection. */
-  async replicas(min: number, timeoutMs: number): Promise<number> {
-    return Number(await this.#connection.call('WAIT', min, timeoutMs));
+  /** How many replicas have everything that this node has written. */
+  replicas(node: string, min: number, timeoutMs: number): Promise<number> {
+    return this.#connection.replicate(['PEXPIRE', this.#keys.answers(node), answersKeptMs], min, timeoutMs);
   }
 
   async load(topic: string, retention: RedisRetention, nowMs: number): Promise<StoredTopic | undefined> {
@@ -268,5 +268,7 @@ function acknowledgementOf([field, value]: readonly [string, string]): Acknowled
   return { topic, user, position: { epoch, offset: Number(offset) } };
 }
 
+/** As the script does. */
+const answersKeptMs = 3_600_000;
 export const answerSlots = 16;
 export const windowMs = messageIdWindowMs;

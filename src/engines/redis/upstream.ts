@@ -146,7 +146,9 @@ export class RedisUpstream implements Upstream, LinkListener {
   ): Promise<void> {
     const { minReplicas, server } = this.#options;
     if (minReplicas === 0) return;
-    const have = await link.commands.replicas(minReplicas, Math.ceil(server.timeoutMs / 2)).catch(() => 0);
+    const have = await link.commands
+      .replicas(this.#node, minReplicas, Math.ceil(server.timeoutMs / 2))
+      .catch(() => 0);
     if (have >= minReplicas) return;
     this.#sent.keep(requests, answer);
     throw new Error(`${have} of ${minReplicas} replicas have it`);

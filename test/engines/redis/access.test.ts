@@ -5,7 +5,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RedisServer } from '../../../src/engines/redis/options.ts';
 import { makeCertificate } from '../../support/certificate.ts';
-import { type RedisProcess, startTlsRedis } from '../../support/redis-server.ts';
+import { type RedisProcess, startRedisBy } from '../../support/redis-server.ts';
 import { openNode, single, until } from './fixtures.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-tls-'));
@@ -24,7 +24,7 @@ beforeAll(async () => {
     ['poor', 'on', '>SECRET', '~{test}:*', '+@read', '+info', '+client|setname'],
     ['admin', 'on', '>SECRET', '+@all', '~*'],
   ];
-  redis = await startTlsRedis(files, ...users.flatMap((user) => ['--user', ...user]));
+  redis = await startRedisBy(files, ...users.flatMap((user) => ['--user', ...user]));
   const tls = { ca: readFileSync(cert), cert: readFileSync(cert), key: readFileSync(key) };
   admin = new Redis({ port: redis.port, username: 'admin', password: 'SECRET', tls });
 });

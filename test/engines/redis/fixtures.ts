@@ -1,13 +1,17 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import type { Formats } from '../../../src/engines/redis/formats.ts';
+import { connect } from '../../../src/engines/redis/connection.ts';
+import { type Formats, formats } from '../../../src/engines/redis/formats.ts';
+import { Keys } from '../../../src/engines/redis/keys.ts';
 import type { RedisServer } from '../../../src/engines/redis/options.ts';
+import { Server } from '../../../src/engines/redis/server.ts';
 import { RedisUpstream } from '../../../src/engines/redis/upstream.ts';
 import { ReplicaEngine } from '../../../src/engines/replica/engine.ts';
 import type { PublishFields } from '../../../src/protocol/frames.ts';
 import type { AppendOutcome, AppendRequest, EngineFeed, StoredTopic } from '../../../src/topics/engine.ts';
 import type { StoredPublication } from '../../../src/topics/publication.ts';
 import { request, ring } from '../contract/harness.ts';
+import { nodeTimeoutMs } from './counts-suite.ts';
 
 /** One that is reached directly. */
 export function single(url: string, timeoutMs = 2000): RedisServer {
@@ -89,11 +93,11 @@ export async function openNode({
   server,
   prefix = 'test',
   minReplicas = 0,
-  formats,
+  formats: known,
 }: NodeOptions): Promise<Node> {
   const retention = (topic: string) =>
     ({ ...ring, maxPublications: 1000, mode: topic.startsWith('state') ? 'state' : 'stream' }) as const;
-  const upstream = new RedisUpstream({ server, prefix, minReplicas, retention, formats });
+  const upstream = new RedisUpstream({ server, prefix, minReplicas, retention, formats: known });
   const engine = new ReplicaEngine({ upstream });
   const feed = new StrictFeed();
   feed.engine = engine;
@@ -131,6 +135,12 @@ export async function until(condition: () => boolean, ...nodes: readonly Node[])
         if (condition()) resolve();
       };
   });
+}
+
+/** What the scripts do there, without a node. */
+export async function serverAt(server: RedisServer): Promise<Server> {
+  const connection = await connect(server, 'commands', () => undefined);
+  return new Server(connection, new Keys('test'), nodeTimeoutMs, formats);
 }
 
 export function commandsTo(url: string): Redis {
