@@ -1,8 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { lastingPort } from '../../test/support/gateway-process.ts';
 import { root } from './build.ts';
 import { endNode, serverCore, startNode } from './core.ts';
 import { Scrape } from './scrape.ts';
@@ -40,7 +39,7 @@ export async function startGateway(
   port?: number,
   core: number | 'all' = serverCore,
 ): Promise<Gateway> {
-  const chosen = port ?? (await freePort());
+  const chosen = port ?? (await lastingPort());
   const args = [join(root, 'dist', 'cli.js'), 'serve', `--port=${chosen}`, ...roomyFlags, ...flags];
   const child = startNode(core === 'all' ? undefined : core, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   await listening(child);
@@ -52,19 +51,6 @@ export async function startGateway(
     kill: () => endNode(child, 'SIGKILL'),
     end: () => endNode(child, 'SIGTERM'),
   };
-}
-
-/**
- * By asking for it: the library gives a port that it was free to choose (0) away without SO_REUSEADDR, and then the
- * port can't be used again, after a crash for one, until the last of its connections is out of TIME_WAIT.
- */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 const keptLines = 50;

@@ -65,8 +65,10 @@ export async function openListeners(
     const found = foundCertificate(config);
     const files = found?.files;
     // The certificate is replaced by listening once more on the same port: the port is shared with ourselves.
-    const port = files === undefined ? ports.port : await freePortUnless(isShared, host, ports.port);
-    const main = await opened.listen('public', files, host, port, isShared || files !== undefined);
+    const isListenedOnAnew = files !== undefined;
+    // Workers were given a port that was free.
+    if (isListenedOnAnew && !isShared && ports.port !== 0) await freePort(host, ports.port);
+    const main = await opened.listen('public', files, host, ports.port, isShared || isListenedOnAnew);
     const compat = await opened.listenIf('apart', host, ports.compatPort, isShared);
     const admin = await opened.listenIf('admin', adminHost, ports.adminPort, isShared);
     const proxyPort = isShared
@@ -104,11 +106,6 @@ function foundCertificate({ tlsCertFile, tlsKeyFile }: Config) {
   // Takes the stamp first, so that files that are replaced meanwhile are looked at again.
   const stamp = stampOf(files);
   return { files, stamp, checked: checkCertificate(files) };
-}
-
-/** Workers were given a port that was free. */
-async function freePortUnless(isShared: boolean, host: string, port: number): Promise<number> {
-  return isShared ? port : freePort(host, port);
 }
 
 type Around = Pick<Environment, 'config' | 'log' | 'metrics' | 'monotonicMs'>;

@@ -7,7 +7,6 @@ import { MetricsTogether } from '../metrics/together.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
 import { ConnectionCaps } from '../sessions/connection-caps.ts';
 import type { Topic } from '../topics/topic.ts';
-import { freePort } from '../transport/uws/listen.ts';
 import type { ParentCalls, StartFault, WorkerCalls, WorkerStart } from '../workers/calls.ts';
 import { EngineHub } from '../workers/engine-hub.ts';
 import { Link } from '../workers/link.ts';
@@ -22,6 +21,7 @@ import { BusLine } from './bus-line.ts';
 import { newCanaryKey } from './canary.ts';
 import { loggedFeed } from './engine-log.ts';
 import { Entrances } from './entrances.ts';
+import { ReservedPorts } from './reserved-ports.ts';
 import { createSharedCaps } from './shared-caps.ts';
 import { createStorage } from './storage.ts';
 
@@ -69,6 +69,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
   const { engine, broker } = storage;
   const line = engine.bus && new BusLine(engine.bus, log);
   const links = new Map<string, WorkerLink>();
+  const reserved = new ReservedPorts();
   const hub = new EngineHub({
     engine,
     broker,
@@ -120,10 +121,9 @@ export async function startParent(config: Config, options: ParentOptions): Promi
       (feed) => loggedFeed(hub.feedOf(feed), log),
     );
     const { host } = config;
-    const port = await freePort(host, config.port);
-    const compatPort = config.compatPort === undefined ? undefined : await freePort(host, config.compatPort);
-    const adminPort =
-      config.adminPort === undefined ? undefined : await freePort(config.adminHost || host, config.adminPort);
+    const port = await reserved.add(host, config.port);
+    const compatPort = await reserved.addIf(host, config.compatPort);
+    const adminPort = await reserved.addIf(config.adminHost || host, config.adminPort);
     const proxyPort = await entrances.open();
     metrics.onScrape(() => {
       metrics.workers.set(links.size);
@@ -138,6 +138,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
       wait,
     });
     await supervisor.start(signal);
+    reserved.release();
     told?.occupancy?.sweep();
     told?.events.start();
     log.info({ workers: config.workers, pid: process.pid }, 'several processes serve this port');
@@ -169,6 +170,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
       },
     };
   } catch (error) {
+    reserved.release();
     entrances.stop();
     await broker.close();
     throw error;

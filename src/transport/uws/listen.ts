@@ -38,7 +38,13 @@ interface Listener {
   listen(host: string, port: number, options: number, then: (socket: us_listen_socket | false) => void): void;
 }
 
-/** Begins to listen. `isShared`: other processes may listen on the same port. Rejects with a `ListenError`. */
+/** Ports that the system chooses are tried so often: another process may take one before. */
+const chosenMax = 10;
+
+/**
+ * Begins to listen. `isShared`: other processes may listen on the same port; 0 is then any that nobody listens on.
+ * Rejects with a `ListenError`.
+ */
 export async function listen(
   uws: Uws,
   app: TemplatedApp,
@@ -46,20 +52,37 @@ export async function listen(
   port: number,
   isShared = false,
 ): Promise<Listening> {
-  const socket = await new Promise<us_listen_socket | false>((resolve) => {
-    (app as unknown as Listener).listen(host, port, isShared ? 0 : exclusivePort, resolve);
-  });
-  if (socket === false) throw await reasonNotToListen(host, port);
-  return {
-    port: uws.us_socket_local_port(socket as never),
-    stop: () => uws.us_listen_socket_close(socket),
-  };
+  for (let chosen = 1; ; chosen++) {
+    // The library would share no port of the system's choice.
+    const isChosen = isShared && port === 0;
+    const tried = isChosen ? await freePort(host, 0) : port;
+    const socket = await new Promise<us_listen_socket | false>((resolve) => {
+      (app as unknown as Listener).listen(host, tried, isShared ? 0 : exclusivePort, resolve);
+    });
+    if (socket !== false)
+      return {
+        port: uws.us_socket_local_port(socket as never),
+        stop: () => uws.us_listen_socket_close(socket),
+      };
+    const reason = await reasonNotToListen(host, tried);
+    if (!isChosen || reason.code !== 'EADDRINUSE' || chosen === chosenMax) throw reason;
+  }
 }
 
 /**
- * A port that is free now: `port`, or any for 0. For processes that will listen on it together; none of them would
- * notice that it is taken. Rejects with a `ListenError`.
+ * The port for processes that will listen on it together; none of them would notice that it is taken. `port`, if it is
+ * free now. For 0 any, held until `stop`, so that no other process takes it before they listen. Rejects with a
+ * `ListenError`.
  */
+export async function reservePort(load: () => Uws, host: string, port: number): Promise<Listening> {
+  if (port !== 0) return { port: await freePort(host, port), stop: () => undefined };
+  const uws = load();
+  const app = uws.App();
+  const held = await listen(uws, app, host, 0, true);
+  return { port: held.port, stop: () => app.close() };
+}
+
+/** A port that is free now: `port`, or any for 0. Rejects with a `ListenError`. */
 export async function freePort(host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
