@@ -71,7 +71,7 @@ async function run(chosen: Options, folder: string, say: (line: string) => void)
   try {
     const seconds = 2 * calmSeconds + 4 * drainSeconds;
     const ports = [port];
-    const load = { transports, clients, ports, publishPorts: ports, rate, seconds, seed, folder, say };
+    const load = { transports, clients, ports, rate, seconds, seed, folder, say };
     const accounts = await accounted(load, restart);
     return { ...accounts, windows, drainMs };
   } finally {

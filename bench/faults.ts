@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { ClientsCalls, ClientsReport, Transport } from './faults/clients.ts';
 import type { ComparisonCalls, Verdict } from './faults/comparison.ts';
-import { type Marker, topics } from './faults/plan.ts';
+import { topics } from './faults/plan.ts';
 import type { PublisherCalls, PublisherReport } from './faults/publisher.ts';
 import { type FaultyRedis, type RedisFault, startFaultyRedis } from './faults/redis.ts';
 import { type Gateway, startGateway } from './support/gateway.ts';
@@ -150,7 +150,7 @@ async function run(options: Options, folder: string, say: (line: string) => void
     }
     await Promise.all([storming, publishing, befalling]);
     say('the storm is over');
-    const markers = (await publisher.call('mark')).filter((marker): marker is Marker => marker !== undefined);
+    const markers = await publisher.call('mark');
     const wanted = { markers, ...reachPatience };
     const behind = await Promise.all(groups.map(({ worker }) => worker.call('reach', wanted)));
     const reports = await Promise.all(groups.map(({ worker }) => worker.call('finish')));
@@ -164,7 +164,7 @@ async function run(options: Options, folder: string, say: (line: string) => void
       publisher: published,
       clients: merged(reports),
       behind: behind.flat(),
-      markers: markers.length,
+      markers: markers.filter((marker) => marker !== undefined).length,
       lags,
     };
   } finally {
@@ -249,7 +249,7 @@ export default scenario(options, async (chosen, say) => {
     const title = `seed ${chosen.seed}: ${chosen.clients} clients by ${chosen.transport}, ${chosen.rate}/s for ${chosen.seconds} s, ${chosen.nodes} x ${chosen.engine} (${chosen.fault}), ${chosen.kills} kills, ${rings} rings`;
     for (const problem of [...verdict.problems, ...seen.behind.slice(0, 20)]) say(problem);
     for (const [error, count] of Object.entries(clients.errors)) say(`${count} x ${error}`);
-    if (publisher.firstRefusal !== undefined) say(publisher.firstRefusal);
+    for (const [reason, count] of Object.entries(publisher.reasons)) say(`${count} publishes ${reason}`);
     return {
       tables: [{ title, columns: ['what', 'how many'], rows }],
       claims: claims(seen, chosen),

@@ -47,7 +47,7 @@ export default scenario(options, async ({ clients, rate, nodes, drainSeconds, se
     const seen = await accounted(
       {
         ...{ transports: ['ws', 'sse', 'poll'], clients, rate, seed, folder, say },
-        ...{ ports: [balanced.port], publishPorts: balanced.ports },
+        ports: [balanced.port],
         seconds: nodes * (calmSeconds + drainSeconds + startSeconds),
       },
       restartAll,

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { Worker } from '../support/worker.ts';
 import type { ClientsCalls, Transport } from './clients.ts';
 import type { ComparisonCalls, Verdict } from './comparison.ts';
-import type { Marker } from './plan.ts';
 import type { PublisherCalls } from './publisher.ts';
 
 export interface AccountedOptions {
@@ -11,7 +10,6 @@ export interface AccountedOptions {
   readonly clients: number;
   /** Where clients connect to, and where it is published, in turn. */
   readonly ports: readonly number[];
-  readonly publishPorts: readonly number[];
   readonly rate: number;
   readonly seconds: number;
   readonly seed: number;
@@ -42,7 +40,7 @@ const reachPatience = { stillMs: 30_000, withinMs: 300_000 };
  * accounts for every publication at every client.
  */
 export async function accounted(options: AccountedOptions, disturb: () => Promise<void>): Promise<Accounts> {
-  const { transports, clients, ports, publishPorts, rate, seconds, seed, folder, say } = options;
+  const { transports, clients, ports, rate, seconds, seed, folder, say } = options;
   const workers: { end(): Promise<void> }[] = [];
   const keep = <W extends { end(): Promise<void> }>(worker: W): W => {
     workers.push(worker);
@@ -51,7 +49,7 @@ export async function accounted(options: AccountedOptions, disturb: () => Promis
   try {
     const publisherPath = join(folder, 'publisher');
     const publisher = keep(new Worker<PublisherCalls>(new URL('./publisher.ts', import.meta.url)));
-    await publisher.call('start', { ports: publishPorts, path: publisherPath, seed });
+    await publisher.call('start', { ports, path: publisherPath, seed });
     // Topics that hold nothing have no numbering yet, which clients would take for another one later.
     await publisher.call('mark');
     const count = Math.ceil(clients / transports.length);
@@ -68,7 +66,7 @@ export async function accounted(options: AccountedOptions, disturb: () => Promis
     const publishing = publisher.call('publish', { rate, seconds });
     await disturb();
     await publishing;
-    const markers = (await publisher.call('mark')).filter((marker): marker is Marker => marker !== undefined);
+    const markers = await publisher.call('mark');
     const markedAtMs = performance.now();
     const behind = await Promise.all(
       groups.map(({ worker }) => worker.call('reach', { markers, ...reachPatience })),
@@ -77,14 +75,17 @@ export async function accounted(options: AccountedOptions, disturb: () => Promis
     const reports = await Promise.all(groups.map(({ worker }) => worker.call('finish')));
     for (const { errors } of reports)
       for (const [error, times] of Object.entries(errors)) say(`${times} x ${error}`);
-    const { refused, unanswered, firstRefusal } = await publisher.call('finish');
-    if (firstRefusal !== undefined) say(firstRefusal);
-    if (unanswered > 0) say(`${unanswered} publishes were never answered`);
+    const { refused, unanswered, reasons } = await publisher.call('finish');
+    for (const [reason, times] of Object.entries(reasons)) say(`${times} publishes ${reason}`);
     const comparison = keep(new Worker<ComparisonCalls>(new URL('./comparison.ts', import.meta.url)));
     const paths = groups.map(({ path }) => path);
     return {
       verdict: await comparison.call('compare', { publisher: publisherPath, clients: paths }),
-      ...{ behind: behind.flat(), refused: refused + unanswered, markers: markers.length },
+      ...{
+        behind: behind.flat(),
+        refused: refused + unanswered,
+        markers: markers.filter((marker) => marker !== undefined).length,
+      },
       reachedMs,
       returnsAtMs: reports.flatMap(({ returnsAtMs }) => returnsAtMs),
     };

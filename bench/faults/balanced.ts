@@ -10,7 +10,6 @@ import { type Gateway, startGateway } from '../support/gateway.ts';
 export interface Balanced {
   /** Of HAProxy. */
   readonly port: number;
-  readonly ports: readonly number[];
   /** SIGTERM, and a new one once that has ended. Returns how long the drain took. */
   restart(node: number): Promise<number>;
   end(): Promise<void>;
@@ -38,7 +37,7 @@ export async function startBalanced(nodes: number, flags: readonly string[]): Pr
   const port = await lastingPort();
   const proxy = await ProxyProcess.haproxy(folder, haproxyLines(port, ports), [port]);
   return {
-    ...{ port, ports },
+    port,
     restart: async (node) => {
       const startMs = performance.now();
       await gateways[node]?.end();

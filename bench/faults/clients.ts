@@ -121,24 +121,27 @@ function pick<T>(from: readonly T[]): T {
 
 /**
  * The clients that do not reach the end of their topic: none of them has moved for `stillMs`, or all had `withinMs`.
- * On a busy machine those that lack much take long, and lose nothing by it.
+ * Where the end could not be marked, none does. On a busy machine those that lack much take long, and lose nothing.
  */
 async function reach({
   markers,
   stillMs,
   withinMs,
 }: {
-  markers: readonly Marker[];
+  /** Of each topic. */
+  markers: readonly (Marker | undefined)[];
   stillMs: number;
   withinMs: number;
 }): Promise<string[]> {
+  const hasReached = (client: FaultClient) => {
+    const marker = markers[topicOfClient(client.index)];
+    return marker !== undefined && client.hasReached(marker);
+  };
   let before = '';
   let movedAtMs = performance.now();
   const untilMs = movedAtMs + withinMs;
   for (;;) {
-    const missing = clients
-      .filter((client) => !client.hasReached(markers[topicOfClient(client.index)]!))
-      .map(({ where }) => where);
+    const missing = clients.filter((client) => !hasReached(client)).map(({ where }) => where);
     const now = missing.join();
     if (now !== before) movedAtMs = performance.now();
     before = now;

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { HttpPool } from '../support/http-pool.ts';
+import { type HttpAnswer, HttpPool } from '../support/http-pool.ts';
 import { pace } from '../support/pacer.ts';
 import { seededRandom } from '../support/payload.ts';
 import { serveCalls } from '../support/worker.ts';
@@ -16,15 +16,17 @@ export interface PublisherReport {
   readonly unanswered: number;
   /** Refused with a final error, which no publication here should be. */
   readonly refused: number;
-  readonly firstRefusal: string | undefined;
+  /** Why they were, and why others were tried again: how often each. */
+  readonly reasons: Readonly<Record<string, number>>;
 }
 
 const retryDelayMs = 100;
+/** From the first failure: what waits for a connection of this process was not refused by anybody. */
 const tryForMs = 60_000;
 const connections = 64;
 
 const counts = { acknowledged: 0, duplicates: 0, retries: 0, unanswered: 0, refused: 0 };
-let firstRefusal: string | undefined;
+const reasons = new Map<string, number>();
 let pools: readonly HttpPool[];
 let journal: Journal;
 let random: () => number;
@@ -57,36 +59,53 @@ async function publishOne(serial: number): Promise<Marker | undefined> {
   const body =
     `{"topic":"${topics[topic]!.name}","type":"update","key":"k${keyOf(serial)}",` +
     `"messageId":"${runId}-${serial}","data":${payload.toString('latin1')}}`;
-  const untilMs = performance.now() + tryForMs;
+  let untilMs = 0;
   for (let tries = serial; ; tries++) {
     const pool = pools[tries % pools.length]!;
-    const answer = await pool.post('/api/publish', body).catch(() => undefined);
-    if (answer?.status === 200) {
+    const answer = await pool.post('/api/publish', body).catch((error: Error) => error);
+    const isAnswer = !(answer instanceof Error);
+    if (isAnswer && answer.status === 200) {
       const { epoch, offset, duplicate } = JSON.parse(answer.body) as Marker & { duplicate?: boolean };
       counts.acknowledged++;
       if (duplicate === true) counts.duplicates++;
       journal.add(kinds.acknowledged, topic, epoch, offset, hash, serial);
       return { epoch, offset };
     }
-    if (answer !== undefined && answer.status < 500 && answer.status !== 429) {
+    const reason = reasonOf(answer);
+    if (isAnswer && answer.status < 500 && answer.status !== 429) {
       counts.refused++;
-      firstRefusal ??= `${answer.status} ${answer.body}`;
+      count(`refused: ${reason}`);
       return undefined;
     }
+    untilMs ||= performance.now() + tryForMs;
     if (performance.now() > untilMs) {
       counts.unanswered++;
+      count(`given up: ${reason}`);
       journal.add(kinds.unanswered, topic, '', 0, hash, serial);
       return undefined;
     }
     counts.retries++;
+    count(`tried again: ${reason}`);
     await setTimeout(retryDelayMs);
   }
+}
+
+/** The code of the gateway, the first line of a balancer, or what befell the connection. */
+function reasonOf(answer: HttpAnswer | Error): string {
+  if (answer instanceof Error) return answer.message;
+  const { status, body } = answer;
+  const [, code = body.split('\n')[0]?.slice(0, 80)] = /"code":"(\w+)"/.exec(body) ?? [];
+  return `${status} ${code}`;
+}
+
+function count(reason: string): void {
+  reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
 }
 
 function finish(): PublisherReport {
   journal.close();
   for (const pool of pools) pool.close();
-  return { ...counts, firstRefusal };
+  return { ...counts, reasons: Object.fromEntries(reasons) };
 }
 
 const handlers = { start, publish, mark, finish };

@@ -42,7 +42,7 @@ interface Listener {
 const chosenMax = 10;
 
 /**
- * Begins to listen. `isShared`: other processes may listen on the same port; 0 is then any that nobody listens on.
+ * Begins to listen. `isShared`: other processes may listen on the same port; 0 is then any free one.
  * Rejects with a `ListenError`.
  */
 export async function listen(
