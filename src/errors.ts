@@ -273,7 +273,11 @@ interface Who {
   readonly key?: string;
 }
 
-/** An error of the table. `details` go to HTTP clients; neither they nor the message may hold secrets. */
+/**
+ * An error of the table. `details` go to HTTP clients; neither they nor the message may hold secrets. It has no stack:
+ * it tells a client why it is refused, and a stack would take a tenth of a refused handshake
+ * (`bench -- siege --only storm`).
+ */
 export class SluiceError extends Error {
   readonly code: ErrorCode;
   readonly details: unknown;
@@ -285,10 +289,13 @@ export class SluiceError extends Error {
     message?: string,
     options: { details?: unknown; retryAfterMs?: number; cause?: unknown; who?: Who } = {},
   ) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(
       message ?? errorTable[code].summary,
       options.cause === undefined ? undefined : { cause: options.cause },
     );
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'SluiceError';
     this.code = code;
     this.details = options.details;

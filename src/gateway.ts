@@ -134,14 +134,14 @@ export function createGateway({ hooks = {}, ...options }: EmbeddedOptions = {}):
 
   async function commit(fields: readonly PublishFields[]): Promise<readonly AppendOutcome[]> {
     const { broker } = serverNow();
-    if (closing !== undefined) throw new SluiceError('shutting_down');
+    if (closing !== undefined) throw thrown(new SluiceError('shutting_down'));
     return broker.publish(fields);
   }
 
   async function publishOne(fields: PublishFields | SluiceError): Promise<Published> {
-    if (fields instanceof SluiceError) throw fields;
+    if (fields instanceof SluiceError) throw thrown(fields);
     const [outcome] = await commit([fields]);
-    if (!outcome!.ok) throw outcome!.error;
+    if (!outcome!.ok) throw thrown(outcome!.error);
     return publishedOf(outcome!);
   }
 
@@ -189,6 +189,12 @@ function read<T extends PublicationInput | BroadcastInput>(
     const why = cause instanceof Error ? cause.message : String(cause);
     return new SluiceError('invalid_request', `this can't be carried as JSON: ${why}`, { cause });
   }
+}
+
+/** With the stack of the application that published. */
+function thrown(error: SluiceError): SluiceError {
+  Error.captureStackTrace(error, thrown);
+  return error;
 }
 
 function isFields(input: PublishFields | SluiceError): input is PublishFields {

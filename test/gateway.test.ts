@@ -185,6 +185,7 @@ describe('an embedded gateway', () => {
     const refused = async (...args: Parameters<Gateway['publish']>) => {
       const error = await gateway.publish(...args).catch((reason: unknown) => reason);
       expect(error).toBeInstanceOf(SluiceError);
+      expect((error as Error).stack).toContain('gateway.test.ts');
       return codeOf(error);
     };
     expect(await refused('bad topic', 't')).toBe('invalid_topic');
