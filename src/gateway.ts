@@ -166,8 +166,10 @@ export function createGateway({ hooks = {}, ...options }: EmbeddedOptions = {}):
         if (handlers.get(method) === handler) handlers.delete(method);
       };
     },
-    publish: async (topic, type, data, more) => publishOne(readPublication({ ...more, topic, type, data })),
-    broadcast: async (type, data, more) => publishOne(readBroadcast({ ...more, type, data })),
+    // Awaited here, for the stack of what is thrown.
+    publish: async (topic, type, data, more) =>
+      await publishOne(readPublication({ ...more, topic, type, data })),
+    broadcast: async (type, data, more) => await publishOne(readBroadcast({ ...more, type, data })),
     async publishBatch(publications) {
       const inputs = publications.map(readPublication);
       const outcomes = (await commit(inputs.filter(isFields))).values();
