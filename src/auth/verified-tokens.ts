@@ -1,4 +1,4 @@
-import { sha256 } from '../digest.ts';
+import { sha256Text } from '../digest.ts';
 import type { Identity } from './identity.ts';
 
 interface Verified {
@@ -49,5 +49,5 @@ export class VerifiedTokens {
 }
 
 export function digestOf(token: string): string {
-  return sha256(token).toString('base64');
+  return sha256Text(token);
 }
