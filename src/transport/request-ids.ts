@@ -46,6 +46,18 @@ export class RequestIds {
     }
     this.#count = (this.#count + 1) | 0;
     // An odd factor: no two counts have the same product.
-    return this.#prefix + ((Math.imul(this.#count, 0x9e3779b1) ^ this.#salt) >>> 0).toString(36);
+    return this.#prefix + hexOf(Math.imul(this.#count, 0x9e3779b1) ^ this.#salt);
   }
+}
+
+const hexBytes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+/** Of 32 bits, in 8 digits. `toString` takes a twentieth of a publish (`bench -- http`). */
+function hexOf(bits: number): string {
+  return (
+    (hexBytes[bits >>> 24] as string) +
+    hexBytes[(bits >>> 16) & 255] +
+    hexBytes[(bits >>> 8) & 255] +
+    hexBytes[bits & 255]
+  );
 }

@@ -7,7 +7,7 @@ const asked = (given: string, peerAddress = '10.0.0.1') => ({
 });
 const idsOf = (proxies: string[]) =>
   new RequestIds({ hasProxies: () => proxies.length > 0, isProxy: (peer) => proxies.includes(peer) });
-const isOwn = (id: string) => /^[\w-]{8}-[0-9a-z]{1,7}$/.test(id);
+const isOwn = (id: string) => /^[\w-]{8}-[0-9a-f]{8}$/.test(id);
 
 test('every request has an id of its own, whatever it brings', () => {
   const ids = idsOf([]);
