@@ -15,7 +15,8 @@ class UwsRequestHead implements RequestHead {
   private readonly response: HttpResponse;
   private readonly request: HttpRequest;
   private peer: string | undefined;
-  private lines: ReadonlyMap<string, string> | undefined;
+  /** All header lines, in their order, once they were asked for. */
+  private lines: { readonly names: readonly string[]; readonly values: readonly string[] } | undefined;
 
   constructor(response: HttpResponse, request: HttpRequest, ids: RequestIds) {
     this.method = request.getCaseSensitiveMethod();
@@ -45,34 +46,40 @@ class UwsRequestHead implements RequestHead {
 
   /** Empty: the connection has no PROXY header. */
   get proxiedAddress(): string {
-    return Buffer.from(this.response.getProxiedRemoteAddressAsText()).toString('latin1');
+    const address = this.response.getProxiedRemoteAddressAsText();
+    return address.byteLength === 0 ? '' : Buffer.from(address).toString('latin1');
   }
 
   header(name: string): string {
-    return this.request.getHeader(name);
+    if (this.lines === undefined) return this.request.getHeader(name);
+    const at = this.lines.names.indexOf(name);
+    return at < 0 ? '' : (this.lines.values[at] as string);
   }
 
   /** `getHeader` knows the first line only, and a proxy may have added its own below one that the client made up. */
   headerLines(name: string): string {
-    this.lines ??= this.allLines();
-    return this.lines.get(name) ?? '';
-  }
-
-  /** Collected once per request: each header is a call from native code, and together they take 30 µs. */
-  private allLines(): ReadonlyMap<string, string> {
-    const lines = new Map<string, string>();
-    this.request.forEach((name, value) => {
-      const before = lines.get(name);
-      lines.set(name, before === undefined ? value : `${before},${value}`);
-    });
-    return lines;
+    const { names, values } = this.allLines();
+    let lines: string | undefined;
+    for (let at = 0; at < names.length; at++) {
+      if (names[at] === name) lines = lines === undefined ? values[at] : `${lines},${values[at]}`;
+    }
+    return lines ?? '';
   }
 
   headerNames(): readonly string[] {
+    return this.allLines().names;
+  }
+
+  /** Once a request: each line is a call from native code, and those of a browser take 30 µs together. */
+  private allLines(): { readonly names: readonly string[]; readonly values: readonly string[] } {
+    if (this.lines !== undefined) return this.lines;
     const names: string[] = [];
-    this.request.forEach((name) => {
+    const values: string[] = [];
+    this.request.forEach((name, value) => {
       names.push(name);
+      values.push(value);
     });
-    return names;
+    this.lines = { names, values };
+    return this.lines;
   }
 }
