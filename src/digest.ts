@@ -1,6 +1,6 @@
 import crypto from 'node:crypto';
 
-/** SHA-256 of a text, in one call where Node has it (20.12): 1 us instead of 5. */
+/** SHA-256 of a text, in one call where Node has it (20.12): 1 µs instead of 5. */
 export function sha256(text: string): Buffer {
   return typeof crypto.hash === 'function'
     ? crypto.hash('sha256', text, 'buffer')

@@ -108,11 +108,22 @@ export class Exchange implements Departing {
   }
 
   #answerNow(answer: ApiResponse, answered: () => void): void {
-    if (!this.#isGone) this.#write(this.#mayHold(answer) ? answer : tooMuchUnread());
+    if (!this.#isGone) this.#writeCharged(answer);
     answered();
   }
 
-  #write({ status, headers, body, omitBody }: ApiResponse): void {
+  #writeCharged(answer: ApiResponse): void {
+    const length = Buffer.byteLength(answer.body);
+    if (answer.omitBody === true || length <= smallBytes || this.#hold(length)) {
+      this.#write(answer, length);
+    } else {
+      const refusal = tooMuchUnread();
+      this.#write(refusal, Buffer.byteLength(refusal.body));
+    }
+  }
+
+  /** `length`: of the body, in bytes. */
+  #write({ status, headers, body, omitBody }: ApiResponse, length: number): void {
     const response = this.#response;
     response.cork(() => {
       // 200 is the library's own. Each call into it takes a quarter of a microsecond.
@@ -121,14 +132,9 @@ export class Exchange implements Departing {
       response.writeHeader('x-request-id', this.requestId);
       for (const name in headers) response.writeHeader(name, headers[name] as string);
       if (status === 204) response.endWithoutBody();
-      else if (omitBody === true) this.#endWithLength(Buffer.byteLength(body));
-      else this.#end(body);
+      else if (omitBody === true) this.#endWithLength(length);
+      else this.#end(body, length);
     });
-  }
-
-  #mayHold({ body, omitBody }: ApiResponse): boolean {
-    const length = omitBody === true ? 0 : Buffer.byteLength(body);
-    return length <= smallBytes || this.#hold(length);
   }
 
   #hold(bytes: number): boolean {
@@ -150,9 +156,8 @@ export class Exchange implements Departing {
       });
   }
 
-  #end(body: string | Uint8Array): void {
+  #end(body: string | Uint8Array, length: number): void {
     const response = this.#response;
-    const length = Buffer.byteLength(body);
     const [, done] = response.tryEnd(body, length);
     if (done) this.#release();
     else if (this.#held > 0 || this.#hold(length)) this.#endLater(body, length);
