@@ -278,6 +278,19 @@ export const attacks = {
     as: everyone,
     run: ({ port }) => flood(port, 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(12_000)),
   },
+  pongs: {
+    sentence: '40 WebSockets that send pongs as fast as they go',
+    as: members,
+    run: async (target) => {
+      const pongs = Buffer.concat(Array(60_000).fill(Buffer.from([0x8a, 0x80, 0, 0, 0, 0])));
+      const endMs = performance.now() + 3000;
+      for (let i = 0; i < 40; i++) {
+        const socket = (await join(target)) as WebSocket & { readonly _socket?: Socket };
+        for (let sent = 0; sent < 20; sent++) socket._socket?.write(pongs);
+      }
+      await setTimeout(endMs - performance.now());
+    },
+  },
   inquiries: {
     sentence: 'the same with questions whether a WebSocket may be opened',
     as: everyone,

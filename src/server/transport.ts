@@ -84,13 +84,14 @@ export function createServing(environment: Environment, served: Served): Serving
     hasProxies: () => config.trustedProxies.length > 0 || config.unixSocket !== '',
     isProxy: (peer) => served.access.isProxy(peer),
   });
+  const { sessions } = served.sessionStage;
+  const { httpConnections, newConnections, reload } = countConnections(environment, served.access, sessions);
   const exchanges = {
     ...{ unread, monotonicMs, requestIds },
     writeTimeoutMs: config.writeTimeoutSeconds * 1000,
     turn: new RequestTurn(eventLoop),
+    connections: httpConnections,
   };
-  const { sessions } = served.sessionStage;
-  const { httpConnections, newConnections, reload } = countConnections(environment, served.access, sessions);
   const sinks: UwsSink[] = [];
   const openSocket = () => {
     for (const sink of sinks) {
@@ -140,7 +141,9 @@ export function createServing(environment: Environment, served: Served): Serving
   const serve: Serving['serve'] = (app, role) => {
     if (role === 'admin') {
       httpConnections.watchApart(app);
-      serveHttp(app, { ...exchanges, api: served.adminApi, incoming, requests, metrics });
+      // They have places of their own.
+      const connections = { areScarce: false };
+      serveHttp(app, { ...exchanges, connections, api: served.adminApi, incoming, requests, metrics });
       return;
     }
     httpConnections.watch(app);

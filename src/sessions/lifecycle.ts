@@ -18,7 +18,8 @@ export interface LifecycleOptions {
 
 /**
  * What a transport does with its connections, the counterpart of `Connection`: it makes one of these, and calls for
- * each connection `open`, then any of `receive`, `heard` and `drained`, and `closed` exactly once, however it ended.
+ * each connection `open`, then any of `receive`, `heard`, `ponged` and `drained`, and `closed` exactly once, however it
+ * ended.
  */
 export class Lifecycle {
   readonly #options: LifecycleOptions;
@@ -50,9 +51,14 @@ export class Lifecycle {
     this.#options.sessions.receive(session, message, isBinary);
   }
 
-  /** Another sign of life, like a pong. */
+  /** Another sign of life. */
   heard(session: Session): void {
     this.#options.sessions.heard(session);
+  }
+
+  /** The same, which a client may send without being asked. */
+  ponged(session: Session): void {
+    this.#options.sessions.ponged(session);
   }
 
   /** Something has left its buffer. */

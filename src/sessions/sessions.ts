@@ -179,6 +179,12 @@ export class Sessions {
     session.heard(this.#options.commands.broker.wallMs());
   }
 
+  /** It sent a pong. One that sends thousands a second is ended, as one whose commands are refused so often. */
+  ponged(session: Session): void {
+    this.heard(session);
+    if (!session.takeRefusal(this.#context.monotonicMs())) session.end('too_many_commands');
+  }
+
   /** Everything that it was sent has arrived. */
   received(session: Session): void {
     this.#options.commands.inbox.received(session);

@@ -13,6 +13,7 @@ const frameMaxBytes = 8192;
 const payloadMaxBytes = 4096;
 const bodyMaxBytes = 16_384;
 
+const nothing = new Uint8Array(0);
 let gateway: TestGateway;
 let witness: Witness;
 const opened: { close(): Promise<void> }[] = [];
@@ -473,6 +474,23 @@ describe('commands', () => {
       await slow.close();
     }
   });
+
+  it.each([
+    [900, 'pong'],
+    [5000, ''],
+  ])(
+    'are few beside %i pongs that no one asked for: a ping after them has the answer %j',
+    async (count, type) => {
+      const socket = await RawSocket.webSocket(gateway.port);
+      const { length } = socket.text;
+      await socket.send(Buffer.concat(Array.from({ length: count }, () => clientFrame(10, nothing))));
+      await socket.send(clientFrame(1, Buffer.from('{"type":"ping","id":9}')));
+      if (type === '') await socket.end();
+      else await socket.until((text) => text.slice(length).includes(type));
+      expect(socket.text.slice(length)).not.toContain(type === '' ? 'pong' : 'error');
+      socket.kill();
+    },
+  );
 
   it('that this gateway does not serve are refused by name', async () => {
     const client = await jsonClient();

@@ -247,4 +247,11 @@ export const attacks: readonly Row[] = [
       ['transport/uws/exchange.test.ts', 'is answered in the next turn'],
     ],
   },
+  {
+    attack: 'connections that are kept open by requests, and WebSockets that send only pongs',
+    tests: [
+      [http, 'are kept after an answer while half of them are free, and end with it while fewer are'],
+      [abuse, 'are few beside %i pongs that no one asked for'],
+    ],
+  },
 ];

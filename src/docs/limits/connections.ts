@@ -93,6 +93,19 @@ export const connectionLimits: readonly Limit[] = [
     ],
   },
   {
+    what: 'the same, kept open after an answer',
+    at: { value: 'half of these' },
+    of: 'the gateway',
+    over: 'small answers end their connections',
+    codes: [],
+    countedBy: ['http_connections'],
+    tests: [
+      ['transport/uws/http-connections.test.ts', 'are scarce when more than half of them are taken'],
+      [http, 'are kept after an answer while half of them are free, and end with it while fewer are'],
+      ['transport/uws/exchange.test.ts', 'ends its connection with the answer where that is small'],
+    ],
+  },
+  {
     what: 'the same and WebSockets together',
     at: { value: '`ulimit -n`, less 256 or a quarter of it' },
     of: 'process',

@@ -27,6 +27,15 @@ export const sessionLimits: readonly Limit[] = [
     ],
   },
   {
+    what: 'pongs a second',
+    at: { value: '10 for each of `commandsPerSecond`, at least 1000' },
+    of: 'session',
+    over: 'closed',
+    codes: ['too_many_commands'],
+    countedBy: [ended('too_many_commands')],
+    tests: [[abuse, 'are few beside %i pongs that no one asked for']],
+  },
+  {
     what: 'time of commands, and of large replies by size',
     at: { value: '1 ms for each of `commandsPerSecond`' },
     of: 'key, user or session',

@@ -16,6 +16,7 @@ export interface ExchangeOptions {
   readonly writeTimeoutMs: number;
   readonly requestIds: RequestIds;
   readonly turn: RequestTurn;
+  readonly connections: { readonly areScarce: boolean };
 }
 
 /** A client must read at least this much per second; the library demands the same of what clients send. */
@@ -131,10 +132,19 @@ export class Exchange implements Departing {
       response.writeHeader('keep-alive', keepAlive);
       response.writeHeader('x-request-id', this.requestId);
       for (const name in headers) response.writeHeader(name, headers[name] as string);
-      if (status === 204) response.endWithoutBody();
+      const isEmpty = status === 204 || omitBody === true;
+      if (this.#options.connections.areScarce && (isEmpty || length <= smallBytes))
+        this.#endWithConnection(isEmpty ? '' : body);
+      else if (status === 204) response.endWithoutBody();
       else if (omitBody === true) this.#endWithLength(length);
       else this.#end(body, length);
     });
+  }
+
+  /** The length of a body that is left out is told as 0: the library closes only after what it has written. */
+  #endWithConnection(body: string | Uint8Array): void {
+    this.#response.end(body, true);
+    this.#release();
   }
 
   #hold(bytes: number): boolean {

@@ -47,6 +47,14 @@ export class HttpConnections {
     app.filter(changed);
   }
 
+  /**
+   * More than half of the places are taken. A client that sends a request now and then would keep its connections for
+   * ever: now they end with their answers, so that an address has no more than it may open in 10 s.
+   */
+  get areScarce(): boolean {
+    return this.#count > this.#most() / 2;
+  }
+
   /** One became a WebSocket: the library no longer counts it. */
   upgraded(): void {
     this.#count--;
@@ -59,11 +67,15 @@ export class HttpConnections {
   };
 
   #opened(response: HttpResponse): void {
-    const { max, filesFree, admits, metrics } = this.#options;
-    const isFull = this.#count > Math.min(max, filesFree());
+    const { admits, metrics } = this.#options;
+    const isFull = this.#count > this.#most();
     if (!isFull && admits(Buffer.from(response.getRemoteAddressAsText()).toString('latin1'))) return;
     metrics.connectionsRejectedTotal.inc({ reason: isFull ? 'too_many_connections' : 'rate_limited' });
     if (!isFull) metrics.rateLimitedTotal.inc({ scope: 'connection' });
     response.close();
+  }
+
+  #most(): number {
+    return Math.min(this.#options.max, this.#options.filesFree());
   }
 }

@@ -101,7 +101,7 @@ function behavior(
     },
     pong(socket) {
       const session = sessionOf(socket);
-      if (session !== undefined) lifecycle.heard(session);
+      if (session !== undefined) lifecycle.ponged(session);
     },
     close(socket, code, message) {
       const { connection } = socket.getUserData();

@@ -44,6 +44,16 @@ class FakeResponse {
     return [bytes <= this.room, bytes <= this.room];
   }
 
+  end(body: string | Uint8Array, closesConnection: boolean): void {
+    this.#touch();
+    this.written += Buffer.byteLength(body);
+    this.isClosed = closesConnection;
+  }
+
+  endWithoutBody(): void {
+    this.#touch();
+  }
+
   onWritable(): void {
     this.#touch();
   }
@@ -60,12 +70,13 @@ class FakeResponse {
 
 const requestIds = new RequestIds({ hasProxies: () => false, isProxy: () => false });
 
-function exchange() {
+function exchange(areScarce = false) {
   const response = new FakeResponse();
   const unread = new HeldBytes({ perPayer: 1_000_000, total: 1_000_000 });
   const turns = new FakeTurns();
   const turn = new RequestTurn(turns);
-  const options = { unread, monotonicMs: () => 0, writeTimeoutMs: 30_000, requestIds, turn };
+  const connections = { areScarce };
+  const options = { unread, monotonicMs: () => 0, writeTimeoutMs: 30_000, requestIds, turn, connections };
   const made = new Exchange(response as unknown as HttpResponse, options, 'id');
   return { response, unread, turns, turn, exchange: made };
 }
@@ -136,5 +147,18 @@ describe('an exchange in a turn that is long already', () => {
     response.abort();
     turns.turn();
     expect([response.written, unread.total, answered]).toEqual([0, 0, 1]);
+  });
+});
+
+describe('an exchange while connections are scarce', () => {
+  it.each<[Partial<ApiResponse>, boolean, number]>([
+    [{ body: 'x'.repeat(16 * 1024) }, true, 16 * 1024],
+    [{ body: 'x'.repeat(16 * 1024 + 1) }, false, 1000],
+    [{ body: 'x'.repeat(100_000), omitBody: true }, true, 0],
+    [{ status: 204 }, true, 0],
+  ])('ends its connection with the answer where that is small: %#', (changed, isClosed, written) => {
+    const { response, exchange: open } = exchange(true);
+    open.answer({ ...answer(0), ...changed }, 'a');
+    expect([response.isClosed, response.written]).toEqual([isClosed, written]);
   });
 });

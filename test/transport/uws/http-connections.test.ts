@@ -8,7 +8,8 @@ function makeConnections(limits: { max: number; filesFree: number }) {
   let change: (response: HttpResponse, by: number) => void = () => undefined;
   const app = { filter: (told: typeof change) => (change = told) } as unknown as TemplatedApp;
   const options = { max: limits.max, filesFree: () => limits.filesFree, admits: () => true };
-  new HttpConnections({ ...options, metrics: counts.metrics }).watch(app);
+  const connections = new HttpConnections({ ...options, metrics: counts.metrics });
+  connections.watch(app);
   /** Whether it stays open. */
   const open = () => {
     let isOpen = true;
@@ -20,7 +21,7 @@ function makeConnections(limits: { max: number; filesFree: number }) {
     if (!isOpen) change(response, -1);
     return isOpen;
   };
-  return { open, counts };
+  return { open, counts, connections };
 }
 
 describe('connections that speak HTTP', () => {
@@ -33,6 +34,15 @@ describe('connections that speak HTTP', () => {
     expect(counts.of('connectionsRejectedTotal')).toBe(0);
     expect([open(), open()]).toEqual([false, false]);
     expect(counts.of('connectionsRejectedTotal', 'too_many_connections')).toBe(2);
+  });
+
+  test('are scarce when more than half of them are taken', () => {
+    const { open, connections } = makeConnections({ max: 4, filesFree: 100 });
+    const scarce = [0, 1, 2, 3].map(() => {
+      open();
+      return connections.areScarce;
+    });
+    expect(scarce).toEqual([false, false, true, true]);
   });
 
   test('make room for WebSockets, which take a file, too', () => {

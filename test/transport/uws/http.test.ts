@@ -354,6 +354,22 @@ describe('connections', () => {
     expect(await series('sluice_connections_rejected_total{reason="too_many_connections"}')).toBe(1);
   });
 
+  it('are kept after an answer while half of them are free, and end with it while fewer are', async () => {
+    await start({ httpConnectionsMax: 4 });
+    const [first, second] = [await raw(), await raw()];
+    const ask = async (socket: RawSocket, from = 0) => {
+      await socket.send(get('/healthz'));
+      return socket.answer(from);
+    };
+    await ask(first);
+    const { end } = await ask(second);
+    expect((await ask(second, end)).headers.get('connection')).toBeUndefined();
+    const third = await raw();
+    expect((await ask(third)).headers.get('connection')).toBe('close');
+    await third.end();
+    await ask(first, end);
+  });
+
   it('of one address that come too fast are closed, and those of others are not', async () => {
     await start({ httpConnectionsPerSecondPerIp: 5, handshakesPerSecondPerIp: 2 });
     const sockets = await Promise.all(Array.from({ length: 20 }, () => raw('127.0.0.2')));

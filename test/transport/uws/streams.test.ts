@@ -49,6 +49,7 @@ async function start() {
     metrics: counts.metrics,
     requestIds: new RequestIds({ hasProxies: () => false, isProxy: () => false }),
     turn: new RequestTurn(eventLoop),
+    connections: { areScarce: false },
   };
   const streams = new EventStreams({ ...common, heartbeatMs, writeTimeoutMs, reconnectSpreadMs: 1000 });
   const polls = new Polls({ ...common, writeTimeoutMs, answerMaxBytes: 4 * backpressureMaxBytes });
