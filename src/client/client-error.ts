@@ -8,7 +8,7 @@ import { mayRetry } from './gateway-errors.ts';
 const localCodes =
   'timeout! disconnected! closed offline_queue_full! connection_failed! retries_over heartbeat_timeout! ' +
   'connection_ended token_failed! invalid_message listener_failed gateway_unreachable! not_a_gateway! ' +
-  'upgrade_failed! http_version! answer_hidden! socket_refused invalid_url unsupported_value';
+  'upgrade_failed! http_version! answer_hidden! socket_refused invalid_url unsupported_value code_unavailable!';
 
 type Split<Text extends string> = Text extends `${infer First} ${infer Rest}` ? First | Split<Rest> : Text;
 type Unmarked<Code extends string> = Code extends `${infer Bare}!` ? Bare : Code;
@@ -20,6 +20,7 @@ type Unmarked<Code extends string> = Code extends `${infer Bare}!` ? Bare : Code
  *   came from it for too long. `connection_ended`: the gateway ended it. `retries_over`: the last attempt failed.
  * - `token_failed`: there is no token. `socket_refused`: the platform refused to open a WebSocket.
  * - `gateway_unreachable`, `not_a_gateway`, `upgrade_failed`, `http_version`, `answer_hidden`: why no WebSocket opened.
+ * - `code_unavailable`: code that is loaded when it is first needed did not load; it is tried again.
  * - `invalid_message`: what came is no frame. `listener_failed`: a listener threw. `invalid_url`, `unsupported_value`.
  */
 export type LocalErrorCode = Unmarked<Split<typeof localCodes>>;

@@ -8,15 +8,15 @@ import { Backoff } from './connection/backoff.ts';
 import type { ClosedBy } from './connection/close-code.ts';
 import { Connection, type StateChange } from './connection/connection.ts';
 import { Heartbeat } from './connection/heartbeat.ts';
-import { inquiry } from './connection/inquiry.ts';
 import { ServerClock } from './connection/server-clock.ts';
-import type { Greeting } from './connection/socket-session.ts';
-import { TokenRefresh } from './connection/token-refresh.ts';
+import { checkedToken, type Greeting } from './connection/socket-session.ts';
+import type { TokenRefresh } from './connection/token-refresh.ts';
 import { Wake } from './connection/wake.ts';
 import { Emitter } from './emitter.ts';
 import type { ClientEvents } from './events.ts';
 import { Transports } from './http/transports.ts';
 import { Inflow } from './inflow.ts';
+import { later } from './later.ts';
 import { OfflineQueue } from './offline-queue.ts';
 import { absoluteUrl, backoffOptions, type ClientOptions, transportsOptions } from './options.ts';
 import { OwnPublications } from './own-publications.ts';
@@ -26,9 +26,15 @@ import { checkedCommand } from './requests.ts';
 import { platformRuntime, type Runtime, socketFactory } from './runtime.ts';
 import type { ClientStats } from './status.ts';
 import { Subscriptions } from './subscriptions/subscriptions.ts';
+import { Timer } from './timer.ts';
 import { clientVersion } from './version.ts';
 import { protobufCodec } from './wire/protobuf.ts';
 import { replyKinds } from './wire/tables.ts';
+
+/** Why no WebSocket opens. A network that does not have this code has no gateway either. */
+export const inquiring = later(() => import('./connection/inquiry.ts'));
+/** Of applications whose tokens expire, and that said how to get another. */
+export const refreshing = later(() => import('./connection/token-refresh.ts'));
 
 type Counters = { -readonly [K in keyof ClientStats]: number };
 
@@ -57,12 +63,12 @@ export class Core {
   lastChange: StateChange = { state: 'idle', previous: 'idle', attempts: 0 };
   readonly #runtime: Runtime;
   readonly #heartbeat: Heartbeat;
-  readonly #refresh: TokenRefresh;
+  #refresh: TokenRefresh | undefined;
+  readonly #token: ClientOptions['token'];
   readonly #wake: Wake;
   readonly #inflow = new Inflow(
     (frame) => this.#handle(frame),
-    (cause) =>
-      this.connection.abandon(localError('connection_failed', 'There is no code to inflate.', cause)),
+    (cause) => this.connection.abandon(localError('code_unavailable', undefined, cause)),
   );
   readonly #own = new OwnPublications();
   readonly #backoff: Backoff;
@@ -90,11 +96,7 @@ export class Core {
     this.subscriptions = this.#makeSubscriptions();
     this.queue = this.#makeQueue(options);
     this.#heartbeat = this.#makeHeartbeat(options);
-    this.#refresh = new TokenRefresh(options.token, runtime, {
-      send: (token) => this.commands.request('refresh', checkedCommand('refresh', { token })),
-      refreshed: () => this.subscriptions.askRefused(),
-      report: (error) => this.#report(error),
-    });
+    this.#token = options.token;
     this.#wake = new Wake(runtime, () => {
       this.connection.woke();
       this.#heartbeat.probe();
@@ -123,9 +125,6 @@ export class Core {
     const runtime = this.#runtime;
     const absolute = absoluteUrl(url);
     const failed = (error: ClientError): void => this.transports.failed(error);
-    const attemptFailed = (error: ClientError): void => {
-      if (!this.#backoff.ends) this.arrivals.failed(error);
-    };
     return new Connection(
       {
         url: absolute,
@@ -140,14 +139,8 @@ export class Core {
         codec: { ...protobufCodec, decode: (data) => (isFrame(data) ? data : protobufCodec.decode(data)) },
         open: (address, protocol, token) => this.transports.open(address, protocol, token),
         runtime,
-        unopened: inquiry({
-          url: absolute,
-          runtime,
-          isLastAttempt: () => this.#backoff.isOver,
-          failed,
-          report: (error) => this.#report(error),
-          attemptFailed,
-        }),
+        unopened:
+          runtime.fetch && ((connection, error) => this.#unopened(connection, error, absolute, failed)),
       },
       this.#backoff,
       {
@@ -158,7 +151,36 @@ export class Core {
         state: (change) => this.#changed(change),
         error: (error) => this.#report(error),
         failed,
-        attemptFailed,
+        attemptFailed: (error) => this.#attemptFailed(error),
+      },
+    );
+  }
+
+  #attemptFailed(error: ClientError): void {
+    if (!this.#backoff.ends) this.arrivals.failed(error);
+  }
+
+  /** The next attempt is planned before it is known why; where none follows, `closed` is to have the reason. */
+  #unopened(
+    connection: Connection,
+    error: ClientError,
+    url: string,
+    failed: (error: ClientError) => void,
+  ): void {
+    const isLastAttempt = this.#backoff.isOver;
+    if (!isLastAttempt) connection.toReconnecting(error);
+    const { run } = connection;
+    const runtime = this.#runtime;
+    const attemptFailed = (reason: ClientError): void => this.#attemptFailed(reason);
+    const report = (reason: ClientError): void => this.#report(reason);
+    inquiring.use(
+      ({ inquire }) =>
+        void inquire(connection, isLastAttempt, { url, runtime, failed, attemptFailed, report }),
+      (cause) => {
+        if (run !== connection.run) return;
+        const reason = localError('gateway_unreachable', undefined, cause);
+        if (isLastAttempt) connection.failed(reason);
+        else attemptFailed(reason);
       },
     );
   }
@@ -224,8 +246,32 @@ export class Core {
     this.subscriptions.connected();
     this.queue.connected();
     this.#heartbeat.start();
-    this.#refresh.plan(greeting.expiresMs, greeting.timeMs);
+    this.#planRefresh(greeting.expiresMs, greeting.timeMs);
     this.events.emit('degraded', greeting.degraded === true);
+  }
+
+  /** By the gateway's clock. */
+  #planRefresh(expiresMs: number | undefined, nowMs: number): void {
+    const token = this.#token;
+    const runtime = this.#runtime;
+    const { greeting } = this;
+    if (!expiresMs || typeof token !== 'function') return;
+    refreshing.use(
+      ({ TokenRefresh }) => {
+        if (greeting !== this.greeting) return;
+        this.#refresh ??= new TokenRefresh({
+          timer: new Timer(runtime),
+          backoff: new Backoff({}, () => runtime.random()),
+          monotonicMs: () => runtime.monotonicMs(),
+          ask: async () => checkedToken(await token()),
+          send: (fresh) => this.commands.request('refresh', checkedCommand('refresh', { token: fresh })),
+          refreshed: () => this.subscriptions.askRefused(),
+          report: (error) => this.#report(error),
+        });
+        this.#refresh.plan(expiresMs, nowMs);
+      },
+      (cause) => this.#report(localError('code_unavailable', undefined, cause)),
+    );
   }
 
   #disconnected(closed: ClosedBy): void {
@@ -233,7 +279,7 @@ export class Core {
     this.connectedAtMs = undefined;
     this.stats.disconnects++;
     this.#heartbeat.stop();
-    this.#refresh.stop();
+    this.#refresh?.stop();
     this.#inflow.clear();
     this.commands.disconnected(localError('disconnected'));
     this.subscriptions.disconnected();
@@ -297,7 +343,7 @@ export class Core {
         break;
       case 'tokenExpiring':
         // A device that slept has missed its own time for it.
-        this.#refresh.plan(frame.expiresMs, frame.expiresMs);
+        this.#planRefresh(frame.expiresMs, frame.expiresMs);
         break;
       case 'gatewayState':
         this.events.emit('degraded', frame.degraded);

@@ -1,5 +1,6 @@
 import type { ServerFrame } from '../protocol/server-frames.ts';
-import { later } from './later.ts';
+import { type Later, later } from './later.ts';
+import { extras } from './subscriptions/extras.ts';
 
 /** Clients of a gateway that does not compress never need it. */
 export const inflating = later(() => import('../protocol/inflate.ts'));
@@ -7,7 +8,7 @@ export const inflating = later(() => import('../protocol/inflate.ts'));
 /** That many frames have come before the code was loaded: it never will be. */
 const waitingMax = 10_000;
 
-/** Hands frames on in their order: from the first compressed one on, once the code that inflates it is loaded. */
+/** Hands frames on in their order: from the first one on that needs code which is not there, once that is loaded. */
 export class Inflow {
   #waiting: ServerFrame[] | undefined;
   readonly #handOn: (frame: ServerFrame) => void;
@@ -22,8 +23,11 @@ export class Inflow {
   take(frame: ServerFrame): void {
     if (this.#waiting) {
       if (this.#waiting.push(frame) > waitingMax) this.#failed();
-    } else if (inflating.loaded || frame.kind !== 'batch' || !frame.compressed) this.#handOn(frame);
-    else this.#wait([frame]);
+      return;
+    }
+    const code = codeFor(frame);
+    if (!code || code.loaded) this.#handOn(frame);
+    else this.#wait(code, [frame]);
   }
 
   /** The connection is gone, and with it what waits. */
@@ -31,16 +35,28 @@ export class Inflow {
     this.#waiting = undefined;
   }
 
-  #wait(waiting: ServerFrame[]): void {
+  #wait(code: Later<unknown>, waiting: ServerFrame[]): void {
     this.#waiting = waiting;
-    inflating.load().then(
+    code.use(
       () => {
-        for (const frame of waiting) if (this.#waiting === waiting) this.#handOn(frame);
-        if (this.#waiting === waiting) this.clear();
+        if (this.#waiting !== waiting) return;
+        this.clear();
+        for (const frame of waiting) this.take(frame);
       },
       (cause) => {
         if (this.#waiting === waiting) this.#failed(cause);
       },
     );
   }
+}
+
+/** Pushes beside publications. */
+const rarePushes = /^(subscribed|unsubscribed|reset|lagging|caughtUp|joined|left)$/;
+
+/** What a frame takes, and no call of the application has loaded. */
+function codeFor(frame: ServerFrame): Later<unknown> | undefined {
+  const { kind, id } = frame;
+  if (kind === 'batch') return frame.compressed && inflating;
+  const isInbox = kind === 'subscribed' && frame.results.some((result) => 'inbox' in result && result.inbox);
+  return isInbox || (id === 0 && rarePushes.test(kind)) ? extras : undefined;
 }

@@ -3,16 +3,18 @@
  * other versions of the SDK never see them. A test keeps names out that one of those knows.
  */
 export const internalNames =
-  'abandon accepted acking arrivals arrived askAgain askRefused attemptFailed awaitsSnapshot backoff ' +
-  'begin better byKey byView bytesOf closing codec commands complete connection continued covered ' +
-  'disconnected drop emit enter expand failed feed flush forget forgetQuiet give greeted ' +
-  'hasForgotten heard hears hold holders holds invalid isAsked isHeard isInbox isLastAttempt isList ' +
-  'isOver isOwn isPattern isPayload isRekeying isUnserved isUnsettled joins lastChange mayBeThere ' +
-  'mustAskAgain mustRekey note observe openWebSocket own pages parts place placed plan planFlush ' +
-  'probe problem receivedAtMs recover recoveredAtMs recoveryDelayMs refuse refused rejectAll ' +
-  'rejectWaiting rekey rekeyed report sentAtMs serverMade settle showAll stableAfterMs stand starts ' +
-  'suspect take tellMap timer toAsked toLive toNeeded toOff toReconnecting toRekeyed tooLarge ' +
-  'unheardAfter unopened viewKeys waitFor waitsUntilMs wants wasLive wireType woke wouldSkip written';
+  'abandon accepted acking arrivals arrived askAgain asked askLater askRefused attemptFailed ' +
+  'awaitsSnapshot backoff begin begins better byKey bytesOf byView closing codec ' +
+  'commands complete completes connection continued copies covered dictionaries disconnected drop emit ' +
+  'enter expand extras failed feed flush forget forgetQuiet give inView greeted hasForgotten heard hears ' +
+  'hold holders holds inherited isAsked isHeard isInbox isLastAttempt isList isOnline isOver isOwn ' +
+  'isPattern isPayload isRekeying isSet isUnserved isUnsettled joins keyed keyOf lastChange ' +
+  'mayBeThere mustAskAgain mustRekey note observe openWebSocket own pages parts place placed ' +
+  'plan planFlush probe problem receivedAtMs recover recoveredAtMs recoveryDelayMs refuse ' +
+  'refused rejectAll rejectWaiting release releases report sentAtMs serverMade settle showAll ' +
+  'stableAfterMs stand starts suspect take tellMap timer toAsked toGranted toLive toNeeded toOff tooLarge ' +
+  'toReconnecting unheardAfter unopened unplan waitFor waitsUntilMs wants wasLive wasState wireType wishes ' +
+  'woke written';
 
 /** For esbuild's `mangleProps`. */
 export const internalNamesOnly: RegExp = new RegExp(`^(?:${internalNames.replaceAll(' ', '|')})$`);

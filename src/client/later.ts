@@ -2,17 +2,21 @@
 export interface Later<T> {
   readonly loaded: T | undefined;
   load(): Promise<T>;
+  /** Runs with the code: at once where it is there. */
+  use(run: (code: T) => void, failed: (cause: unknown) => void): void;
 }
 
 export function later<T>(load: () => Promise<T>): Later<T> {
-  let loaded: T | undefined;
   return {
-    get loaded() {
-      return loaded;
-    },
+    loaded: undefined,
     async load() {
-      loaded ??= await load();
-      return loaded;
+      const code = await load();
+      (this as { loaded: T | undefined }).loaded = code;
+      return code;
+    },
+    use(run, failed) {
+      if (this.loaded) run(this.loaded);
+      else this.load().then(run, failed);
     },
   };
 }

@@ -1,7 +1,8 @@
 import type { Position, PublishFields } from '../protocol/frames.ts';
 import { type ClientError, localError } from './client-error.ts';
 import type { Outcome } from './pending-commands.ts';
-import type { Runtime, TimerHandle } from './runtime.ts';
+import type { Runtime } from './runtime.ts';
+import { Timer } from './timer.ts';
 
 export interface Published extends Position {
   /** The messageId was seen before; epoch and offset are those of the first. */
@@ -54,7 +55,6 @@ export class OfflineQueue {
   /** One of the queue is on its way. */
   #sending = false;
   #waiting: Entry[] = [];
-  #timer: TimerHandle | undefined;
   /**
    * Sent on an earlier connection, with `exceptSelf`, and not acknowledged: where they are, or whether, isn't
    * known.
@@ -62,6 +62,7 @@ export class OfflineQueue {
   readonly #unsettled = new Set<Entry>();
   readonly #maxEntries: number;
   readonly #runtime: Runtime;
+  readonly #timer: Timer;
   readonly #port: OfflineQueuePort;
   readonly #idPrefix: string;
   #lastNumber = 0;
@@ -69,6 +70,7 @@ export class OfflineQueue {
   constructor(options: OfflineQueueOptions, runtime: Runtime, port: OfflineQueuePort) {
     this.#maxEntries = options.maxEntries ?? 100;
     this.#runtime = runtime;
+    this.#timer = new Timer(runtime);
     this.#port = port;
     const draw = (): string => Math.floor(runtime.random() * 2 ** 48).toString(36);
     this.#idPrefix = `${draw()}${draw()}`;
@@ -119,7 +121,7 @@ export class OfflineQueue {
     this.#online = false;
     this.#draining = false;
     this.#sending = false;
-    this.#stopTimer();
+    this.#timer.stop();
   }
 
   /** The client closes: rejects all that wait. */
@@ -132,7 +134,7 @@ export class OfflineQueue {
 
   /** One at a time, so that what waited keeps its order even when the gateway limits the rate. */
   #drain(): void {
-    if (this.#sending || this.#timer !== undefined) return;
+    if (this.#sending || this.#timer.isSet) return;
     const entry = this.#online ? this.#waiting.shift() : undefined;
     this.#draining = entry !== undefined;
     if (!entry) return;
@@ -199,21 +201,12 @@ export class OfflineQueue {
       return;
     }
     this.#insert(entry);
-    this.#stopTimer();
     this.#draining = true;
-    this.#timer = this.#runtime.setTimeout(() => {
-      this.#timer = undefined;
-      this.#drain();
-    }, error.retryAfterMs ?? 1_000);
+    this.#timer.set(error.retryAfterMs ?? 1_000, () => this.#drain());
   }
 
   #insert(entry: Entry): void {
     const at = this.#waiting.findIndex(({ number }) => number > entry.number);
     this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, entry);
-  }
-
-  #stopTimer(): void {
-    if (this.#timer !== undefined) this.#runtime.clearTimeout(this.#timer);
-    this.#timer = undefined;
   }
 }

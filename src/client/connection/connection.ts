@@ -2,7 +2,7 @@ import type { ClientFrame } from '../../protocol/client-frames.ts';
 import type { ServerFrame } from '../../protocol/server-frames.ts';
 import { type ClientError, localError } from '../client-error.ts';
 import { needsOtherCredential } from '../gateway-errors.ts';
-import type { TimerHandle } from '../runtime.ts';
+import { Timer } from '../timer.ts';
 import type { Backoff } from './backoff.ts';
 import { type ClosedBy, mayReconnect } from './close-code.ts';
 import {
@@ -66,7 +66,6 @@ export class Connection {
   #socketSession: SocketSession | undefined;
   /** `connected` was told and `disconnected` wasn't yet. */
   #up = false;
-  #timer: TimerHandle | undefined;
   /** For people, by the wall clock. */
   #retryAtMs = 0;
   /** The same on the monotonic clock. */
@@ -84,12 +83,14 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #parts: ConnectionParts;
   readonly #backoff: Backoff;
+  readonly #timer: Timer;
   readonly #port: ConnectionPort;
 
   constructor(options: ConnectionOptions, parts: ConnectionParts, backoff: Backoff, port: ConnectionPort) {
     this.#options = options;
     this.#parts = parts;
     this.#backoff = backoff;
+    this.#timer = new Timer(parts.runtime);
     this.#port = port;
   }
 
@@ -100,7 +101,7 @@ export class Connection {
   /** Connects from `idle` or `closed`, and ends a wait between two attempts. */
   connect(): void {
     if (this.#state === 'idle' || this.#state === 'closed') this.#toConnecting();
-    else if (this.#state === 'reconnecting' && this.#timer !== undefined) this.#toRetrying();
+    else if (this.#state === 'reconnecting' && this.#timer.isSet) this.#toRetrying();
   }
 
   /**
@@ -108,7 +109,7 @@ export class Connection {
    * named holds.
    */
   woke(): void {
-    if (this.#timer !== undefined) {
+    if (this.#timer.isSet) {
       if (!this.#waitIsTold) this.#toRetrying();
     } else if (this.#socketSession && !this.#up) {
       if (this.#parts.runtime.monotonicMs() - this.#beganAtMs < staleAttemptMs) return;
@@ -197,10 +198,8 @@ export class Connection {
     this.run++;
     this.#beganAtMs = this.#parts.runtime.monotonicMs();
     this.#socketSession = new SocketSession(this.#options, this.#parts, {
-      greeted: (greeting) => this.#port.greeted?.(greeting),
+      ...this.#port,
       accepted: (greeting) => this.#toConnected(greeting),
-      frame: (frame, bytes) => this.#port.frame(frame, bytes),
-      invalid: (error) => this.#port.error(error),
       refused: (error) => this.#refused(error),
       failed: (error) => this.failed(error),
       ended: (closed, opened) => this.#ended(closed, opened),
@@ -242,7 +241,7 @@ export class Connection {
     this.#waitIsTold = isTold;
     this.#retryAtMs = this.#parts.runtime.now() + delayMs;
     this.waitsUntilMs = this.#parts.runtime.monotonicMs() + delayMs;
-    this.#timer = this.#parts.runtime.setTimeout(() => this.#toRetrying(), delayMs);
+    this.#timer.set(delayMs, () => this.#toRetrying());
     this.#enter('reconnecting', error);
   }
 
@@ -260,8 +259,7 @@ export class Connection {
   }
 
   #stopTimer(): void {
-    if (this.#timer !== undefined) this.#parts.runtime.clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#timer.stop();
     this.#retryAtMs = 0;
     this.waitsUntilMs = 0;
   }

@@ -1,4 +1,5 @@
-import type { Runtime, TimerHandle } from '../runtime.ts';
+import type { Runtime } from '../runtime.ts';
+import { Timer } from '../timer.ts';
 
 export interface HeartbeatOptions {
   readonly intervalMs?: number;
@@ -6,15 +7,15 @@ export interface HeartbeatOptions {
   readonly timeoutMs?: number;
 }
 
-/**
- * Sends a ping. `done` gets the pong's time, `alive` when the reply was another one (the rate is limited), or `silent`
- * when no reply came in time.
- */
-export type SendPing = (
-  roundTripMs: number,
-  timeoutMs: number,
-  done: (reply: number | 'alive' | 'silent') => void,
-) => void;
+export interface HeartbeatPort {
+  /**
+   * Sends a ping. `done` gets the pong's time, `alive` when the reply was another one (the rate is limited), or
+   * `silent` when no reply came in time.
+   */
+  ping(roundTripMs: number, timeoutMs: number, done: (reply: number | 'alive' | 'silent') => void): void;
+  beat(pulse: Pulse): void;
+  dead(): void;
+}
 
 const probeTimeoutMs = 2_000;
 
@@ -31,53 +32,46 @@ export interface Pulse {
  * connection that is silent. A pong may be late after a long backlog: while anything arrives, the connection is alive.
  */
 export class Heartbeat {
-  #timer: TimerHandle | undefined;
+  #state: 'stopped' | 'beating' | 'probing' = 'stopped';
   #roundTripMs = 0;
   #heardAtMs = 0;
   #run = 0;
-  #running = false;
-  #probing = false;
   readonly #intervalMs: number;
   readonly #timeoutMs: number;
+  readonly #timer: Timer;
   readonly #runtime: Runtime;
-  readonly #ping: SendPing;
-  readonly #beat: (pulse: Pulse) => void;
-  readonly #dead: () => void;
+  readonly #port: HeartbeatPort;
 
   constructor(
-    options: HeartbeatOptions,
+    { intervalMs = 30_000, timeoutMs = 10_000 }: HeartbeatOptions,
     runtime: Runtime,
-    port: { readonly ping: SendPing; readonly beat: (pulse: Pulse) => void; readonly dead: () => void },
+    port: HeartbeatPort,
   ) {
-    this.#intervalMs = options.intervalMs ?? 30_000;
-    this.#timeoutMs = options.timeoutMs ?? 10_000;
+    this.#intervalMs = intervalMs;
+    this.#timeoutMs = timeoutMs;
+    this.#timer = new Timer(runtime);
     this.#runtime = runtime;
-    this.#ping = port.ping;
-    this.#beat = port.beat;
-    this.#dead = port.dead;
+    this.#port = port;
   }
 
   start(): void {
     this.stop();
-    this.#running = true;
+    this.#state = 'beating';
     this.#send(this.#timeoutMs);
   }
 
   /** Asks at once, with less patience: the surroundings have changed. */
   probe(): void {
-    if (!this.#running || this.#probing) return;
+    if (this.#state !== 'beating') return;
     this.stop();
-    this.#running = true;
-    this.#probing = true;
+    this.#state = 'probing';
     this.#send(Math.min(this.#timeoutMs, probeTimeoutMs));
   }
 
   stop(): void {
     this.#run++;
-    this.#running = false;
-    this.#probing = false;
-    if (this.#timer !== undefined) this.#runtime.clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#state = 'stopped';
+    this.#timer.stop();
   }
 
   /** Some message came. */
@@ -88,17 +82,16 @@ export class Heartbeat {
   #send(timeoutMs: number): void {
     const run = this.#run;
     const sentAtMs = this.#runtime.monotonicMs();
-    this.#ping(this.#roundTripMs, timeoutMs, (reply) => {
+    this.#port.ping(this.#roundTripMs, timeoutMs, (reply) => {
       if (run !== this.#run) return;
-      this.#probing = false;
-      if (reply === 'silent' && this.#heardAtMs <= sentAtMs) return this.#dead();
-      if (typeof reply === 'number') this.#report(this.#runtime.monotonicMs() - sentAtMs, reply);
-      this.#timer = this.#runtime.setTimeout(() => this.#send(this.#timeoutMs), this.#intervalMs);
+      this.#state = 'beating';
+      if (reply === 'silent' && this.#heardAtMs <= sentAtMs) return this.#port.dead();
+      if (typeof reply === 'number') {
+        const receivedAtMs = this.#runtime.monotonicMs();
+        this.#roundTripMs = receivedAtMs - sentAtMs;
+        this.#port.beat({ roundTripMs: this.#roundTripMs, receivedAtMs, timeMs: reply });
+      }
+      this.#timer.set(this.#intervalMs, () => this.#send(this.#timeoutMs));
     });
-  }
-
-  #report(roundTripMs: number, timeMs: number): void {
-    this.#roundTripMs = roundTripMs;
-    this.#beat({ roundTripMs, receivedAtMs: this.#runtime.monotonicMs(), timeMs });
   }
 }

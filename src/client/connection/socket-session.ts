@@ -1,7 +1,8 @@
 import type { ClientFrame } from '../../protocol/client-frames.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import { ClientError, localError } from '../client-error.ts';
-import type { FrameSocket, Runtime, Socket, TimerHandle } from '../runtime.ts';
+import type { FrameSocket, Runtime, Socket } from '../runtime.ts';
+import { Timer } from '../timer.ts';
 import type { ClientCodec } from '../wire/codec.ts';
 import type { ClosedBy } from './close-code.ts';
 
@@ -19,13 +20,13 @@ export interface SocketSessionOptions {
 
 /** What a session of a socket reports. After `refused`, `failed`, `ended` or `drop()` it reports nothing more. */
 export interface SocketSessionPort {
-  greeted(greeting: Greeting): void;
+  greeted?(greeting: Greeting): void;
   /** The gateway has accepted the client. */
   accepted(greeting: Greeting): void;
   /** Each frame except those of the handshake. `bytes` is the message's length. */
   frame(frame: ServerFrame, bytes: number): void;
   /** A message was no frame. The connection goes on. */
-  invalid(error: ClientError): void;
+  error(error: ClientError): void;
   /** The gateway replied to `connect` with an error. */
   refused(error: ClientError): void;
   /** There is no token, or the client was not accepted in time. */
@@ -48,19 +49,20 @@ const handshakeId = 1;
 /** One socket's life: token, upgrade, greeting, our `connect` and its reply, frames, end. */
 export class SocketSession {
   #socket: Socket | undefined;
-  #timer: TimerHandle | undefined;
   #token: string | undefined;
   #over = false;
   #accepted = false;
   readonly #options: SocketSessionOptions;
   readonly #parts: SocketSessionParts;
+  readonly #timer: Timer;
   readonly #port: SocketSessionPort;
 
   constructor(options: SocketSessionOptions, parts: SocketSessionParts, port: SocketSessionPort) {
     this.#options = options;
     this.#parts = parts;
     this.#port = port;
-    this.#timer = parts.runtime.setTimeout(() => this.#fail(localError('timeout')), options.connectTimeoutMs);
+    this.#timer = new Timer(parts.runtime);
+    this.#timer.set(options.connectTimeoutMs, () => this.#fail(localError('timeout')));
     void this.#begin();
   }
 
@@ -74,7 +76,7 @@ export class SocketSession {
   /** Closes the socket; nothing that it still does is reported. */
   drop(reason = ''): void {
     this.#over = true;
-    this.#stopTimer();
+    this.#timer.stop();
     const socket = this.#socket;
     this.#socket = undefined;
     if (!socket) return;
@@ -122,7 +124,7 @@ export class SocketSession {
     socket.onerror = () => {};
     socket.onclose = ({ code, reason }) => {
       this.#over = true;
-      this.#stopTimer();
+      this.#timer.stop();
       this.#port.ended({ code, reason }, opened);
     };
   }
@@ -132,7 +134,7 @@ export class SocketSession {
     try {
       frame = this.#parts.codec.decode(data);
     } catch (cause) {
-      this.#port.invalid(localError('invalid_message', undefined, cause));
+      this.#port.error(localError('invalid_message', undefined, cause));
       return;
     }
     if (this.#accepted || !this.#handshake(frame)) this.#port.frame(frame, lengthOf(data));
@@ -141,7 +143,7 @@ export class SocketSession {
   /** Returns whether the frame belongs to the handshake. */
   #handshake(frame: ServerFrame): boolean {
     if (frame.kind === 'connected' && frame.id === 0) {
-      this.#port.greeted(frame);
+      this.#port.greeted?.(frame);
       this.#sayHello();
       return true;
     }
@@ -160,7 +162,7 @@ export class SocketSession {
 
   #accept(greeting: Greeting): void {
     this.#accepted = true;
-    this.#stopTimer();
+    this.#timer.stop();
     this.#port.accepted(greeting);
   }
 
@@ -168,11 +170,6 @@ export class SocketSession {
     if (this.#over) return;
     this.drop(error.code);
     this.#port.failed(error);
-  }
-
-  #stopTimer(): void {
-    if (this.#timer !== undefined) this.#parts.runtime.clearTimeout(this.#timer);
-    this.#timer = undefined;
   }
 }
 

@@ -1,10 +1,13 @@
 import { ClientError, localError } from '../client-error.ts';
-import type { ClientOptions } from '../options.ts';
-import type { Runtime, TimerHandle } from '../runtime.ts';
-import { Backoff } from './backoff.ts';
-import { checkedToken } from './socket-session.ts';
+import type { Timer } from '../timer.ts';
+import type { Backoff } from './backoff.ts';
 
 export interface TokenRefreshPort {
+  readonly timer: Timer;
+  readonly backoff: Backoff;
+  monotonicMs(): number;
+  /** The application's next token. */
+  ask(): Promise<string | undefined>;
   /** Rejects with the gateway's refusal. */
   send(token: string): Promise<{ readonly expiresMs?: number }>;
   /** The gateway has taken a new token. */
@@ -20,18 +23,11 @@ const aDayMs = 86_400_000;
  * the connection, and the next one asks too.
  */
 export class TokenRefresh {
-  #timer: TimerHandle | undefined;
   #run = 0;
-  readonly #backoff: Backoff;
-  readonly #token: ClientOptions['token'];
-  readonly #runtime: Runtime;
   readonly #port: TokenRefreshPort;
 
-  constructor(token: ClientOptions['token'], runtime: Runtime, port: TokenRefreshPort) {
-    this.#token = token;
-    this.#runtime = runtime;
+  constructor(port: TokenRefreshPort) {
     this.#port = port;
-    this.#backoff = new Backoff({}, () => runtime.random());
   }
 
   /**
@@ -40,41 +36,38 @@ export class TokenRefresh {
    */
   plan(expiresMs: number | undefined, nowMs: number): void {
     this.stop();
-    this.#backoff.reset();
-    const token = this.#token;
-    if (!expiresMs || typeof token !== 'function') return;
-    this.#after(Math.min(Math.max(1_000, (expiresMs - nowMs) * 0.75), aDayMs), token, nowMs);
+    this.#port.backoff.reset();
+    if (expiresMs) this.#after(Math.min(Math.max(1_000, (expiresMs - nowMs) * 0.75), aDayMs), nowMs);
   }
 
   stop(): void {
     this.#run++;
-    if (this.#timer !== undefined) this.#runtime.clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#port.timer.stop();
   }
 
-  #after(delayMs: number, token: () => string | Promise<string>, nowMs: number): void {
+  #after(delayMs: number, nowMs: number): void {
+    const { timer, monotonicMs } = this.#port;
+    const startMs = monotonicMs();
+    timer.set(delayMs, () => void this.#renew(() => nowMs + monotonicMs() - startMs));
+  }
+
+  async #renew(nowMs: () => number): Promise<void> {
+    const { backoff, ask, send, refreshed, report } = this.#port;
     const run = this.#run;
-    const startMs = this.#runtime.monotonicMs();
-    this.#timer = this.#runtime.setTimeout(() => {
-      void this.#renew(token, run, () => nowMs + this.#runtime.monotonicMs() - startMs);
-    }, delayMs);
-  }
-
-  async #renew(token: () => string | Promise<string>, run: number, nowMs: () => number): Promise<void> {
     try {
-      const fresh = checkedToken(await token());
+      const fresh = await ask();
       if (run !== this.#run) return;
       if (!fresh) throw new TypeError('There is no token');
-      const { expiresMs } = await this.#port.send(fresh);
+      const { expiresMs } = await send(fresh);
       if (run !== this.#run) return;
       this.plan(expiresMs, nowMs());
-      this.#port.refreshed();
+      refreshed();
     } catch (cause) {
       if (run !== this.#run) return;
       // First: a listener that hears of it may close the client.
-      this.#after(this.#backoff.next() ?? aDayMs, token, nowMs());
+      this.#after(backoff.next() ?? aDayMs, nowMs());
       const why = cause instanceof ClientError ? cause.message : undefined;
-      this.#port.report(localError('token_failed', why && `The new token is refused: ${why}`, cause));
+      report(localError('token_failed', why && `The new token is refused: ${why}`, cause));
     }
   }
 }

@@ -1,4 +1,5 @@
-import type { Runtime, TimerHandle } from '../runtime.ts';
+import type { Runtime } from '../runtime.ts';
+import { Timer } from '../timer.ts';
 
 const beatMs = 1_000;
 /** So late, a timer did not only wait its turn: the machine slept, or the page was frozen. */
@@ -10,41 +11,39 @@ const gapMs = 2_000;
  * on some systems.
  */
 export class Wake {
-  #timer: TimerHandle | undefined;
-  #nowMs = 0;
-  #monotonicMs = 0;
   #unwatch: (() => void) | undefined;
+  readonly #timer: Timer;
   readonly #runtime: Runtime;
   readonly #woke: () => void;
 
   constructor(runtime: Runtime, woke: () => void) {
+    this.#timer = new Timer(runtime);
     this.#runtime = runtime;
     this.#woke = woke;
   }
 
   start(): void {
-    if (this.#timer !== undefined) return;
+    if (this.#timer.isSet) return;
     this.#unwatch = this.#runtime.watch?.(this.#woke);
     this.#beat();
   }
 
   stop(): void {
-    if (this.#timer !== undefined) this.#runtime.clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#timer.stop();
     this.#unwatch?.();
     this.#unwatch = undefined;
   }
 
   #beat(): void {
-    this.#nowMs = this.#runtime.now();
-    this.#monotonicMs = this.#runtime.monotonicMs();
-    this.#timer = this.#runtime.setTimeout(() => {
-      const passedMs = Math.max(
-        this.#runtime.now() - this.#nowMs,
-        this.#runtime.monotonicMs() - this.#monotonicMs,
-      );
+    const { now, monotonicMs } = this.#clocks();
+    this.#timer.set(beatMs, () => {
+      const later = this.#clocks();
       this.#beat();
-      if (passedMs >= beatMs + gapMs) this.#woke();
-    }, beatMs);
+      if (Math.max(later.now - now, later.monotonicMs - monotonicMs) >= beatMs + gapMs) this.#woke();
+    });
+  }
+
+  #clocks(): { readonly now: number; readonly monotonicMs: number } {
+    return { now: this.#runtime.now(), monotonicMs: this.#runtime.monotonicMs() };
   }
 }

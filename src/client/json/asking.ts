@@ -78,7 +78,7 @@ export class Asking {
 
   /** The connection is about to be closed. */
   closing(): void {
-    for (const feed of this.#feeds.values()) if (feed.acking) this.#acknowledge(feed);
+    for (const feed of this.#feeds.values()) if (feed.acking.isSet) this.#acknowledge(feed);
   }
 
   /** All subscriptions of a turn go out as one command. What has no holder left ends. */
@@ -105,13 +105,13 @@ export class Asking {
 
   /** At most once a second, as the gateway wants it. */
   #acknowledgeSoon(feed: Feed): void {
-    feed.acking ||= this.#runtime.setTimeout(() => this.#acknowledge(feed), ackIntervalMs);
+    if (!feed.acking.isSet) feed.acking.set(ackIntervalMs, () => this.#acknowledge(feed));
   }
 
   /** Says what listeners have had of an inbox. */
   #acknowledge(feed: Feed): void {
     const { view, topic } = feed;
-    feed.acking = 0;
+    feed.acking.stop();
     if (!view) return;
     const acks = [{ view, offset: feed.at(topic)?.offset ?? 0 }];
     this.#commands.send('ping', { acks }, (outcome) => {
@@ -124,7 +124,7 @@ export class Asking {
   #flush(): void {
     if (!this.#frameMaxBytes) return;
     const due = [...this.#feeds.values()].filter(
-      ({ state, isAsked, retry }) => state === 'pending' && !isAsked && !retry,
+      ({ state, isAsked, retry }) => state === 'pending' && !isAsked && !retry.isSet,
     );
     let feeds: Feed[] = [];
     let subscriptions: WireSubscription[] = [];
@@ -187,20 +187,14 @@ export class Asking {
   }
 
   #askLater(feed: Feed, delayMs: number): void {
-    this.#stopRetry(feed);
-    feed.retry = this.#runtime.setTimeout(() => {
+    feed.retry.set(delayMs, () => {
       this.#toPending(feed);
       this.#flush();
-    }, delayMs);
-  }
-
-  #stopRetry(feed: Feed): void {
-    this.#runtime.clearTimeout(feed.retry);
-    feed.retry = 0;
+    });
   }
 
   #toPending(feed: Feed): void {
-    this.#stopRetry(feed);
+    feed.retry.stop();
     feed.toOff('pending');
   }
 
@@ -219,7 +213,7 @@ export class Asking {
 
   #drop(key: string, feed: Feed): void {
     this.#feeds.delete(key);
-    this.#stopRetry(feed);
+    feed.retry.stop();
     this.#release(feed);
     feed.toOff('closed');
   }

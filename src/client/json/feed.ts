@@ -8,10 +8,12 @@ import type { ServerKinds } from '../../protocol/server-frames.ts';
 import type { ClientError } from '../client-error.ts';
 import { Backoff } from '../connection/backoff.ts';
 import type { Emitter } from '../emitter.ts';
-import type { Runtime, TimerHandle } from '../runtime.ts';
-import { Feed, minRecoveryIntervalMs, positionsMax } from '../subscriptions/feed.ts';
+import type { Runtime } from '../runtime.ts';
+import { Feed, minRecoveryIntervalMs } from '../subscriptions/feed.ts';
+import { positionsMax } from '../subscriptions/positions-max.ts';
 import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
 import type { FeedEvents, Gap, SubscriptionState } from '../subscriptions/subscription.ts';
+import { Timer } from '../timer.ts';
 import type { JsonPublication } from './codec.ts';
 
 export type JsonMap<T = unknown> = ReadonlyMap<string, JsonPublication<T>>;
@@ -48,13 +50,13 @@ export class JsonFeed extends Feed<JsonPublication> {
   view = 0;
   /** A subscribe command is out. */
   isAsked = false;
-  /** It is asked for again when this fires; 0: no timer. */
-  retry: TimerHandle = 0;
+  /** It is asked for again when this fires. */
+  readonly retry: Timer;
   recoveredAtMs = -minRecoveryIntervalMs;
   /** The gateway wants to know what listeners have had, and nothing came that none has heard. */
   isInbox = false;
-  /** Up to where that is, is told when this fires; 0: no timer. */
-  acking: TimerHandle = 0;
+  /** Up to where that is, is told when this fires. */
+  readonly acking: Timer;
   #cursor: string | undefined;
   /** The positions that were asked for last, and whether a pattern's cursor was. */
   #starts: readonly TopicPosition[] = [];
@@ -77,6 +79,8 @@ export class JsonFeed extends Feed<JsonPublication> {
     super(selection.topic, options.since, events);
     this.selection = selection;
     this.options = options;
+    this.retry = new Timer(runtime);
+    this.acking = new Timer(runtime);
     this.backoff = new Backoff({}, () => runtime.random());
     this.#cursor = options.cursor;
     this.#runtime = runtime;

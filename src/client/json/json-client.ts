@@ -11,8 +11,9 @@ import type { Published } from '../offline-queue.ts';
 import { absoluteUrl, backoffOptions, type ClientOptions } from '../options.ts';
 import { type Outcome, PendingCommands, type ReplyTo } from '../pending-commands.ts';
 import type { PublishOptions } from '../requests.ts';
-import { platformRuntime, socketFactory, type TimerHandle } from '../runtime.ts';
+import { platformRuntime, socketFactory } from '../runtime.ts';
 import type { SubscriptionState } from '../subscriptions/subscription.ts';
+import { Timer } from '../timer.ts';
 import { clientVersion } from '../version.ts';
 import { Asking } from './asking.ts';
 import { type JsonPublication, jsonCodec } from './codec.ts';
@@ -21,6 +22,8 @@ import type { FeedOptions, JsonMap, JsonSubscriptionEvents } from './feed.ts';
 export interface JsonClientEvents {
   error: [error: ClientError];
   state: [change: StateChange];
+  /** Whether the gateway can't reach what stores its topics: at each connect, and when it changes. */
+  degraded: [degraded: boolean];
   message: [message: { readonly event: string; readonly data: unknown }];
   /** Publications of topics that the gateway subscribed this session to: `$all`, `user:…`. */
   publication: [publication: JsonPublication];
@@ -105,18 +108,18 @@ export class JsonClient {
     const { intervalMs = 30_000, timeoutMs = 10_000 } = options.heartbeat ?? {};
     let heardAtMs = 0;
     let beats = 0;
-    let timer: TimerHandle = 0;
+    const timer = new Timer(runtime);
     let unwatch: (() => void) | undefined;
     /** While anything arrives, the connection is alive: a pong may be late after a long backlog. */
     const beat = (): void => {
       const run = ++beats;
       const sentAtMs = runtime.monotonicMs();
-      runtime.clearTimeout(timer);
+      timer.stop();
       const settle = (outcome: Outcome<'ping'>): void => {
         if (run !== beats) return;
         const isSilent = !outcome.ok && outcome.error.code === 'timeout' && heardAtMs <= sentAtMs;
         if (isSilent) connection.abandon(localError('heartbeat_timeout'));
-        else timer = runtime.setTimeout(beat, intervalMs);
+        else timer.set(intervalMs, beat);
       };
       commands.send('ping', {}, settle, timeoutMs);
     };
@@ -142,12 +145,13 @@ export class JsonClient {
           commands.open();
           this.#asking.connected(greeting.limits.frameMaxBytes);
           beat();
+          this.#events.emit('degraded', greeting.degraded === true);
           this.#arrivals.arrived(greeting);
         },
         disconnected: () => {
           this.#greeting = undefined;
           beats++;
-          runtime.clearTimeout(timer);
+          timer.stop();
           commands.disconnected(localError('disconnected'));
           this.#asking.disconnected();
         },
@@ -290,6 +294,7 @@ export class JsonClient {
 
   #received(frame: ServerFrame): void {
     if (frame.kind === 'goingAway') this.#connection.goingAway(frame.reconnectDelayMs);
+    else if (frame.kind === 'gatewayState') this.#events.emit('degraded', frame.degraded);
     else if (frame.kind === 'message') this.#events.emit('message', frame as unknown as JsonMessage);
     else if (frame.kind === 'error') this.#report(new ClientError(frame));
     else this.#asking.push(frame);

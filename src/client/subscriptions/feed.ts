@@ -32,8 +32,6 @@ export interface Known<P extends FeedPublication> {
 }
 
 export const minRecoveryIntervalMs = 1_000;
-/** The gateway takes a list of up to this many positions. */
-export const positionsMax = 1000;
 
 /**
  * What one subscription of the application gets: positions, live maps, delivery. Delivers each publication at most

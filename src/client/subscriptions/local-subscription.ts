@@ -3,10 +3,9 @@ import type { ServerKinds } from '../../protocol/server-frames.ts';
 import { type ClientError, localError } from '../client-error.ts';
 import { Emitter } from '../emitter.ts';
 import type { ReceivedPublication } from '../publication.ts';
-import { Feed, type Known, positionsMax } from './feed.ts';
+import { Feed, type Known } from './feed.ts';
 import { copyOf, LiveMap } from './live-map.ts';
-import type { Member } from './member.ts';
-import { isEarlier } from './positions.ts';
+import type { Extras, Member } from './member.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type {
   FeedEvents,
@@ -21,17 +20,9 @@ import type { Wire } from './wire.ts';
 export interface SubscriptionHome {
   remove(subscription: LocalSubscription): void;
   setKeys(subscription: LocalSubscription, keys: readonly string[]): void;
-  monotonicMs(): number;
   /** Errors that no listener of the subscription heard, and listeners that threw. */
   report(error: ClientError): void;
 }
-
-/** Of a pattern: above this number, topics that have been quiet are forgotten. */
-const topicsRemembered = 10_000;
-/** Longer than the gateway keeps anything back that it has not covered yet. */
-const quietMs = 60_000;
-/** More than the topics that are born between two calls, on average. */
-const topicsPerLook = 16;
 
 /** A subscription of this client. Equal ones share one subscription on the wire. */
 export class LocalSubscription<T = unknown>
@@ -41,19 +32,9 @@ export class LocalSubscription<T = unknown>
   options: SubscribeOptions;
   /** Undefined: it has ended. */
   wire: Wire | undefined;
+  extras: Extras | undefined;
   isUnserved = false;
-  hasForgotten = false;
-  /** Topics where it is to begin before what it has seen nothing of: by `last`. */
-  readonly #wishes = new Set<string>();
   isHeard = (): boolean => this.events.hears('publication');
-  /** State topics as another member of a pattern knew them, until this one hears where they are. */
-  readonly #inherited = new Map<string, Known<ReceivedPublication>>();
-  /** Namespaces of forgotten state topics, whose maps were empty. */
-  readonly #stateNamespaces = new Set<string>();
-  /** Keys whose values have come. */
-  #keysHad: ReadonlySet<string> = new Set();
-  /** Of a pattern: when each topic was heard of, those of longest ago first. */
-  readonly #heardAtMs = new Map<string, number>();
   readonly #home: SubscriptionHome;
 
   constructor(topic: string, options: SubscribeOptions, home: SubscriptionHome) {
@@ -118,53 +99,38 @@ export class LocalSubscription<T = unknown>
 
   joins(wire: Wire, other: Member | undefined): void {
     this.wire = wire;
-    const { options, isPattern, topic } = this;
-    const { last = 0 } = options;
-    const showsMap = !isPattern && other?.topics.get(topic)?.map !== undefined;
-    const wantsCursor = isPattern && options.cursor !== undefined;
-    const goesBack = options.since
-      ? [...this.topics].some(([name, at]) => isEarlier(at, other?.topics.get(name)))
-      : last > 0;
-    this.isUnserved = wantsCursor ? options.cursor !== wire.cursor : goesBack && !showsMap;
-    if (!other) return;
-    if (this.isUnserved && (wantsCursor || options.since)) {
-      this.#inherit(other);
-      return;
-    }
+    if (this.extras?.joins(wire.cursor, other) || !other) return;
     this.topics.clear();
-    for (const [name, known] of other.topics) {
-      const map = known.map && copyOf(known.map);
-      const back = this.isUnserved && other.topics.size <= positionsMax ? last : 0;
-      const offset = Math.max(0, known.offset - back);
-      if (back > 0) this.#wishes.add(name);
-      this.stand(name, { ...known, map, offset, seen: back > 0 ? 0 : known.seen });
-    }
+    for (const [topic, known] of other.copies())
+      this.stand(topic, this.extras?.begins(topic, known, other.topics.size) ?? known);
+  }
+
+  *copies(): Generator<[topic: string, known: Known<ReceivedPublication>]> {
+    for (const [topic, known] of this.topics)
+      yield [topic, { ...known, map: known.map && copyOf(known.map) }];
   }
 
   showAll(): void {
-    for (const [topic, { epoch, offset, map, awaitsSnapshot }] of [...this.topics, ...this.#inherited])
+    for (const [topic, { epoch, offset, map, awaitsSnapshot }] of [
+      ...this.topics,
+      ...(this.extras?.inherited ?? []),
+    ])
       if (map && !awaitsSnapshot) this.show({ topic, epoch, offset }, map);
   }
 
   // -- Feed -------------------------------------------------------------------------------------------
 
-  /** It goes back, and has the maps of state topics all the same. */
-  #inherit(other: Member): void {
-    for (const [topic, known] of other.topics)
-      if (known.map) this.#inherited.set(topic, { ...known, map: copyOf(known.map) });
-  }
-
   override entries(topic: string): StateMap {
-    return this.#inherited.get(topic)?.map?.entries ?? super.entries(topic);
+    return this.extras?.entries(topic) ?? super.entries(topic);
   }
 
   override at(topic: string): Position | undefined {
-    return this.#wishes.has(topic) ? undefined : super.at(topic);
+    return this.extras?.wishes.has(topic) ? undefined : super.at(topic);
   }
 
   override begin(...granted: Parameters<Feed<ReceivedPublication>['begin']>): void {
     super.begin(...granted);
-    this.#wishes.clear();
+    this.extras?.wishes.clear();
   }
 
   protected override continued(granted: Granted): void {
@@ -173,16 +139,12 @@ export class LocalSubscription<T = unknown>
 
   override place(topic: string, batch: Parameters<Feed<ReceivedPublication>['place']>[1]) {
     const at = super.place(topic, batch);
-    if (this.#stateNamespaces.has(namespaceOf(topic))) at.map ??= new LiveMap();
+    if (this.extras?.wasState(topic)) at.map ??= new LiveMap();
     return at;
   }
 
   override stand(topic: string, at: Known<ReceivedPublication>): Known<ReceivedPublication> {
-    if (!this.isPattern) return super.stand(topic, at);
-    this.#heard(topic);
-    const map = this.#inherited.get(topic)?.map;
-    this.#inherited.delete(topic);
-    return super.stand(topic, map && !at.map ? { ...at, map } : at);
+    return super.stand(topic, this.extras?.hears(topic, at) ?? at);
   }
 
   override lagging(): void {
@@ -208,55 +170,6 @@ export class LocalSubscription<T = unknown>
   }
 
   protected override complete(known: Known<ReceivedPublication>, isComplete: boolean): void {
-    const { keys } = this.options;
-    const view = this.wire?.viewKeys;
-    this.#keysHad = (isComplete && view) || new Set();
-    if (isComplete) this.#prune(known);
-    super.complete(known, isComplete && (keys?.every((key) => this.#keysHad.has(key)) ?? true));
+    super.complete(known, this.extras?.completes(known, isComplete) ?? isComplete);
   }
-
-  #heard(topic: string): void {
-    this.#heardAtMs.delete(topic);
-    this.#heardAtMs.set(topic, this.#home.monotonicMs());
-  }
-
-  forgetQuiet(): void {
-    const sinceMs = this.#home.monotonicMs() - quietMs - 2 * (this.options.intervalMs ?? 0);
-    let looked = 0;
-    for (const [topic, atMs] of this.#heardAtMs) {
-      if (this.topics.size <= topicsRemembered || atMs >= sinceMs || ++looked > topicsPerLook) return;
-      const map = this.topics.get(topic)?.map;
-      if (map?.size) this.#heard(topic);
-      else {
-        this.#heardAtMs.delete(topic);
-        this.topics.delete(topic);
-        this.hasForgotten = true;
-        if (map) this.#stateNamespaces.add(namespaceOf(topic));
-      }
-    }
-  }
-
-  // -- keys -------------------------------------------------------------------------------------------
-
-  wants(keys: ReadonlySet<string>): void {
-    const { topic } = this;
-    const known = this.topics.get(topic);
-    if (known && !known.awaitsSnapshot && this.#prune(known)) this.tellMap(topic, known.map);
-    this.#keysHad = new Set([...keys].filter((key) => this.#keysHad.has(key)));
-    if (known && this.#keysHad.size < keys.size) known.awaitsSnapshot = true;
-  }
-
-  /** Keeps only its keys. Returns whether there were others. */
-  #prune({ map }: Known<ReceivedPublication>): boolean {
-    const keys = this.wire?.keys;
-    if (!keys || !map) return false;
-    const all = [...map.entries.values()];
-    const kept = all.filter(({ key = '' }) => keys.has(key));
-    return kept.length < all.length && map.page(kept, { first: true, last: true });
-  }
-}
-
-function namespaceOf(topic: string): string {
-  const colon = topic.indexOf(':');
-  return colon === -1 ? topic : topic.slice(0, colon);
 }

@@ -1,35 +1,107 @@
+import type { Granted } from '../../protocol/frames.ts';
+import type { ServerKinds } from '../../protocol/server-frames.ts';
 import type { ClientError } from '../client-error.ts';
 import type { ReceivedPublication } from '../publication.ts';
-import type { Feed } from './feed.ts';
+import type { Feed, Known } from './feed.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
+import type { StateMap } from './subscription.ts';
 
-/** What a member reads of its subscription on the wire. */
-export interface Carrier {
-  readonly cursor: string | undefined;
-  readonly keys: ReadonlySet<string> | undefined;
-  readonly viewKeys: ReadonlySet<string> | undefined;
-}
+type Topic = Known<ReceivedPublication>;
 
 /** A subscription of the application, as the one on the wire that it shares with others sees it. */
 export interface Member extends Feed<ReceivedPublication> {
-  readonly options: SubscribeOptions;
+  options: SubscribeOptions;
   /** It wants to begin where the gateway was not asked to begin yet. */
   isUnserved: boolean;
-  /** Topics of a pattern were forgotten: without a cursor all of them would come again. */
-  readonly hasForgotten: boolean;
+  readonly extras: Extras | undefined;
+  readonly wire: Shared | undefined;
   readonly cursor: string | undefined;
   /**
    * Shares this wire from now on. Goes on where another member is, or wants to go back: to an older `since` or
    * `cursor`, or by the `last` N. A state topic shows the newcomer its map instead.
    */
-  joins(wire: Carrier, other: Member | undefined): void;
+  joins(wire: Shared, other: Member | undefined): void;
+  /** What it knows, for a newcomer that goes on from there. */
+  copies(): Iterable<readonly [topic: string, known: Topic]>;
   /** Came late to state topics: sees at once what the others see. */
   showAll(): void;
   refuse(error: ClientError): void;
   /** Of an inbox: whether the application gets its publications. */
   isHeard(): boolean;
-  /** The gateway is asked for these keys: others are shown no more, and values of new ones are to come. */
-  wants(keys: ReadonlySet<string>): void;
+}
+
+/** What a member asks of what it keeps beside where it is: it is a pattern, has keys, or begins where it wants to. */
+export interface Extras {
+  /** Topics of a pattern were forgotten: without a cursor all of them would come again. */
+  readonly hasForgotten: boolean;
+  /** Topics where it is to begin before what it has seen nothing of: by `last`. */
+  readonly wishes: Set<string>;
+  /** State topics as another member of a pattern knew them, until this one hears where they are. */
+  readonly inherited: ReadonlyMap<string, Topic>;
+  /** Returns whether it begins where it wants to, and not where the other member is. */
+  joins(wireCursor: string | undefined, other: Member | undefined): boolean;
+  /** Where it begins in a topic of another member, which has that many: there, or the `last` N before. */
+  begins(topic: string, at: Topic, topics: number): Topic;
+  entries(topic: string): StateMap | undefined;
+  /** Whether the topic is of a namespace whose forgotten topics were state topics. */
+  wasState(topic: string): boolean;
+  /** A topic is heard of. Returns what is known of it then. */
+  hears(topic: string, at: Topic): Topic;
   /** Forgets topics of a pattern that have been quiet, where there are many: oldest first, a few at a time. */
   forgetQuiet(): void;
+  /** All values of a topic's view have come, or are to come. Returns whether those of all its keys have. */
+  completes(known: Topic, isComplete: boolean): boolean;
+  /** The gateway is asked for these keys: others are shown no more, and values of new ones are to come. */
+  wants(keys: ReadonlySet<string>): void;
+}
+
+/**
+ * needed → asked → live → needed …: to be asked for; the command is out; batches may come. `off`: refused, ended or put
+ * off, perhaps to be asked for later. Each transition is one function named `to…`.
+ */
+export type WireState = 'needed' | 'asked' | 'live' | 'off';
+
+/** A subscription on the wire, as those see it that share it, and those that ask for it. */
+export interface Shared {
+  readonly topic: string;
+  readonly isPattern: boolean;
+  options: SubscribeOptions;
+  /** Equal for equal subscriptions. */
+  key: string;
+  readonly state: WireState;
+  /** The number by which the gateway's frames name it while it is live. */
+  view: number;
+  readonly members: Set<Member>;
+  readonly cursor: string | undefined;
+  /** A pattern's topic of which something is missing that `cursor` may count as received. */
+  readonly suspect: string | undefined;
+  readonly wasLive: boolean;
+  readonly keyed: Keyed | undefined;
+  /** Adds a member. Returns whether the wire has to go back to serve its `since` or `last`. */
+  join(member: Member): boolean;
+  caughtUp(frame: ServerKinds['caughtUp']): void;
+  /** Asked for, or made by the gateway on its own: granted. */
+  toLive(result: Granted): void;
+}
+
+/** The keys of a subscription on the wire: those wanted, those asked for, those of the view. */
+export interface Keyed {
+  readonly asked: ReadonlySet<string> | undefined;
+  /** The wanted keys are others than those that the gateway was asked for. */
+  readonly mustRekey: boolean;
+  /** A command for other keys is out. */
+  isRekeying: boolean;
+  readonly inView: ReadonlySet<string> | undefined;
+  /** Returns the keys to ask the gateway for. Of those that left nothing is told any more. */
+  toAsked(): readonly string[];
+  /** There is a view of the keys that were asked for. */
+  toGranted(): void;
+  /** Not of keys that left, nor older than the value of a partial snapshot. */
+  shown(fresh: readonly ReceivedPublication[], map?: StateMap): readonly ReceivedPublication[];
+  /** A page of a snapshot for this member: a partial one adds to what it has. */
+  page(
+    snapshot: { readonly topic: string; readonly first: boolean; readonly partial?: boolean },
+    publications: readonly ReceivedPublication[],
+    member: Member,
+  ): readonly ReceivedPublication[];
 }

@@ -66,9 +66,3 @@ export class Positions {
     return [...this.#byTopic].map(([topic, { epoch, offset }]) => ({ topic, epoch, offset }));
   }
 }
-
-/** A client that knew the topic as empty lacks everything of whatever epoch it has now. */
-export function isEarlier(wanted: Position, start: Position | undefined): boolean {
-  if (!start) return true;
-  return (wanted.epoch === start.epoch || wanted.epoch === '') && wanted.offset < start.offset;
-}

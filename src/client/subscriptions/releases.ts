@@ -1,10 +1,10 @@
 import type { ClientError } from '../client-error.ts';
 import type { PendingCommands } from '../pending-commands.ts';
-import type { Runtime, TimerHandle } from '../runtime.ts';
+import type { Timer } from '../timer.ts';
 
 export interface ReleasesPort {
   readonly commands: PendingCommands;
-  readonly runtime: Runtime;
+  readonly timer: Timer;
   /** The gateway doesn't reply: the connection is of no use. */
   abandon(error: ClientError): void;
   /** Views have ended for which `holds` returned true. */
@@ -22,7 +22,6 @@ export class Releases {
   /** View to the key of its subscription. */
   readonly #wanted = new Map<number, string>();
   #planned = false;
-  #timer: TimerHandle | undefined;
   readonly #port: ReleasesPort;
 
   constructor(port: ReleasesPort) {
@@ -38,47 +37,36 @@ export class Releases {
 
   /** Whether an equal subscription may still exist when a command that is sent now arrives. */
   holds(key: string): boolean {
-    if (this.#timer === undefined) return false;
-    for (const held of this.#wanted.values()) if (held === key) return true;
-    return false;
+    return this.#port.timer.isSet && [...this.#wanted.values()].includes(key);
   }
 
   /** Sends the views that were added. A command that is sent later arrives later. */
   flush(): void {
     this.#planned = false;
-    if (this.#timer !== undefined) return;
+    if (this.#port.timer.isSet) return;
     while (this.#wanted.size > 0) this.#send([...this.#wanted].slice(0, viewsPerCommand));
   }
 
   /** The views have ended with the connection. */
   clear(): void {
     this.#wanted.clear();
-    this.#stopTimer();
+    this.#port.timer.stop();
   }
 
   #send(entries: readonly (readonly [number, string])[]): void {
+    const { commands, timer, abandon, ended } = this.#port;
     for (const [view] of entries) this.#wanted.delete(view);
     const views = entries.map(([view]) => view);
-    this.#port.commands.send('unsubscribe', { views }, (outcome) => {
+    commands.send('unsubscribe', { views }, (outcome) => {
       if (outcome.ok) return;
       const { code, retryAfterMs = 1_000 } = outcome.error;
-      if (code === 'rate_limited') this.#later(entries, retryAfterMs);
-      else if (code === 'timeout') this.#port.abandon(outcome.error);
+      if (code === 'timeout') abandon(outcome.error);
+      if (code !== 'rate_limited') return;
+      for (const [view, key] of entries) this.#wanted.set(view, key);
+      timer.set(retryAfterMs, () => {
+        this.flush();
+        ended();
+      });
     });
-  }
-
-  #later(entries: readonly (readonly [number, string])[], delayMs: number): void {
-    for (const [view, key] of entries) this.#wanted.set(view, key);
-    this.#stopTimer();
-    this.#timer = this.#port.runtime.setTimeout(() => {
-      this.#timer = undefined;
-      this.flush();
-      this.#port.ended();
-    }, delayMs);
-  }
-
-  #stopTimer(): void {
-    if (this.#timer !== undefined) this.#port.runtime.clearTimeout(this.#timer);
-    this.#timer = undefined;
   }
 }

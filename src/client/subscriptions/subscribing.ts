@@ -1,12 +1,15 @@
 import { subscriptionKey } from '../../protocol/equal-subscriptions.ts';
 import type { SubscribeResult, Subscription as WireSubscription } from '../../protocol/frames.ts';
-import { ClientError, ownError } from '../client-error.ts';
+import { ClientError, localError, ownError } from '../client-error.ts';
 import type { Outcome, PendingCommands } from '../pending-commands.ts';
 import type { Runtime } from '../runtime.ts';
+import { Timer } from '../timer.ts';
 import { splitBulk } from './bulk.ts';
 import type { Dictionaries } from './dictionaries.ts';
+import type { Retries } from './extras/retries.ts';
+import { extras } from './extras.ts';
 import { Releases } from './releases.ts';
-import { Retries } from './retries.ts';
+import type { SubscribeOptions } from './subscribe-options.ts';
 import type { Wire } from './wire.ts';
 
 /** What asking for subscriptions needs from its surroundings. */
@@ -15,6 +18,7 @@ export interface SubscribingPort {
   readonly runtime: Runtime;
   /** The gateway doesn't reply: the connection is of no use. */
   abandon(error: ClientError): void;
+  report(error: ClientError): void;
   count(what: 'gaps' | 'publications', many: number): void;
   /** The most bytes of a command, and how many one has with this subscription alone. */
   frameMaxBytes(): number;
@@ -31,26 +35,32 @@ const subscriptionsPerCommand = 500;
  * no member left.
  */
 export class Subscribing {
-  #online = false;
+  isOnline = false;
   #flushPlanned = false;
   readonly byKey = new Map<string, Wire>();
   readonly byView = new Map<number, Wire>();
-  readonly #dictionaries: Dictionaries;
+  readonly commands: PendingCommands;
+  readonly dictionaries: Dictionaries;
   /** Refused, or not recoverable yet: asked for again at their time. */
-  readonly #retries: Retries<Wire>;
-  readonly #releases: Releases;
+  #retries: Retries<Wire> | undefined;
+  readonly releases: Releases;
   readonly #port: SubscribingPort;
 
   constructor(dictionaries: Dictionaries, port: SubscribingPort) {
-    this.#dictionaries = dictionaries;
+    this.dictionaries = dictionaries;
+    this.commands = port.commands;
     this.#port = port;
-    this.#retries = new Retries(port.runtime, (due) => this.#askFor(due));
-    this.#releases = new Releases({
+    this.releases = new Releases({
       commands: port.commands,
-      runtime: port.runtime,
+      timer: new Timer(port.runtime),
       abandon: (error) => port.abandon(error),
       ended: () => this.flush(),
     });
+  }
+
+  /** Equal for equal subscriptions. */
+  keyOf(topic: string, options: SubscribeOptions): string {
+    return subscriptionKey({ topic, ...options });
   }
 
   all(): Wire[] {
@@ -58,17 +68,17 @@ export class Subscribing {
   }
 
   connected(): void {
-    this.#online = true;
+    this.isOnline = true;
     this.askRefused();
     this.flush();
   }
 
   disconnected(): void {
-    this.#online = false;
+    this.isOnline = false;
     this.byView.clear();
-    this.#dictionaries.clear();
-    this.#releases.clear();
-    this.#retries.clear();
+    this.dictionaries.clear();
+    this.releases.clear();
+    this.#retries?.clear();
     for (const shared of this.all()) {
       if (shared.state !== 'off') shared.toNeeded();
       this.drop(shared);
@@ -77,7 +87,7 @@ export class Subscribing {
 
   /** Asks again for refused subscriptions, which another connection or another token may be granted. */
   askRefused(): void {
-    this.#askFor(this.all().filter((shared) => shared.state === 'off' && !this.#retries.has(shared)));
+    this.#askFor(this.all().filter((shared) => shared.state === 'off' && !this.#retries?.has(shared)));
   }
 
   // -- asking -----------------------------------------------------------------------------------------
@@ -94,8 +104,8 @@ export class Subscribing {
 
   /** Asks for the subscriptions that are needed, in as few commands as possible. */
   flush(): void {
-    this.#releases.flush();
-    if (!this.#online) return;
+    this.releases.flush();
+    if (!this.isOnline) return;
     const needed = this.all().filter((shared) => this.#isDue(shared));
     const requests = needed.map((shared) => ({ shared, request: shared.toAsked() }));
     const limits = { entries: subscriptionsPerCommand, bytes: this.#port.frameMaxBytes() };
@@ -107,7 +117,7 @@ export class Subscribing {
   }
 
   #isDue({ state, members, key, topic, isPattern }: Wire): boolean {
-    if (state !== 'needed' || members.size === 0 || this.#releases.holds(key)) return false;
+    if (state !== 'needed' || members.size === 0 || this.releases.holds(key)) return false;
     const prefix = topic.slice(0, -1);
     return !this.#port.isUnsettled((one) => (isPattern ? one.startsWith(prefix) : one === topic));
   }
@@ -115,7 +125,7 @@ export class Subscribing {
   #send(part: readonly { readonly shared: Wire; readonly request: WireSubscription }[]): void {
     const subscriptions = part.map(({ request }) => request);
     const asked = part.map(({ shared }) => shared);
-    this.#port.commands.send('subscribe', { subscriptions }, (outcome) => this.#replied(asked, outcome));
+    this.commands.send('subscribe', { subscriptions }, (outcome) => this.#replied(asked, outcome));
   }
 
   #replied(asked: readonly Wire[], outcome: Outcome<'subscribe'>): void {
@@ -134,14 +144,14 @@ export class Subscribing {
     }
     for (const shared of asked) {
       // The gateway did not look at them: members are not told of a refusal.
-      if (error.code === 'rate_limited') this.#askLater(shared, error.retryAfterMs ?? 1_000);
+      if (error.code === 'rate_limited') this.askLater(shared, error.retryAfterMs ?? 1_000);
       else this.refuse(shared, error);
     }
   }
 
   #settle(shared: Wire, result: SubscribeResult): void {
     if ('error' in result) {
-      if (result.error.code === 'already_subscribed') void this.#reconcile(shared);
+      if (result.error.code === 'already_subscribed') this.#askAnew(shared);
       else this.refuse(shared, new ClientError(result.error));
       return;
     }
@@ -149,31 +159,16 @@ export class Subscribing {
     shared.toLive(result);
     if (shared.members.size === 0) this.drop(shared);
     else if (shared.mustAskAgain) this.askAgain(shared);
-    else this.rekey(shared);
+    else extras.loaded?.rekey(this, shared);
   }
 
-  /** Tells the gateway of other keys, one command at a time. */
-  rekey(shared: Wire): void {
-    const { view } = shared;
-    if (shared.state !== 'live' || shared.isRekeying || !shared.mustRekey) return;
-    this.#port.commands.send('setKeys', { view, keys: shared.toRekeyed() }, (outcome) => {
-      const result = outcome.ok ? outcome.reply.results[0] : undefined;
-      const granted = result && 'view' in result ? result : undefined;
-      if (this.byView.get(view) !== shared) {
-        // It was left meanwhile, and the gateway knew that view no more.
-        if (granted) this.#releases.add(granted.view, shared.key);
-      } else if (granted) {
-        this.byView.delete(view);
-        this.byView.set(granted.view, shared);
-        if (granted.view !== view) this.#dictionaries.forget(view);
-        shared.rekeyed(granted);
-        this.rekey(shared);
-      } else if (!outcome.ok && outcome.error.code === 'timeout') this.#port.abandon(outcome.error);
-      else if (!outcome.ok && outcome.error.code === 'rate_limited') {
-        this.#release(shared);
-        this.#askLater(shared, outcome.error.retryAfterMs ?? 1_000);
-      } else if (!outcome.ok && outcome.error.code !== 'disconnected') this.askAgain(shared);
-    });
+  /** The gateway has an equal one. What can be done about it is done where the code for it loads. */
+  #askAnew(shared: Wire): void {
+    this.askLater(shared, shared.backoff.next() ?? 0);
+    extras.use(
+      ({ reconcile }) => void reconcile(this, shared),
+      () => undefined,
+    );
   }
 
   refuse(shared: Wire, error: ClientError): void {
@@ -183,47 +178,7 @@ export class Subscribing {
       return;
     }
     const delayMs = shared.backoff.next() ?? 0;
-    if (error.retry) this.#askLater(shared, Math.max(delayMs, error.retryAfterMs ?? 0));
-  }
-
-  /**
-   * The gateway has this subscription already. One that the client has dropped is ended first. One that the client
-   * holds under another key (the namespace conflates by default) and this one are merged.
-   */
-  async #reconcile(shared: Wire): Promise<void> {
-    const { topic, key } = shared;
-    shared.toNeeded();
-    if (this.#releases.holds(key)) return;
-    const twin = this.#twinOf(shared);
-    if (twin) {
-      this.#merge(shared, twin);
-      return;
-    }
-    this.#askLater(shared, shared.backoff.next() ?? 0);
-    try {
-      const { subscriptions } = await this.#port.commands.request('status', {});
-      const ghosts = subscriptions.filter(
-        ({ topic: held, view }) => held === topic && !this.byView.has(view),
-      );
-      for (const { view } of ghosts) this.#releases.add(view, key);
-    } catch {
-      // The connection is gone or busy: the planned retry asks again.
-    }
-  }
-
-  #twinOf({ topic, options }: Wire): Wire | undefined {
-    const other = subscriptionKey({ topic, ...options, conflate: !options.conflate });
-    const twin = this.byKey.get(other);
-    return twin?.state === 'live' ? twin : undefined;
-  }
-
-  #merge(shared: Wire, twin: Wire): void {
-    for (const member of [...shared.members]) {
-      shared.members.delete(member);
-      if (twin.join(member)) this.askAgain(twin);
-      queueMicrotask(() => member.showAll());
-    }
-    this.drop(shared);
+    if (error.retry) this.askLater(shared, Math.max(delayMs, error.retryAfterMs ?? 0));
   }
 
   // -- leaving and beginning again --------------------------------------------------------------------
@@ -239,19 +194,43 @@ export class Subscribing {
       this.askAgain(shared);
       return;
     }
-    this.#release(shared);
-    this.#askLater(shared, waitMs);
+    this.release(shared);
+    this.askLater(shared, waitMs);
   }
 
   askAgain(shared: Wire): void {
-    this.#release(shared);
+    this.release(shared);
     shared.toNeeded();
     this.flush();
   }
 
-  #askLater(shared: Wire, delayMs: number): void {
+  askLater(shared: Wire, delayMs: number): void {
+    const { runtime } = this.#port;
     shared.toOff();
-    this.#retries.add(shared, delayMs);
+    const plan = (code: NonNullable<typeof extras.loaded>): void => {
+      this.#retries ??= new code.Retries(
+        new Timer(runtime),
+        () => runtime.monotonicMs(),
+        (due) => this.#askFor(due),
+      );
+      if (this.isOnline && shared.state === 'off') this.#retries.add(shared, delayMs);
+    };
+    extras.use(plan, (cause) => {
+      this.#port.report(localError('code_unavailable', undefined, cause));
+      runtime.setTimeout(() => {
+        if (this.isOnline && shared.state === 'off') this.#askFor([shared]);
+      }, delayMs);
+    });
+  }
+
+  /** It goes out when those before it have ended. */
+  unplan(shared: Wire): void {
+    this.#retries?.delete(shared);
+    shared.toNeeded();
+  }
+
+  abandon(error: ClientError): void {
+    this.#port.abandon(error);
   }
 
   #askFor(all: readonly Wire[]): void {
@@ -264,15 +243,15 @@ export class Subscribing {
    */
   drop(shared: Wire): void {
     if (shared.members.size > 0 || shared.state === 'asked') return;
-    this.#retries.delete(shared);
-    this.#release(shared);
+    this.#retries?.delete(shared);
+    this.release(shared);
     if (this.byKey.get(shared.key) === shared) this.byKey.delete(shared.key);
   }
 
-  #release(shared: Wire): void {
+  release(shared: Wire): void {
     if (this.byView.get(shared.view) !== shared) return;
     this.byView.delete(shared.view);
-    this.#dictionaries.forget(shared.view);
-    if (this.#online) this.#releases.add(shared.view, shared.key);
+    this.dictionaries.forget(shared.view);
+    if (this.isOnline) this.releases.add(shared.view, shared.key);
   }
 }

@@ -1,17 +1,18 @@
-import { subscriptionKey } from '../../protocol/equal-subscriptions.ts';
-import type { SubscribeResult, TopicPosition } from '../../protocol/frames.ts';
+import type { TopicPosition } from '../../protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
-import { ClientError, ownError } from '../client-error.ts';
+import { type ClientError, localError, ownError } from '../client-error.ts';
+import { Backoff } from '../connection/backoff.ts';
 import { checkedKeys, checkedSubscribe } from '../requests.ts';
-import { Acknowledging } from './acknowledging.ts';
+import { Timer } from '../timer.ts';
 import { Dictionaries } from './dictionaries.ts';
+import type { Acknowledging } from './extras/acknowledging.ts';
+import { extras, needsExtras } from './extras.ts';
 import { LocalSubscription } from './local-subscription.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import { Subscribing, type SubscribingPort } from './subscribing.ts';
 import { Wire, type WirePort } from './wire.ts';
 
 export interface SubscriptionsPort extends SubscribingPort {
-  report(error: ClientError): void;
   /** The gateway subscribed this session by itself, to a topic that the application hasn't asked for. */
   serverMade(subscription: LocalSubscription): void;
   /** Whether this client published it, and doesn't want it back. */
@@ -23,66 +24,93 @@ export interface SubscriptionsPort extends SubscribingPort {
  */
 export class Subscriptions {
   readonly #dictionaries = new Dictionaries();
-  readonly #subscribing: Subscribing;
-  readonly #acknowledging: Acknowledging;
+  readonly subscribing: Subscribing;
+  #acknowledging: Acknowledging | undefined;
+  /** Those that begin when their code is loaded. */
+  readonly #waiting = new Set<LocalSubscription>();
+  readonly #reload: Timer;
+  readonly #backoff: Backoff;
   readonly #wirePort: WirePort;
   readonly #port: SubscriptionsPort;
 
   constructor(port: SubscriptionsPort) {
     this.#port = port;
-    this.#subscribing = new Subscribing(this.#dictionaries, port);
-    this.#acknowledging = new Acknowledging(port.commands, port.runtime);
+    this.#reload = new Timer(port.runtime);
+    this.#backoff = new Backoff({}, () => port.runtime.random());
+    this.subscribing = new Subscribing(this.#dictionaries, port);
     this.#wirePort = {
       random: () => port.runtime.random(),
       expand: (batch) => this.#dictionaries.expand(batch),
       isOwn: (position) => port.isOwn(position),
-      had: (view, offset) => this.#acknowledging.note(view, offset),
+      had: (view, offset) => this.#had(view, offset),
     };
   }
 
   get size(): number {
-    return this.#subscribing.all().reduce((sum, { members }) => sum + members.size, 0);
+    return this.subscribing.all().reduce((sum, { members }) => sum + members.size, this.#waiting.size);
   }
 
   /** Throws where the arguments can't be sent. */
   add<T>(wantedTopic: string, wanted: SubscribeOptions): LocalSubscription<T> {
-    const { topic, options: asked } = checkedSubscribe(wantedTopic, wanted);
-    const shared = this.#sharedFor(topic, asked);
-    const { since = asked.last || asked.cursor ? undefined : shared.unheardAfter } = asked;
-    shared.unheardAfter = undefined;
-    const subscription = new LocalSubscription<T>(topic, { ...asked, since }, this);
-    this.#enter(subscription as LocalSubscription, shared);
+    const { topic, options } = checkedSubscribe(wantedTopic, wanted);
+    const known = this.subscribing.byKey.get(this.subscribing.keyOf(topic, options));
+    const { since = options.last || options.cursor ? undefined : known?.unheardAfter } = options;
+    const subscription = new LocalSubscription<T>(topic, { ...options, since }, this);
+    const member = subscription as LocalSubscription;
+    if (needsExtras(topic, subscription.options)) {
+      this.#waiting.add(member);
+      this.#load();
+    } else this.#begin(member);
     return subscription;
+  }
+
+  #begin(member: LocalSubscription): void {
+    const { topic, options } = member;
+    const shared = this.wireFor(topic, options);
+    shared.unheardAfter = undefined;
+    this.#enter(member, shared);
+  }
+
+  /** Where the code for it does not load, it is tried again as long as the connection is there, and with the next. */
+  #load(): void {
+    if (this.#waiting.size === 0) return;
+    extras.use(
+      ({ MemberExtras }) => {
+        for (const member of this.#waiting) {
+          this.#waiting.delete(member);
+          member.extras = new MemberExtras(member, () => this.#port.runtime.monotonicMs());
+          this.#begin(member);
+        }
+      },
+      (cause) => {
+        this.#port.report(localError('code_unavailable', undefined, cause));
+        if (this.subscribing.isOnline) this.#reload.set(this.#backoff.next() ?? 0, () => this.#load());
+      },
+    );
   }
 
   // -- SubscriptionHome -------------------------------------------------------------------------------
 
   remove(member: LocalSubscription): void {
+    this.#waiting.delete(member);
     if (member.wire) this.#leave(member, member.wire);
     member.wire = undefined;
   }
 
-  monotonicMs(): number {
-    return this.#port.runtime.monotonicMs();
-  }
-
   /** Throws where the keys can't be sent. */
   setKeys(member: LocalSubscription, wanted: readonly string[]): void {
-    const { topic } = member;
     const keys = checkedKeys(wanted);
-    const { since: _since, last: _last, cursor: _cursor, ...selection } = { ...member.options, keys };
-    const shared = member.wire;
-    if (!member.options.keys) throw ownError('invalid_request', `${topic} has no keys.`);
-    const key = subscriptionKey({ topic, ...selection });
-    if (!shared || key === shared.key) return;
-    member.options = selection;
-    if (shared.members.size > 1 || this.#subscribing.byKey.has(key)) this.#move(member, shared, selection);
-    else {
-      this.#subscribing.byKey.delete(shared.key);
-      shared.rekey(selection);
-      this.#subscribing.byKey.set(key, shared);
-      this.#subscribing.rekey(shared);
-    }
+    const { topic, wire } = member;
+    const { since: _since, last: _last, cursor: _cursor, ...selection } = member.options;
+    if (!selection.keys) throw ownError('invalid_request', `${topic} has no keys.`);
+    const options = { ...selection, keys };
+    const move = (): void => this.#move(member, wire as Wire, options);
+    if (wire) extras.loaded?.changeKeys(this.subscribing, member, wire, options, move);
+    else if (this.#waiting.has(member)) member.options = options;
+  }
+
+  addServerMade(topic: string): void {
+    this.#port.serverMade(this.add(topic, {}));
   }
 
   report(error: ClientError): void {
@@ -95,26 +123,29 @@ export class Subscriptions {
    * Asks for all in one command, each from its own position. Subscriptions that the gateway made are there already.
    */
   connected(): void {
-    this.#subscribing.connected();
+    this.subscribing.connected();
+    this.#backoff.reset();
+    this.#load();
   }
 
   disconnected(): void {
-    this.#acknowledging.clear();
-    this.#subscribing.disconnected();
+    this.#acknowledging?.clear();
+    this.#reload.stop();
+    this.subscribing.disconnected();
   }
 
   askRefused(): void {
-    this.#subscribing.askRefused();
+    this.subscribing.askRefused();
   }
 
   /** The connection is about to be closed. */
   closing(): void {
-    this.#acknowledging.flush();
+    this.#acknowledging?.flush();
   }
 
   /** Asks for subscriptions that had to wait. */
   flush(): void {
-    this.#subscribing.flush();
+    this.subscribing.flush();
   }
 
   /** Pushes only; replies are for `PendingCommands`. */
@@ -125,38 +156,21 @@ export class Subscriptions {
         break;
       case 'dictionary':
         // That of a view that was left meanwhile would never be forgotten.
-        if (this.#subscribing.byView.has(frame.view)) this.#dictionaries.add(frame);
+        if (this.subscribing.byView.has(frame.view)) this.#dictionaries.add(frame);
         break;
       case 'snapshot':
-        this.#subscribing.byView.get(frame.view)?.snapshot(frame);
+        this.subscribing.byView.get(frame.view)?.snapshot(frame);
         break;
-      case 'reset':
-        this.#reset(frame);
-        break;
-      case 'caughtUp':
-        this.#subscribing.byView.get(frame.view)?.caughtUp(frame);
-        break;
-      case 'lagging':
-        for (const view of frame.views) this.#subscribing.byView.get(view)?.lagging();
-        break;
-      case 'subscribed':
-        for (const result of frame.results) this.#subscribedByGateway(result);
-        break;
-      case 'unsubscribed':
-        this.#endedByGateway(frame);
-        break;
-      case 'joined':
-      case 'left':
-        this.#presence(frame.kind, frame);
-        break;
+      default:
+        extras.loaded?.push(this, frame);
     }
   }
 
   // -- inside -----------------------------------------------------------------------------------------
 
   #enter(member: LocalSubscription, shared: Wire): void {
-    if (shared.join(member)) this.#subscribing.askAgain(shared);
-    else if (shared.state === 'needed') this.#subscribing.planFlush();
+    if (shared.join(member)) this.subscribing.askAgain(shared);
+    else if (shared.state === 'needed') this.subscribing.planFlush();
     // Not before the caller has had the time to listen.
     queueMicrotask(() => member.showAll());
   }
@@ -164,82 +178,44 @@ export class Subscriptions {
   #leave(member: LocalSubscription, shared: Wire): void {
     shared.members.delete(member);
     // In the same turn another may join (a component that remounts): then nothing has to be sent.
-    if (shared.members.size === 0) queueMicrotask(() => this.#subscribing.drop(shared));
+    if (shared.members.size === 0) queueMicrotask(() => this.subscribing.drop(shared));
   }
 
   /** What others have, or had before, stays as it is. */
   #move(member: LocalSubscription, from: Wire, options: SubscribeOptions): void {
     this.#leave(member, from);
     member.topics.clear();
-    const to = this.#sharedFor(member.topic, options);
+    const to = this.wireFor(member.topic, options);
     if (to.state !== 'live') member.enter('pending');
     this.#enter(member, to);
   }
 
-  #sharedFor(topic: string, options: SubscribeOptions): Wire {
-    const key = subscriptionKey({ topic, ...options });
-    const known = this.#subscribing.byKey.get(key);
+  wireFor(topic: string, options: SubscribeOptions): Wire {
+    const key = this.subscribing.keyOf(topic, options);
+    const known = this.subscribing.byKey.get(key);
     if (known) return known;
-    const shared = new Wire(topic, options, this.#wirePort);
-    this.#subscribing.byKey.set(key, shared);
+    const shared = new Wire(topic, key, options, this.#wirePort);
+    this.subscribing.byKey.set(key, shared);
     return shared;
+  }
+
+  /** Of an inbox, whose subscription came with the code for it. */
+  #had(view: number, offset: number): void {
+    const { commands, runtime } = this.#port;
+    this.#acknowledging ??= extras.loaded && new extras.loaded.Acknowledging(commands, new Timer(runtime));
+    this.#acknowledging?.note(view, offset);
   }
 
   // -- pushes -----------------------------------------------------------------------------------------
 
   #batch(frame: ServerKinds['batch']): void {
-    const shared = this.#subscribing.byView.get(frame.view);
+    const shared = this.subscribing.byView.get(frame.view);
     if (!shared) return;
     const fresh = shared.batch(frame);
     if (fresh === undefined) {
-      this.#subscribing.recover(shared);
+      this.subscribing.recover(shared);
       return;
     }
     this.#port.count('publications', fresh);
-  }
-
-  #reset(frame: ServerKinds['reset']): void {
-    this.#subscribing.byView.get(frame.view)?.reset(frame);
-  }
-
-  #subscribedByGateway(result: SubscribeResult): void {
-    if ('error' in result) {
-      const { error, topic } = result;
-      this.#port.report(new ClientError({ ...error, message: `${topic}: ${error.message}` }));
-      return;
-    }
-    const shared = this.#sharedFor(result.topic, {});
-    // The client's own command is on its way and replaces the gateway's subscription.
-    if (shared.state === 'asked') return;
-    if (shared.members.size === 0) this.#port.serverMade(this.add(result.topic, {}));
-    // It begins after publications that the client missed: the client's own, from its position, replaces it too.
-    if (shared.wouldSkip(result)) {
-      this.flush();
-      return;
-    }
-    this.#subscribing.byView.set(result.view, shared);
-    shared.toLive(result);
-  }
-
-  #endedByGateway({ views, reason }: ServerKinds['unsubscribed']): void {
-    for (const view of views) {
-      const shared = this.#subscribing.byView.get(view);
-      this.#subscribing.byView.delete(view);
-      this.#dictionaries.forget(view);
-      if (shared)
-        this.#subscribing.refuse(
-          shared,
-          ownError(reason ?? 'not_subscribed', `The gateway ended it: ${reason ?? 'no reason'}.`),
-        );
-    }
-  }
-
-  #presence(kind: 'joined' | 'left', { topic, member }: ServerKinds['joined']): void {
-    for (const shared of this.#subscribing.all()) {
-      const { topic: own } = shared;
-      if (shared.isPattern ? topic.startsWith(own.slice(0, -1)) : own === topic)
-        for (const { options, events } of shared.members)
-          if (options.presence) events.emit(kind, member, topic);
-    }
   }
 }

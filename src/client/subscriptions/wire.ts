@@ -1,4 +1,3 @@
-import { keysText, subscriptionKey } from '../../protocol/equal-subscriptions.ts';
 import type {
   Granted,
   Position,
@@ -9,10 +8,11 @@ import type { ServerKinds } from '../../protocol/server-frames.ts';
 import type { ClientError } from '../client-error.ts';
 import { Backoff } from '../connection/backoff.ts';
 import { ReceivedPublication } from '../publication.ts';
+import type { Beginning } from './beginning.ts';
+import { extras } from './extras.ts';
 import { minRecoveryIntervalMs } from './feed.ts';
-import type { Carrier, Member } from './member.ts';
+import type { Keyed, Member, Shared, WireState } from './member.ts';
 import { judge } from './positions.ts';
-import { beginning } from './starting-point.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 
 /** What a subscription on the wire needs from its surroundings. */
@@ -26,14 +26,8 @@ export interface WirePort {
   had(view: number, offset: number): void;
 }
 
-/**
- * needed → asked → live → needed …: to be asked for; the command is out; batches may come. `off`: refused, ended or put
- * off, perhaps to be asked for later. Each transition is one function named `to…`.
- */
-export type WireState = 'needed' | 'asked' | 'live' | 'off';
-
 /** One subscription on the wire, for the local ones that share it: what to ask for, and who gets what comes. */
-export class Wire implements Carrier {
+export class Wire implements Shared {
   readonly topic: string;
   options: SubscribeOptions;
   /** Equal for equal subscriptions. */
@@ -41,8 +35,8 @@ export class Wire implements Carrier {
   state: WireState = 'needed';
   /** The number by which the gateway's frames name it while it is live. */
   view = 0;
-  /** A command for other keys is out. */
-  isRekeying = false;
+  /** Where it asks for some keys of a state topic only. */
+  readonly keyed: Keyed | undefined;
   readonly members = new Set<Member>();
   /** Between attempts after a refusal that may pass. */
   readonly backoff: Backoff;
@@ -53,10 +47,6 @@ export class Wire implements Carrier {
   /** A pattern's topic of which something is missing that `cursor` may count as received. */
   suspect: string | undefined;
   wasLive = false;
-  /** Those that the gateway was asked for last; undefined: all. */
-  keys: ReadonlySet<string> | undefined;
-  /** Those of the view. */
-  viewKeys: ReadonlySet<string> | undefined;
   #recoveredAtMs = Number.NEGATIVE_INFINITY;
   #hasPresence = false;
   #isInbox = false;
@@ -64,14 +54,13 @@ export class Wire implements Carrier {
   #starts: readonly TopicPosition[] = [];
   #askedCursor: string | undefined;
   #asked: readonly Member[] = [];
-  /** Values of a partial snapshot may be as new as this. */
-  #partialUpto = 0;
   readonly #port: WirePort;
 
-  constructor(topic: string, options: SubscribeOptions, port: WirePort) {
+  constructor(topic: string, key: string, options: SubscribeOptions, port: WirePort) {
     this.topic = topic;
     this.options = options;
-    this.key = subscriptionKey({ topic, ...options });
+    this.key = key;
+    this.keyed = options.keys && extras.loaded && new extras.loaded.KeyedView(this);
     this.backoff = new Backoff({}, () => port.random());
     this.#port = port;
   }
@@ -104,8 +93,8 @@ export class Wire implements Carrier {
     const { filter, intervalMs, conflate } = this.options;
     this.#hasPresence = this.#wantsPresence;
     const presence = this.#hasPresence || undefined;
-    const keys = this.#askKeys();
-    const { wire, starts } = beginning(this);
+    const keys = this.keyed?.toAsked();
+    const { wire, starts } = this.#beginning();
     this.#starts = starts;
     this.#askedCursor = this.isPattern ? wire.cursor : undefined;
     // One cursor at a time: members of a pattern that want another one are served after this one.
@@ -124,7 +113,7 @@ export class Wire implements Carrier {
     this.state = 'live';
     this.view = view;
     this.wasLive = true;
-    this.viewKeys = this.keys;
+    this.keyed?.toGranted();
     this.#isInbox = inbox === true;
     this.backoff.reset();
     for (const member of this.#asked) member.isUnserved = false;
@@ -145,16 +134,7 @@ export class Wire implements Carrier {
   /** The view is gone, with the connection or by our own doing. Positions stay. */
   toNeeded(): void {
     this.state = 'needed';
-    this.isRekeying = false;
     for (const member of this.members) member.enter('pending');
-  }
-
-  /** Whether a subscription that begins at `start` would leave a hole after what was seen, or repeat some. */
-  wouldSkip(start: Position): boolean {
-    return this.#some((member) => {
-      const at = member.at(this.topic);
-      return at !== undefined && (at.epoch || start.epoch) === start.epoch && start.offset !== at.offset;
-    });
   }
 
   /**
@@ -165,41 +145,6 @@ export class Wire implements Carrier {
     const waitMs = Math.max(0, this.#recoveredAtMs + minRecoveryIntervalMs - nowMs);
     this.#recoveredAtMs = nowMs + waitMs;
     return waitMs;
-  }
-
-  // -- keys -------------------------------------------------------------------------------------------
-
-  /** Other keys, once the gateway is asked for them. */
-  rekey(options: SubscribeOptions): void {
-    this.options = options;
-    this.key = subscriptionKey({ topic: this.topic, ...options });
-  }
-
-  /** Its keys are others than those that the gateway was asked for. */
-  get mustRekey(): boolean {
-    const { keys } = this.options;
-    return keys !== undefined && keysText(keys) !== keysText(this.keys ?? []);
-  }
-
-  /** Returns the keys to ask the gateway for. Of those that left nothing is told any more. */
-  toRekeyed(): readonly string[] {
-    this.isRekeying = true;
-    return this.#askKeys() ?? [];
-  }
-
-  /** Another view takes the place of the one before, and goes on where that was. */
-  rekeyed({ view }: Granted): void {
-    this.isRekeying = false;
-    this.view = view;
-    this.viewKeys = this.keys;
-  }
-
-  #askKeys(): readonly string[] | undefined {
-    const { keys } = this.options;
-    if (!keys) return undefined;
-    this.keys = new Set(keys);
-    for (const member of this.members) member.wants(this.keys);
-    return keys;
   }
 
   // -- pushes -----------------------------------------------------------------------------------------
@@ -229,7 +174,7 @@ export class Wire implements Carrier {
       const isHeard = this.#some((member) => member.isHeard());
       for (const member of this.members) {
         const at = member.place(topic, batch);
-        const shown = this.keys ? fresh.filter((one) => this.#isShown(one, at.map?.entries)) : fresh;
+        const shown = this.keyed?.shown(fresh, at.map?.entries) ?? fresh;
         if (at.offset < upto) member.take(topic, at, shown, upto, { view, epoch });
       }
       if (this.#isInbox && fresh.length > 0) this.#had(first, upto, isHeard);
@@ -239,22 +184,9 @@ export class Wire implements Carrier {
   }
 
   snapshot({ publications, ...frame }: ServerKinds['snapshot']): void {
-    const { topic, partial } = frame;
-    const fresh = publications.map((publication) => new ReceivedPublication(topic, publication));
-    if (!partial) this.#partialUpto = 0;
-    else for (const { offset } of fresh) this.#partialUpto = Math.max(this.#partialUpto, offset);
-    for (const member of this.members) {
-      const before = partial && frame.first ? member.entries(topic).values() : [];
-      member.snapshot({ ...frame, publications: [...before, ...fresh] });
-    }
-  }
-
-  reset(frame: ServerKinds['reset']): void {
-    for (const member of this.members) member.reset(frame);
-  }
-
-  lagging(): void {
-    for (const member of this.members) member.lagging();
+    const fresh = publications.map((publication) => new ReceivedPublication(frame.topic, publication));
+    for (const member of this.members)
+      member.snapshot({ ...frame, publications: this.keyed?.page(frame, fresh, member) ?? fresh });
   }
 
   caughtUp(frame: ServerKinds['caughtUp']): void {
@@ -263,6 +195,16 @@ export class Wire implements Carrier {
   }
 
   // -- inside -----------------------------------------------------------------------------------------
+
+  /** Without extras all members are at the same place. */
+  #beginning(): Beginning {
+    if (extras.loaded) return extras.loaded.beginning(this);
+    for (const { topics, cursor } of this.members)
+      for (const [topic, { epoch, offset, awaitsSnapshot }] of topics)
+        if (!awaitsSnapshot)
+          return { starts: [{ topic, epoch, offset }], wire: { since: { epoch, offset }, cursor } };
+    return { starts: [], wire: {} };
+  }
 
   get #wantsPresence(): boolean {
     return this.#some(({ options }) => Boolean(options.presence));
@@ -276,15 +218,6 @@ export class Wire implements Carrier {
     this.suspect = topic;
   }
 
-  /** Not of keys that left, nor older than the value of a partial snapshot. */
-  #isShown(
-    { key = '', offset }: ReceivedPublication,
-    map?: ReadonlyMap<string, ReceivedPublication>,
-  ): boolean {
-    if (this.keys?.has(key) === false) return false;
-    return offset > this.#partialUpto || !((map?.get(key)?.offset ?? 0) >= offset);
-  }
-
   #had(before: Position, offset: number, isHeard: boolean): void {
     if (!isHeard) this.unheardAfter ??= before;
     else if (!this.unheardAfter) this.#port.had(this.view, offset);
@@ -295,6 +228,6 @@ export class Wire implements Carrier {
     if (cursor === undefined) return;
     this.cursor = cursor;
     this.suspect = undefined;
-    for (const member of this.members) member.forgetQuiet();
+    for (const member of this.members) member.extras?.forgetQuiet();
   }
 }

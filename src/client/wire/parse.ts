@@ -1,3 +1,4 @@
+import { maxUint32 } from '../../protocol/fields.ts';
 import { type Field, field } from './tables.ts';
 
 /** The fields of a message as they came, without defaults. */
@@ -5,6 +6,7 @@ export type Raw = Record<string, unknown>;
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const maxDepth = 100;
+const maxLength = 0x7fff_ffff;
 
 const tagFields: readonly Field[] = [field('name', 's'), field('value', 's')];
 
@@ -26,7 +28,7 @@ export class Parser {
 
   message(fields: readonly Field[], raw: Raw, depth = 0): Raw {
     while (this.#at < this.#end) {
-      const tag = this.#limited(4, 15);
+      const tag = this.#uint(maxUint32);
       const wireType = tag & 7;
       const field = fields[(tag >>> 3) - 1];
       if (field?.wireType === wireType) this.#field(field, raw, depth);
@@ -72,26 +74,12 @@ export class Parser {
     else Object.defineProperty(tags, key, { value, enumerable: true, configurable: true, writable: true });
   }
 
-  #value({ type, bits }: Field): unknown {
-    switch (type) {
-      case 's':
-      case 'S':
-        return textOf(this.#take(this.#limited(4, 7)));
-      case 'x':
-      case 'j':
-      case 'J':
-      case 'k':
-      case 'K':
-        return this.#take(this.#limited(4, 7));
-      case 'd':
-      case 'f': {
-        const { buffer, byteOffset } = this.#take(type === 'd' ? 8 : 4);
-        const view = new DataView(buffer, byteOffset);
-        return type === 'd' ? view.getFloat64(0, true) : view.getUint32(0, true);
-      }
-      default:
-        return this.#varint(bits);
-    }
+  #value({ wireType, isText, bits }: Field): unknown {
+    if (wireType === 0) return this.#varint(bits);
+    const bytes = this.#take(wireType === 2 ? this.#uint(maxLength) : wireType === 1 ? 8 : 4);
+    if (wireType === 2) return isText ? textOf(bytes) : bytes;
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    return wireType === 1 ? view.getFloat64(0, true) : view.getUint32(0, true);
   }
 
   #inner(fields: readonly Field[], raw: Raw, depth: number): Raw {
@@ -103,7 +91,7 @@ export class Parser {
 
   /** Reads within the next bytes, whose length comes first, until the end that it returns is restored. */
   #enter(): number {
-    const length = this.#limited(4, 7);
+    const length = this.#uint(maxLength);
     const end = this.#end;
     this.#end = this.#at + length;
     if (this.#end > end) throw new RangeError();
@@ -122,16 +110,12 @@ export class Parser {
     return this.#bytes.subarray(start, this.#at);
   }
 
-  /** A tag or a length: at most five bytes, the last of them at most `last`. */
-  #limited(index: number, last: number): number {
-    let value = 0;
-    for (let i = 0; i <= index; i++) {
-      const byte = this.#byte();
-      if (i === index && byte > last) throw new RangeError();
-      value += (byte & 127) * 2 ** (7 * i);
-      if (byte < 128) return value;
-    }
-    throw new RangeError();
+  /** A tag or a length, in five bytes at most. */
+  #uint(max: number): number {
+    const start = this.#at;
+    const value = this.#varint(64) as number;
+    if (value > max || this.#at > start + 5) throw new RangeError();
+    return value;
   }
 
   /** Ten bytes at most; what exceeds 64 bits is cut off, and 32 bits where the type has those. */
@@ -154,19 +138,15 @@ export class Parser {
     const wireType = tag & 7;
     if (number === 0 || depth > maxDepth) throw new RangeError();
     if (wireType === 0) while (this.#byte() > 127);
-    else if (wireType === 1) this.#take(8);
-    else if (wireType === 2) this.#take(this.#limited(4, 7));
-    else if (wireType === 5) this.#take(4);
+    else if (wireType === 2) this.#take(this.#uint(maxLength));
     else if (wireType === 3) {
-      for (;;) {
-        const inner = this.#limited(4, 15);
-        if ((inner & 7) === 4) {
-          if (inner >>> 3 !== number) throw new RangeError();
-          return;
-        }
-        this.#skip(inner, depth + 1);
+      for (let inner = 0; (inner & 7) !== 4; ) {
+        inner = this.#uint(maxUint32);
+        if ((inner & 7) !== 4) this.#skip(inner, depth + 1);
+        else if (inner >>> 3 !== number) throw new RangeError();
       }
-    } else throw new RangeError();
+    } else if (wireType === 1 || wireType === 5) this.#take(wireType === 1 ? 8 : 4);
+    else throw new RangeError();
   }
 }
 

@@ -3,7 +3,8 @@ import { utf8 } from '../../protocol/utf8.ts';
 import type { Raw } from './parse.ts';
 import type { Field } from './tables.ts';
 
-const noBytes = new Uint8Array();
+/** By type, what the absence of a field means. Of other types, and in capitals: nothing. */
+const defaults: Raw = { s: '', b: false, u: 0, n: 0, i: 0, f: 0, m: 0, x: new Uint8Array() };
 /** What an absent payload of a publication means. */
 const nullPayload = { format: 'json', bytes: utf8('null') };
 
@@ -15,7 +16,9 @@ function fail(name: string): never {
 export function read(fields: readonly Field[], raw: Raw): Raw {
   const out: Raw = {};
   // Of a subscription that was refused nothing else counts.
-  for (const { name, type, many, isList, fields: inner } of raw['error'] ? fields.slice(0, 2) : fields) {
+  for (const { name, type, many, isList, isPayload, fields: inner } of raw['error']
+    ? fields.slice(0, 2)
+    : fields) {
     const value = raw[name];
     if (isList) {
       const list = (value ?? []) as readonly unknown[];
@@ -24,59 +27,20 @@ export function read(fields: readonly Field[], raw: Raw): Raw {
     } else if (inner) {
       if (value !== undefined) out[name] = read(inner, value as Raw);
       else if (many === '!') fail(name);
-    } else readValue(out, raw, name, type);
+    } else if (!isPayload) out[name] = withDefault(name, type, value, out);
+    else if (/j/i.test(type)) out['payload'] = payload(raw, type);
   }
   if ((out['after'] as number) > (out['upto'] as number)) fail('after');
   return out;
 }
 
-function readValue(out: Raw, raw: Raw, name: string, type: string): void {
-  const value = raw[name];
-  if (
-    typeof value === 'number' &&
-    type !== 'd' &&
-    !(value <= (type === 'i' || type === 'I' ? maxInstantMs : Number.MAX_SAFE_INTEGER))
-  )
-    fail(name);
-  switch (type) {
-    case 's':
-      out[name] = value ?? '';
-      break;
-    case 'b':
-      out[name] = value ?? false;
-      break;
-    case 'u':
-    case 'n':
-    case 'i':
-    case 'f':
-      out[name] = value ?? 0;
-      break;
-    case 'e':
-      out[name] = value || (out['after'] as number) + 1;
-      if (!((out[name] as number) <= Number.MAX_SAFE_INTEGER)) fail(name);
-      break;
-    case 'N':
-    case 'O':
-    case 't':
-      out[name] = value;
-      break;
-    case 'x':
-      out[name] = value ?? noBytes;
-      break;
-    case 'm':
-      if (((value ?? 0) as number) > 1) fail(name);
-      out[name] = value ? 'state' : 'stream';
-      break;
-    case 'j':
-    case 'J':
-      out['payload'] = payload(raw, type);
-      break;
-    case 'k':
-    case 'K':
-      break;
-    default:
-      out[name] = value || undefined;
-  }
+function withDefault(name: string, type: string, given: unknown, { after }: Raw): unknown {
+  // The end of a batch; absent: one after its beginning.
+  const value = type === 'e' ? given || (after as number) + 1 : (given ?? defaults[type]);
+  const max = /i/i.test(type) ? maxInstantMs : type === 'm' ? 1 : Number.MAX_SAFE_INTEGER;
+  if (typeof value === 'number' && type !== 'd' && value > max) fail(name);
+  if (type === 'm') return value ? 'state' : 'stream';
+  return /[A-MP-Z]/.test(type) ? value || undefined : value;
 }
 
 function payload({ json, binary }: Raw, type: string): unknown {

@@ -119,6 +119,7 @@ export interface Field {
   readonly fields: readonly Field[] | undefined;
   readonly isList: boolean;
   readonly isPayload: boolean;
+  readonly isText: boolean;
   /** 0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes. */
   readonly wireType: number;
   /** Of a varint: 32 or 64; 1 for true or false. */
@@ -133,6 +134,7 @@ export function field(name: string, type: string, many = '', fields?: readonly F
     fields,
     isList: many === '*' || many === '+',
     isPayload: !fields && 'jJkK'.includes(type),
+    isText: 'srS'.includes(type),
     wireType: fields || 'srSxjJkKt'.includes(type) ? 2 : type === 'd' ? 1 : type === 'f' ? 5 : 0,
     bits: 'uUm'.includes(type) ? 32 : 'bBO'.includes(type) ? 1 : 64,
   };

@@ -497,3 +497,13 @@ it('goes on after a listener that throws, and reports it', async () => {
     ['listener_failed', 'listener_failed'],
   ]);
 });
+
+it('tells whether the gateway reaches what stores its topics', async () => {
+  const { client, arrive } = harness();
+  const told: boolean[] = [];
+  client.on('degraded', (degraded) => told.push(degraded));
+  const socket = await arrive();
+  socket.push({ kind: 'gatewayState', degraded: true });
+  socket.push({ kind: 'gatewayState', degraded: false });
+  expect(told).toEqual([false, true, false]);
+});

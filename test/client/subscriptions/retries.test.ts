@@ -1,11 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { Retries } from '../../../src/client/subscriptions/retries.ts';
+import { Retries } from '../../../src/client/subscriptions/extras/retries.ts';
+import { Timer } from '../../../src/client/timer.ts';
 import { FakeRuntime } from '../support/fakes.ts';
 
 function retries() {
   const runtime = new FakeRuntime();
   const told: string[][] = [];
-  return { runtime, told, retries: new Retries<string>(runtime, (due) => told.push([...due])) };
+  return {
+    runtime,
+    told,
+    retries: new Retries<string>(
+      new Timer(runtime),
+      () => runtime.monotonicMs(),
+      (due) => told.push([...due]),
+    ),
+  };
 }
 
 describe('Retries', () => {

@@ -1,14 +1,17 @@
-// Loaded before a test needs it, so that it takes no time then.
-import '../../../src/client/connection/learn-refusal.ts';
+import { inquiring, refreshing } from '../../../src/client/core.ts';
 import { SluiceClient } from '../../../src/client/index.ts';
 import type { ClientOptions } from '../../../src/client/options.ts';
 import type { Runtime, Socket, TimerHandle } from '../../../src/client/runtime.ts';
+import { extras } from '../../../src/client/subscriptions/extras.ts';
 import type { ClientFrame, CommandKind } from '../../../src/protocol/client-frames.ts';
 import type { Codec } from '../../../src/protocol/codec.ts';
 import { jsonCodec } from '../../../src/protocol/json/codec.ts';
 import { protobufCodec } from '../../../src/protocol/protobuf/codec.ts';
 import type { Reply, ServerFrame } from '../../../src/protocol/server-frames.ts';
 import { publicationOf } from '../../support/publication-of.ts';
+
+// Most tests look at what a call or a message does in its own turn.
+await Promise.all([inquiring.load(), refreshing.load(), extras.load()]);
 
 /** A clock that only moves when it is told to, with its timers. */
 export class FakeRuntime implements Runtime {

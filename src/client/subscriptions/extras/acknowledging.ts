@@ -1,5 +1,5 @@
-import type { PendingCommands } from '../pending-commands.ts';
-import type { Runtime, TimerHandle } from '../runtime.ts';
+import type { PendingCommands } from '../../pending-commands.ts';
+import type { Timer } from '../../timer.ts';
 
 /** Between two commands, as the gateway wants it. */
 const intervalMs = 1_000;
@@ -7,19 +7,18 @@ const intervalMs = 1_000;
 /** Tells the gateway what the application has had of inboxes: at once, and then at most once a second. */
 export class Acknowledging {
   readonly #commands: PendingCommands;
-  readonly #runtime: Runtime;
   /** By view, up to which offset. Not told yet. */
   readonly #had = new Map<number, number>();
-  #timer: TimerHandle | undefined;
+  readonly #timer: Timer;
 
-  constructor(commands: PendingCommands, runtime: Runtime) {
+  constructor(commands: PendingCommands, timer: Timer) {
     this.#commands = commands;
-    this.#runtime = runtime;
+    this.#timer = timer;
   }
 
   note(view: number, offset: number): void {
     this.#had.set(view, offset);
-    if (this.#timer === undefined) this.#plan(0);
+    if (!this.#timer.isSet) this.#plan(0);
   }
 
   flush(): void {
@@ -35,16 +34,14 @@ export class Acknowledging {
   /** The views have ended with the connection. */
   clear(): void {
     this.#had.clear();
-    if (this.#timer !== undefined) this.#runtime.clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#timer.stop();
   }
 
   #plan(delayMs: number): void {
-    this.#timer = this.#runtime.setTimeout(() => {
-      this.#timer = undefined;
+    this.#timer.set(delayMs, () => {
       if (this.#had.size === 0) return;
       this.flush();
       this.#plan(intervalMs);
-    }, delayMs);
+    });
   }
 }

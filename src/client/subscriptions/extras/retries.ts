@@ -1,4 +1,4 @@
-import type { Runtime, TimerHandle } from '../runtime.ts';
+import type { Timer } from '../../timer.ts';
 
 /**
  * Retries that are due within this time of each other run together: subscriptions that were refused at once are asked
@@ -9,19 +9,20 @@ const togetherMs = 250;
 /** Plans retries: none before its time, and those of about the same time at once. */
 export class Retries<T> {
   readonly #dueMs = new Map<T, number>();
-  #timer: TimerHandle | undefined;
-  readonly #runtime: Runtime;
+  readonly #timer: Timer;
+  readonly #monotonicMs: () => number;
   readonly #run: (due: readonly T[]) => void;
 
-  constructor(runtime: Runtime, run: (due: readonly T[]) => void) {
-    this.#runtime = runtime;
+  constructor(timer: Timer, monotonicMs: () => number, run: (due: readonly T[]) => void) {
+    this.#timer = timer;
+    this.#monotonicMs = monotonicMs;
     this.#run = run;
   }
 
   /** Replaces an earlier plan for the same one. */
   add(one: T, delayMs: number): void {
     this.#dueMs.delete(one);
-    const wantedMs = this.#runtime.monotonicMs() + delayMs;
+    const wantedMs = this.#monotonicMs() + delayMs;
     const later = [...this.#dueMs.values()].filter((due) => due >= wantedMs && due <= wantedMs + togetherMs);
     this.#dueMs.set(one, later.length > 0 ? Math.min(...later) : wantedMs);
     this.#plan();
@@ -41,16 +42,14 @@ export class Retries<T> {
   }
 
   #plan(): void {
-    if (this.#timer !== undefined) this.#runtime.clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#timer.stop();
     if (this.#dueMs.size === 0) return;
-    const delayMs = Math.max(0, Math.min(...this.#dueMs.values()) - this.#runtime.monotonicMs());
-    this.#timer = this.#runtime.setTimeout(() => this.#fire(), delayMs);
+    const delayMs = Math.max(0, Math.min(...this.#dueMs.values()) - this.#monotonicMs());
+    this.#timer.set(delayMs, () => this.#fire());
   }
 
   #fire(): void {
-    this.#timer = undefined;
-    const nowMs = this.#runtime.monotonicMs();
+    const nowMs = this.#monotonicMs();
     const due = [...this.#dueMs].filter(([, dueMs]) => dueMs <= nowMs).map(([one]) => one);
     for (const one of due) this.#dueMs.delete(one);
     if (due.length > 0) this.#run(due);

@@ -1,25 +1,8 @@
-import type { TopicPosition, Subscription as WireSubscription } from '../../protocol/frames.ts';
-import { positionsMax } from './feed.ts';
-import type { Member } from './member.ts';
-import { isEarlier } from './positions.ts';
-
-/** Where a subscription on the wire is. */
-export interface Whereabouts {
-  readonly topic: string;
-  readonly isPattern: boolean;
-  readonly members: ReadonlySet<Member>;
-  readonly cursor: string | undefined;
-  /** A pattern's topic of which something is missing that `cursor` counts as received. */
-  readonly suspect: string | undefined;
-  readonly wasLive: boolean;
-}
-
-/** Where the gateway is asked to begin. */
-export interface Beginning {
-  readonly wire: Pick<WireSubscription, 'since' | 'positions' | 'cursor' | 'last'>;
-  /** The positions among that. */
-  readonly starts: readonly TopicPosition[];
-}
+import type { TopicPosition } from '../../../protocol/frames.ts';
+import type { Beginning } from '../beginning.ts';
+import type { Member, Shared } from '../member.ts';
+import { positionsMax } from '../positions-max.ts';
+import { isEarlier } from './earlier.ts';
 
 interface Start extends TopicPosition {
   /** The member that begins there. */
@@ -39,8 +22,15 @@ function startsOf(members: readonly Member[]): readonly Start[] {
   return [...starts.values()];
 }
 
-export function beginning({ topic, isPattern, cursor, suspect, wasLive, ...wire }: Whereabouts): Beginning {
-  const members = [...wire.members].sort((a, b) => Number(a.isUnserved) - Number(b.isUnserved));
+export function beginning({
+  topic,
+  isPattern,
+  cursor,
+  suspect,
+  wasLive,
+  members: unsorted,
+}: Shared): Beginning {
+  const members = [...unsorted].sort((a, b) => Number(a.isUnserved) - Number(b.isUnserved));
   const unserved = members.filter(({ isUnserved }) => isUnserved);
   const last = Math.max(0, ...unserved.map(({ options }) => options.last ?? 0)) || undefined;
   if (!isPattern) {
@@ -53,7 +43,7 @@ export function beginning({ topic, isPattern, cursor, suspect, wasLive, ...wire 
   const requested = unserved.find(({ options }) => options.cursor !== undefined)?.options.cursor;
   const goesBack = unserved.some(({ options, topics }) => options.since || (options.last && topics.size > 0));
   const byCursor = requested ?? (goesBack ? undefined : cursor);
-  const hasForgotten = members.some((member) => member.hasForgotten);
+  const hasForgotten = members.some((member) => member.extras?.hasForgotten);
   if (byCursor !== undefined && (requested !== undefined || suspect === undefined))
     return { starts: [], wire: { cursor: byCursor } };
   const all = startsOf(members);

@@ -1,0 +1,57 @@
+import type { ServerKinds } from '../../../protocol/server-frames.ts';
+import type { ReceivedPublication } from '../../publication.ts';
+import type { Keyed, Member, Shared } from '../member.ts';
+import type { StateMap } from '../subscription.ts';
+
+/** The keys of a subscription on the wire: those wanted, those asked for, those of the view. */
+export class KeyedView implements Keyed {
+  /** Those that the gateway was asked for last; undefined: none yet. */
+  asked: ReadonlySet<string> | undefined;
+  /** Those of the view. */
+  inView: ReadonlySet<string> | undefined;
+  isRekeying = false;
+  /** Values of a partial snapshot may be as new as this. */
+  #partialUpto = 0;
+  readonly #wire: Shared;
+
+  constructor(wire: Shared) {
+    this.#wire = wire;
+  }
+
+  get mustRekey(): boolean {
+    const wanted = new Set(this.#wire.options.keys);
+    return wanted.size !== this.asked?.size || [...wanted].some((key) => !this.asked?.has(key));
+  }
+
+  toAsked(): readonly string[] {
+    const { options, members } = this.#wire;
+    const { keys = [] } = options;
+    this.asked = new Set(keys);
+    for (const { extras } of members) extras?.wants(this.asked);
+    return keys;
+  }
+
+  toGranted(): void {
+    this.inView = this.asked;
+    this.isRekeying = false;
+  }
+
+  shown(fresh: readonly ReceivedPublication[], map?: StateMap): readonly ReceivedPublication[] {
+    return fresh.filter(
+      ({ key = '', offset }) =>
+        this.asked?.has(key) !== false &&
+        (offset > this.#partialUpto || !((map?.get(key)?.offset ?? 0) >= offset)),
+    );
+  }
+
+  page(
+    { topic, partial, first }: Pick<ServerKinds['snapshot'], 'topic' | 'partial' | 'first'>,
+    publications: readonly ReceivedPublication[],
+    member: Member,
+  ): readonly ReceivedPublication[] {
+    this.#partialUpto = partial
+      ? Math.max(this.#partialUpto, ...publications.map(({ offset }) => offset))
+      : 0;
+    return partial && first ? [...member.entries(topic).values(), ...publications] : publications;
+  }
+}

@@ -1,0 +1,135 @@
+import type { ReceivedPublication } from '../../publication.ts';
+import type { Known } from '../feed.ts';
+import type { Extras, Member } from '../member.ts';
+import { positionsMax } from '../positions-max.ts';
+import type { StateMap } from '../subscription.ts';
+import { isEarlier } from './earlier.ts';
+
+/** Of a pattern: above this number, topics that have been quiet are forgotten. */
+const topicsRemembered = 10_000;
+/** Longer than the gateway keeps anything back that it has not covered yet. */
+const quietMs = 60_000;
+/** More than the topics that are born between two calls, on average. */
+const topicsPerLook = 16;
+
+type Topic = Known<ReceivedPublication>;
+
+/** What else a subscription keeps where it is a pattern, has keys, or begins where it wants to. */
+export class MemberExtras implements Extras {
+  hasForgotten = false;
+  readonly wishes = new Set<string>();
+  readonly inherited = new Map<string, Topic>();
+  /** Namespaces of forgotten state topics, whose maps were empty. */
+  readonly #stateNamespaces = new Set<string>();
+  /** Keys whose values have come. */
+  #keysHad: ReadonlySet<string> = new Set();
+  /** Of a pattern: when each topic was heard of, those of longest ago first. */
+  readonly #heardAtMs = new Map<string, number>();
+  readonly #member: Member;
+  readonly #monotonicMs: () => number;
+
+  constructor(member: Member, monotonicMs: () => number) {
+    this.#member = member;
+    this.#monotonicMs = monotonicMs;
+  }
+
+  // -- where it begins --------------------------------------------------------------------------------
+
+  joins(wireCursor: string | undefined, other: Member | undefined): boolean {
+    const { options, isPattern, topic, topics } = this.#member;
+    const showsMap = !isPattern && other?.topics.get(topic)?.map !== undefined;
+    const wantsCursor = isPattern && options.cursor !== undefined;
+    const goesBack = options.since
+      ? [...topics].some(([name, at]) => isEarlier(at, other?.topics.get(name)))
+      : (options.last ?? 0) > 0;
+    const isUnserved = wantsCursor ? options.cursor !== wireCursor : goesBack && !showsMap;
+    this.#member.isUnserved = isUnserved;
+    const isApart = isUnserved && (wantsCursor || options.since !== undefined);
+    if (isApart && other) this.#inherit(other);
+    return isApart;
+  }
+
+  /** It goes back, and has the maps of state topics all the same. */
+  #inherit(other: Member): void {
+    for (const [topic, known] of other.copies()) if (known.map) this.inherited.set(topic, known);
+  }
+
+  begins(topic: string, at: Topic, of: number): Topic {
+    const { isUnserved, options } = this.#member;
+    const { last = 0 } = options;
+    if (!isUnserved || last === 0 || of > positionsMax) return at;
+    this.wishes.add(topic);
+    return { ...at, offset: Math.max(0, at.offset - last), seen: 0 };
+  }
+
+  entries(topic: string): StateMap | undefined {
+    return this.inherited.get(topic)?.map?.entries;
+  }
+
+  // -- a pattern --------------------------------------------------------------------------------------
+
+  wasState(topic: string): boolean {
+    return this.#stateNamespaces.has(namespaceOf(topic));
+  }
+
+  hears(topic: string, at: Topic): Topic {
+    if (!this.#member.isPattern) return at;
+    this.#heard(topic);
+    const map = this.inherited.get(topic)?.map;
+    this.inherited.delete(topic);
+    return map && !at.map ? { ...at, map } : at;
+  }
+
+  #heard(topic: string): void {
+    this.#heardAtMs.delete(topic);
+    this.#heardAtMs.set(topic, this.#monotonicMs());
+  }
+
+  forgetQuiet(): void {
+    const { topics, options } = this.#member;
+    const sinceMs = this.#monotonicMs() - quietMs - 2 * (options.intervalMs ?? 0);
+    let looked = 0;
+    for (const [topic, atMs] of this.#heardAtMs) {
+      if (topics.size <= topicsRemembered || atMs >= sinceMs || ++looked > topicsPerLook) return;
+      const map = topics.get(topic)?.map;
+      if (map?.size) this.#heard(topic);
+      else {
+        this.#heardAtMs.delete(topic);
+        topics.delete(topic);
+        this.hasForgotten = true;
+        if (map) this.#stateNamespaces.add(namespaceOf(topic));
+      }
+    }
+  }
+
+  // -- keys -------------------------------------------------------------------------------------------
+
+  completes(known: Topic, isComplete: boolean): boolean {
+    const { options, wire } = this.#member;
+    this.#keysHad = (isComplete && wire?.keyed?.inView) || new Set();
+    if (isComplete) this.#prune(known);
+    return isComplete && (options.keys?.every((key) => this.#keysHad.has(key)) ?? true);
+  }
+
+  wants(keys: ReadonlySet<string>): void {
+    const { topic, topics } = this.#member;
+    const known = topics.get(topic);
+    if (known && !known.awaitsSnapshot && this.#prune(known)) this.#member.tellMap(topic, known.map);
+    this.#keysHad = new Set([...keys].filter((key) => this.#keysHad.has(key)));
+    if (known && this.#keysHad.size < keys.size) known.awaitsSnapshot = true;
+  }
+
+  /** Keeps only its keys. Returns whether there were others. */
+  #prune({ map }: Topic): boolean {
+    const keys = this.#member.wire?.keyed?.asked;
+    if (!keys || !map) return false;
+    const all = [...map.entries.values()];
+    const kept = all.filter(({ key = '' }) => keys.has(key));
+    return kept.length < all.length && map.page(kept, { first: true, last: true });
+  }
+}
+
+function namespaceOf(topic: string): string {
+  const colon = topic.indexOf(':');
+  return colon === -1 ? topic : topic.slice(0, colon);
+}

@@ -1,0 +1,43 @@
+import type { Shared } from '../member.ts';
+import type { Registry } from '../registry.ts';
+
+/**
+ * The gateway has this subscription already. One that the client has dropped is ended first. One that the client holds
+ * under another key (the namespace conflates by default) and this one are merged. Otherwise it is asked for again, as
+ * is planned.
+ */
+export async function reconcile(registry: Registry, wire: Shared): Promise<void> {
+  const { topic, key } = wire;
+  const { byView, commands, releases } = registry;
+  if (wire.state !== 'off') return;
+  if (releases.holds(key)) {
+    registry.unplan(wire);
+    return;
+  }
+  const twin = twinOf(registry, wire);
+  if (twin) {
+    merge(registry, wire, twin);
+    return;
+  }
+  try {
+    const { subscriptions } = await commands.request('status', {});
+    const ghosts = subscriptions.filter(({ topic: held, view }) => held === topic && !byView.has(view));
+    for (const { view } of ghosts) releases.add(view, key);
+  } catch {
+    // The connection is gone or busy: the planned retry asks again.
+  }
+}
+
+function twinOf(registry: Registry, { topic, options }: Shared): Shared | undefined {
+  const twin = registry.byKey.get(registry.keyOf(topic, { ...options, conflate: !options.conflate }));
+  return twin?.state === 'live' ? twin : undefined;
+}
+
+function merge(registry: Registry, wire: Shared, twin: Shared): void {
+  for (const member of [...wire.members]) {
+    wire.members.delete(member);
+    if (twin.join(member)) registry.askAgain(twin);
+    queueMicrotask(() => member.showAll());
+  }
+  registry.drop(wire);
+}

@@ -1,0 +1,31 @@
+import type { ClientError } from '../client-error.ts';
+import type { PendingCommands } from '../pending-commands.ts';
+import type { Shared } from './member.ts';
+import type { Releases } from './releases.ts';
+import type { SubscribeOptions } from './subscribe-options.ts';
+
+/** All subscriptions on the wire, and what can be done about one. */
+export interface Registry {
+  readonly byKey: Map<string, Shared>;
+  readonly byView: Map<number, Shared>;
+  readonly commands: PendingCommands;
+  readonly dictionaries: { forget(view: number): void };
+  readonly releases: Releases;
+  all(): readonly Shared[];
+  /** Equal for equal subscriptions. */
+  keyOf(topic: string, options: SubscribeOptions): string;
+  /** Asks for those that are needed. */
+  flush(): void;
+  /** Ends its view and asks for another one, from where its members are. */
+  askAgain(wire: Shared): void;
+  askLater(wire: Shared, delayMs: number): void;
+  /** It is no longer asked for at its time, but when those before it have ended. */
+  unplan(wire: Shared): void;
+  refuse(wire: Shared, error: ClientError): void;
+  /** Ends its view. */
+  release(wire: Shared): void;
+  /** Forgets a subscription without members. */
+  drop(wire: Shared): void;
+  /** The gateway doesn't reply: the connection is of no use. */
+  abandon(error: ClientError): void;
+}

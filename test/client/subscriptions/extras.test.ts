@@ -1,0 +1,152 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { extras } from '../../../src/client/subscriptions/extras.ts';
+import type { Reply } from '../../../src/protocol/server-frames.ts';
+import { harness, publication, settled } from '../support/fakes.ts';
+
+const granted = (topic: string, view: number) =>
+  ({
+    topic,
+    view,
+    mode: 'stream',
+    epoch: 'e1',
+    offset: 0,
+    cursor: topic.endsWith('*') ? 'c' : undefined,
+  }) as const;
+
+const batch = (view: number, offset: number, topic?: string): Reply => ({
+  ...{ kind: 'batch', view, topic, epoch: topic && 'e1', after: offset - 1, upto: offset },
+  publications: [publication(offset)],
+});
+
+const missing = new TypeError('Failed to fetch dynamically imported module');
+
+async function arrived() {
+  const h = harness();
+  const errors: string[] = [];
+  h.client.onError(({ code }) => errors.push(code));
+  return { client: h.client, runtime: h.runtime, socket: await h.arrive(), errors };
+}
+
+/** As in a page that has loaded nothing yet. */
+beforeEach(() => void Object.assign(extras, { loaded: undefined }));
+afterEach(() => vi.restoreAllMocks());
+
+describe('a subscription that is more than one topic from now on', () => {
+  it('is asked for when its code is there, and plain ones do not wait for it', async () => {
+    const { client, socket } = await arrived();
+    const told: string[] = [];
+    client.subscribe('a:*', {}, ({ topic, offset }) => told.push(`${topic} ${offset}`));
+    client.subscribe('b', {}, ({ topic, offset }) => told.push(`${topic} ${offset}`));
+    expect(client.getStatus().subscriptions).toBe(2);
+    await Promise.resolve();
+    expect(socket.command('subscribe').subscriptions).toMatchObject([{ topic: 'b' }]);
+    socket.reply('subscribe', { kind: 'subscribed', results: [granted('b', 1)] });
+    await vi.waitFor(() => expect(socket.count('subscribe')).toBe(2));
+    expect(socket.command('subscribe').subscriptions).toMatchObject([{ topic: 'a:*' }]);
+    socket.reply('subscribe', { kind: 'subscribed', results: [granted('a:*', 2)] });
+    socket.push(batch(1, 1));
+    socket.push(batch(2, 1, 'a:x'));
+    expect(told).toEqual(['b 1', 'a:x 1']);
+  });
+
+  it.each([{ last: 5 }, { since: { epoch: 'e1', offset: 3 } }, { keys: ['k'] }])(
+    'is one with %j, as it was when it was made',
+    async (options) => {
+      const { client, socket } = await arrived();
+      client.subscribe('a', options);
+      await vi.waitFor(() => expect(socket.count('subscribe')).toBe(1));
+      expect(socket.command('subscribe').subscriptions).toMatchObject([{ topic: 'a', ...options }]);
+    },
+  );
+
+  it('may get other keys, or end, before its code is there', async () => {
+    const { client, socket } = await arrived();
+    const grid = client.subscribe('grid', { keys: ['k1'] });
+    grid.setKeys(['k2', 'k3']);
+    client.subscribe('over:*').unsubscribe();
+    await vi.waitFor(() => expect(socket.count('subscribe')).toBe(1));
+    expect(socket.command('subscribe').subscriptions).toMatchObject([{ topic: 'grid', keys: ['k2', 'k3'] }]);
+    expect(client.getStatus().subscriptions).toBe(1);
+  });
+
+  it('is told where its code does not load, and tries again as long as the connection is there', async () => {
+    const { client, socket, runtime, errors } = await arrived();
+    vi.spyOn(extras, 'load').mockRejectedValueOnce(missing).mockRejectedValueOnce(missing);
+    client.subscribe('a:*');
+    await settled();
+    await runtime.advance(1_000);
+    expect(errors).toEqual(['code_unavailable', 'code_unavailable']);
+    await runtime.advance(1_999);
+    expect(socket.count('subscribe')).toBe(0);
+    await runtime.advance(1);
+    await vi.waitFor(() => expect(socket.count('subscribe')).toBe(1));
+    client.close();
+    expect(runtime.timers).toBe(0);
+  });
+
+  it('tries again with the next connection where there is none', async () => {
+    const h = harness();
+    h.client.onError(() => undefined);
+    const load = vi.spyOn(extras, 'load').mockRejectedValueOnce(missing);
+    h.client.subscribe('a:*');
+    await settled();
+    expect([load.mock.calls.length, h.runtime.timers]).toEqual([1, 0]);
+    const socket = await h.arrive();
+    await vi.waitFor(() => expect(socket.count('subscribe')).toBe(1));
+  });
+});
+
+describe('a frame that is more than publications', () => {
+  const reset: Reply = { kind: 'reset', view: 7, topic: 'a', epoch: 'e2', offset: 0, mode: 'stream' };
+
+  async function live() {
+    const h = await arrived();
+    const told: unknown[] = [];
+    const subscription = h.client.subscribe('a', {}, ({ offset }) => told.push(offset));
+    subscription.on('reset', ({ epoch }) => told.push(epoch));
+    await settled();
+    h.socket.reply('subscribe', { kind: 'subscribed', results: [granted('a', 7)] });
+    return { ...h, told };
+  }
+
+  it('waits for its code, and what comes after it waits too', async () => {
+    const { socket, told } = await live();
+    socket.push(batch(7, 1));
+    socket.push(reset);
+    socket.push(batch(7, 1));
+    expect(told).toEqual([1]);
+    await vi.waitFor(() => expect(told).toEqual([1, 'e2', 1]));
+  });
+
+  it('ends a connection where its code does not load: the next begins where this one was', async () => {
+    const { socket, runtime, told, client, errors } = await live();
+    vi.spyOn(extras, 'load').mockRejectedValueOnce(missing);
+    socket.push(batch(7, 1));
+    socket.push(reset);
+    await settled();
+    expect(told).toEqual([1]);
+    expect(client.getStatus()).toMatchObject({ state: 'reconnecting', reason: 'code_unavailable' });
+    expect(errors).toEqual([]);
+    await runtime.advance(1_000);
+  });
+
+  it('is a subscription that the gateway made, too', async () => {
+    const { socket, client } = await arrived();
+    const told: number[] = [];
+    client.on('publication', ({ offset }) => told.push(offset));
+    socket.push({ kind: 'subscribed', results: [granted('user:alice', 7)] });
+    socket.push(batch(7, 1));
+    await vi.waitFor(() => expect(told).toEqual([1]));
+  });
+});
+
+it('a refusal that may pass is asked about again, also where the code for it is not there yet', async () => {
+  const { client, socket, runtime } = await arrived();
+  client.subscribe('a').on('error', () => undefined);
+  await settled();
+  const error = { code: 'too_many_subscriptions', number: 140, message: '', retry: true, retryAfterMs: 500 };
+  socket.reply('subscribe', { kind: 'subscribed', results: [{ topic: 'a', error }] });
+  await vi.waitFor(() => expect(extras.loaded).toBeDefined());
+  await runtime.advance(2_000);
+  expect(socket.count('subscribe')).toBe(2);
+});
