@@ -2,10 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { accounted, fullestWindow } from './faults/accounted.ts';
+import { accounted, accountedFlags, claimsOf, fullestWindow } from './faults/accounted.ts';
 import { startBalanced } from './faults/balanced.ts';
-import { topics } from './faults/plan.ts';
-import { atMost, claim, scenario } from './support/scenario.ts';
+import { atMost, scenario } from './support/scenario.ts';
 
 const options = {
   clients: { default: 600, sentence: 'Clients: a third each by the SDK, by streams and by polls.' },
@@ -24,15 +23,7 @@ const mostInWindow = 0.12;
 
 export default scenario(options, async ({ clients, rate, nodes, drainSeconds, seed }, say) => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-rolling-'));
-  const flags = [
-    `--drain-seconds=${drainSeconds}`,
-    '--message-ids-max-bytes-per-client=1GiB',
-    '--message-ids-max-bytes=2GiB',
-    '--topic-history-max-publications=100000',
-    '--topic-history-max-bytes=256MiB',
-    '--history-max-bytes=1GiB',
-    '--batch-max-delay-ms=100',
-  ];
+  const flags = [`--drain-seconds=${drainSeconds}`, ...accountedFlags];
   const balanced = await startBalanced(nodes, flags);
   const drainsMs: number[] = [];
   const restartAll = async () => {
@@ -54,7 +45,6 @@ export default scenario(options, async ({ clients, rate, nodes, drainSeconds, se
     );
     const { tally } = seen.verdict;
     for (const problem of [...seen.verdict.problems, ...seen.behind.slice(0, 20)]) say(problem);
-    const none = (name: string, count: number) => claim(name, count === 0, count);
     return {
       tables: [
         {
@@ -69,15 +59,7 @@ export default scenario(options, async ({ clients, rate, nodes, drainSeconds, se
         },
       ],
       claims: [
-        none('clients that did not come back and reach the end', seen.behind.length),
-        none('unaccounted', tally.unaccounted),
-        none('repeats', tally.repeats),
-        none('out of order', tally.outOfOrder),
-        none('told as lost', tally.toldAsLost),
-        none('numberings that began anew', tally.resets),
-        none('publishes that were refused or never answered', seen.refused),
-        claim('every topic has its end marked', seen.markers === topics.length, seen.markers),
-        claim('some were recovered', tally.recovered > 0, tally.recovered),
+        ...claimsOf(seen),
         atMost(
           `share of the streams and polls that were told to come back within the same ${windowMs} ms`,
           fullestWindow(seen.returnsAtMs, windowMs),

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { rows } from '../src/compat/rows.ts';
 import { options } from '../src/config.ts';
+import { errorNumbersModule, errorNumbersPath } from '../src/docs/error-numbers.ts';
 import { limitGroups, noLimits } from '../src/docs/limits.ts';
 import { pages, render } from '../src/docs.ts';
 import { closeTable, errorTable } from '../src/errors.ts';
@@ -33,6 +34,13 @@ describe('the reference pages', () => {
       expect(read(path)).toBe(render(page));
     },
   );
+
+  test('have the numbers of errors for the client, of which no two are the same', () => {
+    expect(read(errorNumbersPath)).toBe(errorNumbersModule());
+    expect(new Set(Object.values(errorTable).map(({ number }) => number)).size).toBe(
+      Object.keys(errorTable).length,
+    );
+  });
 
   test('are linked from the README', () => {
     const linked = linksOf('README.md');

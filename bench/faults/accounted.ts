@@ -1,7 +1,9 @@
 import { join } from 'node:path';
+import { type Claim, claim } from '../support/scenario.ts';
 import { Worker } from '../support/worker.ts';
 import type { ClientsCalls, Transport } from './clients.ts';
 import type { ComparisonCalls, Verdict } from './comparison.ts';
+import { topics } from './plan.ts';
 import type { PublisherCalls } from './publisher.ts';
 
 export interface AccountedOptions {
@@ -30,6 +32,32 @@ export interface Accounts {
   readonly reachedMs: number;
   /** When streams and polls were told to come back. */
   readonly returnsAtMs: readonly number[];
+}
+
+/** Flags of a gateway that remembers all that is published in such a run, by one publisher. */
+export const accountedFlags: readonly string[] = [
+  '--message-ids-max-bytes-per-client=1GiB',
+  '--message-ids-max-bytes=2GiB',
+  '--topic-history-max-publications=100000',
+  '--topic-history-max-bytes=256MiB',
+  '--history-max-bytes=1GiB',
+  '--batch-max-delay-ms=100',
+];
+
+/** Nothing was lost, repeated or out of order, and every client came back. */
+export function claimsOf({ verdict: { tally }, behind, refused, markers }: Accounts): Claim[] {
+  const none = (name: string, count: number) => claim(name, count === 0, count);
+  return [
+    none('clients that did not come back and reach the end', behind.length),
+    none('unaccounted', tally.unaccounted),
+    none('repeats', tally.repeats),
+    none('out of order', tally.outOfOrder),
+    none('told as lost', tally.toldAsLost),
+    none('numberings that began anew', tally.resets),
+    none('publishes that were refused or never answered', refused),
+    claim('every topic has its end marked', markers === topics.length, markers),
+    claim('some were recovered', tally.recovered > 0, tally.recovered),
+  ];
 }
 
 /** Clients that are on their way have this long, and those that stand still less. */

@@ -11,16 +11,9 @@ export interface Holder {
   readonly unauthenticated?: boolean | undefined;
 }
 
-export interface CapLimits {
-  readonly connectionsMax: number;
-  readonly connectionsMaxPerIp: number;
-  /** For connections that have not authenticated yet; they do not count for `connectionsMaxPerIp`. */
-  readonly unauthenticatedMaxPerIp: number;
-  readonly connectionsMaxPerUser: number;
-}
-
-interface Cap {
-  readonly limit: keyof CapLimits;
+interface Cap<Limit = string> {
+  /** The option that sets it. */
+  readonly limit: Limit;
   readonly code: ErrorCode;
   readonly message?: string;
   /** Holds for all nodes together, which know its keys by this prefix; absent: each node has its own. */
@@ -29,8 +22,11 @@ interface Cap {
   readonly keyOf: (holder: Holder) => string | undefined;
 }
 
-/** Every cap on open connections. A new one is a new row; `Seat` takes its places and gives them back. */
-const caps: readonly Cap[] = [
+/**
+ * Every cap on open connections. A new one is a new row and the option that it names; `Seat` takes its places and gives
+ * them back.
+ */
+const capTable = [
   { limit: 'connectionsMax', code: 'too_many_connections', keyOf: () => 'all' },
   {
     limit: 'connectionsMaxPerIp',
@@ -39,6 +35,7 @@ const caps: readonly Cap[] = [
     keyOf: ({ addressKey, unauthenticated }) => (unauthenticated ? undefined : addressKey),
   },
   {
+    // These do not count for `connectionsMaxPerIp`.
     limit: 'unauthenticatedMaxPerIp',
     code: 'too_many_connections_from_ip',
     message: 'this address has as many connections that have not authenticated as it may',
@@ -51,7 +48,14 @@ const caps: readonly Cap[] = [
     shared: 'user',
     keyOf: ({ user }) => user,
   },
-];
+] as const satisfies readonly Cap[];
+
+type CapName = (typeof capTable)[number]['limit'];
+
+/** How many connections each cap allows. */
+export type CapLimits = Readonly<Record<CapName, number>>;
+
+const caps: readonly Cap<CapName>[] = capTable;
 
 /** Sent as `Retry-After`. When a connection will end is not known. */
 const fullRetryAfterMs = 5000;
@@ -184,7 +188,7 @@ class Occupancy {
 
   change(before: Holder | undefined, after: Holder | undefined): void {
     for (let i = 0; i < caps.length; i++) {
-      const { keyOf } = caps[i] as Cap;
+      const { keyOf } = caps[i] as Cap<CapName>;
       const [from, to] = [before && keyOf(before), after && keyOf(after)];
       if (from === to) continue;
       if (from !== undefined) this.#add(i, from, -1);
@@ -193,7 +197,7 @@ class Occupancy {
   }
 
   #add(index: number, key: string, change: number): void {
-    const { shared, limit } = caps[index] as Cap;
+    const { shared, limit } = caps[index] as Cap<CapName>;
     const counts = this.#counts[index] as Map<string, number>;
     const count = (counts.get(key) ?? 0) + change;
     if (count === 0) counts.delete(key);
