@@ -2,7 +2,7 @@ import type { SluiceError } from '../errors.ts';
 import { LineBudget } from '../log/line-budget.ts';
 
 /** Where a credential or a page came from. A copy: the request may be gone when it is logged. */
-export interface Source {
+export interface Requester {
   /** Of the client, as trusted proxies report it. */
   readonly address: string;
   /** Of the page; empty: the request has none. */
@@ -16,7 +16,7 @@ export interface Source {
 export type Door = 'http' | 'upgrade' | 'connect';
 
 /** Called for every credential and every origin that is refused, with the way by which it came. */
-export type ReportRefusal = (door: Door, error: SluiceError, source: Source) => void;
+export type ReportRefusal = (door: Door, error: SluiceError, requester: Requester) => void;
 
 interface RefusalLog {
   warn(fields: Readonly<Record<string, unknown>>, message: string): void;

@@ -5,7 +5,7 @@ import { type Credentials, needsCredentials, type Verdict } from './credentials.
 import { anonymousIdentity, type Identity, localIdentity, type Scope } from './identity.ts';
 import type { LoopbackAccess } from './loopback-access.ts';
 import type { OriginPolicy } from './origins.ts';
-import type { ReportRefusal, Source } from './refusals.ts';
+import type { ReportRefusal, Requester } from './refusals.ts';
 import type { RequestFacts } from './request-facts.ts';
 import type { SiteOf } from './requested-site.ts';
 
@@ -32,7 +32,7 @@ export interface RequestAccessOptions {
   readonly siteOf: SiteOf;
   readonly refused: ReportRefusal;
   /** Where a request comes from, for the log. */
-  readonly sourceOf: (request: RequestFacts) => Source;
+  readonly requesterOf: (request: RequestFacts) => Requester;
   /** Clients without a credential are admitted, and may do what the namespaces allow. */
   readonly admitsAnonymous: boolean;
 }
@@ -51,7 +51,7 @@ export function createRequestAccess(options: RequestAccessOptions): RequestAcces
   return {
     check: (request, need) => reported(request, check(request, need, options), options),
     refusedOrigin: (request, error) =>
-      options.refused('http', error, { ...options.sourceOf(request), host: options.siteOf(request).host }),
+      options.refused('http', error, { ...options.requesterOf(request), host: options.siteOf(request).host }),
     upgradeProblem: (request) => upgradeProblem(request, options),
   };
 }
@@ -59,15 +59,15 @@ export function createRequestAccess(options: RequestAccessOptions): RequestAcces
 function reported(
   request: RequestFacts,
   verdict: Verdict | Promise<Verdict>,
-  { refused, sourceOf }: RequestAccessOptions,
+  { refused, requesterOf }: RequestAccessOptions,
 ): Verdict | Promise<Verdict> {
   if (!(verdict instanceof Promise)) {
-    if (verdict instanceof SluiceError) refused('http', verdict, sourceOf(request));
+    if (verdict instanceof SluiceError) refused('http', verdict, requesterOf(request));
     return verdict;
   }
-  const source = sourceOf(request);
+  const requester = requesterOf(request);
   return verdict.then((late) => {
-    if (late instanceof SluiceError) refused('http', late, source);
+    if (late instanceof SluiceError) refused('http', late, requester);
     return late;
   });
 }

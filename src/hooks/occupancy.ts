@@ -27,10 +27,6 @@ export class TopicCounts {
     return [...this.#counts.keys()];
   }
 
-  has(topic: string): boolean {
-    return this.#counts.has(topic);
-  }
-
   /** Whether it is the first. */
   add(topic: string): boolean {
     const count = this.#counts.get(topic) ?? 0;

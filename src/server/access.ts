@@ -76,7 +76,7 @@ export function accessOf(environment: Environment, parts: AccessParts): Access {
     loopbackProblem,
     siteOf,
     refused,
-    sourceOf: (request) => ({
+    requesterOf: (request) => ({
       address: addressOf({ peerAddress: request.peerAddress, forwardedFor: request.forwardedFor ?? '' }),
       origin: request.header('origin'),
       request: request.requestId,

@@ -3,8 +3,8 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
-import { InnerDoor } from '../transport/inner-door.ts';
 import { logStrangers, ProxyPort } from '../transport/proxy-port.ts';
+import { SocketRelay } from '../transport/socket-relay.ts';
 import { freePort, type Listening, listen } from '../transport/uws/listen.ts';
 import { type App, maxHeadBytes, type Uws } from '../transport/uws/load.ts';
 import { listenUnix } from '../transport/uws/unix-socket.ts';
@@ -119,11 +119,11 @@ async function listenAlone(
   const { config, log, metrics, monotonicMs } = environment;
   if (config.unixSocket !== '') await opened.listenUnix(config.unixSocket, unixMode(config));
   if (config.proxyPort === undefined) return undefined;
-  const door = await openInnerDoor(opened, environment);
+  const relay = await openRelay(opened, environment);
   const proxyPort = new ProxyPort({
     ...{ isProxy, metrics },
     connectionsMax: connectionsMaxOf(config),
-    take: (socket) => door.takeProxied(socket),
+    take: (socket) => relay.takeProxied(socket),
     isPassedOn: false,
     refused: logStrangers(log, monotonicMs),
   });
@@ -140,28 +140,28 @@ async function servePassed(
 ): Promise<undefined> {
   const { unixSocket, proxyPort } = environment.config;
   if (unixSocket === '' && proxyPort === undefined) return;
-  const door = await openInnerDoor(opened, environment);
+  const relay = await openRelay(opened, environment);
   takePassed((entrance, socket) => {
-    if (entrance === 'unix') door.take(socket);
-    else door.takeProxied(socket);
+    if (entrance === 'unix') relay.take(socket);
+    else relay.takeProxied(socket);
   });
   opened.atStop(stopPassed);
 }
 
 /** Opens an app of its own for such connections, on a unix socket in a folder that is closed to other users. */
-async function openInnerDoor(opened: OpenApps, { config, metrics }: Around): Promise<InnerDoor> {
+async function openRelay(opened: OpenApps, { config, metrics }: Around): Promise<SocketRelay> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-proxies-'));
   opened.atClose(() => rmSync(folder, { recursive: true, force: true }));
   const socketPath = join(folder, 'app');
   // What was accepted before the end is still served.
   opened.atClose(await opened.listenUnixApp(socketPath, 0o600));
-  const door = new InnerDoor({
+  const relay = new SocketRelay({
     ...{ socketPath, headMaxBytes: maxHeadBytes },
     connectionsMax: connectionsMaxOf(config),
     full: () => metrics.connectionsRejectedTotal.inc({ reason: 'too_many_connections' }),
   });
-  opened.atClose(() => door.close());
-  return door;
+  opened.atClose(() => relay.close());
+  return relay;
 }
 
 export function connectionsMaxOf({ connectionsMax, httpConnectionsMax }: Config): number {

@@ -1,6 +1,6 @@
 import { type Credentials, needsCredentials, type Verdict } from '../auth/credentials.ts';
 import type { Identity } from '../auth/identity.ts';
-import type { Door, ReportRefusal, Source } from '../auth/refusals.ts';
+import type { Door, ReportRefusal, Requester } from '../auth/refusals.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Application } from './application.ts';
@@ -10,7 +10,7 @@ import type { Departing } from './departure.ts';
 import type { Peer } from './peer.ts';
 
 /** A client that asks for a connection, as a transport has read its request. A copy: the request may be gone. */
-export interface Applicant extends Source {
+export interface Applicant extends Requester {
   /** The address, as connections are counted by it. */
   readonly addressKey: string;
   /** The account of the address, charged for what is held before the client is known. */

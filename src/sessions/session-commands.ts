@@ -35,7 +35,7 @@ export class SessionCommands implements QueueOwner {
 
   /** A command that changes the session runs or waits. */
   get isQueueBusy(): boolean {
-    return this.#queue !== undefined;
+    return this.#queue?.isBusy === true;
   }
 
   /** A large reply waits for room. */

@@ -121,7 +121,7 @@ export async function startApi(options: HarnessOptions = {}) {
       loopbackProblem: loopbackAccess({ origins, isProxy: () => false, suspected: () => undefined }),
       refused: (door, error, source) => refused.push({ door, code: error.code, who: error.who, ...source }),
       siteOf: ({ header }) => ({ host: header('host'), isSecure: false }),
-      sourceOf: ({ peerAddress, header }) => ({ address: peerAddress, origin: header('origin') }),
+      requesterOf: ({ peerAddress, header }) => ({ address: peerAddress, origin: header('origin') }),
       admitsAnonymous: options.anonymous ?? false,
     }),
     origins,

@@ -36,7 +36,7 @@ const makeAccess = (
     loopbackProblem: loopbackAccess({ origins, isProxy, suspected: () => undefined }),
     refused,
     siteOf: requestedSite(isProxy),
-    sourceOf: ({ peerAddress, header }) => ({ address: peerAddress, origin: header('origin') }),
+    requesterOf: ({ peerAddress, header }) => ({ address: peerAddress, origin: header('origin') }),
     admitsAnonymous,
   });
 };

@@ -2,24 +2,24 @@ import { connect, type Socket } from 'node:net';
 import { pipeline } from 'node:stream';
 import { readProxyHeader, writeProxyHeader } from './proxy-header.ts';
 
-export interface InnerDoorOptions {
+export interface SocketRelayOptions {
   /** The socket of the app that serves the connections: other users cannot connect to it. */
   readonly socketPath: string;
   readonly connectionsMax: number;
   readonly headMaxBytes: number;
-  /** There are as many connections as may be: one was closed. */
+  /** Called when a connection was closed because `connectionsMax` are open. */
   readonly full: () => void;
 }
 
-/** As the library allows for the head of a request. */
+/** The library allows as long for the head of a request. */
 const beginWithinMs = 10_000;
 
-/** Hands connections that Node has accepted to an app of the library, by a unix socket. */
-export class InnerDoor {
-  readonly #options: InnerDoorOptions;
+/** Relays connections that Node has accepted to an app of the library, by a unix socket. */
+export class SocketRelay {
+  readonly #options: SocketRelayOptions;
   readonly #open = new Set<Socket>();
 
-  constructor(options: InnerDoorOptions) {
+  constructor(options: SocketRelayOptions) {
     this.#options = options;
   }
 
@@ -70,7 +70,7 @@ export class InnerDoor {
     return true;
   }
 
-  /** What the app is to get first: whole once there is a request line. */
+  /** The bytes for the app once the request line is there. */
   #rewritten(begun: Buffer, peer: string): Buffer | 'incomplete' | 'invalid' {
     const header = readProxyHeader(begun);
     if (typeof header === 'string') return header;
