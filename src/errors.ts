@@ -307,6 +307,9 @@ interface Who {
   readonly key?: string;
 }
 
+/** The limit is V8's own: the types of browsers, by which the client is built, do not have it. */
+const stacks = Error as { stackTraceLimit?: number };
+
 /**
  * An error of the table. `details` go to HTTP clients; neither they nor the message may hold secrets. It has no stack:
  * it tells a client why it is refused, and a stack would take a tenth of a refused handshake
@@ -323,13 +326,13 @@ export class SluiceError extends Error {
     message?: string,
     options: { details?: unknown; retryAfterMs?: number; cause?: unknown; who?: Who } = {},
   ) {
-    const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 0;
+    const { stackTraceLimit } = stacks;
+    stacks.stackTraceLimit = 0;
     super(
       message ?? errorTable[code].summary,
       options.cause === undefined ? undefined : { cause: options.cause },
     );
-    Error.stackTraceLimit = stackTraceLimit;
+    stacks.stackTraceLimit = stackTraceLimit;
     this.name = 'SluiceError';
     this.code = code;
     this.details = options.details;
