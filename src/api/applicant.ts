@@ -61,5 +61,12 @@ function toldOf(head: RequestHead, names: readonly string[]): Applicant['told'] 
 
 /** An empty token is none: what a page's template leaves empty must not hide a credential in the headers. */
 function tokenOfQuery(query: string): string | undefined {
-  return query === '' ? undefined : new URLSearchParams(query).getAll('token').find((token) => token !== '');
+  if (query === '') return undefined;
+  if (isEscaped.test(query)) return new URLSearchParams(query).getAll('token').find((token) => token !== '');
+  for (const part of query.split('&'))
+    if (part.startsWith(tokenIs) && part.length > tokenIs.length) return part.slice(tokenIs.length);
+  return undefined;
 }
+
+const isEscaped = /[%+?]/;
+const tokenIs = 'token=';

@@ -19,7 +19,8 @@ const userPrefix = 'user:';
 
 /** The topic that is only for this user; undefined: `userProblem` says why there can't be one. */
 export function userTopicOf(user: string): string | undefined {
-  return userProblem(user) === undefined ? userTopicName(user) : undefined;
+  const topic = user === '' ? undefined : userTopicName(user);
+  return topic !== undefined && topicProblem(topic) === undefined ? topic : undefined;
 }
 
 /** Why this can't be the name of a user: there has to be a topic for each. */

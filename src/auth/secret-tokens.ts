@@ -1,5 +1,6 @@
-import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { type JWTClaimVerificationOptions, type JWTPayload, UnsecuredJWT } from 'jose';
+import type { Hmac } from './hmac.ts';
 
 /** A token whose signature is right. */
 export interface SignedToken {
@@ -28,13 +29,13 @@ let plainHeader = '';
  * thread. Returns undefined where the signature is wrong, or where the header asks for anything but HS256: jose tells
  * why such a token is refused.
  */
-export function verifySignature(token: string, secret: KeyObject): SignedToken | undefined {
+export function verifySignature(token: string, secret: Hmac): SignedToken | undefined {
   const headerEnd = token.indexOf('.');
   const claimsEnd = token.lastIndexOf('.');
   const header = token.slice(0, headerEnd);
   if (headerEnd === claimsEnd || (header !== plainHeader && !isPlain(header))) return undefined;
   plainHeader = header;
-  const signature = createHmac('sha256', secret).update(token.slice(0, claimsEnd)).digest('base64url');
+  const signature = secret.of(token.slice(0, claimsEnd));
   if (!areEqual(token.slice(claimsEnd + 1), signature)) return undefined;
   return { signature, claims: token.slice(headerEnd + 1, claimsEnd) };
 }
@@ -60,7 +61,7 @@ function areEqual(text: string, expected: string): boolean {
  * The claims of a signed token. Throws jose's errors where one is wrong. Checking them with jose costs more than the
  * signature (`bench -- handshakes`), so jose is asked only where the check here does not accept them.
  */
-export function readClaims(claims: string, options: ClaimsOptions, nowMs: number): JWTPayload {
+export function verifyClaims(claims: string, options: ClaimsOptions, nowMs: number): JWTPayload {
   const payload = objectIn(claims);
   if (payload !== undefined && areRight(payload, options, nowMs)) return payload;
   return UnsecuredJWT.decode(`${noAlgorithm}.${claims}.`, { ...options, currentDate: new Date(nowMs) })

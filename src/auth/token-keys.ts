@@ -1,4 +1,4 @@
-import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
+import { createPublicKey } from 'node:crypto';
 import {
   type CryptoKey,
   createLocalJWKSet,
@@ -9,6 +9,7 @@ import {
   type JWTVerifyGetKey,
 } from 'jose';
 import { z } from 'zod';
+import { Hmac } from './hmac.ts';
 
 /** The algorithms of public keys. */
 export const publicKeyAlgorithms = ['RS256', 'ES256', 'EdDSA'] as const;
@@ -23,7 +24,7 @@ export interface TokenKeys {
    */
   readonly revision: number;
   /** Of HS256: what it signs is verified at once. */
-  readonly secret?: KeyObject | undefined;
+  readonly secret?: Hmac | undefined;
   /** Rejects with `NoKeys` where there are none yet, and with an error of jose where none fits the header. */
   find(header: JWTHeaderParameters): Promise<CryptoKey | Uint8Array>;
 }
@@ -36,7 +37,7 @@ export function secretKeys(secret: string): TokenKeys {
   const bytes = new TextEncoder().encode(secret);
   // Given the bytes, jose would import them again for each token: half of what verifying one costs (`bench -- storm`).
   const key = crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']);
-  return { revision: 0, secret: createSecretKey(bytes), find: () => key };
+  return { revision: 0, secret: new Hmac(bytes), find: () => key };
 }
 
 /**
