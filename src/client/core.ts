@@ -108,7 +108,7 @@ export class Core {
    * one's.
    */
   connect(): Promise<Greeting> {
-    if (this.connection.state === 'connected' && this.greeting) return Promise.resolve(this.greeting);
+    if (this.greeting) return Promise.resolve(this.greeting);
     const arrival = this.arrivals.add();
     this.connection.connect();
     return arrival;

@@ -26,7 +26,7 @@ export class Emitter<Events extends { [K in keyof Events]: unknown[] }> {
   }
 
   hears(event: keyof Events): boolean {
-    return (this.#listeners.get(event)?.length ?? 0) > 0;
+    return Boolean(this.#listeners.get(event)?.length);
   }
 
   /** Returns whether there was a listener. */

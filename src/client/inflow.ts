@@ -1,3 +1,4 @@
+import type { SubscribeResult } from '../protocol/frames.ts';
 import type { ServerFrame } from '../protocol/server-frames.ts';
 import { type Later, later } from './later.ts';
 import { extras } from './subscriptions/extras.ts';
@@ -50,13 +51,17 @@ export class Inflow {
   }
 }
 
-/** Pushes beside publications. */
-const rarePushes = /^(subscribed|unsubscribed|reset|lagging|caughtUp|joined|left)$/;
+/** What is told beside publications. */
+const rarePushes = /^(subscribed|unsubscribed|snapshot|reset|lagging|caughtUp|joined|left)$/;
 
 /** What a frame takes, and no call of the application has loaded. */
 function codeFor(frame: ServerFrame): Later<unknown> | undefined {
   const { kind, id } = frame;
   if (kind === 'batch') return frame.compressed && inflating;
-  const isInbox = kind === 'subscribed' && frame.results.some((result) => 'inbox' in result && result.inbox);
-  return isInbox || (id === 0 && rarePushes.test(kind)) ? extras : undefined;
+  const isPlain = kind !== 'subscribed' || frame.results.every(isStream);
+  return isPlain && !(id === 0 && rarePushes.test(kind)) ? undefined : extras;
+}
+
+function isStream(result: SubscribeResult): boolean {
+  return 'error' in result || (result.mode === 'stream' && !result.inbox);
 }

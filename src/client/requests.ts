@@ -1,5 +1,4 @@
 import type { CommandKind, Commands } from '../protocol/client-frames.ts';
-import { canonicalFilter } from '../protocol/equal-subscriptions.ts';
 import type { Filter, PublishFields, Tags } from '../protocol/frames.ts';
 import { isPlain } from '../protocol/json/faithful.ts';
 import type { FieldName } from '../protocol/publication.ts';
@@ -76,7 +75,6 @@ export function checkedSubscribe(
   for (const position of many ?? []) {
     checkedFields(subscriptionFields, { topic: position?.topic, since: position });
   }
-  if (filter !== undefined) checkFilter(filter, 0, { nodes: 0 });
   const copied = {
     ...options,
     since: many ? many.map((each) => ({ ...each })) : begin && { ...begin },
@@ -84,7 +82,7 @@ export function checkedSubscribe(
   };
   return {
     topic: checked['topic'] as string,
-    options: { ...copied, filter: filter && canonicalFilter(filter) } as SubscribeOptions,
+    options: { ...copied, filter: filter && checkedFilter(filter, 0, { nodes: 0 }) },
   };
 }
 
@@ -122,37 +120,46 @@ function checkedTopic(topic: unknown): string {
 const deepest = 100;
 const mostNodes = 10_000;
 
-const operands: Readonly<Record<Filter['op'], (filter: Readonly<Record<string, unknown>>) => boolean>> = {
-  eq: ({ tag, value }) => isText(tag) && isText(value),
-  prefix: ({ tag, value }) => isText(tag) && isText(value),
-  in: ({ tag, values }) => isText(tag) && Array.isArray(values) && Array.from(values).every(isText),
-  exists: ({ tag }) => isText(tag),
-  lt: isComparison,
-  lte: isComparison,
-  gt: isComparison,
-  gte: isComparison,
-  and: ({ filters }) => Array.isArray(filters),
-  or: ({ filters }) => Array.isArray(filters),
-  not: ({ filters }) => Array.isArray(filters),
+/** What an operator takes beside a tag, or in its place; nothing: a tag alone. */
+const operands: Readonly<Record<Filter['op'], 'value' | 'values' | 'number' | 'filters' | ''>> = {
+  eq: 'value',
+  prefix: 'value',
+  in: 'values',
+  exists: '',
+  lt: 'number',
+  lte: 'number',
+  gt: 'number',
+  gte: 'number',
+  and: 'filters',
+  or: 'filters',
+  not: 'filters',
 };
 
-function isComparison({ tag, number }: Readonly<Record<string, unknown>>): boolean {
-  return isText(tag) && Number.isFinite(number);
-}
+const isOperand = {
+  value: isText,
+  values: (value: unknown) => Array.isArray(value) && Array.from(value).every(isText),
+  number: Number.isFinite,
+  filters: Array.isArray,
+} as const satisfies Readonly<Record<string, (value: unknown) => boolean>>;
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && isWellFormed(value);
 }
 
-function checkFilter(filter: unknown, depth: number, count: { nodes: number }): void {
+/** Returns a copy of what counts of it. */
+function checkedFilter(filter: unknown, depth: number, count: { nodes: number }): Filter {
   const parts = (typeof filter === 'object' && filter !== null ? filter : {}) as Record<string, unknown>;
-  const { op, filters } = parts;
+  const { op, tag } = parts;
   if (typeof op !== 'string' || !Object.hasOwn(operands, op)) throw invalidFilter('no such op');
   if (depth > deepest || ++count.nodes > mostNodes) throw invalidFilter('too large');
-  if (!operands[op as Filter['op']](parts)) {
+  const name = operands[op as Filter['op']];
+  const operand = parts[name];
+  if ((name && !isOperand[name](operand)) || (name !== 'filters' && !isText(tag)))
     throw invalidFilter(`an operand of "${op}" is missing or wrong`);
-  }
-  if (Array.isArray(filters)) for (const inner of Array.from(filters)) checkFilter(inner, depth + 1, count);
+  if (!Array.isArray(operand)) return { op, tag, [name]: operand } as unknown as Filter;
+  const list = Array.from(operand as unknown[]);
+  if (name === 'values') return { op, tag, values: list } as Filter;
+  return { op, filters: list.map((inner) => checkedFilter(inner, depth + 1, count)) } as Filter;
 }
 
 function invalidFilter(problem: string): ClientError {

@@ -1,5 +1,5 @@
 import type { GatewayCodec } from '../protocol/codec.ts';
-import { canonicalKey, keysText } from '../protocol/equal-subscriptions.ts';
+import { canonicalKey, keysText } from '../protocol/selection-key.ts';
 import type { CompiledFilter } from '../topics/filter.ts';
 
 /** The keys of a state topic that a view is of. */

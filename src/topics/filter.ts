@@ -1,4 +1,4 @@
-import { canonicalFilter } from '../protocol/equal-subscriptions.ts';
+import { canonicalFilter } from '../protocol/canonical-filter.ts';
 import { maxFilterDepth, maxFilterNodes } from '../protocol/filter-fields.ts';
 import type { Filter, Tags } from '../protocol/frames.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { View } from '../../src/fanout/view.ts';
 import { type ViewOptions, viewKey } from '../../src/fanout/view-options.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
-import { intervalLadderMs, snapInterval } from '../../src/protocol/equal-subscriptions.ts';
+import { intervalLadderMs, snapInterval } from '../../src/protocol/selection-key.ts';
 import { compileFilter } from '../../src/topics/filter.ts';
 import { SegmentPool } from '../../src/topics/segment-pool.ts';
 import { Topic } from '../../src/topics/topic.ts';

@@ -10,6 +10,7 @@ import { Backoff } from '../connection/backoff.ts';
 import type { Emitter } from '../emitter.ts';
 import type { Runtime } from '../runtime.ts';
 import { Feed, minRecoveryIntervalMs } from '../subscriptions/feed.ts';
+import { LiveMap } from '../subscriptions/live-map.ts';
 import { positionsMax } from '../subscriptions/positions-max.ts';
 import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
 import type { FeedEvents, Gap, SubscriptionState } from '../subscriptions/subscription.ts';
@@ -136,6 +137,10 @@ export class JsonFeed extends Feed<JsonPublication> {
     this.isInbox &&= this.events.hears('publication');
     this.#advance(cursor);
     return true;
+  }
+
+  protected override newMap(): LiveMap<JsonPublication> {
+    return new LiveMap();
   }
 
   override caughtUp(frame: ServerKinds['caughtUp']): void {

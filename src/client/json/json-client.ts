@@ -201,7 +201,7 @@ export class JsonClient {
 
   /** Begins to connect, and goes on by itself; the promise tells of the first success, or failure. */
   connect(): Promise<Greeting> {
-    if (this.state === 'connected' && this.#greeting) return Promise.resolve(this.#greeting);
+    if (this.#greeting) return Promise.resolve(this.#greeting);
     const arrival = this.#arrivals.add();
     this.#connection.connect();
     return arrival;

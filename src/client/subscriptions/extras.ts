@@ -1,10 +1,13 @@
 import { later } from '../later.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 
-/** The code of subscriptions that are more than one topic from now on. Most pages need none of it. */
+/** The code of all that is more than the publications of one topic from now on. */
 export const extras = later(() => import('./extras/index.ts'));
 
-/** Whether a subscription is served by that code. */
-export function needsExtras(topic: string, { keys, since, last, cursor }: SubscribeOptions): boolean {
-  return topic.endsWith('*') || Boolean(keys ?? since ?? last ?? cursor);
+export type Code = NonNullable<(typeof extras)['loaded']>;
+
+/** Whether a subscription is served by that code from its beginning. */
+export function needsExtras(topic: string, options: SubscribeOptions): boolean {
+  const { filter, keys, since, last, cursor } = options;
+  return topic.endsWith('*') || Boolean(filter ?? keys ?? since ?? last ?? cursor);
 }

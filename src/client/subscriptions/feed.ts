@@ -9,7 +9,7 @@ import type {
 import type { ServerKinds } from '../../protocol/server-frames.ts';
 import type { ClientError } from '../client-error.ts';
 import type { Emitter } from '../emitter.ts';
-import { type Entry, LiveMap } from './live-map.ts';
+import type { Entry, LiveMap } from './live-map.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { FeedEvents, PublicationMeta, SubscriptionState } from './subscription.ts';
 
@@ -37,7 +37,7 @@ export const minRecoveryIntervalMs = 1_000;
  * What one subscription of the application gets: positions, live maps, delivery. Delivers each publication at most
  * once, in order, and names what is lost.
  */
-export class Feed<P extends FeedPublication> {
+export abstract class Feed<P extends FeedPublication> {
   readonly topic: string;
   readonly isPattern: boolean;
   readonly events: Emitter<FeedEvents<P>>;
@@ -163,7 +163,7 @@ export class Feed<P extends FeedPublication> {
   snapshot(page: Omit<ServerKinds['snapshot'], 'publications'> & { publications: readonly P[] }): void {
     const { topic, epoch, offset } = page;
     const known = this.topics.get(topic) ?? this.stand(topic, { epoch, offset: 0, awaitsSnapshot: true });
-    known.map ??= new LiveMap();
+    known.map ??= this.newMap();
     if (!known.map.page(page.publications, page)) return;
     this.stand(topic, { epoch, offset, seen: 0 });
     this.complete(known, true);
@@ -203,6 +203,9 @@ export class Feed<P extends FeedPublication> {
 
   // -- inside -----------------------------------------------------------------------------------------
 
+  /** Of a state topic that was not known to be one. */
+  protected abstract newMap(): LiveMap<P>;
+
   protected give(publication: P, meta: PublicationMeta): void {
     this.events.emit('publication', publication, meta);
   }
@@ -239,7 +242,7 @@ export class Feed<P extends FeedPublication> {
   #learn(topic: string, mode: Mode, at: Known<P>): Known<P> {
     if (mode === 'stream') this.#clearMap(topic);
     const known = this.stand(topic, at);
-    if (mode === 'state') known.map ??= new LiveMap();
+    if (mode === 'state') known.map ??= this.newMap();
     else known.map = known.awaitsSnapshot = undefined;
     return known;
   }

@@ -3,8 +3,9 @@ import type { ServerKinds } from '../../protocol/server-frames.ts';
 import { type ClientError, localError } from '../client-error.ts';
 import { Emitter } from '../emitter.ts';
 import type { ReceivedPublication } from '../publication.ts';
+import { type Code, extras } from './extras.ts';
 import { Feed, type Known } from './feed.ts';
-import { copyOf, LiveMap } from './live-map.ts';
+import type { LiveMap } from './live-map.ts';
 import type { Extras, Member } from './member.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type {
@@ -107,7 +108,7 @@ export class LocalSubscription<T = unknown>
 
   *copies(): Generator<[topic: string, known: Known<ReceivedPublication>]> {
     for (const [topic, known] of this.topics)
-      yield [topic, { ...known, map: known.map && copyOf(known.map) }];
+      yield [topic, { ...known, map: known.map && (extras.loaded as Code).copyOf(known.map) }];
   }
 
   showAll(): void {
@@ -139,7 +140,7 @@ export class LocalSubscription<T = unknown>
 
   override place(topic: string, batch: Parameters<Feed<ReceivedPublication>['place']>[1]) {
     const at = super.place(topic, batch);
-    if (this.extras?.wasState(topic)) at.map ??= new LiveMap();
+    if (this.extras?.wasState(topic)) at.map ??= this.newMap();
     return at;
   }
 
@@ -157,6 +158,11 @@ export class LocalSubscription<T = unknown>
     super.caughtUp(frame);
     const { topic, epoch, offset, recovered } = frame;
     if (wasLagging && recovered) this.events.emit('caughtUp', { topic, epoch, offset });
+  }
+
+  /** The frame that says so waited for the code. */
+  protected override newMap(): LiveMap {
+    return new (extras.loaded as Code).LiveMap();
   }
 
   protected override show(at: TopicPosition, map: LiveMap): void {

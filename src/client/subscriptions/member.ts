@@ -1,4 +1,4 @@
-import type { Granted } from '../../protocol/frames.ts';
+import type { Granted, Publication } from '../../protocol/frames.ts';
 import type { ServerKinds } from '../../protocol/server-frames.ts';
 import type { ClientError } from '../client-error.ts';
 import type { ReceivedPublication } from '../publication.ts';
@@ -80,6 +80,8 @@ export interface Shared {
   /** Adds a member. Returns whether the wire has to go back to serve its `since` or `last`. */
   join(member: Member): boolean;
   caughtUp(frame: ServerKinds['caughtUp']): void;
+  /** As the application gets them. */
+  received(topic: string, publications: readonly Publication[]): readonly ReceivedPublication[];
   /** Asked for, or made by the gateway on its own: granted. */
   toLive(result: Granted): void;
 }

@@ -1,5 +1,5 @@
-import { subscriptionKey } from '../../protocol/equal-subscriptions.ts';
 import type { SubscribeResult, Subscription as WireSubscription } from '../../protocol/frames.ts';
+import { canonicalKey, keysText, snapInterval } from '../../protocol/selection-key.ts';
 import { ClientError, localError, ownError } from '../client-error.ts';
 import type { Outcome, PendingCommands } from '../pending-commands.ts';
 import type { Runtime } from '../runtime.ts';
@@ -59,8 +59,9 @@ export class Subscribing {
   }
 
   /** Equal for equal subscriptions. */
-  keyOf(topic: string, options: SubscribeOptions): string {
-    return subscriptionKey({ topic, ...options });
+  keyOf(topic: string, { filter, intervalMs = 0, conflate = false, keys }: SubscribeOptions): string {
+    const text = filter && JSON.stringify(filter);
+    return canonicalKey(topic, text, snapInterval(intervalMs), conflate, keys && keysText(keys));
   }
 
   all(): Wire[] {

@@ -28,6 +28,7 @@ export class Subscriptions {
   #acknowledging: Acknowledging | undefined;
   /** Those that begin when their code is loaded. */
   readonly #waiting = new Set<LocalSubscription>();
+  #isLoading = false;
   readonly #reload: Timer;
   readonly #backoff: Backoff;
   readonly #wirePort: WirePort;
@@ -52,7 +53,8 @@ export class Subscriptions {
 
   /** Throws where the arguments can't be sent. */
   add<T>(wantedTopic: string, wanted: SubscribeOptions): LocalSubscription<T> {
-    const { topic, options } = checkedSubscribe(wantedTopic, wanted);
+    const { topic, options: checked } = checkedSubscribe(wantedTopic, wanted);
+    const options = canonical(checked);
     const known = this.subscribing.byKey.get(this.subscribing.keyOf(topic, options));
     const { since = options.last || options.cursor ? undefined : known?.unheardAfter } = options;
     const subscription = new LocalSubscription<T>(topic, { ...options, since }, this);
@@ -73,16 +75,20 @@ export class Subscriptions {
 
   /** Where the code for it does not load, it is tried again as long as the connection is there, and with the next. */
   #load(): void {
-    if (this.#waiting.size === 0) return;
+    if (this.#isLoading || this.#waiting.size === 0) return;
+    this.#isLoading = true;
     extras.use(
       ({ MemberExtras }) => {
+        this.#isLoading = false;
         for (const member of this.#waiting) {
           this.#waiting.delete(member);
+          member.options = canonical(member.options);
           member.extras = new MemberExtras(member, () => this.#port.runtime.monotonicMs());
           this.#begin(member);
         }
       },
       (cause) => {
+        this.#isLoading = false;
         this.#port.report(localError('code_unavailable', undefined, cause));
         if (this.subscribing.isOnline) this.#reload.set(this.#backoff.next() ?? 0, () => this.#load());
       },
@@ -158,9 +164,6 @@ export class Subscriptions {
         // That of a view that was left meanwhile would never be forgotten.
         if (this.subscribing.byView.has(frame.view)) this.#dictionaries.add(frame);
         break;
-      case 'snapshot':
-        this.subscribing.byView.get(frame.view)?.snapshot(frame);
-        break;
       default:
         extras.loaded?.push(this, frame);
     }
@@ -218,4 +221,10 @@ export class Subscriptions {
     }
     this.#port.count('publications', fresh);
   }
+}
+
+/** Equal filters are the same, once the code for it is there. */
+function canonical(options: SubscribeOptions): SubscribeOptions {
+  const { filter } = options;
+  return filter && extras.loaded ? { ...options, filter: extras.loaded.canonicalFilter(filter) } : options;
 }

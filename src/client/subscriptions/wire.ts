@@ -1,6 +1,7 @@
 import type {
   Granted,
   Position,
+  Publication,
   TopicPosition,
   Subscription as WireSubscription,
 } from '../../protocol/frames.ts';
@@ -168,9 +169,10 @@ export class Wire implements Shared {
       const { epoch, offset: from } = first;
       const publications = this.#port.expand(batch);
       if (!publications) return this.#suspects(topic);
-      fresh = publications
-        .filter(({ offset }) => offset > from && !this.#port.isOwn({ topic, epoch, offset }))
-        .map((publication) => new ReceivedPublication(topic, publication));
+      const others = publications.filter(
+        ({ offset }) => offset > from && !this.#port.isOwn({ topic, epoch, offset }),
+      );
+      fresh = this.received(topic, others);
       const isHeard = this.#some((member) => member.isHeard());
       for (const member of this.members) {
         const at = member.place(topic, batch);
@@ -183,10 +185,8 @@ export class Wire implements Shared {
     return fresh.length;
   }
 
-  snapshot({ publications, ...frame }: ServerKinds['snapshot']): void {
-    const fresh = publications.map((publication) => new ReceivedPublication(frame.topic, publication));
-    for (const member of this.members)
-      member.snapshot({ ...frame, publications: this.keyed?.page(frame, fresh, member) ?? fresh });
+  received(topic: string, publications: readonly Publication[]): ReceivedPublication[] {
+    return publications.map((publication) => new ReceivedPublication(topic, publication));
   }
 
   caughtUp(frame: ServerKinds['caughtUp']): void {

@@ -49,15 +49,17 @@ describe('a subscription that is more than one topic from now on', () => {
     expect(told).toEqual(['b 1', 'a:x 1']);
   });
 
-  it.each([{ last: 5 }, { since: { epoch: 'e1', offset: 3 } }, { keys: ['k'] }])(
-    'is one with %j, as it was when it was made',
-    async (options) => {
-      const { client, socket } = await arrived();
-      client.subscribe('a', options);
-      await vi.waitFor(() => expect(socket.count('subscribe')).toBe(1));
-      expect(socket.command('subscribe').subscriptions).toMatchObject([{ topic: 'a', ...options }]);
-    },
-  );
+  it.each([
+    { filter: { op: 'eq', tag: 'level', value: 'high' } } as const,
+    { last: 5 },
+    { since: { epoch: 'e1', offset: 3 } },
+    { keys: ['k'] },
+  ])('is one with %j, as it was when it was made', async (options) => {
+    const { client, socket } = await arrived();
+    client.subscribe('a', options);
+    await vi.waitFor(() => expect(socket.count('subscribe')).toBe(1));
+    expect(socket.command('subscribe').subscriptions).toMatchObject([{ topic: 'a', ...options }]);
+  });
 
   it('may get other keys, or end, before its code is there', async () => {
     const { client, socket } = await arrived();
@@ -73,6 +75,7 @@ describe('a subscription that is more than one topic from now on', () => {
     const { client, socket, runtime, errors } = await arrived();
     vi.spyOn(extras, 'load').mockRejectedValueOnce(missing).mockRejectedValueOnce(missing);
     client.subscribe('a:*');
+    client.subscribe('b:*');
     await settled();
     await runtime.advance(1_000);
     expect(errors).toEqual(['code_unavailable', 'code_unavailable']);
@@ -128,6 +131,18 @@ describe('a frame that is more than publications', () => {
     expect(client.getStatus()).toMatchObject({ state: 'reconnecting', reason: 'code_unavailable' });
     expect(errors).toEqual([]);
     await runtime.advance(1_000);
+  });
+
+  it('is that a topic has states, and their snapshot', async () => {
+    const { socket, client } = await arrived();
+    const grid = client.subscribe('grid');
+    await settled();
+    const state = { ...granted('grid', 7), mode: 'state', offset: 1 } as const;
+    socket.reply('subscribe', { kind: 'subscribed', results: [state] });
+    const at = { view: 7, topic: 'grid', epoch: 'e1', offset: 1, first: true, last: true };
+    socket.push({ kind: 'snapshot', ...at, publications: [publication(1, 1, { key: 'k' })] });
+    expect(grid.state).toBe('pending');
+    await vi.waitFor(() => expect([...grid.current().keys()]).toEqual(['k']));
   });
 
   it('is a subscription that the gateway made, too', async () => {

@@ -1,5 +1,10 @@
-/** Patterns, keys, beginnings of one's own, and what an unexpected refusal takes: loaded when one is first needed. */
+/**
+ * State topics, patterns, filters, keys, beginnings of one's own, inboxes, presence, losses and refusals: loaded when
+ * one is first met.
+ */
 
+export { canonicalFilter } from '../../../protocol/canonical-filter.ts';
+export { copyOf, LiveMap } from '../live-map.ts';
 export { Acknowledging } from './acknowledging.ts';
 export { beginning } from './beginning.ts';
 export { KeyedView } from './keyed-view.ts';

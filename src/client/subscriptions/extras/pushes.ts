@@ -14,10 +14,13 @@ export interface PushTarget {
   report(error: ClientError): void;
 }
 
-/** Brings a frame, other than publications, to the subscription that it is for. */
+/** Brings a frame, other than a batch, to the subscription that it is for. */
 export function push(target: PushTarget, frame: ServerFrame): void {
   const { byView } = target.subscribing;
   switch (frame.kind) {
+    case 'snapshot':
+      tellSnapshot(byView.get(frame.view), frame);
+      break;
     case 'reset':
       for (const member of byView.get(frame.view)?.members ?? []) member.reset(frame);
       break;
@@ -38,6 +41,13 @@ export function push(target: PushTarget, frame: ServerFrame): void {
       tellPresence(target, frame.kind, frame);
       break;
   }
+}
+
+function tellSnapshot(wire: Shared | undefined, { publications, ...frame }: ServerKinds['snapshot']): void {
+  if (!wire) return;
+  const fresh = wire.received(frame.topic, publications);
+  for (const member of wire.members)
+    member.snapshot({ ...frame, publications: wire.keyed?.page(frame, fresh, member) ?? fresh });
 }
 
 function subscribedByGateway(target: PushTarget, result: SubscribeResult): void {
