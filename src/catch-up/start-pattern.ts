@@ -131,7 +131,9 @@ function startPatternNew(view: View, last: number, { broker }: StartOptions): Pa
   });
   const rest = level.slice(0, maxTopicsListed - topics.length);
   const listed = [...topics, ...rest.map((topic) => resultOf(topic, startOf(topic)))];
-  return { backlog, result: { ...noTopic, topics: listed, cursor: cursorNow(broker, lacksValues) } };
+  // Cut before the last N have come, it goes on from the positions that the reply names.
+  const cursor = last > 0 && lacking.length > 0 ? undefined : cursorNow(broker, lacksValues);
+  return { backlog, result: { ...noTopic, topics: listed, cursor } };
 }
 
 /** The last N publications up to this commit, and all after it. */

@@ -360,6 +360,7 @@ export class Broker implements EngineFeed {
   }
 
   reset(name: string, epoch: string, offset: number, stored?: StoredTopic): void {
+    // Also one without content: subscribers of patterns are told of what came and went.
     const topic = this.#topics.get(name) ?? (stored && this.#create(name));
     if (topic === undefined) return;
     const refilled = stored && this.#listener?.refilling?.(topic);
@@ -376,6 +377,7 @@ export class Broker implements EngineFeed {
     const hasChanged = (cause === undefined) !== (this.#degraded === undefined);
     this.#degraded = cause;
     this.#options.metrics.engineUp.set(cause === undefined ? 1 : 0);
+    if (cause === undefined) this.#doubtUnpublished();
     if (hasChanged) this.#listener?.degradedChanged?.();
   }
 
@@ -390,6 +392,12 @@ export class Broker implements EngineFeed {
     metrics.ringBytes.set(this.bytes);
     metrics.messageIdBytes.set(this.messageIdBytes);
     metrics.acknowledgedPositions.set(this.acknowledged.count);
+  }
+
+  /** While the engine was away, other nodes may have begun topics whose numberings it has dropped by now. */
+  #doubtUnpublished(): void {
+    const { forgottenSeq } = this.#engine;
+    for (const topic of this.#topics.values()) if (topic.epoch === '') topic.wasUnheardUpto(forgottenSeq);
   }
 
   #create(name: string): Topic {

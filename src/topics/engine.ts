@@ -41,7 +41,8 @@ export interface EngineFeed {
   appended(topic: string, epoch: string, publications: readonly StoredPublication[]): void;
   /**
    * The numbering of this topic starts anew, or the feed has missed something of it: the next `appended` begins after
-   * `offset`. The epoch "": nothing is known of it any more. `stored`: what there is of it.
+   * `offset`. The epoch "": nothing is known of it any more. `stored`: what there is of it, also where its content is
+   * gone.
    */
   reset(topic: string, epoch: string, offset: number, stored?: StoredTopic): void;
   /**

@@ -126,6 +126,11 @@ export class Topic extends Changing<Topic> {
     this.#bornAfterSeq = bornAfterSeq;
   }
 
+  /** Up to this `seq` it may have had a numbering that this node has not heard of. */
+  wasUnheardUpto(seq: number): void {
+    this.#bornAfterSeq = Math.max(this.#bornAfterSeq, seq);
+  }
+
   /** Takes what an engine has kept; until then the topic holds nothing. */
   fill({ publications, state, evictedSeq, ...numbering }: StoredTopic): void {
     this.resume(numbering);
@@ -139,11 +144,19 @@ export class Topic extends Changing<Topic> {
     this.#lastPublishedAtMs = publications.at(-1)?.publishedAtMs ?? 0;
   }
 
-  /** Replaces what it holds. A subscriber that learns of a new numbering by it continues after `stored.offset`. */
+  /** Replaces what it holds. A subscriber that learns of a new numbering by it continues with what came since `seq`. */
   refill(stored: StoredTopic): void {
-    const startOffset = stored.epoch === this.#epoch ? this.#startOffset : stored.offset;
+    const startOffset = this.#startOffsetIn(stored);
     this.fill(stored);
     this.#startOffset = startOffset;
+  }
+
+  #startOffsetIn({ epoch, bornAfterSeq, publications, offset }: StoredTopic): number {
+    if (epoch === this.#epoch) return this.#startOffset;
+    // Nothing of that numbering was known.
+    if (this.#epoch === '' || bornAfterSeq >= this.#seq) return 0;
+    const next = publications.find(({ seq }) => seq > this.#seq);
+    return next === undefined ? offset : next.offset - 1;
   }
 
   /** The numbering starts anew after `offset`. */

@@ -30,6 +30,11 @@ describe('a pattern with the last N of each topic', () => {
     expect(positions()).toEqual(Array.from({ length: count }, (_, i) => [`p:${i}`, 1]));
   });
 
+  test('has no cursor before they were sent: cut off, its client goes on from the positions', async () => {
+    const [none, one] = [await subscribedTo(0), await subscribedTo(1)];
+    expect([none.result.cursor, one.result.cursor]).toEqual([cursorNow(none.broker), undefined]);
+  });
+
   test('sends what is published before the turn of a topic that was not listed comes, too', async () => {
     const { publish, positions } = await subscribedTo(1001);
     await publish('p:1000', {}, {});

@@ -1,4 +1,5 @@
 import { test } from 'vitest';
+import { NodeEngine } from './engine.ts';
 import type { GatewayOptions } from './gateway.ts';
 import type { Spec } from './subscription.ts';
 import { type Fields, World } from './world.ts';
@@ -224,5 +225,36 @@ test('two subscriptions of a stream to one pattern, with other options, go on wh
   await world.gateway.advance(2500);
   world.client(0).subscribe([of('a')], end);
   await world.gateway.advance(2500);
+  await world.settle();
+});
+
+test.each(['a', 'p:*'])(
+  'what a gateway misses of a topic that was empty is named to subscribers of %s',
+  async (target) => {
+    const world = new World(tight, 'websocket', 2);
+    await world.open();
+    world.client(1).subscribe([of(target)], end);
+    await world.gateway.quiet();
+    const { engine } = world.node(1);
+    if (!(engine instanceof NodeEngine)) throw new Error('no node');
+    engine.node.away();
+    world.publish(many(10, to(target === 'a' ? 'a' : 'p:1')));
+    await world.gateway.advance(target === 'a' ? 1 : 70_000);
+    await engine.node.recover();
+    world.publish(many(2, to('a')));
+    await world.settle();
+  },
+);
+
+test('a subscriber of a pattern that is cut off before the last publications came gets them elsewhere', async () => {
+  const world = new World(roomy, 'websocket', 2);
+  await world.open();
+  world.publish([to('p:1')]);
+  await world.gateway.quiet();
+  world.client(2).subscribe([of('*')], { at: 'last', count: 1 });
+  world.publish([to('p:1')]);
+  await world.gateway.advance(1);
+  await world.gateway.turn();
+  world.move(2);
   await world.settle();
 });

@@ -32,7 +32,10 @@ export interface ModelClient extends Subscriber {
   received: number;
   cutOff: number;
   ends: number;
-  /** The gateway was started anew. */
+  readonly gateway: Gateway;
+  /** The connection ends at once. */
+  leave(): void;
+  /** The gateway was started anew, or it is to go to another one: it has no connection. */
   moveTo(gateway: Gateway): void;
   connect(): void;
   /** Some at once; each that it doesn't have yet. */
@@ -77,6 +80,14 @@ export class Client implements ModelClient, Peer {
     this.codec = codec;
     this.#model = model;
     this.#gateway = gateway;
+  }
+
+  get gateway(): Gateway {
+    return this.#gateway;
+  }
+
+  leave(): void {
+    this.socket?.close();
   }
 
   moveTo(gateway: Gateway): void {

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import type { Start } from './client.ts';
+import { NodeEngine } from './engine.ts';
 import { promises } from './loop.ts';
 import { isState } from './model.ts';
+import type { LogNode } from './shared-log.ts';
 import type { Spec } from './subscription.ts';
 import type { Fields, World } from './world.ts';
 
@@ -22,7 +24,7 @@ class Step implements Command {
   async run(_: World, world: World): Promise<void> {
     await this.#run(world);
     await promises();
-    if (world.gateway.faults.length > 0) throw world.gateway.faults[0];
+    for (const { faults } of world.gateways) if (faults.length > 0) throw faults[0];
   }
 
   toString = () => this.#text;
@@ -142,13 +144,39 @@ const engine = [
   step('fail', fc.integer({ min: 1, max: 6 }), (world, count) => {
     world.gateway.engine.failures += count;
   }),
+];
+
+/** Of a gateway that has its engine alone. */
+const alone = [
   step('reset', fc.tuple(topic, fc.constantFrom(0, 0, 7)), (world, [name, base]) => world.reset(name, base)),
   step('restart', fc.constant(null), (world) => world.restart()),
 ];
 
+/** Of gateways that share a log. */
+const nodes = [
+  step('move', client, (world, i) => world.move(i)),
+  step('restartNode', fc.nat(2), (world, i) => world.restartNode(i)),
+  onNode('fall behind', (node) => {
+    node.isBehind = true;
+  }),
+  onNode('hear one', (node) => node.hear(1)),
+  onNode('hear some', (node) => node.hear(3)),
+  onNode('away', (node) => node.away()),
+  onNode('back', (node) => node.recover()),
+];
+
+function onNode(name: string, run: (node: LogNode) => void | Promise<void>): fc.Arbitrary<Command> {
+  return step(name, fc.nat(2), (world, i) => {
+    const { engine } = world.node(i);
+    return engine instanceof NodeEngine ? run(engine.node) : undefined;
+  });
+}
+
+const common = [...publishes, ...publishes, ...subscriptions, ...connections, ...times, ...times, ...engine];
+
 /** At most this many steps; fast-check leaves out those that a failure does not need. */
-export const steps = (maxCommands: number): fc.Arbitrary<Iterable<Command>> =>
-  fc.commands([...publishes, ...publishes, ...subscriptions, ...connections, ...times, ...times, ...engine], {
+export const steps = (maxCommands: number, hasNodes = false): fc.Arbitrary<Iterable<Command>> =>
+  fc.commands([...common, ...(hasNodes ? nodes : alone)], {
     maxCommands,
     size: 'max',
     replayPath: process.env['MODEL_REPLAY'],

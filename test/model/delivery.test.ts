@@ -85,3 +85,22 @@ test.each([
   },
   20_000 + runs * 200,
 );
+
+test.each([
+  { way: 'WebSocket', transports: 'websocket' },
+  { way: 'streams and polls', transports: ['sse', 'poll'] },
+] as const)(
+  'so it does by $way at gateways that share an engine, also as they come, go and fall behind',
+  async ({ transports }) => {
+    await fc.assert(
+      fc.asyncProperty(options, steps(60, true), async (gateway, commands) => {
+        const world = new World(gateway, transports, 2);
+        await world.open();
+        await fc.asyncModelRun(() => ({ model: world, real: world }), commands);
+        await world.settle();
+      }),
+      { numRuns: Math.ceil(runs / 12), ...lives },
+    );
+  },
+  20_000 + runs * 200,
+);

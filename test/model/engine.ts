@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { whenDone } from '../../src/awaitable.ts';
+import { ReplicaEngine } from '../../src/engines/replica/engine.ts';
 import { SluiceError } from '../../src/errors.ts';
 import { keptFrom } from '../../src/protocol/publication.ts';
 import type {
@@ -11,6 +12,7 @@ import type {
   StoredTopic,
 } from '../../src/topics/engine.ts';
 import { StoredPublication } from '../../src/topics/publication.ts';
+import type { LogNode } from './shared-log.ts';
 
 interface Waiting {
   readonly request: AppendRequest;
@@ -23,11 +25,60 @@ interface Renumbered {
   readonly base: number;
 }
 
+/** An engine that does its work when it is told to. */
+export interface ModelEngine extends Engine {
+  /** Appends wait for `commit`. */
+  isSlow: boolean;
+  /** How many appends fail. */
+  failures: number;
+  /** Commits, or fails, what waits the longest; there may be several such. */
+  commit(pick: number): void;
+  commitAll(): void;
+  /** Behaves as if it had gone back in time. */
+  reset(topic: string, base: number): void;
+}
+
+/** The engine of a node that shares a log with others. That never goes back in time. */
+export class NodeEngine extends ReplicaEngine implements ModelEngine {
+  readonly node: LogNode;
+
+  constructor(node: LogNode, nowMs: () => number) {
+    super({ upstream: node, nowMs });
+    this.node = node;
+  }
+
+  get isSlow(): boolean {
+    return this.node.isSlow;
+  }
+
+  set isSlow(isSlow: boolean) {
+    this.node.isSlow = isSlow;
+  }
+
+  get failures(): number {
+    return this.node.failures;
+  }
+
+  set failures(count: number) {
+    this.node.failures = count;
+  }
+
+  commit(): void {
+    this.node.commitOne();
+  }
+
+  commitAll(): void {
+    this.node.commitAll();
+  }
+
+  reset(): void {}
+}
+
 /**
  * An engine around another that commits when it is told to: topics in any order, one topic's appends in theirs. It
  * can fail and start topics anew.
  */
-export class ScriptedEngine implements Engine {
+export class ScriptedEngine implements ModelEngine {
   readonly name = 'scripted';
   readonly retains = false;
   /** Appends wait for `commit`. */

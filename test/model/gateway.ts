@@ -1,7 +1,6 @@
 import { authorizer } from '../../src/auth/authorize.ts';
 import { localIdentity } from '../../src/auth/identity.ts';
 import { PageCache } from '../../src/catch-up/page-cache.ts';
-import { MemoryEngine } from '../../src/engines/memory.ts';
 import type { CloseCode } from '../../src/errors.ts';
 import { SluiceError } from '../../src/errors.ts';
 import { Encoder } from '../../src/fanout/encoder.ts';
@@ -15,20 +14,21 @@ import type { TakenSeat } from '../../src/sessions/connection-caps.ts';
 import { ConnectionLimits } from '../../src/sessions/connection-limits.ts';
 import { Inbox } from '../../src/sessions/inbox.ts';
 import { Presence } from '../../src/sessions/presence.ts';
+import { leaveRefilled } from '../../src/sessions/refills.ts';
 import type { Session } from '../../src/sessions/session.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
 import { Subscriber, type SubscriberOptions } from '../../src/sessions/subscribe.ts';
 import { TurnBudget } from '../../src/sessions/turn-budget.ts';
 import { Broker } from '../../src/topics/broker.ts';
-import type { EngineFeed } from '../../src/topics/engine.ts';
 import type { Poll } from '../../src/transport/uws/poll-connection.ts';
 import { UwsSink } from '../../src/transport/uws/sink.ts';
 import type { UpgradeHandler } from '../../src/transport/uws/upgrade.ts';
 import { WebSockets } from '../../src/transport/uws/websocket.ts';
 import { eagerCompression } from '../fanout/fixtures.ts';
 import { wideLimits } from '../support/wide-limits.ts';
-import { ScriptedEngine } from './engine.ts';
-import { Loop } from './loop.ts';
+import type { ModelEngine } from './engine.ts';
+import { type Loop, Process } from './loop.ts';
+import type { Machine } from './machine.ts';
 import { isState } from './model.ts';
 import { type Link, Network, type Peer, type Socket } from './network.ts';
 import { look, type Seen } from './prediction.ts';
@@ -74,25 +74,29 @@ function refreshPlansOf({ refreshMs, refreshesChanged }: GatewayOptions): Refres
  */
 export class Gateway {
   readonly loop: Loop;
+  /** Resolves when it can be connected to. */
+  readonly opened: Promise<void>;
   readonly network: Network;
-  readonly engine: ScriptedEngine;
+  readonly engine: ModelEngine;
   readonly broker: Broker;
   readonly sessions: Sessions;
   /** Publications that the gateway says receivers have had. */
   deliveries = 0;
   readonly faults: unknown[] = [];
+  readonly #machine: Machine;
+  readonly #process: Process;
   readonly #streams: Streams;
   readonly #connectionLimits: ConnectionLimits;
   readonly #held = new Map<string, Seen[][]>();
 
-  constructor(options: GatewayOptions, nowMs: number, committed: EngineFeed['appended']) {
-    this.loop = new Loop(nowMs);
+  constructor(options: GatewayOptions, machine: Machine, engine: ModelEngine) {
+    this.#machine = machine;
+    this.loop = machine.loop;
     const { nowMs: clock } = this.loop;
     this.network = new Network(options, clock);
-    this.engine = new ScriptedEngine(
-      new MemoryEngine({ nowMs: clock, isState, numberingsMax: options.numberingsMax }),
-      committed,
-    );
+    machine.networks.add(this.network);
+    this.#process = new Process(this.loop);
+    this.engine = engine;
     this.engine.isSlow = options.isSlowEngine;
     const metrics: Metrics = {
       ...createMetrics({ processMetrics: false }),
@@ -117,10 +121,10 @@ export class Gateway {
       historyMaxBytes: options.historyMaxBytes,
       nowMs: clock,
       monotonicMs: clock,
-      wait: this.loop.wait,
+      wait: this.#process.wait,
     });
     const sink = new UwsSink(this.network.app, metrics);
-    const turnBudget = new TurnBudget(this.loop, options.turnBudgetMs);
+    const turnBudget = new TurnBudget(this.#process, options.turnBudgetMs);
     const pageBytes = Math.min(options.batchMaxBytes, options.backpressureMaxBytes / 4);
     const fanout = new Fanout({
       broker: this.broker,
@@ -129,7 +133,7 @@ export class Gateway {
         nowMs: clock,
         metrics,
       }),
-      turns: this.loop,
+      turns: this.#process,
       metrics,
       batch: () => ({
         maxDelayMs: options.batchMaxDelayMs,
@@ -227,11 +231,16 @@ export class Gateway {
       sessions: this.sessions,
       broker: this.broker,
       connectionLimits: this.#connectionLimits,
-      loop: this.loop,
+      loop: this.#process,
       metrics,
       writeTimeoutMs,
     });
-    void this.broker.open(fanout);
+    this.opened = this.broker.open({
+      appended: (topic, publications) => fanout.appended(topic, publications),
+      reset: (topic) => fanout.reset(topic),
+      removed: (topic) => fanout.removed(topic),
+      refilling: (topic) => leaveRefilled(this.sessions.all(), topic),
+    });
     this.#sweepLater(fanout);
   }
 
@@ -283,27 +292,23 @@ export class Gateway {
   }
 
   turn(): Promise<void> {
-    return this.loop.turn(
-      () => this.network.poll(),
-      () => this.network.drain(),
-    );
+    return this.#machine.turn();
   }
 
-  /** Lets time go by, from timer to timer. */
-  async advance(ms: number): Promise<void> {
-    const untilMs = this.loop.nowMs() + ms;
-    while (this.loop.nextMs <= untilMs) {
-      this.loop.moveTo(this.loop.nextMs);
-      await this.turn();
-    }
-    this.loop.moveTo(untilMs);
-    await this.turn();
+  advance(ms: number): Promise<void> {
+    return this.#machine.advance(ms);
   }
 
-  /** Turns, until every client that reads has read everything. */
-  async quiet(): Promise<void> {
-    const isDone = () => this.loop.isQuiet && [...this.network.sockets].every(({ isIdle }) => isIdle);
-    for (let turns = 0; !isDone() && turns < 5000; turns++) await this.turn();
+  quiet(): Promise<void> {
+    return this.#machine.quiet();
+  }
+
+  /** The process ends at this instant. */
+  kill(): void {
+    this.#process.end();
+    for (const socket of [...this.network.sockets]) socket.close();
+    this.#machine.networks.delete(this.network);
+    void this.engine.close();
   }
 
   #delivered(count: number): void {
@@ -311,7 +316,7 @@ export class Gateway {
   }
 
   #sweepLater(fanout: Fanout): void {
-    this.loop.after(sweepMs, () => {
+    this.#process.after(sweepMs, () => {
       this.broker.sweep();
       fanout.sweep();
       this.sessions.sweep();

@@ -60,5 +60,41 @@ export class Loop implements Turns {
   }
 }
 
+/** A process on a loop: what it has asked for is not run any more once it is over. */
+export class Process implements Turns {
+  readonly #loop: Loop;
+  #isOver = false;
+
+  constructor(loop: Loop) {
+    this.#loop = loop;
+  }
+
+  end(): void {
+    this.#isOver = true;
+  }
+
+  readonly nowMs = (): number => this.#loop.nowMs();
+
+  atTurnEnd(run: () => void): void {
+    this.#loop.atTurnEnd(this.#alive(run));
+  }
+
+  beforeTurnEnd(run: () => void): void {
+    this.#loop.beforeTurnEnd(this.#alive(run));
+  }
+
+  after(delayMs: number, run: () => void): void {
+    this.#loop.after(delayMs, this.#alive(run));
+  }
+
+  readonly wait = (delayMs: number): Promise<void> => new Promise((resolve) => this.after(delayMs, resolve));
+
+  #alive(run: () => void): () => void {
+    return () => {
+      if (!this.#isOver) run();
+    };
+  }
+}
+
 /** Resolves when all promises that can go on have gone on. */
 export const promises = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -57,6 +57,8 @@ export class Model {
 
   /** How many engines there were. */
   engines = 0;
+  /** A node of several that has lost its connection shows the values that it has, which may be old. */
+  showsOldValues = false;
 
   committed(topic: string, epoch: string, publications: readonly StoredPublication[]): void {
     const first = publications[0] as StoredPublication;

@@ -23,6 +23,8 @@ export interface Seen {
   readonly epoch: string;
   readonly seq: number;
   readonly forgottenSeq: number;
+  /** Others may have heard of more. */
+  readonly isShared: boolean;
   /** Topics without content that another subscription of the same command may have brought back. */
   readonly gone: ReadonlySet<string>;
 }
@@ -30,13 +32,20 @@ export interface Seen {
 export function look(broker: Broker, target: string): Seen {
   const { epoch, forgottenSeq } = broker.commits;
   const gone = new Set([...broker.numberings(0)].map(([name]) => name));
-  return { topics: lookAt(broker, target), epoch, seq: broker.seq, forgottenSeq, gone };
+  return {
+    topics: lookAt(broker, target),
+    epoch,
+    seq: broker.seq,
+    forgottenSeq,
+    isShared: broker.isShared,
+    gone,
+  };
 }
 
 /** The commit up to which the client has had everything; undefined: nothing is known of that. */
 export function knownSeq(seen: Seen, text: string | undefined): number | undefined {
   const cursor = text === undefined ? undefined : parseCursor(text);
-  return cursor?.epoch === seen.epoch && cursor.seq <= seen.seq ? cursor.seq : undefined;
+  return cursor?.epoch === seen.epoch && (cursor.seq <= seen.seq || seen.isShared) ? cursor.seq : undefined;
 }
 
 /** One wish of a subscribe command. */
@@ -54,7 +63,9 @@ function lookAt(broker: Broker, target: string): Held[] {
     const { epoch, offset, bornAfterSeq } = gone;
     return [{ topic: target, epoch, start: 0, reach: offset, newest: offset, bornAfterSeq }];
   }
-  return [...broker.topics()]
+  // Also one that somebody waits for.
+  const exact = broker.find(target);
+  return [...(exact === undefined ? broker.topics() : [exact])]
     .filter(({ name }) => isHeard(name))
     .map(({ name, epoch, bornAfterSeq, startOffset: start, ring: { reach, newest } }) => ({
       bornAfterSeq,
@@ -68,12 +79,12 @@ function lookAt(broker: Broker, target: string): Held[] {
 
 /** Whether the answer to a subscription is the only right one, where `topics` is what there was to fulfil it from. */
 export function checkAnswer(wire: Subscription, seen: Seen, result: Granted): void {
-  const { topics, forgottenSeq } = seen;
+  const { topics, forgottenSeq, isShared } = seen;
   const { topic: target, since, positions, last, cursor } = wire;
   if (!target.endsWith('*')) {
     const unknown = { epoch: '', start: 0, reach: 0, newest: 0, bornAfterSeq: forgottenSeq };
     const held = topics[0] ?? { topic: target, ...unknown };
-    checkStart(held, since, last, result, knownSeq(seen, cursor));
+    checkStart(held, since, last, result, { seq: knownSeq(seen, cursor) ?? 0, isShared });
     return;
   }
   if (cursor !== undefined) {
@@ -88,7 +99,7 @@ export function checkAnswer(wire: Subscription, seen: Seen, result: Granted): vo
     check(answer !== undefined, 'a topic of the pattern that was not named', target, held);
     answered.delete(held.topic);
     const known = positions?.find(({ topic }) => topic === held.topic);
-    checkStart(held, known ?? (positions && { epoch: '', offset: 0 }), last, answer);
+    checkStart(held, known ?? (positions && { epoch: '', offset: 0 }), last, answer, { seq: 0, isShared });
   }
   for (const position of positions ?? []) {
     if (position.epoch === '' || topics.some(({ topic }) => topic === position.topic)) continue;
@@ -107,9 +118,9 @@ function checkStart(
   since: Position | undefined,
   last: number | undefined,
   answer: TopicResult,
-  seq = 0,
+  had: Had,
 ): void {
-  const right = since === undefined ? startNew(held, last, answer) : startSince(held, since, seq);
+  const right = since === undefined ? startNew(held, last, answer) : startSince(held, since, had);
   const { epoch, offset, recovered, missing } = answer;
   const given = { epoch, offset, recovered, missing };
   check(JSON.stringify(given) === JSON.stringify(right), 'not the right start', {
@@ -121,19 +132,24 @@ function checkStart(
   });
 }
 
+interface Had {
+  readonly seq: number;
+  readonly isShared: boolean;
+}
+
 type Start = Pick<TopicResult, 'epoch' | 'offset' | 'recovered' | 'missing'>;
 
 function startSince(
   { topic, epoch, start, reach, newest, bornAfterSeq }: Held,
   since: Position,
-  seq: number,
+  { seq, isShared }: Had,
 ): Start {
   const hadNothing = since.epoch === '' && since.offset === 0;
   const hadAllBefore = seq >= bornAfterSeq && (seq > 0 || hadNothing);
   const isInEpoch = since.epoch === epoch && epoch !== '';
   const isKnown = isInEpoch || hadAllBefore;
   const after = isInEpoch ? since.offset : start;
-  if (isKnown && after >= reach && after <= newest)
+  if (isKnown && after >= reach && (after <= newest || isShared))
     return { epoch, offset: after, recovered: true, missing: undefined };
   if (isState(topic)) return { epoch, offset: newest, recovered: true, missing: undefined };
   const isLost = isKnown && after < reach;

@@ -52,6 +52,10 @@ export class StreamClient implements ModelClient {
     this.#everyone = new ModelSubscription(spec, model, this);
   }
 
+  leave(): void {
+    this.#line.giveUp();
+  }
+
   moveTo(gateway: Gateway): void {
     this.gateway = gateway;
     for (const line of this.#lines) line.moved();

@@ -15,14 +15,14 @@ import { type Cursor, parseCursor } from '../../src/topics/cursor.ts';
 import { type Poll, PollConnection } from '../../src/transport/uws/poll-connection.ts';
 import { SseConnection } from '../../src/transport/uws/sse-connection.ts';
 import { StreamSink } from '../../src/transport/uws/stream-sink.ts';
-import type { Loop } from './loop.ts';
+import type { Process } from './loop.ts';
 import { type Reader, Response } from './stream-response.ts';
 
 export interface StreamsOptions {
   readonly sessions: Sessions;
   readonly broker: Broker;
   readonly connectionLimits: ConnectionLimits;
-  readonly loop: Loop;
+  readonly loop: Process;
   readonly metrics: Metrics;
   readonly backpressureMaxBytes: number;
   readonly kernelBytes: number;

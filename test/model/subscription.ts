@@ -190,10 +190,11 @@ export class ModelSubscription {
   }
 
   /** Why something up to here should have come; undefined: there is a reason for each that did not. */
-  lacking(topic: string, { epoch, offset }: Position, nowMs: number): string | undefined {
+  lacking(topic: string, { epoch, offset }: Position, nowMs: number, afterSeq = 0): string | undefined {
     const position = this.positions.get(topic);
     const after = position?.epoch === epoch ? position.offset : 0;
     for (const original of this.#model.range(topic, epoch, after, offset)) {
+      if (original.seq <= afterSeq) continue;
       const fault = this.#faultOf(topic, epoch, original, nowMs);
       if (fault !== undefined) return fault;
     }
@@ -206,7 +207,7 @@ export class ModelSubscription {
     { since, seq, newest }: { readonly since: Position; readonly seq: number; readonly newest: number },
     nowMs: number,
   ): void {
-    if (mode === 'state') return;
+    if (mode === 'state' || since.epoch === epoch) return;
     for (const numbering of this.#model.numberings(topic)) {
       if (numbering.epoch === epoch || numbering.engine !== this.#model.engines) continue;
       for (const original of numbering.publications) {
@@ -241,7 +242,7 @@ export class ModelSubscription {
     if (!last) return;
     const position = this.positions.get(topic);
     check(
-      position === undefined || position.epoch !== epoch || position.offset <= offset,
+      this.#model.showsOldValues || position?.epoch !== epoch || position.offset <= offset,
       'a snapshot of the past',
       this.spec,
     );

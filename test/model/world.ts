@@ -1,14 +1,18 @@
 import { createHash } from 'node:crypto';
 import { whenDone } from '../../src/awaitable.ts';
+import { MemoryEngine } from '../../src/engines/memory.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
-import type { AppendOutcome } from '../../src/topics/engine.ts';
+import type { AppendOutcome, EngineFeed } from '../../src/topics/engine.ts';
 import type { StoredPublication } from '../../src/topics/publication.ts';
 import { Client, type ModelClient } from './client.ts';
+import { type ModelEngine, NodeEngine, ScriptedEngine } from './engine.ts';
 import { Gateway, type GatewayOptions } from './gateway.ts';
+import { Machine } from './machine.ts';
 import { isState, Model, type Numbering } from './model.ts';
+import { LogNode, SharedLog } from './shared-log.ts';
 import { StreamClient, type StreamTransport } from './stream-client.ts';
 import { check, type ModelSubscription } from './subscription.ts';
 
@@ -25,20 +29,47 @@ export class World {
   readonly model = new Model();
   readonly options: GatewayOptions;
   readonly clients: readonly ModelClient[];
+  readonly gateways: Gateway[];
   readonly #transports: Transports;
-  gateway: Gateway;
+  readonly #log: SharedLog | undefined;
   readonly #outcomes = new Map<number, AppendOutcome>();
+  #machine = new Machine(1_000_000);
   #published = 0;
 
-  constructor(options: GatewayOptions, transports: Transports = 'websocket') {
+  /** `nodes`: so many gateways that share a log, which outlives them; 0: one with a memory of its own. */
+  constructor(options: GatewayOptions, transports: Transports = 'websocket', nodes = 0) {
     this.options = options;
     this.#transports = transports;
-    this.gateway = this.#start(1_000_000);
-    this.clients = [codecs.protobuf, codecs.json, codecs.protobuf, codecs.json].map((codec) => {
-      if (transports === 'websocket') return new Client(codec, this.model, this.gateway);
-      return new StreamClient(this.model, this.gateway, transports);
+    const { topicHistoryMaxPublications: keptMax, numberingsMax } = options;
+    const { nowMs } = this.#machine.loop;
+    if (nodes > 0)
+      this.#log = new SharedLog({ keptMax, numberingsMax, nowMs, isState, committed: this.#committed });
+    if (nodes > 0) {
+      this.model.engines++;
+      this.model.showsOldValues = true;
+    }
+    this.gateways = Array.from({ length: Math.max(1, nodes) }, () => this.#start());
+    this.clients = [codecs.protobuf, codecs.json, codecs.protobuf, codecs.json].map((codec, i) => {
+      const gateway = this.gateways[i % this.gateways.length] as Gateway;
+      if (transports === 'websocket') return new Client(codec, this.model, gateway);
+      return new StreamClient(this.model, gateway, transports);
     });
+    if (nodes === 0) for (const client of this.clients) client.connect();
+  }
+
+  /** Nodes have to be connected to their log first. */
+  async open(): Promise<void> {
+    for (const { opened } of this.gateways) await opened;
     for (const client of this.clients) client.connect();
+  }
+
+  get gateway(): Gateway {
+    return this.gateways[0] as Gateway;
+  }
+
+  /** One of the gateways that share a log. */
+  node(pick: number): Gateway {
+    return this.gateways[pick % this.gateways.length] as Gateway;
   }
 
   client(pick: number): ModelClient {
@@ -47,6 +78,7 @@ export class World {
 
   /** Each publication is known by the number in its payload. */
   publish(publications: readonly Fields[]): void {
+    const gateway = this.node(this.#published);
     const numbers = publications.map(() => this.#published++);
     const publishes = publications.map(
       ({ size, ...fields }, i): PublishFields =>
@@ -59,7 +91,9 @@ export class World {
           },
         }),
     );
-    void whenDone(this.gateway.broker.publish(publishes), (outcomes) => {
+    void whenDone(gateway.broker.publish(publishes), (outcomes) => {
+      // Nobody hears of it any more.
+      if (!this.gateways.includes(gateway)) return;
       for (const [i, outcome] of outcomes.entries()) this.#outcomes.set(numbers[i] as number, outcome);
     });
   }
@@ -72,10 +106,11 @@ export class World {
 
   /** The process ends; another one begins with nothing. */
   async restart(): Promise<void> {
-    const { gateway } = this;
     this.#checkDeliveries();
-    this.gateway = this.#start(gateway.loop.nowMs());
-    for (const socket of [...gateway.network.sockets]) socket.close();
+    const { gateway } = this;
+    this.#machine = new Machine(gateway.loop.nowMs());
+    this.gateways[0] = this.#start();
+    gateway.kill();
     for (const client of this.clients) {
       client.moveTo(this.gateway);
       client.received = 0;
@@ -85,22 +120,47 @@ export class World {
     for (const client of this.clients) client.connect();
   }
 
+  /** The process of a node ends; another one takes its place. */
+  async restartNode(pick: number): Promise<void> {
+    const former = this.node(pick);
+    const clients = this.clients.filter(({ gateway }) => gateway === former);
+    const gateway = this.#start();
+    this.gateways[this.gateways.indexOf(former)] = gateway;
+    former.kill();
+    await gateway.opened;
+    for (const client of clients) client.moveTo(gateway);
+    for (const client of clients) client.connect();
+  }
+
+  /** A client goes to another node. */
+  move(pick: number): void {
+    const client = this.client(pick);
+    client.leave();
+    client.moveTo(this.node(this.gateways.indexOf(client.gateway) + 1));
+    client.connect();
+  }
+
   /** Everybody reads, the engine works, time goes by: then nothing may be missing. */
   async settle(): Promise<void> {
-    const { gateway } = this;
-    gateway.engine.isSlow = false;
-    gateway.engine.failures = 0;
-    gateway.engine.commitAll();
+    for (const { engine } of this.gateways) {
+      engine.isSlow = false;
+      engine.failures = 0;
+      engine.commitAll();
+      if (engine instanceof NodeEngine) await engine.node.recover();
+    }
     for (const client of this.clients) client.read(Number.POSITIVE_INFINITY);
     await this.#pass(3);
     for (const client of this.clients) client.connect();
     await this.#pass(24);
-    check(gateway.faults.length === 0, 'a fault in the gateway', gateway.faults.map(String));
-    for (const client of this.clients)
-      for (const subscription of client.wanted) this.#checkSettled(subscription);
+    for (const { faults } of this.gateways)
+      check(faults.length === 0, 'a fault in the gateway', faults.map(String));
+    for (const { wanted, gateway } of this.clients)
+      for (const subscription of wanted) this.#checkSettled(subscription, gateway);
+    this.#checkLevel();
     this.#checkPublished();
     this.#checkExpiries();
     this.#checkDeliveries();
+    if (this.#log !== undefined) for (const gateway of this.gateways) gateway.kill();
   }
 
   async #pass(seconds: number): Promise<void> {
@@ -111,26 +171,46 @@ export class World {
     }
   }
 
-  #start(nowMs: number): Gateway {
-    this.model.engines++;
-    return new Gateway(this.options, nowMs, (topic, epoch, publications) =>
-      this.model.committed(topic, epoch, publications),
-    );
+  readonly #committed: EngineFeed['appended'] = (topic, epoch, publications) =>
+    this.model.committed(topic, epoch, publications);
+
+  #start(): Gateway {
+    return new Gateway(this.options, this.#machine, this.#engine());
   }
 
-  #checkSettled(subscription: ModelSubscription): void {
+  #engine(): ModelEngine {
+    const { nowMs } = this.#machine.loop;
+    if (this.#log !== undefined) return new NodeEngine(new LogNode(this.#log), nowMs);
+    this.model.engines++;
+    const { numberingsMax } = this.options;
+    return new ScriptedEngine(new MemoryEngine({ nowMs, isState, numberingsMax }), this.#committed);
+  }
+
+  /** All nodes that know a topic know the same. */
+  #checkLevel(): void {
+    for (const topic of this.model.topics()) {
+      const known = this.gateways.flatMap(({ broker }) => broker.find(topic)?.position ?? []);
+      const positions = new Set(
+        known.filter(({ epoch }) => epoch !== '').map((each) => JSON.stringify(each)),
+      );
+      check(positions.size <= 1, 'nodes that differ', topic, [...positions]);
+    }
+  }
+
+  #checkSettled(subscription: ModelSubscription, gateway: Gateway): void {
     const { target } = subscription.spec;
     check(subscription.view !== undefined, 'not subscribed in the end', subscription.spec);
     for (const topic of this.#topicsOf(target)) {
+      this.#checkGone(subscription, topic, gateway);
       const position = subscription.positions.get(topic);
-      const known = this.gateway.broker.find(topic);
+      const known = gateway.broker.find(topic);
       const after = known !== undefined && position?.epoch === known.epoch ? position.offset : 0;
       const isOld = this.model
         .range(topic, known?.epoch ?? '', after, Number.POSITIVE_INFINITY)
         .every(({ seq }) => seq <= subscription.joinedSeq);
       const right = known === undefined || known.epoch === '' || isOld ? undefined : known.position;
       // A cursor may cover what needed not be sent.
-      const nowMs = this.gateway.loop.nowMs();
+      const nowMs = gateway.loop.nowMs();
       if (right !== undefined && this.#transports !== 'websocket') {
         check(
           subscription.lacking(topic, right, nowMs) === undefined,
@@ -153,6 +233,14 @@ export class World {
     }
   }
 
+  /** What a topic held that is gone by now came, or was named. */
+  #checkGone(subscription: ModelSubscription, topic: string, { broker, loop }: Gateway): void {
+    const gone = broker.find(topic) === undefined ? broker.numbering(topic) : undefined;
+    if (gone === undefined) return;
+    const fault = subscription.lacking(topic, gone, loop.nowMs(), subscription.joinedSeq);
+    check(fault === undefined, `gone, and ${fault}`, subscription.spec, topic, gone);
+  }
+
   #topicsOf(target: string): string[] {
     if (!target.endsWith('*')) return [target];
     return [...this.model.topics()].filter(
@@ -169,6 +257,8 @@ export class World {
         if (n !== undefined) commits.set(n, (commits.get(n) ?? 0) + 1);
       }
     for (const [n, outcome] of this.#outcomes) {
+      // What a node had asked for when it lost its connection may have been done.
+      if (!outcome.ok && this.#log !== undefined) continue;
       check(
         commits.get(n) === (outcome.ok ? 1 : undefined),
         'committed more than once',
@@ -206,6 +296,7 @@ export class World {
       received += client.received;
       cutOff += client.cutOff;
     }
+    if (this.#log !== undefined) return;
     const { deliveries } = this.gateway;
     const waiting = [...this.gateway.network.sockets].reduce((sum, socket) => sum + socket.unread.length, 0);
     if (waiting > 0) return;

@@ -594,6 +594,22 @@ describe('holding a topic', () => {
     expect(topic).toMatchObject({ startOffset: 0, bornAfterSeq: 2, ring: { newest: 3 } });
   });
 
+  test('a topic without a numbering may have had one while the engine was away', async () => {
+    const clock = new FakeClock();
+    const engine = new MemoryEngine({ nowMs: clock.read, isState: () => false, numberingsMax: 0 });
+    const times = { nowMs: clock.read, monotonicMs: clock.read };
+    const { broker } = await openBroker({ engine, ...times, topic: { maxAgeMs: 100 } });
+    const empty = broker.retain('empty');
+    await broker.publish([fields('a')]);
+    clock.advance(101);
+    broker.sweep();
+    await broker.publish([fields('b')]);
+    broker.degraded(new Error('away'));
+    expect(empty.bornAfterSeq).toBe(0);
+    broker.degraded(undefined);
+    expect([empty.bornAfterSeq, broker.find('b')?.bornAfterSeq]).toEqual([1, 1]);
+  });
+
   test('a topic that has an epoch stays', async () => {
     const { broker } = await openBroker();
     const topic = broker.retain('a');

@@ -1,10 +1,18 @@
 import { describe, expect, test } from 'vitest';
+import type { StoredTopic } from '../../src/topics/engine.ts';
 import { SegmentPool } from '../../src/topics/segment-pool.ts';
 import { Topic } from '../../src/topics/topic.ts';
 import { defaultTopic, stored } from './fixtures.ts';
 
 function makeTopic(options: Partial<typeof defaultTopic> = {}): Topic {
   return new Topic('t', { ...defaultTopic, ...options }, new SegmentPool(), () => {});
+}
+
+/** It has had the publications 1 to `newest`. */
+function appliedTo(newest: number, epoch = 'former'): Topic {
+  const topic = makeTopic();
+  for (let offset = 1; offset <= newest; offset++) topic.apply(epoch, [stored(offset)]);
+  return topic;
 }
 
 const numbering = { epoch: 'old', offset: 7, seq: 40, bornAfterSeq: 5 };
@@ -53,6 +61,25 @@ describe('a topic', () => {
     });
     expect(topic.ring).toMatchObject({ newest: 7, reach: 5, evictedSeq: 33 });
     expect(topic.state?.size).toBe(3);
+  });
+
+  test.each<[string, Topic, Partial<StoredTopic>, number]>([
+    ['of a topic that held nothing, from the beginning', makeTopic(), {}, 0],
+    ['that began after all that was known, from the beginning', appliedTo(2), { bornAfterSeq: 2 }, 0],
+    ['with what came since alone', appliedTo(6), { bornAfterSeq: 1 }, 6],
+    ['with nothing where nothing came since', appliedTo(7), { bornAfterSeq: 1 }, 7],
+    ['in the epoch that it has, from where that began', appliedTo(2, 'old'), {}, 0],
+  ])('is filled anew, and subscribers continue %s', (_, topic, more, startOffset) => {
+    const publications = [stored(5), stored(6), stored(7)];
+    topic.refill({ ...numbering, bornAfterSeq: 0, evictedSeq: 4, publications, state: [], ...more });
+    expect(topic).toMatchObject({ epoch: 'old', startOffset, ring: { reach: 4, newest: 7 } });
+  });
+
+  test('may have had a numbering that was not heard of', () => {
+    const topic = makeTopic();
+    topic.wasUnheardUpto(7);
+    topic.wasUnheardUpto(5);
+    expect(topic.bornAfterSeq).toBe(7);
   });
 
   test('is filled with a numbering alone where nothing was kept', () => {

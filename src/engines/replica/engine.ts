@@ -79,6 +79,8 @@ export class ReplicaEngine implements Engine {
 
   async open(feed: EngineFeed, signal?: AbortSignal): Promise<void> {
     const replica = new Replica(feed);
+    // The first changes may come before the upstream says that it is open.
+    this.#replica = replica;
     const listener = {
       picture: (picture: Picture) => this.#take(replica, picture),
       changes: (changes: readonly Change[]) => this.#apply(replica, changes),
@@ -91,7 +93,6 @@ export class ReplicaEngine implements Engine {
     };
     await this.#upstream.open(listener, signal);
     this.#feed = feed;
-    this.#replica = replica;
     this.#acknowledging = setInterval(() => {
       this.#unsent.again();
       this.#send();

@@ -195,8 +195,7 @@ export class Replica {
   #correct({ heads, seq }: Picture, corrections: readonly Correction[]): void {
     this.#loseUnknown(heads);
     const appended: { readonly epoch: string; readonly publication: StoredPublication }[] = [];
-    for (const correction of corrections) {
-      const { topic, head, stored } = correction;
+    for (const { topic, stored } of corrections) {
       const known = this.heads.known(topic);
       const before = this.heads.get(topic);
       if (before?.isFed === false) continue;
@@ -204,7 +203,7 @@ export class Replica {
         const after = known?.offset ?? 0;
         for (const publication of stored.publications)
           if (publication.offset > after) appended.push({ epoch: stored.epoch, publication });
-      } else if (before !== undefined || head.idleAtSeq === undefined) {
+      } else {
         this.#guard(() => this.#feed.reset(topic, stored.epoch, stored.offset, stored));
       }
     }

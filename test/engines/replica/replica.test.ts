@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { ReplicaEngine } from '../../../src/engines/replica/engine.ts';
 import { request } from '../contract/harness.ts';
 import { openNode, ScriptedUpstream, succeeded } from './scripted.ts';
 
@@ -50,6 +51,36 @@ describe('what a node hears', () => {
     upstream.publish('a');
     upstream.tell(6);
     expect(heard).toEqual(['a 1-1', 'b 1-1', 'reset a 4 with 4-4', 'b 2-2', 'a 5-5']);
+  });
+
+  test('names what came and went while it missed that, and goes on with what comes', async () => {
+    const upstream = new ScriptedUpstream();
+    const { engine, heard } = await openNode(upstream);
+    upstream.publish('a a b');
+    upstream.idle.add('a');
+    await upstream.show();
+    expect([heard, engine.numbering('a')?.offset]).toEqual([['reset a 2 with nothing', 'b 1-1'], 2]);
+    upstream.publish('a');
+    upstream.tell(3);
+    expect(heard.slice(2)).toEqual(['a 3-3']);
+  });
+
+  test('is known while it comes, also before the upstream says that it is open', async () => {
+    const upstream = new ScriptedUpstream();
+    upstream.publish('a a');
+    upstream.idle.add('a');
+    upstream.beforeOpened = () => {
+      upstream.publish('a');
+      upstream.tell(2);
+    };
+    const engine = new ReplicaEngine({ upstream });
+    const known: unknown[] = [];
+    await engine.open({
+      appended: (topic) => void known.push(engine.numbering(topic)?.offset),
+      reset: () => undefined,
+      degraded: () => undefined,
+    });
+    expect(known).toEqual([2]);
   });
 
   test('is as it was where the upstream dies while it is filled, and whole after the next picture', async () => {

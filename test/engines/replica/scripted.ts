@@ -30,8 +30,12 @@ export class ScriptedUpstream implements Upstream {
   readonly commits: Commit[] = [];
   /** Topics of which less is kept than was published: from this offset on. */
   readonly keptFrom = new Map<string, number>();
+  /** Topics without content. */
+  readonly idle = new Set<string>();
   readonly asked: Asked[] = [];
   readonly loaded: string[] = [];
+  /** Called when the first picture was taken. */
+  beforeOpened: () => void = () => undefined;
   /** Called before a topic is loaded. */
   beforeLoad: (topic: string) => Promise<void> | void = () => undefined;
   #listener: UpstreamListener | undefined;
@@ -39,6 +43,7 @@ export class ScriptedUpstream implements Upstream {
   async open(listener: UpstreamListener): Promise<void> {
     this.#listener = listener;
     await listener.picture(this.picture());
+    this.beforeOpened();
   }
 
   /** Commits a publication for each topic that is named: `a b a` is two of a and one of b. The node is not told. */
@@ -72,7 +77,8 @@ export class ScriptedUpstream implements Upstream {
     const heads = [...new Set(this.commits.map(({ topic }) => topic))].map((topic) => {
       const { offset, seq } = this.#of(topic).at(-1) as StoredPublication;
       const numbering = { epoch: `of ${topic}`, offset, seq, bornAfterSeq: 0 };
-      return [topic, { ...numbering, idleAtSeq: undefined, idsUntilMs: 0 }] as const;
+      const idleAtSeq = this.idle.has(topic) ? seq : undefined;
+      return [topic, { ...numbering, idleAtSeq, idsUntilMs: 0 }] as const;
     });
     const seq = this.commits.length;
     return {
