@@ -63,7 +63,7 @@ function lookAt(broker: Broker, target: string): Held[] {
     const { epoch, offset, bornAfterSeq } = gone;
     return [{ topic: target, epoch, start: 0, reach: offset, newest: offset, bornAfterSeq }];
   }
-  // Also one that somebody waits for.
+  // Also one that was never published to.
   const exact = broker.find(target);
   return [...(exact === undefined ? broker.topics() : [exact])]
     .filter(({ name }) => isHeard(name))

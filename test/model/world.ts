@@ -92,7 +92,7 @@ export class World {
         }),
     );
     void whenDone(gateway.broker.publish(publishes), (outcomes) => {
-      // Nobody hears of it any more.
+      // The process has ended: no publisher hears of it.
       if (!this.gateways.includes(gateway)) return;
       for (const [i, outcome] of outcomes.entries()) this.#outcomes.set(numbers[i] as number, outcome);
     });
