@@ -2,12 +2,14 @@ import { expect, test } from 'vitest';
 import { crash } from './crash/crashes.ts';
 import { canContain, race } from './crash/races.ts';
 
-/** `npm run bench -- crash` kills a hundred times and more. */
+/** In parts: a process takes seconds to start on a busy machine. `npm run bench -- crash` kills a hundred times. */
 test.each([
-  { sync: false, kills: 15, seed: 1 },
-  { sync: true, kills: 5, seed: 2 },
+  { sync: false, kills: 5, seed: 1 },
+  { sync: false, kills: 5, seed: 3 },
+  { sync: false, kills: 5, seed: 4 },
+  { sync: true, kills: 3, seed: 2 },
 ])(
-  'nothing acknowledged is lost or doubled when the process is killed: $kills times, sync $sync',
+  'nothing acknowledged is lost or doubled when the process is killed: $kills times, sync $sync, seed $seed',
   async (options) => {
     const report = await crash(options);
     expect(report.faults).toEqual([]);

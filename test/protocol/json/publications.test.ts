@@ -70,6 +70,8 @@ function utf8(written: string): Uint8Array {
 }
 
 const decoded = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+/** As a text: arrays are compared byte by byte, which takes a hundred times as long. */
+const plain = ({ format, bytes }: Payload) => [format, Buffer.from(bytes).toString('latin1')];
 
 describe('publications in JSON', () => {
   test('are what JSON.stringify writes', () => {
@@ -86,11 +88,11 @@ describe('publications in JSON', () => {
     fc.assert(
       fc.property(text, publication, (topic, each) => {
         const bytes = writePublication(each, (length) => new Uint8Array(length));
-        expect(readPayload(bytes)).toEqual(readPublicationBytes(bytes).payload);
+        expect(plain(readPayload(bytes))).toEqual(plain(readPublicationBytes(bytes).payload));
         const fresh = new StoredPublication(publishOf({ topic, ...each }), each.offset, 1, 5, 5);
         const fromRing = StoredPublication.decoded(topic, bytes, 1, 5, undefined);
         expect(decoded(fresh.encoded(jsonCodec))).toBe(reference(topic, { ...each, ...asStored(fresh) }));
-        expect(readPayload(bytes).bytes).toEqual(fromRing.payload.bytes);
+        expect(plain(readPayload(bytes))).toEqual(plain(fromRing.payload));
       }),
     );
   });

@@ -371,11 +371,12 @@ describe('connections', () => {
   });
 
   it('of one address that come too fast are closed, and those of others are not', async () => {
-    await start({ httpConnectionsPerSecondPerIp: 5, handshakesPerSecondPerIp: 2 });
-    const sockets = await Promise.all(Array.from({ length: 20 }, () => raw('127.0.0.2')));
+    await start({ httpConnectionsPerSecondPerIp: 2, handshakesPerSecondPerIp: 1 });
+    // So many that those which a slow machine takes seconds to open, and which are let in meanwhile, are the fewest.
+    const sockets = await Promise.all(Array.from({ length: 60 }, () => raw('127.0.0.2')));
     for (const socket of sockets) await socket.send(get('/healthz'));
     await expect.poll(() => sockets.filter(({ ended }) => ended).length).toBeGreaterThanOrEqual(14);
-    expect(sockets.filter(({ text }) => text.includes('200 OK')).length).toBeGreaterThanOrEqual(5);
+    expect(sockets.filter(({ text }) => text.includes('200 OK')).length).toBeGreaterThanOrEqual(2);
     expect(await healthy()).toBe(200);
     expect(await series('sluice_rate_limited_total{scope="connection"}')).toBeGreaterThanOrEqual(14);
   });

@@ -55,7 +55,11 @@ export async function crash(options: { kills: number; seed: number; sync: boolea
 function killed(publisher: string, args: PublisherArguments, enough: number): Promise<Acknowledged[]> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [publisher, JSON.stringify(args)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let problem = '';
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      problem += chunk;
     });
     let text = '';
     let lines = 0;
@@ -67,7 +71,7 @@ function killed(publisher: string, args: PublisherArguments, enough: number): Pr
     child.on('error', reject);
     child.on('close', (code, signal) => {
       if (signal === 'SIGKILL') resolve(text.split('\n').slice(0, -1).map(parse(args.run)));
-      else reject(new Error(`the publisher ended by itself: ${code ?? signal}`));
+      else reject(new Error(`the publisher ended by itself: ${code ?? signal}\n${problem}`));
     });
   });
 }
