@@ -8,7 +8,7 @@ import type { Ack, Limits, SubscribeResult, Subscription } from '../protocol/fra
 import type { HeldBytes } from './charges.ts';
 import type { CommandOptions } from './command.ts';
 import { refusalRate } from './command-limits.ts';
-import { CommandRunner } from './command-runner.ts';
+import { CommandRunner, type CommandRunnerOptions } from './command-runner.ts';
 import type { Connection } from './connection.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
 import type { ConnectionEnded } from './connection-log.ts';
@@ -41,11 +41,8 @@ export interface SessionsOptions
   /** The clock by which payers are charged for the time of their commands. */
   readonly workMs: () => number;
   readonly version: string;
-  readonly metrics: Pick<
-    Metrics,
-    'commandsTotal' | 'commandErrorsTotal' | 'rateLimitedTotal' | 'authFailuresTotal'
-  > &
-    Pick<Metrics, 'connections' | 'connectionsUnauthenticated' | 'subscriptions' | 'sessionsLagging'> &
+  readonly metrics: CommandRunnerOptions['metrics'] &
+    Pick<Metrics, 'authFailuresTotal' | 'connectionsUnauthenticated' | 'subscriptions' | 'sessionsLagging'> &
     Pick<Metrics, 'backpressureBytes' | 'waitingMessageBytes' | 'pendingCommandBytes' | 'onScrape'>;
   readonly log: ErrorLog;
   readonly refused: ReportRefusal;

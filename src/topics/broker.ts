@@ -20,7 +20,7 @@ import { emptyHistory, type HistoryPage, readHistoryPage } from './history.ts';
 import { type Expired, KeyExpiry } from './key-expiry.ts';
 import type { Payer } from './payer.ts';
 import type { StoredPublication } from './publication.ts';
-import { PublishPath } from './publish-path.ts';
+import { PublishPath, type PublishPathOptions } from './publish-path.ts';
 import type { EvictionReason } from './ring.ts';
 import { SegmentPool } from './segment-pool.ts';
 import { Topic, type TopicOptions } from './topic.ts';
@@ -51,8 +51,8 @@ export interface BrokerOptions {
   readonly engine: Engine;
   readonly namespace: (name: string) => TopicOptions;
   readonly metrics: AppendRetryOptions['metrics'] &
-    Pick<Metrics, 'publicationsTotal' | 'publishSeconds' | 'publishErrorsTotal' | 'publishDuplicatesTotal'> &
-    Pick<Metrics, 'rateLimitedTotal' | 'ringEvictionsTotal' | 'engineUp'> &
+    PublishPathOptions['metrics'] &
+    Pick<Metrics, 'publicationsTotal' | 'ringEvictionsTotal' | 'engineUp'> &
     Pick<Metrics, 'topics' | 'ringPublications' | 'ringBytes' | 'messageIdBytes' | 'onScrape'> &
     Pick<Metrics, 'acknowledgedPositions'>;
   readonly payloadMaxBytes: number;
