@@ -29,6 +29,10 @@ export class Ahead {
     return this.#seqs.get(view);
   }
 
+  get isEmpty(): boolean {
+    return this.#seqs.size === 0;
+  }
+
   leaves(view: View): void {
     this.#seqs.delete(view);
   }

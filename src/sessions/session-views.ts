@@ -73,8 +73,8 @@ export class SessionViews implements CatchUpReceiver, Receiver {
   #state: DeliveryState = 'live';
   /** Views that are not live. Undefined where all are, as in most sessions. */
   #behind: Set<SessionView> | undefined;
-  /** Undefined where the client compares offsets. */
-  readonly #ahead: Ahead | undefined;
+  /** Undefined where it is ahead of no view, as most are: it is looked at for each frame. */
+  #ahead: Ahead | undefined;
   #isTurnAsked = false;
   #isParked = false;
   /** While it catches up: when it has to stop in this turn, on the monotonic clock. A number takes memory. */
@@ -85,7 +85,6 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     this.#connection = connection;
     this.#outbox = outbox;
     this.#options = options;
-    this.#ahead = connection.comparesNoOffsets === true ? new Ahead() : undefined;
   }
 
   get state(): DeliveryState {
@@ -134,6 +133,11 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     return this.get(viewId) !== undefined;
   }
 
+  /** It has had of each view what its members were sent: no less, and no more. */
+  get isLevel(): boolean {
+    return this.#behind === undefined && this.#ahead === undefined;
+  }
+
   /** Up to this commit the session has had everything of the live view; undefined: no more than its members. */
   aheadSeqOf(view: View): number | undefined {
     return this.#ahead?.seqOf(view);
@@ -141,7 +145,10 @@ export class SessionViews implements CatchUpReceiver, Receiver {
 
   /** How much it has had of what the frame of a live view covers. */
   had(frame: OutFrame): HadOf {
-    return this.#ahead?.had(frame) ?? 'nothing';
+    if (this.#ahead === undefined) return 'nothing';
+    const had = this.#ahead.had(frame);
+    if (this.#ahead.isEmpty) this.#ahead = undefined;
+    return had;
   }
 
   /** Takes part in a view. Call the owner's `pump` once the reply is sent. */
@@ -312,7 +319,11 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     const dictionary = sessionView.missingDictionary();
     if (dictionary !== undefined) this.#outbox.send(dictionary);
     if (this.#state === 'ended') return;
-    this.#ahead?.joins(view, backlog, this.#options.broker.seq);
+    if (this.#connection.comparesNoOffsets === true) {
+      const ahead = this.#ahead ?? new Ahead();
+      ahead.joins(view, backlog, this.#options.broker.seq);
+      this.#ahead = ahead.isEmpty ? undefined : ahead;
+    }
     const caughtUp = sessionView.goLive(this.#options.broker);
     this.#options.fanout.addMember(view, this.#connection);
     if (caughtUp !== undefined) this.#outbox.push(caughtUp);

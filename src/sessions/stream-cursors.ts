@@ -53,6 +53,8 @@ export class StreamCursors {
   #frame: OutFrame | undefined;
   /** Of live views, while one frame is published. */
   readonly #live = new Map<View, Exceptions>();
+  /** The cursor of all that lack nothing, without its end. */
+  #level = { epoch: '', seq: -1, text: '' };
 
   constructor(broker: Pick<Broker, 'commits' | 'seq'>) {
     this.#broker = broker;
@@ -72,7 +74,15 @@ export class StreamCursors {
    * counted as sent.
    */
   of(holder: CursorHolder): string | undefined {
-    return this.position(holder)?.cursor;
+    return this.#isLevel(holder) ? this.#levelText(holder) : this.position(holder)?.cursor;
+  }
+
+  /** It has nothing to come, as most have not whenever a frame is sent. */
+  #isLevel({ session: { outbox, views } }: CursorHolder): boolean {
+    if (outbox.isWaiting || !views.isLevel) return false;
+    for (const { view, watches, target } of views.values())
+      if (watches === undefined && this.#liveOf(view, target) !== none) return false;
+    return true;
   }
 
   /** The same, with what the cursor is worth. */
@@ -138,6 +148,13 @@ export class StreamCursors {
     return { cursor: this.#text(holder, found), isExact };
   }
 
+  #levelText({ session, subscriptions }: CursorHolder): string {
+    const { commits, seq } = this.#broker;
+    if (this.#level.seq !== seq || this.#level.epoch !== commits.epoch)
+      this.#level = { epoch: commits.epoch, seq, text: `${commits.epoch}.${seq.toString(36)}` };
+    return this.#level.text + streamText({ session: session.id, subscriptions });
+  }
+
   #text({ session, subscriptions }: CursorHolder, { text, count, collapsed }: Found): string {
     const { commits, seq } = this.#broker;
     const end = streamText({ session: session.id, subscriptions });
@@ -158,9 +175,15 @@ export class StreamCursors {
     const aheadSeq = session.views.aheadSeqOf(view);
     if (this.#frame === undefined || base !== target || aheadSeq !== undefined)
       return this.#ofLive(view, base, aheadSeq);
+    return this.#liveOf(view, base);
+  }
+
+  /** Of a live view whose members have all had the same. */
+  #liveOf(view: View, target: string): Exceptions {
+    if (this.#frame === undefined) return this.#ofLive(view, target);
     let known = this.#live.get(view);
     if (known === undefined) {
-      known = this.#ofLive(view, base);
+      known = this.#ofLive(view, target);
       this.#live.set(view, known);
     }
     return known;

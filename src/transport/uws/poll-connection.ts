@@ -145,12 +145,13 @@ export class PollConnection implements Connection, StreamMember {
     this.#park();
   }
 
-  take({ bytes, publications }: OutFrame): boolean {
-    if (this.#closed) return true;
-    if (this.#poll === undefined || this.#bytes > this.roomBytes) return false;
+  /** Nothing waits for `flush`. */
+  take({ bytes, publications }: OutFrame): 'another' | 'none' {
+    if (this.#closed) return 'another';
+    if (this.#poll === undefined || this.#bytes > this.roomBytes) return 'none';
     this.#unsentPublications += publications;
     this.#collect(bytes);
-    return true;
+    return 'another';
   }
 
   flush(): void {}

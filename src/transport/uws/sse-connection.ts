@@ -32,7 +32,12 @@ export interface SseConnectionOptions {
 
 /** Whole events, which leave in one piece or not at all. */
 interface Piece {
-  readonly parts: readonly (Uint8Array | string)[];
+  /** The `id` line of its last event, or nothing. */
+  readonly id: string;
+  /** Shared by all clients that want the same. */
+  readonly event: Uint8Array;
+  /** Events before the one that has the id. */
+  readonly before?: Uint8Array;
   readonly bytes: number;
   /** Of a frame that was published; 0 for what was sent to this client alone. */
   readonly publications: number;
@@ -132,17 +137,19 @@ export class SseConnection implements Connection, StreamMember {
     });
   }
 
-  take({ bytes, publications }: OutFrame, events: SharedEvents): boolean {
-    if (this.#closed) return true;
-    if (this.bufferedBytes() > this.#options.backpressureMaxBytes) return false;
+  take({ bytes, publications }: OutFrame, events: SharedEvents): 'first' | 'another' | 'none' {
+    if (this.#closed) return 'another';
+    if (this.bufferedBytes() > this.#options.backpressureMaxBytes) return 'none';
     if (this.#held !== undefined) this.#heldBytes += bytes.length;
-    this.#turn.push({ parts: this.#withId(events.of(this.names)), bytes: bytes.length, publications });
-    return true;
+    const event = events.of(this.names);
+    this.#turn.push({ id: this.#idLine(), event, bytes: bytes.length, publications });
+    return this.#turn.length === 1 ? 'first' : 'another';
   }
 
   flush(): void {
     if (this.#closed || this.#held !== undefined || this.#turn.length === 0) return;
-    this.cork(() => this.#flush());
+    if (this.#isCorked) this.#flush();
+    else this.#corked(() => this.#flush());
   }
 
   send(message: Uint8Array): 'sent' | 'dropped' {
@@ -222,13 +229,11 @@ export class SseConnection implements Connection, StreamMember {
   #corked(run: () => void): void {
     this.#isCorked = true;
     this.#corkedBytes = 0;
-    this.#response.cork(() => {
-      try {
-        run();
-      } finally {
-        this.#isCorked = false;
-      }
-    });
+    try {
+      this.#response.cork(run);
+    } finally {
+      this.#isCorked = false;
+    }
     this.#unprobedBytes += this.#corkedBytes;
     // The library does not report either whether the end of a cork has written everything.
     if (this.#corkedBytes >= suspectBytes && !this.#closed) this.#suspect();
@@ -236,20 +241,18 @@ export class SseConnection implements Connection, StreamMember {
 
   #pieceOf(message: Uint8Array): Piece {
     const { before, event } = eventBytes(message, this.names);
-    const parts = this.#withId(event);
-    if (before.length > 0) parts.unshift(before);
-    return { parts, bytes: message.length, publications: 0 };
+    return { id: this.#idLine(), event, before, bytes: message.length, publications: 0 };
   }
 
-  #withId(event: Uint8Array): (Uint8Array | string)[] {
-    const isKnown = this.#holder !== undefined && !this.sink.hasLost(this);
-    const cursor = isKnown ? this.#options.cursors.of(this.#holder as CursorHolder) : undefined;
-    return cursor === undefined ? [event] : [idLine(cursor), event];
+  #idLine(): string {
+    if (this.#holder === undefined || this.sink.hasLost(this)) return '';
+    const cursor = this.#options.cursors.of(this.#holder);
+    return cursor === undefined ? '' : idLine(cursor);
   }
 
   #flush(): void {
+    if (this.#turn.length === 0) return;
     const turn = this.#turn;
-    if (turn.length === 0) return;
     this.#turn = [];
     for (const piece of turn) this.#write(piece);
   }
@@ -265,9 +268,11 @@ export class SseConnection implements Connection, StreamMember {
   }
 
   #put(piece: Piece): void {
+    const { id, event, before } = piece;
+    if (before !== undefined && before.length > 0) this.#response.write(before);
+    if (id !== '') this.#response.write(id);
     // The library writes what it holds before anything new, so the last result covers all of it.
-    let isTaken = true;
-    for (const part of piece.parts) isTaken = this.#response.write(part);
+    const isTaken = this.#response.write(event);
     this.#wroteAtMs = this.#options.monotonicMs();
     this.#corkedBytes += piece.bytes;
     if (isTaken) return;
@@ -287,7 +292,7 @@ export class SseConnection implements Connection, StreamMember {
   /** The library holds something, if only a comment. */
   #stick(): void {
     if (this.#stuck === undefined) this.#stuckSinceMs = this.#wroteAtMs;
-    this.#stuck ??= { parts: [], bytes: emptyComment.length, publications: 0 };
+    this.#stuck ??= { id: '', event: emptyComment, bytes: emptyComment.length, publications: 0 };
   }
 
   /**

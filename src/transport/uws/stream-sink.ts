@@ -19,8 +19,11 @@ export interface StreamMember {
   readonly receiver: StreamReceiver | undefined;
   /** Publications that were published to it and are still in this process. */
   readonly unsentPublications: number;
-  /** A frame of a view, to be written by `flush`. False: the client reads too slowly, and does not get it. */
-  take(frame: OutFrame, events: SharedEvents): boolean;
+  /**
+   * A frame of a view: the first one that waits for `flush`, or another. `none`: the client reads too slowly, and does
+   * not get it.
+   */
+  take(frame: OutFrame, events: SharedEvents): 'first' | 'another' | 'none';
   /** Sends what was taken in this turn. */
   flush(): void;
 }
@@ -75,8 +78,8 @@ export class StreamSink<M extends StreamMember = StreamMember> implements Sink {
   readonly #options: StreamSinkOptions<M>;
   readonly #members = new Map<View, Set<M>>();
   readonly #connections = new Set<M>();
-  /** Connections that have frames of this turn. */
-  #dirty = new Set<M>();
+  /** Connections that have frames of this turn. One that is gone meanwhile has none any more. */
+  #dirty: M[] = [];
   readonly #losses = new Map<M, Loss>();
 
   constructor(options: StreamSinkOptions<M>) {
@@ -107,13 +110,12 @@ export class StreamSink<M extends StreamMember = StreamMember> implements Sink {
 
   /** Whether it lost frames that its receiver was not told of yet. */
   hasLost(member: M): boolean {
-    return this.#losses.has(member);
+    return this.#losses.size > 0 && this.#losses.has(member);
   }
 
   /** The connection is gone. Takes back what was counted as delivered and was not. */
   gone(member: M): void {
     this.#losses.delete(member);
-    this.#dirty.delete(member);
     this.unsent(member.unsentPublications);
     if (this.#connections.delete(member)) this.#options.closed(member);
   }
@@ -166,7 +168,7 @@ export class StreamSink<M extends StreamMember = StreamMember> implements Sink {
 
   /** Returns whether it could take the frame. */
   #hand(member: M, frame: OutFrame, events: SharedEvents): boolean {
-    const loss = this.#losses.get(member);
+    const loss = this.#losses.size === 0 ? undefined : this.#losses.get(member);
     if (loss !== undefined) {
       this.#lose(loss, frame);
       return false;
@@ -174,11 +176,12 @@ export class StreamSink<M extends StreamMember = StreamMember> implements Sink {
     const { receiver } = member;
     const had = receiver?.had(frame) ?? 'nothing';
     if (had === 'all') return false;
-    if (had === 'nothing' && member.take(frame, events)) {
-      if (this.#dirty.size === 0) queueMicrotask(() => this.#flush());
-      this.#dirty.add(member);
-      return true;
+    const taken = had === 'nothing' ? member.take(frame, events) : 'none';
+    if (taken === 'first') {
+      if (this.#dirty.length === 0) queueMicrotask(() => this.#flush());
+      this.#dirty.push(member);
     }
+    if (taken !== 'none') return true;
     if (receiver === undefined) return false;
     const begun: Loss = { receiver, lost: new Map(), isRepeat: had === 'some', frames: 0 };
     this.#losses.set(member, begun);
@@ -195,7 +198,7 @@ export class StreamSink<M extends StreamMember = StreamMember> implements Sink {
 
   #flush(): void {
     const dirty = this.#dirty;
-    this.#dirty = new Set();
+    this.#dirty = [];
     for (const member of dirty) member.flush();
   }
 }
