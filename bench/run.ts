@@ -5,6 +5,7 @@ import { buildGateway } from './support/build.ts';
 import { asJson, asText, machine, machineText, tableText } from './support/report.ts';
 import { commandOption } from './support/scenario.ts';
 
+const exitCodes = { fails: 1, unjudged: 3 } as const;
 const [name = '', ...args] = process.argv.slice(2);
 const entries: Readonly<Record<string, Entry>> = {
   claims: {
@@ -42,4 +43,6 @@ if (options['json'] === true) {
   if (compared !== undefined) console.log(`\n${tableText(compared)}`);
 }
 if (options['saveBaseline'] === true) saveBaseline(ratios, machine());
-process.exit(outcome.claims.every(({ holds }) => holds) ? 0 : 1);
+for (const each of outcome.unjudged ?? []) say(`NOT JUDGED, the machine was too busy: ${each}`);
+if (!outcome.claims.every(({ holds }) => holds)) process.exit(exitCodes.fails);
+process.exit((outcome.unjudged ?? []).length > 0 ? exitCodes.unjudged : 0);

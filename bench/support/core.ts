@@ -15,6 +15,11 @@ export function pins(): boolean {
   return canPin;
 }
 
+/** For a process that another program starts. */
+export function pinTo(pid: number, core: number): void {
+  if (pins()) spawnSync(pinning, ['-a', '-c', '-p', String(core), String(pid)]);
+}
+
 const children = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of children) child.kill('SIGKILL');

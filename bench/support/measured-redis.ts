@@ -27,6 +27,7 @@ interface Counts {
 /** A Redis of this run. */
 export interface MeasuredRedis {
   readonly url: string;
+  readonly pid: number;
   /** Counts until the function that it returns is called with the number of publications. */
   measure(): Promise<(publications: number) => Promise<RedisCosts>>;
   remove(): Promise<void>;
@@ -35,7 +36,7 @@ export interface MeasuredRedis {
 export async function startMeasuredRedis(): Promise<MeasuredRedis> {
   const redis = await startRedis();
   const { url, pid } = redis;
-  return { url, measure: () => measureRedis(url, pid), remove: () => redis.remove() };
+  return { url, pid, measure: () => measureRedis(url, pid), remove: () => redis.remove() };
 }
 
 async function measureRedis(

@@ -45,6 +45,8 @@ export interface Ratio {
 export interface Outcome {
   readonly tables: readonly Table[];
   readonly claims: readonly Claim[];
+  /** What the machine was too busy to say, each with what shows it. The process ends with a code of its own. */
+  readonly unjudged?: readonly string[];
   /** What `baseline.json` keeps. */
   readonly ratios?: readonly Ratio[];
   /** For `--json` only. */
