@@ -1,10 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
+import { type KilledWorker, killWorker } from './faults/killed-worker.ts';
 import { type Gateway, startGateway } from './support/gateway.ts';
 import { HttpPool } from './support/http-pool.ts';
 import { childrenOf, cpuSeconds, socketsOf } from './support/proc.ts';
 import { opcodes, RawClient } from './support/raw-client.ts';
 import { median, percentText } from './support/report.ts';
-import { atMost, claim, type OptionsOf, scenario } from './support/scenario.ts';
+import { atMost, type Claim, claim, type OptionsOf, scenario } from './support/scenario.ts';
 
 const options = {
   connections: { default: 1000, sentence: 'Subscribers of the one topic.' },
@@ -13,6 +14,10 @@ const options = {
   warmUp: { default: 3, sentence: 'Seconds before.' },
   seconds: { default: 5, sentence: 'Measured time of each run.' },
   runs: { default: 3, sentence: 'Runs of each row, in turn; the table has their medians.' },
+  kill: {
+    default: true,
+    sentence: 'Also kills one of two workers under clients of the SDK (--no-kill: not).',
+  },
 } as const;
 type Options = OptionsOf<typeof options>;
 
@@ -116,6 +121,35 @@ async function publish(publisher: HttpPool, { rate, bytes }: Options, seconds: n
   return count;
 }
 
+/** The SDK waits up to 1 s before its first attempt to come back, and up to 2 s more before the next. */
+const backWithinMs = 3000;
+
+function killClaims({
+  verdict,
+  behind,
+  refused,
+  backMs,
+  fallen,
+  uncounted,
+  unscraped,
+  exits,
+}: KilledWorker): Claim[] {
+  const none = (name: string, count: number) => claim(`a worker is killed: ${name}`, count === 0, count);
+  const { tally } = verdict;
+  return [
+    none('clients that did not come back and reach the end', behind.length),
+    none('unaccounted', tally.unaccounted),
+    none('repeats', tally.repeats),
+    none('out of order', tally.outOfOrder),
+    none('told as lost', tally.toldAsLost),
+    none('publishes that were refused or never answered', refused),
+    none('totals that fell', fallen.length),
+    atMost('a worker is killed: publications that the totals lack', Math.max(0, uncounted), unscraped),
+    claim('a worker is killed: another one takes its place', exits === 1, exits),
+    atMost('a worker is killed: until all clients are back', backMs, backWithinMs, 'ms'),
+  ];
+}
+
 export default scenario(options, async (chosen, say) => {
   const kinds = [1, 2] as const;
   const runs = new Map<number, Run[]>(kinds.map((workers) => [workers, []]));
@@ -125,6 +159,8 @@ export default scenario(options, async (chosen, say) => {
       done.push(await measure(workers, chosen));
     }
   }
+  if (chosen.kill) say('one of two workers is killed');
+  const killed = chosen.kill ? await killWorker(chosen.connections, chosen.rate, say) : undefined;
   const of = (workers: number, pick: (run: Run) => number) => median((runs.get(workers) as Run[]).map(pick));
   const ratio = of(2, (run) => run.cpuSeconds) / of(1, (run) => run.cpuSeconds);
   const all = [...runs.values()].flat();
@@ -142,6 +178,21 @@ export default scenario(options, async (chosen, say) => {
           percentText(of(workers, (run) => run.loadCpu)),
         ]),
       },
+      ...(killed === undefined
+        ? []
+        : [
+            {
+              title: `One of two workers is killed, ${chosen.connections} clients of the SDK, ${chosen.rate}/s`,
+              columns: ['what', 'how many'],
+              rows: [
+                ['clients of the worker', killed.lost],
+                ['ms until all were back', Math.round(killed.backMs)],
+                ['published (acknowledged)', killed.verdict.acknowledged],
+                ['delivered live', killed.verdict.tally.live],
+                ['recovered', killed.verdict.tally.recovered],
+              ],
+            },
+          ]),
     ],
     claims: [
       claim(
@@ -155,8 +206,9 @@ export default scenario(options, async (chosen, say) => {
         spread.map(percentText).join(' '),
       ),
       atMost('CPU of a delivery by two processes to that by one', ratio, cpuLimit, 'x'),
+      ...(killed === undefined ? [] : killClaims(killed)),
     ],
     ratios: [{ name: 'CPU of a delivery by two processes to that by one', value: ratio, better: 'lower' }],
-    facts: { runs: Object.fromEntries(runs) },
+    facts: { runs: Object.fromEntries(runs), killed },
   };
 });
