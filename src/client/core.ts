@@ -247,7 +247,7 @@ export class Core {
     this.queue.connected();
     this.#heartbeat.start();
     this.#planRefresh(greeting.expiresMs, greeting.timeMs);
-    this.events.emit('degraded', greeting.degraded === true);
+    this.events.emit('degraded', Boolean(greeting.degraded));
   }
 
   /** By the gateway's clock. */
@@ -288,19 +288,18 @@ export class Core {
   }
 
   #changed(change: StateChange): void {
+    const { state, error = localError('closed') } = change;
     this.lastChange = change;
-    if (change.state === 'closed') {
-      const error = change.error ?? localError('closed');
+    if (state === 'closed') {
       this.#wake.stop();
       this.arrivals.failed(error);
       this.commands.rejectWaiting(error);
       this.queue.rejectAll(error);
-    }
-    if (change.state !== 'closed') this.#wake.start();
-    if (change.state === 'connected' && this.greeting) this.arrivals.arrived(this.greeting);
+    } else this.#wake.start();
+    if (state === 'connected' && this.greeting) this.arrivals.arrived(this.greeting);
     this.events.emit('state', change);
-    if (change.state === 'connected' && this.greeting) this.events.emit('connect', this.greeting);
-    if (change.state === 'closed' && change.error) this.#report(change.error);
+    if (state === 'connected' && this.greeting) this.events.emit('connect', this.greeting);
+    if (state === 'closed' && change.error) this.#report(error);
   }
 
   /** Throws where the gateway would close the connection for it. */
@@ -388,9 +387,9 @@ function bytesOf(frame: ClientFrame): number {
   return protobufCodec.encode(frame).byteLength;
 }
 
-/** What a `FrameSocket` gives. */
+/** What a `FrameSocket` gives. Throws where the data are no object: then they are no message either. */
 function isFrame(data: unknown): data is ServerFrame {
-  return typeof data === 'object' && data !== null && 'kind' in data;
+  return 'kind' in (data as object);
 }
 
 function tooLarge({ frameMaxBytes }: Limits): ClientError {

@@ -145,7 +145,7 @@ export class JsonClient {
           commands.open();
           this.#asking.connected(greeting.limits.frameMaxBytes);
           beat();
-          this.#events.emit('degraded', greeting.degraded === true);
+          this.#events.emit('degraded', Boolean(greeting.degraded));
           this.#arrivals.arrived(greeting);
         },
         disconnected: () => {
