@@ -18,6 +18,8 @@ await build({
   format: 'esm',
   target: 'es2022',
   sourcemap: true,
+  // The bundler of an application does the rest.
+  minifySyntax: true,
   jsx: 'automatic',
   external: ['react', 'react/jsx-runtime'],
   mangleProps: internalNamesOnly,
