@@ -152,7 +152,6 @@ describe('users with names that need escapes', () => {
     ['CORP/joe', 'user:CORP/joe'],
     ['auth0|5f7', 'user:auth0%7C5f7'],
     ["o'brien (x)", 'user:o%27brien%20%28x%29'],
-    ['..', 'user:..'],
   ])('%s has the topic %s', async (user, topic) => {
     const client = await connect(await token(user));
     const own = await client.until(({ type }) => type === 'subscribed');
@@ -173,6 +172,7 @@ describe('users with names that need escapes', () => {
     ['', 'must not be empty'],
     ['x'.repeat(196), 'at most 200 characters'],
     ['ü'.repeat(33), 'at most 200 characters'],
+    ['..', '\\".\\" or \\"..\\"'],
     ['a/../b', '\\".\\" or \\"..\\"'],
   ])('a token for "%s" is refused by every door', async (user, why) => {
     const bad = await token(user);
