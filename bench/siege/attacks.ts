@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import WebSocket from 'ws';
@@ -319,9 +318,13 @@ async function flood(port: number, text: string): Promise<void> {
     while (performance.now() < endMs) {
       const socket = await open(port);
       socket.resume();
+      socket.setMaxListeners(0);
       const ended = new Promise((resolve) => socket.once('close', resolve));
       while (performance.now() < endMs && !socket.destroyed)
-        if (!socket.write(text)) await Promise.race([ended, once(socket, 'drain'), setTimeout(100)]);
+        if (!socket.write(text)) {
+          const drained = new Promise((resolve) => socket.once('drain', resolve));
+          await Promise.race([ended, drained, setTimeout(100)]);
+        }
       await setTimeout(20);
     }
   };
