@@ -41,6 +41,8 @@ export async function startRedisCluster({
   const bounds = [0, 5461, 10_923, 16_384] as const;
   for (let i = 0; i < masters; i++)
     askIt(i, 'CLUSTER', 'ADDSLOTSRANGE', String(bounds[i]), String((bounds[i + 1] as number) - 1));
+  // Different ones, or two may both have a slot that is moved.
+  for (let i = 0; i < servers.length; i++) askIt(i, 'CLUSTER', 'SET-CONFIG-EPOCH', String(i + 1));
   for (const { bus, server } of started.slice(1))
     askIt(0, 'CLUSTER', 'MEET', '127.0.0.1', String(server.port), bus);
   for (let i = 0; i < servers.length; i++) {
