@@ -16,7 +16,7 @@ const paths = {
 
 let gateway: SystemsGateway;
 beforeAll(async () => {
-  gateway = await startSystems({ compat: ['a', 'b', 'c', 'd', 'e'] });
+  gateway = await startSystems({ compat: ['a', 'b', 'c', 'd', 'e'], commandsPerSecond: 10_000 });
 });
 afterAll(() => gateway.close());
 
