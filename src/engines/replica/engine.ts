@@ -24,11 +24,6 @@ import type { Batch, BatchAnswer, Change, Picture, Upstream } from './upstream.t
 const requestsPerBatch = 500;
 /** Batches that may be under way: more would wait in the upstream rather than here, and grow no more together. */
 const batchesAtOnce = 8;
-/**
- * While one is under way the next one gathers for so long. A batch costs as much as several publications, in Redis and
- * in each node that hears of it: where all wait for the CPU, fewer of them are what there is to save.
- */
-const gatherMs = 2;
 /** What clients acknowledged goes with the next batch, and after this time without one. */
 const acknowledgeWithinMs = 1000;
 /** A feed that is not level after this time lags for another reason. */
@@ -66,8 +61,6 @@ export class ReplicaEngine implements Engine {
   #underWay = 0;
   #isAway = false;
   #turn: NodeJS.Immediate | undefined;
-  #gathering: NodeJS.Timeout | undefined;
-  #sentAtMs = 0;
   #acknowledging: NodeJS.Timeout | undefined;
   #idle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
@@ -139,7 +132,8 @@ export class ReplicaEngine implements Engine {
     if (this.#feed === undefined || this.#closing !== undefined)
       return Promise.resolve(requests.map(() => failed(new SluiceError('shutting_down'))));
     const outcomes = this.#queue.add(requests);
-    if (requests.length > 0) this.#sendSoon();
+    // All requests of this turn share a batch.
+    if (requests.length > 0) this.#turn ??= setImmediate(() => this.#send());
     return outcomes;
   }
 
@@ -199,7 +193,6 @@ export class ReplicaEngine implements Engine {
         });
     }
     clearImmediate(this.#turn);
-    clearTimeout(this.#gathering);
     await this.#upstream.close();
   }
 
@@ -223,25 +216,14 @@ export class ReplicaEngine implements Engine {
     for (const { topic, user, position } of acknowledged) this.acknowledged.learn(topic, user, position);
   }
 
-  /** All requests of this turn share a batch; while another one is under way, those of the next milliseconds do. */
-  #sendSoon(): void {
-    if (this.#turn !== undefined || this.#gathering !== undefined) return;
-    const waitMs = this.#underWay === 0 ? 0 : this.#sentAtMs + gatherMs - performance.now();
-    if (waitMs <= 0) this.#turn = setImmediate(() => this.#send());
-    else this.#gathering = setTimeout(() => this.#send(), waitMs);
-  }
-
   /** Everything that waits, while batches may be under way. */
   #send(): void {
     clearImmediate(this.#turn);
-    clearTimeout(this.#gathering);
     this.#turn = undefined;
-    this.#gathering = undefined;
     if (this.#isAway) this.#refuse();
     while (this.#underWay < batchesAtOnce && this.#hasWork) {
       const queued = this.#withoutAnswered(this.#queue.take(requestsPerBatch));
       if (queued.length === 0 && !this.#unsent.has) continue;
-      this.#sentAtMs = performance.now();
       const { requests, settle } = this.#ids.charge(queued, this.#nowMs());
       this.#track(this.#commit({ requests, ...this.#unsent.take() }, queued, settle));
     }
