@@ -224,8 +224,15 @@ export class PollConnection implements Connection, StreamMember {
   /** Where frames were lost, the client's position is known only when the session has been told of it. */
   #answerIfKnown(): void {
     if (this.#closed || this.#poll === undefined || !this.#isAnswerAsked) return;
-    if (this.sink.hasLost(this) || this.#grows()) setImmediate(() => this.#answerIfKnown());
+    if (this.sink.hasLost(this) || this.#fills() || this.#grows()) setImmediate(() => this.#answerIfKnown());
     else this.#answer();
+  }
+
+  /** Whether the answer has room for more of what the client lacks, which a busy gateway sends it over several turns. */
+  #fills(): boolean {
+    if (this.#session?.isWaiting !== true || this.#bytes >= this.#options.backpressureMaxBytes) return false;
+    this.#session.pump();
+    return true;
   }
 
   /**
