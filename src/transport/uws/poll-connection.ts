@@ -228,7 +228,7 @@ export class PollConnection implements Connection, StreamMember {
     else this.#answer();
   }
 
-  /** Whether the answer has room for more of what the client lacks, which a busy gateway sends it over several turns. */
+  /** Whether the answer has room for more of what the client lacks: a busy gateway sends that over several turns. */
   #fills(): boolean {
     if (this.#session?.isWaiting !== true || this.#bytes >= this.#options.backpressureMaxBytes) return false;
     this.#session.pump();
