@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { fetchEventSource } from '@microsoft/fetch-event-source';
 import { EventSource } from 'eventsource';
@@ -161,7 +160,13 @@ function lines(
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const frames: string[] = [];
   const ended = (async () => {
-    for await (const line of createInterface({ input: child.stdout })) read(line, frames);
+    let rest = '';
+    // Lines end here alone: newer versions of readline end them at U+2028 too.
+    for await (const text of child.stdout.setEncoding('utf8')) {
+      const all = `${rest}${text as string}`.split('\n');
+      rest = all.pop() ?? '';
+      for (const line of all) read(line, frames);
+    }
   })();
   return { frames, ended, end: () => child.kill() };
 }
