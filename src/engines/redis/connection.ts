@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
@@ -137,6 +138,8 @@ function clientOf(server: ReachedServer, role: 'commands' | 'tail', identity: Id
       enableOfflineQueue: false,
       clusterRetryStrategy: never,
       slotsRefreshTimeout: server.timeoutMs,
+      // ioredis tries one address of a name only, and a Redis rarely listens on the IPv6 one alone.
+      dnsLookup: (name, callback) => lookup(name, { order: 'ipv4first' }, callback),
       redisOptions: { ...common, ...credentials, ...(tls !== undefined && { tls }) },
     },
   );
