@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { deliveryClaims } from './faults/accounted.ts';
 import { type KilledWorker, killWorker } from './faults/killed-worker.ts';
 import { type Gateway, startGateway } from './support/gateway.ts';
 import { HttpPool } from './support/http-pool.ts';
@@ -124,26 +125,11 @@ async function publish(publisher: HttpPool, { rate, bytes }: Options, seconds: n
 /** The SDK waits up to 1 s before its first attempt to come back, and up to 2 s more before the next. */
 const backWithinMs = 3000;
 
-function killClaims({
-  verdict,
-  behind,
-  refused,
-  backMs,
-  fallen,
-  uncounted,
-  unscraped,
-  exits,
-}: KilledWorker): Claim[] {
-  const none = (name: string, count: number) => claim(`a worker is killed: ${name}`, count === 0, count);
-  const { tally } = verdict;
+function killClaims(killed: KilledWorker): Claim[] {
+  const { backMs, fallen, uncounted, unscraped, exits } = killed;
   return [
-    none('clients that did not come back and reach the end', behind.length),
-    none('unaccounted', tally.unaccounted),
-    none('repeats', tally.repeats),
-    none('out of order', tally.outOfOrder),
-    none('told as lost', tally.toldAsLost),
-    none('publishes that were refused or never answered', refused),
-    none('totals that fell', fallen.length),
+    ...deliveryClaims(killed, 'a worker is killed: '),
+    claim('a worker is killed: totals that fell', fallen.length === 0, fallen.length),
     atMost('a worker is killed: publications that the totals lack', Math.max(0, uncounted), unscraped),
     claim('a worker is killed: another one takes its place', exits === 1, exits),
     atMost('a worker is killed: until all clients are back', backMs, backWithinMs, 'ms'),

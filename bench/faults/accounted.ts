@@ -44,9 +44,12 @@ export const accountedFlags: readonly string[] = [
   '--batch-max-delay-ms=100',
 ];
 
-/** Nothing was lost, repeated or out of order, and every client came back. */
-export function claimsOf({ verdict: { tally }, behind, refused, markers }: Accounts): Claim[] {
-  const none = (name: string, count: number) => claim(name, count === 0, count);
+/** `before`: what the names of the claims begin with. */
+export function deliveryClaims(
+  { verdict: { tally }, behind, refused }: Pick<Accounts, 'verdict' | 'behind' | 'refused'>,
+  before = '',
+): Claim[] {
+  const none = (name: string, count: number) => claim(`${before}${name}`, count === 0, count);
   return [
     none('clients that did not come back and reach the end', behind.length),
     none('unaccounted', tally.unaccounted),
@@ -55,6 +58,17 @@ export function claimsOf({ verdict: { tally }, behind, refused, markers }: Accou
     none('told as lost', tally.toldAsLost),
     none('numberings that began anew', tally.resets),
     none('publishes that were refused or never answered', refused),
+  ];
+}
+
+/** Nothing was lost, repeated or out of order, and every client came back. */
+export function claimsOf(accounts: Accounts): Claim[] {
+  const {
+    verdict: { tally },
+    markers,
+  } = accounts;
+  return [
+    ...deliveryClaims(accounts),
     claim('every topic has its end marked', markers === topics.length, markers),
     claim('some were recovered', tally.recovered > 0, tally.recovered),
   ];

@@ -217,7 +217,7 @@ function subscriptionsOf({
   );
 }
 
-/** What is asked for once, for each of so many topics. */
+/** The options that a request names once, for all its topics. `topics`: how many. */
 function optionsOfAll(
   topics: number,
   { filter, last, intervalMs, conflate }: Asked,

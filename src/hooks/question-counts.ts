@@ -18,8 +18,8 @@ export class QuestionCounts {
   }
 
   /**
-   * Whether this payer may ask one more question. `free`: so many more may wait. A payer has no more than that: many
-   * that ask all they can leave room for others.
+   * Whether this payer may ask one more question. `free`: the number of places for questions that wait. A payer never
+   * has more questions than there are free places, so payers that ask all they can leave room for others.
    */
   hasRoom(payer: Payer, free: number): boolean {
     const ofAccount = this.#ofAccount.get(payer.account) ?? 0;

@@ -60,17 +60,15 @@ describe('the commit up to which members of a pattern have everything', () => {
   const newest = 50;
   const segments = new SegmentPool();
 
-  function watched(...names: string[]) {
+  function watched() {
     const view = new View(1, viewOptions('*'));
-    const feeds = names.map((name) =>
-      view.addFeed(new Topic(name, defaultTopic, segments, () => undefined, 0)),
-    );
-    return { view, feeds };
+    const feedOf = (name: string) =>
+      view.addFeed(new Topic(name, defaultTopic, segments, () => undefined, 0));
+    return { view, a: feedOf('a'), b: feedOf('b'), c: feedOf('c') };
   }
 
   test('is before the earliest that a topic waits from', () => {
-    const { view, feeds } = watched('a', 'b');
-    const [a, b] = feeds as [(typeof feeds)[0], (typeof feeds)[0]];
+    const { view, a, b } = watched();
     expect(view.sentSeq(newest)).toBe(newest);
     view.lacks(a, 10);
     view.lacks(b, 20);
@@ -83,8 +81,7 @@ describe('the commit up to which members of a pattern have everything', () => {
   });
 
   test('is so, too, when one of them begins anew while it waits', () => {
-    const { view, feeds } = watched('a', 'b');
-    const [a, b] = feeds as [(typeof feeds)[0], (typeof feeds)[0]];
+    const { view, a, b } = watched();
     view.lacks(a, 10);
     view.lacks(b, 20);
     view.lacksAnew(a, 40);
@@ -94,8 +91,7 @@ describe('the commit up to which members of a pattern have everything', () => {
   });
 
   test('is before the last of one that begins anew, which may be older than what others wait from', () => {
-    const { view, feeds } = watched('a', 'b', 'c');
-    const [a, b, c] = feeds as [(typeof feeds)[0], (typeof feeds)[0], (typeof feeds)[0]];
+    const { view, a, b, c } = watched();
     view.lacks(b, 20);
     view.lacksAnew(a, 10);
     view.lacksAnew(c, 5);

@@ -58,7 +58,7 @@ describe('a gate', () => {
     expect(refusals.filter((each) => each !== undefined)).toEqual(['rate_limited']);
   });
 
-  test('questions of many clients: so many are asked at once, 1000 wait, and one more counts as a failure', async () => {
+  test('questions of many clients: as many as configured are asked at once, 1000 wait, and one more counts as a failure', async () => {
     const { gate, ask, answer, begun, counts } = makeGate({ concurrency: 3 });
     const taken = Array.from({ length: 1003 }, (_, i) => ask(`client ${i}`));
     expect([begun.length, gate.size]).toEqual([3, 1003]);

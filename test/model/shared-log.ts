@@ -226,7 +226,7 @@ export class LogNode implements Upstream {
     if (!this.isBehind) void this.hear(Number.POSITIVE_INFINITY);
   }
 
-  /** Hears of so many changes, in a later turn of promises. */
+  /** Hears of the next `count` changes, in a later turn of promises. */
   async hear(count: number): Promise<void> {
     await Promise.resolve();
     if (this.#isAway || this.#isTelling) return;

@@ -36,7 +36,7 @@ export class World {
   #machine = new Machine(1_000_000);
   #published = 0;
 
-  /** `nodes`: so many gateways that share a log, which outlives them; 0: one with a memory of its own. */
+  /** `nodes`: the number of gateways that share a log, which outlives them; 0: one with a memory of its own. */
   constructor(options: GatewayOptions, transports: Transports = 'websocket', nodes = 0) {
     this.options = options;
     this.#transports = transports;

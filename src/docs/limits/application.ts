@@ -24,7 +24,7 @@ export const applicationLimits: readonly Limit[] = [
     ],
   },
   {
-    what: 'the same; where so many no longer fit, half of what fits, so that others find a place',
+    what: 'the same; where fewer places than that are free, half of the free ones, so that others find a place',
     at: { value: '250' },
     of: 'address, of its clients without key or user together',
     over: 'refused',
