@@ -90,7 +90,7 @@ test('each knows the connections and members of all, and ends them', async () =>
   const session = away.frames.find(({ type }) => type === 'connected')?.['session'];
   expect((await a.post(`/api/connections/${session}/disconnect`, '')).status).toBe(200);
   await watcher.until(({ type }) => type === 'left');
-  expect(away.closed).toBeDefined();
+  expect(await away.end()).toEqual({ code: 4500, reason: 'disconnected' });
   await watcher.close();
 });
 
