@@ -72,7 +72,7 @@ export function topicReader({ broker, namespace, subscribers }: TopicReaderOptio
       const { mode } = namespace(namespaceOf(name));
       return {
         topic: name,
-        ...broker.lastPosition(name),
+        ...broker.commits.lastPosition(name),
         ...{ mode, publications: 0, bytes: 0, subscribers: 0 },
       };
     },
@@ -81,7 +81,7 @@ export function topicReader({ broker, namespace, subscribers }: TopicReaderOptio
 
     async latest(name, { key, after, limit }) {
       const topic = await broker.load(name);
-      if (topic === undefined) return { ...broker.lastPosition(name), publications: [] };
+      if (topic === undefined) return { ...broker.commits.lastPosition(name), publications: [] };
       const nowMs = broker.nowMs();
       return topic.state === undefined
         ? { ...topic.position, publications: newestOf(topic, key, nowMs) }

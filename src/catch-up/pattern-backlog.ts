@@ -67,12 +67,12 @@ export class PatternBacklog {
   constructor(broker: Broker, view: View, items: readonly BacklogItem[], later?: LaterTopics) {
     this.#broker = broker;
     this.#view = view;
-    this.#seq = broker.seq;
-    this.#changes = broker.changes;
+    this.#seq = broker.commits.seq;
+    this.#changes = broker.commits.changes;
     this.#items = [...items].reverse();
     this.#topics = later?.topics ?? [];
-    this.#backlogOf = later?.backlogOf ?? ((topic) => backlogAfter(view, topic, broker.seq));
-    this.#had = later?.had ?? { seq: broker.seq, lacksValues: false };
+    this.#backlogOf = later?.backlogOf ?? ((topic) => backlogAfter(view, topic, broker.commits.seq));
+    this.#had = later?.had ?? { seq: broker.commits.seq, lacksValues: false };
     this.#exceptions = later?.exceptions;
   }
 
@@ -99,7 +99,7 @@ export class PatternBacklog {
   #addLag(topics: Map<string, Had>, { feed, lag }: TopicBacklog): void {
     const { seq, lacksValues } = this.#had;
     const { name, seq: newest } = feed.topic;
-    const now = { seq: this.#broker.seq, lacksValues: false };
+    const now = { seq: this.#broker.commits.seq, lacksValues: false };
     if (lag !== undefined || lacksValues || newest > seq) topics.set(name, lag ?? now);
   }
 
@@ -128,7 +128,7 @@ export class PatternBacklog {
       if (item !== undefined) return item;
       const topic = this.#topics[this.#nextTopic++];
       if (topic !== undefined) return this.#backlogOf(topic);
-      if (this.#changes === this.#broker.changes) return undefined;
+      if (this.#changes === this.#broker.commits.changes) return undefined;
       this.#lookAgain();
     }
   }
@@ -137,9 +137,11 @@ export class PatternBacklog {
     const seq = this.#seq;
     const changes = this.#changes;
     const { target } = this.#view.options;
-    this.#seq = this.#broker.seq;
-    this.#changes = this.#broker.changes;
-    this.#topics = [...this.#broker.changedAfter(changes)].filter(({ name }) => patternMatches(target, name));
+    this.#seq = this.#broker.commits.seq;
+    this.#changes = this.#broker.commits.changes;
+    this.#topics = [...this.#broker.commits.changedAfter(changes)].filter(({ name }) =>
+      patternMatches(target, name),
+    );
     this.#nextTopic = 0;
     this.#had = { seq, lacksValues: false };
     this.#exceptions = undefined;
@@ -162,7 +164,7 @@ export class PatternBacklog {
 /** The topics of a pattern whose content is gone, with publications after this commit. */
 export function goneAfter(broker: Broker, { options }: View, seq: number): GoneTopic[] {
   const gone: GoneTopic[] = [];
-  for (const [name, numbering] of broker.numberings(seq)) {
+  for (const [name, numbering] of broker.commits.numberings(seq)) {
     if (patternMatches(options.target, name)) gone.push({ name, numbering });
   }
   return gone;

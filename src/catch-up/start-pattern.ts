@@ -40,7 +40,7 @@ function startAtCursor(
   positions: readonly TopicPosition[],
   { broker, modeOf, metrics }: StartOptions,
 ): PatternStarted {
-  const cursor = validCursor(broker, text);
+  const cursor = validCursor(broker.commits, text);
   const had = cursor && new Resumption(cursor, view.options.target, view.deliveryKey);
   const lowest = had?.lowest ?? nothingHad;
   const recovered = had !== undefined && lowest.seq >= broker.commits.forgottenSeq;
@@ -51,11 +51,11 @@ function startAtCursor(
     lacksValues(topic)
       ? TopicBacklog.ofAllValues(feedOf(view, topic))
       : backlogAfter(view, topic, hadOf(topic.name).seq, cursor === undefined);
-  const published = cursor === undefined ? broker.topics() : broker.publishedAfter(lowest.seq);
+  const published = cursor === undefined ? broker.topics() : broker.commits.publishedAfter(lowest.seq);
   const base = had?.had ?? nothingHad;
   const own = positions.slice(0, maxTopicsListed).flatMap((position) => {
     const topic = patternMatches(view.options.target, position.topic) && broker.find(position.topic);
-    return topic ? [{ topic, start: startSince(topic, position, broker) }] : [];
+    return topic ? [{ topic, start: startSince(topic, position, broker.commits) }] : [];
   });
   const owned = new Set(own.map(({ topic }) => topic));
   const topics = new Set<Topic>();
@@ -82,7 +82,7 @@ function startAtCursor(
   });
   const isLevel = topics.size + lost.length + own.length === 0;
   const listed = own.length > 0 ? own.map(({ topic, start }) => resultOf(topic, start)) : undefined;
-  const now = isLevel ? cursorNow(broker) : undefined;
+  const now = isLevel ? cursorNow(broker.commits) : undefined;
   return { backlog, result: { ...noTopic, recovered, topics: listed, cursor: now } };
 }
 
@@ -97,14 +97,14 @@ function startAtPositions(
 ): PatternStarted {
   const known = new Map(positions.map((position) => [position.topic, position]));
   const startOf = (topic: Topic) => {
-    const start = startSince(topic, known.get(topic.name) ?? { epoch: '', offset: 0 }, broker);
+    const start = startSince(topic, known.get(topic.name) ?? { epoch: '', offset: 0 }, broker.commits);
     if (start.outcome !== undefined) metrics.recoveriesTotal.inc({ outcome: start.outcome });
     return start;
   };
   const matches = [...matching(view, broker.topics())];
   const started = startEach(view, matches, broker, startOf, {
     backlogOf: (topic) => backlogFrom(view, topic, startOf(topic)),
-    had: { seq: matches.length > maxTopicsListed ? 0 : broker.seq, lacksValues: false },
+    had: { seq: matches.length > maxTopicsListed ? 0 : broker.commits.seq, lacksValues: false },
   });
   const isGone = ({ topic, epoch }: TopicPosition) =>
     epoch !== '' && patternMatches(view.options.target, topic) && broker.find(topic) === undefined;
@@ -122,7 +122,7 @@ function startPatternNew(view: View, last: number, { broker }: StartOptions): Pa
     if (topic.state !== undefined || last > 0) lacking.push(topic);
     else if (level.length < maxTopicsListed) level.push(topic);
   }
-  const { seq } = broker;
+  const { seq } = broker.commits;
   // Of those that are not listed nothing was sent yet.
   const had = { seq: last > 0 ? 0 : seq, lacksValues };
   const { backlog, topics } = startEach(view, lacking, broker, startOf, {
@@ -132,7 +132,7 @@ function startPatternNew(view: View, last: number, { broker }: StartOptions): Pa
   const rest = level.slice(0, maxTopicsListed - topics.length);
   const listed = [...topics, ...rest.map((topic) => resultOf(topic, startOf(topic)))];
   // Cut before the last N have come, it goes on from the positions that the reply names.
-  const cursor = last > 0 && lacking.length > 0 ? undefined : cursorNow(broker, lacksValues);
+  const cursor = last > 0 && lacking.length > 0 ? undefined : cursorNow(broker.commits, lacksValues);
   return { backlog, result: { ...noTopic, topics: listed, cursor } };
 }
 
@@ -177,7 +177,7 @@ function goneResult(
   modeOf: StartOptions['modeOf'],
 ): TopicResult {
   const mode = modeOf(topic);
-  const { epoch, offset } = broker.numbering(topic) ?? { epoch: '', offset: 0 };
+  const { epoch, offset } = broker.commits.numbering(topic) ?? { epoch: '', offset: 0 };
   const isSame = epoch === knownEpoch && knownOffset <= offset;
   const recovered = isSame && knownOffset === offset;
   const missing =

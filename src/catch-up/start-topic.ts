@@ -2,6 +2,7 @@ import type { Feed } from '../fanout/view.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Granted, Mode, OffsetRange, Position, Subscription } from '../protocol/frames.ts';
 import type { Broker } from '../topics/broker.ts';
+import type { Commits } from '../topics/commits.ts';
 import { type Cursor, cursorNow, type Had, parseCursor, Resumption } from '../topics/cursor.ts';
 import type { Topic } from '../topics/topic.ts';
 import { TopicBacklog } from './topic-backlog.ts';
@@ -27,15 +28,18 @@ export function startTopic(feed: Feed, subscription: Subscription, options: Star
   const { since, last = 0, cursor } = subscription;
   const start =
     since !== undefined
-      ? startSince(feed.topic, since, { knownSeq: knownSeq(broker, cursor), isShared: broker.isShared })
+      ? startSince(feed.topic, since, {
+          knownSeq: knownSeq(broker.commits, cursor),
+          isShared: broker.commits.isShared,
+        })
       : cursor !== undefined
-        ? startAtCursor(feed, validCursor(broker, cursor))
+        ? startAtCursor(feed, validCursor(broker.commits, cursor))
         : startNew(feed, last);
   if (start.outcome !== undefined) metrics.recoveriesTotal.inc({ outcome: start.outcome });
   const { epoch, position: offset, recovered, missing, needsSnapshot } = start;
   const { mode } = feed.topic.options;
   const isLevel = offset === feed.topic.ring.newest && !needsSnapshot;
-  const now = isLevel ? cursorNow(broker) : undefined;
+  const now = isLevel ? cursorNow(broker.commits) : undefined;
   return {
     backlog: backlogOf(feed, start, broker.nowMs()),
     result: { mode, epoch, offset, recovered, missing, cursor: now },
@@ -165,14 +169,14 @@ function backlogOf(feed: Feed, { epoch, position, needsSnapshot }: Start, nowMs:
 }
 
 /** Up to which commit the client has had everything; 0: that is not known. */
-function knownSeq(broker: Broker, cursor: string | undefined): number {
-  return (cursor === undefined ? undefined : validCursor(broker, cursor))?.seq ?? 0;
+function knownSeq(commits: Commits, cursor: string | undefined): number {
+  return (cursor === undefined ? undefined : validCursor(commits, cursor))?.seq ?? 0;
 }
 
 /** Undefined: the text is of another numbering of commits, or no cursor at all. */
-export function validCursor({ commits, seq, isShared }: Broker, text: string): Cursor | undefined {
+export function validCursor({ epoch, seq, isShared }: Commits, text: string): Cursor | undefined {
   const cursor = parseCursor(text);
-  if (cursor === undefined || cursor.epoch !== commits.epoch) return undefined;
+  if (cursor === undefined || cursor.epoch !== epoch) return undefined;
   // From a node that has heard of more.
   if (isShared) return cursor;
   if (cursor.seq > seq) return undefined;

@@ -97,7 +97,7 @@ export class Fanout implements TopicListener {
   /** The cursor of a live member of a pattern's view. */
   cursorOf(view: View): string {
     const { epoch } = this.#options.broker.commits;
-    return formatCursor({ epoch, seq: view.sentSeq(this.#options.broker.seq), lacksValues: false });
+    return formatCursor({ epoch, seq: view.sentSeq(this.#options.broker.commits.seq), lacksValues: false });
   }
 
   /**

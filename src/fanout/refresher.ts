@@ -28,7 +28,7 @@ export interface RefreshOptions {
 }
 
 export interface RefresherOptions extends RefreshOptions {
-  readonly broker: Pick<Broker, 'topics' | 'changes' | 'nowMs'>;
+  readonly broker: Pick<Broker, 'topics' | 'commits' | 'nowMs'>;
   readonly outlets: Outlets;
   readonly turns: Pick<Turns, 'nowMs' | 'after'>;
   readonly metrics: Pick<Metrics, 'refreshesTotal'>;
@@ -171,7 +171,7 @@ export class Refresher {
   /** The first members came, with the current values: the first round is about later changes. */
   #listenersCame(): void {
     for (const plan of this.#options.plans) {
-      this.#since.set(plan, this.#options.broker.changes);
+      this.#since.set(plan, this.#options.broker.commits.changes);
       this.#arm(plan);
     }
   }
@@ -191,8 +191,8 @@ export class Refresher {
     const { broker, wake } = this.#options;
     const since = this.#since.get(plan) ?? 0;
     if (this.#rounds.some((round) => round.plan === plan)) return;
-    if (plan.onlyChanged && since === broker.changes) return;
-    this.#since.set(plan, broker.changes);
+    if (plan.onlyChanged && since === broker.commits.changes) return;
+    this.#since.set(plan, broker.commits.changes);
     this.#rounds.push({ plan, since, topics: broker.topics()[Symbol.iterator]() });
     wake();
   }

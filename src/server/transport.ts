@@ -118,7 +118,7 @@ export function createServing(environment: Environment, served: Served): Serving
     ...shared,
     ...exchanges,
     sessions,
-    cursors: new StreamCursors(served.broker),
+    cursors: new StreamCursors(served.broker.commits),
     incoming,
     bodyMaxBytes: Math.min(streamBodyMaxBytes, config.frameMaxBytes),
     backpressureMaxBytes: config.backpressureMaxBytes,

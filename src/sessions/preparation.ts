@@ -84,11 +84,11 @@ export class Preparation {
   }
 
   #isAhead(subscriptions: readonly Subscription[]): boolean {
-    return subscriptions.some((subscription) => this.#options.broker.isAhead(subscription));
+    return subscriptions.some((subscription) => this.#options.broker.commits.isBehind(subscription));
   }
 
   async #levelled(subscriptions: readonly Subscription[], refused: Refusals): Promise<Prepared> {
-    await this.#options.broker.level();
+    await this.#options.broker.commits.level();
     return this.#load(this.#unloaded(subscriptions), refused);
   }
 

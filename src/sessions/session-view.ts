@@ -197,7 +197,7 @@ export class SessionView {
       epoch: backlog?.epoch ?? '',
       offset: backlog?.position ?? 0,
       recovered: true,
-      cursor: view.isPattern ? cursorNow(broker) : undefined,
+      cursor: view.isPattern ? cursorNow(broker.commits) : undefined,
     };
   }
 }

@@ -321,7 +321,7 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     if (this.#state === 'ended') return;
     if (this.#connection.comparesNoOffsets === true) {
       const ahead = this.#ahead ?? new Ahead();
-      ahead.joins(view, backlog, this.#options.broker.seq);
+      ahead.joins(view, backlog, this.#options.broker.commits.seq);
       this.#ahead = ahead.isEmpty ? undefined : ahead;
     }
     const caughtUp = sessionView.goLive(this.#options.broker);

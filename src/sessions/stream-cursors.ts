@@ -1,7 +1,7 @@
 import type { Lag } from '../catch-up/lag.ts';
 import type { OutFrame } from '../fanout/sink.ts';
 import type { View } from '../fanout/view.ts';
-import type { Broker } from '../topics/broker.ts';
+import type { Commits } from '../topics/commits.ts';
 import {
   exceptionKey,
   exceptionsMax,
@@ -48,7 +48,7 @@ const none: Exceptions = { text: '', count: 0, lowest: undefined, isExact: true 
  * positions for all of them: the client gets some publications again, and loses none.
  */
 export class StreamCursors {
-  readonly #broker: Pick<Broker, 'commits' | 'seq'>;
+  readonly #commits: Pick<Commits, 'epoch' | 'seq'>;
   /** The frame that is being published: its feed counts it only afterwards. */
   #frame: OutFrame | undefined;
   /** Of live views, while one frame is published. */
@@ -56,8 +56,8 @@ export class StreamCursors {
   /** The cursor of all that lack nothing, without its end. */
   #level = { epoch: '', seq: -1, text: '' };
 
-  constructor(broker: Pick<Broker, 'commits' | 'seq'>) {
-    this.#broker = broker;
+  constructor(commits: Pick<Commits, 'epoch' | 'seq'>) {
+    this.#commits = commits;
   }
 
   /** Runs `write`, which hands the frame to members of its view. Their cursors count it as received. */
@@ -136,7 +136,7 @@ export class StreamCursors {
     for (const [i, { view }] of views.entries()) {
       const each = all[i] as Exceptions;
       const isNamed = each.lowest !== undefined;
-      const level = { seq: this.#broker.seq, lacksValues: false };
+      const level = { seq: this.#commits.seq, lacksValues: false };
       text += isNamed ? each.text : exceptionText(exceptionKey(view.deliveryKey), level);
       count += isNamed ? each.count : 1;
     }
@@ -149,21 +149,21 @@ export class StreamCursors {
   }
 
   #levelText({ session, subscriptions }: CursorHolder): string {
-    const { commits, seq } = this.#broker;
-    if (this.#level.seq !== seq || this.#level.epoch !== commits.epoch)
-      this.#level = { epoch: commits.epoch, seq, text: `${commits.epoch}.${seq.toString(36)}` };
+    const { epoch, seq } = this.#commits;
+    if (this.#level.seq !== seq || this.#level.epoch !== epoch)
+      this.#level = { epoch, seq, text: `${epoch}.${seq.toString(36)}` };
     return this.#level.text + streamText({ session: session.id, subscriptions });
   }
 
   #text({ session, subscriptions }: CursorHolder, { text, count, collapsed }: Found): string {
-    const { commits, seq } = this.#broker;
+    const { epoch, seq } = this.#commits;
     const end = streamText({ session: session.id, subscriptions });
-    if (count <= exceptionsMax) return `${commits.epoch}.${seq.toString(36)}${text}${end}`;
+    if (count <= exceptionsMax) return `${epoch}.${seq.toString(36)}${text}${end}`;
     if (collapsed.length <= exceptionsMax) {
       const each = collapsed.map(([target, had]) => exceptionText(exceptionKey(target), had)).join('');
-      return `${commits.epoch}.${seq.toString(36)}${each}${end}`;
+      return `${epoch}.${seq.toString(36)}${each}${end}`;
     }
-    return `${commits.epoch}.${hadText(lowestOf(collapsed.map(([, had]) => had)))}${end}`;
+    return `${epoch}.${hadText(lowestOf(collapsed.map(([, had]) => had)))}${end}`;
   }
 
   /** `base`: the keys are made of it: the target of the view, or the key of its options where the target is shared. */
@@ -192,7 +192,7 @@ export class StreamCursors {
   /** What the view has not sent to its members yet. `aheadSeq`: of a member that has had everything up to there. */
   #ofLive(view: View, base: string, aheadSeq?: number): Exceptions {
     const frame = this.#frame;
-    const now = this.#broker.seq;
+    const now = this.#commits.seq;
     const isNamed = base !== view.options.target;
     const topics = new Map<string, Had>();
     for (const feed of view.isPattern ? view.waiting.keys() : view.feeds.values()) {
@@ -216,7 +216,7 @@ export class StreamCursors {
   #ofLag(base: string, isNamed: boolean, lag: Lag | undefined): Exceptions {
     if (lag === undefined) return none;
     const topics = lag.topics ?? noTopics;
-    const isLevel = lag.seq === this.#broker.seq && !lag.lacksValues;
+    const isLevel = lag.seq === this.#commits.seq && !lag.lacksValues;
     if (isLevel && topics.size === 0) return none;
     const isAlone = isLevel && !isNamed;
     let text = isAlone ? '' : exceptionText(exceptionKey(base), lag);

@@ -2,19 +2,12 @@ import { setTimeout } from 'node:timers/promises';
 import type { Awaitable } from '../awaitable.ts';
 import { steadyNowMs } from '../clock.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Position, PublishFields, Subscription, TopicPosition } from '../protocol/frames.ts';
+import type { Position, PublishFields } from '../protocol/frames.ts';
 import { AppendRetry, type AppendRetryOptions } from './append-retry.ts';
 import { ChangeOrder } from './change-order.ts';
+import { Commits } from './commits.ts';
 import { ContentBudget } from './content-budget.ts';
-import { parseCursor } from './cursor.ts';
-import type {
-  AcknowledgedPositions,
-  AppendOutcome,
-  Engine,
-  EngineFeed,
-  Numbering,
-  StoredTopic,
-} from './engine.ts';
+import type { AcknowledgedPositions, AppendOutcome, Engine, EngineFeed, StoredTopic } from './engine.ts';
 import { EngineProbe } from './engine-probe.ts';
 import { emptyHistory, type HistoryPage, readHistoryPage } from './history.ts';
 import { type Expired, KeyExpiry } from './key-expiry.ts';
@@ -43,9 +36,6 @@ export interface TopicListener {
   /** The engine can't work for the moment, or can again: `degradedBy` says which. */
   degradedChanged?(): void;
 }
-
-/** What a client says that it has had. */
-type Known = Pick<Subscription, 'topic' | 'since' | 'positions' | 'cursor'>;
 
 export interface BrokerOptions {
   readonly engine: Engine;
@@ -89,6 +79,7 @@ export class Broker implements EngineFeed {
   readonly #evicted: (reason: EvictionReason, count: number) => void;
   #listener: TopicListener | undefined;
   readonly #order = new ChangeOrder<Topic>();
+  readonly commits: Commits;
   #degraded: Error | undefined;
   readonly #publishPath: PublishPath;
   readonly #engineProbe: EngineProbe;
@@ -96,6 +87,7 @@ export class Broker implements EngineFeed {
   constructor(options: BrokerOptions) {
     this.#options = options;
     this.#engine = options.engine;
+    this.commits = new Commits(options.engine, this.#topics, this.#order);
     this.#nowMs = options.nowMs ?? steadyNowMs;
     this.#wallMs = options.wallMs ?? options.nowMs ?? (() => Date.now());
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
@@ -148,47 +140,6 @@ export class Broker implements EngineFeed {
   /** Topics that take a place of `topicsMax`; not those that are only subscribed to. */
   get size(): number {
     return this.#places.taken;
-  }
-
-  /** The numbering that `seq` belongs to. */
-  get commits(): Pick<Engine, 'epoch' | 'forgottenSeq'> {
-    return this.#engine;
-  }
-
-  /** The last position of a topic whose content is gone; epoch "" and offset 0 if the topic is not known. */
-  lastPosition(name: string): Position {
-    const { epoch, offset } = this.#engine.numbering(name) ?? { epoch: '', offset: 0 };
-    return { epoch, offset };
-  }
-
-  /** The newest commit that this node has heard of. */
-  get seq(): number {
-    return this.#order.seq;
-  }
-
-  /** Grows with each publication and each reset of any topic. */
-  get changes(): number {
-    return this.#order.changes;
-  }
-
-  /** The topics that had a publication after this commit; the last changed first. */
-  publishedAfter(seq: number): Iterable<Topic> {
-    return this.#order.publishedAfter(seq);
-  }
-
-  /** The topics that have changed since `changes` had this value; the last changed first. */
-  changedAfter(changes: number): Iterable<Topic> {
-    return this.#order.changedAfter(changes);
-  }
-
-  /** The numbering of a topic whose content is gone. */
-  numbering(name: string): Numbering | undefined {
-    return this.#engine.numbering(name);
-  }
-
-  /** The numberings of topics whose content is gone, with publications after this commit. */
-  numberings(afterSeq: number): Iterable<readonly [topic: string, numbering: Numbering]> {
-    return this.#engine.numberings(afterSeq);
   }
 
   get acknowledged(): AcknowledgedPositions {
@@ -270,31 +221,6 @@ export class Broker implements EngineFeed {
     return this.#loads.load(name);
   }
 
-  /** Other nodes may hear of a commit before this one. */
-  get isShared(): boolean {
-    return this.#engine.level !== undefined;
-  }
-
-  /** Whether a client knows more of it than this node has heard so far. */
-  isAhead({ topic, since, positions, cursor }: Known): boolean {
-    if (!this.isShared) return false;
-    const at = cursor === undefined ? undefined : parseCursor(cursor);
-    if (at !== undefined && at.epoch === this.#engine.epoch && at.seq > this.seq) return true;
-    const own = since === undefined ? [] : [{ topic, ...since }];
-    return [...own, ...(positions ?? [])].some((position) => this.#isAhead(position));
-  }
-
-  /** Waits until this node has heard of what was committed by now. */
-  async level(): Promise<void> {
-    await this.#engine.level?.();
-  }
-
-  #isAhead({ topic, epoch, offset }: TopicPosition): boolean {
-    if (epoch === '') return false;
-    const here = this.#topics.get(topic)?.position ?? this.lastPosition(topic);
-    return here.epoch === '' || (here.epoch === epoch && offset > here.offset);
-  }
-
   /** The topic, made when there is none, and kept until `release`. Load it first. */
   retain(name: string): Topic {
     const topic = this.#topics.get(name) ?? this.#create(name);
@@ -325,7 +251,7 @@ export class Broker implements EngineFeed {
     maxBytes = Number.POSITIVE_INFINITY,
   ): Promise<HistoryPage> {
     const topic = await this.load(name);
-    if (topic === undefined) return emptyHistory(this.lastPosition(name), after);
+    if (topic === undefined) return emptyHistory(this.commits.lastPosition(name), after);
     const nowMs = this.#nowMs();
     this.#evictAged(topic, nowMs);
     return readHistoryPage(topic, after, limit, maxBytes, nowMs);

@@ -68,13 +68,8 @@ function digest(text: string): string {
 }
 
 /** The cursor of a client that has had everything up to now. */
-export function cursorNow({ commits: { epoch }, seq }: Commits, lacksValues = false): string {
+export function cursorNow({ epoch, seq }: Pick<Cursor, 'epoch' | 'seq'>, lacksValues = false): string {
   return formatCursor({ epoch, seq, lacksValues });
-}
-
-interface Commits {
-  readonly commits: { readonly epoch: string };
-  readonly seq: number;
 }
 
 /** Returns undefined for a text that is not a cursor. */

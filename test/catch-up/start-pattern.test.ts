@@ -32,7 +32,7 @@ describe('a pattern with the last N of each topic', () => {
 
   test('has no cursor before they were sent: cut off, its client goes on from the positions', async () => {
     const [none, one] = [await subscribedTo(0), await subscribedTo(1)];
-    expect([none.result.cursor, one.result.cursor]).toEqual([cursorNow(none.broker), undefined]);
+    expect([none.result.cursor, one.result.cursor]).toEqual([cursorNow(none.broker.commits), undefined]);
   });
 
   test('sends what is published before the turn of a topic that was not listed comes, too', async () => {
@@ -56,7 +56,7 @@ describe('a pattern that continues by a cursor, and in some topics by positions'
   test('gets of those what follows their positions, of the others what follows the cursor', async () => {
     const { broker, publish, view: viewOf, counts } = await makeWorld();
     for (const topic of ['p:1', 'p:2', 'p:3', 'q']) await publish(topic, {}, {}, {});
-    const cursor = cursorNow(broker);
+    const cursor = cursorNow(broker.commits);
     await publish('p:2');
     const { epoch } = topicOf(broker, 'p:1');
     const positions = [

@@ -31,13 +31,13 @@ export interface Seen {
 
 export function look(broker: Broker, target: string): Seen {
   const { epoch, forgottenSeq } = broker.commits;
-  const gone = new Set([...broker.numberings(0)].map(([name]) => name));
+  const gone = new Set([...broker.commits.numberings(0)].map(([name]) => name));
   return {
     topics: lookAt(broker, target),
     epoch,
-    seq: broker.seq,
+    seq: broker.commits.seq,
     forgottenSeq,
-    isShared: broker.isShared,
+    isShared: broker.commits.isShared,
     gone,
   };
 }
@@ -58,7 +58,7 @@ export interface Asked {
 function lookAt(broker: Broker, target: string): Held[] {
   const isHeard = (name: string) =>
     target.endsWith('*') ? name.startsWith(target.slice(0, -1)) && !name.startsWith('$') : name === target;
-  const gone = target.endsWith('*') ? undefined : broker.numbering(target);
+  const gone = target.endsWith('*') ? undefined : broker.commits.numbering(target);
   if (gone !== undefined && broker.find(target) === undefined) {
     const { epoch, offset, bornAfterSeq } = gone;
     return [{ topic: target, epoch, start: 0, reach: offset, newest: offset, bornAfterSeq }];

@@ -59,7 +59,7 @@ export class Streams {
 
   constructor(options: StreamsOptions) {
     this.#options = options;
-    this.#cursors = new StreamCursors(options.broker);
+    this.#cursors = new StreamCursors(options.broker.commits);
     const common = { cursors: this.#cursors, metrics: options.metrics };
     const closed = ({ session }: { readonly session: Session | undefined }) => {
       if (session !== undefined) options.sessions.close(session);

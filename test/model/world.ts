@@ -235,7 +235,7 @@ export class World {
 
   /** What a topic held that is gone by now came, or was named. */
   #checkGone(subscription: ModelSubscription, topic: string, { broker, loop }: Gateway): void {
-    const gone = broker.find(topic) === undefined ? broker.numbering(topic) : undefined;
+    const gone = broker.find(topic) === undefined ? broker.commits.numbering(topic) : undefined;
     if (gone === undefined) return;
     const fault = subscription.lacking(topic, gone, loop.nowMs(), subscription.joinedSeq);
     check(fault === undefined, `gone, and ${fault}`, subscription.spec, topic, gone);

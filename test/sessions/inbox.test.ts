@@ -159,7 +159,7 @@ describe('a client that acknowledges', () => {
     const { device, notify, settle, broker } = await inbox();
     const first = await device();
     await notify(2);
-    const cursor = cursorNow(broker);
+    const cursor = cursorNow(broker.commits);
     await notify(1);
     first.command({ kind: 'unsubscribe', id: 1, topics: [alice] });
     const subscribe = async (id: number, from: string) => {

@@ -41,7 +41,7 @@ async function open(gateway: Gateway, backpressureMaxBytes: number): Promise<Tra
     unread: held,
     bodyMaxBytes: 1000,
     sessions,
-    cursors: new StreamCursors(broker),
+    cursors: new StreamCursors(broker.commits),
     withCors: (answer) => answer,
     backpressureMaxBytes,
     heartbeatMs: 1e9,

@@ -43,7 +43,7 @@ async function start() {
       admit: () => peerOf(anonymousIdentity, connectionLimits),
     } as unknown as Admission,
     ...{ incoming: held, unread: held, bodyMaxBytes: 1000, sessions, backpressureMaxBytes },
-    cursors: new StreamCursors(broker),
+    cursors: new StreamCursors(broker.commits),
     withCors: <T>(answer: T) => answer,
     monotonicMs: () => clock.nowMs,
     metrics: counts.metrics,
