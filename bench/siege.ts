@@ -23,7 +23,7 @@ interface Besieged {
   readonly calmPongMs: number;
   readonly pongMs: number;
   readonly growthBytes: number;
-  /** A client with a token subscribes to the attacked topic, and a backend publishes to a new one. */
+  /** A client with a token subscribes to the attacked topic; a backend and a user publish to new ones. */
   readonly others: string;
 }
 
@@ -66,7 +66,7 @@ const permissionsOf: Readonly<Record<Who, readonly object[] | undefined>> = {
   'no credential': undefined,
   anonymous: undefined,
   'poorest token': [],
-  publisher: [{ pattern: 'a', allow: ['publish'] }],
+  publisher: [{ pattern: '*', allow: ['publish'] }],
 };
 
 async function besiege(
@@ -128,7 +128,9 @@ async function room(gateway: Gateway): Promise<string> {
   });
   other.leave();
   if (reply.includes('"error"')) return reply.slice(0, 200);
-  return (await publish(gateway, [{ topic: 'new:one', type: 'x', data: 1 }]))
-    ? 'served'
-    : 'a publish was refused';
+  const user = tokenOf({ sub: 'other', topics: [{ pattern: '*', allow: ['publish'] }] });
+  for (const [topic, credential] of [['new:one'], ['new:two', user]] as const)
+    if (!(await publish(gateway, [{ topic, type: 'x', data: 1 }], credential)))
+      return `a publish to ${topic} was refused`;
+  return 'served';
 }

@@ -25,7 +25,7 @@ export interface Attack {
 
 const everyone: readonly Who[] = ['no credential', 'anonymous', 'poorest token'];
 const members: readonly Who[] = ['anonymous', 'poorest token'];
-/** With a token that may publish to one topic. */
+/** With a token that may publish to all topics. */
 const publishers: readonly Who[] = ['publisher'];
 
 export const attacks = {
@@ -194,6 +194,19 @@ export const attacks = {
       for (let i = 0; i < 300; i++) {
         socket.send(text);
         if (i % 10 === 0) await setTimeout(10);
+      }
+    },
+  },
+  topics: {
+    sentence: 'batches of 1000 publications to new topics, for 3 s',
+    as: publishers,
+    run: async (target) => {
+      const endMs = performance.now() + 3000;
+      for (let batch = 0; performance.now() < endMs; batch++) {
+        const item = (i: number) => `{"topic":"t:${batch}:${i}","type":"x","data":1}`;
+        const items = Array.from({ length: 1000 }, (_, i) => item(i));
+        await post(target, '/api/publish/batch', 1, `[${items.join()}]`);
+        await setTimeout(20);
       }
     },
   },

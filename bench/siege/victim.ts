@@ -11,10 +11,15 @@ const pingEveryMs = 20;
 /** Flags of a gateway that is besieged. */
 export const credentials: readonly string[] = [`--token-secret=${secret}`, `--api-key=${apiKey}`];
 
-export async function publish({ port }: Gateway, items: readonly object[]): Promise<boolean> {
+/** `credential`: absent: the key of a backend. */
+export async function publish(
+  { port }: Gateway,
+  items: readonly object[],
+  credential = apiKey,
+): Promise<boolean> {
   const response = await fetch(`http://127.0.0.1:${port}/api/publish/batch`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${apiKey}` },
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${credential}` },
     body: JSON.stringify(items),
   });
   const text = await response.text();

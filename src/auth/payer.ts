@@ -14,8 +14,9 @@ export function accountOf({ apiKey, user }: Identity): string | undefined {
 export function payerOf(identity: Identity, otherwise: string): Payer {
   const account = accountOf(identity);
   // This machine itself has all scopes and no name.
-  const isVerified = account !== undefined || isOperator(identity);
-  return { account: account ?? otherwise, isVerified };
+  const isOperators = isOperator(identity);
+  const isVerified = account !== undefined || isOperators;
+  return { account: account ?? otherwise, isVerified, isOperator: isOperators };
 }
 
 /** The payer of a session. Without a name it is the session itself, whose id is no account of anything else. */

@@ -47,6 +47,7 @@ export async function createStorage(
     metrics,
     payloadMaxBytes: config.payloadMaxBytes,
     topicsMax: config.topicsMax,
+    topicsMaxPerClient: config.topicsMaxPerClient,
     historyMaxBytes: config.historyMaxBytes,
   });
   return { engine, broker, topicOptions, reload };

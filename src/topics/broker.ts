@@ -47,6 +47,7 @@ export interface BrokerOptions {
     Pick<Metrics, 'acknowledgedPositions'>;
   readonly payloadMaxBytes: number;
   readonly topicsMax: number;
+  readonly topicsMaxPerClient: number;
   /** For the rings and states of all topics. */
   readonly historyMaxBytes: number;
   /** Milliseconds since 1970 on a clock that does not jump: for ages and TTLs. */
@@ -72,7 +73,7 @@ export class Broker implements EngineFeed {
   readonly #appendRetry: AppendRetry;
   readonly #topics = new Map<string, Topic>();
   readonly #content: ContentBudget;
-  readonly #places = new TopicPlaces();
+  readonly #places: TopicPlaces;
   readonly #segments = new SegmentPool();
   readonly #loads: TopicLoads;
   readonly #keyExpiry: KeyExpiry;
@@ -92,6 +93,7 @@ export class Broker implements EngineFeed {
     this.#wallMs = options.wallMs ?? options.nowMs ?? (() => Date.now());
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
     const { engine, metrics, wait = setTimeout } = options;
+    this.#places = new TopicPlaces(options);
     const clocks = { nowMs: this.#nowMs, wallMs: this.#wallMs, monotonicMs: this.#monotonicMs };
     this.#appendRetry = new AppendRetry({ engine, metrics, wait, monotonicMs: this.#monotonicMs });
     this.#content = new ContentBudget(options.historyMaxBytes, (topic) => this.#places.contentChanged(topic));

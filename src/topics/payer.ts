@@ -4,9 +4,11 @@ export interface Payer {
   readonly account: string;
   /** It is a key, a user or the gateway itself. A client can have any number of sessions and addresses. */
   readonly isVerified: boolean;
+  /** It is a key or the gateway itself, and so the operator’s. */
+  readonly isOperator?: boolean;
   /** For an unverified session: the account of its address, which has a share of its own where places are limited. */
   readonly address?: string;
 }
 
 /** Publishes of the gateway's own. */
-export const gatewayPayer: Payer = { account: 'gateway', isVerified: true };
+export const gatewayPayer: Payer = { account: 'gateway', isVerified: true, isOperator: true };

@@ -32,7 +32,6 @@ export interface PublishPathOptions {
     'publishSeconds' | 'publishErrorsTotal' | 'publishDuplicatesTotal' | 'rateLimitedTotal'
   >;
   readonly payloadMaxBytes: number;
-  readonly topicsMax: number;
   readonly historyMaxBytes: number;
   /** See `BrokerOptions`. */
   readonly nowMs: () => number;
@@ -68,7 +67,7 @@ export class PublishPath {
     const acceptedAtMs = monotonicMs();
     const accepted = { nowMs: nowMs(), timestampMs: wallMs(), acceptedAtMs, payer, expected };
     if (!areLoaded(publishes, topics)) return this.#publishLater(publishes, accepted);
-    const outcomes = this.#appendAdmitted(this.#admitAll(publishes, accepted, undefined));
+    const outcomes = this.#append(publishes, accepted, undefined);
     return outcomes instanceof Promise
       ? this.#answeredLater(outcomes, acceptedAtMs)
       : this.#answered(outcomes, acceptedAtMs);
@@ -81,7 +80,7 @@ export class PublishPath {
     accepted: Accepted,
   ): Promise<readonly AppendOutcome[]> {
     const unloadable = await this.#loadAll(publishes);
-    const outcomes = await this.#appendAdmitted(this.#admitAll(publishes, accepted, unloadable));
+    const outcomes = await this.#append(publishes, accepted, unloadable);
     return this.#answered(outcomes, accepted.acceptedAtMs);
   }
 
@@ -98,52 +97,62 @@ export class PublishPath {
     return outcomes;
   }
 
-  /** The request for each publish, or the error that refuses it. `unloadable`: topics that could not be loaded. */
-  #admitAll(
+  /**
+   * Returns an outcome for each, in their order: the error of those not admitted, else the engine's outcome.
+   * `unloadable`: topics that could not be loaded.
+   */
+  #append(
     publishes: readonly PublishFields[],
     accepted: Accepted,
     unloadable: ReadonlyMap<string, SluiceError> | undefined,
-  ): (AppendRequest | SluiceError)[] {
-    const { topicsMax, historyMaxBytes, topics } = this.#options;
-    const quota = new PublishQuota({
-      topics: topicsMax - this.#options.places.promised,
-      stateBytes: historyMaxBytes - topics.stateBytes,
-    });
+  ): Awaitable<readonly AppendOutcome[]> {
+    const { historyMaxBytes, topics, places } = this.#options;
+    const quota = new PublishQuota(places.room(accepted.payer), historyMaxBytes - topics.stateBytes);
     const admitted = new Array<AppendRequest | SluiceError>(publishes.length);
     for (let i = 0; i < publishes.length; i++) {
       const fields = publishes[i] as PublishFields;
       admitted[i] = unloadable?.get(fields.topic) ?? this.#admit(fields, quota, accepted);
     }
-    return admitted;
+    return this.#appendAdmitted(admitted, quota.begun, accepted.payer);
   }
 
-  /** Returns an outcome for each, in their order: the error of those not admitted, else the engine's outcome. */
-  #appendAdmitted(admitted: readonly (AppendRequest | SluiceError)[]): Awaitable<readonly AppendOutcome[]> {
+  /** `begun`: topics that these requests begin, if there are any, for this payer. */
+  #appendAdmitted(
+    admitted: readonly (AppendRequest | SluiceError)[],
+    begun: ReadonlySet<string> | undefined,
+    payer: Payer | undefined,
+  ): Awaitable<readonly AppendOutcome[]> {
     const requests = admitted.every(isAdmitted) ? admitted : admitted.filter(isAdmitted);
+    if (begun !== undefined) this.#expect(begun, payer);
     const appended = requests.length === 0 ? [] : this.#options.appendRetry.append(requests);
-    return appended instanceof Promise
-      ? this.#mergedLater(admitted, requests, appended)
-      : merged(admitted, appended);
+    if (appended instanceof Promise) return this.#mergedLater(admitted, requests, appended, begun);
+    if (begun !== undefined) this.#arrived(begun);
+    return merged(admitted, appended);
   }
 
   async #mergedLater(
     admitted: readonly (AppendRequest | SluiceError)[],
     requests: readonly AppendRequest[],
     appending: Promise<readonly AppendOutcome[]>,
+    begun: Iterable<string> = [],
   ): Promise<readonly AppendOutcome[]> {
-    const coming = this.#expect(requests);
+    // One of these publishes may begin a topic that another client was to begin, and that is refused.
+    const coming = requests
+      .map(({ fields }) => fields.topic)
+      .filter((name) => this.#options.topics.find(name)?.holdsContent !== true);
+    this.#expect(coming, undefined);
     const appended = await appending;
-    for (const name of coming) this.#options.places.arrived(name);
+    this.#arrived(begun);
+    this.#arrived(coming);
     return merged(admitted, appended);
   }
 
-  /** Takes the places of topics that these requests will begin. Returns their names. */
-  #expect(requests: readonly AppendRequest[]): readonly string[] {
-    const names = requests
-      .map(({ fields }) => fields.topic)
-      .filter((name) => this.#options.topics.find(name)?.holdsContent !== true);
-    for (const name of names) this.#options.places.expect(name);
-    return names;
+  #expect(names: Iterable<string>, payer: Payer | undefined): void {
+    for (const name of names) this.#options.places.expect(name, payer);
+  }
+
+  #arrived(names: Iterable<string>): void {
+    for (const name of names) this.#options.places.arrived(name);
   }
 
   /** The request for the engine, or the error that refuses the publish. */

@@ -4,6 +4,7 @@ import { bytesOf } from './publication.ts';
 import { stateMaxKeys, valueBytesOf } from './state.ts';
 import type { Topic } from './topic.ts';
 import { isReserved } from './topic-name.ts';
+import type { TopicRoom } from './topic-places.ts';
 
 /** Keys of one topic that one call writes. */
 interface Taken {
@@ -13,33 +14,39 @@ interface Taken {
   added: number;
 }
 
-/** What may still be added. */
-export interface QuotaLeft {
-  readonly topics: number;
-  /** To the states of all topics. */
-  readonly stateBytes: number;
-}
-
 /**
  * Keeps the publishes of one call, together with what is there, within the limits of topics, keys and states: none of
  * them is applied before all have been looked at. Sluice's own topics always have room.
  */
 export class PublishQuota {
-  readonly #left: QuotaLeft;
+  readonly #room: TopicRoom;
+  readonly #stateBytesLeft: number;
   // Made when they are needed: a publish to a stream topic that exists needs neither.
   #topics: Set<string> | undefined;
   #taken: Map<string, Taken> | undefined;
   #stateBytes = 0;
 
-  constructor(left: QuotaLeft) {
-    this.#left = left;
+  /** `stateBytesLeft`: what may still be added to the states of all topics. */
+  constructor(room: TopicRoom, stateBytesLeft: number) {
+    this.#room = room;
+    this.#stateBytesLeft = stateBytesLeft;
+  }
+
+  /** Topics that took a place; undefined: none did. */
+  get begun(): ReadonlySet<string> | undefined {
+    return this.#topics;
   }
 
   /** Takes a place for a topic that does not exist yet. Returns why there is none, or undefined. */
   topicProblem(name: string): SluiceError | undefined {
     this.#topics ??= new Set();
     if (isReserved(name) || this.#topics.has(name)) return undefined;
-    if (this.#topics.size >= this.#left.topics) return new SluiceError('too_many_topics');
+    const { topics, isShare } = this.#room;
+    if (this.#topics.size >= topics)
+      return new SluiceError(
+        'too_many_topics',
+        isShare ? 'this client has made as many topics as it may' : undefined,
+      );
     this.#topics.add(name);
     return undefined;
   }
@@ -58,7 +65,7 @@ export class PublishQuota {
       return new SluiceError('too_many_keys');
     const bytes = valueBytesOf(bytesOf(fields));
     const more = bytes - (before ?? 0);
-    if (more > 0 && this.#stateBytes + more > this.#left.stateBytes)
+    if (more > 0 && this.#stateBytes + more > this.#stateBytesLeft)
       return new SluiceError('too_many_keys', 'the values of all state topics are as large as they may be');
     this.#stateBytes += more;
     taken.bytes.set(key, bytes);

@@ -5,6 +5,7 @@ import type { StoredPublication } from './publication.ts';
 import { type Evicted, Ring, type RingLimits } from './ring.ts';
 import type { SegmentPool } from './segment-pool.ts';
 import { State } from './state.ts';
+import type { Maker } from './topic-shares.ts';
 
 /** The options of a namespace that concern the content of its topics. */
 export interface TopicOptions extends RingLimits {
@@ -22,6 +23,8 @@ export class Topic extends Changing<Topic> {
   readonly options: TopicOptions;
   readonly ring: Ring;
   readonly state: State | undefined;
+  /** Whom its place is charged to while it has one (`TopicPlaces`). */
+  maker: Maker | undefined;
   #epoch = '';
   #startOffset = 0;
   #seq = 0;

@@ -187,6 +187,7 @@ async function startBroker(clock: () => number): Promise<Broker> {
     metrics: new RecordedMetrics().metrics,
     payloadMaxBytes,
     topicsMax: 100,
+    topicsMaxPerClient: 100,
     historyMaxBytes: 10_000_000,
     nowMs: clock,
   });

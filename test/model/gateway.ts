@@ -118,6 +118,7 @@ export class Gateway {
       metrics,
       payloadMaxBytes: 65_536,
       topicsMax: 1000,
+      topicsMaxPerClient: 1000,
       historyMaxBytes: options.historyMaxBytes,
       nowMs: clock,
       monotonicMs: clock,

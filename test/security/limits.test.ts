@@ -11,6 +11,7 @@ const subscriptionsPerSession = 4;
 const viewsPerTopic = 8;
 const messageIds = 16;
 const payloadMaxBytes = 4096;
+const topicsOfUser = 3;
 const newTopics = 4;
 
 const byKey = { 'x-api-key': apiKey };
@@ -24,7 +25,8 @@ beforeAll(async () => {
   gateway = await startGateway({
     ...{ tokenSecret, apiKeys: [apiKey], handshakesPerSecondPerIp: 1000, payloadMaxBytes },
     ...{ connectionsMax, connectionsMaxPerIp, connectionsMaxPerUser, subscriptionsPerSession, viewsPerTopic },
-    ...{ messageIdsMaxBytesPerClient: messageIds * 64, topicsMax: 1 + newTopics },
+    ...{ messageIdsMaxBytesPerClient: messageIds * 64, topicsMax: 1 + topicsOfUser + newTopics },
+    topicsMaxPerClient: topicsOfUser,
   });
   expect(await publish({ topic: 'known', data: 0 })).toBeUndefined();
 });
@@ -155,6 +157,18 @@ const cases: Readonly<Record<string, Case>> = {
       const clients = [await enter('erin'), await enter('erin')] as const;
       return async (n) => {
         const command = { type: 'publish', topic: 'known', event: 'x', data: n, messageId: `id ${n}` };
+        return errorOf(await clients[n % 2]!.call(command));
+      };
+    },
+  },
+  'topics of a user': {
+    max: topicsOfUser,
+    code: 'too_many_topics',
+    counted: 'sluice_publish_errors_total{code="too_many_topics"}',
+    begin: async () => {
+      const clients = [await enter('frank'), await enter('frank')] as const;
+      return async (n) => {
+        const command = { type: 'publish', topic: `frank:${n}`, event: 'x', data: n };
         return errorOf(await clients[n % 2]!.call(command));
       };
     },

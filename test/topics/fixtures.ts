@@ -94,6 +94,7 @@ export function makeBroker(
     metrics: counts.metrics,
     payloadMaxBytes: 65_536,
     topicsMax: 1000,
+    topicsMaxPerClient: 1000,
     historyMaxBytes: 256 * 1_048_576,
     nowMs: clock.read,
     monotonicMs: clock.read,

@@ -28,6 +28,7 @@ export async function makeParent({ engine, topic, isState, nowMs, keepsTopics = 
     metrics: createMetrics({ processMetrics: false }),
     payloadMaxBytes: 65_536,
     topicsMax: 1000,
+    topicsMaxPerClient: 1000,
     historyMaxBytes: 2 ** 28,
     nowMs,
   });

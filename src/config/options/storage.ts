@@ -83,6 +83,11 @@ export const storageOptions = {
     'Engine redis: stay ready while Redis is away, so that clients that come back are served what this gateway still has.',
   ),
   topicsMax: option(count, 100_000, 'Topics in all.'),
+  topicsMaxPerClient: option(
+    count,
+    25_000,
+    'Topics that exist because one user, or one address without a token, has published to them. Keys may make all. No client makes more than are then left to others; those without key or token make a quarter of all.',
+  ),
   messageIdsMaxBytesPerClient: option(
     bytes(KiB, 2 ** 40),
     40 * MiB,

@@ -69,6 +69,19 @@ export const publishingLimits: readonly Limit[] = [
     ],
   },
   {
+    what: 'topics that exist because one client has published to them; of clients without key or token together a quarter of all',
+    at: 'topicsMaxPerClient',
+    of: 'user or address, without those that are older than the gateway; keys may make all',
+    over: 'a new topic is refused; no client makes more than are then left',
+    codes: ['too_many_topics'],
+    countedBy: [unpublished('too_many_topics')],
+    tests: [
+      ['topics/topic-shares.test.ts', 'of %i topics one user makes %i'],
+      ['topics/topic-shares.test.ts', 'are charged until their places are free'],
+      [limits, 'topics of a user'],
+    ],
+  },
+  {
     what: 'bytes of the messageIds of 5 minutes',
     at: 'messageIdsMaxBytesPerClient',
     of: 'key, user, session or address',
