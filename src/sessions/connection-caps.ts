@@ -75,10 +75,6 @@ export interface Seat {
 
 /** The places under all caps. */
 export interface Caps {
-  /** Connections that are open here. */
-  readonly total: number;
-  /** Counts that are kept. */
-  readonly remembered: number;
   /** Why there is no place for one more connection like this one, as far as is known here. */
   problem(holder: Holder): SluiceError | undefined;
   /** `former`: the id of the session, if there is one, whose place it takes over. */
@@ -95,16 +91,6 @@ export class ConnectionCaps implements Caps {
   /** `shared`: absent: this node is alone. */
   constructor(limits: CapLimits, shared?: SharedCounts) {
     this.#places = new Occupancy(limits, shared);
-  }
-
-  /** Connections that are open. */
-  get total(): number {
-    return this.#places.total;
-  }
-
-  /** Counts that are kept. */
-  get remembered(): number {
-    return this.#places.remembered;
   }
 
   /** Why there is no place for one more connection like this one; `here`: whatever other nodes have. */
@@ -165,14 +151,6 @@ class Occupancy {
   constructor(limits: CapLimits, shared: SharedCounts | undefined) {
     this.#limits = limits;
     this.#shared = shared;
-  }
-
-  get total(): number {
-    return this.#counts[0]?.get('all') ?? 0;
-  }
-
-  get remembered(): number {
-    return this.#counts.reduce((sum, counts) => sum + counts.size, 0);
   }
 
   problem(before: Holder | undefined, wanted: Holder, here?: 'here'): SluiceError | undefined {

@@ -25,15 +25,6 @@ export class ConnectionLimits {
     this.#handshakes.limit(...handshakeRate(this.#limits));
   }
 
-  get total(): number {
-    return this.#caps.total;
-  }
-
-  /** Counts and buckets that are kept. */
-  get remembered(): number {
-    return this.#handshakes.size + this.#caps.remembered;
-  }
-
   /** Takes a handshake from the bucket of the address. Returns why there is no place, or undefined. Takes no place. */
   handshakeProblem(holder: Holder): SluiceError | undefined {
     return this.rateProblem(holder) ?? this.problem(holder);

@@ -30,11 +30,6 @@ export class Intake {
     this.#options = options;
   }
 
-  /** Sessions whose messages wait. */
-  get size(): number {
-    return this.#waiting.size;
-  }
-
   /**
    * False: the message would have to wait, and too many bytes wait already. Its bytes are valid only until this
    * returns.

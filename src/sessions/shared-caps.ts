@@ -23,14 +23,6 @@ export class SharedCaps implements Caps {
     this.#own = new ConnectionCaps(options.limits, options.counts);
   }
 
-  get total(): number {
-    return this.#own.total;
-  }
-
-  get remembered(): number {
-    return this.#own.remembered;
-  }
-
   problem(holder: Holder): SluiceError | undefined {
     return this.#own.problem(holder);
   }

@@ -47,11 +47,6 @@ export class TokenBuckets {
     this.#nowMs = nowMs;
   }
 
-  /** Keys that are remembered. */
-  get size(): number {
-    return this.#fullAtMs.size;
-  }
-
   /** Changes the limits. If they differ, every bucket is full again. */
   limit(perSecond: number, burst: number): void {
     if (this.#rate.perSecond === perSecond && this.#rate.burst === burst) return;

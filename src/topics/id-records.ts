@@ -28,9 +28,6 @@ class Chunk {
   readonly flags = new Uint8Array(recordsPerChunk);
 }
 
-/** Bytes of one record in a chunk. */
-const recordBytes = 53;
-
 const hasKey = 1;
 const cancelled = 2;
 
@@ -58,11 +55,6 @@ export class IdRecords {
 
   get size(): number {
     return this.#next - this.#first;
-  }
-
-  /** What the arrays take. */
-  get bytes(): number {
-    return this.#chunks.length * recordsPerChunk * recordBytes + this.#table.byteLength;
   }
 
   /** The oldest record; undefined: there is none. */

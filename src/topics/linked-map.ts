@@ -1,8 +1,8 @@
-interface Link<K, V> {
+interface Item<K, V> {
   readonly key: K;
   value: V;
-  older: Link<K, V> | undefined;
-  newer: Link<K, V> | undefined;
+  older: Item<K, V> | undefined;
+  newer: Item<K, V> | undefined;
 }
 
 /**
@@ -10,12 +10,12 @@ interface Link<K, V> {
  * over all entries deleted before it: with 10 000 message ids, 40 us each time.
  */
 export class LinkedMap<K, V> {
-  readonly #links = new Map<K, Link<K, V>>();
-  #oldest: Link<K, V> | undefined;
-  #newest: Link<K, V> | undefined;
+  readonly #items = new Map<K, Item<K, V>>();
+  #oldest: Item<K, V> | undefined;
+  #newest: Item<K, V> | undefined;
 
   get size(): number {
-    return this.#links.size;
+    return this.#items.size;
   }
 
   /** Set longest ago. */
@@ -24,16 +24,16 @@ export class LinkedMap<K, V> {
   }
 
   get(key: K): V | undefined {
-    return this.#links.get(key)?.value;
+    return this.#items.get(key)?.value;
   }
 
   /** Makes it the newest, whether it is here or not. */
   set(key: K, value: V): void {
-    const known = this.#links.get(key);
+    const known = this.#items.get(key);
     if (known === undefined) {
-      const link = { key, value, older: undefined, newer: undefined };
-      this.#links.set(key, link);
-      this.#append(link);
+      const item = { key, value, older: undefined, newer: undefined };
+      this.#items.set(key, item);
+      this.#append(item);
     } else {
       known.value = value;
       if (known === this.#newest) return;
@@ -43,26 +43,26 @@ export class LinkedMap<K, V> {
   }
 
   delete(key: K): void {
-    const link = this.#links.get(key);
-    if (link === undefined) return;
-    this.#links.delete(key);
-    this.#unlink(link);
+    const item = this.#items.get(key);
+    if (item === undefined) return;
+    this.#items.delete(key);
+    this.#unlink(item);
   }
 
   /** The newest first. */
   *newestFirst(): IterableIterator<readonly [K, V]> {
-    for (let link = this.#newest; link !== undefined; link = link.older) yield [link.key, link.value];
+    for (let item = this.#newest; item !== undefined; item = item.older) yield [item.key, item.value];
   }
 
-  #append(link: Link<K, V>): void {
-    link.older = this.#newest;
-    link.newer = undefined;
-    if (this.#newest === undefined) this.#oldest = link;
-    else this.#newest.newer = link;
-    this.#newest = link;
+  #append(item: Item<K, V>): void {
+    item.older = this.#newest;
+    item.newer = undefined;
+    if (this.#newest === undefined) this.#oldest = item;
+    else this.#newest.newer = item;
+    this.#newest = item;
   }
 
-  #unlink({ older, newer }: Link<K, V>): void {
+  #unlink({ older, newer }: Item<K, V>): void {
     if (older === undefined) this.#oldest = newer;
     else older.newer = newer;
     if (newer === undefined) this.#newest = older;

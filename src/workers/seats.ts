@@ -100,14 +100,6 @@ export class WorkerCaps implements Caps {
     this.#own = new ConnectionCaps(limits);
   }
 
-  get total(): number {
-    return this.#own.total;
-  }
-
-  get remembered(): number {
-    return this.#own.remembered;
-  }
-
   problem(holder: Holder): SluiceError | undefined {
     return this.#own.problem(holder);
   }

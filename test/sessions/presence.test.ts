@@ -1,7 +1,6 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { memberBytes } from '../../src/sessions/presence.ts';
+import { growthBytes } from '../support/memory.ts';
 import { makeGateway, user } from './fixtures.ts';
 
 const watch = { kind: 'subscribe', id: 1, subscriptions: [{ topic: 'room', presence: true }] } as const;
@@ -100,15 +99,12 @@ describe('presence', () => {
 
   test('topics that all sessions have left cost nothing', async () => {
     const { presence } = await makeGateway();
-    setFlagsFromString('--expose-gc');
-    const collect = runInNewContext('gc') as () => void;
-    collect();
-    const before = process.memoryUsage().heapUsed;
-    for (let i = 0; i < 100_000; i++) {
-      presence.joined(occupant(1), `room:${i}`);
-      presence.left(occupant(1), `room:${i}`);
-    }
-    collect();
-    expect(process.memoryUsage().heapUsed - before).toBeLessThan(10 * 2 ** 20);
+    const growth = growthBytes('heapUsed', () => {
+      for (let i = 0; i < 100_000; i++) {
+        presence.joined(occupant(1), `room:${i}`);
+        presence.left(occupant(1), `room:${i}`);
+      }
+    });
+    expect(growth).toBeLessThan(10 * 2 ** 20);
   });
 });

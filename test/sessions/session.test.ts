@@ -412,7 +412,9 @@ describe('the views of a session', () => {
 
 describe('the end of a session', () => {
   test('releases its views, their members and its topics, and counts it out', async () => {
-    const { connect, sessions, fanout, broker, connectionLimits, presence } = await makeGateway();
+    const { connect, sessions, fanout, broker, connectionLimits, presence } = await makeGateway({
+      connectionsMaxPerIp: 1,
+    });
     const { session, connection, command } = connect();
     command(subscribe(1, 'a', 'p:*'));
     const views = [...session.views.values()].map(({ view }) => view);
@@ -421,7 +423,7 @@ describe('the end of a session', () => {
     expect(sessions.close(session)).toBe('client');
     expect([fanout.viewCount, broker.find('a'), presence.count('a')]).toEqual([0, undefined, 0]);
     expect(views.map(({ members, subscriptions }) => members + subscriptions)).toEqual([0, 0, 0]);
-    expect([sessions.count, connectionLimits.total]).toEqual([0, 0]);
+    expect([sessions.count, connectionLimits.problem({ addressKey: '192.0.2.1' })]).toEqual([0, undefined]);
     session.outbox.push({ kind: 'pong', timeMs: 1 });
     session.pump();
     session.views.lag(new Map(), 0);
@@ -429,12 +431,13 @@ describe('the end of a session', () => {
   });
 
   test('closing twice counts once', async () => {
-    const { connect, sessions, connectionLimits } = await makeGateway();
+    const { connect, sessions } = await makeGateway({ connectionsMaxPerIp: 2 });
     const { session } = connect();
     connect();
     sessions.close(session);
     sessions.close(session);
-    expect(connectionLimits.total).toBe(1);
+    connect();
+    expect(() => connect()).toThrow(expect.objectContaining({ code: 'too_many_connections_from_ip' }));
   });
 
   test('messages that it was sent are counted, frames of its views among them', async () => {

@@ -109,11 +109,14 @@ describe('a session that has not authenticated', () => {
     expect(places()).toEqual([undefined, undefined]);
     sessions.close(connect(unauthenticatedIdentity).session);
     expect(places()).toEqual([undefined, undefined]);
-    expect(connectionLimits.total).toBe(0);
   });
 
   test('that leaves while its token is looked at takes no place', async () => {
-    const { connectionLimits, command, settle, sessions, session, tokens, connection } = await stranger();
+    const { connectionLimits, command, settle, sessions, session, tokens, connection } = await stranger({
+      unauthenticatedMaxPerIp: 1,
+      connectionsMaxPerIp: 1,
+      connectionsMaxPerUser: 1,
+    });
     let verified: () => void = () => undefined;
     tokens.set(
       'slow',
@@ -123,6 +126,11 @@ describe('a session that has not authenticated', () => {
     sessions.close(session);
     verified();
     await settle();
-    expect([connectionLimits.total, connectionLimits.remembered, connection.joined.size]).toEqual([0, 0, 0]);
+    const holder = { addressKey: '192.0.2.1', user: 'alice' };
+    expect([
+      connectionLimits.problem(holder),
+      connectionLimits.problem({ ...holder, unauthenticated: true }),
+      connection.joined.size,
+    ]).toEqual([undefined, undefined, 0]);
   });
 });

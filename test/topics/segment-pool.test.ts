@@ -1,18 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Ring } from '../../src/topics/ring.ts';
 import type { Segment } from '../../src/topics/segment.ts';
 import { SegmentPool } from '../../src/topics/segment-pool.ts';
+import { collectGarbage } from '../support/memory.ts';
 import { json, stored } from './fixtures.ts';
 
 const limits = { maxPublications: 20, maxAgeMs: 60_000, maxBytes: 1_000_000 };
-const collect = () => {
-  setFlagsFromString('--expose-gc');
-  return (runInNewContext('gc') as () => void)();
-};
 
 describe('a pool of segments', () => {
   test.each([
@@ -60,7 +55,7 @@ describe('a pool of segments', () => {
     for (const weakly of made) pool.give(weakly.deref() as Segment);
     // Until then the runtime keeps what a `WeakRef` has shown.
     await setImmediate();
-    collect();
+    collectGarbage();
     expect(made.map((weakly) => weakly.deref())).toEqual([undefined, undefined, undefined]);
     const next = pool.take(256, 0);
     pool.give(next);
