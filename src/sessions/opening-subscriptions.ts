@@ -27,7 +27,7 @@ export class OpeningSubscriptions {
       session.outbox.sendFrame({ kind: 'subscribed', id: 0, results });
       session.pump();
     };
-    session.commands.add(this.#subscriber.afterLoad(subscriptions, finish, session));
+    session.commands.add(this.#subscriber.afterLoad(session, subscriptions, 'client', finish));
   }
 
   /** See `Sessions.subscribeStream`. */
@@ -39,7 +39,7 @@ export class OpeningSubscriptions {
     const subscribe = (loaded: Prepared | Failure) => {
       if (!session.closed) finish(this.#resultsOf(session, subscriptions, loaded));
     };
-    session.commands.add(this.#subscriber.afterLoad(subscriptions, subscribe, session));
+    session.commands.add(this.#subscriber.afterLoad(session, subscriptions, 'client', subscribe));
   }
 
   #resultsOf(

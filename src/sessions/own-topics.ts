@@ -1,4 +1,5 @@
 import { userTopicOf } from '../auth/permissions.ts';
+import { SluiceError } from '../errors.ts';
 import type { SubscribeResult } from '../protocol/frames.ts';
 import { broadcastTopic } from '../topics/topic-name.ts';
 import { nothingToKnow, type Prepared } from './preparation.ts';
@@ -87,11 +88,13 @@ export class OwnTopics {
   ): void {
     const subscriptions = topics.map((topic) => ({ topic, cursor }));
     const finish = (loaded: Prepared | Failure) => {
-      if (loaded instanceof Failure) this.#fault(loaded.error, session);
-      else if (!session.closed) this.#guarded(session, () => run(loaded));
+      if (session.closed) return;
+      if (!(loaded instanceof Failure)) this.#guarded(session, () => run(loaded));
+      else if (isPassing(loaded.error)) this.#lacking.set(session, { topics, cursor });
+      else this.#fault(loaded.error, session);
     };
     if (this.#subscriber.isLoaded(subscriptions)) finish(nothingToKnow);
-    else session.commands.add(this.#subscriber.afterLoad(subscriptions, finish));
+    else session.commands.add(this.#subscriber.afterLoad(session, subscriptions, 'gateway', finish));
   }
 
   /** A fault here must not keep a connection from opening. */
@@ -102,6 +105,10 @@ export class OwnTopics {
       this.#fault(error, session);
     }
   }
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof SluiceError && error.retry;
 }
 
 function targetsOf(session: Session): ReadonlySet<string> {

@@ -50,18 +50,20 @@ export class Preparation {
 
   /**
    * Loads topics that are not loaded. Where a client has heard of more on another node, waits until this node has heard
-   * of it too. Returns why some could not be loaded: only their subscriptions fail.
+   * of it too. Returns why some could not be loaded: only their subscriptions fail. A client that compares no offsets
+   * would get again what it has had elsewhere: throws `engine_unavailable` where this node can't hear of that now.
    */
-  load(subscriptions: readonly Subscription[]): Awaitable<Prepared> {
+  load(session: Session, subscriptions: readonly Subscription[]): Awaitable<Prepared> {
     const refused = this.#permits.refusals(subscriptions);
-    if (refused instanceof Promise) return refused.then((all) => this.#loadTopics(subscriptions, all));
-    return this.#loadTopics(subscriptions, refused);
+    if (refused instanceof Promise)
+      return refused.then((all) => this.#loadTopics(session, subscriptions, all));
+    return this.#loadTopics(session, subscriptions, refused);
   }
 
   /** The same for subscriptions that a client asks for: the application is asked first. */
   forClient(session: Session, subscriptions: readonly Subscription[]): Awaitable<Prepared> {
     const { application, authorize } = this.#options;
-    if (application?.subscribe === undefined) return this.load(subscriptions);
+    if (application?.subscribe === undefined) return this.load(session, subscriptions);
     const isSound = ({ topic, fault }: Subscription) =>
       fault === undefined && targetProblem(topic) === undefined;
     const wanted = subscriptions.filter(isSound).map(({ topic, token }) => ({
@@ -72,13 +74,17 @@ export class Preparation {
       const given = verdicts.values();
       const all = subscriptions.map((each) => (isSound(each) ? given.next().value : undefined));
       const allowed = subscriptions.filter((_, index) => !(all[index] instanceof SluiceError));
-      return whenDone(this.load(allowed), ({ problems }) => ({ problems, verdicts: all }));
+      return whenDone(this.load(session, allowed), ({ problems }) => ({ problems, verdicts: all }));
     });
   }
 
   /** `refused`: see `TopicPermits.refusals`. */
-  #loadTopics(subscriptions: readonly Subscription[], refused: Refusals): Awaitable<Prepared> {
-    if (this.#isAhead(subscriptions)) return this.#levelled(subscriptions, refused);
+  #loadTopics(
+    session: Session,
+    subscriptions: readonly Subscription[],
+    refused: Refusals,
+  ): Awaitable<Prepared> {
+    if (this.#isAhead(subscriptions)) return this.#levelled(session, subscriptions, refused);
     const topics = this.#unloaded(subscriptions);
     return topics.length === 0 ? { problems: refused } : this.#load(topics, refused);
   }
@@ -87,8 +93,14 @@ export class Preparation {
     return subscriptions.some((subscription) => this.#options.broker.commits.isBehind(subscription));
   }
 
-  async #levelled(subscriptions: readonly Subscription[], refused: Refusals): Promise<Prepared> {
-    await this.#options.broker.commits.level();
+  async #levelled(
+    session: Session,
+    subscriptions: readonly Subscription[],
+    refused: Refusals,
+  ): Promise<Prepared> {
+    const isLevel = await this.#options.broker.commits.level();
+    if (!isLevel && session.comparesNoOffsets && this.#isAhead(subscriptions))
+      throw new SluiceError('engine_unavailable', 'this gateway has not heard of what the client has had');
     return this.#load(this.#unloaded(subscriptions), refused);
   }
 

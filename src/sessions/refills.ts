@@ -1,23 +1,31 @@
 import type { View } from '../fanout/view.ts';
 import type { Topic } from '../topics/topic.ts';
 import { patternMatches } from '../topics/topic-name.ts';
-import type { Session } from './session.ts';
+import type { SessionViews } from './session-views.ts';
+
+/** A session, as far as refills are about it. */
+export interface RefillSession {
+  readonly views: Pick<SessionViews, 'isParked' | 'liveViews' | 'park' | 'unpark'>;
+}
 
 /**
  * The content of a topic is about to be replaced (`TopicListener.refilling`). Sessions that are live in its views leave
- * them; the returned function makes them catch up with the new content.
+ * them; the returned function makes them catch up with the new content. They do so only when the engine's feed has told
+ * all of this turn: a picture of an upstream replaces some topics before it continues others with older commits, and
+ * what is sent between them would go with a cursor that covers these.
  */
-export function leaveRefilled(sessions: Iterable<Session>, topic: Topic): () => void {
-  const left: Session[] = [];
+export function leaveRefilled(sessions: Iterable<RefillSession>, topic: Topic): () => void {
+  const left: RefillSession[] = [];
   for (const session of sessions) {
     // A parked session catches up when its client comes back.
     if (session.views.isParked || !session.views.liveViews.some((view) => hears(view, topic))) continue;
     session.views.park();
     left.push(session);
   }
-  return () => {
-    for (const session of left) session.views.unpark();
-  };
+  return () =>
+    queueMicrotask(() => {
+      for (const session of left) session.views.unpark();
+    });
 }
 
 function hears({ isPattern, options: { target } }: View, { name }: Topic): boolean {

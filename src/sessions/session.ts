@@ -111,6 +111,11 @@ export class Session implements ViewsOwner, CommandsOwner {
     return this.#introduction?.acknowledges === true || this.#connection.acknowledges === 'by request';
   }
 
+  /** See `Connection`. */
+  get comparesNoOffsets(): boolean {
+    return this.#connection.comparesNoOffsets === true;
+  }
+
   /** It has sent `connect`. */
   introduce(introduction: Introduction): void {
     this.#introduction = introduction;

@@ -69,15 +69,16 @@ export class Subscriber {
     this.#permits.sweep();
   }
 
-  /** Loads the topics, and then runs `finish`. `session`: the client that asks; absent: the gateway does. */
+  /** Loads the topics, and then runs `finish`. `by`: who asks for the subscriptions. */
   afterLoad(
+    session: Session,
     subscriptions: readonly Subscription[],
+    by: 'client' | 'gateway',
     finish: (loaded: Prepared | Failure) => void,
-    session?: Session,
   ): Task<Prepared | Failure> {
     const load = () =>
-      session === undefined
-        ? this.#preparation.load(subscriptions)
+      by === 'gateway'
+        ? this.#preparation.load(session, subscriptions)
         : this.#preparation.forClient(session, subscriptions);
     return { begin: () => settled(load), finish };
   }

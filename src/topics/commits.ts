@@ -84,9 +84,9 @@ export class Commits {
     return [...own, ...(positions ?? [])].some((position) => this.#isBehindPosition(position));
   }
 
-  /** Waits until this node has heard of everything that was committed by now. */
-  async level(): Promise<void> {
-    await this.#engine.level?.();
+  /** Waits until this node has heard of what was committed by now. False: it can't hear of it for the moment. */
+  async level(): Promise<boolean> {
+    return (await this.#engine.level?.()) ?? true;
   }
 
   #isBehindPosition({ topic, epoch, offset }: TopicPosition): boolean {

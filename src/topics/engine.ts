@@ -194,10 +194,10 @@ export interface Engine {
   append(requests: readonly AppendRequest[]): Awaitable<readonly AppendOutcome[]>;
   load(topic: string): Promise<StoredTopic | undefined>;
   /**
-   * Where other nodes may have heard of a commit before this one: resolves once the feed has heard of everything that
-   * was committed by now, or can't be told for the moment. Never rejects.
+   * Where other nodes may have heard of a commit before this one: true once the feed has heard of everything that was
+   * committed by now, false where it can't be told for the moment. Never rejects.
    */
-  level?(): Promise<void>;
+  level?(): Promise<boolean>;
   names?(): Iterable<string>;
   forget(topic: string): boolean;
   /** The numbering of a topic whose content is gone. */

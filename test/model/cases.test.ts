@@ -1,6 +1,7 @@
-import { test } from 'vitest';
+import { expect, test } from 'vitest';
 import { NodeEngine } from './engine.ts';
 import type { GatewayOptions } from './gateway.ts';
+import { promises } from './loop.ts';
 import type { Spec } from './subscription.ts';
 import { type Fields, World } from './world.ts';
 
@@ -256,5 +257,43 @@ test('a subscriber of a pattern that is cut off before the last publications cam
   await world.gateway.advance(1);
   await world.gateway.turn();
   world.move(2);
+  await world.settle();
+});
+
+/** Two gateways on one log, their clients on streams. The second one is away when this returns. */
+async function withOneAway(options: GatewayOptions) {
+  const world = new World(options, ['sse'], 2);
+  await world.open();
+  const { engine } = world.node(1);
+  if (!(engine instanceof NodeEngine)) throw new Error('no node');
+  engine.node.away();
+  return { world, away: engine.node };
+}
+
+test('a client of a stream that comes to a gateway which has heard of less is sent away, and gets nothing twice', async () => {
+  const { world, away } = await withOneAway(roomy);
+  const client = world.client(0);
+  client.subscribe([of('a')], end);
+  await world.gateway.quiet();
+  world.publish([to('a')]);
+  await world.gateway.advance(10);
+  await world.gateway.quiet();
+  world.move(0);
+  await world.gateway.advance(10);
+  expect([client.received, client.ends]).toEqual([1, 2]);
+  await away.recover();
+  client.connect();
+  await world.settle();
+  expect(client.received).toBe(1);
+});
+
+test('what a gateway that was away hears out of order is sent by patterns too, though clients read slowly', async () => {
+  const { world } = await withOneAway({ ...tight, batchMaxPublications: 1 });
+  for (const publications of [[to('m'), ...many(2, to('a'))], [to('a')], many(5, to('a'))]) {
+    world.publish(publications);
+    await promises();
+  }
+  world.client(3).subscribe([of('*')], end);
+  await promises();
   await world.settle();
 });

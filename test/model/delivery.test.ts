@@ -99,7 +99,7 @@ test.each([
         await fc.asyncModelRun(() => ({ model: world, real: world }), commands);
         await world.settle();
       }),
-      { numRuns: Math.ceil(runs / 20), ...(RUNS === undefined && { seed: 7 }), ...lives },
+      { numRuns: Math.ceil(runs / 20), ...lives },
     );
   },
   20_000 + runs * 200,

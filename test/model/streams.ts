@@ -105,6 +105,11 @@ export class Streams {
     connection.opened(session);
     this.#sse.add(connection);
     this.#subscribe(session, start, (results) => {
+      if (results instanceof SluiceError) {
+        connection.gone();
+        response.close();
+        return;
+      }
       connection.begin(
         session,
         () => undefined,
@@ -150,6 +155,11 @@ export class Streams {
     this.#polling.set(session.id, connection);
     if (former !== '' && !this.#polling.has(former)) this.#polling.set(former, connection);
     this.#subscribe(session, start, (results) => {
+      if (results instanceof SluiceError) {
+        connection.gone();
+        poll.drop();
+        return;
+      }
       session.outbox.sendFrame({ kind: 'subscribed', id: 0, results });
       connection.begin();
     });
@@ -159,11 +169,13 @@ export class Streams {
   #subscribe(
     session: Session,
     { subscriptions }: StreamStart,
-    subscribed: (results: readonly SubscribeResult[]) => void,
+    finish: (results: readonly SubscribeResult[] | SluiceError) => void,
   ): void {
     this.#options.sessions.subscribeStream(session, subscriptions, (results) => {
-      if (results instanceof SluiceError) throw results;
-      subscribed(results);
+      // A gateway that is away refuses a client that has heard of more elsewhere.
+      const isPassing = results instanceof SluiceError && results.code === 'engine_unavailable';
+      if (results instanceof SluiceError && !isPassing) throw results;
+      finish(results);
     });
   }
 

@@ -146,11 +146,14 @@ export class ReplicaEngine implements Engine {
     return this.#replica.load(topic, (name) => this.#upstream.load(name));
   }
 
-  async level(): Promise<void> {
-    if (this.#isAway) return;
-    const late = after(levelWithinMs, undefined, { ref: false });
-    const heard = this.#upstream.newest().then((newest) => this.#heard.of(newest));
-    await Promise.race([late, heard]).catch(() => undefined);
+  async level(): Promise<boolean> {
+    if (this.#isAway) return false;
+    const late = after(levelWithinMs, false, { ref: false });
+    const heard = this.#upstream.newest().then(async (newest) => {
+      await this.#heard.of(newest);
+      return true;
+    });
+    return Promise.race([late, heard]).catch(() => false);
   }
 
   forget(topic: string): boolean {

@@ -130,6 +130,29 @@ describe('what a node hears', () => {
   });
 });
 
+describe('whether a node is level with the others', () => {
+  test('is known once it has heard of the newest commit, and at once where it has', async () => {
+    const upstream = new ScriptedUpstream();
+    const { engine } = await openNode(upstream);
+    expect(await engine.level()).toBe(true);
+    upstream.publish('a');
+    const level = engine.level();
+    await turn();
+    upstream.tell(0);
+    expect(await level).toBe(true);
+  });
+
+  test('is denied where it is away, or goes away meanwhile', async () => {
+    const upstream = new ScriptedUpstream();
+    const { engine } = await openNode(upstream);
+    upstream.publish('a');
+    const level = engine.level();
+    await turn();
+    upstream.away(new Error('no route'));
+    expect([await level, await engine.level()]).toEqual([false, false]);
+  });
+});
+
 describe('what a node asks for', () => {
   test('is answered once it has heard of it', async () => {
     const upstream = new ScriptedUpstream();
