@@ -68,7 +68,7 @@ export class Topic extends Changing<Topic> {
     return this.#bornAfterSeq;
   }
 
-  /** The `seq` of the first publication that this object was given; 0: none was. */
+  /** The `seq` of the first publication of this numbering that this object was given; 0: none was. */
   get firstSeq(): number {
     return this.#firstSeq;
   }
@@ -167,6 +167,7 @@ export class Topic extends Changing<Topic> {
     this.#bornAfterSeq = Math.max(this.#bornAfterSeq, this.#seq);
     this.#epoch = epoch;
     this.#startOffset = offset;
+    this.#firstSeq = 0;
     this.ring.reset(offset, this.#seq);
     this.state?.clear();
   }

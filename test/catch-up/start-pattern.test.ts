@@ -3,6 +3,7 @@ import { startPattern } from '../../src/catch-up/start-pattern.ts';
 import { TopicBacklog } from '../../src/catch-up/topic-backlog.ts';
 import { cursorNow } from '../../src/topics/cursor.ts';
 import { makeWorld, topicOf } from '../fanout/fixtures.ts';
+import { stored } from '../topics/fixtures.ts';
 
 /** A new subscriber of `p:*` that wants the last publication of each of `count` topics, and then takes its backlog. */
 async function subscribedTo(count: number) {
@@ -76,5 +77,16 @@ describe('a pattern that continues by a cursor, and in some topics by positions'
       backlog.advance();
     }
     expect(Object.fromEntries(found)).toEqual({ 'p:1': 1, 'p:2': 3 });
+  });
+
+  test('gets all values of a state topic that began anew since, as its mode and its numbering are news', async () => {
+    const { broker, publish, view: viewOf, counts } = await makeWorld({ topic: { mode: 'state' } });
+    await publish('p:1', { key: 'a' });
+    const cursor = cursorNow(broker);
+    // The engine had dropped its numbering.
+    broker.appended('p:1', 'new', [stored(2, { key: 'b' })]);
+    const options = { broker, modeOf: () => 'state' as const, metrics: counts.metrics };
+    const { backlog } = startPattern(viewOf('p:*'), { topic: 'p:*', cursor }, options);
+    expect(backlog.current).toMatchObject({ epoch: 'new', lag: { lacksValues: true } });
   });
 });

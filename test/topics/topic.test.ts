@@ -43,6 +43,15 @@ describe('a topic', () => {
     expect(topic.startOffset).toBe(0);
   });
 
+  test('knows its first publication of each numbering', () => {
+    const topic = appliedTo(2);
+    expect(topic.firstSeq).toBe(1);
+    topic.reset('new', 2);
+    expect(topic.firstSeq).toBe(0);
+    topic.apply('new', [stored(3), stored(4)]);
+    expect(topic.firstSeq).toBe(3);
+  });
+
   test('is filled with what an engine kept: what is before it was of the same epoch', () => {
     const topic = makeTopic({ mode: 'state' });
     const publications = [stored(6, {}, 50), stored(7, { key: 'b' }, 60)];
