@@ -28,6 +28,11 @@ export interface Connection extends Member {
   send(message: Uint8Array): 'sent' | 'dropped';
   /** Calls `run` once, at once, also when the connection is gone. What it sends leaves in as few writes as possible. */
   cork(run: () => void): void;
+  /**
+   * The session was caught up as far as there was room or time: it lacks nothing more, or goes on later. Absent: the
+   * transport waits for neither.
+   */
+  caughtUp?(): void;
   /** Bytes that were sent and have not left this process; 0 once the connection is gone. */
   bufferedBytes(): number;
   /** Ends the connection in order: the peer sees the code, if it still reads. */

@@ -288,6 +288,7 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     this.#turnEndsAtMs = this.#options.monotonicMs() + catchUpTurnMs;
     if (this.#catchUpViews()) this.#caughtUp();
     this.#turnEndsAtMs = undefined;
+    this.#connection.caughtUp?.();
   }
 
   /** Returns whether all views are live. */

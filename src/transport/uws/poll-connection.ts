@@ -59,7 +59,10 @@ export class PollConnection implements Connection, StreamMember {
   #frames: Uint8Array[] = [];
   #bytes = 0;
   #unsentPublications = 0;
-  #isAnswerAsked = false;
+  /** The poll is looked at when this turn of the event loop ends. */
+  #isLookAsked = false;
+  /** The poll has waited long enough. */
+  #isTimeUp = false;
   /** The answer waits until it has all that the client lacks. */
   #isGrowing = false;
   /** What is charged for such an answer, and to whom. */
@@ -119,7 +122,7 @@ export class PollConnection implements Connection, StreamMember {
   /** The session is subscribed, and the client was told of it: only now its cursor covers everything. */
   begin(): void {
     this.#hasBegun = true;
-    this.#askForAnswer();
+    this.#lookSoon();
     this.#session?.pump();
   }
 
@@ -132,9 +135,9 @@ export class PollConnection implements Connection, StreamMember {
 
   /** This poll has waited long enough. It is answered once the session has been caught up, if need be with nothing. */
   timeUp(poll: Poll): void {
-    if (this.#poll !== poll || this.#isAnswerAsked) return;
-    if (this.#hasBegun && this.#session?.isWaiting !== true) this.#answer();
-    else setImmediate(() => this.timeUp(poll));
+    if (this.#poll !== poll) return;
+    this.#isTimeUp = true;
+    this.#look();
   }
 
   /** The client of this poll is gone. Frames for its answer are lost, so no later poll may continue here. */
@@ -209,23 +212,38 @@ export class PollConnection implements Connection, StreamMember {
     this.#reset();
   }
 
+  caughtUp(): void {
+    this.#lookSoon();
+  }
+
   #collect(frame: Uint8Array): void {
     this.#frames.push(frame);
     this.#bytes += frame.length;
-    this.#askForAnswer();
+    this.#lookSoon();
   }
 
-  #askForAnswer(): void {
-    if (!this.#hasBegun || this.#isAnswerAsked || this.#frames.length === 0) return;
-    this.#isAnswerAsked = true;
-    setImmediate(() => this.#answerIfKnown());
+  /** The poll that waits is to be answered, if need be with nothing. */
+  get #isDue(): boolean {
+    return this.#poll !== undefined && this.#hasBegun && (this.#frames.length > 0 || this.#isTimeUp);
   }
 
-  /** Where frames were lost, the client's position is known only when the session has been told of it. */
-  #answerIfKnown(): void {
-    if (this.#closed || this.#poll === undefined || !this.#isAnswerAsked) return;
-    if (this.sink.hasLost(this) || this.#fills() || this.#grows()) setImmediate(() => this.#answerIfKnown());
-    else this.#answer();
+  #lookSoon(): void {
+    if (this.#isLookAsked || !this.#isDue) return;
+    this.#isLookAsked = true;
+    setImmediate(() => {
+      this.#isLookAsked = false;
+      this.#look();
+    });
+  }
+
+  /**
+   * Answers the poll if it can be. Where frames were lost, the client's position is known only when the session has been
+   * told of it, which is in the sink's next turn. Where the answer waits for more, `caughtUp` looks again.
+   */
+  #look(): void {
+    if (!this.#isDue) return;
+    if (this.sink.hasLost(this)) this.#lookSoon();
+    else if (!this.#fills() && !this.#grows()) this.#answer();
   }
 
   /** Whether the answer has room for more of what the client lacks: a busy gateway sends that over several turns. */
@@ -281,6 +299,7 @@ export class PollConnection implements Connection, StreamMember {
   #finish(frames: readonly Uint8Array[], cursor: string | undefined): void {
     const poll = this.#poll;
     this.#poll = undefined;
+    this.#isTimeUp = false;
     this.#unsentPublications = 0;
     this.#release();
     poll?.answer({ frames, cursor });
@@ -299,6 +318,6 @@ export class PollConnection implements Connection, StreamMember {
     this.#frames = [];
     this.#bytes = 0;
     this.#unsentPublications = 0;
-    this.#isAnswerAsked = false;
+    this.#isTimeUp = false;
   }
 }

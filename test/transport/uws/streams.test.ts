@@ -1,6 +1,6 @@
 import type { TemplatedApp } from 'uWebSockets.js';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { anonymousIdentity } from '../../../src/auth/identity.ts';
 import { eventLoop } from '../../../src/fanout/schedule.ts';
 import type { Admission } from '../../../src/sessions/admission.ts';
@@ -26,9 +26,9 @@ afterEach(() => {
 const heartbeatMs = 15_000;
 const writeTimeoutMs = 30_000;
 
-async function start() {
+async function start(turnBudgetMs = 5) {
   const backpressureMaxBytes = 64 * 1024;
-  const gateway = await makeGateway({ backpressureMaxBytes });
+  const gateway = await makeGateway({ backpressureMaxBytes, turnBudgetMs });
   const { sessions, broker, counts, connectionLimits } = gateway;
   const uws = loadUws();
   const app: TemplatedApp = uws.App();
@@ -75,14 +75,15 @@ async function start() {
     await turning(client.until(() => client.of('subscribed').length === 2));
     return client;
   };
-  const poll = (query: string) => turning(fetch(`http://127.0.0.1:${port}/poll?topic=t&${query}`));
+  const asked = (query: string) => fetch(`http://127.0.0.1:${port}/poll?topic=t&${query}`);
+  const poll = (query: string) => turning(asked(query));
   const publish = async (data: unknown) => {
     await gateway.publish('t', { payload: json(data) });
     await gateway.settle();
     gateway.turns.advance(20);
     await nextTurn();
   };
-  return { ...gateway, clock, streams, polls, turning, stream, poll, publish };
+  return { ...gateway, clock, streams, polls, turning, stream, asked, poll, publish };
 }
 
 describe('a stream', () => {
@@ -177,4 +178,22 @@ describe('the session of polls', () => {
     await publish(1);
     expect((await waiting).status).toBe(200);
   });
+
+  test.each([0, 60])(
+    'waits for its turn to be caught up without looking for it, for %d s',
+    async (timeoutSeconds) => {
+      const { asked, poll, publish, sessions, turning } = await start(0);
+      const first = await poll('');
+      await publish(1);
+      const [session] = sessions.all();
+      const waiting = asked(`cursor=${first.headers.get('sluice-cursor')}&timeoutSeconds=${timeoutSeconds}`);
+      while (session!.views.isParked) await nextTurn();
+      const looks = vi.spyOn(globalThis, 'setImmediate');
+      for (let i = 0; i < 50; i++) await nextTurn();
+      expect([session!.isWaiting, looks.mock.calls.length]).toEqual([true, 0]);
+      looks.mockRestore();
+      const { events } = (await (await turning(waiting)).json()) as { events: { data?: unknown }[] };
+      expect(events.flatMap(({ data }) => data ?? [])).toEqual([1]);
+    },
+  );
 });
