@@ -82,7 +82,7 @@ describe('a pattern that continues by a cursor, and in some topics by positions'
   test('gets all values of a state topic that began anew since, as its mode and its numbering are news', async () => {
     const { broker, publish, view: viewOf, counts } = await makeWorld({ topic: { mode: 'state' } });
     await publish('p:1', { key: 'a' });
-    const cursor = cursorNow(broker);
+    const cursor = cursorNow(broker.commits);
     // The engine had dropped its numbering.
     broker.appended('p:1', 'new', [stored(2, { key: 'b' })]);
     const options = { broker, modeOf: () => 'state' as const, metrics: counts.metrics };

@@ -237,7 +237,7 @@ export class PollConnection implements Connection, StreamMember {
   }
 
   /**
-   * Answers the poll if it can be. Where frames were lost, the client's position is known only when the session has been
+   * Answers the poll if it can be. Where frames were lost, the client's position is known only when the session was
    * told of it, which is in the sink's next turn. Where the answer waits for more, `caughtUp` looks again.
    */
   #look(): void {
