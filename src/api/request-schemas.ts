@@ -21,13 +21,13 @@ const schemasOf: { readonly [K in keyof Kinds]: (member: FieldRow) => z.ZodType<
 
 /** null means absent, as in the wire protocol. */
 const publicationFields: Readonly<Record<string, z.ZodType>> = {
-  type: z.string().nullish().describe(`The kind of update; default "${defaultType}".`),
+  type: z.string().nullish().describe(`Type of the update; default "${defaultType}".`),
   ...Object.fromEntries(
     fieldRows
       .filter(({ isReserved }) => isReserved !== true)
       .map((row) => [jsonName(row), schemasOf[row.kind](row).nullish().describe(row.sentence)]),
   ),
-  dataBase64: z.string().nullish().describe('Instead of `data`: any bytes.'),
+  dataBase64: z.string().nullish().describe('Any bytes, instead of `data`.'),
 };
 
 const data = z.unknown().optional().describe('Any JSON value; delivered byte for byte. Default: null.');
@@ -58,7 +58,11 @@ export const syncBody = component(
   z.strictObject({
     ...publicationFields,
     data,
-    except: z.string().min(1).max(maxFieldLengths.except).describe('The session of the device that has it.'),
+    except: z
+      .string()
+      .min(1)
+      .max(maxFieldLengths.except)
+      .describe('Session of the device that already has it.'),
   }),
 );
 export const userParams = z.object({
@@ -66,9 +70,7 @@ export const userParams = z.object({
     .string()
     .min(1)
     .max(topicNameMaxLength)
-    .describe(
-      'The plain id (the `sub` of its tokens) as one percent-encoded segment: `alice%40example.org`, `a%2Fb`.',
-    ),
+    .describe('Id of the user (`sub` of the token), percent-encoded: `alice%40example.org`, `a%2Fb`.'),
 });
 export const batchItemsMax = 1000;
 export const acksMax = 1000;
@@ -80,7 +82,7 @@ export const jobParams = z.object({
     .string()
     .min(1)
     .max(topicNameMaxLength - 'job:'.length)
-    .describe('One percent-encoded segment, of the characters of topics.'),
+    .describe('Percent-encoded; only characters that topics may have.'),
 });
 export const jobBody = component(
   'JobUpdate',
@@ -90,25 +92,25 @@ export const jobBody = component(
       .min(0)
       .max(100)
       .optional()
-      .describe('Percent. Default: as before; 100 where the job is completed.'),
+      .describe('Percent. Default: unchanged; 100 for a completed job.'),
     status: z
       .string()
       .min(1)
       .max(64)
       .default('running')
-      .describe('`completed` and `error` end the job; everything else is the application’s.'),
+      .describe('`completed` and `error` end the job; the application may use any other text.'),
     current_step: z.string().max(1000).optional(),
     currentStep: z
       .string()
       .max(1000)
       .optional()
-      .describe('Another name of `current_step`, which comes first.'),
-    error: z.string().max(4000).optional().describe('What went wrong, for people.'),
+      .describe('Another name of `current_step`, which takes precedence.'),
+    error: z.string().max(4000).optional().describe('Error message for people.'),
     details: z.unknown().optional().describe('Any JSON value.'),
     restart: z
       .boolean()
       .default(false)
-      .describe('The job begins anew: it may have ended, and progress may go backwards.'),
+      .describe('Start the job anew, even if it has ended; progress may then go backwards.'),
     messageId: z.string().min(1).max(128).optional(),
   }),
 );
@@ -116,7 +118,7 @@ export const jobBody = component(
 export const topicParams = z.object({
   topic: z
     .string()
-    .describe('One percent-encoded segment. `$all` has the broadcasts; other names with `$` are for keys.'),
+    .describe('Percent-encoded. `$all` has the broadcasts; other names with `$` require an API key.'),
 });
 export const connectionParams = z.object({ id: z.string().min(1).max(200) });
 
@@ -124,14 +126,14 @@ export const topicsQuery = z.strictObject({
   prefix: z
     .string()
     .default('')
-    .describe('Only topics whose names begin so. Sluice’s own are listed when it begins with `$`.'),
+    .describe('Only topics whose names start with this. Sluice’s own are listed if it starts with `$`.'),
   after,
   limit,
 });
 export const historyQuery = z.strictObject({
   after: wholeNumber(0, Number.MAX_SAFE_INTEGER)
     .optional()
-    .describe('After this offset; default: from the oldest one kept.'),
+    .describe('Only publications after this offset; default: from the oldest one kept.'),
   limit,
 });
 export const latestQuery = z.strictObject({
@@ -141,7 +143,7 @@ export const latestQuery = z.strictObject({
 });
 export const connectionsQuery = z.strictObject({
   topic: z.string().optional().describe('Only subscribers of this topic or pattern.'),
-  user: z.string().optional().describe('Only those of this user.'),
+  user: z.string().optional().describe('Only connections of this user.'),
   after,
   limit,
 });

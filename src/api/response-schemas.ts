@@ -18,13 +18,15 @@ export const published = component(
     duplicate: z
       .literal(true)
       .optional()
-      .describe('The messageId was seen before: this is its first position.'),
+      .describe('The messageId is a repeat, and this is the position of the first publication.'),
   }),
 );
 export const notified = component(
   'Notified',
   published.extend({
-    connections: z.int().describe('Connections of the user that get it now. Others get it when they come.'),
+    connections: z
+      .int()
+      .describe('Connections of the user that get it now. Other devices get it when they connect.'),
   }),
 );
 const broadcastResults = component(
@@ -37,7 +39,7 @@ const broadcastResults = component(
           z.object({ user: z.string().optional(), topic: z.string().optional(), error }),
         ]),
       )
-      .describe('Where users or topics are named: one each, the users first, in their order.'),
+      .describe('One per named user and topic, users first, in order.'),
   }),
 );
 export const broadcastResponse = component('BroadcastResponse', z.union([published, broadcastResults]));
@@ -51,7 +53,7 @@ export const job = component(
     error: z.string().optional(),
     details: z.unknown().optional(),
     timestamp: instant,
-    ended: z.boolean().describe('It is completed or has failed.'),
+    ended: z.boolean().describe('The job has completed or failed.'),
     topic: z.string(),
     epoch,
     offset,
@@ -59,7 +61,7 @@ export const job = component(
 );
 export const batchPublished = component(
   'BatchPublished',
-  z.object({ results: z.array(z.union([published, errorBody])).describe('One per item, in their order.') }),
+  z.object({ results: z.array(z.union([published, errorBody])).describe('One per item, in order.') }),
 );
 
 const seenSchemas: { readonly [K in keyof Kinds]: z.ZodType } = {
@@ -91,12 +93,12 @@ export const historyPage = component(
     topic: topicName,
     epoch,
     after: offset,
-    upto: offset.describe('The page covers the offsets (after, upto]; ask on with `after` = this.'),
+    upto: offset.describe('The page covers the offsets (after, upto]. Pass it as `after` for the next page.'),
     more: z.boolean(),
     missing: z
       .object({ after: offset, upto: offset })
       .optional()
-      .describe('What was asked for and is gone: offsets (after, upto].'),
+      .describe('Requested offsets (after, upto] that are no longer kept.'),
     messages: z.array(publication),
   }),
 );
@@ -111,9 +113,9 @@ export const topicInfo = component(
     epoch,
     offset,
     mode: z.enum(['stream', 'state']),
-    publications: z.int().describe('Held by the ring.'),
+    publications: z.int().describe('Publications in the history.'),
     bytes: z.int(),
-    keys: z.int().optional().describe('In state mode.'),
+    keys: z.int().optional().describe('Number of keys, in state mode.'),
     subscribers: z.int(),
     lastPublishedAt: instant.optional(),
   }),
@@ -138,7 +140,7 @@ const connection = component(
 export const connectionList = component(
   'ConnectionList',
   z.object({
-    count: z.int().describe('All connections; all of the user, of whom one asked.'),
+    count: z.int().describe('Number of all connections, or of all those of the requested user.'),
     connections: z.array(connection),
     next,
   }),
@@ -150,7 +152,10 @@ export const acksBody = component(
       .array(
         z.strictObject({
           view: z.int().min(0),
-          offset: z.int().min(0).describe('Up to here the application has had everything of that view.'),
+          offset: z
+            .int()
+            .min(0)
+            .describe('The application has had everything of this view up to this offset.'),
         }),
       )
       .min(1)
@@ -169,16 +174,16 @@ export const disconnected = component(
 export const callBody = component(
   'Call',
   z.strictObject({
-    method: z.string().min(1).max(1024).describe('What the application is to do.'),
-    data: z.unknown().optional().describe('For the application, byte for byte.'),
-    dataBase64: z.base64().optional().describe('The same for bytes.'),
+    method: z.string().min(1).max(1024).describe('Name of the method.'),
+    data: z.unknown().optional().describe('Any JSON value, passed on byte for byte.'),
+    dataBase64: z.base64().optional().describe('Any bytes, instead of `data`.'),
   }),
 );
 export const called = component(
   'Called',
   z.object({
-    data: z.unknown().optional().describe('What the application answered, byte for byte.'),
-    dataBase64: z.string().optional().describe('The same where it answered bytes.'),
+    data: z.unknown().optional().describe('Answer of the application, byte for byte.'),
+    dataBase64: z.string().optional().describe('Answer of the application, if it is not JSON.'),
   }),
 );
 
@@ -199,7 +204,7 @@ export const revokeBody = component(
       .max(253_402_300_799)
       .optional()
       .describe(
-        '`exp` of the token, seconds since 1970: until then it is remembered. Absent: until it is restored.',
+        '`exp` of the token, seconds since 1970: the revocation is kept until then. Default: until it is undone.',
       ),
   }),
 );
@@ -212,7 +217,9 @@ export const revocation = component(
     until: instant.optional(),
   }),
 );
-const survivesRestarts = z.boolean().describe('With the engine memory a restart forgets what was revoked.');
+const survivesRestarts = z
+  .boolean()
+  .describe('False with the engine memory, which loses revocations at a restart.');
 export const revoked = component('Revoked', revocation.extend({ survivesRestarts }));
 export const revocationList = component(
   'RevocationList',
@@ -232,7 +239,7 @@ export const stats = component(
     uptimeSeconds: z.number(),
     engine: z.object({ name: z.string(), up: z.boolean() }),
     connections: z.object({ active: z.int(), total: z.int() }),
-    users: z.int().describe('With at least one connection.'),
+    users: z.int().describe('Users with at least one connection.'),
     publications: z.int(),
     deliveries: z.int(),
     sentBytes: z.int(),

@@ -46,7 +46,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/api/publish',
-    summary: 'Publish one update; the response comes once the engine has committed it.',
+    summary: 'Publish one update. The response is sent once the engine has committed it.',
     access: 'publish',
     byToken: true,
     body: { mediaTypes: [json], schema: requests.publishBody },
@@ -57,7 +57,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/api/publish/batch',
-    summary: 'Publish many, as a JSON array or a line each; every one has its own result.',
+    summary: 'Publish many updates, as a JSON array or one per line. Each has its own result.',
     access: 'publish',
     byToken: true,
     body: { mediaTypes: [json, ndjson], schema: requests.batchBody },
@@ -68,8 +68,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/api/broadcast',
-    summary:
-      'Publish one update to every session, or to the users and topics that are named, each with its own result.',
+    summary: 'Publish one update to all sessions, or to a list of users and topics. Each has its own result.',
     access: 'publish',
     body: { mediaTypes: [json], schema: requests.broadcastBody },
     response: responses.broadcastResponse,
@@ -79,7 +78,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/api/users/{user}/notify',
-    summary: 'Publish to all devices of a user, now or when they come: the topic `user:{user}`.',
+    summary: 'Publish to all devices of a user, online or not: the topic `user:{user}`.',
     access: 'publish',
     byToken: true,
     params: requests.userParams,
@@ -91,7 +90,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/api/users/{user}/sync',
-    summary: 'The same to all devices but the one whose session is named.',
+    summary: 'Publish to all devices of a user except the one with the given session.',
     access: 'publish',
     byToken: true,
     params: requests.userParams,
@@ -103,7 +102,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/api/users/{user}/connections',
-    summary: 'The open connections of a user, by id. A token may see those of its own user.',
+    summary: 'List the open connections of a user, ordered by id. A token may list those of its own user.',
     access: 'read',
     byToken: true,
     params: requests.userParams,
@@ -115,7 +114,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/api/stats',
-    summary: 'The counters that a person asks for.',
+    summary: 'Show the main counters.',
     access: 'read',
     response: responses.stats,
     errors: [],
@@ -125,7 +124,7 @@ export const routes: readonly Route[] = [
     method: 'GET',
     path: '/api/topics',
     summary:
-      'The topics that hold something, by name; Sluice’s own only with `?prefix=$`. A token needs a prefix all of which it may read.',
+      'List the topics with content, ordered by name; Sluice’s own only with `?prefix=$`. With a token, `prefix` is required and the token must permit all of it.',
     access: 'read',
     byToken: true,
     query: requests.topicsQuery,
@@ -136,7 +135,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/api/topics/{topic}',
-    summary: 'What the gateway holds of a topic.',
+    summary: 'Show the state of a topic.',
     access: 'read',
     byToken: true,
     params: requests.topicParams,
@@ -147,7 +146,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/api/topics/{topic}/history',
-    summary: 'A page of what a topic keeps, oldest first; of `$all` the broadcasts.',
+    summary: 'Get a page of the history of a topic, oldest first. The topic `$all` has the broadcasts.',
     access: 'read',
     byToken: true,
     params: requests.topicParams,
@@ -159,7 +158,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/api/topics/{topic}/latest',
-    summary: 'The newest publication, in state mode of every key.',
+    summary: 'Get the newest publication; in state mode the newest one per key.',
     access: 'read',
     byToken: true,
     params: requests.topicParams,
@@ -172,7 +171,7 @@ export const routes: readonly Route[] = [
     method: 'PUT',
     path: '/api/jobs/{id}',
     summary:
-      'Report the progress of a job, to the topic `job:{id}`: `job_progress`, `job_completed` or `job_error`. The same report again changes nothing.',
+      'Report the progress of a job, published to the topic `job:{id}` as `job_progress`, `job_completed` or `job_error`. A repeated report changes nothing.',
     access: 'publish',
     byToken: true,
     params: requests.jobParams,
@@ -184,7 +183,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/api/jobs/{id}/status',
-    summary: 'Where a job is, for clients that poll.',
+    summary: 'Get the progress of a job, for clients that poll.',
     access: 'read',
     byToken: true,
     params: requests.jobParams,
@@ -195,7 +194,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/api/call',
-    summary: 'A request to the application behind the gateway, which answers it; as the command `call`.',
+    summary: 'Send a request to the application and return its answer, as the command `call` does.',
     access: 'read',
     byToken: true,
     body: { mediaTypes: [json], schema: responses.callBody },
@@ -213,7 +212,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/api/connections',
-    summary: 'The open connections, by id.',
+    summary: 'List the open connections, ordered by id.',
     access: 'admin',
     query: requests.connectionsQuery,
     response: responses.connectionList,
@@ -223,7 +222,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/api/connections/{id}/disconnect',
-    summary: 'End a connection; its client does not reconnect by itself.',
+    summary: 'Close a connection. Its client does not reconnect by itself.',
     access: 'admin',
     params: requests.connectionParams,
     body: { mediaTypes: [json], optional: true, schema: requests.emptyBody },
@@ -235,7 +234,7 @@ export const routes: readonly Route[] = [
     method: 'POST',
     path: '/api/connections/{id}/acks',
     summary:
-      'Say what the application has had of views whose `subscribed` said `inbox`: for streams and polls of the same user, at most once a second.',
+      'Acknowledge positions in views whose `subscribed` said `inbox`, for streams and polls of the same user; at most once a second.',
     access: 'read',
     byToken: true,
     params: requests.connectionParams,
@@ -248,7 +247,7 @@ export const routes: readonly Route[] = [
     method: 'POST',
     path: '/api/tokens/revoke',
     summary:
-      'Revoke a token by its `jti`, or all tokens of a user that were issued until now; their connections end.',
+      'Revoke a token by its `jti`, or all tokens issued to a user until now. Their connections are closed.',
     access: 'admin',
     body: { mediaTypes: [json], schema: responses.revokeBody },
     response: responses.revoked,
@@ -258,7 +257,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/api/tokens/restore',
-    summary: 'Take back a revocation.',
+    summary: 'Undo a revocation.',
     access: 'admin',
     body: { mediaTypes: [json], schema: responses.restoreBody },
     response: responses.restored,
@@ -268,7 +267,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/api/tokens/revocations',
-    summary: 'The revocations that are in effect.',
+    summary: 'List the revocations in effect.',
     access: 'admin',
     response: responses.revocationList,
     errors: [],
@@ -277,14 +276,14 @@ export const routes: readonly Route[] = [
   stream({
     method: 'GET',
     path: '/sse',
-    summary: 'Topics as a stream of Server-Sent Events, which resumes by its `Last-Event-ID`.',
+    summary: 'Stream topics as Server-Sent Events; resumes by `Last-Event-ID`.',
     query: sseQuery,
     response: 'text/event-stream',
   }),
   stream({
     method: 'POST',
     path: '/sse',
-    summary: 'The same, for lists of topics that outgrow a URL.',
+    summary: 'The same with the topics in the body, for lists that are too long for a URL.',
     body: { mediaTypes: [json], schema: sseBody },
     response: 'text/event-stream',
   }),
@@ -292,21 +291,21 @@ export const routes: readonly Route[] = [
     method: 'GET',
     path: '/poll',
     summary:
-      'Long polling: what came after a cursor, once there is something; 204 where nothing comes in time.',
+      'Long polling: returns what was published after a cursor as soon as there is something, or 204 after the timeout.',
     query: pollQuery,
     response: pollReply,
   }),
   stream({
     method: 'POST',
     path: '/poll',
-    summary: 'The same, for lists of topics that outgrow a URL.',
+    summary: 'The same with the topics in the body, for lists that are too long for a URL.',
     body: { mediaTypes: [json], schema: pollBody },
     response: pollReply,
   }),
   route({
     method: 'GET',
     path: '/metrics',
-    summary: 'Metrics for Prometheus: for keys that may read, and for this machine itself.',
+    summary: 'Metrics for Prometheus; allowed for keys that may read, and from this machine.',
     access: 'metrics',
     response: 'text/plain',
     errors: [],
@@ -325,7 +324,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/readyz',
-    summary: 'The engine takes a publication and gives it back.',
+    summary: 'The engine commits and delivers a test publication.',
     access: 'none',
     isProbe: true,
     response: responses.readiness,
@@ -337,7 +336,7 @@ export const routes: readonly Route[] = [
       ['/', 'dashboard.html', 'text/html', 'The dashboard.'],
       ['/dashboard.js', 'dashboard.js', 'text/javascript', 'Its script.'],
       ['/dashboard.css', 'dashboard.css', 'text/css', 'Its style.'],
-      ['/try', 'try.html', 'text/html', 'A page to try everything by hand.'],
+      ['/try', 'try.html', 'text/html', 'A page to try all transports by hand.'],
       ['/try.js', 'try.js', 'text/javascript', 'Its script.'],
       ['/try.css', 'try.css', 'text/css', 'Its style.'],
       ['/client.js', 'client.js', 'text/javascript', 'The browser SDK, as a module.'],

@@ -22,10 +22,15 @@ const pageMax = 1000;
 export const limit = wholeNumber(1, pageMax)
   .default(100)
   .describe(`Maximum number of entries, at most ${pageMax}.`);
-export const after = z.string().default('').describe('`next` of the page before.');
-export const next = z.string().optional().describe('There is more: `after` of the next page.');
+export const after = z.string().default('').describe('`next` of the previous page.');
+export const next = z
+  .string()
+  .optional()
+  .describe('Pass it as `after` for the next page. Absent on the last one.');
 
-export const offset = z.int().min(0).describe('1, 2, 3 …; 0: nothing was published yet.');
-export const epoch = z.string().describe('The identity of the numbering. Empty: nothing was published yet.');
+export const offset = z.int().min(0).describe('1, 2, 3 …; 0 before the first publication.');
+export const epoch = z
+  .string()
+  .describe('Identity of the numbering of offsets; empty before the first publication.');
 export const instant = z.iso.datetime({ offset: true });
 export const topicName = z.string().min(1).max(topicNameMaxLength);

@@ -34,18 +34,18 @@ const defaultTimeoutSeconds = 25;
 const filterOfAllMaxLength = 256 * 1024;
 
 const words = {
-  topic: 'A topic or a pattern; may be given many times.',
-  filter: 'Of all topics: only publications whose tags match, as in the subscribe command.',
-  last: 'Of all topics: for a client without a cursor, the newest N publications first.',
-  intervalMs: 'Of all topics: at most one batch in this time.',
-  conflate: 'Of all topics: only the newest publication per key of each batch.',
-  subscriptions: 'Further subscriptions, each with its own options, as in the subscribe command.',
-  cursor: 'Continue here: the newest cursor that the client had. `Last-Event-ID` is the same, and wins.',
-  events: '`type`: events are named by the types of their publications, rather than all `message`.',
-  acks: 'The client says by `POST /api/connections/{id}/acks` what its application has had of inboxes. Otherwise what it was sent counts, by its next cursor, or when it has left the gateway.',
+  topic: 'A topic or pattern; repeatable.',
+  filter: 'For all topics: only publications whose tags match, as in the subscribe command.',
+  last: 'For all topics, without a cursor: start with the newest N publications.',
+  intervalMs: 'For all topics: at most one batch per interval.',
+  conflate: 'For all topics: only the newest publication per key of each batch.',
+  subscriptions: 'More subscriptions with options of their own, as in the subscribe command.',
+  cursor: 'Newest cursor of the client, from which to continue. The header `Last-Event-ID` takes precedence.',
+  events: 'Name of the events: `message`, or `type` for the type of each publication.',
+  acks: 'The client acknowledges positions in inboxes by `POST /api/connections/{id}/acks`. Otherwise its next cursor acknowledges what precedes it, or sending it does.',
   former:
-    'The session that this client had, as `connected` named it, where it goes on without its cursor: that one ends at once, and its place is taken.',
-  timeoutSeconds: 'How long a poll waits for something; 0: not at all.',
+    'Previous session of this client (from `connected`), if it continues without a cursor. That session ends at once, and this one takes its place.',
+  timeoutSeconds: 'Maximum time that a poll waits for publications; 0: not at all.',
 } as const;
 
 const cursorText = z.string().max(cursorMaxLength).optional().describe(words.cursor);
@@ -63,8 +63,8 @@ const queryShape = {
   subscriptions: jsonText().optional().describe(`${words.subscriptions} A JSON array.`),
   acks: flag().describe(words.acks),
   cursor: cursorText,
-  lastEventId: cursorText.describe('The same, as some clients name it.'),
-  token: z.string().optional().describe('A short-lived token, where no header can be sent.'),
+  lastEventId: cursorText.describe('Another name of `cursor`, used by some clients.'),
+  token: z.string().optional().describe('Short-lived token, for clients that cannot send headers.'),
 };
 const bodyShape = {
   topic: z
@@ -104,7 +104,7 @@ export const pollReply = z.object({
   events: z.array(z.looseObject({ type: z.string() })).describe('Frames of the JSON codec, in order.'),
   cursor: z
     .string()
-    .describe('Where the next poll goes on; also the header Sluice-Cursor, which a 204 has, too.'),
+    .describe('Cursor for the next poll; also in the header Sluice-Cursor, which a 204 has, too.'),
 });
 
 function flag() {

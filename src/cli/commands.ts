@@ -73,17 +73,17 @@ export function createProgram(deps: CliDeps): Command {
     .command('publish')
     .description('Publish one update through a running gateway.')
     .argument('<topic>')
-    .argument('[data]', 'JSON text, sent byte for byte; - reads it from standard input; absent: null')
-    .option('--url <URL>', 'the gateway; default: the one that the variables or the file configure')
-    .option('--config <FILE>', 'JSON or YAML file of options (env: SLUICE_CONFIG)')
-    .option('--type <TYPE>', 'the kind of update', 'update')
-    .option('--key <KEY>', 'what this is the newest value of')
-    .option('--tag <NAME=VALUE>', 'a tag for filters; repeatable', collectTags, {})
-    .option('--message-id <ID>', 'makes a repeat of this command harmless')
-    .option('--api-key <KEY>', 'default: the first of SLUICE_API_KEYS')
+    .argument('[data]', 'JSON text, sent byte for byte; - reads standard input; default: null')
+    .option('--url <URL>', 'URL of the gateway; default: from the environment or the file')
+    .option('--config <FILE>', 'JSON or YAML file with options (env: SLUICE_CONFIG)')
+    .option('--type <TYPE>', 'type of the update', 'update')
+    .option('--key <KEY>', 'key, for state topics')
+    .option('--tag <NAME=VALUE>', 'tag for filters; repeatable', collectTags, {})
+    .option('--message-id <ID>', 'idempotency key: a repeat is not published again')
+    .option('--api-key <KEY>', 'API key; default: the first of SLUICE_API_KEYS')
     .option(
       '--token <TOKEN>',
-      'instead of a key; default: one for this topic, where only SLUICE_TOKEN_SECRET is set',
+      'token instead of an API key; default: minted for this topic if only SLUICE_TOKEN_SECRET is set',
     )
     .action(async (topic: string, data: string | undefined, flags: PublishFlags & Remote) =>
       publish(
@@ -97,18 +97,18 @@ export function createProgram(deps: CliDeps): Command {
     );
   program
     .command('subscribe')
-    .description('Print the updates of topics of a running gateway, a line of JSON each.')
+    .description('Print the updates of topics of a running gateway, one line of JSON each.')
     .argument('<topics...>', 'topics, or patterns: prefix*')
-    .option('--url <URL>', 'the gateway; default: the one that the variables or the file configure')
-    .option('--config <FILE>', 'JSON or YAML file of options (env: SLUICE_CONFIG)')
-    .option('--last <N>', 'begin with the newest N of each topic', parseCount)
-    .option('--filter <JSON>', 'only those whose tags match', parseFilter)
-    .option('--interval <MS>', 'at most one batch in this time', parseCount)
-    .option('--count <N>', 'end after N of them', parseCount)
-    .option('--api-key <KEY>', 'default: the first of SLUICE_API_KEYS')
+    .option('--url <URL>', 'URL of the gateway; default: from the environment or the file')
+    .option('--config <FILE>', 'JSON or YAML file with options (env: SLUICE_CONFIG)')
+    .option('--last <N>', 'start with the newest N updates of each topic', parseCount)
+    .option('--filter <JSON>', 'only updates whose tags match', parseFilter)
+    .option('--interval <MS>', 'at most one batch per interval', parseCount)
+    .option('--count <N>', 'exit after N updates', parseCount)
+    .option('--api-key <KEY>', 'API key; default: the first of SLUICE_API_KEYS')
     .option(
       '--token <TOKEN>',
-      'instead of a key; default: one for these topics, where only SLUICE_TOKEN_SECRET is set',
+      'token instead of an API key; default: minted for these topics if only SLUICE_TOKEN_SECRET is set',
     )
     .action(async (topics: string[], flags: SubscribeFlags & Remote) => {
       const target = {
@@ -122,28 +122,28 @@ export function createProgram(deps: CliDeps): Command {
     });
   program
     .command('health')
-    .description('Ask the gateway on this machine whether it lives; exit with 1 when it does not.')
-    .option('--url <URL>', 'the gateway; default: the one of SLUICE_RUN_FILE, or that the options configure')
+    .description('Check that the gateway on this machine is alive; exit with 1 if it is not.')
+    .option('--url <URL>', 'URL of the gateway; default: from SLUICE_RUN_FILE, or from the options')
     .action(async (flags: Remote) => checkHealth(urlOf(flags, deps), reaching(flags, deps)));
   program
     .command('token')
     .description('Mint a token (HS256) for a client.')
-    .option('--sub <USER>', 'the user; without: an anonymous bearer')
-    .option('--exp <TIME>', 'how long it is good for: 30m, 1h, 7d', '1h')
-    .option('--subscribe <PATTERN...>', 'topics or patterns (prefix*) that it may subscribe to')
-    .option('--publish <PATTERN...>', 'that it may publish to')
-    .option('--presence <PATTERN...>', 'whose members it may list')
+    .option('--sub <USER>', 'user; without it the token is for an anonymous bearer')
+    .option('--exp <TIME>', 'lifetime: 30m, 1h, 7d', '1h')
+    .option('--subscribe <PATTERN...>', 'topics or patterns (prefix*) to subscribe to')
+    .option('--publish <PATTERN...>', 'topics or patterns to publish to')
+    .option('--presence <PATTERN...>', 'topics or patterns whose members to list')
     .action(async (flags) =>
       deps.print(`${await mintToken(flags, loadOptions(['tokenSecret'], sourcesOf(flags, deps)))}\n`),
     );
   program
     .command('key')
-    .description('Make an API key, and what the gateway is to know it by.')
-    .option('--name <NAME>', 'what logs and metrics call it: A-Z a-z 0-9 _ . -', 'key')
+    .description('Generate an API key, and the hash of it for the gateway’s configuration.')
+    .option('--name <NAME>', 'name in logs and metrics: A-Z a-z 0-9 _ . -', 'key')
     .action(({ name }: { readonly name: string }) => deps.print(makeKey(name)));
   program
     .command('check-config')
-    .description('Print the resolved configuration, secrets masked; exit with 2 when it has faults.')
+    .description('Print the resolved configuration with masked secrets; exit with 2 if it is invalid.')
     .action((flags) => {
       const warn = (sentence: string) => deps.complain(`${sentence}\n`);
       deps.print(stringify(describeConfig(loadConfig({ ...sourcesOf(flags, deps), warn }))));
@@ -169,7 +169,7 @@ function addConfigOptions(
   command: Command,
   wanted: readonly OptionName[] = options.map(({ name }) => name),
 ): void {
-  command.option('--config <FILE>', 'JSON or YAML file of options (env: SLUICE_CONFIG)');
+  command.option('--config <FILE>', 'JSON or YAML file with options (env: SLUICE_CONFIG)');
   for (const { name, flag, kind, sentence, defaultText, env, renamedFrom } of options) {
     if (!wanted.includes(name)) continue;
     const value = kind.placeholder ? ` <${kind.placeholder}${kind.repeatable ? '...' : ''}>` : '';

@@ -62,35 +62,29 @@ export const namespaceSentences: Readonly<
 > = {
   mode: [
     'stream',
-    '`stream`: every publication matters. `state`: the newest of each key; subscribers get a snapshot, then changes. `server` and `job` are `state` by default.',
+    '`stream`: every publication matters. `state`: the newest publication per key matters; subscribers get a snapshot, then changes. `server` and `job` are `state` by default.',
   ],
-  topicHistoryMaxPublications: ['', 'As the option of this name.'],
-  topicHistoryMaxAgeSeconds: ['', 'As the option of this name.'],
-  topicHistoryMaxBytes: ['', 'As the option of this name.'],
-  batchMaxDelayMs: ['', 'As the option of this name.'],
-  batchMaxBytes: ['', 'As the option of this name.'],
-  batchMaxPublications: ['', 'As the option of this name.'],
+  topicHistoryMaxPublications: ['', 'Overrides the option of this name.'],
+  topicHistoryMaxAgeSeconds: ['', 'Overrides the option of this name.'],
+  topicHistoryMaxBytes: ['', 'Overrides the option of this name.'],
+  batchMaxDelayMs: ['', 'Overrides the option of this name.'],
+  batchMaxBytes: ['', 'Overrides the option of this name.'],
+  batchMaxPublications: ['', 'Overrides the option of this name.'],
   refreshMs: [
     '0',
-    'State mode: subscribers get the whole snapshot again after this time, besides each change at once. At least 1000; 0: they don’t.',
+    'State mode: interval at which subscribers get the whole snapshot again, besides each change at once. At least 1000; 0 turns it off.',
   ],
-  refresh: ['always', '`always`, or `changed`: only where something was published since the last time.'],
-  conflate: ['false', 'Stream mode: every view sends only the newest publication per key of each batch.'],
-  presence: [
-    'true',
-    'Whether the members of a topic may be listed and watched, by clients with the permission.',
-  ],
+  refresh: ['always', '`always`; or `changed`: only topics with publications since the last time.'],
+  conflate: ['false', 'Stream mode: send only the newest publication per key of each batch.'],
+  presence: ['true', 'Let clients with the permission `presence` list and watch the members of a topic.'],
   inbox: [
     '`false`, of `user` `true`',
-    'Stream mode: a subscription that says nothing of where to start begins after what a client of the same user has acknowledged, on whatever device. The SDK acknowledges what its listeners have had, a poll what came before its cursor. For other clients what left the gateway a second or two ago counts, until they acknowledge by themselves (`acks` of `ping`).',
+    'Stream mode: a subscription without a position starts after what the same user has acknowledged on any device. The SDK acknowledges what its listeners have had; a poll acknowledges what precedes its cursor. For other clients everything that left the gateway more than a second or two ago counts as acknowledged, unless they acknowledge themselves (`acks` of `ping`).',
   ],
-  ttlMs: [
-    '0',
-    'How long publications without a `ttl` of their own are kept and sent. 0: as long as the history.',
-  ],
+  ttlMs: ['0', 'TTL of publications without one of their own. 0: as long as the history.'],
   anonymous: [
     '`subscribe` as `anonymous`, `publish` false',
-    '`{subscribe, publish}`: what every client that is let in may do, whatever its token says.',
+    '`{subscribe, publish}`: what every admitted client may do, whatever its token says.',
   ],
 };
 

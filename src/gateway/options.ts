@@ -16,7 +16,7 @@ type Unused = 'runFile';
 export type GatewayOptions = {
   readonly [N in Exclude<OptionName, Unused | 'apiKeys'>]?: Given<Config[N]>;
 } & {
-  /** Keys that may publish, read and administrate: texts as `sluice key` prints them, or objects. */
+  /** API keys that may publish, read and administer: texts as `sluice key` prints them, or objects. */
   readonly apiKeys?: string | readonly (string | ConfiguredKey)[];
   /** By namespace, options of its own. */
   readonly namespaces?: Readonly<Record<string, z.input<typeof namespaceEntrySchema>>>;

@@ -38,123 +38,122 @@ const counts = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
  */
 export const table = {
   connections: gauge('Open connections.', { transport: 'open' }),
-  connections_unauthenticated: gauge('Open connections that have not shown the credential that is needed.'),
-  connections_total: counter('Connections that were accepted.', { transport: 'open' }),
-  connections_rejected_total: counter('Connections that were refused, by error code.', { reason: 'open' }),
-  connections_closed_total: counter('Connections that ended, by close code or "client".', { reason: 'open' }),
-  handshake_seconds: histogram('From the upgrade request to the greeting.', latency),
-  heartbeat_timeouts_total: counter(
-    'Connections that ended because neither a message nor a pong came in time.',
+  connections_unauthenticated: gauge(
+    'Open connections that have not authenticated, where a credential is required.',
   ),
-  client_round_trip_seconds: histogram('Round trip of a ping, as clients report it.', latency),
+  connections_total: counter('Accepted connections.', { transport: 'open' }),
+  connections_rejected_total: counter('Refused connections, by error code.', { reason: 'open' }),
+  connections_closed_total: counter('Closed connections, by close code or "client".', { reason: 'open' }),
+  handshake_seconds: histogram('Time from the upgrade request to the greeting.', latency),
+  heartbeat_timeouts_total: counter(
+    'Connections closed because no message and no pong came within the idle timeout.',
+  ),
+  client_round_trip_seconds: histogram('Round trip time of a ping, reported by clients.', latency),
 
-  commands_total: counter('Commands of clients.', { command: 'open' }),
-  command_errors_total: counter('Commands that got an error as their reply.', { code: 'open' }),
-  rate_limited_total: counter('Refusals by a token bucket.', {
+  commands_total: counter('Commands received from clients.', { command: 'open' }),
+  command_errors_total: counter('Commands that failed, by error code.', { code: 'open' }),
+  rate_limited_total: counter('Refusals by a rate limit.', {
     scope: ['connection', 'handshake', 'command', 'publish', 'http'],
   }),
-  auth_failures_total: counter('Tokens, keys and origins that were refused, by error code.', {
+  auth_failures_total: counter('Refused tokens, keys and origins, by error code.', {
     reason: 'open',
   }),
 
-  api_key_uses_total: counter('Requests and connections with an API key, by its name.', { api_key: 'open' }),
+  api_key_uses_total: counter('Requests and connections with an API key, by the name of the key.', {
+    api_key: 'open',
+  }),
 
-  publications_total: counter('Publications that the engine has committed.'),
-  publish_errors_total: counter('Publishes that were refused or failed.', { code: 'open' }),
-  publish_duplicates_total: counter('Publishes whose messageId was seen before.'),
-  publish_seconds: histogram('From a publish to its acknowledgement.', work),
-  engine_append_seconds: histogram('Time that the engine takes to commit.', work),
-  engine_retries_total: counter('Publications that were given to the engine again.'),
-  engine_up: gauge('1 while the engine accepts publications.'),
+  publications_total: counter('Publications committed by the engine.'),
+  publish_errors_total: counter('Publishes that failed, by error code.', { code: 'open' }),
+  publish_duplicates_total: counter('Publishes that repeated a known messageId.'),
+  publish_seconds: histogram('Time from a publish to its acknowledgement.', work),
+  engine_append_seconds: histogram('Time of a commit by the engine.', work),
+  engine_retries_total: counter('Publications retried at the engine.'),
+  engine_up: gauge('1 if the engine accepts publications, else 0.'),
 
   deliveries_total: net(
-    'Publications handed to receivers, minus those dropped or unsent when a session ended.',
+    'Publications sent to receivers, minus those dropped or unsent when a session ended.',
   ),
-  frames_total: counter('Live batches that were framed, once per view.'),
+  frames_total: counter('Live batches encoded, one per view.'),
   frame_bytes_total: counter('Bytes of live batches, before (plain) and after (wire) compression.', {
     stage: ['plain', 'wire'],
   }),
-  deflates_total: counter('Live batches that were deflated, at most once per view.'),
-  refreshes_total: counter('Snapshots of state topics that were sent again, once per view.'),
-  shared_pages_total: counter('Catch-up pages that were framed once for all receivers at the same position.'),
-  shared_page_deflates_total: counter(
-    'Shared catch-up pages that were deflated, after they had been sent often enough.',
-  ),
+  deflates_total: counter('Live batches compressed, at most one per view.'),
+  refreshes_total: counter('Periodic snapshots of state topics, one per view.'),
+  shared_pages_total: counter('Catch-up pages encoded once for all receivers at the same position.'),
+  shared_page_deflates_total: counter('Shared catch-up pages compressed, once they were sent often enough.'),
   dictionary_trials_total: counter(
-    'Dictionaries that were tried: the first of a view, one that replaced an older one, or one not worth announcing.',
+    'Dictionaries tried, by outcome: the first of a view, a replacement of an older one, or rejected.',
     { outcome: ['first', 'rotated', 'rejected'] },
   ),
-  sent_bytes_total: counter('Bytes of messages handed to connections.'),
+  sent_bytes_total: counter('Bytes of messages sent to connections.'),
   batch_publications: histogram('Publications per batch.', counts),
   flush_seconds: histogram(
-    'Time of a flush: filter, frame, compress, publish to all views of a topic.',
+    'Time of a flush: filter, encode, compress and send to all views of a topic.',
     work,
   ),
   delivery_seconds: histogram(
-    'From the acceptance of a publication to the end of the drain that sent it.',
+    'Time from accepting a publication to the end of the flush that sent it.',
     latency,
   ),
-  canary_seconds: histogram('From publish to receipt by the built-in client, over loopback.', latency),
+  canary_seconds: histogram('Time from publish to receipt by the built-in client, over loopback.', latency),
 
-  drops_total: counter('Frames that sessions lost to backpressure; catch-up sends their publications again.'),
-  sessions_lagging: gauge('Sessions that read too slowly and get no live batches.'),
-  sessions_lagging_total: counter('Times that a session began to lag.'),
+  drops_total: counter('Frames dropped because of backpressure; catch-up sends their publications later.'),
+  sessions_lagging: gauge('Sessions that read too slowly and get no live batches for now.'),
+  sessions_lagging_total: counter('Transitions of a session from live to lagging.'),
   recoveries_total: counter('Catch-ups and subscriptions with `since`, by outcome.', {
     outcome: ['recovered', 'snapshot', 'gap'],
   }),
-  waiting_message_bytes: gauge('Bytes of large client messages that wait for a later turn to be decoded.'),
-  backpressure_bytes: gauge('Unsent bytes of all sessions, buffered or waiting for the buffer.'),
+  waiting_message_bytes: gauge('Bytes of large client messages that wait to be decoded.'),
+  backpressure_bytes: gauge('Unsent bytes of all sessions.'),
 
-  subscription_errors_total: counter('Subscriptions that were refused, by error code.', { code: 'open' }),
+  subscription_errors_total: counter('Refused subscriptions, by error code.', { code: 'open' }),
   pending_command_bytes: gauge(
-    'Bytes of commands that wait for those before them, for the engine or for the application.',
+    'Bytes of commands that wait for earlier commands, the engine or the application.',
   ),
-  presence_bytes: gauge('Bytes that the members of topics are charged.'),
-  presence_unlisted_total: counter('Members of topics that are not listed, because presence had no room.'),
+  presence_bytes: gauge('Bytes charged for the members of topics.'),
+  presence_unlisted_total: counter('Members not listed because of the limit on presence.'),
 
   topics: gauge('Topics.'),
   views: gauge('Views.'),
   subscriptions: gauge('Subscriptions of all sessions.'),
-  acknowledged_positions: gauge('Topics of users whose clients have acknowledged what they had (inbox).'),
-  message_id_bytes: gauge('Bytes of the messageIds that are remembered, for 5 minutes.'),
+  acknowledged_positions: gauge('Remembered positions of users, one per user and topic (inbox).'),
+  message_id_bytes: gauge('Bytes of remembered messageIds.'),
   ring_publications: gauge('Publications in all rings.'),
   ring_bytes: gauge('Bytes of all rings.'),
-  ring_evictions_total: counter('Publications that left a ring, by the limit that they hit.', {
+  ring_evictions_total: counter('Publications evicted from a ring, by the limit that was reached.', {
     reason: ['count', 'age', 'bytes', 'total', 'ttl'],
   }),
 
-  hook_seconds: histogram('From a question to the application to its answer, waiting included.', latency, {
+  hook_seconds: histogram('Time of a hook or call, including its time in the queue.', latency, {
     hook: 'open',
   }),
-  hook_errors_total: counter('Questions to the application without an answer that counts.', {
+  hook_errors_total: counter('Hooks and calls without a valid answer of the application.', {
     hook: 'open',
     reason: 'open',
   }),
-  hook_denials_total: counter('Refusals by the application.', { hook: 'open' }),
-  hooks_waiting: gauge('Questions to the application that are asked or wait.', { hook: 'open' }),
-  events_total: counter('Events that the application has acknowledged.'),
-  events_dropped_total: counter('Events that the application did not take before their queue was full.'),
-  event_batch_errors_total: counter('Batches of events that were sent in vain, and are sent again.'),
-  event_queue_bytes: gauge('Bytes of events that the application has not acknowledged yet.'),
+  hook_denials_total: counter('Hooks and calls refused by the application.', { hook: 'open' }),
+  hooks_waiting: gauge('Hooks and calls that run or are queued.', { hook: 'open' }),
+  events_total: counter('Events acknowledged by the application.'),
+  events_dropped_total: counter('Events dropped because the queue overflowed.'),
+  event_batch_errors_total: counter('Failed attempts to send a batch of events; each is retried.'),
+  event_queue_bytes: gauge('Bytes of unacknowledged events.'),
 
-  workers: gauge('Worker processes that serve clients; 0 where one process does all.'),
-  worker_exits_total: counter('Worker processes that ended by themselves and were replaced.'),
-  gateways: gauge('Gateways that share the engine and can be heard, this one among them.'),
-  revocations: gauge('Tokens and users that are revoked.'),
-  draining: gauge('Processes that drain their clients.'),
+  workers: gauge('Worker processes that serve clients; 0 without --workers.'),
+  worker_exits_total: counter('Worker processes that died and were replaced.'),
+  gateways: gauge('Gateways that share the engine and are alive, including this one.'),
+  revocations: gauge('Revoked tokens and users.'),
+  draining: gauge('Processes that are draining their clients.'),
 
-  event_loop_delay_seconds: histogram('How late timers run, measured 20 times a second.', latency),
+  event_loop_delay_seconds: histogram('Delay of timers, measured 20 times a second.', latency),
   source_errors_total: counter('Failures of built-in sources.', { source: 'open' }),
-  http_connections: gauge('Open connections that are not WebSockets (yet).'),
-  http_held_bytes: gauge(
-    'Bytes of request bodies being received, and of responses that clients have not read.',
-    {
-      what: ['body', 'answer'],
-    },
-  ),
+  http_connections: gauge('Open TCP connections that are not (yet) WebSockets.'),
+  http_held_bytes: gauge('Bytes of request bodies being received, and of unread responses.', {
+    what: ['body', 'answer'],
+  }),
   http_requests_total: counter('HTTP requests, by route pattern and status.', {
     route: 'open',
     status: 'open',
   }),
-  http_request_seconds: histogram('HTTP requests.', latency, { route: 'open' }),
+  http_request_seconds: histogram('Duration of HTTP requests, by route pattern.', latency, { route: 'open' }),
 } as const;

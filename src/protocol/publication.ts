@@ -57,14 +57,14 @@ const optionalFields = {
     kept: 'encoded',
     identifies: true,
     maxLength: maxFieldLengths.key,
-    sentence: 'State mode: what this is the newest value of.',
+    sentence: 'State mode: the key that gets this value.',
   },
   tags: {
     kind: 'tags',
     publicationField: 7,
     kept: 'encoded',
     identifies: true,
-    sentence: 'What filters look at.',
+    sentence: 'Tags for filters.',
   },
   messageId: {
     kind: 'text',
@@ -72,7 +72,8 @@ const optionalFields = {
     identifies: false,
     minLength: 1,
     maxLength: maxFieldLengths.messageId,
-    sentence: 'A repeat within 5 minutes returns the first offset, and is not published again.',
+    sentence:
+      'Idempotency key: a repeat within 5 minutes returns the first offset and is not published again.',
   },
   except: {
     kind: 'text',
@@ -82,34 +83,34 @@ const optionalFields = {
     identifies: false,
     minLength: 1,
     maxLength: maxFieldLengths.except,
-    sentence: 'The id of a session that is not to get it.',
+    sentence: 'Id of a session that does not get it.',
   },
   ttlMs: {
     kind: 'duration',
     kept: 'beside',
     storedBit: 1,
     identifies: false,
-    sentence: 'Dropped from history and state after this time.',
+    sentence: 'Lifetime, after which it is dropped from history and state.',
   },
   timestampMs: {
     kind: 'instant',
     kept: 'encoded',
     identifies: false,
-    sentence: 'Default: the gateway’s clock.',
+    sentence: 'Time of the update. Default: the gateway’s clock.',
   },
   removed: {
     kind: 'flag',
     publicationField: 8,
     kept: 'encoded',
     identifies: true,
-    sentence: 'State mode: this key has no value any more.',
+    sentence: 'State mode: removes the key.',
   },
   expectedOffset: {
     kind: 'integer',
     kept: 'never',
     identifies: false,
     isReserved: true,
-    sentence: 'Publish only if the topic’s offset is this one.',
+    sentence: 'Publish only if this is the newest offset of the topic.',
   },
 } as const satisfies Readonly<Record<string, FieldRow>>;
 

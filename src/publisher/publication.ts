@@ -3,28 +3,28 @@ import { faithfulJson } from '../protocol/json/faithful.ts';
 
 /** The optional fields of a publication. */
 export interface PublicationOptions {
-  /** State mode: what this is the newest value of. At most 200 characters. */
+  /** State mode: the key that gets this value. At most 200 characters. */
   readonly key?: string;
-  /** What filters look at. At most 32. */
+  /** Tags for filters. At most 32. */
   readonly tags?: Readonly<Record<string, string>>;
-  /** A repeat within 5 minutes returns the first position, and is not published again. */
+  /** Idempotency key: a repeat within 5 minutes returns the first position and is not published again. */
   readonly messageId?: string;
-  /** The id of a session that is not to get it. */
+  /** Id of a session that does not get it. */
   readonly except?: string;
-  /** It is dropped from history and state after this time. */
+  /** Lifetime, after which it is dropped from history and state. */
   readonly ttlMs?: number;
-  /** A date, or a text of RFC 3339. Default: when the gateway takes it. */
+  /** Time of the update: a date, or a text of RFC 3339. Default: the gateway's clock. */
   readonly timestamp?: Date | string;
-  /** State mode: this key has no value any more. */
+  /** State mode: removes the key. */
   readonly removed?: boolean;
 }
 
-/** One publication, with what it carries. */
+/** One publication with its data. */
 export interface PublicationInput extends PublicationOptions {
   readonly topic: string;
-  /** The kind of update. */
+  /** Type of the update. */
   readonly type: string;
-  /** Bytes (an ArrayBuffer or a view on one) go as they are, everything else as JSON. Default: null. */
+  /** Bytes (an ArrayBuffer or a view of one) are sent as they are, everything else as JSON. Default: null. */
   readonly data?: unknown;
 }
 
@@ -33,14 +33,14 @@ export interface Published {
   readonly epoch: string;
   /** 1, 2, 3 … */
   readonly offset: number;
-  /** The `messageId` was seen before: this is the position of that publication. */
+  /** The `messageId` is a repeat, and this is the position of the first publication. */
   readonly duplicate?: boolean;
 }
 
 /** A publication of a broadcast has no topic. */
 export type BroadcastInput = Omit<PublicationInput, 'topic'>;
 
-/** The body of a publish, as `POST /api/publish` takes it. Throws where JSON can't say what `data` is. */
+/** The body of a publish, for `POST /api/publish`. Throws if JSON can't represent `data`. */
 export function publicationText({ data, ...members }: PublicationInput | BroadcastInput): string {
   const bytes = viewOf(data);
   if (bytes === undefined) return faithfulJson({ ...members, data });

@@ -16,14 +16,14 @@ import { type Entry, Queue } from './queue.ts';
 
 /** What `PUT /api/jobs/{id}` takes. */
 export interface JobReport {
-  /** 0 to 100. Default: as before; 100 where the job is completed. */
+  /** 0 to 100. Default: unchanged; 100 for a completed job. */
   readonly progress?: number;
   /** `completed` and `error` end the job. Default: `running`. */
   readonly status?: string;
   readonly current_step?: string;
   readonly error?: string;
   readonly details?: unknown;
-  /** The job begins anew: it may have ended, and progress may go backwards. */
+  /** Starts the job anew, even if it has ended; progress may then go backwards. */
   readonly restart?: boolean;
 }
 

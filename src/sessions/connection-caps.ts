@@ -38,7 +38,7 @@ const capTable = [
     // These do not count for `connectionsMaxPerIp`.
     limit: 'unauthenticatedMaxPerIp',
     code: 'too_many_connections_from_ip',
-    message: 'this address has as many connections that have not authenticated as it may',
+    message: 'too many connections of this address have not authenticated',
     shared: 'unauthenticated',
     keyOf: ({ addressKey, unauthenticated }) => (unauthenticated ? addressKey : undefined),
   },

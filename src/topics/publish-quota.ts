@@ -45,7 +45,7 @@ export class PublishQuota {
     if (this.#topics.size >= topics)
       return new SluiceError(
         'too_many_topics',
-        isShare ? 'this client has made as many topics as it may' : undefined,
+        isShare ? 'this client has reached its maximum number of topics' : undefined,
       );
     this.#topics.add(name);
     return undefined;

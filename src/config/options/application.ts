@@ -9,29 +9,39 @@ const hookUrl = text(
 
 /** Hooks of the application. */
 export const applicationOptions = {
-  hookConnect: option(hookUrl, '', 'URL that is asked about each connection: may it, and as whom.', {
-    reloads: true,
-  }),
+  hookConnect: option(
+    hookUrl,
+    '',
+    'URL of the connect hook: admits or refuses each connection, and may set its user.',
+    {
+      reloads: true,
+    },
+  ),
   hookSubscribe: option(
     hookUrl,
     '',
-    'URL that is asked about each subscription, and each reading of a topic.',
+    'URL of the subscribe hook: allows or refuses each subscription and each read of a topic.',
     { reloads: true },
   ),
-  hookPublish: option(hookUrl, '', 'URL that is asked about each publication of a client.', {
-    reloads: true,
-  }),
-  hookCall: option(hookUrl, '', 'URL that answers the calls of clients.', { reloads: true }),
+  hookPublish: option(
+    hookUrl,
+    '',
+    'URL of the publish hook: allows or refuses each publication of a client.',
+    {
+      reloads: true,
+    },
+  ),
+  hookCall: option(hookUrl, '', 'URL that handles the calls of clients.', { reloads: true }),
   hookEvents: option(
     hookUrl,
     '',
-    'URL that is told what clients do: connected, disconnected, subscribed, unsubscribed; topics occupied, vacated.',
+    'URL that receives events of clients (connected, disconnected, subscribed, unsubscribed) and of topics (occupied, vacated).',
     { reloads: true },
   ),
   hookSecret: option(
     secretText(32),
     undefined,
-    'Secret by which requests to these URLs are signed (HMAC-SHA256); at least 32 bytes.',
+    'Secret for the signature of requests to these URLs (HMAC-SHA256); at least 32 bytes.',
     { reloads: true, secret: true },
   ),
   hookHeaders: option(
@@ -40,7 +50,7 @@ export const applicationOptions = {
       unless((item) => /^[a-z0-9-]{1,64}$/.test(item), 'must be names of headers in small letters'),
     ),
     [],
-    'Headers of a client’s request that the connect hook is told, such as cookie.',
+    'Headers of a client’s request to pass to the connect hook, such as cookie.',
     { reloads: true, flag: '--hook-header' },
   ),
   hookFailOpen: option(
@@ -52,22 +62,29 @@ export const applicationOptions = {
       ),
     ),
     [],
-    'Hooks whose failure lets clients do what they might without the hook. By default they are refused.',
+    'Hooks to ignore while they fail: clients may then do what they could without the hook. By default they are refused.',
     { reloads: true },
   ),
   hookTimeoutMs: option(
     integer(10, 60_000),
     3000,
-    'Time that the application has to answer a hook, waiting included.',
+    'Timeout of a request to a hook, including its time in the queue.',
     { reloads: true },
   ),
-  callTimeoutMs: option(integer(10, 300_000), 10_000, 'The same for a call.', { reloads: true }),
-  hookConcurrency: option(integer(1, 10_000), 64, 'Questions to each hook at the same time; others wait.', {
+  callTimeoutMs: option(integer(10, 300_000), 10_000, 'Timeout of a call, including its time in the queue.', {
     reloads: true,
   }),
+  hookConcurrency: option(
+    integer(1, 10_000),
+    64,
+    'Maximum concurrent requests to each hook; further ones wait.',
+    {
+      reloads: true,
+    },
+  ),
   eventQueueMaxBytes: option(
     bytes(64 * KiB, 2 ** 40),
     8 * MiB,
-    'Events that the application has not taken yet. When there are more, all are dropped and the next batch says resync.',
+    'Maximum size of the queue of unacknowledged events. When it overflows, all of it is dropped and the next batch says resync.',
   ),
 } as const;

@@ -20,7 +20,7 @@ export const compatOptions = {
   compatPort: option(
     optionalInteger(0, 65_535),
     undefined,
-    'A port of its own for the WebSockets of system b, besides its path; 0 takes a free one.',
+    'Additional port for the WebSockets of system b; 0 picks a free one.',
   ),
   compatNamespaces: option(
     list(

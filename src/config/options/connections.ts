@@ -3,78 +3,83 @@ import { count, option } from './option.ts';
 
 /** How many connections there may be, and how long they live. */
 export const connectionsOptions = {
-  connectionsMax: option(count, 10_000, 'Connections in all.', { reloads: true }),
-  connectionsMaxPerIp: option(count, 100, 'Connections per client address (IPv6: per /64).', {
-    reloads: true,
-  }),
+  connectionsMax: option(count, 10_000, 'Maximum number of connections.', { reloads: true }),
+  connectionsMaxPerIp: option(
+    count,
+    100,
+    'Maximum number of connections per client address (IPv6: per /64).',
+    {
+      reloads: true,
+    },
+  ),
   unauthenticatedMaxPerIp: option(
     count,
     100,
-    'Connections per client address that have shown no credential yet, where one is needed; for 5 s each.',
+    'Maximum number of unauthenticated connections per client address, if a credential is required; each has 5 s to authenticate.',
     { reloads: true },
   ),
-  connectionsMaxPerUser: option(count, 20, 'Connections per user.', { reloads: true }),
+  connectionsMaxPerUser: option(count, 20, 'Maximum number of connections per user.', { reloads: true }),
   handshakesPerSecondPerIp: option(
     integer(1, 1_000_000),
     50,
-    'New connections per second and client address.',
+    'Maximum new connections per second and client address.',
     { reloads: true },
   ),
   httpConnectionsMax: option(
     count,
     20_000,
-    'Connections that are not WebSockets (yet); further ones are closed at once.',
+    'Maximum number of TCP connections that are not (yet) WebSockets; further ones are closed at once.',
     { reloads: true },
   ),
   httpConnectionsPerSecondPerIp: option(
     integer(1, 1_000_000),
     500,
-    'New connections of any kind per second and address, at least two for each handshake that it may make; trusted proxies have no such limit.',
+    'Maximum new TCP connections per second and address, and at least twice handshakesPerSecondPerIp. Trusted proxies have no such limit.',
     { reloads: true },
   ),
   httpRequestsPerSecondPerIp: option(
     integer(1, 1_000_000),
     500,
-    'HTTP requests per second and address that bring no valid key or token.',
+    'Maximum HTTP requests without a valid key or token, per second and address.',
     { reloads: true },
   ),
   httpRequestsPerSecondPerUser: option(
     integer(1, 1_000_000),
     500,
-    'HTTP requests per second and user with a token. Requests with an API key have no limit.',
+    'Maximum HTTP requests with a token, per second and user. Requests with an API key have no such limit.',
     { reloads: true },
   ),
   idleTimeoutSeconds: option(
     integer(10, 300),
     60,
-    'A connection without a message or pong for this time is dead.',
+    'Time without a message or pong after which a connection is considered dead.',
   ),
   writeTimeoutSeconds: option(
     integer(1, 3600),
     30,
-    'A connection whose buffer makes no progress for this time is closed.',
+    'Time without progress of its send buffer after which a connection is closed.',
   ),
   workers: option(
     processes(64),
     1,
-    'Processes that share the port and the load; auto: one per core. They share the engine, the caps and the metrics.',
+    'Number of processes that share the port and the load; auto: one per core. They share the engine, the limits on connections, and the metrics.',
   ),
   drainSeconds: option(
     integer(0, 3600),
     2,
-    'At shutdown, the time over which clients are told to go away, one after the other. Each is told to come back within as long again, or within 2 s if that is more.',
+    'At shutdown, the time over which clients are asked to disconnect, one after the other. Each is asked to reconnect within the same time, or 2 s if that is longer.',
     { reloads: true },
   ),
   shutdownGraceSeconds: option(
     integer(0, 3600),
     5,
-    'At shutdown, the time that told clients and requests under way have to end.',
+    'At shutdown, the time after that for connections and running requests to end.',
     { reloads: true },
   ),
   readyLoopDelayMaxMs: option(
     integer(10, 60_000),
     5000,
-    'A gateway whose event loop was held up for longer than this in the last 10 s is not ready.',
+    'Longest delay of the event loop within 10 s with which the gateway is still ready.',
     { reloads: true },
   ),
 } as const;

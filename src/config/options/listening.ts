@@ -8,34 +8,34 @@ export const listeningOptions = {
   host: option(
     text('ADDRESS', isHostText, 'must be an IP address or the name of a host'),
     '127.0.0.1',
-    'Address to listen on. Anything but loopback needs API keys or a token secret.',
+    'Address to listen on. Any but loopback requires API keys or a token secret.',
   ),
-  port: option(integer(0, 65_535), 8080, 'Port to listen on; 0 takes a free one.'),
+  port: option(integer(0, 65_535), 8080, 'Port to listen on; 0 picks a free one.'),
   tlsCertFile: option(
     filePath,
     '',
-    'Certificate of the port (PEM, with its chain): it speaks TLS then. Read again when it changes.',
+    'TLS certificate with its chain (PEM); turns TLS on. Reloaded when it changes.',
   ),
-  tlsKeyFile: option(filePath, '', 'The private key of the certificate (PEM).'),
+  tlsKeyFile: option(filePath, '', 'Private key of the TLS certificate (PEM).'),
   unixSocket: option(
     filePath,
     '',
-    'Unix socket to listen on, besides the port, for a proxy on this machine: its X-Forwarded-For is believed.',
+    'Additional unix socket to listen on, for a proxy on this machine, whose X-Forwarded-For is trusted.',
   ),
   unixMode: option(
     text('MODE', (value) => /^0?[0-7]{3}$/.test(value), 'must be three octal digits, like 660'),
     '660',
-    'Permissions of the unix socket, in octal digits.',
+    'Permissions of the unix socket, in octal.',
   ),
   proxyPort: option(
     optionalInteger(0, 65_535),
     undefined,
-    'A port of its own for connections of trusted proxies that begin with a header of the PROXY protocol, version 1 or 2. 0 takes a free one.',
+    'Additional port for trusted proxies that speak the PROXY protocol, version 1 or 2; 0 picks a free one.',
   ),
   adminPort: option(
     optionalInteger(0, 65_535),
     undefined,
-    'A port of its own for /metrics and the administration, which the public port then does not have; it speaks plain HTTP. 0 takes a free one.',
+    'Separate port for /metrics and administration, in plain HTTP; the public port then no longer serves them. 0 picks a free one.',
   ),
   adminHost: option(
     text(
@@ -44,11 +44,11 @@ export const listeningOptions = {
       'must be an IP address or the name of a host',
     ),
     '',
-    'Address of the admin port; by default that of the port.',
+    'Address of the admin port. Default: that of the port.',
   ),
   runFile: option(
     text('FILE', (value) => !value.includes('\0'), 'must be the path of a file'),
     '',
-    'File that says where the gateway listens, while it runs: sluice health and sluice publish read it.',
+    'File to which the gateway writes its address while it runs, for sluice health and sluice publish.',
   ),
 } as const;

@@ -8,17 +8,17 @@ export const monitoringOptions = {
     false,
     'Publish this machine’s CPU, memory, load, disk and network to server:HOSTNAME.',
   ),
-  sourceHostIntervalMs: option(integer(100, 3_600_000), 1000, 'Time between two readings of the host.'),
+  sourceHostIntervalMs: option(integer(100, 3_600_000), 1000, 'Interval of these measurements.'),
   canary: option(
     boolean,
     true,
-    'Measure publish to receive by a client of the gateway’s own, once a second over loopback.',
+    'Measure the latency from publish to receipt once a second, with a built-in client over loopback.',
   ),
   logLevel: option(
     choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
     'info',
-    'Least severe lines of the log: trace, debug, info, warn, error, fatal, silent.',
+    'Minimum level of log lines: trace, debug, info, warn, error, fatal, silent.',
     { reloads: true },
   ),
-  logFormat: option(choice(['json', 'pretty']), 'json', 'Lines of JSON, or for people.'),
+  logFormat: option(choice(['json', 'pretty']), 'json', 'Format of log lines: json, or pretty for people.'),
 } as const;
