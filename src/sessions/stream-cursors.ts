@@ -39,6 +39,17 @@ export interface StreamPosition {
   readonly isExact: boolean;
 }
 
+/** The same, without the end of the cursor. */
+interface Start {
+  readonly start: string;
+  readonly isExact: boolean;
+}
+
+/** What the cursors of a stream end with. */
+export function cursorEnd({ session, subscriptions }: CursorHolder): string {
+  return streamText({ session: session.id, subscriptions });
+}
+
 const noTopics: ReadonlyMap<string, Had> = new Map();
 const none: Exceptions = { text: '', count: 0, lowest: undefined, isExact: true };
 
@@ -53,7 +64,7 @@ export class StreamCursors {
   #frame: OutFrame | undefined;
   /** Of live views, while one frame is published. */
   readonly #live = new Map<View, Exceptions>();
-  /** The cursor of all that lack nothing, without its end. */
+  /** The cursor of all that lack nothing, without the stream. */
   #level = { epoch: '', seq: -1, text: '' };
 
   constructor(commits: Pick<Commits, 'epoch' | 'seq'>) {
@@ -74,7 +85,13 @@ export class StreamCursors {
    * counted as sent.
    */
   of(holder: CursorHolder): string | undefined {
-    return this.#isLevel(holder) ? this.#levelText(holder) : this.position(holder)?.cursor;
+    const start = this.startOf(holder);
+    return start === undefined ? undefined : start + cursorEnd(holder);
+  }
+
+  /** The same without `cursorEnd`, its end, which never changes. All that lack nothing have the same text. */
+  startOf(holder: CursorHolder): string | undefined {
+    return this.#isLevel(holder) ? this.#levelText() : this.#positionOf(holder)?.start;
   }
 
   /** It has nothing to come, as most have not whenever a frame is sent. */
@@ -87,16 +104,21 @@ export class StreamCursors {
 
   /** The same, with what the cursor is worth. */
   position(holder: CursorHolder): StreamPosition | undefined {
-    const { session } = holder;
+    const position = this.#positionOf(holder);
+    if (position === undefined) return undefined;
+    return { cursor: position.start + cursorEnd(holder), isExact: position.isExact };
+  }
+
+  #positionOf({ session }: CursorHolder): Start | undefined {
     if (session.outbox.isWaiting) return undefined;
     const found = new Found();
     for (const sessionView of session.views.values()) {
       const exceptions = this.#exceptionsOf(session, sessionView);
       if (exceptions.lowest === undefined) continue;
-      if (sharesTarget(session, sessionView)) return this.#ofSharedTargets(holder);
+      if (sharesTarget(session, sessionView)) return this.#ofSharedTargets(session);
       found.add(sessionView.target, exceptions);
     }
-    return this.#positionAt(holder, found);
+    return this.#startAt(found);
   }
 
   /**
@@ -104,9 +126,9 @@ export class StreamCursors {
    * is an exception by the key of its options; the target itself is one at the earliest, for a client that continues
    * with other options.
    */
-  #ofSharedTargets(holder: CursorHolder): StreamPosition {
+  #ofSharedTargets(session: Session): Start {
     const byTarget = new Map<string, SessionView[]>();
-    for (const sessionView of holder.session.views.values()) {
+    for (const sessionView of session.views.values()) {
       const { target, watches } = sessionView;
       if (watches === undefined) byTarget.set(target, [...(byTarget.get(target) ?? []), sessionView]);
     }
@@ -114,7 +136,7 @@ export class StreamCursors {
     for (const [target, views] of byTarget) {
       const isShared = views.length > 1;
       const all = views.map((each) =>
-        this.#exceptionsOf(holder.session, each, isShared ? each.view.deliveryKey : target),
+        this.#exceptionsOf(session, each, isShared ? each.view.deliveryKey : target),
       );
       const behind = all.flatMap(({ lowest }) => lowest ?? []);
       if (behind.length === 0) continue;
@@ -122,7 +144,7 @@ export class StreamCursors {
       const named = isShared ? this.#named(target, views, all, lowest) : (all[0] as Exceptions);
       found.add(target, { ...named, lowest, isExact: all.every(({ isExact }) => isExact) });
     }
-    return this.#positionAt(holder, found);
+    return this.#startAt(found);
   }
 
   #named(
@@ -143,27 +165,24 @@ export class StreamCursors {
     return { text, count };
   }
 
-  #positionAt(holder: CursorHolder, found: Found): StreamPosition {
+  #startAt(found: Found): Start {
     const isExact = found.isExact && found.count <= exceptionsMax;
-    return { cursor: this.#text(holder, found), isExact };
+    return { start: this.#text(found), isExact };
   }
 
-  #levelText({ session, subscriptions }: CursorHolder): string {
+  #levelText(): string {
     const { epoch, seq } = this.#commits;
     if (this.#level.seq !== seq || this.#level.epoch !== epoch)
       this.#level = { epoch, seq, text: `${epoch}.${seq.toString(36)}` };
-    return this.#level.text + streamText({ session: session.id, subscriptions });
+    return this.#level.text;
   }
 
-  #text({ session, subscriptions }: CursorHolder, { text, count, collapsed }: Found): string {
-    const { epoch, seq } = this.#commits;
-    const end = streamText({ session: session.id, subscriptions });
-    if (count <= exceptionsMax) return `${epoch}.${seq.toString(36)}${text}${end}`;
-    if (collapsed.length <= exceptionsMax) {
-      const each = collapsed.map(([target, had]) => exceptionText(exceptionKey(target), had)).join('');
-      return `${epoch}.${seq.toString(36)}${each}${end}`;
-    }
-    return `${epoch}.${hadText(lowestOf(collapsed.map(([, had]) => had)))}${end}`;
+  #text({ text, count, collapsed }: Found): string {
+    if (count <= exceptionsMax) return this.#levelText() + text;
+    if (collapsed.length > exceptionsMax)
+      return `${this.#commits.epoch}.${hadText(lowestOf(collapsed.map(([, had]) => had)))}`;
+    const each = collapsed.map(([target, had]) => exceptionText(exceptionKey(target), had));
+    return this.#levelText() + each.join('');
   }
 
   /** `base`: the keys are made of it: the target of the view, or the key of its options where the target is shared. */

@@ -78,10 +78,6 @@ export function jsonEvent(name: string, value: unknown): Uint8Array {
   return eventOf(name, utf8.encode(JSON.stringify(value)));
 }
 
-export function idLine(cursor: string): string {
-  return `id: ${cursor}\n`;
-}
-
 /**
  * A comment that keeps proxies from ending a silent stream. No blank line follows it, because some clients take that
  * for an event.

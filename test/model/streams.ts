@@ -88,18 +88,20 @@ export class Streams {
     const { kernelBytes, loop, metrics, sessions, backpressureMaxBytes } = this.#options;
     const response = new Response(kernelBytes, loop.nowMs, reader);
     const start = startOf(asked);
-    const connection = new SseConnection({
-      response: response.asLibrary,
-      sink: this.#sse,
-      cursors: this.#cursors,
-      names: 'message',
-      acknowledges: undefined,
-      subscriptions: start.subscriptionsKey,
-      backpressureMaxBytes,
-      sentBytes: metrics.sentBytesTotal,
-      monotonicMs: loop.nowMs,
-      suspect: (each) => this.#suspect(each),
-    });
+    const connection = new SseConnection(
+      {
+        ...{ sink: this.#sse, cursors: this.#cursors, backpressureMaxBytes },
+        sentBytes: metrics.sentBytesTotal,
+        monotonicMs: loop.nowMs,
+        suspect: (each) => this.#suspect(each),
+      },
+      {
+        response: response.asLibrary,
+        names: 'message',
+        acknowledges: undefined,
+        subscriptions: start.subscriptionsKey,
+      },
+    );
     response.aborted = () => connection.gone();
     const session = sessions.open(this.#peer(), connection, start.continuation);
     connection.opened(session);

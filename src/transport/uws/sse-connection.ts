@@ -5,10 +5,12 @@ import type { View } from '../../fanout/view.ts';
 import type { BareCounter } from '../../metrics.ts';
 import type { Codec } from '../../protocol/codec.ts';
 import { codecs } from '../../protocol/codecs.ts';
+import { utf8 } from '../../protocol/utf8.ts';
 import type { Connection } from '../../sessions/connection.ts';
 import type { Session } from '../../sessions/session.ts';
-import type { CursorHolder, StreamCursors } from '../../sessions/stream-cursors.ts';
-import { type EventNames, emptyComment, eventBytes, heartbeat, idLine } from '../event-stream.ts';
+import { type CursorHolder, cursorEnd, type StreamCursors } from '../../sessions/stream-cursors.ts';
+import { type EventNames, emptyComment, eventBytes, heartbeat } from '../event-stream.ts';
+import { IdentifiedEvent } from '../identified-event.ts';
 import type { SharedEvents, StreamMember, StreamReceiver, StreamSink } from './stream-sink.ts';
 
 /** What a connection uses of the library's response. */
@@ -16,13 +18,17 @@ export type StreamResponse = Pick<HttpResponse, 'write' | 'cork' | 'onWritable' 
 
 export interface SseConnectionOptions {
   readonly response: StreamResponse;
-  readonly sink: StreamSink<SseConnection>;
-  readonly cursors: StreamCursors;
   readonly names: EventNames;
   readonly acknowledges: 'by request' | undefined;
   /** `subscriptionsKey` of what the client asks for. */
   readonly subscriptions: string;
-  /** Above this it takes no more frames. */
+}
+
+/** What all streams share: one object, which a delivery to a thousand of them finds in the processor's cache. */
+export interface SharedByStreams {
+  readonly sink: StreamSink<SseConnection>;
+  readonly cursors: StreamCursors;
+  /** Above this a stream takes no more frames. */
   readonly backpressureMaxBytes: number;
   readonly sentBytes: BareCounter;
   readonly monotonicMs: () => number;
@@ -32,16 +38,25 @@ export interface SseConnectionOptions {
 
 /** Whole events, which leave in one piece or not at all. */
 interface Piece {
-  /** The `id` line of its last event, or nothing. */
-  readonly id: string;
+  /** The id of its last event without its end, which is the connection's; undefined: the event has none. */
+  readonly idStart: string | undefined;
   /** Shared by all clients that want the same. */
-  readonly event: Uint8Array;
+  readonly event: IdentifiedEvent;
   /** Events before the one that has the id. */
   readonly before?: Uint8Array;
   readonly bytes: number;
   /** Of a frame that was published; 0 for what was sent to this client alone. */
   readonly publications: number;
 }
+
+const noBytes = new Uint8Array(0);
+/** Stands for a comment of which the library may hold a part. */
+const stuckComment: Piece = {
+  idStart: undefined,
+  event: new IdentifiedEvent(emptyComment),
+  bytes: emptyComment.length,
+  publications: 0,
+};
 
 /** The library holds nothing once it has taken this many in a row. */
 const probes = 2;
@@ -64,13 +79,16 @@ export class SseConnection implements Connection, StreamMember {
   readonly sink: StreamSink<SseConnection>;
   readonly names: EventNames;
   readonly acknowledges: 'by request' | undefined;
-  readonly #options: SseConnectionOptions;
+  readonly #shared: SharedByStreams;
   readonly #response: StreamResponse;
+  readonly #subscriptions: string;
   /** Messages before the response has begun. */
   #held: Uint8Array[] | undefined = [];
   /** Bytes of these, and of frames before the response has begun. */
   #heldBytes = 0;
   #holder: CursorHolder | undefined;
+  /** What its ids end with, and the end of the line. */
+  #idEnd: Uint8Array = noBytes;
   /** Frames of this turn. */
   #turn: Piece[] = [];
   #queue: Piece[] = [];
@@ -88,10 +106,11 @@ export class SseConnection implements Connection, StreamMember {
   #closed = false;
   #session: Session | undefined;
 
-  constructor(options: SseConnectionOptions) {
-    this.#options = options;
+  constructor(shared: SharedByStreams, options: SseConnectionOptions) {
+    this.#shared = shared;
     this.#response = options.response;
-    this.sink = options.sink;
+    this.#subscriptions = options.subscriptions;
+    this.sink = shared.sink;
     this.names = options.names;
     this.acknowledges = options.acknowledges;
   }
@@ -132,17 +151,18 @@ export class SseConnection implements Connection, StreamMember {
       this.#heldBytes = 0;
       for (const message of held) this.#sendNow(message);
       this.#flush();
-      this.#holder = { session, subscriptions: this.#options.subscriptions };
+      this.#holder = { session, subscriptions: this.#subscriptions };
+      this.#idEnd = utf8(`${cursorEnd(this.#holder)}\n`);
       subscribed();
     });
   }
 
   take({ bytes, publications }: OutFrame, events: SharedEvents): 'first' | 'another' | 'none' {
     if (this.#closed) return 'another';
-    if (this.bufferedBytes() > this.#options.backpressureMaxBytes) return 'none';
+    if (this.bufferedBytes() > this.#shared.backpressureMaxBytes) return 'none';
     if (this.#held !== undefined) this.#heldBytes += bytes.length;
     const event = events.of(this.names);
-    this.#turn.push({ id: this.#idLine(), event, bytes: bytes.length, publications });
+    this.#turn.push({ idStart: this.#idStart(), event, bytes: bytes.length, publications });
     return this.#turn.length === 1 ? 'first' : 'another';
   }
 
@@ -154,7 +174,7 @@ export class SseConnection implements Connection, StreamMember {
 
   send(message: Uint8Array): 'sent' | 'dropped' {
     if (this.#closed) return 'sent';
-    if (this.bufferedBytes() > this.#options.backpressureMaxBytes) return 'dropped';
+    if (this.bufferedBytes() > this.#shared.backpressureMaxBytes) return 'dropped';
     if (this.#held !== undefined) {
       this.#held.push(message);
       this.#heldBytes += message.length;
@@ -222,7 +242,7 @@ export class SseConnection implements Connection, StreamMember {
   }
 
   #sendNow(message: Uint8Array): void {
-    this.#options.sentBytes.inc(message.length);
+    this.#shared.sentBytes.inc(message.length);
     this.#write(this.#pieceOf(message));
   }
 
@@ -241,13 +261,13 @@ export class SseConnection implements Connection, StreamMember {
 
   #pieceOf(message: Uint8Array): Piece {
     const { before, event } = eventBytes(message, this.names);
-    return { id: this.#idLine(), event, before, bytes: message.length, publications: 0 };
+    const own = { before, event: new IdentifiedEvent(event) };
+    return { ...own, idStart: this.#idStart(), bytes: message.length, publications: 0 };
   }
 
-  #idLine(): string {
-    if (this.#holder === undefined || this.sink.hasLost(this)) return '';
-    const cursor = this.#options.cursors.of(this.#holder);
-    return cursor === undefined ? '' : idLine(cursor);
+  #idStart(): string | undefined {
+    if (this.#holder === undefined || this.sink.hasLost(this)) return undefined;
+    return this.#shared.cursors.startOf(this.#holder);
   }
 
   #flush(): void {
@@ -268,12 +288,12 @@ export class SseConnection implements Connection, StreamMember {
   }
 
   #put(piece: Piece): void {
-    const { id, event, before } = piece;
+    const { idStart, event, before } = piece;
     if (before !== undefined && before.length > 0) this.#response.write(before);
-    if (id !== '') this.#response.write(id);
+    const bytes = idStart === undefined ? event.withoutId : event.withId(idStart, this.#idEnd);
     // The library writes what it holds before anything new, so the last result covers all of it.
-    const isTaken = this.#response.write(event);
-    this.#wroteAtMs = this.#options.monotonicMs();
+    const isTaken = this.#response.write(bytes);
+    this.#wroteAtMs = this.#shared.monotonicMs();
     this.#corkedBytes += piece.bytes;
     if (isTaken) return;
     this.#stuck = piece;
@@ -284,7 +304,7 @@ export class SseConnection implements Connection, StreamMember {
   #comment(comment: Uint8Array): void {
     this.cork(() => {
       const isTaken = this.#response.write(comment);
-      this.#wroteAtMs = this.#options.monotonicMs();
+      this.#wroteAtMs = this.#shared.monotonicMs();
       if (!isTaken) this.#stick();
     });
   }
@@ -292,7 +312,7 @@ export class SseConnection implements Connection, StreamMember {
   /** The library holds something, if only a comment. */
   #stick(): void {
     if (this.#stuck === undefined) this.#stuckSinceMs = this.#wroteAtMs;
-    this.#stuck ??= { id: '', event: emptyComment, bytes: emptyComment.length, publications: 0 };
+    this.#stuck ??= stuckComment;
   }
 
   /**
@@ -306,7 +326,7 @@ export class SseConnection implements Connection, StreamMember {
     this.cork(() => {
       isTaken = this.#response.write(emptyComment);
     });
-    this.#wroteAtMs = this.#options.monotonicMs();
+    this.#wroteAtMs = this.#shared.monotonicMs();
     if (!isTaken) {
       this.#stick();
       return false;
@@ -329,7 +349,7 @@ export class SseConnection implements Connection, StreamMember {
   /** The library may hold a remainder now, or after the end of a cork, and not tell when it could be written. */
   #suspect(): void {
     this.#probesLeft = probes;
-    this.#options.suspect(this);
+    this.#shared.suspect(this);
   }
 
   /** Finds out whether the library holds something. Returns whether it is to be called again in a moment. */

@@ -17,7 +17,7 @@ import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { endsUnclear } from './framing.ts';
 import { countRefusal, type RefusalMetrics } from './refusals.ts';
 import { requestHead } from './request-head.ts';
-import { SseConnection } from './sse-connection.ts';
+import { type SharedByStreams, SseConnection } from './sse-connection.ts';
 import {
   type IdentifiedRequest,
   refusalOf,
@@ -59,6 +59,7 @@ export class EventStreams {
   readonly #admission: StreamAdmission;
   readonly #lifecycle: Lifecycle;
   readonly sink: StreamSink<SseConnection>;
+  readonly #shared: SharedByStreams;
   /** Connections whose bytes the library may still hold. */
   readonly #suspects = new Set<SseConnection>();
   #probing: ReturnType<typeof setInterval> | undefined;
@@ -74,6 +75,12 @@ export class EventStreams {
         if (session !== undefined) this.#lifecycle.closed(session);
       },
     });
+    const { cursors, backpressureMaxBytes, monotonicMs, metrics } = options;
+    this.#shared = {
+      ...{ sink: this.sink, cursors, backpressureMaxBytes, monotonicMs },
+      sentBytes: metrics.sentBytesTotal,
+      suspect: (connection) => this.#suspect(connection),
+    };
   }
 
   /** The routes, on this app. */
@@ -146,17 +153,13 @@ export class EventStreams {
     peer: Peer,
     { origin, startedAtMs }: { origin: string; startedAtMs: number },
   ): void {
-    const { sessions, metrics } = this.#options;
+    const { sessions } = this.#options;
     const start = streamStart(asked.subscriptions, asked.cursor);
-    const connection = new SseConnection({
-      ...this.#options,
+    const connection = new SseConnection(this.#shared, {
       response,
-      sink: this.sink,
       names: asked.eventNames,
       acknowledges: saysWhatItHad(asked, peer) ? 'by request' : undefined,
       subscriptions: start.subscriptionsKey,
-      sentBytes: metrics.sentBytesTotal,
-      suspect: (each) => this.#suspect(each),
     });
     exchange.onAborted(() => connection.gone());
     const session = this.#lifecycle.open(peer, connection, startedAtMs, start.continuation);

@@ -5,6 +5,7 @@ import type { Position } from '../../protocol/frames.ts';
 import type { HadOf } from '../../sessions/ahead.ts';
 import type { StreamCursors } from '../../sessions/stream-cursors.ts';
 import { type EventNames, eventBytes } from '../event-stream.ts';
+import { IdentifiedEvent } from '../identified-event.ts';
 
 /** A client of streams compares no offsets, so its session knows what it has had. */
 export interface StreamReceiver extends Receiver {
@@ -31,20 +32,24 @@ export interface StreamMember {
 /** One frame as an event, made once for all members that want the same name. */
 export class SharedEvents {
   readonly #bytes: Uint8Array;
-  #unnamed: Uint8Array | undefined;
-  #named: Uint8Array | undefined;
+  #unnamed: IdentifiedEvent | undefined;
+  #named: IdentifiedEvent | undefined;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
   }
 
-  of(names: EventNames): Uint8Array {
+  of(names: EventNames): IdentifiedEvent {
     if (names === 'type') {
-      this.#named ??= eventBytes(this.#bytes, names).event;
+      this.#named ??= this.#made(names);
       return this.#named;
     }
-    this.#unnamed ??= eventBytes(this.#bytes, names).event;
+    this.#unnamed ??= this.#made(names);
     return this.#unnamed;
+  }
+
+  #made(names: EventNames): IdentifiedEvent {
+    return new IdentifiedEvent(eventBytes(this.#bytes, names).event);
   }
 }
 

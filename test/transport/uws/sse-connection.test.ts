@@ -8,7 +8,7 @@ import { StreamSink } from '../../../src/transport/uws/stream-sink.ts';
 /** A stream whose socket says that it takes everything, on a clock of its own. */
 function open() {
   const metrics = createMetrics({ processMetrics: false });
-  const cursors = { of: () => undefined } as unknown as StreamCursors;
+  const cursors = { startOf: () => undefined } as unknown as StreamCursors;
   const clock = { nowMs: 0 };
   const suspected: number[] = [];
   const response = {
@@ -17,20 +17,14 @@ function open() {
     onWritable: () => undefined,
   } as unknown as StreamResponse;
   const sink = new StreamSink<SseConnection>({ transport: 'sse', cursors, metrics, closed: () => undefined });
-  const connection = new SseConnection({
-    ...{
-      response,
-      sink,
-      cursors,
-      names: 'message',
-      acknowledges: undefined,
-      subscriptions: '',
-      backpressureMaxBytes: 1_000_000,
+  const connection = new SseConnection(
+    {
+      ...{ sink, cursors, backpressureMaxBytes: 1_000_000, sentBytes: metrics.sentBytesTotal },
+      monotonicMs: () => clock.nowMs,
+      suspect: () => suspected.push(clock.nowMs),
     },
-    sentBytes: metrics.sentBytesTotal,
-    monotonicMs: () => clock.nowMs,
-    suspect: () => suspected.push(clock.nowMs),
-  });
+    { response, names: 'message', acknowledges: undefined, subscriptions: '' },
+  );
   connection.begin(
     { pump: () => undefined } as unknown as Session,
     () => undefined,
