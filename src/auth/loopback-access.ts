@@ -1,3 +1,4 @@
+import { isAddress } from '../config/values.ts';
 import { isLoopbackAddress } from './client-address.ts';
 import { isSameOrigin, type OriginPolicy } from './origins.ts';
 import type { RequestFacts } from './request-facts.ts';
@@ -51,7 +52,8 @@ function peerProblem(
   isProxy: LoopbackAccessOptions['isProxy'],
 ): string | undefined {
   if (peerAddress === '') return 'it came by the unix socket, as from a proxy';
-  if (!isLoopbackAddress(peerAddress)) return 'it came from another machine';
+  if (!isLoopbackAddress(peerAddress))
+    return isAddress(peerAddress) ? 'it came from another machine' : 'its connection was reset meanwhile';
   return isProxy(peerAddress) ? 'it came from a trusted proxy' : undefined;
 }
 

@@ -4,7 +4,10 @@ export interface RequestFacts {
   readonly requestId?: string;
   /** Upper case. */
   readonly method: string;
-  /** The address of the socket's other end, whatever any header says. */
+  /**
+   * The address of the socket's other end, whatever any header says. Empty: that of a unix socket. A text that
+   * is not an address: the peer has reset the connection, and its address is not known any more.
+   */
   readonly peerAddress: string;
   /** All lines of `X-Forwarded-For`, joined by commas. */
   readonly forwardedFor?: string;

@@ -222,7 +222,7 @@ class OpenApps {
   /** Resolves with how to stop. */
   async listenUnixApp(path: string, mode: number): Promise<() => void> {
     const app = this.#uws.App();
-    this.#serving.serve(app, 'public');
+    this.#serving.serve(app, 'public', 'unix');
     this.#apps.push(app);
     return listenUnix(this.#uws, app, path, mode);
   }

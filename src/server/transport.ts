@@ -23,6 +23,7 @@ import { serveHttp } from '../transport/uws/http.ts';
 import { HttpConnections } from '../transport/uws/http-connections.ts';
 import type { App } from '../transport/uws/load.ts';
 import { Polls } from '../transport/uws/polls.ts';
+import type { SocketKind } from '../transport/uws/request-head.ts';
 import { RequestTurn } from '../transport/uws/request-turn.ts';
 import { RequestsUnderWay } from '../transport/uws/requests-under-way.ts';
 import { UwsSink } from '../transport/uws/sink.ts';
@@ -60,7 +61,7 @@ export type AppRole = 'public' | 'apart' | 'admin';
 /** How apps serve HTTP, WebSockets and streams. Several may: connections of all are counted and swept together. */
 export interface Serving {
   /** Adds the routes to an app that does not listen yet. */
-  serve(app: App, role: AppRole): void;
+  serve(app: App, role: AppRole, kind?: SocketKind): void;
   /** Reads the limits again. */
   reload(): void;
   readonly polls: Polls;
@@ -138,7 +139,7 @@ export function createServing(environment: Environment, served: Served): Serving
   });
 
   const requests = new RequestsUnderWay();
-  const serve: Serving['serve'] = (app, role) => {
+  const serve: Serving['serve'] = (app, role, kind = 'tcp') => {
     if (role === 'admin') {
       httpConnections.watchApart(app);
       // They have places of their own.
@@ -146,16 +147,16 @@ export function createServing(environment: Environment, served: Served): Serving
       serveHttp(app, { ...exchanges, connections, api: served.adminApi, incoming, requests, metrics });
       return;
     }
-    httpConnections.watch(app);
+    httpConnections.watch(app, kind);
     const sink = new UwsSink(app, metrics);
     sinks.push(sink);
     if (role === 'apart') webSockets.servePaths(app, sink, compat.pathsApart);
     else {
-      webSockets.serve(app, sink);
-      webSockets.servePaths(app, sink, compat.paths);
-      polls.serve(app);
-      streams.serve(app);
-      serveHttp(app, { ...exchanges, api: served.api, incoming, requests, metrics });
+      webSockets.serve(app, sink, kind);
+      webSockets.servePaths(app, sink, compat.paths, kind);
+      polls.serve(app, kind);
+      streams.serve(app, kind);
+      serveHttp(app, { ...exchanges, api: served.api, incoming, requests, metrics }, kind);
     }
   };
   return { serve, reload, polls, requests, swept: [newConnections, streams, polls] };

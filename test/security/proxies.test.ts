@@ -13,6 +13,7 @@ import { makeCertificate } from '../support/certificate.ts';
 import { lastingPort } from '../support/gateway-process.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { ProxyProcess } from '../support/proxy-process.ts';
+import { RawSocket } from '../support/raw-socket.ts';
 import { apiKey } from '../support/tokens.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-proxies-'));
@@ -20,6 +21,8 @@ const lines: Record<string, unknown>[] = [];
 const proxies: ProxyProcess[] = [];
 const ports = { nginx: 0, secure: 0, old: 0, plain: 0 };
 let server: RunningServer;
+/** Called with each line of the log, in the turn of the request that it is about. */
+let whileLogging = (): void => undefined;
 
 beforeAll(async () => {
   const { cert, key } = makeCertificate(folder, 'proxy');
@@ -31,7 +34,12 @@ beforeAll(async () => {
     },
   });
   server = await startServer(config, {
-    log: createLog(config, { write: (line) => void lines.push(JSON.parse(line)) }),
+    log: createLog(config, {
+      write: (line) => {
+        lines.push(JSON.parse(line));
+        whileLogging();
+      },
+    }),
   });
   for (const name of Object.keys(ports)) ports[name as keyof typeof ports] = await lastingPort();
   const pem = join(folder, 'both.pem');
@@ -173,6 +181,27 @@ describe('the port for the PROXY protocol', () => {
     expect(await answerTo('127.0.0.1', request)).toBe('');
     expect(await answerTo('127.0.0.1', `${header}GET /${'x'.repeat(17 * 1024)}`)).toBe('');
   });
+});
+
+test('a peer that resets its connection has no address, and is not taken for one of the unix socket', async () => {
+  const sockets = [
+    await RawSocket.open(server.port, '127.0.0.9'),
+    await RawSocket.open(server.port, '127.0.0.9'),
+  ];
+  const [first, second] = sockets as [RawSocket, RawSocket];
+  whileLogging = () => {
+    whileLogging = () => undefined;
+    second.socket.resetAndDestroy();
+  };
+  const asked = (more: string) => `GET /api/topics HTTP/1.1\r\nHost: x\r\nX-API-Key: wrong\r\n${more}\r\n`;
+  const from = lines.length;
+  first.socket.write(asked(''));
+  second.socket.write(asked('X-Forwarded-For: 203.0.113.9\r\nX-Request-Id: of-a-proxy\r\n'));
+  await first.until((text) => text.includes('\r\n\r\n'));
+  await expect.poll(() => lines.length).toBe(from + 2);
+  expect(lines.slice(from).map(({ address }) => address)).toEqual(['127.0.0.9', 'gone']);
+  expect(lines.at(-1)).not.toMatchObject({ request: 'of-a-proxy' });
+  first.socket.destroy();
 });
 
 test('a peer that is no trusted proxy can’t claim another host', async () => {

@@ -1,5 +1,6 @@
 import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import type { Metrics } from '../../metrics.ts';
+import { peerAddressOf, type SocketKind } from './request-head.ts';
 
 export interface HttpConnectionOptions {
   readonly max: number;
@@ -28,8 +29,8 @@ export class HttpConnections {
   }
 
   /** Counts those of this app, too. */
-  watch(app: TemplatedApp): void {
-    app.filter(this.#changed);
+  watch(app: TemplatedApp, kind: SocketKind = 'tcp'): void {
+    app.filter((response, change) => this.#changed(response, change, kind));
   }
 
   /**
@@ -61,15 +62,15 @@ export class HttpConnections {
   }
 
   /** Called by the library for each connection that opens (1) or closes (-1). */
-  readonly #changed = (response: HttpResponse, change: unknown): void => {
+  #changed(response: HttpResponse, change: unknown, kind: SocketKind): void {
     this.#count += Number(change);
-    if (Number(change) > 0) this.#opened(response);
-  };
+    if (Number(change) > 0) this.#opened(response, kind);
+  }
 
-  #opened(response: HttpResponse): void {
+  #opened(response: HttpResponse, kind: SocketKind): void {
     const { admits, metrics } = this.#options;
     const isFull = this.#count > this.#most();
-    if (!isFull && admits(Buffer.from(response.getRemoteAddressAsText()).toString('latin1'))) return;
+    if (!isFull && admits(peerAddressOf(response, kind))) return;
     metrics.connectionsRejectedTotal.inc({ reason: isFull ? 'too_many_connections' : 'rate_limited' });
     if (!isFull) metrics.rateLimitedTotal.inc({ scope: 'connection' });
     response.close();

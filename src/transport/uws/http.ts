@@ -8,7 +8,7 @@ import type { ByteCharges } from '../../sessions/charges.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { endsUnclear } from './framing.ts';
 import { RequestBody } from './request-body.ts';
-import { requestHead } from './request-head.ts';
+import { requestHead, type SocketKind } from './request-head.ts';
 import type { RequestsUnderWay } from './requests-under-way.ts';
 
 export interface HttpOptions extends ExchangeOptions {
@@ -24,13 +24,18 @@ export interface HttpOptions extends ExchangeOptions {
  * are served whose predecessor is answered in the turn in which it came: otherwise the library ends the connection,
  * before any code of ours runs (test/transport/uws/facts.test.ts). What had begun goes on, and nothing after it begins.
  */
-export function serveHttp(app: TemplatedApp, options: HttpOptions): void {
-  app.any('/*', (response, request) => handleHttp(response, request, options));
+export function serveHttp(app: TemplatedApp, options: HttpOptions, kind: SocketKind = 'tcp'): void {
+  app.any('/*', (response, request) => handleHttp(response, request, kind, options));
 }
 
-function handleHttp(response: HttpResponse, request: HttpRequest, options: HttpOptions): void {
+function handleHttp(
+  response: HttpResponse,
+  request: HttpRequest,
+  kind: SocketKind,
+  options: HttpOptions,
+): void {
   const { api, incoming, requests } = options;
-  const head = requestHead(response, request, options.requestIds);
+  const head = requestHead(response, request, kind, options.requestIds);
   const { metrics, requestIds } = options;
   if (endsUnclear(response, head, { hasProxies: requestIds.hasProxies, metrics })) return;
   const exchange = new Exchange(response, options, head.requestId);

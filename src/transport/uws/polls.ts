@@ -15,7 +15,7 @@ import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { endsUnclear } from './framing.ts';
 import { type Poll, type PollAnswer, PollConnection } from './poll-connection.ts';
 import { countRefusal, type RefusalMetrics } from './refusals.ts';
-import { requestHead } from './request-head.ts';
+import { requestHead, type SocketKind } from './request-head.ts';
 import {
   type IdentifiedRequest,
   refusalOf,
@@ -73,9 +73,9 @@ export class Polls {
   }
 
   /** The routes, on this app. */
-  serve(app: TemplatedApp): void {
-    app.get('/poll', (response, request) => this.#serve(response, request));
-    app.post('/poll', (response, request) => this.#serve(response, request));
+  serve(app: TemplatedApp, kind: SocketKind = 'tcp'): void {
+    app.get('/poll', (response, request) => this.#serve(response, request, kind));
+    app.post('/poll', (response, request) => this.#serve(response, request, kind));
   }
 
   /** Ends the sessions that no longer poll. Call it about once a second. */
@@ -95,9 +95,9 @@ export class Polls {
     this.#lifecycle.closed(session);
   }
 
-  #serve(response: HttpResponse, request: HttpRequest): void {
+  #serve(response: HttpResponse, request: HttpRequest, kind: SocketKind): void {
     const startedAtMs = this.#options.monotonicMs();
-    const head = requestHead(response, request, this.#options.requestIds);
+    const head = requestHead(response, request, kind, this.#options.requestIds);
     const { metrics, requestIds } = this.#options;
     if (endsUnclear(response, head, { hasProxies: requestIds.hasProxies, metrics })) return;
     const exchange = new Exchange(response, this.#options, head.requestId);

@@ -2,9 +2,26 @@ import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { RequestHead } from '../../api/http.ts';
 import type { RequestIds } from '../request-ids.ts';
 
+/** See `RequestFacts.peerAddress`. */
+const gonePeer = 'gone';
+
+/** What an app listens on. */
+export type SocketKind = 'tcp' | 'unix';
+
 /** A request's head, read from uWebSockets.js while the handler runs; both objects are dead after it. */
-export function requestHead(response: HttpResponse, request: HttpRequest, ids: RequestIds): UwsRequestHead {
-  return new UwsRequestHead(response, request, ids);
+export function requestHead(
+  response: HttpResponse,
+  request: HttpRequest,
+  kind: SocketKind,
+  ids: RequestIds,
+): UwsRequestHead {
+  return new UwsRequestHead(response, request, kind, ids);
+}
+
+/** The library knows no address of the peer of a unix socket, nor of one that has reset its connection. */
+export function peerAddressOf(response: HttpResponse, kind: SocketKind): string {
+  const address = Buffer.from(response.getRemoteAddressAsText()).toString('latin1');
+  return address === '' && kind === 'tcp' ? gonePeer : address;
 }
 
 class UwsRequestHead implements RequestHead {
@@ -14,22 +31,24 @@ class UwsRequestHead implements RequestHead {
   readonly query: string;
   private readonly response: HttpResponse;
   private readonly request: HttpRequest;
+  private readonly kind: SocketKind;
   private peer: string | undefined;
   /** All header lines, in their order, once they were asked for. */
   private lines: { readonly names: readonly string[]; readonly values: readonly string[] } | undefined;
 
-  constructor(response: HttpResponse, request: HttpRequest, ids: RequestIds) {
+  constructor(response: HttpResponse, request: HttpRequest, kind: SocketKind, ids: RequestIds) {
     this.method = request.getCaseSensitiveMethod();
     this.path = request.getUrl();
     this.query = request.getQuery() ?? '';
     this.response = response;
     this.request = request;
+    this.kind = kind;
     this.requestId = ids.of(this);
   }
 
   /** A getter, because few callers need it and the call is costly. */
   get peerAddress(): string {
-    this.peer ??= Buffer.from(this.response.getRemoteAddressAsText()).toString('latin1');
+    this.peer ??= peerAddressOf(this.response, this.kind);
     return this.peer;
   }
 

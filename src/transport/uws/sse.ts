@@ -16,7 +16,7 @@ import { jsonEvent, retryLine } from '../event-stream.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { endsUnclear } from './framing.ts';
 import { countRefusal, type RefusalMetrics } from './refusals.ts';
-import { requestHead } from './request-head.ts';
+import { requestHead, type SocketKind } from './request-head.ts';
 import { type SharedByStreams, SseConnection } from './sse-connection.ts';
 import {
   type IdentifiedRequest,
@@ -84,9 +84,9 @@ export class EventStreams {
   }
 
   /** The routes, on this app. */
-  serve(app: TemplatedApp): void {
-    app.get('/sse', (response, request) => this.#serve(response, request));
-    app.post('/sse', (response, request) => this.#serve(response, request));
+  serve(app: TemplatedApp, kind: SocketKind = 'tcp'): void {
+    app.get('/sse', (response, request) => this.#serve(response, request, kind));
+    app.post('/sse', (response, request) => this.#serve(response, request, kind));
   }
 
   /** Keeps silent streams open, and ends those whose clients take nothing. Call it about once a second. */
@@ -109,9 +109,9 @@ export class EventStreams {
     this.#probing = undefined;
   }
 
-  #serve(response: HttpResponse, request: HttpRequest): void {
+  #serve(response: HttpResponse, request: HttpRequest, kind: SocketKind): void {
     const startedAtMs = this.#options.monotonicMs();
-    const head = requestHead(response, request, this.#options.requestIds);
+    const head = requestHead(response, request, kind, this.#options.requestIds);
     const { metrics, requestIds } = this.#options;
     if (endsUnclear(response, head, { hasProxies: requestIds.hasProxies, metrics })) return;
     const exchange = new Exchange(response, this.#options, head.requestId);

@@ -9,7 +9,7 @@ import { readWebSocketRequest, type WebSocketRequest } from '../websocket-reques
 import type { SocketData } from './connection.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { countRefusal, type RefusalMetrics } from './refusals.ts';
-import { requestHead } from './request-head.ts';
+import { requestHead, type SocketKind } from './request-head.ts';
 
 /** What the request for a WebSocket asks for, or what is wrong with it. */
 export type ReadWebSocketRequest = (head: RequestHead) => WebSocketRequest | SluiceError;
@@ -41,11 +41,12 @@ export class UpgradeHandler {
     response: HttpResponse,
     request: HttpRequest,
     context: us_socket_context_t,
+    kind: SocketKind,
     read: ReadWebSocketRequest,
   ): void {
     const { admission, monotonicMs } = this.#options;
     const startedAtMs = monotonicMs();
-    const head = requestHead(response, request, this.#options.requestIds);
+    const head = requestHead(response, request, kind, this.#options.requestIds);
     const exchange = new Exchange(response, this.#options, head.requestId);
     const asked = this.#ask(head, read);
     if (asked instanceof SluiceError) {
@@ -98,9 +99,9 @@ export class UpgradeHandler {
    * `GET` of a WebSocket route without an upgrade: says whether, and if not why not, a client may connect. Browsers
    * tell a page nothing of a refused upgrade, so pages of listed origins may read this.
    */
-  explain(response: HttpResponse, request: HttpRequest): void {
+  explain(response: HttpResponse, request: HttpRequest, kind: SocketKind): void {
     const { readApplicant, admission, withCors } = this.#options;
-    const head = requestHead(response, request, this.#options.requestIds);
+    const head = requestHead(response, request, kind, this.#options.requestIds);
     const exchange = new Exchange(response, this.#options, head.requestId);
     const origin = head.header('origin');
     const answer = (error = new SluiceError('upgrade_required')) =>

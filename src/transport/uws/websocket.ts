@@ -6,6 +6,7 @@ import type { Session } from '../../sessions/session.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import { readWebSocketRequest } from '../websocket-request.ts';
 import { type Opening, type Socket, type SocketData, UwsConnection } from './connection.ts';
+import type { SocketKind } from './request-head.ts';
 import type { UwsSink } from './sink.ts';
 import type { ReadWebSocketRequest, UpgradeHandler } from './upgrade.ts';
 
@@ -41,22 +42,27 @@ export class WebSockets {
   }
 
   /** The protocol's own routes, on this app, which this sink publishes to. */
-  serve(app: TemplatedApp, sink: UwsSink): void {
+  serve(app: TemplatedApp, sink: UwsSink, kind: SocketKind = 'tcp'): void {
     const { upgradeHandler } = this.#options;
     for (const path of ['/ws', '/ws/*']) {
-      app.ws<SocketData>(path, this.#behavior(sink, readWebSocketRequest));
-      app.get(path, (response, request) => upgradeHandler.explain(response, request));
+      app.ws<SocketData>(path, this.#behavior(sink, kind, readWebSocketRequest));
+      app.get(path, (response, request) => upgradeHandler.explain(response, request, kind));
     }
   }
 
   /** Serves paths of other wires, which take upgrades only. */
-  servePaths(app: TemplatedApp, sink: UwsSink, paths: readonly WebSocketPath[]): void {
+  servePaths(
+    app: TemplatedApp,
+    sink: UwsSink,
+    paths: readonly WebSocketPath[],
+    kind: SocketKind = 'tcp',
+  ): void {
     for (const { path, read } of paths)
-      app.ws<SocketData>(path.replaceAll(/\{(\w+)\}/g, ':$1'), this.#behavior(sink, read));
+      app.ws<SocketData>(path.replaceAll(/\{(\w+)\}/g, ':$1'), this.#behavior(sink, kind, read));
   }
 
-  #behavior(sink: UwsSink, read: ReadWebSocketRequest): WebSocketBehavior<SocketData> {
-    return behavior(this.#lifecycle, this.#options, sink, read);
+  #behavior(sink: UwsSink, kind: SocketKind, read: ReadWebSocketRequest): WebSocketBehavior<SocketData> {
+    return behavior(this.#lifecycle, this.#options, sink, kind, read);
   }
 }
 
@@ -64,6 +70,7 @@ function behavior(
   lifecycle: Lifecycle,
   options: WebSocketOptions,
   sink: UwsSink,
+  kind: SocketKind,
   read: ReadWebSocketRequest,
 ): WebSocketBehavior<SocketData> {
   const { upgradeHandler, sessions, metrics } = options;
@@ -74,7 +81,7 @@ function behavior(
     maxBackpressure: options.backpressureMaxBytes,
     idleTimeout: options.idleTimeoutSeconds,
     sendPingsAutomatically: true,
-    upgrade: (response, request, context) => upgradeHandler.upgrade(response, request, context, read),
+    upgrade: (response, request, context) => upgradeHandler.upgrade(response, request, context, kind, read),
     open(socket) {
       options.upgraded();
       const data = socket.getUserData();
