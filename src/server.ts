@@ -185,7 +185,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       },
       options.signal,
       // Of several workers the parent says it once.
-      site === undefined ? (feed) => loggedFeed(feed, log) : undefined,
+      site === undefined ? (feed) => loggedFeed(feed, config.engine, log, monotonicMs) : undefined,
     )
     .then(() => revocations.load())
     .then(() => presence.learn())

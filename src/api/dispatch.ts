@@ -1,6 +1,7 @@
 import { type Identity, isOperator } from '../auth/identity.ts';
 import type { OriginPolicy } from '../auth/origins.ts';
 import { accountOf, addressAccount, payerOf } from '../auth/payer.ts';
+import type { ReportRefusal } from '../auth/refusals.ts';
 import type { RequestAccess } from '../auth/request-access.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
@@ -32,6 +33,8 @@ export interface ApiOptions {
   readonly addressKey?: (head: RequestHead) => string;
   /** Absent: requests are not limited. */
   readonly limits?: RequestRateLimits;
+  /** Hears of payers that meet the limits. */
+  readonly refused?: ReportRefusal;
   /** Milliseconds on a monotonic clock. */
   readonly monotonicMs?: () => number;
   /** The clock by which payers are charged for work. */
@@ -98,7 +101,7 @@ export function createApi(options: ApiOptions): Api {
     // Reading the address takes as long as a tenth of a publish: it is read only where nothing else names the payer.
     const account = named ?? addressAccount(addressKey(head));
     const isLimited = limits !== undefined && !isExempt(request, known);
-    const response = (isLimited ? rateProblem(account, named === undefined) : undefined) ?? ended;
+    const response = (isLimited ? rateProblem(head, account, known) : undefined) ?? ended;
     if (response !== undefined) {
       const finish = () => completed(request, response);
       return { left: nothing, bodyMaxBytes: 0, account, verdict: undefined, finish };
@@ -121,11 +124,15 @@ export function createApi(options: ApiOptions): Api {
     return undefined;
   }
 
-  function rateProblem(account: string, isAddress: boolean): ApiResponse | undefined {
+  function rateProblem(head: RequestHead, account: string, known?: Identity): ApiResponse | undefined {
+    const isAddress = known === undefined || accountOf(known) === undefined;
     const retryAfterMs = limits?.take(account, isAddress) ?? 0;
     if (retryAfterMs === 0) return undefined;
     metrics.rateLimitedTotal.inc({ scope: 'http' });
-    return errorResponse(new SluiceError('rate_limited', undefined, { retryAfterMs }));
+    const error = new SluiceError('rate_limited', undefined, { retryAfterMs });
+    const { requestId: request } = head;
+    options.refused?.('http', error, { address: addressKey(head), origin: '', request, user: known?.user });
+    return errorResponse(error);
   }
 
   /** Does the work of `finish`, and charges the payer for it. */

@@ -97,6 +97,7 @@ export function createHttpApi(
     metrics,
     log,
     limits,
+    refused: access.refused,
     workMs,
     addressKey: (head) => addressKey(addressOf(head)),
   };

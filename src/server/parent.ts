@@ -118,7 +118,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
         removed: (topic: Topic) => hub.removed(topic),
       },
       signal,
-      (feed) => loggedFeed(hub.feedOf(feed), log),
+      (feed) => loggedFeed(hub.feedOf(feed), config.engine, log, monotonicMs),
     );
     const { host } = config;
     const port = await reserved.add(host, config.port);

@@ -12,6 +12,7 @@ import {
 } from '../auth/identity.ts';
 import type { RequestFacts } from '../auth/request-facts.ts';
 import { admitsAnonymous } from '../config.ts';
+import { SluiceError } from '../errors.ts';
 import { eventLoop } from '../fanout/schedule.ts';
 import { Admission } from '../sessions/admission.ts';
 import { HeldBytes } from '../sessions/charges.ts';
@@ -182,6 +183,7 @@ function countConnections(
     },
     filesFree: () => socketsMax - sessions.count,
     admits: (peer) => access.isProxy(peer) || newConnections.take(addressKey(peer)) === 0,
+    refused: (code, address) => access.refused('socket', new SluiceError(code), { address, origin: '' }),
     metrics,
   });
   const reload = () => newConnections.limit(perSecond(), perSecond());

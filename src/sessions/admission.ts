@@ -52,9 +52,9 @@ export class Admission {
   /** Takes a handshake from the bucket of its address. Returns the refusal; undefined: call `identify` next. */
   ask(applicant: Applicant): SluiceError | undefined {
     const { connectionLimits } = this.#options;
-    return (
-      this.#drainingProblem() ?? connectionLimits.handshakeProblem(holderOf(applicant, applicant.fallback))
-    );
+    const problem =
+      this.#drainingProblem() ?? connectionLimits.handshakeProblem(holderOf(applicant, applicant.fallback));
+    return problem && this.#limited(problem, applicant);
   }
 
   /**
@@ -63,7 +63,9 @@ export class Admission {
    */
   askForBody(applicant: Applicant): SluiceError | undefined {
     const { connectionLimits } = this.#options;
-    return this.#drainingProblem() ?? connectionLimits.rateProblem(holderOf(applicant, applicant.fallback));
+    const problem =
+      this.#drainingProblem() ?? connectionLimits.rateProblem(holderOf(applicant, applicant.fallback));
+    return problem && this.#limited(problem, applicant);
   }
 
   hasConnection(applicant: Applicant): void {
@@ -93,7 +95,7 @@ export class Admission {
     if (draining !== undefined) return draining;
     const taken = this.#options.connectionLimits.take(holderOf({ addressKey }, identity), former);
     return whenDone(taken, (seat) => {
-      if (seat instanceof SluiceError) return seat;
+      if (seat instanceof SluiceError) return this.#limited(seat, applicant, identity);
       if (client.isOver) return withoutClient(seat);
       const peer = { identity, address, addressKey, seat };
       return this.asksAbout(applicant, identity) ? this.#decide(applicant, peer, client) : peer;
@@ -121,10 +123,16 @@ export class Admission {
       if (client.isOver) return withoutClient(seat);
       if (identity === shown) return peer;
       return whenDone(seat.move(holderOf({ addressKey }, identity)), (problem) => {
-        if (problem !== undefined) return refuse(problem);
+        if (problem !== undefined) return refuse(this.#limited(problem, applicant, identity));
         return client.isOver ? withoutClient(seat) : { ...peer, identity, shown, told: applicant.told };
       });
     });
+  }
+
+  /** The log names who meets a limit. Returns the error. */
+  #limited(error: SluiceError, applicant: Applicant, { user, apiKey }: Partial<Identity> = {}): SluiceError {
+    this.#options.refused('connection', error, { ...applicant, user, key: apiKey });
+    return error;
   }
 
   #askApplication(

@@ -31,6 +31,8 @@ export interface CommandRunnerOptions {
   readonly workMs: () => number;
   /** A command failed, and to send it again would not help. */
   readonly failedFinally: (session: Session) => void;
+  /** It sends more than it may. */
+  readonly limited: (session: Session, error: SluiceError) => void;
   readonly metrics: Pick<Metrics, 'commandsTotal' | 'commandErrorsTotal' | 'rateLimitedTotal'>;
   readonly log: ErrorLog;
 }
@@ -123,6 +125,7 @@ export class CommandRunner {
   /** Replies to a command without decoding it. */
   #refuse(session: Session, message: Uint8Array, isBinary: boolean, error: SluiceError): void {
     this.#options.metrics.rateLimitedTotal.inc({ scope: 'command' });
+    this.#options.limited(session, error);
     if (!this.#limits.refused(session)) session.end('too_many_commands');
     else
       this.#fail(

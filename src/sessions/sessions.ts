@@ -96,6 +96,8 @@ export class Sessions {
       monotonicMs: context.monotonicMs,
       workMs: options.workMs,
       failedFinally: (session) => this.#endIfUnauthenticated(session),
+      limited: ({ id, identity: { user, apiKey }, peer: { address } }, error) =>
+        options.refused('command', error, { address, origin: '', session: id, user, key: apiKey }),
       metrics,
       log,
     });

@@ -15,7 +15,7 @@ export interface CanaryOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly intervalMs: number;
   readonly publish: SourcePublish;
-  readonly log: Pick<Log, 'warn'>;
+  readonly log: Pick<Log, 'warn' | 'info'>;
   readonly metrics: Pick<Metrics, 'canarySeconds' | 'sourceErrorsTotal'>;
   readonly clock?: SourceClock;
   /** Milliseconds on a monotonic clock. */
@@ -33,6 +33,8 @@ export class Canary implements Source {
   #socket: WebSocket | undefined;
   #stopTicking: (() => void) | undefined;
   #subscribed = false;
+  /** The last try failed, and the log says so. */
+  #isFailing = false;
   /** When the publication that it waits for was published. */
   #sentAtMs: number | undefined;
 
@@ -93,6 +95,8 @@ export class Canary implements Source {
     if (text.startsWith('{"type":"canary"') && this.#sentAtMs !== undefined) {
       this.#options.metrics.canarySeconds.observe((this.#monotonicMs() - this.#sentAtMs) / 1000);
       this.#sentAtMs = undefined;
+      if (this.#isFailing) this.#options.log.info('the canary works again');
+      this.#isFailing = false;
     } else if (text.startsWith('{"type":"subscribed","id":1,')) {
       this.#subscribed = true;
     }
@@ -100,6 +104,8 @@ export class Canary implements Source {
 
   #failed(error: unknown): void {
     this.#options.metrics.sourceErrorsTotal.inc({ source: this.name });
-    this.#options.log.warn({ err: error }, 'the canary failed');
+    if (!this.#isFailing)
+      this.#options.log.warn({ err: error }, 'the canary fails: no publication of its own reaches it');
+    this.#isFailing = true;
   }
 }

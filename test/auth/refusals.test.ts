@@ -33,9 +33,29 @@ describe('the log of refusals', () => {
     expect(lines[0]?.message).toBe('refused: no scope');
   });
 
-  test('is silent about what has nothing to do with credentials and origins', () => {
+  test('names who meets a limit, and the option that sets it', () => {
     const { lines, refused } = makeLog();
-    refused('upgrade', new SluiceError('too_many_connections'), source);
+    const limited = new SluiceError('rate_limited');
+    const met = [
+      ['socket', limited, 'httpConnectionsPerSecondPerIp'],
+      ['socket', new SluiceError('too_many_connections'), 'httpConnectionsMax'],
+      ['connection', limited, 'handshakesPerSecondPerIp'],
+      ['connection', new SluiceError('too_many_connections_of_user'), 'connectionsMaxPerUser'],
+      ['command', limited, 'commandsPerSecond'],
+      ['http', limited, 'httpRequestsPerSecondPerIp, httpRequestsPerSecondPerUser'],
+    ] as const;
+    for (const [door, error] of met) refused(door, error, { ...source, session: 's', user: 'alice' });
+    expect(lines.map(({ fields }) => fields)).toEqual(
+      met.map(([door, { code }, limit]) => {
+        return { door, code, limit, session: 's', address: '192.0.2.1', user: 'alice' };
+      }),
+    );
+  });
+
+  test('is silent about everything else', () => {
+    const { lines, refused } = makeLog();
+    refused('connection', new SluiceError('shutting_down'), source);
+    refused('http', new SluiceError('too_many_connections'), source);
     expect(lines).toEqual([]);
   });
 

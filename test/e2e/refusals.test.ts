@@ -151,3 +151,24 @@ describe('a gateway without credentials', () => {
     );
   });
 });
+
+describe('a client that meets a limit', () => {
+  it('has a line in the log that names it and the limit, wherever it asks', async () => {
+    await start({
+      ...{ tokenSecret, connectionsMaxPerUser: 1, commandsPerSecond: 1, httpRequestsPerSecondPerUser: 1 },
+    });
+    const token = await signToken({ sub: 'alice', topics: [{ pattern: '*', allow: ['subscribe'] }] });
+    const client = await JsonClient.open(`ws://127.0.0.1:${server.port}/ws?token=${token}`);
+    await Promise.all([client.call({ type: 'status' }), client.call({ type: 'status' })]);
+    expect(await upgrade(`/ws?token=${token}`)).toBe(429);
+    const ask = () => get('/api/topics/x/history', `Authorization: Bearer ${token}`);
+    expect([await ask(), await ask()]).toEqual([200, 429]);
+    await client.close();
+    const who = { address: '127.0.0.1', user: 'alice' };
+    expect(warnings()).toMatchObject([
+      { door: 'command', code: 'rate_limited', limit: 'commandsPerSecond', ...who },
+      { door: 'connection', limit: 'connectionsMaxPerUser', ...who },
+      { door: 'http', limit: 'httpRequestsPerSecondPerIp, httpRequestsPerSecondPerUser', ...who },
+    ]);
+  });
+});

@@ -3,6 +3,7 @@ import { steadyNowMs } from '../../clock.ts';
 import { checkData } from './check.ts';
 import { DataDir, kernelBootId } from './data-dir.ts';
 import { DataDirError, damagedData, isDamage } from './data-dir-error.ts';
+import { DiskRoom, freeBytesOf } from './disk-room.ts';
 import { dataName } from './folder-files.ts';
 import type { LmdbOptions } from './options.ts';
 import { Store } from './store.ts';
@@ -25,7 +26,8 @@ export interface DatabaseListener {
 /**
  * The store in the data folder, for one transaction at a time. It is in one of four states:
  * - open;
- * - failing: the last transaction failed. The store was opened again, or the next transaction will try to;
+ * - failing: the last transaction failed, and the store was opened again, or the next transaction will try to; or the
+ *   disk has no room for one;
  * - lost: the file or the folder is not this gateway's any more, so it never commits again;
  * - closed.
  */
@@ -35,6 +37,7 @@ export class Database {
   readonly #listener: DatabaseListener;
   readonly #sync: boolean;
   readonly #nowMs: () => number;
+  readonly #room: DiskRoom;
   /** Absent: closed, or it failed and could not be opened again. */
   #topics: Topics | undefined;
   /** Why the last transaction failed, and until when the next is not tried. */
@@ -50,6 +53,8 @@ export class Database {
     this.#listener = listener;
     this.#sync = sync;
     this.#nowMs = options.nowMs ?? steadyNowMs;
+    const { dataDir, freeBytes = freeBytesOf } = options;
+    this.#room = new DiskRoom(() => freeBytes(dataDir), this.#nowMs);
   }
 
   /** Rejects with a `DataDirError`, with an error of lmdb or the file system, or with the reason of `signal`. */
@@ -95,6 +100,11 @@ export class Database {
       if (lost !== undefined) {
         this.#lose(lost);
         return lost;
+      }
+      const full = this.#room.problem();
+      if (full !== undefined) {
+        this.#refuse(full);
+        return full;
       }
       this.#topics ??= await this.#reopened();
       const topics = this.#topics;
@@ -169,6 +179,8 @@ export class Database {
   /** For namespaces that became `state`: their topics get the newest value per key of what they hold. */
   async #makeStates(topics: Topics, signal: AbortSignal | undefined): Promise<void> {
     if (topics.missingStates.length === 0) return;
+    const full = this.#room.problem();
+    if (full !== undefined) throw full;
     await this.#markWritten(topics);
     for (let head = topics.missingStates.pop(); head !== undefined; head = topics.missingStates.pop()) {
       const next = head;
@@ -184,10 +196,15 @@ export class Database {
     await this.#dir.markWritten(this.#sync);
   }
 
-  async #fail(cause: unknown): Promise<void> {
+  /** Commits nothing for a while. */
+  #refuse(cause: unknown): void {
     const wasUp = this.#failure === undefined;
     this.#failure = { cause, untilAtMs: this.#nowMs() + failedRestMs };
     if (wasUp) this.#listener.degraded(cause instanceof Error ? cause : new Error(String(cause)));
+  }
+
+  async #fail(cause: unknown): Promise<void> {
+    this.#refuse(cause);
     // After some failures lmdb refuses or hangs until it is opened anew; and `topics` holds what was not committed.
     const broken = this.#topics;
     this.#topics = undefined;

@@ -23,5 +23,7 @@ export interface LmdbOptions {
   readonly bootId?: string;
   /** Reads everything that is stored, after an end that was not in order. Rejects if something is damaged. */
   readonly check?: (folder: string, signal?: AbortSignal) => Promise<void>;
+  /** What may still be written to the disk of this folder. */
+  readonly freeBytes?: (folder: string) => number;
   readonly openStore?: (folder: string, sync: boolean) => Store;
 }

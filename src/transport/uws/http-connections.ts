@@ -8,6 +8,8 @@ export interface HttpConnectionOptions {
   readonly filesFree: () => number;
   /** Counts a new connection of this peer. False: it has opened too many recently. */
   readonly admits: (peerAddress: string) => boolean;
+  /** One of this peer was closed at once. */
+  readonly refused: (code: 'too_many_connections' | 'rate_limited', peerAddress: string) => void;
   readonly metrics: Pick<
     Metrics,
     'connectionsRejectedTotal' | 'rateLimitedTotal' | 'httpConnections' | 'onScrape'
@@ -68,11 +70,14 @@ export class HttpConnections {
   }
 
   #opened(response: HttpResponse, kind: SocketKind): void {
-    const { admits, metrics } = this.#options;
+    const { admits, metrics, refused } = this.#options;
     const isFull = this.#count > this.#most();
-    if (!isFull && admits(peerAddressOf(response, kind))) return;
-    metrics.connectionsRejectedTotal.inc({ reason: isFull ? 'too_many_connections' : 'rate_limited' });
+    const peer = peerAddressOf(response, kind);
+    if (!isFull && admits(peer)) return;
+    const reason = isFull ? 'too_many_connections' : 'rate_limited';
+    metrics.connectionsRejectedTotal.inc({ reason });
     if (!isFull) metrics.rateLimitedTotal.inc({ scope: 'connection' });
+    refused(reason, peer);
     response.close();
   }
 

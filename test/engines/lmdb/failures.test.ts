@@ -2,6 +2,12 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { failedRestMs } from '../../../src/engines/lmdb/database.ts';
+import {
+  freeAgainBytes,
+  freeBytesOf,
+  freeMinBytes,
+  lookEveryMs,
+} from '../../../src/engines/lmdb/disk-room.ts';
 import type { LmdbEngine } from '../../../src/engines/lmdb/engine.ts';
 import { Store } from '../../../src/engines/lmdb/store.ts';
 import { summary } from '../../topics/fixtures.ts';
@@ -85,6 +91,46 @@ describe.each([false, true])('a store that fails (sync: %s)', (sync) => {
     const [after] = await appendedAgain(engine);
     expect(after).toMatchObject({ offset: 2, epoch: before?.ok === true && before.epoch });
     expect((await loaded(engine, 'a')).publications.map(({ offset }) => offset)).toEqual([2]);
+  });
+});
+
+describe('a disk that is nearly full', () => {
+  test('fails appends before the store finds it full, loses nothing, and takes them again once there is room', async () => {
+    let free = freeMinBytes;
+    const { engine, feed } = await stored.open({ freeBytes: () => free });
+    expect(summary(await engine.append([request('a')]))).toEqual([1]);
+    free--;
+    stored.clock.advance(lookEveryMs);
+    const [outcome] = await engine.append([request('a')]);
+    expect(outcome).toMatchObject({ ok: false, error: { code: 'engine_unavailable', retry: true } });
+    expect(feed.causes.map(({ message } = new Error()) => message)).toEqual([
+      'the disk of the data folder is nearly full: 63 MiB are free, and 64 MiB have to be',
+    ]);
+    expect(offsets(await loaded(engine, 'a'))).toEqual([1]);
+    free = freeAgainBytes - 1;
+    expect(summary(await appendedAgain(engine))).toEqual(['engine_unavailable']);
+    free++;
+    expect(summary(await appendedAgain(engine))).toEqual([2]);
+    expect(feed.causes.at(-1)).toBeUndefined();
+  });
+
+  test('is looked at once in a while only', async () => {
+    let looks = 0;
+    const freeBytes = () => {
+      looks++;
+      return freeMinBytes;
+    };
+    const { engine } = await stored.open({ freeBytes });
+    for (let i = 0; i < 3; i++) await engine.append([request('a')]);
+    expect(looks).toBe(1);
+    stored.clock.advance(lookEveryMs);
+    await engine.append([request('a')]);
+    expect(looks).toBe(2);
+  });
+
+  test('has room where the file system does not tell', () => {
+    expect(freeBytesOf('/proc')).toBe(Number.POSITIVE_INFINITY);
+    expect(freeBytesOf(stored.folder)).toBeGreaterThan(0);
   });
 });
 

@@ -7,7 +7,12 @@ function makeConnections(limits: { max: number; filesFree: number }) {
   const counts = new RecordedMetrics();
   let change: (response: HttpResponse, by: number) => void = () => undefined;
   const app = { filter: (told: typeof change) => (change = told) } as unknown as TemplatedApp;
-  const options = { max: limits.max, filesFree: () => limits.filesFree, admits: () => true };
+  const options = {
+    max: limits.max,
+    filesFree: () => limits.filesFree,
+    admits: () => true,
+    refused: () => undefined,
+  };
   const connections = new HttpConnections({ ...options, metrics: counts.metrics });
   connections.watch(app);
   /** Whether it stays open. */
