@@ -11,6 +11,7 @@ import { createApplication, type EmbeddedApplication } from './server/applicatio
 import { createEvents, eventsGraceMs, occupancyPeers } from './server/application-events.ts';
 import { answeredBy, BusLine, peersBy } from './server/bus-line.ts';
 import { createCanary, isCanary } from './server/canary.ts';
+import { ClockWatch } from './server/clock-watch.ts';
 import { createCompat } from './server/compat.ts';
 import { createFanout } from './server/delivery.ts';
 import { loggedFeed } from './server/engine-log.ts';
@@ -198,7 +199,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   if (config.compat.length > 0)
     log.info({ compat: config.compat, compatPort: listeners.compatPort }, 'serves older systems');
 
-  const swept: readonly Swept[] = [broker, fanout, ...sessionStage.swept, ...httpApi.swept, ...serving.swept];
+  const swept: Swept[] = [broker, fanout, ...sessionStage.swept, ...httpApi.swept, ...serving.swept];
+  if (isFirst) swept.push(new ClockWatch(log, Date.now, monotonicMs));
   told?.occupancy?.sweep();
   told?.events.start();
   // The first worker does what one process does for all.

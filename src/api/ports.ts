@@ -86,15 +86,23 @@ export interface ConnectionInfo {
   readonly lastSeenAtMs: number;
   /** Sent to it. */
   readonly messageCount: number;
+  /** It reads too slowly, and gets no live batches at present. */
+  readonly lagging?: true | undefined;
+  /** Bytes that are buffered for it. Absent: none. */
+  readonly unsentBytes?: number | undefined;
   readonly subscriptions: readonly { readonly topic: string; readonly view: number }[];
 }
 
 export interface SessionDirectory {
   count(): Awaitable<number>;
-  /** Sessions with ids after `after`, in ascending order. `topic`: only those subscribed to exactly this name. */
+  /**
+   * Sessions with ids after `after`, in ascending order. `topic`: only those subscribed to exactly this name.
+   * `lagging`: only those that lag.
+   */
   list(query: {
     readonly topic?: string;
     readonly user?: string;
+    readonly lagging?: 'true';
     readonly after: string;
     readonly limit: number;
   }): Awaitable<{ readonly connections: readonly ConnectionInfo[] } & PageEnd>;

@@ -144,6 +144,7 @@ export const latestQuery = z.strictObject({
 export const connectionsQuery = z.strictObject({
   topic: z.string().optional().describe('Only subscribers of this topic or pattern.'),
   user: z.string().optional().describe('Only connections of this user.'),
+  lagging: z.literal('true').optional().describe('Only connections that read too slowly.'),
   after,
   limit,
 });

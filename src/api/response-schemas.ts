@@ -134,6 +134,8 @@ const connection = component(
     connectedAt: instant,
     lastSeenAt: instant,
     messageCount: z.int(),
+    lagging: z.literal(true).optional().describe('It reads too slowly, and gets no live batches at present.'),
+    unsentBytes: z.int().optional().describe('Bytes that are buffered for it; absent: none.'),
     subscriptions: z.array(z.object({ topic: z.string(), view: z.int() })),
   }),
 );

@@ -60,10 +60,11 @@ export function sessionDirectory(sessions: Sessions): SessionDirectory {
   return {
     count: () => sessions.count,
 
-    list({ topic, user, after, limit }) {
+    list({ topic, user, lagging, after, limit }) {
       const found: Session[] = [];
       for (const session of user === undefined ? sessions.all() : sessions.ofUser(user)) {
         if (session.id <= after) continue;
+        if (lagging !== undefined && !session.views.isLagging) continue;
         if (topic !== undefined && !isSubscribed(session, topic)) continue;
         found.push(session);
       }
@@ -107,6 +108,8 @@ function info(session: Session): ConnectionInfo {
     connectedAtMs: session.connectedAtMs,
     lastSeenAtMs: session.lastSeenAtMs,
     messageCount: session.messageCount,
+    lagging: session.views.isLagging || undefined,
+    unsentBytes: session.unsentBytes || undefined,
     subscriptions: [...session.views.values()].map(({ view, target }) => ({ topic: target, view: view.id })),
   };
 }

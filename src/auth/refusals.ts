@@ -1,7 +1,10 @@
 import type { ErrorCode, SluiceError } from '../errors.ts';
 import { LineBudget } from '../log/line-budget.ts';
 
-/** Where a credential, a page or a client that meets a limit came from. A copy: the request may be gone when it is logged. */
+/**
+ * Where a credential, a page or a client that meets a limit came from. A copy: the request may be gone when it is
+ * logged.
+ */
 export interface Requester {
   /** Of the client, as trusted proxies report it. */
   readonly address: string;

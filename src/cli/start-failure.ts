@@ -76,6 +76,8 @@ export function startFailure(error: unknown, config: Config): string {
       `The gateway can't start: ${message}`
     );
   const failure = path === undefined ? undefined : fileFailures[code];
-  if (failure !== undefined) return `${path} ${failure}. The data folder is ${config.dataDir} (--data-dir).`;
+  if (failure !== undefined && config.engine === 'lmdb')
+    return `${path} ${failure}. The data folder is ${config.dataDir} (--data-dir).`;
+  if (failure !== undefined) return `${path} ${failure}.`;
   return `The gateway can't start: ${message}`;
 }

@@ -45,7 +45,10 @@ export class Endpoint {
       if (error instanceof HookFailure) throw error;
       if (signal.aborted) throw signal.reason;
       const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
-      throw new HookFailure('network', `it can't be reached${code === undefined ? '' : `: ${code}`}`);
+      throw new HookFailure(
+        'network',
+        `it can't be reached at ${new URL(url).host}${code === undefined ? '' : `: ${code}`}`,
+      );
     }
   }
 }

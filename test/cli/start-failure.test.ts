@@ -3,7 +3,7 @@ import { startFailure } from '../../src/cli/start-failure.ts';
 import { loadConfig } from '../../src/config.ts';
 import { ListenError } from '../../src/transport/uws/listen.ts';
 
-const config = loadConfig({ flags: { host: '127.0.0.9', port: 80, dataDir: '/srv/sluice' } });
+const config = loadConfig({ flags: { host: '127.0.0.9', port: 80, engine: 'lmdb', dataDir: '/srv/sluice' } });
 
 const fileError = (code: string) =>
   Object.assign(new Error(`${code}: mkdir`), { code, syscall: 'mkdir', path: '/srv/sluice/lock' });

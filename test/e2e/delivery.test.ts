@@ -138,6 +138,10 @@ describe('1000 sockets on one topic', () => {
     await Promise.all(healthy.map((receiver) => receiver.until(() => receiver.ticks >= publications)));
     expect(healthy.filter(({ ticks, faults }) => ticks !== publications || faults > 0)).toHaveLength(0);
     expect(await gateway.metric('sluice_sessions_lagging')).toBe(stalledSockets);
+    const listed = await fetch(`${gateway.url}/api/connections?lagging=true`);
+    const { connections } = (await listed.json()) as { connections: object[] };
+    const lags = { lagging: true, unsentBytes: expect.any(Number) };
+    expect(connections).toEqual(Array(stalledSockets).fill(expect.objectContaining(lags)));
     expect(stalled.every(({ ticks }) => ticks < publications)).toBe(true);
 
     for (const { socket } of stalled) socket.resume();

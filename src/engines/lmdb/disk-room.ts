@@ -4,7 +4,7 @@ import { statfsSync } from 'node:fs';
 export const freeMinBytes = 64 * 2 ** 20;
 /** Once there was too little room, so much is wanted, or the gateway would be away and back in turns. */
 export const freeAgainBytes = 80 * 2 ** 20;
-/** Between two commits that follow each other at once nobody asks the system. */
+/** How often the system is asked while commits follow each other closely. */
 export const lookEveryMs = 100;
 
 /**
