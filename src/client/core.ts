@@ -115,7 +115,7 @@ export class Core {
   }
 
   close(): void {
-    this.subscriptions.closing();
+    this.subscriptions.acknowledging?.flush();
     this.connection.close();
   }
 
@@ -144,7 +144,7 @@ export class Core {
       },
       this.#backoff,
       {
-        frame: (frame, bytes) => this.#received(frame, bytes),
+        frame: (frame, message) => this.#received(frame, message),
         greeted: (greeting) => this.clock.greeted(greeting.timeMs),
         connected: (greeting) => this.#connected(greeting),
         disconnected: (closed) => this.#disconnected(closed),
@@ -191,7 +191,7 @@ export class Core {
       problem: (fields) => this.#sizeProblem(fields),
       session: () => this.greeting?.session,
       placed: (topic, { epoch, offset }) => this.#own.add({ topic, epoch, offset }),
-      settled: () => this.subscriptions.flush(),
+      settled: () => this.subscriptions.subscribing.flush(),
     });
   }
 
@@ -243,7 +243,7 @@ export class Core {
     this.connectedAtMs = this.#runtime.now();
     this.stats.connects++;
     this.commands.open();
-    this.subscriptions.connected();
+    this.subscriptions.subscribing.connected();
     this.queue.connected();
     this.#heartbeat.start();
     this.#planRefresh(greeting.expiresMs, greeting.timeMs);
@@ -265,7 +265,7 @@ export class Core {
           monotonicMs: () => runtime.monotonicMs(),
           ask: async () => checkedToken(await token()),
           send: (fresh) => this.commands.request('refresh', checkedCommand('refresh', { token: fresh })),
-          refreshed: () => this.subscriptions.askRefused(),
+          refreshed: () => this.subscriptions.subscribing.askRefused(),
           report: (error) => this.#report(error),
         });
         this.#refresh.plan(expiresMs, nowMs);
@@ -327,9 +327,9 @@ export class Core {
 
   // -- frames -----------------------------------------------------------------------------------------
 
-  #received(frame: ServerFrame, bytes: number): void {
+  #received(frame: ServerFrame, message: unknown): void {
     this.stats.framesReceived++;
-    this.stats.bytesReceived += bytes;
+    this.stats.bytesReceived += lengthOf(message);
     this.#heartbeat.heard();
     this.#inflow.take(frame);
   }
@@ -378,6 +378,12 @@ export class Core {
     if (event === 'error') console.error(error);
     else this.#report(error);
   }
+}
+
+/** Of a text in characters, of anything else in bytes. */
+function lengthOf(message: unknown): number {
+  const { byteLength, length = 0 } = message as { readonly byteLength?: number; readonly length?: number };
+  return byteLength ?? length;
 }
 
 /** Longer than the id of any session: the frame of a publish with `exceptSelf` holds one. */

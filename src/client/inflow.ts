@@ -4,7 +4,7 @@ import { type Later, later } from './later.ts';
 import { extras } from './subscriptions/extras.ts';
 
 /** Clients of a gateway that does not compress never need it. */
-export const inflating = later(() => import('../protocol/inflate.ts'));
+export const inflating = later(() => import('./subscriptions/dictionaries.ts'));
 
 /** That many frames have come before the code was loaded: it never will be. */
 const waitingMax = 10_000;
@@ -57,11 +57,12 @@ const rarePushes = /^(subscribed|unsubscribed|snapshot|reset|lagging|caughtUp|jo
 /** What a frame takes, and no call of the application has loaded. */
 function codeFor(frame: ServerFrame): Later<unknown> | undefined {
   const { kind, id } = frame;
+  if (kind === 'dictionary') return inflating;
   if (kind === 'batch') return frame.compressed && inflating;
-  const isPlain = kind !== 'subscribed' || frame.results.every(isStream);
-  return isPlain && !(id === 0 && rarePushes.test(kind)) ? undefined : extras;
+  const isKnown = kind !== 'subscribed' || frame.results.every(isPlain);
+  return isKnown && !(id === 0 && rarePushes.test(kind)) ? undefined : extras;
 }
 
-function isStream(result: SubscribeResult): boolean {
-  return 'error' in result || (result.mode === 'stream' && !result.inbox);
+function isPlain(result: SubscribeResult): boolean {
+  return 'error' in result || (result.mode === 'stream' && !result.inbox && result.recovered !== false);
 }

@@ -11,17 +11,12 @@ export type Outcome<K extends CommandKind> =
   | { readonly ok: false; readonly error: ClientError };
 
 interface Pending {
-  readonly kind: CommandKind;
+  /** Undefined: it is not a command on its way, but waits to begin again. */
+  readonly kind?: CommandKind;
   readonly timer: TimerHandle;
-  settle(outcome: Outcome<CommandKind>): void;
-}
-
-/** A request that has not been sent: it waits for the connection, or for the delay that the gateway named. */
-interface Waiting {
-  readonly timer: TimerHandle;
-  /** Sends it when the connection is there. Undefined: it waits for its timer alone. */
-  readonly start: (() => void) | undefined;
-  readonly reject: (error: ClientError) => void;
+  readonly settle: (outcome: Outcome<CommandKind>) => void;
+  /** Sends it when the connection is there. Undefined: it is sent. */
+  start?: (() => void) | undefined;
 }
 
 /**
@@ -34,7 +29,6 @@ export class PendingCommands {
   #lastId = 1;
   #open = false;
   readonly #pending = new Map<number, Pending>();
-  readonly #waiting = new Set<Waiting>();
   readonly #runtime: Runtime;
   readonly #timeoutMs: number;
   readonly #transmit: (frame: ClientFrame) => void;
@@ -59,53 +53,43 @@ export class PendingCommands {
   /** The connection is there: what waited goes out. */
   open(): void {
     this.#open = true;
-    for (const waiting of [...this.#waiting]) {
-      if (!waiting.start) continue;
-      this.#endWait(waiting);
-      waiting.start();
-    }
+    for (const { start } of [...this.#pending.values()]) start?.();
   }
 
   /** The connection is lost: commands that were sent get no reply. Those that wait go on waiting. */
   disconnected(error: ClientError): void {
     this.#open = false;
-    const pending = [...this.#pending.values()];
-    this.#pending.clear();
-    for (const { timer, settle } of pending) {
-      this.#runtime.clearTimeout(timer);
-      settle({ ok: false, error });
-    }
+    for (const [id, { kind, start }] of [...this.#pending]) if (kind && !start) this.#fail(id, error);
   }
 
   /** The client closes: commands that wait are rejected. */
   rejectWaiting(error: ClientError): void {
-    for (const waiting of [...this.#waiting]) {
-      this.#endWait(waiting);
-      waiting.reject(error);
-    }
+    for (const id of [...this.#pending.keys()]) this.#fail(id, error);
   }
 
-  /** Sends at once; only while the connection is there. What can't be sent fails alone, and at once. */
+  /**
+   * Sends at once, or when the connection is there. The timeout counts from now. What can't be sent fails alone, and at
+   * once.
+   */
   send<K extends CommandKind>(
     kind: K,
     fields: Commands[K],
     settle: (outcome: Outcome<K>) => void,
     timeoutMs = this.#timeoutMs,
   ): void {
-    this.#lastId = this.#lastId >= 0xffff_ffff ? 2 : this.#lastId + 1;
-    const id = this.#lastId;
-    const timer = this.#runtime.setTimeout(() => {
-      this.#pending.delete(id);
-      settle({ ok: false, error: localError('timeout') });
-    }, timeoutMs);
-    this.#pending.set(id, { kind, timer, settle: settle as Pending['settle'] });
-    try {
-      this.#transmit({ kind, id, ...fields } as unknown as ClientFrame);
-    } catch (cause) {
-      this.#pending.delete(id);
-      this.#runtime.clearTimeout(timer);
-      settle({ ok: false, error: asClientError(cause) });
-    }
+    const id = this.#wait({ kind, settle: settle as Pending['settle'] }, timeoutMs, () => {
+      this.#fail(id, localError('timeout', pending.start ? 'No connection in time.' : undefined));
+    });
+    const pending = this.#pending.get(id) as Pending;
+    pending.start = () => {
+      pending.start = undefined;
+      try {
+        this.#transmit({ kind, id, ...fields } as unknown as ClientFrame);
+      } catch (cause) {
+        this.#fail(id, asClientError(cause));
+      }
+    };
+    if (this.#open) pending.start();
   }
 
   /**
@@ -117,46 +101,53 @@ export class PendingCommands {
     return new Promise((resolve, reject) => {
       const deadlineMs = this.#runtime.monotonicMs() + this.#timeoutMs;
       const leftMs = (): number => Math.max(0, deadlineMs - this.#runtime.monotonicMs());
-      const settle = (outcome: Outcome<K>): void => {
-        if (outcome.ok) {
-          resolve(outcome.reply);
-          return;
-        }
-        const { code, retryAfterMs = 1_000 } = outcome.error;
-        if (code !== 'rate_limited' || retryAfterMs >= leftMs()) reject(outcome.error);
-        else this.#wait(retryAfterMs, undefined, reject, begin);
-      };
-      const start = (): void => this.send(kind, fields, settle, leftMs());
-      const begin = (): void => {
-        if (this.#open) start();
-        else this.#wait(leftMs(), start, reject, () => reject(noConnection()));
-      };
+      const refused = ({ error }: { readonly error: ClientError }): void => reject(error);
+      const begin = (): void =>
+        this.send(
+          kind,
+          fields,
+          (outcome) => {
+            if (outcome.ok) resolve(outcome.reply);
+            else {
+              const { code, retryAfterMs = 1_000 } = outcome.error;
+              if (code !== 'rate_limited' || retryAfterMs >= leftMs()) refused(outcome);
+              else this.#wait({ settle: refused as Pending['settle'] }, retryAfterMs, begin);
+            }
+          },
+          leftMs(),
+        );
       begin();
     });
   }
 
-  #wait(delayMs: number, start: Waiting['start'], reject: Waiting['reject'], over: () => void): void {
-    const timer = this.#runtime.setTimeout(() => {
-      this.#waiting.delete(waiting);
-      over();
-    }, delayMs);
-    const waiting: Waiting = { timer, start, reject };
-    this.#waiting.add(waiting);
-  }
-
-  #endWait(waiting: Waiting): void {
-    this.#waiting.delete(waiting);
-    this.#runtime.clearTimeout(waiting.timer);
-  }
-
   /** Returns whether the frame was the reply to a pending command. */
   resolve(frame: ServerFrame): boolean {
-    const pending = this.#pending.get(frame.id);
-    if (frame.id === 0 || !pending) return false;
-    this.#pending.delete(frame.id);
-    this.#runtime.clearTimeout(pending.timer);
-    pending.settle(outcomeOf(frame, this.#replies[pending.kind]));
-    return true;
+    const pending = this.#end(frame.id);
+    pending?.settle(outcomeOf(frame, pending.kind && this.#replies[pending.kind]));
+    return pending !== undefined;
+  }
+
+  /** Returns its id. */
+  #wait(pending: Omit<Pending, 'timer'>, delayMs: number, over: () => void): number {
+    this.#lastId = this.#lastId >= 0xffff_ffff ? 2 : this.#lastId + 1;
+    const id = this.#lastId;
+    const timer = this.#runtime.setTimeout(() => {
+      over();
+      this.#end(id);
+    }, delayMs);
+    this.#pending.set(id, { ...pending, timer });
+    return id;
+  }
+
+  #fail(id: number, error: ClientError): void {
+    this.#end(id)?.settle({ ok: false, error });
+  }
+
+  #end(id: number): Pending | undefined {
+    const pending = this.#pending.get(id);
+    if (pending) this.#runtime.clearTimeout(pending.timer);
+    this.#pending.delete(id);
+    return pending;
   }
 }
 
@@ -165,10 +156,6 @@ function outcomeOf(frame: ServerFrame, wanted = frame.kind as string): Outcome<C
   const { kind: replied, id: _, ...fields } = frame;
   if (replied === wanted) return { ok: true, reply: fields as ReplyTo<CommandKind> };
   return { ok: false, error: localError('invalid_message', `${replied} came, not ${wanted}`) };
-}
-
-function noConnection(): ClientError {
-  return localError('timeout', 'No connection in time.');
 }
 
 /** For what an encoder or a socket threw. */

@@ -33,7 +33,7 @@ export interface StateChange {
 }
 
 export interface ConnectionPort {
-  frame(frame: ServerFrame, bytes: number): void;
+  frame(frame: ServerFrame, message: unknown): void;
   greeted?(greeting: Greeting): void;
   connected(greeting: Greeting): void;
   disconnected(closed: ClosedBy): void;
@@ -101,7 +101,7 @@ export class Connection {
   /** Connects from `idle` or `closed`, and ends a wait between two attempts. */
   connect(): void {
     if (this.#state === 'idle' || this.#state === 'closed') this.#toConnecting();
-    else if (this.#state === 'reconnecting' && this.#timer.isSet) this.#toRetrying();
+    else if (this.#timer.isSet) this.#toRetrying();
   }
 
   /**

@@ -23,8 +23,8 @@ export interface SocketSessionPort {
   greeted?(greeting: Greeting): void;
   /** The gateway has accepted the client. */
   accepted(greeting: Greeting): void;
-  /** Each frame except those of the handshake. `bytes` is the message's length. */
-  frame(frame: ServerFrame, bytes: number): void;
+  /** Each frame except those of the handshake, and the message that it came in. */
+  frame(frame: ServerFrame, message: unknown): void;
   /** A message was no frame. The connection goes on. */
   error(error: ClientError): void;
   /** The gateway replied to `connect` with an error. */
@@ -90,7 +90,7 @@ export class SocketSession {
     const { token } = this.#options;
     try {
       // Awaited in any case: an attempt never reports before its maker has it.
-      this.#token = checkedToken(await (typeof token === 'function' ? token() : token));
+      this.#token = checkedToken(await (typeof token === 'function' ? token() : token)) || undefined;
     } catch (cause) {
       this.#fail(localError('token_failed', undefined, cause));
     }
@@ -103,11 +103,8 @@ export class SocketSession {
   }
 
   async #open(): Promise<void> {
-    const opening = this.#parts.open(
-      this.#options.url,
-      this.#parts.codec.subprotocol,
-      this.#token || undefined,
-    );
+    const { open, codec } = this.#parts;
+    const opening = open(this.#options.url, codec.subprotocol, this.#token);
     // A WebSocket may report before a turn has passed.
     const socket = opening instanceof Promise ? await opening : opening;
     if (this.#over) {
@@ -137,33 +134,28 @@ export class SocketSession {
       this.#port.error(localError('invalid_message', undefined, cause));
       return;
     }
-    if (this.#accepted || !this.#handshake(frame)) this.#port.frame(frame, lengthOf(data));
+    if (this.#accepted || !this.#handshake(frame)) this.#port.frame(frame, data);
   }
 
   /** Returns whether the frame belongs to the handshake. */
   #handshake(frame: ServerFrame): boolean {
-    if (frame.kind === 'connected' && frame.id === 0) {
+    const { kind, id } = frame;
+    if (kind === 'connected' && id === 0) {
       this.#port.greeted?.(frame);
       this.#sayHello();
-      return true;
-    }
-    if (frame.id !== handshakeId) return false;
-    if (frame.kind === 'connected') this.#accept(frame);
-    else if (frame.kind === 'error') this.#port.refused(new ClientError(frame));
+    } else if (id !== handshakeId) return false;
+    else if (kind === 'connected') {
+      this.#accepted = true;
+      this.#timer.stop();
+      this.#port.accepted(frame);
+    } else if (kind === 'error') this.#port.refused(new ClientError(frame));
     return true;
   }
 
   #sayHello(): void {
     const { clientName: client, capabilities } = this.#options;
-    const token = this.#token || undefined;
-    const frame = { kind: 'connect', id: handshakeId, token, client, capabilities } as const;
+    const frame = { kind: 'connect', id: handshakeId, token: this.#token, client, capabilities } as const;
     this.send(frame, this.#parts.codec.encode(frame));
-  }
-
-  #accept(greeting: Greeting): void {
-    this.#accepted = true;
-    this.#timer.stop();
-    this.#port.accepted(greeting);
   }
 
   #fail(error: ClientError): void {
@@ -171,12 +163,6 @@ export class SocketSession {
     this.drop(error.code);
     this.#port.failed(error);
   }
-}
-
-/** Of a text in characters, of anything else in bytes. */
-function lengthOf(data: unknown): number {
-  const { byteLength, length = 0 } = data as { readonly byteLength?: number; readonly length?: number };
-  return byteLength ?? length;
 }
 
 /** Throws where the value is no token, as it would throw later, when it is written. */

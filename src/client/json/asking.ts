@@ -4,16 +4,26 @@ import { ClientError, localError } from '../client-error.ts';
 import { Emitter } from '../emitter.ts';
 import type { Outcome, PendingCommands } from '../pending-commands.ts';
 import type { Runtime } from '../runtime.ts';
+import { caughtUp, reset, snapshot } from '../subscriptions/extras/feed-frames.ts';
 import { minRecoveryIntervalMs } from '../subscriptions/feed.ts';
+import type { JsonPublication } from './codec.ts';
 import { JsonFeed as Feed, type FeedOptions } from './feed.ts';
 
 /** Half of what a list of a command may have. */
 const entriesPerCommand = 500;
 const ackIntervalMs = 1_000;
-/** Frames that are for one feed: its methods have their names. */
-const pushes = /^(batch|snapshot|reset|caughtUp)$/;
 /** Of what a command has beside its subscriptions. */
 const commandBytes = 64;
+
+/** Frames of one view, beside batches. */
+const feedFrames: Readonly<Record<string, (feed: Feed, frame: never) => void>> = {
+  snapshot: snapshot<JsonPublication>,
+  reset,
+  caughtUp(feed, frame: ServerKinds['caughtUp']) {
+    feed.advance(frame.cursor);
+    caughtUp(feed, frame);
+  },
+};
 
 /** All feeds of a client: asks for them, asks again where that may succeed, and brings each frame to its feed. */
 export class Asking {
@@ -95,10 +105,12 @@ export class Asking {
   push(frame: ServerFrame): void {
     if (frame.kind === 'subscribed') for (const result of frame.results) this.#madeByGateway(result);
     else if (frame.kind === 'unsubscribed') this.#endedByGateway(frame.views, frame.reason);
-    else if (frame.kind === 'lagging') for (const view of frame.views) this.#byView.get(view)?.lagging();
-    else if ('view' in frame && pushes.test(frame.kind)) {
+    else if (frame.kind === 'lagging')
+      for (const view of frame.views) this.#byView.get(view)?.enter('lagging');
+    else if ('view' in frame) {
       const feed = this.#byView.get(frame.view);
-      if (feed?.[frame.kind as 'batch'](frame as ServerKinds['batch']) === false) this.#recover(feed);
+      if (feed && frame.kind !== 'batch') feedFrames[frame.kind]?.(feed, frame as never);
+      else if (feed?.batch(frame as ServerKinds['batch']) === false) this.#recover(feed);
       else if (feed?.isInbox) this.#acknowledgeSoon(feed);
     }
   }

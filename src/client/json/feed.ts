@@ -9,8 +9,8 @@ import type { ClientError } from '../client-error.ts';
 import { Backoff } from '../connection/backoff.ts';
 import type { Emitter } from '../emitter.ts';
 import type { Runtime } from '../runtime.ts';
+import { beginFeed, placeOf } from '../subscriptions/extras/feed-frames.ts';
 import { Feed, minRecoveryIntervalMs } from '../subscriptions/feed.ts';
-import { LiveMap } from '../subscriptions/live-map.ts';
 import { positionsMax } from '../subscriptions/positions-max.ts';
 import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
 import type { FeedEvents, Gap, SubscriptionState } from '../subscriptions/subscription.ts';
@@ -42,7 +42,6 @@ const quietMs = 60_000;
  * pending → live ⇄ lagging → pending …; refused; closed at last.
  */
 export class JsonFeed extends Feed<JsonPublication> {
-  readonly options: FeedOptions;
   readonly selection: WireSubscription;
   readonly backoff: Backoff;
   /** How many hold it. */
@@ -77,9 +76,8 @@ export class JsonFeed extends Feed<JsonPublication> {
     events: Emitter<FeedEvents<JsonPublication>>,
     runtime: Runtime,
   ) {
-    super(selection.topic, options.since, events);
+    super(selection.topic, options, events);
     this.selection = selection;
-    this.options = options;
     this.retry = new Timer(runtime);
     this.acking = new Timer(runtime);
     this.backoff = new Backoff({}, () => runtime.random());
@@ -113,7 +111,7 @@ export class JsonFeed extends Feed<JsonPublication> {
     this.isInbox = result.inbox === true;
     this.backoff.reset();
     this.#cursor = result.cursor ?? this.#cursor;
-    this.begin(result, this.#starts, this.#isByCursor);
+    beginFeed(this, result, this.#starts, this.#isByCursor);
   }
 
   /** The view is gone, or never was. Positions stay. `pending`: it is to be asked for. */
@@ -125,7 +123,7 @@ export class JsonFeed extends Feed<JsonPublication> {
 
   /** Returns false when something is missing before the batch: then ask again. */
   batch({ topic = this.topic, upto, cursor, ...batch }: ServerKinds['batch']): boolean {
-    const at = this.place(topic, batch);
+    const at = placeOf(this, topic, batch);
     this.#heard.add(topic);
     if (batch.after > at.offset) {
       this.#suspects.add(topic);
@@ -135,21 +133,12 @@ export class JsonFeed extends Feed<JsonPublication> {
     const whole = publications.map((publication) => ({ ...publication, topic }));
     if (upto > at.offset) this.take(topic, at, whole, upto, { view: batch.view, epoch: at.epoch });
     this.isInbox &&= this.events.hears('publication');
-    this.#advance(cursor);
+    this.advance(cursor);
     return true;
   }
 
-  protected override newMap(): LiveMap<JsonPublication> {
-    return new LiveMap();
-  }
-
-  override caughtUp(frame: ServerKinds['caughtUp']): void {
-    this.#advance(frame.cursor);
-    super.caughtUp(frame);
-  }
-
   /** Everything up to this cursor has come. What came long before it will not come again, and needs no position. */
-  #advance(cursor: string | undefined): void {
+  advance(cursor: string | undefined): void {
     if (cursor === undefined) return;
     this.#cursor = cursor;
     this.#suspects.clear();

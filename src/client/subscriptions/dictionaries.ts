@@ -1,15 +1,21 @@
 import type { Publication } from '../../protocol/frames.ts';
+import { inflateBody } from '../../protocol/inflate.ts';
 import type { ServerKinds } from '../../protocol/server-frames.ts';
-import { inflating } from '../inflow.ts';
-import { decodeRun } from '../wire/protobuf.ts';
 
 const none: ReadonlyMap<number, Uint8Array> = new Map();
 
 /**
- * Of each view of this connection the newest dictionary that was announced: batches make use of no older one.
+ * Expands compressed batches. Of each view of this connection it has the newest dictionary that was announced: batches
+ * make use of no older one. Loaded with the first of either.
  */
 export class Dictionaries {
   readonly #byView = new Map<number, ReadonlyMap<number, Uint8Array>>();
+  /** The publications of a run. Throws where it is none. */
+  readonly #decodeRun: (run: Uint8Array) => readonly Publication[];
+
+  constructor(decodeRun: (run: Uint8Array) => readonly Publication[]) {
+    this.#decodeRun = decodeRun;
+  }
 
   add({ view, dictionary, data }: ServerKinds['dictionary']): void {
     // A copy: it outlives the message that it came in.
@@ -17,11 +23,11 @@ export class Dictionaries {
   }
 
   /** `undefined`: the body doesn't check; to the receiver that is a gap. */
-  expand(batch: ServerKinds['batch']): readonly Publication[] | undefined {
-    if (!batch.compressed) return batch.publications;
-    const run = inflating.loaded?.inflateBody(batch.compressed, this.#byView.get(batch.view) ?? none);
+  expand({ view, compressed, publications }: ServerKinds['batch']): readonly Publication[] | undefined {
+    if (!compressed) return publications;
+    const run = inflateBody(compressed, this.#byView.get(view) ?? none);
     try {
-      return typeof run === 'object' ? decodeRun(run) : undefined;
+      return typeof run === 'object' ? this.#decodeRun(run) : undefined;
     } catch {
       return undefined;
     }

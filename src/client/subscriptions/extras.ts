@@ -8,6 +8,6 @@ export type Code = NonNullable<(typeof extras)['loaded']>;
 
 /** Whether a subscription is served by that code from its beginning. */
 export function needsExtras(topic: string, options: SubscribeOptions): boolean {
-  const { filter, keys, since, last, cursor } = options;
-  return topic.endsWith('*') || Boolean(filter ?? keys ?? since ?? last ?? cursor);
+  const { filter, keys, presence, since, last, cursor } = options;
+  return topic.endsWith('*') || Boolean(filter ?? keys ?? since ?? last ?? cursor ?? presence);
 }

@@ -1,20 +1,13 @@
 import type { Granted, Position, TopicPosition } from '../../protocol/frames.ts';
-import type { ServerKinds } from '../../protocol/server-frames.ts';
 import { type ClientError, localError } from '../client-error.ts';
 import { Emitter } from '../emitter.ts';
 import type { ReceivedPublication } from '../publication.ts';
 import { type Code, extras } from './extras.ts';
 import { Feed, type Known } from './feed.ts';
 import type { LiveMap } from './live-map.ts';
-import type { Extras, Member } from './member.ts';
+import type { Member, MemberExtras } from './member.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
-import type {
-  FeedEvents,
-  PublicationMeta,
-  StateMap,
-  Subscription,
-  SubscriptionEvents,
-} from './subscription.ts';
+import type { FeedEvents, StateMap, Subscription, SubscriptionEvents } from './subscription.ts';
 import type { Wire } from './wire.ts';
 
 /** What a subscription needs from the registry that holds it. */
@@ -30,10 +23,9 @@ export class LocalSubscription<T = unknown>
   extends Feed<ReceivedPublication>
   implements Subscription<T>, Member
 {
-  options: SubscribeOptions;
+  extras: MemberExtras | undefined;
   /** Undefined: it has ended. */
   wire: Wire | undefined;
-  extras: Extras | undefined;
   isUnserved = false;
   isHeard = (): boolean => this.events.hears('publication');
   readonly #home: SubscriptionHome;
@@ -42,8 +34,7 @@ export class LocalSubscription<T = unknown>
     const events = new Emitter<FeedEvents<ReceivedPublication>>((fault, event) =>
       home.report(localError('listener_failed', `A listener to ${String(event)} of ${topic} threw.`, fault)),
     );
-    super(topic, options.since, events);
-    this.options = options;
+    super(topic, options, events);
     this.#home = home;
   }
 
@@ -52,7 +43,7 @@ export class LocalSubscription<T = unknown>
   }
 
   get positions(): TopicPosition[] {
-    return [...this.topics].flatMap(([topic]) => {
+    return [...this.topics.keys()].flatMap((topic) => {
       const at = this.at(topic);
       return at ? [{ topic, ...at }] : [];
     });
@@ -91,12 +82,35 @@ export class LocalSubscription<T = unknown>
     this.#home.remove(this as LocalSubscription);
   }
 
+  // -- Feed -------------------------------------------------------------------------------------------
+
+  override at(topic: string): Position | undefined {
+    return this.extras?.wishes.has(topic) ? undefined : super.at(topic);
+  }
+
+  override entries(topic: string): StateMap {
+    return this.extras?.entries(topic) ?? super.entries(topic);
+  }
+
+  override stand(topic: string, at: Known<ReceivedPublication>): Known<ReceivedPublication> {
+    return super.stand(topic, this.extras?.hears(topic, at) ?? at);
+  }
+
+  override complete(known: Known<ReceivedPublication>, isComplete: boolean): void {
+    super.complete(known, this.extras?.completes(known, isComplete) ?? isComplete);
+  }
+
+  override show(at: TopicPosition, map: LiveMap): void {
+    this.events.emit('snapshot', map.entries, at);
+    super.show(at, map);
+  }
+
+  // -- Member -----------------------------------------------------------------------------------------
+
   refuse(error: ClientError): void {
     this.enter('refused', error);
     if (!this.events.emit('error', error)) this.#home.report(error);
   }
-
-  // -- where it begins --------------------------------------------------------------------------------
 
   joins(wire: Wire, other: Member | undefined): void {
     this.wire = wire;
@@ -111,71 +125,24 @@ export class LocalSubscription<T = unknown>
       yield [topic, { ...known, map: known.map && (extras.loaded as Code).copyOf(known.map) }];
   }
 
-  showAll(): void {
-    for (const [topic, { epoch, offset, map, awaitsSnapshot }] of [
-      ...this.topics,
-      ...(this.extras?.inherited ?? []),
-    ])
-      if (map && !awaitsSnapshot) this.show({ topic, epoch, offset }, map);
-  }
-
-  // -- Feed -------------------------------------------------------------------------------------------
-
-  override entries(topic: string): StateMap {
-    return this.extras?.entries(topic) ?? super.entries(topic);
-  }
-
-  override at(topic: string): Position | undefined {
-    return this.extras?.wishes.has(topic) ? undefined : super.at(topic);
-  }
-
-  override begin(...granted: Parameters<Feed<ReceivedPublication>['begin']>): void {
-    super.begin(...granted);
+  begin(granted: Granted, starts: readonly TopicPosition[], byCursor = false): void {
+    if (extras.loaded) extras.loaded.beginFeed(this, granted, starts, byCursor);
+    else this.#beginPlain(granted);
     this.extras?.wishes.clear();
   }
 
-  protected override continued(granted: Granted): void {
-    if (this.wasLive || this.options.cursor !== undefined) super.continued(granted);
+  /** Without the code for it, nothing is lost, nor has the topic states. */
+  #beginPlain({ topic, epoch, offset, recovered }: Granted): void {
+    const own = this.at(topic);
+    this.stand(topic, { epoch, offset, seen: own?.epoch === epoch ? own.offset : 0 });
+    if (own && recovered) this.events.emit('recovered', { topic, epoch, offset });
+    this.enter('live');
   }
 
-  override place(topic: string, batch: Parameters<Feed<ReceivedPublication>['place']>[1]) {
-    const at = super.place(topic, batch);
-    if (this.extras?.wasState(topic)) at.map ??= this.newMap();
-    return at;
-  }
-
-  override stand(topic: string, at: Known<ReceivedPublication>): Known<ReceivedPublication> {
-    return super.stand(topic, this.extras?.hears(topic, at) ?? at);
-  }
-
-  override lagging(): void {
-    super.lagging();
-    this.events.emit('lagging');
-  }
-
-  override caughtUp(frame: ServerKinds['caughtUp']): void {
-    const wasLagging = this.state === 'lagging';
-    super.caughtUp(frame);
-    const { topic, epoch, offset, recovered } = frame;
-    if (wasLagging && recovered) this.events.emit('caughtUp', { topic, epoch, offset });
-  }
-
-  /** The frame that says so waited for the code. */
-  protected override newMap(): LiveMap {
-    return new (extras.loaded as Code).LiveMap();
-  }
-
-  protected override show(at: TopicPosition, map: LiveMap): void {
-    this.events.emit('snapshot', map.entries, at);
-    super.show(at, map);
-  }
-
-  /** A copy for each subscription: what one makes of `data` is not seen by the others. */
-  protected override give(publication: ReceivedPublication, meta: PublicationMeta): void {
-    if (this.events.hears('publication')) super.give(publication.copy(), meta);
-  }
-
-  protected override complete(known: Known<ReceivedPublication>, isComplete: boolean): void {
-    super.complete(known, this.extras?.completes(known, isComplete) ?? isComplete);
+  place(topic: string, batch: { readonly epoch?: string; readonly after: number }) {
+    const { loaded } = extras;
+    const at = loaded?.placeOf(this, topic, batch) ??
+      this.topics.get(topic) ?? { epoch: '', offset: batch.after };
+    return this.extras?.placed(topic, at) ?? at;
   }
 }

@@ -1,19 +1,25 @@
-import type { Granted, Publication } from '../../protocol/frames.ts';
+import type {
+  Granted,
+  Position,
+  Publication,
+  TopicPosition,
+  Subscription as WireSubscription,
+} from '../../protocol/frames.ts';
 import type { ServerKinds } from '../../protocol/server-frames.ts';
 import type { ClientError } from '../client-error.ts';
 import type { ReceivedPublication } from '../publication.ts';
 import type { Feed, Known } from './feed.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { StateMap } from './subscription.ts';
+import type { WirePort } from './wire-port.ts';
 
 type Topic = Known<ReceivedPublication>;
 
 /** A subscription of the application, as the one on the wire that it shares with others sees it. */
 export interface Member extends Feed<ReceivedPublication> {
-  options: SubscribeOptions;
   /** It wants to begin where the gateway was not asked to begin yet. */
   isUnserved: boolean;
-  readonly extras: Extras | undefined;
+  extras: MemberExtras | undefined;
   readonly wire: Shared | undefined;
   readonly cursor: string | undefined;
   /**
@@ -23,19 +29,21 @@ export interface Member extends Feed<ReceivedPublication> {
   joins(wire: Shared, other: Member | undefined): void;
   /** What it knows, for a newcomer that goes on from there. */
   copies(): Iterable<readonly [topic: string, known: Topic]>;
-  /** Came late to state topics: sees at once what the others see. */
-  showAll(): void;
+  /** It begins, or begins again. `starts`: the positions that were asked for; `byCursor`: a cursor was. */
+  begin(granted: Granted, starts: readonly TopicPosition[], byCursor?: boolean): void;
+  /** Where it is in the topic of a batch. */
+  place(topic: string, batch: Pick<ServerKinds['batch'], 'epoch' | 'after'>): Topic;
   refuse(error: ClientError): void;
   /** Of an inbox: whether the application gets its publications. */
   isHeard(): boolean;
 }
 
 /** What a member asks of what it keeps beside where it is: it is a pattern, has keys, or begins where it wants to. */
-export interface Extras {
-  /** Topics of a pattern were forgotten: without a cursor all of them would come again. */
-  readonly hasForgotten: boolean;
+export interface MemberExtras {
   /** Topics where it is to begin before what it has seen nothing of: by `last`. */
   readonly wishes: Set<string>;
+  /** Topics of a pattern were forgotten: without a cursor all of them would come again. */
+  readonly hasForgotten: boolean;
   /** State topics as another member of a pattern knew them, until this one hears where they are. */
   readonly inherited: ReadonlyMap<string, Topic>;
   /** Returns whether it begins where it wants to, and not where the other member is. */
@@ -43,14 +51,14 @@ export interface Extras {
   /** Where it begins in a topic of another member, which has that many: there, or the `last` N before. */
   begins(topic: string, at: Topic, topics: number): Topic;
   entries(topic: string): StateMap | undefined;
-  /** Whether the topic is of a namespace whose forgotten topics were state topics. */
-  wasState(topic: string): boolean;
+  /** Where it is in a topic. One of a namespace whose forgotten topics were state topics is a state topic. */
+  placed(topic: string, at: Topic): Topic;
+  /** All values of a topic's view have come, or are to come. Returns whether those of all its keys have. */
+  completes(known: Topic, isComplete: boolean): boolean;
   /** A topic is heard of. Returns what is known of it then. */
   hears(topic: string, at: Topic): Topic;
   /** Forgets topics of a pattern that have been quiet, where there are many: oldest first, a few at a time. */
   forgetQuiet(): void;
-  /** All values of a topic's view have come, or are to come. Returns whether those of all its keys have. */
-  completes(known: Topic, isComplete: boolean): boolean;
   /** The gateway is asked for these keys: others are shown no more, and values of new ones are to come. */
   wants(keys: ReadonlySet<string>): void;
 }
@@ -72,18 +80,42 @@ export interface Shared {
   /** The number by which the gateway's frames name it while it is live. */
   view: number;
   readonly members: Set<Member>;
-  readonly cursor: string | undefined;
+  cursor: string | undefined;
+  starts: readonly TopicPosition[];
+  readonly extras: WireExtras | undefined;
+  readonly port: WirePort;
+  /** Adds a member. Returns whether the wire has to go back to serve its `since` or `last`. */
+  join(member: Member): boolean;
+  /** As the application gets them. */
+  received(topic: string, publications: readonly Publication[]): readonly ReceivedPublication[];
+  /** Everything up to this cursor has come. */
+  advance(cursor: string | undefined): void;
+  /** Asked for, or made by the gateway on its own: granted. */
+  toLive(result: Granted): void;
+}
+
+/** What a subscription on the wire does beside, where it is more than one topic from now on. */
+export interface WireExtras {
+  /** Where it asks for some keys of a state topic only. */
+  readonly keyed: Keyed | undefined;
   /** A pattern's topic of which something is missing that `cursor` may count as received. */
   readonly suspect: string | undefined;
   readonly wasLive: boolean;
-  readonly keyed: Keyed | undefined;
-  /** Adds a member. Returns whether the wire has to go back to serve its `since` or `last`. */
-  join(member: Member): boolean;
-  caughtUp(frame: ServerKinds['caughtUp']): void;
-  /** As the application gets them. */
-  received(topic: string, publications: readonly Publication[]): readonly ReceivedPublication[];
-  /** Asked for, or made by the gateway on its own: granted. */
+  /** A member joined after the subscribe was sent, and wants more. */
+  readonly mustAskAgain: boolean;
+  /** Of an inbox: a newcomer, which may begin where it likes, gets what came when nothing listened. */
+  welcome(member: Member): void;
+  /** Returns what else to ask the gateway for. */
+  toAsked(): Omit<WireSubscription, 'topic'>;
   toLive(result: Granted): void;
+  /** Something is missing of the topic. */
+  lacks(topic: string): undefined;
+  /** What is shown of them to a member whose map this is. */
+  shown(fresh: readonly ReceivedPublication[], map: Topic['map'] | undefined): readonly ReceivedPublication[];
+  /** Publications after `before` came, and whether anything listened to them. */
+  had(before: Position, offset: number, isHeard: boolean): void;
+  /** Everything up to the wire's cursor has come. */
+  advanced(): void;
 }
 
 /** The keys of a subscription on the wire: those wanted, those asked for, those of the view. */

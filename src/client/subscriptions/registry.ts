@@ -9,7 +9,7 @@ export interface Registry {
   readonly byKey: Map<string, Shared>;
   readonly byView: Map<number, Shared>;
   readonly commands: PendingCommands;
-  readonly dictionaries: { forget(view: number): void };
+  readonly dictionaries: { forget(view: number): void } | undefined;
   readonly releases: Releases;
   all(): readonly Shared[];
   /** Equal for equal subscriptions. */

@@ -1,13 +1,17 @@
 import type { SubscribeResult, Subscription as WireSubscription } from '../../protocol/frames.ts';
 import { canonicalKey, keysText, snapInterval } from '../../protocol/selection-key.ts';
+import type { ServerKinds } from '../../protocol/server-frames.ts';
 import { ClientError, localError, ownError } from '../client-error.ts';
+import { Backoff } from '../connection/backoff.ts';
+import { inflating } from '../inflow.ts';
 import type { Outcome, PendingCommands } from '../pending-commands.ts';
 import type { Runtime } from '../runtime.ts';
 import { Timer } from '../timer.ts';
+import { decodeRun } from '../wire/protobuf.ts';
 import { splitBulk } from './bulk.ts';
 import type { Dictionaries } from './dictionaries.ts';
 import type { Retries } from './extras/retries.ts';
-import { extras } from './extras.ts';
+import { type Code, extras } from './extras.ts';
 import { Releases } from './releases.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { Wire } from './wire.ts';
@@ -40,14 +44,21 @@ export class Subscribing {
   readonly byKey = new Map<string, Wire>();
   readonly byView = new Map<number, Wire>();
   readonly commands: PendingCommands;
-  readonly dictionaries: Dictionaries;
+  /** From the first dictionary, or the first compressed batch, on. */
+  #dictionaries: Dictionaries | undefined;
   /** Refused, or not recoverable yet: asked for again at their time. */
   #retries: Retries<Wire> | undefined;
   readonly releases: Releases;
+  /** What runs when the code for it is there. */
+  #waiting: ((code: Code) => void)[] = [];
+  #isLoading = false;
+  readonly #reload: Timer;
+  readonly #backoff: Backoff;
   readonly #port: SubscribingPort;
 
-  constructor(dictionaries: Dictionaries, port: SubscribingPort) {
-    this.dictionaries = dictionaries;
+  constructor(port: SubscribingPort) {
+    this.#reload = new Timer(port.runtime);
+    this.#backoff = new Backoff({}, () => port.runtime.random());
     this.commands = port.commands;
     this.#port = port;
     this.releases = new Releases({
@@ -68,16 +79,19 @@ export class Subscribing {
     return [...this.byKey.values()];
   }
 
+  /** Asks for all, each from its own position. Those that the gateway made are there already. */
   connected(): void {
     this.isOnline = true;
     this.askRefused();
-    this.flush();
+    this.#backoff.reset();
+    this.#load();
   }
 
   disconnected(): void {
     this.isOnline = false;
+    this.#reload.stop();
     this.byView.clear();
-    this.dictionaries.clear();
+    this.#dictionaries?.clear();
     this.releases.clear();
     this.#retries?.clear();
     for (const shared of this.all()) {
@@ -89,6 +103,44 @@ export class Subscribing {
   /** Asks again for refused subscriptions, which another connection or another token may be granted. */
   askRefused(): void {
     this.#askFor(this.all().filter((shared) => shared.state === 'off' && !this.#retries?.has(shared)));
+  }
+
+  // -- code that is loaded when it is first needed ------------------------------------------------------
+
+  /** Where the code does not load, it is tried again as long as the connection is there, and with the next. */
+  withExtras(run: (code: Code) => void): void {
+    if (extras.loaded) run(extras.loaded);
+    else {
+      this.#waiting.push(run);
+      this.#load();
+    }
+  }
+
+  #load(): void {
+    if (this.#isLoading || this.#waiting.length === 0) return;
+    this.#isLoading = true;
+    extras.use(
+      (code) => {
+        this.#isLoading = false;
+        for (const run of this.#waiting.splice(0)) run(code);
+      },
+      (cause) => {
+        this.#isLoading = false;
+        this.#port.report(localError('code_unavailable', undefined, cause));
+        if (this.isOnline) this.#reload.set(this.#backoff.next() ?? 0, () => this.#load());
+      },
+    );
+  }
+
+  /** The frame that needs it has waited for its code. */
+  get dictionaries(): Dictionaries | undefined {
+    this.#dictionaries ??= inflating.loaded && new inflating.loaded.Dictionaries(decodeRun);
+    return this.#dictionaries;
+  }
+
+  dictionary(frame: ServerKinds['dictionary']): void {
+    // That of a view that was left meanwhile would never be forgotten.
+    if (this.byView.has(frame.view)) this.dictionaries?.add(frame);
   }
 
   // -- asking -----------------------------------------------------------------------------------------
@@ -163,13 +215,10 @@ export class Subscribing {
     else extras.loaded?.rekey(this, shared);
   }
 
-  /** The gateway has an equal one. What can be done about it is done where the code for it loads. */
+  /** The gateway has an equal one. */
   #askAnew(shared: Wire): void {
     this.askLater(shared, shared.backoff.next() ?? 0);
-    extras.use(
-      ({ reconcile }) => void reconcile(this, shared),
-      () => undefined,
-    );
+    this.withExtras(({ reconcile }) => void reconcile(this, shared));
   }
 
   refuse(shared: Wire, error: ClientError): void {
@@ -208,19 +257,13 @@ export class Subscribing {
   askLater(shared: Wire, delayMs: number): void {
     const { runtime } = this.#port;
     shared.toOff();
-    const plan = (code: NonNullable<typeof extras.loaded>): void => {
-      this.#retries ??= new code.Retries(
+    this.withExtras(({ Retries }) => {
+      this.#retries ??= new Retries(
         new Timer(runtime),
         () => runtime.monotonicMs(),
         (due) => this.#askFor(due),
       );
       if (this.isOnline && shared.state === 'off') this.#retries.add(shared, delayMs);
-    };
-    extras.use(plan, (cause) => {
-      this.#port.report(localError('code_unavailable', undefined, cause));
-      runtime.setTimeout(() => {
-        if (this.isOnline && shared.state === 'off') this.#askFor([shared]);
-      }, delayMs);
     });
   }
 
@@ -252,7 +295,7 @@ export class Subscribing {
   release(shared: Wire): void {
     if (this.byView.get(shared.view) !== shared) return;
     this.byView.delete(shared.view);
-    this.dictionaries.forget(shared.view);
+    this.dictionaries?.forget(shared.view);
     if (this.isOnline) this.releases.add(shared.view, shared.key);
   }
 }

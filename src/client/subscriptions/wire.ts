@@ -9,23 +9,11 @@ import type { ServerKinds } from '../../protocol/server-frames.ts';
 import type { ClientError } from '../client-error.ts';
 import { Backoff } from '../connection/backoff.ts';
 import { ReceivedPublication } from '../publication.ts';
-import type { Beginning } from './beginning.ts';
-import { extras } from './extras.ts';
+import { type Code, extras } from './extras.ts';
 import { minRecoveryIntervalMs } from './feed.ts';
-import type { Keyed, Member, Shared, WireState } from './member.ts';
-import { judge } from './positions.ts';
+import type { Member, Shared, WireExtras, WireState } from './member.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
-
-/** What a subscription on the wire needs from its surroundings. */
-export interface WirePort {
-  random(): number;
-  /** The publications of a batch, plain; `undefined` when its compressed body doesn't check. */
-  expand(batch: ServerKinds['batch']): ServerKinds['batch']['publications'] | undefined;
-  /** Whether this client published it, and doesn't want it back. */
-  isOwn(position: TopicPosition): boolean;
-  /** The application has had everything of this view of an inbox up to this offset. */
-  had(view: number, offset: number): void;
-}
+import type { WirePort } from './wire-port.ts';
 
 /** One subscription on the wire, for the local ones that share it: what to ask for, and who gets what comes. */
 export class Wire implements Shared {
@@ -36,34 +24,24 @@ export class Wire implements Shared {
   state: WireState = 'needed';
   /** The number by which the gateway's frames name it while it is live. */
   view = 0;
-  /** Where it asks for some keys of a state topic only. */
-  readonly keyed: Keyed | undefined;
+  /** Of all that is more than one topic from now on. */
+  extras: WireExtras | undefined;
   readonly members = new Set<Member>();
   /** Between attempts after a refusal that may pass. */
   readonly backoff: Backoff;
-  /** Of an inbox: publications after this position came when nothing listened. */
-  unheardAfter: Position | undefined;
   /** The newest that the gateway gave: everything up to there has come, or was named as lost. */
   cursor: string | undefined;
-  /** A pattern's topic of which something is missing that `cursor` may count as received. */
-  suspect: string | undefined;
-  wasLive = false;
+  /** Where the gateway was asked to begin last. */
+  starts: readonly TopicPosition[] = [];
   #recoveredAtMs = Number.NEGATIVE_INFINITY;
-  #hasPresence = false;
-  #isInbox = false;
-  /** Where the gateway was asked to begin last, and the members that wanted to begin there. */
-  #starts: readonly TopicPosition[] = [];
-  #askedCursor: string | undefined;
-  #asked: readonly Member[] = [];
-  readonly #port: WirePort;
+  readonly port: WirePort;
 
   constructor(topic: string, key: string, options: SubscribeOptions, port: WirePort) {
     this.topic = topic;
     this.options = options;
     this.key = key;
-    this.keyed = options.keys && extras.loaded && new extras.loaded.KeyedView(this);
-    this.backoff = new Backoff({}, () => port.random());
-    this.#port = port;
+    this.backoff = new Backoff({}, () => port.runtime.random());
+    this.port = port;
   }
 
   get isPattern(): boolean {
@@ -73,6 +51,7 @@ export class Wire implements Shared {
   /** Adds a member. Returns whether the wire has to go back to serve its `since` or `last`. */
   join(member: Member): boolean {
     const others = [...this.members];
+    if (member.extras) this.#extend();
     member.joins(
       this,
       others.find(({ wasLive, isUnserved }) => wasLive && !isUnserved),
@@ -84,46 +63,28 @@ export class Wire implements Shared {
 
   /** A member joined after the subscribe was sent, and wants more. */
   get mustAskAgain(): boolean {
-    return this.#some(({ isUnserved }) => isUnserved) || (this.#wantsPresence && !this.#hasPresence);
+    return this.extras?.mustAskAgain ?? false;
   }
 
   /** Returns what to ask the gateway for. */
   toAsked(): WireSubscription {
     this.state = 'asked';
     const { topic } = this;
-    const { filter, intervalMs, conflate } = this.options;
-    this.#hasPresence = this.#wantsPresence;
-    const presence = this.#hasPresence || undefined;
-    const keys = this.keyed?.toAsked();
-    const { wire, starts } = this.#beginning();
-    this.#starts = starts;
-    this.#askedCursor = this.isPattern ? wire.cursor : undefined;
-    // One cursor at a time: members of a pattern that want another one are served after this one.
-    this.#asked = [...this.members].filter(
-      ({ isUnserved, options: { cursor } }) =>
-        isUnserved && !(this.isPattern && cursor !== undefined && cursor !== wire.cursor),
-    );
-    return { topic, filter, intervalMs, conflate, presence, keys, ...wire };
+    const { intervalMs, conflate } = this.options;
+    return { topic, intervalMs, conflate, ...(this.extras?.toAsked() ?? this.#beginning()) };
   }
 
   /** Asked for, or made by the gateway on its own: granted. */
   toLive(result: Granted): void {
-    const { view, cursor, inbox, offset } = result;
-    const continues = this.wasLive;
-    const asked = this.#askedCursor;
     this.state = 'live';
-    this.view = view;
-    this.wasLive = true;
-    this.keyed?.toGranted();
-    this.#isInbox = inbox === true;
+    this.view = result.view;
     this.backoff.reset();
-    for (const member of this.#asked) member.isUnserved = false;
-    // What one topic's older cursor says stays true.
-    this.cursor = cursor ?? asked ?? (this.isPattern ? undefined : this.cursor);
-    for (const member of this.members)
-      if (!member.isUnserved) member.begin(result, this.#starts, asked !== undefined);
-    // The connection may have gone before the gateway heard of it.
-    if (continues && this.#isInbox && !this.unheardAfter) this.#port.had(view, offset);
+    if (result.inbox) this.#extend();
+    if (this.extras) this.extras.toLive(result);
+    else {
+      this.cursor = result.cursor ?? this.cursor;
+      for (const member of this.members) member.begin(result, this.starts);
+    }
   }
 
   /** Refused, ended or put off. With an error the members hear of it. */
@@ -155,33 +116,32 @@ export class Wire implements Shared {
    * then recover.
    */
   batch(batch: ServerKinds['batch']): number | undefined {
-    const { topic = this.topic, view, cursor, upto } = batch;
+    const { topic = this.topic, view, after, upto } = batch;
+    const { extras, members } = this;
     let first: Position | undefined;
-    for (const member of this.members) {
-      const at = member.place(topic, batch);
-      const { kind } = judge(at, batch);
-      if (kind === 'gap') return this.#suspects(topic);
-      if (kind === 'accept' && !(first && first.offset <= at.offset))
-        first = { epoch: at.epoch, offset: at.offset };
+    for (const member of members) {
+      const { epoch, offset } = member.place(topic, batch);
+      if (after > offset) return extras?.lacks(topic);
+      if (upto > offset && !(first && first.offset <= offset)) first = { epoch, offset };
     }
     let fresh: readonly ReceivedPublication[] = [];
     if (first) {
       const { epoch, offset: from } = first;
-      const publications = this.#port.expand(batch);
-      if (!publications) return this.#suspects(topic);
-      const others = publications.filter(
-        ({ offset }) => offset > from && !this.#port.isOwn({ topic, epoch, offset }),
+      const publications = this.port.expand(batch);
+      if (!publications) return extras?.lacks(topic);
+      fresh = this.received(
+        topic,
+        publications.filter(({ offset }) => offset > from && !this.port.isOwn({ topic, epoch, offset })),
       );
-      fresh = this.received(topic, others);
-      const isHeard = this.#some((member) => member.isHeard());
-      for (const member of this.members) {
+      const isHeard = [...members].some((member) => member.isHeard());
+      for (const member of members) {
         const at = member.place(topic, batch);
-        const shown = this.keyed?.shown(fresh, at.map?.entries) ?? fresh;
+        const shown = extras?.shown(fresh, at.map) ?? fresh;
         if (at.offset < upto) member.take(topic, at, shown, upto, { view, epoch });
       }
-      if (this.#isInbox && fresh.length > 0) this.#had(first, upto, isHeard);
+      if (fresh.length > 0) extras?.had(first, upto, isHeard);
     }
-    this.#advance(cursor);
+    this.advance(batch.cursor);
     return fresh.length;
   }
 
@@ -189,45 +149,30 @@ export class Wire implements Shared {
     return publications.map((publication) => new ReceivedPublication(topic, publication));
   }
 
-  caughtUp(frame: ServerKinds['caughtUp']): void {
-    if (frame.recovered) this.#advance(frame.cursor);
-    for (const member of this.members) member.caughtUp(frame);
+  /** Everything up to this cursor has come. */
+  advance(cursor: string | undefined): void {
+    if (cursor === undefined) return;
+    this.cursor = cursor;
+    this.extras?.advanced();
   }
 
   // -- inside -----------------------------------------------------------------------------------------
 
-  /** Without extras all members are at the same place. */
-  #beginning(): Beginning {
-    if (extras.loaded) return extras.loaded.beginning(this);
-    for (const { topics, cursor } of this.members)
+  /** All members are at the same place, as far as they are anywhere. */
+  #beginning(): Pick<WireSubscription, 'since' | 'cursor'> {
+    const { cursor } = this;
+    for (const { topics } of this.members)
       for (const [topic, { epoch, offset, awaitsSnapshot }] of topics)
-        if (!awaitsSnapshot)
-          return { starts: [{ topic, epoch, offset }], wire: { since: { epoch, offset }, cursor } };
-    return { starts: [], wire: {} };
+        if (!awaitsSnapshot) {
+          this.starts = [{ topic, epoch, offset }];
+          return { since: { epoch, offset }, cursor };
+        }
+    this.starts = [];
+    return {};
   }
 
-  get #wantsPresence(): boolean {
-    return this.#some(({ options }) => Boolean(options.presence));
-  }
-
-  #some(is: (member: Member) => boolean): boolean {
-    return [...this.members].some(is);
-  }
-
-  #suspects(topic: string): undefined {
-    this.suspect = topic;
-  }
-
-  #had(before: Position, offset: number, isHeard: boolean): void {
-    if (!isHeard) this.unheardAfter ??= before;
-    else if (!this.unheardAfter) this.#port.had(this.view, offset);
-  }
-
-  /** Everything up to this cursor has come. What came long before it will not come again, and needs no position. */
-  #advance(cursor: string | undefined): void {
-    if (cursor === undefined) return;
-    this.cursor = cursor;
-    this.suspect = undefined;
-    for (const member of this.members) member.extras?.forgetQuiet();
+  /** A frame or a member that needs it has waited for the code. */
+  #extend(): void {
+    this.extras ??= new (extras.loaded as Code).WireExtras(this);
   }
 }

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { extras } from '../../../src/client/subscriptions/extras.ts';
+import type { Granted } from '../../../src/protocol/frames.ts';
 import type { Reply } from '../../../src/protocol/server-frames.ts';
-import { harness, publication, settled } from '../support/fakes.ts';
+import { type FakeSocket, harness, publication, settled } from '../support/fakes.ts';
 
 const granted = (topic: string, view: number) =>
   ({
@@ -24,7 +25,8 @@ async function arrived() {
   const h = harness();
   const errors: string[] = [];
   h.client.onError(({ code }) => errors.push(code));
-  return { client: h.client, runtime: h.runtime, socket: await h.arrive(), errors };
+  const arrive = () => h.arrive();
+  return { client: h.client, runtime: h.runtime, socket: await h.arrive(), errors, arrive };
 }
 
 /** As in a page that has loaded nothing yet. */
@@ -96,6 +98,74 @@ describe('a subscription that is more than one topic from now on', () => {
     expect([load.mock.calls.length, h.runtime.timers]).toEqual([1, 0]);
     const socket = await h.arrive();
     await vi.waitFor(() => expect(socket.count('subscribe')).toBe(1));
+  });
+});
+
+describe('one topic from now on, without that code,', () => {
+  async function live() {
+    const h = await arrived();
+    const told: unknown[] = [];
+    const add = () => {
+      const subscription = h.client.subscribe('a', {}, ({ offset }) => told.push(offset));
+      subscription.on('recovered', ({ offset }) => told.push(['recovered', offset]));
+      subscription.on('gap', ({ missing }) => told.push(['gap', missing]));
+      return subscription;
+    };
+    const subscription = add();
+    await settled();
+    h.socket.reply('subscribe', { kind: 'subscribed', results: [granted('a', 7)] });
+    h.socket.push(batch(7, 1));
+    return { ...h, subscription, told, add };
+  }
+
+  function resume(socket: FakeSocket, over: Partial<Granted> = {}): void {
+    const result = { ...granted('a', 8), offset: 1, recovered: true, ...over };
+    socket.reply('subscribe', { kind: 'subscribed', results: [result] });
+  }
+
+  it('goes on after a reconnect where it was, and repeats nothing', async () => {
+    const { socket, arrive, told, subscription } = await live();
+    socket.end();
+    expect(subscription.state).toBe('pending');
+    const next = await arrive();
+    expect(next.command('subscribe').subscriptions).toMatchObject([
+      { topic: 'a', since: { epoch: 'e1', offset: 1 } },
+    ]);
+    resume(next, { offset: 0 });
+    next.push(batch(8, 1));
+    next.push(batch(8, 2));
+    expect(told).toEqual([1, ['recovered', 0], 2]);
+    expect(subscription).toMatchObject({ state: 'live', position: { epoch: 'e1', offset: 2 } });
+    expect(extras.loaded).toBeUndefined();
+  });
+
+  it('fetches what is missing before a batch', async () => {
+    const { socket, told } = await live();
+    socket.push(batch(7, 3));
+    expect(socket.command('subscribe').subscriptions).toMatchObject([{ since: { epoch: 'e1', offset: 1 } }]);
+    resume(socket);
+    for (const offset of [2, 3]) socket.push(batch(8, offset));
+    expect(told).toEqual([1, ['recovered', 1], 2, 3]);
+    expect(extras.loaded).toBeUndefined();
+  });
+
+  it('shares its place with one that joins later', async () => {
+    const { socket, told, add } = await live();
+    const other = add();
+    expect(other).toMatchObject({ state: 'live', position: { epoch: 'e1', offset: 1 } });
+    socket.push(batch(7, 2));
+    expect(told).toEqual([1, 2, 2]);
+    expect([socket.count('subscribe'), extras.loaded]).toEqual([1, undefined]);
+  });
+
+  it('names what is lost when the code for that has come', async () => {
+    const { socket, arrive, told } = await live();
+    socket.end();
+    const next = await arrive();
+    resume(next, { offset: 4, recovered: false, missing: { after: 1, upto: 4 } });
+    next.push(batch(8, 5));
+    expect(told).toEqual([1]);
+    await vi.waitFor(() => expect(told).toEqual([1, ['gap', { after: 1, upto: 4 }], 5]));
   });
 });
 

@@ -1,6 +1,5 @@
-import type { TopicPosition } from '../../../protocol/frames.ts';
-import type { Beginning } from '../beginning.ts';
-import type { Member, Shared } from '../member.ts';
+import type { TopicPosition, Subscription as WireSubscription } from '../../../protocol/frames.ts';
+import type { Member, Shared, WireExtras } from '../member.ts';
 import { positionsMax } from '../positions-max.ts';
 import { isEarlier } from './earlier.ts';
 
@@ -22,14 +21,17 @@ function startsOf(members: readonly Member[]): readonly Start[] {
   return [...starts.values()];
 }
 
-export function beginning({
-  topic,
-  isPattern,
-  cursor,
-  suspect,
-  wasLive,
-  members: unsorted,
-}: Shared): Beginning {
+/** Where the gateway is asked to begin. */
+export interface Beginning {
+  readonly wire: Pick<WireSubscription, 'since' | 'positions' | 'cursor' | 'last'>;
+  /** The positions among that. */
+  readonly starts: readonly TopicPosition[];
+}
+
+export function beginning(
+  { topic, isPattern, cursor, members: unsorted }: Shared,
+  { suspect, wasLive }: Pick<WireExtras, 'suspect' | 'wasLive'>,
+): Beginning {
   const members = [...unsorted].sort((a, b) => Number(a.isUnserved) - Number(b.isUnserved));
   const unserved = members.filter(({ isUnserved }) => isUnserved);
   const last = Math.max(0, ...unserved.map(({ options }) => options.last ?? 0)) || undefined;

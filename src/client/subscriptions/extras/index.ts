@@ -3,13 +3,11 @@
  * one is first met.
  */
 
-export { canonicalFilter } from '../../../protocol/canonical-filter.ts';
-export { copyOf, LiveMap } from '../live-map.ts';
-export { Acknowledging } from './acknowledging.ts';
-export { beginning } from './beginning.ts';
-export { KeyedView } from './keyed-view.ts';
-export { MemberExtras } from './member-extras.ts';
+export { copyOf } from '../live-map.ts';
+export { beginFeed, placeOf } from './feed-frames.ts';
+export { MemberExtras, showAll } from './member-extras.ts';
 export { push } from './pushes.ts';
 export { reconcile } from './reconcile.ts';
 export { changeKeys, rekey } from './rekey.ts';
 export { Retries } from './retries.ts';
+export { WireExtras } from './wire-extras.ts';

@@ -1,6 +1,9 @@
+import { canonicalFilter } from '../../../protocol/canonical-filter.ts';
 import type { ReceivedPublication } from '../../publication.ts';
+import type { Runtime } from '../../runtime.ts';
 import type { Known } from '../feed.ts';
-import type { Extras, Member } from '../member.ts';
+import { LiveMap } from '../live-map.ts';
+import type { Member, MemberExtras as Port } from '../member.ts';
 import { positionsMax } from '../positions-max.ts';
 import type { StateMap } from '../subscription.ts';
 import { isEarlier } from './earlier.ts';
@@ -15,7 +18,7 @@ const topicsPerLook = 16;
 type Topic = Known<ReceivedPublication>;
 
 /** What else a subscription keeps where it is a pattern, has keys, or begins where it wants to. */
-export class MemberExtras implements Extras {
+export class MemberExtras implements Port {
   hasForgotten = false;
   readonly wishes = new Set<string>();
   readonly inherited = new Map<string, Topic>();
@@ -26,11 +29,14 @@ export class MemberExtras implements Extras {
   /** Of a pattern: when each topic was heard of, those of longest ago first. */
   readonly #heardAtMs = new Map<string, number>();
   readonly #member: Member;
-  readonly #monotonicMs: () => number;
+  readonly #runtime: Pick<Runtime, 'monotonicMs'>;
 
-  constructor(member: Member, monotonicMs: () => number) {
+  constructor(member: Member, runtime: Pick<Runtime, 'monotonicMs'>) {
+    const { options } = member;
+    // Equal filters are the same.
+    if (options.filter) member.options = { ...options, filter: canonicalFilter(options.filter) };
     this.#member = member;
-    this.#monotonicMs = monotonicMs;
+    this.#runtime = runtime;
   }
 
   // -- where it begins --------------------------------------------------------------------------------
@@ -68,8 +74,9 @@ export class MemberExtras implements Extras {
 
   // -- a pattern --------------------------------------------------------------------------------------
 
-  wasState(topic: string): boolean {
-    return this.#stateNamespaces.has(namespaceOf(topic));
+  placed(topic: string, at: Topic): Topic {
+    if (this.#stateNamespaces.has(namespaceOf(topic))) at.map ??= new LiveMap();
+    return at;
   }
 
   hears(topic: string, at: Topic): Topic {
@@ -82,12 +89,12 @@ export class MemberExtras implements Extras {
 
   #heard(topic: string): void {
     this.#heardAtMs.delete(topic);
-    this.#heardAtMs.set(topic, this.#monotonicMs());
+    this.#heardAtMs.set(topic, this.#runtime.monotonicMs());
   }
 
   forgetQuiet(): void {
     const { topics, options } = this.#member;
-    const sinceMs = this.#monotonicMs() - quietMs - 2 * (options.intervalMs ?? 0);
+    const sinceMs = this.#runtime.monotonicMs() - quietMs - 2 * (options.intervalMs ?? 0);
     let looked = 0;
     for (const [topic, atMs] of this.#heardAtMs) {
       if (topics.size <= topicsRemembered || atMs >= sinceMs || ++looked > topicsPerLook) return;
@@ -106,7 +113,7 @@ export class MemberExtras implements Extras {
 
   completes(known: Topic, isComplete: boolean): boolean {
     const { options, wire } = this.#member;
-    this.#keysHad = (isComplete && wire?.keyed?.inView) || new Set();
+    this.#keysHad = (isComplete && wire?.extras?.keyed?.inView) || new Set();
     if (isComplete) this.#prune(known);
     return isComplete && (options.keys?.every((key) => this.#keysHad.has(key)) ?? true);
   }
@@ -121,12 +128,21 @@ export class MemberExtras implements Extras {
 
   /** Keeps only its keys. Returns whether there were others. */
   #prune({ map }: Topic): boolean {
-    const keys = this.#member.wire?.keyed?.asked;
+    const keys = this.#member.wire?.extras?.keyed?.asked;
     if (!keys || !map) return false;
     const all = [...map.entries.values()];
     const kept = all.filter(({ key = '' }) => keys.has(key));
     return kept.length < all.length && map.page(kept, { first: true, last: true });
   }
+}
+
+/** Came late to state topics: sees at once what the others see. */
+export function showAll(member: Member): void {
+  for (const [topic, { epoch, offset, map, awaitsSnapshot }] of [
+    ...member.topics,
+    ...(member.extras?.inherited ?? []),
+  ])
+    if (map && !awaitsSnapshot) member.show({ topic, epoch, offset }, map);
 }
 
 function namespaceOf(topic: string): string {

@@ -1,9 +1,10 @@
 import type { SubscribeResult } from '../../../protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../../protocol/server-frames.ts';
 import { ClientError, ownError } from '../../client-error.ts';
-import type { Shared } from '../member.ts';
+import type { Member, Shared } from '../member.ts';
 import type { Registry } from '../registry.ts';
 import type { SubscribeOptions } from '../subscribe-options.ts';
+import { caughtUp, reset, snapshot } from './feed-frames.ts';
 
 /** What pushes concern. */
 export interface PushTarget {
@@ -22,13 +23,14 @@ export function push(target: PushTarget, frame: ServerFrame): void {
       tellSnapshot(byView.get(frame.view), frame);
       break;
     case 'reset':
-      for (const member of byView.get(frame.view)?.members ?? []) member.reset(frame);
+      for (const member of byView.get(frame.view)?.members ?? []) reset(member, frame);
       break;
     case 'caughtUp':
-      byView.get(frame.view)?.caughtUp(frame);
+      tellCaughtUp(byView.get(frame.view), frame);
       break;
     case 'lagging':
-      for (const view of frame.views) for (const member of byView.get(view)?.members ?? []) member.lagging();
+      for (const view of frame.views)
+        for (const member of byView.get(view)?.members ?? []) tellLagging(member);
       break;
     case 'subscribed':
       for (const result of frame.results) subscribedByGateway(target, result);
@@ -47,7 +49,23 @@ function tellSnapshot(wire: Shared | undefined, { publications, ...frame }: Serv
   if (!wire) return;
   const fresh = wire.received(frame.topic, publications);
   for (const member of wire.members)
-    member.snapshot({ ...frame, publications: wire.keyed?.page(frame, fresh, member) ?? fresh });
+    snapshot(member, { ...frame, publications: wire.extras?.keyed?.page(frame, fresh, member) ?? fresh });
+}
+
+function tellCaughtUp(wire: Shared | undefined, frame: ServerKinds['caughtUp']): void {
+  if (!wire) return;
+  if (frame.recovered) wire.advance(frame.cursor);
+  const { topic, epoch, offset } = frame;
+  for (const member of wire.members) {
+    const wasLagging = member.state === 'lagging';
+    caughtUp(member, frame);
+    if (wasLagging && member.state === 'live') member.events.emit('caughtUp', { topic, epoch, offset });
+  }
+}
+
+function tellLagging(member: Member): void {
+  member.enter('lagging');
+  member.events.emit('lagging');
 }
 
 function subscribedByGateway(target: PushTarget, result: SubscribeResult): void {
@@ -84,7 +102,7 @@ function endedByGateway({ subscribing }: PushTarget, { views, reason }: ServerKi
   for (const view of views) {
     const wire = subscribing.byView.get(view);
     subscribing.byView.delete(view);
-    subscribing.dictionaries.forget(view);
+    subscribing.dictionaries?.forget(view);
     const why = `The gateway ended it: ${reason ?? 'no reason'}.`;
     if (wire) subscribing.refuse(wire, ownError(reason ?? 'not_subscribed', why));
   }

@@ -1,5 +1,6 @@
 import type { Shared } from '../member.ts';
 import type { Registry } from '../registry.ts';
+import { showAll } from './member-extras.ts';
 
 /**
  * The gateway has this subscription already. One that the client has dropped is ended first. One that the client holds
@@ -37,7 +38,7 @@ function merge(registry: Registry, wire: Shared, twin: Shared): void {
   for (const member of [...wire.members]) {
     wire.members.delete(member);
     if (twin.join(member)) registry.askAgain(twin);
-    queueMicrotask(() => member.showAll());
+    queueMicrotask(() => showAll(member));
   }
   registry.drop(wire);
 }

@@ -2,19 +2,31 @@ import type { Member, Shared } from '../member.ts';
 import type { Registry } from '../registry.ts';
 import type { SubscribeOptions } from '../subscribe-options.ts';
 
-/** Other keys of one subscription. `move`: to a wire with these, as others have theirs or want to keep the old ones. */
+/** All subscriptions, as one that gets other keys sees them. */
+interface RekeyTarget {
+  readonly subscribing: Registry;
+  wireFor(topic: string, options: SubscribeOptions): Shared;
+  enter(member: Member): void;
+  leave(member: Member): void;
+}
+
+/** Other keys of one subscription: it moves to a wire with these where others have theirs or want to keep the old. */
 export function changeKeys(
-  registry: Registry,
+  target: RekeyTarget,
   member: Member,
   wire: Shared,
   options: SubscribeOptions,
-  move: () => void,
 ): void {
-  const key = registry.keyOf(member.topic, options);
+  const registry = target.subscribing;
+  const { topic } = member;
+  const key = registry.keyOf(topic, options);
   if (key === wire.key) return;
   member.options = options;
   if (wire.members.size > 1 || registry.byKey.has(key)) {
-    move();
+    target.leave(member);
+    member.topics.clear();
+    if (target.wireFor(topic, options).state !== 'live') member.enter('pending');
+    target.enter(member);
     return;
   }
   registry.byKey.delete(wire.key);
@@ -26,7 +38,8 @@ export function changeKeys(
 
 /** Tells the gateway of other keys, one command at a time. */
 export function rekey(registry: Registry, wire: Shared): void {
-  const { view, keyed } = wire;
+  const { view } = wire;
+  const keyed = wire.extras?.keyed;
   const { byView, dictionaries, commands } = registry;
   if (!keyed?.mustRekey || keyed.isRekeying || wire.state !== 'live') return;
   keyed.isRekeying = true;
@@ -39,7 +52,7 @@ export function rekey(registry: Registry, wire: Shared): void {
     } else if (granted) {
       byView.delete(view);
       byView.set(granted.view, wire);
-      if (granted.view !== view) dictionaries.forget(view);
+      if (granted.view !== view) dictionaries?.forget(view);
       // Another view takes the place of the one before, and goes on where that was.
       wire.view = granted.view;
       keyed.toGranted();

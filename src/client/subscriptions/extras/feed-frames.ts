@@ -1,0 +1,170 @@
+/** What the gateway tells a feed beside publications: where it begins, snapshots, resets, what is lost. */
+
+import type {
+  Granted,
+  Mode,
+  OffsetRange,
+  Position,
+  TopicPosition,
+  TopicResult,
+} from '../../../protocol/frames.ts';
+import type { ServerKinds } from '../../../protocol/server-frames.ts';
+import type { Feed, FeedPublication, Known } from '../feed.ts';
+import { LiveMap } from '../live-map.ts';
+
+type BatchStart = Pick<ServerKinds['batch'], 'epoch' | 'after'>;
+
+// -- the gateway's reply ------------------------------------------------------------------------------
+
+/** It begins, or begins again. `starts`: the positions that were asked for; `byCursor`: a cursor was. */
+export function beginFeed<P extends FeedPublication>(
+  feed: Feed<P>,
+  granted: Granted,
+  starts: readonly TopicPosition[],
+  byCursor: boolean,
+): void {
+  if (byCursor && (feed.wasLive || feed.options.cursor !== undefined)) continued(feed, granted);
+  for (const start of feed.isPattern ? (granted.topics ?? []) : [granted])
+    beginTopic(
+      feed,
+      start,
+      starts.find(({ topic }) => topic === start.topic),
+    );
+  feed.enter('live');
+}
+
+function beginTopic<P extends FeedPublication>(
+  feed: Feed<P>,
+  start: TopicResult,
+  asked: Position | undefined,
+): void {
+  const { topic, epoch, offset, mode, recovered, missing } = start;
+  const { events } = feed;
+  const own = feed.at(topic);
+  const continues = recovered === true && asked?.offset === offset && (asked.epoch || epoch) === epoch;
+  // A position that the topic never reached must not hide what comes.
+  const seen = recovered !== false && own?.epoch === epoch ? own.offset : 0;
+  const known = learn(feed, topic, mode, { epoch, offset, seen });
+  if (mode === 'state' && recovered === false) clearMap(feed, topic);
+  else if (mode === 'state' && !continues) {
+    // After offset 0, and of a topic that a pattern wasn't asked for, everything may follow in place of a snapshot.
+    feed.complete(known, offset === 0);
+    if (offset === 0 || (feed.isPattern && !asked)) clearMap(feed, topic);
+  }
+  const isReset = own?.epoch && own.epoch !== epoch;
+  if (isReset) events.emit('reset', { topic, epoch, offset: missing?.after ?? offset }, own);
+  else if (own && recovered) events.emit('recovered', { topic, epoch, offset });
+  if (mode === 'state' || (isReset ? !missing : recovered !== false)) return;
+  if (!missing && !own?.epoch && offset === 0) events.emit('gap', { topic, epoch });
+  else {
+    const from = isReset ? 0 : (own?.offset ?? 0);
+    lost(feed, topic, epoch, missing ?? { after: from, upto: offset }, from);
+  }
+}
+
+/** The reply to a pattern's cursor. Missed publications follow, and lost ones are named, topic by topic. */
+function continued<P extends FeedPublication>(feed: Feed<P>, { recovered = false, cursor }: Granted): void {
+  feed.isWhole = recovered;
+  if (!recovered) feed.events.emit('gap', { topic: feed.topic, epoch: '' });
+  else if (cursor !== undefined) endContinuation(feed);
+}
+
+function endContinuation<P extends FeedPublication>(feed: Feed<P>): void {
+  if (feed.isWhole) feed.events.emit('recovered', { topic: feed.topic, epoch: '', offset: 0 });
+  feed.isWhole = undefined;
+}
+
+// -- pushes -------------------------------------------------------------------------------------------
+
+/** Where it is in the topic of a batch. A topic of a pattern that is not known begins with it. */
+export function placeOf<P extends FeedPublication>(
+  feed: Feed<P>,
+  topic: string,
+  { epoch, after }: BatchStart,
+): Known<P> {
+  const known = feed.topics.get(topic);
+  const start = { epoch: epoch ?? '', offset: after };
+  if (!known) return start;
+  if ((epoch ?? known.epoch) === known.epoch) return known;
+  reset(feed, { topic, epoch: start.epoch, offset: 0, mode: known.map ? 'state' : 'stream' });
+  lost(feed, topic, start.epoch, { after: 0, upto: after }, 0);
+  return feed.stand(topic, start);
+}
+
+/** A page of a snapshot, which is shown when it is the last one. */
+export function snapshot<P extends FeedPublication>(
+  feed: Feed<P>,
+  page: Omit<ServerKinds['snapshot'], 'publications'> & { publications: readonly P[] },
+): void {
+  const { topic, epoch, offset } = page;
+  const known = feed.topics.get(topic) ?? feed.stand(topic, { epoch, offset: 0, awaitsSnapshot: true });
+  known.map ??= new LiveMap();
+  if (!known.map.page(page.publications, page)) return;
+  feed.stand(topic, { epoch, offset, seen: 0 });
+  feed.complete(known, true);
+  feed.show({ topic, epoch, offset }, known.map);
+}
+
+/** Also the birth of a state topic in a pattern. Of a numbering that is known nothing is said. */
+export function reset<P extends FeedPublication>(
+  feed: Feed<P>,
+  { topic, epoch, offset, mode }: Omit<ServerKinds['reset'], 'view'>,
+): void {
+  const previous = feed.at(topic);
+  if (previous?.epoch === epoch) return;
+  feed.complete(learn(feed, topic, mode, { epoch, offset, seen: 0 }), true);
+  if (previous?.epoch) {
+    feed.isWhole &&= false;
+    feed.events.emit('reset', { topic, epoch, offset }, previous);
+  }
+  clearMap(feed, topic);
+}
+
+/** `recovered: false` names what is gone, and the catch-up goes on; otherwise live batches follow. */
+export function caughtUp<P extends FeedPublication>(
+  feed: Feed<P>,
+  { topic, epoch, offset, recovered, missing }: ServerKinds['caughtUp'],
+): void {
+  if (recovered) {
+    endContinuation(feed);
+    if (feed.state === 'lagging') feed.enter('live');
+    return;
+  }
+  // Also of a topic that is gone, or that was born while this client was away.
+  if (feed.at(topic)?.epoch !== epoch)
+    reset(feed, { topic, epoch, offset: missing?.after ?? offset, mode: 'stream' });
+  const from = feed.at(topic)?.offset ?? 0;
+  if (missing && lost(feed, topic, epoch, missing, from)) feed.isWhole &&= false;
+  if (offset > from) feed.stand(topic, { epoch, offset });
+}
+
+// -- inside -------------------------------------------------------------------------------------------
+
+/** Names a loss, as far as it was not seen already. Returns whether there was any. */
+function lost<P extends FeedPublication>(
+  feed: Feed<P>,
+  topic: string,
+  epoch: string,
+  missing: OffsetRange,
+  from: number,
+): boolean {
+  const after = Math.max(missing.after, from);
+  if (after >= missing.upto) return false;
+  feed.events.emit('gap', { topic, epoch, missing: { after, upto: missing.upto } });
+  return true;
+}
+
+function learn<P extends FeedPublication>(feed: Feed<P>, topic: string, mode: Mode, at: Known<P>): Known<P> {
+  if (mode === 'stream') clearMap(feed, topic);
+  const known = feed.stand(topic, at);
+  if (mode === 'state') known.map ??= new LiveMap();
+  else known.map = known.awaitsSnapshot = undefined;
+  return known;
+}
+
+function clearMap<P extends FeedPublication>(feed: Feed<P>, topic: string): void {
+  const map = feed.topics.get(topic)?.map;
+  const wasEmpty = map?.size === 0;
+  map?.clear();
+  if (!wasEmpty) feed.tellMap(topic, map);
+}

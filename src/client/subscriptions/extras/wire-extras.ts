@@ -1,0 +1,111 @@
+import type { Granted, Position, Subscription as WireSubscription } from '../../../protocol/frames.ts';
+import type { ReceivedPublication } from '../../publication.ts';
+import type { Known } from '../feed.ts';
+import type { Member, WireExtras as Port, Shared } from '../member.ts';
+import { Acknowledging } from './acknowledging.ts';
+import { beginning } from './beginning.ts';
+import { KeyedView } from './keyed-view.ts';
+import { MemberExtras } from './member-extras.ts';
+
+/** Of a subscription on the wire: filter, keys, presence, beginnings of its members, a pattern's cursor, an inbox. */
+export class WireExtras implements Port {
+  readonly keyed: KeyedView | undefined;
+  suspect: string | undefined;
+  wasLive = false;
+  #unheardAfter: Position | undefined;
+  #hasPresence = false;
+  #isInbox = false;
+  #askedCursor: string | undefined;
+  /** The members that wanted to begin where the gateway was asked to begin last. */
+  #asked: readonly Member[] = [];
+  readonly #wire: Shared;
+
+  constructor(wire: Shared) {
+    this.#wire = wire;
+    this.keyed = wire.options.keys && new KeyedView(wire);
+  }
+
+  get mustAskAgain(): boolean {
+    return this.#some(({ isUnserved }) => isUnserved) || (this.#wantsPresence && !this.#hasPresence);
+  }
+
+  welcome(member: Member): void {
+    const { topic, options } = member;
+    const since = this.#unheardAfter;
+    this.#unheardAfter = undefined;
+    if (!since || options.since || options.last || options.cursor) return;
+    member.options = { ...options, since };
+    member.topics.set(topic, { ...since });
+    member.extras ??= new MemberExtras(member, this.#wire.port.runtime);
+  }
+
+  toAsked(): Omit<WireSubscription, 'topic'> {
+    const { isPattern, members, options } = this.#wire;
+    this.#hasPresence = this.#wantsPresence;
+    const presence = this.#hasPresence || undefined;
+    const keys = this.keyed?.toAsked();
+    const { wire, starts } = beginning(this.#wire, this);
+    this.#wire.starts = starts;
+    this.#askedCursor = isPattern ? wire.cursor : undefined;
+    // One cursor at a time: members of a pattern that want another one are served after this one.
+    this.#asked = [...members].filter(
+      ({ isUnserved, options: { cursor } }) =>
+        isUnserved && !(isPattern && cursor !== undefined && cursor !== wire.cursor),
+    );
+    return { filter: options.filter, presence, keys, ...wire };
+  }
+
+  toLive(result: Granted): void {
+    const { view, cursor, inbox, offset } = result;
+    const { isPattern, members, starts } = this.#wire;
+    const continues = this.wasLive;
+    const asked = this.#askedCursor;
+    this.wasLive = true;
+    this.keyed?.toGranted();
+    this.#isInbox = inbox === true;
+    for (const member of this.#asked) member.isUnserved = false;
+    // What one topic's older cursor says stays true.
+    this.#wire.cursor = cursor ?? asked ?? (isPattern ? undefined : this.#wire.cursor);
+    for (const member of members) if (!member.isUnserved) member.begin(result, starts, asked !== undefined);
+    // The connection may have gone before the gateway heard of it.
+    if (continues && this.#isInbox && !this.#unheardAfter) this.#acknowledge(view, offset);
+  }
+
+  lacks(topic: string): undefined {
+    this.suspect = topic;
+  }
+
+  shown(
+    fresh: readonly ReceivedPublication[],
+    map: Known<ReceivedPublication>['map'],
+  ): readonly ReceivedPublication[] {
+    return this.keyed?.shown(fresh, map?.entries) ?? fresh;
+  }
+
+  had(before: Position, offset: number, isHeard: boolean): void {
+    if (!this.#isInbox) return;
+    if (!isHeard) this.#unheardAfter ??= before;
+    else if (!this.#unheardAfter) this.#acknowledge(this.#wire.view, offset);
+  }
+
+  /** What came long before will not come again, and needs no position. */
+  advanced(): void {
+    this.suspect = undefined;
+    for (const member of this.#wire.members) member.extras?.forgetQuiet();
+  }
+
+  /** The application has had everything of this view up to this offset. */
+  #acknowledge(view: number, offset: number): void {
+    const { port } = this.#wire;
+    port.acknowledging ??= new Acknowledging(port.commands, port.newTimer());
+    port.acknowledging.note(view, offset);
+  }
+
+  get #wantsPresence(): boolean {
+    return this.#some(({ options }) => Boolean(options.presence));
+  }
+
+  #some(is: (member: Member) => boolean): boolean {
+    return [...this.#wire.members].some(is);
+  }
+}
