@@ -99,7 +99,7 @@ describe('links', () => {
   const documents = [
     'README.md',
     'bench/README.md',
-    'src/transport/uws/ANSWERS.md',
+    'src/transport/uws/LIBRARY.md',
     ...pages.map(({ path }) => path),
   ];
 

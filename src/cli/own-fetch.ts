@@ -16,9 +16,9 @@ export async function fetchOwn(url: string, init: RequestInit = {}): Promise<Res
         rejectUnauthorized: false,
         signal: signal ?? undefined,
       },
-      (answer) => {
-        buffer(answer).then(
-          (bytes) => resolve(new Response(new Uint8Array(bytes), { status: answer.statusCode ?? 0 })),
+      (response) => {
+        buffer(response).then(
+          (bytes) => resolve(new Response(new Uint8Array(bytes), { status: response.statusCode ?? 0 })),
           reject,
         );
       },

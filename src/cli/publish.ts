@@ -28,9 +28,9 @@ export async function publish(
     .catch((error: unknown) => {
       throw new Exit(1, `No gateway responds at ${withoutPassword(url)}.`, error);
     });
-  const answer = await response.text();
-  if (!response.ok) throw new Exit(1, `${withoutPassword(url)} answered ${response.status}: ${answer}`);
-  deps.print(`${answer}\n`);
+  const text = await response.text();
+  if (!response.ok) throw new Exit(1, `${withoutPassword(url)} answered ${response.status}: ${text}`);
+  deps.print(`${text}\n`);
 }
 
 /** For messages. */

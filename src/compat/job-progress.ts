@@ -9,7 +9,7 @@ export function jobProgress({ namespace, now }: WireOptions): Wire {
     commands: {
       ping: () => ({ kind: 'ping' }),
       join_job,
-      leave_job: (fields) => ({ ...leave_job(fields), answer: quietEnd }),
+      leave_job: (fields) => ({ ...leave_job(fields), encodeReply: quietEnd }),
     },
     words: { pong: () => ({ type: 'pong', timestamp: now() }) },
     error: ({ code, message }) => ({ type: 'error', code, message, timestamp: now() }),

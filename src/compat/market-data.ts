@@ -9,7 +9,7 @@ const members = ['symbol'];
 export function marketData({ namespace, now }: WireOptions): Wire {
   const symbolOf = (topic: string) => nameIn(namespace, topic);
   const { get_status } = aliasesIn({ rooms: 'room', jobs: 'job' });
-  const ping = (answer?: AliasCommand['answer']): AliasCommand => ({ kind: 'ping', answer });
+  const ping = (encodeReply?: AliasCommand['encodeReply']): AliasCommand => ({ kind: 'ping', encodeReply });
   return {
     commands: {
       ping: () => ping(),
@@ -22,9 +22,9 @@ export function marketData({ namespace, now }: WireOptions): Wire {
       unsubscribe: (fields) => ({
         kind: 'unsubscribe',
         topics: [topicIn(namespace, fields, members)],
-        answer: quietEnd,
+        encodeReply: quietEnd,
       }),
-      get_status: () => ({ ...get_status(), answer: (reply) => statusText(reply, symbolOf) }),
+      get_status: () => ({ ...get_status(), encodeReply: (reply) => statusText(reply, symbolOf) }),
     },
     words: {
       pong: ({ timeMs }) => ({ type: 'pong', timestamp: toInstant(timeMs) }),

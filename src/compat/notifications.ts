@@ -10,8 +10,8 @@ export function notifications({ namespace, now, user }: WireOptions): Wire {
     commands: {
       ping: () => ({ kind: 'ping' }),
       room_subscribe,
-      room_unsubscribe: (fields) => ({ ...room_unsubscribe(fields), answer: quietEnd }),
-      stats: () => ({ ...stats(), answer: undefined }),
+      room_unsubscribe: (fields) => ({ ...room_unsubscribe(fields), encodeReply: quietEnd }),
+      stats: () => ({ ...stats(), encodeReply: undefined }),
     },
     words: {
       pong: () => ({ type: 'pong', data: {}, timestamp: now(), user_id }),

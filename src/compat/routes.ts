@@ -21,7 +21,7 @@ export interface CompatRouteOptions {
 }
 
 const body = { mediaTypes: ['application/json'], schema: z.looseObject({}) } as const;
-const anyAnswer = z.looseObject({});
+const anyObject = z.looseObject({});
 const published = z.object({ success: z.literal(true), topics: z.array(z.string()), recipients: z.int() });
 const publishErrors = ['invalid_json', 'invalid_topic', 'invalid_type', 'engine_unavailable'] as const;
 /** The most users that one request may name. */
@@ -55,7 +55,7 @@ function upgradeRoute(path: string): Route {
     summary: 'A WebSocket of an older system.',
     access: 'none',
     params: names.length === 0 ? undefined : z.object(Object.fromEntries(names)),
-    response: anyAnswer,
+    response: anyObject,
     errors: ['upgrade_required'],
     handle: () => {
       throw new SluiceError('upgrade_required');
@@ -70,7 +70,7 @@ function monitoringRoutes({ name, namespace }: System, options: CompatRouteOptio
       path: '/api/v1/websocket/stats',
       summary: 'Server monitoring: its connections and messages.',
       access: 'read',
-      response: anyAnswer,
+      response: anyObject,
       errors: [],
       handle: () => {
         const { active, total, messages, subscriptions } = options.stats(name);
@@ -132,7 +132,7 @@ function marketRoutes(
       path: '/market/stats',
       summary: 'Market data: its connections, messages and symbols.',
       access: 'read',
-      response: anyAnswer,
+      response: anyObject,
       errors: [],
       handle: () => {
         const { active, total, messages, subscriptions } = stats(name);
@@ -156,7 +156,7 @@ function notificationRoutes({ name, namespace }: System, { stats }: CompatRouteO
       path: '/api/v1/ws/stats',
       summary: 'Notifications: connections, users and rooms.',
       access: 'read',
-      response: anyAnswer,
+      response: anyObject,
       errors: [],
       handle: () => json(200, notificationStats(stats(name), namespace)),
     }),
@@ -207,7 +207,7 @@ function notificationRoutes({ name, namespace }: System, { stats }: CompatRouteO
       access: 'read',
       byToken: true,
       params: userParams,
-      response: anyAnswer,
+      response: anyObject,
       errors: ['invalid_topic'],
       handle: async ({ params: { user }, identity }, { sessions, authorize }) => {
         const refusal = authorize(identity, 'subscribe', topicOfUser(user));

@@ -38,7 +38,7 @@ export function serverMonitoring({ namespace, now }: WireOptions): Wire {
       unsubscribe: (fields) => {
         const topics = topicsOf(fields);
         const ended = topics.length === 0 ? { prefix: `${namespace}:` } : { topics };
-        return { kind: 'unsubscribe', ...ended, answer: quietEnd };
+        return { kind: 'unsubscribe', ...ended, encodeReply: quietEnd };
       },
     },
     words: { pong: () => ({ type: 'pong', data: {}, timestamp: now() }) },

@@ -32,7 +32,7 @@ export function webAdministration({ namespace, now }: WireOptions): Wire {
         return {
           kind: 'subscribe',
           subscriptions: [{ topic: `${namespace}:${topic}`, intervalMs: windowMs }],
-          answer: (reply) => told('subscription', topic, reply),
+          encodeReply: (reply) => told('subscription', topic, reply),
         };
       },
       unsubscribe: (fields) => {
@@ -40,7 +40,7 @@ export function webAdministration({ namespace, now }: WireOptions): Wire {
         return {
           kind: 'unsubscribe',
           topics: [`${namespace}:${topic}`],
-          answer: (reply) => told('unsubscription', topic, reply),
+          encodeReply: (reply) => told('unsubscription', topic, reply),
         };
       },
     },

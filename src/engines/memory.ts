@@ -144,8 +144,8 @@ export class MemoryEngine implements Engine {
     const refusal = this.#refusal(request);
     if (refusal !== undefined) return { ok: false, error: refusal };
     const head = this.#head(fields.topic);
-    const answer = fields.messageId === undefined ? undefined : this.#answer(head, request);
-    if (answer !== undefined) return answer;
+    const known = fields.messageId === undefined ? undefined : this.#outcomeById(head, request);
+    if (known !== undefined) return known;
     const publication = new StoredPublication(
       fields,
       head.offset + 1,
@@ -232,8 +232,8 @@ export class MemoryEngine implements Engine {
     return this.#messageIds.refusal(payer, this.#nowMs());
   }
 
-  /** The answer to a publish whose message id decides it; otherwise the id is remembered. */
-  #answer(head: Head, { fields, payer }: AppendRequest): AppendOutcome | undefined {
+  /** The outcome of a publish, if its message id decides it; otherwise remembers the id. */
+  #outcomeById(head: Head, { fields, payer }: AppendRequest): AppendOutcome | undefined {
     head.messageIds ??= new MessageIds(this.#messageIds);
     const candidate = {
       messageId: fields.messageId as string,
@@ -242,6 +242,6 @@ export class MemoryEngine implements Engine {
       epoch: head.epoch,
       offset: head.offset + 1,
     };
-    return head.messageIds.answer(candidate, this.#nowMs());
+    return head.messageIds.outcomeOf(candidate, this.#nowMs());
   }
 }

@@ -95,13 +95,13 @@ function outcomeOf(
   { answerer, gate }: AskedHook,
   { payer, onGone }: Asker,
   question: Question,
-  answerMaxBytes: number,
+  responseMaxBytes: number,
 ): Promise<unknown> {
   const { endpoint } = answerer;
   const run = async (signal: AbortSignal) =>
     endpoint === undefined
       ? answerer.ask(question.value() as never, { signal })
-      : endpoint.post(question.body(), answerMaxBytes, signal);
+      : endpoint.post(question.body(), responseMaxBytes, signal);
   return gate.ask<unknown>(payer, question.bytes, run, onGone);
 }
 
@@ -190,9 +190,9 @@ async function called(
 ): Promise<Payload | SluiceError> {
   const { endpoint } = hook.answerer;
   // Base64 is longer by a third.
-  const answerMaxBytes = 2 * payloadMaxBytes + decisionMaxBytes;
+  const responseMaxBytes = 2 * payloadMaxBytes + decisionMaxBytes;
   try {
-    const outcome = await outcomeOf(hook, asker, question, answerMaxBytes);
+    const outcome = await outcomeOf(hook, asker, question, responseMaxBytes);
     if (outcome instanceof HookFailure && outcome.status === 404)
       return new SluiceError('not_found', 'the application has no such method');
     if (outcome instanceof Error) return outcome instanceof SluiceError ? outcome : unavailable();

@@ -17,11 +17,11 @@ export class Endpoint {
 
   /**
    * Resolves with the body of a 2xx answer. Rejects with a `HookFailure` for any other, for a redirect (which is not
-   * followed), and for a body of more than `answerMaxBytes`, which is not read to its end.
+   * followed), and for a body of more than `responseMaxBytes`, which is not read to its end.
    */
   async post(
     body: Uint8Array<ArrayBuffer>,
-    answerMaxBytes: number,
+    responseMaxBytes: number,
     signal: AbortSignal,
   ): Promise<Uint8Array> {
     const { url, secret, userAgent } = this.#options;
@@ -34,7 +34,7 @@ export class Endpoint {
     try {
       const response = await fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal });
       const { status } = response;
-      if (status >= 200 && status < 300) return await bodyOf(response, answerMaxBytes);
+      if (status >= 200 && status < 300) return await bodyOf(response, responseMaxBytes);
       void response.body?.cancel().catch(() => undefined);
       throw new HookFailure(
         status >= 300 && status < 400 ? 'redirect' : 'status',

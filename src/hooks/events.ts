@@ -32,7 +32,7 @@ export interface EventsOptions {
 const lingerMs = 20;
 /** Between attempts while the gateway ends. */
 const lastRetryMs = 100;
-const answerMaxBytes = 64 * 1024;
+const responseMaxBytes = 64 * 1024;
 const logEveryMs = 10_000;
 
 /**
@@ -160,7 +160,7 @@ export class ApplicationEvents implements ToldEvents {
     const { endpoint, timeoutMs } = this.#options;
     const late = AbortSignal.timeout(timeoutMs);
     try {
-      await endpoint.post(body, answerMaxBytes, AbortSignal.any([late, this.#stop.signal]));
+      await endpoint.post(body, responseMaxBytes, AbortSignal.any([late, this.#stop.signal]));
       return true;
     } catch (error) {
       this.#failed(late.aborted ? `no answer within ${timeoutMs} ms` : (error as Error).message);

@@ -149,7 +149,7 @@ export const table = {
   source_errors_total: counter('Failures of built-in sources.', { source: 'open' }),
   http_connections: gauge('Open TCP connections that are not (yet) WebSockets.'),
   http_held_bytes: gauge('Bytes of request bodies being received, and of unread responses.', {
-    what: ['body', 'answer'],
+    what: ['body', 'response'],
   }),
   http_requests_total: counter('HTTP requests, by route pattern and status.', {
     route: 'open',

@@ -15,7 +15,7 @@ export interface CommandHead {
    * Encodes its reply in another way than its codec does. Undefined: this reply is encoded by the codec. Never on the
    * wire.
    */
-  readonly answer?: (reply: ServerFrame) => Uint8Array | undefined;
+  readonly encodeReply?: (reply: ServerFrame) => Uint8Array | undefined;
 }
 
 /** A command. */

@@ -1,22 +1,26 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 
-/** An answer of whatever server responds at the URL. */
-export interface Answer {
+/** A response of whatever server responds at the URL. */
+export interface GatewayResponse {
   readonly status: number;
   readonly text: string;
   /** What `Retry-After` says, if it says seconds. */
   readonly retryAfterMs: number | undefined;
 }
 
-/** The request ended without an answer: what the gateway did of it is unknown. */
-export class NoAnswer extends Error {
+/** The request ended without a response: what the gateway did of it is unknown. */
+export class NoResponse extends Error {
   /** It used a connection that was idle before, which the other side may have closed at that moment. */
   readonly isReused: boolean;
   /** The other side took it, and did not answer in time. */
   readonly isLate: boolean;
 
-  constructor(message: string, { isReused, isLate }: Pick<NoAnswer, 'isReused' | 'isLate'>, cause?: unknown) {
+  constructor(
+    message: string,
+    { isReused, isLate }: Pick<NoResponse, 'isReused' | 'isLate'>,
+    cause?: unknown,
+  ) {
     super(message, { cause });
     this.isReused = isReused;
     this.isLate = isLate;
@@ -24,7 +28,7 @@ export class NoAnswer extends Error {
 }
 
 /** A thousand results are about 100 KiB, or 300 KiB where all are errors. */
-const answerMaxBytes = 8 * 2 ** 20;
+const responseMaxBytes = 8 * 2 ** 20;
 /** Where the other side does not say how long it keeps an idle connection. Node's servers keep it for 5 s. */
 const usualIdleMs = 4000;
 /** An idle connection is closed this long before the other side would. */
@@ -48,7 +52,10 @@ export class GatewayConnection {
     this.#agent = new this.#client.Agent({ keepAlive: true });
   }
 
-  /** Resolves with whatever is answered. Rejects with `NoAnswer`, at the latest after `timeoutMs`, or at an abort. */
+  /**
+   * Resolves with the response, whatever its status. Rejects with `NoResponse`, at the latest after `timeoutMs`, or at
+   * an abort.
+   */
   request(
     method: string,
     path: string,
@@ -56,10 +63,10 @@ export class GatewayConnection {
     body: Uint8Array,
     timeoutMs: number,
     signal: AbortSignal,
-  ): Promise<Answer> {
+  ): Promise<GatewayResponse> {
     clearTimeout(this.#idleTimer);
     this.#out++;
-    return new Promise<Answer>((resolve, reject) => {
+    return new Promise<GatewayResponse>((resolve, reject) => {
       let isLate = false;
       const request = this.#client.request(this.#urlOf(path), {
         method,
@@ -69,16 +76,16 @@ export class GatewayConnection {
       });
       const timer = setTimeout(() => {
         isLate = request.reusedSocket || request.socket?.connecting === false;
-        request.destroy(new Error(`no answer within ${timeoutMs} ms`));
+        request.destroy(new Error(`no response within ${timeoutMs} ms`));
       }, timeoutMs);
       const failed = (error: Error) => {
         clearTimeout(timer);
-        reject(new NoAnswer(error.message, { isReused: request.reusedSocket, isLate }, error));
+        reject(new NoResponse(error.message, { isReused: request.reusedSocket, isLate }, error));
       };
       request.once('response', (response) => {
-        this.#read(response).then((answer) => {
+        this.#read(response).then((complete) => {
           clearTimeout(timer);
-          resolve(answer);
+          resolve(complete);
         }, failed);
       });
       request.on('error', failed);
@@ -99,12 +106,12 @@ export class GatewayConnection {
     return url;
   }
 
-  async #read(response: http.IncomingMessage): Promise<Answer> {
+  async #read(response: http.IncomingMessage): Promise<GatewayResponse> {
     const pieces: Buffer[] = [];
     let bytes = 0;
     for await (const piece of response) {
       bytes += (piece as Buffer).length;
-      if (bytes > answerMaxBytes) throw new Error(`the answer has more than ${answerMaxBytes} bytes`);
+      if (bytes > responseMaxBytes) throw new Error(`the response has more than ${responseMaxBytes} bytes`);
       pieces.push(piece as Buffer);
     }
     this.#closeWhenIdle(response.headers['keep-alive']);

@@ -1,9 +1,9 @@
-import { type Result, resultsOf } from './answers.ts';
-import { type Answer, type GatewayConnection, NoAnswer } from './connection.ts';
+import { type GatewayConnection, type GatewayResponse, NoResponse } from './connection.ts';
 import type { Settings } from './options.ts';
 import { backoffMs, Orders } from './orders.ts';
 import { localError, PublishError } from './publish-error.ts';
 import type { Entry, Queue } from './queue.ts';
+import { type Result, resultsOf } from './results.ts';
 
 /** What takes many entries in one request, and where. */
 export const batchable = '/api/publish';
@@ -24,7 +24,7 @@ const ofAll: ReadonlySet<string> = new Set([
   'rate_limited',
   'shutting_down',
   'unreachable',
-  'unexpected_answer',
+  'unexpected_response',
   'credential_failed',
 ]);
 
@@ -38,7 +38,7 @@ interface Sent {
  * Sends the entries of a queue, usually one request at a time, so that the ones that come meanwhile go together in the
  * next. Beside a request that is slow others go, with other orders. What failed for now stays in the queue and is sent
  * again, so that nothing of its order overtakes it. A gateway that can't be reached, or wants fewer requests, holds up
- * all orders; an entry that was refused for now, or a request that had no answer in time, holds up its own.
+ * all orders; an entry that was refused for now, or a request that had no response in time, holds up its own.
  */
 export class Delivery {
   readonly #queue: Queue;
@@ -164,17 +164,17 @@ export class Delivery {
     if (!(results instanceof PublishError)) {
       this.#failures = 0;
       this.#lastError = undefined;
-      this.#orders.answered(entries);
+      this.#orders.settled(entries);
       this.#settle(entries, results);
     } else if (results.code === 'frame_too_large' && entries.length > 1) {
       this.#batchMaxBytes = Math.max(1, Math.floor(bodyBytes(entries) / 2));
     } else if (!results.retry) {
-      this.#orders.answered(entries);
+      this.#orders.settled(entries);
       for (const entry of entries) reject(entry, results);
     } else if (!entries.every(({ isSettled }) => isSettled)) {
       this.#lastError = results;
       const { cause, code } = results;
-      const isLate = cause instanceof NoAnswer && cause.isLate;
+      const isLate = cause instanceof NoResponse && cause.isLate;
       if (isLate) this.#orders.isolate(entries);
       if (isLate || (entries.length === 1 && !ofAll.has(code)))
         this.#orders.hold(new Map(entries.map(({ order }) => [order, results])));
@@ -202,7 +202,7 @@ export class Delivery {
 
   #waitAfter({ retryAfterMs, cause }: PublishError): number {
     // The gateway has closed an idle connection just when it was used again: a new one will do.
-    if (this.#failures++ === 0 && cause instanceof NoAnswer && cause.isReused) return 0;
+    if (this.#failures++ === 0 && cause instanceof NoResponse && cause.isReused) return 0;
     return retryAfterMs ?? backoffMs(this.#failures);
   }
 
@@ -232,7 +232,7 @@ export class Delivery {
     }
   }
 
-  async #exchange(entries: readonly Entry[], signal: AbortSignal): Promise<Answer> {
+  async #exchange(entries: readonly Entry[], signal: AbortSignal): Promise<GatewayResponse> {
     const [first] = entries as [Entry];
     const isBatch = entries.length > 1;
     const headers = await Promise.race([this.#headers(), aborted(signal)]);
@@ -270,11 +270,11 @@ function aborted(signal: AbortSignal): Promise<never> {
   });
 }
 
-function resolve(entry: Entry, answer: Readonly<Record<string, unknown>>): void {
+function resolve(entry: Entry, result: Readonly<Record<string, unknown>>): void {
   if (entry.isSettled) return;
   entry.isSettled = true;
-  const { duplicate: _, ...rest } = answer;
-  entry.resolve(entry.hidesDuplicate ? rest : answer);
+  const { duplicate: _, ...rest } = result;
+  entry.resolve(entry.hidesDuplicate ? rest : result);
 }
 
 function reject(entry: Entry, error: PublishError): void {

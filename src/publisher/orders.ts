@@ -12,13 +12,13 @@ interface Held {
 const firstWaitMs = 100;
 const maxWaitMs = 5000;
 
-/** Which orders of a queue may be sent: what is sent again, or has no answer yet, is not overtaken. */
+/** Which orders of a queue may be sent: what is sent again, or has no response yet, is not overtaken. */
 export class Orders {
   readonly #nowMs: () => number;
   readonly #held = new Map<string, Held>();
   /** Those of requests that are out. */
   readonly #sent = new Set<string>();
-  /** Those of requests that had no answer in time: one of them may be why, and must not hold up others again. */
+  /** Those of requests that had no response in time: one of them may be why, and must not hold up others again. */
   readonly #alone = new Set<string>();
 
   constructor(nowMs: () => number) {
@@ -57,8 +57,8 @@ export class Orders {
     for (const { order } of entries) this.#sent.delete(order);
   }
 
-  /** They were answered, or what was asked for them was refused for good. */
-  answered(entries: readonly Entry[]): void {
+  /** They were published, or refused for good. */
+  settled(entries: readonly Entry[]): void {
     for (const { order } of entries) this.#alone.delete(order);
   }
 
@@ -76,7 +76,7 @@ export class Orders {
       this.#held.set(order, { untilMs: nowMs + (error.retryAfterMs ?? waitMs), failures, error });
   }
 
-  /** A request with all of them had no answer in time. */
+  /** A request with all of them had no response in time. */
   isolate(entries: readonly Entry[]): void {
     for (const { order } of entries) this.#alone.add(order);
   }

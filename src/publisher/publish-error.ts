@@ -4,8 +4,8 @@ import { type ErrorCode, errorTable } from '../errors.ts';
 const localErrors = {
   queue_full: { retry: true, summary: 'The queue of the publisher is full.' },
   timed_out: { retry: true, summary: 'The gateway did not acknowledge it in time.' },
-  unreachable: { retry: true, summary: 'The request ended without an answer.' },
-  unexpected_answer: { retry: false, summary: 'The answer is none of a Sluice gateway.' },
+  unreachable: { retry: true, summary: 'The request ended without a response.' },
+  unexpected_response: { retry: false, summary: 'The response is none of a Sluice gateway.' },
   credential_failed: { retry: true, summary: 'The function that gives the credential threw.' },
   unsupported_value: { retry: false, summary: 'The value can not be carried as JSON.' },
   closed: { retry: false, summary: 'The publisher is closed.' },
@@ -45,7 +45,7 @@ export function localError(code: LocalErrorCode, message?: string, cause?: unkno
   return new PublishError(code, message ?? summary, retry, { cause });
 }
 
-/** An error that the gateway answered. Of a code that is not known here, `mayRetry` says whether to try again. */
+/** An error that the gateway returned. For a code that is not known here, `mayRetry` says whether to try again. */
 export function gatewayError(code: string, message: string, mayRetry: boolean, more: More): PublishError {
   const retry = Object.hasOwn(errorTable, code) ? errorTable[code as ErrorCode].retry : mayRetry;
   return new PublishError(code, message, retry, more);

@@ -147,7 +147,7 @@ export class Publisher {
         body: bodyOf(write),
         expiresAtMs: performance.now() + this.#settings.totalTimeoutMs,
         hidesDuplicate,
-        resolve: (answer) => resolve(answer as T),
+        resolve: (result) => resolve(result as T),
         reject,
         isUnsure: false,
         isSettled: false,

@@ -11,9 +11,9 @@ export interface Entry {
   readonly expiresAtMs: number;
   /** Its messageId is generated: to its publisher a repeat is not a duplicate. */
   readonly hidesDuplicate: boolean;
-  readonly resolve: (answer: Readonly<Record<string, unknown>>) => void;
+  readonly resolve: (result: Readonly<Record<string, unknown>>) => void;
   readonly reject: (error: PublishError) => void;
-  /** A request with it had no answer: whether it was published is unknown. */
+  /** A request with it had no response: whether it was published is unknown. */
   isUnsure: boolean;
   isSettled: boolean;
 }

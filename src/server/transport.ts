@@ -80,7 +80,7 @@ export function createServing(environment: Environment, served: Served): Serving
   const incoming = new HeldBytes(requestBytes);
   metrics.onScrape(() => {
     metrics.httpHeldBytes.set({ what: 'body' }, incoming.total);
-    metrics.httpHeldBytes.set({ what: 'answer' }, unread.total);
+    metrics.httpHeldBytes.set({ what: 'response' }, unread.total);
   });
   const requestIds = new RequestIds({
     hasProxies: () => config.trustedProxies.length > 0 || config.unixSocket !== '',
@@ -104,7 +104,7 @@ export function createServing(environment: Environment, served: Served): Serving
   };
   const shared = {
     ...createAdmission(environment, served),
-    withCors: (answer: ApiResponse, origin: string) => withCors(answer, origin, served.access.origins),
+    withCors: (response: ApiResponse, origin: string) => withCors(response, origin, served.access.origins),
   };
   const webSockets = new WebSockets({
     upgradeHandler: new UpgradeHandler({ ...shared, ...exchanges, metrics, openSocket }),
@@ -130,7 +130,7 @@ export function createServing(environment: Environment, served: Served): Serving
   const polls = new Polls({
     ...common,
     // Half of a client's share: one answer may be unread while the next one is built.
-    answerMaxBytes: Math.max(requestBytes.perPayer / 2, config.backpressureMaxBytes),
+    responseMaxBytes: Math.max(requestBytes.perPayer / 2, config.backpressureMaxBytes),
     replaced: peers && ((session, client) => peers.tell('replaced', [session, client])),
   });
   const streams = new EventStreams({

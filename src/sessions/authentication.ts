@@ -4,7 +4,7 @@ import type { Identity } from '../auth/identity.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { ConnectReason } from './application.ts';
-import type { Answer, CommandOptions, Fields } from './command.ts';
+import type { CommandOptions, CommandReply, Fields } from './command.ts';
 import type { Session } from './session.ts';
 
 // The commands `connect` and `refresh`: `introduce` and `identify` are their first parts.
@@ -29,7 +29,7 @@ export function connect(
   { id }: Fields<'connect'>,
   options: CommandOptions,
   verdict: Verdict | undefined,
-): Answer {
+): CommandReply {
   if (verdict !== undefined) options.identified(session, accepted(session, verdict, options));
   options.greet(session, id);
   return undefined;
@@ -69,7 +69,7 @@ export function refresh(
   _: Fields<'refresh'>,
   options: CommandOptions,
   verdict: Verdict,
-): Answer {
+): CommandReply {
   const identity = accepted(session, verdict, options);
   if (identity.user !== session.identity.user)
     throw new SluiceError('forbidden', 'the token is another user’s');

@@ -11,7 +11,7 @@ import { publishProblem, topicNameProblem } from '../topics/publish-problem.ts';
 import { topicProblem } from '../topics/topic-name.ts';
 import { readingOf } from './application.ts';
 import { connect, identify, introduce, refresh } from './authentication.ts';
-import type { Answer, CommandOptions, Fields } from './command.ts';
+import type { CommandOptions, CommandReply, Fields } from './command.ts';
 import type { Prepared } from './preparation.ts';
 import type { Session } from './session.ts';
 
@@ -41,7 +41,7 @@ interface CommandRow<K extends CommandKind, B> {
   /** The reply may be large: the command is run once the connection has room for it. */
   readonly isLarge?: true;
   /** Returns the reply, or throws an error of the table. Undefined: it has replied by itself. */
-  readonly run: (session: Session, fields: Fields<K>, options: CommandOptions, begun: B) => Answer;
+  readonly run: (session: Session, fields: Fields<K>, options: CommandOptions, begun: B) => CommandReply;
 }
 
 /** Does what has to be awaited. Sends nothing; may throw or reject with an error of the table. */
@@ -127,7 +127,7 @@ export function runCommand(
   frame: ClientFrame,
   options: CommandOptions,
   begun: unknown,
-): Answer {
+): CommandReply {
   const { run } = commandTable[frame.kind] as CommandRow<CommandKind, unknown>;
   return run(session, frame as Fields<CommandKind>, options, begun);
 }
@@ -147,7 +147,7 @@ function subscribe(
   command: Fields<'subscribe'>,
   { subscriber }: CommandOptions,
   prepared: Prepared,
-): Answer {
+): CommandReply {
   if (session.closed) return undefined;
   const results = subscriber.subscribe(session, command.subscriptions, prepared);
   session.reply(command, { kind: 'subscribed', results });
@@ -155,7 +155,7 @@ function subscribe(
   return undefined;
 }
 
-function setKeys(session: Session, command: Fields<'setKeys'>, { subscriber }: CommandOptions): Answer {
+function setKeys(session: Session, command: Fields<'setKeys'>, { subscriber }: CommandOptions): CommandReply {
   const result = subscriber.setKeys(session, command.view, command.keys);
   session.reply(command, { kind: 'subscribed', results: [result] });
   session.pump();
@@ -163,7 +163,10 @@ function setKeys(session: Session, command: Fields<'setKeys'>, { subscriber }: C
 }
 
 /** Ends the subscriptions that exist. It is an error only where none of them does. */
-function unsubscribe(session: Session, { views = [], topics = [], prefix }: Fields<'unsubscribe'>): Answer {
+function unsubscribe(
+  session: Session,
+  { views = [], topics = [], prefix }: Fields<'unsubscribe'>,
+): CommandReply {
   if (views.length + topics.length === 0 && prefix === undefined)
     throw new SluiceError('invalid_request', 'unsubscribe names views or topics');
   const ids = new Set(views);
@@ -206,7 +209,7 @@ function publish(
   _fields: Fields<'publish'>,
   _options: CommandOptions,
   [outcome]: readonly AppendOutcome[],
-): Answer {
+): CommandReply {
   if (outcome === undefined) throw new SluiceError('internal');
   if (!outcome.ok) throw outcome.error;
   const { epoch, offset, duplicate } = outcome;
@@ -239,7 +242,7 @@ function history(
   { id, topic }: Fields<'history'>,
   { repliedLarge }: CommandOptions,
   page: HistoryPage,
-): Answer {
+): CommandReply {
   if (session.closed) return undefined;
   const pieces = page.publications
     .filter(({ except }) => except !== session.id)
@@ -252,7 +255,7 @@ function history(
   return undefined;
 }
 
-function presence(session: Session, { topic }: Fields<'presence'>, options: CommandOptions): Answer {
+function presence(session: Session, { topic }: Fields<'presence'>, options: CommandOptions): CommandReply {
   const problem = topicProblem(topic);
   if (problem !== undefined) throw new SluiceError('invalid_topic', problem);
   const refusal = options.authorize(session.identity, 'presence', topic);
@@ -261,7 +264,7 @@ function presence(session: Session, { topic }: Fields<'presence'>, options: Comm
   return { kind: 'presence', topic, members: rooms.list(topic), count: rooms.count(topic) };
 }
 
-function status(session: Session, _: Fields<'status'>, { broker }: CommandOptions): Answer {
+function status(session: Session, _: Fields<'status'>, { broker }: CommandOptions): CommandReply {
   return {
     kind: 'status',
     session: session.id,
@@ -275,7 +278,11 @@ function status(session: Session, _: Fields<'status'>, { broker }: CommandOption
   };
 }
 
-function ping(session: Session, { roundTripMs, acks }: Fields<'ping'>, options: CommandOptions): Answer {
+function ping(
+  session: Session,
+  { roundTripMs, acks }: Fields<'ping'>,
+  options: CommandOptions,
+): CommandReply {
   if (acks !== undefined) options.inbox.acknowledge(session, acks);
   if (roundTripMs !== undefined && roundTripMs > 0)
     options.metrics.clientRoundTripSeconds.observe(roundTripMs / 1000);

@@ -44,4 +44,4 @@ export interface CommandOptions {
 export type Fields<K extends CommandKind> = Commands[K] & CommandHead;
 
 /** The reply; undefined: the command has replied by itself. */
-export type Answer = Reply | undefined;
+export type CommandReply = Reply | undefined;

@@ -203,11 +203,11 @@ export class Session implements ViewsOwner, CommandsOwner {
     return this.views.isParked ? this.outbox.waitingBytes : this.outbox.unsentBytes;
   }
 
-  reply({ id, answer }: CommandHead, reply: Reply): void {
+  reply({ id, encodeReply }: CommandHead, reply: Reply): void {
     const frame = { ...reply, id } as ServerFrame;
-    const answered = answer?.(frame);
-    if (answered === undefined) this.outbox.sendFrame(frame);
-    else this.outbox.send(answered);
+    const encoded = encodeReply?.(frame);
+    if (encoded === undefined) this.outbox.sendFrame(frame);
+    else this.outbox.send(encoded);
   }
 
   // ---- commands

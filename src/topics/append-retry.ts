@@ -40,17 +40,17 @@ export class AppendRetry {
 
   async #retriedLater(
     requests: readonly AppendRequest[],
-    answer: Promise<readonly AppendOutcome[]>,
+    outcome: Promise<readonly AppendOutcome[]>,
   ): Promise<readonly AppendOutcome[]> {
-    const outcomes = await answer;
+    const outcomes = await outcome;
     return outcomes.some(isRetryable) ? this.#again(requests, outcomes) : outcomes;
   }
 
   async #timedLater(
-    answer: Promise<readonly AppendOutcome[]>,
+    outcome: Promise<readonly AppendOutcome[]>,
     startMs: number,
   ): Promise<readonly AppendOutcome[]> {
-    return this.#timed(await answer, startMs);
+    return this.#timed(await outcome, startMs);
   }
 
   #timed(outcomes: readonly AppendOutcome[], startMs: number): readonly AppendOutcome[] {

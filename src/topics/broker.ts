@@ -21,7 +21,7 @@ import { TopicLoads } from './topic-loads.ts';
 import { namespaceOf } from './topic-name.ts';
 import { TopicPlaces } from './topic-places.ts';
 
-/** Told of every change, in order, before the publisher has its answer. */
+/** Told of every change, in order, before the publish returns. */
 export interface TopicListener {
   appended(topic: Topic, publications: readonly StoredPublication[]): void;
   /** The numbering of the topic started anew. */

@@ -17,7 +17,7 @@ interface Probed {
 }
 
 /** An engine that takes longer than this serves no publisher. */
-const answerWithinMs = 2000;
+const timeoutMs = 2000;
 
 /** Finds out whether the engine works, by the whole loop: a publish, and its return by the feed. */
 export class EngineProbe {
@@ -43,14 +43,14 @@ export class EngineProbe {
   async #probe(): Promise<string | undefined> {
     if (this.#isUnderWay) return 'the engine does not answer';
     this.#isUnderWay = true;
-    const answer = this.#published().finally(() => {
+    const published = this.#published().finally(() => {
       this.#isUnderWay = false;
     });
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<string>((resolve) => {
-      timer = setTimeout(resolve, answerWithinMs, `the engine did not answer within ${answerWithinMs} ms`);
+      timer = setTimeout(resolve, timeoutMs, `the engine did not answer within ${timeoutMs} ms`);
     });
-    return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+    return Promise.race([published, late]).finally(() => clearTimeout(timer));
   }
 
   async #published(): Promise<string | undefined> {

@@ -130,7 +130,7 @@ export interface AcknowledgedPositions {
  *
  * Contract (`test/engines/contract.ts` runs it on every engine):
  * - `append` takes many and returns an outcome for each, in the order of the requests, whatever happens to the others.
- *   It never rejects; it may answer at once. An answer is given once the engine has committed (what that means is the
+ *   It never rejects, and may return at once. It returns once the engine has committed (what that means is the
  *   engine's promise of durability), and not before the feed has had the publication.
  * - Offsets begin at 1 and grow by one per topic and epoch; requests of one call to one topic keep their order.
  *   Offsets are never used again within an epoch. An engine that may have gone back in time takes a new epoch.
@@ -145,7 +145,7 @@ export interface AcknowledgedPositions {
  * - A request with `ifNewest` removes a key of a state topic whose value has outlived its TTL. The engine judges it
  *   where it would give the offset: only if the newest publication of that key then has this very epoch and
  *   offset, it is appended like any other. Otherwise (a newer value, a removal, another epoch, no such topic, no state
- *   mode) it is answered `not_found` and has done nothing: no offset is used, nothing is fed, no topic begins. So it
+ *   mode) it fails with `not_found` and has done nothing: no offset is used, nothing is fed, no topic begins. So it
  *   may come late, after values that were on their way, and from several nodes that share the engine: it takes away
  *   that one value, once. It is asked for only where the publication has a TTL, without a `messageId`, and not tried
  *   again; a later sweep asks anew.

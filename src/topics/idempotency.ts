@@ -47,7 +47,10 @@ export class MessageIds implements IdOwner {
    * The outcome of a publish whose id was seen before, or whose payer is over its limit. Undefined: the id is new, and
    * is remembered from now on.
    */
-  answer({ messageId, digest, payer, epoch, offset }: Candidate, nowMs: number): AppendOutcome | undefined {
+  outcomeOf(
+    { messageId, digest, payer, epoch, offset }: Candidate,
+    nowMs: number,
+  ): AppendOutcome | undefined {
     this.#budget.prune(nowMs);
     const key = this.#keyOf(messageId);
     const seen = this.#find(key, nowMs);

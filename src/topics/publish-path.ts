@@ -69,8 +69,8 @@ export class PublishPath {
     if (!areLoaded(publishes, topics)) return this.#publishLater(publishes, accepted);
     const outcomes = this.#append(publishes, accepted, undefined);
     return outcomes instanceof Promise
-      ? this.#answeredLater(outcomes, acceptedAtMs)
-      : this.#answered(outcomes, acceptedAtMs);
+      ? this.#finishedLater(outcomes, acceptedAtMs)
+      : this.#finished(outcomes, acceptedAtMs);
   }
 
   // The synchronous path makes no closures (`bench -- unicast --allocations`).
@@ -81,17 +81,17 @@ export class PublishPath {
   ): Promise<readonly AppendOutcome[]> {
     const unloadable = await this.#loadAll(publishes);
     const outcomes = await this.#append(publishes, accepted, unloadable);
-    return this.#answered(outcomes, accepted.acceptedAtMs);
+    return this.#finished(outcomes, accepted.acceptedAtMs);
   }
 
-  async #answeredLater(
+  async #finishedLater(
     outcomes: Promise<readonly AppendOutcome[]>,
     acceptedAtMs: number,
   ): Promise<readonly AppendOutcome[]> {
-    return this.#answered(await outcomes, acceptedAtMs);
+    return this.#finished(await outcomes, acceptedAtMs);
   }
 
-  #answered(outcomes: readonly AppendOutcome[], acceptedAtMs: number): readonly AppendOutcome[] {
+  #finished(outcomes: readonly AppendOutcome[], acceptedAtMs: number): readonly AppendOutcome[] {
     for (const outcome of outcomes) this.#count(outcome);
     this.#options.metrics.publishSeconds.observe((this.#options.monotonicMs() - acceptedAtMs) / 1000);
     return outcomes;

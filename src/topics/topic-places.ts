@@ -5,7 +5,7 @@ import { type Maker, makerOf, type TopicLimits, TopicShares } from './topic-shar
 
 /** A topic that publishes under way will begin. */
 interface Coming {
-  /** Publishes that the engine has not answered yet. */
+  /** Publishes whose outcome is not known yet. */
   publishes: number;
   /** Charged already. */
   readonly maker: Maker | undefined;
@@ -102,7 +102,7 @@ export class TopicPlaces {
     this.#shares.add(maker);
   }
 
-  /** The engine has answered that publish. */
+  /** The outcome of that publish is known. */
   arrived(name: string): void {
     const coming = this.#coming.get(name);
     if (coming === undefined || --coming.publishes > 0) return;

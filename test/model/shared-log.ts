@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type {
   Batch,
-  BatchAnswer,
+  BatchReply,
   Change,
   Forget,
   Picture,
@@ -59,7 +59,7 @@ export class SharedLog {
     this.#options = options;
   }
 
-  get newest(): Pick<BatchAnswer, 'epoch' | 'seq'> {
+  get newest(): Pick<BatchReply, 'epoch' | 'seq'> {
     return { epoch: this.epoch, seq: this.#seq };
   }
 
@@ -79,7 +79,7 @@ export class SharedLog {
     return { epoch, offset, seq, bornAfterSeq, evictedSeq, publications, state };
   }
 
-  commit(node: LogNode, { forgets, requests }: Batch): BatchAnswer {
+  commit(node: LogNode, { forgets, requests }: Batch): BatchReply {
     for (const each of forgets) this.#forget(each);
     this.#drop();
     const outcomes = requests.map(({ request }) => this.#append(node, request));
@@ -157,7 +157,7 @@ function publicationOf({ request, offset, seq }: Commit, acceptedAtMs = 0): Stor
 
 interface Waiting {
   readonly batch: Batch;
-  readonly answer: (answer: BatchAnswer) => void;
+  readonly answer: (answer: BatchReply) => void;
   readonly fail: (cause: Error) => void;
 }
 
@@ -187,7 +187,7 @@ export class LogNode implements Upstream {
     await this.#show();
   }
 
-  commit(batch: Batch): Promise<BatchAnswer> {
+  commit(batch: Batch): Promise<BatchReply> {
     return new Promise((answer, fail) => {
       if (this.#listener === undefined || this.#isAway) {
         fail(new Error('away'));
@@ -213,7 +213,7 @@ export class LogNode implements Upstream {
     waiting.answer(this.#log.commit(this, waiting.batch));
   }
 
-  async newest(): Promise<Pick<BatchAnswer, 'epoch' | 'seq'>> {
+  async newest(): Promise<Pick<BatchReply, 'epoch' | 'seq'>> {
     return this.#log.newest;
   }
 

@@ -3,7 +3,7 @@ import { codecs } from '../../src/protocol/codecs.ts';
 import type { SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../src/protocol/server-frames.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
-import type { PollAnswer } from '../../src/transport/uws/poll-connection.ts';
+import type { PollResponse } from '../../src/transport/uws/poll-connection.ts';
 import type { ModelClient, Start } from './client.ts';
 import { keyOf } from './client.ts';
 import type { Gateway } from './gateway.ts';
@@ -297,16 +297,16 @@ class PollLine implements Line {
       return;
     const run = ++this.#run;
     const { loop } = client.gateway;
-    const answer = (given: PollAnswer) =>
+    const respond = (given: PollResponse) =>
       loop.atTurnEnd(() => {
         if (run === this.#run) this.#answered(given);
       });
     this.#abandon = () => undefined;
-    const abandon = client.gateway.poll(client.ask(), { answer, drop: () => this.disconnect() });
+    const abandon = client.gateway.poll(client.ask(), { respond, drop: () => this.disconnect() });
     if (run === this.#run) this.#abandon = abandon;
   }
 
-  #answered({ frames, cursor }: PollAnswer): void {
+  #answered({ frames, cursor }: PollResponse): void {
     this.#abandon = undefined;
     for (const frame of frames) this.#client.take('', frame);
     if (cursor !== undefined) this.#client.cursor = cursor;

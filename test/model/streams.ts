@@ -146,7 +146,7 @@ export class Streams {
       acknowledges: 'by receipt',
       subscriptions: start.subscriptionsKey,
       formerSession: former || undefined,
-      ...{ backpressureMaxBytes, answerMaxBytes: 4 * backpressureMaxBytes, unread: this.#unread },
+      ...{ backpressureMaxBytes, responseMaxBytes: 4 * backpressureMaxBytes, unread: this.#unread },
       sentBytes: metrics.sentBytesTotal,
       monotonicMs: loop.nowMs,
     });

@@ -31,7 +31,7 @@ class Publisher {
   /** The offset that it has got, that of the first with this id, or an error code. */
   publish(messageId: string, payer?: Payer, digest = 'd'): unknown {
     const offset = this.#offset + 1;
-    const answer = this.ids.answer({ messageId, digest, payer, epoch: 'e', offset }, this.nowMs);
+    const answer = this.ids.outcomeOf({ messageId, digest, payer, epoch: 'e', offset }, this.nowMs);
     if (answer !== undefined) return summary([answer])[0];
     this.#offset = offset;
     return offset;

@@ -21,4 +21,4 @@ export const failed = (code: ErrorCode) => `command_errors_total{code="${code}"}
 export const unsubscribed = (code: ErrorCode) => `subscription_errors_total{code="${code}"}`;
 export const unpublished = (code: ErrorCode) => `publish_errors_total{code="${code}"}`;
 export const ended = (code: CloseCode) => `connections_closed_total{reason="${code}"}`;
-export const answered = (status: number) => `http_requests_total{status="${status}"}`;
+export const responded = (status: number) => `http_requests_total{status="${status}"}`;

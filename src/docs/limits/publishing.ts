@@ -1,5 +1,5 @@
 import type { Limit } from './limit.ts';
-import { abuse, answered, broker, limited, limits, ring, unpublished, unsubscribed } from './names.ts';
+import { abuse, broker, limited, limits, responded, ring, unpublished, unsubscribed } from './names.ts';
 
 export const publishingLimits: readonly Limit[] = [
   {
@@ -20,7 +20,7 @@ export const publishingLimits: readonly Limit[] = [
     of: 'publication',
     over: 'refused, 400',
     codes: ['invalid_request'],
-    countedBy: [unpublished('invalid_request'), answered(400)],
+    countedBy: [unpublished('invalid_request'), responded(400)],
     tests: [
       ['api/publish.test.ts', 'there are at most 32 tags'],
       ['topics/publish-problem.test.ts', 'nothing is wrong where %s'],
@@ -41,7 +41,7 @@ export const publishingLimits: readonly Limit[] = [
     of: 'request',
     over: 'refused, 400',
     codes: ['invalid_request'],
-    countedBy: [answered(400)],
+    countedBy: [responded(400)],
     tests: [
       ['api/publish-batch.test.ts', 'has 1000 items at most'],
       ['api/publish.test.ts', 'a body has at most 100 members: what follows is not looked at'],
@@ -53,7 +53,7 @@ export const publishingLimits: readonly Limit[] = [
     of: 'request',
     over: 'refused, 400',
     codes: ['invalid_request'],
-    countedBy: [answered(400)],
+    countedBy: [responded(400)],
     tests: [[limits, 'recipients of a broadcast']],
   },
   {

@@ -1,5 +1,5 @@
 import type { Limit } from './limit.ts';
-import { abuse, answered, failed, gate, http, limited, limits, rejected } from './names.ts';
+import { abuse, failed, gate, http, limited, limits, rejected, responded } from './names.ts';
 
 export const requestLimits: readonly Limit[] = [
   {
@@ -41,7 +41,7 @@ export const requestLimits: readonly Limit[] = [
     of: 'request',
     over: '413, once its length is known',
     codes: ['frame_too_large'],
-    countedBy: [answered(413)],
+    countedBy: [responded(413)],
     tests: [
       [abuse, 'is taken at the limit and refused above it, by its content-length'],
       [abuse, 'is refused above the limit in chunks too, before it has ended'],
@@ -99,7 +99,7 @@ export const requestLimits: readonly Limit[] = [
     of: 'request',
     over: '413',
     codes: ['frame_too_large'],
-    countedBy: [answered(413)],
+    countedBy: [responded(413)],
     tests: [[limits, 'a body that publishes nothing']],
   },
   {
@@ -108,7 +108,7 @@ export const requestLimits: readonly Limit[] = [
     of: 'key, user, session or address',
     over: '429, or an error',
     codes: ['rate_limited'],
-    countedBy: [answered(429), failed('rate_limited')],
+    countedBy: [responded(429), failed('rate_limited')],
     tests: [
       [http, 'is refused above what all bodies of its client may have together, and no other client’s is'],
       [http, 'is refused another one above its limit, and no other client is'],
@@ -125,7 +125,7 @@ export const requestLimits: readonly Limit[] = [
     of: 'the gateway',
     over: '429, or an error; of commands that wait no client holds more than is free',
     codes: ['rate_limited'],
-    countedBy: [answered(429), failed('rate_limited')],
+    countedBy: [responded(429), failed('rate_limited')],
     tests: [
       [http, 'is refused above what all clients may have together'],
       [
@@ -152,7 +152,7 @@ export const requestLimits: readonly Limit[] = [
     of: 'request',
     over: '400; the history ends before, and says that there is more',
     codes: ['invalid_request'],
-    countedBy: [answered(400)],
+    countedBy: [responded(400)],
     tests: [
       [limits, 'entries of a page'],
       ['e2e/unread.test.ts', 'ends at 1 MiB over HTTP'],

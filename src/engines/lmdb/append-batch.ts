@@ -64,8 +64,8 @@ function appendOne(
   if (messageId !== undefined) {
     const digest = publicationDigest(fields);
     const candidate = { messageId, digest, payer, epoch, offset };
-    const answer = topics.messageIds(head, nowMs).answer(candidate, nowMs);
-    if (answer !== undefined) return answer;
+    const known = topics.messageIds(head, nowMs).outcomeOf(candidate, nowMs);
+    if (known !== undefined) return known;
     topics.putMessageId(head, offset, { messageId, digest, atMs: nowMs, payer: payer ?? gatewayPayer });
   }
   const publication = new StoredPublication(

@@ -1,7 +1,7 @@
 import { SluiceError } from '../../errors.ts';
 import type { AppendOutcome } from '../../topics/engine.ts';
 import { publicationDigest } from '../../topics/idempotency.ts';
-import type { Batch, BatchAnswer, UpstreamRequest } from '../replica/upstream.ts';
+import type { Batch, BatchReply, UpstreamRequest } from '../replica/upstream.ts';
 import type { Argument } from './connection.ts';
 import type { Keys } from './keys.ts';
 import type { RedisRetention } from './options.ts';
@@ -88,8 +88,8 @@ function encodeRequest(
   ];
 }
 
-/** The outcomes of the script's answer. */
-export function readReply(reply: string, requests: readonly UpstreamRequest[]): BatchAnswer {
+/** The outcomes of the script's reply. */
+export function readReply(reply: string, requests: readonly UpstreamRequest[]): BatchReply {
   const [head = '', ...lines] = reply.split('\n');
   const [seq, epoch = ''] = head.split(' ');
   return {

@@ -1,6 +1,6 @@
 /**
  * Scripts for what nodes count together. A node's own counts and the totals change in one script, so they always agree.
- * Whatever was lost (an answer, a node, a master), a node that reports its counts again puts them right.
+ * Whatever was lost (a reply, a node, a master), a node that reports its counts again puts them right.
  */
 
 /** What the scripts share: a change of what a node has of a key, and of the total with it; and who is gone. */

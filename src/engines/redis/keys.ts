@@ -42,8 +42,8 @@ export class Keys {
     this.full = this.#key('full');
   }
 
-  /** Hash: the answers to the last batches of a node, and the number up to which it has given batches up. */
-  answers(node: string): string {
+  /** Hash: the replies to the last batches of a node, and the number up to which it has given batches up. */
+  replies(node: string): string {
     return this.#key(`answers:${node}`);
   }
 

@@ -13,7 +13,7 @@ export interface RedisServer {
   /** Of the server behind Sentinels; otherwise the URLs say it. */
   readonly username: string | undefined;
   readonly password: string | undefined;
-  /** A connection without an answer for this time counts as lost. */
+  /** A connection without a reply for this time is considered lost. */
   readonly timeoutMs: number;
   /** For TLS. The files are read for each connection. */
   readonly tlsFiles?: TlsFiles | undefined;

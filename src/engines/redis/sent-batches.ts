@@ -1,5 +1,5 @@
 import type { AppendOutcome, AppendRequest } from '../../topics/engine.ts';
-import { type BatchAnswer, isKept, type Picture, type UpstreamRequest } from '../replica/upstream.ts';
+import { type BatchReply, isKept, type Picture, type UpstreamRequest } from '../replica/upstream.ts';
 import { readReply } from './batch.ts';
 
 /** The requests of this many of the latest batches are known when their commits come by the log. */
@@ -16,25 +16,25 @@ interface Fate {
 type Commits = Pick<Picture, 'epoch' | 'former'>;
 
 /**
- * The batches that this node has sent, by number. Where an answer does not come, or replicas do not have the batch in
+ * The batches that this node has sent, by number. Where a reply does not come, or replicas do not have the batch in
  * time, its publishers are told of a failure, and may send the very same requests again. So the outcomes that are found
  * out later are kept for them.
  */
 export class SentBatches {
   #count = 0;
   readonly #recent = new Map<number, readonly UpstreamRequest[]>();
-  /** Batches whose answer did not come. */
-  readonly #unanswered = new Map<number, readonly UpstreamRequest[]>();
+  /** Batches whose reply did not come. */
+  readonly #unreplied = new Map<number, readonly UpstreamRequest[]>();
   readonly #fates = new WeakMap<AppendRequest, Fate>();
 
-  /** Some have no answer. */
-  get hasUnanswered(): boolean {
-    return this.#unanswered.size > 0;
+  /** Some have no reply. */
+  get hasUnreplied(): boolean {
+    return this.#unreplied.size > 0;
   }
 
   /** Batches up to this one are given up, as the server may not have done them yet; 0: none. */
   get fence(): number {
-    return this.hasUnanswered ? this.#count : 0;
+    return this.hasUnreplied ? this.#count : 0;
   }
 
   /** Returns the number of the batch. */
@@ -45,22 +45,22 @@ export class SentBatches {
     return number;
   }
 
-  /** The answer to the batch did not come: the server may have done it. */
-  unanswered(number: number, requests: readonly UpstreamRequest[]): void {
-    this.#unanswered.set(number, requests);
+  /** The reply to the batch did not come: the server may have done it. */
+  noReply(number: number, requests: readonly UpstreamRequest[]): void {
+    this.#unreplied.set(number, requests);
   }
 
-  /** The server has given up what it had not done. `answers`: to what it had done, by the number of the batch. */
-  settle(answers: ReadonlyMap<number, string>): void {
-    for (const [number, requests] of this.#unanswered) {
-      const answer = answers.get(number);
-      if (answer !== undefined) this.keep(requests, readReply(answer, requests));
+  /** The server has given up what it had not done. `replies`: to what it had done, by the number of the batch. */
+  settle(replies: ReadonlyMap<number, string>): void {
+    for (const [number, requests] of this.#unreplied) {
+      const reply = replies.get(number);
+      if (reply !== undefined) this.keep(requests, readReply(reply, requests));
     }
-    this.#unanswered.clear();
+    this.#unreplied.clear();
   }
 
   /** Keeps the outcomes for when the requests come again. */
-  keep(requests: readonly UpstreamRequest[], { epoch, seq, outcomes }: BatchAnswer): void {
+  keep(requests: readonly UpstreamRequest[], { epoch, seq, outcomes }: BatchReply): void {
     for (const [i, { request }] of requests.entries())
       this.#fates.set(request, { epoch, seq, outcome: outcomes[i] as AppendOutcome });
   }
@@ -70,21 +70,17 @@ export class SentBatches {
     return requests.filter(({ request }) => !this.#isDone(request, commits));
   }
 
-  /** The answer for `all`, of which `asked` had to be done and got this answer. */
-  merge(
-    all: readonly UpstreamRequest[],
-    asked: readonly UpstreamRequest[],
-    answer: BatchAnswer,
-  ): BatchAnswer {
-    if (asked.length === all.length) return answer;
-    const { epoch, seq, outcomes } = answer;
-    const answered = new Map(asked.map((request, i) => [request, outcomes[i] as AppendOutcome]));
+  /** The reply for `all`, of which `asked` had to be done and got this reply. */
+  merge(all: readonly UpstreamRequest[], asked: readonly UpstreamRequest[], reply: BatchReply): BatchReply {
+    if (asked.length === all.length) return reply;
+    const { epoch, seq, outcomes } = reply;
+    const outcomeOf = new Map(asked.map((request, i) => [request, outcomes[i] as AppendOutcome]));
     let newest = seq;
     const merged = all.map((each) => {
       const fate = this.#fates.get(each.request);
       // A commit of a former numbering was in the picture of this one.
       if (fate?.epoch === epoch) newest = Math.max(newest, fate.seq);
-      return answered.get(each) ?? (fate as Fate).outcome;
+      return outcomeOf.get(each) ?? (fate as Fate).outcome;
     });
     return { epoch, seq: newest, outcomes: merged };
   }

@@ -100,7 +100,7 @@ export class Server {
 
   async hello({ node, epoch, seq, term, salt, fence }: Self): Promise<Greeting> {
     const { meta, log, heads, idle, acknowledged, nodes, census } = this.#keys;
-    const keys = [meta, log, heads, idle, acknowledged, this.#keys.answers(node), nodes, census];
+    const keys = [meta, log, heads, idle, acknowledged, this.#keys.replies(node), nodes, census];
     const known = [node, epoch, seq, term === '' ? 0 : term, salt, fence];
     const { oldest, newest } = this.#formats;
     const args = [...known, this.#nodeTimeoutMs, censusMs, newest, oldest];
@@ -118,16 +118,16 @@ export class Server {
     await this.#connection.call('HDEL', this.#keys.nodes, node);
   }
 
-  /** The answers of the last batches of the node, by their numbers. */
-  async answers(node: string): Promise<ReadonlyMap<number, string>> {
-    const values = (await this.#connection.call('HVALS', this.#keys.answers(node))) as readonly Buffer[];
-    const answers = new Map<number, string>();
+  /** The replies to the last batches of the node, by their numbers. */
+  async replies(node: string): Promise<ReadonlyMap<number, string>> {
+    const values = (await this.#connection.call('HVALS', this.#keys.replies(node))) as readonly Buffer[];
+    const replies = new Map<number, string>();
     for (const value of values) {
       const text = value.toString();
       const end = text.indexOf('\n');
-      if (end !== -1) answers.set(Number(text.slice(0, end)), text.slice(end + 1));
+      if (end !== -1) replies.set(Number(text.slice(0, end)), text.slice(end + 1));
     }
-    return answers;
+    return replies;
   }
 
   /** The newest commit. */
@@ -163,7 +163,7 @@ export class Server {
 
   /** How many replicas have everything that this node has written. */
   replicas(node: string, min: number, timeoutMs: number): Promise<number> {
-    return this.#connection.replicate(['PEXPIRE', this.#keys.answers(node), answersKeptMs], min, timeoutMs);
+    return this.#connection.replicate(['PEXPIRE', this.#keys.replies(node), repliesKeptMs], min, timeoutMs);
   }
 
   async load(topic: string, retention: RedisRetention, nowMs: number): Promise<StoredTopic | undefined> {
@@ -269,6 +269,6 @@ function acknowledgementOf([field, value]: readonly [string, string]): Acknowled
 }
 
 /** As the script does. */
-const answersKeptMs = 3_600_000;
-export const answerSlots = 16;
+const repliesKeptMs = 3_600_000;
+export const replySlots = 16;
 export const windowMs = messageIdWindowMs;

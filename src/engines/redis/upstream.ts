@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as after } from 'node:timers/promises';
 import { steadyNowMs } from '../../clock.ts';
 import type { StoredTopic } from '../../topics/engine.ts';
-import type { Batch, BatchAnswer, Upstream, UpstreamListener, UpstreamRequest } from '../replica/upstream.ts';
+import type { Batch, BatchReply, Upstream, UpstreamListener, UpstreamRequest } from '../replica/upstream.ts';
 import { encodeBatch, readReply } from './batch.ts';
 import { RedisBus } from './bus.ts';
 import { connect, isRefusal, placesOf, refusesUser } from './connection.ts';
@@ -13,7 +13,7 @@ import { type LinkListener, RedisLink } from './link.ts';
 import { readEntries } from './log.ts';
 import type { RedisOptions } from './options.ts';
 import { SentBatches } from './sent-batches.ts';
-import { answerSlots, type Greeting, type Read, type Self, Server, windowMs } from './server.ts';
+import { type Greeting, type Read, replySlots, type Self, Server, windowMs } from './server.ts';
 
 /** Entries of the log that are kept, about: a node that is away for longer looks at everything anew. */
 const logMaxEntries = 10_000;
@@ -69,15 +69,15 @@ export class RedisUpstream implements Upstream, LinkListener {
     }
   }
 
-  async commit(batch: Batch): Promise<BatchAnswer> {
+  async commit(batch: Batch): Promise<BatchReply> {
     const link = this.#living();
     const requests = this.#sent.undone(batch.requests, link);
-    const answer = await this.#ask(link, { ...batch, requests });
-    await this.#replicate(link, requests, answer);
-    return this.#sent.merge(batch.requests, requests, answer);
+    const reply = await this.#ask(link, { ...batch, requests });
+    await this.#replicate(link, requests, reply);
+    return this.#sent.merge(batch.requests, requests, reply);
   }
 
-  async newest(): Promise<Pick<BatchAnswer, 'epoch' | 'seq'>> {
+  async newest(): Promise<Pick<BatchReply, 'epoch' | 'seq'>> {
     return this.#living().commands.newest();
   }
 
@@ -104,14 +104,14 @@ export class RedisUpstream implements Upstream, LinkListener {
     return this.#link;
   }
 
-  async #ask(link: RedisLink, batch: Batch): Promise<BatchAnswer> {
+  async #ask(link: RedisLink, batch: Batch): Promise<BatchReply> {
     const number = this.#sent.add(batch.requests);
     const { keys, args } = this.#encode(link, number, batch);
     let reply: string;
     try {
       reply = await link.commands.commit(keys, args);
     } catch (error) {
-      if (!isRefusal(error)) this.#sent.unanswered(number, batch.requests);
+      if (!isRefusal(error)) this.#sent.noReply(number, batch.requests);
       if (!isRefusal(error) || !isPassing(error)) link.lose(error as Error);
       throw error;
     }
@@ -126,10 +126,10 @@ export class RedisUpstream implements Upstream, LinkListener {
     const { keys, args } = encodeBatch(batch, this.#keys, this.#options.retention, link.format);
     const { numberingsMax = numberingsMaxDefault } = this.#options;
     return {
-      keys: [meta, log, heads, idle, acknowledged, this.#keys.answers(this.#node), ...keys],
+      keys: [meta, log, heads, idle, acknowledged, this.#keys.replies(this.#node), ...keys],
       args: [
         ...[link.epoch, link.term, this.#heard.seq, number, this.#nowMs(), windowMs, newId(), this.#node],
-        ...[logMaxEntries, numberingsMax, answerSlots],
+        ...[logMaxEntries, numberingsMax, replySlots],
         ...args,
       ],
     };
@@ -139,18 +139,14 @@ export class RedisUpstream implements Upstream, LinkListener {
    * Waits until the required number of replicas has it. If they don't, the outcomes are remembered for when the
    * requests come again.
    */
-  async #replicate(
-    link: RedisLink,
-    requests: readonly UpstreamRequest[],
-    answer: BatchAnswer,
-  ): Promise<void> {
+  async #replicate(link: RedisLink, requests: readonly UpstreamRequest[], reply: BatchReply): Promise<void> {
     const { minReplicas, server } = this.#options;
     if (minReplicas === 0) return;
     const have = await link.commands
       .replicas(this.#node, minReplicas, Math.ceil(server.timeoutMs / 2))
       .catch(() => 0);
     if (have >= minReplicas) return;
-    this.#sent.keep(requests, answer);
+    this.#sent.keep(requests, reply);
     throw new Error(`${have} of ${minReplicas} replicas have it`);
   }
 
@@ -193,7 +189,7 @@ export class RedisUpstream implements Upstream, LinkListener {
       greeting = await this.#greet(commands);
       this.bus.last ??= await commands.lastMessage();
       await this.counts.joined(commands);
-      await this.#settleUnanswered(commands);
+      await this.#settleUnreplied(commands);
       const picture = await commands.picture();
       this.#loading = commands;
       await this.#listener?.picture(picture);
@@ -226,11 +222,11 @@ export class RedisUpstream implements Upstream, LinkListener {
   }
 
   /**
-   * Finds out the outcomes of batches whose answer did not come. Those that were not done are fenced, so that they
+   * Finds out the outcomes of batches whose reply did not come. Those that were not done are fenced, so that they
    * never will be.
    */
-  async #settleUnanswered(commands: Server): Promise<void> {
-    if (this.#sent.hasUnanswered) this.#sent.settle(await commands.answers(this.#node));
+  async #settleUnreplied(commands: Server): Promise<void> {
+    if (this.#sent.hasUnreplied) this.#sent.settle(await commands.replies(this.#node));
   }
 
   #ended(): void {

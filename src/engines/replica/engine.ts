@@ -18,7 +18,7 @@ import { ChargedIds } from './charged-ids.ts';
 import { Heard } from './heard.ts';
 import { Replica } from './replica.ts';
 import { Unsent } from './unsent.ts';
-import type { Batch, BatchAnswer, Change, Picture, Upstream } from './upstream.ts';
+import type { Batch, BatchReply, Change, Picture, Upstream } from './upstream.ts';
 
 /** Publications of one batch at most, so that others and the event loop get their turn. */
 const requestsPerBatch = 500;
@@ -40,7 +40,7 @@ export interface ReplicaOptions {
 
 /**
  * An engine of several nodes, as one of them has it. The upstream numbers and stores; this keeps what the node must
- * know at once, sends what it is asked for in batches, and answers when its feed has heard of the commit.
+ * know at once, sends what it is asked for in batches, and returns the outcome when its feed has heard of the commit.
  */
 export class ReplicaEngine implements Engine {
   readonly name: string;
@@ -53,9 +53,9 @@ export class ReplicaEngine implements Engine {
   readonly #heard = new Heard();
   readonly #budget: MessageIdBudget;
   readonly #ids: ChargedIds;
-  /** Requests that failed though they were answered, see `Heard.giveUp`. */
-  readonly #answered = new WeakMap<AppendRequest, Answered>();
-  #hasAnswered = false;
+  /** Requests that failed though they were committed, see `Heard.giveUp`. */
+  readonly #committed = new WeakMap<AppendRequest, Committed>();
+  #hasCommitted = false;
   #feed: EngineFeed | undefined;
   #replica: Replica | undefined;
   #underWay = 0;
@@ -225,7 +225,7 @@ export class ReplicaEngine implements Engine {
     this.#turn = undefined;
     if (this.#isAway) this.#refuse();
     while (this.#underWay < batchesAtOnce && this.#hasWork) {
-      const queued = this.#withoutAnswered(this.#queue.take(requestsPerBatch));
+      const queued = this.#withoutCommitted(this.#queue.take(requestsPerBatch));
       if (queued.length === 0 && !this.#unsent.has) continue;
       const { requests, settle } = this.#ids.charge(queued, this.#nowMs());
       this.#track(this.#commit({ requests, ...this.#unsent.take() }, queued, settle));
@@ -241,15 +241,17 @@ export class ReplicaEngine implements Engine {
     });
   }
 
-  /** Those that were answered before, but had to be failed as the feed had not heard of them, wait for it again. */
-  #withoutAnswered(queued: readonly QueuedAppend[]): readonly QueuedAppend[] {
-    if (!this.#hasAnswered) return queued;
-    const answered = queued.filter(({ request }) => this.#answered.has(request));
-    for (const each of answered) {
-      const answer = this.#answered.get(each.request) as Answered;
-      this.#track(this.#hear([each], { ...answer, outcomes: [answer.outcome] }));
+  /**
+   * Those that are committed already, and had failed because the feed had not heard of them, wait for the feed again.
+   */
+  #withoutCommitted(queued: readonly QueuedAppend[]): readonly QueuedAppend[] {
+    if (!this.#hasCommitted) return queued;
+    const committed = queued.filter(({ request }) => this.#committed.has(request));
+    for (const each of committed) {
+      const commit = this.#committed.get(each.request) as Committed;
+      this.#track(this.#hear([each], { ...commit, outcomes: [commit.outcome] }));
     }
-    return queued.filter(({ request }) => !this.#answered.has(request));
+    return queued.filter(({ request }) => !this.#committed.has(request));
   }
 
   get #hasWork(): boolean {
@@ -267,30 +269,30 @@ export class ReplicaEngine implements Engine {
     queued: readonly QueuedAppend[],
     settleIds: (outcomes: readonly AppendOutcome[]) => void,
   ): Promise<void> {
-    let answer: BatchAnswer;
+    let reply: BatchReply;
     try {
-      answer = await this.#upstream.commit(batch);
+      reply = await this.#upstream.commit(batch);
     } catch (cause) {
       this.#unsent.putBack(batch);
       settleIds([]);
       this.#fail(queued, cause);
       return;
     }
-    settleIds(answer.outcomes);
-    await this.#hear(queued, answer);
+    settleIds(reply.outcomes);
+    await this.#hear(queued, reply);
   }
 
   /** Tells the outcomes once the feed has heard of the commits. */
-  async #hear(queued: readonly QueuedAppend[], answer: BatchAnswer): Promise<void> {
-    const { epoch, seq, outcomes } = answer;
+  async #hear(queued: readonly QueuedAppend[], reply: BatchReply): Promise<void> {
+    const { epoch, seq, outcomes } = reply;
     try {
       await this.#heard.of({ epoch, seq });
     } catch (cause) {
-      this.#hasAnswered = true;
+      this.#hasCommitted = true;
       for (const [i, { request }] of queued.entries())
         if (this.#heard.isKept({ epoch, seq }))
-          this.#answered.set(request, { epoch, seq, outcome: outcomes[i] as AppendOutcome });
-        else this.#answered.delete(request);
+          this.#committed.set(request, { epoch, seq, outcome: outcomes[i] as AppendOutcome });
+        else this.#committed.delete(request);
       this.#fail(queued, cause);
       return;
     }
@@ -304,7 +306,7 @@ export class ReplicaEngine implements Engine {
 }
 
 /** What became of a request that the feed has not heard of yet. */
-interface Answered {
+interface Committed {
   readonly epoch: string;
   readonly seq: number;
   readonly outcome: AppendOutcome;

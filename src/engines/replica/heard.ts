@@ -1,6 +1,6 @@
-import { type BatchAnswer, isKept, type Picture } from './upstream.ts';
+import { type BatchReply, isKept, type Picture } from './upstream.ts';
 
-type Commit = Pick<BatchAnswer, 'epoch' | 'seq'>;
+type Commit = Pick<BatchReply, 'epoch' | 'seq'>;
 
 interface Waiting {
   readonly commit: Commit;

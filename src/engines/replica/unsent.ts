@@ -2,7 +2,7 @@ import type { Acknowledgement, Batch, Forget } from './upstream.ts';
 
 type Told = Pick<Batch, 'forgets' | 'acknowledged' | 'unacknowledged'>;
 
-/** What a node has to tell its upstream without waiting for an answer: the newest of each, until a batch takes it. */
+/** What a node has to tell its upstream without waiting for a reply: the newest of each, until a batch takes it. */
 export class Unsent {
   #forgets: Forget[] = [];
   #acknowledged = new Map<string, Acknowledgement>();

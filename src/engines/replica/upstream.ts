@@ -75,7 +75,7 @@ export interface Batch {
   readonly unacknowledged: readonly Omit<Acknowledgement, 'position'>[];
 }
 
-export interface BatchAnswer {
+export interface BatchReply {
   /** For each request, in order. */
   readonly outcomes: readonly AppendOutcome[];
   /** They are to be told once the node has heard of this commit, in the numbering of commits `epoch`. */
@@ -86,7 +86,7 @@ export interface BatchAnswer {
 /** Whether what was committed then is there, as a picture shows it or one of the same numbering before it. */
 export function isKept(
   { epoch, former }: Pick<Picture, 'epoch' | 'former'>,
-  commit: Pick<BatchAnswer, 'epoch' | 'seq'>,
+  commit: Pick<BatchReply, 'epoch' | 'seq'>,
 ): boolean {
   return commit.epoch === epoch || (commit.epoch === former?.epoch && commit.seq <= former.keptSeq);
 }
@@ -125,9 +125,9 @@ export interface Upstream {
    * Batches are done in the order of the calls, several may be under way. Rejects where nothing of it was done; where
    * it can't know, it knows the very same requests again and returns what became of them.
    */
-  commit(batch: Batch): Promise<BatchAnswer>;
+  commit(batch: Batch): Promise<BatchReply>;
   /** The newest commit by now. Rejects where that can't be known. */
-  newest(): Promise<Pick<BatchAnswer, 'epoch' | 'seq'>>;
+  newest(): Promise<Pick<BatchReply, 'epoch' | 'seq'>>;
   /** What is kept of the topic now, as far as the retention of this node wants it; undefined: it has no content. */
   load(topic: string): Promise<StoredTopic | undefined>;
   /** After it nothing is told any more. The node has no batch under way. */

@@ -8,7 +8,7 @@ import { join, member, payloadPieces } from './text.ts';
 
 /** Any command, without its id. */
 export type AliasCommand = {
-  [K in CommandKind]: { readonly kind: K } & Pick<CommandHead, 'answer'> & Commands[K];
+  [K in CommandKind]: { readonly kind: K } & Pick<CommandHead, 'encodeReply'> & Commands[K];
 }[CommandKind];
 
 /** Reads a message whose name is not the protocol's own. Faults are kept in `fields`. */
@@ -29,8 +29,8 @@ export function aliasesIn({ rooms, jobs }: AliasNamespaces) {
     leave_job: (fields) => unsubscribe(topicIn(jobs, fields, jobMembers)),
     room_subscribe: (fields) => subscribe(topicIn(rooms, fields, roomMembers)),
     room_unsubscribe: (fields) => unsubscribe(topicIn(rooms, fields, roomMembers)),
-    get_status: () => ({ kind: 'status', answer: (reply) => statusText(reply, (topic) => topic) }),
-    stats: () => ({ kind: 'call', method: 'stats', answer: statsText }),
+    get_status: () => ({ kind: 'status', encodeReply: (reply) => statusText(reply, (topic) => topic) }),
+    stats: () => ({ kind: 'call', method: 'stats', encodeReply: statsText }),
   } as const satisfies Readonly<Record<string, Alias>>;
 }
 

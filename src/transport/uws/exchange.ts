@@ -12,7 +12,7 @@ export interface ExchangeOptions {
   /** Responses that their clients have not read yet. */
   readonly unread: ByteCharges;
   readonly monotonicMs: () => number;
-  /** An answer that is read too slowly is given up after this long. */
+  /** A response that is read too slowly is given up after this long. */
   readonly writeTimeoutMs: number;
   readonly requestIds: RequestIds;
   readonly turn: RequestTurn;
@@ -21,7 +21,7 @@ export interface ExchangeOptions {
 
 /** A client must read at least this much per second; the library demands the same of what clients send. */
 const leastBytesPerSecond = 16 * 1024;
-/** Up to this size an answer usually fits into the socket: it is charged only when it does not. */
+/** Up to this size a response usually fits into the socket: it is charged only when it does not. */
 const smallBytes = 16 * 1024;
 const unreadRetryMs = 1000;
 /**
@@ -32,11 +32,11 @@ const keepAlive = 'timeout=7';
 const nothing = (): void => undefined;
 
 /**
- * One request and its answer.
+ * One request and its response.
  *
  * Everything is written by `tryEnd`, which leaves the rest to its caller when the socket is full. Until that rest is
  * written the exchange is unfinished, and the library ends the connection if the client sends its next request
- * meanwhile: a connection never holds more than one answer, however many requests were sent ahead. `end` would queue
+ * meanwhile: a connection never holds more than one response, however many requests were sent ahead. `end` would queue
  * them all (test/transport/uws/facts.test.ts).
  */
 export class Exchange implements Departing {
@@ -71,7 +71,7 @@ export class Exchange implements Departing {
     return this.#over;
   }
 
-  /** Calls `run` if the client leaves before the end of its answer. Only the last `run` is called. */
+  /** Calls `run` if the client leaves before the end of its response. Only the last `run` is called. */
   onAborted(run: () => void): void {
     this.#aborted = run;
   }
@@ -81,42 +81,42 @@ export class Exchange implements Departing {
     return this.#departure.onGone(run);
   }
 
-  /** The connection becomes a WebSocket or a stream: there is no answer. */
+  /** The connection becomes a WebSocket or a stream: there is no response. */
   upgraded(): void {
     this.#over = true;
   }
 
-  /** Ends the connection without an answer. */
+  /** Ends the connection without a response. */
   close(): void {
     if (!this.#over) this.#response.close();
   }
 
   /**
-   * `account`: is charged for what the client has not read yet. `answered`: is called once the answer is written, or
+   * `account`: is charged for what the client has not read yet. `responded`: is called once the response is written, or
    * can't be any more.
    */
-  answer(answer: ApiResponse, account: string, answered = nothing): void {
+  respond(response: ApiResponse, account: string, responded = nothing): void {
     const { turn } = this.#options;
     turn.count();
     if (this.#over) {
-      answered();
+      responded();
       return;
     }
     this.#over = true;
     this.#account = account;
-    if (turn.isLong) turn.later(() => this.#answerNow(answer, answered));
-    else this.#answerNow(answer, answered);
+    if (turn.isLong) turn.later(() => this.#respondNow(response, responded));
+    else this.#respondNow(response, responded);
   }
 
-  #answerNow(answer: ApiResponse, answered: () => void): void {
-    if (!this.#isGone) this.#writeCharged(answer);
-    answered();
+  #respondNow(response: ApiResponse, responded: () => void): void {
+    if (!this.#isGone) this.#writeCharged(response);
+    responded();
   }
 
-  #writeCharged(answer: ApiResponse): void {
-    const length = Buffer.byteLength(answer.body);
-    if (answer.omitBody === true || length <= smallBytes || this.#hold(length)) {
-      this.#write(answer, length);
+  #writeCharged(response: ApiResponse): void {
+    const length = Buffer.byteLength(response.body);
+    if (response.omitBody === true || length <= smallBytes || this.#hold(length)) {
+      this.#write(response, length);
     } else {
       const refusal = tooMuchUnread();
       this.#write(refusal, Buffer.byteLength(refusal.body));
@@ -153,7 +153,7 @@ export class Exchange implements Departing {
     return true;
   }
 
-  /** The answer to HEAD, and 304: the length of the body, and no body. */
+  /** The response to HEAD, and 304: the length of the body, and no body. */
   #endWithLength(length: number): void {
     const response = this.#response;
     const [ok, done] = response.tryEnd('', length);

@@ -11,7 +11,7 @@ export interface FramingOptions {
 /**
  * Ends the connection, and returns true, where it is not clear where the body of a request ends. The library takes the
  * first of several lengths, and any coding for `chunked`; a proxy in front that reads it in another way takes what
- * follows for a request of its own, with the rights of someone else. There is no answer: the library would go on with
+ * follows for a request of its own, with the rights of someone else. There is no response: the library would go on with
  * what follows the request in the same segment.
  */
 export function endsUnclear(

@@ -52,7 +52,7 @@ export class HttpConnections {
 
   /**
    * More than half of the places are taken. A client that sends a request now and then would keep its connections for
-   * ever: now they end with their answers, so that an address has no more than it may open in 10 s.
+   * ever: now they end with their responses, so that an address has no more than it may open in 10 s.
    */
   get areScarce(): boolean {
     return this.#count > this.#most() / 2;

@@ -20,9 +20,10 @@ export interface HttpOptions extends ExchangeOptions {
 }
 
 /**
- * Serves everything that is not a WebSocket upgrade. Of requests that a client sends ahead of their answers, only those
- * are served whose predecessor is answered in the turn in which it came: otherwise the library ends the connection,
- * before any code of ours runs (test/transport/uws/facts.test.ts). What had begun goes on, and nothing after it begins.
+ * Serves everything that is not a WebSocket upgrade. Of requests that a client sends ahead of their responses, only
+ * those are served whose predecessor is answered in the turn in which it came: otherwise the library ends the
+ * connection, before any code of ours runs (test/transport/uws/facts.test.ts). What had begun goes on, and nothing
+ * after it begins.
  */
 export function serveHttp(app: TemplatedApp, options: HttpOptions, kind: SocketKind = 'tcp'): void {
   app.any('/*', (response, request) => handleHttp(response, request, kind, options));
@@ -40,13 +41,16 @@ function handleHttp(
   if (endsUnclear(response, head, { hasProxies: requestIds.hasProxies, metrics })) return;
   const exchange = new Exchange(response, options, head.requestId);
   if (!requests.begin()) {
-    exchange.answer(errorResponse(new SluiceError('shutting_down', undefined, { retryAfterMs })), 'refusals');
+    exchange.respond(
+      errorResponse(new SluiceError('shutting_down', undefined, { retryAfterMs })),
+      'refusals',
+    );
     return;
   }
   const opened = api.open(head);
   const { bodyMaxBytes, account, verdict } = opened;
   const finish = (body: Uint8Array | SluiceError) =>
-    whenDone(opened.finish(body), (answer) => exchange.answer(answer, account, () => requests.ended()));
+    whenDone(opened.finish(body), (response) => exchange.respond(response, account, () => requests.ended()));
   if (bodyMaxBytes === 0) {
     exchange.onAborted(() => opened.left());
     void finish(noBody);

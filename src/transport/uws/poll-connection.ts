@@ -10,18 +10,18 @@ import type { Session } from '../../sessions/session.ts';
 import type { StreamCursors } from '../../sessions/stream-cursors.ts';
 import type { StreamMember, StreamReceiver, StreamSink } from './stream-sink.ts';
 
-/** The answer to a poll. */
-export interface PollAnswer {
+/** The response to a poll. */
+export interface PollResponse {
   /** Frames of the JSON codec; empty: there was nothing. */
   readonly frames: readonly Uint8Array[];
   /** Where the next poll goes on; undefined: where this one did. */
   readonly cursor: string | undefined;
 }
 
-/** A poll that waits for its answer. */
+/** A poll that waits for its response. */
 export interface Poll {
-  answer(answer: PollAnswer): void;
-  /** Ends without an answer. */
+  respond(response: PollResponse): void;
+  /** Ends without a response. */
   drop(): void;
 }
 
@@ -34,9 +34,9 @@ export interface PollConnectionOptions {
   /** The session that the client's first cursor names. */
   readonly formerSession: string | undefined;
   readonly backpressureMaxBytes: number;
-  /** The largest answer that waits for more: see `#grows`. */
-  readonly answerMaxBytes: number;
-  /** Charged for such an answer. */
+  /** The largest response that waits for more: see `#grows`. */
+  readonly responseMaxBytes: number;
+  /** Charged for such a response. */
   readonly unread: ByteCharges;
   readonly sentBytes: BareCounter;
   readonly monotonicMs: () => number;
@@ -63,13 +63,13 @@ export class PollConnection implements Connection, StreamMember {
   #isLookAsked = false;
   /** The poll has waited long enough. */
   #isTimeUp = false;
-  /** The answer waits until it has all that the client lacks. */
+  /** The response waits until it has all that the client lacks. */
   #isGrowing = false;
-  /** What is charged for such an answer, and to whom. */
+  /** What is charged for such a response, and to whom. */
   #charged = { account: '', bytes: 0 };
   /** The session is subscribed to what the client asked for. */
   #hasBegun = false;
-  /** The cursor of the last answer. The session can't continue at any other. */
+  /** The cursor of the last response. The session can't continue at any other. */
   #cursor: string | undefined;
   #parkedAtMs = 0;
   #closed = false;
@@ -140,7 +140,7 @@ export class PollConnection implements Connection, StreamMember {
     this.#look();
   }
 
-  /** The client of this poll is gone. Frames for its answer are lost, so no later poll may continue here. */
+  /** The client of this poll is gone. Frames for its response are lost, so no later poll may continue here. */
   abandoned(poll: Poll): void {
     if (this.#poll !== poll) return;
     this.#poll = undefined;
@@ -171,10 +171,10 @@ export class PollConnection implements Connection, StreamMember {
     run();
   }
 
-  /** An answer may fill the buffer: nothing is added to it while it is read, and each costs a round trip. */
+  /** A response may fill the buffer: nothing is added to it while it is read, and each costs a round trip. */
   get roomBytes(): number {
-    const { answerMaxBytes, backpressureMaxBytes } = this.#options;
-    return this.#isGrowing ? answerMaxBytes : backpressureMaxBytes;
+    const { responseMaxBytes, backpressureMaxBytes } = this.#options;
+    return this.#isGrowing ? responseMaxBytes : backpressureMaxBytes;
   }
 
   /** Between polls there is no room. */
@@ -238,15 +238,15 @@ export class PollConnection implements Connection, StreamMember {
 
   /**
    * Answers the poll if it can be. Where frames were lost, the client's position is known only when the session was
-   * told of it, which is in the sink's next turn. Where the answer waits for more, `caughtUp` looks again.
+   * told of it, which is in the sink's next turn. Where the response waits for more, `caughtUp` looks again.
    */
   #look(): void {
     if (!this.#isDue) return;
     if (this.sink.hasLost(this)) this.#lookSoon();
-    else if (!this.#fills() && !this.#grows()) this.#answer();
+    else if (!this.#fills() && !this.#grows()) this.#respond();
   }
 
-  /** Whether the answer has room for more of what the client lacks: a busy gateway sends that over several turns. */
+  /** Whether the response has room for more of what the client lacks: a busy gateway sends that over several turns. */
   #fills(): boolean {
     if (this.#session?.isWaiting !== true || this.#bytes >= this.#options.backpressureMaxBytes) return false;
     this.#session.pump();
@@ -254,12 +254,12 @@ export class PollConnection implements Connection, StreamMember {
   }
 
   /**
-   * Whether the answer has to wait for more. The next poll may come to another node, and there a client that was sent a
-   * part of a topic's values gets all of them: with a part in each answer it would never have the whole.
+   * Whether the response has to wait for more. The next poll may come to another node, and there a client that was sent
+   * a part of a topic's values gets all of them: with a part in each response it would never have the whole.
    */
   #grows(): boolean {
     const { session, subscriptions } = this;
-    if (session?.isWaiting !== true || this.#bytes >= this.#options.answerMaxBytes) return false;
+    if (session?.isWaiting !== true || this.#bytes >= this.#options.responseMaxBytes) return false;
     if (this.#options.cursors.position({ session, subscriptions })?.isExact !== false) return false;
     if (!this.#charge(session.payer.account)) return false;
     this.#isGrowing = true;
@@ -287,7 +287,7 @@ export class PollConnection implements Connection, StreamMember {
     return this.#options.cursors.of({ session, subscriptions });
   }
 
-  #answer(): void {
+  #respond(): void {
     const { session, subscriptions } = this;
     if (session === undefined) return;
     const cursor = this.#options.cursors.of({ session, subscriptions });
@@ -302,7 +302,7 @@ export class PollConnection implements Connection, StreamMember {
     this.#isTimeUp = false;
     this.#unsentPublications = 0;
     this.#release();
-    poll?.answer({ frames, cursor });
+    poll?.respond({ frames, cursor });
   }
 
   #park(): void {

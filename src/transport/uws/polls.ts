@@ -13,7 +13,7 @@ import type { StreamCursors } from '../../sessions/stream-cursors.ts';
 import { formerSessionOf, type StreamStart, streamStart } from '../../sessions/stream-start.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { endsUnclear } from './framing.ts';
-import { type Poll, type PollAnswer, PollConnection } from './poll-connection.ts';
+import { type Poll, PollConnection, type PollResponse } from './poll-connection.ts';
 import { countRefusal, type RefusalMetrics } from './refusals.ts';
 import { requestHead, type SocketKind } from './request-head.ts';
 import {
@@ -28,11 +28,11 @@ import { StreamSink } from './stream-sink.ts';
 export interface PollsOptions extends StreamAdmissionOptions, ExchangeOptions {
   readonly sessions: Sessions;
   readonly cursors: StreamCursors;
-  /** Lets pages of listed origins read an answer. */
-  readonly withCors: (answer: ApiResponse, origin: string) => ApiResponse;
+  /** Lets pages of listed origins read a response. */
+  readonly withCors: (response: ApiResponse, origin: string) => ApiResponse;
   readonly backpressureMaxBytes: number;
   /** See `PollConnectionOptions`. */
-  readonly answerMaxBytes: number;
+  readonly responseMaxBytes: number;
   /** Called when a client continues here whose session, of this id, is not here. */
   readonly replaced?: ((session: string, client: Holder) => void) | undefined;
   readonly metrics: LifecycleOptions['metrics'] &
@@ -138,7 +138,7 @@ export class Polls {
     } else if (known.subscriptions === start.subscriptionsKey && known.continuesAt(identified.asked.text)) {
       this.#wait(asking, known);
     } else {
-      // An answer was lost, so the session is ahead of its client; or the client wants other topics.
+      // A response was lost, so the session is ahead of its client; or the client wants other topics.
       known.session?.end('going_away');
       this.#open(asking);
     }
@@ -148,7 +148,7 @@ export class Polls {
     const { session } = connection;
     if (session === undefined) return;
     this.#lifecycle.heard(session);
-    // While another poll waits, some of what was sent may be in no answer yet.
+    // While another poll waits, some of what was sent may be in no response yet.
     if (connection.parkedAtMs !== undefined) this.#options.sessions.received(session);
     connection.wait(this.#poll(asking, connection));
   }
@@ -196,7 +196,7 @@ export class Polls {
     this.#sink.add(connection);
     this.#connections.set(session.id, connection);
     const { formerSession } = connection;
-    // The client polls with this cursor again when the answer is lost.
+    // The client polls with this cursor again when the response is lost.
     if (formerSession !== undefined && !this.#connections.has(formerSession))
       this.#connections.set(formerSession, connection);
     sessions.subscribeStream(session, start.subscriptions, (results) => {
@@ -215,9 +215,9 @@ export class Polls {
   #poll({ exchange, identified, origin }: Asking, connection: PollConnection): Poll {
     const { timeoutSeconds, text } = identified.asked;
     const poll: Poll = {
-      answer: (answer) => {
+      respond: (response) => {
         clearTimeout(timer);
-        this.#answer(exchange, answer, { connection, origin, text });
+        this.#respond(exchange, response, { connection, origin, text });
       },
       drop: () => {
         clearTimeout(timer);
@@ -232,19 +232,19 @@ export class Polls {
     return poll;
   }
 
-  #answer(
+  #respond(
     exchange: Exchange,
-    { frames, cursor }: PollAnswer,
+    { frames, cursor }: PollResponse,
     { connection, origin, text }: { connection: PollConnection; origin: string; text: string },
   ): void {
     const { withCors } = this.#options;
     const account = connection.session?.payer.account ?? '';
-    exchange.answer(withCors(pollResponse(frames, cursor ?? text), origin), account);
+    exchange.respond(withCors(pollResponse(frames, cursor ?? text), origin), account);
   }
 
   #refuse(exchange: Exchange, error: SluiceError, origin: string): void {
     countRefusal(this.#options.metrics, error);
-    exchange.answer(this.#options.withCors(errorResponse(error), origin), 'refusals');
+    exchange.respond(this.#options.withCors(errorResponse(error), origin), 'refusals');
   }
 }
 
@@ -270,6 +270,6 @@ function pollResponse(frames: readonly Uint8Array[], cursor: string): ApiRespons
   const parts: Uint8Array[] = [utf8.encode('{"events":[')];
   for (const [i, frame] of frames.entries()) parts.push(...(i > 0 ? [comma, frame] : [frame]));
   parts.push(utf8.encode(`],"cursor":${JSON.stringify(cursor)}}`));
-  const answer = jsonText(200, concatBytes(parts));
-  return { ...answer, headers: { ...answer.headers, ...header } };
+  const response = jsonText(200, concatBytes(parts));
+  return { ...response, headers: { ...response.headers, ...header } };
 }

@@ -9,8 +9,8 @@ const sliceMs = 10;
 /**
  * How long this turn of the event loop has been busy with requests. The library reads up to 512 KiB from each
  * connection in a turn, and calls for each of the thousands of requests and chunks that this may hold, before it reads
- * from any other. In a long turn answers wait: a connection whose next request has come meanwhile is ended by the
- * library, and one that waits for its answer gets it a turn later.
+ * from any other. In a long turn responses wait: a connection whose next request has come meanwhile is ended by the
+ * library, and one that waits for its response gets it a turn later.
  */
 export class RequestTurn {
   readonly #turns: Pick<Turns, 'nowMs' | 'beforeTurnEnd'>;

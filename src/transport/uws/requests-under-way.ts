@@ -1,12 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** Counts the HTTP requests that have no answer yet, so that the gateway can end without leaving one unanswered. */
+/** Counts the HTTP requests that have no response yet, so that the gateway can end without leaving one unanswered. */
 export class RequestsUnderWay {
   #count = 0;
   #isClosed = false;
   #finished: (() => void) | undefined;
 
-  /** False: the gateway ends, and answers no more requests. Else call `ended` once. */
+  /** False: the gateway ends, and responses no more requests. Else call `ended` once. */
   begin(): boolean {
     if (this.#isClosed) return false;
     this.#count++;
@@ -22,7 +22,7 @@ export class RequestsUnderWay {
   async finish(graceMs: number): Promise<void> {
     this.#isClosed = true;
     if (this.#count > 0) await this.#allEnded(graceMs);
-    // The library sends an answer at the end of the turn in which it was written.
+    // The library sends a response at the end of the turn in which it was written.
     await nextTurn();
   }
 

@@ -30,8 +30,8 @@ import { StreamSink } from './stream-sink.ts';
 export interface SseOptions extends StreamAdmissionOptions, ExchangeOptions {
   readonly sessions: Sessions;
   readonly cursors: StreamCursors;
-  /** Lets pages of listed origins read an answer. */
-  readonly withCors: (answer: ApiResponse, origin: string) => ApiResponse;
+  /** Lets pages of listed origins read a response. */
+  readonly withCors: (response: ApiResponse, origin: string) => ApiResponse;
   readonly backpressureMaxBytes: number;
   /** A stream is never silent for longer. */
   readonly heartbeatMs: number;
@@ -208,7 +208,7 @@ export class EventStreams {
   #refuse(exchange: Exchange, error: SluiceError, origin: string): void {
     const { metrics, withCors } = this.#options;
     countRefusal(metrics, error);
-    exchange.answer(withCors(error.retry ? this.#passing(error) : errorResponse(error), origin), 'refusals');
+    exchange.respond(withCors(error.retry ? this.#passing(error) : errorResponse(error), origin), 'refusals');
   }
 
   #passing({ code, message, retryAfterMs }: SluiceError): ApiResponse {

@@ -17,8 +17,8 @@ export type ReadWebSocketRequest = (head: RequestHead) => WebSocketRequest | Slu
 export interface UpgradeOptions extends ExchangeOptions {
   readonly readApplicant: ReadApplicant;
   readonly admission: Admission;
-  /** Lets pages of listed origins read an answer. */
-  readonly withCors: (answer: ApiResponse, origin: string) => ApiResponse;
+  /** Lets pages of listed origins read a response. */
+  readonly withCors: (response: ApiResponse, origin: string) => ApiResponse;
   readonly metrics: RefusalMetrics;
   /** Any WebSocket that is open. */
   readonly openSocket: () => Corked | undefined;
@@ -104,12 +104,12 @@ export class UpgradeHandler {
     const head = requestHead(response, request, kind, this.#options.requestIds);
     const exchange = new Exchange(response, this.#options, head.requestId);
     const origin = head.header('origin');
-    const answer = (error = new SluiceError('upgrade_required')) =>
-      exchange.answer(withCors(refusal(error), origin), noPayer);
+    const respond = (error = new SluiceError('upgrade_required')) =>
+      exchange.respond(withCors(refusal(error), origin), noPayer);
     const applicant = readApplicant(head);
     const asked = applicant instanceof SluiceError ? applicant : readWebSocketRequest(head);
-    if (applicant instanceof SluiceError || asked instanceof SluiceError) answer(asked as SluiceError);
-    else void whenDone(admission.inquire(applicant, exchange), answer);
+    if (applicant instanceof SluiceError || asked instanceof SluiceError) respond(asked as SluiceError);
+    else void whenDone(admission.inquire(applicant, exchange), respond);
   }
 
   #ask(
@@ -129,7 +129,7 @@ export class UpgradeHandler {
 
   #refuse(exchange: Exchange, error: SluiceError): void {
     countRefusal(this.#options.metrics, error);
-    exchange.answer(refusal(error), noPayer);
+    exchange.respond(refusal(error), noPayer);
   }
 }
 
@@ -140,6 +140,7 @@ export class UpgradeHandler {
 const noPayer = 'refusals';
 
 function refusal(error: SluiceError): ApiResponse {
-  const answer = errorResponse(error);
-  return answer.status === 426 ? { ...answer, headers: { ...answer.headers, upgrade: 'websocket' } } : answer;
+  const response = errorResponse(error);
+  if (response.status !== 426) return response;
+  return { ...response, headers: { ...response.headers, upgrade: 'websocket' } };
 }

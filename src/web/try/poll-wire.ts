@@ -52,7 +52,7 @@ export class PollWire implements Wire {
       } catch {
         if (this.#closed.signal.aborted) return;
         isConnected = false;
-        this.#listener.lost('the poll had no answer');
+        this.#listener.lost('the poll had no response');
         await new Promise((resolve) => setTimeout(resolve, comeBackMs));
       }
     }
@@ -63,14 +63,14 @@ export class PollWire implements Wire {
     this.#request = new AbortController();
     const url = streamUrl('poll', this.#asked, this.#cursor, undefined);
     const { signal } = this.#request;
-    const answer = await fetch(url, { headers: headersOf(this.#asked.credential), signal });
-    const cursor = answer.headers.get('sluice-cursor');
-    if (answer.status !== 204) {
-      const body = (await answer.json()) as {
+    const response = await fetch(url, { headers: headersOf(this.#asked.credential), signal });
+    const cursor = response.headers.get('sluice-cursor');
+    if (response.status !== 204) {
+      const body = (await response.json()) as {
         readonly events?: readonly Frame[];
         readonly error?: ToldError;
       };
-      if (body.error !== undefined) return this.#refused(answer.status, body.error);
+      if (body.error !== undefined) return this.#refused(response.status, body.error);
       for (const frame of body.events ?? []) this.#listener.frame(frame);
     }
     if (cursor !== null) this.#cursor = cursor;

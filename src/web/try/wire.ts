@@ -56,12 +56,12 @@ export function headersOf(credential: string | undefined): Record<string, string
 
 /** `POST /api/publish`. Throws with the gateway's own words. */
 export async function publishByHttp(sent: Sent, credential: string | undefined): Promise<Position> {
-  const answer = await fetch('api/publish', {
+  const response = await fetch('api/publish', {
     method: 'POST',
     headers: headersOf(credential),
     body: JSON.stringify(sent),
   });
-  const body = (await answer.json()) as Position & { readonly error?: ToldError };
+  const body = (await response.json()) as Position & { readonly error?: ToldError };
   if (body.error) throw new Error(told(body.error));
   return body;
 }

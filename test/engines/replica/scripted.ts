@@ -1,7 +1,7 @@
 import { ReplicaEngine } from '../../../src/engines/replica/engine.ts';
 import type {
   Batch,
-  BatchAnswer,
+  BatchReply,
   Picture,
   Upstream,
   UpstreamListener,
@@ -18,7 +18,7 @@ interface Commit {
 /** What a script does with a batch. */
 interface Asked {
   readonly batch: Batch;
-  answer(answer: BatchAnswer): void;
+  answer(answer: BatchReply): void;
   fail(): void;
 }
 
@@ -87,13 +87,13 @@ export class ScriptedUpstream implements Upstream {
     };
   }
 
-  commit(batch: Batch): Promise<BatchAnswer> {
+  commit(batch: Batch): Promise<BatchReply> {
     return new Promise((resolve, reject) =>
       this.asked.push({ batch, answer: resolve, fail: () => reject(new Error('no answer')) }),
     );
   }
 
-  async newest(): Promise<Pick<BatchAnswer, 'epoch' | 'seq'>> {
+  async newest(): Promise<Pick<BatchReply, 'epoch' | 'seq'>> {
     return { epoch: this.epoch, seq: this.commits.length };
   }
 

@@ -89,7 +89,7 @@ describe('an exchange whose client has gone', () => {
     expect(gone.isOver).toBe(false);
     response.abort();
     expect(gone.isOver).toBe(true);
-    gone.answer(answer(100_000), 'a');
+    gone.respond(answer(100_000), 'a');
     gone.close();
     expect([response.written, response.isClosed, unread.total]).toEqual([0, false, 0]);
   });
@@ -98,7 +98,7 @@ describe('an exchange whose client has gone', () => {
     const { response, exchange: gone } = exchange();
     let told = 0;
     gone.onAborted(() => told++);
-    gone.answer(answer(100_000), 'a');
+    gone.respond(answer(100_000), 'a');
     expect(told).toBe(0);
     response.abort();
     expect(told).toBe(1);
@@ -106,7 +106,7 @@ describe('an exchange whose client has gone', () => {
 
   it('gives back what was charged for the part that it had not read', () => {
     const { response, unread, exchange: gone } = exchange();
-    gone.answer(answer(100_000), 'a');
+    gone.respond(answer(100_000), 'a');
     expect(unread.total).toBe(100_000);
     response.abort();
     expect(unread.total).toBe(0);
@@ -116,8 +116,8 @@ describe('an exchange whose client has gone', () => {
 describe('an exchange', () => {
   it('is answered once, and holds nothing of what its socket took', () => {
     const { response, unread, exchange: open } = exchange();
-    open.answer(answer(10), 'a');
-    open.answer(answer(10), 'a');
+    open.respond(answer(10), 'a');
+    open.respond(answer(10), 'a');
     open.close();
     expect([open.isOver, response.written, response.isClosed, unread.total]).toEqual([true, 10, false, 0]);
   });
@@ -134,7 +134,7 @@ describe('an exchange in a turn that is long already', () => {
   it('is answered in the next turn', () => {
     const { response, turns, exchange: late } = long();
     let answered = 0;
-    late.answer(answer(10), 'a', () => answered++);
+    late.respond(answer(10), 'a', () => answered++);
     expect([late.isOver, response.written, answered]).toEqual([true, 0, 0]);
     turns.turn();
     expect([response.written, answered]).toEqual([10, 1]);
@@ -143,7 +143,7 @@ describe('an exchange in a turn that is long already', () => {
   it('touches nothing where its client has left meanwhile, and is over', () => {
     const { response, turns, unread, exchange: late } = long();
     let answered = 0;
-    late.answer(answer(100_000), 'a', () => answered++);
+    late.respond(answer(100_000), 'a', () => answered++);
     response.abort();
     turns.turn();
     expect([response.written, unread.total, answered]).toEqual([0, 0, 1]);
@@ -158,7 +158,7 @@ describe('an exchange while connections are scarce', () => {
     [{ status: 204 }, true, 0],
   ])('ends its connection with the answer where that is small: %#', (changed, isClosed, written) => {
     const { response, exchange: open } = exchange(true);
-    open.answer({ ...answer(0), ...changed }, 'a');
+    open.respond({ ...answer(0), ...changed }, 'a');
     expect([response.isClosed, response.written]).toEqual([isClosed, written]);
   });
 });

@@ -79,7 +79,7 @@ test.each([
     `POST /api/publish HTTP/1.1\r\n${host}content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
     400,
   ],
-])('the library answers %s, as ANSWERS.md says', async (_, request, status) => {
+])('the library answers %s, as LIBRARY.md says', async (_, request, status) => {
   gateway = await startGateway();
   const socket = await open();
   await socket.send(request);

@@ -34,7 +34,7 @@ async function series(name: string): Promise<number> {
   return Number(line?.split(' ').at(-1));
 }
 
-const unreadBytes = () => series('sluice_http_held_bytes{what="answer"}');
+const unreadBytes = () => series('sluice_http_held_bytes{what="response"}');
 const bodyBytes = () => series('sluice_http_held_bytes{what="body"}');
 
 const claims = { sub: 'alice', topics: [{ pattern: '*', allow: ['publish'] }] };

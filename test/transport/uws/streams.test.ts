@@ -52,7 +52,7 @@ async function start(turnBudgetMs = 5) {
     connections: { areScarce: false },
   };
   const streams = new EventStreams({ ...common, heartbeatMs, writeTimeoutMs, reconnectSpreadMs: 1000 });
-  const polls = new Polls({ ...common, writeTimeoutMs, answerMaxBytes: 4 * backpressureMaxBytes });
+  const polls = new Polls({ ...common, writeTimeoutMs, responseMaxBytes: 4 * backpressureMaxBytes });
   streams.serve(app);
   polls.serve(app);
   const { port } = await listen(uws, app, '127.0.0.1', 0);

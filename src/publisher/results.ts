@@ -1,37 +1,44 @@
-import type { Answer } from './connection.ts';
+import type { GatewayResponse } from './connection.ts';
 import { gatewayError, localError, type PublishError } from './publish-error.ts';
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** The gateway's answer to one entry, or its error. */
+/** What the gateway says of one entry, or its error. */
 export type Result = Members | PublishError;
 
 /**
  * The result of each of `count` entries that were sent together, or one error for all of them. `isBatch`: the body was
  * an array.
  */
-export function resultsOf(answer: Answer, count: number, isBatch: boolean): readonly Result[] | PublishError {
-  const body = parsed(answer.text);
-  if (answer.status < 200 || answer.status > 299) return refusalOf(answer, body);
+export function resultsOf(
+  response: GatewayResponse,
+  count: number,
+  isBatch: boolean,
+): readonly Result[] | PublishError {
+  const body = parsed(response.text);
+  if (response.status < 200 || response.status > 299) return refusalOf(response, body);
   const results = isBatch ? body?.['results'] : [body];
   if (!Array.isArray(results) || results.length !== count || !results.every(isMembers))
-    return localError('unexpected_answer', `${answer.status} without a result for each publication`);
+    return localError('unexpected_response', `${response.status} without a result for each publication`);
   return results.map((result) => ('error' in result ? itemError(result['error']) : result));
 }
 
-function refusalOf({ status, retryAfterMs }: Answer, body: Members | undefined): PublishError {
+function refusalOf({ status, retryAfterMs }: GatewayResponse, body: Members | undefined): PublishError {
   // A proxy may answer for a gateway that is not there.
   const mayRetry = status === 408 || status === 429 || status >= 500;
   const error = errorOf(body?.['error']);
   if (error !== undefined)
     return gatewayError(error.code, error.message, mayRetry, { details: error.details, retryAfterMs });
-  const told = localError('unexpected_answer', `the answer has status ${status} and no error of a gateway`);
+  const told = localError(
+    'unexpected_response',
+    `the response has status ${status} and no error of a gateway`,
+  );
   return gatewayError(told.code, told.message, mayRetry, { retryAfterMs });
 }
 
 function itemError(value: unknown): PublishError {
   const error = errorOf(value);
-  if (error === undefined) return localError('unexpected_answer', 'a result is an error without a code');
+  if (error === undefined) return localError('unexpected_response', 'a result is an error without a code');
   return gatewayError(error.code, error.message, false, { details: error.details });
 }
 
