@@ -28,15 +28,20 @@ export function encodeBatch(
   ]);
   const idKeys: string[] = [];
   const appended = requests.flatMap((request) => encodeRequest(request, format, topics, keys, idKeys));
-  const names = topics.names();
+  const kept = topics.names().map((name) => {
+    const { mode, maxPublications, maxBytes } = retention(name);
+    // Its mode may have been another one when it had content.
+    const hasValues = mode === 'state' || forgets.length > 0;
+    return {
+      keys: hasValues ? [keys.content(name), keys.values(name)] : [keys.content(name)],
+      args: [name, mode, maxPublications, maxBytes, hasValues ? 1 : 0],
+    };
+  });
   return {
-    keys: [...names.flatMap((name) => [keys.content(name), keys.values(name)]), ...idKeys],
+    keys: [...kept.flatMap(({ keys: own }) => own), ...idKeys],
     args: [
-      names.length,
-      ...names.flatMap((name) => {
-        const { mode, maxPublications, maxBytes } = retention(name);
-        return [name, mode, maxPublications, maxBytes];
-      }),
+      kept.length,
+      ...kept.flatMap(({ args }) => args),
       ...[forgets.length, ...forgotten],
       ...[requests.length, ...appended],
       acknowledged.length,
@@ -82,7 +87,7 @@ function encodeRequest(
   const { facts, body, cost } = encodeRecord(request, format);
   return [
     ...[topics.number(topic), check, position?.epoch ?? '', position?.offset ?? 0],
-    ...[key, removed === true ? '1' : ''],
+    ...[key, removed === true ? 1 : 0],
     ...[messageId === undefined ? '' : publicationDigest(fields), refusedForMs ?? ''],
     ...[cost, facts, body],
   ];

@@ -7,6 +7,7 @@ import { buryScript, countScript, silentScript } from './count-scripts.ts';
 import { FormatError, type Formats } from './formats.ts';
 import type { Keys } from './keys.ts';
 import type { RedisRetention } from './options.ts';
+import { pack } from './pack.ts';
 import { commitScript, helloScript, loadScript, pictureScript } from './scripts.ts';
 import { readHead, readStored } from './stored.ts';
 
@@ -158,7 +159,7 @@ export class Server {
 
   /** Returns what the script `commit` does. */
   async commit(keys: readonly string[], args: readonly Argument[]): Promise<string> {
-    return String(await this.#run(scripts.commit, keys, args));
+    return String(await this.#run(scripts.commit, keys, [pack(args)]));
   }
 
   /** How many replicas have everything that this node has written. */

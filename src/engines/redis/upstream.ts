@@ -16,7 +16,7 @@ import { SentBatches } from './sent-batches.ts';
 import { type Greeting, type Read, replySlots, type Self, Server, windowMs } from './server.ts';
 
 /** Entries of the log that are kept, about: a node that is away for longer looks at everything anew. */
-const logMaxEntries = 10_000;
+const logMaxEntries = '10000';
 const censusPollMs = 100;
 /** Between two tries to connect. */
 const retryMs = { least: 50, most: 1000 };
@@ -124,12 +124,15 @@ export class RedisUpstream implements Upstream, LinkListener {
   #encode(link: RedisLink, number: number, batch: Batch) {
     const { meta, log, heads, idle, acknowledged } = this.#keys;
     const { keys, args } = encodeBatch(batch, this.#keys, this.#options.retention, link.format);
-    const { numberingsMax = numberingsMaxDefault } = this.#options;
+    const { server, numberingsMax = numberingsMaxDefault } = this.#options;
+    // As unique as a random one.
+    const salt = `${this.#node}${number.toString(36)}`;
     return {
       keys: [meta, log, heads, idle, acknowledged, this.#keys.replies(this.#node), ...keys],
       args: [
-        ...[link.epoch, link.term, this.#heard.seq, number, this.#nowMs(), windowMs, newId(), this.#node],
-        ...[logMaxEntries, numberingsMax, replySlots],
+        ...[link.epoch, link.term, this.#heard.seq, String(number), String(number % replySlots)],
+        ...[this.#nowMs(), windowMs, salt, this.#node],
+        ...[logMaxEntries, numberingsMax, server.kind === 'cluster' ? 1 : 0],
         ...args,
       ],
     };
